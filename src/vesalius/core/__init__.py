@@ -1,0 +1,1 @@
+"""The nouns: what every other room speaks of. No torch, and nothing of ours below."""

@@ -1,0 +1,78 @@
+"""Case: one patient's images at one time, with what is known about them; and Ref, where pixels lie."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from vesalius.core.image import Image
+
+Split = Literal["train", "val", "test"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """Where an image or a mask lies, unread.
+
+    `paths` is one file, or the files of one DICOM series. `member` names an array inside a container
+    (`train_images` of an npz) and `index` an item along its first axis.
+    """
+
+    paths: tuple[Path, ...]
+    member: str | None = None
+    index: int | None = None
+
+    def __str__(self) -> str:
+        text = (
+            str(self.paths[0])
+            if len(self.paths) == 1
+            else f"{self.paths[0].parent} ({len(self.paths)} files)"
+        )
+        if self.member is not None:
+            text += f":{self.member}"
+        return text if self.index is None else f"{text}[{self.index}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A time to event: `time_days` until the event, or until the last look when it had not happened."""
+
+    time_days: float
+    happened: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A box in index coordinates of the reference image: `(z, y, x)`, `low` included, `high` excluded."""
+
+    low: tuple[float, float, float]
+    high: tuple[float, float, float]
+    label: str
+
+
+# class name · several class names · number · time to event · where the mask lies, or the mask · boxes
+Target = str | tuple[str, ...] | float | Event | Ref | Image | tuple[Box, ...]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One unit of prediction.
+
+    `images` by name, one of them the `reference`, whose geometry every answer has. The others are resampled
+    onto it only if they share its frame of reference or `registered` says so. `targets`, `covariates` and
+    `report` may be absent. `region` limits where a mask is counted (a field of view). `split` is what the
+    data's author declared, if anything.
+    """
+
+    id: str
+    images: Mapping[str, Ref | Image]
+    reference: str = "image"
+    patient: str | None = None
+    targets: Mapping[str, Target] = field(default_factory=dict)
+    covariates: Mapping[str, float | str | None] = field(default_factory=dict)
+    report: str | None = None
+    region: Ref | Image | None = None
+    split: Split | None = None
+    registered: bool = False

@@ -1,0 +1,85 @@
+"""Cohort: a table of cases, its hash, what was set aside, and one stored assignment of patients to folds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from vesalius.core.case import Case
+from vesalius.core.errors import UnknownName
+
+TargetKind = Literal["class", "multilabel", "ordinal", "number", "event", "mask", "boxes", "text"]
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A label as it stands in the data: `value` (in a mask, or a class's index), `name`, and a coded concept."""
+
+    value: int
+    name: str
+    code: tuple[str, str, str] | None = None  # (value, scheme, meaning)
+    colour: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TargetInfo:
+    """What one target is: its kind, its labels in a fixed order (a mask's background excluded), and why."""
+
+    name: str
+    kind: TargetKind
+    labels: tuple[Label, ...] = ()
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """A case that is not used, and why. `fatal` marks what would corrupt a result if it were left out quietly."""
+
+    case: str
+    reason: str
+    fatal: bool = False
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """Which patients are tested on, and which fold each of the others validates. Made once, then stored.
+
+    `test` and `folds` hold case ids; `by` says whether a declared split, a file or the seed decided.
+    Fold `k` is the validation set of member `k`; every other fold is its training set.
+    """
+
+    test: tuple[str, ...]
+    folds: tuple[tuple[str, ...], ...]
+    by: str
+    seed: int | None = None
+
+    def training(self, fold: int) -> tuple[str, ...]:
+        """Case ids that member `fold` learns from."""
+        return tuple(c for k, ids in enumerate(self.folds) if k != fold for c in ids)
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """What was read: cases, targets, what was set aside and what was noticed.
+
+    `hash` is the SHA-256 over every case's files and targets, so two cohorts with the same hash hold the same
+    data. `patients_known` is False where each case counts as a patient of its own.
+    """
+
+    root: Path
+    layout: str
+    cases: tuple[Case, ...]
+    targets: Mapping[str, TargetInfo] = field(default_factory=dict)
+    set_aside: tuple[SetAside, ...] = ()
+    notes: tuple[str, ...] = ()
+    hash: str = ""
+    patients_known: bool = False
+
+    def case(self, case_id: str) -> Case:
+        """The case of that id. Raises UnknownName."""
+        for case in self.cases:
+            if case.id == case_id:
+                return case
+        raise UnknownName("case", case_id, (c.id for c in self.cases))

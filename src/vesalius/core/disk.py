@@ -1,0 +1,95 @@
+"""Writing so that a crash leaves the old file or the new one, never half of one; and hashing."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from vesalius.core.errors import OutputError
+
+
+@contextmanager
+def output_errors(path: Path) -> Iterator[None]:
+    """Turn the operating system's refusals to write `path` into OutputError."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise OutputError(
+                f"no space left to write {path}", hint="free some disk, or another -o"
+            ) from error
+        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+            raise OutputError(f"{path} cannot be written: permission denied", hint="another -o") from error
+        if error.errno in (errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG):
+            raise OutputError(f"{path} cannot be written", found=error.strerror, hint="another -o") from error
+        raise
+
+
+def write_with(path: Path, write: Callable[[Path], None]) -> None:
+    """Call `write` on a temporary neighbour of `path`, fsync it, and put it in place.
+
+    The temporary name keeps the suffixes, for writers that look at them. Raises OutputError.
+    """
+    temporary = path.with_name(f".{secrets.token_hex(4)}.tmp.{path.name}")
+    with output_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            write(temporary)
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+            temporary.replace(path)
+            folder = os.open(path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write text whole or not at all. Raises OutputError."""
+    write_with(path, lambda p: p.write_text(text, encoding="utf-8") and None)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write bytes whole or not at all. Raises OutputError."""
+    write_with(path, lambda p: p.write_bytes(data) and None)
+
+
+def sha256(path: Path) -> str:
+    """Hex SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def new_folder(path: Path | None, *, default: str, base: Path | None = None) -> Path:
+    """Make a folder for output; an existing one must be empty, so nothing is ever overwritten.
+
+    Without `path` it is `runs/<default>-<n>` under `base` with the first free n. Raises OutputError.
+    """
+    if path is None:
+        root = (base or Path.cwd()) / "runs"
+        n = 1
+        while True:
+            path = root / f"{default}-{n}"
+            with output_errors(path):
+                root.mkdir(parents=True, exist_ok=True)
+                try:
+                    path.mkdir()
+                    return path
+                except FileExistsError:
+                    n += 1
+    with output_errors(path):
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise OutputError(f"{path} exists and is not empty; nothing is overwritten", hint="another -o")
+        path.mkdir(parents=True, exist_ok=True)
+        probe = path / f".{secrets.token_hex(4)}.tmp"
+        probe.touch()
+        probe.unlink()
+    return path

@@ -1,0 +1,91 @@
+"""One tree of errors; each says what is wrong, what was found and what to try.
+
+VesaliusError              exit code 2, one line
+├── UnknownName            a task, net, format, field … that does not exist (with the closest names)
+├── DataError              the data cannot be used as it is
+│   ├── FormatError        a file that cannot be read: truncated, corrupt, hostile, unsupported
+│   ├── GeometryError      shape, affine or spacing contradict each other, or are missing where needed
+│   └── LeakError          the same patient (or image) on both sides of a split
+├── PlanError              a plan that cannot be followed
+├── BudgetError            not enough time, memory or disk for what was asked
+├── BundleError            a bundle that is damaged, foreign or from a newer version
+├── OutputError            a place that cannot be written to, or already holds something
+└── MissingExtra           an optional library is not installed
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class VesaliusError(Exception):
+    """Base of every error a person can cause and mend.
+
+    `what` is wrong; `found` is what was there instead; `hint` is what to try. `str()` is one line.
+    """
+
+    exit_code = 2
+
+    def __init__(self, what: str, *, found: str | None = None, hint: str | None = None) -> None:
+        self.what, self.found, self.hint = what, found, hint
+        parts = [what.rstrip(".")]
+        if found:
+            parts.append(f"found {found}")
+        if hint:
+            parts.append(f"try: {hint}")
+        super().__init__(" ".join("; ".join(parts).split()))
+
+
+class UnknownName(VesaliusError):
+    """A name that nothing answers to; the message carries the closest known ones."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str], *, hint: str | None = None) -> None:
+        names = sorted(set(known))
+        close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+        shown = close or names[:8]
+        more = "" if close or len(names) <= 8 else f" … ({len(names)} in all)"
+        lead = "closest: " if close else "there are: "
+        super().__init__(
+            f"unknown {kind} '{name}'", found=None, hint=hint or f"{lead}{', '.join(shown)}{more}"
+        )
+        self.name, self.close = name, close
+
+
+class DataError(VesaliusError):
+    """The data cannot be used as it is."""
+
+
+class FormatError(DataError):
+    """A file that cannot be read: truncated, corrupt, hostile or unsupported."""
+
+
+class GeometryError(DataError):
+    """Shape, affine or spacing contradict each other, or are missing where they are needed."""
+
+
+class LeakError(DataError):
+    """The same patient or image stands on both sides of a split."""
+
+
+class PlanError(VesaliusError):
+    """A plan that cannot be followed."""
+
+
+class BudgetError(VesaliusError):
+    """Not enough time, memory or disk for what was asked."""
+
+
+class BundleError(VesaliusError):
+    """A bundle that is damaged, foreign or from a newer version."""
+
+
+class OutputError(VesaliusError):
+    """A place that cannot be written to, or that already holds something."""
+
+
+class MissingExtra(VesaliusError):
+    """An optional library is not installed; `extra` is what to install."""
+
+    def __init__(self, library: str, extra: str) -> None:
+        super().__init__(f"'{library}' is not installed", hint=f"pip install 'vesalius[{extra}]'")

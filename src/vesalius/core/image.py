@@ -1,0 +1,85 @@
+"""Image: pixels with the geometry that is known of them, and nothing that is guessed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from vesalius.core.errors import GeometryError
+
+Array = npt.NDArray[Any]
+Triple = tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where pixels came from, in DICOM's terms; needed to write DICOM back into the same study."""
+
+    study_uid: str | None = None
+    series_uid: str | None = None
+    frame_of_reference_uid: str | None = None
+    sop_uids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Image:
+    """Pixels and their geometry.
+
+    `array` is `(C, Z, Y, X)`, or `(T, C, Z, Y, X)` with `times_s`; a 2-D picture has `Z == 1`.
+    `affine` (4 × 4) maps the index `(x, y, z)`, not the array's order, to LPS millimetres.
+    `spacing_mm` is `(x, y, z)`: taken from the affine where there is one; otherwise it stands alone and
+    `spacing_at` says whether it is calibrated to the patient or measured at the detector. With neither,
+    measures are in pixels. `unit` is HU, SUVbw or None. `display` holds windows and the like, never applied.
+
+    Raises GeometryError if array, affine and times contradict each other.
+    """
+
+    array: Array
+    affine: Array | None = None
+    spacing_mm: Triple | None = None
+    spacing_at: Literal["patient", "detector"] | None = None
+    times_s: tuple[float, ...] | None = None
+    unit: str | None = None
+    modality: str | None = None
+    channels: tuple[str, ...] = ()
+    display: Mapping[str, Any] = field(default_factory=dict)
+    source: Source = field(default_factory=Source)
+
+    def __post_init__(self) -> None:
+        if self.array.ndim != (4 if self.times_s is None else 5):
+            wanted = "(C, Z, Y, X)" if self.times_s is None else "(T, C, Z, Y, X)"
+            raise GeometryError(f"an image's array must be {wanted}", found=f"shape {self.array.shape}")
+        if 0 in self.array.shape:
+            raise GeometryError("an image without pixels", found=f"shape {self.array.shape}")
+        if self.times_s is not None and len(self.times_s) != self.array.shape[0]:
+            raise GeometryError("one time a frame is needed", found=f"{len(self.times_s)} times")
+        if self.affine is not None:
+            affine = np.asarray(self.affine, dtype=np.float64)
+            if affine.shape != (4, 4) or not np.isfinite(affine).all() or abs(np.linalg.det(affine)) < 1e-12:
+                raise GeometryError(
+                    "an affine must be 4 × 4, finite and invertible", found=repr(affine.tolist())
+                )
+            object.__setattr__(self, "affine", affine)
+            spacing = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
+            object.__setattr__(self, "spacing_mm", tuple(float(s) for s in spacing))
+            object.__setattr__(self, "spacing_at", "patient")
+        elif self.spacing_mm is not None:
+            if not all(np.isfinite(s) and s > 0 for s in self.spacing_mm):
+                raise GeometryError("spacing must be positive", found=str(self.spacing_mm))
+            if self.spacing_at is None:
+                object.__setattr__(self, "spacing_at", "patient")
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Spatial shape `(Z, Y, X)`."""
+        z, y, x = self.array.shape[-3:]
+        return int(z), int(y), int(x)
+
+    @property
+    def is_2d(self) -> bool:
+        """Whether this is a single plane."""
+        return self.shape[0] == 1

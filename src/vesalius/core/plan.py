@@ -1,0 +1,243 @@
+"""Plan: every choice that makes a run, each with its reason; JSON on disk, editable, frozen in memory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from vesalius.core.disk import write_text
+from vesalius.core.errors import PlanError, UnknownName
+
+VERSION = 1
+Size = tuple[int, int, int]
+Triple = tuple[float, float, float]
+Scalar = bool | int | float | str | None
+
+
+class Section(BaseModel):
+    """A part of a plan: frozen, and strict about names."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class TaskPlan(Section):
+    """Which question is asked of which target; `positive` is the class that sensitivity speaks of."""
+
+    name: str
+    target: str | None = None
+    positive: str | None = None
+    options: dict[str, Scalar] = {}
+
+
+class Normalisation(Section):
+    """What is done to one channel's intensities: clip to `[low, high]`, subtract `mean`, divide by `sd`.
+
+    `zscore` measures mean and sd on each image (inside the body where `foreground`), `fixed` takes the
+    planned ones, `unit` maps `[low, high]` to [-1, 1].
+    """
+
+    method: Literal["zscore", "fixed", "unit"]
+    low: float | None = None
+    high: float | None = None
+    mean: float | None = None
+    sd: float | None = None
+
+
+class DataPlan(Section):
+    """How images become a network's input. Sizes are `(Z, Y, X)`, spacings `(x, y, z)` in mm."""
+
+    dims: Literal[2, 3]
+    images: tuple[str, ...] = ("image",)
+    channels: int = Field(ge=1)
+    sampling: Literal["whole", "patches"]
+    size: Size
+    spacing_mm: Triple | None = None
+    normalise: tuple[Normalisation, ...]
+    canonical: bool = True
+
+
+class AugmentPlan(Section):
+    """Random changes to training batches; each is drawn a sample at a time, on the device."""
+
+    probability: float = Field(0.5, ge=0, le=1)
+    rotate_deg: float = 0.0
+    rotate_in_plane_only: bool = False
+    translate: float = 0.0
+    shear: float = 0.0
+    zoom: float = 0.0
+    flip_axes: tuple[Literal["z", "y", "x"], ...] = ()
+    elastic: float = 0.0
+    crop: float = 0.0
+    noise: float = 0.0
+    blur: float = 0.0
+    brightness: float = 0.0
+    contrast: float = 0.0
+    gamma: float = 0.0
+    cutout: float = 0.0
+    mixup: float = 0.0
+
+
+class NetPlan(Section):
+    """The network: a registered name, its dial of width and depth, and its own options."""
+
+    name: str
+    scale: float = Field(1.0, gt=0)
+    dropout: float = Field(0.0, ge=0, lt=1)
+    init: str | None = None
+    options: dict[str, Scalar | list[int]] = {}
+
+
+class LossPlan(Section):
+    """The loss: a registered name, class weights and label smoothing."""
+
+    name: str
+    class_weights: Literal["none", "balanced"] = "none"
+    smoothing: float = Field(0.0, ge=0, lt=1)
+    deep_supervision: bool = False
+
+
+class TrainPlan(Section):
+    """How the weights are found. `steps` is the number of optimiser steps of one member."""
+
+    steps: int = Field(ge=1)
+    batch: int = Field(ge=1)
+    members: int = Field(1, ge=1)
+    folds: int = Field(5, ge=2)
+    optimizer: Literal["sgd", "adam", "adamw"] = "adamw"
+    lr: float = Field(1e-3, gt=0)
+    momentum: float = Field(0.9, ge=0, lt=1)
+    weight_decay: float = Field(0.01, ge=0)
+    schedule: Literal["constant", "cosine", "onecycle", "poly"] = "cosine"
+    warmup: float = Field(0.05, ge=0, lt=1)
+    ema: float = Field(0.0, ge=0, lt=1)
+    clip_norm: float | None = 1.0
+    precision: Literal["fp32", "bf16"] = "fp32"
+    foreground: float = Field(0.0, ge=0, le=1)
+    balance: bool = False
+    validations: int = Field(10, ge=1)
+    checkpoint_every_s: float = Field(60.0, gt=0)
+    patience: int | None = None
+    threads: int | None = None
+    seed: int = 0
+
+
+class InferPlan(Section):
+    """How answers are made: tile overlap, axes to mirror, tiles a batch."""
+
+    overlap: float = Field(0.5, ge=0, lt=1)
+    mirror: tuple[Literal["z", "y", "x"], ...] = ()
+    batch: int = Field(1, ge=1)
+
+
+class LocatePlan(Section):
+    """A first, coarse stage that finds where to look; the main stage sees its box and `margin_mm` around it."""
+
+    spacing_factor: float = Field(2.0, gt=1)
+    margin_mm: float = Field(10.0, ge=0)
+    share: float = Field(0.3, gt=0, lt=1)
+
+
+class Plan(Section):
+    """A whole run. `reasons['train.steps']` is the rule that set that value, or 'set by the user'."""
+
+    version: int = VERSION
+    task: TaskPlan
+    data: DataPlan
+    augment: AugmentPlan = AugmentPlan()
+    net: NetPlan
+    loss: LossPlan
+    train: TrainPlan
+    infer: InferPlan = InferPlan()
+    locate: LocatePlan | None = None
+    reasons: dict[str, str] = {}
+    fingerprint: dict[str, Any] = {}
+
+
+USER = "set by the user"
+
+
+def load_plan(path: Path) -> Plan:
+    """Read a `plan.json`. Raises PlanError where it is not one, is newer than this version, or has a bad field."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise PlanError(f"no plan at {path}", hint="the path of a plan.json") from error
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise PlanError(f"{path} is not a plan", found=str(error)) from error
+    return parse_plan(data, str(path))
+
+
+def parse_plan(data: Any, where: str = "the plan") -> Plan:
+    """A Plan from parsed JSON. Raises PlanError or UnknownName, naming the field."""
+    if not isinstance(data, dict):
+        raise PlanError(f"{where} must be a JSON object", found=type(data).__name__)
+    version = data.get("version", VERSION)
+    if not isinstance(version, int) or version > VERSION:
+        raise PlanError(
+            f"{where} is of version {version}, newer than this Vesalius reads ({VERSION})",
+            hint="a newer Vesalius, or a plan made by this one",
+        )
+    try:
+        return Plan.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(p) for p in first["loc"])
+        if first["type"] == "extra_forbidden":
+            raise UnknownName("plan field", field, _fields()) from error
+        raise PlanError(f"{where}: {field}: {first['msg']}", found=repr(first.get("input"))[:80]) from error
+
+
+def save_plan(plan: Plan, path: Path) -> None:
+    """Write `plan.json`, whole or not at all."""
+    write_text(path, plan.model_dump_json(indent=2) + "\n")
+
+
+def override(plan: Plan, settings: Mapping[str, Any], *, reason: str = USER) -> Plan:
+    """A new plan with `{'train.steps': 500, …}` set, and the reason recorded for each.
+
+    Values may be text as typed on a command line: JSON where it parses, plain text otherwise. A section that
+    is absent (`locate`) is made when one of its fields is set, and removed by `null`.
+    Raises UnknownName (with the closest fields) or PlanError (with what the field takes).
+    """
+    data = plan.model_dump()
+    for path, raw in settings.items():
+        value = _parse(raw) if isinstance(raw, str) else raw
+        *parents, leaf = path.split(".")
+        node: Any = data
+        for parent in parents:
+            if not isinstance(node, dict) or parent not in node:
+                raise UnknownName("plan field", path, _fields())
+            if node[parent] is None:
+                node[parent] = {}
+            node = node[parent]
+        known = _fields()
+        if path not in known and not any(path.startswith(f"{k}.") for k in known if k.endswith("options")):
+            raise UnknownName("plan field", path, known)
+        node[leaf] = value
+        data["reasons"][path] = reason
+    return parse_plan(data, "after --set, the plan")
+
+
+def _parse(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
+def _fields(model: type[BaseModel] = Plan, prefix: str = "") -> list[str]:
+    found: list[str] = []
+    for name, info in model.model_fields.items():
+        if name in ("reasons", "fingerprint", "version"):
+            continue
+        found.append(prefix + name)
+        annotation: Any = info.annotation
+        options = [annotation, *getattr(annotation, "__args__", ())]
+        for option in options:
+            if isinstance(option, type) and issubclass(option, Section):
+                found += _fields(option, f"{prefix}{name}.")
+    return found

@@ -1,0 +1,98 @@
+"""The one registry: a folder is a kind, a file in it is an entry; to add a thing, add a file.
+
+A file's module-level literals describe it and are read without importing it:
+
+    NAMES = {"resnet-18": "ResNet with 18 layers", …}   # or absent: the file's stem and its first docstring line
+    SUFFIXES = (".nii", ".nii.gz")                       # formats
+
+The part of a registered name before its first hyphen is the stem of its file. Files that begin with an
+underscore are the room's own and are not entries. Another package joins through an entry point in the group
+`vesalius.<kind>` whose name is the stem and whose value is the module.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import importlib
+import importlib.util
+from importlib import metadata
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from vesalius.core.errors import MissingExtra, UnknownName
+
+KINDS = ("tasks", "nets", "formats", "cohorts", "losses", "metrics", "explain", "compress")
+_SINGULAR = {"cohorts": "layout", "metrics": "answer kind", "losses": "loss", "explain": "explainer"}
+_SINGULAR |= {"compress": "compressor"}
+
+
+@functools.cache
+def stems(kind: str) -> dict[str, str]:
+    """Module path by file stem, for one kind. Nothing is imported but the kind's own package."""
+    found: dict[str, str] = {}
+    package = f"vesalius.{kind}"
+    spec = importlib.util.find_spec(package)
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        for path in sorted(Path(folder).glob("*.py")):
+            if not path.stem.startswith("_"):
+                found[path.stem] = f"{package}.{path.stem}"
+    for point in metadata.entry_points(group=package):
+        found.setdefault(point.name, point.value)
+    return found
+
+
+@functools.cache
+def literals(kind: str, stem: str) -> dict[str, Any]:
+    """The module-level literals of one entry's file, and `__doc__`, read as text."""
+    module = stems(kind).get(stem)
+    if module is None:
+        raise UnknownName(_singular(kind), stem, stems(kind))
+    spec = importlib.util.find_spec(module)
+    if spec is None or spec.origin is None:
+        return {"__doc__": ""}
+    tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
+    values: dict[str, Any] = {"__doc__": ast.get_docstring(tree) or ""}
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and len(node.targets) == 1:
+            target, value = node.targets[0], node.value
+        elif isinstance(node, ast.AnnAssign) and node.value is not None:
+            target, value = node.target, node.value
+        else:
+            continue
+        if isinstance(target, ast.Name) and target.id.isupper():
+            try:
+                values[target.id] = ast.literal_eval(value)
+            except ValueError:
+                continue
+    return values
+
+
+@functools.cache
+def names(kind: str) -> dict[str, str]:
+    """One-line description by registered name. Imports no entry."""
+    listed: dict[str, str] = {}
+    for stem in stems(kind):
+        text = literals(kind, stem)
+        summary = (text["__doc__"].splitlines() or [""])[0].rstrip(".")
+        listed |= text.get("NAMES") or {stem: summary}
+    return listed
+
+
+def lookup(kind: str, name: str) -> ModuleType:
+    """Import and return the one file that holds `name`."""
+    if name not in names(kind):
+        raise UnknownName(_singular(kind), name, names(kind))
+    module = stems(kind)[name.partition("-")[0]]
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing in ("", "vesalius"):
+            raise
+        raise MissingExtra(missing, literals(kind, name.partition("-")[0]).get("EXTRA", missing)) from error
+
+
+def _singular(kind: str) -> str:
+    return _SINGULAR.get(kind, kind.rstrip("s"))

@@ -1,0 +1,21 @@
+"""Fixtures that every test may use: where the real data lies, and quiet, bounded torch."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+
+REPO = Path(__file__).resolve().parent.parent
+SHARED = REPO.parent / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The real data beside the project; the test is skipped, and says so, where it is absent."""
+    if not SHARED.is_dir():
+        pytest.skip("the real data (../shared/data) is not beside the project")
+    return SHARED
