@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from vesalius.core.disk import sha256, write_text
+from vesalius.core.disk import sha256, write_bytes, write_text
 from vesalius.core.errors import BundleError, VesaliusError
 from vesalius.core.image import Array
 from vesalius.core.plan import Plan, parse_plan
@@ -83,8 +83,6 @@ def save_bundle(
         write_text(path / f"plan-{k}.json", stage.plan.model_dump_json(indent=2) + "\n")
         write_text(path / f"state-{k}.json", json.dumps(stage.state.values, indent=1) + "\n")
         if stage.state.arrays:
-            from vesalius.core.disk import write_bytes
-
             write_bytes(path / f"state-{k}.safetensors", save(dict(stage.state.arrays)))
         listed.append(
             {

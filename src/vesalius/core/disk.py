@@ -54,12 +54,16 @@ def write_with(path: Path, write: Callable[[Path], None]) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Write text whole or not at all. Raises OutputError."""
-    write_with(path, lambda p: p.write_text(text, encoding="utf-8") and None)
+    write_bytes(path, text.encode())
 
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Write bytes whole or not at all. Raises OutputError."""
-    write_with(path, lambda p: p.write_bytes(data) and None)
+
+    def write(temporary: Path) -> None:
+        temporary.write_bytes(data)
+
+    write_with(path, write)
 
 
 def sha256(path: Path) -> str:
