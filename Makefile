@@ -1,0 +1,58 @@
+# One place for every routine: `make` lists them. Each installs by itself what it needs, into .venv.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check format map pin docs bench soak clean
+
+help:  ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(STAMP)  ## install what was tested into .venv (PYTHON=python3.12 chooses another Python)
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+# torch first: its exact pin decides which build everything after it is resolved against.
+$(STAMP): pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install -c constraints.txt torch
+	$(BIN)/python -m pip install -c constraints.txt -e '.[dev,docs]'
+	@touch $(STAMP)
+
+demo: install  ## the whole of it on a synthetic cohort, ending in a report to open
+	$(BIN)/vesalius demo
+
+test: install  ## every test; those that need ../shared/data say so and are skipped without it
+	$(BIN)/python -m pytest --durations=20
+
+check: install  ## format, lint, types, floors, map, docs
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q --durations=0 --durations-min=5 tests/test_floors.py tests/test_map.py tests/test_project.py
+	$(BIN)/mkdocs build --strict --quiet
+
+format: install  ## put every file into the project's format, and mend what lint can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+map: install  ## rewrite docs/map.md, and the README's tree, from the files' first lines
+	$(BIN)/python tools/map.py
+
+pin: install  ## rewrite constraints.txt from what is installed
+	$(BIN)/python tools/pin.py
+
+docs: install  ## build the documentation into site/
+	$(BIN)/mkdocs build --strict
+
+bench: install  ## the measured ratios and figures of docs/benchmarks.md (needs ../shared/data)
+	$(BIN)/python -m benchmarks
+
+soak: install  ## the long ones: hours of fits, kills and resumes
+	$(BIN)/python -m benchmarks --soak
+
+clean:  ## remove what was built; .venv and runs/ stay
+	rm -rf site build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find src tests benchmarks tools -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,156 @@
+"""Imports go down: a room imports only rooms on lower floors, and what must be light loads nothing heavy."""
+
+from __future__ import annotations
+
+import ast
+import json
+import runpy
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+REPO = Path(__file__).resolve().parent.parent
+SOURCE = REPO / "src" / "vesalius"
+FLOORS: dict[str, int] = runpy.run_path(str(REPO / "tools" / "map.py"))["FLOORS"]
+TOP = 12  # vesalius/__init__.py and __main__.py, above every room
+HEAVY = ("torch", "monai", "scipy", "polars", "matplotlib", "skimage", "lightning_fabric", "numpy.testing")
+
+
+def imported(tree: ast.AST, package: tuple[str, ...]) -> Iterator[tuple[int, str]]:
+    """(line, absolute dotted name) of every import in a file, wherever it stands, TYPE_CHECKING included."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield node.lineno, alias.name
+        elif isinstance(node, ast.ImportFrom):
+            base = list(package[: len(package) - node.level + 1]) if node.level else []
+            stem = ".".join([*base, *(node.module.split(".") if node.module else [])])
+            for alias in node.names:
+                yield node.lineno, f"{stem}.{alias.name}"
+        elif isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
+            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            if name in ("import_module", "__import__") and isinstance(node.args[0].value, str):
+                yield node.lineno, node.args[0].value
+
+
+def violations(source: str, room: str, package: tuple[str, ...]) -> list[str]:
+    """Every import in `source` that does not go down from `room`."""
+    floor, wrong = FLOORS.get(room, TOP), []
+    for line, name in imported(ast.parse(source), package):
+        parts = name.split(".")
+        if parts[0] != "vesalius":
+            continue
+        target = parts[1] if len(parts) > 1 else ""
+        if target == room or (target.startswith("__version__")):
+            continue
+        if FLOORS.get(target, TOP) >= floor:
+            wrong.append(
+                f"line {line}: {room} (floor {floor}) imports {name} (floor {FLOORS.get(target, TOP)})"
+            )
+    return wrong
+
+
+def python_files() -> list[Path]:
+    return sorted(SOURCE.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", python_files(), ids=lambda p: p.relative_to(SOURCE).as_posix())
+def test_imports_go_down(path: Path) -> None:
+    inside = path.relative_to(SOURCE).parts
+    if len(inside) == 1:
+        pytest.skip("above every room") if inside[0] not in ("__init__.py", "__main__.py") else None
+        return
+    package = ("vesalius", *inside[:-1])
+    assert violations(path.read_text(encoding="utf-8"), inside[0], package) == []
+
+
+@pytest.mark.parametrize(
+    ("room", "source"),
+    [
+        ("core", "from vesalius.nets import resnet"),
+        ("core", "import vesalius.formats.nifti"),
+        ("nets", "from vesalius.losses import dice"),
+        ("prepare", "from ..learn import loop"),
+        ("tasks", "if TYPE_CHECKING:\n    from vesalius.verbs.fit import fit"),
+        ("learn", "def f():\n    from vesalius.evaluate import scorecard"),
+        ("plan", "import vesalius as vs"),
+        ("infer", "import_module('vesalius.cli')"),
+        ("evaluate", "from vesalius import predict"),
+    ],
+)
+def test_an_import_that_goes_up_or_sideways_is_found(room: str, source: str) -> None:
+    assert len(violations(source, room, ("vesalius", room))) == 1
+
+
+@pytest.mark.parametrize(
+    ("room", "source"),
+    [
+        ("nets", "from vesalius.core.errors import PlanError"),
+        ("nets", "from vesalius.nets import _blocks\nfrom . import _blocks\nfrom ._blocks import x"),
+        ("cli", "from vesalius import verbs, __version__"),
+        ("learn", "import torch"),
+    ],
+)
+def test_an_import_that_goes_down_is_not(room: str, source: str) -> None:
+    assert violations(source, room, ("vesalius", room)) == []
+
+
+def test_every_room_has_a_floor() -> None:
+    found = {p.name for p in SOURCE.iterdir() if (p / "__init__.py").is_file()}
+    assert found <= set(FLOORS), f"rooms without a floor: {sorted(found - set(FLOORS))}"
+
+
+def test_core_names_no_heavy_library() -> None:
+    found = [
+        f"{path.name}:{line} {name}"
+        for path in (SOURCE / "core").glob("*.py")
+        for line, name in imported(ast.parse(path.read_text(encoding="utf-8")), ("vesalius", "core"))
+        if name.split(".")[0] in ("torch", "monai", "lightning_fabric", "skimage", "matplotlib", "polars")
+    ]
+    assert found == []
+
+
+def loaded_by(program: str) -> set[str]:
+    """Which heavy libraries a fresh interpreter holds after running `program`."""
+    tail = f"\nimport sys, json; print('\\n' + json.dumps([m for m in {HEAVY!r} if m in sys.modules]))"
+    done = subprocess.run(
+        [sys.executable, "-c", program + tail], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    assert loaded_by("import vesalius") == set()
+
+
+def test_importing_all_of_core_loads_nothing_heavy() -> None:
+    names = [p.stem for p in (SOURCE / "core").glob("*.py") if p.stem != "__init__"]
+    assert loaded_by("".join(f"import vesalius.core.{n}\n" for n in names)) == set()
+
+
+HELP = """
+import runpy, sys
+sys.argv = {argv!r}
+try:
+    runpy.run_module("vesalius", run_name="__main__", alter_sys=True)
+except SystemExit as end:
+    assert not end.code, end.code
+"""
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [["vesalius", "--help"], ["vesalius", "fit", "--help"], ["vesalius", "predict", "--help"]],
+    ids=" ".join,
+)
+def test_help_loads_nothing_heavy(argv: list[str]) -> None:
+    assert loaded_by(HELP.format(argv=argv)) == set()
+
+
+@pytest.mark.parametrize("kind", ["tasks", "nets", "formats", "layouts"])
+def test_listing_loads_nothing_heavy(kind: str) -> None:
+    assert loaded_by(HELP.format(argv=["vesalius", kind])) == set()

@@ -1,0 +1,139 @@
+"""The project's own files hold together: pins, Makefile, CI, licence, changelog; and nothing names a machine."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import tomllib
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+REPO = Path(__file__).resolve().parent.parent
+PROJECT = tomllib.loads((REPO / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+def read(name: str) -> str:
+    return (REPO / name).read_text(encoding="utf-8")
+
+
+def pins() -> dict[str, str]:
+    lines = [line for line in read("constraints.txt").splitlines() if line and not line.startswith("#")]
+    return dict(line.split("==", 1) for line in lines)  # fails on anything that is not an exact pin
+
+
+def requirements() -> list[Requirement]:
+    lines = list(PROJECT["dependencies"])
+    for extra in PROJECT["optional-dependencies"].values():
+        lines += extra
+    return [r for r in map(Requirement, lines) if canonicalize_name(r.name) != "vesalius"]
+
+
+def test_every_requirement_is_pinned_within_its_range() -> None:
+    pinned = pins()
+    for need in requirements():
+        version = pinned.get(canonicalize_name(need.name))
+        assert version is not None, f"{need.name} is not in constraints.txt; try: make pin"
+        assert need.specifier.contains(version, prereleases=True), f"{need} against {version}"
+
+
+def test_torch_is_pinned_without_a_local_build() -> None:
+    assert pins()["torch"] == "2.13.0"
+
+
+def test_what_is_installed_is_what_is_pinned() -> None:
+    different = {}
+    for need in requirements():
+        name = canonicalize_name(need.name)
+        installed = Version(metadata.version(name)).public
+        if installed != pins()[name]:
+            different[name] = (installed, pins()[name])
+    assert different == {}
+
+
+def test_no_gpl_library_is_required() -> None:
+    names = set(pins())
+    assert not names & {"pylibjpeg-libjpeg", "scikit-survival"}
+    assert not names & {"torchvision", "timm", "medmnist"}, "nothing that imports torchvision can be required"
+
+
+def test_the_licence_is_apache_2() -> None:
+    text = read("LICENSE")
+    assert (
+        "Apache License" in text
+        and "Version 2.0, January 2004" in text
+        and "END OF TERMS AND CONDITIONS" in text
+    )
+    assert PROJECT["license"] == "Apache-2.0"
+
+
+def test_the_changelog_has_an_entry_for_this_version() -> None:
+    text = read("CHANGELOG.md")
+    assert "## [Unreleased]" in text
+    assert PROJECT["version"] in text or PROJECT["version"] == "0.1.0"
+
+
+@pytest.mark.parametrize(
+    "target", ["help", "install", "demo", "test", "check", "bench", "soak", "docs", "clean"]
+)
+def test_the_makefile_has_and_lists_its_targets(target: str) -> None:
+    text = read("Makefile")
+    assert re.search(rf"^{target}:.*## \S", text, re.MULTILINE)
+    assert re.search(rf"^\.PHONY:.*\b{target}\b", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("target", ["demo", "test", "check", "bench", "soak", "docs"])
+def test_targets_install_by_themselves(target: str) -> None:
+    assert re.search(rf"^{target}: install\b", read("Makefile"), re.MULTILINE)
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed here")
+def test_a_fresh_clone_would_install_pinned_torch_first(tmp_path: Path) -> None:
+    done = subprocess.run(
+        ["make", "--dry-run", "test", f"VENV={tmp_path / 'venv'}", "PYTHON=python-of-choice"],
+        cwd=REPO, capture_output=True, text=True, timeout=30, check=True,
+    )  # fmt: skip
+    steps = [line for line in done.stdout.splitlines() if line.strip()]
+    assert steps[0].startswith("python-of-choice -m venv")
+    assert steps[1].endswith("-c constraints.txt torch")
+    assert "-c constraints.txt -e '.[dev,docs]'" in steps[2]
+    assert steps[-1].endswith("-m pytest --durations=20")
+
+
+def test_ci_fails_when_anything_fails() -> None:
+    path = REPO / ".ci" / "run"
+    text = path.read_text(encoding="utf-8")
+    assert "set -euo pipefail" in text
+    assert path.stat().st_mode & 0o111, "it must be executable"
+    assert [line for line in text.splitlines() if line.startswith("make")] == ["make check", "make test"]
+
+
+def tracked() -> list[Path]:
+    if not (REPO / ".git").exists() or shutil.which("git") is None:
+        pytest.skip("not a git checkout")
+    done = subprocess.run(["git", "ls-files", "-z"], cwd=REPO, capture_output=True, text=True, check=True)
+    return [REPO / name for name in done.stdout.split("\0") if name and (REPO / name).is_file()]
+
+
+def test_nothing_names_one_machine() -> None:
+    absolute = re.compile(r"(?<![\w.])/(?:work|root|home/[a-z]+)/|--(?:extra-)?index-url|--find-links")
+    found = []
+    for path in tracked():
+        if path == Path(__file__).resolve() or path.stat().st_size > 1_000_000:
+            continue
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue
+        found += [f"{path.relative_to(REPO)}: {m.group()}" for m in absolute.finditer(text)]
+    assert found == []
+
+
+def test_no_large_file_is_tracked() -> None:
+    large = [p.relative_to(REPO).as_posix() for p in tracked() if p.stat().st_size > 2_000_000]
+    assert large == []

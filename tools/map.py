@@ -1,0 +1,125 @@
+"""Write docs/map.md, the captioned tree made from the files' first lines, and the tree of rooms in README.md."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCE = ROOT / "src" / "vesalius"
+FLOORS: dict[str, int] = {
+    "core": 0,
+    "formats": 1,
+    "metrics": 1,
+    "losses": 1,
+    "nets": 1,
+    "cohorts": 2,
+    "phantom": 2,
+    "reliability": 3,
+    "prepare": 3,
+    "tasks": 4,
+    "plan": 5,
+    "infer": 6,
+    "learn": 7,
+    "evaluate": 8,
+    "explain": 8,
+    "compress": 8,
+    "shapes": 8,
+    "knowledge": 8,
+    "verbs": 9,
+    "serve": 10,
+    "cli": 11,
+}
+BEGIN, END = "<!-- map:begin -->", "<!-- map:end -->"
+HEAD = """\
+# Map
+
+Every file of `src/vesalius` and its first line, floor by floor; a room imports only from rooms on lower floors.
+Made by `make map`; a test keeps it true.
+
+"""
+
+
+def caption(path: Path) -> str:
+    """The first line of a file's docstring; empty where there is none."""
+    text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    return (text.splitlines() or [""])[0].strip()
+
+
+def rooms() -> list[Path]:
+    """The rooms that exist, from the lowest floor up; within a floor in the plan's order."""
+    order = list(FLOORS)
+    found = [p for p in SOURCE.iterdir() if (p / "__init__.py").is_file()]
+    return sorted(found, key=lambda p: (order.index(p.name) if p.name in FLOORS else len(order), p.name))
+
+
+def files(room: Path) -> Iterator[tuple[str, str]]:
+    """(path inside the room, caption) of every Python file but the room's own `__init__`."""
+    for path in sorted(room.rglob("*.py")):
+        if path != room / "__init__.py":
+            yield path.relative_to(room).as_posix(), caption(path)
+
+
+def full_map() -> str:
+    """The text of docs/map.md."""
+    parts = [HEAD]
+    top = [(p.name, caption(p)) for p in sorted(SOURCE.glob("*.py"))]
+    width = max(len(name) for name, _ in top)
+    parts.append("```\nsrc/vesalius/\n" + "".join(f"  {n:<{width}}  {c}\n" for n, c in top) + "```\n")
+    for room in rooms():
+        floor = FLOORS.get(room.name, "?")
+        parts.append(f"\n## {room.name}\n\nFloor {floor}. {caption(room / '__init__.py')}\n")
+        entries = list(files(room))
+        if entries:
+            width = max(len(name) for name, _ in entries)
+            listed = "".join(f"  {n:<{width}}  {c}\n" for n, c in entries)
+            parts.append(f"\n```\n{room.name}/\n{listed}```\n")
+    return "".join(parts)
+
+
+def room_tree() -> str:
+    """The tree of rooms with its floors, as it stands in README.md between the two marks."""
+    lines = ["src/vesalius/"]
+    width = max((len(p.name) for p in rooms()), default=0) + 1
+    for room in rooms():
+        lines.append(
+            f"  {FLOORS.get(room.name, '?'):>2}  {room.name + '/':<{width}}  {caption(room / '__init__.py')}"
+        )
+    return "```\n" + "\n".join(lines) + "\n```"
+
+
+def filled(text: str) -> str:
+    """README text with the tree of rooms put between its marks; unchanged where it has none."""
+    before, mark, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not mark or not end:
+        return text
+    return f"{before}{BEGIN}\n{room_tree()}\n{END}{after}"
+
+
+def targets() -> dict[Path, str]:
+    """What each made file should hold."""
+    made = {ROOT / "docs" / "map.md": full_map()}
+    readme = ROOT / "README.md"
+    if readme.is_file():
+        made[readme] = filled(readme.read_text(encoding="utf-8"))
+    return made
+
+
+def main(arguments: list[str]) -> int:
+    """Write, or with `--check` only compare and name what is stale."""
+    stale = [p for p, text in targets().items() if not p.is_file() or p.read_text(encoding="utf-8") != text]
+    if "--check" in arguments:
+        for path in stale:
+            sys.stderr.write(f"{path.relative_to(ROOT)} is out of date; try: make map\n")
+        return 1 if stale else 0
+    made = targets()
+    for path in stale:
+        path.write_text(made[path], encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
