@@ -1,0 +1,188 @@
+"""Formats: one file = one file format; pixels and answers in from files and out to them.
+
+A format's file declares, as literals that are read without importing it:
+
+    SUFFIXES = (".nii", ".nii.gz")       what its files are called
+    MAGIC = ((344, b"n+1"), …)           (offset, bytes) pairs, any of which marks its content
+    HOLDS = "Image"                      what `read` returns: "Image" or "Answer"
+    WRITES = ("Image", "Mask", "Map")    what `write` takes (names of types)
+
+and has `read(ref) -> Image`, `header(ref) -> Header` and `write(thing, path, *, source=None)`; a format whose
+pixels need another reading when they are labels also has `read_mask(ref) -> Image`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Literal, cast
+
+from vesalius.core import registry
+from vesalius.core.answer import Answer
+from vesalius.core.case import Ref
+from vesalius.core.errors import FormatError, GeometryError, OutputError
+from vesalius.core.image import Image
+from vesalius.formats._files import as_ref, one_file, pixels, typed_errors
+from vesalius.formats._header import Header
+from vesalius.formats._masks import as_labels
+
+__all__ = ["Header", "header", "known_suffixes", "read", "read_answer", "read_mask", "sniff", "stem", "write"]
+
+Holds = Literal["Image", "Answer"]
+
+
+def known_suffixes(*, holds: Holds | None = "Image") -> tuple[str, ...]:
+    """Every suffix that is read as images (or as answers; None for both), longest first, in lower case."""
+    found = [suffix for name in _names(holds) for suffix in registry.literals("formats", name)["SUFFIXES"]]
+    return tuple(sorted(set(found), key=lambda suffix: (-len(suffix), suffix)))
+
+
+def sniff(path: Path | str) -> str:
+    """The registered name of a file's format: by its suffix, otherwise by its first bytes.
+
+    The file is opened only if its suffix says nothing. Raises FormatError naming what is read.
+    """
+    path = Path(path)
+    lower = path.name.lower()
+    for suffix in known_suffixes(holds=None):
+        if lower.endswith(suffix):
+            return next(n for n in _names(None) if suffix in registry.literals("formats", n)["SUFFIXES"])
+    name = _by_content(path)
+    if name is None:
+        raise FormatError(
+            f"{path}: not a format that is read here",
+            found=f"suffix '{path.suffix}'" if path.suffix else "no suffix and unknown first bytes",
+            hint=f"one of {' '.join(known_suffixes())}",
+        )
+    return name
+
+
+def stem(path: Path | str) -> str:
+    """A file's name without its known suffix: `scan.nii.gz` → `scan`; an unknown suffix stays."""
+    name = Path(path).name
+    for suffix in known_suffixes(holds=None):
+        if name.lower().endswith(suffix) and len(name) > len(suffix):
+            return name[: -len(suffix)]
+    return name
+
+
+def header(ref: Ref | Path | str) -> Header:
+    """Shape, type and geometry, without decoding pixels where the format allows it. Raises FormatError."""
+    ref = as_ref(ref)
+    module = _module(ref)
+    with typed_errors(ref):
+        return cast(Header, module.header(ref))
+
+
+def read(ref: Ref | Path | str) -> Image:
+    """Read one image: `(C, Z, Y, X)` in the file's own type (float where it stores a scaling), affine in LPS.
+
+    Non-finite pixels are returned as they are; naming them is the reliability room's work.
+    Raises FormatError for anything that cannot be read whole and checked.
+    """
+    ref = as_ref(ref)
+    module = _module(ref)
+    with typed_errors(ref):
+        return cast(Image, module.read(ref))
+
+
+def read_mask(ref: Ref | Path | str) -> Image:
+    """Read labels: `(1, Z, Y, X)` of integers in the smallest type, with the file's own label values.
+
+    Palette pictures give their indexes; colour pictures one value a colour (0xRRGGBB) unless all channels are
+    equal; floats must be whole numbers. Raises FormatError.
+    """
+    ref = as_ref(ref)
+    module = _module(ref)
+    with typed_errors(ref):
+        image = module.read_mask(ref) if hasattr(module, "read_mask") else module.read(ref)
+        return as_labels(image, ref)
+
+
+def read_answer(path: Path | str) -> Answer:
+    """Read an Answer back from the file that `write` made of it. Raises FormatError."""
+    ref = as_ref(path)
+    name = sniff(one_file(ref))
+    if registry.literals("formats", name).get("HOLDS") != "Answer":
+        raise FormatError(f"{ref}: holds an image, not an answer", hint="formats.read")
+    with typed_errors(ref):
+        return cast(Answer, registry.lookup("formats", name).read(ref))
+
+
+def write(thing: Image | Answer, path: Path | str, *, source: Image | None = None) -> Path:
+    """Write an image or an answer in the format that the path's suffix names; whole or not at all.
+
+    `source` is the image the answer was made from: pixels without geometry of their own take its geometry.
+    An existing file is replaced. Raises OutputError (full disk, read-only folder, a format that does not
+    take such a thing), GeometryError if `source` has another shape, FormatError for an unknown suffix.
+    """
+    path = Path(path)
+    lower = path.name.lower()
+    suffix = next((s for s in known_suffixes(holds=None) if lower.endswith(s)), None)
+    writable = [n for n in _names(None) if registry.literals("formats", n).get("WRITES")]
+    if suffix is None:
+        shown = " ".join(s for n in writable for s in registry.literals("formats", n)["SUFFIXES"])
+        raise OutputError(f"{path}: no format that is written has this suffix", hint=f"one of {shown}")
+    name = sniff(path)
+    takes = registry.literals("formats", name).get("WRITES", ())
+    if not {kind.__name__ for kind in type(thing).__mro__} & set(takes):
+        fits = [n for n in writable if type(thing).__name__ in registry.literals("formats", n)["WRITES"]]
+        raise OutputError(
+            f"{path}: {name} files do not hold a {type(thing).__name__}",
+            hint=f"one of {' '.join(fits)}" if fits else None,
+        )
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder")
+    registry.lookup("formats", name).write(_placed(thing, source), path, source=source)
+    return path
+
+
+def _placed(thing: Image | Answer, source: Image | None) -> Image | Answer:
+    if source is None or not (isinstance(thing, Image) or hasattr(thing, "image")):
+        return thing
+    image = pixels(thing)
+    if image.shape != source.shape:
+        raise GeometryError(
+            "what is written has another shape than its source", found=f"{image.shape} and {source.shape}"
+        )
+    if image.affine is not None or image.spacing_mm is not None:
+        return thing
+    placed = replace(image, affine=source.affine, spacing_mm=source.spacing_mm, spacing_at=source.spacing_at)
+    if isinstance(thing, Image):
+        return placed
+    return replace(thing, image=placed)  # type: ignore[call-arg]
+
+
+def _module(ref: Ref) -> ModuleType:
+    if not ref.paths:
+        raise FormatError("an empty reference: no file named")
+    name = sniff(ref.paths[0])
+    if registry.literals("formats", name).get("HOLDS", "Image") != "Image":
+        raise FormatError(f"{ref}: holds an answer, not pixels", hint="formats.read_answer")
+    for path in ref.paths:
+        if not path.is_file():
+            raise FormatError(f"{path}: no such file" if not path.exists() else f"{path} is not a file")
+    return registry.lookup("formats", name)
+
+
+def _names(holds: Holds | None) -> list[str]:
+    every = list(registry.stems("formats"))
+    return [
+        n for n in every if holds is None or registry.literals("formats", n).get("HOLDS", "Image") == holds
+    ]
+
+
+def _by_content(path: Path) -> str | None:
+    if not path.is_file():
+        return None
+    try:
+        with path.open("rb") as file:
+            start = file.read(512)
+    except OSError as error:
+        raise FormatError(f"{path}: cannot be opened", found=error.strerror) from error
+    for name in _names(None):
+        for offset, magic in registry.literals("formats", name).get("MAGIC", ()):
+            if start[offset : offset + len(magic)] == magic:
+                return name
+    return None

@@ -1,0 +1,265 @@
+"""Pictures: PNG, JPEG, TIFF, BMP, GIF and WebP, of 8 and 16 bits, as `(1 or 3, pages, Y, X)`.
+
+Alpha is dropped. A palette becomes its colours (grey if they all are) in an image and its indexes in a mask. The
+EXIF orientation is applied. A resolution in dots per inch is that of a printer or scanner, not a spacing, and is
+left. The pages of a file stand along Z, or one is picked by the Ref's index. Bilevel pictures are 0 and 1.
+PNG colours of 16 bits are read with their upper 8.
+"""
+
+from __future__ import annotations
+
+import io
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image as Pil
+from PIL import ImageOps, UnidentifiedImageError
+
+from vesalius.core.answer import Answer
+from vesalius.core.case import Ref
+from vesalius.core.errors import FormatError, OutputError
+from vesalius.core.image import Array, Image
+from vesalius.formats import _files
+from vesalius.formats._header import Header
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp")
+MAGIC = (
+    (0, b"\x89PNG\r\n\x1a\n"),
+    (0, b"\xff\xd8\xff"),
+    (0, b"II*\x00"),
+    (0, b"MM\x00*"),
+    (0, b"GIF87a"),
+    (0, b"GIF89a"),
+    (8, b"WEBP"),
+    (0, b"BM"),
+)
+HOLDS = "Image"
+WRITES = ("Image", "Mask", "Map", "Picture")
+
+MOST_PIXELS = 1 << 29  # of all pages together
+_KINDS = ("PNG", "JPEG", "TIFF", "BMP", "GIF", "WEBP")
+_COLOURS = ("red", "green", "blue")
+_PLAIN = {"1", "L", "I;16", "I;16B", "I;16L", "I;16N", "I", "F", "RGB"}
+_LOSSY_MASK_VALUES = 64  # a mask saved as JPEG has a few grey levels more than labels; a photograph has more
+
+
+def header(ref: Ref) -> Header:
+    """Size and type from the file's header; pixels are decoded only of palette pictures and odd TIFFs."""
+    path = _files.one_file(ref)
+    try:
+        with _open(path) as picture:
+            if picture.mode in _PLAIN and picture.mode != "I":
+                width, height = picture.size
+                if picture.getexif().get(0x0112, 1) >= 5:
+                    width, height = height, width
+                pages = 1 if ref.index is not None else _pages(picture)
+                kind = {"F": np.float32}.get(picture.mode, np.uint16 if "16" in picture.mode else np.uint8)
+                channels = 3 if picture.mode == "RGB" else 1
+                return Header(
+                    shape=(pages, height, width),
+                    dtype=np.dtype(kind).name,
+                    channels=channels,
+                    items=_pages(picture),
+                )
+    except _errors() as error:
+        raise _typed(ref, error) from error
+    image = read(ref)
+    return Header(shape=image.shape, dtype=image.array.dtype.name, channels=image.array.shape[0])
+
+
+def read(ref: Ref) -> Image:
+    """Read colours or greys, `(1 or 3, pages, Y, X)` of uint8, uint16, int32 or float32."""
+    return _read(ref, as_mask=False)
+
+
+def read_mask(ref: Ref) -> Image:
+    """Read labels: a palette's indexes, not its colours. A JPEG with more than 64 values is refused."""
+    image = _read(ref, as_mask=True)
+    if ref.paths[0].read_bytes()[:3] == b"\xff\xd8\xff" and len(np.unique(image.array)) > _LOSSY_MASK_VALUES:
+        raise FormatError(f"{ref}: a mask saved as JPEG has lost its values", hint="save masks as PNG")
+    return image
+
+
+def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> None:
+    """Write greys or colours; TIFF takes several planes and floats, and only images may go to JPEG.
+
+    Labels keep their values: 8 bits up to 255, otherwise 16. Raises OutputError for what the format cannot hold.
+    """
+    kind = _kind(path)
+    array = _writable(_files.stored(thing)[1], path, kind)
+    if kind == "JPEG" and not (isinstance(thing, Image) or type(thing).__name__ == "Picture"):
+        raise OutputError(f"{path}: JPEG would change the values", hint=".png")
+    if kind == "GIF" and array.shape[0] != 1:
+        raise OutputError(f"{path}: GIF would change the colours", hint=".png")
+    pages = [_page(array[:, z]) for z in range(array.shape[1])]
+    if len(pages) > 1 and kind != "TIFF":
+        hint = ".nii.gz or .tif"
+        raise OutputError(f"{path}: {kind} holds one plane", found=f"{len(pages)} planes", hint=hint)
+    options: dict[str, Any] = {"lossless": True} if kind == "WEBP" else {}
+    if kind == "JPEG":
+        options = {"quality": 95}
+    if kind == "TIFF":
+        options = {"compression": "tiff_deflate", "save_all": True, "append_images": pages[1:]}
+    with _files.atomic(path) as file:
+        pages[0].save(file, kind, **options)
+
+
+def _read(ref: Ref, *, as_mask: bool) -> Image:
+    path = _files.one_file(ref)
+    try:
+        array = _decode(path, ref, as_mask)
+    except UnidentifiedImageError as error:
+        other = _by_tifffile(path, ref) if path.suffix.lower() in (".tif", ".tiff") else None
+        if other is None:
+            raise _typed(ref, error) from error
+        array = other
+    except _errors() as error:
+        raise _typed(ref, error) from error
+    return Image(array=array, channels=_COLOURS if array.shape[0] == 3 else ())
+
+
+def _open(path: Path) -> Pil.Image:
+    return Pil.open(path, formats=_KINDS)
+
+
+def _decode(path: Path, ref: Ref, as_mask: bool) -> Array:
+    data = path.read_bytes()
+    if data.startswith(b"\x89PNG"):
+        _check_png(data, ref)
+    with Pil.open(io.BytesIO(data), formats=_KINDS) as picture:
+        count = _pages(picture)
+        if ref.index is not None and not 0 <= ref.index < count:
+            raise FormatError(f"{ref}: no such page", found=f"{count} pages")
+        wanted = range(count) if ref.index is None else (ref.index,)
+        if picture.width * picture.height * len(wanted) > MOST_PIXELS:
+            raise FormatError(
+                f"{ref}: too large for a picture", found=f"{picture.size} × {len(wanted)} pages"
+            )
+        if 0 in picture.size:
+            raise FormatError(f"{ref}: an image without pixels", found=f"size {picture.size}")
+        pages = []
+        for page in wanted:
+            if count > 1:
+                picture.seek(page)
+            pages.append(_plane(picture, ref, as_mask))
+    if len({p.shape for p in pages}) > 1:
+        raise FormatError(
+            f"{ref}: pages of several sizes",
+            found=str([p.shape for p in pages][:4]),
+            hint="name one by its index",
+        )
+    return np.stack(pages, axis=1)  # (C, pages, Y, X)
+
+
+def _pages(picture: Pil.Image) -> int:
+    return int(getattr(picture, "n_frames", 1)) if picture.format in ("TIFF", "GIF", "WEBP", "PNG") else 1
+
+
+def _plane(picture: Pil.Image, ref: Ref, as_mask: bool) -> Array:
+    """One page as `(C, Y, X)`."""
+    picture.load()
+    page = ImageOps.exif_transpose(picture)
+    mode = page.mode
+    if mode in ("P", "PA"):
+        page = page.getchannel(0) if mode == "PA" else page
+        if as_mask:
+            return np.asarray(page)[None]
+        colours = np.asarray(page.convert("RGB")).transpose(2, 0, 1)
+        grey = (colours[0] == colours[1]).all() and (colours[0] == colours[2]).all()
+        return colours[:1] if grey else colours
+    if mode == "1":
+        return np.asarray(page).astype(np.uint8)[None]
+    if mode in ("LA", "La"):
+        return np.asarray(page.getchannel(0))[None]
+    if mode == "I" and picture.format == "PNG":
+        return np.asarray(page).astype(np.uint16)[None]
+    if mode in ("RGBA", "RGBX", "CMYK", "YCbCr"):
+        page = page.convert("RGB")
+    elif mode not in _PLAIN:
+        raise FormatError(f"{ref}: a colour space that is not read", found=mode, hint="convert it to RGB")
+    array = np.asarray(page)
+    array = array.astype(array.dtype.newbyteorder("="), copy=False)
+    return array[None] if array.ndim == 2 else array.transpose(2, 0, 1)
+
+
+def _by_tifffile(path: Path, ref: Ref) -> Array | None:
+    """TIFFs that Pillow does not know: 16 bits a colour, 16-bit signed, 64-bit floats."""
+    import tifffile
+
+    with _files.typed_errors(ref, tifffile.TiffFileError), tifffile.TiffFile(path) as file:
+        series = file.series[0]
+        if int(np.prod(series.shape)) > MOST_PIXELS:
+            raise FormatError(f"{ref}: too large for a picture", found=str(series.shape))
+        array = series.asarray()
+    if array.dtype.kind not in "iuf" or array.ndim not in (2, 3, 4):
+        return None
+    if array.ndim > 2 and array.shape[-1] in (3, 4):
+        array = np.moveaxis(array[..., :3], -1, 0)
+    elif array.ndim == 4:
+        return None
+    else:
+        array = array[None]
+    if array.ndim == 3:
+        array = array[:, None]
+    return array if ref.index is None else array[:, ref.index : ref.index + 1]
+
+
+def _check_png(data: bytes, ref: Ref) -> None:
+    """Every chunk's CRC, and the end: Pillow skips both for pixel data."""
+    at, view = 8, memoryview(data)
+    while at + 12 <= len(view):
+        length = int.from_bytes(view[at : at + 4], "big")
+        end = at + 12 + length
+        if end > len(view):
+            break
+        if zlib.crc32(view[at + 4 : end - 4]) != int.from_bytes(view[end - 4 : end], "big"):
+            raise FormatError(f"{ref}: damaged, a checksum does not match", found=f"chunk at byte {at}")
+        if data[at + 4 : at + 8] == b"IEND":
+            return
+        at = end
+    raise FormatError(f"{ref}: truncated", found=f"{len(view):,} bytes and no end mark")
+
+
+def _errors() -> tuple[type[Exception], ...]:
+    return (*_files.DAMAGE, Pil.DecompressionBombError, UnidentifiedImageError)
+
+
+def _typed(ref: Ref, error: Exception) -> FormatError:
+    if isinstance(error, UnidentifiedImageError):
+        return FormatError(
+            f"{ref}: damaged, or not a picture", found="first bytes of no known picture format"
+        )
+    return FormatError(f"{ref}: cannot be read, damaged or too large", found=str(error)[:200] or repr(error))
+
+
+def _kind(path: Path) -> str:
+    suffix = path.suffix.lower().lstrip(".")
+    return {"jpg": "JPEG", "jpeg": "JPEG", "tif": "TIFF", "tiff": "TIFF"}.get(suffix, suffix.upper())
+
+
+def _writable(array: Array, path: Path, kind: str) -> Array:
+    if array.ndim != 4 or array.shape[0] not in (1, 3):
+        raise OutputError(
+            f"{path}: pictures have one or three channels", found=f"shape {array.shape}", hint=".npz"
+        )
+    if array.dtype.kind in "biu":
+        low, high = int(array.min()), int(array.max())
+        if low < 0 or high > 65535:
+            raise OutputError(f"{path}: pictures hold 0 to 65535", found=f"{low} to {high}", hint=".nii.gz")
+        if array.dtype.itemsize > 2 or array.dtype.kind != "u":
+            array = array.astype(np.uint8 if high <= 255 else np.uint16)
+        if array.dtype == np.uint16 and (array.shape[0] == 3 or kind not in ("PNG", "TIFF")):
+            raise OutputError(f"{path}: 16 bits are written for greys in PNG and TIFF only", hint=".nii.gz")
+        return array
+    if kind != "TIFF" or array.shape[0] == 3:
+        raise OutputError(
+            f"{path}: floats are written as grey TIFF only", found=str(array.dtype), hint=".tif"
+        )
+    return array.astype(np.float32)
+
+
+def _page(plane: Array) -> Pil.Image:
+    pixels = plane[0] if plane.shape[0] == 1 else plane.transpose(1, 2, 0)
+    return Pil.fromarray(np.ascontiguousarray(pixels))
