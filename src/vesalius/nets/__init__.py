@@ -1,0 +1,110 @@
+"""Networks: one file is one family, in 2-D and 3-D alike; this package finds and builds them by name.
+
+A family's file holds literals that are read without importing it:
+
+    NAMES = {"resnet-18": "one line", …}   what can be built
+    ROLE = "encoder"                       encoder | dense | sequence | text | graph | denoiser
+    DIMS = (2, 3)                          the dimensions it serves
+    SOURCE = "authors, title, year"        the paper
+    SMALLEST = 0.0625                      the smallest meaningful `scale`
+    OPTIONS = {"stem": "paper"}            what `options` may hold, with the default of each
+    NEEDS_SIZE = False                     True where the net is made for one input size
+    NO_EXPORT = "reason"                   only where `torch.export` cannot follow the net
+
+and one function, `build`, with the signature of `vesalius.nets.build`. Torch is imported when a net is built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from vesalius.core import registry
+from vesalius.core.errors import PlanError, UnknownName
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from vesalius.nets._net import Dense as Dense
+    from vesalius.nets._net import Net as Net
+
+__all__ = ["Dense", "Net", "build", "count_parameters", "describe", "names_for"]
+
+
+def __getattr__(name: str) -> Any:
+    """Give out `Net` and `Dense` on first use, so that listing the nets loads no torch."""
+    if name in ("Net", "Dense"):
+        from vesalius.nets import _net
+
+        return getattr(_net, name)
+    raise AttributeError(f"module 'vesalius.nets' has no attribute '{name}'")
+
+
+def describe(name: str) -> dict[str, Any]:
+    """The literals of the file that holds `name` (`ROLE`, `DIMS`, `SOURCE`, `OPTIONS` …), read without import.
+
+    Raises:
+        UnknownName: no net is called `name`.
+    """
+    known = registry.names("nets")
+    if name not in known:
+        raise UnknownName("net", name, known)
+    return registry.literals("nets", name.partition("-")[0])
+
+
+def names_for(role: str, *, dims: int | None = None) -> list[str]:
+    """Names of the nets with this role (and dimension, where given). Imports none of them."""
+    return [
+        name
+        for name in registry.names("nets")
+        if (text := describe(name)).get("ROLE") == role and (dims is None or dims in text.get("DIMS", (2, 3)))
+    ]
+
+
+def build(
+    name: str,
+    *,
+    dims: int,
+    in_channels: int,
+    scale: float = 1.0,
+    dropout: float = 0.0,
+    size: Sequence[int] | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> Net:
+    """Build the net called `name`, with freshly drawn weights.
+
+    `dims` is 2 for `(B, C, Y, X)` inputs and 3 for `(B, C, Z, Y, X)`. `scale` is the dial of width and depth:
+    1.0 is the published size. `dropout` is a probability; each file says where it acts. `size` is the input's
+    `(Y, X)` or `(Z, Y, X)` in voxels: a U-Net chooses its depth by it, and transformers with learned positions
+    need it. `options` are the family's own (its `OPTIONS`). Weights come from torch's global generator.
+
+    Raises:
+        UnknownName: no net is called `name`.
+        PlanError: the net does not fit these dimensions, this size or these options.
+    """
+    text = describe(name)
+    served = text.get("DIMS", (2, 3))
+    if dims not in served:
+        fits = names_for(text["ROLE"], dims=dims)
+        raise PlanError(f"net '{name}' has no {dims}-D form", hint=", ".join(fits) or "dims 2 or 3")
+    if in_channels < 1:
+        raise PlanError(f"net '{name}' needs at least one input channel", found=str(in_channels))
+    smallest = text.get("SMALLEST", 0.0)
+    if not (scale > 0 and scale >= smallest):
+        raise PlanError(f"scale of net '{name}' is too small", found=str(scale), hint=f"{smallest} or more")
+    if not 0.0 <= dropout < 1.0:
+        raise PlanError("dropout must be at least 0 and below 1", found=str(dropout))
+    if size is not None and (len(size) != dims or min(size) < 1):
+        raise PlanError(f"size must be {dims} positive numbers of voxels", found=str(tuple(size)))
+    if size is None and text.get("NEEDS_SIZE"):
+        raise PlanError(f"net '{name}' is made for one input size", hint="give size=(Z, Y, X) or (Y, X)")
+    module = registry.lookup("nets", name)
+    net = module.build(
+        name, dims=dims, in_channels=in_channels, scale=scale, dropout=dropout, size=size, options=options
+    )
+    return cast("Net", net)
+
+
+def count_parameters(net: nn.Module) -> int:
+    """Number of trainable parameters (works on the `meta` device too)."""
+    return sum(p.numel() for p in net.parameters() if p.requires_grad)

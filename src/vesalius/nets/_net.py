@@ -1,0 +1,111 @@
+"""The base of all nets: what a task may rely on, whatever the family."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import ClassVar, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from vesalius.core.errors import PlanError
+
+
+class Dense(NamedTuple):
+    """What a dense net returns: decoder maps, finest first, and the map at the input's own resolution."""
+
+    features: list[Tensor]  # each (B, net.channels[i], ceil(size / net.strides[i]))
+    full: Tensor  # (B, net.out_channels, *size)
+
+
+class Net(nn.Module):
+    """A network without a task: it turns an image into feature maps.
+
+    `dims` is 2 or 3; `channels` and `strides` belong to the maps that it returns, finest first; a stride has one
+    number an axis, in the order `(Y, X)` or `(Z, Y, X)`, in input voxels.
+
+    - role `encoder`: `forward(x) -> list[Tensor]`, x `(B, C, Y, X)` or `(B, C, Z, Y, X)`.
+    - role `dense`: `forward(x) -> Dense`; a task adds a 1×1 convolution of `out_channels` to `full`.
+    """
+
+    role: ClassVar[str] = "encoder"
+    dims: int
+    channels: tuple[int, ...]
+    strides: tuple[tuple[int, ...], ...]
+    out_channels: int
+    dropout: float
+
+    def __init__(
+        self,
+        dims: int,
+        channels: Sequence[int],
+        *,
+        strides: Sequence[int | Sequence[int]],
+        out_channels: int | None = None,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.dims = dims
+        self.channels = tuple(int(c) for c in channels)
+        self.strides = tuple((s,) * dims if isinstance(s, int) else tuple(int(v) for v in s) for s in strides)
+        self.out_channels = self.channels[-1] if out_channels is None else out_channels
+        self.dropout = dropout
+
+    def head(self, classes: int) -> nn.Module:
+        """A fresh classification head: the maps of `forward` → logits `(B, classes)`.
+
+        By default the last map's mean, dropout and one linear layer; a family whose paper has another head
+        overrides this. Dense nets have none: a task gives them a 1×1 convolution.
+
+        Raises:
+            PlanError: the net is not an encoder.
+        """
+        if self.role != "encoder":
+            raise PlanError(f"a {self.role} net has no classification head", hint="choose an encoder")
+        return GlobalHead(self.channels[-1], classes, dropout=self.dropout)
+
+    def check_input(self, x: Tensor) -> None:
+        """Refuse a tensor of another rank with one line instead of a stack of torch."""
+        if x.ndim != self.dims + 2:
+            axes = "(B, C, Y, X)" if self.dims == 2 else "(B, C, Z, Y, X)"
+            raise PlanError(f"a {self.dims}-D net takes {axes}", found=f"shape {tuple(x.shape)}")
+
+
+class GlobalHead(nn.Module):
+    """Global average of the last map, dropout, one linear layer: `[maps] -> (B, classes)`."""
+
+    def __init__(self, channels: int, classes: int, *, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.linear = nn.Linear(channels, classes)
+
+    def forward(self, maps: list[Tensor]) -> Tensor:
+        pooled = maps[-1].flatten(2).mean(-1)  # (B, C)
+        logits: Tensor = self.linear(self.dropout(pooled))
+        return logits
+
+
+def pad_to_multiple(x: Tensor, multiple: Sequence[int]) -> Tensor:
+    """Zero-pad the end of each spatial axis to a multiple of `multiple`; `x` itself where nothing is missing.
+
+    The start stays where it was, so voxel i of a map with stride s still covers input voxels [i·s, (i+1)·s).
+    At least two positions remain at the coarsest stride, which normalisation over space needs.
+    """
+    sizes = list(x.shape[2:])
+    goal = [math.ceil(n / m) * m for n, m in zip(sizes, multiple, strict=True)]
+    if all(g == m for g, m in zip(goal, multiple, strict=True)):
+        goal[-1] *= 2
+    pad: list[int] = []
+    for n, g in zip(reversed(sizes), reversed(goal), strict=True):
+        pad += [0, g - n]
+    return torch.nn.functional.pad(x, pad) if any(pad) else x
+
+
+def crop_to(x: Tensor, size: Sequence[int]) -> Tensor:
+    """The first `size` positions of each spatial axis; `x` itself where it has that size."""
+    if tuple(x.shape[2:]) == tuple(size):
+        return x
+    for axis, n in enumerate(size, start=2):
+        x = x.narrow(axis, 0, n)
+    return x

@@ -1,0 +1,73 @@
+"""U-Net: plain convolutions, instance normalisation and leaky ReLU, as deep as its input allows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import nn
+
+from vesalius.nets._blocks import NORMS, initialise, one_of, read_options
+from vesalius.nets._net import Net
+from vesalius.nets._unet import SLOPE, ConvNormAct, UShape, plan_levels
+
+NAMES = {"unet": "U-Net as nnU-Net configures it, the default segmenter"}
+ROLE = "dense"
+DIMS = (2, 3)
+SOURCE = (
+    "Ronneberger, Fischer, Brox: U-Net, MICCAI 2015, arXiv:1505.04597; "
+    "Isensee et al.: nnU-Net, Nature Methods 2021, doi:10.1038/s41592-020-01008-z"
+)
+SMALLEST = 0.125
+OPTIONS = {
+    "norm": "instance",
+    "convs": 2,
+    "channels": None,
+    "stages": None,
+    "spacing_mm": None,
+    "strides": None,
+}
+
+
+def build(
+    name: str,
+    *,
+    dims: int,
+    in_channels: int,
+    scale: float = 1.0,
+    dropout: float = 0.0,
+    size: Sequence[int] | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> Net:
+    """Build a U-Net: `convs` convolutions a stage, a strided first one instead of pooling.
+
+    Scale 1 has 32 channels in the first stage, doubled at each stage up to 320 in 3-D and 512 in 2-D; the depth
+    follows `size` (no axis falls below four voxels), or is five stages without one. `dropout` drops whole
+    channels after each convolution. Options: `norm` "instance", "batch" or "group"; `convs` a stage;
+    `channels`, `stages`, `spacing_mm` and `strides` as in `_unet.plan_levels`.
+    """
+    chosen = read_options(name, options, OPTIONS)
+    one_of(name, "norm", chosen["norm"], NORMS)
+    channels, plan = plan_levels(name, dims=dims, scale=scale, size=size, options=chosen)
+
+    def level(
+        inside: int, outside: int, *, stride: Sequence[int], kernel: Sequence[int], stage: int
+    ) -> nn.Module:
+        block = nn.Sequential()
+        for i in range(int(chosen["convs"])):
+            block.append(
+                ConvNormAct(
+                    dims,
+                    inside if i == 0 else outside,
+                    outside,
+                    kernel=kernel,
+                    stride=stride if i == 0 else 1,
+                    normalise=chosen["norm"],
+                    dropout=dropout,
+                )
+            )
+        return block
+
+    net = UShape(dims, in_channels, channels=channels, plan=plan, encode=level, decode=level, dropout=dropout)
+    initialise(net, slope=SLOPE, mode="fan_in")
+    return net
