@@ -1,0 +1,246 @@
+"""Axes, resampling and padding, with an exact record of how to undo them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sparse
+
+from vesalius.core.errors import GeometryError
+from vesalius.core.image import Array, Image, Triple
+
+Size = tuple[int, int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class Undo:
+    """How a prepared grid came from a native one; enough to bring a field back to it.
+
+    native `(Z, Y, X)` → transpose by `order` → flip `flips` → resample to `inner` → pad `before` up to `shape`.
+    Axis tuples speak of the array's order (Z, Y, X). `affine` and `spacing_mm` are the native image's.
+    """
+
+    native: Size
+    order: tuple[int, int, int]
+    flips: tuple[int, ...]
+    turned: Size
+    inner: Size
+    before: Size
+    shape: Size
+    affine: Array | None
+    spacing_mm: Triple | None
+    turned_spacing_mm: Triple | None
+
+    @property
+    def resampled(self) -> bool:
+        """Whether values were interpolated."""
+        return self.inner != self.turned
+
+
+def orientation(affine: Array | None) -> tuple[tuple[int, int, int], tuple[int, ...]]:
+    """Transpose order and flips, in the array's (Z, Y, X) axes, to the nearest LPS axes. No rotation.
+
+    After them, X runs to the patient's left, Y to the back, Z to the head.
+    """
+    if affine is None:
+        return (0, 1, 2), ()
+    direction = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
+    # world axis w (L, P, S) is best served by index axis i (x, y, z): the assignment with the largest sum
+    best, chosen = -1.0, (0, 1, 2)
+    for candidate in ((0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0)):
+        score = sum(abs(direction[w, i]) for w, i in enumerate(candidate))
+        if score > best + 1e-9:
+            best, chosen = score, candidate
+    order = tuple(2 - chosen[2 - axis] for axis in range(3))
+    flips = tuple(axis for axis in range(3) if direction[2 - axis, chosen[2 - axis]] < 0)
+    return (order[0], order[1], order[2]), flips
+
+
+def turn(array: Array, order: tuple[int, int, int], flips: tuple[int, ...]) -> Array:
+    """Transpose and flip the last three axes; a view."""
+    lead = array.ndim - 3
+    array = array.transpose((*range(lead), *(lead + a for a in order)))
+    return np.flip(array, [lead + a for a in flips]) if flips else array
+
+
+def turn_back(array: Array, order: tuple[int, int, int], flips: tuple[int, ...]) -> Array:
+    """The exact inverse of `turn`; a view."""
+    lead = array.ndim - 3
+    if flips:
+        array = np.flip(array, [lead + a for a in flips])
+    inverse = np.argsort(order)
+    return array.transpose((*range(lead), *(lead + int(a) for a in inverse)))
+
+
+def layout(
+    image: Image, *, canonical: bool, spacing_mm: Triple | None, size: Size | None, whole: bool
+) -> Undo:
+    """Decide how one image meets a plan.
+
+    With `whole` it is scaled, keeping its proportions (in units of `spacing_mm` where that is planned), to
+    fit `size` and padded around; otherwise it is resampled to `spacing_mm` `(x, y, z)` and padded up to
+    `size` where it is smaller. Raises GeometryError where a spacing is planned and the image has none.
+    """
+    native = image.shape
+    order, flips = orientation(image.affine if canonical else None)
+    turned = (native[order[0]], native[order[1]], native[order[2]])
+    turned_spacing: Triple | None = None
+    if image.spacing_mm is not None:
+        zyx = image.spacing_mm[::-1]
+        turned_spacing = (zyx[order[2]], zyx[order[1]], zyx[order[0]])
+    scaled = [float(n) for n in turned]
+    if spacing_mm is not None:
+        if turned_spacing is None:
+            raise GeometryError(
+                "the plan works in millimetres but this image says no spacing",
+                hint="images with spacing, or --set data.spacing_mm=null to work in pixels",
+            )
+        scaled = [n * turned_spacing[2 - a] / spacing_mm[2 - a] for a, n in enumerate(turned)]
+    if whole and size is not None:
+        factor = min(s / n for s, n in zip(size, scaled, strict=True) if n > 0 and (s > 1 or n > 1))
+        scaled = [n * factor if size[a] > 1 else 1.0 for a, n in enumerate(scaled)]
+        limits: Size | None = size
+    else:
+        limits = None
+    rounded = [max(1, round(n)) for n in scaled]
+    if limits is not None:
+        rounded = [min(n, m) for n, m in zip(rounded, limits, strict=True)]
+    inner = (rounded[0], rounded[1], rounded[2])
+    shape = tuple(max(n, m) for n, m in zip(inner, size, strict=True)) if size else inner
+    before = tuple((m - n) // 2 for n, m in zip(inner, shape, strict=True))
+    return Undo(
+        native=native,
+        order=order,
+        flips=flips,
+        turned=turned,
+        inner=inner,
+        before=(before[0], before[1], before[2]),
+        shape=(shape[0], shape[1], shape[2]),
+        affine=image.affine,
+        spacing_mm=image.spacing_mm,
+        turned_spacing_mm=turned_spacing,
+    )
+
+
+def lerp_weights(n_out: int, n_in: int, *, smooth: bool = True) -> sparse.csr_array:
+    """Linear interpolation from `n_in` to `n_out` samples over the same extent, as a sparse matrix.
+
+    Sample `i` lies at `(i + 0.5) / n`. When shrinking and `smooth`, the triangle widens so that no input
+    sample is skipped (antialiasing). Rows sum to one.
+    """
+    scale = n_in / n_out
+    centre = (np.arange(n_out) + 0.5) * scale - 0.5
+    radius = max(scale, 1.0) if smooth else 1.0
+    reach = int(np.ceil(radius))
+    offsets = np.arange(-reach, reach + 1)
+    columns = np.floor(centre)[:, None].astype(np.int64) + offsets[None, :]
+    weights = np.clip(1.0 - np.abs(columns - centre[:, None]) / radius, 0.0, None)
+    columns = np.clip(columns, 0, n_in - 1)
+    rows = np.repeat(np.arange(n_out), len(offsets))
+    matrix = sparse.coo_array((weights.ravel(), (rows, columns.ravel())), shape=(n_out, n_in)).tocsr()
+    matrix.eliminate_zeros()
+    total = np.asarray(matrix.sum(axis=1)).ravel()
+    return sparse.csr_array(sparse.diags_array(1.0 / total) @ matrix).astype(np.float32)
+
+
+def resample(array: Array, shape: Size) -> Array:
+    """Resample the last three axes to `shape` by separable linear interpolation; float32."""
+    array = array.astype(np.float32, copy=False)
+    lead = array.ndim - 3
+    for axis, n in enumerate(shape):
+        if array.shape[lead + axis] == n:
+            continue
+        weights = lerp_weights(n, array.shape[lead + axis])
+        moved = np.moveaxis(array, lead + axis, 0)
+        flat = weights @ np.ascontiguousarray(moved).reshape(moved.shape[0], -1)
+        array = np.moveaxis(np.asarray(flat).reshape(n, *moved.shape[1:]), 0, lead + axis)
+    return array
+
+
+def resample_labels(array: Array, shape: Size) -> Array:
+    """Resample integer labels `(Z, Y, X)`: each label as a linear field, the largest wins; order-independent."""
+    if array.shape == shape:
+        return array
+    values = np.unique(array)
+    best = np.zeros(shape, dtype=np.float32)
+    out = np.full(shape, values[0], dtype=array.dtype)
+    for value in values:
+        field = resample((array == value).astype(np.float32), shape)
+        wins = field > best
+        out[wins] = value
+        best = np.maximum(best, field)
+    return out
+
+
+def forward(array: Array, undo: Undo, *, pad: float = 0.0) -> Array:
+    """An intensity array `(C, Z, Y, X)` on the native grid, brought onto the prepared one; float32."""
+    turned = resample(turn(array, undo.order, undo.flips), undo.inner)
+    return pad_to(turned.astype(np.float32, copy=False), undo, value=pad)
+
+
+def forward_labels(array: Array, undo: Undo, *, pad: int = 0) -> Array:
+    """Integer labels `(Z, Y, X)` on the native grid, brought onto the prepared one."""
+    return pad_to(resample_labels(turn(array, undo.order, undo.flips), undo.inner), undo, value=pad)
+
+
+def pad_to(array: Array, undo: Undo, *, value: float) -> Array:
+    """Pad the last three axes from `undo.inner` to `undo.shape`."""
+    if undo.inner == undo.shape:
+        return np.ascontiguousarray(array)
+    widths = [(0, 0)] * (array.ndim - 3)
+    widths += [(b, s - n - b) for b, n, s in zip(undo.before, undo.inner, undo.shape, strict=True)]
+    return np.pad(array, widths, constant_values=value)
+
+
+def inner_slices(undo: Undo) -> tuple[slice, slice, slice]:
+    """Where the image lies inside the padded grid."""
+    z, y, x = (slice(b, b + n) for b, n in zip(undo.before, undo.inner, strict=True))
+    return z, y, x
+
+
+def backward(array: Array, undo: Undo) -> Array:
+    """A float field `(C, Z, Y, X)` on the prepared grid, brought back to the native one."""
+    inner = array[(..., *inner_slices(undo))]
+    return turn_back(resample(inner, undo.turned), undo.order, undo.flips)
+
+
+def same_grid(a: Image, b: Image, *, tolerance_mm: float = 1e-2) -> bool:
+    """Whether two images have the same shape and, as far as both know it, the same geometry."""
+    if a.shape != b.shape:
+        return False
+    if a.affine is None or b.affine is None:
+        return True
+    corners = np.array([[0, 0, 0, 1], [*(n - 1 for n in reversed(a.shape)), 1]], dtype=float).T
+    return bool(np.abs(a.affine @ corners - b.affine @ corners).max() <= tolerance_mm)
+
+
+def onto(moving: Image, reference: Image) -> Array:
+    """`moving` interpolated on the grid of `reference`, `(C, Z, Y, X)` float32; outside it is its minimum.
+
+    Raises GeometryError where either has no affine.
+    """
+    from scipy.ndimage import affine_transform
+
+    if moving.affine is None or reference.affine is None:
+        raise GeometryError(
+            "two images of a case differ in shape and do not both say where they lie",
+            found=f"{moving.shape} and {reference.shape}",
+            hint="images on one grid, or with affines",
+        )
+    index = np.linalg.inv(moving.affine) @ reference.affine  # (x, y, z) of reference → of moving
+    swap = np.eye(4)[[2, 1, 0, 3]]
+    matrix = swap @ index @ swap  # in the array's order
+    return np.stack(
+        [
+            affine_transform(
+                channel.astype(np.float32),
+                matrix[:3, :3],
+                offset=matrix[:3, 3],
+                output_shape=reference.shape,
+                order=1,
+                cval=float(channel.min()),
+            )
+            for channel in moving.array
+        ]
+    )

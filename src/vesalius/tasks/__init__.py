@@ -1,0 +1,1 @@
+"""One file = one question that can be asked of images."""

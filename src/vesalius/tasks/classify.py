@@ -1,0 +1,140 @@
+"""Which class, or which of several findings, does an image show?"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from vesalius import losses
+from vesalius.core import calibration as calibrate
+from vesalius.core.answer import Answer, Scores
+from vesalius.core.bundle import State
+from vesalius.core.case import Case
+from vesalius.core.cohort import Cohort, Label, TargetInfo
+from vesalius.core.errors import DataError
+from vesalius.core.image import Image
+from vesalius.core.plan import Plan
+from vesalius.prepare.case import Prepared
+from vesalius.tasks._contract import Batch, Example, Nets, Task
+
+NAMES = {"classify": "One class of several, or several findings at once, for a whole image"}
+
+
+class Classifier(nn.Module):
+    """An encoder and a head: `(B, C, Z, Y, X)` → logits `(B, K)`."""
+
+    def __init__(self, net: Any, classes: int, criterion: nn.Module) -> None:
+        super().__init__()
+        self.net, self.head, self.criterion = net, net.head(classes), criterion
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits `(B, K)`."""
+        features = self.net(x[:, :, 0] if self.net.dims == 2 else x)  # (B, C, Y, X) in 2-D
+        logits: Tensor = self.head(features)
+        return logits
+
+
+class Classify(Task):
+    """Exclusive classes by soft-max; several at once (`multilabel`) by one sigmoid each."""
+
+    name: ClassVar[str] = "classify"
+    answer: ClassVar[type[Answer]] = Scores
+    targets: ClassVar[tuple[str, ...]] = ("class", "multilabel", "ordinal")
+    roles: ClassVar[tuple[str, ...]] = ("encoder",)
+    run: ClassVar[Literal["whole", "dense", "tiles"]] = "whole"
+    primary: ClassVar[str] = "auc"
+
+    def check(self, cohort: Cohort, target: TargetInfo | None) -> tuple[str, ...]:
+        """At least two classes with at least two cases each."""
+        if target is None:
+            return ("a class for each case (a folder a class, a label column, …)",)
+        counts = Counter(v for c in cohort.cases if (v := c.targets.get(target.name)) is not None)
+        if target.kind == "multilabel":
+            return () if counts else ("cases with labels",)
+        missing = [f"a second class (only '{k}' was found)" for k in counts] if len(counts) == 1 else []
+        missing += [f"a second case of class '{k}'" for k, n in counts.items() if n < 2 and len(counts) > 1]
+        return tuple(missing if counts else ["cases with a class"])
+
+    def state(self, cases: Sequence[Case], target: TargetInfo | None, plan: Plan) -> State:
+        """The label map, in the cohort's order, and how often each class occurs in training."""
+        if target is None:
+            raise DataError("classification needs a target", hint="--target NAME")
+        names = [label.name for label in target.labels]
+        rows = [_hot(c.targets[target.name], names) for c in cases if target.name in c.targets]
+        share = np.mean(rows, axis=0) if rows else np.full(len(names), 1 / len(names))
+        return State(
+            {
+                "target": target.name,
+                "kind": {"class": "exclusive"}.get(target.kind, target.kind),
+                "labels": [{"value": x.value, "name": x.name} for x in target.labels],
+                "share": [float(s) for s in share],
+            }
+        )
+
+    def encode(self, case: Case, prepared: Prepared, reference: Image, state: State) -> Example:
+        """The class as a one-hot (or several-hot) float vector, so that it can be mixed and smoothed."""
+        value = case.targets.get(state.values["target"])
+        names = [x["name"] for x in state.values["labels"]]
+        targets = {} if value is None else {"label": _hot(value, names)}
+        return Example(case.id, {"image": prepared.array}, targets)
+
+    def build(self, plan: Plan, state: State, nets: Nets) -> nn.Module:
+        """An encoder with its head, and the planned loss."""
+        share = np.asarray(state.values["share"], dtype=np.float32)
+        multilabel = state.values["kind"] == "multilabel"
+        weights = None
+        if plan.loss.class_weights == "balanced":
+            raw = (1 - share) / np.maximum(share, 1e-6) if multilabel else 1 / np.maximum(share, 1e-6)
+            weights = torch.from_numpy(raw if multilabel else raw / raw.mean())
+        criterion = losses.build(
+            plan.loss.name, weights=weights, smoothing=plan.loss.smoothing, multilabel=multilabel
+        )
+        net = nets.build(
+            plan.net.name,
+            dims=plan.data.dims,
+            in_channels=plan.data.channels,
+            scale=plan.net.scale,
+            dropout=plan.net.dropout,
+            size=plan.data.size[-plan.data.dims :],
+            options=plan.net.options,
+        )
+        return Classifier(net, len(share), criterion)
+
+    def loss(self, model: nn.Module, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        """The planned loss over the cases that have a label."""
+        logits = model(batch.images["image"])
+        return {"class": model.criterion(logits, batch.targets["label"])}  # type: ignore[operator]
+
+    def infer(self, model: nn.Module, batch: Batch, generator: torch.Generator) -> Tensor:
+        """Logits `(B, K)`."""
+        logits: Tensor = model(batch.images["image"])
+        return logits
+
+    def decode(self, raw: Any, state: State, calibration: Mapping[str, Any], reference: Image) -> Scores:
+        """Calibrated probabilities. `raw` is `(K,)` logits, or `(M, K)` of an ensemble's members."""
+        kind = state.values["kind"]
+        p = calibrate.apply(calibration, np.atleast_2d(raw)[None], multilabel=kind == "multilabel")[0]
+        return Scores(
+            labels=tuple(Label(x["value"], x["name"]) for x in state.values["labels"]),
+            p=p,
+            kind=kind,
+            positive=calibration.get("positive"),
+            thresholds=calibration.get("thresholds", {}),
+        )
+
+    def scalar(self, raw: Tensor, what: int) -> Tensor:
+        """The logit of one class."""
+        return raw[:, what]
+
+
+def _hot(value: Any, names: list[str]) -> np.ndarray[Any, np.dtype[np.float32]]:
+    chosen = value if isinstance(value, tuple) else (value,)
+    return np.array([name in chosen for name in names], dtype=np.float32)
+
+
+TASK = Classify()

@@ -1,0 +1,165 @@
+"""Which structure does each voxel belong to?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from vesalius import losses
+from vesalius.core.answer import Answer, Mask
+from vesalius.core.bundle import State
+from vesalius.core.case import Case, Ref
+from vesalius.core.cohort import Cohort, Label, TargetInfo
+from vesalius.core.errors import DataError
+from vesalius.core.image import Image
+from vesalius.core.plan import Plan
+from vesalius.prepare.case import Prepared, load_mask, prepare_mask
+from vesalius.tasks._contract import Batch, Example, Nets, Task
+
+NAMES = {"segment": "A label for every voxel or pixel"}
+
+
+class Segmenter(nn.Module):
+    """A dense net and 1×1 heads: `(B, C, Z, Y, X)` → logits `(B, K, Z, Y, X)`, class 0 the background.
+
+    In training with deep supervision, `coarse` gives logits of the decoder's coarser maps too.
+    """
+
+    def __init__(self, net: Any, classes: int, criterion: nn.Module, *, deep: bool) -> None:
+        super().__init__()
+        self.net, self.criterion = net, criterion
+        conv = nn.Conv2d if net.dims == 2 else nn.Conv3d
+        self.head = conv(net.out_channels, classes, 1)
+        channels = net.channels[1:-1] if deep else ()
+        self.deep = nn.ModuleList(conv(c, classes, 1) for c in channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits at full resolution."""
+        out = self.net(x[:, :, 0] if self.net.dims == 2 else x)
+        logits: Tensor = self.head(out.full)
+        return logits[:, :, None] if self.net.dims == 2 else logits
+
+    def coarse(self, x: Tensor) -> list[Tensor]:
+        """Logits at full resolution and of each coarser map, finest first."""
+        out = self.net(x[:, :, 0] if self.net.dims == 2 else x)
+        maps = [self.head(out.full)]
+        maps += [head(f) for head, f in zip(self.deep, out.features[1:], strict=False)]
+        return [m[:, :, None] if self.net.dims == 2 else m for m in maps]
+
+
+class Segment(Task):
+    """Exclusive labels by soft-max over background and labels; values and names are kept and restored."""
+
+    name: ClassVar[str] = "segment"
+    answer: ClassVar[type[Answer]] = Mask
+    targets: ClassVar[tuple[str, ...]] = ("mask",)
+    roles: ClassVar[tuple[str, ...]] = ("dense",)
+    run: ClassVar[Literal["whole", "dense", "tiles"]] = "dense"
+    primary: ClassVar[str] = "dice"
+
+    def check(self, cohort: Cohort, target: TargetInfo | None) -> tuple[str, ...]:
+        """At least two cases with a mask, and at least one label in them."""
+        if target is None:
+            return ("a mask for each case",)
+        n = sum(target.name in c.targets for c in cohort.cases)
+        missing = [f"at least two cases with a mask '{target.name}' ({n} found)"] if n < 2 else []
+        if n and not target.labels:
+            missing.append(f"a labelled voxel (every mask '{target.name}' is empty)")
+        return tuple(missing)
+
+    def state(self, cases: Sequence[Case], target: TargetInfo | None, plan: Plan) -> State:
+        """The label map: place in the network's output → value in the data."""
+        if target is None:
+            raise DataError("segmentation needs a mask", hint="--target NAME")
+        return State(
+            {
+                "target": target.name,
+                "labels": [
+                    {"value": x.value, "name": x.name, "code": x.code, "colour": x.colour} for x in target.labels
+                ],
+            }
+        )
+
+    def encode(self, case: Case, prepared: Prepared, reference: Image, state: State) -> Example:
+        """The mask as indices `(1, Z, Y, X)`: 0 background, k the k-th label, -1 where nothing is known."""
+        item = case.targets.get(state.values["target"])
+        if item is None:
+            return Example(case.id, {"image": prepared.array})
+        if not isinstance(item, Ref | Image):
+            raise DataError(f"case {case.id}: the target is not a mask", found=type(item).__name__)
+        labels = prepare_mask(load_mask(item), reference, prepared.undo, case_id=case.id)
+        index = np.zeros(labels.shape, dtype=np.int16)
+        index[labels < 0] = -1
+        for k, label in enumerate(state.values["labels"], start=1):
+            index[labels == label["value"]] = k
+        return Example(case.id, {"image": prepared.array}, {"mask": index[None]}, on_grid=frozenset({"mask"}))
+
+    def build(self, plan: Plan, state: State, nets: Nets) -> nn.Module:
+        """A dense net with its heads, and the planned loss."""
+        net = nets.build(
+            plan.net.name,
+            dims=plan.data.dims,
+            in_channels=plan.data.channels,
+            scale=plan.net.scale,
+            dropout=plan.net.dropout,
+            size=plan.data.size[-plan.data.dims :],
+            options=plan.net.options,
+        )
+        criterion = losses.build(plan.loss.name, smoothing=plan.loss.smoothing)
+        classes = len(state.values["labels"]) + 1
+        return Segmenter(net, classes, criterion, deep=plan.loss.deep_supervision)
+
+    def loss(self, model: nn.Module, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        """The planned loss; with deep supervision each coarser map counts half as much as the one before."""
+        target = batch.targets["mask"][:, 0].long()  # (B, Z, Y, X)
+        if not isinstance(model, Segmenter) or not len(model.deep):
+            return {"mask": model.criterion(model(batch.images["image"]), target)}  # type: ignore[operator]
+        maps = model.coarse(batch.images["image"])
+        terms, weights = {}, [0.5**k for k in range(len(maps))]
+        for k, logits in enumerate(maps):
+            shrunk = target
+            if logits.shape[2:] != target.shape[1:]:
+                shrunk = F.interpolate(target[:, None].float(), size=logits.shape[2:], mode="nearest")[:, 0].long()
+            terms[f"mask-{k}"] = model.criterion(logits, shrunk) * (weights[k] / sum(weights))
+        return terms
+
+    def infer(self, model: nn.Module, batch: Batch, generator: torch.Generator) -> Tensor:
+        """Logits `(B, K, Z, Y, X)`."""
+        logits: Tensor = model(batch.images["image"])
+        return logits
+
+    def decode(self, raw: Any, state: State, calibration: Mapping[str, Any], reference: Image) -> Mask:
+        """Indices on the reference's grid, as the data's own label values in the reference's geometry."""
+        labels = tuple(
+            Label(x["value"], x["name"], tuple(x["code"]) if x["code"] else None, x["colour"])
+            for x in state.values["labels"]
+        )
+        values = np.array([0, *(x.value for x in labels)])
+        kind = np.min_scalar_type(int(values.max())) if values.min() >= 0 else np.dtype(np.int32)
+        if np.array_equal(values, np.arange(len(values))):
+            array = raw.astype(kind, copy=False)
+        else:
+            array = values.astype(kind)[raw]
+        image = Image(
+            array[None],
+            affine=reference.affine,
+            spacing_mm=reference.spacing_mm,
+            spacing_at=reference.spacing_at,
+            modality="SEG",
+            source=reference.source,
+        )
+        return Mask(image=image, labels=labels)
+
+    def scalar(self, raw: Tensor, what: int) -> Tensor:
+        """The mean logit of one label over the voxels where it wins."""
+        wins = (raw.argmax(dim=1) == what).to(raw)  # (B, Z, Y, X)
+        total = wins.sum(dim=(1, 2, 3)).clamp_min(1.0)
+        return (raw[:, what] * wins).sum(dim=(1, 2, 3)) / total
+
+
+TASK = Segment()
