@@ -1,0 +1,63 @@
+"""Losses: one file = one family; what a network's raw output is held against while it learns.
+
+A loss's file declares, as literals that are read without importing it:
+
+    NAMES = {"dice": "…", "dice-ce": "…"}    registered names, one line each
+    TARGETS = ("mask",)                       the kinds of target it takes
+    OPTIONS = {"smooth": 1e-5}                its own options with their defaults
+
+and has `make(name, *, weights, smoothing, multilabel, options) -> nn.Module`, whose call is
+`(logits, target, weight=None) -> ()`: the mean that is minimised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from vesalius.core import registry
+from vesalius.core.errors import PlanError, UnknownName
+
+if TYPE_CHECKING:
+    from torch import nn
+
+__all__ = ["build"]
+
+
+def build(
+    name: str,
+    *,
+    weights: Sequence[float] | None = None,
+    smoothing: float = 0.0,
+    multilabel: bool = False,
+    options: Mapping[str, Any] | None = None,
+) -> nn.Module:
+    """The loss of that registered name, called as `loss(logits, target, weight=None)`; it returns one number.
+
+    `logits` is `(B, K)` or `(B, K, …)`. `target` is, where labels exclude one another, integers `(B, …)` or
+    `(B, 1, …)` in 0 … K-1 with -1 where unknown, or floats of the logits' shape that sum to one (mixup); where
+    they may overlap (`multilabel`), bits or floats of the logits' shape, -1 where unknown. `weight` is `(B,)`
+    or the target's `(B, …)` without channels; zero leaves a sample or voxel out.
+
+    `weights` holds one factor a class; for `multilabel`, a factor on each label's positive term.
+    `smoothing` is the mass spread evenly over the labels.
+
+    Raises UnknownName for a loss or an option that does not exist, PlanError for values that cannot be.
+    """
+    module = registry.lookup("losses", name)
+    defaults: dict[str, Any] = registry.literals("losses", name.partition("-")[0]).get("OPTIONS", {})
+    for option in options or {}:
+        if option not in defaults:
+            raise UnknownName(f"option of loss {name}", option, defaults)
+    if not 0.0 <= smoothing < 1.0:
+        raise PlanError("label smoothing must lie in [0, 1)", found=str(smoothing))
+    if weights is not None and (not len(weights) or not all(0 <= w < float("inf") for w in weights)):
+        raise PlanError("class weights must be finite and not negative", found=str(list(weights)))
+    made = module.make(
+        name,
+        weights=weights,
+        smoothing=smoothing,
+        multilabel=multilabel,
+        options={**defaults, **(options or {})},
+    )
+    return cast("nn.Module", made)
