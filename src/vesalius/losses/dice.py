@@ -32,6 +32,9 @@ def make(
     return Dice(weights, smoothing, multilabel, options=options, with_ce=name == "dice-ce")
 
 
+Sums = tuple[Tensor, Tensor]  # what is shared, and both masses together; each (B, K)
+
+
 class Dice(Loss):
     """1 - (2 Σ p y + s) / (Σ p + Σ y + s), the mean over labels, plus cross-entropy where asked for.
 
@@ -66,15 +69,11 @@ class Dice(Loss):
         if is_soft(logits, target):
             return self._soft(log_p, target.to(logits.dtype), factors, weight)
         target = hard(logits, target)
-        counts = None if weight is None else spread(weight, log_p[:, 0])
+        counts = None if weight is None else spread(weight, log_p[:, 0]).expand_as(log_p[:, 0])
         if bool((target == UNKNOWN).any()):
             known = (target != UNKNOWN).to(log_p.dtype)
             counts = known if counts is None else counts * known
-        sums = [  # one plane at a time, so that no one-hot volume is made
-            self._sums(p, target == k, counts)
-            for k, p in enumerate(log_p.exp().unbind(1))
-            if k > 0 or self.background
-        ]
+        sums = hard_sums(log_p.exp(), target, counts)
         loss = self.dice_weight * self._ratio(sums, factors, weight)
         if self.ce_weight:
             nll = F.nll_loss(log_p, target, weight=factors, reduction="none", ignore_index=UNKNOWN)
@@ -85,10 +84,8 @@ class Dice(Loss):
         return loss
 
     def _soft(self, log_p: Tensor, target: Tensor, factors: Tensor | None, weight: Tensor | None) -> Tensor:
-        counts = None if weight is None else spread(weight, log_p[:, 0])
-        planes = list(zip(log_p.exp().unbind(1), target.unbind(1), strict=True))
-        sums = [self._sums(p, y, counts) for p, y in (planes if self.background else planes[1:])]
-        loss = self.dice_weight * self._ratio(sums, factors, weight)
+        counts = None if weight is None else spread(weight, log_p[:, 0]).unsqueeze(1)
+        loss = self.dice_weight * self._ratio(soft_sums(log_p.exp(), target, counts), factors, weight)
         if self.ce_weight:
             smooth = target * (1 - self.smoothing) + self.smoothing / target.shape[1]
             nll = -(_dot(log_p * smooth, factors) if factors is not None else (log_p * smooth).sum(1))
@@ -101,38 +98,53 @@ class Dice(Loss):
     ) -> Tensor:
         known = (target >= 0).to(logits.dtype)
         counts = known if weight is None else known * spread(weight, logits[:, 0]).unsqueeze(1)
-        planes = zip(logits.sigmoid().unbind(1), target.unbind(1), counts.unbind(1), strict=True)
-        loss = self.dice_weight * self._ratio([self._sums(p, y, c) for p, y, c in planes], None, weight)
+        loss = self.dice_weight * self._ratio(soft_sums(logits.sigmoid(), target, counts), None, weight)
         if self.ce_weight:
             loss = loss + self.ce_weight * binary(logits, target, factors, self.smoothing, weight)
         return loss
 
-    def _sums(self, p: Tensor, y: Tensor, counts: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Numerator and denominator of one label: `()` over the batch, or `(B,)`."""
-        axes = tuple(range(0 if self.batch else 1, p.dim()))
-        if counts is not None:
-            p = p * counts
-            mass = (y * counts).sum(axes)
-        else:
-            mass = y.sum(axes).to(p.dtype)
-        both = torch.where(y, p, 0.0) if y.dtype == torch.bool else p * y
-        return 2 * both.sum(axes), p.sum(axes) + mass
-
-    def _ratio(
-        self, sums: list[tuple[Tensor, Tensor]], factors: Tensor | None, weight: Tensor | None
-    ) -> Tensor:
-        top, bottom = (torch.stack(column, dim=-1) for column in zip(*sums, strict=True))  # (K,) or (B, K)
-        loss = 1 - (top + self.smooth) / (bottom + self.smooth)
-        if factors is not None:
-            factors = factors if self.background else factors[1:]
-            loss = (loss * factors).sum(-1) / factors.sum()
-        else:
-            loss = loss.mean(-1)
-        if self.batch:
-            return loss
-        if weight is not None and weight.dim() == 1:
+    def _ratio(self, sums: Sums, factors: Tensor | None, weight: Tensor | None) -> Tensor:
+        both, total = (column.sum(0, keepdim=True) if self.batch else column for column in sums)
+        loss = 1 - (2 * both + self.smooth) / (total + self.smooth)  # (1 or B, K)
+        if not (self.multilabel or self.background):
+            loss, factors = loss[:, 1:], None if factors is None else factors[1:]
+        loss = loss.mean(1) if factors is None else (loss * factors).sum(1) / factors.sum()
+        if not self.batch and weight is not None and weight.dim() == 1:
             return weighted_mean(loss, torch.ones_like(loss), weight)
         return loss.mean()
+
+
+def hard_sums(p: Tensor, target: Tensor, counts: Tensor | None) -> Sums:
+    """Σ p y and Σ p + Σ y, each `(B, K)`, of `p` `(B, K, …)` and integers `(B, …)`; no one-hot volume is made."""
+    classes, flat = p.shape[1], target.clamp_min(0).flatten(1)  # (B, N)
+    p = p.flatten(2)
+    chosen = p.gather(1, flat.unsqueeze(1)).squeeze(1)
+    ones = torch.ones_like(chosen) if counts is None else counts.flatten(1)
+    volume = p.sum(2) if counts is None else torch.matmul(p, ones.unsqueeze(2)).squeeze(2)
+    return sum_by_label(chosen * ones, flat, classes), volume + sum_by_label(ones, flat, classes)
+
+
+def soft_sums(p: Tensor, target: Tensor, counts: Tensor | None) -> Sums:
+    """The same of fractions or bits `(B, K, …)`; `counts` broadcasts over them."""
+    if counts is not None:
+        p, target_counted = p * counts, target * counts
+    else:
+        target_counted = target
+    axes = tuple(range(2, p.dim()))
+    return (p * target).sum(axes), p.sum(axes) + target_counted.sum(axes)
+
+
+def sum_by_label(values: Tensor, labels: Tensor, classes: int) -> Tensor:
+    """`(B, N)`, `(B, N)` → `(B, K)`, summed in double: a float32 counter stops at 2²⁴ voxels.
+
+    Off the CPU label by label, since adding at an index is neither fast nor repeatable there.
+    """
+    if values.device.type != "cpu":
+        return torch.stack([(values * (labels == k)).sum(1) for k in range(classes)], dim=1)
+    first = torch.arange(len(labels), device=labels.device).unsqueeze(1) * classes
+    sums = torch.zeros(len(labels) * classes, dtype=torch.float64, device=values.device)
+    sums = sums.index_add(0, (labels + first).flatten(), values.double().flatten())
+    return sums.view(len(labels), classes).to(values.dtype)
 
 
 def _dot(planes: Tensor, factors: Tensor) -> Tensor:
