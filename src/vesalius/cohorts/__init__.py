@@ -1,0 +1,22 @@
+"""Cohorts: from a path to checked cases; one file is one data layout.
+
+A layout's file has `detect(root) -> Detection | None` and `read(root, *, options) -> Cohort`.
+"""
+
+from vesalius.cohorts._check import check
+from vesalius.cohorts._folds import assign, load_assignment, save_assignment
+from vesalius.cohorts._layout import Detection, Options
+from vesalius.cohorts._read import detect, read
+from vesalius.cohorts._target import select_target
+
+__all__ = [
+    "Detection",
+    "Options",
+    "assign",
+    "check",
+    "detect",
+    "load_assignment",
+    "read",
+    "save_assignment",
+    "select_target",
+]

@@ -1,0 +1,127 @@
+"""Finding image files below a folder: natural order, hidden files skipped, DICOM known by its preamble."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from vesalius import formats
+from vesalius.core.errors import DataError
+
+TABLE_SUFFIXES = (".csv", ".tsv", ".xlsx", ".parquet")
+CONTAINERS = (".npz",)
+SPLITS: Mapping[str, str] = {
+    "train": "train",
+    "training": "train",
+    "tr": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "dev": "val",
+    "test": "test",
+    "testing": "test",
+    "ts": "test",
+}
+_JUNK = {"__MACOSX", "Thumbs.db", "desktop.ini"}
+
+
+def natural(text: str) -> list[tuple[int, int, str]]:
+    """A sorting key under which 'image 2' comes before 'image 10'."""
+    parts = re.split(r"(\d+)", text.casefold())
+    return [(0, int(p), "") if p.isdigit() else (1, 0, p) for p in parts if p]
+
+
+def walk(root: Path) -> tuple[Path, ...]:
+    """Every visible file below `root` (or `root` itself when it is a file), in natural order."""
+    if root.is_file():
+        return (root,)
+    found: list[Path] = []
+    for folder, folders, names in os.walk(root, followlinks=True):
+        folders[:] = sorted((f for f in folders if _visible(f)), key=natural)
+        found += [Path(folder) / n for n in sorted((n for n in names if _visible(n)), key=natural)]
+    return tuple(found)
+
+
+def subfolders(root: Path) -> tuple[Path, ...]:
+    """The visible folders directly in `root`, in natural order."""
+    if not root.is_dir():
+        return ()
+    return tuple(
+        sorted((p for p in root.iterdir() if p.is_dir() and _visible(p.name)), key=lambda p: natural(p.name))
+    )
+
+
+def unwrap(root: Path) -> Path:
+    """Step into a folder that holds nothing but one folder, as archives unpack, until there is something."""
+    for _ in range(8):
+        if not root.is_dir():
+            return root
+        entries = [p for p in root.iterdir() if _visible(p.name)]
+        if len(entries) != 1 or not entries[0].is_dir():
+            return root
+        root = entries[0]
+    return root
+
+
+def is_dicom(path: Path) -> bool:
+    """Whether a file is DICOM: by its suffix, or by the preamble where the suffix says nothing."""
+    suffix = path.suffix.lower()
+    if suffix in (".dcm", ".dicom", ".ima"):
+        return True
+    if any(path.name.lower().endswith(s) for s in (*formats.known_suffixes(holds=None), *TABLE_SUFFIXES)):
+        return False
+    try:
+        with path.open("rb") as file:
+            return file.read(132)[128:] == b"DICM"
+    except OSError:
+        return False
+
+
+def is_image(path: Path, *, containers: bool = False) -> bool:
+    """Whether a file's name (or DICOM preamble) marks it as pixels; containers of many only on demand."""
+    name = path.name.lower()
+    if name.endswith(CONTAINERS):
+        return containers
+    return name.endswith(formats.known_suffixes()) or is_dicom(path)
+
+
+def images(paths: Iterable[Path]) -> tuple[Path, ...]:
+    """Those of `paths` that are images, containers of many excluded."""
+    return tuple(p for p in paths if is_image(p))
+
+
+def find_tables(root: Path) -> tuple[Path, ...]:
+    """Tables directly in `root`, or `root` itself when it is one."""
+    if root.is_file():
+        return (root,) if root.suffix.lower() in TABLE_SUFFIXES else ()
+    return tuple(p for p in sorted(root.iterdir()) if p.suffix.lower() in TABLE_SUFFIXES and _visible(p.name))
+
+
+def case_ids(paths: Iterable[Path], root: Path) -> dict[Path, str]:
+    """A short unique name for each file: its stem, or its path below `root` where stems repeat."""
+    listed = list(paths)
+    stems = {p: formats.stem(p) for p in listed}
+    repeated = {s for s, n in Counter(stems.values()).items() if n > 1}
+    ids: dict[Path, str] = {}
+    for path, stem in stems.items():
+        if stem in repeated:
+            parts = path.relative_to(root).parts[:-1] if path.is_relative_to(root) else ()
+            stem = "_".join((*parts, stem))
+        ids[path] = stem
+    still = {s for s, n in Counter(ids.values()).items() if n > 1}
+    return {p: f"{s}_{p.suffix.lstrip('.')}" if s in still else s for p, s in ids.items()}
+
+
+def require(root: Path) -> None:
+    """Raise DataError unless `root` exists and can be looked into."""
+    if not root.exists():
+        raise DataError(f"no data at {root}", found="no such file or folder", hint="check the path")
+    if root.is_dir() and not os.access(root, os.R_OK | os.X_OK):
+        raise DataError(f"{root} cannot be read", found="permission denied", hint="change its permissions")
+
+
+def _visible(name: str) -> bool:
+    return not name.startswith(".") and name not in _JUNK

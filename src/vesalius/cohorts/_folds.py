@@ -1,0 +1,266 @@
+"""Folds: which patients are tested on and which fold each of the others validates, assigned once and stored."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vesalius.cohorts._build import SPLIT_NOTE, some
+from vesalius.cohorts._splits import apply_split_file, leaking_patients
+from vesalius.core.case import Case, Event, Target
+from vesalius.core.cohort import Assignment, Cohort, TargetInfo
+from vesalius.core.disk import write_text
+from vesalius.core.errors import DataError, LeakError
+
+
+@dataclass(frozen=True, slots=True)
+class _Unit:
+    """Cases that may not be parted: one patient's, and those that show the same image."""
+
+    cases: tuple[str, ...]
+    stratum: str
+
+
+def assign(
+    cohort: Cohort,
+    *,
+    target: TargetInfo | str | None,
+    seed: int = 0,
+    folds: int = 5,
+    test_fraction: float = 0.2,
+    split: Path | None = None,
+    groups: Mapping[str, str] | None = None,
+) -> Assignment:
+    """Assign every case that has `target` (all of them when None) to the test set or to one fold, by patient.
+
+    A split file wins, then what the data declares (train and val are pooled into the folds; with a val and no
+    test, val is the test), then the seed. Cases of one patient, or of one of `groups` (case id → group, such
+    as duplicates), stay together. Classes are spread evenly; fewer folds are made where a class has too few
+    patients to be in each, and `by` says so. The same cohort, target and seed give the same assignment.
+
+    A case to train on that shares a group with a declared test case is left out, and `by` names it.
+
+    Raises LeakError if a declared split parts a patient, DataError if too few cases are left.
+    """
+    if split is not None:
+        cohort = apply_split_file(cohort, split)
+    name = target.name if isinstance(target, TargetInfo) else target
+    cases = [c for c in cohort.cases if name is None or name in c.targets]
+    if not cases:
+        raise DataError(f"no case has the target '{name}'", hint="a cohort with targets, or another --target")
+    leaks = leaking_patients(cases)
+    if leaks:
+        patient, listed = next(iter(leaks.items()))
+        raise LeakError(
+            f"patient '{patient}' stands in more than one split", found=some([c.id for c in listed])
+        )
+    groups = groups or {}
+    rng = np.random.default_rng(seed)
+    declared = {c.split for c in cases}
+    held = "test" if "test" in declared else "val" if {"train", "val"} <= declared else None
+    said = next((n for n in reversed(cohort.notes) if n.startswith(SPLIT_NOTE)), None)
+    said = said or "the split that the data declares"
+    test: list[str] = []
+    if held is not None:
+        pool = [c for c in cases if c.split not in (held, None)]
+        if not pool:
+            pool = [c for c in cases if c.split is None]
+        test = [c.id for c in cases if c.split == held]
+        by = said if held == "test" else f"{said}, where val is the held-out part"
+        left = len(cases) - len(test) - len(pool)
+        if left:
+            by += f"; {left} cases stand in no split and are not used"
+        twins = _twins_of_test(groups, test, pool)
+        if twins:
+            by += f"; not trained on, as the same image is in {held}: {some(sorted(twins))}"
+            pool = [c for c in pool if c.id not in twins]
+        units = _units(pool, name, groups)
+    else:
+        named = [c for c in cases if c.split is not None]
+        units = _units(named or cases, name, groups)
+        if test_fraction > 0 and len(units) < 3:
+            raise DataError(
+                f"{len(units)} patients are too few for a test set and two folds",
+                hint="more patients, or a declared split",
+            )
+        chosen = _test_units(units, test_fraction, rng)
+        test = [c for unit in units if unit in chosen for c in unit.cases]
+        units = [u for u in units if u not in chosen]
+        by = f"seed {seed}, by {'patient' if cohort.patients_known else 'case (no patient ids)'}"
+    count, why = _fold_count(units, folds)
+    dealt = _deal(units, count, rng)
+    order = {c.id: k for k, c in enumerate(cases)}
+    return Assignment(
+        test=tuple(sorted(test, key=order.__getitem__)),
+        folds=tuple(tuple(sorted(ids, key=order.__getitem__)) for ids in dealt),
+        by=by + why,
+        seed=seed,
+    )
+
+
+def save_assignment(assignment: Assignment, path: Path) -> None:
+    """Write an assignment as JSON, whole or not at all. Raises OutputError."""
+    data = {
+        "by": assignment.by,
+        "seed": assignment.seed,
+        "test": list(assignment.test),
+        "folds": [list(ids) for ids in assignment.folds],
+    }
+    write_text(path, json.dumps(data, indent=1, ensure_ascii=False) + "\n")
+
+
+def load_assignment(path: Path) -> Assignment:
+    """Read what `save_assignment` wrote. Raises DataError where it is not that."""
+    try:
+        data: Any = json.loads(path.read_text(encoding="utf-8"))
+        return Assignment(
+            test=tuple(map(str, data["test"])),
+            folds=tuple(tuple(map(str, ids)) for ids in data["folds"]),
+            by=str(data["by"]),
+            seed=None if data["seed"] is None else int(data["seed"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path} is no stored assignment of folds", found=repr(error)) from error
+
+
+def _units(cases: Sequence[Case], name: str | None, groups: Mapping[str, str]) -> list[_Unit]:
+    keys = _connected(cases, groups)
+    members: dict[str, list[Case]] = {}
+    for case in cases:
+        members.setdefault(keys[case.id], []).append(case)
+    strata = _strata(cases, name)
+    frequency = Counter(strata.values())
+    units = []
+    for listed in members.values():
+        rarest = min((strata[c.id] for c in listed), key=lambda s: (frequency[s], s))
+        units.append(_Unit(tuple(c.id for c in listed), rarest))
+    return sorted(units, key=lambda u: u.cases)
+
+
+def _connected(cases: Sequence[Case], groups: Mapping[str, str]) -> dict[str, str]:
+    """A common key for cases linked by patient or by group, over any number of links."""
+    parent: dict[str, str] = {}
+
+    def find(x: str) -> str:
+        parent.setdefault(x, x)
+        while parent[x] != x:
+            parent[x] = parent[parent[x]]
+            x = parent[x]
+        return x
+
+    for case in cases:
+        links = [f"patient:{case.patient}"] if case.patient is not None else []
+        links += [f"group:{groups[case.id]}"] if case.id in groups else []
+        find(f"case:{case.id}")
+        for link in links:
+            a, b = find(f"case:{case.id}"), find(link)
+            parent[max(a, b)] = min(a, b)
+    return {c.id: find(f"case:{c.id}") for c in cases}
+
+
+def _strata(cases: Sequence[Case], name: str | None) -> dict[str, str]:
+    if name is None:
+        return {c.id: "" for c in cases}
+    values: dict[str, Target] = {c.id: c.targets[name] for c in cases}
+    counts: Counter[str] = Counter(x for v in values.values() if _names(v) for x in _names(v))
+    numbers = [_number(v) for v in values.values()]
+    edges = (
+        np.quantile([n for n in numbers if n is not None], [0.2, 0.4, 0.6, 0.8])
+        if any(n is not None for n in numbers)
+        else np.zeros(0)
+    )
+    strata = {}
+    for case_id, value in values.items():
+        names, number = _names(value), _number(value)
+        if names:
+            strata[case_id] = min(names, key=lambda n: (counts[n], n))
+        elif number is not None:
+            happened = value.happened if isinstance(value, Event) else ""
+            strata[case_id] = f"{happened}{int(np.searchsorted(edges, number))}"
+        else:
+            strata[case_id] = ""
+    return strata
+
+
+def _names(value: Target) -> tuple[str, ...]:
+    if isinstance(value, str):
+        return (value,)
+    if isinstance(value, tuple):
+        return tuple(v for v in value if isinstance(v, str))
+    return ()
+
+
+def _number(value: Target) -> float | None:
+    if isinstance(value, Event):
+        return value.time_days
+    return float(value) if isinstance(value, (int, float)) else None
+
+
+def _by_stratum(units: Sequence[_Unit]) -> dict[str, list[_Unit]]:
+    found: dict[str, list[_Unit]] = {}
+    for unit in units:
+        found.setdefault(unit.stratum, []).append(unit)
+    return dict(sorted(found.items(), key=lambda item: (len(item[1]), item[0])))
+
+
+def _test_units(units: Sequence[_Unit], fraction: float, rng: np.random.Generator) -> set[_Unit]:
+    """Units for the test set: from each stratum its share of cases, rounding carried from one to the next."""
+    chosen: set[_Unit] = set()
+    if fraction <= 0:
+        return chosen
+    carry = 0.0
+    for listed in _by_stratum(units).values():
+        wanted = fraction * sum(len(u.cases) for u in listed) + carry
+        taken = 0
+        kept = len(listed)
+        for k in rng.permutation(len(listed)):
+            size = len(listed[k].cases)
+            if taken + size / 2 <= wanted and kept > 1:
+                chosen.add(listed[k])
+                taken += size
+                kept -= 1
+        carry = wanted - taken
+    if not chosen:
+        largest = list(_by_stratum(units).values())[-1]
+        chosen.add(largest[int(rng.integers(len(largest)))])
+    return chosen
+
+
+def _fold_count(units: Sequence[_Unit], folds: int) -> tuple[int, str]:
+    if len(units) < 2:
+        raise DataError(f"{len(units)} patients are too few to train and validate on", hint="more patients")
+    count = min(folds, len(units))
+    if count < folds:
+        return count, f"; {count} folds, as there are {len(units)} patients to train on"
+    sizes = {s: len(listed) for s, listed in _by_stratum(units).items() if s}
+    fit = [n for n in sizes.values() if n >= 2]
+    if fit and min(fit) < count:
+        rarest = min((s for s in sizes if sizes[s] >= 2), key=lambda s: sizes[s])
+        count = min(fit)
+        return count, f"; {count} folds, as '{rarest}' has {count} patients"
+    return count, ""
+
+
+def _deal(units: Sequence[_Unit], count: int, rng: np.random.Generator) -> list[list[str]]:
+    """Deal units to folds: the largest first, each to the fold with the fewest of its stratum, then of all."""
+    dealt: list[list[str]] = [[] for _ in range(count)]
+    held: Counter[tuple[int, str]] = Counter()
+    for stratum, listed in _by_stratum(units).items():
+        shuffled = [listed[k] for k in rng.permutation(len(listed))]
+        for unit in sorted(shuffled, key=lambda u: -len(u.cases)):
+            k = min(range(count), key=lambda f: (held[f, stratum], len(dealt[f]), f))
+            dealt[k] += unit.cases
+            held[k, stratum] += len(unit.cases)
+    return dealt
+
+
+def _twins_of_test(groups: Mapping[str, str], test: Sequence[str], pool: Sequence[Case]) -> set[str]:
+    """Cases to train on that show the same image as one to be tested on."""
+    tested = {groups[c] for c in test if c in groups}
+    return {c.id for c in pool if groups.get(c.id) in tested}

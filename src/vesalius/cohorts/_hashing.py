@@ -1,0 +1,64 @@
+"""The content hash of a cohort: the same data in another place, under the same names, has the same hash."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from vesalius.core.case import Case, Event, Ref, Target
+from vesalius.core.disk import sha256
+from vesalius.core.image import Image
+
+
+def case_digest(case: Case, files: dict[Path, str]) -> str:
+    """Hex SHA-256 over a case's files' bytes, its targets, patient, covariates and report; never over paths.
+
+    `files` keeps the digest of files that several cases share (an npz).
+    """
+    parts = {
+        "images": {name: _pixels(item, files) for name, item in case.images.items()},
+        "targets": {name: _target(value, files) for name, value in case.targets.items()},
+        "region": None if case.region is None else _pixels(case.region, files),
+        "patient": case.patient,
+        "covariates": dict(case.covariates),
+        "report": case.report,
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def cohort_digest(digests: Mapping[str, str]) -> str:
+    """Hex SHA-256 over the cases' digests in the order of their ids."""
+    text = "".join(f"{digests[case_id]}  {case_id}\n" for case_id in sorted(digests))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _pixels(item: Ref | Image, files: dict[Path, str]) -> list[object]:
+    if isinstance(item, Image):
+        affine = None if item.affine is None else item.affine.tolist()
+        bytes_ = np.ascontiguousarray(item.array).tobytes()
+        return [hashlib.sha256(bytes_).hexdigest(), str(item.array.dtype), list(item.array.shape), affine]
+    digests = []
+    for path in item.paths:
+        shared = item.member is not None or item.index is not None
+        digest = files.get(path) if shared else None
+        if digest is None:
+            digest = sha256(path)
+            if shared:
+                files[path] = digest
+        digests.append(digest)
+    return [*digests, item.member, item.index]
+
+
+def _target(value: Target, files: dict[Path, str]) -> object:
+    if isinstance(value, (Ref, Image)):
+        return _pixels(value, files)
+    if isinstance(value, Event):
+        return asdict(value)
+    if isinstance(value, tuple):
+        return [v if isinstance(v, str) else asdict(v) for v in value]
+    return value

@@ -1,0 +1,68 @@
+"""What headers alone can tell: files that are not there, are empty, or cannot be opened; masks of another shape."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from vesalius import formats
+from vesalius.cohorts._splits import leaking_patients
+from vesalius.core.case import Case, Ref
+from vesalius.core.cohort import Cohort, SetAside
+from vesalius.core.errors import FormatError, VesaliusError
+from vesalius.formats import Header
+
+
+def screen(cohort: Cohort) -> Cohort:
+    """Set aside, by name and with the reason, the cases whose headers already show that they are unusable.
+
+    Containers (npz) and DICOM series are opened only when they are decoded: their headers are not cheap.
+    """
+    good: list[Case] = []
+    aside = list(cohort.set_aside)
+    leaks = {c.id: p for p, cases in leaking_patients(cohort.cases).items() for c in cases}
+    for case in cohort.cases:
+        fault = _leak(case, leaks) or fault_of(case)
+        if fault is None:
+            good.append(case)
+        else:
+            aside.append(fault)
+    return replace(cohort, cases=tuple(good), set_aside=tuple(aside))
+
+
+def fault_of(case: Case) -> SetAside | None:
+    """The first fault that a case's headers show, or None."""
+    try:
+        shapes = {name: _cheap(image) for name, image in case.images.items() if isinstance(image, Ref)}
+        reference = shapes.get(case.reference)
+        for name, target in case.targets.items():
+            if isinstance(target, Ref):
+                fault = _contradiction(case, name, reference, _cheap(target))
+                if fault is not None:
+                    return fault
+    except VesaliusError as error:
+        return SetAside(case.id, str(error))
+    return None
+
+
+def _leak(case: Case, leaks: dict[str, str]) -> SetAside | None:
+    if case.id not in leaks:
+        return None
+    return SetAside(case.id, f"patient '{leaks[case.id]}' stands in more than one split", fatal=True)
+
+
+def _contradiction(case: Case, name: str, image: Header | None, mask: Header | None) -> SetAside | None:
+    if image is None or mask is None or image.shape == mask.shape:
+        return None
+    reason = f"the {name} has another shape than its image: {mask.shape} and {image.shape} (z, y, x)"
+    return SetAside(case.id, reason, fatal=True)
+
+
+def _cheap(ref: Ref) -> Header | None:
+    path = ref.paths[0]
+    if not path.is_file():
+        raise FormatError(f"{path}: no such file")
+    if path.stat().st_size == 0:
+        raise FormatError(f"{path}: an empty file", found="0 bytes")
+    if ref.member is not None or len(ref.paths) > 1 or formats.sniff(path) == "dicom":
+        return None
+    return formats.header(ref)

@@ -1,0 +1,25 @@
+"""What a layout says when it looks at a path, and what a person may tell it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+TARGET_ROLES = ("label", "mask", "time", "event", "value")
+ROLES = ("image", "id", "patient", "split", "covariate", "report", "region", *TARGET_ROLES)
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """How sure a layout is that a path is laid out its way, in 0..1, and the one line that says why."""
+
+    confidence: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a person told about the data: the target's name, and which column (or pattern) has which role."""
+
+    target: str | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,117 @@
+"""Reading a cohort: look with every layout, take the surest, read, and check what headers alone can tell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from vesalius.cohorts import _files
+from vesalius.cohorts._build import matched
+from vesalius.cohorts._headers import screen
+from vesalius.cohorts._layout import ROLES, Detection, Options
+from vesalius.cohorts._limits import enforce_limit
+from vesalius.cohorts._splits import apply_split_file
+from vesalius.core import registry
+from vesalius.core.cohort import Cohort
+from vesalius.core.errors import DataError, UnknownName
+
+_TIE = 0.02
+
+
+def detect(path: Path | str) -> dict[str, Detection]:
+    """What every layout says of a path, the surest first. Raises DataError if there is nothing there."""
+    root = Path(path)
+    _files.require(root)
+    found = {}
+    for name in registry.names("cohorts"):
+        seen = registry.lookup("cohorts", name).detect(root)
+        if seen is not None:
+            found[name] = seen
+    return dict(sorted(found.items(), key=lambda item: -item[1].confidence))
+
+
+def read(
+    path: Path | str,
+    *,
+    layout: str | None = None,
+    target: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    split: Path | str | None = None,
+    max_set_aside: float = 0.10,
+) -> Cohort:
+    """Read a file or a folder into a Cohort, by the layout that fits best or by the one named.
+
+    `columns` says which column has which role (`{"image": "file", "label": "dx"}`); a value `re:PATTERN` is
+    searched in the case's name instead (`{"patient": r"re:^(Image_\\d+)"}`). `split` is a CSV `case,split` that
+    wins over what the data declares. Only headers are read here; `check` decodes everything.
+
+    Raises DataError when nothing is found, when layouts tie, or when more than `max_set_aside` (a share; 1.0
+    turns this off) is set aside; UnknownName for a layout, role or case that does not exist.
+    """
+    root = Path(path)
+    _files.require(root)
+    options = Options(target=target, columns=dict(columns or {}))
+    for role in options.columns:
+        if role not in ROLES:
+            raise UnknownName("role", role, ROLES)
+    if layout is None:
+        layout, reason = _choose(root, detect(root))
+    else:
+        reason = "chosen by --layout"
+    cohort = registry.lookup("cohorts", layout).read(root, options=options)
+    cohort = replace(cohort, notes=(f"layout {layout}: {reason}", *cohort.notes))
+    if not cohort.cases and not cohort.set_aside:
+        raise DataError(f"no images found in {root}", hint="another folder, or --layout")
+    cohort = _patients(cohort, options)
+    if split is not None:
+        cohort = apply_split_file(cohort, Path(split))
+    cohort = screen(cohort)
+    enforce_limit(cohort, max_set_aside)
+    return cohort
+
+
+def _choose(root: Path, found: Mapping[str, Detection]) -> tuple[str, str]:
+    if not found:
+        raise DataError(
+            f"no images found in {root}",
+            found=_contents(root),
+            hint="images, class folders, a table, an .npz or DICOM; or --layout",
+        )
+    ranked = list(found.items())
+    name, best = ranked[0]
+    tied = [n for n, d in ranked[1:] if best.confidence - d.confidence < _TIE]
+    if tied:
+        both = "; ".join(f"{n}: {found[n].reason}" for n in (name, *tied))
+        raise DataError(
+            f"{root} fits more than one layout",
+            found=both,
+            hint=" or ".join(f"--layout {n}" for n in (name, *tied)),
+        )
+    return name, best.reason
+
+
+def _contents(root: Path) -> str:
+    if root.is_file():
+        return f"a file '{root.name}'"
+    names = sorted(p.name for p in root.iterdir())
+    if not names:
+        return "an empty folder"
+    return f"{len(names)} entries such as {', '.join(repr(n) for n in names[:3])}"
+
+
+def _patients(cohort: Cohort, options: Options) -> Cohort:
+    pattern = options.columns.get("patient", "")
+    if pattern.startswith("re:"):
+        found = matched(pattern, (c.id for c in cohort.cases))
+        missed = [c.id for c in cohort.cases if c.id not in found]
+        if missed:
+            raise DataError(
+                f"the patient pattern '{pattern}' does not match every case",
+                found=f"no match in '{missed[0]}' ({len(missed)} such)",
+                hint="a pattern that does",
+            )
+        cases = tuple(replace(c, patient=found[c.id]) for c in cohort.cases)
+        cohort = replace(cohort, cases=cases)
+    known = bool(cohort.cases) and all(c.patient is not None for c in cohort.cases)
+    return replace(cohort, patients_known=known)

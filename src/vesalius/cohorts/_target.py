@@ -1,0 +1,31 @@
+"""Which target is meant, where a cohort has several."""
+
+from __future__ import annotations
+
+from vesalius.core.cohort import Cohort, TargetInfo
+from vesalius.core.errors import DataError, UnknownName
+
+
+def select_target(cohort: Cohort, name: str | None = None) -> TargetInfo:
+    """The target of that name, or the only one.
+
+    Raises UnknownName for a name that is not there, DataError where there is none or where several could be meant.
+    """
+    if name is not None:
+        if name not in cohort.targets:
+            raise UnknownName("target", name, cohort.targets)
+        return cohort.targets[name]
+    if not cohort.targets:
+        raise DataError(
+            f"nothing to learn in {cohort.root}",
+            found=f"{len(cohort.cases)} images without classes, masks or a table of labels",
+            hint="class folders, masks beside the images, or a table; see `vesalius layouts`",
+        )
+    if len(cohort.targets) > 1:
+        listed = ", ".join(f"{t.name} ({t.kind})" for t in cohort.targets.values())
+        raise DataError(
+            f"{cohort.root} has {len(cohort.targets)} targets and it is not said which to learn",
+            found=listed,
+            hint=" or ".join(f"--target {n}" for n in list(cohort.targets)[:4]),
+        )
+    return next(iter(cohort.targets.values()))

@@ -1,0 +1,106 @@
+"""Class folders: a sub-folder for each class, with or without train, val and test above it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from vesalius.cohorts import _files
+from vesalius.cohorts._build import as_split, class_labels, some
+from vesalius.cohorts._layout import Detection, Options
+from vesalius.cohorts._series import units
+from vesalius.core.case import Case, Ref, Split, Target
+from vesalius.core.cohort import Cohort, SetAside, TargetInfo
+from vesalius.core.errors import DataError
+
+TARGET = "class"
+# Folder names that say what a file is for, not what it shows.
+NOT_CLASSES = {
+    "images", "image", "imgs", "img", "masks", "mask", "labels", "label", "segmentations", "annotations",
+    "imagestr", "imagests", "labelstr", "labelsts", "gt", "groundtruth", "jpegimages",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    folder: Path
+    name: str
+    split: Split | None
+
+
+def detect(root: Path) -> Detection | None:
+    """At least two class folders that hold images, and nothing that says otherwise."""
+    if not root.is_dir():
+        return None
+    classes, splits = _classes(_files.unwrap(root))
+    names = sorted({c.name for c in classes}, key=_files.natural)
+    if len(names) < 2:
+        return None
+    if any(n.casefold() in NOT_CLASSES for n in names):
+        return None
+    files = {c.folder: [p for p in _files.walk(c.folder) if _files.is_image(p)] for c in classes}
+    filled = {c.name for c in classes if files[c.folder]}
+    if len(filled) < 2:
+        return None
+    every = [p for paths in files.values() for p in paths]
+    text = f"{len(filled)} class folders ({some(sorted(filled, key=_files.natural))})"
+    if splits:
+        return Detection(0.9, f"{text} below {', '.join(splits)}")
+    if _files.is_dicom(every[0]):
+        return Detection(0.4, f"{text} of DICOM files")
+    if len(every) < 2 * len(filled):
+        return Detection(0.35, f"{text}, hardly an image in each")
+    return Detection(0.8, text)
+
+
+def read(root: Path, *, options: Options) -> Cohort:
+    """A case an image (or a DICOM series), its class the folder it lies in, and masks beside where there are."""
+    base = _files.unwrap(root)
+    classes, _ = _classes(base)
+    if not classes:
+        raise DataError(
+            f"no class folders in {root}", hint="a sub-folder for each class, or another --layout"
+        )
+    notes: list[str] = []
+    rows: list[tuple[_Found, str, Ref, Ref | None]] = []
+    aside: list[SetAside] = []
+    empty = []
+    for found in classes:
+        here, bad = units(_files.walk(found.folder))
+        aside += bad
+        if not here:
+            empty.append(str(found.folder.relative_to(base)))
+        rows += [(found, "", unit.image, unit.mask) for unit in here]
+    if empty:
+        notes.append(f"folders without images: {some(empty)}")
+    keys = {row[2].paths[0]: row[2] for row in rows}
+    ids = _files.case_ids([p if len(r.paths) == 1 else p.parent for p, r in keys.items()], base)
+    cases = []
+    for found, _, image, mask in rows:
+        key = image.paths[0] if len(image.paths) == 1 else image.paths[0].parent
+        targets: dict[str, Target] = {TARGET: found.name}
+        if mask is not None:
+            targets["mask"] = mask
+        cases.append(Case(id=ids[key], images={"image": image}, targets=targets, split=found.split))
+    table = class_labels(c.name for c in classes if any(r[0].name == c.name for r in rows))
+    infos = {TARGET: TargetInfo(TARGET, "class", table, "the folder an image lies in names its class")}
+    if any("mask" in c.targets for c in cases):
+        infos["mask"] = TargetInfo("mask", "mask", (), "files named like an image with '_mask' added")
+    return Cohort(
+        root=root,
+        layout="folder",
+        cases=tuple(cases),
+        targets=infos,
+        set_aside=tuple(aside),
+        notes=tuple(notes),
+    )
+
+
+def _classes(base: Path) -> tuple[list[_Found], list[str]]:
+    top = _files.subfolders(base)
+    splits = [p for p in top if as_split(p.name)]
+    if splits and len({as_split(p.name) for p in splits}) == len(splits):
+        below = [_Found(c, c.name, as_split(p.name)) for p in splits for c in _files.subfolders(p)]
+        if below:
+            return below, [p.name for p in splits]
+    return [_Found(p, p.name, None) for p in top], []

@@ -1,0 +1,90 @@
+"""Medical Segmentation Decathlon folders: imagesTr, labelsTr and a dataset.json with a training list."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from vesalius import formats
+from vesalius.cohorts import _files
+from vesalius.cohorts._build import some
+from vesalius.cohorts._dataset_json import labels_of, load, target_info
+from vesalius.cohorts._layout import Detection, Options
+from vesalius.core.case import Case, Ref, Target
+from vesalius.core.cohort import Cohort, SetAside
+
+
+def detect(root: Path) -> Detection | None:
+    """A dataset.json with a training list, beside imagesTr."""
+    base = _files.unwrap(root)
+    if not (base / "imagesTr").is_dir():
+        return None
+    data = load(base / "dataset.json", strict=False)
+    if data is None:
+        return None
+    if isinstance(data.get("training"), list) and "channel_names" not in data:
+        return Detection(0.97, "imagesTr and a dataset.json with a training list (Decathlon)")
+    return None
+
+
+def read(root: Path, *, options: Options) -> Cohort:
+    """A case an image of imagesTr (its mask of the same name in labelsTr) or of imagesTs (no target).
+
+    What the list and the folders disagree about is named: a label without an image is set aside, an image
+    without a label is kept for prediction.
+    """
+    base = _files.unwrap(root)
+    data = load(base / "dataset.json", strict=True) or {}
+    listed = _listed(base, data)
+    images = {formats.stem(p): p for p in _files.images(_files.walk(base / "imagesTr"))}
+    masks = {}
+    if (base / "labelsTr").is_dir():
+        masks = {formats.stem(p): p for p in _files.images(_files.walk(base / "labelsTr"))}
+    for name, (image, mask) in listed.items():
+        if image.is_file():
+            images.setdefault(name, image)
+        if mask is not None and mask.is_file():
+            masks.setdefault(name, mask)
+    cases: list[Case] = []
+    aside: list[SetAside] = []
+    notes: list[str] = []
+    for name in sorted(set(images) | set(masks) | set(listed), key=_files.natural):
+        if name in images:
+            mask_path = masks.get(name)
+            targets: dict[str, Target] = {"mask": Ref((mask_path,))} if mask_path else {}
+            cases.append(Case(id=name, images={"image": Ref((images[name],))}, targets=targets))
+        elif name in masks:
+            aside.append(SetAside(name, "a label without an image"))
+        else:
+            aside.append(SetAside(name, "listed in dataset.json, but neither image nor label is there"))
+    orphans = [c.id for c in cases if not c.targets]
+    if orphans:
+        notes.append(f"images without a label, kept for prediction: {some(orphans)}")
+    strangers = [c.id for c in cases if listed and c.id not in listed]
+    if strangers:
+        notes.append(f"not listed in dataset.json, used all the same: {some(strangers)}")
+    if (base / "imagesTs").is_dir():
+        known = {c.id for c in cases}
+        for path in _files.images(_files.walk(base / "imagesTs")):
+            name = formats.stem(path)
+            case_id = f"{name}_test" if name in known else name
+            cases.append(Case(id=case_id, images={"image": Ref((path,))}, split="test"))
+    info = target_info(labels_of(data), "dataset.json names the labels", notes)
+    return Cohort(
+        root=root,
+        layout="msd",
+        cases=tuple(cases),
+        targets={"mask": info} if any(c.targets for c in cases) else {},
+        set_aside=tuple(aside),
+        notes=tuple(notes),
+    )
+
+
+def _listed(base: Path, data: dict[str, object]) -> dict[str, tuple[Path, Path | None]]:
+    found: dict[str, tuple[Path, Path | None]] = {}
+    rows = data.get("training")
+    for row in rows if isinstance(rows, list) else []:
+        if isinstance(row, dict) and isinstance(row.get("image"), str):
+            label = row.get("label")
+            image = base / row["image"]
+            found[formats.stem(image)] = (image, base / label if isinstance(label, str) else None)
+    return found

@@ -1,0 +1,109 @@
+"""nnU-Net raw folders: imagesTr/*_0000 with a file a channel, labelsTr, imagesTs, dataset.json."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+from vesalius import formats
+from vesalius.cohorts import _files
+from vesalius.cohorts._build import some
+from vesalius.cohorts._dataset_json import channel_names, labels_of, load, target_info
+from vesalius.cohorts._layout import Detection, Options
+from vesalius.core.case import Case, Ref, Split, Target
+from vesalius.core.cohort import Cohort, SetAside
+from vesalius.core.image import Image
+
+_CHANNEL = re.compile(r"^(.+)_(\d{4})$")
+
+
+def detect(root: Path) -> Detection | None:
+    """imagesTr (or imagesTs) whose files end in a channel number of four digits."""
+    base = _files.unwrap(root)
+    for part in ("imagesTr", "imagesTs"):
+        if (base / part).is_dir():
+            names = [formats.stem(p) for p in _files.images(_files.walk(base / part))[:200]]
+            share = sum(bool(_CHANNEL.match(n)) for n in names) / max(len(names), 1)
+            if share < 0.9:
+                continue
+            if (base / "dataset.json").is_file():
+                return Detection(1.0, f"{part}/*_0000 and a dataset.json (nnU-Net raw)")
+            return Detection(0.93, f"{part}/*_0000 (nnU-Net raw)")
+    return None
+
+
+def read(root: Path, *, options: Options) -> Cohort:
+    """A case a name before the channel number, an image a channel; masks of the same name in labelsTr."""
+    base = _files.unwrap(root)
+    data = load(base / "dataset.json", strict=True) or {}
+    channels = channel_names(data)
+    cases: list[Case] = []
+    aside: list[SetAside] = []
+    notes: list[str] = []
+    seen: set[str] = set()
+    parts: tuple[tuple[str, str, Split | None], ...] = (
+        ("imagesTr", "labelsTr", None),
+        ("imagesTs", "labelsTs", "test"),
+    )
+    for images, labels, split in parts:
+        grouped = _channels(base / images)
+        masks = {}
+        if (base / labels).is_dir():
+            masks = {formats.stem(p): p for p in _files.images(_files.walk(base / labels))}
+        expected = len(channels) or max((len(g) for g in grouped.values()), default=1)
+        for name in sorted(set(grouped) | set(masks), key=_files.natural):
+            case_id = f"{name}_test" if name in seen else name
+            seen.add(case_id)
+            if name not in grouped:
+                aside.append(SetAside(case_id, "a label without an image"))
+                continue
+            files = grouped[name]
+            absent = [k for k in range(expected) if k not in files]
+            if absent:
+                which = ", ".join(f"{k:04d}" for k in absent)
+                aside.append(SetAside(case_id, f"no file for channel {which}"))
+                continue
+            targets: dict[str, Target] = {"mask": Ref((masks[name],))} if name in masks else {}
+            refs: dict[str, Ref | Image] = {
+                _name(k, channels, len(files)): Ref((files[k],)) for k in sorted(files)
+            }
+            cases.append(
+                Case(
+                    id=case_id,
+                    images=refs,
+                    reference=next(iter(refs)),
+                    targets=targets,
+                    split=split,
+                    registered=True,
+                )
+            )
+    if any(c.split == "test" and c.targets for c in cases):
+        cases = [c if c.split else replace(c, split="train") for c in cases]
+    orphans = [c.id for c in cases if not c.targets and c.split != "test"]
+    if orphans:
+        notes.append(f"images without a label, kept for prediction: {some(orphans)}")
+    info = target_info(labels_of(data), "dataset.json names the labels", notes)
+    return Cohort(
+        root=root,
+        layout="nnunet",
+        cases=tuple(cases),
+        targets={"mask": info} if any(c.targets for c in cases) else {},
+        set_aside=tuple(aside),
+        notes=tuple(notes),
+    )
+
+
+def _name(k: int, channels: tuple[str, ...], count: int) -> str:
+    if count == 1:
+        return "image"
+    return channels[k] if k < len(channels) else f"channel {k}"
+
+
+def _channels(folder: Path) -> dict[str, dict[int, Path]]:
+    grouped: dict[str, dict[int, Path]] = {}
+    for path in _files.images(_files.walk(folder)) if folder.is_dir() else ():
+        match = _CHANNEL.match(formats.stem(path))
+        name, k = (match.group(1), int(match.group(2))) if match else (formats.stem(path), 0)
+        grouped.setdefault(name, {})[k] = path
+    return grouped
