@@ -26,7 +26,7 @@ from vesalius.formats import _files
 from vesalius.formats._header import Header
 
 SUFFIXES = (".npz", ".npy")
-MAGIC = ((0, b"\x93NUMPY"), (0, b"PK\x03\x04"))
+MAGIC = ((0, b"\x93NUMPY"),)  # a zip without the suffix may be anything
 HOLDS = "Image"
 WRITES = ("Image", "Mask", "Map", "Picture")
 
