@@ -1,4 +1,4 @@
-"""Write docs/map.md, the captioned tree made from the files' first lines, and the tree of rooms in README.md."""
+"""Write what is made from the files' own words: docs/map.md, docs/available.md, and the tree of rooms in README.md."""
 
 from __future__ import annotations
 
@@ -33,6 +33,21 @@ FLOORS: dict[str, int] = {
     "cli": 11,
 }
 BEGIN, END = "<!-- map:begin -->", "<!-- map:end -->"
+KINDS = {
+    "tasks": "Tasks",
+    "nets": "Nets",
+    "losses": "Losses",
+    "metrics": "Metrics, by kind of answer",
+    "cohorts": "Layouts",
+    "formats": "Formats",
+    "explain": "Explainers",
+    "compress": "Compressors",
+}
+AVAILABLE = """\
+# What is available
+
+One line each, as `vesalius tasks`, `nets`, `layouts` and `formats` print it. Made by `make map`; a test keeps it true.
+"""
 HEAD = """\
 # Map
 
@@ -99,9 +114,34 @@ def filled(text: str) -> str:
     return f"{before}{BEGIN}\n{room_tree()}\n{END}{after}"
 
 
+def available() -> str:
+    """The text of docs/available.md: every registered name of our own with its line; nothing is imported."""
+    parts = [AVAILABLE]
+    for kind, title in KINDS.items():
+        entries: dict[str, str] = {}
+        for path in sorted((SOURCE / kind).glob("[!_]*.py")):
+            entries |= registered(path)
+        if not entries:
+            continue
+        parts.append(f"\n## {title}\n\n| name | |\n|---|---|\n")
+        parts += [f"| `{name}` | {text} |\n" for name, text in entries.items()]
+    return "".join(parts)
+
+
+def registered(path: Path) -> dict[str, str]:
+    """Names that one registry file answers to, with a line each, as `core/registry.py` reads them."""
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and any(
+            isinstance(t, ast.Name) and t.id == "NAMES" for t in node.targets
+        ):
+            names: dict[str, str] = ast.literal_eval(node.value)
+            return names
+    return {path.stem: caption(path).rstrip(".")}
+
+
 def targets() -> dict[Path, str]:
     """What each made file should hold."""
-    made = {ROOT / "docs" / "map.md": full_map()}
+    made = {ROOT / "docs" / "map.md": full_map(), ROOT / "docs" / "available.md": available()}
     readme = ROOT / "README.md"
     if readme.is_file():
         made[readme] = filled(readme.read_text(encoding="utf-8"))
