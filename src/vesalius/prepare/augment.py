@@ -39,9 +39,13 @@ def space(
     theta = theta[chosen].to(first.device)
     flat = shape[0] == 1
     if flat:
-        grid = F.affine_grid(theta[:, 1:, 1:][:, [1, 0]][:, :, [1, 0, 2]], [len(pick), 1, *shape[1:]], align_corners=False)
+        grid = F.affine_grid(
+            theta[:, 1:, 1:][:, [1, 0]][:, :, [1, 0, 2]], [len(pick), 1, *shape[1:]], align_corners=False
+        )
     else:
-        grid = F.affine_grid(theta[:, [2, 1, 0]][:, :, [2, 1, 0, 3]], [len(pick), 1, *shape], align_corners=False)
+        grid = F.affine_grid(
+            theta[:, [2, 1, 0]][:, :, [2, 1, 0, 3]], [len(pick), 1, *shape], align_corners=False
+        )
     if bend is not None:
         grid = grid + bend[chosen].to(grid)
     for group, soft in ((images, True), (fields, False)):
@@ -65,7 +69,11 @@ def _sample(tensor: Tensor, grid: Tensor, *, flat: bool, soft: bool) -> Tensor:
 
 
 def _flip(
-    images: dict[str, Tensor], fields: dict[str, Tensor], plan: AugmentPlan, generator: torch.Generator, n: int
+    images: dict[str, Tensor],
+    fields: dict[str, Tensor],
+    plan: AugmentPlan,
+    generator: torch.Generator,
+    n: int,
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     for axis in plan.flip_axes:
         drawn = torch.rand(n, generator=generator) < 0.5
@@ -106,7 +114,9 @@ def _affine(
         matrix[:, a, b] += _uniform(n, plan.shear, generator) * drawn["shear"]
     # voxel units → half-extent units on both sides, so that turning an oblong image does not distort it
     matrix = matrix * extent.view(1, 1, 3) / extent.view(1, 3, 1)
-    shift = torch.stack([_uniform(n, 2 * plan.translate, generator) * drawn["translate"] for _ in range(3)], dim=1)
+    shift = torch.stack(
+        [_uniform(n, 2 * plan.translate, generator) * drawn["translate"] for _ in range(3)], dim=1
+    )
     if flat:
         matrix[:, 0], matrix[:, :, 0], shift[:, 0] = 0.0, 0.0, 0.0
         matrix[:, 0, 0] = 1.0
@@ -137,7 +147,9 @@ def _bend(n: int, shape: torch.Size, plan: AugmentPlan, generator: torch.Generat
     coarse = torch.randn((n, dims, *(4,) * dims), generator=generator) * (2 * plan.elastic)
     coarse *= (torch.rand(n, generator=generator) < plan.probability).view(-1, *(1,) * (dims + 1))
     size = shape[1:] if flat else shape
-    fine = F.interpolate(coarse, size=tuple(size), mode="bicubic" if flat else "trilinear", align_corners=True)
+    fine = F.interpolate(
+        coarse, size=tuple(size), mode="bicubic" if flat else "trilinear", align_corners=True
+    )
     return fine.movedim(1, -1)
 
 
@@ -185,13 +197,13 @@ def _cut(tensor: Tensor, plan: AugmentPlan, generator: torch.Generator) -> Tenso
     drawn = torch.rand(n, generator=generator) < plan.probability
     mask = torch.ones((n, 1, *shape))
     for k in range(n):
-        where = []
+        where: list[slice] = [slice(None)]
         for size in shape:
             width = size if size == 1 else max(1, round(size * plan.cutout))
             start = int(torch.randint(0, size - width + 1, (1,), generator=generator))
             where.append(slice(start, start + width))
         if drawn[k]:
-            mask[(k, slice(None), *where)] = 0
+            mask[k][tuple(where)] = 0
     return tensor * mask.to(tensor)
 
 

@@ -102,7 +102,8 @@ def frame(image: Image) -> Array:
     if image.times_s is None:
         return image.array
     if image.array.shape[0] == 1:
-        return image.array[0]
+        only: Array = image.array[0]
+        return only
     raise DataError("an image with a time axis", found=f"{len(image.times_s)} frames")
 
 

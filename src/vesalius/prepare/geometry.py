@@ -61,14 +61,14 @@ def turn(array: Array, order: tuple[int, int, int], flips: tuple[int, ...]) -> A
     """Transpose and flip the last three axes; a view."""
     lead = array.ndim - 3
     array = array.transpose((*range(lead), *(lead + a for a in order)))
-    return np.flip(array, [lead + a for a in flips]) if flips else array
+    return np.flip(array, tuple(lead + a for a in flips)) if flips else array
 
 
 def turn_back(array: Array, order: tuple[int, int, int], flips: tuple[int, ...]) -> Array:
     """The exact inverse of `turn`; a view."""
     lead = array.ndim - 3
     if flips:
-        array = np.flip(array, [lead + a for a in flips])
+        array = np.flip(array, tuple(lead + a for a in flips))
     inverse = np.argsort(order)
     return array.transpose((*range(lead), *(lead + int(a) for a in inverse)))
 

@@ -18,7 +18,8 @@ def to_channels(array: Array, channels: int) -> Array:
     if array.shape[0] == 1:
         return np.broadcast_to(array, (channels, *array.shape[1:]))
     if channels == 1 and array.shape[0] in (3, 4):
-        return array[:3].mean(axis=0, keepdims=True, dtype=np.float32)
+        grey: Array = array[:3].mean(axis=0, keepdims=True, dtype=np.float32)
+        return grey
     raise DataError("an image with another number of channels", found=f"{array.shape[0]}, planned {channels}")
 
 

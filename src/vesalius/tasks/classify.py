@@ -90,7 +90,7 @@ class Classify(Task):
         weights = None
         if plan.loss.class_weights == "balanced":
             raw = (1 - share) / np.maximum(share, 1e-6) if multilabel else 1 / np.maximum(share, 1e-6)
-            weights = torch.from_numpy(raw if multilabel else raw / raw.mean())
+            weights = [float(w) for w in (raw if multilabel else raw / raw.mean())]
         criterion = losses.build(
             plan.loss.name, weights=weights, smoothing=plan.loss.smoothing, multilabel=multilabel
         )

@@ -80,7 +80,8 @@ class Segment(Task):
             {
                 "target": target.name,
                 "labels": [
-                    {"value": x.value, "name": x.name, "code": x.code, "colour": x.colour} for x in target.labels
+                    {"value": x.value, "name": x.name, "code": x.code, "colour": x.colour}
+                    for x in target.labels
                 ],
             }
         )
@@ -124,7 +125,9 @@ class Segment(Task):
         for k, logits in enumerate(maps):
             shrunk = target
             if logits.shape[2:] != target.shape[1:]:
-                shrunk = F.interpolate(target[:, None].float(), size=logits.shape[2:], mode="nearest")[:, 0].long()
+                shrunk = F.interpolate(target[:, None].float(), size=logits.shape[2:], mode="nearest")[
+                    :, 0
+                ].long()
             terms[f"mask-{k}"] = model.criterion(logits, shrunk) * (weights[k] / sum(weights))
         return terms
 

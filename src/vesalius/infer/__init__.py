@@ -1,0 +1,1 @@
+"""Answers from a bundle: prepare, tiles in bounded memory, blend, undo, decode."""

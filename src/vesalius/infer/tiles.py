@@ -1,0 +1,182 @@
+"""A dense field from overlapping tiles, streamed along the longest axis so that it never exists whole."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vesalius.core.image import Array
+from vesalius.prepare.geometry import Undo, inner_slices
+
+Size = tuple[int, int, int]
+Forward = Callable[[Tensor], Tensor]
+CHUNK_BYTES = 64 << 20
+
+
+def starts(n: int, tile: int, overlap: float) -> list[int]:
+    """Where tiles begin along an axis of `n`: evenly spread, at least `overlap` of a tile in common."""
+    if n <= tile:
+        return [0]
+    step = max(1, int(tile * (1 - overlap)))
+    count = -(-(n - tile) // step) + 1
+    return [round(k * (n - tile) / (count - 1)) for k in range(count)]
+
+
+def gaussian(n: int) -> Tensor:
+    """Weight along one axis of a tile: a Gaussian of sigma n/8, never below a thousandth of its peak."""
+    if n == 1:
+        return torch.ones(1)
+    x = torch.arange(n, dtype=torch.float32) - (n - 1) / 2
+    return torch.exp(-0.5 * (x / (n / 8)) ** 2).clamp_min(1e-3)
+
+
+def stream(
+    array: Array, *, size: Size, overlap: float, batch: int, forward: Forward, device: torch.device
+) -> Iterator[tuple[int, int, int, Tensor]]:
+    """Blend tiles of `array` `(C, Z, Y, X)`; yields `(axis, start, stop, raw)` as stretches are finished.
+
+    `raw` is `(K, z, y, x)` on `device`, whole in two axes and `[start, stop)` along `axis`, the longest one.
+    The Gaussian is a product of three, so its sum over a grid of tiles is too: no weight volume is kept.
+    """
+    shape = array.shape[1:]
+    axis = int(np.argmax(shape))
+    places = [starts(n, t, overlap) for n, t in zip(shape, size, strict=True)]
+    ramps = [gaussian(t) for t in size]
+    window = (ramps[0][:, None, None] * ramps[1][None, :, None] * ramps[2][None, None, :]).to(device)
+    totals = []
+    for ramp, at, n in zip(ramps, places, shape, strict=True):
+        total = torch.zeros(n)
+        for s in at:
+            total[s : s + len(ramp)] += ramp
+        totals.append(total)
+    across = [k for k in range(3) if k != axis]
+    slab: Tensor | None = None
+    along = places[axis]
+    for i, s in enumerate(along):
+        others = itertools.product(*(places[k] for k in across))
+        tiles = [_ordered(axis, s, across, other) for other in others]
+        for group in _batches(tiles, batch):
+            stacked = np.stack([array[(slice(None), *_cut(at, size))] for at in group])
+            raw = forward(torch.from_numpy(stacked).to(device)).float()
+            if slab is None:
+                extent = list(shape)
+                extent[axis] = size[axis]
+                slab = torch.zeros((raw.shape[1], *extent), device=device)
+            for at, tile in zip(group, raw, strict=True):
+                where = [slice(None), *_cut(at, size)]
+                where[axis + 1] = slice(0, size[axis])
+                slab[tuple(where)].addcmul_(tile, window)
+        if slab is None:
+            raise ValueError("no tiles")
+        stop = along[i + 1] if i + 1 < len(along) else shape[axis]
+        done = slab.narrow(axis + 1, 0, stop - s).clone()
+        for k in range(3):
+            part = totals[k][s:stop] if k == axis else totals[k]
+            done /= part.to(device).view([-1 if j == k + 1 else 1 for j in range(4)])
+        yield axis, s, stop, done
+        rest = size[axis] - (stop - s)
+        if rest > 0:
+            slab.narrow(axis + 1, 0, rest).copy_(slab.narrow(axis + 1, stop - s, rest).clone())
+        slab.narrow(axis + 1, max(rest, 0), size[axis] - max(rest, 0)).zero_()
+
+
+def _ordered(axis: int, along: int, across: Sequence[int], other: Sequence[int]) -> Size:
+    at = [0, 0, 0]
+    at[axis] = along
+    for k, value in zip(across, other, strict=True):
+        at[k] = value
+    return at[0], at[1], at[2]
+
+
+def _cut(at: Size, size: Size) -> tuple[slice, slice, slice]:
+    z, y, x = (slice(a, a + s) for a, s in zip(at, size, strict=True))
+    return z, y, x
+
+
+def _batches(items: list[Size], n: int) -> Iterator[list[Size]]:
+    for k in range(0, len(items), n):
+        yield items[k : k + n]
+
+
+def to_native(
+    pieces: Iterator[tuple[int, int, int, Tensor]], undo: Undo, point: Callable[[Tensor], Tensor]
+) -> Array:
+    """Bring a streamed field back to the native grid and turn it into values there, a stretch at a time.
+
+    Interpolation and `point` (an arg-max) happen together on a few rows, so that neither the field at native
+    resolution nor at the network's exists whole. Returns `(Z, Y, X)` of the native image: uint8 or int16 for
+    integers, float32 otherwise.
+    """
+    out: Array | None = None
+    held: Tensor | None = None
+    held_from = 0
+    done = 0
+    inner = inner_slices(undo)
+    for axis, start, stop, raw in pieces:
+        low, high = inner[axis].start, inner[axis].stop
+        a, b = max(start, low), min(stop, high)
+        if a >= b:
+            continue
+        where: list[slice] = [slice(None), *inner]
+        where[axis + 1] = slice(a - start, b - start)
+        piece = raw[tuple(where)]
+        held = piece if held is None else torch.cat([held, piece], dim=axis + 1)
+        n_in, n_out = undo.inner[axis], undo.turned[axis]
+        last = b - low == n_in
+        ready = n_out if last else _ready(b - low, n_in, n_out)
+        rows = max(1, CHUNK_BYTES // (4 * held.shape[0] * max(1, _plane(undo.turned, axis))))
+        while done < ready:
+            upto = min(ready, done + rows)
+            field = _lerp(held, axis, done, upto, n_in, n_out, held_from)
+            for other in range(3):
+                if other != axis:
+                    field = _lerp(
+                        field, other, 0, undo.turned[other], undo.inner[other], undo.turned[other], 0
+                    )
+            values = point(field)
+            if out is None:
+                kind = np.float32
+                if not values.is_floating_point():
+                    kind = np.uint8 if held.shape[0] <= 256 else np.int16  # type: ignore[assignment]
+                out = np.zeros(undo.turned, dtype=kind)
+            place: list[slice] = [slice(None)] * 3
+            place[axis] = slice(done, upto)
+            out[tuple(place)] = values.cpu().numpy()
+            done = upto
+        keep = int(np.floor((done + 0.5) * n_in / n_out - 0.5)) if done < n_out else n_in
+        drop = max(0, min(keep, b - low - 1) - held_from)
+        held = held.narrow(axis + 1, drop, held.shape[axis + 1] - drop).clone()
+        held_from += drop
+    if out is None:
+        raise ValueError("an empty field")
+    from vesalius.prepare.geometry import turn_back
+
+    return turn_back(out, undo.order, undo.flips)
+
+
+def _plane(shape: Size, axis: int) -> int:
+    return int(np.prod([n for k, n in enumerate(shape) if k != axis]))
+
+
+def _ready(have: int, n_in: int, n_out: int) -> int:
+    """How many output rows need only the first `have` input rows."""
+    centre = (np.arange(n_out) + 0.5) * n_in / n_out - 0.5
+    return int(np.searchsorted(np.floor(centre) + 1, have))
+
+
+def _lerp(field: Tensor, axis: int, start: int, stop: int, n_in: int, n_out: int, offset: int) -> Tensor:
+    """Rows `[start, stop)` of `n_out` by linear interpolation between those of `n_in`, of which `field` has
+    those from `offset` on. Edges are repeated."""
+    dim = axis + 1
+    if n_in == n_out:
+        return field.narrow(dim, start - offset, stop - start)
+    centre = (torch.arange(start, stop, dtype=torch.float64) + 0.5) * n_in / n_out - 0.5
+    left = centre.floor()
+    share = (centre - left).to(field).view([-1 if k == dim else 1 for k in range(4)])
+    i = (left.long().clamp(0, n_in - 1) - offset).to(field.device)
+    j = ((left.long() + 1).clamp(0, n_in - 1) - offset).to(field.device)
+    return torch.lerp(field.index_select(dim, i), field.index_select(dim, j), share)

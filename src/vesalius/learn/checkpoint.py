@@ -1,0 +1,48 @@
+"""A member's checkpoint: whole or not at all, and read without unpickling code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vesalius.core.disk import write_with
+from vesalius.core.errors import BundleError
+
+
+@dataclass
+class Checkpoint:
+    """Everything a member needs to go on as if nothing had happened. Draws depend on the step alone."""
+
+    step: int = 0
+    model: dict[str, Tensor] = field(default_factory=dict)
+    average: dict[str, Tensor] = field(default_factory=dict)
+    optimizer: dict[str, Any] = field(default_factory=dict)
+    best: dict[str, Tensor] = field(default_factory=dict)
+    best_score: float = float("-inf")
+    best_step: int = 0
+    stale: int = 0
+    done: bool = False
+    history: list[dict[str, float]] = field(default_factory=list)
+
+
+def save(checkpoint: Checkpoint, path: Path) -> None:
+    """Write beside, fsync, put in place. Raises OutputError."""
+
+    def write(temporary: Path) -> None:
+        torch.save(vars(checkpoint), temporary)
+
+    write_with(path, write)
+
+
+def load(path: Path) -> Checkpoint:
+    """Read one back. Raises BundleError where it is damaged."""
+    try:
+        return Checkpoint(**torch.load(path, map_location="cpu", weights_only=True))
+    except Exception as error:  # torch raises half a dozen types here
+        raise BundleError(
+            f"{path} is a damaged checkpoint", found=str(error)[:120], hint="fit again"
+        ) from error

@@ -1,0 +1,189 @@
+"""Prepared examples, kept in memory or on disk, and the batches drawn from them: a pure function of the step."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from vesalius.core.bundle import State
+from vesalius.core.case import Case
+from vesalius.core.disk import output_errors
+from vesalius.core.image import Array, Image
+from vesalius.core.plan import Plan
+from vesalius.core.progress import Progress, track
+from vesalius.prepare import augment
+from vesalius.prepare.case import load_reference, prepare
+from vesalius.tasks._contract import Batch, Example, Task, collate
+
+Loader = Callable[[Case], Image]
+CENTRES = 512
+
+
+def seed_of(*parts: int | str) -> int:
+    """A 63-bit seed from a run's seed, a member, a step …: the same parts, the same seed."""
+    digest = hashlib.sha256("/".join(map(str, parts)).encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+def prepare_examples(
+    task: Task,
+    cases: Sequence[Case],
+    plan: Plan,
+    state: State,
+    *,
+    progress: Progress,
+    folder: Path | None = None,
+    memory_bytes: int = 4 << 30,
+    crop: Callable[[Case], Case] | None = None,
+) -> list[Example]:
+    """Prepare and encode every case once.
+
+    While they fit into `memory_bytes` they stay in memory; beyond it their arrays lie in `folder` and are
+    mapped. `crop` may cut a case first (the second of two stages). Raises DataError, naming the case.
+    """
+    examples: list[Example] = []
+    used = 0
+    for case in track(cases, progress, "prepare", len(cases)):
+        cut = crop(case) if crop else case
+        reference = load_reference(cut)
+        example = task.encode(cut, prepare(cut, plan.data, reference=reference), reference, state)
+        size = sum(a.nbytes for a in (*example.images.values(), *example.targets.values()))
+        if folder is not None and used + size > memory_bytes:
+            example = _spill(example, folder, len(examples))
+        else:
+            used += size
+        examples.append(example)
+    return examples
+
+
+def _spill(example: Example, folder: Path, number: int) -> Example:
+    def mapped(name: str, array: Array) -> Array:
+        path = folder / f"{number}-{name}.npy"
+        with output_errors(path):
+            folder.mkdir(parents=True, exist_ok=True)
+            np.save(path, array)
+        opened: Array = np.load(path, mmap_mode="r")
+        return opened
+
+    return replace(
+        example,
+        images={k: mapped(f"image-{k}", v) for k, v in example.images.items()},
+        targets={k: mapped(f"target-{k}", v) if v.ndim == 4 else v for k, v in example.targets.items()},
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Batches:
+    """Training batches of one member. Batch `step` depends on seed, member and step alone, so a resumed run
+    draws what an uninterrupted one would have drawn."""
+
+    examples: Sequence[Example]
+    plan: Plan
+    member: int
+    centres: tuple[tuple[Array, ...], ...]
+    weights: torch.Tensor | None
+
+    def order(self, step: int) -> list[int]:
+        """Which examples make up a batch: a fresh permutation each epoch, or a balanced draw."""
+        train, n = self.plan.train, len(self.examples)
+        if self.weights is not None:
+            g = torch.Generator().manual_seed(seed_of(train.seed, self.member, "draw", step))
+            return torch.multinomial(self.weights, train.batch, replacement=True, generator=g).tolist()
+        places = range(step * train.batch, (step + 1) * train.batch)
+        epochs = {p // n for p in places}
+        shuffled = {}
+        for epoch in epochs:
+            g = torch.Generator().manual_seed(seed_of(train.seed, self.member, "epoch", epoch))
+            shuffled[epoch] = torch.randperm(n, generator=g).tolist()
+        return [shuffled[p // n][p % n] for p in places]
+
+    def __call__(self, step: int, device: torch.device) -> Batch:
+        """Batch number `step`, augmented, on `device`."""
+        g = torch.Generator().manual_seed(seed_of(self.plan.train.seed, self.member, "batch", step))
+        chosen = self.order(step)
+        if self.plan.data.sampling == "patches":
+            cut = [self._patch(k, g) for k in chosen]
+        else:
+            cut = [self.examples[k] for k in chosen]
+        batch = collate(cut).to(device)
+        return augmented(batch, self.plan, g)
+
+    def _patch(self, k: int, generator: torch.Generator) -> Example:
+        example, size = self.examples[k], self.plan.data.size
+        shape = next(iter(example.images.values())).shape[1:]
+        centres = self.centres[k] if self.centres else ()
+        start = [
+            int(torch.randint(0, n - s + 1, (1,), generator=generator))
+            for n, s in zip(shape, size, strict=True)
+        ]
+        if centres and float(torch.rand(1, generator=generator)) < self.plan.train.foreground:
+            label = centres[int(torch.randint(0, len(centres), (1,), generator=generator))]
+            centre = label[int(torch.randint(0, len(label), (1,), generator=generator))]
+            jitter = [int(torch.randint(0, max(1, s), (1,), generator=generator)) for s in size]
+            start = [
+                int(np.clip(c - j, 0, n - s)) for c, j, n, s in zip(centre, jitter, shape, size, strict=True)
+            ]
+        where = (slice(None), *(slice(a, a + s) for a, s in zip(start, size, strict=True)))
+        return replace(
+            example,
+            images={n: np.ascontiguousarray(v[where]) for n, v in example.images.items()},
+            targets={
+                n: np.ascontiguousarray(v[where]) if n in example.on_grid else v
+                for n, v in example.targets.items()
+            },
+        )
+
+
+def augmented(batch: Batch, plan: Plan, generator: torch.Generator) -> Batch:
+    """The batch after the planned augmentation."""
+    fields = {k: v for k, v in batch.targets.items() if k in batch.on_grid}
+    rest = {k: v for k, v in batch.targets.items() if k not in batch.on_grid}
+    images, fields = augment.space(batch.images, fields, plan.augment, generator)
+    images = augment.intensity(images, plan.augment, generator)
+    if not fields:
+        images, rest = augment.mixup(images, rest, plan.augment, generator)
+    return replace(batch, images=images, targets={**fields, **rest})
+
+
+def batches(examples: Sequence[Example], plan: Plan, member: int) -> Batches:
+    """Batches over examples that have what the task learns from; finds where foreground lies, once."""
+    centres: tuple[tuple[Array, ...], ...] = ()
+    if plan.data.sampling == "patches" and plan.train.foreground > 0:
+        centres = tuple(_centres(e, k, plan) for k, e in enumerate(examples))
+    weights = None
+    if plan.train.balance:
+        weights = _balanced(examples)
+    return Batches(examples, plan, member, centres, weights)
+
+
+def _centres(example: Example, number: int, plan: Plan) -> tuple[Array, ...]:
+    """Up to CENTRES voxels `(N, 3)` of each label that is there."""
+    found = []
+    rng = np.random.default_rng(seed_of(plan.train.seed, "centres", number))
+    for name in sorted(example.on_grid):
+        mask = np.asarray(example.targets[name][0])
+        if mask.dtype.kind not in "iu":
+            continue
+        for value in np.unique(mask):
+            if value > 0:
+                flat = np.flatnonzero(mask == value)
+                if len(flat) > CENTRES:
+                    flat = np.sort(rng.choice(flat, CENTRES, replace=False))
+                found.append(np.stack(np.unravel_index(flat, mask.shape), axis=1))
+    return tuple(found)
+
+
+def _balanced(examples: Sequence[Example]) -> torch.Tensor | None:
+    """A weight for each example, so that each class is drawn equally often."""
+    hot = [e.targets["label"] for e in examples if "label" in e.targets]
+    if len(hot) != len(examples):
+        return None
+    matrix = np.stack(hot)
+    share = matrix.mean(axis=0)
+    each = (matrix / np.maximum(share, 1e-6)).sum(axis=1)
+    return torch.from_numpy(each.astype(np.float64))

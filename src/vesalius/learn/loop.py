@@ -1,0 +1,294 @@
+"""The loop: steps, moving average, validation, checkpoints; nothing of any task but its contract."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from vesalius import nets
+from vesalius.core.bundle import State
+from vesalius.core.errors import BudgetError, VesaliusError
+from vesalius.core.plan import Plan
+from vesalius.core.progress import Progress
+from vesalius.learn import checkpoint as checkpoints
+from vesalius.learn.checkpoint import Checkpoint
+from vesalius.learn.examples import batches, seed_of
+from vesalius.learn.log import Log
+from vesalius.learn.optimise import Average, optimizer, rate
+from vesalius.tasks._contract import Batch, Example, Task
+
+Validate = Callable[[nn.Module], float]
+
+
+class Interrupted(VesaliusError):
+    """Ctrl-C: what was trained so far is saved."""
+
+    exit_code = 130
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """One member's outcome: its chosen weights, the score that chose them, and whether the clock ended it."""
+
+    weights: dict[str, Tensor]
+    score: float
+    step: int
+    ran_out: bool
+    history: tuple[dict[str, float], ...]
+
+
+class Objective(nn.Module):
+    """A model and its task's loss as one module, so that devices, precision and gradients are Fabric's business."""
+
+    def __init__(self, task: Task, model: nn.Module) -> None:
+        super().__init__()
+        self.task, self.model = task, model
+
+    def forward(self, fields: dict[str, Any], generator: torch.Generator) -> dict[str, Tensor]:
+        """The named terms of the loss. `fields` are a Batch's."""
+        return self.task.loss(self.model, Batch(**fields), generator)
+
+
+def build(task: Task, plan: Plan, state: State, member: int) -> nn.Module:
+    """A fresh model of a member, its weights drawn from the run's seed and the member alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed_of(plan.train.seed, member, "weights"))
+        model = task.build(plan, state, nets)
+    if plan.data.dims == 3:
+        model.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+    return model
+
+
+def fabric_for(plan: Plan, device: str | None = None) -> Any:
+    """Lightning Fabric on the device there is, in the planned precision."""
+    from lightning_fabric import Fabric
+
+    kind = torch.device(device).type if device else ("cuda" if torch.cuda.is_available() else "cpu")
+    return Fabric(
+        accelerator=kind, devices=1, precision="bf16-mixed" if plan.train.precision == "bf16" else "32-true"
+    )
+
+
+class Stepper:
+    """One member in training: its model, optimiser and moving average, advanced a step at a time."""
+
+    def __init__(self, task: Task, plan: Plan, state: State, member: int, fabric: Any) -> None:
+        self.plan, self.member, self.fabric = plan, member, fabric
+        self.model = build(task, plan, state, member)
+        self.optimizer_ = optimizer(self.model, plan.train)
+        self.objective, self.wrapped = fabric.setup(Objective(task, self.model), self.optimizer_)
+        self.average = Average(self.model, plan.train.ema) if plan.train.ema else None
+
+    def step(self, step: int, batch: Batch) -> Tensor:
+        """One optimiser step; returns the loss, detached. Raises VesaliusError where it is not finite."""
+        train = self.plan.train
+        torch.manual_seed(seed_of(train.seed, self.member, "step", step))
+        generator = torch.Generator().manual_seed(seed_of(train.seed, self.member, "loss", step))
+        for group in self.optimizer_.param_groups:
+            group["lr"] = rate(step, train)
+        self.model.train()
+        fields = {name: getattr(batch, name) for name in batch.__dataclass_fields__}
+        loss = torch.stack(list(self.objective(fields, generator).values())).sum()
+        self.fabric.backward(loss)
+        if train.clip_norm:
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), train.clip_norm, foreach=True)
+        self.wrapped.step()
+        self.wrapped.zero_grad()
+        if self.average:
+            self.average.update(self.model, step)
+        return loss.detach()
+
+    def weights(self) -> dict[str, Tensor]:
+        """What answers are made with: the moving average, or the weights themselves."""
+        chosen = self.average.values if self.average else self.model.state_dict()
+        return {k: v.detach().cpu().clone() for k, v in chosen.items()}
+
+    @contextmanager
+    def averaged(self) -> Iterator[nn.Module]:
+        """The model with the averaged weights in evaluation mode, put back afterwards."""
+        own = {k: v.detach().clone() for k, v in self.model.state_dict().items()} if self.average else None
+        if self.average:
+            self.model.load_state_dict(self.average.values)
+        self.model.eval()
+        try:
+            yield self.model
+        finally:
+            if own is not None:
+                self.model.load_state_dict(own)
+            self.model.train()
+
+    def restore(self, saved: Checkpoint) -> None:
+        """Go back to where a checkpoint was."""
+        self.model.load_state_dict(saved.model)
+        self.optimizer_.load_state_dict(saved.optimizer)
+        if self.average:
+            self.average.values = {k: v.to(self.fabric.device) for k, v in saved.average.items()}
+
+
+def train(
+    task: Task,
+    plan: Plan,
+    state: State,
+    examples: Sequence[Example],
+    validate: Validate | None,
+    *,
+    member: int,
+    folder: Path,
+    progress: Progress,
+    name: str = "member",
+    deadline: float | None = None,
+    device: str | None = None,
+) -> Trained:
+    """Train one member, from its checkpoint in `folder` where there is one.
+
+    `validate` gives the score of a model, larger is better; the best checkpoint is kept. `deadline` is a
+    `time.monotonic()`: past it, training stops at the next checkpoint and says so. Raises Interrupted on
+    Ctrl-C, after saving.
+    """
+    label = f"{name}-{member}"
+    path = folder / f"{label}.pt"
+    saved = checkpoints.load(path) if path.is_file() else Checkpoint()
+    if saved.done:
+        return Trained(saved.best, saved.best_score, saved.best_step, False, tuple(saved.history))
+    fabric = fabric_for(plan, device)
+    stepper = Stepper(task, plan, state, member, fabric)
+    if saved.step:
+        stepper.restore(saved)
+    draw = batches(examples, plan, member)
+    marks = _marks(plan) if validate else {plan.train.steps}
+    log = Log(folder / "logs", label, from_step=saved.step)
+    progress.start(label, plan.train.steps)
+    progress.advance(label, saved.step)
+    last_save, ran_out, loss_sum, loss_n = time.monotonic(), False, torch.zeros(()), 0
+    try:
+        with _interruptible() as stop:
+            for step in range(saved.step, plan.train.steps):
+                loss = stepper.step(step, draw(step, fabric.device))
+                loss_sum, loss_n = loss_sum + loss.cpu(), loss_n + 1
+                saved.step = step + 1
+                late = deadline is not None and time.monotonic() > deadline
+                if saved.step in marks or late:
+                    mean = float(loss_sum / loss_n)
+                    if not torch.isfinite(loss_sum):
+                        raise VesaliusError(
+                            f"the loss is not finite at step {saved.step}",
+                            hint="--set train.lr= a tenth of what it was",
+                        )
+                    figures = {"loss": mean, "lr": rate(step, plan.train)}
+                    loss_sum, loss_n = torch.zeros(()), 0
+                    _validate(stepper, saved, validate, figures)
+                    log.row(saved.step, figures)
+                    saved.history.append({"step": float(saved.step), **figures})
+                    progress.advance(label, 0, ", ".join(f"{k} {v:.4g}" for k, v in figures.items()))
+                progress.advance(label)
+                tired = plan.train.patience is not None and saved.stale >= plan.train.patience
+                if stop.is_set() or late or tired:
+                    _keep(stepper, saved, path)
+                    if stop.is_set():
+                        raise Interrupted(
+                            f"interrupted at step {saved.step} of {plan.train.steps}; saved", hint="--resume"
+                        )
+                    ran_out = late
+                    break
+                if time.monotonic() - last_save > plan.train.checkpoint_every_s:
+                    _keep(stepper, saved, path)
+                    last_save = time.monotonic()
+        saved.done = True
+        _keep(stepper, saved, path)
+    finally:
+        log.close()
+        progress.finish(label)
+    return Trained(saved.best, saved.best_score, saved.best_step, ran_out, tuple(saved.history))
+
+
+def _marks(plan: Plan) -> set[int]:
+    """After which steps to validate: evenly spread, the last among them."""
+    n = min(plan.train.validations, plan.train.steps)
+    return {round((k + 1) * plan.train.steps / n) for k in range(n)}
+
+
+def _validate(
+    stepper: Stepper, saved: Checkpoint, validate: Validate | None, figures: dict[str, float]
+) -> None:
+    score = float(saved.step)  # without a validation set, the latest weights are the best known
+    if validate is not None:
+        with stepper.averaged() as model:
+            score = validate(model)
+        figures["score"] = score
+    if score >= saved.best_score or not saved.best:
+        saved.best, saved.best_score, saved.best_step, saved.stale = stepper.weights(), score, saved.step, 0
+    else:
+        saved.stale += 1
+
+
+def _keep(stepper: Stepper, saved: Checkpoint, path: Path) -> None:
+    saved.model = {k: v.detach().cpu() for k, v in stepper.model.state_dict().items()}
+    saved.average = {k: v.cpu() for k, v in stepper.average.values.items()} if stepper.average else {}
+    saved.optimizer = stepper.optimizer_.state_dict()
+    if saved.done:
+        saved.model, saved.average, saved.optimizer = {}, {}, {}
+    checkpoints.save(saved, path)
+
+
+@contextmanager
+def _interruptible() -> Iterator[threading.Event]:
+    """While inside, Ctrl-C asks to stop after the step; a second one stops at once."""
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def ask(number: int, frame: Any) -> None:
+        stop.set()
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, ask)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def time_step(
+    task: Task,
+    plan: Plan,
+    state: State,
+    examples: Sequence[Example],
+    *,
+    seconds: float = 4.0,
+    device: str | None = None,
+) -> float:
+    """Median seconds of a real training step of this plan, augmentation included; measured for about `seconds`.
+
+    Raises BudgetError where not even one step fits the machine's memory.
+    """
+    fabric = fabric_for(plan, device)
+    try:
+        stepper = Stepper(task, plan, state, 0, fabric)
+        draw = batches(examples, plan, 0)
+        times: list[float] = []
+        began = time.monotonic()
+        for step in range(1000):
+            start = time.monotonic()
+            stepper.step(step, draw(step, fabric.device))
+            if fabric.device.type == "cuda":
+                torch.cuda.synchronize()
+            times.append(time.monotonic() - start)
+            if step >= 2 and time.monotonic() - began > seconds:
+                break
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        raise BudgetError(
+            "a training step does not fit into memory", hint="--set train.batch=1 or a smaller size"
+        ) from error
+    late = sorted(times[1:])
+    return late[len(late) // 2]

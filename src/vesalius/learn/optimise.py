@@ -1,0 +1,60 @@
+"""Optimisers, learning-rate schedules and the moving average of weights."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from vesalius.core.plan import TrainPlan
+
+
+def optimizer(model: nn.Module, plan: TrainPlan) -> torch.optim.Optimizer:
+    """The planned optimiser. Biases and norms (1-D parameters) are not decayed."""
+    decayed = [p for p in model.parameters() if p.requires_grad and p.ndim > 1]
+    free = [p for p in model.parameters() if p.requires_grad and p.ndim <= 1]
+    groups = [{"params": decayed, "weight_decay": plan.weight_decay}, {"params": free, "weight_decay": 0.0}]
+    groups = [g for g in groups if g["params"]]
+    if plan.optimizer == "sgd":
+        return torch.optim.SGD(groups, lr=plan.lr, momentum=plan.momentum, nesterov=plan.momentum > 0)
+    if plan.optimizer == "adam":
+        return torch.optim.Adam(groups, lr=plan.lr)
+    return torch.optim.AdamW(groups, lr=plan.lr)
+
+
+def rate(step: int, plan: TrainPlan) -> float:
+    """The learning rate of a step: a linear warm-up, then the planned schedule down."""
+    warm = max(1, round(plan.warmup * plan.steps)) if plan.warmup else 0
+    if step < warm:
+        return plan.lr * (step + 1) / warm
+    t = (step - warm) / max(1, plan.steps - warm)
+    if plan.schedule == "constant":
+        return plan.lr
+    if plan.schedule == "poly":
+        return float(plan.lr * (1 - t) ** 0.9)
+    if plan.schedule == "onecycle":
+        return float(plan.lr * max(1 - t, 1e-3))
+    return plan.lr * (0.5 * (1 + math.cos(math.pi * t)) * 0.999 + 0.001)
+
+
+class Average:
+    """An exponential moving average of a model's parameters and buffers, quick at first and slow later."""
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        self.decay = decay
+        self.values = {k: v.detach().clone() for k, v in model.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self, model: nn.Module, step: int) -> None:
+        """Move towards the model's weights after `step`."""
+        decay = min(self.decay, (1 + step) / (10 + step))
+        floats: list[Tensor] = []
+        news: list[Tensor] = []
+        for name, value in model.state_dict().items():
+            if value.is_floating_point():
+                floats.append(self.values[name])
+                news.append(value.detach())
+            else:
+                self.values[name].copy_(value)
+        torch._foreach_lerp_(floats, news, 1 - decay)

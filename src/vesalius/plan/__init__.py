@@ -1,0 +1,1 @@
+"""From what was measured to what will be done: fingerprint, rules, budget; every value with its reason."""

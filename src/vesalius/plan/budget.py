@@ -1,0 +1,103 @@
+"""The number of steps, from the time there is: real steps of the candidate are timed, nothing is looked up."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from vesalius.core.errors import BudgetError
+from vesalius.core.plan import USER, Plan, override
+
+MINIMUM_STEPS = 20
+TimeStep = Callable[[Plan], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What was decided: seconds a step, steps a member, and seconds that training will take."""
+
+    step_s: float
+    steps: int
+    training_s: float
+
+
+def seconds(text: str | float) -> float:
+    """Seconds from '90', '90s', '10m', '1.5h', '1h30m'. Raises BudgetError."""
+    if isinstance(text, int | float):
+        value = float(text)
+    else:
+        value, number = 0.0, ""
+        units = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+        for ch in text.strip().lower():
+            if ch.isdigit() or ch == ".":
+                number += ch
+            elif ch in units and number:
+                value, number = value + _number(number, text) * units[ch], ""
+            else:
+                raise BudgetError(f"'{text}' is not a time", hint="10m, 90s, 1h30m")
+        if number:
+            value += _number(number, text)
+    if not math.isfinite(value) or value <= 0:
+        raise BudgetError(f"'{text}' is not a time", hint="10m, 90s, 1h30m")
+    return value
+
+
+def _number(digits: str, text: str) -> float:
+    try:
+        return float(digits)
+    except ValueError as error:
+        raise BudgetError(f"'{text}' is not a time", hint="10m, 90s, 1h30m") from error
+
+
+def enough_steps(plan: Plan, cases: int) -> int:
+    """Steps of one member beyond which more of them gain little: epochs for whole images, patches otherwise."""
+    if plan.data.sampling == "whole":
+        epochs = 60 if cases < 2000 else 30 if cases < 20000 else 10
+        return max(MINIMUM_STEPS, math.ceil(epochs * cases / plan.train.batch))
+    return 6000
+
+
+def budget(
+    plan: Plan, *, cases: int, available_s: float | None, time_step: TimeStep, validation_s: float = 0.0
+) -> tuple[Plan, Budget]:
+    """Fix the number of steps: what the time allows, at most what is enough, unless the user set it.
+
+    `cases` are one member's training cases; `available_s` is for all members' training together; validation is
+    taken off it. Fewer members are trained where each would get too few steps. Raises BudgetError where not
+    even MINIMUM_STEPS fit.
+    """
+    step_s = time_step(plan)
+    wanted = enough_steps(plan, cases)
+    if plan.reasons.get("train.steps") == USER:
+        return plan, Budget(step_s, plan.train.steps, step_s * plan.train.steps * plan.train.members)
+    if available_s is None:
+        reason = f"enough for {cases} cases; no time limit was given (a step takes {step_s:.3f} s)"
+        plan = override(plan, {"train.steps": wanted}, reason=reason)
+        return plan, Budget(step_s, wanted, step_s * wanted * plan.train.members)
+    members = plan.train.members
+    fixed = plan.reasons.get("train.members") == USER
+    while True:
+        steps = int((available_s / members - validation_s) / step_s)
+        if fixed or members == 1 or steps >= min(wanted, max(10 * MINIMUM_STEPS, wanted // 3)):
+            break
+        members -= 1
+    if steps < MINIMUM_STEPS:
+        need = (MINIMUM_STEPS * step_s + validation_s) * members
+        raise BudgetError(
+            "the time limit is too short for the minimum of "
+            f"{MINIMUM_STEPS} steps: {available_s:.0f} s are left for training, {need:.0f} s are needed",
+            hint="a longer --time-limit, or a smaller net (--set net.scale=0.25)",
+        )
+    enough = steps >= wanted
+    steps = min(steps, wanted)
+    reason = f"{available_s:.0f} s for {members} member(s) at {step_s:.3f} s a step, as measured"
+    if enough:
+        reason = f"enough for {cases} cases; the time would allow more"
+    settings: dict[str, object] = {"train.steps": steps}
+    plan = override(plan, settings, reason=reason)
+    if members != plan.train.members:
+        plan = override(
+            plan, {"train.members": members}, reason="fewer members, so that each gets enough steps"
+        )
+    return plan, Budget(step_s, steps, step_s * steps * members)

@@ -1,0 +1,180 @@
+"""Fingerprint: what a cohort is like, measured while its cases are decoded anyway, on training cases alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from vesalius.core.answer import Label
+from vesalius.core.case import Case
+from vesalius.core.cohort import Cohort, TargetInfo
+from vesalius.core.image import Array, Image, Triple
+from vesalius.prepare.case import frame
+from vesalius.prepare.geometry import orientation
+
+SAMPLE = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """One image: `shape` and `spacing_mm` in canonical axes, (Z, Y, X) and (x, y, z); its intensities."""
+
+    shape: tuple[int, int, int]
+    spacing_mm: Triple | None
+    channels: int
+    grey: bool
+    unit: str | None
+    bits: int | None
+    low: float
+    high: float
+    mean: float
+    sd: float
+    inside: tuple[float, float, float, float] | None  # p0.5, p99.5, mean, sd where a label is
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """A cohort in numbers. Shapes are `(Z, Y, X)` in canonical axes, spacings `(x, y, z)` in mm."""
+
+    cases: int
+    patients: int
+    images: tuple[str, ...]
+    channels: int
+    grey: bool
+    flat: bool
+    shape_median: tuple[int, int, int]
+    shape_max: tuple[int, int, int]
+    spacing_median: Triple | None
+    spacing_known: bool
+    unit: str | None
+    bits: int | None
+    low: float
+    high: float
+    mean: float
+    sd: float
+    inside: bool
+    classes: Mapping[str, int]
+    labels: tuple[str, ...]
+    sided: bool
+
+    def json(self) -> dict[str, Any]:
+        """As plain data."""
+        return asdict(self)
+
+
+def facts(image: Image, mask: Image | None, *, seed: int = 0) -> Facts:
+    """Measure one image; intensities on a random sample of its pixels."""
+    order, _ = orientation(image.affine)
+    shape = tuple(image.shape[a] for a in order)
+    spacing: Triple | None = None
+    if image.spacing_mm is not None:
+        zyx = image.spacing_mm[::-1]
+        spacing = (zyx[order[2]], zyx[order[1]], zyx[order[0]])
+    array = frame(image)
+    rng = np.random.default_rng(seed)
+    flat = array.reshape(array.shape[0], -1)
+    pick = rng.integers(0, flat.shape[1], min(SAMPLE, flat.shape[1]))
+    sample = flat[:, pick].astype(np.float64)
+    values = sample[np.isfinite(sample)]
+    values = values if values.size else np.zeros(1)
+    grey = array.shape[0] == 1 or bool((sample == sample[:1]).all())
+    bits = 8 if array.dtype in (np.uint8, np.bool_) else 16 if array.dtype == np.uint16 else None
+    return Facts(
+        shape=(shape[0], shape[1], shape[2]),
+        spacing_mm=spacing,
+        channels=int(array.shape[0]),
+        grey=grey,
+        unit=image.unit,
+        bits=bits,
+        low=float(np.percentile(values, 0.5)),
+        high=float(np.percentile(values, 99.5)),
+        mean=float(values.mean()),
+        sd=float(values.std()),
+        inside=_inside(array, mask, rng),
+    )
+
+
+def _inside(
+    array: Array, mask: Image | None, rng: np.random.Generator
+) -> tuple[float, float, float, float] | None:
+    if mask is None or mask.shape != array.shape[1:]:
+        return None
+    where = np.flatnonzero(mask.array[0])
+    if not len(where):
+        return None
+    where = rng.choice(where, min(SAMPLE, len(where)), replace=False)
+    values = array[0].reshape(-1)[where].astype(np.float64)
+    values = values[np.isfinite(values)]
+    if not values.size:
+        return None
+    low, high = np.percentile(values, (0.5, 99.5))
+    return float(low), float(high), float(values.mean()), float(values.std())
+
+
+def fingerprint(
+    cohort: Cohort, measured: Mapping[str, Facts], training: Sequence[Case], target: TargetInfo | None
+) -> Fingerprint:
+    """Put the facts of the training cases together."""
+    found = [measured[c.id] for c in training if c.id in measured]
+    shapes = np.array([f.shape for f in found])
+    spacings = [f.spacing_mm for f in found if f.spacing_mm is not None]
+    units = {f.unit for f in found}
+    bits = {f.bits for f in found}
+    within = [f.inside for f in found if f.inside is not None]
+    use_inside = bool(within) and units == {"HU"}
+    rows = within if use_inside else [(f.low, f.high, f.mean, f.sd) for f in found]
+    low, high, mean, sd = np.median(np.array(rows), axis=0)
+    counted: Counter[str] = Counter()
+    if target is not None:
+        for case in training:
+            value = case.targets.get(target.name)
+            if isinstance(value, str):
+                counted[value] += 1
+            elif isinstance(value, tuple):
+                counted.update(str(v) for v in value)
+    reference = training[0].reference
+    images = tuple(
+        sorted(set.intersection(*(set(c.images) for c in training)), key=lambda n: (n != reference, n))
+    )
+    median, largest = np.median(shapes, axis=0).round().astype(int), shapes.max(axis=0)
+    return Fingerprint(
+        cases=len(training),
+        patients=len({c.patient or c.id for c in training}),
+        images=images,
+        channels=max(f.channels for f in found),
+        grey=all(f.grey for f in found),
+        flat=bool((shapes[:, 0] == 1).all()),
+        shape_median=(int(median[0]), int(median[1]), int(median[2])),
+        shape_max=(int(largest[0]), int(largest[1]), int(largest[2])),
+        spacing_median=_median(spacings) if spacings else None,
+        spacing_known=len(spacings) == len(found),
+        unit=next(iter(units)) if len(units) == 1 else None,
+        bits=next(iter(bits)) if len(bits) == 1 else None,
+        low=float(low),
+        high=float(high),
+        mean=float(mean),
+        sd=float(sd),
+        inside=use_inside,
+        classes=dict(counted),
+        labels=tuple(x.name for x in target.labels) if target else (),
+        sided=sided(target.labels) if target else False,
+    )
+
+
+def _median(spacings: Sequence[Triple]) -> Triple:
+    x, y, z = np.median(np.array(spacings), axis=0)
+    return round(float(x), 6), round(float(y), 6), round(float(z), 6)
+
+
+def sided(labels: Sequence[Label]) -> bool:
+    """Whether any label names a side of the body, so that left and right may not be exchanged."""
+    words = {"left", "right", "l", "r", "lt", "rt", "links", "rechts", "gauche", "droite", "sin", "dex"}
+    for label in labels:
+        parts = "".join(ch if ch.isalnum() else " " for ch in label.name.lower()).split()
+        if words & set(parts):
+            return True
+    return False

@@ -1,0 +1,317 @@
+"""The rules: from a fingerprint and a machine to a plan in which every value says why it is what it is."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from vesalius.core.cohort import TargetInfo
+from vesalius.core.errors import PlanError
+from vesalius.core.plan import Plan, parse_plan
+from vesalius.nets import describe, names_for
+from vesalius.plan.fingerprint import Fingerprint
+from vesalius.plan.machine import Machine
+from vesalius.tasks._contract import Task
+
+WHOLE_2D = (32, 48, 64, 96, 128, 160, 192, 224)
+PATCH_2D_CPU, PATCH_2D_GPU = 192 * 192, 512 * 512
+PATCH_3D_CPU, PATCH_3D_GPU = 112_000, 128**3
+
+
+class Draft:
+    """A plan in the making: values by path, and the reason of each."""
+
+    def __init__(self) -> None:
+        self.data: dict[str, Any] = {"reasons": {}}
+
+    def set(self, path: str, value: Any, reason: str) -> None:
+        """Set one value and say why."""
+        *parents, leaf = path.split(".")
+        node = self.data
+        for parent in parents:
+            node = node.setdefault(parent, {})
+        node[leaf] = value
+        self.data["reasons"][path] = reason
+
+
+def draft_plan(
+    task: Task, target: TargetInfo | None, prints: Fingerprint, machine: Machine, *, seed: int = 0
+) -> Plan:
+    """A first plan; the number of steps is still open (see `budget`) and stands at 1."""
+    draft = Draft()
+    draft.set("task.name", task.name, f"the target is a {target.kind}" if target else "asked for")
+    draft.set(
+        "task.target", target.name if target else None, target.reason if target else "no target is needed"
+    )
+    _images(draft, prints)
+    _intensity(draft, prints)
+    if task.run == "whole":
+        _whole(draft, task, target, prints, machine)
+    else:
+        _patches(draft, task, prints, machine)
+    _learning(draft, prints, machine, seed)
+    draft.data["fingerprint"] = {**prints.json(), "machine": {"cores": machine.cores, "gpu": machine.gpu}}
+    return check(parse_plan(draft.data), task)
+
+
+def check(plan: Plan, task: Task) -> Plan:
+    """The plan, if its net has a role that its task takes and serves its dimensions. Raises PlanError."""
+    about = describe(plan.net.name)
+    if about.get("ROLE") not in task.roles:
+        fits = [n for role in task.roles for n in names_for(role, dims=plan.data.dims)]
+        raise PlanError(
+            f"net '{plan.net.name}' is of role {about.get('ROLE')}; {task.name} takes {' or '.join(task.roles)}",
+            hint=", ".join(fits[:12]),
+        )
+    if plan.data.dims not in about.get("DIMS", (2, 3)):
+        raise PlanError(f"net '{plan.net.name}' does not serve {plan.data.dims}-D")
+    if len(plan.data.normalise) != plan.data.channels:
+        raise PlanError(
+            "data.normalise must have one entry a channel",
+            found=f"{len(plan.data.normalise)} for {plan.data.channels} channels",
+        )
+    if plan.train.members > plan.train.folds:
+        raise PlanError(
+            "there cannot be more members than folds",
+            found=f"train.members={plan.train.members}, train.folds={plan.train.folds}",
+            hint="--set train.folds=" + str(plan.train.members),
+        )
+    return plan
+
+
+def _images(draft: Draft, p: Fingerprint) -> None:
+    each = 1 if p.grey else p.channels
+    draft.set(
+        "data.dims", 2 if p.flat else 3, "every image is a single plane" if p.flat else "images are volumes"
+    )
+    draft.set("data.images", list(p.images), "every case has them")
+    why = "one a grey image" if p.grey and p.channels > 1 else "as the images have them"
+    if p.grey and p.channels > 1:
+        why = "the colour channels are all equal"
+    draft.set("data.channels", each * len(p.images), why)
+
+
+def _intensity(draft: Draft, p: Fingerprint) -> None:
+    n = draft.data["data"]["channels"]
+    if p.unit == "HU":
+        entry = {"method": "fixed", "low": p.low, "high": p.high, "mean": p.mean, "sd": p.sd}
+        where = "inside the labels" if p.inside else "over the images"
+        draft.set("data.normalise", [entry] * n, f"Hounsfield units are absolute: 0.5 to 99.5 % {where}")
+    elif p.bits == 8:
+        entry = {"method": "fixed", "low": 0.0, "high": 255.0, "mean": p.mean, "sd": p.sd}
+        draft.set(
+            "data.normalise", [entry] * n, "8-bit pictures share one scale: the cohort's mean and deviation"
+        )
+    else:
+        draft.set(
+            "data.normalise", [{"method": "zscore"}] * n, "intensities have no unit: each image by itself"
+        )
+
+
+def _whole(draft: Draft, task: Task, target: TargetInfo | None, p: Fingerprint, machine: Machine) -> None:
+    draft.set("data.sampling", "whole", "the answer is about the whole image")
+    if p.flat:
+        limit = 224 if machine.gpu else 128
+        side = max(p.shape_median[1:])
+        longest = min((s for s in WHOLE_2D if s >= min(side, limit)), default=limit)
+        longest = max(longest, 48)
+        ratio = min(p.shape_median[1:]) / side
+        short = longest if ratio > 0.8 else max(32, round(longest * ratio / 16) * 16)
+        y, x = (longest, short) if p.shape_median[1] >= p.shape_median[2] else (short, longest)
+        draft.set(
+            "data.size",
+            [1, y, x],
+            f"median {p.shape_median[1]}×{p.shape_median[2]}, within {limit} on this machine",
+        )
+    else:
+        budget = 64**3 if not machine.gpu else 128**3
+        draft.set(
+            "data.size",
+            _box(p.shape_median, budget, 8),
+            "the median shape, within what this machine can train",
+        )
+    draft.set("data.spacing_mm", None, "images are scaled to one size")
+    net, scale, options = ("resnet-18", 1.0, {}) if machine.gpu else ("resnet-10", 0.5, {})
+    if max(draft.data["data"]["size"]) <= 64:
+        options = {"stem": "small"}
+    draft.set("net.name", net, "residual nets learn well from few images; this size suits the machine")
+    draft.set("net.scale", scale, "width that a CPU can train" if not machine.gpu else "the published width")
+    draft.set(
+        "net.options",
+        options,
+        "small images keep their resolution in the first layer" if options else "as published",
+    )
+    draft.set("net.dropout", 0.2, "few images")
+    draft.set("loss.name", "cross_entropy", "probabilities are wanted")
+    draft.set("loss.smoothing", 0.05, "labels are never all right")
+    shares = list(p.classes.values())
+    uneven = bool(shares) and max(shares) > 5 * max(1, min(shares))
+    draft.set(
+        "loss.class_weights",
+        "balanced" if uneven else "none",
+        "the rarest class is more than five times rarer" if uneven else "classes are not far from even",
+    )
+    if target is not None and len(target.labels) == 2 and target.kind == "class":
+        counts = {x.name: p.classes.get(x.name, 0) for x in target.labels}
+        positive = _positive(counts)
+        draft.set("task.positive", positive, _positive_reason(positive, counts))
+    _augment_whole(draft, p)
+    draft.set("infer.mirror", ["x"] if "x" in draft.data["augment"]["flip_axes"] else [], "as in training")
+    draft.set("infer.batch", 32 if p.flat else 4, "whole images at a time")
+    draft.set("train.batch", 32 if p.flat else 4, "steps that are quick and not too noisy")
+    draft.set(
+        "train.members",
+        5,
+        "an ensemble over the folds: every case is validated once, by a model that never saw it",
+    )
+
+
+def _positive(counts: dict[str, int]) -> str:
+    marked = (
+        "malig",
+        "cancer",
+        "tumor",
+        "tumour",
+        "disease",
+        "positive",
+        "abnormal",
+        "lesion",
+        "pneumonia",
+        "sick",
+    )
+    for name in counts:
+        if any(word in name.lower() for word in marked):
+            return name
+    benign = ("normal", "healthy", "negative", "benign", "none", "control", "no", "0", "false")
+    others = [n for n in counts if n.lower() not in benign]
+    if len(others) == 1:
+        return others[0]
+    return min(counts, key=lambda n: counts[n])
+
+
+def _positive_reason(name: str, counts: dict[str, int]) -> str:
+    if counts[name] == min(counts.values()) and len(set(counts.values())) > 1:
+        return f"'{name}' names a finding or is the rarer class ({counts[name]} of {sum(counts.values())})"
+    return f"'{name}' names a finding"
+
+
+def _augment_whole(draft: Draft, p: Fingerprint) -> None:
+    sided = p.sided
+    draft.set(
+        "augment.flip_axes",
+        [] if sided else ["x"],
+        "a label names a side" if sided else "no label names a side",
+    )
+    draft.set("augment.probability", 0.8, "most samples are changed; a tenth or so stay as they are")
+    draft.set("augment.rotate_deg", 15.0, "how a patient may lie or a probe be held")
+    draft.set("augment.translate", 0.08, "structures are not centred alike")
+    draft.set("augment.zoom", 0.15, "patients differ in size")
+    draft.set("augment.shear", 0.08, "small changes of shape")
+    draft.set("augment.brightness", 0.2, "gain differs from device to device")
+    draft.set("augment.contrast", 0.2, "contrast differs from device to device")
+    draft.set("augment.mixup", 0.4 if p.cases < 5000 else 0.0, "few images are stretched by blending them")
+
+
+def _patches(draft: Draft, task: Task, p: Fingerprint, machine: Machine) -> None:
+    draft.set("data.sampling", "patches", "the answer is about each point")
+    shape = p.shape_median
+    if p.spacing_known and p.spacing_median is not None and not p.flat:
+        draft.set(
+            "data.spacing_mm", list(p.spacing_median), "the median spacing: most images stay as they are"
+        )
+    else:
+        draft.set("data.spacing_mm", None, "pictures without spacing are left on their grid")
+    budget = (
+        (PATCH_2D_GPU if machine.gpu else PATCH_2D_CPU)
+        if p.flat
+        else (PATCH_3D_GPU if machine.gpu else PATCH_3D_CPU)
+    )
+    # a patch that holds the largest image whole needs neither tiles nor luck
+    fits = math.prod(_up(n, 8) if n > 1 else 1 for n in p.shape_max) <= budget
+    size = (
+        [_up(n, 8) if n > 1 else 1 for n in p.shape_max] if fits else _box(shape, budget, 16 if p.flat else 8)
+    )
+    why = "the largest image fits whole" if fits else f"median {shape}, within what this machine can train"
+    draft.set("data.size", size, why)
+    draft.set("net.name", "unet", "the strongest baseline wherever it was measured")
+    scale = 1.0 if machine.gpu else 0.5
+    draft.set(
+        "net.scale",
+        scale,
+        "the usual width" if machine.gpu else "half the usual width, which a CPU can train",
+    )
+    draft.set("net.options", {}, "as published")
+    draft.set("loss.name", "dice-ce", "overlap is the goal and cross-entropy steadies it")
+    draft.set("augment.flip_axes", _flips(p), _flips_reason(p))
+    draft.set("augment.probability", 0.5, "half of the samples keep their place")
+    draft.set("augment.rotate_deg", 15.0, "how a patient may lie")
+    flat_patch = (
+        not p.flat and p.spacing_median is not None and max(p.spacing_median) > 3 * min(p.spacing_median)
+    )
+    draft.set(
+        "augment.rotate_in_plane_only",
+        flat_patch,
+        "slices are thick" if flat_patch else "voxels are near cubes",
+    )
+    draft.set("augment.zoom", 0.15, "patients differ in size")
+    draft.set("augment.noise", 0.1, "scanners differ")
+    draft.set("augment.brightness", 0.1, "scanners differ")
+    draft.set("augment.contrast", 0.15, "scanners differ")
+    draft.set("infer.mirror", [], "each axis would double the time")
+    draft.set("infer.overlap", 0.5, "half a tile, blended by a Gaussian")
+    draft.set(
+        "train.batch",
+        (4 if p.flat else 2) if not machine.gpu else (12 if p.flat else 2),
+        "as many patches as a step can afford",
+    )
+    draft.set(
+        "train.foreground",
+        0.0 if fits else 0.5,
+        "the whole image is seen" if fits else "half of the patches hold a label",
+    )
+    draft.set("train.members", 1, "one model for the time there is")
+
+
+def _flips(p: Fingerprint) -> list[str]:
+    if p.flat:
+        return [] if p.sided else ["y", "x"]
+    return [] if p.sided else ["x"]
+
+
+def _flips_reason(p: Fingerprint) -> str:
+    return "a label names a side" if p.sided else "no label names a side"
+
+
+def _learning(draft: Draft, p: Fingerprint, machine: Machine, seed: int) -> None:
+    whole = draft.data["data"]["sampling"] == "whole"
+    draft.set("train.optimizer", "adamw", "little tuning is needed")
+    draft.set("train.lr", 3e-3 if whole else 2e-3, "found by folds on training data of several cohorts")
+    draft.set("train.weight_decay", 0.05 if whole else 0.01, "L2 against over-fitting")
+    draft.set("train.schedule", "cosine", "the last steps are small, so the last weights are good ones")
+    draft.set("train.warmup", 0.1 if whole else 0.05, "steps grow from nothing")
+    draft.set("train.ema", 0.99, "an average of late weights is steadier")
+    draft.set("train.clip_norm", 1.0 if not whole else 5.0, "one odd batch must not undo the rest")
+    draft.set("train.folds", 5, "four fifths to learn from, one fifth to validate on")
+    draft.set(
+        "train.precision",
+        "bf16" if machine.bf16 else "fp32",
+        "the hardware multiplies in bf16" if machine.bf16 else "no fast bf16 here",
+    )
+    draft.set("train.threads", None, f"all {machine.cores} cores")
+    draft.set("train.seed", seed, "asked for" if seed else "the default")
+    draft.set("train.steps", 1, "not yet budgeted")
+
+
+def _up(n: int, unit: int) -> int:
+    return max(unit, -(-n // unit) * unit)
+
+
+def _box(shape: tuple[int, int, int], budget: int, unit: int) -> list[int]:
+    """The shape, shrunk along its longest axis until its volume is within `budget`; multiples of `unit`."""
+    size = [_up(n, unit) if n > 1 else 1 for n in shape]
+    while math.prod(size) > budget:
+        k = max(range(3), key=lambda a: size[a])
+        if size[k] <= unit:
+            break
+        size[k] -= unit
+    return size
