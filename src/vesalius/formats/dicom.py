@@ -7,12 +7,11 @@ functional groups place each frame; otherwise the Ref's index picks one frame. S
 
 from __future__ import annotations
 
-import math
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any
 
 import numpy as np
 import pydicom
@@ -23,8 +22,9 @@ from pydicom.pixels.utils import pixel_array
 from vesalius.core.case import Ref
 from vesalius.core.errors import FormatError
 from vesalius.core.image import Array, Image, Source
+from vesalius.formats import _dicom_elements as elements
 from vesalius.formats import _files
-from vesalius.formats._dicom_geometry import Plane, stack
+from vesalius.formats._dicom_geometry import stack
 from vesalius.formats._header import Header
 
 SUFFIXES = (".dcm", ".dicom", ".ima")
@@ -80,11 +80,11 @@ def series(paths: Iterable[Path]) -> tuple[tuple[Series, ...], tuple[tuple[Path,
             Series(
                 ref=Ref(paths=tuple(sorted(p for p, _ in files))),
                 series_uid=uid,
-                study_uid=_text(head, "StudyInstanceUID"),
-                patient_id=_text(head, "PatientID"),
-                modality=_text(head, "Modality"),
-                description=_text(head, "SeriesDescription"),
-                number=_integer(head, "SeriesNumber"),
+                study_uid=elements.text(head, "StudyInstanceUID"),
+                patient_id=elements.text(head, "PatientID"),
+                modality=elements.text(head, "Modality"),
+                description=elements.text(head, "SeriesDescription"),
+                number=elements.integer(head, "SeriesNumber"),
             )
         )
     return tuple(found), tuple(left)
@@ -127,30 +127,32 @@ class _Stack:
         self.heads = [_head(path) for path in ref.paths]
         first = self.heads[0]
         self.frames = int(first.get("NumberOfFrames") or 1)
-        self.groups = _functional_groups(first, self.frames)
+        self.groups = elements.functional_groups(first, self.frames)
         many = len(self.heads) > 1
         if many and any(int(h.get("NumberOfFrames") or 1) > 1 for h in self.heads):
             raise FormatError(f"{ref}: several multi-frame files", hint="one reference for each file")
         self._check_alike()
         if many:
-            planes = [_plane(head, None) for head in self.heads]
+            planes = [elements.plane(head, None) for head in self.heads]
         elif self.frames == 1:
-            planes = [_plane(first, None)]
+            planes = [elements.plane(first, None)]
         elif ref.index is not None:
             if not 0 <= ref.index < self.frames:
                 raise FormatError(f"{ref}: no such frame", found=f"{self.frames} frames")
-            planes = [_plane(first, self.groups[ref.index] if self.groups else None)]
+            planes = [elements.plane(first, self.groups[ref.index] if self.groups else None)]
         elif not self.groups:
             hint = "one frame by the reference's index"
             raise FormatError(
                 f"{ref}: frames without a place in space", found=f"{self.frames} frames", hint=hint
             )
         else:
-            planes = [_plane(first, group) for group in self.groups]
+            planes = [elements.plane(first, group) for group in self.groups]
         self.order, self.affine, self.spacing = stack(planes)
         self.spacing_at = planes[0].spacing_at
         self.shape = (len(planes), int(first.Rows), int(first.Columns))
-        self.colour = int(first.get("SamplesPerPixel") or 1) == 3 or _photometric(first) == "PALETTE COLOR"
+        self.colour = (
+            int(first.get("SamplesPerPixel") or 1) == 3 or elements.photometric(first) == "PALETTE COLOR"
+        )
         self.dtype = self._dtype()
 
     def _check_alike(self) -> None:
@@ -173,15 +175,15 @@ class _Stack:
     def _rescales(self) -> list[tuple[float, float]]:
         """Slope and intercept of each plane, in the planes' own order."""
         if len(self.heads) > 1 or not self.groups:
-            return [_rescale(head, None) for head in self.heads]
+            return [elements.rescale(head, None) for head in self.heads]
         picked = self.groups if self.ref.index is None else [self.groups[self.ref.index]]
-        return [_rescale(self.heads[0], group) for group in picked]
+        return [elements.rescale(self.heads[0], group) for group in picked]
 
     def _dtype(self) -> np.dtype[Any]:
         first = self.heads[0]
         if self.colour:
             deep = int(first.BitsAllocated) > 8
-            if _photometric(first) == "PALETTE COLOR":
+            if elements.photometric(first) == "PALETTE COLOR":
                 deep = int(first.RedPaletteColorLookupTableDescriptor[2]) > 8
             return np.dtype(np.uint16 if deep else np.uint8)
         if "FloatPixelData" in first:
@@ -217,7 +219,7 @@ class _Stack:
 
     def _place(self, out: Array, z: int, data: Any, frame: int | None, rescale: tuple[float, float]) -> None:
         plane = self._decode(data, frame)
-        if _photometric(data) == "PALETTE COLOR":
+        if elements.photometric(data) == "PALETTE COLOR":
             plane = apply_color_lut(plane, data)[..., :3]
         if plane.shape[:2] != self.shape[1:]:
             raise FormatError(f"{self.ref}: pixels of another shape than said", found=str(plane.shape))
@@ -251,28 +253,34 @@ class _Stack:
         first = self.heads[0]
         placed_at = self.spacing_at if self.spacing is not None else None
         image = Image(array=array, affine=self.affine, spacing_mm=self.spacing, spacing_at=placed_at)
-        uids = [_text(self.heads[k], "SOPInstanceUID") for k in self.order] if len(self.heads) > 1 else []
-        uids = uids or [_text(first, "SOPInstanceUID")]
+        uids = (
+            [elements.text(self.heads[k], "SOPInstanceUID") for k in self.order]
+            if len(self.heads) > 1
+            else []
+        )
+        uids = uids or [elements.text(first, "SOPInstanceUID")]
         return replace(
             image,
             unit=self._unit(),
-            modality=_text(first, "Modality"),
+            modality=elements.text(first, "Modality"),
             channels=_COLOURS if self.colour else (),
-            display=_display(first),
+            display=elements.display(first),
             source=Source(
-                study_uid=_text(first, "StudyInstanceUID"),
-                series_uid=_text(first, "SeriesInstanceUID"),
-                frame_of_reference_uid=_text(first, "FrameOfReferenceUID"),
+                study_uid=elements.text(first, "StudyInstanceUID"),
+                series_uid=elements.text(first, "SeriesInstanceUID"),
+                frame_of_reference_uid=elements.text(first, "FrameOfReferenceUID"),
                 sop_uids=tuple(uid for uid in uids if uid),
             ),
         )
 
     def _unit(self) -> str | None:
         first = self.heads[0]
-        said = _text(first, "RescaleType")
+        said = elements.text(first, "RescaleType")
         rescaled = "RescaleSlope" in first or bool(self.groups)
         return (
-            "HU" if said == "HU" or (said is None and _text(first, "Modality") == "CT" and rescaled) else None
+            "HU"
+            if said == "HU" or (said is None and elements.text(first, "Modality") == "CT" and rescaled)
+            else None
         )
 
 
@@ -281,7 +289,7 @@ def _head(path: Path) -> Any:
     with _files.typed_errors(path, InvalidDicomError):
         _check_deflated(path)
         head = pydicom.dcmread(path, stop_before_pixels=True)
-        modality = _text(head, "Modality") or "unknown modality"
+        modality = elements.text(head, "Modality") or "unknown modality"
         if modality in _NOT_IMAGES or "Rows" not in head or "Columns" not in head:
             raise FormatError(f"{path}: a DICOM object without an image", found=modality)
         return head
@@ -309,85 +317,3 @@ def _check_deflated(path: Path) -> None:
                 raise FormatError(
                     f"{path}: its deflated data set grows too large", found=f"over {total:,} bytes"
                 )
-
-
-def _functional_groups(head: Any, frames: int) -> list[tuple[Any, ...]]:
-    """For each frame its own and the shared functional groups; empty where there are none."""
-    own = head.get("PerFrameFunctionalGroupsSequence") or []
-    if frames < 2 or len(own) != frames:
-        return []
-    shared = tuple(head.get("SharedFunctionalGroupsSequence") or ())
-    return [(item, *shared) for item in own]
-
-
-def _macro(group: tuple[Any, ...] | None, sequence: str) -> Any:
-    for item in group or ():
-        if item.get(sequence):
-            return item[sequence].value[0]
-    return {}
-
-
-def _plane(head: Any, group: tuple[Any, ...] | None) -> Plane:
-    where, how = _macro(group, "PlanePositionSequence"), _macro(group, "PlaneOrientationSequence")
-    measures = _macro(group, "PixelMeasuresSequence")
-    position = _floats(where, "ImagePositionPatient", 3) or _floats(head, "ImagePositionPatient", 3)
-    orientation = _floats(how, "ImageOrientationPatient", 6) or _floats(head, "ImageOrientationPatient", 6)
-    thickness = _floats(measures, "SliceThickness", 1) or _floats(head, "SliceThickness", 1)
-    spacing, at = _spacing(measures if "PixelSpacing" in measures else head)
-    deep = thickness[0] if thickness and thickness[0] > 0 else None
-    return Plane(position, orientation, spacing, at, deep)
-
-
-def _spacing(head: Any) -> tuple[tuple[float, float] | None, Literal["patient", "detector"]]:
-    """(x, y) spacing, and whether it is at the patient or at the detector (PS3.3 10.7.1.3)."""
-    said, imager = _floats(head, "PixelSpacing", 2), _floats(head, "ImagerPixelSpacing", 2)
-    at: Literal["patient", "detector"] = "patient"
-    if imager and (said is None or (said == imager and "PixelSpacingCalibrationType" not in head)):
-        said, at = imager, "detector"
-    if said is None or min(said) <= 0:
-        return None, "patient"
-    return (said[1], said[0]), at
-
-
-def _rescale(head: Any, group: tuple[Any, ...] | None) -> tuple[float, float]:
-    place = _macro(group, "PixelValueTransformationSequence") or head
-    slope, inter = _floats(place, "RescaleSlope", 1), _floats(place, "RescaleIntercept", 1)
-    return (slope[0] if slope else 1.0), (inter[0] if inter else 0.0)
-
-
-def _display(head: Any) -> dict[str, Any]:
-    """What a viewer would apply: photometric interpretation and the first window."""
-    shown: dict[str, Any] = {"photometric": _photometric(head)}
-    centre, width = head.get("WindowCenter"), head.get("WindowWidth")
-    if centre is not None and width is not None:
-        pair = [v[0] if isinstance(v, Sequence) and not isinstance(v, str) else v for v in (centre, width)]
-        if all(v not in (None, "") for v in pair):
-            shown["window"] = (float(pair[0]), float(pair[1]))
-    return shown
-
-
-def _photometric(head: Any) -> str:
-    return _text(head, "PhotometricInterpretation") or "MONOCHROME2"
-
-
-def _floats(head: Any, name: str, count: int) -> tuple[float, ...] | None:
-    value = head.get(name)
-    if value is None or value == "":
-        return None
-    values = list(value) if count > 1 else [value]
-    if len(values) != count:
-        raise FormatError(f"{name} must have {count} values", found=str(len(values)))
-    numbers = tuple(float(v) for v in values)
-    if not all(math.isfinite(v) for v in numbers):
-        raise FormatError(f"{name} must be finite", found=str(numbers))
-    return numbers
-
-
-def _text(head: Any, name: str) -> str | None:
-    value = head.get(name)
-    return str(value) if value not in (None, "") else None
-
-
-def _integer(head: Any, name: str) -> int | None:
-    value = head.get(name)
-    return int(cast(Any, value)) if value not in (None, "") else None

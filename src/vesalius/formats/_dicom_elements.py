@@ -1,0 +1,99 @@
+"""What single DICOM data elements say, read with care: geometry, rescale, display; of a frame or a whole object."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Literal, cast
+
+from vesalius.core.errors import FormatError
+from vesalius.formats._dicom_geometry import Plane
+
+FunctionalGroups = tuple[Any, ...]  # a frame's own functional groups, then the shared ones
+
+
+def functional_groups(head: Any, frames: int) -> list[FunctionalGroups]:
+    """For each frame its own and the shared functional groups; empty where there are none."""
+    own = head.get("PerFrameFunctionalGroupsSequence") or []
+    if frames < 2 or len(own) != frames:
+        return []
+    shared = tuple(head.get("SharedFunctionalGroupsSequence") or ())
+    return [(item, *shared) for item in own]
+
+
+def _macro(group: FunctionalGroups | None, sequence: str) -> Any:
+    for item in group or ():
+        if item.get(sequence):
+            return item[sequence].value[0]
+    return {}
+
+
+def plane(head: Any, group: FunctionalGroups | None) -> Plane:
+    """The geometry of a plane: a frame's functional groups before the object's own elements."""
+    where, how = _macro(group, "PlanePositionSequence"), _macro(group, "PlaneOrientationSequence")
+    measures = _macro(group, "PixelMeasuresSequence")
+    position = _floats(where, "ImagePositionPatient", 3) or _floats(head, "ImagePositionPatient", 3)
+    orientation = _floats(how, "ImageOrientationPatient", 6) or _floats(head, "ImageOrientationPatient", 6)
+    thickness = _floats(measures, "SliceThickness", 1) or _floats(head, "SliceThickness", 1)
+    spacing, at = _spacing(measures if "PixelSpacing" in measures else head)
+    deep = thickness[0] if thickness and thickness[0] > 0 else None
+    return Plane(position, orientation, spacing, at, deep)
+
+
+def _spacing(head: Any) -> tuple[tuple[float, float] | None, Literal["patient", "detector"]]:
+    """(x, y) spacing, and whether it is at the patient or at the detector (PS3.3 10.7.1.3)."""
+    said, imager = _floats(head, "PixelSpacing", 2), _floats(head, "ImagerPixelSpacing", 2)
+    at: Literal["patient", "detector"] = "patient"
+    if imager and (said is None or (said == imager and "PixelSpacingCalibrationType" not in head)):
+        said, at = imager, "detector"
+    if said is None or min(said) <= 0:
+        return None, "patient"
+    return (said[1], said[0]), at
+
+
+def rescale(head: Any, group: FunctionalGroups | None) -> tuple[float, float]:
+    """Slope and intercept, 1 and 0 where none are said (PS3.3 C.11.1)."""
+    place = _macro(group, "PixelValueTransformationSequence") or head
+    slope, inter = _floats(place, "RescaleSlope", 1), _floats(place, "RescaleIntercept", 1)
+    return (slope[0] if slope else 1.0), (inter[0] if inter else 0.0)
+
+
+def display(head: Any) -> dict[str, Any]:
+    """What a viewer would apply: photometric interpretation and the first window."""
+    shown: dict[str, Any] = {"photometric": photometric(head)}
+    centre, width = head.get("WindowCenter"), head.get("WindowWidth")
+    if centre is not None and width is not None:
+        pair = [v[0] if isinstance(v, Sequence) and not isinstance(v, str) else v for v in (centre, width)]
+        if all(v not in (None, "") for v in pair):
+            shown["window"] = (float(pair[0]), float(pair[1]))
+    return shown
+
+
+def photometric(head: Any) -> str:
+    """The photometric interpretation; MONOCHROME2 where it is missing."""
+    return text(head, "PhotometricInterpretation") or "MONOCHROME2"
+
+
+def _floats(head: Any, name: str, count: int) -> tuple[float, ...] | None:
+    value = head.get(name)
+    if value is None or value == "":
+        return None
+    values = list(value) if count > 1 else [value]
+    if len(values) != count:
+        raise FormatError(f"{name} must have {count} values", found=str(len(values)))
+    numbers = tuple(float(v) for v in values)
+    if not all(math.isfinite(v) for v in numbers):
+        raise FormatError(f"{name} must be finite", found=str(numbers))
+    return numbers
+
+
+def text(head: Any, name: str) -> str | None:
+    """An element as text, None where it is missing or empty."""
+    value = head.get(name)
+    return str(value) if value not in (None, "") else None
+
+
+def integer(head: Any, name: str) -> int | None:
+    """An element as a whole number, None where it is missing or empty."""
+    value = head.get(name)
+    return int(cast(Any, value)) if value not in (None, "") else None
