@@ -1,0 +1,45 @@
+"""Metrics: one file = one kind of answer; how good answers are, each number with an interval.
+
+A metric file declares, as literals that are read without importing it:
+
+    ANSWER = "Scores"                     the kind of answer it judges
+    DESCRIPTIONS = {"auc": {"text": …, "better": "higher", "low": 0.0, "high": 1.0, "unit": ""}, …}
+
+and has `rows(…) -> Rows`, a table with one row a case; `summary(rows, index) -> dict[str, float]`, every metric
+on a resample of those rows (NaN where it is not defined); `counts(rows) -> dict[str, int]`, how many cases each
+metric speaks of; `excluded(rows) -> dict[str, int]`, what was left out and why; and `baseline(…)`, the trivial
+answer to beat. A metric of one label is named `dice/liver`; `dice` alone is the mean over labels.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+from vesalius.core import registry
+from vesalius.core.errors import UnknownName
+from vesalius.metrics._intervals import Interval, bootstrap
+from vesalius.metrics._rows import Rows
+
+__all__ = ["Interval", "Rows", "bootstrap", "describe", "for_answer"]
+
+
+def for_answer(answer: str) -> ModuleType:
+    """The file that judges a kind of answer (`"Scores"`). Raises UnknownName."""
+    kinds = {registry.literals("metrics", s).get("ANSWER", ""): s for s in registry.stems("metrics")}
+    if answer not in kinds:
+        raise UnknownName("answer kind with metrics", answer, kinds)
+    return registry.lookup("metrics", kinds[answer])
+
+
+def describe(answer: str, metric: str) -> dict[str, Any]:
+    """What a metric means: `text`, `better` (higher or lower), `low` and `high` of its range, `unit`."""
+    for stem in registry.stems("metrics"):
+        text = registry.literals("metrics", stem)
+        if text.get("ANSWER") == answer:
+            known: dict[str, dict[str, Any]] = text["DESCRIPTIONS"]
+            name = metric.partition("/")[0]
+            if name not in known:
+                raise UnknownName("metric", name, known)
+            return known[name]
+    raise UnknownName("answer kind with metrics", answer, ())

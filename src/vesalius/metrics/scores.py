@@ -1,0 +1,275 @@
+"""Metrics of Scores: accuracy and its kin, AUC, average precision, Brier, log loss and calibration error."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from vesalius.core.answer import Scores
+from vesalius.core.errors import DataError, UnknownName
+from vesalius.core.image import Array
+from vesalius.metrics._curves import calibration_curve, confusion, precision_recall, roc
+from vesalius.metrics._ranks import auc, average_precision, descending
+from vesalius.metrics._rows import Rows
+
+__all__ = [
+    "baseline", "calibration_curve", "confusion", "counts", "decide", "excluded", "from_arrays", "precision_recall",
+    "roc", "rows", "summary",
+]  # fmt: skip
+
+ANSWER = "Scores"
+BINS = 15
+DESCRIPTIONS = {
+    "accuracy": {"text": "share of right answers", "better": "higher", "low": 0.0, "high": 1.0, "unit": ""},
+    "exact_match": {"text": "share of cases with every label right", "better": "higher", "low": 0.0, "high": 1.0,
+                    "unit": ""},
+    "balanced_accuracy": {"text": "mean recall over classes", "better": "higher", "low": 0.0, "high": 1.0,
+                          "unit": ""},
+    "precision": {"text": "share of the called that are so", "better": "higher", "low": 0.0, "high": 1.0,
+                  "unit": ""},
+    "recall": {"text": "sensitivity: share of those that are so which are called", "better": "higher",
+               "low": 0.0, "high": 1.0, "unit": ""},
+    "specificity": {"text": "share of those that are not so which are not called", "better": "higher",
+                    "low": 0.0, "high": 1.0, "unit": ""},
+    "f1": {"text": "harmonic mean of precision and recall", "better": "higher", "low": 0.0, "high": 1.0,
+           "unit": ""},
+    "auc": {"text": "area under the ROC curve", "better": "higher", "low": 0.0, "high": 1.0, "unit": ""},
+    "average_precision": {"text": "area under the precision-recall curve, as steps", "better": "higher",
+                          "low": 0.0, "high": 1.0, "unit": ""},
+    "brier": {"text": "mean squared error of the probabilities", "better": "lower", "low": 0.0, "high": 2.0,
+              "unit": ""},
+    "ece": {"text": "expected calibration error, 15 bins of equal width", "better": "lower", "low": 0.0,
+            "high": 1.0, "unit": ""},
+    "log_loss": {"text": "mean negative log probability of the truth", "better": "lower", "low": 0.0,
+                 "high": None, "unit": "nat"},
+}  # fmt: skip
+
+
+def rows(answers: Sequence[Scores], truths: Sequence[Any]) -> Rows:
+    """A row a case from answers and truths: class names, indexes, or (multilabel) collections of names.
+
+    Labels, kind, positive class and thresholds are those of the first answer; all must share the labels.
+    Raises DataError where answers differ, UnknownName for a truth that is no label.
+    """
+    if not answers or len(answers) != len(truths):
+        raise DataError("one truth an answer is needed", found=f"{len(answers)} and {len(truths)}")
+    first = answers[0]
+    names = [label.name for label in first.labels]
+    for answer in answers:
+        if [label.name for label in answer.labels] != names or answer.kind != first.kind:
+            raise DataError("answers of other labels than the first", found=answer.case_id or None)
+    if first.kind == "multilabel":
+        y = np.zeros((len(truths), len(names)), dtype=np.int64)
+        for i, truth in enumerate(truths):
+            for name in truth:
+                y[i, _place(names, name)] = 1
+    else:
+        y = np.array([_place(names, t) for t in truths], dtype=np.int64)
+    return from_arrays(
+        np.stack([a.p for a in answers]),
+        y,
+        labels=names,
+        kind=first.kind,
+        positive=first.positive,
+        thresholds=first.thresholds,
+        case_ids=[a.case_id for a in answers],
+    )
+
+
+def from_arrays(
+    p: Array,
+    y: Array,
+    *,
+    labels: Sequence[str],
+    kind: str = "exclusive",
+    positive: str | None = None,
+    thresholds: Mapping[str, float] | None = None,
+    case_ids: Sequence[str] | None = None,
+) -> Rows:
+    """A row a case from probabilities `(N, K)` and truths: indexes `(N,)`, or bits `(N, K)` when multilabel.
+
+    With two exclusive labels and no `positive`, the second is positive. A multilabel bit of -1 is unknown.
+    Raises DataError for shapes or values that cannot be.
+    """
+    p, y = np.asarray(p, dtype=np.float64), np.asarray(y, dtype=np.int64)
+    many = kind == "multilabel"
+    if p.ndim != 2 or p.shape[1] != len(labels) or y.shape != (p.shape if many else p.shape[:1]):
+        raise DataError(
+            "probabilities must be (cases, labels), with one truth each", found=f"{p.shape}, {y.shape}"
+        )
+    if not np.isfinite(p).all() or p.min(initial=0) < 0 or p.max(initial=0) > 1 + 1e-6:
+        raise DataError(
+            "probabilities must lie in [0, 1]", found=f"{p.min(initial=0):.3g} … {p.max(initial=0):.3g}"
+        )
+    if not many and len(y) and (y.min() < 0 or y.max() >= len(labels)):
+        raise DataError(
+            "truths must be the indexes of labels", found=f"{y.min()} … {y.max()} of {len(labels)}"
+        )
+    if positive is not None and positive not in labels:
+        raise UnknownName("label", positive, labels)
+    if positive is None and len(labels) == 2 and not many:
+        positive = labels[1]
+    ids = tuple(case_ids) if case_ids is not None else tuple(str(i) for i in range(len(p)))
+    info = {
+        "labels": tuple(labels),
+        "kind": kind,
+        "positive": positive,
+        "thresholds": dict(thresholds or {}),
+    }
+    order, ends = descending(p)
+    bare = Rows(ids, {"p": p, "y": y}, info)
+    made = {"p": p, "y": y, "decided": decide(bare)}
+    return Rows(ids, made, info, {"order": order, "ends": ends})
+
+
+def decide(rows: Rows) -> Array:
+    """What is called: indexes `(N,)` or bits `(N, K)`, by the thresholds fixed before, 0.5 or the largest p."""
+    p, labels, thresholds = rows["p"], rows.info["labels"], rows.info["thresholds"]
+    if rows.info["kind"] == "multilabel":
+        return np.asarray(p >= np.array([thresholds.get(name, 0.5) for name in labels])).astype(np.int64)
+    positive = rows.info["positive"]
+    if len(labels) == 2 and positive in thresholds:
+        k = labels.index(positive)
+        return np.asarray(np.where(p[:, k] >= thresholds[positive], k, 1 - k))
+    return np.asarray(p.argmax(axis=1))
+
+
+def summary(rows: Rows, index: Array) -> dict[str, float]:
+    """Every metric on the rows of `index` (repeats count again); NaN where one is not defined.
+
+    Precision without any call is 0 where there was something to call. Macro figures are means over the labels
+    for which a figure is defined. Brier: Σ over classes, 0 to 2 (Brier 1950); with two classes, and a label at
+    a time for multilabel, that of the one probability, 0 to 1. ECE: top label, |accuracy - confidence| over 15
+    bins of equal width (Guo et al. 2017).
+    """
+    weight = np.bincount(index, minlength=len(rows)).astype(np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return _multilabel(rows, weight) if rows.info["kind"] == "multilabel" else _exclusive(rows, weight)
+
+
+def counts(rows: Rows) -> dict[str, int]:
+    """Cases a metric speaks of, where that is not all: a label's known bits."""
+    if rows.info["kind"] != "multilabel":
+        return {}
+    known = (rows["y"] >= 0).sum(axis=0)
+    return {
+        f"{metric}/{name}": int(n)
+        for metric in DESCRIPTIONS
+        for name, n in zip(rows.info["labels"], known, strict=True)
+    }
+
+
+def excluded(rows: Rows) -> dict[str, int]:
+    """Unknown bits of multilabel truths, by label; nothing else is left out."""
+    if rows.info["kind"] != "multilabel":
+        return {}
+    unknown = (rows["y"] < 0).sum(axis=0)
+    return {f"unknown/{k}": int(n) for k, n in zip(rows.info["labels"], unknown, strict=True) if n}
+
+
+def baseline(truths: Array, labels: int, *, kind: str = "exclusive") -> Array:
+    """The trivial answer `(K,)`: how often each label occurs in the training truths, whatever the image shows."""
+    truths = np.asarray(truths, dtype=np.int64)
+    if kind == "multilabel":
+        known = np.maximum((truths >= 0).sum(axis=0), 1)
+        return np.asarray((truths == 1).sum(axis=0) / known)
+    seen = np.bincount(truths, minlength=labels).astype(np.float64)
+    return np.asarray(seen / max(seen.sum(), 1.0))
+
+
+def _exclusive(rows: Rows, weight: Array) -> dict[str, float]:
+    p, y, called, labels = rows["p"], rows["y"], rows["decided"], rows.info["labels"]
+    k = len(labels)
+    table = np.bincount(y * k + called, weights=weight, minlength=k * k).reshape(k, k)  # truth × called
+    total = table.sum()
+    hit, real, said = np.diag(table), table.sum(1), table.sum(0)
+    each = _rates(hit, real, said, total)
+    truth = np.asarray(y[:, None] == np.arange(k))
+    each["auc"], each["average_precision"] = _ranked(rows, truth, weight)
+    found = {"accuracy": float(hit.sum() / total), "balanced_accuracy": _mean(each["recall"])}
+    sure, right = p.max(axis=1), p.argmax(axis=1) == y
+    found["ece"] = _ece(sure, right, weight)
+    chosen = np.clip(p[np.arange(len(p)), y], 1e-15, 1.0)
+    found["log_loss"] = float(-(weight * np.log(chosen)).sum() / total)
+    if k == 2:
+        place = labels.index(rows.info["positive"])
+        found["brier"] = float((weight * (p[:, place] - truth[:, place]) ** 2).sum() / total)
+        found |= {metric: float(values[place]) for metric, values in each.items()}
+    else:
+        found["brier"] = float((weight * ((p - truth) ** 2).sum(axis=1)).sum() / total)
+        found |= _by_label(each, labels)
+    return found
+
+
+def _multilabel(rows: Rows, weight: Array) -> dict[str, float]:
+    p, y, called, labels = rows["p"], rows["y"], rows["decided"], rows.info["labels"]
+    known = y >= 0
+    w = weight[:, None] * known  # (N, K)
+    truth = np.asarray(y == 1)
+    total = w.sum(0)
+    hit = (w * (truth & (called == 1))).sum(0)
+    real, said = (w * truth).sum(0), (w * (called == 1)).sum(0)
+    each = _rates(hit, real, said, total)
+    each["accuracy"] = (w * (truth == (called == 1))).sum(0) / total
+    each["balanced_accuracy"] = (each["recall"] + each["specificity"]) / 2
+    each["auc"], each["average_precision"] = _ranked(rows, truth, w)
+    each["brier"] = (w * (p - truth) ** 2).sum(0) / total
+    chosen = np.clip(np.where(truth, p, 1 - p), 1e-15, 1.0)
+    each["log_loss"] = -(w * np.log(chosen)).sum(0) / total
+    each["ece"] = np.array([_ece(p[:, j], truth[:, j], w[:, j]) for j in range(len(labels))])
+    complete = known.all(axis=1)
+    right = ((truth == (called == 1)) & complete[:, None]).all(axis=1)
+    whole = (weight * complete).sum()
+    return {"exact_match": float((weight * right).sum() / whole), **_by_label(each, labels)}
+
+
+def _rates(hit: Array, real: Array, said: Array, total: Any) -> dict[str, Array]:
+    """Precision, recall, specificity and F1 a label, `(K,)` each."""
+    absent = (real + said) == 0
+    return {
+        "precision": np.where(said > 0, hit / said, np.where(absent, np.nan, 0.0)),
+        "recall": hit / real,
+        "specificity": (total - real - said + hit) / (total - real),
+        "f1": 2 * hit / (real + said),
+    }
+
+
+def _ranked(rows: Rows, truth: Array, weight: Array) -> tuple[Array, Array]:
+    areas, averages = [], []
+    for j in range(truth.shape[1]):
+        order, ends = rows.prepared["order"][:, j], rows.prepared["ends"][:, j]
+        w = (weight if weight.ndim == 1 else weight[:, j])[order]
+        y = truth[order, j]
+        areas.append(auc(y, w, ends))
+        averages.append(average_precision(y, w, ends))
+    return np.array(areas), np.array(averages)
+
+
+def _by_label(each: Mapping[str, Array], labels: Sequence[str]) -> dict[str, float]:
+    found = {metric: _mean(values) for metric, values in each.items()}
+    for metric, values in each.items():
+        found |= {f"{metric}/{name}": float(v) for name, v in zip(labels, values, strict=True)}
+    return found
+
+
+def _mean(values: Array) -> float:
+    defined = values[np.isfinite(values)]
+    return float(defined.mean()) if len(defined) else float("nan")
+
+
+def _ece(sure: Array, right: Array, weight: Array) -> float:
+    place = np.clip(np.ceil(sure * BINS).astype(np.int64) - 1, 0, BINS - 1)
+    gap = np.bincount(place, weights=weight * (right - sure), minlength=BINS)
+    return float(np.abs(gap).sum() / weight.sum())
+
+
+def _place(names: Sequence[str], truth: Any) -> int:
+    if isinstance(truth, (int, np.integer)) and not isinstance(truth, bool):
+        if not 0 <= truth < len(names):
+            raise UnknownName("label", str(truth), [str(i) for i in range(len(names))])
+        return int(truth)
+    if str(truth) not in names:
+        raise UnknownName("label", str(truth), names)
+    return names.index(str(truth))

@@ -1,0 +1,90 @@
+"""Metrics of Value: mean absolute and squared error, explained variance and rank correlation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from vesalius.core.answer import Value
+from vesalius.core.errors import DataError
+from vesalius.core.image import Array
+from vesalius.metrics._rows import Rows
+
+__all__ = ["baseline", "counts", "excluded", "from_arrays", "rows", "summary"]
+
+ANSWER = "Value"
+DESCRIPTIONS = {
+    "mae": {"text": "mean absolute error", "better": "lower", "low": 0.0, "high": None, "unit": "the target's"},
+    "rmse": {"text": "root mean squared error", "better": "lower", "low": 0.0, "high": None,
+             "unit": "the target's"},
+    "r2": {"text": "share of the variance explained", "better": "higher", "low": None, "high": 1.0, "unit": ""},
+    "spearman": {"text": "rank correlation", "better": "higher", "low": -1.0, "high": 1.0, "unit": ""},
+    "bias": {"text": "mean error, answer minus truth", "better": "zero", "low": None, "high": None,
+             "unit": "the target's"},
+}  # fmt: skip
+
+
+def rows(answers: Sequence[Value], truths: Sequence[float]) -> Rows:
+    """A row a case. Raises DataError where units differ or a number is not finite."""
+    units = {a.unit for a in answers}
+    if len(units) > 1:
+        raise DataError("answers in different units", found=", ".join(sorted(map(str, units))))
+    return from_arrays(
+        np.array([a.x for a in answers]),
+        np.array(truths),
+        unit=next(iter(units), None),
+        case_ids=[a.case_id for a in answers],
+    )
+
+
+def from_arrays(
+    x: Array, y: Array, *, unit: str | None = None, case_ids: Sequence[str] | None = None
+) -> Rows:
+    """A row a case from answers and truths `(N,)`. Raises DataError."""
+    x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    if x.shape != y.shape or x.ndim != 1 or not (np.isfinite(x).all() and np.isfinite(y).all()):
+        raise DataError("one finite truth an answer is needed", found=f"shapes {x.shape} and {y.shape}")
+    ids = tuple(case_ids) if case_ids is not None else tuple(str(i) for i in range(len(x)))
+    return Rows(ids, {"x": x, "y": y}, {"unit": unit})
+
+
+def summary(rows: Rows, index: Array) -> dict[str, float]:
+    """MAE, RMSE, R², Spearman's ρ (ties share a rank) and bias; NaN where the truths, or ranks, do not vary."""
+    x, y = rows["x"][index], rows["y"][index]
+    error = x - y
+    spread = float(((y - y.mean()) ** 2).sum()) if len(y) else 0.0
+    return {
+        "mae": float(np.abs(error).mean()),
+        "rmse": float(np.sqrt((error**2).mean())),
+        "r2": 1 - float((error**2).sum()) / spread if spread > 0 else float("nan"),
+        "spearman": _correlation(_ranks(x), _ranks(y)),
+        "bias": float(error.mean()),
+    }
+
+
+def counts(rows: Rows) -> dict[str, int]:
+    """Every metric speaks of all cases."""
+    return {}
+
+
+def excluded(rows: Rows) -> dict[str, int]:
+    """Nothing is left out."""
+    return {}
+
+
+def baseline(truths: Array) -> float:
+    """The trivial answer: the mean of the training truths, whatever the image shows."""
+    return float(np.mean(truths))
+
+
+def _ranks(values: Array) -> Array:
+    _, place, many = np.unique(values, return_inverse=True, return_counts=True)
+    last = np.cumsum(many)
+    return np.asarray((last - (many - 1) / 2)[place.ravel()])
+
+
+def _correlation(a: Array, b: Array) -> float:
+    a, b = a - a.mean(), b - b.mean()
+    size = float(np.sqrt((a**2).sum() * (b**2).sum()))
+    return float((a * b).sum()) / size if size > 0 else float("nan")
