@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -45,7 +45,8 @@ class Lesion:
         r = np.sqrt(offset[0] ** 2 + offset[1] ** 2 + offset[2] ** 2)
         unit = [o / np.maximum(r, np.float32(1e-3)) for o in offset]
         bump = np.zeros_like(r)
-        for amplitude, wave, phase in zip(self.amplitude, self.wave, self.phase, strict=True):
+        amplitudes, waves, phases = (a.astype(r.dtype) for a in (self.amplitude, self.wave, self.phase))
+        for amplitude, wave, phase in zip(amplitudes, waves, phases, strict=True):
             bump += amplitude * np.sin(wave[0] * unit[0] + wave[1] * unit[1] + wave[2] * unit[2] + phase)
         bump = np.clip(bump, -self.irregularity, self.irregularity)
         return np.asarray(r - np.float32(self.radius_mm) * np.exp(bump))
@@ -124,8 +125,6 @@ def _place(rng: np.random.Generator, lesion: Lesion, anatomy: Anatomy, others: l
 
 
 def _moved(lesion: Lesion, centre: Triple, radius: float) -> Lesion:
-    from dataclasses import replace
-
     return replace(lesion, centre_mm=centre, radius_mm=radius)
 
 
@@ -137,13 +136,29 @@ def draw_on(canvas: Canvas, points: Array, lesions: tuple[Lesion, ...], liver: A
     """
     found = np.zeros(points.shape[1:], np.uint8)
     for k, lesion in enumerate(lesions):
-        distance = lesion.distance(points)
-        everywhere = (slice(None),) * 3
-        canvas.lay(everywhere, distance, lesion.rim_hu, None)
+        where = _around(points, lesion, canvas.edge_mm)
+        distance = lesion.distance(points[(slice(None), *where)])
+        canvas.lay(where, distance, lesion.rim_hu, None)
         if lesion.rim_mm:
-            canvas.lay(everywhere, distance + lesion.rim_mm, lesion.core_hu, None)
-        inside = (distance < 0) & liver
+            canvas.lay(where, distance + lesion.rim_mm, lesion.core_hu, None)
+        free = liver[where] & (found[where] == 0)
+        inside = (distance < 0) & free
         if not inside.any():
-            inside.flat[int(np.argmin(np.where(liver, distance, np.inf)))] = True
-        found[inside] = k + 1
+            inside.flat[int(np.argmin(np.where(free, distance, np.inf)))] = True
+        found[where][inside] = k + 1
     return found
+
+
+def _around(points: Array, lesion: Lesion, edge_mm: float) -> tuple[slice, ...]:
+    """The part of the grid within reach of a lesion, never empty."""
+    reach = lesion.radius_mm * np.exp(lesion.irregularity) + 2 * edge_mm
+    spans = []
+    for axis in range(3):
+        # the grid is a rotation times spacing, so the squared distance to a plane is that of its axis alone
+        step = np.take(points, 1, axis=axis + 1)[:, 0, 0] - np.take(points, 0, axis=axis + 1)[:, 0, 0]
+        offset = np.array(lesion.centre_mm) - points[:, 0, 0, 0]
+        centre, half = float(offset @ step) / float(step @ step), reach / float(np.linalg.norm(step))
+        size = points.shape[axis + 1]
+        low = min(max(int(np.floor(centre - half)), 0), size - 1)
+        spans.append(slice(low, min(max(int(np.ceil(centre + half)) + 1, low + 1), size)))
+    return tuple(spans)

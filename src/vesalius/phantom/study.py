@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -13,8 +14,10 @@ from vesalius.core.errors import GeometryError, UnknownName
 from vesalius.core.image import Array, Image
 from vesalius.phantom.acquisition import Acquisition, draw_acquisition, scan, voxel_points
 from vesalius.phantom.anatomy import draw_anatomy
+from vesalius.phantom.experts import Drawing, draw_masks
 from vesalius.phantom.lesions import Lesion, draw_lesions, draw_on
 from vesalius.phantom.person import Diagnosis, Person, diagnosis_of, draw_person
+from vesalius.phantom.report import Finding, findings_of, write_report
 from vesalius.phantom.streams import stream
 from vesalius.phantom.survival import ASSIGNMENTS, Assignment, Outcome, draw_outcome
 from vesalius.phantom.tissue import LESION, ORGANS, Canvas, Densities, draw_densities, draw_tissue
@@ -48,6 +51,8 @@ class Study:
     densities: Densities
     acquisition: Acquisition
     outcome: Outcome
+    findings: tuple[Finding, ...]
+    report: Mapping[str, str]
 
     @property
     def labels(self) -> Array:
@@ -65,6 +70,22 @@ class Study:
             "marker": self.outcome.marker,
             "treatment": float(self.outcome.treated),
         }
+
+    @cached_property
+    def experts(self) -> tuple[Drawing, ...]:
+        """Liver and lesions as three readers of known skill draw them; made when first asked for."""
+        return draw_masks(
+            stream(self.seed, self.index, "experts"),
+            self.organs == ORGANS["liver"],
+            self.lesions,
+            spacing_mm=self.acquisition.spacing_mm,
+            diagnosis=self.diagnosis,
+        )
+
+    @property
+    def report_text(self) -> str:
+        """The report in one string, each section led by its name."""
+        return " ".join(f"{name.upper()}: {text}" for name, text in self.report.items())
 
     def as_image(self) -> Image:
         """The CT as an Image in HU."""
@@ -87,6 +108,7 @@ class Study:
                 "survival": Event(self.outcome.time_days, self.outcome.event),
             },
             covariates=self.covariates,
+            report=self.report_text,
         )
 
     @property
@@ -133,6 +155,7 @@ def patient(
     canvas = Canvas(anatomy.atlas(points), 0.9 * float(np.mean(acquisition.spacing_mm)))
     draw_tissue(canvas, anatomy, densities)
     lesions = draw_on(canvas, points, facts, canvas.labels == ORGANS["liver"])
+    findings = findings_of(facts, anatomy)
     outcome = draw_outcome(stream(seed, index, "outcome"), person, lesions=facts, assignment=assignment)
     return Study(
         id=f"case_{index:04d}",
@@ -150,6 +173,15 @@ def patient(
         densities=densities,
         acquisition=acquisition,
         outcome=outcome,
+        findings=findings,
+        report=write_report(
+            stream(seed, index, "report"),
+            person,
+            diagnosis=diagnosis,
+            findings=findings,
+            liver_hu=densities.liver,
+            aorta_mm=anatomy.aorta_mm * anatomy.scale,
+        ),
     )
 
 

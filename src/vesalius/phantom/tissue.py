@@ -126,7 +126,9 @@ def draw_tissue(canvas: Canvas, anatomy: Anatomy, hu: Densities) -> None:
     canvas.blob(Blob((x, y - 0.55 * b, z), (0.5 * a, 0.25 * b, 0.5 * c)), -900)
     canvas.lay(ALL, np.maximum(anatomy.diaphragm_distance(q), cavity + 2), hu.lung, None)
     _draw_back(canvas, hu)
-    canvas.blob(anatomy.spleen, hu.spleen, ORGANS["spleen"])
+    where = canvas.window(anatomy.spleen)
+    spleen = np.maximum(anatomy.spleen.distance(q[(slice(None), *where)]), cavity[where] + 3)
+    canvas.lay(where, spleen, hu.spleen, ORGANS["spleen"])
     liver = anatomy.liver_distance(q, cavity=cavity)
     canvas.lay(ALL, liver, hu.liver, ORGANS["liver"])
     for vein in _veins():

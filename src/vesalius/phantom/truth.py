@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from vesalius.phantom.experts import EXPERT_LABELS, GRAIN_MM, SKILLS
 from vesalius.phantom.study import LABELS, Study
 from vesalius.phantom.survival import Formulas
 
@@ -19,6 +20,11 @@ def cohort_truth(seed: int, assignment: str) -> dict[str, Any]:
         "labels": dict(LABELS),
         "assignment": assignment,
         "survival": Formulas().stated(),
+        "experts": {
+            "labels": dict(EXPERT_LABELS),
+            "grain_mm": GRAIN_MM,
+            "skills": [asdict(skill) for skill in SKILLS],
+        },
     }
 
 
@@ -50,9 +56,23 @@ def case_truth(study: Study) -> dict[str, Any]:
                 "voxel_ml": round(float((study.lesions == k + 1).sum()) * voxel_ml, 3),
                 "core_hu": lesion.core_hu,
                 "rim_hu": lesion.rim_hu,
+                "segment": finding.segment,
                 "box_zyx": [list(box.low), list(box.high)],
             }
-            for k, (lesion, box) in enumerate(zip(study.lesion_facts, study.boxes, strict=True))
+            for k, (lesion, box, finding) in enumerate(
+                zip(study.lesion_facts, study.boxes, study.findings, strict=True)
+            )
+        ],
+        "report": dict(study.report),
+        "experts": [
+            {
+                "name": drawing.skill.name,
+                "verdict": drawing.verdict,
+                "detected": list(drawing.detected),
+                "expected_liver_sensitivity": round(drawing.sensitivity, 9),
+                "expected_liver_specificity": round(drawing.specificity, 9),
+            }
+            for drawing in study.experts
         ],
         "outcome": {
             "stage": outcome.stage,
