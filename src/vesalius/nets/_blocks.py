@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -145,3 +146,37 @@ def initialise(net: nn.Module, *, slope: float = 0.0, mode: Literal["fan_in", "f
 
 def _plain(value: int | Sequence[int]) -> int | tuple[int, ...]:
     return value if isinstance(value, int) else tuple(value)
+
+
+class DenseHead(nn.Module):
+    """Average to a grid, then dense layers with ReLU and dropout: `[maps] -> (B, classes)`."""
+
+    def __init__(
+        self, dims: int, channels: int, classes: int, *, grid: int, hidden: Sequence[int], dropout: float
+    ) -> None:
+        super().__init__()
+        self.pool = nn.AdaptiveAvgPool2d(grid) if dims == 2 else nn.AdaptiveAvgPool3d(grid)
+        layers: list[nn.Module] = []
+        inside = channels * grid**dims
+        for outside in hidden:
+            layers += [nn.Dropout(dropout), nn.Linear(inside, outside), nn.ReLU(inplace=True)]
+            inside = outside
+        self.layers = nn.Sequential(*layers, nn.Linear(inside, classes))
+
+    def forward(self, maps: list[Tensor]) -> Tensor:
+        logits: Tensor = self.layers(self.pool(maps[-1]).flatten(1))
+        return logits
+
+
+class DropPath(nn.Module):
+    """Stochastic depth: in training, a sample's whole branch is dropped with probability `p` (Huang 2016)."""
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.p = p
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or self.p == 0.0:
+            return x
+        keep = torch.rand((x.shape[0], *(1,) * (x.ndim - 1)), device=x.device) >= self.p
+        return x * keep.to(x.dtype) / (1.0 - self.p)

@@ -1,0 +1,193 @@
+"""EfficientNet: inverted bottlenecks with squeeze and excitation, scaled together in width and depth."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import Tensor, nn
+
+from vesalius.nets._blocks import DropPath, conv, initialise, norm, one_of, read_options
+from vesalius.nets._net import Net
+
+NAMES = {
+    "efficientnet-b0": "EfficientNet-B0, 5.3 million parameters",
+    "efficientnet-b1": "EfficientNet-B1, 7.8 million parameters",
+    "efficientnet-b2": "EfficientNet-B2, 9.1 million parameters",
+    "efficientnet-b3": "EfficientNet-B3, 12 million parameters",
+    "efficientnet-b4": "EfficientNet-B4, 19 million parameters",
+    "efficientnet-b5": "EfficientNet-B5, 30 million parameters",
+    "efficientnet-b6": "EfficientNet-B6, 43 million parameters",
+    "efficientnet-b7": "EfficientNet-B7, 66 million parameters",
+}
+ROLE = "encoder"
+DIMS = (2, 3)
+SOURCE = "Tan, Le: EfficientNet, ICML 2019, arXiv:1905.11946, table 1"
+SMALLEST = 0.125
+OPTIONS = {"stem": "paper", "drop_path": 0.0}
+
+WIDTH_DEPTH = {
+    "b0": (1.0, 1.0),
+    "b1": (1.0, 1.1),
+    "b2": (1.1, 1.2),
+    "b3": (1.2, 1.4),
+    "b4": (1.4, 1.8),
+    "b5": (1.6, 2.2),
+    "b6": (1.8, 2.6),
+    "b7": (2.0, 3.1),
+}
+# expansion, kernel, stride, channels, layers
+STAGES = (
+    (1, 3, 1, 16, 1),
+    (6, 3, 2, 24, 2),
+    (6, 5, 2, 40, 2),
+    (6, 3, 2, 80, 3),
+    (6, 5, 1, 112, 3),
+    (6, 5, 2, 192, 4),
+    (6, 3, 1, 320, 1),
+)
+RETURNED = (0, 1, 2, 4)  # stages whose maps are returned beside the last convolution's
+EPS = 1e-3
+
+
+class SqueezeExcite(nn.Module):
+    """Channels weighted by a small network that looks at their means (Hu et al. 2018)."""
+
+    def __init__(self, dims: int, channels: int, squeezed: int) -> None:
+        super().__init__()
+        self.reduce = conv(dims, channels, squeezed, kernel=1)
+        self.act = nn.SiLU(inplace=True)
+        self.expand = conv(dims, squeezed, channels, kernel=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        mean = x.mean(dim=tuple(range(2, x.ndim)), keepdim=True)
+        weighted: Tensor = x * self.expand(self.act(self.reduce(mean))).sigmoid()
+        return weighted
+
+
+class MBConv(nn.Module):
+    """1×1 expansion, depthwise convolution, squeeze and excitation, 1×1 projection, and a shortcut."""
+
+    def __init__(
+        self, dims: int, inside: int, outside: int, *, expansion: int, kernel: int, stride: int, drop: float
+    ) -> None:
+        super().__init__()
+        middle = inside * expansion
+        layers = nn.Sequential()
+        if expansion != 1:
+            layers.append(_unit(dims, inside, middle, kernel=1))
+        layers.append(_unit(dims, middle, middle, kernel=kernel, stride=stride, groups=middle))
+        layers.append(SqueezeExcite(dims, middle, max(1, inside // 4)))
+        layers.append(conv(dims, middle, outside, kernel=1, bias=False))
+        layers.append(norm("batch", dims, outside, eps=EPS))
+        self.layers = layers
+        self.residual = stride == 1 and inside == outside
+        self.drop = DropPath(drop)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.layers(x)
+        return x + self.drop(y) if self.residual else y
+
+
+class EfficientNet(Net):
+    """Maps at strides 2, 4, 8, 16 and 32 (half that with the small stem), the last after the final 1×1."""
+
+    def __init__(
+        self,
+        dims: int,
+        in_channels: int,
+        *,
+        channels: Sequence[int],
+        counts: Sequence[int],
+        stem: str,
+        drop_path: float,
+        dropout: float,
+    ) -> None:
+        first, *stages, last = channels
+        finest = 1 if stem == "small" else 2
+        super().__init__(
+            dims,
+            [*(stages[i] for i in RETURNED), last],
+            strides=[finest * 2**i for i in range(5)],
+            dropout=dropout,
+        )
+        self.stem = _unit(dims, in_channels, first, kernel=3, stride=finest)
+        self.stages = nn.ModuleList()
+        inside, seen, total = first, 0, sum(counts)
+        for (expansion, kernel, stride, _, _), outside, count in zip(STAGES, stages, counts, strict=True):
+            stage = nn.Sequential()
+            for j in range(count):
+                stage.append(
+                    MBConv(
+                        dims,
+                        inside,
+                        outside,
+                        expansion=expansion,
+                        kernel=kernel,
+                        stride=stride if j == 0 else 1,
+                        drop=drop_path * seen / total,
+                    )
+                )
+                inside, seen = outside, seen + 1
+            self.stages.append(stage)
+        self.last = _unit(dims, inside, last, kernel=1)
+        initialise(self)
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        self.check_input(x)
+        x = self.stem(x)
+        maps = []
+        for i, stage in enumerate(self.stages):
+            x = stage(x)
+            if i in RETURNED:
+                maps.append(x)
+        maps.append(self.last(x))
+        return maps
+
+
+def build(
+    name: str,
+    *,
+    dims: int,
+    in_channels: int,
+    scale: float = 1.0,
+    dropout: float = 0.0,
+    size: Sequence[int] | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> Net:
+    """Build an EfficientNet; `scale` multiplies its width, the root of it its depth; dropout before the head.
+
+    The paper trains with dropout 0.2 (B0) to 0.5 (B7) and with stochastic depth 0.2. Options: `stem` "paper"
+    (stride 2) or "small" (stride 1); `drop_path`, the last block's probability of being skipped in training.
+    """
+    chosen = read_options(name, options, OPTIONS)
+    one_of(name, "stem", chosen["stem"], ("paper", "small"))
+    wide, deep = WIDTH_DEPTH[name.split("-")[1]]
+    wide, deep = wide * scale, deep * math.sqrt(scale)
+    channels = [_round(c * wide) for c in (32, *(stage[3] for stage in STAGES))]
+    return EfficientNet(
+        dims,
+        in_channels,
+        channels=[*channels, 4 * channels[-1]],
+        counts=[max(1, math.ceil(stage[4] * deep - 1e-9)) for stage in STAGES],
+        stem=chosen["stem"],
+        drop_path=float(chosen["drop_path"]),
+        dropout=dropout,
+    )
+
+
+def _round(channels: float, multiple: int = 8) -> int:
+    """To the nearest multiple of 8, but never more than a tenth below (the reference's rule)."""
+    rounded = max(multiple, int(channels + multiple / 2) // multiple * multiple)
+    return rounded + multiple if rounded < 0.9 * channels else rounded
+
+
+def _unit(
+    dims: int, inside: int, outside: int, *, kernel: int, stride: int = 1, groups: int = 1
+) -> nn.Module:
+    return nn.Sequential(
+        conv(dims, inside, outside, kernel=kernel, stride=stride, groups=groups, bias=False),
+        norm("batch", dims, outside, eps=EPS),
+        nn.SiLU(inplace=True),
+    )
