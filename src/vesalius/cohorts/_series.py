@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ class Unit:
     patient: str | None = None
     name: str | None = None
     modality: str | None = None
+    series_uid: str | None = None
 
 
 def mask_of(stem: str) -> str | None:
@@ -70,7 +72,8 @@ def group_series(paths: Iterable[Path]) -> tuple[list[Unit], list[SetAside]]:
     bad: list[SetAside] = []
     for path in paths:
         try:
-            data = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=tags)
+            with warnings.catch_warnings(action="ignore"):
+                data = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=tags)
             uid = str(data.get("SeriesInstanceUID") or f"file:{path}")
             number = int(data.get("InstanceNumber") or 0)
             rows = data.get("Rows")
@@ -90,5 +93,5 @@ def group_series(paths: Iterable[Path]) -> tuple[list[Unit], list[SetAside]]:
     for uid, members in groups.items():
         members.sort(key=lambda m: (m[0], _files.natural(m[1].name)))
         patient, modality, label = facts[uid]
-        found.append(Unit(Ref(tuple(p for _, p in members)), None, patient, label or None, modality))
+        found.append(Unit(Ref(tuple(p for _, p in members)), None, patient, label or None, modality, uid))
     return found, bad

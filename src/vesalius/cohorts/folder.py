@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from vesalius import formats
 from vesalius.cohorts import _files
 from vesalius.cohorts._build import as_split, class_labels, some
 from vesalius.cohorts._layout import Detection, Options
-from vesalius.cohorts._series import units
+from vesalius.cohorts._series import mask_of, units
 from vesalius.core.case import Case, Ref, Split, Target
 from vesalius.core.cohort import Cohort, SetAside, TargetInfo
 from vesalius.core.errors import DataError
@@ -44,6 +45,10 @@ def detect(root: Path) -> Detection | None:
         return None
     every = [p for paths in files.values() for p in paths]
     text = f"{len(filled)} class folders ({some(sorted(filled, key=_files.natural))})"
+    stems = {(p.parent, formats.stem(p)) for p in every}
+    masks = sum((p.parent, mask_of(formats.stem(p)) or "") in stems for p in every)
+    if masks:
+        return Detection(0.95, f"{text}, with {masks} masks beside their images")
     if splits:
         return Detection(0.9, f"{text} below {', '.join(splits)}")
     if _files.is_dicom(every[0]):

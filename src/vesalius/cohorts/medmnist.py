@@ -72,6 +72,7 @@ CLASSES: dict[str, tuple[str, ...]] = {
 
 def detect(root: Path) -> Detection | None:
     """An .npz whose arrays are called train_images, train_labels and so on."""
+    root = _file(root)
     if not root.is_file() or root.suffix.lower() != ".npz":
         return None
     try:
@@ -90,6 +91,7 @@ def read(root: Path, *, options: Options) -> Cohort:
 
     Raises FormatError for a truncated or damaged file and for images and labels of different lengths.
     """
+    root = _file(root)
     shapes = {name: member.shape for name, member in npz.members(root).items() if member.shape}
     splits = [s for s in SPLITS if f"{s}_images" in shapes]
     if not splits:
@@ -127,6 +129,15 @@ def read(root: Path, *, options: Options) -> Cohort:
         targets={info.name: info} if info else {},
         notes=tuple(notes),
     )
+
+
+def _file(root: Path) -> Path:
+    """The one .npz in a folder that holds nothing else, or the path itself."""
+    if root.is_dir():
+        found = [p for p in root.iterdir() if not p.name.startswith(".")]
+        if len(found) == 1:
+            return found[0]
+    return root
 
 
 def _target(name: str, labels: dict[Split, Array]) -> TargetInfo | None:

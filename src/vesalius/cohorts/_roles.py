@@ -1,0 +1,207 @@
+"""What each column of a table is, from what it is called and what it holds, each with a reason."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from vesalius.cohorts._build import as_split
+from vesalius.cohorts._index import Index
+from vesalius.cohorts._layout import Options
+from vesalius.cohorts._table_io import Table
+from vesalius.core.errors import UnknownName
+
+MANY = ("image", "mask", "label", "covariate", "value")  # roles that several columns may have
+_NAMES: dict[str, str] = {
+    "patient": r"(patient|subject|person|mrn|pid)([ _.-]?(id|name|nr|no|key))?",
+    "split": r"(split|subset|partition|phase|set|fold|usage|dataset)",
+    "id": r"(case|study|exam|accession|record)([ _.-]?(id|name|nr|no|key))?|id",
+    "time": r".*(survival.?time|follow.?up|time.?to|duration|survival|^time|_time$|(^|[ _.-])(days|weeks|months|years)$).*",
+    "event": r".*(event|dead|death|deceased|died|vital|censor|relapse|recurrence).*",
+    "label": r"(labels?|class(es)?|diagnos[ie]s|dx|target|category|grade|outcome|findings?([ _.-]?labels?)?|pathology|"
+    r"y|malignan(t|cy)|disease|type|level|stage)([ _.-]?(id|name|code|label))?",
+    "report": r".*(report|impression|narrative).*",
+}
+_MASK_NAME = re.compile(r"mask|seg|contour|annot|ground|truth|label|roi|lesion", re.I)
+_LISTS = re.compile(r"[|;]")
+
+
+@dataclass
+class Roles:
+    """Columns by role, with the reason for each column."""
+
+    columns: dict[str, list[str]] = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)
+
+    def first(self, role: str) -> str | None:
+        """The column that has a role, or None."""
+        return (self.columns.get(role) or [None])[0]  # type: ignore[list-item]
+
+    def all(self, role: str) -> list[str]:
+        """Every column that has a role."""
+        return self.columns.get(role, [])
+
+    def give(self, role: str, column: str, reason: str) -> None:
+        """Say what a column is."""
+        self.columns.setdefault(role, []).append(column)
+        self.reasons[column] = f"{role}: {reason}"
+
+    def free(self, column: str) -> bool:
+        """Whether nothing is said of a column yet."""
+        return column not in self.reasons
+
+
+def infer(table: Table, index: Index, options: Options) -> Roles:
+    """Roles as told, then by what cells hold, then by name. Raises UnknownName for a column that is not there."""
+    roles = Roles()
+    for role, text in options.columns.items():
+        if text.startswith("re:"):
+            continue
+        for column in [text] if text in table else [t.strip() for t in text.split(",")]:
+            if column not in table:
+                raise UnknownName("column", column, table)
+            roles.give(role, column, "as told")
+    if options.target in table and roles.free(options.target):
+        roles.give("label", options.target, "named as the target")
+    _files_in(table, index, roles)
+    _by_name(table, roles)
+    _labels(table, roles)
+    _rest(table, roles)
+    return roles
+
+
+def distinct(cells: list[str | None]) -> list[str]:
+    """The different values that are there, in order of appearance."""
+    return list(dict.fromkeys(c for c in cells if c is not None))
+
+
+def is_number(cells: list[str | None]) -> bool:
+    """Whether every value that is there is a number."""
+    held = [c for c in cells if c is not None]
+    try:
+        return bool(held) and all(float(c) == float(c) for c in held)
+    except ValueError:
+        return False
+
+
+def is_list(cells: list[str | None]) -> bool:
+    """Whether some cells hold several names between bars or semicolons."""
+    return any(c is not None and _LISTS.search(c) for c in cells)
+
+
+def parts(cell: str) -> tuple[str, ...]:
+    """The names in one cell."""
+    return tuple(dict.fromkeys(p.strip() for p in _LISTS.split(cell) if p.strip()))
+
+
+def _files_in(table: Table, index: Index, roles: Roles) -> None:
+    found: dict[str, float] = {}
+    for column, cells in table.items():
+        if not roles.free(column):
+            continue
+        sample = distinct(cells)[:40]
+        share = sum(bool(index.find(c)) for c in sample) / max(len(sample), 1)
+        if share >= 0.5 and len(sample) >= min(2, len(cells)):
+            found[column] = share
+    told = bool(roles.all("image"))
+    masks = [c for c in found if _MASK_NAME.search(c) and not re.match(r"(image|img|file)", c, re.I)]
+    if len(masks) == len(found) and not told:
+        masks = masks[1:]
+    for column in found:
+        why = f"{found[column]:.0%} of its first values name images"
+        if column in masks and "mask" not in _told(roles):
+            roles.give("mask", column, f"{why}, and it is called so")
+    images = [c for c in found if c not in masks]
+    if told or not images:
+        return
+    best = max(images, key=lambda c: (bool(re.search(r"image|img|file|path|scan", c, re.I)), found[c]))
+    family = re.sub(r"[ _.-]?[^ _.-]*$", "", best).casefold()
+    for column in images:
+        same = bool(family) and column.casefold().startswith(family) and _family(column)
+        if column == best or (same and _family(best)):
+            roles.give("image", column, f"{found[column]:.0%} of its first values name images")
+
+
+def _told(roles: Roles) -> set[str]:
+    """Roles that a person gave to some column."""
+    return {r.partition(":")[0] for r in roles.reasons.values() if r.endswith("as told")}
+
+
+def _family(column: str) -> bool:
+    return re.match(r"(image|img|file|path|scan)[ _.-]?\w", column, re.I) is not None
+
+
+def _by_name(table: Table, roles: Roles) -> None:
+    told = _told(roles)
+    for column, cells in table.items():
+        if not roles.free(column):
+            continue
+        name = column.strip().casefold()
+        for role in ("patient", "split", "id", "report"):
+            if role in told or (roles.all(role) and role != "report"):
+                continue
+            if re.fullmatch(_NAMES[role], name) and _holds(role, cells):
+                roles.give(role, column, "by its name and values")
+                break
+    times = [c for c in table if roles.free(c) and re.fullmatch(_NAMES["time"], c.casefold())]
+    times = [c for c in times if is_number(table[c]) and len(distinct(table[c])) > 2]
+    events = [c for c in table if roles.free(c) and re.fullmatch(_NAMES["event"], c.casefold())]
+    events = [c for c in events if len(distinct(table[c])) <= 2]
+    has_time, has_event = bool(roles.all("time")), bool(roles.all("event"))
+    if (times or has_time) and (events or has_event):
+        if not has_time:
+            roles.give("time", times[0], f"a time, beside the event in '{(roles.all('event') or events)[0]}'")
+        if not has_event:
+            roles.give("event", events[0], f"two values, beside the time in '{roles.all('time')[0]}'")
+
+
+def _holds(role: str, cells: list[str | None]) -> bool:
+    values = distinct(cells)
+    if role == "split":
+        return bool(values) and all(as_split(v) is not None for v in values)
+    if role == "report":
+        return bool(values) and sum(map(len, values)) / len(values) > 30
+    if role == "patient":
+        return bool(values)
+    return len(values) == len(cells) or role == "id"
+
+
+def _labels(table: Table, roles: Roles) -> None:
+    if roles.all("label") or roles.all("value"):
+        return
+    for column, cells in table.items():
+        if not roles.free(column) or not re.fullmatch(_NAMES["label"], column.strip().casefold()):
+            continue
+        if is_list(cells):
+            roles.give("label", column, "by its name; several names in a cell")
+        elif is_categorical(cells):
+            roles.give("label", column, f"by its name, with {len(distinct(cells))} different values")
+        elif is_number(cells):
+            roles.give("value", column, "by its name; numbers")
+    if roles.all("label") or roles.all("value") or roles.all("mask") or roles.all("time"):
+        return
+    left = [c for c in table if roles.free(c) and is_categorical(table[c])]
+    if len(left) == 1:
+        roles.give("label", left[0], "the only column left that sorts the cases into classes")
+
+
+def is_categorical(cells: list[str | None]) -> bool:
+    """Whether values repeat enough to be classes: 2 to 100 of them, at most half as many as rows."""
+    values = distinct(cells)
+    if is_number(cells) and (len(values) > 20 or any(float(v) != round(float(v)) for v in values)):
+        return False
+    return 2 <= len(values) <= min(100, max(2, len(cells) // 2))
+
+
+def _rest(table: Table, roles: Roles) -> None:
+    if roles.all("covariate"):
+        return
+    for column, cells in table.items():
+        if roles.free(column) and (is_number(cells) or is_categorical(cells)):
+            roles.give("covariate", column, "numbers" if is_number(cells) else "a few different values")
+
+
+def describe(roles: Roles) -> Mapping[str, str]:
+    """The reason for each column, to be shown."""
+    return dict(roles.reasons)

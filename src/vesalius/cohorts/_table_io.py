@@ -1,0 +1,61 @@
+"""Reading tables as columns of text: CSV, TSV, XLSX and Parquet, with one idea of what is missing."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from vesalius.core.errors import DataError
+
+Table = dict[str, list[str | None]]
+
+_MISSING = {"", "na", "n/a", "nan", "null", "none", "?", "missing", "-"}
+_WHOLE = re.compile(r"-?\d+\.0+")
+
+
+def read_table(path: Path) -> Table:
+    """Every column as text, None where a cell is empty or says so; `1.0` in a column of whole numbers is `1`.
+
+    Raises DataError for a file that cannot be parsed, has no rows, or has a column name twice.
+    """
+    import polars as pl
+
+    suffix = path.suffix.lower()
+    try:
+        if suffix == ".parquet":
+            frame = pl.read_parquet(path)
+        elif suffix == ".xlsx":
+            frame = pl.read_excel(path, engine="openpyxl")
+        elif suffix in (".csv", ".tsv", ".txt"):
+            text = path.read_bytes().decode("utf-8-sig", errors="replace")
+            frame = pl.read_csv(text.encode(), separator=_separator(text, suffix), infer_schema=False)
+        else:
+            raise DataError(f"{path} is no table that is read here", hint="CSV, TSV, XLSX or Parquet")
+    except DataError:
+        raise
+    except Exception as error:  # each engine raises its own types on damaged files
+        raise DataError(
+            f"{path} cannot be read as a table", found=f"{type(error).__name__}: {error}"[:200]
+        ) from error
+    if frame.height == 0:
+        raise DataError(f"{path} has no rows", found=f"columns {', '.join(frame.columns[:6])}")
+    return {
+        name.strip(): _clean(frame[name].cast(pl.String, strict=False).to_list()) for name in frame.columns
+    }
+
+
+def _separator(text: str, suffix: str) -> str:
+    if suffix == ".tsv":
+        return "\t"
+    head = text.partition("\n")[0]
+    counts = {s: head.count(s) for s in (",", ";", "\t")}
+    best = max(counts, key=lambda s: counts[s])
+    return best if counts[best] else ","
+
+
+def _clean(cells: list[str | None]) -> list[str | None]:
+    stripped = [None if c is None or c.strip().casefold() in _MISSING else c.strip() for c in cells]
+    held = [c for c in stripped if c is not None]
+    if held and all(_WHOLE.fullmatch(c) or c.lstrip("-").isdigit() for c in held):
+        return [c.partition(".")[0] if c is not None else None for c in stripped]
+    return stripped
