@@ -83,7 +83,7 @@ def _average(n: int, g: int) -> Array:
     low, high = edges[:-1, None], edges[1:, None]
     pixel = np.arange(n)[None]
     overlap = np.clip(np.minimum(high, pixel + 1) - np.maximum(low, pixel), 0, None)
-    return (overlap * g / n).astype(np.float32)
+    return np.asarray(overlap * g / n, dtype=np.float32)
 
 
 def _linear(g: int, n: int) -> Array:

@@ -39,20 +39,22 @@ def cut(array: Array, k: int, value: int, around: Sequence[Box | None], inside: 
     return np.asarray(bits if inside is None else bits & inside[box])
 
 
-def surface(bits: Array) -> Array:
+def surface(bits: Array, *, flat: bool) -> Array:
     """Voxels with a face neighbour outside the mask; what lies beyond the array is outside. `(Z, Y, X)` → same.
 
-    A single plane has no neighbours along z.
+    A `flat` image, a single plane, has no neighbours along z; one plane of a volume has.
     """
-    if bits.shape[0] == 1:
+    if flat:
         return np.asarray(bits & ~ndimage.binary_erosion(bits[0])[None])
     return np.asarray(bits & ~ndimage.binary_erosion(bits))
 
 
-def distances(a: Array, b: Array, spacing_mm: tuple[float, float, float]) -> tuple[Array, Array]:
+def distances(
+    a: Array, b: Array, *, spacing_mm: tuple[float, float, float], flat: bool
+) -> tuple[Array, Array]:
     """From each surface voxel of `a` to the surface of `b`, and back; `spacing_mm` is `(x, y, z)`. Exact."""
     step = np.array(spacing_mm[::-1])
-    first, second = (np.argwhere(surface(bits)) * step for bits in (a, b))
+    first, second = (np.argwhere(surface(bits, flat=flat)) * step for bits in (a, b))
     there = cKDTree(second).query(first)[0]
     back = cKDTree(first).query(second)[0]
     return np.asarray(there), np.asarray(back)

@@ -54,10 +54,10 @@ def row(
     `region` `(1, Z, Y, X)` is non-zero where anything counts. The geometry is the truth's, else the answer's;
     without spacing, distances and volumes are in pixels, under other names.
 
-    A surface is the label's voxels with a face neighbour outside it, weighing one each (where Nikolov et al.
-    2018, DeepMind's surface-distance, weighs each by its area). HD95 is the larger of the two directions'
-    95th percentiles, as there. Both masks empty: every metric is NaN and `both_empty/label` is 1. One empty:
-    Dice, Jaccard and surface Dice are 0, HD95 is NaN and `hd95_missing/label` is 1.
+    A surface is the label's voxels with a face neighbour outside it (or outside the region), weighing one each,
+    where Nikolov et al. 2018 (DeepMind's surface-distance) weigh each by its area. HD95 is the larger of the two
+    directions' 95th percentiles, as there. Both masks empty: every metric is NaN and `both_empty/label` is 1.
+    One empty: Dice, Jaccard and surface Dice are 0, HD95 is NaN and `hd95_missing/label` is 1.
 
     Raises GeometryError where the grids differ.
     """
@@ -176,7 +176,7 @@ def _one(
         return dict.fromkeys(names, nan) | {"both_empty": 1.0, "hd95_missing": 0.0}
     values = [2 * both / (size_a + size_b), both / (size_a + size_b - both), nan, 0.0]
     if size_a and size_b:
-        there, back = distances(a, b, step)
+        there, back = distances(a, b, spacing_mm=step, flat=flat)
         values[2] = max(float(np.percentile(there, 95)), float(np.percentile(back, 95)))
         near = (there <= tolerance).sum() + (back <= tolerance).sum()
         values[3] = float(near / (len(there) + len(back)))

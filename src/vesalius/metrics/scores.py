@@ -186,9 +186,11 @@ def _exclusive(rows: Rows, weight: Array) -> dict[str, float]:
     total = table.sum()
     hit, real, said = np.diag(table), table.sum(1), table.sum(0)
     each = _rates(hit, real, said, total)
-    truth = np.asarray(y[:, None] == np.arange(k))
+    truth: Array = np.equal(y[:, None], np.arange(k)[None])
     each["auc"], each["average_precision"] = _ranked(rows, truth, weight)
     found = {"accuracy": float(hit.sum() / total), "balanced_accuracy": _mean(each["recall"])}
+    if (real > 0).sum() < 2:
+        found["balanced_accuracy"] = float("nan")
     sure, right = p.max(axis=1), p.argmax(axis=1) == y
     found["ece"] = _ece(sure, right, weight)
     chosen = np.clip(p[np.arange(len(p)), y], 1e-15, 1.0)
@@ -207,7 +209,7 @@ def _multilabel(rows: Rows, weight: Array) -> dict[str, float]:
     p, y, called, labels = rows["p"], rows["y"], rows["decided"], rows.info["labels"]
     known = y >= 0
     w = weight[:, None] * known  # (N, K)
-    truth = np.asarray(y == 1)
+    truth: Array = np.equal(y, 1)
     total = w.sum(0)
     hit = (w * (truth & (called == 1))).sum(0)
     real, said = (w * truth).sum(0), (w * (called == 1)).sum(0)
@@ -220,7 +222,7 @@ def _multilabel(rows: Rows, weight: Array) -> dict[str, float]:
     each["log_loss"] = -(w * np.log(chosen)).sum(0) / total
     each["ece"] = np.array([_ece(p[:, j], truth[:, j], w[:, j]) for j in range(len(labels))])
     complete = known.all(axis=1)
-    right = ((truth == (called == 1)) & complete[:, None]).all(axis=1)
+    right = np.equal(truth, called == 1).all(axis=1) & complete
     whole = (weight * complete).sum()
     return {"exact_match": float((weight * right).sum() / whole), **_by_label(each, labels)}
 
