@@ -1,0 +1,98 @@
+"""Swin UNETR: a Swin Transformer as the encoder of a U-Net, from MONAI."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import torch
+from monai.networks.nets.swin_unetr import SwinUNETR
+from torch import Tensor, nn
+
+from vesalius.nets._blocks import depth, read_options, width
+from vesalius.nets._net import Dense, Net, crop_to, pad_to_multiple
+
+NAMES = {"swinunetr": "Swin UNETR: a Swin Transformer encoder and a convolutional decoder"}
+ROLE = "dense"
+DIMS = (2, 3)
+SOURCE = "Hatamizadeh et al.: Swin UNETR, BrainLes 2021, arXiv:2201.01266; code: MONAI (Apache-2.0)"
+SMALLEST = 0.25
+OPTIONS = {"window": 7}
+
+TOTAL_STRIDE = 32
+
+
+class WrappedSwinUNETR(Net):
+    """MONAI's Swin UNETR without its last layer; decoder maps at strides 1, 2, 4, 8, 16 and 32."""
+
+    role: ClassVar[str] = "dense"
+
+    def __init__(
+        self,
+        dims: int,
+        in_channels: int,
+        *,
+        feature: int,
+        layers: Sequence[int],
+        window: int,
+        dropout: float,
+    ) -> None:
+        channels = [feature, feature, 2 * feature, 4 * feature, 8 * feature, 16 * feature]
+        super().__init__(dims, channels, strides=(1, 2, 4, 8, 16, 32), out_channels=feature, dropout=dropout)
+        self.net: Any = SwinUNETR(
+            in_channels=in_channels,
+            out_channels=1,
+            feature_size=feature,
+            depths=tuple(layers),
+            window_size=window,
+            drop_rate=dropout,
+            spatial_dims=dims,
+        )
+        self.net.out = nn.Identity()
+
+    def forward(self, x: Tensor) -> Dense:
+        self.check_input(x)
+        size = [int(n) for n in x.shape[2:]]
+        x = pad_to_multiple(x, (TOTAL_STRIDE,) * self.dims)
+        net = self.net
+        hidden = net.swinViT(x, net.normalize)
+        maps = [net.encoder10(hidden[4])]
+        maps.append(net.decoder5(maps[-1], hidden[3]))
+        maps.append(net.decoder4(maps[-1], net.encoder4(hidden[2])))
+        maps.append(net.decoder3(maps[-1], net.encoder3(hidden[1])))
+        maps.append(net.decoder2(maps[-1], net.encoder2(hidden[0])))
+        maps.append(net.decoder1(maps[-1], net.encoder1(x)))
+        maps.reverse()
+        cropped = [
+            crop_to(m, [-(-n // s) for n, s in zip(size, stride, strict=True)])
+            for m, stride in zip(maps, self.strides, strict=True)
+        ]
+        return Dense(cropped, cropped[0])
+
+
+def build(
+    name: str,
+    *,
+    dims: int,
+    in_channels: int,
+    scale: float = 1.0,
+    dropout: float = 0.0,
+    size: Sequence[int] | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> Net:
+    """Build Swin UNETR; `scale` multiplies the width (48 first, in steps of 12), its root the layers.
+
+    `dropout` acts in the transformer. Any size will do: it is padded to multiples of 32 and cropped again.
+    Option `window`: tokens a side.
+    """
+    chosen = read_options(name, options, OPTIONS)
+    with torch.device("cpu"):  # MONAI reads numbers from tensors while it builds, which `meta` has not
+        net = WrappedSwinUNETR(
+            dims,
+            in_channels,
+            feature=width(48, scale, multiple=12),
+            layers=[depth(2, scale)] * 4,
+            window=int(chosen["window"]),
+            dropout=dropout,
+        )
+    return net.to(torch.get_default_device())
