@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from typing import Any, Literal, cast
 
-from vesalius.core.errors import FormatError
 from vesalius.formats._dicom_geometry import Plane
 
 FunctionalGroups = tuple[Any, ...]  # a frame's own functional groups, then the shared ones
@@ -80,10 +79,10 @@ def _floats(head: Any, name: str, count: int) -> tuple[float, ...] | None:
         return None
     values = list(value) if count > 1 else [value]
     if len(values) != count:
-        raise FormatError(f"{name} must have {count} values", found=str(len(values)))
+        raise ValueError(f"{name} of {len(values)} values, not {count}")
     numbers = tuple(float(v) for v in values)
     if not all(math.isfinite(v) for v in numbers):
-        raise FormatError(f"{name} must be finite", found=str(numbers))
+        raise ValueError(f"{name} that is not finite: {numbers}")
     return numbers
 
 

@@ -130,7 +130,7 @@ def atomic(path: Path) -> Iterator[IO[bytes]]:
     """
     part = path.with_name(f".{path.name[:80]}.{secrets.token_hex(4)}.part")
     try:
-        with part.open("xb") as file:
+        with part.open("x+b") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())

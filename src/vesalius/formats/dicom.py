@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pydicom
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.pixels.processing import apply_color_lut, apply_modality_lut
 from pydicom.pixels.utils import pixel_array
 
@@ -36,6 +36,7 @@ MOST_BYTES = 1 << 32  # of one file's decoded pixels
 _MOST_INFLATED = 1 << 28  # of a deflated data set
 _DEFLATED = "1.2.840.10008.1.2.1.99"
 _NOT_IMAGES = ("SEG", "RTSTRUCT", "RTDOSE", "RTPLAN", "SR", "PR", "KO", "REG")
+_DAMAGE = (BytesLengthException, InvalidDicomError)
 _COLOURS = ("red", "green", "blue")
 
 
@@ -62,7 +63,7 @@ def series(paths: Iterable[Path]) -> tuple[tuple[Series, ...], tuple[tuple[Path,
     for path in paths:
         try:
             head = _head(path)
-            with _files.typed_errors(path):
+            with _files.typed_errors(path, *_DAMAGE):
                 orientation = tuple(
                     round(float(v), 2) + 0.0 for v in head.get("ImageOrientationPatient") or ()
                 )
@@ -92,7 +93,7 @@ def series(paths: Iterable[Path]) -> tuple[tuple[Series, ...], tuple[tuple[Path,
 
 def header(ref: Ref) -> Header:
     """Shape and geometry from the data elements, without decoding pixels."""
-    with _files.typed_errors(ref, InvalidDicomError):
+    with _files.typed_errors(ref, *_DAMAGE):
         loaded = _Stack(ref)
         channels = 3 if loaded.colour else 1
         image = loaded.image(np.broadcast_to(np.zeros((), loaded.dtype), (channels, *loaded.shape)))
@@ -114,7 +115,7 @@ def read(ref: Ref) -> Image:
     Values after the modality's rescale: int16 or int32 where that is exact, otherwise float32.
     Raises FormatError for all that is damaged, unplaced, uneven or not an image.
     """
-    with _files.typed_errors(ref, InvalidDicomError):
+    with _files.typed_errors(ref, *_DAMAGE):
         loaded = _Stack(ref)
         return loaded.image(loaded.pixels())
 
@@ -286,7 +287,7 @@ class _Stack:
 
 def _head(path: Path) -> Any:
     """A data set up to its pixels; they are known to be there and to be an image's. Raises FormatError."""
-    with _files.typed_errors(path, InvalidDicomError):
+    with _files.typed_errors(path, *_DAMAGE):
         _check_deflated(path)
         head = pydicom.dcmread(path, stop_before_pixels=True)
         modality = elements.text(head, "Modality") or "unknown modality"

@@ -50,7 +50,7 @@ def header(ref: Ref) -> Header:
     path = _files.one_file(ref)
     try:
         with _open(path) as picture:
-            if picture.mode in _PLAIN and picture.mode != "I":
+            if picture.mode in _PLAIN and picture.mode != "I" and not _deep_tiff(picture):
                 width, height = picture.size
                 if picture.getexif().get(0x0112, 1) >= 5:
                     width, height = height, width
@@ -129,6 +129,8 @@ def _decode(path: Path, ref: Ref, as_mask: bool) -> Array:
     if data.startswith(b"\x89PNG"):
         _check_png(data, ref)
     with Pil.open(io.BytesIO(data), formats=_KINDS) as picture:
+        if _deep_tiff(picture):
+            raise UnidentifiedImageError("more than 8 bits a colour")  # Pillow would keep 8 of them
         count = _pages(picture)
         if ref.index is not None and not 0 <= ref.index < count:
             raise FormatError(f"{ref}: no such page", found=f"{count} pages")
@@ -155,6 +157,14 @@ def _decode(path: Path, ref: Ref, as_mask: bool) -> Array:
 
 def _pages(picture: Pil.Image) -> int:
     return int(getattr(picture, "n_frames", 1)) if picture.format in ("TIFF", "GIF", "WEBP", "PNG") else 1
+
+
+def _deep_tiff(picture: Pil.Image) -> bool:
+    """Whether this is a TIFF of several colours with more than 8 bits each."""
+    if picture.format != "TIFF" or len(picture.getbands()) < 3:
+        return False
+    bits = picture.getexif().get(258, 8)
+    return max(bits if isinstance(bits, tuple) else (bits,)) > 8
 
 
 def _plane(picture: Pil.Image, ref: Ref, as_mask: bool) -> Array:
