@@ -1,4 +1,4 @@
-"""From logits to probabilities, as fitted on validation data and stored in the bundle."""
+"""Calibration, applied: raw scores to probabilities, by what was fitted on validation and kept in the Bundle."""
 
 from __future__ import annotations
 
@@ -11,15 +11,12 @@ from vesalius.core.image import Array
 
 
 def apply(calibration: Mapping[str, Any], logits: Array, *, multilabel: bool = False) -> Array:
-    """Probabilities `(N, K)` float64 from logits `(N, K)`, or `(N, M, K)` of M members whose answers are averaged.
+    """Probabilities `(…, K)` float64 of logits `(…, K)`: divided by `temperature`, then softmax, or sigmoid.
 
-    `calibration['temperature']` divides the logits first (Guo et al. 2017, arXiv 1706.04599); absent, it is 1.
-    Exclusive classes sum to one; with `multilabel` each label has a sigmoid of its own.
+    An empty calibration is a temperature of 1.
     """
     scaled = np.asarray(logits, dtype=np.float64) / float(calibration.get("temperature", 1.0))
     if multilabel:
-        p = 1.0 / (1.0 + np.exp(-np.clip(scaled, -700, 700)))
-    else:
-        p = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
-        p /= p.sum(axis=-1, keepdims=True)
-    return p.mean(axis=1) if p.ndim == 3 else p
+        return np.asarray(0.5 * (1 + np.tanh(scaled / 2)))
+    grown = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
+    return np.asarray(grown / grown.sum(axis=-1, keepdims=True))

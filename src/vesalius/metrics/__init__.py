@@ -18,7 +18,8 @@ from typing import Any
 
 from vesalius.core import registry
 from vesalius.core.errors import UnknownName
-from vesalius.metrics._intervals import Interval, bootstrap
+from vesalius.core.scorecard import Interval
+from vesalius.metrics._intervals import bootstrap
 from vesalius.metrics._rows import Rows
 
 __all__ = ["Interval", "Rows", "bootstrap", "describe", "for_answer"]

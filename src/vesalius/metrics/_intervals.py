@@ -4,29 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from vesalius.core.errors import DataError
 from vesalius.core.image import Array
+from vesalius.core.scorecard import Interval
 from vesalius.metrics._rows import Rows
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """A metric on `n` cases with its 95 % interval; `reason` says why a bound is missing.
-
-    `undefined` counts the resamples on which the metric does not exist (one class only) and which are not in
-    the interval. `value` is None where the metric is not defined on the cases themselves.
-    """
-
-    value: float | None
-    low: float | None
-    high: float | None
-    n: int
-    undefined: int = 0
-    reason: str = ""
 
 
 def resample(patients: Sequence[Hashable], rng: np.random.Generator, n: int) -> list[Array]:

@@ -1,0 +1,109 @@
+"""Scorecard: every figure of an evaluation with its interval, beside the trivial baseline; JSON on disk."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from vesalius.core.disk import write_text
+from vesalius.core.errors import FormatError
+
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A metric on `n` cases with its 95 % interval; `reason` says why a bound is missing.
+
+    `undefined` counts the resamples on which the metric does not exist (one class only) and which are not in
+    the interval. `value` is None where the metric is not defined on the cases themselves.
+    """
+
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    undefined: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Scorecard:
+    """How good the answers to one split are, and what is needed to believe it.
+
+    `metrics` and `baseline` hold the same names, `dice` over labels and `dice/liver` for one; `baseline_is` says
+    which trivial answer that was. `excluded` counts what was left out, by reason. `curves` are what a report
+    draws. `cases` has a mapping a case, with its id: `nameless` drops them for the Bundle.
+    """
+
+    answer: str
+    split: str
+    n_patients: int
+    n_cases: int
+    patients_known: bool
+    data_hash: str
+    bundle: str
+    metrics: Mapping[str, Interval]
+    baseline: Mapping[str, Interval] = field(default_factory=dict)
+    baseline_is: str = ""
+    target: str | None = None
+    labels: tuple[str, ...] = ()
+    unit: str | None = None
+    positive: str | None = None
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    tolerance_mm: float | None = None
+    tolerance_px: float | None = None
+    resamples: int = 1000
+    seed: int = 0
+    excluded: Mapping[str, int] = field(default_factory=dict)
+    curves: Mapping[str, Any] = field(default_factory=dict)
+    cases: tuple[Mapping[str, Any], ...] = ()
+    version: int = VERSION
+
+
+def nameless(card: Scorecard) -> Scorecard:
+    """The same without what is said of single cases."""
+    return replace(card, cases=())
+
+
+def as_json(card: Scorecard) -> str:
+    """JSON text; what is not finite becomes null."""
+    return json.dumps(_finite(asdict(card)), indent=1, allow_nan=False) + "\n"
+
+
+def save_scorecard(card: Scorecard, path: Path) -> None:
+    """Write `scorecard.json`, whole or not at all. Raises OutputError."""
+    write_text(path, as_json(card))
+
+
+def load_scorecard(path: Path) -> Scorecard:
+    """Read what `save_scorecard` wrote. Raises FormatError."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        if data["version"] > VERSION:
+            raise FormatError(
+                f"{path} is of version {data['version']}, newer than this Vesalius reads ({VERSION})",
+                hint="a newer Vesalius",
+            )
+        for name in ("metrics", "baseline"):
+            data[name] = {k: Interval(**v) for k, v in data[name].items()}
+        data["labels"], data["cases"] = tuple(data["labels"]), tuple(data["cases"])
+        return Scorecard(**data)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise FormatError(f"{path} is not a scorecard", found=f"{type(error).__name__}: {error}") from error
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(k): _finite(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(v) for v in value]
+    if hasattr(value, "tolist"):
+        return _finite(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

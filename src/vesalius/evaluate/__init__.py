@@ -1,0 +1,1 @@
+"""Evaluate: scorecards, calibration, and the report and card that people read."""

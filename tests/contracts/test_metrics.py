@@ -1,0 +1,74 @@
+"""Every file of metrics keeps the room's contract."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from vesalius import metrics
+from vesalius.core import answer, registry
+from vesalius.core.answer import Mask
+from vesalius.core.cohort import Label
+from vesalius.core.errors import UnknownName
+from vesalius.core.image import Image
+
+STEMS = sorted(registry.stems("metrics"))
+KINDS = {kind.__name__ for kind in answer.KINDS}
+
+
+def example(module):
+    """Rows of eight cases with something to say."""
+    rng = np.random.default_rng(0)
+    if module.ANSWER == "Scores":
+        p = rng.dirichlet([1, 1, 1], 8)
+        return module.from_arrays(p, np.array([0, 1, 2, 0, 1, 2, 0, 1]), labels=["a", "b", "c"])
+    if module.ANSWER == "Value":
+        return module.from_arrays(rng.normal(size=8), rng.normal(size=8), unit="years")
+    if module.ANSWER == "Mask":
+        masks = (rng.random((2, 8, 1, 1, 12, 12)) > 0.5).astype(np.uint8)
+        label = (Label(1, "x"),)
+        answers = [Mask(image=Image(m), labels=label, case_id=str(i)) for i, m in enumerate(masks[0])]
+        return module.rows(answers, [Image(m) for m in masks[1]])
+    pytest.skip(f"no example rows for {module.ANSWER}")
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_judges_a_known_kind_of_answer_and_describes_its_metrics(stem):
+    text = registry.literals("metrics", stem)
+    assert text["ANSWER"] in KINDS
+    for described in text["DESCRIPTIONS"].values():
+        assert set(described) == {"text", "better", "low", "high", "unit"}
+        assert described["better"] in ("higher", "lower", "zero")
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_every_number_is_described_in_range_and_has_an_interval(stem):
+    module = registry.lookup("metrics", stem)
+    rows = example(module)
+    found = metrics.bootstrap(rows, module.summary, patients=rows.case_ids, counts=module.counts(rows), n=100)
+    assert found
+    for name, interval in found.items():
+        described = metrics.describe(module.ANSWER, name)
+        assert interval.value is not None, name
+        assert described["low"] is None or interval.value >= described["low"]
+        assert described["high"] is None or interval.value <= described["high"]
+        assert interval.low <= interval.high and interval.n == 8
+    assert isinstance(module.excluded(rows), dict) and callable(module.baseline)
+
+
+def test_found_by_answer():
+    assert metrics.for_answer("Mask").ANSWER == "Mask"
+    with pytest.raises(UnknownName, match="Scores"):
+        metrics.for_answer("Score")
+    with pytest.raises(UnknownName, match="auc"):
+        metrics.describe("Scores", "auk")
+
+
+def test_no_torch_on_this_floor():
+    code = (
+        "import sys; from vesalius import metrics; from vesalius.core import registry\n"
+        "for stem in registry.stems('metrics'): registry.lookup('metrics', stem)\n"
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
