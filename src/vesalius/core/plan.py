@@ -119,6 +119,7 @@ class TrainPlan(Section):
     foreground: float = Field(0.0, ge=0, le=1)
     balance: bool = False
     validations: int = Field(10, ge=1)
+    select: Literal["best", "last"] = "best"
     checkpoint_every_s: float = Field(60.0, gt=0)
     patience: int | None = None
     threads: int | None = None

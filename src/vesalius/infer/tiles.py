@@ -66,8 +66,8 @@ def stream(
                 extent = list(shape)
                 extent[axis] = size[axis]
                 slab = torch.zeros((raw.shape[1], *extent), device=device)
-            for at, tile in zip(group, raw, strict=True):
-                where = [slice(None), *_cut(at, size)]
+            for start, tile in zip(group, raw, strict=True):
+                where: list[slice] = [slice(None), *_cut(start, size)]
                 where[axis + 1] = slice(0, size[axis])
                 slab[tuple(where)].addcmul_(tile, window)
         if slab is None:
@@ -85,11 +85,11 @@ def stream(
 
 
 def _ordered(axis: int, along: int, across: Sequence[int], other: Sequence[int]) -> Size:
-    at = [0, 0, 0]
-    at[axis] = along
+    place = [0, 0, 0]
+    place[axis] = along
     for k, value in zip(across, other, strict=True):
-        at[k] = value
-    return at[0], at[1], at[2]
+        place[k] = value
+    return place[0], place[1], place[2]
 
 
 def _cut(at: Size, size: Size) -> tuple[slice, slice, slice]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from vesalius import nets
 from vesalius.core.bundle import State
-from vesalius.core.errors import BudgetError, VesaliusError
+from vesalius.core.errors import BudgetError, PlanError, VesaliusError
 from vesalius.core.plan import Plan
 from vesalius.core.progress import Progress
 from vesalius.learn import checkpoint as checkpoints
@@ -58,14 +58,35 @@ class Objective(nn.Module):
         return self.task.loss(self.model, Batch(**fields), generator)
 
 
-def build(task: Task, plan: Plan, state: State, member: int) -> nn.Module:
-    """A fresh model of a member, its weights drawn from the run's seed and the member alone."""
+def build(
+    task: Task, plan: Plan, state: State, member: int, start: Mapping[str, Tensor] | None = None
+) -> nn.Module:
+    """A fresh model of a member, its weights drawn from the run's seed and the member alone.
+
+    Where `start` has a tensor of the same name and shape (of another bundle, pre-trained), it is taken over.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed_of(plan.train.seed, member, "weights"))
         model = task.build(plan, state, nets)
+    if start:
+        transfer(model, start)
     if plan.data.dims == 3:
         model.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
     return model
+
+
+def transfer(model: nn.Module, start: Mapping[str, Tensor]) -> int:
+    """Copy every tensor of `start` that fits by name and shape; returns how many did. Raises PlanError for none."""
+    own = model.state_dict()
+    fitting = {k: v for k, v in start.items() if k in own and own[k].shape == v.shape}
+    if not fitting:
+        raise PlanError(
+            "none of the given weights fits this net",
+            found=f"{len(start)} tensors",
+            hint="--set net.name of that model",
+        )
+    model.load_state_dict(fitting, strict=False)
+    return len(fitting)
 
 
 def fabric_for(plan: Plan, device: str | None = None) -> Any:
@@ -81,9 +102,17 @@ def fabric_for(plan: Plan, device: str | None = None) -> Any:
 class Stepper:
     """One member in training: its model, optimiser and moving average, advanced a step at a time."""
 
-    def __init__(self, task: Task, plan: Plan, state: State, member: int, fabric: Any) -> None:
+    def __init__(
+        self,
+        task: Task,
+        plan: Plan,
+        state: State,
+        member: int,
+        fabric: Any,
+        start: Mapping[str, Tensor] | None = None,
+    ) -> None:
         self.plan, self.member, self.fabric = plan, member, fabric
-        self.model = build(task, plan, state, member)
+        self.model = build(task, plan, state, member, start)
         self.optimizer_ = optimizer(self.model, plan.train)
         self.objective, self.wrapped = fabric.setup(Objective(task, self.model), self.optimizer_)
         self.average = Average(self.model, plan.train.ema) if plan.train.ema else None
@@ -147,12 +176,13 @@ def train(
     name: str = "member",
     deadline: float | None = None,
     device: str | None = None,
+    start: Mapping[str, Tensor] | None = None,
 ) -> Trained:
     """Train one member, from its checkpoint in `folder` where there is one.
 
     `validate` gives the score of a model, larger is better; the best checkpoint is kept. `deadline` is a
     `time.monotonic()`: past it, training stops at the next checkpoint and says so. Raises Interrupted on
-    Ctrl-C, after saving.
+    Ctrl-C, after saving. `start` are weights to begin from (see `transfer`).
     """
     label = f"{name}-{member}"
     path = folder / f"{label}.pt"
@@ -160,7 +190,7 @@ def train(
     if saved.done:
         return Trained(saved.best, saved.best_score, saved.best_step, False, tuple(saved.history))
     fabric = fabric_for(plan, device)
-    stepper = Stepper(task, plan, state, member, fabric)
+    stepper = Stepper(task, plan, state, member, fabric, start)
     if saved.step:
         stepper.restore(saved)
     draw = batches(examples, plan, member)
@@ -224,7 +254,7 @@ def _validate(
         with stepper.averaged() as model:
             score = validate(model)
         figures["score"] = score
-    if score >= saved.best_score or not saved.best:
+    if score >= saved.best_score or not saved.best or stepper.plan.train.select == "last":
         saved.best, saved.best_score, saved.best_step, saved.stale = stepper.weights(), score, saved.step, 0
     else:
         saved.stale += 1

@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from vesalius.core.answer import Label
 from vesalius.core.case import Case
-from vesalius.core.cohort import Cohort, TargetInfo
+from vesalius.core.cohort import Cohort, Label, TargetInfo
 from vesalius.core.image import Array, Image, Triple
 from vesalius.prepare.case import frame
 from vesalius.prepare.geometry import orientation

@@ -1,0 +1,140 @@
+"""What `fit` stands on: a checked cohort, its target and task, its folds, and what was measured of it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vesalius import cohorts
+from vesalius.cohorts._check import Decoded
+from vesalius.core import registry
+from vesalius.core.case import Case
+from vesalius.core.cohort import Assignment, Cohort, TargetInfo
+from vesalius.core.errors import DataError
+from vesalius.core.progress import Progress
+from vesalius.plan.fingerprint import Facts, facts
+from vesalius.tasks import _contract as tasks
+from vesalius.tasks._contract import Task
+
+
+@dataclass(frozen=True, eq=False)
+class Workspace:
+    """Everything that is known before a plan is made. `facts` are by case id."""
+
+    cohort: Cohort
+    target: TargetInfo
+    task: Task
+    assignment: Assignment
+    facts: Mapping[str, Facts]
+
+    def cases(self, ids: tuple[str, ...]) -> list[Case]:
+        """The cases of those ids, in the cohort's order."""
+        wanted = set(ids)
+        return [c for c in self.cohort.cases if c.id in wanted]
+
+    @property
+    def training(self) -> list[Case]:
+        """Every case of every fold: all that may be learned or measured from."""
+        return self.cases(tuple(i for fold in self.assignment.folds for i in fold))
+
+    @property
+    def test(self) -> list[Case]:
+        """The cases held out for the scorecard."""
+        return self.cases(self.assignment.test)
+
+
+class Observer:
+    """Measures each case while the check has its pixels anyway: facts for the plan, a hash for twins."""
+
+    def __init__(self, target: TargetInfo) -> None:
+        self.target = target
+        self.facts: dict[str, Facts] = {}
+        self.pixels: dict[str, str] = {}
+
+    def __call__(self, decoded: Decoded) -> None:
+        """Take in one case."""
+        if decoded.fault is not None or decoded.case.reference not in decoded.images:
+            return
+        image = decoded.images[decoded.case.reference]
+        self.facts[decoded.case.id] = facts(image, decoded.masks.get(self.target.name))
+        digest = hashlib.sha256(str((image.array.shape, image.array.dtype)).encode())
+        digest.update(np.ascontiguousarray(image.array).data)
+        self.pixels[decoded.case.id] = digest.hexdigest()
+
+    def twins(self) -> dict[str, str]:
+        """Groups of cases whose pixels are identical; they may not be parted by a split."""
+        seen: dict[str, int] = {}
+        for digest in self.pixels.values():
+            seen[digest] = seen.get(digest, 0) + 1
+        return {case: digest for case, digest in self.pixels.items() if seen[digest] > 1}
+
+
+def prepare_workspace(
+    data: Path | str | Cohort,
+    *,
+    task: str | None,
+    target: str | None,
+    columns: Mapping[str, str] | None,
+    split: Path | None,
+    seed: int,
+    folds: int,
+    max_set_aside: float,
+    progress: Progress,
+    assignment: Assignment | None = None,
+) -> Workspace:
+    """Read, choose the target and the task, decode everything once, assign folds.
+
+    Raises DataError and its kin, UnknownName, PlanError.
+    """
+    if isinstance(data, Cohort):
+        cohort = data
+    else:
+        cohort = cohorts.read(data, target=target, columns=columns, split=split, max_set_aside=max_set_aside)
+    chosen = cohorts.select_target(cohort, target)
+    job = choose_task(task, chosen)
+    observer = Observer(chosen)
+    cohort = cohorts.check(
+        cohort, target=chosen.name, progress=progress, max_set_aside=max_set_aside, observe=observer
+    )
+    chosen = cohort.targets[chosen.name]
+    missing = job.check(cohort, chosen)
+    if missing:
+        raise DataError(
+            f"{job.name} needs {'; '.join(missing)}", found=f"{len(cohort.cases)} cases in {cohort.root}"
+        )
+    if assignment is None:
+        assignment = cohorts.assign(cohort, target=chosen, seed=seed, folds=folds, groups=observer.twins())
+    return Workspace(cohort, chosen, job, assignment, observer.facts)
+
+
+def choose_task(name: str | None, target: TargetInfo) -> Task:
+    """The task asked for, or the first that learns from such a target. Raises UnknownName, DataError."""
+    if name is not None:
+        job = tasks.get(name)
+        if target.kind not in job.targets:
+            raise DataError(
+                f"task '{name}' cannot learn from target '{target.name}'",
+                found=f"a {target.kind}",
+                hint=f"a target of kind {' or '.join(job.targets)}",
+            )
+        return job
+    return tasks.for_target(target.kind, {n: tasks.get(n) for n in registry.names("tasks")})
+
+
+def with_assignment(space: Workspace, assignment: Assignment) -> Workspace:
+    """The same, with folds that were stored before."""
+    return replace(space, assignment=assignment)
+
+
+def plain(value: Any) -> Any:
+    """Arguments as JSON can hold them."""
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    return value

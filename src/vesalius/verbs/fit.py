@@ -1,0 +1,407 @@
+"""fit: from data to a run's folder with a bundle, a scorecard and a report; interrupted, it can be resumed."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from vesalius import cohorts
+from vesalius.core.bundle import Bundle, Stage, State, save_bundle
+from vesalius.core.case import Case
+from vesalius.core.cohort import Cohort
+from vesalius.core.disk import new_folder, write_text, write_with
+from vesalius.core.errors import OutputError
+from vesalius.core.plan import USER, Plan, load_plan, override, save_plan
+from vesalius.core.progress import Progress, Silent
+from vesalius.core.scorecard import Scorecard
+from vesalius.infer import predictor
+from vesalius.learn.examples import prepare_examples
+from vesalius.learn.loop import Trained, build, time_step, train
+from vesalius.learn.validate import Validator
+from vesalius.plan import machine as machines
+from vesalius.plan.budget import budget, seconds
+from vesalius.plan.fingerprint import fingerprint
+from vesalius.plan.rules import check, draft_plan
+from vesalius.tasks._contract import Example, Task
+from vesalius.verbs._init import initial_weights
+from vesalius.verbs._locate import coarse_plan, crop_to_truth
+from vesalius.verbs._outcome import Outcome, finish
+from vesalius.verbs._workspace import Workspace, plain, prepare_workspace
+
+MADE_BY = "vesalius 0.1.0"
+MONITOR = 24
+SHARE = 0.96
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What `fit` leaves behind in `path`: plan.json, folds.json, logs/, bundle/, scorecard.json, report.html.
+
+    `bundle` and `scorecard` are None after a dry run. `ran_out` says that the clock ended the training.
+    """
+
+    path: Path | None
+    plan: Plan
+    bundle: Bundle | None
+    scorecard: Scorecard | None
+    ran_out: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """What one stage's training needs at hand."""
+
+    name: str
+    task: Task
+    plan: Plan
+    state: State
+    examples: Mapping[str, Example]
+
+
+def fit(
+    data: Path | str | Cohort,
+    out: Path | str | None = None,
+    *,
+    task: str | None = None,
+    target: str | None = None,
+    time_limit: str | float | None = None,
+    seed: int = 0,
+    folds: int | None = None,
+    split: Path | str | None = None,
+    columns: Mapping[str, str] | None = None,
+    init: Path | str | None = None,
+    settings: Mapping[str, Any] | None = None,
+    plan: Path | str | Plan | None = None,
+    dry_run: bool = False,
+    resume: bool = False,
+    max_set_aside: float = 0.10,
+    device: str | None = None,
+    progress: Progress | None = None,
+) -> Run:
+    """Train on `data` and score on its test cases; returns the run.
+
+    `time_limit` ('10m', seconds) bounds all of it. `folds` trains a member for each fold. `settings` override
+    planned values by path (`{"train.steps": 500}`). `plan` is a plan.json to follow instead of the rules'.
+    `dry_run` stops at the plan. `resume` goes on in `out` (or the latest unfinished run of this data) where it
+    was interrupted. Raises VesaliusError's kinds; Interrupted after Ctrl-C, when all is saved.
+    """
+    began = time.monotonic()
+    progress = progress or Silent()
+    limit = seconds(time_limit) if time_limit is not None else None
+    label = data.root.name if isinstance(data, Cohort) else Path(data).resolve().name.partition(".")[0]
+    given = _given(plan)
+    path = _resumed(out, label) if resume else None
+    stored = (
+        cohorts.load_assignment(path / "folds.json") if path and (path / "folds.json").is_file() else None
+    )
+    torch.set_num_threads(machines.measure().cores)
+    space = prepare_workspace(
+        data,
+        task=task or (given.task.name if given else None),
+        target=target or (given.task.target if given else None),
+        columns=columns,
+        split=Path(split) if split else None,
+        seed=seed,
+        folds=_fold_count(given, settings, folds),
+        max_set_aside=max_set_aside,
+        progress=progress,
+        assignment=stored,
+    )
+    for item in space.cohort.set_aside:
+        progress.note(f"set aside: {item.case}: {item.reason}")
+    start, origin = initial_weights(Path(init)) if init else (None, None)
+    following = path is not None and (path / "plan.json").is_file()
+    if following and path is not None:
+        fixed = check(load_plan(path / "plan.json"), space.task)
+        _same_data(path, space)
+    else:
+        fixed = _first_plan(space, given, settings, folds=folds, seed=seed, origin=origin)
+    if fixed.train.threads:
+        torch.set_num_threads(fixed.train.threads)
+    if dry_run:
+        fixed, _ = _budgeted(space, fixed, limit, began, progress=progress, device=device)
+        return Run(None, fixed, None, None)
+    if path is None:
+        path = new_folder(Path(out) if out else None, default=label)
+        arguments = {
+            "data": str(space.cohort.root),
+            "seed": seed,
+            "time_limit": time_limit,
+            "columns": columns,
+        }
+        write_text(
+            path / "run.json",
+            json.dumps({**plain(arguments), "data_hash": space.cohort.hash}, indent=1) + "\n",
+        )
+        cohorts.save_assignment(space.assignment, path / "folds.json")
+    progress.note(f"run: {path}")
+    after = 0.0
+    if not following:
+        fixed, after = _budgeted(space, fixed, limit, began, progress=progress, device=device)
+        save_plan(fixed, path / "plan.json")
+    deadline = None if limit is None else began + limit * SHARE - after
+    stages, outcome = _train_all(
+        space, fixed, path, deadline=deadline, progress=progress, device=device, start=start
+    )
+    bundle = save_bundle(path / "bundle", stages, data_hash=space.cohort.hash, made_by=MADE_BY)
+    bundle, scorecard = finish(space, bundle, outcome, path, progress=progress, device=device)
+    return Run(path, fixed, bundle, scorecard, outcome.ran_out)
+
+
+def _given(plan: Path | str | Plan | None) -> Plan | None:
+    if plan is None:
+        return None
+    return plan if isinstance(plan, Plan) else load_plan(Path(plan))
+
+
+def _fold_count(given: Plan | None, settings: Mapping[str, Any] | None, folds: int | None) -> int:
+    if folds is not None:
+        return folds
+    if settings and "train.folds" in settings:
+        return int(settings["train.folds"])
+    return given.train.folds if given else 5
+
+
+def _resumed(out: Path | str | None, label: str) -> Path:
+    """The run to go on with: the one named, or the latest of this data without a sealed bundle."""
+    if out is not None:
+        if not (Path(out) / "run.json").is_file():
+            raise OutputError(f"{out} holds no run to resume", hint="the folder that an earlier `fit` made")
+        return Path(out)
+    runs = sorted((Path.cwd() / "runs").glob(f"{label}-*/run.json"), key=lambda p: p.stat().st_mtime)
+    for found in reversed(runs):
+        if not (found.parent / "scorecard.json").is_file():
+            return found.parent
+    raise OutputError(f"no unfinished run of '{label}' in runs/", hint="-o RUN, or fit without --resume")
+
+
+def _same_data(path: Path, space: Workspace) -> None:
+    before = json.loads((path / "run.json").read_text(encoding="utf-8")).get("data_hash")
+    if before != space.cohort.hash:
+        raise OutputError("the data has changed since this run began", found="another hash", hint="a new run")
+
+
+def _first_plan(
+    space: Workspace,
+    given: Plan | None,
+    settings: Mapping[str, Any] | None,
+    *,
+    folds: int | None,
+    seed: int,
+    origin: str | None,
+) -> Plan:
+    """The rules' plan or the one given, with what the user set; the number of steps is still open."""
+    if given is not None:
+        plan = given
+    else:
+        prints = fingerprint(space.cohort, space.facts, space.training, space.target)
+        plan = draft_plan(space.task, space.target, prints, machines.measure(), seed=seed)
+    made = len(space.assignment.folds)
+    if plan.train.folds != made:
+        plan = override(plan, {"train.folds": made}, reason=space.assignment.by)
+    if folds is not None:
+        plan = override(plan, {"train.members": min(folds, made)})
+    elif plan.train.members > made:
+        plan = override(plan, {"train.members": made}, reason="one for each fold")
+    if origin is not None:
+        plan = override(plan, {"net.init": origin})
+    plan = override(plan, settings or {})
+    if given is not None and "train.steps" not in plan.reasons:
+        plan = plan.model_copy(update={"reasons": {**plan.reasons, "train.steps": USER}})
+    return check(plan, space.task)
+
+
+def _budgeted(
+    space: Workspace,
+    plan: Plan,
+    limit: float | None,
+    began: float,
+    *,
+    progress: Progress,
+    device: str | None,
+) -> tuple[Plan, float]:
+    """Time real steps on a few cases, then fix how many there will be.
+
+    Returns the plan and the seconds that everything after training will take.
+    """
+    state = space.task.state(space.training, space.target, plan)
+    cases = space.training[:16]
+    examples = prepare_examples(space.task, cases, plan, state, progress=progress)
+    left = None if limit is None else limit * SHARE - (time.monotonic() - began)
+    watch = 4.0 if left is None else min(4.0, max(0.5, left * 0.03))
+    one = _time_answer(space.task, plan, state, examples, device)
+    n = len(space.training)
+    still = len(space.assignment.folds[0]) if space.assignment.folds else 0
+    monitored = min(MONITOR, still) * one * plan.train.validations
+    after = _after(space, plan, one)
+    if left is not None:
+        left -= watch + after
+
+    def step_s(candidate: Plan) -> float:
+        return time_step(space.task, candidate, state, examples, seconds=watch, device=device)
+
+    fixed, found = budget(plan, cases=n - still, available_s=left, time_step=step_s, validation_s=monitored)
+    progress.note(
+        f"{fixed.train.members} member(s) of {fixed.train.steps} steps at {found.step_s:.3f} s: "
+        f"about {found.training_s / 60:.1f} min of training"
+    )
+    return fixed, after
+
+
+def _time_answer(
+    task: Task, plan: Plan, state: State, examples: Sequence[Example], device: str | None
+) -> float:
+    """Seconds one model takes for one prepared case, the second time it is asked."""
+    where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    model = build(task, plan, state, 0).to(where).eval()
+    few = list(examples[: 1 if task.run == "dense" else plan.infer.batch])
+    took = 0.0
+    for _ in range(2):
+        began = time.monotonic()
+        if task.run == "dense":
+            predictor.labels(task, [model], few[0].images["image"], plan, where)
+        elif task.run == "whole":
+            predictor.whole(task, [model], few, plan.infer, where)
+        took = (time.monotonic() - began) / len(few)
+    return took
+
+
+def _after(space: Workspace, plan: Plan, answer_s: float) -> float:
+    """Seconds that scoring, the bundle and the report will take, where one model answers in `answer_s`."""
+    each = 0.3 if plan.data.sampling == "patches" else 0.01
+    return 8.0 + len(space.test) * (answer_s * plan.train.members + each)
+
+
+def _train_all(
+    space: Workspace,
+    plan: Plan,
+    path: Path,
+    *,
+    deadline: float | None,
+    progress: Progress,
+    device: str | None,
+    start: Mapping[str, Any] | None,
+) -> tuple[tuple[Stage, ...], Outcome]:
+    """Train every stage and member; returns the stages and what the last one said of its validation cases."""
+    stages: list[Stage] = []
+    folder = path / "bundle"
+    if plan.locate is not None:
+        coarse = coarse_plan(plan)
+        job = _job("locate", space, coarse, path, progress)
+        outcome = _members(job, space, path, deadline=deadline, progress=progress, device=device, start=None)
+        stages.append(_stage(job, outcome, folder, 0, takes=None))
+    crop = None
+    takes: dict[str, Any] | None = None
+    name = space.task.name
+    if plan.locate is not None:
+        crop = crop_to_truth(plan, space.task.state(space.training, space.target, plan))
+        takes = {"stage": 0, "as": "crop", "margin_mm": plan.locate.margin_mm}
+    job = _job(name, space, plan, path, progress, crop)
+    outcome = _members(job, space, path, deadline=deadline, progress=progress, device=device, start=start)
+    stages.append(_stage(job, outcome, folder, len(stages), takes=takes))
+    return tuple(stages), outcome
+
+
+def _job(
+    name: str,
+    space: Workspace,
+    plan: Plan,
+    path: Path,
+    progress: Progress,
+    crop: Callable[[Case], Case] | None = None,
+) -> Job:
+    state = space.task.state(space.training, space.target, plan)
+    memory = machines.measure().memory // 4
+    prepared = prepare_examples(
+        space.task,
+        space.training,
+        plan,
+        state,
+        progress=progress,
+        folder=path / "cache" / name,
+        memory_bytes=memory,
+        crop=crop,
+    )
+    return Job(name, space.task, plan, state, {e.case_id: e for e in prepared})
+
+
+def _members(
+    job: Job,
+    space: Workspace,
+    path: Path,
+    *,
+    deadline: float | None,
+    progress: Progress,
+    device: str | None,
+    start: Mapping[str, Any] | None,
+) -> Outcome:
+    """Train each member on all folds but its own, which validates it."""
+    trained: list[Trained] = []
+    answers: dict[str, Any] = {}
+    n = job.plan.train.members
+    for member in range(n):
+        held = [i for i in space.assignment.folds[member] if i in job.examples]
+        learned = [job.examples[i] for i in space.assignment.training(member) if i in job.examples]
+        watched = [job.examples[i] for i in held][: MONITOR if job.task.run == "dense" else None]
+        truths = [job.task.truth(space.cohort.case(e.case_id), job.state) for e in watched]
+        share = None
+        if deadline is not None:
+            share = time.monotonic() + max(1.0, deadline - time.monotonic()) / (n - member)
+        result = train(
+            job.task,
+            job.plan,
+            job.state,
+            learned,
+            Validator(job.task, job.plan, job.state, watched, truths) if watched else None,
+            member=member,
+            folder=path / "checkpoints",
+            progress=progress,
+            name=job.name,
+            deadline=share,
+            device=device,
+            start=start,
+        )
+        if result.ran_out:
+            progress.note(
+                f"{job.name}-{member}: the time ran out at step {result.step} of {job.plan.train.steps}"
+            )
+        trained.append(result)
+        if job.task.run == "whole":
+            answers |= _held_out(job, result, [job.examples[i] for i in held], device)
+    return Outcome(tuple(trained), answers, any(t.ran_out for t in trained))
+
+
+def _held_out(job: Job, result: Trained, held: Sequence[Example], device: str | None) -> dict[str, Any]:
+    """What a member says, raw, of the cases it never saw."""
+    if not held:
+        return {}
+    model = build(job.task, job.plan, job.state, 0)
+    model.load_state_dict(result.weights)
+    model.to(device or ("cuda" if torch.cuda.is_available() else "cpu")).eval()
+    raw = predictor.whole(job.task, [model], held, job.plan.infer, next(model.parameters()).device)
+    return {e.case_id: r for e, r in zip(held, raw, strict=True)}
+
+
+def _stage(
+    job: Job, outcome: Outcome, folder: Path, number: int, *, takes: Mapping[str, Any] | None
+) -> Stage:
+    """Write the members' weights and describe the stage."""
+    from safetensors.torch import save_file
+
+    names = []
+    for k, result in enumerate(outcome.trained):
+        weights = {n: t.contiguous() for n, t in result.weights.items()}
+        name = f"weights-{number}-{k}.safetensors"
+
+        def write(temporary: Path, weights: Mapping[str, Any] = weights) -> None:
+            save_file(dict(weights), temporary)
+
+        write_with(folder / name, write)
+        names.append(name)
+    return Stage(job.name, job.plan, job.state, tuple(names), takes=takes)

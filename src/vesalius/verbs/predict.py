@@ -1,0 +1,201 @@
+"""predict: a bundle's answers for one file, one study or a whole cohort; good cases are written, bad ones listed."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from vesalius import cohorts, formats
+from vesalius.core.answer import Answer, Boxes, Curve, Map, Mask, Picture, Scores, Text, Value
+from vesalius.core.bundle import Bundle, open_bundle
+from vesalius.core.case import Case
+from vesalius.core.cohort import Cohort, SetAside
+from vesalius.core.disk import new_folder, write_text
+from vesalius.core.errors import DataError, VesaliusError
+from vesalius.core.plan import override
+from vesalius.core.progress import Progress, Silent
+from vesalius.infer.predictor import Predictor
+from vesalius.plan import machine as machines
+from vesalius.prepare.case import load_reference
+from vesalius.verbs._overlay import overlay
+
+BAD_NAME = str.maketrans(dict.fromkeys('/\\:*?"<>|', "_"))
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """What `predict` did: the answers' names in order, what was set aside, and where it was written."""
+
+    case_ids: tuple[str, ...]
+    set_aside: tuple[SetAside, ...]
+    out: Path | None
+
+
+def with_mirror(bundle: Bundle, axes: Sequence[str]) -> Bundle:
+    """The bundle with mirror test-time augmentation on those axes. Raises PlanError for an axis that may not be.
+
+    An axis may be mirrored if the plan allows flipping it, which it does not where labels name a side.
+    """
+    from dataclasses import replace
+
+    from vesalius.core.errors import PlanError
+
+    stages = []
+    for stage in bundle.stages:
+        for axis in axes:
+            if axis not in stage.plan.augment.flip_axes:
+                raise PlanError(
+                    f"axis '{axis}' may not be mirrored: the model was not trained on mirrored images",
+                    found=", ".join(stage.plan.augment.flip_axes) or "no axis that may be",
+                )
+        stages.append(replace(stage, plan=override(stage.plan, {"infer.mirror": list(axes)})))
+    return replace(bundle, stages=tuple(stages))
+
+
+def answers(
+    predictor: Predictor, cases: Sequence[Case], *, progress: Progress
+) -> Iterator[tuple[Case, Answer | VesaliusError]]:
+    """Answer case after case; a faulty one gives its error instead of stopping the rest."""
+    progress.start("predict", len(cases))
+    try:
+        for case in cases:
+            try:
+                yield case, predictor(case)
+            except DataError as error:
+                yield case, error
+            progress.advance("predict")
+    finally:
+        progress.finish("predict")
+
+
+def predict_case(bundle: Bundle | Path | str, source: Path | str, *, device: str | None = None) -> Answer:
+    """The answer for one file or one folder of a study. Raises DataError where it holds more than one case."""
+    opened = bundle if isinstance(bundle, Bundle) else open_bundle(Path(bundle))
+    cohort = cohorts.read(source, max_set_aside=1.0)
+    if len(cohort.cases) != 1:
+        raise DataError(
+            f"{source} holds {len(cohort.cases)} cases, not one",
+            hint="predict(bundle, source, out) for a cohort",
+        )
+    return Predictor(opened, device=device)(cohort.cases[0])
+
+
+def predict(
+    bundle: Bundle | Path | str,
+    source: Path | str | Cohort,
+    out: Path | str | None = None,
+    *,
+    json: bool = False,
+    overlays: bool = False,
+    mirror: Sequence[str] | None = None,
+    columns: Mapping[str, str] | None = None,
+    device: str | None = None,
+    progress: Progress | None = None,
+) -> Predictions:
+    """Answer every case of `source` into the folder `out` (by default `runs/<source>-answers-<n>`).
+
+    Writes `answers.csv`, a row a case; for masks `<case>.nii.gz`, or `.png` where the image is a picture; with
+    `json` each whole answer, with `overlays` a picture. `mirror` names axes of mirror test-time augmentation.
+    Raises VesaliusError's kinds; faulty cases do not stop the others and are in `set_aside` and `failed.csv`.
+    """
+    progress = progress or Silent()
+    opened = bundle if isinstance(bundle, Bundle) else open_bundle(Path(bundle))
+    if mirror:
+        opened = with_mirror(opened, mirror)
+    cohort = (
+        source if isinstance(source, Cohort) else cohorts.read(source, columns=columns, max_set_aside=1.0)
+    )
+    if not cohort.cases and not cohort.set_aside:
+        raise DataError(f"no images in {cohort.root}")
+    torch.set_num_threads(machines.measure().cores)
+    predictor = Predictor(opened, device=device)
+    folder = new_folder(Path(out) if out else None, default=f"{cohort.root.stem}-answers")
+    rows: list[dict[str, Any]] = []
+    failed = [s for s in cohort.set_aside if s.case not in {c.id for c in cohort.cases}]
+    for case, answer in answers(predictor, cohort.cases, progress=progress):
+        if isinstance(answer, VesaliusError):
+            failed.append(SetAside(case.id, str(answer)))
+            progress.note(f"not answered: {case.id}: {answer}")
+            continue
+        rows.append({"case": case.id, **fields(answer)})
+        _write_case(answer, case, folder, json=json, overlays=overlays)
+    if rows:
+        write_text(folder / "answers.csv", table(rows))
+    if failed:
+        write_text(folder / "failed.csv", table([{"case": s.case, "reason": s.reason} for s in failed]))
+    return Predictions(tuple(r["case"] for r in rows), tuple(failed), folder)
+
+
+def file_name(case_id: str) -> str:
+    """A case's id as a file name: separators and the like become underscores."""
+    return case_id.translate(BAD_NAME).strip(". ") or "case"
+
+
+def _write_case(answer: Answer, case: Case, folder: Path, *, json: bool, overlays: bool) -> None:
+    name = file_name(case.id)
+    if isinstance(answer, Mask | Map | Picture):
+        image = answer.image
+        flat = image.is_2d and image.affine is None and isinstance(answer, Mask)
+        formats.write(answer, folder / f"{name}{'.png' if flat else '.nii.gz'}")
+    if json:
+        formats.write(answer, folder / f"{name}.json")
+    if overlays:
+        overlay(load_reference(case), answer, folder / f"{name}.overlay.png")
+
+
+def fields(answer: Answer) -> dict[str, Any]:
+    """An answer's figures as columns: one probability a class, a mask's volumes, a number, median survival …"""
+    found: dict[str, Any] = {}
+    if isinstance(answer, Scores):
+        names = [x.name for x in answer.labels]
+        found = {f"p_{n}": f"{p:.6f}" for n, p in zip(names, answer.p, strict=True)}
+        if answer.kind == "exclusive":
+            found["answer"] = names[int(answer.p.argmax())]
+    elif isinstance(answer, Mask):
+        found = _sizes(answer)
+    elif isinstance(answer, Value):
+        found = {"value": answer.x, "unit": answer.unit or ""}
+    elif isinstance(answer, Boxes):
+        found = {"boxes": len(answer.boxes), "highest_p": float(answer.p.max()) if len(answer.boxes) else 0.0}
+    elif isinstance(answer, Text):
+        found = dict(answer.sections)
+    elif isinstance(answer, Curve):
+        for arm, curve in answer.survival.items():
+            below = answer.times_days[curve <= 0.5]
+            found[f"median_days_{arm}"] = float(below[0]) if len(below) else ""
+    for name, part in answer.parts.items():
+        found |= {f"{name}.{k}": v for k, v in fields(part).items()}
+    return found
+
+
+def _sizes(answer: Mask) -> dict[str, Any]:
+    """Each label's size: millilitres, or mm² of a picture with spacing, or pixels without."""
+    image, found = answer.image, {}
+    flat = image.array[0]
+    for k, label in enumerate(answer.labels):
+        count = int((image.array[k] != 0).sum() if answer.overlapping else (flat == label.value).sum())
+        if image.spacing_mm is None:
+            found[f"{label.name}_pixels"] = count
+            continue
+        x, y, z = image.spacing_mm
+        if image.is_2d:
+            found[f"{label.name}_mm2"] = round(count * x * y, 3)
+        else:
+            found[f"{label.name}_ml"] = round(count * x * y * z / 1000, 4)
+    return found
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """CSV text with every column that any row has."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    out = io.StringIO()
+    writer = csv.DictWriter(out, names, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue()
