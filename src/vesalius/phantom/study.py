@@ -23,7 +23,7 @@ from vesalius.phantom.survival import ASSIGNMENTS, Assignment, Outcome, draw_out
 from vesalius.phantom.tissue import LESION, ORGANS, Canvas, Densities, draw_densities, draw_tissue
 
 Shape = tuple[int, int, int]
-SIZES: Mapping[str, Shape] = {"small": (40, 64, 64), "full": (120, 256, 256)}
+SIZES: Mapping[str, Shape] = {"small": (32, 64, 64), "full": (120, 256, 256)}
 LABELS: Mapping[str, int] = {**ORGANS, "lesion": LESION}
 
 
