@@ -291,4 +291,4 @@ def test_the_zoo_is_read_or_refused_by_name(shared_data: Path) -> None:
             continue
         head, read = formats.header(path), read + 1
         assert (head.shape, head.dtype) == (image.shape, image.array.dtype.name), path.name
-    assert read >= 100, read
+    assert read >= 90, read

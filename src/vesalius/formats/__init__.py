@@ -13,6 +13,7 @@ pixels need another reading when they are labels also has `read_mask(ref) -> Ima
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -32,6 +33,7 @@ __all__ = ["Header", "header", "known_suffixes", "read", "read_answer", "read_ma
 Holds = Literal["Image", "Answer"]
 
 
+@functools.cache
 def known_suffixes(*, holds: Holds | None = "Image") -> tuple[str, ...]:
     """Every suffix that is read as images (or as answers; None for both), longest first, in lower case."""
     found = [suffix for name in _names(holds) for suffix in registry.literals("formats", name)["SUFFIXES"]]

@@ -6,6 +6,7 @@ import contextlib
 import os
 import secrets
 import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -37,6 +38,7 @@ DAMAGE: tuple[type[Exception], ...] = (
     TypeError,
     ValueError,
     struct.error,
+    tokenize.TokenError,  # from numpy, of an npy header
     zipfile.BadZipFile,
     zlib.error,
 )

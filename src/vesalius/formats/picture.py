@@ -164,7 +164,7 @@ def _deep_tiff(picture: Pil.Image) -> bool:
     if picture.format != "TIFF" or len(picture.getbands()) < 3:
         return False
     bits = picture.getexif().get(258, 8)
-    return max(bits if isinstance(bits, tuple) else (bits,)) > 8
+    return int(max(bits if isinstance(bits, tuple) else (bits,))) > 8
 
 
 def _plane(picture: Pil.Image, ref: Ref, as_mask: bool) -> Array:
