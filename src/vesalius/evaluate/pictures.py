@@ -1,0 +1,99 @@
+"""Which cases to look at, and which slice of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from vesalius.core.image import Array, Image
+from vesalius.core.scorecard import Scorecard
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """One case to look at: a slice `(Y, X)` or `(Y, X, 3)`, and label values `(Y, X)` of truth and answer.
+
+    `aspect` is the height of a pixel over its width. `title` names the case, `caption` says how well it went.
+    """
+
+    image: Array
+    title: str
+    caption: str = ""
+    truth: Array | None = None
+    answer: Array | None = None
+    aspect: float = 1.0
+
+
+def look(
+    image: Image,
+    title: str,
+    *,
+    caption: str = "",
+    truth: Image | None = None,
+    answer: Image | None = None,
+) -> Picture:
+    """The slice across z on which truth and answer disagree most; without masks, or where they agree, the fullest.
+
+    Three channels of 8 or 16 bits are shown as colours, otherwise the first channel is. Only one plane is copied.
+    """
+    array = image.array if image.times_s is None else image.array[0]
+    z = _telling(array.shape[1], truth, answer)
+    plane = array[:, z]
+    colour = plane.shape[0] == 3 and plane.dtype.kind == "u"
+    shown = np.moveaxis(plane, 0, -1) if colour else plane[0]
+    across, down = (image.spacing_mm or (1.0, 1.0, 1.0))[:2]
+    return Picture(
+        image=np.array(shown),
+        title=title,
+        caption=caption,
+        truth=None if truth is None else _flat(truth, z),
+        answer=None if answer is None else _flat(answer, z),
+        aspect=down / across,
+    )
+
+
+def ranked(card: Scorecard, *, many: int = 4) -> tuple[list[str], list[str]]:
+    """Ids of the best and of the worst cases, never one in both: by mean Dice, error, or probability of the truth."""
+    worth = {str(case["case"]): _worth(card, case) for case in card.cases}
+    known = sorted((c for c, w in worth.items() if np.isfinite(w)), key=lambda c: worth[c])
+    many = min(many, len(known) // 2) if len(known) > 1 else len(known)
+    return known[::-1][:many], known[: min(many, len(known) - many)]
+
+
+def _worth(card: Scorecard, case: Mapping[str, Any]) -> float:
+    if card.answer == "Scores":
+        p, truth = case["p"], case["truth"]
+        if isinstance(truth, str):
+            return float(p[truth])
+        return float(np.mean([v if name in truth else 1 - v for name, v in p.items()]))
+    if card.answer == "Value":
+        return -abs(float(case["x"]) - float(case["y"]))
+    values = [case.get(f"dice/{label}") for label in card.labels]
+    defined = [v for v in values if v is not None and np.isfinite(v)]
+    return float(np.mean(defined)) if defined else float("nan")
+
+
+def _telling(depth: int, truth: Image | None, answer: Image | None) -> int:
+    fields = [f.array for f in (truth, answer) if f is not None]
+    if not fields or depth == 1:
+        return depth // 2
+    differ: Sequence[int] = [0]
+    if len(fields) == 2:
+        differ = [int((fields[0][:, z] != fields[1][:, z]).sum()) for z in range(depth)]
+    if not any(differ):
+        differ = [int((fields[0][:, z] != 0).sum()) for z in range(depth)]
+    return int(np.argmax(differ)) if any(differ) else depth // 2
+
+
+def _flat(field: Image, z: int) -> Array:
+    """Label values `(Y, X)` of one plane; overlapping bits become 1, 2, …, later ones on top."""
+    plane = field.array[:, z]
+    if plane.shape[0] == 1:
+        return np.array(plane[0])
+    flat = np.zeros(plane.shape[1:], dtype=np.int64)
+    for k, bits in enumerate(plane, start=1):
+        flat[bits != 0] = k
+    return flat
