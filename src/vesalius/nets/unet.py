@@ -8,6 +8,7 @@ from typing import Any
 from torch import nn
 
 from vesalius.nets._blocks import NORMS, initialise, one_of, read_options
+from vesalius.nets._fold import Folded
 from vesalius.nets._net import Net
 from vesalius.nets._unet import SLOPE, ConvNormAct, UShape, plan_levels
 
@@ -26,6 +27,7 @@ OPTIONS = {
     "stages": None,
     "spacing_mm": None,
     "strides": None,
+    "fold": False,
 }
 
 
@@ -44,10 +46,22 @@ def build(
     Scale 1 has 32 channels in the first stage, doubled at each stage up to 320 in 3-D and 512 in 2-D; the depth
     follows `size` (no axis falls below four voxels), or is five stages without one. `dropout` drops whole
     channels after each convolution. Options: `norm` "instance", "batch" or "group"; `convs` a stage;
-    `channels`, `stages`, `spacing_mm` and `strides` as in `_unet.plan_levels`.
+    `channels`, `stages`, `spacing_mm` and `strides` as in `_unet.plan_levels`; `fold` lets the whole net work at
+    half resolution (see `_fold`), which is about three times cheaper at the same number of weights.
     """
     chosen = read_options(name, options, OPTIONS)
     one_of(name, "norm", chosen["norm"], NORMS)
+    if chosen["fold"]:
+        inner = build(
+            name,
+            dims=dims,
+            in_channels=in_channels * 2**dims,
+            scale=scale,
+            dropout=dropout,
+            size=None if size is None else [-(-n // 2) for n in size],
+            options={**chosen, "fold": False},
+        )
+        return Folded(inner, dims)
     channels, plan = plan_levels(name, dims=dims, scale=scale, size=size, options=chosen)
 
     def level(

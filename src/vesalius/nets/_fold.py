@@ -1,0 +1,63 @@
+"""Folding: a dense net that works at half resolution on more channels, for machines that pay for every voxel."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from vesalius.nets._blocks import conv
+from vesalius.nets._net import Dense, Net
+
+
+def fold(x: Tensor) -> Tensor:
+    """Each 2 × 2 (× 2) block of pixels becomes channels: `(B, C, *size)` → `(B, C · 2^d, *size / 2)`."""
+    dims = x.ndim - 2
+    for axis in range(dims):
+        x = torch.cat([x[_every(axis, k)] for k in (0, 1)], dim=1)
+    return x
+
+
+def unfold(x: Tensor, channels: int) -> Tensor:
+    """The inverse of `fold`: `(B, channels · 2^d, *size)` → `(B, channels, *size · 2)`."""
+    for axis in reversed(range(x.ndim - 2)):
+        first, second = x.chunk(2, dim=1)
+        x = torch.stack([first, second], dim=axis + 3).flatten(axis + 2, axis + 3)
+    return x[:, :channels]
+
+
+def _every(axis: int, start: int) -> tuple[slice, ...]:
+    return (slice(None),) * (axis + 2) + (slice(start, None, 2),)
+
+
+class Folded(Net):
+    """A dense net between a folding and an unfolding (sub-pixel convolution, Shi et al. 2016, arXiv 1609.05158).
+
+    Sizes that are odd are padded and cropped back. `features` are the inner net's, at half resolution and below.
+    """
+
+    role: ClassVar[str] = "dense"
+
+    def __init__(self, inner: Net, dims: int, *, out_channels: int = 8) -> None:
+        super().__init__(
+            dims,
+            inner.channels,
+            strides=[tuple(2 * s for s in stride) for stride in inner.strides],
+            out_channels=out_channels,
+            dropout=inner.dropout,
+        )
+        self.inner = inner
+        self.spread: nn.Module = conv(dims, inner.out_channels, out_channels * 2**dims, kernel=1)
+
+    def forward(self, x: Tensor) -> Dense:
+        """Feature maps of the inner net, and a full-resolution map."""
+        self.check_input(x)
+        size = x.shape[2:]
+        padding = [p for n in reversed(size) for p in (0, n % 2)]
+        if any(padding):
+            x = F.pad(x, padding)
+        found = self.inner(fold(x))
+        full = unfold(self.spread(found.full), self.out_channels)
+        return Dense(found.features, full[(..., *(slice(0, n) for n in size))])
