@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import nibabel as nib
@@ -335,9 +336,9 @@ def test_a_table_that_names_no_image_says_so(tmp_path: Path) -> None:
         cohorts.read(path)
 
 
-def test_dicom_series_are_cases_and_patients_are_known(tmp_path: Path) -> None:
-    from tests.cohorts.dicom import write_series
-
+def test_dicom_series_are_cases_and_patients_are_known(
+    tmp_path: Path, write_series: Callable[..., list[Path]]
+) -> None:
     write_series(tmp_path / "p1" / "a", patient="P1", series="1.2.3.1", slices=4)
     write_series(tmp_path / "p1" / "b", patient="P1", series="1.2.3.2", slices=3)
     write_series(tmp_path / "p2", patient="P2", series="1.2.3.3", slices=5, suffix="")

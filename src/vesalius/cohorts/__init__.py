@@ -3,18 +3,20 @@
 A layout's file has `detect(root) -> Detection | None` and `read(root, *, options) -> Cohort`.
 """
 
-from vesalius.cohorts._check import check
+from vesalius.cohorts._check import Decoded, check, geometry_fault
 from vesalius.cohorts._folds import assign, load_assignment, save_assignment
 from vesalius.cohorts._layout import Detection, Options
 from vesalius.cohorts._read import detect, read
 from vesalius.cohorts._target import select_target
 
 __all__ = [
+    "Decoded",
     "Detection",
     "Options",
     "assign",
     "check",
     "detect",
+    "geometry_fault",
     "load_assignment",
     "read",
     "save_assignment",

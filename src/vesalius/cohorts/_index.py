@@ -39,6 +39,8 @@ class Index:
 
     def find(self, text: str) -> dict[str, Ref]:
         """Images that `text` means, by name ('' where there is one); empty where nothing fits or it is ambiguous."""
+        if len(text) > 255 or not text.isprintable():
+            return {}
         asked = Path(text.replace("\\", "/"))
         direct = self.root / asked
         for path in (direct, asked) if asked.is_absolute() else (direct,):

@@ -17,7 +17,7 @@ _NAMES: dict[str, str] = {
     "patient": r"(patient|subject|person|mrn|pid)([ _.-]?(id|name|nr|no|key))?",
     "split": r"(split|subset|partition|phase|set|fold|usage|dataset)",
     "id": r"(case|study|exam|accession|record)([ _.-]?(id|name|nr|no|key))?|id",
-    "time": r".*(survival.?time|follow.?up|time.?to|duration|survival|^time|_time$|(^|[ _.-])(days|weeks|months|years)$).*",
+    "time": r".*(follow.?up|time.?to|duration|survival|^time|_time$|(^|[ _.-])(days|weeks|months|years)$).*",
     "event": r".*(event|dead|death|deceased|died|vital|censor|relapse|recurrence).*",
     "label": r"(labels?|class(es)?|diagnos[ie]s|dx|target|category|grade|outcome|findings?([ _.-]?labels?)?|pathology|"
     r"y|malignan(t|cy)|disease|type|level|stage)([ _.-]?(id|name|code|label))?",

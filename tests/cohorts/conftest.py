@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
 
-def write_series(
+def _write_series(
     folder: Path, *, patient: str, series: str, slices: int, suffix: str = ".dcm", seed: int = 0
 ) -> list[Path]:
     """`slices` CT slices of 8 × 8, 2 mm apart; returns their paths."""
@@ -48,3 +50,9 @@ def write_series(
         data.save_as(path, enforce_file_format=True)
         paths.append(path)
     return paths
+
+
+@pytest.fixture
+def write_series() -> Callable[..., list[Path]]:
+    """The function that writes one CT series into a folder."""
+    return _write_series

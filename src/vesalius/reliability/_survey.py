@@ -1,0 +1,57 @@
+"""The one pass over all pixels that everything in this room shares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vesalius import cohorts
+from vesalius.cohorts import Decoded
+from vesalius.core.cohort import Cohort
+from vesalius.core.progress import Progress
+from vesalius.reliability._facts import Facts, facts_of
+
+THUMBS = 2000  # cases of which a thumbnail is kept
+
+
+@dataclass(frozen=True)
+class Survey:
+    """The checked cohort, and what was measured of each of its cases, faulty ones included."""
+
+    cohort: Cohort
+    facts: tuple[Facts, ...]
+
+    @property
+    def good(self) -> tuple[Facts, ...]:
+        """Facts of the cases that can be used."""
+        return tuple(f for f in self.facts if f.fault is None)
+
+
+def survey(
+    cohort: Cohort,
+    *,
+    target: str | None = None,
+    progress: Progress | None = None,
+    max_set_aside: float = 0.10,
+    workers: int = 1,
+    strict: bool = True,
+) -> Survey:
+    """`cohorts.check`, measuring as it goes: each case is decoded once, and its pixels are let go.
+
+    Raises what `cohorts.check` raises; nothing with `strict=False`.
+    """
+    facts: list[Facts] = []
+    every = max(1, -(-len(cohort.cases) // THUMBS))
+
+    def observe(decoded: Decoded) -> None:
+        facts.append(facts_of(decoded, keep_thumb=len(facts) % every == 0))
+
+    checked = cohorts.check(
+        cohort,
+        target=target,
+        progress=progress,
+        max_set_aside=max_set_aside,
+        workers=workers,
+        observe=observe,
+        strict=strict,
+    )
+    return Survey(checked, tuple(facts))

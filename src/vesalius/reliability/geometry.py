@@ -1,0 +1,105 @@
+"""Geometry that does not fit: masks against their images, and cases against their cohort."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from vesalius.reliability._facts import Facts
+
+FACTOR = 3.0  # how many times the median a spacing or a size may be before it is called unusual
+RARE = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Misfit:
+    """Cases whose geometry is unlike the others', or contradicts their mask's."""
+
+    kind: str  # "mask", "spacing", "size", "orientation", "dimensions", "channels", "missing"
+    cases: tuple[str, ...]
+    text: str
+
+
+def find(facts: Sequence[Facts]) -> tuple[Misfit, ...]:
+    """Masks that contradict their image, then outliers of spacing (over 3 times off the median), size,
+    orientation, dimension and channels, and cases without spacing where others have it."""
+    found = [
+        Misfit("mask", (f.case,), f.fault)
+        for f in facts
+        if f.fault and ("geometry than its image" in f.fault or "shape than its image" in f.fault)
+    ]
+    good = [f for f in facts if f.fault is None]
+    if len(good) < 2:
+        return tuple(found)
+    found += _dimensions(good)
+    found += _spacing(good)
+    found += _sizes(good)
+    for kind, words in (
+        ("orientation", {f.case: f.orientation for f in good if f.orientation}),
+        ("channels", {f.case: f"{len(f.channels)} channels" for f in good}),
+    ):
+        found += _minority(kind, {c: str(w) for c, w in words.items()})
+    return tuple(found)
+
+
+def _dimensions(good: Sequence[Facts]) -> list[Misfit]:
+    flat = [f.case for f in good if f.shape[0] == 1]
+    if not flat or len(flat) == len(good):
+        return []
+    few = flat if len(flat) * 2 <= len(good) else [f.case for f in good if f.shape[0] > 1]
+    return [
+        Misfit("dimensions", tuple(few), f"{len(flat)} cases are 2-D and {len(good) - len(flat)} are 3-D")
+    ]
+
+
+def _spacing(good: Sequence[Facts]) -> list[Misfit]:
+    spaced = [f for f in good if f.spacing_mm is not None]
+    missing = tuple(f.case for f in good if f.spacing_mm is None)
+    found = []
+    if spaced and missing:
+        found.append(Misfit("missing", missing, f"{len(missing)} cases have no spacing, the others have"))
+    if len(spaced) < 3:
+        return found
+    spacings = np.array([f.spacing_mm for f in spaced])
+    median = np.median(spacings, axis=0)
+    off = np.abs(np.log(spacings / median)).max(axis=1) > math.log(FACTOR)
+    if off.any():
+        listed = tuple(f.case for f, bad in zip(spaced, off, strict=True) if bad)
+        usual = " × ".join(f"{s:.3g}" for s in median)
+        text = f"{len(listed)} cases have a spacing more than {FACTOR:g} times off the median {usual} mm"
+        found.append(Misfit("spacing", listed, text))
+    return found
+
+
+def _sizes(good: Sequence[Facts]) -> list[Misfit]:
+    if len(good) < 3:
+        return []
+    sizes = np.array([f.shape for f in good], dtype=np.float64)
+    median = np.median(sizes, axis=0)
+    off = np.abs(np.log(sizes / median)).max(axis=1) > math.log(FACTOR)
+    if not off.any():
+        return []
+    listed = tuple(f.case for f, bad in zip(good, off, strict=True) if bad)
+    usual = "×".join(f"{s:g}" for s in median)
+    return [
+        Misfit(
+            "size", listed, f"{len(listed)} cases are more than {FACTOR:g} times off the median size {usual}"
+        )
+    ]
+
+
+def _minority(kind: str, words: dict[str, str]) -> list[Misfit]:
+    counts = Counter(words.values())
+    if len(counts) < 2:
+        return []
+    usual, most = counts.most_common(1)[0]
+    rare = tuple(c for c, w in words.items() if w != usual)
+    if most < (1 - RARE) * len(words):
+        listed = ", ".join(f"{n} {w}" for w, n in counts.most_common(4))
+        return [Misfit(kind, rare, f"{kind} varies: {listed}")]
+    others = ", ".join(sorted({words[c] for c in rare}))
+    return [Misfit(kind, rare, f"{len(rare)} cases are {others}, the others {usual}")]

@@ -1,0 +1,216 @@
+"""Inspecting a cohort: one pass, then everything that was found, the worst first."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from vesalius.cohorts import select_target
+from vesalius.core.cohort import Cohort
+from vesalius.core.errors import DataError
+from vesalius.core.image import Array
+from vesalius.core.progress import Progress
+from vesalius.reliability import duplicates, geometry, leakage
+from vesalius.reliability._facts import Facts
+from vesalius.reliability._survey import Survey, survey
+from vesalius.reliability.duplicates import Duplicate
+from vesalius.reliability.geometry import Misfit
+from vesalius.reliability.leakage import Leak
+from vesalius.reliability.summary import Summary, summary_of
+
+Severity = Literal["error", "warning", "note"]
+_ORDER = {"error": 0, "warning": 1, "note": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing worth knowing: how bad, what kind, which cases, in words, and what to do."""
+
+    severity: Severity
+    kind: str
+    cases: tuple[str, ...]
+    text: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Thumb:
+    """A small picture of a case: RGB `(H, W, 3)` of uint8, its labels drawn over it."""
+
+    case: str
+    label: str
+    picture: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Inspection:
+    """What is in a cohort and what is wrong with it."""
+
+    cohort: Cohort
+    summary: Summary
+    findings: tuple[Finding, ...]
+    duplicates: tuple[Duplicate, ...]
+    leaks: tuple[Leak, ...]
+    misfits: tuple[Misfit, ...]
+    thumbs: tuple[Thumb, ...]
+
+
+def inspect(cohort: Cohort, *, progress: Progress | None = None, workers: int = 1) -> Inspection:
+    """Decode every case once and say what is there and what is wrong. Raises nothing for faulty data.
+
+    Read the cohort with `max_set_aside=1.0`, so that a bad one can be looked at too.
+    """
+    return inspection_of(survey(cohort, progress=progress, workers=workers, strict=False))
+
+
+def inspection_of(found: Survey) -> Inspection:
+    """The inspection of a pass that was made already."""
+    twins = duplicates.find(found.good)
+    leaks = leakage.find(found.good, twins)
+    misfits = geometry.find(found.facts)
+    summary = summary_of(found)
+    findings = [
+        *_set_aside(found.cohort),
+        *_twins(twins),
+        *_leaks(leaks),
+        *_misfits(misfits),
+        *_targets(found, summary),
+        *_pixels(found.good),
+        *_notes(found.cohort),
+    ]
+    thumbs = tuple(Thumb(f.case, _caption(f), f.thumb) for f in found.facts if f.thumb is not None)
+    findings.sort(key=lambda f: _ORDER[f.severity])
+    return Inspection(found.cohort, summary, tuple(findings), twins, leaks, misfits, thumbs)
+
+
+def to_json(inspection: Inspection) -> str:
+    """The inspection without pictures, as JSON."""
+    cohort = inspection.cohort
+    data = {
+        "root": str(cohort.root),
+        "layout": cohort.layout,
+        "hash": cohort.hash,
+        "summary": asdict(inspection.summary),
+        "findings": [asdict(f) for f in inspection.findings],
+        "duplicates": [asdict(d) for d in inspection.duplicates],
+        "leaks": [asdict(x) for x in inspection.leaks],
+        "misfits": [asdict(m) for m in inspection.misfits],
+        "set_aside": [asdict(s) for s in cohort.set_aside],
+        "notes": list(cohort.notes),
+    }
+    return json.dumps(data, indent=1, ensure_ascii=False) + "\n"
+
+
+def _set_aside(cohort: Cohort) -> list[Finding]:
+    found = []
+    for item in cohort.set_aside:
+        severity: Severity = "error" if item.fatal else "warning"
+        hint = "`fit` stops on this: mend it, or take the case out" if item.fatal else "set aside, not used"
+        found.append(Finding(severity, "set aside", (item.case,), f"'{item.case}': {item.reason}", hint))
+    return found
+
+
+def _twins(twins: Sequence[Duplicate]) -> list[Finding]:
+    found = []
+    for twin in twins:
+        how = "the same picture" if twin.exact else f"nearly the same picture ({twin.similarity:.3f})"
+        names = " and ".join(f"'{c}'" for c in twin.cases)
+        if twin.contradicts:
+            said = "; ".join(f"{name}: {' and '.join(v)}" for name, v in twin.contradicts.items())
+            severity: Severity = "error" if twin.exact else "warning"
+            text = f"{names} are {how} under different labels ({said})"
+            found.append(Finding(severity, "contradiction", twin.cases, text, "decide which label is right"))
+        else:
+            kind = "duplicate" if twin.exact else "near duplicate"
+            found.append(
+                Finding("warning", kind, twin.cases, f"{names} are {how}", "kept on one side of a split")
+            )
+    return found
+
+
+def _leaks(leaks: Sequence[Leak]) -> list[Finding]:
+    found = []
+    for leak in leaks:
+        what = f"patient '{leak.name}'" if leak.kind == "patient" else "one picture"
+        text = f"{what} stands in {' and '.join(leak.sides)}: {', '.join(leak.cases)}"
+        found.append(Finding("error", "leak", leak.cases, text, "a score on such a split is too good"))
+    return found
+
+
+def _misfits(misfits: Sequence[Misfit]) -> list[Finding]:
+    return [
+        Finding("warning" if m.kind != "channels" else "note", f"geometry: {m.kind}", m.cases, m.text)
+        for m in misfits
+        if m.kind != "mask"  # named among those set aside
+    ]
+
+
+def _targets(found: Survey, summary: Summary) -> list[Finding]:
+    findings = []
+    cohort = found.cohort
+    for target in summary.targets:
+        counts = {x.name: x.cases for x in target.labels}
+        missing = [n for n, k in counts.items() if k == 0]
+        few = [n for n, k in counts.items() if 0 < k < 5]
+        if missing:
+            text = f"{target.name}: no case has {', '.join(missing[:6])}"
+            findings.append(Finding("note", "labels", (), text))
+        if few:
+            text = f"{target.name}: fewer than 5 cases have {', '.join(few[:6])}"
+            findings.append(Finding("warning", "labels", (), text, "more cases, or merge classes"))
+        held = [k for k in counts.values() if k]
+        if target.kind != "mask" and len(held) == 1:
+            text = f"{target.name}: one class only, '{next(n for n, k in counts.items() if k)}'"
+            findings.append(Finding("error", "labels", (), text, "at least two classes"))
+        elif target.kind != "mask" and held and max(held) > 10 * min(held):
+            text = f"{target.name}: the largest class has {max(held) / min(held):.0f} times the cases of the smallest"
+            findings.append(Finding("note", "labels", (), text, "accuracy alone will mislead"))
+        if target.kind == "mask":
+            empty = tuple(
+                f.case
+                for f in found.good
+                if target.name in f.voxels and not any(v for v in f.voxels[target.name])
+            )
+            if empty:
+                text = f"{target.name}: {len(empty)} masks are empty"
+                findings.append(Finding("note", "labels", empty, text))
+    if len(cohort.targets) > 1:
+        try:
+            select_target(cohort)
+        except DataError as error:
+            findings.append(Finding("note", "targets", (), error.what, error.hint or ""))
+    if not summary.patients_known and cohort.cases:
+        text = "no patient ids: each case counts as a patient"
+        findings.append(Finding("note", "patients", (), text, "--column patient=NAME or patient=re:PATTERN"))
+    if summary.without_target and cohort.targets:
+        bare = tuple(c.id for c in cohort.cases if not c.targets)
+        text = f"{len(bare)} cases have no target and are kept for prediction"
+        findings.append(Finding("note", "orphans", bare, text))
+    return findings
+
+
+def _pixels(good: Sequence[Facts]) -> list[Finding]:
+    findings = []
+    flat = tuple(f.case for f in good if f.channels and all(c.low == c.high for c in f.channels))
+    if flat:
+        text = f"{len(flat)} images have the same value everywhere"
+        findings.append(Finding("warning", "pixels", flat, text, "look at them"))
+    tops = {f.case: max(abs(c.high) for c in f.channels) for f in good if f.channels}
+    held = [t for t in tops.values() if t > 0]
+    if held and max(held) > 20 * min(held):
+        text = f"intensities are on different scales: the greatest value of an image is {min(held):g} to {max(held):g}"
+        findings.append(Finding("note", "pixels", (), text, "normalised image by image"))
+    return findings
+
+
+def _notes(cohort: Cohort) -> list[Finding]:
+    return [Finding("note", "reading", (), note) for note in cohort.notes]
+
+
+def _caption(fact: Facts) -> str:
+    words = list(fact.labels.values())
+    if fact.split:
+        words.append(fact.split)
+    return " · ".join(words)

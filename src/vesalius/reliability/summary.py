@@ -1,0 +1,185 @@
+"""Counts and measures of a cohort: patients, classes, sizes, spacings, intensities, label values."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from vesalius.core.cohort import Cohort
+from vesalius.core.image import Array
+from vesalius.core.progress import Progress
+from vesalius.reliability._facts import Channel, Facts
+from vesalius.reliability._survey import Survey, survey
+
+BINS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Least, median and greatest of something over the cases."""
+
+    low: float
+    median: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Intensity:
+    """One channel over the cohort. Moments and extremes are exact; quantiles and `counts` come from a sample.
+
+    `counts` are the pixels sampled in each of the equal steps between `p005` (0.5 %) and `p995` (99.5 %).
+    """
+
+    channel: str
+    mean: float
+    sd: float
+    low: float
+    p005: float
+    median: float
+    p995: float
+    high: float
+    counts: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelCount:
+    """One label: cases that have it, and in masks its voxels. `value` is what stands in the data."""
+
+    value: int
+    name: str
+    cases: int
+    voxels: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TargetSummary:
+    """One target: its kind, how many cases have it, and its labels."""
+
+    name: str
+    kind: str
+    cases: int
+    labels: tuple[LabelCount, ...]
+    values: Spread | None = None
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What is in a cohort. Sizes are `(Z, Y, X)`, spacings `(x, y, z)` in millimetres."""
+
+    cases: int
+    patients: int
+    patients_known: bool
+    set_aside: int
+    without_target: int
+    splits: Mapping[str, int]
+    modalities: Mapping[str, int]
+    shapes: Mapping[str, int]
+    size: tuple[Spread, Spread, Spread] | None
+    spacing_mm: tuple[Spread, Spread, Spread] | None
+    without_spacing: int
+    orientations: Mapping[str, int]
+    types: Mapping[str, int]
+    intensities: tuple[Intensity, ...]
+    targets: tuple[TargetSummary, ...]
+    orphans: tuple[str, ...]
+
+
+def summarise(cohort: Cohort, *, progress: Progress | None = None) -> Summary:
+    """Decode every case once and measure. Raises nothing for faulty cases: they are counted in `set_aside`."""
+    return summary_of(survey(cohort, progress=progress, strict=False))
+
+
+def summary_of(found: Survey) -> Summary:
+    """The summary of a pass that was made already."""
+    cohort, facts = found.cohort, found.good
+    by_case = {c.id: c for c in cohort.cases}
+    patients = {f.patient if f.patient is not None else f"case {f.case}" for f in facts}
+    spaced = [f.spacing_mm for f in facts if f.spacing_mm is not None]
+    orphans = [s.case for s in cohort.set_aside if "without an image" in s.reason]
+    orphans += [c.id for c in cohort.cases if cohort.targets and not c.targets]
+    return Summary(
+        cases=len(cohort.cases),
+        patients=len(patients),
+        patients_known=cohort.patients_known,
+        set_aside=len(cohort.set_aside),
+        without_target=sum(not c.targets for c in cohort.cases),
+        splits=_count(str(by_case[f.case].split) for f in facts if by_case[f.case].split),
+        modalities=_count(f.modality or "unknown" for f in facts),
+        shapes=_count("×".join(map(str, f.shape)) for f in facts),
+        size=_three([f.shape for f in facts]),
+        spacing_mm=_three(spaced),
+        without_spacing=len(facts) - len(spaced),
+        orientations=_count(f.orientation or "unknown" for f in facts),
+        types=_count(f"{f.dtype}, {len(f.channels)} channel{'s' * (len(f.channels) != 1)}" for f in facts),
+        intensities=_intensities(facts),
+        targets=tuple(_target(found, name) for name in cohort.targets),
+        orphans=tuple(orphans),
+    )
+
+
+def _count(words: object) -> dict[str, int]:
+    return dict(Counter(words).most_common())  # type: ignore[call-overload]
+
+
+def _three(rows: Sequence[Sequence[float]]) -> tuple[Spread, Spread, Spread] | None:
+    if not rows:
+        return None
+    a, b, c = (spread(column) for column in np.array(rows, dtype=np.float64).T)
+    return a, b, c
+
+
+def spread(values: Array) -> Spread:
+    """Least, median and greatest."""
+    return Spread(float(values.min()), float(np.median(values)), float(values.max()))
+
+
+def _intensities(facts: Sequence[Facts]) -> tuple[Intensity, ...]:
+    by_name: dict[str, list[Channel]] = {}
+    for fact in facts:
+        for channel in fact.channels:
+            by_name.setdefault(channel.name, []).append(channel)
+    return tuple(_intensity(name, listed) for name, listed in by_name.items())
+
+
+def _intensity(name: str, listed: Sequence[Channel]) -> Intensity:
+    weights = np.array([c.count for c in listed], dtype=np.float64)
+    means = np.array([c.mean for c in listed])
+    mean = float(np.average(means, weights=weights))
+    within = np.average([c.variance for c in listed], weights=weights)
+    between = np.average((means - mean) ** 2, weights=weights)
+    sample = np.concatenate([c.sample for c in listed])
+    p005, median, p995 = (float(q) for q in np.quantile(sample, [0.005, 0.5, 0.995]))
+    counts, _ = np.histogram(sample, BINS, (p005, p995 if p995 > p005 else p005 + 1))
+    return Intensity(
+        channel=name,
+        mean=mean,
+        sd=float(np.sqrt(within + between)),
+        low=min(c.low for c in listed),
+        p005=p005,
+        median=median,
+        p995=p995,
+        high=max(c.high for c in listed),
+        counts=tuple(int(n) for n in counts),
+    )
+
+
+def _target(found: Survey, name: str) -> TargetSummary:
+    info = found.cohort.targets[name]
+    cases = [c for c in found.cohort.cases if name in c.targets]
+    values = None
+    if info.kind == "mask":
+        held = [f.voxels.get(name, {}) for f in found.good]
+        labels = tuple(
+            LabelCount(x.value, x.name, sum(x.value in v for v in held), sum(v.get(x.value, 0) for v in held))
+            for x in info.labels
+        )
+    else:
+        named = [t if isinstance(t, tuple) else (t,) for t in (c.targets[name] for c in cases)]
+        counts = Counter(n for names in named for n in names if isinstance(n, str))
+        labels = tuple(LabelCount(x.value, x.name, counts[x.name]) for x in info.labels)
+        numbers = [t for t in (c.targets[name] for c in cases) if isinstance(t, (int, float))]
+        values = spread(np.array(numbers)) if numbers else None
+    return TargetSummary(name, info.kind, len(cases), labels, values)
