@@ -187,7 +187,7 @@ def picture(shown: Picture, values: Mapping[str, int]) -> dict[str, str]:
         axes.imshow(image, cmap="gray", vmin=0, vmax=1, aspect=shown.aspect, interpolation=smooth)
         tint = colours(values)
         for name, value in values.items():
-            for field, colour, style in ((shown.truth, TRUTH, "dashed"), (shown.answer, tint[name], "solid")):
+            for field, colour, style in ((shown.answer, tint[name], "solid"), (shown.truth, TRUTH, "dashed")):
                 if field is not None and (np.asarray(field) == value).any():
                     bits = np.pad((np.asarray(field) == value).astype(np.float64), 1)
                     at = np.arange(-1, bits.shape[1] - 1), np.arange(-1, bits.shape[0] - 1)

@@ -19,6 +19,7 @@ HEADLINES = {
     "Mask": ("dice", "hd95_mm", "hd95_px", "surface_dice_mm", "surface_dice_px", "volume_error"),
     "Value": ("mae", "rmse", "r2", "spearman"),
 }
+ONE_SIDED = ("recall", "specificity", "precision", "ece")  # a trivial answer can have these perfect
 NAMES = {
     "auc": "AUC", "f1": "F1", "ece": "ECE", "hd95_mm": "HD95", "hd95_px": "HD95", "surface_dice_mm": "surface Dice",
     "surface_dice_px": "surface Dice", "dice": "Dice", "jaccard": "Jaccard", "brier": "Brier score", "mae": "MAE",
@@ -93,12 +94,6 @@ def tile(card: Scorecard, name: str) -> dict[str, Any]:
     described = _described(card.answer, name)
     unit = described.get("unit", "")
     unit = (card.unit or "") if unit == "the target's" else unit
-    beaten = None
-    if trivial and trivial.value is not None and found.low is not None and found.high is not None:
-        if described.get("better") == "higher":
-            beaten = found.low > (trivial.high if trivial.high is not None else trivial.value)
-        elif described.get("better") == "lower":
-            beaten = found.high < (trivial.low if trivial.low is not None else trivial.value)
     metric, _, label = name.partition("/")
     return {
         "key": name,
@@ -114,9 +109,20 @@ def tile(card: Scorecard, name: str) -> dict[str, Any]:
         "undefined": found.undefined,
         "baseline": "" if trivial is None else number(trivial.value),
         "baseline_interval": "" if trivial is None else interval(trivial),
-        "beaten": beaten,
+        "beaten": None if metric in ONE_SIDED else beats(found, trivial, str(described.get("better", ""))),
         "bar": _bar(found, trivial, described),
     }
+
+
+def beats(found: Interval, trivial: Interval | None, better: str) -> bool | None:
+    """Whether the whole interval lies on the better side of the baseline's; None where that cannot be said."""
+    if trivial is None or trivial.value is None or found.low is None or found.high is None:
+        return None
+    if better == "higher":
+        return found.low > (trivial.value if trivial.high is None else trivial.high)
+    if better == "lower":
+        return found.high < (trivial.value if trivial.low is None else trivial.low)
+    return None
 
 
 def by_label(card: Scorecard) -> dict[str, Any]:
@@ -162,12 +168,12 @@ def facts(card: Scorecard) -> list[tuple[str, str]]:
     return found
 
 
-def figures(report: Report) -> list[dict[str, str]]:
+def figures(report: Report) -> list[dict[str, Any]]:
     """The drawings that fit this card: `title`, `svg` and a line that says how to read it."""
     card, found = report.scorecard, []
 
-    def add(title: str, svg: str, text: str) -> None:
-        found.append({"title": title, "svg": svg, "text": text})
+    def add(title: str, svg: str, text: str, *, wide: bool = False) -> None:
+        found.append({"title": title, "svg": svg, "text": text, "wide": wide})
 
     curves = card.curves
     if curves.get("confusion"):
@@ -191,14 +197,24 @@ def figures(report: Report) -> list[dict[str, str]]:
             "On the diagonal a probability means what it says; larger dots hold more cases.",
         )
     if card.answer == "Mask" and card.cases:
-        add("Dice, case by case", draw.strip(card, "dice"), "A dot a case; the box holds the middle half.")
+        add(
+            "Dice, case by case",
+            draw.strip(card, "dice"),
+            "A dot a case; the box holds the middle half.",
+            wide=True,
+        )
         for name in ("hd95_mm", "hd95_px"):
             if name in card.metrics:
-                add("HD95, case by case", draw.strip(card, name), "Cases without a surface are missing here.")
+                add(
+                    "HD95, case by case",
+                    draw.strip(card, name),
+                    "Cases without a surface are missing here.",
+                    wide=True,
+                )
     if card.answer == "Value" and card.cases:
         add("Answer against truth", draw.scatter(card), "On the diagonal the answer is right.")
     if report.history:
-        add("Learning", draw.history(report.history), "As it went, by optimiser step.")
+        add("Learning", draw.history(report.history), "As it went, by optimiser step.", wide=True)
     return found
 
 
