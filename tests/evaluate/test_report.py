@@ -1,0 +1,159 @@
+"""The report and the card: self-contained, complete, and safe with any name."""
+
+import re
+
+import numpy as np
+import pytest
+
+from vesalius.core.answer import Mask
+from vesalius.core.cohort import Label
+from vesalius.core.image import Image
+from vesalius.core.scorecard import Interval, Scorecard
+from vesalius.evaluate.card import Card, write_card
+from vesalius.evaluate.card import render as render_card
+from vesalius.evaluate.pictures import look, ranked
+from vesalius.evaluate.report import Report, beats, number, render, tile, write_report
+from vesalius.evaluate.scorecard import scorecard
+from vesalius.metrics import mask, scores, value
+
+RNG = np.random.default_rng(0)
+NASTY = "a <script>alert(1)</script> | $x_1$ --> `b`"
+
+
+def scores_card(labels=("benign", NASTY), n=40):
+    y = np.arange(n) % len(labels)
+    p = RNG.dirichlet(np.ones(len(labels)), n) * 0.5 + 0.5 * np.eye(len(labels))[y]
+    ids = [f"case {i}" for i in range(n)]
+    rows = scores.from_arrays(p, y, labels=list(labels), positive=labels[-1], case_ids=ids)
+    trivial = scores.from_arrays(
+        np.full_like(p, 1 / len(labels)), y, labels=list(labels), positive=labels[-1], case_ids=ids
+    )
+    return scorecard(
+        rows,
+        "Scores",
+        split="test",
+        data_hash="d" * 64,
+        baseline=trivial,
+        baseline_is="the majority",
+        resamples=50,
+    )
+
+
+def mask_card():
+    labels = (Label(1, "liver"), Label(2, "lesion"))
+    truth = np.zeros((1, 6, 20, 20), np.uint8)
+    truth[0, 1:5, 4:12, 4:12] = 1
+    truth[0, 2, 5:8, 5:8] = 2
+    answers = [Mask(image=Image(np.roll(truth, i, 3)), labels=labels, case_id=f"c{i}") for i in range(4)]
+    return scorecard(
+        mask.rows(answers, [Image(truth)] * 4), "Mask", split="test", data_hash="", resamples=50
+    ), (
+        truth,
+        answers,
+    )
+
+
+def test_nothing_is_fetched_and_no_name_becomes_code(tmp_path):
+    report = Report(title=NASTY, scorecard=scores_card(), set_aside=[(NASTY, NASTY)], data={NASTY: NASTY},
+                    notes=[NASTY], choices=[("net.name", "resnet-18", NASTY)])  # fmt: skip
+    write_report(report, tmp_path / "report.html")
+    html = (tmp_path / "report.html").read_text()
+    assert "<script" not in html
+    assert not re.search(r'(?:src|href)="(?!data:|#)', html)
+    assert "@import" not in html and not re.search(r"url\((?!#)", html)
+    assert html.count("<svg") == 4  # confusion, ROC, precision-recall, calibration
+    for shown in ("95 %", "the majority", "resnet-18", "Not a medical device", "d" * 16, "n = 40"):
+        assert shown in html
+    assert len(html) < 1_000_000
+
+
+def test_the_same_report_twice_is_the_same_file():
+    card = scores_card(("a", "b", "c"))
+    assert render(Report(title="x", scorecard=card)) == render(Report(title="x", scorecard=card))
+
+
+def test_masks_with_pictures_of_best_and_worst():
+    card, (truth, answers) = mask_card()
+    best, worst = ranked(card, many=2)
+    assert best == ["c0", "c1"] and worst == ["c3", "c2"]
+    image = Image(RNG.normal(size=(1, 6, 20, 20)), spacing_mm=(1, 2, 3))
+    pictures = [look(image, "c3", caption="Dice 0.5", truth=Image(truth), answer=answers[3].image)]
+    html = render(
+        Report(title="x", scorecard=card, worst=pictures, label_values={"liver": 1, "lesion": 2},
+               history={"loss": ([0, 1], [2.0, 1.0])})
+    )  # fmt: skip
+    assert html.count("data:image/png;base64,") == 1 and "Dice, case by case" in html and "Learning" in html
+    assert "1 pixels (no spacing is known)" in html
+
+
+def test_the_slice_shown_is_where_they_disagree_most():
+    truth, answer = np.zeros((1, 5, 8, 8), np.uint8), np.zeros((1, 5, 8, 8), np.uint8)
+    truth[0, 1] = 1
+    answer[0, 1] = 1
+    truth[0, 3, :2] = 1
+    image = Image(np.arange(5.0)[None, :, None, None] * np.ones((1, 5, 8, 8)), spacing_mm=(0.5, 1.0, 4.0))
+    shown = look(image, "x", truth=Image(truth), answer=Image(answer))
+    assert shown.image[0, 0] == 3 and shown.aspect == 2.0 and shown.truth.sum() == 16
+    assert look(image, "x", truth=Image(answer), answer=Image(answer)).image[0, 0] == 1
+    assert look(image, "x").image[0, 0] == 2
+    colours = look(Image(np.zeros((3, 1, 8, 8), np.uint8)), "x").image
+    assert colours.shape == (8, 8, 3)
+
+
+def test_numbers_and_bare_cards():
+    rows = value.from_arrays(np.arange(9.0), np.arange(9.0)[::-1], unit="years", case_ids=list("abcdefghi"))
+    html = render(
+        Report(title="x", scorecard=scorecard(rows, "Value", split="val", data_hash="", resamples=50))
+    )
+    assert "years" in html and "Answer against truth" in html
+    bare = Scorecard(
+        "Scores", "test", 1, 1, False, "", "", {"auc": Interval(None, None, None, 1, 0, "one patient")}
+    )
+    assert "one patient" in render(Report(title="x", scorecard=bare))
+
+
+@pytest.mark.parametrize(
+    ("figures", "better", "wanted"),
+    [((0.9, 0.8, 1.0), "higher", True), ((0.9, 0.65, 1.0), "higher", False), ((0.2, 0.1, 0.4), "lower", True),
+     ((0.2, None, None), "lower", None)],
+)  # fmt: skip
+def test_a_baseline_is_beaten_only_when_intervals_do_not_touch(figures, better, wanted):
+    assert beats(Interval(*figures, 9), Interval(0.6, 0.5, 0.7, 9), better) is wanted
+
+
+def test_no_verdict_on_what_a_trivial_answer_can_have_perfect():
+    card = scores_card(("a", "b"))
+    assert tile(card, "specificity")["beaten"] is None and tile(card, "auc")["beaten"] is True
+
+
+def test_numbers_are_short():
+    assert [number(v) for v in (0.91234, 12.345, 12345.6, None)] == ["0.912", "12.3", "12346", "–"]
+
+
+def test_card_holds_figures_limits_and_whole_tables(tmp_path):
+    card, _ = mask_card()
+    write_card(
+        Card(title="Liver", intended="Outlines the liver on CT.", about={"net": NASTY}),
+        card,
+        path=tmp_path / "card.md",
+    )
+    text = (tmp_path / "card.md").read_text()
+    for heading in ("Intended use", "How good it is", "Limits"):
+        assert f"## {heading}" in text
+    assert "Not a medical device" in text and "Patients were not known" in text and "4 patients only" in text
+    assert "<script" not in text
+    lines = text.splitlines()
+    for i, line in enumerate(lines):
+        if line.startswith("|---"):  # a table: head above, rows below, all with as many cells
+            cells = [len(re.findall(r"(?<!\\)\|", row)) for row in (lines[i - 1], line, lines[i + 1])]
+            assert cells[0] == cells[1] == cells[2], lines[i - 1 : i + 2]
+    assert re.search(r"^\| liver \| 0\.\d+", text, re.M)
+
+
+def test_card_without_figures_says_so():
+    text = render_card(Card(title="x", intended="y"), None)
+    assert "Not measured" in text and "has not been evaluated" in text
+
+
+def test_card_names_no_case():
+    assert "case 1" not in render_card(Card(title="x", intended="y"), scores_card())
