@@ -48,8 +48,8 @@ def temperature(logits: Array, y: Array, *, multilabel: bool = False) -> float:
     """The one divisor of the logits that makes the truth most likely (Guo et al. 2017), from 1/20 to 20.
 
     A log-normal prior around 1 (σ = 1 in log), worth less than one case, keeps a few cases that are all right
-    from asking for certainty. Order within a case does not change, so neither does any answer by the largest probability. Raises
-    DataError where there is nothing to fit.
+    from asking for certainty. Order within a case does not change, so neither does any answer by the largest
+    probability. Raises DataError where there is nothing to fit.
     """
     logits, y = np.asarray(logits, dtype=np.float64), np.asarray(y)
     if not len(logits) or not np.isfinite(logits).all():
