@@ -1,1 +1,69 @@
 """Large models for medical images: from a folder of studies to a validated, explained, deployable model."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "read": "verbs.read",
+    "inspect": "verbs.inspect",
+    "fit": "verbs.fit",
+    "Run": "verbs.fit",
+    "predict": "verbs.predict",
+    "Predictions": "verbs.predict",
+    "evaluate": "verbs.evaluate",
+    "write": "verbs.write",
+    "phantom": "verbs.phantom",
+    "demo": "verbs.demo",
+}
+__all__ = [
+    "Predictions",
+    "Run",
+    "__version__",
+    "demo",
+    "evaluate",
+    "fit",
+    "inspect",
+    "phantom",
+    "predict",
+    "read",
+    "write",
+]
+
+if TYPE_CHECKING:
+    from vesalius.verbs.demo import demo as demo
+    from vesalius.verbs.evaluate import evaluate as evaluate
+    from vesalius.verbs.fit import Run as Run
+    from vesalius.verbs.fit import fit as fit
+    from vesalius.verbs.inspect import inspect as inspect
+    from vesalius.verbs.phantom import phantom as phantom
+    from vesalius.verbs.predict import Predictions as Predictions
+    from vesalius.verbs.predict import predict as predict
+    from vesalius.verbs.read import read as read
+    from vesalius.verbs.write import write as write
+
+
+class _Package(ModuleType):
+    """The package with its verbs found on first use; a room of a verb's name (`evaluate/`) does not hide it."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in _HOME:
+            raise AttributeError(f"module 'vesalius' has no attribute '{name}'")
+        value = getattr(importlib.import_module(f"vesalius.{_HOME[name]}"), name)
+        super().__setattr__(name, value)
+        return value
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name in _HOME and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *__all__})
+
+
+sys.modules[__name__].__class__ = _Package

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sparse
@@ -71,6 +71,16 @@ def turn_back(array: Array, order: tuple[int, int, int], flips: tuple[int, ...])
         array = np.flip(array, tuple(lead + a for a in flips))
     inverse = np.argsort(order)
     return array.transpose((*range(lead), *(lead + int(a) for a in inverse)))
+
+
+def upright(image: Image, like: Image | None = None) -> Image:
+    """The image in canonical axes with its spacing alone, for looking at; `like` lends its orientation."""
+    order, flips = orientation((like or image).affine)
+    spacing = image.spacing_mm
+    if spacing is not None:
+        zyx = spacing[::-1]
+        spacing = (zyx[order[2]], zyx[order[1]], zyx[order[0]])
+    return replace(image, array=turn(image.array, order, flips), affine=None, spacing_mm=spacing)
 
 
 def layout(

@@ -184,6 +184,14 @@ class Task(ABC):
         """For `tiles`: join what the tiles gave. `shape` is the prepared grid."""
         raise NotImplementedError(f"{self.name} does not run in tiles")
 
+    def remember(self, cases: Sequence[Case], state: State) -> State:
+        """The state with what the trivial answer needs, learned once from the training cases."""
+        return state
+
+    def trivial(self, state: State, reference: Image) -> Answer | None:
+        """The answer that looks at nothing (majority, mean, mean mask), to stand beside every figure."""
+        return None
+
     def truth(self, case: Case, state: State) -> Any:
         """What `metrics` holds an answer against, or None where the case has no target."""
         target = state.values.get("target")

@@ -118,13 +118,21 @@ class Classify(Task):
     def decode(self, raw: Any, state: State, calibration: Mapping[str, Any], reference: Image) -> Scores:
         """Calibrated probabilities. `raw` is `(K,)` logits, or `(M, K)` of an ensemble's members."""
         kind = state.values["kind"]
-        p = calibrate.apply(calibration, np.atleast_2d(raw)[None], multilabel=kind == "multilabel")[0]
+        p = calibrate.apply(calibration, np.atleast_2d(raw), multilabel=kind == "multilabel").mean(axis=0)
         return Scores(
             labels=tuple(Label(x["value"], x["name"]) for x in state.values["labels"]),
             p=p,
             kind=kind,
             positive=calibration.get("positive"),
             thresholds=calibration.get("thresholds", {}),
+        )
+
+    def trivial(self, state: State, reference: Image) -> Scores:
+        """How often each class occurs in training, whatever the image shows."""
+        return Scores(
+            labels=tuple(Label(x["value"], x["name"]) for x in state.values["labels"]),
+            p=np.asarray(state.values["share"], dtype=np.float64),
+            kind=state.values["kind"],
         )
 
     def scalar(self, raw: Tensor, what: int) -> Tensor:

@@ -18,9 +18,11 @@ from vesalius.core.cohort import Cohort, Label, TargetInfo
 from vesalius.core.errors import DataError
 from vesalius.core.image import Image
 from vesalius.core.plan import Plan
+from vesalius.metrics import _priors as priors
 from vesalius.prepare.case import Prepared, load_mask, prepare_mask
 from vesalius.tasks._contract import Batch, Example, Nets, Task
 
+PRIOR = 32
 NAMES = {"segment": "A label for every voxel or pixel"}
 
 
@@ -138,10 +140,7 @@ class Segment(Task):
 
     def decode(self, raw: Any, state: State, calibration: Mapping[str, Any], reference: Image) -> Mask:
         """Indices on the reference's grid, as the data's own label values in the reference's geometry."""
-        labels = tuple(
-            Label(x["value"], x["name"], tuple(x["code"]) if x["code"] else None, x["colour"])
-            for x in state.values["labels"]
-        )
+        labels = _labels(state)
         values = np.array([0, *(x.value for x in labels)])
         kind = np.min_scalar_type(int(values.max())) if values.min() >= 0 else np.dtype(np.int32)
         if np.array_equal(values, np.arange(len(values))):
@@ -158,11 +157,31 @@ class Segment(Task):
         )
         return Mask(image=image, labels=labels)
 
+    def remember(self, cases: Sequence[Case], state: State) -> State:
+        """The state with how often each place of a common grid holds each label."""
+        items = [c.targets.get(state.values["target"]) for c in cases]
+        masks = (load_mask(i) for i in items if isinstance(i, Ref | Image))
+        prior = priors.prior(masks, _labels(state), grid=PRIOR)
+        return State(state.values, {**state.arrays, "prior": prior.astype(np.float16)})
+
+    def trivial(self, state: State, reference: Image) -> Mask | None:
+        """The training-mean mask, stretched onto the reference's grid."""
+        if "prior" not in state.arrays:
+            return None
+        return priors.baseline(state.arrays["prior"].astype(np.float32), reference, _labels(state))
+
     def scalar(self, raw: Tensor, what: int) -> Tensor:
         """The mean logit of one label over the voxels where it wins."""
         wins = (raw.argmax(dim=1) == what).to(raw)  # (B, Z, Y, X)
         total = wins.sum(dim=(1, 2, 3)).clamp_min(1.0)
         return (raw[:, what] * wins).sum(dim=(1, 2, 3)) / total
+
+
+def _labels(state: State) -> tuple[Label, ...]:
+    return tuple(
+        Label(x["value"], x["name"], tuple(x["code"]) if x["code"] else None, x["colour"])
+        for x in state.values["labels"]
+    )
 
 
 TASK = Segment()

@@ -9,9 +9,9 @@ import numpy as np
 
 from vesalius.core.answer import Answer, Boxes, Map, Mask, Scores
 from vesalius.core.disk import write_bytes
-from vesalius.core.image import Array, Image
-from vesalius.prepare.case import frame
-from vesalius.prepare.geometry import orientation, turn
+from vesalius.core.image import Image
+from vesalius.evaluate.pictures import look
+from vesalius.prepare.geometry import upright
 
 COLOURS = (
     "#e6550d",
@@ -27,42 +27,20 @@ COLOURS = (
 )
 
 
-def plane(image: Image, mask: Array | None = None, *, canonical: Image | None = None) -> tuple[Array, int]:
-    """One axial slice `(Y, X)` or `(Y, X, 3)` in [0, 1], head up in canonical axes, and its number.
-
-    The slice is the one with most of `mask` `(Z, Y, X)`, or the middle one.
-    """
-    order, flips = orientation(image.affine)
-    array = turn(frame(image), order, flips)
-    k = array.shape[1] // 2
-    if mask is not None and mask.any():
-        k = int(turn(mask != 0, order, flips).sum(axis=(1, 2)).argmax())
-    shown = array[:, k].astype(np.float32)
-    low, high = np.nanpercentile(shown, (0.5, 99.5))
-    shown = np.clip((np.nan_to_num(shown) - low) / max(float(high - low), 1e-6), 0, 1)
-    return (np.moveaxis(shown[:3], 0, -1) if shown.shape[0] >= 3 else shown[0]), k
-
-
-def mask_plane(image: Image, mask: Array, k: int) -> Array:
-    """Slice `k` of a mask `(Z, Y, X)` in the same axes as `plane`."""
-    order, flips = orientation(image.affine)
-    cut: Array = turn(mask, order, flips)[k]
-    return cut
-
-
 def overlay(image: Image, answer: Answer, path: Path) -> None:
     """Write a PNG of the answer on its image. Raises OutputError."""
     from matplotlib.figure import Figure
 
-    mask = answer.image.array[0] if isinstance(answer, Mask) else None
-    shown, k = plane(image, mask)
+    field = upright(answer.image, image) if isinstance(answer, Mask | Map) else None
+    seen = look(upright(image), "", truth=field if isinstance(answer, Mask) else None)
+    shown, cut = seen.image, seen.truth
     height, width = shown.shape[:2]
-    figure = Figure(figsize=(6, max(2.0, 6 * height / width)), dpi=120)
+    figure = Figure(figsize=(6, max(2.0, 6 * height * seen.aspect / width)), dpi=120)
     axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
-    axes.imshow(shown, cmap="gray", interpolation="nearest")
+    low, high = np.nanpercentile(shown, (0.5, 99.5))
+    axes.imshow(shown, cmap="gray", vmin=low, vmax=high, interpolation="nearest", aspect=seen.aspect)
     axes.axis("off")
-    if isinstance(answer, Mask) and mask is not None:
-        cut = mask_plane(image, mask, k)
+    if isinstance(answer, Mask) and cut is not None:
         for n, label in enumerate(answer.labels):
             where = cut == label.value
             if where.any():
@@ -70,9 +48,8 @@ def overlay(image: Image, answer: Answer, path: Path) -> None:
                 axes.contour(where, [0.5], colors=[colour], linewidths=1.4)
                 axes.plot([], [], color=colour, label=label.name)
         axes.legend(loc="lower right", fontsize=7, framealpha=0.6)
-    elif isinstance(answer, Map):
-        cut = mask_plane(image, answer.image.array[0], k)
-        axes.imshow(cut, cmap="magma", alpha=0.45)
+    elif isinstance(answer, Map) and field is not None:
+        axes.imshow(field.array[0, field.shape[0] // 2], cmap="magma", alpha=0.45, aspect=seen.aspect)
     elif isinstance(answer, Boxes):
         for box in answer.boxes:
             y, x = box.low[1], box.low[2]

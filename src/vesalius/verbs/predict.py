@@ -34,7 +34,7 @@ class Predictions:
 
     case_ids: tuple[str, ...]
     set_aside: tuple[SetAside, ...]
-    out: Path | None
+    out: Path
 
 
 def with_mirror(bundle: Bundle, axes: Sequence[str]) -> Bundle:
@@ -97,8 +97,8 @@ def predict(
     columns: Mapping[str, str] | None = None,
     device: str | None = None,
     progress: Progress | None = None,
-) -> Predictions:
-    """Answer every case of `source` into the folder `out` (by default `runs/<source>-answers-<n>`).
+) -> Answer | Predictions:
+    """Without `out`: the Answer for the one case that `source` holds. With it: every case's, into that folder.
 
     Writes `answers.csv`, a row a case; for masks `<case>.nii.gz`, or `.png` where the image is a picture; with
     `json` each whole answer, with `overlays` a picture. `mirror` names axes of mirror test-time augmentation.
@@ -114,8 +114,10 @@ def predict(
     if not cohort.cases and not cohort.set_aside:
         raise DataError(f"no images in {cohort.root}")
     torch.set_num_threads(machines.measure().cores)
+    if out is None:
+        return _only(opened, cohort, device)
+    folder = new_folder(Path(out), default="answers")
     predictor = Predictor(opened, device=device)
-    folder = new_folder(Path(out) if out else None, default=f"{cohort.root.stem}-answers")
     rows: list[dict[str, Any]] = []
     failed = [s for s in cohort.set_aside if s.case not in {c.id for c in cohort.cases}]
     for case, answer in answers(predictor, cohort.cases, progress=progress):
@@ -130,6 +132,17 @@ def predict(
     if failed:
         write_text(folder / "failed.csv", table([{"case": s.case, "reason": s.reason} for s in failed]))
     return Predictions(tuple(r["case"] for r in rows), tuple(failed), folder)
+
+
+def _only(bundle: Bundle, cohort: Cohort, device: str | None) -> Answer:
+    if len(cohort.cases) != 1:
+        said = "; ".join(s.reason for s in cohort.set_aside[:1])
+        raise DataError(
+            f"{cohort.root} holds {len(cohort.cases)} cases that can be answered, not one",
+            found=said or None,
+            hint="predict(bundle, source, out) for a cohort",
+        )
+    return Predictor(bundle, device=device)(cohort.cases[0])
 
 
 def file_name(case_id: str) -> str:
@@ -176,7 +189,8 @@ def fields(answer: Answer) -> dict[str, Any]:
 
 def _sizes(answer: Mask) -> dict[str, Any]:
     """Each label's size: millilitres, or mm² of a picture with spacing, or pixels without."""
-    image, found = answer.image, {}
+    image = answer.image
+    found: dict[str, Any] = {}
     flat = image.array[0]
     for k, label in enumerate(answer.labels):
         count = int((image.array[k] != 0).sum() if answer.overlapping else (flat == label.value).sum())

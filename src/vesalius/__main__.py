@@ -1,0 +1,5 @@
+"""`python -m vesalius`: the command line."""
+
+from vesalius.cli import main
+
+main()

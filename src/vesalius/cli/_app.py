@@ -1,0 +1,63 @@
+"""The command group, and what every command needs: pairs of options, progress, a quiet stand for libraries."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import warnings
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import typer
+
+from vesalius.core.errors import VesaliusError
+
+if TYPE_CHECKING:
+    from vesalius.core.progress import Progress
+
+app = typer.Typer(
+    name="vesalius",
+    help="Large models for medical images: from a folder of studies to a validated, deployable model.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def version(show: bool) -> None:
+    """Print the version and leave."""
+    if show:
+        from vesalius import __version__
+
+        typer.echo(f"vesalius {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    shown: bool = typer.Option(
+        False, "--version", callback=version, is_eager=True, help="Print the version."
+    ),
+) -> None:
+    """Large models for medical images: from a folder of studies to a validated, deployable model."""
+    logging.getLogger("pydicom").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore")
+
+
+def pairs(items: Sequence[str] | None, option: str) -> dict[str, str]:
+    """`["a=1", …]` as a mapping. Raises VesaliusError for one without '='."""
+    found = {}
+    for item in items or ():
+        name, sign, value = item.partition("=")
+        if not sign or not name.strip():
+            raise VesaliusError(f"{option} takes NAME=VALUE", found=repr(item))
+        found[name.strip()] = value.strip()
+    return found
+
+
+def shown_progress() -> Progress:
+    """Bars with an estimate of the time left on a terminal, plain lines elsewhere; both on standard error."""
+    from vesalius.cli._progress import Bars, Lines
+
+    return Bars() if sys.stderr.isatty() else Lines()

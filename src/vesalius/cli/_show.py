@@ -1,0 +1,66 @@
+"""Tables for a terminal: a plan with its reasons, a scorecard with its intervals, what inspect found."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from vesalius.core.plan import Plan
+from vesalius.core.scorecard import Interval, Scorecard
+
+LABELS_SHOWN = 12
+
+
+def console() -> Console:
+    """Standard output; as wide as it must be where it is not a terminal."""
+    found = Console(highlight=False)
+    return found if found.is_terminal else Console(highlight=False, width=150)
+
+
+def plan_table(plan: Plan) -> None:
+    """Every planned value and why."""
+    from vesalius.verbs._reporting import choices
+
+    table = Table("field", "value", "why", title="plan", title_justify="left", box=None, pad_edge=False)
+    for field, value, reason in choices(plan):
+        table.add_row(field, escape(value), escape(reason))
+    console().print(table)
+
+
+def figure(found: Interval | None) -> str:
+    """A value with its interval."""
+    if found is None or found.value is None:
+        return "-"
+    if found.low is None or found.high is None:
+        return f"{found.value:.3f}"
+    return f"{found.value:.3f} ({found.low:.3f} to {found.high:.3f})"
+
+
+def scorecard_table(card: Scorecard) -> None:
+    """Every metric with its 95 % interval, n, and the trivial baseline beside it."""
+    who = f"{card.n_patients} patients" if card.patients_known else "each case counted as a patient"
+    title = f"{card.split}: {card.n_cases} cases, {who}"
+    if card.positive:
+        at = card.thresholds.get(card.positive)
+        title += f"; positive: {card.positive}" + (f" from {at:.3f}" if at is not None else "")
+    if card.tolerance_mm is not None:
+        title += (
+            f"; surface tolerance {card.tolerance_mm:g} mm (or {card.tolerance_px:g} pixel without spacing)"
+        )
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for name in (
+        "metric",
+        "value (95 % interval)",
+        "n",
+        f"baseline: {card.baseline_is}" if card.baseline else "baseline",
+    ):
+        table.add_column(name)
+    many = len(card.labels) > LABELS_SHOWN
+    for name, found in card.metrics.items():
+        if "/" in name and many:
+            continue
+        table.add_row(escape(name), figure(found), str(found.n), figure(card.baseline.get(name)))
+    console().print(table)
+    for reason, n in card.excluded.items():
+        console().print(f"not counted: {reason}: {n}")

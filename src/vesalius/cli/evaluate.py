@@ -1,0 +1,51 @@
+"""`vesalius evaluate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from vesalius.cli._app import pairs, shown_progress
+
+
+def evaluate(
+    what: Path = typer.Argument(metavar="BUNDLE|PREDICTIONS", help="A bundle, or any tool's masks or CSV."),
+    data: Path = typer.Argument(help="A cohort with the truth."),
+    out: Path | None = typer.Option(
+        None, "--output", "-o", help="A new folder for scorecard.json and report.html."
+    ),
+    split: str | None = typer.Option(
+        None, "--split", help="train, val, test or all, or a CSV with case,split."
+    ),
+    target: str | None = typer.Option(None, "--target", help="The truth, where there are several."),
+    column: list[str] | None = typer.Option(
+        None, "--column", help="ROLE=NAME of a table's column; can be repeated."
+    ),
+    device: str | None = typer.Option(None, "--device", help="cpu, cuda, … [a GPU where there is one]."),
+) -> None:
+    """Score a bundle on another cohort, or another tool's predictions, with intervals."""
+    from vesalius.cli._show import scorecard_table
+    from vesalius.verbs.evaluate import evaluate as verb
+
+    is_file = split is not None and split not in ("train", "val", "test", "all")
+    card = verb(
+        what,
+        data,
+        out,
+        split=None if is_file else split,
+        split_file=split if is_file else None,
+        target=target,
+        columns=pairs(column, "--column"),
+        device=device,
+        progress=shown_progress(),
+    )
+    scorecard_table(card)
+    if out is not None:
+        typer.echo(f"scorecard  {out / 'scorecard.json'}")
+        typer.echo(f"report     {out / 'report.html'}")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("evaluate")(evaluate)

@@ -1,0 +1,48 @@
+"""`vesalius inspect`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from vesalius.cli._app import pairs, shown_progress
+
+
+def inspect(
+    data: Path = typer.Argument(help="A folder, a table, an npz, a tree of DICOM series."),
+    html: Path | None = typer.Option(None, "--html", help="Write a page with a contact sheet."),
+    as_json: bool = typer.Option(False, "--json", help="Print JSON instead of tables."),
+    target: str | None = typer.Option(
+        None, "--target", help="The target to look at, where there are several."
+    ),
+    split: Path | None = typer.Option(None, "--split", help="A CSV with the columns case,split."),
+    column: list[str] | None = typer.Option(
+        None, "--column", help="ROLE=NAME of a table's column; can be repeated."
+    ),
+) -> None:
+    """Say what is in DATA, and what is wrong with it."""
+    from vesalius.reliability.inspect import to_json
+    from vesalius.verbs.inspect import inspect as verb
+
+    found = verb(
+        data,
+        target=target,
+        columns=pairs(column, "--column"),
+        split=split,
+        html=html,
+        progress=shown_progress(),
+    )
+    if as_json:
+        typer.echo(to_json(found))
+    else:
+        from vesalius.cli._inspection import show
+
+        show(found)
+    if html is not None:
+        typer.echo(f"page       {html}", err=as_json)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("inspect")(inspect)

@@ -1,0 +1,52 @@
+"""`vesalius predict`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from vesalius.cli._app import pairs, shown_progress
+
+
+def predict(
+    bundle: Path = typer.Argument(help="A bundle, or the run that holds it."),
+    source: Path = typer.Argument(
+        metavar="INPUT", help="One file, one folder of a study, or a whole cohort."
+    ),
+    out: Path = typer.Option(..., "--output", "-o", help="A new folder for the answers."),
+    json: bool = typer.Option(False, "--json", help="Each whole answer as JSON too."),
+    overlays: bool = typer.Option(False, "--overlays", help="A picture of each answer too."),
+    mirror: str = typer.Option(
+        "", "--mirror", help="Axes of mirror test-time augmentation, such as x or xy."
+    ),
+    column: list[str] | None = typer.Option(
+        None, "--column", help="ROLE=NAME of a table's column; can be repeated."
+    ),
+    device: str | None = typer.Option(None, "--device", help="cpu, cuda, … [a GPU where there is one]."),
+) -> None:
+    """Answer every case of INPUT: answers.csv, and a file a case for masks. Exit code 1 if some could not be."""
+    from vesalius.verbs.predict import predict as verb
+
+    done = verb(
+        bundle,
+        source,
+        out,
+        json=json,
+        overlays=overlays,
+        mirror=list(mirror),
+        columns=pairs(column, "--column"),
+        device=device,
+        progress=shown_progress(),
+    )
+    typer.echo(f"{len(done.case_ids)} answered in {done.out}")
+    if done.set_aside:
+        typer.echo(f"{len(done.set_aside)} could not be answered:", err=True)
+        for item in done.set_aside:
+            typer.echo(f"  {item.case}: {item.reason}", err=True)
+        raise typer.Exit(1)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("predict")(predict)

@@ -1,0 +1,145 @@
+"""Any tool's predictions as answers: masks by file name, or a CSV of classes, probabilities or numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from vesalius import formats
+from vesalius.core.answer import Answer, Mask, Scores, Value
+from vesalius.core.case import Case, Ref
+from vesalius.core.cohort import TargetInfo
+from vesalius.core.errors import DataError, UnknownName
+from vesalius.core.image import Array
+from vesalius.verbs.predict import file_name
+
+CASE_COLUMNS = ("case", "case_id", "id", "name", "image", "file", "filename")
+ANSWER_COLUMNS = ("answer", "prediction", "predicted", "pred", "class", "label", "value")
+
+
+class LazyMasks(Mapping[str, Answer]):
+    """Masks by case, each read when it is asked for."""
+
+    def __init__(self, places: Mapping[str, Path], target: TargetInfo) -> None:
+        self.places, self.target = places, target
+
+    def __getitem__(self, case: str) -> Answer:
+        image = formats.read_mask(Ref((self.places[case],)))
+        return Mask(image=image, labels=self.target.labels, case_id=case)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.places)
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+
+def foreign_answers(path: Path, cases: Sequence[Case], target: TargetInfo) -> Mapping[str, Answer]:
+    """Answers by case id. Masks are matched by file name, rows by a case column. Raises DataError for none."""
+    if target.kind == "mask":
+        return _masks(path, cases, target)
+    table = path if path.is_file() else next(iter(sorted(path.glob("*.csv"))), None)
+    if path.is_dir() and (path / "answers.csv").is_file():
+        table = path / "answers.csv"
+    if table is None:
+        raise DataError(f"no CSV of predictions in {path}", hint="a CSV with a column 'case' and one a class")
+    return _rows(table, cases, target)
+
+
+def _masks(path: Path, cases: Sequence[Case], target: TargetInfo) -> Mapping[str, Answer]:
+    suffixes = formats.known_suffixes()
+    files = {
+        formats.stem(p): p
+        for p in (sorted(path.rglob("*")) if path.is_dir() else [path])
+        if p.is_file() and p.name.lower().endswith(suffixes) and not p.name.endswith(".overlay.png")
+    }
+    places = {}
+    for case in cases:
+        for name in (case.id, file_name(case.id), case.id.rsplit("/", 1)[-1]):
+            if name in files:
+                places[case.id] = files[name]
+                break
+    if not places:
+        raise DataError(
+            f"no mask in {path} is named as a case is",
+            found=", ".join(list(files)[:4]) or "no images",
+            hint=f"files such as {file_name(cases[0].id)}.nii.gz",
+        )
+    return LazyMasks(places, target)
+
+
+def _rows(table: Path, cases: Sequence[Case], target: TargetInfo) -> Mapping[str, Answer]:
+    import polars as pl
+
+    try:
+        frame = pl.read_csv(table, infer_schema=False)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise DataError(f"{table} cannot be read as CSV", found=str(error).splitlines()[0][:120]) from error
+    key = next((c for c in frame.columns if c.strip().lower() in CASE_COLUMNS), None)
+    if key is None:
+        raise DataError(
+            f"{table} has no column that names the case", found=", ".join(frame.columns), hint="'case'"
+        )
+    known = {n: c.id for c in cases for n in (c.id, c.id.rsplit("/", 1)[-1], file_name(c.id))}
+    found: dict[str, Answer] = {}
+    for row in frame.iter_rows(named=True):
+        name = str(row[key])
+        case = known.get(name) or known.get(formats.stem(name)) or known.get(formats.stem(Path(name).name))
+        if case is not None:
+            found[case] = _answer(row, frame.columns, key, target, table, case)
+    if not found:
+        raise DataError(
+            f"no row of {table} names a case", found=str(frame[key][0]) if len(frame) else "no rows"
+        )
+    return found
+
+
+def _answer(
+    row: Mapping[str, str | None],
+    columns: Sequence[str],
+    key: str,
+    target: TargetInfo,
+    table: Path,
+    case: str,
+) -> Answer:
+    lower = {c.strip().lower(): c for c in columns}
+    said = next((lower[c] for c in ANSWER_COLUMNS if c in lower and lower[c] != key), None)
+    if target.kind == "number":
+        if said is None:
+            raise DataError(f"{table} has no column of values", found=", ".join(columns), hint="'value'")
+        return Value(x=_number(row[said], table, case), case_id=case)
+    names = [x.name for x in target.labels]
+    given = {n: lower[k] for n in names for k in (f"p_{n}".lower(), n.lower()) if k in lower}
+    p: Array
+    if len(given) == len(names):
+        p = np.array([_number(row[given[n]], table, case) for n in names])
+    elif len(names) == 2 and len(given) == 1:
+        name, column = next(iter(given.items()))
+        one = _number(row[column], table, case)
+        p = np.array([one if n == name else 1 - one for n in names])
+    elif said is not None:
+        value = str(row[said])
+        if value not in names:
+            raise UnknownName("class", value, names)
+        p = np.array([float(n == value) for n in names])
+    else:
+        raise DataError(
+            f"{table} has neither probabilities nor classes",
+            found=", ".join(columns),
+            hint=f"'p_{names[0]}' …",
+        )
+    if (p < -1e-6).any() or (p > 1 + 1e-6).any():
+        raise DataError(f"{table}: case {case} has probabilities outside 0 to 1", found=str(p.tolist()))
+    kind = "multilabel" if target.kind == "multilabel" else "exclusive"
+    if kind == "exclusive" and p.sum() > 0:
+        p = p / p.sum()
+    return Scores(labels=target.labels, p=p, kind=kind, case_id=case)  # type: ignore[arg-type]
+
+
+def _number(text: str | None, table: Path, case: str) -> float:
+    try:
+        return float(str(text))
+    except ValueError as error:
+        raise DataError(f"{table}: case {case} has no number", found=repr(text)) from error

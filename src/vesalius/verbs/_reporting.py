@@ -1,0 +1,149 @@
+"""What a person reads after a run or an evaluation: report.html and the model card."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vesalius.core.bundle import Bundle, Stage
+from vesalius.core.cohort import Cohort
+from vesalius.core.disk import write_text
+from vesalius.core.plan import Plan
+from vesalius.core.scorecard import Scorecard
+from vesalius.evaluate.card import Card, render
+from vesalius.evaluate.report import Report
+from vesalius.evaluate.report import write_report as write_html
+from vesalius.verbs._scoring import Tally
+from vesalius.verbs._workspace import Workspace
+
+if TYPE_CHECKING:
+    from vesalius.verbs._outcome import Outcome
+
+
+def choices(plan: Plan) -> list[tuple[str, str, str]]:
+    """`(field, value, reason)` for every planned value that has a reason, in the plan's order."""
+    data = plan.model_dump()
+    rows = []
+    for path, reason in plan.reasons.items():
+        node: Any = data
+        for part in path.split("."):
+            node = node.get(part) if isinstance(node, Mapping) else None
+        rows.append((path, short(node), reason))
+    return rows
+
+
+def short(value: Any) -> str:
+    """A planned value in a few words."""
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, list | tuple) and value and all(v == value[0] for v in value) and len(value) > 3:
+        return f"{short(value[0])} × {len(value)}"
+    if isinstance(value, list | tuple):
+        return ", ".join(short(v) for v in value) or "none"
+    if isinstance(value, Mapping):
+        shown = {k: v for k, v in value.items() if v is not None}
+        return ", ".join(f"{k} {short(v)}" for k, v in shown.items()) or "none"
+    return "none" if value is None else str(value)
+
+
+def _data_facts(space: Workspace) -> dict[str, str]:
+    cohort = space.cohort
+    patients = len({c.patient or c.id for c in cohort.cases})
+    return {
+        "data": cohort.root.name,
+        "layout": cohort.layout,
+        "cases": str(len(cohort.cases)),
+        "patients": str(patients)
+        if cohort.patients_known
+        else f"{patients} (no patient ids: a case counts as one)",
+        "trained on": f"{len(space.training)} cases in {len(space.assignment.folds)} folds",
+        "tested on": f"{len(space.test)} cases",
+        "split": space.assignment.by,
+        "target": f"{space.target.name} ({space.target.kind})",
+        "labels": ", ".join(x.name for x in space.target.labels[:20]) or "none",
+        "data hash": cohort.hash,
+    }
+
+
+def _run_facts(plan: Plan, outcome: Outcome) -> dict[str, str]:
+    scores = ", ".join(f"{t.score:.4f} at step {t.step}" for t in outcome.trained)
+    return {
+        "net": f"{plan.net.name}, scale {plan.net.scale:g}",
+        "members": str(len(outcome.trained)),
+        "steps": str(plan.train.steps),
+        "validation": scores,
+        "ended by the clock": "yes" if outcome.ran_out else "no",
+        "made on": datetime.date.today().isoformat(),
+    }
+
+
+def write_report(
+    scorecard: Scorecard, path: Path, *, space: Workspace, stage: Stage, tally: Tally, outcome: Outcome
+) -> str:
+    """Write `report.html` and `card.md` into a run's folder; returns the card's text, which names no case."""
+    plan = stage.plan
+    history = {
+        f"{stage.name}-{k} {name}": _line(t.history, name)
+        for k, t in enumerate(outcome.trained)
+        for name in ("loss",)
+    }
+    report = Report(
+        title=f"{space.task.name.capitalize()}: {space.cohort.root.name}",
+        scorecard=scorecard,
+        subtitle=f"{plan.net.name}, {len(outcome.trained)} member(s), {scorecard.n_cases} {scorecard.split} cases",
+        choices=choices(plan),
+        data=_data_facts(space),
+        run=_run_facts(plan, outcome),
+        notes=space.cohort.notes,
+        set_aside=[(s.case, s.reason) for s in space.cohort.set_aside],
+        best=tally.gallery.best,
+        worst=tally.gallery.worst,
+        history={k: v for k, v in history.items() if v[0]},
+        label_values={x.name: x.value for x in space.target.labels} if space.target.kind == "mask" else {},
+    )
+    write_html(report, path / "report.html")
+    text = model_card(scorecard, space, plan, outcome)
+    write_text(path / "card.md", text)
+    return text
+
+
+def _line(history: Sequence[Mapping[str, float]], name: str) -> tuple[list[float], list[float]]:
+    rows = [h for h in history if name in h]
+    return [h["step"] for h in rows], [h[name] for h in rows]
+
+
+def model_card(scorecard: Scorecard, space: Workspace, plan: Plan, outcome: Outcome) -> str:
+    """The model card as Markdown. It names no case, patient, file or path."""
+    hidden = ("data", "split")
+    about = Card(
+        title=f"{space.task.name.capitalize()} with {plan.net.name}",
+        intended=f"Research on {space.task.name} of images like those it learned from; answers are for review.",
+        about={"task": space.task.name, "labels": ", ".join(x.name for x in space.target.labels)},
+        data={k: v for k, v in _data_facts(space).items() if k not in hidden},
+        training=_run_facts(plan, outcome),
+    )
+    return render(about, scorecard)
+
+
+def write_evaluation(
+    scorecard: Scorecard, folder: Path, *, cohort: Cohort, bundle: Bundle | None, tally: Tally
+) -> None:
+    """Write the report of an evaluation."""
+    plan = bundle.stages[-1].plan if bundle else None
+    target = cohort.targets.get(scorecard.target or "")
+    report = Report(
+        title=f"Evaluation on {cohort.root.name}",
+        scorecard=scorecard,
+        subtitle=f"{scorecard.n_cases} cases of split '{scorecard.split}'",
+        choices=choices(plan) if plan else (),
+        data={"data": cohort.root.name, "layout": cohort.layout, "data hash": cohort.hash},
+        run={"bundle": bundle.hash if bundle else "another tool's predictions"},
+        notes=cohort.notes,
+        set_aside=[(s.case, s.reason) for s in cohort.set_aside],
+        best=tally.gallery.best,
+        worst=tally.gallery.worst,
+        label_values={x.name: x.value for x in target.labels} if target and target.kind == "mask" else {},
+    )
+    write_html(report, folder / "report.html")

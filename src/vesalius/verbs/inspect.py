@@ -1,0 +1,37 @@
+"""inspect: what is in a cohort, and what is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from vesalius import cohorts
+from vesalius.core.cohort import Cohort
+from vesalius.core.progress import Progress
+from vesalius.plan import machine
+from vesalius.reliability.html import write
+from vesalius.reliability.inspect import Inspection
+from vesalius.reliability.inspect import inspect as look
+
+
+def inspect(
+    data: Path | str | Cohort,
+    *,
+    target: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    split: Path | str | None = None,
+    html: Path | str | None = None,
+    progress: Progress | None = None,
+) -> Inspection:
+    """Decode everything once and say what is there: counts, sizes, labels, duplicates, leaks, misfits.
+
+    Nothing stops it but the lack of any image. With `html` a page with a contact sheet is written there.
+    """
+    if isinstance(data, Cohort):
+        cohort = data
+    else:
+        cohort = cohorts.read(data, target=target, columns=columns, split=split, max_set_aside=1.0)
+    found = look(cohort, progress=progress, workers=machine.measure().cores)
+    if html is not None:
+        write(found, Path(html))
+    return found
