@@ -75,14 +75,14 @@ def draw_lesions(
 
 def _draw(rng: np.random.Generator, kind: Kind, liver_hu: float, *, first: bool) -> Lesion:
     malignant = kind == "malignant"
-    low, high = (15.0, 32.0) if malignant else (12.0, 24.0)
+    low, high = (18.0, 34.0) if malignant else (13.0, 25.0)
     radius = float(rng.uniform(low, high) if first else rng.uniform(low - 3, 0.5 * (low + high)))
     irregularity = 0.28 if malignant else 0.03
     waves = 5
     wave = rng.normal(size=(waves, 3)) * (3.2 if malignant else 1.5)
     amplitude = rng.normal(size=waves) * irregularity * 0.55
-    core = float(rng.uniform(35, 58) if malignant else rng.uniform(0, 14))
-    rim = float(liver_hu + rng.uniform(35, 60)) if malignant else core
+    core = float(rng.uniform(32, 52) if malignant else rng.uniform(0, 14))
+    rim = float(liver_hu + rng.uniform(45, 70)) if malignant else core
     return Lesion(
         kind,
         (0.0, 0.0, 0.0),
@@ -93,7 +93,7 @@ def _draw(rng: np.random.Generator, kind: Kind, liver_hu: float, *, first: bool)
         rng.uniform(0, 2 * np.pi, size=waves),
         round(core, 2),
         round(rim, 2),
-        round(float(rng.uniform(4.0, 6.0)), 2) if malignant else 0.0,
+        round(float(rng.uniform(5.0, 7.5)), 2) if malignant else 0.0,
     )
 
 
