@@ -12,7 +12,6 @@ import numpy as np
 from vesalius import formats
 from vesalius.cohorts._build import some
 from vesalius.cohorts._hashing import case_digest, cohort_digest
-from vesalius.cohorts._headers import fault_of
 from vesalius.cohorts._limits import enforce_fatal, enforce_limit
 from vesalius.core.case import Case, Ref
 from vesalius.core.cohort import Cohort, Label, SetAside, TargetInfo
@@ -112,7 +111,7 @@ def decode(case: Case, *, files: dict[Path, str] | None = None) -> Decoded:
         region = None if case.region is None else _mask(case.region)
         digest = case_digest(case, {} if files is None else files)
     except VesaliusError as error:
-        return Decoded(case, fault=fault_of(case) or SetAside(case.id, str(error)))
+        return Decoded(case, fault=SetAside(case.id, str(error)))
     except OSError as error:
         return Decoded(case, fault=SetAside(case.id, f"cannot be opened: {error}"))
     values = {name: _count(mask.array) for name, mask in masks.items()}

@@ -235,16 +235,14 @@ def _test_units(units: Sequence[_Unit], fraction: float, rng: np.random.Generato
 def _fold_count(units: Sequence[_Unit], folds: int) -> tuple[int, str]:
     if len(units) < 2:
         raise DataError(f"{len(units)} patients are too few to train and validate on", hint="more patients")
-    count = min(folds, len(units))
-    if count < folds:
-        return count, f"; {count} folds, as there are {len(units)} patients to train on"
-    sizes = {s: len(listed) for s, listed in _by_stratum(units).items() if s}
-    fit = [n for n in sizes.values() if n >= 2]
-    if fit and min(fit) < count:
-        rarest = min((s for s in sizes if sizes[s] >= 2), key=lambda s: sizes[s])
-        count = min(fit)
-        return count, f"; {count} folds, as '{rarest}' has {count} patients"
-    return count, ""
+    count, why = folds, ""
+    if len(units) < count:
+        count, why = len(units), f"; {len(units)} folds, as there are {len(units)} patients to train on"
+    sizes = {s: len(listed) for s, listed in _by_stratum(units).items() if s and len(listed) > 1}
+    if sizes and min(sizes.values()) < count:
+        rarest = min(sizes, key=lambda s: sizes[s])
+        count, why = sizes[rarest], f"; {sizes[rarest]} folds, as '{rarest}' has {sizes[rarest]} patients"
+    return count, why
 
 
 def _deal(units: Sequence[_Unit], count: int, rng: np.random.Generator) -> list[list[str]]:

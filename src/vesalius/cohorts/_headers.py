@@ -9,6 +9,7 @@ from vesalius.cohorts._splits import leaking_patients
 from vesalius.core.case import Case, Ref
 from vesalius.core.cohort import Cohort, SetAside
 from vesalius.core.errors import FormatError, VesaliusError
+from vesalius.core.image import Image
 from vesalius.formats import Header
 
 
@@ -38,10 +39,18 @@ def fault_of(case: Case) -> SetAside | None:
             if isinstance(target, Ref):
                 fault = _contradiction(case, name, reference, _cheap(target))
                 if fault is not None:
+                    _readable(case.images[case.reference], target)
                     return fault
     except VesaliusError as error:
         return SetAside(case.id, str(error))
     return None
+
+
+def _readable(*items: Ref | Image) -> None:
+    """Decode: a header that lies about its shape is a fault of the file, not of the mask."""
+    for item in items:
+        if isinstance(item, Ref):
+            formats.read(item)
 
 
 def _leak(case: Case, leaks: dict[str, str]) -> SetAside | None:

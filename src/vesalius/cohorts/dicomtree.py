@@ -28,7 +28,7 @@ def detect(root: Path) -> Detection | None:
 def read(root: Path, *, options: Options) -> Cohort:
     """A case for each series with pixels; what is not readable or has no pixels is set aside by name."""
     found, aside = units(_files.walk(root))
-    names = _names(root, found)
+    names = _names(root if root.is_dir() else root.parent, found)
     cases = [
         Case(id=name, images={"image": unit.image}, patient=unit.patient)
         for name, unit in zip(names, found, strict=True)

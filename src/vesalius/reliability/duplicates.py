@@ -33,8 +33,9 @@ def find(facts: Sequence[Facts], *, near: float = NEAR) -> tuple[Duplicate, ...]
     """Exact duplicates (equal decoded pixels) in groups, then near ones in pairs, the most alike first.
 
     Near ones correlate by at least `near` in what is left of three 32 × 32 planes once their coarse shape, and
-    what the whole cohort shares, are subtracted: robust to compression, scaling, brightness and contrast; mirrored, rotated or cropped copies are not
-    found, and slices of the same dimension alone are compared.
+    what the whole cohort shares, are subtracted. This is robust to compression, scaling, brightness and
+    contrast; images of one patient, as its sequences, are not called so. Mirrored, rotated or cropped copies
+    are not found. 2-D is compared with 2-D, 3-D with 3-D.
     """
     groups: dict[str, list[Facts]] = {}
     for fact in facts:
@@ -74,8 +75,10 @@ def _near(facts: Sequence[Facts], near: float) -> list[tuple[Facts, Facts, float
         block = prints[start : start + _BLOCK]
         alike = block @ prints[start:].T
         for i, j in zip(*np.nonzero(alike >= near), strict=True):
-            if j > i:
-                found.append((usable[start + i], usable[start + j], float(alike[i, j])))
+            one, other = usable[start + i], usable[start + j]
+            same_patient = one.patient is not None and one.patient == other.patient
+            if j > i and not same_patient:
+                found.append((one, other, float(alike[i, j])))
     return found
 
 

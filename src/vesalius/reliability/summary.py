@@ -98,7 +98,7 @@ def summary_of(found: Survey) -> Summary:
     by_case = {c.id: c for c in cohort.cases}
     patients = {f.patient if f.patient is not None else f"case {f.case}" for f in facts}
     spaced = [f.spacing_mm for f in facts if f.spacing_mm is not None]
-    orphans = [s.case for s in cohort.set_aside if "without an image" in s.reason]
+    orphans = [s.case for s in cohort.set_aside if s.reason.startswith(("a label without", "a mask in"))]
     orphans += [c.id for c in cohort.cases if cohort.targets and not c.targets]
     return Summary(
         cases=len(cohort.cases),

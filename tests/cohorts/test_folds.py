@@ -1,0 +1,140 @@
+"""Folds: by patient, stratified, deterministic, declared splits kept; held against counts made by hand."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vesalius import cohorts
+from vesalius.core.case import Case, Event, Split
+from vesalius.core.cohort import Cohort, Label, TargetInfo
+from vesalius.core.errors import DataError, LeakError
+from vesalius.core.image import Image
+
+PIXELS = Image(np.zeros((1, 1, 2, 2), np.uint8))
+
+
+def cohort_of(
+    labels: list[str], *, patients: list[str] | None = None, splits: list[Split | None] | None = None
+) -> Cohort:
+    cases = tuple(
+        Case(
+            id=f"c{k}",
+            images={"image": PIXELS},
+            patient=patients[k] if patients else None,
+            targets={"class": label} if label else {},
+            split=splits[k] if splits else None,
+        )
+        for k, label in enumerate(labels)
+    )
+    names = sorted(set(filter(None, labels)))
+    info = TargetInfo("class", "class", tuple(Label(k, n) for k, n in enumerate(names)))
+    return Cohort(Path("x"), "folder", cases, {"class": info}, patients_known=bool(patients))
+
+
+def test_every_case_is_in_one_place_and_classes_are_spread_evenly() -> None:
+    cohort = cohort_of(["a"] * 100 + ["b"] * 50 + [""] * 5)
+    assignment = cohorts.assign(cohort, target="class", seed=3)
+    every = [*assignment.test, *(c for f in assignment.folds for c in f)]
+    assert sorted(every) == sorted(f"c{k}" for k in range(150))  # the five without a target are in none
+    label = {c.id: c.targets.get("class") for c in cohort.cases}
+    assert Counter(label[c] for c in assignment.test) == {"a": 20, "b": 10}
+    for fold in assignment.folds:
+        assert Counter(label[c] for c in fold) == {"a": 16, "b": 8}
+    assert set(assignment.training(0)) == set(every) - set(assignment.test) - set(assignment.folds[0])
+
+
+def test_the_same_seed_gives_the_same_folds_and_another_others() -> None:
+    cohort = cohort_of(["a", "b"] * 40)
+    info = cohort.targets["class"]
+    assert cohorts.assign(cohort, target=info, seed=1) == cohorts.assign(cohort, target="class", seed=1)
+    assert cohorts.assign(cohort, target=info, seed=1) != cohorts.assign(cohort, target=info, seed=2)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    data=st.lists(st.tuples(st.integers(0, 14), st.sampled_from("abc")), min_size=12, max_size=80),
+    groups=st.lists(st.tuples(st.integers(0, 79), st.integers(0, 5)), max_size=12),
+    seed=st.integers(0, 5),
+)
+def test_patients_and_groups_are_never_parted(
+    data: list[tuple[int, str]], groups: list[tuple[int, int]], seed: int
+) -> None:
+    cohort = cohort_of([x for _, x in data], patients=[f"p{p}" for p, _ in data])
+    linked = {f"c{k}": f"g{g}" for k, g in groups if k < len(data)}
+    try:
+        assignment = cohorts.assign(cohort, target="class", seed=seed, groups=linked)
+    except DataError as error:
+        assert "too few" in str(error)
+        return
+    side = {c: k for k, ids in enumerate((assignment.test, *assignment.folds)) for c in ids}
+    assert len(side) == len(data) and all(ids for ids in assignment.folds)
+    for key in ([c.patient for c in cohort.cases], [linked.get(c.id) for c in cohort.cases]):
+        sides: dict[str, set[int]] = {}
+        for case, name in zip(cohort.cases, key, strict=True):
+            if name is not None:
+                sides.setdefault(name, set()).add(side[case.id])
+        assert all(len(found) == 1 for found in sides.values())
+
+
+def test_a_declared_split_is_kept_and_train_and_val_are_pooled() -> None:
+    splits: list[Split | None] = ["train"] * 20 + ["val"] * 10 + ["test"] * 6
+    assignment = cohorts.assign(cohort_of(["a", "b"] * 18, splits=splits), target="class", folds=3)
+    assert assignment.test == tuple(f"c{k}" for k in range(30, 36))
+    assert sorted(c for f in assignment.folds for c in f) == sorted(f"c{k}" for k in range(30))
+    without = cohorts.assign(cohort_of(["a", "b"] * 15, splits=splits[:30]), target="class", folds=3)
+    assert without.test == tuple(f"c{k}" for k in range(20, 30)) and "val" in without.by
+
+
+def test_a_declared_split_that_parts_a_patient_is_refused() -> None:
+    cohort = cohort_of(["a", "b"] * 3, patients=list("xxyyzx"), splits=["train"] * 4 + ["test"] * 2)
+    with pytest.raises(LeakError, match="patient 'x'"):
+        cohorts.assign(cohort, target="class")
+
+
+def test_a_picture_that_is_in_the_declared_test_is_not_trained_on() -> None:
+    splits: list[Split | None] = ["train"] * 10 + ["test"] * 4
+    cohort = cohort_of(["a", "b"] * 7, splits=splits)
+    assignment = cohorts.assign(
+        cohort, target="class", folds=2, groups={"c3": "g", "c11": "g", "c5": "h", "c6": "h"}
+    )
+    assert "c3" not in {c for f in assignment.folds for c in f} and "c3" in assignment.by
+    assert "c11" in assignment.test
+    assert any({"c5", "c6"} <= set(f) for f in assignment.folds)
+
+
+def test_few_patients_of_a_class_mean_fewer_folds_and_it_is_said() -> None:
+    assignment = cohorts.assign(cohort_of(["a"] * 40 + ["rare"] * 4), target="class", test_fraction=0.25)
+    assert len(assignment.folds) == 3 and "3 folds, as 'rare' has 3 patients" in assignment.by
+    assert all(any(int(c[1:]) >= 40 for c in f) for f in assignment.folds)
+    small = cohorts.assign(cohort_of(["a", "b", "a", "b"]), target="class", test_fraction=0.0)
+    assert len(small.folds) == 2
+    with pytest.raises(DataError, match="too few"):
+        cohorts.assign(cohort_of(["a", "b"]), target="class")
+    with pytest.raises(DataError, match="no case has the target 'mask'"):
+        cohorts.assign(cohort_of(["a", "b"]), target="mask")
+
+
+def test_events_are_spread_over_folds() -> None:
+    cases = tuple(
+        Case(id=f"c{k}", images={"image": PIXELS}, targets={"survival": Event(float(k), k % 4 == 0)})
+        for k in range(80)
+    )
+    cohort = Cohort(Path("x"), "table", cases, {"survival": TargetInfo("survival", "event")})
+    assignment = cohorts.assign(cohort, target="survival", folds=4)
+    happened = [sum(int(c[1:]) % 4 == 0 for c in f) for f in assignment.folds]
+    assert max(happened) - min(happened) <= 2
+
+
+def test_an_assignment_comes_back_as_it_was_stored(tmp_path: Path) -> None:
+    assignment = cohorts.assign(cohort_of(["a", "b"] * 10), target="class", seed=4)
+    cohorts.save_assignment(assignment, tmp_path / "folds.json")
+    assert cohorts.load_assignment(tmp_path / "folds.json") == assignment
+    (tmp_path / "folds.json").write_text('{"test": []}')
+    with pytest.raises(DataError, match="no stored assignment"):
+        cohorts.load_assignment(tmp_path / "folds.json")

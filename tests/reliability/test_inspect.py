@@ -1,0 +1,167 @@
+"""The inspection: what it measures against hand-computed values, what it names, and the page it makes."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from vesalius import cohorts
+from vesalius.core.case import Case, Ref
+from vesalius.core.cohort import Assignment, Cohort, TargetInfo
+from vesalius.core.image import Array, Image
+from vesalius.reliability import geometry, html, inspect, leakage, summarise, survey, to_json
+
+Draw = Callable[..., Array]
+Build = Callable[..., Cohort]
+
+
+def test_intensities_are_those_of_all_pixels_together(draw: Draw, cohort_from: Build) -> None:
+    pictures = {f"p{k}": (draw(k)[: 20 + k] // (k + 1)) for k in range(5)}
+    every = np.concatenate([p.ravel() for p in pictures.values()]).astype(np.float64)
+    found = summarise(cohort_from(pictures)).intensities[0]
+    assert found.mean == pytest.approx(every.mean(), rel=1e-9)
+    assert found.sd == pytest.approx(every.std(), rel=1e-9)
+    assert (found.low, found.high) == (every.min(), every.max())
+    # Every pixel is in the sample here, so quantiles are exact but for what equal shares of each case weigh.
+    assert found.median == pytest.approx(np.median(every), abs=2)
+    assert found.p995 == pytest.approx(np.quantile(every, 0.995), abs=6)
+
+
+def masked(root: Path, spacings: list[float], *, flip: int | None = None) -> Cohort:
+    rng = np.random.default_rng(0)
+    for folder in ("imagesTr", "labelsTr"):
+        (root / folder).mkdir(parents=True)
+    for k, spacing in enumerate(spacings):
+        affine = np.diag([-1.0 if k == flip else 1.0, 1.0, spacing, 1.0])
+        labels = np.zeros((8, 9, 10), np.uint8)
+        labels[:2, :3, : k + 1] = 1
+        nib.save(
+            nib.Nifti1Image(rng.integers(0, 99, (8, 9, 10)).astype(np.int16), affine),
+            root / f"imagesTr/c{k}.nii",
+        )
+        nib.save(nib.Nifti1Image(labels, affine), root / f"labelsTr/c{k}.nii")
+    (root / "dataset.json").write_text(
+        '{"training": [], "labels": {"0": "background", "1": "liver", "2": "none"}}'
+    )
+    return cohorts.read(root)
+
+
+def test_labels_sizes_spacings_and_outliers(tmp_path: Path) -> None:
+    cohort = masked(tmp_path, [2.0, 2.0, 2.5, 2.0, 9.0], flip=3)
+    found = inspect(cohort)
+    summary = found.summary
+    liver, none = summary.targets[0].labels
+    assert (liver.name, liver.cases, liver.voxels) == ("liver", 5, 6 * (1 + 2 + 3 + 4 + 5))
+    assert (none.cases, none.voxels) == (0, 0)
+    assert summary.spacing_mm is not None and summary.size is not None
+    assert (summary.spacing_mm[2].low, summary.spacing_mm[2].median, summary.spacing_mm[2].high) == (
+        2.0,
+        2.0,
+        9.0,
+    )
+    assert [s.median for s in summary.size] == [10, 9, 8]
+    assert summary.orientations == {"RAS": 4, "LAS": 1}
+    misfits = {m.kind: m.cases for m in found.misfits}
+    assert misfits == {"spacing": ("c4",), "orientation": ("c3",)}
+
+
+def test_a_mask_of_another_geometry_is_an_error_that_names_the_case(tmp_path: Path) -> None:
+    cohort = masked(tmp_path, [2.0] * 4)
+    path = tmp_path / "labelsTr" / "c1.nii"
+    mask = nib.load(path)
+    nib.save(nib.Nifti1Image(np.asarray(mask.dataobj), np.diag([1.0, 1.0, 3.0, 1.0])), path)
+    found = inspect(cohort)
+    errors = [f for f in found.findings if f.severity == "error"]
+    assert [f.cases for f in errors] == [("c1",)] and "another geometry" in errors[0].text
+    assert [m.cases for m in geometry.find(survey(cohort, strict=False).facts) if m.kind == "mask"] == [
+        ("c1",)
+    ]
+
+
+def test_leaks_between_splits_are_errors(draw: Draw, cohort_from: Build) -> None:
+    pictures = {f"p{k}": draw(k) for k in range(12)}
+    pictures["twin"] = pictures["p2"].copy()
+    splits = dict.fromkeys(pictures, "train") | {"twin": "test", "p9": "test"}
+    patients = {name: name for name in pictures} | {"p9": "q", "p8": "q"}
+    cohort = cohort_from(
+        pictures, splits=splits, patients=patients, labels={n: "ab"[len(n) % 2] for n in pictures}
+    )
+    found = inspect(cohort)
+    assert {(x.kind, frozenset(x.cases), x.sides) for x in found.leaks} == {
+        ("patient", frozenset({"p8", "p9"}), ("train", "test")),
+        ("image", frozenset({"p2", "twin"}), ("train", "test")),
+    }
+    assert sum(f.kind == "leak" and f.severity == "error" for f in found.findings) == 2
+    parted = Assignment(test=("p8",), folds=(("p9",), ("p2", "twin")), by="hand")
+    leaks = leakage.find(survey(cohort, strict=False).good, found.duplicates, assignment=parted)
+    assert [(x.kind, x.sides) for x in leaks] == [("patient", ("test", "fold 0"))]
+
+
+def test_classes_pixels_and_orphans_are_remarked_on(draw: Draw, cohort_from: Build) -> None:
+    pictures = {f"p{k}": draw(k) for k in range(30)} | {"flat": np.full((64, 64), 7, np.uint8)}
+    labels = dict.fromkeys(pictures, "common") | {"p3": "rare"}
+    cohort = cohort_from(pictures, labels=labels)
+    bare = Case(id="bare", images={"image": Image(draw(99)[None, None])})
+    cohort = replace(cohort, cases=(*cohort.cases, bare))
+    texts = {f.kind: f for f in inspect(cohort).findings}
+    kinds = [(f.severity, f.kind) for f in inspect(cohort).findings]
+    assert ("warning", "labels") in kinds and ("warning", "pixels") in kinds
+    assert texts["orphans"].cases == ("bare",)
+    assert any("30 times the cases" in f.text for f in inspect(cohort).findings)
+    assert [f.cases for f in inspect(cohort).findings if f.kind == "pixels" and f.cases] == [("flat",)]
+
+
+def test_a_faulty_case_is_named_and_the_rest_is_inspected(
+    tmp_path: Path, draw: Draw, cohort_from: Build
+) -> None:
+    cohort = cohort_from({f"p{k}": draw(k) for k in range(4)})
+    (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nno")
+    broken = Case(id="broken", images={"image": Ref((tmp_path / "broken.png",))}, targets={"class": "a"})
+    found = inspect(replace(cohort, cases=(*cohort.cases, broken)))
+    assert found.summary.cases == 4 and found.summary.set_aside == 1
+    assert any(f.cases == ("broken",) and f.kind == "set aside" for f in found.findings)
+
+
+def test_the_page_is_self_contained_and_escapes_names(draw: Draw, cohort_from: Build, tmp_path: Path) -> None:
+    pictures = {f"<b>{k}</b>": draw(k) for k in range(5)}
+    cohort = cohort_from(pictures)
+    volume = Image(np.random.default_rng(0).normal(size=(1, 6, 20, 30)).astype(np.float32), affine=np.eye(4))
+    labels = Image(
+        np.pad(np.ones((1, 2, 8, 8), np.uint8), ((0, 0), (2, 2), (6, 6), (11, 11))), affine=np.eye(4)
+    )
+    deep = Case(id="deep", images={"image": volume}, targets={"mask": labels})
+    targets = {**cohort.targets, "mask": TargetInfo("mask", "mask")}
+    found = inspect(replace(cohort, cases=(*cohort.cases, deep), targets=targets))
+    html.write(found, tmp_path / "out.html")
+    page = (tmp_path / "out.html").read_text()
+    assert "&lt;b&gt;1&lt;/b&gt;" in page and "<b>1</b>" not in page
+    assert not re.search(r"""(src|href)=["'](?!data:)""", page)
+    assert page.count("data:image/png;base64,") == 6
+    thumb = next(t for t in found.thumbs if t.case == "deep")
+    assert thumb.picture.shape == (64, 96, 3)
+    assert np.ptp(thumb.picture.astype(int), axis=-1).max() > 20  # the label is drawn in colour
+    assert found.summary.targets[1].labels[0].voxels == 128
+
+
+def test_the_json_holds_everything_but_pictures(draw: Draw, cohort_from: Build) -> None:
+    found = inspect(cohort_from({f"p{k}": draw(k) for k in range(4)}))
+    data = json.loads(to_json(found))
+    assert data["hash"] == found.cohort.hash and len(data["hash"]) == 64
+    assert data["summary"]["cases"] == 4 and len(data["findings"]) == len(found.findings)
+    assert data["summary"]["targets"][0]["labels"][0] == {"value": 0, "name": "a", "cases": 2, "voxels": None}
+
+
+@pytest.mark.realdata
+def test_hippocampus_orphans_and_its_scales_are_named(shared_data: Path) -> None:
+    found = inspect(cohorts.read(shared_data / "hippocampus", max_set_aside=1.0))
+    assert found.summary.cases == 209 and found.summary.targets[0].cases == 208
+    assert found.summary.orphans == ("hippocampus_010", "hippocampus_281", "hippocampus_118")
+    assert any("different scales" in f.text for f in found.findings)
+    assert not [f for f in found.findings if f.severity == "error"] and found.duplicates == ()
