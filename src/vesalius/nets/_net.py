@@ -86,15 +86,15 @@ class GlobalHead(nn.Module):
         return logits
 
 
-def pad_to_multiple(x: Tensor, multiple: Sequence[int]) -> Tensor:
+def pad_to_multiple(x: Tensor, multiple: Sequence[int], *, two: bool = False) -> Tensor:
     """Zero-pad the end of each spatial axis to a multiple of `multiple`; `x` itself where nothing is missing.
 
     The start stays where it was, so voxel i of a map with stride s still covers input voxels [i·s, (i+1)·s).
-    At least two positions remain at the coarsest stride, which normalisation over space needs.
+    With `two`, at least two positions remain at the coarsest stride, which normalisation over space needs.
     """
     sizes = list(x.shape[2:])
     goal = [math.ceil(n / m) * m for n, m in zip(sizes, multiple, strict=True)]
-    if all(g == m for g, m in zip(goal, multiple, strict=True)):
+    if two and all(g == m for g, m in zip(goal, multiple, strict=True)):
         goal[-1] *= 2
     pad: list[int] = []
     for n, g in zip(reversed(sizes), reversed(goal), strict=True):

@@ -66,7 +66,7 @@ class UShape(Net):
     def forward(self, x: Tensor) -> Dense:
         self.check_input(x)
         size = [int(n) for n in x.shape[2:]]
-        x = pad_to_multiple(x, self.strides[-1])
+        x = pad_to_multiple(x, self.strides[-1], two=True)
         skips = []
         for block in self.encoder:
             x = block(x)

@@ -13,14 +13,15 @@ from vesalius.nets._net import Dense, Net, crop_to, pad_to_multiple
 from vesalius.nets.vgg import CHANNELS, CONVS, VGG
 
 NAMES = {
-    "fcn-32s": "fully convolutional VGG-16, scores at stride 32",
-    "fcn-16s": "fully convolutional VGG-16, scores at strides 32 and 16",
     "fcn-8s": "fully convolutional VGG-16, scores at strides 32, 16 and 8",
+    "fcn-16s": "fully convolutional VGG-16, scores at strides 32 and 16",
+    "fcn-32s": "fully convolutional VGG-16, scores at stride 32",
 }
 ROLE = "dense"
 DIMS = (2, 3)
 SOURCE = "Long, Shelhamer, Darrell: Fully Convolutional Networks, CVPR 2015, arXiv:1411.4038"
 SMALLEST = 0.0625
+TINY_SIDE = 32
 OPTIONS = {"norm": "batch", "scores": 32}
 
 

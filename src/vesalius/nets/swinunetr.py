@@ -17,6 +17,8 @@ ROLE = "dense"
 DIMS = (2, 3)
 SOURCE = "Hatamizadeh et al.: Swin UNETR, BrainLes 2021, arXiv:2201.01266; code: MONAI (Apache-2.0)"
 SMALLEST = 0.25
+TINY = {"window": 4}
+TINY_SIDE = 32
 OPTIONS = {"window": 7}
 
 TOTAL_STRIDE = 32
@@ -48,12 +50,12 @@ class WrappedSwinUNETR(Net):
             drop_rate=dropout,
             spatial_dims=dims,
         )
-        self.net.out = nn.Identity()
+        self.net.add_module("out", nn.Identity())
 
     def forward(self, x: Tensor) -> Dense:
         self.check_input(x)
         size = [int(n) for n in x.shape[2:]]
-        x = pad_to_multiple(x, (TOTAL_STRIDE,) * self.dims)
+        x = pad_to_multiple(x, (TOTAL_STRIDE,) * self.dims, two=True)
         net = self.net
         hidden = net.swinViT(x, net.normalize)
         maps = [net.encoder10(hidden[4])]

@@ -17,6 +17,7 @@ ROLE = "dense"
 DIMS = (2, 3)
 SOURCE = "Hatamizadeh et al.: UNETR, WACV 2022, arXiv:2103.10504; code: MONAI (Apache-2.0)"
 SMALLEST = 0.0625
+TINY_SIDE = 32
 NEEDS_SIZE = True
 OPTIONS: dict[str, object] = {}
 
@@ -47,7 +48,7 @@ class WrappedUNETR(Net):
             dropout_rate=dropout,
             spatial_dims=dims,
         )
-        self.net.out = nn.Identity()
+        self.net.add_module("out", nn.Identity())
         for block in self.net.vit.blocks:
             block.norm_cross_attn = nn.Identity()  # MONAI makes it, and never calls it
 
