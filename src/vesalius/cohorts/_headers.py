@@ -16,7 +16,8 @@ from vesalius.formats import Header
 def screen(cohort: Cohort) -> Cohort:
     """Set aside, by name and with the reason, the cases whose headers already show that they are unusable.
 
-    Containers (npz) and DICOM series are opened only when they are decoded: their headers are not cheap.
+    Headers are opened only where a mask is to be held against its image; containers (npz) and DICOM series are
+    opened only when they are decoded: their headers are not cheap.
     """
     good: list[Case] = []
     aside = list(cohort.set_aside)
@@ -33,8 +34,12 @@ def screen(cohort: Cohort) -> Cohort:
 def fault_of(case: Case) -> SetAside | None:
     """The first fault that a case's headers show, or None."""
     try:
-        shapes = {name: _cheap(image) for name, image in case.images.items() if isinstance(image, Ref)}
-        reference = shapes.get(case.reference)
+        for image in case.images.values():
+            if isinstance(image, Ref):
+                _present(image)
+        drawn = any(isinstance(t, Ref) for t in case.targets.values())
+        held = case.images[case.reference]
+        reference = _cheap(held) if drawn and isinstance(held, Ref) else None
         for name, target in case.targets.items():
             if isinstance(target, Ref):
                 fault = _contradiction(case, name, reference, _cheap(target))
@@ -66,12 +71,16 @@ def _contradiction(case: Case, name: str, image: Header | None, mask: Header | N
     return SetAside(case.id, reason, fatal=True)
 
 
-def _cheap(ref: Ref) -> Header | None:
+def _present(ref: Ref) -> None:
     path = ref.paths[0]
     if not path.is_file():
         raise FormatError(f"{path}: no such file")
     if path.stat().st_size == 0:
         raise FormatError(f"{path}: an empty file", found="0 bytes")
-    if ref.member is not None or len(ref.paths) > 1 or formats.sniff(path) == "dicom":
+
+
+def _cheap(ref: Ref) -> Header | None:
+    _present(ref)
+    if ref.member is not None or len(ref.paths) > 1 or formats.sniff(ref.paths[0]) == "dicom":
         return None
     return formats.header(ref)
