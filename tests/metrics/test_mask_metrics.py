@@ -52,6 +52,16 @@ def test_overlap_and_hausdorff_agree_with_simpleitk():
     assert found["hd95_mm/liver"] == pytest.approx(wanted, rel=1e-5)
 
 
+def test_both_ways_of_measuring_distance_agree(monkeypatch):
+    noisy = (np.random.default_rng(0).random((2, 1, 8, 20, 20)) > 0.5).astype(np.uint8)
+    for first, second in ((A, B), tuple(noisy)):
+        found = []
+        for crowded in (0.0, 9.0):
+            monkeypatch.setattr("vesalius.metrics._surfaces.CROWDED", crowded)
+            found.append(mask.row(answer(first), Image(second, spacing_mm=SPACING)))
+        assert found[0] == pytest.approx(found[1])
+
+
 @pytest.mark.parametrize("spacing", [SPACING, None])
 def test_surface_figures_agree_with_brute_force_over_the_whole_grid(spacing):
     step = np.array((spacing or (1, 1, 1))[::-1])
@@ -177,6 +187,17 @@ def test_prior_fits_another_size_and_is_not_empty_for_what_wanders():
     share = np.mean([m.array.mean() for m in small])
     assert guess.image.shape == (16, 80, 60)
     assert guess.image.array.mean() == pytest.approx(share, rel=0.3)
+
+
+def test_prior_of_two_labels_gives_each_its_place():
+    both = np.where(blob(A.shape[1:], (6, 24, 25), 5) > 0, 7, A).astype(np.int16)
+    prior = mask.prior([Image(both)], (LIVER, LESION))
+    guess = mask.baseline(prior, Image(both), (LIVER, LESION))
+    found = mask.row(guess, Image(both))
+    assert found["dice/liver"] > 0.9 and found["dice/lesion"] > 0.9
+    planes = mask.baseline(prior, Image(both), (LIVER, LESION), overlapping=True)
+    assert planes.overlapping and planes.image.array.shape == (2, *A.shape[1:])
+    assert mask.row(planes, Image(np.concatenate([both == 1, both == 7])))["dice/lesion"] > 0.9
 
 
 def test_prior_of_pictures_is_flat():

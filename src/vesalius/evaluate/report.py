@@ -24,7 +24,7 @@ NAMES = {
     "auc": "AUC", "f1": "F1", "ece": "ECE", "hd95_mm": "HD95", "hd95_px": "HD95", "surface_dice_mm": "surface Dice",
     "surface_dice_px": "surface Dice", "dice": "Dice", "jaccard": "Jaccard", "brier": "Brier score", "mae": "MAE",
     "rmse": "RMSE", "r2": "R²", "spearman": "Spearman ρ", "recall": "sensitivity (recall)",
-    "volume_error": "volume error (relative)", "volume_error_ml": "volume error", "volume_error_px": "volume error",
+    "volume_error": "relative volume error", "volume_error_ml": "volume error", "volume_error_px": "volume error",
     "area_error_mm2": "area error",
 }  # fmt: skip
 

@@ -11,6 +11,7 @@ from vesalius.core.answer import Mask
 from vesalius.core.cohort import Label
 from vesalius.core.errors import DataError
 from vesalius.core.image import Array, Image
+from vesalius.metrics._surfaces import Box, boxes
 
 GRID = 64
 
@@ -29,13 +30,16 @@ def prior(masks: Iterable[Image], labels: Sequence[Label], *, grid: int = GRID) 
             total = np.zeros((len(labels), depth, grid, grid), dtype=np.float64)
         z, y, x = mask.shape
         along_z, along_y, along_x = _average(z, total.shape[1]), _average(y, grid), _average(x, grid)
-        for k, label in enumerate(labels):
-            for i in range(z):
-                bits = mask.array[k, i] != 0 if mask.array.shape[0] > 1 else mask.array[0, i] == label.value
-                if bits.any():
-                    flat = along_y @ bits.astype(np.float32) @ along_x.T
-                    touched = np.flatnonzero(along_z[:, i])
-                    total[k, touched] += along_z[touched, i, None, None] * flat
+        for k, (label, box) in enumerate(zip(labels, boxes(mask.array, labels), strict=True)):
+            if box is None:
+                continue
+            one = mask.array[k if mask.array.shape[0] > 1 else 0]
+            for i in range(box[0].start, box[0].stop):
+                plane = one[i][box[1:]]
+                bits = plane != 0 if mask.array.shape[0] > 1 else plane == label.value
+                flat = along_y[:, box[1]] @ bits.astype(np.float32) @ along_x[:, box[2]].T
+                touched = np.flatnonzero(along_z[:, i])
+                total[k, touched] += along_z[touched, i, None, None] * flat
         seen += 1
     if total is None:
         raise DataError("no masks to average")
@@ -49,24 +53,25 @@ def baseline(prior: Array, reference: Image, labels: Sequence[Label], *, overlap
     Where labels exclude one another the more frequent one wins.
     """
     shape = reference.shape
-    planes = []
-    for one in prior:
-        full = one.astype(np.float32)
-        for axis, (g, n) in enumerate(zip(one.shape, shape, strict=True)):
-            full = np.moveaxis(np.tensordot(_linear(g, n), full, axes=(1, axis)), 0, axis)
-        many = round(float(one.mean()) * full.size)
-        if many < 1:
-            planes.append(np.zeros_like(full))
+    labels = tuple(labels)
+    kind = np.uint8 if overlapping else np.min_scalar_type(max((label.value for label in labels), default=0))
+    array = np.zeros((len(labels) if overlapping else 1, *shape), dtype=kind)
+    best = np.zeros((1, 1, 1) if overlapping else shape, dtype=np.float32)
+    for k, (one, label) in enumerate(zip(prior, labels, strict=True)):
+        many = round(float(one.mean()) * array[0].size)
+        found = boxes((one > 0)[None].view(np.uint8), (Label(1, "any"),))[0]
+        if many < 1 or found is None:
             continue
+        box, full = _stretched(one, found, shape)
+        many = min(many, full.size)
         least = np.partition(full.ravel(), full.size - many)[full.size - many]
-        planes.append(np.where((full >= least) & (full > 0), full, 0.0))
-    stack = np.stack(planes)
-    if overlapping:
-        array = (stack > 0).astype(np.uint8)
-    else:
-        values = np.array([label.value for label in labels])
-        winner = values[stack.argmax(axis=0)]
-        array = np.where(stack.max(axis=0) > 0, winner, 0).astype(np.min_scalar_type(int(values.max())))[None]
+        chosen = (full >= least) & (full > 0)
+        if overlapping:
+            array[k][box] = chosen
+        else:
+            chosen &= full > best[box]
+            best[box] = np.where(chosen, full, best[box])
+            array[0][box] = np.where(chosen, label.value, array[0][box])
     image = Image(
         array,
         affine=reference.affine,
@@ -75,6 +80,18 @@ def baseline(prior: Array, reference: Image, labels: Sequence[Label], *, overlap
         source=reference.source,
     )
     return replace(Mask(image=image, labels=tuple(labels)), overlapping=overlapping)
+
+
+def _stretched(one: Array, held: Box, shape: tuple[int, int, int]) -> tuple[Box, Array]:
+    """Where on a grid of `shape` the part of a prior within `held` reaches, and its values there, interpolated."""
+    full, reach = one.astype(np.float32), []
+    for axis, (g, n, cells) in enumerate(zip(one.shape, shape, held, strict=True)):
+        weights = _linear(g, n)
+        rows = np.flatnonzero(weights[:, cells].any(axis=1))
+        stretch = slice(int(rows[0]), int(rows[-1]) + 1)
+        full = np.moveaxis(np.tensordot(weights[stretch], full, axes=(1, axis)), 0, axis)
+        reach.append(stretch)
+    return tuple(reach), full
 
 
 def _average(n: int, g: int) -> Array:
