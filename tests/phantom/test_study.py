@@ -124,7 +124,7 @@ def test_noise_has_unit_variance_everywhere_and_is_correlated():
 def test_class_lesions_boxes_and_masks_agree(studies):
     for study in studies:
         kinds = [one.kind for one in study.lesion_facts]
-        expected = "malignant" if "malignant" in kinds else "cyst" if kinds else "none"
+        expected = "malignant" if "malignant" in kinds else "cyst" if kinds else "normal"
         assert study.diagnosis == expected and len(kinds) <= 3
         assert set(np.unique(study.lesions)) == set(range(len(kinds) + 1))
         assert (study.organs[study.lesions > 0] == ORGANS["liver"]).all()
@@ -141,7 +141,7 @@ def test_class_lesions_boxes_and_masks_agree(studies):
 def test_each_block_of_three_patients_holds_every_class():
     for seed in (0, 1):
         drawn = [diagnosis_of(seed, i) for i in range(60)]
-        assert all(set(drawn[k : k + 3]) == {"none", "cyst", "malignant"} for k in range(0, 60, 3))
+        assert all(set(drawn[k : k + 3]) == {"normal", "cyst", "malignant"} for k in range(0, 60, 3))
         assert drawn[:3] != drawn[3:6] or drawn[3:6] != drawn[6:9]
 
 
@@ -190,7 +190,7 @@ def test_the_report_says_what_was_found_and_nothing_else(studies):
         assert ("rim" in text) == (study.diagnosis == "malignant")
         assert ("malignant" in impression) == (study.diagnosis == "malignant")
         assert ("cyst" in impression) == any(one.kind == "cyst" for one in study.lesion_facts)
-        assert ("No focal liver lesion" in impression) == (study.diagnosis == "none")
+        assert ("No focal liver lesion" in impression) == (study.diagnosis == "normal")
         assert ("woman" in study.report["indication"]) == (study.person.sex == "F")
 
 

@@ -46,7 +46,7 @@ def test_a_case_does_not_depend_on_the_number_of_cases(written, tmp_path):
     kind, root = written
     fewer = digests(make(tmp_path / "fewer", cases=2, seed=9, size=TINY, write=kind))
     all_of_them = digests(root)
-    shared = [n for n in fewer if "case_" in n or n.endswith(".dcm")]
+    shared = [n for n in fewer if "case-" in n or n.endswith(".dcm")]
     assert len(shared) >= 2 * 5
     assert all(fewer[n] == all_of_them[n] for n in shared)
     truth = [json.loads((p / "truth.json").read_text())["cases"][:2] for p in (root, tmp_path / "fewer")]
@@ -77,18 +77,18 @@ def test_nifti_has_the_geometry_that_simpleitk_and_nibabel_read(tmp_path):
     root = make(tmp_path / "n", cases=1, seed=9, size=TINY)
     study = patient(0, 9, size=TINY)
     for name, array in (("imagesTr", study.image), ("labelsTr", study.labels)):
-        image = sitk.ReadImage(str(root / name / "case_0000.nii.gz"))
+        image = sitk.ReadImage(str(root / name / "case-0000.nii.gz"))
         assert np.array_equal(sitk.GetArrayFromImage(image), array)
         for index in ((0, 0, 0), (23, 0, 0), (0, 19, 0), (0, 0, 11), (23, 19, 11)):
             lps = image.TransformIndexToPhysicalPoint(index)
             assert lps == pytest.approx((study.affine @ [*index, 1])[:3], abs=1e-3)
-    header = nibabel.load(root / "imagesTr" / "case_0000.nii.gz").header
+    header = nibabel.load(root / "imagesTr" / "case-0000.nii.gz").header
     assert header["sform_code"] == 1 and header["qform_code"] == 1
     assert header.get_sform() == pytest.approx(header.get_qform(), abs=1e-3)
     listed = json.loads((root / "dataset.json").read_text())
     assert listed["labels"] == {"0": "background"} | {str(v): k for k, v in LABELS.items()}
     assert listed["training"] == [
-        {"image": "./imagesTr/case_0000.nii.gz", "label": "./labelsTr/case_0000.nii.gz"}
+        {"image": "./imagesTr/case-0000.nii.gz", "label": "./labelsTr/case-0000.nii.gz"}
     ]
 
 
@@ -119,7 +119,7 @@ def test_dicom_has_the_geometry_of_the_study(tmp_path):
 
 def test_png_slices_are_windowed_and_filed_by_class(tmp_path):
     root = make(tmp_path / "p", cases=3, seed=9, size=TINY, write="png")
-    assert sorted(p.name for p in (root / "classes").iterdir()) == ["cyst", "malignant", "none"]
+    assert sorted(p.name for p in (root / "classes").iterdir()) == ["cyst", "malignant", "normal"]
     for row in table(root / "cohort.csv"):
         study = patient(int(row["case"][-4:]), 9, size=TINY)
         picture = np.asarray(Pillow.open(root / row["image"]))
@@ -128,7 +128,7 @@ def test_png_slices_are_windowed_and_filed_by_class(tmp_path):
         assert (root / row["image"]).parent.name == row["class"]
         mask = np.asarray(Pillow.open(root / row["mask"]))
         assert np.array_equal(mask, study.labels[study.key_slice])
-        assert (mask == LABELS["lesion"]).any() == (row["class"] != "none")
+        assert (mask == LABELS["lesion"]).any() == (row["class"] != "normal")
 
 
 def test_the_window_by_hand():

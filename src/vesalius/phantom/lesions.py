@@ -60,7 +60,7 @@ def draw_lesions(
     A further lesion beside a malignant one is a cyst in one case of four. Largest first within the kind that
     gives the class; each lies wholly in the liver and clear of the others.
     """
-    if diagnosis == "none":
+    if diagnosis == "normal":
         return ()
     wanted = 1 + int(rng.choice(3, p=(0.5, 0.3, 0.2)))
     placed: list[Lesion] = []

@@ -7,8 +7,8 @@ from typing import Literal
 
 import numpy as np
 
-Diagnosis = Literal["none", "cyst", "malignant"]
-DIAGNOSES: tuple[Diagnosis, ...] = ("none", "cyst", "malignant")
+Diagnosis = Literal["normal", "cyst", "malignant"]
+DIAGNOSES: tuple[Diagnosis, ...] = ("normal", "cyst", "malignant")
 
 
 @dataclass(frozen=True, slots=True)

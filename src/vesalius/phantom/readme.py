@@ -37,7 +37,7 @@ Made by `vesalius phantom` from seed {seed}; treatment is {assignment}. No patie
 
 Labels: 0 background, {labels}.
 
-Columns: `class` none, cyst or malignant; `age` in years; `bmi` in kg/m²; `stage` 0 benign, 1 to 3 malignant;
+Columns: `class` normal, cyst or malignant; `age` in years; `bmi` in kg/m²; `tumour_stage` 0 benign, 1 to 3 malignant;
 `marker` a tumour marker in the blood; `treatment` 1 treated, 0 not; `time_days` until death (`event` 1) or until
 the last look (`event` 0). The survival curves hold at both treatments; what would have happened is known.
 """

@@ -101,7 +101,7 @@ def _sentence(finding: Finding, choose: Callable[..., str]) -> str:
 def _impression(diagnosis: Diagnosis, findings: tuple[Finding, ...]) -> str:
     cysts = sum(f.kind == "cyst" for f in findings)
     masses = sum(f.kind == "malignant" for f in findings)
-    if diagnosis == "none":
+    if diagnosis == "normal":
         return "No focal liver lesion."
     simple = f"{NUMBERS[cysts].capitalize()} simple liver cyst{'s' * (cysts > 1)}." if cysts else ""
     if diagnosis == "cyst":

@@ -66,7 +66,7 @@ class Study:
             "age": self.person.age_years,
             "sex": self.person.sex,
             "bmi": self.person.bmi,
-            "stage": float(self.outcome.stage),
+            "tumour_stage": float(self.outcome.stage),
             "marker": self.outcome.marker,
             "treatment": float(self.outcome.treated),
         }
@@ -158,7 +158,7 @@ def patient(
     findings = findings_of(facts, anatomy)
     outcome = draw_outcome(stream(seed, index, "outcome"), person, lesions=facts, assignment=assignment)
     return Study(
-        id=f"case_{index:04d}",
+        id=f"case-{index:04d}",
         patient=f"P{index:04d}",
         seed=seed,
         index=index,

@@ -138,7 +138,7 @@ def _row(study: Study, files: Row) -> Row:
         "age": person.age_years,
         "sex": person.sex,
         "bmi": person.bmi,
-        "stage": outcome.stage,
+        "tumour_stage": outcome.stage,
         "marker": outcome.marker,
         "treatment": int(outcome.treated),
         "time_days": outcome.time_days,
