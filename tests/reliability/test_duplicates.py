@@ -79,6 +79,9 @@ def test_groups_keep_copies_on_one_side_of_every_split(draw: Draw, cohort_from: 
     pictures |= {"c1": jpeg(pictures["p3"]), "c2": darker(pictures["p3"]), "c3": pictures["p7"].copy()}
     cohort = cohort_from(pictures)
     groups = duplicates.groups(survey(cohort).good)
+    twins = duplicates.Twins()
+    cohorts.check(cohort, observe=twins)
+    assert twins.groups() == groups and set(twins.groups(near=2.0)) == {"p7", "c3"}
     assert groups["p3"] == groups["c1"] == groups["c2"] != groups["p7"] == groups["c3"]
     assert set(groups) == {"p3", "c1", "c2", "p7", "c3"}
     for seed in range(4):

@@ -57,10 +57,7 @@ def apply_split_file(cohort: Cohort, path: Path) -> Cohort:
 
 
 def leaking_patients(cases: Iterable[Case]) -> dict[str, tuple[Case, ...]]:
-    """Patients whose cases stand on both sides of the declared test split, with those cases.
-
-    Train and val are pooled into folds by patient later, so a patient in these two is no leak into a result.
-    """
+    """Patients whose cases stand in more than one declared split, with those cases."""
     by_patient: dict[str, list[Case]] = {}
     for case in cases:
         if case.patient is not None and case.split is not None:

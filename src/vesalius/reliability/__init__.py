@@ -2,6 +2,7 @@
 
 from vesalius.reliability._facts import Facts
 from vesalius.reliability._survey import Survey, survey
+from vesalius.reliability.duplicates import Twins
 from vesalius.reliability.inspect import Finding, Inspection, inspect, inspection_of, to_json
 from vesalius.reliability.summary import Summary, summarise, summary_of
 
@@ -11,6 +12,7 @@ __all__ = [
     "Inspection",
     "Summary",
     "Survey",
+    "Twins",
     "inspect",
     "inspection_of",
     "summarise",

@@ -51,7 +51,7 @@ def thumbnail(image: Image, mask: Image | None = None) -> Array:
 
 
 def fingerprint(image: Image) -> Array:
-    """Three planes of 32 × 32 in one vector, coarse shape taken away, of mean 0 and length 1; zeros if flat.
+    """Planes of 32 × 32 (one in 2-D, three in 3-D) in one vector, coarse shape taken away; length 1, zeros if flat.
 
     What is left once a blurred copy is subtracted is what tells one patient from the next: organs look alike
     at the coarse scale. It hardly changes with compression, scaling, brightness or contrast.
@@ -63,7 +63,7 @@ def fingerprint(image: Image) -> Array:
     for z in planes:
         grey = _finite(frame[:, z].mean(axis=0, dtype=np.float32))
         parts.append(_fine(shrink(grey, (PRINT, PRINT))))
-    while len(parts) < 3:
+    while depth > 1 and len(parts) < 3:
         parts.append(parts[-1])
     vector = np.concatenate([p.ravel() for p in parts])
     spread = float(np.abs(vector).max())

@@ -78,6 +78,7 @@ def inspection_of(found: Survey) -> Inspection:
         *_misfits(misfits),
         *_targets(found, summary),
         *_pixels(found.good),
+        *_unlooked(found.good),
         *_notes(found.cohort),
     ]
     thumbs = tuple(Thumb(f.case, _caption(f), f.thumb) for f in found.facts if f.thumb is not None)
@@ -128,6 +129,13 @@ def _twins(twins: Sequence[Duplicate]) -> list[Finding]:
                 Finding("warning", kind, twin.cases, f"{names} are {how}", "kept on one side of a split")
             )
     return found
+
+
+def _unlooked(good: Sequence[Facts]) -> list[Finding]:
+    if len(good) <= duplicates.LIMIT:
+        return []
+    text = f"{len(good)} cases are too many to compare in pairs: near duplicates were not looked for"
+    return [Finding("note", "near duplicate", (), text, "exact ones were")]
 
 
 def _leaks(leaks: Sequence[Leak]) -> list[Finding]:
