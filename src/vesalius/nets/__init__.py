@@ -8,7 +8,7 @@ A family's file holds literals that are read without importing it:
     SOURCE = "authors, title, year"        the paper
     SMALLEST = 0.0625                      the smallest meaningful `scale`
     TINY = {"patch": 1}                    options of the tests' smallest form, where the defaults are too large
-    TINY_SIDE = 32                         voxels a side that this form needs, where 16 are too few
+    TINY_SIZE = {3: (32, 32, 32)}          the size by dims that this form needs, where 32² or 16³ is too small
     OPTIONS = {"stem": "paper"}            what `options` may hold, with the default of each
     NEEDS_SIZE = False                     True where the net is made for one input size
     NO_EXPORT = "reason"                   only where `torch.export` cannot follow the net

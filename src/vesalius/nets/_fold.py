@@ -60,4 +60,6 @@ class Folded(Net):
             x = F.pad(x, padding)
         found = self.inner(fold(x))
         full = unfold(self.spread(found.full), self.out_channels)
-        return Dense(found.features, full[(..., *(slice(0, n) for n in size))])
+        for axis, n in enumerate(size):
+            full = full.narrow(axis + 2, 0, n)
+        return Dense(found.features, full)

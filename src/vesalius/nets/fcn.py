@@ -21,7 +21,7 @@ ROLE = "dense"
 DIMS = (2, 3)
 SOURCE = "Long, Shelhamer, Darrell: Fully Convolutional Networks, CVPR 2015, arXiv:1411.4038"
 SMALLEST = 0.0625
-TINY_SIDE = 32
+TINY_SIZE = {3: (32, 32, 32)}
 OPTIONS = {"norm": "batch", "scores": 32}
 
 

@@ -82,8 +82,8 @@ class Bottleneck(nn.Module):
 class ResNet(Net):
     """Four stages of residual blocks after a stem; returns the four stages' maps.
 
-    Strides are 4, 8, 16, 32 with the paper's stem (7×7, stride 2, then max pooling) and 1, 2, 4, 8 with the
-    small one (3×3, stride 1), which suits images of at most 64 voxels a side.
+    Strides are 4, 8, 16, 32 with the paper's stem (7×7, stride 2, then max pooling), 2, 4, 8, 16 with half of it
+    (5×5, stride 2) and 1, 2, 4, 8 with the small one (3×3, stride 1), for images of at most 64 voxels a side.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class ResNet(Net):
         dropout: float,
     ) -> None:
         kind = Bottleneck if bottleneck else Basic
-        first = 1 if stem == "small" else 4
+        first = {"small": 1, "half": 2, "paper": 4}[stem]
         super().__init__(
             dims,
             [base * 2**i * kind.expansion for i in range(4)],
@@ -109,6 +109,9 @@ class ResNet(Net):
         if stem == "small":
             self.conv1 = conv(dims, in_channels, base, bias=False)
             self.maxpool: nn.Module = nn.Identity()
+        elif stem == "half":
+            self.conv1 = conv(dims, in_channels, base, kernel=5, stride=2, bias=False)
+            self.maxpool = nn.Identity()
         else:
             self.conv1 = conv(dims, in_channels, base, kernel=7, stride=2, bias=False)
             self.maxpool = MaxPool(dims, kernel=3, stride=2, padding=1)
@@ -145,11 +148,11 @@ def build(
 ) -> Net:
     """Build a ResNet. Scale 1 has 64 channels in its first stage; dropout stands before the linear head.
 
-    Options: `stem` "paper" or "small" (for images of at most 64 voxels a side); `norm` "batch", "instance" or
+    Options: `stem` "paper", "half" or "small" (see `ResNet`); `norm` "batch", "instance" or
     "group". In 2-D the parameters have torchvision's names, so its published weights fit.
     """
     chosen = read_options(name, options, OPTIONS)
-    one_of(name, "stem", chosen["stem"], ("paper", "small"))
+    one_of(name, "stem", chosen["stem"], ("paper", "half", "small"))
     return ResNet(
         dims,
         in_channels,

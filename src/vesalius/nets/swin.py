@@ -23,7 +23,8 @@ ROLE = "encoder"
 DIMS = (2, 3)
 SOURCE = "Liu et al.: Swin Transformer, ICCV 2021, arXiv:2103.14030; in 3-D as Video Swin, arXiv:2106.13230"
 SMALLEST = 0.125
-TINY = {"patch": 1, "window": 4}
+TINY = {"patch": 2, "window": 4}
+TINY_SIZE = {3: (32, 32, 32)}
 OPTIONS = {"patch": 4, "window": 7, "drop_path": 0.0}
 
 # width, heads of each stage, layers of each stage

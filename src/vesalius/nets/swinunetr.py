@@ -18,7 +18,7 @@ DIMS = (2, 3)
 SOURCE = "Hatamizadeh et al.: Swin UNETR, BrainLes 2021, arXiv:2201.01266; code: MONAI (Apache-2.0)"
 SMALLEST = 0.25
 TINY = {"window": 4}
-TINY_SIDE = 32
+TINY_SIZE = {3: (32, 32, 32)}
 OPTIONS = {"window": 7}
 
 TOTAL_STRIDE = 32

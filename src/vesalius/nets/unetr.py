@@ -17,7 +17,7 @@ ROLE = "dense"
 DIMS = (2, 3)
 SOURCE = "Hatamizadeh et al.: UNETR, WACV 2022, arXiv:2103.10504; code: MONAI (Apache-2.0)"
 SMALLEST = 0.0625
-TINY_SIDE = 32
+TINY_SIZE = {3: (16, 16, 32)}
 NEEDS_SIZE = True
 OPTIONS: dict[str, object] = {}
 
