@@ -81,8 +81,8 @@ def _draw(rng: np.random.Generator, kind: Kind, liver_hu: float, *, first: bool)
     waves = 5
     wave = rng.normal(size=(waves, 3)) * (3.2 if malignant else 1.5)
     amplitude = rng.normal(size=waves) * irregularity * 0.55
-    core = float(rng.uniform(32, 52) if malignant else rng.uniform(0, 14))
-    rim = float(liver_hu + rng.uniform(45, 70)) if malignant else core
+    core = float(rng.uniform(45, 62) if malignant else rng.uniform(0, 14))
+    rim = float(liver_hu + rng.uniform(55, 80)) if malignant else core
     return Lesion(
         kind,
         (0.0, 0.0, 0.0),
@@ -93,7 +93,7 @@ def _draw(rng: np.random.Generator, kind: Kind, liver_hu: float, *, first: bool)
         rng.uniform(0, 2 * np.pi, size=waves),
         round(core, 2),
         round(rim, 2),
-        round(float(rng.uniform(5.0, 7.5)), 2) if malignant else 0.0,
+        round(float(rng.uniform(6.0, 8.5)), 2) if malignant else 0.0,
     )
 
 
@@ -125,7 +125,8 @@ def _place(rng: np.random.Generator, lesion: Lesion, anatomy: Anatomy, others: l
 
 
 def _moved(lesion: Lesion, centre: Triple, radius: float) -> Lesion:
-    return replace(lesion, centre_mm=centre, radius_mm=radius)
+    rim = round(min(lesion.rim_mm, 0.4 * radius), 2)
+    return replace(lesion, centre_mm=centre, radius_mm=radius, rim_mm=rim)
 
 
 def draw_on(canvas: Canvas, points: Array, lesions: tuple[Lesion, ...], liver: Array) -> Array:
