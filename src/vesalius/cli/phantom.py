@@ -49,9 +49,9 @@ def phantom(
         out,
         cases=cases,
         seed=seed,
-        size=size.value,  # type: ignore[arg-type]
-        format=kind.value,  # type: ignore[arg-type]
-        assignment=assignment.value,  # type: ignore[arg-type]
+        size=size.value,
+        format=kind.value,
+        assignment=assignment.value,
         progress=shown_progress(),
     )
     typer.echo(f"{cases} cases in {made}; README.md there says what is what")

@@ -1,7 +1,8 @@
 """Random changes to a batch, drawn a sample at a time and made on the batch's own device.
 
 One affine-and-elastic grid moves images (linearly) and everything on their grid (nearest) together. What comes
-from outside an image is zero there, which is its mean, and -1, 'not known', in integer targets.
+from outside an image is its mirror image; where something lies on its grid, it is zero, which is the mean, and -1,
+'not known', in integer targets.
 """
 
 from __future__ import annotations
@@ -52,17 +53,21 @@ def space(
         for name, tensor in group.items():
             if tensor.shape[2:] != shape:
                 continue
-            group[name] = tensor.index_copy(0, pick, _sample(tensor[pick], grid, flat=flat, soft=soft))
+            group[name] = tensor.index_copy(
+                0, pick, _sample(tensor[pick], grid, flat=flat, soft=soft, mirror=not fields)
+            )
     return images, fields
 
 
-def _sample(tensor: Tensor, grid: Tensor, *, flat: bool, soft: bool) -> Tensor:
+def _sample(tensor: Tensor, grid: Tensor, *, flat: bool, soft: bool, mirror: bool) -> Tensor:
     whole = not tensor.is_floating_point()
     value = tensor.to(grid.dtype) + 1 if whole else tensor
     if flat:
         value = value[:, :, 0]
     mode = "bilinear" if soft and not whole else "nearest"
-    value = F.grid_sample(value, grid, mode=mode, padding_mode="zeros", align_corners=False)
+    value = F.grid_sample(
+        value, grid, mode=mode, padding_mode="reflection" if mirror else "zeros", align_corners=False
+    )
     if flat:
         value = value[:, :, None]
     return (value - 1).round().to(tensor.dtype) if whole else value

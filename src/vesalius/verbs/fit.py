@@ -31,7 +31,7 @@ from vesalius.plan.rules import check, draft_plan
 from vesalius.tasks._contract import Example, Task
 from vesalius.verbs._init import initial_weights
 from vesalius.verbs._locate import coarse_plan, crop_to_truth
-from vesalius.verbs._outcome import Outcome, finish
+from vesalius.verbs._outcome import Outcome, calibrated, finish
 from vesalius.verbs._workspace import Workspace, plain, prepare_workspace
 
 MADE_BY = "vesalius 0.1.0"
@@ -149,6 +149,7 @@ def fit(
     stages, outcome = _train_all(
         space, fixed, path, deadline=deadline, progress=progress, device=device, start=start
     )
+    stages = (*stages[:-1], calibrated(space, fixed, outcome, stages[-1]))
     bundle = save_bundle(path / "bundle", stages, data_hash=space.cohort.hash, made_by=MADE_BY)
     bundle, scorecard = finish(space, bundle, outcome, path, progress=progress, device=device)
     return Run(path, fixed, bundle, scorecard, outcome.ran_out)

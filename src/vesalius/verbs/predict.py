@@ -74,16 +74,34 @@ def answers(
         progress.finish("predict")
 
 
-def predict_case(bundle: Bundle | Path | str, source: Path | str, *, device: str | None = None) -> Answer:
-    """The answer for one file or one folder of a study. Raises DataError where it holds more than one case."""
-    opened = bundle if isinstance(bundle, Bundle) else open_bundle(Path(bundle))
-    cohort = cohorts.read(source, max_set_aside=1.0)
-    if len(cohort.cases) != 1:
-        raise DataError(
-            f"{source} holds {len(cohort.cases)} cases, not one",
-            hint="predict(bundle, source, out) for a cohort",
-        )
-    return Predictor(opened, device=device)(cohort.cases[0])
+@overload
+def predict(
+    bundle: Bundle | Path | str,
+    source: Path | str | Cohort,
+    out: None = None,
+    *,
+    json: bool = False,
+    overlays: bool = False,
+    mirror: Sequence[str] | None = None,
+    columns: Mapping[str, str] | None = None,
+    device: str | None = None,
+    progress: Progress | None = None,
+) -> Answer: ...
+
+
+@overload
+def predict(
+    bundle: Bundle | Path | str,
+    source: Path | str | Cohort,
+    out: Path | str,
+    *,
+    json: bool = False,
+    overlays: bool = False,
+    mirror: Sequence[str] | None = None,
+    columns: Mapping[str, str] | None = None,
+    device: str | None = None,
+    progress: Progress | None = None,
+) -> Predictions: ...
 
 
 def predict(
