@@ -5,7 +5,7 @@ import pytest
 from scipy import ndimage
 
 from vesalius.core.case import Event
-from vesalius.core.errors import GeometryError, UnknownName
+from vesalius.core.errors import DataError, GeometryError, UnknownName
 from vesalius.phantom import LABELS, patient
 from vesalius.phantom.fields import correlated_noise
 from vesalius.phantom.person import diagnosis_of
@@ -220,6 +220,8 @@ def test_wrong_sizes_and_assignments_are_refused():
         patient(0, size="smal")
     with pytest.raises(GeometryError, match="8 to 1024"):
         patient(0, size=(4, 64, 64))
+    with pytest.raises(DataError, match="not negative"):
+        patient(0, -1)
     with pytest.raises(UnknownName, match="randomised"):
         patient(0, assignment="randomized")
 

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from vesalius.core.case import Box, Case, Event
-from vesalius.core.errors import GeometryError, UnknownName
+from vesalius.core.errors import DataError, GeometryError, UnknownName
 from vesalius.core.image import Array, Image
 from vesalius.phantom.acquisition import Acquisition, draw_acquisition, scan, voxel_points
 from vesalius.phantom.anatomy import draw_anatomy
@@ -138,9 +138,12 @@ def patient(
 ) -> Study:
     """Synthetic patient number `index`, the same for the same seed, size and assignment.
 
-    Raises UnknownName or GeometryError for a size or an assignment that does not exist.
+    Raises UnknownName or GeometryError for a size or an assignment that does not exist, DataError for a negative
+    index or seed.
     """
     shape = shape_of(size)
+    if index < 0 or seed < 0:
+        raise DataError("a phantom's index and seed are not negative", found=f"{index} and {seed}")
     if assignment not in ASSIGNMENTS:
         raise UnknownName("treatment assignment", assignment, ASSIGNMENTS)
     person = draw_person(stream(seed, index, "person"))

@@ -155,6 +155,8 @@ def _whole(draft: Draft, task: Task, target: TargetInfo | None, p: Fingerprint, 
     if target is not None and len(target.labels) == 2 and target.kind == "class":
         counts = {x.name: p.classes.get(x.name, 0) for x in target.labels}
         positive = _positive(counts)
+        why = "calibrated probabilities: the likelier class is called; balanced_accuracy, accuracy, f1 tune it on folds"
+        draft.set("task.options", {"threshold": "half"}, why)
         draft.set("task.positive", positive, _positive_reason(positive, counts))
     _augment_whole(draft, p)
     draft.set("infer.mirror", ["x"] if "x" in draft.data["augment"]["flip_axes"] else [], "as in training")

@@ -13,8 +13,10 @@ from vesalius.reliability._facts import Facts, label_text, pixel_hash
 from vesalius.reliability._thumbs import fingerprint
 
 # Correlation of fine structure from which two pictures are called the same. Measured on six public sets: pictures of
-# different patients stay below 0.60, copies that were compressed, scaled or brightened lie above 0.94.
-NEAR = 0.90
+# different patients stay below 0.60; in BUSI, pairs looked at from 0.6 up were all one scene; copies that were
+# compressed, scaled or brightened lie above 0.94. Below MANY cases what all share cannot be told: then 0.90.
+NEAR = 0.85
+NEAR_OF_FEW = 0.90
 MANY = 8  # cases from which what all share can be told
 LIMIT = 30_000  # cases above which near duplicates are not looked for: every pair is compared
 _BLOCK = 1024
@@ -100,6 +102,7 @@ def _near(facts: Sequence[Facts], near: float) -> list[tuple[Facts, Facts, float
     usable = [f for f in facts if f.print_.any()]
     if len(usable) < 2 or len(usable) > LIMIT or near > 1:
         return []
+    near = near if len(usable) >= MANY else max(near, NEAR_OF_FEW)
     prints = _distinctive(np.stack([f.print_ for f in usable]))  # (N, planes · 32 · 32)
     found = []
     for start in range(0, len(usable), _BLOCK):

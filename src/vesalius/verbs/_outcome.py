@@ -45,7 +45,11 @@ def calibrated(space: Workspace, plan: Plan, outcome: Outcome, stage: Stage) -> 
     else:
         y = np.array([labels.index(str(t)) for t in truths])
     positive = plan.task.positive if plan.task.positive in labels else None
-    found = calibration.fit(logits, y, labels=labels, multilabel=multilabel, positive=positive)
+    asked = plan.task.options.get("threshold")
+    rule = next((r for r in ("balanced_accuracy", "accuracy", "f1") if r == asked), None)
+    found = calibration.fit(logits, y, labels=labels, multilabel=multilabel, positive=positive, rule=rule)
+    if rule is None and positive is not None:
+        found["thresholds"] = {positive: 0.5}
     fitted: dict[str, Any] = {**found, "positive": positive, "n": len(ids)}
     return replace(stage, calibration=fitted)
 
