@@ -363,3 +363,16 @@ def test_nothing_a_tie_and_an_unknown_layout_are_one_line_errors(tmp_path: Path)
     photo(tmp_path / "x.png")
     with pytest.raises(UnknownName, match="unknown layout 'foldr'.*folder"):
         cohorts.read(tmp_path, layout="foldr")
+
+
+def test_a_target_that_only_another_layout_has_is_found_there(tmp_path: Path) -> None:
+    decathlon(tmp_path)
+    frame = pl.DataFrame(
+        {"image": [f"imagesTr/case_{k}.nii.gz" for k in range(10)], "diagnosis": ["ill", "well"] * 5}
+    )
+    frame.write_csv(tmp_path / "cohort.csv")
+    plain = cohorts.read(tmp_path)
+    assert plain.layout == "msd" and "--layout" in plain.notes[0] and "table" in plain.notes[0]
+    asked = cohorts.read(tmp_path, target="diagnosis")
+    assert asked.layout == "table" and asked.targets["diagnosis"].kind == "class"
+    assert cohorts.read(tmp_path, target="nothing").layout == "msd"  # select_target then names what there is

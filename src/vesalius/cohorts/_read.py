@@ -16,7 +16,8 @@ from vesalius.core import registry
 from vesalius.core.cohort import Cohort
 from vesalius.core.errors import DataError, UnknownName
 
-_TIE = 0.02
+_TIE = 0.005
+_LIKELY = 0.6  # from here on another layout is worth naming
 
 
 def detect(path: Path | str) -> dict[str, Detection]:
@@ -56,11 +57,9 @@ def read(
         if role not in ROLES:
             raise UnknownName("role", role, ROLES)
     if layout is None:
-        layout, reason = _choose(root, detect(root))
+        cohort = _surest(root, detect(root), options)
     else:
-        reason = "chosen by --layout"
-    cohort = registry.lookup("cohorts", layout).read(root, options=options)
-    cohort = replace(cohort, notes=(f"layout {layout}: {reason}", *cohort.notes))
+        cohort = _read_as(layout, root, options, "chosen by --layout")
     if not cohort.cases and not cohort.set_aside:
         raise DataError(f"no images found in {root}", hint="another folder, or --layout")
     cohort = _patients(cohort, options)
@@ -89,6 +88,36 @@ def _choose(root: Path, found: Mapping[str, Detection]) -> tuple[str, str]:
             hint=" or ".join(f"--layout {n}" for n in (name, *tied)),
         )
     return name, best.reason
+
+
+def _surest(root: Path, found: Mapping[str, Detection], options: Options) -> Cohort:
+    """Read by the surest layout; where it has not the target asked for, by the next that has."""
+    name, reason = _choose(root, found)
+    others = [n for n, d in found.items() if n != name and d.confidence >= _LIKELY]
+    first: Cohort | None = None
+    refusal: UnknownName | None = None
+    try:
+        also = f" (it also reads as {', '.join(others)}: --layout)" if others else ""
+        first = _read_as(name, root, options, f"{reason}{also}")
+    except UnknownName as error:
+        refusal = error
+    if first is not None and (options.target is None or options.target in first.targets):
+        return first
+    for other in others:
+        try:
+            cohort = _read_as(other, root, options, f"it has the target '{options.target}'")
+        except (DataError, UnknownName):
+            continue
+        if options.target in cohort.targets:
+            return cohort
+    if first is None:
+        raise refusal or DataError(f"nothing could be read from {root}")
+    return first
+
+
+def _read_as(name: str, root: Path, options: Options, reason: str) -> Cohort:
+    cohort: Cohort = registry.lookup("cohorts", name).read(root, options=options)
+    return replace(cohort, notes=(f"layout {name}: {reason}", *cohort.notes))
 
 
 def _contents(root: Path) -> str:

@@ -44,7 +44,7 @@ def detect(root: Path) -> Detection | None:
             continue
         learn = [c for role in ("label", "value", "mask", "time") for c in roles.all(role)]
         text = f"'{image}' in {path.name} names images"
-        seen = Detection(0.95, f"{text}, {', '.join(map(repr, learn[:3]))} what to learn")
+        seen = Detection(0.94, f"{text}, {', '.join(map(repr, learn[:3]))} what to learn")
         if not learn:
             seen = Detection(0.5, text)
         if best is None or seen.confidence > best.confidence:
@@ -133,13 +133,12 @@ def _rows_of_cases(table: Table, roles: Roles) -> dict[str, list[int]]:
     stems = [formats.stem(Path(c)) if c else f"row {k + 2}" for k, c in enumerate(images)]
     if column is None:
         unique = len(set(stems)) == height
-        named = [s if unique or not images[k] else str(images[k]) for k, s in enumerate(stems)]
-        names = [n.replace("/", "_").replace("\\", "_") for n in named]
+        names = [s if unique or not images[k] else str(images[k]) for k, s in enumerate(stems)]
     else:
         names = [table[column][k] or stems[k] for k in range(height)]
     groups: dict[str, list[int]] = {}
     for k, name in enumerate(names):
-        key = name
+        key = name.replace("/", "_").replace("\\", "_")  # ids name output files
         if column is None and key in groups:
             key = f"{name} (row {k + 2})"
         groups.setdefault(key, []).append(k)
