@@ -15,7 +15,7 @@ from vesalius.tasks._contract import Task
 
 WHOLE_2D = (32, 48, 64, 96, 128, 160, 192, 224)
 PATCH_2D_CPU, PATCH_2D_GPU = 192 * 192, 512 * 512
-PATCH_3D_CPU, PATCH_3D_GPU = 112_000, 128**3
+PATCH_3D_CPU, PATCH_3D_GPU = 52**3, 128**3
 
 
 class Draft:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from vesalius import cohorts
 from vesalius.cohorts._check import Decoded
@@ -18,6 +15,7 @@ from vesalius.core.cohort import Assignment, Cohort, TargetInfo
 from vesalius.core.errors import DataError
 from vesalius.core.progress import Progress
 from vesalius.plan.fingerprint import Facts, facts
+from vesalius.reliability.duplicates import Twins
 from vesalius.tasks import _contract as tasks
 from vesalius.tasks._contract import Task
 
@@ -49,29 +47,28 @@ class Workspace:
 
 
 class Observer:
-    """Measures each case while the check has its pixels anyway: facts for the plan, a hash for twins."""
+    """Measures each case while the check has its pixels anyway: facts for the plan, prints to find twins by."""
 
     def __init__(self, target: TargetInfo) -> None:
         self.target = target
         self.facts: dict[str, Facts] = {}
-        self.pixels: dict[str, str] = {}
+        self.twins = Twins()
 
     def __call__(self, decoded: Decoded) -> None:
         """Take in one case."""
+        self.twins(decoded)
         if decoded.fault is not None or decoded.case.reference not in decoded.images:
             return
         image = decoded.images[decoded.case.reference]
         self.facts[decoded.case.id] = facts(image, decoded.masks.get(self.target.name))
-        digest = hashlib.sha256(str((image.array.shape, image.array.dtype)).encode())
-        digest.update(np.ascontiguousarray(image.array).data)
-        self.pixels[decoded.case.id] = digest.hexdigest()
 
-    def twins(self) -> dict[str, str]:
-        """Groups of cases whose pixels are identical; they may not be parted by a split."""
-        seen: dict[str, int] = {}
-        for digest in self.pixels.values():
-            seen[digest] = seen.get(digest, 0) + 1
-        return {case: digest for case, digest in self.pixels.items() if seen[digest] > 1}
+    def groups(self, cohort: Cohort) -> dict[str, str]:
+        """Cases that show the same image and may not be parted by a split.
+
+        Where the data declares a test set, only identical ones: what its authors took for different stays so.
+        """
+        declared = any(case.split == "test" for case in cohort.cases)
+        return self.twins.groups(near=2.0) if declared else self.twins.groups()
 
 
 def prepare_workspace(
@@ -108,7 +105,9 @@ def prepare_workspace(
             f"{job.name} needs {'; '.join(missing)}", found=f"{len(cohort.cases)} cases in {cohort.root}"
         )
     if assignment is None:
-        assignment = cohorts.assign(cohort, target=chosen, seed=seed, folds=folds, groups=observer.twins())
+        assignment = cohorts.assign(
+            cohort, target=chosen, seed=seed, folds=folds, groups=observer.groups(cohort)
+        )
     return Workspace(cohort, chosen, job, assignment, observer.facts)
 
 
@@ -124,11 +123,6 @@ def choose_task(name: str | None, target: TargetInfo) -> Task:
             )
         return job
     return tasks.for_target(target.kind, {n: tasks.get(n) for n in registry.names("tasks")})
-
-
-def with_assignment(space: Workspace, assignment: Assignment) -> Workspace:
-    """The same, with folds that were stored before."""
-    return replace(space, assignment=assignment)
 
 
 def plain(value: Any) -> Any:
