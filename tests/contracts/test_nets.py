@@ -216,7 +216,7 @@ def test_gradients_reach_everything_and_eight_phantoms_are_learned(name: str, di
     model = smallest(name, dims).train()
     images, labels, masks = phantoms(side(name, dims))
     target = masks if model.dense else labels
-    optimiser = torch.optim.Adam(model.parameters(), lr=1e-2 if model.dense else 3e-3)
+    optimiser = torch.optim.Adam(model.parameters(), lr=2e-2 if model.dense else 3e-3)
     losses: list[float] = []
     for step in range(MAX_STEPS):
         optimiser.zero_grad()

@@ -9,7 +9,7 @@ import torch
 from monai.networks.nets.swin_unetr import SwinUNETR
 from torch import Tensor, nn
 
-from vesalius.nets._blocks import depth, read_options, width
+from vesalius.nets._blocks import depth, one_of, read_options, width
 from vesalius.nets._net import Dense, Net, crop_to, pad_to_multiple
 
 NAMES = {"swinunetr": "Swin UNETR: a Swin Transformer encoder and a convolutional decoder"}
@@ -17,9 +17,8 @@ ROLE = "dense"
 DIMS = (2, 3)
 SOURCE = "Hatamizadeh et al.: Swin UNETR, BrainLes 2021, arXiv:2201.01266; code: MONAI (Apache-2.0)"
 SMALLEST = 0.25
-TINY = {"window": 4}
-TINY_SIZE = {3: (32, 32, 32)}
-OPTIONS = {"window": 7}
+TINY = {"window": 4, "norm": "batch"}
+OPTIONS = {"window": 7, "norm": "instance"}
 
 TOTAL_STRIDE = 32
 
@@ -37,16 +36,19 @@ class WrappedSwinUNETR(Net):
         feature: int,
         layers: Sequence[int],
         window: int,
+        normalise: str,
         dropout: float,
     ) -> None:
         channels = [feature, feature, 2 * feature, 4 * feature, 8 * feature, 16 * feature]
         super().__init__(dims, channels, strides=(1, 2, 4, 8, 16, 32), out_channels=feature, dropout=dropout)
+        self.two = normalise == "instance"  # which a single voxel would stop in training
         self.net: Any = SwinUNETR(
             in_channels=in_channels,
             out_channels=1,
             feature_size=feature,
             depths=tuple(layers),
             window_size=window,
+            norm_name=normalise,
             drop_rate=dropout,
             spatial_dims=dims,
         )
@@ -55,7 +57,7 @@ class WrappedSwinUNETR(Net):
     def forward(self, x: Tensor) -> Dense:
         self.check_input(x)
         size = [int(n) for n in x.shape[2:]]
-        x = pad_to_multiple(x, (TOTAL_STRIDE,) * self.dims, two=True)
+        x = pad_to_multiple(x, (TOTAL_STRIDE,) * self.dims, two=self.two)
         net = self.net
         hidden = net.swinViT(x, net.normalize)
         maps = [net.encoder10(hidden[4])]
@@ -85,9 +87,10 @@ def build(
     """Build Swin UNETR; `scale` multiplies the width (48 first, in steps of 12), its root the layers.
 
     `dropout` acts in the transformer. Any size will do: it is padded to multiples of 32 and cropped again.
-    Option `window`: tokens a side.
+    Options: `window`, tokens a side; `norm` of the convolutions, "instance" or "batch".
     """
     chosen = read_options(name, options, OPTIONS)
+    one_of(name, "norm", chosen["norm"], ("instance", "batch"))
     with torch.device("cpu"):  # MONAI reads numbers from tensors while it builds, which `meta` has not
         net = WrappedSwinUNETR(
             dims,
@@ -95,6 +98,7 @@ def build(
             feature=width(48, scale, multiple=12),
             layers=[depth(2, scale)] * 4,
             window=int(chosen["window"]),
+            normalise=chosen["norm"],
             dropout=dropout,
         )
     return net.to(torch.get_default_device())
