@@ -1,0 +1,118 @@
+"""Where do balls lie? Centres and sizes over tiles, joined by non-maximum suppression (throw-away)."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from scipy.ndimage import maximum_filter
+from thirdparty._harness import Headed, balls, plan
+from torch.nn import functional as F
+
+from vesalius.core.answer import Boxes
+from vesalius.core.bundle import State
+from vesalius.core.case import Box, Case
+from vesalius.core.cohort import Label, TargetInfo
+from vesalius.prepare import geometry
+from vesalius.prepare.case import prepare
+from vesalius.tasks._contract import Example, Task, Tile
+
+LOWEST_P, OVERLAP, PEAKS, UNIT = 0.3, 0.3, 50, 10.0
+
+
+def back(corners, undo):
+    """Corners `(2, 3)` on the prepared grid → in native index coordinates."""
+    points = (corners - undo.before) * np.divide(undo.turned, undo.inner)
+    for axis in undo.flips:
+        points[:, axis] = undo.turned[axis] - points[:, axis]
+    return np.sort(points[:, np.argsort(undo.order)], axis=0)
+
+
+def overlap(a, b):
+    inside = np.clip(np.minimum(a[3:6], b[3:6]) - np.maximum(a[:3], b[:3]), 0, None).prod()
+    return inside / (np.prod(a[3:6] - a[:3]) + np.prod(b[3:6] - b[:3]) - inside)
+
+
+class Detect(Task):
+    """The state holds the planned grid, so that `decode` finds the way back from it."""
+
+    name, answer, targets, roles, run, primary = "boxes", Boxes, ("boxes",), ("dense",), "tiles", "froc"
+
+    def check(self, cohort, target):
+        return () if target else ("boxes for each case",)
+
+    def state(self, cases, target, plan):
+        grid = plan.data.model_dump(include={"canonical", "spacing_mm", "size"})
+        return State({"target": target.name, "label": target.labels[0].name, "grid": grid})
+
+    def encode(self, case, prepared, reference, state):
+        field = np.zeros((4, *prepared.undo.shape), dtype=np.float32)
+        grid = np.stack(np.meshgrid(*map(np.arange, field.shape[1:]), indexing="ij"))
+        for box in case.targets.get(state.values["target"], ()):
+            drawn = np.zeros(reference.shape, dtype=np.int16)
+            drawn[tuple(slice(int(a), int(b)) for a, b in zip(box.low, box.high, strict=True))] = 1
+            where = np.argwhere(geometry.forward_labels(drawn, prepared.undo))
+            size = where.max(axis=0) + 1 - where.min(axis=0)
+            centre = np.floor(where.min(axis=0) + size / 2).reshape(3, 1, 1, 1)
+            heat = np.exp(-((grid - centre) ** 2).sum(axis=0) / 4)
+            field[1:, heat > 0.7] = size[:, None] / UNIT
+            field[0] = np.maximum(field[0], heat)
+        return Example(case.id, {"image": prepared.array}, {"field": field}, on_grid=frozenset({"field"}))
+
+    def build(self, plan, state, nets):
+        return Headed(nets.build(plan.net.name, dims=3, in_channels=1, scale=plan.net.scale), 4)
+
+    def loss(self, model, batch, generator):
+        raw, field = model(batch.images["image"]), batch.targets["field"]
+        near = (field[:, 1:] > 0).float()
+        size = (near * (raw[:, 1:] - field[:, 1:]).abs()).sum() / near.sum().clamp_min(1)
+        return {"heat": F.binary_cross_entropy_with_logits(raw[:, 0], field[:, 0]), "size": size}
+
+    def infer(self, model, batch, generator):
+        raw = model(batch.images["image"])
+        return torch.cat([raw[:, :1].sigmoid(), raw[:, 1:].clamp_min(0.05)], dim=1)
+
+    def merge(self, tiles, shape):
+        """`(N, 7)`: low and high corner on the prepared grid, p; of overlapping ones the best is kept."""
+        field, rows, kept = np.zeros((4, *shape), dtype=np.float32), [], []
+        for tile in tiles:
+            place = tuple(slice(a, a + n) for a, n in zip(tile.start, tile.size, strict=True))
+            surer = tile.raw[0] > field[(0, *place)]
+            field[(slice(None), *place)][:, surer] = tile.raw[:, surer]
+        for at in np.argwhere((field[0] == maximum_filter(field[0], 3)) & (field[0] > LOWEST_P)):
+            half, middle = field[(slice(1, 4), *at)] * UNIT / 2, at + 0.5
+            corners = np.clip([middle - half, middle + half], 0, shape)
+            rows.append(np.append(corners, field[(0, *at)]))
+        for row in sorted(rows, key=lambda r: -r[6])[:PEAKS]:
+            if all(overlap(row, other) < OVERLAP for other in kept):
+                kept.append(row)
+        return np.array(kept).reshape(-1, 7)
+
+    def decode(self, raw, state, calibration, reference):
+        undo, name = geometry.layout(reference, whole=False, **state.values["grid"]), state.values["label"]
+        found = [back(row[:6].reshape(2, 3), undo).tolist() for row in raw]
+        boxes = tuple(Box(tuple(low), tuple(high), name) for low, high in found)
+        return Boxes(boxes=boxes, p=raw[:, 6].copy(), labels=(Label(1, name),))
+
+    def scalar(self, raw, what):
+        return raw[:, 0].flatten(1).amax(dim=1)
+
+
+def example():
+    cases = [Case(str(k), {"image": i}, targets={"truth": (b,)}) for k, (i, _, b) in enumerate(balls(4))]
+    planned = plan("boxes", net="unet", whole=False, spacing_mm=1.5)
+    return cases, TargetInfo("truth", "boxes", (Label(1, "ball"),)), planned
+
+
+def judge(answer, case, ask):
+    assert len(answer.boxes) == len(answer.p) > 0 and (np.diff(answer.p) <= 0).all()
+    low, high = np.array([b.low for b in answer.boxes]), np.array([b.high for b in answer.boxes])
+    assert (low >= 0).all() and (low < high).all() and (high <= case.images["image"].shape).all()
+    (first, *_), _, planned = example()  # cut into tiles, the truth comes back as it was
+    state, image, (truth,) = TASK.state(*example()), first.images["image"], first.targets["truth"]
+    field = TASK.encode(first, prepare(first, planned.data), image, state).targets["field"]
+    tiles = [Tile(field[:, a : a + 8], (a, 0, 0), field[:, :8].shape[1:]) for a in (0, len(field[0]) - 8)]
+    (found,) = TASK.decode(TASK.merge(tiles, field.shape[1:]), state, {}, image).boxes
+    assert np.allclose([found.low, found.high], [truth.low, truth.high], atol=1.0)
+
+
+TASK = Detect()
