@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+import typer
+
 from vesalius.cli import demo, evaluate, fit, inspect, listing, phantom, predict
 from vesalius.cli._app import app
 from vesalius.core.errors import VesaliusError
@@ -17,12 +19,19 @@ for verb in (inspect, fit, predict, evaluate, phantom, demo, listing):
 def main() -> None:
     """Run the command line. What a person can mend is one line on standard error, exit code 2."""
     try:
-        app()
+        code = app(sys.argv[1:] or ["--help"], standalone_mode=False)
     except VesaliusError as error:
         sys.stderr.write(f"vesalius: {error}\n")
+        raise SystemExit(error.exit_code) from None
+    except typer.TyperException as error:  # an option that is not there, a number that is none
+        said = " ".join(error.format_message().split()).rstrip(".")
+        verb = next((v for v in sys.argv[1:2] if not v.startswith("-")), "")
+        sys.stderr.write(f"vesalius: {said}; try: {' '.join(('vesalius', verb)).strip()} --help\n")
         raise SystemExit(error.exit_code) from None
     except KeyboardInterrupt:
         sys.stderr.write("vesalius: interrupted\n")
         raise SystemExit(130) from None
     except BrokenPipeError:
         raise SystemExit(1) from None
+    if code:
+        raise SystemExit(code)

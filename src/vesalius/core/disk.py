@@ -25,7 +25,7 @@ def output_errors(path: Path) -> Iterator[None]:
             ) from error
         if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
             raise OutputError(f"{path} cannot be written: permission denied", hint="another -o") from error
-        if error.errno in (errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG):
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG):
             raise OutputError(f"{path} cannot be written", found=error.strerror, hint="another -o") from error
         raise
 

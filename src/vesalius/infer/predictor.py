@@ -15,7 +15,7 @@ from vesalius import nets
 from vesalius.core.answer import Answer, Mask
 from vesalius.core.bundle import Bundle, Stage
 from vesalius.core.case import Case, Ref
-from vesalius.core.errors import BundleError, DataError
+from vesalius.core.errors import BundleError, DataError, PlanError
 from vesalius.core.image import Array, Image
 from vesalius.core.plan import InferPlan, Plan
 from vesalius.infer import tiles
@@ -43,7 +43,7 @@ class Predictor:
 
     def __init__(self, bundle: Bundle, *, device: str | None = None) -> None:
         self.bundle = bundle
-        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.device = device_of(device)
         self.stages = tuple(_load(bundle, stage, self.device) for stage in bundle.stages)
 
     def __call__(self, case: Case) -> Answer:
@@ -94,6 +94,17 @@ class Predictor:
         array[(slice(None), *(slice(a, b) for a, b in zip(low, high, strict=True)))] = answer.image.array
         image = replace(answer.image, array=array, affine=reference.affine)
         return replace(answer, image=image)
+
+
+def device_of(name: str | None = None) -> torch.device:
+    """The torch device of that name, by default a GPU where there is one. Raises PlanError for one that is not."""
+    try:
+        device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+        torch.zeros(1, device=device).cpu()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        there = "cpu, cuda" if torch.cuda.is_available() else "cpu"
+        raise PlanError(f"there is no device '{name}' on this machine", hint=there) from error
+    return device
 
 
 def _undo(case: Case, plan: Plan, reference: Image) -> Any:

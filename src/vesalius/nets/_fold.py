@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from vesalius.nets._blocks import conv
 from vesalius.nets._net import Dense, Net
+from vesalius.nets._unet import ConvNormAct
 
 
 def fold(x: Tensor) -> Tensor:
@@ -35,12 +36,15 @@ def _every(axis: int, start: int) -> tuple[slice, ...]:
 class Folded(Net):
     """A dense net between a folding and an unfolding (sub-pixel convolution, Shi et al. 2016, arXiv 1609.05158).
 
+    One convolution at full resolution then sees the unfolded map beside the image, so that edges are drawn there.
     Sizes that are odd are padded and cropped back. `features` are the inner net's, at half resolution and below.
     """
 
     role: ClassVar[str] = "dense"
 
-    def __init__(self, inner: Net, dims: int, *, out_channels: int = 8) -> None:
+    def __init__(
+        self, inner: Net, dims: int, *, in_channels: int, normalise: str, out_channels: int = 8
+    ) -> None:
         super().__init__(
             dims,
             inner.channels,
@@ -50,6 +54,9 @@ class Folded(Net):
         )
         self.inner = inner
         self.spread: nn.Module = conv(dims, inner.out_channels, out_channels * 2**dims, kernel=1)
+        self.refine = ConvNormAct(
+            dims, out_channels + in_channels, out_channels, kernel=(3,) * dims, normalise=normalise
+        )
 
     def forward(self, x: Tensor) -> Dense:
         """Feature maps of the inner net, and a full-resolution map."""
@@ -59,7 +66,7 @@ class Folded(Net):
         if any(padding):
             x = F.pad(x, padding)
         found = self.inner(fold(x))
-        full = unfold(self.spread(found.full), self.out_channels)
+        full = self.refine(torch.cat([unfold(self.spread(found.full), self.out_channels), x], dim=1))
         for axis, n in enumerate(size):
             full = full.narrow(axis + 2, 0, n)
         return Dense(found.features, full)

@@ -61,7 +61,7 @@ def build(
             size=None if size is None else [-(-n // 2) for n in size],
             options={**chosen, "fold": False},
         )
-        return Folded(inner, dims)
+        return Folded(inner, dims, in_channels=in_channels, normalise=chosen["norm"])
     channels, plan = plan_levels(name, dims=dims, scale=scale, size=size, options=chosen)
 
     def level(

@@ -10,6 +10,8 @@ from vesalius.core.errors import BudgetError
 from vesalius.core.plan import USER, Plan, override
 
 MINIMUM_STEPS = 20
+FEW_STEPS = 400
+NARROWEST = 0.25
 TimeStep = Callable[[Plan], float]
 
 
@@ -58,6 +60,23 @@ def enough_steps(plan: Plan, cases: int) -> int:
     return 6000
 
 
+def _scaled(plan: Plan, available_s: float, few: int, time_step: TimeStep) -> tuple[Plan, float]:
+    """A narrower net where the planned one would get too few steps to learn; and the seconds of its step."""
+    step_s = time_step(plan)
+    own = USER in (plan.reasons.get("net.scale"), plan.reasons.get("train.steps"))
+    while not own and plan.net.scale > NARROWEST and available_s / step_s < few:
+        narrower = override(
+            plan,
+            {"net.scale": plan.net.scale / 2},
+            reason=f"a wider net ({plan.net.scale:g}) would get {max(available_s, 0) / step_s:.0f} steps only",
+        )
+        took = time_step(narrower)
+        if took > 0.8 * step_s:  # the cost is elsewhere: width buys nothing
+            break
+        plan, step_s = narrower, took
+    return plan, step_s
+
+
 def budget(
     plan: Plan, *, cases: int, available_s: float | None, time_step: TimeStep, validation_s: float = 0.0
 ) -> tuple[Plan, Budget]:
@@ -67,8 +86,11 @@ def budget(
     taken off it. Fewer members are trained where each would get too few steps. Raises BudgetError where not
     even MINIMUM_STEPS fit.
     """
-    step_s = time_step(plan)
     wanted = enough_steps(plan, cases)
+    if available_s is not None:
+        plan, step_s = _scaled(plan, available_s - validation_s, min(wanted // 3, FEW_STEPS), time_step)
+    else:
+        step_s = time_step(plan)
     if plan.reasons.get("train.steps") == USER:
         return plan, Budget(step_s, plan.train.steps, step_s * plan.train.steps * plan.train.members)
     if available_s is None:
@@ -86,7 +108,7 @@ def budget(
         need = (MINIMUM_STEPS * step_s + validation_s) * members
         raise BudgetError(
             "the time limit is too short for the minimum of "
-            f"{MINIMUM_STEPS} steps: {available_s:.0f} s are left for training, {need:.0f} s are needed",
+            f"{MINIMUM_STEPS} steps: {max(available_s, 0):.0f} s are left for training, {need:.0f} s are needed",
             hint="a longer --time-limit, or a smaller net (--set net.scale=0.25)",
         )
     enough = steps >= wanted

@@ -37,7 +37,8 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """A cohort in numbers. Shapes are `(Z, Y, X)` in canonical axes, spacings `(x, y, z)` in mm."""
+    """A cohort in numbers. Spacings are `(x, y, z)` in mm; shapes `(Z, Y, X)` in canonical axes, as they are at the
+    median spacing where every volume has one."""
 
     cases: int
     patients: int
@@ -121,6 +122,10 @@ def fingerprint(
     found = [measured[c.id] for c in training if c.id in measured]
     shapes = np.array([f.shape for f in found])
     spacings = [f.spacing_mm for f in found if f.spacing_mm is not None]
+    spacing = _median(spacings) if spacings else None
+    if spacing is not None and len(spacings) == len(found) and (shapes[:, 0] > 1).any():
+        own = np.array([s[::-1] for s in spacings])
+        shapes = np.maximum((shapes * own / np.array(spacing[::-1])).round(), 1).astype(int)
     units = {f.unit for f in found}
     bits = {f.bits for f in found}
     within = [f.inside for f in found if f.inside is not None]
@@ -149,7 +154,7 @@ def fingerprint(
         flat=bool((shapes[:, 0] == 1).all()),
         shape_median=(int(median[0]), int(median[1]), int(median[2])),
         shape_max=(int(largest[0]), int(largest[1]), int(largest[2])),
-        spacing_median=_median(spacings) if spacings else None,
+        spacing_median=spacing,
         spacing_known=len(spacings) == len(found),
         unit=next(iter(units)) if len(units) == 1 else None,
         bits=next(iter(bits)) if len(bits) == 1 else None,

@@ -15,7 +15,7 @@ from vesalius.tasks._contract import Task
 
 WHOLE_2D = (32, 48, 64, 96, 128, 160, 192, 224)
 PATCH_2D_CPU, PATCH_2D_GPU = 192 * 192, 512 * 512
-PATCH_3D_CPU, PATCH_3D_GPU = 52**3, 128**3
+PATCH_3D_CPU, PATCH_3D_GPU = 60**3, 128**3
 
 
 class Draft:
@@ -217,80 +217,70 @@ def _augment_whole(draft: Draft, p: Fingerprint) -> None:
 
 def _patches(draft: Draft, task: Task, p: Fingerprint, machine: Machine) -> None:
     draft.set("data.sampling", "patches", "the answer is about each point")
-    shape = p.shape_median
     if p.spacing_known and p.spacing_median is not None and not p.flat:
         draft.set(
             "data.spacing_mm", list(p.spacing_median), "the median spacing: most images stay as they are"
         )
     else:
         draft.set("data.spacing_mm", None, "pictures without spacing are left on their grid")
-    budget = (
-        (PATCH_2D_GPU if machine.gpu else PATCH_2D_CPU)
-        if p.flat
-        else (PATCH_3D_GPU if machine.gpu else PATCH_3D_CPU)
-    )
-    # a patch that holds the largest image whole needs neither tiles nor luck
-    fits = math.prod(_up(n, 8) if n > 1 else 1 for n in p.shape_max) <= budget
-    size = (
-        [_up(n, 8) if n > 1 else 1 for n in p.shape_max] if fits else _box(shape, budget, 16 if p.flat else 8)
-    )
-    why = "the largest image fits whole" if fits else f"median {shape}, within what this machine can train"
-    draft.set("data.size", size, why)
-    draft.set("net.name", "unet", "the strongest baseline wherever it was measured")
-    scale = 1.0 if machine.gpu else 0.5
-    draft.set(
-        "net.scale",
-        scale,
-        "the usual width" if machine.gpu else "half the usual width, which a CPU can train",
-    )
-    options: dict[str, object] = {} if machine.gpu else {"norm": "batch", "fold": True, "stages": 3}
-    if p.flat and not machine.gpu:
-        options = {"norm": "batch", "fold": True, "stages": 4}
-    why = (
-        "as published"
-        if machine.gpu
-        else "works at half resolution inside, for a third of the cost, and norms by batch"
-    )
-    draft.set("net.options", options, why)
+    fits = _patch_size(draft, p, machine)
+    _dense_net(draft, p, machine)
     draft.set("loss.name", "dice-ce", "overlap is the goal and cross-entropy steadies it")
-    draft.set("augment.flip_axes", _flips(p), _flips_reason(p))
+    _augment_patches(draft, p)
+    draft.set("infer.mirror", [], "each axis would double the time")
+    draft.set("infer.overlap", 0.5, "half a tile, blended by a Gaussian")
+    batch = (12 if p.flat else 2) if machine.gpu else (4 if p.flat else 2)
+    draft.set("train.batch", batch, "as many patches as a step can afford")
+    share = 0.0 if fits else 0.5
+    draft.set(
+        "train.foreground",
+        share,
+        "a patch is most of an image" if fits else "half of the patches hold a label",
+    )
+    draft.set("train.members", 1, "one model for the time there is")
+
+
+def _patch_size(draft: Draft, p: Fingerprint, machine: Machine) -> bool:
+    """Set the patch; returns whether it holds a typical image whole."""
+    if p.flat:
+        budget = PATCH_2D_GPU if machine.gpu else PATCH_2D_CPU
+    else:
+        budget = PATCH_3D_GPU if machine.gpu else PATCH_3D_CPU
+    size = _box(p.shape_median, budget, 16 if p.flat else 4)
+    whole = tuple(_up(n, 16 if p.flat else 4) if n > 1 else 1 for n in p.shape_median)
+    fits = tuple(size) == whole
+    why = f"the median shape {p.shape_median}"
+    draft.set("data.size", size, why if fits else f"{why}, within what this machine can train")
+    return fits
+
+
+def _dense_net(draft: Draft, p: Fingerprint, machine: Machine) -> None:
+    draft.set("net.name", "unet", "the strongest baseline wherever it was measured")
+    draft.set("net.scale", 1.0, "the usual width")
+    options: dict[str, object] = {}
+    why = "as published"
+    if not machine.gpu:
+        options = {"norm": "batch", "fold": True, "stages": 4 if p.flat else 3}
+        why = "works at half resolution inside, for a third of the cost"
+    draft.set("net.options", options, why)
+
+
+def _augment_patches(draft: Draft, p: Fingerprint) -> None:
+    draft.set("augment.flip_axes", _flips(p), "a label names a side" if p.sided else "no label names a side")
     draft.set("augment.probability", 0.7, "some samples keep their place")
     draft.set("augment.rotate_deg", 15.0, "how a patient may lie")
-    flat_patch = (
-        not p.flat and p.spacing_median is not None and max(p.spacing_median) > 3 * min(p.spacing_median)
-    )
-    draft.set(
-        "augment.rotate_in_plane_only",
-        flat_patch,
-        "slices are thick" if flat_patch else "voxels are near cubes",
-    )
+    thick = not p.flat and p.spacing_median is not None and max(p.spacing_median) > 3 * min(p.spacing_median)
+    draft.set("augment.rotate_in_plane_only", thick, "slices are thick" if thick else "voxels are near cubes")
     draft.set("augment.zoom", 0.15, "patients differ in size")
     draft.set("augment.noise", 0.1, "scanners differ")
     draft.set("augment.brightness", 0.1, "scanners differ")
     draft.set("augment.contrast", 0.15, "scanners differ")
-    draft.set("infer.mirror", [], "each axis would double the time")
-    draft.set("infer.overlap", 0.5, "half a tile, blended by a Gaussian")
-    draft.set(
-        "train.batch",
-        (4 if p.flat else 2) if not machine.gpu else (12 if p.flat else 2),
-        "as many patches as a step can afford",
-    )
-    draft.set(
-        "train.foreground",
-        0.0 if fits else 0.5,
-        "the whole image is seen" if fits else "half of the patches hold a label",
-    )
-    draft.set("train.members", 1, "one model for the time there is")
 
 
 def _flips(p: Fingerprint) -> list[str]:
     if p.flat:
         return [] if p.sided else ["y", "x"]
     return [] if p.sided else ["x"]
-
-
-def _flips_reason(p: Fingerprint) -> str:
-    return "a label names a side" if p.sided else "no label names a side"
 
 
 def _learning(draft: Draft, p: Fingerprint, machine: Machine, seed: int) -> None:

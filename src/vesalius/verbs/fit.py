@@ -16,7 +16,7 @@ from vesalius.core.bundle import Bundle, Stage, State, save_bundle
 from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort
 from vesalius.core.disk import new_folder, write_text, write_with
-from vesalius.core.errors import OutputError
+from vesalius.core.errors import OutputError, PlanError, VesaliusError
 from vesalius.core.plan import USER, Plan, load_plan, override, save_plan
 from vesalius.core.progress import Progress, Silent
 from vesalius.core.scorecard import Scorecard
@@ -94,6 +94,7 @@ def fit(
     began = time.monotonic()
     progress = progress or Silent()
     limit = seconds(time_limit) if time_limit is not None else None
+    predictor.device_of(device)  # said before an hour of reading, not after
     label = data.root.name if isinstance(data, Cohort) else Path(data).resolve().name.partition(".")[0]
     given = _given(plan)
     path = _resumed(out, label) if resume else None
@@ -125,26 +126,28 @@ def fit(
     if fixed.train.threads:
         torch.set_num_threads(fixed.train.threads)
     if dry_run:
-        fixed, _ = _budgeted(space, fixed, limit, began, progress=progress, device=device)
+        fixed, _ = _budgeted(space, fixed, limit, began, progress=progress, device=device, start=start)
         return Run(None, fixed, None, None)
-    if path is None:
-        path = new_folder(Path(out) if out else None, default=label)
-        arguments = {
-            "data": str(space.cohort.root),
-            "seed": seed,
-            "time_limit": time_limit,
-            "columns": columns,
-        }
-        write_text(
-            path / "run.json",
-            json.dumps({**plain(arguments), "data_hash": space.cohort.hash}, indent=1) + "\n",
-        )
-        cohorts.save_assignment(space.assignment, path / "folds.json")
-    progress.note(f"run: {path}")
+    fresh = path is None
+    path = path or new_folder(Path(out) if out else None, default=label)
     after = 0.0
     if not following:
-        fixed, after = _budgeted(space, fixed, limit, began, progress=progress, device=device)
+        try:
+            fixed, after = _budgeted(
+                space, fixed, limit, began, progress=progress, device=device, start=start
+            )
+        except VesaliusError:
+            if fresh:
+                path.rmdir()  # a plan that cannot be followed leaves nothing behind
+            raise
+    if fresh:
+        arguments = {"data": space.cohort.root, "seed": seed, "time_limit": time_limit, "columns": columns}
+        about = {**plain(arguments), "data_hash": space.cohort.hash}
+        write_text(path / "run.json", json.dumps(about, indent=1) + "\n")
+        cohorts.save_assignment(space.assignment, path / "folds.json")
+    if not following:
         save_plan(fixed, path / "plan.json")
+    progress.note(f"run: {path}")
     deadline = None if limit is None else began + limit * SHARE - after
     stages, outcome = _train_all(
         space, fixed, path, deadline=deadline, progress=progress, device=device, start=start
@@ -165,7 +168,10 @@ def _fold_count(given: Plan | None, settings: Mapping[str, Any] | None, folds: i
     if folds is not None:
         return folds
     if settings and "train.folds" in settings:
-        return int(settings["train.folds"])
+        text = str(settings["train.folds"])
+        if not text.isdecimal() or int(text) < 2:
+            raise PlanError("train.folds must be a whole number, at least 2", found=repr(text))
+        return int(text)
     return given.train.folds if given else 5
 
 
@@ -204,6 +210,12 @@ def _first_plan(
         prints = fingerprint(space.cohort, space.facts, space.training, space.target)
         plan = draft_plan(space.task, space.target, prints, machines.measure(), seed=seed)
     made = len(space.assignment.folds)
+    if folds is not None and folds > len(space.training):
+        raise PlanError(
+            f"{folds} folds are more than there are cases to train on",
+            found=f"{len(space.training)} cases",
+            hint=f"--folds {made}",
+        )
     if plan.train.folds != made:
         plan = override(plan, {"train.folds": made}, reason=space.assignment.by)
     if folds is not None:
@@ -226,6 +238,7 @@ def _budgeted(
     *,
     progress: Progress,
     device: str | None,
+    start: Mapping[str, Any] | None,
 ) -> tuple[Plan, float]:
     """Time real steps on a few cases, then fix how many there will be.
 
@@ -236,13 +249,14 @@ def _budgeted(
     examples = prepare_examples(space.task, cases, plan, state, progress=progress)
     left = None if limit is None else limit * SHARE - (time.monotonic() - began)
     watch = 4.0 if left is None else min(4.0, max(0.5, left * 0.03))
-    one = _time_answer(space.task, plan, state, examples, device)
+    one = _time_answer(space.task, plan, state, examples, device, start)
     n = len(space.training)
     still = len(space.assignment.folds[0]) if space.assignment.folds else 0
-    monitored = min(MONITOR, still) * one * plan.train.validations
     after = _after(space, plan, one)
     if left is not None:
         left -= watch + after
+        plan = _affordable(plan, min(MONITOR, still) * one, left)
+    monitored = min(MONITOR, still) * one * plan.train.validations
 
     def step_s(candidate: Plan) -> float:
         return time_step(space.task, candidate, state, examples, seconds=watch, device=device)
@@ -255,12 +269,25 @@ def _budgeted(
     return fixed, after
 
 
+def _affordable(plan: Plan, validation_s: float, left: float) -> Plan:
+    """Fewer validations where all of them would take more than a tenth of the time."""
+    allowed = int(0.1 * left / plan.train.members / max(validation_s, 1e-6))
+    if allowed >= plan.train.validations or plan.reasons.get("train.validations") == USER:
+        return plan
+    return override(plan, {"train.validations": max(1, allowed)}, reason="a tenth of the time, no more")
+
+
 def _time_answer(
-    task: Task, plan: Plan, state: State, examples: Sequence[Example], device: str | None
+    task: Task,
+    plan: Plan,
+    state: State,
+    examples: Sequence[Example],
+    device: str | None,
+    start: Mapping[str, Any] | None,
 ) -> float:
     """Seconds one model takes for one prepared case, the second time it is asked."""
-    where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    model = build(task, plan, state, 0).to(where).eval()
+    where = predictor.device_of(device)
+    model = build(task, plan, state, 0, start).to(where).eval()
     few = list(examples[: 1 if task.run == "dense" else plan.infer.batch])
     took = 0.0
     for _ in range(2):

@@ -134,8 +134,8 @@ def predict(
     torch.set_num_threads(machines.measure().cores)
     if out is None:
         return _only(opened, cohort, device)
-    folder = new_folder(Path(out), default="answers")
     predictor = Predictor(opened, device=device)
+    folder = new_folder(Path(out), default="answers")
     rows: list[dict[str, Any]] = []
     failed = [s for s in cohort.set_aside if s.case not in {c.id for c in cohort.cases}]
     for case, answer in answers(predictor, cohort.cases, progress=progress):
