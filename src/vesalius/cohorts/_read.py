@@ -56,7 +56,9 @@ def read(
     for role in options.columns:
         if role not in ROLES:
             raise UnknownName("role", role, ROLES)
-    if layout is None:
+    if layout is None and any(not v.startswith("re:") for v in options.columns.values()):
+        cohort = _read_as("table", root, options, "columns were named")
+    elif layout is None:
         cohort = _surest(root, detect(root), options)
     else:
         cohort = _read_as(layout, root, options, "chosen by --layout")

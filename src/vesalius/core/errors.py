@@ -47,7 +47,7 @@ class UnknownName(VesaliusError):
         more = "" if close or len(names) <= 8 else f" … ({len(names)} in all)"
         lead = "closest: " if close else "there are: "
         super().__init__(
-            f"unknown {kind} '{name}'", found=None, hint=hint or f"{lead}{', '.join(shown)}{more}"
+            f"unknown {kind} '{name}'", hint=hint or (f"{lead}{', '.join(shown)}{more}" if names else "none")
         )
         self.name, self.close = name, close
 

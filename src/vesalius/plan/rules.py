@@ -58,10 +58,11 @@ def check(plan: Plan, task: Task) -> Plan:
     """The plan, if its net has a role that its task takes and serves its dimensions. Raises PlanError."""
     about = describe(plan.net.name)
     if about.get("ROLE") not in task.roles:
-        fits = [n for role in task.roles for n in names_for(role, dims=plan.data.dims)]
+        named = [n for role in task.roles for n in names_for(role, dims=plan.data.dims)]
+        fits = {n.partition("-")[0]: n for n in reversed(named)}  # one of each family
         raise PlanError(
             f"net '{plan.net.name}' is of role {about.get('ROLE')}; {task.name} takes {' or '.join(task.roles)}",
-            hint=", ".join(fits[:12]),
+            hint=", ".join(sorted(fits.values())),
         )
     if plan.data.dims not in about.get("DIMS", (2, 3)):
         raise PlanError(f"net '{plan.net.name}' does not serve {plan.data.dims}-D")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from vesalius.infer import predictor
 from vesalius.learn.examples import prepare_examples
 from vesalius.learn.loop import Trained, build, time_step, train
 from vesalius.learn.validate import Validator
+from vesalius.nets import describe
 from vesalius.plan import machine as machines
 from vesalius.plan.budget import budget, seconds
 from vesalius.plan.fingerprint import fingerprint
@@ -224,10 +225,20 @@ def _first_plan(
         plan = override(plan, {"train.members": made}, reason="one for each fold")
     if origin is not None:
         plan = override(plan, {"net.init": origin})
-    plan = override(plan, settings or {})
+    plan = override(_for_net(plan, settings or {}), settings or {})
     if given is not None and "train.steps" not in plan.reasons:
         plan = plan.model_copy(update={"reasons": {**plan.reasons, "train.steps": USER}})
     return check(plan, space.task)
+
+
+def _for_net(plan: Plan, settings: Mapping[str, Any]) -> Plan:
+    """The plan without the options of its net, where the user names one of another family."""
+    named = str(settings.get("net.name", plan.net.name))
+    if named.partition("-")[0] == plan.net.name.partition("-")[0]:
+        return plan
+    smallest = describe(named).get("SMALLEST", 0.0)
+    changed = {"net.options": {}, "net.scale": max(plan.net.scale, smallest)}
+    return override(plan, changed, reason=f"what {named} takes; the rules had planned {plan.net.name}")
 
 
 def _budgeted(
@@ -332,6 +343,7 @@ def _train_all(
         takes = {"stage": 0, "as": "crop", "margin_mm": plan.locate.margin_mm}
     job = _job(name, space, plan, path, progress, crop)
     outcome = _members(job, space, path, deadline=deadline, progress=progress, device=device, start=start)
+    job = replace(job, state=job.task.remember(space.training, job.state))
     stages.append(_stage(job, outcome, folder, len(stages), takes=takes))
     return tuple(stages), outcome
 
