@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
+import resource
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -679,3 +681,105 @@ def test_a_mistake_is_one_line(
 
 def test_there_are_rows_enough() -> None:
     assert len(ROWS) >= 30 and len({r.name for r in ROWS}) == len(ROWS)
+
+
+# ------------------------------------------------------------------------------------------ a full disk
+
+
+FAST = (
+    "--set",
+    "net.name=cnn",
+    "--set",
+    "train.steps=2",
+    "--set",
+    "train.members=1",
+    "--set",
+    "data.size=[1,16,16]",
+)
+
+
+def full_disk(name: str, here: Path, made: Path) -> tuple[Argv, int]:
+    """What is typed, and the largest file in bytes that can still be written."""
+    if name == "phantom":
+        return ["phantom", here / "out", "--cases", "2"], 3000
+    if name == "inspect":
+        return ["inspect", classes(here / "data"), "--html", here / "page.html"], 3000
+    if name == "predict":
+        return ["predict", made, classes(here / "data"), "-o", here / "out"], 300
+    if name == "fit":
+        return fit(classes(here / "data"), here, *FAST), 2500
+    if name == "fit, its weights":
+        return fit(classes(here / "data"), here, *FAST), 20_000
+    text = "case,answer\n" + "".join(f"{c}/{c}{k},{c}\n" for c in ("cat", "dog") for k in range(6))
+    return scored(here, text), 1500
+
+
+@pytest.mark.parametrize("name", ["phantom", "inspect", "predict", "fit", "fit, its weights", "evaluate"])
+def test_a_full_disk_is_one_line(
+    name: str, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    argv, most = full_disk(name, tmp_path, made)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["vesalius", *map(str, argv)])
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, before[1]))
+    try:
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    _, err = capfd.readouterr()
+    last = err.splitlines()[-1]
+    assert stopped.value.code == 2
+    assert last.startswith("vesalius: no space left to write") and "Traceback" not in err, err
+    assert not [p for p in tmp_path.rglob("*") if ".tmp" in p.name], "half of a file"
+    assert not list(tmp_path.rglob("MANIFEST.sha256")), "half of a bundle"
+
+
+# ------------------------------------------------------------------------------------------ one faulty file of many
+
+
+def test_one_faulty_case_of_many_is_named_and_the_rest_are_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    root = classes(tmp_path / "data", 10)
+    (root / "cat" / "cat3.png").write_bytes(b"\x89PNG but no picture")
+    monkeypatch.setattr(sys, "argv", ["vesalius", *map(str, dry(root, tmp_path, *FAST))])
+    cli.main()
+    out, err = capfd.readouterr()
+    (said,) = [line for line in err.splitlines() if line.startswith("set aside")]
+    assert "cat/cat3" in said and len(said) > len("set aside: cat/cat3: ")
+    assert "net.name" in out and not (tmp_path / "out").exists()
+
+
+def test_predict_answers_the_rest_and_says_so_by_its_exit_code(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    root = classes(tmp_path / "data", 3)
+    (root / "dog" / "dog1.png").write_bytes(b"")
+    argv = ["predict", made, root, "-o", tmp_path / "out"]
+    monkeypatch.setattr(sys, "argv", ["vesalius", *map(str, argv)])
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    assert stopped.value.code == 1
+    assert "dog/dog1" in capfd.readouterr().err
+    assert len((tmp_path / "out" / "answers.csv").read_text().splitlines()) == 1 + 5
+    assert "dog/dog1" in (tmp_path / "out" / "failed.csv").read_text()
+
+
+def test_a_mistake_in_a_process_of_its_own(tmp_path: Path) -> None:
+    """The installed command: the same line, the same code, and no help for what was not asked."""
+    argv = [sys.executable, "-m", "vesalius", "fit", str(tmp_path / "nowhere")]
+    done = subprocess.run(argv, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr.startswith("vesalius: no data at") and done.stderr.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_nothing_asked_is_answered_with_help(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["vesalius"])
+    cli.main()
+    out, err = capfd.readouterr()
+    assert "inspect" in out and "evaluate" in out and err == ""

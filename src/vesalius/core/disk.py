@@ -25,9 +25,8 @@ def output_errors(path: Path) -> Iterator[None]:
             ) from error
         if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
             raise OutputError(f"{path} cannot be written: permission denied", hint="another -o") from error
-        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG):
-            raise OutputError(f"{path} cannot be written", found=error.strerror, hint="another -o") from error
-        raise
+        found = error.strerror or str(error)
+        raise OutputError(f"{path} cannot be written", found=found, hint="another -o") from error
 
 
 def write_with(path: Path, write: Callable[[Path], None]) -> None:

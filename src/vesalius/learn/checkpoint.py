@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vesalius.core.disk import write_with
+from vesalius.core.disk import write_bytes
 from vesalius.core.errors import BundleError
 
 
@@ -31,11 +32,9 @@ class Checkpoint:
 
 def save(checkpoint: Checkpoint, path: Path) -> None:
     """Write beside, fsync, put in place. Raises OutputError."""
-
-    def write(temporary: Path) -> None:
-        torch.save(vars(checkpoint), temporary)
-
-    write_with(path, write)
+    buffer = io.BytesIO()  # on a full disk torch's own writer raises nothing that can be told apart
+    torch.save(vars(checkpoint), buffer)
+    write_bytes(path, buffer.getvalue())
 
 
 def load(path: Path) -> Checkpoint:

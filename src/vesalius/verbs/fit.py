@@ -15,7 +15,7 @@ from vesalius import cohorts
 from vesalius.core.bundle import Bundle, Stage, State, save_bundle
 from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort
-from vesalius.core.disk import new_folder, write_text, write_with
+from vesalius.core.disk import new_folder, write_bytes, write_text
 from vesalius.core.errors import OutputError, PlanError, VesaliusError
 from vesalius.core.plan import USER, Plan, load_plan, override, save_plan
 from vesalius.core.progress import Progress, Silent
@@ -432,16 +432,13 @@ def _stage(
     job: Job, outcome: Outcome, folder: Path, number: int, *, takes: Mapping[str, Any] | None
 ) -> Stage:
     """Write the members' weights and describe the stage."""
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     names = []
     for k, result in enumerate(outcome.trained):
         weights = {n: t.contiguous() for n, t in result.weights.items()}
         name = f"weights-{number}-{k}.safetensors"
 
-        def write(temporary: Path, weights: Mapping[str, Any] = weights) -> None:
-            save_file(dict(weights), temporary)
-
-        write_with(folder / name, write)
+        write_bytes(folder / name, save(weights))
         names.append(name)
     return Stage(job.name, job.plan, job.state, tuple(names), takes=takes)
