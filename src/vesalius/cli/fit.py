@@ -15,7 +15,9 @@ def fit(
     task: str | None = typer.Option(None, "--task", help="What to do [follows from the target]."),
     target: str | None = typer.Option(None, "--target", help="What to learn, where there are several."),
     time_limit: str | None = typer.Option(None, "--time-limit", help="For all of it: 90s, 10m, 1h30m."),
-    seed: int = typer.Option(0, "--seed", min=0, help="Decides folds, weights and batches."),
+    seed: int | None = typer.Option(
+        None, "--seed", min=0, help="Decides folds, weights and batches [0, or the plan's]."
+    ),
     folds: int | None = typer.Option(None, "--folds", min=2, help="Train a member for each of N folds."),
     split: Path | None = typer.Option(None, "--split", help="A CSV with the columns case,split."),
     column: list[str] | None = typer.Option(

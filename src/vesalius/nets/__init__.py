@@ -11,6 +11,7 @@ A family's file holds literals that are read without importing it:
     TINY_SIZE = {3: (32, 32, 32)}          the size by dims that this form needs, where 32² or 16³ is too small
     OPTIONS = {"stem": "paper"}            what `options` may hold, with the default of each
     NEEDS_SIZE = False                     True where the net is made for one input size
+    TWO_STAGE = True                       where the paper locates first, on a coarser grid, and then segments
     NO_EXPORT = "reason"                   only where `torch.export` cannot follow the net
 
 and one function, `build`, with the signature of `vesalius.nets.build`. Torch is imported when a net is built.

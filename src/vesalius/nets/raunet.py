@@ -15,6 +15,7 @@ from vesalius.nets._unet import UShape, plan_levels
 
 NAMES = {"raunet": "RA-UNet: residual attention U-Net for liver and tumour"}
 ROLE = "dense"
+TWO_STAGE = True
 DIMS = (2, 3)
 SOURCE = (
     "Jin, Meng, Sun, Cui, Su: RA-UNet, Front. Bioeng. Biotechnol. 2020, arXiv:1811.01328; "

@@ -7,7 +7,7 @@ from typing import Any
 
 from vesalius.core.cohort import TargetInfo
 from vesalius.core.errors import PlanError
-from vesalius.core.plan import Plan, parse_plan
+from vesalius.core.plan import LocatePlan, Plan, override, parse_plan
 from vesalius.nets import describe, names_for
 from vesalius.plan.fingerprint import Fingerprint
 from vesalius.plan.machine import Machine
@@ -52,6 +52,17 @@ def draft_plan(
     _learning(draft, prints, machine, seed)
     draft.data["fingerprint"] = {**prints.json(), "machine": {"cores": machine.cores, "gpu": machine.gpu}}
     return check(parse_plan(draft.data), task)
+
+
+def staged(plan: Plan) -> Plan:
+    """The plan with a locating stage where its net's paper has one, the data allow it and nobody said otherwise."""
+    if plan.locate is not None or any(path.startswith("locate") for path in plan.reasons):
+        return plan
+    if not describe(plan.net.name).get("TWO_STAGE") or plan.data.spacing_mm is None:
+        return plan
+    return override(
+        plan, {"locate": LocatePlan().model_dump()}, reason="as in the net's paper: first where, then what"
+    )
 
 
 def check(plan: Plan, task: Task) -> Plan:

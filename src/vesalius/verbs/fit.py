@@ -28,7 +28,7 @@ from vesalius.nets import describe
 from vesalius.plan import machine as machines
 from vesalius.plan.budget import budget, seconds
 from vesalius.plan.fingerprint import fingerprint
-from vesalius.plan.rules import check, draft_plan
+from vesalius.plan.rules import check, draft_plan, staged
 from vesalius.tasks._contract import Example, Task
 from vesalius.verbs._init import initial_weights
 from vesalius.verbs._locate import coarse_plan, crop_to_truth
@@ -72,7 +72,7 @@ def fit(
     task: str | None = None,
     target: str | None = None,
     time_limit: str | float | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     folds: int | None = None,
     split: Path | str | None = None,
     columns: Mapping[str, str] | None = None,
@@ -99,6 +99,7 @@ def fit(
     label = data.root.name if isinstance(data, Cohort) else Path(data).resolve().name.partition(".")[0]
     given = _given(plan)
     path = _resumed(out, label) if resume else None
+    seed = seed if seed is not None else given.train.seed if given else 0
     stored = (
         cohorts.load_assignment(path / "folds.json") if path and (path / "folds.json").is_file() else None
     )
@@ -206,7 +207,7 @@ def _first_plan(
 ) -> Plan:
     """The rules' plan or the one given, with what the user set; the number of steps is still open."""
     if given is not None:
-        plan = given
+        plan = given if given.train.seed == seed else override(given, {"train.seed": seed})
     else:
         prints = fingerprint(space.cohort, space.facts, space.training, space.target)
         plan = draft_plan(space.task, space.target, prints, machines.measure(), seed=seed)
@@ -225,8 +226,8 @@ def _first_plan(
         plan = override(plan, {"train.members": made}, reason="one for each fold")
     if origin is not None:
         plan = override(plan, {"net.init": origin})
-    plan = override(_for_net(plan, settings or {}), settings or {})
-    if given is not None and "train.steps" not in plan.reasons:
+    plan = staged(override(_for_net(plan, settings or {}), settings or {}))
+    if given is not None:  # its number of steps is kept, whatever the clock says
         plan = plan.model_copy(update={"reasons": {**plan.reasons, "train.steps": USER}})
     return check(plan, space.task)
 
@@ -266,6 +267,7 @@ def _budgeted(
     after = _after(space, plan, one)
     if left is not None:
         left -= watch + after
+        left /= 1 + (plan.locate.share if plan.locate else 0.0)
         plan = _affordable(plan, min(MONITOR, still) * one, left)
     monitored = min(MONITOR, still) * one * plan.train.validations
 
