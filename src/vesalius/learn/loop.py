@@ -178,14 +178,14 @@ def train(
     device: str | None = None,
     start: Mapping[str, Tensor] | None = None,
 ) -> Trained:
-    """Train one member, from its checkpoint in `folder` where there is one.
+    """Train one member, from its checkpoint below `folder` where there is one; logs go there too.
 
     `validate` gives the score of a model, larger is better; the best checkpoint is kept. `deadline` is a
     `time.monotonic()`: past it, training stops at the next checkpoint and says so. Raises Interrupted on
     Ctrl-C, after saving. `start` are weights to begin from (see `transfer`).
     """
     label = f"{name}-{member}"
-    path = folder / f"{label}.pt"
+    path = folder / "checkpoints" / f"{label}.pt"
     saved = checkpoints.load(path) if path.is_file() else Checkpoint()
     if saved.done:
         return Trained(saved.best, saved.best_score, saved.best_step, False, tuple(saved.history))

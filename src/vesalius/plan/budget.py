@@ -55,7 +55,7 @@ def _number(digits: str, text: str) -> float:
 def enough_steps(plan: Plan, cases: int) -> int:
     """Steps of one member beyond which more of them gain little: epochs for whole images, patches otherwise."""
     if plan.data.sampling == "whole":
-        epochs = 60 if cases < 2000 else 30 if cases < 20000 else 10
+        epochs = 80 if cases < 2000 else 30 if cases < 20000 else 10
         return max(MINIMUM_STEPS, math.ceil(epochs * cases / plan.train.batch))
     return 6000
 

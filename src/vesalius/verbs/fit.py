@@ -402,7 +402,7 @@ def _members(
             learned,
             Validator(job.task, job.plan, job.state, watched, truths) if watched else None,
             member=member,
-            folder=path / "checkpoints",
+            folder=path,
             progress=progress,
             name=job.name,
             deadline=share,
