@@ -128,6 +128,10 @@ def open_bundle(path: Path) -> Bundle:
     try:
         text = manifest.read_text(encoding="utf-8")
         listed = {line[66:]: line[:64] for line in text.splitlines() if line}
+        if text != "".join(f"{digest}  {name}\n" for name, digest in listed.items()):
+            raise BundleError(
+                f"{path} is a damaged bundle", found=f"a changed {MANIFEST}", hint="copy it again"
+            )
         _check_files(path, listed)
         head = json.loads((path / "bundle.json").read_text(encoding="utf-8"))
         if head["version"] > VERSION:
@@ -135,7 +139,7 @@ def open_bundle(path: Path) -> Bundle:
                 f"{path} is a bundle of version {head['version']}, newer than this Vesalius reads ({VERSION})",
                 hint="a newer Vesalius",
             )
-        stages = tuple(_read_stage(path, k, entry) for k, entry in enumerate(head["stages"]))
+        stages = tuple(_read_stage(path, k, entry, listed) for k, entry in enumerate(head["stages"]))
         return Bundle(
             path, stages, head["data_hash"], hashlib.sha256(text.encode()).hexdigest(), head["made_by"]
         )
@@ -157,10 +161,15 @@ def _check_files(path: Path, listed: Mapping[str, str]) -> None:
             )
 
 
-def _read_stage(path: Path, k: int, entry: Mapping[str, Any]) -> Stage:
+def _read_stage(path: Path, k: int, entry: Mapping[str, Any], listed: Mapping[str, str]) -> Stage:
     from safetensors.numpy import load_file
 
     arrays = path / f"state-{k}.safetensors"
+    for name in (*entry["members"], *((arrays.name,) if arrays.exists() else ())):
+        if name not in listed:
+            raise BundleError(
+                f"{path} is a damaged bundle", found=f"'{name}', which {MANIFEST} does not list"
+            )
     try:
         plan = parse_plan(json.loads((path / f"plan-{k}.json").read_text(encoding="utf-8")), f"plan-{k}.json")
     except VesaliusError as error:

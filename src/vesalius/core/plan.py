@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -237,6 +237,8 @@ def _fields(model: type[BaseModel] = Plan, prefix: str = "") -> list[str]:
             continue
         found.append(prefix + name)
         annotation: Any = info.annotation
+        if get_origin(annotation) is tuple:  # a list is set whole
+            continue
         options = [annotation, *getattr(annotation, "__args__", ())]
         for option in options:
             if isinstance(option, type) and issubclass(option, Section):
