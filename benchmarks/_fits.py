@@ -1,0 +1,121 @@
+"""A `vesalius fit` as a user runs it, in a process of its own; every one that scores a test split is written down."""
+
+from __future__ import annotations
+
+import datetime
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks import _record
+from benchmarks._figures import Figure, at_most
+from vesalius.core.scorecard import Interval, Scorecard, load_scorecard
+from vesalius.plan.budget import seconds as parsed_seconds
+
+SHARED = _record.ROOT.parent / "shared" / "data"
+OVER = 1.1
+
+
+class Absent(Exception):
+    """What a benchmark needs is not on this machine; the message says what."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A finished fit: where it lies, how long it took, what it scored."""
+
+    run: Path
+    wall_s: float
+    limit_s: float
+    card: Scorecard
+    command: str
+
+
+def shared(name: str) -> Path:
+    """A data set beside the project. Raises Absent."""
+    path = SHARED / name
+    if not path.exists():
+        raise Absent(f"../shared/data/{name} is not here")
+    return path
+
+
+def vesalius(*words: str) -> list[str]:
+    """The command line, run by this Python."""
+    return [sys.executable, "-m", "vesalius", *words]
+
+
+def fit(
+    data: Path, out: Path, *, limit: str, seed: int, options: Sequence[str] = (), test_split: bool
+) -> Fitted:
+    """Run a fit to its end. With `test_split` its figures go into the append-only table as soon as they exist."""
+    words = ["fit", _said(data), "--time-limit", limit, "--seed", str(seed), *(_said(o) for o in options)]
+    command = "vesalius " + " ".join(words)
+    began = time.monotonic()
+    at = _record.commit()
+    arguments = ["fit", str(data), "-o", str(out), "--time-limit", limit, "--seed", str(seed), *options]
+    done = subprocess.run(vesalius(*arguments), cwd=_record.ROOT, capture_output=True, text=True, check=False)
+    wall = time.monotonic() - began
+    if done.returncode:
+        raise RuntimeError(f"{command} ended with {done.returncode}: {done.stderr[-2000:]}")
+    card = load_scorecard(out / "scorecard.json")
+    fitted = Fitted(out, wall, parsed_seconds(limit), card, command)
+    if test_split:
+        note = f"{card.split}, {card.n_cases} cases, {wall:.0f} s"
+        day = f"{datetime.datetime.now(tz=datetime.UTC):%Y-%m-%d}"
+        _record.append_test_run((day, at, f"`{command}`", str(seed), data.name, brief(card), note))
+    return fitted
+
+
+def _said(word: str | Path) -> str:
+    """A path as the documentation writes it: relative to the repository."""
+    return str(word).replace(str(SHARED), "../shared/data").replace(str(_record.ROOT) + "/", "")
+
+
+def interval(found: Interval) -> str:
+    """`value [low, high]`."""
+    if found.value is None:
+        return f"not defined ({found.reason})"
+    if found.low is None or found.high is None:
+        return f"{found.value:.4f}"
+    return f"{found.value:.4f} [{found.low:.4f}, {found.high:.4f}]"
+
+
+MAIN = ("auc", "accuracy", "balanced_accuracy", "sensitivity", "specificity", "dice", "hd95")
+
+
+def brief(card: Scorecard) -> str:
+    """The main figures of a scorecard in a line."""
+    names = [n for n in card.metrics if n.partition("/")[0] in MAIN]
+    names.sort(key=lambda n: (MAIN.index(n.partition("/")[0]), n))
+    return "; ".join(f"{n} {interval(card.metrics[n])}" for n in names)
+
+
+def wall(fitted: Fitted, seed: int) -> Figure:
+    """How long it took, all phases included, against its limit."""
+    ratio = fitted.wall_s / fitted.limit_s
+    note = f"{fitted.wall_s:.0f} s of {fitted.limit_s:.0f} s"
+    return at_most("wall / --time-limit", ratio, OVER, seed=str(seed), note=note)
+
+
+def beside(fitted: Fitted, names: Sequence[str], seed: int) -> list[Figure]:
+    """Those metrics with their intervals, and the trivial baseline's value in the note."""
+    card, rows = fitted.card, []
+    for name in names:
+        if name in card.metrics:
+            trivial = card.baseline.get(name)
+            note = f"n {card.metrics[name].n}"
+            if trivial is not None and trivial.value is not None:
+                note += f"; {card.baseline_is} {trivial.value:.4f}"
+            rows.append(Figure(name, interval(card.metrics[name]), seed=str(seed), note=note))
+    return rows
+
+
+def mean(fits: Sequence[Fitted], name: str) -> float:
+    """A metric's mean over fits."""
+    values = [f.card.metrics[name].value for f in fits]
+    if any(v is None for v in values):
+        raise RuntimeError(f"{name} is not defined in every run")
+    return sum(v for v in values if v is not None) / len(values)

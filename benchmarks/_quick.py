@@ -1,0 +1,27 @@
+"""Stand-ins for `--quick`: small phantoms and settings, so that a benchmark's own code can be tried in a minute."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from vesalius.phantom.write import make
+
+LIMIT = "60s"
+SETTINGS = ("net.scale=0.125", "train.steps=20", "train.members=1", "train.batch=2", "train.validations=1")
+OPTIONS = tuple(word for setting in SETTINGS for word in ("--set", setting))
+SEEDS = (0,)
+
+
+def pictures(folder: Path) -> Path:
+    """A phantom as pictures in class folders."""
+    return make(folder / "pictures", cases=40, write="png") / "classes"
+
+
+def masks(folder: Path) -> Path:
+    """A phantom as pictures with masks in sibling folders."""
+    return make(folder / "masks", cases=16, write="png") / "pairs"
+
+
+def volumes(folder: Path) -> Path:
+    """A phantom as small volumes with masks."""
+    return make(folder / "volumes", cases=10, size=(24, 32, 32))

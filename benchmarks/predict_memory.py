@@ -1,0 +1,187 @@
+"""The memory of `vesalius predict` on a large volume with fourteen labels, and its time beside the bare forward."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import subprocess
+import time
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmarks import _fits, _record
+from benchmarks._figures import Figure, at_most
+from vesalius import formats, nets
+from vesalius.core.bundle import Stage, State, save_bundle
+from vesalius.core.cohort import Label, TargetInfo
+from vesalius.core.image import Image
+from vesalius.core.plan import USER, Plan, override
+from vesalius.infer import tiles
+from vesalius.phantom.study import patient
+from vesalius.plan import machine as machines
+from vesalius.plan.fingerprint import Fingerprint
+from vesalius.plan.rules import draft_plan
+from vesalius.prepare.geometry import resample
+from vesalius.tasks import _contract as tasks
+
+SECTION = "Memory"
+SOAK = False
+SEEDS = (0,)
+SHAPE = (400, 512, 512)
+SMALL = (100, 128, 128)
+SPACING = 0.8
+LABELS = 14
+WIDTHS = {"default": 1.0, "a quarter its width": 0.25}
+BOUND_GIB = 3.0
+BOUND_TIME = 1.15
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A `predict` in its own process: its highest resident memory and its wall time."""
+
+    peak_gib: float
+    wall_s: float
+
+
+def run(folder: Path, *, seeds: Sequence[int], quick: bool = False) -> list[Figure]:
+    """The default 3-D U-Net and one of a quarter its width, untrained. Quick: 128 × 128 × 100."""
+    torch.set_num_threads(machines.measure().cores)
+    shape = SMALL if quick else SHAPE
+    volume = folder / "volume.nii.gz"
+    _make_volume(volume, shape, seeds[0])
+    size = " × ".join(str(n) for n in reversed(shape))
+    rows: list[Figure] = []
+    for name, scale in WIDTHS.items():
+        plan = _plan(shape, scale)
+        bundle = _bundle(folder / f"bundle-{scale:g}", plan, seeds[0])
+        first, n = _forward(plan, volume, seeds[0], half=0)
+        found = _predict(bundle, volume, folder / f"answers-{scale:g}")
+        second, m = _forward(plan, volume, seeds[0], half=1)
+        _check(folder / f"answers-{scale:g}", shape)
+        bare = first + second
+        what = f"{name}, {size}, {LABELS} labels"
+        about = f"{plan.net.name}, patch {plan.data.size}, {plan.train.precision}, {n + m} tiles"
+        rows.append(at_most(f"VmHWM, {what}", found.peak_gib, BOUND_GIB, unit=" GiB", digits=2, note=about))
+        note = f"{found.wall_s:.1f} s against {bare:.1f} s, half of them before and half after"
+        ratio = found.wall_s / bare
+        said = f"predict / the same tiles through model.forward, {name}"
+        if scale == 1.0:
+            rows.append(at_most(said, ratio, BOUND_TIME, note=note))
+        else:
+            rows.append(Figure(said, f"{ratio:.3f}", note=note))
+    return rows
+
+
+def _make_volume(path: Path, shape: tuple[int, int, int], seed: int) -> None:
+    """A phantom stretched to `shape` with noise of its own, int16, at isotropic spacing, as `.nii.gz`."""
+    study = patient(0, seed, size="small")
+    array = resample(study.image[None], shape)[0]
+    noise = np.random.default_rng(seed)
+    out = np.empty(shape, np.int16)
+    for z in range(shape[0]):
+        out[z] = np.rint(array[z] + noise.normal(0, 10, shape[1:]))
+    affine = np.diag([SPACING, SPACING, SPACING, 1.0])
+    formats.write(Image(out[None], affine=affine), path)
+
+
+def _plan(shape: tuple[int, int, int], scale: float) -> Plan:
+    """What the rules plan for a cohort of such volumes on this machine."""
+    prints = Fingerprint(
+        cases=100, patients=100, images=("image",), channels=1, grey=True, flat=False,
+        shape_median=shape, shape_max=shape, spacing_median=(SPACING,) * 3, spacing_known=True,
+        unit=None, bits=None, low=-1000.0, high=1000.0, mean=0.0, sd=300.0, inside=False,
+        classes={}, labels=tuple(f"organ {k}" for k in range(1, LABELS + 1)), sided=False,
+    )  # fmt: skip
+    labels = tuple(Label(k, f"organ {k}") for k in range(1, LABELS + 1))
+    target = TargetInfo("mask", "mask", labels, "the only one")
+    plan = draft_plan(tasks.get("segment"), target, prints, machines.measure())
+    return plan if scale == 1.0 else override(plan, {"net.scale": plan.net.scale * scale}, reason=USER)
+
+
+def _state() -> State:
+    labels = [{"value": k, "name": f"organ {k}", "code": None, "colour": None} for k in range(1, LABELS + 1)]
+    return State({"target": "mask", "labels": labels})
+
+
+def _model(plan: Plan, seed: int) -> Any:
+    torch.manual_seed(seed)
+    return tasks.get("segment").build(plan, _state(), nets).eval()
+
+
+def _bundle(path: Path, plan: Plan, seed: int) -> Path:
+    """A bundle with untrained weights drawn from the seed."""
+    from safetensors.torch import save_file
+
+    path.mkdir()
+    weights = {name: tensor.contiguous() for name, tensor in _model(plan, seed).state_dict().items()}
+    save_file(weights, path / "weights-0-0.safetensors")
+    stage = Stage("segment", plan, _state(), ("weights-0-0.safetensors",))
+    save_bundle(path, (stage,), data_hash="0" * 64, made_by="benchmarks")
+    return path
+
+
+def _predict(bundle: Path, volume: Path, out: Path) -> Answered:
+    """Run the command, looking at the process's own high-water mark twenty times a second."""
+    began = time.monotonic()
+    words = _fits.vesalius("predict", str(bundle), str(volume), "-o", str(out))
+    with subprocess.Popen(words, cwd=_record.ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+        peak = 0.0
+        while process.poll() is None:
+            peak = max(peak, _high_water_gib(process.pid))
+            time.sleep(0.05)
+        wall = time.monotonic() - began
+        said = process.stderr.read().decode() if process.stderr else ""
+    if process.returncode:
+        raise RuntimeError(f"predict ended with {process.returncode}: {said[-2000:]}")
+    return Answered(peak, wall)
+
+
+def _high_water_gib(pid: int) -> float:
+    """VmHWM of a process, 0 once it has ended."""
+    try:
+        text = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return 0.0
+    lines = [line for line in text.splitlines() if line.startswith("VmHWM")]
+    return int(lines[0].split()[1]) / 2**20 if lines else 0.0
+
+
+def _forward(plan: Plan, volume: Path, seed: int, *, half: int) -> tuple[float, int]:
+    """Seconds that every second tile takes through `model.forward` alone, and how many those are."""
+    array = formats.read(volume).array.astype(np.float32)
+    array = (array - array.mean()) / array.std()
+    model = _model(plan, seed)
+    size = plan.data.size
+    places = [tiles.starts(n, t, plan.infer.overlap) for n, t in zip(array.shape[1:], size, strict=True)]
+    chosen = list(itertools.product(*places))[half::2]
+    total = 0.0
+    fast = torch.autocast("cpu", dtype=torch.bfloat16) if plan.train.precision == "bf16" else nullcontext()
+    with torch.inference_mode(), fast:
+        for k in range(0, len(chosen), plan.infer.batch):
+            cut = [
+                array[(slice(None), *(slice(a, a + s) for a, s in zip(at, size, strict=True)))]
+                for at in chosen[k : k + plan.infer.batch]
+            ]
+            batch = torch.from_numpy(np.stack(cut))
+            began = time.perf_counter()
+            model(batch)
+            total += time.perf_counter() - began
+    return total, len(chosen)
+
+
+def _check(out: Path, shape: tuple[int, int, int]) -> None:
+    """The answer is there, on the volume's grid, and not of one label alone."""
+    listed = sorted(p.name for p in out.iterdir())
+    masks = [name for name in listed if name.endswith(".nii.gz")]
+    if not masks:
+        raise RuntimeError(f"predict wrote no mask: {json.dumps(listed)}")
+    mask = formats.read(out / masks[0])
+    if mask.shape != shape or int(mask.array.max()) > LABELS or mask.array.min() == mask.array.max():
+        raise RuntimeError(f"predict wrote another mask than expected: {mask.shape}, up to {mask.array.max()}")
