@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from vesalius import formats
 from vesalius.core import registry
 
 REPO = Path(__file__).resolve().parent.parent
@@ -85,7 +86,7 @@ def tutorial(place: str) -> str:
 @pytest.fixture
 def forget() -> Iterator[None]:
     """A registry that has seen none of the test's files, before and after."""
-    caches = (registry.stems, registry.literals, registry.names)
+    caches = (registry.stems, registry.literals, registry.names, formats.known_suffixes)
     for cache in caches:
         cache.cache_clear()
     yield
