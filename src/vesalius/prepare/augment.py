@@ -33,7 +33,10 @@ def space(
         return images, fields
     shape = first.shape[2:]
     chosen, theta = _affine(first.shape[0], shape, plan, generator)
-    bend = _bend(first.shape[0], shape, plan, generator) if plan.elastic else None
+    bend: Tensor | None = None
+    if plan.elastic:
+        bent, bend = _bend(first.shape[0], shape, plan, generator)
+        chosen = chosen | bent
     if not bool(chosen.any()):
         return images, fields
     pick = chosen.nonzero()[:, 0].to(first.device)
@@ -127,8 +130,6 @@ def _affine(
         matrix[:, 0, 0] = 1.0
     on = [drawn[k] for k, v in _limits(plan).items() if v]
     chosen = torch.stack(on).any(dim=0) if on else torch.zeros(n, dtype=torch.bool)
-    if plan.elastic:
-        chosen = torch.ones(n, dtype=torch.bool)
     return chosen, torch.cat([matrix, shift[:, :, None]], dim=2)
 
 
@@ -142,20 +143,23 @@ def _limits(plan: AugmentPlan) -> dict[str, float]:
     }
 
 
-def _bend(n: int, shape: torch.Size, plan: AugmentPlan, generator: torch.Generator) -> Tensor:
-    """A smooth random displacement, in half-extent units: `(n, …, 2 or 3)`, x first as grid_sample wants it.
+def _bend(
+    n: int, shape: torch.Size, plan: AugmentPlan, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Which samples bend, and a smooth random displacement in half-extent units `(n, …, 2 or 3)`, x first.
 
     Its control points are 4 an axis; `plan.elastic` is its standard deviation as a share of the extent.
     """
     flat = shape[0] == 1
     dims = 2 if flat else 3
     coarse = torch.randn((n, dims, *(4,) * dims), generator=generator) * (2 * plan.elastic)
-    coarse *= (torch.rand(n, generator=generator) < plan.probability).view(-1, *(1,) * (dims + 1))
+    drawn = torch.rand(n, generator=generator) < plan.probability
+    coarse *= drawn.view(-1, *(1,) * (dims + 1))
     size = shape[1:] if flat else shape
     fine = F.interpolate(
         coarse, size=tuple(size), mode="bicubic" if flat else "trilinear", align_corners=True
     )
-    return fine.movedim(1, -1)
+    return drawn, fine.movedim(1, -1)
 
 
 def intensity(images: Named, plan: AugmentPlan, generator: torch.Generator) -> dict[str, Tensor]:

@@ -62,6 +62,8 @@ def prepare(case: Case, plan: DataPlan, *, reference: Image | None = None) -> Pr
         array = geometry.resample(geometry.turn(stacked, undo.order, undo.flips), undo.inner)
     except (DataError, GeometryError) as error:
         raise type(error)(f"case {case.id}: {error.what}", found=error.found, hint=error.hint) from error
+    if np.may_share_memory(array, reference.array):  # the caller's pixels are not ours to change
+        array = array.copy()
     array = intensity.normalise(array, plan.normalise)
     return Prepared(case.id, geometry.pad_to(array, undo, value=0.0), undo, reference.source)
 
@@ -119,6 +121,6 @@ def prepare_mask(mask: Image, reference: Image, undo: geometry.Undo, *, case_id:
             hint="a mask drawn on this image",
         )
     labels = mask.array[0]
-    if labels.dtype.kind == "u":
+    if labels.dtype.kind in "ub":
         labels = labels.astype(np.int32)
     return geometry.forward_labels(labels, undo, pad=-1)
