@@ -73,15 +73,29 @@ def stream(
         if slab is None:
             raise ValueError("no tiles")
         stop = along[i + 1] if i + 1 < len(along) else shape[axis]
-        done = slab.narrow(axis + 1, 0, stop - s).clone()
-        for k in range(3):
-            part = totals[k][s:stop] if k == axis else totals[k]
-            done /= part.to(device).view([-1 if j == k + 1 else 1 for j in range(4)])
-        yield axis, s, stop, done
-        rest = size[axis] - (stop - s)
-        if rest > 0:
-            slab.narrow(axis + 1, 0, rest).copy_(slab.narrow(axis + 1, stop - s, rest).clone())
-        slab.narrow(axis + 1, max(rest, 0), size[axis] - max(rest, 0)).zero_()
+        yield from _finished(slab, totals, axis, s, stop)
+        _shift(slab, axis + 1, stop - s)
+
+
+def _finished(
+    slab: Tensor, totals: Sequence[Tensor], axis: int, start: int, stop: int
+) -> Iterator[tuple[int, int, int, Tensor]]:
+    """The slab's rows `[start, stop)` divided by their weights, a few at a time: no second slab beside it."""
+    rows = max(1, CHUNK_BYTES * slab.shape[axis + 1] // (4 * slab.numel()))
+    for low in range(start, stop, rows):
+        high = min(low + rows, stop)
+        z, y, x = (t[low:high] if k == axis else t for k, t in enumerate(totals))
+        weight = (z[:, None, None] * y[None, :, None] * x[None, None, :]).to(slab.device)
+        yield axis, low, high, slab.narrow(axis + 1, low - start, high - low) / weight
+
+
+def _shift(slab: Tensor, dim: int, by: int) -> None:
+    """Move rows down by `by` in place, in stretches that do not overlap their goal; zeros come after."""
+    rest = slab.shape[dim] - by
+    for k in range(0, rest, max(by, 1)):
+        n = min(by, rest - k)
+        slab.narrow(dim, k, n).copy_(slab.narrow(dim, k + by, n))
+    slab.narrow(dim, rest, by).zero_()
 
 
 def _ordered(axis: int, along: int, across: Sequence[int], other: Sequence[int]) -> Size:

@@ -143,9 +143,7 @@ def _limits(plan: AugmentPlan) -> dict[str, float]:
     }
 
 
-def _bend(
-    n: int, shape: torch.Size, plan: AugmentPlan, generator: torch.Generator
-) -> tuple[Tensor, Tensor]:
+def _bend(n: int, shape: torch.Size, plan: AugmentPlan, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Which samples bend, and a smooth random displacement in half-extent units `(n, …, 2 or 3)`, x first.
 
     Its control points are 4 an axis; `plan.elastic` is its standard deviation as a share of the extent.

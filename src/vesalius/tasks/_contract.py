@@ -123,6 +123,19 @@ class Nets(Protocol):
         """A network of that registered name."""
 
 
+def planned_net(plan: Plan, nets: Nets) -> Any:
+    """The plan's net, as every task builds it."""
+    return nets.build(
+        plan.net.name,
+        dims=plan.data.dims,
+        in_channels=plan.data.channels,
+        scale=plan.net.scale,
+        dropout=plan.net.dropout,
+        size=plan.data.size[-plan.data.dims :],
+        options=plan.net.options,
+    )
+
+
 class Task(ABC):
     """One question. Instances hold nothing: what is learned lives in the State and in the model.
 

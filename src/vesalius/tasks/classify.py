@@ -20,7 +20,7 @@ from vesalius.core.errors import DataError
 from vesalius.core.image import Image
 from vesalius.core.plan import Plan
 from vesalius.prepare.case import Prepared
-from vesalius.tasks._contract import Batch, Example, Nets, Task
+from vesalius.tasks._contract import Batch, Example, Nets, Task, planned_net
 
 NAMES = {"classify": "One class of several, or several findings at once, for a whole image"}
 
@@ -94,15 +94,7 @@ class Classify(Task):
         criterion = losses.build(
             plan.loss.name, weights=weights, smoothing=plan.loss.smoothing, multilabel=multilabel
         )
-        net = nets.build(
-            plan.net.name,
-            dims=plan.data.dims,
-            in_channels=plan.data.channels,
-            scale=plan.net.scale,
-            dropout=plan.net.dropout,
-            size=plan.data.size[-plan.data.dims :],
-            options=plan.net.options,
-        )
+        net = planned_net(plan, nets)
         return Classifier(net, len(share), criterion)
 
     def loss(self, model: nn.Module, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:

@@ -20,7 +20,7 @@ from vesalius.core.image import Image
 from vesalius.core.plan import Plan
 from vesalius.metrics import _priors as priors
 from vesalius.prepare.case import Prepared, load_mask, prepare_mask
-from vesalius.tasks._contract import Batch, Example, Nets, Task
+from vesalius.tasks._contract import Batch, Example, Nets, Task, planned_net
 
 PRIOR = 32
 NAMES = {"segment": "A label for every voxel or pixel"}
@@ -104,15 +104,7 @@ class Segment(Task):
 
     def build(self, plan: Plan, state: State, nets: Nets) -> nn.Module:
         """A dense net with its heads, and the planned loss."""
-        net = nets.build(
-            plan.net.name,
-            dims=plan.data.dims,
-            in_channels=plan.data.channels,
-            scale=plan.net.scale,
-            dropout=plan.net.dropout,
-            size=plan.data.size[-plan.data.dims :],
-            options=plan.net.options,
-        )
+        net = planned_net(plan, nets)
         criterion = losses.build(plan.loss.name, smoothing=plan.loss.smoothing)
         classes = len(state.values["labels"]) + 1
         return Segmenter(net, classes, criterion, deep=plan.loss.deep_supervision)

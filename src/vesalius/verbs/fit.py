@@ -4,40 +4,34 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from vesalius import cohorts
-from vesalius.core.bundle import Bundle, Stage, State, save_bundle
-from vesalius.core.case import Case
+from vesalius.core.bundle import Bundle, save_bundle
 from vesalius.core.cohort import Cohort
-from vesalius.core.disk import new_folder, write_bytes, write_text
+from vesalius.core.disk import new_folder, write_text
 from vesalius.core.errors import OutputError, PlanError, VesaliusError
 from vesalius.core.plan import USER, Plan, load_plan, override, save_plan
 from vesalius.core.progress import Progress, Silent
 from vesalius.core.scorecard import Scorecard
 from vesalius.infer import predictor
-from vesalius.learn.examples import prepare_examples
-from vesalius.learn.loop import Trained, build, time_step, train
-from vesalius.learn.validate import Validator
 from vesalius.nets import describe
 from vesalius.plan import machine as machines
-from vesalius.plan.budget import budget, seconds
+from vesalius.plan.budget import seconds
 from vesalius.plan.fingerprint import fingerprint
 from vesalius.plan.rules import check, draft_plan, staged
-from vesalius.tasks._contract import Example, Task
+from vesalius.verbs._budgeting import SHARE, budgeted
 from vesalius.verbs._init import initial_weights
-from vesalius.verbs._locate import coarse_plan, crop_to_truth
-from vesalius.verbs._outcome import Outcome, calibrated, finish
+from vesalius.verbs._outcome import calibrated, finish
+from vesalius.verbs._training import train_all
 from vesalius.verbs._workspace import Workspace, plain, prepare_workspace
 
 MADE_BY = "vesalius 0.1.0"
-MONITOR = 24
-SHARE = 0.96
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,17 +46,6 @@ class Run:
     bundle: Bundle | None
     scorecard: Scorecard | None
     ran_out: bool = False
-
-
-@dataclass(frozen=True, eq=False)
-class Job:
-    """What one stage's training needs at hand."""
-
-    name: str
-    task: Task
-    plan: Plan
-    state: State
-    examples: Mapping[str, Example]
 
 
 def fit(
@@ -128,16 +111,14 @@ def fit(
     if fixed.train.threads:
         torch.set_num_threads(fixed.train.threads)
     if dry_run:
-        fixed, _ = _budgeted(space, fixed, limit, began, progress=progress, device=device, start=start)
+        fixed, _ = budgeted(space, fixed, limit, began, progress=progress, device=device, start=start)
         return Run(None, fixed, None, None)
     fresh = path is None
     path = path or new_folder(Path(out) if out else None, default=label)
     after = 0.0
     if not following:
         try:
-            fixed, after = _budgeted(
-                space, fixed, limit, began, progress=progress, device=device, start=start
-            )
+            fixed, after = budgeted(space, fixed, limit, began, progress=progress, device=device, start=start)
         except VesaliusError:
             if fresh:
                 path.rmdir()  # a plan that cannot be followed leaves nothing behind
@@ -151,7 +132,7 @@ def fit(
         save_plan(fixed, path / "plan.json")
     progress.note(f"run: {path}")
     deadline = None if limit is None else began + limit * SHARE - after
-    stages, outcome = _train_all(
+    stages, outcome = train_all(
         space, fixed, path, deadline=deadline, progress=progress, device=device, start=start
     )
     stages = (*stages[:-1], calibrated(space, fixed, outcome, stages[-1]))
@@ -240,207 +221,3 @@ def _for_net(plan: Plan, settings: Mapping[str, Any]) -> Plan:
     smallest = describe(named).get("SMALLEST", 0.0)
     changed = {"net.options": {}, "net.scale": max(plan.net.scale, smallest)}
     return override(plan, changed, reason=f"what {named} takes; the rules had planned {plan.net.name}")
-
-
-def _budgeted(
-    space: Workspace,
-    plan: Plan,
-    limit: float | None,
-    began: float,
-    *,
-    progress: Progress,
-    device: str | None,
-    start: Mapping[str, Any] | None,
-) -> tuple[Plan, float]:
-    """Time real steps on a few cases, then fix how many there will be.
-
-    Returns the plan and the seconds that everything after training will take.
-    """
-    state = space.task.state(space.training, space.target, plan)
-    cases = space.training[:16]
-    examples = prepare_examples(space.task, cases, plan, state, progress=progress)
-    left = None if limit is None else limit * SHARE - (time.monotonic() - began)
-    watch = 4.0 if left is None else min(4.0, max(0.5, left * 0.03))
-    one = _time_answer(space.task, plan, state, examples, device, start)
-    n = len(space.training)
-    still = len(space.assignment.folds[0]) if space.assignment.folds else 0
-    after = _after(space, plan, one)
-    if left is not None:
-        left -= watch + after
-        left /= 1 + (plan.locate.share if plan.locate else 0.0)
-        plan = _affordable(plan, min(MONITOR, still) * one, left)
-    monitored = min(MONITOR, still) * one * plan.train.validations
-
-    def step_s(candidate: Plan) -> float:
-        return time_step(space.task, candidate, state, examples, seconds=watch, device=device)
-
-    fixed, found = budget(plan, cases=n - still, available_s=left, time_step=step_s, validation_s=monitored)
-    progress.note(
-        f"{fixed.train.members} member(s) of {fixed.train.steps} steps at {found.step_s:.3f} s: "
-        f"about {found.training_s / 60:.1f} min of training"
-    )
-    return fixed, after
-
-
-def _affordable(plan: Plan, validation_s: float, left: float) -> Plan:
-    """Fewer validations where all of them would take more than a tenth of the time."""
-    allowed = int(0.1 * left / plan.train.members / max(validation_s, 1e-6))
-    if allowed >= plan.train.validations or plan.reasons.get("train.validations") == USER:
-        return plan
-    return override(plan, {"train.validations": max(1, allowed)}, reason="a tenth of the time, no more")
-
-
-def _time_answer(
-    task: Task,
-    plan: Plan,
-    state: State,
-    examples: Sequence[Example],
-    device: str | None,
-    start: Mapping[str, Any] | None,
-) -> float:
-    """Seconds one model takes for one prepared case, the second time it is asked."""
-    where = predictor.device_of(device)
-    model = build(task, plan, state, 0, start).to(where).eval()
-    few = list(examples[: 1 if task.run == "dense" else plan.infer.batch])
-    took = 0.0
-    for _ in range(2):
-        began = time.monotonic()
-        if task.run == "dense":
-            predictor.labels(task, [model], few[0].images["image"], plan, where)
-        elif task.run == "whole":
-            predictor.whole(task, [model], few, plan.infer, where)
-        took = (time.monotonic() - began) / len(few)
-    return took
-
-
-def _after(space: Workspace, plan: Plan, answer_s: float) -> float:
-    """Seconds that scoring, the bundle and the report will take, where one model answers in `answer_s`."""
-    each = 0.3 if plan.data.sampling == "patches" else 0.01
-    return 8.0 + len(space.test) * (answer_s * plan.train.members + each)
-
-
-def _train_all(
-    space: Workspace,
-    plan: Plan,
-    path: Path,
-    *,
-    deadline: float | None,
-    progress: Progress,
-    device: str | None,
-    start: Mapping[str, Any] | None,
-) -> tuple[tuple[Stage, ...], Outcome]:
-    """Train every stage and member; returns the stages and what the last one said of its validation cases."""
-    stages: list[Stage] = []
-    folder = path / "bundle"
-    if plan.locate is not None:
-        coarse = coarse_plan(plan)
-        job = _job("locate", space, coarse, path, progress)
-        outcome = _members(job, space, path, deadline=deadline, progress=progress, device=device, start=None)
-        stages.append(_stage(job, outcome, folder, 0, takes=None))
-    crop = None
-    takes: dict[str, Any] | None = None
-    name = space.task.name
-    if plan.locate is not None:
-        crop = crop_to_truth(plan, space.task.state(space.training, space.target, plan))
-        takes = {"stage": 0, "as": "crop", "margin_mm": plan.locate.margin_mm}
-    job = _job(name, space, plan, path, progress, crop)
-    outcome = _members(job, space, path, deadline=deadline, progress=progress, device=device, start=start)
-    job = replace(job, state=job.task.remember(space.training, job.state))
-    stages.append(_stage(job, outcome, folder, len(stages), takes=takes))
-    return tuple(stages), outcome
-
-
-def _job(
-    name: str,
-    space: Workspace,
-    plan: Plan,
-    path: Path,
-    progress: Progress,
-    crop: Callable[[Case], Case] | None = None,
-) -> Job:
-    state = space.task.state(space.training, space.target, plan)
-    memory = machines.measure().memory // 4
-    prepared = prepare_examples(
-        space.task,
-        space.training,
-        plan,
-        state,
-        progress=progress,
-        folder=path / "cache" / name,
-        memory_bytes=memory,
-        crop=crop,
-    )
-    return Job(name, space.task, plan, state, {e.case_id: e for e in prepared})
-
-
-def _members(
-    job: Job,
-    space: Workspace,
-    path: Path,
-    *,
-    deadline: float | None,
-    progress: Progress,
-    device: str | None,
-    start: Mapping[str, Any] | None,
-) -> Outcome:
-    """Train each member on all folds but its own, which validates it."""
-    trained: list[Trained] = []
-    answers: dict[str, Any] = {}
-    n = job.plan.train.members
-    for member in range(n):
-        held = [i for i in space.assignment.folds[member] if i in job.examples]
-        learned = [job.examples[i] for i in space.assignment.training(member) if i in job.examples]
-        watched = [job.examples[i] for i in held][: MONITOR if job.task.run == "dense" else None]
-        truths = [job.task.truth(space.cohort.case(e.case_id), job.state) for e in watched]
-        share = None
-        if deadline is not None:
-            share = time.monotonic() + max(1.0, deadline - time.monotonic()) / (n - member)
-        result = train(
-            job.task,
-            job.plan,
-            job.state,
-            learned,
-            Validator(job.task, job.plan, job.state, watched, truths) if watched else None,
-            member=member,
-            folder=path,
-            progress=progress,
-            name=job.name,
-            deadline=share,
-            device=device,
-            start=start,
-        )
-        if result.ran_out:
-            progress.note(
-                f"{job.name}-{member}: the time ran out at step {result.step} of {job.plan.train.steps}"
-            )
-        trained.append(result)
-        if job.task.run == "whole":
-            answers |= _held_out(job, result, [job.examples[i] for i in held], device)
-    return Outcome(tuple(trained), answers, any(t.ran_out for t in trained))
-
-
-def _held_out(job: Job, result: Trained, held: Sequence[Example], device: str | None) -> dict[str, Any]:
-    """What a member says, raw, of the cases it never saw."""
-    if not held:
-        return {}
-    model = build(job.task, job.plan, job.state, 0)
-    model.load_state_dict(result.weights)
-    model.to(device or ("cuda" if torch.cuda.is_available() else "cpu")).eval()
-    raw = predictor.whole(job.task, [model], held, job.plan.infer, next(model.parameters()).device)
-    return {e.case_id: r for e, r in zip(held, raw, strict=True)}
-
-
-def _stage(
-    job: Job, outcome: Outcome, folder: Path, number: int, *, takes: Mapping[str, Any] | None
-) -> Stage:
-    """Write the members' weights and describe the stage."""
-    from safetensors.torch import save
-
-    names = []
-    for k, result in enumerate(outcome.trained):
-        weights = {n: t.contiguous() for n, t in result.weights.items()}
-        name = f"weights-{number}-{k}.safetensors"
-
-        write_bytes(folder / name, save(weights))
-        names.append(name)
-    return Stage(job.name, job.plan, job.state, tuple(names), takes=takes)

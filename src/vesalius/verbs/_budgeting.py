@@ -1,0 +1,97 @@
+"""The number of steps of a run, from its time limit: what is timed, and what is set aside for later."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from vesalius.core.bundle import State
+from vesalius.core.plan import USER, Plan, override
+from vesalius.core.progress import Progress
+from vesalius.infer import predictor
+from vesalius.learn.examples import prepare_examples
+from vesalius.learn.loop import build, time_step
+from vesalius.plan.budget import budget
+from vesalius.tasks._contract import Example, Task
+from vesalius.verbs._workspace import Workspace
+
+MONITOR = 24  # validation cases that are looked at while training, where each takes a while
+SHARE = 0.96  # of the time limit; the rest is for what no measurement foresaw
+
+
+def budgeted(
+    space: Workspace,
+    plan: Plan,
+    limit: float | None,
+    began: float,
+    *,
+    progress: Progress,
+    device: str | None,
+    start: Mapping[str, Any] | None,
+) -> tuple[Plan, float]:
+    """Time real steps on a few cases, then fix how many there will be.
+
+    Returns the plan and the seconds that everything after training will take.
+    """
+    state = space.task.state(space.training, space.target, plan)
+    cases = space.training[:16]
+    examples = prepare_examples(space.task, cases, plan, state, progress=progress)
+    left = None if limit is None else limit * SHARE - (time.monotonic() - began)
+    watch = 4.0 if left is None else min(4.0, max(0.5, left * 0.03))
+    one = _time_answer(space.task, plan, state, examples, device, start)
+    n = len(space.training)
+    still = len(space.assignment.folds[0]) if space.assignment.folds else 0
+    after = _after(space, plan, one)
+    if left is not None:
+        left -= watch + after
+        left /= 1 + (plan.locate.share if plan.locate else 0.0)
+        plan = _affordable(plan, min(MONITOR, still) * one, left)
+    monitored = min(MONITOR, still) * one * plan.train.validations
+
+    def step_s(candidate: Plan) -> float:
+        return time_step(space.task, candidate, state, examples, seconds=watch, device=device)
+
+    fixed, found = budget(plan, cases=n - still, available_s=left, time_step=step_s, validation_s=monitored)
+    progress.note(
+        f"{fixed.train.members} member(s) of {fixed.train.steps} steps at {found.step_s:.3f} s: "
+        f"about {found.training_s / 60:.1f} min of training"
+    )
+    return fixed, after
+
+
+def _affordable(plan: Plan, validation_s: float, left: float) -> Plan:
+    """Fewer validations where all of them would take more than a tenth of the time."""
+    allowed = int(0.1 * left / plan.train.members / max(validation_s, 1e-6))
+    if allowed >= plan.train.validations or plan.reasons.get("train.validations") == USER:
+        return plan
+    return override(plan, {"train.validations": max(1, allowed)}, reason="a tenth of the time, no more")
+
+
+def _time_answer(
+    task: Task,
+    plan: Plan,
+    state: State,
+    examples: Sequence[Example],
+    device: str | None,
+    start: Mapping[str, Any] | None,
+) -> float:
+    """Seconds one model takes for one prepared case, the second time it is asked."""
+    where = predictor.device_of(device)
+    model = build(task, plan, state, 0, start).to(where).eval()
+    few = list(examples[: 1 if task.run == "dense" else plan.infer.batch])
+    took = 0.0
+    for _ in range(2):
+        began = time.monotonic()
+        if task.run == "dense":
+            predictor.labels(task, [model], few[0].images["image"], plan, where)
+        elif task.run == "whole":
+            predictor.whole(task, [model], few, plan.infer, where)
+        took = (time.monotonic() - began) / len(few)
+    return took
+
+
+def _after(space: Workspace, plan: Plan, answer_s: float) -> float:
+    """Seconds that scoring, the bundle and the report will take, where one model answers in `answer_s`."""
+    each = 0.3 if plan.data.sampling == "patches" else 0.01
+    return 8.0 + len(space.test) * (answer_s * plan.train.members + each)

@@ -1,0 +1,165 @@
+"""Training every stage and every member of a plan, and writing their weights."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from vesalius.core.bundle import Stage, State
+from vesalius.core.case import Case
+from vesalius.core.disk import write_bytes
+from vesalius.core.plan import Plan
+from vesalius.core.progress import Progress
+from vesalius.infer import predictor
+from vesalius.learn.examples import prepare_examples
+from vesalius.learn.loop import Trained, build, train
+from vesalius.learn.validate import Validator
+from vesalius.plan import machine as machines
+from vesalius.tasks._contract import Example, Task
+from vesalius.verbs._budgeting import MONITOR
+from vesalius.verbs._locate import coarse_plan, crop_to_truth
+from vesalius.verbs._outcome import Outcome
+from vesalius.verbs._workspace import Workspace
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """What one stage's training needs at hand."""
+
+    name: str
+    task: Task
+    plan: Plan
+    state: State
+    examples: Mapping[str, Example]
+
+
+def train_all(
+    space: Workspace,
+    plan: Plan,
+    path: Path,
+    *,
+    deadline: float | None,
+    progress: Progress,
+    device: str | None,
+    start: Mapping[str, Any] | None,
+) -> tuple[tuple[Stage, ...], Outcome]:
+    """Train every stage and member; returns the stages and what the last one said of its validation cases."""
+    stages: list[Stage] = []
+    folder = path / "bundle"
+    if plan.locate is not None:
+        coarse = coarse_plan(plan)
+        job = _job("locate", space, coarse, path, progress)
+        outcome = _members(job, space, path, deadline=deadline, progress=progress, device=device, start=None)
+        stages.append(_stage(job, outcome, folder, 0, takes=None))
+    crop = None
+    takes: dict[str, Any] | None = None
+    name = space.task.name
+    if plan.locate is not None:
+        crop = crop_to_truth(plan, space.task.state(space.training, space.target, plan))
+        takes = {"stage": 0, "as": "crop", "margin_mm": plan.locate.margin_mm}
+    job = _job(name, space, plan, path, progress, crop)
+    outcome = _members(job, space, path, deadline=deadline, progress=progress, device=device, start=start)
+    job = replace(job, state=job.task.remember(space.training, job.state))
+    stages.append(_stage(job, outcome, folder, len(stages), takes=takes))
+    return tuple(stages), outcome
+
+
+def _job(
+    name: str,
+    space: Workspace,
+    plan: Plan,
+    path: Path,
+    progress: Progress,
+    crop: Callable[[Case], Case] | None = None,
+) -> Job:
+    state = space.task.state(space.training, space.target, plan)
+    memory = machines.measure().memory // 4
+    prepared = prepare_examples(
+        space.task,
+        space.training,
+        plan,
+        state,
+        progress=progress,
+        folder=path / "cache" / name,
+        memory_bytes=memory,
+        crop=crop,
+    )
+    return Job(name, space.task, plan, state, {e.case_id: e for e in prepared})
+
+
+def _members(
+    job: Job,
+    space: Workspace,
+    path: Path,
+    *,
+    deadline: float | None,
+    progress: Progress,
+    device: str | None,
+    start: Mapping[str, Any] | None,
+) -> Outcome:
+    """Train each member on all folds but its own, which validates it."""
+    trained: list[Trained] = []
+    answers: dict[str, Any] = {}
+    n = job.plan.train.members
+    for member in range(n):
+        held = [i for i in space.assignment.folds[member] if i in job.examples]
+        learned = [job.examples[i] for i in space.assignment.training(member) if i in job.examples]
+        watched = [job.examples[i] for i in held][: MONITOR if job.task.run == "dense" else None]
+        truths = [job.task.truth(space.cohort.case(e.case_id), job.state) for e in watched]
+        share = None
+        if deadline is not None:
+            share = time.monotonic() + max(1.0, deadline - time.monotonic()) / (n - member)
+        result = train(
+            job.task,
+            job.plan,
+            job.state,
+            learned,
+            Validator(job.task, job.plan, job.state, watched, truths) if watched else None,
+            member=member,
+            folder=path,
+            progress=progress,
+            name=job.name,
+            deadline=share,
+            device=device,
+            start=start,
+        )
+        if result.ran_out:
+            progress.note(
+                f"{job.name}-{member}: the time ran out at step {result.step} of {job.plan.train.steps}"
+            )
+        trained.append(result)
+        if job.task.run == "whole":
+            answers |= _held_out(job, result, [job.examples[i] for i in held], device)
+    return Outcome(tuple(trained), answers, any(t.ran_out for t in trained))
+
+
+def _held_out(job: Job, result: Trained, held: Sequence[Example], device: str | None) -> dict[str, Any]:
+    """What a member says, raw, of the cases it never saw."""
+    if not held:
+        return {}
+    model = build(job.task, job.plan, job.state, 0)
+    model.load_state_dict(result.weights)
+    model.to(device or ("cuda" if torch.cuda.is_available() else "cpu")).eval()
+    raw = predictor.whole(job.task, [model], held, job.plan.infer, next(model.parameters()).device)
+    return {e.case_id: r for e, r in zip(held, raw, strict=True)}
+
+
+def _stage(
+    job: Job, outcome: Outcome, folder: Path, number: int, *, takes: Mapping[str, Any] | None
+) -> Stage:
+    """Write the members' weights and describe the stage."""
+    from safetensors.torch import save
+
+    names = []
+    for k, result in enumerate(outcome.trained):
+        weights = {n: t.contiguous() for n, t in result.weights.items()}
+        name = f"weights-{number}-{k}.safetensors"
+
+        write_bytes(folder / name, save(weights))
+        names.append(name)
+    return Stage(job.name, job.plan, job.state, tuple(names), takes=takes)
