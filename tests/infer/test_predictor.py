@@ -17,7 +17,16 @@ from vesalius.core.bundle import Bundle, Stage, State
 from vesalius.core.case import Case
 from vesalius.core.errors import BundleError, PlanError
 from vesalius.core.image import Array, Image
-from vesalius.core.plan import DataPlan, InferPlan, LossPlan, NetPlan, Normalisation, Plan, TaskPlan, TrainPlan
+from vesalius.core.plan import (
+    DataPlan,
+    InferPlan,
+    LossPlan,
+    NetPlan,
+    Normalisation,
+    Plan,
+    TaskPlan,
+    TrainPlan,
+)
 from vesalius.infer import predictor
 from vesalius.infer.predictor import Loaded, Predictor, box_around
 from vesalius.tasks import _contract as tasks
@@ -64,7 +73,9 @@ def made_of(*stages: tuple[Stage, tuple[nn.Module, ...]]) -> Predictor:
     found = Predictor.__new__(Predictor)
     found.bundle = Bundle(Path("nowhere"), tuple(s for s, _ in stages), "", "the hash", "a test")
     found.device = torch.device("cpu")
-    found.stages = tuple(Loaded(s, tasks.get(s.plan.task.name), tuple(m.eval() for m in ms)) for s, ms in stages)
+    found.stages = tuple(
+        Loaded(s, tasks.get(s.plan.task.name), tuple(m.eval() for m in ms)) for s, ms in stages
+    )
     return found
 
 
@@ -81,7 +92,9 @@ TURNED = np.array([[0, 0, -2.0, 5], [1.1, 0, 0, -3], [0, -0.9, 0, 40], [0, 0, 0,
 
 @pytest.mark.parametrize("affine", [None, np.diag([1.0, 1.0, 2.0, 1.0]), TURNED])
 @pytest.mark.parametrize("values", [(1, 2, 3), (7, 255), (3, 1000, 40)])
-def test_an_answer_has_the_inputs_geometry_and_the_datas_values(values: tuple[int, ...], affine: Array | None) -> None:
+def test_an_answer_has_the_inputs_geometry_and_the_datas_values(
+    values: tuple[int, ...], affine: Array | None
+) -> None:
     index = blocks((13, 15, 20), len(values))
     image = Image(index[None].astype(np.float32), affine=affine)
     stage = Stage("segment", plan("segment"), masks(values), ("w",))
@@ -121,7 +134,9 @@ def test_an_ensemble_is_the_mean_of_its_members() -> None:
 def scores(mirror: tuple[str, ...], members: int = 1, calibration: dict[str, Any] | None = None) -> Any:
     given = plan("classify", dims=2, sampling="whole", size=(1, 8, 8))
     given = given.model_copy(update={"infer": InferPlan(mirror=mirror)})  # type: ignore[arg-type]
-    state = State({"target": "t", "kind": "exclusive", "labels": [{"value": k, "name": n} for k, n in enumerate("ab")]})
+    state = State(
+        {"target": "t", "kind": "exclusive", "labels": [{"value": k, "name": n} for k, n in enumerate("ab")]}
+    )
     stage = Stage("classify", given, state, ("w",) * members, calibration=calibration or {})
     pixels = np.arange(64, dtype=np.float32).reshape(1, 1, 8, 8) / 32 - 1
     return pixels, made_of((stage, (Corner(),) * members))(Case("c", {"image": Image(pixels)}))
@@ -131,7 +146,9 @@ def scores(mirror: tuple[str, ...], members: int = 1, calibration: dict[str, Any
 def test_mirroring_means_over_every_mirror_image(mirror: tuple[str, ...]) -> None:
     pixels, answer = scores(mirror)
     logits = []
-    for chosen in itertools.chain.from_iterable(itertools.combinations(mirror, k) for k in range(len(mirror) + 1)):
+    for chosen in itertools.chain.from_iterable(
+        itertools.combinations(mirror, k) for k in range(len(mirror) + 1)
+    ):
         seen = pixels[0, 0]
         for axis in chosen:
             seen = np.flip(seen, 0 if axis == "y" else 1)
@@ -175,7 +192,9 @@ def test_the_second_stage_looks_only_into_the_box_and_is_put_back() -> None:
     pixels[1, 1, 1] = 2.0  # far away: only the first stage sees it, and takes it for nothing
     image = Image(pixels[None], affine=np.array([[-1.0, 0, 0, 50], [0, 2, 0, 0], [0, 0, 1, 9], [0, 0, 0, 1]]))
     first = Stage("locate", plan("segment"), masks((1,)), ("w",))
-    second = Stage("fine", plan("segment"), masks((4, 8)), ("w",), takes={"stage": 0, "as": "crop", "margin_mm": 2.0})
+    second = Stage(
+        "fine", plan("segment"), masks((4, 8)), ("w",), takes={"stage": 0, "as": "crop", "margin_mm": 2.0}
+    )
 
     class Body(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
@@ -211,7 +230,9 @@ def test_a_cropped_image_keeps_its_place_in_the_world() -> None:
 
 
 def test_what_cannot_be_run_is_said() -> None:
-    stage = Stage("segment", plan("segment"), masks((1,)), ("w",), takes={"stage": 0, "as": "channel", "margin_mm": 1})
+    stage = Stage(
+        "segment", plan("segment"), masks((1,)), ("w",), takes={"stage": 0, "as": "channel", "margin_mm": 1}
+    )
     image = Image(np.zeros((1, 8, 8, 8), dtype=np.float32))
     with pytest.raises(BundleError, match="channel"):
         made_of((replace(stage, takes=None), (Steps(1),)), (stage, (Steps(1),)))(Case("c", {"image": image}))

@@ -36,7 +36,9 @@ def gathered(array: np.ndarray, **how: Any) -> tuple[Tensor, int]:
 
 def brute(array: np.ndarray, size: tuple[int, int, int], overlap: float) -> Tensor:
     """Gaussian blend over the whole volume in float64, with a volume of weights."""
-    one = [np.exp(-0.5 * ((np.arange(n) - (n - 1) / 2) / (n / 8)) ** 2) if n > 1 else np.ones(1) for n in size]
+    one = [
+        np.exp(-0.5 * ((np.arange(n) - (n - 1) / 2) / (n / 8)) ** 2) if n > 1 else np.ones(1) for n in size
+    ]
     one = [np.maximum(o, 1e-3) for o in one]
     window = one[0][:, None, None] * one[1][None, :, None] * one[2][None, None, :]
     total, weight = np.zeros((3, *array.shape[1:])), np.zeros(array.shape[1:])
@@ -61,13 +63,19 @@ def test_tiles_cover_every_place_and_overlap_as_asked(tile: int, overlap: float)
         assert at[-1] == n - tile
         steps = np.diff(at)
         assert steps.max() <= max(1, int(tile * (1 - overlap))), "no gap, and the overlap that was asked"
-        assert len(at) == int(np.ceil((n - tile) / max(1, int(tile * (1 - overlap))))) + 1, "no more than needed"
+        assert len(at) == int(np.ceil((n - tile) / max(1, int(tile * (1 - overlap))))) + 1, (
+            "no more than needed"
+        )
 
 
 def test_a_constant_network_gives_a_constant() -> None:
     array = np.random.default_rng(0).normal(size=(1, 21, 18, 25)).astype(np.float32)
     field, _ = gathered(
-        array, size=(8, 8, 8), overlap=0.5, batch=3, forward=lambda x: torch.full_like(x, 2.5).expand(-1, 2, -1, -1, -1)
+        array,
+        size=(8, 8, 8),
+        overlap=0.5,
+        batch=3,
+        forward=lambda x: torch.full_like(x, 2.5).expand(-1, 2, -1, -1, -1),
     )
     assert field.shape == (2, 21, 18, 25) and (field - 2.5).abs().max() < 1e-5
 
@@ -75,7 +83,9 @@ def test_a_constant_network_gives_a_constant() -> None:
 @pytest.mark.parametrize("overlap", [0.0, 0.5, 0.6])
 @pytest.mark.parametrize("batch", [1, 4])
 @pytest.mark.parametrize("shape", [(23, 12, 17), (9, 30, 13), (8, 11, 26), (8, 8, 8), (1, 22, 31)])
-def test_the_stream_is_the_blend_of_the_whole(shape: tuple[int, int, int], batch: int, overlap: float) -> None:
+def test_the_stream_is_the_blend_of_the_whole(
+    shape: tuple[int, int, int], batch: int, overlap: float
+) -> None:
     array = np.random.default_rng(1).normal(size=(1, *shape)).astype(np.float32)
     size = (8 if shape[0] > 1 else 1, 8, 8)
     field, axis = gathered(array, size=size, overlap=overlap, batch=batch, forward=smooth)
@@ -103,7 +113,9 @@ def test_home_is_the_resampled_field_and_its_largest_label(
 ) -> None:
     """Against torch's own linear interpolation of the whole field, then the arg-max, then the axes put back."""
     monkeypatch.setattr(tiles, "CHUNK_BYTES", chunk)
-    image = Image(np.random.default_rng(2).normal(size=(1, *shape)).astype(np.float32), affine=AFFINES[affine])
+    image = Image(
+        np.random.default_rng(2).normal(size=(1, *shape)).astype(np.float32), affine=AFFINES[affine]
+    )
     undo = geometry.layout(image, canonical=True, spacing_mm=spacing, size=(16, 8, 8), whole=False)
     array = geometry.forward(image.array, undo)
     how: dict[str, Any] = {"size": (8, 8, 8), "overlap": 0.5, "batch": 8, "forward": smooth}
@@ -145,7 +157,9 @@ class Largest(TorchDispatchMode):
 
 
 @pytest.mark.parametrize("longest", [40, 160])
-def test_no_tensor_is_larger_than_a_slab_however_long_the_image(longest: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_tensor_is_larger_than_a_slab_however_long_the_image(
+    longest: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(tiles, "CHUNK_BYTES", 1 << 14)
     image = Image(np.zeros((1, longest, 20, 24), dtype=np.float32), affine=np.eye(4))
     undo = geometry.layout(image, canonical=True, spacing_mm=(1.0, 1.0, 0.7), size=(8, 8, 8), whole=False)

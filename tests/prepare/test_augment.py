@@ -37,7 +37,9 @@ def test_nothing_drawn_changes_nothing(shape: tuple[int, int, int]) -> None:
     lit = augment.intensity(images, STILL.model_copy(update={"gamma": 0.0}), seeded())
     assert torch.equal(lit["image"], images["image"])
     lit = augment.intensity(images, STILL, seeded())
-    assert torch.allclose(lit["image"], images["image"], atol=1e-5), "a power of one goes by the range and back"
+    assert torch.allclose(lit["image"], images["image"], atol=1e-5), (
+        "a power of one goes by the range and back"
+    )
 
 
 @pytest.mark.parametrize("axis", ["z", "y", "x"])
@@ -60,7 +62,9 @@ MOVES = {
     "translate": AugmentPlan(probability=1, translate=0.2),
     "crop": AugmentPlan(probability=1, crop=0.4),
     "elastic": AugmentPlan(probability=1, elastic=0.05),
-    "all": AugmentPlan(probability=0.7, rotate_deg=20, zoom=0.2, shear=0.1, translate=0.1, flip_axes=("y", "x")),
+    "all": AugmentPlan(
+        probability=0.7, rotate_deg=20, zoom=0.2, shear=0.1, translate=0.1, flip_axes=("y", "x")
+    ),
 }
 
 
@@ -98,7 +102,9 @@ def test_a_flat_image_is_turned_by_the_drawn_angle() -> None:
     image = torch.zeros(16, 1, 1, 41, 61)
     image[..., 18:23, 8:13] = 1
     image[..., 19:22, 48:53] = 2
-    moved, _ = augment.space({"image": image}, {"m": image.int()}, AugmentPlan(probability=1, rotate_deg=20), seeded())
+    moved, _ = augment.space(
+        {"image": image}, {"m": image.int()}, AugmentPlan(probability=1, rotate_deg=20), seeded()
+    )
     angles = []
     for one in moved["image"][:, 0, 0]:
         big = (one > 1.5).nonzero().double().mean(dim=0)
@@ -110,7 +116,10 @@ def test_a_flat_image_is_turned_by_the_drawn_angle() -> None:
 
 
 def test_where_nothing_is_known_integers_say_minus_one_and_images_zero() -> None:
-    images, fields = {"image": torch.ones(4, 1, 1, 16, 16)}, {"mask": torch.full((4, 1, 1, 16, 16), 3, dtype=torch.int16)}
+    images, fields = (
+        {"image": torch.ones(4, 1, 1, 16, 16)},
+        {"mask": torch.full((4, 1, 1, 16, 16), 3, dtype=torch.int16)},
+    )
     plan = AugmentPlan(probability=1, translate=0.4)
     moved, on = augment.space(images, fields, plan, seeded(2))
     outside = on["mask"] == -1
@@ -152,7 +161,9 @@ def test_probability_is_a_share_of_the_samples() -> None:
 
 
 def test_cut_out_is_one_box() -> None:
-    moved = augment.intensity({"image": torch.ones(5, 2, 1, 20, 10)}, AugmentPlan(probability=1, cutout=0.5), seeded())
+    moved = augment.intensity(
+        {"image": torch.ones(5, 2, 1, 20, 10)}, AugmentPlan(probability=1, cutout=0.5), seeded()
+    )
     for one in moved["image"]:
         assert (one == 0).sum() == 2 * 10 * 5
         where = (one[0, 0] == 0).nonzero()
@@ -166,7 +177,9 @@ def test_mixed_targets_still_sum_to_one_and_follow_their_images() -> None:
     targets = {"label": torch.eye(n)}
     mixed, soft = augment.mixup(images, targets, plan, seeded())
     assert torch.allclose(soft["label"].sum(dim=1), torch.ones(n), atol=1e-5)
-    assert torch.allclose(soft["label"] @ torch.arange(n, dtype=torch.float32), mixed["image"][:, 0, 0, 0, 0], atol=1e-3)
+    assert torch.allclose(
+        soft["label"] @ torch.arange(n, dtype=torch.float32), mixed["image"][:, 0, 0, 0, 0], atol=1e-3
+    )
     assert (soft["label"].diagonal() >= 0.5 - 1e-6).all(), "each is at least half itself"
     assert (soft["label"].diagonal() < 0.999).any()
 

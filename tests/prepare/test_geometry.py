@@ -131,10 +131,16 @@ def test_enlarging_is_linear_interpolation(shape: tuple[int, int, int]) -> None:
 def test_shrinking_is_antialiased_linear_interpolation() -> None:
     array = np.random.default_rng(3).normal(size=(2, 1, 40, 30)).astype(np.float32)
     want = F.interpolate(
-        torch.from_numpy(array[:, 0])[None], size=(13, 11), mode="bilinear", align_corners=False, antialias=True
+        torch.from_numpy(array[:, 0])[None],
+        size=(13, 11),
+        mode="bilinear",
+        align_corners=False,
+        antialias=True,
     )[0]
     found = geometry.resample(array, (1, 13, 11))[:, 0]
-    assert np.allclose(found[:, 3:-3, 3:-3], want.numpy()[:, 3:-3, 3:-3], atol=1e-4), "but for how edges are met"
+    assert np.allclose(found[:, 3:-3, 3:-3], want.numpy()[:, 3:-3, 3:-3], atol=1e-4), (
+        "but for how edges are met"
+    )
     assert np.allclose(geometry.resample(np.ones((1, 9, 9, 9)), (4, 5, 2)), 1.0, atol=1e-6)
 
 
