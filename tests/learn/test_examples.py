@@ -1,0 +1,120 @@
+"""Batches: a pure function of the step, balanced or foreground-seeking where planned."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from _bench import PLAN, Bench
+
+from vesalius.core.bundle import State
+from vesalius.core.case import Case
+from vesalius.core.image import Image
+from vesalius.core.plan import override
+from vesalius.core.progress import Silent
+from vesalius.learn.examples import batches, prepare_examples, seed_of
+from vesalius.tasks import _contract as tasks
+from vesalius.tasks._contract import Example
+
+CPU = torch.device("cpu")
+PATCHES = override(
+    PLAN,
+    {
+        "data.dims": 3,
+        "data.sampling": "patches",
+        "data.size": [8, 8, 8],
+        "augment": {},
+        "train.foreground": 1.0,
+    },
+)
+
+
+def volume(shape: tuple[int, int, int] = (20, 24, 28)) -> Example:
+    """A ramp image, so that every patch says where it was cut, and two labels of which one is a single voxel."""
+    ramp = np.arange(np.prod(shape), dtype=np.float32).reshape(1, *shape)
+    mask = np.zeros((1, *shape), dtype=np.int16)
+    mask[0, 5:15, 4:14, 6:20] = 1
+    mask[0, 19, 23, 27] = 2
+    return Example("v", {"image": ramp}, {"mask": mask}, on_grid=frozenset({"mask"}))
+
+
+def test_a_step_gives_the_same_batch_whenever_it_is_asked(bench: Bench) -> None:
+    draw, again = batches(bench.examples, PLAN, 0), batches(bench.examples, PLAN, 0)
+    later = again(7, CPU)
+    for step in range(8):
+        batch = draw(step, CPU)
+    assert torch.equal(batch.images["image"], later.images["image"]) and batch.case_ids == later.case_ids
+    assert not torch.equal(batches(bench.examples, PLAN, 1)(7, CPU).images["image"], later.images["image"])
+
+
+def test_each_epoch_shows_every_case_once(bench: Bench) -> None:
+    odd = override(PLAN, {"train.batch": 3})
+    draw = batches(bench.examples, odd, 0)
+    shown = [k for step in range(8) for k in draw.order(step)]  # three epochs of eight
+    for epoch in range(3):
+        assert sorted(shown[8 * epoch : 8 * epoch + 8]) == list(range(8))
+    assert shown[:8] != shown[8:16]
+
+
+def test_balanced_draws_show_each_class_alike(bench: Bench) -> None:
+    hot = np.eye(2, dtype=np.float32)
+    uneven = [replace(e, targets={"label": hot[int(k == 0)]}) for k, e in enumerate(bench.examples)]  # 7 to 1
+    draw = batches(uneven, override(PLAN, {"train.balance": True, "train.batch": 100}), 0)
+    counted = Counter(int(k == 0) for step in range(20) for k in draw.order(step))
+    assert abs(counted[1] / 2000 - 0.5) < 0.045  # four standard errors
+    plain = batches(uneven, override(PLAN, {"train.batch": 100}), 0)
+    assert Counter(int(k == 0) for s in range(20) for k in plain.order(s))[1] == 250
+
+
+def test_foreground_patches_hold_each_label_alike() -> None:
+    draw = batches([volume()], override(PATCHES, {"train.batch": 50}), 0)
+    found = torch.cat([draw(step, CPU).targets["mask"] for step in range(6)])
+    assert found.shape == (300, 1, 8, 8, 8)
+    has = [(found == v).flatten(1).any(dim=1) for v in (1, 2)]
+    assert bool((has[0] | has[1]).all()), "every patch holds a label"
+    assert abs(float(has[1].float().mean()) - 0.5) < 0.12, "the single voxel in half of them"
+
+
+def test_a_patch_is_cut_from_images_and_mask_alike() -> None:
+    one = volume()
+    batch = batches([one], PATCHES, 0)(3, CPU)
+    for image, mask in zip(batch.images["image"][:, 0], batch.targets["mask"][:, 0], strict=True):
+        z, y, x = np.unravel_index(int(image[0, 0, 0]), (20, 24, 28))
+        assert np.array_equal(image, one.images["image"][0, z : z + 8, y : y + 8, x : x + 8])
+        assert np.array_equal(mask, one.targets["mask"][0, z : z + 8, y : y + 8, x : x + 8])
+
+
+def test_beyond_the_memory_examples_lie_on_disk_and_are_the_same(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    block = np.zeros((1, 10, 12, 14), dtype=np.uint8)
+    block[..., 2:6, 3:8, 4:9] = 5
+    cases = [
+        Case(
+            f"c{k}",
+            {"image": Image(rng.normal(size=(1, 10, 12, 14)).astype(np.float32))},
+            targets={"t": Image(block)},
+        )
+        for k in range(3)
+    ]
+    state = State({"target": "t", "labels": [{"value": 5, "name": "block", "code": None, "colour": None}]})
+    task = tasks.get("segment")
+    held = prepare_examples(task, cases, PATCHES, state, progress=Silent())
+    spilt = prepare_examples(
+        task, cases, PATCHES, state, progress=Silent(), folder=tmp_path / "c", memory_bytes=12_000
+    )
+    assert isinstance(spilt[2].images["image"], np.memmap) and not isinstance(
+        spilt[0].images["image"], np.memmap
+    )
+    for a, b in zip(held, spilt, strict=True):
+        assert np.array_equal(a.images["image"], b.images["image"])
+        assert np.array_equal(a.targets["mask"], b.targets["mask"])
+    assert set(np.unique(held[0].targets["mask"])) == {0, 1}
+
+
+def test_seeds_are_spread_and_stable() -> None:
+    assert seed_of(0, 1, "step", 2) == seed_of(0, 1, "step", 2) != seed_of(0, 12, "step", "")
+    assert len({seed_of(0, m, "step", s) for m in range(5) for s in range(100)}) == 500
+    assert 0 <= seed_of("x") < 2**63
