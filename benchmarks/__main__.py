@@ -31,7 +31,9 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help="which [all that are not soaks]")
     parser.add_argument("--soak", action="store_true", help="the soaks [all of them, where no name is given]")
     parser.add_argument("--list", action="store_true", help="name them and stop")
-    parser.add_argument("--quick", action="store_true", help="tiny stand-ins: try the code; nothing is recorded")
+    parser.add_argument(
+        "--quick", action="store_true", help="tiny stand-ins: try the code; nothing is recorded"
+    )
     parser.add_argument("--seeds", type=_numbers, default=None, help="such as 0,1,2 [each benchmark's own]")
     parser.add_argument("--keep", type=Path, default=None, help="a folder to leave the runs in")
     given = parser.parse_args(words)
@@ -53,7 +55,9 @@ def _numbers(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.split(","))
 
 
-def _one(name: str, module: ModuleType, *, quick: bool, seeds: tuple[int, ...] | None, keep: Path | None) -> bool:
+def _one(
+    name: str, module: ModuleType, *, quick: bool, seeds: tuple[int, ...] | None, keep: Path | None
+) -> bool:
     """Run one, print it and, unless it was quick, record it. Returns whether every bound held."""
     print(f"{name}: {(module.__doc__ or '').splitlines()[0]}", flush=True)
     folder = Path(tempfile.mkdtemp(prefix=f"vesalius-{name}-"))

@@ -27,17 +27,29 @@ class Figure:
 HEADINGS = ("what", "seed", "measured", "asked", "held", "note")
 
 
-def at_most(what: str, value: float, bound: float, *, unit: str = "", digits: int = 3, **words: str) -> Figure:
+def at_most(
+    what: str, value: float, bound: float, *, unit: str = "", digits: int = 3, **words: str
+) -> Figure:
     """A figure that may not exceed its bound."""
     return Figure(
-        what, f"{value:.{digits}f}{unit}", f"≤ {bound:g}{unit}", value <= bound, words.get("seed", ""), words.get("note", "")
+        what,
+        f"{value:.{digits}f}{unit}",
+        f"≤ {bound:g}{unit}",
+        value <= bound,
+        words.get("seed", ""),
+        words.get("note", ""),
     )
 
 
 def at_least(what: str, value: float, bound: float, *, digits: int = 3, **words: str) -> Figure:
     """A figure that may not fall below its bound."""
     return Figure(
-        what, f"{value:.{digits}f}", f"≥ {bound:g}", value >= bound, words.get("seed", ""), words.get("note", "")
+        what,
+        f"{value:.{digits}f}",
+        f"≥ {bound:g}",
+        value >= bound,
+        words.get("seed", ""),
+        words.get("note", ""),
     )
 
 

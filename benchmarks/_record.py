@@ -24,7 +24,9 @@ def machine() -> str:
     model = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.is_file():
-        named = [x.partition(":")[2].strip() for x in info.read_text().splitlines() if x.startswith("model name")]
+        named = [
+            x.partition(":")[2].strip() for x in info.read_text().splitlines() if x.startswith("model name")
+        ]
         model = named[0] if named else model
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     gpu = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "no GPU"

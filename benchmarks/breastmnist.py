@@ -33,5 +33,9 @@ def run(folder: Path, *, seeds: Sequence[int], quick: bool = False) -> list[Figu
         rows += [*_fits.beside(fitted, list(BARS), seed), _fits.wall(fitted, seed)]
     for name, bar in BARS.items():
         if all(name in f.card.metrics for f in fits):
-            rows.append(at_least(f"mean {name}", _fits.mean(fits, name), bar, digits=4, note=f"over {len(fits)} seeds"))
+            rows.append(
+                at_least(
+                    f"mean {name}", _fits.mean(fits, name), bar, digits=4, note=f"over {len(fits)} seeds"
+                )
+            )
     return rows

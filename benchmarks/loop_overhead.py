@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -51,10 +52,10 @@ def run(folder: Path, *, seeds: Sequence[int], quick: bool = False) -> list[Figu
     """Both cohorts, in bursts of ten steps of each kind in turn, in one process."""
     torch.set_num_threads(machines.measure().cores)
     if quick:
-        settings = {"train.batch": 2, "net.scale": 0.125}
-        cohorts = {
-            "pictures": (_quick.pictures(folder), None, None, "60s", settings),
-            "volumes": (_quick.volumes(folder), "mask", None, "60s", settings),
+        settings = {"train.batch": 2, "train.steps": 20, "train.members": 1, "net.scale": 0.125}
+        cohorts: dict[str, Any] = {
+            "pictures": (_quick.pictures(folder), None, None, None, settings),
+            "volumes": (_quick.volumes(folder), "mask", None, None, settings),
         }
     else:
         split = _fits.shared("hippocampus_split.csv")
@@ -70,7 +71,12 @@ def run(folder: Path, *, seeds: Sequence[int], quick: bool = False) -> list[Figu
 
 
 def _setting(
-    data: Path, target: str | None, split: Path | None, limit: str, changed: dict[str, object], seed: int
+    data: Path,
+    target: str | None,
+    split: Path | None,
+    limit: str | None,
+    changed: dict[str, object],
+    seed: int,
 ) -> Setting:
     planned = vesalius.fit(
         data, target=target, split=split, time_limit=limit, settings=changed, seed=seed, dry_run=True
@@ -152,7 +158,9 @@ def bare(given: Setting, plan: Plan, *, average: bool) -> Callable[[int], None]:
     ready: list[Batch] = [draw(k, device) for k in range(8)]
     generator = torch.Generator().manual_seed(0)
     decay = torch.optim.swa_utils.get_ema_multi_avg_fn(plan.train.ema or 0.99)
-    mean = torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=decay, use_buffers=False) if average else None
+    mean = (
+        torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=decay, use_buffers=False) if average else None
+    )
     half = plan.train.precision == "bf16"
 
     def advance(step: int) -> None:

@@ -131,7 +131,9 @@ def _predict(bundle: Path, volume: Path, out: Path) -> Answered:
     """Run the command, looking at the process's own high-water mark twenty times a second."""
     began = time.monotonic()
     words = _fits.vesalius("predict", str(bundle), str(volume), "-o", str(out))
-    with subprocess.Popen(words, cwd=_record.ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        words, cwd=_record.ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    ) as process:
         peak = 0.0
         while process.poll() is None:
             peak = max(peak, _high_water_gib(process.pid))
@@ -184,4 +186,6 @@ def _check(out: Path, shape: tuple[int, int, int]) -> None:
         raise RuntimeError(f"predict wrote no mask: {json.dumps(listed)}")
     mask = formats.read(out / masks[0])
     if mask.shape != shape or int(mask.array.max()) > LABELS or mask.array.min() == mask.array.max():
-        raise RuntimeError(f"predict wrote another mask than expected: {mask.shape}, up to {mask.array.max()}")
+        raise RuntimeError(
+            f"predict wrote another mask than expected: {mask.shape}, up to {mask.array.max()}"
+        )
