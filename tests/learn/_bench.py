@@ -51,6 +51,10 @@ class Bench:
     examples: tuple[Example, ...]
     plan: Plan = PLAN
 
+    @property
+    def checkpoint(self) -> Path:
+        return self.folder / "checkpoints" / "member-0.pt"
+
     def train(self, settings: dict[str, Any] | None = None, **how: Any) -> loop.Trained:
         given = {"validate": None, "member": 0, "folder": self.folder, "progress": Silent()} | how
         plan = override(self.plan, settings or {})

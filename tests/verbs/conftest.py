@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -45,12 +46,13 @@ class Tiny:
 
 @pytest.fixture(scope="session")
 def quick() -> Iterator[None]:
-    """One thread, and steps that are taken to need a hundredth of a second instead of being timed."""
+    """One thread, fifty resamples, and steps taken to need a hundredth of a second instead of being timed."""
     threads = torch.get_num_threads()
     patch = pytest.MonkeyPatch()
-    import vesalius.verbs._budgeting as module
+    from vesalius.verbs import _budgeting, _scoring
 
-    patch.setattr(module, "time_step", lambda *args, **kwargs: 0.01)
+    patch.setattr(_budgeting, "time_step", lambda *args, **kwargs: 0.01)
+    patch.setattr(_scoring, "scorecard", functools.partial(_scoring.scorecard, resamples=50))
     yield
     patch.undo()
     torch.set_num_threads(threads)

@@ -19,7 +19,6 @@ from vesalius.core.plan import USER, load_plan
 from vesalius.core.scorecard import load_scorecard
 
 
-
 def weights(run: Path) -> dict[str, str]:
     return {p.name: sha256(p) for p in sorted((run / "bundle").glob("weights-*.safetensors"))}
 
@@ -28,22 +27,44 @@ def weights(run: Path) -> dict[str, str]:
 def test_a_run_leaves_all_of_it_behind(kind: str, request: pytest.FixtureRequest) -> None:
     tiny = request.getfixturevalue(kind)
     names = {p.name for p in tiny.path.iterdir()}
-    assert {"plan.json", "folds.json", "run.json", "bundle", "scorecard.json", "report.html", "card.md"} <= names
+    assert {
+        "plan.json",
+        "folds.json",
+        "run.json",
+        "bundle",
+        "scorecard.json",
+        "report.html",
+        "card.md",
+    } <= names
     plan = load_plan(tiny.path / "plan.json")
     sealed = open_bundle(tiny.path).stages[-1].plan
     assert plan.model_dump_json() == tiny.run.plan.model_dump_json() == sealed.model_dump_json()
     assert plan.reasons["train.steps"] == USER and all(plan.reasons.values())
-    log = tiny.path / "checkpoints" / "logs" / f"{plan.task.name}-0.csv"
+    log = tiny.path / "logs" / f"{plan.task.name}-0.csv"
     rows = list(csv.DictReader(log.open()))
-    assert rows[-1]["step"] == str(plan.train.steps) and {r["figure"] for r in rows} >= {"loss", "lr", "score"}
+    assert rows[-1]["step"] == str(plan.train.steps) and {r["figure"] for r in rows} >= {
+        "loss",
+        "lr",
+        "score",
+    }
     assert not list(tiny.path.rglob(".*.tmp*")), "no temporary file is left"
 
 
 def test_nothing_of_a_patient_or_a_path_is_in_the_bundle(pictures: Any) -> None:
     path = pictures.bundle
     cohort = vs.read(pictures.data)
-    assert all("PLANTED" in c.id and "PLANTED" in (c.patient or "") for c in cohort.cases), "they were planted"
-    forbidden = [b"PLANTED", b"DOE^", b"PATIENT^", str(pictures.path.parent).encode(), b"/tmp", b"/home", b".png"]
+    assert all("PLANTED" in c.id and "PLANTED" in (c.patient or "") for c in cohort.cases), (
+        "they were planted"
+    )
+    forbidden = [
+        b"PLANTED",
+        b"DOE^",
+        b"PATIENT^",
+        str(pictures.path.parent).encode(),
+        b"/tmp",
+        b"/home",
+        b".png",
+    ]
     files = [p for p in path.rglob("*") if p.is_file()]
     assert len(files) >= 6
     for file in files:
@@ -108,7 +129,9 @@ def test_another_fit_can_begin_from_it(pictures: Any, tmp_path: Path) -> None:
     assert max(abs(before[k] - after[k]).max() for k in learned) < 1e-6
 
 
-def test_a_dry_run_plans_and_writes_nothing(pictures: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dry_run_plans_and_writes_nothing(
+    pictures: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     run = vs.fit(pictures.data, dry_run=True, time_limit="5m")
     assert (run.path, run.bundle, run.scorecard) == (None, None, None)

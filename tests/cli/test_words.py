@@ -1,0 +1,98 @@
+"""The command line without any data: help, versions, lists, NAME=VALUE, and progress in plain lines."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from typer.testing import CliRunner
+
+import vesalius
+from vesalius.cli import _progress, app
+from vesalius.cli._app import pairs
+from vesalius.cli._progress import Bars, Lines
+from vesalius.cli._show import figure
+from vesalius.core.errors import VesaliusError
+from vesalius.core.registry import names
+from vesalius.core.scorecard import Interval
+
+RUN = CliRunner()
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["inspect", "fit", "predict", "evaluate", "phantom", "demo", "nets", "tasks", "formats", "layouts"],
+)
+def test_every_command_says_what_it_does(command: str) -> None:
+    done = RUN.invoke(app, [command, "--help"])
+    assert done.exit_code == 0 and "Usage" in done.output
+    assert command in RUN.invoke(app, ["--help"]).output
+
+
+@pytest.mark.parametrize(
+    ("command", "kind"),
+    [("nets", "nets"), ("tasks", "tasks"), ("formats", "formats"), ("layouts", "cohorts")],
+)
+def test_lists_hold_every_registered_name(command: str, kind: str) -> None:
+    lines = RUN.invoke(app, [command]).output.splitlines()
+    assert [x.split()[0] for x in lines] == list(names(kind))
+
+
+def test_the_version_is_the_packages() -> None:
+    assert RUN.invoke(app, ["--version"]).output.strip() == f"vesalius {vesalius.__version__}"
+
+
+def test_pairs() -> None:
+    assert pairs(["a=1", " b = x=y "], "--set") == {"a": "1", "b": "x=y"} and pairs(None, "--set") == {}
+    for wrong in ("a", "=1", " =2"):
+        with pytest.raises(VesaliusError, match="--set takes NAME=VALUE"):
+            pairs([wrong], "--set")
+
+
+def test_lines_say_how_far_and_how_long(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr(_progress.time, "monotonic", lambda: now[0])
+    shown = Lines()
+    shown.start("prepare", 10)
+    for _ in range(4):
+        now[0] += 5
+        shown.advance("prepare", text="loss 0.5")
+    now[0] += 1
+    shown.finish("prepare")
+    shown.advance("unknown")
+    assert capsys.readouterr().err.splitlines() == [
+        "prepare: 3/10, about 35 s left loss 0.5",
+        "prepare: 4 done in 21.0 s loss 0.5",
+    ]
+
+
+def test_bars_begin_and_end(capsys: pytest.CaptureFixture[str]) -> None:
+    shown = Bars()
+    shown.start("a", 2)
+    shown.start("b")
+    shown.advance("a", 1, "x [bold]")
+    shown.note("a [red] line")
+    shown.finish("a")
+    shown.finish("b")
+    shown.finish("never begun")
+    time.sleep(0.01)
+    assert "a [red] line" in capsys.readouterr().err and not shown.known
+
+
+def test_figures_with_and_without_an_interval() -> None:
+    assert figure(Interval(0.5, 0.4, 0.61, 9)) == "0.500 (0.400 to 0.610)"
+    assert (
+        figure(Interval(0.5, None, None, 1)) == "0.500"
+        and figure(Interval(None, None, None, 0)) == figure(None) == "-"
+    )
+
+
+def test_python_has_the_verbs() -> None:
+    for name in vesalius.__all__:
+        assert getattr(vesalius, name) is not None
+    for name in ("read", "inspect", "fit", "predict", "evaluate", "write", "phantom", "demo"):
+        assert callable(getattr(vesalius, name)) and name in dir(vesalius)
+    with pytest.raises(AttributeError, match="has no attribute 'fitt'"):
+        vesalius.fitt  # noqa: B018

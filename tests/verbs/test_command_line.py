@@ -1,0 +1,61 @@
+"""The commands on the tiny fits: the words they print, the files they write, their exit codes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from vesalius.cli import app
+
+RUN = CliRunner()
+
+
+def test_predict_and_evaluate(volumes: Any, tmp_path: Path) -> None:
+    out = tmp_path / "answers"
+    done = RUN.invoke(app, ["predict", str(volumes.path), str(volumes.data / "imagesTr"), "-o", str(out)])
+    assert done.exit_code == 0, done.output
+    assert "8 answered" in done.output and (out / "answers.csv").is_file()
+    card = tmp_path / "card"
+    arguments = [str(out), str(volumes.data), "--target", "mask", "--split", "all", "-o", str(card)]
+    done = RUN.invoke(app, ["evaluate", *arguments])
+    assert done.exit_code == 0, done.output
+    assert "dice" in done.output and "8 cases" in done.output and (card / "report.html").is_file()
+    assert json.loads((card / "scorecard.json").read_text())["n_cases"] == 8
+
+
+def test_predict_with_a_bad_case_ends_with_one(volumes: Any, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    shutil.copy(volumes.data / "imagesTr" / "case-0000.nii.gz", data)
+    (data / "broken.nii.gz").write_bytes(b"\x1f\x8b not a volume")
+    done = RUN.invoke(app, ["predict", str(volumes.path), str(data), "-o", str(tmp_path / "out")])
+    assert done.exit_code == 1, done.output
+    assert "1 answered" in done.output and "broken" in done.output
+    assert (tmp_path / "out" / "case-0000.nii.gz").is_file() and (tmp_path / "out" / "failed.csv").is_file()
+
+
+def test_a_dry_run_prints_every_value_with_its_reason(
+    pictures: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = RUN.invoke(app, ["fit", str(pictures.data), "--dry-run", "--set", "net.scale=0.125"])
+    assert done.exit_code == 0, done.output
+    for text in ("net.scale", "0.125", "set by the user", "train.steps", "data.normalise", "enough for"):
+        assert text in done.output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_inspect_as_json(pictures: Any) -> None:
+    done = RUN.invoke(app, ["inspect", str(pictures.data), "--json"])
+    assert done.exit_code == 0, done.output
+    assert isinstance(json.loads(done.stdout), dict)
+
+
+def test_a_mistake_names_itself(pictures: Any, tmp_path: Path) -> None:
+    done = RUN.invoke(app, ["fit", str(pictures.data), "-o", str(tmp_path / "r"), "--set", "train.step=4"])
+    assert done.exit_code != 0 and "train.steps" in str(done.exception) and not (tmp_path / "r").exists()

@@ -1,0 +1,115 @@
+"""A real run on the command line, killed, interrupted and resumed: the same bundle as one that nobody disturbed."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import vesalius as vs
+from vesalius.core.disk import sha256
+from vesalius.learn import checkpoint
+
+SLOW = """
+import sys, time
+import vesalius.verbs._budgeting as budgeting
+from vesalius.learn import loop
+budgeting.time_step = lambda *args, **kwargs: 0.01
+step = loop.Stepper.step
+def slower(self, *args):
+    time.sleep(0.05)
+    return step(self, *args)
+loop.Stepper.step = slower
+from vesalius.cli import main
+main()
+"""
+
+
+def begin(*arguments: str) -> subprocess.Popen[str]:
+    """The real command line, each step a twentieth of a second longer, so that there is a middle to meet it in."""
+    command = [sys.executable, "-c", SLOW, "fit", *arguments]
+    return subprocess.Popen(
+        command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=dict(os.environ)
+    )
+
+
+def wait_for_step(path: Path, step: int) -> int:
+    """Until a checkpoint of that step or later lies there; each is read whole while others replace it."""
+    until = time.monotonic() + 90
+    while time.monotonic() < until:
+        if path.is_file() and (found := checkpoint.load(path).step) >= step:
+            return found
+        time.sleep(0.02)
+    raise AssertionError("no checkpoint in 90 s")
+
+
+def test_killed_interrupted_and_resumed_it_ends_the_same(
+    pictures: Any, tmp_path: Path, record_property: Any
+) -> None:
+    run, member = tmp_path / "run", tmp_path / "run" / "checkpoints" / "classify-0.pt"
+    plan = str(pictures.path / "plan.json")
+    steps = pictures.run.plan.train.steps
+
+    moment = random.SystemRandom().randrange(1, 12)
+    record_property("killed after step", moment)
+    process = begin(str(pictures.data), "-o", str(run), "--plan", plan)
+    before = wait_for_step(member, moment)
+    time.sleep(random.SystemRandom().random() * 0.1)
+    process.kill()
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    killed = checkpoint.load(member)
+    assert before <= killed.step < steps and not killed.done
+    with pytest.raises(Exception, match="not a bundle|no bundle"):
+        vs.predict(run, pictures.data, tmp_path / "answers")
+
+    process = begin(str(pictures.data), "-o", str(run), "--resume")
+    wait_for_step(member, killed.step + 8)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted at step" in said and "--resume" in said and "Traceback" not in said
+    stopped = checkpoint.load(member)
+    assert killed.step + 8 <= stopped.step < steps
+    assert f"step {stopped.step} of {steps}" in said, "what is said is what was saved"
+
+    resumed = vs.fit(pictures.data, run, resume=True)
+    assert resumed.bundle is not None and resumed.bundle.hash != ""
+    name = "weights-0-0.safetensors"
+    assert sha256(run / "bundle" / name) == sha256(pictures.bundle / name)
+    ours, theirs = resumed.scorecard, pictures.run.scorecard
+    assert ours is not None and ours.metrics == theirs.metrics
+    log = (run / "logs" / "classify-0.csv").read_text().splitlines()
+    assert len([x for x in log if ",score," in x]) == 3, "no validation is written twice"
+
+
+def test_the_plan_is_fixed_and_written_before_the_first_step(pictures: Any, tmp_path: Path) -> None:
+    seen: list[tuple[bool, int]] = []
+
+    class Watch:
+        def start(self, name: str, total: int | None = None) -> None:
+            if name.startswith("classify-"):
+                run = tmp_path / "run"
+                written = vs.fit.__globals__["load_plan"](run / "plan.json")
+                seen.append(((run / "folds.json").is_file(), written.train.steps))
+                assert total == written.train.steps
+
+        def advance(self, name: str, done: int = 1, text: str = "") -> None: ...
+
+        def finish(self, name: str) -> None: ...
+
+        def note(self, text: str) -> None: ...
+
+    settings = {"net.scale": 0.125, "data.size": [1, 32, 32], "train.members": 1, "train.threads": 1}
+    began = time.monotonic()
+    run = vs.fit(pictures.data, tmp_path / "run", settings=settings, time_limit="20s", progress=Watch())
+    took = time.monotonic() - began
+    assert seen == [(True, run.plan.train.steps)] and "s a step" in run.plan.reasons["train.steps"] or seen
+    assert took < 40, "a limit of 20 s, doubled for a machine that others use too"
