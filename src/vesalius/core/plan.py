@@ -92,10 +92,10 @@ class NetPlan(Section):
 
 
 class LossPlan(Section):
-    """The loss: a registered name, class weights and label smoothing."""
+    """The loss: a registered name, label smoothing, and weights: the inverse of a class's share, or its root."""
 
     name: str
-    class_weights: Literal["none", "balanced"] = "none"
+    class_weights: Literal["none", "root", "balanced"] = "none"
     smoothing: float = Field(0.0, ge=0, lt=1)
     deep_supervision: bool = False
 

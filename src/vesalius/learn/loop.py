@@ -42,6 +42,7 @@ class Trained:
     weights: dict[str, Tensor]
     score: float
     step: int
+    last_step: int
     ran_out: bool
     history: tuple[dict[str, float], ...]
 
@@ -188,7 +189,7 @@ def train(
     path = folder / "checkpoints" / f"{label}.pt"
     saved = checkpoints.load(path) if path.is_file() else Checkpoint()
     if saved.done:
-        return Trained(saved.best, saved.best_score, saved.best_step, False, tuple(saved.history))
+        return Trained(saved.best, saved.best_score, saved.best_step, saved.step, False, tuple(saved.history))
     fabric = fabric_for(plan, device)
     stepper = Stepper(task, plan, state, member, fabric, start)
     if saved.step:
@@ -237,7 +238,7 @@ def train(
     finally:
         log.close()
         progress.finish(label)
-    return Trained(saved.best, saved.best_score, saved.best_step, ran_out, tuple(saved.history))
+    return Trained(saved.best, saved.best_score, saved.best_step, saved.step, ran_out, tuple(saved.history))
 
 
 def _marks(plan: Plan) -> set[int]:

@@ -70,6 +70,10 @@ def _scaled(plan: Plan, available_s: float, few: int, time_step: TimeStep) -> tu
             {"net.scale": plan.net.scale / 2},
             reason=f"a wider net ({plan.net.scale:g}) would get {max(available_s, 0) / step_s:.0f} steps only",
         )
+        if plan.reasons.get("train.lr") != USER:
+            narrower = override(
+                narrower, {"train.lr": plan.train.lr * 2}, reason="a narrower net takes larger steps"
+            )
         took = time_step(narrower)
         if took > 0.8 * step_s:  # the cost is elsewhere: width buys nothing
             break

@@ -20,7 +20,7 @@ SAMPLE = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """One image: `shape` and `spacing_mm` in canonical axes, (Z, Y, X) and (x, y, z); its intensities."""
+    """One image and its mask: `shape` and `spacing_mm` in canonical axes, (Z, Y, X) and (x, y, z); its intensities."""
 
     shape: tuple[int, int, int]
     spacing_mm: Triple | None
@@ -33,6 +33,7 @@ class Facts:
     mean: float
     sd: float
     inside: tuple[float, float, float, float] | None  # p0.5, p99.5, mean, sd where a label is
+    voxels: tuple[tuple[int, int], ...] = ()  # of each value of the mask
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ class Fingerprint:
     sd: float
     inside: bool
     classes: Mapping[str, int]
+    voxels: Mapping[str, float]
     labels: tuple[str, ...]
     sided: bool
 
@@ -164,9 +166,21 @@ def fingerprint(
         sd=float(sd),
         inside=use_inside,
         classes=dict(counted),
+        voxels=_shares(found, target),
         labels=tuple(x.name for x in target.labels) if target else (),
         sided=sided(target.labels) if target else False,
     )
+
+
+def _shares(found: Sequence[Facts], target: TargetInfo | None) -> dict[str, float]:
+    """The share of all voxels that each label of a mask has; empty without masks."""
+    counted: Counter[int] = Counter()
+    for one in found:
+        counted.update(dict(one.voxels))
+    total = sum(counted.values())
+    if not total or target is None:
+        return {}
+    return {x.name: counted[x.value] / total for x in target.labels}
 
 
 def _median(spacings: Sequence[Triple]) -> Triple:

@@ -238,6 +238,10 @@ def _patches(draft: Draft, task: Task, p: Fingerprint, machine: Machine) -> None
     fits = _patch_size(draft, p, machine)
     _dense_net(draft, p, machine)
     draft.set("loss.name", "dice-ce", "overlap is the goal and cross-entropy steadies it")
+    present = [share for share in p.voxels.values() if share > 0]
+    uneven = bool(present) and max(present) > 5 * min(present)
+    why = "the rarest label is more than five times rarer" if uneven else "labels are not far from even"
+    draft.set("loss.class_weights", "root" if uneven else "none", why)
     _augment_patches(draft, p)
     draft.set("infer.mirror", [], "each axis would double the time")
     draft.set("infer.overlap", 0.5, "half a tile, blended by a Gaussian")

@@ -123,6 +123,22 @@ class Nets(Protocol):
         """A network of that registered name."""
 
 
+def planned_weights(plan: Plan, share: Array, *, multilabel: bool = False) -> list[float] | None:
+    """The planned class weights from how often each class occurs, `(K,)`; their mean over what occurs is one.
+
+    For several labels at once: how much rarer a label is than its absence.
+    """
+    if plan.loss.class_weights == "none":
+        return None
+    share = np.clip(np.asarray(share, dtype=np.float64), 1e-5, 1.0)
+    weights = (1 - share) / share if multilabel else 1 / share
+    if plan.loss.class_weights == "root":
+        weights = np.sqrt(weights)
+    if not multilabel:
+        weights = weights / (weights * share).sum()
+    return [float(w) for w in weights]
+
+
 def planned_net(plan: Plan, nets: Nets) -> Any:
     """The plan's net, as every task builds it."""
     return nets.build(

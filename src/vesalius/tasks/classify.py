@@ -20,7 +20,7 @@ from vesalius.core.errors import DataError
 from vesalius.core.image import Image
 from vesalius.core.plan import Plan
 from vesalius.prepare.case import Prepared
-from vesalius.tasks._contract import Batch, Example, Nets, Task, planned_net
+from vesalius.tasks._contract import Batch, Example, Nets, Task, planned_net, planned_weights
 
 NAMES = {"classify": "One class of several, or several findings at once, for a whole image"}
 
@@ -87,10 +87,7 @@ class Classify(Task):
         """An encoder with its head, and the planned loss."""
         share = np.asarray(state.values["share"], dtype=np.float32)
         multilabel = state.values["kind"] == "multilabel"
-        weights = None
-        if plan.loss.class_weights == "balanced":
-            raw = (1 - share) / np.maximum(share, 1e-6) if multilabel else 1 / np.maximum(share, 1e-6)
-            weights = [float(w) for w in (raw if multilabel else raw / raw.mean())]
+        weights = planned_weights(plan, share, multilabel=multilabel)
         criterion = losses.build(
             plan.loss.name, weights=weights, smoothing=plan.loss.smoothing, multilabel=multilabel
         )

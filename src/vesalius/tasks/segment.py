@@ -20,7 +20,7 @@ from vesalius.core.image import Image
 from vesalius.core.plan import Plan
 from vesalius.metrics import _priors as priors
 from vesalius.prepare.case import Prepared, load_mask, prepare_mask
-from vesalius.tasks._contract import Batch, Example, Nets, Task, planned_net
+from vesalius.tasks._contract import Batch, Example, Nets, Task, planned_net, planned_weights
 
 PRIOR = 32
 NAMES = {"segment": "A label for every voxel or pixel"}
@@ -81,6 +81,7 @@ class Segment(Task):
         return State(
             {
                 "target": target.name,
+                "share": _share(target, plan),
                 "labels": [
                     {"value": x.value, "name": x.name, "code": x.code, "colour": x.colour}
                     for x in target.labels
@@ -105,7 +106,8 @@ class Segment(Task):
     def build(self, plan: Plan, state: State, nets: Nets) -> nn.Module:
         """A dense net with its heads, and the planned loss."""
         net = planned_net(plan, nets)
-        criterion = losses.build(plan.loss.name, smoothing=plan.loss.smoothing)
+        weights = planned_weights(plan, np.asarray(state.values["share"]))
+        criterion = losses.build(plan.loss.name, weights=weights, smoothing=plan.loss.smoothing)
         classes = len(state.values["labels"]) + 1
         return Segmenter(net, classes, criterion, deep=plan.loss.deep_supervision)
 
@@ -167,6 +169,15 @@ class Segment(Task):
         wins = (raw.argmax(dim=1) == what).to(raw)  # (B, Z, Y, X)
         total = wins.sum(dim=(1, 2, 3)).clamp_min(1.0)
         return (raw[:, what] * wins).sum(dim=(1, 2, 3)) / total
+
+
+def _share(target: TargetInfo, plan: Plan) -> list[float]:
+    """The share of voxels of the background and of each label, as the plan's fingerprint has them; else even."""
+    voxels = plan.fingerprint.get("voxels") or {}
+    each = [float(voxels.get(x.name, 0.0)) for x in target.labels]
+    if not any(each):
+        return [1 / (len(each) + 1)] * (len(each) + 1)
+    return [max(0.0, 1 - sum(each)), *each]
 
 
 def _labels(state: State) -> tuple[Label, ...]:

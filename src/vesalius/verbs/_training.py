@@ -130,7 +130,7 @@ def _members(
         )
         if result.ran_out:
             progress.note(
-                f"{job.name}-{member}: the time ran out at step {result.step} of {job.plan.train.steps}"
+                f"{job.name}-{member}: the time ran out at step {result.last_step} of {job.plan.train.steps}"
             )
         trained.append(result)
         if job.task.run == "whole":

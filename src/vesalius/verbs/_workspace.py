@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +60,9 @@ class Observer:
         if decoded.fault is not None or decoded.case.reference not in decoded.images:
             return
         image = decoded.images[decoded.case.reference]
-        self.facts[decoded.case.id] = facts(image, decoded.masks.get(self.target.name))
+        counted = tuple(sorted(decoded.values.get(self.target.name, {}).items()))
+        measured = facts(image, decoded.masks.get(self.target.name))
+        self.facts[decoded.case.id] = replace(measured, voxels=counted)
 
     def groups(self, cohort: Cohort) -> dict[str, str]:
         """Cases that show the same image and may not be parted by a split.
