@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -15,6 +16,7 @@ from types import ModuleType
 from benchmarks import _record
 from benchmarks._figures import HEADINGS, Figure
 from benchmarks._fits import Absent
+from vesalius.core.errors import VesaliusError
 
 HERE = Path(__file__).resolve().parent
 
@@ -71,6 +73,13 @@ def _one(
     except Absent as reason:
         print(f"  skipped: {reason}\n")
         return True
+    except (
+        RuntimeError,
+        VesaliusError,
+        subprocess.SubprocessError,
+    ) as error:  # the others still have their turn
+        print(f"  FAILED: {error}\n", flush=True)
+        return False
     finally:
         if keep is None:
             shutil.rmtree(folder, ignore_errors=True)

@@ -60,7 +60,7 @@ def _tormented(
         follow = ("--resume",) if (out / "plan.json").is_file() else ("--plan", str(plan))
         if follow[0] == "--plan":
             shutil.rmtree(out, ignore_errors=True)  # killed before there was anything to go on from
-        limit = moments.uniform(0.1, 0.9) * alone if chance < kills else None
+        limit = moments.uniform(0.1, 0.6) * alone if chance < kills else None
         if _run(_fits.vesalius(*base, *follow), limit):
             break
         done += 1
