@@ -17,6 +17,7 @@ from vesalius.verbs.phantom import phantom
 from vesalius.verbs.predict import predict
 
 LIVER_DICE = 0.90
+GRID = (24, 48, 48)  # coarse, so that two cores see enough of it in two minutes
 CASES = {"segment": 48, "classify": 160}
 LIMITS = {"segment": 140.0, "classify": 75.0}
 
@@ -40,9 +41,9 @@ def demo(out: Path | str | None = None, *, seed: int = 0, progress: Progress | N
     progress = progress or Silent()
     root = new_folder(Path(out) if out else None, default="demo")
     progress.note(f"demo in {root}: 1. make synthetic studies")
-    volumes = phantom(root / "volumes", cases=CASES["segment"], seed=seed, progress=progress)
+    volumes = phantom(root / "volumes", cases=CASES["segment"], seed=seed, size=GRID, progress=progress)
     slices = phantom(root / "slices", cases=CASES["classify"], seed=seed, format="png", progress=progress)
-    new = phantom(root / "new", cases=3, seed=seed + 1000, progress=progress)
+    new = phantom(root / "new", cases=3, seed=seed + 1000, size=GRID, progress=progress)
     progress.note("2. inspect them")
     inspect(slices / "classes", html=root / "inspect.html", progress=progress)
     progress.note("3. learn to segment volumes")

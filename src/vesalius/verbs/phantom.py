@@ -14,14 +14,14 @@ def phantom(
     *,
     cases: int = 60,
     seed: int = 0,
-    size: Literal["small", "full"] = "small",
+    size: Literal["small", "full"] | tuple[int, int, int] = "small",
     format: Literal["nifti", "png", "dicom"] = "nifti",
     assignment: Literal["randomised", "confounded"] = "randomised",
     progress: Progress | None = None,
 ) -> Path:
     """Write `cases` synthetic abdominal CT studies to `out`; the same arguments give the same bytes.
 
-    `assignment` says how treatment was given: at random, or by a stated propensity. `truth.json` holds all that
+    `size` may also be a grid `(Z, Y, X)`. `assignment` says how treatment was given: at random, or by a stated propensity. `truth.json` holds all that
     is known. Raises OutputError where `out` is not empty.
     """
     return make(
