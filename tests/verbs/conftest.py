@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import functools
 import shutil
 from collections.abc import Iterator
@@ -49,8 +50,11 @@ def quick() -> Iterator[None]:
     """One thread, fifty resamples, and steps taken to need a hundredth of a second instead of being timed."""
     threads = torch.get_num_threads()
     patch = pytest.MonkeyPatch()
+    from vesalius.plan import machine
     from vesalius.verbs import _budgeting, _scoring
 
+    alone = dataclasses.replace(machine.measure(), cores=1)
+    patch.setattr(machine, "measure", lambda: alone)
     patch.setattr(_budgeting, "time_step", lambda *args, **kwargs: 0.01)
     patch.setattr(_scoring, "scorecard", functools.partial(_scoring.scorecard, resamples=50))
     yield

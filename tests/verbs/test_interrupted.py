@@ -15,6 +15,8 @@ import pytest
 
 import vesalius as vs
 from vesalius.core.disk import sha256
+from vesalius.core.errors import BundleError
+from vesalius.core.plan import load_plan
 from vesalius.learn import checkpoint
 
 SLOW = """
@@ -67,7 +69,7 @@ def test_killed_interrupted_and_resumed_it_ends_the_same(
     assert process.returncode == -signal.SIGKILL
     killed = checkpoint.load(member)
     assert before <= killed.step < steps and not killed.done
-    with pytest.raises(Exception, match="not a bundle|no bundle"):
+    with pytest.raises(BundleError):
         vs.predict(run, pictures.data, tmp_path / "answers")
 
     process = begin(str(pictures.data), "-o", str(run), "--resume")
@@ -97,7 +99,7 @@ def test_the_plan_is_fixed_and_written_before_the_first_step(pictures: Any, tmp_
         def start(self, name: str, total: int | None = None) -> None:
             if name.startswith("classify-"):
                 run = tmp_path / "run"
-                written = vs.fit.__globals__["load_plan"](run / "plan.json")
+                written = load_plan(run / "plan.json")
                 seen.append(((run / "folds.json").is_file(), written.train.steps))
                 assert total == written.train.steps
 
@@ -111,5 +113,5 @@ def test_the_plan_is_fixed_and_written_before_the_first_step(pictures: Any, tmp_
     began = time.monotonic()
     run = vs.fit(pictures.data, tmp_path / "run", settings=settings, time_limit="20s", progress=Watch())
     took = time.monotonic() - began
-    assert seen == [(True, run.plan.train.steps)] and "s a step" in run.plan.reasons["train.steps"] or seen
+    assert seen == [(True, run.plan.train.steps)]
     assert took < 40, "a limit of 20 s, doubled for a machine that others use too"
