@@ -14,6 +14,7 @@ SOAK = False
 SEEDS = (0,)
 LIMIT = "10m"
 EXPERTS = 0.788
+ASKED = "the vessels, not the field of view"
 
 
 def run(folder: Path, *, seeds: Sequence[int], quick: bool = False) -> list[Figure]:
@@ -32,14 +33,9 @@ def run(folder: Path, *, seeds: Sequence[int], quick: bool = False) -> list[Figu
         plan = load_plan(fitted.run / "plan.json")
         chosen = str(plan.task.target)
         note = plan.reasons.get("task.target", "")
-        rows.append(Figure("target", chosen, seed=str(seed), note=note, **_vessels(chosen, quick)))
+        holds = None if quick else "mask" not in chosen.lower()
+        rows.append(Figure("target", chosen, "" if quick else ASKED, holds, str(seed), note))
         rows += [*_fits.beside(fitted, ["dice"], seed), _fits.wall(fitted, seed)]
     if not quick:
         rows.append(Figure("two experts agree at", f"{EXPERTS}", note="Dice, published"))
     return rows
-
-
-def _vessels(chosen: str, quick: bool) -> dict[str, object]:
-    if quick:
-        return {}
-    return {"bound": "the vessels, not the field of view", "holds": "mask" not in chosen.lower()}

@@ -37,6 +37,7 @@ SHAPE = (400, 512, 512)
 SMALL = (100, 128, 128)
 SPACING = 0.8
 LABELS = 14
+NAMES = tuple(f"organ {k}" for k in range(1, LABELS + 1))
 WIDTHS = {"default": 1.0, "a quarter its width": 0.25}
 BOUND_GIB = 3.0
 BOUND_TIME = 1.15
@@ -97,22 +98,25 @@ def _plan(shape: tuple[int, int, int], scale: float) -> Plan:
         cases=100, patients=100, images=("image",), channels=1, grey=True, flat=False,
         shape_median=shape, shape_max=shape, spacing_median=(SPACING,) * 3, spacing_known=True,
         unit=None, bits=None, low=-1000.0, high=1000.0, mean=0.0, sd=300.0, inside=False,
-        classes={}, labels=tuple(f"organ {k}" for k in range(1, LABELS + 1)), sided=False,
+        classes={}, voxels=dict.fromkeys(NAMES, 0.01), labels=NAMES, sided=False,
     )  # fmt: skip
-    labels = tuple(Label(k, f"organ {k}") for k in range(1, LABELS + 1))
-    target = TargetInfo("mask", "mask", labels, "the only one")
-    plan = draft_plan(tasks.get("segment"), target, prints, machines.measure())
+    plan = draft_plan(tasks.get("segment"), _target(), prints, machines.measure())
     return plan if scale == 1.0 else override(plan, {"net.scale": plan.net.scale * scale}, reason=USER)
 
 
-def _state() -> State:
-    labels = [{"value": k, "name": f"organ {k}", "code": None, "colour": None} for k in range(1, LABELS + 1)]
-    return State({"target": "mask", "labels": labels})
+def _target() -> TargetInfo:
+    labels = tuple(Label(k, name) for k, name in enumerate(NAMES, start=1))
+    return TargetInfo("mask", "mask", labels, "the only one")
+
+
+def _state(plan: Plan) -> State:
+    """What the task itself would learn of such masks without looking at any."""
+    return tasks.get("segment").state([], _target(), plan)
 
 
 def _model(plan: Plan, seed: int) -> Any:
     torch.manual_seed(seed)
-    return tasks.get("segment").build(plan, _state(), nets).eval()
+    return tasks.get("segment").build(plan, _state(plan), nets).eval()
 
 
 def _bundle(path: Path, plan: Plan, seed: int) -> Path:
@@ -122,7 +126,7 @@ def _bundle(path: Path, plan: Plan, seed: int) -> Path:
     path.mkdir()
     weights = {name: tensor.contiguous() for name, tensor in _model(plan, seed).state_dict().items()}
     save_file(weights, path / "weights-0-0.safetensors")
-    stage = Stage("segment", plan, _state(), ("weights-0-0.safetensors",))
+    stage = Stage("segment", plan, _state(plan), ("weights-0-0.safetensors",))
     save_bundle(path, (stage,), data_hash="0" * 64, made_by="benchmarks")
     return path
 
