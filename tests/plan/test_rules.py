@@ -17,7 +17,7 @@ from vesalius.tasks import _contract as tasks
 
 CPU, GPU = Machine(2, 8 << 30, None, 0, False), Machine(16, 64 << 30, "a card", 80 << 30, True)
 BASE = Fingerprint(
-    cases=200, patients=200, images=("image",), channels=1, grey=True, flat=True, shape_median=(1, 28, 28),
+    cases=200, patients=200, voxels={}, images=("image",), channels=1, grey=True, flat=True, shape_median=(1, 28, 28),
     shape_max=(1, 28, 28), spacing_median=None, spacing_known=False, unit=None, bits=8, low=0, high=255, mean=80, sd=40,
     inside=False, classes={"benign": 150, "malignant": 50}, labels=("benign", "malignant"), sided=False,
 )  # fmt: skip
@@ -43,6 +43,7 @@ COHORTS: dict[str, tuple[str, Fingerprint]] = {
     "small CT volumes": ("segment", replace(CT, shape_median=(24, 40, 40), shape_max=(32, 48, 48))),
     "two MR images": ("segment", replace(CT, images=("t1", "t2"), unit=None, bits=None, inside=False)),
     "sided organs": ("segment", replace(CT, labels=("kidney_left", "kidney_right"), sided=True)),
+    "a rare label": ("segment", replace(CT, voxels={"liver": 0.06, "spleen": 0.01})),
     "thick slices": ("segment", replace(CT, spacing_median=(0.8, 0.8, 6.0))),
     "pictures with masks": ("segment", replace(BASE, shape_median=(1, 400, 500), shape_max=(1, 600, 700))),
     "pictures with sided masks": ("segment", replace(BASE, sided=True, labels=("left lung", "right lung"))),
@@ -135,6 +136,12 @@ def test_classes_decide_weights_and_the_positive_one() -> None:
     assert (
         drafted("many classes").loss.class_weights == "none" and drafted("many classes").task.positive is None
     )
+
+
+def test_a_rare_label_weighs_more() -> None:
+    assert drafted("a rare label").loss.class_weights == "root"
+    assert "five times rarer" in drafted("a rare label").reasons["loss.class_weights"]
+    assert drafted("CT volumes").loss.class_weights == "none"
 
 
 def test_patches_fit_the_machine_and_small_images_are_seen_whole() -> None:
