@@ -50,7 +50,6 @@ class Setting:
 
 def run(folder: Path, *, seeds: Sequence[int], quick: bool = False) -> list[Figure]:
     """Both cohorts, in bursts of ten steps of each kind in turn, in one process."""
-    torch.set_num_threads(machines.measure().cores)
     if quick:
         settings = {"train.batch": 2, "train.steps": 20, "train.members": 1, "net.scale": 0.125}
         cohorts: dict[str, Any] = {
@@ -82,6 +81,7 @@ def _setting(
         data, target=target, split=split, time_limit=limit, settings=changed, seed=seed, dry_run=True
     )
     plan = planned.plan
+    torch.set_num_threads(plan.train.threads or machines.measure().cores)
     space = prepare_workspace(
         data,
         task=plan.task.name,
