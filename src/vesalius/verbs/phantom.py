@@ -21,8 +21,8 @@ def phantom(
 ) -> Path:
     """Write `cases` synthetic abdominal CT studies to `out`; the same arguments give the same bytes.
 
-    `size` may also be a grid `(Z, Y, X)`. `assignment` says how treatment was given: at random, or by a stated propensity. `truth.json` holds all that
-    is known. Raises OutputError where `out` is not empty.
+    `size` may also be a grid `(Z, Y, X)`. `assignment` says how treatment was given: at random, or by a stated
+    propensity. `truth.json` holds all that is known. Raises OutputError where `out` is not empty.
     """
     return make(
         out, cases=cases, seed=seed, size=size, write=format, assignment=assignment, progress=progress
