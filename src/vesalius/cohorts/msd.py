@@ -7,7 +7,7 @@ from pathlib import Path
 from vesalius import formats
 from vesalius.cohorts import _files
 from vesalius.cohorts._build import some
-from vesalius.cohorts._dataset_json import labels_of, load, target_info
+from vesalius.cohorts._dataset_json import channel_names, labels_of, load, target_info
 from vesalius.cohorts._layout import Detection, Options
 from vesalius.core.case import Case, Ref, Target
 from vesalius.core.cohort import Cohort, SetAside
@@ -76,6 +76,7 @@ def read(root: Path, *, options: Options) -> Cohort:
         targets={"mask": info} if any(c.targets for c in cases) else {},
         set_aside=tuple(aside),
         notes=tuple(notes),
+        modalities=channel_names(data),
     )
 
 

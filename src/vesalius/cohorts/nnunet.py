@@ -91,6 +91,7 @@ def read(root: Path, *, options: Options) -> Cohort:
         targets={"mask": info} if any(c.targets for c in cases) else {},
         set_aside=tuple(aside),
         notes=tuple(notes),
+        modalities=channel_names(data),
     )
 
 

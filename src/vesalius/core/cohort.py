@@ -65,7 +65,8 @@ class Cohort:
     """What was read: cases, targets, what was set aside and what was noticed.
 
     `hash` is the SHA-256 over every case's files and targets, so two cohorts with the same hash hold the same
-    data. `patients_known` is False where each case counts as a patient of its own.
+    data. `patients_known` is False where each case counts as a patient of its own. `modalities` are what
+    the data's author says that the images are, channel by channel ("CT").
     """
 
     root: Path
@@ -76,6 +77,7 @@ class Cohort:
     notes: tuple[str, ...] = ()
     hash: str = ""
     patients_known: bool = False
+    modalities: tuple[str, ...] = ()
 
     def case(self, case_id: str) -> Case:
         """The case of that id. Raises UnknownName."""

@@ -129,6 +129,8 @@ def fingerprint(
         own = np.array([s[::-1] for s in spacings])
         shapes = np.maximum((shapes * own / np.array(spacing[::-1])).round(), 1).astype(int)
     units = {f.unit for f in found}
+    if units == {None} and cohort.modalities and all(m.upper().startswith("CT") for m in cohort.modalities):
+        units = {"HU"}  # a CT's values are Hounsfield units, and its author says that it is one
     bits = {f.bits for f in found}
     within = [f.inside for f in found if f.inside is not None]
     use_inside = bool(within) and units == {"HU"}

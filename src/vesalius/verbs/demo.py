@@ -6,6 +6,7 @@ import html
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from vesalius.core.disk import new_folder, write_text
 from vesalius.core.progress import Progress, Silent
@@ -19,7 +20,11 @@ from vesalius.verbs.predict import predict
 LIVER_DICE = 0.90
 GRID = (24, 48, 48)  # coarse, so that two cores see enough of it in two minutes
 CASES = {"segment": 48, "classify": 160}
-LIMITS = {"segment": 140.0, "classify": 75.0}
+# fixed steps, so that the demo's figures do not depend on how busy the machine is
+SETTINGS: Mapping[str, Mapping[str, Any]] = {
+    "segment": {"train.steps": 700, "net.scale": 0.5, "train.lr": 0.006, "train.validations": 3},
+    "classify": {"train.steps": 200, "train.members": 2},
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,11 +53,11 @@ def demo(out: Path | str | None = None, *, seed: int = 0, progress: Progress | N
     inspect(slices / "classes", html=root / "inspect.html", progress=progress)
     progress.note("3. learn to segment volumes")
     segmenter = fit(
-        volumes, root / "segment", target="mask", time_limit=LIMITS["segment"], seed=seed, progress=progress
+        volumes, root / "segment", target="mask", settings=SETTINGS["segment"], seed=seed, progress=progress
     )
     progress.note("4. learn to classify slices")
     classifier = fit(
-        slices / "classes", root / "classify", time_limit=LIMITS["classify"], seed=seed, progress=progress
+        slices / "classes", root / "classify", settings=SETTINGS["classify"], seed=seed, progress=progress
     )
     progress.note("5. answer three new studies and score the answers")
     if segmenter.path is None or classifier.path is None:
