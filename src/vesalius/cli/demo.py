@@ -13,7 +13,7 @@ def demo(
     out: Path | None = typer.Option(None, "--output", "-o", help="A new folder [runs/demo-<n>]."),
     seed: int = typer.Option(0, "--seed", min=0, help="Of the phantom and of the training."),
 ) -> None:
-    """All of it on a synthetic cohort, ending in a report to open. About four minutes on two cores."""
+    """All of it on a synthetic cohort, ending in a report to open. Some four minutes on two cores."""
     from vesalius.cli._show import scorecard_table
     from vesalius.verbs.demo import demo as verb
 
