@@ -74,8 +74,9 @@ class Predictor:
             array = example.images["image"]
             pieces = dense(loaded.task, loaded.models, array, plan, self.device)
             thin = replace(reference, array=np.broadcast_to(np.uint8(0), reference.array.shape))
+            undo = prepared.undo
             del prepared, example, array
-            raw = tiles.to_native(pieces, _undo(case, plan, reference), loaded.task.point)
+            raw = tiles.to_native(pieces, undo, loaded.task.point)
             reference = thin
         elif loaded.task.run == "tiles":
             raw = in_tiles(loaded.task, loaded.models, example, plan, self.device)
@@ -105,18 +106,6 @@ def device_of(name: str | None = None) -> torch.device:
         there = "cpu, cuda" if torch.cuda.is_available() else "cpu"
         raise PlanError(f"there is no device '{name}' on this machine", hint=there) from error
     return device
-
-
-def _undo(case: Case, plan: Plan, reference: Image) -> Any:
-    from vesalius.prepare.geometry import layout
-
-    return layout(
-        reference,
-        canonical=plan.data.canonical,
-        spacing_mm=plan.data.spacing_mm,
-        size=plan.data.size,
-        whole=plan.data.sampling == "whole",
-    )
 
 
 def _load(bundle: Bundle, stage: Stage, device: torch.device) -> Loaded:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from vesalius.core.image import Array
-from vesalius.prepare.geometry import Undo, inner_slices
+from vesalius.prepare.geometry import Undo, inner_slices, turn_back
 
 Size = tuple[int, int, int]
 Forward = Callable[[Tensor], Tensor]
@@ -167,8 +167,6 @@ def to_native(
         held_from += drop
     if out is None:
         raise ValueError("an empty field")
-    from vesalius.prepare.geometry import turn_back
-
     return turn_back(out, undo.order, undo.flips)
 
 

@@ -18,7 +18,7 @@ from vesalius.evaluate import calibration
 from vesalius.learn.loop import Trained
 from vesalius.verbs._reporting import write_report
 from vesalius.verbs._workspace import Workspace
-from vesalius.verbs.evaluate import BASELINES, score_cases
+from vesalius.verbs.evaluate import score_cases
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +74,6 @@ def finish(
         patients_known=space.cohort.patients_known,
         progress=progress,
         device=device,
-        baseline_is=BASELINES.get(space.task.answer.__name__, ""),
     )
     written = write_report(card, path, space=space, stage=stage, tally=tally, outcome=outcome)
     texts = {"scorecard.json": as_json(nameless(card)), "card.md": written}

@@ -19,7 +19,6 @@ from vesalius.core.scorecard import Scorecard, save_scorecard
 from vesalius.infer.predictor import Predictor
 from vesalius.plan import machine as machines
 from vesalius.prepare.case import load_reference
-from vesalius.tasks import _contract as tasks
 from vesalius.verbs._foreign import foreign_answers
 from vesalius.verbs._scoring import Tally, card_of, tally_for
 from vesalius.verbs.predict import answers
@@ -72,7 +71,6 @@ def evaluate(
             progress=progress,
             device=device,
             target=info.name,
-            baseline_is=BASELINES.get(tasks.get(bundle.stages[-1].plan.task.name).answer.__name__, ""),
         )
     else:
         tally, card = _score_foreign(Path(str(what)), cases, cohort, info, name, progress)
@@ -124,7 +122,6 @@ def score_cases(
     progress: Progress,
     device: str | None,
     target: str | None = None,
-    baseline_is: str = "",
 ) -> tuple[Tally, Scorecard]:
     """Answer and score case after case; one is in memory at a time. A faulty case is noted and not counted."""
     predictor = Predictor(bundle, device=device)
@@ -148,7 +145,7 @@ def score_cases(
         patients_known=patients_known,
         bundle=bundle.hash,
         target=target,
-        baseline_is=baseline_is,
+        baseline_is=BASELINES.get(task.answer.__name__, ""),
     )
     return tally, card
 

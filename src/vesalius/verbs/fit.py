@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from vesalius import cohorts
+from vesalius import __version__, cohorts
 from vesalius.core.bundle import Bundle, save_bundle
 from vesalius.core.cohort import Cohort
 from vesalius.core.disk import new_folder, write_text
@@ -30,8 +30,6 @@ from vesalius.verbs._init import initial_weights
 from vesalius.verbs._outcome import calibrated, finish
 from vesalius.verbs._training import train_all
 from vesalius.verbs._workspace import Workspace, plain, prepare_workspace
-
-MADE_BY = "vesalius 0.1.0"
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +134,9 @@ def fit(
         space, fixed, path, deadline=deadline, progress=progress, device=device, start=start
     )
     stages = (*stages[:-1], calibrated(space, fixed, outcome, stages[-1]))
-    bundle = save_bundle(path / "bundle", stages, data_hash=space.cohort.hash, made_by=MADE_BY)
+    bundle = save_bundle(
+        path / "bundle", stages, data_hash=space.cohort.hash, made_by=f"vesalius {__version__}"
+    )
     bundle, scorecard = finish(space, bundle, outcome, path, progress=progress, device=device)
     return Run(path, fixed, bundle, scorecard, outcome.ran_out)
 
