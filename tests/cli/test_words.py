@@ -44,6 +44,7 @@ def test_the_version_is_the_packages() -> None:
 
 def test_pairs() -> None:
     assert pairs(["a=1", " b = x=y "], "--set") == {"a": "1", "b": "x=y"} and pairs(None, "--set") == {}
+    assert pairs(["label=a", "label=b"], "--column") == {"label": "a,b"}
     for wrong in ("a", "=1", " =2"):
         with pytest.raises(VesaliusError, match="--set takes NAME=VALUE"):
             pairs([wrong], "--set")

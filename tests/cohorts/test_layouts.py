@@ -13,6 +13,7 @@ import pytest
 from PIL import Image as Picture
 
 from vesalius import cohorts
+from vesalius.cohorts._files import walk
 from vesalius.core.case import Event, Ref
 from vesalius.core.errors import DataError, FormatError, UnknownName
 
@@ -324,6 +325,61 @@ def test_several_rows_of_a_case_are_its_images_and_missing_files_are_named(tmp_p
     cohort = cohorts.read(tmp_path)
     assert len(cohort.cases) == 10 and len(cohort.cases[0].images) == 2
     assert [s.case for s in cohort.set_aside] == ["c3"] and "3lat.png" in cohort.set_aside[0].reason
+
+
+def yes_no(root: Path, rows: list[str], name: str = "t.csv", encoding: str = "utf-8") -> Path:
+    """A table of pictures with the columns image, cyst, tumour."""
+    for k in range(len(rows)):
+        photo(root / f"x{k}.png")
+    text = "image,cyst,tumour\n" + "".join(f"x{k}.png,{row}\n" for k, row in enumerate(rows))
+    (root / name).write_bytes(text.encode(encoding))
+    return root
+
+
+def test_columns_of_yes_and_no_named_together_are_several_labels_at_once(tmp_path: Path) -> None:
+    root = yes_no(tmp_path, ["1,0", "0,0", "1,1", "0,1.0", ",1", "0,1"])
+    cohort = cohorts.read(root, columns={"label": "tumour,cyst"})
+    assert {t.name: t.kind for t in cohort.targets.values()} == {"labels": "multilabel"}
+    assert [x.name for x in cohort.targets["labels"].labels] == ["cyst", "tumour"]
+    held = {c.id: c.targets.get("labels") for c in cohort.cases}
+    assert held["x0"] == ("cyst",) and held["x1"] == () and set(held["x2"]) == {"cyst", "tumour"}  # type: ignore[arg-type]
+    assert held["x3"] == ("tumour",) and held["x4"] is None
+    assert any(n.startswith("1 rows do not say yes or no") for n in cohort.notes)
+    one = cohorts.read(root, columns={"label": "tumour,cyst"}, target="cyst")
+    assert one.targets["cyst"].kind == "class" and "labels" not in one.targets
+
+
+def test_columns_of_which_each_row_has_one_are_a_class(tmp_path: Path) -> None:
+    cohort = cohorts.read(yes_no(tmp_path, ["1,0", "0,1", "1,0", "0,1"]), columns={"label": "cyst,tumour"})
+    assert cohort.targets["labels"].kind == "class"
+    assert [c.targets["labels"] for c in cohort.cases] == ["cyst", "tumour", "cyst", "tumour"]
+
+
+def test_a_table_without_a_label_says_how_to_name_one(tmp_path: Path) -> None:
+    cohort = cohorts.read(yes_no(tmp_path, ["1,0", "0,1", "1,1", "0,0"]))
+    with pytest.raises(DataError, match="--column label=NAME"):
+        cohorts.select_target(cohort)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+def test_a_table_is_read_in_the_encodings_of_spreadsheets(tmp_path: Path, encoding: str) -> None:
+    text = "image,label\n" + "".join(f"x{k}.png,{'gut' if k % 2 else 'böse'}\n" for k in range(4))
+    for k in range(4):
+        photo(tmp_path / f"x{k}.png")
+    (tmp_path / "t.csv").write_bytes(text.encode(encoding))
+    assert [x.name for x in cohorts.read(tmp_path).targets["label"].labels] == ["böse", "gut"]
+
+
+def test_links_are_followed_but_not_round_in_circles(tmp_path: Path) -> None:
+    for k in range(4):
+        photo(tmp_path / "data" / "ab"[k % 2] / f"{k}.png")
+        photo(tmp_path / "elsewhere" / f"more{k}.png")
+    (tmp_path / "data" / "c").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "data" / "a" / "up").symlink_to(tmp_path / "data")
+    (tmp_path / "elsewhere" / "round").symlink_to(tmp_path / "elsewhere")
+    names = [p.name for p in walk(tmp_path / "data" / "c")]
+    assert names == [f"more{k}.png" for k in range(4)]
+    assert len(walk(tmp_path / "data")) == len({p.resolve() for p in walk(tmp_path / "data")}) == 8
 
 
 def test_a_table_that_names_no_image_says_so(tmp_path: Path) -> None:

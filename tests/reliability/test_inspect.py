@@ -104,6 +104,15 @@ def test_leaks_between_splits_are_errors(draw: Draw, cohort_from: Build) -> None
     assert [(x.kind, x.sides) for x in leaks] == [("patient", ("test", "fold 0"))]
 
 
+def test_a_near_copy_on_another_side_is_a_warning_of_its_own(draw: Draw, cohort_from: Build) -> None:
+    pictures = {f"p{k}": draw(k) for k in range(12)}
+    pictures["copy"] = np.clip(pictures["p3"] * 0.9 + 5, 0, 255).astype(np.uint8)
+    splits = {name: "test" if name == "copy" else "train" for name in pictures}
+    found = inspect(cohort_from(pictures, splits=splits, labels=dict.fromkeys(pictures, "a")))
+    said = [(f.severity, f.kind) for f in found.findings if "copy" in f.cases]
+    assert said == [("warning", "near leak")]
+
+
 def test_classes_pixels_and_orphans_are_remarked_on(draw: Draw, cohort_from: Build) -> None:
     pictures = {f"p{k}": draw(k) for k in range(30)} | {"flat": np.full((64, 64), 7, np.uint8)}
     labels = dict.fromkeys(pictures, "common") | {"p3": "rare"}

@@ -46,13 +46,14 @@ def root(
 
 
 def pairs(items: Sequence[str] | None, option: str) -> dict[str, str]:
-    """`["a=1", …]` as a mapping. Raises VesaliusError for one without '='."""
-    found = {}
+    """`["a=1", …]` as a mapping; a column's role given twice holds both columns. Raises VesaliusError without '='."""
+    found: dict[str, str] = {}
     for item in items or ():
         name, sign, value = item.partition("=")
         if not sign or not name.strip():
             raise VesaliusError(f"{option} takes NAME=VALUE", found=repr(item))
-        found[name.strip()] = value.strip()
+        name, value = name.strip(), value.strip()
+        found[name] = f"{found[name]},{value}" if option == "--column" and name in found else value
     return found
 
 

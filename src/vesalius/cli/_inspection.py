@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from rich.markup import escape
 from rich.table import Table
 
 from vesalius.cli._show import console
-from vesalius.reliability.inspect import Inspection
-from vesalius.reliability.summary import Spread, Summary
+from vesalius.reliability.inspect import Finding, Inspection
+from vesalius.reliability.summary import Spread, Summary, TargetSummary
 
 COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
-SHOWN = 6
+SHOWN = 6  # cases, or kinds of something, that are named
+MOST = 8  # findings of one kind that are written out
 
 
 def show(found: Inspection) -> None:
@@ -23,32 +24,62 @@ def show(found: Inspection) -> None:
         table.add_row(f"[bold]{name}", escape(value))
     out.print(table)
     for target in found.summary.targets:
-        labels = Table(
-            title=f"target {target.name} ({target.kind}), {target.cases} cases",
-            title_justify="left",
-            box=None,
-            pad_edge=False,
-        )
-        for column in ("label", "value", "cases", "voxels"):
-            labels.add_column(column)
-        for x in target.labels[:30]:
-            labels.add_row(
-                escape(x.name), str(x.value), str(x.cases), "" if x.voxels is None else f"{x.voxels:,}"
-            )
-        out.print(labels)
-    if not found.findings:
-        out.print("nothing is wrong that inspect knows how to find")
-    for item in found.findings:
-        colour = COLOURS[item.severity]
-        cases = ", ".join(item.cases[:SHOWN]) + (
-            f" … ({len(item.cases)} in all)" if len(item.cases) > SHOWN else ""
-        )
-        named = f" [{escape(cases)}]" if cases and not all(c in item.text for c in item.cases) else ""
-        hint = f" (try: {item.hint})" if item.hint else ""
+        out.print()
         out.print(
-            f"[{colour}]{item.severity}[/] {item.kind}: {escape(item.text)}{escape(named)}{escape(hint)}",
-            soft_wrap=True,
+            f"[bold]target {escape(target.name)}[/] ({target.kind}), {target.cases} cases", soft_wrap=True
         )
+        out.print(label_table(target))
+    out.print()
+    groups = grouped(found)
+    if not groups:
+        out.print("nothing is wrong that inspect knows how to find")
+    for listed in groups:
+        for item in listed[:MOST]:
+            out.print(f"[{COLOURS[item.severity]}]{item.severity}[/] {escape(line(item))}", soft_wrap=True)
+        if len(listed) > MOST:
+            first = listed[0]
+            out.print(
+                f"[{COLOURS[first.severity]}]{first.severity}[/] {first.kind}: … and {len(listed) - MOST} more: "
+                "--json has all",
+                soft_wrap=True,
+            )
+
+
+def label_table(target: TargetSummary) -> Table:
+    """The labels of one target, and how many cases (and voxels) have them."""
+    mask = target.kind == "mask"
+    labels = Table(box=None, pad_edge=False)
+    labels.add_column("label")
+    for column in ("value", "cases", *(("voxels",) if mask else ())):
+        labels.add_column(column, justify="right")
+    for x in target.labels[:30]:
+        voxels = (f"{x.voxels or 0:,}",) if mask else ()
+        labels.add_row(escape(x.name), str(x.value), str(x.cases), *voxels)
+    if target.values is not None:
+        v = target.values
+        labels = Table(f"{v.low:.4g} to {v.high:.4g}, median {v.median:.4g}", box=None, pad_edge=False)
+    return labels
+
+
+def grouped(found: Inspection) -> list[list[Finding]]:
+    """Findings by severity and kind, without the notes of reading, which stand in the summary."""
+    groups: dict[tuple[str, str], list[Finding]] = {}
+    for item in found.findings:
+        if item.kind != "reading":
+            groups.setdefault((item.severity, item.kind), []).append(item)
+    return list(groups.values())
+
+
+def line(item: Finding) -> str:
+    """One finding in one line: its kind, its words, the cases that the words do not name, what follows."""
+    named = "" if all(c in item.text for c in item.cases) else f" [{some(item.cases)}]"
+    return f"{item.kind}: {item.text}{named}" + (f" — {item.hint}" if item.hint else "")
+
+
+def some(cases: Sequence[str]) -> str:
+    """A few names, and how many there are."""
+    more = f" … ({len(cases)} in all)" if len(cases) > SHOWN else ""
+    return ", ".join(cases[:SHOWN]) + more
 
 
 def facts(found: Inspection) -> list[tuple[str, str]]:

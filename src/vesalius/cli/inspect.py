@@ -16,6 +16,7 @@ def inspect(
     target: str | None = typer.Option(
         None, "--target", help="The target to look at, where there are several."
     ),
+    layout: str | None = typer.Option(None, "--layout", help="How to read it; see `vesalius layouts`."),
     split: Path | None = typer.Option(None, "--split", help="A CSV with the columns case,split."),
     column: list[str] | None = typer.Option(
         None, "--column", help="ROLE=NAME of a table's column; can be repeated."
@@ -27,6 +28,7 @@ def inspect(
 
     found = verb(
         data,
+        layout=layout,
         target=target,
         columns=pairs(column, "--column"),
         split=split,

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from vesalius import formats
-from vesalius.core.errors import DataError
+from vesalius.core.errors import DataError, closest_path
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".xlsx", ".parquet")
 CONTAINERS = (".npz",)
@@ -35,13 +35,21 @@ def natural(text: str) -> list[tuple[int, int, str]]:
 
 
 def walk(root: Path) -> tuple[Path, ...]:
-    """Every visible file below `root` (or `root` itself when it is a file), in natural order."""
+    """Every visible file below `root` (or `root` itself when it is a file), in natural order.
+
+    Links are followed, but none that leads back to a folder it came through.
+    """
     if root.is_file():
         return (root,)
     found: list[Path] = []
-    for folder, folders, names in os.walk(root, followlinks=True):
-        folders[:] = sorted((f for f in folders if _visible(f)), key=natural)
-        found += [Path(folder) / n for n in sorted((n for n in names if _visible(n)), key=natural)]
+    trails = {root: frozenset({root.resolve()})}  # the real folders on the way to each
+    for name, folders, names in os.walk(root, followlinks=True):
+        folder = Path(name)
+        trail = trails.pop(folder)
+        real = {f: (folder / f).resolve() for f in folders if _visible(f)}
+        folders[:] = sorted((f for f in real if real[f] not in trail), key=natural)
+        trails |= {folder / f: trail | {real[f]} for f in folders}
+        found += [folder / n for n in sorted((n for n in names if _visible(n)), key=natural)]
     return tuple(found)
 
 
@@ -118,7 +126,9 @@ def case_ids(paths: Iterable[Path], root: Path) -> dict[Path, str]:
 def require(root: Path) -> None:
     """Raise DataError unless `root` exists and can be looked into."""
     if not root.exists():
-        raise DataError(f"no data at {root}", found="no such file or folder", hint="check the path")
+        raise DataError(
+            f"no data at {root}", found="no such file or folder", hint=closest_path(root, "check the path")
+        )
     if root.is_dir() and not os.access(root, os.R_OK | os.X_OK):
         raise DataError(f"{root} cannot be read", found="permission denied", hint="change its permissions")
 

@@ -80,7 +80,10 @@ def group_series(paths: Iterable[Path]) -> tuple[list[Unit], list[SetAside]]:
             patient = str(data.get("PatientID") or "").strip() or None
             modality = str(data.get("Modality") or "") or None
             label = str(data.get("SeriesDescription") or data.get("SeriesNumber") or "").strip()
-        except (InvalidDicomError, OSError, ValueError, TypeError, AttributeError, KeyError, EOFError,
+        except InvalidDicomError:
+            bad.append(SetAside(path.stem, "not readable as DICOM: it does not begin as such a file does"))
+            continue
+        except (OSError, ValueError, TypeError, AttributeError, KeyError, EOFError,
                 NotImplementedError, RecursionError) as error:  # fmt: skip
             bad.append(SetAside(path.stem, f"not readable as DICOM: {' '.join(str(error).split())[:120]}"))
             continue

@@ -10,7 +10,7 @@ from pathlib import Path
 from vesalius.cohorts._build import SPLIT_NOTE, as_split
 from vesalius.core.case import Case, Split
 from vesalius.core.cohort import Cohort
-from vesalius.core.errors import DataError, LeakError, UnknownName
+from vesalius.core.errors import DataError, LeakError, UnknownName, closest_path
 
 
 def read_split_file(path: Path) -> dict[str, Split]:
@@ -19,7 +19,9 @@ def read_split_file(path: Path) -> dict[str, Split]:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file))
     except FileNotFoundError as error:
-        raise DataError(f"no split file at {path}", hint="a CSV with the columns case,split") from error
+        raise DataError(
+            f"no split file at {path}", hint=closest_path(path, "a CSV with the columns case,split")
+        ) from error
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path} cannot be read as CSV", found=str(error)) from error
     if not rows or not {"case", "split"} <= set(rows[0]):

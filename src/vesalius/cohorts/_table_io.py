@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from pathlib import Path
 
@@ -27,7 +28,7 @@ def read_table(path: Path) -> Table:
         elif suffix == ".xlsx":
             frame = pl.read_excel(path, engine="openpyxl")
         elif suffix in (".csv", ".tsv", ".txt"):
-            text = path.read_bytes().decode("utf-8-sig", errors="replace")
+            text = _decoded(path.read_bytes())
             frame = pl.read_csv(text.encode(), separator=_separator(text, suffix), infer_schema=False)
         else:
             raise DataError(f"{path} is no table that is read here", hint="CSV, TSV, XLSX or Parquet")
@@ -42,6 +43,16 @@ def read_table(path: Path) -> Table:
     return {
         name.strip(): _clean(frame[name].cast(pl.String, strict=False).to_list()) for name in frame.columns
     }
+
+
+def _decoded(data: bytes) -> str:
+    """Text as spreadsheets save it: UTF-16 by its mark, UTF-8, or what Windows writes in the West."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return data.decode("utf-16")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("cp1252", errors="replace")
 
 
 def _separator(text: str, suffix: str) -> str:

@@ -15,6 +15,12 @@ def select_target(cohort: Cohort, name: str | None = None) -> TargetInfo:
         if name not in cohort.targets:
             raise UnknownName("target", name, cohort.targets)
         return cohort.targets[name]
+    if not cohort.targets and cohort.layout == "table":
+        raise DataError(
+            f"nothing to learn in {cohort.root}",
+            found="no column that is called or filled like a label",
+            hint="--column label=NAME, or label=A,B,C for several at once",
+        )
     if not cohort.targets:
         raise DataError(
             f"nothing to learn in {cohort.root}",

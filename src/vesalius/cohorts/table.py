@@ -11,6 +11,7 @@ from vesalius.cohorts._build import as_split, class_labels
 from vesalius.cohorts._index import Index
 from vesalius.cohorts._layout import Detection, Options
 from vesalius.cohorts._roles import Roles, distinct, infer, is_list, is_number, parts
+from vesalius.cohorts._several import NO, YES, together
 from vesalius.cohorts._table_io import Table, read_table
 from vesalius.core.case import Case, Event, Ref, Split, Target
 from vesalius.core.cohort import Cohort, SetAside, TargetInfo
@@ -18,8 +19,6 @@ from vesalius.core.errors import DataError
 from vesalius.core.image import Image
 
 _DAYS = {"month": 30.4375, "week": 7.0, "year": 365.25}
-_YES = {"1", "true", "yes", "y", "dead", "deceased", "died", "death", "event", "1.0", "positive"}
-_NO = {"0", "false", "no", "n", "alive", "living", "censored", "0.0", "negative", "none"}
 
 
 def detect(root: Path) -> Detection | None:
@@ -69,7 +68,8 @@ def read(root: Path, *, options: Options) -> Cohort:
             hint="--column image=NAME, with file names as they lie beside the table",
         )
     notes = [f"{source}: {column} is {reason}" for column, reason in roles.reasons.items()]
-    infos = _infos(table, roles, notes)
+    table, joined = together(table, roles, options, notes)
+    infos = _infos(table, roles, notes, joined)
     groups = _rows_of_cases(table, roles)
     paths: dict[str, str] = {}
     cases: list[Case] = []
@@ -225,9 +225,9 @@ def _target(info: TargetInfo, rows: list[int], table: Table, roles: Roles, index
     return parts(cell) if info.kind == "multilabel" else cell
 
 
-def _infos(table: Table, roles: Roles, notes: list[str]) -> dict[str, TargetInfo]:
-    infos: dict[str, TargetInfo] = {}
-    for column in roles.all("label"):
+def _infos(table: Table, roles: Roles, notes: list[str], joined: TargetInfo | None) -> dict[str, TargetInfo]:
+    infos: dict[str, TargetInfo] = {} if joined is None else {joined.name: joined}
+    for column in roles.all("label") if joined is None else ():
         cells = table[column]
         if is_list(cells):
             names = [n for c in distinct(cells) for n in parts(c)]
@@ -265,6 +265,6 @@ def _unit(column: str) -> float:
 
 def _truth(cell: str) -> bool:
     word = cell.casefold()
-    if word in _YES or word in _NO:
-        return word in _YES
+    if word in YES or word in NO:
+        return word in YES
     raise DataError(f"'{cell}' does not say whether the event happened", hint="0 and 1")

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from vesalius.core.disk import sha256, write_bytes, write_text
-from vesalius.core.errors import BundleError, VesaliusError
+from vesalius.core.errors import BundleError, VesaliusError, closest_path
 from vesalius.core.image import Array
 from vesalius.core.plan import Plan, parse_plan
 
@@ -118,7 +118,9 @@ def open_bundle(path: Path) -> Bundle:
         path = path / "bundle"
     manifest = path / MANIFEST
     if not path.exists():
-        raise BundleError(f"no bundle at {path}", hint="the folder that `vesalius fit` wrote")
+        raise BundleError(
+            f"no bundle at {path}", hint=closest_path(path, "the folder that `vesalius fit` wrote")
+        )
     if not manifest.is_file():
         raise BundleError(
             f"{path} is not a bundle",

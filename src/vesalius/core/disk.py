@@ -21,12 +21,14 @@ def output_errors(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise OutputError(
-                f"no space left to write {path}", hint="free some disk, or another -o"
+                f"no space left to write {path}", hint="free some disk, or write elsewhere"
             ) from error
         if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
-            raise OutputError(f"{path} cannot be written: permission denied", hint="another -o") from error
+            raise OutputError(
+                f"{path} cannot be written: permission denied", hint="write elsewhere"
+            ) from error
         found = error.strerror or str(error)
-        raise OutputError(f"{path} cannot be written", found=found, hint="another -o") from error
+        raise OutputError(f"{path} cannot be written", found=found, hint="write elsewhere") from error
 
 
 def write_with(path: Path, write: Callable[[Path], None]) -> None:

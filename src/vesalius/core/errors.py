@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
 
 
 class VesaliusError(Exception):
@@ -50,6 +51,19 @@ class UnknownName(VesaliusError):
             f"unknown {kind} '{name}'", hint=hint or (f"{lead}{', '.join(shown)}{more}" if names else "none")
         )
         self.name, self.close = name, close
+
+
+def closest_path(path: Path, otherwise: str) -> str:
+    """What to try where nothing lies at `path`: what is called most like it, or `otherwise`."""
+    missing = path
+    while missing.parent != missing and not missing.parent.exists():
+        missing = missing.parent
+    try:
+        names = [p.name for p in missing.parent.iterdir()]
+    except OSError:
+        names = []
+    close = difflib.get_close_matches(missing.name, names, n=3, cutoff=0.7)
+    return f"closest: {', '.join(str(missing.parent / n) for n in close)}" if close else otherwise
 
 
 class DataError(VesaliusError):

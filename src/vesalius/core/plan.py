@@ -10,7 +10,7 @@ from typing import Any, Literal, get_origin
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vesalius.core.disk import write_text
-from vesalius.core.errors import PlanError, UnknownName
+from vesalius.core.errors import PlanError, UnknownName, closest_path
 
 VERSION = 1
 Size = tuple[int, int, int]
@@ -166,7 +166,7 @@ def load_plan(path: Path) -> Plan:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise PlanError(f"no plan at {path}", hint="the path of a plan.json") from error
+        raise PlanError(f"no plan at {path}", hint=closest_path(path, "the path of a plan.json")) from error
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise PlanError(f"{path} is not a plan", found=str(error)) from error
     return parse_plan(data, str(path))

@@ -39,13 +39,11 @@ def thumbnail(image: Image, mask: Image | None = None) -> Array:
     rgb = np.repeat(small, 3, axis=0) if len(small) == 1 else small
     picture = np.moveaxis(rgb, 0, -1).copy()
     if mask is not None and mask.shape == image.shape:
-        rows = (np.arange(size[0]) + 0.5) * plane.shape[1] / size[0]
-        columns = (np.arange(size[1]) + 0.5) * plane.shape[2] / size[1]
-        labels = mask.array[0, z][rows.astype(int)][:, columns.astype(int)]
-        values = [v for v in np.unique(labels) if v != 0]
-        for k, value in enumerate(values):
-            inside = labels == value
-            picture[inside] = 0.55 * picture[inside] + 0.45 * COLOURS[k % len(COLOURS)]
+        labels = mask.array[0, z]
+        for k, value in enumerate(v for v in np.unique(labels) if v != 0):
+            share = shrink(labels == value, size)[..., None]  # thin structures cover a part of a pixel
+            opacity = 0.45 * np.minimum(2 * share, 1)
+            picture = (1 - opacity) * picture + opacity * COLOURS[k % len(COLOURS)]
     result: Array = np.clip(picture, 0, 255).astype(np.uint8)
     return result
 

@@ -69,6 +69,8 @@ def _sheet(inspection: Inspection) -> list[tuple[Thumb, str]]:
                 flagged.setdefault(case, finding.severity)
     by_case = {t.case: t for t in inspection.thumbs}
     first = [c for c in flagged if c in by_case][: SHEET // 2]
-    rest = [t.case for t in inspection.thumbs if t.case not in set(first)]
-    step = max(1, -(-len(rest) // (SHEET - len(first))))
-    return [(by_case[c], flagged.get(c, "")) for c in (*first, *rest[::step])]
+    shown = set(first)
+    rest = [t.case for t in inspection.thumbs if t.case not in shown]
+    room = SHEET - len(first)
+    even = [rest[k * len(rest) // room] for k in range(room)] if len(rest) > room else rest
+    return [(by_case[c], flagged.get(c, "")) for c in (*first, *even)]

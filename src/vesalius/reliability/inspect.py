@@ -73,7 +73,7 @@ def inspection_of(found: Survey) -> Inspection:
     summary = summary_of(found)
     findings = [
         *_set_aside(found.cohort),
-        *_twins(twins),
+        *_twins([t for t in twins if len(t.splits) < 2 or t.contradicts]),  # the others are leaks
         *_leaks(leaks),
         *_misfits(misfits),
         *_targets(found, summary),
@@ -108,7 +108,7 @@ def _set_aside(cohort: Cohort) -> list[Finding]:
     found = []
     for item in cohort.set_aside:
         severity: Severity = "error" if item.fatal else "warning"
-        hint = "`fit` stops on this: mend it, or take the case out" if item.fatal else "set aside, not used"
+        hint = "`fit` stops on this: mend it, or take the case out" if item.fatal else ""
         found.append(Finding(severity, "set aside", (item.case,), f"'{item.case}': {item.reason}", hint))
     return found
 
@@ -126,7 +126,9 @@ def _twins(twins: Sequence[Duplicate]) -> list[Finding]:
         else:
             kind = "duplicate" if twin.exact else "near duplicate"
             found.append(
-                Finding("warning", kind, twin.cases, f"{names} are {how}", "kept on one side of a split")
+                Finding(
+                    "warning", kind, twin.cases, f"{names} are {how}", "kept on one side of a split by `fit`"
+                )
             )
     return found
 
@@ -135,15 +137,20 @@ def _unlooked(good: Sequence[Facts]) -> list[Finding]:
     if len(good) <= duplicates.LIMIT:
         return []
     text = f"{len(good)} cases are too many to compare in pairs: near duplicates were not looked for"
-    return [Finding("note", "near duplicate", (), text, "exact ones were")]
+    return [Finding("note", "near duplicate", (), text, "exact ones were, by their hash")]
 
 
 def _leaks(leaks: Sequence[Leak]) -> list[Finding]:
     found = []
     for leak in leaks:
+        sides, cases = " and ".join(leak.sides), ", ".join(leak.cases)
         what = f"patient '{leak.name}'" if leak.kind == "patient" else "one picture"
-        text = f"{what} stands in {' and '.join(leak.sides)}: {', '.join(leak.cases)}"
-        found.append(Finding("error", "leak", leak.cases, text, "a score on such a split is too good"))
+        if leak.similarity < 1:
+            text = f"nearly the same picture ({leak.similarity:.3f}) stands in {sides}: {cases}"
+            found.append(Finding("warning", "near leak", leak.cases, text, "a score may be too good"))
+        else:
+            text = f"{what} stands in {sides}: {cases}"
+            found.append(Finding("error", "leak", leak.cases, text, "a score on such a split is too good"))
     return found
 
 
@@ -174,7 +181,7 @@ def _targets(found: Survey, summary: Summary) -> list[Finding]:
             findings.append(Finding("error", "labels", (), text, "at least two classes"))
         elif target.kind != "mask" and held and max(held) > 10 * min(held):
             text = f"{target.name}: the largest class has {max(held) / min(held):.0f} times the cases of the smallest"
-            findings.append(Finding("note", "labels", (), text, "accuracy alone will mislead"))
+            findings.append(Finding("note", "labels", (), text, "accuracy alone would mislead"))
         if target.kind == "mask":
             empty = tuple(
                 f.case
@@ -191,10 +198,12 @@ def _targets(found: Survey, summary: Summary) -> list[Finding]:
             findings.append(Finding("note", "targets", (), error.what, error.hint or ""))
     if not summary.patients_known and cohort.cases:
         text = "no patient ids: each case counts as a patient"
-        findings.append(Finding("note", "patients", (), text, "--column patient=NAME or patient=re:PATTERN"))
+        findings.append(
+            Finding("note", "patients", (), text, "name them: --column patient=NAME or patient=re:PATTERN")
+        )
     if summary.without_target and cohort.targets:
         bare = tuple(c.id for c in cohort.cases if not c.targets)
-        text = f"{len(bare)} cases have no target and are kept for prediction"
+        text = f"{len(bare)} without a target, kept for prediction"
         findings.append(Finding("note", "orphans", bare, text))
     return findings
 
@@ -209,7 +218,7 @@ def _pixels(good: Sequence[Facts]) -> list[Finding]:
     held = [t for t in tops.values() if t > 0]
     if held and max(held) > 20 * min(held):
         text = f"intensities are on different scales: the greatest value of an image is {min(held):g} to {max(held):g}"
-        findings.append(Finding("note", "pixels", (), text, "normalised image by image"))
+        findings.append(Finding("note", "pixels", (), text, "they are normalised image by image"))
     return findings
 
 

@@ -18,6 +18,7 @@ class Leak:
     name: str
     cases: tuple[str, ...]
     sides: tuple[str, ...]
+    similarity: float = 1.0  # of pictures that are not quite the same
 
 
 def find(
@@ -38,7 +39,7 @@ def find(
         cases = [c for c in duplicate.cases if c in sides]
         found = tuple(dict.fromkeys(sides[c] for c in cases))
         if len(found) > 1:
-            leaks.append(Leak("image", cases[0], tuple(cases), found))
+            leaks.append(Leak("image", cases[0], tuple(cases), found, duplicate.similarity))
     return tuple(leaks)
 
 

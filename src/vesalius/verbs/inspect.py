@@ -17,6 +17,7 @@ from vesalius.reliability.inspect import inspect as look
 def inspect(
     data: Path | str | Cohort,
     *,
+    layout: str | None = None,
     target: str | None = None,
     columns: Mapping[str, str] | None = None,
     split: Path | str | None = None,
@@ -30,7 +31,9 @@ def inspect(
     if isinstance(data, Cohort):
         cohort = data
     else:
-        cohort = cohorts.read(data, target=target, columns=columns, split=split, max_set_aside=1.0)
+        cohort = cohorts.read(
+            data, layout=layout, target=target, columns=columns, split=split, max_set_aside=1.0
+        )
     found = look(cohort, progress=progress, workers=machine.measure().cores)
     if html is not None:
         write(found, Path(html))
