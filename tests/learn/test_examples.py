@@ -118,3 +118,12 @@ def test_seeds_are_spread_and_stable() -> None:
     assert seed_of(0, 1, "step", 2) == seed_of(0, 1, "step", 2) != seed_of(0, 12, "step", "")
     assert len({seed_of(0, m, "step", s) for m in range(5) for s in range(100)}) == 500
     assert 0 <= seed_of("x") < 2**63
+
+
+def test_cases_without_any_of_several_labels_are_drawn_as_often_as_any() -> None:
+    pixels = {"image": np.zeros((1, 1, 16, 16), dtype=np.float32)}
+    hot = [[1, 0]] + [[0, 1]] * 3 + [[0, 0]] * 6
+    examples = [Example(str(k), pixels, {"label": np.array(h, dtype=np.float32)}) for k, h in enumerate(hot)]
+    weights = batches(examples, override(PLAN, {"train.balance": True}), 0).weights
+    assert weights is not None
+    assert np.allclose([weights[:1].sum(), weights[1:4].sum(), weights[4:].sum()], 10)

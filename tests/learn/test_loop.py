@@ -108,6 +108,38 @@ def test_past_the_deadline_it_stops_and_says_so(bench: Bench) -> None:
     ).ran_out
 
 
+def test_that_the_time_ran_out_is_known_after_a_resume_too(bench: Bench) -> None:
+    assert bench.train(deadline=time.monotonic() - 1).ran_out
+    again = bench.train()
+    assert again.ran_out and again.step == 1, "it is finished, and as it was"
+
+
+def test_late_at_the_last_step_is_not_out_of_time(bench: Bench) -> None:
+    done = bench.train({"train.steps": 1}, deadline=time.monotonic() - 1)
+    assert done.step == 1 and not done.ran_out
+
+
+def test_a_resumed_run_logs_the_mean_loss_of_an_uninterrupted_one(bench: Bench) -> None:
+    straight = bench.train(folder=bench.folder / "straight", validate=lambda m: 0.5)
+    with pytest.raises(Interrupted):
+        bench.train(progress=Stop(5, lambda: signal.raise_signal(signal.SIGINT)), validate=lambda m: 0.5)
+    assert bench.train(validate=lambda m: 0.5).history == straight.history
+
+
+def test_a_score_that_is_not_known_never_replaces_one_that_is(bench: Bench) -> None:
+    nan = float("nan")
+    scores = iter([nan, 0.4, nan, 0.3])
+    done = bench.train({"train.select": "best"}, validate=lambda m: next(scores))
+    assert (done.score, done.step) == (0.4, 6)
+    scores = iter([nan, nan, nan, nan])
+    none = bench.train(
+        {"train.select": "best", "train.patience": 2},
+        validate=lambda m: next(scores),
+        folder=bench.folder / "n",
+    )
+    assert none.step == 12, "where no score is known, the last weights, and no patience is lost"
+
+
 def test_the_best_is_kept_or_the_last(bench: Bench) -> None:
     scores = iter([0.3, 0.9, 0.5, 0.4])
     best = bench.train({"train.select": "best"}, validate=lambda m: next(scores))

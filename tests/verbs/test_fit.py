@@ -169,3 +169,13 @@ def test_what_cannot_be_fitted_is_said_before_anything_is_written(pictures: Any,
         with pytest.raises(error):
             vs.fit(pictures.data, tmp_path / "run", **given)  # type: ignore[arg-type]
         assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("path", ["infer.mirror", "augment.flip_axes"])
+def test_no_setting_exchanges_sides_that_a_label_names(path: str, volumes: Any, tmp_path: Path) -> None:
+    settings = {"train.steps": 1, "net.scale": 0.125, "data.size": [16, 32, 32], path: ["x"]}
+    with pytest.raises(PlanError, match=rf"{path} would exchange left and right.*--set {path}=\[\]"):
+        vs.fit(volumes.data, tmp_path / "run", target="mask", settings=settings)
+    assert not (tmp_path / "run").exists()
+    allowed = vs.fit(volumes.data, target="mask", settings={**settings, path: ["y"]}, dry_run=True)
+    assert getattr(getattr(allowed.plan, path.split(".")[0]), path.split(".")[1]) == ("y",)

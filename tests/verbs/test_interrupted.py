@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import random
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,12 +15,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 import vesalius as vs
+from vesalius.cli import app
 from vesalius.core.disk import sha256
-from vesalius.core.errors import BundleError
+from vesalius.core.errors import BundleError, PlanError
 from vesalius.core.plan import load_plan
 from vesalius.learn import checkpoint
+from vesalius.learn.loop import Interrupted
 
 SLOW = """
 import sys, time
@@ -115,3 +121,93 @@ def test_the_plan_is_fixed_and_written_before_the_first_step(pictures: Any, tmp_
     took = time.monotonic() - began
     assert seen == [(True, run.plan.train.steps)]
     assert took < 40, "a limit of 20 s, doubled for a machine that others use too"
+
+
+class Press:
+    """A progress that presses Ctrl-C when a member has done so many steps."""
+
+    def __init__(self, after: int) -> None:
+        self.left = after
+
+    def start(self, name: str, total: int | None = None) -> None: ...
+
+    def advance(self, name: str, done: int = 1, text: str = "") -> None:
+        if name.startswith("classify-"):
+            self.left -= done
+            if done and self.left == 0:
+                signal.raise_signal(signal.SIGINT)
+
+    def finish(self, name: str) -> None: ...
+
+    def note(self, text: str) -> None: ...
+
+
+@pytest.fixture(scope="module")
+def told(pictures: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """A table under a name with a space, of which everything has to be told; its fit, stopped after three steps."""
+    root = tmp_path_factory.mktemp("told")
+    data = root / "my study"
+    shutil.copytree(pictures.data.parent, data)
+    rows = list(csv.DictReader((data / pictures.data.name).open()))
+    (data / pictures.data.name).unlink()
+    table, split = data / "cases.csv", root / "the split.csv"
+    with table.open("w", newline="") as file:
+        lines = [[r["case"], r["patient"], r["image"], r["class"], "xy"[k % 2]] for k, r in enumerate(rows)]
+        csv.writer(file).writerows([["case", "who", "image", "first", "second"], *lines])
+    with split.open("w", newline="") as file:
+        lines = [[r["case"], ("train", "val", "train", "test")[k % 4]] for k, r in enumerate(rows)]
+        csv.writer(file).writerows([["case", "split"], *lines])
+    given = {
+        "target": "first",
+        "columns": {"patient": "who", "label": "first,second"},
+        "split": split,
+        "init": pictures.path,
+        "settings": {"train.steps": 6, "train.batch": 2, "train.validations": 1},
+        "plan": pictures.path / "plan.json",
+    }
+    straight = vs.fit(table, root / "straight", **given)
+    run = root / "a run"
+    with pytest.raises(Interrupted) as caught:
+        vs.fit(table, run, progress=Press(3), **given)
+    return {"table": table, "run": run, "straight": straight, "error": caught.value, "root": root}
+
+
+def test_other_settings_weights_target_or_seed_are_refused_when_resumed(told: dict[str, Any]) -> None:
+    before = checkpoint.load(told["run"] / "checkpoints" / "classify-0.pt").step
+    for other, said in (
+        ({"settings": {"train.lr": 0.5}}, r"keeps its plan; found train\.lr=0\.5"),
+        ({"seed": 99}, r"keeps its plan; found train\.seed=99"),
+        ({"target": "second"}, r"keeps its plan; found task\.target=second"),
+        ({"init": told["straight"].path}, "began from other weights"),
+    ):
+        with pytest.raises(PlanError, match=said):
+            vs.fit(told["table"], told["run"], resume=True, **other)
+    assert before == 3 and checkpoint.load(told["run"] / "checkpoints" / "classify-0.pt").step == 3
+    assert not (told["run"] / "bundle").exists()
+
+
+def test_the_hint_is_a_whole_command_that_needs_to_be_told_nothing_again(told: dict[str, Any]) -> None:
+    words = shlex.split(told["error"].hint)
+    assert words == ["vesalius", "fit", str(told["table"]), "-o", str(told["run"]), "--resume"]
+    assert "step 3 of 6" in told["error"].what
+    done = CliRunner().invoke(app, words[1:])
+    assert done.exit_code == 0, done.output
+    for name in ("plan.json", "folds.json"):
+        assert (told["run"] / name).read_text() == (told["straight"].path / name).read_text()
+    weights = "bundle/weights-0-0.safetensors"
+    assert sha256(told["run"] / weights) == sha256(told["straight"].path / weights)
+    assert load_plan(told["run"] / "plan.json").task.target == "first"
+
+
+def test_stopped_before_there_is_a_plan_nothing_is_left(
+    pictures: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from vesalius.verbs import _budgeting
+
+    def pressed(*args: Any, **kwargs: Any) -> float:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_budgeting, "time_step", pressed)
+    with pytest.raises(KeyboardInterrupt):
+        vs.fit(pictures.data, tmp_path / "run", settings={"net.scale": 0.125}, time_limit="60s")
+    assert list(tmp_path.iterdir()) == []

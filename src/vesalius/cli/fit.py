@@ -64,8 +64,8 @@ def fit(
             progress=progress,
         )
     except Interrupted as error:
-        progress.note(f"vesalius: {error}")
-        progress.note("go on with: the same command and -o RUN --resume")
+        progress.note(f"vesalius: {error.what}")
+        progress.note(f"go on with: {error.hint}")
         raise typer.Exit(error.exit_code) from None
     if dry_run:
         plan_table(run.plan)

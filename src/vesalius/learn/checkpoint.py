@@ -26,7 +26,10 @@ class Checkpoint:
     best_score: float = float("-inf")
     best_step: int = 0
     stale: int = 0
+    loss_sum: Tensor = field(default_factory=lambda: torch.zeros(()))
+    loss_n: int = 0
     done: bool = False
+    ran_out: bool = False
     history: list[dict[str, float]] = field(default_factory=list)
 
 

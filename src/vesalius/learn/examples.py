@@ -184,6 +184,7 @@ def _balanced(examples: Sequence[Example]) -> torch.Tensor | None:
     if len(hot) != len(examples):
         return None
     matrix = np.stack(hot)
+    matrix = np.column_stack([matrix, matrix.max(axis=1) == 0])  # 'none of them' is drawn as often as any
     share = matrix.mean(axis=0)
     each = (matrix / np.maximum(share, 1e-6)).sum(axis=1)
     return torch.from_numpy(each.astype(np.float64))

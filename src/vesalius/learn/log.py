@@ -20,7 +20,7 @@ class Log:
 
         with output_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
-            self._events: Any = SummaryWriter(str(folder / "tensorboard" / member), purge_step=from_step)
+            self._events: Any = SummaryWriter(str(folder / "tensorboard" / member), purge_step=from_step + 1)
 
     def _keep_until(self, step: int) -> None:
         if not self.path.exists():

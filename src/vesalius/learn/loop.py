@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import threading
 import time
@@ -119,7 +120,7 @@ class Stepper:
         self.average = Average(self.model, plan.train.ema) if plan.train.ema else None
 
     def step(self, step: int, batch: Batch) -> Tensor:
-        """One optimiser step; returns the loss, detached. Raises VesaliusError where it is not finite."""
+        """One optimiser step; returns the loss, detached and still on the device."""
         train = self.plan.train
         torch.manual_seed(seed_of(train.seed, self.member, "step", step))
         generator = torch.Generator().manual_seed(seed_of(train.seed, self.member, "loss", step))
@@ -189,7 +190,7 @@ def train(
     path = folder / "checkpoints" / f"{label}.pt"
     saved = checkpoints.load(path) if path.is_file() else Checkpoint()
     if saved.done:
-        return Trained(saved.best, saved.best_score, saved.best_step, saved.step, False, tuple(saved.history))
+        return _trained(saved)
     fabric = fabric_for(plan, device)
     stepper = Stepper(task, plan, state, member, fabric, start)
     if saved.step:
@@ -199,23 +200,24 @@ def train(
     log = Log(folder / "logs", label, from_step=saved.step)
     progress.start(label, plan.train.steps)
     progress.advance(label, saved.step)
-    last_save, ran_out, loss_sum, loss_n = time.monotonic(), False, torch.zeros(()), 0
+    last_save = time.monotonic()
+    saved.loss_sum = saved.loss_sum.to(fabric.device)
     try:
         with _interruptible() as stop:
             for step in range(saved.step, plan.train.steps):
                 loss = stepper.step(step, draw(step, fabric.device))
-                loss_sum, loss_n = loss_sum + loss.cpu(), loss_n + 1
+                saved.loss_sum, saved.loss_n = saved.loss_sum + loss, saved.loss_n + 1
                 saved.step = step + 1
                 late = deadline is not None and time.monotonic() > deadline
                 if saved.step in marks or late:
-                    mean = float(loss_sum / loss_n)
-                    if not torch.isfinite(loss_sum):
+                    mean = float(saved.loss_sum) / saved.loss_n
+                    if not math.isfinite(mean):
                         raise VesaliusError(
                             f"the loss is not finite at step {saved.step}",
                             hint="--set train.lr= a tenth of what it was",
                         )
                     figures = {"loss": mean, "lr": rate(step, plan.train)}
-                    loss_sum, loss_n = torch.zeros(()), 0
+                    saved.loss_sum, saved.loss_n = torch.zeros_like(saved.loss_sum), 0
                     _validate(stepper, saved, validate, figures)
                     log.row(saved.step, figures)
                     saved.history.append({"step": float(saved.step), **figures})
@@ -223,12 +225,12 @@ def train(
                 progress.advance(label)
                 tired = plan.train.patience is not None and saved.stale >= plan.train.patience
                 if stop.is_set() or late or tired:
-                    _keep(stepper, saved, path)
                     if stop.is_set():
+                        _keep(stepper, saved, path)
                         raise Interrupted(
                             f"interrupted at step {saved.step} of {plan.train.steps}; saved", hint="--resume"
                         )
-                    ran_out = late
+                    saved.ran_out = late and saved.step < plan.train.steps
                     break
                 if time.monotonic() - last_save > plan.train.checkpoint_every_s:
                     _keep(stepper, saved, path)
@@ -238,7 +240,13 @@ def train(
     finally:
         log.close()
         progress.finish(label)
-    return Trained(saved.best, saved.best_score, saved.best_step, saved.step, ran_out, tuple(saved.history))
+    return _trained(saved)
+
+
+def _trained(saved: Checkpoint) -> Trained:
+    return Trained(
+        saved.best, saved.best_score, saved.best_step, saved.step, saved.ran_out, tuple(saved.history)
+    )
 
 
 def _marks(plan: Plan) -> set[int]:
@@ -250,15 +258,18 @@ def _marks(plan: Plan) -> set[int]:
 def _validate(
     stepper: Stepper, saved: Checkpoint, validate: Validate | None, figures: dict[str, float]
 ) -> None:
-    score = float(saved.step)  # without a validation set, the latest weights are the best known
+    score = float("nan")
     if validate is not None:
         with stepper.averaged() as model:
             score = validate(model)
         figures["score"] = score
-    if score >= saved.best_score or not saved.best or stepper.plan.train.select == "last":
-        saved.best, saved.best_score, saved.best_step, saved.stale = stepper.weights(), score, saved.step, 0
-    else:
-        saved.stale += 1
+    known = math.isfinite(score)
+    scores = [s for h in saved.history if math.isfinite(s := h.get("score", float("nan")))]
+    better = known and score >= max(scores, default=float("-inf"))
+    saved.stale = 0 if better or not known else saved.stale + 1
+    # where nothing tells two checkpoints apart, the latest weights are the best known
+    if better or not (known or scores) or not saved.best or stepper.plan.train.select == "last":
+        saved.best, saved.best_score, saved.best_step = stepper.weights(), score, saved.step
 
 
 def _keep(stepper: Stepper, saved: Checkpoint, path: Path) -> None:

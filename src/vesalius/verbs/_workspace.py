@@ -12,7 +12,9 @@ from vesalius.cohorts._check import Decoded
 from vesalius.core import registry
 from vesalius.core.case import Case
 from vesalius.core.cohort import Assignment, Cohort, TargetInfo
-from vesalius.core.errors import DataError
+from vesalius.core.disk import output_errors
+from vesalius.core.errors import DataError, OutputError, PlanError
+from vesalius.core.plan import Plan
 from vesalius.core.progress import Progress
 from vesalius.plan.fingerprint import Facts, facts
 from vesalius.reliability.duplicates import Twins
@@ -125,6 +127,26 @@ def choose_task(name: str | None, target: TargetInfo) -> Task:
             )
         return job
     return tasks.for_target(target.kind, {n: tasks.get(n) for n in registry.names("tasks")})
+
+
+def no_side_swapped(plan: Plan) -> None:
+    """Raises PlanError where the plan mirrors left and right although a label names a side."""
+    if not plan.fingerprint.get("sided"):
+        return
+    for path, axes in (("augment.flip_axes", plan.augment.flip_axes), ("infer.mirror", plan.infer.mirror)):
+        if "x" in axes:
+            raise PlanError(
+                f"{path} would exchange left and right, and a label names a side",
+                found=", ".join(axes),
+                hint=f"--set {path}=[]",
+            )
+
+
+def untouched(out: Path) -> None:
+    """Say before an hour of reading, not after, that nothing is overwritten. Raises OutputError."""
+    with output_errors(out):
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise OutputError(f"{out} exists and is not empty; nothing is overwritten", hint="another -o")
 
 
 def plain(value: Any) -> Any:

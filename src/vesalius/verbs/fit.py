@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +22,7 @@ from vesalius.core.plan import USER, Plan, load_plan, override, save_plan
 from vesalius.core.progress import Progress, Silent
 from vesalius.core.scorecard import Scorecard
 from vesalius.infer import predictor
+from vesalius.learn.loop import Interrupted
 from vesalius.nets import describe
 from vesalius.plan import machine as machines
 from vesalius.plan.budget import seconds
@@ -29,7 +32,7 @@ from vesalius.verbs._budgeting import SHARE, budgeted
 from vesalius.verbs._init import initial_weights
 from vesalius.verbs._outcome import calibrated, finish
 from vesalius.verbs._training import train_all
-from vesalius.verbs._workspace import Workspace, plain, prepare_workspace
+from vesalius.verbs._workspace import Workspace, no_side_swapped, plain, prepare_workspace, untouched
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,15 +74,20 @@ def fit(
     `time_limit` ('10m', seconds) bounds all of it. `folds` trains a member for each fold. `settings` override
     planned values by path (`{"train.steps": 500}`). `plan` is a plan.json to follow instead of the rules'.
     `dry_run` stops at the plan. `resume` goes on in `out` (or the latest unfinished run of this data) where it
-    was interrupted. Raises VesaliusError's kinds; Interrupted after Ctrl-C, when all is saved.
+    was interrupted; what that run was told of its data and target need not be told again.
+    Raises VesaliusError's kinds; Interrupted after Ctrl-C, when all is saved.
     """
     began = time.monotonic()
     progress = progress or Silent()
     limit = seconds(time_limit) if time_limit is not None else None
     predictor.device_of(device)  # said before an hour of reading, not after
     label = data.root.name if isinstance(data, Cohort) else Path(data).resolve().name.partition(".")[0]
-    given = _given(plan)
     path = _resumed(out, label) if resume else None
+    told = json.loads((path / "run.json").read_text(encoding="utf-8")) if path else {}
+    following = path is not None and (path / "plan.json").is_file()
+    given = load_plan(path / "plan.json") if following and path else _given(plan)
+    if path is None and out is not None and not dry_run:
+        untouched(Path(out))
     seed = seed if seed is not None else given.train.seed if given else 0
     stored = (
         cohorts.load_assignment(path / "folds.json") if path and (path / "folds.json").is_file() else None
@@ -89,23 +97,24 @@ def fit(
         data,
         task=task or (given.task.name if given else None),
         target=target or (given.task.target if given else None),
-        columns=columns,
-        split=Path(split) if split else None,
+        columns=columns or told.get("columns"),
+        split=Path(split) if split else _told_path(told, "split"),
         seed=seed,
         folds=_fold_count(given, settings, folds),
-        max_set_aside=max_set_aside,
+        max_set_aside=max(max_set_aside, told.get("max_set_aside", 0.0)),
         progress=progress,
         assignment=stored,
     )
     for item in space.cohort.set_aside:
         progress.note(f"set aside: {item.case}: {item.reason}")
-    start, origin = initial_weights(Path(init)) if init else (None, None)
-    following = path is not None and (path / "plan.json").is_file()
-    if following and path is not None:
-        fixed = check(load_plan(path / "plan.json"), space.task)
-        _same_data(path, space)
+    first = Path(init) if init else _told_path(told, "init")
+    start, origin = initial_weights(first) if first else (None, None)
+    if following and given is not None:
+        _same_run(told, given, space, {"train.seed": seed, **(settings or {})}, origin)
+        fixed = check(given, space.task)
     else:
         fixed = _first_plan(space, given, settings, folds=folds, seed=seed, origin=origin)
+    no_side_swapped(fixed)
     if fixed.train.threads:
         torch.set_num_threads(fixed.train.threads)
     if dry_run:
@@ -117,28 +126,59 @@ def fit(
     if not following:
         try:
             fixed, after = budgeted(space, fixed, limit, began, progress=progress, device=device, start=start)
-        except VesaliusError:
+        except (VesaliusError, KeyboardInterrupt):
             if fresh:
                 path.rmdir()  # a plan that cannot be followed leaves nothing behind
             raise
     if fresh:
-        arguments = {"data": space.cohort.root, "seed": seed, "time_limit": time_limit, "columns": columns}
-        about = {**plain(arguments), "data_hash": space.cohort.hash}
+        arguments = {
+            "data": space.cohort.root,
+            "seed": seed,
+            "time_limit": time_limit,
+            "columns": columns,
+            "split": Path(split).resolve() if split else None,
+            "init": Path(init).resolve() if init else None,
+            "max_set_aside": max_set_aside,
+        }
+        about = {**plain(arguments), "after_s": round(after, 1), "data_hash": space.cohort.hash}
         write_text(path / "run.json", json.dumps(about, indent=1) + "\n")
         cohorts.save_assignment(space.assignment, path / "folds.json")
     if not following:
         save_plan(fixed, path / "plan.json")
     progress.note(f"run: {path}")
+    after = after or float(told.get("after_s", 0.0))
     deadline = None if limit is None else began + limit * SHARE - after
+    try:
+        return _carry_out(
+            space, fixed, path, deadline=deadline, progress=progress, device=device, start=start
+        )
+    except (KeyboardInterrupt, Interrupted) as error:
+        what = error.what if isinstance(error, Interrupted) else "interrupted; what was trained is saved"
+        command = shlex.join(["vesalius", "fit", str(space.cohort.root), "-o", str(path), "--resume"])
+        raise Interrupted(what, hint=command) from error
+
+
+def _carry_out(
+    space: Workspace,
+    plan: Plan,
+    path: Path,
+    *,
+    deadline: float | None,
+    progress: Progress,
+    device: str | None,
+    start: Mapping[str, Any] | None,
+) -> Run:
+    """Train, calibrate, seal and score what was planned."""
     stages, outcome = train_all(
-        space, fixed, path, deadline=deadline, progress=progress, device=device, start=start
+        space, plan, path, deadline=deadline, progress=progress, device=device, start=start
     )
-    stages = (*stages[:-1], calibrated(space, fixed, outcome, stages[-1]))
+    stages = (*stages[:-1], calibrated(space, plan, outcome, stages[-1]))
     bundle = save_bundle(
         path / "bundle", stages, data_hash=space.cohort.hash, made_by=f"vesalius {__version__}"
     )
     bundle, scorecard = finish(space, bundle, outcome, path, progress=progress, device=device)
-    return Run(path, fixed, bundle, scorecard, outcome.ran_out)
+    shutil.rmtree(path / "cache", ignore_errors=True)  # prepared pixels, of no use to anybody now
+    return Run(path, plan, bundle, scorecard, outcome.ran_out)
 
 
 def _given(plan: Path | str | Plan | None) -> Plan | None:
@@ -171,10 +211,33 @@ def _resumed(out: Path | str | None, label: str) -> Path:
     raise OutputError(f"no unfinished run of '{label}' in runs/", hint="-o RUN, or fit without --resume")
 
 
-def _same_data(path: Path, space: Workspace) -> None:
-    before = json.loads((path / "run.json").read_text(encoding="utf-8")).get("data_hash")
-    if before != space.cohort.hash:
+def _told_path(told: Mapping[str, Any], name: str) -> Path | None:
+    return Path(told[name]) if told.get(name) else None
+
+
+def _same_run(
+    told: Mapping[str, Any],
+    plan: Plan,
+    space: Workspace,
+    settings: Mapping[str, Any],
+    origin: str | None,
+) -> None:
+    """Refuse to go on with other data, other first weights or other settings than the run began with."""
+    if told.get("data_hash") != space.cohort.hash:
         raise OutputError("the data has changed since this run began", found="another hash", hint="a new run")
+    if plan.net.init != origin:
+        raise PlanError(
+            "this run began from other weights", found=str(origin), hint=f"--init with {plan.net.init}"
+        )
+    named = {"task.name": space.task.name, "task.target": space.target.name, **settings}
+    before = plan.model_dump(exclude={"reasons"})
+    for name, value in named.items():
+        if override(plan, {name: value}).model_dump(exclude={"reasons"}) != before:
+            raise PlanError(
+                "a run that is resumed keeps its plan",
+                found=f"{name}={value}",
+                hint="the same again, nothing, or a new run",
+            )
 
 
 def _first_plan(
@@ -188,7 +251,9 @@ def _first_plan(
 ) -> Plan:
     """The rules' plan or the one given, with what the user set; the number of steps is still open."""
     if given is not None:
-        plan = given if given.train.seed == seed else override(given, {"train.seed": seed})
+        asked = {"train.seed": seed, "task.name": space.task.name, "task.target": space.target.name}
+        now = (given.train.seed, given.task.name, given.task.target)
+        plan = given if now == tuple(asked.values()) else override(given, asked)
     else:
         prints = fingerprint(space.cohort, space.facts, space.training, space.target)
         plan = draft_plan(space.task, space.target, prints, machines.measure(), seed=seed)
