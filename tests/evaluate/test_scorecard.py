@@ -108,3 +108,15 @@ def test_a_baseline_to_other_cases_is_an_error():
     other = scores.from_arrays(rows["p"], Y, labels=["benign", "malignant"])
     with pytest.raises(DataError, match="same cases"):
         scorecard(rows, "Scores", split="test", data_hash="", baseline=other)
+
+
+def test_the_baseline_is_judged_by_the_same_positive_class():
+    """A trivial answer names no positive class; where the first label is positive, it must not be the second."""
+    y, labels = np.array([0] * 10 + [1] * 30), ["malignant", "benign"]
+    p = np.stack([np.where(y == 0, 0.7, 0.2), np.where(y == 0, 0.3, 0.8)], 1)
+    rows = scores.from_arrays(p, y, labels=labels, positive="malignant")
+    trivial = scores.from_arrays(np.tile([0.25, 0.75], (40, 1)), y, labels=labels)
+    card = scorecard(rows, "Scores", split="test", data_hash="", baseline=trivial, resamples=20)
+    assert card.positive == "malignant"
+    assert card.baseline["recall"].value == 0 and card.baseline["specificity"].value == 1
+    assert card.baseline["average_precision"].value == pytest.approx(10 / 40)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,10 @@ def scorecard(
         who = [f"{i}" for i in range(len(rows))]
     if baseline is not None and baseline.case_ids != rows.case_ids:
         raise DataError("the baseline must answer the same cases in the same order")
+    if (
+        baseline is not None and "positive" in rows.info
+    ):  # a trivial answer knows no positive class of its own
+        baseline = replace(baseline, info={**baseline.info, "positive": rows.info["positive"]})
 
     def judged(table: Rows) -> dict[str, metrics.Interval]:
         return metrics.bootstrap(
