@@ -205,3 +205,9 @@ def test_prior_of_pictures_is_flat():
     prior = mask.prior([picture], (LIVER,))
     assert prior.shape == (1, 1, 64, 64)
     assert mask.row(mask.baseline(prior, picture, (LIVER,)), picture)["dice/liver"] > 0.95
+
+
+def test_a_single_plane_of_bits_is_not_taken_for_label_values():
+    bits = Mask(image=Image(A), labels=(LESION,), overlapping=True)  # the label's value is 7, its bits are 1
+    assert mask.row(bits, Image(A))["dice/lesion"] == 1
+    assert mask.row(bits, Image(B))["dice/lesion"] == mask.row(answer(A), Image(B))["dice/liver"]

@@ -164,3 +164,10 @@ def test_curves_agree_with_scikit_learn():
 def test_calibration_curve_by_hand():
     sure, share, n = scores.calibration_curve(np.array([0, 1, 1]), np.array([0.1, 0.2, 0.9]), bins=2)
     assert sure == pytest.approx([0.15, 0.9]) and share == pytest.approx([0.5, 1.0]) and n.tolist() == [2, 1]
+
+
+def test_a_multilabel_metric_speaks_of_the_cases_that_it_could_use():
+    y = np.array([[1, 0], [0, -1], [1, -1], [-1, -1]])
+    rows = scores.from_arrays(np.full((4, 2), 0.4), y, labels=["a", "b"], kind="multilabel")
+    n = scores.counts(rows)
+    assert (n["exact_match"], n["auc"], n["auc/a"], n["auc/b"]) == (1, 3, 3, 1)

@@ -22,7 +22,7 @@ __all__ = [
 ANSWER = "Scores"
 BINS = 15
 DESCRIPTIONS = {
-    "accuracy": {"text": "share of right answers", "better": "higher", "low": 0.0, "high": 1.0, "unit": ""},
+    "accuracy": {"text": "share of right calls", "better": "higher", "low": 0.0, "high": 1.0, "unit": ""},
     "exact_match": {"text": "share of cases with every label right", "better": "higher", "low": 0.0, "high": 1.0,
                     "unit": ""},
     "balanced_accuracy": {"text": "mean recall over classes", "better": "higher", "low": 0.0, "high": 1.0,
@@ -38,8 +38,8 @@ DESCRIPTIONS = {
     "auc": {"text": "area under the ROC curve", "better": "higher", "low": 0.0, "high": 1.0, "unit": ""},
     "average_precision": {"text": "area under the precision-recall curve, as steps", "better": "higher",
                           "low": 0.0, "high": 1.0, "unit": ""},
-    "brier": {"text": "mean squared error of the probabilities", "better": "lower", "low": 0.0, "high": 2.0,
-              "unit": ""},
+    "brier": {"text": "squared error of the probabilities: 0 to 1 of a single one, 0 to 2 summed over classes",
+              "better": "lower", "low": 0.0, "high": 2.0, "unit": ""},
     "ece": {"text": "expected calibration error, 15 bins of equal width", "better": "lower", "low": 0.0,
             "high": 1.0, "unit": ""},
     "log_loss": {"text": "mean negative log probability of the truth", "better": "lower", "low": 0.0,
@@ -150,14 +150,16 @@ def summary(rows: Rows, index: Array) -> dict[str, float]:
 
 
 def counts(rows: Rows) -> dict[str, int]:
-    """Cases a metric speaks of, where that is not all: a label's known bits."""
+    """Cases a metric speaks of, where that is not all: a label's known bits, any of them, or for a match all."""
     if rows.info["kind"] != "multilabel":
         return {}
-    known = (rows["y"] >= 0).sum(axis=0)
-    return {
+    known = rows["y"] >= 0
+    found = dict.fromkeys(DESCRIPTIONS, int(known.any(axis=1).sum()))
+    found["exact_match"] = int(known.all(axis=1).sum())
+    return found | {
         f"{metric}/{name}": int(n)
         for metric in DESCRIPTIONS
-        for name, n in zip(rows.info["labels"], known, strict=True)
+        for name, n in zip(rows.info["labels"], known.sum(axis=0), strict=True)
     }
 
 
