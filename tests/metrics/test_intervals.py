@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from vesalius.core.errors import DataError
-from vesalius.metrics import Rows, bootstrap, scores
+from vesalius.metrics import Rows, bootstrap, mask, scores
 from vesalius.metrics._intervals import resample
 
 
@@ -86,3 +86,12 @@ def test_mistakes_are_named():
         bootstrap(table([]), mean, patients=[])
     with pytest.raises(DataError, match="row a case"):
         Rows(("a",), {"x": np.zeros(2)})
+
+
+def test_a_metric_that_speaks_of_one_case_has_no_interval_and_says_why():
+    one = {"hd95_mm/liver": 12.0, "dice/liver": 0.8}
+    rows = mask.table([one, {"dice/liver": 0.0}, {"dice/liver": 0.5}], ["a", "b", "c"])
+    found = bootstrap(rows, mask.summary, patients="abc", counts=mask.counts(rows))
+    hd95 = found["hd95_mm/liver"]
+    assert (hd95.value, hd95.low, hd95.high, hd95.n) == (12.0, None, None, 1) and "one case" in hd95.reason
+    assert found["dice/liver"].low is not None

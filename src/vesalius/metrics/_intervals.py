@@ -49,8 +49,8 @@ def bootstrap(
     """Every metric of `summary` with its percentile interval.
 
     `patients` names each row's patient; without ids give each case its own. `counts` is how many cases a
-    metric speaks of where that is not all of them. A metric needs a value on at least half of the resamples to
-    have bounds. Raises DataError when there are no rows or not one patient a row.
+    metric speaks of where that is not all of them. A metric needs two cases, and a value on at least half of the
+    resamples, to have bounds. Raises DataError when there are no rows or not one patient a row.
     """
     if not len(rows):
         raise DataError("no cases to score")
@@ -69,6 +69,9 @@ def bootstrap(
         undefined = n - len(defined)
         if not math.isfinite(value):
             found[name] = Interval(None, None, None, cases[name], undefined, "not defined on these cases")
+        elif cases[name] < 2:
+            why = "one case only: nothing to resample"
+            found[name] = Interval(float(value), None, None, cases[name], undefined, why)
         elif len(defined) < n / 2 or not len(defined):
             why = f"not defined on {undefined} of {n} resamples"
             found[name] = Interval(float(value), None, None, cases[name], undefined, why)
