@@ -1,18 +1,23 @@
 """The report and the card: self-contained, complete, and safe with any name."""
 
+import base64
+import io
 import re
+from dataclasses import replace
 
 import numpy as np
+import PIL.Image
 import pytest
 
 from vesalius.core.answer import Mask
 from vesalius.core.cohort import Label
 from vesalius.core.image import Image
 from vesalius.core.scorecard import Interval, Scorecard
+from vesalius.evaluate import _figures as draw
 from vesalius.evaluate.card import Card, write_card
 from vesalius.evaluate.card import render as render_card
-from vesalius.evaluate.pictures import look, ranked
-from vesalius.evaluate.report import Report, beats, number, render, tile, write_report
+from vesalius.evaluate.pictures import look
+from vesalius.evaluate.report import Report, beats, facts, number, render, tile, write_report
 from vesalius.evaluate.scorecard import scorecard
 from vesalius.metrics import mask, scores, value
 
@@ -74,8 +79,6 @@ def test_the_same_report_twice_is_the_same_file():
 
 def test_masks_with_pictures_of_best_and_worst():
     card, (truth, answers) = mask_card()
-    best, worst = ranked(card, many=2)
-    assert best == ["c0", "c1"] and worst == ["c3", "c2"]
     image = Image(RNG.normal(size=(1, 6, 20, 20)), spacing_mm=(1, 2, 3))
     pictures = [look(image, "c3", caption="Dice 0.5", truth=Image(truth), answer=answers[3].image)]
     html = render(
@@ -157,3 +160,55 @@ def test_card_without_figures_says_so():
 
 def test_card_names_no_case():
     assert "case 1" not in render_card(Card(title="x", intended="y"), scores_card())
+
+
+def test_each_label_stands_beside_its_baseline_and_how_many_cases_it_speaks_of():
+    labels = (Label(1, "liver"), Label(2, "lesion"))
+    truth = np.zeros((1, 4, 16, 16), np.uint8)
+    truth[0, 1:3, 4:12, 4:12] = 1
+    ill = truth.copy()
+    ill[0, 2, 5:8, 5:8] = 2
+    truths = [Image(truth), Image(ill), Image(truth)]
+    answers = [Mask(image=Image(np.roll(truth, 1, 3)), labels=labels, case_id=f"c{i}") for i in range(3)]
+    rows, trivial = (
+        mask.rows(answers, truths),
+        mask.rows([replace(a, image=truths[0]) for a in answers], truths),
+    )
+    card = scorecard(
+        rows, "Mask", split="test", data_hash="", baseline=trivial, baseline_is="the first", resamples=50
+    )
+    page, text = render(Report(title="x", scorecard=card)), render_card(Card("x", "y"), card)
+    base = number(card.baseline["dice/liver"].value)
+    assert f"baseline {base}" in page.partition("By label")[2]
+    assert re.search(rf"\| liver \| [^|]*; baseline {base} \|", text)
+    # the lesion is in one truth and in no answer: one Dice, which is 0, and no surface distance at all
+    assert "n = 1" in page.partition("By label")[2] and ", n = 1" in text
+    assert "– px" not in page and "– px" not in text
+    assert "the mean over the labels that have one" in page
+
+
+def test_how_a_class_was_called_is_said_with_and_without_thresholds():
+    p, y = np.array([[0.7, 0.3], [0.2, 0.8], [0.6, 0.4]]), np.array([0, 1, 1])
+
+    def said(**kw):
+        rows = scores.from_arrays(p, np.eye(2, dtype=int)[y] if "kind" in kw else y, labels=["a", "b"], **kw)
+        return dict(facts(scorecard(rows, "Scores", split="test", data_hash="", resamples=10)))
+
+    assert said()["what is called"] == "the most probable class"
+    assert "0.5" in said(kind="multilabel")["what is called"]
+    thresholds = said(thresholds={"b": 0.35})
+    assert "0.35" in thresholds["threshold for b"] and "what is called" not in thresholds
+
+
+def test_hounsfield_units_are_drawn_in_a_window_for_soft_tissue():
+    """Liver at 100 HU beside muscle at 50 must be told apart, though air and bone are far away."""
+    array = np.full((1, 1, 32, 32), -1000.0)
+    array[..., 8:16, 8:24], array[..., 16:24, 8:24], array[..., 26:28, 8:24] = 50, 100, 2000
+    for unit, least in (("HU", 25), (None, 0)):
+        shown = draw.picture(look(Image(array, unit=unit), "x"), {})["src"]
+        pixels = np.asarray(
+            PIL.Image.open(io.BytesIO(base64.b64decode(shown.partition(",")[2]))).convert("L")
+        )
+        h = len(pixels)
+        step = int(pixels[h * 20 // 32, h // 2]) - int(pixels[h * 12 // 32, h // 2])
+        assert step > least and (unit == "HU") == (step > 25)

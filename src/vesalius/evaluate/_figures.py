@@ -173,7 +173,9 @@ def picture(shown: Picture, values: Mapping[str, int]) -> dict[str, str]:
     from matplotlib.figure import Figure
 
     image = np.asarray(shown.image, dtype=np.float64)
-    if image.ndim == 2:
+    if shown.window is not None:
+        low, high = shown.window
+    elif image.ndim == 2:
         low, high = np.nanpercentile(image, [0.5, 99.5])
     else:
         low, high = float(np.nanmin(image)), float(np.nanmax(image))
@@ -238,7 +240,7 @@ def _unit_square(axes: Any, across: str, up: str) -> None:
 
 def _legend(axes: Any, curves: Mapping[str, Any], where: str) -> None:
     if len(curves) <= 10:
-        axes.legend(loc=where)
+        axes.legend(loc=where, frameon=True, facecolor="white", edgecolor="none", framealpha=0.85)
 
 
 def _named(label: str, scored: Mapping[str, Interval], metric: str) -> str:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from vesalius.core.image import Array, Image
-from vesalius.core.scorecard import Scorecard
+
+SOFT_TISSUE = (-160.0, 240.0)  # HU
 
 
 @dataclass(frozen=True, eq=False)
 class Picture:
     """One case to look at: a slice `(Y, X)` or `(Y, X, 3)`, and label values `(Y, X)` of truth and answer.
 
-    `aspect` is the height of a pixel over its width. `title` names the case, `caption` says how well it went.
+    `aspect` is the height of a pixel over its width; `window` what is drawn black and white, by default the values
+    that all but one in a hundred pixels lie between. `title` names the case, `caption` says how well it went.
     """
 
     image: Array
@@ -25,6 +26,7 @@ class Picture:
     truth: Array | None = None
     answer: Array | None = None
     aspect: float = 1.0
+    window: tuple[float, float] | None = None
 
 
 def look(
@@ -37,7 +39,8 @@ def look(
 ) -> Picture:
     """The slice across z on which truth and answer disagree most; without masks, or where they agree, the fullest.
 
-    Three channels of 8 or 16 bits are shown as colours, otherwise the first channel is. Only one plane is copied.
+    Three channels of 8 or 16 bits are shown as colours, otherwise the first channel is, Hounsfield units in a
+    window for soft tissue. Only one plane is copied.
     """
     array = image.array if image.times_s is None else image.array[0]
     z = _telling(array.shape[1], truth, answer)
@@ -52,28 +55,8 @@ def look(
         truth=None if truth is None else _flat(truth, z),
         answer=None if answer is None else _flat(answer, z),
         aspect=down / across,
+        window=SOFT_TISSUE if image.unit == "HU" and not colour else None,
     )
-
-
-def ranked(card: Scorecard, *, many: int = 4) -> tuple[list[str], list[str]]:
-    """Ids of the best and of the worst cases, never one in both: by mean Dice, error, or probability of the truth."""
-    worth = {str(case["case"]): _worth(card, case) for case in card.cases}
-    known = sorted((c for c, w in worth.items() if np.isfinite(w)), key=lambda c: worth[c])
-    many = min(many, len(known) // 2) if len(known) > 1 else len(known)
-    return known[::-1][:many], known[: min(many, len(known) - many)]
-
-
-def _worth(card: Scorecard, case: Mapping[str, Any]) -> float:
-    if card.answer == "Scores":
-        p, truth = case["p"], case["truth"]
-        if isinstance(truth, str):
-            return float(p[truth])
-        return float(np.mean([v if name in truth else 1 - v for name, v in p.items()]))
-    if card.answer == "Value":
-        return -abs(float(case["x"]) - float(case["y"]))
-    values = [case.get(f"dice/{label}") for label in card.labels]
-    defined = [v for v in values if v is not None and np.isfinite(v)]
-    return float(np.mean(defined)) if defined else float("nan")
 
 
 def _telling(depth: int, truth: Image | None, answer: Image | None) -> int:

@@ -102,7 +102,7 @@ def tile(card: Scorecard, name: str) -> dict[str, Any]:
         "text": described.get("text", ""),
         "better": described.get("better", ""),
         "value": number(found.value),
-        "unit": unit,
+        "unit": unit if found.value is not None else "",
         "interval": interval(found),
         "n": found.n,
         "reason": found.reason,
@@ -145,6 +145,13 @@ def facts(card: Scorecard) -> list[tuple[str, str]]:
         found.append(("positive class", card.positive))
     for label, at in card.thresholds.items():
         found.append((f"threshold for {label}", f"{at:.3g}, fixed on validation data"))
+    if card.answer == "Scores" and not card.thresholds:
+        many = any(name.startswith("exact_match") for name in card.metrics)
+        found.append(
+            ("what is called", "each label from a probability of 0.5" if many else "the most probable class")
+        )
+    if any("/" in name for name in card.metrics):
+        found.append(("figures without a label", "the mean over the labels that have one"))
     if card.tolerance_mm is not None and "surface_dice_mm" in card.metrics:
         found.append(("surface tolerance", f"{card.tolerance_mm:g} mm"))
     if card.tolerance_px is not None and "surface_dice_px" in card.metrics:
@@ -194,7 +201,7 @@ def figures(report: Report) -> list[dict[str, Any]]:
         add(
             "Calibration",
             draw.calibration(curves["calibration"]),
-            "On the diagonal a probability means what it says; larger dots hold more cases.",
+            "Ten bins. On the diagonal a probability means what it says; larger dots hold more cases.",
         )
     if card.answer == "Mask" and card.cases:
         add(
