@@ -92,7 +92,7 @@ def write_report(
     report = Report(
         title=f"{space.task.name.capitalize()}: {space.cohort.root.name}",
         scorecard=scorecard,
-        subtitle=f"{plan.net.name}, {len(outcome.trained)} member(s), {scorecard.n_cases} {scorecard.split} cases",
+        subtitle=f"{plan.net.name}, {_members(outcome)}, {scorecard.n_cases} {scorecard.split} cases",
         choices=choices(plan),
         data=_data_facts(space),
         run=_run_facts(plan, outcome),
@@ -109,6 +109,11 @@ def write_report(
     return text
 
 
+def _members(outcome: Outcome) -> str:
+    many = len(outcome.trained)
+    return "one model" if many == 1 else f"{many} models together"
+
+
 def _line(history: Sequence[Mapping[str, float]], name: str) -> tuple[list[float], list[float]]:
     rows = [h for h in history if name in h]
     return [h["step"] for h in rows], [h[name] for h in rows]
@@ -119,7 +124,7 @@ def model_card(scorecard: Scorecard, space: Workspace, plan: Plan, outcome: Outc
     hidden = ("data", "split")
     about = Card(
         title=f"{space.task.name.capitalize()} with {plan.net.name}",
-        intended=f"Research on {space.task.name} of images like those it learned from; answers are for review.",
+        intended=f"Research: to {space.task.name} images like those it learned from; answers are for review.",
         about={"task": space.task.name, "labels": ", ".join(x.name for x in space.target.labels)},
         data={k: v for k, v in _data_facts(space).items() if k not in hidden},
         training=_run_facts(plan, outcome),

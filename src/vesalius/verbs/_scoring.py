@@ -44,8 +44,9 @@ class Gallery:
 
     @property
     def best(self) -> list[Picture]:
-        """The best cases, best first."""
-        return [p for _, p in self.high]
+        """The best cases, best first; where there are few, the better half."""
+        many = len({id(p) for _, p in (*self.high, *self.low)})
+        return [p for _, p in self.high][: (many + 1) // 2]
 
     @property
     def worst(self) -> list[Picture]:
@@ -149,6 +150,10 @@ def _right(answer: Answer, truth: Any) -> tuple[float, str]:
         names = [x.name for x in labels]
         sure = float(p[names.index(truth)]) if truth in names else float("nan")
         return sure, f"{truth}: {sure:.2f}"
+    if p is not None:  # several labels at once
+        right = [q if label.name in truth else 1 - q for q, label in zip(p, labels, strict=True)]
+        sure = float(np.mean(right))
+        return sure, f"{', '.join(truth) or 'none of them'}: {sure:.2f} on average"
     x = getattr(answer, "x", None)
     if x is not None:
         return -abs(float(x) - float(truth)), f"{x:.4g}, truly {float(truth):.4g}"
