@@ -156,6 +156,14 @@ def test_patches_fit_the_machine_and_small_images_are_seen_whole() -> None:
     assert drafted("pictures with masks").data.spacing_mm is None
 
 
+def test_masks_are_averaged_over_members_and_over_mirror_images_where_those_are_cheap() -> None:
+    assert drafted("CT volumes").train.members == 3
+    assert drafted("small CT volumes").infer.mirror == ("x",)
+    assert (
+        drafted("CT volumes").infer.mirror == () and "time" in drafted("CT volumes").reasons["infer.mirror"]
+    )
+
+
 def _volume(plan: Plan) -> int:
     z, y, x = plan.data.size
     return z * y * x

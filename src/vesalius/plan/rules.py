@@ -243,7 +243,8 @@ def _patches(draft: Draft, task: Task, p: Fingerprint, machine: Machine) -> None
     why = "the rarest label is more than five times rarer" if uneven else "labels are not far from even"
     draft.set("loss.class_weights", "root" if uneven else "none", why)
     _augment_patches(draft, p)
-    draft.set("infer.mirror", [], "each axis would double the time")
+    mirror = ["x"] if fits and "x" in draft.data["augment"]["flip_axes"] else []
+    draft.set("infer.mirror", mirror, "as in training" if mirror else "an axis would double the time")
     draft.set("infer.overlap", 0.5, "half a tile, blended by a Gaussian")
     batch = (12 if p.flat else 2) if machine.gpu else (4 if p.flat else 2)
     draft.set("train.batch", batch, "as many patches as a step can afford")
@@ -253,7 +254,7 @@ def _patches(draft: Draft, task: Task, p: Fingerprint, machine: Machine) -> None
         share,
         "a patch is most of an image" if fits else "half of the patches hold a label",
     )
-    draft.set("train.members", 1, "one model for the time there is")
+    draft.set("train.members", 3, "an ensemble, each on other folds: together they learn from every case")
 
 
 def _patch_size(draft: Draft, p: Fingerprint, machine: Machine) -> bool:

@@ -22,7 +22,13 @@ GRID = (24, 48, 48)  # coarse, so that two cores see enough of it in two minutes
 CASES = {"segment": 48, "classify": 160}
 # fixed steps, so that the demo's figures do not depend on how busy the machine is
 SETTINGS: Mapping[str, Mapping[str, Any]] = {
-    "segment": {"train.steps": 700, "net.scale": 0.5, "train.lr": 0.006, "train.validations": 3},
+    "segment": {
+        "train.steps": 700,
+        "train.members": 1,
+        "net.scale": 0.5,
+        "train.lr": 0.006,
+        "train.validations": 3,
+    },
     "classify": {"train.steps": 200, "train.members": 2},
 }
 
