@@ -37,7 +37,7 @@ def overlay(image: Image, answer: Answer, path: Path) -> None:
     height, width = shown.shape[:2]
     figure = Figure(figsize=(6, max(2.0, 6 * height * seen.aspect / width)), dpi=120)
     axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
-    low, high = np.nanpercentile(shown, (0.5, 99.5))
+    low, high = seen.window or np.nanpercentile(shown, (0.5, 99.5))
     axes.imshow(shown, cmap="gray", vmin=low, vmax=high, interpolation="nearest", aspect=seen.aspect)
     axes.axis("off")
     if isinstance(answer, Mask) and cut is not None:
@@ -47,7 +47,8 @@ def overlay(image: Image, answer: Answer, path: Path) -> None:
                 colour = label.colour or COLOURS[n % len(COLOURS)]
                 axes.contour(where, [0.5], colors=[colour], linewidths=1.4)
                 axes.plot([], [], color=colour, label=label.name)
-        axes.legend(loc="lower right", fontsize=7, framealpha=0.6)
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend(loc="lower right", fontsize=7, framealpha=0.6)
     elif isinstance(answer, Map) and field is not None:
         axes.imshow(field.array[0, field.shape[0] // 2], cmap="magma", alpha=0.45, aspect=seen.aspect)
     elif isinstance(answer, Boxes):
@@ -59,8 +60,9 @@ def overlay(image: Image, answer: Answer, path: Path) -> None:
     elif isinstance(answer, Scores):
         lines = [f"{x.name}: {p:.2f}" for x, p in zip(answer.labels, answer.p, strict=True)]
         axes.text(
-            0.02, 0.98, "\n".join(lines[:8]), transform=axes.transAxes, va="top", color="white", fontsize=8
-        )
+            0.02, 0.98, "\n".join(lines[:8]), transform=axes.transAxes, va="top", color="white", fontsize=8,
+            bbox={"facecolor": "black", "alpha": 0.5, "linewidth": 0},
+        )  # fmt: skip
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     write_bytes(path, buffer.getvalue())
