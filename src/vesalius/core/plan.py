@@ -61,7 +61,13 @@ class DataPlan(Section):
 
 
 class AugmentPlan(Section):
-    """Random changes to training batches; each is drawn a sample at a time, on the device."""
+    """Random changes to training batches; each is drawn a sample at a time, on the device.
+
+    Each number is how far a change goes at most, 0 for not at all: `translate`, `crop` and `cutout` as shares of the
+    extent, `elastic` a standard deviation as such a share (0.02 bends visibly), `zoom`, `contrast` and `gamma` as
+    shares of 1 either way, `noise` and `brightness` in standard deviations of the normalised image, `blur` a share of
+    the blurred image, `mixup` the parameter of its Beta distribution.
+    """
 
     probability: float = Field(0.5, ge=0, le=1)
     rotate_deg: float = 0.0
