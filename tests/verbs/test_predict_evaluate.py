@@ -150,3 +150,37 @@ def test_answers_and_images_are_written_in_the_format_of_the_suffix(volumes: Any
         path = vs.write(answer, tmp_path / f"a.{suffix}", source=image)
         back = vs.read(path)
         assert len(back.cases) == 1 and path.stat().st_size > 100
+
+
+@pytest.fixture
+def undeclared(tmp_path: Path) -> Path:
+    """Images and masks in sibling folders; what values the masks hold stands nowhere but in their voxels."""
+    values = np.zeros((6, 5, 4), dtype=np.int16)
+    values[1:3, 1:4, 1:3], values[4:, 2:, 2:] = 300, 7
+    rng = np.random.default_rng(0)
+    for name in ("images", "masks", "predictions"):
+        (tmp_path / name).mkdir()
+    for k in range(3):
+        volume = rng.normal(size=values.shape).astype(np.float32)
+        nib.save(nib.Nifti1Image(volume, np.eye(4)), tmp_path / "images" / f"c{k}.nii.gz")
+        nib.save(nib.Nifti1Image(values, np.eye(4)), tmp_path / "masks" / f"c{k}.nii.gz")
+        shown = np.where(values == 7, 0, values) if k == 2 else values
+        nib.save(nib.Nifti1Image(shown, np.eye(4)), tmp_path / "predictions" / f"c{k}.nii.gz")
+    (tmp_path / "data").mkdir()
+    for name in ("images", "masks"):
+        (tmp_path / name).rename(tmp_path / "data" / name)
+    return tmp_path
+
+
+def test_masks_whose_labels_nothing_declares_are_scored_by_label(undeclared: Path) -> None:
+    card = vs.evaluate(undeclared / "predictions", undeclared / "data")
+    assert card.n_cases == 3
+    assert card.metrics["dice/300"].value == 1 and card.metrics["dice/7"].value == pytest.approx(2 / 3)
+
+
+def test_predictions_that_cannot_be_scored_leave_no_folder_behind(undeclared: Path) -> None:
+    for path in (undeclared / "predictions").iterdir():
+        nib.save(nib.Nifti1Image(np.ones((3, 3, 3), dtype=np.int16), np.eye(4)), path)
+    with pytest.raises(DataError, match="c0"):
+        vs.evaluate(undeclared / "predictions", undeclared / "data", undeclared / "card")
+    assert not (undeclared / "card").exists()

@@ -59,21 +59,27 @@ def evaluate(
         cohort = cohorts.read(data, columns=columns, split=split_file, target=target, max_set_aside=1.0)
     info = _target(cohort, wanted, required=target is not None)
     cohort = cohorts.check(cohort, target=info.name, progress=progress, max_set_aside=1.0)
+    info = cohort.targets[info.name]  # with the labels that its masks were found to hold
     cases, name = _cases(cohort, info.name, split)
     folder = new_folder(Path(out), default="evaluation") if out else None
-    if bundle is not None:
-        tally, card = score_cases(
-            bundle,
-            cases,
-            split=name,
-            data_hash=cohort.hash,
-            patients_known=cohort.patients_known,
-            progress=progress,
-            device=device,
-            target=info.name,
-        )
-    else:
-        tally, card = _score_foreign(Path(str(what)), cases, cohort, info, name, progress)
+    try:
+        if bundle is not None:
+            tally, card = score_cases(
+                bundle,
+                cases,
+                split=name,
+                data_hash=cohort.hash,
+                patients_known=cohort.patients_known,
+                progress=progress,
+                device=device,
+                target=info.name,
+            )
+        else:
+            tally, card = _score_foreign(Path(str(what)), cases, cohort, info, name, progress)
+    except (VesaliusError, KeyboardInterrupt):
+        if folder is not None:
+            folder.rmdir()  # nothing was scored, so nothing is left behind
+        raise
     if folder is not None:
         from vesalius.verbs._reporting import write_evaluation
 
