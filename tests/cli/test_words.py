@@ -97,3 +97,11 @@ def test_python_has_the_verbs() -> None:
         assert callable(getattr(vesalius, name)) and name in dir(vesalius)
     with pytest.raises(AttributeError, match="has no attribute 'fitt'"):
         vesalius.fitt  # noqa: B018
+
+
+def test_libraries_keep_quiet_while_a_verb_runs(caplog: pytest.LogCaptureFixture) -> None:
+    import lightning_fabric  # sets its own level on import
+
+    assert RUN.invoke(app, ["nets"]).exit_code == 0
+    lightning_fabric.Fabric(accelerator="cpu", devices=1, precision="bf16-mixed")
+    assert caplog.records == [], "nothing about precision between the lines of progress"

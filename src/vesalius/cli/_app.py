@@ -41,7 +41,8 @@ def root(
     ),
 ) -> None:
     """Large models for medical images: from a folder of studies to a validated, deployable model."""
-    logging.getLogger("pydicom").setLevel(logging.ERROR)
+    for talkative in ("pydicom", "lightning_fabric.utilities.rank_zero"):
+        logging.getLogger(talkative).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore")
 
 
