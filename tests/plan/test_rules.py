@@ -6,7 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import torch
 
+from vesalius import nets
 from vesalius.core.cohort import Label, TargetInfo
 from vesalius.core.errors import PlanError
 from vesalius.core.plan import Plan, override
@@ -41,6 +43,8 @@ COHORTS: dict[str, tuple[str, Fingerprint]] = {
     "volumes by class": ("classify", replace(CT, classes={"no": 100, "yes": 90}, labels=("no", "yes"))),
     "CT volumes": ("segment", CT),
     "small CT volumes": ("segment", replace(CT, shape_median=(24, 40, 40), shape_max=(32, 48, 48))),
+    "tiny volumes": ("segment", replace(CT, shape_median=(12, 24, 24), shape_max=(12, 24, 24))),
+    "tiny masks": ("segment", replace(BASE, shape_median=(1, 20, 24), shape_max=(1, 24, 24))),
     "two MR images": ("segment", replace(CT, images=("t1", "t2"), unit=None, bits=None, inside=False)),
     "sided organs": ("segment", replace(CT, labels=("kidney_left", "kidney_right"), sided=True)),
     "a rare label": ("segment", replace(CT, voxels={"liver": 0.06, "spleen": 0.01})),
@@ -86,6 +90,8 @@ def test_a_plan_can_be_followed(name: str) -> None:
     assert len(plan.data.normalise) == plan.data.channels
     assert plan.train.members <= plan.train.folds and min(y, x) >= 8
     assert set(plan.infer.mirror) <= set(plan.augment.flip_axes)
+    with torch.device("meta"):
+        assert any(w.numel() for w in tasks.planned_net(plan, nets).parameters()), "its net can be built"
 
 
 @pytest.mark.parametrize("name", [n for n, (_, p) in COHORTS.items() if p.sided])

@@ -9,6 +9,7 @@ from vesalius.core.cohort import TargetInfo
 from vesalius.core.errors import PlanError
 from vesalius.core.plan import LocatePlan, Plan, override, parse_plan
 from vesalius.nets import describe, names_for
+from vesalius.nets._topology import topology
 from vesalius.plan.fingerprint import Fingerprint
 from vesalius.plan.machine import Machine
 from vesalius.tasks._contract import Task
@@ -276,9 +277,14 @@ def _dense_net(draft: Draft, p: Fingerprint, machine: Machine) -> None:
     draft.set("net.scale", 1.0, "the usual width")
     options: dict[str, object] = {}
     why = "as published"
-    if not machine.gpu:
-        options = {"norm": "batch", "fold": True, "stages": 4 if p.flat else 3}
+    dims, stages = (2, 4) if p.flat else (3, 3)
+    inside = [n // 2 for n in draft.data["data"]["size"][-dims:]]
+    if not machine.gpu and len(topology(dims, inside, stages=stages).strides) == stages:
+        options = {"norm": "batch", "fold": True, "stages": stages}
         why = "works at half resolution inside, for a third of the cost"
+    elif not machine.gpu:
+        options = {"norm": "batch"}
+        why = "too small to work at half resolution; this normalisation is the cheapest"
     draft.set("net.options", options, why)
 
 
