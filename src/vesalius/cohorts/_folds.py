@@ -75,7 +75,7 @@ def assign(
         by = said if held == "test" else f"{said}, where val is the held-out part"
         left = len(cases) - len(test) - len(pool)
         if left:
-            by += f"; {left} cases stand in no split and are not used"
+            by += f"; {left} without a split, not used"
         twins = _twins_of_test(groups, test, pool)
         if twins:
             by += f"; not trained on, as the same image is in {held}: {some(sorted(twins))}"

@@ -54,7 +54,7 @@ def apply_split_file(cohort: Cohort, path: Path) -> Cohort:
             raise UnknownName(f"case in {path}", name, names)
     cases = tuple(replace(c, split=splits.get(c.id)) for c in cohort.cases)
     left_out = sum(c.split is None for c in cases)
-    note = f"{SPLIT_NOTE}{path.name}" + (f"; {left_out} cases stand in no split" if left_out else "")
+    note = f"{SPLIT_NOTE}{path.name}" + (f"; {left_out} without a split" if left_out else "")
     return replace(cohort, cases=cases, notes=(*cohort.notes, note))
 
 
