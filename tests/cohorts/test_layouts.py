@@ -336,6 +336,18 @@ def yes_no(root: Path, rows: list[str], name: str = "t.csv", encoding: str = "ut
     return root
 
 
+def test_a_column_of_mask_files_stays_one_when_it_is_the_target(tmp_path: Path) -> None:
+    lines = ["image,mask,class"]
+    for k in range(6):
+        photo(tmp_path / "images" / f"{k}.png")
+        mask(tmp_path / "masks" / f"{k}_m.png")
+        lines.append(f"images/{k}.png,masks/{k}_m.png,{'ab'[k % 2]}")
+    (tmp_path / "cases.csv").write_text("\n".join(lines))
+    for target in ("mask", "class", None):
+        cohort = cohorts.read(tmp_path / "cases.csv", target=target)
+        assert {t.name: t.kind for t in cohort.targets.values()} == {"class": "class", "mask": "mask"}
+
+
 def test_columns_of_yes_and_no_named_together_are_several_labels_at_once(tmp_path: Path) -> None:
     root = yes_no(tmp_path, ["1,0", "0,0", "1,1", "0,1.0", ",1", "0,1"])
     cohort = cohorts.read(root, columns={"label": "tumour,cyst"})

@@ -62,7 +62,7 @@ def infer(table: Table, index: Index, options: Options) -> Roles:
             if column not in table:
                 raise UnknownName("column", column, table)
             roles.give(role, column, "as told")
-    if options.target in table and roles.free(options.target):
+    if options.target in table and roles.free(options.target) and not _is_mask(options.target, table, index):
         roles.give("label", options.target, "named as the target")
     _files_in(table, index, roles)
     _by_name(table, roles)
@@ -100,9 +100,8 @@ def _files_in(table: Table, index: Index, roles: Roles) -> None:
     for column, cells in table.items():
         if not roles.free(column):
             continue
-        sample = distinct(cells)[:40]
-        share = sum(bool(index.find(c)) for c in sample) / max(len(sample), 1)
-        if share >= 0.5 and len(sample) >= min(2, len(cells)):
+        share = _files_share(cells, index)
+        if share >= 0.5:
             found[column] = share
     told = bool(roles.all("image"))
     masks = [c for c in found if _MASK_NAME.search(c) and not re.match(r"(image|img|file)", c, re.I)]
@@ -121,6 +120,18 @@ def _files_in(table: Table, index: Index, roles: Roles) -> None:
         same = bool(family) and column.casefold().startswith(family) and _family(column)
         if column == best or (same and _family(best)):
             roles.give("image", column, f"{found[column]:.0%} of its first values name images")
+
+
+def _files_share(cells: list[str | None], index: Index) -> float:
+    """How many of a column's first values name images; none where there is a single value for many cases."""
+    sample = distinct(cells)[:40]
+    if len(sample) < min(2, len(cells)):
+        return 0.0
+    return sum(bool(index.find(c)) for c in sample) / max(len(sample), 1)
+
+
+def _is_mask(column: str, table: Table, index: Index) -> bool:
+    return _MASK_NAME.search(column) is not None and _files_share(table[column], index) >= 0.5
 
 
 def _told(roles: Roles) -> set[str]:
