@@ -15,6 +15,7 @@ import pytest
 from PIL import Image as Pillow
 
 import vesalius as vs
+from vesalius import cohorts
 from vesalius.core.answer import Mask, Scores
 from vesalius.core.errors import BundleError, DataError, PlanError
 from vesalius.core.plan import override
@@ -141,6 +142,26 @@ def test_what_cannot_be_answered_is_said(volumes: Any, pictures: Any, tmp_path: 
         vs.evaluate(tmp_path / "nowhere", volumes.data)
     with pytest.raises(DataError, match="no case to score"):
         vs.evaluate(pictures.path, pictures.data, split="val")
+
+
+def test_a_target_of_another_kind_than_the_bundles_is_refused_before_anything_is_decoded(
+    volumes: Any, pictures: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cohorts, "check", None)
+    table = volumes.data / "cohort.csv"
+    wrong = (
+        r"learned to segment .* target 'class'; found a target of kind class, not mask; try: --target mask$"
+    )
+    with pytest.raises(DataError, match=wrong) as caught:
+        vs.evaluate(volumes.path, table, target="class")
+    assert caught.value.exit_code == 2
+    wrong = r"to classify .* target 'mask'; found a target of kind mask, not class or ordinal; try: --target class"
+    with pytest.raises(DataError, match=wrong):
+        vs.evaluate(pictures.path, table, target="mask")
+    with pytest.raises(
+        DataError, match="target 'class'; found a target of kind class, not mask; try: data with"
+    ):
+        vs.evaluate(volumes.path, pictures.data)
 
 
 def test_answers_and_images_are_written_in_the_format_of_the_suffix(volumes: Any, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from vesalius.core.scorecard import Scorecard, save_scorecard
 from vesalius.infer.predictor import Predictor
 from vesalius.plan import machine as machines
 from vesalius.prepare.case import load_reference
+from vesalius.tasks import _contract as tasks
 from vesalius.verbs._foreign import foreign_answers
 from vesalius.verbs._scoring import Tally, card_of, tally_for
 from vesalius.verbs.predict import answers
@@ -51,13 +52,11 @@ def evaluate(
     progress = progress or Silent()
     torch.set_num_threads(machines.measure().cores)
     bundle = what if isinstance(what, Bundle) else _bundle_at(Path(what))
-    known = bundle.stages[-1].plan.task.target if bundle else None
-    wanted = target or known
     if isinstance(data, Cohort):
         cohort = data
     else:
         cohort = cohorts.read(data, columns=columns, split=split_file, target=target, max_set_aside=1.0)
-    info = _target(cohort, wanted, required=target is not None)
+    info = _target(cohort, target, bundle)
     cohort = cohorts.check(cohort, target=info.name, progress=progress, max_set_aside=1.0)
     info = cohort.targets[info.name]  # with the labels that its masks were found to hold
     cases, name = _cases(cohort, info.name, split)
@@ -97,11 +96,29 @@ def _bundle_at(path: Path) -> Bundle | None:
     return None
 
 
-def _target(cohort: Cohort, wanted: str | None, *, required: bool) -> TargetInfo:
-    """The target that was learned, under its own name or as the cohort's only one of its kind."""
-    if wanted in cohort.targets or required:
-        return cohorts.select_target(cohort, wanted)
-    return cohorts.select_target(cohort, None)
+def _target(cohort: Cohort, name: str | None, bundle: Bundle | None) -> TargetInfo:
+    """The target to score against: the one named, else the one that was learned, else the only one that fits.
+
+    Raises DataError where it is not of the kind that the bundle answers.
+    """
+    if bundle is None:
+        return cohorts.select_target(cohort, name)
+    plan, state = bundle.stages[-1].plan.task, bundle.stages[-1].state
+    several = state.values.get("kind") == "multilabel"
+    kinds = [k for k in tasks.get(plan.name).targets if (k == "multilabel") == several]
+    fitting = [t.name for t in cohort.targets.values() if t.kind in kinds]
+    if name is None and plan.target in fitting:
+        name = plan.target
+    elif name is None and len(fitting) < 2:
+        name = next(iter(fitting or cohort.targets), None)
+    info = cohorts.select_target(cohort, name)
+    if info.kind not in kinds:
+        raise DataError(
+            f"the bundle learned to {plan.name} and cannot be scored against target '{info.name}'",
+            found=f"a target of kind {info.kind}, not {' or '.join(kinds)}",
+            hint=" or ".join(f"--target {n}" for n in fitting) or "data with the target that was learned",
+        )
+    return info
 
 
 def _cases(cohort: Cohort, target: str, split: str | None) -> tuple[list[Case], str]:
