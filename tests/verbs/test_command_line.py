@@ -7,10 +7,15 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import nibabel as nib
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+import vesalius as vs
 from vesalius.cli import app
+from vesalius.cohorts._check import decode
+from vesalius.core.errors import DataError
 
 RUN = CliRunner()
 
@@ -37,6 +42,28 @@ def test_predict_with_a_bad_case_ends_with_one(volumes: Any, tmp_path: Path) -> 
     assert done.exit_code == 1, done.output
     assert "1 answered" in done.output and "broken" in done.output
     assert (tmp_path / "out" / "case-0000.nii.gz").is_file() and (tmp_path / "out" / "failed.csv").is_file()
+
+
+def test_pixels_that_are_no_numbers_are_a_bad_case_and_not_filled(volumes: Any, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    for name in ("case-0000", "case-0001"):
+        shutil.copy(volumes.data / "imagesTr" / f"{name}.nii.gz", data)
+    given = nib.load(data / "case-0001.nii.gz")
+    values = given.get_fdata(dtype=np.float32)
+    values[0, :2, 3] = np.nan, np.inf
+    nib.save(nib.Nifti1Image(values, given.affine), data / "case-0001.nii.gz")
+    reason = "2 pixels of 'image' are NaN or infinite"
+    fault = decode(vs.read(data).case("case-0001")).fault
+    assert fault is not None and fault.reason == reason, "as fit says it"
+    done = RUN.invoke(app, ["predict", str(volumes.path), str(data), "-o", str(tmp_path / "out")])
+    assert done.exit_code == 1, done.output
+    assert "1 answered" in done.output and reason in done.output
+    failed = (tmp_path / "out" / "failed.csv").read_text().splitlines()
+    assert len(failed) == 2 and failed[1].startswith("case-0001,") and reason in failed[1]
+    assert not (tmp_path / "out" / "case-0001.nii.gz").exists()
+    with pytest.raises(DataError, match=reason):
+        vs.predict(volumes.path, data / "case-0001.nii.gz")
 
 
 def test_a_dry_run_prints_every_value_with_its_reason(

@@ -16,7 +16,7 @@ from vesalius.cohorts._limits import enforce_fatal, enforce_limit
 from vesalius.core.case import Case, Ref
 from vesalius.core.cohort import Cohort, Label, SetAside, TargetInfo
 from vesalius.core.errors import DataError, VesaliusError
-from vesalius.core.image import Array, Image
+from vesalius.core.image import Array, Image, pixel_fault
 from vesalius.core.progress import Progress, Silent
 
 MAX_LABELS = 256
@@ -153,9 +153,9 @@ def _fault(
     if region is not None and region.shape != reference.shape:
         return SetAside(case.id, f"the field of view has another shape: {region.shape}", fatal=True)
     for name, image in images.items():
-        bad = _not_finite(image.array)
+        bad = pixel_fault(image, name)
         if bad:
-            return SetAside(case.id, f"{bad} pixels of '{name}' are NaN or infinite")
+            return SetAside(case.id, bad)
         unplaced = image.affine is None or reference.affine is None
         if image.shape != reference.shape and unplaced:
             reason = f"'{name}' and '{case.reference}' differ in shape and have no geometry to resample by"
@@ -189,15 +189,6 @@ def _mask(item: Ref | Image) -> Image:
 def _count(array: Array) -> dict[int, int]:
     values, counts = np.unique(array, return_counts=True)
     return {int(v): int(n) for v, n in zip(values, counts, strict=True)}
-
-
-def _not_finite(array: Array) -> int:
-    if array.dtype.kind != "f":
-        return 0
-    return sum(
-        int(np.count_nonzero(~np.isfinite(part)))
-        for part in array.reshape(-1, array.shape[-2], array.shape[-1])
-    )
 
 
 def _with_values(info: TargetInfo, counts: Mapping[int, int], notes: list[str]) -> TargetInfo:

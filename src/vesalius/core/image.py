@@ -83,3 +83,13 @@ class Image:
     def is_2d(self) -> bool:
         """Whether this is a single plane."""
         return self.shape[0] == 1
+
+
+def pixel_fault(image: Image, name: str) -> str | None:
+    """What makes an image's pixels unfit to learn from or to answer, in one line; None if nothing does."""
+    array = image.array
+    if array.dtype.kind != "f":
+        return None
+    planes = array.reshape(-1, array.shape[-2], array.shape[-1])
+    bad = sum(int(np.count_nonzero(~np.isfinite(plane))) for plane in planes)  # in memory of one plane
+    return f"{bad} pixels of '{name}' are NaN or infinite" if bad else None

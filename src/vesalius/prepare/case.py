@@ -9,7 +9,7 @@ import numpy as np
 from vesalius import formats
 from vesalius.core.case import Case, Ref
 from vesalius.core.errors import DataError, GeometryError
-from vesalius.core.image import Array, Image, Source
+from vesalius.core.image import Array, Image, Source, pixel_fault
 from vesalius.core.plan import DataPlan
 from vesalius.prepare import geometry, intensity
 
@@ -45,7 +45,7 @@ def prepare(case: Case, plan: DataPlan, *, reference: Image | None = None) -> Pr
     """Orient, stack, resample, normalise and pad one case as planned.
 
     `reference` is the case's reference image where it is at hand already (or a crop of it).
-    Raises DataError or GeometryError, naming the case.
+    Raises DataError or GeometryError, naming the case; pixels that are NaN or infinite are refused, not filled.
     """
     reference = reference or load_reference(case)
     try:
@@ -71,9 +71,10 @@ def prepare(case: Case, plan: DataPlan, *, reference: Image | None = None) -> Pr
 def stack(case: Case, plan: DataPlan, reference: Image) -> Array:
     """All planned images of a case on the reference's grid, `(C, Z, Y, X)`.
 
-    Raises GeometryError where they lie on different grids and nothing says that they are registered.
+    Raises GeometryError where they lie on different grids and nothing says that they are registered, DataError for
+    pixels that are not finite.
     """
-    first = frame(reference)
+    first = frame(_sound(reference, case.reference))
     if len(plan.images) == 1:
         return intensity.to_channels(first, plan.channels)
     each = plan.channels // len(plan.images)
@@ -84,7 +85,7 @@ def stack(case: Case, plan: DataPlan, reference: Image) -> Array:
             continue
         if name not in case.images:
             raise DataError(f"no image '{name}'", found=", ".join(case.images))
-        image = load(case.images[name])
+        image = _sound(load(case.images[name]), name)
         if geometry.same_grid(image, reference):
             parts.append(intensity.to_channels(frame(image), each))
             continue
@@ -97,6 +98,13 @@ def stack(case: Case, plan: DataPlan, reference: Image) -> Array:
             )
         parts.append(intensity.to_channels(geometry.onto(image, reference), each))
     return np.concatenate(parts)
+
+
+def _sound(image: Image, name: str) -> Image:
+    fault = pixel_fault(image, name)
+    if fault:
+        raise DataError(fault)
+    return image
 
 
 def frame(image: Image) -> Array:
