@@ -62,6 +62,13 @@ def test_class_folders_below_splits_keep_the_split_and_make_names_unique(tmp_pat
     assert [x.value for x in cohort.targets["class"].labels] == [0, 1]
 
 
+def test_a_target_of_data_without_any_is_told_what_would_make_one(tmp_path: Path) -> None:
+    for k in range(4):
+        photo(tmp_path / f"{k}.png")
+    with pytest.raises(DataError, match="nothing to learn .* images without classes.*; try: class folders"):
+        cohorts.select_target(cohorts.read(tmp_path), "bogus")
+
+
 def test_masks_beside_images_in_class_folders_are_a_second_target(tmp_path: Path) -> None:
     for name in ("a", "b"):
         for k in range(4):

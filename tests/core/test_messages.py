@@ -18,6 +18,10 @@ def test_an_unknown_name_lists_the_closest_or_the_first() -> None:
     assert "there are: net-0" in far and "(20 in all)" in far and far.count("net-") == 8
 
 
+def test_an_unknown_name_where_there_is_none_says_so() -> None:
+    assert str(UnknownName("target", "bogus", ())) == "unknown target 'bogus': there is none to name"
+
+
 def test_an_extra_says_what_to_install() -> None:
     assert (
         str(MissingExtra("onnx", "export")) == "'onnx' is not installed; try: pip install 'vesalius[export]'"

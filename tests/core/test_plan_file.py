@@ -91,6 +91,20 @@ def test_a_value_that_cannot_be_names_the_field(plan: Plan, path: str, value: ob
         override(plan, {path: value})
 
 
+@pytest.mark.parametrize(
+    ("path", "text", "hint"),
+    [
+        ("data.size", "16,32,32", "data.size=[16,32,32]"),
+        ("data.spacing_mm", "1.5, 1.5,3", "data.spacing_mm=[1.5,1.5,3]"),
+        ("infer.mirror", "x", 'infer.mirror=["x"]'),
+    ],
+)
+def test_a_list_without_brackets_is_shown_with_them(plan: Plan, path: str, text: str, hint: str) -> None:
+    with pytest.raises(PlanError) as caught:
+        override(plan, {path: text})
+    assert str(caught.value).endswith(f"found '{text}'; try: {hint}")
+
+
 def test_an_absent_section_is_made_and_removed(plan: Plan) -> None:
     with_stage = override(plan, {"locate.margin_mm": "15"})
     assert with_stage.locate is not None
@@ -112,8 +126,25 @@ def test_what_is_no_plan_is_refused_by_name(tmp_path: Path) -> None:
         (tmp_path / "bad.json").write_text(text)
         with pytest.raises(PlanError, match=r"bad\.json"):
             load_plan(tmp_path / "bad.json")
+    (tmp_path / "scorecard.json").write_text(
+        json.dumps({"answer": "Mask", "version": 99, "cases": ["x"] * 99})
+    )
+    with pytest.raises(PlanError) as caught:
+        load_plan(tmp_path / "scorecard.json")
+    assert str(caught.value).endswith(
+        "scorecard.json is not a plan; found a JSON object without task, data, net, loss, train; "
+        "try: the plan.json of a run"
+    )
     with pytest.raises(PlanError, match="task"):
         parse_plan({})
+
+
+def test_a_plan_that_lacks_fields_names_them_all(plan: Plan) -> None:
+    data = plan.model_dump(mode="json")
+    del data["data"]["channels"], data["net"]
+    with pytest.raises(PlanError, match=r"^the plan lacks data\.channels, net; try") as caught:
+        parse_plan(data)
+    assert "{" not in str(caught.value)
 
 
 def test_a_field_that_no_plan_has_names_the_closest(plan: Plan) -> None:

@@ -11,7 +11,7 @@ def select_target(cohort: Cohort, name: str | None = None) -> TargetInfo:
 
     Raises UnknownName for a name that is not there, DataError where there is none or where several could be meant.
     """
-    if name is not None:
+    if name is not None and cohort.targets:
         if name not in cohort.targets:
             raise UnknownName("target", name, cohort.targets)
         return cohort.targets[name]

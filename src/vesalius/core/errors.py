@@ -48,7 +48,8 @@ class UnknownName(VesaliusError):
         more = "" if close or len(names) <= 8 else f" … ({len(names)} in all)"
         lead = "closest: " if close else "there are: "
         super().__init__(
-            f"unknown {kind} '{name}'", hint=hint or (f"{lead}{', '.join(shown)}{more}" if names else "none")
+            f"unknown {kind} '{name}'" + ("" if names else ": there is none to name"),
+            hint=hint or (f"{lead}{', '.join(shown)}{more}" if names else None),
         )
         self.name, self.close = name, close
 

@@ -182,6 +182,13 @@ def parse_plan(data: Any, where: str = "the plan") -> Plan:
     """A Plan from parsed JSON. Raises PlanError or UnknownName, naming the field."""
     if not isinstance(data, dict):
         raise PlanError(f"{where} must be a JSON object", found=type(data).__name__)
+    needed = [name for name, info in Plan.model_fields.items() if info.is_required()]
+    if not any(name in data for name in needed):
+        raise PlanError(
+            f"{where} is not a plan",
+            found=f"a JSON object without {', '.join(needed)}",
+            hint="the plan.json of a run",
+        )
     version = data.get("version", VERSION)
     if not isinstance(version, int) or version > VERSION:
         raise PlanError(
@@ -191,11 +198,33 @@ def parse_plan(data: Any, where: str = "the plan") -> Plan:
     try:
         return Plan.model_validate(data)
     except ValidationError as error:
+        lacking = [".".join(map(str, e["loc"])) for e in error.errors() if e["type"] == "missing"]
+        if lacking:
+            raise PlanError(f"{where} lacks {', '.join(lacking)}", hint="the plan.json of a run") from error
         first = error.errors()[0]
         field = ".".join(str(p) for p in first["loc"])
         if first["type"] == "extra_forbidden":
             raise UnknownName("plan field", field, _fields()) from error
-        raise PlanError(f"{where}: {field}: {first['msg']}", found=repr(first.get("input"))[:80]) from error
+        value = first.get("input")
+        listed = first["type"] in ("tuple_type", "list_type") and isinstance(value, str)
+        raise PlanError(
+            f"{where}: {field}: {first['msg']}",
+            found=_short(value),
+            hint=f"{field}={_as_list(str(value))}" if listed else None,
+        ) from error
+
+
+def _as_list(text: str) -> str:
+    """What `16,32,32` should have been."""
+    return json.dumps([_parse(item.strip()) for item in text.split(",")], separators=(",", ":"))
+
+
+def _short(value: Any) -> str:
+    """A value in a few words: a section by its fields, not by half of its text."""
+    if isinstance(value, dict):
+        return f"an object of {', '.join(map(str, value)) or 'nothing'}"[:80]
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:79]}…"
 
 
 def save_plan(plan: Plan, path: Path) -> None:
