@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 import vesalius as vs
 from vesalius.cli import app
 from vesalius.cohorts._check import decode
-from vesalius.core.errors import DataError
+from vesalius.core.errors import DataError, PlanError
 
 RUN = CliRunner()
 
@@ -81,6 +81,13 @@ def test_inspect_as_json(pictures: Any) -> None:
     done = RUN.invoke(app, ["inspect", str(pictures.data), "--json"])
     assert done.exit_code == 0, done.output
     assert isinstance(json.loads(done.stdout), dict)
+
+
+def test_a_plan_for_a_run_that_is_resumed_is_refused(pictures: Any) -> None:
+    plan = str(pictures.path / "plan.json")
+    done = RUN.invoke(app, ["fit", str(pictures.data), "-o", str(pictures.path), "--resume", "--plan", plan])
+    said = "a run that is resumed follows its own plan; found --plan and --resume; try: one of the two"
+    assert str(done.exception) == said and isinstance(done.exception, PlanError)
 
 
 def test_a_mistake_names_itself(pictures: Any, tmp_path: Path) -> None:

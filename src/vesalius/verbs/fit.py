@@ -80,6 +80,10 @@ def fit(
     began = time.monotonic()
     progress = progress or Silent()
     limit = seconds(time_limit) if time_limit is not None else None
+    if resume and plan is not None:
+        raise PlanError(
+            "a run that is resumed follows its own plan", found="--plan and --resume", hint="one of the two"
+        )
     predictor.device_of(device)  # said before an hour of reading, not after
     label = data.root.name if isinstance(data, Cohort) else Path(data).resolve().name.partition(".")[0]
     path = _resumed(out, label) if resume else None
