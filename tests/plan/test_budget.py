@@ -55,7 +55,11 @@ def test_time_is_shared_by_members_and_validation_is_taken_off() -> None:
     given = override(plan(), {"train.members": 2})
     fixed, found = budget(given, cases=100, available_s=100, time_step=lambda p: 0.1, validation_s=10)
     assert (fixed.train.steps, fixed.train.members) == (400, 2)
-    assert found.training_s == pytest.approx(80) and "0.100 s a step" in fixed.reasons["train.steps"]
+    assert found.training_s == pytest.approx(80) and fixed.reasons["train.steps"].startswith(
+        "100 s for 2 members at 0.100 s a step"
+    )
+    alone, _ = budget(plan(), cases=100, available_s=50, time_step=lambda p: 0.1)
+    assert alone.reasons["train.steps"].startswith("50 s for 1 member at 0.100 s a step")
 
 
 def test_members_are_given_up_before_each_gets_too_little() -> None:

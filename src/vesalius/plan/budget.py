@@ -52,6 +52,11 @@ def _number(digits: str, text: str) -> float:
         raise BudgetError(f"'{text}' is not a time", hint="10m, 90s, 1h30m") from error
 
 
+def as_words(members: int) -> str:
+    """How many members, in words: 1 member, 3 members."""
+    return f"{members} member{'' if members == 1 else 's'}"
+
+
 def enough_steps(plan: Plan, cases: int) -> int:
     """Steps of one member beyond which more of them gain little: epochs for whole images, patches otherwise."""
     if plan.data.sampling == "whole":
@@ -117,7 +122,7 @@ def budget(
         )
     enough = steps >= wanted
     steps = min(steps, wanted)
-    reason = f"{available_s:.0f} s for {members} member(s) at {step_s:.3f} s a step, as measured"
+    reason = f"{available_s:.0f} s for {as_words(members)} at {step_s:.3f} s a step, as measured"
     if enough:
         reason = f"enough for {cases} cases; the time would allow more"
     settings: dict[str, object] = {"train.steps": steps}

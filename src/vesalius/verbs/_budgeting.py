@@ -14,7 +14,7 @@ from vesalius.core.progress import Progress
 from vesalius.infer import predictor
 from vesalius.learn.examples import prepare_examples
 from vesalius.learn.loop import build, time_step
-from vesalius.plan.budget import budget
+from vesalius.plan.budget import as_words, budget
 from vesalius.tasks._contract import Example, Task
 from vesalius.verbs._workspace import Workspace
 
@@ -57,7 +57,7 @@ def budgeted(
     plan = _threaded(plan, step_s, device)
     fixed, found = budget(plan, cases=n - still, available_s=left, time_step=step_s, validation_s=monitored)
     progress.note(
-        f"{fixed.train.members} member(s) of {fixed.train.steps} steps at {found.step_s:.3f} s: "
+        f"{as_words(fixed.train.members)} of {fixed.train.steps} steps at {found.step_s:.3f} s: "
         f"about {found.training_s / 60:.1f} min of training"
     )
     return fixed, after
