@@ -14,6 +14,7 @@ from vesalius.core.errors import PlanError
 from vesalius.core.plan import Plan, override
 from vesalius.plan.fingerprint import Fingerprint, sided
 from vesalius.plan.machine import Machine
+from vesalius.plan.positive import positive_of
 from vesalius.plan.rules import check, draft_plan
 from vesalius.tasks import _contract as tasks
 
@@ -142,6 +143,21 @@ def test_classes_decide_weights_and_the_positive_one() -> None:
     assert (
         drafted("many classes").loss.class_weights == "none" and drafted("many classes").task.positive is None
     )
+
+
+@pytest.mark.parametrize(
+    ("counts", "want"),
+    [
+        ({"malignant": 9, "benign": 1}, "malignant"),
+        ({"1": 50, "0": 5}, "1"),
+        ({"cyst": 4, "normal": 4}, "cyst"),
+        ({"Grade 1": 3, "Grade 2": 2}, "Grade 2"),
+    ],
+)
+def test_the_positive_class_is_a_finding_or_not_normal_or_the_rarer_one(
+    counts: dict[str, int], want: str
+) -> None:
+    assert positive_of(counts) == want
 
 
 def test_a_rare_label_weighs_more() -> None:

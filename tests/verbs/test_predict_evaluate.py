@@ -199,6 +199,23 @@ def test_masks_whose_labels_nothing_declares_are_scored_by_label(undeclared: Pat
     assert card.metrics["dice/300"].value == 1 and card.metrics["dice/7"].value == pytest.approx(2 / 3)
 
 
+def test_another_tools_classes_have_the_positive_one_that_a_plan_would_name(tmp_path: Path) -> None:
+    lines, made = ["image,class"], ["case,p_benign,p_malignant"]
+    for k in range(8):
+        Pillow.fromarray(np.full((8, 8), 30 * k, dtype=np.uint8)).save(tmp_path / f"{k}.png")
+        lines.append(f"{k}.png,{('malignant', 'benign')[k % 4 == 0]}")
+        made.append(f"{k},{'0.9,0.1' if k in (0, 1) else '0.2,0.8'}")
+    (tmp_path / "truth.csv").write_text("\n".join(lines))
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / "made.csv").write_text("\n".join(made))
+    (tmp_path / "swapped.csv").write_text("\n".join(lines[:1] + lines[2:] + lines[1:2]))
+    for table in ("truth.csv", "swapped.csv"):  # whichever class comes first
+        card = vs.evaluate(tmp_path / "theirs" / "made.csv", tmp_path / table)
+        assert card.positive == "malignant", table
+        assert card.metrics["recall"].value == pytest.approx(5 / 6)
+        assert card.metrics["specificity"].value == pytest.approx(1 / 2)
+
+
 def test_predictions_that_cannot_be_scored_leave_no_folder_behind(undeclared: Path) -> None:
     for path in (undeclared / "predictions").iterdir():
         nib.save(nib.Nifti1Image(np.ones((3, 3, 3), dtype=np.int16), np.eye(4)), path)

@@ -12,6 +12,7 @@ from vesalius.nets import describe, names_for
 from vesalius.nets._topology import topology
 from vesalius.plan.fingerprint import Fingerprint
 from vesalius.plan.machine import Machine
+from vesalius.plan.positive import positive_of, why_positive
 from vesalius.tasks._contract import Task
 
 WHOLE_2D = (32, 48, 64, 96, 128, 160, 192, 224)
@@ -167,10 +168,10 @@ def _whole(draft: Draft, task: Task, target: TargetInfo | None, p: Fingerprint, 
     )
     if target is not None and len(target.labels) == 2 and target.kind == "class":
         counts = {x.name: p.classes.get(x.name, 0) for x in target.labels}
-        positive = _positive(counts)
+        positive = positive_of(counts)
         why = "calibrated probabilities: the likelier class is called; balanced_accuracy, accuracy, f1 tune it on folds"
         draft.set("task.options", {"threshold": "half"}, why)
-        draft.set("task.positive", positive, _positive_reason(positive, counts))
+        draft.set("task.positive", positive, why_positive(positive, counts))
     _augment_whole(draft, p)
     draft.set("infer.mirror", ["x"] if "x" in draft.data["augment"]["flip_axes"] else [], "as in training")
     draft.set("infer.batch", 32 if p.flat else 4, "whole images at a time")
@@ -180,35 +181,6 @@ def _whole(draft: Draft, task: Task, target: TargetInfo | None, p: Fingerprint, 
         5,
         "an ensemble over the folds: every case is validated once, by a model that never saw it",
     )
-
-
-def _positive(counts: dict[str, int]) -> str:
-    marked = (
-        "malig",
-        "cancer",
-        "tumor",
-        "tumour",
-        "disease",
-        "positive",
-        "abnormal",
-        "lesion",
-        "pneumonia",
-        "sick",
-    )
-    for name in counts:
-        if any(word in name.lower() for word in marked):
-            return name
-    benign = ("normal", "healthy", "negative", "benign", "none", "control", "no", "0", "false")
-    others = [n for n in counts if n.lower() not in benign]
-    if len(others) == 1:
-        return others[0]
-    return min(counts, key=lambda n: counts[n])
-
-
-def _positive_reason(name: str, counts: dict[str, int]) -> str:
-    if counts[name] == min(counts.values()) and len(set(counts.values())) > 1:
-        return f"'{name}' names a finding or is the rarer class ({counts[name]} of {sum(counts.values())})"
-    return f"'{name}' names a finding"
 
 
 def _augment_whole(draft: Draft, p: Fingerprint) -> None:

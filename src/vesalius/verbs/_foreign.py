@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from vesalius.core.case import Case, Ref
 from vesalius.core.cohort import TargetInfo
 from vesalius.core.errors import DataError, UnknownName
 from vesalius.core.image import Array
+from vesalius.plan.positive import positive_of
 from vesalius.verbs.predict import file_name
 
 CASE_COLUMNS = ("case", "case_id", "id", "name", "image", "file", "filename")
@@ -46,6 +48,15 @@ def foreign_answers(path: Path, cases: Sequence[Case], target: TargetInfo) -> Ma
     if table is None:
         raise DataError(f"no CSV of predictions in {path}", hint="a CSV with a column 'case' and one a class")
     return _rows(table, cases, target)
+
+
+def positive_class(cases: Sequence[Case], target: TargetInfo) -> str | None:
+    """The class that sensitivity speaks of where there are two, by the rule that plans follow; a CSV names none."""
+    names = [x.name for x in target.labels]
+    if target.kind != "class" or len(names) != 2:
+        return None
+    seen = Counter(str(c.targets.get(target.name)) for c in cases)
+    return positive_of({name: seen[name] for name in names})
 
 
 def _masks(path: Path, cases: Sequence[Case], target: TargetInfo) -> Mapping[str, Answer]:
@@ -82,13 +93,14 @@ def _rows(table: Path, cases: Sequence[Case], target: TargetInfo) -> Mapping[str
         raise DataError(
             f"{table} has no column that names the case", found=", ".join(frame.columns), hint="'case'"
         )
+    positive = positive_class(cases, target)
     known = {n: c.id for c in cases for n in (c.id, c.id.rsplit("/", 1)[-1], file_name(c.id))}
     found: dict[str, Answer] = {}
     for row in frame.iter_rows(named=True):
         name = str(row[key])
         case = known.get(name) or known.get(formats.stem(name)) or known.get(formats.stem(Path(name).name))
         if case is not None:
-            found[case] = _answer(row, frame.columns, key, target, table, case)
+            found[case] = _answer(row, frame.columns, key, target, table, case, positive)
     if not found:
         raise DataError(
             f"no row of {table} names a case", found=str(frame[key][0]) if len(frame) else "no rows"
@@ -103,6 +115,7 @@ def _answer(
     target: TargetInfo,
     table: Path,
     case: str,
+    positive: str | None,
 ) -> Answer:
     lower = {c.strip().lower(): c for c in columns}
     said = next((lower[c] for c in ANSWER_COLUMNS if c in lower and lower[c] != key), None)
@@ -135,7 +148,7 @@ def _answer(
     kind = "multilabel" if target.kind == "multilabel" else "exclusive"
     if kind == "exclusive" and p.sum() > 0:
         p = p / p.sum()
-    return Scores(labels=target.labels, p=p, kind=kind, case_id=case)  # type: ignore[arg-type]
+    return Scores(labels=target.labels, p=p, kind=kind, positive=positive, case_id=case)  # type: ignore[arg-type]
 
 
 def _number(text: str | None, table: Path, case: str) -> float:

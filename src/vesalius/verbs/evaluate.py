@@ -20,7 +20,7 @@ from vesalius.infer.predictor import Predictor
 from vesalius.plan import machine as machines
 from vesalius.prepare.case import load_reference
 from vesalius.tasks import _contract as tasks
-from vesalius.verbs._foreign import foreign_answers
+from vesalius.verbs._foreign import foreign_answers, positive_class
 from vesalius.verbs._scoring import Tally, card_of, tally_for
 from vesalius.verbs.predict import answers
 
@@ -179,6 +179,9 @@ def _score_foreign(
     kind = "Mask" if info.kind == "mask" else "Value" if info.kind == "number" else "Scores"
     found: Mapping[str, Answer] = foreign_answers(path, cases, info)
     tally = tally_for(kind)
+    positive = positive_class(cases, info)
+    if positive is not None:
+        progress.note(f"positive class: '{positive}', by its name or because it is the rarer one")
     missing = [c.id for c in cases if c.id not in found]
     if missing:
         shown = ", ".join(missing[:5]) + (" …" if len(missing) > 5 else "")
