@@ -24,21 +24,30 @@ def predict(
         None, "--column", help="ROLE=NAME of a table's column; can be repeated."
     ),
     device: str | None = typer.Option(None, "--device", help="cpu, cuda, … [a GPU where there is one]."),
+    resume: bool = typer.Option(False, "--resume", help="Go on with an interrupted predict."),
 ) -> None:
     """Answer every case of INPUT: answers.csv, and a file a case for masks. Exit code 1 if some could not be."""
+    from vesalius.learn.loop import Interrupted
     from vesalius.verbs.predict import predict as verb
 
-    done = verb(
-        bundle,
-        source,
-        out,
-        json=json,
-        overlays=overlays,
-        mirror=list(mirror),
-        columns=pairs(column, "--column"),
-        device=device,
-        progress=shown_progress(),
-    )
+    progress = shown_progress()
+    try:
+        done = verb(
+            bundle,
+            source,
+            out,
+            json=json,
+            overlays=overlays,
+            mirror=list(mirror),
+            columns=pairs(column, "--column"),
+            device=device,
+            resume=resume,
+            progress=progress,
+        )
+    except Interrupted as error:
+        progress.note(f"vesalius: {error.what}")
+        progress.note(f"go on with: {error.hint}")
+        raise typer.Exit(error.exit_code) from None
     typer.echo(f"{len(done.case_ids)} answered in {done.out}")
     if done.set_aside:
         typer.echo(f"{len(done.set_aside)} could not be answered:", err=True)

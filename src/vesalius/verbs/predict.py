@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +15,14 @@ from vesalius.core.answer import Answer, Boxes, Curve, Map, Mask, Picture, Score
 from vesalius.core.bundle import Bundle, open_bundle
 from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort, SetAside
-from vesalius.core.disk import new_folder, write_text
-from vesalius.core.errors import DataError, VesaliusError
+from vesalius.core.errors import DataError, OutputError, VesaliusError
 from vesalius.core.plan import override
 from vesalius.core.progress import Progress, Silent
 from vesalius.infer.predictor import Predictor
+from vesalius.learn.loop import Interrupted
 from vesalius.plan import machine as machines
 from vesalius.prepare.case import load_reference
+from vesalius.verbs._ledger import Sheet, marked
 from vesalius.verbs._overlay import overlay
 
 BAD_NAME = str.maketrans(dict.fromkeys('/\\:*?"<>|', "_"))
@@ -85,6 +85,7 @@ def predict(
     mirror: Sequence[str] | None = None,
     columns: Mapping[str, str] | None = None,
     device: str | None = None,
+    resume: bool = False,
     progress: Progress | None = None,
 ) -> Answer: ...
 
@@ -100,6 +101,7 @@ def predict(
     mirror: Sequence[str] | None = None,
     columns: Mapping[str, str] | None = None,
     device: str | None = None,
+    resume: bool = False,
     progress: Progress | None = None,
 ) -> Predictions: ...
 
@@ -114,15 +116,21 @@ def predict(
     mirror: Sequence[str] | None = None,
     columns: Mapping[str, str] | None = None,
     device: str | None = None,
+    resume: bool = False,
     progress: Progress | None = None,
 ) -> Answer | Predictions:
     """Without `out`: the Answer for the one case that `source` holds. With it: every case's, into that folder.
 
     Writes `answers.csv`, a row a case; for masks `<case>.nii.gz`, or `.png` where the image is a picture; with
     `json` each whole answer, with `overlays` a picture. `mirror` names axes of mirror test-time augmentation.
-    Raises VesaliusError's kinds; faulty cases do not stop the others and are in `set_aside` and `failed.csv`.
+    Rows are written as they come, to `answers.partial.csv` until all is done; `resume` goes on in `out` where it
+    was interrupted, with the same bundle, as it was told then. Raises VesaliusError's kinds, Interrupted after
+    Ctrl-C; faulty cases do not stop the others and are in `set_aside` and `failed.csv`.
     """
     progress = progress or Silent()
+    told = marked(Path(out)) if resume and out is not None else {}
+    json, overlays = json or told.get("json", False), overlays or told.get("overlays", False)
+    mirror, columns = mirror or told.get("mirror"), columns or told.get("columns")
     opened = bundle if isinstance(bundle, Bundle) else open_bundle(Path(bundle))
     if mirror:
         opened = with_mirror(opened, mirror)
@@ -135,21 +143,61 @@ def predict(
     if out is None:
         return _only(opened, cohort, device)
     predictor = Predictor(opened, device=device)
-    folder = new_folder(Path(out), default="answers")
-    rows: list[dict[str, Any]] = []
-    failed = [s for s in cohort.set_aside if s.case not in {c.id for c in cohort.cases}]
-    for case, answer in answers(predictor, cohort.cases, progress=progress):
+    about = {
+        "bundle": opened.hash,
+        "json": json,
+        "overlays": overlays,
+        "mirror": list(mirror or ()),
+        "columns": dict(columns or {}),
+    }
+    sheet = Sheet.again(Path(out), about) if resume else Sheet.new(Path(out), about)
+    try:
+        done = _fill(sheet, predictor, cohort, json=json, overlays=overlays, progress=progress)
+    except (KeyboardInterrupt, OutputError) as error:
+        words = ["vesalius", "predict", str(opened.path), str(cohort.root), "-o", str(out), "--resume"]
+        if isinstance(error, OutputError):
+            progress.note(f"what is finished is kept; go on with: {shlex.join(words)}")
+            raise
+        kept = f"interrupted; {len(sheet.answers.cases())} of {len(cohort.cases)} answers are kept"
+        raise Interrupted(kept, hint=shlex.join(words)) from error
+    sheet.close()
+    return done
+
+
+def _fill(
+    sheet: Sheet, predictor: Predictor, cohort: Cohort, *, json: bool, overlays: bool, progress: Progress
+) -> Predictions:
+    """Answer what has no row yet: first a case's files, then its row, so that a row means that all is there."""
+    done = sheet.answers.cases()
+    ids = {c.id for c in cohort.cases}
+    if not ids.issuperset(done):
+        raise OutputError(
+            f"{sheet.folder} holds answers to cases that are not in {cohort.root}",
+            found=", ".join([c for c in done if c not in ids][:3]),
+            hint="the same input, or another -o",
+        )
+    failed = [s for s in cohort.set_aside if s.case not in ids]
+    for item in failed:
+        sheet.failed.add({"case": item.case, "reason": item.reason})
+    finished = set(done)
+    left = [c for c in cohort.cases if c.id not in finished]
+    for case, answer in answers(predictor, left, progress=progress):
         if isinstance(answer, VesaliusError):
             failed.append(SetAside(case.id, str(answer)))
+            sheet.failed.add({"case": case.id, "reason": str(answer)})
             progress.note(f"not answered: {case.id}: {answer}")
             continue
-        rows.append({"case": case.id, **fields(answer)})
-        _write_case(answer, case, folder, json=json, overlays=overlays)
-    if rows:
-        write_text(folder / "answers.csv", table(rows))
-    if failed:
-        write_text(folder / "failed.csv", table([{"case": s.case, "reason": s.reason} for s in failed]))
-    return Predictions(tuple(r["case"] for r in rows), tuple(failed), folder)
+        files = _files(answer, case, sheet.folder, json=json, overlays=overlays)
+        try:
+            _write_case(answer, case, files)
+            sheet.answers.add({"case": case.id, **fields(answer)})
+        except BaseException:
+            if case.id not in sheet.answers.cases():
+                for path in files.values():
+                    path.unlink(missing_ok=True)
+            raise
+        done.append(case.id)
+    return Predictions(tuple(done), tuple(failed), sheet.folder)
 
 
 def _only(bundle: Bundle, cohort: Cohort, device: str | None) -> Answer:
@@ -168,16 +216,27 @@ def file_name(case_id: str) -> str:
     return case_id.translate(BAD_NAME).strip(". ") or "case"
 
 
-def _write_case(answer: Answer, case: Case, folder: Path, *, json: bool, overlays: bool) -> None:
+def _files(answer: Answer, case: Case, folder: Path, *, json: bool, overlays: bool) -> dict[str, Path]:
+    """The files that a case gets, by what they hold."""
     name = file_name(case.id)
+    found = {}
     if isinstance(answer, Mask | Map | Picture):
         image = answer.image
         flat = image.is_2d and image.affine is None and isinstance(answer, Mask)
-        formats.write(answer, folder / f"{name}{'.png' if flat else '.nii.gz'}")
+        found["image"] = folder / f"{name}{'.png' if flat else '.nii.gz'}"
     if json:
-        formats.write(answer, folder / f"{name}.json")
+        found["json"] = folder / f"{name}.json"
     if overlays:
-        overlay(load_reference(case), answer, folder / f"{name}.overlay.png")
+        found["overlay"] = folder / f"{name}.overlay.png"
+    return found
+
+
+def _write_case(answer: Answer, case: Case, files: Mapping[str, Path]) -> None:
+    for what, path in files.items():
+        if what == "overlay":
+            overlay(load_reference(case), answer, path)
+        else:
+            formats.write(answer, path)
 
 
 def fields(answer: Answer) -> dict[str, Any]:
@@ -221,13 +280,3 @@ def _sizes(answer: Mask) -> dict[str, Any]:
         else:
             found[f"{label.name}_ml"] = round(count * x * y * z / 1000, 4)
     return found
-
-
-def table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """CSV text with every column that any row has."""
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    out = io.StringIO()
-    writer = csv.DictWriter(out, names, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return out.getvalue()

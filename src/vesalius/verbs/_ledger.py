@@ -1,0 +1,155 @@
+"""Where a predict writes as it goes: rows that are on disk once they are known, and a mark until all is done."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from vesalius.core.disk import new_folder, output_errors, write_text, write_with
+from vesalius.core.errors import OutputError
+
+MARK = "unfinished.json"
+
+
+class Ledger:
+    """A CSV that grows by whole rows, each forced to disk before `add` returns; none is kept in memory.
+
+    It is called `NAME.partial.csv` until `close`. A row with new columns widens the whole table.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.partial = path, path.with_name(f"{path.stem}.partial{path.suffix}")
+        self.names: list[str] = []
+
+    def cases(self) -> list[str]:
+        """The cases whose rows are on disk, in order; what a crash cut short is dropped from the file."""
+        if self.path.is_file() and not self.partial.is_file():
+            self.path.replace(self.partial)
+        if not self.partial.is_file():
+            return []
+        _drop_half_a_row(self.partial)
+        with self.partial.open(encoding="utf-8", newline="") as file:
+            reader = csv.DictReader(file)
+            found = [row["case"] for row in reader]
+            self.names = list(reader.fieldnames or ())
+        return found
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """Append a row, whole or not at all. Raises OutputError."""
+        if any(name not in self.names for name in row):
+            self._widen([*self.names, *(name for name in row if name not in self.names)])
+        data = _text(self.names, row).encode()
+        with output_errors(self.path):
+            place = os.open(self.partial, os.O_WRONLY | os.O_APPEND)
+            try:
+                end = os.fstat(place).st_size
+                try:
+                    while data:
+                        data = data[os.write(place, data) :]
+                    os.fsync(place)
+                except OSError:
+                    os.ftruncate(place, end)
+                    raise
+            finally:
+                os.close(place)
+
+    def close(self) -> None:
+        """Give the file its name, now that nothing is to follow."""
+        if self.names:
+            with output_errors(self.path):
+                self.partial.replace(self.path)
+
+    def restart(self) -> None:
+        """Forget every row."""
+        self.partial.unlink(missing_ok=True)
+        self.path.unlink(missing_ok=True)
+        self.names = []
+
+    def _widen(self, names: list[str]) -> None:
+        def write(temporary: Path) -> None:
+            with temporary.open("w", encoding="utf-8", newline="") as new:
+                new.write(_text(names, dict(zip(names, names, strict=True))))
+                if not self.names:
+                    return
+                with self.partial.open(encoding="utf-8", newline="") as old:
+                    new.writelines(_text(names, row) for row in csv.DictReader(old))
+
+        write_with(self.partial, write)
+        self.names = names
+
+
+class Sheet:
+    """A predict's folder while it is filled: the tables of what was and was not answered, and the mark.
+
+    The mark holds what the answers depend on, so that they are only ever continued in the same way.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.answers, self.failed = Ledger(folder / "answers.csv"), Ledger(folder / "failed.csv")
+
+    @classmethod
+    def new(cls, out: Path, about: Mapping[str, Any]) -> Sheet:
+        """A new folder. Raises OutputError where something lies there, and says if that can be gone on with."""
+        if (out / MARK).is_file():
+            raise OutputError(
+                f"{out} holds an interrupted predict; nothing is overwritten",
+                hint="--resume to go on with it, or another -o",
+            )
+        sheet = cls(new_folder(out, default="answers"))
+        write_text(sheet.folder / MARK, json.dumps(about, indent=1) + "\n")
+        return sheet
+
+    @classmethod
+    def again(cls, out: Path, about: Mapping[str, Any]) -> Sheet:
+        """A folder to go on in; what could not be answered is tried again. Raises OutputError for other answers."""
+        for name, before in marked(out).items():
+            if about.get(name) != before:
+                raise OutputError(
+                    f"what was begun in {out} cannot go on with another {name}",
+                    found=str(about.get(name))[:80],
+                    hint=f"{str(before)[:80]}, or another -o",
+                )
+        sheet = cls(out)
+        sheet.failed.restart()
+        return sheet
+
+    def close(self) -> None:
+        """All is done: the tables get their names, and the mark goes."""
+        self.answers.close()
+        self.failed.close()
+        with output_errors(self.folder):
+            (self.folder / MARK).unlink()
+
+
+def marked(out: Path) -> dict[str, Any]:
+    """What an interrupted predict was told. Raises OutputError where there is none."""
+    try:
+        found: dict[str, Any] = json.loads((out / MARK).read_text(encoding="utf-8"))
+        return found
+    except (OSError, ValueError) as error:
+        raise OutputError(f"{out} holds no interrupted predict", hint="predict without --resume") from error
+
+
+def _text(names: list[str], row: Mapping[str, Any]) -> str:
+    out = io.StringIO()
+    csv.DictWriter(out, names, restval="", lineterminator="\n").writerow(row)
+    return out.getvalue()
+
+
+def _drop_half_a_row(path: Path) -> None:
+    """Cut the file behind its last whole row; a line break between quotes ends none."""
+    whole = seen = quotes = 0
+    with path.open("rb") as file:
+        for line in file:
+            seen += len(line)
+            quotes += line.count(b'"')
+            if line.endswith(b"\n") and quotes % 2 == 0:
+                whole = seen
+    if whole < seen:
+        os.truncate(path, whole)
