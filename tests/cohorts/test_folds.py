@@ -108,6 +108,21 @@ def test_a_picture_that_is_in_the_declared_test_is_not_trained_on() -> None:
     assert any({"c5", "c6"} <= set(f) for f in assignment.folds)
 
 
+def test_what_is_only_nearly_in_the_declared_test_is_trained_on_in_one_fold() -> None:
+    splits: list[Split | None] = ["train"] * 10 + ["test"] * 4
+    near = {"c3": "g", "c11": "g", "c5": "h", "c6": "h", "c0": "i", "c7": "i", "c12": "i"}
+    assignment = cohorts.assign(
+        cohort_of(["a", "b"] * 7, splits=splits),
+        target="class",
+        folds=2,
+        groups=near,
+        copies={"c0": "i", "c12": "i"},
+    )
+    folds = [set(f) for f in assignment.folds]
+    assert any("c3" in f for f in folds) and any({"c5", "c6"} <= f for f in folds)
+    assert not any("c0" in f for f in folds) and any("c7" in f for f in folds)
+
+
 def test_few_patients_of_a_class_mean_fewer_folds_and_it_is_said() -> None:
     assignment = cohorts.assign(cohort_of(["a"] * 40 + ["rare"] * 4), target="class", test_fraction=0.25)
     assert len(assignment.folds) == 3 and "3 folds, as 'rare' has 3 patients" in assignment.by

@@ -36,15 +36,17 @@ def assign(
     test_fraction: float = 0.2,
     split: Path | None = None,
     groups: Mapping[str, str] | None = None,
+    copies: Mapping[str, str] | None = None,
 ) -> Assignment:
     """Assign every case that has `target` (all of them when None) to the test set or to one fold, by patient.
 
     A split file wins, then what the data declares (train and val are pooled into the folds; with a val and no
     test, val is the test), then the seed. Cases of one patient, or of one of `groups` (case id → group, such
-    as duplicates), stay together. Classes are spread evenly; fewer folds are made where a class has too few
+    as near duplicates), stay together. Classes are spread evenly; fewer folds are made where a class has too few
     patients to be in each, and `by` says so. The same cohort, target and seed give the same assignment.
 
-    A case to train on that shares a group with a declared test case is left out, and `by` names it.
+    A case to train on that is one of the `copies` (case id → group, by default `groups`) of a declared test case is
+    left out, and `by` names it.
 
     Raises LeakError if a declared split parts a patient, DataError if too few cases are left.
     """
@@ -76,7 +78,7 @@ def assign(
         left = len(cases) - len(test) - len(pool)
         if left:
             by += f"; {left} without a split, not used"
-        twins = _twins_of_test(groups, test, pool)
+        twins = _twins_of_test(groups if copies is None else copies, test, pool)
         if twins:
             by += f"; not trained on, as the same image is in {held}: {some(sorted(twins))}"
             pool = [c for c in pool if c.id not in twins]

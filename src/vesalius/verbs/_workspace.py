@@ -66,13 +66,16 @@ class Observer:
         measured = facts(image, decoded.masks.get(self.target.name))
         self.facts[decoded.case.id] = replace(measured, voxels=counted)
 
-    def groups(self, cohort: Cohort) -> dict[str, str]:
-        """Cases that show the same image and may not be parted by a split.
+    @property
+    def groups(self) -> dict[str, str]:
+        """Cases that show nearly the same image, and so perhaps one patient: no split may part them."""
+        return self.twins.groups()
 
-        Where the data declares a test set, only identical ones: what its authors took for different stays so.
-        """
-        declared = any(case.split == "test" for case in cohort.cases)
-        return self.twins.groups(near=2.0) if declared else self.twins.groups()
+    @property
+    def copies(self) -> dict[str, str]:
+        """Cases that show the same image. Of a declared test set only these are kept from training: what its
+        authors took for different stays so."""
+        return self.twins.groups(near=2.0)
 
 
 def prepare_workspace(
@@ -110,7 +113,7 @@ def prepare_workspace(
         )
     if assignment is None:
         assignment = cohorts.assign(
-            cohort, target=chosen, seed=seed, folds=folds, groups=observer.groups(cohort)
+            cohort, target=chosen, seed=seed, folds=folds, groups=observer.groups, copies=observer.copies
         )
     return Workspace(cohort, chosen, job, assignment, observer.facts)
 
