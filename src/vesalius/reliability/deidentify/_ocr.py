@@ -1,0 +1,120 @@
+"""Text in pictures, found by tesseract (the program, not a binding): boxes of the lines that it reads."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image as Picture
+
+from vesalius.core.errors import MissingProgram
+from vesalius.core.image import Array
+
+LEAST_CONFIDENCE = 25.0  # per cent; what is missed costs more than what is blacked out in vain
+ENLARGED_TO = 1600  # pixels of the longer side: tesseract reads letters of some 20 pixels and more
+_PAD = 12
+_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Box:
+    """Pixels `top` to `bottom` and `left` to `right`, ends excluded."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+
+def require() -> str:
+    """Where tesseract is. Raises MissingProgram."""
+    found = shutil.which("tesseract")
+    if found is None:
+        raise MissingProgram("tesseract", "tesseract-ocr")
+    return found
+
+
+def find(plane: Array) -> list[Box]:
+    """Boxes around text in a grey plane `(Y, X)` of any range. Raises MissingProgram."""
+    program = require()
+    grey = _grey(plane)
+    if grey is None:
+        return []
+    rows, columns = grey.shape
+    scale = max(1, min(4, ENLARGED_TO // max(rows, columns)))
+    # letters are as a rule the brightest thing there is; alone they are read where anatomy confuses
+    bright = np.where(grey >= 235, 0, 255).astype(np.uint8)
+    views = [255 - grey, bright] if np.median(grey) < 128 else [grey, bright]
+    boxes: list[Box] = []
+    for view in views:
+        boxes += [_original(box, scale, grey.shape) for box in _read(program, view, scale)]
+    return _lines(boxes, grey.shape)
+
+
+def _grey(plane: Array) -> Array | None:
+    values = plane.astype(np.float32)
+    low, high = float(values.min()), float(values.max())
+    if not high > low:
+        return None
+    return ((values - low) * (255.0 / (high - low))).astype(np.uint8)
+
+
+def _read(program: str, view: Array, scale: int) -> list[Box]:
+    picture = Picture.fromarray(np.pad(view, _PAD, constant_values=255))
+    picture = picture.resize((picture.width * scale, picture.height * scale), Picture.Resampling.BICUBIC)
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG", compress_level=1, dpi=(150, 150))
+    done = subprocess.run(
+        [program, "stdin", "stdout", "--psm", "11", "tsv"],
+        input=buffer.getvalue(),
+        capture_output=True,
+        timeout=_SECONDS,
+        check=True,
+        env={**os.environ, "OMP_THREAD_LIMIT": "1"},
+    )
+    boxes = []
+    for line in done.stdout.decode("utf-8", "replace").splitlines()[1:]:
+        cells = line.split("\t")
+        if len(cells) < 12 or float(cells[10]) < LEAST_CONFIDENCE or len(re.findall(r"\w", cells[11])) < 2:
+            continue
+        left, top, width, height = (int(cell) for cell in cells[6:10])
+        if height >= width * 4:  # a column of edges, not a word
+            continue
+        boxes.append(Box(top, top + height, left, left + width))
+    return boxes
+
+
+def _original(box: Box, scale: int, shape: tuple[int, ...]) -> Box:
+    """The box in the plane's own pixels, with a margin of a third of its height."""
+    margin = max(2, (box.bottom - box.top) // (3 * scale))
+    top, bottom = box.top // scale - _PAD - margin, -(-box.bottom // scale) - _PAD + margin
+    left, right = box.left // scale - _PAD - margin, -(-box.right // scale) - _PAD + margin
+    return Box(max(top, 0), min(bottom, shape[0]), max(left, 0), min(right, shape[1]))
+
+
+def _lines(boxes: list[Box], shape: tuple[int, ...]) -> list[Box]:
+    """Words of one line joined, so that a word between them that was not read goes as well."""
+    merged: list[Box] = []
+    for box in sorted(boxes, key=lambda b: (b.left, b.top)):
+        for k, other in enumerate(merged):
+            height = max(box.bottom - box.top, other.bottom - other.top)
+            overlap = min(box.bottom, other.bottom) - max(box.top, other.top)
+            if (
+                overlap * 2 > min(box.bottom - box.top, other.bottom - other.top)
+                and box.left - other.right < 2 * height
+            ):
+                merged[k] = Box(
+                    min(box.top, other.top),
+                    max(box.bottom, other.bottom),
+                    other.left,
+                    max(box.right, other.right),
+                )
+                break
+        else:
+            merged.append(box)
+    return merged
