@@ -25,6 +25,7 @@ _PATTERNS = tuple(
         r"\b\d{1,2}[\s.-]*(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*[\s,.-]*\d{2,4}\b",
         r"\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*[\s.]+\d{1,2}(?:st|nd|rd|th)?,?\s+\d{4}\b",
         r"(?:\+|\b)\d{1,4}[\s()./-]*(?:\d{2,5}[\s()./-]+){1,4}\d{2,5}\b",  # a telephone number
+        r"\b0\d{1,4}[\s/-]+\d{3,}\b",
         r"\b\d{3}-\d{2}-\d{4}\b",
         r"\b(?=\w*\d)\w*\d{5,}\w*\b",  # a number of five digits or more, as identifiers are
         r"\b(?:\d{1,3}\.){3}\d{1,3}\b",  # an IPv4 address
@@ -35,7 +36,7 @@ _TECHNICAL = re.compile(
         |stir|flair|dwi|adc|mprage|tse|fse|gre|epi|swi|tof|mra|mrv|cta|ctv|mip|mpr|tfe|ffe|haste|vibe|space|cube
         |bravo|spgr|fspgr|lava|dixon|spair|fatsat|bold|fmri|dti|asl|cbf|cbv|mtt|trufi|fiesta|propeller|blade
         |thk|thick|thin|axial|sagittal|coronal|oblique|ax|sag|cor|tra|obl|post|pre|contrast|gad|gd|iv|with|without
-        |wo|w|of|the|and|or|in|on|for|to|no|not|ac|nac|recon|kernel|soft|bone|lung|std|series|scout|localizer
+        |wo|w|of|the|and|or|in|on|for|to|no|not|ac|nac|ct|mr|mri|pet|xr|cr|dx|mg|nm|o|recon|kernel|soft|bone|lung|std|series|scout|localizer
         |localiser|topogram|survey|supine|prone|delayed|arterial|venous|portal|phase|phases|early|late|dose|low|high
         |left|right|lt|rt|bilateral|upper|lower|screening|diagnostic|routine|protocol|chest|abdomen|pelvis|abd|pel
         |head|neck|brain|spine|cspine|tspine|lspine|csp|tsp|lsp|knee|hip|wrist|ankle|foot|hand|elbow|shoulder|femur
@@ -86,7 +87,8 @@ class Cleaner:
             return match[0] if word in known or _TECHNICAL.fullmatch(word) else ""
 
         kept = _WORD.sub(keep, self.scrub(text).replace(GONE, " "))
-        return " ".join(re.sub(r"[^\w\s.,;:()+*/%-]|(?<!\w)[.,;:()+*/%_-]+(?!\w)", " ", kept).split())
+        plain = re.sub(r"[^\w\s.,;:()+*/%-]|(?<!\w)[.,;:()+*/%_-]+(?!\w)", " ", kept)
+        return " ".join(plain.split()).strip(" .,;:+*/%_-")
 
 
 @cache

@@ -179,10 +179,11 @@ def _store(data: Any, mask: Array) -> None:
 
 
 def _black(data: Any, pixels: Array) -> Any:
+    """The stored value that is shown black; of signed values the smallest there is."""
     photometric = str(data.get("PhotometricInterpretation") or "")
     if photometric == "MONOCHROME1":
-        return pixels.max()
+        return pixels.max() if data.get("PixelRepresentation") else (1 << int(data.BitsStored)) - 1
     if photometric.startswith("YBR"):
         half = 1 << (int(data.BitsStored) - 1)
         return np.array([0, half, half], pixels.dtype)
-    return pixels.min() if photometric == "MONOCHROME2" else 0
+    return pixels.min() if data.get("PixelRepresentation") else 0
