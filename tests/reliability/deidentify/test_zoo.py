@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
+from pydicom._uid_dict import UID_dictionary
 
 from vesalius.reliability.deidentify import run
 from vesalius.reliability.deidentify._read import SetAside
@@ -65,8 +66,8 @@ def test_every_copy_is_readable_and_shows_the_same(pairs: list[tuple[Path, Path]
                 continue
             try:
                 before = pydicom.dcmread(source, force=True).pixel_array
-            except Exception:  # what could not be decoded before need not be afterwards
-                continue
+            except (AttributeError, ValueError, RuntimeError, NotImplementedError):
+                continue  # what could not be decoded before need not be afterwards
             compared += 1
             same += np.array_equal(before, new.pixel_array)
     assert compared > 100 and same == compared
@@ -85,7 +86,7 @@ def test_no_copy_holds_the_patients_name_or_number(pairs: list[tuple[Path, Path]
                 "StudyInstanceUID",
             ):
                 value = str(old.get(keyword) or "").strip(" \0")
-                if len(value) >= 6 and value.encode() in raw:
+                if len(value) >= 6 and value not in UID_dictionary and value.encode() in raw:
                     kept.append((source.name, keyword))
     assert kept == []
 
