@@ -15,7 +15,8 @@ from PIL import Image as Picture
 from vesalius.core.errors import MissingProgram
 from vesalius.core.image import Array
 
-LEAST_CONFIDENCE = 25.0  # per cent; what is missed costs more than what is blacked out in vain
+SURE = 60.0  # per cent: such a word is text, and so is all that stands in its line, however badly it was read
+SURE_IF_LONG = 35.0  # … or of four letters and more
 ENLARGED_TO = 1600  # pixels of the longer side: tesseract reads letters of some 20 pixels and more
 _PAD = 12
 _SECONDS = 120
@@ -77,16 +78,23 @@ def _read(program: str, view: Array, scale: int) -> list[Box]:
         check=True,
         env={**os.environ, "OMP_THREAD_LIMIT": "1"},
     )
-    boxes = []
-    for line in done.stdout.decode("utf-8", "replace").splitlines()[1:]:
-        cells = line.split("\t")
-        if len(cells) < 12 or float(cells[10]) < LEAST_CONFIDENCE or len(re.findall(r"\w", cells[11])) < 2:
+    return _words(done.stdout.decode("utf-8", "replace"))
+
+
+def _words(table: str) -> list[Box]:
+    """Boxes of tesseract's words, line by line; only lines that hold a word which is surely one."""
+    lines: dict[tuple[str, ...], list[tuple[Box, bool]]] = {}
+    for row in table.splitlines()[1:]:
+        cells = row.split("\t")
+        letters = len(re.findall(r"\w", cells[11])) if len(cells) > 11 else 0
+        if not letters:
             continue
         left, top, width, height = (int(cell) for cell in cells[6:10])
         if height >= width * 4:  # a column of edges, not a word
             continue
-        boxes.append(Box(top, top + height, left, left + width))
-    return boxes
+        sure = letters > 1 and float(cells[10]) >= (SURE_IF_LONG if letters > 3 else SURE)
+        lines.setdefault(tuple(cells[1:5]), []).append((Box(top, top + height, left, left + width), sure))
+    return [box for words in lines.values() if any(sure for _, sure in words) for box, _ in words]
 
 
 def _original(box: Box, scale: int, shape: tuple[int, ...]) -> Box:

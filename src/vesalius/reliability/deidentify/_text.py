@@ -54,12 +54,14 @@ class Cleaner:
         for value in identifiers:
             self.add(value)
 
-    def add(self, value: str) -> None:
-        """Look for this value, and for each of its words, from now on."""
+    def add(self, value: str, *, name: bool = True) -> None:
+        """Look for this value from now on, and for its words: of what is no person's name, those that are uncommon."""
         phrase = _folded(value).strip(" ^=,;.")
         if len(phrase) >= _SHORTEST_ID:
             self.phrases.add(phrase)
         for word in _WORD.findall(phrase):
+            if not name and word in vocabulary():
+                continue
             if len(word) >= (_SHORTEST_ID if any(c.isdigit() for c in word) else _SHORTEST):
                 self.words.add(word)
 

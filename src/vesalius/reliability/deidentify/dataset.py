@@ -307,7 +307,7 @@ def _collect(data: Any, cleaner: Cleaner, kept: set[str]) -> None:
                 _collect(item, cleaner, kept)
         elif element.VR == "PN" or (element.keyword in _IDENTITY and element.keyword not in kept):
             for value in element.value if _many(element.value) else [element.value]:
-                cleaner.add(str(value or ""))
+                cleaner.add(str(value or ""), name=element.VR == "PN")
 
 
 def _required(tag: Any) -> bool:

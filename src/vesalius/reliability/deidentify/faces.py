@@ -18,6 +18,7 @@ from vesalius.reliability.deidentify._read import SetAside
 from vesalius.reliability.deidentify.names import kind_of
 
 MODALITIES = ("CT", "MR", "PT")
+KEPT = 4  # volumes whose faces are remembered: files of a series stand together as a rule
 
 
 class Faces:
@@ -38,7 +39,8 @@ class Faces:
             return None
         known = str(series.ref)
         if known not in self.masks:
-            self.masks.clear()  # files of a series stand together, so one volume's mask is enough
+            if len(self.masks) >= KEPT:
+                self.masks.pop(next(iter(self.masks)))
             self.masks[known] = self._find(series.ref)
         masks = self.masks[known]
         return None if masks is None else lambda data: _blank(data, masks)
