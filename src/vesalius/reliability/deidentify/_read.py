@@ -34,11 +34,16 @@ def read(path: Path) -> Any:
     try:
         _check_deflated(path)
         data = pydicom.dcmread(path, force=True)
+        _parse(data.file_meta)
         _parse(data)
+        return _checked(data)
     except SetAside:
         raise
     except DAMAGE as error:
         raise SetAside("damaged, or not DICOM") from error
+
+
+def _checked(data: Any) -> Any:
     if len(data) == 0:
         raise SetAside("damaged, or not DICOM")
     if (

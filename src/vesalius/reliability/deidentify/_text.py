@@ -20,7 +20,9 @@ _PATTERNS = tuple(
     for pattern in (
         r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+",  # e-mail
         r"\b(?:https?|ftp|dicom|hl7)://\S+|\bwww\.\S+",
-        r"\b\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}\b",  # a date
+        r"\b(?:19|20)\d{2}[-/.](?:0?[1-9]|1[0-2])[-/.](?:0?[1-9]|[12]\d|3[01])\b",  # a date, in several orders
+        r"\b(?:0?[1-9]|[12]\d|3[01])[-/.](?:0?[1-9]|[12]\d|3[01])[-/.](?:19|20)\d{2}\b",
+        r"\b(?:0?[1-9]|[12]\d|3[01])[/-](?:0?[1-9]|[12]\d|3[01])[/-]\d{2}\b|\b[0-3]\d\.[01]\d\.\d{2}\b",
         r"\b(?:19|20)\d{2}[01]\d[0-3]\d(?:\d{4,6})?\b",
         r"\b\d{1,2}[\s.-]*(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*[\s,.-]*\d{2,4}\b",
         r"\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*[\s.]+\d{1,2}(?:st|nd|rd|th)?,?\s+\d{4}\b",
@@ -70,6 +72,11 @@ class Cleaner:
         found = text
         for pattern in (*_PATTERNS, _TITLED):
             found = pattern.sub(GONE, found)
+        return self.known(found)
+
+    def known(self, text: str) -> str:
+        """The text without this data set's own identifiers; versions and the like, which look like numbers, stay."""
+        found = text
         folded = _folded(found)
         if len(folded) == len(found):
             for phrase in sorted(self.phrases, key=len, reverse=True):

@@ -29,6 +29,12 @@ _IDENTITY = (
     "ClinicalTrialSubjectID", "ClinicalTrialSiteName", "ReferringPhysicianTelephoneNumbers", "EthicsCommitteeName",
 )  # fmt: skip
 _CODES = (0x00080100, 0x00080102, 0x00080103, 0x00080119, 0x00080120)
+_TECHNICAL_GROUPS = (
+    0x0018,
+    0x0028,
+    0x0054,
+)  # versions and part numbers there look like dates and telephone numbers
+_EQUIPMENT = (0x00080070, 0x00081090)
 _CLASS_UIDS = (0x00080016, 0x0008001A, 0x0008010C, 0x00080117, 0x00080118, 0x00081150, 0x00041510, 0x0008010D)
 _PSEUDONYM = {0x00100010: "patient", 0x00100020: "patient", 0x00120040: "patient"}
 _KEPT_SOURCES = {  # an identifier that an option keeps is not looked for in the text that stays
@@ -264,10 +270,20 @@ class Walk:
 
     def _sweep(self, element: Any) -> None:
         """Take this data set's own identifiers, and what looks like one, out of text that stays."""
-        if element.VR not in TEXTS or element.VR == "AE" or element.tag in _CODES or not element.value:
+        if (
+            element.VR not in (*TEXTS, "CS")
+            or element.VR == "AE"
+            or element.tag in _CODES
+            or not element.value
+        ):
             return
         before = str(element.value)
-        self._each(element, self.subject.cleaner.scrub)
+        cleaner = self.subject.cleaner
+        technical = element.tag.group in _TECHNICAL_GROUPS or element.tag in _EQUIPMENT
+        if element.VR == "CS":
+            self._each(element, lambda text: text if cleaner.known(text) == text else _values.TEXT)
+        else:
+            self._each(element, cleaner.known if technical and element.VR in ("LO", "SH") else cleaner.scrub)
         if str(element.value) != before:
             self._count(element, "swept")
 

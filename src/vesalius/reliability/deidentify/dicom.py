@@ -55,8 +55,8 @@ def deidentify(
     `taken` says whether a name has been given to another file of this run.
     """
     data = read(path)
-    target = _place(data, path, key, taken)
     try:
+        target = _place(data, path, key, taken)
         walk, notes = clean(data, key=key, settings=settings, face=face)
     except SetAside:
         raise
