@@ -113,7 +113,8 @@ def test_options_keep_what_they_name() -> None:
         data = ct()
         data.PatientAge, data.PatientWeight, data.StationName = "093Y", "71", "CT-7"
         data.InstitutionName, data.SeriesDescription = "St. Elsewhere", "CT ABDOMEN of Jane Doe 5.0 mm"
-        data.DeviceSerialNumber = "SER-99"
+        data.DeviceSerialNumber = "990001234"
+        data.TimezoneOffsetFromUTC = "+0100"
         return data
 
     data = options(full(), "retain-patient-characteristics")
@@ -123,11 +124,15 @@ def test_options_keep_what_they_name() -> None:
         "F",
     ) and "StationName" not in data
     data = options(full(), "retain-device")
-    assert (data.StationName, data.DeviceSerialNumber) == ("CT-7", "SER-99") and "InstitutionName" not in data
+    assert (data.StationName, data.DeviceSerialNumber) == (
+        "CT-7",
+        "990001234",
+    ) and "InstitutionName" not in data
     assert options(full(), "retain-institution").InstitutionName == "St. Elsewhere"
     assert options(full(), "retain-uids").SOPInstanceUID == ct().SOPInstanceUID
     data = options(full(), "keep-dates")
     assert data.StudyDate == "20240305" and data.LongitudinalTemporalInformationModified == "UNMODIFIED"
+    assert options(full(), "shift-dates").TimezoneOffsetFromUTC == "+0100"
     data = options(full(), "clean-descriptors")
     assert data.SeriesDescription == "CT ABDOMEN of 5.0 mm"
     assert [c.CodeValue for c in data.DeidentificationMethodCodeSequence] == ["113100", "113105"]

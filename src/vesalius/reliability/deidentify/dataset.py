@@ -34,6 +34,7 @@ _TECHNICAL_GROUPS = (
     0x0028,
     0x0054,
 )  # versions and part numbers there look like dates and telephone numbers
+_TIMEZONE = 0x00080201
 _EQUIPMENT = (0x00080070, 0x00081090)
 _CLASS_UIDS = (0x00080016, 0x0008001A, 0x0008010C, 0x00080117, 0x00080118, 0x00081150, 0x00041510, 0x0008010D)
 _PSEUDONYM = {0x00100010: "patient", 0x00100020: "patient", 0x00120040: "patient"}
@@ -132,7 +133,7 @@ class Walk:
         elif action == "C":
             self._clean(data, element)
         else:
-            self._sweep(element)
+            self._sweep(element, known_only=True)
             if element.VR == "AS" and element.value:
                 element.value = _values.age(str(element.value))
         self._count(element, action)
@@ -202,6 +203,8 @@ class Walk:
     def _clean(self, data: Any, element: Any) -> None:
         if element.VR in DATES:
             self._date(element, counted=False)
+        elif element.tag == _TIMEZONE:
+            return  # days are moved, not hours
         elif element.VR == "AE":
             element.value = "AE" + self.key.pseudonym("ae", str(element.value or ""), digits=8).upper()
         elif element.VR in TEXTS:
@@ -268,7 +271,7 @@ class Walk:
             uid if not uid or uid in UID_dictionary or uid.startswith("1.2.840.10008.") else self.key.uid(uid)
         )
 
-    def _sweep(self, element: Any) -> None:
+    def _sweep(self, element: Any, *, known_only: bool = False) -> None:
         """Take this data set's own identifiers, and what looks like one, out of text that stays."""
         if (
             element.VR not in (*TEXTS, "CS")
@@ -283,7 +286,10 @@ class Walk:
         if element.VR == "CS":
             self._each(element, lambda text: text if cleaner.known(text) == text else _values.TEXT)
         else:
-            self._each(element, cleaner.known if technical and element.VR in ("LO", "SH") else cleaner.scrub)
+            self._each(
+                element,
+                cleaner.known if known_only or (technical and element.VR in ("LO", "SH")) else cleaner.scrub,
+            )
         if str(element.value) != before:
             self._count(element, "swept")
 
