@@ -354,3 +354,21 @@ def test_real_ultrasound_loses_all_its_text(shared_data: Path, tmp_path: Path, t
         assert int(after[:22].max()) == 0, "the banner with the name"
         assert not [b for b in _ocr.find(after) if b.top < 60]
         assert after[90:600].any(), "the image is still there"
+
+
+def test_labels_are_never_blacked_out(tmp_path: Path, tesseract: str) -> None:
+    words = np.asarray(words_on(Image.new("L", (400, 300)), "DOE JANE")) // 255
+    data = ct(sop_class="1.2.840.10008.5.1.4.1.1.66.4")
+    data.Modality, data.Rows, data.Columns, data.BitsAllocated, data.BitsStored, data.HighBit = (
+        "SEG",
+        300,
+        400,
+        8,
+        8,
+        7,
+    )
+    data.PixelData = words.tobytes()
+    save(data, tmp_path / "in" / "a.dcm")
+    (copy,) = deidentify(tmp_path / "in", tmp_path / "out", options=["clean-pixels"]).out.rglob("*.dcm")
+    after = pydicom.dcmread(copy)
+    assert np.array_equal(after.pixel_array, words) and "BurnedInAnnotation" not in after

@@ -17,6 +17,7 @@ from vesalius.core.image import Array
 
 SURE = 60.0  # per cent: such a word is text, and so is all that stands in its line, however badly it was read
 SURE_IF_LONG = 35.0  # … or of four letters and more
+STRICTER = 25.0  # per cent more where text is rare, and edges of anatomy are many
 ENLARGED_TO = 1600  # pixels of the longer side: tesseract reads letters of some 20 pixels and more
 _PAD = 12
 _SECONDS = 120
@@ -40,8 +41,11 @@ def require() -> str:
     return found
 
 
-def find(plane: Array) -> list[Box]:
-    """Boxes around text in a grey plane `(Y, X)` of any range. Raises MissingProgram."""
+def find(plane: Array, *, rare: bool = False) -> list[Box]:
+    """Boxes around text in a grey plane `(Y, X)` of any range. Raises MissingProgram.
+
+    `rare` asks for surer words: for a cross-section as the scanner made it, which seldom has text in it.
+    """
     program = require()
     grey = _grey(plane)
     if grey is None:
@@ -53,7 +57,10 @@ def find(plane: Array) -> list[Box]:
     views = [255 - grey, bright] if np.median(grey) < 128 else [grey, bright]
     boxes: list[Box] = []
     for view in views:
-        boxes += [_original(box, scale, grey.shape) for box in _read(program, view, scale)]
+        boxes += [
+            _original(box, scale, grey.shape)
+            for box in _read(program, view, scale, STRICTER if rare else 0.0)
+        ]
     return _lines(boxes, grey.shape)
 
 
@@ -65,7 +72,7 @@ def _grey(plane: Array) -> Array | None:
     return ((values - low) * (255.0 / (high - low))).astype(np.uint8)
 
 
-def _read(program: str, view: Array, scale: int) -> list[Box]:
+def _read(program: str, view: Array, scale: int, more: float) -> list[Box]:
     picture = Picture.fromarray(np.pad(view, _PAD, constant_values=255))
     picture = picture.resize((picture.width * scale, picture.height * scale), Picture.Resampling.BICUBIC)
     buffer = io.BytesIO()
@@ -78,10 +85,10 @@ def _read(program: str, view: Array, scale: int) -> list[Box]:
         check=True,
         env={**os.environ, "OMP_THREAD_LIMIT": "1"},
     )
-    return _words(done.stdout.decode("utf-8", "replace"))
+    return _words(done.stdout.decode("utf-8", "replace"), more)
 
 
-def _words(table: str) -> list[Box]:
+def _words(table: str, more: float) -> list[Box]:
     """Boxes of tesseract's words, line by line; only lines that hold a word which is surely one."""
     lines: dict[tuple[str, ...], list[tuple[Box, bool]]] = {}
     for row in table.splitlines()[1:]:
@@ -92,7 +99,7 @@ def _words(table: str) -> list[Box]:
         left, top, width, height = (int(cell) for cell in cells[6:10])
         if height >= width * 4:  # a column of edges, not a word
             continue
-        sure = letters > 1 and float(cells[10]) >= (SURE_IF_LONG if letters > 3 else SURE)
+        sure = letters > 1 and float(cells[10]) >= (SURE_IF_LONG if letters > 3 else SURE) + more
         lines.setdefault(tuple(cells[1:5]), []).append((Box(top, top + height, left, left + width), sure))
     return [box for words in lines.values() if any(sure for _, sure in words) for box, _ in words]
 

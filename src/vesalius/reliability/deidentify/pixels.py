@@ -23,6 +23,8 @@ _STREAMS = (
     "1.2.840.10008.1.2.4.9",
 )
 _VIDEO = "1.2.840.10008.1.2.4.10"
+_NOT_SHOWN = ("SEG", "RTDOSE", "REG", "RWV")  # labels and quantities, not pictures of anything
+_SECTIONS = ("CT", "MR", "PT", "NM")
 _SUSPECT = ("US", "IVUS", "ES", "SC", "OT", "XC", "RF", "XA", "OP", "BMD", "ECG", "DOC")
 
 
@@ -105,10 +107,12 @@ def _blacken(data: Any, counts: Counter[tuple[str, str]]) -> bool:
     _ocr.require()
     if str(data.file_meta.TransferSyntaxUID).startswith(_VIDEO):
         raise SetAside("a video whose burned-in text cannot be cleaned", hint="convert it to single frames")
-    if any(k in data and int(data[k].value or 0) < 1 for k in ("Rows", "Columns")):
+    modality, kind = str(data.get("Modality") or ""), data.get("ImageType") or ("",)
+    if modality in _NOT_SHOWN or any(int(data.get(k) or 0) < 1 for k in ("Rows", "Columns")):
         return False
+    rare = modality in _SECTIONS and "ORIGINAL" in kind
     frames = _frames(data)
-    boxes = [box for n in _picked(len(frames)) for box in _ocr.find(_luminance(frames[n], data))]
+    boxes = [box for n in _picked(len(frames)) for box in _ocr.find(_luminance(frames[n], data), rare=rare)]
     mask = np.zeros(frames.shape[1:3], bool)
     for box in boxes:
         mask[box.top : box.bottom, box.left : box.right] = True
