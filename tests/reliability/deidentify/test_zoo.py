@@ -31,8 +31,10 @@ SET_ASIDE = {
 }
 
 
-@pytest.fixture(scope="module")
-def pairs(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[tuple[Path, Path]]]:
+@pytest.fixture(scope="module", params=["basic", "research"])
+def pairs(
+    request: pytest.FixtureRequest, shared_data: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[list[tuple[Path, Path]]]:
     out = tmp_path_factory.mktemp("zoo")
     done, refused = [], Counter[str]()
     taken: set[str] = set()
@@ -42,7 +44,7 @@ def pairs(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
             if path.is_file() and kind_of(path) == "dicom" and path.name != "LICENSE":
                 try:
                     made = deidentify(
-                        path, out, key=KEY, settings=settings("research"), taken=lambda p: str(p) in taken
+                        path, out, key=KEY, settings=settings(request.param), taken=lambda p: str(p) in taken
                     )
                 except SetAside as error:
                     refused[error.reason] += 1
