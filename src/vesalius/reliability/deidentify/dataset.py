@@ -215,8 +215,8 @@ class Walk:
             self._remove(data, element.tag)
 
     def _clear(self, tag: Any) -> bool:
-        """Whether graphics may stay: an overlay in which no text was found, the points of a curve."""
-        return tag.group in self.clear_overlays or (tag.group & 0xFF00 == 0x5000 and tag.elem == 0x3000)
+        """Whether an overlay may stay: no text was found in it. Curves (retired) never do: nobody can look at one."""
+        return tag.group in self.clear_overlays
 
     def _date(self, element: Any, *, counted: bool = True) -> None:
         """A date or time by the options: kept, moved, or a dummy."""
@@ -304,12 +304,6 @@ class Walk:
         """A curve or an overlay without its data is not valid: what is left of its group goes as well."""
         for group in {t.group for t in list(data.keys()) if t.group & 0xFF00 in (0x5000, 0x6000)}:
             if group & 0xFF00 == 0x6000 and (group << 16 | 0x3000) in data:
-                continue
-            if (
-                group & 0xFF00 == 0x5000
-                and self.settings.has("clean-graphics")
-                and (group << 16 | 0x3000) in data
-            ):
                 continue
             for tag in [t for t in list(data.keys()) if t.group == group]:
                 self._remove(data, tag)

@@ -18,6 +18,7 @@ from vesalius.reliability.deidentify._read import SetAside
 from vesalius.reliability.deidentify.names import kind_of
 
 MODALITIES = ("CT", "MR", "PT")
+LABELS = 32  # as many different whole numbers at most make a volume one of labels
 KEPT = 4  # volumes whose faces are remembered: files of a series stand together as a rule
 
 
@@ -46,8 +47,11 @@ class Faces:
         return None if masks is None else lambda data: _blank(data, masks)
 
     def of_nifti(self, path: Path) -> Callable[[Array, float], Array] | None:
-        """What blanks the face in this file's stored values, `(X, Y, Z, …)`. Raises SetAside."""
-        mask = _face(lambda: nifti.read(Ref((path,))))
+        """What blanks the face in this file's stored values, `(X, Y, Z, …)`; None where there is none. Raises SetAside.
+
+        Whole numbers of which there are few are labels, and labels are left alone.
+        """
+        mask = _face(lambda: nifti.read(Ref((path,))), labels=True)
         if mask is None:
             return None
         here = mask
@@ -79,9 +83,13 @@ class Faces:
         return dict(zip(image.source.sop_uids, mask, strict=True))
 
 
-def _face(read: Callable[[], Any]) -> Array | None:
+def _face(read: Callable[[], Any], *, labels: bool = False) -> Array | None:
     try:
-        return deface.face(read())
+        image = read()
+        whole = image.array.dtype.kind in "iub" or bool((image.array == np.rint(image.array)).all())
+        if labels and whole and len(np.unique(image.array)) <= LABELS:
+            return None
+        return deface.face(image)
     except GeometryError as error:
         raise SetAside(f"its face cannot be removed: {error.what}") from error
     except DataError as error:

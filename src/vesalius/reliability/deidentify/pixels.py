@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from pydicom.encaps import encapsulate, generate_frames
+from pydicom.pixels.utils import pixel_array
 
 from vesalius.core.image import Array
 from vesalius.reliability.deidentify import _ocr, _segments
@@ -128,9 +129,9 @@ def _blacken(data: Any, counts: Counter[tuple[str, str]]) -> bool:
 
 
 def _frames(data: Any) -> Array:
-    """Pixels as `(frames, Y, X)` or `(frames, Y, X, samples)`."""
+    """Pixels as `(frames, Y, X)` or `(frames, Y, X, samples)`, in the colour space that is stored."""
     try:
-        pixels = np.asarray(data.pixel_array)
+        pixels = np.asarray(pixel_array(data, raw=True))
     except DAMAGE as error:
         raise SetAside("its pixels cannot be decoded, so burned-in text cannot be found") from error
     return pixels if int(data.get("NumberOfFrames") or 1) > 1 else pixels[None]
