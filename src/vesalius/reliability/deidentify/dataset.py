@@ -12,8 +12,8 @@ from pydicom.dataset import Dataset
 
 from vesalius.reliability.deidentify import _structured, _values
 from vesalius.reliability.deidentify._private import safe_tags
+from vesalius.reliability.deidentify._subject import Subject, many
 from vesalius.reliability.deidentify._table import name_of, rule_of
-from vesalius.reliability.deidentify._text import Cleaner
 from vesalius.reliability.deidentify._types import resolve
 from vesalius.reliability.deidentify.key import Key
 from vesalius.reliability.deidentify.options import Settings
@@ -21,51 +21,12 @@ from vesalius.reliability.deidentify.options import Settings
 TEXTS = ("AE", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT")
 DATES = ("DA", "DT", "TM")
 _BULK = ("OB", "OW", "OF", "OD", "OL", "OV", "UN")
-_IDENTITY = (
-    "PatientID", "OtherPatientIDs", "PatientBirthDate", "PatientAddress", "PatientTelephoneNumbers",
-    "AccessionNumber", "StudyID", "AdmissionID", "InstitutionName", "InstitutionAddress", "StationName",
-    "DeviceSerialNumber", "PlacerOrderNumberImagingServiceRequest", "FillerOrderNumberImagingServiceRequest",
-    "MedicalRecordLocator", "MilitaryRank", "IssuerOfPatientID", "PatientTelecomInformation", "ServiceEpisodeID",
-    "ClinicalTrialSubjectID", "ClinicalTrialSiteName", "ReferringPhysicianTelephoneNumbers", "EthicsCommitteeName",
-)  # fmt: skip
 _CODES = (0x00080100, 0x00080102, 0x00080103, 0x00080119, 0x00080120)
-_TECHNICAL_GROUPS = (
-    0x0018,
-    0x0028,
-    0x0054,
-)  # versions and part numbers there look like dates and telephone numbers
+_TECHNICAL_GROUPS = (0x0018, 0x0028, 0x0054)  # versions and parts there look like dates and telephones
 _TIMEZONE = 0x00080201
 _EQUIPMENT = (0x00080070, 0x00081090)
 _CLASS_UIDS = (0x00080016, 0x0008001A, 0x0008010C, 0x00080117, 0x00080118, 0x00081150, 0x00041510, 0x0008010D)
 _PSEUDONYM = {0x00100010: "patient", 0x00100020: "patient", 0x00120040: "patient"}
-_KEPT_SOURCES = {  # an identifier that an option keeps is not looked for in the text that stays
-    "institution": ("InstitutionName", "InstitutionAddress"),
-    "device": ("StationName", "DeviceSerialNumber"),
-}
-
-
-@dataclass
-class Subject:
-    """Who a data set is of, as the key sees it: a pseudonym, a shift of dates, and the words that identify."""
-
-    pseudonym: str
-    days: int
-    cleaner: Cleaner
-
-
-def subject_of(data: Any, key: Key, settings: Settings) -> Subject:
-    """The patient by PatientID and its issuer; by the study, or the file's own UID, where there is none."""
-    patient = _text(data, "PatientID")
-    issuer = _text(data, "IssuerOfPatientID")
-    who = (
-        f"{patient}\0{issuer}"
-        if patient
-        else _text(data, "StudyInstanceUID") or _text(data, "SOPInstanceUID")
-    )
-    cleaner = Cleaner()
-    kept = {name for column, names in _KEPT_SOURCES.items() if column in settings.columns for name in names}
-    _collect(data, cleaner, kept)
-    return Subject(key.pseudonym("patient", who), key.shift_days(who), cleaner)
 
 
 @dataclass
@@ -229,7 +190,7 @@ class Walk:
             action = "C"
         else:
             action = "C"
-            values = element.value if _many(element.value) else [element.value]
+            values = element.value if many(element.value) else [element.value]
             moved = [_values.shifted(str(v), self.subject.days) or "" if v else "" for v in values]
             element.value = moved if len(moved) > 1 else moved[0]
         if counted:
@@ -261,7 +222,7 @@ class Walk:
                 self._dummy(element)
 
     def _uids(self, value: Any) -> Any:
-        if _many(value):
+        if many(value):
             return [self._uid(str(v)) for v in value]
         return self._uid(str(value)) if value else value
 
@@ -296,7 +257,7 @@ class Walk:
     def _each(self, element: Any, change: Any) -> None:
         limit = {"SH": 16, "LO": 64}.get(element.VR)
         value = element.value
-        texts = [str(v) for v in value] if _many(value) else [str(value if value is not None else "")]
+        texts = [str(v) for v in value] if many(value) else [str(value if value is not None else "")]
         new = [change(text)[:limit].rstrip() for text in texts]
         element.value = new if len(new) > 1 else new[0]
 
@@ -316,29 +277,7 @@ class Walk:
         self.counts[name_of(element.tag), action] += 1
 
 
-def _collect(data: Any, cleaner: Cleaner, kept: set[str]) -> None:
-    for element in data:
-        if element.VR == "SQ":
-            for item in element.value:
-                _collect(item, cleaner, kept)
-        elif element.VR == "PN" or (element.keyword in _IDENTITY and element.keyword not in kept):
-            for value in element.value if _many(element.value) else [element.value]:
-                cleaner.add(str(value or ""), name=element.VR == "PN")
-
-
 def _required(tag: Any) -> bool:
     """Whether an attribute that the profile would make a dummy must hold something."""
     rule = rule_of(tag)
     return rule is not None and rule.basic.replace("*", "").endswith("D")
-
-
-def _many(value: Any) -> bool:
-    return (
-        not isinstance(value, (str, bytes))
-        and hasattr(value, "__iter__")
-        and not hasattr(value, "components")
-    )
-
-
-def _text(data: Any, keyword: str) -> str:
-    return str(data.get(keyword) or "").strip(" \0")

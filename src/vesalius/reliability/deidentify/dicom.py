@@ -16,8 +16,9 @@ from vesalius import __version__
 from vesalius.core.disk import write_with
 from vesalius.reliability.deidentify import _structured, pixels
 from vesalius.reliability.deidentify._read import DAMAGE, SetAside, read
+from vesalius.reliability.deidentify._subject import subject_of, text_of, who_is
 from vesalius.reliability.deidentify._table import EDITION
-from vesalius.reliability.deidentify.dataset import Walk, subject_of
+from vesalius.reliability.deidentify.dataset import Walk
 from vesalius.reliability.deidentify.key import Key
 from vesalius.reliability.deidentify.options import Settings
 
@@ -134,17 +135,11 @@ def _meta(data: Any, key: Key) -> None:
 
 def _place(data: Any, path: Path, key: Key, taken: Callable[[PurePosixPath], bool]) -> PurePosixPath:
     """patient / study / series / instance.dcm, each a keyed pseudonym of what the original said."""
-
-    def text(keyword: str) -> str:
-        return str(data.get(keyword) or "").strip(" \0")
-
-    patient = f"{text('PatientID')}\0{text('IssuerOfPatientID')}"
-    who = patient if text("PatientID") else text("StudyInstanceUID") or text("SOPInstanceUID")
     folder = PurePosixPath(
-        f"patient-{key.pseudonym('patient', who)}",
-        f"study-{key.pseudonym('study', text('StudyInstanceUID'), digits=8)}",
-        f"series-{key.pseudonym('series', text('SeriesInstanceUID'), digits=8)}",
+        f"patient-{key.pseudonym('patient', who_is(data))}",
+        f"study-{key.pseudonym('study', text_of(data, 'StudyInstanceUID'), digits=8)}",
+        f"series-{key.pseudonym('series', text_of(data, 'SeriesInstanceUID'), digits=8)}",
     )
-    stem = key.pseudonym("instance", text("SOPInstanceUID") or str(path), digits=16)
+    stem = key.pseudonym("instance", text_of(data, "SOPInstanceUID") or str(path), digits=16)
     found = folder / f"{stem}.dcm"
     return folder / f"{stem}-{key.pseudonym('path', str(path), digits=8)}.dcm" if taken(found) else found
