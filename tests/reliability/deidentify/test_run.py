@@ -276,6 +276,7 @@ def test_an_interrupted_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         deidentify(source, tmp_path / "out", profile="research", resume=True)
     with (tmp_path / "out.out.names.jsonl").open("a") as file:
         file.write('{"source": "half wri')
+    (tmp_path / "out" / ".0a1b2c3d.tmp.x.dcm").write_bytes(b"half")
     made = deidentify(source, tmp_path / "out", resume=True)
     assert calls["n"] == 5 and made.done == 4  # two before, one that died, and two more
     whole_run = deidentify(source, tmp_path / "whole", key=made.key)

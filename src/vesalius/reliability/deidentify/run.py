@@ -158,6 +158,8 @@ def _begin(out: Path, journal: Journal, *, resume: bool) -> None:
         raise OutputError(f"{out} exists and is not empty; nothing is overwritten", hint=hint)
     with output_errors(out):
         out.mkdir(parents=True, exist_ok=True)
+        for half in out.rglob(".*.tmp.*"):  # what was being written when the run was killed
+            half.unlink()
     journal.begin(resume=resume and held)
 
 
