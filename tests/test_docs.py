@@ -264,7 +264,19 @@ def test_every_command_is_documented_with_its_options() -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["inspect", "fit", "predict", "evaluate", "phantom", "demo", "nets", "tasks", "formats", "layouts"],
+    [
+        "inspect",
+        "fit",
+        "predict",
+        "evaluate",
+        "deidentify",
+        "phantom",
+        "demo",
+        "nets",
+        "tasks",
+        "formats",
+        "layouts",
+    ],
 )
 def test_the_command_line_has_every_command_that_was_promised(command: str) -> None:
     assert command in commands()

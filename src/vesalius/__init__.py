@@ -18,13 +18,17 @@ _HOME = {
     "Predictions": "verbs.predict",
     "evaluate": "verbs.evaluate",
     "write": "verbs.write",
+    "deidentify": "verbs.deidentify",
+    "Deidentified": "verbs.deidentify",
     "phantom": "verbs.phantom",
     "demo": "verbs.demo",
 }
 __all__ = [
+    "Deidentified",
     "Predictions",
     "Run",
     "__version__",
+    "deidentify",
     "demo",
     "evaluate",
     "fit",
@@ -36,6 +40,8 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from vesalius.verbs.deidentify import Deidentified as Deidentified
+    from vesalius.verbs.deidentify import deidentify as deidentify
     from vesalius.verbs.demo import demo as demo
     from vesalius.verbs.evaluate import evaluate as evaluate
     from vesalius.verbs.fit import Run as Run

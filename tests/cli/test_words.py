@@ -21,7 +21,19 @@ RUN = CliRunner()
 
 @pytest.mark.parametrize(
     "command",
-    ["inspect", "fit", "predict", "evaluate", "phantom", "demo", "nets", "tasks", "formats", "layouts"],
+    [
+        "inspect",
+        "fit",
+        "predict",
+        "evaluate",
+        "deidentify",
+        "phantom",
+        "demo",
+        "nets",
+        "tasks",
+        "formats",
+        "layouts",
+    ],
 )
 def test_every_command_says_what_it_does(command: str) -> None:
     done = RUN.invoke(app, [command, "--help"])
@@ -93,7 +105,7 @@ def test_figures_with_and_without_an_interval() -> None:
 def test_python_has_the_verbs() -> None:
     for name in vesalius.__all__:
         assert getattr(vesalius, name) is not None
-    for name in ("read", "inspect", "fit", "predict", "evaluate", "write", "phantom", "demo"):
+    for name in ("read", "inspect", "fit", "predict", "evaluate", "write", "deidentify", "phantom", "demo"):
         assert callable(getattr(vesalius, name)) and name in dir(vesalius)
     with pytest.raises(AttributeError, match="has no attribute 'fitt'"):
         vesalius.fitt  # noqa: B018

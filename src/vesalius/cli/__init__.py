@@ -6,13 +6,13 @@ import sys
 
 import typer
 
-from vesalius.cli import demo, evaluate, fit, inspect, listing, phantom, predict
+from vesalius.cli import deidentify, demo, evaluate, fit, inspect, listing, phantom, predict
 from vesalius.cli._app import app
 from vesalius.core.errors import VesaliusError
 
 __all__ = ["app", "main"]
 
-for verb in (inspect, fit, predict, evaluate, phantom, demo, listing):
+for verb in (inspect, fit, predict, evaluate, deidentify, phantom, demo, listing):
     verb.register(app)
 
 

@@ -10,7 +10,8 @@ VesaliusError              exit code 2, one line
 ├── BudgetError            not enough time, memory or disk for what was asked
 ├── BundleError            a bundle that is damaged, foreign or from a newer version
 ├── OutputError            a place that cannot be written to, or already holds something
-└── MissingExtra           an optional library is not installed
+├── MissingExtra           an optional library is not installed
+└── MissingProgram         a program that is not installed is called for
 """
 
 from __future__ import annotations
@@ -104,3 +105,10 @@ class MissingExtra(VesaliusError):
 
     def __init__(self, library: str, extra: str) -> None:
         super().__init__(f"'{library}' is not installed", hint=f"pip install 'vesalius[{extra}]'")
+
+
+class MissingProgram(VesaliusError):
+    """A program that is not installed is called for; `package` is Debian's, for the hint."""
+
+    def __init__(self, program: str, package: str) -> None:
+        super().__init__(f"'{program}' is not installed", hint=f"apt-get install {package}")

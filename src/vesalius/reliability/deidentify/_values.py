@@ -1,0 +1,64 @@
+"""Values that say nothing: dummies for each VR, and dates moved by whole days."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, timedelta
+
+TEXT = "REMOVED"
+DUMMIES: dict[str, object] = {
+    "AE": TEXT,
+    "AS": "000Y",
+    "CS": TEXT,
+    "DA": "19000101",
+    "DS": "0",
+    "DT": "19000101000000",
+    "FD": 0.0,
+    "FL": 0.0,
+    "IS": "0",
+    "LO": TEXT,
+    "LT": TEXT,
+    "PN": TEXT,
+    "SH": TEXT,
+    "SL": 0,
+    "SS": 0,
+    "ST": TEXT,
+    "SV": 0,
+    "TM": "000000",
+    "UC": TEXT,
+    "UL": 0,
+    "UR": "urn:removed",
+    "US": 0,
+    "UT": TEXT,
+    "UV": 0,
+    "AT": 0,
+}
+_BYTES = ("OB", "OD", "OF", "OL", "OV", "OW", "UN")
+_DATE = re.compile(r"^(\d{4})[.]?(\d{2})[.]?(\d{2})")
+
+
+def dummy(vr: str) -> object:
+    """A non-empty value that is valid for a VR; eight zero bytes for bulk data."""
+    return b"\0" * 8 if vr in _BYTES else DUMMIES.get(vr, TEXT)
+
+
+def shifted(text: str, days: int) -> str | None:
+    """A DA or DT value `days` later, its time of day and offset unchanged; None if it is no full date.
+
+    A date that is given to the month or the year only is not moved but dropped (None): it cannot keep an interval.
+    """
+    text = text.strip()
+    found = _DATE.match(text)
+    if found is None:
+        return None
+    try:
+        moved = date(*(int(part) for part in found.groups())) + timedelta(days=days)
+    except (ValueError, OverflowError):
+        return None
+    return f"{moved:%Y%m%d}".zfill(8) + text[found.end() :]
+
+
+def age(text: str) -> str:
+    """An AS value with everyone above 89 years made 90: so old, an age alone identifies."""
+    found = re.fullmatch(r"\s*(\d{3})Y\s*", text)
+    return "090Y" if found is not None and int(found[1]) > 89 else text

@@ -1,0 +1,115 @@
+"""Faces, file by file: which volume a file belongs to, and how its pixels lose the face."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vesalius.core.case import Ref
+from vesalius.core.errors import DataError, GeometryError
+from vesalius.core.image import Array
+from vesalius.core.progress import Progress, track
+from vesalius.formats import dicom, nifti
+from vesalius.reliability.deidentify import deface
+from vesalius.reliability.deidentify._read import SetAside
+from vesalius.reliability.deidentify.names import kind_of
+
+MODALITIES = ("CT", "MR", "PT")
+LABELS = 32  # as many different whole numbers at most make a volume one of labels
+KEPT = 4  # volumes whose faces are remembered: files of a series stand together as a rule
+
+
+class Faces:
+    """The volumes among a run's files. A file that may show a face which cannot be found is set aside."""
+
+    def __init__(self, files: Iterable[Path], progress: Progress) -> None:
+        found = [p for p in files if kind_of(p) == "dicom" and p.stat().st_size > 0]
+        self.series: dict[Path, dicom.Series] = {}
+        for series in dicom.series(track(found, progress, "find volumes", len(found)))[0]:
+            if series.modality in MODALITIES:
+                self.series |= dict.fromkeys(series.ref.paths, series)
+        self.masks: dict[str, dict[str, Array] | None] = {}
+
+    def of_dicom(self, path: Path) -> Callable[[Any], bool] | None:
+        """What blanks the face in this file's data set; None where there is none. Raises SetAside."""
+        series = self.series.get(path)
+        if series is None:
+            return None
+        known = str(series.ref)
+        if known not in self.masks:
+            if len(self.masks) >= KEPT:
+                self.masks.pop(next(iter(self.masks)))
+            self.masks[known] = self._find(series.ref)
+        masks = self.masks[known]
+        return None if masks is None else lambda data: _blank(data, masks)
+
+    def of_nifti(self, path: Path) -> Callable[[Array, float], Array] | None:
+        """What blanks the face in this file's stored values, `(X, Y, Z, …)`; None where there is none. Raises SetAside.
+
+        Whole numbers of which there are few are labels, and labels are left alone.
+        """
+        mask = _face(lambda: nifti.read(Ref((path,))), labels=True)
+        if mask is None:
+            return None
+        here = mask
+
+        def blank(stored: Array, air: float) -> Array:
+            new = stored.copy()
+            new[here.T] = stored.min() if stored.dtype.kind in "iuf" and stored.min() < air else air
+            return new
+
+        return blank
+
+    def _find(self, ref: Ref) -> dict[str, Array] | None:
+        def read() -> Any:
+            image = dicom.read(ref)
+            if len(image.source.sop_uids) != image.shape[0]:
+                raise GeometryError("a multi-frame volume, whose face is not looked for")
+            return image
+
+        image = None
+
+        def once() -> Any:
+            nonlocal image
+            image = read()
+            return image
+
+        mask = _face(once)
+        if mask is None or image is None:
+            return None
+        return dict(zip(image.source.sop_uids, mask, strict=True))
+
+
+def _face(read: Callable[[], Any], *, labels: bool = False) -> Array | None:
+    try:
+        image = read()
+        whole = image.array.dtype.kind in "iub" or bool((image.array == np.rint(image.array)).all())
+        if labels and whole and len(np.unique(image.array)) <= LABELS:
+            return None
+        return deface.face(image)
+    except GeometryError as error:
+        raise SetAside(f"its face cannot be removed: {error.what}") from error
+    except DataError as error:
+        raise SetAside("its face cannot be removed: it cannot be read as a volume") from error
+
+
+def _blank(data: Any, masks: dict[str, Array]) -> bool:
+    """Set the face's pixels to the plane's smallest value, in place; whether the plane was looked at."""
+    mask = masks.get(str(data.SOPInstanceUID))
+    if mask is None:
+        raise SetAside("its face cannot be removed: it is no part of the volume")
+    if not mask.any():
+        return True
+    if data.file_meta.TransferSyntaxUID.is_encapsulated:
+        data.decompress(generate_instance_uid=False)
+    pixels = np.asarray(data.pixel_array)
+    if pixels.shape != mask.shape:
+        raise SetAside("its face cannot be removed: its pixels are no plane")
+    new = np.where(mask, pixels.min(), pixels).astype(pixels.dtype)
+    big = data.file_meta.TransferSyntaxUID.is_little_endian is False
+    raw = new.astype(new.dtype.newbyteorder(">" if big else "<")).tobytes()
+    data.PixelData = raw + b"\0" * (len(raw) % 2)
+    return True
