@@ -84,12 +84,30 @@ def test_simpleitk_agrees(tmp_path: Path) -> None:
     assert np.array_equal(sitk.GetArrayFromImage(theirs), image.array[0])
 
 
-def test_a_tilted_gantry_becomes_a_shear(tmp_path: Path) -> None:
-    def tilt(data: Dataset, k: int) -> None:
-        data.ImagePositionPatient = [10, 20 + 0.5 * k, 30 + 2.5 * k]
+def test_a_tilted_gantry_is_moved_upright(tmp_path: Path) -> None:
+    """Where values are a linear function of place, they still are after the slices were moved."""
 
-    affine = formats.read(series(tmp_path, change=tilt)).affine
-    assert np.allclose(affine[:3, 2], [0, 0.5, 2.5])
+    def tilt(data: Dataset, k: int) -> None:
+        data.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
+        data.ImagePositionPatient = [10 - 0.3 * k, 20 + 0.7 * k, 30 + 2.5 * k]
+        y, x = np.mgrid[0:4, 0:5]
+        place = 10 * (10 - 0.3 * k + 0.75 * x) + 40 * (20 + 0.7 * k + 0.5 * y)
+        data.PixelData = np.rint(place).astype("<u2").tobytes()
+        data.RescaleSlope, data.RescaleIntercept = 0.5, 100
+
+    ref = series(tmp_path, 6, tilt)
+    image, head = formats.read(ref), formats.header(ref)
+    assert (
+        image.affine is not None and head.shape == image.shape and np.array_equal(head.affine, image.affine)
+    )
+    axes = image.affine[:3, :3]
+    assert np.allclose(axes, np.diag([0.75, 0.5, 2.5])) and image.shape == (6, 11, 7)
+    z, y, x = np.mgrid[0:6, 0:11, 0:7]
+    place = np.einsum("ij,j...->i...", image.affine, np.stack([x, y, z, np.ones_like(x)]))
+    expected = (10 * place[0] + 40 * place[1]) * 0.5 + 100
+    inside = image.array[0] != image.array.min()
+    assert inside.sum() > 60 and np.abs(image.array[0] - expected)[inside].max() < 0.6
+    assert len(image.source.sop_uids) == 6 and image.display["gantry_tilt"] == "moved upright"
 
 
 def set_to(**values: object) -> Change:

@@ -100,3 +100,46 @@ def _check_even(positions: Array, along: Array, step: Array) -> None:
     straight = positions[0] + np.arange(len(along))[:, None] * step
     if np.abs(positions - straight).max() > allowed * 2:
         raise GeometryError("slices that do not lie on one line")
+
+
+def tilt(affine: Array, count: int) -> tuple[float, float] | None:
+    """How far, in pixels of x and y, each slice of a tilted gantry lies beside the one before; None if it is upright.
+
+    Upright is what drifts by less than half a pixel from the first slice to the last.
+    """
+    x, y, step = affine[:3, 0], affine[:3, 1], affine[:3, 2]
+    beside = float(step @ x / (x @ x)), float(step @ y / (y @ y))
+    drift = max(abs(beside[0]), abs(beside[1])) * (count - 1)
+    return beside if drift > 0.5 else None
+
+
+def upright(
+    affine: Array, shape: tuple[int, int, int], beside: tuple[float, float]
+) -> tuple[Array, tuple[int, int, int]]:
+    """The affine and the shape `(Z, Y, X)` of the upright box that holds every slice of a tilted stack."""
+    z, y, x = shape
+    drift = np.array(beside) * (z - 1)
+    low = np.floor(np.minimum(drift, 0)).astype(int)
+    high = np.ceil(np.maximum(drift, 0)).astype(int)
+    straight = affine.copy()
+    straight[:3, 2] -= affine[:3, 0] * beside[0] + affine[:3, 1] * beside[1]
+    straight[:3, 3] += affine[:3, 0] * low[0] + affine[:3, 1] * low[1]
+    return straight, (z, y + int(high[1] - low[1]), x + int(high[0] - low[0]))
+
+
+def shifted(plane: Array, shape: tuple[int, int], by: tuple[float, float], fill: float) -> Array:
+    """A slice moved within a larger one by `by` pixels of (x, y), linearly interpolated.
+
+    `fill` stands where it does not reach, and at an edge that it covers only in part: nothing is invented there.
+    """
+    whole = int(np.floor(by[0])), int(np.floor(by[1]))
+    part = by[0] - whole[0], by[1] - whole[1]
+    moved = plane.astype(np.float32)
+    out = np.full(shape, fill, np.float32)
+    if part[0] > 1e-6:
+        moved = moved[:, :-1] * part[0] + moved[:, 1:] * (1 - part[0])
+    if part[1] > 1e-6:
+        moved = moved[:-1] * part[1] + moved[1:] * (1 - part[1])
+    at = whole[1] + (part[1] > 1e-6), whole[0] + (part[0] > 1e-6)
+    out[at[0] : at[0] + moved.shape[0], at[1] : at[1] + moved.shape[1]] = moved
+    return out
