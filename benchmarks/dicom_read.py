@@ -91,7 +91,7 @@ def _measure(name: str, folder: Path, runs: int) -> list[Figure]:
 def _write(folder: Path, slices: int, side: int, syntax: str, seed: int) -> None:
     """A smooth volume with a scanner's noise, as files whose names run against their order."""
     random = np.random.default_rng(seed)
-    series, study = generate_uid(), generate_uid()
+    series, study, frame = generate_uid(), generate_uid(), generate_uid()
     shape = (slices // 8 + 2, side // 8, side // 8)
     coarse = ndimage.gaussian_filter(random.normal(size=shape), 2) * 8000
     for k in range(slices):
@@ -101,8 +101,8 @@ def _write(folder: Path, slices: int, side: int, syntax: str, seed: int) -> None
         data.file_meta = FileMetaDataset()
         data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
         data.file_meta.MediaStorageSOPClassUID = data.SOPClassUID = CTImageStorage
-        data.file_meta.MediaStorageSOPInstanceUID = data.SOPInstanceUID = f"{series}.{k + 1}"
-        data.StudyInstanceUID, data.SeriesInstanceUID, data.FrameOfReferenceUID = study, series, f"{study}.1"
+        data.file_meta.MediaStorageSOPInstanceUID = data.SOPInstanceUID = generate_uid()
+        data.StudyInstanceUID, data.SeriesInstanceUID, data.FrameOfReferenceUID = study, series, frame
         data.ImageType, data.Modality, data.PatientID = ["ORIGINAL", "PRIMARY", "AXIAL"], "CT", "P"
         data.SeriesNumber, data.InstanceNumber, data.AcquisitionNumber = 1, k + 1, 1
         data.Rows = data.Columns = pixels.shape[0]

@@ -310,3 +310,50 @@ def test_the_zoo_is_read_or_refused_by_name(shared_data: Path) -> None:
         head, read = formats.header(path), read + 1
         assert (head.shape, head.dtype) == (image.shape, image.array.dtype.name), path.name
     assert read >= 90, read
+
+
+def test_rounded_cosines_are_made_of_length_one(tmp_path: Path) -> None:
+    def rounded(data: Dataset, k: int) -> None:
+        data.ImageOrientationPatient = [1, 0, 0, 0, 0.98796, -0.15152]
+
+    image = formats.read(series(tmp_path, 1, rounded))
+    assert image.spacing_mm is not None and image.spacing_mm[:2] == pytest.approx((0.75, 0.5), abs=1e-9)
+
+
+ALIKE = (
+    "CT_small",
+    "MR_small",
+    "MR_small_bigendian",
+    "MR_small_implicit",
+    "MR_small_RLE",
+    "MR_small_jp2klossless",
+    "MR_small_jpeg_ls_lossless",
+    "JPEG2000",
+    "693_J2KR",
+    "693_UNCI",
+    "J2K_pixelrep_mismatch",
+    "image_dfl",
+    "rtdose",
+    "rtdose_rle",
+    "SC_rgb_rle",
+    "SC_rgb_dcmtk_+eb+cy+n1",
+    "SC_rgb_small_odd_jpeg",
+    "color-px",
+    "examples_ybr_color",
+    "ExplVR_BigEnd",
+)
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize("name", ALIKE)
+def test_a_file_of_the_zoo_as_simpleitk_reads_it(shared_data: Path, name: str) -> None:
+    path = next((shared_data / "dicom_zoo").rglob(f"{name}.dcm"), None)
+    assert path is not None
+    image, theirs = formats.read(path), sitk.ReadImage(str(path))
+    other = np.squeeze(sitk.GetArrayFromImage(theirs))
+    ours = np.squeeze(np.moveaxis(image.array, -4, -1) if image.channels else image.array)
+    factor = image.display.get("unit_factor", 1.0)
+    assert ours.shape == other.shape and np.abs(ours / factor - other.astype(float)).max() <= 1e-3
+    if image.affine is not None:
+        last = np.array(theirs.TransformIndexToPhysicalPoint([n - 1 for n in theirs.GetSize()]))
+        assert np.abs(image.affine @ [*(n - 1 for n in image.shape[::-1]), 1] - [*last, 1]).max() <= 1e-3

@@ -61,7 +61,8 @@ def read(root: Path, *, options: Options) -> Cohort:
     plain, bad = units([p for p in paths if not _files.is_dicom(p) and p.is_file()])
     said = collect(found.series, found.documents)
     series = [unit_of(s) for s in found.series]
-    names = _names(root if root.is_dir() else root.parent, [*series, *plain])
+    inside = root.is_dir() or archive.is_archive(root)
+    names = _names(root if inside else root.parent, [*series, *plain])
     cases = [
         Case(
             id=name,

@@ -49,12 +49,7 @@ def stack(planes: Sequence[Plane]) -> tuple[list[int], Array | None, Triple | No
             return [0], None, None
         return [0], None, (*first.spacing_mm, first.thickness_mm or 1.0)
     assert_same(planes)
-    x, y = np.array(first.orientation[:3]), np.array(first.orientation[3:])  # type: ignore[index]
-    normal = np.cross(x, y)
-    if abs(np.linalg.norm(x) - 1) > 0.01 or abs(np.linalg.norm(y) - 1) > 0.01 or abs(float(x @ y)) > 0.01:
-        raise GeometryError(
-            "an orientation that is not two perpendicular unit vectors", found=str(first.orientation)
-        )
+    x, y, normal = axes(first)
     positions = np.array([p.position for p in planes], np.float64)  # (N, 3)
     along = positions @ normal
     order = [int(i) for i in np.argsort(along, kind="stable")]
@@ -70,6 +65,22 @@ def stack(planes: Sequence[Plane]) -> tuple[list[int], Array | None, Triple | No
     return order, affine, None
 
 
+def axes(plane: Plane) -> tuple[Array, Array, Array]:
+    """Unit vectors along a placed plane's rows and columns, and their normal.
+
+    What was rounded is made of length 1 again, as SimpleITK does. Raises GeometryError beyond rounding.
+    """
+    x, y = np.array(plane.orientation[:3]), np.array(plane.orientation[3:])  # type: ignore[index]
+    long = float(np.linalg.norm(x)), float(np.linalg.norm(y))
+    if abs(long[0] - 1) > 0.01 or abs(long[1] - 1) > 0.01 or abs(float(x @ y)) > 0.01:
+        raise GeometryError(
+            "an orientation that is not two perpendicular unit vectors", found=str(plane.orientation)
+        )
+    x, y = x / long[0], y / long[1]
+    normal = np.cross(x, y)
+    return x, y, normal / np.linalg.norm(normal)
+
+
 def assert_same(planes: Sequence[Plane]) -> None:
     """Raises GeometryError unless all planes are placed, parallel and of one spacing."""
     first = planes[0]
@@ -78,6 +89,8 @@ def assert_same(planes: Sequence[Plane]) -> None:
             raise GeometryError(
                 "a plane without position, orientation or spacing among others that have them"
             )
+        if (plane.orientation, plane.spacing_mm) == (first.orientation, first.spacing_mm):
+            continue
         if not np.allclose(plane.orientation, first.orientation, atol=_SAME_DIRECTION):  # type: ignore[arg-type]
             raise GeometryError("planes of several orientations", hint="one reference for each orientation")
         if not np.allclose(plane.spacing_mm, first.spacing_mm, rtol=1e-3):  # type: ignore[arg-type]

@@ -10,7 +10,7 @@ import numpy as np
 from vesalius.core.case import Ref
 from vesalius.core.errors import FormatError, GeometryError
 from vesalius.core.image import Array, Image, Source
-from vesalius.formats._dicom_geometry import Plane, assert_same
+from vesalius.formats._dicom_geometry import Plane, assert_same, axes
 from vesalius.formats._dicom_stack import Stack
 
 BETWEEN = "|"  # between names in a Ref's member
@@ -34,7 +34,8 @@ class Grid:
         if plane.position is None or plane.orientation is None or plane.spacing_mm is None:
             raise GeometryError("a plane without a place in space")
         (dx, dy), to = plane.spacing_mm, np.linalg.inv(self.affine)
-        steps = np.array([np.array(plane.orientation[:3]) * dx, np.array(plane.orientation[3:]) * dy])
+        x, y, _ = axes(plane)
+        steps = np.array([x * dx, y * dy])
         if np.abs(steps @ to[:3, :3].T - np.eye(3)[:2]).max() > 1e-2:
             raise GeometryError(
                 "drawn on a grid of another direction or spacing than the image's",
@@ -72,8 +73,7 @@ def of_planes(planes: Sequence[Plane], rows: int, columns: int, spacing_mm: floa
         raise GeometryError("frames without a place in space")
     assert_same(planes)
     first = planes[0]
-    x, y = np.array(first.orientation[:3]), np.array(first.orientation[3:])  # type: ignore[index]
-    normal = np.cross(x, y)
+    x, y, normal = axes(first)
     positions = np.array([p.position for p in planes], np.float64)
     along = positions @ normal
     places = np.unique(np.round(along, 3))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from pydicom.uid import UID
@@ -62,16 +63,21 @@ _HINTS = {
 
 def code_of(head: Any) -> str | None:
     """A word for what is no image (`SEG`, `SR`, `RTSTRUCT` …), or None where it is or may be one."""
-    uid = str(head.get("SOPClassUID") or "")
+    found = _by_class(str(head.get("SOPClassUID") or ""))
+    if found is None and "DirectoryRecordSequence" in head:
+        found = "DICOMDIR"
+    if found is None and "Rows" not in head:
+        modality = str(head.get("Modality") or "")
+        found = modality if modality in _WORDS else None
+    return found
+
+
+@functools.lru_cache(maxsize=256)
+def _by_class(uid: str) -> str | None:
     name = UID(uid).name
     found = _CODES.get(name) or next((code for end, code in _ENDINGS if name.endswith(end)), None)
     if found is None and name.startswith("Encapsulated"):
         found = "SURFACE" if name.split()[1] in ("STL", "OBJ", "MTL") else "DOC"
-    if found is None and "DirectoryRecordSequence" in head:
-        found = "DICOMDIR"
-    modality = str(head.get("Modality") or "")
-    if found is None and "Rows" not in head and modality in _WORDS:
-        found = modality
     return found
 
 

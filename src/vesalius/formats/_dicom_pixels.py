@@ -7,6 +7,7 @@ Source: PS3.5 8 and annex A.4; PS3.3 C.7.6.3.
 
 from __future__ import annotations
 
+import contextlib
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +15,8 @@ from typing import Any
 
 import numpy as np
 from pydicom.encaps import generate_frames
-from pydicom.pixels.processing import apply_color_lut
+from pydicom.pixels.decoders.base import get_decoder
+from pydicom.pixels.processing import apply_color_lut, convert_color_space
 from pydicom.pixels.utils import pixel_array
 from pydicom.uid import UID
 
@@ -115,9 +117,9 @@ def _check_claim(file: raw.File, found: Layout) -> None:
 class Frames:
     """The frames of one file, decoded one by one. Raises FormatError, or what a decoder raises on damage."""
 
-    def __init__(self, file: raw.File) -> None:
+    def __init__(self, file: raw.File, known: Layout | None = None) -> None:
         raw.assert_pixels(file)
-        self.file, self.layout = file, layout(file)
+        self.file, self.layout = file, known or layout(file)
         self.bytes = file.pixel_bytes()
         self.packed = file.span is not None and file.span.length is None
         self._fragments: list[bytes] | None = None
@@ -179,26 +181,50 @@ class Frames:
         return fragment
 
     def _by_pydicom(self, k: int) -> Array:
-        if self.packed:
-            self._fragment(min(k, self.layout.frames - 1))
         span = self.file.span
         if span is None:
             raise FormatError(f"{self.file.path}: a DICOM image without its pixels")
-        data = self.file.head.with_pixels(span.name, span.kind, self.bytes, self.file.syntax)
         index = k if self.layout.frames > 1 else None
-        try:
-            plane = np.asarray(pixel_array(data, index=index))
-        except RuntimeError as error:
-            if "missing dependencies" not in str(error):
-                raise
+        if not self.packed:
+            data = self.file.head.with_pixels(span.name, span.kind, self.bytes, self.file.syntax)
+            return self._tidy(np.asarray(pixel_array(data, index=index)))
+        fragment = self._fragment(k)
+        plugins = _plugins(self.file.syntax)
+        if not plugins:
+            return self._tidy(self._by_imagecodecs(fragment))
+        data = self.file.head.with_pixels(span.name, span.kind, self.bytes, self.file.syntax)
+        for plugin in plugins[:-1]:
+            with contextlib.suppress(RuntimeError):
+                return self._tidy(np.asarray(pixel_array(data, index=index, decoding_plugin=plugin)))
+        return self._tidy(np.asarray(pixel_array(data, index=index, decoding_plugin=plugins[-1])))
+
+    def _by_imagecodecs(self, fragment: bytes) -> Array:
+        """Colour for which pydicom has no decoder here, such as lossless JPEG. Raises FormatError without any."""
+        decode = _decoder(self.file.syntax)
+        if decode is None:
             raise FormatError(
                 f"{self.file.path}: no decoder is installed for it",
                 found=UID(self.file.syntax).name,
                 hint="pip install imagecodecs, or decompress it first (gdcmconv, dcmdjpeg)",
-            ) from error
+            )
+        plane = decode(fragment)
+        if self.layout.photometric == "YBR_FULL" and plane.ndim == 3:
+            plane = convert_color_space(plane, "YBR_FULL", "RGB")
+        return plane
+
+    def _tidy(self, plane: Array) -> Array:
         plane = plane.astype(plane.dtype.newbyteorder("="), copy=False)
         whole = plane.ndim == 2 and plane.dtype.kind in "iu" and self.layout.allocated > 1
         return _whole_values(plane, self.layout) if whole else plane
+
+
+def _plugins(syntax: str) -> tuple[str, ...]:
+    """pydicom's decoders that are there for a syntax; never GDCM, in which a damaged file can end the process."""
+    try:
+        found = get_decoder(UID(syntax)).available_plugins
+    except NotImplementedError:
+        return ()
+    return tuple(name for name in found if name != "gdcm")
 
 
 def _whole_values(plane: Array, here: Layout) -> Array:

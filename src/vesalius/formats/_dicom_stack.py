@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from os import cpu_count
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,8 @@ from vesalius.formats._dicom_kinds import require_image
 from vesalius.formats._dicom_pixels import Layout, layout
 from vesalius.formats._dicom_units import Meaning, meaning
 
-_PARALLEL_FROM = 8  # files
+_PARALLEL_FROM = 8  # planes
+_MOST_THREADS = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,10 +139,10 @@ class Stack:
 
     def _dtype(self) -> np.dtype[Any]:
         if self.layout.colour:
-            deep = self.layout.allocated > 8
+            bits = self.layout.allocated
             if self.layout.photometric == "PALETTE COLOR":
-                deep = int(self.first.RedPaletteColorLookupTableDescriptor[2]) > 8
-            return np.dtype(np.uint16 if deep else np.uint8)
+                bits = int(self.first.RedPaletteColorLookupTableDescriptor[2])
+            return np.dtype(np.uint8 if bits <= 8 else np.uint16 if bits <= 16 else np.uint32)
         name = self.files[0].span.name if self.files[0].span else ""
         slots = [s for times in self.slots for s in times]
         plain = all(s.slope == 1 and s.inter == int(s.inter) for s in slots)
@@ -169,15 +170,22 @@ def load(ref: Ref) -> list[raw.File]:
     return [one(path) for path in ref.paths]
 
 
-def each(function: Any, count: int) -> None:
-    """Call `function` with 0 … count - 1, on several threads where that is worth it; the first error is raised."""
-    workers = min(cpu_count() or 1, 8)
+def each(function: Callable[[int], None], count: int) -> None:
+    """Call `function` with 0 … count - 1, on as many threads as there are cores; the first error is raised."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    workers = min(cores, _MOST_THREADS)
     if count < _PARALLEL_FROM or workers == 1:
         for k in range(count):
             function(k)
         return
+    size = max(count // (8 * workers), 1)  # a few at a time: handing them out costs as much as a small slice
+
+    def some(start: int) -> None:
+        for k in range(start, min(start + size, count)):
+            function(k)
+
     with ThreadPoolExecutor(workers) as pool:
-        for _ in pool.map(function, range(count)):
+        for _ in pool.map(some, range(0, count, size)):
             pass
 
 

@@ -107,7 +107,7 @@ def _shape(loaded: Stack) -> tuple[int, ...]:
 
 def _pixels(loaded: Stack) -> Array:
     several = len(loaded.files) > 1
-    alone = None if several else Frames(loaded.files[0])
+    alone = None if several else Frames(loaded.files[0], loaded.layout)
     first = None if alone is None else alone.plane(loaded.slots[0][0].frame)  # fails before much is allocated
     out = np.empty(_shape(loaded), loaded.dtype)
     flat = out.reshape(len(loaded.slots), *out.shape[-4:])  # (T, C, Z, Y, X)
@@ -117,7 +117,7 @@ def _pixels(loaded: Stack) -> Array:
     def place(k: int) -> None:
         t, z = divmod(k, depth)
         slot = loaded.slots[t][z]
-        frames = alone or Frames(loaded.files[slot.file])
+        frames = alone or Frames(loaded.files[slot.file], loaded.layouts[slot.file])
         _place(flat[t, :, z], frames, slot, loaded)
 
     each(place, len(loaded.slots) * depth)
@@ -205,6 +205,8 @@ def _display(loaded: Stack) -> dict[str, Any]:
         )
         slot = loaded.slots[0][0]
         shown["range"] = (low * slot.slope + slot.inter, high * slot.slope + slot.inter)
+    if loaded.meaning.factor != 1:
+        shown["unit_factor"] = loaded.meaning.factor  # what rescaled values were multiplied with
     if loaded.meaning.note is not None:
         shown["unit_note"] = loaded.meaning.note
     if loaded.beside is not None:
