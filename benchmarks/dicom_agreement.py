@@ -154,7 +154,7 @@ def _reason(far: float, ours: Any, other: Any, ref: Ref) -> str:
     file = parse(ref.paths[0])
     photometric = str(file.head.get("PhotometricInterpretation") or "")
     total = ours + other.astype(np.float64)
-    if photometric == "MONOCHROME1" and np.ptp(total) == 0:
+    if photometric == "MONOCHROME1" and np.ptp(total) < 1e-3:
         return "MONOCHROME1, which SimpleITK inverts"
     if "ModalityLUTSequence" in file.head:
         return "a modality look-up table, which SimpleITK does not apply"

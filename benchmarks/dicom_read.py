@@ -56,7 +56,7 @@ def simpleitk(folder: Path) -> Any:
     import SimpleITK
 
     names = SimpleITK.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder))
-    return SimpleITK.GetArrayViewFromImage(SimpleITK.ReadImage(names)).copy()
+    return SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(names))
 
 
 def _measure(name: str, folder: Path, runs: int) -> list[Figure]:

@@ -6,13 +6,18 @@ sequences nest to a depth, deflated data sets grow to a size. Source: PS3.5 7 an
 
 from __future__ import annotations
 
+import contextlib
 import struct
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydicom.errors import BytesLengthException, InvalidDicomError
+
 from vesalius.core import archive
+from vesalius.core.case import Ref
 from vesalius.core.errors import FormatError
+from vesalius.formats import _files
 from vesalius.formats._dicom_head import Head, Raw
 
 IMPLICIT, EXPLICIT, DEFLATED, BIG = (f"1.2.840.10008.1.2{end}" for end in ("", ".1", ".1.99", ".2"))
@@ -29,6 +34,11 @@ _SHORT = frozenset((b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FD", b"FL
 )
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 _PIXELS = {0x7FE00008: "FloatPixelData", 0x7FE00009: "DoubleFloatPixelData", 0x7FE00010: "PixelData"}
+
+
+def reading(where: Ref | Path) -> contextlib.AbstractContextManager[None]:
+    """Whatever damaged bytes make of pydicom becomes one FormatError that names the file."""
+    return _files.typed_errors(where, BytesLengthException, InvalidDicomError)
 
 
 class _Short(Exception):

@@ -5,7 +5,6 @@ The one place where files are grouped, for single files, folders and cohorts ali
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,6 @@ from vesalius.core.errors import FormatError
 from vesalius.formats import _dicom_bytes as raw
 from vesalius.formats import _dicom_elements as elements
 from vesalius.formats import _dicom_split as splitting
-from vesalius.formats import _files
 from vesalius.formats._dicom_kinds import code_of, require_image
 
 _SPEAKING = ("SEG", "RTSTRUCT", "SR", "KO")  # whose references are looked for
@@ -76,7 +74,7 @@ def group(paths: Iterable[Path]) -> Found:
     listed = list(paths)
     for path in listed:
         try:
-            with _files.typed_errors(path), warnings.catch_warnings(action="ignore"):
+            with raw.reading(path):
                 file = raw.parse(path)
                 code = code_of(file.head)
                 if code is not None:
@@ -92,7 +90,7 @@ def group(paths: Iterable[Path]) -> Found:
     found: list[Series] = []
     for members in files.values():
         try:
-            with _files.typed_errors(members[0].path), warnings.catch_warnings(action="ignore"):
+            with raw.reading(members[0].path):
                 kept = _without_copies(members, spare)
                 found += _stacks(kept)
         except FormatError as error:

@@ -9,7 +9,6 @@ Source: PS3.3 C.7.6.2, C.7.6.3, C.7.6.16, C.11.1.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -21,8 +20,7 @@ from pydicom.pixels.processing import apply_modality_lut
 from vesalius.core.case import Ref
 from vesalius.core.image import Array, Image, Source
 from vesalius.formats import _dicom_elements as elements
-from vesalius.formats import _files
-from vesalius.formats._dicom_bytes import parse
+from vesalius.formats._dicom_bytes import parse, reading
 from vesalius.formats._dicom_geometry import shifted
 from vesalius.formats._dicom_kinds import code_of
 from vesalius.formats._dicom_pixels import Frames
@@ -67,12 +65,13 @@ def sort(paths: Iterable[Path]) -> Found:
 
 def code(path: Path) -> str | None:
     """A word for an object that is no image (`SEG`, `SR`, `RTSTRUCT` …), None for an image. Raises FormatError."""
-    return code_of(parse(path).head)
+    with reading(path):
+        return code_of(parse(path).head)
 
 
 def header(ref: Ref) -> Header:
     """Shape and geometry from the data elements, without decoding pixels."""
-    with _files.typed_errors(ref), warnings.catch_warnings(action="ignore"):
+    with reading(ref):
         loaded = Stack(ref)
         channels = 3 if loaded.layout.colour else 1
         image = _image(loaded, np.broadcast_to(np.zeros((), loaded.dtype), _shape(loaded)))
@@ -95,7 +94,7 @@ def read(ref: Ref) -> Image:
     Values after the modality's rescale: int16 or int32 where that is exact, otherwise float32.
     Raises NotAnImage, which names what it is; FormatError for all that is damaged, unplaced or uneven.
     """
-    with _files.typed_errors(ref), warnings.catch_warnings(action="ignore"):
+    with reading(ref):
         loaded = Stack(ref)
         return _image(loaded, _pixels(loaded))
 

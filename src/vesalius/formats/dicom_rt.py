@@ -7,7 +7,6 @@ within an odd number of its contours, so that a contour within another is a hole
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,6 @@ from vesalius.core.image import Array, Image
 from vesalius.formats import _dicom_bytes as raw
 from vesalius.formats import _dicom_elements as elements
 from vesalius.formats import _dicom_grid as grids
-from vesalius.formats import _files
 from vesalius.formats._header import Header
 
 SUFFIXES = (".rt.dcm",)
@@ -43,7 +41,7 @@ def read_mask(ref: Ref) -> Image:
 
     Raises FormatError where structures overlap, lie between slices, or where the image's files are not given.
     """
-    with _files.typed_errors(ref), warnings.catch_warnings(action="ignore"):
+    with raw.reading(ref):
         file = _parsed(ref)
         grid, source = grids.of_image(Ref(_image_paths(ref)))
         names = {label.value: label.name for label in _structures(file)}
@@ -60,7 +58,7 @@ def read_mask(ref: Ref) -> Image:
 
 def header(ref: Ref) -> Header:
     """The shape and geometry of the image that the structures are drawn on."""
-    with _files.typed_errors(ref), warnings.catch_warnings(action="ignore"):
+    with raw.reading(ref):
         _parsed(ref)
         grid, _ = grids.of_image(Ref(_image_paths(ref)))
         return Header(shape=grid.shape, dtype="uint8", affine=grid.affine, modality="RTSTRUCT")
@@ -68,7 +66,7 @@ def header(ref: Ref) -> Header:
 
 def structures(path: Path) -> tuple[Label, ...]:
     """The structures of a file that have closed contours: number and name. Raises FormatError."""
-    with _files.typed_errors(path), warnings.catch_warnings(action="ignore"):
+    with raw.reading(path):
         file = _parsed(Ref((path,)))
         drawn = {
             elements.integer(item, "ReferencedROINumber")

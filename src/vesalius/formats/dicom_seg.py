@@ -7,7 +7,6 @@ segments that are wanted, `|` between, which become 1, 2, …; without it each h
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,6 @@ from vesalius.core.image import Array, Image, Source
 from vesalius.formats import _dicom_bytes as raw
 from vesalius.formats import _dicom_elements as elements
 from vesalius.formats import _dicom_grid as grids
-from vesalius.formats import _files
 from vesalius.formats._dicom_pixels import Frames, layout
 from vesalius.formats._header import Header
 
@@ -39,7 +37,7 @@ def read(ref: Ref) -> Image:
 
 def read_mask(ref: Ref) -> Image:
     """The labels as `(1, Z, Y, X)` of whole numbers. Raises FormatError for overlaps and for other grids."""
-    with _files.typed_errors(ref), warnings.catch_warnings(action="ignore"):
+    with raw.reading(ref):
         file = _parsed(ref)
         grid, source, groups = _grid(file, ref)
         names = {label.value: label.name for label in _segments(file)}
@@ -63,7 +61,7 @@ def read_mask(ref: Ref) -> Image:
 
 def header(ref: Ref) -> Header:
     """The shape and geometry of the labels, without decoding them."""
-    with _files.typed_errors(ref), warnings.catch_warnings(action="ignore"):
+    with raw.reading(ref):
         file = _parsed(ref)
         grid, _, _ = _grid(file, ref)
         return Header(shape=grid.shape, dtype="uint8", affine=grid.affine, modality="SEG")
@@ -71,7 +69,7 @@ def header(ref: Ref) -> Header:
 
 def segments(path: Path) -> tuple[Label, ...]:
     """The segments of a file: number, name, and its coded type. Raises FormatError."""
-    with _files.typed_errors(path), warnings.catch_warnings(action="ignore"):
+    with raw.reading(path):
         return _segments(_parsed(Ref((path,))))
 
 

@@ -6,7 +6,6 @@ A measurement in a group with a tracking identifier is named with it (`lesion 1:
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,7 +44,7 @@ class Content:
 
 def read(ref: Ref) -> Text:
     """A Text whose sections are the report's texts and codes, and whose parts are its numbers. Raises FormatError."""
-    with _files.typed_errors(ref), warnings.catch_warnings(action="ignore"):
+    with raw.reading(ref):
         file = _parsed(_files.one_file(ref))
         found = _content(file)
         head = file.head
@@ -65,7 +64,7 @@ def header(ref: Ref) -> Header:
 
 def content(path: Path) -> Content:
     """What a report says. Raises FormatError."""
-    with _files.typed_errors(path), warnings.catch_warnings(action="ignore"):
+    with raw.reading(path):
         return _content(_parsed(path))
 
 
@@ -80,7 +79,9 @@ def _content(file: raw.File) -> Content:
     found = Content(_name(file.head) or "report")
     for item, group in _items(file.head):
         name = _name(item) or "finding"
-        if group and name != _TRACKING:
+        if name == _TRACKING:
+            continue
+        if group:
             name = f"{group}: {name}"
         kind = item.get("ValueType")
         if kind == "TEXT":
