@@ -185,5 +185,10 @@ def test_a_modality_lut_and_stray_bits(tmp_path: Path) -> None:
     assert formats.read(tmp_path / "s.dcm").array[0, 0, 0, :3].tolist() == [-1025, -2048 - 1024, -1024]
 
 
+def test_one_frame_is_placed_by_its_groups_as_many_are(tmp_path: Path) -> None:
+    image = formats.read(enhanced(tmp_path / "one.dcm", [at(6)]))
+    assert image.affine is not None and image.affine[2].tolist() == [0, 0, 2, 6]
+
+
 def test_an_index_still_picks_one_frame(tmp_path: Path) -> None:
     assert formats.read(Ref((cine(tmp_path / "n.dcm"),), None, 2)).array.shape == (3, 1, 4, 5)

@@ -57,6 +57,24 @@ def test_planes_at_one_place_are_told_apart(
     assert np.array_equal(second.array, first.array + 300) and np.array_equal(first.affine, second.affine)
 
 
+def test_b_values_in_private_elements_are_known(tmp_path: Path) -> None:
+    blocks = {
+        (0x0019, "SIEMENS MR HEADER", 0x0C): ("IS", ["0", "800"]),
+        (0x0043, "GEMS_PARM_01", 0x39): ("IS", [["0", "8", "0", "0"], ["1000000800", "8", "0", "0"]]),
+        (0x2001, "Philips Imaging DD 001", 0x03): ("FL", [0.0, 800.0]),
+    }
+    for k, ((number, creator, element), (kind, values)) in enumerate(blocks.items()):
+        folder = tmp_path / str(k)
+        folder.mkdir()
+
+        def change(data: Dataset, k: int) -> None:
+            data.ImagePositionPatient = [10, 20, 30 + 2.5 * (k % 3)]
+            data.private_block(number, creator, create=True).add_new(element, kind, values[k // 3])
+
+        series(folder, 6, change)
+        assert [s.part for s in dicom.series(every(folder))[0]] == ["b-value 0", "b-value 800"], creator
+
+
 def test_two_marks_are_taken_together_where_one_does_not_do(tmp_path: Path) -> None:
     def change(data: Dataset, k: int) -> None:
         data.ImagePositionPatient = [10, 20, 30 + 2.5 * (k % 3)]

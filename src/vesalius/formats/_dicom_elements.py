@@ -15,7 +15,7 @@ FunctionalGroups = tuple[Any, ...]  # a frame's own functional groups, then the 
 def functional_groups(head: Any, frames: int) -> list[FunctionalGroups]:
     """For each frame its own and the shared functional groups; empty where there are none."""
     own = head.get("PerFrameFunctionalGroupsSequence") or []
-    if frames < 2 or len(own) != frames:
+    if len(own) != frames:
         return []
     shared = tuple(head.get("SharedFunctionalGroupsSequence") or ())
     return [(item, *shared) for item in own]

@@ -7,6 +7,7 @@ where the whole is uneven and its parts are even. Nothing is split by file name 
 from __future__ import annotations
 
 import itertools
+import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -100,12 +101,15 @@ def _b_value(head: Any, diffusion: Any) -> float | None:
         return None
     siemens = head.private("SIEMENS MR HEADER", 0x0019, 0x0C)
     ge = head.private("GEMS_PARM_01", 0x0043, 0x39)
+    philips = head.private("Philips Imaging DD 001", 0x2001, 0x03)
     try:
         if siemens is not None:
             return float(siemens.strip(b" \0"))
         if ge is not None:
             return float(int(ge.split(b"\\")[0].strip(b" \0")) % 1_000_000_000)  # GE adds 10^9 to some
-    except ValueError:
+        if philips is not None:
+            return float(struct.unpack("<f", philips[:4])[0])
+    except (ValueError, struct.error):
         return None
     return None
 
