@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import imagecodecs
 import numpy as np
+from pydicom.encaps import generate_frames
 
 from benchmarks import _fits, _record
 from benchmarks._figures import Figure
@@ -158,14 +160,16 @@ def _reason(far: float, ours: Any, other: Any, ref: Ref) -> str:
         return "MONOCHROME1, which SimpleITK inverts"
     if "ModalityLUTSequence" in file.head:
         return "a modality look-up table, which SimpleITK does not apply"
-    if photometric == "PALETTE COLOR":
+    if photometric == "PALETTE COLOR" and np.array_equal(ours // 256, other):
         return "a palette of 16 bits, of which SimpleITK keeps 8"
     twin = TWINS.get(ref.paths[0].name)
     found = next(iter(_fits.shared("dicom_zoo").rglob(twin)), None) if twin else None
     if found is not None and np.array_equal(formats.read(found).array, formats.read(ref).array):
         return f"ours is that of {twin}, the same image stored otherwise, which both read alike"
     if photometric.startswith("YBR"):
-        return "YCbCr to RGB, rounded otherwise" if far <= 4 else "SimpleITK leaves YCbCr as it is"
+        stream = next(generate_frames(file.pixel_bytes(), number_of_frames=1))
+        if np.array_equal(imagecodecs.jpeg8_decode(stream), ours):
+            return "ours is what libjpeg makes of the stream; SimpleITK leaves it as YCbCr"
     return "a lossy code stream, rounded otherwise" if file.syntax in LOSSY and far <= 4 else ""
 
 
