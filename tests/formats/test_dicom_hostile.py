@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import subprocess
 import sys
 import zlib
@@ -170,7 +171,7 @@ def test_files_without_preamble_are_read_whatever_their_encoding(tmp_path: Path)
 def test_every_file_of_the_zoo_is_an_image_a_named_object_or_a_typed_error(shared_data: Path) -> None:
     """In one process; what is no image is known by its name, and what SimpleITK and pydicom read is an image."""
     code = (
-        "import collections, pathlib, resource, sys, time\n"
+        "import collections, json, pathlib, resource, sys, time\n"
         "sys.path.insert(0, sys.argv[2])\n"
         "from test_dicom_hostile import outcome\n"
         "seen, slowest = collections.Counter(), 0.0\n"
@@ -179,13 +180,13 @@ def test_every_file_of_the_zoo_is_an_image_a_named_object_or_a_typed_error(share
         "        began = time.monotonic()\n"
         "        seen[outcome(path)] += 1\n"
         "        slowest = max(slowest, time.monotonic() - began)\n"
-        "print(dict(seen), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, slowest, sep='|')\n"
+        "print(json.dumps(seen), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, slowest, sep='|')\n"
     )
     words = [sys.executable, "-c", code, str(shared_data / "dicom_zoo"), str(Path(__file__).parent)]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     seen, peak, slowest = done.stdout.strip().split("|")
-    counts = eval(seen)
+    counts = json.loads(seen)
     assert counts["image"] >= 165 and counts["SEG"] == 24 and counts["SR"] == 7 and counts["RTSTRUCT"] == 1, (
         counts
     )
