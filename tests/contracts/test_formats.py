@@ -30,6 +30,10 @@ def test_the_literals_say_what_it_is(name: str) -> None:
     kinds = {"Image", "Answer", *(kind.__name__ for kind in answers.KINDS)}
     assert set(said["WRITES"]) <= kinds
     assert registry.names("formats")[name]
+    if "OF" in said:  # told from another format's files by what is in them
+        assert (
+            said["OF"] in NAMES and said["CODES"] and hasattr(registry.lookup("formats", said["OF"]), "code")
+        )
 
 
 def test_no_two_formats_claim_one_suffix() -> None:

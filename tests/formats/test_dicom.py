@@ -84,12 +84,30 @@ def test_simpleitk_agrees(tmp_path: Path) -> None:
     assert np.array_equal(sitk.GetArrayFromImage(theirs), image.array[0])
 
 
-def test_a_tilted_gantry_becomes_a_shear(tmp_path: Path) -> None:
-    def tilt(data: Dataset, k: int) -> None:
-        data.ImagePositionPatient = [10, 20 + 0.5 * k, 30 + 2.5 * k]
+def test_a_tilted_gantry_is_moved_upright(tmp_path: Path) -> None:
+    """Where values are a linear function of place, they still are after the slices were moved."""
 
-    affine = formats.read(series(tmp_path, change=tilt)).affine
-    assert np.allclose(affine[:3, 2], [0, 0.5, 2.5])
+    def tilt(data: Dataset, k: int) -> None:
+        data.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
+        data.ImagePositionPatient = [10 - 0.3 * k, 20 + 0.7 * k, 30 + 2.5 * k]
+        y, x = np.mgrid[0:4, 0:5]
+        place = 10 * (10 - 0.3 * k + 0.75 * x) + 40 * (20 + 0.7 * k + 0.5 * y)
+        data.PixelData = np.rint(place).astype("<u2").tobytes()
+        data.RescaleSlope, data.RescaleIntercept = 0.5, 100
+
+    ref = series(tmp_path, 6, tilt)
+    image, head = formats.read(ref), formats.header(ref)
+    assert (
+        image.affine is not None and head.shape == image.shape and np.array_equal(head.affine, image.affine)
+    )
+    axes = image.affine[:3, :3]
+    assert np.allclose(axes, np.diag([0.75, 0.5, 2.5])) and image.shape == (6, 11, 7)
+    z, y, x = np.mgrid[0:6, 0:11, 0:7]
+    place = np.einsum("ij,j...->i...", image.affine, np.stack([x, y, z, np.ones_like(x)]))
+    expected = (10 * place[0] + 40 * place[1]) * 0.5 + 100
+    inside = image.array[0] != image.array.min()
+    assert inside.sum() > 60 and np.abs(image.array[0] - expected)[inside].max() < 0.6
+    assert len(image.source.sop_uids) == 6 and image.display["gantry_tilt"] == "moved upright"
 
 
 def set_to(**values: object) -> Change:
@@ -292,3 +310,51 @@ def test_the_zoo_is_read_or_refused_by_name(shared_data: Path) -> None:
         head, read = formats.header(path), read + 1
         assert (head.shape, head.dtype) == (image.shape, image.array.dtype.name), path.name
     assert read >= 90, read
+
+
+def test_rounded_cosines_are_made_of_length_one(tmp_path: Path) -> None:
+    def rounded(data: Dataset, k: int) -> None:
+        data.ImageOrientationPatient = [1, 0, 0, 0, 0.98796, -0.15152]
+
+    image = formats.read(series(tmp_path, 1, rounded))
+    assert image.spacing_mm is not None and image.spacing_mm[:2] == pytest.approx((0.75, 0.5), abs=1e-9)
+
+
+ALIKE = (
+    "CT_small",
+    "MR_small",
+    "MR_small_bigendian",
+    "MR_small_implicit",
+    "MR_small_RLE",
+    "MR_small_jp2klossless",
+    "MR_small_jpeg_ls_lossless",
+    "JPEG2000",
+    "693_J2KR",
+    "693_UNCI",
+    "J2K_pixelrep_mismatch",
+    "image_dfl",
+    "rtdose",
+    "rtdose_rle",
+    "SC_rgb_rle",
+    "SC_rgb_dcmtk_+eb+cy+n1",
+    "SC_rgb_small_odd_jpeg",
+    "color-px",
+    "examples_ybr_color",
+    "ExplVR_BigEnd",
+)
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize("name", ALIKE)
+def test_a_file_of_the_zoo_as_simpleitk_reads_it(shared_data: Path, name: str) -> None:
+    path = next((shared_data / "dicom_zoo").rglob(f"{name}.dcm"), None)
+    assert path is not None
+    image, theirs = formats.read(path), sitk.ReadImage(str(path))
+    other = np.squeeze(sitk.GetArrayFromImage(theirs))
+    ours = np.squeeze(np.moveaxis(image.array, -4, -1) if image.channels else image.array)
+    factor = image.display.get("unit_factor", 1.0)
+    allowed = max(1e-3, 1e-6 * float(np.abs(other).max()))  # dose grids are of 32 bits
+    assert ours.shape == other.shape and np.abs(ours / factor - other.astype(float)).max() <= allowed
+    if image.affine is not None:
+        last = np.array(theirs.TransformIndexToPhysicalPoint([n - 1 for n in theirs.GetSize()]))
+        assert np.abs(image.affine @ [*(n - 1 for n in image.shape[::-1]), 1] - [*last, 1]).max() <= 1e-3

@@ -11,7 +11,7 @@ from vesalius.core.case import Case
 from vesalius.core.errors import DataError, GeometryError
 from vesalius.core.image import Image, Source
 from vesalius.core.plan import DataPlan, Normalisation
-from vesalius.prepare.case import prepare, prepare_mask
+from vesalius.prepare.case import frame, prepare, prepare_mask
 
 PLAN = DataPlan(
     dims=3,
@@ -91,3 +91,13 @@ def test_a_mask_on_another_grid_is_refused() -> None:
     with pytest.raises(GeometryError, match="case a: the mask contradicts"):
         undo = prepare(one, PLAN).undo
         prepare_mask(Image(np.ones((1, 4, 5, 5), dtype=np.uint8)), reference, undo, case_id="a")
+
+
+def test_what_is_stored_white_for_nothing_is_inverted_unless_it_has_a_unit() -> None:
+    array = np.array([0, 100, 4095], np.uint16).reshape(1, 1, 1, 3)
+    shown = {"photometric": "MONOCHROME1", "range": (0.0, 4095.0)}
+    film = Image(array=array, display=shown)
+    assert frame(film).ravel().tolist() == [4095, 3995, 0] and frame(film).dtype == np.uint16
+    assert film.array.ravel().tolist() == [0, 100, 4095]
+    assert frame(replace(film, unit="SUVbw")) is array
+    assert frame(Image(array=array, display={"photometric": "MONOCHROME2"})) is array

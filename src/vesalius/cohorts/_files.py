@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from vesalius import formats
-from vesalius.core.errors import DataError, closest_path
+from vesalius.core.errors import DataError, FormatError, closest_path
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".xlsx", ".parquet")
 CONTAINERS = (".npz",)
@@ -75,16 +75,15 @@ def unwrap(root: Path) -> Path:
 
 
 def is_dicom(path: Path) -> bool:
-    """Whether a file is DICOM: by its suffix, or by the preamble where the suffix says nothing."""
+    """Whether a file is DICOM: by its suffix, or by how it begins where the suffix says nothing."""
     suffix = path.suffix.lower()
     if suffix in (".dcm", ".dicom", ".ima"):
         return True
     if any(path.name.lower().endswith(s) for s in (*formats.known_suffixes(holds=None), *TABLE_SUFFIXES)):
         return False
     try:
-        with path.open("rb") as file:
-            return file.read(132)[128:] == b"DICM"
-    except OSError:
+        return formats.by_content(path) == "dicom"
+    except FormatError:
         return False
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from vesalius.core.archive import sha256
 from vesalius.core.case import Case, Event, Ref, Target
-from vesalius.core.disk import sha256
 from vesalius.core.image import Image
 
 

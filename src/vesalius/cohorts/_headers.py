@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from vesalius import formats
 from vesalius.cohorts._splits import leaking_patients
+from vesalius.core import archive
 from vesalius.core.case import Case, Ref
 from vesalius.core.cohort import Cohort, SetAside
 from vesalius.core.errors import FormatError, VesaliusError
@@ -73,9 +74,9 @@ def _contradiction(case: Case, name: str, image: Header | None, mask: Header | N
 
 def _present(ref: Ref) -> None:
     path = ref.paths[0]
-    if not path.is_file():
+    if not archive.exists(path):
         raise FormatError(f"{path}: no such file")
-    if path.stat().st_size == 0:
+    if archive.size(path) == 0:
         raise FormatError(f"{path}: an empty file", found="0 bytes")
 
 

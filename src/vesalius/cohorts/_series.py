@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vesalius import formats
 from vesalius.cohorts import _files
+from vesalius.core import registry
 from vesalius.core.case import Ref
 from vesalius.core.cohort import SetAside
+
+if TYPE_CHECKING:
+    from vesalius.formats._dicom_series import Found, Series
 
 _MASK_END = re.compile(
     r"[ _\-.](mask|masks|seg|segmentation|gt|groundtruth|ground_truth|annotation|roi)([_\- ]?\d+)?$", re.I
@@ -59,42 +63,27 @@ def units(paths: Iterable[Path]) -> tuple[list[Unit], list[SetAside]]:
 
 
 def group_series(paths: Iterable[Path]) -> tuple[list[Unit], list[SetAside]]:
-    """DICOM files grouped by series; what has no pixels or cannot be read is set aside by name."""
-    import pydicom
-    from pydicom.errors import InvalidDicomError
+    """DICOM files grouped by series and stack; what is no image, is not needed or cannot be read is set aside."""
+    found = sort_dicom(paths)
+    bad = [SetAside(path.stem, reason) for path, reason in (*found.left, *found.spare)]
+    bad += [SetAside(d.path.stem, f"a DICOM object without an image ({d.code})") for d in found.documents]
+    return [unit_of(series) for series in found.series], bad
 
-    tags = [
-        "SeriesInstanceUID", "PatientID", "Modality", "SeriesDescription", "SeriesNumber", "Rows",
-        "InstanceNumber", "SOPClassUID", "SOPInstanceUID",
-    ]  # fmt: skip
-    groups: dict[str, list[tuple[int, Path]]] = {}
-    facts: dict[str, tuple[str | None, str | None, str]] = {}
-    bad: list[SetAside] = []
-    for path in paths:
-        try:
-            with warnings.catch_warnings(action="ignore"):
-                data = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=tags)
-            uid = str(data.get("SeriesInstanceUID") or f"file:{path}")
-            number = int(data.get("InstanceNumber") or 0)
-            rows = data.get("Rows")
-            patient = str(data.get("PatientID") or "").strip() or None
-            modality = str(data.get("Modality") or "") or None
-            label = str(data.get("SeriesDescription") or data.get("SeriesNumber") or "").strip()
-        except InvalidDicomError:
-            bad.append(SetAside(path.stem, "not readable as DICOM: it does not begin as such a file does"))
-            continue
-        except (OSError, ValueError, TypeError, AttributeError, KeyError, EOFError,
-                NotImplementedError, RecursionError) as error:  # fmt: skip
-            bad.append(SetAside(path.stem, f"not readable as DICOM: {' '.join(str(error).split())[:120]}"))
-            continue
-        if not rows:
-            bad.append(SetAside(path.stem, f"a DICOM object without pixels ({modality or 'no modality'})"))
-            continue
-        groups.setdefault(uid, []).append((number, path))
-        facts.setdefault(uid, (patient, modality, label))
-    found = []
-    for uid, members in groups.items():
-        members.sort(key=lambda m: (m[0], _files.natural(m[1].name)))
-        patient, modality, label = facts[uid]
-        found.append(Unit(Ref(tuple(p for _, p in members)), None, patient, label or None, modality, uid))
-    return found, bad
+
+def sort_dicom(paths: Iterable[Path]) -> Found:
+    """DICOM files as the format sorts them: images, other objects, what nobody needs, what cannot be read."""
+    sorted_: Found = registry.lookup("formats", "dicom").sort(paths)
+    return sorted_
+
+
+def unit_of(series: Series) -> Unit:
+    """A series, or one of its stacks, as a unit."""
+    number = None if series.number is None else str(series.number)
+    words = [series.description or number or "", series.part]
+    return Unit(
+        image=Ref(tuple(sorted(series.ref.paths, key=lambda p: _files.natural(p.name))), series.ref.member),
+        patient=(series.patient_id or "").strip() or None,
+        name=" ".join(w.strip() for w in words if w) or None,
+        modality=series.modality,
+        series_uid=series.series_uid,
+    )

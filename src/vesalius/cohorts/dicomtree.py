@@ -1,4 +1,4 @@
-"""A plain tree of DICOM files: a case a series, the patient from PatientID, nothing to learn unless a table says."""
+"""A tree, a zip or a DICOMDIR of DICOM files: a case a series; segmentations, contours and reports are targets."""
 
 from __future__ import annotations
 
@@ -6,37 +6,137 @@ import re
 from collections import Counter
 from pathlib import Path
 
+from vesalius import formats
 from vesalius.cohorts import _files
+from vesalius.cohorts._build import some
+from vesalius.cohorts._dicom_targets import collect
 from vesalius.cohorts._layout import Detection, Options
-from vesalius.cohorts._series import Unit, units
+from vesalius.cohorts._series import Unit, sort_dicom, unit_of, units
+from vesalius.core import archive
 from vesalius.core.case import Case
-from vesalius.core.cohort import Cohort
+from vesalius.core.cohort import Cohort, SetAside
+from vesalius.core.errors import DataError
 
 
 def detect(root: Path) -> Detection | None:
-    """Mostly DICOM files, in whatever folders."""
+    """Mostly DICOM files, in whatever folders or zips; or a DICOMDIR."""
     if not root.is_dir():
-        return None
+        return _detect_file(root)
     files = _files.walk(root)
     images = [p for p in files if _files.is_image(p)]
     dicom = [p for p in images if _files.is_dicom(p)]
+    zips = [p for p in files if archive.is_archive(p)] if not dicom else []
+    if not dicom and zips and not images and any(_detect_file(p) for p in zips[:8]):
+        return Detection(0.7, f"{len(zips)} zips of DICOM files")
     if not dicom or len(dicom) < 0.5 * len(images):
         return None
     return Detection(0.75, f"{len(dicom)} DICOM files among {len(files)}")
 
 
+def _detect_file(path: Path) -> Detection | None:
+    if path.name.upper().startswith("DICOMDIR") and _files.is_dicom(path):
+        return Detection(0.9, "a DICOMDIR")
+    if not archive.is_archive(path):
+        return None
+    try:
+        inside = archive.members(path)
+        dicom = sum(_files.is_dicom(p) for p in inside[:50])
+    except DataError:
+        return None
+    return (
+        Detection(0.85, f"a zip of DICOM files ({len(inside)} files)")
+        if dicom * 2 >= len(inside[:50]) > 0
+        else None
+    )
+
+
 def read(root: Path, *, options: Options) -> Cohort:
-    """A case for each series with pixels; what is not readable or has no pixels is set aside by name."""
-    found, aside = units(_files.walk(root))
-    names = _names(root if root.is_dir() else root.parent, found)
+    """A case for each series with pixels, or for each of its stacks.
+
+    Segmentations, structure sets and reports become targets of the images that they refer to. Localisers, copies
+    and other objects are noted; what cannot be read is set aside by name.
+    """
+    paths, missing = _paths(root)
+    found = sort_dicom(p for p in paths if _files.is_dicom(p))
+    plain, bad = units([p for p in paths if not _files.is_dicom(p) and p.is_file()])
+    said = collect(found.series, found.documents)
+    series = [unit_of(s) for s in found.series]
+    inside = root.is_dir() or archive.is_archive(root)
+    names = _names(root if inside else root.parent, [*series, *plain])
     cases = [
-        Case(id=name, images={"image": unit.image}, patient=unit.patient)
-        for name, unit in zip(names, found, strict=True)
+        Case(
+            id=name,
+            images={"image": unit.image},
+            patient=unit.patient,
+            targets=said.targets[k] if k < len(series) else {},
+            report="\n".join(said.reports[k]) or None if k < len(series) else None,
+        )
+        for k, (name, unit) in enumerate(zip(names, [*series, *plain], strict=True))
     ]
-    modalities = Counter(u.modality or "unknown" for u in found)
+    aside = [*missing, *bad, *said.bad, *(SetAside(path.stem, reason) for path, reason in found.left)]
+    modalities = Counter(u.modality or "unknown" for u in series)
     listed = ", ".join(f"{n} {m}" for m, n in sorted(modalities.items()))
-    note = f"{len(found)} series ({listed}); a series is a case, its patient is the PatientID"
-    return Cohort(root=root, layout="dicomtree", cases=tuple(cases), set_aside=tuple(aside), notes=(note,))
+    notes = [f"{len(series)} series ({listed}); a series is a case, its patient is the PatientID"]
+    notes += [f"set aside: {path.name}: {reason}" for path, reason in found.spare[:5]]
+    if len(found.spare) > 5:
+        notes.append(f"set aside: {len(found.spare)} localisers and copies in all")
+    others = Counter(d.code for d in found.documents if d.code not in ("SEG", "RTSTRUCT", "SR", "DICOMDIR"))
+    if others:
+        notes.append(f"not images: {some(f'{n} {code}' for code, n in others.items())}")
+    return Cohort(
+        root=root,
+        layout="dicomtree",
+        cases=tuple(cases),
+        targets=said.infos,
+        set_aside=tuple(aside),
+        notes=(*notes, *said.notes),
+    )
+
+
+def _paths(root: Path) -> tuple[list[Path], list[SetAside]]:
+    """Every file that is meant: of a folder with the zips in it, of a zip, or those that a DICOMDIR lists."""
+    if root.is_file() and not archive.is_archive(root) and formats.by_content(root) == "dicom":
+        listed = _listed(root)
+        if listed is not None:
+            there = [p for p in listed if p.is_file()]
+            lost = [
+                SetAside(p.name, f"listed in {root.name} and not there") for p in listed if not p.is_file()
+            ]
+            return there, lost
+    paths: list[Path] = []
+    bad: list[SetAside] = []
+    for path in _files.walk(root):
+        if not archive.is_archive(path):
+            paths.append(path)
+            continue
+        try:
+            paths += archive.members(path)
+        except DataError as error:
+            bad.append(SetAside(path.stem, str(error)))
+    return paths, bad
+
+
+def _listed(root: Path) -> list[Path] | None:
+    """The files that a DICOMDIR lists, None for another file. They lie below it, whatever the listing says."""
+    from vesalius.formats._dicom_bytes import parse
+
+    head = parse(root).head
+    if "DirectoryRecordSequence" not in head:
+        return None
+    found: dict[Path, None] = {}
+    for record in head.get("DirectoryRecordSequence") or ():
+        value = record.get("ReferencedFileID")
+        parts = [value] if isinstance(value, str) else [str(v) for v in value or ()]
+        if parts and all(p and p not in (".", "..") and not set(p) & set("/\\:") for p in parts):
+            found[_as_it_lies(root.parent, parts)] = None
+    return list(found)
+
+
+def _as_it_lies(folder: Path, parts: list[str]) -> Path:
+    """The path of a file, in lower case where it was copied so from a disc."""
+    path = folder.joinpath(*parts)
+    lower = folder.joinpath(*(p.lower() for p in parts))
+    return lower if not path.is_file() and lower.is_file() else path
 
 
 def _names(root: Path, found: list[Unit]) -> list[str]:
@@ -47,7 +147,8 @@ def _names(root: Path, found: list[Unit]) -> list[str]:
         path = unit.image.paths[0]
         parts = path.parent.relative_to(root).parts
         if shared[path.parent] > 1:
-            parts = (*parts, unit.name or path.stem) if len(unit.image.paths) > 1 else (*parts, path.stem)
+            many = len(unit.image.paths) > 1 or unit.image.member is not None
+            parts = (*parts, unit.name or path.stem) if many else (*parts, path.stem)
         names.append(re.sub(r"[^\w.() -]+", "_", "_".join(parts)) or root.name)
     seen: Counter[str] = Counter()
     unique = []

@@ -16,8 +16,9 @@ Split = Literal["train", "val", "test"]
 class Ref:
     """Where an image or a mask lies, unread.
 
-    `paths` is one file, or the files of one DICOM series. `member` names an array inside a container
-    (`train_images` of an npz) and `index` an item along its first axis.
+    `paths` is one file, or the files of one DICOM series; of what is drawn on an image (a DICOM segmentation, a
+    structure set) its file and then the image's. `member` names an array inside a container (`train_images` of an
+    npz), a stack of a multi-frame object, or segments by name; `index` is an item along the first axis.
     """
 
     paths: tuple[Path, ...]

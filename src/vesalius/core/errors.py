@@ -4,6 +4,7 @@ VesaliusError              exit code 2, one line
 ├── UnknownName            a task, net, format, field … that does not exist (with the closest names)
 ├── DataError              the data cannot be used as it is
 │   ├── FormatError        a file that cannot be read: truncated, corrupt, hostile, unsupported
+│   │   └── NotAnImage     a sound file that holds something else: a segmentation, a report, a plan …
 │   ├── GeometryError      shape, affine or spacing contradict each other, or are missing where needed
 │   └── LeakError          the same patient (or image) on both sides of a split
 ├── PlanError              a plan that cannot be followed
@@ -74,6 +75,14 @@ class DataError(VesaliusError):
 
 class FormatError(DataError):
     """A file that cannot be read: truncated, corrupt, hostile or unsupported."""
+
+
+class NotAnImage(FormatError):
+    """A sound file that holds something else than pixels to look at; `holds` names what, `code` in a word (`SEG`)."""
+
+    def __init__(self, where: object, *, holds: str, code: str, hint: str | None = None) -> None:
+        super().__init__(f"{where}: holds no image but a {holds}", found=code, hint=hint)
+        self.holds, self.code = holds, code
 
 
 class GeometryError(DataError):

@@ -8,7 +8,8 @@ A format's file declares, as literals that are read without importing it:
     WRITES = ("Image", "Mask", "Map")    what `write` takes (names of types)
 
 and has `read(ref) -> Image`, `header(ref) -> Header` and `write(thing, path, *, source=None)`; a format whose
-pixels need another reading when they are labels also has `read_mask(ref) -> Image`.
+pixels need another reading when they are labels also has `read_mask(ref) -> Image`. A format that shares another's
+files, and is told from it by what is in them, says `OF = "dicom"` and `CODES = ("SEG",)`: the other's `code(path)`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Literal, cast
 
-from vesalius.core import registry
+from vesalius.core import archive, registry
 from vesalius.core.answer import Answer
 from vesalius.core.case import Ref
 from vesalius.core.errors import FormatError, GeometryError, OutputError
@@ -28,7 +29,18 @@ from vesalius.formats._files import as_ref, one_file, pixels, typed_errors
 from vesalius.formats._header import Header
 from vesalius.formats._masks import as_labels
 
-__all__ = ["Header", "header", "known_suffixes", "read", "read_answer", "read_mask", "sniff", "stem", "write"]
+__all__ = [
+    "Header",
+    "by_content",
+    "header",
+    "known_suffixes",
+    "read",
+    "read_answer",
+    "read_mask",
+    "sniff",
+    "stem",
+    "write",
+]
 
 Holds = Literal["Image", "Answer"]
 
@@ -50,7 +62,7 @@ def sniff(path: Path | str) -> str:
     for suffix in known_suffixes(holds=None):
         if lower.endswith(suffix):
             return next(n for n in _names(None) if suffix in registry.literals("formats", n)["SUFFIXES"])
-    name = _by_content(path)
+    name = by_content(path)
     if name is None:
         raise FormatError(
             f"{path}: not a format that is read here",
@@ -105,7 +117,8 @@ def read_mask(ref: Ref | Path | str) -> Image:
 def read_answer(path: Path | str) -> Answer:
     """Read an Answer back from the file that `write` made of it. Raises FormatError."""
     ref = as_ref(path)
-    name = sniff(one_file(ref))
+    path = one_file(ref)
+    name = _kind(sniff(path), path)
     if registry.literals("formats", name).get("HOLDS") != "Answer":
         raise FormatError(f"{ref}: holds an image, not an answer", hint="formats.read")
     with typed_errors(ref):
@@ -159,13 +172,32 @@ def _placed(thing: Image | Answer, source: Image | None) -> Image | Answer:
 def _module(ref: Ref) -> ModuleType:
     if not ref.paths:
         raise FormatError("an empty reference: no file named")
+    for path in ref.paths:
+        if not archive.exists(path):
+            raise FormatError(f"{path}: no such file" if not path.exists() else f"{path} is not a file")
     name = sniff(ref.paths[0])
     if registry.literals("formats", name).get("HOLDS", "Image") != "Image":
         raise FormatError(f"{ref}: holds an answer, not pixels", hint="formats.read_answer")
-    for path in ref.paths:
-        if not path.is_file():
-            raise FormatError(f"{path}: no such file" if not path.exists() else f"{path} is not a file")
+    kind = _kind(name, ref.paths[0])
+    if registry.literals("formats", kind).get("HOLDS", "Image") == "Image":
+        name = kind  # of an answer the format itself says what it is
     return registry.lookup("formats", name)
+
+
+@functools.cache
+def _kinds(name: str) -> dict[str, str]:
+    """The formats that share the files of the format `name`, by their codes."""
+    said = {n: registry.literals("formats", n) for n in _names(None)}
+    return {code: n for n, words in said.items() if words.get("OF") == name for code in words["CODES"]}
+
+
+def _kind(name: str, path: Path) -> str:
+    """The format that reads this file, among those that share the files of the format `name`."""
+    kinds = _kinds(name)
+    if not kinds or not archive.exists(path):
+        return name
+    with typed_errors(path):
+        return kinds.get(registry.lookup("formats", name).code(path) or "", name)
 
 
 def _names(holds: Holds | None) -> list[str]:
@@ -175,11 +207,12 @@ def _names(holds: Holds | None) -> list[str]:
     ]
 
 
-def _by_content(path: Path) -> str | None:
-    if not path.is_file():
+def by_content(path: Path) -> str | None:
+    """The registered name of a file's format by its first bytes alone, or None. Raises FormatError."""
+    if not archive.exists(path):
         return None
     try:
-        with path.open("rb") as file:
+        with archive.open_file(path) as file:
             start = file.read(512)
     except OSError as error:
         raise FormatError(f"{path}: cannot be opened", found=error.strerror) from error

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, cast
 
 from vesalius.formats._dicom_geometry import Plane
@@ -14,13 +15,14 @@ FunctionalGroups = tuple[Any, ...]  # a frame's own functional groups, then the 
 def functional_groups(head: Any, frames: int) -> list[FunctionalGroups]:
     """For each frame its own and the shared functional groups; empty where there are none."""
     own = head.get("PerFrameFunctionalGroupsSequence") or []
-    if frames < 2 or len(own) != frames:
+    if len(own) != frames:
         return []
     shared = tuple(head.get("SharedFunctionalGroupsSequence") or ())
     return [(item, *shared) for item in own]
 
 
-def _macro(group: FunctionalGroups | None, sequence: str) -> Any:
+def macro(group: FunctionalGroups | None, sequence: str) -> Any:
+    """The first item of a functional group's sequence, or an empty mapping."""
     for item in group or ():
         if item.get(sequence):
             return item[sequence].value[0]
@@ -29,8 +31,8 @@ def _macro(group: FunctionalGroups | None, sequence: str) -> Any:
 
 def plane(head: Any, group: FunctionalGroups | None) -> Plane:
     """The geometry of a plane: a frame's functional groups before the object's own elements."""
-    where, how = _macro(group, "PlanePositionSequence"), _macro(group, "PlaneOrientationSequence")
-    measures = _macro(group, "PixelMeasuresSequence")
+    where, how = macro(group, "PlanePositionSequence"), macro(group, "PlaneOrientationSequence")
+    measures = macro(group, "PixelMeasuresSequence")
     position = _floats(where, "ImagePositionPatient", 3) or _floats(head, "ImagePositionPatient", 3)
     orientation = _floats(how, "ImageOrientationPatient", 6) or _floats(head, "ImageOrientationPatient", 6)
     thickness = _floats(measures, "SliceThickness", 1) or _floats(head, "SliceThickness", 1)
@@ -52,14 +54,34 @@ def _spacing(head: Any) -> tuple[tuple[float, float] | None, Literal["patient", 
 
 def rescale(head: Any, group: FunctionalGroups | None) -> tuple[float, float]:
     """Slope and intercept, 1 and 0 where none are said (PS3.3 C.11.1)."""
-    place = _macro(group, "PixelValueTransformationSequence") or head
+    place = macro(group, "PixelValueTransformationSequence") or head
     slope, inter = _floats(place, "RescaleSlope", 1), _floats(place, "RescaleIntercept", 1)
+    if slope and slope[0] == 0:
+        raise ValueError("a rescale slope of 0")
     return (slope[0] if slope else 1.0), (inter[0] if inter else 0.0)
+
+
+def frame_times(head: Any, frames: int) -> tuple[float, ...] | None:
+    """Seconds from the first frame of a cine to each, or None where none are said (PS3.3 C.7.6.5)."""
+    vector = head.get("FrameTimeVector")
+    if vector not in (None, "") and frames > 1:
+        steps = [float(v) for v in vector]
+        if len(steps) == frames and all(math.isfinite(v) and v >= 0 for v in steps):
+            return tuple(float(t) / 1000 for t in itertools.accumulate([0.0, *steps[1:]]))
+    step = number(head, "FrameTime")
+    if step is None or step <= 0:
+        rate = number(head, "CineRate") or number(head, "RecommendedDisplayFrameRate")
+        step = 1000 / rate if rate is not None and rate > 0 else None
+    return None if step is None else tuple(k * step / 1000 for k in range(frames))
 
 
 def display(head: Any) -> dict[str, Any]:
     """What a viewer would apply: photometric interpretation and the first window."""
     shown: dict[str, Any] = {"photometric": photometric(head)}
+    if (function := text(head, "VOILUTFunction")) is not None:
+        shown["voi_function"] = function
+    if "VOILUTSequence" in head:
+        shown["voi_lut"] = True  # it is there; presentation is the viewer's
     centre, width = head.get("WindowCenter"), head.get("WindowWidth")
     if centre is not None and width is not None:
         pair = [v[0] if isinstance(v, Sequence) and not isinstance(v, str) else v for v in (centre, width)]
@@ -75,7 +97,7 @@ def photometric(head: Any) -> str:
 
 def _floats(head: Any, name: str, count: int) -> tuple[float, ...] | None:
     value = head.get(name)
-    if value is None or value == "":
+    if value is None or value in ("", []):
         return None
     values = list(value) if count > 1 else [value]
     if len(values) != count:
@@ -92,7 +114,32 @@ def text(head: Any, name: str) -> str | None:
     return str(value) if value not in (None, "") else None
 
 
+def words(head: Any, name: str) -> tuple[str, ...]:
+    """An element of several values as texts; empty where it is missing."""
+    value = head.get(name)
+    if value in (None, ""):
+        return ()
+    return (value,) if isinstance(value, str) else tuple(str(v) for v in value)
+
+
+def number(head: Any, name: str) -> float | None:
+    """An element as one finite number, None where it is missing or empty."""
+    found = _floats(head, name, 1)
+    return found[0] if found else None
+
+
 def integer(head: Any, name: str) -> int | None:
     """An element as a whole number, None where it is missing or empty."""
     value = head.get(name)
     return int(cast(Any, value)) if value not in (None, "") else None
+
+
+def grid_offsets(head: Any, frames: int) -> tuple[float, ...] | None:
+    """Where the frames of a dose grid lie along its normal, in mm from the first (PS3.3 C.8.8.3.2)."""
+    value = head.get("GridFrameOffsetVector")
+    if value in (None, ""):
+        return None
+    offsets = [float(v) for v in (value if isinstance(value, Iterable) else [value])]
+    if len(offsets) != frames:
+        raise ValueError(f"{len(offsets)} frame offsets for {frames} frames")
+    return tuple(o - offsets[0] for o in offsets)

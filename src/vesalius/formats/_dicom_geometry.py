@@ -49,12 +49,7 @@ def stack(planes: Sequence[Plane]) -> tuple[list[int], Array | None, Triple | No
             return [0], None, None
         return [0], None, (*first.spacing_mm, first.thickness_mm or 1.0)
     assert_same(planes)
-    x, y = np.array(first.orientation[:3]), np.array(first.orientation[3:])  # type: ignore[index]
-    normal = np.cross(x, y)
-    if abs(np.linalg.norm(x) - 1) > 0.01 or abs(np.linalg.norm(y) - 1) > 0.01 or abs(float(x @ y)) > 0.01:
-        raise GeometryError(
-            "an orientation that is not two perpendicular unit vectors", found=str(first.orientation)
-        )
+    x, y, normal = axes(first)
     positions = np.array([p.position for p in planes], np.float64)  # (N, 3)
     along = positions @ normal
     order = [int(i) for i in np.argsort(along, kind="stable")]
@@ -70,6 +65,22 @@ def stack(planes: Sequence[Plane]) -> tuple[list[int], Array | None, Triple | No
     return order, affine, None
 
 
+def axes(plane: Plane) -> tuple[Array, Array, Array]:
+    """Unit vectors along a placed plane's rows and columns, and their normal.
+
+    What was rounded is made of length 1 again, as SimpleITK does. Raises GeometryError beyond rounding.
+    """
+    x, y = np.array(plane.orientation[:3]), np.array(plane.orientation[3:])  # type: ignore[index]
+    long = float(np.linalg.norm(x)), float(np.linalg.norm(y))
+    if abs(long[0] - 1) > 0.01 or abs(long[1] - 1) > 0.01 or abs(float(x @ y)) > 0.01:
+        raise GeometryError(
+            "an orientation that is not two perpendicular unit vectors", found=str(plane.orientation)
+        )
+    x, y = x / long[0], y / long[1]
+    normal = np.cross(x, y)
+    return x, y, normal / np.linalg.norm(normal)
+
+
 def assert_same(planes: Sequence[Plane]) -> None:
     """Raises GeometryError unless all planes are placed, parallel and of one spacing."""
     first = planes[0]
@@ -78,6 +89,8 @@ def assert_same(planes: Sequence[Plane]) -> None:
             raise GeometryError(
                 "a plane without position, orientation or spacing among others that have them"
             )
+        if (plane.orientation, plane.spacing_mm) == (first.orientation, first.spacing_mm):
+            continue
         if not np.allclose(plane.orientation, first.orientation, atol=_SAME_DIRECTION):  # type: ignore[arg-type]
             raise GeometryError("planes of several orientations", hint="one reference for each orientation")
         if not np.allclose(plane.spacing_mm, first.spacing_mm, rtol=1e-3):  # type: ignore[arg-type]
@@ -100,3 +113,46 @@ def _check_even(positions: Array, along: Array, step: Array) -> None:
     straight = positions[0] + np.arange(len(along))[:, None] * step
     if np.abs(positions - straight).max() > allowed * 2:
         raise GeometryError("slices that do not lie on one line")
+
+
+def tilt(affine: Array, count: int) -> tuple[float, float] | None:
+    """How far, in pixels of x and y, each slice of a tilted gantry lies beside the one before; None if it is upright.
+
+    Upright is what drifts by less than half a pixel from the first slice to the last.
+    """
+    x, y, step = affine[:3, 0], affine[:3, 1], affine[:3, 2]
+    beside = float(step @ x / (x @ x)), float(step @ y / (y @ y))
+    drift = max(abs(beside[0]), abs(beside[1])) * (count - 1)
+    return beside if drift > 0.5 else None
+
+
+def upright(
+    affine: Array, shape: tuple[int, int, int], beside: tuple[float, float]
+) -> tuple[Array, tuple[int, int, int]]:
+    """The affine and the shape `(Z, Y, X)` of the upright box that holds every slice of a tilted stack."""
+    z, y, x = shape
+    drift = np.array(beside) * (z - 1)
+    low = np.floor(np.minimum(drift, 0)).astype(int)
+    high = np.ceil(np.maximum(drift, 0)).astype(int)
+    straight = affine.copy()
+    straight[:3, 2] -= affine[:3, 0] * beside[0] + affine[:3, 1] * beside[1]
+    straight[:3, 3] += affine[:3, 0] * low[0] + affine[:3, 1] * low[1]
+    return straight, (z, y + int(high[1] - low[1]), x + int(high[0] - low[0]))
+
+
+def shifted(plane: Array, shape: tuple[int, int], by: tuple[float, float], fill: float) -> Array:
+    """A slice moved within a larger one by `by` pixels of (x, y), linearly interpolated.
+
+    `fill` stands where it does not reach, and at an edge that it covers only in part: nothing is invented there.
+    """
+    whole = int(np.floor(by[0])), int(np.floor(by[1]))
+    part = by[0] - whole[0], by[1] - whole[1]
+    moved = plane.astype(np.float32)
+    out = np.full(shape, fill, np.float32)
+    if part[0] > 1e-6:
+        moved = moved[:, :-1] * part[0] + moved[:, 1:] * (1 - part[0])
+    if part[1] > 1e-6:
+        moved = moved[:-1] * part[1] + moved[1:] * (1 - part[1])
+    at = whole[1] + (part[1] > 1e-6), whole[0] + (part[0] > 1e-6)
+    out[at[0] : at[0] + moved.shape[0], at[1] : at[1] + moved.shape[1]] = moved
+    return out

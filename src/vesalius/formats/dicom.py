@@ -1,107 +1,86 @@
-"""DICOM images: one file, or the files of one single-frame series, sorted by geometry; affine in LPS.
+"""DICOM images: one file, or the files of one series, in spatial order (and in time); affine in LPS.
 
-The modality's rescale is applied (CT in HU); windows, presentation and MONOCHROME1 are kept as `display` and never
-applied. Compressed transfer syntaxes go through pydicom's decoders. A multi-frame object is a volume only if its
-functional groups place each frame; otherwise the Ref's index picks one frame. Source: PS3.3 C.7.6.2, C.7.6.3, C.11.1.
+The modality's rescale (or LUT) is applied, slice by slice, and PET in known units becomes SUVbw; windows,
+presentation and MONOCHROME1 are kept as `display` and never applied. A multi-frame object is a volume where its
+functional groups place each frame, a cine where its frames have times; otherwise the Ref's index picks one frame.
+A tilted gantry's slices are moved, within their planes, into an upright box. What holds no image is named.
+Source: PS3.3 C.7.6.2, C.7.6.3, C.7.6.16, C.11.1.
 """
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pydicom
-from pydicom.errors import BytesLengthException, InvalidDicomError
-from pydicom.pixels.processing import apply_color_lut, apply_modality_lut
-from pydicom.pixels.utils import pixel_array
+from pydicom.pixels.processing import apply_modality_lut
 
 from vesalius.core.case import Ref
-from vesalius.core.errors import FormatError
 from vesalius.core.image import Array, Image, Source
 from vesalius.formats import _dicom_elements as elements
-from vesalius.formats import _files
-from vesalius.formats._dicom_geometry import stack
+from vesalius.formats._dicom_bytes import parse, reading
+from vesalius.formats._dicom_geometry import shifted
+from vesalius.formats._dicom_kinds import code_of
+from vesalius.formats._dicom_pixels import Frames
+from vesalius.formats._dicom_series import Found, Series, group
+from vesalius.formats._dicom_stack import Slot, Stack, each
 from vesalius.formats._header import Header
 
 SUFFIXES = (".dcm", ".dicom", ".ima")
-MAGIC = ((128, b"DICM"),)
+MAGIC = (
+    (128, b"DICM"),
+    (0, b"\x08\x00\x00\x00"),  # without a preamble: how group 8, or 2, begins
+    (0, b"\x08\x00\x01\x00"),
+    (0, b"\x08\x00\x05\x00"),
+    (0, b"\x08\x00\x08\x00"),
+    (0, b"\x08\x00\x12\x00"),
+    (0, b"\x08\x00\x16\x00"),
+    (0, b"\x00\x08\x00\x05"),
+    (0, b"\x02\x00\x00\x00"),
+    (0, b"\x02\x00\x10\x00"),
+)
 HOLDS = "Image"
 WRITES = ()
 
-MOST_BYTES = 1 << 32  # of one file's decoded pixels
-_MOST_INFLATED = 1 << 28  # of a deflated data set
-_DEFLATED = "1.2.840.10008.1.2.1.99"
-_NOT_IMAGES = ("SEG", "RTSTRUCT", "RTDOSE", "RTPLAN", "SR", "PR", "KO", "REG")
-_DAMAGE = (BytesLengthException, InvalidDicomError)
 _COLOURS = ("red", "green", "blue")
-
-
-@dataclass(frozen=True)
-class Series:
-    """Files of one series that may be read together, and what names them."""
-
-    ref: Ref
-    series_uid: str
-    study_uid: str | None
-    patient_id: str | None
-    modality: str | None
-    description: str | None
-    number: int | None
 
 
 def series(paths: Iterable[Path]) -> tuple[tuple[Series, ...], tuple[tuple[Path, str], ...]]:
     """Group files into series, and say of each other file why it is not among them.
 
-    Files of one series that differ in orientation or size (localisers) form series of their own.
+    Files of one series that differ in orientation, spacing, size, echo, b-value, time or the like form series of
+    their own; localisers and copies are left aside.
     """
-    groups: dict[tuple[Any, ...], list[tuple[Path, Any]]] = {}
-    left: list[tuple[Path, str]] = []
-    for path in paths:
-        try:
-            head = _head(path)
-            with _files.typed_errors(path, *_DAMAGE):
-                orientation = tuple(
-                    round(float(v), 2) + 0.0 for v in head.get("ImageOrientationPatient") or ()
-                )
-                alone = str(path) if int(head.get("NumberOfFrames") or 1) > 1 or not orientation else ""
-                uid = str(head.get("SeriesInstanceUID") or path)
-                key = (uid, orientation, int(head.Rows), int(head.Columns), alone)
-        except FormatError as error:
-            left.append((path, str(error)))
-            continue
-        groups.setdefault(key, []).append((path, head))
-    found = []
-    for (uid, *_), files in groups.items():
-        head = files[0][1]
-        found.append(
-            Series(
-                ref=Ref(paths=tuple(sorted(p for p, _ in files))),
-                series_uid=uid,
-                study_uid=elements.text(head, "StudyInstanceUID"),
-                patient_id=elements.text(head, "PatientID"),
-                modality=elements.text(head, "Modality"),
-                description=elements.text(head, "SeriesDescription"),
-                number=elements.integer(head, "SeriesNumber"),
-            )
-        )
-    return tuple(found), tuple(left)
+    found = group(paths)
+    named = [(d.path, f"holds no image ({d.code})") for d in found.documents]
+    return found.series, (*found.left, *found.spare, *named)
+
+
+def sort(paths: Iterable[Path]) -> Found:
+    """Files as images, other objects (segmentations, reports …) and what is neither, each with the reason."""
+    return group(paths)
+
+
+def code(path: Path) -> str | None:
+    """A word for an object that is no image (`SEG`, `SR`, `RTSTRUCT` …), None for an image. Raises FormatError."""
+    with reading(path):
+        return code_of(parse(path).head)
 
 
 def header(ref: Ref) -> Header:
     """Shape and geometry from the data elements, without decoding pixels."""
-    with _files.typed_errors(ref, *_DAMAGE):
-        loaded = _Stack(ref)
-        channels = 3 if loaded.colour else 1
-        image = loaded.image(np.broadcast_to(np.zeros((), loaded.dtype), (channels, *loaded.shape)))
+    with reading(ref):
+        loaded = Stack(ref)
+        channels = 3 if loaded.layout.colour else 1
+        image = _image(loaded, np.broadcast_to(np.zeros((), loaded.dtype), _shape(loaded)))
         return Header(
             shape=loaded.shape,
             dtype=loaded.dtype.name,
             channels=channels,
-            items=loaded.frames,
+            frames=len(loaded.slots),
+            items=loaded.layout.frames,
             affine=image.affine,
             spacing_mm=image.spacing_mm,
             spacing_at=image.spacing_at,
@@ -110,211 +89,125 @@ def header(ref: Ref) -> Header:
 
 
 def read(ref: Ref) -> Image:
-    """Read a plane, a series or a placed multi-frame object as `(1 or 3, Z, Y, X)`.
+    """Read a plane, a series or a multi-frame object as `(1 or 3, Z, Y, X)`, a cine as `(T, 1 or 3, Z, Y, X)`.
 
     Values after the modality's rescale: int16 or int32 where that is exact, otherwise float32.
-    Raises FormatError for all that is damaged, unplaced, uneven or not an image.
+    Raises NotAnImage, which names what it is; FormatError for all that is damaged, unplaced or uneven.
     """
-    with _files.typed_errors(ref, *_DAMAGE):
-        loaded = _Stack(ref)
-        return loaded.image(loaded.pixels())
+    with reading(ref):
+        loaded = Stack(ref)
+        return _image(loaded, _pixels(loaded))
 
 
-class _Stack:
-    """The headers of a Ref's planes, in spatial order, and what follows from them."""
-
-    def __init__(self, ref: Ref) -> None:
-        self.ref = ref
-        self.heads = [_head(path) for path in ref.paths]
-        first = self.heads[0]
-        self.frames = int(first.get("NumberOfFrames") or 1)
-        self.groups = elements.functional_groups(first, self.frames)
-        many = len(self.heads) > 1
-        if many and any(int(h.get("NumberOfFrames") or 1) > 1 for h in self.heads):
-            raise FormatError(f"{ref}: several multi-frame files", hint="one reference for each file")
-        self._check_alike()
-        if many:
-            planes = [elements.plane(head, None) for head in self.heads]
-        elif self.frames == 1:
-            planes = [elements.plane(first, None)]
-        elif ref.index is not None:
-            if not 0 <= ref.index < self.frames:
-                raise FormatError(f"{ref}: no such frame", found=f"{self.frames} frames")
-            planes = [elements.plane(first, self.groups[ref.index] if self.groups else None)]
-        elif not self.groups:
-            hint = "one frame by the reference's index"
-            raise FormatError(
-                f"{ref}: frames without a place in space", found=f"{self.frames} frames", hint=hint
-            )
-        else:
-            planes = [elements.plane(first, group) for group in self.groups]
-        self.order, self.affine, self.spacing = stack(planes)
-        self.spacing_at = planes[0].spacing_at
-        self.shape = (len(planes), int(first.Rows), int(first.Columns))
-        self.colour = (
-            int(first.get("SamplesPerPixel") or 1) == 3 or elements.photometric(first) == "PALETTE COLOR"
-        )
-        self.dtype = self._dtype()
-
-    def _check_alike(self) -> None:
-        def kind(head: Any) -> tuple[Any, ...]:
-            series_uid = str(head.get("SeriesInstanceUID", ""))
-            return series_uid, int(head.Rows), int(head.Columns), int(head.get("SamplesPerPixel") or 1)
-
-        kinds = {kind(head) for head in self.heads}
-        if len(kinds) > 1:
-            raise FormatError(f"{self.ref}: files of several series or sizes", found=f"{len(kinds)} kinds")
-        _, rows, columns, samples = kinds.pop()
-        if rows < 1 or columns < 1:
-            raise FormatError(f"{self.ref}: an image without pixels", found=f"{rows} × {columns}")
-        bits = int(self.heads[0].get("BitsAllocated") or 8)
-        if rows * columns * samples * self.frames * max(bits, 8) // 8 > MOST_BYTES:
-            raise FormatError(
-                f"{self.ref}: its header claims too much", found=f"{self.frames} × {rows} × {columns}"
-            )
-
-    def _rescales(self) -> list[tuple[float, float]]:
-        """Slope and intercept of each plane, in the planes' own order."""
-        if len(self.heads) > 1 or not self.groups:
-            return [elements.rescale(head, None) for head in self.heads]
-        picked = self.groups if self.ref.index is None else [self.groups[self.ref.index]]
-        return [elements.rescale(self.heads[0], group) for group in picked]
-
-    def _dtype(self) -> np.dtype[Any]:
-        first = self.heads[0]
-        if self.colour:
-            deep = int(first.BitsAllocated) > 8
-            if elements.photometric(first) == "PALETTE COLOR":
-                deep = int(first.RedPaletteColorLookupTableDescriptor[2]) > 8
-            return np.dtype(np.uint16 if deep else np.uint8)
-        if "FloatPixelData" in first:
-            return np.dtype(np.float32)
-        if "DoubleFloatPixelData" in first:
-            return np.dtype(np.float64)
-        if "ModalityLUTSequence" in first:
-            return np.dtype(np.float32)
-        rescales = self._rescales()
-        if any(slope != 1 or inter != int(inter) for slope, inter in rescales):
-            return np.dtype(np.float32)
-        bits = max(int(h.get("BitsStored") or h.BitsAllocated) for h in self.heads)
-        signed = any(int(h.get("PixelRepresentation") or 0) for h in self.heads)
-        low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
-        low, high = low + int(min(i for _, i in rescales)), high + int(max(i for _, i in rescales))
-        for kind in (np.uint8, np.int16, np.uint16, np.int32):
-            if np.iinfo(kind).min <= low and high <= np.iinfo(kind).max:
-                return np.dtype(kind)
-        return np.dtype(np.float64)
-
-    def pixels(self) -> Array:
-        out = np.empty((3 if self.colour else 1, *self.shape), self.dtype)
-        rescales = self._rescales()
-        if len(self.heads) == 1 and self.frames > 1:
-            data = _dataset(self.ref.paths[0], self.ref)
-            for z, k in enumerate(self.order):
-                frame = k if self.ref.index is None else self.ref.index
-                self._place(out, z, data, frame, rescales[k if len(rescales) > 1 else 0])
-            return out
-        for z, k in enumerate(self.order):
-            self._place(out, z, _dataset(self.ref.paths[k], self.ref), None, rescales[k])
-        return out
-
-    def _place(self, out: Array, z: int, data: Any, frame: int | None, rescale: tuple[float, float]) -> None:
-        plane = self._decode(data, frame)
-        if elements.photometric(data) == "PALETTE COLOR":
-            plane = apply_color_lut(plane, data)[..., :3]
-        if plane.shape[:2] != self.shape[1:]:
-            raise FormatError(f"{self.ref}: pixels of another shape than said", found=str(plane.shape))
-        if self.colour:
-            out[:, z] = plane.transpose(2, 0, 1)
-            return
-        if "ModalityLUTSequence" in data:
-            out[0, z] = apply_modality_lut(plane, data)
-            return
-        slope, inter = rescale
-        if (slope, inter) == (1.0, 0.0):
-            out[0, z] = plane
-        elif out.dtype.kind in "iu":
-            out[0, z] = plane.astype(np.int64) + int(inter)
-        else:
-            out[0, z] = plane * np.float64(slope) + inter
-
-    def _decode(self, data: Any, frame: int | None) -> Array:
-        try:
-            return np.asarray(pixel_array(data, index=frame))
-        except RuntimeError as error:
-            if "missing dependencies" not in str(error):
-                raise
-            syntax = data.file_meta.TransferSyntaxUID.name
-            hint = "pip install python-gdcm, or decompress it first (gdcmconv, dcmdjpeg)"
-            raise FormatError(
-                f"{self.ref}: no decoder is installed for it", found=syntax, hint=hint
-            ) from error
-
-    def image(self, array: Array) -> Image:
-        first = self.heads[0]
-        placed_at = self.spacing_at if self.spacing is not None else None
-        image = Image(array=array, affine=self.affine, spacing_mm=self.spacing, spacing_at=placed_at)
-        uids = (
-            [elements.text(self.heads[k], "SOPInstanceUID") for k in self.order]
-            if len(self.heads) > 1
-            else []
-        )
-        uids = uids or [elements.text(first, "SOPInstanceUID")]
-        return replace(
-            image,
-            unit=self._unit(),
-            modality=elements.text(first, "Modality"),
-            channels=_COLOURS if self.colour else (),
-            display=elements.display(first),
-            source=Source(
-                study_uid=elements.text(first, "StudyInstanceUID"),
-                series_uid=elements.text(first, "SeriesInstanceUID"),
-                frame_of_reference_uid=elements.text(first, "FrameOfReferenceUID"),
-                sop_uids=tuple(uid for uid in uids if uid),
-            ),
-        )
-
-    def _unit(self) -> str | None:
-        first = self.heads[0]
-        said = elements.text(first, "RescaleType")
-        rescaled = "RescaleSlope" in first or bool(self.groups)
-        return (
-            "HU"
-            if said == "HU" or (said is None and elements.text(first, "Modality") == "CT" and rescaled)
-            else None
-        )
+def _shape(loaded: Stack) -> tuple[int, ...]:
+    space = (3 if loaded.layout.colour else 1, *loaded.shape)
+    return space if loaded.times_s is None else (len(loaded.slots), *space)
 
 
-def _head(path: Path) -> Any:
-    """A data set up to its pixels; they are known to be there and to be an image's. Raises FormatError."""
-    with _files.typed_errors(path, *_DAMAGE):
-        _check_deflated(path)
-        head = pydicom.dcmread(path, stop_before_pixels=True)
-        modality = elements.text(head, "Modality") or "unknown modality"
-        if modality in _NOT_IMAGES or "Rows" not in head or "Columns" not in head:
-            raise FormatError(f"{path}: a DICOM object without an image", found=modality)
-        return head
+def _pixels(loaded: Stack) -> Array:
+    several = len(loaded.files) > 1
+    alone = None if several else Frames(loaded.files[0], loaded.layout)
+    first = None if alone is None else alone.plane(loaded.slots[0][0].frame)  # fails before much is allocated
+    out = np.empty(_shape(loaded), loaded.dtype)
+    flat = out.reshape(len(loaded.slots), *out.shape[-4:])  # (T, C, Z, Y, X)
+    depth = loaded.shape[0]
+    del first
+
+    def place(k: int) -> None:
+        t, z = divmod(k, depth)
+        slot = loaded.slots[t][z]
+        frames = alone or Frames(loaded.files[slot.file], loaded.layouts[slot.file])
+        _place(flat[t, :, z], frames, slot, loaded)
+
+    each(place, len(loaded.slots) * depth)
+    return _moved_upright(out, loaded) if loaded.beside is not None else out
 
 
-def _dataset(path: Path, ref: Ref) -> Any:
-    data = pydicom.dcmread(path)
-    if not any(name in data for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
-        raise FormatError(f"{ref}: a DICOM image without its pixels", found=path.name)
-    return data
-
-
-def _check_deflated(path: Path) -> None:
-    """Refuse a deflated data set that grows beyond reason, before pydicom inflates it whole."""
-    meta = pydicom.filereader.read_file_meta_info(path)
-    if str(meta.get("TransferSyntaxUID", "")) != _DEFLATED:
+def _place(out: Array, frames: Frames, slot: Slot, loaded: Stack) -> None:
+    """Decode one plane into `(C, Y, X)`, rescaled."""
+    plane = frames.plane(slot.frame)
+    if loaded.layout.colour:
+        out[:] = plane.transpose(2, 0, 1)
         return
-    loose, total = zlib.decompressobj(-zlib.MAX_WBITS), 0
-    with path.open("rb") as file:
-        pydicom.filereader.read_preamble(file, False)
-        file.seek(128 + 4 + 12 + int(meta.FileMetaInformationGroupLength))
-        while not loose.eof and (fresh := loose.unconsumed_tail or file.read(_files.CHUNK)):
-            total += len(loose.decompress(fresh, _files.CHUNK))
-            if total > _MOST_INFLATED:
-                raise FormatError(
-                    f"{path}: its deflated data set grows too large", found=f"over {total:,} bytes"
-                )
+    rows, columns = plane.shape
+    into = out[0, :rows, :columns]
+    if "ModalityLUTSequence" in frames.file.head:
+        into[:] = apply_modality_lut(plane, frames.file.head.dataset)
+    elif (slot.slope, slot.inter) == (1.0, 0.0):
+        into[:] = plane
+    elif out.dtype.kind in "iu":
+        _add(plane, int(slot.inter), into)
+    else:
+        np.multiply(plane, np.float64(slot.slope), out=into, casting="unsafe", dtype=np.float64)
+        into += np.float32(slot.inter) if out.dtype == np.float32 else slot.inter
+
+
+def _add(plane: Array, inter: int, out: Array) -> None:
+    """`plane + inter` into `out`, whose type is known to hold every sum; of one width it wraps on the way, exactly."""
+    if plane.dtype.itemsize == out.dtype.itemsize:
+        np.add(plane.view(out.dtype), np.array(inter).astype(out.dtype), out=out)
+    else:
+        np.add(plane, inter, out=out, casting="unsafe", dtype=np.int64)
+
+
+def _moved_upright(out: Array, loaded: Stack) -> Array:
+    """The slices of a tilted gantry, which `_place` left in a corner each, moved to where they lie."""
+    x, y = loaded.beside or (0.0, 0.0)
+    rows, columns = loaded.plane_shape
+    depth = loaded.shape[0]
+    corner = out[..., :rows, :columns]
+    fill = float(corner.min())
+    low = min(0.0, np.floor(x * (depth - 1))), min(0.0, np.floor(y * (depth - 1)))
+    for z in range(depth):
+        for index in np.ndindex(out.shape[:-3]):
+            plane = corner[(*index, z)].copy()
+            moved = shifted(plane, out.shape[-2:], (x * z - low[0], y * z - low[1]), fill)
+            out[(*index, z)] = np.rint(moved) if out.dtype.kind in "iu" else moved
+    return out
+
+
+def _image(loaded: Stack, array: Array) -> Image:
+    first = loaded.first
+    placed_at = loaded.spacing_at if loaded.spacing is not None else None
+    image = Image(
+        array=array,
+        affine=loaded.affine,
+        spacing_mm=loaded.spacing,
+        spacing_at=placed_at,
+        times_s=loaded.times_s,
+    )
+    used = dict.fromkeys(slot.file for slots in loaded.slots for slot in slots)
+    uids = [elements.text(loaded.files[k].head, "SOPInstanceUID") for k in used]
+    return replace(
+        image,
+        unit=loaded.meaning.unit,
+        modality=elements.text(first, "Modality"),
+        channels=_COLOURS if loaded.layout.colour else (),
+        display=_display(loaded),
+        source=Source(
+            study_uid=elements.text(first, "StudyInstanceUID"),
+            series_uid=elements.text(first, "SeriesInstanceUID"),
+            frame_of_reference_uid=elements.text(first, "FrameOfReferenceUID"),
+            sop_uids=tuple(uid for uid in uids if uid),
+        ),
+    )
+
+
+def _display(loaded: Stack) -> dict[str, Any]:
+    shown = elements.display(loaded.first)
+    here = loaded.layout
+    if here.photometric == "MONOCHROME1":
+        low, high = (
+            (-(1 << here.stored - 1), (1 << here.stored - 1) - 1)
+            if here.signed
+            else (0, (1 << here.stored) - 1)
+        )
+        slot = loaded.slots[0][0]
+        shown["range"] = (low * slot.slope + slot.inter, high * slot.slope + slot.inter)
+    if loaded.meaning.factor != 1:
+        shown["unit_factor"] = loaded.meaning.factor  # what rescaled values were multiplied with
+    if loaded.meaning.note is not None:
+        shown["unit_note"] = loaded.meaning.note
+    if loaded.beside is not None:
+        shown["gantry_tilt"] = "moved upright"
+    return shown

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -96,7 +96,8 @@ def stack(case: Case, plan: DataPlan, reference: Image) -> Array:
                 found=f"{image.shape} and {reference.shape}",
                 hint="images that share a frame of reference, or declare the cohort registered",
             )
-        parts.append(intensity.to_channels(geometry.onto(image, reference), each))
+        seen = replace(image, array=frame(image), times_s=None)
+        parts.append(intensity.to_channels(geometry.onto(seen, reference), each))
     return np.concatenate(parts)
 
 
@@ -108,13 +109,26 @@ def _sound(image: Image, name: str) -> Image:
 
 
 def frame(image: Image) -> Array:
-    """`(C, Z, Y, X)`. Raises DataError for an image with a time axis, which needs a task of its own."""
+    """`(C, Z, Y, X)` as nets are to see it: what is stored white for nothing (MONOCHROME1) is inverted.
+
+    Values that have a unit are never inverted. Raises DataError for an image with a time axis, which needs a task
+    of its own.
+    """
     if image.times_s is None:
-        return image.array
+        return _dark_for_nothing(image, image.array)
     if image.array.shape[0] == 1:
-        only: Array = image.array[0]
-        return only
+        return _dark_for_nothing(image, image.array[0])
     raise DataError("an image with a time axis", found=f"{len(image.times_s)} frames")
+
+
+def _dark_for_nothing(image: Image, array: Array) -> Array:
+    if image.unit is not None or image.display.get("photometric") != "MONOCHROME1":
+        return array
+    low, high = image.display.get("range") or (float(array.min()), float(array.max()))
+    if array.dtype.kind in "iu":
+        turned: Array = (int(low) + int(high) - array.astype(np.int64)).astype(array.dtype)
+        return turned
+    return np.asarray(low + high - array, array.dtype)
 
 
 def prepare_mask(mask: Image, reference: Image, undo: geometry.Undo, *, case_id: str = "") -> Array:

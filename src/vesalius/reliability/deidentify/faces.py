@@ -27,22 +27,28 @@ class Faces:
 
     def __init__(self, files: Iterable[Path], progress: Progress) -> None:
         found = [p for p in files if kind_of(p) == "dicom" and p.stat().st_size > 0]
-        self.series: dict[Path, dicom.Series] = {}
-        for series in dicom.series(track(found, progress, "find volumes", len(found)))[0]:
+        sorted_ = dicom.sort(track(found, progress, "find volumes", len(found)))
+        self.refs: dict[Path, Ref] = {}
+        for series in sorted_.series:
             if series.modality in MODALITIES:
-                self.series |= dict.fromkeys(series.ref.paths, series)
+                self.refs |= dict.fromkeys(series.ref.paths, series.ref)
+        self.alone = {
+            path for path, _ in (*sorted_.spare, *sorted_.left)
+        }  # localisers, copies, what has no place
         self.masks: dict[str, dict[str, Array] | None] = {}
 
     def of_dicom(self, path: Path) -> Callable[[Any], bool] | None:
         """What blanks the face in this file's data set; None where there is none. Raises SetAside."""
-        series = self.series.get(path)
-        if series is None:
+        if path in self.alone:
+            raise SetAside("its face cannot be removed: it is no part of a volume")
+        ref = self.refs.get(path)
+        if ref is None:
             return None
-        known = str(series.ref)
+        known = str(ref)
         if known not in self.masks:
             if len(self.masks) >= KEPT:
                 self.masks.pop(next(iter(self.masks)))
-            self.masks[known] = self._find(series.ref)
+            self.masks[known] = self._find(ref)
         masks = self.masks[known]
         return None if masks is None else lambda data: _blank(data, masks)
 

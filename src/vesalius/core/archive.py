@@ -1,0 +1,101 @@
+"""Files within zip archives, under paths that go on inside: `study.zip/series/IM1`. Nothing is unpacked to disk."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import zipfile
+import zlib
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from vesalius.core.errors import FormatError
+
+MOST_MEMBERS = 500_000
+MOST_BYTES = 1 << 32  # of one member
+_RATIO = 1032  # the most that deflate can expand one byte to
+_DAMAGE = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, KeyError, ValueError)
+
+
+def is_archive(path: Path) -> bool:
+    """Whether a file is a zip, by its name and its first bytes."""
+    if path.suffix.lower() != ".zip" or not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(4) in (b"PK\x03\x04", b"PK\x05\x06")
+
+
+def members(path: Path) -> tuple[Path, ...]:
+    """The files in a zip, as paths that go on within it; hidden ones and those that point elsewhere are left out.
+
+    Raises FormatError for a damaged archive, or one with too many files.
+    """
+    try:
+        infos = _opened(path, path.stat().st_mtime_ns).infolist()
+    except (*_DAMAGE, OSError) as error:
+        raise FormatError(f"{path}: not a zip that can be read", found=str(error) or None) from error
+    if len(infos) > MOST_MEMBERS:
+        raise FormatError(f"{path}: a zip of too many files", found=f"{len(infos):,}")
+    names = (PurePosixPath(i.filename.replace("\\", "/")) for i in infos if not i.is_dir())
+    good = (n for n in names if not n.is_absolute() and n.parts and not _odd(n))
+    return tuple(path / n for n in good)
+
+
+def _odd(name: PurePosixPath) -> bool:
+    return any(part.startswith((".", "__MACOSX")) or ":" in part for part in name.parts)
+
+
+def exists(path: Path) -> bool:
+    """Whether there is such a file, on disk or in an archive."""
+    return path.is_file() or _within(path) is not None
+
+
+def size(path: Path) -> int:
+    """Bytes of a file, on disk or (uncompressed) in an archive. Raises FormatError for what a zip cannot hold."""
+    found = None if path.is_file() else _within(path)
+    if found is None:
+        return path.stat().st_size
+    info = found[1]
+    if info.file_size > min(MOST_BYTES, info.compress_size * _RATIO + 1024):
+        raise FormatError(f"{path}: its archive claims too much", found=f"{info.file_size:,} bytes")
+    if info.flag_bits & 1:
+        raise FormatError(f"{path}: encrypted in its archive", hint="unpack it first")
+    return info.file_size
+
+
+def open_file(path: Path) -> IO[bytes]:
+    """A file for reading, on disk or in an archive. Raises FormatError, OSError."""
+    found = None if path.is_file() else _within(path)
+    if found is None:
+        return path.open("rb")
+    size(path)
+    try:
+        return found[0].open(found[1])
+    except _DAMAGE as error:
+        raise FormatError(f"{path}: cannot be taken from its archive", found=str(error)) from error
+
+
+def sha256(path: Path) -> str:
+    """Hex SHA-256 of a file's bytes, on disk or in an archive."""
+    with open_file(path) as file:
+        digest = hashlib.sha256()
+        while data := file.read(1 << 20):
+            digest.update(data)
+        return digest.hexdigest()
+
+
+def _within(path: Path) -> tuple[zipfile.ZipFile, zipfile.ZipInfo] | None:
+    for parent in path.parents:
+        if parent.suffix.lower() == ".zip" and parent.is_file():
+            try:
+                archive = _opened(parent, parent.stat().st_mtime_ns)
+                return archive, archive.getinfo(path.relative_to(parent).as_posix())
+            except (*_DAMAGE, OSError):
+                return None
+    return None
+
+
+@functools.lru_cache(maxsize=4)
+def _opened(path: Path, mtime_ns: int) -> zipfile.ZipFile:
+    """An open archive; its directory is read once, not for each of its files."""
+    return zipfile.ZipFile(path)

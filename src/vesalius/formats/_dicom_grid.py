@@ -1,0 +1,144 @@
+"""The grid that a segmentation or a contour is drawn on: the image's own, or what its frames make; and labels on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from vesalius.core.case import Ref
+from vesalius.core.errors import FormatError, GeometryError
+from vesalius.core.image import Array, Image, Source
+from vesalius.formats._dicom_geometry import Plane, assert_same, axes
+from vesalius.formats._dicom_stack import Stack
+
+BETWEEN = "|"  # between names in a Ref's member
+_PLANE_MM = 0.1  # of a slice's distance
+_MOST_VOXELS = 1 << 32
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """`shape` (Z, Y, X) and the affine of index (x, y, z) to LPS mm; `loose` is how many pixels off a plane may lie."""
+
+    shape: tuple[int, int, int]
+    affine: Array
+    loose: float = 0.05
+
+    def place(self, plane: Plane) -> tuple[int, int, int] | None:
+        """Index (x, y, z) of a plane's first pixel; None for a plane beside the grid. Raises GeometryError.
+
+        The plane must have the grid's rows, columns and pixel spacing, and lie on one of its slices.
+        """
+        if plane.position is None or plane.orientation is None or plane.spacing_mm is None:
+            raise GeometryError("a plane without a place in space")
+        (dx, dy), to = plane.spacing_mm, np.linalg.inv(self.affine)
+        x, y, _ = axes(plane)
+        steps = np.array([x * dx, y * dy])
+        if np.abs(steps @ to[:3, :3].T - np.eye(3)[:2]).max() > 1e-2:
+            raise GeometryError(
+                "drawn on a grid of another direction or spacing than the image's",
+                hint="the image that it was drawn on",
+            )
+        index = (to @ np.append(plane.position, 1.0))[:3]
+        near = np.rint(index).astype(int)
+        off = np.abs(index - near)
+        if off[2] > _PLANE_MM or max(off[:2]) > self.loose:
+            raise GeometryError(
+                "drawn between the image's slices or pixels", found=f"index {np.round(index, 3).tolist()}"
+            )
+        return None if not 0 <= near[2] < self.shape[0] else (int(near[0]), int(near[1]), int(near[2]))
+
+
+def of_image(ref: Ref) -> tuple[Grid, Source]:
+    """The grid of a DICOM image's files. Raises FormatError for one that has no place in space."""
+    loaded = Stack(ref)
+    if loaded.affine is None:
+        raise FormatError(f"{ref}: an image without a place in space; nothing can be drawn on it")
+    uids = tuple(str(f.head.get("SOPInstanceUID") or "") for f in loaded.files)
+    first = loaded.first
+    source = Source(
+        study_uid=str(first.get("StudyInstanceUID") or "") or None,
+        series_uid=str(first.get("SeriesInstanceUID") or "") or None,
+        frame_of_reference_uid=str(first.get("FrameOfReferenceUID") or "") or None,
+        sop_uids=tuple(u for u in uids if u),
+    )
+    return Grid(loaded.shape, loaded.affine, 0.05 if loaded.beside is None else 0.51), source
+
+
+def of_planes(planes: Sequence[Plane], rows: int, columns: int, spacing_mm: float | None) -> Grid:
+    """The grid that holds planes of which some may be left out (empty ones often are). Raises GeometryError."""
+    if not planes[0].placed:
+        raise GeometryError("frames without a place in space")
+    assert_same(planes)
+    first = planes[0]
+    x, y, normal = axes(first)
+    positions = np.array([p.position for p in planes], np.float64)
+    along = positions @ normal
+    places = np.unique(np.round(along, 3))
+    gaps = np.diff(places)
+    step = spacing_mm or (float(gaps.min()) if len(gaps) else first.thickness_mm or 1.0)
+    count = round((places[-1] - places[0]) / step) + 1
+    if np.abs((places - places[0]) / step - np.rint((places - places[0]) / step)).max() > _PLANE_MM:
+        raise GeometryError("frames that do not lie on slices of one distance", found=f"{step:.4g} mm")
+    if count * rows * columns > _MOST_VOXELS:
+        raise GeometryError("frames that lie too far apart", found=f"{count} slices")
+    dx, dy = first.spacing_mm or (1.0, 1.0)
+    affine = np.eye(4)
+    affine[:3, 0], affine[:3, 1], affine[:3, 2] = x * dx, y * dy, normal * step
+    affine[:3, 3] = positions[int(along.argmin())]
+    return Grid((count, rows, columns), affine)
+
+
+def wanted(member: str | None, names: Mapping[int, str], where: object) -> dict[int, int]:
+    """The value that each numbered structure gets: by the Ref's member in its order, else its own number.
+
+    Names in the member that a file does not have are left out: another file of the cohort has them.
+    """
+    if member is None:
+        return {number: number for number in names}
+    asked = {name: k + 1 for k, name in enumerate(member.split(BETWEEN))}
+    found = {number: asked[plain(name)] for number, name in names.items() if plain(name) in asked}
+    if not found:
+        raise FormatError(
+            f"{where}: nothing in it is called '{member}'", found=", ".join(names.values())[:200]
+        )
+    return found
+
+
+def plain(name: str) -> str:
+    """A structure's name as it may stand in a member."""
+    return " ".join(name.replace(BETWEEN, "/").split())
+
+
+class Drawing:
+    """Labels on a grid, that may not overlap. `add` takes bits `(Y, X)` at index (x, y, z) and a value."""
+
+    def __init__(self, grid: Grid, highest: int, where: object) -> None:
+        self.grid, self.where = grid, where
+        self.labels = np.zeros(
+            grid.shape, np.uint8 if highest < 256 else np.uint16 if highest < 65536 else np.int32
+        )
+
+    def add(self, bits: Array, at: tuple[int, int, int], value: int, name: str) -> None:
+        """Raises FormatError where another label stands already."""
+        x, y, z = at
+        rows, columns = bits.shape
+        top, left = max(y, 0), max(x, 0)
+        bottom, right = min(y + rows, self.grid.shape[1]), min(x + columns, self.grid.shape[2])
+        if bottom <= top or right <= left:
+            return
+        into, bits = self.labels[z, top:bottom, left:right], bits[top - y : bottom - y, left - x : right - x]
+        other = into[bits]
+        if other.size and other.max() > 0 and (other[other > 0] != value).any():
+            raise FormatError(
+                f"{self.where}: structures that overlap cannot be one label map",
+                found=f"'{name}' over value {int(other.max())}",
+                hint="one of them, by the reference's member",
+            )
+        into[bits] = value
+
+    def image(self, source: Source) -> Image:
+        """`(1, Z, Y, X)` in the grid's geometry."""
+        return Image(array=self.labels[None], affine=self.grid.affine, source=source)

@@ -1,0 +1,93 @@
+"""What a DICOM object is, by its SOP class or, failing that, its modality; objects that are no image get a name."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from pydicom.uid import UID
+
+from vesalius.core.errors import FormatError, NotAnImage
+
+_NAMES = {
+    "SEG": ("Segmentation Storage", "Label Map Segmentation Storage", "1.2.840.10008.5.1.4.1.1.66.7"),
+    "RTSTRUCT": ("RT Structure Set Storage",),
+    "RTPLAN": ("RT Plan Storage", "RT Ion Plan Storage", "RT Brachy Treatment Record Storage"),
+    "RTRECORD": ("RT Beams Treatment Record Storage", "RT Treatment Summary Record Storage"),
+    "REG": ("Spatial Registration Storage", "Deformable Spatial Registration Storage"),
+    "FID": ("Spatial Fiducials Storage",),
+    "KO": ("Key Object Selection Document Storage",),
+    "RWV": ("Real World Value Mapping Storage",),
+    "RAW": ("Raw Data Storage",),
+    "MRS": ("MR Spectroscopy Storage",),
+    "PALETTE": ("Color Palette Storage",),
+    "DICOMDIR": ("Media Storage Directory Storage",),
+    "ANN": ("Microscopy Bulk Simple Annotations Storage",),
+}  # fmt: skip
+_CODES = {name: code for code, names in _NAMES.items() for name in names}
+_WORDS = {
+    "SEG": "segmentation",
+    "RTSTRUCT": "radiotherapy structure set",
+    "RTPLAN": "radiotherapy plan",
+    "RTRECORD": "radiotherapy treatment record",
+    "REG": "spatial registration",
+    "FID": "set of fiducials",
+    "KO": "key object selection",
+    "RWV": "real world value mapping",
+    "RAW": "raw data object",
+    "MRS": "spectrum",
+    "PALETTE": "colour palette",
+    "DICOMDIR": "directory of other files",
+    "ANN": "set of annotations",
+    "SR": "structured report",
+    "PR": "presentation state",
+    "WAVEFORM": "waveform",
+    "DOC": "document",
+    "SURFACE": "surface mesh",
+}
+_ENDINGS = (
+    ("SR Storage", "SR"),
+    ("SR Document Storage", "SR"),
+    ("Presentation State Storage", "PR"),
+    ("Waveform Storage", "WAVEFORM"),
+    ("Report Storage", "SR"),
+    ("Log Storage", "SR"),
+)
+_HINTS = {
+    "SEG": "formats.read_mask",
+    "RTSTRUCT": "formats.read_mask, with the image's files beside it",
+    "SR": "formats.read_answer",
+    "DICOMDIR": "the folder that it lies in",
+}
+
+
+def code_of(head: Any) -> str | None:
+    """A word for what is no image (`SEG`, `SR`, `RTSTRUCT` …), or None where it is or may be one."""
+    found = _by_class(str(head.get("SOPClassUID") or ""))
+    if found is None and "DirectoryRecordSequence" in head:
+        found = "DICOMDIR"
+    if found is None and "Rows" not in head:
+        modality = str(head.get("Modality") or "")
+        found = modality if modality in _WORDS else None
+    return found
+
+
+@functools.lru_cache(maxsize=256)
+def _by_class(uid: str) -> str | None:
+    name = UID(uid).name
+    found = _CODES.get(name) or next((code for end, code in _ENDINGS if name.endswith(end)), None)
+    if found is None and name.startswith("Encapsulated"):
+        found = "SURFACE" if name.split()[1] in ("STL", "OBJ", "MTL") else "DOC"
+    return found
+
+
+def require_image(where: object, head: Any) -> None:
+    """Raises NotAnImage, saying what it is, or FormatError where nothing says so and there are no rows of pixels."""
+    code = code_of(head)
+    if code is not None:
+        raise NotAnImage(where, holds=_WORDS[code], code=code, hint=_HINTS.get(code))
+    if "Rows" not in head or "Columns" not in head:
+        name = UID(str(head.get("SOPClassUID") or "")).name or str(
+            head.get("Modality") or "nothing that says what"
+        )
+        raise FormatError(f"{where}: a DICOM object without an image", found=name)

@@ -1,0 +1,297 @@
+"""DICOM pixels: the frames of one file as stored values with their sign, or as RGB; one at a time.
+
+What is declared is held against the bytes that are there before anything is decoded. Grey pixels are decoded by
+imagecodecs, which leaves the other threads running, where it is installed; the rest by pydicom's decoders.
+Source: PS3.5 8 and annex A.4; PS3.3 C.7.6.3.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from pydicom.encaps import generate_frames
+from pydicom.pixels.decoders.base import get_decoder
+from pydicom.pixels.processing import apply_color_lut, convert_color_space
+from pydicom.pixels.utils import pixel_array
+from pydicom.uid import UID
+
+from vesalius.core import archive
+from vesalius.core.errors import FormatError
+from vesalius.core.image import Array
+from vesalius.formats import _dicom_bytes as raw
+from vesalius.formats import _dicom_elements as elements
+
+MOST_BYTES = 1 << 32  # of one file's decoded pixels
+_TIMES_LARGER = 1000  # what compressed pixels may grow to, beyond _ALWAYS
+_ALWAYS = 1 << 26
+_FRAME_DEFLATED = "1.2.840.10008.1.2.8.1"
+_J2K = ("1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91")
+_HTJ2K = tuple(f"1.2.840.10008.1.2.4.20{k}" for k in (1, 2, 3))
+_JPEG = (
+    "1.2.840.10008.1.2.4.50",
+    "1.2.840.10008.1.2.4.51",
+    "1.2.840.10008.1.2.4.57",
+    "1.2.840.10008.1.2.4.70",
+)
+_JPEG_LS = ("1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.81")
+_RLE = "1.2.840.10008.1.2.5"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a file's pixels are laid out. `high` is the number of the highest stored bit."""
+
+    frames: int
+    rows: int
+    columns: int
+    samples: int
+    allocated: int
+    stored: int
+    high: int
+    signed: bool
+    photometric: str
+
+    @property
+    def colour(self) -> bool:
+        """Whether it is read as RGB."""
+        return self.samples == 3 or self.photometric == "PALETTE COLOR"
+
+    @property
+    def bits(self) -> int:
+        """Bits of all frames, decoded."""
+        return self.frames * self.rows * self.columns * self.samples * self.allocated
+
+
+def layout(file: raw.File) -> Layout:
+    """The layout that a file declares. Raises FormatError for one that cannot be, or not with its bytes."""
+    head = file.head
+    rows, columns = int(head.get("Rows") or 0), int(head.get("Columns") or 0)
+    frames = int(head.get("NumberOfFrames") or 1)
+    samples = int(head.get("SamplesPerPixel") or 1)
+    floats = {"FloatPixelData": 32, "DoubleFloatPixelData": 64}.get(file.span.name if file.span else "", 0)
+    allocated = floats or int(head.get("BitsAllocated") or 8)
+    stored = int(head.get("BitsStored") or allocated)
+    high = int(head.get("HighBit") or stored - 1)
+    if rows < 1 or columns < 1 or frames < 1:
+        raise FormatError(f"{file.path}: an image without pixels", found=f"{frames} × {rows} × {columns}")
+    if samples not in (1, 3) or allocated not in (1, 8, 16, 32, 64):
+        raise FormatError(
+            f"{file.path}: pixels of a kind that is not read", found=f"{samples} samples of {allocated} bits"
+        )
+    if not 1 <= stored <= allocated or high >= allocated:
+        raise FormatError(
+            f"{file.path}: impossible bits", found=f"{stored} stored up to {high} of {allocated}"
+        )
+    high = max(high, stored - 1)
+    signed = int(head.get("PixelRepresentation") or 0) == 1
+    found = Layout(
+        frames, rows, columns, samples, allocated, stored, high, signed, elements.photometric(head)
+    )
+    _check_claim(file, found)
+    return found
+
+
+def _check_claim(file: raw.File, found: Layout) -> None:
+    """Refuse what cannot be there, before anything is allocated for it."""
+    claimed, span = (found.bits + 7) // 8, file.span
+    if found.photometric == "YBR_FULL_422" and span is not None and span.length is not None:
+        claimed = claimed * 2 // 3
+    limit = MOST_BYTES
+    if span is not None and span.length is None:
+        limit = min(limit, max(_ALWAYS, _TIMES_LARGER * archive.size(file.path)))
+    if claimed > limit:
+        said = f"{found.frames} × {found.rows} × {found.columns}"
+        raise FormatError(f"{file.path}: its header claims too much", found=said)
+    if span is not None and span.length is not None and claimed > span.length:
+        raise FormatError(
+            f"{file.path}: truncated, it is damaged or its header claims too much",
+            found=f"{span.length:,} bytes of pixels, not {claimed:,}",
+        )
+
+
+class Frames:
+    """The frames of one file, decoded one by one. Raises FormatError, or what a decoder raises on damage."""
+
+    def __init__(self, file: raw.File, known: Layout | None = None) -> None:
+        raw.assert_pixels(file)
+        self.file, self.layout = file, known or layout(file)
+        self.bytes = file.pixel_bytes()
+        self.packed = file.span is not None and file.span.length is None
+        self._fragments: list[bytes] | None = None
+
+    def plane(self, k: int) -> Array:
+        """Frame `k`: `(Y, X)` of stored values (floats where floats are stored), or `(Y, X, 3)` of RGB."""
+        found = self._decoded(k)
+        if self.layout.photometric == "PALETTE COLOR":
+            found = apply_color_lut(found, self.file.head.dataset)[..., :3]
+        shape = (self.layout.rows, self.layout.columns, *((3,) if self.layout.colour else ()))
+        if found.shape != shape:
+            raise FormatError(f"{self.file.path}: pixels of another shape than said", found=str(found.shape))
+        return found
+
+    def _decoded(self, k: int) -> Array:
+        here, syntax = self.layout, self.file.syntax
+        if here.samples == 1 and not self.packed and here.allocated > 1 and syntax != raw.BIG:
+            return self._native(k)
+        if syntax == _FRAME_DEFLATED:
+            return self._deflated(k)
+        decode = _decoder(syntax)
+        if here.samples == 1 and self.packed and decode is not None:
+            return _whole_values(decode(self._fragment(k)), here)
+        return self._by_pydicom(k)
+
+    def _native(self, k: int) -> Array:
+        here = self.layout
+        count = here.rows * here.columns
+        name = self.file.span.name if self.file.span else ""
+        letter = "f" if name != "PixelData" else "u"
+        flat = np.frombuffer(
+            self.bytes, f"<{letter}{here.allocated // 8}", count, k * count * here.allocated // 8
+        )
+        plane = flat.reshape(here.rows, here.columns)
+        return plane if letter == "f" else _whole_values(plane, here)
+
+    def _deflated(self, k: int) -> Array:
+        here = self.layout
+        size = here.rows * here.columns * here.samples
+        nbytes = (size * here.allocated + 7) // 8
+        data = zlib.decompressobj(-zlib.MAX_WBITS).decompress(self._fragment(k), nbytes + 1)
+        if len(data) < nbytes:
+            raise FormatError(f"{self.file.path}: truncated", found=f"{len(data):,} bytes of frame {k + 1}")
+        if here.allocated == 1:
+            bits = np.unpackbits(np.frombuffer(data, np.uint8), bitorder="little")[:size]
+            return bits.reshape(here.rows, here.columns)
+        plane = np.frombuffer(data, f"<u{here.allocated // 8}", size).reshape(here.rows, here.columns)
+        return _whole_values(plane, here)
+
+    def _fragment(self, k: int) -> bytes:
+        if self._fragments is None:
+            self._fragments = list(generate_frames(self.bytes, number_of_frames=self.layout.frames))
+        if k >= len(self._fragments):
+            raise FormatError(
+                f"{self.file.path}: truncated", found=f"{len(self._fragments)} of {self.layout.frames} frames"
+            )
+        fragment = self._fragments[k]
+        _check_stream(fragment, self.layout, self.file)
+        return fragment
+
+    def _by_pydicom(self, k: int) -> Array:
+        span = self.file.span
+        if span is None:
+            raise FormatError(f"{self.file.path}: a DICOM image without its pixels")
+        index = k if self.layout.frames > 1 else None
+        if not self.packed:
+            data = self.file.head.with_pixels(span.name, span.kind, self.bytes, self.file.syntax)
+            return self._tidy(np.asarray(pixel_array(data, index=index)))
+        fragment = self._fragment(k)
+        plugins = _plugins(self.file.syntax)
+        if not plugins:
+            return self._tidy(self._by_imagecodecs(fragment))
+        data = self.file.head.with_pixels(span.name, span.kind, self.bytes, self.file.syntax)
+        for plugin in plugins[:-1]:
+            with contextlib.suppress(RuntimeError):
+                return self._tidy(np.asarray(pixel_array(data, index=index, decoding_plugin=plugin)))
+        return self._tidy(np.asarray(pixel_array(data, index=index, decoding_plugin=plugins[-1])))
+
+    def _by_imagecodecs(self, fragment: bytes) -> Array:
+        """Colour for which pydicom has no decoder here, such as lossless JPEG. Raises FormatError without any."""
+        decode = _decoder(self.file.syntax)
+        if decode is None:
+            raise FormatError(
+                f"{self.file.path}: no decoder is installed for it",
+                found=UID(self.file.syntax).name,
+                hint="pip install imagecodecs, or decompress it first (gdcmconv, dcmdjpeg)",
+            )
+        plane = decode(fragment)
+        if self.layout.photometric == "YBR_FULL" and plane.ndim == 3:
+            plane = convert_color_space(plane, "YBR_FULL", "RGB")
+        return plane
+
+    def _tidy(self, plane: Array) -> Array:
+        plane = plane.astype(plane.dtype.newbyteorder("="), copy=False)
+        whole = plane.ndim == 2 and plane.dtype.kind in "iu" and self.layout.allocated > 1
+        return _whole_values(plane, self.layout) if whole else plane
+
+
+def _plugins(syntax: str) -> tuple[str, ...]:
+    """pydicom's decoders that are there for a syntax; never GDCM, in which a damaged file can end the process."""
+    try:
+        found = get_decoder(UID(syntax)).available_plugins
+    except NotImplementedError:
+        return ()
+    return tuple(name for name in found if name != "gdcm")
+
+
+def _whole_values(plane: Array, here: Layout) -> Array:
+    """Stored values: the bits that are said to be stored, with their sign; others (old overlays) are dropped."""
+    kind = np.dtype(f"{'i' if here.signed else 'u'}{max(here.allocated // 8, plane.dtype.itemsize)}")
+    plane = (
+        plane.astype(kind.newbyteorder("="), copy=False)
+        if plane.itemsize != kind.itemsize
+        else plane.view(kind)
+    )
+    below = here.high + 1 - here.stored
+    if below:
+        plane = plane >> below
+    width = kind.itemsize * 8
+    if here.stored == width:
+        return plane
+    low, high = (
+        (-(1 << here.stored - 1), (1 << here.stored - 1) - 1) if here.signed else (0, (1 << here.stored) - 1)
+    )
+    if plane.max() <= high and plane.min() >= low:
+        return plane
+    up = width - here.stored
+    return plane << up >> up  # drops what lies above, and extends the sign where there is one
+
+
+def _check_stream(data: bytes, here: Layout, file: raw.File) -> None:
+    """Refuse a code stream that declares another size than the header, before a decoder allocates for it."""
+    size = _stream_size(data)
+    if size is not None and size != (here.rows, here.columns):
+        raise FormatError(
+            f"{file.path}: its pixels are of another size than its header says",
+            found=f"{size[0]} × {size[1]}, not {here.rows} × {here.columns}",
+        )
+
+
+def _stream_size(data: bytes) -> tuple[int, int] | None:
+    """(rows, columns) that a JPEG, JPEG-LS or JPEG 2000 code stream declares; None where none is found."""
+    at = data.find(b"\xff\x4f\xff\x51", 0, 4096)
+    if at >= 0:
+        x, y, x0, y0 = (int.from_bytes(data[at + 8 + 4 * n : at + 12 + 4 * n], "big") for n in range(4))
+        return y - y0, x - x0
+    if data[:2] != b"\xff\xd8":
+        return None
+    at = 2
+    while at + 9 <= len(data):
+        if data[at] != 0xFF:
+            return None
+        marker = data[at + 1]
+        if marker == 0xFF:
+            at += 1
+        elif marker in (*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0), 0xF7):
+            rows, columns = (int.from_bytes(data[at + n : at + n + 2], "big") for n in (5, 7))
+            return rows, columns
+        else:
+            at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    return None
+
+
+def _decoder(syntax: str) -> Callable[[bytes], Array] | None:
+    """imagecodecs' decoder for grey frames of a transfer syntax, where there is one."""
+    try:
+        import imagecodecs
+    except ImportError:
+        return None
+    decoders: dict[str, Any] = {
+        **dict.fromkeys((*_J2K, *_HTJ2K), imagecodecs.jpeg2k_decode),
+        **dict.fromkeys(_JPEG, imagecodecs.jpeg8_decode),
+        **dict.fromkeys(_JPEG_LS, imagecodecs.jpegls_decode),
+    }
+    return decoders.get(syntax)

@@ -1,0 +1,206 @@
+"""Planes of one series into stacks: by orientation and spacing, then by what tells planes at one place apart.
+
+Echoes, b-values, phases, acquisitions and the like become stacks of their own where planes lie twice at a place, or
+where the whole is uneven and its parts are even. Nothing is split by file name or instance number.
+"""
+
+from __future__ import annotations
+
+import itertools
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from vesalius.formats import _dicom_elements as elements
+from vesalius.formats._dicom_elements import FunctionalGroups
+from vesalius.formats._dicom_geometry import Plane
+
+_EVEN = 0.02
+_LEAST_MM = 0.01
+Marks = Mapping[str, Any]
+_TIMES = {"time", "time offset", "trigger time", "frame time"}
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some of the planes, and what is theirs alone (`echo time 2.5`, `b-value 1000`), in words; '' for all."""
+
+    members: tuple[int, ...]
+    name: str
+    marks: Marks
+
+
+def marks_of(head: Any, group: FunctionalGroups | None) -> Marks:
+    """What may tell planes at one place apart, in the order in which it is tried; absent ones are left out."""
+    content, kind = elements.macro(group, "FrameContentSequence"), elements.words(head, "ImageType")[2:]
+    echo = elements.macro(group, "MREchoSequence")
+    diffusion = elements.macro(group, "MRDiffusionSequence")
+    frame = elements.macro(group, "MRImageFrameTypeSequence") or elements.macro(
+        group, "CTImageFrameTypeSequence"
+    )
+    cardiac = elements.macro(group, "CardiacSynchronizationSequence")
+    timing = elements.macro(group, "TemporalPositionSequence")
+    gradient = elements.macro((diffusion,), "DiffusionGradientDirectionSequence") if diffusion else head
+    found = {
+        "stack": content.get("StackID"),
+        "echo time": echo.get("EffectiveEchoTime") or head.get("EchoTime"),
+        "echo": head.get("EchoNumbers"),
+        "b-value": _b_value(head, diffusion),
+        "direction": _tuple(gradient.get("DiffusionGradientOrientation")),
+        "time": _first(content.get("TemporalPositionIndex"), head.get("TemporalPositionIdentifier")),
+        "time offset": timing.get("TemporalPositionTimeOffset"),
+        "phase": _first(
+            cardiac.get("NominalPercentageOfCardiacPhase"), head.get("NominalPercentageOfCardiacPhase")
+        ),
+        "trigger time": head.get("TriggerTime"),
+        "type": "/".join(elements.words(frame, "FrameType")[2:] or kind) or None,
+        "acquisition": _first(content.get("FrameAcquisitionNumber"), head.get("AcquisitionNumber")),
+        "inversion time": head.get("InversionTime"),
+        "flip angle": head.get("FlipAngle"),
+        "kernel": elements.text(head, "ConvolutionKernel"),
+        "frame time": head.get("FrameReferenceTime"),
+    }
+    return {name: value for name, value in found.items() if value not in (None, "", ())}
+
+
+def times_of(parts: Sequence[Part], marks: Sequence[Marks]) -> tuple[float, ...] | None:
+    """Seconds of each part from the first, if nothing but time tells them apart and it is said in seconds."""
+    if any(set(p.marks) - _TIMES or not p.marks for p in parts):
+        return None
+    found = []
+    for part in parts:
+        mark = marks[part.members[0]]
+        offset, milliseconds = (
+            mark.get("time offset"),
+            _first(mark.get("trigger time"), mark.get("frame time")),
+        )
+        if offset is None and milliseconds is None:
+            return None
+        found.append(float(offset) if offset is not None else float(milliseconds) / 1000)
+    rising = all(a < b for a, b in itertools.pairwise(found))
+    return tuple(t - found[0] for t in found) if rising else None
+
+
+def _first(*values: Any) -> Any:
+    return next((v for v in values if v not in (None, "")), None)
+
+
+def _tuple(value: Any) -> Any:
+    return None if value in (None, "") else tuple(round(float(v), 4) for v in value)
+
+
+def _b_value(head: Any, diffusion: Any) -> float | None:
+    """The b-value in s/mm²: the standard's, or Siemens's, GE's and Philips's own elements."""
+    said = _first(diffusion.get("DiffusionBValue"), head.get("DiffusionBValue"))
+    if said is not None:
+        return float(said)
+    if not hasattr(head, "private"):
+        return None
+    siemens = head.private("SIEMENS MR HEADER", 0x0019, 0x0C)
+    ge = head.private("GEMS_PARM_01", 0x0043, 0x39)
+    philips = head.private("Philips Imaging DD 001", 0x2001, 0x03)
+    try:
+        if siemens is not None:
+            return float(siemens.strip(b" \0"))
+        if ge is not None:
+            return float(int(ge.split(b"\\")[0].strip(b" \0")) % 1_000_000_000)  # GE adds 10^9 to some
+        if philips is not None:
+            return float(struct.unpack("<f", philips[:4])[0])
+    except (ValueError, struct.error):
+        return None
+    return None
+
+
+def split(planes: Sequence[Plane], marks: Sequence[Marks]) -> list[Part]:
+    """The stacks among planes, each with its name; a plane that is not placed is a part of its own."""
+    parts: list[Part] = []
+    groups: dict[Any, list[int]] = {}
+    for k, (plane, mark) in enumerate(zip(planes, marks, strict=True)):
+        groups.setdefault(_frame(plane, mark, k, groups), []).append(k)
+    for members in groups.values():
+        placed = planes[members[0]].placed
+        parts += _apart(members, planes, marks) if placed else [Part(tuple(members), "", {})]
+    if len(groups) > 1:
+        parts = [_named_by_frame(p, planes, marks) for p in parts]
+    return parts
+
+
+def _frame(plane: Plane, mark: Marks, k: int, groups: Mapping[Any, Any]) -> Any:
+    """A key that parallel planes of one size and stack share."""
+    if not plane.placed or plane.orientation is None or plane.spacing_mm is None:
+        return "alone", k
+    here = mark.get("stack"), plane.orientation, plane.spacing_mm
+    if here in groups:
+        return here
+    for key in groups:
+        alike = key[0] == here[0] and np.allclose(key[1], plane.orientation, atol=1e-3)
+        if alike and np.allclose(key[2], plane.spacing_mm, rtol=1e-3):
+            return key
+    return here
+
+
+def _named_by_frame(part: Part, planes: Sequence[Plane], marks: Sequence[Marks]) -> Part:
+    stack, direction = marks[part.members[0]].get("stack"), planes[part.members[0]].orientation
+    if direction is None:
+        return part
+    across = int(np.abs(np.cross(direction[:3], direction[3:])).argmax())
+    words = [f"stack {stack}" if stack else "", ("sagittal", "coronal", "axial")[across], part.name]
+    return Part(part.members, " ".join(w for w in words if w), part.marks)
+
+
+def _apart(members: Sequence[int], planes: Sequence[Plane], marks: Sequence[Marks]) -> list[Part]:
+    """Parallel planes into stacks with one plane a place, if something tells them apart; as they are if not."""
+    whole = [Part(tuple(members), "", {})]
+    state = _state(members, planes)
+    if state == "even":
+        return whole
+    names = list(dict.fromkeys(name for k in members for name in marks[k]))
+    telling = [n for n in names if n != "stack" and len({_key(marks[k].get(n)) for k in members}) > 1]
+    tried: list[tuple[str, ...]] = [(n,) for n in telling]
+    tried += [(a, b) for i, a in enumerate(telling) for b in telling[i + 1 :]]
+    tried += [tuple(telling[:n]) for n in range(3, len(telling) + 1)]
+    fallback: list[Part] | None = None
+    for chosen in tried:
+        parts = _by(chosen, members, marks)
+        states = [_state(p.members, planes) for p in parts]
+        if state == "uneven" and min(len(p.members) for p in parts) < 2:
+            continue
+        if all(s == "even" for s in states):
+            return parts
+        if state == "doubled" and "doubled" not in states and fallback is None:
+            fallback = parts
+    return fallback or whole
+
+
+def _by(names: Sequence[str], members: Sequence[int], marks: Sequence[Marks]) -> list[Part]:
+    groups: dict[Any, list[int]] = {}
+    for k in members:
+        groups.setdefault(tuple(_key(marks[k].get(n)) for n in names), []).append(k)
+    found = []
+    for key in sorted(groups, key=lambda key: [(v is not None, str(type(v)), v) for v in key]):
+        said = dict(zip(names, key, strict=True))
+        words = ", ".join(f"{n} {v:g}" if isinstance(v, float) else f"{n} {v}" for n, v in said.items())
+        found.append(Part(tuple(groups[key]), words, said))
+    return found
+
+
+def _key(value: Any) -> Any:
+    if isinstance(value, (int, float)):
+        return float(value)
+    return str(value) if value is not None and not isinstance(value, tuple) else value
+
+
+def _state(members: Sequence[int], planes: Sequence[Plane]) -> str:
+    """'even', 'uneven' or 'doubled': how planes lie along their normal."""
+    if len(members) < 2:
+        return "even"
+    first = planes[members[0]].orientation or ()
+    normal = np.cross(first[:3], first[3:])
+    gaps = np.diff(np.sort(np.array([planes[k].position for k in members], float) @ normal))
+    if gaps.min() < _LEAST_MM:
+        return "doubled"
+    usual = float(np.median(gaps))
+    return "even" if np.abs(gaps - usual).max() <= max(_EVEN * usual, _LEAST_MM) else "uneven"

@@ -1,0 +1,81 @@
+"""DICOM in zips, in DICOMDIRs, in nested trees, without preamble or suffix; localisers do not count as faults."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+
+from vesalius import cohorts, formats
+from vesalius.core.errors import DataError
+
+Writer = Callable[..., list[Path]]
+
+
+def test_a_zip_of_a_study_reads_as_the_tree_does(tmp_path: Path, write_series: Writer) -> None:
+    tree = tmp_path / "tree"
+    write_series(tree / "p" / "a", patient="P", series="1.2.3.1", slices=4)
+    write_series(tree / "p" / "b", patient="P", series="1.2.3.2", slices=3, suffix="", seed=1)
+    path = tmp_path / "study.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        for each in sorted(tree.rglob("IM*")):
+            file.write(each, each.relative_to(tree))
+    plain, zipped = cohorts.check(cohorts.read(tree)), cohorts.check(cohorts.read(path))
+    assert zipped.layout == "dicomtree" and len(zipped.cases) == 2 and not zipped.set_aside
+    for one, other in zip(plain.cases, zipped.cases, strict=True):
+        pair = formats.read(one.images["image"]), formats.read(other.images["image"])  # type: ignore[arg-type]
+        assert np.array_equal(pair[0].array, pair[1].array) and (one.id, one.patient) == (
+            other.id,
+            other.patient,
+        )
+    both = cohorts.read(tmp_path, layout="dicomtree")  # the zip in the tree is looked into
+    assert len(both.cases) == 2 and "7 localisers and copies" in " ".join(both.notes)
+    only = tmp_path / "only"
+    only.mkdir()
+    path.rename(only / "study.zip")
+    assert len(cohorts.read(only).cases) == 2
+
+
+def test_files_without_preamble_or_suffix_are_found(tmp_path: Path, write_series: Writer) -> None:
+    for path in write_series(tmp_path / "deep" / "er", patient="P", series="1.2.3.1", slices=3, suffix=""):
+        raw = path.read_bytes()
+        path.write_bytes(raw[raw.index(b"\x08\x00\x16\x00") :])
+    cohort = cohorts.read(tmp_path)
+    assert cohort.layout == "dicomtree" and formats.read(cohort.cases[0].images["image"]).shape == (3, 8, 8)  # type: ignore[arg-type]
+
+
+def test_localisers_are_noted_and_do_not_stop_anything(tmp_path: Path, write_series: Writer) -> None:
+    write_series(tmp_path / "a", patient="P", series="1.2.3.1", slices=4)
+    for path in write_series(tmp_path / "scout", patient="P", series="1.2.3.2", slices=3):
+        data = pydicom.dcmread(path)
+        data.ImageType = ["ORIGINAL", "PRIMARY", "LOCALIZER"]
+        data.save_as(path)
+    cohort = cohorts.read(tmp_path)
+    assert len(cohort.cases) == 1 and not cohort.set_aside
+    assert sum("a localiser" in note for note in cohort.notes) == 3
+
+
+@pytest.mark.realdata
+def test_dicomdirs_lead_to_their_files(shared_data: Path) -> None:
+    folder = next((shared_data / "dicom_zoo").rglob("dicomdirtests"))
+    whole = cohorts.read(folder / "DICOMDIR", max_set_aside=1.0)
+    files = [p for c in whole.cases for p in c.images["image"].paths]  # type: ignore[union-attr]
+    assert whole.layout == "dicomtree" and len(files) == 29 and len(whole.cases) >= 5
+    assert sum("a localiser" in note for note in whole.notes) == 2
+    assert {c.patient for c in whole.cases} == {"77654033", "98890234"}
+    for other in ("DICOMDIR-bigEnd", "DICOMDIR-implicit", "DICOMDIR-reordered"):
+        again = cohorts.read(folder / other, max_set_aside=1.0)
+        assert sorted(c.id for c in again.cases) == sorted(c.id for c in whole.cases), other
+    with pytest.raises(DataError):
+        cohorts.read(folder / "TINY_ALPHA" / "DICOMDIR")
+
+
+@pytest.mark.realdata
+def test_a_real_zip_is_looked_into(shared_data: Path) -> None:
+    path = next((shared_data / "dicom_zoo").rglob("GREYSCALE_CINE.zip"))
+    cohort = cohorts.read(path, max_set_aside=1.0, layout="dicomtree")
+    assert len(cohort.cases) == 1
