@@ -25,12 +25,14 @@ from vesalius.core.image import Array, Image, Source
 from vesalius.formats import _dicom_elements as elements
 from vesalius.formats import _files
 from vesalius.formats._dicom_geometry import stack
+from vesalius.formats._dicom_writer import write as write
 from vesalius.formats._header import Header
 
 SUFFIXES = (".dcm", ".dicom", ".ima")
 MAGIC = ((128, b"DICM"),)
 HOLDS = "Image"
-WRITES = ()
+WRITES = ("Mask", "Map", "Scores", "Value", "Boxes", "Text")
+NEEDS = ("source",)
 
 MOST_BYTES = 1 << 32  # of one file's decoded pixels
 _MOST_INFLATED = 1 << 28  # of a deflated data set

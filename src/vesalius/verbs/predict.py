@@ -17,7 +17,7 @@ from vesalius.core.bundle import Bundle, open_bundle
 from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort, SetAside
 from vesalius.core.disk import new_folder, write_text
-from vesalius.core.errors import DataError, VesaliusError
+from vesalius.core.errors import DataError, GeometryError, OutputError, VesaliusError
 from vesalius.core.plan import override
 from vesalius.core.progress import Progress, Silent
 from vesalius.infer.predictor import Predictor
@@ -25,6 +25,11 @@ from vesalius.plan import machine as machines
 from vesalius.prepare.case import load_reference
 from vesalius.verbs._overlay import overlay
 
+_OBJECTS: Mapping[type[Answer], Sequence[str]] = {  # the DICOM objects that answers of a kind become
+    Mask: (".seg.dcm", ".sr.dcm"),
+    Map: (".pm.dcm", ".sc.dcm"),
+    Text: (".sr.dcm", ".pdf.dcm"),
+}
 BAD_NAME = str.maketrans(dict.fromkeys('/\\:*?"<>|', "_"))
 
 
@@ -82,6 +87,8 @@ def predict(
     *,
     json: bool = False,
     overlays: bool = False,
+    dicom: bool = False,
+    also: Sequence[str] = (),
     mirror: Sequence[str] | None = None,
     columns: Mapping[str, str] | None = None,
     device: str | None = None,
@@ -97,6 +104,8 @@ def predict(
     *,
     json: bool = False,
     overlays: bool = False,
+    dicom: bool = False,
+    also: Sequence[str] = (),
     mirror: Sequence[str] | None = None,
     columns: Mapping[str, str] | None = None,
     device: str | None = None,
@@ -111,6 +120,8 @@ def predict(
     *,
     json: bool = False,
     overlays: bool = False,
+    dicom: bool = False,
+    also: Sequence[str] = (),
     mirror: Sequence[str] | None = None,
     columns: Mapping[str, str] | None = None,
     device: str | None = None,
@@ -119,8 +130,10 @@ def predict(
     """Without `out`: the Answer for the one case that `source` holds. With it: every case's, into that folder.
 
     Writes `answers.csv`, a row a case; for masks `<case>.nii.gz`, or `.png` where the image is a picture; with
-    `json` each whole answer, with `overlays` a picture. `mirror` names axes of mirror test-time augmentation.
-    Raises VesaliusError's kinds; faulty cases do not stop the others and are in `set_aside` and `failed.csv`.
+    `json` each whole answer, with `overlays` a picture, with `dicom` the DICOM objects of its kind, and one file more
+    for each suffix in `also` (`.rt.dcm`). `mirror` names axes of mirror test-time augmentation.
+    Raises VesaliusError's kinds; faulty cases, and those whose study is not known where DICOM is wanted, do not stop
+    the others and are in `set_aside` and `failed.csv`.
     """
     progress = progress or Silent()
     opened = bundle if isinstance(bundle, Bundle) else open_bundle(Path(bundle))
@@ -145,6 +158,13 @@ def predict(
             continue
         rows.append({"case": case.id, **fields(answer)})
         _write_case(answer, case, folder, json=json, overlays=overlays)
+        wanted = [*(_OBJECTS.get(type(answer), (".sr.dcm",)) if dicom else ()), *also]
+        for suffix in dict.fromkeys(wanted):
+            try:
+                formats.write(answer, folder / f"{file_name(case.id)}{suffix}")
+            except (OutputError, GeometryError) as error:
+                failed.append(SetAside(case.id, f"answered, but there is no {suffix}: {error}"))
+                progress.note(f"{case.id}: {failed[-1].reason}")
     if rows:
         write_text(folder / "answers.csv", table(rows))
     if failed:
