@@ -7,10 +7,11 @@ the same bundle gives the same study the same objects again.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import uuid
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ import numpy as np
 import pydicom
 from pydicom.config import RAISE
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.uid import UID, ExplicitVRLittleEndian
 from pydicom.valuerep import PersonName, validate_value
 
@@ -60,14 +61,16 @@ STUDY = {
 }
 _IMAGE = (
     "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "SeriesNumber", "Modality",
-    "InstanceNumber", "ImageType", "FrameOfReferenceUID", "PositionReferenceIndicator", "Rows", "Columns", "NumberOfFrames", "EchoTime",
-    "TemporalPositionIdentifier", "DiffusionBValue", "ImageOrientationPatient", "ImagePositionPatient",
-    "PixelSpacing", "SliceThickness", "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence",
-    "DimensionOrganizationSequence", "DimensionIndexSequence", "LossyImageCompression",
-    "LossyImageCompressionRatio", "LossyImageCompressionMethod", "Laterality",
+    "InstanceNumber", "ImageType", "FrameOfReferenceUID", "PositionReferenceIndicator", "Rows", "Columns",
+    "NumberOfFrames", "EchoTime", "TemporalPositionIdentifier", "DiffusionBValue",
+    "ImageOrientationPatient", "ImagePositionPatient", "PixelSpacing", "SliceThickness",
+    "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence", "DimensionOrganizationSequence",
+    "DimensionIndexSequence", "LossyImageCompression", "LossyImageCompressionRatio",
+    "LossyImageCompressionMethod", "Laterality", "PatientOrientation",
 )  # fmt: skip
 _READ = ["SpecificCharacterSet", *PATIENT, "DeidentificationMethodCodeSequence", *STUDY]
 _NAMED = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
+_DAMAGE: tuple[type[Exception], ...] = (InvalidDicomError, BytesLengthException, *_files.DAMAGE)
 _SAME = ("EchoTime", "TemporalPositionIdentifier", "DiffusionBValue", "ImageType", "Rows", "Columns")
 
 
@@ -188,6 +191,12 @@ def copy_patient(data: Dataset, study: Study) -> None:
             data[name] = study.first[name]
 
 
+def orient(data: Dataset, study: Study) -> None:
+    """Which way an image without a place lies: as its source says, or unknown (PS3.3 C.7.6.1.1.1)."""
+    said = study.first.get("PatientOrientation")
+    data.PatientOrientation = said if said and len(said) == 2 else ""
+
+
 def side(study: Study) -> str:
     """The source's laterality, empty where it does not say one (PS3.3 C.7.3.1)."""
     said = str(study.first.get("Laterality") or "")
@@ -221,6 +230,17 @@ def save(data: Dataset, path: Path, syntax: UID = ExplicitVRLittleEndian) -> Non
         pydicom.dcmwrite(file, data, enforce_file_format=True)
 
 
+@contextlib.contextmanager
+def making(what: str) -> Iterator[None]:
+    """Turn what the libraries find wrong with a source or an answer into one OutputError; their warnings are quiet."""
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            yield
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        found = " ".join(str(error).split())[:200] or type(error).__name__
+        raise OutputError(f"no {what} can be made of this answer and its source", found=found) from error
+
+
 def check_grid(image: Image, study: Study, source: Image | None) -> None:
     """Raises GeometryError unless the image lies on the source's grid."""
     planes = int(study.first.get("NumberOfFrames") or 1) if len(study.heads) == 1 else len(study.heads)
@@ -240,7 +260,7 @@ def _read(path: Path, names: Iterable[str]) -> Dataset:
     try:
         with warnings.catch_warnings(action="ignore"), path.open("rb") as file:
             return pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(names))
-    except (InvalidDicomError, *_files.DAMAGE) as error:
+    except _DAMAGE as error:
         found = " ".join(str(error).split())[:120] or type(error).__name__
         raise OutputError(f"{path}: the source's header cannot be read", found=found) from error
 
@@ -251,8 +271,6 @@ def _head(path: Path) -> Dataset:
     for name in _IMAGE:
         if read.get(name) not in (None, ""):
             head[name] = read[name]
-    if "NumberOfFrames" not in head and "ImagePositionPatient" not in head:
-        head.pop("FrameOfReferenceUID", None)  # a frame of reference in which nothing has a place
     missing = [name for name in _NAMED if not head.get(name)]
     if missing:
         raise OutputError(f"{path}: a source without identity", found=f"no {missing[0]}")

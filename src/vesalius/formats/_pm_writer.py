@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +9,11 @@ import highdicom as hd
 import numpy as np
 
 from vesalius.core.answer import Answer, Map
-from vesalius.core.errors import OutputError
+from vesalius.core.errors import GeometryError, OutputError
 from vesalius.core.image import Image
 from vesalius.formats import _dicom_study as studies
 from vesalius.formats import _dicom_terms as terms
-from vesalius.formats._seg_writer import code, geometry, schemes
+from vesalius.formats._seg_writer import code, complete, geometry, schemes
 from vesalius.formats._sr_measurements import unit_of
 
 KIND, NUMBER = "PM", 9004
@@ -30,8 +29,12 @@ def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> 
 
 
 def parametric_map(thing: Map, study: studies.Study) -> Any:
-    """The map as a ParametricMap object of highdicom; float64 becomes float32. Raises OutputError."""
+    """The map as a ParametricMap object of highdicom; float64 becomes float32. Raises OutputError, GeometryError."""
     array = thing.image.array
+    if thing.image.affine is None or "FrameOfReferenceUID" not in study.first:
+        raise GeometryError(
+            "a parametric map has a place in the patient, and this image has none", hint=".sc.dcm"
+        )
     if array.shape[0] != 1:
         raise OutputError("a parametric map holds one quantity", found=f"{array.shape[0]} channels")
     pixels = np.ascontiguousarray(array[0], np.float32)
@@ -48,7 +51,7 @@ def parametric_map(thing: Map, study: studies.Study) -> Any:
         intercept=0.0,
         quantity_definition=code(terms.private(thing.quantity)),
     )
-    with warnings.catch_warnings(action="ignore"):
+    with studies.making("parametric map"):
         made = hd.pm.ParametricMap(
             source_images=list(study.heads),
             pixel_array=pixels,
@@ -73,6 +76,7 @@ def parametric_map(thing: Map, study: studies.Study) -> Any:
             **geometry(thing.image, study),
         )
     made.Laterality = studies.side(study)
+    complete(made, thing.image, study)
     made.ContentCreatorName = f"{studies.MAKER}^"
     studies.copy_patient(made, study)
     return made

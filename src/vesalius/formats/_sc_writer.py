@@ -44,7 +44,7 @@ def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> 
     frames = drawn(thing, source)
     data = capture(frames, study)
     with warnings.catch_warnings(action="ignore"):
-        data.compress(RLELossless, frames, generate_instance_uid=False)
+        data.compress(RLELossless, frames if len(frames) > 1 else frames[0], generate_instance_uid=False)
     studies.save(data, path)
 
 
@@ -74,7 +74,7 @@ def capture(frames: Array, study: studies.Study) -> Dataset:
     )
     data.SourceImageSequence = [studies.referenced(head) for head in study.heads]
     data.Laterality = studies.side(study)
-    data.PatientOrientation = ""
+    studies.orient(data, study)
     data.BurnedInAnnotation = "NO"  # nothing that identifies a patient
     if study.first.get("LossyImageCompression") == "01":
         for name in ("LossyImageCompression", "LossyImageCompressionRatio", "LossyImageCompressionMethod"):

@@ -5,7 +5,6 @@ Every plane has a frame for every segment, empty ones too, so that what is read 
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +38,7 @@ def segmentation(mask: Mask, study: studies.Study, source: Image | None = None) 
     studies.check_grid(mask.image, study, source)
     described = [_segment(k, label, study) for k, label in enumerate(mask.labels, start=1)]
     placed = geometry(mask.image, study)
-    with warnings.catch_warnings(action="ignore"):
+    with studies.making("segmentation"):
         made = hd.seg.Segmentation(
             source_images=list(study.heads),
             pixel_array=numbered(mask),
@@ -63,6 +62,7 @@ def segmentation(mask: Mask, study: studies.Study, source: Image | None = None) 
         )
     for item, label in zip(made.SegmentSequence, mask.labels, strict=True):
         item.SegmentDescription = f"value {label.value} of the label map"
+    complete(made, mask.image, study)
     made.ContentCreatorName = f"{studies.MAKER}^"
     studies.copy_patient(made, study)
     return made
@@ -108,6 +108,20 @@ def geometry(image: Image, study: studies.Study) -> dict[str, Any]:
         "plane_orientation": hd.PlaneOrientationSequence("PATIENT", [*across.tolist(), *down.tolist()]),
         "pixel_measures": hd.PixelMeasuresSequence([y, x], slice_thickness=z, spacing_between_slices=z),
     }
+
+
+def complete(made: Any, image: Image, study: studies.Study) -> None:
+    """Say of the planes what the source's headers do not: the depth of the grid, or which way a picture lies."""
+    shared = made.SharedFunctionalGroupsSequence[0]
+    placed = "PlaneOrientationSequence" in shared
+    if not placed:
+        studies.orient(made, study)
+    measures = shared.get("PixelMeasuresSequence")
+    if measures and measures[0].get("SliceThickness") in (None, ""):
+        if placed and image.spacing_mm is not None:
+            measures[0].SliceThickness = f"{image.spacing_mm[2]:.9g}"
+        else:
+            del shared.PixelMeasuresSequence  # which must say a thickness, and nobody knows it
 
 
 def algorithm(study: studies.Study) -> Any:

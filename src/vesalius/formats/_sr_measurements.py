@@ -106,7 +106,7 @@ def _number(name: Code, value: float, unit: Code) -> Any:
 
 
 def _scores(answer: Scores, study: studies.Study, lead: str) -> list[Any]:
-    made = []
+    made: list[Any] = []
     best = answer.labels[int(np.argmax(answer.p))].name if len(answer.labels) else ""
     for label, p in zip(answer.labels, answer.p, strict=True):
         if answer.kind == "multilabel" or label.name in answer.thresholds:
@@ -147,7 +147,7 @@ def _mask(found: Found, mask: Mask, study: studies.Study, source: Image | None, 
     drawn = None if lead else _segmentation(study)  # of a part there is no segmentation to refer to
     if drawn is not None:
         found.evidence.append(drawn)
-    made = []
+    made: list[Any] = []
     for k, label in enumerate(mask.labels, start=1):
         bits = mask.image.array[k - 1] != 0 if mask.overlapping else mask.image.array[0] == label.value
         measured = [_size(int(bits.sum()), image)]
@@ -161,6 +161,9 @@ def _mask(found: Found, mask: Mask, study: studies.Study, source: Image | None, 
                 drawn.SOPClassUID, drawn.SOPInstanceUID, frame_number=k, segment_number=k,
                 source_image=sr.SourceImageForSegmentation(head.SOPClassUID, head.SOPInstanceUID),
             )  # fmt: skip
+            del (
+                one[0].ReferencedSOPSequence[0].ReferencedSegmentNumber
+            )  # which a frame has by itself (table 10-3)
             made.append(sr.PlanarROIMeasurementsAndQualitativeEvaluations(
                 **begun, referenced_segment=one, measurements=measured))  # fmt: skip
         else:
@@ -201,7 +204,7 @@ def _boxes(answer: Boxes, study: studies.Study, source: Image | None, lead: str)
 
         source = read(Ref(answer.source.files))
     planes = study.planes(source) if source is not None else None
-    made = []
+    made: list[Any] = []
     for k, (box, p) in enumerate(zip(answer.boxes, answer.p, strict=True), start=1):
         regions = _regions(box, study, planes)
         begun = _named(f"{lead}{box.label} {k}", named.get(box.label) or Label(0, box.label), study)
@@ -226,7 +229,7 @@ def _regions(box: Box, study: studies.Study, planes: Any) -> Sequence[Any]:
     if last <= first or bottom <= top or right <= left:
         raise GeometryError("a box that is empty or outside of its image", found=f"{low} to {high}")
     corners = np.array([(left, top), (right, top), (right, bottom), (left, bottom), (left, top)], np.float64)
-    made = []
+    made: list[Any] = []
     for z in range(first, last):
         head, frame = study.source_of(z, planes)
         image = sr.SourceImageForRegion(head.SOPClassUID, head.SOPInstanceUID, [frame] if frame else None)

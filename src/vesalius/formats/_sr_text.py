@@ -21,7 +21,7 @@ _HEADINGS = {
 }
 _TITLE = Code("18748-4", "LN", "Diagnostic Imaging Report")
 _SAID = {"findings": Code("121071", "DCM", "Finding"), "impression": Code("121073", "DCM", "Impression")}
-_LANGUAGE = Code("und", "RFC5646", "undetermined")
+_LANGUAGE = sr.CodedConcept("und", "RFC5646", "undetermined")
 
 
 def sections(answer: Text) -> list[tuple[str, str]]:

@@ -6,7 +6,6 @@ nor verified: nobody has read them.
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +36,7 @@ def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> 
     if isinstance(thing, Image):
         raise OutputError("a report holds answers, not images", found="an Image")
     study = studies.study_of(thing, source)
-    with warnings.catch_warnings(action="ignore"):
+    with studies.making("report"):
         made = _text(thing, study) if isinstance(thing, Text) else _measured(thing, study, source)
     made.SoftwareVersions, made.ManufacturerModelName = study.version, studies.MAKER
     studies.copy_patient(made, study)
