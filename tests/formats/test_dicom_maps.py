@@ -80,7 +80,7 @@ def test_a_text_is_a_document(ct: Image, tmp_path: Path, dciodvfy: Errors) -> No
 
 ZOO = (
     "CT_small.dcm",
-    "MR_small.dcm",
+    "explicit_VR-UN.dcm",
     "JPEG2000.dcm",
     "examples_palette.dcm",
     "examples_rgb_color.dcm",

@@ -15,10 +15,13 @@ from typer.testing import CliRunner
 import vesalius as vs
 from vesalius.cli import app
 from vesalius.core.answer import Mask, Scores
-from vesalius.core.cohort import Label
+from vesalius.core.case import Case
+from vesalius.core.cohort import Label, TargetInfo
 from vesalius.core.errors import OutputError
+from vesalius.core.image import Image, Source
 from vesalius.phantom.dicom import dicom_files
 from vesalius.phantom.study import patient
+from vesalius.verbs._foreign import foreign_answers
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +48,9 @@ def test_predict_writes_the_objects_of_each_answer(volumes: Any, study: Path, tm
         for path in out.glob(f"s{k}.*.dcm"):
             made = pydicom.dcmread(path)
             assert made.StudyInstanceUID == source.StudyInstanceUID and made.PatientID == source.PatientID
+    cases = [Case(f"s{k}", {}) for k in (1, 2)]  # the masks are found among the objects beside them
+    found = foreign_answers(out, cases, TargetInfo("mask", "mask"))
+    assert [found[c.id].image.shape for c in cases] == [(12, 32, 32)] * 2  # type: ignore[attr-defined]
     vs.predict(volumes.bundle, study / "s1", again, dicom=True, device="cpu")
     for kind in ("seg", "sr"):
         first, second = (
@@ -56,8 +62,6 @@ def test_predict_writes_the_objects_of_each_answer(volumes: Any, study: Path, tm
 def test_an_answer_finds_its_series_in_the_study(study: Path, tmp_path: Path) -> None:
     image = vs.read(study / "s2").cases[0].images["image"]
     uid = pydicom.dcmread(image.paths[0]).SeriesInstanceUID  # type: ignore[union-attr]
-    from vesalius.core.image import Source
-
     answer = Scores(labels=(Label(0, "cyst"),), p=np.ones(1), source=Source(series_uid=uid), bundle="b")
     made = pydicom.dcmread(vs.write(answer, tmp_path / "out.dcm", source=study))
     named = made.CurrentRequestedProcedureEvidenceSequence[0].ReferencedSeriesSequence[0]
@@ -70,8 +74,6 @@ def test_an_answer_finds_its_series_in_the_study(study: Path, tmp_path: Path) ->
 def test_a_mask_made_by_hand_goes_into_the_only_series(study: Path, tmp_path: Path) -> None:
     only = tmp_path / "only"
     shutil.copytree(study / "s1", only)
-    from vesalius.core.image import Image
-
     mask = Mask(image=Image(array=np.ones((1, 12, 32, 32), np.uint8)), labels=(Label(1, "liver"),))
     path = vs.write(mask, tmp_path / "out.dcm", source=only)
     assert pydicom.dcmread(path).Modality == "SEG"

@@ -97,7 +97,8 @@ def geometry(image: Image, study: studies.Study) -> dict[str, Any]:
     if planes is None or image.affine is None or "FrameOfReferenceUID" not in first:
         return {}
     said = [h.get("ImagePositionPatient") for h in study.heads]
-    if len(said) == len(planes) and all(said) and np.array_equal(np.array(said, np.float64), planes):
+    same = len(said) == len(planes) and all(said) and np.array_equal(np.array(said, np.float64), planes)
+    if same and "SliceThickness" in first:  # which highdicom would copy
         return {}
     x, y, z = (float(np.linalg.norm(image.affine[:3, k])) for k in range(3))
     across, down = image.affine[:3, 0] / x, image.affine[:3, 1] / y
