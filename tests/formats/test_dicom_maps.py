@@ -81,6 +81,7 @@ def test_a_text_is_a_document(ct: Image, tmp_path: Path, dciodvfy: Errors) -> No
 ZOO = (
     "CT_small.dcm",
     "explicit_VR-UN.dcm",
+    "eCT_Supplemental.dcm",
     "JPEG2000.dcm",
     "examples_palette.dcm",
     "examples_rgb_color.dcm",

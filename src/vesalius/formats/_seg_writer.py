@@ -97,8 +97,11 @@ def geometry(image: Image, study: studies.Study) -> dict[str, Any]:
     if planes is None or image.affine is None or "FrameOfReferenceUID" not in first:
         return {}
     said = [h.get("ImagePositionPatient") for h in study.heads]
-    same = len(said) == len(planes) and all(said) and np.array_equal(np.array(said, np.float64), planes)
-    if same and "SliceThickness" in first:  # which highdicom would copy
+    if (
+        "SliceThickness" not in first and "NumberOfFrames" not in first
+    ):  # which highdicom copies, and must find
+        first.SliceThickness = f"{np.linalg.norm(image.affine[:3, 2]):.9g}"
+    if len(said) == len(planes) and all(said) and np.array_equal(np.array(said, np.float64), planes):
         return {}
     x, y, z = (float(np.linalg.norm(image.affine[:3, k])) for k in range(3))
     across, down = image.affine[:3, 0] / x, image.affine[:3, 1] / y
