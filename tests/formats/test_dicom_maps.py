@@ -115,5 +115,11 @@ def test_every_object_of_real_files_is_sound(
     for answer, file in written:
         path = formats.write(answer, tmp_path / file, source=image)
         assert dciodvfy(path) == [], file
-    first = by_hand(tmp_path / "m.seg.dcm")[1].values()
-    assert sum(int(plane.sum()) for plane in first) == int((values == 40).sum())
+    found = by_hand(tmp_path / "m.seg.dcm")[1]
+    assert sum(int(plane.sum()) for plane in found.values()) == int((values == 40).sum())
+    if image.affine is not None:
+        for k in range(z):
+            there = image.affine[:3] @ [0, 0, k, 1]
+            place = min(found, key=lambda p: float(np.abs(np.array(p) - there).max()))
+            assert np.abs(np.array(place) - there).max() < 0.01
+            assert np.array_equal(found[place], values[0, k] == 40)

@@ -211,7 +211,7 @@ def test_a_labels_own_code_goes_before() -> None:
 
 
 @pytest.mark.realdata
-@pytest.mark.parametrize("folder", ["12-T1post-05670"])
+@pytest.mark.parametrize("folder", ["12-T1post-05670", "36459-FLAIRreg-76244"])
 def test_a_real_series_is_found_in_its_place(
     folder: str, shared_data: Path, tmp_path: Path, dciodvfy: Errors
 ) -> None:
