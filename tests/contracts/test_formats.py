@@ -17,6 +17,9 @@ from vesalius.core.image import Image
 
 NAMES = sorted(registry.names("formats"))
 PIXELS = np.arange(30, dtype=np.uint8).reshape(1, 1, 5, 6)
+MASK = answers.Mask(image=Image(array=PIXELS), labels=(Label(1, "a"),))
+MAP = answers.Map(image=Image(array=PIXELS.astype(np.float32)), quantity="q")
+TEXT = answers.Text(sections={"findings": "none"})
 LOSSY = {".jpg", ".jpeg"}
 READ_ONLY = {".mhd", ".nhdr"}  # their pixels lie in a second file, which one atomic write cannot make
 
@@ -59,6 +62,18 @@ def test_the_functions_have_the_contract_s_signatures(name: str) -> None:
 )
 def test_what_is_written_is_read_back(name: str, suffix: str, tmp_path: Path) -> None:
     said = registry.literals("formats", name)
+    if "source" in said.get(
+        "NEEDS", ()
+    ):  # written into a study: what comes back is tested beside each such format
+        kind = (
+            {"Mask": MASK, "Map": MAP, "Text": TEXT}[said["WRITES"][0]]
+            if "Scores" not in said["WRITES"]
+            else TEXT
+        )
+        with pytest.raises(OutputError, match="study of their source"):
+            formats.write(kind, tmp_path / f"x{suffix}")
+        assert not list(tmp_path.iterdir())
+        return
     if suffix in READ_ONLY or not said["WRITES"]:
         with pytest.raises(OutputError):
             formats.write(Image(array=PIXELS), tmp_path / f"x{suffix}")

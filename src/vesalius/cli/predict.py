@@ -17,6 +17,14 @@ def predict(
     out: Path = typer.Option(..., "--output", "-o", help="A new folder for the answers."),
     json: bool = typer.Option(False, "--json", help="Each whole answer as JSON too."),
     overlays: bool = typer.Option(False, "--overlays", help="A picture of each answer too."),
+    dicom: bool = typer.Option(
+        False, "--dicom", help="DICOM objects of each answer too: SEG, SR, …, in the study of its source."
+    ),
+    also: list[str] | None = typer.Option(
+        None,
+        "--also",
+        help="A further file of each answer, by its suffix: .rt.dcm, .sc.dcm, …; can be repeated.",
+    ),
     mirror: str = typer.Option(
         "", "--mirror", help="Axes of mirror test-time augmentation, such as x or xy."
     ),
@@ -38,6 +46,8 @@ def predict(
             out,
             json=json,
             overlays=overlays,
+            dicom=dicom,
+            also=also or (),
             mirror=list(mirror),
             columns=pairs(column, "--column"),
             device=device,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -17,12 +18,17 @@ Triple = tuple[float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where pixels came from, in DICOM's terms; needed to write DICOM back into the same study."""
+    """Where pixels came from, in DICOM's terms; needed to write DICOM back into the same study.
+
+    `sop_uids` are in the planes' order. `files` are where the objects lie on this machine, in any order, for who
+    needs more of their headers; they are no part of the identity and are never written down.
+    """
 
     study_uid: str | None = None
     series_uid: str | None = None
     frame_of_reference_uid: str | None = None
     sop_uids: tuple[str, ...] = ()
+    files: tuple[Path, ...] = field(default=(), compare=False, repr=False, metadata={"stored": False})
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,6 +6,7 @@ A format's file declares, as literals that are read without importing it:
     MAGIC = ((344, b"n+1"), …)           (offset, bytes) pairs, any of which marks its content
     HOLDS = "Image"                      what `read` returns: "Image" or "Answer"
     WRITES = ("Image", "Mask", "Map")    what `write` takes (names of types)
+    NEEDS = ("source",)                  only where it writes into the study of a DICOM source, and not without one
 
 and has `read(ref) -> Image`, `header(ref) -> Header` and `write(thing, path, *, source=None)`; a format whose
 pixels need another reading when they are labels also has `read_mask(ref) -> Image`. A format that shares another's
@@ -98,7 +99,10 @@ def read(ref: Ref | Path | str) -> Image:
     ref = as_ref(ref)
     module = _module(ref)
     with typed_errors(ref):
-        return cast(Image, module.read(ref))
+        image = cast(Image, module.read(ref))
+    if image.source.series_uid is not None:  # where the rest of its headers stands, for who writes DICOM back
+        return replace(image, source=replace(image.source, files=ref.paths))
+    return image
 
 
 def read_mask(ref: Ref | Path | str) -> Image:

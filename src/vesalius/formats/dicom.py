@@ -26,6 +26,7 @@ from vesalius.formats._dicom_kinds import code_of
 from vesalius.formats._dicom_pixels import Frames
 from vesalius.formats._dicom_series import Found, Series, group
 from vesalius.formats._dicom_stack import Slot, Stack, each
+from vesalius.formats._dicom_writer import write as write
 from vesalius.formats._header import Header
 
 SUFFIXES = (".dcm", ".dicom", ".ima")
@@ -42,7 +43,8 @@ MAGIC = (
     (0, b"\x02\x00\x10\x00"),
 )
 HOLDS = "Image"
-WRITES = ()
+WRITES = ("Mask", "Map", "Scores", "Value", "Boxes", "Text")
+NEEDS = ("source",)
 
 _COLOURS = ("red", "green", "blue")
 

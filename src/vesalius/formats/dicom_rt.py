@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from vesalius.core.answer import Answer
 from vesalius.core.case import Ref
 from vesalius.core.cohort import Label
 from vesalius.core.errors import FormatError, GeometryError
@@ -24,7 +25,8 @@ from vesalius.formats._header import Header
 SUFFIXES = (".rt.dcm",)
 MAGIC = ()
 HOLDS = "Image"
-WRITES = ()
+WRITES = ("Mask",)
+NEEDS = ("source",)
 OF = "dicom"
 CODES = ("RTSTRUCT",)
 
@@ -129,3 +131,10 @@ def _filled(item: Any, grid: grids.Grid) -> dict[int, Array]:
         bits = found.setdefault(near, np.zeros(grid.shape[1:], bool))
         bits[rows, columns] ^= True
     return found
+
+
+def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> None:
+    """Write a mask's labels as closed planar contours in patient coordinates. Raises OutputError, GeometryError."""
+    from vesalius.formats import _rt_writer
+
+    _rt_writer.write(thing, path, source=source)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from vesalius.core.answer import Answer
 from vesalius.core.case import Ref
 from vesalius.core.cohort import Label
 from vesalius.core.errors import FormatError
@@ -25,7 +26,8 @@ from vesalius.formats._header import Header
 SUFFIXES = (".seg.dcm",)
 MAGIC = ()
 HOLDS = "Image"
-WRITES = ()
+WRITES = ("Mask",)
+NEEDS = ("source",)
 OF = "dicom"
 CODES = ("SEG",)
 
@@ -132,3 +134,10 @@ def _add_map(
     for number in np.unique(plane):
         if int(number) in values and number:
             drawing.add(plane == number, at, values[int(number)], names[int(number)])
+
+
+def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> None:
+    """Write a mask's labels as segments, a frame for every plane. Raises OutputError, GeometryError."""
+    from vesalius.formats import _seg_writer
+
+    _seg_writer.write(thing, path, source=source)

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from vesalius.core.answer import Text, Value
+from vesalius.core.answer import Answer, Text, Value
 from vesalius.core.case import Ref
 from vesalius.core.errors import FormatError
-from vesalius.core.image import Source
+from vesalius.core.image import Image, Source
 from vesalius.formats import _dicom_bytes as raw
 from vesalius.formats import _dicom_elements as elements
 from vesalius.formats import _files
@@ -23,7 +23,8 @@ from vesalius.formats._header import Header
 SUFFIXES = (".sr.dcm",)
 MAGIC = ()
 HOLDS = "Answer"
-WRITES = ()
+WRITES = ("Scores", "Value", "Mask", "Boxes", "Text")
+NEEDS = ("source",)
 OF = "dicom"
 CODES = ("SR", "KO")
 
@@ -131,3 +132,10 @@ def _items(head: Any) -> Iterator[tuple[Any, str]]:
         for child in children:
             yield child, group
         waiting += [(child, group, depth + 1) for child in reversed(children)]
+
+
+def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> None:
+    """Write what was measured after TID 1500, a text after TID 2000. Raises OutputError, GeometryError."""
+    from vesalius.formats import _sr_writer
+
+    _sr_writer.write(thing, path, source=source)

@@ -60,18 +60,22 @@ def read(ref: Ref) -> Answer:
 def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> None:
     """Write an answer, indented, its kind first. Raises OutputError for what JSON cannot hold."""
     try:
-        text = json.dumps(
-            {"vesalius": VERSION, **_encode(thing)}, indent=1, allow_nan=False, ensure_ascii=False
-        )
+        text = as_text(thing)
     except (TypeError, ValueError) as error:
         raise OutputError(f"{path}: not to be put in JSON", found=str(error)) from error
     with _files.atomic(path) as file:
         file.write(text.encode("utf-8") + b"\n")
 
 
+def as_text(thing: Image | Answer) -> str:
+    """The text that `write` writes: the same for the same answer. Raises TypeError or ValueError."""
+    return json.dumps({"vesalius": VERSION, **_encode(thing)}, indent=1, allow_nan=False, ensure_ascii=False)
+
+
 def _encode(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {f.name: _encode(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        kept = [f.name for f in dataclasses.fields(value) if f.metadata.get("stored", True)]
+        fields = {name: _encode(getattr(value, name)) for name in kept}
         plain = fields.pop("kind", None)  # Scores has a field of that name
         return {
             "kind": type(value).__name__,

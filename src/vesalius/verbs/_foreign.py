@@ -61,11 +61,10 @@ def positive_class(cases: Sequence[Case], target: TargetInfo) -> str | None:
 
 def _masks(path: Path, cases: Sequence[Case], target: TargetInfo) -> Mapping[str, Answer]:
     suffixes = formats.known_suffixes()
-    files = {
-        formats.stem(p): p
-        for p in (sorted(path.rglob("*")) if path.is_dir() else [path])
-        if p.is_file() and p.name.lower().endswith(suffixes) and not p.name.endswith(".overlay.png")
-    }
+    files: dict[str, Path] = {}
+    for p in sorted(path.rglob("*")) if path.is_dir() else [path]:
+        if p.is_file() and p.name.lower().endswith(suffixes) and not p.name.endswith(".overlay.png"):
+            files.setdefault(formats.stem(p), p)  # the mask; its SEG and SR beside it come later by name
     places = {}
     for case in cases:
         for name in (case.id, file_name(case.id), case.id.rsplit("/", 1)[-1]):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, overload
@@ -15,7 +15,7 @@ from vesalius.core.answer import Answer, Boxes, Curve, Map, Mask, Picture, Score
 from vesalius.core.bundle import Bundle, open_bundle
 from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort, SetAside
-from vesalius.core.errors import DataError, OutputError, VesaliusError
+from vesalius.core.errors import DataError, GeometryError, OutputError, VesaliusError
 from vesalius.core.plan import override
 from vesalius.core.progress import Progress, Silent
 from vesalius.infer.predictor import Predictor
@@ -25,6 +25,11 @@ from vesalius.prepare.case import load_reference
 from vesalius.verbs._ledger import Sheet, marked
 from vesalius.verbs._overlay import overlay
 
+_OBJECTS: Mapping[type[Answer], Sequence[str]] = {  # the DICOM objects that answers of a kind become
+    Mask: (".seg.dcm", ".sr.dcm"),
+    Map: (".pm.dcm", ".sc.dcm"),
+    Text: (".sr.dcm", ".pdf.dcm"),
+}
 BAD_NAME = str.maketrans(dict.fromkeys('/\\:*?"<>|', "_"))
 
 
@@ -82,6 +87,8 @@ def predict(
     *,
     json: bool = False,
     overlays: bool = False,
+    dicom: bool = False,
+    also: Sequence[str] = (),
     mirror: Sequence[str] | None = None,
     columns: Mapping[str, str] | None = None,
     device: str | None = None,
@@ -98,6 +105,8 @@ def predict(
     *,
     json: bool = False,
     overlays: bool = False,
+    dicom: bool = False,
+    also: Sequence[str] = (),
     mirror: Sequence[str] | None = None,
     columns: Mapping[str, str] | None = None,
     device: str | None = None,
@@ -113,6 +122,8 @@ def predict(
     *,
     json: bool = False,
     overlays: bool = False,
+    dicom: bool = False,
+    also: Sequence[str] = (),
     mirror: Sequence[str] | None = None,
     columns: Mapping[str, str] | None = None,
     device: str | None = None,
@@ -122,14 +133,17 @@ def predict(
     """Without `out`: the Answer for the one case that `source` holds. With it: every case's, into that folder.
 
     Writes `answers.csv`, a row a case; for masks `<case>.nii.gz`, or `.png` where the image is a picture; with
-    `json` each whole answer, with `overlays` a picture. `mirror` names axes of mirror test-time augmentation.
+    `json` each whole answer, with `overlays` a picture, with `dicom` the DICOM objects of its kind, and one file more
+    for each suffix in `also` (`.rt.dcm`). `mirror` names axes of mirror test-time augmentation.
     Rows are written as they come, to `answers.partial.csv` until all is done; `resume` goes on in `out` where it
     was interrupted, with the same bundle, as it was told then. Raises VesaliusError's kinds, Interrupted after
-    Ctrl-C; faulty cases do not stop the others and are in `set_aside` and `failed.csv`.
+    Ctrl-C; faulty cases, and those whose study is not known where DICOM is wanted, do not stop the others and are in
+    `set_aside` and `failed.csv`.
     """
     progress = progress or Silent()
     told = marked(Path(out)) if resume and out is not None else {}
     json, overlays = json or told.get("json", False), overlays or told.get("overlays", False)
+    dicom, also = dicom or told.get("dicom", False), tuple(also) or tuple(told.get("also", ()))
     mirror, columns = mirror or told.get("mirror"), columns or told.get("columns")
     opened = bundle if isinstance(bundle, Bundle) else open_bundle(Path(bundle))
     if mirror:
@@ -147,12 +161,21 @@ def predict(
         "bundle": opened.hash,
         "json": json,
         "overlays": overlays,
+        "dicom": dicom,
+        "also": list(also),
         "mirror": list(mirror or ()),
         "columns": dict(columns or {}),
     }
+
+    def suffixes(answer: Answer) -> list[str]:
+        own = _OBJECTS.get(type(answer), (".sr.dcm",)) if dicom else ()
+        return list(dict.fromkeys((*own, *also)))
+
     sheet = Sheet.again(Path(out), about) if resume else Sheet.new(Path(out), about)
     try:
-        done = _fill(sheet, predictor, cohort, json=json, overlays=overlays, progress=progress)
+        done = _fill(
+            sheet, predictor, cohort, json=json, overlays=overlays, suffixes=suffixes, progress=progress
+        )
     except (KeyboardInterrupt, OutputError) as error:
         words = ["vesalius", "predict", str(opened.path), str(cohort.root), "-o", str(out), "--resume"]
         if isinstance(error, OutputError):
@@ -165,7 +188,14 @@ def predict(
 
 
 def _fill(
-    sheet: Sheet, predictor: Predictor, cohort: Cohort, *, json: bool, overlays: bool, progress: Progress
+    sheet: Sheet,
+    predictor: Predictor,
+    cohort: Cohort,
+    *,
+    json: bool,
+    overlays: bool,
+    suffixes: Callable[[Answer], Sequence[str]],
+    progress: Progress,
 ) -> Predictions:
     """Answer what has no row yet: first a case's files, then its row, so that a row means that all is there."""
     done = sheet.answers.cases()
@@ -188,12 +218,17 @@ def _fill(
             progress.note(f"not answered: {case.id}: {answer}")
             continue
         files = _files(answer, case, sheet.folder, json=json, overlays=overlays)
+        objects = {s: sheet.folder / f"{file_name(case.id)}{s}" for s in suffixes(answer)}
         try:
             _write_case(answer, case, files)
+            for reason in _write_objects(answer, objects):
+                failed.append(SetAside(case.id, reason))
+                sheet.failed.add({"case": case.id, "reason": reason})
+                progress.note(f"{case.id}: {reason}")
             sheet.answers.add({"case": case.id, **fields(answer)})
         except BaseException:
             if case.id not in sheet.answers.cases():
-                for path in files.values():
+                for path in (*files.values(), *objects.values()):
                     path.unlink(missing_ok=True)
             raise
         done.append(case.id)
@@ -237,6 +272,17 @@ def _write_case(answer: Answer, case: Case, files: Mapping[str, Path]) -> None:
             overlay(load_reference(case), answer, path)
         else:
             formats.write(answer, path)
+
+
+def _write_objects(answer: Answer, objects: Mapping[str, Path]) -> list[str]:
+    """Write one file for each suffix; what cannot be written is said, and the others are."""
+    reasons = []
+    for suffix, path in objects.items():
+        try:
+            formats.write(answer, path)
+        except (OutputError, GeometryError) as error:
+            reasons.append(f"answered, but there is no {suffix}: {error}")
+    return reasons
 
 
 def fields(answer: Answer) -> dict[str, Any]:

@@ -4,18 +4,45 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vesalius import formats
+from vesalius import cohorts, formats
 from vesalius.core.answer import Answer
 from vesalius.core.case import Ref
+from vesalius.core.errors import OutputError, VesaliusError
 from vesalius.core.image import Image
-from vesalius.prepare.case import load
+from vesalius.prepare.case import load_reference
 
 
 def write(thing: Answer | Image, path: Path | str, *, source: Path | str | Image | None = None) -> Path:
     """Write whole or not at all; returns the path.
 
-    `source` is the image the answer was made from, or its path; DICOM objects need it. Raises OutputError,
-    FormatError.
+    `source` is the image the answer was made from, its file, or the folder of its study, in which its series is
+    found. DICOM is written into that study, and not without it, unless the answer still knows its source's files.
+    Raises OutputError, GeometryError, FormatError.
     """
-    image = load(Ref((Path(source),))) if isinstance(source, str | Path) else source
+    image = _source(thing, Path(source)) if isinstance(source, str | Path) else source
     return formats.write(thing, path, source=image)
+
+
+def _source(thing: Answer | Image, path: Path) -> Image:
+    """The image at a path; of a folder the one that the answer was made from, or the only one there is."""
+    if not path.is_dir():
+        return formats.read(Ref((path,)))
+    cases = cohorts.read(path, max_set_aside=1.0).cases
+    wanted = thing.source.series_uid
+    if len(cases) == 1:
+        return load_reference(cases[0])
+    for case in cases:
+        try:
+            image = load_reference(case)
+        except VesaliusError:
+            continue  # a series that cannot be read is not the one that was
+        same = not thing.source.sop_uids or image.source.sop_uids == thing.source.sop_uids
+        if wanted is not None and image.source.series_uid == wanted and same:
+            return image
+    raise OutputError(
+        f"{path} does not hold the series that this was made from"
+        if wanted
+        else f"{path} holds several images",
+        found=f"{len(cases)} images",
+        hint="source=the folder of that series",
+    )

@@ -1,0 +1,24 @@
+"""DICOM encapsulated PDF: a text as a document, in the study of its source."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from vesalius.core.answer import Answer
+from vesalius.core.image import Image
+from vesalius.formats.dicom import header, read
+
+SUFFIXES = (".pdf.dcm",)
+MAGIC = ()
+HOLDS = "Image"
+WRITES = ("Text",)
+NEEDS = ("source",)
+
+__all__ = ["header", "read", "write"]
+
+
+def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> None:
+    """Write a text's sections as a PDF inside a DICOM object. Raises OutputError, GeometryError."""
+    from vesalius.formats import _pdf_writer
+
+    _pdf_writer.write(thing, path, source=source)

@@ -1,0 +1,24 @@
+"""DICOM secondary captures: a mask or a map drawn in colour on its source image, to be looked at anywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from vesalius.core.answer import Answer
+from vesalius.core.image import Image
+from vesalius.formats.dicom import header, read
+
+SUFFIXES = (".sc.dcm",)
+MAGIC = ()
+HOLDS = "Image"
+WRITES = ("Mask", "Map")
+NEEDS = ("source",)
+
+__all__ = ["header", "read", "write"]
+
+
+def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> None:
+    """Write the source's planes in colour with the answer on them. Raises OutputError, GeometryError."""
+    from vesalius.formats import _sc_writer
+
+    _sc_writer.write(thing, path, source=source)
