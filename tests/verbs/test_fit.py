@@ -153,9 +153,14 @@ def test_nothing_is_overwritten(pictures: Any, volumes: Any) -> None:
 
 
 def test_a_finished_run_resumed_stays_as_it_is(pictures: Any, tmp_path: Path) -> None:
-    before = weights(pictures.path)
+    def files() -> dict[str, bytes]:
+        return {str(p): p.read_bytes() for p in sorted(pictures.path.rglob("*")) if p.is_file()}
+
+    before = files()
     again = vs.fit(pictures.data, pictures.path, resume=True)
-    assert weights(pictures.path) == before and again.bundle is not None
+    assert files() == before and again.bundle is not None and again.scorecard is not None
+    assert again.bundle.hash == pictures.run.bundle.hash
+    assert again.scorecard.metrics == pictures.run.scorecard.metrics
     assert again.plan.model_dump_json() == pictures.run.plan.model_dump_json()
 
 

@@ -73,11 +73,15 @@ def save_bundle(
 ) -> Bundle:
     """Write everything but the weights, which lie in `path` already, then the manifest last.
 
-    `texts` are further files by name (a scorecard, a card). A crash before the manifest leaves no bundle.
+    `texts` are further files by name (a scorecard, a card). Whatever else lies there is of an earlier writing and
+    goes. A crash before the manifest leaves no bundle.
     """
     from safetensors.numpy import save
 
     (path / MANIFEST).unlink(missing_ok=True)
+    weights = {name for stage in stages for name in stage.members}
+    for stale in [p for p in path.iterdir() if p.is_file() and p.name not in weights]:
+        stale.unlink()
     listed = []
     for k, stage in enumerate(stages):
         write_text(path / f"plan-{k}.json", stage.plan.model_dump_json(indent=2) + "\n")

@@ -14,13 +14,13 @@ from typing import Any
 import torch
 
 from vesalius import __version__, cohorts
-from vesalius.core.bundle import Bundle, save_bundle
+from vesalius.core.bundle import Bundle, open_bundle, save_bundle
 from vesalius.core.cohort import Cohort
 from vesalius.core.disk import new_folder, write_text
 from vesalius.core.errors import OutputError, PlanError, VesaliusError
 from vesalius.core.plan import USER, Plan, load_plan, override, save_plan
 from vesalius.core.progress import Progress, Silent
-from vesalius.core.scorecard import Scorecard
+from vesalius.core.scorecard import Scorecard, load_scorecard
 from vesalius.infer import predictor
 from vesalius.learn.loop import Interrupted
 from vesalius.nets import describe
@@ -116,6 +116,9 @@ def fit(
     if following and given is not None:
         _same_run(told, given, space, {"train.seed": seed, **(settings or {})}, origin)
         fixed = check(given, space.task)
+        if path is not None and (path / "scorecard.json").is_file():
+            progress.note(f"{path} is finished: nothing is left to do")
+            return Run(path, fixed, open_bundle(path / "bundle"), load_scorecard(path / "scorecard.json"))
     else:
         fixed = _first_plan(space, given, settings, folds=folds, seed=seed, origin=origin)
     no_side_swapped(fixed)
