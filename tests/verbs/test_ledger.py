@@ -161,3 +161,8 @@ def test_what_could_not_be_answered_is_there_too_and_tried_again(pictures: Any, 
     done = vs.predict(pictures.path, data, out, resume=True)
     assert done.case_ids == ("0", "2", "3") and [s.case for s in done.set_aside] == ["1"]
     assert [r["case"] for r in rows(out / "failed.csv")] == ["1"]
+
+
+def test_no_two_cases_share_a_file() -> None:
+    names = verb.file_names(["a/b", "a_b", "A_b", "a_b-2", "..", ""])
+    assert list(names.values()) == ["a_b", "a_b-2", "A_b-3", "a_b-2-2", "case", "case-2"]

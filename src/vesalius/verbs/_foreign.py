@@ -15,7 +15,7 @@ from vesalius.core.cohort import TargetInfo
 from vesalius.core.errors import DataError, UnknownName
 from vesalius.core.image import Array
 from vesalius.plan.positive import positive_of
-from vesalius.verbs.predict import file_name
+from vesalius.verbs.predict import file_names
 
 CASE_COLUMNS = ("case", "case_id", "id", "name", "image", "file", "filename")
 ANSWER_COLUMNS = ("answer", "prediction", "predicted", "pred", "class", "label", "value")
@@ -65,9 +65,9 @@ def _masks(path: Path, cases: Sequence[Case], target: TargetInfo) -> Mapping[str
     for p in sorted(path.rglob("*")) if path.is_dir() else [path]:
         if p.is_file() and p.name.lower().endswith(suffixes) and not p.name.endswith(".overlay.png"):
             files.setdefault(formats.stem(p), p)  # the mask; its SEG and SR beside it come later by name
-    places = {}
+    places, names = {}, file_names(c.id for c in cases)
     for case in cases:
-        for name in (case.id, file_name(case.id), case.id.rsplit("/", 1)[-1]):
+        for name in (names[case.id], case.id, case.id.rsplit("/", 1)[-1]):
             if name in files:
                 places[case.id] = files[name]
                 break
@@ -75,7 +75,7 @@ def _masks(path: Path, cases: Sequence[Case], target: TargetInfo) -> Mapping[str
         raise DataError(
             f"no mask in {path} is named as a case is",
             found=", ".join(list(files)[:4]) or "no images",
-            hint=f"files such as {file_name(cases[0].id)}.nii.gz",
+            hint=f"files such as {names[cases[0].id]}.nii.gz",
         )
     return LazyMasks(places, target)
 
@@ -93,7 +93,10 @@ def _rows(table: Path, cases: Sequence[Case], target: TargetInfo) -> Mapping[str
             f"{table} has no column that names the case", found=", ".join(frame.columns), hint="'case'"
         )
     positive = positive_class(cases, target)
-    known = {n: c.id for c in cases for n in (c.id, c.id.rsplit("/", 1)[-1], file_name(c.id))}
+    names = file_names(c.id for c in cases)
+    known = {n: c.id for c in cases for n in (c.id.rsplit("/", 1)[-1], names[c.id])} | {
+        c.id: c.id for c in cases
+    }
     found: dict[str, Answer] = {}
     for row in frame.iter_rows(named=True):
         name = str(row[key])

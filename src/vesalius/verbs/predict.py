@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import shlex
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, overload
@@ -209,7 +210,7 @@ def _fill(
     failed = [s for s in cohort.set_aside if s.case not in ids]
     for item in failed:
         sheet.failed.add({"case": item.case, "reason": item.reason})
-    finished = set(done)
+    finished, names = set(done), file_names(c.id for c in cohort.cases)
     left = [c for c in cohort.cases if c.id not in finished]
     for case, answer in answers(predictor, left, progress=progress):
         if isinstance(answer, VesaliusError):
@@ -217,8 +218,8 @@ def _fill(
             sheet.failed.add({"case": case.id, "reason": str(answer)})
             progress.note(f"not answered: {case.id}: {answer}")
             continue
-        files = _files(answer, case, sheet.folder, json=json, overlays=overlays)
-        objects = {s: sheet.folder / f"{file_name(case.id)}{s}" for s in suffixes(answer)}
+        files = _files(answer, names[case.id], sheet.folder, json=json, overlays=overlays)
+        objects = {s: sheet.folder / f"{names[case.id]}{s}" for s in suffixes(answer)}
         try:
             _write_case(answer, case, files)
             for reason in _write_objects(answer, objects):
@@ -246,14 +247,20 @@ def _only(bundle: Bundle, cohort: Cohort, device: str | None) -> Answer:
     return Predictor(bundle, device=device)(cohort.cases[0])
 
 
-def file_name(case_id: str) -> str:
-    """A case's id as a file name: separators and the like become underscores."""
-    return case_id.translate(BAD_NAME).strip(". ") or "case"
+def file_names(case_ids: Iterable[str]) -> dict[str, str]:
+    """Each case's id as a file name: separators and the like become underscores, and no two are alike."""
+    names: dict[str, str] = {}
+    taken: set[str] = set()
+    for case_id in case_ids:
+        base = case_id.translate(BAD_NAME).strip(". ") or "case"
+        some = (f"{base}-{k}" if k > 1 else base for k in itertools.count(1))
+        names[case_id] = next(n for n in some if n.casefold() not in taken)
+        taken.add(names[case_id].casefold())
+    return names
 
 
-def _files(answer: Answer, case: Case, folder: Path, *, json: bool, overlays: bool) -> dict[str, Path]:
+def _files(answer: Answer, name: str, folder: Path, *, json: bool, overlays: bool) -> dict[str, Path]:
     """The files that a case gets, by what they hold."""
-    name = file_name(case.id)
     found = {}
     if isinstance(answer, Mask | Map | Picture):
         image = answer.image
