@@ -128,7 +128,7 @@ def _whole(draft: Draft, task: Task, target: TargetInfo | None, p: Fingerprint, 
         limit = 224 if machine.gpu else 128
         side = max(p.shape_median[1:])
         longest = min((s for s in WHOLE_2D if s >= min(side, limit)), default=limit)
-        longest = max(longest, 48)
+        longest = max(longest, 64)
         ratio = min(p.shape_median[1:]) / side
         short = longest if ratio > 0.8 else max(32, round(longest * ratio / 16) * 16)
         y, x = (longest, short) if p.shape_median[1] >= p.shape_median[2] else (short, longest)
@@ -197,7 +197,7 @@ def _augment_whole(draft: Draft, p: Fingerprint) -> None:
     draft.set("augment.shear", 0.08, "small changes of shape")
     draft.set("augment.brightness", 0.2, "gain differs from device to device")
     draft.set("augment.contrast", 0.2, "contrast differs from device to device")
-    draft.set("augment.mixup", 0.0, "by folds on training data it cost two points of AUC")
+    draft.set("augment.mixup", 0.4, "probabilities of new patients are better for it")
 
 
 def _patches(draft: Draft, task: Task, p: Fingerprint, machine: Machine) -> None:

@@ -23,7 +23,7 @@ CASES = {"segment": 48, "classify": 160}
 # fixed steps, so that the demo's figures do not depend on how busy the machine is
 SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "segment": {
-        "train.steps": 700,
+        "train.steps": 1000,
         "train.members": 1,
         "net.scale": 0.5,
         "train.lr": 0.006,
