@@ -105,10 +105,11 @@ def _words(table: str, more: float) -> list[Box]:
 
 
 def _original(box: Box, scale: int, shape: tuple[int, ...]) -> Box:
-    """The box in the plane's own pixels, with a margin of a third of its height."""
-    margin = max(2, (box.bottom - box.top) // (3 * scale))
+    """The box in the plane's own pixels, with a margin of a third of its height, and of a letter at either end."""
+    height = (box.bottom - box.top) // scale
+    margin, letter = max(2, height // 3), max(2, 2 * height // 3)
     top, bottom = box.top // scale - _PAD - margin, -(-box.bottom // scale) - _PAD + margin
-    left, right = box.left // scale - _PAD - margin, -(-box.right // scale) - _PAD + margin
+    left, right = box.left // scale - _PAD - letter, -(-box.right // scale) - _PAD + letter
     return Box(max(top, 0), min(bottom, shape[0]), max(left, 0), min(right, shape[1]))
 
 
