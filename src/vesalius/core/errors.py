@@ -11,6 +11,7 @@ VesaliusError              exit code 2, one line
 ├── BudgetError            not enough time, memory or disk for what was asked
 ├── BundleError            a bundle that is damaged, foreign or from a newer version
 ├── OutputError            a place that cannot be written to, or already holds something
+├── UnsafeError            a setting that would leave patients' data open to others
 ├── MissingExtra           an optional library is not installed
 └── MissingProgram         a program that is not installed is called for
 """
@@ -107,6 +108,10 @@ class BundleError(VesaliusError):
 
 class OutputError(VesaliusError):
     """A place that cannot be written to, or that already holds something."""
+
+
+class UnsafeError(VesaliusError):
+    """A setting that would leave patients' data open to others."""
 
 
 class MissingExtra(VesaliusError):

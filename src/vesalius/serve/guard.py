@@ -1,0 +1,211 @@
+"""A guard in front of a DICOM server: it takes the connections and passes on only well-formed PDUs of bounded length.
+
+What is behind it gets one end of a socket pair, and has no port of its own. A connection that begins with anything but
+an A-ASSOCIATE-RQ, that says nothing for a while, or that sends a PDU of unknown type or too great a length is closed,
+and costs nobody else any time. TLS ends here. Source: PS3.8 9.3 (PDUs), annex E (presentation data values).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import ssl
+import struct
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from vesalius.core.errors import OutputError
+
+ASSOCIATE_RQ, DATA = 1, 4
+_FROM_REQUESTOR = (ASSOCIATE_RQ, DATA, 5, 6, 7)  # P-DATA-TF, A-RELEASE-RQ and -RP, A-ABORT
+_ABORT = bytes((7, 0, 0, 0, 0, 4, 0, 0, 2, 0))  # A-ABORT by the service provider, no reason given
+Address = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one connection may do, and how many there may be.
+
+    `waiting` have not yet asked for an association, for `first_s` at most; `associations` have. `pdu_bytes` bounds
+    each PDU, `object_bytes` what one message sends. All of a PDU must come in `pdu_s`; between two there may be
+    `idle_s` of silence.
+    """
+
+    waiting: int = 256
+    associations: int = 32
+    first_s: float = 3.0
+    pdu_s: float = 20.0
+    idle_s: float = 60.0
+    request_bytes: int = 1 << 16
+    pdu_bytes: int = 1 << 20
+    object_bytes: int = 1 << 29
+
+
+class Malformed(Exception):
+    """What a connection is closed for."""
+
+
+class Guard:
+    """Listens at an address and gives each association's socket to `accept(socket, peer)`; runs in a thread."""
+
+    def __init__(
+        self,
+        accept: Callable[[socket.socket, Address], None],
+        *,
+        limits: Limits | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self.limits = limits or Limits()
+        self._accept, self._tls = accept, tls
+        self._waiting = self._open = 0
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="dicom-guard", daemon=True)
+
+    def start(self, host: str, port: int) -> int:
+        """Listen; returns the port, a free one where `port` is 0. Raises OutputError."""
+        self._thread.start()
+        try:
+            return asyncio.run_coroutine_threadsafe(self._listen(host, port), self._loop).result()
+        except OSError as error:
+            self.stop()
+            raise OutputError(
+                f"cannot listen at {host}:{port}", found=error.strerror or str(error), hint="another --port"
+            ) from error
+
+    def stop(self) -> None:
+        """Listen no longer, and close every connection."""
+
+        async def end() -> None:
+            tasks = [t for t in asyncio.all_tasks() if t is not asyncio.current_task()]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+        asyncio.run_coroutine_threadsafe(end(), self._loop).result(timeout=10)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(timeout=10)
+        self._loop.close()
+
+    async def _listen(self, host: str, port: int) -> int:
+        handshake = {"ssl_handshake_timeout": self.limits.first_s} if self._tls else {}
+        server = await asyncio.start_server(
+            self._serve, host, port, ssl=self._tls, backlog=512, limit=1 << 18, **handshake
+        )
+        self._server = asyncio.ensure_future(server.serve_forever())
+        return int(server.sockets[0].getsockname()[1])
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection, from its first byte to its last."""
+        try:
+            first = await self._first(reader)
+            if first is None:
+                return
+            if self._open >= self.limits.associations:
+                raise Malformed("too many associations")
+            self._open += 1
+            try:
+                await self._associate(first, reader, writer)
+            finally:
+                self._open -= 1
+        except (Malformed, TimeoutError):
+            with contextlib.suppress(OSError):
+                writer.write(_ABORT)
+        except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass  # it went away, or we do
+        finally:
+            with contextlib.suppress(OSError):
+                writer.close()
+
+    async def _first(self, reader: asyncio.StreamReader) -> bytes | None:
+        """The A-ASSOCIATE-RQ; None where too many are waiting to be heard."""
+        if self._waiting >= self.limits.waiting:
+            return None
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(self.limits.first_s):
+                head = await reader.readexactly(6)
+                kind, length = head[0], int.from_bytes(head[2:])
+                if kind != ASSOCIATE_RQ or not 68 <= length <= self.limits.request_bytes:
+                    raise Malformed("no association is asked for")
+                first = head + await reader.readexactly(length)
+            await self._loop.run_in_executor(None, check_request, first)
+            return first
+        finally:
+            self._waiting -= 1
+
+    async def _associate(
+        self, first: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        ours, theirs = socket.socketpair()
+        inward, inner = await asyncio.open_connection(sock=ours)
+        peer = writer.get_extra_info("peername")
+        await self._loop.run_in_executor(None, self._accept, theirs, (peer[0], peer[1]))
+        inner.write(first)
+        back = asyncio.ensure_future(self._back(inward, writer))
+        ahead = asyncio.ensure_future(self._ahead(reader, inner))
+        try:
+            done, _ = await asyncio.wait((back, ahead), return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            back.cancel()
+            ahead.cancel()
+            inner.close()
+
+    async def _ahead(self, reader: asyncio.StreamReader, inner: asyncio.StreamWriter) -> None:
+        """PDUs from the requestor to the server, one by one, until it closes."""
+        seen = 0
+        while True:
+            async with asyncio.timeout(self.limits.idle_s):
+                head = await reader.readexactly(6)
+            kind, length = head[0], int.from_bytes(head[2:])
+            if kind not in _FROM_REQUESTOR[1:] or length > self.limits.pdu_bytes:
+                raise Malformed("a PDU of unknown type or of too great a length")
+            async with asyncio.timeout(self.limits.pdu_s):
+                body = await reader.readexactly(length)
+            if kind == DATA:
+                seen = message_bytes(body, seen)
+                if seen > self.limits.object_bytes:
+                    raise Malformed("an object of too great a length")
+            inner.write(head + body)
+            async with asyncio.timeout(self.limits.pdu_s):
+                await inner.drain()
+
+    async def _back(self, inward: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """What the server says, until it closes."""
+        while data := await inward.read(1 << 16):
+            writer.write(data)
+            async with asyncio.timeout(self.limits.idle_s):
+                await writer.drain()
+
+
+def check_request(first: bytes) -> None:
+    """Raises Malformed for an A-ASSOCIATE-RQ that pynetdicom would stumble over, in a thread that then hangs."""
+    from pynetdicom.pdu import A_ASSOCIATE_RQ
+
+    try:
+        made = A_ASSOCIATE_RQ()
+        made.decode(first)
+        made.to_primitive()
+    except (AssertionError, ArithmeticError, AttributeError, LookupError, NotImplementedError, TypeError,
+            ValueError, struct.error) as error:  # fmt: skip
+        raise Malformed("an association request that cannot be read") from error
+
+
+def message_bytes(body: bytes, before: int) -> int:
+    """How much of a message has come with this P-DATA-TF, `before` it included; 0 after a message's last fragment.
+
+    Raises Malformed where the lengths of the presentation data values do not add up (PS3.8 9.3.5, E.2).
+    """
+    at = 0
+    while at < len(body):
+        if len(body) - at < 6:
+            raise Malformed("half a presentation data value")
+        (length,) = struct.unpack_from(">I", body, at)
+        if length < 2 or at + 4 + length > len(body):
+            raise Malformed("a presentation data value that ends beyond its PDU")
+        before = 0 if body[at + 5] & 2 else before + length
+        at += 4 + length
+    return before

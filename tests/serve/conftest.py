@@ -1,0 +1,42 @@
+"""A node on a free port of loopback, and a phantom's series to send to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from vesalius.phantom.dicom import dicom_files
+from vesalius.phantom.study import patient
+from vesalius.serve.dicom_node import Node
+from vesalius.serve.guard import Limits
+from vesalius.serve.queue import Queue
+from vesalius.serve.store import Store
+
+QUICK = Limits(first_s=1, pdu_s=1, idle_s=5, associations=8)
+
+
+@pytest.fixture(scope="session")
+def series(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """The files of one small CT series."""
+    folder = tmp_path_factory.mktemp("series")
+    for name, data in dicom_files(patient(1, size=(12, 32, 32))):
+        (folder / name).write_bytes(data)
+    return sorted(folder.iterdir())
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "store", reserve_bytes=0)
+
+
+@pytest.fixture
+def queue(store: Store) -> Queue:
+    return Queue(store.root / "queue.db", stable_s=0, attempts=2, backoff_s=0)
+
+
+@pytest.fixture
+def node(store: Store, queue: Queue) -> Iterator[Node]:
+    with Node(store, queue, port=0, allow=["MODALITY", "ECHOSCU", "STORESCU"], limits=QUICK) as running:
+        yield running

@@ -1,0 +1,281 @@
+"""The node as peers see it: pynetdicom's and dcmtk's clients, hostile connections, full disks, TLS and strangers."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pydicom
+import pytest
+from pynetdicom import AE
+from pynetdicom.sop_class import CTImageStorage, Verification  # type: ignore[attr-defined]
+
+from vesalius.core.errors import DataError, FormatError, OutputError, UnsafeError
+from vesalius.serve.dicom_node import Node, Tls, identify
+from vesalius.serve.guard import Guard, Limits, Malformed, message_bytes
+from vesalius.serve.queue import Queue
+from vesalius.serve.store import Store
+
+QUICK = Limits(first_s=1, pdu_s=1, idle_s=5, associations=8)
+
+
+@contextmanager
+def association(
+    port: int, *, calling: str = "MODALITY", called: str = "VESALIUS", tls: Any = None
+) -> Iterator[Any]:
+    ae = AE(calling)
+    ae.acse_timeout = ae.dimse_timeout = 10
+    ae.add_requested_context(Verification)
+    ae.add_requested_context(CTImageStorage)
+    made = ae.associate("127.0.0.1", port, ae_title=called, tls_args=(tls, "localhost") if tls else None)
+    try:
+        yield made
+    finally:
+        if made.is_established:
+            made.release()
+
+
+def send(port: int, paths: list[Path]) -> list[int]:
+    with association(port) as made:
+        assert made.is_established
+        return [int(made.send_c_store(pydicom.dcmread(p)).Status) for p in paths]
+
+
+def echo(port: int) -> float:
+    """Seconds until C-ECHO succeeded."""
+    begun = time.monotonic()
+    with association(port) as made:
+        assert made.is_established and made.send_c_echo().Status == 0
+    return time.monotonic() - begun
+
+
+def test_what_is_acknowledged_is_there_pixel_for_pixel(node: Node, series: list[Path]) -> None:
+    series = series[:5]
+    assert echo(node.port) < 5
+    assert send(node.port, [*series, series[0]]) == [0] * (len(series) + 1)
+    (job,) = node.queue.jobs()
+    assert job.generation == len(series)
+    sent = [pydicom.dcmread(p) for p in series]
+    kept = [pydicom.dcmread(node.store.instance(d.SeriesInstanceUID, d.SOPInstanceUID)) for d in sent]
+    assert kept == sent and all(a.PixelData == b.PixelData for a, b in zip(kept, sent, strict=True))
+
+
+@pytest.mark.skipif(shutil.which("storescu") is None, reason="dcmtk is not installed")
+def test_dcmtk_can_echo_and_store(node: Node, series: list[Path]) -> None:
+    where = ["-aec", "VESALIUS", "127.0.0.1", str(node.port)]
+    subprocess.run(["echoscu", *where], check=True, timeout=20)
+    subprocess.run(["storescu", *where, *map(str, series[:3])], check=True, timeout=20)
+    assert [job.generation for job in node.queue.jobs()] == [3]
+
+
+def test_strangers_and_wrong_titles_are_rejected(node: Node) -> None:
+    for words in ({"calling": "STRANGER"}, {"called": "ANOTHER"}):
+        with association(node.port, **words) as made:
+            assert made.is_rejected
+    assert echo(node.port) < 5
+
+
+def malformed() -> list[bytes]:
+    """Beginnings of connections that are no associations."""
+    huge = struct.pack(">BBI", 1, 0, 0x7FFFFFFF) + b"x" * 4096
+    rest = [
+        b"",
+        b"\x01",
+        b"GET / HTTP/1.1\r\n\r\n",
+        os.urandom(500),
+        huge,
+        struct.pack(">BBI", 4, 0, 100) + b"x" * 100,
+    ]
+    rest += [struct.pack(">BBI", 1, 0, 200) + b"x" * 200, struct.pack(">BBI", 1, 0, 200) + b"half"]
+    return rest
+
+
+def test_a_hundred_malformed_connections_hold_nobody_up(node: Node) -> None:
+    kinds = malformed()
+    before = psutil.Process().memory_info().rss
+    open_ones = []
+    for k in range(100):
+        made = socket.create_connection(("127.0.0.1", node.port))
+        made.sendall(kinds[k % len(kinds)])
+        open_ones.append(made)
+        if k % 20 == 19:
+            assert echo(node.port) < 5
+    assert echo(node.port) < 5
+    for made in open_ones:  # each is closed by the node, within seconds
+        made.settimeout(8)
+        try:
+            while made.recv(100):
+                pass
+        except ConnectionResetError:
+            pass
+        made.close()
+    assert psutil.Process().memory_info().rss - before < 100 << 20
+
+
+def test_an_association_that_misbehaves_is_ended(node: Node) -> None:
+    for bad in (
+        struct.pack(">BBI", 4, 0, 0x7FFFFFFF),
+        struct.pack(">BBI", 9, 0, 4),
+        struct.pack(">BBI", 4, 0, 8) + b"1234",
+    ):
+        with association(node.port) as made:
+            made.dul.socket.socket.sendall(bad)
+            deadline = time.monotonic() + 4
+            while made.is_established and time.monotonic() < deadline:
+                time.sleep(0.02)
+            assert not made.is_established
+    assert echo(node.port) < 5
+
+
+def test_the_bytes_of_a_message_are_counted_across_pdus() -> None:
+    def value(last: bool, length: int) -> bytes:
+        return struct.pack(">IBB", length + 2, 1, 2 if last else 0) + b"x" * length
+
+    assert message_bytes(value(False, 10), 0) == 12
+    assert message_bytes(value(False, 10) + value(False, 5), 100) == 119
+    assert message_bytes(value(False, 10) + value(True, 5), 100) == 0
+    for bad in (b"123", struct.pack(">IBB", 1, 1, 0), struct.pack(">IBB", 100, 1, 0)):
+        with pytest.raises(Malformed):
+            message_bytes(bad, 0)
+
+
+def test_a_full_disk_is_out_of_resources_and_nothing_is_recorded(
+    node: Node, series: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(node.store, "reserve_bytes", 1 << 62)
+    assert send(node.port, series[:1]) == [0xA700] and node.queue.jobs() == ()
+    monkeypatch.setattr(node.store, "reserve_bytes", 0)
+    assert send(node.port, series[:1]) == [0]
+
+
+def test_a_data_set_without_identity_is_not_understood(node: Node, series: list[Path]) -> None:
+    data = pydicom.dcmread(series[0])
+    del data.SeriesInstanceUID
+    with association(node.port) as made:
+        assert made.send_c_store(data).Status == 0xC000
+    with pytest.raises(FormatError):
+        identify(b"no DICOM")
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "node.example"])
+def test_elsewhere_than_loopback_both_a_list_and_tls_are_needed(
+    host: str, store: Store, queue: Queue, tmp_path: Path
+) -> None:
+    tls = Tls(tmp_path / "c", tmp_path / "k")
+    for words in ({}, {"allow": ["A"]}, {"tls": tls}):
+        with pytest.raises(UnsafeError) as caught:
+            Node(store, queue, host=host, port=0, **words)  # type: ignore[arg-type]
+        assert "\n" not in str(caught.value) and "--" in str(caught.value)
+    with pytest.raises(DataError, match="TLS files"):
+        Node(store, queue, host=host, port=0, allow=["A"], tls=tls)
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
+def test_tls_with_client_certificates(store: Store, queue: Queue, tmp_path: Path, series: list[Path]) -> None:
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    words = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=localhost",
+    ]
+    subprocess.run(
+        [*words, "-addext", "subjectAltName=DNS:localhost", "-keyout", str(key), "-out", str(cert)],
+        check=True,
+        capture_output=True,
+        timeout=30,
+    )
+    tls = Tls(cert, key, ca=cert)
+    with Node(store, queue, port=0, tls=tls, limits=QUICK) as node:
+        with association(node.port, tls=tls.client()) as made:
+            assert made.send_c_store(pydicom.dcmread(series[0])).Status == 0
+        with association(node.port) as made:
+            assert not made.is_established  # in the clear
+        idle = socket.create_connection(("127.0.0.1", node.port))
+        idle.settimeout(8)
+        assert idle.recv(10) == b""  # who never shakes hands
+        idle.close()
+
+
+def test_a_port_in_use_and_a_bad_title_are_said(node: Node, store: Store, queue: Queue) -> None:
+    with pytest.raises(OutputError, match="cannot listen"):
+        Node(store, queue, port=node.port).start()
+    with pytest.raises(DataError, match="AE title"):
+        Node(store, queue, aet="A TITLE OF MORE THAN SIXTEEN", port=0)
+
+
+def test_more_associations_than_allowed_are_refused_and_come_free(node: Node) -> None:
+    held = []
+    for _ in range(QUICK.associations):
+        ae = AE("MODALITY")
+        ae.add_requested_context(Verification)
+        held.append(ae.associate("127.0.0.1", node.port, ae_title="VESALIUS"))
+    assert all(h.is_established for h in held)
+    with association(node.port) as made:
+        assert not made.is_established
+    for h in held:
+        h.release()
+    time.sleep(0.3)
+    assert echo(node.port) < 5
+
+
+SERVER = """
+import sys, time
+from pathlib import Path
+from vesalius.serve.dicom_node import Node
+from vesalius.serve.queue import Queue
+from vesalius.serve.store import Store
+store = Store(Path(sys.argv[1]), reserve_bytes=0)
+node = Node(store, Queue(store.root / "queue.db", stable_s=0), port=0)
+print(node.start(), flush=True)
+time.sleep(600)
+"""
+
+
+def test_what_a_killed_node_acknowledged_is_there(tmp_path: Path, series: list[Path]) -> None:
+    acknowledged = []
+    for count in (3, 8):
+        with subprocess.Popen(
+            [sys.executable, "-c", SERVER, str(tmp_path)], stdout=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stdout is not None
+            port = int(process.stdout.readline())
+            with association(port) as made:
+                for path in series:
+                    data = pydicom.dcmread(path)
+                    if made.send_c_store(data).Status == 0:
+                        acknowledged.append(data.SOPInstanceUID)
+                    if len(acknowledged) >= count:
+                        break
+                os.kill(process.pid, signal.SIGKILL)
+    store, queue = Store(tmp_path, reserve_bytes=0), Queue(tmp_path / "queue.db")
+    (job,) = queue.jobs()
+    assert len(acknowledged) == 8 and set(acknowledged) <= set(queue.instances(job.series_uid))
+    for uid in acknowledged:
+        assert pydicom.dcmread(store.instance(job.series_uid, uid)).SOPInstanceUID == uid
+
+
+def test_a_guard_that_stops_closes_what_is_open() -> None:
+    guard = Guard(lambda connection, peer: None, limits=QUICK)
+    made = socket.create_connection(("127.0.0.1", guard.start("127.0.0.1", 0)))
+    guard.stop()
+    made.settimeout(5)
+    assert made.recv(10) in (b"",)
+    made.close()
