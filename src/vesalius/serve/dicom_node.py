@@ -28,7 +28,7 @@ from vesalius.serve.store import Store
 SUCCESS, FULL, MISMATCH, NOT_UNDERSTOOD = 0x0000, 0xA700, 0xA900, 0xC000
 _PDU_BYTES = 1 << 18  # what we ask peers to send at most, well below the guard's limit
 _NAMED = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
-_DAMAGE = (InvalidDicomError, BytesLengthException, AttributeError, EOFError, LookupError, NotImplementedError,
+DAMAGE = (InvalidDicomError, BytesLengthException, AttributeError, EOFError, LookupError, NotImplementedError,
            OSError, TypeError, ValueError)  # fmt: skip
 
 
@@ -143,7 +143,7 @@ class Node:
         try:
             data = event.encoded_dataset()
             found = identify(data)
-        except (DataError, *_DAMAGE):
+        except (DataError, *DAMAGE):
             return NOT_UNDERSTOOD
         asked = event.request
         if (found.sop_uid, found.sop_class) != (asked.AffectedSOPInstanceUID, asked.AffectedSOPClassUID):
@@ -163,7 +163,7 @@ def identify(data: bytes) -> Instance:
         with warnings.catch_warnings(action="ignore"):
             read = pydicom.dcmread(io.BytesIO(data), stop_before_pixels=True, specific_tags=list(_NAMED))
             said = [str(read.get(name) or "") for name in _NAMED]
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise FormatError("a data set that cannot be read", found=type(error).__name__) from error
     for name, uid in zip(_NAMED, said, strict=True):
         if not UID(uid).is_valid:

@@ -1,0 +1,151 @@
+"""Routing: which series goes to which bundles, and where the results go; rules in a YAML or JSON file."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import pydicom
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from vesalius.core.errors import DataError, FormatError, PlanError
+from vesalius.serve.dicom_node import DAMAGE
+
+NEVER = frozenset(
+    {"SEG", "SR", "RTSTRUCT", "RTPLAN", "PR", "KO", "DOC", "REG"}
+)  # nothing to look at, or our own
+
+
+def _pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"no regular expression: {error}") from error
+    return text
+
+
+Pattern = Annotated[str, AfterValidator(_pattern)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Destination(_Strict):
+    """A peer that takes results: C-STORE to send them, C-FIND to find them again."""
+
+    host: str
+    port: int = Field(ge=1, le=65535)
+    aet: str = Field(min_length=1, max_length=16)
+    tls: bool = False
+
+
+class Rule(_Strict):
+    """What a series must be to go to `bundle`; what is not given may be anything.
+
+    `modality` and `body_part` are compared whole, without regard to case; `series_description`, `study_description`
+    and `protocol` are regular expressions that are searched for, without regard to case.
+    """
+
+    bundle: str
+    destination: str
+    modality: tuple[str, ...] | str | None = None
+    body_part: tuple[str, ...] | str | None = None
+    series_description: Pattern | None = None
+    study_description: Pattern | None = None
+    protocol: Pattern | None = None
+    min_instances: int = Field(default=1, ge=1)
+
+    def takes(self, series: Facts) -> bool:
+        """Whether a series goes to this rule's bundle."""
+        whole = ((self.modality, series.modality), (self.body_part, series.body_part))
+        searched = (
+            (self.series_description, series.series_description),
+            (self.study_description, series.study_description),
+            (self.protocol, series.protocol),
+        )
+        return (
+            series.instances >= self.min_instances
+            and all(wanted is None or found.upper() in _upper(wanted) for wanted, found in whole)
+            and all(p is None or re.search(p, found, re.IGNORECASE) for p, found in searched)
+        )
+
+
+class Facts(_Strict):
+    """What rules are told of a series; empty where its headers do not say."""
+
+    modality: str = ""
+    body_part: str = ""
+    series_description: str = ""
+    study_description: str = ""
+    protocol: str = ""
+    instances: int = 1
+
+
+class Routes(_Strict):
+    """All rules and destinations."""
+
+    destinations: dict[str, Destination]
+    rules: tuple[Rule, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _known(self) -> Routes:
+        for rule in self.rules:
+            if rule.destination not in self.destinations:
+                raise ValueError(f"no destination is called '{rule.destination}'")
+        return self
+
+    def of(self, series: Facts) -> tuple[Rule, ...]:
+        """The rules that take a series, in order; none takes what holds no image, whatever it says."""
+        if series.modality.upper() in NEVER:
+            return ()
+        return tuple(rule for rule in self.rules if rule.takes(series))
+
+
+def load(path: Path) -> Routes:
+    """Read rules; a bundle's path is relative to the file. Raises PlanError, with the place of what is wrong."""
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))  # JSON is YAML
+        routes = Routes.model_validate(data)
+    except OSError as error:
+        raise PlanError(f"{path} cannot be read", found=error.strerror) from error
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise PlanError(f"{path} is no YAML", found=" ".join(str(error).split())[:200]) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "the file"
+        raise PlanError(f"{path}: {place}: {first['msg']}") from error
+    rules = tuple(r.model_copy(update={"bundle": str(path.parent / r.bundle)}) for r in routes.rules)
+    return routes.model_copy(update={"rules": rules})
+
+
+def facts(paths: Iterable[Path]) -> Facts:
+    """What the first file of a series says. Raises DataError without files, FormatError for one that is damaged."""
+    files = sorted(paths)
+    if not files:
+        raise DataError("a series without instances")
+    names = ("Modality", "BodyPartExamined", "SeriesDescription", "StudyDescription", "ProtocolName")
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            wanted = ["SpecificCharacterSet", *names]
+            head = pydicom.dcmread(files[0], stop_before_pixels=True, specific_tags=wanted)
+            said = [str(head.get(name) or "").strip() for name in names]
+    except DAMAGE as error:
+        raise FormatError(f"{files[0]}: cannot be read", found=type(error).__name__) from error
+    modality, body_part, series, study, protocol = said
+    return Facts(
+        modality=modality,
+        body_part=body_part,
+        series_description=series,
+        study_description=study,
+        protocol=protocol,
+        instances=len(files),
+    )
+
+
+def _upper(wanted: tuple[str, ...] | str) -> set[str]:
+    return {w.upper() for w in ([wanted] if isinstance(wanted, str) else wanted)}
