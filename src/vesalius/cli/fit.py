@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from vesalius.cli._app import pairs, shown_progress
+from vesalius.cli._app import pairs, said_how_to_go_on, shown_progress
 
 
 def fit(
@@ -39,11 +39,10 @@ def fit(
 ) -> None:
     """Train on DATA: a bundle, an honest scorecard and a report."""
     from vesalius.cli._show import plan_table, scorecard_table
-    from vesalius.learn.loop import Interrupted
     from vesalius.verbs.fit import fit as verb
 
     progress = shown_progress()
-    try:
+    with said_how_to_go_on(progress):
         run = verb(
             data,
             out,
@@ -63,10 +62,6 @@ def fit(
             device=device,
             progress=progress,
         )
-    except Interrupted as error:
-        progress.note(f"vesalius: {error.what}")
-        progress.note(f"go on with: {error.hint}")
-        raise typer.Exit(error.exit_code) from None
     if dry_run:
         plan_table(run.plan)
         return

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from vesalius.cli._app import pairs, shown_progress
+from vesalius.cli._app import pairs, said_how_to_go_on, shown_progress
 
 
 def predict(
@@ -35,11 +35,10 @@ def predict(
     resume: bool = typer.Option(False, "--resume", help="Go on with an interrupted predict."),
 ) -> None:
     """Answer every case of INPUT: answers.csv, and a file a case for masks. Exit code 1 if some could not be."""
-    from vesalius.learn.loop import Interrupted
     from vesalius.verbs.predict import predict as verb
 
     progress = shown_progress()
-    try:
+    with said_how_to_go_on(progress):
         done = verb(
             bundle,
             source,
@@ -54,10 +53,6 @@ def predict(
             resume=resume,
             progress=progress,
         )
-    except Interrupted as error:
-        progress.note(f"vesalius: {error.what}")
-        progress.note(f"go on with: {error.hint}")
-        raise typer.Exit(error.exit_code) from None
     typer.echo(f"{len(done.case_ids)} answered in {done.out}")
     if done.set_aside:
         typer.echo(f"{len(done.set_aside)} could not be answered:", err=True)

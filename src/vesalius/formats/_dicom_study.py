@@ -97,6 +97,19 @@ class Study:
         """Vesalius's version and the beginning of the bundle's hash, which is the algorithm's version."""
         return f"{__version__} bundle {self.bundle[:16]}" if self.bundle else __version__
 
+    def made(self, kind: str, number: int) -> dict[str, Any]:
+        """What highdicom is told of every object: its UIDs, its series' number, and what made it."""
+        return {
+            "series_instance_uid": self.uid(kind, "series"),
+            "series_number": number,
+            "sop_instance_uid": self.uid(kind, "instance"),
+            "instance_number": 1,
+            "manufacturer": MAKER,
+            "manufacturer_model_name": MAKER,
+            "software_versions": self.version,
+            "device_serial_number": self.key[:16],
+        }
+
     def uid(self, *what: str) -> UID:
         """The UID of what is named, below 2.25 (PS3.5 B.2), the same for the same bundle and source."""
         first = self.first
