@@ -48,7 +48,7 @@ def test_the_average_by_hand() -> None:
     for step, value in enumerate((1.0, 3.0, -2.0, 8.0, 8.0, 8.0, 8.0, 8.0, 8.0, 8.0)):
         with torch.no_grad():
             model.weight.fill_(value)
-        average.update(model, step)
+        average.update(step)
         decay = min(0.5, (1 + step) / (10 + step))  # 1/10, 2/11, 3/12 … up to a half
         want = decay * want + (1 - decay) * value
         assert float(average.values["weight"]) == pytest.approx(want, abs=1e-6)
@@ -59,7 +59,7 @@ def test_counters_are_copied_not_averaged() -> None:
     average = Average(norm, 0.9)
     norm(torch.randn(4, 2))
     norm(torch.randn(4, 2))
-    average.update(norm, 50)
+    average.update(50)
     assert int(average.values["num_batches_tracked"]) == 2
 
 

@@ -122,11 +122,12 @@ class Stepper:
     def step(self, step: int, batch: Batch) -> Tensor:
         """One optimiser step; returns the loss, detached and still on the device."""
         train = self.plan.train
-        torch.manual_seed(seed_of(train.seed, self.member, "step", step))
+        self._seed(seed_of(train.seed, self.member, "step", step))
         generator = torch.Generator().manual_seed(seed_of(train.seed, self.member, "loss", step))
         for group in self.optimizer_.param_groups:
             group["lr"] = rate(step, train)
-        self.model.train()
+        if not self.model.training:
+            self.model.train()
         fields = {name: getattr(batch, name) for name in batch.__dataclass_fields__}
         loss = torch.stack(list(self.objective(fields, generator).values())).sum()
         self.fabric.backward(loss)
@@ -135,8 +136,14 @@ class Stepper:
         self.wrapped.step()
         self.wrapped.zero_grad()
         if self.average:
-            self.average.update(self.model, step)
+            self.average.update(step)
         return loss.detach()
+
+    def _seed(self, seed: int) -> None:
+        """Seed what dropout and its kin draw from; torch.manual_seed, without its calls for devices not in use."""
+        torch.default_generator.manual_seed(seed)
+        if self.fabric.device.type == "cuda":
+            torch.cuda.manual_seed(seed)
 
     def weights(self) -> dict[str, Tensor]:
         """What answers are made with: the moving average, or the weights themselves."""
@@ -162,7 +169,7 @@ class Stepper:
         self.model.load_state_dict(saved.model)
         self.optimizer_.load_state_dict(saved.optimizer)
         if self.average:
-            self.average.values = {k: v.to(self.fabric.device) for k, v in saved.average.items()}
+            self.average.load(saved.average)
 
 
 def train(

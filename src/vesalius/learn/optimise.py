@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -19,8 +20,8 @@ def optimizer(model: nn.Module, plan: TrainPlan) -> torch.optim.Optimizer:
     if plan.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=plan.lr, momentum=plan.momentum, nesterov=plan.momentum > 0)
     if plan.optimizer == "adam":
-        return torch.optim.Adam(groups, lr=plan.lr)
-    return torch.optim.AdamW(groups, lr=plan.lr)
+        return torch.optim.Adam(groups, lr=plan.lr, fused=True)
+    return torch.optim.AdamW(groups, lr=plan.lr, fused=True)
 
 
 def rate(step: int, plan: TrainPlan) -> float:
@@ -43,18 +44,26 @@ class Average:
 
     def __init__(self, model: nn.Module, decay: float) -> None:
         self.decay = decay
-        self.values = {k: v.detach().clone() for k, v in model.state_dict().items()}
+        self._sources = {k: v.detach() for k, v in model.state_dict().items()}
+        self._own = {k: v.clone() for k, v in self._sources.items()}
+        moving = [k for k, v in self._own.items() if v.is_floating_point()]
+        self._pairs = [self._own[k] for k in moving], [self._sources[k] for k in moving]
+        self._counts = [k for k in self._own if k not in set(moving)]
+
+    @property
+    def values(self) -> dict[str, Tensor]:
+        """The averages by name; the tensors themselves, not copies."""
+        return self._own
+
+    def load(self, values: Mapping[str, Tensor]) -> None:
+        """Go on from these averages."""
+        for name, own in self._own.items():
+            own.copy_(values[name])
 
     @torch.no_grad()
-    def update(self, model: nn.Module, step: int) -> None:
-        """Move towards the model's weights after `step`."""
+    def update(self, step: int) -> None:
+        """Move towards the weights that the model has after `step`."""
         decay = min(self.decay, (1 + step) / (10 + step))
-        floats: list[Tensor] = []
-        news: list[Tensor] = []
-        for name, value in model.state_dict().items():
-            if value.is_floating_point():
-                floats.append(self.values[name])
-                news.append(value.detach())
-            else:
-                self.values[name].copy_(value)
-        torch._foreach_lerp_(floats, news, 1 - decay)
+        torch._foreach_lerp_(*self._pairs, 1 - decay)
+        for name in self._counts:
+            self._own[name].copy_(self._sources[name])
