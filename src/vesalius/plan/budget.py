@@ -60,7 +60,7 @@ def as_words(members: int) -> str:
 def enough_steps(plan: Plan, cases: int) -> int:
     """Steps of one member beyond which more of them gain little: epochs for whole images, patches otherwise."""
     if plan.data.sampling == "whole":
-        epochs = 80 if cases < 2000 else 30 if cases < 20000 else 10
+        epochs = 120 if cases < 2000 else 30 if cases < 20000 else 10
         return max(MINIMUM_STEPS, math.ceil(epochs * cases / plan.train.batch))
     return 6000
 
