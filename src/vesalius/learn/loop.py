@@ -72,9 +72,8 @@ def build(
         model = task.build(plan, state, nets)
     if start:
         transfer(model, start)
-    if plan.data.dims == 3:
-        model.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
-    return model
+    layout = torch.channels_last_3d if plan.data.dims == 3 else torch.channels_last
+    return model.to(memory_format=layout)  # type: ignore[call-overload, no-any-return]
 
 
 def transfer(model: nn.Module, start: Mapping[str, Tensor]) -> int:
