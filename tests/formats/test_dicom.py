@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,48 +11,15 @@ import numpy as np
 import pydicom
 import pytest
 import SimpleITK as sitk
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import CTImageStorage, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, generate_uid
+from _studies import Change, enhanced, plane, series, three_frames, without
+from pydicom.dataset import Dataset
+from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from vesalius import formats
 from vesalius.core.case import Ref
 from vesalius.core.errors import FormatError, OutputError
 from vesalius.core.image import Image
 from vesalius.formats import dicom
-
-ROW, COLUMN = (0.8, 0.6, 0.0), (-0.6, 0.8, 0.0)  # of an oblique plane; the normal is +z
-Change = Callable[[Dataset, int], None]
-
-
-def plane(k: int, uid: str) -> Dataset:
-    data = Dataset()
-    data.file_meta = FileMetaDataset()
-    data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    data.file_meta.MediaStorageSOPClassUID = data.SOPClassUID = CTImageStorage
-    data.file_meta.MediaStorageSOPInstanceUID = data.SOPInstanceUID = f"1.2.3.{k + 1}"
-    data.StudyInstanceUID, data.SeriesInstanceUID, data.FrameOfReferenceUID = "1.2", uid, "1.4"
-    data.Modality, data.PatientID, data.SeriesDescription, data.SeriesNumber = "CT", "P1", "thorax", 3
-    data.Rows, data.Columns, data.SamplesPerPixel, data.PhotometricInterpretation = 4, 5, 1, "MONOCHROME2"
-    data.BitsAllocated, data.BitsStored, data.HighBit, data.PixelRepresentation = 16, 12, 11, 0
-    data.PixelSpacing, data.SliceThickness = [0.5, 0.75], 2
-    data.ImageOrientationPatient = [*ROW, *COLUMN]
-    data.ImagePositionPatient = [10, 20, 30 + 2.5 * k]
-    data.RescaleSlope, data.RescaleIntercept = 1, -1024
-    data.WindowCenter, data.WindowWidth = [40, 50], [400, 350]
-    data.PixelData = (np.arange(20, dtype="<u2").reshape(4, 5) + 100 * k).tobytes()
-    return data
-
-
-def series(folder: Path, count: int = 4, change: Change | None = None) -> Ref:
-    """Files whose names run against their order in space."""
-    uid, paths = generate_uid(), []
-    for k in range(count):
-        data = plane(k, uid)
-        if change is not None:
-            change(data, k)
-        paths.append(folder / f"IM{count - k}.dcm")
-        data.save_as(paths[-1], enforce_file_format=True)
-    return Ref(tuple(sorted(paths)))
 
 
 def test_a_series_is_sorted_by_place_and_in_hounsfield_units(tmp_path: Path) -> None:
@@ -176,10 +143,7 @@ def test_a_projection_s_spacing_says_where_it_holds(
     def radiograph(data: Dataset, k: int) -> None:
         data.Modality = "DX"
         data.PhotometricInterpretation = "MONOCHROME1"
-        for name in ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "SliceThickness"):
-            delattr(data, name)
-        for name in ("RescaleSlope", "RescaleIntercept"):
-            delattr(data, name)
+        without(data, "SliceThickness")
         for name, value in fields.items():
             setattr(data, name, list(value))
 
@@ -189,46 +153,15 @@ def test_a_projection_s_spacing_says_where_it_holds(
     assert image.unit is None
 
 
-def enhanced(path: Path, placed: bool) -> Path:
-    data = plane(0, "1.3")
-    data.NumberOfFrames = 3
-    frames = np.arange(60, dtype="<u2").reshape(3, 4, 5)
-    data.PixelData = frames.tobytes()
-    for name in (
-        "ImagePositionPatient",
-        "ImageOrientationPatient",
-        "PixelSpacing",
-        "RescaleSlope",
-        "RescaleIntercept",
-    ):
-        delattr(data, name)
-    if placed:
-        shared, how, measure, value = Dataset(), Dataset(), Dataset(), Dataset()
-        how.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
-        measure.PixelSpacing, measure.SliceThickness = [2, 3], 4
-        value.RescaleSlope, value.RescaleIntercept = 1, -10
-        shared.PlaneOrientationSequence, shared.PixelMeasuresSequence = [how], [measure]
-        shared.PixelValueTransformationSequence = [value]
-        data.SharedFunctionalGroupsSequence = [shared]
-        data.PerFrameFunctionalGroupsSequence = []
-        for z in (8, 0, 4):
-            own, where = Dataset(), Dataset()
-            where.ImagePositionPatient = [1, 2, z]
-            own.PlanePositionSequence = [where]
-            data.PerFrameFunctionalGroupsSequence.append(own)
-    data.save_as(path, enforce_file_format=True)
-    return path
-
-
 def test_frames_are_a_volume_only_where_each_is_placed(tmp_path: Path) -> None:
-    path = enhanced(tmp_path / "e.dcm", placed=True)
+    path = three_frames(tmp_path / "e.dcm")
     image = formats.read(path)
     frames = np.arange(60).reshape(3, 4, 5) - 10
     assert np.array_equal(image.array[0], frames[[1, 2, 0]])
     assert image.affine.tolist() == [[3, 0, 0, 1], [0, 2, 0, 2], [0, 0, 4, 0], [0, 0, 0, 1]]
     one = formats.read(Ref((path,), None, 2))
     assert np.array_equal(one.array[0, 0], frames[2]) and one.affine[2, 3] == 4
-    loose = enhanced(tmp_path / "c.dcm", placed=False)
+    loose = enhanced(tmp_path / "c.dcm", 3, modality="CT")
     with pytest.raises(FormatError, match="index"):
         formats.read(loose)
     assert np.array_equal(formats.read(Ref((loose,), None, 1)).array[0, 0], frames[1] + 10)

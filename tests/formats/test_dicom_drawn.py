@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from _studies import COLUMN, ROW, item, plane, series, without
 from dicom_mutations import mutants
 from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
-from test_dicom import COLUMN, ROW, plane, series
 
 from vesalius import cohorts, formats
 from vesalius.core.answer import Text, Value
@@ -19,15 +19,12 @@ from vesalius.core.errors import DataError, FormatError, NotAnImage
 from vesalius.formats import dicom_rt, dicom_seg, dicom_sr
 
 
-def item(**values: object) -> Dataset:
-    data = Dataset()
-    for name, value in values.items():
-        setattr(data, name, value)
-    return data
-
-
 def code(meaning: str, value: str = "1", scheme: str = "99X") -> list[Dataset]:
     return [item(CodeValue=value, CodingSchemeDesignator=scheme, CodeMeaning=meaning)]
+
+
+def no_pixels(data: Dataset) -> None:
+    del data.Rows, data.Columns, data.PixelData
 
 
 def bits() -> np.ndarray:
@@ -50,14 +47,7 @@ def segmentation(
     data = plane(0, generate_uid())
     data.SOPClassUID = data.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.66.4"
     data.Modality, data.SegmentationType, data.SeriesDescription = "SEG", kind, "drawn"
-    for name in (
-        "ImagePositionPatient",
-        "ImageOrientationPatient",
-        "PixelSpacing",
-        "RescaleSlope",
-        "RescaleIntercept",
-    ):
-        delattr(data, name)
+    without(data)
     data.SegmentSequence = [
         item(SegmentNumber=k + 1, SegmentLabel=name, SegmentedPropertyTypeCodeSequence=code(name, f"T{k}"))
         for k, name in enumerate(names)
@@ -108,8 +98,7 @@ def contours(path: Path, image: Ref) -> Path:
     data = plane(0, generate_uid())
     data.SOPClassUID = data.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.481.3"
     data.Modality = "RTSTRUCT"
-    for name in ("Rows", "Columns", "PixelData"):
-        delattr(data, name)
+    no_pixels(data)
     data.StructureSetROISequence = [item(ROINumber=7, ROIName="bladder"), item(ROINumber=9, ROIName="tip")]
     outer = [(0.5, -0.5, 1), (4.5, -0.5, 1), (4.5, 3.5, 1), (0.5, 3.5, 1)]
     hole = [(1.5, 0.5, 1), (3.5, 0.5, 1), (3.5, 2.5, 1), (1.5, 2.5, 1)]
@@ -131,8 +120,7 @@ def report(path: Path, image: Ref) -> Path:
     data = plane(0, generate_uid())
     data.SOPClassUID = data.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.88.33"
     data.Modality = "SR"
-    for name in ("Rows", "Columns", "PixelData"):
-        delattr(data, name)
+    no_pixels(data)
     volume = item(NumericValue="12.5", MeasurementUnitsCodeSequence=code("millilitre", "ml", "UCUM"))
     group = item(
         ValueType="CONTAINER",

@@ -2,56 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-from pydicom.dataset import Dataset
+from _studies import at, cine, enhanced, item, plane
 from pydicom.pixels.processing import convert_color_space
-from test_dicom import plane
 
 from vesalius import formats
 from vesalius.core.case import Ref
 from vesalius.core.errors import FormatError
-from vesalius.formats import dicom
-
-
-def item(**values: object) -> Dataset:
-    data = Dataset()
-    for name, value in values.items():
-        setattr(data, name, value)
-    return data
-
-
-def enhanced(path: Path, frames: Sequence[Dataset], *, modality: str = "MR") -> Path:
-    """A multi-frame file of 4 × 5 pixels whose frame k holds 20 k … 20 k + 19."""
-    data = plane(0, "1.3")
-    data.Modality, data.NumberOfFrames = modality, len(frames)
-    for name in (
-        "ImagePositionPatient",
-        "ImageOrientationPatient",
-        "PixelSpacing",
-        "RescaleSlope",
-        "RescaleIntercept",
-    ):
-        delattr(data, name)
-    data.PixelData = np.arange(20 * len(frames), dtype="<u2").tobytes()
-    data.SharedFunctionalGroupsSequence = [
-        item(
-            PlaneOrientationSequence=[item(ImageOrientationPatient=[1, 0, 0, 0, 1, 0])],
-            PixelMeasuresSequence=[item(PixelSpacing=[1, 1], SliceThickness=2)],
-        )
-    ]
-    data.PerFrameFunctionalGroupsSequence = list(frames)
-    data.save_as(path, enforce_file_format=True)
-    return path
-
-
-def at(z: float, **content: object) -> Dataset:
-    return item(
-        PlanePositionSequence=[item(ImagePositionPatient=[0, 0, z])], FrameContentSequence=[item(**content)]
-    )
+from vesalius.formats import _dicom_stack, dicom
 
 
 def test_stacks_of_one_file_are_series_of_their_own(tmp_path: Path) -> None:
@@ -92,26 +54,6 @@ def test_each_frame_has_its_own_rescale_and_b_values_are_told_apart(tmp_path: Pa
     assert [s.part for s in found] == ["b-value 0", "b-value 800"]
     image = formats.read(found[1].ref)
     assert image.array[0, :, 0, 0].tolist() == [40 * 3 - 1, 60 * 4 - 1] and image.unit is None
-
-
-def cine(path: Path, frames: int = 4, **values: object) -> Path:
-    data = plane(0, "1.3")
-    for name in (
-        "ImagePositionPatient",
-        "ImageOrientationPatient",
-        "PixelSpacing",
-        "RescaleSlope",
-        "RescaleIntercept",
-    ):
-        delattr(data, name)
-    data.Modality, data.NumberOfFrames, data.SamplesPerPixel = "US", frames, 3
-    data.BitsAllocated = data.BitsStored = 8
-    data.HighBit, data.PhotometricInterpretation, data.PlanarConfiguration = 7, "RGB", 0
-    data.PixelData = np.arange(frames * 60, dtype=np.uint8).tobytes()
-    for name, value in values.items():
-        setattr(data, name, value)
-    data.save_as(path, enforce_file_format=True)
-    return path
 
 
 def test_a_colour_cine_has_times(tmp_path: Path) -> None:
@@ -192,3 +134,21 @@ def test_one_frame_is_placed_by_its_groups_as_many_are(tmp_path: Path) -> None:
 
 def test_an_index_still_picks_one_frame(tmp_path: Path) -> None:
     assert formats.read(Ref((cine(tmp_path / "n.dcm"),), None, 2)).array.shape == (3, 1, 4, 5)
+
+
+def test_every_slice_is_done_once_and_an_error_ends_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_dicom_stack.os, "sched_getaffinity", lambda _: set(range(4)), raising=False)
+    done: list[int] = []
+    _dicom_stack.each(done.append, 1000)
+    assert sorted(done) == list(range(1000))
+    tried: list[int] = []
+
+    def fails(k: int) -> None:
+        tried.append(k)
+        if k == 20:
+            raise FormatError("slice 20")
+        time.sleep(0.001)
+
+    with pytest.raises(FormatError, match="slice 20"):
+        _dicom_stack.each(fails, 100_000)
+    assert len(tried) < 1000

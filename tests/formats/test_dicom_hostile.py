@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
+from _studies import plane, three_frames
 from dicom_mutations import mutants
 from pydicom.dataset import Dataset
 from pydicom.uid import DeflatedExplicitVRLittleEndian, JPEG2000Lossless
-from test_dicom import enhanced, plane
 
 from vesalius.core.case import Ref
 from vesalius.core.errors import FormatError, NotAnImage
@@ -49,7 +49,7 @@ def outcome(path: Path) -> str:
 
 def test_seeded_damage_ends_in_an_image_or_a_typed_error(tmp_path: Path) -> None:
     files = [saved(plane(0, "1.3"), tmp_path / "a.dcm").read_bytes()]
-    files.append(enhanced(tmp_path / "b.dcm", placed=True).read_bytes())
+    files.append(three_frames(tmp_path / "b.dcm").read_bytes())
     implicit = plane(0, "1.3")
     implicit.file_meta.TransferSyntaxUID = pydicom.uid.ImplicitVRLittleEndian
     files.append(saved(implicit, tmp_path / "c.dcm").read_bytes())

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from _studies import Change, plane, series
 from pydicom.dataset import Dataset
-from test_dicom import plane, series
 
 from vesalius import formats
 from vesalius.core.errors import FormatError
 from vesalius.formats import dicom
-
-Change = Callable[[Dataset, int], None]
 
 
 def every(folder: Path) -> list[Path]:

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from _studies import plane
 from pydicom.dataset import Dataset
-from test_dicom import plane
 
 from vesalius import formats
 

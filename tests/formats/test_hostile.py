@@ -69,7 +69,7 @@ def test_only_format_errors_come_out_of_damaged_files(tmp_path: Path, suffix: st
 
 @pytest.mark.filterwarnings("ignore")
 def test_only_format_errors_come_out_of_damaged_dicom(tmp_path: Path) -> None:
-    from test_dicom import plane
+    from _studies import plane
 
     generator = np.random.default_rng(11)
     path = tmp_path / "x.dcm"

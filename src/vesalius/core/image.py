@@ -39,7 +39,8 @@ class Image:
     `affine` (4 × 4) maps the index `(x, y, z)`, not the array's order, to LPS millimetres.
     `spacing_mm` is `(x, y, z)`: taken from the affine where there is one; otherwise it stands alone and
     `spacing_at` says whether it is calibrated to the patient or measured at the detector. With neither,
-    measures are in pixels. `unit` is HU, SUVbw, Gy or None. `display` holds windows and the like, never applied.
+    measures are in pixels. `unit` is HU, SUVbw, Gy, another that the file names (in UCUM: `mm2/s`) or None.
+    `display` holds windows and the like, never applied.
 
     Raises GeometryError if array, affine and times contradict each other.
     """

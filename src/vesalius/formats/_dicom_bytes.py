@@ -12,12 +12,11 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydicom.errors import BytesLengthException, InvalidDicomError
-
 from vesalius.core import archive
 from vesalius.core.case import Ref
 from vesalius.core.errors import FormatError
 from vesalius.formats import _files
+from vesalius.formats._dicom_damage import DAMAGE
 from vesalius.formats._dicom_head import Head, Raw
 
 IMPLICIT, EXPLICIT, DEFLATED, BIG = (f"1.2.840.10008.1.2{end}" for end in ("", ".1", ".1.99", ".2"))
@@ -38,7 +37,7 @@ _PIXELS = {0x7FE00008: "FloatPixelData", 0x7FE00009: "DoubleFloatPixelData", 0x7
 
 def reading(where: Ref | Path) -> contextlib.AbstractContextManager[None]:
     """Whatever damaged bytes make of pydicom becomes one FormatError that names the file."""
-    return _files.typed_errors(where, BytesLengthException, InvalidDicomError)
+    return _files.typed_errors(where, *DAMAGE)
 
 
 class _Short(Exception):

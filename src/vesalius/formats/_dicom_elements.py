@@ -61,6 +61,16 @@ def rescale(head: Any, group: FunctionalGroups | None) -> tuple[float, float]:
     return (slope[0] if slope else 1.0), (inter[0] if inter else 0.0)
 
 
+def is_rescaled(head: Any, group: FunctionalGroups | None) -> bool:
+    """Whether the modality's values are others than the stored ones: by a slope and intercept, or a table."""
+    return "ModalityLUTSequence" in head or rescale(head, group) != (1.0, 0.0)
+
+
+def rescale_type(head: Any, group: FunctionalGroups | None) -> str | None:
+    """The unit that rescaled values are said to have: HU, US (which is unspecified), …; None where it is not said."""
+    return text(macro(group, "PixelValueTransformationSequence") or head, "RescaleType")
+
+
 def frame_times(head: Any, frames: int) -> tuple[float, ...] | None:
     """Seconds from the first frame of a cine to each, or None where none are said (PS3.3 C.7.6.5)."""
     vector = head.get("FrameTimeVector")

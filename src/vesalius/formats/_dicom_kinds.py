@@ -8,6 +8,7 @@ from typing import Any
 from pydicom.uid import UID
 
 from vesalius.core.errors import FormatError, NotAnImage
+from vesalius.formats._dicom_nuclear import VIEWS
 
 _NAMES = {
     "SEG": ("Segmentation Storage", "Label Map Segmentation Storage", "1.2.840.10008.5.1.4.1.1.66.7"),
@@ -91,3 +92,28 @@ def require_image(where: object, head: Any) -> None:
             head.get("Modality") or "nothing that says what"
         )
         raise FormatError(f"{where}: a DICOM object without an image", found=name)
+
+
+def is_slide(head: Any) -> bool:
+    """Whether frames are tiles of one large picture, as of a slide under the microscope (PS3.3 C.8.12.4)."""
+    return bool(head.get("TotalPixelMatrixColumns"))
+
+
+def unplaced(where: object, head: Any, frames: int) -> FormatError:
+    """The error for frames that are neither slices nor times, which says what they are."""
+    found, hint = f"{frames} frames", "one frame by the reference's index"
+    if is_slide(head):
+        size = f"{head.get('TotalPixelMatrixColumns')} × {head.get('TotalPixelMatrixRows')} pixels"
+        return FormatError(
+            f"{where}: tiles of a whole-slide picture, which are neither slices nor times",
+            found=f"{frames} tiles of {size}",
+            hint="one tile by the reference's index, or a region saved as a picture (OpenSlide, wsidicom)",
+        )
+    vectors = [name for name in VIEWS if head.get(name) not in (None, "")]
+    if vectors:
+        return FormatError(
+            f"{where}: views of a nuclear medicine study, which are neither slices nor times",
+            found=f"{found} by {', '.join(vectors)}",
+            hint="its reconstruction, or one view by the reference's index",
+        )
+    return FormatError(f"{where}: frames without a place in space or a time", found=found, hint=hint)

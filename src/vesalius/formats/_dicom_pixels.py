@@ -62,6 +62,13 @@ class Layout:
         return self.samples == 3 or self.photometric == "PALETTE COLOR"
 
     @property
+    def reach(self) -> tuple[int, int]:
+        """The lowest and the highest value that can be stored."""
+        if self.signed:
+            return -(1 << self.stored - 1), (1 << self.stored - 1) - 1
+        return 0, (1 << self.stored) - 1
+
+    @property
     def bits(self) -> int:
         """Bits of all frames, decoded."""
         return self.frames * self.rows * self.columns * self.samples * self.allocated
@@ -241,9 +248,7 @@ def _whole_values(plane: Array, here: Layout) -> Array:
     width = kind.itemsize * 8
     if here.stored == width:
         return plane
-    low, high = (
-        (-(1 << here.stored - 1), (1 << here.stored - 1) - 1) if here.signed else (0, (1 << here.stored) - 1)
-    )
+    low, high = here.reach
     if plane.max() <= high and plane.min() >= low:
         return plane
     up = width - here.stored

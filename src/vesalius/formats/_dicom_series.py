@@ -15,8 +15,9 @@ from vesalius.core.case import Ref
 from vesalius.core.errors import FormatError
 from vesalius.formats import _dicom_bytes as raw
 from vesalius.formats import _dicom_elements as elements
+from vesalius.formats import _dicom_nuclear as nuclear
 from vesalius.formats import _dicom_split as splitting
-from vesalius.formats._dicom_kinds import code_of, require_image
+from vesalius.formats._dicom_kinds import code_of, is_slide, require_image
 
 _SPEAKING = ("SEG", "RTSTRUCT", "SR", "KO")  # whose references are looked for
 
@@ -164,7 +165,7 @@ def _stacks(members: Sequence[raw.File]) -> list[Series]:
     first = members[0].head
     frames = int(first.get("NumberOfFrames") or 1)
     if len(members) == 1 and frames > 1:
-        groups = elements.functional_groups(first, frames)
+        groups = [] if is_slide(first) else nuclear.frame_groups(first, frames)
         if groups:
             marks = [splitting.marks_of(first, group) for group in groups]
             parts = splitting.split([elements.plane(first, group) for group in groups], marks)

@@ -14,10 +14,13 @@ from vesalius.core.case import Ref
 from vesalius.core.errors import FormatError, GeometryError
 from vesalius.formats import _dicom_bytes as raw
 from vesalius.formats import _dicom_elements as elements
+from vesalius.formats import _dicom_nuclear as nuclear
+from vesalius.formats import _dicom_real_world as real_world
 from vesalius.formats import _dicom_split as splitting
 from vesalius.formats._dicom_geometry import Plane, stack, tilt, upright
-from vesalius.formats._dicom_kinds import require_image
+from vesalius.formats._dicom_kinds import is_slide, require_image, unplaced
 from vesalius.formats._dicom_pixels import Layout, layout
+from vesalius.formats._dicom_real_world import Mapping
 from vesalius.formats._dicom_units import Meaning, meaning
 
 _PARALLEL_FROM = 8  # planes
@@ -26,13 +29,17 @@ _MOST_THREADS = 8
 
 @dataclass(frozen=True, eq=False)
 class Slot:
-    """One plane: which file and frame it is, and what its stored values are multiplied with and moved by."""
+    """One plane: which file and frame it is, and what its stored values are multiplied with and moved by.
+
+    `mapped` is set where real-world values take the place of rescaled ones; slope and intercept are then theirs.
+    """
 
     file: int
     frame: int
     plane: Plane
     slope: float
     inter: float
+    mapped: Mapping | None = None
 
 
 class Stack:
@@ -50,8 +57,10 @@ class Stack:
         self._check_alike()
         self.times_s: tuple[float, ...] | None = None
         self.beside: tuple[float, float] | None = None
-        self.groups = elements.functional_groups(self.first, self.layout.frames)
+        self.groups = nuclear.frame_groups(self.first, self.layout.frames)
         self.meaning = self._meaning()
+        real = real_world.chosen(self._heads(), self.meaning)
+        self.mapped, self.meaning = real is not None, real or self.meaning
         times = self._times()
         planes = [slot.plane for slot in times[0]]
         order, self.affine, self.spacing = stack(planes)
@@ -80,13 +89,27 @@ class Stack:
 
     def _meaning(self) -> Meaning:
         times = [t for f in self.files if (t := elements.text(f.head, "AcquisitionTime"))]
-        rescaled = "RescaleSlope" in self.first or bool(self.groups)
-        return meaning(self.first, rescaled=rescaled, first_time=min(times, default=None))
+        head, group = self._heads()[0]
+        return meaning(
+            head,
+            rescaled="RescaleSlope" in head or bool(group),
+            said=elements.rescale_type(head, group),
+            first_time=min(times, default=None),
+        )
+
+    def _heads(self) -> list[tuple[Any, elements.FunctionalGroups | None]]:
+        """Each plane's header and, of a multi-frame object, its groups."""
+        if self.groups:
+            return [(self.first, group) for group in self.groups]
+        return [(file.head, None) for file in self.files]
 
     def _slot(self, file: int, frame: int, group: elements.FunctionalGroups | None) -> Slot:
         head = self.files[file].head
         slope, inter = elements.rescale(head, group)
         factor = self.meaning.factor
+        mapped = real_world.mapping(head, group) if self.mapped else None
+        if mapped is not None:
+            return Slot(file, frame, elements.plane(head, group), mapped.slope, mapped.inter, mapped)
         return Slot(file, frame, elements.plane(head, group), slope * factor, inter * factor)
 
     def _times(self) -> list[list[Slot]]:
@@ -99,18 +122,16 @@ class Stack:
         if frames == 1 or index is not None:
             k = index or 0
             return [[self._slot(0, k, self.groups[k] if self.groups else None)]]
+        if is_slide(self.first):
+            raise unplaced(self.ref, self.first, frames)
         if self.groups:
             return self._enhanced()
         offsets = elements.grid_offsets(self.first, frames)
         if offsets is not None:
             return [[_moved(self._slot(0, k, None), offset) for k, offset in enumerate(offsets)]]
-        seconds = elements.frame_times(self.first, frames)
+        seconds = nuclear.frame_times(self.first, frames) or elements.frame_times(self.first, frames)
         if seconds is None:
-            raise FormatError(
-                f"{self.ref}: frames without a place in space or a time",
-                found=f"{frames} frames",
-                hint="one frame by the reference's index",
-            )
+            raise unplaced(self.ref, self.first, frames)
         self.times_s = seconds
         return [[self._slot(0, k, None)] for k in range(frames)]
 
@@ -145,18 +166,26 @@ class Stack:
             return np.dtype(np.uint8 if bits <= 8 else np.uint16 if bits <= 16 else np.uint32)
         name = self.files[0].span.name if self.files[0].span else ""
         slots = [s for times in self.slots for s in times]
-        plain = all(s.slope == 1 and s.inter == int(s.inter) for s in slots)
+        plain = all(s.slope == 1 and s.inter == int(s.inter) and self.is_linear(s) for s in slots)
         if name == "DoubleFloatPixelData":
             return np.dtype(np.float64)
         if name == "FloatPixelData" or "ModalityLUTSequence" in self.first or not plain:
             return np.dtype(np.float32)
-        bits, signed = max(h.stored for h in self.layouts), any(h.signed for h in self.layouts)
-        low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
+        low, high = min(h.reach[0] for h in self.layouts), max(h.reach[1] for h in self.layouts)
         low, high = low + int(min(s.inter for s in slots)), high + int(max(s.inter for s in slots))
         for kind in (np.uint8, np.int16, np.uint16, np.int32):
             if np.iinfo(kind).min <= low and high <= np.iinfo(kind).max:
                 return np.dtype(kind)
         return np.dtype(np.float64)
+
+    def is_linear(self, slot: Slot) -> bool:
+        """Whether a plane's slope and intercept are all that there is to its values."""
+        here = self.layouts[slot.file]
+        if slot.mapped is None:
+            return True
+        span = self.files[slot.file].span
+        whole = span is None or span.name == "PixelData"
+        return slot.mapped.plain(*(here.reach if whole else (-np.inf, np.inf)))
 
 
 def load(ref: Ref) -> list[raw.File]:
@@ -178,15 +207,19 @@ def each(function: Callable[[int], None], count: int) -> None:
         for k in range(count):
             function(k)
         return
-    size = max(count // (8 * workers), 1)  # a few at a time: handing them out costs as much as a small slice
+    left = iter(range(count))  # shared, so that none waits while another has slices to do
 
-    def some(start: int) -> None:
-        for k in range(start, min(start + size, count)):
-            function(k)
+    def some() -> None:
+        try:
+            for k in left:
+                function(k)
+        finally:
+            for _ in left:  # after an error the others end too
+                pass
 
     with ThreadPoolExecutor(workers) as pool:
-        for _ in pool.map(some, range(0, count, size)):
-            pass
+        for done in [pool.submit(some) for _ in range(workers)]:
+            done.result()
 
 
 def _moved(slot: Slot, offset: float) -> Slot:

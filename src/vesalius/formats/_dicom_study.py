@@ -20,7 +20,6 @@ import numpy as np
 import pydicom
 from pydicom.config import RAISE
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.uid import UID, ExplicitVRLittleEndian
 from pydicom.valuerep import PersonName, validate_value
 
@@ -30,6 +29,7 @@ from vesalius.core.answer import Answer
 from vesalius.core.errors import GeometryError, OutputError
 from vesalius.core.image import Array, Image
 from vesalius.formats import _files
+from vesalius.formats._dicom_damage import DAMAGE
 from vesalius.formats.json import as_text
 
 MAKER = "Vesalius"
@@ -71,7 +71,6 @@ _IMAGE = (
 )  # fmt: skip
 _READ = ["SpecificCharacterSet", *PATIENT, "DeidentificationMethodCodeSequence", *STUDY]
 _NAMED = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
-_DAMAGE: tuple[type[Exception], ...] = (InvalidDicomError, BytesLengthException, *_files.DAMAGE)
 _SAME = ("EchoTime", "TemporalPositionIdentifier", "DiffusionBValue", "ImageType", "Rows", "Columns")
 
 
@@ -274,7 +273,7 @@ def _read(path: Path, names: Iterable[str]) -> Dataset:
     try:
         with warnings.catch_warnings(action="ignore"), archive.open_file(path) as file:
             return pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(names))
-    except _DAMAGE as error:
+    except DAMAGE as error:
         found = " ".join(str(error).split())[:120] or type(error).__name__
         raise OutputError(f"{path}: the source's header cannot be read", found=found) from error
 

@@ -23,8 +23,11 @@ class Meaning:
     note: str | None = None
 
 
-def meaning(head: Any, *, rescaled: bool, first_time: str | None = None) -> Meaning:
-    """The unit of an object's rescaled values. `first_time` is its series' earliest acquisition time (DICOM TM)."""
+def meaning(head: Any, *, rescaled: bool, said: str | None, first_time: str | None = None) -> Meaning:
+    """The unit of an object's rescaled values; `said` is its rescale type.
+
+    `first_time` is its series' earliest acquisition time (DICOM TM).
+    """
     modality = elements.text(head, "Modality")
     if modality == "PT":
         return suv(head, first_time)
@@ -34,7 +37,6 @@ def meaning(head: Any, *, rescaled: bool, first_time: str | None = None) -> Mean
         if scaling is None or scaling <= 0:
             return Meaning(note="no DoseGridScaling")
         return Meaning("Gy" if gray else None, scaling, None if gray else "dose is relative")
-    said = elements.text(head, "RescaleType")
     if said == "HU" or (said is None and modality == "CT" and rescaled):
         return Meaning("HU")
     return Meaning()

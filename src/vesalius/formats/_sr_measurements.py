@@ -25,21 +25,13 @@ from vesalius.core.errors import GeometryError, OutputError
 from vesalius.core.image import Image
 from vesalius.formats import _dicom_study as studies
 from vesalius.formats import _dicom_terms as terms
+from vesalius.formats import _dicom_ucum as ucum
 
 _PROBABILITY = Code("122157", "DCM", "Probability")
 _VOLUME = Code("118565006", "SCT", "Volume")
 _AREA = Code("42798000", "SCT", "Area")
 _PRESENT, _ABSENT = Code("52101004", "SCT", "Present"), Code("272519000", "SCT", "Absent")
 _DECISION = Code("DECISION", terms.PRIVATE, "Decision at the operating point")
-_UNITS = {
-    None: ("1", "no units"), "": ("1", "no units"), "1": ("1", "no units"), "%": ("%", "percent"),
-    "mm": ("mm", "millimeter"), "cm": ("cm", "centimeter"), "mm2": ("mm2", "square millimeter"),
-    "mm3": ("mm3", "cubic millimeter"), "ml": ("ml", "milliliter"), "mL": ("ml", "milliliter"),
-    "years": ("a", "year"), "a": ("a", "year"), "months": ("mo", "month"), "days": ("d", "day"),
-    "HU": ("[hnsf'U]", "Hounsfield unit"), "SUVbw": ("{SUVbw}g/ml", "Standardized Uptake Value body weight"),
-    "kg": ("kg", "kilogram"), "g": ("g", "gram"), "s": ("s", "second"), "mm2/s": ("mm2/s", "mm2/s"),
-    "pixels": ("{pixels}", "pixels"), "Gy": ("Gy", "gray"), "mmHg": ("mm[Hg]", "millimeter of mercury"),
-}  # fmt: skip
 
 
 @dataclass
@@ -59,8 +51,7 @@ def groups(answer: Answer, study: studies.Study, source: Image | None) -> Found:
 
 def unit_of(unit: str | None) -> Code:
     """A unit of measure in UCUM; of the private scheme where it is not known."""
-    known = _UNITS.get(unit)
-    return Code(known[0], "UCUM", known[1]) if known else Code(*terms.private(str(unit)))
+    return Code(*ucum.term_of(unit))
 
 
 def _add(found: Found, answer: Answer, study: studies.Study, source: Image | None, lead: str) -> None:

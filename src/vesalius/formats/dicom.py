@@ -1,8 +1,9 @@
 """DICOM images: one file, or the files of one series, in spatial order (and in time); affine in LPS.
 
-The modality's rescale (or LUT) is applied, slice by slice, and PET in known units becomes SUVbw; windows,
-presentation and MONOCHROME1 are kept as `display` and never applied. A multi-frame object is a volume where its
-functional groups place each frame, a cine where its frames have times; otherwise the Ref's index picks one frame.
+The modality's rescale (or LUT) is applied, slice by slice, and PET in known units becomes SUVbw; where rescaled
+values have no unit, those of a real-world value mapping that names one. Windows, presentation and MONOCHROME1 are
+kept as `display` and never applied. A multi-frame object is a volume where its functional groups (or a nuclear
+study's slice vector) place each frame, a cine where its frames have times; otherwise the Ref's index picks one frame.
 A tilted gantry's slices are moved, within their planes, into an upright box. What holds no image is named.
 Source: PS3.3 C.7.6.2, C.7.6.3, C.7.6.16, C.11.1.
 """
@@ -133,7 +134,9 @@ def _place(out: Array, frames: Frames, slot: Slot, loaded: Stack) -> None:
         return
     rows, columns = plane.shape
     into = out[0, :rows, :columns]
-    if "ModalityLUTSequence" in frames.file.head:
+    if slot.mapped is not None and not loaded.is_linear(slot):
+        into[:] = slot.mapped.apply(plane)
+    elif slot.mapped is None and "ModalityLUTSequence" in frames.file.head:
         into[:] = apply_modality_lut(plane, frames.file.head.dataset)
     elif (slot.slope, slot.inter) == (1.0, 0.0):
         into[:] = plane
@@ -198,14 +201,15 @@ def _image(loaded: Stack, array: Array) -> Image:
 def _display(loaded: Stack) -> dict[str, Any]:
     shown = elements.display(loaded.first)
     here = loaded.layout
-    if here.photometric == "MONOCHROME1":
-        low, high = (
-            (-(1 << here.stored - 1), (1 << here.stored - 1) - 1)
-            if here.signed
-            else (0, (1 << here.stored) - 1)
-        )
-        slot = loaded.slots[0][0]
+    slot = loaded.slots[0][0]
+    if here.photometric == "MONOCHROME1" and loaded.is_linear(slot):
+        low, high = here.reach
         shown["range"] = (low * slot.slope + slot.inter, high * slot.slope + slot.inter)
+    if slot.mapped is not None:
+        shown["real_world"] = True  # which windows are not of, where the rescale gives other values
+        group = loaded.groups[slot.frame] if loaded.groups else None
+        if not loaded.is_linear(slot) or elements.rescale(loaded.first, group) != (slot.slope, slot.inter):
+            shown.pop("window", None)
     if loaded.meaning.factor != 1:
         shown["unit_factor"] = loaded.meaning.factor  # what rescaled values were multiplied with
     if loaded.meaning.note is not None:

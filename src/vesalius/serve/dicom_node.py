@@ -17,10 +17,10 @@ from types import TracebackType
 from typing import Any, Self
 
 import pydicom
-from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.uid import UID
 
 from vesalius.core.errors import BudgetError, DataError, FormatError, OutputError, UnsafeError
+from vesalius.formats._dicom_damage import DAMAGE
 from vesalius.serve.guard import Address, Guard, Limits
 from vesalius.serve.queue import Queue
 from vesalius.serve.store import Store
@@ -28,8 +28,7 @@ from vesalius.serve.store import Store
 SUCCESS, FULL, MISMATCH, NOT_UNDERSTOOD = 0x0000, 0xA700, 0xA900, 0xC000
 _PDU_BYTES = 1 << 18  # what we ask peers to send at most, well below the guard's limit
 _NAMED = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
-DAMAGE = (InvalidDicomError, BytesLengthException, AttributeError, EOFError, LookupError, NotImplementedError,
-           OSError, TypeError, ValueError)  # fmt: skip
+_UNREADABLE: tuple[type[Exception], ...] = (DataError, *DAMAGE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +142,7 @@ class Node:
         try:
             data = event.encoded_dataset()
             found = identify(data)
-        except (DataError, *DAMAGE):
+        except _UNREADABLE:
             return NOT_UNDERSTOOD
         asked = event.request
         if (found.sop_uid, found.sop_class) != (asked.AffectedSOPInstanceUID, asked.AffectedSOPClassUID):

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from vesalius.core.errors import OutputError
+from vesalius.formats._dicom_damage import DAMAGE
 
 ASSOCIATE_RQ, DATA = 1, 4
 _FROM_REQUESTOR = (ASSOCIATE_RQ, DATA, 5, 6, 7)  # P-DATA-TF, A-RELEASE-RQ and -RP, A-ABORT
@@ -189,8 +190,7 @@ def check_request(first: bytes) -> None:
         made = A_ASSOCIATE_RQ()
         made.decode(first)
         made.to_primitive()
-    except (AssertionError, ArithmeticError, AttributeError, LookupError, NotImplementedError, TypeError,
-            ValueError, struct.error) as error:  # fmt: skip
+    except DAMAGE as error:
         raise Malformed("an association request that cannot be read") from error
 
 

@@ -13,7 +13,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from vesalius.core.errors import DataError, FormatError, PlanError
-from vesalius.serve.dicom_node import DAMAGE
+from vesalius.formats._dicom_damage import DAMAGE
 
 NEVER = frozenset(
     {"SEG", "SR", "RTSTRUCT", "RTPLAN", "PR", "KO", "DOC", "REG"}

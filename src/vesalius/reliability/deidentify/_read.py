@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pydicom
-from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from vesalius.core.errors import DataError
 from vesalius.formats import _files
+from vesalius.formats._dicom_damage import DAMAGE
 
 MOST_INFLATED = 1 << 28  # bytes of a deflated data set
 _DEFLATED = "1.2.840.10008.1.2.1.99"
@@ -24,9 +24,6 @@ class SetAside(DataError):
     def __init__(self, reason: str, *, hint: str | None = None) -> None:
         super().__init__(reason, hint=hint)
         self.reason = reason
-
-
-DAMAGE: tuple[type[Exception], ...] = (*_files.DAMAGE, BytesLengthException, InvalidDicomError)
 
 
 def read(path: Path) -> Any:

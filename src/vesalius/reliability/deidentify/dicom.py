@@ -14,8 +14,9 @@ from pydicom.uid import UID
 
 from vesalius import __version__
 from vesalius.core.disk import write_with
+from vesalius.formats._dicom_damage import DAMAGE
 from vesalius.reliability.deidentify import _structured, pixels
-from vesalius.reliability.deidentify._read import DAMAGE, SetAside, read
+from vesalius.reliability.deidentify._read import SetAside, read
 from vesalius.reliability.deidentify._subject import subject_of, text_of, who_is
 from vesalius.reliability.deidentify._table import EDITION
 from vesalius.reliability.deidentify.dataset import Walk

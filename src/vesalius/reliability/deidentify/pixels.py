@@ -10,8 +10,9 @@ from pydicom.encaps import encapsulate, generate_frames
 from pydicom.pixels.utils import pixel_array
 
 from vesalius.core.image import Array
+from vesalius.formats._dicom_damage import DAMAGE
 from vesalius.reliability.deidentify import _ocr, _segments
-from vesalius.reliability.deidentify._read import DAMAGE, SetAside, is_encapsulated
+from vesalius.reliability.deidentify._read import SetAside, is_encapsulated
 from vesalius.reliability.deidentify.options import Settings
 
 READ_FRAMES = (
