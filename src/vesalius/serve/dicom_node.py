@@ -149,9 +149,10 @@ class Node:
         if (found.sop_uid, found.sop_class) != (asked.AffectedSOPInstanceUID, asked.AffectedSOPClassUID):
             return MISMATCH
         try:
-            if not self.queue.has(found.sop_uid):
-                self.store.put(found.series_uid, found.sop_uid, data)
-                self.queue.add(found.study_uid, found.series_uid, found.sop_uid)
+            with self.store.held(found.series_uid):
+                if not self.queue.has(found.sop_uid):
+                    self.store.put(found.series_uid, found.sop_uid, data)
+                    self.queue.add(found.study_uid, found.series_uid, found.sop_uid)
         except (BudgetError, OutputError):
             return FULL
         return SUCCESS

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import pydicom
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, HttpUrl, ValidationError, model_validator
 
 from vesalius.core.errors import DataError, FormatError, PlanError
 from vesalius.serve.dicom_node import DAMAGE
@@ -36,12 +36,18 @@ class _Strict(BaseModel):
 
 
 class Destination(_Strict):
-    """A peer that takes results: C-STORE to send them, C-FIND to find them again."""
+    """A peer that takes results: C-STORE to send them, C-FIND to find them again.
+
+    `orthanc` is the REST address of one that is an Orthanc, where results that newer ones replace are to be deleted;
+    `orthanc_login` the path of a file that holds its `user:password`.
+    """
 
     host: str
     port: int = Field(ge=1, le=65535)
     aet: str = Field(min_length=1, max_length=16)
     tls: bool = False
+    orthanc: HttpUrl | None = None
+    orthanc_login: Path | None = None
 
 
 class Rule(_Strict):

@@ -169,7 +169,7 @@ def predict(
     }
 
     def suffixes(answer: Answer) -> list[str]:
-        own = _OBJECTS.get(type(answer), (".sr.dcm",)) if dicom else ()
+        own = objects_of(answer) if dicom else ()
         return list(dict.fromkeys((*own, *also)))
 
     sheet = Sheet.again(Path(out), about) if resume else Sheet.new(Path(out), about)
@@ -234,6 +234,11 @@ def _fill(
             raise
         done.append(case.id)
     return Predictions(tuple(done), tuple(failed), sheet.folder)
+
+
+def objects_of(answer: Answer) -> Sequence[str]:
+    """The suffixes of the DICOM objects that an answer becomes."""
+    return _OBJECTS.get(type(answer), (".sr.dcm",))
 
 
 def _only(bundle: Bundle, cohort: Cohort, device: str | None) -> Answer:
