@@ -9,7 +9,7 @@ import pytest
 
 from vesalius.phantom.dicom import dicom_files
 from vesalius.phantom.study import patient
-from vesalius.serve.dicom_node import Node
+from vesalius.serve.dicom_node import Node, Peer
 from vesalius.serve.guard import Limits
 from vesalius.serve.queue import Queue
 from vesalius.serve.store import Store
@@ -38,5 +38,6 @@ def queue(store: Store) -> Queue:
 
 @pytest.fixture
 def node(store: Store, queue: Queue) -> Iterator[Node]:
-    with Node(store, queue, port=0, allow=["MODALITY", "ECHOSCU", "STORESCU"], limits=QUICK) as running:
+    allow = [Peer("MODALITY"), Peer("ECHOSCU", "127.0.0.0/8"), Peer("STORESCU"), Peer("AWAY", "192.0.2.7")]
+    with Node(store, queue, port=0, allow=allow, limits=QUICK) as running:
         yield running

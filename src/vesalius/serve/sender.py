@@ -10,20 +10,18 @@ import json
 import urllib.error
 import urllib.request
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import pydicom
-from pydicom.dataset import Dataset
 
 from vesalius.core.errors import OutputError
+from vesalius.serve import scu
 from vesalius.serve.dicom_node import Tls
 from vesalius.serve.routing import Destination
 
 _WARNINGS = (0xB000, 0xB006, 0xB007)  # stored, with elements coerced or discarded (PS3.4 table B.2-1)
-_PENDING = (0xFF00, 0xFF01)
+_NAMED = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
 
 
 def deliver(
@@ -41,7 +39,9 @@ def deliver(
     OutputError at the first that is not taken or not found.
     """
     objects = [pydicom.dcmread(p) for p in paths]
-    with _association(objects, destination, aet=aet, tls=tls, timeout_s=timeout_s) as peer:
+    kinds = sorted({(str(d.SOPClassUID), str(d.file_meta.TransferSyntaxUID)) for d in objects})
+    contexts: list[tuple[str, str | None]] = [(scu.STUDY_FIND, None), *kinds]
+    with scu.association(destination, contexts, aet=aet, tls=tls, timeout_s=timeout_s) as peer:
         for data in objects:
             with warnings.catch_warnings(action="ignore"):
                 status = peer.send_c_store(data).get("Status")
@@ -49,7 +49,10 @@ def deliver(
                 found = "no answer" if status is None else f"status 0x{status:04X}"
                 raise OutputError(f"{destination.aet} did not take a {data.Modality}", found=found)
         for path, data in zip(paths, objects, strict=True):
-            if not _finds(peer, data):
+            uids = {name: str(data[name].value) for name in _NAMED}
+            if not any(
+                d.get("SOPInstanceUID") == data.SOPInstanceUID for d in scu.find(peer, "IMAGE", **uids)
+            ):
                 raise OutputError(f"{destination.aet} took a {data.Modality}, and does not find it")
             confirmed(path)
 
@@ -84,46 +87,3 @@ def _rest(
         if method == "DELETE" and error.code == 404:
             return b""
         raise
-
-
-def _finds(peer: Any, data: Dataset) -> bool:
-    """Whether the peer knows an object, asked at the level of images (PS3.4 C.6.2.1)."""
-    from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind as model  # type: ignore[attr-defined]
-
-    asked = Dataset()
-    asked.QueryRetrieveLevel = "IMAGE"
-    for name in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"):
-        setattr(asked, name, data[name].value)
-    found = False
-    for status, answer in peer.send_c_find(asked, model):
-        if status.get("Status") in _PENDING and answer is not None:
-            found = found or answer.get("SOPInstanceUID") == data.SOPInstanceUID
-    return found
-
-
-@contextmanager
-def _association(
-    objects: Sequence[Dataset], destination: Destination, *, aet: str, tls: Tls | None, timeout_s: float
-) -> Iterator[Any]:
-    """An association for the objects' classes and for queries. Raises OutputError where it is not established."""
-    from pynetdicom import AE
-    from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind as model  # type: ignore[attr-defined]
-
-    ae = AE(aet)
-    ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = ae.connection_timeout = timeout_s
-    ae.add_requested_context(model)
-    for wanted in sorted({(str(d.SOPClassUID), str(d.file_meta.TransferSyntaxUID)) for d in objects}):
-        ae.add_requested_context(*wanted)
-    secured = (tls.client(), destination.host) if destination.tls and tls else None
-    peer = ae.associate(destination.host, destination.port, ae_title=destination.aet, tls_args=secured)
-    where = f"{destination.aet} at {destination.host}:{destination.port}"
-    if not peer.is_established:
-        found = "it rejects us" if peer.is_rejected else "no association"
-        raise OutputError(f"{where} cannot be reached", found=found)
-    try:
-        refused = [str(c.abstract_syntax) for c in peer.rejected_contexts]
-        if refused:
-            raise OutputError(f"{where} does not take what is to be sent", found=", ".join(refused))
-        yield peer
-    finally:
-        peer.release()
