@@ -26,6 +26,7 @@ RUN = CliRunner()
         "fit",
         "predict",
         "evaluate",
+        "serve",
         "deidentify",
         "phantom",
         "demo",

@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 import io
-import secrets
 from collections.abc import Iterator
-from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from _bundles import classifier, segmenter
+from _clients import Clients
 from PIL import Image as Pil
 from starlette.testclient import TestClient
 
 from vesalius.phantom.dicom import dicom_files
 from vesalius.phantom.study import patient
-from vesalius.serve.api import create_app
-from vesalius.serve.dicom_node import Node
+from vesalius.serve.dicom_node import Node, Peer
 from vesalius.serve.guard import Limits
-from vesalius.serve.limits import Bounds
 from vesalius.serve.models import Models
 from vesalius.serve.queue import Queue
-from vesalius.serve.state import Service
 from vesalius.serve.store import Store
 
 QUICK = Limits(first_s=1, pdu_s=1, idle_s=5, associations=8)
@@ -52,32 +46,9 @@ def queue(store: Store) -> Queue:
 
 @pytest.fixture
 def node(store: Store, queue: Queue) -> Iterator[Node]:
-    with Node(store, queue, port=0, allow=["MODALITY", "ECHOSCU", "STORESCU"], limits=QUICK) as running:
+    allow = [Peer("MODALITY"), Peer("ECHOSCU", "127.0.0.0/8"), Peer("STORESCU"), Peer("AWAY", "192.0.2.7")]
+    with Node(store, queue, port=0, allow=allow, limits=QUICK) as running:
         yield running
-
-
-class Clients:
-    """Services in this process, each with a client that calls it as a page on loopback would."""
-
-    def __init__(self, models: Models, folder: Path) -> None:
-        self.models, self.folder = models, folder
-        self._open = ExitStack()
-
-    def __call__(self, *, keys: Path | None = None, **bounds: Any) -> TestClient:
-        service = Service(
-            self.models,
-            audit=self.folder / f"audit-{secrets.token_hex(4)}.jsonl",
-            keys=keys,
-            bounds=replace(Bounds(), **bounds),
-            temporary=self.folder,
-        )
-        app = create_app(service)
-        return self._open.enter_context(
-            TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False)
-        )
-
-    def close(self) -> None:
-        self._open.close()
 
 
 @pytest.fixture(scope="session")

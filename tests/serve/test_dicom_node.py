@@ -22,7 +22,7 @@ from pynetdicom import AE
 from pynetdicom.sop_class import CTImageStorage, Verification  # type: ignore[attr-defined]
 
 from vesalius.core.errors import DataError, FormatError, OutputError, UnsafeError
-from vesalius.serve.dicom_node import Node, Tls, identify
+from vesalius.serve.dicom_node import Node, Peer, Tls, check_exposure, identify
 from vesalius.serve.guard import Guard, Limits, Malformed, message_bytes
 from vesalius.serve.queue import Queue
 from vesalius.serve.store import Store
@@ -83,6 +83,10 @@ def test_strangers_and_wrong_titles_are_rejected(node: Node) -> None:
     for words in ({"calling": "STRANGER"}, {"called": "ANOTHER"}):
         with association(node.port, **words) as made:
             assert made.is_rejected
+    with association(node.port, calling="AWAY") as made:  # a title that may call, from elsewhere
+        assert not made.is_established
+    with association(node.port, calling="ECHOSCU") as made:
+        assert made.is_established
     assert echo(node.port) < 5
 
 
@@ -169,16 +173,28 @@ def test_a_data_set_without_identity_is_not_understood(node: Node, series: list[
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "node.example"])
-def test_elsewhere_than_loopback_both_a_list_and_tls_are_needed(
-    host: str, store: Store, queue: Queue, tmp_path: Path
+def test_elsewhere_than_loopback_peers_show_certificates_or_call_from_known_addresses(
+    host: str, tmp_path: Path
 ) -> None:
-    tls = Tls(tmp_path / "c", tmp_path / "k")
-    for words in ({}, {"allow": ["A"]}, {"tls": tls}):
+    titles, places = [Peer("A"), Peer("B", "10.0.0.1")], [Peer("A", "10.0.0.0/8"), Peer("B", "10.0.0.1")]
+    own = Tls(tmp_path / "c", tmp_path / "k")
+    for allow, tls in (([], None), (titles, None), (titles, own), ([], own)):
         with pytest.raises(UnsafeError) as caught:
-            Node(store, queue, host=host, port=0, **words)  # type: ignore[arg-type]
-        assert "\n" not in str(caught.value) and "--" in str(caught.value)
+            check_exposure(host, allow=allow, tls=tls)
+        assert "\n" not in str(caught.value) and "allow" in str(caught.value)
+    check_exposure(host, allow=places, tls=None)
+    check_exposure(host, allow=titles, tls=Tls(own.cert, own.key, ca=tmp_path / "ca"))
+
+
+def test_a_peer_calls_from_its_own_address_or_network() -> None:
+    assert Peer("A").at("192.0.2.1") and Peer("A", "10.1.0.0/16").at("10.1.2.3")
+    assert Peer("A", "10.1.2.3").at("::ffff:10.1.2.3") and Peer("A", "::1").at("::1")
+    assert not Peer("A", "10.1.2.3").at("10.1.2.4") and not Peer("A", "10.1.0.0/16").at("::1")
+
+
+def test_tls_files_that_are_none_are_said(store: Store, queue: Queue, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="TLS files"):
-        Node(store, queue, host=host, port=0, allow=["A"], tls=tls)
+        Node(store, queue, port=0, tls=Tls(tmp_path / "c", tmp_path / "k"))
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")

@@ -180,13 +180,13 @@ def test_a_full_disk_refuses_and_leaves_nothing(tmp_path: Path, monkeypatch: pyt
 
 
 def test_a_queue_that_cannot_grow_says_so_and_goes_on(queue: Queue) -> None:
-    (pages,) = queue._rows("PRAGMA page_count")[0]
-    queue._base.execute(f"PRAGMA max_page_count={pages}")
+    (pages,) = queue._base.rows("PRAGMA page_count")[0]
+    queue._base.connection.execute(f"PRAGMA max_page_count={pages}")
     with pytest.raises(BudgetError, match="queue"):
         for k in range(1000):
             queue.add("1", "1.2", f"1.2.{k}" + "0" * 50)
     known = len(queue.instances("1.2"))
-    queue._base.execute("PRAGMA max_page_count=100000")
+    queue._base.connection.execute("PRAGMA max_page_count=100000")
     assert queue.add("1", "1.2", "1.2.9999") and len(queue.instances("1.2")) == known + 1
 
 
@@ -204,7 +204,7 @@ def test_a_uid_is_never_a_path(tmp_path: Path) -> None:
 
 def test_a_queue_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     queue = Queue(tmp_path / "q.db")
-    queue._base.execute("PRAGMA user_version=99")
+    queue._base.connection.execute("PRAGMA user_version=99")
     queue.close()
     with pytest.raises(OutputError, match="newer"):
         Queue(tmp_path / "q.db")

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from vesalius.core.errors import DataError, FormatError, PlanError
-from vesalius.serve.routing import Facts, Routes, facts, load
+from vesalius.serve.routing import Facts, Routes, facts
+from vesalius.serve.settings import load
 
 GOOD = """
 destinations:

@@ -14,6 +14,25 @@ def serve(
     bundles: list[str] | None = typer.Argument(
         None, metavar="BUNDLE…", help="Bundles, or the runs that hold them; NAME=PATH names one."
     ),
+    dicom: Path | None = typer.Option(
+        None, "--dicom", metavar="SETTINGS", help="Run the DICOM node of a settings file instead."
+    ),
+    status: bool = typer.Option(False, "--status", help="With --dicom: say where the node's series stand."),
+    dead_letters: bool = typer.Option(
+        False, "--dead-letters", help="With --dicom: list the series that were given up."
+    ),
+    replay: str | None = typer.Option(
+        None,
+        "--replay",
+        metavar="UID",
+        help="With --dicom: try a series again that was given up, or all (all).",
+    ),
+    pull: str | None = typer.Option(
+        None, "--pull", metavar="STUDY", help="With --dicom: ask a PACS to send a study to the node (C-MOVE)."
+    ),
+    peer: str | None = typer.Option(
+        None, "--from", metavar="NAME", help="With --pull: the destination that is asked [the only one]."
+    ),
     host: str = typer.Option(
         "127.0.0.1", "--host", help="The address to listen at; beyond loopback only with keys."
     ),
@@ -40,7 +59,20 @@ def serve(
     tls_cert: Path | None = typer.Option(None, "--tls-cert", help="PEM certificate, to serve https."),
     tls_key: Path | None = typer.Option(None, "--tls-key", help="PEM key of that certificate."),
 ) -> None:
-    """Serve bundles over HTTP: a viewer at /, an API for programs, MONAI Label's for 3D Slicer."""
+    """Serve bundles over HTTP (a viewer at /, an API, MONAI Label's for 3D Slicer), or as a DICOM node of a PACS."""
+    if dicom is not None:
+        if bundles:
+            raise VesaliusError(
+                "a DICOM node's bundles stand in its settings", found=bundles[0], hint="one serve for each"
+            )
+        from vesalius.cli._node import node
+
+        node(dicom, status=status, dead_letters=dead_letters, replay=replay, pull=pull, peer=peer)
+        return
+    if status or dead_letters or replay or pull:
+        raise VesaliusError(
+            "--status, --dead-letters, --replay and --pull ask a DICOM node", hint="--dicom SETTINGS"
+        )
     if make_key is not None:
         _make_key(keys, make_key, role)
         return

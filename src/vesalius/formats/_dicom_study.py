@@ -1,8 +1,8 @@
 """The study that DICOM results are written into: the source's headers, what is copied of them, and UIDs derived.
 
 Of the source's patient and study modules (PS3.3 C.7.1, C.7.2) what is valid is copied; what the standard requires
-(type 2) and the source lacks is empty. UIDs come from the bundle's hash, the source and the kind of object, so that
-the same bundle gives the same study the same objects again.
+(type 2) and the source lacks is empty. UIDs come from the bundle's hash, the source's series and objects, and the kind
+of result: the same bundle makes of the same images the same objects again, and of a series that has grown, others.
 """
 
 from __future__ import annotations
@@ -110,13 +110,9 @@ class Study:
         }
 
     def uid(self, *what: str) -> UID:
-        """The UID of what is named, below 2.25 (PS3.5 B.2), the same for the same bundle and source."""
-        first = self.first
-        told = [str(first.get(name)) for name in _SAME if len({str(h.get(name)) for h in self.heads}) == 1]
-        turned = [round(float(v), 2) + 0.0 for v in first.get("ImageOrientationPatient") or ()]
-        alone = str(first.SOPInstanceUID) if len(self.heads) == 1 else ""
-        named = "\n".join((self.key, str(first.SeriesInstanceUID), *told, str(turned), alone, *what))
-        return UID(f"2.25.{uuid.uuid5(_NAMESPACE, named).int}")
+        """The UID of what is named, below 2.25 (PS3.5 B.2), the same for the same bundle and source objects."""
+        source = (str(self.first.SeriesInstanceUID), *sorted({str(h.SOPInstanceUID) for h in self.heads}))
+        return UID(f"2.25.{uuid.uuid5(_NAMESPACE, chr(10).join((self.key, *source, *what))).int}")
 
     def source_of(self, z: int, planes: Array | None) -> tuple[Dataset, int | None]:
         """The source object that holds plane `z`, and its frame's number (from 1) where it holds several.

@@ -72,26 +72,49 @@ class Instance:
     sop_class: str
 
 
-def check_exposure(host: str, *, allow: Sequence[str], tls: Tls | None) -> None:
-    """Raises UnsafeError for an address other than loopback without both an AE-title allow list and TLS."""
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Who may call: an AE title, and the address or network (`10.1.2.0/24`) that it must call from, if one is given.
+
+    An AE title is a name that anyone can say. Only an address, or a certificate, tells one caller from another.
+    """
+
+    aet: str
+    address: str | None = None
+
+    def at(self, ip: str) -> bool:
+        """Whether it may call from there."""
+        if self.address is None:
+            return True
+        told = ipaddress.ip_address(ip.partition("%")[0])
+        told = getattr(told, "ipv4_mapped", None) or told
+        return told in ipaddress.ip_network(self.address, strict=False)
+
+
+def check_exposure(host: str, *, allow: Sequence[Peer], tls: Tls | None) -> None:
+    """Raises UnsafeError for an address other than loopback where a stranger would be taken for a peer.
+
+    Peers show themselves by certificates (TLS with `ca`), or by addresses, one with each AE title that is allowed.
+    """
     try:
         inside = ipaddress.ip_address(host).is_loopback
     except ValueError:
         inside = host == "localhost"
-    if not inside and not (allow and tls):
-        lacking = [what for what, is_there in (("--allow", allow), ("--tls-cert", tls)) if not is_there]
-        raise UnsafeError(
-            f"the node does not listen at {host} without an AE-title allow list and TLS",
-            found=f"no {' and no '.join(lacking)}",
-            hint="give both, or listen at 127.0.0.1",
-        )
+    if inside or (tls is not None and tls.ca is not None) or (allow and all(p.address for p in allow)):
+        return
+    found = "AE titles alone, which anyone can say" if allow else "nothing that tells peers from strangers"
+    raise UnsafeError(
+        f"the node does not listen at {host} for everyone",
+        found=found,
+        hint="tls with a ca that signed the peers' certificates, or an address with each AE title in allow",
+    )
 
 
 class Node:
     """Takes instances from peers, as a context manager or by `start` and `stop`.
 
-    `allow` are the calling AE titles that are accepted, all where it is empty, which only loopback may have. A peer
-    must call us by our own title. Raises UnsafeError, OutputError, DataError.
+    `allow` are those who may call, all where it is empty. A peer must call us by our own title. Raises UnsafeError,
+    OutputError, DataError.
     """
 
     def __init__(
@@ -102,14 +125,18 @@ class Node:
         aet: str = "VESALIUS",
         host: str = "127.0.0.1",
         port: int = 11112,
-        allow: Sequence[str] = (),
+        allow: Sequence[Peer] = (),
         tls: Tls | None = None,
         limits: Limits | None = None,
     ) -> None:
         check_exposure(host, allow=allow, tls=tls)
         self.store, self.queue, self.aet, self.host, self.port = store, queue, aet, host, port
-        self._server = _server(aet, allow, limits or Limits(), self._echo, self._stored)
-        self._guard = Guard(self._accept, limits=limits, tls=tls.server() if tls else None)
+        self._allow = tuple(allow)
+        titles = [p.aet for p in allow]
+        self._server = _server(aet, titles, limits or Limits(), self._echo, self._stored)
+        self._guard = Guard(
+            self._accept, admits=self._admits, limits=limits, tls=tls.server() if tls else None
+        )
 
     def start(self) -> int:
         """Listen; returns the port, a free one where it was 0."""
@@ -131,6 +158,13 @@ class Node:
     ) -> None:
         self.stop()
 
+    def _admits(self, ip: str, aet: str | None) -> bool:
+        """Whether anyone may call from there and, once that is known, whether that AE title may."""
+        named = [p for p in self._allow if aet is None or p.aet == aet]
+        return not named or any(
+            p.at(ip) for p in named
+        )  # an unknown title is rejected by the server, in words
+
     def _accept(self, connection: Any, peer: Address) -> None:
         self._server.process_request(connection, peer)
 
@@ -148,9 +182,10 @@ class Node:
         if (found.sop_uid, found.sop_class) != (asked.AffectedSOPInstanceUID, asked.AffectedSOPClassUID):
             return MISMATCH
         try:
-            if not self.queue.has(found.sop_uid):
-                self.store.put(found.series_uid, found.sop_uid, data)
-                self.queue.add(found.study_uid, found.series_uid, found.sop_uid)
+            with self.store.held(found.series_uid):
+                if not self.queue.has(found.sop_uid):
+                    self.store.put(found.series_uid, found.sop_uid, data)
+                    self.queue.add(found.study_uid, found.series_uid, found.sop_uid)
         except (BudgetError, OutputError):
             return FULL
         return SUCCESS

@@ -49,17 +49,21 @@ class Malformed(Exception):
 
 
 class Guard:
-    """Listens at an address and gives each association's socket to `accept(socket, peer)`; runs in a thread."""
+    """Listens at an address and gives each association's socket to `accept(socket, peer)`; runs in a thread.
+
+    `admits(ip, None)` is asked before a byte is read, `admits(ip, AE title)` before an association is passed on.
+    """
 
     def __init__(
         self,
         accept: Callable[[socket.socket, Address], None],
         *,
+        admits: Callable[[str, str | None], bool] = lambda ip, aet: True,
         limits: Limits | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self.limits = limits or Limits()
-        self._accept, self._tls = accept, tls
+        self._accept, self._admits, self._tls = accept, admits, tls
         self._waiting = self._open = 0
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="dicom-guard", daemon=True)
@@ -99,10 +103,13 @@ class Guard:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection, from its first byte to its last."""
+        ip = writer.get_extra_info("peername")[0]
         try:
-            first = await self._first(reader)
+            first = await self._first(reader) if self._admits(ip, None) else None
             if first is None:
                 return
+            if not self._admits(ip, first[26:42].decode("ascii", "replace").strip()):
+                raise Malformed("an AE title from elsewhere than it may call from")
             if self._open >= self.limits.associations:
                 raise Malformed("too many associations")
             self._open += 1

@@ -1,51 +1,36 @@
-"""The queue of a DICOM node in SQLite: which instances are here, and where each series stands.
+"""The queue of a DICOM node: which instances are here, and where each series and each of its results stands.
 
 A series is `receiving` until it has been quiet for a while, then `ready`; `running` while it is answered, `sending`
 while the results go out, `confirmed` once they were found at their destination. One that `failed` is tried again,
-later each time, and is `dead` after the last time, until a person replays it. `unrouted` is what no rule takes.
-A new instance makes any of them `receiving` again. Every change is one transaction, on the disk when the call returns
-(WAL, synchronous=FULL), so a killed process loses nothing that it acknowledged.
+later each time, and is `dead` after the last time, until a person replays it. `unrouted` is what no rule takes,
+`removed` what was confirmed and whose files were deleted since. A new instance makes any of them `receiving` again.
+Every change is one transaction, on the disk when the call returns, so a killed process loses nothing that it
+acknowledged.
 """
 
 from __future__ import annotations
 
-import contextlib
-import sqlite3
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from vesalius.core.errors import BudgetError, OutputError, UnknownName, VesaliusError
+from vesalius.core.errors import UnknownName
+from vesalius.serve import database
 
-STATES = ("receiving", "ready", "running", "sending", "confirmed", "failed", "dead", "unrouted")
-VERSION = 1
-_SCHEMA = """
-CREATE TABLE instances (sop_uid TEXT PRIMARY KEY, series_uid TEXT NOT NULL, received_s REAL NOT NULL) WITHOUT ROWID;
-CREATE INDEX instances_of ON instances (series_uid);
-CREATE TABLE series (
-    series_uid TEXT PRIMARY KEY, study_uid TEXT NOT NULL, state TEXT NOT NULL, generation INTEGER NOT NULL,
-    attempts INTEGER NOT NULL, due_s REAL NOT NULL, changed_s REAL NOT NULL, error TEXT NOT NULL
-) WITHOUT ROWID;
-CREATE INDEX series_due ON series (state, due_s);
-CREATE TABLE results (
-    sop_uid TEXT NOT NULL, series_uid TEXT NOT NULL, generation INTEGER NOT NULL, study_uid TEXT NOT NULL,
-    bundle TEXT NOT NULL, path TEXT NOT NULL, destination TEXT NOT NULL, confirmed INTEGER NOT NULL,
-    PRIMARY KEY (sop_uid, generation, destination)
-) WITHOUT ROWID;
-CREATE TABLE answered (
-    series_uid TEXT NOT NULL, generation INTEGER NOT NULL, bundle TEXT NOT NULL, destination TEXT NOT NULL,
-    PRIMARY KEY (series_uid, generation, bundle, destination)
-) WITHOUT ROWID;
-"""
-_JOB = "series_uid, study_uid, state, generation, attempts, changed_s, error"
+STATES = (
+    "receiving", "ready", "running", "sending", "confirmed", "failed", "dead", "unrouted", "removed",
+)  # fmt: skip
+_JOB = "series_uid, study_uid, state, generation, attempts, changed_s, error, removed"
+_RESULT = "sop_uid, study_uid, bundle, path, destination, result_series_uid, sop_class"
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A series and where it stands. `generation` is the number of instances it has received."""
+    """A series and where it stands.
+
+    `generation` counts the instances it has received; `removed` is how many it had when their files were deleted.
+    """
 
     series_uid: str
     study_uid: str
@@ -54,6 +39,7 @@ class Job:
     attempts: int
     changed_s: float
     error: str
+    removed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +51,12 @@ class Result:
     bundle: str
     path: str
     destination: str
+    series_uid: str = ""
+    sop_class: str = ""
 
 
 class Queue:
-    """The queue in one file; safe to use from several threads, and by another process to look and replay.
+    """The queue in a SQLite file or at a `postgresql://` URL; safe in several threads, and for a process that looks on.
 
     `stable_s` is how long a series must be quiet; a job is tried `attempts` times, `backoff_s` seconds after the first
     failure and twice as long after each other one, at most an hour. Raises OutputError; BudgetError on a full disk.
@@ -76,49 +64,38 @@ class Queue:
 
     def __init__(
         self,
-        path: Path,
+        where: Path | str,
         *,
         stable_s: float = 30.0,
         attempts: int = 6,
         backoff_s: float = 10.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.path, self.stable_s, self.attempts, self.backoff_s = path, stable_s, attempts, backoff_s
-        self._clock, self._lock = clock, threading.RLock()
-        with _said(path):
-            self._base = sqlite3.connect(path, timeout=30, check_same_thread=False, isolation_level=None)
-            self._base.execute("PRAGMA journal_mode=WAL")
-            self._base.execute("PRAGMA synchronous=FULL")
-        with self._transaction() as base:
-            (found,) = base.execute("PRAGMA user_version").fetchone()
-            if found == 0:
-                for statement in _SCHEMA.split(";"):
-                    base.execute(statement)
-                base.execute(f"PRAGMA user_version={VERSION}")
-        if found > VERSION:
-            raise OutputError(f"{path} is from a newer version", found=str(found), hint="update vesalius")
+        self.stable_s, self.attempts, self.backoff_s, self._clock = stable_s, attempts, backoff_s, clock
+        self._base = database.connect(where)
 
     def close(self) -> None:
-        """Close the file."""
-        with self._lock:
-            self._base.close()
+        """Close the database."""
+        self._base.close()
 
     # -- instances
 
     def has(self, sop_uid: str) -> bool:
         """Whether an instance is recorded."""
-        return bool(self._rows("SELECT 1 FROM instances WHERE sop_uid = ?", sop_uid))
+        return bool(self._base.rows("SELECT 1 FROM instances WHERE sop_uid = ?", sop_uid))
 
     def add(self, study_uid: str, series_uid: str, sop_uid: str) -> bool:
         """Record an instance whose file is on the disk; its series is open again. False if it was recorded before."""
         now = self._clock()
-        with self._transaction() as base:
-            new = base.execute("INSERT OR IGNORE INTO instances VALUES (?, ?, ?)", (sop_uid, series_uid, now))
+        with self._base.transaction() as execute:
+            new = execute(
+                "INSERT INTO instances VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (sop_uid, series_uid, now)
+            )
             if not new.rowcount:
                 return False
-            base.execute(
-                "INSERT INTO series VALUES (?, ?, 'receiving', 1, 0, ?, ?, '') ON CONFLICT (series_uid) DO UPDATE"
-                " SET state = 'receiving', generation = generation + 1, attempts = 0, due_s = excluded.due_s,"
+            execute(
+                "INSERT INTO series VALUES (?, ?, 'receiving', 1, 0, ?, ?, '', 0) ON CONFLICT (series_uid) DO UPDATE"
+                " SET state = 'receiving', generation = series.generation + 1, attempts = 0, due_s = excluded.due_s,"
                 " changed_s = excluded.changed_s, error = ''",
                 (series_uid, study_uid, now + self.stable_s, now),
             )
@@ -126,85 +103,119 @@ class Queue:
 
     def instances(self, series_uid: str) -> tuple[str, ...]:
         """The SOP instance UIDs of a series."""
-        rows = self._rows("SELECT sop_uid FROM instances WHERE series_uid = ? ORDER BY sop_uid", series_uid)
+        rows = self._base.rows(
+            "SELECT sop_uid FROM instances WHERE series_uid = ? ORDER BY sop_uid", series_uid
+        )
         return tuple(str(uid) for (uid,) in rows)
 
     # -- jobs
 
     def recover(self) -> int:
-        """Make ready again what was at work when the process ended; how many. For the one process that works."""
-        with self._transaction() as base:
-            return base.execute(
-                "UPDATE series SET state = 'ready', changed_s = ? WHERE state IN ('running', 'sending')",
-                (self._clock(),),
-            ).rowcount
+        """Take up what an ended process left, for the one process that works; how many jobs were at work.
+
+        They are ready again, behind the others that wait. What was still coming in gets its quiet time anew: while
+        nobody listened, silence said nothing.
+        """
+        now = self._clock()
+        with self._base.transaction() as execute:
+            execute("UPDATE series SET due_s = ? WHERE state = 'receiving'", (now + self.stable_s,))
+            return int(
+                execute(
+                    "UPDATE series SET state = 'ready', due_s = ?, changed_s = ? WHERE state IN ('running', 'sending')",
+                    (now, now),
+                ).rowcount
+            )
 
     def claim(self) -> Job | None:
         """The job that has been due for longest, now `running`; None if there is none."""
         now = self._clock()
-        with self._transaction() as base:
-            base.execute("UPDATE series SET state = 'ready' WHERE state = 'receiving' AND due_s <= ?", (now,))
-            rows = base.execute(
+        with self._base.transaction() as execute:
+            execute("UPDATE series SET state = 'ready' WHERE state = 'receiving' AND due_s <= ?", (now,))
+            rows = execute(
                 "UPDATE series SET state = 'running', changed_s = ? WHERE series_uid = (SELECT series_uid FROM series"
                 f" WHERE state IN ('ready', 'failed') AND due_s <= ? ORDER BY due_s LIMIT 1) RETURNING {_JOB}",
                 (now, now),
             ).fetchall()
         return Job(*rows[0]) if rows else None
 
-    def move(self, job: Job, state: str) -> bool:
-        """Put a claimed job into another state; False, and nothing changes, if it has been reopened meanwhile."""
-        with self._transaction() as base:
-            moved = base.execute(
-                "UPDATE series SET state = ?, changed_s = ?, error = '' WHERE series_uid = ? AND generation = ?"
+    def move(self, job: Job, state: str, note: str = "") -> bool:
+        """Put a claimed job into another state; False, and nothing changes, if it has been reopened meanwhile.
+
+        `note` says what a person should know of it. Whose state becomes `sending` has its results on their way.
+        """
+        with self._base.transaction() as execute:
+            moved = execute(
+                "UPDATE series SET state = ?, changed_s = ?, error = ? WHERE series_uid = ? AND generation = ?"
                 " AND state IN ('running', 'sending')",
-                (state, self._clock(), job.series_uid, job.generation),
+                (state, self._clock(), note[:500], job.series_uid, job.generation),
             )
+            if moved.rowcount and state == "sending":
+                execute(
+                    "UPDATE results SET sent = 1 WHERE series_uid = ? AND generation = ?",
+                    (job.series_uid, job.generation),
+                )
         return bool(moved.rowcount)
 
     def fail(self, job: Job, error: str, *, forever: bool = False) -> None:
         """Record a failure: to be tried again later, or dead, after the last attempt or where it is `forever`."""
         now, tried = self._clock(), job.attempts + 1
         state = "dead" if forever or tried >= self.attempts else "failed"
-        with self._transaction() as base:
-            base.execute(
+        due = now + min(self.backoff_s * 2**job.attempts, 3600.0)
+        with self._base.transaction() as execute:
+            execute(
                 "UPDATE series SET state = ?, attempts = ?, due_s = ?, changed_s = ?, error = ?"
                 " WHERE series_uid = ? AND generation = ? AND state IN ('running', 'sending')",
-                (
-                    state,
-                    tried,
-                    now + min(self.backoff_s * 2**job.attempts, 3600.0),
-                    now,
-                    error[:500],
-                    job.series_uid,
-                    job.generation,
-                ),
+                (state, tried, due, now, error[:500], job.series_uid, job.generation),
             )
 
     def jobs(self, *states: str) -> tuple[Job, ...]:
         """Jobs in those states, or all, the oldest first."""
         wanted = states or STATES
         marks = ", ".join("?" * len(wanted))
-        rows = self._rows(f"SELECT {_JOB} FROM series WHERE state IN ({marks}) ORDER BY changed_s", *wanted)
+        rows = self._base.rows(
+            f"SELECT {_JOB} FROM series WHERE state IN ({marks}) ORDER BY changed_s", *wanted
+        )
         return tuple(Job(*row) for row in rows)
+
+    def counts(self) -> dict[str, int]:
+        """How many series are in each state that any is in."""
+        found = dict(self._base.rows("SELECT state, count(*) FROM series GROUP BY state"))
+        return {state: found[state] for state in STATES if state in found}
 
     def replay(self, series_uid: str | None = None) -> int:
         """Make a dead job ready again, or all of them; how many. Raises UnknownName for one that is not dead."""
-        with self._transaction() as base:
-            done = base.execute(
-                "UPDATE series SET state = 'ready', attempts = 0, due_s = ?, error = ''"
-                " WHERE state = 'dead' AND series_uid = coalesce(?, series_uid)",
-                (self._clock(), series_uid),
+        which, one = ("AND series_uid = ?", (series_uid,)) if series_uid is not None else ("", ())
+        with self._base.transaction() as execute:
+            done: int = execute(
+                f"UPDATE series SET state = 'ready', attempts = 0, due_s = ?, error = '' WHERE state = 'dead' {which}",
+                (self._clock(), *one),
             ).rowcount
         if series_uid is not None and not done:
             raise UnknownName("dead letter", series_uid, [job.series_uid for job in self.jobs("dead")])
         return done
+
+    def remove(self, job: Job, *, older_than_s: float) -> bool:
+        """Forget a series' instances, whose files may then be deleted; False if it is not done, or not that old.
+
+        Its results stay recorded. Instances that are sent again are taken again.
+        """
+        with self._base.transaction() as execute:
+            done = execute(
+                "UPDATE series SET state = 'removed', error = '', removed = (SELECT count(*) FROM instances"
+                " WHERE instances.series_uid = series.series_uid) WHERE series_uid = ? AND generation = ?"
+                " AND state IN ('confirmed', 'unrouted') AND changed_s <= ?",
+                (job.series_uid, job.generation, self._clock() - older_than_s),
+            ).rowcount
+            if done:
+                execute("DELETE FROM instances WHERE series_uid = ?", (job.series_uid,))
+        return bool(done)
 
     # -- results
 
     def answered(self, job: Job, bundle: str, destination: str) -> bool:
         """Whether a bundle's results for this state of a series are recorded."""
         return bool(
-            self._rows(
+            self._base.rows(
                 "SELECT 1 FROM answered WHERE series_uid = ? AND generation = ? AND bundle = ? AND destination = ?",
                 job.series_uid,
                 job.generation,
@@ -215,62 +226,58 @@ class Queue:
 
     def record(self, job: Job, bundle: str, destination: str, results: Sequence[Result]) -> None:
         """Record all that a bundle made of a series, whose files are on the disk."""
-        with self._transaction() as base:
-            base.execute(
-                "INSERT OR IGNORE INTO answered VALUES (?, ?, ?, ?)",
+        with self._base.transaction() as execute:
+            execute(
+                "INSERT INTO answered VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
                 (job.series_uid, job.generation, bundle, destination),
             )
             for r in results:
-                base.execute(
-                    "INSERT OR IGNORE INTO results VALUES (?, ?, ?, ?, ?, ?, ?, 0)",
-                    (r.sop_uid, job.series_uid, job.generation, r.study_uid, r.bundle, r.path, r.destination),
-                )
+                execute(
+                    "INSERT INTO results VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0) ON CONFLICT DO NOTHING",
+                    (
+                        r.sop_uid, job.series_uid, job.generation, r.study_uid, r.bundle, r.path, r.destination,
+                        r.series_uid, r.sop_class,
+                    ),
+                )  # fmt: skip
 
     def unconfirmed(self, job: Job) -> tuple[Result, ...]:
         """Results of this state of a series that nobody has yet found at their destination."""
-        rows = self._rows(
-            "SELECT sop_uid, study_uid, bundle, path, destination FROM results"
-            " WHERE series_uid = ? AND generation = ? AND NOT confirmed ORDER BY sop_uid, destination",
+        return self._results("generation = ? AND confirmed = 0", job, job.generation)
+
+    def former(self, job: Job, bundle: str, destination: str) -> tuple[Result, ...]:
+        """What a bundle made of earlier states of a series, was sent, is not withdrawn and not made of this one too."""
+        return self._results(
+            "generation < ? AND bundle = ? AND destination = ? AND sent = 1 AND withdrawn = 0 AND sop_uid NOT IN"
+            " (SELECT sop_uid FROM results WHERE series_uid = ? AND generation = ? AND destination = ?)",
+            job,
+            job.generation,
+            bundle,
+            destination,
             job.series_uid,
             job.generation,
+            destination,
         )
-        return tuple(Result(*row) for row in rows)
 
     def confirm(self, job: Job, result: Result) -> None:
         """Record that a result was found at its destination."""
-        with self._transaction() as base:
-            base.execute(
+        with self._base.transaction() as execute:
+            execute(
                 "UPDATE results SET confirmed = 1 WHERE sop_uid = ? AND generation = ? AND destination = ?",
                 (result.sop_uid, job.generation, result.destination),
             )
 
-    # -- SQLite
+    def withdraw(self, result: Result) -> None:
+        """Record that a result is no longer at its destination."""
+        with self._base.transaction() as execute:
+            execute(
+                "UPDATE results SET withdrawn = 1 WHERE sop_uid = ? AND destination = ?",
+                (result.sop_uid, result.destination),
+            )
 
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, _said(self.path):
-            self._base.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._base
-                self._base.execute("COMMIT")
-            except BaseException:
-                if self._base.in_transaction:
-                    self._base.execute("ROLLBACK")
-                raise
-
-    def _rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
-        with self._lock, _said(self.path):
-            return self._base.execute(statement, values).fetchall()
-
-
-@contextlib.contextmanager
-def _said(path: Path) -> Iterator[None]:
-    """SQLite's errors as ours."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        full = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
-        kind: type[VesaliusError] = BudgetError if full else OutputError
-        raise kind(
-            f"{path}: the queue cannot be written", found=str(error), hint="free some disk" if full else None
-        ) from error
+    def _results(self, which: str, job: Job, *values: object) -> tuple[Result, ...]:
+        rows = self._base.rows(
+            f"SELECT DISTINCT {_RESULT} FROM results WHERE series_uid = ? AND {which} ORDER BY sop_uid, destination",
+            job.series_uid,
+            *values,
+        )
+        return tuple(Result(*row) for row in rows)

@@ -1,4 +1,4 @@
-"""Routing: which series goes to which bundles, and where the results go; rules in a YAML or JSON file."""
+"""Routing: which series goes to which bundles, and where the results go."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Annotated
 
 import pydicom
-import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, HttpUrl, model_validator
 
-from vesalius.core.errors import DataError, FormatError, PlanError
+from vesalius.core.errors import DataError, FormatError
 from vesalius.formats._dicom_damage import DAMAGE
 
 NEVER = frozenset(
@@ -31,20 +30,28 @@ def _pattern(text: str) -> str:
 Pattern = Annotated[str, AfterValidator(_pattern)]
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """A part of a settings file: what is not known is an error, not ignored."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Destination(_Strict):
-    """A peer that takes results: C-STORE to send them, C-FIND to find them again."""
+class Destination(Strict):
+    """A peer that takes results: C-STORE to send them, C-FIND to find them again.
+
+    `orthanc` is the REST address of one that is an Orthanc, where results that newer ones replace are to be deleted;
+    `orthanc_login` the path of a file that holds its `user:password`.
+    """
 
     host: str
     port: int = Field(ge=1, le=65535)
     aet: str = Field(min_length=1, max_length=16)
     tls: bool = False
+    orthanc: HttpUrl | None = None
+    orthanc_login: Path | None = None
 
 
-class Rule(_Strict):
+class Rule(Strict):
     """What a series must be to go to `bundle`; what is not given may be anything.
 
     `modality` and `body_part` are compared whole, without regard to case; `series_description`, `study_description`
@@ -75,7 +82,7 @@ class Rule(_Strict):
         )
 
 
-class Facts(_Strict):
+class Facts(Strict):
     """What rules are told of a series; empty where its headers do not say."""
 
     modality: str = ""
@@ -86,7 +93,7 @@ class Facts(_Strict):
     instances: int = 1
 
 
-class Routes(_Strict):
+class Routes(Strict):
     """All rules and destinations."""
 
     destinations: dict[str, Destination]
@@ -104,23 +111,6 @@ class Routes(_Strict):
         if series.modality.upper() in NEVER:
             return ()
         return tuple(rule for rule in self.rules if rule.takes(series))
-
-
-def load(path: Path) -> Routes:
-    """Read rules; a bundle's path is relative to the file. Raises PlanError, with the place of what is wrong."""
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))  # JSON is YAML
-        routes = Routes.model_validate(data)
-    except OSError as error:
-        raise PlanError(f"{path} cannot be read", found=error.strerror) from error
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise PlanError(f"{path} is no YAML", found=" ".join(str(error).split())[:200]) from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "the file"
-        raise PlanError(f"{path}: {place}: {first['msg']}") from error
-    rules = tuple(r.model_copy(update={"bundle": str(path.parent / r.bundle)}) for r in routes.rules)
-    return routes.model_copy(update={"rules": rules})
 
 
 def facts(paths: Iterable[Path]) -> Facts:

@@ -6,6 +6,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import threading
 from pathlib import Path
 from typing import IO
 
@@ -23,6 +24,7 @@ class Store:
 
     def __init__(self, root: Path, *, reserve_bytes: int = RESERVE_BYTES) -> None:
         self.root, self.reserve_bytes = root, reserve_bytes
+        self._locks = tuple(threading.Lock() for _ in range(64))
         for folder in (root, self.root / "instances", self.root / "results"):
             _folder(folder)
 
@@ -37,6 +39,13 @@ class Store:
     def results(self, series_uid: str, generation: int) -> Path:
         """The folder of what was made of a series when it had received `generation` instances."""
         return self.root / "results" / name(series_uid) / str(generation)
+
+    def new_results(self, series_uid: str, generation: int, bundle: str) -> Path:
+        """A folder for what a bundle made of a series, its own entry on the disk. Raises OutputError."""
+        folder = self.results(series_uid, generation) / bundle[:16]
+        for path in (folder.parent.parent, folder.parent, folder):
+            _folder(path)
+        return folder
 
     def put(self, series_uid: str, sop_uid: str, data: bytes) -> Path:
         """Write an instance; on return it is on the disk, whole. Raises OutputError; BudgetError on a full disk."""
@@ -54,10 +63,14 @@ class Store:
 
     def sweep(self) -> int:
         """Remove what killed processes left half written; how many files. For the one process that holds the store."""
-        left = [p for p in self.root.rglob(".*.tmp.*") if p.is_file()]
+        left = [p for mark in (".*.tmp.*", ".*.part") for p in self.root.rglob(mark) if p.is_file()]
         for path in left:
             path.unlink(missing_ok=True)
         return len(left)
+
+    def held(self, series_uid: str) -> threading.Lock:
+        """What is held while a series' files and the queue's rows of them change together."""
+        return self._locks[int(name(series_uid)[:2], 16) % len(self._locks)]
 
     def lock(self) -> IO[bytes]:
         """Hold the store for one process, as long as what is returned is open. Raises OutputError if it is held."""
@@ -85,8 +98,13 @@ def _folder(path: Path) -> None:
         return
     with disk.output_errors(path):
         path.mkdir(parents=True, exist_ok=True)
-        above = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(above)
-        finally:
-            os.close(above)
+        settle(path.parent)
+
+
+def settle(folder: Path) -> None:
+    """Put a folder's entries on the disk."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,52 @@
+"""The DICOM node on the command line: it runs until Ctrl-C; and what is asked of one beside it."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from vesalius.cli._app import shown_progress
+from vesalius.core.errors import DataError
+
+if TYPE_CHECKING:
+    from vesalius.serve.settings import Settings
+
+
+def node(
+    path: Path, *, status: bool, dead_letters: bool, replay: str | None, pull: str | None, peer: str | None
+) -> None:
+    """Run the node of a settings file, or say or do what is asked of it."""
+    from vesalius.serve import node as serving
+    from vesalius.serve import settings
+
+    if sum((status, dead_letters, replay is not None, pull is not None)) > 1:
+        raise DataError("one thing at a time", hint="--status, --dead-letters, --replay or --pull")
+    found = settings.load(path)
+    if status:
+        typer.echo("\n".join(serving.status(found)))
+    elif dead_letters:
+        lines = serving.dead_letters(found)
+        typer.echo("\n".join(lines) or "none")
+    elif replay is not None:
+        typer.echo(f"{serving.replay(found, replay)} series are tried again")
+    elif pull is not None:
+        from vesalius.serve.puller import pull as ask
+
+        typer.echo(f"{ask(found, pull, peer=peer)} instances are sent to {found.aet}")
+    else:
+        _run(found)
+
+
+def _run(found: Settings) -> None:
+    """Run until Ctrl-C or SIGTERM, either of which is a regular end."""
+    from vesalius.serve.node import run_node
+
+    stop, progress = threading.Event(), shown_progress()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    finished = run_node(found, progress=progress, stop=stop)
+    progress.note("stopped" if finished else "stopped; the series at work is taken up at the next start")

@@ -1,0 +1,119 @@
+"""The whole node: it listens, works and sends until it is told to stop; and what a person sees and does beside it."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from vesalius.core.errors import DataError, VesaliusError
+from vesalius.core.progress import Progress
+from vesalius.serve.dicom_node import Node, check_exposure
+from vesalius.serve.queue import Queue
+from vesalius.serve.settings import Settings
+from vesalius.serve.store import Store
+from vesalius.serve.worker import Worker, discard, load
+
+_PATIENCE_S = 5.0
+
+
+@contextlib.contextmanager
+def opened(settings: Settings) -> Iterator[tuple[Store, Queue]]:
+    """The store and the queue of a node, for it or for one who looks on. Raises OutputError."""
+    store = Store(settings.store, reserve_bytes=settings.reserve_mib << 20)
+    queue = Queue(
+        settings.queue or store.root / "queue.db",
+        stable_s=settings.stable_s,
+        attempts=settings.attempts,
+        backoff_s=settings.backoff_s,
+    )
+    try:
+        yield store, queue
+    finally:
+        queue.close()
+
+
+def run_node(settings: Settings, *, progress: Progress, stop: threading.Event) -> bool:
+    """Listen and work until `stop` is set; whether all work in hand was finished by then.
+
+    What is not is taken up at the next start. Raises VesaliusError's kinds before it listens, for settings, bundles
+    and places that cannot be used, and afterwards where the worker ends by a fault.
+    """
+    check_exposure(settings.host, allow=settings.peers, tls=settings.certificate)
+    with opened(settings) as (store, queue), store.lock():
+        names = dict.fromkeys(rule.bundle for rule in settings.rules)
+        models = {name: load(Path(name), device=settings.device) for name in names}
+        node = Node(
+            store,
+            queue,
+            aet=settings.aet,
+            host=settings.host,
+            port=settings.port,
+            allow=settings.peers,
+            tls=settings.certificate,
+        )
+        worker = Worker(
+            store,
+            queue,
+            settings,
+            models,
+            aet=settings.aet,
+            tls=settings.certificate,
+            keep_days=settings.keep_days,
+            progress=progress,
+        )
+        _take_up(store, queue, progress)
+        thread = threading.Thread(target=worker.run, args=(stop,), name="worker", daemon=True)
+        with node:
+            progress.note(f"{settings.aet} listens at {settings.host}:{node.port}")
+            thread.start()
+            while not stop.wait(0.2):
+                if not thread.is_alive():
+                    raise VesaliusError("the worker has ended by a fault", hint="start the node again")
+        stop.set()
+        thread.join(_PATIENCE_S)
+        return not thread.is_alive()
+
+
+def _take_up(store: Store, queue: Queue, progress: Progress) -> None:
+    """Clear what a killed process left half done, and take up its work."""
+    store.sweep()
+    for job in queue.jobs("removed"):
+        discard(store, job.series_uid)
+    taken = queue.recover()
+    if taken:
+        progress.note(f"{taken} series were at work when the node ended; they are taken up again")
+
+
+def status(settings: Settings) -> list[str]:
+    """Lines for a person: how many series are in which state, and since when the oldest waits."""
+    with opened(settings) as (_, queue):
+        counts = queue.counts()
+        waiting = queue.jobs("ready", "running", "sending", "failed")
+    lines = [f"{state:<10} {n}" for state, n in counts.items()] or ["no series has come yet"]
+    if waiting:
+        lines.append(f"the longest wait since {_moment(waiting[0].changed_s)}")
+    return lines
+
+
+def dead_letters(settings: Settings) -> list[str]:
+    """Lines for a person: each series that was given up, and why."""
+    with opened(settings) as (_, queue):
+        dead = queue.jobs("dead")
+    return [f"{job.series_uid}  {_moment(job.changed_s)}  {job.error}" for job in dead]
+
+
+def replay(settings: Settings, series_uid: str) -> int:
+    """Try a series again that was given up, or with `all` each; how many. Raises UnknownName."""
+    with opened(settings) as (_, queue):
+        if series_uid == "all":
+            return queue.replay()
+        if not series_uid:
+            raise DataError("which series is to be tried again", hint="its UID, or all")
+        return queue.replay(series_uid)
+
+
+def _moment(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))

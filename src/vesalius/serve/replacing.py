@@ -1,0 +1,40 @@
+"""What a result says of those that it replaces, made when its series had fewer images. PS3.3 C.17.2, C.7.6.1."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pydicom
+from pydicom.dataset import Dataset
+
+from vesalius.formats._dicom_study import save
+from vesalius.serve.queue import Result
+
+
+def state_former(path: Path, former: Sequence[Result]) -> None:
+    """Write into a result what it replaces: reports have a sequence for it, images a comment. Raises OutputError."""
+    if not former:
+        return
+    data = pydicom.dcmread(path)
+    if data.Modality == "SR":
+        study = Dataset()
+        study.StudyInstanceUID = former[0].study_uid
+        study.ReferencedSeriesSequence = [
+            _series(uid, former) for uid in sorted({r.series_uid for r in former})
+        ]
+        data.PredecessorDocumentsSequence = [study]
+    elif "Rows" in data:
+        data.ImageComments = "Replaces " + ", ".join(r.sop_uid for r in former)
+    save(data, path)
+
+
+def _series(uid: str, former: Sequence[Result]) -> Dataset:
+    made = Dataset()
+    made.SeriesInstanceUID, made.ReferencedSOPSequence = uid, []
+    for result in former:
+        if result.series_uid == uid:
+            item = Dataset()
+            item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = result.sop_class, result.sop_uid
+            made.ReferencedSOPSequence.append(item)
+    return made

@@ -1,0 +1,89 @@
+"""Sending results: C-STORE to a destination, and C-FIND to see that they are there. Source: PS3.4 annexes B and C.
+
+No service of DICOM takes an object out of an archive. Where a destination is an Orthanc whose REST address is given,
+results that newer ones replace are deleted there; elsewhere they stay beside those that say so.
+"""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pydicom
+
+from vesalius.core.errors import OutputError
+from vesalius.serve import scu
+from vesalius.serve.dicom_node import Tls
+from vesalius.serve.routing import Destination
+
+_WARNINGS = (0xB000, 0xB006, 0xB007)  # stored, with elements coerced or discarded (PS3.4 table B.2-1)
+_NAMED = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
+
+
+def deliver(
+    paths: Sequence[Path],
+    destination: Destination,
+    confirmed: Callable[[Path], None],
+    *,
+    aet: str,
+    tls: Tls | None = None,
+    timeout_s: float = 30.0,
+) -> None:
+    """Send objects, and call `confirmed` for each that the destination then finds by its UIDs.
+
+    A destination keeps one object of a SOP Instance UID, so an object that is sent twice is there once. Raises
+    OutputError at the first that is not taken or not found.
+    """
+    objects = [pydicom.dcmread(p) for p in paths]
+    kinds = sorted({(str(d.SOPClassUID), str(d.file_meta.TransferSyntaxUID)) for d in objects})
+    contexts: list[tuple[str, str | None]] = [(scu.STUDY_FIND, None), *kinds]
+    with scu.association(destination, contexts, aet=aet, tls=tls, timeout_s=timeout_s) as peer:
+        for data in objects:
+            with warnings.catch_warnings(action="ignore"):
+                status = peer.send_c_store(data).get("Status")
+            if status != 0 and status not in _WARNINGS:
+                found = "no answer" if status is None else f"status 0x{status:04X}"
+                raise OutputError(f"{destination.aet} did not take a {data.Modality}", found=found)
+        for path, data in zip(paths, objects, strict=True):
+            uids = {name: str(data[name].value) for name in _NAMED}
+            if not any(
+                d.get("SOPInstanceUID") == data.SOPInstanceUID for d in scu.find(peer, "IMAGE", **uids)
+            ):
+                raise OutputError(f"{destination.aet} took a {data.Modality}, and does not find it")
+            confirmed(path)
+
+
+def delete(sop_uid: str, destination: Destination, *, timeout_s: float = 30.0) -> None:
+    """Take an object out of an Orthanc, by REST; one that is not there is no fault. Raises OutputError."""
+    root = str(destination.orthanc).rstrip("/")
+    try:
+        known = json.loads(_rest("POST", f"{root}/tools/lookup", destination, timeout_s, sop_uid.encode()))
+        for item in known:
+            if item["Type"] == "Instance":
+                _rest("DELETE", f"{root}/instances/{item['ID']}", destination, timeout_s)
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise OutputError(
+            f"{destination.aet}: a replaced result is not deleted", found=str(error)[:200]
+        ) from error
+
+
+def _rest(
+    method: str, url: str, destination: Destination, timeout_s: float, body: bytes | None = None
+) -> bytes:
+    import base64
+
+    asked = urllib.request.Request(url, data=body, method=method)
+    if destination.orthanc_login is not None:
+        login = destination.orthanc_login.read_text(encoding="utf-8").strip()
+        asked.add_header("Authorization", f"Basic {base64.b64encode(login.encode()).decode()}")
+    try:
+        with urllib.request.urlopen(asked, timeout=timeout_s) as answer:
+            return bytes(answer.read())
+    except urllib.error.HTTPError as error:
+        if method == "DELETE" and error.code == 404:
+            return b""
+        raise

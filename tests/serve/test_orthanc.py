@@ -1,0 +1,40 @@
+"""A real Orthanc and dcmtk: studies in, SEG and SR back in the study, by themselves, through kills and late images."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # benchmarks/ is not installed
+
+from benchmarks import _clinic
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(_clinic.missing() is not None, reason=f"no clinic here: {_clinic.missing()}"),
+]
+
+
+def test_studies_that_are_sent_grow_or_are_pulled_end_with_one_seg_and_one_sr_in_the_study(
+    tmp_path: Path,
+) -> None:
+    found = _clinic.alone("everyday", tmp_path, timeout_s=500)
+    sent, grown, pulled = found["studies"]
+    assert found["results"] == {
+        sent: {"SEG": 1, "SR": 1},
+        grown: {"SEG": 1, "SR": 1},
+        pulled: {"SEG": 1, "SR": 1, "CT": 10},
+    }
+    labels = found["labels"]
+    assert found["grown"] == [{"SEG": 1, "SR": 1}, [6 * labels], [10 * labels]]
+    assert found["pulled"] == "10 instances are sent to VESALIUS"
+    assert found["status"] == ["confirmed", "3"] and found["dead"] == "none"
+    assert found["ctrl_c"] == 0 and found["log"].endswith("stopped\n") and "Traceback" not in found["log"]
+
+
+def test_a_burst_with_kills_ends_with_one_seg_and_one_sr_a_study(tmp_path: Path) -> None:
+    found = _clinic.alone("burst", tmp_path, "100", "2", "0", "1", timeout_s=500)
+    assert found["kills"] == 2 and found["right"] == found["studies"] == 10, found
+    assert found["echo_s"] < 5

@@ -1,0 +1,288 @@
+"""Series in, SEG and SR out: found at a destination exactly once, whatever fails on the way."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom
+import pytest
+from pydicom.dataset import Dataset
+from pynetdicom import AE, evt
+from pynetdicom.sop_class import (  # type: ignore[attr-defined]
+    ComprehensiveSRStorage,
+    SegmentationStorage,
+    StudyRootQueryRetrieveInformationModelFind,
+)
+
+from vesalius import cohorts
+from vesalius.core.answer import Mask
+from vesalius.core.cohort import Label
+from vesalius.core.errors import DataError
+from vesalius.prepare.case import load_reference
+from vesalius.serve import sender
+from vesalius.serve.queue import Queue
+from vesalius.serve.routing import Destination, Routes, Rule
+from vesalius.serve.store import Store
+from vesalius.serve.worker import Made, Model, Worker
+
+
+class Pacs:
+    """A peer that keeps one object a UID, finds what it keeps, and refuses while it is told to."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, Dataset] = {}
+        self.stores, self.refuse, self.forget = 0, 0, False
+        ae = AE("PACS")
+        for uid in (SegmentationStorage, ComprehensiveSRStorage, StudyRootQueryRetrieveInformationModelFind):
+            ae.add_supported_context(uid)
+        handlers = [(evt.EVT_C_STORE, self.store), (evt.EVT_C_FIND, self.find)]
+        self.server: Any = ae.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)
+        self.port = self.server.server_address[1]
+
+    def store(self, event: Any) -> int:
+        self.stores += 1
+        if self.refuse:
+            self.refuse -= 1
+            return 0xA700
+        if not self.forget:
+            data = event.dataset
+            data.file_meta = event.file_meta
+            self.objects[data.SOPInstanceUID] = data
+        return 0
+
+    def find(self, event: Any) -> Iterator[tuple[int, Dataset | None]]:
+        if event.identifier.SOPInstanceUID in self.objects:
+            yield 0xFF00, event.identifier
+        yield 0, None
+
+    @property
+    def modalities(self) -> list[str]:
+        return sorted(d.Modality for d in self.objects.values())
+
+
+@pytest.fixture
+def pacs() -> Iterator[Pacs]:
+    made = Pacs()
+    yield made
+    made.server.shutdown()
+
+
+def bright(folder: Path) -> Made:
+    """A mask of what is above 100 HU in each image of a folder."""
+    made = []
+    for case in cohorts.read(folder, layout="dicomtree").cases:
+        image = load_reference(case)
+        drawn = replace(image, array=(image.array > 100).astype(np.uint8), unit=None)
+        made.append(
+            Mask(image=drawn, labels=(Label(1, "bone"),), case_id="x", source=image.source, bundle="h" * 64)
+        )
+    return Made(made)
+
+
+@pytest.fixture
+def worker(store: Store, queue: Queue, pacs: Pacs) -> Worker:
+    routes = Routes(
+        destinations={"pacs": Destination(host="127.0.0.1", port=pacs.port, aet="PACS")},
+        rules=(Rule(bundle="bone", destination="pacs", modality="CT"),),
+    )
+    return Worker(store, queue, routes, {"bone": Model("h" * 64, bright)})
+
+
+def receive(worker: Worker, paths: Sequence[Path], **changes: str) -> None:
+    """As if the node had taken them."""
+    for path in paths:
+        head = pydicom.dcmread(path)
+        for name, value in changes.items():
+            setattr(head, name, value)
+        target = worker.store.put(head.SeriesInstanceUID, head.SOPInstanceUID, path.read_bytes())
+        if changes:
+            head.save_as(target)
+        worker.queue.add(head.StudyInstanceUID, head.SeriesInstanceUID, head.SOPInstanceUID)
+
+
+def state(worker: Worker) -> tuple[str, str]:
+    (job,) = worker.queue.jobs()
+    return job.state, job.error
+
+
+def test_a_stable_series_ends_with_one_seg_and_one_sr_in_its_study(
+    worker: Worker, pacs: Pacs, series: list[Path]
+) -> None:
+    receive(worker, series)
+    assert worker.step() and not worker.step()
+    assert state(worker) == ("confirmed", "") and pacs.modalities == ["SEG", "SR"]
+    study = pydicom.dcmread(series[0]).StudyInstanceUID
+    assert {d.StudyInstanceUID for d in pacs.objects.values()} == {study}
+    assert {d.PatientID for d in pacs.objects.values()} == {pydicom.dcmread(series[0]).PatientID}
+
+
+def test_what_the_destination_refuses_is_sent_again_and_not_made_again(
+    worker: Worker, pacs: Pacs, series: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receive(worker, series)
+    pacs.refuse = 1
+    worker.step()
+    assert state(worker)[0] == "failed" and "0xA700" in state(worker)[1] and not pacs.objects
+    monkeypatch.setitem(worker.models, "bone", Model("h" * 64, lambda _: pytest.fail("made again")))  # type: ignore[arg-type]
+    assert worker.step()
+    assert state(worker) == ("confirmed", "") and pacs.modalities == ["SEG", "SR"]
+
+
+def test_what_is_not_found_is_not_confirmed_and_dies_until_it_is_replayed(
+    worker: Worker, pacs: Pacs, series: list[Path]
+) -> None:
+    receive(worker, series)
+    pacs.forget = True
+    for _ in range(2):
+        worker.step()
+    assert state(worker)[0] == "dead" and "does not find it" in state(worker)[1]
+    pacs.forget = False
+    assert worker.queue.replay() == 1 and worker.step()
+    assert state(worker)[0] == "confirmed" and pacs.modalities == ["SEG", "SR"]
+
+
+def test_a_crash_at_any_step_leaves_one_of_each(
+    worker: Worker, pacs: Pacs, series: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receive(worker, series)
+    for name in (
+        "record",
+        "move",
+        "confirm",
+    ):  # as if killed there: the call never returns, and nothing is undone
+
+        def dies(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(worker.queue, name, dies)
+            with pytest.raises(KeyboardInterrupt):
+                worker.step()
+        assert worker.queue.recover() == 1
+    worker.step()
+    assert state(worker)[0] == "confirmed" and pacs.modalities == ["SEG", "SR"]
+
+
+def test_late_instances_are_answered_anew_and_say_what_they_replace(
+    worker: Worker, pacs: Pacs, series: list[Path], tmp_path: Path
+) -> None:
+    receive(worker, series[:6])
+    worker.step()
+    first = dict(pacs.objects)
+    receive(worker, series)
+    assert state(worker)[0] == "receiving" and worker.step()
+    assert state(worker)[0] == "confirmed" and pacs.modalities == ["SEG", "SEG", "SR", "SR"]
+    seg, sr = sorted((d for uid, d in pacs.objects.items() if uid not in first), key=lambda d: d.Modality)
+    assert int(seg.NumberOfFrames) == len(series)
+    former = {d.Modality: d for d in first.values()}
+    assert seg.ImageComments == f"Replaces {former['SEG'].SOPInstanceUID}"
+    (said,) = sr.PredecessorDocumentsSequence[0].ReferencedSeriesSequence
+    assert said.SeriesInstanceUID == former["SR"].SeriesInstanceUID != sr.SeriesInstanceUID
+    assert said.ReferencedSOPSequence[0].ReferencedSOPInstanceUID == former["SR"].SOPInstanceUID
+    if shutil.which("dciodvfy"):
+        for data in (seg, sr):
+            data.save_as(tmp_path / "x.dcm", enforce_file_format=True)
+            said = subprocess.run(
+                ["dciodvfy", "-new", str(tmp_path / "x.dcm")], capture_output=True, text=True
+            )
+            assert "Error" not in said.stderr, said.stderr
+
+
+def test_what_was_made_but_never_sent_replaces_nothing(
+    worker: Worker, pacs: Pacs, series: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receive(worker, series[:6])
+    with monkeypatch.context() as patch:
+        patch.setattr(worker.queue, "move", lambda *_: False)  # as if more came while it ran
+        worker.step()
+    receive(worker, series)
+    assert worker.step() and state(worker)[0] == "confirmed" and pacs.modalities == ["SEG", "SR"]
+    assert all("ImageComments" not in d for d in pacs.objects.values())
+
+
+def test_what_is_replaced_is_deleted_where_the_destination_is_an_orthanc(
+    worker: Worker, pacs: Pacs, series: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = worker.routes.destinations["pacs"].model_copy(update={"orthanc": "http://127.0.0.1:1"})
+    worker.routes = worker.routes.model_copy(update={"destinations": {"pacs": there}})
+    receive(worker, series[:6])
+    worker.step()
+    receive(worker, series)
+    worker.step()
+    assert state(worker)[0] == "failed" and "not deleted" in state(worker)[1]
+    monkeypatch.setattr(sender, "delete", lambda uid, _: pacs.objects.pop(uid))
+    assert worker.step() and state(worker)[0] == "confirmed" and pacs.modalities == ["SEG", "SR"]
+    assert [int(d.NumberOfFrames) for d in pacs.objects.values() if d.Modality == "SEG"] == [len(series)]
+
+
+def test_files_are_deleted_after_their_time_and_a_series_that_then_grows_is_asked_for_whole(
+    worker: Worker, pacs: Pacs, series: list[Path]
+) -> None:
+    receive(worker, series[:6])
+    worker.step()
+    (job,) = worker.queue.jobs()
+    worker.keep_days = 1.0
+    assert worker.tidy() == 0 and worker.store.series(job.series_uid).is_dir()
+    worker.keep_days = 0.0
+    assert worker.tidy() == 1 and not worker.store.series(job.series_uid).exists()
+    assert not list((worker.store.root / "results").glob("*")) and state(worker)[0] == "removed"
+    receive(worker, series[6:7])
+    worker.step()
+    assert state(worker)[0] == "dead" and "whole series" in state(worker)[1]
+    receive(worker, series[:6])
+    worker.step()
+    assert state(worker)[0] == "confirmed" and len(pacs.objects) == 4
+
+
+def test_images_without_an_answer_are_said_and_localisers_are_not_failures(
+    worker: Worker, pacs: Pacs, series: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(worker.models, "bone", Model("h" * 64, lambda _: Made([])))  # type: ignore[arg-type]
+    receive(worker, series[:6])
+    worker.step()
+    assert state(worker) == ("unrouted", "nothing to answer: localisers or copies")
+    some = Model("h" * 64, lambda folder: Made(bright(folder).answers, ["uneven slices"]))
+    monkeypatch.setitem(worker.models, "bone", some)  # type: ignore[arg-type]
+    receive(worker, series)
+    worker.step()
+    assert state(worker) == ("confirmed", "not answered: uneven slices") and pacs.modalities == ["SEG", "SR"]
+
+
+def test_an_unreachable_destination_is_tried_again(worker: Worker, pacs: Pacs, series: list[Path]) -> None:
+    receive(worker, series)
+    there = worker.routes.destinations["pacs"]
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        away = there.model_copy(update={"port": closed.getsockname()[1]})
+    worker.routes.destinations["pacs"] = away
+    worker.step()
+    assert state(worker)[0] == "failed" and "cannot be reached" in state(worker)[1]
+    worker.routes.destinations["pacs"] = there
+    assert worker.step() and state(worker)[0] == "confirmed"
+
+
+def test_what_no_rule_takes_and_what_cannot_be_answered_is_said(
+    worker: Worker, pacs: Pacs, series: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receive(worker, series[:2], Modality="MR")
+    worker.step()
+    assert state(worker)[0] == "unrouted"
+
+    def uneven(_: Path) -> Made:
+        raise DataError("slices are missing")
+
+    monkeypatch.setitem(worker.models, "bone", Model("h" * 64, uneven))  # type: ignore[arg-type]
+    receive(worker, series[2:4])
+    for path in worker.store.series(worker.queue.jobs()[0].series_uid).glob("*.dcm"):
+        head = pydicom.dcmread(path)
+        head.Modality = "CT"
+        head.save_as(path)
+    worker.step()
+    assert state(worker) == ("dead", "slices are missing") and pacs.stores == 0
