@@ -143,8 +143,8 @@ class Frames:
 
     def _decoded(self, k: int) -> Array:
         here, syntax = self.layout, self.file.syntax
-        if here.samples == 1 and not self.packed and here.allocated > 1 and syntax != raw.BIG:
-            return self._native(k)
+        if here.samples == 1 and not self.packed and syntax != raw.BIG:
+            return self._native(k) if here.allocated > 1 else self._bits(k)
         if syntax == _FRAME_DEFLATED:
             return self._deflated(k)
         decode = _decoder(syntax)
@@ -162,6 +162,15 @@ class Frames:
         )
         plane = flat.reshape(here.rows, here.columns)
         return plane if letter == "f" else _whole_values(plane, here)
+
+    def _bits(self, k: int) -> Array:
+        """A frame of single bits, which begins within a byte where the ones before it end there (PS3.5 8.1.1)."""
+        here = self.layout
+        size = here.rows * here.columns
+        first, skipped = divmod(k * size, 8)
+        packed = np.frombuffer(self.bytes, np.uint8, (skipped + size + 7) // 8, first)
+        bits: Array = np.unpackbits(packed, bitorder="little")[skipped : skipped + size]
+        return bits.reshape(here.rows, here.columns)
 
     def _deflated(self, k: int) -> Array:
         here = self.layout
