@@ -39,7 +39,7 @@ _JPEG = (
     "1.2.840.10008.1.2.4.70",
 )
 _JPEG_LS = ("1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.81")
-_RLE = "1.2.840.10008.1.2.5"
+_PADDING = 16  # bytes that may follow a code stream's end
 
 
 @dataclass(frozen=True)
@@ -265,7 +265,12 @@ def _whole_values(plane: Array, here: Layout) -> Array:
 
 
 def _check_stream(data: bytes, here: Layout, file: raw.File) -> None:
-    """Refuse a code stream that declares another size than the header, before a decoder allocates for it."""
+    """Refuse a code stream that declares another size than the header, before a decoder allocates for it.
+
+    And a JPEG-LS stream without its end, beyond which CharLS looks for bits for seconds.
+    """
+    if file.syntax in _JPEG_LS and b"\xff\xd9" not in data[-_PADDING:]:
+        raise FormatError(f"{file.path}: truncated", found="a JPEG-LS stream without its end")
     size = _stream_size(data)
     if size is not None and size != (here.rows, here.columns):
         raise FormatError(
