@@ -34,7 +34,7 @@ def run(folder: Path, *, seeds: Sequence[int], quick: bool = False) -> list[Figu
     for seed in seeds:
         for k, bad in enumerate(mutant(files, 300 if quick else COUNT, seed=seed)):
             path.write_bytes(bad)
-            began = time.perf_counter()
+            began = time.process_time()  # of this process alone, whatever else the machine does
             try:
                 dicom.read(Ref((path,)))
                 seen["image"] += 1
@@ -44,11 +44,11 @@ def run(folder: Path, *, seeds: Sequence[int], quick: bool = False) -> list[Figu
                 seen["typed error"] += 1
             except Exception as error:  # noqa: BLE001 - what this benchmark looks for
                 crashes.append(f"{zoo[k % len(zoo)].name}, {k}: {type(error).__name__}")
-            slowest = max(slowest, time.perf_counter() - began)
+            slowest = max(slowest, time.process_time() - began)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     return [
         *(Figure(f"damaged files that gave: {what}", str(n)) for what, n in sorted(seen.items())),
         Figure("untyped errors", str(len(crashes)), "0", not crashes, note="; ".join(crashes[:5])),
         at_most("peak resident memory", peak, 1.0, unit=" GiB"),
-        at_most("the slowest file", slowest, SLOWEST_S, unit=" s"),
+        at_most("the slowest file, in processor time", slowest, SLOWEST_S, unit=" s"),
     ]

@@ -35,7 +35,7 @@ def run(folder: Path, *, seeds: Sequence[int], quick: bool = False) -> list[Figu
         place = folder / name
         place.mkdir()
         _write(place, slices, side, syntax, seeds[0])
-        figures += _measure(name, place, runs if name == "uncompressed" else min(runs, 3))
+        figures += _measure(name, place, runs)
     return figures
 
 

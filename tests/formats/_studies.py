@@ -18,6 +18,7 @@ from vesalius.phantom.dicom import dicom_files
 from vesalius.phantom.study import patient
 
 ROW, COLUMN = (0.8, 0.6, 0.0), (-0.6, 0.8, 0.0)  # of an oblique plane; the normal is +z
+TURNED = [*ROW, 0, 0, -1]  # a coronal plane; the normal is row × column
 Change = Callable[[Dataset, int], None]  # what is different in plane k of a series
 GRID = (8, 20, 26)  # (Z, Y, X) of the small studies
 TURNS = {  # rows' and columns' directions, and whether the files' numbers run against the normal
@@ -129,6 +130,21 @@ def cine(path: Path, frames: int = 4, **values: object) -> Path:
     data.BitsAllocated = data.BitsStored = 8
     data.HighBit, data.PhotometricInterpretation, data.PlanarConfiguration = 7, "RGB", 0
     data.PixelData = np.arange(frames * 60, dtype=np.uint8).tobytes()
+    for name, value in values.items():
+        setattr(data, name, value)
+    data.save_as(path, enforce_file_format=True)
+    return path
+
+
+def nuclear(path: Path, count: int, **values: object) -> Path:
+    """Frames of 4 × 5 pixels, frame k holding 20 k … 20 k + 19, with one detector's place."""
+    data = plane(0, "1.3")
+    without(data, "SliceThickness")
+    data.SOPClassUID = data.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.20"
+    data.Modality, data.NumberOfFrames, data.PixelSpacing = "NM", count, [2, 3]
+    data.PixelData = np.arange(20 * count, dtype="<u2").tobytes()
+    where = item(ImagePositionPatient=[10, 20, 30], ImageOrientationPatient=TURNED)
+    data.DetectorInformationSequence = [where]
     for name, value in values.items():
         setattr(data, name, value)
     data.save_as(path, enforce_file_format=True)

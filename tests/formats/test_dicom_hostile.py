@@ -6,6 +6,7 @@ import io
 import json
 import subprocess
 import sys
+import time
 import zlib
 from collections import Counter
 from pathlib import Path
@@ -194,3 +195,15 @@ def test_every_file_of_the_zoo_is_an_image_a_named_object_or_a_typed_error(share
         counts
     )
     assert int(peak) < 1 << 20 and float(slowest) < 60
+
+
+@pytest.mark.realdata
+def test_a_cut_jpeg_ls_stream_is_refused_at_once(shared_data: Path, tmp_path: Path) -> None:
+    """CharLS looks for the missing bits for seconds."""
+    data = pydicom.dcmread(next((shared_data / "dicom_zoo").rglob("JLSL_08_07_0_1F.dcm")))
+    stream = next(pydicom.encaps.generate_frames(data.PixelData, number_of_frames=1))
+    data.PixelData = pydicom.encaps.encapsulate([stream[:406]])
+    began = time.process_time()
+    with pytest.raises(FormatError, match="without its end"):
+        dicom.read(Ref((saved(data, tmp_path / "cut.dcm"),)))
+    assert time.process_time() - began < 1

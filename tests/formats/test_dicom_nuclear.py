@@ -6,30 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from _studies import ROW, item, plane, without
+from _studies import ROW, TURNED, item, nuclear
 
 from vesalius import formats
 from vesalius.core.case import Ref
 from vesalius.core.errors import FormatError
 from vesalius.formats import dicom
 
-TURNED = [*ROW, 0, 0, -1]  # a coronal plane; the normal is row × column
 NORMAL = np.cross(TURNED[:3], TURNED[3:])
-
-
-def nuclear(path: Path, count: int, **values: object) -> Path:
-    """Frames of 4 × 5 pixels, frame k holding 20 k … 20 k + 19, with one detector's place."""
-    data = plane(0, "1.3")
-    without(data, "SliceThickness")
-    data.SOPClassUID = data.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.20"
-    data.Modality, data.NumberOfFrames, data.PixelSpacing = "NM", count, [2, 3]
-    data.PixelData = np.arange(20 * count, dtype="<u2").tobytes()
-    where = item(ImagePositionPatient=[10, 20, 30], ImageOrientationPatient=TURNED)
-    data.DetectorInformationSequence = [where]
-    for name, value in values.items():
-        setattr(data, name, value)
-    data.save_as(path, enforce_file_format=True)
-    return path
 
 
 def reconstructed(path: Path, slices: list[int], **values: object) -> Path:

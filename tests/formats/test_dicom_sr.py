@@ -13,7 +13,7 @@ import pydicom
 import pytest
 
 from vesalius import formats
-from vesalius.core.answer import Boxes, Curve, Mask, Scores, Text, Value
+from vesalius.core.answer import Boxes, Curve, Mask, Ranking, Scores, Text, Value
 from vesalius.core.case import Box
 from vesalius.core.cohort import Label
 from vesalius.core.errors import GeometryError, OutputError
@@ -54,9 +54,9 @@ def mask_of(image: Image) -> Mask:
 
 def test_volumes_refer_to_the_segments_of_the_same_mask(ct: Image, tmp_path: Path, dciodvfy: Errors) -> None:
     mask = mask_of(ct)
+    drawn = pydicom.dcmread(formats.write(mask, tmp_path / "m.seg.dcm", source=ct))
     path = formats.write(mask, tmp_path / "m.sr.dcm", source=ct)
     assert dciodvfy(path) == []
-    drawn = pydicom.dcmread(formats.write(mask, tmp_path / "m.seg.dcm", source=ct))
     report = hd.sr.srread(path)
     groups = report.content.get_volumetric_roi_measurement_groups()
     assert len(groups) == 2
@@ -171,6 +171,51 @@ def test_what_a_report_cannot_hold_is_one_line(ct: Image, tmp_path: Path) -> Non
         formats.write(Text(sections={"findings": ""}, source=ct.source), path)
     with pytest.raises(OutputError, match="cannot hold"):
         formats.write(Value(x=float("nan"), source=ct.source), path)
-    with pytest.raises(OutputError, match="do not hold a Curve"):
-        formats.write(Curve(times_days=np.arange(3.0), survival={}, source=ct.source), path)
+    with pytest.raises(OutputError, match=r"do not hold a Ranking; try: one of \.json"):
+        formats.write(Ranking(case_ids=("b",), distances=np.ones(1), source=ct.source), path)
+    with pytest.raises(OutputError, match="without times"):
+        formats.write(Curve(times_days=np.zeros(0), survival={"all": np.zeros(0)}, source=ct.source), path)
     assert not path.exists()
+
+
+def test_a_report_refers_to_no_segmentation_that_is_not_there(
+    ct: Image, tmp_path: Path, dciodvfy: Errors
+) -> None:
+    mask = mask_of(ct)
+    path = formats.write(mask, tmp_path / "m.sr.dcm", source=ct)
+    formats.write(replace(mask, bundle="cd" * 32), tmp_path / "o.seg.dcm", source=ct)  # another bundle's
+    other = formats.write(mask, tmp_path / "o.sr.dcm", source=ct)
+    for file in (path, other):
+        assert dciodvfy(file) == []
+        report = hd.sr.srread(file)
+        assert not report.content.get_volumetric_roi_measurement_groups()
+        (first, _) = report.content.get_image_measurement_groups()
+        assert first.get_measurements()[0].unit.value == "ml"
+        evidence = report.CurrentRequestedProcedureEvidenceSequence
+        named = {
+            i.ReferencedSOPInstanceUID
+            for s in evidence[0].ReferencedSeriesSequence
+            for i in s.ReferencedSOPSequence
+        }
+        assert named == set(ct.source.sop_uids)
+
+
+def test_a_survival_curve_is_its_median_and_its_years(ct: Image, tmp_path: Path, dciodvfy: Errors) -> None:
+    times = np.array([0.0, 200, 400, 800, 1200])
+    arms = {"surgery": np.array([1, 0.9, 0.8, 0.7, 0.6]), "none": np.array([1, 0.8, 0.5, 0.3, 0.1])}
+    curve = Curve(times_days=times, survival=arms, source=ct.source, bundle=BUNDLE)
+    path = formats.write(curve, tmp_path / "c.sr.dcm", source=ct)
+    assert dciodvfy(path) == []
+    answer = formats.read_answer(path)
+    found = {name: (part.x, part.unit) for name, part in answer.parts.items() if isinstance(part, Value)}
+    assert found == {
+        "survival, surgery: survival after 1 year": (0.9, "1"),
+        "survival, surgery: survival after 2 years": (0.8, "1"),
+        "survival, surgery: survival after 3 years": (0.7, "1"),
+        "survival, surgery: survival after 1200 days": (0.6, "1"),
+        "survival, none: median survival": (400, "d"),
+        "survival, none: survival after 1 year": (0.8, "1"),
+        "survival, none: survival after 2 years": (0.5, "1"),
+        "survival, none: survival after 3 years": (0.3, "1"),
+        "survival, none: survival after 1200 days": (0.1, "1"),
+    }

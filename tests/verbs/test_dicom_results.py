@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 import vesalius as vs
 from vesalius.cli import app
-from vesalius.core.answer import Mask, Scores
+from vesalius.core.answer import Answer, Curve, Mask, Picture, Ranking, Scores, Surface
 from vesalius.core.case import Case
 from vesalius.core.cohort import Label, TargetInfo
 from vesalius.core.errors import OutputError
@@ -22,6 +22,7 @@ from vesalius.core.image import Image, Source
 from vesalius.phantom.dicom import dicom_files
 from vesalius.phantom.study import patient
 from vesalius.verbs._foreign import foreign_answers
+from vesalius.verbs.predict import _write_objects
 
 
 @pytest.fixture(scope="module")
@@ -85,3 +86,22 @@ def test_an_answer_without_a_study_is_listed_and_the_rest_is_written(volumes: An
     assert done.set_aside and not list(done.out.glob("*.dcm")) and list(done.out.glob("*.nii.gz"))
     reasons = [row["reason"] for row in csv.DictReader((done.out / "failed.csv").open())]
     assert len(reasons) == 2 and all("study of their source" in r for r in reasons)
+
+
+def test_what_has_no_dicom_object_is_one_line_that_says_what_has(study: Path, tmp_path: Path) -> None:
+    image = vs.formats.read(vs.read(study / "s1").cases[0].images["image"])
+    answers: list[Answer] = [
+        Ranking(case_ids=("b",), distances=np.ones(1), source=image.source),
+        Picture(image=image, source=image.source),
+        Surface(vertices_mm=np.zeros((3, 3)), faces=np.array([[0, 1, 2]]), source=image.source),
+    ]
+    for answer in answers:
+        path = tmp_path / "a.sr.dcm"
+        (reason,) = _write_objects(answer, {".sr.dcm": path})
+        kind = type(answer).__name__
+        assert (
+            f"there is no .sr.dcm: {path}: dicom_sr files do not hold a {kind}; try: one of .json" in reason
+        )
+        assert "\n" not in reason and not path.exists()
+    curve = Curve(times_days=np.array([10.0]), survival={"all": np.array([0.9])}, source=image.source)
+    assert _write_objects(curve, {".sr.dcm": tmp_path / "c.sr.dcm"}) == []

@@ -101,7 +101,8 @@ def read(ref: Ref | Path | str) -> Image:
     with typed_errors(ref):
         image = cast(Image, module.read(ref))
     if image.source.series_uid is not None:  # where the rest of its headers stands, for who writes DICOM back
-        return replace(image, source=replace(image.source, files=ref.paths))
+        source = replace(image.source, files=ref.paths, member=ref.member, index=ref.index)
+        return replace(image, source=source)
     return image
 
 
@@ -144,12 +145,14 @@ def write(thing: Image | Answer, path: Path | str, *, source: Image | None = Non
         shown = " ".join(s for n in writable for s in registry.literals("formats", n)["SUFFIXES"])
         raise OutputError(f"{path}: no format that is written has this suffix", hint=f"one of {shown}")
     name = sniff(path)
-    takes = registry.literals("formats", name).get("WRITES", ())
-    if not {kind.__name__ for kind in type(thing).__mro__} & set(takes):
-        fits = [n for n in writable if type(thing).__name__ in registry.literals("formats", n)["WRITES"]]
+    kinds = {kind.__name__ for kind in type(thing).__mro__}
+    if not kinds & set(registry.literals("formats", name).get("WRITES", ())):
+        fits = [n for n in writable if kinds & set(registry.literals("formats", n)["WRITES"])]
         raise OutputError(
             f"{path}: {name} files do not hold a {type(thing).__name__}",
-            hint=f"one of {' '.join(fits)}" if fits else None,
+            hint=f"one of {' '.join(registry.literals('formats', n)['SUFFIXES'][0] for n in fits)}"
+            if fits
+            else None,
         )
     if path.is_dir():
         raise OutputError(f"{path} is a folder")

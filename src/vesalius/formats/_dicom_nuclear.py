@@ -8,6 +8,7 @@ Source: PS3.3 C.8.4.8 (frame increment pointers), C.8.4.13 (phases of a dynamic 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -82,7 +83,7 @@ def _vector(head: Any, name: str, frames: int) -> list[int]:
     value = head.get(name)
     if value in (None, ""):
         return []
-    numbers = [int(v) for v in value] if isinstance(value, list | tuple) else [int(value)]
+    numbers = [int(v) for v in value] if isinstance(value, Sequence) else [int(value)]
     if len(numbers) != frames:
         raise ValueError(f"{name} of {len(numbers)} values for {frames} frames")
     return numbers

@@ -39,7 +39,7 @@ _JPEG = (
     "1.2.840.10008.1.2.4.70",
 )
 _JPEG_LS = ("1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.81")
-_RLE = "1.2.840.10008.1.2.5"
+_PADDING = 16  # bytes that may follow a code stream's end
 
 
 @dataclass(frozen=True)
@@ -143,8 +143,8 @@ class Frames:
 
     def _decoded(self, k: int) -> Array:
         here, syntax = self.layout, self.file.syntax
-        if here.samples == 1 and not self.packed and here.allocated > 1 and syntax != raw.BIG:
-            return self._native(k)
+        if here.samples == 1 and not self.packed and syntax != raw.BIG:
+            return self._native(k) if here.allocated > 1 else self._bits(k)
         if syntax == _FRAME_DEFLATED:
             return self._deflated(k)
         decode = _decoder(syntax)
@@ -162,6 +162,15 @@ class Frames:
         )
         plane = flat.reshape(here.rows, here.columns)
         return plane if letter == "f" else _whole_values(plane, here)
+
+    def _bits(self, k: int) -> Array:
+        """A frame of single bits, which begins within a byte where the ones before it end there (PS3.5 8.1.1)."""
+        here = self.layout
+        size = here.rows * here.columns
+        first, skipped = divmod(k * size, 8)
+        packed = np.frombuffer(self.bytes, np.uint8, (skipped + size + 7) // 8, first)
+        bits: Array = np.unpackbits(packed, bitorder="little")[skipped : skipped + size]
+        return bits.reshape(here.rows, here.columns)
 
     def _deflated(self, k: int) -> Array:
         here = self.layout
@@ -256,7 +265,12 @@ def _whole_values(plane: Array, here: Layout) -> Array:
 
 
 def _check_stream(data: bytes, here: Layout, file: raw.File) -> None:
-    """Refuse a code stream that declares another size than the header, before a decoder allocates for it."""
+    """Refuse a code stream that declares another size than the header, before a decoder allocates for it.
+
+    And a JPEG-LS stream without its end, beyond which CharLS looks for bits for seconds.
+    """
+    if file.syntax in _JPEG_LS and b"\xff\xd9" not in data[-_PADDING:]:
+        raise FormatError(f"{file.path}: truncated", found="a JPEG-LS stream without its end")
     size = _stream_size(data)
     if size is not None and size != (here.rows, here.columns):
         raise FormatError(

@@ -28,6 +28,7 @@ from vesalius.core import archive
 from vesalius.core.answer import Answer
 from vesalius.core.errors import GeometryError, OutputError
 from vesalius.core.image import Array, Image
+from vesalius.formats import _dicom_views as views
 from vesalius.formats import _files
 from vesalius.formats._dicom_damage import DAMAGE
 from vesalius.formats.json import as_text
@@ -67,7 +68,7 @@ _IMAGE = (
     "ImageOrientationPatient", "ImagePositionPatient", "PixelSpacing", "SliceThickness",
     "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence", "DimensionOrganizationSequence",
     "DimensionIndexSequence", "LossyImageCompression", "LossyImageCompressionRatio",
-    "LossyImageCompressionMethod", "Laterality", "PatientOrientation",
+    "LossyImageCompressionMethod", "Laterality", "PatientOrientation", *views.NAMES,
 )  # fmt: skip
 _READ = ["SpecificCharacterSet", *PATIENT, "DeidentificationMethodCodeSequence", *STUDY]
 _NAMED = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
@@ -79,12 +80,14 @@ class Study:
     """What a result is written into.
 
     `heads` are the source's headers, cleaned, in the order of the planes, one for a multi-frame object. `key` names
-    the bundle, or the answer itself where no bundle made it.
+    the bundle, or the answer itself where no bundle made it; and the stack or the frame that was read of a file that
+    holds several. `frame` is then the number (from 1) of the frame.
     """
 
     heads: tuple[Dataset, ...]
     key: str
     bundle: str
+    frame: int | None = None
 
     @property
     def first(self) -> Dataset:
@@ -121,6 +124,8 @@ class Study:
         """
         if len(self.heads) > 1:
             return self.heads[min(z, len(self.heads) - 1)], None
+        if self.frame is not None:
+            return self.first, self.frame
         frames = self.first.get("PerFrameFunctionalGroupsSequence") or []
         if len(frames) < 2 or planes is None:
             return self.first, None
@@ -169,9 +174,16 @@ def study_of(answer: Answer, source: Image | None) -> Study:
     if lost:
         raise OutputError("the source's files have changed since they were read", found=f"no {lost[0]}")
     planes = tuple(heads[uid] for uid in where.sop_uids)
+    index = where.index if where.index is not None else answer.source.index
+    frames = int(planes[0].get("NumberOfFrames") or 1)
+    with making("result"):
+        planes = tuple(views.seen(head, index) for head in planes)
     planes[0].update(_owner(where.files[0]))
     key = answer.bundle or hashlib.sha256(as_text(replace(answer, case_id="")).encode()).hexdigest()
-    return Study(planes, key, answer.bundle)
+    part = (where.member or answer.source.member, index if frames > 1 else None)
+    if part != (None, None):  # others of the same file have results of their own
+        key = hashlib.sha256(f"{key} {part}".encode()).hexdigest()
+    return Study(planes, key, answer.bundle, None if part[1] is None else part[1] + 1)
 
 
 def series_text(what: str) -> str:

@@ -8,6 +8,7 @@ that.
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,9 @@ def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> 
     if source is None:
         from vesalius.formats import read
 
-        source = read(Ref(thing.source.files))
+        source = read(Ref(thing.source.files, thing.source.member, thing.source.index))
+    if source.times_s is not None:  # drawn on its first time
+        source = replace(source, array=source.array[0], times_s=None)
     if source.array.ndim != 4 or source.shape != thing.image.shape:
         raise OutputError("an overlay needs its source on the same grid", found=f"{source.shape}")
     frames = drawn(thing, source)
@@ -72,7 +75,7 @@ def capture(frames: Array, study: studies.Study) -> Dataset:
     data.DerivationDescription = (
         f"Drawn on its source by {studies.MAKER} {study.version}, for {studies.RESEARCH}"
     )
-    data.SourceImageSequence = [studies.referenced(head) for head in study.heads]
+    data.SourceImageSequence = [studies.referenced(head, study.frame) for head in study.heads]
     data.Laterality = studies.side(study)
     studies.orient(data, study)
     data.BurnedInAnnotation = "NO"  # nothing that identifies a patient

@@ -18,6 +18,7 @@ from vesalius.core.errors import OutputError
 from vesalius.core.image import Array, Image
 from vesalius.formats import _dicom_study as studies
 from vesalius.formats import _dicom_terms as terms
+from vesalius.formats import _dicom_views as views
 from vesalius.formats._dicom_colours import cielab
 
 KIND, NUMBER = "SEG", 9001
@@ -119,6 +120,9 @@ def complete(made: Any, image: Image, study: studies.Study) -> None:
             measures[0].SliceThickness = f"{image.spacing_mm[2]:.9g}"
         else:
             del shared.PixelMeasuresSequence  # which must say a thickness, and nobody knows it
+    if placed and measures and len(image.array[0]) == 1 and image.spacing_mm is not None:
+        measures[0].SpacingBetweenSlices = f"{image.spacing_mm[2]:.9g}"  # of one plane highdicom says 1
+    views.refer_to(made, study.frame)
 
 
 def algorithm(study: studies.Study) -> Any:

@@ -2,7 +2,8 @@
 
 A probability is (122157, DCM, "Probability") without unit; a decision is whether a label's probability reaches the
 operating point, or is the largest where labels exclude each other. A mask's groups refer to the segments that the
-same mask has as a SEG, whose UID is known beforehand. A box is a closed polyline on each plane that it reaches.
+same mask has as a SEG, where that was written. A box is a closed polyline on each plane that it reaches. A survival
+curve is its median, and its value after 1, 2, 3 and 5 years and at its end.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 from pydicom.uid import SegmentationStorage
 
-from vesalius.core.answer import Answer, Boxes, Mask, Scores, Value
+from vesalius.core.answer import Answer, Boxes, Curve, Mask, Scores, Value
 from vesalius.core.case import Box, Ref
 from vesalius.core.cohort import Label
 from vesalius.core.errors import GeometryError, OutputError
@@ -31,6 +32,7 @@ _PROBABILITY = Code("122157", "DCM", "Probability")
 _VOLUME = Code("118565006", "SCT", "Volume")
 _AREA = Code("42798000", "SCT", "Area")
 _PRESENT, _ABSENT = Code("52101004", "SCT", "Present"), Code("272519000", "SCT", "Absent")
+_YEARS = (1, 2, 3, 5)
 _DECISION = Code("DECISION", terms.PRIVATE, "Decision at the operating point")
 
 
@@ -38,13 +40,17 @@ _DECISION = Code("DECISION", terms.PRIVATE, "Decision at the operating point")
 class Found:
     """Measurement groups, and the objects besides the source that they refer to."""
 
+    drawn: bool
     groups: list[Any] = field(default_factory=list)
     evidence: list[Dataset] = field(default_factory=list)
 
 
-def groups(answer: Answer, study: studies.Study, source: Image | None) -> Found:
-    """The groups of an answer and, led by their names, of its parts. Raises OutputError, GeometryError."""
-    found = Found()
+def groups(answer: Answer, study: studies.Study, source: Image | None, *, drawn: bool) -> Found:
+    """The groups of an answer and, led by their names, of its parts; `drawn` where its SEG is there to refer to.
+
+    Raises OutputError, GeometryError.
+    """
+    found = Found(drawn=drawn)
     _add(found, answer, study, source, "")
     return found
 
@@ -61,6 +67,8 @@ def _add(found: Found, answer: Answer, study: studies.Study, source: Image | Non
         found.groups += _value(answer, study, lead)
     elif isinstance(answer, Mask):
         found.groups += _mask(found, answer, study, source, lead)
+    elif isinstance(answer, Curve):
+        found.groups += _curve(answer, study, lead)
     elif isinstance(answer, Boxes):
         found.groups += _boxes(answer, study, source, lead)
     for name, part in answer.parts.items():
@@ -87,7 +95,8 @@ def _named(name: str, label: Label | None, study: studies.Study) -> dict[str, An
 
 def _images(study: studies.Study) -> list[Any]:
     """The source's objects: all of them, for all were looked at."""
-    return [sr.SourceImageForMeasurementGroup(h.SOPClassUID, h.SOPInstanceUID) for h in study.heads]
+    frames = None if study.frame is None else [study.frame]
+    return [sr.SourceImageForMeasurementGroup(h.SOPClassUID, h.SOPInstanceUID, frames) for h in study.heads]
 
 
 def _number(name: Code, value: float, unit: Code) -> Any:
@@ -130,12 +139,44 @@ def _value(answer: Value, study: studies.Study, lead: str) -> list[Any]:
     ]
 
 
+def _curve(answer: Curve, study: studies.Study, lead: str) -> list[Any]:
+    """A group for each arm. A curve holds between its times what it had at the last of them."""
+    times = answer.times_days
+    if not len(times):
+        raise OutputError("a survival curve without times")
+    made: list[Any] = []
+    for arm, survival in answer.survival.items():
+        name = f"{lead}survival" if arm == "all" else f"{lead}survival, {arm}"
+        days = {f"{n} years" if n > 1 else "1 year": n * 365.25 for n in _YEARS if n * 365.25 < times[-1]}
+        days |= {f"{times[-1]:g} days": float(times[-1])}
+        measured = [
+            _number(
+                Code(*terms.private(f"survival after {when}")),
+                float(survival[times <= day][-1]),
+                unit_of(None),
+            )
+            for when, day in days.items()
+            if (times <= day).any()
+        ]
+        below = times[survival <= 0.5]
+        if len(below):
+            measured.insert(
+                0, _number(Code(*terms.private("median survival")), float(below[0]), unit_of("days"))
+            )
+        made.append(
+            sr.MeasurementsAndQualitativeEvaluations(
+                **_named(name, None, study), measurements=measured, source_images=_images(study)
+            )
+        )
+    return made
+
+
 def _mask(found: Found, mask: Mask, study: studies.Study, source: Image | None, lead: str) -> list[Any]:
     """Volumes in ml; of a single plane areas in mm², or pixels where it has no spacing."""
     image = mask.image
     if image.spacing_mm is None and source is not None:
         image = replace(image, spacing_mm=source.spacing_mm, spacing_at=source.spacing_at)
-    drawn = None if lead else _segmentation(study)  # of a part there is no segmentation to refer to
+    drawn = _segmentation(study) if found.drawn and not lead else None  # of a part there is no segmentation
     if drawn is not None:
         found.evidence.append(drawn)
     made: list[Any] = []
@@ -150,7 +191,9 @@ def _mask(found: Found, mask: Mask, study: studies.Study, source: Image | None, 
             head = study.first
             one = sr.ReferencedSegmentationFrame(
                 drawn.SOPClassUID, drawn.SOPInstanceUID, frame_number=k, segment_number=k,
-                source_image=sr.SourceImageForSegmentation(head.SOPClassUID, head.SOPInstanceUID),
+                source_image=sr.SourceImageForSegmentation(
+                    head.SOPClassUID, head.SOPInstanceUID, None if study.frame is None else [study.frame]
+                ),
             )  # fmt: skip
             del (
                 one[0].ReferencedSOPSequence[0].ReferencedSegmentNumber
@@ -193,7 +236,7 @@ def _boxes(answer: Boxes, study: studies.Study, source: Image | None, lead: str)
     ):  # which frame a plane is, its place says
         from vesalius.formats import read
 
-        source = read(Ref(answer.source.files))
+        source = read(Ref(answer.source.files, answer.source.member, answer.source.index))
     planes = study.planes(source) if source is not None else None
     made: list[Any] = []
     for k, (box, p) in enumerate(zip(answer.boxes, answer.p, strict=True), start=1):

@@ -1,7 +1,7 @@
 """Writing answers as structured reports: measurements after TID 1500, texts after TID 2000 (PS3.16 annex A).
 
-What an answer's parts say stands in the same report, led by the part's name. Reports are neither complete, nor final,
-nor verified: nobody has read them.
+A mask's report refers to its segmentation where that was written before, beside it. What an answer's parts say stands
+in the same report, led by the part's name. Reports are neither complete, nor final, nor verified: nobody has read them.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from highdicom import sr
 from pydicom.sr.coding import Code
 
 from vesalius.core.answer import Answer, Text
-from vesalius.core.errors import OutputError
+from vesalius.core.errors import FormatError, OutputError
 from vesalius.core.image import Image
+from vesalius.formats import _dicom_bytes as raw
 from vesalius.formats import _dicom_study as studies
 from vesalius.formats._sr_measurements import groups
 from vesalius.formats._sr_text import content
@@ -37,7 +38,10 @@ def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> 
         raise OutputError("a report holds answers, not images", found="an Image")
     study = studies.study_of(thing, source)
     with studies.making("report"):
-        made = _text(thing, study) if isinstance(thing, Text) else _measured(thing, study, source)
+        if isinstance(thing, Text):
+            made = _text(thing, study)
+        else:
+            made = _measured(thing, study, source, drawn=_has_segmentation(path, study))
     made.SoftwareVersions, made.ManufacturerModelName = study.version, studies.MAKER
     studies.copy_patient(made, study)
     studies.save(made, path)
@@ -49,8 +53,21 @@ def _text(answer: Text, study: studies.Study) -> Any:
     )
 
 
-def _measured(answer: Answer, study: studies.Study, source: Image | None) -> Any:
-    found = groups(answer, study, source)
+def _has_segmentation(path: Path, study: studies.Study) -> bool:
+    """Whether the SEG of the same answer lies beside the report, under its name: `x.seg.dcm` beside `x.sr.dcm`."""
+    from vesalius.formats._seg_writer import KIND as SEG
+
+    beside = path.with_name(f"{path.name[: -len('.sr.dcm')]}.seg.dcm")
+    if not path.name.lower().endswith(".sr.dcm") or not beside.is_file():
+        return False
+    try:
+        return str(raw.parse(beside).head.get("SOPInstanceUID")) == str(study.uid(SEG, "instance"))
+    except FormatError:
+        return False
+
+
+def _measured(answer: Answer, study: studies.Study, source: Image | None, *, drawn: bool) -> Any:
+    found = groups(answer, study, source, drawn=drawn)
     if not found.groups:
         raise OutputError(
             "nothing in this answer that a report can hold", found=type(answer).__name__, hint=".json"

@@ -44,7 +44,7 @@ MAGIC = (
     (0, b"\x02\x00\x10\x00"),
 )
 HOLDS = "Image"
-WRITES = ("Mask", "Map", "Scores", "Value", "Boxes", "Text")
+WRITES = ("Mask", "Map", "Scores", "Value", "Boxes", "Curve", "Text")
 NEEDS = ("source",)
 
 _COLOURS = ("red", "green", "blue")

@@ -23,7 +23,7 @@ from vesalius.formats._header import Header
 SUFFIXES = (".sr.dcm",)
 MAGIC = ()
 HOLDS = "Answer"
-WRITES = ("Scores", "Value", "Mask", "Boxes", "Text")
+WRITES = ("Scores", "Value", "Mask", "Boxes", "Curve", "Text")
 NEEDS = ("source",)
 OF = "dicom"
 CODES = ("SR", "KO")

@@ -16,7 +16,7 @@ from vesalius.core.answer import Answer, Boxes, Curve, Map, Mask, Picture, Score
 from vesalius.core.bundle import Bundle, open_bundle
 from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort, Label, SetAside
-from vesalius.core.errors import DataError, GeometryError, OutputError, VesaliusError
+from vesalius.core.errors import DataError, OutputError, VesaliusError
 from vesalius.core.plan import override
 from vesalius.core.progress import Progress, Silent
 from vesalius.infer.predictor import Predictor
@@ -292,7 +292,7 @@ def _write_objects(answer: Answer, objects: Mapping[str, Path]) -> list[str]:
     for suffix, path in objects.items():
         try:
             formats.write(answer, path)
-        except (OutputError, GeometryError) as error:
+        except (OutputError, DataError) as error:
             reasons.append(f"answered, but there is no {suffix}: {error}")
     return reasons
 
