@@ -15,13 +15,18 @@ import pydicom
 import pytest
 from _planted import ct, save
 from PIL import Image, ImageDraw, PngImagePlugin
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
+from pydicom.tag import BaseTag
 from pydicom.uid import JPEGBaseline8Bit
 from typer.testing import CliRunner
 
 from vesalius import deidentify
 from vesalius.cli import app
+from vesalius.reliability.deidentify.dicom import clean
+from vesalius.reliability.deidentify.key import Key
+from vesalius.reliability.deidentify.options import settings
 
 # One word a place, so that what is left says where it was.
 PLACES = """
@@ -31,6 +36,26 @@ PLACES = """
     PdfBody Descrip AuxFile Intent Extension AfterNii GzName PngText PngZtxt PngItxt PngAfter ExifArtist JpgCom TiffDesc
     TiffArtist GifComment WebpXmp JsonName JsonKey JsonText Folder File BadFile NoteFile
 """
+TEXTUAL = [
+    "AE",
+    "AS",
+    "CS",
+    "DA",
+    "DT",
+    "LO",
+    "LT",
+    "OB",
+    "OW",
+    "PN",
+    "SH",
+    "ST",
+    "TM",
+    "UC",
+    "UI",
+    "UN",
+    "UR",
+    "UT",
+]
 WORDS = [f"Zq{place}x" for place in PLACES.split()]
 PLACE = {word[2:-1]: word for word in WORDS}
 
@@ -267,6 +292,31 @@ def test_pixels_stay_bit_for_bit_and_side_cars_beside_their_images(planted: Path
     )
     assert [c.CodeValue for c in data.DeidentificationMethodCodeSequence] == ["113100"]
     assert data.LongitudinalTemporalInformationModified == "REMOVED"
+
+
+@pytest.mark.parametrize(
+    ("profile", "options"),
+    [("basic", ()), ("research", ("keep-dates", "retain-device", "retain-institution", "retain-uids"))],
+)
+@pytest.mark.parametrize("nested", [False, True], ids=["top", "nested"])
+def test_the_patients_name_is_left_in_no_attribute_of_the_dictionary(
+    profile: str, options: tuple[str, ...], nested: bool
+) -> None:
+    """The name in every attribute that can hold text or bytes, whether or not its VR allows for a name."""
+    from pydicom.datadict import DicomDictionary
+
+    word = PLACE["Name"]
+    data = ct()
+    data.PatientName = f"{word}^Jane"
+    home = Dataset() if nested else data
+    for tag, (vr, *_) in DicomDictionary.items():
+        if tag >> 16 >= 8 and tag not in data and vr in TEXTUAL and tag >> 24 not in (0x50, 0x60):
+            home.add(RawDataElement(BaseTag(tag), vr, len(word) + 1, word.encode() + b" ", 0, False, True))
+    if nested:
+        data.SharedFunctionalGroupsSequence = [home]
+    assert sum(word in str(e.value) for e in data.iterall()) > 1800
+    clean(data, key=Key(bytes(32)), settings=settings(profile, options))
+    assert [e.keyword for e in data.iterall() if word.lower() in str(e.value).lower()] == []
 
 
 def words_on(picture: Image.Image, *lines: str) -> Image.Image:
