@@ -78,6 +78,8 @@ def test_the_patients_own_name_goes_before_any_term(name: str) -> None:
         ("Hong^Gildong=洪^吉洞=홍^길동", ["홍길동", "洪吉洞님", "길동", "HONG GILDONG"]),
         ("Wang^XiaoDong=王^小东", ["王小东", "病人王小东的", "XIAODONG WANG"]),
         ("Иванов^Пётр", ["ИВАНОВ", "Петр Иванов", "ивановп"]),
+        ("Διονυσίου^Άρης", ["ΔΙΟΝΥΣΙΟΥ", "ΑΡΗΣ", "άρησ"]),
+        ("Łukasz^Jørgen", ["LUKASZ", "Jorgen", "JOERGEN"]),
         ("Li^Wu", ["LI WU", "Wu, Li", "li^wu"]),
         ("O'Connell-Smith^Mary Ann", ["O’CONNELL", "oconnell smith", "MARYANN", "Mary-Ann"]),
         ("van der Berg^Eva", ["VANDERBERG", "van der Berg", "EVA"]),
@@ -91,6 +93,14 @@ def test_the_patients_own_name_is_found_however_it_is_written(name: str, texts: 
     for text in texts:
         for left in (cleaner.known(f"Scanner {text} 5.0"), cleaner.clean(f"CHEST {text} 5.0")):
             assert not [p for p in parts if p in folded(left).replace("scanner", "")], (text, left)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("Müller^J", "MUELLER"), ("Mueller^J", "Müller"), ("Groß^A", "GROSS"), ("Gross^A", "Groß"), ("Åse^B", "Aase")],
+)  # fmt: skip
+def test_a_name_is_found_in_other_spellings(name: str, text: str) -> None:
+    assert Cleaner([name]).known(f"Scanner of {text}") == "Scanner of [removed]"
 
 
 def test_each_term_is_folded_one_way_and_may_stay() -> None:

@@ -33,8 +33,9 @@ PLACES = """
     Name IdNum Accession Birthname Address Phone Referring Operator Institution Station Serial StudyDesc SeriesDesc
     Comments History PrivLO PrivNested PrivUN NestedPN NestedText SrText SrName Overlay OverlayData Curve Protocol
     Preamble SourceAe PrivateMeta Trailing JpegCom JpegExif Unlisted Unknown Icon Digital Issuer Other Request Graphic
-    PdfBody Descrip AuxFile Intent Extension AfterNii GzName PngText PngZtxt PngItxt PngAfter ExifArtist JpgCom TiffDesc
-    TiffArtist GifComment WebpXmp JsonName JsonKey JsonText Folder File BadFile NoteFile
+    PdfBody Descrip AuxFile Intent Extension AfterNii GzName PngText PngZtxt PngItxt PngAfter PngIdat
+    Weight Layer ExifArtist JpgCom TiffDesc TiffArtist GifComment WebpXmp JsonName JsonKey JsonText Folder File
+    BadFile NoteFile
 """
 TEXTUAL = [
     "AE",
@@ -129,6 +130,17 @@ def _dicoms(root: Path) -> None:
     data.add_new((0x5000, 0x3000), "OW", PLACE["Curve"].encode())
     data.add_new((0x5000, 0x2500), "LO", PLACE["Curve"])
     data.PixelData = data.PixelData + PLACE["Trailing"].encode() + b"\0" * (len(PLACE["Trailing"]) % 2)
+    data.add(
+        RawDataElement(
+            BaseTag(0x00101030),
+            "DS",
+            len(PLACE["Weight"]) + 1,
+            f"{PLACE['Weight']} ".encode(),
+            0,
+            False,
+            True,
+        )
+    )
     data.file_meta.SourceApplicationEntityTitle = PLACE["SourceAe"]
     data.file_meta.PrivateInformationCreatorUID = "1.2.3.4"
     data.file_meta.PrivateInformation = PLACE["PrivateMeta"].encode() + b"\0" * (
@@ -167,6 +179,7 @@ def _others(root: Path) -> None:
     graphic, words = Dataset(), Dataset()
     words.UnformattedTextValue = PLACE["Graphic"]
     graphic.TextObjectSequence = [words]
+    graphic.add_new(0x00700002, "CS", PLACE["Layer"])
     report.GraphicAnnotationSequence = [graphic]
     report.MIMETypeOfEncapsulatedDocument = "application/pdf"
     report.EncapsulatedDocument = b"%PDF-1.4 " + PLACE["PdfBody"].encode() + b"\0" * 2
@@ -200,8 +213,10 @@ def _pictures(root: Path) -> None:
     chunks.add_text("Comment", PLACE["PngZtxt"], zip=True)
     chunks.add_itxt("Title", PLACE["PngItxt"])
     picture.save(root / f"{PLACE['File']}.png", pnginfo=chunks)
-    with (root / f"{PLACE['File']}.png").open("ab") as file:
-        file.write(PLACE["PngAfter"].encode())
+    png = root / f"{PLACE['File']}.png"
+    png.write_bytes(
+        behind_the_pixels(png.read_bytes(), PLACE["PngIdat"].encode()) + PLACE["PngAfter"].encode()
+    )
     exif = Image.Exif()
     exif[0x013B], exif[0x0112] = PLACE["ExifArtist"], 6
     picture.save(root / "photo.jpg", exif=exif, comment=PLACE["JpgCom"], quality=90)
@@ -210,6 +225,16 @@ def _pictures(root: Path) -> None:
     )
     picture.save(root / "mask.gif", comment=PLACE["GifComment"])
     picture.convert("RGB").save(root / "photo.webp", lossless=True, xmp=f"<x>{PLACE['WebpXmp']}</x>".encode())
+
+
+def behind_the_pixels(png: bytes, word: bytes) -> bytes:
+    """A PNG whose last IDAT chunk goes on after the pixels' stream has ended."""
+    at = png.rindex(b"IDAT") - 4
+    end = at + 12 + int.from_bytes(png[at : at + 4], "big")
+    body = b"IDAT" + png[at + 8 : end - 4] + word
+    return (
+        png[:at] + (len(body) - 4).to_bytes(4, "big") + body + zlib.crc32(body).to_bytes(4, "big") + png[end:]
+    )
 
 
 def contents(path: Path) -> bytes:

@@ -41,15 +41,16 @@ _LETTERS = re.compile(
     r"|(?<=w )c\b|(?<=wo )c\b|(?<=\d )t\b|(?<=\d)t\b"
 )
 _ROUND = re.compile(r"(?:[1-9]\d[05]0)")  # b-values and times of four digits that stand alone
-_KANA = {code: code - 0x60 for code in range(0x30A1, 0x30F7)}
+# one letter for one: katakana as hiragana, and letters that Unicode does not take apart
+_ALIKE = {code: code - 0x60 for code in range(0x30A1, 0x30F7)} | str.maketrans("ςłøđðıħŧ", "σloddiht")
 _YEARS = range(1890, 2060)
 
 
 def folded(text: str) -> str:
-    """Case, accents and the kind of kana put aside, letter by letter, so that places stay the same."""
+    """Case, accents and the like put aside, letter by letter, so that places stay the same."""
     plain = (unicodedata.normalize("NFKD", c)[:1] for c in text)
     small = "".join(c.lower() if len(c.lower()) == 1 else c for c in plain)
-    return small.translate(_KANA)
+    return small.translate(_ALIKE)
 
 
 def kept(text: str) -> Iterator[tuple[re.Match[str], bool]]:

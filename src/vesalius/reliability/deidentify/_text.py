@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from vesalius.reliability.deidentify._descriptors import WORD, folded, is_term, kept, vocabulary
 
@@ -13,6 +13,7 @@ _SHORTEST = 3  # letters of a name's part that is looked for elsewhere
 _SHORTEST_ID = 4
 _IN_BYTES = 6  # so long that bytes by chance do not make it
 _NO_SPACES = "\u0e00"  # from Thai on: kana, ideographs, Hangul
+_DIGRAPHS = {"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å": "aa", "ß": "ss"}
 _TITLED = re.compile(
     r"\b(?:[Dd]r|DR|Doctor|Mr|Mrs|Ms|Miss|Prof|Professor|Herr|Frau|Mme|Nurse)\b[.:]?\s+[^\W\d_]+(?:[\s,^-]+[A-Z][^\W\d_]+)?"
 )
@@ -49,7 +50,11 @@ class Cleaner:
 
     def add(self, value: str, *, name: bool = True) -> None:
         """Look for this value from now on, and for its words: of what is no person's name, those that are uncommon."""
-        phrase = folded(_composed(value)).strip(" ^=,;.")
+        whole = _composed(value).lower()
+        for spelt in {whole, *_spellings(whole)} if name else {whole}:
+            self._add(folded(spelt).strip(" ^=,;."), name=name)
+
+    def _add(self, phrase: str, *, name: bool) -> None:
         if len(phrase) >= _SHORTEST_ID:
             self.phrases.add(phrase)
         for word in WORD.findall(phrase):
@@ -116,6 +121,15 @@ class Cleaner:
         plain = re.sub(r"[^\w\s.,;:()+*/%-]|(?<!\w)[.,;:()+*/%_-]+(?!\w)", " ", "".join((*parts, text[at:])))
         plain = " ".join(plain.split()).strip(" .,;:*/%_")
         return re.sub(r"(?<!\bC)(?<!\bc)[+-]+$|^[+-]+", "", plain).strip()
+
+
+def _spellings(name: str) -> Iterator[str]:
+    """The ways in which a name is written in ASCII, and those that it may be the ASCII of."""
+    for letters in (_DIGRAPHS, {d: a for a, d in _DIGRAPHS.items()}, {"ß": "ss", "æ": "ae", "œ": "oe"}):
+        other = name
+        for one, two in letters.items():
+            other = other.replace(one, two)
+        yield other
 
 
 def _composed(text: str) -> str:

@@ -26,6 +26,7 @@ _CODES = (0x00080100, 0x00080102, 0x00080103, 0x00080119, 0x00080120)
 _TECHNICAL_GROUPS = (0x0018, 0x0028, 0x0054)  # versions and parts there look like dates and telephones
 _TIMEZONE = 0x00080201
 _PIXELS = 0x7FE00010
+_LAYER = 0x00700002
 _EQUIPMENT = (0x00080070, 0x00081090)
 _CLASS_UIDS = (0x00080016, 0x0008001A, 0x0008010C, 0x00080117, 0x00080118, 0x00081150, 0x00041510, 0x0008010D)
 _PSEUDONYM = {0x00100010: "patient", 0x00100020: "patient", 0x00120040: "patient"}
@@ -114,6 +115,8 @@ class Walk:
             self._remove(data, tag)
         elif vr == "SQ":
             self._sequence(element, structured=structured)
+        elif tag == _LAYER:
+            self._layer(element)
         elif identifies(tag, vr):
             self._dummy(element)
             self._count(element, "D")
@@ -140,6 +143,10 @@ class Walk:
             self._search(data, element)
         else:
             self._sweep(element)
+
+    def _layer(self, element: Any) -> None:
+        """A layer of graphics, which people name as they like, under a name that is the same in all its places."""
+        element.value = f"L{self.key.pseudonym('layer', str(element.value or ''), digits=8)}".upper()
 
     def _search(self, data: Any, element: Any) -> None:
         """Remove bulk data in which this data set's own identifiers are written."""
@@ -248,8 +255,10 @@ class Walk:
             element = data[tag]
             if tag.is_private or tag.elem == 0 or not dictionary_has_tag(tag):
                 del data[tag]
-            elif element.VR in ("CS", "UI", "US", "SS", "AT") and element.VR != "UI":
-                continue
+            elif tag == _LAYER:
+                self._layer(element)
+            elif element.VR in ("CS", "US", "SS", "AT"):
+                self._sweep(element)
             elif element.VR == "SQ":
                 for item in element.value:
                     self._hollow(item)
