@@ -15,22 +15,48 @@ import pydicom
 import pytest
 from _planted import ct, save
 from PIL import Image, ImageDraw, PngImagePlugin
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
+from pydicom.tag import BaseTag
 from pydicom.uid import JPEGBaseline8Bit
 from typer.testing import CliRunner
 
 from vesalius import deidentify
 from vesalius.cli import app
+from vesalius.reliability.deidentify.dicom import clean
+from vesalius.reliability.deidentify.key import Key
+from vesalius.reliability.deidentify.options import settings
 
 # One word a place, so that what is left says where it was.
 PLACES = """
     Name IdNum Accession Birthname Address Phone Referring Operator Institution Station Serial StudyDesc SeriesDesc
     Comments History PrivLO PrivNested PrivUN NestedPN NestedText SrText SrName Overlay OverlayData Curve Protocol
     Preamble SourceAe PrivateMeta Trailing JpegCom JpegExif Unlisted Unknown Icon Digital Issuer Other Request Graphic
-    PdfBody Descrip AuxFile Intent Extension AfterNii GzName PngText PngZtxt PngItxt PngAfter ExifArtist JpgCom TiffDesc
-    TiffArtist GifComment WebpXmp JsonName JsonKey JsonText Folder File BadFile NoteFile
+    PdfBody Descrip AuxFile Intent Extension AfterNii GzName PngText PngZtxt PngItxt PngAfter PngIdat
+    Weight Layer ExifArtist JpgCom TiffDesc TiffArtist GifComment WebpXmp JsonName JsonKey JsonText Folder File
+    BadFile NoteFile
 """
+TEXTUAL = [
+    "AE",
+    "AS",
+    "CS",
+    "DA",
+    "DT",
+    "LO",
+    "LT",
+    "OB",
+    "OW",
+    "PN",
+    "SH",
+    "ST",
+    "TM",
+    "UC",
+    "UI",
+    "UN",
+    "UR",
+    "UT",
+]
 WORDS = [f"Zq{place}x" for place in PLACES.split()]
 PLACE = {word[2:-1]: word for word in WORDS}
 
@@ -104,6 +130,17 @@ def _dicoms(root: Path) -> None:
     data.add_new((0x5000, 0x3000), "OW", PLACE["Curve"].encode())
     data.add_new((0x5000, 0x2500), "LO", PLACE["Curve"])
     data.PixelData = data.PixelData + PLACE["Trailing"].encode() + b"\0" * (len(PLACE["Trailing"]) % 2)
+    data.add(
+        RawDataElement(
+            BaseTag(0x00101030),
+            "DS",
+            len(PLACE["Weight"]) + 1,
+            f"{PLACE['Weight']} ".encode(),
+            0,
+            False,
+            True,
+        )
+    )
     data.file_meta.SourceApplicationEntityTitle = PLACE["SourceAe"]
     data.file_meta.PrivateInformationCreatorUID = "1.2.3.4"
     data.file_meta.PrivateInformation = PLACE["PrivateMeta"].encode() + b"\0" * (
@@ -142,6 +179,7 @@ def _others(root: Path) -> None:
     graphic, words = Dataset(), Dataset()
     words.UnformattedTextValue = PLACE["Graphic"]
     graphic.TextObjectSequence = [words]
+    graphic.add_new(0x00700002, "CS", PLACE["Layer"])
     report.GraphicAnnotationSequence = [graphic]
     report.MIMETypeOfEncapsulatedDocument = "application/pdf"
     report.EncapsulatedDocument = b"%PDF-1.4 " + PLACE["PdfBody"].encode() + b"\0" * 2
@@ -175,8 +213,10 @@ def _pictures(root: Path) -> None:
     chunks.add_text("Comment", PLACE["PngZtxt"], zip=True)
     chunks.add_itxt("Title", PLACE["PngItxt"])
     picture.save(root / f"{PLACE['File']}.png", pnginfo=chunks)
-    with (root / f"{PLACE['File']}.png").open("ab") as file:
-        file.write(PLACE["PngAfter"].encode())
+    png = root / f"{PLACE['File']}.png"
+    png.write_bytes(
+        behind_the_pixels(png.read_bytes(), PLACE["PngIdat"].encode()) + PLACE["PngAfter"].encode()
+    )
     exif = Image.Exif()
     exif[0x013B], exif[0x0112] = PLACE["ExifArtist"], 6
     picture.save(root / "photo.jpg", exif=exif, comment=PLACE["JpgCom"], quality=90)
@@ -185,6 +225,16 @@ def _pictures(root: Path) -> None:
     )
     picture.save(root / "mask.gif", comment=PLACE["GifComment"])
     picture.convert("RGB").save(root / "photo.webp", lossless=True, xmp=f"<x>{PLACE['WebpXmp']}</x>".encode())
+
+
+def behind_the_pixels(png: bytes, word: bytes) -> bytes:
+    """A PNG whose last IDAT chunk goes on after the pixels' stream has ended."""
+    at = png.rindex(b"IDAT") - 4
+    end = at + 12 + int.from_bytes(png[at : at + 4], "big")
+    body = b"IDAT" + png[at + 8 : end - 4] + word
+    return (
+        png[:at] + (len(body) - 4).to_bytes(4, "big") + body + zlib.crc32(body).to_bytes(4, "big") + png[end:]
+    )
 
 
 def contents(path: Path) -> bytes:
@@ -267,6 +317,31 @@ def test_pixels_stay_bit_for_bit_and_side_cars_beside_their_images(planted: Path
     )
     assert [c.CodeValue for c in data.DeidentificationMethodCodeSequence] == ["113100"]
     assert data.LongitudinalTemporalInformationModified == "REMOVED"
+
+
+@pytest.mark.parametrize(
+    ("profile", "options"),
+    [("basic", ()), ("research", ("keep-dates", "retain-device", "retain-institution", "retain-uids"))],
+)
+@pytest.mark.parametrize("nested", [False, True], ids=["top", "nested"])
+def test_the_patients_name_is_left_in_no_attribute_of_the_dictionary(
+    profile: str, options: tuple[str, ...], nested: bool
+) -> None:
+    """The name in every attribute that can hold text or bytes, whether or not its VR allows for a name."""
+    from pydicom.datadict import DicomDictionary
+
+    word = PLACE["Name"]
+    data = ct()
+    data.PatientName = f"{word}^Jane"
+    home = Dataset() if nested else data
+    for tag, (vr, *_) in DicomDictionary.items():
+        if tag >> 16 >= 8 and tag not in data and vr in TEXTUAL and tag >> 24 not in (0x50, 0x60):
+            home.add(RawDataElement(BaseTag(tag), vr, len(word) + 1, word.encode() + b" ", 0, False, True))
+    if nested:
+        data.SharedFunctionalGroupsSequence = [home]
+    assert sum(word in str(e.value) for e in data.iterall()) > 1800
+    clean(data, key=Key(bytes(32)), settings=settings(profile, options))
+    assert [e.keyword for e in data.iterall() if word.lower() in str(e.value).lower()] == []
 
 
 def words_on(picture: Image.Image, *lines: str) -> Image.Image:

@@ -100,6 +100,7 @@ def test_shifting_values() -> None:
         and shifted("202403", -1) is None
         and shifted("20241341", 1) is None
     )
+    assert shifted("20240301KOWALSKI", -1) is None and age("Kowalski") == ""
     assert age("092Y") == "090Y" and age("089Y") == "089Y" and age("003M") == "003M"
 
 
@@ -144,6 +145,24 @@ def test_options_keep_what_they_name() -> None:
     assert basic.PatientName == basic.PatientID != "MRN-774411"
 
 
+def test_what_its_attribute_cannot_mean_goes_even_where_an_option_keeps_the_attribute() -> None:
+    """Names in dates, times, ages, offsets, code strings and UIDs: pydicom reads them, viewers show them."""
+    import pydicom
+
+    names = {"StudyDate": "KOWALSKI", "StudyTime": "Kowalski", "SeriesDate": "20240305KOWALSKI", "PatientAge": "Jan",
+             "TimezoneOffsetFromUTC": "Kowalski", "AcquisitionDateTime": "Kowalski", "DeviceUID": "1.2.Kowalski",
+             "FrameOfReferenceUID": "1.2.840.10008.774411", "BodyPartExamined": "KOWALSKI-ŻAK"}  # fmt: skip
+    data = ct()
+    with pydicom.config.disable_value_validation():
+        for keyword, text in names.items():
+            data.add_new(
+                pydicom.datadict.tag_for_keyword(keyword), pydicom.datadict.dictionary_VR(keyword), text
+            )
+        kept = options(data, "keep-dates", "retain-device", "retain-patient-characteristics")
+    left = str(kept).lower()
+    assert not [t for t in ("kowalski", "żak", "jan", "774411") if t in left.replace("january", "")]
+
+
 def test_safe_private_attributes_stay_and_no_others() -> None:
     data = ct()
     block = data.private_block(0x0019, "SIEMENS MR HEADER", create=True)
@@ -153,6 +172,9 @@ def test_safe_private_attributes_stay_and_no_others() -> None:
     kept = options(data, "retain-safe-private")
     private = {f"{e.tag:08X}" for e in kept if e.tag.is_private}
     assert private == {"00190010", "0019100C"}
+    words = ct()
+    words.private_block(0x0019, "SIEMENS MR HEADER", create=True).add_new(0x0C, "LO", "Kowalski")
+    assert not [e for e in options(words, "retain-safe-private") if e.tag.is_private]
 
 
 def item(kind: str, code: str, **value: Any) -> Dataset:

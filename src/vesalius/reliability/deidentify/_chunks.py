@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from typing import Any
 
 _PNG = (b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"sBIT", b"bKGD", b"pHYs",
         b"acTL", b"fcTL", b"fdAT", b"cICP")  # fmt: skip
@@ -24,7 +25,7 @@ _NO_META = 0b11010010  # of VP8X's flags: no colour profile (bit 5), EXIF (3), X
 
 def png(data: bytes) -> bytes:
     """Raises ValueError where a checksum, a length or the end is wrong."""
-    out, at = bytearray(data[:8]), 8
+    out, at, pixels = bytearray(data[:8]), 8, zlib.decompressobj()
     while at + 12 <= len(data):
         (length,) = struct.unpack_from(">I", data, at)
         kind, end = data[at + 4 : at + 8], at + 12 + length
@@ -32,12 +33,27 @@ def png(data: bytes) -> bytes:
             data[end - 4 : end], "big"
         ):
             raise ValueError("a damaged chunk")
-        if kind in _PNG and _PNG_SIZES.get(kind, length) == length:
+        if kind == b"IDAT":
+            out += _idat(pixels, data[at + 8 : end - 4])
+        elif kind in _PNG and _PNG_SIZES.get(kind, length) == length:
             out += data[at:end]
         if kind == b"IEND":
             return bytes(out)
         at = end
     raise ValueError("no end")
+
+
+def _idat(pixels: Any, body: bytes) -> bytes:
+    """The chunk anew, without bytes behind the end of the pixels' stream; nothing once that has ended."""
+    if pixels.eof:
+        return b""
+    rest = body
+    while rest and not pixels.eof:
+        pixels.decompress(rest, 1 << 20)
+        rest = pixels.unconsumed_tail
+    body = body[: len(body) - len(pixels.unused_data)]
+    checksum = zlib.crc32(b"IDAT" + body)
+    return struct.pack(">I", len(body)) + b"IDAT" + body + struct.pack(">I", checksum)
 
 
 def gif(data: bytes) -> bytes:

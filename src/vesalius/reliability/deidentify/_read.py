@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,10 @@ class SetAside(DataError):
     def __init__(self, reason: str, *, hint: str | None = None) -> None:
         super().__init__(reason, hint=hint)
         self.reason = reason
+
+
+# numbers, well written or not, one or many; pydicom reads others as text
+_NUMBERS = re.compile(r"[\[\]\d\s.,+'eE\\-]*|nan|inf", re.IGNORECASE)
 
 
 def read(path: Path) -> Any:
@@ -73,6 +78,8 @@ def _parse(data: Any, depth: int = 0) -> None:
         if element.VR == "SQ":
             for item in element.value:
                 _parse(item, depth + 1)
+        elif element.VR in ("DS", "IS") and not _NUMBERS.fullmatch(str(element.value or "")):
+            del data[tag]
 
 
 def _check_deflated(path: Path) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
-from functools import cache
-from typing import Any
+from collections.abc import Iterable, Iterator
+
+from vesalius.reliability.deidentify._descriptors import WORD, folded, is_term, kept, vocabulary
 
 GONE = "[removed]"
-_WORD = re.compile(r"[^\W_]+", re.UNICODE)
 _SHORTEST = 3  # letters of a name's part that is looked for elsewhere
 _SHORTEST_ID = 4
+_IN_BYTES = 6  # so long that bytes by chance do not make it
+_NO_SPACES = "\u0e00"  # from Thai on: kana, ideographs, Hangul
+_DIGRAPHS = {"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å": "aa", "ß": "ss"}
 _TITLED = re.compile(
     r"\b(?:[Dd]r|DR|Doctor|Mr|Mrs|Ms|Miss|Prof|Professor|Herr|Frau|Mme|Nurse)\b[.:]?\s+[^\W\d_]+(?:[\s,^-]+[A-Z][^\W\d_]+)?"
 )
@@ -33,18 +35,6 @@ _PATTERNS = tuple(
         r"\b(?:\d{1,3}\.){3}\d{1,3}\b",  # an IPv4 address
     )
 )
-_TECHNICAL = re.compile(
-    r"""(?:[trp][12][*]?|t2star|\d{1,3}[a-z]{0,2}|[ctls]\d{1,2}|\d+[x]\d+(?:x\d+)?
-        |stir|flair|dwi|adc|mprage|tse|fse|gre|epi|swi|tof|mra|mrv|cta|ctv|mip|mpr|tfe|ffe|haste|vibe|space|cube
-        |bravo|spgr|fspgr|lava|dixon|spair|fatsat|bold|fmri|dti|asl|cbf|cbv|mtt|trufi|fiesta|propeller|blade
-        |thk|thick|thin|axial|sagittal|coronal|oblique|ax|sag|cor|tra|obl|post|pre|contrast|gad|gd|iv|with|without
-        |wo|w|of|the|and|or|in|on|for|to|no|not|ac|nac|ct|mr|mri|pet|xr|cr|dx|mg|nm|o|recon|kernel|soft|bone|lung|std|series|scout|localizer
-        |localiser|topogram|survey|supine|prone|delayed|arterial|venous|portal|phase|phases|early|late|dose|low|high
-        |left|right|lt|rt|bilateral|upper|lower|screening|diagnostic|routine|protocol|chest|abdomen|pelvis|abd|pel
-        |head|neck|brain|spine|cspine|tspine|lspine|csp|tsp|lsp|knee|hip|wrist|ankle|foot|hand|elbow|shoulder|femur
-        |tibia|breast|heart|cardiac|liver|kidney|prostate|wholebody|body|mm|cm|ml|mg|kv|kvp|ma|mas|hu|suv)""",
-    re.VERBOSE,
-)
 
 
 class Cleaner:
@@ -53,19 +43,40 @@ class Cleaner:
     def __init__(self, identifiers: Iterable[str] = ()) -> None:
         self.words: set[str] = set()
         self.phrases: set[str] = set()
+        self.short: set[str] = set()  # names of two letters, which technical terms of fixed form may share
+        self.runs: set[str] = set()  # names in scripts that put no spaces between words
         for value in identifiers:
             self.add(value)
 
     def add(self, value: str, *, name: bool = True) -> None:
         """Look for this value from now on, and for its words: of what is no person's name, those that are uncommon."""
-        phrase = _folded(value).strip(" ^=,;.")
+        whole = _composed(value).lower()
+        for spelt in {whole, *_spellings(whole)} if name else {whole}:
+            self._add(folded(spelt).strip(" ^=,;."), name=name)
+
+    def _add(self, phrase: str, *, name: bool) -> None:
         if len(phrase) >= _SHORTEST_ID:
             self.phrases.add(phrase)
-        for word in _WORD.findall(phrase):
-            if not name and word in vocabulary():
+        for word in WORD.findall(phrase):
+            if not name and (word in vocabulary() or is_term(word)):
                 continue
             if len(word) >= (_SHORTEST_ID if any(c.isdigit() for c in word) else _SHORTEST):
                 self.words.add(word)
+        if name:
+            for group in phrase.split("="):
+                self._person([WORD.findall(part) for part in group.split("^")[:3]])
+
+    def _person(self, parts: list[list[str]]) -> None:
+        """The ways in which a family name and given names are written as one word."""
+        family, given = ("".join(part) for part in (*parts, [])[:2])
+        for one in (family, given, family + given, given + family):
+            if len(one) > 1 and max(one) >= _NO_SPACES:
+                self.runs.add(one)
+        self.short |= {word for part in parts for word in part if len(word) == 2}
+        glued = {family, given}
+        if len(family) >= _SHORTEST and given:
+            glued |= {family + given, given + family, family + given[0], given[0] + family}
+        self.words |= {word for word in glued if len(word) >= _SHORTEST}
 
     def scrub(self, text: str) -> str:
         """The text without identifiers, dates, telephone numbers, addresses of machines and titled names."""
@@ -76,46 +87,51 @@ class Cleaner:
 
     def known(self, text: str) -> str:
         """The text without this data set's own identifiers; versions and the like, which look like numbers, stay."""
-        found = text
-        folded = _folded(found)
-        if len(folded) == len(found):
-            for phrase in sorted(self.phrases, key=len, reverse=True):
-                if phrase in folded:
-                    found = re.sub(re.escape(phrase), GONE, folded, flags=re.IGNORECASE)
-                    folded = _folded(found)
-        return _WORD.sub(lambda m: GONE if _folded(m[0]) in self.words else m[0], found)
+        found = _composed(text)
+        for phrase in sorted(self.phrases | self.runs, key=len, reverse=True):
+            plain = folded(found)
+            while (at := plain.find(phrase)) >= 0:
+                found = found[:at] + GONE + found[at + len(phrase) :]
+                plain = folded(found)
+        return WORD.sub(lambda m: GONE if self._own(folded(m[0])) else m[0], found)
+
+    def coded(self, text: str) -> bool:
+        """Whether a term of fixed form is none of this data set's identifiers."""
+        return text.isascii() and not any(word in self.words for word in WORD.findall(folded(text)))
+
+    def within(self, data: bytes) -> bool:
+        """Whether bytes that are no text hold one of this data set's longer identifiers, in a usual encoding."""
+        low = data.lower()
+        least = _IN_BYTES if len(data) > 1 << 16 else _SHORTEST_ID
+        found = (
+            w for w in (*self.words, *self.phrases, *self.runs) if len(w) >= least or max(w) >= _NO_SPACES
+        )
+        return any(w.encode(code) in low for w in found for code in ("utf-8", "utf-16-le", "utf-16-be"))
+
+    def _own(self, word: str) -> bool:
+        return word in self.words or word in self.short
 
     def clean(self, text: str) -> str:
         """Only words of the standard's own vocabulary, short technical terms and small numbers; the rest goes."""
-        known = vocabulary()
-
-        def keep(match: re.Match[str]) -> str:
-            word = _folded(match[0])
-            if word in self.words:
-                return ""
-            return match[0] if word in known or _TECHNICAL.fullmatch(word) else ""
-
-        kept = _WORD.sub(keep, self.scrub(text).replace(GONE, " "))
-        plain = re.sub(r"[^\w\s.,;:()+*/%-]|(?<!\w)[.,;:()+*/%_-]+(?!\w)", " ", kept)
-        return " ".join(plain.split()).strip(" .,;:+*/%_-")
+        text = self.scrub(_composed(text)).replace(GONE, " ")
+        parts, at = [], 0
+        for word, stays in kept(text):
+            parts += [text[at : word.start()], word[0] if stays and not self._own(folded(word[0])) else ""]
+            at = word.end()
+        plain = re.sub(r"[^\w\s.,;:()+*/%-]|(?<!\w)[.,;:()+*/%_-]+(?!\w)", " ", "".join((*parts, text[at:])))
+        plain = " ".join(plain.split()).strip(" .,;:*/%_")
+        return re.sub(r"(?<!\bC)(?<!\bc)[+-]+$|^[+-]+", "", plain).strip()
 
 
-@cache
-def vocabulary() -> frozenset[str]:
-    """Words of the meanings of the codes that DICOM uses (SNOMED CT, DCM, …), as pydicom carries them, case-folded."""
-    from pydicom.sr._concepts_dict import concepts
-
-    words: set[str] = set()
-    schemes: Mapping[str, Any] = concepts
-    for scheme in schemes.values():
-        for codes in scheme.values():
-            for meaning, *_ in codes.values():
-                # a capital inside a meaning is a person's name (Doppler's, Hodgkin's) more often than not
-                words.update(w for n, w in enumerate(_WORD.findall(meaning)) if w.islower() or n == 0)
-    return frozenset(_folded(w) for w in words if len(w) > 2 and not any(c.isdigit() for c in w))
+def _spellings(name: str) -> Iterator[str]:
+    """The ways in which a name is written in ASCII, and those that it may be the ASCII of."""
+    for letters in (_DIGRAPHS, {d: a for a, d in _DIGRAPHS.items()}, {"ß": "ss", "æ": "ae", "œ": "oe"}):
+        other = name
+        for one, two in letters.items():
+            other = other.replace(one, two)
+        yield other
 
 
-def _folded(text: str) -> str:
-    """Case and accents put aside, letter by letter, so that places stay the same."""
-    plain = (unicodedata.normalize("NFKD", c)[:1] for c in text)
-    return "".join(c.lower() if len(c.lower()) == 1 else c for c in plain)
+def _composed(text: str) -> str:
+    """Letters and their accents as one character each, whole widths for half ones, no marks of zero width."""
+    return "".join(c for c in unicodedata.normalize("NFKC", text) if unicodedata.category(c) != "Cf")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, timedelta
+from typing import Any
 
 TEXT = "REMOVED"
 DUMMIES: dict[str, object] = {
@@ -34,7 +35,8 @@ DUMMIES: dict[str, object] = {
     "AT": 0,
 }
 _BYTES = ("OB", "OD", "OF", "OL", "OV", "OW", "UN")
-_DATE = re.compile(r"^(\d{4})[.]?(\d{2})[.]?(\d{2})")
+_DATE = re.compile(r"(\d{4})[.]?(\d{2})[.]?(\d{2})(?:[\d.:]*(?:[+-]\d{4})?)")
+_TIME = re.compile(r"[\d.: ]*")
 
 
 def dummy(vr: str) -> object:
@@ -48,17 +50,37 @@ def shifted(text: str, days: int) -> str | None:
     A date that is given to the month or the year only is not moved but dropped (None): it cannot keep an interval.
     """
     text = text.strip()
-    found = _DATE.match(text)
+    found = _DATE.fullmatch(text)
     if found is None:
         return None
     try:
         moved = date(*(int(part) for part in found.groups())) + timedelta(days=days)
     except (ValueError, OverflowError):
         return None
-    return f"{moved:%Y%m%d}".zfill(8) + text[found.end() :]
+    return f"{moved:%Y%m%d}".zfill(8) + text[found.end(3) :]
+
+
+def is_moment(vr: str, text: str) -> bool:
+    """Whether a text is a date or time and nothing else; queries' ranges and dates cut short are."""
+    if vr == "TM":
+        return _TIME.fullmatch(text) is not None
+    return re.fullmatch(r"[\d.: +-]*", text) is not None
+
+
+def is_offset(text: str) -> bool:
+    """Whether a text is an offset from UTC."""
+    return re.fullmatch(r"\s*(?:[+-]\d{4})?\s*", text) is not None
+
+
+def are_uids(value: Any) -> bool:
+    """Whether a UI value, one or many, is UIDs and nothing else."""
+    values = [value] if isinstance(value, str) or value is None else value
+    return all(re.fullmatch(r"[\d.]*", str(v or "").strip(" \0")) for v in values)
 
 
 def age(text: str) -> str:
-    """An AS value with everyone above 89 years made 90: so old, an age alone identifies."""
-    found = re.fullmatch(r"\s*(\d{3})Y\s*", text)
-    return "090Y" if found is not None and int(found[1]) > 89 else text
+    """An AS value with everyone above 89 years made 90: so old, an age alone identifies. What is no age goes."""
+    found = re.fullmatch(r"\s*(\d{1,3})([DWMY])\s*", text)
+    if found is None:
+        return ""
+    return "090Y" if found[2] == "Y" and int(found[1]) > 89 else text

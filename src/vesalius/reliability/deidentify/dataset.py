@@ -15,6 +15,7 @@ from vesalius.reliability.deidentify._private import safe_tags
 from vesalius.reliability.deidentify._subject import Subject, many
 from vesalius.reliability.deidentify._table import name_of, rule_of
 from vesalius.reliability.deidentify._types import resolve
+from vesalius.reliability.deidentify._unlisted import identifies, is_written
 from vesalius.reliability.deidentify.key import Key
 from vesalius.reliability.deidentify.options import Settings
 
@@ -24,6 +25,8 @@ _BULK = ("OB", "OW", "OF", "OD", "OL", "OV", "UN")
 _CODES = (0x00080100, 0x00080102, 0x00080103, 0x00080119, 0x00080120)
 _TECHNICAL_GROUPS = (0x0018, 0x0028, 0x0054)  # versions and parts there look like dates and telephones
 _TIMEZONE = 0x00080201
+_PIXELS = 0x7FE00010
+_LAYER = 0x00700002
 _EQUIPMENT = (0x00080070, 0x00081090)
 _CLASS_UIDS = (0x00080016, 0x0008001A, 0x0008010C, 0x00080117, 0x00080118, 0x00081150, 0x00041510, 0x0008010D)
 _PSEUDONYM = {0x00100010: "patient", 0x00100020: "patient", 0x00120040: "patient"}
@@ -91,8 +94,14 @@ class Walk:
             self._dummy(element)
         elif action == "U":
             element.value = self._uids(element.value)
-        elif action == "C":
+        elif action == "C" or tag == _TIMEZONE:
             self._clean(data, element)
+        elif element.VR in DATES:
+            self._moment(element)
+        elif element.VR == "UI" and not _values.are_uids(element.value):
+            element.value = self._uids(element.value)
+        elif element.VR in _BULK:
+            self._search(data, element)
         else:
             self._sweep(element, known_only=True)
             if element.VR == "AS" and element.value:
@@ -106,24 +115,43 @@ class Walk:
             self._remove(data, tag)
         elif vr == "SQ":
             self._sequence(element, structured=structured)
+        elif tag == _LAYER:
+            self._layer(element)
+        elif identifies(tag, vr):
+            self._dummy(element)
+            self._count(element, "D")
         elif vr == "UI":
-            if tag not in _CLASS_UIDS and not self.settings.has("retain-uids"):
-                new = self._uids(element.value)
-                if new != element.value:
-                    element.value = new
-                    self._count(element, "U")
+            if (tag in _CLASS_UIDS or self.settings.has("retain-uids")) and _values.are_uids(element.value):
+                return
+            new = self._uids(element.value)
+            if new != element.value:
+                element.value = new
+                self._count(element, "U")
         elif vr == "PN":
             self._dummy(element)
             self._count(element, "D")
         elif vr in DATES:
             self._date(element)
-        elif vr in ("LT", "ST", "UT") or (tag.group & 0xFF00 == 0x6000 and vr in TEXTS):
+        elif vr == "AS":
+            element.value = _values.age(str(element.value or ""))
+        elif is_written(tag, vr) or (tag.group & 0xFF00 == 0x6000 and vr in TEXTS):
             if element.value:
                 self._clean(data, element)
                 element.value = element.value or _values.TEXT
                 self._count(element, "C")
+        elif vr in _BULK:
+            self._search(data, element)
         else:
             self._sweep(element)
+
+    def _layer(self, element: Any) -> None:
+        """A layer of graphics, which people name as they like, under a name that is the same in all its places."""
+        element.value = f"L{self.key.pseudonym('layer', str(element.value or ''), digits=8)}".upper()
+
+    def _search(self, data: Any, element: Any) -> None:
+        """Remove bulk data in which this data set's own identifiers are written."""
+        if element.tag != _PIXELS and self.subject.cleaner.within(bytes(element.value or b"")):
+            self._remove(data, element.tag)
 
     def _sequence(self, element: Any, *, structured: bool) -> None:
         by_items = self.settings.has("clean-structured-content")
@@ -165,6 +193,8 @@ class Walk:
         if element.VR in DATES:
             self._date(element, counted=False)
         elif element.tag == _TIMEZONE:
+            if not _values.is_offset(str(element.value or "")):
+                element.value = ""
             return  # days are moved, not hours
         elif element.VR == "AE":
             element.value = "AE" + self.key.pseudonym("ae", str(element.value or ""), digits=8).upper()
@@ -172,6 +202,8 @@ class Walk:
             self._each(element, lambda text: self.subject.cleaner.clean(text))
             if not element.value and _required(element.tag):
                 element.value = _values.TEXT
+        elif element.VR == "CS":
+            self._sweep(element)
         elif element.VR in _BULK and not self._clear(element.tag):
             self._remove(data, element.tag)
 
@@ -182,7 +214,9 @@ class Walk:
     def _date(self, element: Any, *, counted: bool = True) -> None:
         """A date or time by the options: kept, moved, or a dummy."""
         action = "D"
-        if self.settings.has("keep-dates"):
+        if not self._moment(element):
+            pass
+        elif self.settings.has("keep-dates"):
             action = "K"
         elif not self.settings.has("shift-dates"):
             element.value = _values.dummy(element.VR) if element.value else element.value
@@ -195,6 +229,14 @@ class Walk:
             element.value = moved if len(moved) > 1 else moved[0]
         if counted:
             self._count(element, action)
+
+    def _moment(self, element: Any) -> bool:
+        """Make a dummy of what is no date or time, whatever its VR; whether it was one."""
+        values = element.value if many(element.value) else [element.value]
+        if all(_values.is_moment(element.VR, str(v or "")) for v in values):
+            return True
+        element.value = _values.dummy(element.VR)
+        return False
 
     def _dummy(self, element: Any) -> None:
         if element.VR == "SQ":
@@ -213,8 +255,10 @@ class Walk:
             element = data[tag]
             if tag.is_private or tag.elem == 0 or not dictionary_has_tag(tag):
                 del data[tag]
-            elif element.VR in ("CS", "UI", "US", "SS", "AT") and element.VR != "UI":
-                continue
+            elif tag == _LAYER:
+                self._layer(element)
+            elif element.VR in ("CS", "US", "SS", "AT"):
+                self._sweep(element)
             elif element.VR == "SQ":
                 for item in element.value:
                     self._hollow(item)
@@ -228,24 +272,18 @@ class Walk:
 
     def _uid(self, uid: str) -> str:
         uid = uid.strip(" \0")
-        return (
-            uid if not uid or uid in UID_dictionary or uid.startswith("1.2.840.10008.") else self.key.uid(uid)
-        )
+        return uid if not uid or uid in UID_dictionary else self.key.uid(uid)
 
     def _sweep(self, element: Any, *, known_only: bool = False) -> None:
         """Take this data set's own identifiers, and what looks like one, out of text that stays."""
-        if (
-            element.VR not in (*TEXTS, "CS")
-            or element.VR == "AE"
-            or element.tag in _CODES
-            or not element.value
-        ):
+        if element.VR not in (*TEXTS, "CS") or element.VR == "AE" or not element.value:
             return
         before = str(element.value)
         cleaner = self.subject.cleaner
+        known_only = known_only or element.tag in _CODES
         technical = element.tag.group in _TECHNICAL_GROUPS or element.tag in _EQUIPMENT
         if element.VR == "CS":
-            self._each(element, lambda text: text if cleaner.known(text) == text else _values.TEXT)
+            self._each(element, lambda text: text if cleaner.coded(text) else _values.TEXT)
         else:
             self._each(
                 element,
