@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from _bundles import classifier, segmenter
-from _clients import Clients
+from _clients import Clients, Served, start
 from PIL import Image as Pil
 from starlette.testclient import TestClient
 
@@ -91,3 +91,12 @@ def picture() -> bytes:
     buffer = io.BytesIO()
     Pil.fromarray(rng.integers(0, 255, (40, 48), dtype=np.uint8)).save(buffer, "PNG")
     return buffer.getvalue()
+
+
+@pytest.fixture(scope="session")
+def served(bundles: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """`vesalius serve` in a process of its own."""
+    running = start(tmp_path_factory.mktemp("served"), *map(str, bundles.values()))
+    yield running
+    running.process.terminate()
+    running.process.wait(30)
