@@ -14,7 +14,7 @@ from vesalius.core.errors import FormatError
 MOST_MEMBERS = 500_000
 MOST_BYTES = 1 << 32  # of one member
 _RATIO = 1032  # the most that deflate can expand one byte to
-_DAMAGE = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, KeyError, ValueError)
+DAMAGE = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, KeyError, ValueError)
 
 
 def is_archive(path: Path) -> bool:
@@ -32,7 +32,7 @@ def members(path: Path) -> tuple[Path, ...]:
     """
     try:
         infos = _opened(path, path.stat().st_mtime_ns).infolist()
-    except (*_DAMAGE, OSError) as error:
+    except (*DAMAGE, OSError) as error:
         raise FormatError(f"{path}: not a zip that can be read", found=str(error) or None) from error
     if len(infos) > MOST_MEMBERS:
         raise FormatError(f"{path}: a zip of too many files", found=f"{len(infos):,}")
@@ -71,7 +71,7 @@ def open_file(path: Path) -> IO[bytes]:
     size(path)
     try:
         return found[0].open(found[1])
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise FormatError(f"{path}: cannot be taken from its archive", found=str(error)) from error
 
 
@@ -90,7 +90,7 @@ def _within(path: Path) -> tuple[zipfile.ZipFile, zipfile.ZipInfo] | None:
             try:
                 archive = _opened(parent, parent.stat().st_mtime_ns)
                 return archive, archive.getinfo(path.relative_to(parent).as_posix())
-            except (*_DAMAGE, OSError):
+            except (*DAMAGE, OSError):
                 return None
     return None
 

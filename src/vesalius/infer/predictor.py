@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -24,6 +25,8 @@ from vesalius.tasks import _contract as tasks
 from vesalius.tasks._contract import Batch, Example, Task, collate
 
 AXES = {"z": 2, "y": 3, "x": 4}
+Watch = Callable[[float], None]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,26 +49,65 @@ class Predictor:
         self.device = device_of(device)
         self.stages = tuple(_load(bundle, stage, self.device) for stage in bundle.stages)
 
-    def __call__(self, case: Case) -> Answer:
-        """The last stage's answer, in the geometry of the case's reference image, earlier ones as its parts."""
+    def __call__(self, case: Case, *, watch: Watch | None = None) -> Answer:
+        """The last stage's answer, in the geometry of the case's reference image, earlier ones as its parts.
+
+        `watch` is told from time to time which share of the work is done; what it raises ends the work.
+        """
         case = replace(case, targets={})
         answers: list[Answer] = []
         reference = load_reference(case)
-        for loaded in self.stages:
+        for k, loaded in enumerate(self.stages):
             takes = loaded.stage.takes
+            told = _part(watch, k, len(self.stages))
             if takes is None:
-                answers.append(self._answer(loaded, case, reference))
+                answers.append(self._answer(loaded, case, reference, told))
                 continue
             found = answers[takes["stage"]]
             if takes["as"] != "crop" or not isinstance(found, Mask):
                 raise BundleError(f"a stage that takes '{takes['as']}' of an earlier one is not known")
-            answers.append(self._inside(loaded, case, reference, found, float(takes["margin_mm"])))
+            answers.append(self._inside(loaded, case, reference, found, float(takes["margin_mm"]), told))
         parts = {loaded.stage.name: a for loaded, a in zip(self.stages[:-1], answers[:-1], strict=True)}
         return replace(
             answers[-1], case_id=case.id, source=reference.source, bundle=self.bundle.hash, parts=parts
         )
 
-    def _answer(self, loaded: Loaded, case: Case, reference: Image) -> Answer:
+    @property
+    def joins(self) -> bool:
+        """Whether several cases go through the model in one pass: one stage that looks at whole images."""
+        return len(self.stages) == 1 and self.stages[0].task.run == "whole"
+
+    def together(self, cases: Sequence[Case]) -> list[Answer | DataError]:
+        """The answers to several cases, in one pass where the bundle `joins` them; a faulty one gives its error.
+
+        They are those of each case alone but for rounding, which differs with the number of cases in a pass.
+        """
+        if not self.joins:
+            return [_or_error(partial(self, case)) for case in cases]
+        (loaded,) = self.stages
+        plan, state = loaded.stage.plan, loaded.stage.state
+        ready = [_or_error(partial(self._encoded, loaded, case)) for case in cases]
+        examples = [r[0] for r in ready if not isinstance(r, DataError)]
+        if not examples:
+            return [r for r in ready if isinstance(r, DataError)]
+        raw = iter(whole(loaded.task, loaded.models, examples, plan.infer, self.device))
+        answers: list[Answer | DataError] = []
+        for case, r in zip(cases, ready, strict=True):
+            if isinstance(r, DataError):
+                answers.append(r)
+                continue
+            answer = loaded.task.decode(next(raw), state, loaded.stage.calibration, r[1])
+            answers.append(replace(answer, case_id=case.id, source=r[1].source, bundle=self.bundle.hash))
+        return answers
+
+    def _encoded(self, loaded: Loaded, case: Case) -> tuple[Example, Image]:
+        """A case as its example, and its reference image."""
+        case = replace(case, targets={})
+        reference = load_reference(case)
+        prepared = prepare(case, loaded.stage.plan.data, reference=reference)
+        return loaded.task.encode(case, prepared, reference, loaded.stage.state), reference
+
+    def _answer(self, loaded: Loaded, case: Case, reference: Image, watch: Watch | None = None) -> Answer:
         plan, state = loaded.stage.plan, loaded.stage.state
         prepared = prepare(case, plan.data, reference=reference)
         example = loaded.task.encode(case, prepared, reference, state)
@@ -73,6 +115,8 @@ class Predictor:
         if loaded.task.run == "dense":
             array = example.images["image"]
             pieces = dense(loaded.task, loaded.models, array, plan, self.device)
+            if watch is not None:
+                pieces = _watched(pieces, array.shape[1:], watch)
             thin = replace(reference, array=np.broadcast_to(np.uint8(0), reference.array.shape))
             undo = prepared.undo
             del prepared, example, array
@@ -84,17 +128,45 @@ class Predictor:
             raw = whole(loaded.task, loaded.models, [example], plan.infer, self.device)[0]
         return loaded.task.decode(raw, state, loaded.stage.calibration, reference)
 
-    def _inside(self, loaded: Loaded, case: Case, reference: Image, found: Mask, margin_mm: float) -> Answer:
+    def _inside(
+        self,
+        loaded: Loaded,
+        case: Case,
+        reference: Image,
+        found: Mask,
+        margin_mm: float,
+        watch: Watch | None = None,
+    ) -> Answer:
         """Answer within the box of what an earlier stage found, and put it back into the whole."""
         low, high = box_around(found.image.array[0] != 0, reference, margin_mm)
         cropped = crop_case(case, reference, low, high)
-        answer = self._answer(loaded, cropped, load_reference(cropped))
+        answer = self._answer(loaded, cropped, load_reference(cropped), watch)
         if not isinstance(answer, Mask):
             return answer
         array = np.zeros((answer.image.array.shape[0], *reference.shape), dtype=answer.image.array.dtype)
         array[(slice(None), *(slice(a, b) for a, b in zip(low, high, strict=True)))] = answer.image.array
         image = replace(answer.image, array=array, affine=reference.affine)
         return replace(answer, image=image)
+
+
+def _or_error(work: Callable[[], T]) -> T | DataError:
+    try:
+        return work()
+    except DataError as error:
+        return error
+
+
+def _part(watch: Watch | None, k: int, n: int) -> Watch | None:
+    """What watches the k-th of n stages, for who watches them all."""
+    return None if watch is None else lambda share: watch((k + share) / n)
+
+
+def _watched(pieces: Iterator[Any], shape: Sequence[int], watch: Watch) -> Iterator[Any]:
+    """The stretches of a streamed field, `watch` told of each before it is handed on."""
+    for piece in pieces:
+        axis, _, stop, _ = piece
+        watch(stop / shape[axis])
+        yield piece
 
 
 def device_of(name: str | None = None) -> torch.device:

@@ -1,1 +1,1 @@
-"""What listens: a DICOM node that takes studies in, answers them with bundles, and sends the results back."""
+"""What listens: an HTTP service with a viewer, and a DICOM node; both answer with bundles and know no task."""

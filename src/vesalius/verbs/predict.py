@@ -15,7 +15,7 @@ from vesalius import cohorts, formats
 from vesalius.core.answer import Answer, Boxes, Curve, Map, Mask, Picture, Scores, Text, Value
 from vesalius.core.bundle import Bundle, open_bundle
 from vesalius.core.case import Case
-from vesalius.core.cohort import Cohort, SetAside
+from vesalius.core.cohort import Cohort, Label, SetAside
 from vesalius.core.errors import DataError, GeometryError, OutputError, VesaliusError
 from vesalius.core.plan import override
 from vesalius.core.progress import Progress, Silent
@@ -169,7 +169,7 @@ def predict(
     }
 
     def suffixes(answer: Answer) -> list[str]:
-        own = _OBJECTS.get(type(answer), (".sr.dcm",)) if dicom else ()
+        own = objects_of(answer) if dicom else ()
         return list(dict.fromkeys((*own, *also)))
 
     sheet = Sheet.again(Path(out), about) if resume else Sheet.new(Path(out), about)
@@ -234,6 +234,11 @@ def _fill(
             raise
         done.append(case.id)
     return Predictions(tuple(done), tuple(failed), sheet.folder)
+
+
+def objects_of(answer: Answer) -> Sequence[str]:
+    """The suffixes of the DICOM objects that an answer becomes."""
+    return _OBJECTS.get(type(answer), (".sr.dcm",))
 
 
 def _only(bundle: Bundle, cohort: Cohort, device: str | None) -> Answer:
@@ -318,18 +323,23 @@ def fields(answer: Answer) -> dict[str, Any]:
 
 
 def _sizes(answer: Mask) -> dict[str, Any]:
-    """Each label's size: millilitres, or mm² of a picture with spacing, or pixels without."""
+    """Each label's size under its name and unit."""
+    return {f"{label.name}_{unit}": size for label, size, unit in label_sizes(answer)}
+
+
+def label_sizes(answer: Mask) -> list[tuple[Label, float, str]]:
+    """Each label's size and its unit: `ml`, or `mm2` of a picture with spacing, or `pixels` without."""
     image = answer.image
-    found: dict[str, Any] = {}
+    found: list[tuple[Label, float, str]] = []
     flat = image.array[0]
     for k, label in enumerate(answer.labels):
         count = int((image.array[k] != 0).sum() if answer.overlapping else (flat == label.value).sum())
         if image.spacing_mm is None:
-            found[f"{label.name}_pixels"] = count
+            found.append((label, count, "pixels"))
             continue
         x, y, z = image.spacing_mm
         if image.is_2d:
-            found[f"{label.name}_mm2"] = round(count * x * y, 3)
+            found.append((label, round(count * x * y, 3), "mm2"))
         else:
-            found[f"{label.name}_ml"] = round(count * x * y * z / 1000, 4)
+            found.append((label, round(count * x * y * z / 1000, 4), "ml"))
     return found

@@ -1,0 +1,94 @@
+"""`vesalius serve`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from vesalius.cli._app import shown_progress
+from vesalius.core.errors import VesaliusError
+
+
+def serve(
+    bundles: list[str] | None = typer.Argument(
+        None, metavar="BUNDLE…", help="Bundles, or the runs that hold them; NAME=PATH names one."
+    ),
+    host: str = typer.Option(
+        "127.0.0.1", "--host", help="The address to listen at; beyond loopback only with keys."
+    ),
+    port: int = typer.Option(8080, "--port", min=0, max=65535, help="The port; 0 takes a free one."),
+    keys: Path | None = typer.Option(None, "--keys", help="A keys file: who may call, and as what."),
+    make_key: str | None = typer.Option(
+        None, "--make-key", metavar="NAME", help="Add a key to the --keys file, print it, and leave."
+    ),
+    role: str = typer.Option("user", "--role", help="With --make-key: monitor, user or admin."),
+    audit: Path = typer.Option(
+        Path("vesalius-audit.jsonl"), "--audit", help="The audit log, gone on with where it exists."
+    ),
+    check_audit: bool = typer.Option(False, "--check-audit", help="Verify the audit log, and leave."),
+    max_upload: int = typer.Option(2048, "--max-upload", min=1, help="MiB of one upload at most."),
+    max_stored: int = typer.Option(
+        32, "--max-stored", min=1, help="GiB of uploads and results kept at most."
+    ),
+    keep: float = typer.Option(
+        24.0, "--keep", min=0.01, help="Hours after which uploads and results are removed."
+    ),
+    device: list[str] | None = typer.Option(
+        None, "--device", help="cpu, cuda, …; several, to work on several [a GPU where there is one]."
+    ),
+    tls_cert: Path | None = typer.Option(None, "--tls-cert", help="PEM certificate, to serve https."),
+    tls_key: Path | None = typer.Option(None, "--tls-key", help="PEM key of that certificate."),
+) -> None:
+    """Serve bundles over HTTP: a viewer at /, an API for programs, MONAI Label's for 3D Slicer."""
+    if make_key is not None:
+        _make_key(keys, make_key, role)
+        return
+    if check_audit:
+        from vesalius.serve.audit import verify
+
+        tail = verify(audit)
+        typer.echo(
+            f"{audit}: {tail.count} lines, all as they were written; the last one's hash is {tail.hash}"
+        )
+        return
+    if not bundles:
+        raise VesaliusError("nothing to serve", hint="vesalius serve BUNDLE")
+    from dataclasses import replace
+
+    from vesalius.serve.dicom_node import Tls
+    from vesalius.serve.limits import Bounds
+    from vesalius.serve.service import run_service
+
+    if (tls_cert is None) != (tls_key is None):
+        raise VesaliusError("--tls-cert and --tls-key belong together")
+    run_service(
+        bundles,
+        host=host,
+        port=port,
+        keys=keys,
+        audit=audit,
+        bounds=replace(
+            Bounds(), body_bytes=max_upload << 20, stored_bytes=max_stored << 30, keep_s=keep * 3600
+        ),
+        devices=device or [None],
+        tls=Tls(tls_cert, tls_key) if tls_cert and tls_key else None,
+        progress=shown_progress(),
+    )
+
+
+def _make_key(path: Path | None, name: str, role: str) -> None:
+    from vesalius.serve.keys import ROLES, make
+
+    found = next((r for r in ROLES if r == role), None)
+    if path is None or found is None:
+        wrong = "--make-key needs the file to add it to" if path is None else f"no role '{role}'"
+        raise VesaliusError(wrong, hint="--keys FILE" if path is None else ", ".join(ROLES))
+    key = make(path, name, found)
+    typer.echo(f"added '{name}' ({role}) to {path}; its key, shown this once:", err=True)
+    typer.echo(key)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("serve")(serve)

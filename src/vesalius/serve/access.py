@@ -1,0 +1,64 @@
+"""Who calls, and what they may: a dependency of every endpoint but health; counts requests on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, TypeAlias
+
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.requests import HTTPConnection
+
+from vesalius.serve.keys import LOCAL, Caller, Role
+from vesalius.serve.problems import Problem
+from vesalius.serve.state import Service
+
+_BEARER = HTTPBearer(auto_error=False, description="A key of the service's keys file.")
+
+
+def service_of(connection: HTTPConnection) -> Service:
+    """The service that a request came to."""
+    found: Service = connection.app.state.service
+    return found
+
+
+def identify(connection: HTTPConnection, key: str | None) -> Caller:
+    """Whose request this is. Raises Problem 401 without a known key where keys are asked for, 429 for too many."""
+    service = service_of(connection)
+    peer = f"peer {connection.client.host if connection.client else ''}"
+    caller = LOCAL if service.keys is None else None if key is None else service.keys.caller(key)
+    service.rate.take(peer if caller is None else f"caller {caller.name}")
+    if caller is None:
+        hint = "Authorization: Bearer KEY"
+        raise Problem(
+            401,
+            "a key is needed" if key is None else "an unknown key",
+            hint=hint,
+            headers={"WWW-Authenticate": "Bearer"},
+        )
+    return caller
+
+
+def _may(role: Role) -> Callable[..., Caller]:
+    def check(
+        request: Request,
+        given: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)] = None,
+    ) -> Caller:
+        caller = identify(request, given.credentials if given else None)
+        if not caller.may(role):
+            raise Problem(403, f"this key may not do that: its role is '{caller.role}'", hint=f"role {role}")
+        return caller
+
+    return check
+
+
+User: TypeAlias = Annotated[Caller, Depends(_may("user"))]
+Admin: TypeAlias = Annotated[Caller, Depends(_may("admin"))]
+Monitor: TypeAlias = Annotated[Caller, Depends(_may("monitor"))]
+
+
+def _service(request: Request) -> Service:
+    return service_of(request)
+
+
+Serving: TypeAlias = Annotated[Service, Depends(_service)]

@@ -1,0 +1,86 @@
+"""The application: endpoints, limits and errors put together around a service."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from vesalius import __version__
+from vesalius.serve import endpoints
+from vesalius.serve.limits import Body, SameOrigin
+from vesalius.serve.problems import add_handlers
+from vesalius.serve.state import Service
+
+VIEWER = Path(__file__).parent / "viewer" / "static"
+_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-frame-options", b"DENY"),
+)
+
+
+def create_app(service: Service) -> FastAPI:
+    """The ASGI application of a service; starting and stopping it starts and stops the service."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        service.start()
+        yield
+        service.stop()
+
+    app = FastAPI(
+        title="Vesalius",
+        version=__version__,
+        description="Answers of Vesalius bundles about medical images. For research; not a medical device.",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.service = service
+    app.include_router(endpoints.open_to_all)
+    app.include_router(endpoints.api)
+    if (VIEWER / "index.html").is_file():
+        app.mount("/", StaticFiles(directory=VIEWER, html=True), name="viewer")
+    add_handlers(app)
+    app.add_middleware(Body, bounds=service.bounds)
+    if service.keys is None:
+        app.add_middleware(SameOrigin)
+    app.add_middleware(Measured, service=service)
+    return app
+
+
+class Measured:
+    """Middleware: every request counted and timed by its route; headers that all answers have."""
+
+    def __init__(self, app: ASGIApp, service: Service) -> None:
+        self.app, self.service = app, service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        began, status = time.perf_counter(), 500
+
+        async def watched(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message.get("headers", ()), *_HEADERS]
+                if scope["path"].startswith("/api/"):
+                    message["headers"].append((b"cache-control", b"no-store"))
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watched)
+        finally:
+            route = getattr(scope.get("route"), "path", "other")
+            metrics = self.service.metrics
+            metrics.requests.labels(scope["method"], route, str(status)).inc()
+            metrics.request_s.labels(route).observe(time.perf_counter() - began)

@@ -1,0 +1,227 @@
+"""The service's own endpoints: models, studies, jobs, health, figures and the audit log."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
+from starlette.concurrency import run_in_threadpool
+
+from vesalius.core.errors import UnknownName
+from vesalius.serve import results, uploads, wire
+from vesalius.serve.access import Admin, Monitor, Serving, User
+from vesalius.serve.jobs import Job
+from vesalius.serve.keys import Caller
+from vesalius.serve.metrics import CONTENT_TYPE
+from vesalius.serve.problems import Problem
+from vesalius.serve.state import Service
+from vesalius.serve.studies import Study
+
+_ERRORS: dict[int | str, dict[str, Any]] = {
+    code: {"model": wire.ErrorBody} for code in (400, 401, 403, 404, 408, 413, 415, 422, 429)
+}
+_BYTES: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
+}
+_POLL_S = 0.05
+_KEEP_ALIVE_S = 15.0
+
+open_to_all = APIRouter(tags=["service"])
+api = APIRouter(prefix="/api", responses=_ERRORS)
+StudyId = Annotated[str, Path(max_length=64)]
+JobId = Annotated[str, Path(max_length=64)]
+CaseId = Annotated[str, Path(max_length=64)]
+
+
+@open_to_all.get("/health")
+def health() -> dict[str, str]:
+    """Whether the process answers."""
+    return {"status": "ok"}
+
+
+@open_to_all.get("/ready", responses={503: {"description": "not ready"}})
+def ready(service: Serving) -> Response:
+    """Whether jobs are taken and worked on; 503 where not."""
+    return JSONResponse({"ready": service.ready}, 200 if service.ready else 503)
+
+
+@open_to_all.get("/metrics", responses={200: {"content": {"text/plain": {}}}, 401: {"model": wire.ErrorBody}})
+def metrics(service: Serving, caller: Monitor) -> Response:
+    """Figures for Prometheus."""
+    return Response(service.figures(), media_type=CONTENT_TYPE)
+
+
+@api.get("/models", response_model=list[wire.ModelBody], tags=["models"])
+def models(service: Serving, caller: User) -> Any:
+    """The bundles that this service answers with."""
+    return [dict(m.about) for m in service.models.by_name.values()]
+
+
+@api.post(
+    "/studies",
+    status_code=201,
+    response_model=wire.StudyBody,
+    tags=["studies"],
+    openapi_extra=wire.multipart(),
+)
+async def upload(request: Request, service: Serving, caller: User) -> Any:
+    """Upload the files of a study, or a zip of them: DICOM, NIfTI, PNG, …"""
+    study, _ = await take(request, service, caller)
+    return study.json()
+
+
+@api.get("/studies", response_model=list[wire.StudyBody], tags=["studies"])
+def studies(service: Serving, caller: User) -> Any:
+    """The caller's studies; an admin's are all."""
+    return [s.json() for s in service.studies.seen_by(caller)]
+
+
+@api.get("/studies/{study}", response_model=wire.StudyBody, tags=["studies"])
+def study(study: StudyId, service: Serving, caller: User) -> Any:
+    """One study."""
+    return service.studies.get(study, caller).json()
+
+
+@api.delete("/studies/{study}", status_code=204, tags=["studies"])
+def delete_study(study: StudyId, service: Serving, caller: User) -> Response:
+    """Remove a study, its jobs and all their files."""
+    found = service.studies.get(study, caller)
+    service.forget(found)
+    service.audit.add(caller.name, "delete", study=found.id)
+    return Response(status_code=204)
+
+
+@api.get(
+    "/studies/{study}/cases/{case}/image.nii.gz", tags=["studies"], responses=_BYTES, response_class=Response
+)
+def image(study: StudyId, case: CaseId, service: Serving, caller: User) -> Response:
+    """The image for a viewer, in its own geometry."""
+    found = service.studies.get(study, caller)
+    path = service.studies.image(found, found.case(case))
+    service.audit.add(caller.name, "look", study=found.id)
+    return FileResponse(path, media_type="application/gzip")
+
+
+@api.get(
+    "/studies/{study}/cases/{case}/preview.png", tags=["studies"], responses=_BYTES, response_class=Response
+)
+def preview(study: StudyId, case: CaseId, service: Serving, caller: User) -> Response:
+    """The middle plane as a picture."""
+    found = service.studies.get(study, caller)
+    return FileResponse(service.studies.preview(found, found.case(case)), media_type="image/png")
+
+
+@api.post("/jobs", status_code=202, response_model=wire.JobBody, tags=["jobs"])
+def ask(asked: wire.JobRequest, service: Serving, caller: User) -> Any:
+    """Ask a model about a study, or about one case of it."""
+    model = service.models.get(asked.model)
+    found = service.studies.get(asked.study, caller)
+    explain = asked.kind == "explain"
+    return service.jobs.json(
+        service.ask(caller, model, found, asked.case, explain=explain, explainer=asked.explainer)
+    )
+
+
+@api.get("/jobs", response_model=list[wire.JobBody], tags=["jobs"])
+def jobs(service: Serving, caller: User) -> Any:
+    """The caller's jobs; an admin's are all."""
+    return [service.jobs.json(j) for j in service.jobs.seen_by(caller)]
+
+
+@api.get("/jobs/{job}", response_model=wire.JobBody, tags=["jobs"])
+def job(job: JobId, service: Serving, caller: User) -> Any:
+    """One job, with the answers that there are."""
+    return service.jobs.json(service.jobs.get(job, caller))
+
+
+@api.get("/jobs/{job}/events", tags=["jobs"], responses={200: {"content": {"text/event-stream": {}}}})
+async def events(job: JobId, service: Serving, caller: User) -> Response:
+    """The job at each change, as server-sent events, until it ends."""
+    found = service.jobs.get(job, caller)
+    return StreamingResponse(_events(service, found), media_type="text/event-stream")
+
+
+@api.delete("/jobs/{job}", status_code=204, tags=["jobs"])
+def cancel(job: JobId, service: Serving, caller: User) -> Response:
+    """Cancel a job; one that has ended stays as it is."""
+    found = service.jobs.get(job, caller)
+    service.jobs.cancel(found)
+    service.audit.add(caller.name, "cancel", job=found.id)
+    return Response(status_code=204)
+
+
+@api.get("/jobs/{job}/cases/{case}/{file}", tags=["jobs"], responses=_BYTES, response_class=Response)
+def file(job: JobId, case: CaseId, file: str, service: Serving, caller: User) -> Response:
+    """A file of an answer: mask.nii.gz, seg.dcm, sr.dcm, overlay.png, answer.json, …"""
+    found = service.jobs.get(job, caller)
+    path = service.file(found, case, file)
+    service.audit.add(caller.name, "download", job=found.id, file=file)
+    return FileResponse(path, media_type=results.media_type(file), filename=file)
+
+
+@api.post("/predict", response_model=wire.JobBody, tags=["jobs"], openapi_extra=wire.multipart("model"))
+async def predict(request: Request, response: Response, service: Serving, caller: User) -> Any:
+    """Upload and ask in one call; waits for the job, and answers 202 with it where it takes too long."""
+    study, fields = await take(request, service, caller)
+    try:
+        model = service.models.get(fields.get("model", ""))
+        found = service.ask(caller, model, study)
+    except (Problem, UnknownName):
+        service.forget(study)
+        raise
+    if not await wait(service, found, service.bounds.wait_s):
+        response.status_code = 202
+    return service.jobs.json(found)
+
+
+@api.get("/audit", response_model=wire.AuditBody, tags=["service"])
+def audit(service: Serving, caller: Admin, last: Annotated[int, Query(ge=0, le=10_000)] = 1000) -> Any:
+    """The end of the audit log."""
+    service.audit.add(caller.name, "audit")
+    tail = service.audit.tail
+    return {"count": tail.count, "hash": tail.hash, "lines": service.audit.last(last)}
+
+
+async def take(
+    request: Request, service: Service, caller: Caller, field: str = "files"
+) -> tuple[Study, dict[str, str]]:
+    """Receive an upload and keep it as a study. Raises Problem."""
+    with service.studies.folder(caller) as (study_id, folder):
+        form = await uploads.receive(request, folder, service.bounds)
+        files = [f for f in form.files if f.field == field]
+        for other in (f for f in form.files if f.field != field):
+            other.path.unlink()
+        if not files:
+            raise Problem(422, f"no file in the field '{field}'")
+        service.metrics.uploaded.inc(sum(f.size for f in files))
+        study = await run_in_threadpool(service.studies.add, study_id, folder, files, caller)
+    service.audit.add(caller.name, "upload", study=study.id, files=len(files), bytes=study.size)
+    return study, dict(form.fields)
+
+
+async def wait(service: Service, job: Job, most_s: float) -> bool:
+    """Wait until a job has ended; whether it has."""
+    until = time.monotonic() + most_s
+    while not job.ended and time.monotonic() < until:
+        await asyncio.sleep(0.01)
+    return job.ended
+
+
+async def _events(service: Service, job: Job) -> AsyncIterator[str]:
+    seen, spoken = -1, time.monotonic()
+    while True:
+        version, ended = job.version, job.ended
+        if version != seen:
+            seen, spoken = version, time.monotonic()
+            yield f"data: {json.dumps(service.jobs.json(job))}\n\n"
+        if ended or service.stopping.is_set():
+            return
+        if time.monotonic() - spoken > _KEEP_ALIVE_S:
+            spoken = time.monotonic()
+            yield ": still here\n\n"
+        await asyncio.sleep(_POLL_S)

@@ -1,0 +1,133 @@
+"""Keys and roles: who may call the service. The file holds hashes of keys, never a key.
+
+    keys:
+      - {name: ward-3, role: user, sha256: 64 hex digits}
+
+A key is 256 random bits, so that a plain SHA-256 of it cannot be searched for. Roles: `monitor` sees health and
+metrics, `user` also uploads, asks and sees what is its own, `admin` also sees everybody's and the audit log.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from vesalius.core.disk import write_text
+from vesalius.core.errors import FormatError, OutputError
+
+Role = Literal["monitor", "user", "admin"]
+ROLES: tuple[Role, ...] = ("monitor", "user", "admin")
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Entry(_Strict):
+    """One key: whose it is, what it may do, and its hash."""
+
+    name: str = Field(pattern=NAME)
+    role: Role
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+
+
+class _File(_Strict):
+    keys: tuple[Entry, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls. Without a keys file everybody is `local`, an admin, which only loopback may have."""
+
+    name: str
+    role: Role
+
+    def may(self, role: Role) -> bool:
+        """Whether a role is within this caller's."""
+        return ROLES.index(self.role) >= ROLES.index(role)
+
+
+LOCAL = Caller("local", "admin")
+
+
+class Keys:
+    """The keys of a file; changes of the file count from the next request. Raises FormatError, OutputError."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.Lock()
+        self._stamp: tuple[int, int] | None = None
+        self._known: dict[str, Caller] = {}
+        self._fresh()
+        if not self._known:
+            raise FormatError(f"{path} holds no key", hint=f"vesalius serve --make-key NAME --keys {path}")
+
+    def caller(self, key: str) -> Caller | None:
+        """Whose key this is; the look-up is of hashes, so that its time says nothing of the key."""
+        self._fresh()
+        return self._known.get(digest(key))
+
+    def _fresh(self) -> None:
+        with self._lock:
+            try:
+                now = self.path.stat()
+            except OSError as error:
+                self._known, self._stamp = {}, None  # a file that is gone lets nobody in
+                raise OutputError(f"{self.path} cannot be read", found=error.strerror) from error
+            stamp = (now.st_mtime_ns, now.st_size)
+            if stamp != self._stamp:
+                self._known = {e.sha256: Caller(e.name, e.role) for e in load(self.path)}
+                self._stamp = stamp
+
+
+def load(path: Path) -> tuple[Entry, ...]:
+    """The entries of a keys file, YAML or JSON. Raises FormatError, saying where."""
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return _File.model_validate(data or {}).keys
+    except OSError as error:
+        raise FormatError(f"{path} cannot be read", found=error.strerror) from error
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise FormatError(f"{path} is no YAML", found=type(error).__name__) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "the file"
+        raise FormatError(f"{path}: {place}: {first['msg']}") from error
+
+
+def make(path: Path, name: str, role: Role) -> str:
+    """Add a new key to the file, which only its owner can read; returns the key, which is kept nowhere.
+
+    Raises FormatError for a name that cannot be or is taken, OutputError.
+    """
+    entries = load(path) if path.exists() else ()
+    if any(e.name == name for e in entries):
+        raise FormatError(
+            f"{path} has a key named '{name}' already", hint="another name, or remove that line"
+        )
+    key = secrets.token_urlsafe(32)
+    try:
+        added = Entry(name=name, role=role, sha256=digest(key))
+    except ValidationError as error:
+        raise FormatError("a key's name is letters, digits, '.', '_' and '-'", found=repr(name)) from error
+    listed = [e.model_dump() for e in (*entries, added)]
+    old = os.umask(0o077)
+    try:
+        write_text(path, yaml.safe_dump({"keys": listed}, sort_keys=False))
+    finally:
+        os.umask(old)
+    return key
+
+
+def digest(key: str) -> str:
+    """Hex SHA-256 of a key."""
+    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()

@@ -1,0 +1,119 @@
+"""The bundles that a service answers with: each loaded once on each device, and what clients are told of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from vesalius.core import registry
+from vesalius.core.bundle import Bundle, open_bundle
+from vesalius.core.errors import DataError, UnknownName, VesaliusError
+from vesalius.core.scorecard import load_scorecard
+from vesalius.infer.predictor import Predictor
+from vesalius.plan import machine as machines
+from vesalius.serve.results import operating_point
+from vesalius.verbs._overlay import COLOURS
+
+_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """One bundle by its name in the service. `predictors` are in the order of the devices."""
+
+    name: str
+    bundle: Bundle
+    predictors: tuple[Predictor, ...]
+    about: Mapping[str, Any]
+
+    @property
+    def joins(self) -> bool:
+        """Whether cases that wait may go through the model in one pass."""
+        return self.predictors[0].joins
+
+    @property
+    def explainers(self) -> tuple[str, ...]:
+        """The names of the explainers that fit."""
+        return tuple(self.about["explainers"])
+
+
+class Models:
+    """All models of a service by name, in the order given. Raises BundleError, DataError, PlanError."""
+
+    def __init__(self, bundles: Sequence[Path | str], devices: Sequence[str | None] = (None,)) -> None:
+        torch.set_num_threads(machines.measure().cores)
+        self.devices = tuple(devices)
+        self.by_name: dict[str, Model] = {}
+        for given in bundles:
+            name, path = named(given)
+            if name in self.by_name:
+                raise DataError(f"two bundles named '{name}'", hint=f"{name}-2={path}")
+            bundle = open_bundle(path)
+            predictors = tuple(Predictor(bundle, device=d) for d in devices)
+            self.by_name[name] = Model(name, bundle, predictors, describe(name, bundle, predictors[0]))
+
+    def get(self, name: str) -> Model:
+        """The model of that name. Raises UnknownName."""
+        if name not in self.by_name:
+            raise UnknownName("model", name[:64], self.by_name)
+        return self.by_name[name]
+
+
+def named(given: Path | str) -> tuple[str, Path]:
+    """A bundle's name in the service and its path: `NAME=PATH`, or the name of its folder or its run's."""
+    text = str(given)
+    name, sign, path = text.partition("=")
+    if sign and _NAME.match(name):
+        return name, Path(path)
+    folder = Path(text).resolve()
+    plain = folder.parent.name if folder.name == "bundle" else folder.name
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", plain).strip("-._")[:64] or "model", Path(text)
+
+
+def describe(name: str, bundle: Bundle, predictor: Predictor) -> dict[str, Any]:
+    """What a client is told of a model, by its last stage: the server knows no task."""
+    stage = bundle.stages[-1]
+    plan, values, calibration = stage.plan, stage.state.values, stage.calibration
+    kind = predictor.stages[-1].task.answer.__name__
+    labels = [
+        {"value": x["value"], "name": x["name"], "colour": x.get("colour") or COLOURS[k % len(COLOURS)]}
+        for k, x in enumerate(values.get("labels") or ())
+    ]
+    return {
+        "name": name,
+        "hash": bundle.hash,
+        "task": plan.task.name,
+        "answer": kind,
+        "labels": labels,
+        "inputs": list(plan.data.images),
+        "dims": plan.data.dims,
+        "modality": plan.fingerprint.get("modality"),
+        "unit": plan.fingerprint.get("unit"),
+        "operating_point": operating_point(calibration.get("positive"), calibration.get("thresholds", {})),
+        "calibrated": "temperature" in calibration,
+        "explainers": [n for n in registry.names("explain") if kind in _explains(n)],
+        "research_use": True,
+        "scorecard": _scorecard(bundle.path),
+    }
+
+
+def _explains(name: str) -> Sequence[str]:
+    """The kinds of answer that an explainer says it explains; nothing is imported."""
+    said: Sequence[str] = registry.literals("explain", name.partition("-")[0]).get("EXPLAINS", ())
+    return said
+
+
+def _scorecard(path: Path) -> dict[str, Any] | None:
+    try:
+        card = load_scorecard(path / "scorecard.json")
+    except VesaliusError:
+        return None
+    return {
+        metric: {"value": i.value, "low": i.low, "high": i.high, "n": i.n}
+        for metric, i in card.metrics.items()
+    }

@@ -1,0 +1,81 @@
+"""What an HTTP client is told when something cannot be: one body for all of it, `{"error", "found", "hint"}`."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException as AnyHTTPException
+
+from vesalius.core.errors import BudgetError, UnknownName, VesaliusError
+
+_LOG = logging.getLogger(__name__)
+
+
+class Problem(HTTPException):
+    """A request that is not answered as asked: an HTTP status and the words of a VesaliusError."""
+
+    def __init__(
+        self,
+        status: int,
+        error: str,
+        *,
+        found: str | None = None,
+        hint: str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(status, error, headers)
+        self.body = {"error": error, "found": found, "hint": hint}
+
+
+def missing(what: str) -> Problem:
+    """404, of a thing that is not there or not the caller's: no one learns which."""
+    return Problem(404, f"no such {what}")
+
+
+def body_of(error: VesaliusError) -> dict[str, str | None]:
+    """An error of ours as a body."""
+    return {"error": error.what, "found": error.found, "hint": error.hint}
+
+
+def add_handlers(app: FastAPI) -> None:
+    """Every failure of an app answers with that body; what nobody foresaw is logged and says nothing of itself."""
+    app.add_exception_handler(Problem, _problem)
+    app.add_exception_handler(VesaliusError, _ours)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(AnyHTTPException, _http)
+    app.add_exception_handler(Exception, _unforeseen)
+
+
+def _problem(request: Request, error: Exception) -> Response:
+    said: Any = error
+    return JSONResponse(said.body, said.status_code, headers=said.headers)
+
+
+def _ours(request: Request, error: Exception) -> Response:
+    said: Any = error
+    status = 404 if isinstance(error, UnknownName) else 413 if isinstance(error, BudgetError) else 422
+    return JSONResponse(body_of(said), status)
+
+
+def _invalid(request: Request, error: Exception) -> Response:
+    said: Any = error
+    first = said.errors()[0]
+    place = ".".join(str(p) for p in first["loc"])
+    return JSONResponse(
+        {"error": f"{place}: {first['msg']}", "found": None, "hint": "see /openapi.json"}, 422
+    )
+
+
+def _http(request: Request, error: Exception) -> Response:
+    said: Any = error
+    body = {"error": str(said.detail), "found": None, "hint": None}
+    return JSONResponse(body, said.status_code, headers=said.headers)
+
+
+def _unforeseen(request: Request, error: Exception) -> Response:
+    _LOG.error("a request failed", exc_info=error)
+    return JSONResponse({"error": "an internal error", "found": None, "hint": "the service's log"}, 500)

@@ -1,0 +1,119 @@
+"""Running the HTTP service: bundles opened, an address that is safe, uvicorn until it is told to stop."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import uvicorn
+
+from vesalius.core.errors import OutputError, UnsafeError
+from vesalius.core.progress import Progress, Silent
+from vesalius.serve.api import create_app
+from vesalius.serve.dicom_node import Tls, loopback
+from vesalius.serve.limits import Bounds
+from vesalius.serve.models import Models
+from vesalius.serve.state import Service
+
+_GRACE_S = 10
+
+
+class _Server(uvicorn.Server):
+    """Tells the service at the first signal, so that streams end and what runs is cancelled in time."""
+
+    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+        super().__init__(config)
+        self.service = service
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop taking connections; end what is open within the grace."""
+        self.service.stopping.set()
+        super().handle_exit(sig, frame)
+
+
+def run_service(
+    bundles: Sequence[Path | str],
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8080,
+    keys: Path | None = None,
+    audit: Path = Path("vesalius-audit.jsonl"),
+    bounds: Bounds | None = None,
+    devices: Sequence[str | None] = (None,),
+    tls: Tls | None = None,
+    progress: Progress | None = None,
+) -> None:
+    """Serve until SIGINT or SIGTERM. `port` 0 takes a free one; what it is, `progress` is told.
+
+    Raises UnsafeError for an address other than loopback without keys, OutputError for one that is taken, and what
+    opening bundles, keys and the audit log raises.
+    """
+    progress = progress or Silent()
+    check_exposure(host, keys=keys)
+    listening = _listen(host, port)
+    with contextlib.closing(listening):
+        service = Service(Models(bundles, devices), audit=audit, keys=keys, bounds=bounds)
+        server = _Server(_config(service, tls), service)
+        scheme = "https" if tls else "http"
+        shown = f"[{host}]" if ":" in host else host
+        address = f"{scheme}://{shown}:{listening.getsockname()[1]}"
+        progress.note(
+            f"{len(service.models.by_name)} models at {address}, for research only; audit log: {audit}"
+        )
+        if tls is None and not loopback(host):
+            progress.note("keys go over this network unencrypted: --tls-cert, or a proxy that has one")
+        server.run(sockets=[listening])
+
+
+def check_exposure(host: str, *, keys: Path | None) -> None:
+    """Raises UnsafeError for an address other than loopback without keys."""
+    if keys is None and not loopback(host):
+        raise UnsafeError(
+            f"the service does not listen at {host} without keys",
+            found="no --keys",
+            hint="vesalius serve --make-key NAME --keys FILE, or listen at 127.0.0.1",
+        )
+
+
+def _config(service: Service, tls: Tls | None) -> uvicorn.Config:
+    options: dict[str, Any] = {}
+    if tls is not None:
+        tls.server()  # says in our words what is wrong with the files
+        options = {"ssl_certfile": str(tls.cert), "ssl_keyfile": str(tls.key)}
+        if tls.ca is not None:
+            import ssl
+
+            options |= {"ssl_ca_certs": str(tls.ca), "ssl_cert_reqs": ssl.CERT_REQUIRED}
+    return uvicorn.Config(
+        create_app(service),
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=_GRACE_S,
+        limit_concurrency=512,
+        ws_max_size=service.bounds.frame_bytes,
+        ws_max_queue=4,
+        **options,
+    )
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A socket that listens already, so that a taken address is known before bundles are loaded."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    made = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind((host, port))
+        made.listen(128)
+        os.set_inheritable(made.fileno(), False)
+    except OSError as error:
+        made.close()
+        raise OutputError(
+            f"{host}:{port} cannot be listened at", found=error.strerror or str(error), hint="another --port"
+        ) from error
+    return made

@@ -1,0 +1,130 @@
+"""A service as a whole: its models, studies, jobs, keys, log and figures, and what it does from time to time."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from vesalius import __version__
+from vesalius.core.errors import VesaliusError
+from vesalius.serve.audit import Audit
+from vesalius.serve.jobs import Job, Jobs
+from vesalius.serve.keys import Caller, Keys
+from vesalius.serve.limits import Bounds, Rate
+from vesalius.serve.metrics import Metrics
+from vesalius.serve.models import Model, Models
+from vesalius.serve.problems import Problem, missing
+from vesalius.serve.studies import StoredCase, Studies, Study
+
+_SWEEP_S = 30.0
+
+
+class Service:
+    """Everything that requests share. Uploads and results lie in a temporary folder that goes when it stops."""
+
+    def __init__(
+        self,
+        models: Models,
+        *,
+        audit: Path,
+        keys: Path | None = None,
+        bounds: Bounds | None = None,
+        temporary: Path | None = None,
+    ) -> None:
+        self.models, self.bounds = models, bounds or Bounds()
+        self.keys = Keys(keys) if keys is not None else None
+        self.audit = Audit(audit)
+        self.root = Path(tempfile.mkdtemp(prefix="vesalius-serve-", dir=temporary))
+        for name in ("studies", "jobs"):
+            (self.root / name).mkdir()
+        self.metrics = Metrics()
+        self.rate = Rate(self.bounds.per_minute)
+        self.studies = Studies(self.root / "studies", self.bounds)
+        self.jobs = Jobs(
+            self.root / "jobs", self.studies, self.bounds, self.metrics, devices=len(models.devices)
+        )
+        self.jobs.ended = self._job_ended
+        self.stopping = threading.Event()
+        self._sweeper = threading.Thread(target=self._sweep, name="sweeper", daemon=True)
+        for model in models.by_name.values():
+            self.metrics.models.labels(model.name, model.bundle.hash).set(1)
+        self.metrics.watch("vesalius_studies", "Studies that are kept", lambda: len(self.studies))
+        self.metrics.watch("vesalius_stored_bytes", "Bytes of uploads and results", self.studies.stored)
+        self.metrics.watch("vesalius_waiting_cases", "Cases in the queue", self.jobs.waiting)
+
+    def start(self) -> None:
+        """Begin to work."""
+        hashes = ",".join(m.bundle.hash[:16] for m in self.models.by_name.values())
+        self.audit.add("service", "start", version=__version__, models=hashes)
+        self.jobs.start()
+        self._sweeper.start()
+
+    def stop(self) -> None:
+        """End what runs, write the last line of the log, and remove all uploads and results."""
+        self.stopping.set()
+        self.jobs.stop()
+        self.audit.add("service", "stop")
+        self.audit.close()
+        shutil.rmtree(self.root, ignore_errors=True)
+
+    @property
+    def ready(self) -> bool:
+        """Whether jobs are taken and worked on."""
+        return self.jobs.alive and not self.stopping.is_set()
+
+    def ask(
+        self,
+        caller: Caller,
+        model: Model,
+        study: Study,
+        case_id: str | None = None,
+        *,
+        explain: bool = False,
+        explainer: str | None = None,
+    ) -> Job:
+        """Queue a job on a study, or on one case of it. Raises Problem."""
+        cases: tuple[StoredCase, ...] = study.cases if case_id is None else (study.case(case_id),)
+        job = self.jobs.add(
+            model, study, cases, caller, kind="explain" if explain else "predict", explainer=explainer
+        )
+        self.audit.add(
+            caller.name, job.kind, job=job.id, study=study.id, model=model.bundle.hash[:16], cases=len(cases)
+        )
+        return job
+
+    def forget(self, study: Study) -> None:
+        """Remove a study and every job on it."""
+        for job in self.jobs.of_study(study.id):
+            self.jobs.remove(job)
+        self.studies.remove(study.id)
+
+    def figures(self) -> bytes:
+        """What Prometheus reads."""
+        self.metrics.audit.clear()
+        self.metrics.audit.labels(self.audit.tail.hash).set(self.audit.tail.count)
+        return self.metrics.text()
+
+    def file(self, job: Job, case_id: str, name: str) -> Path:
+        """A result's file, looked up by its name and never by a path. Raises Problem 404."""
+        path = job.files.get(case_id, {}).get(name)
+        if path is None or not path.is_file():
+            raise missing("file")
+        return path
+
+    def _job_ended(self, job: Job) -> None:
+        with contextlib.suppress(VesaliusError, ValueError):  # a full disk must not end the thread that works
+            self.audit.add("service", job.status, job=job.id, answered=len(job.answers))
+
+    def _sweep(self) -> None:
+        while not self.stopping.wait(_SWEEP_S):
+            now = time.time()
+            self.jobs.expire(now)
+            for study in self.studies.expire(now):
+                for job in self.jobs.of_study(study.id):
+                    self.jobs.remove(job)
+                with contextlib.suppress(VesaliusError, Problem):
+                    self.audit.add("service", "expired", study=study.id)

@@ -1,0 +1,241 @@
+"""Uploads: the files of a multipart body, written to disk as they come, under names of our own; bounded in all ways.
+
+What a client calls a file is kept as a label, to be shown, and is never part of a path. Zips are opened into the same
+folder, one deep, within the same bounds.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import IO, Any
+
+from fastapi import Request
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
+
+from vesalius import formats
+from vesalius.core import archive, registry
+from vesalius.core.errors import FormatError
+from vesalius.serve.limits import Bounds
+from vesalius.serve.problems import Problem
+
+_FIELD_BYTES = 1 << 16
+_HEADER_BYTES = 1 << 13
+_PARTS = 64  # fields that are no files
+_APART = (".mhd", ".nhdr")  # headers whose pixels lie in another file
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """One file: the field it came in, what the client calls it, and where it lies."""
+
+    field: str
+    label: str
+    path: Path
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What a multipart body held."""
+
+    files: tuple[Received, ...]
+    fields: Mapping[str, str]
+
+
+@dataclass(slots=True)
+class _Part:
+    name: str
+    filename: str | None
+    data: bytearray = field(default_factory=bytearray)
+
+
+async def receive(request: Request, folder: Path, bounds: Bounds) -> Form:
+    """Read a multipart body, its files into `folder`. Raises Problem 415, 400, 413."""
+    kind, options = parse_options_header(request.headers.get("content-type"))
+    boundary = options.get(b"boundary")
+    if kind != b"multipart/form-data" or not boundary:
+        raise Problem(415, "the body must be multipart/form-data", found=kind.decode("latin-1") or None)
+    reader = _Reader(folder, bounds)
+    try:
+        parser = MultipartParser(boundary, reader.callbacks())
+        async for data in request.stream():
+            parser.write(data)
+        parser.finalize()
+        if not reader.ended:
+            raise Problem(400, "a multipart body that ends too early")
+    except (FormParserError, UnicodeDecodeError) as error:
+        raise Problem(400, "a damaged multipart body", found=str(error)[:200]) from error
+    finally:
+        reader.close()
+    return Form(tuple(reader.files), reader.fields)
+
+
+class _Reader:
+    """Takes the parser's events."""
+
+    def __init__(self, folder: Path, bounds: Bounds) -> None:
+        self.folder, self.bounds = folder, bounds
+        self.files: list[Received] = []
+        self.fields: dict[str, str] = {}
+        self.ended = False
+        self._headers: dict[str, bytes] = {}
+        self._key, self._value = bytearray(), bytearray()
+        self._part: _Part | None = None
+        self._out: IO[bytes] | None = None
+        self._path = folder
+        self._size = 0
+
+    def callbacks(self) -> Any:
+        return {
+            "on_part_begin": self._begin,
+            "on_header_field": lambda data, a, b: self._more(self._key, data[a:b]),
+            "on_header_value": lambda data, a, b: self._more(self._value, data[a:b]),
+            "on_header_end": self._header,
+            "on_headers_finished": self._open,
+            "on_part_data": self._data,
+            "on_part_end": self._end,
+            "on_end": self._last,
+        }
+
+    def close(self) -> None:
+        if self._out is not None:
+            self._out.close()
+            self._out = None
+
+    def _begin(self) -> None:
+        self._headers = {}
+
+    def _more(self, to: bytearray, data: bytes) -> None:
+        to += data
+        if len(to) > _HEADER_BYTES or len(self._headers) > 16:
+            raise Problem(400, "a part with too much of a header")
+
+    def _header(self) -> None:
+        self._headers[bytes(self._key).decode("latin-1").lower()] = bytes(self._value)
+        self._key, self._value = bytearray(), bytearray()
+
+    def _open(self) -> None:
+        _, options = parse_options_header(self._headers.get("content-disposition", b"").decode("latin-1"))
+        name = options.get(b"name", b"").decode("utf-8", "replace")
+        raw = options.get(b"filename")
+        self._part = _Part(name, None if raw is None else raw.decode("utf-8", "replace"))
+        if self._part.filename is None:
+            if len(self.fields) >= _PARTS:
+                raise Problem(400, "too many fields")
+            return
+        if len(self.files) >= self.bounds.files:
+            raise Problem(
+                413, "too many files", hint=f"at most {self.bounds.files:,} an upload, or a zip of them"
+            )
+        self._path = place(self.folder, len(self.files), label(self._part.filename))
+        self._out, self._size = self._path.open("xb"), 0
+
+    def _data(self, data: bytes, start: int, end: int) -> None:
+        if self._out is not None:
+            self._out.write(data[start:end])
+            self._size += end - start
+        elif self._part is not None:
+            self._part.data += data[start:end]
+            if len(self._part.data) > _FIELD_BYTES:
+                raise Problem(413, f"the field '{self._part.name[:40]}' is too long")
+
+    def _end(self) -> None:
+        part, self._part = self._part, None
+        if part is None:
+            return
+        if part.filename is None:
+            self.fields[part.name] = part.data.decode("utf-8")
+            return
+        self.close()
+        self.files.append(Received(part.name, label(part.filename), self._path, self._size))
+
+    def _last(self) -> None:
+        self.ended = True
+
+
+def label(name: str) -> str:
+    """What a client calls a file, fit to be shown: its last component, without control characters, not too long."""
+    last = re.split(r"[/\\]", name)[-1]
+    shown = "".join(c for c in last if c.isprintable()).strip()
+    return shown[:120] or "file"
+
+
+def suffix(name: str) -> str:
+    """The known suffix of a label, in lower case; empty where it has none that is read."""
+    lower = name.lower()
+    known = (*formats.known_suffixes(), ".zip")
+    return next((s for s in known if lower.endswith(s) and s not in _APART), "")
+
+
+def place(folder: Path, k: int, name: str) -> Path:
+    """Where the k-th file of a folder goes, whatever a client calls it."""
+    return folder / f"{k:06d}{suffix(name)}"
+
+
+def settled(item: Received) -> Received:
+    """The file under a suffix of its format where the client's name had none; DICOM needs none."""
+    if item.path.suffix:
+        return item
+    with item.path.open("rb") as file:
+        start = file.read(4)
+    found = ".zip" if start == b"PK\x03\x04" else ""
+    if not found:
+        name = formats.by_content(item.path)
+        said = registry.literals("formats", name)["SUFFIXES"] if name else ()
+        found = "" if name in (None, "dicom") else next((s for s in said if s not in _APART), "")
+    if not found:
+        return item
+    moved = item.path.with_name(item.path.name + found)
+    item.path.rename(moved)
+    return replace(item, path=moved)
+
+
+def opened(files: tuple[Received, ...], folder: Path, bounds: Bounds) -> list[Received]:
+    """The files with those in zips in their place, the zips gone. Raises Problem 413; FormatError for a bad zip."""
+    found: list[Received] = []
+    count, total = len(files), 0
+    for item in map(settled, files):
+        if item.path.suffix != ".zip":
+            found.append(item)
+            continue
+        inside = _members(item)
+        if count + len(inside) > bounds.files:
+            raise Problem(
+                413, "a zip of too many files", found=f"{len(inside):,}", hint=f"at most {bounds.files:,}"
+            )
+        for path in inside:
+            name = label(path.name)
+            goal = place(folder, count, name if suffix(name) != ".zip" else "")
+            count += 1
+            total = _extract(path, goal, total, bounds.expanded_bytes)
+            found.append(settled(Received(item.field, name, goal, goal.stat().st_size)))
+        item.path.unlink()
+    return found
+
+
+def _members(item: Received) -> tuple[Path, ...]:
+    try:
+        return archive.members(item.path)
+    except FormatError as error:
+        raise FormatError(f"{item.label}: not a zip that can be read") from error
+
+
+def _extract(path: Path, goal: Path, total: int, most: int) -> int:
+    """Copy one file out of its archive; returns the total of bytes so far."""
+    try:
+        with archive.open_file(path) as source, goal.open("xb") as out:
+            while data := source.read(_CHUNK):
+                total += len(data)
+                if total > most:
+                    raise Problem(413, "a zip that unpacks to too much", hint=f"at most {most:,} bytes")
+                out.write(data)
+    except Problem:
+        raise
+    except (*archive.DAMAGE, OSError, FormatError) as error:
+        raise FormatError(f"{label(path.name)}: cannot be taken from its zip") from error
+    return total

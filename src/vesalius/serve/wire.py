@@ -1,0 +1,118 @@
+"""What goes over HTTP as JSON, for the OpenAPI schema and for checking what clients send."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+ID = r"^[A-Za-z0-9_-]{1,64}$"
+
+
+class ErrorBody(BaseModel):
+    """What is wrong, what was found, what to try."""
+
+    error: str
+    found: str | None = None
+    hint: str | None = None
+
+
+class CaseBody(BaseModel):
+    """One image of a study; `shape` is (z, y, x), `spacing_mm` (x, y, z)."""
+
+    case: str
+    name: str
+    shape: list[int]
+    spacing_mm: list[float] | None
+    modality: str | None
+    description: str
+
+
+class AsideBody(BaseModel):
+    """A file or series that is not used, and why."""
+
+    name: str
+    reason: str
+
+
+class StudyBody(BaseModel):
+    """An upload."""
+
+    study: str
+    cases: list[CaseBody]
+    set_aside: list[AsideBody]
+
+
+class ModelBody(BaseModel):
+    """A bundle that this service answers with."""
+
+    name: str
+    hash: str
+    task: str
+    answer: str
+    labels: list[dict[str, Any]]
+    inputs: list[str]
+    dims: int
+    modality: str | None
+    unit: str | None
+    operating_point: dict[str, Any] | None
+    calibrated: bool
+    explainers: list[str]
+    research_use: bool
+    scorecard: dict[str, Any] | None
+
+
+class JobRequest(BaseModel):
+    """What is asked of a model: one case of a study, or all of them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    model: str = Field(min_length=1, max_length=64)
+    study: str = Field(pattern=ID)
+    case: str | None = Field(default=None, pattern=ID)
+    kind: Literal["predict", "explain"] = "predict"
+    explainer: str | None = Field(default=None, max_length=64)
+
+
+class AnswerBody(BaseModel):
+    """One case's answer: its kind, the project's JSON without voxels, what to show, and where its files are."""
+
+    case: str
+    kind: str
+    answer: dict[str, Any]
+    summary: dict[str, Any]
+    files: dict[str, str]
+
+
+class JobBody(BaseModel):
+    """A job. `error` of one that is done names a case that could not be answered, beside others that were."""
+
+    job: str
+    model: str
+    study: str
+    kind: Literal["predict", "explain"]
+    explainer: str | None
+    status: Literal["queued", "running", "done", "failed", "cancelled"]
+    progress: float
+    stage: str
+    error: dict[str, Any] | None
+    created: str
+    finished: str | None
+    answers: list[AnswerBody]
+
+
+class AuditBody(BaseModel):
+    """The end of the audit log: how many lines there are, the last one's hash, and the last lines."""
+
+    count: int
+    hash: str
+    lines: list[dict[str, Any]]
+
+
+def multipart(*fields: str, files: str = "files", many: bool = True) -> dict[str, Any]:
+    """The OpenAPI of a multipart body that is read by `uploads`: files under one name, and text fields."""
+    binary = {"type": "string", "format": "binary"}
+    item = {"type": "array", "items": binary, "minItems": 1} if many else binary
+    properties: dict[str, Any] = {files: item} | {name: {"type": "string"} for name in fields}
+    schema = {"type": "object", "properties": properties, "required": [files, *fields]}
+    return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
