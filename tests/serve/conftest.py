@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import io
+import secrets
 from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+import torch
+from _bundles import classifier, segmenter
+from PIL import Image as Pil
+from starlette.testclient import TestClient
 
 from vesalius.phantom.dicom import dicom_files
 from vesalius.phantom.study import patient
+from vesalius.serve.api import create_app
 from vesalius.serve.dicom_node import Node
 from vesalius.serve.guard import Limits
+from vesalius.serve.limits import Bounds
+from vesalius.serve.models import Models
 from vesalius.serve.queue import Queue
+from vesalius.serve.state import Service
 from vesalius.serve.store import Store
 
 QUICK = Limits(first_s=1, pdu_s=1, idle_s=5, associations=8)
@@ -40,3 +54,69 @@ def queue(store: Store) -> Queue:
 def node(store: Store, queue: Queue) -> Iterator[Node]:
     with Node(store, queue, port=0, allow=["MODALITY", "ECHOSCU", "STORESCU"], limits=QUICK) as running:
         yield running
+
+
+class Clients:
+    """Services in this process, each with a client that calls it as a page on loopback would."""
+
+    def __init__(self, models: Models, folder: Path) -> None:
+        self.models, self.folder = models, folder
+        self._open = ExitStack()
+
+    def __call__(self, *, keys: Path | None = None, **bounds: Any) -> TestClient:
+        service = Service(
+            self.models,
+            audit=self.folder / f"audit-{secrets.token_hex(4)}.jsonl",
+            keys=keys,
+            bounds=replace(Bounds(), **bounds),
+            temporary=self.folder,
+        )
+        app = create_app(service)
+        return self._open.enter_context(
+            TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False)
+        )
+
+    def close(self) -> None:
+        self._open.close()
+
+
+@pytest.fixture(scope="session")
+def bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A classifier of pictures, and segmenters of volumes and of pictures."""
+    root = tmp_path_factory.mktemp("bundles")
+    classifier(root / "chest")
+    segmenter(root / "organs")
+    segmenter(root / "plaque", dims=2)
+    return {name: root / name for name in ("chest", "organs", "plaque")}
+
+
+@pytest.fixture(scope="session")
+def models(bundles: dict[str, Path]) -> Models:
+    threads = torch.get_num_threads()
+    made = Models(list(bundles.values()), ["cpu"])
+    torch.set_num_threads(threads)
+    return made
+
+
+@pytest.fixture
+def clients(models: Models, tmp_path: Path) -> Iterator[Clients]:
+    made = Clients(models, tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def client(models: Models, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """One service without keys for the tests that leave no trace that others would see."""
+    made = Clients(models, tmp_path_factory.mktemp("service"))
+    yield made()
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def picture() -> bytes:
+    """A PNG of 40 × 48 grey pixels."""
+    rng = np.random.default_rng(2)
+    buffer = io.BytesIO()
+    Pil.fromarray(rng.integers(0, 255, (40, 48), dtype=np.uint8)).save(buffer, "PNG")
+    return buffer.getvalue()

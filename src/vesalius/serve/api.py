@@ -12,7 +12,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vesalius import __version__
-from vesalius.serve import endpoints
+from vesalius.serve import cine, endpoints, monailabel
 from vesalius.serve.limits import Body, SameOrigin
 from vesalius.serve.problems import add_handlers
 from vesalius.serve.state import Service
@@ -45,6 +45,8 @@ def create_app(service: Service) -> FastAPI:
     app.state.service = service
     app.include_router(endpoints.open_to_all)
     app.include_router(endpoints.api)
+    app.include_router(cine.router)
+    app.include_router(monailabel.router)
     if (VIEWER / "index.html").is_file():
         app.mount("/", StaticFiles(directory=VIEWER, html=True), name="viewer")
     add_handlers(app)

@@ -73,17 +73,13 @@ class Instance:
     sop_class: str
 
 
-def loopback(host: str) -> bool:
-    """Whether an address is only this machine's own."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 def check_exposure(host: str, *, allow: Sequence[str], tls: Tls | None) -> None:
     """Raises UnsafeError for an address other than loopback without both an AE-title allow list and TLS."""
-    if not loopback(host) and not (allow and tls):
+    try:
+        inside = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        inside = host == "localhost"
+    if not inside and not (allow and tls):
         lacking = [what for what, is_there in (("--allow", allow), ("--tls-cert", tls)) if not is_there]
         raise UnsafeError(
             f"the node does not listen at {host} without an AE-title allow list and TLS",

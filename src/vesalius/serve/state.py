@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from vesalius import __version__
@@ -18,6 +19,7 @@ from vesalius.serve.limits import Bounds, Rate
 from vesalius.serve.metrics import Metrics
 from vesalius.serve.models import Model, Models
 from vesalius.serve.problems import Problem, missing
+from vesalius.serve.shelves import Shelves
 from vesalius.serve.studies import StoredCase, Studies, Study
 
 _SWEEP_S = 30.0
@@ -48,6 +50,9 @@ class Service:
             self.root / "jobs", self.studies, self.bounds, self.metrics, devices=len(models.devices)
         )
         self.jobs.ended = self._job_ended
+        self.sessions = 0  # cines at this moment; touched by the event loop alone
+        self.realtime = ThreadPoolExecutor(1, thread_name_prefix="cine")
+        self.shelves = Shelves(self.studies)
         self.stopping = threading.Event()
         self._sweeper = threading.Thread(target=self._sweep, name="sweeper", daemon=True)
         for model in models.by_name.values():
@@ -67,6 +72,7 @@ class Service:
         """End what runs, write the last line of the log, and remove all uploads and results."""
         self.stopping.set()
         self.jobs.stop()
+        self.realtime.shutdown(cancel_futures=True)
         self.audit.add("service", "stop")
         self.audit.close()
         shutil.rmtree(self.root, ignore_errors=True)
@@ -101,6 +107,7 @@ class Service:
         for job in self.jobs.of_study(study.id):
             self.jobs.remove(job)
         self.studies.remove(study.id)
+        self.shelves.forget(study)
 
     def figures(self) -> bytes:
         """What Prometheus reads."""
@@ -124,7 +131,6 @@ class Service:
             now = time.time()
             self.jobs.expire(now)
             for study in self.studies.expire(now):
-                for job in self.jobs.of_study(study.id):
-                    self.jobs.remove(job)
+                self.forget(study)
                 with contextlib.suppress(VesaliusError, Problem):
                     self.audit.add("service", "expired", study=study.id)

@@ -83,7 +83,7 @@ class Studies:
         self.root, self.bounds = root, bounds
         self._lock = threading.RLock()
         self._studies: dict[str, Study] = {}
-        self._used: dict[str, int] = {}
+        self._grown: dict[str, int] = {}
         self._busy: dict[str, int] = {}
         self.extra: Callable[[], int] = lambda: 0  # bytes that others keep here
 
@@ -94,8 +94,7 @@ class Studies:
             own = sum(s.owner == caller.name for s in self._studies.values())
             if own >= self.bounds.studies:
                 raise Problem(429, "too many studies are kept", found=str(own), hint="delete some")
-            if self.stored() >= self.bounds.stored_bytes:
-                raise Problem(429, "the store is full", hint="delete studies, or wait until they expire")
+            self.check_room()
         study_id = secrets.token_urlsafe(12)
         folder = self.root / study_id
         folder.mkdir(mode=0o700)
@@ -118,8 +117,7 @@ class Studies:
                 422, "no image could be read", found=found, hint="DICOM, NIfTI, PNG, …, or a zip of them"
             )
         with self._lock:
-            if self.stored() + study.size > self.bounds.stored_bytes:
-                raise Problem(429, "the store is full", hint="delete studies, or wait until they expire")
+            self.check_room(study.size)
             self._studies[study_id] = study
         return study
 
@@ -141,6 +139,7 @@ class Studies:
         """Forget a study; its files go once nothing reads them any more."""
         with self._lock:
             study = self._studies.pop(study_id, None)
+            self._grown.pop(study_id, None)
             if study is not None and not self._busy.get(study_id):
                 shutil.rmtree(study.folder, ignore_errors=True)
 
@@ -170,7 +169,18 @@ class Studies:
     def stored(self) -> int:
         """Bytes of all uploads and results."""
         with self._lock:
-            return sum(s.size for s in self._studies.values()) + self.extra()
+            return sum(s.size for s in self._studies.values()) + sum(self._grown.values()) + self.extra()
+
+    def grow(self, study: Study, size: int) -> None:
+        """Count bytes that were put beside a study's upload."""
+        with self._lock:
+            if study.id in self._studies:
+                self._grown[study.id] = self._grown.get(study.id, 0) + size
+
+    def check_room(self, size: int = 0) -> None:
+        """Raises Problem 429 where that many bytes more are not taken."""
+        if self.stored() + size > self.bounds.stored_bytes:
+            raise Problem(429, "the store is full", hint="delete studies, or wait until they expire")
 
     def __len__(self) -> int:
         return len(self._studies)
@@ -196,6 +206,7 @@ class Studies:
                     raise missing("study")
                 folder.mkdir(exist_ok=True)
                 make(path)
+                self.grow(study, path.stat().st_size)
         return path
 
 

@@ -1,0 +1,71 @@
+"""Tiny bundles that were never trained: what a service does with an answer does not hang on how good it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+
+from vesalius import nets
+from vesalius.core.bundle import Bundle, Stage, State, save_bundle
+from vesalius.core.plan import (
+    DataPlan,
+    InferPlan,
+    LossPlan,
+    NetPlan,
+    Normalisation,
+    Plan,
+    TaskPlan,
+    TrainPlan,
+)
+from vesalius.tasks import _contract as tasks
+
+NAMES = ("healthy", "lesion")
+ORGANS = ((1, "liver", "#aa4411"), (7, "spleen", None))
+
+
+def classifier(folder: Path) -> Bundle:
+    """Two classes of a picture of 32 pixels, calibrated, with an operating point."""
+    values = {
+        "target": "class",
+        "kind": "exclusive",
+        "share": [0.5, 0.5],
+        "labels": [{"value": k, "name": n} for k, n in enumerate(NAMES)],
+    }
+    calibration = {"temperature": 1.5, "positive": "lesion", "thresholds": {"lesion": 0.25}}
+    return _sealed(folder, "classify", "resnet-18", State(values), calibration, dims=2, size=(1, 32, 32))
+
+
+def segmenter(folder: Path, *, dims: int = 3) -> Bundle:
+    """Two labels of a volume, or of a picture."""
+    rows = [{"value": v, "name": n, "code": None, "colour": c} for v, n, c in ORGANS]
+    values = {"target": "mask", "share": [0.8, 0.1, 0.1], "labels": rows}
+    size = (8, 16, 16) if dims == 3 else (1, 32, 32)
+    return _sealed(folder, "segment", "unet", State(values), {}, dims=dims, size=size)
+
+
+def _sealed(
+    folder: Path, task: str, net: str, state: State, calibration: dict[str, Any], *, dims: int, size: Any
+) -> Bundle:
+    folder.mkdir(parents=True)
+    plan = Plan(
+        task=TaskPlan(name=task, target=state.values["target"]),
+        data=DataPlan(
+            dims=dims,
+            channels=1,
+            sampling="whole" if task == "classify" else "patches",
+            size=size,
+            normalise=(Normalisation(method="zscore"),),
+        ),
+        net=NetPlan(name=net, scale=0.125),
+        loss=LossPlan(name="cross_entropy" if task == "classify" else "dice-ce"),
+        train=TrainPlan(steps=1, batch=1),
+        infer=InferPlan(batch=8 if task == "classify" else 1),
+    )
+    torch.manual_seed(5)
+    model = tasks.get(task).build(plan, state, nets)
+    save_file(model.state_dict(), folder / "weights-0-0.safetensors")
+    stage = Stage(task, plan, state, ("weights-0-0.safetensors",), calibration=calibration)
+    return save_bundle(folder, (stage,), data_hash="d" * 64, made_by="a test")

@@ -1,0 +1,398 @@
+"""The service: what is uploaded is answered as the Predictor answers it, in files that other readers read."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from _bundles import NAMES, ORGANS
+from PIL import Image as Pil
+from starlette.testclient import TestClient
+
+import vesalius as vs
+from conftest import Clients
+from vesalius import formats
+from vesalius.core import registry
+from vesalius.core.answer import Mask, Scores
+from vesalius.core.case import Case, Ref
+from vesalius.core.image import Image
+from vesalius.serve import results
+from vesalius.serve.keys import LOCAL
+from vesalius.serve.models import Models, named
+from vesalius.serve.state import Service
+
+
+def upload(client: TestClient, *files: tuple[str, bytes], **headers: str) -> Any:
+    return client.post("/api/studies", files=[("files", f) for f in files], headers=headers)
+
+
+def ended(client: TestClient, job: dict[str, Any], timeout_s: float = 60) -> dict[str, Any]:
+    until = time.monotonic() + timeout_s
+    while job["status"] in ("queued", "running"):
+        assert time.monotonic() < until, job
+        time.sleep(0.02)
+        job = client.get(f"/api/jobs/{job['job']}").json()
+    return job
+
+
+def serving(client: TestClient) -> Service:
+    found: Service = client.app.state.service  # type: ignore[attr-defined]
+    return found
+
+
+def ask(client: TestClient, model: str, study: str, **more: Any) -> dict[str, Any]:
+    made = client.post("/api/jobs", json={"model": model, "study": study, **more})
+    assert made.status_code == 202, made.text
+    return ended(client, made.json())
+
+
+@pytest.fixture(scope="module")
+def study(client: TestClient, series: list[Path]) -> dict[str, Any]:
+    """A CT series, uploaded file by file."""
+    made = upload(client, *((p.name, p.read_bytes()) for p in series))
+    assert made.status_code == 201, made.text
+    found: dict[str, Any] = made.json()
+    return found
+
+
+def test_models_say_what_they_are(client: TestClient, models: Models) -> None:
+    found = {m["name"]: m for m in client.get("/api/models").json()}
+    assert set(found) == {"chest", "organs", "plaque"}
+    chest, organs = found["chest"], found["organs"]
+    assert (chest["answer"], chest["dims"], chest["calibrated"]) == ("Scores", 2, True)
+    assert chest["operating_point"] == {"label": "lesion", "threshold": 0.25}
+    assert (organs["answer"], organs["dims"], organs["operating_point"]) == ("Mask", 3, None)
+    assert [x["value"] for x in organs["labels"]] == [v for v, _, _ in ORGANS]
+    assert organs["labels"][0]["colour"] == "#aa4411"
+    assert organs["hash"] == models.get("organs").bundle.hash
+    assert all(m["explainers"] == [] and m["research_use"] for m in found.values())
+
+
+def test_a_series_is_one_case_with_what_its_headers_say(study: dict[str, Any]) -> None:
+    (case,) = study["cases"]
+    assert study["set_aside"] == []
+    assert case["shape"] == [12, 32, 32] and case["modality"] == "CT"
+    assert len(case["spacing_mm"]) == 3 and case["description"]
+
+
+def test_a_mask_is_the_predictors_and_other_readers_find_it_in_every_file(
+    client: TestClient, study: dict[str, Any], series: list[Path], models: Models, tmp_path: Path
+) -> None:
+    job = ask(client, "organs", study["study"])
+    assert job["status"] == "done" and job["progress"] == 1.0 and job["error"] is None
+    (row,) = job["answers"]
+    source = formats.read(Ref(tuple(series)))
+    direct = models.get("organs").predictors[0](Case("c1", {"image": source}))
+    assert isinstance(direct, Mask)
+    assert set(row["files"]) == {"mask.nii.gz", "seg.dcm", "sr.dcm", "overlay.png", "answer.json"}
+    for name, url in row["files"].items():
+        got = client.get(url)
+        assert got.status_code == 200 and got.headers["x-content-type-options"] == "nosniff"
+        (tmp_path / f"a.{name}").write_bytes(got.content)
+    volume = formats.read(tmp_path / "a.mask.nii.gz")
+    assert np.array_equal(volume.array, direct.image.array) and np.allclose(
+        volume.affine, source.affine, atol=1e-4
+    )
+    drawn = formats.read_mask(Ref((tmp_path / "a.seg.dcm", *series)))
+    names = {n for _, n, _ in ORGANS}
+    assert drawn.shape == source.shape and (drawn.array != 0).sum() == (direct.image.array != 0).sum()
+    again = formats.read_answer(tmp_path / "a.answer.json")
+    assert isinstance(again, Mask) and np.array_equal(again.image.array, direct.image.array)
+    said = {x["name"]: x for x in row["summary"]["labels"]}
+    assert set(said) == names
+    x, y, z = source.spacing_mm or (0, 0, 0)
+    count = int((direct.image.array == 1).sum())
+    assert said["liver"]["volume_ml"] == pytest.approx(count * x * y * z / 1000, abs=1e-3)
+    assert row["answer"]["image"]["array"] == {"array": "|u1", "shape": [1, 12, 32, 32]}
+    assert "zlib" not in json.dumps(row["answer"]["image"]["array"])
+
+
+def test_the_image_for_the_viewer_keeps_values_and_place(
+    client: TestClient, study: dict[str, Any], series: list[Path], tmp_path: Path
+) -> None:
+    base = f"/api/studies/{study['study']}/cases/c1"
+    got = client.get(f"{base}/image.nii.gz")
+    (tmp_path / "i.nii.gz").write_bytes(got.content)
+    shown, source = formats.read(tmp_path / "i.nii.gz"), formats.read(Ref(tuple(series)))
+    assert np.array_equal(shown.array, source.array) and np.allclose(shown.affine, source.affine, atol=1e-4)
+    with Pil.open(io.BytesIO(client.get(f"{base}/preview.png").content)) as preview:
+        assert preview.format == "PNG" and preview.size[0] == 32
+
+
+def test_colours_are_shown_as_colours(client: TestClient, tmp_path: Path) -> None:
+    pixels = np.random.default_rng(1).integers(0, 255, (20, 30, 3), dtype=np.uint8)
+    buffer = io.BytesIO()
+    Pil.fromarray(pixels).save(buffer, "PNG")
+    made = upload(client, ("rgb.png", buffer.getvalue())).json()
+    got = client.get(f"/api/studies/{made['study']}/cases/c1/image.nii.gz").content
+    (tmp_path / "rgb.nii.gz").write_bytes(got)
+    shown = formats.read(tmp_path / "rgb.nii.gz")
+    assert shown.channels == ("red", "green", "blue") and shown.affine is None
+    assert np.array_equal(np.moveaxis(shown.array[:, 0], 0, -1), pixels)
+
+
+def test_predict_in_one_call_says_the_calibrated_answer(
+    client: TestClient, picture: bytes, models: Models, tmp_path: Path
+) -> None:
+    got = client.post("/api/predict", files={"files": ("x.png", picture)}, data={"model": "chest"})
+    assert got.status_code == 200, got.text
+    (row,) = got.json()["answers"]
+    (tmp_path / "x.png").write_bytes(picture)
+    direct = models.get("chest").predictors[0](Case("c1", {"image": Ref((tmp_path / "x.png",))}))
+    assert isinstance(direct, Scores)
+    assert [x["name"] for x in row["summary"]["labels"]] == list(NAMES)
+    assert [x["p"] for x in row["summary"]["labels"]] == pytest.approx(direct.p.tolist(), abs=1e-5)
+    assert row["summary"]["positive"] == (direct.p[1] >= 0.25)
+    assert set(row["files"]) == {"overlay.png", "answer.json"}, "there is no study to write DICOM into"
+
+
+def test_python_and_the_service_answer_alike(
+    bundles: dict[str, Path], client: TestClient, picture: bytes, tmp_path: Path
+) -> None:
+    (tmp_path / "x.png").write_bytes(picture)
+    answer = vs.predict(bundles["plaque"], tmp_path / "x.png", device="cpu")
+    got = client.post("/api/predict", files={"files": ("x.png", picture)}, data={"model": "plaque"}).json()
+    url = got["answers"][0]["files"]["answer.json"]
+    (tmp_path / "served.json").write_bytes(client.get(url).content)
+    served = formats.read_answer(tmp_path / "served.json")
+    assert isinstance(answer, Mask) and isinstance(served, Mask)
+    assert np.array_equal(answer.image.array, served.image.array)
+
+
+def test_zips_are_opened_and_the_rest_is_named(
+    client: TestClient, series: list[Path], picture: bytes
+) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as made:
+        for path in series:
+            made.write(path, f"disc/{path.name}")
+        made.writestr("a/photo.png", picture)
+        made.writestr("readme.txt", "hello")
+        made.writestr("broken.png", picture[:60])
+    got = upload(
+        client, ("study.zip", buffer.getvalue()), ("note.csv", b"image,label\n/etc/passwd,1\n")
+    ).json()
+    assert sorted(c["name"] for c in got["cases"])[0] == "Axial" and len(got["cases"]) == 2
+    aside = {a["name"]: a["reason"] for a in got["set_aside"]}
+    assert set(aside) == {"readme.txt", "broken.png", "note.csv"}
+    assert "not a format" in aside["readme.txt"]
+    assert not any("/tmp" in r or "studies/" in r for r in aside.values()), aside
+
+
+def test_one_bad_case_does_not_stop_the_others(client: TestClient, picture: bytes, tmp_path: Path) -> None:
+    path = formats.write(Image(np.full((1, 1, 20, 20), np.nan, np.float32)), tmp_path / "i.nii.gz")
+    made = upload(client, ("good.png", picture), ("bad.nii.gz", path.read_bytes())).json()
+    assert len(made["cases"]) == 2
+    job = ask(client, "chest", made["study"])
+    assert job["status"] == "done" and len(job["answers"]) == 1
+    assert "NaN" in job["error"]["error"] and "/" not in job["error"]["error"]
+    alone = ask(client, "chest", made["study"], case=job["error"]["case"])
+    assert alone["status"] == "failed" and alone["answers"] == []
+
+
+def test_events_tell_every_change_until_the_end(client: TestClient, study: dict[str, Any]) -> None:
+    made = client.post("/api/jobs", json={"model": "organs", "study": study["study"]}).json()
+    with client.stream("GET", f"/api/jobs/{made['job']}/events") as stream:
+        assert stream.headers["content-type"].startswith("text/event-stream")
+        told = [json.loads(line.removeprefix("data: ")) for line in stream.iter_lines() if line]
+    assert told[-1]["status"] == "done" and told[-1]["progress"] == 1.0
+    shares = [t["progress"] for t in told]
+    assert shares == sorted(shares)
+
+
+def test_a_job_that_waits_is_cancelled_and_ends_there(client: TestClient, study: dict[str, Any]) -> None:
+    service = serving(client)
+    jobs = service.jobs
+    with jobs.lock:  # nothing is taken from the queue meanwhile
+        made = service.ask(LOCAL, service.models.get("organs"), service.studies.get(study["study"], LOCAL))
+        jobs.cancel(made)
+        assert jobs.waiting() == 0
+    assert client.delete(f"/api/jobs/{made.id}").status_code == 204
+    found = client.get(f"/api/jobs/{made.id}").json()
+    assert (found["status"], found["answers"]) == ("cancelled", [])
+
+
+def test_a_running_job_stops_at_its_next_step(
+    clients: Any, series: list[Path], models: Models, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = clients()
+    made = upload(client, *((p.name, p.read_bytes()) for p in series)).json()
+    predictor = models.get("organs").predictors[0]
+    steps: list[float] = []
+
+    def slow(case: Case, *, watch: Any) -> Any:
+        for k in range(2000):
+            steps.append(k / 2000)
+            watch(k / 2000)
+            time.sleep(0.005)
+        raise AssertionError("it was not stopped")
+
+    model = replace(models.get("organs"), predictors=(_Callable(slow),))
+    monkeypatch.setitem(models.by_name, "organs", model)
+    job = client.post("/api/jobs", json={"model": "organs", "study": made["study"]}).json()
+    while len(steps) < 3:
+        time.sleep(0.01)
+    assert 0 < client.get(f"/api/jobs/{job['job']}").json()["progress"] < 0.9
+    client.delete(f"/api/jobs/{job['job']}")
+    reached = len(steps)
+    time.sleep(0.1)
+    assert len(steps) <= reached + 2
+    monkeypatch.setitem(models.by_name, "organs", replace(model, predictors=(predictor,)))
+    assert ask(client, "organs", made["study"])["status"] == "done", "the thread goes on with the next job"
+
+
+class _Callable:
+    """A predictor that is a function."""
+
+    joins = False
+
+    def __init__(self, work: Any) -> None:
+        self.work = work
+
+    def __call__(self, case: Case, *, watch: Any = None) -> Any:
+        return self.work(case, watch=watch)
+
+
+def test_what_nobody_foresaw_fails_the_job_and_not_the_service(
+    clients: Any, picture: bytes, models: Models, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = clients()
+
+    def broken(case: Case, *, watch: Any) -> Any:
+        raise RuntimeError("PLANTED secret")
+
+    monkeypatch.setitem(
+        models.by_name, "plaque", replace(models.get("plaque"), predictors=(_Callable(broken),))
+    )
+    got = client.post("/api/predict", files={"files": ("x.png", picture)}, data={"model": "plaque"}).json()
+    assert got["status"] == "failed" and "PLANTED" not in json.dumps(got)
+    assert client.get("/ready").status_code == 200
+    got = client.post("/api/predict", files={"files": ("x.png", picture)}, data={"model": "chest"}).json()
+    assert got["status"] == "done"
+
+
+def test_pictures_that_wait_go_through_together(clients: Any, picture: bytes, models: Models) -> None:
+    client = clients()
+    made = upload(client, *((f"{k}.png", picture) for k in range(5))).json()
+    assert len(made["cases"]) == 5
+    service = serving(client)
+    jobs = service.jobs
+    passes: list[int] = []
+    original = jobs._next
+
+    def counted() -> Any:
+        found = original()
+        passes.append(len(found))
+        return found
+
+    jobs._next = counted  # type: ignore[method-assign]
+    with jobs.lock:
+        study = service.studies.get(made["study"], LOCAL)
+        first, second = (service.ask(LOCAL, models.get("chest"), study) for _ in range(2))
+    rows = [ended(client, client.get(f"/api/jobs/{j.id}").json())["answers"] for j in (first, second)]
+    assert passes == [8, 2]
+    ps = [[x["p"] for x in r["summary"]["labels"]] for row in rows for r in row]
+    assert len(ps) == 10 and all(p == pytest.approx(ps[0], abs=1e-5) for p in ps)
+
+
+def test_without_an_explainer_nothing_is_explained(client: TestClient, study: dict[str, Any]) -> None:
+    asked = {"model": "organs", "study": study["study"], "kind": "explain"}
+    for more in ({}, {"explainer": "gradcam"}):
+        got = client.post("/api/jobs", json=asked | more)
+        assert got.status_code == 422 and "no explainer" in got.json()["error"]
+
+
+BRIGHTNESS = '''"""How bright."""
+from dataclasses import replace
+
+from vesalius import formats
+from vesalius.core.answer import Map
+
+EXPLAINS = ("Scores",)
+
+
+def explain(predictor, case):
+    image = formats.read(case.images["image"])
+    bright = image.array.astype("float32") / 255
+    return Map(image=replace(image, array=bright), quantity="brightness", case_id=case.id)
+'''
+
+
+def test_an_explainer_that_is_there_is_asked(
+    bundles: dict[str, Path], tmp_path: Path, picture: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "brightness_explainer.py").write_text(BRIGHTNESS)
+    monkeypatch.syspath_prepend(tmp_path)
+    stems = registry.stems
+    there = {"brightness": "brightness_explainer"}
+    monkeypatch.setattr(registry, "stems", lambda kind: there if kind == "explain" else stems(kind))
+    registry.names.cache_clear()
+    clients = Clients(Models([bundles["chest"], bundles["organs"]], ["cpu"]), tmp_path)
+    try:
+        client = clients()
+        assert [m["explainers"] for m in client.get("/api/models").json()] == [["brightness"], []]
+        made = upload(client, ("x.png", picture)).json()
+        asked = {"model": "chest", "study": made["study"], "kind": "explain"}
+        job = ended(client, client.post("/api/jobs", json=asked).json())
+        assert job["answers"][0]["kind"] == "Map" and "map.nii.gz" in job["answers"][0]["files"]
+        other = client.post("/api/jobs", json=asked | {"explainer": "lime"})
+        assert other.status_code == 422 and other.json()["hint"] == "brightness"
+    finally:
+        clients.close()
+        registry.names.cache_clear()
+
+
+def test_studies_are_listed_and_removed_with_their_jobs(clients: Any, picture: bytes) -> None:
+    client = clients()
+    made = upload(client, ("x.png", picture)).json()
+    job = ask(client, "chest", made["study"])
+    assert [s["study"] for s in client.get("/api/studies").json()] == [made["study"]]
+    assert client.get(f"/api/studies/{made['study']}").json() == made
+    assert client.delete(f"/api/studies/{made['study']}").status_code == 204
+    assert client.get(f"/api/studies/{made['study']}").status_code == 404
+    assert client.get(f"/api/jobs/{job['job']}").status_code == 404
+    assert client.get(job["answers"][0]["files"]["answer.json"]).status_code == 404
+    root: Path = serving(client).root
+    assert [p for p in root.rglob("*") if p.is_file()] == []
+
+
+def test_what_is_old_goes(clients: Any, picture: bytes) -> None:
+    client = clients(keep_s=3600)
+    made = upload(client, ("x.png", picture)).json()
+    job = ask(client, "chest", made["study"])
+    service = serving(client)
+    assert service.studies.expire(time.time() + 3000) == []
+    service.jobs.expire(time.time() + 3700)
+    assert [s.id for s in service.studies.expire(time.time() + 3700)] == [made["study"]]
+    assert client.get(f"/api/jobs/{job['job']}").status_code == 404
+    assert [p for p in service.root.rglob("*") if p.is_file()] == []
+
+
+def test_figures_for_prometheus_name_no_one(client: TestClient, picture: bytes) -> None:
+    client.post("/api/predict", files={"files": ("DOE^PLANTED.png", picture)}, data={"model": "chest"})
+    text = client.get("/metrics").text
+    assert 'vesalius_cases_total{model="chest",outcome="answered"}' in text
+    assert 'vesalius_requests_total{method="POST",route="/api/predict",status="200"}' in text
+    assert "PLANTED" not in text
+    hash_ = client.get("/api/audit").json()["hash"]
+    assert f'vesalius_audit_lines{{hash="{hash_}"}}' in client.get("/metrics").text
+
+
+def test_names_of_models() -> None:
+    assert named("lung=/data/run-3")[0] == "lung"
+    assert named("/data/my run/bundle")[0] == "my-run"
+    assert named("/data/run-3")[0] == "run-3"
+
+
+def test_every_kind_of_answer_has_a_summary() -> None:
+    from vesalius.core.answer import Text, Value
+
+    assert results.summary(Value(x=3.5, unit="mm")) == {"fields": {"value": 3.5, "unit": "mm"}}
+    assert results.summary(Text(sections={"findings": "none"})) == {"fields": {"findings": "none"}}
