@@ -87,6 +87,8 @@ def header(ref: Ref) -> Header:
             spacing_mm=image.spacing_mm,
             spacing_at=image.spacing_at,
             modality=image.modality,
+            unit=image.unit,
+            display=image.display,
         )
 
 

@@ -1,4 +1,4 @@
-"""The viewer at `/`: static files that `make viewer` builds, under a policy that lets the page reach nothing but its own server."""
+"""The viewer at `/`: files that `make viewer` builds, under a policy that keeps the page to its own server."""
 
 from __future__ import annotations
 
@@ -24,17 +24,16 @@ POLICY = "; ".join(
 )
 HEADERS = {
     "Content-Security-Policy": POLICY,
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-cache",
 }
 UNBUILT = """\
 <!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Vesalius</title></head>
 <body><h1>Vesalius</h1>
-<p>The service runs, but its viewer was not built. A package from the index holds it; in a checkout,
-<code>make viewer</code> builds it (Node 20 or later), and then this page shows it.</p>
-<p>The API is described at <a href="docs">docs</a>. For research use: not a medical device.</p>
+<p>The service runs, but its viewer was not built. An installed package holds it; in a checkout,
+<code>make viewer</code> builds it (Node 18 or later), and this page shows it once the service is started again.</p>
+<p>Programs call the API, which <a href="openapi.json">openapi.json</a> describes.</p>
+<p>For research use: not a medical device.</p>
 </body></html>
 """
 
