@@ -3,15 +3,18 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+PAGES := src/vesalius/serve/viewer
+VIEWER := $(PAGES)/static/index.html
 export NO_MKDOCS_2_WARNING := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format map pin docs bench soak clean
+.PHONY: help install viewer wheel demo test check format map pin docs bench soak clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-install: $(STAMP)  ## install what was tested into .venv (PYTHON=python3.12 chooses another Python)
+# The viewer is built where Node is; without it everything else works, and its tests are skipped.
+install: $(STAMP) $(if $(shell command -v npm),$(VIEWER))  ## install what was tested into .venv (PYTHON=python3.12 chooses another Python)
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -21,6 +24,18 @@ $(STAMP): pyproject.toml constraints.txt | $(BIN)/python
 	$(BIN)/python -m pip install -c constraints.txt torch
 	$(BIN)/python -m pip install -c constraints.txt -e '.[dev,docs]'
 	@touch $(STAMP)
+
+node_modules/.installed: package.json package-lock.json
+	npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(VIEWER): node_modules/.installed $(PAGES)/build.mjs $(wildcard $(PAGES)/page/* $(PAGES)/app/*.ts $(PAGES)/app/*/*.ts)
+	npm run --silent build
+
+viewer: $(VIEWER)  ## build the viewer that `vesalius serve` shows (needs Node 18 or later)
+
+wheel: $(STAMP) $(VIEWER)  ## a wheel in dist/, the built viewer in it
+	$(BIN)/python -m pip wheel --no-deps --wheel-dir dist .
 
 demo: install  ## the whole of it on a synthetic cohort, ending in a report to open
 	$(BIN)/vesalius demo
@@ -55,5 +70,5 @@ soak: install  ## the long ones: hours of fits, kills and resumes
 	$(BIN)/python -m benchmarks --soak
 
 clean:  ## remove what was built; .venv and runs/ stay
-	rm -rf site build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf site build dist $(PAGES)/static src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find src tests benchmarks tools -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -27,8 +27,9 @@ def test_the_map_is_up_to_date() -> None:
 
 
 def test_every_file_says_what_it_is() -> None:
-    captions = runpy.run_path(str(TOOL))["caption"]
-    silent = [p.relative_to(REPO).as_posix() for p in sorted((REPO / "src").rglob("*.py")) if not captions(p)]
+    tool = runpy.run_path(str(TOOL))
+    files = sorted(p for p in (REPO / "src").rglob("*") if p.suffix in tool["CODE"])
+    silent = [p.relative_to(REPO).as_posix() for p in files if not tool["caption"](p)]
     assert silent == []
 
 

@@ -32,6 +32,7 @@ FLOORS: dict[str, int] = {
     "serve": 10,
     "cli": 11,
 }
+CODE = (".py", ".ts", ".mjs")
 BEGIN, END = "<!-- map:begin -->", "<!-- map:end -->"
 KINDS = {
     "tasks": "Tasks",
@@ -58,7 +59,10 @@ Made by `make map`; a test keeps it true.
 
 
 def caption(path: Path) -> str:
-    """The first line of a file's docstring; empty where there is none."""
+    """The first line of a file's docstring, or of a script's comment; empty where there is none."""
+    if path.suffix != ".py":
+        first = path.read_text(encoding="utf-8").split("\n", 1)[0]
+        return first.removeprefix("//").strip() if first.startswith("//") else ""
     text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
     return (text.splitlines() or [""])[0].strip()
 
@@ -71,8 +75,8 @@ def rooms() -> list[Path]:
 
 
 def files(room: Path) -> Iterator[tuple[str, str]]:
-    """(path inside the room, caption) of every Python file but the room's own `__init__`."""
-    for path in sorted(room.rglob("*.py")):
+    """(path inside the room, caption) of every file of code but the room's own `__init__`."""
+    for path in sorted(p for p in room.rglob("*") if p.suffix in CODE):
         if path != room / "__init__.py":
             yield path.relative_to(room).as_posix(), caption(path)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from vesalius.core.image import Array, Triple
 
@@ -15,7 +16,7 @@ class Header:
     `shape` is `(Z, Y, X)`, `channels` and `frames` are counts (C and T; `frames` is 1 without times),
     `dtype` is numpy's name of the pixels as `read` gives them. `items` is the length of the first axis of a
     container's array (how many pictures an npz member may hold). Geometry as in Image: `affine` maps index
-    `(x, y, z)` to LPS millimetres; `spacing_mm` is `(x, y, z)`; either may be None.
+    `(x, y, z)` to LPS millimetres; `spacing_mm` is `(x, y, z)`; either may be None. `unit` and `display` as in Image.
     """
 
     shape: tuple[int, int, int]
@@ -27,3 +28,5 @@ class Header:
     spacing_mm: Triple | None = None
     spacing_at: Literal["patient", "detector"] | None = None
     modality: str | None = None
+    unit: str | None = None
+    display: Mapping[str, Any] = field(default_factory=dict)

@@ -88,6 +88,8 @@ def header(ref: Ref) -> Header:
             spacing_mm=image.spacing_mm,
             spacing_at=image.spacing_at,
             modality=image.modality,
+            unit=image.unit,
+            display=image.display,
         )
 
 

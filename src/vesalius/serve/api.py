@@ -5,19 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 from fastapi import FastAPI
-from fastapi.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vesalius import __version__
-from vesalius.serve import cine, endpoints, monailabel
+from vesalius.serve import cine, endpoints, monailabel, viewer
 from vesalius.serve.limits import Body, SameOrigin
 from vesalius.serve.problems import add_handlers
 from vesalius.serve.state import Service
 
-VIEWER = Path(__file__).parent / "viewer" / "static"
 _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -47,8 +44,7 @@ def create_app(service: Service) -> FastAPI:
     app.include_router(endpoints.api)
     app.include_router(cine.router)
     app.include_router(monailabel.router)
-    if (VIEWER / "index.html").is_file():
-        app.mount("/", StaticFiles(directory=VIEWER, html=True), name="viewer")
+    viewer.mount(app)
     add_handlers(app)
     app.add_middleware(Body, bounds=service.bounds)
     if service.keys is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,15 @@ def volume(image: Image, path: Path) -> None:
     if single.dtype in (np.float16, np.int64, np.uint64, np.bool_):
         single = single.astype(np.float32 if single.dtype != np.bool_ else np.uint8)
     formats.write(replace(first, array=single, channels=()), path)
+
+
+def hints(display: Mapping[str, Any]) -> dict[str, Any]:
+    """What a viewer may apply of an image's `display`: whether low values are bright, and windows (centre, width)."""
+    window = display.get("window")
+    return {
+        "invert": display.get("photometric") == "MONOCHROME1",
+        "windows": [] if window is None else [[float(window[0]), float(window[1])]],
+    }
 
 
 def preview(image: Image, path: Path) -> None:

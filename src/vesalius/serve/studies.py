@@ -258,6 +258,13 @@ def _stored(case_id: str, case: Case, ref: Ref, said: str, bounds: Bounds) -> St
         "spacing_mm": None if head.spacing_mm is None else [float(s) for s in head.spacing_mm],
         "modality": head.modality or (series.modality if series else None) or None,
         "description": description,
+        "unit": head.unit,
+        "spacing_at": head.spacing_at,
+        "orientation_known": head.affine is not None,
+        "frames": head.frames,
+        "colour": head.channels == 3,
+        "source": "dicom" if dicom else "other",
+        "display": display.hints(head.display),
     }
     kept = replace(case, id=case_id, targets={}, patient=None, report=None)
     return StoredCase(case_id, name, kept, dicom, about)

@@ -18,7 +18,10 @@ class ErrorBody(BaseModel):
 
 
 class CaseBody(BaseModel):
-    """One image of a study; `shape` is (z, y, x), `spacing_mm` (x, y, z)."""
+    """One image of a study; `shape` is (z, y, x), `spacing_mm` (x, y, z), measured at the patient or the detector.
+
+    `display` says whether low values are bright (`invert`) and in which windows (centre, width) it is to be seen.
+    """
 
     case: str
     name: str
@@ -26,6 +29,13 @@ class CaseBody(BaseModel):
     spacing_mm: list[float] | None
     modality: str | None
     description: str
+    unit: str | None
+    spacing_at: Literal["patient", "detector"] | None
+    orientation_known: bool
+    frames: int
+    colour: bool
+    source: Literal["dicom", "other"]
+    display: dict[str, Any]
 
 
 class AsideBody(BaseModel):

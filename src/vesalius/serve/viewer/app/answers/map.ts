@@ -1,0 +1,29 @@
+// Map: a field of numbers over the image, such as what an explanation found; with its scale and how dense it lies.
+import { digits, h } from "../dom.ts";
+import { extremes } from "../nifti.ts";
+import type { Given } from "../panel_result.ts";
+import type { Held } from "../types.ts";
+
+export async function panel(answer: Held, given: Given): Promise<HTMLElement> {
+  const { quantity, faithfulness } = answer.summary;
+  const buffer = await given.file("map.nii.gz");
+  const [least, most] = buffer ? extremes(buffer) : [0, 1];
+  const { low = least, high = most } = answer.summary;
+  const lay = (shown: boolean) => given.stage.setMap(shown ? buffer : null, low, high);
+  if (buffer && given.current()) await lay(true);
+  given.stage.setOpacity("map", 0.5);
+  return h(
+    "div",
+    {},
+    h("h2", {}, answer.by === "explain" ? "Explanation" : "Map"),
+    h("p", {}, (quantity ?? String(answer.answer.quantity ?? "")).replaceAll("_", " ")),
+    h("div", { class: "scale" }, h("span", {}, digits(low)), h("div", { class: "ramp" }), h("span", {}, digits(high))),
+    Object.entries(faithfulness ?? {}).map(([name, x]) => h("p", { class: "faint" }, `${name.replaceAll("_", " ")}: ${digits(x)}`)),
+    h(
+      "div",
+      { class: "controls" },
+      h("label", {}, h("input", { type: "checkbox", id: "map-shown", checked: true, onchange: (e: Event) => void lay((e.target as HTMLInputElement).checked) }), "Show it"),
+      h("label", {}, "Opacity", h("input", { type: "range", id: "map-opacity", min: "0", max: "1", step: "0.05", value: "0.5", oninput: (e: Event) => given.stage.setOpacity("map", (e.target as HTMLInputElement).valueAsNumber) })),
+    ),
+  );
+}

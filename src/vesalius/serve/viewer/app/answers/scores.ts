@@ -1,0 +1,54 @@
+// Scores: a bar for each probability, and a mark where the operating point lies.
+import { h } from "../dom.ts";
+import { chosenModel } from "../store.ts";
+import type { Held, Label, OperatingPoint } from "../types.ts";
+
+interface Scores {
+  labels?: Label[];
+  p?: number[];
+  positive?: string | null;
+  thresholds?: Record<string, number>;
+}
+
+export function panel(answer: Held): HTMLElement {
+  const inner = answer.answer as Scores;
+  const rows = answer.summary.labels?.map((l) => ({ name: l.name, p: l.p ?? 0 }))
+    ?? (inner.labels ?? []).map((l, k) => ({ name: l.name, p: inner.p?.[k] ?? 0 }));
+  const points = marks(inner, answer.summary.operating_point ?? null);
+  rows.sort((a, b) => b.p - a.p);
+  return h(
+    "div",
+    {},
+    h("h2", {}, chosenModel()?.calibrated ? "Calibrated probabilities" : "Scores, not calibrated"),
+    h("ul", { class: "bars" }, rows.map(({ name, p }) => bar(name, p, points[name]))),
+    Object.entries(points).map(([name, threshold]) => verdict(name, threshold, rows.find((r) => r.name === name)?.p)),
+  );
+}
+
+function marks(scores: Scores, point: OperatingPoint | null): Record<string, number> {
+  if (scores.thresholds && Object.keys(scores.thresholds).length) return scores.thresholds;
+  return point ? { [point.label]: point.threshold } : {};
+}
+
+function bar(name: string, p: number, threshold: number | undefined): HTMLElement {
+  return h(
+    "li",
+    {},
+    h("span", { class: "name" }, name),
+    h("span", { class: "number" }, percent(p)),
+    h(
+      "div",
+      { class: "bar", role: "meter", "aria-label": name, "aria-valuemin": 0, "aria-valuemax": 1, "aria-valuenow": p.toFixed(3) },
+      h("div", { class: "fill", style: { width: `${100 * p}%` } }),
+      threshold !== undefined && h("div", { class: "mark", title: `Operating point: ${percent(threshold)}`, style: { left: `${100 * threshold}%` } }),
+    ),
+  );
+}
+
+function verdict(name: string, threshold: number, p: number | undefined): HTMLElement | false {
+  if (p === undefined) return false;
+  const above = p >= threshold;
+  return h("p", { class: "verdict" }, h("b", {}, `${name}: ${above ? "above" : "below"}`), ` the operating point of ${percent(threshold)}`);
+}
+
+const percent = (p: number): string => `${(100 * p).toFixed(1)} %`;

@@ -1,0 +1,41 @@
+// Elements made in one expression; texts are always text, never markup.
+
+type Child = Node | string | number | null | undefined | false;
+type Props = Record<string, unknown>;
+
+/** An element with properties (`class`, `on…` handlers, `style` as an object, attributes) and children. */
+export function h<K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  props: Props = {},
+  ...children: (Child | Child[])[]
+): HTMLElementTagNameMap[K] {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(props)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value as EventListener);
+    else if (name === "style") {
+      for (const [key, text] of Object.entries(value as Record<string, string>)) element.style.setProperty(key, text);
+    } else element.setAttribute(name, value === true ? "" : String(value));
+  }
+  for (const child of children.flat()) if (child || child === 0) element.append(child instanceof Node ? child : String(child));
+  return element;
+}
+
+/** The one element of the page with this id. */
+export function byId<T extends HTMLElement = HTMLElement>(id: string): T {
+  const found = document.getElementById(id);
+  if (!found) throw new Error(`the page has no #${id}`);
+  return found as T;
+}
+
+/** Put these children in place of what is there. */
+export function fill(parent: HTMLElement, ...children: (Child | Child[])[]): void {
+  parent.replaceChildren(
+    ...children.flat().filter((c): c is Node | string | number => c !== null && c !== undefined && c !== false).map((c) => (c instanceof Node ? c : String(c))),
+  );
+}
+
+/** A number in few digits. */
+export function digits(x: number, most = 3): string {
+  return Number.isFinite(x) ? String(Number(x.toPrecision(most))) : "–";
+}

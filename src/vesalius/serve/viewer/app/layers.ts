@@ -1,0 +1,81 @@
+// What lies on the stage, as NiiVue's images: the study's, a mask's with its table of colours, and a map's.
+import { NVImage } from "@niivue/niivue";
+import { rgb } from "./colours.ts";
+import { outlined } from "./nifti.ts";
+
+export interface Labelled {
+  value: number;
+  name: string;
+  colour: string;
+  shown: boolean;
+}
+
+/** Labels over an image; where they overlap, a part for each label. */
+export interface Mask {
+  parts: ArrayBuffer[];
+  labels: Labelled[];
+  overlapping: boolean;
+}
+
+export interface Field {
+  buffer: ArrayBuffer;
+  low: number;
+  high: number;
+}
+
+const IMAGE = "image";
+
+export async function imageLayer(buffer: ArrayBuffer, invert: boolean): Promise<NVImage> {
+  const image = await load(buffer.slice(0), IMAGE, "gray");
+  if (invert) image.colormapInvert = true;
+  return image;
+}
+
+export async function maskLayer(mask: Mask, part: number, outline: boolean): Promise<NVImage> {
+  const whole = mask.parts[part]!;
+  const image = await load(outline ? outlined(whole) : whole.slice(0), `mask-${part}`, "gray");
+  image.setColormapLabel(colours(mask, part));
+  return image;
+}
+
+export async function mapLayer(field: Field): Promise<NVImage> {
+  const image = await load(field.buffer.slice(0), "map", "inferno");
+  image.cal_min = field.low + 0.1 * (field.high - field.low); // the least of it is clear
+  image.cal_max = field.high;
+  return image;
+}
+
+export const isImage = (layer: NVImage): boolean => layer.name === IMAGE;
+export const isOf = (layer: NVImage, kind: "mask" | "map"): boolean => layer.name.startsWith(kind);
+
+/** Which part of its mask a layer shows; null for one that is no mask's. */
+export function partOf(layer: NVImage): number | null {
+  return isOf(layer, "mask") ? Number(layer.name.slice("mask-".length)) : null;
+}
+
+/** The table of colours of one part: all labels, or the one of that part where they overlap; hidden ones are clear. */
+export function colours(mask: Mask, part: number) {
+  const own = mask.overlapping ? mask.labels.slice(part, part + 1).map((l) => ({ ...l, value: 1 })) : mask.labels;
+  const rows = [{ value: 0, name: "", colour: "#000000", shown: false }, ...own.filter((l) => l.value !== 0)];
+  rows.sort((a, b) => a.value - b.value);
+  return {
+    I: rows.map((l) => l.value),
+    R: rows.map((l) => rgb(l.colour)[0]),
+    G: rows.map((l) => rgb(l.colour)[1]),
+    B: rows.map((l) => rgb(l.colour)[2]),
+    A: rows.map((l) => (l.shown ? 255 : 0)),
+    labels: rows.map((l) => l.name),
+  };
+}
+
+/** The label that a layer's value at a point stands for, if it is shown. */
+export function labelAt(mask: Mask, part: number, value: number): string | null {
+  const found = mask.overlapping ? mask.labels[part] : mask.labels.find((l) => l.value === Math.round(value));
+  return value && found?.shown ? found.name : null;
+}
+
+async function load(buffer: ArrayBuffer, name: string, colormap: string): Promise<NVImage> {
+  const image = await NVImage.loadFromUrl({ url: `${name}.nii`, name: `${name}.nii`, buffer, colormap });
+  image.name = name;
+  return image;
+}

@@ -1,0 +1,140 @@
+// The viewer: study, model, answer; this file only joins the panels to the stage.
+import * as api from "./api.ts";
+import { byId } from "./dom.ts";
+import { askKey } from "./key_dialog.ts";
+import { listen } from "./keys.ts";
+import { measurements } from "./measure.ts";
+import { ask, modelPanel, watch } from "./panel_model.ts";
+import { resultPanel } from "./panel_result.ts";
+import { studyPanel } from "./panel_study.ts";
+import { viewPanel } from "./panel_view.ts";
+import { guarded, quiet, report } from "./say.ts";
+import { Stage } from "./stage.ts";
+import { chosenCase, now, on, set, withJob } from "./store.ts";
+import type { Study } from "./types.ts";
+import { firstWindow } from "./windows.ts";
+
+const stage = new Stage(byId("viewer"), byId<HTMLCanvasElement>("planes"), byId<HTMLCanvasElement>("solid"));
+let image: Promise<void> = Promise.resolve();
+let shownCase: string | null = null;
+let loading = new AbortController();
+
+/** Open a study: its first case, and what it was answered before. */
+async function choose(study: Study): Promise<void> {
+  const first = study.cases[0];
+  if (study.study === now().study?.study) return;
+  set({ study, caseId: first?.case ?? null, job: null, answers: [] });
+  if (!first) throw new api.Failure({ error: "nothing in this study can be read", found: study.set_aside?.[0]?.reason }, 422);
+  const before = (await api.jobs()).filter((j) => j.study === study.study);
+  if (now().study?.study !== study.study) return;
+  before.sort((a, b) => String(a.created ?? "").localeCompare(String(b.created ?? "")));
+  const answers = before.filter((j) => j.status === "done").reduce(withJob, now().answers);
+  const last = before.at(-1);
+  const known = last && now().models.some((m) => m.name === last.model);
+  set({ answers, ...(known ? { model: last.model } : {}) });
+  const running = before.find((j) => j.status === "queued" || j.status === "running");
+  if (running) await watch(running);
+}
+
+/** Put the chosen case's image on the stage. */
+async function display(): Promise<void> {
+  const { study } = now();
+  const c = chosenCase();
+  loading.abort();
+  loading = new AbortController();
+  const { signal } = loading;
+  stage.clear();
+  if (!study || !c) return;
+  byId("loading").hidden = false;
+  try {
+    const buffer = await api.bytes(`/api/studies/${study.study}/cases/${c.case}/image.nii.gz`, signal);
+    if (signal.aborted) return;
+    await stage.show(buffer, {
+      oriented: c.orientation_known ?? true,
+      inMillimetres: c.spacing_mm !== null,
+      flat: c.shape[0] === 1,
+      colour: c.colour ?? false,
+      invert: c.display?.invert ?? false,
+      window: c.colour ? null : firstWindow(c),
+    });
+  } catch (error) {
+    if (!signal.aborted) report(error);
+  } finally {
+    if (!signal.aborted) byId("loading").hidden = true;
+  }
+}
+
+/** The box with this id changed as a click would. */
+function click(id: string): () => void {
+  return () => document.getElementById(id)?.click();
+}
+
+function nudge(id: string, by: number): () => void {
+  return () => {
+    const range = document.getElementById(id) as HTMLInputElement | null;
+    if (!range) return;
+    range.valueAsNumber += by;
+    range.dispatchEvent(new Event("input"));
+  };
+}
+
+async function start(): Promise<void> {
+  try {
+    await stage.open();
+  } catch (error) {
+    throw new api.Failure({ error: "this browser cannot draw the images", found: String(error), hint: "a current browser with WebGL 2" }, 0);
+  }
+  api.whenKeyIsAsked(askKey);
+  const view = viewPanel(stage);
+  const measured = measurements(stage);
+  const help = byId<HTMLDialogElement>("help");
+  on(["study", "caseId"], () => {
+    const key = now().study && now().caseId ? `${now().study!.study}/${now().caseId}` : null;
+    if (key === shownCase) return;
+    shownCase = key;
+    image = image.then(display, display);
+  });
+  studyPanel(choose);
+  modelPanel();
+  resultPanel(stage, () => image);
+  byId("help-button").addEventListener("click", () => help.showModal());
+  byId("forget-key").addEventListener("click", () => {
+    api.useKey(null);
+    location.reload();
+  });
+  listen([
+    { keys: ["?"], does: "this help", act: () => help.showModal() },
+    { keys: ["Enter"], does: "ask the model", act: guarded(() => ask("predict")) },
+    { keys: ["1"], does: "all planes", act: () => view.layout("all") },
+    { keys: ["2"], does: "axial", act: () => view.layout("axial") },
+    { keys: ["3"], does: "coronal", act: () => view.layout("coronal") },
+    { keys: ["4"], does: "sagittal", act: () => view.layout("sagittal") },
+    { keys: ["5"], does: "3-D", act: () => view.layout("solid") },
+    { keys: ["ArrowUp", "PageUp"], does: "next slice", act: () => stage.step(1) },
+    { keys: ["ArrowDown", "PageDown"], does: "slice before", act: () => stage.step(-1) },
+    { keys: ["n"], does: "navigate: drag the cross", act: () => view.tool("navigate") },
+    { keys: ["w"], does: "window: drag up and down for the level, sideways for the width (the right button does so always)", act: () => view.tool("window") },
+    { keys: ["z"], does: "zoom with the wheel, drag to move", act: () => view.tool("pan") },
+    { keys: ["d"], does: "measure a distance (or drag with Shift)", act: () => view.tool("distance") },
+    { keys: ["a"], does: "measure an angle: two lines", act: () => view.tool("angle") },
+    { keys: ["x"], does: "clear the measurements", act: measured.clear },
+    { keys: ["m"], does: "labels as outlines or filled", act: click("outline") },
+    { keys: ["b"], does: "the image in the 3-D view", act: click("body") },
+    { keys: ["+"], does: "labels denser", act: nudge("mask-opacity", 0.1) },
+    { keys: ["-"], does: "labels clearer", act: nudge("mask-opacity", -0.1) },
+    { keys: ["e"], does: "the explanation shown or hidden", act: click("map-shown") },
+    { keys: ["f"], does: "full range", act: () => view.preset("full") },
+    { keys: ["l"], does: "lung window", act: () => view.preset("lung") },
+    { keys: ["o"], does: "bone window", act: () => view.preset("bone") },
+    { keys: ["t"], does: "abdomen window", act: () => view.preset("abdomen") },
+    { keys: ["r"], does: "zoom and position as at first", act: view.reset },
+    { keys: ["p"], does: "save a picture of this view", act: view.picture },
+  ]);
+  quiet();
+  const [models, studies] = [await api.models(), await api.studies()];
+  byId("forget-key").hidden = sessionStorage.getItem("vesalius-key") === null;
+  set({ models, studies, model: models[0]?.name ?? null });
+  document.body.dataset.ready = "true";
+}
+
+void guarded(start)();

@@ -1,0 +1,158 @@
+// NIfTI-1 headers, as far as the viewer must know them: orientation where there is none, planes taken apart, counts.
+
+const SFORM = 254;
+const QFORM = 252;
+const RGB24 = 128;
+const ARRAYS = { 2: Uint8Array, 4: Int16Array, 8: Int32Array, 16: Float32Array, 256: Int8Array, 512: Uint16Array, 768: Uint32Array };
+
+export interface Head {
+  little: boolean;
+  dims: number[];
+  bytesPerVoxel: number;
+  datatype: number;
+  offset: number;
+  oriented: boolean;
+}
+
+/** What the header says; null where these bytes are no NIfTI-1. */
+export function head(buffer: ArrayBuffer): Head | null {
+  if (buffer.byteLength < 352) return null;
+  const view = new DataView(buffer);
+  const little = view.getInt32(0, true) === 348;
+  if (!little && view.getInt32(0, false) !== 348) return null;
+  return {
+    little,
+    dims: Array.from({ length: 8 }, (_, k) => view.getInt16(40 + 2 * k, little)),
+    datatype: view.getInt16(70, little),
+    bytesPerVoxel: view.getInt16(72, little) / 8,
+    offset: view.getFloat32(108, little),
+    oriented: view.getInt16(QFORM, little) > 0 || view.getInt16(SFORM, little) > 0,
+  };
+}
+
+/** The same image with an orientation: where it has none, columns run to the right and rows down, as pictures do.
+ *
+ * In the radiological convention that is x to the patient's left and y to the back: a diagonal of -x, -y, z in
+ * NIfTI's RAS. Nobody may read sides from it: the stage shows no letters then.
+ */
+export function upright(buffer: ArrayBuffer): ArrayBuffer {
+  const facts = head(buffer);
+  if (!facts || facts.oriented) return buffer;
+  const copy = buffer.slice(0);
+  const view = new DataView(copy);
+  const step = [1, 2, 3].map((k) => Math.abs(view.getFloat32(76 + 4 * k, facts.little)) || 1);
+  const signs = [-1, -1, 1];
+  for (let row = 0; row < 3; row++) {
+    for (let column = 0; column < 4; column++) {
+      view.setFloat32(280 + 16 * row + 4 * column, row === column ? signs[row]! * step[row]! : 0, facts.little);
+    }
+  }
+  view.setInt16(SFORM, 1, facts.little);
+  return copy;
+}
+
+/** By how much each axis must be made smaller so that none is longer than `most`. */
+export function shrinkage(buffer: ArrayBuffer, most: number): [number, number, number] {
+  const dims = head(buffer)?.dims ?? [];
+  return [1, 2, 3].map((k) => Math.max(1, Math.ceil((dims[k] ?? 1) / most))) as [number, number, number];
+}
+
+/** The same image in blocks of `by` voxels: their means, or for labels the middle one. In place in millimetres. */
+export function shrunk(buffer: ArrayBuffer, by: [number, number, number], labels: boolean): ArrayBuffer {
+  const facts = head(buffer);
+  const colour = facts?.datatype === RGB24;
+  const kind = colour ? Uint8Array : facts?.little ? ARRAYS[facts.datatype as keyof typeof ARRAYS] : undefined;
+  if (!facts || !kind || by.every((f) => f === 1) || facts.offset % kind.BYTES_PER_ELEMENT) return buffer;
+  const [, nx = 1, ny = 1, nz = 1, nt = 1] = facts.dims.map((d) => Math.max(1, d));
+  const [fx, fy, fz] = by;
+  const [mx, my, mz] = [Math.floor(nx / fx), Math.floor(ny / fy), Math.floor(nz / fz)];
+  const parts = colour ? 3 : 1;
+  const from = new kind(buffer, facts.offset);
+  const copy = new ArrayBuffer(facts.offset + mx * my * mz * nt * facts.bytesPerVoxel);
+  new Uint8Array(copy).set(new Uint8Array(buffer, 0, facts.offset));
+  const to = new kind(copy, facts.offset);
+  const at = (x: number, y: number, z: number, t: number) => (((t * nz + z) * ny + y) * nx + x) * parts;
+  let k = 0;
+  for (let t = 0; t < nt; t++) for (let z = 0; z < mz; z++) for (let y = 0; y < my; y++) for (let x = 0; x < mx; x++) {
+    for (let part = 0; part < parts; part++, k++) {
+      if (labels) {
+        to[k] = from[at(x * fx + (fx >> 1), y * fy + (fy >> 1), z * fz + (fz >> 1), t) + part]!;
+        continue;
+      }
+      let sum = 0;
+      for (let c = 0; c < fz; c++) for (let b = 0; b < fy; b++) for (let a = 0; a < fx; a++) sum += from[at(x * fx + a, y * fy + b, z * fz + c, t) + part]!;
+      to[k] = sum / (fx * fy * fz);
+    }
+  }
+  const view = new DataView(copy);
+  [mx, my, mz].forEach((d, i) => view.setInt16(42 + 2 * i, d, facts.little));
+  by.forEach((f, i) => view.setFloat32(80 + 4 * i, view.getFloat32(80 + 4 * i, facts.little) * f, facts.little));
+  for (let row = 0; row < 3; row++) {
+    const place = (column: number) => 280 + 16 * row + 4 * column;
+    let origin = view.getFloat32(place(3), facts.little);
+    by.forEach((f, i) => {
+      const step = view.getFloat32(place(i), facts.little);
+      origin += (step * (f - 1)) / 2;
+      view.setFloat32(place(i), step * f, facts.little);
+    });
+    view.setFloat32(place(3), origin, facts.little);
+  }
+  return copy;
+}
+
+/** The volumes of a 4-D file, each a file of its own. */
+export function apart(buffer: ArrayBuffer): ArrayBuffer[] {
+  const facts = head(buffer);
+  if (!facts) return [buffer];
+  const [, x = 1, y = 1, z = 1, t = 1, u = 1] = facts.dims.map((d) => Math.max(1, d));
+  const count = facts.dims[0]! >= 4 ? t * (facts.dims[0]! >= 5 ? u : 1) : 1;
+  if (count === 1) return [buffer];
+  const size = x * y * z * facts.bytesPerVoxel;
+  return Array.from({ length: count }, (_, k) => {
+    const part = new Uint8Array(facts.offset + size);
+    part.set(new Uint8Array(buffer, 0, facts.offset));
+    part.set(new Uint8Array(buffer, facts.offset + k * size, size), facts.offset);
+    const view = new DataView(part.buffer);
+    [3, x, y, z, 1, 1, 1, 1].forEach((d, i) => view.setInt16(40 + 2 * i, d, facts.little));
+    return part.buffer;
+  });
+}
+
+/** A label map with only those voxels of each label that touch another; unchanged where its type is unusual. */
+export function outlined(buffer: ArrayBuffer): ArrayBuffer {
+  const facts = head(buffer);
+  const copy = buffer.slice(0);
+  const kind = facts?.little ? ARRAYS[facts.datatype as keyof typeof ARRAYS] : undefined;
+  if (!facts || !kind || facts.offset % kind.BYTES_PER_ELEMENT) return copy;
+  const [, nx = 1, ny = 1, nz = 1] = facts.dims.map((d) => Math.max(1, d));
+  const from = new kind(buffer, facts.offset, nx * ny * nz);
+  const to = new kind(copy, facts.offset, nx * ny * nz);
+  const plane = nx * ny;
+  for (let z = 0, at = 0; z < nz; z++) {
+    for (let y = 0; y < ny; y++) {
+      for (let x = 0; x < nx; x++, at++) {
+        const own = from[at]!;
+        if (
+          own &&
+          (x === 0 || from[at - 1] === own) && (x === nx - 1 || from[at + 1] === own) &&
+          (y === 0 || from[at - nx] === own) && (y === ny - 1 || from[at + nx] === own) &&
+          (z === 0 || from[at - plane] === own) && (z === nz - 1 || from[at + plane] === own)
+        ) to[at] = 0;
+      }
+    }
+  }
+  return copy;
+}
+
+/** The least and the greatest value; 0 and 1 where its type is unusual. */
+export function extremes(buffer: ArrayBuffer): [number, number] {
+  const facts = head(buffer);
+  const kind = facts?.little ? ARRAYS[facts.datatype as keyof typeof ARRAYS] : undefined;
+  if (!facts || !kind || facts.offset % kind.BYTES_PER_ELEMENT) return [0, 1];
+  let [low, high] = [Infinity, -Infinity];
+  for (const x of new kind(buffer, facts.offset)) {
+    if (x < low) low = x;
+    if (x > high) high = x;
+  }
+  return low <= high ? [low, high] : [0, 1];
+}

@@ -1,0 +1,98 @@
+// The second step: a model, what is known of it, and asking it; with progress until the answer is there.
+import * as api from "./api.ts";
+import { byId, digits, fill, h } from "./dom.ts";
+import { announce, guarded, quiet, report } from "./say.ts";
+import { chosenModel, now, on, set, withJob } from "./store.ts";
+import type { Job, Model } from "./types.ts";
+
+/** Fill the panel and keep it true. */
+export function modelPanel(): void {
+  const select = byId<HTMLSelectElement>("model");
+  select.addEventListener("change", () => set({ model: select.value }));
+  byId("run").addEventListener("click", guarded(() => ask("predict")));
+  byId("explain").addEventListener("click", guarded(() => ask("explain")));
+  byId("cancel").addEventListener("click", guarded(() => now().job && api.cancel(now().job!.job)));
+  on(["models", "model"], () => {
+    const { models, model } = now();
+    fill(select, models.map((m) => h("option", { value: m.name, selected: m.name === model }, m.name)));
+    select.disabled = models.length < 2;
+    const chosen = chosenModel();
+    fill(byId("model-facts"), chosen ? facts(chosen) : h("p", { class: "faint" }, "No model is served."));
+    const explainers = chosen?.explainers ?? [];
+    byId("explaining").hidden = !explainers.length;
+    fill(byId("explainer"), explainers.map((name) => h("option", { value: name }, name)));
+  });
+  on(["study", "caseId", "model", "job", "uploading"], () => {
+    const { study, caseId, model, job } = now();
+    const busy = job !== null && running(job);
+    const ready = Boolean(study && caseId && model) && !busy;
+    byId<HTMLButtonElement>("run").disabled = !ready;
+    byId<HTMLButtonElement>("explain").disabled = !ready;
+    byId("every-label").hidden = (study?.cases.length ?? 0) < 2;
+    progress(job);
+  });
+}
+
+const running = (job: Job): boolean => job.status === "queued" || job.status === "running";
+
+/** Ask the chosen model about the chosen case, or about all of the study. */
+export async function ask(kind: "predict" | "explain"): Promise<void> {
+  const { study, caseId, model, job } = now();
+  if (!study || !caseId || !model || (job && running(job))) return;
+  quiet();
+  const every = byId<HTMLInputElement>("every").checked && study.cases.length > 1;
+  const started = await api.start({
+    model,
+    study: study.study,
+    case: every ? null : caseId,
+    kind,
+    ...(kind === "explain" ? { explainer: byId<HTMLSelectElement>("explainer").value } : {}),
+  });
+  await watch(started);
+}
+
+/** Show a job's progress until it ends, then its answers. */
+export async function watch(started: Job): Promise<void> {
+  set({ job: started });
+  const mine = () => now().job?.job === started.job;
+  let ended: Job;
+  try {
+    ended = await api.follow(started.job, (job) => mine() && set({ job }));
+  } catch (error) {
+    if (mine()) set({ job: null });
+    throw error;
+  }
+  if (now().study?.study === ended.study && ended.answers?.length) set({ answers: withJob(now().answers, ended) });
+  if (!mine()) return;
+  set({ job: ended });
+  if (ended.status === "done") announce("The answer is there");
+  if (ended.status === "failed") report(new api.Failure(ended.error ?? { error: "the job failed" }, 500));
+}
+
+function progress(job: Job | null): void {
+  const busy = job !== null && running(job);
+  byId("progress").hidden = !busy;
+  if (!busy) return;
+  byId("stage-words").textContent = job.status === "queued" ? "Waiting for its turn" : (job.stage ?? "Working");
+  const bar = byId<HTMLProgressElement>("job-bar");
+  if (job.status === "running" && job.progress > 0) bar.value = job.progress;
+  else bar.removeAttribute("value");
+}
+
+function facts(model: Model): HTMLElement {
+  const rows: [string, string][] = [["Task", `${model.task}, ${model.dims}-D`]];
+  const expects = [model.modality, model.unit].filter(Boolean).join(", ");
+  if (expects) rows.push(["Expects", expects]);
+  if (model.labels.length) rows.push(["Labels", model.labels.map((l) => l.name).join(", ")]);
+  for (const [name, figure] of Object.entries(model.scorecard ?? {}).slice(0, 4)) {
+    const known = typeof figure.low === "number" && typeof figure.high === "number";
+    rows.push([name.replaceAll("_", " "), `${digits(figure.value)}${known ? ` (${digits(figure.low!)} to ${digits(figure.high!)})` : ""}${figure.n ? `, n = ${figure.n}` : ""}`]);
+  }
+  return h(
+    "details",
+    {},
+    h("summary", {}, "About this model"),
+    h("dl", {}, rows.flatMap(([name, text]) => [h("dt", {}, name), h("dd", {}, text)])),
+    h("p", { class: "faint mono", title: model.hash }, model.hash.slice(0, 16)),
+  );
+}

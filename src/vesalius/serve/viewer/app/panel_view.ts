@@ -1,0 +1,134 @@
+// The bar over the stage: layouts, tools, windows and the picture; and the line under it.
+import { byId, digits, fill, h } from "./dom.ts";
+import { saveBlob } from "./api.ts";
+import { guarded } from "./say.ts";
+import type { Layout, Stage, Tool } from "./stage.ts";
+import { chosenCase, on } from "./store.ts";
+import { inHounsfield, PRESETS } from "./windows.ts";
+
+const LAYOUTS: [Layout, string, string][] = [
+  ["all", "All", "1"],
+  ["axial", "Axial", "2"],
+  ["coronal", "Coronal", "3"],
+  ["sagittal", "Sagittal", "4"],
+  ["solid", "3-D", "5"],
+];
+const TOOLS: [Tool, string, string][] = [
+  ["navigate", "Navigate", "n"],
+  ["window", "Window", "w"],
+  ["pan", "Zoom", "z"],
+  ["distance", "Distance", "d"],
+  ["angle", "Angle", "a"],
+];
+
+export interface View {
+  layout(layout: Layout): void;
+  tool(tool: Tool): void;
+  preset(id: string): void;
+  picture(): void;
+  reset(): void;
+}
+
+/** Fill the bar; what it can do is returned for the keyboard. */
+export function viewPanel(stage: Stage): View {
+  const layouts = group("layouts", LAYOUTS, (l) => view.layout(l));
+  const tools = group("tools", TOOLS, (t) => view.tool(t));
+  const level = byId<HTMLInputElement>("level");
+  const width = byId<HTMLInputElement>("width");
+  const presets = byId<HTMLSelectElement>("preset");
+  const frame = byId<HTMLInputElement>("frame");
+  const view: View = {
+    layout(layout) {
+      if (chosenCase()?.shape[0] === 1) return;
+      stage.setLayout(layout);
+      layouts(layout);
+    },
+    tool(tool) {
+      stage.setTool(tool);
+      tools(tool);
+    },
+    preset(id) {
+      const preset = PRESETS.find((p) => p.id === id);
+      if (id === "full") stage.fullRange();
+      else if (preset && inHounsfield(chosenCase())) stage.setWindow(preset.centre, preset.width);
+      else return;
+      presets.value = id;
+    },
+    picture: guarded(() => picture(stage)),
+    reset: () => stage.reset(),
+  };
+  layouts("all");
+  tools("navigate");
+  presets.addEventListener("change", () => view.preset(presets.value));
+  for (const input of [level, width]) {
+    input.addEventListener("change", () => {
+      if (Number.isFinite(level.valueAsNumber) && width.valueAsNumber > 0) stage.setWindow(level.valueAsNumber, width.valueAsNumber);
+    });
+  }
+  stage.onwindow = (centre, spread) => {
+    level.value = digits(centre, 4);
+    width.value = digits(spread, 4);
+    const near = PRESETS.find((p) => inHounsfield(chosenCase()) && Math.abs(p.centre - centre) < 0.5 && Math.abs(p.width - spread) < 0.5);
+    presets.value = near?.id ?? (presets.value === "full" ? "full" : "own");
+  };
+  stage.onplace = (at) => {
+    const c = chosenCase();
+    const [x, y, z] = at.index;
+    byId("place").textContent = [
+      c && c.shape[0] > 1 ? `column ${x + 1}, row ${y + 1}, slice ${z + 1} of ${c.shape[0]}` : `column ${x + 1}, row ${y + 1}`,
+      at.value === null ? "" : `${digits(at.value, 5)}${c?.unit ? ` ${c.unit}` : ""}`,
+      at.label ?? "",
+      stage.blocks.some((n) => n > 1) ? `shown at 1/${Math.max(...stage.blocks)}` : "",
+    ].filter(Boolean).join(" · ");
+  };
+  frame.addEventListener("input", () => stage.setFrame(frame.valueAsNumber - 1));
+  byId("picture").addEventListener("click", view.picture);
+  byId("reset").addEventListener("click", view.reset);
+  on(["study", "caseId"], () => {
+    const c = chosenCase();
+    const flat = c !== null && c.shape[0] === 1;
+    byId("layouts").querySelectorAll("button").forEach((b) => (b.disabled = !c || flat));
+    const units = inHounsfield(c);
+    fill(
+      presets,
+      h("option", { value: "own" }, "Own window"),
+      h("option", { value: "full" }, "Full range"),
+      PRESETS.map((p) => h("option", { value: p.id, disabled: !units }, p.name)),
+    );
+    presets.title = units ? "Window presets" : "The presets need Hounsfield units, which this image is not in";
+    for (const e of [presets, level, width]) e.disabled = !c || Boolean(c.colour);
+    byId("frames").hidden = !c || (c.frames ?? 1) < 2;
+    frame.max = String(c?.frames ?? 1);
+    frame.value = "1";
+    byId("empty").hidden = c !== null;
+    if (!c) byId("place").textContent = "";
+  });
+  return view;
+}
+
+/** A row of buttons of which one is pressed; returns how to press one. */
+function group<T extends string>(id: string, entries: [T, string, string][], press: (name: T) => void): (name: T) => void {
+  const buttons = entries.map(([name, text, key]) =>
+    h("button", { "data-name": name, title: `${text} (${key})`, "aria-pressed": "false", onclick: () => press(name) }, text),
+  );
+  fill(byId(id), buttons);
+  return (name) => buttons.forEach((b) => b.setAttribute("aria-pressed", String(b.dataset.name === name)));
+}
+
+/** The stage as a PNG, with a line that says what it is. */
+async function picture(stage: Stage): Promise<void> {
+  const seen = stage.picture();
+  const line = 28;
+  const sheet = document.createElement("canvas");
+  sheet.width = seen.width;
+  sheet.height = seen.height + line;
+  const pen = sheet.getContext("2d")!;
+  pen.fillStyle = "#101113";
+  pen.fillRect(0, 0, sheet.width, sheet.height);
+  pen.drawImage(seen, 0, 0);
+  pen.fillStyle = "#d8dadd";
+  pen.font = "14px sans-serif";
+  pen.fillText("Vesalius · research use, not a medical device", 8, seen.height + 19);
+  const blob = await new Promise<Blob | null>((done) => sheet.toBlob(done, "image/png"));
+  if (blob) saveBlob(blob, "vesalius-view.png");
+}

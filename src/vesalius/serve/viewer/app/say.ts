@@ -1,0 +1,40 @@
+// What the page says to a person: errors in words, until they are closed; and news for who cannot see.
+import { Failure } from "./api.ts";
+import { byId, fill, h } from "./dom.ts";
+
+/** Show what went wrong. */
+export function report(error: unknown): void {
+  const fault = error instanceof Failure ? error.fault : { error: error instanceof Error ? error.message : String(error) };
+  const bar = byId("fault");
+  fill(
+    bar,
+    h("div", {}, h("strong", {}, sentence(fault.error)), fault.found && h("p", {}, `Found: ${fault.found}`), fault.hint && h("p", {}, `Try: ${fault.hint}`)),
+    h("button", { class: "plain", "aria-label": "Close this message", onclick: quiet }, "×"),
+  );
+  bar.hidden = false;
+}
+
+/** Take the last error away. */
+export function quiet(): void {
+  byId("fault").hidden = true;
+}
+
+/** Say it to screen readers only. */
+export function announce(text: string): void {
+  byId("news").textContent = text;
+}
+
+function sentence(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
+}
+
+/** Run something; whatever it throws is shown. */
+export function guarded<A extends unknown[]>(work: (...given: A) => Promise<unknown> | unknown): (...given: A) => Promise<void> {
+  return async (...given) => {
+    try {
+      await work(...given);
+    } catch (error) {
+      report(error);
+    }
+  };
+}

@@ -1,0 +1,113 @@
+// The 3-D view: the labels as solids, and the image around them where it is wanted or there are no labels.
+import { Niivue, SLICE_TYPE } from "@niivue/niivue";
+import { colours, imageLayer, maskLayer, partOf, type Mask } from "./layers.ts";
+
+export interface Scene {
+  image: ArrayBuffer;
+  invert: boolean;
+  limits: [number, number];
+  mask: Mask | null;
+}
+
+const FRONT: [number, number] = [160, 10]; // from the front, a little from the side
+
+export class Solid {
+  private view: Niivue;
+  private opened: Promise<unknown> | null = null;
+  private scene: Scene | null = null;
+  private body = false;
+  private visible = false;
+  private stale = false;
+
+  constructor(
+    private canvas: HTMLCanvasElement,
+    options: ConstructorParameters<typeof Niivue>[0],
+  ) {
+    this.view = new Niivue(options);
+  }
+
+  /** What to show; it is built only once the view is seen. */
+  async show(scene: Scene | null): Promise<void> {
+    this.scene = scene;
+    this.stale = true;
+    await this.build();
+  }
+
+  async setBody(body: boolean): Promise<void> {
+    this.body = body;
+    this.stale = true;
+    await this.build();
+  }
+
+  async setVisible(visible: boolean): Promise<void> {
+    this.visible = visible;
+    if (visible && this.opened) this.view.resizeListener();
+    await this.build();
+  }
+
+  setLabels(): void {
+    const mask = this.scene?.mask;
+    if (!this.visible || !mask) {
+      this.stale = true;
+      return;
+    }
+    for (const layer of this.view.volumes) {
+      const part = partOf(layer);
+      if (part !== null) layer.setColormapLabel(colours(mask, part));
+    }
+    if (this.view.volumes.length) this.view.updateGLVolume();
+  }
+
+  setLimits(limits: [number, number]): void {
+    if (!this.scene) return;
+    this.scene.limits = limits;
+    if (!this.visible || !this.around) this.stale = true;
+    else if (this.view.volumes.length) {
+      [this.view.volumes[0]!.cal_min, this.view.volumes[0]!.cal_max] = limits;
+      this.view.updateGLVolume();
+    }
+  }
+
+  reset(): void {
+    if (!this.opened) return;
+    this.view.setScale(1);
+    this.view.setRenderAzimuthElevation(...FRONT);
+  }
+
+  draw(): void {
+    if (this.visible && this.opened) this.view.drawScene();
+  }
+
+  /** Whether the image itself is in the view. */
+  private get around(): boolean {
+    return this.body || !this.scene?.mask;
+  }
+
+  private async build(): Promise<void> {
+    if (!this.visible || !this.stale) return;
+    this.stale = false;
+    this.opened ??= this.open();
+    await this.opened;
+    const { view, scene } = this;
+    const layers = [];
+    if (scene && this.around) {
+      const image = await imageLayer(scene.image, scene.invert);
+      [image.cal_min, image.cal_max] = scene.limits;
+      layers.push(image);
+    }
+    for (let k = 0; scene?.mask && k < scene.mask.parts.length; k++) layers.push(await maskLayer(scene.mask, k, false));
+    if (scene !== this.scene) return; // another was asked for meanwhile, and builds itself
+    while (view.volumes.length) view.removeVolumeByIndex(view.volumes.length - 1);
+    for (const layer of layers) view.addVolume(layer);
+    if (!layers.length) return;
+    await view.setVolumeRenderIllumination(this.around ? 0.2 : 0.6);
+    view.setSliceType(SLICE_TYPE.RENDER);
+    view.updateGLVolume();
+  }
+
+  private async open(): Promise<void> {
+    await this.view.attachToCanvas(this.canvas);
+    this.view.setSliceType(SLICE_TYPE.RENDER);
+    this.view.setRenderAzimuthElevation(...FRONT);
+  }
+}

@@ -1,0 +1,66 @@
+// The one state of the page, and who wants to know when a part of it changes.
+import type { Case, Held, Job, Model, Study } from "./types.ts";
+
+export interface State {
+  models: Model[];
+  studies: Study[];
+  study: Study | null;
+  caseId: string | null;
+  model: string | null;
+  job: Job | null;
+  /** The newest answer of each case, model and kind of job. */
+  answers: Held[];
+  uploading: number | null;
+}
+
+type Key = keyof State;
+
+const state: State = {
+  models: [],
+  studies: [],
+  study: null,
+  caseId: null,
+  model: null,
+  job: null,
+  answers: [],
+  uploading: null,
+};
+const listeners: [Set<Key>, () => void][] = [];
+
+/** What holds now; not to be changed in place. */
+export function now(): Readonly<State> {
+  return state;
+}
+
+/** Change some parts, then tell whoever listens to one of them. */
+export function set(changes: Partial<State>): void {
+  const changed = (Object.keys(changes) as Key[]).filter((key) => state[key] !== changes[key]);
+  Object.assign(state, changes);
+  for (const [keys, told] of listeners) if (changed.some((key) => keys.has(key))) told();
+}
+
+/** Call `told` now and whenever one of the keys changes. */
+export function on(keys: Key[], told: () => void): void {
+  listeners.push([new Set(keys), told]);
+  told();
+}
+
+export function chosenCase(): Case | null {
+  return state.study?.cases.find((c) => c.case === state.caseId) ?? null;
+}
+
+export function chosenModel(): Model | null {
+  return state.models.find((m) => m.name === state.model) ?? null;
+}
+
+/** The chosen model's answers for the chosen case. */
+export function caseAnswers(): Held[] {
+  return state.answers.filter((a) => a.case === state.caseId && a.model === state.model);
+}
+
+/** The answers, with a finished job's in the place of older ones of its kind. */
+export function withJob(answers: Held[], job: Job): Held[] {
+  const fresh = job.answers.map((a): Held => ({ ...a, model: job.model, by: job.kind }));
+  const same = (a: Held, b: Held) => a.case === b.case && a.model === b.model && a.by === b.by;
+  return [...answers.filter((a) => !fresh.some((b) => same(a, b))), ...fresh];
+}

@@ -1,0 +1,117 @@
+// What the service sends and takes, as the viewer reads it.
+
+export interface Label {
+  value?: number;
+  name: string;
+  colour?: string | null;
+}
+
+export interface Scored extends Label {
+  p?: number;
+  volume_ml?: number | null;
+  area_mm2?: number | null;
+  pixels?: number | null;
+}
+
+export interface OperatingPoint {
+  label: string;
+  threshold: number;
+}
+
+export interface Model {
+  name: string;
+  hash: string;
+  task: string;
+  answer: string;
+  labels: Label[];
+  dims: number;
+  modality: string | null;
+  unit: string | null;
+  operating_point: OperatingPoint | null;
+  calibrated: boolean;
+  explainers: string[];
+  scorecard: Record<string, Figure> | null;
+}
+
+export interface Figure {
+  value: number;
+  low?: number | null;
+  high?: number | null;
+  n?: number | null;
+}
+
+export interface Case {
+  case: string;
+  name: string;
+  shape: [number, number, number];
+  spacing_mm: [number, number, number] | null;
+  spacing_at?: "patient" | "detector" | null;
+  modality?: string | null;
+  description?: string | null;
+  unit?: string | null;
+  orientation_known?: boolean;
+  frames?: number;
+  colour?: boolean;
+  source?: string;
+  display?: { invert?: boolean; windows?: [number, number, (string | null)?][] };
+}
+
+export interface SetAside {
+  name?: string;
+  case?: string;
+  reason: string;
+}
+
+export interface Study {
+  study: string;
+  cases: Case[];
+  set_aside?: SetAside[];
+  created?: string;
+}
+
+export interface Summary {
+  labels?: Scored[];
+  operating_point?: OperatingPoint | null;
+  positive?: boolean | null;
+  quantity?: string;
+  low?: number;
+  high?: number;
+  faithfulness?: Record<string, number> | null;
+  fields?: Record<string, unknown>;
+}
+
+export interface Answer {
+  case: string;
+  kind: string;
+  answer: Record<string, unknown>;
+  summary: Summary;
+  files: Record<string, string>;
+}
+
+/** An answer as the page keeps it: with the model and the kind of job that gave it. */
+export interface Held extends Answer {
+  model: string;
+  by: "predict" | "explain";
+}
+
+export type Status = "queued" | "running" | "done" | "failed" | "cancelled";
+
+export interface Job {
+  job: string;
+  model: string;
+  study: string;
+  kind: "predict" | "explain";
+  status: Status;
+  progress: number;
+  stage: string | null;
+  error: Fault | null;
+  created?: string;
+  finished?: string | null;
+  answers: Answer[];
+}
+
+export interface Fault {
+  error: string;
+  found?: string | null;
+  hint?: string | null;
+}

@@ -1,0 +1,388 @@
+"""The viewer in a real browser: a study dropped, asked about, seen in place, measured, and its results taken away."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+import shutil
+import socket
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom
+import pytest
+import uvicorn
+from _bundles import ORGANS
+from fastapi import FastAPI
+from PIL import Image as Pil
+from starlette.testclient import TestClient
+
+from vesalius import formats
+from vesalius.core.case import Ref
+from vesalius.core.image import Image
+from vesalius.serve import viewer
+from vesalius.serve.api import create_app
+from vesalius.serve.keys import make
+from vesalius.serve.models import Models
+from vesalius.serve.state import Service
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+COMPILER = viewer.STATIC.parents[4] / "node_modules" / ".bin" / "tsc"
+FLAGS = ["--headless=new", "--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+PATIENCE_MS = 60_000
+VALUES = {name: value for value, name, _ in ORGANS}
+Colour = tuple[float, float, float]
+in_browser = pytest.mark.skipif(
+    CHROMIUM is None or not viewer.built(),
+    reason="chromium is not installed" if CHROMIUM is None else "the viewer is not built: make viewer",
+)
+
+
+def test_where_the_viewer_was_not_built_the_page_says_how(tmp_path: Path) -> None:
+    app = FastAPI()
+    viewer.mount(app, static=tmp_path / "absent")
+    page = TestClient(app).get("/")
+    assert page.status_code == 200 and "make viewer" in page.text and "not a medical device" in page.text
+
+
+def test_a_built_viewer_is_served_file_by_file_under_its_policy(tmp_path: Path) -> None:
+    for name in ("index.html", "app.js", "app.css"):
+        (tmp_path / name).write_text(f"the {name}", encoding="utf-8")
+    app = FastAPI()
+    viewer.mount(app, static=tmp_path)
+    client = TestClient(app)
+    assert client.get("/").text == "the index.html"
+    script = client.get("/app.js")
+    assert script.text == "the app.js" and script.headers["content-type"].startswith("text/javascript")
+    assert "default-src 'none'" in script.headers["content-security-policy"]
+    assert "unsafe" not in script.headers["content-security-policy"]
+    assert client.get("/other.js").status_code == 404
+
+
+@pytest.mark.skipif(not COMPILER.exists(), reason="TypeScript is not installed: make viewer")
+def test_the_scripts_hold_their_types() -> None:
+    done = subprocess.run(
+        [COMPILER, "--noEmit", "-p", viewer.STATIC.parent], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_a_case_says_how_it_is_to_be_shown(client: TestClient, series: list[Path], picture: bytes) -> None:
+    def case(*files: tuple[str, bytes]) -> dict[str, Any]:
+        study = client.post("/api/studies", files=[("files", f) for f in files]).json()
+        found: dict[str, Any] = study["cases"][0]
+        client.delete(f"/api/studies/{study['study']}")
+        return found
+
+    ct = case(*((p.name, p.read_bytes()) for p in series))
+    source = pydicom.dcmread(series[0])
+    assert (ct["unit"], ct["source"], ct["orientation_known"]) == ("HU", "dicom", True)
+    window = [float(source.WindowCenter), float(source.WindowWidth)]
+    assert ct["display"] == {"invert": False, "windows": [window]}
+    film = case(("film.png", picture))
+    assert (film["unit"], film["source"], film["orientation_known"]) == (None, "other", False)
+    assert film["display"] == {"invert": False, "windows": []} and not film["colour"]
+
+
+@contextmanager
+def serving(models: Models, folder: Path, *, keys: Path | None = None) -> Iterator[str]:
+    """A service on a free port of loopback, in a thread."""
+    folder.mkdir(parents=True, exist_ok=True)
+    service = Service(models, audit=folder / "audit.jsonl", keys=keys, temporary=folder)
+    listening = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(create_app(service), log_level="warning"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(20)
+        listening.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as running:
+        opened = running.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield opened
+        opened.close()
+
+
+class Page:
+    """A tab on the viewer: what a person does there, and what is seen."""
+
+    def __init__(self, browser: Any, address: str, folder: Path) -> None:
+        self.address, self.folder = address, folder
+        self.tab = browser.new_page(viewport={"width": 1366, "height": 768})
+        self.tab.set_default_timeout(PATIENCE_MS)
+        self.wrong: list[str] = []
+        self.requested: list[str] = []
+        self.tab.on("pageerror", lambda error: self.wrong.append(str(error)))
+        self.tab.on("console", lambda m: m.type == "error" and self.wrong.append(m.text))
+        self.tab.on("request", lambda r: self.requested.append(r.url))
+        self.tab.goto(address)
+
+    def drop(self, files: list[tuple[str, bytes]]) -> None:
+        """Let files fall on the page."""
+        packed = [[name, base64.b64encode(data).decode()] for name, data in files]
+        transfer = self.tab.evaluate_handle(
+            """(files) => { const t = new DataTransfer(); for (const [name, data] of files)
+            t.items.add(new File([Uint8Array.from(atob(data), c => c.charCodeAt(0))], name)); return t; }""",
+            packed,
+        )
+        for event in ("dragenter", "dragover", "drop"):
+            self.tab.dispatch_event("#viewer", event, {"dataTransfer": transfer})
+
+    def wait(self, selector: str, text: str | None = None) -> Any:
+        found = self.tab.locator(selector).filter(has_text=text) if text else self.tab.locator(selector)
+        found.first.wait_for(state="visible")
+        return found.first
+
+    def saved(self, act: Callable[[], None]) -> tuple[str, Path]:
+        """What pressing something saves: its name and where it lies."""
+        with self.tab.expect_download() as waited:
+            act()
+        path = self.folder / waited.value.suggested_filename
+        waited.value.save_as(path)
+        return waited.value.suggested_filename, path
+
+    def picture(self, name: str) -> np.ndarray[Any, Any]:
+        """The planes as they are drawn now, `(Y, X, 3)`; the whole page is kept under the name, to be looked at."""
+        self.settle()
+        whole = self.tab.screenshot(path=self.folder / f"{name}.png")
+        box = self.tab.locator("#planes").bounding_box()
+        left, top = round(box["x"]), round(box["y"])
+        drawn = np.asarray(Pil.open(io.BytesIO(whole)).convert("RGB"), dtype=float)
+        return drawn[top : top + round(box["height"]), left : left + round(box["width"])]
+
+    def settle(self) -> None:
+        """Two frames: what was asked for is drawn."""
+        self.tab.evaluate("new Promise(r => requestAnimationFrame(() => requestAnimationFrame(r)))")
+
+    def point(self, across: float, down: float) -> dict[str, Any]:
+        """Click there; what the line under the images says: index `(z, y, x)`, value and label."""
+        box = self.tab.locator("#planes").bounding_box()
+        x, y = round(across * box["width"]), round(down * box["height"])
+        self.tab.mouse.click(round(box["x"]) + x, round(box["y"]) + y)
+        said = self.tab.locator("#place").inner_text()
+        column, row, rest = re.match(r"column (\d+), row (\d+)(.*)", said).groups()  # type: ignore[union-attr]
+        plane = re.search(r"slice (\d+)", rest)
+        value = re.search(r"· (-?[\d.]+) HU", rest)
+        label = re.search(r"· ([a-z]+)$", rest)
+        return {
+            "pixel": (x, y),
+            "index": (int(plane[1]) - 1 if plane else 0, int(row) - 1, int(column) - 1),
+            "value": float(value[1]) if value else None,
+            "label": label[1] if label else None,
+        }
+
+
+SPOTS = [(x, y) for x in (0.36, 0.44, 0.56, 0.64) for y in (0.36, 0.62)]
+BESIDE = (0.5, 0.53)  # the cross is drawn there, over no spot
+TOWARDS = {"2": ("axial", 0, 1), "3": ("coronal", 0, -2), "4": ("sagittal", 1, -2)}  # LPS axis on screen
+
+
+@in_browser
+def test_a_study_is_dropped_asked_about_seen_in_place_and_its_segmentation_saved(
+    browser: Any, models: Models, series: list[Path], tmp_path: Path
+) -> None:
+    source = formats.read(Ref(tuple(series)))
+    with serving(models, tmp_path / "service") as address:
+        page = Page(browser, address, tmp_path)
+        page.wait("body[data-ready]")
+        assert "Not a medical device" in page.tab.inner_text("#notice")
+        page.drop([(p.name, p.read_bytes()) for p in series])
+        page.wait("#place", "slice")
+        lies_as_its_file_says(page, source)
+        windows_work(page)
+        page.tab.select_option("#model", "organs")
+        page.tab.click("#run")
+        page.wait(".legend li")
+        name, path = page.saved(lambda: page.tab.click('[data-file="seg.dcm"]'))
+        _, nifti = page.saved(lambda: page.tab.click('[data-file="mask.nii.gz"]'))
+        mask = formats.read(nifti)
+        assert name.endswith("seg.dcm")
+        is_the_segmentation(path, series, mask)
+        the_overlay_lies_on_the_mask(page, mask)
+        distances_are_true(page, source)
+        the_help_tells_the_keys(page)
+        name, drawn = page.saved(lambda: page.tab.keyboard.press("p"))
+        assert name == "vesalius-view.png" and Pil.open(drawn).size[0] > 500
+        page.tab.reload()
+        page.wait("#studies button.row").click()
+        page.wait(".legend li")  # an earlier study comes back with its answer
+        assert page.wrong == []
+        assert [u for u in page.requested if not u.startswith((address, "blob:", "data:"))] == []
+        page.tab.close()
+
+
+def lies_as_its_file_says(page: Page, source: Image) -> None:
+    """In each plane: what is read at a point is the file's value there, its grey too, and right and left are so."""
+    assert source.affine is not None
+    for key, (name, across, down) in TOWARDS.items():
+        page.tab.keyboard.press(key)
+        page.point(*BESIDE)
+        seen = page.picture(f"plane-{name}").mean(axis=2)
+        read = [page.point(*spot) for spot in SPOTS]
+        values = [float(source.array[(0, *r["index"])]) for r in read]
+        assert [r["value"] for r in read] == values
+        low, high = (
+            float(page.tab.input_value("#level")) + s * float(page.tab.input_value("#width")) / 2
+            for s in (-1, 1)
+        )
+        greys = [255 * np.clip((v - low) / (high - low), 0, 1) for v in values]
+        alike = [
+            float(np.corrcoef(greys, [way[r["pixel"][1], r["pixel"][0]] for r in read])[0, 1])
+            for way in (seen, seen[:, ::-1], seen[::-1])
+        ]
+        assert alike[0] > 0.8 and alike[0] > max(alike[1:]), (name, alike)  # not as a mirror would have it
+        mm = [(source.affine @ [*r["index"][::-1], 1])[:3] for r in read]
+        rightmost, leftmost = mm[-2], mm[0]  # on the screen, at one height
+        assert rightmost[across] > leftmost[across], f"{name}: sides are exchanged"
+        axis, sign = abs(down), np.sign(down)
+        assert sign * mm[1][axis] > sign * mm[0][axis], f"{name}: upside down"
+
+
+def windows_work(page: Page) -> None:
+    """A preset is a level and a width, and soft tissue is brighter in the lung's; numbers can be typed."""
+    dark = page.picture("soft").mean()
+    page.tab.select_option("#preset", "lung")
+    assert (page.tab.input_value("#level"), page.tab.input_value("#width")) == ("-600", "1500")
+    assert page.picture("lung").mean() > dark
+    page.tab.fill("#level", "30")
+    page.tab.keyboard.press("Enter")
+    assert page.tab.input_value("#preset") == "own"
+    page.tab.locator("#level").blur()
+
+
+def is_the_segmentation(path: Path, series: list[Path], mask: Image) -> None:
+    """The saved object is of the study, and holds the mask that is seen."""
+    seg, source = pydicom.dcmread(path), pydicom.dcmread(series[0])
+    assert seg.Modality == "SEG"
+    assert seg.StudyInstanceUID == source.StudyInstanceUID
+    assert seg.ReferencedSeriesSequence[0].SeriesInstanceUID == source.SeriesInstanceUID
+    assert "research" in seg.SeriesDescription.lower()
+    held = formats.read_mask(path)
+    assert held.affine is not None and np.allclose(held.affine, mask.affine, atol=1e-3)
+    for segment in seg.SegmentSequence:
+        value = VALUES[segment.SegmentLabel]
+        assert np.array_equal(held.array == segment.SegmentNumber, mask.array == value)
+    assert set(np.unique(mask.array)) > {0}
+
+
+def the_overlay_lies_on_the_mask(page: Page, mask: Image) -> None:
+    """Where a label's colour is drawn, the mask has that label; hidden, its colour is gone."""
+    swatches = page.tab.locator(".legend .swatch").evaluate_all(
+        "all => all.map(s => getComputedStyle(s).backgroundColor)"
+    )
+    names = page.tab.locator(".legend .name").all_inner_texts()
+    rgb = [tuple(float(x) for x in re.findall(r"\d+", s)) for s in swatches]
+    colours: dict[str, Any] = dict(zip(names, rgb, strict=True))
+    page.tab.keyboard.press("2")
+    page.tab.fill("#mask-opacity", "1")
+    page.point(*BESIDE)
+    seen = page.picture("overlay")
+    read = [page.point(*spot) for spot in SPOTS]
+    for r in read:
+        held = int(mask.array[(0, *r["index"])])
+        assert held == VALUES.get(r["label"] or "", 0)
+    agree = [nearest(seen[r["pixel"][1], r["pixel"][0]], colours) == r["label"] for r in read]
+    assert np.mean(agree) >= 0.75, list(zip(agree, [r["label"] for r in read], strict=True))
+    most = max(names, key=lambda n: int(np.sum(mask.array == VALUES[n])))
+    before = near(seen, colours[most])
+    page.tab.locator(".legend li").filter(has_text=most).locator("input").uncheck()
+    assert near(page.picture("hidden"), colours[most]) < before / 20
+    page.tab.locator(".legend li").filter(has_text=most).locator("input").check()
+    page.tab.fill("#mask-opacity", "0.5")
+    page.tab.keyboard.press("1")
+    page.picture("all")
+
+
+def near(picture: np.ndarray[Any, Any], colour: Colour) -> int:
+    """How many pixels have about that colour."""
+    return int((np.abs(picture - np.array(colour)).max(axis=2) < 24).sum())
+
+
+def nearest(pixel: np.ndarray[Any, Any], colours: dict[str, Colour]) -> str | None:
+    """The label of the closest colour; None for a grey."""
+    if pixel.max() - pixel.min() < 20:
+        return None
+    return min(colours, key=lambda name: float(np.abs(pixel - np.array(colours[name])).sum()))
+
+
+def distances_are_true(page: Page, source: Image) -> None:
+    assert source.affine is not None and source.spacing_mm is not None
+    page.tab.keyboard.press("2")
+    ends = [page.point(0.35, 0.4), page.point(0.65, 0.55)]
+    mm = [(source.affine @ [*r["index"][::-1], 1])[:3] for r in ends]
+    page.tab.keyboard.press("d")
+    corner = page.tab.locator("#planes").bounding_box()
+    path = [(corner["x"] + r["pixel"][0], corner["y"] + r["pixel"][1]) for r in ends]
+    page.tab.mouse.move(*path[0])
+    page.tab.mouse.down()
+    page.tab.mouse.move(*path[1], steps=3)
+    page.tab.mouse.up()
+    said = page.wait("#measure-list li").inner_text()
+    length = float(re.match(r"([\d.]+) mm \(axial\)", said)[1])  # type: ignore[index]
+    assert abs(length - np.linalg.norm(mm[1] - mm[0])) < 1.5 * max(source.spacing_mm[:2])
+    page.tab.keyboard.press("x")
+    page.tab.locator("#measures").wait_for(state="hidden")
+    page.tab.keyboard.press("n")
+
+
+def the_help_tells_the_keys(page: Page) -> None:
+    page.tab.keyboard.press("?")
+    text = page.wait("#help").inner_text()
+    assert "measure a distance" in text and "not a medical device" in text.lower()
+    page.tab.keyboard.press("Escape")
+    page.tab.locator("#help").wait_for(state="hidden")
+
+
+@in_browser
+def test_a_picture_is_classified_behind_a_key(
+    browser: Any, models: Models, picture: bytes, tmp_path: Path
+) -> None:
+    key = make(tmp_path / "keys", "reader", "user")
+    with serving(models, tmp_path / "service", keys=tmp_path / "keys") as address:
+        page = Page(browser, address, tmp_path)
+        for given in ("not-the-key", key):
+            page.wait("#key-dialog[open]")
+            page.tab.fill("#key-input", given)
+            page.tab.keyboard.press("Enter")
+            if given != key:
+                page.wait("#key-wrong")
+        page.wait("body[data-ready]")
+        page.drop([("notes.txt", b"nothing to see")])
+        assert "no image could be read" in page.wait("#fault").inner_text().lower()
+        page.drop([("film.png", picture)])
+        page.wait("#place", "column")
+        presets = page.tab.locator("#preset option").evaluate_all(
+            "all => all.filter(o => o.disabled).map(o => o.value)"
+        )
+        assert {"lung", "bone", "brain"} <= set(presets)  # a picture is not in Hounsfield units
+        page.tab.select_option("#model", "chest")
+        page.tab.click("#run")
+        page.wait(".bars li")
+        shown = dict(zip(
+            page.tab.locator(".bars .name").all_inner_texts(),
+            (float(t.removesuffix(" %")) for t in page.tab.locator(".bars .number").all_inner_texts()),
+            strict=True,
+        ))  # fmt: skip
+        assert set(shown) == {"healthy", "lesion"} and abs(sum(shown.values()) - 100) < 0.2
+        mark = page.tab.locator(".mark").evaluate("m => m.style.left")
+        assert mark == "25%"
+        above = "above" if shown["lesion"] >= 25 else "below"
+        assert f"lesion: {above}" in page.tab.inner_text(".verdict")
+        name, path = page.saved(lambda: page.tab.click('[data-file="answer.json"]'))
+        assert name == "film-answer.json" and b'"Scores"' in path.read_bytes()
+        page.picture("classified")
+        assert [w for w in page.wrong if "401" not in w and "422" not in w] == []
+        page.tab.close()
