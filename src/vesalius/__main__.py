@@ -1,5 +1,17 @@
-"""`python -m vesalius`: the command line."""
+"""The command line, as `vesalius` and as `python -m vesalius`; an interruption while it loads is one too."""
 
-from vesalius.cli import main
+import sys
 
-main()
+
+def main() -> None:
+    """Load the command line and run it."""
+    try:
+        from vesalius.cli import main as run
+    except KeyboardInterrupt:
+        sys.stderr.write("vesalius: interrupted\n")
+        raise SystemExit(130) from None
+    run()
+
+
+if __name__ == "__main__":
+    main()

@@ -28,6 +28,11 @@ def main() -> None:
         verb = next((v for v in sys.argv[1:2] if not v.startswith("-")), "")
         sys.stderr.write(f"vesalius: {said}; try: {' '.join(('vesalius', verb)).strip()} --help\n")
         raise SystemExit(error.exit_code) from None
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "allocate memory" not in str(error):
+            raise
+        sys.stderr.write("vesalius: not enough memory; try: a smaller net (net.scale), batch or size\n")
+        raise SystemExit(2) from None
     except KeyboardInterrupt:
         sys.stderr.write("vesalius: interrupted\n")
         raise SystemExit(130) from None

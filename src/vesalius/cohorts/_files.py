@@ -42,7 +42,8 @@ def walk(root: Path) -> tuple[Path, ...]:
     if root.is_file():
         return (root,)
     found: list[Path] = []
-    trails = {root: frozenset({root.resolve()})}  # the real folders on the way to each
+    real_root = root.resolve()
+    trails = {root: frozenset({real_root, *real_root.parents})}  # the real folders on the way to each
     for name, folders, names in os.walk(root, followlinks=True):
         folder = Path(name)
         trail = trails.pop(folder)

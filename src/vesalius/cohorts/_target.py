@@ -18,7 +18,7 @@ def select_target(cohort: Cohort, name: str | None = None) -> TargetInfo:
     if not cohort.targets and cohort.layout == "table":
         raise DataError(
             f"nothing to learn in {cohort.root}",
-            found="no column that is called or filled like a label",
+            found="no column that is called or filled like a label, with at least two different values",
             hint="--column label=NAME, or label=A,B,C for several at once",
         )
     if not cohort.targets:

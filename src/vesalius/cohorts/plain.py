@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from vesalius import formats
@@ -9,8 +10,10 @@ from vesalius.cohorts import _files
 from vesalius.cohorts._layout import Detection, Options
 from vesalius.cohorts._series import units
 from vesalius.core.case import Case, Ref
-from vesalius.core.cohort import Cohort
+from vesalius.core.cohort import Cohort, SetAside
 from vesalius.core.errors import FormatError
+
+_MASKS = re.compile(r"mask|label|segm|ground.?truth|annotation", re.IGNORECASE)
 
 
 def detect(root: Path) -> Detection | None:
@@ -28,7 +31,9 @@ def read(root: Path, *, options: Options) -> Cohort:
     if root.is_file():
         case = Case(id=formats.stem(root), images={"image": Ref((root,))})
         return Cohort(root=root, layout="plain", cases=(case,), notes=("one image without a target",))
-    found, aside = units(_files.walk(root))
+    files, strange = _without_masks(root)
+    found, aside = units(files)
+    aside = [*aside, *strange]
     keys = [u.image.paths[0] if len(u.image.paths) == 1 else u.image.paths[0].parent for u in found]
     ids = _files.case_ids(keys, root)
     seen: dict[str, int] = {}
@@ -45,6 +50,26 @@ def read(root: Path, *, options: Options) -> Cohort:
         set_aside=tuple(aside),
         notes=("images without targets, kept for prediction",),
     )
+
+
+def _without_masks(root: Path) -> tuple[tuple[Path, ...], list[SetAside]]:
+    """The files but for those in folders of masks that nobody could read as such; these are set aside.
+
+    Such a folder is called like masks, and its files like those of another folder.
+    """
+    files = _files.walk(root)
+    stems: dict[Path, set[str]] = {}
+    for path in files:
+        stems.setdefault(path.parent, set()).add(formats.stem(path))
+    masks = {
+        folder
+        for folder, own in stems.items()
+        if _MASKS.search(folder.name)
+        and any(len(own & other) >= 0.5 * len(own) for place, other in stems.items() if place != folder)
+    }
+    why = "in a folder of masks, but holds no whole label values: save masks as PNG or NIfTI of whole numbers"
+    aside = [SetAside(f"{p.parent.name}/{formats.stem(p)}", why) for p in files if p.parent in masks]
+    return tuple(p for p in files if p.parent not in masks), aside
 
 
 def _sniffs(path: Path) -> bool:

@@ -12,6 +12,11 @@ from pathlib import Path
 
 from vesalius.core.errors import OutputError
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 
 @contextmanager
 def output_errors(path: Path) -> Iterator[None]:
@@ -65,6 +70,27 @@ def write_bytes(path: Path, data: bytes) -> None:
         temporary.write_bytes(data)
 
     write_with(path, write)
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Keep a folder to this process; it is let go however the process ends. Raises OutputError where another has it."""
+    if fcntl is None:
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise OutputError(
+                f"{folder} is in use by another process", hint="wait for it, or stop it"
+            ) from error
+        except OSError:  # a file system without locks
+            pass
+        yield
+    finally:
+        os.close(handle)
 
 
 def sha256(path: Path) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, get_origin
+from typing import Annotated, Any, Literal, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -13,7 +13,8 @@ from vesalius.core.disk import write_text
 from vesalius.core.errors import PlanError, UnknownName, closest_path
 
 VERSION = 1
-Size = tuple[int, int, int]
+_Side = Annotated[int, Field(ge=1)]
+Size = tuple[_Side, _Side, _Side]
 Triple = tuple[float, float, float]
 Scalar = bool | int | float | str | None
 
@@ -91,7 +92,7 @@ class NetPlan(Section):
     """The network: a registered name, its dial of width and depth, and its own options."""
 
     name: str
-    scale: float = Field(1.0, gt=0)
+    scale: float = Field(1.0, gt=0, le=16)
     dropout: float = Field(0.0, ge=0, lt=1)
     init: str | None = None
     options: dict[str, Scalar | list[int]] = {}
@@ -127,9 +128,9 @@ class TrainPlan(Section):
     validations: int = Field(10, ge=1)
     select: Literal["best", "last"] = "best"
     checkpoint_every_s: float = Field(60.0, gt=0)
-    patience: int | None = None
-    threads: int | None = None
-    seed: int = 0
+    patience: int | None = Field(None, ge=1)
+    threads: int | None = Field(None, ge=1)
+    seed: int = Field(0, ge=0)
 
 
 class InferPlan(Section):

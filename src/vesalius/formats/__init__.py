@@ -138,12 +138,8 @@ def write(thing: Image | Answer, path: Path | str, *, source: Image | None = Non
     take such a thing), GeometryError if `source` has another shape, FormatError for an unknown suffix.
     """
     path = Path(path)
-    lower = path.name.lower()
-    suffix = next((s for s in known_suffixes(holds=None) if lower.endswith(s)), None)
-    writable = [n for n in _names(None) if registry.literals("formats", n).get("WRITES")]
-    if suffix is None:
-        shown = " ".join(s for n in writable for s in registry.literals("formats", n)["SUFFIXES"])
-        raise OutputError(f"{path}: no format that is written has this suffix", hint=f"one of {shown}")
+    require_suffix(path.name)
+    writable = _writable()
     name = sniff(path)
     kinds = {kind.__name__ for kind in type(thing).__mro__}
     if not kinds & set(registry.literals("formats", name).get("WRITES", ())):
@@ -158,6 +154,17 @@ def write(thing: Image | Answer, path: Path | str, *, source: Image | None = Non
         raise OutputError(f"{path} is a folder")
     registry.lookup("formats", name).write(_placed(thing, source), path, source=source)
     return path
+
+
+def require_suffix(name: str) -> None:
+    """Raises OutputError unless a format that is written has the suffix with which `name` ends."""
+    if not any(name.lower().endswith(s) for s in known_suffixes(holds=None)):
+        shown = " ".join(s for n in _writable() for s in registry.literals("formats", n)["SUFFIXES"])
+        raise OutputError(f"{name}: no format that is written has this suffix", hint=f"one of {shown}")
+
+
+def _writable() -> list[str]:
+    return [n for n in _names(None) if registry.literals("formats", n).get("WRITES")]
 
 
 def _placed(thing: Image | Answer, source: Image | None) -> Image | Answer:

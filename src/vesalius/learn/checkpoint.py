@@ -46,5 +46,7 @@ def load(path: Path) -> Checkpoint:
         return Checkpoint(**torch.load(path, map_location="cpu", weights_only=True))
     except Exception as error:  # torch raises half a dozen types here
         raise BundleError(
-            f"{path} is a damaged checkpoint", found=str(error)[:120], hint="fit again"
+            f"{path} is a damaged checkpoint",
+            found=type(error).__name__,
+            hint="remove it and resume: that member begins again",
         ) from error

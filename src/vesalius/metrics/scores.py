@@ -196,7 +196,7 @@ def _exclusive(rows: Rows, weight: Array) -> dict[str, float]:
     sure, right = p.max(axis=1), p.argmax(axis=1) == y
     found["ece"] = _ece(sure, right, weight)
     chosen = np.clip(p[np.arange(len(p)), y], 1e-15, 1.0)
-    found["log_loss"] = float(-(weight * np.log(chosen)).sum() / total)
+    found["log_loss"] = float((weight * -np.log(chosen)).sum() / total) + 0.0
     if k == 2:
         place = labels.index(rows.info["positive"])
         found["brier"] = float((weight * (p[:, place] - truth[:, place]) ** 2).sum() / total)
@@ -221,7 +221,7 @@ def _multilabel(rows: Rows, weight: Array) -> dict[str, float]:
     each["auc"], each["average_precision"] = _ranked(rows, truth, w)
     each["brier"] = (w * (p - truth) ** 2).sum(0) / total
     chosen = np.clip(np.where(truth, p, 1 - p), 1e-15, 1.0)
-    each["log_loss"] = -(w * np.log(chosen)).sum(0) / total
+    each["log_loss"] = (w * -np.log(chosen)).sum(0) / total + 0.0
     each["ece"] = np.array([_ece(p[:, j], truth[:, j], w[:, j]) for j in range(len(labels))])
     complete = known.all(axis=1)
     right = np.equal(truth, called == 1).all(axis=1) & complete

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from vesalius.core import registry
 from vesalius.core.cohort import TargetInfo
-from vesalius.core.errors import PlanError
+from vesalius.core.errors import PlanError, UnknownName
 from vesalius.core.plan import LocatePlan, Plan, override, parse_plan
 from vesalius.nets import describe, names_for
 from vesalius.nets._topology import topology
@@ -79,6 +80,11 @@ def check(plan: Plan, task: Task) -> Plan:
         )
     if plan.data.dims not in about.get("DIMS", (2, 3)):
         raise PlanError(f"net '{plan.net.name}' does not serve {plan.data.dims}-D")
+    suited = [n for n in registry.names("losses") if set(_takes(n)) & set(task.targets)]
+    if suited and plan.loss.name not in suited:
+        if plan.loss.name not in registry.names("losses"):
+            raise UnknownName("loss", plan.loss.name, suited)
+        raise PlanError(f"loss '{plan.loss.name}' is not for {task.name}", hint=", ".join(suited))
     if len(plan.data.normalise) != plan.data.channels:
         raise PlanError(
             "data.normalise must have one entry a channel",
@@ -91,6 +97,12 @@ def check(plan: Plan, task: Task) -> Plan:
             hint="--set train.folds=" + str(plan.train.members),
         )
     return plan
+
+
+def _takes(loss: str) -> tuple[str, ...]:
+    """The kinds of target that a loss is for."""
+    kinds: tuple[str, ...] = registry.literals("losses", loss.partition("-")[0]).get("TARGETS", ())
+    return kinds
 
 
 def _images(draft: Draft, p: Fingerprint) -> None:

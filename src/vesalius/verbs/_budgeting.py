@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -9,11 +10,13 @@ from typing import Any
 import torch
 
 from vesalius.core.bundle import State
+from vesalius.core.errors import PlanError
 from vesalius.core.plan import USER, Plan, override
 from vesalius.core.progress import Progress
 from vesalius.infer import predictor
 from vesalius.learn.examples import prepare_examples
 from vesalius.learn.loop import build, time_step
+from vesalius.plan import machine as machines
 from vesalius.plan.budget import as_words, budget
 from vesalius.tasks._contract import Example, Task
 from vesalius.verbs._workspace import Workspace
@@ -36,6 +39,7 @@ def budgeted(
 
     Returns the plan and the seconds that everything after training will take.
     """
+    _fits_memory(plan)
     state = space.task.state(space.training, space.target, plan)
     cases = space.training[:16]
     examples = prepare_examples(space.task, cases, plan, state, progress=progress)
@@ -67,6 +71,18 @@ def budgeted(
         f"about {found.training_s / 60:.1f} min of training"
     )
     return fixed, after
+
+
+def _fits_memory(plan: Plan) -> None:
+    """Raises PlanError where not even a batch's input and its copies fit into memory, before any is made."""
+    needed = 8 * 4 * plan.train.batch * plan.data.channels * math.prod(plan.data.size)  # bytes, as floats
+    there = machines.measure().memory
+    if needed > there:
+        raise PlanError(
+            "a batch does not fit into memory",
+            found=f"{plan.train.batch} of {'×'.join(map(str, plan.data.size))} where {there / 2**30:.0f} GiB are free",
+            hint="a smaller train.batch or data.size",
+        )
 
 
 def _threaded(plan: Plan, step_s: Callable[[Plan], float], device: str | None) -> Plan:

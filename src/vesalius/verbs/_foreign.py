@@ -98,10 +98,15 @@ def _rows(table: Path, cases: Sequence[Case], target: TargetInfo) -> Mapping[str
         c.id: c.id for c in cases
     }
     found: dict[str, Answer] = {}
+    rows: dict[str, dict[str, str | None]] = {}
     for row in frame.iter_rows(named=True):
         name = str(row[key])
         case = known.get(name) or known.get(formats.stem(name)) or known.get(formats.stem(Path(name).name))
         if case is not None:
+            if rows.setdefault(case, row) != row:
+                raise DataError(
+                    f"{table} answers case {case} twice, differently", found=name, hint="one row a case"
+                )
             found[case] = _answer(row, frame.columns, key, target, table, case, positive)
     if not found:
         raise DataError(

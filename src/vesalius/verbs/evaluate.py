@@ -118,6 +118,13 @@ def _target(cohort: Cohort, name: str | None, bundle: Bundle | None) -> TargetIn
             found=f"a target of kind {info.kind}, not {' or '.join(kinds)}",
             hint=" or ".join(f"--target {n}" for n in fitting) or "data with the target that was learned",
         )
+    known = [str(x["name"]) for x in state.values.get("labels", ())]
+    strange = [x.name for x in info.labels if x.name not in known]
+    if info.kind != "mask" and strange:
+        raise DataError(
+            f"the bundle did not learn the class '{strange[0]}' of target '{info.name}'",
+            hint=f"the classes that it learned: {', '.join(known)}",
+        )
     return info
 
 

@@ -16,8 +16,8 @@ import torch
 from vesalius import __version__, cohorts
 from vesalius.core.bundle import Bundle, open_bundle, save_bundle
 from vesalius.core.cohort import Cohort
-from vesalius.core.disk import new_folder, write_text
-from vesalius.core.errors import OutputError, PlanError, VesaliusError
+from vesalius.core.disk import held, new_folder, write_text
+from vesalius.core.errors import OutputError, PlanError, UnknownName, VesaliusError
 from vesalius.core.plan import USER, Plan, load_plan, override, save_plan
 from vesalius.core.progress import Progress, Silent
 from vesalius.core.scorecard import Scorecard, load_scorecard
@@ -85,8 +85,13 @@ def fit(
             "a run that is resumed follows its own plan", found="--plan and --resume", hint="one of the two"
         )
     predictor.device_of(device)  # said before an hour of reading, not after
+    settings = dict(settings or {})
+    task, target = task or settings.pop("task.name", None), target or settings.pop("task.target", None)
     label = data.root.name if isinstance(data, Cohort) else Path(data).resolve().name.partition(".")[0]
     path = _resumed(out, label) if resume else None
+    if path is not None:
+        with held(path):  # said at once, not when training begins
+            pass
     told = json.loads((path / "run.json").read_text(encoding="utf-8")) if path else {}
     following = path is not None and (path / "plan.json").is_file()
     given = load_plan(path / "plan.json") if following and path else _given(plan)
@@ -156,9 +161,10 @@ def fit(
     after = after or float(told.get("after_s", 0.0))
     deadline = None if limit is None else began + limit * SHARE - after
     try:
-        return _carry_out(
-            space, fixed, path, deadline=deadline, progress=progress, device=device, start=start
-        )
+        with held(path):
+            return _carry_out(
+                space, fixed, path, deadline=deadline, progress=progress, device=device, start=start
+            )
     except (KeyboardInterrupt, Interrupted) as error:
         what = error.what if isinstance(error, Interrupted) else "interrupted; what was trained is saved"
         command = shlex.join(["vesalius", "fit", str(space.cohort.root), "-o", str(path), "--resume"])
@@ -282,6 +288,9 @@ def _first_plan(
     plan = staged(override(_for_net(plan, settings or {}), settings or {}))
     if given is not None:  # its number of steps is kept, whatever the clock says
         plan = plan.model_copy(update={"reasons": {**plan.reasons, "train.steps": USER}})
+    names = [x.name for x in space.target.labels]
+    if plan.task.positive is not None and plan.task.positive not in names:
+        raise UnknownName("class", plan.task.positive, names)
     return check(plan, space.task)
 
 

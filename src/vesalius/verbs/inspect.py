@@ -7,6 +7,7 @@ from pathlib import Path
 
 from vesalius import cohorts
 from vesalius.core.cohort import Cohort
+from vesalius.core.errors import OutputError
 from vesalius.core.progress import Progress
 from vesalius.plan import machine
 from vesalius.reliability.html import write
@@ -26,14 +27,19 @@ def inspect(
 ) -> Inspection:
     """Decode everything once and say what is there: counts, sizes, labels, duplicates, leaks, misfits.
 
-    Nothing stops it but the lack of any image. With `html` a page with a contact sheet is written there.
+    Nothing stops it but the lack of any image, or a target that is not there. With `html` a page with a contact sheet
+    is written there. Raises VesaliusError's kinds; OutputError where the page exists.
     """
+    if html is not None and Path(html).exists():
+        raise OutputError(f"{html} exists; nothing is overwritten", hint="another --html")
     if isinstance(data, Cohort):
         cohort = data
     else:
         cohort = cohorts.read(
             data, layout=layout, target=target, columns=columns, split=split, max_set_aside=1.0
         )
+    if target is not None:
+        cohorts.select_target(cohort, target)  # a name that is not there is said, not passed over
     found = look(cohort, progress=progress, workers=machine.measure().cores)
     if html is not None:
         write(found, Path(html))

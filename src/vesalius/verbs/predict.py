@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -16,6 +17,7 @@ from vesalius.core.answer import Answer, Boxes, Curve, Map, Mask, Picture, Score
 from vesalius.core.bundle import Bundle, open_bundle
 from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort, Label, SetAside
+from vesalius.core.disk import held
 from vesalius.core.errors import DataError, OutputError, VesaliusError
 from vesalius.core.plan import override
 from vesalius.core.progress import Progress, Silent
@@ -31,6 +33,7 @@ _OBJECTS: Mapping[type[Answer], Sequence[str]] = {  # the DICOM objects that ans
     Map: (".pm.dcm", ".sc.dcm"),
     Text: (".sr.dcm", ".pdf.dcm"),
 }
+LONGEST_NAME = 200  # bytes, before suffixes
 BAD_NAME = str.maketrans(dict.fromkeys('/\\:*?"<>|', "_"))
 
 
@@ -146,6 +149,10 @@ def predict(
     json, overlays = json or told.get("json", False), overlays or told.get("overlays", False)
     dicom, also = dicom or told.get("dicom", False), tuple(also) or tuple(told.get("also", ()))
     mirror, columns = mirror or told.get("mirror"), columns or told.get("columns")
+    if out is not None and not isinstance(source, Cohort):
+        _apart(Path(source), Path(out))
+    for suffix in also:
+        formats.require_suffix(suffix)
     opened = bundle if isinstance(bundle, Bundle) else open_bundle(Path(bundle))
     if mirror:
         opened = with_mirror(opened, mirror)
@@ -174,9 +181,10 @@ def predict(
 
     sheet = Sheet.again(Path(out), about) if resume else Sheet.new(Path(out), about)
     try:
-        done = _fill(
-            sheet, predictor, cohort, json=json, overlays=overlays, suffixes=suffixes, progress=progress
-        )
+        with held(sheet.folder):
+            done = _fill(
+                sheet, predictor, cohort, json=json, overlays=overlays, suffixes=suffixes, progress=progress
+            )
     except (KeyboardInterrupt, OutputError) as error:
         words = ["vesalius", "predict", str(opened.path), str(cohort.root), "-o", str(out), "--resume"]
         if isinstance(error, OutputError):
@@ -186,6 +194,13 @@ def predict(
         raise Interrupted(kept, hint=shlex.join(words)) from error
     sheet.close()
     return done
+
+
+def _apart(source: Path, out: Path) -> None:
+    """Raises OutputError where answers would be written among the images, and be read as such the next time."""
+    here, there = source.resolve(), out.resolve()
+    if source.is_dir() and there.is_relative_to(here):
+        raise OutputError(f"{out} lies within the images", hint="-o a folder elsewhere")
 
 
 def _fill(
@@ -257,11 +272,19 @@ def file_names(case_ids: Iterable[str]) -> dict[str, str]:
     names: dict[str, str] = {}
     taken: set[str] = set()
     for case_id in case_ids:
-        base = case_id.translate(BAD_NAME).strip(". ") or "case"
+        base = _short(case_id.translate(BAD_NAME).strip(". ") or "case")
         some = (f"{base}-{k}" if k > 1 else base for k in itertools.count(1))
         names[case_id] = next(n for n in some if n.casefold() not in taken)
         taken.add(names[case_id].casefold())
     return names
+
+
+def _short(name: str) -> str:
+    """A name with room for suffixes in what file systems take, 255 bytes; what is cut off leaves its hash."""
+    if len(name.encode()) <= LONGEST_NAME:
+        return name
+    kept = name.encode()[: LONGEST_NAME - 9].decode(errors="ignore")
+    return f"{kept}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 def _files(answer: Answer, name: str, folder: Path, *, json: bool, overlays: bool) -> dict[str, Path]:

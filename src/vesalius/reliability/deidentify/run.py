@@ -56,6 +56,8 @@ def deidentify(
     require(source)
     key_path = key if key is not None else out.with_name(f"{out.name}.key")
     _check_places(source, out, key_path)
+    if not walk(source):
+        raise DataError(f"no files in {source}", hint="the folder that holds the studies")
     if settings.has("clean-pixels") or settings.has("clean-graphics"):
         _ocr.require()
     secret, made = keys.load(key_path)
@@ -95,8 +97,7 @@ def _all(source: Path, out: Path, key: Key, settings: Settings, journal: Journal
     try:
         for path in files:
             relative = PurePosixPath(path.relative_to(root).as_posix())
-            state = path.stat()
-            stamp = (state.st_size, state.st_mtime_ns)
+            stamp = _stamp(path)
             if not journal.done(str(relative), stamp, out):
                 entry = _one(path, relative, stamp, out, key, settings, faces, taken)
                 if entry.out is not None:
@@ -105,6 +106,15 @@ def _all(source: Path, out: Path, key: Key, settings: Settings, journal: Journal
             progress.advance(_WORK)
     finally:
         progress.finish(_WORK)
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    """Size and time of change; zeros for what cannot be looked at, such as a link to nothing."""
+    try:
+        state = path.stat()
+    except OSError:
+        return 0, 0
+    return state.st_size, state.st_mtime_ns
 
 
 def _one(
@@ -117,8 +127,10 @@ def _one(
     faces: Faces | None,
     taken: set[str],
 ) -> Entry:
-    kind = kind_of(path)
+    kind = kind_of(path) if path.is_file() else None
     try:
+        if not path.is_file():
+            raise SetAside("a link to nothing, or no file")
         if kind is None:
             raise SetAside("a kind of file that is not de-identified")
         if path.stat().st_size == 0:
