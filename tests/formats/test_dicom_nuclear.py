@@ -1,4 +1,4 @@
-"""Nuclear medicine in one file, by hand: slices by their vectors, gated and dynamic frames, and views that are none."""
+"""Nuclear medicine in one file, by hand and by SimpleITK: slices by vectors, gated and dynamic frames, mere views."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 from _studies import ROW, TURNED, item, nuclear
 
 from vesalius import formats
@@ -38,6 +39,13 @@ def test_slices_are_stacked_by_the_sign_of_their_spacing(tmp_path: Path, spacing
     assert np.allclose(image.affine[:3, 0], 3 * np.array(ROW)) and np.allclose(
         image.affine[:3, 1], [0, 0, -2]
     )
+    theirs = sitk.ReadImage(str(path))
+    for k, values in enumerate(sitk.GetArrayFromImage(theirs)):  # each of their slices, in our order
+        z = int(image.array[0, :, 0, 0].tolist().index(values[0, 0]))
+        assert np.array_equal(image.array[0, z], values)
+        assert np.allclose(
+            (image.affine @ [4, 3, z, 1])[:3], theirs.TransformIndexToPhysicalPoint([4, 3, k]), atol=1e-3
+        )
     found, left = dicom.series([path])
     assert len(found) == 1 and not left and formats.read(found[0].ref).shape == (3, 4, 5)
 

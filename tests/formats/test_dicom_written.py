@@ -11,14 +11,14 @@ import highdicom as hd
 import numpy as np
 import pydicom
 import pytest
-from _studies import at, cine, enhanced, item, nuclear, series, three_frames
+from _studies import at, cine, enhanced, item, nuclear, series, three_frames, without
 from pydicom.dataset import Dataset
 
 from vesalius import formats
 from vesalius.core.answer import Boxes, Map, Mask
 from vesalius.core.case import Box, Ref
 from vesalius.core.cohort import Label
-from vesalius.core.errors import GeometryError
+from vesalius.core.errors import FormatError, GeometryError
 from vesalius.core.image import Image
 
 Errors = Callable[[Path], list[str]]
@@ -169,6 +169,8 @@ def test_a_frame_of_a_cine_is_referred_to_by_its_number(tmp_path: Path, dciodvfy
         assert frames_named == {3}, suffix
     bits = pydicom.dcmread(tmp_path / "m.seg.dcm").pixel_array
     assert np.array_equal(bits.reshape(4, 5) != 0, mask.image.array[0, 0] != 0)
+    back = formats.read(tmp_path / "m.seg.dcm")
+    assert back.affine is None and np.array_equal(back.array != 0, mask.image.array != 0)
     other = formats.read(Ref(image.source.files, None, 1))
     uids = {
         str(pydicom.dcmread(formats.write(mask_of(i), tmp_path / "u.seg.dcm")).SOPInstanceUID)
@@ -177,3 +179,29 @@ def test_a_frame_of_a_cine_is_referred_to_by_its_number(tmp_path: Path, dciodvfy
     assert len(uids) == 2  # each frame has a segmentation of its own
     with pytest.raises(GeometryError, match="contours are in patient coordinates"):
         formats.write(mask, tmp_path / "m.rt.dcm")
+
+
+def test_a_picture_s_mask_is_read_on_its_picture(tmp_path: Path) -> None:
+    """Two labels on a radiograph, by themselves and on the image; another size is refused."""
+
+    def radiograph(data: Dataset, k: int) -> None:
+        identify(data, kind="1.2.840.10008.5.1.4.1.1.1.1")
+        without(data)
+        del data.FrameOfReferenceUID
+        data.Modality, data.PatientOrientation = "DX", ["L", "F"]
+
+    ref = series(tmp_path, 1, radiograph)
+    image = formats.read(ref)
+    values = np.zeros((1, 1, 4, 5), np.uint8)
+    values[0, 0, :2, :2], values[0, 0, 3, 1:] = 1, 2
+    labels = (Label(1, "lung"), Label(2, "heart"))
+    mask = Mask(image=replace(image, array=values), labels=labels, source=image.source, bundle="ab" * 32)
+    path = formats.write(mask, tmp_path / "x.seg.dcm")
+    assert np.array_equal(formats.read_mask(path).array, values)
+    on_image = formats.read_mask(Ref((path, *ref.paths), "heart|lung"))
+    assert np.array_equal(on_image.array[0, 0], np.array([0, 2, 1])[values[0, 0]])
+    assert on_image.source.series_uid == image.source.series_uid and formats.header(path).affine is None
+    (tmp_path / "o").mkdir()
+    larger = series(tmp_path / "o", 1, lambda data, k: (radiograph(data, k), setattr(data, "Rows", 2))[0])
+    with pytest.raises(FormatError, match="another size"):
+        formats.read_mask(Ref((path, *larger.paths), "lung"))

@@ -20,17 +20,23 @@ _MOST_VOXELS = 1 << 32
 
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """`shape` (Z, Y, X) and the affine of index (x, y, z) to LPS mm; `loose` is how many pixels off a plane may lie."""
+    """`shape` (Z, Y, X) and the affine of index (x, y, z) to LPS mm; `loose` is how many pixels off a plane may lie.
+
+    A picture without a place in space is one plane on which all is drawn, `placed` False; its affine says nothing.
+    """
 
     shape: tuple[int, int, int]
     affine: Array
     loose: float = 0.05
+    placed: bool = True
 
     def place(self, plane: Plane) -> tuple[int, int, int] | None:
         """Index (x, y, z) of a plane's first pixel; None for a plane beside the grid. Raises GeometryError.
 
         The plane must have the grid's rows, columns and pixel spacing, and lie on one of its slices.
         """
+        if not self.placed:
+            return 0, 0, 0
         if plane.position is None or plane.orientation is None or plane.spacing_mm is None:
             raise GeometryError("a plane without a place in space")
         (dx, dy), to = plane.spacing_mm, np.linalg.inv(self.affine)
@@ -56,15 +62,32 @@ def of_image(ref: Ref) -> tuple[Grid, Source]:
     loaded = Stack(ref)
     if loaded.affine is None:
         raise FormatError(f"{ref}: an image without a place in space; nothing can be drawn on it")
+    return Grid(loaded.shape, loaded.affine, 0.05 if loaded.beside is None else 0.51), _source(loaded)
+
+
+def _source(loaded: Stack) -> Source:
     uids = tuple(str(f.head.get("SOPInstanceUID") or "") for f in loaded.files)
     first = loaded.first
-    source = Source(
+    return Source(
         study_uid=str(first.get("StudyInstanceUID") or "") or None,
         series_uid=str(first.get("SeriesInstanceUID") or "") or None,
         frame_of_reference_uid=str(first.get("FrameOfReferenceUID") or "") or None,
         sop_uids=tuple(u for u in uids if u),
     )
-    return Grid(loaded.shape, loaded.affine, 0.05 if loaded.beside is None else 0.51), source
+
+
+def of_picture(ref: Ref | None, rows: int, columns: int) -> tuple[Grid, Source | None]:
+    """The one plane of a picture without a place, and its image's source. Raises FormatError for an image unlike it."""
+    source = None
+    if ref is not None:
+        loaded = Stack(ref)
+        if loaded.shape != (1, rows, columns) or loaded.times_s is not None:
+            raise FormatError(
+                f"{ref}: drawn on a picture of another size",
+                found=f"{loaded.shape}, not {(1, rows, columns)}",
+            )
+        source = _source(loaded)
+    return Grid((1, rows, columns), np.eye(4), placed=False), source
 
 
 def of_planes(planes: Sequence[Plane], rows: int, columns: int, spacing_mm: float | None) -> Grid:
@@ -141,4 +164,5 @@ class Drawing:
 
     def image(self, source: Source) -> Image:
         """`(1, Z, Y, X)` in the grid's geometry."""
-        return Image(array=self.labels[None], affine=self.grid.affine, source=source)
+        affine = self.grid.affine if self.grid.placed else None
+        return Image(array=self.labels[None], affine=affine, source=source)

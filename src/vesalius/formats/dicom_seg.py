@@ -20,6 +20,7 @@ from vesalius.core.image import Array, Image, Source
 from vesalius.formats import _dicom_bytes as raw
 from vesalius.formats import _dicom_elements as elements
 from vesalius.formats import _dicom_grid as grids
+from vesalius.formats._dicom_kinds import is_slide
 from vesalius.formats._dicom_pixels import Frames, layout
 from vesalius.formats._header import Header
 
@@ -66,7 +67,8 @@ def header(ref: Ref) -> Header:
     with raw.reading(ref):
         file = _parsed(ref)
         grid, _, _ = _grid(file, ref)
-        return Header(shape=grid.shape, dtype="uint8", affine=grid.affine, modality="SEG")
+        affine = grid.affine if grid.placed else None
+        return Header(shape=grid.shape, dtype="uint8", affine=affine, modality="SEG")
 
 
 def segments(path: Path) -> tuple[Label, ...]:
@@ -113,10 +115,14 @@ def _grid(file: raw.File, ref: Ref) -> tuple[grids.Grid, Source, list[elements.F
             f"{ref}: frames without a place in space", found=f"{len(own)} of {here.frames} placed"
         )
     groups: list[elements.FunctionalGroups] = [(item, *shared) for item in own]
-    if len(ref.paths) > 1:
-        grid, source = grids.of_image(Ref(ref.paths[1:]))
-        return grid, source, groups
+    image = Ref(ref.paths[1:]) if len(ref.paths) > 1 else None
     planes = [elements.plane(file.head, group) for group in groups]
+    numbers = [_number(group) for group in groups]
+    unplaced = not any(p.placed for p in planes) and not is_slide(file.head)
+    flat = unplaced and len(set(numbers)) == len(numbers)  # a picture: one frame a segment
+    if image is not None and not flat:
+        grid, source = grids.of_image(image)
+        return grid, source, groups
     between = elements.number(elements.macro(groups[0], "PixelMeasuresSequence"), "SpacingBetweenSlices")
     head = file.head
     source = Source(
@@ -125,6 +131,9 @@ def _grid(file: raw.File, ref: Ref) -> tuple[grids.Grid, Source, list[elements.F
         frame_of_reference_uid=elements.text(head, "FrameOfReferenceUID"),
         sop_uids=tuple(u for u in [elements.text(head, "SOPInstanceUID")] if u),
     )
+    if flat:
+        grid, drawn_on = grids.of_picture(image, here.rows, here.columns)
+        return grid, drawn_on or source, groups
     return grids.of_planes(planes, here.rows, here.columns, between), source, groups
 
 

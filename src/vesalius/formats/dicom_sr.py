@@ -1,6 +1,7 @@
 """DICOM structured reports (SR): their texts in sections, their numbers with units, their codes; as a Text with parts.
 
-A measurement in a group with a tracking identifier is named with it (`lesion 1: Volume`). Source: PS3.3 C.17.3.
+A measurement in a group with a tracking identifier is named with it (`lesion 1: Volume`). What only modifies another
+item, or says who observed, is left out. Source: PS3.3 C.17.3.
 """
 
 from __future__ import annotations
@@ -31,6 +32,10 @@ CODES = ("SR", "KO")
 _DEEPEST = 32
 _MOST_ITEMS = 100_000
 _TRACKING = "Tracking Identifier"
+_CONTEXT = (
+    "HAS OBS CONTEXT",
+    "HAS CONCEPT MOD",
+)  # who observed, in what language, by what method: no findings
 
 
 @dataclass(frozen=True)
@@ -80,7 +85,7 @@ def _content(file: raw.File) -> Content:
     found = Content(_name(file.head) or "report")
     for item, group in _items(file.head):
         name = _name(item) or "finding"
-        if name == _TRACKING:
+        if name == _TRACKING or item.get("RelationshipType") in _CONTEXT:
             continue
         if group:
             name = f"{group}: {name}"
