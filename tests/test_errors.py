@@ -643,6 +643,68 @@ def _(here: Path, _b: Path) -> Argv:
     return fit(classes(here / "data"), here, "--set", "net.name=cnn", "--set", "net.options.stem=small")
 
 
+def setting(name: str, text: str, *says: str) -> None:
+    """A row for a value of the plan that cannot be."""
+    row(name, *says)(lambda here, _b: dry(classes(here / "data"), here, "--set", text))
+
+
+setting("a loss of another task", "loss.name=dice", "not for classify", "cross_entropy")
+setting("a size of nothing", "data.size=[0,0,0]", "data.size.0")
+setting("a size beyond memory", "data.size=[1,300000,300000]", "does not fit into memory")
+setting("a batch beyond memory", "train.batch=100000000", "does not fit into memory")
+setting("a net of another order", "net.scale=1e6", "net.scale")
+setting("a positive class that is not there", "task.positive=cow", "unknown class 'cow'")
+setting("a task by --set that the target is not for", "task.name=segment", "cannot learn from target 'class'")
+setting("a negative seed by --set", "train.seed=-1", "train.seed")
+
+
+@row("two answers to one case", "answers case cat0 twice, differently")
+def _(here: Path, _b: Path) -> Argv:
+    return scored(here, "case,answer\ncat/cat0,cat\ncat/cat0,dog\n")
+
+
+@row("answers among the images", "lies within the images")
+def _(here: Path, made: Path) -> Argv:
+    return ["predict", made, classes(here / "data"), "-o", here / "data" / "out"]
+
+
+@row("a suffix that nothing is written in", "no format that is written has this suffix", ".nii.gz")
+def _(here: Path, made: Path) -> Argv:
+    return ["predict", made, classes(here / "data"), "-o", here / "out", "--also", ".foo"]
+
+
+@row("classes that the bundle never learned", "did not learn the class 'cow'", "cat, dog")
+def _(here: Path, made: Path) -> Argv:
+    return ["evaluate", made, classes(here / "data", names=("cat", "cow")), "-o", here / "out"]
+
+
+@row("a target to inspect that is not there", "unknown target 'nope'")
+def _(here: Path, _b: Path) -> Argv:
+    return ["inspect", classes(here / "data"), "--target", "nope"]
+
+
+@row("a page that exists", "nothing is overwritten", "--html")
+def _(here: Path, _b: Path) -> Argv:
+    (here / "page.html").write_text("mine")
+    return ["inspect", classes(here / "data"), "--html", here / "page.html"]
+
+
+@row("nothing to de-identify", "no files in")
+def _(here: Path, _b: Path) -> Argv:
+    (here / "data").mkdir()
+    return ["deidentify", here / "data", here / "out"]
+
+
+@row("masks that hold no label values", "in a folder of masks")
+def _(here: Path, _b: Path) -> Argv:
+    for k in range(6):
+        png(here / "data" / "images" / f"c{k}.png", k)
+        picture = Picture.fromarray(np.random.default_rng(k).integers(0, 255, (16, 16), dtype=np.uint8))
+        (here / "data" / "masks").mkdir(exist_ok=True)
+        picture.save(here / "data" / "masks" / f"c{k}.jpg")
+    return fit(here / "data", here)
+
+
 # ------------------------------------------------------------------------------------------ the tests
 
 

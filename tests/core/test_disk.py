@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from vesalius.core.disk import new_folder, sha256, write_bytes, write_text, write_with
+from vesalius.core.disk import held, new_folder, sha256, write_bytes, write_text, write_with
 from vesalius.core.errors import OutputError
 
 WRITER = """
@@ -111,3 +111,20 @@ def test_runs_are_numbered_from_the_first_that_is_free(tmp_path: Path) -> None:
 def test_the_hash_is_the_standard_one(tmp_path: Path) -> None:
     write_bytes(tmp_path / "abc", b"abc")  # FIPS 180-2, appendix B.1
     assert sha256(tmp_path / "abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_a_folder_is_one_processs_until_it_ends(tmp_path: Path) -> None:
+    code = (
+        "import sys, pathlib, vesalius.core.disk as d\n"
+        "with d.held(pathlib.Path(sys.argv[1])): print('held', flush=True); input()"
+    )
+    other = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert other.stdout is not None and other.stdout.readline() == b"held\n"
+    with pytest.raises(OutputError, match="in use by another process"), held(tmp_path):
+        pass
+    other.kill()
+    other.wait()
+    with held(tmp_path):
+        assert not list(tmp_path.iterdir())
