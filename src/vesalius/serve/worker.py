@@ -6,7 +6,6 @@ crash the work goes on, and what is done twice is there once.
 
 from __future__ import annotations
 
-import shutil
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -125,7 +124,7 @@ class Worker:
         for job in self.queue.jobs("confirmed", "unrouted"):
             with self.store.held(job.series_uid):
                 if self.queue.remove(job, older_than_s=self.keep_days * 86400):
-                    discard(self.store, job.series_uid)
+                    self.store.discard(job.series_uid)
                     done += 1
         return done
 
@@ -221,9 +220,3 @@ class Worker:
         for result in self.queue.former(job, self.models[rule.bundle].hash, rule.destination):
             sender.delete(result.sop_uid, destination)
             self.queue.withdraw(result)
-
-
-def discard(store: Store, series_uid: str) -> None:
-    """Delete the files of a series that the queue no longer counts on, and of its results."""
-    for folder in (store.series(series_uid), store.results(series_uid, 0).parent):
-        shutil.rmtree(folder, ignore_errors=True)
