@@ -68,7 +68,7 @@ def alone(scenario: str, folder: Path, *words: str, timeout_s: float) -> dict[st
     """Run a scenario in a network namespace of its own. Raises RuntimeError with what it said."""
     up = 'ip link set lo up && exec "$0" "$@"'
     words = (sys.executable, "-m", "benchmarks._clinic", scenario, str(folder), *words)
-    path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+    path = f"/usr/sbin:/usr/bin:{os.environ.get('PATH', '')}"  # dcmtk's tools, not pynetdicom's of the same names
     done = subprocess.run(
         [*_unshare(), "sh", "-c", up, *words],
         cwd=_record.ROOT, env=os.environ | {"PATH": path}, capture_output=True, text=True, timeout=timeout_s,

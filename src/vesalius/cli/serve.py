@@ -14,7 +14,7 @@ def serve(
     status: bool = typer.Option(False, "--status", help="Say where the node's series stand."),
     dead_letters: bool = typer.Option(False, "--dead-letters", help="List the series that were given up."),
     replay: str | None = typer.Option(
-        None, "--replay", metavar="UID", help="Try a series again that was given up, or all of them (all)."
+        None, "--replay", metavar="UID", help="Answer a series again; or, with all, each that was given up."
     ),
     pull: str | None = typer.Option(
         None, "--pull", metavar="STUDY", help="Ask a PACS to send a study to the node (C-MOVE)."

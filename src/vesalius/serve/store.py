@@ -87,7 +87,7 @@ class Store:
         except BlockingIOError:
             file.close()
             raise OutputError(
-                f"{self.root} is in use by another node", hint="stop that one, or another --store"
+                f"{self.root} is in use by another node", hint="stop that one, or another store"
             ) from None
         return file
 

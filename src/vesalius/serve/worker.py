@@ -87,16 +87,19 @@ class Worker:
 
     def run(self, stop: threading.Event, *, poll_s: float = 0.5) -> None:
         """Work until told to stop."""
-        tidied = -_SWEEP_S
+        tidied, lost = -_SWEEP_S, False
         while not stop.is_set():
             try:
+                if lost:  # what was at work when the queue could not be written
+                    self.queue.recover()
+                    lost = False
                 idle = not self.step()
                 if time.monotonic() - tidied > _SWEEP_S:
                     self.tidy()
                     tidied = time.monotonic()
             except VesaliusError as error:  # of the queue itself: a full disk, a database that is away
                 self.progress.note(f"the queue: {error}")
-                idle = True
+                idle = lost = True
             if idle:
                 stop.wait(poll_s)
 
