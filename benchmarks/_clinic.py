@@ -32,8 +32,11 @@ from benchmarks import _fits, _record
 from vesalius.phantom.dicom import dicom_files
 from vesalius.phantom.study import patient
 from vesalius.phantom.write import make
+from vesalius.verbs.fetch import find
+from vesalius.verbs.read import read
 
 DICOM, REST, NODE = 4242, 8042, 11112
+WEB = f"http://127.0.0.1:{REST}/dicom-web"
 SERVER = shutil.which("Orthanc", path="/usr/sbin:" + os.environ.get("PATH", ""))
 PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
 TINY = (
@@ -65,7 +68,7 @@ def alone(scenario: str, folder: Path, *words: str, timeout_s: float) -> dict[st
     """Run a scenario in a network namespace of its own. Raises RuntimeError with what it said."""
     up = 'ip link set lo up && exec "$0" "$@"'
     words = (sys.executable, "-m", "benchmarks._clinic", scenario, str(folder), *words)
-    path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+    path = f"/usr/sbin:/usr/bin:{os.environ.get('PATH', '')}"  # dcmtk's tools, not pynetdicom's of the same names
     done = subprocess.run(
         [*_unshare(), "sh", "-c", up, *words],
         cwd=_record.ROOT, env=os.environ | {"PATH": path}, capture_output=True, text=True, timeout=timeout_s,
@@ -117,9 +120,14 @@ class Clinic:
                     "port": DICOM,
                     "aet": "ORTHANC",
                     "orthanc": f"http://127.0.0.1:{REST}",
-                }
+                },
+                "web": {"dicomweb": WEB},
             },
-            "rules": [{"bundle": str(b), "destination": "pacs", "modality": "CT"} for b in bundles],
+            "rules": [
+                {"bundle": str(b), "destination": where, "modality": "CT", "body_part": part}
+                for b in bundles
+                for where, part in (("pacs", "ABDOMEN"), ("web", "CHEST"))
+            ],
         }
         self.settings.write_text(yaml.safe_dump(said | settings), encoding="utf-8")
         store = Path(tempfile.mkdtemp(prefix="orthanc-", dir=folder))
@@ -178,14 +186,12 @@ class Clinic:
             return None
 
     def results(self) -> dict[str, Counter[str]]:
-        """Of each study in Orthanc, the number of objects by modality; of segmentations also by their bundle."""
+        """Of each study in Orthanc, the number of objects by modality."""
         found: dict[str, Counter[str]] = {}
         for study in self.rest("/studies?expand"):
-            counts: Counter[str] = Counter()
-            for uid in study["Series"]:
-                series = self.rest(f"/series/{uid}")
-                counts[series["MainDicomTags"]["Modality"]] += len(series["Instances"])
-            found[study["MainDicomTags"]["StudyInstanceUID"]] = counts
+            counts = found[study["MainDicomTags"]["StudyInstanceUID"]] = Counter()
+            for modality, instances in self._series(study):
+                counts[modality] += len(instances)
         return found
 
     def frames(self, study_uid: str) -> list[int]:
@@ -193,12 +199,19 @@ class Clinic:
         found = []
         for study in self.rest("/studies?expand"):
             if study["MainDicomTags"]["StudyInstanceUID"] == study_uid:
-                for uid in study["Series"]:
-                    series = self.rest(f"/series/{uid}")
-                    if series["MainDicomTags"]["Modality"] == "SEG":
-                        tags = [self.rest(f"/instances/{i}/simplified-tags") for i in series["Instances"]]
-                        found += [int(t["NumberOfFrames"]) for t in tags]
+                for modality, instances in self._series(study):
+                    tags = [
+                        self.rest(f"/instances/{i}/simplified-tags") for i in instances if modality == "SEG"
+                    ]
+                    found += [int(t["NumberOfFrames"]) for t in tags if t]
         return found
+
+    def _series(self, study: dict[str, Any]) -> Iterator[tuple[str, list[str]]]:
+        """The modality and the instances of each of a study's series, but for those that are deleted just now."""
+        for uid in study["Series"]:
+            series = self.rest(f"/series/{uid}")
+            if series:
+                yield series["MainDicomTags"]["Modality"], series["Instances"]
 
 
 def until(true: Callable[[], bool], limit_s: float, otherwise: str) -> float:
@@ -351,9 +364,13 @@ def malformed(folder: Path, count: int, seed: int) -> dict[str, Any]:
 
 
 def everyday(folder: Path) -> dict[str, Any]:
-    """A study sent by storescu; one that grows after its results were sent; one that is pulled; one that is fetched."""
+    """A study by storescu; one that grows after its results were sent; one pulled, answered by STOW, and fetched."""
     sent = studies(folder / "studies", 3, planes=10)
     (first, one), (second, two), (third, three) = sent.items()
+    for path in three:
+        data = pydicom.dcmread(path)
+        data.BodyPartExamined = "CHEST"
+        data.save_as(path)
     with Clinic(folder, [bundle(folder)]) as clinic:
         clinic.start()
         found: dict[str, Any] = {}
@@ -373,8 +390,18 @@ def everyday(folder: Path) -> dict[str, Any]:
         _storescu("ORTHANC", DICOM, three)
         found["pulled"] = clinic.said("--pull", third).strip()
         until(lambda: _complete(clinic, third), 120, "no results of what was pulled")
-        found["status"] = clinic.said("--status").split()
-        found["dead"] = clinic.said("--dead-letters").strip()
+        fetched = folder / "fetched"
+        words = [WEB, "-o", str(fetched), "--study", third]
+        done = subprocess.run(_fits.vesalius("fetch", *words), capture_output=True, text=True, timeout=120)
+        found["fetched"] = done.stdout.replace(str(folder), "") + done.stderr
+        same = {data.SOPInstanceUID: data for data in map(pydicom.dcmread, fetched.rglob("*.dcm"))}
+        found["same"] = sum(same.get(d.SOPInstanceUID) == d for d in map(pydicom.dcmread, three))
+        cohort = read(fetched)
+        found["cohort"] = [len(cohort.cases), "mask" in cohort.targets]
+        patient_id = str(pydicom.dcmread(one[0]).PatientID)
+        listed = find(WEB, patient=patient_id, modalities=["SEG"])[1]
+        found["listed"] = [[s.study_uid, s.modality, s.instances] for s in listed]
+        found["states"] = states(clinic)
         found["results"] = {uid: dict(c) for uid, c in clinic.results().items()}
         found["labels"] = labels(folder / "run-0" / "bundle")
         assert clinic.node is not None

@@ -27,7 +27,7 @@ def run(folder: Path, *, seeds: Sequence[int], quick: bool = False) -> list[Figu
         here.mkdir()
         made = _clinic.alone("burst", here, *map(str, (instances, kills, seed, bundles)), timeout_s=3600)
         note = (
-            f"{instances} instances, {made['kills']} kills of kill -9, {bundles} bundles; all acknowledged after"
+            f"{instances} instances of 32×32, {made['kills']} times kill -9, {bundles} bundles; all acknowledged after"
             f" {made['acknowledged_s']:.0f} s, all confirmed after {made['took_s']:.0f} s; {made['replaced']} results"
             " of incomplete series replaced"
         )

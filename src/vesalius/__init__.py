@@ -18,6 +18,8 @@ _HOME = {
     "Predictions": "verbs.predict",
     "evaluate": "verbs.evaluate",
     "write": "verbs.write",
+    "fetch": "verbs.fetch",
+    "Fetched": "verbs.fetch",
     "deidentify": "verbs.deidentify",
     "Deidentified": "verbs.deidentify",
     "phantom": "verbs.phantom",
@@ -25,12 +27,14 @@ _HOME = {
 }
 __all__ = [
     "Deidentified",
+    "Fetched",
     "Predictions",
     "Run",
     "__version__",
     "deidentify",
     "demo",
     "evaluate",
+    "fetch",
     "fit",
     "inspect",
     "phantom",
@@ -44,6 +48,8 @@ if TYPE_CHECKING:
     from vesalius.verbs.deidentify import deidentify as deidentify
     from vesalius.verbs.demo import demo as demo
     from vesalius.verbs.evaluate import evaluate as evaluate
+    from vesalius.verbs.fetch import Fetched as Fetched
+    from vesalius.verbs.fetch import fetch as fetch
     from vesalius.verbs.fit import Run as Run
     from vesalius.verbs.fit import fit as fit
     from vesalius.verbs.inspect import inspect as inspect

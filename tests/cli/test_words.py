@@ -26,6 +26,7 @@ RUN = CliRunner()
         "fit",
         "predict",
         "evaluate",
+        "fetch",
         "serve",
         "deidentify",
         "phantom",

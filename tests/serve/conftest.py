@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from starlette.testclient import TestClient
 
 from vesalius.phantom.dicom import dicom_files
 from vesalius.phantom.study import patient
-from vesalius.serve.dicom_node import Node, Peer
+from vesalius.serve.dicom_node import Node, Peer, Tls
 from vesalius.serve.guard import Limits
 from vesalius.serve.models import Models
 from vesalius.serve.queue import Queue
@@ -32,6 +33,28 @@ def series(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     for name, data in dicom_files(patient(1, size=(12, 32, 32))):
         (folder / name).write_bytes(data)
     return sorted(folder.iterdir())
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Tls:
+    """A certificate of localhost that signs itself, and so is its own authority."""
+    folder = tmp_path_factory.mktemp("tls")
+    cert, key = folder / "cert.pem", folder / "key.pem"
+    words = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=localhost",
+    ]
+    words += ["-addext", "subjectAltName=DNS:localhost", "-keyout", str(key), "-out", str(cert)]
+    subprocess.run(words, check=True, capture_output=True, timeout=30)
+    return Tls(cert, key, ca=cert)
 
 
 @pytest.fixture

@@ -198,27 +198,10 @@ def test_tls_files_that_are_none_are_said(store: Store, queue: Queue, tmp_path: 
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
-def test_tls_with_client_certificates(store: Store, queue: Queue, tmp_path: Path, series: list[Path]) -> None:
-    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-    words = [
-        "openssl",
-        "req",
-        "-x509",
-        "-newkey",
-        "rsa:2048",
-        "-nodes",
-        "-days",
-        "2",
-        "-subj",
-        "/CN=localhost",
-    ]
-    subprocess.run(
-        [*words, "-addext", "subjectAltName=DNS:localhost", "-keyout", str(key), "-out", str(cert)],
-        check=True,
-        capture_output=True,
-        timeout=30,
-    )
-    tls = Tls(cert, key, ca=cert)
+def test_tls_with_client_certificates(
+    store: Store, queue: Queue, certificate: Tls, series: list[Path]
+) -> None:
+    tls = certificate
     with Node(store, queue, port=0, tls=tls, limits=QUICK) as node:
         with association(node.port, tls=tls.client()) as made:
             assert made.send_c_store(pydicom.dcmread(series[0])).Status == 0

@@ -30,7 +30,9 @@ def test_studies_that_are_sent_grow_or_are_pulled_end_with_one_seg_and_one_sr_in
     labels = found["labels"]
     assert found["grown"] == [{"SEG": 1, "SR": 1}, [6 * labels], [10 * labels]]
     assert found["pulled"] == "10 instances are sent to VESALIUS"
-    assert found["status"] == ["confirmed", "3"] and found["dead"] == "none"
+    assert found["fetched"].startswith("12 objects of 3 series in /fetched") and found["same"] == 10
+    assert found["cohort"] == [1, True] and found["listed"] == [[sent, "SEG", 1]]
+    assert found["states"] == {"confirmed": 3}
     assert found["ctrl_c"] == 0 and found["log"].endswith("stopped\n") and "Traceback" not in found["log"]
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 import socket
 import subprocess
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -24,9 +26,10 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
 from vesalius import cohorts
 from vesalius.core.answer import Mask
 from vesalius.core.cohort import Label
-from vesalius.core.errors import DataError
+from vesalius.core.errors import BudgetError, DataError
 from vesalius.prepare.case import load_reference
 from vesalius.serve import sender
+from vesalius.serve.dicom_node import Tls
 from vesalius.serve.queue import Queue
 from vesalius.serve.routing import Destination, Routes, Rule
 from vesalius.serve.store import Store
@@ -36,14 +39,16 @@ from vesalius.serve.worker import Made, Model, Worker
 class Pacs:
     """A peer that keeps one object a UID, finds what it keeps, and refuses while it is told to."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: Tls | None = None) -> None:
         self.objects: dict[str, Dataset] = {}
         self.stores, self.refuse, self.forget = 0, 0, False
         ae = AE("PACS")
         for uid in (SegmentationStorage, ComprehensiveSRStorage, StudyRootQueryRetrieveInformationModelFind):
             ae.add_supported_context(uid)
         handlers = [(evt.EVT_C_STORE, self.store), (evt.EVT_C_FIND, self.find)]
-        self.server: Any = ae.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)
+        self.server: Any = ae.start_server(
+            ("127.0.0.1", 0), block=False, evt_handlers=handlers, ssl_context=tls.server() if tls else None
+        )
         self.port = self.server.server_address[1]
 
     def store(self, event: Any) -> int:
@@ -266,6 +271,65 @@ def test_an_unreachable_destination_is_tried_again(worker: Worker, pacs: Pacs, s
     assert state(worker)[0] == "failed" and "cannot be reached" in state(worker)[1]
     worker.routes.destinations["pacs"] = there
     assert worker.step() and state(worker)[0] == "confirmed"
+
+
+def test_a_series_is_answered_by_a_bundle_that_was_added_later(
+    worker: Worker, pacs: Pacs, series: list[Path]
+) -> None:
+    rules = worker.routes.rules
+    worker.routes = worker.routes.model_copy(
+        update={"rules": (rules[0].model_copy(update={"modality": "MR"}),)}
+    )
+    receive(worker, series)
+    worker.step()
+    assert state(worker)[0] == "unrouted" and worker.queue.replay() == 0
+    worker.routes = worker.routes.model_copy(update={"rules": rules})
+    assert worker.queue.replay(worker.queue.jobs()[0].series_uid) == 1 and worker.step()
+    assert state(worker)[0] == "confirmed" and pacs.modalities == ["SEG", "SR"]
+
+
+def test_a_queue_that_was_full_for_a_while_loses_no_job(
+    worker: Worker, pacs: Pacs, series: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receive(worker, series)
+    stop, move, tries = threading.Event(), worker.queue.move, []
+
+    def full(*words: Any) -> bool:
+        tries.append(words)
+        if len(tries) == 1:
+            raise BudgetError("the queue cannot be written")
+        return move(*words)
+
+    def failing(*_: object, forever: bool) -> None:
+        raise BudgetError("the queue cannot be written")
+
+    monkeypatch.setattr(worker.queue, "move", full)
+    monkeypatch.setattr(worker.queue, "fail", failing)
+    thread = threading.Thread(target=worker.run, args=(stop,), kwargs={"poll_s": 0.01})
+    thread.start()
+    deadline = time.monotonic() + 60
+    while state(worker)[0] != "confirmed" and time.monotonic() < deadline:
+        time.sleep(0.05)
+    stop.set()
+    thread.join()
+    assert state(worker)[0] == "confirmed" and pacs.modalities == ["SEG", "SR"]
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
+def test_results_go_out_over_tls_and_to_nobody_else(
+    worker: Worker, series: list[Path], certificate: Tls, tmp_path: Path
+) -> None:
+    pacs = Pacs(tls=certificate)
+    there = worker.routes.destinations["pacs"].model_copy(
+        update={"host": "localhost", "port": pacs.port, "tls": True}
+    )
+    worker.routes.destinations["pacs"] = there
+    receive(worker, series)
+    worker.step()  # who shows no certificate of ours is not spoken to
+    assert state(worker)[0] == "failed" and not pacs.objects
+    worker.tls = certificate
+    assert worker.step() and state(worker)[0] == "confirmed" and pacs.modalities == ["SEG", "SR"]
+    pacs.server.shutdown()
 
 
 def test_what_no_rule_takes_and_what_cannot_be_answered_is_said(

@@ -6,13 +6,13 @@ import sys
 
 import typer
 
-from vesalius.cli import deidentify, demo, evaluate, fit, inspect, listing, phantom, predict, serve
+from vesalius.cli import deidentify, demo, evaluate, fetch, fit, inspect, listing, phantom, predict, serve
 from vesalius.cli._app import app
 from vesalius.core.errors import VesaliusError
 
 __all__ = ["app", "main"]
 
-for verb in (inspect, fit, predict, evaluate, serve, deidentify, phantom, demo, listing):
+for verb in (inspect, fit, predict, evaluate, fetch, serve, deidentify, phantom, demo, listing):
     verb.register(app)
 
 

@@ -25,7 +25,7 @@ def serve(
         None,
         "--replay",
         metavar="UID",
-        help="With --dicom: try a series again that was given up, or all (all).",
+        help="With --dicom: answer a series again; or, with all, each that was given up.",
     ),
     pull: str | None = typer.Option(
         None, "--pull", metavar="STUDY", help="With --dicom: ask a PACS to send a study to the node (C-MOVE)."

@@ -14,7 +14,6 @@ from vesalius.serve.dicom_node import Node, check_exposure
 from vesalius.serve.queue import Queue
 from vesalius.serve.settings import Settings
 from vesalius.serve.store import Store
-from vesalius.serve.worker import Worker, discard, load
 
 _PATIENCE_S = 5.0
 
@@ -41,6 +40,8 @@ def run_node(settings: Settings, *, progress: Progress, stop: threading.Event) -
     What is not is taken up at the next start. Raises VesaliusError's kinds before it listens, for settings, bundles
     and places that cannot be used, and afterwards where the worker ends by a fault.
     """
+    from vesalius.serve.worker import Worker, load
+
     check_exposure(settings.host, allow=settings.peers, tls=settings.certificate)
     with opened(settings) as (store, queue), store.lock():
         names = dict.fromkeys(rule.bundle for rule in settings.rules)
@@ -81,7 +82,7 @@ def _take_up(store: Store, queue: Queue, progress: Progress) -> None:
     """Clear what a killed process left half done, and take up its work."""
     store.sweep()
     for job in queue.jobs("removed"):
-        discard(store, job.series_uid)
+        store.discard(job.series_uid)
     taken = queue.recover()
     if taken:
         progress.note(f"{taken} series were at work when the node ended; they are taken up again")

@@ -38,11 +38,12 @@ def pull(settings: Settings, study_uid: str, *, peer: str | None = None, timeout
 
 
 def _peer(settings: Settings, name: str | None) -> Destination:
-    if name is None and len(settings.destinations) == 1:
-        return next(iter(settings.destinations.values()))
-    if name not in settings.destinations:
-        raise UnknownName("destination", name or "", settings.destinations)
-    return settings.destinations[name]
+    known = {k: d for k, d in settings.destinations.items() if isinstance(d, Destination)}
+    if name is None and len(known) == 1:
+        return next(iter(known.values()))
+    if name not in known:
+        raise UnknownName("destination", name or "", known)
+    return known[name]
 
 
 def _move(made: Any, to: str, study_uid: str, series_uid: str) -> tuple[int, int]:

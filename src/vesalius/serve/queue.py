@@ -21,6 +21,7 @@ from vesalius.serve import database
 STATES = (
     "receiving", "ready", "running", "sending", "confirmed", "failed", "dead", "unrouted", "removed",
 )  # fmt: skip
+_ENDED = "state IN ('dead', 'unrouted', 'confirmed') AND series_uid = ?"
 _JOB = "series_uid, study_uid, state, generation, attempts, changed_s, error, removed"
 _RESULT = "sop_uid, study_uid, bundle, path, destination, result_series_uid, sop_class"
 
@@ -183,11 +184,14 @@ class Queue:
         return {state: found[state] for state in STATES if state in found}
 
     def replay(self, series_uid: str | None = None) -> int:
-        """Make a dead job ready again, or all of them; how many. Raises UnknownName for one that is not dead."""
-        which, one = ("AND series_uid = ?", (series_uid,)) if series_uid is not None else ("", ())
+        """Make all dead jobs ready again, or one that is dead, unrouted or done, as rules may have changed; how many.
+
+        Raises UnknownName for one that is in none of these states.
+        """
+        which, one = ("state = 'dead'", ()) if series_uid is None else (_ENDED, (series_uid,))
         with self._base.transaction() as execute:
             done: int = execute(
-                f"UPDATE series SET state = 'ready', attempts = 0, due_s = ?, error = '' WHERE state = 'dead' {which}",
+                f"UPDATE series SET state = 'ready', attempts = 0, due_s = ?, error = '' WHERE {which}",
                 (self._clock(), *one),
             ).rowcount
         if series_uid is not None and not done:

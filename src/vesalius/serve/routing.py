@@ -36,19 +36,40 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Destination(Strict):
-    """A peer that takes results: C-STORE to send them, C-FIND to find them again.
+class _Place(Strict):
+    """Where results go.
 
     `orthanc` is the REST address of one that is an Orthanc, where results that newer ones replace are to be deleted;
     `orthanc_login` the path of a file that holds its `user:password`.
     """
 
+    orthanc: HttpUrl | None = None
+    orthanc_login: Path | None = None
+
+
+class Destination(_Place):
+    """A peer that takes results by C-STORE, and finds them again by C-FIND."""
+
     host: str
     port: int = Field(ge=1, le=65535)
     aet: str = Field(min_length=1, max_length=16)
     tls: bool = False
-    orthanc: HttpUrl | None = None
-    orthanc_login: Path | None = None
+
+
+class WebDestination(_Place):
+    """A DICOMweb server that takes results by STOW, and finds them again by QIDO.
+
+    `login` is the path of a file that holds `user:password`, `ca` of one that holds certificates.
+    """
+
+    dicomweb: HttpUrl
+    login: Path | None = None
+    ca: Path | None = None
+
+    @property
+    def aet(self) -> str:
+        """What it is called in words."""
+        return str(self.dicomweb)
 
 
 class Rule(Strict):
@@ -96,7 +117,7 @@ class Facts(Strict):
 class Routes(Strict):
     """All rules and destinations."""
 
-    destinations: dict[str, Destination]
+    destinations: dict[str, Destination | WebDestination]
     rules: tuple[Rule, ...] = Field(min_length=1)
 
     @model_validator(mode="after")

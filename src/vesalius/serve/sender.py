@@ -1,4 +1,4 @@
-"""Sending results: C-STORE to a destination, and C-FIND to see that they are there. Source: PS3.4 annexes B and C.
+"""Sending results by C-STORE or STOW, and finding them again by C-FIND or QIDO. Source: PS3.4 annexes B and C, PS3.18.
 
 No service of DICOM takes an object out of an archive. Where a destination is an Orthanc whose REST address is given,
 results that newer ones replace are deleted there; elsewhere they stay beside those that say so.
@@ -15,10 +15,11 @@ from pathlib import Path
 
 import pydicom
 
+from vesalius.cohorts._dicomweb import Web
 from vesalius.core.errors import OutputError
 from vesalius.serve import scu
 from vesalius.serve.dicom_node import Tls
-from vesalius.serve.routing import Destination
+from vesalius.serve.routing import Destination, WebDestination
 
 _WARNINGS = (0xB000, 0xB006, 0xB007)  # stored, with elements coerced or discarded (PS3.4 table B.2-1)
 _NAMED = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
@@ -26,7 +27,7 @@ _NAMED = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
 
 def deliver(
     paths: Sequence[Path],
-    destination: Destination,
+    destination: Destination | WebDestination,
     confirmed: Callable[[Path], None],
     *,
     aet: str,
@@ -39,6 +40,14 @@ def deliver(
     OutputError at the first that is not taken or not found.
     """
     objects = [pydicom.dcmread(p) for p in paths]
+    if isinstance(destination, WebDestination):
+        web = Web(str(destination.dicomweb), login=destination.login, ca=destination.ca, timeout_s=timeout_s)
+        web.store(objects)
+        for path, data in zip(paths, objects, strict=True):
+            if not web.has(data):
+                raise OutputError(f"{destination.aet} took a {data.Modality}, and does not find it")
+            confirmed(path)
+        return
     kinds = sorted({(str(d.SOPClassUID), str(d.file_meta.TransferSyntaxUID)) for d in objects})
     contexts: list[tuple[str, str | None]] = [(scu.STUDY_FIND, None), *kinds]
     with scu.association(destination, contexts, aet=aet, tls=tls, timeout_s=timeout_s) as peer:
@@ -57,7 +66,7 @@ def deliver(
             confirmed(path)
 
 
-def delete(sop_uid: str, destination: Destination, *, timeout_s: float = 30.0) -> None:
+def delete(sop_uid: str, destination: Destination | WebDestination, *, timeout_s: float = 30.0) -> None:
     """Take an object out of an Orthanc, by REST; one that is not there is no fault. Raises OutputError."""
     root = str(destination.orthanc).rstrip("/")
     try:
@@ -72,7 +81,11 @@ def delete(sop_uid: str, destination: Destination, *, timeout_s: float = 30.0) -
 
 
 def _rest(
-    method: str, url: str, destination: Destination, timeout_s: float, body: bytes | None = None
+    method: str,
+    url: str,
+    destination: Destination | WebDestination,
+    timeout_s: float,
+    body: bytes | None = None,
 ) -> bytes:
     import base64
 

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from vesalius.core.errors import PlanError
 from vesalius.serve.dicom_node import Peer, Tls
-from vesalius.serve.routing import Routes, Strict
+from vesalius.serve.routing import Destination, Routes, Strict
 
 Title = Annotated[str, Field(min_length=1, max_length=16, pattern=r"^[ -\[\]-~]+$")]
 
@@ -56,7 +56,7 @@ class Settings(Routes):
     @model_validator(mode="after")
     def _certified(self) -> Settings:
         for name, destination in self.destinations.items():
-            if destination.tls and self.tls is None:
+            if isinstance(destination, Destination) and destination.tls and self.tls is None:
                 raise ValueError(f"destination '{name}' wants TLS, and there is no tls: with our certificate")
         return self
 
@@ -88,7 +88,7 @@ def load(path: Path) -> Settings:
         cert=here / found.tls.cert, key=here / found.tls.key, ca=found.tls.ca and here / found.tls.ca
     )
     there = {
-        name: d.model_copy(update={"orthanc_login": d.orthanc_login and here / d.orthanc_login})
+        name: d.model_copy(update={k: here / v for k, v in d if isinstance(v, Path)})
         for name, d in found.destinations.items()
     }
     rules = tuple(r.model_copy(update={"bundle": str(here / r.bundle)}) for r in found.rules)

@@ -61,6 +61,11 @@ class Store:
         disk.write_bytes(path, data)
         return path
 
+    def discard(self, series_uid: str) -> None:
+        """Delete the files of a series that the queue no longer counts on, and of its results."""
+        for folder in (self.series(series_uid), self.results(series_uid, 0).parent):
+            shutil.rmtree(folder, ignore_errors=True)
+
     def sweep(self) -> int:
         """Remove what killed processes left half written; how many files. For the one process that holds the store."""
         left = [p for mark in (".*.tmp.*", ".*.part") for p in self.root.rglob(mark) if p.is_file()]
@@ -82,7 +87,7 @@ class Store:
         except BlockingIOError:
             file.close()
             raise OutputError(
-                f"{self.root} is in use by another node", hint="stop that one, or another --store"
+                f"{self.root} is in use by another node", hint="stop that one, or another store"
             ) from None
         return file
 

@@ -6,7 +6,6 @@ crash the work goes on, and what is done twice is there once.
 
 from __future__ import annotations
 
-import shutil
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -89,16 +88,19 @@ class Worker:
 
     def run(self, stop: threading.Event, *, poll_s: float = 0.5) -> None:
         """Work until told to stop."""
-        tidied = -_SWEEP_S
+        tidied, lost = -_SWEEP_S, False
         while not stop.is_set():
             try:
+                if lost:  # what was at work when the queue could not be written
+                    self.queue.recover()
+                    lost = False
                 idle = not self.step()
                 if time.monotonic() - tidied > _SWEEP_S:
                     self.tidy()
                     tidied = time.monotonic()
             except VesaliusError as error:  # of the queue itself: a full disk, a database that is away
                 self.progress.note(f"the queue: {error}")
-                idle = True
+                idle = lost = True
             if idle:
                 stop.wait(poll_s)
 
@@ -126,7 +128,7 @@ class Worker:
         for job in self.queue.jobs("confirmed", "unrouted"):
             with self.store.held(job.series_uid):
                 if self.queue.remove(job, older_than_s=self.keep_days * 86400):
-                    discard(self.store, job.series_uid)
+                    self.store.discard(job.series_uid)
                     done += 1
         return done
 
@@ -222,9 +224,3 @@ class Worker:
         for result in self.queue.former(job, self.models[rule.bundle].hash, rule.destination):
             sender.delete(result.sop_uid, destination)
             self.queue.withdraw(result)
-
-
-def discard(store: Store, series_uid: str) -> None:
-    """Delete the files of a series that the queue no longer counts on, and of its results."""
-    for folder in (store.series(series_uid), store.results(series_uid, 0).parent):
-        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,54 @@
+"""`vesalius fetch`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from vesalius.cli._app import said_how_to_go_on, shown_progress
+from vesalius.core.errors import DataError
+
+
+def fetch(
+    url: str = typer.Argument(help="A PACS by its DICOMweb root, such as https://host/dicom-web."),
+    out: Path | None = typer.Option(None, "--output", "-o", help="A new folder for the studies."),
+    study: str = typer.Option("", "--study", help="A StudyInstanceUID."),
+    patient: str = typer.Option("", "--patient", help="A PatientID."),
+    accession: str = typer.Option("", "--accession", help="An accession number."),
+    date: str = typer.Option("", "--date", help="20260131, or a range: 20260101-20260131."),
+    modality: list[str] | None = typer.Option(None, "--modality", help="CT, MR, SEG, …; can be repeated."),
+    listing: bool = typer.Option(False, "--list", help="Only list the series that match."),
+    login: Path | None = typer.Option(None, "--login", help="A file that holds user:password."),
+    ca: Path | None = typer.Option(
+        None, "--ca", help="A file of certificates that the server's is signed by."
+    ),
+    resume: bool = typer.Option(False, "--resume", help="Go on in OUT with what is not there yet."),
+) -> None:
+    """Copy studies of a PACS into a folder, which every other command reads. Exit code 1 if some could not be had."""
+    from vesalius.verbs import fetch as verb
+
+    asked = {"study": study, "patient": patient, "accession": accession, "date": date}
+    if listing:
+        for s in verb.find(url, **asked, modalities=modality or (), login=login, ca=ca)[1]:
+            count = "?" if s.instances is None else s.instances
+            typer.echo(f"{s.study_uid}  {s.series_uid}  {s.modality}  {count}  {s.description}".rstrip())
+        return
+    if out is None:
+        raise DataError("fetch wants to know where to", hint="-o OUT, or --list to look first")
+    progress = shown_progress()
+    with said_how_to_go_on(progress):
+        done = verb.fetch(
+            url, out, **asked, modalities=modality or (), login=login, ca=ca, resume=resume, progress=progress
+        )
+    typer.echo(f"{done.instances} objects of {len(done.series)} series in {done.out}")
+    if done.set_aside:
+        typer.echo(f"{len(done.set_aside)} series could not be had:", err=True)
+        for item in done.set_aside:
+            typer.echo(f"  {item.case}: {item.reason}", err=True)
+        raise typer.Exit(1)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("fetch")(fetch)

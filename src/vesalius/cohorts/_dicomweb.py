@@ -1,0 +1,149 @@
+"""A DICOMweb server as its client sees it: what is there (QIDO), getting it (WADO), giving it (STOW). PS3.18 10."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydicom.dataset import Dataset
+from pydicom.uid import UID
+
+from vesalius.core.errors import DataError, OutputError
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """A series that a server has; `instances` is how many objects it says there are, None where it does not say."""
+
+    study_uid: str
+    series_uid: str
+    modality: str
+    description: str
+    instances: int | None
+
+
+class Web:
+    """A server by its DICOMweb root.
+
+    `login` is a file that holds `user:password`, `ca` one with the certificates that the server's may be signed by.
+    Raises OutputError where it cannot be reached or refuses, DataError for an address or a login that is none.
+    """
+
+    def __init__(
+        self, url: str, *, login: Path | None = None, ca: Path | None = None, timeout_s: float = 60.0
+    ) -> None:
+        from dicomweb_client import DICOMwebClient
+        from dicomweb_client.session_utils import create_session
+
+        self.url, session = url, create_session()
+        if login is not None:
+            session.auth = _login(login)
+        if ca is not None:
+            session.verify = str(ca)
+        try:
+            self._client = DICOMwebClient(url, session=session, timeout=timeout_s)
+        except (ValueError, TypeError) as error:
+            raise DataError(
+                f"{url} is no address of a DICOMweb server", hint="https://host/dicom-web"
+            ) from error
+
+    def series(self, query: Mapping[str, str]) -> list[Series]:
+        """The series of all studies that match `query`: keywords, and values as PS3.4 C.2.2.2 has them."""
+        found = []
+        with self._said():
+            studies = _pages("StudyInstanceUID", self._client.search_for_studies, search_filters=dict(query))
+            for study_uid in studies:
+                for uid, said in _pages(
+                    "SeriesInstanceUID",
+                    self._client.search_for_series,
+                    study_instance_uid=study_uid,
+                    fields=["SeriesDescription", "NumberOfSeriesRelatedInstances"],
+                ).items():
+                    count = said.get("NumberOfSeriesRelatedInstances")
+                    modality, text = (str(said.get(k) or "") for k in ("Modality", "SeriesDescription"))
+                    found.append(
+                        Series(study_uid, uid, modality, text, None if count is None else int(count))
+                    )
+        return found
+
+    def instances(self, series: Series) -> Iterator[Dataset]:
+        """The objects of a series one by one, in the transfer syntaxes that they are stored in."""
+        with self._said():
+            for data in self._client.iter_series(
+                series.study_uid, series.series_uid, media_types=(("application/dicom", "*"),)
+            ):
+                if _uid(data, "SeriesInstanceUID") != series.series_uid:
+                    raise OutputError(f"{self.url} sends objects of another series than was asked for")
+                yield data
+
+    def store(self, objects: Sequence[Dataset]) -> None:
+        """Give objects to the server; each is accepted, or OutputError is raised."""
+        with self._said():
+            answer = self._client.store_instances(objects)
+        failed: Sequence[Dataset] = answer.get("FailedSOPSequence") or []  # which may be there and empty
+        if failed:
+            raise OutputError(
+                f"{self.url} did not take {len(failed)} of {len(objects)} objects",
+                found=f"reason 0x{int(failed[0].get('FailureReason') or 0):04X}",
+            )
+
+    def has(self, data: Dataset) -> bool:
+        """Whether the server finds an object by its UIDs."""
+        with self._said():
+            found = self._client.search_for_instances(
+                str(data.StudyInstanceUID),
+                str(data.SeriesInstanceUID),
+                search_filters={"SOPInstanceUID": str(data.SOPInstanceUID)},
+            )
+        return any(Dataset.from_json(f).get("SOPInstanceUID") == data.SOPInstanceUID for f in found)
+
+    @contextmanager
+    def _said(self) -> Iterator[None]:
+        """What goes wrong on the way, as one line that repeats no data."""
+        import requests
+
+        try:
+            yield
+        except requests.HTTPError as error:
+            code = error.response.status_code if error.response is not None else "?"
+            raise OutputError(f"{self.url} refuses", found=f"HTTP {code}") from error
+        except (ValueError, LookupError, TypeError, AttributeError, NotImplementedError) as error:
+            raise OutputError(
+                f"{self.url} does not answer as DICOMweb has it", found=" ".join(str(error).split())[:120]
+            ) from error
+        except (requests.RequestException, OSError) as error:
+            raise OutputError(f"{self.url} cannot be reached", found=type(error).__name__) from error
+
+
+def _pages(name: str, search: Callable[..., Sequence[Any]], **words: Any) -> dict[str, Dataset]:
+    """All that a search finds, by UID, page after page until one brings nothing new: some servers know no offset."""
+    found: dict[str, Dataset] = {}
+    offset = 0
+    while True:
+        page = [Dataset.from_json(item) for item in search(offset=offset, **words)]
+        new = {_uid(said, name): said for said in page}
+        if new.keys() <= found.keys():
+            return found
+        found |= new
+        offset += len(page)
+
+
+def _uid(data: Dataset, name: str) -> str:
+    """A UID that a server says; one that is none, and would be a path, is refused."""
+    uid = str(data.get(name) or "")
+    if not UID(uid).is_valid:
+        raise ValueError(f"no valid {name}")
+    return uid
+
+
+def _login(path: Path) -> tuple[str, str]:
+    try:
+        user, sign, password = path.read_text(encoding="utf-8").strip().partition(":")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} cannot be read") from error
+    if not sign:
+        raise DataError(f"{path} holds no login", hint="user:password in one line")
+    return user, password

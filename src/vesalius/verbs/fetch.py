@@ -1,0 +1,148 @@
+"""fetch: studies of a PACS, by DICOMweb, into a folder that every other verb reads; each series whole or not at all."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pydicom
+
+from vesalius.cohorts._dicomweb import Series, Web
+from vesalius.core import disk
+from vesalius.core.cohort import SetAside
+from vesalius.core.errors import DataError, OutputError
+from vesalius.core.progress import Progress, Silent
+
+_PART = ".part"
+
+
+@dataclass(frozen=True, eq=False)
+class Fetched:
+    """What `fetch` did: the series that are in `out`, how many objects they have, and those that could not be had."""
+
+    series: tuple[Series, ...]
+    instances: int
+    set_aside: tuple[SetAside, ...]
+    out: Path
+
+
+def find(
+    url: str,
+    *,
+    study: str = "",
+    patient: str = "",
+    accession: str = "",
+    date: str = "",
+    modalities: Sequence[str] = (),
+    login: Path | None = None,
+    ca: Path | None = None,
+) -> tuple[Web, list[Series]]:
+    """The server, and its series that match all that is given. Raises DataError where nothing is given or found."""
+    keys = {"StudyInstanceUID": study, "PatientID": patient, "AccessionNumber": accession, "StudyDate": date}
+    query = {k: v for k, v in keys.items() if v}
+    if not query and not modalities:
+        raise DataError(
+            "fetch wants to know which studies", hint="--study, --patient, --accession, --date, --modality"
+        )
+    if date and not re.fullmatch(r"\d{8}|\d{8}-|-\d{8}|\d{8}-\d{8}", date):
+        raise DataError(
+            "a date or a range of dates is wanted", found=date, hint="20260131 or 20260101-20260131"
+        )
+    web = Web(url, login=login, ca=ca)
+    wanted = {m.upper() for m in modalities}
+    found: dict[str, Series] = {}
+    for modality in sorted(wanted) or [""]:
+        asked = query | ({"ModalitiesInStudy": modality} if modality else {})
+        found |= {s.series_uid: s for s in web.series(asked) if not wanted or s.modality.upper() in wanted}
+    if not found:
+        raise DataError(
+            f"{url} has nothing that matches", found=", ".join(f"{k}={v}" for k, v in query.items()) or None
+        )
+    return web, [found[uid] for uid in sorted(found)]
+
+
+def fetch(
+    url: str,
+    out: Path | str,
+    *,
+    study: str = "",
+    patient: str = "",
+    accession: str = "",
+    date: str = "",
+    modalities: Sequence[str] = (),
+    login: Path | None = None,
+    ca: Path | None = None,
+    resume: bool = False,
+    progress: Progress | None = None,
+) -> Fetched:
+    """Copy the series that match from a DICOMweb server to `out/<study>/<series>/<object>.dcm`.
+
+    `date` is `20260131` or a range `20260101-20260131`; wildcards (`*`) are the server's business. A series that comes
+    incomplete is left out and named in `set_aside`. `resume` goes on in `out` and fetches what is not there. Raises
+    DataError where nothing matches, OutputError where the server cannot be reached; Interrupted after Ctrl-C.
+    """
+    progress, folder = progress or Silent(), Path(out)
+    web, wanted = find(
+        url,
+        study=study,
+        patient=patient,
+        accession=accession,
+        date=date,
+        modalities=modalities,
+        login=login,
+        ca=ca,
+    )
+    if not (resume and folder.is_dir()):
+        folder = disk.new_folder(folder, default="fetch")
+    done: list[Series] = []
+    bad: list[SetAside] = []
+    progress.start("fetch", len(wanted))
+    try:
+        for series in wanted:
+            try:
+                _one(web, series, folder / series.study_uid / series.series_uid)
+                done.append(series)
+            except OutputError as error:
+                bad.append(SetAside(series.series_uid, str(error)))
+                progress.note(f"not fetched: {series.series_uid}: {error}")
+            progress.advance("fetch")
+    except KeyboardInterrupt as error:
+        from vesalius.learn.loop import Interrupted
+
+        words = ["vesalius", "fetch", url, "-o", str(folder), "--resume"]
+        raise Interrupted(
+            f"interrupted; {len(done)} of {len(wanted)} series are kept", hint=f"{shlex.join(words)} …"
+        ) from error
+    finally:
+        progress.finish("fetch")
+    count = sum(len(list((folder / s.study_uid / s.series_uid).iterdir())) for s in done)
+    return Fetched(tuple(done), count, tuple(bad), folder)
+
+
+def _one(web: Web, series: Series, place: Path) -> None:
+    """A series into its folder, which appears once all of it is there."""
+    if place.is_dir():
+        return
+    part = place.with_name(f".{place.name}{_PART}")
+    shutil.rmtree(part, ignore_errors=True)
+    with disk.output_errors(place):
+        part.mkdir(parents=True)
+        try:
+            count = 0
+            for data in web.instances(series):
+                uid = pydicom.uid.UID(str(data.SOPInstanceUID))
+                if not uid.is_valid:
+                    raise OutputError(f"{web.url} sends an object without identity")
+                data.save_as(part / f"{uid}.dcm", enforce_file_format=True)
+                count += 1
+            if count == 0 or (series.instances is not None and count < series.instances):
+                raise OutputError(
+                    "the series came incomplete", found=f"{count} of {series.instances} objects"
+                )
+            part.rename(place)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
