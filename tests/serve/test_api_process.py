@@ -5,8 +5,11 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import re
+import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -23,6 +26,7 @@ from typer.testing import CliRunner
 from vesalius.cli import app
 from vesalius.core.errors import VesaliusError
 from vesalius.serve.audit import Audit, verify
+from vesalius.serve.keys import make
 
 
 def test_it_answers_over_a_real_socket(served: Any, series: list[Path], picture: bytes) -> None:
@@ -126,6 +130,28 @@ def test_what_cannot_be_served_is_one_line(bundles: dict[str, Path], tmp_path: P
     assert end.returncode == 2 and len(end.stderr.strip().splitlines()) == 1
 
 
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
+def test_https_with_keys(bundles: dict[str, Path], tmp_path: Path) -> None:
+    words = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1"
+    files = ["-keyout", str(tmp_path / "key.pem"), "-out", str(tmp_path / "cert.pem")]
+    subprocess.run([*words.split(), *files], check=True, capture_output=True)
+    key = make(tmp_path / "keys.yaml", "alice", "user")
+    tls = ["--tls-cert", str(tmp_path / "cert.pem"), "--tls-key", str(tmp_path / "key.pem")]
+    trusted = ssl.create_default_context(cafile=str(tmp_path / "cert.pem"))
+    running = start(
+        tmp_path, str(bundles["chest"]), "--keys", str(tmp_path / "keys.yaml"), *tls, trusted=trusted
+    )
+    try:
+        assert running.url.startswith("https://")
+        with httpx.Client(base_url=running.url, verify=trusted) as client:
+            assert client.get("/api/models").status_code == 401
+            got = client.get("/api/models", headers={"authorization": f"Bearer {key}"})
+            assert [m["name"] for m in got.json()] == ["chest"]
+    finally:
+        running.process.terminate()
+        running.process.wait(30)
+
+
 def test_the_audit_log_is_checked_by_the_command(tmp_path: Path) -> None:
     log = Audit(tmp_path / "a.jsonl")
     log.add("ward-3", "upload", study="s")
@@ -136,3 +162,14 @@ def test_the_audit_log_is_checked_by_the_command(tmp_path: Path) -> None:
     text = (tmp_path / "a.jsonl").read_text()
     (tmp_path / "a.jsonl").write_text(text.replace("ward-3", "ward-4"))
     assert isinstance(CliRunner().invoke(app, words).exception, VesaliusError)
+
+
+def test_what_the_page_shows_works_word_for_word(served: Any, series: list[Path]) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "service.md").read_text(encoding="utf-8")
+    upload, cine = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    space: dict[str, Any] = {"URL": served.url, "KEY": "any", "STUDY": series[0].parent}
+    exec(compile(upload, "docs/service.md", "exec"), space)
+    assert space["seg"][128:132] == b"DICM" and space["job"]["status"] == "done"
+    space = {"WS": served.url.replace("http", "ws"), "FRAMES": [bytes([k]) * 480 * 640 for k in range(2)]}
+    exec(compile(cine, "docs/service.md", "exec"), space)
+    assert space["said"]["frame"] == 1 and space["said"]["answer"]["kind"] == "Mask"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import json
 import threading
 import time
@@ -14,14 +15,21 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vesalius.serve.problems import Problem
 
-_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
+
+def loopback(host: str) -> bool:
+    """Whether an address is only this machine's own; of names only `localhost` is, others may lead anywhere."""
+    try:
+        return ipaddress.ip_address(host.removeprefix("[").removesuffix("]")).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
     """What the service takes at most. Beyond: 413 for what is too large, 408 for too slow, 429 for too much."""
 
-    body_bytes: int = 2 << 30  # of a request
+    body_bytes: int = 2 << 30  # of an upload
+    text_bytes: int = 1 << 20  # of any other body, which is held in memory
     expanded_bytes: int = 4 << 30  # of what a zip within it becomes
     decoded_bytes: int = 2 << 30  # of one image in memory
     stored_bytes: int = 32 << 30  # of all uploads and results together
@@ -70,8 +78,10 @@ class Body:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        declared = dict(scope["headers"]).get(b"content-length", b"0")
-        most = self.bounds.body_bytes
+        headers = dict(scope["headers"])
+        declared = headers.get(b"content-length", b"0")
+        upload = headers.get(b"content-type", b"").startswith(b"multipart/")
+        most = self.bounds.body_bytes if upload else min(self.bounds.text_bytes, self.bounds.body_bytes)
         if not declared.isdigit() or int(declared) > most:
             await _refuse(
                 send, 413 if declared.isdigit() else 400, "a body that is too large", f"{most:,} bytes"
@@ -118,7 +128,7 @@ class SameOrigin:
         host, origin = headers.get(b"host", ""), headers.get(b"origin")
         name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
         own = origin is None or urlsplit(origin).netloc == host
-        if name in _HOSTS and own:
+        if loopback(name) and own:
             await self.app(scope, receive, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
