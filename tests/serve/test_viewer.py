@@ -26,7 +26,7 @@ from starlette.testclient import TestClient
 from vesalius import formats
 from vesalius.core.case import Ref
 from vesalius.core.image import Image
-from vesalius.serve import viewer
+from vesalius.serve import display, viewer
 from vesalius.serve.api import create_app
 from vesalius.serve.keys import make
 from vesalius.serve.models import Models
@@ -88,6 +88,17 @@ def test_a_case_says_how_it_is_to_be_shown(client: TestClient, series: list[Path
     film = case(("film.png", picture))
     assert (film["unit"], film["source"], film["orientation_known"]) == (None, "other", False)
     assert film["display"] == {"invert": False, "windows": []} and not film["colour"]
+
+
+def test_a_film_that_is_white_for_nothing_is_inverted_once(tmp_path: Path) -> None:
+    """Its values reach the viewer as they are stored, so that what is read is the file's; `invert` says the rest."""
+    film = Image(
+        array=np.arange(12, dtype=np.uint16).reshape(1, 1, 3, 4),
+        display={"photometric": "MONOCHROME1", "window": (5.5, 11.0), "range": (0, 4095)},
+    )
+    display.volume(film, tmp_path / "film.nii.gz")
+    assert np.array_equal(formats.read(tmp_path / "film.nii.gz").array, film.array)
+    assert display.hints(film.display) == {"invert": True, "windows": [[5.5, 11.0]]}
 
 
 @contextmanager

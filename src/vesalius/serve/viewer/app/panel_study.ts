@@ -80,14 +80,14 @@ function cases(): void {
   fill(
     byId("cases"),
     several &&
-      study!.cases.map((c) =>
+      study!.cases.map((c, k) =>
         h(
           "li",
           {},
           h(
             "button",
             { class: "row", "aria-pressed": String(c.case === caseId), onclick: () => set({ caseId: c.case }) },
-            h("span", { class: "name" }, caseName(c)),
+            h("span", { class: "name" }, `${k + 1}. ${caseName(c)}`),
             h("span", { class: "faint" }, answers.some((a) => a.case === c.case) ? "answered" : size(c)),
           ),
         ),
