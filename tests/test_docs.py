@@ -269,6 +269,7 @@ def test_every_command_is_documented_with_its_options() -> None:
         "fit",
         "predict",
         "evaluate",
+        "serve",
         "deidentify",
         "phantom",
         "demo",

@@ -144,7 +144,12 @@ except SystemExit as end:
 
 @pytest.mark.parametrize(
     "argv",
-    [["vesalius", "--help"], ["vesalius", "fit", "--help"], ["vesalius", "predict", "--help"]],
+    [
+        ["vesalius", "--help"],
+        ["vesalius", "fit", "--help"],
+        ["vesalius", "predict", "--help"],
+        ["vesalius", "serve", "--help"],
+    ],
     ids=" ".join,
 )
 def test_help_loads_nothing_heavy(argv: list[str]) -> None:

@@ -119,6 +119,7 @@ def header(ref: Ref) -> Header:
     path = _files.one_file(ref)
     with _files.typed_errors(ref, pynrrd.NRRDError), path.open("rb") as file:
         head = _Head(_fields(file), ref)
+        _apart(head, path, ref)
     image = head.image(np.broadcast_to(np.zeros((), head.dtype), head.shape))
     return Header(
         shape=image.shape,
@@ -135,18 +136,26 @@ def read(ref: Ref) -> Image:
     path = _files.one_file(ref)
     with _files.typed_errors(ref, pynrrd.NRRDError), path.open("rb") as file:
         head = _Head(_fields(file), ref)
-        name = head.fields.get("data file", head.fields.get("datafile"))
-        if name is None:
+        data = _apart(head, path, ref)
+        if data is None:
             return head.image(_pixels(file, path, head, ref))
-        data = path.parent / str(name)
-        if Path(str(name)).name not in (str(name), str(name).removeprefix("./")) or "%" in str(name):
-            raise FormatError(
-                f"{ref}: pixels in several files or elsewhere", found=str(name), hint="one nrrd file"
-            )
-        if not data.is_file():
-            raise FormatError(f"{ref}: its data file is missing", found=str(name))
         with data.open("rb") as apart:
             return head.image(_pixels(apart, data, head, ref))
+
+
+def _apart(head: _Head, path: Path, ref: Ref) -> Path | None:
+    """The file of the pixels where the header stands apart, beside it and nowhere else. Raises FormatError."""
+    name = head.fields.get("data file", head.fields.get("datafile"))
+    if name is None:
+        return None
+    data = path.parent / str(name)
+    if Path(str(name)).name not in (str(name), str(name).removeprefix("./")) or "%" in str(name):
+        raise FormatError(
+            f"{ref}: pixels in several files or elsewhere", found=str(name), hint="one nrrd file"
+        )
+    if not data.is_file():
+        raise FormatError(f"{ref}: its data file is missing", found=str(name))
+    return data
 
 
 def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> None:

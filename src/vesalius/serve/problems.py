@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from typing import Any
 
 from fastapi import FastAPI, HTTPException, Request
@@ -58,7 +59,16 @@ def _problem(request: Request, error: Exception) -> Response:
 def _ours(request: Request, error: Exception) -> Response:
     said: Any = error
     status = 404 if isinstance(error, UnknownName) else 413 if isinstance(error, BudgetError) else 422
-    return JSONResponse(body_of(said), status)
+    root = str(request.app.state.service.root)
+    body = {k: v and _plain(v, root) for k, v in body_of(said).items()}
+    return JSONResponse(body, status)
+
+
+def _plain(text: str, root: str) -> str:
+    """A message without where the service keeps its files."""
+    return re.sub(
+        re.escape(root) + r"(/[\w.-]+)*/?", lambda m: m[1].lstrip("/") if m[1] else "the service", text
+    )
 
 
 def _invalid(request: Request, error: Exception) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from vesalius.verbs._overlay import COLOURS, overlay
 from vesalius.verbs.predict import fields, label_sizes, objects_of
 
 _PIXELS = {Mask: "mask", Map: "map", Picture: "picture"}
+_DRAWING = threading.Lock()  # matplotlib's fonts are shared between threads
 _UNITS = {"ml": "volume_ml", "mm2": "area_mm2", "pixels": "pixels"}
 TYPES = {
     ".nii.gz": "application/gzip",
@@ -38,8 +40,12 @@ def outline(answer: Answer) -> dict[str, Any]:
 
 def summary(answer: Answer) -> dict[str, Any]:
     """What is shown of an answer at a glance; of a kind without a form of its own, its figures."""
+    if isinstance(answer, Map):
+        low, high = np.nanmin(answer.image.array), np.nanmax(answer.image.array)
+        return {"quantity": answer.quantity, "unit": answer.unit, "low": float(low), "high": float(high)}
     if isinstance(answer, Mask):
         return {
+            "overlapping": answer.overlapping,
             "labels": [
                 {
                     "value": label.value,
@@ -48,7 +54,7 @@ def summary(answer: Answer) -> dict[str, Any]:
                     _UNITS[unit]: size,
                 }
                 for k, (label, size, unit) in enumerate(label_sizes(answer))
-            ]
+            ],
         }
     if isinstance(answer, Scores):
         rows = [{"name": x.name, "p": float(p)} for x, p in zip(answer.labels, answer.p, strict=True)]
@@ -75,7 +81,8 @@ def files(answer: Answer, source: Image, folder: Path, *, dicom: bool) -> dict[s
     name = next((n for kind, n in _PIXELS.items() if isinstance(answer, kind)), None)
     if name is not None:
         found[f"{name}.nii.gz"] = formats.write(answer, folder / "answer.nii.gz", source=source)
-    overlay(source, answer, folder / "answer.overlay.png")
+    with _DRAWING:
+        overlay(source, answer, folder / "answer.overlay.png")
     found["overlay.png"] = folder / "answer.overlay.png"
     for suffix in objects_of(answer) if dicom else ():
         try:

@@ -203,7 +203,7 @@ def opened(files: tuple[Received, ...], folder: Path, bounds: Bounds) -> list[Re
         if item.path.suffix != ".zip":
             found.append(item)
             continue
-        inside = _members(item)
+        inside = _members(item, bounds)
         if count + len(inside) > bounds.files:
             raise Problem(
                 413, "a zip of too many files", found=f"{len(inside):,}", hint=f"at most {bounds.files:,}"
@@ -218,10 +218,12 @@ def opened(files: tuple[Received, ...], folder: Path, bounds: Bounds) -> list[Re
     return found
 
 
-def _members(item: Received) -> tuple[Path, ...]:
+def _members(item: Received, bounds: Bounds) -> tuple[Path, ...]:
     try:
+        if archive.directory_bytes(item.path) > bounds.files * 256:
+            raise Problem(413, "a zip of too many files", hint=f"at most {bounds.files:,}")
         return archive.members(item.path)
-    except FormatError as error:
+    except (OSError, FormatError) as error:
         raise FormatError(f"{item.label}: not a zip that can be read") from error
 
 

@@ -1,0 +1,196 @@
+"""MONAI Label's endpoints: what 3D Slicer's module calls, tried with MONAI Label's own client where it is installed."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+import sys
+import warnings
+from email.parser import BytesParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from starlette.testclient import TestClient
+
+from vesalius import formats
+from vesalius.core.answer import Mask
+from vesalius.core.case import Case, Ref
+from vesalius.serve.keys import make
+from vesalius.serve.models import Models
+
+
+@pytest.fixture(scope="module")
+def scan(tmp_path_factory: pytest.TempPathFactory, series: list[Path]) -> Path:
+    """A CT volume as NIfTI."""
+    folder = tmp_path_factory.mktemp("scan")
+    return formats.write(formats.read(Ref(tuple(series))), folder / "scan.nii.gz")
+
+
+def put(client: TestClient, path: Path, name: str, **more: Any) -> Any:
+    form = {"file": (path.name, path.read_bytes())}
+    return client.put(f"/datastore/?image={name}", files=form, data={"params": "{}"}, **more)
+
+
+def test_info_is_what_the_module_reads(client: TestClient) -> None:
+    info = client.get("/info/").json()
+    assert info["models"]["organs"]["type"] == "segmentation" and info["models"]["organs"]["dimension"] == 3
+    assert info["models"]["organs"]["labels"] == {"liver": 1, "spleen": 7}
+    assert info["models"]["chest"]["type"] == "classification"
+    assert info["labels"][:2] == ["healthy", "lesion"] and info["trainers"] == {}
+    assert set(info["strategies"]) == {"first", "random"} and "total" in info["datastore"]
+
+
+def test_an_image_is_kept_labelled_and_removed(clients: Any, scan: Path, tmp_path: Path) -> None:
+    client = clients()
+    assert put(client, scan, "patient 7").json() == {"image": "patient 7"}
+    assert client.post("/activelearning/first", json={}).json()["id"] == "patient 7"
+    assert client.post("/activelearning/magic").status_code == 404
+    digest = hashlib.sha256(scan.read_bytes()).hexdigest()
+    for said, status in (
+        (f"SHA256:{digest}", 200),
+        (digest, 200),
+        ("SHA256:" + "0" * 64, 404),
+        (f"MD5:{digest}", 404),
+    ):
+        got = client.head("/datastore/image", params={"image": "patient 7", "check_sum": said})
+        assert got.status_code == status, said
+    (tmp_path / "i.nii.gz").write_bytes(client.get("/datastore/image?image=patient 7").content)
+    assert np.array_equal(formats.read(tmp_path / "i.nii.gz").array, formats.read(scan).array)
+    form = {"label": (scan.name, scan.read_bytes())}
+    assert client.put("/datastore/label?image=nobody", files=form).status_code == 404
+    got = client.put(
+        "/datastore/label?image=patient 7&tag=final", files=form, data={"params": '{"who": "x"}'}
+    )
+    assert got.json() == {"image": "patient 7", "label": "patient 7"}
+    assert client.get("/datastore/label?label=patient 7&tag=final").content == scan.read_bytes()
+    assert client.get("/datastore/label/info?label=patient 7&tag=final").json() == {"who": "x"}
+    assert client.post("/activelearning/first", json={}).json() == {}
+    every = client.get("/datastore/?output=all").json()["objects"]
+    assert list(every) == ["patient 7"] and every["patient 7"]["labels"]["final"]["ext"] == ".nii.gz"
+    stats = client.get("/datastore/").json()
+    assert (stats["total"], stats["completed"], stats["label_tags"]) == (1, 1, {"final": 1})
+    assert client.delete("/datastore/label?id=patient 7&tag=final").status_code == 200
+    assert client.get("/datastore/label?label=patient 7&tag=final").status_code == 404
+    assert client.delete("/datastore/?id=patient 7").status_code == 200
+    assert client.get("/datastore/?output=all").json()["objects"] == {}
+    root: Path = client.app.state.service.root
+    assert [
+        p for p in root.rglob("*") if p.is_file()
+    ] == [] and client.app.state.service.studies.stored() == 0
+
+
+def test_a_label_that_is_none_is_refused(clients: Any, scan: Path) -> None:
+    client = clients()
+    put(client, scan, "a")
+    for name, data in (("l.nii.gz", b"nonsense"), ("l.exe", b"MZ"), ("../l.nhdr", b"NRRD0004\n")):
+        got = client.put("/datastore/label?image=a", files={"label": (name, data)})
+        assert got.status_code == 422, got.text
+        assert "/tmp" not in got.text
+    assert client.put("/datastore/label?image=a", files={"other": ("x.png", b"")}).status_code == 422
+    got = client.put(
+        "/datastore/label?image=a", files={"label": (scan.name, scan.read_bytes())}, data={"params": "[1]"}
+    )
+    assert got.status_code == 422
+    assert client.get("/datastore/").json()["label_tags"] == {}
+
+
+def test_inference_answers_a_form_with_the_mask(
+    client: TestClient, scan: Path, models: Models, tmp_path: Path
+) -> None:
+    put(client, scan, "scan")
+    got = client.post("/infer/organs?image=scan", files={"params": (None, "{}")})
+    assert got.status_code == 200, got.text
+    head = b"Content-Type: " + got.headers["content-type"].encode() + b"\r\n\r\n"
+    parts = {
+        p.get_param("name", header="content-disposition"): p
+        for p in BytesParser().parsebytes(head + got.content).get_payload()
+    }  # type: ignore[union-attr, misc]
+    params = json.loads(parts["params"].get_payload(decode=True))
+    assert params["label_names"] == {"liver": 1, "spleen": 7}
+    (tmp_path / "m.nii.gz").write_bytes(parts["image"].get_payload(decode=True))
+    direct = models.get("organs").predictors[0](Case("c1", {"image": Ref((scan,))}))
+    assert isinstance(direct, Mask)
+    assert np.array_equal(formats.read(tmp_path / "m.nii.gz").array, direct.image.array)
+    only = client.post("/infer/organs?image=scan&output=image")
+    assert only.headers["content-type"] == "application/gzip"
+    assert client.post("/infer/organs?image=scan&output=json").json() == params
+    assert client.post("/infer/organs?image=scan&output=dicom_seg").status_code == 422
+    assert client.post("/infer/organs").status_code == 422
+    assert client.post("/infer/nothing?image=scan").status_code == 404
+
+
+def test_nothing_is_trained(client: TestClient) -> None:
+    assert client.get("/train/?check_if_running=true").status_code == 404
+    assert client.post("/train/organs", json={}).status_code == 404
+    assert client.delete("/train/").json() == {}
+    assert client.get("/logs/").status_code == 200
+
+
+def test_a_key_is_the_password(clients: Any, tmp_path: Path) -> None:
+    key = make(tmp_path / "k.yaml", "alice", "user")
+    client = clients(keys=tmp_path / "k.yaml")
+    assert client.get("/auth/").json() == {"enabled": True}
+    form = {"username": "anyone", "password": "wrong"}
+    assert client.post("/auth/token", data=form).status_code == 401
+    got = client.post("/auth/token", data=form | {"password": key}).json()
+    assert got == {"access_token": key, "token_type": "bearer"}
+    assert client.get("/auth/token/valid", headers={"authorization": f"bearer {key}"}).json() == {
+        "username": "alice"
+    }
+    assert client.post("/auth/token", content=b"x" * 9000).status_code == 413
+
+
+@pytest.fixture(scope="module")
+def real() -> Any:
+    """MONAI Label's client module, alone: the package needs torchvision and cannot be a dependency."""
+    if "monailabel.client.client" not in sys.modules:
+        try:
+            with warnings.catch_warnings(action="ignore"):
+                importlib.import_module("monailabel.client.client")
+        except ImportError as error:
+            pytest.skip(
+                f"monailabel's client is not here ({error}): pip download monailabel --no-deps, and PYTHONPATH"
+            )
+    return sys.modules["monailabel.client.client"]
+
+
+def test_monai_labels_own_client(real: Any, served: Any, scan: Path, models: Models, tmp_path: Path) -> None:
+    label = real.MONAILabelClient(served.url, tmpdir=str(tmp_path))
+    assert label.auth_enabled() is False and label.auth_valid_token()
+    info = label.info()
+    assert set(info["models"]) == {"chest", "organs", "plaque"}
+    assert label.upload_image(str(scan), "case-1") == {"image": "case-1"}
+    assert label.next_sample("first", {})["id"] == "case-1"
+    file, params = label.infer("organs", "case-1", {"largest_cc": True})
+    direct = models.get("organs").predictors[0](Case("c1", {"image": Ref((scan,))}))
+    assert isinstance(direct, Mask)
+    assert np.array_equal(formats.read(Path(file)).array, direct.image.array)
+    assert params["label_names"] == {"liver": 1, "spleen": 7}
+    assert label.save_label("case-1", file, params={"label_info": []}) == {
+        "image": "case-1",
+        "label": "case-1",
+    }
+    assert Path(label.download_label("case-1", "final")).read_bytes() == Path(file).read_bytes()
+    assert label.datastore()["objects"]["case-1"]["labels"]["final"]
+    assert label.next_sample("random", {}) == {}
+    file, params = label.infer("chest", "", {}, file=_flat(tmp_path))
+    assert file is None and json.loads(params)["kind"] == "Scores"
+    session = label.create_session(str(scan))["session_id"]
+    assert label.get_session(session)["cases"][0]["shape"] == [12, 32, 32]
+    assert label.infer("organs", "", {}, session_id=session)[0]
+    label.remove_session(session)
+    assert label.train_status(check_if_running=True) is False and label.train_stop() == {}
+    for call in (lambda: label.train_start("organs", {}), lambda: label.infer("organs", "nobody", {}),
+                 lambda: label.get_session(session)):  # fmt: skip
+        with pytest.raises(real.MONAILabelClientException):
+            call()
+
+
+def _flat(folder: Path) -> str:
+    from PIL import Image as Pil
+
+    Pil.fromarray(np.zeros((20, 20), np.uint8)).save(folder / "flat.png")
+    return str(folder / "flat.png")

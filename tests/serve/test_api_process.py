@@ -1,0 +1,150 @@
+"""`vesalius serve` as a process: it says where it is, ends in time when told to, and leaves only its audit log."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from typer.testing import CliRunner
+
+from conftest import start
+from vesalius.cli import app
+from vesalius.core.errors import VesaliusError
+from vesalius.serve.audit import Audit, verify
+
+
+def test_it_answers_over_a_real_socket(served: Any, series: list[Path], picture: bytes) -> None:
+    with httpx.Client(base_url=served.url, timeout=60) as client:
+        made = client.post("/api/studies", files=[("files", (p.name, p.read_bytes())) for p in series]).json()
+        job = client.post("/api/jobs", json={"model": "organs", "study": made["study"]}).json()
+        with client.stream("GET", f"/api/jobs/{job['job']}/events") as stream:
+            *_, last = (json.loads(line[6:]) for line in stream.iter_lines() if line.startswith("data: "))
+        assert last["status"] == "done"
+        assert client.get(last["answers"][0]["files"]["seg.dcm"]).content[128:132] == b"DICM"
+
+
+def test_a_refused_body_is_refused_at_once_over_a_real_socket(served: Any) -> None:
+    place = urlsplit(served.url)
+    connection = http.client.HTTPConnection(str(place.hostname), place.port, timeout=20)
+    connection.putrequest("POST", "/api/studies")
+    connection.putheader("content-type", "multipart/form-data; boundary=b")
+    connection.putheader("content-length", str(1 << 40))
+    connection.endheaders()
+    assert connection.getresponse().status == 413
+
+
+def test_damaged_requests_do_not_stop_it(served: Any) -> None:
+    place = urlsplit(served.url)
+    for raw in (b"\x00" * 100, b"GET / HTTP/9.9\r\n\r\n", b"POST /api/studies HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+                b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", b"GET /" + b"a" * 100_000):  # fmt: skip
+        with socket.create_connection((str(place.hostname), place.port or 80), timeout=10) as link:
+            link.sendall(raw)
+            link.shutdown(socket.SHUT_WR)
+            with contextlib.suppress(OSError):
+                link.recv(1000)
+    assert httpx.get(f"{served.url}/ready", timeout=10).status_code == 200
+
+
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
+def test_it_ends_in_time_and_leaves_no_uploads(
+    sign: signal.Signals, bundles: dict[str, Path], tmp_path: Path, picture: bytes
+) -> None:
+    running = start(tmp_path, f"chest={bundles['chest']}", f"organs={bundles['organs']}")
+    with httpx.Client(base_url=running.url, timeout=30) as client:
+        made = client.post("/api/studies", files={"files": ("x.png", picture)}).json()
+        assert client.get(f"/api/studies/{made['study']}").status_code == 200
+        job = client.post("/api/jobs", json={"model": "organs", "study": made["study"]}).json()
+        lines: list[str] = []
+        told = threading.Event()
+
+        def follow() -> None:
+            with httpx.stream("GET", f"{running.url}/api/jobs/{job['job']}/events", timeout=30) as stream:
+                for line in stream.iter_lines():
+                    lines.append(line)
+                    told.set()
+
+        thread = threading.Thread(target=follow)
+        thread.start()
+        assert told.wait(30)
+        began = time.monotonic()
+        running.process.send_signal(sign)
+        assert running.process.wait(30) == (130 if sign == signal.SIGINT else -sign)
+        assert time.monotonic() - began < 25
+        thread.join(10)
+    assert list(tmp_path.glob("vesalius-serve-*")) == []
+    assert verify(tmp_path / "audit.jsonl").count >= 4
+    last = json.loads((tmp_path / "audit.jsonl").read_text().splitlines()[-1])
+    assert last["what"] == "stop"
+
+
+def test_what_cannot_be_served_is_one_line(bundles: dict[str, Path], tmp_path: Path) -> None:
+    chest, audit = str(bundles["chest"]), tmp_path / "a.jsonl"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        audit.write_text("{}\n")
+        for words, said in (
+            ([chest, "--host", "0.0.0.0"], "without keys"),
+            ([chest, "--port", port], "cannot be listened at"),
+            ([str(tmp_path / "none"), "--port", "0"], "no bundle"),
+            ([chest, chest, "--port", "0"], "two bundles"),
+            ([chest, "--port", "0", "--audit", str(audit)], "was changed"),
+            (
+                [
+                    chest,
+                    "--port",
+                    "0",
+                    "--audit",
+                    str(tmp_path / "b.jsonl"),
+                    "--keys",
+                    str(tmp_path / "none.yaml"),
+                ],
+                "cannot be read",
+            ),
+            ([chest, "--port", "0", "--tls-cert", str(audit)], "belong together"),
+            ([chest, "--port", "0", "--tls-cert", str(audit), "--tls-key", str(audit)], "TLS files"),
+            ([], "nothing to serve"),
+        ):
+            done = CliRunner().invoke(app, ["serve", *words])
+            assert isinstance(done.exception, VesaliusError) and said in str(done.exception), (
+                words,
+                done.exception,
+            )
+    words = [sys.executable, "-m", "vesalius", "serve", "--host", "0.0.0.0", chest]
+    end = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path)
+    assert end.returncode == 2 and len(end.stderr.strip().splitlines()) == 1
+
+
+def test_the_audit_log_is_checked_by_the_command(tmp_path: Path) -> None:
+    log = Audit(tmp_path / "a.jsonl")
+    log.add("ward-3", "upload", study="s")
+    log.close()
+    words = ["serve", "--check-audit", "--audit", str(tmp_path / "a.jsonl")]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0 and "1 lines" in done.output and log.tail.hash in done.output.replace("\n", "")
+    text = (tmp_path / "a.jsonl").read_text()
+    (tmp_path / "a.jsonl").write_text(text.replace("ward-3", "ward-4"))
+    assert isinstance(CliRunner().invoke(app, words).exception, VesaliusError)
+
+
+def test_what_the_page_shows_works_word_for_word(served: Any, series: list[Path]) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "service.md").read_text(encoding="utf-8")
+    upload, cine = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    space: dict[str, Any] = {"URL": served.url, "KEY": "any", "STUDY": series[0].parent}
+    exec(compile(upload, "docs/service.md", "exec"), space)
+    assert space["seg"][128:132] == b"DICM" and space["job"]["status"] == "done"
+    space = {"WS": served.url.replace("http", "ws"), "FRAMES": [bytes([k]) * 480 * 640 for k in range(2)]}
+    exec(compile(cine, "docs/service.md", "exec"), space)
+    assert space["said"]["frame"] == 1 and space["said"]["answer"]["kind"] == "Mask"
