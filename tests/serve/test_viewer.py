@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pydicom
 import pytest
+import torch
 import uvicorn
 from _bundles import ORGANS
 from fastapi import FastAPI
@@ -24,6 +25,7 @@ from PIL import Image as Pil
 from starlette.testclient import TestClient
 
 from vesalius import formats
+from vesalius.core import registry
 from vesalius.core.case import Ref
 from vesalius.core.image import Image
 from vesalius.serve import display, viewer
@@ -65,7 +67,9 @@ def test_a_built_viewer_is_served_file_by_file_under_its_policy(tmp_path: Path) 
     assert client.get("/other.js").status_code == 404
 
 
-@pytest.mark.skipif(not COMPILER.exists(), reason="TypeScript is not installed: make viewer")
+@pytest.mark.skipif(
+    not (COMPILER.exists() and shutil.which("node")), reason="TypeScript is not installed: make viewer"
+)
 def test_the_scripts_hold_their_types() -> None:
     done = subprocess.run(
         [COMPILER, "--noEmit", "-p", viewer.STATIC.parent], capture_output=True, text=True, timeout=120
@@ -357,12 +361,52 @@ def the_help_tells_the_keys(page: Page) -> None:
     page.tab.locator("#help").wait_for(state="hidden")
 
 
+def inside(half: int, second: int = 0) -> slice:
+    """The middle of the first or the second half of an axis."""
+    return slice(second * half + half // 3, second * half + 2 * half // 3)
+
+
+CORNER = '''"""The upper left quarter."""
+from dataclasses import replace
+
+import numpy as np
+
+from vesalius import formats
+from vesalius.core import registry
+from vesalius.core.answer import Map
+
+EXPLAINS = ("Scores",)
+
+
+def explain(predictor, case):
+    image = formats.read(case.images["image"])
+    field = np.zeros(image.array.shape, np.float32)
+    field[..., : field.shape[-2] // 2, : field.shape[-1] // 2] = 2
+    return Map(image=replace(image, array=field), quantity="evidence", case_id=case.id)
+'''
+
+
+@pytest.fixture
+def explained(bundles: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Models]:
+    """A classifier with an explainer that finds the upper left quarter."""
+    (tmp_path / "corner_explainer.py").write_text(CORNER)
+    monkeypatch.syspath_prepend(tmp_path)
+    stems = registry.stems
+    there = {"corner": "corner_explainer"}
+    monkeypatch.setattr(registry, "stems", lambda kind: there if kind == "explain" else stems(kind))
+    registry.names.cache_clear()
+    threads = torch.get_num_threads()
+    yield Models([bundles["chest"]], ["cpu"])
+    torch.set_num_threads(threads)
+    registry.names.cache_clear()
+
+
 @in_browser
-def test_a_picture_is_classified_behind_a_key(
-    browser: Any, models: Models, picture: bytes, tmp_path: Path
+def test_a_picture_is_classified_and_explained_behind_a_key(
+    browser: Any, explained: Models, picture: bytes, tmp_path: Path
 ) -> None:
     key = make(tmp_path / "keys", "reader", "user")
-    with serving(models, tmp_path / "service", keys=tmp_path / "keys") as address:
+    with serving(explained, tmp_path / "service", keys=tmp_path / "keys") as address:
         page = Page(browser, address, tmp_path)
         for given in ("not-the-key", key):
             page.wait("#key-dialog[open]")
@@ -379,7 +423,6 @@ def test_a_picture_is_classified_behind_a_key(
             "all => all.filter(o => o.disabled).map(o => o.value)"
         )
         assert {"lung", "bone", "brain"} <= set(presets)  # a picture is not in Hounsfield units
-        page.tab.select_option("#model", "chest")
         page.tab.click("#run")
         page.wait(".bars li")
         shown = dict(zip(
@@ -394,6 +437,14 @@ def test_a_picture_is_classified_behind_a_key(
         assert f"lesion: {above}" in page.tab.inner_text(".verdict")
         name, path = page.saved(lambda: page.tab.click('[data-file="answer.json"]'))
         assert name == "film-answer.json" and b'"Scores"' in path.read_bytes()
-        page.picture("classified")
+        page.tab.click("#explain")
+        assert "Explanation" in page.wait('.answer[data-kind="Map"]').inner_text()
+        assert page.tab.locator(".scale span").all_inner_texts() == ["0", "2"]
+        drawn = page.picture("explained")
+        coloured = drawn.max(axis=2) - drawn.min(axis=2) > 30
+        down, across = (n // 2 for n in coloured.shape)
+        page.tab.uncheck("#map-shown")
+        there = [float(coloured[inside(down, y), inside(across, x)].mean()) for y in (0, 1) for x in (0, 1)]
+        assert there[0] > 0.9 and max(there[1:]) < 0.1
         assert [w for w in page.wrong if "401" not in w and "422" not in w] == []
         page.tab.close()
