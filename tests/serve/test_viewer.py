@@ -366,7 +366,7 @@ def inside(half: int, second: int = 0) -> slice:
     return slice(second * half + half // 3, second * half + 2 * half // 3)
 
 
-CORNER = '''"""The upper left quarter."""
+CORNERS = '''"""For: the upper left quarter; against: the lower right one."""
 from dataclasses import replace
 
 import numpy as np
@@ -382,14 +382,15 @@ def explain(predictor, case):
     image = formats.read(case.images["image"])
     field = np.zeros(image.array.shape, np.float32)
     field[..., : field.shape[-2] // 2, : field.shape[-1] // 2] = 2
+    field[..., field.shape[-2] // 2 :, field.shape[-1] // 2 :] = -2
     return Map(image=replace(image, array=field), quantity="evidence", case_id=case.id)
 '''
 
 
 @pytest.fixture
 def explained(bundles: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Models]:
-    """A classifier with an explainer that finds the upper left quarter."""
-    (tmp_path / "corner_explainer.py").write_text(CORNER)
+    """A classifier with an explainer that finds two quarters."""
+    (tmp_path / "corner_explainer.py").write_text(CORNERS)
     monkeypatch.syspath_prepend(tmp_path)
     stems = registry.stems
     there = {"corner": "corner_explainer"}
@@ -439,12 +440,12 @@ def test_a_picture_is_classified_and_explained_behind_a_key(
         assert name == "film-answer.json" and b'"Scores"' in path.read_bytes()
         page.tab.click("#explain")
         assert "Explanation" in page.wait('.answer[data-kind="Map"]').inner_text()
-        assert page.tab.locator(".scale span").all_inner_texts() == ["0", "2"]
+        assert page.tab.locator(".scale span").all_inner_texts() == ["-2", "2"]
         drawn = page.picture("explained")
-        coloured = drawn.max(axis=2) - drawn.min(axis=2) > 30
-        down, across = (n // 2 for n in coloured.shape)
+        warmth = drawn[..., 0] - drawn[..., 2]  # red over blue
+        down, across = (n // 2 for n in warmth.shape)
         page.tab.uncheck("#map-shown")
-        there = [float(coloured[inside(down, y), inside(across, x)].mean()) for y in (0, 1) for x in (0, 1)]
-        assert there[0] > 0.9 and max(there[1:]) < 0.1
+        found = [float(warmth[inside(down, y), inside(across, x)].mean()) for y in (0, 1) for x in (0, 1)]
+        assert found[0] > 50 and abs(found[1]) < 5 and abs(found[2]) < 5 and found[3] < -20, found
         assert [w for w in page.wrong if "401" not in w and "422" not in w] == []
         page.tab.close()
