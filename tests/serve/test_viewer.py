@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import re
 import shutil
 import socket
@@ -26,9 +27,12 @@ from starlette.testclient import TestClient
 
 from vesalius import formats
 from vesalius.core import registry
-from vesalius.core.case import Ref
+from vesalius.core.answer import Boxes, Curve, Ranking, Surface, Text, Value
+from vesalius.core.case import Box, Ref
+from vesalius.core.cohort import Label
 from vesalius.core.image import Image
-from vesalius.serve import display, viewer
+from vesalius.formats.json import as_text
+from vesalius.serve import display, results, viewer
 from vesalius.serve.api import create_app
 from vesalius.serve.keys import make
 from vesalius.serve.models import Models
@@ -361,6 +365,38 @@ def the_help_tells_the_keys(page: Page) -> None:
     page.tab.locator("#help").wait_for(state="hidden")
 
 
+def every_kind_has_a_panel(page: Page) -> None:
+    """Kinds that no bundle here answers with, as the service would send them; the project's own JSON of each."""
+    lesion = Label(value=1, name="lesion")
+    found = Box(low=(0, 10, 20), high=(1, 13, 23), label="lesion")
+    answers = [
+        Value(x=3.25, unit="mm"),
+        Text(sections={"Findings": "Nothing else.", "Impression": "<b>Normal</b>"}),
+        Curve(times_days=np.array([0.0, 365.0]), survival={"all": np.array([1.0, 0.5])}),
+        Boxes(boxes=(found,), p=np.array([0.75]), labels=(lesion,)),
+        Ranking(case_ids=("P7", "P3"), distances=np.array([0.125, 0.5])),
+        Surface(vertices_mm=np.zeros((3, 3)), faces=np.array([[0, 1, 2]])),
+    ]
+    last = """fetch("/api/jobs", {headers: {Authorization: `Bearer ${sessionStorage["vesalius-key"]}`}})"""
+    sent = [
+        {"case": "c1", "kind": type(a).__name__, "answer": json.loads(as_text(a)), "files": {}}
+        | {"summary": results.summary(a)}
+        for a in answers
+    ]
+    job = page.tab.evaluate(last + ".then(r => r.json())")[-1] | {"kind": "predict", "answers": sent}
+    page.tab.route("**/api/jobs", lambda route: route.fulfill(status=202, json=job))
+    page.tab.route("**/api/jobs/*", lambda route: route.fulfill(json=job))
+    page.tab.click("#run")
+    page.wait('.answer[data-kind="Surface"]')
+    text = page.tab.inner_text("#results")
+    for said in ("3.25 mm", "Nothing else.", "<b>Normal</b>", "Survival", "75.0 %", "P7 (0.125)", "Surface"):
+        assert said in text
+    assert page.tab.locator("#results svg path").count() == 1
+    page.tab.click('.answer[data-kind="Boxes"] button')
+    assert page.tab.inner_text("#place").startswith("column 22, row 12")
+    page.picture("every-kind")
+
+
 def inside(half: int, second: int = 0) -> slice:
     """The middle of the first or the second half of an axis."""
     return slice(second * half + half // 3, second * half + 2 * half // 3)
@@ -447,5 +483,6 @@ def test_a_picture_is_classified_and_explained_behind_a_key(
         page.tab.uncheck("#map-shown")
         found = [float(warmth[inside(down, y), inside(across, x)].mean()) for y in (0, 1) for x in (0, 1)]
         assert found[0] > 50 and abs(found[1]) < 5 and abs(found[2]) < 5 and found[3] < -20, found
+        every_kind_has_a_panel(page)
         assert [w for w in page.wrong if "401" not in w and "422" not in w] == []
         page.tab.close()

@@ -67,7 +67,8 @@ export async function watch(started: Job): Promise<void> {
   if (!mine()) return;
   set({ job: ended });
   if (ended.status === "done") announce("The answer is there");
-  if (ended.status === "failed") report(new api.Failure(ended.error ?? { error: "the job failed" }, 500));
+  // one that is done may have cases that could not be answered beside those that were
+  if (ended.status === "failed" || ended.error) report(new api.Failure(ended.error ?? { error: "the job failed" }, 500));
 }
 
 /** What speaks against asking this model about this image, in words; empty if nothing is known to. */
