@@ -42,7 +42,7 @@ def segmenter(folder: Path, *, dims: int = 3) -> Bundle:
     """Two labels of a volume, or of a picture."""
     rows = [{"value": v, "name": n, "code": None, "colour": c} for v, n, c in ORGANS]
     values = {"target": "mask", "share": [0.8, 0.1, 0.1], "labels": rows}
-    size = (8, 16, 16) if dims == 3 else (1, 32, 32)
+    size = (8, 16, 16) if dims == 3 else (1, 128, 128)
     return _sealed(folder, "segment", "unet", State(values), {}, dims=dims, size=size)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
+import os
 import struct
 import time
 import zipfile
@@ -55,6 +57,9 @@ def test_an_oversized_body_is_413_whether_it_says_so_or_not(clients: Any, pictur
     assert got.status_code == 413
     assert left(client) == []
     assert upload(client, ("x.png", picture)).status_code == 201
+    assert clients().post("/api/jobs", content=b" " * (2 << 20)).status_code == 413, (
+        "it would be held in memory"
+    )
 
 
 def test_lengths_that_are_no_numbers_and_bodies_that_end_early(clients: Any) -> None:
@@ -91,12 +96,33 @@ def test_too_many_files_cases_and_requests(clients: Any, picture: bytes) -> None
 
 
 def test_a_full_store_takes_nothing_more(clients: Any, picture: bytes) -> None:
-    client = clients(stored_bytes=2 * len(picture) + 10, studies=2)
+    client = clients(stored_bytes=2 * len(picture) + 600, studies=2)
     first = upload(client, ("a.png", picture)).json()
     assert upload(client, ("b.png", picture)).status_code == 201
     assert upload(client, ("c.png", picture)).status_code == 429
     client.delete(f"/api/studies/{first['study']}")
     assert upload(client, ("c.png", picture)).status_code == 201
+
+
+def test_a_full_disk_is_507_and_leaves_nothing(
+    clients: Any, picture: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = clients()
+
+    def full(*_: Any, **__: Any) -> Any:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(uploads._Reader, "_data", full)
+        assert upload(client, ("x.png", picture)).status_code == 507
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        assert upload(client, ("x.png", picture)).status_code == 507, (
+            "what cannot be written down is not kept"
+        )
+    assert left(client) == [] and client.app.state.service.studies.stored() == 0
+    assert client.get("/api/studies").json() == []
+    assert upload(client, ("x.png", picture)).status_code == 201
 
 
 def test_an_image_that_would_fill_the_memory_is_set_aside(clients: Any, tmp_path: Path) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from vesalius.core.errors import FormatError
+from vesalius.core.errors import FormatError, OutputError
 from vesalius.serve.audit import START, Audit, verify
 
 
@@ -93,6 +95,31 @@ def test_a_line_that_a_crash_left_half_written_is_cut_and_said(tmp_path: Path) -
         file.write(b"not JSON\n")
     with pytest.raises(FormatError):
         verify(path)
+
+
+@pytest.mark.parametrize("call", ["write", "fsync"])
+def test_a_full_disk_leaves_the_chain_as_it_was(
+    call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.jsonl"
+    log = Audit(path)
+    log.add("ward-3", "upload", study="s")
+    real, written_ = os.write, list[int]()
+
+    def full(handle: int, data: bytes = b"") -> int:
+        if call == "write" and not written_:
+            written_.append(real(handle, data[:20]))  # and the next piece finds no room
+            return written_[0]
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, call, full)
+        with pytest.raises(OutputError):
+            log.add("ward-3", "look", study="s")
+    log.add("ward-3", "delete", study="s")
+    log.close()
+    assert verify(path).count == 2
+    assert [json.loads(line)["what"] for line in path.read_text().splitlines()] == ["upload", "delete"]
 
 
 def test_nothing_out_of_a_file_or_its_name_is_written(

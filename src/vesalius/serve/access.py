@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Annotated, TypeAlias
 
@@ -9,10 +10,12 @@ from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.requests import HTTPConnection
 
+from vesalius.core.errors import VesaliusError
 from vesalius.serve.keys import LOCAL, Caller, Role
 from vesalius.serve.problems import Problem
 from vesalius.serve.state import Service
 
+_LOG = logging.getLogger(__name__)
 _BEARER = HTTPBearer(auto_error=False, description="A key of the service's keys file.")
 
 
@@ -26,7 +29,11 @@ def identify(connection: HTTPConnection, key: str | None) -> Caller:
     """Whose request this is. Raises Problem 401 without a known key where keys are asked for, 429 for too many."""
     service = service_of(connection)
     peer = f"peer {connection.client.host if connection.client else ''}"
-    caller = LOCAL if service.keys is None else None if key is None else service.keys.caller(key)
+    try:
+        caller = LOCAL if service.keys is None else None if key is None else service.keys.caller(key)
+    except VesaliusError as error:  # a damaged keys file lets nobody in, and strangers are not told why
+        _LOG.error("the keys file cannot be used: %s", error)
+        caller = None
     service.rate.take(peer if caller is None else f"caller {caller.name}")
     if caller is None:
         hint = "Authorization: Bearer KEY"

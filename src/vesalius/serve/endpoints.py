@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path as FilePath
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -18,7 +19,7 @@ from vesalius.serve.access import Admin, Monitor, Serving, User
 from vesalius.serve.jobs import Job
 from vesalius.serve.keys import Caller
 from vesalius.serve.metrics import CONTENT_TYPE
-from vesalius.serve.problems import Problem
+from vesalius.serve.problems import Problem, missing
 from vesalius.serve.state import Service
 from vesalius.serve.studies import Study
 
@@ -104,7 +105,7 @@ def image(study: StudyId, case: CaseId, service: Serving, caller: User) -> Respo
     found = service.studies.get(study, caller)
     path = service.studies.image(found, found.case(case))
     service.audit.add(caller.name, "look", study=found.id)
-    return FileResponse(path, media_type="application/gzip")
+    return sent(path, "application/gzip")
 
 
 @api.get(
@@ -113,7 +114,7 @@ def image(study: StudyId, case: CaseId, service: Serving, caller: User) -> Respo
 def preview(study: StudyId, case: CaseId, service: Serving, caller: User) -> Response:
     """The middle plane as a picture."""
     found = service.studies.get(study, caller)
-    return FileResponse(service.studies.preview(found, found.case(case)), media_type="image/png")
+    return sent(service.studies.preview(found, found.case(case)), "image/png")
 
 
 @api.post("/jobs", status_code=202, response_model=wire.JobBody, tags=["jobs"])
@@ -161,7 +162,7 @@ def file(job: JobId, case: CaseId, file: str, service: Serving, caller: User) ->
     found = service.jobs.get(job, caller)
     path = service.file(found, case, file)
     service.audit.add(caller.name, "download", job=found.id, file=file)
-    return FileResponse(path, media_type=results.media_type(file), filename=file)
+    return sent(path, results.media_type(file), name=file)
 
 
 @api.post("/predict", response_model=wire.JobBody, tags=["jobs"], openapi_extra=wire.multipart("model"))
@@ -187,12 +188,20 @@ def audit(service: Serving, caller: Admin, last: Annotated[int, Query(ge=0, le=1
     return {"count": tail.count, "hash": tail.hash, "lines": service.audit.last(last)}
 
 
+def sent(path: FilePath, media_type: str, *, name: str | None = None) -> Response:
+    """A file as an answer. Raises Problem 404 where it has just gone."""
+    try:
+        return FileResponse(path, media_type=media_type, filename=name, stat_result=path.stat())
+    except FileNotFoundError:
+        raise missing("file") from None
+
+
 async def take(
     request: Request, service: Service, caller: Caller, field: str = "files"
 ) -> tuple[Study, dict[str, str]]:
     """Receive an upload and keep it as a study. Raises Problem."""
     with service.studies.folder(caller) as (study_id, folder):
-        form = await uploads.receive(request, folder, service.bounds)
+        form = await uploads.receive(request, folder, service.bounds, service.studies.room(study_id))
         files = [f for f in form.files if f.field == field]
         for other in (f for f in form.files if f.field != field):
             other.path.unlink()
@@ -200,7 +209,7 @@ async def take(
             raise Problem(422, f"no file in the field '{field}'")
         service.metrics.uploaded.inc(sum(f.size for f in files))
         study = await run_in_threadpool(service.studies.add, study_id, folder, files, caller)
-    service.audit.add(caller.name, "upload", study=study.id, files=len(files), bytes=study.size)
+    service.uploaded(caller, study, len(files))
     return study, dict(form.fields)
 
 

@@ -276,6 +276,8 @@ class Jobs:
             for unit in units:
                 self._fail(unit, error)
         except Exception as error:  # noqa: BLE001 - a thread that dies would leave every later job waiting
+            if all(u.job.ended for u in units):
+                return  # its folder went while it was being written into
             _LOG.error("a case could not be answered", exc_info=error)
             for unit in units:
                 self._fail(unit, VesaliusError("an internal error", found=type(error).__name__))

@@ -21,7 +21,8 @@ _HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
 class Bounds:
     """What the service takes at most. Beyond: 413 for what is too large, 408 for too slow, 429 for too much."""
 
-    body_bytes: int = 2 << 30  # of a request
+    body_bytes: int = 2 << 30  # of an upload
+    text_bytes: int = 1 << 20  # of any other body, which is held in memory
     expanded_bytes: int = 4 << 30  # of what a zip within it becomes
     decoded_bytes: int = 2 << 30  # of one image in memory
     stored_bytes: int = 32 << 30  # of all uploads and results together
@@ -70,8 +71,10 @@ class Body:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        declared = dict(scope["headers"]).get(b"content-length", b"0")
-        most = self.bounds.body_bytes
+        headers = dict(scope["headers"])
+        declared = headers.get(b"content-length", b"0")
+        upload = headers.get(b"content-type", b"").startswith(b"multipart/")
+        most = self.bounds.body_bytes if upload else min(self.bounds.text_bytes, self.bounds.body_bytes)
         if not declared.isdigit() or int(declared) > most:
             await _refuse(
                 send, 413 if declared.isdigit() else 400, "a body that is too large", f"{most:,} bytes"

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Body, Query, Request, Response
-from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
 from starlette.concurrency import run_in_threadpool
 
 from vesalius import __version__, formats
@@ -24,7 +24,7 @@ from vesalius.core.case import Ref
 from vesalius.core.disk import sha256
 from vesalius.serve import uploads, wire
 from vesalius.serve.access import Admin, Serving, User, identify
-from vesalius.serve.endpoints import take, wait
+from vesalius.serve.endpoints import sent, take, wait
 from vesalius.serve.jobs import Job
 from vesalius.serve.keys import Caller
 from vesalius.serve.problems import Problem, missing
@@ -122,11 +122,11 @@ async def _asked(
     """The image that is meant. Raises Problem."""
     if request.headers.get("content-type", "").startswith("multipart/"):
         with service.studies.folder(caller) as (study_id, folder):
-            form = await uploads.receive(request, folder, service.bounds)
+            form = await uploads.receive(request, folder, service.bounds, service.studies.room(study_id))
             files = [f for f in form.files if f.field == "file"]
             if files and not session_id:
                 study = await run_in_threadpool(service.studies.add, study_id, folder, files, caller)
-                service.audit.add(caller.name, "upload", study=study.id, files=len(files), bytes=study.size)
+                service.uploaded(caller, study, len(files))
                 return study, study.cases[0]
             shutil.rmtree(folder, ignore_errors=True)
     if session_id:
@@ -151,12 +151,12 @@ def _answered(service: Service, job: Job, case: StoredCase, output: str) -> Resp
     if output == "dicom_seg":
         if "seg.dcm" not in written:
             raise Problem(422, "there is no SEG of this answer", hint="a mask on a DICOM image")
-        return FileResponse(written["seg.dcm"], media_type="application/dicom", filename="seg.dcm")
+        return sent(written["seg.dcm"], "application/dicom", name="seg.dcm")
     mask = next((written[n] for n in ("mask.nii.gz", "map.nii.gz", "picture.nii.gz") if n in written), None)
     if output == "image":
         if mask is None:
             raise Problem(422, "this answer is no image", hint="output=json")
-        return FileResponse(mask, media_type="application/gzip", filename="answer.nii.gz")
+        return sent(mask, "application/gzip", name="answer.nii.gz")
     if output == "json" or mask is None:
         return JSONResponse(params)
     return _multipart(params, mask)
@@ -245,9 +245,7 @@ def get_image(service: Serving, caller: User, image: Id) -> Response:
     """The image as NIfTI."""
     study, case = service.shelves.find(image, caller)
     service.audit.add(caller.name, "look", study=study.id)
-    return FileResponse(
-        service.studies.image(study, case), media_type="application/gzip", filename=f"{case.id}.nii.gz"
-    )
+    return sent(service.studies.image(study, case), "application/gzip", name=f"{case.id}.nii.gz")
 
 
 @router.get("/datastore/image/info")
@@ -270,7 +268,7 @@ async def save_label(
         folder = study.folder / "labels" / secrets.token_hex(8)
         folder.mkdir(parents=True)
         try:
-            form = await uploads.receive(request, folder, service.bounds)
+            form = await uploads.receive(request, folder, service.bounds, service.studies.check_room)
             files = [uploads.settled(f) for f in form.files if f.field == "label"]
             if len(files) != 1:
                 raise Problem(422, "one label is needed", found=str(len(files)))
@@ -307,7 +305,7 @@ def _drop(service: Service, study: Study, label: Path) -> None:
 def get_label(service: Serving, caller: User, label: Id, tag: Tag = FINAL) -> Response:
     """A label as it was saved."""
     _, path, _ = _label(service, caller, label, tag)
-    return FileResponse(path, media_type="application/octet-stream", filename=f"label{_ext(path)}")
+    return sent(path, "application/octet-stream", name=f"label{_ext(path)}")
 
 
 @router.head("/datastore/label")

@@ -11,9 +11,10 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException as AnyHTTPException
 
-from vesalius.core.errors import BudgetError, UnknownName, VesaliusError
+from vesalius.core.errors import BudgetError, OutputError, UnknownName, VesaliusError
 
 _LOG = logging.getLogger(__name__)
+_STATUS = {UnknownName: 404, BudgetError: 413, OutputError: 507}
 
 
 class Problem(HTTPException):
@@ -58,7 +59,7 @@ def _problem(request: Request, error: Exception) -> Response:
 
 def _ours(request: Request, error: Exception) -> Response:
     said: Any = error
-    status = 404 if isinstance(error, UnknownName) else 413 if isinstance(error, BudgetError) else 422
+    status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 422)
     root = str(request.app.state.service.root)
     body = {k: v and _plain(v, root) for k, v in body_of(said).items()}
     return JSONResponse(body, status)

@@ -97,10 +97,21 @@ class Service:
         job = self.jobs.add(
             model, study, cases, caller, kind="explain" if explain else "predict", explainer=explainer
         )
-        self.audit.add(
-            caller.name, job.kind, job=job.id, study=study.id, model=model.bundle.hash[:16], cases=len(cases)
-        )
+        about: dict[str, str | int] = {"job": job.id, "study": study.id, "model": model.bundle.hash[:16]}
+        try:
+            self.audit.add(caller.name, job.kind, cases=len(cases), **about)
+        except VesaliusError:  # what cannot be written down is not done
+            self.jobs.remove(job)
+            raise
         return job
+
+    def uploaded(self, caller: Caller, study: Study, files: int) -> None:
+        """Write an upload down; one that cannot be is not kept. Raises OutputError."""
+        try:
+            self.audit.add(caller.name, "upload", study=study.id, files=files, bytes=study.size)
+        except VesaliusError:
+            self.forget(study)
+            raise
 
     def forget(self, study: Study) -> None:
         """Remove a study and every job on it."""

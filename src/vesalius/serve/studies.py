@@ -23,7 +23,7 @@ from vesalius.serve.keys import Caller
 from vesalius.serve.limits import Bounds
 from vesalius.serve.problems import Problem, missing
 from vesalius.serve.routing import facts
-from vesalius.serve.uploads import Received, opened, suffix
+from vesalius.serve.uploads import Received, Room, opened, suffix
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,7 @@ class Studies:
         self._lock = threading.RLock()
         self._studies: dict[str, Study] = {}
         self._grown: dict[str, int] = {}
+        self._coming: dict[str, int] = {}
         self._busy: dict[str, int] = {}
         self.extra: Callable[[], int] = lambda: 0  # bytes that others keep here
 
@@ -103,10 +104,23 @@ class Studies:
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
+        finally:
+            with self._lock:
+                self._coming.pop(study_id, None)
+
+    def room(self, study_id: str) -> Room:
+        """Counts the bytes of an upload as they come. It raises Problem 429 where they are not taken."""
+
+        def take(size: int) -> None:
+            with self._lock:
+                self.check_room(size)
+                self._coming[study_id] = self._coming.get(study_id, 0) + size
+
+        return take
 
     def add(self, study_id: str, folder: Path, received: Sequence[Received], caller: Caller) -> Study:
         """Look at what was uploaded and keep it. Raises Problem 422 where there is no image in it, 413."""
-        files = opened(tuple(received), folder, self.bounds)
+        files = opened(tuple(received), folder, self.bounds, self.room(study_id))
         study = look(
             Study(study_id, caller.name, folder, (), (), sum(f.size for f in files)), files, self.bounds
         )
@@ -117,8 +131,8 @@ class Studies:
                 422, "no image could be read", found=found, hint="DICOM, NIfTI, PNG, …, or a zip of them"
             )
         with self._lock:
-            self.check_room(study.size)
             self._studies[study_id] = study
+            self._coming.pop(study_id, None)
         return study
 
     def get(self, study_id: str, caller: Caller) -> Study:
@@ -169,7 +183,8 @@ class Studies:
     def stored(self) -> int:
         """Bytes of all uploads and results."""
         with self._lock:
-            return sum(s.size for s in self._studies.values()) + sum(self._grown.values()) + self.extra()
+            kept = sum(s.size for s in self._studies.values())
+            return kept + sum(self._grown.values()) + sum(self._coming.values()) + self.extra()
 
     def grow(self, study: Study, size: int) -> None:
         """Count bytes that were put beside a study's upload."""

@@ -7,7 +7,7 @@ folder, one deep, within the same bounds.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
@@ -18,7 +18,8 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 from vesalius import formats
 from vesalius.core import archive, registry
-from vesalius.core.errors import FormatError
+from vesalius.core.disk import output_errors
+from vesalius.core.errors import FormatError, OutputError
 from vesalius.serve.limits import Bounds
 from vesalius.serve.problems import Problem
 
@@ -27,6 +28,7 @@ _HEADER_BYTES = 1 << 13
 _PARTS = 64  # fields that are no files
 _APART = (".mhd", ".nhdr")  # headers whose pixels lie in another file
 _CHUNK = 1 << 20
+Room = Callable[[int], None]  # raises Problem 429 where so many bytes more are not taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +56,11 @@ class _Part:
     data: bytearray = field(default_factory=bytearray)
 
 
-async def receive(request: Request, folder: Path, bounds: Bounds) -> Form:
-    """Read a multipart body, its files into `folder`. Raises Problem 415, 400, 413."""
+async def receive(request: Request, folder: Path, bounds: Bounds, room: Room) -> Form:
+    """Read a multipart body, its files into `folder`; `room` is asked before each piece is written.
+
+    Raises Problem 415, 400, 413, 429; OutputError for a full disk.
+    """
     kind, options = parse_options_header(request.headers.get("content-type"))
     boundary = options.get(b"boundary")
     if kind != b"multipart/form-data" or not boundary:
@@ -64,7 +69,9 @@ async def receive(request: Request, folder: Path, bounds: Bounds) -> Form:
     try:
         parser = MultipartParser(boundary, reader.callbacks())
         async for data in request.stream():
-            parser.write(data)
+            room(len(data))
+            with output_errors(folder):
+                parser.write(data)
         parser.finalize()
         if not reader.ended:
             raise Problem(400, "a multipart body that ends too early")
@@ -195,7 +202,7 @@ def settled(item: Received) -> Received:
     return replace(item, path=moved)
 
 
-def opened(files: tuple[Received, ...], folder: Path, bounds: Bounds) -> list[Received]:
+def opened(files: tuple[Received, ...], folder: Path, bounds: Bounds, room: Room) -> list[Received]:
     """The files with those in zips in their place, the zips gone. Raises Problem 413; FormatError for a bad zip."""
     found: list[Received] = []
     count, total = len(files), 0
@@ -212,7 +219,7 @@ def opened(files: tuple[Received, ...], folder: Path, bounds: Bounds) -> list[Re
             name = label(path.name)
             goal = place(folder, count, name if suffix(name) != ".zip" else "")
             count += 1
-            total = _extract(path, goal, total, bounds.expanded_bytes)
+            total = _extract(path, goal, total, bounds.expanded_bytes, room)
             found.append(settled(Received(item.field, name, goal, goal.stat().st_size)))
         item.path.unlink()
     return found
@@ -227,7 +234,7 @@ def _members(item: Received, bounds: Bounds) -> tuple[Path, ...]:
         raise FormatError(f"{item.label}: not a zip that can be read") from error
 
 
-def _extract(path: Path, goal: Path, total: int, most: int) -> int:
+def _extract(path: Path, goal: Path, total: int, most: int, room: Room) -> int:
     """Copy one file out of its archive; returns the total of bytes so far."""
     try:
         with archive.open_file(path) as source, goal.open("xb") as out:
@@ -235,8 +242,10 @@ def _extract(path: Path, goal: Path, total: int, most: int) -> int:
                 total += len(data)
                 if total > most:
                     raise Problem(413, "a zip that unpacks to too much", hint=f"at most {most:,} bytes")
-                out.write(data)
-    except Problem:
+                room(len(data))
+                with output_errors(goal):
+                    out.write(data)
+    except (Problem, OutputError):
         raise
     except (*archive.DAMAGE, OSError, FormatError) as error:
         raise FormatError(f"{label(path.name)}: cannot be taken from its zip") from error
