@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import re
 import shutil
 import socket
@@ -17,6 +18,7 @@ from typing import Any
 import numpy as np
 import pydicom
 import pytest
+import torch
 import uvicorn
 from _bundles import ORGANS
 from fastapi import FastAPI
@@ -24,9 +26,13 @@ from PIL import Image as Pil
 from starlette.testclient import TestClient
 
 from vesalius import formats
-from vesalius.core.case import Ref
+from vesalius.core import registry
+from vesalius.core.answer import Boxes, Curve, Ranking, Surface, Text, Value
+from vesalius.core.case import Box, Ref
+from vesalius.core.cohort import Label
 from vesalius.core.image import Image
-from vesalius.serve import viewer
+from vesalius.formats.json import as_text
+from vesalius.serve import display, results, viewer
 from vesalius.serve.api import create_app
 from vesalius.serve.keys import make
 from vesalius.serve.models import Models
@@ -65,7 +71,9 @@ def test_a_built_viewer_is_served_file_by_file_under_its_policy(tmp_path: Path) 
     assert client.get("/other.js").status_code == 404
 
 
-@pytest.mark.skipif(not COMPILER.exists(), reason="TypeScript is not installed: make viewer")
+@pytest.mark.skipif(
+    not (COMPILER.exists() and shutil.which("node")), reason="TypeScript is not installed: make viewer"
+)
 def test_the_scripts_hold_their_types() -> None:
     done = subprocess.run(
         [COMPILER, "--noEmit", "-p", viewer.STATIC.parent], capture_output=True, text=True, timeout=120
@@ -88,6 +96,17 @@ def test_a_case_says_how_it_is_to_be_shown(client: TestClient, series: list[Path
     film = case(("film.png", picture))
     assert (film["unit"], film["source"], film["orientation_known"]) == (None, "other", False)
     assert film["display"] == {"invert": False, "windows": []} and not film["colour"]
+
+
+def test_a_film_that_is_white_for_nothing_is_inverted_once(tmp_path: Path) -> None:
+    """Its values reach the viewer as they are stored, so that what is read is the file's; `invert` says the rest."""
+    film = Image(
+        array=np.arange(12, dtype=np.uint16).reshape(1, 1, 3, 4),
+        display={"photometric": "MONOCHROME1", "window": (5.5, 11.0), "range": (0, 4095)},
+    )
+    display.volume(film, tmp_path / "film.nii.gz")
+    assert np.array_equal(formats.read(tmp_path / "film.nii.gz").array, film.array)
+    assert display.hints(film.display) == {"invert": True, "windows": [[5.5, 11.0]]}
 
 
 @contextmanager
@@ -346,12 +365,85 @@ def the_help_tells_the_keys(page: Page) -> None:
     page.tab.locator("#help").wait_for(state="hidden")
 
 
+def every_kind_has_a_panel(page: Page) -> None:
+    """Kinds that no bundle here answers with, as the service would send them; the project's own JSON of each."""
+    lesion = Label(value=1, name="lesion")
+    found = Box(low=(0, 10, 20), high=(1, 13, 23), label="lesion")
+    answers = [
+        Value(x=3.25, unit="mm"),
+        Text(sections={"Findings": "Nothing else.", "Impression": "<b>Normal</b>"}),
+        Curve(times_days=np.array([0.0, 365.0]), survival={"all": np.array([1.0, 0.5])}),
+        Boxes(boxes=(found,), p=np.array([0.75]), labels=(lesion,)),
+        Ranking(case_ids=("P7", "P3"), distances=np.array([0.125, 0.5])),
+        Surface(vertices_mm=np.zeros((3, 3)), faces=np.array([[0, 1, 2]])),
+    ]
+    last = """fetch("/api/jobs", {headers: {Authorization: `Bearer ${sessionStorage["vesalius-key"]}`}})"""
+    sent = [
+        {"case": "c1", "kind": type(a).__name__, "answer": json.loads(as_text(a)), "files": {}}
+        | {"summary": results.summary(a)}
+        for a in answers
+    ]
+    job = page.tab.evaluate(last + ".then(r => r.json())")[-1] | {"kind": "predict", "answers": sent}
+    page.tab.route("**/api/jobs", lambda route: route.fulfill(status=202, json=job))
+    page.tab.route("**/api/jobs/*", lambda route: route.fulfill(json=job))
+    page.tab.click("#run")
+    page.wait('.answer[data-kind="Surface"]')
+    text = page.tab.inner_text("#results")
+    for said in ("3.25 mm", "Nothing else.", "<b>Normal</b>", "Survival", "75.0 %", "P7 (0.125)", "Surface"):
+        assert said in text
+    assert page.tab.locator("#results svg path").count() == 1
+    page.tab.click('.answer[data-kind="Boxes"] button')
+    assert page.tab.inner_text("#place").startswith("column 22, row 12")
+    page.picture("every-kind")
+
+
+def inside(half: int, second: int = 0) -> slice:
+    """The middle of the first or the second half of an axis."""
+    return slice(second * half + half // 3, second * half + 2 * half // 3)
+
+
+CORNERS = '''"""For: the upper left quarter; against: the lower right one."""
+from dataclasses import replace
+
+import numpy as np
+
+from vesalius import formats
+from vesalius.core import registry
+from vesalius.core.answer import Map
+
+EXPLAINS = ("Scores",)
+
+
+def explain(predictor, case):
+    image = formats.read(case.images["image"])
+    field = np.zeros(image.array.shape, np.float32)
+    field[..., : field.shape[-2] // 2, : field.shape[-1] // 2] = 2
+    field[..., field.shape[-2] // 2 :, field.shape[-1] // 2 :] = -2
+    return Map(image=replace(image, array=field), quantity="evidence", case_id=case.id)
+'''
+
+
+@pytest.fixture
+def explained(bundles: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Models]:
+    """A classifier with an explainer that finds two quarters."""
+    (tmp_path / "corner_explainer.py").write_text(CORNERS)
+    monkeypatch.syspath_prepend(tmp_path)
+    stems = registry.stems
+    there = {"corner": "corner_explainer"}
+    monkeypatch.setattr(registry, "stems", lambda kind: there if kind == "explain" else stems(kind))
+    registry.names.cache_clear()
+    threads = torch.get_num_threads()
+    yield Models([bundles["chest"]], ["cpu"])
+    torch.set_num_threads(threads)
+    registry.names.cache_clear()
+
+
 @in_browser
-def test_a_picture_is_classified_behind_a_key(
-    browser: Any, models: Models, picture: bytes, tmp_path: Path
+def test_a_picture_is_classified_and_explained_behind_a_key(
+    browser: Any, explained: Models, picture: bytes, tmp_path: Path
 ) -> None:
     key = make(tmp_path / "keys", "reader", "user")
-    with serving(models, tmp_path / "service", keys=tmp_path / "keys") as address:
+    with serving(explained, tmp_path / "service", keys=tmp_path / "keys") as address:
         page = Page(browser, address, tmp_path)
         for given in ("not-the-key", key):
             page.wait("#key-dialog[open]")
@@ -368,7 +460,6 @@ def test_a_picture_is_classified_behind_a_key(
             "all => all.filter(o => o.disabled).map(o => o.value)"
         )
         assert {"lung", "bone", "brain"} <= set(presets)  # a picture is not in Hounsfield units
-        page.tab.select_option("#model", "chest")
         page.tab.click("#run")
         page.wait(".bars li")
         shown = dict(zip(
@@ -383,6 +474,15 @@ def test_a_picture_is_classified_behind_a_key(
         assert f"lesion: {above}" in page.tab.inner_text(".verdict")
         name, path = page.saved(lambda: page.tab.click('[data-file="answer.json"]'))
         assert name == "film-answer.json" and b'"Scores"' in path.read_bytes()
-        page.picture("classified")
+        page.tab.click("#explain")
+        assert "Explanation" in page.wait('.answer[data-kind="Map"]').inner_text()
+        assert page.tab.locator(".scale span").all_inner_texts() == ["-2", "2"]
+        drawn = page.picture("explained")
+        warmth = drawn[..., 0] - drawn[..., 2]  # red over blue
+        down, across = (n // 2 for n in warmth.shape)
+        page.tab.uncheck("#map-shown")
+        found = [float(warmth[inside(down, y), inside(across, x)].mean()) for y in (0, 1) for x in (0, 1)]
+        assert found[0] > 50 and abs(found[1]) < 5 and abs(found[2]) < 5 and found[3] < -20, found
+        every_kind_has_a_panel(page)
         assert [w for w in page.wrong if "401" not in w and "422" not in w] == []
         page.tab.close()

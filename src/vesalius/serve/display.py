@@ -26,9 +26,12 @@ _RGB = np.dtype([("R", "u1"), ("G", "u1"), ("B", "u1")])
 
 
 def volume(image: Image, path: Path) -> None:
-    """Write an image as viewers take it: grey values as they are, colours as RGB24, the first frame of a cine."""
+    """Write an image as viewers take it: grey values as they are, colours as RGB24, the first frame of a cine.
+
+    Nothing is inverted or windowed here: `hints` says what a viewer may do.
+    """
     first = image if image.times_s is None else replace(image, array=image.array[0], times_s=None)
-    array = frame(first)
+    array = first.array
     if array.shape[0] == 3 and array.dtype == np.uint8:
         write_bytes(path, _colour(array, image))
         return

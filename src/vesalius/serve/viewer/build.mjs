@@ -33,7 +33,8 @@ async function licences() {
     if (!place || facts.dev || facts.optional) continue;
     const folder = join(root, place);
     const name = (await readdir(folder)).find((n) => /^licen[cs]e/i.test(n));
-    const text = name ? await readFile(join(folder, name), "utf8") : "";
+    // a package that brings no text has it in licences/; one without either stops the build
+    const text = await readFile(name ? join(folder, name) : join(here, "licences", `${place.split("/").pop()}.txt`), "utf8");
     parts.push(`${place.replace("node_modules/", "")} ${facts.version} (${facts.license})\n\n${text.trim()}\n`);
   }
   return parts.join(`\n${"-".repeat(80)}\n\n`);

@@ -39,9 +39,12 @@ export async function maskLayer(mask: Mask, part: number, outline: boolean): Pro
 }
 
 export async function mapLayer(field: Field): Promise<NVImage> {
-  const image = await load(field.buffer.slice(0), "map", "inferno");
-  image.cal_min = field.low + 0.1 * (field.high - field.low); // the least of it is clear
-  image.cal_max = field.high;
+  const signed = field.low < 0;
+  const image = await load(field.buffer.slice(0), "map", signed ? "warm" : "inferno");
+  const [from, to] = signed ? [0, Math.max(-field.low, field.high)] : [field.low, field.high];
+  if (signed) image.colormapNegative = "winter"; // NiiVue mirrors the limits for it
+  image.cal_min = from + 0.1 * (to - from); // the least of it is clear
+  image.cal_max = to;
   return image;
 }
 

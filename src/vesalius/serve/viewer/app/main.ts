@@ -133,7 +133,7 @@ async function start(): Promise<void> {
   quiet();
   const [models, studies] = [await api.models(), await api.studies()];
   byId("forget-key").hidden = sessionStorage.getItem("vesalius-key") === null;
-  set({ models, studies, model: models[0]?.name ?? null });
+  set({ models, studies: studies.reverse(), model: models[0]?.name ?? null });
   document.body.dataset.ready = "true";
 }
 

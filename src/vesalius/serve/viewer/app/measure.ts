@@ -26,7 +26,7 @@ export function measurements(stage: Stage): { clear(): void } {
   };
   stage.onangle = (degrees, plane) => add(`${degrees.toFixed(1)}°${(chosenCase()?.shape[0] ?? 1) > 1 ? ` (${plane})` : ""}`);
   byId("clear-measures").addEventListener("click", clear);
-  on(["caseId"], () => {
+  on(["study", "caseId"], () => {
     lines = [];
     show();
   });

@@ -2,8 +2,8 @@
 import * as api from "./api.ts";
 import { byId, digits, fill, h } from "./dom.ts";
 import { announce, guarded, quiet, report } from "./say.ts";
-import { chosenModel, now, on, set, withJob } from "./store.ts";
-import type { Job, Model } from "./types.ts";
+import { chosenCase, chosenModel, now, on, set, withJob } from "./store.ts";
+import type { Case, Job, Model } from "./types.ts";
 
 /** Fill the panel and keep it true. */
 export function modelPanel(): void {
@@ -22,12 +22,13 @@ export function modelPanel(): void {
     byId("explaining").hidden = !explainers.length;
     fill(byId("explainer"), explainers.map((name) => h("option", { value: name }, name)));
   });
-  on(["study", "caseId", "model", "job", "uploading"], () => {
+  on(["study", "caseId", "model", "models", "job"], () => {
     const { study, caseId, model, job } = now();
     const busy = job !== null && running(job);
     const ready = Boolean(study && caseId && model) && !busy;
     byId<HTMLButtonElement>("run").disabled = !ready;
     byId<HTMLButtonElement>("explain").disabled = !ready;
+    byId("doubt").textContent = doubt(chosenModel(), chosenCase());
     byId("every-label").hidden = (study?.cases.length ?? 0) < 2;
     progress(job);
   });
@@ -66,7 +67,19 @@ export async function watch(started: Job): Promise<void> {
   if (!mine()) return;
   set({ job: ended });
   if (ended.status === "done") announce("The answer is there");
-  if (ended.status === "failed") report(new api.Failure(ended.error ?? { error: "the job failed" }, 500));
+  // one that is done may have cases that could not be answered beside those that were
+  if (ended.status === "failed" || ended.error) report(new api.Failure(ended.error ?? { error: "the job failed" }, 500));
+}
+
+/** What speaks against asking this model about this image, in words; empty if nothing is known to. */
+function doubt(model: Model | null, shown: Case | null): string {
+  if (!model || !shown) return "";
+  if (model.dims === 2 && shown.shape[0] > 1) return "This model takes pictures; this image is a volume.";
+  if (model.dims === 3 && shown.shape[0] === 1) return "This model takes volumes; this image is a single plane.";
+  if (model.unit && shown.unit !== model.unit) {
+    return `This model learned from ${model.unit}; this image is ${shown.unit ? `in ${shown.unit}` : "in a unit that its file does not say"}.`;
+  }
+  return "";
 }
 
 function progress(job: Job | null): void {

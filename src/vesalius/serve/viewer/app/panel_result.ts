@@ -4,7 +4,7 @@ import { byId, fill, h } from "./dom.ts";
 import { caseName } from "./panel_study.ts";
 import { guarded } from "./say.ts";
 import type { Stage } from "./stage.ts";
-import { caseAnswers, chosenCase, chosenModel, on } from "./store.ts";
+import { caseAnswers, chosenCase, chosenModel, now, on } from "./store.ts";
 import type { Held } from "./types.ts";
 
 export interface Given {
@@ -36,7 +36,7 @@ export function resultPanel(stage: Stage, ready: () => Promise<void>): void {
   let before = "";
   const show = guarded(async () => {
     const answers = caseAnswers();
-    const sign = JSON.stringify([chosenCase()?.case, chosenModel()?.name, answers.map((a) => a.files)]);
+    const sign = JSON.stringify([now().study?.study, chosenCase()?.case, chosenModel()?.name, answers.map((a) => a.files)]);
     if (sign === before) return;
     before = sign;
     const mine = ++turn;

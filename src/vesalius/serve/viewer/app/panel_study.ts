@@ -47,27 +47,28 @@ function uploading(): void {
 
 function studies(choose: (study: Study) => Promise<void>): void {
   const { studies, study } = now();
+  const names = distinct(studies.map(nameOf));
   byId("studies-head").hidden = !studies.length;
   fill(
     byId("studies"),
-    studies.map((s) =>
+    studies.map((s, k) =>
       h(
         "li",
         {},
         h(
           "button",
           { class: "row", "aria-pressed": String(s.study === study?.study), onclick: guarded(() => choose(s)) },
-          h("span", { class: "name" }, nameOf(s)),
+          h("span", { class: "name", title: names[k] }, names[k]),
           h("span", { class: "faint" }, s.cases.length === 1 ? size(s.cases[0]!) : `${s.cases.length} cases`),
         ),
-        h("button", { class: "plain", "aria-label": `Remove ${nameOf(s)} from the server`, title: "Remove from the server", onclick: guarded(() => forget(s)) }, "×"),
+        h("button", { class: "plain", "aria-label": `Remove ${names[k]} from the server`, title: "Remove from the server", onclick: guarded(() => forget(s, names[k]!)) }, "×"),
       ),
     ),
   );
 }
 
-async function forget(study: Study): Promise<void> {
-  if (!confirm(`Remove ${nameOf(study)} and its answers from the server?`)) return;
+async function forget(study: Study, name: string): Promise<void> {
+  if (!confirm(`Remove ${name} and its answers from the server?`)) return;
   await api.forget(study.study);
   const gone = now().study?.study === study.study;
   set({ studies: now().studies.filter((s) => s.study !== study.study), ...(gone ? { study: null, caseId: null, job: null, answers: [] } : {}) });
@@ -80,14 +81,14 @@ function cases(): void {
   fill(
     byId("cases"),
     several &&
-      study!.cases.map((c) =>
+      study!.cases.map((c, k) =>
         h(
           "li",
           {},
           h(
             "button",
             { class: "row", "aria-pressed": String(c.case === caseId), onclick: () => set({ caseId: c.case }) },
-            h("span", { class: "name" }, caseName(c)),
+            h("span", { class: "name" }, `${k + 1}. ${caseName(c)}`),
             h("span", { class: "faint" }, answers.some((a) => a.case === c.case) ? "answered" : size(c)),
           ),
         ),
@@ -107,6 +108,12 @@ export const caseName = (c: Case): string => c.description || c.name;
 function nameOf(study: Study): string {
   const first = study.cases[0];
   return first ? caseName(first) : "nothing readable";
+}
+
+/** Names that occur more than once with a number behind, the last of the list being the first. */
+function distinct(names: string[]): string[] {
+  const later = (k: number) => names.slice(k).filter((n) => n === names[k]).length;
+  return names.map((name, k) => (names.indexOf(name) !== names.lastIndexOf(name) ? `${name} (${later(k)})` : name));
 }
 
 function size(c: Case): string {

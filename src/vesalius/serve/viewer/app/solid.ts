@@ -18,6 +18,8 @@ export class Solid {
   private body = false;
   private visible = false;
   private stale = false;
+  private light = 0;
+  private building: Promise<void> = Promise.resolve();
 
   constructor(
     private canvas: HTMLCanvasElement,
@@ -34,6 +36,7 @@ export class Solid {
   }
 
   async setBody(body: boolean): Promise<void> {
+    if (body === this.body) return;
     this.body = body;
     this.stale = true;
     await this.build();
@@ -83,7 +86,13 @@ export class Solid {
     return this.body || !this.scene?.mask;
   }
 
-  private async build(): Promise<void> {
+  /** One after the other: what NiiVue does meanwhile must not be mixed. */
+  private build(): Promise<void> {
+    this.building = this.building.then(() => this.rebuild());
+    return this.building;
+  }
+
+  private async rebuild(): Promise<void> {
     if (!this.visible || !this.stale) return;
     this.stale = false;
     this.opened ??= this.open();
@@ -96,11 +105,13 @@ export class Solid {
       layers.push(image);
     }
     for (let k = 0; scene?.mask && k < scene.mask.parts.length; k++) layers.push(await maskLayer(scene.mask, k, false));
-    if (scene !== this.scene) return; // another was asked for meanwhile, and builds itself
+    if (scene !== this.scene) return; // another was asked for meanwhile, and is built next
     while (view.volumes.length) view.removeVolumeByIndex(view.volumes.length - 1);
     for (const layer of layers) view.addVolume(layer);
     if (!layers.length) return;
-    await view.setVolumeRenderIllumination(this.around ? 0.2 : 0.6);
+    const light = this.around ? 0.2 : 0.6;
+    if (light !== this.light) await view.setVolumeRenderIllumination((this.light = light));
+    else await view.refreshLayers(view.volumes[0]!, 0);
     view.setSliceType(SLICE_TYPE.RENDER);
     view.updateGLVolume();
   }

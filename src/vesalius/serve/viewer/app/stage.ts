@@ -41,7 +41,7 @@ const OPTIONS = {
   crosshairColor: [0.95, 0.8, 0.3, 0.55],
   crosshairWidth: 0.15,
   crosshairWidthUnit: "percent" as const,
-  fontColor: new Float32Array([0.95, 0.85, 0.55, 1]),
+  fontColor: new Float32Array([0.95, 0.6, 0.15, 1]), // seen on black and on white,
   fontMinPx: 13,
   measureLineColor: LIGHT,
   measureTextColor: LIGHT,
@@ -78,6 +78,7 @@ export class Stage {
   private opacity = { mask: 0.5, map: 0.5 };
   private by: Triple = [1, 1, 1];
   private outline = false;
+  private told: [number, number] = [NaN, NaN];
   private layout: Layout = "all";
 
   constructor(
@@ -92,6 +93,10 @@ export class Stage {
     await this.planes.attachToCanvas(this.planesCanvas);
     this.planes.onLocationChange = (at) => this.place(at as Location);
     this.planes.onIntensityChange = () => this.tellWindow();
+    // a drag of the window, and the double click that ends it, are not told by NiiVue
+    for (const event of ["mousemove", "mouseup", "dblclick"] as const) {
+      this.planesCanvas.addEventListener(event, (e) => (e.buttons || event !== "mousemove") && this.tellWindow());
+    }
     this.planes.onMeasurementCompleted = (m) => this.ondistance(m.distance, planeName(m.sliceType));
     this.planes.onAngleCompleted = (a) => this.onangle(a.angle, planeName(a.sliceType));
     this.setTool("navigate");
@@ -100,6 +105,11 @@ export class Stage {
   /** How many voxels of the file are one on the stage, along each axis; more than one only for very large images. */
   get blocks(): readonly number[] {
     return this.by;
+  }
+
+  /** How many frames the image on the stage has. */
+  get frames(): number {
+    return this.planes.volumes[0]?.nFrame4D ?? 1;
   }
 
   /** Show an image (NIfTI bytes) with nothing over it. */
@@ -118,6 +128,9 @@ export class Stage {
     this.root.classList.toggle("flat", shown.flat);
     this.setLayout(this.layout);
     this.planes.setPan2Dxyzmm([0, 0, 0, 1] as never);
+    this.planes.scene.crosshairPos = new Float32Array([0.5, 0.5, 0.5]);
+    this.planes.createOnLocationChange();
+    this.told = [NaN, NaN];
     this.tellWindow();
     await this.fillSolid();
   }
@@ -271,6 +284,8 @@ export class Stage {
     const image = this.planes.volumes[0];
     if (!image || !isImage(image)) return;
     const [low, high] = [image.cal_min ?? 0, image.cal_max ?? 1];
+    if (low === this.told[0] && high === this.told[1]) return;
+    this.told = [low, high];
     this.solid.setLimits([low, high]);
     this.onwindow((low + high) / 2, high - low);
   }

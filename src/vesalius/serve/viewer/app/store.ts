@@ -53,9 +53,10 @@ export function chosenModel(): Model | null {
   return state.models.find((m) => m.name === state.model) ?? null;
 }
 
-/** The chosen model's answers for the chosen case. */
+/** The chosen model's answers for the chosen case, explanations last. */
 export function caseAnswers(): Held[] {
-  return state.answers.filter((a) => a.case === state.caseId && a.model === state.model);
+  const own = state.answers.filter((a) => a.case === state.caseId && a.model === state.model);
+  return [...own.filter((a) => a.by === "predict"), ...own.filter((a) => a.by !== "predict")];
 }
 
 /** The answers, with a finished job's in the place of older ones of its kind. */

@@ -3,7 +3,7 @@ import { colourOf } from "../colours.ts";
 import { h } from "../dom.ts";
 import type { Held } from "../types.ts";
 
-const [WIDTH, HEIGHT, LEFT, FOOT] = [250, 150, 28, 18];
+const [WIDTH, HEIGHT, LEFT, FOOT] = [250, 150, 36, 18];
 
 export function panel(answer: Held): HTMLElement {
   const days = (answer.answer.times_days ?? []) as number[];

@@ -7,8 +7,9 @@ import type { Held } from "../types.ts";
 export async function panel(answer: Held, given: Given): Promise<HTMLElement> {
   const { quantity, faithfulness } = answer.summary;
   const buffer = await given.file("map.nii.gz");
-  const [least, most] = buffer ? extremes(buffer) : [0, 1];
-  const { low = least, high = most } = answer.summary;
+  const [least, greatest] = buffer ? extremes(buffer) : [0, 1];
+  const { low = least, high = greatest } = answer.summary;
+  const most = Math.max(-low, high); // the scale of a field with two signs has 0 in its middle
   const lay = (shown: boolean) => given.stage.setMap(shown ? buffer : null, low, high);
   if (buffer && given.current()) await lay(true);
   given.stage.setOpacity("map", 0.5);
@@ -17,7 +18,7 @@ export async function panel(answer: Held, given: Given): Promise<HTMLElement> {
     {},
     h("h2", {}, answer.by === "explain" ? "Explanation" : "Map"),
     h("p", {}, (quantity ?? String(answer.answer.quantity ?? "")).replaceAll("_", " ")),
-    h("div", { class: "scale" }, h("span", {}, digits(low)), h("div", { class: "ramp" }), h("span", {}, digits(high))),
+    h("div", { class: "scale" }, h("span", {}, digits(low < 0 ? -most : low)), h("div", { class: low < 0 ? "ramp signed" : "ramp" }), h("span", {}, digits(low < 0 ? most : high))),
     Object.entries(faithfulness ?? {}).map(([name, x]) => h("p", { class: "faint" }, `${name.replaceAll("_", " ")}: ${digits(x)}`)),
     h(
       "div",

@@ -41,6 +41,7 @@ export async function panel(answer: Held, given: Given): Promise<HTMLElement> {
 function opacity({ stage }: Given): HTMLElement {
   stage.setOpacity("mask", 0.5);
   void stage.setOutline(false);
+  void stage.setBody(false);
   return h(
     "div",
     { class: "controls" },
