@@ -410,6 +410,16 @@ def test_faint_letters_beside_a_bright_or_dark_object_are_found(
     assert found[letters].mean() > 0.98 and found.mean() < 0.3
 
 
+def test_noise_is_not_taken_for_faint_letters(tesseract: str) -> None:
+    """A body whose noise grows with its brightness, in a dark and quiet field."""
+    from vesalius.reliability.deidentify import _ocr
+
+    y, x = np.mgrid[:384, :384]
+    body = np.where(((y - 200) / 140) ** 2 + ((x - 190) / 110) ** 2 < 1, 115.0, 5.0)
+    chance = np.random.default_rng(0)
+    assert [_ocr.find(body * (1 + 0.15 * chance.standard_normal(body.shape))) for _ in range(2)] == [[], []]
+
+
 def test_outside_the_regions_of_ultrasound_all_is_black(tmp_path: Path, tesseract: str) -> None:
     data = ct(sop_class="1.2.840.10008.5.1.4.1.1.6.1")
     data.Modality, data.Rows, data.Columns, data.BitsAllocated, data.BitsStored, data.HighBit = (

@@ -22,6 +22,7 @@ STRICTER = 25.0  # per cent more where text is rare, and edges of anatomy are ma
 ENLARGED_TO = 1600  # pixels of the longer side: tesseract reads letters of some 20 pixels and more
 BLUR = 6.0  # pixels: more than a letter's stroke, less than what letters stand on
 FAINTEST = 4.0
+_BLOCK = 96
 _PAD = 12
 _SECONDS = 120
 
@@ -69,8 +70,17 @@ def _faint(grey: Array) -> list[Array]:
     """What is a little brighter, and what a little darker, than what is around it: letters that others outshine."""
     values = grey.astype(np.float32)
     rest = ndimage.gaussian_filter(values, 0.7) - ndimage.gaussian_filter(values, BLUR)
-    limit = max(FAINTEST, 4 * 1.4826 * float(np.median(np.abs(rest))))  # of 255, and four times the noise
+    limit = np.maximum(FAINTEST, 4 * 1.4826 * _about(np.abs(rest)))  # of 255, and four times the noise there
     return [np.where(sign * rest > limit, 0, 255).astype(np.uint8) for sign in (1, -1)]
+
+
+def _about(values: Array) -> Array:
+    """The median of each square of `_BLOCK` pixels, the largest of its own and its neighbours', at every pixel."""
+    rows, columns = values.shape
+    whole = np.pad(values, ((0, -rows % _BLOCK), (0, -columns % _BLOCK)), mode="symmetric")
+    squares = whole.reshape(whole.shape[0] // _BLOCK, _BLOCK, whole.shape[1] // _BLOCK, _BLOCK)
+    medians = ndimage.maximum_filter(np.median(squares, axis=(1, 3)), 3)
+    return np.asarray(medians.repeat(_BLOCK, 0).repeat(_BLOCK, 1)[:rows, :columns])
 
 
 def _grey(plane: Array) -> Array | None:
