@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import ssl
 import subprocess
 import sys
 import time
@@ -54,7 +55,7 @@ class Served:
     folder: Path
 
 
-def start(folder: Path, *words: str) -> Served:
+def start(folder: Path, *words: str, trusted: ssl.SSLContext | None = None) -> Served:
     """Run `vesalius serve` on a free port until it answers."""
     command = [sys.executable, "-m", "vesalius", "serve", *words, "--port", "0", "--device", "cpu"]
     command += ["--audit", str(folder / "audit.jsonl")]
@@ -76,7 +77,7 @@ def start(folder: Path, *words: str) -> Served:
     until = time.monotonic() + 30
     while time.monotonic() < until:
         try:
-            with urllib.request.urlopen(f"{url}/ready", timeout=5) as answer:
+            with urllib.request.urlopen(f"{url}/ready", timeout=5, context=trusted) as answer:
                 if answer.status == 200:
                     return Served(url, process, folder)
         except OSError:

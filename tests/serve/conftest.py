@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
-import ssl
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -116,45 +114,6 @@ def picture() -> bytes:
     buffer = io.BytesIO()
     Pil.fromarray(rng.integers(0, 255, (40, 48), dtype=np.uint8)).save(buffer, "PNG")
     return buffer.getvalue()
-
-
-@dataclass(frozen=True)
-class Served:
-    """The command, running: where, and what it said."""
-
-    url: str
-    process: subprocess.Popen[str]
-    folder: Path
-
-
-def start(folder: Path, *words: str, trusted: ssl.SSLContext | None = None) -> Served:
-    """Run `vesalius serve` on a free port until it answers."""
-    command = [sys.executable, "-m", "vesalius", "serve", *words, "--port", "0", "--device", "cpu"]
-    command += ["--audit", str(folder / "audit.jsonl")]
-    process = subprocess.Popen(
-        command,
-        stderr=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        text=True,
-        env=os.environ | {"TMPDIR": str(folder), "OMP_NUM_THREADS": "1"},
-    )
-    assert process.stderr is not None
-    said = ""
-    for said in process.stderr:
-        if " at http" in said:
-            break
-    else:
-        raise AssertionError(f"it ended: {said}")
-    url = next(w for w in said.split() if w.startswith("http")).rstrip(",")
-    until = time.monotonic() + 30
-    while time.monotonic() < until:
-        try:
-            with urllib.request.urlopen(f"{url}/ready", timeout=5, context=trusted) as answer:
-                if answer.status == 200:
-                    return Served(url, process, folder)
-        except OSError:
-            time.sleep(0.05)
-    raise AssertionError("it does not answer")
 
 
 @pytest.fixture(scope="session")

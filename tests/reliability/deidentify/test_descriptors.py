@@ -103,5 +103,12 @@ def test_a_name_is_found_in_other_spellings(name: str, text: str) -> None:
     assert Cleaner([name]).known(f"Scanner of {text}") == "Scanner of [removed]"
 
 
+@pytest.mark.parametrize("text", ["774411", "77-44-11", "774 411", "77.44.11", "x774411"])
+def test_a_number_is_found_however_its_digits_are_grouped(text: str) -> None:
+    cleaner = Cleaner()
+    cleaner.add("MRN 774411", name=False)
+    assert "77" not in cleaner.known(f"rod {text}") and cleaner.known("rod 7744110") == "rod 7744110"
+
+
 def test_each_term_is_folded_one_way_and_may_stay() -> None:
     assert all(stays(t) for t in terms()) and len(terms()) > 1000

@@ -390,6 +390,36 @@ def test_burned_in_text_is_blacked_out(kind: str, tmp_path: Path, tesseract: str
     assert np.abs(after[:, 150:].astype(int) - ramp[150:]).max() <= 4  # and the image below is there
 
 
+@pytest.mark.parametrize(("ground", "ink"), [(0, 30), (60, 80), (60, 40), (200, 160)])
+def test_faint_letters_beside_a_bright_or_dark_object_are_found(
+    ground: int, ink: int, tesseract: str
+) -> None:
+    """A contrast of 20 to 40 of 255, in noise of 3: what a person reads without trouble."""
+    from vesalius.reliability.deidentify import _ocr
+
+    picture = Image.new("L", (420, 200), ground)
+    draw = ImageDraw.Draw(picture)
+    for n, line in enumerate(("KOWALSKI JAN", "MRN 774411")):
+        draw.text((30, 30 + 60 * n), line, fill=ink, font_size=20)
+    letters = np.asarray(picture) != ground
+    draw.ellipse((280, 40, 400, 180), fill=ground + 150 if ground < 100 else ground - 150)
+    plane = np.asarray(picture) + 3 * np.random.default_rng(0).standard_normal((200, 420))
+    found = np.zeros(plane.shape, bool)
+    for box in _ocr.find(plane.clip(0, 255)):
+        found[box.top : box.bottom, box.left : box.right] = True
+    assert found[letters].mean() > 0.98 and found.mean() < 0.3
+
+
+def test_noise_is_not_taken_for_faint_letters(tesseract: str) -> None:
+    """A body whose noise grows with its brightness, in a dark and quiet field."""
+    from vesalius.reliability.deidentify import _ocr
+
+    y, x = np.mgrid[:384, :384]
+    body = np.where(((y - 200) / 140) ** 2 + ((x - 190) / 110) ** 2 < 1, 115.0, 5.0)
+    chance = np.random.default_rng(0)
+    assert [_ocr.find(body * (1 + 0.15 * chance.standard_normal(body.shape))) for _ in range(2)] == [[], []]
+
+
 def test_outside_the_regions_of_ultrasound_all_is_black(tmp_path: Path, tesseract: str) -> None:
     data = ct(sop_class="1.2.840.10008.5.1.4.1.1.6.1")
     data.Modality, data.Rows, data.Columns, data.BitsAllocated, data.BitsStored, data.HighBit = (

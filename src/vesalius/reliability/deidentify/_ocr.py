@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image as Picture
+from scipy import ndimage
 
 from vesalius.core.errors import MissingProgram
 from vesalius.core.image import Array
@@ -19,6 +20,9 @@ SURE = 60.0  # per cent: such a word is text, and so is all that stands in its l
 SURE_IF_LONG = 35.0  # … or of four letters and more
 STRICTER = 25.0  # per cent more where text is rare, and edges of anatomy are many
 ENLARGED_TO = 1600  # pixels of the longer side: tesseract reads letters of some 20 pixels and more
+BLUR = 6.0  # pixels: more than a letter's stroke, less than what letters stand on
+FAINTEST = 4.0
+_BLOCK = 96
 _PAD = 12
 _SECONDS = 120
 
@@ -55,13 +59,28 @@ def find(plane: Array, *, rare: bool = False) -> list[Box]:
     # letters are as a rule the brightest thing there is; alone they are read where anatomy confuses
     bright = np.where(grey >= 235, 0, 255).astype(np.uint8)
     views = [255 - grey, bright] if np.median(grey) < 128 else [grey, bright]
-    boxes: list[Box] = []
-    for view in views:
-        boxes += [
-            _original(box, scale, grey.shape)
-            for box in _read(program, view, scale, STRICTER if rare else 0.0)
-        ]
+    boxes = [b for view in views for b in _read(program, view, scale, STRICTER if rare else 0.0)]
+    if not rare:
+        boxes += [b for view in _faint(grey) for b in _read(program, view, scale, STRICTER)]
+    boxes = [_original(box, scale, grey.shape) for box in boxes]
     return _lines(boxes, grey.shape)
+
+
+def _faint(grey: Array) -> list[Array]:
+    """What is a little brighter, and what a little darker, than what is around it: letters that others outshine."""
+    values = grey.astype(np.float32)
+    rest = ndimage.gaussian_filter(values, 0.7) - ndimage.gaussian_filter(values, BLUR)
+    limit = np.maximum(FAINTEST, 4 * 1.4826 * _about(np.abs(rest)))  # of 255, and four times the noise there
+    return [np.where(sign * rest > limit, 0, 255).astype(np.uint8) for sign in (1, -1)]
+
+
+def _about(values: Array) -> Array:
+    """The median of each square of `_BLOCK` pixels, the largest of its own and its neighbours', at every pixel."""
+    rows, columns = values.shape
+    whole = np.pad(values, ((0, -rows % _BLOCK), (0, -columns % _BLOCK)), mode="symmetric")
+    squares = whole.reshape(whole.shape[0] // _BLOCK, _BLOCK, whole.shape[1] // _BLOCK, _BLOCK)
+    medians = ndimage.maximum_filter(np.median(squares, axis=(1, 3)), 3)
+    return np.asarray(medians.repeat(_BLOCK, 0).repeat(_BLOCK, 1)[:rows, :columns])
 
 
 def _grey(plane: Array) -> Array | None:

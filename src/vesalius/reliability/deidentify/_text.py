@@ -11,6 +11,8 @@ from vesalius.reliability.deidentify._descriptors import WORD, folded, is_term, 
 GONE = "[removed]"
 _SHORTEST = 3  # letters of a name's part that is looked for elsewhere
 _SHORTEST_ID = 4
+_NUMBER = 6  # digits of a number that is looked for however they are grouped
+_GROUPS = r"[\s./-]?"
 _IN_BYTES = 6  # so long that bytes by chance do not make it
 _NO_SPACES = "\u0e00"  # from Thai on: kana, ideographs, Hangul
 _DIGRAPHS = {"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å": "aa", "ß": "ss"}
@@ -44,6 +46,7 @@ class Cleaner:
         self.words: set[str] = set()
         self.phrases: set[str] = set()
         self.short: set[str] = set()  # names of two letters, which technical terms of fixed form may share
+        self.numbers: set[str] = set()
         self.runs: set[str] = set()  # names in scripts that put no spaces between words
         for value in identifiers:
             self.add(value)
@@ -57,6 +60,9 @@ class Cleaner:
     def _add(self, phrase: str, *, name: bool) -> None:
         if len(phrase) >= _SHORTEST_ID:
             self.phrases.add(phrase)
+        digits = re.sub(r"\D", "", phrase)
+        if len(digits) >= _NUMBER and len(digits) * 2 > len(phrase):
+            self.numbers.add(digits)
         for word in WORD.findall(phrase):
             if not name and (word in vocabulary() or is_term(word)):
                 continue
@@ -93,6 +99,8 @@ class Cleaner:
             while (at := plain.find(phrase)) >= 0:
                 found = found[:at] + GONE + found[at + len(phrase) :]
                 plain = folded(found)
+        for number in self.numbers:  # however its digits are grouped
+            found = re.sub(rf"(?<!\d){_GROUPS.join(number)}(?!\d)", GONE, found)
         return WORD.sub(lambda m: GONE if self._own(folded(m[0])) else m[0], found)
 
     def coded(self, text: str) -> bool:
