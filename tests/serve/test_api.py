@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 import pytest
 from _bundles import NAMES, ORGANS
+from _clients import Clients
 from PIL import Image as Pil
 from starlette.testclient import TestClient
 
 import vesalius as vs
-from conftest import Clients
 from vesalius import formats
 from vesalius.core import registry
 from vesalius.core.answer import Mask, Scores

@@ -20,9 +20,9 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from _clients import start
 from typer.testing import CliRunner
 
-from conftest import start
 from vesalius.cli import app
 from vesalius.core.errors import VesaliusError
 from vesalius.serve.audit import Audit, verify
