@@ -1,4 +1,4 @@
-"""Services in this process or one of their own, and clients that call them."""
+"""Services to try: in this process behind a client of Starlette's, and as the command in a process of its own."""
 
 from __future__ import annotations
 
