@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from vesalius.core.answer import Mask, Scores
 from vesalius.core.bundle import Bundle, Stage, State
 from vesalius.core.case import Case
-from vesalius.core.errors import BundleError, PlanError
+from vesalius.core.errors import BundleError, DataError, PlanError
 from vesalius.core.image import Array, Image
 from vesalius.core.plan import (
     DataPlan,
@@ -238,3 +238,46 @@ def test_what_cannot_be_run_is_said() -> None:
         made_of((replace(stage, takes=None), (Steps(1),)), (stage, (Steps(1),)))(Case("c", {"image": image}))
     with pytest.raises(BundleError, match="onnx"):
         Predictor(Bundle(Path("nowhere"), (replace(stage, runtime="onnx", takes=None),), "", "", ""))
+
+
+def test_several_cases_together_are_those_alone_and_a_faulty_one_is_its_own() -> None:
+    given = plan("classify", dims=2, sampling="whole", size=(1, 8, 8))
+    names = [{"value": k, "name": n} for k, n in enumerate("ab")]
+    state = State({"target": "t", "kind": "exclusive", "labels": names})
+    one = made_of((Stage("classify", given, state, ("w",)), (Corner(),)))
+    rng = np.random.default_rng(4)
+    cases = [
+        Case(f"c{k}", {"image": Image(rng.normal(size=(1, 1, 12, 9)).astype(np.float32))}) for k in range(5)
+    ]
+    cases[2] = Case("bad", {"image": Image(np.full((1, 1, 8, 8), np.nan, np.float32))})
+    found = one.together(cases)
+    assert one.joins and isinstance(found[2], DataError)
+    for case, answer in zip(cases, found, strict=True):
+        if case.id != "bad":
+            alone = one(case)
+            assert isinstance(answer, Scores) and isinstance(alone, Scores)
+            assert answer.case_id == case.id and answer.bundle == "the hash"
+            assert np.allclose(answer.p, alone.p, atol=1e-6)
+    assert all(isinstance(a, DataError) for a in one.together([cases[2]]))
+
+
+def test_dense_tasks_do_not_join_but_answer_alike() -> None:
+    image = Image(blocks((10, 12, 12), 2)[None].astype(np.float32))
+    one = made_of((Stage("segment", plan("segment"), masks((1, 2)), ("w",)), (Steps(2),)))
+    first, second = one.together([Case("a", {"image": image}), Case("b", {})])
+    assert not one.joins and isinstance(first, Mask) and isinstance(second, DataError)
+    assert np.array_equal(first.image.array[0], image.array[0])
+
+
+def test_the_share_that_is_done_is_told_and_what_the_watcher_raises_ends_it() -> None:
+    image = Image(blocks((30, 12, 12), 2)[None].astype(np.float32))
+    stages = [(Stage(n, plan("segment"), masks((1, 2)), ("w",)), (Steps(2),)) for n in ("first", "second")]
+    told: list[float] = []
+    made_of(*stages)(Case("c", {"image": image}), watch=told.append)
+    assert told == sorted(told) and told[-1] == 1.0 and 0.5 in told and len(told) > 4
+
+    def stop(share: float) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        made_of(*stages)(Case("c", {"image": image}), watch=stop)

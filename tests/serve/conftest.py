@@ -1,36 +1,25 @@
-"""A node on a free port of loopback, and a phantom's series to send to it."""
+"""A DICOM node on a free port of loopback, a series to send to it; and HTTP services over tiny bundles."""
 
 from __future__ import annotations
 
 import io
-import os
-import secrets
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from _bundles import classifier, segmenter
+from _clients import Clients, Served, start
 from PIL import Image as Pil
 from starlette.testclient import TestClient
 
 from vesalius.phantom.dicom import dicom_files
 from vesalius.phantom.study import patient
-from vesalius.serve.api import create_app
 from vesalius.serve.dicom_node import Node
 from vesalius.serve.guard import Limits
-from vesalius.serve.limits import Bounds
 from vesalius.serve.models import Models
 from vesalius.serve.queue import Queue
-from vesalius.serve.state import Service
 from vesalius.serve.store import Store
 
 QUICK = Limits(first_s=1, pdu_s=1, idle_s=5, associations=8)
@@ -59,30 +48,6 @@ def queue(store: Store) -> Queue:
 def node(store: Store, queue: Queue) -> Iterator[Node]:
     with Node(store, queue, port=0, allow=["MODALITY", "ECHOSCU", "STORESCU"], limits=QUICK) as running:
         yield running
-
-
-class Clients:
-    """Services in this process, each with a client that calls it as a page on loopback would."""
-
-    def __init__(self, models: Models, folder: Path) -> None:
-        self.models, self.folder = models, folder
-        self._open = ExitStack()
-
-    def __call__(self, *, keys: Path | None = None, **bounds: Any) -> TestClient:
-        service = Service(
-            self.models,
-            audit=self.folder / f"audit-{secrets.token_hex(4)}.jsonl",
-            keys=keys,
-            bounds=replace(Bounds(), **bounds),
-            temporary=self.folder,
-        )
-        app = create_app(service)
-        return self._open.enter_context(
-            TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False)
-        )
-
-    def close(self) -> None:
-        self._open.close()
 
 
 @pytest.fixture(scope="session")
@@ -125,45 +90,6 @@ def picture() -> bytes:
     buffer = io.BytesIO()
     Pil.fromarray(rng.integers(0, 255, (40, 48), dtype=np.uint8)).save(buffer, "PNG")
     return buffer.getvalue()
-
-
-@dataclass(frozen=True)
-class Served:
-    """The command, running: where, and what it said."""
-
-    url: str
-    process: subprocess.Popen[str]
-    folder: Path
-
-
-def start(folder: Path, *words: str) -> Served:
-    """Run `vesalius serve` on a free port until it answers."""
-    command = [sys.executable, "-m", "vesalius", "serve", *words, "--port", "0", "--device", "cpu"]
-    command += ["--audit", str(folder / "audit.jsonl")]
-    process = subprocess.Popen(
-        command,
-        stderr=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        text=True,
-        env=os.environ | {"TMPDIR": str(folder), "OMP_NUM_THREADS": "1"},
-    )
-    assert process.stderr is not None
-    said = ""
-    for said in process.stderr:
-        if " at http" in said:
-            break
-    else:
-        raise AssertionError(f"it ended: {said}")
-    url = next(w for w in said.split() if w.startswith("http")).rstrip(",")
-    until = time.monotonic() + 30
-    while time.monotonic() < until:
-        try:
-            with urllib.request.urlopen(f"{url}/ready", timeout=5) as answer:
-                if answer.status == 200:
-                    return Served(url, process, folder)
-        except OSError:
-            time.sleep(0.05)
-    raise AssertionError("it does not answer")
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
+import threading
 import time
 import zipfile
 from dataclasses import replace
@@ -13,11 +15,11 @@ from typing import Any
 import numpy as np
 import pytest
 from _bundles import NAMES, ORGANS
+from _clients import Clients
 from PIL import Image as Pil
 from starlette.testclient import TestClient
 
 import vesalius as vs
-from conftest import Clients
 from vesalius import formats
 from vesalius.core import registry
 from vesalius.core.answer import Mask, Scores
@@ -300,6 +302,26 @@ def test_pictures_that_wait_go_through_together(clients: Any, picture: bytes, mo
     assert passes == [8, 2]
     ps = [[x["p"] for x in r["summary"]["labels"]] for row in rows for r in row]
     assert len(ps) == 10 and all(p == pytest.approx(ps[0], abs=1e-5) for p in ps)
+
+
+def test_every_device_has_a_thread_that_works(
+    bundles: dict[str, Path], tmp_path: Path, picture: bytes
+) -> None:
+    models = Models([bundles["plaque"]], ["cpu", "cpu"])
+    both = threading.Barrier(2, timeout=30)
+    first = models.get("plaque")
+
+    def wait(case: Case, *, watch: Any, device: int) -> Any:
+        both.wait()  # neither goes on before the other has begun
+        return first.predictors[device](case, watch=watch)
+
+    predictors = tuple(_Callable(functools.partial(wait, device=k)) for k in range(2))
+    models.by_name["plaque"] = replace(first, predictors=predictors)  # type: ignore[arg-type]
+    clients = Clients(models, tmp_path)
+    client = clients()
+    made = upload(client, ("a.png", picture), ("b.png", picture)).json()
+    assert len(ask(client, "plaque", made["study"])["answers"]) == 2
+    clients.close()
 
 
 def test_without_an_explainer_nothing_is_explained(client: TestClient, study: dict[str, Any]) -> None:

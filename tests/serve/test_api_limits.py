@@ -301,6 +301,7 @@ def test_files_of_an_answer_are_those_that_are_listed(client: TestClient, pictur
         ({"origin": "http://127.0.0.1"}, 200),
         ({"host": "localhost:8080", "origin": "http://localhost:8080"}, 200),
         ({"host": "[::1]:8080"}, 200),
+        ({"host": "127.8.8.8"}, 200),
         ({"origin": "https://evil.example"}, 403),
         ({"origin": "null"}, 403),
         ({"host": "evil.example"}, 403),

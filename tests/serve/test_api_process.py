@@ -6,8 +6,10 @@ import contextlib
 import http.client
 import json
 import re
+import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -18,12 +20,13 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from _clients import start
 from typer.testing import CliRunner
 
-from conftest import start
 from vesalius.cli import app
 from vesalius.core.errors import VesaliusError
 from vesalius.serve.audit import Audit, verify
+from vesalius.serve.keys import make
 
 
 def test_it_answers_over_a_real_socket(served: Any, series: list[Path], picture: bytes) -> None:
@@ -125,6 +128,28 @@ def test_what_cannot_be_served_is_one_line(bundles: dict[str, Path], tmp_path: P
     words = [sys.executable, "-m", "vesalius", "serve", "--host", "0.0.0.0", chest]
     end = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path)
     assert end.returncode == 2 and len(end.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
+def test_https_with_keys(bundles: dict[str, Path], tmp_path: Path) -> None:
+    words = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1"
+    files = ["-keyout", str(tmp_path / "key.pem"), "-out", str(tmp_path / "cert.pem")]
+    subprocess.run([*words.split(), *files], check=True, capture_output=True)
+    key = make(tmp_path / "keys.yaml", "alice", "user")
+    tls = ["--tls-cert", str(tmp_path / "cert.pem"), "--tls-key", str(tmp_path / "key.pem")]
+    trusted = ssl.create_default_context(cafile=str(tmp_path / "cert.pem"))
+    running = start(
+        tmp_path, str(bundles["chest"]), "--keys", str(tmp_path / "keys.yaml"), *tls, trusted=trusted
+    )
+    try:
+        assert running.url.startswith("https://")
+        with httpx.Client(base_url=running.url, verify=trusted) as client:
+            assert client.get("/api/models").status_code == 401
+            got = client.get("/api/models", headers={"authorization": f"Bearer {key}"})
+            assert [m["name"] for m in got.json()] == ["chest"]
+    finally:
+        running.process.terminate()
+        running.process.wait(30)
 
 
 def test_the_audit_log_is_checked_by_the_command(tmp_path: Path) -> None:

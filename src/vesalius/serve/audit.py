@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import threading
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -81,9 +82,9 @@ class Audit:
 
     def last(self, count: int) -> list[dict[str, Any]]:
         """The last lines, the newest last."""
-        with self._lock:
-            lines = list(read(self.path))
-        return lines[-count:] if count else []
+        with self._lock, output_errors(self.path):
+            size = os.fstat(self._file.fileno()).st_size
+        return list(deque(read(self.path, size), maxlen=count))
 
     def close(self) -> None:
         """Write no more."""
@@ -106,11 +107,13 @@ def verify(path: Path) -> Tail:
     return tail
 
 
-def read(path: Path) -> Iterator[dict[str, Any]]:
-    """The lines, unchecked. Raises FormatError for one that is no JSON object, OutputError."""
+def read(path: Path, size: int | None = None) -> Iterator[dict[str, Any]]:
+    """The lines of the first `size` bytes, unchecked. Raises FormatError for what is no JSON object, OutputError."""
     try:
         with path.open("rb") as file:
             for n, raw in enumerate(file, start=1):
+                if size is not None and file.tell() > size:
+                    return
                 try:
                     line = json.loads(raw)
                 except ValueError:

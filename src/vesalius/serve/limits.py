@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import json
 import threading
 import time
@@ -14,7 +15,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vesalius.serve.problems import Problem
 
-_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
+
+def loopback(host: str) -> bool:
+    """Whether an address is only this machine's own; of names only `localhost` is, others may lead anywhere."""
+    try:
+        return ipaddress.ip_address(host.removeprefix("[").removesuffix("]")).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +128,7 @@ class SameOrigin:
         host, origin = headers.get(b"host", ""), headers.get(b"origin")
         name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
         own = origin is None or urlsplit(origin).netloc == host
-        if name in _HOSTS and own:
+        if loopback(name) and own:
             await self.app(scope, receive, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import os
 import socket
 from collections.abc import Sequence
@@ -17,7 +16,7 @@ from vesalius.core.errors import OutputError, UnsafeError
 from vesalius.core.progress import Progress, Silent
 from vesalius.serve.api import create_app
 from vesalius.serve.dicom_node import Tls
-from vesalius.serve.limits import Bounds
+from vesalius.serve.limits import Bounds, loopback
 from vesalius.serve.models import Models
 from vesalius.serve.state import Service
 
@@ -79,14 +78,6 @@ def check_exposure(host: str, *, keys: Path | None) -> None:
             found="no --keys",
             hint="vesalius serve --make-key NAME --keys FILE, or listen at 127.0.0.1",
         )
-
-
-def loopback(host: str) -> bool:
-    """Whether an address is only this machine's own."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _config(service: Service, tls: Tls | None) -> uvicorn.Config:
