@@ -57,6 +57,13 @@ export function shrinkage(buffer: ArrayBuffer, most: number): [number, number, n
   return [1, 2, 3].map((k) => Math.max(1, Math.ceil((dims[k] ?? 1) / most))) as [number, number, number];
 }
 
+/** By how much all axes must be made smaller so that no more than `most` voxels are left. */
+export function coarseness(buffer: ArrayBuffer, most: number): [number, number, number] {
+  const [, x = 1, y = 1, z = 1] = (head(buffer)?.dims ?? []).map((d) => Math.max(1, d));
+  const by = Math.max(1, Math.ceil(Math.cbrt((x * y * z) / most)));
+  return [by, by, by];
+}
+
 /** The same image in blocks of `by` voxels: their means, or for labels the middle one. In place in millimetres. */
 export function shrunk(buffer: ArrayBuffer, by: [number, number, number], labels: boolean): ArrayBuffer {
   const facts = head(buffer);

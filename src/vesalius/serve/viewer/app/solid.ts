@@ -1,6 +1,7 @@
 // The 3-D view: the labels as solids, and the image around them where it is wanted or there are no labels.
 import { Niivue, SLICE_TYPE } from "@niivue/niivue";
 import { colours, imageLayer, maskLayer, partOf, type Mask } from "./layers.ts";
+import { coarseness, shrunk } from "./nifti.ts";
 
 export interface Scene {
   image: ArrayBuffer;
@@ -9,6 +10,7 @@ export interface Scene {
   mask: Mask | null;
 }
 
+const MOST_VOXELS = 32e6; // each takes four bytes of the graphics card's memory, and time at every turn
 const FRONT: [number, number] = [160, 10]; // from the front, a little from the side
 
 export class Solid {
@@ -97,14 +99,17 @@ export class Solid {
     this.stale = false;
     this.opened ??= this.open();
     await this.opened;
-    const { view, scene } = this;
+    const { view } = this;
+    const scene = this.scene;
+    const by = scene ? coarseness(scene.image, MOST_VOXELS) : null;
     const layers = [];
     if (scene && this.around) {
-      const image = await imageLayer(scene.image, scene.invert);
+      const image = await imageLayer(shrunk(scene.image, by!, false), scene.invert);
       [image.cal_min, image.cal_max] = scene.limits;
       layers.push(image);
     }
-    for (let k = 0; scene?.mask && k < scene.mask.parts.length; k++) layers.push(await maskLayer(scene.mask, k, false));
+    const mask = scene?.mask && { ...scene.mask, parts: scene.mask.parts.map((part) => shrunk(part, by!, true)) };
+    for (let k = 0; mask && k < mask.parts.length; k++) layers.push(await maskLayer(mask, k, false));
     if (scene !== this.scene) return; // another was asked for meanwhile, and is built next
     while (view.volumes.length) view.removeVolumeByIndex(view.volumes.length - 1);
     for (const layer of layers) view.addVolume(layer);
