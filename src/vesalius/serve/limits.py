@@ -88,9 +88,7 @@ class Body:
             )
             return
         taken = 0
-        over = (
-            False  # the body is here, or an answer is on its way: what may still come is the client's leaving
-        )
+        over = False  # the body is here or its answer is on its way: what may come now is the client leaving
 
         async def counted() -> Message:
             nonlocal taken, over
