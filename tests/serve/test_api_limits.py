@@ -7,23 +7,30 @@ import io
 import json
 import os
 import struct
+import threading
 import time
 import zipfile
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
+import uvicorn
 from starlette.testclient import TestClient
 
 from vesalius import formats
 from vesalius.core import archive
 from vesalius.core.image import Image
 from vesalius.serve import uploads
-from vesalius.serve.limits import Rate
+from vesalius.serve.api import create_app
+from vesalius.serve.limits import Bounds, Rate
+from vesalius.serve.models import Models
 from vesalius.serve.problems import Problem
+from vesalius.serve.state import Service
 
 SECRET = b"PLANTED-SECRET"
 
@@ -337,6 +344,43 @@ def test_a_body_that_stalls_is_408(clients: Any) -> None:
     began = time.monotonic()
     asyncio.run(app(scope, receive, send))
     assert sent[0]["status"] == 408 and time.monotonic() - began < 10
+
+
+def test_what_lasts_longer_than_a_body_may_stall_is_not_cut_off(
+    models: Models, tmp_path: Path, picture: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over a real socket: there a stream's answer goes on while the server listens for the client's leaving."""
+    predictor = models.get("plaque").predictors[0]
+
+    class Slow:
+        joins = False
+
+        def __call__(self, case: Any, *, watch: Any = None) -> Any:
+            time.sleep(1.0)
+            return predictor(case)
+
+    monkeypatch.setitem(models.by_name, "plaque", replace(models.get("plaque"), predictors=(Slow(),)))
+    service = Service(models, audit=tmp_path / "a.jsonl", bounds=Bounds(idle_s=0.2), temporary=tmp_path)
+    server = uvicorn.Server(uvicorn.Config(create_app(service), port=0, log_level="critical"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started:
+            time.sleep(0.01)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+            study = client.post("/api/studies", files={"files": ("x.png", picture)}).json()
+            job = client.post("/api/jobs", json={"model": "plaque", "study": study["study"]}).json()
+            with client.stream("GET", f"/api/jobs/{job['job']}/events") as stream:
+                *_, last = (json.loads(x[6:]) for x in stream.iter_lines() if x.startswith("data: "))
+            assert last["status"] == "done"
+            form = {"files": ("x.png", picture)}
+            assert (
+                client.post("/api/predict", files=form, data={"model": "plaque"}).json()["status"] == "done"
+            )
+    finally:
+        server.should_exit = True
+        thread.join(30)
 
 
 def test_a_picture_that_claims_too_much_is_refused(clients: Any) -> None:

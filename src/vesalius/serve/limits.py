@@ -88,22 +88,23 @@ class Body:
             )
             return
         taken = 0
-        started = False
+        over = False  # the body is here or its answer is on its way: what may come now is the client leaving
 
         async def counted() -> Message:
-            nonlocal taken
+            nonlocal taken, over
             try:
-                message = await asyncio.wait_for(receive(), None if started else self.bounds.idle_s)
+                message = await asyncio.wait_for(receive(), None if over else self.bounds.idle_s)
             except TimeoutError:
                 raise Problem(408, "a body that does not come") from None
+            over = over or not message.get("more_body", False)
             taken += len(message.get("body", b""))
             if taken > most:
                 raise Problem(413, "a body that is too large", hint=f"at most {most:,} bytes")
             return message
 
         async def watched(message: Message) -> None:
-            nonlocal started
-            started = True  # what is received now is only whether the client is still there
+            nonlocal over
+            over = True
             await send(message)
 
         await self.app(scope, counted, watched)
