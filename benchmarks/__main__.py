@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import logging
 import shutil
 import subprocess
 import sys
@@ -39,6 +40,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--seeds", type=_numbers, default=None, help="such as 0,1,2 [each benchmark's own]")
     parser.add_argument("--keep", type=Path, default=None, help="a folder to leave the runs in")
     given = parser.parse_args(words)
+    logging.getLogger("lightning_fabric.utilities.rank_zero").setLevel(logging.ERROR)
     known = found()
     if given.list:
         for name, module in known.items():

@@ -16,10 +16,10 @@ from typing import Any
 
 from starlette.testclient import TestClient
 
-from vesalius.serve.api import create_app
-from vesalius.serve.limits import Bounds
-from vesalius.serve.models import Models
-from vesalius.serve.state import Service
+from vesalius.serve.http.api import create_app
+from vesalius.serve.http.limits import Bounds
+from vesalius.serve.http.models import Models
+from vesalius.serve.http.state import Service
 
 
 class Clients:

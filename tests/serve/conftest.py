@@ -17,11 +17,12 @@ from starlette.testclient import TestClient
 
 from vesalius.phantom.dicom import dicom_files
 from vesalius.phantom.study import patient
-from vesalius.serve.dicom_node import Node, Peer, Tls
-from vesalius.serve.guard import Limits
-from vesalius.serve.models import Models
-from vesalius.serve.queue import Queue
-from vesalius.serve.store import Store
+from vesalius.serve.http.models import Models
+from vesalius.serve.node.guard import Limits
+from vesalius.serve.node.listener import Node, Peer
+from vesalius.serve.node.queue import Queue
+from vesalius.serve.node.store import Store
+from vesalius.serve.transport import Tls
 
 QUICK = Limits(first_s=1, pdu_s=1, idle_s=5, associations=8)
 

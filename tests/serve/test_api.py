@@ -25,10 +25,10 @@ from vesalius.core import registry
 from vesalius.core.answer import Mask, Scores
 from vesalius.core.case import Case, Ref
 from vesalius.core.image import Image
-from vesalius.serve import results
-from vesalius.serve.keys import LOCAL
-from vesalius.serve.models import Models, named
-from vesalius.serve.state import Service
+from vesalius.serve.http import results
+from vesalius.serve.http.keys import LOCAL
+from vesalius.serve.http.models import Models, named
+from vesalius.serve.http.state import Service
 
 
 def upload(client: TestClient, *files: tuple[str, bytes], **headers: str) -> Any:

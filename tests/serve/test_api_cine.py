@@ -20,8 +20,8 @@ from vesalius import formats
 from vesalius.core.answer import Mask, Scores
 from vesalius.core.case import Case
 from vesalius.core.image import Image
-from vesalius.serve.keys import make
-from vesalius.serve.models import Models
+from vesalius.serve.http.keys import make
+from vesalius.serve.http.models import Models
 
 LOCAL = {"host": "127.0.0.1"}
 

@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 
 from vesalius.cli import app
 from vesalius.core.errors import FormatError, UnsafeError, VesaliusError
-from vesalius.serve import keys
-from vesalius.serve.keys import Keys, make
-from vesalius.serve.service import check_exposure
+from vesalius.serve.http import keys
+from vesalius.serve.http.keys import Keys, make
+from vesalius.serve.http.service import check_exposure
 
 
 @pytest.fixture

@@ -25,12 +25,12 @@ from starlette.testclient import TestClient
 from vesalius import formats
 from vesalius.core import archive
 from vesalius.core.image import Image
-from vesalius.serve import uploads
-from vesalius.serve.api import create_app
-from vesalius.serve.limits import Bounds, Rate
-from vesalius.serve.models import Models
-from vesalius.serve.problems import Problem
-from vesalius.serve.state import Service
+from vesalius.serve.http import uploads
+from vesalius.serve.http.api import create_app
+from vesalius.serve.http.limits import Bounds, Rate
+from vesalius.serve.http.models import Models
+from vesalius.serve.http.problems import Problem
+from vesalius.serve.http.state import Service
 
 SECRET = b"PLANTED-SECRET"
 

@@ -19,8 +19,8 @@ from starlette.testclient import TestClient
 from vesalius import formats
 from vesalius.core.answer import Mask
 from vesalius.core.case import Case, Ref
-from vesalius.serve.keys import make
-from vesalius.serve.models import Models
+from vesalius.serve.http.keys import make
+from vesalius.serve.http.models import Models
 
 
 @pytest.fixture(scope="module")

@@ -25,8 +25,8 @@ from typer.testing import CliRunner
 
 from vesalius.cli import app
 from vesalius.core.errors import VesaliusError
-from vesalius.serve.audit import Audit, verify
-from vesalius.serve.keys import make
+from vesalius.serve.http.audit import Audit, verify
+from vesalius.serve.http.keys import make
 
 
 def test_it_answers_over_a_real_socket(served: Any, series: list[Path], picture: bytes) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from vesalius.core.errors import FormatError, OutputError
-from vesalius.serve.audit import START, Audit, verify
+from vesalius.serve.http.audit import START, Audit, verify
 
 
 def written(path: Path, lines: int = 5) -> list[str]:
@@ -57,7 +57,7 @@ def test_any_change_is_found(how: str, line: int, tmp_path: Path) -> None:
         del said["hash"]
         other = Audit(tmp_path / "b.jsonl")
         other.close()
-        from vesalius.serve import audit
+        from vesalius.serve.http import audit
 
         said["hash"] = audit._hash(said)
         lines[line] = json.dumps(said)

@@ -22,10 +22,11 @@ from pynetdicom import AE
 from pynetdicom.sop_class import CTImageStorage, Verification  # type: ignore[attr-defined]
 
 from vesalius.core.errors import DataError, FormatError, OutputError, UnsafeError
-from vesalius.serve.dicom_node import Node, Peer, Tls, check_exposure, identify
-from vesalius.serve.guard import Guard, Limits, Malformed, message_bytes
-from vesalius.serve.queue import Queue
-from vesalius.serve.store import Store
+from vesalius.serve.node.guard import Guard, Limits, Malformed, message_bytes
+from vesalius.serve.node.listener import Node, Peer, check_exposure, identify
+from vesalius.serve.node.queue import Queue
+from vesalius.serve.node.store import Store
+from vesalius.serve.transport import Tls
 
 QUICK = Limits(first_s=1, pdu_s=1, idle_s=5, associations=8)
 
@@ -238,9 +239,9 @@ def test_more_associations_than_allowed_are_refused_and_come_free(node: Node) ->
 SERVER = """
 import sys, time
 from pathlib import Path
-from vesalius.serve.dicom_node import Node
-from vesalius.serve.queue import Queue
-from vesalius.serve.store import Store
+from vesalius.serve.node.listener import Node
+from vesalius.serve.node.queue import Queue
+from vesalius.serve.node.store import Store
 store = Store(Path(sys.argv[1]), reserve_bytes=0)
 node = Node(store, Queue(store.root / "queue.db", stable_s=0), port=0)
 print(node.start(), flush=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from vesalius.core.errors import OutputError, UnknownName
-from vesalius.serve.queue import Job, Queue, Result
+from vesalius.serve.node.queue import Job, Queue, Result
 
 pytest.importorskip("psycopg", reason="psycopg is not installed")
 FOUND = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl")) or [Path(shutil.which("pg_ctl") or "absent")]

@@ -12,14 +12,14 @@ import pytest
 
 from vesalius.core import disk
 from vesalius.core.errors import BudgetError, OutputError, UnknownName
-from vesalius.serve.queue import Job, Queue, Result
-from vesalius.serve.store import Store
+from vesalius.serve.node.queue import Job, Queue, Result
+from vesalius.serve.node.store import Store
 
 WRITER = """
 import sys
 from pathlib import Path
-from vesalius.serve.queue import Queue
-from vesalius.serve.store import Store
+from vesalius.serve.node.queue import Queue
+from vesalius.serve.node.store import Store
 root = Path(sys.argv[1])
 store, queue = Store(root, reserve_bytes=0), Queue(root / "queue.db", stable_s=0)
 print("begun", flush=True)

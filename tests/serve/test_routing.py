@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from vesalius.core.errors import DataError, FormatError, PlanError
-from vesalius.serve.routing import Facts, Routes, facts
-from vesalius.serve.settings import load
+from vesalius.serve.node.routing import Facts, Routes, facts
+from vesalius.serve.node.settings import load
 
 GOOD = """
 destinations:

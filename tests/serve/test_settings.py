@@ -11,9 +11,10 @@ from typer.testing import CliRunner
 from vesalius.cli import app
 from vesalius.core.errors import BundleError, PlanError, UnknownName, UnsafeError, VesaliusError
 from vesalius.core.progress import Silent
-from vesalius.serve import node, puller
-from vesalius.serve.dicom_node import Peer
-from vesalius.serve.settings import Settings, load
+from vesalius.serve.node import puller
+from vesalius.serve.node import run as node
+from vesalius.serve.node.listener import Peer
+from vesalius.serve.node.settings import Settings, load
 
 GOOD = """
 aet: VESALIUS

@@ -32,11 +32,12 @@ from vesalius.core.case import Box, Ref
 from vesalius.core.cohort import Label
 from vesalius.core.image import Image
 from vesalius.formats.json import as_text
-from vesalius.serve import display, results, viewer
-from vesalius.serve.api import create_app
-from vesalius.serve.keys import make
-from vesalius.serve.models import Models
-from vesalius.serve.state import Service
+from vesalius.serve import viewer
+from vesalius.serve.http import display, results
+from vesalius.serve.http.api import create_app
+from vesalius.serve.http.keys import make
+from vesalius.serve.http.models import Models
+from vesalius.serve.http.state import Service
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 COMPILER = viewer.STATIC.parents[4] / "node_modules" / ".bin" / "tsc"

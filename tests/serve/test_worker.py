@@ -28,12 +28,12 @@ from vesalius.core.answer import Mask
 from vesalius.core.cohort import Label
 from vesalius.core.errors import BudgetError, DataError
 from vesalius.prepare.case import load_reference
-from vesalius.serve import sender
-from vesalius.serve.dicom_node import Tls
-from vesalius.serve.queue import Queue
-from vesalius.serve.routing import Destination, Routes, Rule
-from vesalius.serve.store import Store
-from vesalius.serve.worker import Made, Model, Worker
+from vesalius.serve.node import sender
+from vesalius.serve.node.queue import Queue
+from vesalius.serve.node.routing import Destination, Routes, Rule
+from vesalius.serve.node.store import Store
+from vesalius.serve.node.worker import Made, Model, Worker
+from vesalius.serve.transport import Tls
 
 
 class Pacs:
@@ -330,6 +330,32 @@ def test_results_go_out_over_tls_and_to_nobody_else(
     worker.tls = certificate
     assert worker.step() and state(worker)[0] == "confirmed" and pacs.modalities == ["SEG", "SR"]
     pacs.server.shutdown()
+
+
+def test_a_bundle_or_a_destination_that_fails_does_not_hold_up_the_others(
+    worker: Worker, pacs: Pacs, series: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: Path) -> Made:
+        raise RuntimeError("out of memory")
+
+    (rule,) = worker.routes.rules
+    there = worker.routes.destinations["pacs"]
+    worker.routes = Routes(
+        destinations={"away": there.model_copy(update={"host": "127.0.0.1", "port": 1}), "pacs": there},
+        rules=(
+            rule.model_copy(update={"bundle": "broken"}),
+            rule.model_copy(update={"destination": "away"}),
+            rule,
+        ),
+    )
+    worker.models = {**worker.models, "broken": Model("b" * 64, broken)}
+    receive(worker, series)
+    worker.step()
+    assert state(worker) == ("failed", "RuntimeError: out of memory") and pacs.modalities == ["SEG", "SR"]
+    assert {r.destination for r in worker.queue.unconfirmed(worker.queue.jobs()[0])} == {"away"}
+    worker.models = {**worker.models, "broken": Model("b" * 64, lambda _: Made([]))}
+    worker.routes.destinations["away"] = there
+    assert worker.step() and state(worker)[0] == "confirmed" and pacs.modalities == ["SEG", "SR"]
 
 
 def test_what_no_rule_takes_and_what_cannot_be_answered_is_said(

@@ -13,15 +13,15 @@ from vesalius.cli._app import shown_progress
 from vesalius.core.errors import DataError
 
 if TYPE_CHECKING:
-    from vesalius.serve.settings import Settings
+    from vesalius.serve.node.settings import Settings
 
 
 def node(
     path: Path, *, status: bool, dead_letters: bool, replay: str | None, pull: str | None, peer: str | None
 ) -> None:
     """Run the node of a settings file, or say or do what is asked of it."""
-    from vesalius.serve import node as serving
-    from vesalius.serve import settings
+    from vesalius.serve.node import run as serving
+    from vesalius.serve.node import settings
 
     if sum((status, dead_letters, replay is not None, pull is not None)) > 1:
         raise DataError("one thing at a time", hint="--status, --dead-letters, --replay or --pull")
@@ -34,7 +34,7 @@ def node(
     elif replay is not None:
         typer.echo(f"{serving.replay(found, replay)} series are tried again")
     elif pull is not None:
-        from vesalius.serve.puller import pull as ask
+        from vesalius.serve.node.puller import pull as ask
 
         typer.echo(f"{ask(found, pull, peer=peer)} instances are sent to {found.aet}")
     else:
@@ -43,7 +43,7 @@ def node(
 
 def _run(found: Settings) -> None:
     """Run until Ctrl-C or SIGTERM, either of which is a regular end."""
-    from vesalius.serve.node import run_node
+    from vesalius.serve.node.run import run_node
 
     stop, progress = threading.Event(), shown_progress()
     for number in (signal.SIGINT, signal.SIGTERM):

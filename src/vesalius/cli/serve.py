@@ -77,7 +77,7 @@ def serve(
         _make_key(keys, make_key, role)
         return
     if check_audit:
-        from vesalius.serve.audit import verify
+        from vesalius.serve.http.audit import verify
 
         tail = verify(audit)
         typer.echo(
@@ -88,9 +88,9 @@ def serve(
         raise VesaliusError("nothing to serve", hint="vesalius serve BUNDLE")
     from dataclasses import replace
 
-    from vesalius.serve.dicom_node import Tls
-    from vesalius.serve.limits import Bounds
-    from vesalius.serve.service import run_service
+    from vesalius.serve.http.limits import Bounds
+    from vesalius.serve.http.service import run_service
+    from vesalius.serve.transport import Tls
 
     if (tls_cert is None) != (tls_key is None):
         raise VesaliusError("--tls-cert and --tls-key belong together")
@@ -110,7 +110,7 @@ def serve(
 
 
 def _make_key(path: Path | None, name: str, role: str) -> None:
-    from vesalius.serve.keys import ROLES, make
+    from vesalius.serve.http.keys import ROLES, make
 
     found = next((r for r in ROLES if r == role), None)
     if path is None or found is None:

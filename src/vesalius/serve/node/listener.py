@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import io
 import ipaddress
-import ssl
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -21,45 +19,15 @@ from pydicom.uid import UID
 
 from vesalius.core.errors import BudgetError, DataError, FormatError, OutputError, UnsafeError
 from vesalius.formats._dicom_damage import DAMAGE
-from vesalius.serve.guard import Address, Guard, Limits
-from vesalius.serve.queue import Queue
-from vesalius.serve.store import Store
+from vesalius.serve.node.guard import Address, Guard, Limits
+from vesalius.serve.node.queue import Queue
+from vesalius.serve.node.store import Store
+from vesalius.serve.transport import Tls, loopback
 
 SUCCESS, FULL, MISMATCH, NOT_UNDERSTOOD = 0x0000, 0xA700, 0xA900, 0xC000
 _PDU_BYTES = 1 << 18  # what we ask peers to send at most, well below the guard's limit
 _NAMED = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
 _UNREADABLE: tuple[type[Exception], ...] = (DataError, *DAMAGE)
-
-
-@dataclass(frozen=True, slots=True)
-class Tls:
-    """PEM files: our certificate and its key; `ca`, where peers must show a certificate that it signed."""
-
-    cert: Path
-    key: Path
-    ca: Path | None = None
-
-    def server(self) -> ssl.SSLContext:
-        """A context for a server, TLS 1.2 or later. Raises DataError for files that are none."""
-        return self._loaded(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
-
-    def client(self) -> ssl.SSLContext:
-        """A context for a client that shows our certificate; peers are checked against `ca`, or the system's."""
-        context = ssl.create_default_context()
-        return self._loaded(context)
-
-    def _loaded(self, context: ssl.SSLContext) -> ssl.SSLContext:
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        try:
-            context.load_cert_chain(self.cert, self.key)
-            if self.ca is not None:
-                context.load_verify_locations(self.ca)
-                context.verify_mode = ssl.CERT_REQUIRED
-        except (OSError, ssl.SSLError) as error:
-            raise DataError(
-                "the TLS files cannot be used", found=str(error), hint="PEM files, the key without a password"
-            ) from error
-        return context
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +64,11 @@ def check_exposure(host: str, *, allow: Sequence[Peer], tls: Tls | None) -> None
 
     Peers show themselves by certificates (TLS with `ca`), or by addresses, one with each AE title that is allowed.
     """
-    try:
-        inside = ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        inside = host == "localhost"
-    if inside or (tls is not None and tls.ca is not None) or (allow and all(p.address for p in allow)):
+    if (
+        loopback(host)
+        or (tls is not None and tls.ca is not None)
+        or (allow and all(p.address for p in allow))
+    ):
         return
     found = "AE titles alone, which anyone can say" if allow else "nothing that tells peers from strangers"
     raise UnsafeError(

@@ -18,12 +18,12 @@ from vesalius import cohorts, formats
 from vesalius.core.case import Case, Ref
 from vesalius.core.errors import DataError, VesaliusError
 from vesalius.prepare.case import load_reference
-from vesalius.serve import display
-from vesalius.serve.keys import Caller
-from vesalius.serve.limits import Bounds
-from vesalius.serve.problems import Problem, missing
-from vesalius.serve.routing import facts
-from vesalius.serve.uploads import Received, Room, opened, suffix
+from vesalius.serve.http import display
+from vesalius.serve.http.keys import Caller
+from vesalius.serve.http.limits import Bounds
+from vesalius.serve.http.problems import Problem, missing
+from vesalius.serve.http.uploads import Received, Room, opened, suffix
+from vesalius.serve.node.routing import facts
 
 
 @dataclass(frozen=True)

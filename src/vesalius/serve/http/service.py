@@ -14,11 +14,11 @@ import uvicorn
 
 from vesalius.core.errors import OutputError, UnsafeError
 from vesalius.core.progress import Progress, Silent
-from vesalius.serve.api import create_app
-from vesalius.serve.dicom_node import Tls
-from vesalius.serve.limits import Bounds, loopback
-from vesalius.serve.models import Models
-from vesalius.serve.state import Service
+from vesalius.serve.http.api import create_app
+from vesalius.serve.http.limits import Bounds
+from vesalius.serve.http.models import Models
+from vesalius.serve.http.state import Service
+from vesalius.serve.transport import Tls, loopback
 
 _GRACE_S = 10
 

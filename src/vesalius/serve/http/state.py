@@ -12,15 +12,15 @@ from pathlib import Path
 
 from vesalius import __version__
 from vesalius.core.errors import VesaliusError
-from vesalius.serve.audit import Audit
-from vesalius.serve.jobs import Job, Jobs
-from vesalius.serve.keys import Caller, Keys
-from vesalius.serve.limits import Bounds, Rate
-from vesalius.serve.metrics import Metrics
-from vesalius.serve.models import Model, Models
-from vesalius.serve.problems import Problem, missing
-from vesalius.serve.shelves import Shelves
-from vesalius.serve.studies import StoredCase, Studies, Study
+from vesalius.serve.http.audit import Audit
+from vesalius.serve.http.jobs import Job, Jobs
+from vesalius.serve.http.keys import Caller, Keys
+from vesalius.serve.http.limits import Bounds, Rate
+from vesalius.serve.http.metrics import Metrics
+from vesalius.serve.http.models import Model, Models
+from vesalius.serve.http.problems import Problem, missing
+from vesalius.serve.http.shelves import Shelves
+from vesalius.serve.http.studies import StoredCase, Studies, Study
 
 _SWEEP_S = 30.0
 

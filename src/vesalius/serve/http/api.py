@@ -10,10 +10,11 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vesalius import __version__
-from vesalius.serve import cine, endpoints, monailabel, viewer
-from vesalius.serve.limits import Body, SameOrigin
-from vesalius.serve.problems import add_handlers
-from vesalius.serve.state import Service
+from vesalius.serve import viewer
+from vesalius.serve.http import cine, endpoints, monailabel
+from vesalius.serve.http.limits import Body, SameOrigin
+from vesalius.serve.http.problems import add_handlers
+from vesalius.serve.http.state import Service
 
 _HEADERS = (
     (b"x-content-type-options", b"nosniff"),

@@ -11,9 +11,9 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.requests import HTTPConnection
 
 from vesalius.core.errors import VesaliusError
-from vesalius.serve.keys import LOCAL, Caller, Role
-from vesalius.serve.problems import Problem
-from vesalius.serve.state import Service
+from vesalius.serve.http.keys import LOCAL, Caller, Role
+from vesalius.serve.http.problems import Problem
+from vesalius.serve.http.state import Service
 
 _LOG = logging.getLogger(__name__)
 _BEARER = HTTPBearer(auto_error=False, description="A key of the service's keys file.")

@@ -10,8 +10,9 @@ import yaml
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from vesalius.core.errors import PlanError
-from vesalius.serve.dicom_node import Peer, Tls
-from vesalius.serve.routing import Destination, Routes, Strict
+from vesalius.serve.node.listener import Peer
+from vesalius.serve.node.routing import Destination, Routes, Strict
+from vesalius.serve.transport import Tls
 
 Title = Annotated[str, Field(min_length=1, max_length=16, pattern=r"^[ -\[\]-~]+$")]
 

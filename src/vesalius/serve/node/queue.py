@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vesalius.core.errors import UnknownName
-from vesalius.serve import database
+from vesalius.serve.node import database
 
 STATES = (
     "receiving", "ready", "running", "sending", "confirmed", "failed", "dead", "unrouted", "removed",

@@ -14,14 +14,14 @@ from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from vesalius.core.errors import UnknownName
-from vesalius.serve import results, uploads, wire
-from vesalius.serve.access import Admin, Monitor, Serving, User
-from vesalius.serve.jobs import Job
-from vesalius.serve.keys import Caller
-from vesalius.serve.metrics import CONTENT_TYPE
-from vesalius.serve.problems import Problem, missing
-from vesalius.serve.state import Service
-from vesalius.serve.studies import Study
+from vesalius.serve.http import results, uploads, wire
+from vesalius.serve.http.access import Admin, Monitor, Serving, User
+from vesalius.serve.http.jobs import Job
+from vesalius.serve.http.keys import Caller
+from vesalius.serve.http.metrics import CONTENT_TYPE
+from vesalius.serve.http.problems import Problem, missing
+from vesalius.serve.http.state import Service
+from vesalius.serve.http.studies import Study
 
 _ERRORS: dict[int | str, dict[str, Any]] = {
     code: {"model": wire.ErrorBody} for code in (400, 401, 403, 404, 408, 413, 415, 422, 429)

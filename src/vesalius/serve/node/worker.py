@@ -21,12 +21,12 @@ from vesalius.core.errors import DataError, OutputError, VesaliusError
 from vesalius.core.progress import Progress, Silent
 from vesalius.formats._dicom_damage import DAMAGE
 from vesalius.infer.predictor import Predictor
-from vesalius.serve import sender
-from vesalius.serve.dicom_node import Tls
-from vesalius.serve.queue import Job, Queue, Result
-from vesalius.serve.replacing import state_former
-from vesalius.serve.routing import Routes, Rule, facts
-from vesalius.serve.store import Store, settle
+from vesalius.serve.node import sender
+from vesalius.serve.node.queue import Job, Queue, Result
+from vesalius.serve.node.replacing import state_former
+from vesalius.serve.node.routing import Routes, Rule, facts
+from vesalius.serve.node.store import Store, settle
+from vesalius.serve.transport import Tls
 from vesalius.verbs.predict import answers, objects_of
 
 _FAULTS: tuple[type[Exception], ...] = (VesaliusError, RuntimeError, ArithmeticError, MemoryError, *DAMAGE)
@@ -141,16 +141,27 @@ class Worker:
             )
         rules = self.routes.of(facts(folder.glob("*.dcm")))
         reasons: list[str] = []
+        faults: list[Exception] = []  # one bundle or destination that fails does not hold up the others
         for rule in rules:
-            reasons += self._answer(job, rule, folder)
+            try:
+                reasons += self._answer(job, rule, folder)
+            except _FAULTS as error:
+                faults.append(error)
         waiting = self.queue.unconfirmed(job)
-        if not rules or not (waiting or any(self._answered(job, rule) for rule in rules)):
+        if waiting or any(self._answered(job, rule) for rule in rules):
+            if not self.queue.move(job, "sending"):
+                return  # more instances have come: what was made is of an incomplete series
+            for name in sorted({r.destination for r in waiting}):
+                mine = {self.store.root / r.path: r for r in waiting if r.destination == name}
+                try:
+                    self._deliver(job, name, mine)
+                except VesaliusError as error:
+                    faults.append(error)
+        elif not faults:
             self.queue.move(job, "unrouted", "; ".join(dict.fromkeys(reasons)))
             return
-        if not self.queue.move(job, "sending"):
-            return  # more instances have come: what was made is of an incomplete series
-        for name in sorted({r.destination for r in waiting}):
-            self._deliver(job, name, {self.store.root / r.path: r for r in waiting if r.destination == name})
+        if faults:
+            raise next((f for f in faults if not isinstance(f, DataError)), faults[0])
         for rule in rules:
             self._withdraw(job, rule)
         self.queue.move(job, "confirmed", "; ".join(dict.fromkeys(reasons)))

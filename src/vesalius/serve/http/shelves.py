@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from vesalius.serve.keys import Caller
-from vesalius.serve.problems import missing
-from vesalius.serve.studies import StoredCase, Studies, Study
+from vesalius.serve.http.keys import Caller
+from vesalius.serve.http.problems import missing
+from vesalius.serve.http.studies import StoredCase, Studies, Study
 
 FINAL = "final"  # the tag of a label that is done
 

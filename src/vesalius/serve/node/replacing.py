@@ -9,7 +9,7 @@ import pydicom
 from pydicom.dataset import Dataset
 
 from vesalius.formats._dicom_study import save
-from vesalius.serve.queue import Result
+from vesalius.serve.node.queue import Result
 
 
 def state_former(path: Path, former: Sequence[Result]) -> None:

@@ -7,9 +7,9 @@ from typing import Any
 from pydicom.dataset import Dataset
 
 from vesalius.core.errors import DataError, OutputError, UnknownName
-from vesalius.serve import scu
-from vesalius.serve.routing import NEVER, Destination
-from vesalius.serve.settings import Settings
+from vesalius.serve.node import scu
+from vesalius.serve.node.routing import NEVER, Destination
+from vesalius.serve.node.settings import Settings
 
 
 def pull(settings: Settings, study_uid: str, *, peer: str | None = None, timeout_s: float = 600.0) -> int:

@@ -20,8 +20,8 @@ from vesalius import formats
 from vesalius.core import archive, registry
 from vesalius.core.disk import output_errors
 from vesalius.core.errors import FormatError, OutputError
-from vesalius.serve.limits import Bounds
-from vesalius.serve.problems import Problem
+from vesalius.serve.http.limits import Bounds
+from vesalius.serve.http.problems import Problem
 
 _FIELD_BYTES = 1 << 16
 _HEADER_BYTES = 1 << 13

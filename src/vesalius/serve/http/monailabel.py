@@ -22,15 +22,15 @@ from starlette.concurrency import run_in_threadpool
 from vesalius import __version__, formats
 from vesalius.core.case import Ref
 from vesalius.core.disk import sha256
-from vesalius.serve import uploads, wire
-from vesalius.serve.access import Admin, Serving, User, identify
-from vesalius.serve.endpoints import sent, take, wait
-from vesalius.serve.jobs import Job
-from vesalius.serve.keys import Caller
-from vesalius.serve.problems import Problem, missing
-from vesalius.serve.shelves import FINAL, Shelf
-from vesalius.serve.state import Service
-from vesalius.serve.studies import StoredCase, Study
+from vesalius.serve.http import uploads, wire
+from vesalius.serve.http.access import Admin, Serving, User, identify
+from vesalius.serve.http.endpoints import sent, take, wait
+from vesalius.serve.http.jobs import Job
+from vesalius.serve.http.keys import Caller
+from vesalius.serve.http.problems import Problem, missing
+from vesalius.serve.http.shelves import FINAL, Shelf
+from vesalius.serve.http.state import Service
+from vesalius.serve.http.studies import StoredCase, Study
 
 router = APIRouter(
     tags=["MONAI Label"],

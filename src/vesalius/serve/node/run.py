@@ -10,10 +10,10 @@ from pathlib import Path
 
 from vesalius.core.errors import DataError, VesaliusError
 from vesalius.core.progress import Progress
-from vesalius.serve.dicom_node import Node, check_exposure
-from vesalius.serve.queue import Queue
-from vesalius.serve.settings import Settings
-from vesalius.serve.store import Store
+from vesalius.serve.node.listener import Node, check_exposure
+from vesalius.serve.node.queue import Queue
+from vesalius.serve.node.settings import Settings
+from vesalius.serve.node.store import Store
 
 _PATIENCE_S = 5.0
 
@@ -40,7 +40,7 @@ def run_node(settings: Settings, *, progress: Progress, stop: threading.Event) -
     What is not is taken up at the next start. Raises VesaliusError's kinds before it listens, for settings, bundles
     and places that cannot be used, and afterwards where the worker ends by a fault.
     """
-    from vesalius.serve.worker import Worker, load
+    from vesalius.serve.node.worker import Worker, load
 
     check_exposure(settings.host, allow=settings.peers, tls=settings.certificate)
     with opened(settings) as (store, queue), store.lock():

@@ -17,9 +17,9 @@ import pydicom
 
 from vesalius.cohorts._dicomweb import Web
 from vesalius.core.errors import OutputError
-from vesalius.serve import scu
-from vesalius.serve.dicom_node import Tls
-from vesalius.serve.routing import Destination, WebDestination
+from vesalius.serve.node import scu
+from vesalius.serve.node.routing import Destination, WebDestination
+from vesalius.serve.transport import Tls
 
 _WARNINGS = (0xB000, 0xB006, 0xB007)  # stored, with elements coerced or discarded (PS3.4 table B.2-1)
 _NAMED = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")

@@ -9,8 +9,8 @@ from typing import Any
 from pydicom.dataset import Dataset
 
 from vesalius.core.errors import OutputError
-from vesalius.serve.dicom_node import Tls
-from vesalius.serve.routing import Destination
+from vesalius.serve.node.routing import Destination
+from vesalius.serve.transport import Tls
 
 STUDY_FIND, STUDY_MOVE = "1.2.840.10008.5.1.4.1.2.2.1", "1.2.840.10008.5.1.4.1.2.2.2"
 PENDING = (0xFF00, 0xFF01)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import json
 import threading
 import time
@@ -13,15 +12,8 @@ from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from vesalius.serve.problems import Problem
-
-
-def loopback(host: str) -> bool:
-    """Whether an address is only this machine's own; of names only `localhost` is, others may lead anywhere."""
-    try:
-        return ipaddress.ip_address(host.removeprefix("[").removesuffix("]")).is_loopback
-    except ValueError:
-        return host == "localhost"
+from vesalius.serve.http.problems import Problem
+from vesalius.serve.transport import loopback
 
 
 @dataclass(frozen=True, slots=True)

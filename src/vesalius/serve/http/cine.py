@@ -25,11 +25,11 @@ from vesalius.core.errors import DataError, VesaliusError
 from vesalius.core.image import Image
 from vesalius.formats import json as answers
 from vesalius.infer.predictor import Predictor
-from vesalius.serve import results
-from vesalius.serve.access import identify, service_of
-from vesalius.serve.models import Model
-from vesalius.serve.problems import Problem, body_of
-from vesalius.serve.state import Service
+from vesalius.serve.http import results
+from vesalius.serve.http.access import identify, service_of
+from vesalius.serve.http.models import Model
+from vesalius.serve.http.problems import Problem, body_of
+from vesalius.serve.http.state import Service
 
 router = APIRouter()
 _PICTURES = ((b"\x89PNG", ".png"), (b"\xff\xd8\xff", ".jpg"))

@@ -18,13 +18,13 @@ from vesalius.core import registry
 from vesalius.core.answer import Answer
 from vesalius.core.errors import DataError, VesaliusError
 from vesalius.prepare.case import load_reference
-from vesalius.serve import results
-from vesalius.serve.keys import Caller
-from vesalius.serve.limits import Bounds
-from vesalius.serve.metrics import Metrics
-from vesalius.serve.models import Model
-from vesalius.serve.problems import Problem, body_of, missing
-from vesalius.serve.studies import StoredCase, Studies, Study
+from vesalius.serve.http import results
+from vesalius.serve.http.keys import Caller
+from vesalius.serve.http.limits import Bounds
+from vesalius.serve.http.metrics import Metrics
+from vesalius.serve.http.models import Model
+from vesalius.serve.http.problems import Problem, body_of, missing
+from vesalius.serve.http.studies import StoredCase, Studies, Study
 
 _LOG = logging.getLogger(__name__)
 Kind = Literal["predict", "explain"]

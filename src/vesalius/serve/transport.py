@@ -1,0 +1,49 @@
+"""What whatever listens needs: certificates for TLS, and whether an address is this machine's own."""
+
+from __future__ import annotations
+
+import ipaddress
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+
+from vesalius.core.errors import DataError
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """PEM files: our certificate and its key; `ca`, where peers must show a certificate that it signed."""
+
+    cert: Path
+    key: Path
+    ca: Path | None = None
+
+    def server(self) -> ssl.SSLContext:
+        """A context for a server, TLS 1.2 or later. Raises DataError for files that are none."""
+        return self._loaded(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
+
+    def client(self) -> ssl.SSLContext:
+        """A context for a client that shows our certificate; peers are checked against `ca`, or the system's."""
+        context = ssl.create_default_context()
+        return self._loaded(context)
+
+    def _loaded(self, context: ssl.SSLContext) -> ssl.SSLContext:
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        try:
+            context.load_cert_chain(self.cert, self.key)
+            if self.ca is not None:
+                context.load_verify_locations(self.ca)
+                context.verify_mode = ssl.CERT_REQUIRED
+        except (OSError, ssl.SSLError) as error:
+            raise DataError(
+                "the TLS files cannot be used", found=str(error), hint="PEM files, the key without a password"
+            ) from error
+        return context
+
+
+def loopback(host: str) -> bool:
+    """Whether an address is only this machine's own; of names only `localhost` is, others may lead anywhere."""
+    try:
+        return ipaddress.ip_address(host.removeprefix("[").removesuffix("]")).is_loopback
+    except ValueError:
+        return host == "localhost"
