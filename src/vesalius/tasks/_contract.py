@@ -207,7 +207,9 @@ class Task(ABC):
 
     def point(self, raw: Tensor) -> Tensor:
         """For `dense`: raw `(K, z, y, x)` → the value of each point, `(z, y, x)`; by default the likeliest label."""
-        return raw.max(dim=0).indices  # as argmax says, which takes three times as long along this axis on a CPU
+        return raw.max(
+            dim=0
+        ).indices  # as argmax says, which takes three times as long along this axis on a CPU
 
     def merge(self, tiles: Sequence[Tile], shape: tuple[int, int, int]) -> Any:
         """For `tiles`: join what the tiles gave. `shape` is the prepared grid."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import html
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,7 +77,7 @@ def demo(out: Path | str | None = None, *, seed: int = 0, progress: Progress | N
             cards[name] = run.scorecard
     findings, passed = judge(cards)
     cards["new studies"] = again
-    write_text(root / "report.html", page(findings))
+    write_text(root / "report.html", page(findings, sorted((root / "answers").glob("*.overlay.png"))))
     return Demo(root, cards, tuple(findings), passed)
 
 
@@ -94,8 +95,8 @@ def judge(cards: Mapping[str, Scorecard]) -> tuple[list[str], bool]:
     return said, all(holds)
 
 
-def page(findings: list[str]) -> str:
-    """A page that leads to everything the demo made."""
+def page(findings: Sequence[str], pictures: Sequence[Path] = ()) -> str:
+    """A page that shows those pictures of the answers, held in itself, and leads to everything the demo made."""
     links = {
         "segment/report.html": "Segmentation: figures, curves, best and worst cases, every choice with its reason",
         "classify/report.html": "Classification: the same",
@@ -105,11 +106,21 @@ def page(findings: list[str]) -> str:
     }
     rows = "".join(f'<li><a href="{k}">{html.escape(v)}</a></li>' for k, v in links.items())
     said = "".join(f"<li>{html.escape(f)}</li>" for f in findings)
+    seen = "".join(
+        f'<img alt="{html.escape(p.name.partition(".")[0])}" src="data:image/png;base64,'
+        f'{base64.b64encode(p.read_bytes()).decode()}">'
+        for p in pictures
+    )
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>Vesalius demo</title><style>'
         "body{font:17px/1.55 system-ui,sans-serif;max-width:44rem;margin:4rem auto;padding:0 1rem;color:#1c2733}"
-        "a{color:#0b5cad}li{margin:.4rem 0}small{color:#66727f}</style><h1>Vesalius demo</h1>"
+        "a{color:#0b5cad}li{margin:.4rem 0}small{color:#66727f}"
+        "div{display:flex;gap:.5rem}img{width:0;flex:1;min-width:0}code{background:#eef1f4;padding:.1rem .3rem}</style><h1>Vesalius demo</h1>"
         "<p>Synthetic abdominal CT studies were made, learned from, answered and scored on this machine.</p>"
-        f"<h2>What was asserted</h2><ul>{said}</ul><h2>Look at</h2><ul>{rows}</ul>"
+        f"<h2>What was asserted</h2><ul>{said}</ul>"
+        f"<h2>Three new studies, as the segmenter answered them</h2><div>{seen}</div>"
+        f"<h2>Look at</h2><ul>{rows}</ul>"
+        "<p>In planes and in 3-D, in a browser: <code>vesalius serve</code> with the folder <code>segment</code>, then "
+        "drop a file of <code>new/imagesTr</code> on the page.</p>"
         "<p><small>For research. Not a medical device.</small></p></html>\n"
     )
