@@ -115,7 +115,8 @@ def page(findings: Sequence[str], pictures: Sequence[Path] = ()) -> str:
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>Vesalius demo</title><style>'
         "body{font:17px/1.55 system-ui,sans-serif;max-width:44rem;margin:4rem auto;padding:0 1rem;color:#1c2733}"
         "a{color:#0b5cad}li{margin:.4rem 0}small{color:#66727f}"
-        "div{display:flex;gap:.5rem}img{width:0;flex:1;min-width:0}code{background:#eef1f4;padding:.1rem .3rem}</style><h1>Vesalius demo</h1>"
+        "div{display:flex;gap:.5rem}img{width:0;flex:1;min-width:0}code{background:#eef1f4;padding:.1rem .3rem}"
+        "</style><h1>Vesalius demo</h1>"
         "<p>Synthetic abdominal CT studies were made, learned from, answered and scored on this machine.</p>"
         f"<h2>What was asserted</h2><ul>{said}</ul>"
         f"<h2>Three new studies, as the segmenter answered them</h2><div>{seen}</div>"
