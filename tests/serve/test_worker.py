@@ -26,13 +26,13 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
 from vesalius import cohorts
 from vesalius.core.answer import Mask
 from vesalius.core.cohort import Label
-from vesalius.core.errors import BudgetError, DataError
+from vesalius.core.errors import BudgetError, DataError, VesaliusError
 from vesalius.prepare.case import load_reference
 from vesalius.serve.node import sender
 from vesalius.serve.node.queue import Queue
 from vesalius.serve.node.routing import Destination, Routes, Rule
 from vesalius.serve.node.store import Store
-from vesalius.serve.node.worker import Made, Model, Worker
+from vesalius.serve.node.worker import Made, Model, Worker, load
 from vesalius.serve.transport import Tls
 
 
@@ -376,3 +376,43 @@ def test_what_no_rule_takes_and_what_cannot_be_answered_is_said(
         head.save_as(path)
     worker.step()
     assert state(worker) == ("dead", "slices are missing") and pacs.stores == 0
+
+
+def test_images_of_two_patients_in_one_series_are_answered_by_nobody(
+    worker: Worker, pacs: Pacs, series: list[Path]
+) -> None:
+    receive(worker, series[:2])
+    receive(worker, series[2:4], PatientID="OTHER")
+    worker.step()
+    assert state(worker) == ("dead", "the images of this series are of several patients; found 2 patient ids")
+    assert pacs.stores == 0
+
+
+def test_an_answer_to_a_part_of_a_series_is_none(
+    worker: Worker, series: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where one image has lost its place, it and the others are two stacks; one of them has a gap then."""
+
+    def some(predictor: object, cases: Sequence[Any], *, progress: object) -> Iterator[tuple[Any, Any]]:
+        for case in cases:
+            try:
+                image = load_reference(case)
+            except VesaliusError as error:
+                yield case, error
+                continue
+            drawn = replace(image, array=np.zeros(image.array.shape, np.uint8), unit=None)
+            yield case, Mask(image=drawn, labels=(Label(1, "bone"),), case_id=case.id)
+
+    for k, path in enumerate(series[:4]):
+        head = pydicom.dcmread(path)
+        if k == 1:
+            del head.ImagePositionPatient
+        head.save_as(tmp_path / path.name)
+    monkeypatch.setattr(
+        "vesalius.serve.node.worker.Predictor",
+        lambda *a, **k: type("P", (), {"bundle": type("B", (), {"hash": "h"})})(),
+    )
+    monkeypatch.setattr("vesalius.serve.node.worker.open_bundle", lambda path: None)
+    monkeypatch.setattr("vesalius.serve.node.worker.answers", some)
+    with pytest.raises(DataError, match="a part of this series cannot be answered.*slices are missing"):
+        load(tmp_path).answer(tmp_path)

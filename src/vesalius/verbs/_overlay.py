@@ -45,7 +45,8 @@ def overlay(image: Image, answer: Answer, path: Path) -> None:
             where = cut == label.value
             if where.any():
                 colour = label.colour or COLOURS[n % len(COLOURS)]
-                axes.contour(where, [0.5], colors=[colour], linewidths=1.4)
+                if min(where.shape) > 1:  # a line of pixels has no outline
+                    axes.contour(where, [0.5], colors=[colour], linewidths=1.4)
                 axes.plot([], [], color=colour, label=label.name)
         if axes.get_legend_handles_labels()[0]:
             axes.legend(loc="lower right", fontsize=7, framealpha=0.6)

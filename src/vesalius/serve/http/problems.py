@@ -10,6 +10,7 @@ from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException as AnyHTTPException
+from starlette.requests import ClientDisconnect
 
 from vesalius.core.errors import BudgetError, OutputError, UnknownName, VesaliusError
 
@@ -49,7 +50,13 @@ def add_handlers(app: FastAPI) -> None:
     app.add_exception_handler(VesaliusError, _ours)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(AnyHTTPException, _http)
+    app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(Exception, _unforeseen)
+
+
+def _gone(request: Request, error: Exception) -> Response:
+    """Nobody is there to read this."""
+    return Response(status_code=400)
 
 
 def _problem(request: Request, error: Exception) -> Response:
