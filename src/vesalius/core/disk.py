@@ -72,6 +72,18 @@ def write_bytes(path: Path, data: bytes) -> None:
     write_with(path, write)
 
 
+def append(handle: int, data: bytes) -> None:
+    """Add bytes to the end of an open file, whole and fsynced, or leave the file as it was. Raises OSError."""
+    size = os.fstat(handle).st_size
+    try:
+        while data:
+            data = data[os.write(handle, data) :]
+        os.fsync(handle)
+    except OSError:
+        os.ftruncate(handle, size)
+        raise
+
+
 @contextmanager
 def held(folder: Path) -> Iterator[None]:
     """Keep a folder to this process; it is let go however the process ends. Raises OutputError where another has it."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from vesalius.core.disk import new_folder, output_errors, write_text, write_with
+from vesalius.core.disk import append, new_folder, output_errors, write_text, write_with
 from vesalius.core.errors import OutputError
 
 MARK = "unfinished.json"
@@ -47,14 +47,7 @@ class Ledger:
         with output_errors(self.path):
             place = os.open(self.partial, os.O_WRONLY | os.O_APPEND)
             try:
-                end = os.fstat(place).st_size
-                try:
-                    while data:
-                        data = data[os.write(place, data) :]
-                    os.fsync(place)
-                except OSError:
-                    os.ftruncate(place, end)
-                    raise
+                append(place, data)
             finally:
                 os.close(place)
 

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
-from vesalius.core.disk import output_errors
+from vesalius.core.disk import append, output_errors
 from vesalius.core.errors import FormatError, OutputError
 
 START = "0" * 64
@@ -65,20 +65,8 @@ class Audit:
                 "previous": self.tail.hash,
             }
             line["hash"] = _hash(line)
-            self._append(json.dumps(line, ensure_ascii=True).encode() + b"\n")
+            append(self._file.fileno(), json.dumps(line, ensure_ascii=True).encode() + b"\n")
             self.tail = Tail(self.tail.count + 1, str(line["hash"]))
-
-    def _append(self, data: bytes) -> None:
-        """Write bytes whole, or leave the file as it was."""
-        handle = self._file.fileno()
-        size = os.fstat(handle).st_size
-        try:
-            while data:
-                data = data[os.write(handle, data) :]
-            os.fsync(handle)
-        except OSError:
-            os.ftruncate(handle, size)
-            raise
 
     def last(self, count: int) -> list[dict[str, Any]]:
         """The last lines, the newest last."""
