@@ -22,7 +22,7 @@ $(BIN)/python:
 # torch first: its exact pin decides which build everything after it is resolved against.
 $(STAMP): pyproject.toml constraints.txt | $(BIN)/python
 	$(BIN)/python -m pip install -c constraints.txt torch
-	$(BIN)/python -m pip install -c constraints.txt -e '.[dev,docs,postgres]'
+	$(BIN)/python -m pip install -c constraints.txt -e '.[dev,docs,postgres,video]'
 	@touch $(STAMP)
 
 node_modules/.installed: package.json package-lock.json

@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import zlib
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from pydicom.encaps import generate_frames
+from pydicom.encaps import generate_fragments, generate_frames
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.processing import apply_color_lut, convert_color_space
 from pydicom.pixels.utils import pixel_array
@@ -25,21 +23,12 @@ from vesalius.core.errors import FormatError
 from vesalius.core.image import Array
 from vesalius.formats import _dicom_bytes as raw
 from vesalius.formats import _dicom_elements as elements
+from vesalius.formats import _dicom_streams as streams
+from vesalius.formats import _dicom_video as video
 
 MOST_BYTES = 1 << 32  # of one file's decoded pixels
 _TIMES_LARGER = 1000  # what compressed pixels may grow to, beyond _ALWAYS
 _ALWAYS = 1 << 26
-_FRAME_DEFLATED = "1.2.840.10008.1.2.8.1"
-_J2K = ("1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91")
-_HTJ2K = tuple(f"1.2.840.10008.1.2.4.20{k}" for k in (1, 2, 3))
-_JPEG = (
-    "1.2.840.10008.1.2.4.50",
-    "1.2.840.10008.1.2.4.51",
-    "1.2.840.10008.1.2.4.57",
-    "1.2.840.10008.1.2.4.70",
-)
-_JPEG_LS = ("1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.81")
-_PADDING = 16  # bytes that may follow a code stream's end
 
 
 @dataclass(frozen=True)
@@ -130,6 +119,7 @@ class Frames:
         self.bytes = file.pixel_bytes()
         self.packed = file.span is not None and file.span.length is None
         self._fragments: list[bytes] | None = None
+        self._stream: video.Video | None = None
 
     def plane(self, k: int) -> Array:
         """Frame `k`: `(Y, X)` of stored values (floats where floats are stored), or `(Y, X, 3)` of RGB."""
@@ -145,9 +135,13 @@ class Frames:
         here, syntax = self.layout, self.file.syntax
         if here.samples == 1 and not self.packed and syntax != raw.BIG:
             return self._native(k) if here.allocated > 1 else self._bits(k)
-        if syntax == _FRAME_DEFLATED:
+        if syntax in video.SYNTAXES:
+            return self._video().plane(k)
+        if syntax == streams.FRAME_DEFLATED:
             return self._deflated(k)
-        decode = _decoder(syntax)
+        if syntax == streams.RLE and here.allocated == 1:
+            return self._unpacked(k, streams.unpacked_bits(self._fragment(k), self.file.path))
+        decode = streams.decoder(syntax)
         if here.samples == 1 and self.packed and decode is not None:
             return _whole_values(decode(self._fragment(k)), here)
         return self._by_pydicom(k)
@@ -172,18 +166,34 @@ class Frames:
         bits: Array = np.unpackbits(packed, bitorder="little")[skipped : skipped + size]
         return bits.reshape(here.rows, here.columns)
 
+    def _video(self) -> video.Video:
+        """The stream in which all frames are, in one fragment or in several."""
+        if self._stream is None:
+            whole = b"".join(list(generate_fragments(self.bytes))[1:])
+            self._stream = video.Video(whole, (self.layout.rows, self.layout.columns), self.file.path)
+        return self._stream
+
     def _deflated(self, k: int) -> Array:
+        nbytes = (self.layout.bits // self.layout.frames + 7) // 8
+        unpack = zlib.decompressobj(-zlib.MAX_WBITS)
+        return self._unpacked(k, unpack.decompress(self._fragment(k), nbytes + 1))
+
+    def _unpacked(self, k: int, data: bytes) -> Array:
+        """Frame `k` of the bytes that a stream without a size of its own holds; a frame of bits begins with a byte."""
         here = self.layout
         size = here.rows * here.columns * here.samples
-        nbytes = (size * here.allocated + 7) // 8
-        data = zlib.decompressobj(-zlib.MAX_WBITS).decompress(self._fragment(k), nbytes + 1)
-        if len(data) < nbytes:
+        if len(data) < (size * here.allocated + 7) // 8:
             raise FormatError(f"{self.file.path}: truncated", found=f"{len(data):,} bytes of frame {k + 1}")
         if here.allocated == 1:
             bits = np.unpackbits(np.frombuffer(data, np.uint8), bitorder="little")[:size]
             return bits.reshape(here.rows, here.columns)
-        plane = np.frombuffer(data, f"<u{here.allocated // 8}", size).reshape(here.rows, here.columns)
-        return _whole_values(plane, here)
+        plane = np.frombuffer(data, f"<u{here.allocated // 8}", size)
+        if here.samples == 1:
+            return _whole_values(plane.reshape(here.rows, here.columns), here)
+        if int(self.file.head.get("PlanarConfiguration") or 0):
+            plane = plane.reshape(here.samples, here.rows, here.columns).transpose(1, 2, 0)
+        plane = plane.reshape(here.rows, here.columns, here.samples)
+        return convert_color_space(plane, "YBR_FULL", "RGB") if here.photometric == "YBR_FULL" else plane
 
     def _fragment(self, k: int) -> bytes:
         if self._fragments is None:
@@ -193,7 +203,7 @@ class Frames:
                 f"{self.file.path}: truncated", found=f"{len(self._fragments)} of {self.layout.frames} frames"
             )
         fragment = self._fragments[k]
-        _check_stream(fragment, self.layout, self.file)
+        streams.check(fragment, (self.layout.rows, self.layout.columns), self.file.syntax, self.file.path)
         return fragment
 
     def _by_pydicom(self, k: int) -> Array:
@@ -216,15 +226,19 @@ class Frames:
 
     def _by_imagecodecs(self, fragment: bytes) -> Array:
         """Colour for which pydicom has no decoder here, such as lossless JPEG. Raises FormatError without any."""
-        decode = _decoder(self.file.syntax)
+        decode = streams.decoder(self.file.syntax)
         if decode is None:
             raise FormatError(
                 f"{self.file.path}: no decoder is installed for it",
                 found=UID(self.file.syntax).name,
-                hint="pip install imagecodecs, or decompress it first (gdcmconv, dcmdjpeg)",
+                hint="decompress it first (gdcmconv, dcmdjpeg)",
             )
         plane = decode(fragment)
-        if self.layout.photometric == "YBR_FULL" and plane.ndim == 3:
+        if (
+            self.layout.photometric == "YBR_FULL"
+            and plane.ndim == 3
+            and self.file.syntax not in streams.JPEG_XL
+        ):
             plane = convert_color_space(plane, "YBR_FULL", "RGB")
         return plane
 
@@ -262,55 +276,3 @@ def _whole_values(plane: Array, here: Layout) -> Array:
         return plane
     up = width - here.stored
     return plane << up >> up  # drops what lies above, and extends the sign where there is one
-
-
-def _check_stream(data: bytes, here: Layout, file: raw.File) -> None:
-    """Refuse a code stream that declares another size than the header, before a decoder allocates for it.
-
-    And a JPEG-LS stream without its end, beyond which CharLS looks for bits for seconds.
-    """
-    if file.syntax in _JPEG_LS and b"\xff\xd9" not in data[-_PADDING:]:
-        raise FormatError(f"{file.path}: truncated", found="a JPEG-LS stream without its end")
-    size = _stream_size(data)
-    if size is not None and size != (here.rows, here.columns):
-        raise FormatError(
-            f"{file.path}: its pixels are of another size than its header says",
-            found=f"{size[0]} × {size[1]}, not {here.rows} × {here.columns}",
-        )
-
-
-def _stream_size(data: bytes) -> tuple[int, int] | None:
-    """(rows, columns) that a JPEG, JPEG-LS or JPEG 2000 code stream declares; None where none is found."""
-    at = data.find(b"\xff\x4f\xff\x51", 0, 4096)
-    if at >= 0:
-        x, y, x0, y0 = (int.from_bytes(data[at + 8 + 4 * n : at + 12 + 4 * n], "big") for n in range(4))
-        return y - y0, x - x0
-    if data[:2] != b"\xff\xd8":
-        return None
-    at = 2
-    while at + 9 <= len(data):
-        if data[at] != 0xFF:
-            return None
-        marker = data[at + 1]
-        if marker == 0xFF:
-            at += 1
-        elif marker in (*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0), 0xF7):
-            rows, columns = (int.from_bytes(data[at + n : at + n + 2], "big") for n in (5, 7))
-            return rows, columns
-        else:
-            at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-    return None
-
-
-def _decoder(syntax: str) -> Callable[[bytes], Array] | None:
-    """imagecodecs' decoder for grey frames of a transfer syntax, where there is one."""
-    try:
-        import imagecodecs
-    except ImportError:
-        return None
-    decoders: dict[str, Any] = {
-        **dict.fromkeys((*_J2K, *_HTJ2K), imagecodecs.jpeg2k_decode),
-        **dict.fromkeys(_JPEG, imagecodecs.jpeg8_decode),
-        **dict.fromkeys(_JPEG_LS, imagecodecs.jpegls_decode),
-    }
-    return decoders.get(syntax)
