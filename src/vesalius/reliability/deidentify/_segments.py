@@ -1,10 +1,13 @@
-"""JPEG and JPEG 2000 streams without comments, EXIF, XMP and other application data; the image stays bit for bit."""
+"""Code streams of frames without comments, EXIF, XMP and other application data; the image stays bit for bit."""
 
 from __future__ import annotations
 
 import struct
 
+from vesalius.reliability.deidentify import _boxes
+
 _KEPT_APPS = (0xE0, 0xE8, 0xEE)  # JFIF, SPIFF (JPEG-LS), Adobe (colour transform)
+_TILE, _COMMENT = b"\xff\x90", b"\xff\x64"
 _ALONE = (0x01, *range(0xD0, 0xDA))
 
 
@@ -65,25 +68,54 @@ def _scan_end(data: bytes, at: int) -> int:
 
 
 def jpeg2000(data: bytes) -> bytes:
-    """A JPEG 2000 codestream without the comments of its main header. Raises ValueError."""
+    """A JPEG 2000 codestream that ends at its end mark, without comments; those of a tile's header are blanked.
+
+    Raises ValueError.
+    """
     if data[:4] != b"\xff\x4f\xff\x51":
         raise ValueError("no JPEG 2000 codestream")
     out, at = bytearray(data[:2]), 2
-    while True:
-        marker = data[at : at + 2]
-        if len(marker) < 2:
-            raise ValueError("no tile")
-        if marker == b"\xff\x90":
-            return bytes(out + data[at:])
-        (length,) = struct.unpack_from(">H", data, at + 2)
-        if marker != b"\xff\x64":
-            out += data[at : at + 2 + length]
-        at += 2 + length
+    while (marker := data[at : at + 2]) != _TILE:
+        end = _after(data, at)
+        if marker != _COMMENT:
+            out += data[at:end]
+        at = end
+    while data[at : at + 2] == _TILE:
+        (length,) = struct.unpack_from(">I", data, at + 6)  # 0: all that is left
+        end = at + length if length else max(data.rfind(b"\xff\xd9"), at)
+        if not at + 14 <= end <= len(data):
+            raise ValueError("a tile beyond the end")
+        out += _tile(data[at:end])
+        at = end
+    return bytes(out + b"\xff\xd9")
+
+
+def _tile(part: bytes) -> bytes:
+    """A tile-part of the same length, since others say where it ends; without what its header's comments say."""
+    out, at = bytearray(part), 12
+    while part[at : at + 2] != b"\xff\x93":
+        end = _after(part, at)
+        if part[at : at + 2] == _COMMENT:
+            out[at + 6 : end] = bytes(end - at - 6)
+        at = end
+    return bytes(out)
+
+
+def _after(data: bytes, at: int) -> int:
+    """Where the marker segment at `at` ends."""
+    if data[at : at + 1] != b"\xff" or at + 4 > len(data):
+        raise ValueError("no marker where one is due")
+    (length,) = struct.unpack_from(">H", data, at + 2)
+    if length < 2 or at + 2 + length > len(data):
+        raise ValueError("a segment beyond the end")
+    return at + 2 + int(length)
 
 
 def frame(data: bytes) -> bytes:
-    """An encapsulated frame of either kind; what is neither stays as it is."""
+    """An encapsulated frame of any of these kinds; what is of none stays as it is."""
     try:
-        return jpeg(data) if data[:2] == b"\xff\xd8" else jpeg2000(data)
+        if data[:2] == b"\xff\xd8":
+            return jpeg(data)
+        return _boxes.picture(data) if data[4:8] in (b"jP  ", b"JXL ") else jpeg2000(data)
     except (ValueError, struct.error):
         return data

@@ -6,12 +6,12 @@ from collections import Counter
 from typing import Any
 
 import numpy as np
-from pydicom.encaps import encapsulate, generate_frames
+from pydicom.encaps import encapsulate, generate_fragments, generate_frames
 from pydicom.pixels.utils import pixel_array
 
 from vesalius.core.image import Array
 from vesalius.formats._dicom_damage import DAMAGE
-from vesalius.reliability.deidentify import _ocr, _segments
+from vesalius.reliability.deidentify import _boxes, _ocr, _segments
 from vesalius.reliability.deidentify._read import SetAside, is_encapsulated
 from vesalius.reliability.deidentify.options import Settings
 
@@ -23,6 +23,8 @@ _STREAMS = (
     "1.2.840.10008.1.2.4.7",
     "1.2.840.10008.1.2.4.8",
     "1.2.840.10008.1.2.4.9",
+    "1.2.840.10008.1.2.4.11",
+    "1.2.840.10008.1.2.4.20",
 )
 _VIDEO = "1.2.840.10008.1.2.4.10"
 _NOT_SHOWN = ("SEG", "RTDOSE", "REG", "RWV")  # labels and quantities, not pictures of anything
@@ -51,16 +53,32 @@ def clean(data: Any, settings: Settings, counts: Counter[tuple[str, str]]) -> tu
 
 def _strip_frames(data: Any, counts: Counter[tuple[str, str]]) -> None:
     syntax = str(data.file_meta.TransferSyntaxUID)
+    if syntax.startswith(_VIDEO) and len(data.PixelData):
+        _strip_film(data, counts)
     if not syntax.startswith(_STREAMS) or len(data.PixelData) == 0:
         return
     number = int(data.get("NumberOfFrames") or 1)
     frames = list(generate_frames(data.PixelData, number_of_frames=number))
     stripped = [_segments.frame(frame) for frame in frames]
-    if sum(map(len, stripped)) < sum(map(len, frames)):
+    if any(new + bytes(len(new) % 2) != old for new, old in zip(stripped, frames, strict=True)):
         data.PixelData = encapsulate(stripped)
         for keyword in ("ExtendedOffsetTable", "ExtendedOffsetTableLengths"):
             if keyword in data:
                 delattr(data, keyword)
+        counts["comments in compressed frames", "X"] += 1
+
+
+def _strip_film(data: Any, counts: Counter[tuple[str, str]]) -> None:
+    """Blank what an MP4 file tells beside its frames. Raises SetAside for a damaged one."""
+    whole = b"".join(list(generate_fragments(data.PixelData))[1:])
+    if whole[4:8] != b"ftyp":
+        return
+    try:
+        stripped = _boxes.film(whole)
+    except ValueError as error:
+        raise SetAside("a video that is damaged") from error
+    if stripped != whole:
+        data.PixelData = encapsulate([stripped], has_bot=False)
         counts["comments in compressed frames", "X"] += 1
 
 

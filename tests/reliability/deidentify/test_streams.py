@@ -1,0 +1,96 @@
+"""What is told beside the picture in compressed frames goes, and the picture stays as it was."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import imagecodecs
+import numpy as np
+import pydicom
+import pytest
+from pydicom.encaps import generate_frames
+
+from vesalius.reliability.deidentify import _boxes, _segments
+
+SECRET = b"KowalskiZq"
+PIXELS = np.random.default_rng(0).integers(0, 4000, (48, 40), np.uint16)
+
+
+def box(kind: bytes, *content: bytes) -> bytes:
+    whole = b"".join(content)
+    return struct.pack(">I", 8 + len(whole)) + kind + whole
+
+
+def comment(text: bytes) -> bytes:
+    return b"\xff\x64" + struct.pack(">HH", 4 + len(text), 1) + text
+
+
+def test_comments_of_a_tile_s_header_and_what_follows_the_end() -> None:
+    plain = imagecodecs.jpeg2k_encode(PIXELS, level=0, codecformat="j2k", reversible=True)
+    tile = plain.index(b"\xff\x90")
+    data, note = plain.index(b"\xff\x93", tile), comment(SECRET)
+    (length,) = struct.unpack_from(">I", plain, tile + 6)
+    assert tile + length == len(plain) - 2
+    said = struct.pack(">I", length + len(note))
+    bad = plain[:tile] + note + plain[tile : tile + 6] + said + plain[tile + 10 : data] + note + plain[data:]
+    for told in (bad, bad + SECRET):
+        assert np.array_equal(imagecodecs.jpeg2k_decode(told), PIXELS) and told.count(SECRET) >= 2
+        clean = _segments.frame(told)
+        assert SECRET not in clean and np.array_equal(imagecodecs.jpeg2k_decode(clean), PIXELS)
+
+
+def test_boxes_beside_a_picture() -> None:
+    jp2 = imagecodecs.jpeg2k_encode(PIXELS, level=0, codecformat="jp2", reversible=True)
+    jxl = imagecodecs.jpegxl_encode(PIXELS, lossless=True, usecontainer=True)
+    for plain, decode in ((jp2, imagecodecs.jpeg2k_decode), (jxl, imagecodecs.jpegxl_decode)):
+        told = plain + box(b"xml ", SECRET) + box(b"Exif", SECRET) + box(b"uuid", bytes(16), SECRET)
+        assert np.array_equal(decode(told), PIXELS)
+        clean = _segments.frame(told)
+        assert SECRET not in clean and np.array_equal(decode(clean), PIXELS)
+
+
+def test_titles_and_dates_of_a_film() -> None:
+    dates = struct.pack(">II", 3_700_000_000, 3_700_000_001)
+    moov = box(
+        b"moov",
+        box(b"mvhd", bytes(4), dates, bytes(92)),
+        box(
+            b"trak",
+            box(b"mdia", box(b"mdhd", b"\1\0\0\0", dates * 2, bytes(16)), box(b"hdlr", bytes(24), SECRET)),
+        ),
+        box(b"udta", box(b"meta", SECRET)),
+    )
+    film = box(b"ftyp", b"isom", bytes(4)) + moov + box(b"free", SECRET) + box(b"mdat", b"frames")
+    clean = _boxes.film(film)
+    assert len(clean) == len(film) and SECRET not in clean and b"frames" in clean
+    assert dates[:4] not in clean and clean.index(b"moov") == film.index(b"moov")
+    assert _boxes.film(clean) == clean
+    with pytest.raises(ValueError):
+        _boxes.film(film[:-3])
+
+
+def test_streams_of_real_files_keep_their_pixels(shared_data: Path) -> None:
+    import warnings
+
+    seen = 0
+    for path in sorted((shared_data / "dicom_zoo").rglob("*.dcm")):
+        with warnings.catch_warnings(action="ignore"):
+            try:
+                data = pydicom.dcmread(path)
+                syntax = str(data.file_meta.TransferSyntaxUID)
+            except (pydicom.errors.InvalidDicomError, AttributeError, OSError, ValueError, TypeError):
+                continue
+            if not syntax.startswith("1.2.840.10008.1.2.4.9") or "PixelData" not in data:
+                continue
+            for frame in list(
+                generate_frames(data.PixelData, number_of_frames=data.get("NumberOfFrames") or 1)
+            )[:3]:
+                clean = _segments.frame(frame)
+                try:
+                    wanted = imagecodecs.jpeg2k_decode(frame)
+                except imagecodecs.Jpeg2kError:
+                    continue
+                assert np.array_equal(imagecodecs.jpeg2k_decode(clean), wanted), path
+                seen += 1
+    assert seen >= 10
