@@ -27,6 +27,8 @@ MOST_INFLATED = 1 << 28  # bytes of a deflated data set
 MOST_ELEMENTS = 1 << 22
 _FIRST_LOOK = 1 << 15  # bytes; a header that is longer is read again, to eight times as far
 _PRIVATE_KEPT = 64  # bytes; of private elements only such small ones are ever asked for
+_PRIVATE_KEPT_OF_MOSAICS = 1 << 18  # but what says which way their slices go
+_IMAGE_TYPE = 0x00080008
 _LONG = frozenset((b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"))
 _SHORT = frozenset((b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FD", b"FL", b"IS")) | frozenset(
     (b"LO", b"LT", b"PN", b"SH", b"SL", b"SS", b"ST", b"TM", b"UI", b"UL", b"US")
@@ -169,6 +171,7 @@ class _Walk:
         self.path, self.buffer, self.size = path, buffer, size
         self.at, self.count = 0, 0
         self.implicit, self.order = False, "<"
+        self.private_kept = _PRIVATE_KEPT
         self._pack()
 
     def _pack(self) -> None:
@@ -241,7 +244,7 @@ class _Walk:
                 )
             raise _Short
         self.at = end
-        if tag >> 16 & 1 and length > _PRIVATE_KEPT:
+        if tag >> 16 & 1 and length > self.private_kept:
             return Raw(tag, kind, b"", self.implicit, self.order == "<")
         return Raw(tag, kind, self.buffer[begin:end], self.implicit or kind is None, self.order == "<")
 
@@ -255,6 +258,8 @@ class _Walk:
             if tag in _PIXELS:
                 return found, self._span(tag, kind, length, inflated)
             found[tag] = self._value(tag, kind, length)
+            if tag == _IMAGE_TYPE and b"MOSAIC" in found[tag].value:
+                self.private_kept = _PRIVATE_KEPT_OF_MOSAICS
         return found, None
 
     def _span(self, tag: int, kind: bytes | None, length: int, inflated: bool) -> Span:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from threading import Lock
 
 import numpy as np
 from pydicom.encaps import generate_fragments, generate_frames
@@ -25,6 +26,7 @@ from vesalius.formats import _dicom_bytes as raw
 from vesalius.formats import _dicom_elements as elements
 from vesalius.formats import _dicom_streams as streams
 from vesalius.formats import _dicom_video as video
+from vesalius.formats._dicom_mosaic import Mosaic, mosaic
 
 MOST_BYTES = 1 << 32  # of one file's decoded pixels
 _TIMES_LARGER = 1000  # what compressed pixels may grow to, beyond _ALWAYS
@@ -33,7 +35,10 @@ _ALWAYS = 1 << 26
 
 @dataclass(frozen=True)
 class Layout:
-    """How a file's pixels are laid out. `high` is the number of the highest stored bit."""
+    """How a file's pixels are laid out. `high` is the number of the highest stored bit.
+
+    Of a mosaic, frames, rows and columns are those of its tiles.
+    """
 
     frames: int
     rows: int
@@ -44,6 +49,7 @@ class Layout:
     high: int
     signed: bool
     photometric: str
+    mosaic: Mosaic | None = None
 
     @property
     def colour(self) -> bool:
@@ -89,7 +95,12 @@ def layout(file: raw.File) -> Layout:
         frames, rows, columns, samples, allocated, stored, high, signed, elements.photometric(head)
     )
     _check_claim(file, found)
-    return found
+    tiles = mosaic(head)
+    if tiles is None:
+        return found
+    if frames > 1:
+        raise FormatError(f"{file.path}: a mosaic of several frames", found=f"{frames}")
+    return replace(found, frames=tiles.count, rows=tiles.rows, columns=tiles.columns, mosaic=tiles)
 
 
 def _check_claim(file: raw.File, found: Layout) -> None:
@@ -116,6 +127,8 @@ class Frames:
     def __init__(self, file: raw.File, known: Layout | None = None) -> None:
         raw.assert_pixels(file)
         self.file, self.layout = file, known or layout(file)
+        self._lock = Lock()
+        self._whole: Array | None = None
         self.bytes = file.pixel_bytes()
         self.packed = file.span is not None and file.span.length is None
         self._fragments: list[bytes] | None = None
@@ -123,6 +136,8 @@ class Frames:
 
     def plane(self, k: int) -> Array:
         """Frame `k`: `(Y, X)` of stored values (floats where floats are stored), or `(Y, X, 3)` of RGB."""
+        if self.layout.mosaic is not None:
+            return self.layout.mosaic.tile(self._large(self.layout.mosaic), k)
         found = self._decoded(k)
         if self.layout.photometric == "PALETTE COLOR":
             found = apply_color_lut(found, self.file.head.dataset)[..., :3]
@@ -130,6 +145,15 @@ class Frames:
         if found.shape != shape:
             raise FormatError(f"{self.file.path}: pixels of another shape than said", found=str(found.shape))
         return found
+
+    def _large(self, tiles: Mosaic) -> Array:
+        """The one plane of a mosaic, decoded once for all threads."""
+        with self._lock:
+            if self._whole is None:
+                rows, columns = tiles.rows * tiles.across, tiles.columns * tiles.across
+                large = replace(self.layout, frames=1, rows=rows, columns=columns, mosaic=None)
+                self._whole = Frames(self.file, large).plane(0)
+            return self._whole
 
     def _decoded(self, k: int) -> Array:
         here, syntax = self.layout, self.file.syntax

@@ -18,6 +18,7 @@ from vesalius.formats import _dicom_elements as elements
 from vesalius.formats import _dicom_nuclear as nuclear
 from vesalius.formats import _dicom_split as splitting
 from vesalius.formats._dicom_kinds import code_of, is_slide, require_image
+from vesalius.formats._dicom_mosaic import is_mosaic
 
 _SPEAKING = ("SEG", "RTSTRUCT", "SR", "KO")  # whose references are looked for
 
@@ -139,6 +140,7 @@ def _key(file: raw.File) -> tuple[Any, ...]:
         int(head.get("SamplesPerPixel") or 1),
         elements.text(head, "FrameOfReferenceUID"),
         str(file.path) if alone else "",
+        is_mosaic(head),
     )
 
 
@@ -176,6 +178,8 @@ def _stacks(members: Sequence[raw.File]) -> list[Series]:
         return [_series(members, "")]
     planes = [elements.plane(f.head, None) for f in members]
     parts = splitting.split(planes, [splitting.marks_of(f.head, None) for f in members])
+    if is_mosaic(first):  # each is a volume
+        return [_series([members[k]], part.name) for part in parts for k in part.members]
     return [_series([members[k] for k in part.members], part.name) for part in parts]
 
 

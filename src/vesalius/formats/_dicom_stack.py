@@ -19,6 +19,7 @@ from vesalius.formats import _dicom_real_world as real_world
 from vesalius.formats import _dicom_split as splitting
 from vesalius.formats._dicom_geometry import Plane, stack, tilt, upright
 from vesalius.formats._dicom_kinds import is_slide, require_image, unplaced
+from vesalius.formats._dicom_mosaic import places
 from vesalius.formats._dicom_pixels import Layout, layout
 from vesalius.formats._dicom_real_world import Mapping
 from vesalius.formats._dicom_units import Meaning, meaning
@@ -55,6 +56,9 @@ class Stack:
         self.layouts = [layout(file) for file in self.files]
         self.layout: Layout = self.layouts[0]
         self._check_alike()
+        self.tiles = [
+            places(f.head, h.mosaic) for f, h in zip(self.files, self.layouts, strict=True) if h.mosaic
+        ]
         self.times_s: tuple[float, ...] | None = None
         self.beside: tuple[float, float] | None = None
         self.groups = nuclear.frame_groups(self.first, self.layout.frames)
@@ -84,7 +88,7 @@ class Stack:
         }
         if len(kinds) > 1:
             raise FormatError(f"{self.ref}: files of several series or sizes", found=f"{len(kinds)} kinds")
-        if len(self.files) > 1 and any(h.frames > 1 for h in self.layouts):
+        if len(self.files) > 1 and any(h.frames > 1 or h.mosaic for h in self.layouts):
             raise FormatError(f"{self.ref}: several multi-frame files", hint="one reference for each file")
 
     def _meaning(self) -> Meaning:
@@ -107,10 +111,11 @@ class Stack:
         head = self.files[file].head
         slope, inter = elements.rescale(head, group)
         factor = self.meaning.factor
+        plane = self.tiles[file][frame] if self.tiles else elements.plane(head, group)
         mapped = real_world.mapping(head, group) if self.mapped else None
         if mapped is not None:
-            return Slot(file, frame, elements.plane(head, group), mapped.slope, mapped.inter, mapped)
-        return Slot(file, frame, elements.plane(head, group), slope * factor, inter * factor)
+            return Slot(file, frame, plane, mapped.slope, mapped.inter, mapped)
+        return Slot(file, frame, plane, slope * factor, inter * factor)
 
     def _times(self) -> list[list[Slot]]:
         """For each time its slots, in the file's order."""
@@ -122,6 +127,8 @@ class Stack:
         if frames == 1 or index is not None:
             k = index or 0
             return [[self._slot(0, k, self.groups[k] if self.groups else None)]]
+        if self.layout.mosaic is not None:
+            return [[self._slot(0, k, None) for k in range(frames)]]
         if is_slide(self.first):
             raise unplaced(self.ref, self.first, frames)
         if self.groups:
