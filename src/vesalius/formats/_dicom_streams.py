@@ -6,7 +6,6 @@ Source: PS3.5 annex A.4; ISO/IEC 10918-1 B.2.2 (JPEG), 14495-1 (JPEG-LS), 15444-
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from vesalius.core.errors import FormatError
@@ -38,7 +37,7 @@ def decoder(syntax: str) -> Callable[[bytes], Array] | None:
     return decoders.get(syntax)
 
 
-def unpacked_bits(data: bytes, path: Path) -> bytes:
+def unpacked_bits(data: bytes, path: object) -> bytes:
     """The bytes of an RLE frame of one segment, as single bits have (PS3.5 G). Raises FormatError for another."""
     import imagecodecs
 
@@ -50,7 +49,7 @@ def unpacked_bits(data: bytes, path: Path) -> bytes:
     return bytes(imagecodecs.packbits_decode(data[first:]))
 
 
-def check(data: bytes, shape: tuple[int, int], syntax: str, path: Path) -> None:
+def check(data: bytes, shape: tuple[int, int], syntax: str, path: object) -> None:
     """Refuse a code stream of another size than its header's `(rows, columns)`. Raises FormatError.
 
     And a JPEG-LS stream without its end, beyond which CharLS looks for bits for seconds.

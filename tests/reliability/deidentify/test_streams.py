@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import struct
+import warnings
 from pathlib import Path
 
 import imagecodecs
 import numpy as np
 import pydicom
 import pytest
-from pydicom.encaps import generate_frames
+from _planted import ct, save
+from pydicom.dataset import Dataset
+from pydicom.encaps import encapsulate, generate_frames
+from pydicom.uid import JPEGLossless
 
+from vesalius import deidentify
 from vesalius.reliability.deidentify import _boxes, _segments
 
 SECRET = b"KowalskiZq"
@@ -71,8 +76,6 @@ def test_titles_and_dates_of_a_film() -> None:
 
 
 def test_streams_of_real_files_keep_their_pixels(shared_data: Path) -> None:
-    import warnings
-
     seen = 0
     for path in sorted((shared_data / "dicom_zoo").rglob("*.dcm")):
         with warnings.catch_warnings(action="ignore"):
@@ -94,3 +97,29 @@ def test_streams_of_real_files_keep_their_pixels(shared_data: Path) -> None:
                 assert np.array_equal(imagecodecs.jpeg2k_decode(clean), wanted), path
                 seen += 1
     assert seen >= 10
+
+
+def test_colour_without_a_decoder_of_pydicom_s_stays_but_for_what_is_blacked_out(
+    tmp_path: Path, tesseract: str
+) -> None:
+    rgb = np.full((60, 80, 3), 100, np.uint8)
+    data = ct(sop_class="1.2.840.10008.5.1.4.1.1.6.1")
+    data.Modality, data.Rows, data.Columns, data.SamplesPerPixel = "US", 60, 80, 3
+    data.BitsAllocated, data.BitsStored, data.HighBit = 8, 8, 7
+    data.PhotometricInterpretation, data.PlanarConfiguration = "RGB", 0
+    data.file_meta.TransferSyntaxUID = JPEGLossless
+    data.PixelData = encapsulate(
+        [imagecodecs.jpeg8_encode(rgb, lossless=True, colorspace="RGB", outcolorspace="RGB")]
+    )
+    data["PixelData"].is_undefined_length = True
+    region = Dataset()
+    region.RegionLocationMinX0, region.RegionLocationMinY0 = 10, 10
+    region.RegionLocationMaxX1, region.RegionLocationMaxY1 = 69, 49
+    data.SequenceOfUltrasoundRegions = [region]
+    (tmp_path / "in").mkdir()
+    save(data, tmp_path / "in" / "a.dcm")
+    (copy,) = deidentify(tmp_path / "in", tmp_path / "out", options=["clean-pixels"]).out.rglob("*.dcm")
+    after = pydicom.dcmread(copy)
+    wanted = np.zeros_like(rgb)
+    wanted[10:50, 10:70] = 100
+    assert not after.file_meta.TransferSyntaxUID.is_compressed and np.array_equal(after.pixel_array, wanted)

@@ -7,9 +7,13 @@ from typing import Any
 
 import numpy as np
 from pydicom.encaps import encapsulate, generate_fragments, generate_frames
+from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.utils import pixel_array
+from pydicom.uid import ExplicitVRLittleEndian
 
+from vesalius.core.errors import FormatError
 from vesalius.core.image import Array
+from vesalius.formats import _dicom_streams as streams
 from vesalius.formats._dicom_damage import DAMAGE
 from vesalius.reliability.deidentify import _boxes, _ocr, _segments
 from vesalius.reliability.deidentify._read import SetAside, is_encapsulated
@@ -28,6 +32,7 @@ _STREAMS = (
 )
 _VIDEO = "1.2.840.10008.1.2.4.10"
 _NOT_SHOWN = ("SEG", "RTDOSE", "REG", "RWV")  # labels and quantities, not pictures of anything
+_UNREADABLE: tuple[type[Exception], ...] = (*DAMAGE, FormatError)
 _SECTIONS = ("CT", "MR", "PT", "NM")
 _SUSPECT = ("US", "IVUS", "ES", "SC", "OT", "XC", "RF", "XA", "OP", "BMD", "ECG", "DOC")
 
@@ -150,10 +155,36 @@ def _blacken(data: Any, counts: Counter[tuple[str, str]]) -> bool:
 def _frames(data: Any) -> Array:
     """Pixels as `(frames, Y, X)` or `(frames, Y, X, samples)`, in the colour space that is stored."""
     try:
+        if is_encapsulated(data) and not _has_decoder(data):
+            return _by_imagecodecs(data)
         pixels = np.asarray(pixel_array(data, raw=True))
-    except DAMAGE as error:
+    except _UNREADABLE as error:
         raise SetAside("its pixels cannot be decoded, so burned-in text cannot be found") from error
     return pixels if int(data.get("NumberOfFrames") or 1) > 1 else pixels[None]
+
+
+def _has_decoder(data: Any) -> bool:
+    try:
+        return bool(get_decoder(data.file_meta.TransferSyntaxUID).is_available)
+    except NotImplementedError:
+        return False
+
+
+def _by_imagecodecs(data: Any) -> Array:
+    """Frames for which pydicom has no decoder here, such as lossless JPEG. Raises FormatError, or as decoders do."""
+    syntax, rows, columns = str(data.file_meta.TransferSyntaxUID), int(data.Rows), int(data.Columns)
+    decode = streams.decoder(syntax)
+    if decode is None:
+        raise FormatError("no decoder is installed for it", found=syntax)
+    found = []
+    for frame in generate_frames(data.PixelData, number_of_frames=int(data.get("NumberOfFrames") or 1)):
+        streams.check(frame, (rows, columns), syntax, "a frame")
+        found.append(decode(frame))
+    pixels = np.stack(found).astype(f"u{int(data.BitsAllocated) // 8}", copy=False)
+    samples = int(data.get("SamplesPerPixel") or 1)
+    if pixels.shape != (len(found), rows, columns, *((samples,) if samples > 1 else ())):
+        raise FormatError("pixels of another shape than said", found=str(pixels.shape))
+    return pixels.view(f"i{pixels.itemsize}") if data.get("PixelRepresentation") else pixels
 
 
 def _picked(number: int) -> list[int]:
@@ -186,9 +217,14 @@ def _outside_regions(data: Any, shape: tuple[int, ...]) -> Array | None:
 
 def _store(data: Any, mask: Array) -> None:
     """Write black under the mask into every frame; a compressed image is stored uncompressed from then on."""
-    if is_encapsulated(data):
+    if is_encapsulated(data) and _has_decoder(data):
         data.decompress(as_rgb=True, generate_instance_uid=False)
     shaped = _frames(data).copy()
+    if is_encapsulated(data):
+        data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        data["PixelData"].VR, data["PixelData"].is_undefined_length = "OW", False
+        if shaped.ndim == 4:
+            data.PlanarConfiguration = 0
     shaped[:, mask] = _black(data, shaped)
     if str(data.get("PhotometricInterpretation")) == "YBR_FULL_422":  # pixel_array has it upsampled
         data.PhotometricInterpretation = "YBR_FULL"
