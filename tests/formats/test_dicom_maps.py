@@ -85,6 +85,10 @@ ZOO = (
     "JPEG2000.dcm",
     "examples_palette.dcm",
     "examples_rgb_color.dcm",
+    "rtdose.dcm",  # frames without functional groups
+    "sample-op.dcm",  # one frame of a class of several
+    "ctbrain1.dcm",  # rows and columns that are not quite of length 1
+    "693_J2KI.dcm",  # no frame of reference
 )
 
 

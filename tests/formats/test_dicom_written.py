@@ -11,7 +11,7 @@ import highdicom as hd
 import numpy as np
 import pydicom
 import pytest
-from _studies import at, cine, enhanced, item, nuclear, series, three_frames, without
+from _studies import at, by_hand, cine, enhanced, item, nuclear, plane, series, three_frames, without
 from pydicom.dataset import Dataset
 
 from vesalius import formats
@@ -205,3 +205,18 @@ def test_a_picture_s_mask_is_read_on_its_picture(tmp_path: Path) -> None:
     larger = series(tmp_path / "o", 1, lambda data, k: (radiograph(data, k), setattr(data, "Rows", 2))[0])
     with pytest.raises(FormatError, match="another size"):
         formats.read_mask(Ref((path, *larger.paths), "lung"))
+
+
+def test_a_picture_of_a_class_that_leaves_the_number_of_frames_out(tmp_path: Path, dciodvfy: Errors) -> None:
+    data = plane(0, "1.2.3")
+    identify(data, kind="1.2.840.10008.5.1.4.1.1.12.1")
+    without(data)
+    del data.FrameOfReferenceUID
+    data.Modality = "XA"
+    data.save_as(tmp_path / "x.dcm", enforce_file_format=True)
+    image = formats.read(tmp_path / "x.dcm")
+    drawn = np.zeros(image.array.shape, np.uint8)
+    drawn[0, 0, 1:3, 2:4] = 1
+    mask = Mask(image=Image(array=drawn), labels=(Label(1, "vessel"),), source=image.source)
+    path = formats.write(mask, tmp_path / "m.seg.dcm", source=image)
+    assert dciodvfy(path) == [] and np.array_equal(by_hand(path)[1][()], drawn[0, 0])

@@ -178,12 +178,25 @@ def study_of(answer: Answer, source: Image | None) -> Study:
     frames = int(planes[0].get("NumberOfFrames") or 1)
     with making("result"):
         planes = tuple(views.seen(head, index) for head in planes)
+    _give_frame_of_reference(planes)
     planes[0].update(_owner(where.files[0]))
     key = answer.bundle or hashlib.sha256(as_text(replace(answer, case_id="")).encode()).hexdigest()
     part = (where.member or answer.source.member, index if frames > 1 else None)
     if part != (None, None):  # others of the same file have results of their own
         key = hashlib.sha256(f"{key} {part}".encode()).hexdigest()
     return Study(planes, key, answer.bundle, None if part[1] is None else part[1] + 1)
+
+
+def _give_frame_of_reference(planes: tuple[Dataset, ...]) -> None:
+    """Results have one where planes have places; where a source lacks it, one for all results of its series."""
+    first = planes[0]
+    groups = first.get("PerFrameFunctionalGroupsSequence") or ()
+    placed = first.get("ImagePositionPatient") or any("PlanePositionSequence" in group for group in groups)
+    if not placed or first.get("FrameOfReferenceUID"):
+        return
+    made = uuid.uuid5(_NAMESPACE, f"frame of reference {first.SeriesInstanceUID}").int
+    for head in planes:
+        head.FrameOfReferenceUID = UID(f"2.25.{made}")
 
 
 def series_text(what: str) -> str:

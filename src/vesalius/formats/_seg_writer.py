@@ -95,7 +95,8 @@ def geometry(image: Image, study: studies.Study) -> dict[str, Any]:
         "SliceThickness" not in first and "NumberOfFrames" not in first
     ):  # which highdicom copies, and must find
         first.SliceThickness = f"{np.linalg.norm(image.affine[:3, 2]):.9g}"
-    if len(said) == len(planes) and all(said) and np.array_equal(np.array(said, np.float64), planes):
+    own = len(said) == len(planes) and all(said) and np.array_equal(np.array(said, np.float64), planes)
+    if own and _is_exact(first.get("ImageOrientationPatient")):
         return {}
     x, y, z = (float(np.linalg.norm(image.affine[:3, k])) for k in range(3))
     across, down = image.affine[:3, 0] / x, image.affine[:3, 1] / y
@@ -106,6 +107,13 @@ def geometry(image: Image, study: studies.Study) -> dict[str, Any]:
         "plane_orientation": hd.PlaneOrientationSequence("PATIENT", [*across.tolist(), *down.tolist()]),
         "pixel_measures": hd.PixelMeasuresSequence([y, x], slice_thickness=z, spacing_between_slices=z),
     }
+
+
+def _is_exact(orientation: Any) -> bool:
+    """Whether a source's rows and columns have length 1, within what validators allow."""
+    return bool(
+        np.allclose(np.linalg.norm(np.array(orientation, np.float64).reshape(2, 3), axis=1), 1, atol=1e-4)
+    )
 
 
 def complete(made: Any, image: Image, study: studies.Study) -> None:
