@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
+from pydicom.fileset import FileSet
 
 from vesalius import cohorts, formats
 from vesalius.core.errors import DataError
@@ -57,6 +58,47 @@ def test_localisers_are_noted_and_do_not_stop_anything(tmp_path: Path, write_ser
     cohort = cohorts.read(tmp_path)
     assert len(cohort.cases) == 1 and not cohort.set_aside
     assert sum("a localiser" in note for note in cohort.notes) == 3
+
+
+def directory(root: Path, files: list[Path]) -> Path:
+    """A DICOMDIR of those files, as pydicom writes one."""
+    made = FileSet()
+    for path in files:
+        data = pydicom.dcmread(path)
+        data.StudyDate, data.StudyTime, data.StudyID, data.PatientName = "20260101", "120000", "1", "P"
+        data.SeriesNumber = int(data.SeriesInstanceUID[-1])
+        made.add(data)
+    made.write(root)
+    return root / "DICOMDIR"
+
+
+def test_a_series_of_which_files_are_missing_is_not_read_short(tmp_path: Path, write_series: Writer) -> None:
+    files = write_series(tmp_path / "in" / "a", patient="P", series="1.2.3.1", slices=4)
+    files += write_series(tmp_path / "in" / "b", patient="P", series="1.2.3.2", slices=3, seed=1)
+    path = directory(tmp_path / "disc", files)
+    whole = cohorts.read(path)
+    assert [len(c.images["image"].paths) for c in whole.cases] == [4, 3] and not whole.set_aside  # type: ignore[union-attr]
+    last = max(whole.cases[0].images["image"].paths, key=lambda p: pydicom.dcmread(p).ImagePositionPatient[2])  # type: ignore[union-attr]
+    last.unlink()  # without it the others are an even volume
+    cohort = cohorts.read(path, max_set_aside=1.0)
+    assert [c.id for c in cohort.cases] == [whole.cases[1].id]
+    assert [(s.case, s.reason) for s in cohort.set_aside] == [
+        (last.name, "a series is incomplete: one of its files is listed in DICOMDIR and not there")
+    ]
+    for other in whole.cases[1].images["image"].paths:  # type: ignore[union-attr]
+        other.unlink()
+    gone = cohorts.read(path, max_set_aside=1.0).set_aside
+    assert "3 of its files are listed in DICOMDIR and not there" in gone[1].reason and len(gone) == 2
+
+
+def test_a_series_of_two_patients_is_set_aside_as_one(tmp_path: Path, write_series: Writer) -> None:
+    write_series(tmp_path / "a", patient="P", series="1.2.3.1", slices=4)
+    write_series(tmp_path / "b", patient="Q", series="1.2.3.1", slices=5)
+    write_series(tmp_path / "c", patient="P", series="1.2.3.2", slices=5)
+    cohort = cohorts.read(tmp_path, max_set_aside=0.5)
+    assert len(cohort.cases) == 1 and len(cohort.set_aside) == 1
+    said = cohort.set_aside[0].reason
+    assert said == "the images of this series are of several patients; found 2 patient ids (9 files)"
 
 
 @pytest.mark.realdata

@@ -104,7 +104,7 @@ def missing(*names: str, every: bool = True) -> Change:
         (set_to(ImageOrientationPatient=[1, 0, 0, 0, 1, 0]), "several orientations"),
         (set_to(PixelSpacing=[0.5, 0.5]), "several pixel spacings"),
         (set_to(SeriesInstanceUID="9.9"), "several series"),
-        (set_to(Rows=2), "several series or sizes"),
+        (set_to(Rows=2), "several sizes"),
         (missing("ImagePositionPatient"), "without position"),
         (missing("ImagePositionPatient", every=False), "among others"),
         (missing("PixelData", every=False), "without its pixels"),

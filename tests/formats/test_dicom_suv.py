@@ -12,6 +12,8 @@ from _studies import plane
 from pydicom.dataset import Dataset
 
 from vesalius import formats
+from vesalius.core.case import Ref
+from vesalius.core.errors import FormatError
 
 DOSE_BQ, HALF_LIFE_S, WEIGHT_KG = 3.7e8, 6586.2, 80.0  # fluorine-18
 
@@ -98,3 +100,22 @@ def test_philips_counts_by_its_own_factors(tmp_path: Path) -> None:
         data.save_as(tmp_path / "q.dcm", enforce_file_format=True)
         image = formats.read(tmp_path / "q.dcm")
         assert image.unit == "SUVbw" and image.array[0, 0, 0, 1] == pytest.approx(100 * factor, rel=1e-6)
+
+
+def test_a_scan_across_midnight_began_before_it(tmp_path: Path) -> None:
+    """The slice that came after midnight has the smaller time of day, and is not the first by its date."""
+    times = {"a.dcm": ("20260102", "235800"), "b.dcm": ("20260103", "000500")}
+    for k, (name, (date, clock)) in enumerate(times.items()):
+        changes = {"AcquisitionDate": date, "AcquisitionTime": clock, "SeriesTime": "235800"}
+        place = {"ImagePositionPatient": [0, 0, 2.5 * k], "SOPInstanceUID": f"1.2.3.{k + 1}"}
+        pet(tmp_path / name, changes | place, {"RadiopharmaceuticalStartTime": "225800"})
+    image = formats.read(Ref((tmp_path / "a.dcm", tmp_path / "b.dcm")))
+    assert image.unit == "SUVbw" and image.display["unit_factor"] == pytest.approx(PER_BQML)
+
+
+def test_slices_of_several_doses_are_not_one_image(tmp_path: Path) -> None:
+    for k in range(2):
+        place = {"ImagePositionPatient": [0, 0, 2.5 * k], "SOPInstanceUID": f"1.2.3.{k + 1}"}
+        pet(tmp_path / f"{k}.dcm", place, {"RadionuclideTotalDose": DOSE_BQ * (k + 1)})
+    with pytest.raises(FormatError, match="values of several kinds in one image"):
+        formats.read(Ref((tmp_path / "0.dcm", tmp_path / "1.dcm")))

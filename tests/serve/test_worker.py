@@ -378,22 +378,11 @@ def test_what_no_rule_takes_and_what_cannot_be_answered_is_said(
     assert state(worker) == ("dead", "slices are missing") and pacs.stores == 0
 
 
-def test_images_of_two_patients_in_one_series_are_answered_by_nobody(
-    worker: Worker, pacs: Pacs, series: list[Path]
-) -> None:
-    receive(worker, series[:2])
-    receive(worker, series[2:4], PatientID="OTHER")
-    worker.step()
-    assert state(worker) == ("dead", "the images of this series are of several patients; found 2 patient ids")
-    assert pacs.stores == 0
+@pytest.fixture
+def painter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Model:
+    """What `load` makes of a bundle that gives every image an empty mask."""
 
-
-def test_an_answer_to_a_part_of_a_series_is_none(
-    worker: Worker, series: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Where one image has lost its place, it and the others are two stacks; one of them has a gap then."""
-
-    def some(predictor: object, cases: Sequence[Any], *, progress: object) -> Iterator[tuple[Any, Any]]:
+    def every(predictor: object, cases: Sequence[Any], *, progress: object) -> Iterator[tuple[Any, Any]]:
         for case in cases:
             try:
                 image = load_reference(case)
@@ -401,18 +390,49 @@ def test_an_answer_to_a_part_of_a_series_is_none(
                 yield case, error
                 continue
             drawn = replace(image, array=np.zeros(image.array.shape, np.uint8), unit=None)
-            yield case, Mask(image=drawn, labels=(Label(1, "bone"),), case_id=case.id)
+            yield case, Mask(image=drawn, labels=(Label(1, "bone"),), case_id=case.id, source=image.source)
 
-    for k, path in enumerate(series[:4]):
-        head = pydicom.dcmread(path)
-        if k == 1:
-            del head.ImagePositionPatient
-        head.save_as(tmp_path / path.name)
     monkeypatch.setattr(
         "vesalius.serve.node.worker.Predictor",
-        lambda *a, **k: type("P", (), {"bundle": type("B", (), {"hash": "h"})})(),
+        lambda *a, **k: type("P", (), {"bundle": type("B", (), {"hash": "h" * 64})})(),
     )
     monkeypatch.setattr("vesalius.serve.node.worker.open_bundle", lambda path: None)
-    monkeypatch.setattr("vesalius.serve.node.worker.answers", some)
-    with pytest.raises(DataError, match="a part of this series cannot be answered.*slices are missing"):
-        load(tmp_path).answer(tmp_path)
+    monkeypatch.setattr("vesalius.serve.node.worker.answers", every)
+    return load(tmp_path)
+
+
+def test_images_of_two_patients_in_one_series_are_answered_by_nobody(
+    worker: Worker, pacs: Pacs, series: list[Path], painter: Model
+) -> None:
+    """By the same check as everywhere; blanks that pad an id do not count, and no id is repeated."""
+    worker.models = {"bone": painter}
+    same = str(pydicom.dcmread(series[0]).PatientID)
+    receive(worker, series[:2])
+    receive(worker, series[2:4], PatientID=f"{same}  ")
+    assert worker.step() and state(worker)[0] == "confirmed"
+    receive(worker, series[4:6], PatientID="OTHER")
+    worker.step()
+    at, said = state(worker)
+    assert at == "dead" and "of several patients; found 2 patient ids (6 files)" in said
+    assert "OTHER" not in said and same not in said and len(pacs.objects) == 2
+
+
+def test_an_answer_to_a_part_of_a_series_is_none(series: list[Path], tmp_path: Path, painter: Model) -> None:
+    """Of a slice that is damaged or has no place; and of a file of which nothing is known at all."""
+    for k, path in enumerate(series[:4]):
+        shutil.copy(path, tmp_path / f"{k}.dcm")
+    assert len(painter.answer(tmp_path).answers) == 1
+    head = pydicom.dcmread(tmp_path / "3.dcm")
+    whole = (tmp_path / "3.dcm").read_bytes()
+    (tmp_path / "3.dcm").write_bytes(whole[:-100])
+    made = painter.answer(tmp_path)
+    assert not made.answers and "truncated" in made.reasons[0] and len(made.reasons) == 1
+    (tmp_path / "3.dcm").write_bytes(b"nothing")
+    with pytest.raises(
+        DataError, match=r"a part of this series cannot be answered; found .*not a DICOM file"
+    ):
+        painter.answer(tmp_path)
+    del head.ImagePositionPatient
+    head.save_as(tmp_path / "3.dcm")
+    made = painter.answer(tmp_path)
+    assert not made.answers and "no ImagePositionPatient in 3.dcm" in made.reasons[0]

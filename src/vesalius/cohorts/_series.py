@@ -65,7 +65,7 @@ def units(paths: Iterable[Path]) -> tuple[list[Unit], list[SetAside]]:
 def group_series(paths: Iterable[Path]) -> tuple[list[Unit], list[SetAside]]:
     """DICOM files grouped by series and stack; what is no image, is not needed or cannot be read is set aside."""
     found = sort_dicom(paths)
-    bad = [SetAside(path.stem, reason) for path, reason in (*found.left, *found.spare)]
+    bad = [*unread(found), *(SetAside(path.stem, reason) for path, reason in found.spare)]
     bad += [SetAside(d.path.stem, f"a DICOM object without an image ({d.code})") for d in found.documents]
     return [unit_of(series) for series in found.series], bad
 
@@ -74,6 +74,15 @@ def sort_dicom(paths: Iterable[Path]) -> Found:
     """DICOM files as the format sorts them: images, other objects, what nobody needs, what cannot be read."""
     sorted_: Found = registry.lookup("formats", "dicom").sort(paths)
     return sorted_
+
+
+def unread(found: Found) -> list[SetAside]:
+    """What cannot be read, and each series that would be read wrongly: one of many files is set aside as one."""
+    series = [
+        SetAside(paths[0].stem, f"{reason} ({len(paths)} files)" if len(paths) > 1 else reason)
+        for paths, reason in found.refused
+    ]
+    return [*(SetAside(path.stem, reason) for path, reason in found.left), *series]
 
 
 def unit_of(series: Series) -> Unit:

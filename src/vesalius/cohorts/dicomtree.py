@@ -10,8 +10,9 @@ from vesalius import formats
 from vesalius.cohorts import _files
 from vesalius.cohorts._build import some
 from vesalius.cohorts._dicom_targets import collect
+from vesalius.cohorts._dicomdir import complete, listing
 from vesalius.cohorts._layout import Detection, Options
-from vesalius.cohorts._series import Unit, sort_dicom, unit_of, units
+from vesalius.cohorts._series import Unit, sort_dicom, unit_of, units, unread
 from vesalius.core import archive
 from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort, SetAside
@@ -56,8 +57,8 @@ def read(root: Path, *, options: Options) -> Cohort:
     Segmentations, structure sets and reports become targets of the images that they refer to. Localisers, copies
     and other objects are noted; what cannot be read is set aside by name.
     """
-    paths, missing = _paths(root)
-    found = sort_dicom(p for p in paths if _files.is_dicom(p))
+    paths, missing, lost = _paths(root)
+    found, short = complete(sort_dicom(p for p in paths if _files.is_dicom(p)), lost, root.name)
     plain, bad = units([p for p in paths if not _files.is_dicom(p) and p.is_file()])
     said = collect(found.series, found.documents)
     series = [unit_of(s) for s in found.series]
@@ -73,7 +74,7 @@ def read(root: Path, *, options: Options) -> Cohort:
         )
         for k, (name, unit) in enumerate(zip(names, [*series, *plain], strict=True))
     ]
-    aside = [*missing, *bad, *said.bad, *(SetAside(path.stem, reason) for path, reason in found.left)]
+    aside = [*missing, *short, *bad, *said.bad, *unread(found)]
     modalities = Counter(u.modality or "unknown" for u in series)
     listed = ", ".join(f"{n} {m}" for m, n in sorted(modalities.items()))
     notes = [f"{len(series)} series ({listed}); a series is a case, its patient is the PatientID"]
@@ -93,16 +94,15 @@ def read(root: Path, *, options: Options) -> Cohort:
     )
 
 
-def _paths(root: Path) -> tuple[list[Path], list[SetAside]]:
-    """Every file that is meant: of a folder with the zips in it, of a zip, or those that a DICOMDIR lists."""
+def _paths(root: Path) -> tuple[list[Path], list[SetAside], dict[str, list[Path]]]:
+    """Every file that is meant: of a folder with the zips in it, of a zip, or those that a DICOMDIR lists.
+
+    And what cannot be looked into; and the files that the DICOMDIR lists and that are not there, by series.
+    """
     if root.is_file() and not archive.is_archive(root) and formats.by_content(root) == "dicom":
-        listed = _listed(root)
+        listed = listing(root)
         if listed is not None:
-            there = [p for p in listed if p.is_file()]
-            lost = [
-                SetAside(p.name, f"listed in {root.name} and not there") for p in listed if not p.is_file()
-            ]
-            return there, lost
+            return listed.there, [], listed.lost
     paths: list[Path] = []
     bad: list[SetAside] = []
     for path in _files.walk(root):
@@ -113,30 +113,7 @@ def _paths(root: Path) -> tuple[list[Path], list[SetAside]]:
             paths += archive.members(path)
         except DataError as error:
             bad.append(SetAside(path.stem, str(error)))
-    return paths, bad
-
-
-def _listed(root: Path) -> list[Path] | None:
-    """The files that a DICOMDIR lists, None for another file. They lie below it, whatever the listing says."""
-    from vesalius.formats._dicom_bytes import parse
-
-    head = parse(root).head
-    if "DirectoryRecordSequence" not in head:
-        return None
-    found: dict[Path, None] = {}
-    for record in head.get("DirectoryRecordSequence") or ():
-        value = record.get("ReferencedFileID")
-        parts = [value] if isinstance(value, str) else [str(v) for v in value or ()]
-        if parts and all(p and p not in (".", "..") and not set(p) & set("/\\:") for p in parts):
-            found[_as_it_lies(root.parent, parts)] = None
-    return list(found)
-
-
-def _as_it_lies(folder: Path, parts: list[str]) -> Path:
-    """The path of a file, in lower case where it was copied so from a disc."""
-    path = folder.joinpath(*parts)
-    lower = folder.joinpath(*(p.lower() for p in parts))
-    return lower if not path.is_file() and lower.is_file() else path
+    return paths, bad, {}
 
 
 def _names(root: Path, found: list[Unit]) -> list[str]:

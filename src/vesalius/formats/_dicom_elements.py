@@ -13,12 +13,15 @@ FunctionalGroups = tuple[Any, ...]  # a frame's own functional groups, then the 
 
 
 def functional_groups(head: Any, frames: int) -> list[FunctionalGroups]:
-    """For each frame its own and the shared functional groups; empty where there are none."""
-    own = head.get("PerFrameFunctionalGroupsSequence") or []
-    if len(own) != frames:
-        return []
+    """For each frame its own and the shared functional groups; empty where there are none.
+
+    Raises ValueError where frames have groups of their own, and more or fewer than there are frames.
+    """
+    own = list(head.get("PerFrameFunctionalGroupsSequence") or ())
     shared = tuple(head.get("SharedFunctionalGroupsSequence") or ())
-    return [(item, *shared) for item in own]
+    if own and len(own) != frames:
+        raise ValueError(f"the functional groups of {len(own)} frames for {frames}")
+    return [(item, *shared) for item in own] if own else [shared] * frames if shared else []
 
 
 def macro(group: FunctionalGroups | None, sequence: str) -> Any:

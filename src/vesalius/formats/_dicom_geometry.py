@@ -15,7 +15,8 @@ from vesalius.core.errors import GeometryError
 from vesalius.core.image import Array, Triple
 
 _SAME_DIRECTION = 1e-3  # of a unit vector's coordinate
-_EVEN = 0.02  # of the slice step
+_EVEN = 0.04  # of the slice step
+_ROUNDED = 0.1, 0.2  # mm, and of the slice step: how far positions that were rounded may lie off
 _LEAST_MM = 0.01
 
 
@@ -97,21 +98,37 @@ def assert_same(planes: Sequence[Plane]) -> None:
             raise GeometryError("planes of several pixel spacings", hint="one reference for each spacing")
 
 
+def spread(along: Array) -> Literal["even", "uneven", "doubled"]:
+    """How planes lie along their normal, in order: evenly (but for rounding), unevenly, or several at one place."""
+    if len(along) < 2:
+        return "even"
+    if float(np.diff(along).min()) < _LEAST_MM:
+        return "doubled"
+    step = float(along[-1] - along[0]) / (len(along) - 1)
+    off = np.abs(along - along[0] - step * np.arange(len(along)))
+    return "even" if float(off.max()) <= _allowed(step) else "uneven"
+
+
+def _allowed(step: float) -> float:
+    """How far a plane may lie from where even spacing has it, in mm; a missing slice is half a step off and more."""
+    return max(_EVEN * step, min(_ROUNDED[0], _ROUNDED[1] * step))
+
+
 def _check_even(positions: Array, along: Array, step: Array) -> None:
-    gaps = np.diff(along)
-    usual = float(np.median(gaps))
-    if gaps.min() < _LEAST_MM:
+    state = spread(along)
+    if state == "doubled":
         hint = "one reference for each time, echo or b-value"
         raise GeometryError("several planes at one position", found=f"{len(along)} planes", hint=hint)
-    allowed = max(_EVEN * usual, _LEAST_MM)
-    if np.abs(gaps - usual).max() > allowed:
+    if state == "uneven":
+        gaps = np.diff(along)
+        usual = float(np.median(gaps))
         at = int(np.abs(gaps - usual).argmax())
         raise GeometryError(
             "slices are missing or unevenly spaced",
             found=f"a gap of {gaps[at]:.3f} mm after slice {at + 1}, usually {usual:.3f} mm",
         )
     straight = positions[0] + np.arange(len(along))[:, None] * step
-    if np.abs(positions - straight).max() > allowed * 2:
+    if np.abs(positions - straight).max() > _allowed(float(along[-1] - along[0]) / (len(along) - 1)):
         raise GeometryError("slices that do not lie on one line")
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from pydicom.uid import UID
 
 from vesalius.core.errors import FormatError, NotAnImage
+from vesalius.formats import _dicom_elements as elements
 from vesalius.formats._dicom_nuclear import VIEWS
 
 _NAMES = {
@@ -83,7 +84,10 @@ def _by_class(uid: str) -> str | None:
 
 
 def require_image(where: object, head: Any) -> None:
-    """Raises NotAnImage, saying what it is, or FormatError where nothing says so and there are no rows of pixels."""
+    """Raises NotAnImage, saying what it is; FormatError where nothing says so and there are no rows of pixels.
+
+    And FormatError for what holds slices, and would be read as one picture or as a volume that is short of some.
+    """
     code = code_of(head)
     if code is not None:
         raise NotAnImage(where, holds=_WORDS[code], code=code, hint=_HINTS.get(code))
@@ -92,6 +96,13 @@ def require_image(where: object, head: Any) -> None:
             head.get("Modality") or "nothing that says what"
         )
         raise FormatError(f"{where}: a DICOM object without an image", found=name)
+    parts = elements.integer(head, "InConcatenationTotalNumber")
+    if "ConcatenationUID" in head and parts != 1:
+        raise FormatError(
+            f"{where}: a part of an image that was cut into several files (a concatenation)",
+            found=f"part {elements.integer(head, 'InConcatenationNumber') or '?'} of {parts or '?'}",
+            hint="the whole, as one multi-frame object",
+        )
 
 
 def is_slide(head: Any) -> bool:

@@ -69,6 +69,13 @@ def mosaic(head: Any) -> Mosaic | None:
     return Mosaic(number, across, rows // across, columns // across)
 
 
+def assert_placed(head: Any) -> None:
+    """Raise GeometryError for a mosaic whose slices cannot be placed."""
+    tiles = mosaic(head)
+    if tiles is not None:
+        places(head, tiles)
+
+
 def places(head: Any, tiles: Mosaic) -> list[Plane]:
     """Where each slice lies. Raises GeometryError where that is not said, or where its readers disagree."""
     whole, step = elements.plane(head, None), elements.number(head, "SpacingBetweenSlices")

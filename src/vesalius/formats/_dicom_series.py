@@ -13,12 +13,15 @@ from typing import Any
 from vesalius.core import archive
 from vesalius.core.case import Ref
 from vesalius.core.errors import FormatError
+from vesalius.formats import _dicom_alike as alike
 from vesalius.formats import _dicom_bytes as raw
 from vesalius.formats import _dicom_elements as elements
 from vesalius.formats import _dicom_nuclear as nuclear
 from vesalius.formats import _dicom_split as splitting
+from vesalius.formats._dicom_copies import assert_same
 from vesalius.formats._dicom_kinds import code_of, is_slide, require_image
-from vesalius.formats._dicom_mosaic import is_mosaic
+from vesalius.formats._dicom_missing import Piece, assert_whole
+from vesalius.formats._dicom_mosaic import assert_placed, is_mosaic
 
 _SPEAKING = ("SEG", "RTSTRUCT", "SR", "KO")  # whose references are looked for
 
@@ -58,21 +61,25 @@ class Document:
 class Found:
     """What lies among files: images, other objects, what nobody needs (localisers, copies) and what cannot be read.
 
-    `spare` and `left` say of each file why it is there.
+    `spare` and `left` say of each file why it is there, `refused` of the files of each series, or of a stack of it,
+    that would be read wrongly.
     """
 
     series: tuple[Series, ...]
     documents: tuple[Document, ...]
     spare: tuple[tuple[Path, str], ...]
     left: tuple[tuple[Path, str], ...]
+    refused: tuple[tuple[tuple[Path, ...], str], ...] = ()
 
 
 def group(paths: Iterable[Path]) -> Found:
     """Sort files into images, other objects and the rest."""
-    files: dict[tuple[Any, ...], list[raw.File]] = {}
+    series: dict[str, list[raw.File]] = {}
+    damaged: dict[str, list[tuple[Path, str]]] = {}
     documents: list[Document] = []
     left: list[tuple[Path, str]] = []
     spare: list[tuple[Path, str]] = []
+    refused: list[tuple[tuple[Path, ...], str]] = []
     listed = list(paths)
     for path in listed:
         try:
@@ -83,21 +90,23 @@ def group(paths: Iterable[Path]) -> Found:
                     documents.append(_document(path, code, file.head))
                     continue
                 require_image(path, file.head)
-                if len(listed) > 1 and "LOCALIZER" in elements.words(file.head, "ImageType"):
-                    spare.append((path, "a localiser, which is there to plan the others (ImageType)"))
-                    continue
-                files.setdefault(_key(file), []).append(file)
+                series.setdefault(alike.traits(file)["series"], []).append(file)
         except FormatError as error:
-            left.append((path, str(error)))
+            damaged.setdefault(raw.series_of_damaged(path) or "", []).append((path, str(error)))
     found: list[Series] = []
-    for members in files.values():
+    for uid, members in series.items():
         try:
             with raw.reading(members[0].path):
+                alike.assert_one_patient(members)
                 kept = _without_copies(members, spare)
-                found += _stacks(kept)
+                if len(listed) > 1:
+                    kept = _without_localisers(kept, spare)
+                found += _images(kept, damaged.get(uid, []), refused)
         except FormatError as error:
-            left += [(file.path, str(error)) for file in members]
-    return Found(tuple(found), tuple(documents), tuple(spare), tuple(left))
+            refused.append((tuple(file.path for file in members), str(error)))
+    gone = {path for paths, _ in refused for path in paths}
+    left += [(path, said) for files in damaged.values() for path, said in files if path not in gone]
+    return Found(tuple(found), tuple(documents), tuple(spare), tuple(left), tuple(refused))
 
 
 def _document(path: Path, code: str, head: Any) -> Document:
@@ -130,24 +139,25 @@ def _referenced(data: Any, series_uids: set[str], sops: set[str]) -> None:
                 sops.add(str(element.value))
 
 
-def _key(file: raw.File) -> tuple[Any, ...]:
-    head = file.head
-    alone = int(head.get("NumberOfFrames") or 1) > 1 or not head.get("ImageOrientationPatient")
-    return (
-        elements.text(head, "SeriesInstanceUID") or str(file.path),
-        int(head.get("Rows") or 0),
-        int(head.get("Columns") or 0),
-        int(head.get("SamplesPerPixel") or 1),
-        elements.text(head, "FrameOfReferenceUID"),
-        str(file.path) if alone else "",
-        is_mosaic(head),
-    )
+def _without_localisers(members: Sequence[raw.File], spare: list[tuple[Path, str]]) -> list[raw.File]:
+    """Localisers are left, with the reason."""
+    scouts = {f.path for f in members if "LOCALIZER" in elements.words(f.head, "ImageType")}
+    spare += [
+        (f.path, "a localiser, which is there to plan the others (ImageType)")
+        for f in members
+        if f.path in scouts
+    ]
+    return [f for f in members if f.path not in scouts]
 
 
 def _without_copies(members: Sequence[raw.File], spare: list[tuple[Path, str]]) -> list[raw.File]:
-    """Files with one instance UID and the same bytes are one file; the further ones are left, with the reason."""
+    """Files of one instance UID and one image are one file; the further ones are left, with the reason.
+
+    Raises FormatError where one UID stands for different images.
+    """
     kept: dict[str, raw.File] = {}
     others: list[raw.File] = []
+    copies = []
     for file in members:
         uid = elements.text(file.head, "SOPInstanceUID")
         first = kept.get(uid or "")
@@ -155,32 +165,98 @@ def _without_copies(members: Sequence[raw.File], spare: list[tuple[Path, str]]) 
             others.append(file)
         elif first is None:
             kept[uid] = file
-        elif archive.sha256(first.path) == archive.sha256(file.path):
-            spare.append((file.path, f"a copy of {first.path.name}"))
         else:
-            others.append(file)
+            if archive.sha256(first.path) != archive.sha256(file.path):
+                assert_same(first, file)
+            copies.append((file.path, f"a copy of {first.path.name}"))
+    spare += copies
     return [*kept.values(), *others]
 
 
-def _stacks(members: Sequence[raw.File]) -> list[Series]:
-    """The stacks of files of one series and size, or of the frames of one file."""
-    first = members[0].head
-    frames = int(first.get("NumberOfFrames") or 1)
-    if len(members) == 1 and frames > 1:
-        groups = [] if is_slide(first) else nuclear.frame_groups(first, frames)
-        if groups:
-            marks = [splitting.marks_of(first, group) for group in groups]
-            parts = splitting.split([elements.plane(first, group) for group in groups], marks)
-            if len(parts) > 1:
-                return [_series([members[0]], part.name, member=part.name) for part in parts]
-        return [_series(members, "")]
-    if len(members) == 1:
-        return [_series(members, "")]
-    planes = [elements.plane(f.head, None) for f in members]
-    parts = splitting.split(planes, [splitting.marks_of(f.head, None) for f in members])
-    if is_mosaic(first):  # each is a volume
-        return [_series([members[k]], part.name) for part in parts for k in part.members]
-    return [_series([members[k] for k in part.members], part.name) for part in parts]
+def _images(
+    members: Sequence[raw.File],
+    damaged: Sequence[tuple[Path, str]],
+    refused: list[tuple[tuple[Path, ...], str]],
+) -> list[Series]:
+    """The images among the files of one series. Raises FormatError where it would be read short, or wrongly."""
+    found: list[Series] = []
+    groups: dict[tuple[Any, ...], list[raw.File]] = {}
+    every = []
+    for file in members:
+        traits = alike.traits(file)
+        alone = int(file.head.get("NumberOfFrames") or 1) > 1 or not file.head.get("ImageOrientationPatient")
+        key = (*traits.values(), str(file.path) if alone else "", is_mosaic(file.head))
+        groups.setdefault(key, []).append(file)
+        every.append(traits)
+    pieces: list[Piece] = []
+    for files in groups.values():
+        if int(files[0].head.get("NumberOfFrames") or 1) > 1:
+            found += _of_frames(files[0], refused)
+        elif is_mosaic(files[0].head):
+            found += _of_mosaics(files, refused)
+        else:
+            pieces += _pieces(files)
+    assert_whole(pieces)
+    for piece in pieces:
+        words = " ".join(w for w in (alike.words(piece.traits, every), piece.part.name) if w)
+        paths = tuple(f.path for f in piece.files)
+        if piece.part.lacks:
+            refused.append((paths, _short(piece.part)))
+        elif damaged and len(paths) > 1:
+            error = FormatError(
+                "a file of this series is damaged, and the others would be read without it",
+                found=damaged[0][1],
+            )
+            refused.append(((*(path for path, _ in damaged), *paths), str(error)))
+        else:
+            found.append(_series(piece.files, words if len(pieces) > 1 else ""))
+    return found
+
+
+def _pieces(files: Sequence[raw.File]) -> list[Piece]:
+    """The stacks of single planes that have their traits in common."""
+    planes = [elements.plane(f.head, None) for f in files]
+    traits = alike.traits(files[0])
+    parts = splitting.split(planes, [splitting.marks_of(f.head, None) for f in files])
+    return [Piece([files[k] for k in p.members], [planes[k] for k in p.members], p, traits) for p in parts]
+
+
+def _of_mosaics(files: Sequence[raw.File], refused: list[tuple[tuple[Path, ...], str]]) -> list[Series]:
+    """A volume for each mosaic, named by what tells it from the others of its series."""
+    sound = []
+    for file in files:
+        try:
+            with raw.reading(file.path):
+                assert_placed(file.head)
+            sound.append(file)
+        except FormatError as error:
+            refused.append(((file.path,), str(error)))
+    planes = [elements.plane(f.head, None) for f in sound]
+    parts = splitting.split(planes, [splitting.marks_of(f.head, None) for f in sound])
+    return [_series([sound[k]], part.name if len(files) > 1 else "") for part in parts for k in part.members]
+
+
+def _of_frames(file: raw.File, refused: list[tuple[tuple[Path, ...], str]]) -> list[Series]:
+    """The stacks of a file's frames."""
+    frames = int(file.head.get("NumberOfFrames") or 1)
+    groups = [] if is_slide(file.head) else nuclear.frame_groups(file.head, frames)
+    planes = [elements.plane(file.head, group) for group in groups]
+    if not all(plane.placed for plane in planes):  # where some are, reading says so
+        return [_series([file], "")]
+    parts = splitting.split(planes, [splitting.marks_of(file.head, group) for group in groups])
+    refused += [((file.path,), _short(part)) for part in parts if part.lacks]
+    if len(parts) < 2:
+        return [_series([file], "")]
+    return [_series([file], part.name, member=part.name) for part in parts if not part.lacks]
+
+
+def _short(part: splitting.Part) -> str:
+    """The reason why a part is not read that lacks slices which its siblings have."""
+    error = FormatError(
+        f"slices of '{part.name}' are missing",
+        found=f"none at {part.lacks} places where the others of its series have one",
+    )
+    return str(error)
 
 
 def _series(members: Sequence[raw.File], part: str, *, member: str | None = None) -> Series:

@@ -1,7 +1,8 @@
 """Planes of one series into stacks: by orientation and spacing, then by what tells planes at one place apart.
 
 Echoes, b-values, phases, acquisitions and the like become stacks of their own where planes lie twice at a place, or
-where the whole is uneven and its parts are even. Nothing is split by file name or instance number.
+where the whole is uneven and its parts are even; planes of several b-values, echoes, kernels or parts of a complex
+number are never one stack. Nothing is split by file name or instance number.
 """
 
 from __future__ import annotations
@@ -9,28 +10,33 @@ from __future__ import annotations
 import itertools
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from vesalius.formats import _dicom_elements as elements
 from vesalius.formats._dicom_elements import FunctionalGroups
-from vesalius.formats._dicom_geometry import Plane
+from vesalius.formats._dicom_geometry import Plane, spread
 
-_EVEN = 0.02
-_LEAST_MM = 0.01
 Marks = Mapping[str, Any]
 _TIMES = {"time", "time offset", "trigger time", "frame time"}
+_UNMIXED = ("echo time", "echo", "b-value", "direction", "kernel")
+_COMPLEX = {"M", "P", "R", "I", "MAGNITUDE", "PHASE", "REAL", "IMAGINARY"}
+_REPEATED = {*_TIMES, "echo time", "echo", "b-value", "direction", "phase", "inversion time", "flip angle"}
 
 
 @dataclass(frozen=True)
 class Part:
-    """Some of the planes, and what is theirs alone (`echo time 2.5`, `b-value 1000`), in words; '' for all."""
+    """Some of the planes, and what is theirs alone (`echo time 2.5`, `b-value 1000`), in words; '' for all.
+
+    `lacks` is how many places it has no plane at where the other times, echoes or b-values of the series have one.
+    """
 
     members: tuple[int, ...]
     name: str
     marks: Marks
+    lacks: int = 0
 
 
 def marks_of(head: Any, group: FunctionalGroups | None) -> Marks:
@@ -60,6 +66,7 @@ def marks_of(head: Any, group: FunctionalGroups | None) -> Marks:
         "acquisition": _first(content.get("FrameAcquisitionNumber"), head.get("AcquisitionNumber")),
         "inversion time": head.get("InversionTime"),
         "flip angle": head.get("FlipAngle"),
+        "tube voltage": head.get("KVP"),
         "kernel": elements.text(head, "ConvolutionKernel"),
         "frame time": head.get("FrameReferenceTime"),
     }
@@ -125,7 +132,18 @@ def split(planes: Sequence[Plane], marks: Sequence[Marks]) -> list[Part]:
         parts += _apart(members, planes, marks) if placed else [Part(tuple(members), "", {})]
     if len(groups) > 1:
         parts = [_named_by_frame(p, planes, marks) for p in parts]
-    return parts
+    return _numbered(parts)
+
+
+def _numbered(parts: Sequence[Part]) -> list[Part]:
+    """Parts of one name told apart by a number, since a name is what one of a file's stacks is read by."""
+    seen: dict[str, int] = {}
+    found = []
+    for part in parts:
+        seen[part.name] = seen.get(part.name, 0) + 1
+        again = f"{part.name} {seen[part.name]}".strip()
+        found.append(part if seen[part.name] == 1 else replace(part, name=again))
+    return found
 
 
 def _frame(plane: Plane, mark: Marks, k: int, groups: Mapping[Any, Any]) -> Any:
@@ -148,31 +166,65 @@ def _named_by_frame(part: Part, planes: Sequence[Plane], marks: Sequence[Marks])
         return part
     across = int(np.abs(np.cross(direction[:3], direction[3:])).argmax())
     words = [f"stack {stack}" if stack else "", ("sagittal", "coronal", "axial")[across], part.name]
-    return Part(part.members, " ".join(w for w in words if w), part.marks)
+    return replace(part, name=" ".join(w for w in words if w))
 
 
 def _apart(members: Sequence[int], planes: Sequence[Plane], marks: Sequence[Marks]) -> list[Part]:
     """Parallel planes into stacks with one plane a place, if something tells them apart; as they are if not."""
     whole = [Part(tuple(members), "", {})]
-    state = _state(members, planes)
-    if state == "even":
-        return whole
+    along = _along(members, planes)
+    state = spread(np.sort(list(along.values())))
     names = list(dict.fromkeys(name for k in members for name in marks[k]))
     telling = [n for n in names if n != "stack" and len({_key(marks[k].get(n)) for k in members}) > 1]
+    if state == "even":
+        mixed = [n for n in telling if _unmixed(n, members, marks)]
+        return _by(mixed, members, marks) if mixed else whole
     tried: list[tuple[str, ...]] = [(n,) for n in telling]
     tried += [(a, b) for i, a in enumerate(telling) for b in telling[i + 1 :]]
     tried += [tuple(telling[:n]) for n in range(3, len(telling) + 1)]
-    fallback: list[Part] | None = None
+    unequal: list[Part] | None = None
+    broken: list[Part] | None = None
     for chosen in tried:
         parts = _by(chosen, members, marks)
-        states = [_state(p.members, planes) for p in parts]
+        states = [spread(np.sort([along[k] for k in p.members])) for p in parts]
         if state == "uneven" and min(len(p.members) for p in parts) < 2:
             continue
         if all(s == "even" for s in states):
-            return parts
-        if state == "doubled" and "doubled" not in states and fallback is None:
-            fallback = parts
-    return fallback or whole
+            if state == "uneven" or not any(_lacking(parts, along)):
+                return parts
+            if unequal is None and not _torn(parts, along):
+                unequal = parts
+        elif state == "doubled" and "doubled" not in states and broken is None and not _torn(parts, along):
+            broken = parts
+    found = unequal or broken
+    if found is None:
+        return whole
+    if not set(found[0].marks) <= _REPEATED:
+        return found
+    return [replace(p, lacks=n) for p, n in zip(found, _lacking(found, along), strict=True)]
+
+
+def _unmixed(name: str, members: Sequence[int], marks: Sequence[Marks]) -> bool:
+    """Whether planes that each say this, and differently, are never one stack, however evenly they lie."""
+    said = [marks[k].get(name) for k in members]
+    if None in said or 2 < len(said) == len(set(said)):
+        return False
+    if name == "type":
+        return len({str(v).split("/")[0] for v in said} & _COMPLEX) > 1
+    return name in _UNMIXED
+
+
+def _lacking(parts: Sequence[Part], along: Mapping[int, float]) -> list[int]:
+    """How many of the places of all parts each has no plane at."""
+    places = [{round(along[k], 1) for k in p.members} for p in parts]
+    every = set().union(*places)
+    return [sum(not here & {v, round(v - 0.1, 1), round(v + 0.1, 1)} for v in every) for here in places]
+
+
+def _torn(parts: Sequence[Part], along: Mapping[int, float]) -> bool:
+    """Whether parts are shreds of volumes: single planes at several places, as of a mark that is each plane's own."""
+    alone = {round(along[p.members[0]], 1) for p in parts if len(p.members) == 1}
+    return len(alone) > 1
 
 
 def _by(names: Sequence[str], members: Sequence[int], marks: Sequence[Marks]) -> list[Part]:
@@ -193,14 +245,8 @@ def _key(value: Any) -> Any:
     return str(value) if value is not None and not isinstance(value, tuple) else value
 
 
-def _state(members: Sequence[int], planes: Sequence[Plane]) -> str:
-    """'even', 'uneven' or 'doubled': how planes lie along their normal."""
-    if len(members) < 2:
-        return "even"
+def _along(members: Sequence[int], planes: Sequence[Plane]) -> dict[int, float]:
+    """Where each plane lies along the normal of the first, in mm."""
     first = planes[members[0]].orientation or ()
     normal = np.cross(first[:3], first[3:])
-    gaps = np.diff(np.sort(np.array([planes[k].position for k in members], float) @ normal))
-    if gaps.min() < _LEAST_MM:
-        return "doubled"
-    usual = float(np.median(gaps))
-    return "even" if np.abs(gaps - usual).max() <= max(_EVEN * usual, _LEAST_MM) else "uneven"
+    return {k: float(np.array(planes[k].position, float) @ normal) for k in members}

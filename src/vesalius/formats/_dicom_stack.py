@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,7 @@ import numpy as np
 
 from vesalius.core.case import Ref
 from vesalius.core.errors import FormatError, GeometryError
+from vesalius.formats import _dicom_alike as alike
 from vesalius.formats import _dicom_bytes as raw
 from vesalius.formats import _dicom_elements as elements
 from vesalius.formats import _dicom_nuclear as nuclear
@@ -22,7 +24,7 @@ from vesalius.formats._dicom_kinds import is_slide, require_image, unplaced
 from vesalius.formats._dicom_mosaic import places
 from vesalius.formats._dicom_pixels import Layout, layout
 from vesalius.formats._dicom_real_world import Mapping
-from vesalius.formats._dicom_units import Meaning, meaning
+from vesalius.formats._dicom_units import Meaning, earliest, meaning
 
 _PARALLEL_FROM = 8  # planes
 _MOST_THREADS = 8
@@ -68,6 +70,8 @@ class Stack:
         times = self._times()
         planes = [slot.plane for slot in times[0]]
         order, self.affine, self.spacing = stack(planes)
+        if len(self.files) > 1:
+            self._check_unmixed()
         self.slots = [[slots[k] for k in order] for slots in times]
         self.spacing_at = planes[0].spacing_at
         self.plane_shape = (self.layout.rows, self.layout.columns)
@@ -82,24 +86,39 @@ class Stack:
             raise FormatError(f"{ref}: its headers claim too much", found=f"{total:,} bytes")
 
     def _check_alike(self) -> None:
-        kinds = {
-            (str(f.head.get("SeriesInstanceUID") or ""), h.rows, h.columns, h.samples)
-            for f, h in zip(self.files, self.layouts, strict=True)
-        }
-        if len(kinds) > 1:
-            raise FormatError(f"{self.ref}: files of several series or sizes", found=f"{len(kinds)} kinds")
+        unlike = alike.differences([alike.traits(file) for file in self.files])
+        if unlike:
+            said = f"{self.ref}: files of several {' and '.join(alike.PLURALS[name] for name in unlike)}"
+            raise FormatError(said, found=f"{len(self.files)} files", hint="one reference for each")
+        alike.assert_one_patient(self.files)
         if len(self.files) > 1 and any(h.frames > 1 or h.mosaic for h in self.layouts):
             raise FormatError(f"{self.ref}: several multi-frame files", hint="one reference for each file")
 
+    def _check_unmixed(self) -> None:
+        """Raise FormatError for files that lie evenly, and are of several b-values, echoes or the like."""
+        planes = [elements.plane(file.head, None) for file in self.files]
+        parts = splitting.split(planes, [splitting.marks_of(file.head, None) for file in self.files])
+        if len(parts) > 1:
+            names = ", ".join(f"'{p.name}'" for p in parts[:6])
+            raise FormatError(
+                f"{self.ref}: files of several stacks", found=names, hint="one reference for each"
+            )
+
     def _meaning(self) -> Meaning:
-        times = [t for f in self.files if (t := elements.text(f.head, "AcquisitionTime"))]
-        head, group = self._heads()[0]
-        return meaning(
-            head,
-            rescaled="RescaleSlope" in head or bool(group),
-            said=elements.rescale_type(head, group),
-            first_time=min(times, default=None),
-        )
+        first = earliest(file.head for file in self.files)
+        found = []
+        for head, group in self._heads():
+            here = bool(elements.macro(group, "PixelValueTransformationSequence")) or "RescaleSlope" in head
+            said = elements.rescale_type(head, group)
+            found.append(meaning(head, rescaled=here, said=said, first=first))
+        for other in found:
+            if other.unit != found[0].unit or not math.isclose(other.factor, found[0].factor, rel_tol=1e-4):
+                raise FormatError(
+                    f"{self.ref}: values of several kinds in one image",
+                    found=f"{found[0].unit or 'no unit'} × {found[0].factor:.6g} and "
+                    f"{other.unit or 'no unit'} × {other.factor:.6g}",
+                )
+        return found[0]
 
     def _heads(self) -> list[tuple[Any, elements.FunctionalGroups | None]]:
         """Each plane's header and, of a multi-frame object, its groups."""
@@ -126,25 +145,32 @@ class Stack:
             raise FormatError(f"{self.ref}: no such frame", found=f"{frames} frames")
         if frames == 1 or index is not None:
             k = index or 0
-            return [[self._slot(0, k, self.groups[k] if self.groups else None)]]
+            return [[self._frame(k)]]
         if self.layout.mosaic is not None:
             return [[self._slot(0, k, None) for k in range(frames)]]
         if is_slide(self.first):
             raise unplaced(self.ref, self.first, frames)
-        if self.groups:
+        if self.groups and any(elements.plane(self.first, group).placed for group in self.groups):
             return self._enhanced()
         offsets = elements.grid_offsets(self.first, frames)
         if offsets is not None:
-            return [[_moved(self._slot(0, k, None), offset) for k, offset in enumerate(offsets)]]
+            return [[_moved(self._frame(k), offset) for k, offset in enumerate(offsets)]]
         seconds = nuclear.frame_times(self.first, frames) or elements.frame_times(self.first, frames)
         if seconds is None:
             raise unplaced(self.ref, self.first, frames)
         self.times_s = seconds
-        return [[self._slot(0, k, None)] for k in range(frames)]
+        return [[self._frame(k)] for k in range(frames)]
+
+    def _frame(self, k: int) -> Slot:
+        return self._slot(0, k, self.groups[k] if self.groups else None)
 
     def _enhanced(self) -> list[list[Slot]]:
         """The frames of one stack; of several only if time alone tells them apart, or the Ref's member names one."""
-        slots = [self._slot(0, k, group) for k, group in enumerate(self.groups)]
+        slots = [self._frame(k) for k in range(len(self.groups))]
+        lost = [k + 1 for k, slot in enumerate(slots) if not slot.plane.placed]
+        if lost:
+            said = f"{self.ref}: frames that do not say where they lie, among others that do"
+            raise FormatError(said, found=f"{len(lost)} of {len(slots)}, the first is number {lost[0]}")
         marks = [splitting.marks_of(self.first, group) for group in self.groups]
         parts = splitting.split([s.plane for s in slots], marks)
         if self.ref.member is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,14 +24,19 @@ class Meaning:
     note: str | None = None
 
 
-def meaning(head: Any, *, rescaled: bool, said: str | None, first_time: str | None = None) -> Meaning:
-    """The unit of an object's rescaled values; `said` is its rescale type.
+def earliest(heads: Iterable[Any]) -> datetime.datetime | None:
+    """When the first of a series' images was acquired, across midnight too; None where none says."""
+    moments = (_acquired(head) for head in heads)
+    return min((m for m in moments if m is not None), default=None)
 
-    `first_time` is its series' earliest acquisition time (DICOM TM).
-    """
+
+def meaning(
+    head: Any, *, rescaled: bool, said: str | None, first: datetime.datetime | None = None
+) -> Meaning:
+    """The unit of an object's rescaled values; `said` is its rescale type, `first` when its series began."""
     modality = elements.text(head, "Modality")
     if modality == "PT":
-        return suv(head, first_time)
+        return suv(head, first)
     if modality == "RTDOSE":
         gray = elements.text(head, "DoseUnits") == "GY"
         scaling = elements.number(head, "DoseGridScaling")
@@ -42,27 +48,27 @@ def meaning(head: Any, *, rescaled: bool, said: str | None, first_time: str | No
     return Meaning()
 
 
-def suv(head: Any, first_time: str | None) -> Meaning:
+def suv(head: Any, first: datetime.datetime | None) -> Meaning:
     """SUVbw in g/ml of a PET series, from its units, its decay correction, the dose and the patient's weight."""
     units = elements.text(head, "Units")
     if units == "GML":
         kind = elements.text(head, "SUVType") or "BW"
         return Meaning("SUVbw") if kind == "BW" else Meaning(note=f"an SUV of another type ({kind})")
     if units == "CNTS":
-        return _philips(head, first_time)
+        return _philips(head, first)
     if units != "BQML":
         return Meaning(note=f"PET units {units or 'that are not said'} do not give an SUV")
-    return _from_activity(head, first_time, 1.0)
+    return _from_activity(head, first, 1.0)
 
 
-def _philips(head: Any, first_time: str | None) -> Meaning:
+def _philips(head: Any, first: datetime.datetime | None) -> Meaning:
     """Counts, with Philips's private factors to SUV (7053,xx00) or to activity (7053,xx09)."""
     factor = _private(head, 0x00)
     if factor is not None and factor > 0:
         return Meaning("SUVbw", factor)
     activity = _private(head, 0x09)
     if activity is not None and activity > 0:
-        return _from_activity(head, first_time, activity)
+        return _from_activity(head, first, activity)
     return Meaning(note="PET counts without Philips's factor to SUV")
 
 
@@ -76,7 +82,7 @@ def _private(head: Any, element: int) -> float | None:
         return float(struct.unpack("<d", data)[0]) if len(data) == 8 else None
 
 
-def _from_activity(head: Any, first_time: str | None, to_bqml: float) -> Meaning:
+def _from_activity(head: Any, first: datetime.datetime | None, to_bqml: float) -> Meaning:
     weight = elements.number(head, "PatientWeight")
     drug = (head.get("RadiopharmaceuticalInformationSequence") or [{}])[0]
     dose = elements.number(drug, "RadionuclideTotalDose")
@@ -95,20 +101,17 @@ def _from_activity(head: Any, first_time: str | None, to_bqml: float) -> Meaning
     half_life = elements.number(drug, "RadionuclideHalfLife")
     if half_life is None or half_life <= 0:
         return Meaning(note="no SUV: the half-life is not said")
-    elapsed = _elapsed_s(head, drug, first_time)
+    elapsed = _elapsed_s(head, drug, first)
     if elapsed is None:
         return Meaning(note="no SUV: the times of injection and scan are not said, or contradict each other")
     left = dose * 2.0 ** (-elapsed / half_life)
     return Meaning("SUVbw", to_bqml * weight * 1000 / left)
 
 
-def _elapsed_s(head: Any, drug: Any, first_time: str | None) -> float | None:
+def _elapsed_s(head: Any, drug: Any, first: datetime.datetime | None) -> float | None:
     """Seconds from the injection to the time that decay is corrected to, the start of the series."""
     scan = _moment(elements.text(head, "SeriesDate"), elements.text(head, "SeriesTime"))
-    acquired = _moment(
-        elements.text(head, "AcquisitionDate") or elements.text(head, "SeriesDate"),
-        first_time or elements.text(head, "AcquisitionTime"),
-    )
+    acquired = first or _acquired(head)
     if scan is None or (acquired is not None and scan > acquired):
         scan = acquired  # the series was made anew after the scan: its time is not the scan's
     if scan is None:
@@ -124,6 +127,11 @@ def _elapsed_s(head: Any, drug: Any, first_time: str | None) -> float | None:
         return None
     elapsed = (scan - start).total_seconds()
     return elapsed if 0 <= elapsed < 48 * 3600 else None
+
+
+def _acquired(head: Any) -> datetime.datetime | None:
+    date = elements.text(head, "AcquisitionDate") or elements.text(head, "SeriesDate")
+    return _moment(date, elements.text(head, "AcquisitionTime"))
 
 
 def _moment(date: str | None, time: str | None) -> datetime.datetime | None:

@@ -37,8 +37,9 @@ _OWN, _SHARED = "PerFrameFunctionalGroupsSequence", "SharedFunctionalGroupsSeque
 def seen(head: Dataset, index: int | None) -> Dataset:
     """The header as that of the frames that were read: all of them, or frame `index` alone. Raises ValueError."""
     frames = int(head.get("NumberOfFrames") or 1)
-    own = list(head.get(_OWN) or ()) or [group for group, *_ in nuclear.frame_groups(head, frames)]
-    own = own or _of_grid(head, frames)
+    own = list(head.get(_OWN) or ())
+    if not own and not head.get(_SHARED):
+        own = [group for group, *_ in nuclear.frame_groups(head, frames)] or _of_grid(head, frames)
     if str(head.get("SOPClassUID")) in _MAY_HAVE_FRAMES:
         head.NumberOfFrames = frames
     for name in NAMES:

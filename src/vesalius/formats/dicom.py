@@ -58,7 +58,8 @@ def series(paths: Iterable[Path]) -> tuple[tuple[Series, ...], tuple[tuple[Path,
     """
     found = group(paths)
     named = [(d.path, f"holds no image ({d.code})") for d in found.documents]
-    return found.series, (*found.left, *found.spare, *named)
+    refused = [(path, reason) for paths, reason in found.refused for path in paths]
+    return found.series, (*found.left, *refused, *found.spare, *named)
 
 
 def sort(paths: Iterable[Path]) -> Found:

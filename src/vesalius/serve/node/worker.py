@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 import time
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,9 +59,10 @@ def load(path: Path, *, device: str | None = None) -> Model:
         found = [a for _, a in answers(predictor, cohort.cases, progress=Silent())]
         done = [a for a in found if not isinstance(a, VesaliusError)]
         failed = [str(a) for a in found if isinstance(a, VesaliusError)]
-        if done and failed:  # an answer to a part would pass for one to all of it
-            raise DataError("a part of this series cannot be answered", found=failed[0])
-        return Made(done, [s.reason for s in cohort.set_aside] + failed)
+        reasons = [s.reason for s in cohort.set_aside] + failed
+        if done and reasons:  # an answer to a part would pass for one to all of it
+            raise DataError("a part of this series cannot be answered", found=reasons[0])
+        return Made(done, reasons)
 
     return Model(predictor.bundle.hash, answer)
 
@@ -141,7 +141,6 @@ class Worker:
                 "images of this series were deleted after their results were confirmed, and more have come",
                 hint="send the whole series again",
             )
-        _of_one_patient(folder)
         rules = self.routes.of(facts(folder.glob("*.dcm")))
         reasons: list[str] = []
         faults: list[Exception] = []  # one bundle or destination that fails does not hold up the others
@@ -238,17 +237,3 @@ class Worker:
         for result in self.queue.former(job, self.models[rule.bundle].hash, rule.destination):
             sender.delete(result.sop_uid, destination)
             self.queue.withdraw(result)
-
-
-def _of_one_patient(folder: Path) -> None:
-    """Raises DataError where the images of a series carry the ids of several patients: no result is anyone's then."""
-    with warnings.catch_warnings(action="ignore"):
-        ids = {
-            str(
-                pydicom.dcmread(path, stop_before_pixels=True, specific_tags=["PatientID"]).get("PatientID")
-                or ""
-            )
-            for path in sorted(folder.glob("*.dcm"))
-        }
-    if len(ids) > 1:
-        raise DataError("the images of this series are of several patients", found=f"{len(ids)} patient ids")
