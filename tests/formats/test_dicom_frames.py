@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
 from _studies import at, cine, enhanced, item, plane
 from pydicom.pixels.processing import convert_color_space
@@ -152,3 +153,18 @@ def test_every_slice_is_done_once_and_an_error_ends_all(monkeypatch: pytest.Monk
     with pytest.raises(FormatError, match="slice 20"):
         _dicom_stack.each(fails, 100_000)
     assert len(tried) < 1000
+
+
+def test_an_object_s_own_dimensions_tell_its_frames_apart(tmp_path: Path) -> None:
+    """As in nibabel's example of two times, in which every frame has a temporal position of its own."""
+    frames = [at(z, TemporalPositionIndex=3 * t + k) for t in (1, 2) for k, z in enumerate((0, 2, 4))]
+    for k, frame in enumerate(frames):
+        frame.FrameContentSequence[0].DimensionIndexValues = [1, 1 + k % 3, 1 + k // 3]
+    path = enhanced(tmp_path / "d.dcm", frames)
+    data = pydicom.dcmread(path)
+    pointers = (0x00209056, 0x00209057, 0x00209128)
+    data.DimensionIndexSequence = [item(DimensionIndexPointer=p) for p in pointers]
+    data.save_as(path)
+    found, left = dicom.series([path])
+    assert not left and [s.part[-1] for s in found] == ["1", "2"]
+    assert [formats.read(s.ref).array[0, :, 0, 0].tolist() for s in found] == [[0, 20, 40], [60, 80, 100]]

@@ -14,12 +14,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from pydicom.datadict import dictionary_description, keyword_for_tag
 
 from vesalius.formats import _dicom_elements as elements
 from vesalius.formats._dicom_elements import FunctionalGroups
 from vesalius.formats._dicom_geometry import Plane, spread
 
 Marks = Mapping[str, Any]
+_PLACES = ("StackID", "InStackPositionNumber", "ImagePositionPatient", "ImagePositionVolume")
 _TIMES = {"time", "time offset", "trigger time", "frame time"}
 _UNMIXED = ("echo time", "echo", "b-value", "direction", "kernel")
 _COMPLEX = {"M", "P", "R", "I", "MAGNITUDE", "PHASE", "REAL", "IMAGINARY"}
@@ -69,8 +71,24 @@ def marks_of(head: Any, group: FunctionalGroups | None) -> Marks:
         "tube voltage": head.get("KVP"),
         "kernel": elements.text(head, "ConvolutionKernel"),
         "frame time": head.get("FrameReferenceTime"),
+        **_dimensions(head, content),
     }
     return {name: value for name, value in found.items() if value not in (None, "", ())}
+
+
+def _dimensions(head: Any, content: Any) -> dict[str, Any]:
+    """A frame's index in each of its object's own dimensions (PS3.3 C.7.6.17), but for stacks and places in them."""
+    pointers = [item.get("DimensionIndexPointer") for item in head.get("DimensionIndexSequence") or ()]
+    values = content.get("DimensionIndexValues") or ()
+    values = [values] if isinstance(values, int) else values
+    if len(pointers) != len(values):
+        return {}
+    named = {keyword_for_tag(p): v for p, v in zip(pointers, values, strict=True) if p is not None}
+    return {
+        f"index of {dictionary_description(name).lower()}": value
+        for name, value in named.items()
+        if name and name not in _PLACES
+    }
 
 
 def times_of(parts: Sequence[Part], marks: Sequence[Marks]) -> tuple[float, ...] | None:
