@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import Annotated, TypeAlias
 
@@ -15,7 +14,6 @@ from vesalius.serve.http.keys import LOCAL, Caller, Role
 from vesalius.serve.http.problems import Problem
 from vesalius.serve.http.state import Service
 
-_LOG = logging.getLogger(__name__)
 _BEARER = HTTPBearer(auto_error=False, description="A key of the service's keys file.")
 
 
@@ -26,14 +24,22 @@ def service_of(connection: HTTPConnection) -> Service:
 
 
 def identify(connection: HTTPConnection, key: str | None) -> Caller:
-    """Whose request this is. Raises Problem 401 without a known key where keys are asked for, 429 for too many."""
+    """Whose request this is.
+
+    Raises Problem 401 without a known key where keys are asked for, 429 for too many, 503 while keys cannot be read.
+    """
     service = service_of(connection)
     peer = f"peer {connection.client.host if connection.client else ''}"
     try:
         caller = LOCAL if service.keys is None else None if key is None else service.keys.caller(key)
-    except VesaliusError as error:  # a damaged keys file lets nobody in, and strangers are not told why
-        _LOG.error("the keys file cannot be used: %s", error)
-        caller = None
+    except VesaliusError:  # strangers are not told why
+        service.rate.take(peer)
+        raise Problem(
+            503,
+            "no key can be checked at the moment",
+            hint="tell who runs this service",
+            headers={"Retry-After": "30"},
+        ) from None
     service.rate.take(peer if caller is None else f"caller {caller.name}")
     if caller is None:
         hint = "Authorization: Bearer KEY"

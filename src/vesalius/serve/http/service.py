@@ -15,6 +15,7 @@ import uvicorn
 from vesalius.core.errors import OutputError, UnsafeError
 from vesalius.core.progress import Progress, Silent
 from vesalius.serve.http.api import create_app
+from vesalius.serve.http.keys import check_mode
 from vesalius.serve.http.limits import Bounds
 from vesalius.serve.http.models import Models
 from vesalius.serve.http.state import Service
@@ -62,9 +63,19 @@ def run_service(
         scheme = "https" if tls else "http"
         shown = f"[{host}]" if ":" in host else host
         address = f"{scheme}://{shown}:{listening.getsockname()[1]}"
+        tail = service.audit.tail
         progress.note(
-            f"{len(service.models.by_name)} models at {address}, for research only; audit log: {audit}"
+            f"{len(service.models.by_name)} models at {address}, for research only; audit log: {audit}, "
+            f"{tail.count} lines so far, the last one's hash {tail.hash}"
         )
+        cleared = service.place.cleared
+        for warning in (
+            service.audit.mended,
+            f"removed uploads and results of services that were killed: {cleared}" if cleared else None,
+            keys and check_mode(keys, keys.stat().st_mode),
+        ):
+            if warning:
+                progress.note(warning)
         if tls is None and not loopback(host):
             progress.note("keys go over this network unencrypted: --tls-cert, or a proxy that has one")
         server.run(sockets=[listening])
