@@ -116,7 +116,9 @@ def test_after_kill_9_the_next_service_cleans_up_and_says_so(
     second = start(tmp_path, chest, "--keys", str(keys))
     assert not live.exists() and (tmp_path / "elsewhere").is_dir()
     second.process.terminate()
-    _, said = second.process.communicate(timeout=30)
+    second.process.wait(30)
+    assert second.process.stderr is not None
+    said = second.process.stderr.read()
     assert "was never finished: its 13 bytes are in audit.jsonl.torn-" in said
     assert "services that were killed: 1" in said and "chmod 600" in said
     lines = [json.loads(line) for line in (tmp_path / "audit.jsonl").read_text().splitlines()]

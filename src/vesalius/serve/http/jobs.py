@@ -24,7 +24,8 @@ from vesalius.serve.http.limits import Bounds
 from vesalius.serve.http.metrics import Metrics
 from vesalius.serve.http.models import Model
 from vesalius.serve.http.problems import Problem, body_of, missing
-from vesalius.serve.http.studies import StoredCase, Studies, Study
+from vesalius.serve.http.studies import Studies
+from vesalius.serve.http.study import StoredCase, Study
 
 _LOG = logging.getLogger(__name__)
 Kind = Literal["predict", "explain"]
@@ -356,7 +357,11 @@ def _explainer(model: Model, name: str | None) -> str:
     """The explainer that is meant. Raises Problem 422 where none fits."""
     fitting = model.explainers
     if not fitting:
-        raise Problem(422, f"there is no explainer for '{model.name}'")
+        raise Problem(
+            422,
+            f"answers of '{model.name}' cannot be explained: no explainer for {model.about['answer']} is installed",
+            hint="GET /api/models lists the explainers of each model",
+        )
     if name is None:
         return fitting[0]
     if name not in fitting:

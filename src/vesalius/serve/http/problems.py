@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect
 
 from vesalius.core.errors import BudgetError, OutputError, UnknownName, VesaliusError
 
+_COMMAND = re.compile(r"--\w|`|\bvesalius \w|\bpip install|\bapt-get|plan\.json")
 _LOG = logging.getLogger(__name__)
 _STATUS = {UnknownName: 404, BudgetError: 413, OutputError: 507}
 
@@ -41,7 +42,14 @@ def missing(what: str) -> Problem:
 
 def body_of(error: VesaliusError) -> dict[str, str | None]:
     """An error of ours as a body."""
-    return {"error": error.what, "found": error.found, "hint": error.hint}
+    return {"error": error.what, "found": error.found, "hint": error.hint and for_clients(error.hint)}
+
+
+def for_clients(hint: str) -> str | None:
+    """A hint without what only somebody at the command line could do; None where nothing is left of it."""
+    if not _COMMAND.search(hint):
+        return hint
+    return ", or ".join(way for way in re.split(r",? or |; ", hint) if not _COMMAND.search(way)) or None
 
 
 def add_handlers(app: FastAPI) -> None:

@@ -19,7 +19,8 @@ from vesalius.serve.http.models import Model, Models
 from vesalius.serve.http.place import Place
 from vesalius.serve.http.problems import Problem, missing
 from vesalius.serve.http.shelves import Shelves
-from vesalius.serve.http.studies import StoredCase, Studies, Study
+from vesalius.serve.http.studies import Studies
+from vesalius.serve.http.study import StoredCase, Study
 
 _SWEEP_S = 30.0
 
