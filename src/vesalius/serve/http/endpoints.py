@@ -24,7 +24,7 @@ from vesalius.serve.http.state import Service
 from vesalius.serve.http.study import Study
 
 _ERRORS: dict[int | str, dict[str, Any]] = {
-    code: {"model": wire.ErrorBody} for code in (400, 401, 403, 404, 408, 413, 415, 422, 429)
+    code: {"model": wire.ErrorBody} for code in (400, 401, 403, 404, 408, 413, 415, 422, 429, 503)
 }
 _BYTES: dict[int | str, dict[str, Any]] = {
     200: {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
@@ -40,13 +40,13 @@ CaseId = Annotated[str, Path(max_length=64)]
 
 
 @open_to_all.get("/health")
-def health() -> dict[str, str]:
+async def health() -> dict[str, str]:
     """Whether the process answers."""
     return {"status": "ok"}
 
 
 @open_to_all.get("/ready", responses={503: {"description": "not ready"}})
-def ready(service: Serving) -> Response:
+async def ready(service: Serving) -> Response:
     """Whether jobs are taken and worked on; 503 where not."""
     return JSONResponse({"ready": service.ready}, 200 if service.ready else 503)
 

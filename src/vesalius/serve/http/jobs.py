@@ -23,7 +23,7 @@ from vesalius.serve.http.keys import Caller
 from vesalius.serve.http.limits import Bounds
 from vesalius.serve.http.metrics import Metrics
 from vesalius.serve.http.models import Model
-from vesalius.serve.http.problems import Problem, body_of, missing
+from vesalius.serve.http.problems import Problem, body_of, log_unforeseen, missing
 from vesalius.serve.http.studies import Studies
 from vesalius.serve.http.study import StoredCase, Study
 
@@ -279,7 +279,7 @@ class Jobs:
         except Exception as error:  # noqa: BLE001 - a thread that dies would leave every later job waiting
             if all(u.job.ended for u in units):
                 return  # its folder went while it was being written into
-            _LOG.error("a case could not be answered", exc_info=error)
+            log_unforeseen(_LOG, "a case could not be answered", error)
             for unit in units:
                 self._fail(unit, VesaliusError("an internal error", found=type(error).__name__))
         finally:

@@ -29,6 +29,7 @@ class Studies:
         self._grown: dict[str, int] = {}
         self._coming: dict[str, int] = {}
         self._busy: dict[str, int] = {}
+        self._making = threading.Lock()  # one image in memory at a time, made once
         self.extra: Callable[[], int] = lambda: 0  # bytes that others keep here
 
     @contextmanager
@@ -151,8 +152,8 @@ class Studies:
     def _made(self, study: Study, name: str, make: Callable[[Path], None]) -> Path:
         folder = study.folder / "shown"
         path = folder / name
-        if not path.exists():
-            with self.held(study):
+        with self._making, self.held(study):
+            if not path.exists():
                 if not study.folder.is_dir():
                     raise missing("study")
                 folder.mkdir(exist_ok=True)
