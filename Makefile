@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+LABEL := $(VENV)/monailabel/.installed
 PAGES := src/vesalius/serve/viewer
 VIEWER := $(PAGES)/static/index.html
 export NO_MKDOCS_2_WARNING := 1
@@ -14,7 +15,7 @@ help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # The viewer is built where Node is; without it everything else works, and its tests are skipped.
-install: $(STAMP) $(if $(shell command -v npm),$(VIEWER))  ## install what was tested into .venv (PYTHON=python3.12 chooses another Python)
+install: $(STAMP) $(LABEL) $(if $(shell command -v npm),$(VIEWER))  ## install what was tested into .venv (PYTHON=python3.12 chooses another Python)
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -24,6 +25,13 @@ $(STAMP): pyproject.toml constraints.txt | $(BIN)/python
 	$(BIN)/python -m pip install -c constraints.txt torch
 	$(BIN)/python -m pip install -c constraints.txt -e '.[dev,docs,postgres,video]'
 	@touch $(STAMP)
+
+# A test calls the service with MONAI Label's own client. The package wants torchvision, which has no place beside this torch;
+# its client wants only requests, so it lies apart, without what the package depends on, and nothing else sees it.
+$(LABEL): Makefile | $(STAMP)
+	rm -rf $(@D)
+	$(BIN)/python -m pip install --quiet --no-deps --target $(@D) monailabel==0.8.5
+	@touch $@
 
 node_modules/.installed: package.json package-lock.json
 	npm ci --no-audit --no-fund --loglevel=error

@@ -328,7 +328,7 @@ def test_without_an_explainer_nothing_is_explained(client: TestClient, study: di
     asked = {"model": "organs", "study": study["study"], "kind": "explain"}
     for more in ({}, {"explainer": "gradcam"}):
         got = client.post("/api/jobs", json=asked | more)
-        assert got.status_code == 422 and "no explainer" in got.json()["error"]
+        assert got.status_code == 422 and "cannot be explained" in got.json()["error"]
 
 
 BRIGHTNESS = '''"""How bright."""

@@ -121,7 +121,7 @@ def test_old_frames_are_dropped_and_named(
 
 
 @pytest.mark.parametrize(
-    ("model", "why"), [("organs", "volumes"), ("nothing", "unknown model"), ("", "unknown model")]
+    ("model", "why"), [("organs", "volumes"), ("nothing", "unknown model"), ("", "no model is named")]
 )
 def test_what_cannot_be_a_cine_is_told_why(model: str, why: str, client: TestClient) -> None:
     with open_(client, model) as cine:

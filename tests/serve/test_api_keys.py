@@ -111,7 +111,7 @@ def test_anothers_things_are_not_there(client: TestClient, held: dict[str, str],
 
 
 def test_a_removed_key_is_out_at_the_next_request(
-    client: TestClient, held: dict[str, str], tmp_path: Path
+    client: TestClient, held: dict[str, str], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     file = tmp_path / "keys.yaml"
     assert client.get("/api/models", headers=as_(held["bob"])).status_code == 200
@@ -121,10 +121,40 @@ def test_a_removed_key_is_out_at_the_next_request(
     )
     assert client.get("/api/models", headers=as_(held["bob"])).status_code == 401
     assert client.get("/api/models", headers=as_(held["alice"])).status_code == 200
+    good = file.read_text()
     for change in (lambda: file.write_text("keys: [oops"), file.unlink):
         change()
-        got = client.get("/api/models", headers=as_(held["alice"]))
-        assert got.status_code == 401 and str(tmp_path) not in got.text, "nobody is let in, nor told why"
+        for name in ("alice", "alice", "bob"):
+            got = client.get("/api/models", headers=as_(held[name]))
+            assert got.status_code == 503 and got.headers["retry-after"], "nobody is let in"
+            assert str(tmp_path) not in got.text, "nor told why"
+        assert client.get("/api/models").status_code == 401 and client.get("/health").status_code == 200
+    file.write_text(good)
+    file.chmod(0o600)
+    assert client.get("/api/models", headers=as_(held["alice"])).status_code == 200
+    said = [r.message for r in caplog.records if r.name.endswith(".keys")]
+    assert len(said) == 2 and "nobody is let in" in said[0] and "again" in said[1]
+
+
+@pytest.mark.parametrize("mode", [0o620, 0o602, 0o666])
+def test_a_keys_file_that_others_can_write_is_refused(
+    mode: int, client: TestClient, held: dict[str, str], tmp_path: Path
+) -> None:
+    file = tmp_path / "keys.yaml"
+    file.chmod(mode)
+    with pytest.raises(UnsafeError, match="chmod 600"):
+        Keys(file)
+    file.write_text(file.read_text() + "\n")
+    assert client.get("/api/models", headers=as_(held["alice"])).status_code == 503, "while it runs, too"
+
+
+def test_a_keys_file_that_others_can_read_is_warned_of(tmp_path: Path) -> None:
+    make(tmp_path / "k.yaml", "a", "user")
+    for mode, warned in ((0o600, False), (0o400, False), (0o640, True), (0o604, True)):
+        (tmp_path / "k.yaml").chmod(mode)
+        Keys(tmp_path / "k.yaml")
+        said = keys.check_mode(tmp_path / "k.yaml", mode)
+        assert (said is not None and "chmod 600" in said) == warned
 
 
 @pytest.mark.parametrize(

@@ -20,16 +20,18 @@ import httpx
 import numpy as np
 import pytest
 import uvicorn
+from _clients import Clients
 from starlette.testclient import TestClient
 
 from vesalius import formats
 from vesalius.core import archive
+from vesalius.core.errors import VesaliusError
 from vesalius.core.image import Image
 from vesalius.serve.http import uploads
 from vesalius.serve.http.api import create_app
 from vesalius.serve.http.limits import Bounds, Rate
 from vesalius.serve.http.models import Models
-from vesalius.serve.http.problems import Problem
+from vesalius.serve.http.problems import Problem, body_of, for_clients
 from vesalius.serve.http.state import Service
 
 SECRET = b"PLANTED-SECRET"
@@ -169,6 +171,25 @@ def test_names_in_a_zip_lead_nowhere(clients: Any, picture: bytes, tmp_path: Pat
     assert all(p.resolve().is_relative_to(service.root) and not p.is_symlink() for p in left(client))
     aside = {a["name"] for a in got.json()["set_aside"]}
     assert {"link.png", "inner.zip"} <= aside, "what a link holds is its text, which is no picture"
+    reasons = [a["reason"] for a in got.json()["set_aside"] if a["name"] == "x.zip"]
+    assert len(reasons) == 4 and all("leads out of its zip" in r for r in reasons)
+    alone = upload(client, ("x.zip", zipped(("../../outside.png", picture))))
+    assert alone.status_code == 422 and "../../outside.png" in alone.json()["found"]
+    assert "without a file" in upload(client, ("x.zip", zipped())).json()["found"]
+
+
+def test_a_bomb_beyond_any_bound_is_413_before_anything_is_unpacked(clients: Any, tmp_path: Path) -> None:
+    client = clients()
+    at = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(at, "w", zipfile.ZIP_DEFLATED) as made:
+        made.writestr("bomb.nii", bytes(8 << 20))
+    data = bytearray(at.read_bytes())
+    struct.pack_into("<I", data, data.rfind(b"PK\x01\x02") + 24, 0xFFFF_FFF0)
+    two = zipped(("a", b"x")) + bytes(data)  # an offset as self-extracting archives have it
+    for kind in (bytes(data), two):
+        got = upload(clients(expanded_bytes=1 << 30), ("bomb.zip", kind))
+        assert got.status_code == 413 and "4,294,967,280" in got.json()["found"], got.text
+    assert left(client) == []
 
 
 @pytest.mark.parametrize("kind", ["many", "large", "lying", "broken", "directory", "encrypted"])
@@ -181,7 +202,7 @@ def test_a_hostile_zip_is_refused_and_leaves_nothing(kind: str, clients: Any, pi
     elif kind == "lying":
         data, status = bytearray(zipped(("x.png", picture))), 422
         at = data.rfind(b"PK\x01\x02")
-        struct.pack_into("<I", data, at + 24, 0x7FFFFFFF)
+        struct.pack_into("<I", data, at + 24, 0xFFFFF)
     elif kind == "broken":
         data, status = zipped(("x.png", picture))[:-30], 422
     elif kind == "directory":
@@ -208,6 +229,64 @@ def test_a_zips_directory_is_measured_before_it_is_read(tmp_path: Path) -> None:
     assert archive.directory_bytes(path) >= 47
     path.write_bytes(b"PK\x05\x06")
     assert archive.directory_bytes(path) == 0
+
+
+def test_what_could_not_be_read_is_named_and_what_could_is_counted(
+    clients: Any, series: list[Path], picture: bytes
+) -> None:
+    client = clients()
+    files = [(p.name, p.read_bytes()) for p in series]
+    cut = [(n, d[: len(d) // 2] if k == 5 else d) for k, (n, d) in enumerate(files)]
+    got = upload(client, *cut)
+    said = got.json()
+    assert got.status_code == 422 and said["error"] == "no whole image could be made of these files"
+    assert said["found"].startswith(f"11 of 12 files could be read, 1 could not ({files[5][0]}: truncated")
+    assert "gap" in said["found"] and "damaged or missing" in said["hint"]
+    said = upload(client, *files[:5], *files[6:]).json()
+    assert said["found"].startswith("11 of 11 files could be read; the study") and said["hint"]
+    said = upload(client, ("a.png", b""), ("b.png", picture[:60]), ("c.txt", b"c"), ("d.txt", b"d")).json()
+    assert said["error"] == "no image could be read" and said["found"].endswith("and 1 more")
+    root = client.app.state.service.root
+    for name in ("a.png", "b.png"):
+        got = upload(client, (name, b"" if name == "a.png" else picture[:60]))
+        assert got.json()["found"].startswith(f"{name}: ") and got.json()["found"].count(name) == 1
+        assert str(root) not in got.text
+    aside = upload(client, ("a.png", picture[:60]), ("a.png", picture)).json()
+    assert aside["set_aside"][0]["name"] == "a.png" and aside["cases"][0]["name"] == "a (2)"
+    assert left(client) != [] and len(client.get("/api/studies").json()) == 1
+
+
+@pytest.mark.parametrize(
+    ("hint", "kept"),
+    [
+        ("images with spacing, or --set data.spacing_mm=null to work in pixels", "images with spacing"),
+        ("another --layout", None),
+        ("class folders, or a table; see `vesalius layouts`", "class folders, or a table"),
+        ("the folder that `vesalius fit` wrote", None),
+        ("DICOM, NIfTI or PNG", "DICOM, NIfTI or PNG"),
+    ],
+)
+def test_hints_are_such_as_a_client_can_follow(hint: str, kept: str | None) -> None:
+    assert for_clients(hint) == kept
+    assert body_of(VesaliusError("it is so", hint=hint))["hint"] == kept
+
+
+def test_the_model_may_be_left_out_where_there_is_one(
+    clients: Any, bundles: dict[str, Path], tmp_path: Path, picture: bytes
+) -> None:
+    client, form = clients(), {"files": ("x.png", picture)}
+    study = upload(client, ("x.png", picture)).json()["study"]
+    for got in (client.post("/api/predict", files=form), client.post("/api/jobs", json={"study": study})):
+        assert got.status_code == 422 and "no model is named" in got.json()["error"]
+        assert got.json()["hint"] == "model is one of chest, organs, plaque"
+    assert client.get("/api/studies").json()[0]["study"] == study, "and the upload is not kept"
+    assert len(client.get("/api/studies").json()) == 1
+    alone = Clients(Models([bundles["chest"]], ["cpu"]), tmp_path)
+    one = alone()
+    assert one.post("/api/predict", files=form).json()["model"] == "chest"
+    study = upload(one, ("x.png", picture)).json()["study"]
+    assert one.post("/api/jobs", json={"study": study}).json()["model"] == "chest"
+    alone.close()
 
 
 def test_files_that_point_at_others_read_nothing(clients: Any, tmp_path: Path) -> None:

@@ -25,8 +25,9 @@ from typer.testing import CliRunner
 
 from vesalius.cli import app
 from vesalius.core.errors import VesaliusError
-from vesalius.serve.http.audit import Audit, verify
+from vesalius.serve.http.audit import Audit, check, verify
 from vesalius.serve.http.keys import make
+from vesalius.serve.http.place import Place
 
 
 def test_it_answers_over_a_real_socket(served: Any, series: list[Path], picture: bytes) -> None:
@@ -93,7 +94,42 @@ def test_it_ends_in_time_and_leaves_no_uploads(
     assert last["what"] == "stop"
 
 
-def test_what_cannot_be_served_is_one_line(bundles: dict[str, Path], tmp_path: Path) -> None:
+def test_after_kill_9_the_next_service_cleans_up_and_says_so(
+    bundles: dict[str, Path], tmp_path: Path, picture: bytes
+) -> None:
+    keys, chest = tmp_path / "keys.yaml", str(bundles["chest"])
+    key = make(keys, "alice", "user")
+    first = start(tmp_path, chest, "--keys", str(keys))
+    (live,) = tmp_path.glob("vesalius-serve-*")
+    form = {"files": ("x.png", picture)}
+    httpx.post(f"{first.url}/api/studies", files=form, headers={"authorization": f"Bearer {key}"})
+    assert any(p.is_file() for p in live.rglob("*"))
+    Place(tmp_path).remove()
+    assert live.is_dir(), "what a live service holds stays"
+    first.process.kill()
+    first.process.wait(30)
+    with (tmp_path / "audit.jsonl").open("ab") as file:
+        file.write(b'{"n": 3, "at"')
+    keys.chmod(0o644)
+    (tmp_path / "vesalius-serve-link").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere").mkdir()
+    second = start(tmp_path, chest, "--keys", str(keys))
+    assert not live.exists() and (tmp_path / "elsewhere").is_dir()
+    second.process.terminate()
+    second.process.wait(30)
+    assert second.process.stderr is not None
+    said = second.process.stderr.read()
+    assert "was never finished: its 13 bytes are in audit.jsonl.torn-" in said
+    assert "services that were killed: 1" in said and "chmod 600" in said
+    lines = [json.loads(line) for line in (tmp_path / "audit.jsonl").read_text().splitlines()]
+    assert [x["what"] for x in lines] == ["start", "upload", "repaired", "start", "cleared", "stop"]
+    assert check(tmp_path / "audit.jsonl").hash == lines[-1]["hash"]
+
+
+def test_what_cannot_be_served_is_one_line(
+    bundles: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     chest, audit = str(bundles["chest"]), tmp_path / "a.jsonl"
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from vesalius.core.errors import FormatError, OutputError
-from vesalius.serve.http.audit import START, Audit, verify
+from vesalius.serve.http.audit import START, Audit, check, verify
 
 
 def written(path: Path, lines: int = 5) -> list[str]:
@@ -86,15 +87,43 @@ def test_a_line_that_a_crash_left_half_written_is_cut_and_said(tmp_path: Path) -
     written(path, 3)
     with path.open("ab") as file:
         file.write(b'{"n": 4, "at": "20')
+    with pytest.raises(FormatError, match="never finished"):
+        check(path)
     log = Audit(path)
     (said,) = log.last(1)
     log.close()
+    (aside,) = tmp_path.glob("a.jsonl.torn-*")
+    assert aside.read_bytes() == b'{"n": 4, "at": "20' and aside.stat().st_mode & 0o077 == 0
+    assert log.mended is not None and aside.name in log.mended
     assert (said["what"], said["bytes"]) == ("repaired", 18)
-    assert verify(path).count == 4
+    assert said["sha256"] == hashlib.sha256(aside.read_bytes()).hexdigest()
+    assert verify(path).count == check(path).count == 4
     with path.open("ab") as file:
         file.write(b"not JSON\n")
     with pytest.raises(FormatError):
         verify(path)
+
+
+def test_a_log_that_is_torn_and_was_changed_stays_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    lines = written(path, 3)
+    lines[1] = lines[1].replace("ward-3", "ward-4")
+    path.write_text("\n".join(lines) + '\n{"n": 4')
+    before = path.read_bytes()
+    with pytest.raises(FormatError, match="line 2"):
+        Audit(path)
+    assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
+
+
+def test_two_services_do_not_write_one_log(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    log = Audit(path)
+    with pytest.raises(OutputError, match="in use"):
+        Audit(path)
+    log.add("ward-3", "upload", study="s")
+    log.close()
+    Audit(path).close()
+    assert verify(path).count == 1
 
 
 @pytest.mark.parametrize("call", ["write", "fsync"])

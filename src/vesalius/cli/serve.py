@@ -77,9 +77,9 @@ def serve(
         _make_key(keys, make_key, role)
         return
     if check_audit:
-        from vesalius.serve.http.audit import verify
+        from vesalius.serve.http.audit import check
 
-        tail = verify(audit)
+        tail = check(audit)
         typer.echo(
             f"{audit}: {tail.count} lines, all as they were written; the last one's hash is {tail.hash}"
         )

@@ -30,6 +30,20 @@ def members(path: Path) -> tuple[Path, ...]:
 
     Raises FormatError for a damaged archive, or one with too many files.
     """
+    return tuple(path / n for n in _names(path) if n.parts and not _leads_out(n) and not _hidden(n))
+
+
+def strays(path: Path) -> tuple[str, ...]:
+    """The names in a zip that lead out of it, which are in no way followed. Raises FormatError like `members`."""
+    return tuple(str(n) for n in _names(path) if _leads_out(n))
+
+
+def claimed_bytes(path: Path) -> int:
+    """What a zip says that its files are unpacked, believable or not. Raises FormatError like `members`."""
+    return sum(i.file_size for i in _infos(path))
+
+
+def _infos(path: Path) -> list[zipfile.ZipInfo]:
     try:
         if directory_bytes(path) > MOST_MEMBERS * 256:
             raise FormatError(f"{path}: a zip of too many files")
@@ -38,9 +52,11 @@ def members(path: Path) -> tuple[Path, ...]:
         raise FormatError(f"{path}: not a zip that can be read", found=str(error) or None) from error
     if len(infos) > MOST_MEMBERS:
         raise FormatError(f"{path}: a zip of too many files", found=f"{len(infos):,}")
-    names = (PurePosixPath(i.filename.replace("\\", "/")) for i in infos if not i.is_dir())
-    good = (n for n in names if not n.is_absolute() and n.parts and not _odd(n))
-    return tuple(path / n for n in good)
+    return infos
+
+
+def _names(path: Path) -> list[PurePosixPath]:
+    return [PurePosixPath(i.filename.replace("\\", "/")) for i in _infos(path) if not i.is_dir()]
 
 
 def directory_bytes(path: Path) -> int:
@@ -63,8 +79,12 @@ def directory_bytes(path: Path) -> int:
         return max(said if said < 0xFFFFFFFF else 0, int.from_bytes(file.read(56)[40:48], "little"))
 
 
-def _odd(name: PurePosixPath) -> bool:
-    return any(part.startswith((".", "__MACOSX")) or ":" in part for part in name.parts)
+def _leads_out(name: PurePosixPath) -> bool:
+    return name.is_absolute() or any(part == ".." or ":" in part for part in name.parts)
+
+
+def _hidden(name: PurePosixPath) -> bool:
+    return any(part.startswith((".", "__MACOSX")) for part in name.parts)
 
 
 def exists(path: Path) -> bool:

@@ -85,21 +85,28 @@ def append(handle: int, data: bytes) -> None:
 
 
 @contextmanager
-def held(folder: Path) -> Iterator[None]:
-    """Keep a folder to this process; it is let go however the process ends. Raises OutputError where another has it."""
+def held(path: Path, *, surely: bool = False) -> Iterator[None]:
+    """Keep a folder or a file to this process; it is let go however the process ends.
+
+    Raises OutputError where another process has it; where there are no locks, only if it must be kept `surely`.
+    """
+    unknown = OutputError(f"{path} cannot be locked", hint="a file system that has locks")
     if fcntl is None:
+        if surely:
+            raise unknown
         yield
         return
-    handle = os.open(folder, os.O_RDONLY)
+    handle = os.open(path, os.O_RDONLY)
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise OutputError(
-                f"{folder} is in use by another process", hint="wait for it, or stop it"
+                f"{path} is in use by another process", hint="wait for it, or stop it"
             ) from error
-        except OSError:  # a file system without locks
-            pass
+        except OSError as error:  # a file system without locks
+            if surely:
+                raise unknown from error
         yield
     finally:
         os.close(handle)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import Annotated, TypeAlias
 
@@ -15,7 +14,6 @@ from vesalius.serve.http.keys import LOCAL, Caller, Role
 from vesalius.serve.http.problems import Problem
 from vesalius.serve.http.state import Service
 
-_LOG = logging.getLogger(__name__)
 _BEARER = HTTPBearer(auto_error=False, description="A key of the service's keys file.")
 
 
@@ -25,16 +23,34 @@ def service_of(connection: HTTPConnection) -> Service:
     return found
 
 
+def peer(connection: HTTPConnection) -> str:
+    """An address, to count by where it is not known who calls."""
+    return f"peer {connection.client.host if connection.client else ''}"
+
+
+def bearer(connection: HTTPConnection) -> str | None:
+    """The key that a request carries."""
+    scheme, _, key = connection.headers.get("authorization", "").partition(" ")
+    return key.strip() if scheme.lower() == "bearer" and key.strip() else None
+
+
 def identify(connection: HTTPConnection, key: str | None) -> Caller:
-    """Whose request this is. Raises Problem 401 without a known key where keys are asked for, 429 for too many."""
+    """Whose request this is.
+
+    Raises Problem 401 without a known key where keys are asked for, 429 for too many, 503 while keys cannot be read.
+    """
     service = service_of(connection)
-    peer = f"peer {connection.client.host if connection.client else ''}"
     try:
         caller = LOCAL if service.keys is None else None if key is None else service.keys.caller(key)
-    except VesaliusError as error:  # a damaged keys file lets nobody in, and strangers are not told why
-        _LOG.error("the keys file cannot be used: %s", error)
-        caller = None
-    service.rate.take(peer if caller is None else f"caller {caller.name}")
+    except VesaliusError:  # strangers are not told why
+        service.rate.take(peer(connection))
+        raise Problem(
+            503,
+            "no key can be checked at the moment",
+            hint="tell who runs this service",
+            headers={"Retry-After": "30"},
+        ) from None
+    service.rate.take(peer(connection) if caller is None else f"caller {caller.name}")
     if caller is None:
         hint = "Authorization: Bearer KEY"
         raise Problem(
@@ -51,7 +67,10 @@ def _may(role: Role) -> Callable[..., Caller]:
         request: Request,
         given: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)] = None,
     ) -> Caller:
-        caller = identify(request, given.credentials if given else None)
+        known: Caller | None = request.scope.get(
+            "caller"
+        )  # of a request with a body: asked before it was read
+        caller = known or identify(request, bearer(request))
         if not caller.may(role):
             raise Problem(403, f"this key may not do that: its role is '{caller.role}'", hint=f"role {role}")
         return caller
@@ -64,7 +83,7 @@ Admin: TypeAlias = Annotated[Caller, Depends(_may("admin"))]
 Monitor: TypeAlias = Annotated[Caller, Depends(_may("monitor"))]
 
 
-def _service(request: Request) -> Service:
+async def _service(request: Request) -> Service:
     return service_of(request)
 
 

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from vesalius import __version__
 from vesalius.serve import viewer
 from vesalius.serve.http import cine, endpoints, monailabel
+from vesalius.serve.http.crowd import Crowd
 from vesalius.serve.http.limits import Body, SameOrigin
 from vesalius.serve.http.problems import add_handlers
 from vesalius.serve.http.state import Service
@@ -20,7 +21,13 @@ _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"x-frame-options", b"DENY"),
+    (b"cross-origin-resource-policy", b"same-origin"),
 )
+_UNLESS_SAID = (  # the viewer's page says others
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'; sandbox"),
+)
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
 def create_app(service: Service) -> FastAPI:
@@ -48,6 +55,7 @@ def create_app(service: Service) -> FastAPI:
     viewer.mount(app)
     add_handlers(app)
     app.add_middleware(Body, bounds=service.bounds)
+    app.add_middleware(Crowd, service=service)
     if service.keys is None:
         app.add_middleware(SameOrigin)
     app.add_middleware(Measured, service=service)
@@ -71,9 +79,9 @@ class Measured:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message.get("headers", ()), *_HEADERS]
-                if scope["path"].startswith("/api/"):
-                    message["headers"].append((b"cache-control", b"no-store"))
+                said = list(message.get("headers", ()))
+                names = {name for name, _ in said}
+                message["headers"] = [*said, *_HEADERS, *(h for h in _UNLESS_SAID if h[0] not in names)]
             await send(message)
 
         try:
@@ -81,5 +89,6 @@ class Measured:
         finally:
             route = getattr(scope.get("route"), "path", "other")
             metrics = self.service.metrics
-            metrics.requests.labels(scope["method"], route, str(status)).inc()
+            method = scope["method"] if scope["method"] in _METHODS else "other"
+            metrics.requests.labels(method, route, str(status)).inc()
             metrics.request_s.labels(route).observe(time.perf_counter() - began)

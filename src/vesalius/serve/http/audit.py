@@ -13,12 +13,13 @@ import os
 import threading
 from collections import deque
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
-from vesalius.core.disk import append, output_errors
+from vesalius.core.disk import append, held, output_errors, write_bytes
 from vesalius.core.errors import FormatError, OutputError
 
 START = "0" * 64
@@ -34,19 +35,39 @@ class Tail:
 
 
 class Audit:
-    """An open log. What is there is verified first. Raises FormatError where it was changed, OutputError."""
+    """An open log, kept to this process. What is there is verified first; `mended` says what was set aside of it.
+
+    Raises FormatError where it was changed, OutputError where it cannot be written or another process writes it.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.mended: str | None = None
         self._lock = threading.Lock()
-        with output_errors(path):
+        with ExitStack() as stack, output_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            torn = _cut_torn(path)
-            self.tail = verify(path) if path.exists() else Tail()
             handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-            self._file: IO[bytes] = os.fdopen(handle, "ab", buffering=0)
-        if torn:
-            self.add("service", "repaired", bytes=torn)
+            self._file: IO[bytes] = stack.enter_context(os.fdopen(handle, "ab", buffering=0))
+            stack.enter_context(held(path))
+            whole = _whole(path)
+            self.tail = verify(path, whole)
+            if whole < path.stat().st_size:
+                self._set_aside(whole)
+            self._open = stack.pop_all()
+
+    def _set_aside(self, whole: int) -> None:
+        """Keep the bytes behind the last whole line in a file beside, and write that down."""
+        with self.path.open("rb") as file:
+            file.seek(whole)
+            torn = file.read()
+        aside = self.path.with_name(f"{self.path.name}.torn-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}")
+        write_bytes(aside, torn)
+        aside.chmod(0o600)
+        self._file.truncate(whole)
+        self.add("service", "repaired", bytes=len(torn), sha256=hashlib.sha256(torn).hexdigest())
+        self.mended = (
+            f"the last line of {self.path} was never finished: its {len(torn)} bytes are in {aside.name}"
+        )
 
     def add(self, who: str, what: str, **about: str | int | float | None) -> None:
         """Write one line; on return it is on the disk. Raises OutputError.
@@ -77,13 +98,29 @@ class Audit:
     def close(self) -> None:
         """Write no more."""
         with self._lock:
-            self._file.close()
+            self._open.close()
 
 
-def verify(path: Path) -> Tail:
-    """Check every line against its hash and the one before. Raises FormatError naming the first that is wrong."""
+def check(path: Path) -> Tail:
+    """Verify a log that nobody writes. Raises FormatError, for a last line that is not finished too; OutputError."""
+    tail = verify(path, whole := _whole(path))
+    more = path.stat().st_size - whole
+    if more:
+        raise FormatError(
+            f"{path}: the line after line {tail.count} was never finished",
+            found=f"{more} bytes of it",
+            hint="a service that starts upon the log sets them aside, and says so in it",
+        )
+    return tail
+
+
+def verify(path: Path, size: int | None = None) -> Tail:
+    """Check every line of the first `size` bytes against its hash and the one before.
+
+    Raises FormatError naming the first that is wrong, OutputError.
+    """
     tail = Tail()
-    for line in read(path):
+    for line in read(path, size):
         n = tail.count + 1
         said = line.pop("hash", None)
         if line.get("n") != n or line.get("previous") != tail.hash or said != _hash(line):
@@ -118,22 +155,18 @@ def _hash(line: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _cut_torn(path: Path) -> int:
-    """Remove a last line without an end: it was never on the disk whole, so nothing was answered upon it."""
-    if not path.exists():
-        return 0
-    with path.open("rb+") as file:
-        size = file.seek(0, os.SEEK_END)
-        at = size
-        while at > 0:
-            step = min(4096, at)
-            file.seek(at - step)
-            end = file.read(step).rfind(b"\n")
-            if end >= 0:
-                at = at - step + end + 1
-                break
-            at -= step
-        if at < size:
-            file.truncate(at)
-            os.fsync(file.fileno())
-        return size - at
+def _whole(path: Path) -> int:
+    """Bytes up to the end of the last whole line; what comes after was never on the disk whole, nor answered upon."""
+    try:
+        with path.open("rb") as file:
+            at = file.seek(0, os.SEEK_END)
+            while at > 0:
+                step = min(4096, at)
+                file.seek(at - step)
+                end = file.read(step).rfind(b"\n")
+                if end >= 0:
+                    return at - step + end + 1
+                at -= step
+    except OSError as error:
+        raise OutputError(f"{path} cannot be read", found=error.strerror) from error
+    return 0

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,14 +27,15 @@ from vesalius.core.image import Image
 from vesalius.formats import json as answers
 from vesalius.infer.predictor import Predictor
 from vesalius.serve.http import results
-from vesalius.serve.http.access import identify, service_of
+from vesalius.serve.http.access import bearer, identify, service_of
 from vesalius.serve.http.models import Model
-from vesalius.serve.http.problems import Problem, body_of
+from vesalius.serve.http.problems import Problem, body_of, log_unforeseen
 from vesalius.serve.http.state import Service
 
 router = APIRouter()
+_LOG = logging.getLogger(__name__)
 _PICTURES = ((b"\x89PNG", ".png"), (b"\xff\xd8\xff", ".jpg"))
-_POLICY, _LATER, _BAD = 1008, 1013, 1003  # RFC 6455 7.4.1
+_POLICY, _LATER, _BAD, _AWAY = 1008, 1013, 1003, 1001  # RFC 6455 7.4.1
 
 
 class Layout(BaseModel):
@@ -100,10 +102,7 @@ async def cine(socket: WebSocket, model: str = "") -> None:
 
 def _key(socket: WebSocket, offered: list[str]) -> str | None:
     """The key in the header, or among the subprotocols, which is all that a browser lets a page set."""
-    scheme, _, given = socket.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer":
-        return given.strip()
-    return next((p.removeprefix("key.") for p in offered if p.startswith("key.")), None)
+    return bearer(socket) or next((p.removeprefix("key.") for p in offered if p.startswith("key.")), None)
 
 
 async def _refuse(socket: WebSocket, error: Exception, offered: list[str], *, code: int = _POLICY) -> None:
@@ -117,6 +116,11 @@ async def _refuse(socket: WebSocket, error: Exception, offered: list[str], *, co
     )
     await socket.accept("vesalius" if "vesalius" in offered else None)
     await socket.send_text(json.dumps(body))
+    await socket.close(code)
+
+
+async def _end(socket: WebSocket, error: str, code: int) -> None:
+    await socket.send_text(json.dumps({"error": error, "found": None, "hint": None}))
     await socket.close(code)
 
 
@@ -134,8 +138,7 @@ async def _read(socket: WebSocket, slot: _Slot) -> None:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or "a message"
-        await socket.send_text(json.dumps({"error": f"{place}: {first['msg']}", "found": None, "hint": None}))
-        await socket.close(_BAD)
+        await _end(socket, f"{place}: {first['msg']}", _BAD)
     finally:
         slot.closed = True
         slot.ready.set()
@@ -147,7 +150,11 @@ async def _answer(socket: WebSocket, service: Service, model: Model, slot: _Slot
     place = service.root / f"cine-{id(slot):x}"
     try:
         while True:
-            await slot.ready.wait()
+            try:
+                await asyncio.wait_for(slot.ready.wait(), service.bounds.silent_s)
+            except TimeoutError:
+                await _end(socket, f"no frame came for {service.bounds.silent_s:.0f} s", _AWAY)
+                return answered
             slot.ready.clear()
             taken, slot.frame = slot.frame, None
             if taken is None:
@@ -181,6 +188,9 @@ def _one(
             f'"error": {json.dumps({k: v and v.replace(str(place), "a frame") for k, v in body_of(error).items()})}',
             False,
         )
+    except Exception as error:  # noqa: BLE001 - one frame must not end the cine
+        log_unforeseen(_LOG, "a frame could not be answered", error)
+        return '"error": "an internal error"', False
     summary = json.dumps(results.summary(answer))
     return f'"answer": {answers.as_text(answer)}, "summary": {summary}', True
 

@@ -21,10 +21,10 @@ from vesalius.serve.http.keys import Caller
 from vesalius.serve.http.metrics import CONTENT_TYPE
 from vesalius.serve.http.problems import Problem, missing
 from vesalius.serve.http.state import Service
-from vesalius.serve.http.studies import Study
+from vesalius.serve.http.study import Study
 
 _ERRORS: dict[int | str, dict[str, Any]] = {
-    code: {"model": wire.ErrorBody} for code in (400, 401, 403, 404, 408, 413, 415, 422, 429)
+    code: {"model": wire.ErrorBody} for code in (400, 401, 403, 404, 408, 413, 415, 422, 429, 503)
 }
 _BYTES: dict[int | str, dict[str, Any]] = {
     200: {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
@@ -40,13 +40,13 @@ CaseId = Annotated[str, Path(max_length=64)]
 
 
 @open_to_all.get("/health")
-def health() -> dict[str, str]:
+async def health() -> dict[str, str]:
     """Whether the process answers."""
     return {"status": "ok"}
 
 
 @open_to_all.get("/ready", responses={503: {"description": "not ready"}})
-def ready(service: Serving) -> Response:
+async def ready(service: Serving) -> Response:
     """Whether jobs are taken and worked on; 503 where not."""
     return JSONResponse({"ready": service.ready}, 200 if service.ready else 503)
 
@@ -114,7 +114,9 @@ def image(study: StudyId, case: CaseId, service: Serving, caller: User) -> Respo
 def preview(study: StudyId, case: CaseId, service: Serving, caller: User) -> Response:
     """The middle plane as a picture."""
     found = service.studies.get(study, caller)
-    return sent(service.studies.preview(found, found.case(case)), "image/png")
+    path = service.studies.preview(found, found.case(case))
+    service.audit.add(caller.name, "look", study=found.id)
+    return sent(path, "image/png")
 
 
 @api.post("/jobs", status_code=202, response_model=wire.JobBody, tags=["jobs"])
@@ -170,7 +172,7 @@ async def predict(request: Request, response: Response, service: Serving, caller
     """Upload and ask in one call; waits for the job, and answers 202 with it where it takes too long."""
     study, fields = await take(request, service, caller)
     try:
-        model = service.models.get(fields.get("model", ""))
+        model = service.models.get(fields.get("model"))
         found = service.ask(caller, model, study)
     except (Problem, UnknownName):
         service.forget(study)

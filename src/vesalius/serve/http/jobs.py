@@ -23,8 +23,9 @@ from vesalius.serve.http.keys import Caller
 from vesalius.serve.http.limits import Bounds
 from vesalius.serve.http.metrics import Metrics
 from vesalius.serve.http.models import Model
-from vesalius.serve.http.problems import Problem, body_of, missing
-from vesalius.serve.http.studies import StoredCase, Studies, Study
+from vesalius.serve.http.problems import Problem, body_of, log_unforeseen, missing
+from vesalius.serve.http.studies import Studies
+from vesalius.serve.http.study import StoredCase, Study
 
 _LOG = logging.getLogger(__name__)
 Kind = Literal["predict", "explain"]
@@ -278,7 +279,7 @@ class Jobs:
         except Exception as error:  # noqa: BLE001 - a thread that dies would leave every later job waiting
             if all(u.job.ended for u in units):
                 return  # its folder went while it was being written into
-            _LOG.error("a case could not be answered", exc_info=error)
+            log_unforeseen(_LOG, "a case could not be answered", error)
             for unit in units:
                 self._fail(unit, VesaliusError("an internal error", found=type(error).__name__))
         finally:
@@ -356,7 +357,11 @@ def _explainer(model: Model, name: str | None) -> str:
     """The explainer that is meant. Raises Problem 422 where none fits."""
     fitting = model.explainers
     if not fitting:
-        raise Problem(422, f"there is no explainer for '{model.name}'")
+        raise Problem(
+            422,
+            f"answers of '{model.name}' cannot be explained: no explainer for {model.about['answer']} is installed",
+            hint="GET /api/models lists the explainers of each model",
+        )
     if name is None:
         return fitting[0]
     if name not in fitting:

@@ -10,8 +10,10 @@ metrics, `user` also uploads, asks and sees what is its own, `admin` also sees e
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import secrets
+import stat
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +23,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vesalius.core.disk import write_text
-from vesalius.core.errors import FormatError, OutputError
+from vesalius.core.errors import FormatError, OutputError, UnsafeError, VesaliusError
 
+_LOG = logging.getLogger(__name__)
 Role = Literal["monitor", "user", "admin"]
 ROLES: tuple[Role, ...] = ("monitor", "user", "admin")
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
@@ -60,33 +63,68 @@ LOCAL = Caller("local", "admin")
 
 
 class Keys:
-    """The keys of a file; changes of the file count from the next request. Raises FormatError, OutputError."""
+    """The keys of a file; changes of the file count from the next request.
+
+    Raises FormatError, OutputError; UnsafeError for a file that others than its owner can write.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = threading.Lock()
         self._stamp: tuple[int, int] | None = None
         self._known: dict[str, Caller] = {}
+        self._broken = False
         self._fresh()
         if not self._known:
             raise FormatError(f"{path} holds no key", hint=f"vesalius serve --make-key NAME --keys {path}")
 
     def caller(self, key: str) -> Caller | None:
-        """Whose key this is; the look-up is of hashes, so that its time says nothing of the key."""
-        self._fresh()
-        return self._known.get(digest(key))
+        """Whose key this is; the look-up is of hashes, so that its time says nothing of the key.
 
-    def _fresh(self) -> None:
+        Raises VesaliusError while the file cannot be used: then nobody is let in, and the log says so once.
+        """
         with self._lock:
             try:
-                now = self.path.stat()
-            except OSError as error:
-                self._known, self._stamp = {}, None  # a file that is gone lets nobody in
-                raise OutputError(f"{self.path} cannot be read", found=error.strerror) from error
-            stamp = (now.st_mtime_ns, now.st_size)
-            if stamp != self._stamp:
-                self._known = {e.sha256: Caller(e.name, e.role) for e in load(self.path)}
-                self._stamp = stamp
+                self._fresh()
+            except VesaliusError as error:
+                if not self._broken:
+                    _LOG.error("nobody is let in, because the keys file cannot be used: %s", error)
+                self._broken = True
+                raise
+            if self._broken:
+                _LOG.warning("the keys file can be used again")
+            self._broken = False
+            return self._known.get(digest(key))
+
+    def _fresh(self) -> None:
+        try:
+            now = self.path.stat()
+        except OSError as error:
+            self._stamp = None
+            raise OutputError(f"{self.path} cannot be read", found=error.strerror) from error
+        stamp = (now.st_mtime_ns, now.st_size)
+        if stamp == self._stamp:
+            return
+        self._stamp = None
+        check_mode(self.path, now.st_mode)
+        self._known = {e.sha256: Caller(e.name, e.role) for e in load(self.path)}
+        self._stamp = stamp
+
+
+def check_mode(path: Path, mode: int) -> str | None:
+    """A warning where others than its owner can read a keys file. Raises UnsafeError where they can write it."""
+    if os.name == "nt":
+        return None
+    hint = f"chmod 600 {path}"
+    if mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise UnsafeError(
+            f"others than its owner can write {path}, and so give themselves keys",
+            found=stat.filemode(mode),
+            hint=hint,
+        )
+    if mode & (stat.S_IRGRP | stat.S_IROTH):
+        return f"others than its owner can read {path} ({stat.filemode(mode)}): {hint}"
+    return None
 
 
 def load(path: Path) -> tuple[Entry, ...]:

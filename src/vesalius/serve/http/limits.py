@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import threading
 import time
 from collections import OrderedDict
@@ -12,8 +11,10 @@ from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from vesalius.serve.http.problems import Problem
+from vesalius.serve.http.problems import Problem, refuse
 from vesalius.serve.transport import loopback
+
+REQUEST_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +31,15 @@ class Bounds:
     waiting: int = 1_000  # cases in the queue
     jobs: int = 10_000  # that are remembered, the oldest ended ones forgotten first
     per_minute: int = 3_000  # requests of one caller
-    idle_s: float = 30.0  # between two pieces of a body
+    at_once: int = 100  # requests of one caller that are being answered; four times as many in all
+    connections: int = 512  # that have not said a request yet; the longest wait gives way
+    request_s: float = REQUEST_S  # until a connection has said its request
+    idle_s: float = 30.0  # that a body may stall, or an answer that is not taken
+    slow_bytes_s: int = 16 << 10  # of a body that comes slower, the difference counts as stalled
     keep_s: float = 24 * 3600.0  # how long uploads and results stay
     wait_s: float = 600.0  # how long `/api/predict` waits
     sessions: int = 8  # WebSockets at one time
+    silent_s: float = 120.0  # that a WebSocket may send no frame
     frame_bytes: int = 32 << 20  # of one message on a WebSocket
 
 
@@ -60,7 +66,10 @@ class Rate:
 
 
 class Body:
-    """Middleware: a body over the limit is 413, said at once where its length is declared; one that stalls is 408."""
+    """Middleware: a body over the limit is 413, said at once where its length is declared; one that stalls is 408.
+
+    It may stall for `idle_s`, and wins that time back as it comes, a second for each `slow_bytes_s`.
+    """
 
     def __init__(self, app: ASGIApp, bounds: Bounds) -> None:
         self.app, self.bounds = app, bounds
@@ -75,21 +84,27 @@ class Body:
         upload = headers.get(b"content-type", b"").startswith(b"multipart/")
         most = self.bounds.body_bytes if upload else min(self.bounds.text_bytes, self.bounds.body_bytes)
         if not declared.isdigit() or int(declared) > most:
-            await _refuse(
-                send, 413 if declared.isdigit() else 400, "a body that is too large", f"{most:,} bytes"
-            )
+            if declared.isdigit():
+                problem = Problem(413, "a body that is too large", hint=f"at most {most:,} bytes")
+            else:
+                problem = Problem(400, "a length that is no number")
+            await refuse(send, problem)
             return
-        taken = 0
+        taken, left_s = 0, self.bounds.idle_s
         over = False  # the body is here or its answer is on its way: what may come now is the client leaving
 
         async def counted() -> Message:
-            nonlocal taken, over
+            nonlocal taken, over, left_s
+            began = time.monotonic()
             try:
-                message = await asyncio.wait_for(receive(), None if over else self.bounds.idle_s)
+                message = await asyncio.wait_for(receive(), None if over else max(0.0, left_s))
             except TimeoutError:
-                raise Problem(408, "a body that does not come") from None
+                raise Problem(408, "a body that does not come, or too slowly") from None
             over = over or not message.get("more_body", False)
-            taken += len(message.get("body", b""))
+            size = len(message.get("body", b""))
+            taken += size
+            left_s += began - time.monotonic() + size / self.bounds.slow_bytes_s
+            left_s = min(left_s, self.bounds.idle_s)
             if taken > most:
                 raise Problem(413, "a body that is too large", hint=f"at most {most:,} bytes")
             return message
@@ -126,14 +141,5 @@ class SameOrigin:
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
         else:
-            await _refuse(
-                send, 403, "a request from another site", "a keys file, to be called by other names"
-            )
-
-
-async def _refuse(send: Send, status: int, error: str, hint: str) -> None:
-    body = json.dumps({"error": error, "found": None, "hint": hint}).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()),
-               (b"connection", b"close")]  # fmt: skip
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+            hint = "a keys file, to be called by other names"
+            await refuse(send, Problem(403, "a request from another site", hint=hint))

@@ -16,6 +16,7 @@ from vesalius.core.errors import DataError, UnknownName, VesaliusError
 from vesalius.core.scorecard import load_scorecard
 from vesalius.infer.predictor import Predictor
 from vesalius.plan import machine as machines
+from vesalius.serve.http.problems import Problem
 from vesalius.serve.http.results import operating_point
 from vesalius.verbs._overlay import COLOURS
 
@@ -57,8 +58,12 @@ class Models:
             predictors = tuple(Predictor(bundle, device=d) for d in devices)
             self.by_name[name] = Model(name, bundle, predictors, describe(name, bundle, predictors[0]))
 
-    def get(self, name: str) -> Model:
-        """The model of that name. Raises UnknownName."""
+    def get(self, name: str | None) -> Model:
+        """The model of that name; without one, the only one that there is. Raises UnknownName, Problem 422."""
+        if not name:
+            if len(self.by_name) > 1:
+                raise Problem(422, "no model is named", hint=f"model is one of {', '.join(self.by_name)}")
+            return next(iter(self.by_name.values()))
         if name not in self.by_name:
             raise UnknownName("model", name[:64], self.by_name)
         return self.by_name[name]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
+import traceback
 from typing import Any
 
 from fastapi import FastAPI, HTTPException, Request
@@ -11,9 +13,11 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException as AnyHTTPException
 from starlette.requests import ClientDisconnect
+from starlette.types import Send
 
 from vesalius.core.errors import BudgetError, OutputError, UnknownName, VesaliusError
 
+_COMMAND = re.compile(r"--\w|`|\bvesalius \w|\bpip install|\bapt-get|plan\.json")
 _LOG = logging.getLogger(__name__)
 _STATUS = {UnknownName: 404, BudgetError: 413, OutputError: 507}
 
@@ -41,7 +45,29 @@ def missing(what: str) -> Problem:
 
 def body_of(error: VesaliusError) -> dict[str, str | None]:
     """An error of ours as a body."""
-    return {"error": error.what, "found": error.found, "hint": error.hint}
+    return {"error": error.what, "found": error.found, "hint": error.hint and for_clients(error.hint)}
+
+
+def for_clients(hint: str) -> str | None:
+    """A hint without what only somebody at the command line could do; None where nothing is left of it."""
+    if not _COMMAND.search(hint):
+        return hint
+    return ", or ".join(way for way in re.split(r",? or |; ", hint) if not _COMMAND.search(way)) or None
+
+
+async def refuse(send: Send, problem: Problem) -> None:
+    """Answer before an endpoint is reached, and end the connection: what else it sends is not read."""
+    body = json.dumps(problem.body).encode()
+    said = {"content-type": "application/json", "content-length": str(len(body)), "connection": "close"}
+    headers = [(k.lower().encode(), v.encode()) for k, v in (said | dict(problem.headers or {})).items()]
+    await send({"type": "http.response.start", "status": problem.status_code, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def log_unforeseen(log: logging.Logger, what: str, error: BaseException) -> None:
+    """Log where something failed that nobody foresaw, without the words of it: they may be a patient's."""
+    where = "".join(traceback.format_tb(error.__traceback__))
+    log.error("%s: %s\n%s", what, type(error).__name__, where)
 
 
 def add_handlers(app: FastAPI) -> None:
@@ -95,5 +121,5 @@ def _http(request: Request, error: Exception) -> Response:
 
 
 def _unforeseen(request: Request, error: Exception) -> Response:
-    _LOG.error("a request failed", exc_info=error)
+    log_unforeseen(_LOG, "a request failed", error)
     return JSONResponse({"error": "an internal error", "found": None, "hint": "the service's log"}, 500)

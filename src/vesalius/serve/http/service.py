@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import socket
 from collections.abc import Sequence
@@ -15,6 +16,8 @@ import uvicorn
 from vesalius.core.errors import OutputError, UnsafeError
 from vesalius.core.progress import Progress, Silent
 from vesalius.serve.http.api import create_app
+from vesalius.serve.http.connections import Loop, Patient, Waiting, raise_open_files
+from vesalius.serve.http.keys import check_mode
 from vesalius.serve.http.limits import Bounds
 from vesalius.serve.http.models import Models
 from vesalius.serve.http.state import Service
@@ -55,6 +58,7 @@ def run_service(
     """
     progress = progress or Silent()
     check_exposure(host, keys=keys)
+    raise_open_files()
     listening = _listen(host, port)
     with contextlib.closing(listening):
         service = Service(Models(bundles, devices), audit=audit, keys=keys, bounds=bounds)
@@ -62,9 +66,19 @@ def run_service(
         scheme = "https" if tls else "http"
         shown = f"[{host}]" if ":" in host else host
         address = f"{scheme}://{shown}:{listening.getsockname()[1]}"
+        tail = service.audit.tail
         progress.note(
-            f"{len(service.models.by_name)} models at {address}, for research only; audit log: {audit}"
+            f"{len(service.models.by_name)} models at {address}, for research only; audit log: {audit}, "
+            f"{tail.count} lines so far, the last one's hash {tail.hash}"
         )
+        cleared = service.place.cleared
+        for warning in (
+            service.audit.mended,
+            f"removed uploads and results of services that were killed: {cleared}" if cleared else None,
+            keys and check_mode(keys, keys.stat().st_mode),
+        ):
+            if warning:
+                progress.note(warning)
         if tls is None and not loopback(host):
             progress.note("keys go over this network unencrypted: --tls-cert, or a proxy that has one")
         server.run(sockets=[listening])
@@ -89,13 +103,14 @@ def _config(service: Service, tls: Tls | None) -> uvicorn.Config:
             import ssl
 
             options |= {"ssl_ca_certs": str(tls.ca), "ssl_cert_reqs": ssl.CERT_REQUIRED}
+    options |= {"http": functools.partial(Patient, waiting=Waiting(service.bounds)), "loop": Loop}
     return uvicorn.Config(
         create_app(service),
         log_level="warning",
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=_GRACE_S,
-        limit_concurrency=512,
+        forwarded_allow_ips="127.0.0.1,::1",  # a proxy on this machine may say whom it asks for
         ws_max_size=service.bounds.frame_bytes,
         ws_max_queue=4,
         **options,

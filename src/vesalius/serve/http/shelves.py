@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from fastapi import Query
 
 from vesalius.serve.http.keys import Caller
-from vesalius.serve.http.problems import missing
-from vesalius.serve.http.studies import StoredCase, Studies, Study
+from vesalius.serve.http.problems import Problem, missing
+from vesalius.serve.http.studies import Studies
+from vesalius.serve.http.study import StoredCase, Study
 
 FINAL = "final"  # the tag of a label that is done
+STRATEGIES = {"first": "The first image without a label", "random": "Any image without a label"}
+ImageId = Annotated[str, Query(max_length=128)]
 
 
 @dataclass
@@ -58,3 +64,30 @@ class Shelves:
         if found is None:
             raise missing("image")
         return found
+
+    def status(self, caller: Caller) -> dict[str, Any]:
+        """How many images of the caller there are, and how many of them are labelled."""
+        shelves = [self.shelf(study) for study, _ in self.images(caller).values()]
+        tags = [tag for shelf in shelves for tag in shelf.labels]
+        return {
+            "total": len(shelves),
+            "completed": sum(FINAL in shelf.labels for shelf in shelves),
+            "label_tags": {tag: tags.count(tag) for tag in dict.fromkeys(tags)},
+            "train": [],
+        }
+
+
+def described(study: Study, case: StoredCase, shelf: Shelf) -> dict[str, Any]:
+    """What is known of an image: what was said of it when it came, and what its headers say."""
+    return {**shelf.info, "name": case.name, "ts": int(study.created), **case.about}
+
+
+def params(text: str) -> dict[str, Any]:
+    """The JSON object of a form's field. Raises Problem 422."""
+    try:
+        found = json.loads(text or "{}")
+    except (ValueError, RecursionError) as error:
+        raise Problem(422, "params must be JSON") from error
+    if not isinstance(found, dict):
+        raise Problem(422, "params must be a JSON object")
+    return found

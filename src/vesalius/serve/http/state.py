@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
-import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -18,9 +16,11 @@ from vesalius.serve.http.keys import Caller, Keys
 from vesalius.serve.http.limits import Bounds, Rate
 from vesalius.serve.http.metrics import Metrics
 from vesalius.serve.http.models import Model, Models
+from vesalius.serve.http.place import Place
 from vesalius.serve.http.problems import Problem, missing
 from vesalius.serve.http.shelves import Shelves
-from vesalius.serve.http.studies import StoredCase, Studies, Study
+from vesalius.serve.http.studies import Studies
+from vesalius.serve.http.study import StoredCase, Study
 
 _SWEEP_S = 30.0
 
@@ -40,7 +40,8 @@ class Service:
         self.models, self.bounds = models, bounds or Bounds()
         self.keys = Keys(keys) if keys is not None else None
         self.audit = Audit(audit)
-        self.root = Path(tempfile.mkdtemp(prefix="vesalius-serve-", dir=temporary))
+        self.place = Place(temporary)
+        self.root = self.place.folder
         for name in ("studies", "jobs"):
             (self.root / name).mkdir()
         self.metrics = Metrics()
@@ -65,6 +66,8 @@ class Service:
         """Begin to work."""
         hashes = ",".join(m.bundle.hash[:16] for m in self.models.by_name.values())
         self.audit.add("service", "start", version=__version__, models=hashes)
+        if self.place.cleared:
+            self.audit.add("service", "cleared", folders=self.place.cleared)
         self.jobs.start()
         self._sweeper.start()
 
@@ -75,7 +78,7 @@ class Service:
         self.realtime.shutdown(cancel_futures=True)
         self.audit.add("service", "stop")
         self.audit.close()
-        shutil.rmtree(self.root, ignore_errors=True)
+        self.place.remove()
 
     @property
     def ready(self) -> bool:

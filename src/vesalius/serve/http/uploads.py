@@ -167,9 +167,11 @@ class _Reader:
 
 def label(name: str) -> str:
     """What a client calls a file, fit to be shown: its last component, without control characters, not too long."""
-    last = re.split(r"[/\\]", name)[-1]
-    shown = "".join(c for c in last if c.isprintable()).strip()
-    return shown[:120] or "file"
+    return _shown(re.split(r"[/\\]", name)[-1]) or "file"
+
+
+def _shown(text: str) -> str:
+    return "".join(c for c in text if c.isprintable()).strip()[:120]
 
 
 def suffix(name: str) -> str:
@@ -202,15 +204,24 @@ def settled(item: Received) -> Received:
     return replace(item, path=moved)
 
 
-def opened(files: tuple[Received, ...], folder: Path, bounds: Bounds, room: Room) -> list[Received]:
-    """The files with those in zips in their place, the zips gone. Raises Problem 413; FormatError for a bad zip."""
+def opened(
+    files: tuple[Received, ...], folder: Path, bounds: Bounds, room: Room
+) -> tuple[list[Received], list[tuple[str, str]]]:
+    """The files with those in zips in their place, the zips gone; and what of zips is left out, with the reason.
+
+    Raises Problem 413; FormatError for a bad zip.
+    """
     found: list[Received] = []
+    strays: list[tuple[str, str]] = []
     count, total = len(files), 0
     for item in map(settled, files):
         if item.path.suffix != ".zip":
             found.append(item)
             continue
-        inside = _members(item, bounds)
+        inside, out = _members(item, bounds)
+        strays += [(item.label, f"leads out of its zip, and is not followed: {_shown(name)}") for name in out]
+        if not inside and not out:
+            strays.append((item.label, "a zip without a file that is read"))
         if count + len(inside) > bounds.files:
             raise Problem(
                 413, "a zip of too many files", found=f"{len(inside):,}", hint=f"at most {bounds.files:,}"
@@ -222,20 +233,28 @@ def opened(files: tuple[Received, ...], folder: Path, bounds: Bounds, room: Room
             total = _extract(path, goal, total, bounds.expanded_bytes, room)
             found.append(settled(Received(item.field, name, goal, goal.stat().st_size)))
         item.path.unlink()
-    return found
+    return found, strays
 
 
-def _members(item: Received, bounds: Bounds) -> tuple[Path, ...]:
+def _members(item: Received, bounds: Bounds) -> tuple[tuple[Path, ...], tuple[str, ...]]:
+    """The files in a zip, and the names that lead out of it."""
+    most = bounds.expanded_bytes
     try:
         if archive.directory_bytes(item.path) > bounds.files * 256:
             raise Problem(413, "a zip of too many files", hint=f"at most {bounds.files:,}")
-        return archive.members(item.path)
+        claimed = archive.claimed_bytes(item.path)
+        if claimed > most:
+            raise Problem(
+                413, "a zip that unpacks to too much", found=f"{claimed:,} bytes", hint=f"at most {most:,}"
+            )
+        return archive.members(item.path), archive.strays(item.path)
     except (OSError, FormatError) as error:
         raise FormatError(f"{item.label}: not a zip that can be read") from error
 
 
 def _extract(path: Path, goal: Path, total: int, most: int, room: Room) -> int:
     """Copy one file out of its archive; returns the total of bytes so far."""
+    before = total
     try:
         with archive.open_file(path) as source, goal.open("xb") as out:
             while data := source.read(_CHUNK):
@@ -245,6 +264,8 @@ def _extract(path: Path, goal: Path, total: int, most: int, room: Room) -> int:
                 room(len(data))
                 with output_errors(goal):
                     out.write(data)
+        if total - before != archive.size(path):
+            raise FormatError("of another size than its zip claims")
     except (Problem, OutputError):
         raise
     except (*archive.DAMAGE, OSError, FormatError) as error:

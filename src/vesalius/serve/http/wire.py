@@ -73,11 +73,11 @@ class ModelBody(BaseModel):
 
 
 class JobRequest(BaseModel):
-    """What is asked of a model: one case of a study, or all of them."""
+    """What is asked of a model: one case of a study, or all of them. A service of one model need not be told which."""
 
     model_config = ConfigDict(extra="forbid")
 
-    model: str = Field(min_length=1, max_length=64)
+    model: str | None = Field(default=None, max_length=64)
     study: str = Field(pattern=ID)
     case: str | None = Field(default=None, pattern=ID)
     kind: Literal["predict", "explain"] = "predict"
@@ -120,9 +120,9 @@ class AuditBody(BaseModel):
 
 
 def multipart(*fields: str, files: str = "files", many: bool = True) -> dict[str, Any]:
-    """The OpenAPI of a multipart body that is read by `uploads`: files under one name, and text fields."""
+    """The OpenAPI of a multipart body that is read by `uploads`: files under one name, and text fields if need be."""
     binary = {"type": "string", "format": "binary"}
     item = {"type": "array", "items": binary, "minItems": 1} if many else binary
     properties: dict[str, Any] = {files: item} | {name: {"type": "string"} for name in fields}
-    schema = {"type": "object", "properties": properties, "required": [files, *fields]}
+    schema = {"type": "object", "properties": properties, "required": [files]}
     return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}

@@ -1,0 +1,130 @@
+"""A model's answer about an image of the datastore, of a session, or that comes along; and sessions."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import JSONResponse
+from starlette.concurrency import run_in_threadpool
+
+from vesalius.serve.http import uploads, wire
+from vesalius.serve.http.access import Serving, User
+from vesalius.serve.http.endpoints import sent, take, wait
+from vesalius.serve.http.jobs import Job
+from vesalius.serve.http.keys import Caller
+from vesalius.serve.http.problems import Problem, missing
+from vesalius.serve.http.shelves import ImageId
+from vesalius.serve.http.state import Service
+from vesalius.serve.http.study import StoredCase, Study
+
+router = APIRouter()
+
+
+@router.post("/infer/{model}")
+async def infer(
+    request: Request,
+    model: str,
+    service: Serving,
+    caller: User,
+    image: ImageId = "",
+    session_id: Annotated[str, Query(max_length=64)] = "",
+    output: Literal["image", "json", "all", "dicom_seg"] = "all",
+) -> Response:
+    """A model's answer about an image of the datastore, of a session, or that comes with the request as `file`."""
+    found = service.models.get(model)
+    study, case = await _asked(request, service, caller, image, session_id)
+    job = service.ask(caller, found, study, case.id)
+    if not await wait(service, job, service.bounds.wait_s):
+        service.jobs.cancel(job)
+        raise Problem(408, "the answer takes too long", hint="POST /api/jobs, which does not wait")
+    try:
+        return await run_in_threadpool(_answered, job, case, output)
+    except FileNotFoundError:  # deleted at this moment
+        raise missing("answer") from None
+
+
+async def _asked(
+    request: Request, service: Service, caller: Caller, image: str, session_id: str
+) -> tuple[Study, StoredCase]:
+    """The image that is meant. Raises Problem."""
+    if request.headers.get("content-type", "").startswith("multipart/"):
+        with service.studies.folder(caller) as (study_id, folder):
+            form = await uploads.receive(request, folder, service.bounds, service.studies.room(study_id))
+            files = [f for f in form.files if f.field == "file"]
+            if files and not session_id:
+                study = await run_in_threadpool(service.studies.add, study_id, folder, files, caller)
+                service.uploaded(caller, study, len(files))
+                return study, study.cases[0]
+            shutil.rmtree(folder, ignore_errors=True)
+    if session_id:
+        study = service.studies.get(session_id, caller)
+        return study, study.cases[0]
+    if not image:
+        raise Problem(422, "no image, no file and no session")
+    return service.shelves.find(image, caller)
+
+
+def _answered(job: Job, case: StoredCase, output: str) -> Response:
+    """A job's answer as MONAI Label's client takes it."""
+    if case.id not in job.answers:
+        error = job.error or {"error": f"the job is {job.status}"}
+        raise Problem(422, error["error"], found=error.get("found"), hint=error.get("hint"))
+    row, written = job.answers[case.id], job.files[case.id]
+    params = {
+        "label_names": {x["name"]: x["value"] for x in job.model.about["labels"]},
+        "kind": row["kind"],
+        "summary": row["summary"],
+    }
+    if output == "dicom_seg":
+        if "seg.dcm" not in written:
+            raise Problem(422, "there is no SEG of this answer", hint="a mask on a DICOM image")
+        return sent(written["seg.dcm"], "application/dicom", name="seg.dcm")
+    mask = next((written[n] for n in ("mask.nii.gz", "map.nii.gz", "picture.nii.gz") if n in written), None)
+    if output == "image":
+        if mask is None:
+            raise Problem(422, "this answer is no image", hint="output=json")
+        return sent(mask, "application/gzip", name="answer.nii.gz")
+    if output == "json" or mask is None:
+        return JSONResponse(params)
+    return _multipart(params, mask)
+
+
+def _multipart(params: Mapping[str, Any], path: Path) -> Response:
+    """The JSON and the file as two parts of a form."""
+    edge = secrets.token_hex(16)
+    lines = [
+        f"--{edge}", 'Content-Disposition: form-data; name="params"', "Content-Type: application/json", "",
+        json.dumps(params),
+        f"--{edge}", f'Content-Disposition: form-data; name="image"; filename="{secrets.token_hex(8)}.nii.gz"',
+        "Content-Type: application/gzip", "", "",
+    ]  # fmt: skip
+    body = "\r\n".join(lines).encode() + path.read_bytes() + f"\r\n--{edge}--\r\n".encode()
+    return Response(body, media_type=f"multipart/form-data; boundary={edge}")
+
+
+@router.put("/session/", openapi_extra=wire.multipart())
+async def new_session(request: Request, service: Serving, caller: User) -> dict[str, Any]:
+    """Upload an image, or the files of one, to be asked about by the session's id."""
+    study, _ = await take(request, service, caller)
+    return {"session_id": study.id, "session_info": study.json()}
+
+
+@router.get("/session/{session_id}")
+def session(session_id: str, service: Serving, caller: User) -> dict[str, Any]:
+    """One session."""
+    return service.studies.get(session_id, caller).json()
+
+
+@router.delete("/session/{session_id}")
+def remove_session(session_id: str, service: Serving, caller: User) -> dict[str, Any]:
+    """End a session; its files go."""
+    study = service.studies.get(session_id, caller)
+    service.forget(study)
+    service.audit.add(caller.name, "delete", study=study.id)
+    return study.json()

@@ -1,0 +1,114 @@
+"""Labels that are drawn on images of the datastore, by tag."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from vesalius import formats
+from vesalius.core.errors import VesaliusError
+from vesalius.serve.http import uploads, wire
+from vesalius.serve.http.access import Serving, User
+from vesalius.serve.http.endpoints import sent
+from vesalius.serve.http.keys import Caller
+from vesalius.serve.http.problems import Problem, body_of, missing
+from vesalius.serve.http.shelves import FINAL, ImageId, params
+from vesalius.serve.http.state import Service
+from vesalius.serve.http.study import Study
+
+router = APIRouter()
+_MOST = 16  # of one image
+Tag = Annotated[str, Query(max_length=64)]
+
+
+@router.put("/datastore/label", openapi_extra=wire.multipart(files="label", many=False))
+async def save_label(
+    request: Request, service: Serving, caller: User, image: ImageId, tag: Tag = FINAL
+) -> dict[str, str]:
+    """Keep a label of an image under a tag."""
+    store = service.shelves
+    study, _ = store.find(image, caller)
+    service.studies.check_room()
+    with service.studies.held(study):
+        folder = study.folder / "labels" / secrets.token_hex(8)
+        folder.mkdir(parents=True)
+        try:
+            form = await uploads.receive(request, folder, service.bounds, service.studies.check_room)
+            files = [uploads.settled(f) for f in form.files if f.field == "label"]
+            if len(files) != 1:
+                raise Problem(422, "one label is needed", found=str(len(files)))
+            await run_in_threadpool(_readable, files[0])
+            shelf = store.shelf(study)
+            if tag not in shelf.labels and len(shelf.labels) >= _MOST:
+                raise Problem(429, "too many labels of one image")
+            old = shelf.labels.get(tag)
+            shelf.labels[tag] = (files[0].path, params(form.fields.get("params", "{}")))
+            service.studies.grow(study, files[0].size)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+    if old is not None:
+        _drop(service, study, old[0])
+    service.audit.add(caller.name, "label", study=study.id)
+    return {"image": image, "label": image}
+
+
+def _readable(item: uploads.Received) -> None:
+    """Raises Problem 422 for a file that is no label map, by the name that the client gave it."""
+    try:
+        formats.header(item.path)
+    except VesaliusError as error:
+        said = {k: v and v.replace(str(item.path), item.label) for k, v in body_of(error).items()}
+        raise Problem(422, str(said["error"]), found=said["found"], hint=said["hint"]) from error
+
+
+def _label(service: Service, caller: Caller, label: str, tag: str) -> tuple[Study, Path, dict[str, Any]]:
+    study, _ = service.shelves.find(label, caller)
+    shelf = service.shelves.shelf(study)
+    if tag not in shelf.labels or not shelf.labels[tag][0].is_file():
+        raise missing("label")
+    return study, *shelf.labels[tag]
+
+
+def _drop(service: Service, study: Study, label: Path) -> None:
+    with suppress(FileNotFoundError):  # the study has just gone, and this with it
+        service.studies.grow(study, -label.stat().st_size)
+    shutil.rmtree(label.parent, ignore_errors=True)
+
+
+@router.get("/datastore/label", response_class=Response)
+def get_label(service: Serving, caller: User, label: ImageId, tag: Tag = FINAL) -> Response:
+    """A label as it was saved."""
+    study, path, _ = _label(service, caller, label, tag)
+    service.audit.add(caller.name, "download", study=study.id, file="label")
+    return sent(path, "application/octet-stream", name=f"label{uploads.suffix(path.name)}")
+
+
+@router.head("/datastore/label")
+def check_label(service: Serving, caller: User, image: ImageId, tag: Tag = FINAL) -> Response:
+    """Whether an image has a label under a tag."""
+    _label(service, caller, image, tag)
+    return Response()
+
+
+@router.get("/datastore/label/info")
+def label_info(service: Serving, caller: User, label: ImageId, tag: Tag = FINAL) -> dict[str, Any]:
+    """What was said with a label when it was saved."""
+    return _label(service, caller, label, tag)[2]
+
+
+@router.delete("/datastore/label")
+def remove_label(service: Serving, caller: User, id: ImageId, tag: Tag = FINAL) -> dict[str, str]:
+    """Remove a label."""
+    study, _, _ = _label(service, caller, id, tag)
+    kept = service.shelves.shelf(study).labels.pop(tag, None)
+    if kept is not None:
+        _drop(service, study, kept[0])
+    service.audit.add(caller.name, "delete", study=study.id, file="label")
+    return {}

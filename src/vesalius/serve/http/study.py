@@ -1,0 +1,62 @@
+"""One upload as the service keeps it: its images, what was set aside with the reason, whose it is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from vesalius.core.case import Case
+from vesalius.serve.http.problems import missing
+
+
+@dataclass(frozen=True)
+class StoredCase:
+    """One image of a study: an opaque id, what it is called, and what its headers say."""
+
+    id: str
+    name: str
+    case: Case
+    dicom: bool
+    about: Mapping[str, Any]
+
+    def json(self) -> dict[str, Any]:
+        """As clients see it."""
+        return {"case": self.id, "name": self.name, **self.about}
+
+
+@dataclass(frozen=True)
+class Study:
+    """One upload. `labels` are a client's names of files by where they lie."""
+
+    id: str
+    owner: str
+    folder: Path
+    cases: tuple[StoredCase, ...]
+    set_aside: tuple[tuple[str, str], ...]
+    size: int
+    labels: Mapping[str, str] = field(default_factory=dict)
+    created: float = field(default_factory=time.time)
+
+    def case(self, case_id: str) -> StoredCase:
+        """The case of that id. Raises Problem 404."""
+        for case in self.cases:
+            if case.id == case_id:
+                return case
+        raise missing("case")
+
+    def plainly(self, text: str) -> str:
+        """A message without this machine's paths: files by what the client calls them."""
+        for path, said in self.labels.items():
+            text = text.replace(path, said)
+        return text.replace(str(self.folder) + "/", "").replace(str(self.folder), "the study")
+
+    def json(self) -> dict[str, Any]:
+        """As clients see it."""
+        return {
+            "study": self.id,
+            "cases": [c.json() for c in self.cases],
+            "set_aside": [{"name": n, "reason": r} for n, r in self.set_aside],
+        }
