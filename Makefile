@@ -15,7 +15,7 @@ help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # The viewer is built where Node is; without it everything else works, and its tests are skipped.
-install: $(STAMP) $(LABEL) $(if $(shell command -v npm),$(VIEWER))  ## install what was tested into .venv (PYTHON=python3.12 chooses another Python)
+install: $(STAMP) $(if $(shell command -v npm),$(VIEWER))  ## install what was tested into .venv (PYTHON=python3.12 chooses another Python)
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -48,7 +48,7 @@ wheel: $(STAMP) $(VIEWER)  ## a wheel in dist/, the built viewer in it
 demo: install  ## the whole of it on a synthetic cohort, ending in a report to open
 	$(BIN)/vesalius demo
 
-test: install  ## every test; those that need ../shared/data say so and are skipped without it
+test: install $(LABEL)  ## every test; those that need ../shared/data say so and are skipped without it
 	$(BIN)/python -m pytest --durations=20
 
 check: install  ## format, lint, types, floors, map, docs
