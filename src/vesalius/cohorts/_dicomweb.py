@@ -40,7 +40,7 @@ class Web:
 
         self.url, session = url, create_session()
         if login is not None:
-            session.auth = _login(login)
+            session.auth = login_of(login)
         if ca is not None:
             session.verify = str(ca)
         try:
@@ -139,11 +139,13 @@ def _uid(data: Dataset, name: str) -> str:
     return uid
 
 
-def _login(path: Path) -> tuple[str, str]:
+def login_of(path: Path) -> tuple[str, str]:
+    """User and password in a file. Raises DataError."""
     try:
-        user, sign, password = path.read_text(encoding="utf-8").strip().partition(":")
+        text = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path} cannot be read") from error
-    if not sign:
+    user, sign, password = text.partition(":")
+    if not sign or len(text.splitlines()) > 1:
         raise DataError(f"{path} holds no login", hint="user:password in one line")
     return user, password
