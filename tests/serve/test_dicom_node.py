@@ -174,7 +174,7 @@ def test_a_full_disk_is_out_of_resources_and_nothing_is_recorded(
     monkeypatch.setattr(node.store, "reserve_bytes", 1 << 62)
     assert send(node.port, series[:2]) == [0xA700, 0xA700] and node.queue.jobs() == ()
     heads = [pydicom.dcmread(p) for p in series[:2]]
-    assert node.store.refused(heads[0].SeriesInstanceUID) == {d.SOPInstanceUID for d in heads}
+    assert node.store.refused(heads[0].SeriesInstanceUID) == {d.SOPInstanceUID: "disk full" for d in heads}
     monkeypatch.setattr(node.store, "reserve_bytes", 0)
     assert send(node.port, series[:1]) == [0]
 
@@ -190,7 +190,7 @@ def test_a_full_disk_is_said_once_when_it_begins_and_when_it_ends(
             assert (seen(store.root) is not None) == bool(status)
         begun, ended = told.lines
         assert begun.startswith("refusing images (status A700): disk full: no space left in")
-        assert ended.startswith("images are taken again, after 0 min;")
+        assert ended.startswith("images are taken again, after 0 s;")
         monkeypatch.setattr(store, "reserve_bytes", 1 << 62)
         node.refusing.look()  # nobody sends, and it is said all the same
         node.refusing.look()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -205,6 +207,19 @@ def test_what_may_not_be_meant_is_said_at_the_start(path: Path) -> None:
     unused, unknown, modality = doubts(load(path))
     assert "'spare' is in no rule" in unused and "no host 'nowhere.invalid'" in unknown
     assert "'MRI' is no modality of the standard; closest: MR" in modality
+
+
+def test_a_node_that_is_told_to_stop_ends_regularly(path: Path, bundles: dict[str, Path]) -> None:
+    (path.parent / "login").write_text("me:secret")
+    path.write_text(GOOD.replace("bundles/liver", str(bundles["organs"])))
+    words = [sys.executable, "-m", "vesalius", "serve", "--dicom", str(path)]
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert "VESALIUS listens at 127.0.0.1:" in process.stderr.readline()
+        assert said(str(path), "--status").endswith("the node runs")
+        assert "in use by another node" in refused("--dicom", str(path))
+        process.terminate()  # as systemd does; Ctrl-C is tried beside a real Orthanc
+        assert process.wait(30) == 0 and process.stderr.read() == "stopped\n"
 
 
 def test_one_thing_at_a_time_and_known_names(path: Path) -> None:

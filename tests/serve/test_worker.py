@@ -346,15 +346,15 @@ def test_a_series_of_which_images_were_refused_is_not_answered_until_they_come(
 ) -> None:
     receive(worker, series[:-1])
     lost = pydicom.dcmread(series[-1])
-    worker.store.refuse(lost.SeriesInstanceUID, lost.SOPInstanceUID)
+    worker.store.refuse(lost.SeriesInstanceUID, lost.SOPInstanceUID, "disk full")
     for _ in range(2):
         worker.step()
     assert state(worker)[0] == "dead" and pacs.stores == 0
-    assert "1 images of this series were refused, for the disk was full" in state(worker)[1]
+    assert "were refused, and have not come since; found 1 of 12: disk full" in state(worker)[1]
     receive(worker, series[-1:])
     worker.step()
     assert state(worker) == ("confirmed", "") and pacs.modalities == ["SEG", "SR"]
-    assert worker.store.refused(lost.SeriesInstanceUID) == set()
+    assert worker.store.refused(lost.SeriesInstanceUID) == {}
 
 
 def test_an_unreachable_destination_is_tried_again(worker: Worker, pacs: Pacs, series: list[Path]) -> None:
@@ -393,6 +393,7 @@ def test_a_queue_that_was_full_for_a_while_loses_no_job(
 ) -> None:
     receive(worker, series)
     stop, move, tries = threading.Event(), worker.queue.move, []
+    told = worker.progress = Told()
 
     def full(*words: Any) -> bool:
         tries.append(words)
@@ -413,6 +414,8 @@ def test_a_queue_that_was_full_for_a_while_loses_no_job(
     stop.set()
     thread.join()
     assert state(worker)[0] == "confirmed" and pacs.modalities == ["SEG", "SR"]
+    of_queue = [line for line in told.lines if line.startswith("the queue")]
+    assert of_queue == ["the queue: the queue cannot be written", "the queue: it can be used again"]
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")

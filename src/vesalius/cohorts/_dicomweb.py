@@ -14,6 +14,16 @@ from pydicom.uid import UID
 from vesalius.core.errors import DataError, OutputError
 
 
+_REFUSALS = {
+    401: ("it wants a login, or another", "a file that holds user:password as the login"),
+    403: ("it does not allow us that", "the rights of that login there"),
+    404: ("nothing is there", "the DICOMweb root, such as https://host/dicom-web"),
+    405: ("it does not take that", "the DICOMweb root, such as https://host/dicom-web"),
+    413: ("too great for it", "its limit, or that of a proxy in front"),
+    507: ("its disk is full", "free some there"),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Series:
     """A series that a server has; `instances` is how many objects it says there are, None where it does not say."""
@@ -108,14 +118,35 @@ class Web:
         try:
             yield
         except requests.HTTPError as error:
-            code = error.response.status_code if error.response is not None else "?"
-            raise OutputError(f"{self.url} refuses", found=f"HTTP {code}") from error
+            code = error.response.status_code if error.response is not None else 0
+            cause, hint = _REFUSALS.get(code, ("", None))
+            said = f"HTTP {code or '?'}" + (f": {cause}" if cause else "")
+            raise OutputError(f"{self.url} refuses", found=said, hint=hint) from error
         except (ValueError, LookupError, TypeError, AttributeError, NotImplementedError) as error:
             raise OutputError(
                 f"{self.url} does not answer as DICOMweb has it", found=" ".join(str(error).split())[:120]
             ) from error
         except (requests.RequestException, OSError) as error:
-            raise OutputError(f"{self.url} cannot be reached", found=type(error).__name__) from error
+            found, hint = _unreachable(error)
+            raise OutputError(f"{self.url} cannot be reached", found=found, hint=hint) from error
+
+
+def _unreachable(error: Exception) -> tuple[str, str | None]:
+    """Why there was no answer, and what to try."""
+    import requests
+
+    text = str(error)
+    if isinstance(error, requests.exceptions.SSLError):
+        return "a certificate that is not trusted, or no TLS there", "a ca file with its authority, or http://"
+    if isinstance(error, requests.exceptions.Timeout):
+        return "no answer in time", "the address, and the firewall between"
+    if "refused" in text:
+        return "connection refused", "that it runs, and its port"
+    if "resolve" in text or "resolution" in text:
+        return "no host of that name", "the address, or the name server"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror, None
+    return type(error).__name__, "the address, and whether it is http or https"
 
 
 def _pages(name: str, search: Callable[..., Sequence[Any]], **words: Any) -> dict[str, Dataset]:

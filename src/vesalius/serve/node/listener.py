@@ -166,8 +166,9 @@ class Node:
                     self.queue.add(found.study_uid, found.series_uid, found.sop_uid)
         except (BudgetError, OutputError) as error:
             self.refusing.begins(error, size=len(data))
+            why = error.what if self.store.room(len(data)) else "disk full"
             with contextlib.suppress(OSError):
-                self.store.refuse(found.series_uid, found.sop_uid)
+                self.store.refuse(found.series_uid, found.sop_uid, why)
             return FULL
         self.refusing.kept()
         return SUCCESS

@@ -66,7 +66,8 @@ class Refusing:
         found = seen(self.store.root)
         self._now, self._wanted = False, 0
         self._unmark()
-        since = f", after {(time.time() - found.since_s) / 60:.0f} min" if found else ""
+        seconds = time.time() - found.since_s if found else 0
+        since = f", after {seconds:.0f} s" if seconds < 120 else f", after {seconds / 60:.0f} min"
         self.progress.note(f"images are taken again{since}; {self.store.free() >> 20} MiB are free")
 
     def _unmark(self) -> None:

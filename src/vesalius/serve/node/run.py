@@ -102,25 +102,33 @@ def _take_up(store: Store, queue: Queue, progress: Progress) -> None:
 
 def status(settings: Settings) -> list[str]:
     """Lines for a person: how many series are in which state, since when the oldest waits, the disk, and the node."""
-    with opened(settings) as (store, queue):
-        counts = queue.counts()
-        waiting = queue.jobs("ready", "running", "sending", "failed")
-        unrouted = Counter(job.error or "no rule takes it" for job in queue.jobs("unrouted"))
-        free, refused = store.free(), seen(store.root)
-        full = not store.room()
+    store = Store(settings.store, reserve_bytes=settings.reserve_mib << 20)
+    free, refused, full = store.free(), seen(store.root), not store.room()
+    try:
+        lines = _series(settings)
+    except VesaliusError as error:  # a full disk is to be seen all the same
+        lines = [str(error)]
     alive = running(settings.store)
-    lines = [f"{state:<10} {n}" for state, n in counts.items()] or ["no series has come yet"]
-    lines += [f"unrouted: {n}, {why}" for why, n in unrouted.most_common(_REASONS)]
-    if waiting:
-        lines.append(f"the longest wait since {_moment(waiting[0].changed_s)}")
-    said = [f"{job.series_uid}: {job.error}" for job in waiting if job.state == "failed" and job.error]
-    lines += [f"failed, and tried again: {text}" for text in said[:_REASONS]]
     lines.append(f"disk: {free >> 20} MiB free, of which {settings.reserve_mib} stay free")
     if full or (refused is not None and alive):
         since = f" since {_moment(refused.since_s)}" if refused else ""
         why = "disk full" if full else refused.why if refused else ""
         lines.append(f"refusing images{since}: {why}")
     lines.append(f"the node {'runs' if alive else 'does not run'}")
+    return lines
+
+
+def _series(settings: Settings) -> list[str]:
+    with opened(settings) as (_, queue):
+        counts = queue.counts()
+        waiting = queue.jobs("ready", "running", "sending", "failed")
+        unrouted = Counter(job.error or "no rule takes it" for job in queue.jobs("unrouted"))
+    lines = [f"{state:<10} {n}" for state, n in counts.items()] or ["no series has come yet"]
+    lines += [f"unrouted: {n}, {why}" for why, n in unrouted.most_common(_REASONS)]
+    if waiting:
+        lines.append(f"the longest wait since {_moment(waiting[0].changed_s)}")
+    said = [f"{job.series_uid}: {job.error}" for job in waiting if job.state == "failed" and job.error]
+    lines += [f"failed, and tried again: {text}" for text in said[:_REASONS]]
     return lines
 
 

@@ -75,20 +75,21 @@ class Store:
             hint="free some disk",
         )
 
-    def refuse(self, series_uid: str, sop_uid: str) -> None:
+    def refuse(self, series_uid: str, sop_uid: str, why: str) -> None:
         """Remember that an instance was refused, so that its series is not taken for complete. Raises OSError."""
         path = self._refused(series_uid)
         path.parent.mkdir(exist_ok=True)
-        with path.open("a", encoding="ascii") as file:
+        with path.open("a", encoding="utf-8") as file:
             if file.tell() < _MOST_REFUSED:
-                file.write(f"{sop_uid}\n")
+                file.write(f"{sop_uid} {why}\n")
 
-    def refused(self, series_uid: str) -> set[str]:
-        """The instances of a series that were refused at some time; some may have come since."""
+    def refused(self, series_uid: str) -> dict[str, str]:
+        """The instances of a series that were refused at some time, and why; some may have come since."""
         try:
-            return set(self._refused(series_uid).read_text(encoding="ascii").split())
+            lines = self._refused(series_uid).read_text(encoding="utf-8", errors="replace").splitlines()
         except FileNotFoundError:
-            return set()
+            return {}
+        return {uid: why for uid, _, why in (line.partition(" ") for line in lines) if why}
 
     def forget_refused(self, series_uid: str) -> None:
         """All that was refused of a series has come."""

@@ -110,18 +110,22 @@ class Worker:
 
     def run(self, stop: threading.Event, *, poll_s: float = 0.5) -> None:
         """Work until told to stop."""
-        tidied, lost = -_SWEEP_S, False
+        tidied, lost, said = -_SWEEP_S, False, ""
         while not stop.is_set():
             try:
                 if lost:  # what was at work when the queue could not be written
                     self.queue.recover()
                     lost = False
+                    self.progress.note("the queue: it can be used again")
+                said = ""
                 idle = not self.step()
                 if time.monotonic() - tidied > _SWEEP_S:
                     self.tidy()
                     tidied = time.monotonic()
             except VesaliusError as error:  # of the queue itself: a full disk, a database that is away
-                self.progress.note(f"the queue: {error}")
+                if str(error) != said:  # once, however often it is tried
+                    said = str(error)
+                    self.progress.note(f"the queue: {said}")
                 idle = lost = True
             if idle:
                 stop.wait(poll_s)
@@ -198,13 +202,12 @@ class Worker:
     def _all_came(self, job: Job) -> None:
         """Raises BudgetError where images of a series were refused and did not come since: it is not complete."""
         refused = self.store.refused(job.series_uid)
-        if not refused:
-            return
-        lost = refused.difference(self.queue.instances(job.series_uid))
+        there = set(self.queue.instances(job.series_uid))
+        lost = {uid: why for uid, why in refused.items() if uid not in there}
         if lost:
             raise BudgetError(
-                f"{len(lost)} images of this series were refused, for the disk was full or the queue could not be"
-                " written, and have not come since",
+                "images of this series were refused, and have not come since",
+                found=f"{len(lost)} of {len(there | set(lost))}: {'; '.join(sorted(set(lost.values())))}",
                 hint="see --status; then send the series again",
             )
         self.store.forget_refused(job.series_uid)
