@@ -11,8 +11,7 @@ from typing import Any
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
-from vesalius.core.errors import DataError, OutputError
-
+from vesalius.core.errors import DataError, OutputError, closest_path
 
 _REFUSALS = {
     401: ("it wants a login, or another", "a file that holds user:password as the login"),
@@ -52,12 +51,14 @@ class Web:
         if login is not None:
             session.auth = login_of(login)
         if ca is not None:
+            if not ca.is_file():
+                raise DataError(f"no file of certificates at {ca}", hint=closest_path(ca, "a PEM file"))
             session.verify = str(ca)
         try:
             self._client = DICOMwebClient(url, session=session, timeout=timeout_s)
         except (ValueError, TypeError) as error:
             raise DataError(
-                f"{url} is no address of a DICOMweb server", hint="https://host/dicom-web"
+                f"'{url}' is no address of a DICOMweb server", hint="https://host/dicom-web"
             ) from error
 
     def series(self, query: Mapping[str, str]) -> list[Series]:
@@ -124,8 +125,9 @@ class Web:
             raise OutputError(f"{self.url} refuses", found=said, hint=hint) from error
         except (ValueError, LookupError, TypeError, AttributeError, NotImplementedError) as error:
             raise OutputError(
-                f"{self.url} does not answer as DICOMweb has it", found=" ".join(str(error).split())[:120]
-            ) from error
+                f"{self.url} does not answer as DICOMweb has it", found=" ".join(str(error).split())[:120],
+                hint="the DICOMweb root, such as https://host/dicom-web",
+            ) from error  # fmt: skip
         except (requests.RequestException, OSError) as error:
             found, hint = _unreachable(error)
             raise OutputError(f"{self.url} cannot be reached", found=found, hint=hint) from error
@@ -137,7 +139,10 @@ def _unreachable(error: Exception) -> tuple[str, str | None]:
 
     text = str(error)
     if isinstance(error, requests.exceptions.SSLError):
-        return "a certificate that is not trusted, or no TLS there", "a ca file with its authority, or http://"
+        return (
+            "a certificate that is not trusted, or no TLS there",
+            "a ca file with its authority, or http://",
+        )
     if isinstance(error, requests.exceptions.Timeout):
         return "no answer in time", "the address, and the firewall between"
     if "refused" in text:
@@ -146,7 +151,7 @@ def _unreachable(error: Exception) -> tuple[str, str | None]:
         return "no host of that name", "the address, or the name server"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror, None
-    return type(error).__name__, "the address, and whether it is http or https"
+    return "it ended the connection", "the address, and whether it is http or https"
 
 
 def _pages(name: str, search: Callable[..., Sequence[Any]], **words: Any) -> dict[str, Dataset]:
@@ -175,7 +180,10 @@ def login_of(path: Path) -> tuple[str, str]:
     try:
         text = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read") from error
+        found = error.strerror if isinstance(error, OSError) else "no text"
+        raise DataError(
+            f"the login {path} cannot be read", found=found, hint="user:password in one line"
+        ) from error
     user, sign, password = text.partition(":")
     if not sign or len(text.splitlines()) > 1:
         raise DataError(f"{path} holds no login", hint="user:password in one line")
