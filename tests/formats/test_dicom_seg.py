@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import highdicom as hd
 import numpy as np
 import pydicom
 import pytest
 from _studies import GRID, TURNS, by_hand, make_study
+from pydicom.dataset import Dataset
 from pydicom.sr._concepts_dict import concepts
 
 from vesalius import formats
@@ -21,6 +23,7 @@ from vesalius.core.errors import GeometryError, OutputError
 from vesalius.core.image import Array, Image
 from vesalius.formats import _dicom_terms as terms
 from vesalius.formats._dicom_colours import cielab
+from vesalius.formats._dicom_study import series_text
 
 Errors = Callable[[Path], list[str]]
 LABELS = (
@@ -137,6 +140,33 @@ def test_uids_are_those_of_bundle_and_source(ct: Image, tmp_path: Path) -> None:
     assert set(first).isdisjoint(uids(mask_of(ct, bundle="cd" * 32)))
     nobodys = uids(mask_of(ct, bundle=""))
     assert nobodys == uids(mask_of(ct, bundle="")) != uids(mask_of(ct, bundle="", seed=5))
+
+
+def test_a_series_says_what_it_was_made_of_within_64_characters(ct: Image, tmp_path: Path) -> None:
+    def made(number: object, text: str | None, **words: Any) -> Dataset:
+        folder = tmp_path / f"{number}"
+        folder.mkdir(exist_ok=True)
+        for path in ct.source.files:
+            head = pydicom.dcmread(path)
+            head.SeriesNumber, head.SeriesDescription = number, text
+            head.SpecificCharacterSet = "ISO_IR 192"
+            head.save_as(folder / path.name)
+        image = formats.read(Ref(tuple(sorted(folder.iterdir()))))
+        return pydicom.dcmread(formats.write(mask_of(image, **words), tmp_path / "x.seg.dcm"))
+
+    first = made(3, "Thorax portalvenös 1,0 mm weich, Kontrastmittel oral")
+    assert first.SeriesDescription == "Vesalius segmentation of 3 Thorax portalvenös 1… (research use)"
+    assert (
+        made(3, "x").SeriesNumber == first.SeriesNumber and 1_000_300_000 < first.SeriesNumber < 1_000_400_000
+    )
+    assert made(3, "x", bundle="cd" * 32).SeriesNumber != first.SeriesNumber
+    assert made(None, None).SeriesDescription == "Vesalius segmentation of a CT (research use)"
+    assert made(12, None).SeriesDescription == "Vesalius segmentation of 12 (research use)"
+    head = Dataset()
+    head.SeriesNumber, head.SeriesDescription = 3, "y" * 60
+    for by in ("a", "b" * 30, "c" * 80):
+        text = series_text("structure set", head, by=by)
+        assert len(text) <= 64 and by[:8] in text and "of 3 yyyy" in text and text.endswith("(research use)")
 
 
 def test_red_is_red_in_cielab() -> None:

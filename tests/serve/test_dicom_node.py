@@ -22,11 +22,24 @@ from pynetdicom import AE
 from pynetdicom.sop_class import CTImageStorage, Verification  # type: ignore[attr-defined]
 
 from vesalius.core.errors import DataError, FormatError, OutputError, UnsafeError
+from vesalius.core.progress import Silent
 from vesalius.serve.node.guard import Guard, Limits, Malformed, message_bytes
 from vesalius.serve.node.listener import Node, Peer, check_exposure, identify
 from vesalius.serve.node.queue import Queue
+from vesalius.serve.node.refusing import Refusing, seen
 from vesalius.serve.node.store import Store
 from vesalius.serve.transport import Tls
+
+
+class Told(Silent):
+    """Keeps what is said."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.lines.append(text)
+
 
 QUICK = Limits(first_s=1, pdu_s=1, idle_s=5, associations=8)
 
@@ -159,9 +172,48 @@ def test_a_full_disk_is_out_of_resources_and_nothing_is_recorded(
     node: Node, series: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(node.store, "reserve_bytes", 1 << 62)
-    assert send(node.port, series[:1]) == [0xA700] and node.queue.jobs() == ()
+    assert send(node.port, series[:2]) == [0xA700, 0xA700] and node.queue.jobs() == ()
+    heads = [pydicom.dcmread(p) for p in series[:2]]
+    assert node.store.refused(heads[0].SeriesInstanceUID) == {d.SOPInstanceUID: "disk full" for d in heads}
     monkeypatch.setattr(node.store, "reserve_bytes", 0)
     assert send(node.port, series[:1]) == [0]
+
+
+def test_a_full_disk_is_said_once_when_it_begins_and_when_it_ends(
+    store: Store, queue: Queue, series: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = Told()
+    with Node(store, queue, port=0, progress=told) as node:
+        for reserve, status in ((1 << 62, 0xA700), (1 << 62, 0xA700), (0, 0)):
+            monkeypatch.setattr(store, "reserve_bytes", reserve)
+            assert send(node.port, series[:1]) == [status]
+            assert (seen(store.root) is not None) == bool(status)
+        begun, ended = told.lines
+        assert begun.startswith("refusing images (status A700): disk full: no space left in")
+        assert ended.startswith("images are taken again, after 0 s;")
+        monkeypatch.setattr(store, "reserve_bytes", 1 << 62)
+        node.refusing.look()  # nobody sends, and it is said all the same
+        node.refusing.look()
+        since = seen(store.root)
+        assert len(told.lines) == 3 and since is not None and since.why.startswith("disk full")
+        again = Refusing(store, told)  # of a node that was killed meanwhile
+        monkeypatch.setattr(store, "reserve_bytes", 0)
+        again.look()
+        assert told.lines[3:] == [ended] and seen(store.root) is None
+
+
+def test_who_is_turned_away_is_said_once(store: Store, queue: Queue) -> None:
+    told = Told()
+    allow = [Peer("MODALITY"), Peer("AWAY", "192.0.2.7")]
+    with Node(store, queue, port=0, allow=allow, limits=QUICK, progress=told) as node:
+        for words in ({"calling": "STRANGER"}, {"called": "ANOTHER"}, {"calling": "AWAY"}) * 2:
+            with association(node.port, **words) as made:
+                assert not made.is_established
+    assert told.lines == [
+        "turned away 'STRANGER' at 127.0.0.1: its AE title is not in allow",
+        "turned away 'MODALITY' at 127.0.0.1: it calls 'ANOTHER', and we are 'VESALIUS'",
+        "turned away 'AWAY' at 127.0.0.1: its address is not in allow",
+    ]
 
 
 def test_a_data_set_without_identity_is_not_understood(node: Node, series: list[Path]) -> None:
@@ -194,7 +246,7 @@ def test_a_peer_calls_from_its_own_address_or_network() -> None:
 
 
 def test_tls_files_that_are_none_are_said(store: Store, queue: Queue, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="TLS files"):
+    with pytest.raises(DataError, match="TLS file cert, .*, cannot be read"):
         Node(store, queue, port=0, tls=Tls(tmp_path / "c", tmp_path / "k"))
 
 
@@ -215,8 +267,10 @@ def test_tls_with_client_certificates(
 
 
 def test_a_port_in_use_and_a_bad_title_are_said(node: Node, store: Store, queue: Queue) -> None:
-    with pytest.raises(OutputError, match="cannot listen"):
+    with pytest.raises(OutputError, match="found Address already in use; try: stop what .* in the settings"):
         Node(store, queue, port=node.port).start()
+    with pytest.raises(OutputError, match="an address of this machine as host in the settings"):
+        Node(store, queue, host="192.0.2.9", port=0, allow=[Peer("A", "10.0.0.1")]).start()
     with pytest.raises(DataError, match="AE title"):
         Node(store, queue, aet="A TITLE OF MORE THAN SIXTEEN", port=0)
 

@@ -110,3 +110,17 @@ def test_what_is_committed_survives_the_servers_crash_and_the_queue_goes_on(serv
     assert "\n" not in str(caught.value) and "node@" not in str(caught.value)
     server.start()
     assert len(queue.instances("9.2")) == 20 and queue.add("9", "9.2", "9.2.20")
+
+
+def test_two_nodes_do_not_work_on_one_database(server: Server) -> None:
+    first, second = Queue(server.url), Queue(server.url)
+    with (
+        first.alone(),
+        pytest.raises(OutputError, match="in use by another node; try: stop that one"),
+        second.alone(),
+    ):
+        pass
+    with second.alone():
+        assert second.counts() is not None
+    first.close()
+    second.close()

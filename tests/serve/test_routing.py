@@ -68,7 +68,7 @@ def test_what_is_wrong_is_said_with_its_place(tmp_path: Path, before: str, after
     with pytest.raises(PlanError, match=says) as caught:
         load(tmp_path / "r.yaml")
     assert "\n" not in str(caught.value)
-    with pytest.raises(PlanError, match="cannot be read"):
+    with pytest.raises(PlanError, match="no settings at"):
         load(tmp_path / "absent.yaml")
 
 

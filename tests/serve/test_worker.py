@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import socket
 import subprocess
@@ -27,6 +28,7 @@ from vesalius import cohorts
 from vesalius.core.answer import Mask
 from vesalius.core.cohort import Label
 from vesalius.core.errors import BudgetError, DataError, VesaliusError
+from vesalius.core.progress import Silent
 from vesalius.prepare.case import load_reference
 from vesalius.serve.node import sender
 from vesalius.serve.node.queue import Queue
@@ -34,6 +36,16 @@ from vesalius.serve.node.routing import Destination, Routes, Rule
 from vesalius.serve.node.store import Store
 from vesalius.serve.node.worker import Made, Model, Worker, load
 from vesalius.serve.transport import Tls
+
+
+class Told(Silent):
+    """Keeps what is said."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.lines.append(text)
 
 
 class Pacs:
@@ -126,6 +138,42 @@ def test_a_stable_series_ends_with_one_seg_and_one_sr_in_its_study(
     study = pydicom.dcmread(series[0]).StudyInstanceUID
     assert {d.StudyInstanceUID for d in pacs.objects.values()} == {study}
     assert {d.PatientID for d in pacs.objects.values()} == {pydicom.dcmread(series[0]).PatientID}
+
+
+def test_results_and_the_log_name_the_bundle_the_source_and_the_rule(
+    worker: Worker, pacs: Pacs, series: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = worker.progress = Told()
+    rule = worker.routes.rules[0]
+    worker.routes = worker.routes.model_copy(
+        update={"rules": (rule, rule.model_copy(update={"bundle": "run/bundle"}))}
+    )
+    some = Model("g" * 64, lambda f: Made([replace(a, bundle="g" * 64) for a in bright(f).answers]))
+    monkeypatch.setitem(worker.models, "run/bundle", some)  # type: ignore[arg-type]
+    receive(worker, series)
+    worker.step()
+    (uid,) = {job.series_uid for job in worker.queue.jobs()}
+    first, second, last = (re.sub(r"in [0-9.]+ s", "in N s", x) for x in told.lines)
+    assert first == f"series {uid}: rules.0, bone to pacs: SEG, SR of {len(series)} images in N s"
+    assert second == f"series {uid}: rules.1, run to pacs: SEG, SR of {len(series)} images in N s"
+    assert last == f"series {uid}: results confirmed at pacs"
+    assert sorted(d.SeriesDescription for d in pacs.objects.values()) == [
+        f"{by} {what} of 1 Axial (research use)"
+        for by in ("bone", "run")
+        for what in ("measurements", "segmentation")
+    ]
+    assert len({d.SeriesNumber for d in pacs.objects.values()}) == 4
+
+
+def test_what_an_earlier_version_made_of_these_images_has_the_same_uids(
+    worker: Worker, pacs: Pacs, series: list[Path]
+) -> None:
+    receive(worker, series)
+    worker.step()
+    assert sorted(pacs.objects) == [  # what the version before made, under other descriptions and numbers
+        "2.25.247299192746554672600341163376662783549",
+        "2.25.39911964605032261533357378912290819636",
+    ]
 
 
 def test_what_the_destination_refuses_is_sent_again_and_not_made_again(
@@ -252,12 +300,61 @@ def test_images_without_an_answer_are_said_and_localisers_are_not_failures(
     monkeypatch.setitem(worker.models, "bone", Model("h" * 64, lambda _: Made([])))  # type: ignore[arg-type]
     receive(worker, series[:6])
     worker.step()
-    assert state(worker) == ("unrouted", "nothing to answer: localisers or copies")
+    assert state(worker) == ("unrouted", "nothing to answer: localisers, copies or objects without images")
     some = Model("h" * 64, lambda folder: Made(bright(folder).answers, ["uneven slices"]))
     monkeypatch.setitem(worker.models, "bone", some)  # type: ignore[arg-type]
     receive(worker, series)
     worker.step()
     assert state(worker) == ("confirmed", "not answered: uneven slices") and pacs.modalities == ["SEG", "SR"]
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_series_of_nothing_but_localisers_is_no_failure(
+    worker: Worker, pacs: Pacs, series: list[Path], count: int
+) -> None:
+    told = worker.progress = Told()
+    receive(worker, series[:count], ImageType="ORIGINAL\\PRIMARY\\LOCALIZER")
+    worker.step()
+    assert state(worker) == ("unrouted", "nothing to answer: localisers, which are there to plan others")
+    assert not pacs.stores and told.lines[0].endswith(state(worker)[1])
+
+
+def test_objects_without_images_are_no_failure_and_no_hint_of_another_command_is_given(
+    bundles: dict[str, Path], worker: Worker, pacs: Pacs, series: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(worker.models, "bone", load(bundles["organs"], device="cpu"))  # type: ignore[arg-type]
+    for path in series[:2]:
+        data = pydicom.dcmread(path)
+        data.SOPClassUID = data.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.66"  # raw data
+        target = worker.store.put(data.SeriesInstanceUID, data.SOPInstanceUID, b"")
+        data.save_as(target)
+        worker.queue.add(data.StudyInstanceUID, data.SeriesInstanceUID, data.SOPInstanceUID)
+    worker.step()
+    assert state(worker) == ("unrouted", "nothing to answer: localisers, copies or objects without images")
+
+    def wrong(_: Path) -> Made:
+        raise DataError("no images", hint="another --layout")
+
+    monkeypatch.setitem(worker.models, "bone", Model("h" * 64, wrong))  # type: ignore[arg-type]
+    receive(worker, series[2:])
+    worker.step()
+    assert state(worker) == ("dead", "rules.0, bone to pacs: no images")
+
+
+def test_a_series_of_which_images_were_refused_is_not_answered_until_they_come(
+    worker: Worker, pacs: Pacs, series: list[Path]
+) -> None:
+    receive(worker, series[:-1])
+    lost = pydicom.dcmread(series[-1])
+    worker.store.refuse(lost.SeriesInstanceUID, lost.SOPInstanceUID, "disk full")
+    for _ in range(2):
+        worker.step()
+    assert state(worker)[0] == "dead" and pacs.stores == 0
+    assert "were refused, and have not come since; found 1 of 12: disk full" in state(worker)[1]
+    receive(worker, series[-1:])
+    worker.step()
+    assert state(worker) == ("confirmed", "") and pacs.modalities == ["SEG", "SR"]
+    assert worker.store.refused(lost.SeriesInstanceUID) == {}
 
 
 def test_an_unreachable_destination_is_tried_again(worker: Worker, pacs: Pacs, series: list[Path]) -> None:
@@ -268,7 +365,10 @@ def test_an_unreachable_destination_is_tried_again(worker: Worker, pacs: Pacs, s
         away = there.model_copy(update={"port": closed.getsockname()[1]})
     worker.routes.destinations["pacs"] = away
     worker.step()
-    assert state(worker)[0] == "failed" and "cannot be reached" in state(worker)[1]
+    assert state(worker)[0] == "failed"
+    assert state(worker)[1].startswith(
+        f"PACS at 127.0.0.1:{away.port} cannot be reached; found connection refused; try: that it runs"
+    )
     worker.routes.destinations["pacs"] = there
     assert worker.step() and state(worker)[0] == "confirmed"
 
@@ -293,6 +393,7 @@ def test_a_queue_that_was_full_for_a_while_loses_no_job(
 ) -> None:
     receive(worker, series)
     stop, move, tries = threading.Event(), worker.queue.move, []
+    told = worker.progress = Told()
 
     def full(*words: Any) -> bool:
         tries.append(words)
@@ -313,6 +414,8 @@ def test_a_queue_that_was_full_for_a_while_loses_no_job(
     stop.set()
     thread.join()
     assert state(worker)[0] == "confirmed" and pacs.modalities == ["SEG", "SR"]
+    of_queue = [line for line in told.lines if line.startswith("the queue")]
+    assert of_queue == ["the queue: the queue cannot be written", "the queue: it can be used again"]
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
@@ -351,7 +454,10 @@ def test_a_bundle_or_a_destination_that_fails_does_not_hold_up_the_others(
     worker.models = {**worker.models, "broken": Model("b" * 64, broken)}
     receive(worker, series)
     worker.step()
-    assert state(worker) == ("failed", "RuntimeError: out of memory") and pacs.modalities == ["SEG", "SR"]
+    assert state(worker) == (
+        "failed",
+        "rules.0, broken to pacs: RuntimeError: out of memory",
+    ) and pacs.modalities == ["SEG", "SR"]
     assert {r.destination for r in worker.queue.unconfirmed(worker.queue.jobs()[0])} == {"away"}
     worker.models = {**worker.models, "broken": Model("b" * 64, lambda _: Made([]))}
     worker.routes.destinations["away"] = there
@@ -363,7 +469,7 @@ def test_what_no_rule_takes_and_what_cannot_be_answered_is_said(
 ) -> None:
     receive(worker, series[:2], Modality="MR")
     worker.step()
-    assert state(worker)[0] == "unrouted"
+    assert state(worker) == ("unrouted", "no rule takes it")
 
     def uneven(_: Path) -> Made:
         raise DataError("slices are missing")
@@ -375,7 +481,7 @@ def test_what_no_rule_takes_and_what_cannot_be_answered_is_said(
         head.Modality = "CT"
         head.save_as(path)
     worker.step()
-    assert state(worker) == ("dead", "slices are missing") and pacs.stores == 0
+    assert state(worker) == ("dead", "rules.0, bone to pacs: slices are missing") and pacs.stores == 0
 
 
 @pytest.fixture

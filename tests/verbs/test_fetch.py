@@ -134,8 +134,8 @@ def test_a_server_that_knows_no_offset_is_asked_until_it_repeats_itself(url: str
 @pytest.mark.parametrize(
     ("answer", "says"),
     [
-        ((401, ""), "HTTP 401"),
-        ((200, "<html>"), "as DICOMweb has it"),
+        ((401, ""), "HTTP 401: it wants a login, or another; try: a file"),
+        ((200, "<html>"), "as DICOMweb has it.*try: the DICOMweb root"),
         ((200, '[{"0020000D": {"vr": "UI", "Value": ["../../etc"]}}]'), "no valid StudyInstanceUID"),
     ],
 )
@@ -154,5 +154,9 @@ def test_an_address_or_a_login_that_is_none_is_said(tmp_path: Path) -> None:
         Web("http://127.0.0.1:1/x", login=tmp_path / "login")
     with pytest.raises(DataError, match="no address"):
         Web("pacs")
-    with pytest.raises(OutputError, match="cannot be reached"):
+    with pytest.raises(DataError, match="login .* cannot be read; found No such file"):
+        Web("http://127.0.0.1:1/x", login=tmp_path / "nofile")
+    with pytest.raises(DataError, match="no file of certificates"):
+        Web("http://127.0.0.1:1/x", ca=tmp_path / "nofile")
+    with pytest.raises(OutputError, match="cannot be reached; found connection refused; try: that it runs"):
         Web("http://127.0.0.1:1/x", timeout_s=2).series({"PatientID": "x"})

@@ -25,6 +25,10 @@ def node(
 
     if sum((status, dead_letters, replay is not None, pull is not None)) > 1:
         raise DataError("one thing at a time", hint="--status, --dead-letters, --replay or --pull")
+    if peer is not None and pull is None:
+        raise DataError(
+            "--from says whom to ask for a study, and none is named", hint=f"--pull STUDY --from {peer}"
+        )
     found = settings.load(path)
     if status:
         typer.echo("\n".join(serving.status(found)))
@@ -42,11 +46,11 @@ def node(
 
 
 def _run(found: Settings) -> None:
-    """Run until Ctrl-C or SIGTERM, either of which is a regular end."""
-    from vesalius.serve.node.run import run_node
-
+    """Run until Ctrl-C or SIGTERM, either of which is a regular end, with exit code 0."""
     stop, progress = threading.Event(), shown_progress()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
+    from vesalius.serve.node.run import run_node
+
     finished = run_node(found, progress=progress, stop=stop)
     progress.note("stopped" if finished else "stopped; the series at work is taken up at the next start")

@@ -9,8 +9,11 @@ import typer
 from vesalius.cli._app import shown_progress
 from vesalius.core.errors import VesaliusError
 
+_OF_NODE = {"status", "dead_letters", "replay", "pull", "peer"}
+
 
 def serve(
+    context: typer.Context,
     bundles: list[str] | None = typer.Argument(
         None, metavar="BUNDLE…", help="Bundles, or the runs that hold them; NAME=PATH names one."
     ),
@@ -65,13 +68,14 @@ def serve(
             raise VesaliusError(
                 "a DICOM node's bundles stand in its settings", found=bundles[0], hint="one serve for each"
             )
+        _only_of_node(context)
         from vesalius.cli._node import node
 
         node(dicom, status=status, dead_letters=dead_letters, replay=replay, pull=pull, peer=peer)
         return
-    if status or dead_letters or replay or pull:
+    if status or dead_letters or replay is not None or pull is not None or peer is not None:
         raise VesaliusError(
-            "--status, --dead-letters, --replay and --pull ask a DICOM node", hint="--dicom SETTINGS"
+            "--status, --dead-letters, --replay, --pull and --from ask a DICOM node", hint="--dicom SETTINGS"
         )
     if make_key is not None:
         _make_key(keys, make_key, role)
@@ -94,7 +98,7 @@ def serve(
 
     if (tls_cert is None) != (tls_key is None):
         raise VesaliusError("--tls-cert and --tls-key belong together")
-    run_service(
+    run_service(  # which comes back after Ctrl-C or SIGTERM: a regular end, exit code 0
         bundles,
         host=host,
         port=port,
@@ -107,6 +111,19 @@ def serve(
         tls=Tls(tls_cert, tls_key) if tls_cert and tls_key else None,
         progress=shown_progress(),
     )
+
+
+def _only_of_node(context: typer.Context) -> None:
+    """Raises VesaliusError for an option of the HTTP service, which a node would not heed."""
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        source = context.get_parameter_source(name)
+        if name in _OF_NODE | {"dicom", "bundles"} or source is None or source.name != "COMMANDLINE":
+            continue
+        raise VesaliusError(
+            f"{parameter.opts[0]} is not for a DICOM node, whose settings stand in a file",
+            hint="the keys in docs/pacs.md",
+        )
 
 
 def _make_key(path: Path | None, name: str, role: str) -> None:

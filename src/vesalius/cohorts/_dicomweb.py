@@ -11,7 +11,16 @@ from typing import Any
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
-from vesalius.core.errors import DataError, OutputError
+from vesalius.core.errors import DataError, OutputError, closest_path
+
+_REFUSALS = {
+    401: ("it wants a login, or another", "a file that holds user:password as the login"),
+    403: ("it does not allow us that", "the rights of that login there"),
+    404: ("nothing is there", "the DICOMweb root, such as https://host/dicom-web"),
+    405: ("it does not take that", "the DICOMweb root, such as https://host/dicom-web"),
+    413: ("too great for it", "its limit, or that of a proxy in front"),
+    507: ("its disk is full", "free some there"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +49,16 @@ class Web:
 
         self.url, session = url, create_session()
         if login is not None:
-            session.auth = _login(login)
+            session.auth = login_of(login)
         if ca is not None:
+            if not ca.is_file():
+                raise DataError(f"no file of certificates at {ca}", hint=closest_path(ca, "a PEM file"))
             session.verify = str(ca)
         try:
             self._client = DICOMwebClient(url, session=session, timeout=timeout_s)
         except (ValueError, TypeError) as error:
             raise DataError(
-                f"{url} is no address of a DICOMweb server", hint="https://host/dicom-web"
+                f"'{url}' is no address of a DICOMweb server", hint="https://host/dicom-web"
             ) from error
 
     def series(self, query: Mapping[str, str]) -> list[Series]:
@@ -108,14 +119,39 @@ class Web:
         try:
             yield
         except requests.HTTPError as error:
-            code = error.response.status_code if error.response is not None else "?"
-            raise OutputError(f"{self.url} refuses", found=f"HTTP {code}") from error
+            code = error.response.status_code if error.response is not None else 0
+            cause, hint = _REFUSALS.get(code, ("", None))
+            said = f"HTTP {code or '?'}" + (f": {cause}" if cause else "")
+            raise OutputError(f"{self.url} refuses", found=said, hint=hint) from error
         except (ValueError, LookupError, TypeError, AttributeError, NotImplementedError) as error:
             raise OutputError(
-                f"{self.url} does not answer as DICOMweb has it", found=" ".join(str(error).split())[:120]
-            ) from error
+                f"{self.url} does not answer as DICOMweb has it", found=" ".join(str(error).split())[:120],
+                hint="the DICOMweb root, such as https://host/dicom-web",
+            ) from error  # fmt: skip
         except (requests.RequestException, OSError) as error:
-            raise OutputError(f"{self.url} cannot be reached", found=type(error).__name__) from error
+            found, hint = _unreachable(error)
+            raise OutputError(f"{self.url} cannot be reached", found=found, hint=hint) from error
+
+
+def _unreachable(error: Exception) -> tuple[str, str | None]:
+    """Why there was no answer, and what to try."""
+    import requests
+
+    text = str(error)
+    if isinstance(error, requests.exceptions.SSLError):
+        return (
+            "a certificate that is not trusted, or no TLS there",
+            "a ca file with its authority, or http://",
+        )
+    if isinstance(error, requests.exceptions.Timeout):
+        return "no answer in time", "the address, and the firewall between"
+    if "refused" in text:
+        return "connection refused", "that it runs, and its port"
+    if "resolve" in text or "resolution" in text:
+        return "no host of that name", "the address, or the name server"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror, None
+    return "it ended the connection", "the address, and whether it is http or https"
 
 
 def _pages(name: str, search: Callable[..., Sequence[Any]], **words: Any) -> dict[str, Dataset]:
@@ -139,11 +175,16 @@ def _uid(data: Dataset, name: str) -> str:
     return uid
 
 
-def _login(path: Path) -> tuple[str, str]:
+def login_of(path: Path) -> tuple[str, str]:
+    """User and password in a file. Raises DataError."""
     try:
-        user, sign, password = path.read_text(encoding="utf-8").strip().partition(":")
+        text = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read") from error
-    if not sign:
+        found = error.strerror if isinstance(error, OSError) else "no text"
+        raise DataError(
+            f"the login {path} cannot be read", found=found, hint="user:password in one line"
+        ) from error
+    user, sign, password = text.partition(":")
+    if not sign or len(text.splitlines()) > 1:
         raise DataError(f"{path} holds no login", hint="user:password in one line")
     return user, password

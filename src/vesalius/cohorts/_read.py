@@ -14,7 +14,7 @@ from vesalius.cohorts._limits import enforce_limit
 from vesalius.cohorts._splits import apply_split_file
 from vesalius.core import registry
 from vesalius.core.cohort import Cohort
-from vesalius.core.errors import DataError, UnknownName
+from vesalius.core.errors import DataError, NoImages, UnknownName
 
 _TIE = 0.005
 _LIKELY = 0.6  # from here on another layout is worth naming
@@ -63,7 +63,7 @@ def read(
     else:
         cohort = _read_as(layout, root, options, "chosen by --layout")
     if not cohort.cases and not cohort.set_aside:
-        raise DataError(f"no images found in {root}", hint="another folder, or --layout")
+        raise NoImages(f"no images found in {root}", hint="another folder, or --layout")
     cohort = _patients(cohort, options)
     if split is not None:
         cohort = apply_split_file(cohort, Path(split))

@@ -5,6 +5,7 @@ VesaliusError              exit code 2, one line
 ├── DataError              the data cannot be used as it is
 │   ├── FormatError        a file that cannot be read: truncated, corrupt, hostile, unsupported
 │   │   └── NotAnImage     a sound file that holds something else: a segmentation, a report, a plan …
+│   ├── NoImages           a place that can be looked at, and holds nothing to look at
 │   ├── GeometryError      shape, affine or spacing contradict each other, or are missing where needed
 │   └── LeakError          the same patient (or image) on both sides of a split
 ├── PlanError              a plan that cannot be followed
@@ -84,6 +85,10 @@ class NotAnImage(FormatError):
     def __init__(self, where: object, *, holds: str, code: str, hint: str | None = None) -> None:
         super().__init__(f"{where}: holds no image but a {holds}", found=code, hint=hint)
         self.holds, self.code = holds, code
+
+
+class NoImages(DataError):
+    """A place that can be looked at, and holds nothing to look at."""
 
 
 class GeometryError(DataError):

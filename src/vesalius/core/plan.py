@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vesalius.core.disk import write_text
 from vesalius.core.errors import PlanError, UnknownName, closest_path
+from vesalius.core.fields import said
 
 VERSION = 1
 _Side = Annotated[int, Field(ge=1)]
@@ -208,24 +209,15 @@ def parse_plan(data: Any, where: str = "the plan") -> Plan:
             raise UnknownName("plan field", field, _fields()) from error
         value = first.get("input")
         listed = first["type"] in ("tuple_type", "list_type") and isinstance(value, str)
+        what, found, hint = said(first)
         raise PlanError(
-            f"{where}: {field}: {first['msg']}",
-            found=_short(value),
-            hint=f"{field}={_as_list(str(value))}" if listed else None,
+            f"{where}: {field}{what}", found=found, hint=f"{field}={_as_list(str(value))}" if listed else hint
         ) from error
 
 
 def _as_list(text: str) -> str:
     """What `16,32,32` should have been."""
     return json.dumps([_parse(item.strip()) for item in text.split(",")], separators=(",", ":"))
-
-
-def _short(value: Any) -> str:
-    """A value in a few words: a section by its fields, not by half of its text."""
-    if isinstance(value, dict):
-        return f"an object of {', '.join(map(str, value)) or 'nothing'}"[:80]
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:79]}…"
 
 
 def save_plan(plan: Plan, path: Path) -> None:

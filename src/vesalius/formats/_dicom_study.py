@@ -35,6 +35,7 @@ from vesalius.formats.json import as_text
 
 MAKER = "Vesalius"
 RESEARCH = "research use"
+_LO = 63  # a long string has 64 characters (PS3.5 6.2), the space that makes it even among them
 _NAMESPACE = uuid.UUID("6f0d5a0e-2f6b-5d0c-9a51-8c1d5f3f6a11")  # of the UIDs that are derived here
 _SAME_PLACE_MM = 0.01
 
@@ -70,7 +71,7 @@ _IMAGE = (
     "DimensionIndexSequence", "LossyImageCompression", "LossyImageCompressionRatio",
     "LossyImageCompressionMethod", "Laterality", "PatientOrientation", *views.NAMES,
 )  # fmt: skip
-_READ = ["SpecificCharacterSet", *PATIENT, "DeidentificationMethodCodeSequence", *STUDY]
+_READ = ["SpecificCharacterSet", "SeriesDescription", *PATIENT, "DeidentificationMethodCodeSequence", *STUDY]
 _NAMED = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
 _SAME = ("EchoTime", "TemporalPositionIdentifier", "DiffusionBValue", "ImageType", "Rows", "Columns")
 
@@ -99,11 +100,19 @@ class Study:
         """Vesalius's version and the beginning of the bundle's hash, which is the algorithm's version."""
         return f"{__version__} bundle {self.bundle[:16]}" if self.bundle else __version__
 
+    def number(self, kind: int) -> int:
+        """The number of a result's series: 1, the source series' own (4 digits), 4 of the bundle and images, the kind.
+
+        So results lie behind what scanners number, in the order of their sources, each under a number of its own.
+        """
+        own = abs(_number(self.first) or 0) % 10_000
+        return 10**9 + own * 10**5 + int(self.uid("number").rpartition(".")[2]) % 10_000 * 10 + kind
+
     def made(self, kind: str, number: int) -> dict[str, Any]:
         """What highdicom is told of every object: its UIDs, its series' number, and what made it."""
         return {
             "series_instance_uid": self.uid(kind, "series"),
-            "series_number": number,
+            "series_number": self.number(number),
             "sop_instance_uid": self.uid(kind, "instance"),
             "instance_number": 1,
             "manufacturer": MAKER,
@@ -199,9 +208,32 @@ def _give_frame_of_reference(planes: tuple[Dataset, ...]) -> None:
         head.FrameOfReferenceUID = UID(f"2.25.{made}")
 
 
-def series_text(what: str) -> str:
-    """A SeriesDescription that says what it is, and that it is for research."""
-    return f"{MAKER} {what} ({RESEARCH})"
+def series_text(what: str, source: Dataset, *, by: str = MAKER) -> str:
+    """A SeriesDescription, 64 characters at most (LO): who made what of which series, and that it is for research.
+
+    `source` is the header of an image of that series.
+    """
+    number, said = _number(source), str(source.get("SeriesDescription") or "")
+    of = " ".join(w for w in ("" if number is None else str(number), said) if w)
+    of = of or f"a {source.get('Modality') or 'series'}"
+    end = f" ({RESEARCH})"
+    room = _LO - len(f" {what} of {end}")
+    of = _cut(of, room - min(len(by), room // 2))
+    return f"{_cut(by, room - len(of))} {what} of {of}{end}"
+
+
+def _number(head: Dataset) -> int | None:
+    """The number of a series, None where it has none that is one."""
+    try:
+        return int(head.SeriesNumber)
+    except (AttributeError, TypeError, ValueError):
+        return None
+
+
+def _cut(text: str, length: int) -> str:
+    """A text that fits, and is valid: no backslash, no control characters."""
+    clean = " ".join("".join(c if c.isprintable() and c != "\\" else " " for c in text).split())
+    return clean if len(clean) <= length else f"{clean[: length - 1].rstrip()}…"
 
 
 def fill(data: Dataset, study: Study, *, kind: str, what: str, number: int) -> None:
@@ -211,8 +243,8 @@ def fill(data: Dataset, study: Study, *, kind: str, what: str, number: int) -> N
     data.SpecificCharacterSet = "ISO_IR 192"
     data.SOPInstanceUID = study.uid(kind, "instance")
     data.SeriesInstanceUID = study.uid(kind, "series")
-    data.SeriesNumber, data.InstanceNumber = number, 1
-    data.SeriesDescription = series_text(what)
+    data.SeriesNumber, data.InstanceNumber = study.number(number), 1
+    data.SeriesDescription = series_text(what, study.first)
     data.Manufacturer = data.ManufacturerModelName = MAKER
     data.SoftwareVersions = study.version
     data.InstanceCreationDate, data.InstanceCreationTime = now
@@ -316,7 +348,7 @@ def _owner(path: Path) -> Dataset:
     read, head = _read(path, _READ), Dataset()
     with warnings.catch_warnings(action="ignore"):
         read.decode()
-        for name, needed in {**PATIENT, **STUDY}.items():
+        for name, needed in {**PATIENT, **STUDY, "SeriesDescription": False}.items():
             value = _text(read, name)
             if value or needed:
                 setattr(head, name, PersonName(value) if name.endswith("Name") else value)

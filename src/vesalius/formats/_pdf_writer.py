@@ -14,7 +14,7 @@ from vesalius.core.errors import OutputError
 from vesalius.core.image import Image
 from vesalius.formats import _dicom_study as studies
 
-KIND, NUMBER = "PDF", 9006
+KIND, NUMBER = "PDF", 6
 
 _FONT = "DejaVu Sans"
 _WIDE, _HIGH = 8.27, 11.69  # inches

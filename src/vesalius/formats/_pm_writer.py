@@ -16,7 +16,7 @@ from vesalius.formats import _dicom_terms as terms
 from vesalius.formats._seg_writer import code, complete, geometry, schemes
 from vesalius.formats._sr_measurements import unit_of
 
-KIND, NUMBER = "PM", 9004
+KIND, NUMBER = "PM", 4
 
 
 def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> None:
@@ -63,7 +63,7 @@ def parametric_map(thing: Map, study: studies.Study) -> Any:
             content_label="MAP",
             content_description=f"Automatic, for {studies.RESEARCH}",
             content_qualification="RESEARCH",
-            series_description=studies.series_text("map"),
+            series_description=studies.series_text("map", study.first),
             specific_character_set="ISO_IR 192",
             coding_schemes=schemes(),
             **geometry(thing.image, study),

@@ -21,7 +21,7 @@ from vesalius.formats import _dicom_terms as terms
 from vesalius.formats._dicom_colours import rgb
 from vesalius.formats._rt_contours import outlines
 
-KIND, NUMBER = "RTSTRUCT", 9002
+KIND, NUMBER = "RTSTRUCT", 2
 
 
 def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> None:

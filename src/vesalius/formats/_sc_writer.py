@@ -25,7 +25,7 @@ from vesalius.core.image import Array, Image
 from vesalius.formats import _dicom_study as studies
 from vesalius.formats._dicom_colours import rgb
 
-KIND, NUMBER = "SC", 9005
+KIND, NUMBER = "SC", 5
 _TINT = 0.35
 _LEAST_FOR_WORDS = 96  # columns
 

@@ -21,7 +21,7 @@ from vesalius.formats import _dicom_terms as terms
 from vesalius.formats import _dicom_views as views
 from vesalius.formats._dicom_colours import cielab
 
-KIND, NUMBER = "SEG", 9001
+KIND, NUMBER = "SEG", 1
 
 
 def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> None:
@@ -49,7 +49,7 @@ def segmentation(mask: Mask, study: studies.Study, source: Image | None = None) 
             content_label="SEGMENTATION",
             content_description=f"Automatic, for {studies.RESEARCH}",
             omit_empty_frames=False,
-            series_description=studies.series_text("segmentation"),
+            series_description=studies.series_text("segmentation", study.first),
             specific_character_set="ISO_IR 192",
             coding_schemes=schemes(),
             **placed,

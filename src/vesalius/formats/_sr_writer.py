@@ -21,7 +21,7 @@ from vesalius.formats import _dicom_study as studies
 from vesalius.formats._sr_measurements import groups
 from vesalius.formats._sr_text import content
 
-KIND, NUMBER = "SR", 9003
+KIND, NUMBER = "SR", 3
 
 _REPORTED = {
     "CT": Code("77477000", "SCT", "Computed tomography"),
@@ -87,11 +87,11 @@ def _identity(study: studies.Study, what: str) -> dict[str, Any]:
 
     return {
         "series_instance_uid": study.uid(KIND, "series"),
-        "series_number": NUMBER,
+        "series_number": study.number(NUMBER),
         "sop_instance_uid": study.uid(KIND, "instance"),
         "instance_number": 1,
         "manufacturer": studies.MAKER,
-        "series_description": studies.series_text(what),
+        "series_description": studies.series_text(what, study.first),
         "specific_character_set": "ISO_IR 192",
         "coding_schemes": schemes(),
     }

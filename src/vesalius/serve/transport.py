@@ -29,14 +29,29 @@ class Tls:
 
     def _loaded(self, context: ssl.SSLContext) -> ssl.SSLContext:
         context.minimum_version = ssl.TLSVersion.TLSv1_2
+        for name, path in (("cert", self.cert), ("key", self.key), ("ca", self.ca)):
+            try:
+                if path is not None:
+                    path.open("rb").close()
+            except OSError as error:
+                raise DataError(
+                    f"the TLS file {name}, {path}, cannot be read", found=error.strerror, hint="a PEM file"
+                ) from error
         try:
-            context.load_cert_chain(self.cert, self.key)
+            context.load_cert_chain(self.cert, self.key, password=lambda: "")
             if self.ca is not None:
                 context.load_verify_locations(self.ca)
                 context.verify_mode = ssl.CERT_REQUIRED
         except (OSError, ssl.SSLError) as error:
+            reason = getattr(error, "reason", None) or ""
+            found = {
+                "KEY_VALUES_MISMATCH": "a key of another certificate",
+                "": "no PEM, or a key with a password",
+            }
             raise DataError(
-                "the TLS files cannot be used", found=str(error), hint="PEM files, the key without a password"
+                f"the TLS files {self.cert}, {self.key}{f', {self.ca}' if self.ca else ''} cannot be used",
+                found=found.get(reason, reason.lower().replace("_", " ")),
+                hint="PEM files, the key without a password",
             ) from error
         return context
 

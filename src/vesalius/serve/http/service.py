@@ -34,9 +34,10 @@ class _Server(uvicorn.Server):
         self.service = service
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Stop taking connections; end what is open within the grace."""
+        """Stop taking connections; end what is open within the grace. uvicorn would raise the signal once more then."""
         self.service.stopping.set()
         super().handle_exit(sig, frame)
+        self._captured_signals.clear()
 
 
 def run_service(

@@ -47,6 +47,9 @@ class Database(Protocol):
     def rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         """What a query finds."""
 
+    def alone(self) -> contextlib.AbstractContextManager[None]:
+        """Be the one node that works with it. Raises OutputError where another does."""
+
     def close(self) -> None:
         """Use it no more."""
 
@@ -93,6 +96,10 @@ class Sqlite:
         with self._lock, _sqlite_errors(self.path):
             return self.connection.execute(statement, values).fetchall()
 
+    def alone(self) -> contextlib.AbstractContextManager[None]:
+        """Nothing: the file lies in the store, which a node holds for itself."""
+        return contextlib.nullcontext()
+
     def close(self) -> None:
         """Close the file."""
         with self._lock:
@@ -137,6 +144,21 @@ class Postgres:
         with self.transaction() as execute:
             found: list[tuple[Any, ...]] = execute(statement, values).fetchall()
         return found
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold the database by a lock that lives as long as a connection of its own."""
+        with self._errors():
+            held = self._psycopg.connect(self._url, connect_timeout=10, autocommit=True)
+            mine = held.execute("SELECT pg_try_advisory_lock(7236002)").fetchone() == (True,)
+        try:
+            if not mine:
+                raise OutputError(
+                    f"{self._named()} is in use by another node", hint="stop that one, or another database"
+                )
+            yield
+        finally:
+            held.close()
 
     def close(self) -> None:
         """Close the connection."""

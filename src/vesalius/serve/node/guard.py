@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import os
 import socket
 import ssl
 import struct
@@ -21,6 +23,11 @@ from vesalius.formats._dicom_damage import DAMAGE
 
 ASSOCIATE_RQ, DATA = 1, 4
 _FROM_REQUESTOR = (ASSOCIATE_RQ, DATA, 5, 6, 7)  # P-DATA-TF, A-RELEASE-RQ and -RP, A-ABORT
+_LISTEN = {  # what to try where the port cannot be had
+    errno.EADDRINUSE: "stop what listens there, or another port in the settings",
+    errno.EADDRNOTAVAIL: "an address of this machine as host in the settings",
+    errno.EACCES: "a port from 1024 on in the settings",
+}
 _ABORT = bytes((7, 0, 0, 0, 0, 4, 0, 0, 2, 0))  # A-ABORT by the service provider, no reason given
 Address = tuple[str, int]
 
@@ -75,9 +82,13 @@ class Guard:
             return asyncio.run_coroutine_threadsafe(self._listen(host, port), self._loop).result()
         except OSError as error:
             self.stop()
-            raise OutputError(
-                f"cannot listen at {host}:{port}", found=error.strerror or str(error), hint="another --port"
-            ) from error
+            code = error.errno or 0
+            hint = _LISTEN.get(code, "host and port in the settings")
+            if isinstance(error, socket.gaierror):
+                found, hint = f"no host '{host}'", _LISTEN[errno.EADDRNOTAVAIL]
+            else:
+                found = os.strerror(code) if code else str(error)
+            raise OutputError(f"cannot listen at {host}:{port}", found=found, hint=hint) from error
 
     def stop(self) -> None:
         """Listen no longer, and close every connection."""

@@ -6,8 +6,10 @@ An instance is acknowledged only once its file is fsynced and the queue has comm
 
 from __future__ import annotations
 
+import contextlib
 import io
 import ipaddress
+import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,15 +20,18 @@ import pydicom
 from pydicom.uid import UID
 
 from vesalius.core.errors import BudgetError, DataError, FormatError, OutputError, UnsafeError
+from vesalius.core.progress import Progress, Silent
 from vesalius.formats._dicom_damage import DAMAGE
 from vesalius.serve.node.guard import Address, Guard, Limits
 from vesalius.serve.node.queue import Queue
+from vesalius.serve.node.refusing import Refusing
 from vesalius.serve.node.store import Store
 from vesalius.serve.transport import Tls, loopback
 
 SUCCESS, FULL, MISMATCH, NOT_UNDERSTOOD = 0x0000, 0xA700, 0xA900, 0xC000
 _PDU_BYTES = 1 << 18  # what we ask peers to send at most, well below the guard's limit
 _NAMED = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
+_SAY_S, _MOST_SAID = 600.0, 1000
 _UNREADABLE: tuple[type[Exception], ...] = (DataError, *DAMAGE)
 
 
@@ -96,12 +101,16 @@ class Node:
         allow: Sequence[Peer] = (),
         tls: Tls | None = None,
         limits: Limits | None = None,
+        progress: Progress | None = None,
     ) -> None:
         check_exposure(host, allow=allow, tls=tls)
         self.store, self.queue, self.aet, self.host, self.port = store, queue, aet, host, port
+        self.progress = progress or Silent()
+        self.refusing = Refusing(store, self.progress)
+        self._turned_away: dict[tuple[str, str], float] = {}
         self._allow = tuple(allow)
         titles = [p.aet for p in allow]
-        self._server = _server(aet, titles, limits or Limits(), self._echo, self._stored)
+        self._server = _server(aet, titles, limits or Limits(), self._echo, self._stored, self._rejected)
         self._guard = Guard(
             self._accept, admits=self._admits, limits=limits, tls=tls.server() if tls else None
         )
@@ -129,9 +138,10 @@ class Node:
     def _admits(self, ip: str, aet: str | None) -> bool:
         """Whether anyone may call from there and, once that is known, whether that AE title may."""
         named = [p for p in self._allow if aet is None or p.aet == aet]
-        return not named or any(
-            p.at(ip) for p in named
-        )  # an unknown title is rejected by the server, in words
+        if not named or any(p.at(ip) for p in named):  # an unknown title is rejected by the server, in words
+            return True
+        self._say_once(aet or "", ip, "its address is not in allow")
+        return False
 
     def _accept(self, connection: Any, peer: Address) -> None:
         self._server.process_request(connection, peer)
@@ -154,9 +164,35 @@ class Node:
                 if not self.queue.has(found.sop_uid):
                     self.store.put(found.series_uid, found.sop_uid, data)
                     self.queue.add(found.study_uid, found.series_uid, found.sop_uid)
-        except (BudgetError, OutputError):
+        except (BudgetError, OutputError) as error:
+            self.refusing.begins(error, size=len(data))
+            why = error.what if self.store.room(len(data)) else "disk full"
+            with contextlib.suppress(OSError):
+                self.store.refuse(found.series_uid, found.sop_uid, why)
             return FULL
+        self.refusing.kept()
         return SUCCESS
+
+    def _rejected(self, event: Any) -> None:
+        """Say who was turned away, and why; each at most once in ten minutes."""
+        asked = event.assoc.requestor
+        aet, called = str(asked.ae_title), str(asked.primitive.called_ae_title)
+        ip = str(asked.address)
+        if called != self.aet:
+            why = f"it calls {called!r}, and we are {self.aet!r}"
+        elif self._allow and all(p.aet != aet for p in self._allow):
+            why = "its AE title is not in allow"
+        else:
+            why = "it asks for nothing that we have, or too many are here"
+        self._say_once(aet, ip, why)
+
+    def _say_once(self, aet: str, ip: str, why: str) -> None:
+        now, key = time.monotonic(), (aet, ip)
+        if len(self._turned_away) >= _MOST_SAID:
+            self._turned_away = {k: at for k, at in self._turned_away.items() if now - at < _SAY_S}
+        if now - self._turned_away.get(key, -_SAY_S) >= _SAY_S and len(self._turned_away) < _MOST_SAID:
+            self._turned_away[key] = now
+            self.progress.note(f"turned away {aet!r} at {ip}: {why}")
 
 
 def identify(data: bytes) -> Instance:
@@ -173,7 +209,7 @@ def identify(data: bytes) -> Instance:
     return Instance(*said)
 
 
-def _server(aet: str, allow: Sequence[str], limits: Limits, echo: Any, stored: Any) -> Any:
+def _server(aet: str, allow: Sequence[str], limits: Limits, echo: Any, stored: Any, rejected: Any) -> Any:
     """pynetdicom's server without a port: the guard gives it its sockets."""
     from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, AllStoragePresentationContexts, evt
 
@@ -194,7 +230,8 @@ def _server(aet: str, allow: Sequence[str], limits: Limits, echo: Any, stored: A
     for context in AllStoragePresentationContexts:
         made.add_supported_context(str(context.abstract_syntax), ALL_TRANSFER_SYNTAXES)
     server = made.make_server(
-        ("127.0.0.1", 0), evt_handlers=[(evt.EVT_C_ECHO, echo), (evt.EVT_C_STORE, stored)]
+        ("127.0.0.1", 0),
+        evt_handlers=[(evt.EVT_C_ECHO, echo), (evt.EVT_C_STORE, stored), (evt.EVT_REJECTED, rejected)],
     )
     server.server_close()  # it only ever processes what the guard passes on
     return server

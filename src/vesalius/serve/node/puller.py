@@ -10,6 +10,7 @@ from vesalius.core.errors import DataError, OutputError, UnknownName
 from vesalius.serve.node import scu
 from vesalius.serve.node.routing import NEVER, Destination
 from vesalius.serve.node.settings import Settings
+from vesalius.serve.node.store import running
 
 
 def pull(settings: Settings, study_uid: str, *, peer: str | None = None, timeout_s: float = 600.0) -> int:
@@ -19,34 +20,62 @@ def pull(settings: Settings, study_uid: str, *, peer: str | None = None, timeout
     destination that is asked, the only one where it is not given. Raises UnknownName, DataError, OutputError.
     """
     asked = _peer(settings, peer)
+    if not study_uid:
+        raise DataError("which study is to be pulled", hint="its StudyInstanceUID")
+    if not running(settings.store):
+        raise DataError(
+            "the node does not run, and could not take what is sent to it",
+            hint="start it: vesalius serve --dicom SETTINGS",
+        )
     contexts = [(scu.STUDY_FIND, None), (scu.STUDY_MOVE, None)]
     with scu.association(
         asked, contexts, aet=settings.aet, tls=settings.certificate, timeout_s=timeout_s
     ) as made:
-        found = scu.find(made, "SERIES", StudyInstanceUID=study_uid, SeriesInstanceUID="", Modality="")
+        found = scu.find(
+            made, asked, "SERIES", aet=settings.aet, StudyInstanceUID=study_uid, SeriesInstanceUID="", Modality=""
+        )  # fmt: skip
         wanted = [str(d.SeriesInstanceUID) for d in found if str(d.get("Modality")) not in NEVER]
         if not wanted:
-            raise DataError(f"{asked.aet} has no images of study {study_uid}")
+            only = "only series without images" if found else "no such study"
+            raise DataError(f"{asked.where} has no images of study {study_uid}", found=only)
         sent, faults = 0, []
         for series_uid in wanted:
-            done, failed = _move(made, settings.aet, study_uid, series_uid)
+            done, failed = _move(made, asked, settings.aet, study_uid, series_uid)
             sent += done
-            faults += [f"{failed} of series {series_uid}"] if failed else []
+            faults += [f"{failed} of series {series_uid} failed"] if failed else []
     if faults:
-        raise OutputError(f"{asked.aet} did not send all of it", found="; ".join(faults[:3]))
+        raise OutputError(
+            f"{asked.where} did not send all of it", found="; ".join(faults[:3]),
+            hint=f"the node's log, and whether {asked.aet} can reach it and may call it",
+        )  # fmt: skip
     return sent
 
 
 def _peer(settings: Settings, name: str | None) -> Destination:
+    """The destination that is asked. Raises UnknownName, DataError, in words of the command line."""
     known = {k: d for k, d in settings.destinations.items() if isinstance(d, Destination)}
-    if name is None and len(known) == 1:
+    if not known:
+        raise DataError(
+            "no destination can be asked to send: C-MOVE wants one with host, port and aet",
+            found=f"only DICOMweb: {', '.join(settings.destinations)}", hint="vesalius fetch",
+        )  # fmt: skip
+    if name is None and len(known) > 1:
+        raise DataError(
+            "several destinations could be asked", found=", ".join(known), hint=f"--from {next(iter(known))}"
+        )
+    if name is None:
         return next(iter(known.values()))
+    if name in settings.destinations and name not in known:
+        raise DataError(
+            f"destination '{name}' speaks DICOMweb, and C-MOVE wants one with host, port and aet",
+            hint=f"--from {next(iter(known))}, or vesalius fetch {settings.destinations[name].where}",
+        )
     if name not in known:
-        raise UnknownName("destination", name or "", known)
+        raise UnknownName("destination", name, known)
     return known[name]
 
 
-def _move(made: Any, to: str, study_uid: str, series_uid: str) -> tuple[int, int]:
+def _move(made: Any, peer: Destination, to: str, study_uid: str, series_uid: str) -> tuple[int, int]:
     """C-MOVE of a series; the numbers of instances that were sent and that were not. Raises OutputError."""
     asked = Dataset()
     asked.QueryRetrieveLevel = "SERIES"
@@ -58,8 +87,14 @@ def _move(made: Any, to: str, study_uid: str, series_uid: str) -> tuple[int, int
         done = int(status.get("NumberOfCompletedSuboperations") or done)
         failed = int(status.get("NumberOfFailedSuboperations") or failed)
     if code is None or (code != 0 and not failed):
-        said = "no answer" if code is None else f"status 0x{code:04X}"
-        raise OutputError(
-            "the PACS does not send", found=said, hint=f"that it knows the node, {to}, with its address"
-        )
+        refused = scu.refusal(f"{peer.where} does not send (C-MOVE)", code, aet=to)
+        if (
+            code is not None and code & 0xF000 == 0xC000
+        ):  # what Orthanc says of a destination that it does not know
+            raise OutputError(
+                refused.what,
+                found=f"{refused.found}: it knows no '{to}', or does not reach it",
+                hint=f"enter '{to}' as a modality there, with the address and port of the node; its log",
+            )
+        raise refused
     return done, failed

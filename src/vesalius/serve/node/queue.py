@@ -10,6 +10,7 @@ acknowledged.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -78,6 +79,10 @@ class Queue:
     def close(self) -> None:
         """Close the database."""
         self._base.close()
+
+    def alone(self) -> contextlib.AbstractContextManager[None]:
+        """Be the one process that works through it. Raises OutputError where another is."""
+        return self._base.alone()
 
     # -- instances
 

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
-import pydicom
 from pydicom.dataset import Dataset
 
-from vesalius.formats._dicom_study import save
 from vesalius.serve.node.queue import Result
 
 
-def state_former(path: Path, former: Sequence[Result]) -> None:
-    """Write into a result what it replaces: reports have a sequence for it, images a comment. Raises OutputError."""
+def state_former(data: Dataset, former: Sequence[Result]) -> None:
+    """Say in a result what it replaces: reports have a sequence for it, images a comment."""
     if not former:
         return
-    data = pydicom.dcmread(path)
     if data.Modality == "SR":
         study = Dataset()
         study.StudyInstanceUID = former[0].study_uid
@@ -26,7 +22,6 @@ def state_former(path: Path, former: Sequence[Result]) -> None:
         data.PredecessorDocumentsSequence = [study]
     elif "Rows" in data:
         data.ImageComments = "Replaces " + ", ".join(r.sop_uid for r in former)
-    save(data, path)
 
 
 def _series(uid: str, former: Sequence[Result]) -> Dataset:

@@ -9,9 +9,20 @@ from pathlib import Path
 from typing import Annotated
 
 import pydicom
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, HttpUrl, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    HttpUrl,
+    Tag,
+    model_validator,
+)
 
-from vesalius.core.errors import DataError, FormatError
+from vesalius.core.errors import DataError, FormatError, UnknownName
+from vesalius.core.fields import Place, Unfit
 from vesalius.formats._dicom_damage import DAMAGE
 
 NEVER = frozenset(
@@ -19,15 +30,79 @@ NEVER = frozenset(
 )  # nothing to look at, or our own
 
 
-def _pattern(text: str) -> str:
-    try:
-        re.compile(text)
-    except re.error as error:
-        raise ValueError(f"no regular expression: {error}") from error
+def _some(text: str) -> str:
+    if not text.strip() or not text.isprintable():
+        raise Unfit("must say something", hint="leave the key out where anything will do")
     return text
 
 
+def _title(text: str) -> str:
+    """PS3.5 6.2, AE: 16 characters of ASCII, no backslash among them; spaces at the ends mean nothing."""
+    if not 1 <= len(text) <= 16:
+        raise Unfit("an AE title is 1 to 16 characters", found=f"{text!r}, {len(text)} characters")
+    if not text.isascii() or not text.isprintable() or "\\" in text or text != text.strip():
+        raise Unfit(
+            "an AE title is of ASCII without backslash or spaces at its ends", hint="letters and digits"
+        )
+    return text
+
+
+def _host(text: str) -> str:
+    hint = "pacs.hospital.example or 10.1.2.3; the port has a key of its own"
+    if not text or not text.isprintable() or set(text) & set("/@[] ") or text.count(":") == 1:
+        raise Unfit("no name or address of a host", hint=hint)
+    return text
+
+
+def _pattern(text: str) -> str:
+    try:
+        re.compile(_some(text))
+    except re.error as error:
+        raise Unfit(f"no regular expression: {error}") from error
+    return text
+
+
+def _path(value: object) -> object:
+    if not isinstance(value, str | Path) or not str(value).strip() or "\0" in str(value):
+        raise Unfit("must be the path of a file")
+    return Path(value).expanduser()
+
+
+def _listed(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
+
+
+def _code(text: str) -> str:
+    """PS3.5 6.2, CS: what the headers that it is compared with can hold."""
+    if not re.fullmatch(r"[A-Za-z0-9_ ]{1,16}", text.strip()):
+        raise Unfit(
+            "no series can have that: codes are up to 16 letters, digits, spaces and underscores",
+            hint="leave the key out where anything will do"
+            if not text.strip()
+            else "CT, MR, … or ABDOMEN, CHEST, …",
+        )
+    return text.strip()
+
+
+def _with_images(text: str) -> str:
+    if text.upper() in NEVER:
+        raise Unfit("series of this modality hold no images, and no rule takes them", hint="CT, MR, …")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_some)]
+Title = Annotated[str, AfterValidator(_title)]
+Host = Annotated[str, AfterValidator(_host)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
+FilePath = Annotated[Path, BeforeValidator(_path)]
+Code = Annotated[str, AfterValidator(_code)]
+Codes = Annotated[tuple[Code, ...], BeforeValidator(_listed), Field(min_length=1)]
+Modalities = Annotated[
+    tuple[Annotated[Code, AfterValidator(_with_images)], ...], BeforeValidator(_listed), Field(min_length=1)
+]
+Whole = Annotated[int, Field(strict=True)]  # for YAML's `true` is a 1 otherwise
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Flag = Annotated[bool, Field(strict=True)]
 
 
 class Strict(BaseModel):
@@ -44,16 +119,29 @@ class _Place(Strict):
     """
 
     orthanc: HttpUrl | None = None
-    orthanc_login: Path | None = None
+    orthanc_login: FilePath | None = None
+
+    @model_validator(mode="after")
+    def _used(self) -> _Place:
+        if self.orthanc_login is not None and self.orthanc is None:
+            raise Unfit(
+                "a login for an Orthanc, and no orthanc: with its address", found="", at=("orthanc_login",)
+            )
+        return self
 
 
 class Destination(_Place):
     """A peer that takes results by C-STORE, and finds them again by C-FIND."""
 
-    host: str
-    port: int = Field(ge=1, le=65535)
-    aet: str = Field(min_length=1, max_length=16)
-    tls: bool = False
+    host: Host
+    port: Whole = Field(ge=1, le=65535)
+    aet: Title
+    tls: Flag = False
+
+    @property
+    def where(self) -> str:
+        """What it is called in words."""
+        return f"{self.aet} at {self.host}:{self.port}"
 
 
 class WebDestination(_Place):
@@ -63,13 +151,38 @@ class WebDestination(_Place):
     """
 
     dicomweb: HttpUrl
-    login: Path | None = None
-    ca: Path | None = None
+    login: FilePath | None = None
+    ca: FilePath | None = None
 
     @property
-    def aet(self) -> str:
+    def where(self) -> str:
         """What it is called in words."""
         return str(self.dicomweb)
+
+
+def _kind(value: object) -> str:
+    """Which of the two a destination is meant to be."""
+    web = "dicomweb" in value if isinstance(value, dict) else isinstance(value, WebDestination)
+    return "<dicomweb>" if web else "<dicom>"
+
+
+def _one_kind(value: object) -> object:
+    if isinstance(value, BaseModel):
+        return value
+    keys = set(value) if isinstance(value, dict) else set()
+    found = ", ".join(map(str, value)) or "nothing" if isinstance(value, dict) else None
+    if "dicomweb" in keys and {"host", "port", "aet", "tls"} & keys:
+        raise Unfit("either dicomweb, or host, port and aet", found=found)
+    if not {"dicomweb", "host", "port", "aet"} & keys:
+        raise Unfit("a destination has host, port and aet, or dicomweb", found=found)
+    return value
+
+
+AnyDestination = Annotated[
+    Annotated[Destination, Tag("<dicom>")] | Annotated[WebDestination, Tag("<dicomweb>")],
+    Discriminator(_kind),
+    BeforeValidator(_one_kind),
+]
 
 
 class Rule(Strict):
@@ -79,14 +192,20 @@ class Rule(Strict):
     and `protocol` are regular expressions that are searched for, without regard to case.
     """
 
-    bundle: str
-    destination: str
-    modality: tuple[str, ...] | str | None = None
-    body_part: tuple[str, ...] | str | None = None
+    bundle: Text
+    destination: Text
+    modality: Modalities | None = None
+    body_part: Codes | None = None
     series_description: Pattern | None = None
     study_description: Pattern | None = None
     protocol: Pattern | None = None
-    min_instances: int = Field(default=1, ge=1)
+    min_instances: Whole = Field(default=1, ge=1)
+
+    @property
+    def name(self) -> str:
+        """The bundle's name in words: its folder's, or that of the run that it lies in."""
+        path = Path(self.bundle)
+        return path.parent.name if path.name == "bundle" and path.parent.name else path.name
 
     def takes(self, series: Facts) -> bool:
         """Whether a series goes to this rule's bundle."""
@@ -117,14 +236,33 @@ class Facts(Strict):
 class Routes(Strict):
     """All rules and destinations."""
 
-    destinations: dict[str, Destination | WebDestination]
+    destinations: dict[Text, AnyDestination] = Field(min_length=1)
     rules: tuple[Rule, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
     def _known(self) -> Routes:
-        for rule in self.rules:
+        for k, rule in enumerate(self.rules):
+            at: Place = ("rules", k)
             if rule.destination not in self.destinations:
-                raise ValueError(f"no destination is called '{rule.destination}'")
+                hint = UnknownName("destination", rule.destination, self.destinations).hint
+                raise Unfit(
+                    f"no destination is called '{rule.destination}'",
+                    found="",
+                    hint=hint,
+                    at=(*at, "destination"),
+                )
+            if rule in self.rules[:k]:
+                raise Unfit(
+                    f"the same as rules.{self.rules.index(rule)}", found="", hint="one of them", at=at
+                )
+        seen: dict[str, str] = {}
+        for name, destination in self.destinations.items():
+            other = seen.setdefault(destination.where.lower(), name)
+            if other != name:
+                raise Unfit(
+                    f"the same as destination '{other}'", found=destination.where, hint="one of them in all rules",
+                    at=("destinations", name),
+                )  # fmt: skip
         return self
 
     def of(self, series: Facts) -> tuple[Rule, ...]:
@@ -158,5 +296,5 @@ def facts(paths: Iterable[Path]) -> Facts:
     )
 
 
-def _upper(wanted: tuple[str, ...] | str) -> set[str]:
-    return {w.upper() for w in ([wanted] if isinstance(wanted, str) else wanted)}
+def _upper(wanted: tuple[str, ...]) -> set[str]:
+    return {w.upper() for w in wanted}

@@ -5,17 +5,21 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 from vesalius.core.errors import DataError, VesaliusError
 from vesalius.core.progress import Progress
+from vesalius.serve.node.checks import check, doubts
 from vesalius.serve.node.listener import Node, check_exposure
 from vesalius.serve.node.queue import Queue
+from vesalius.serve.node.refusing import seen
 from vesalius.serve.node.settings import Settings
-from vesalius.serve.node.store import Store
+from vesalius.serve.node.store import Store, running
 
-_PATIENCE_S = 5.0
+_PATIENCE_S, _LOOK_S = 5.0, 5.0
+_REASONS = 5  # how many are shown
 
 
 @contextlib.contextmanager
@@ -43,7 +47,10 @@ def run_node(settings: Settings, *, progress: Progress, stop: threading.Event) -
     from vesalius.serve.node.worker import Worker, load
 
     check_exposure(settings.host, allow=settings.peers, tls=settings.certificate)
-    with opened(settings) as (store, queue), store.lock():
+    check(settings)
+    with opened(settings) as (store, queue), store.lock(), queue.alone():
+        for doubt in doubts(settings):
+            progress.note(f"settings: {doubt}")
         names = dict.fromkeys(rule.bundle for rule in settings.rules)
         models = {name: load(Path(name), device=settings.device) for name in names}
         node = Node(
@@ -54,6 +61,7 @@ def run_node(settings: Settings, *, progress: Progress, stop: threading.Event) -
             port=settings.port,
             allow=settings.peers,
             tls=settings.certificate,
+            progress=progress,
         )
         worker = Worker(
             store,
@@ -70,9 +78,13 @@ def run_node(settings: Settings, *, progress: Progress, stop: threading.Event) -
         with node:
             progress.note(f"{settings.aet} listens at {settings.host}:{node.port}")
             thread.start()
+            looked = -_LOOK_S
             while not stop.wait(0.2):
                 if not thread.is_alive():
                     raise VesaliusError("the worker has ended by a fault", hint="start the node again")
+                if time.monotonic() - looked > _LOOK_S:
+                    node.refusing.look()
+                    looked = time.monotonic()
         stop.set()
         thread.join(_PATIENCE_S)
         return not thread.is_alive()
@@ -89,13 +101,34 @@ def _take_up(store: Store, queue: Queue, progress: Progress) -> None:
 
 
 def status(settings: Settings) -> list[str]:
-    """Lines for a person: how many series are in which state, and since when the oldest waits."""
+    """Lines for a person: how many series are in which state, since when the oldest waits, the disk, and the node."""
+    store = Store(settings.store, reserve_bytes=settings.reserve_mib << 20)
+    free, refused, full = store.free(), seen(store.root), not store.room()
+    try:
+        lines = _series(settings)
+    except VesaliusError as error:  # a full disk is to be seen all the same
+        lines = [str(error)]
+    alive = running(settings.store)
+    lines.append(f"disk: {free >> 20} MiB free, of which {settings.reserve_mib} stay free")
+    if full or (refused is not None and alive):
+        since = f" since {_moment(refused.since_s)}" if refused else ""
+        why = "disk full" if full else refused.why if refused else ""
+        lines.append(f"refusing images{since}: {why}")
+    lines.append(f"the node {'runs' if alive else 'does not run'}")
+    return lines
+
+
+def _series(settings: Settings) -> list[str]:
     with opened(settings) as (_, queue):
         counts = queue.counts()
         waiting = queue.jobs("ready", "running", "sending", "failed")
+        unrouted = Counter(job.error or "no rule takes it" for job in queue.jobs("unrouted"))
     lines = [f"{state:<10} {n}" for state, n in counts.items()] or ["no series has come yet"]
+    lines += [f"unrouted: {n}, {why}" for why, n in unrouted.most_common(_REASONS)]
     if waiting:
         lines.append(f"the longest wait since {_moment(waiting[0].changed_s)}")
+    said = [f"{job.series_uid}: {job.error}" for job in waiting if job.state == "failed" and job.error]
+    lines += [f"failed, and tried again: {text}" for text in said[:_REASONS]]
     return lines
 
 

@@ -16,12 +16,13 @@ from pathlib import Path
 import pydicom
 
 from vesalius.cohorts._dicomweb import Web
-from vesalius.core.errors import OutputError
+from vesalius.core.errors import DataError, OutputError
 from vesalius.serve.node import scu
 from vesalius.serve.node.routing import Destination, WebDestination
 from vesalius.serve.transport import Tls
 
 _WARNINGS = (0xB000, 0xB006, 0xB007)  # stored, with elements coerced or discarded (PS3.4 table B.2-1)
+_NOT_FOUND = "what it does with what it takes: a rule there, or a quarantine"
 _NAMED = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
 
 
@@ -41,11 +42,18 @@ def deliver(
     """
     objects = [pydicom.dcmread(p) for p in paths]
     if isinstance(destination, WebDestination):
-        web = Web(str(destination.dicomweb), login=destination.login, ca=destination.ca, timeout_s=timeout_s)
+        try:
+            web = Web(
+                str(destination.dicomweb), login=destination.login, ca=destination.ca, timeout_s=timeout_s
+            )
+        except DataError as error:  # of the settings, not of the images: to be tried again
+            raise OutputError(error.what, found=error.found, hint=error.hint) from error
         web.store(objects)
         for path, data in zip(paths, objects, strict=True):
             if not web.has(data):
-                raise OutputError(f"{destination.aet} took a {data.Modality}, and does not find it")
+                raise OutputError(
+                    f"{destination.where} took a {data.Modality}, and does not find it", hint=_NOT_FOUND
+                )
             confirmed(path)
         return
     kinds = sorted({(str(d.SOPClassUID), str(d.file_meta.TransferSyntaxUID)) for d in objects})
@@ -55,14 +63,16 @@ def deliver(
             with warnings.catch_warnings(action="ignore"):
                 status = peer.send_c_store(data).get("Status")
             if status != 0 and status not in _WARNINGS:
-                found = "no answer" if status is None else f"status 0x{status:04X}"
-                raise OutputError(f"{destination.aet} did not take a {data.Modality}", found=found)
+                raise scu.refusal(f"{destination.where} did not take a {data.Modality}", status, aet=aet)
         for path, data in zip(paths, objects, strict=True):
             uids = {name: str(data[name].value) for name in _NAMED}
             if not any(
-                d.get("SOPInstanceUID") == data.SOPInstanceUID for d in scu.find(peer, "IMAGE", **uids)
+                d.get("SOPInstanceUID") == data.SOPInstanceUID
+                for d in scu.find(peer, destination, "IMAGE", aet=aet, **uids)
             ):
-                raise OutputError(f"{destination.aet} took a {data.Modality}, and does not find it")
+                raise OutputError(
+                    f"{destination.where} took a {data.Modality}, and does not find it", hint=_NOT_FOUND
+                )
             confirmed(path)
 
 
@@ -76,7 +86,7 @@ def delete(sop_uid: str, destination: Destination | WebDestination, *, timeout_s
                 _rest("DELETE", f"{root}/instances/{item['ID']}", destination, timeout_s)
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise OutputError(
-            f"{destination.aet}: a replaced result is not deleted", found=str(error)[:200]
+            f"{destination.where}: a replaced result is not deleted", found=str(error)[:200]
         ) from error
 
 

@@ -6,19 +6,40 @@ import ipaddress
 from pathlib import Path
 from typing import Annotated
 
-import yaml
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 
-from vesalius.core.errors import PlanError
+from vesalius.core.fields import Unfit
+from vesalius.serve import settings_file
 from vesalius.serve.node.listener import Peer
-from vesalius.serve.node.routing import Destination, Routes, Strict
-from vesalius.serve.transport import Tls
-
-Title = Annotated[str, Field(min_length=1, max_length=16, pattern=r"^[ -\[\]-~]+$")]
+from vesalius.serve.node.routing import (
+    Destination,
+    FilePath,
+    Host,
+    Number,
+    Routes,
+    Strict,
+    Text,
+    Title,
+    Whole,
+)
+from vesalius.serve.transport import Tls, loopback
 
 
 def _network(text: str) -> str:
-    ipaddress.ip_network(text, strict=False)  # raises ValueError
+    try:
+        found = ipaddress.ip_network(text, strict=False)
+    except ValueError as error:
+        raise Unfit("no address or network", hint="10.1.2.3 or 10.1.2.0/24") from error
+    if found.prefixlen == 0:
+        raise Unfit("that is every address there is", hint="the peer's own, or tls with a ca")
+    return text
+
+
+def _postgres(text: str) -> str:
+    if not text.startswith(("postgresql://", "postgres://")):
+        raise Unfit(
+            "no database", found="another address", hint="postgresql://user@host/name, or no queue: at all"
+        )
     return text
 
 
@@ -32,34 +53,58 @@ class Caller(Strict):
 class TlsFiles(Strict):
     """PEM files: our certificate, its key, and `ca`, which signed the certificates that peers must show."""
 
-    cert: Path
-    key: Path
-    ca: Path | None = None
+    cert: FilePath
+    key: FilePath
+    ca: FilePath | None = None
 
 
 class Settings(Routes):
     """All of a node. Paths are relative to the file; see docs/pacs.md for each key."""
 
     aet: Title = "VESALIUS"
-    host: str = "127.0.0.1"
-    port: int = Field(default=11112, ge=0, le=65535)
+    host: Host = "127.0.0.1"
+    port: Whole = Field(default=11112, ge=0, le=65535)
     allow: tuple[Caller, ...] = ()
     tls: TlsFiles | None = None
-    store: Path = Path("store")
-    queue: str | None = Field(default=None, pattern=r"^postgres(ql)?://")
-    stable_s: float = Field(default=30.0, ge=0)
-    attempts: int = Field(default=6, ge=1)
-    backoff_s: float = Field(default=10.0, ge=0)
-    keep_days: float | None = Field(default=None, ge=0)
-    reserve_mib: int = Field(default=256, ge=0)
-    device: str | None = None
+    store: FilePath = Path("store")
+    queue: Annotated[str, AfterValidator(_postgres)] | None = None
+    stable_s: Number = Field(default=30.0, ge=0)
+    attempts: Whole = Field(default=6, ge=1)
+    backoff_s: Number = Field(default=10.0, ge=0)
+    keep_days: Number | None = Field(default=None, ge=0)
+    reserve_mib: Whole = Field(default=256, ge=0)
+    device: Text | None = None
 
     @model_validator(mode="after")
     def _certified(self) -> Settings:
-        for name, destination in self.destinations.items():
-            if isinstance(destination, Destination) and destination.tls and self.tls is None:
-                raise ValueError(f"destination '{name}' wants TLS, and there is no tls: with our certificate")
+        for name, there in self.destinations.items():
+            if not isinstance(there, Destination):
+                continue
+            if there.tls and self.tls is None:
+                raise Unfit(
+                    "this destination wants TLS, and there is no tls: with our certificate",
+                    found="", hint="tls: {cert: …, key: …}", at=("destinations", name, "tls"),
+                )  # fmt: skip
+            if loopback(there.host) and (there.port, there.aet) == (self.port, self.aet):
+                raise Unfit(
+                    "this destination is the node itself", found=there.where, at=("destinations", name)
+                )
+        for k, caller in enumerate(self.allow):
+            if caller in self.allow[:k]:
+                raise Unfit("it may call already", found=caller.aet, hint="each once", at=("allow", k))
+            if caller.address is None and any(c.aet == caller.aet and c.address for c in self.allow):
+                raise Unfit(
+                    "the same AE title with and without an address: it may call from anywhere then",
+                    found=caller.aet, hint="an address with each", at=("allow", k),
+                )  # fmt: skip
         return self
+
+    _file: Path = PrivateAttr(default=Path("the settings"))
+
+    @property
+    def file(self) -> Path:
+        """Where they stand."""
+        return self._file
 
     @property
     def peers(self) -> tuple[Peer, ...]:
@@ -74,16 +119,8 @@ class Settings(Routes):
 
 def load(path: Path) -> Settings:
     """Read settings. Raises PlanError, with the place of what is wrong."""
-    try:
-        found = Settings.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))  # JSON is YAML
-    except OSError as error:
-        raise PlanError(f"{path} cannot be read", found=error.strerror) from error
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise PlanError(f"{path} is no YAML", found=" ".join(str(error).split())[:200]) from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "the file"
-        raise PlanError(f"{path}: {place}: {first['msg']}") from error
+    found = settings_file.read(path, Settings)
+    found._file = path
     here = path.parent
     tls = found.tls and TlsFiles(
         cert=here / found.tls.cert, key=here / found.tls.key, ca=found.tls.ca and here / found.tls.ca

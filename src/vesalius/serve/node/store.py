@@ -7,6 +7,7 @@ import hashlib
 import os
 import shutil
 import threading
+import time
 from pathlib import Path
 from typing import IO
 
@@ -14,6 +15,8 @@ from vesalius.core import disk
 from vesalius.core.errors import BudgetError, OutputError
 
 RESERVE_BYTES = 1 << 28  # kept free, so that the queue and the results still fit when instances no longer do
+_MOST_REFUSED = 1 << 20  # bytes of UIDs that are remembered of one series
+_LOCK_S = 1.0
 
 
 class Store:
@@ -50,21 +53,56 @@ class Store:
     def put(self, series_uid: str, sop_uid: str, data: bytes) -> Path:
         """Write an instance; on return it is on the disk, whole. Raises OutputError; BudgetError on a full disk."""
         path = self.instance(series_uid, sop_uid)
-        free = shutil.disk_usage(self.root).free
-        if free - len(data) < self.reserve_bytes:
-            raise BudgetError(
-                f"no space left in {self.root}",
-                found=f"{free >> 20} MiB, of which {self.reserve_bytes >> 20} stay free",
-                hint="free some disk",
-            )
+        if not self.room(len(data)):
+            raise self.full()
         _folder(path.parent)
         disk.write_bytes(path, data)
         return path
+
+    def free(self) -> int:
+        """Bytes of the disk that are free."""
+        return shutil.disk_usage(self.root).free
+
+    def room(self, size: int = 0) -> bool:
+        """Whether so many bytes more leave what is to stay free."""
+        return self.free() - size >= self.reserve_bytes
+
+    def full(self) -> BudgetError:
+        """What is said where there is no room."""
+        return BudgetError(
+            f"disk full: no space left in {self.root}",
+            found=f"{self.free() >> 20} MiB, of which {self.reserve_bytes >> 20} stay free (reserve_mib)",
+            hint="free some disk",
+        )
+
+    def refuse(self, series_uid: str, sop_uid: str, why: str) -> None:
+        """Remember that an instance was refused, so that its series is not taken for complete. Raises OSError."""
+        path = self._refused(series_uid)
+        path.parent.mkdir(exist_ok=True)
+        with path.open("a", encoding="utf-8") as file:
+            if file.tell() < _MOST_REFUSED:
+                file.write(f"{sop_uid} {why}\n")
+
+    def refused(self, series_uid: str) -> dict[str, str]:
+        """The instances of a series that were refused at some time, and why; some may have come since."""
+        try:
+            lines = self._refused(series_uid).read_text(encoding="utf-8", errors="replace").splitlines()
+        except FileNotFoundError:
+            return {}
+        return {uid: why for uid, _, why in (line.partition(" ") for line in lines) if why}
+
+    def forget_refused(self, series_uid: str) -> None:
+        """All that was refused of a series has come."""
+        self._refused(series_uid).unlink(missing_ok=True)
+
+    def _refused(self, series_uid: str) -> Path:
+        return self.root / "refused" / name(series_uid)
 
     def discard(self, series_uid: str) -> None:
         """Delete the files of a series that the queue no longer counts on, and of its results."""
         for folder in (self.series(series_uid), self.results(series_uid, 0).parent):
             shutil.rmtree(folder, ignore_errors=True)
+        self.forget_refused(series_uid)
 
     def sweep(self) -> int:
         """Remove what killed processes left half written; how many files. For the one process that holds the store."""
@@ -82,14 +120,32 @@ class Store:
         path = self.root / "lock"
         with disk.output_errors(path):
             file = path.open("ab")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.close()
-            raise OutputError(
-                f"{self.root} is in use by another node", hint="stop that one, or another store"
-            ) from None
+        until = time.monotonic() + _LOCK_S  # who only looks holds it for a moment
+        while not _locked(file, fcntl.LOCK_EX):
+            if time.monotonic() > until:
+                file.close()
+                raise OutputError(
+                    f"{self.root} is in use by another node", hint="stop that one, or another store"
+                )
+            time.sleep(0.05)
         return file
+
+
+def running(root: Path) -> bool:
+    """Whether a node holds the store at `root`."""
+    try:
+        with (root / "lock").open("rb") as file:
+            return not _locked(file, fcntl.LOCK_SH)
+    except OSError:
+        return False
+
+
+def _locked(file: IO[bytes], how: int) -> bool:
+    try:
+        fcntl.flock(file, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def name(uid: str) -> str:

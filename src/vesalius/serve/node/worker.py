@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import threading
 import time
+import warnings
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +19,14 @@ import pydicom
 from vesalius import cohorts, formats
 from vesalius.core.answer import Answer
 from vesalius.core.bundle import open_bundle
-from vesalius.core.errors import DataError, OutputError, VesaliusError
+from vesalius.core.errors import BudgetError, DataError, NoImages, OutputError, VesaliusError
 from vesalius.core.progress import Progress, Silent
 from vesalius.formats._dicom_damage import DAMAGE
+from vesalius.formats._dicom_elements import words
+from vesalius.formats._dicom_study import save
 from vesalius.infer.predictor import Predictor
 from vesalius.serve.node import sender
+from vesalius.serve.node.naming import name_series, source_head
 from vesalius.serve.node.queue import Job, Queue, Result
 from vesalius.serve.node.replacing import state_former
 from vesalius.serve.node.routing import Routes, Rule, facts
@@ -29,8 +34,21 @@ from vesalius.serve.node.store import Store, settle
 from vesalius.serve.transport import Tls
 from vesalius.verbs.predict import answers, objects_of
 
-_FAULTS: tuple[type[Exception], ...] = (VesaliusError, RuntimeError, ArithmeticError, MemoryError, *DAMAGE)
+_FAULTS: tuple[type[Exception], ...] = (
+    VesaliusError, RuntimeError, ArithmeticError, MemoryError, *DAMAGE,
+)  # fmt: skip
 _SWEEP_S = 60.0
+
+
+class _OfRule(Exception):
+    """A fault, and the rule whose bundle it befell."""
+
+    def __init__(self, rule: str, error: Exception) -> None:
+        super().__init__(f"{rule}: {_said(error)}")
+        self.error = error
+
+
+_CAUGHT: tuple[type[Exception], ...] = (*_FAULTS, _OfRule)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +73,13 @@ def load(path: Path, *, device: str | None = None) -> Model:
     predictor = Predictor(open_bundle(inside if inside.is_dir() else path), device=device)
 
     def answer(folder: Path) -> Made:
-        cohort = cohorts.read(folder, layout="dicomtree", max_set_aside=1.0)
+        try:
+            cohort = cohorts.read(folder, layout="dicomtree", max_set_aside=1.0)
+        except NoImages:
+            return Made(())
         found = [a for _, a in answers(predictor, cohort.cases, progress=Silent())]
         done = [a for a in found if not isinstance(a, VesaliusError)]
-        failed = [str(a) for a in found if isinstance(a, VesaliusError)]
+        failed = [_said(a) for a in found if isinstance(a, VesaliusError)]
         reasons = [s.reason for s in cohort.set_aside] + failed
         if done and reasons:  # an answer to a part would pass for one to all of it
             raise DataError("a part of this series cannot be answered", found=reasons[0])
@@ -90,18 +111,22 @@ class Worker:
 
     def run(self, stop: threading.Event, *, poll_s: float = 0.5) -> None:
         """Work until told to stop."""
-        tidied, lost = -_SWEEP_S, False
+        tidied, lost, said = -_SWEEP_S, False, ""
         while not stop.is_set():
             try:
                 if lost:  # what was at work when the queue could not be written
                     self.queue.recover()
                     lost = False
+                    self.progress.note("the queue: it can be used again")
+                said = ""
                 idle = not self.step()
                 if time.monotonic() - tidied > _SWEEP_S:
                     self.tidy()
                     tidied = time.monotonic()
             except VesaliusError as error:  # of the queue itself: a full disk, a database that is away
-                self.progress.note(f"the queue: {error}")
+                if str(error) != said:  # once, however often it is tried
+                    said = str(error)
+                    self.progress.note(f"the queue: {said}")
                 idle = lost = True
             if idle:
                 stop.wait(poll_s)
@@ -116,10 +141,11 @@ class Worker:
             return False
         try:
             self._work(job)
-        except _FAULTS as error:
-            said = str(error) if isinstance(error, VesaliusError) else f"{type(error).__name__}: {error}"
+        except _CAUGHT as error:
+            said = _said(error)
             self.progress.note(f"series {job.series_uid}: {said}")
-            self.queue.fail(job, said, forever=isinstance(error, DataError))
+            cause = error.error if isinstance(error, _OfRule) else error
+            self.queue.fail(job, said, forever=isinstance(cause, DataError))
         return True
 
     def tidy(self) -> int:
@@ -141,14 +167,16 @@ class Worker:
                 "images of this series were deleted after their results were confirmed, and more have come",
                 hint="send the whole series again",
             )
-        rules = self.routes.of(facts(folder.glob("*.dcm")))
-        reasons: list[str] = []
+        self._all_came(job)
+        planning = _is_planning(folder)
+        rules = () if planning else self.routes.of(facts(folder.glob("*.dcm")))
+        reasons = ["nothing to answer: localisers, which are there to plan others"] if planning else []
         faults: list[Exception] = []  # one bundle or destination that fails does not hold up the others
         for rule in rules:
             try:
                 reasons += self._answer(job, rule, folder)
             except _FAULTS as error:
-                faults.append(error)
+                faults.append(_OfRule(self._named(rule), error))
         waiting = self.queue.unconfirmed(job)
         if waiting or any(self._answered(job, rule) for rule in rules):
             if not self.queue.move(job, "sending"):
@@ -160,14 +188,33 @@ class Worker:
                 except VesaliusError as error:
                     faults.append(error)
         elif not faults:
-            self.queue.move(job, "unrouted", "; ".join(dict.fromkeys(reasons)))
+            why = "; ".join(dict.fromkeys(reasons)) or "no rule takes it"
+            if self.queue.move(job, "unrouted", why):
+                self.progress.note(f"series {job.series_uid}: {why}")
             return
         if faults:
-            raise next((f for f in faults if not isinstance(f, DataError)), faults[0])
+            raise next((f for f in faults if not _is_of_data(f)), faults[0])
         for rule in rules:
             self._withdraw(job, rule)
-        self.queue.move(job, "confirmed", "; ".join(dict.fromkeys(reasons)))
-        self.progress.note(f"series {job.series_uid}: results confirmed")
+        if self.queue.move(job, "confirmed", "; ".join(dict.fromkeys(reasons))):
+            where = dict.fromkeys(rule.destination for rule in rules)
+            self.progress.note(f"series {job.series_uid}: results confirmed at {', '.join(where)}")
+
+    def _all_came(self, job: Job) -> None:
+        """Raises BudgetError where images of a series were refused and did not come since: it is not complete."""
+        refused = self.store.refused(job.series_uid)
+        there = set(self.queue.instances(job.series_uid))
+        lost = {uid: why for uid, why in refused.items() if uid not in there}
+        if lost:
+            raise BudgetError(
+                "images of this series were refused, and have not come since",
+                found=f"{len(lost)} of {len(there | set(lost))}: {'; '.join(sorted(set(lost.values())))}",
+                hint="see --status; then send the series again",
+            )
+        self.store.forget_refused(job.series_uid)
+
+    def _named(self, rule: Rule) -> str:
+        return f"rules.{self.routes.rules.index(rule)}, {rule.name} to {rule.destination}"
 
     def _answered(self, job: Job, rule: Rule) -> bool:
         return self.queue.answered(job, self.models[rule.bundle].hash, rule.destination)
@@ -184,12 +231,14 @@ class Worker:
         if made.answers:
             results = self._results(job, rule, model, made.answers)
             self.queue.record(job, model.hash, rule.destination, results)
+            used = len({uid for a in made.answers for uid in a.source.sop_uids}) or job.generation
+            there = len(self.queue.instances(job.series_uid))
             self.progress.note(
-                f"series {job.series_uid}: {len(results)} results of {job.generation} images by {model.hash[:12]}"
-                f" in {time.monotonic() - began:.1f} s"
+                f"series {job.series_uid}: {self._named(rule)}: {_kinds(results)} of"
+                f" {used if used == there else f'{used} of {there}'} images in {time.monotonic() - began:.1f} s"
             )
             return [f"not answered: {r}" for r in made.reasons]
-        return ["nothing to answer: localisers or copies"]
+        return ["nothing to answer: localisers, copies or objects without images"]
 
     def _results(self, job: Job, rule: Rule, model: Model, made: Sequence[Answer]) -> list[Result]:
         """Write what answers become, each file whole and fsynced, and say in each what it replaces."""
@@ -213,10 +262,12 @@ class Worker:
         if len(uids) < len(results):
             raise OutputError("two results of a series under one UID", hint="one image a file and series")
         former = [r for r in self.queue.former(job, model.hash, rule.destination) if r.sop_uid not in uids]
+        source = source_head(self.store.series(job.series_uid))
         for result in results:
-            state_former(
-                self.store.root / result.path, [r for r in former if r.sop_class == result.sop_class]
-            )
+            data = pydicom.dcmread(self.store.root / result.path)
+            name_series(data, rule.name, source)
+            state_former(data, [r for r in former if r.sop_class == result.sop_class])
+            save(data, self.store.root / result.path)
         settle(folder)
         return results
 
@@ -237,3 +288,34 @@ class Worker:
         for result in self.queue.former(job, self.models[rule.bundle].hash, rule.destination):
             sender.delete(result.sop_uid, destination)
             self.queue.withdraw(result)
+
+
+def _is_of_data(error: Exception) -> bool:
+    return isinstance(error.error if isinstance(error, _OfRule) else error, DataError)
+
+
+def _said(error: Exception) -> str:
+    """A fault in words for a PACS: what to try on another command line is left out."""
+    if isinstance(error, _OfRule):
+        return str(error)
+    if not isinstance(error, VesaliusError):
+        return f"{type(error).__name__}: {' '.join(str(error).split())}"
+    if error.hint and ("--" in error.hint.replace("--status", "") or "`" in error.hint):
+        return str(VesaliusError(error.what, found=error.found))
+    return str(error)
+
+
+def _kinds(results: Sequence[Result]) -> str:
+    """`SEG, SR`, or `2 SEG, 2 SR`."""
+    found = Counter(result.path.rsplit("/", 1)[-1].split(".")[1].upper() for result in results)
+    return ", ".join(kind if n == 1 else f"{n} {kind}" for kind, n in found.items())
+
+
+def _is_planning(folder: Path) -> bool:
+    """Whether a series is of nothing but localisers, which are there to plan others."""
+    found = []
+    with warnings.catch_warnings(action="ignore"):
+        for path in sorted(folder.glob("*.dcm")):
+            head = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=["ImageType"])
+            found.append("LOCALIZER" in words(head, "ImageType"))
+    return bool(found) and all(found)

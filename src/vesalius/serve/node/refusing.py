@@ -1,0 +1,84 @@
+"""Refusing images: why and since when; said once when it begins and once when it ends, and seen by who looks on."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from vesalius.core.errors import VesaliusError
+from vesalius.core.progress import Progress
+from vesalius.serve.node.store import Store
+
+_MARK = "refusing"  # a file in the store: its age says since when, its text why
+
+
+@dataclass(frozen=True, slots=True)
+class Since:
+    """Why images are refused, and since when (seconds of the epoch)."""
+
+    why: str
+    since_s: float
+
+
+class Refusing:
+    """Says that a node cannot keep images; it may be told so in several threads."""
+
+    def __init__(self, store: Store, progress: Progress) -> None:
+        self.store, self.progress = store, progress
+        self._lock, self._wanted = threading.Lock(), 0
+        self._of_disk = not store.room()
+        self._now = self._of_disk and seen(store.root) is not None
+        if not self._now:
+            self._unmark()
+
+    def begins(self, error: VesaliusError, *, size: int = 0) -> None:
+        """An image of `size` bytes was refused."""
+        with self._lock:
+            self._wanted = max(self._wanted, size)
+            if not self._now:
+                self._begin(error, of_disk=not self.store.room(size))
+
+    def kept(self) -> None:
+        """An image was kept. Small ones may be while greater ones are refused, and then it is not over."""
+        if self._now:
+            with self._lock:
+                if self._now and (not self._of_disk or self.store.room(2 * self._wanted)):
+                    self._end()
+
+    def look(self) -> None:
+        """From time to time: a disk is full, or has room again, even if nobody sends."""
+        with self._lock:
+            if self._now and self._of_disk and self.store.room(2 * self._wanted):
+                self._end()
+            elif not self._now and not self.store.room():
+                self._begin(self.store.full(), of_disk=True)
+
+    def _begin(self, error: VesaliusError, *, of_disk: bool) -> None:
+        self._now, self._of_disk = True, of_disk
+        with contextlib.suppress(OSError):
+            (self.store.root / _MARK).write_text(str(error), encoding="utf-8")
+        self.progress.note(f"refusing images (status A700): {error}")
+
+    def _end(self) -> None:
+        found = seen(self.store.root)
+        self._now, self._wanted = False, 0
+        self._unmark()
+        seconds = time.time() - found.since_s if found else 0
+        since = f", after {seconds:.0f} s" if seconds < 120 else f", after {seconds / 60:.0f} min"
+        self.progress.note(f"images are taken again{since}; {self.store.free() >> 20} MiB are free")
+
+    def _unmark(self) -> None:
+        with contextlib.suppress(OSError):
+            (self.store.root / _MARK).unlink(missing_ok=True)
+
+
+def seen(root: Path) -> Since | None:
+    """Whether the node of a store refuses images, for who looks on."""
+    try:
+        path = root / _MARK
+        return Since(path.read_text(encoding="utf-8") or "disk full", path.stat().st_mtime)
+    except (OSError, UnicodeDecodeError):
+        return None
