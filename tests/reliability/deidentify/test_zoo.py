@@ -38,7 +38,7 @@ def pairs(
     out = tmp_path_factory.mktemp("zoo")
     done, refused = [], Counter[str]()
     taken: set[str] = set()
-    with run._quiet(), pytest.MonkeyPatch.context() as patch:
+    with run.quiet(), pytest.MonkeyPatch.context() as patch:
         patch.setattr("vesalius.core.disk.os.fsync", lambda _: None)
         for path in sorted((shared_data / "dicom_zoo").rglob("*")):
             if path.is_file() and kind_of(path) == "dicom" and path.name != "LICENSE":
@@ -58,7 +58,7 @@ def pairs(
 
 def test_every_copy_is_readable_and_shows_the_same(pairs: list[tuple[Path, Path]]) -> None:
     same, compared = 0, 0
-    with run._quiet():
+    with run.quiet():
         for source, copy in pairs:
             new = pydicom.dcmread(copy, force=True)
             assert new.file_meta.ImplementationVersionName == "VESALIUS" and len(new) > 1
@@ -78,7 +78,7 @@ def test_every_copy_is_readable_and_shows_the_same(pairs: list[tuple[Path, Path]
 
 def test_no_copy_holds_the_patients_name_or_number(pairs: list[tuple[Path, Path]]) -> None:
     kept = []
-    with run._quiet():
+    with run.quiet():
         for source, copy in pairs:
             old, raw = pydicom.dcmread(source, force=True, stop_before_pixels=True), copy.read_bytes()
             for keyword in (

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -13,6 +9,7 @@ from vesalius.cohorts._files import require, walk
 from vesalius.core.disk import output_errors
 from vesalius.core.errors import DataError, OutputError
 from vesalius.core.progress import Progress, Silent
+from vesalius.core.quiet import quiet
 from vesalius.reliability.deidentify import _ocr, dicom, nifti, picture, sidecar
 from vesalius.reliability.deidentify import key as keys
 from vesalius.reliability.deidentify import report as reports
@@ -73,7 +70,7 @@ def deidentify(
     )
     _begin(out, journal, resume=resume)
     reports.write(out, journal, secret, settings, complete=False)
-    with _quiet():
+    with quiet():
         _all(source, out, secret, settings, journal, progress or Silent())
     reports.write(out, journal, secret, settings, complete=True)
     entries = journal.entries.values()
@@ -181,19 +178,3 @@ def _check_places(source: Path, out: Path, key: Path) -> None:
         raise OutputError("the output folder and the originals lie in each other", hint="a folder elsewhere")
     if secret.is_relative_to(there) or secret.is_relative_to(here):
         raise DataError("the key must lie outside of both the originals and the output", hint="another --key")
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep libraries from writing values of the files into logs."""
-    loggers = [logging.getLogger(name) for name in ("pydicom", "PIL", "nibabel.global")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.CRITICAL + 1)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,9 +15,10 @@ from vesalius.serve import viewer
 from vesalius.serve.http import cine, endpoints, monailabel
 from vesalius.serve.http.crowd import Crowd
 from vesalius.serve.http.limits import Body, SameOrigin
-from vesalius.serve.http.problems import add_handlers
+from vesalius.serve.http.problems import Problem, add_handlers, log_unforeseen, refuse
 from vesalius.serve.http.state import Service
 
+_LOG = logging.getLogger(__name__)
 _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -63,7 +65,10 @@ def create_app(service: Service) -> FastAPI:
 
 
 class Measured:
-    """Middleware: every request counted and timed by its route; headers that all answers have."""
+    """Middleware: every request counted and timed by its route; headers that all answers have; 500 for the unforeseen.
+
+    That is logged here, and goes no further: the server would log the error's words, which may be a patient's.
+    """
 
     def __init__(self, app: ASGIApp, service: Service) -> None:
         self.app, self.service = app, service
@@ -73,7 +78,7 @@ class Measured:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        began, status = time.perf_counter(), 500
+        began, status = time.perf_counter(), 0
 
         async def watched(message: Message) -> None:
             nonlocal status
@@ -86,6 +91,10 @@ class Measured:
 
         try:
             await self.app(scope, receive, watched)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the client is told that it was
+            log_unforeseen(_LOG, "a request failed", error)
+            if not status:
+                await refuse(watched, Problem(500, "an internal error", hint="the service's log"))
         finally:
             route = getattr(scope.get("route"), "path", "other")
             metrics = self.service.metrics

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from vesalius.core.disk import write_text
 from vesalius.core.errors import FormatError, OutputError, UnsafeError, VesaliusError
@@ -29,6 +29,7 @@ _LOG = logging.getLogger(__name__)
 Role = Literal["monitor", "user", "admin"]
 ROLES: tuple[Role, ...] = ("monitor", "user", "admin")
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+OWN = ("service", "local")  # who else stands in the audit log
 
 
 class _Strict(BaseModel):
@@ -41,6 +42,13 @@ class Entry(_Strict):
     name: str = Field(pattern=NAME)
     role: Role
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
+
+    @field_validator("name")
+    @classmethod
+    def _not_ours(cls, name: str) -> str:
+        if name.lower() in OWN:
+            raise ValueError(f"'{name}' is a name of the service's own")
+        return name
 
 
 class _File(_Strict):
@@ -156,7 +164,10 @@ def make(path: Path, name: str, role: Role) -> str:
     try:
         added = Entry(name=name, role=role, sha256=digest(key))
     except ValidationError as error:
-        raise FormatError("a key's name is letters, digits, '.', '_' and '-'", found=repr(name)) from error
+        wants = "a key's name is letters, digits, '.', '_' and '-', and none of the service's own"
+        raise FormatError(
+            wants, found=repr(name), hint="the name of a ward, a person or a program"
+        ) from error
     listed = [e.model_dump() for e in (*entries, added)]
     old = os.umask(0o077)
     try:

@@ -18,7 +18,6 @@ from starlette.types import Send
 from vesalius.core.errors import BudgetError, OutputError, UnknownName, VesaliusError
 
 _COMMAND = re.compile(r"--\w|`|\bvesalius \w|\bpip install|\bapt-get|plan\.json")
-_LOG = logging.getLogger(__name__)
 _STATUS = {UnknownName: 404, BudgetError: 413, OutputError: 507}
 
 
@@ -66,18 +65,17 @@ async def refuse(send: Send, problem: Problem) -> None:
 
 def log_unforeseen(log: logging.Logger, what: str, error: BaseException) -> None:
     """Log where something failed that nobody foresaw, without the words of it: they may be a patient's."""
-    where = "".join(traceback.format_tb(error.__traceback__))
+    where = "".join(traceback.format_tb(error.__traceback__, limit=-8))
     log.error("%s: %s\n%s", what, type(error).__name__, where)
 
 
 def add_handlers(app: FastAPI) -> None:
-    """Every failure of an app answers with that body; what nobody foresaw is logged and says nothing of itself."""
+    """Every refusal and every error of ours answers with that body."""
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(VesaliusError, _ours)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(AnyHTTPException, _http)
     app.add_exception_handler(ClientDisconnect, _gone)
-    app.add_exception_handler(Exception, _unforeseen)
 
 
 def _gone(request: Request, error: Exception) -> Response:
@@ -118,8 +116,3 @@ def _http(request: Request, error: Exception) -> Response:
     said: Any = error
     body = {"error": str(said.detail), "found": None, "hint": None}
     return JSONResponse(body, said.status_code, headers=said.headers)
-
-
-def _unforeseen(request: Request, error: Exception) -> Response:
-    log_unforeseen(_LOG, "a request failed", error)
-    return JSONResponse({"error": "an internal error", "found": None, "hint": "the service's log"}, 500)

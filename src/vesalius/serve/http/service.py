@@ -15,6 +15,7 @@ import uvicorn
 
 from vesalius.core.errors import OutputError, UnsafeError
 from vesalius.core.progress import Progress, Silent
+from vesalius.core.quiet import quiet
 from vesalius.serve.http.api import create_app
 from vesalius.serve.http.connections import Loop, Patient, Waiting, raise_open_files
 from vesalius.serve.http.keys import check_mode
@@ -82,7 +83,8 @@ def run_service(
                 progress.note(warning)
         if tls is None and not loopback(host):
             progress.note("keys go over this network unencrypted: --tls-cert, or a proxy that has one")
-        server.run(sockets=[listening])
+        with quiet():
+            server.run(sockets=[listening])
 
 
 def check_exposure(host: str, *, keys: Path | None) -> None:

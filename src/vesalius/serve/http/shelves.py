@@ -86,6 +86,7 @@ def params(text: str) -> dict[str, Any]:
     """The JSON object of a form's field. Raises Problem 422."""
     try:
         found = json.loads(text or "{}")
+        json.dumps(found, allow_nan=False, ensure_ascii=False).encode()  # it can be said again
     except (ValueError, RecursionError) as error:
         raise Problem(422, "params must be JSON") from error
     if not isinstance(found, dict):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -17,11 +18,12 @@ from vesalius.serve.http.limits import Bounds, Rate
 from vesalius.serve.http.metrics import Metrics
 from vesalius.serve.http.models import Model, Models
 from vesalius.serve.http.place import Place
-from vesalius.serve.http.problems import Problem, missing
+from vesalius.serve.http.problems import log_unforeseen, missing
 from vesalius.serve.http.shelves import Shelves
 from vesalius.serve.http.studies import Studies
 from vesalius.serve.http.study import StoredCase, Study
 
+_LOG = logging.getLogger(__name__)
 _SWEEP_S = 30.0
 
 
@@ -142,9 +144,14 @@ class Service:
 
     def _sweep(self) -> None:
         while not self.stopping.wait(_SWEEP_S):
-            now = time.time()
-            self.jobs.expire(now)
-            for study in self.studies.expire(now):
-                self.forget(study)
-                with contextlib.suppress(VesaliusError, Problem):
-                    self.audit.add("service", "expired", study=study.id)
+            try:
+                self._expire(time.time())
+            except Exception as error:  # noqa: BLE001 - or nothing would ever expire again
+                log_unforeseen(_LOG, "what is old could not be removed", error)
+
+    def _expire(self, now: float) -> None:
+        self.jobs.expire(now)
+        for study in self.studies.expire(now):
+            self.forget(study)
+            with contextlib.suppress(VesaliusError):
+                self.audit.add("service", "expired", study=study.id)

@@ -171,7 +171,9 @@ def label(name: str) -> str:
 
 
 def _shown(text: str) -> str:
-    return "".join(c for c in text if c.isprintable()).strip()[:120]
+    """Without control characters; of what is too long, the beginning and the end."""
+    clean = "".join(c for c in text if c.isprintable()).strip()
+    return clean if len(clean) <= 120 else f"{clean[:105]}…{clean[-14:]}"
 
 
 def suffix(name: str) -> str:

@@ -1,0 +1,26 @@
+"""Libraries kept from writing values of the files that they read, which may be a patient's, into logs."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_TALKATIVE = ("pydicom", "PIL", "nibabel.global", "tifffile", "highdicom")
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """While it lasts, they log nothing, and no warning is shown."""
+    loggers = [logging.getLogger(name) for name in _TALKATIVE]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL + 1)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
