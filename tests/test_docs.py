@@ -262,27 +262,6 @@ def test_every_command_is_documented_with_its_options() -> None:
     assert missing == []
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        "inspect",
-        "fit",
-        "predict",
-        "evaluate",
-        "serve",
-        "deidentify",
-        "phantom",
-        "demo",
-        "nets",
-        "tasks",
-        "formats",
-        "layouts",
-    ],
-)
-def test_the_command_line_has_every_command_that_was_promised(command: str) -> None:
-    assert command in commands()
-
-
 # ---------------------------------------------------------------------------------------------- names, links
 
 

@@ -663,7 +663,7 @@ def _(here: Path, _b: Path) -> Argv:
     return scored(here, "case,answer\ncat/cat0,cat\ncat/cat0,dog\n")
 
 
-@row("answers among the images", "lies within the images")
+@row("answers among the images", "output and input are kept apart")
 def _(here: Path, made: Path) -> Argv:
     return ["predict", made, classes(here / "data"), "-o", here / "data" / "out"]
 

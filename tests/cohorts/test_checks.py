@@ -214,3 +214,13 @@ def test_each_case_is_shown_once_and_only_one_is_held(tmp_path: Path) -> None:
 
     cohorts.check(cohort, observe=observe, workers=2)
     assert seen == [c.id for c in cohort.cases]
+
+
+def test_patients_in_two_splits_are_said_before_any_share_that_may_be_set_aside(tmp_path: Path) -> None:
+    """A higher --max-set-aside would not mend it, so it is not what is proposed."""
+    for split in ("train", "test"):
+        (tmp_path / split).mkdir()
+        classes(tmp_path / split, ("a", "b"))
+    with pytest.raises(LeakError, match="stands in more than one split") as caught:
+        cohorts.read(tmp_path, columns={"patient": r"re:([ab]\d+)"})
+    assert "max-set-aside" not in str(caught.value)

@@ -362,3 +362,37 @@ def test_a_volume_is_not_read_without_its_damaged_slice(look: Look, tmp_path: Pa
     (tmp_path / "notes.dcm").write_text("nothing")  # of no series
     found = dicom.sort(p for p in sorted(tmp_path.glob("*.dcm")) if p != path)
     assert len(found.series) == 1 and [p.name for p, _ in found.left] == ["notes.dcm"]
+
+
+def test_a_place_that_is_no_number_is_that_file_s_damage(look: Look, tmp_path: Path) -> None:
+    look(5)
+    data = (tmp_path / "IM1.dcm").read_bytes()
+    assert data.count(b"\\40.0") == 1
+    (tmp_path / "IM1.dcm").write_bytes(data.replace(b"\\40.0", b"\\4x.0"))
+    found = dicom.sort(sorted(tmp_path.glob("*.dcm")))
+    assert "damaged" in reason(found) and "IM1.dcm" in reason(found)
+
+    def radiograph(data: Dataset, k: int) -> None:
+        without(data)
+        data.SOPInstanceUID = f"1.7.{k}"
+
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    series(pictures, 3, radiograph)
+    whole = (pictures / "IM1.dcm").read_bytes()
+    (pictures / "IM1.dcm").write_bytes(whole[:-4])
+    found = dicom.sort(sorted(pictures.glob("*.dcm")))
+    assert len(found.series) == 2 and [p.name for p, _ in found.left] == ["IM1.dcm"]
+
+
+def test_a_frame_unlike_the_others_refuses_its_file_alone(tmp_path: Path) -> None:
+    frames = [at(z) for z in (0, 2, 4, 6)]
+    frames[3].PixelMeasuresSequence = [item(PixelSpacing=[2, 2], SliceThickness=2)]
+    path = enhanced(tmp_path / "e.dcm", frames)
+    other = enhanced(tmp_path / "f.dcm", [at(z) for z in (0, 2, 4)], modality="CT")
+    data = pydicom.dcmread(other)
+    data.SOPInstanceUID = "1.7"
+    data.save_as(other)
+    found = dicom.sort([path, other])
+    assert [s.ref.paths for s in found.series] == [(other,)]
+    assert "another pixel spacing in e.dcm" in found.refused[0][1]

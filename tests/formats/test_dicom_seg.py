@@ -177,7 +177,7 @@ def test_red_is_red_in_cielab() -> None:
 
 def test_what_cannot_be_written_is_one_line(ct: Image, tmp_path: Path) -> None:
     path, mask = tmp_path / "x.seg.dcm", mask_of(ct)
-    with pytest.raises(OutputError, match="study of their source.*try: source="):
+    with pytest.raises(OutputError, match="study of their source.*try: answer the DICOM files"):
         formats.write(Mask(image=Image(array=mask.image.array), labels=LABELS), path)
     with pytest.raises(OutputError, match="another series"):
         formats.write(replace(mask, source=replace(ct.source, series_uid="1.2.3")), path, source=ct)

@@ -16,9 +16,9 @@ import torch
 from _bench import PLAN, STATE, Bench
 from torch import Tensor
 
-from vesalius.core.errors import BundleError, PlanError, VesaliusError
+from vesalius.core.errors import BundleError, Interrupted, PlanError, VesaliusError
 from vesalius.learn import checkpoint, loop
-from vesalius.learn.loop import Interrupted, _marks, transfer
+from vesalius.learn.loop import _marks, transfer
 from vesalius.tasks import _contract as tasks
 from vesalius.tasks.classify import Classify
 

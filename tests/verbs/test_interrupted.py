@@ -20,10 +20,9 @@ from typer.testing import CliRunner
 import vesalius as vs
 from vesalius.cli import app
 from vesalius.core.disk import sha256
-from vesalius.core.errors import BundleError, PlanError
+from vesalius.core.errors import BundleError, Interrupted, PlanError
 from vesalius.core.plan import load_plan
 from vesalius.learn import checkpoint
-from vesalius.learn.loop import Interrupted
 
 SLOW = """
 import sys, time

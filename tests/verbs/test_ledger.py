@@ -15,8 +15,7 @@ from typer.testing import CliRunner
 
 import vesalius as vs
 from vesalius.cli import app
-from vesalius.core.errors import OutputError
-from vesalius.learn.loop import Interrupted
+from vesalius.core.errors import Interrupted, OutputError
 from vesalius.verbs import predict as verb
 from vesalius.verbs._ledger import Ledger
 

@@ -8,7 +8,7 @@ import typer
 
 from vesalius.cli import deidentify, demo, evaluate, fetch, fit, inspect, listing, phantom, predict, serve
 from vesalius.cli._app import app
-from vesalius.core.errors import VesaliusError
+from vesalius.core.errors import Interrupted, VesaliusError
 
 __all__ = ["app", "main"]
 
@@ -20,6 +20,10 @@ def main() -> None:
     """Run the command line. What a person can mend is one line on standard error, exit code 2."""
     try:
         code = app(sys.argv[1:] or ["--help"], standalone_mode=False)
+    except Interrupted as error:
+        more = f"go on with: {error.hint}\n" if error.hint else ""
+        sys.stderr.write(f"vesalius: {error.what}\n{more}")
+        raise SystemExit(error.exit_code) from None
     except VesaliusError as error:
         sys.stderr.write(f"vesalius: {error}\n")
         raise SystemExit(error.exit_code) from None
@@ -34,9 +38,10 @@ def main() -> None:
         sys.stderr.write("vesalius: not enough memory; try: a smaller net (net.scale), batch or size\n")
         raise SystemExit(2) from None
     except KeyboardInterrupt:
-        sys.stderr.write("vesalius: interrupted\n")
-        raise SystemExit(130) from None
+        code = Interrupted.exit_code
     except BrokenPipeError:
         raise SystemExit(1) from None
+    if code == Interrupted.exit_code:  # what typer makes of Ctrl-C where no verb has more to say
+        sys.stderr.write("vesalius: interrupted\n")
     if code:
         raise SystemExit(code)

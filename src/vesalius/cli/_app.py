@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import typer
@@ -45,19 +44,6 @@ def root(
     for talkative in ("pydicom", "lightning_fabric.utilities.rank_zero"):
         logging.getLogger(talkative).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore")
-
-
-@contextmanager
-def said_how_to_go_on(progress: Progress) -> Iterator[None]:
-    """An interruption ends the command with its exit code and the command that goes on."""
-    from vesalius.learn.loop import Interrupted
-
-    try:
-        yield
-    except Interrupted as error:
-        progress.note(f"vesalius: {error.what}")
-        progress.note(f"go on with: {error.hint}")
-        raise typer.Exit(error.exit_code) from None
 
 
 def pairs(items: Sequence[str] | None, option: str) -> dict[str, str]:

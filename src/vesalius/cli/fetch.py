@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from vesalius.cli._app import said_how_to_go_on, shown_progress
+from vesalius.cli._app import shown_progress
 from vesalius.core.errors import DataError
 
 
@@ -37,10 +37,9 @@ def fetch(
     if out is None:
         raise DataError("fetch wants to know where to", hint="-o OUT, or --list to look first")
     progress = shown_progress()
-    with said_how_to_go_on(progress):
-        done = verb.fetch(
-            url, out, **asked, modalities=modality or (), login=login, ca=ca, resume=resume, progress=progress
-        )
+    done = verb.fetch(
+        url, out, **asked, modalities=modality or (), login=login, ca=ca, resume=resume, progress=progress
+    )
     typer.echo(f"{done.instances} objects of {len(done.series)} series in {done.out}")
     if done.set_aside:
         typer.echo(f"{len(done.set_aside)} series could not be had:", err=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from vesalius.cli._app import pairs, said_how_to_go_on, shown_progress
+from vesalius.cli._app import pairs, shown_progress
 
 
 def fit(
@@ -42,26 +42,25 @@ def fit(
     from vesalius.verbs.fit import fit as verb
 
     progress = shown_progress()
-    with said_how_to_go_on(progress):
-        run = verb(
-            data,
-            out,
-            task=task,
-            target=target,
-            time_limit=time_limit,
-            seed=seed,
-            folds=folds,
-            split=split,
-            columns=pairs(column, "--column"),
-            init=init,
-            settings=pairs(settings, "--set"),
-            plan=plan,
-            dry_run=dry_run,
-            resume=resume,
-            max_set_aside=max_set_aside,
-            device=device,
-            progress=progress,
-        )
+    run = verb(
+        data,
+        out,
+        task=task,
+        target=target,
+        time_limit=time_limit,
+        seed=seed,
+        folds=folds,
+        split=split,
+        columns=pairs(column, "--column"),
+        init=init,
+        settings=pairs(settings, "--set"),
+        plan=plan,
+        dry_run=dry_run,
+        resume=resume,
+        max_set_aside=max_set_aside,
+        device=device,
+        progress=progress,
+    )
     if dry_run:
         plan_table(run.plan)
         return

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from vesalius.cli._app import pairs, said_how_to_go_on, shown_progress
+from vesalius.cli._app import pairs, shown_progress
 
 
 def predict(
@@ -38,21 +38,20 @@ def predict(
     from vesalius.verbs.predict import predict as verb
 
     progress = shown_progress()
-    with said_how_to_go_on(progress):
-        done = verb(
-            bundle,
-            source,
-            out,
-            json=json,
-            overlays=overlays,
-            dicom=dicom,
-            also=also or (),
-            mirror=list(mirror),
-            columns=pairs(column, "--column"),
-            device=device,
-            resume=resume,
-            progress=progress,
-        )
+    done = verb(
+        bundle,
+        source,
+        out,
+        json=json,
+        overlays=overlays,
+        dicom=dicom,
+        also=also or (),
+        mirror=list(mirror),
+        columns=pairs(column, "--column"),
+        device=device,
+        resume=resume,
+        progress=progress,
+    )
     typer.echo(f"{len(done.case_ids)} answered in {done.out}")
     if done.set_aside:
         typer.echo(f"{len(done.set_aside)} could not be answered:", err=True)

@@ -56,6 +56,7 @@ class Web:
             session.verify = str(ca)
         try:
             self._client = DICOMwebClient(url, session=session, timeout=timeout_s)
+            self._client.set_http_retry_params(max_attempts=3, wait_exponential_multiplier=200)
         except (ValueError, TypeError) as error:
             raise DataError(
                 f"'{url}' is no address of a DICOMweb server", hint="https://host/dicom-web"

@@ -8,14 +8,19 @@ from vesalius.core.errors import DataError, GeometryError, LeakError
 
 
 def enforce_limit(cohort: Cohort, max_set_aside: float) -> None:
-    """Raise DataError when nothing usable is left, or more than the share `max_set_aside` was set aside."""
+    """Raise DataError when nothing usable is left, or more than the share `max_set_aside` was set aside.
+
+    LeakError or GeometryError where what was set aside would corrupt a result, however much may be.
+    """
     if max_set_aside >= 1.0:
         return
     aside = cohort.set_aside
+    total = len(cohort.cases) + len({s.case for s in aside})
+    if not cohort.cases or total - len(cohort.cases) > max_set_aside * total:
+        enforce_fatal(cohort)  # which no higher limit mends
     if not cohort.cases:
         first = f"'{aside[0].case}': {aside[0].reason}" if aside else "nothing"
         raise DataError(f"nothing usable is left in {cohort.root}", found=first, hint="look with `inspect`")
-    total = len(cohort.cases) + len({s.case for s in aside})
     share = (total - len(cohort.cases)) / total
     if share > max_set_aside:
         raise DataError(

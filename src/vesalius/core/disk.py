@@ -36,6 +36,16 @@ def output_errors(path: Path) -> Iterator[None]:
         raise OutputError(f"{path} cannot be written", found=found, hint="write elsewhere") from error
 
 
+def assert_apart(source: Path, out: Path) -> None:
+    """Raises OutputError where what is written would lie among what is read, and be read as such the next time."""
+    here, there = source.resolve(), out.resolve()
+    if there.is_relative_to(here) or here.is_relative_to(there):
+        within = (
+            f"{out} lies within {source}" if there.is_relative_to(here) else f"{source} lies within {out}"
+        )
+        raise OutputError(f"{within}: output and input are kept apart", hint="a folder elsewhere")
+
+
 def write_with(path: Path, write: Callable[[Path], None]) -> None:
     """Call `write` on a temporary neighbour of `path`, fsync it, and put it in place.
 

@@ -12,6 +12,7 @@ VesaliusError              exit code 2, one line
 ├── BudgetError            not enough time, memory or disk for what was asked
 ├── BundleError            a bundle that is damaged, foreign or from a newer version
 ├── OutputError            a place that cannot be written to, or already holds something
+├── Interrupted            Ctrl-C, where something can be said of what is kept; exit code 130
 ├── UnsafeError            a setting that would leave patients' data open to others
 ├── MissingExtra           an optional library is not installed
 └── MissingProgram         a program that is not installed is called for
@@ -131,3 +132,9 @@ class MissingProgram(VesaliusError):
 
     def __init__(self, program: str, package: str) -> None:
         super().__init__(f"'{program}' is not installed", hint=f"apt-get install {package}")
+
+
+class Interrupted(VesaliusError):
+    """Ctrl-C: what is kept, and as the hint the command that goes on where there is one."""
+
+    exit_code = 130

@@ -90,6 +90,11 @@ def group(paths: Iterable[Path]) -> Found:
                     documents.append(_document(path, code, file.head))
                     continue
                 require_image(path, file.head)
+                (
+                    elements.plane(file.head, None),
+                    elements.rescale(file.head, None),
+                )  # here, so that a fault is this file's
+                splitting.marks_of(file.head, None)
                 series.setdefault(alike.traits(file)["series"], []).append(file)
         except FormatError as error:
             damaged.setdefault(raw.series_of_damaged(path) or "", []).append((path, str(error)))
@@ -191,7 +196,11 @@ def _images(
     pieces: list[Piece] = []
     for files in groups.values():
         if int(files[0].head.get("NumberOfFrames") or 1) > 1:
-            found += _of_frames(files[0], refused)
+            try:
+                with raw.reading(files[0].path):
+                    found += _of_frames(files[0], refused)
+            except FormatError as error:
+                refused.append(((files[0].path,), str(error)))
         elif is_mosaic(files[0].head):
             found += _of_mosaics(files, refused)
         else:
@@ -203,11 +212,11 @@ def _images(
         if piece.part.lacks:
             refused.append((paths, _short(piece.part)))
         elif damaged and len(paths) > 1:
-            error = FormatError(
+            short = FormatError(
                 "a file of this series is damaged, and the others would be read without it",
                 found=damaged[0][1],
             )
-            refused.append(((*(path for path, _ in damaged), *paths), str(error)))
+            refused.append(((*(path for path, _ in damaged), *paths), str(short)))
         else:
             found.append(_series(piece.files, words if len(pieces) > 1 else ""))
     return found
@@ -244,6 +253,8 @@ def _of_frames(file: raw.File, refused: list[tuple[tuple[Path, ...], str]]) -> l
     if not all(plane.placed for plane in planes):  # where some are, reading says so
         return [_series([file], "")]
     parts = splitting.split(planes, [splitting.marks_of(file.head, group) for group in groups])
+    traits = alike.traits(file)
+    assert_whole([Piece([file], [planes[k] for k in p.members], p, traits) for p in parts])
     refused += [((file.path,), _short(part)) for part in parts if part.lacks]
     if len(parts) < 2:
         return [_series([file], "")]

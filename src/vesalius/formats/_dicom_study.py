@@ -166,8 +166,8 @@ def study_of(answer: Answer, source: Image | None) -> Study:
     own = answer.source.series_uid
     if where.series_uid is None or not where.sop_uids:
         raise OutputError(
-            "DICOM results are written into the study of their source, which is not known here",
-            hint="source=the file or folder of the DICOM series that the answer was made from",
+            "DICOM results are written into the study of their source, and this answer's is no DICOM or is not known",
+            hint="answer the DICOM files of the image; in Python, vs.write(answer, path, source=their folder)",
         )
     if own is not None and own != where.series_uid:
         raise OutputError(
@@ -176,7 +176,7 @@ def study_of(answer: Answer, source: Image | None) -> Study:
     if not where.files:
         raise OutputError(
             "the source's DICOM headers are needed, and only its UIDs are here",
-            hint="source=the file or folder of its DICOM series",
+            hint="vs.write(answer, path, source=the folder of its DICOM series)",
         )
     heads = {str(head.SOPInstanceUID): head for head in map(_head, where.files)}
     lost = [uid for uid in where.sop_uids if uid not in heads]

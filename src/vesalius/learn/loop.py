@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from vesalius import nets
 from vesalius.core.bundle import State
-from vesalius.core.errors import BudgetError, PlanError, VesaliusError
+from vesalius.core.errors import BudgetError, Interrupted, PlanError, VesaliusError
 from vesalius.core.plan import Plan
 from vesalius.core.progress import Progress
 from vesalius.learn import checkpoint as checkpoints
@@ -28,12 +28,6 @@ from vesalius.learn.optimise import Average, optimizer, rate
 from vesalius.tasks._contract import Batch, Example, Task
 
 Validate = Callable[[nn.Module], float]
-
-
-class Interrupted(VesaliusError):
-    """Ctrl-C: what was trained so far is saved."""
-
-    exit_code = 130
 
 
 @dataclass(frozen=True, eq=False)

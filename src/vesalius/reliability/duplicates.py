@@ -20,6 +20,7 @@ NEAR_OF_FEW = 0.90
 MANY = 8  # cases from which what all share can be told
 LIMIT = 30_000  # cases above which near duplicates are not looked for: every pair is compared
 _BLOCK = 1024
+_NEVER = 2.0  # above which no two pictures are alike: only equal ones are found
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,13 @@ class Duplicate:
     contradicts: Mapping[str, tuple[str, ...]]
     splits: tuple[str, ...] = ()
     patients: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """In words: which cases, how alike, and under which labels where these differ."""
+        how = "the same picture" if self.exact else f"nearly the same picture ({self.similarity:.3f})"
+        said = "; ".join(f"{name}: {' and '.join(v)}" for name, v in self.contradicts.items())
+        apart = f" under different labels ({said})" if said else ""
+        return f"{' and '.join(repr(c) for c in self.cases)} are {how}{apart}"
 
 
 def find(facts: Sequence[Facts], *, near: float = NEAR) -> tuple[Duplicate, ...]:
@@ -76,6 +84,10 @@ class Twins:
                     print_=fingerprint(image),
                 )
             )
+
+    def exact(self) -> tuple[Duplicate, ...]:
+        """Cases that show the same picture, to the pixel."""
+        return find(self.facts, near=_NEVER)
 
     def groups(self, *, near: float = NEAR) -> dict[str, str]:
         """See `groups`; `near` above 1 leaves the exact ones alone."""

@@ -116,20 +116,14 @@ def _set_aside(cohort: Cohort) -> list[Finding]:
 def _twins(twins: Sequence[Duplicate]) -> list[Finding]:
     found = []
     for twin in twins:
-        how = "the same picture" if twin.exact else f"nearly the same picture ({twin.similarity:.3f})"
-        names = " and ".join(f"'{c}'" for c in twin.cases)
         if twin.contradicts:
-            said = "; ".join(f"{name}: {' and '.join(v)}" for name, v in twin.contradicts.items())
             severity: Severity = "error" if twin.exact else "warning"
-            text = f"{names} are {how} under different labels ({said})"
-            found.append(Finding(severity, "contradiction", twin.cases, text, "decide which label is right"))
+            hint = "decide which label is right"
+            found.append(Finding(severity, "contradiction", twin.cases, str(twin), hint))
         else:
             kind = "duplicate" if twin.exact else "near duplicate"
-            found.append(
-                Finding(
-                    "warning", kind, twin.cases, f"{names} are {how}", "kept on one side of a split by `fit`"
-                )
-            )
+            hint = "kept on one side of a split by `fit`"
+            found.append(Finding("warning", kind, twin.cases, str(twin), hint))
     return found
 
 

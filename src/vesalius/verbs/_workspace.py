@@ -106,7 +106,9 @@ def prepare_workspace(
         cohort, target=chosen.name, progress=progress, max_set_aside=max_set_aside, observe=observer
     )
     chosen = cohort.targets[chosen.name]
-    _say_contradictions(cohort, chosen, observer.copies, progress)
+    for twin in observer.twins.exact() if chosen.kind == "class" else ():
+        if chosen.name in twin.contradicts:  # at least one is wrong, and a person must say which
+            progress.note(str(twin))
     missing = job.check(cohort, chosen)
     if missing:
         raise DataError(
@@ -117,20 +119,6 @@ def prepare_workspace(
             cohort, target=chosen, seed=seed, folds=folds, groups=observer.groups, copies=observer.copies
         )
     return Workspace(cohort, chosen, job, assignment, observer.facts)
-
-
-def _say_contradictions(
-    cohort: Cohort, target: TargetInfo, copies: Mapping[str, str], progress: Progress
-) -> None:
-    """One picture under two labels: at least one of them is wrong, and a person must say which."""
-    said: dict[str, tuple[str, object]] = {}
-    for case in cohort.cases if target.kind == "class" else ():
-        group, value = copies.get(case.id), case.targets.get(target.name)
-        if group is None or value is None:
-            continue
-        first, before = said.setdefault(group, (case.id, value))
-        if value != before:
-            progress.note(f"one picture, two labels: {first} is {before}, {case.id} is {value}")
 
 
 def choose_task(name: str | None, target: TargetInfo) -> Task:

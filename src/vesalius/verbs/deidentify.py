@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
+from vesalius.core.errors import Interrupted
 from vesalius.core.progress import Progress
 from vesalius.reliability.deidentify import run
 from vesalius.reliability.deidentify.options import settings
@@ -29,14 +31,20 @@ def deidentify(
     DICOM by PS3.15 Annex E (`profile` basic or research, and its `options`), NIfTI, JSON side-cars and pictures. UIDs,
     pseudonyms and shifts of dates come from the secret `key` (by default the file `<out>.key`, made if there is none).
     `deface` is the option of that name. Originals are only read. Raises UnknownName, DataError, OutputError,
-    MissingProgram.
+    MissingProgram; Interrupted after Ctrl-C.
     """
-    chosen = settings(profile, (*options, "deface") if deface else options)
-    return run.deidentify(
-        Path(source),
-        Path(out),
-        settings=chosen,
-        key=None if key is None else Path(key),
-        resume=resume,
-        progress=progress,
-    )
+    wanted = [*options, "deface"] if deface else list(options)
+    try:
+        return run.deidentify(
+            Path(source),
+            Path(out),
+            settings=settings(profile, wanted),
+            key=None if key is None else Path(key),
+            resume=resume,
+            progress=progress,
+        )
+    except Interrupted as error:
+        words = ["vesalius", "deidentify", str(source), str(out), "--profile", profile]
+        words += [word for name in wanted for word in ("--option", name)]
+        words += [] if key is None else ["--key", str(key)]
+        raise Interrupted(error.what, hint=shlex.join([*words, "--resume"])) from error

@@ -22,6 +22,7 @@ from vesalius.prepare.case import load_reference
 from vesalius.tasks import _contract as tasks
 from vesalius.verbs._foreign import foreign_answers, positive_class
 from vesalius.verbs._scoring import Tally, card_of, tally_for
+from vesalius.verbs._stopping import all_or_nothing
 from vesalius.verbs.predict import answers
 
 BASELINES = {
@@ -47,21 +48,22 @@ def evaluate(
 
     `split` limits it to the cases that the data, or `split_file`, declares as such; by default the declared
     test cases, or all where there are none. With `out` the scorecard and a report are written there.
-    Raises DataError where no case has the target, BundleError for a damaged bundle.
+    Raises DataError where no case has the target, BundleError for a damaged bundle, Interrupted after Ctrl-C.
     """
     progress = progress or Silent()
     torch.set_num_threads(machines.measure().cores)
     bundle = what if isinstance(what, Bundle) else _bundle_at(Path(what))
-    if isinstance(data, Cohort):
-        cohort = data
-    else:
-        cohort = cohorts.read(data, columns=columns, split=split_file, target=target, max_set_aside=1.0)
-    info = _target(cohort, target, bundle)
-    cohort = cohorts.check(cohort, target=info.name, progress=progress, max_set_aside=1.0)
+    with all_or_nothing():
+        if isinstance(data, Cohort):
+            cohort = data
+        else:
+            cohort = cohorts.read(data, columns=columns, split=split_file, target=target, max_set_aside=1.0)
+        info = _target(cohort, target, bundle)
+        cohort = cohorts.check(cohort, target=info.name, progress=progress, max_set_aside=1.0)
     info = cohort.targets[info.name]  # with the labels that its masks were found to hold
     cases, name = _cases(cohort, info.name, split)
     folder = new_folder(Path(out), default="evaluation") if out else None
-    try:
+    with all_or_nothing(folder):
         if bundle is not None:
             tally, card = score_cases(
                 bundle,
@@ -75,15 +77,11 @@ def evaluate(
             )
         else:
             tally, card = _score_foreign(Path(str(what)), cases, cohort, info, name, progress)
-    except (VesaliusError, KeyboardInterrupt):
         if folder is not None:
-            folder.rmdir()  # nothing was scored, so nothing is left behind
-        raise
-    if folder is not None:
-        from vesalius.verbs._reporting import write_evaluation
+            from vesalius.verbs._reporting import write_evaluation
 
-        write_evaluation(card, folder, cohort=cohort, bundle=bundle, tally=tally)
-        save_scorecard(card, folder / "scorecard.json")
+            write_evaluation(card, folder, cohort=cohort, bundle=bundle, tally=tally)
+            save_scorecard(card, folder / "scorecard.json")
     return card
 
 

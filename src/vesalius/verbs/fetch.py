@@ -14,7 +14,7 @@ import pydicom
 from vesalius.cohorts._dicomweb import Series, Web
 from vesalius.core import disk
 from vesalius.core.cohort import SetAside
-from vesalius.core.errors import DataError, OutputError
+from vesalius.core.errors import DataError, Interrupted, OutputError
 from vesalius.core.progress import Progress, Silent
 
 _PART = ".part"
@@ -111,8 +111,6 @@ def fetch(
                 progress.note(f"not fetched: {series.series_uid}: {error}")
             progress.advance("fetch")
     except KeyboardInterrupt as error:
-        from vesalius.learn.loop import Interrupted
-
         words = ["vesalius", "fetch", url, "-o", str(folder), "--resume"]
         raise Interrupted(
             f"interrupted; {len(done)} of {len(wanted)} series are kept", hint=f"{shlex.join(words)} …"

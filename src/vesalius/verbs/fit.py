@@ -17,12 +17,11 @@ from vesalius import __version__, cohorts
 from vesalius.core.bundle import Bundle, open_bundle, save_bundle
 from vesalius.core.cohort import Cohort
 from vesalius.core.disk import held, new_folder, write_text
-from vesalius.core.errors import OutputError, PlanError, UnknownName, VesaliusError
+from vesalius.core.errors import Interrupted, OutputError, PlanError, UnknownName, VesaliusError
 from vesalius.core.plan import USER, Plan, load_plan, override, save_plan
 from vesalius.core.progress import Progress, Silent
 from vesalius.core.scorecard import Scorecard, load_scorecard
 from vesalius.infer import predictor
-from vesalius.learn.loop import Interrupted
 from vesalius.nets import describe
 from vesalius.plan import machine as machines
 from vesalius.plan.budget import seconds

@@ -13,6 +13,7 @@ from vesalius.plan import machine
 from vesalius.reliability.html import write
 from vesalius.reliability.inspect import Inspection
 from vesalius.reliability.inspect import inspect as look
+from vesalius.verbs._stopping import all_or_nothing
 
 
 def inspect(
@@ -28,19 +29,20 @@ def inspect(
     """Decode everything once and say what is there: counts, sizes, labels, duplicates, leaks, misfits.
 
     Nothing stops it but the lack of any image, or a target that is not there. With `html` a page with a contact sheet
-    is written there. Raises VesaliusError's kinds; OutputError where the page exists.
+    is written there. Raises VesaliusError's kinds; OutputError where the page exists, Interrupted after Ctrl-C.
     """
     if html is not None and Path(html).exists():
         raise OutputError(f"{html} exists; nothing is overwritten", hint="another --html")
-    if isinstance(data, Cohort):
-        cohort = data
-    else:
-        cohort = cohorts.read(
-            data, layout=layout, target=target, columns=columns, split=split, max_set_aside=1.0
-        )
-    if target is not None:
-        cohorts.select_target(cohort, target)  # a name that is not there is said, not passed over
-    found = look(cohort, progress=progress, workers=machine.measure().cores)
-    if html is not None:
-        write(found, Path(html))
-    return found
+    with all_or_nothing():
+        if isinstance(data, Cohort):
+            cohort = data
+        else:
+            cohort = cohorts.read(
+                data, layout=layout, target=target, columns=columns, split=split, max_set_aside=1.0
+            )
+        if target is not None:
+            cohorts.select_target(cohort, target)  # a name that is not there is said, not passed over
+        found = look(cohort, progress=progress, workers=machine.measure().cores)
+        if html is not None:
+            write(found, Path(html))
+        return found

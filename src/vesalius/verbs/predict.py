@@ -17,12 +17,11 @@ from vesalius.core.answer import Answer, Boxes, Curve, Map, Mask, Picture, Score
 from vesalius.core.bundle import Bundle, open_bundle
 from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort, Label, SetAside
-from vesalius.core.disk import held
-from vesalius.core.errors import DataError, OutputError, VesaliusError
+from vesalius.core.disk import assert_apart, held
+from vesalius.core.errors import DataError, Interrupted, OutputError, VesaliusError
 from vesalius.core.plan import override
 from vesalius.core.progress import Progress, Silent
 from vesalius.infer.predictor import Predictor
-from vesalius.learn.loop import Interrupted
 from vesalius.plan import machine as machines
 from vesalius.prepare.case import load_reference
 from vesalius.verbs._ledger import Sheet, marked
@@ -150,7 +149,7 @@ def predict(
     dicom, also = dicom or told.get("dicom", False), tuple(also) or tuple(told.get("also", ()))
     mirror, columns = mirror or told.get("mirror"), columns or told.get("columns")
     if out is not None and not isinstance(source, Cohort):
-        _apart(Path(source), Path(out))
+        assert_apart(Path(source), Path(out))
     for suffix in also:
         formats.require_suffix(suffix)
     opened = bundle if isinstance(bundle, Bundle) else open_bundle(Path(bundle))
@@ -194,13 +193,6 @@ def predict(
         raise Interrupted(kept, hint=shlex.join(words)) from error
     sheet.close()
     return done
-
-
-def _apart(source: Path, out: Path) -> None:
-    """Raises OutputError where answers would be written among the images, and be read as such the next time."""
-    here, there = source.resolve(), out.resolve()
-    if source.is_dir() and there.is_relative_to(here):
-        raise OutputError(f"{out} lies within the images", hint="-o a folder elsewhere")
 
 
 def _fill(

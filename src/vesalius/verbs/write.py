@@ -44,5 +44,5 @@ def _source(thing: Answer | Image, path: Path) -> Image:
         if wanted
         else f"{path} holds several images",
         found=f"{len(cases)} images",
-        hint="source=the folder of that series",
+        hint="vs.write(answer, path, source=the folder of that series)",
     )

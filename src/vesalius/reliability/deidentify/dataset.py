@@ -2,47 +2,32 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from pydicom._uid_dict import UID_dictionary
 from pydicom.datadict import dictionary_has_tag
-from pydicom.dataset import Dataset
 
 from vesalius.reliability.deidentify import _structured, _values
+from vesalius.reliability.deidentify._element import DATES, LAYER, TEXTS, Values
 from vesalius.reliability.deidentify._private import safe_tags
-from vesalius.reliability.deidentify._subject import Subject, many
 from vesalius.reliability.deidentify._table import name_of, rule_of
 from vesalius.reliability.deidentify._types import resolve
 from vesalius.reliability.deidentify._unlisted import identifies, is_written
-from vesalius.reliability.deidentify.key import Key
-from vesalius.reliability.deidentify.options import Settings
 
-TEXTS = ("AE", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT")
-DATES = ("DA", "DT", "TM")
 _BULK = ("OB", "OW", "OF", "OD", "OL", "OV", "UN")
-_CODES = (0x00080100, 0x00080102, 0x00080103, 0x00080119, 0x00080120)
-_TECHNICAL_GROUPS = (0x0018, 0x0028, 0x0054)  # versions and parts there look like dates and telephones
 _TIMEZONE = 0x00080201
 _PIXELS = 0x7FE00010
-_LAYER = 0x00700002
-_EQUIPMENT = (0x00080070, 0x00081090)
 _CLASS_UIDS = (0x00080016, 0x0008001A, 0x0008010C, 0x00080117, 0x00080118, 0x00081150, 0x00041510, 0x0008010D)
 _PSEUDONYM = {0x00100010: "patient", 0x00100020: "patient", 0x00120040: "patient"}
 
 
 @dataclass
-class Walk:
-    """One pass over one data set; `counts` says what was done to what: (attribute, action) → times."""
+class Walk(Values):
+    """One pass over one data set: which attributes go, stay or change, and into what."""
 
-    key: Key
-    settings: Settings
-    subject: Subject
     sop_class: str
     keep_items: bool = False
     clear_overlays: frozenset[int] = frozenset()  # groups that were looked at and hold no text
-    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def apply(
         self, data: Any, *, nested: bool = False, structured: bool = False, done: frozenset[Any] = frozenset()
@@ -115,7 +100,7 @@ class Walk:
             self._remove(data, tag)
         elif vr == "SQ":
             self._sequence(element, structured=structured)
-        elif tag == _LAYER:
+        elif tag == LAYER:
             self._layer(element)
         elif identifies(tag, vr):
             self._dummy(element)
@@ -143,10 +128,6 @@ class Walk:
             self._search(data, element)
         else:
             self._sweep(element)
-
-    def _layer(self, element: Any) -> None:
-        """A layer of graphics, which people name as they like, under a name that is the same in all its places."""
-        element.value = f"L{self.key.pseudonym('layer', str(element.value or ''), digits=8)}".upper()
 
     def _search(self, data: Any, element: Any) -> None:
         """Remove bulk data in which this data set's own identifiers are written."""
@@ -211,94 +192,6 @@ class Walk:
         """Whether an overlay may stay: no text was found in it. Curves (retired) never do: nobody can look at one."""
         return tag.group in self.clear_overlays
 
-    def _date(self, element: Any, *, counted: bool = True) -> None:
-        """A date or time by the options: kept, moved, or a dummy."""
-        action = "D"
-        if not self._moment(element):
-            pass
-        elif self.settings.has("keep-dates"):
-            action = "K"
-        elif not self.settings.has("shift-dates"):
-            element.value = _values.dummy(element.VR) if element.value else element.value
-        elif element.VR == "TM":
-            action = "C"
-        else:
-            action = "C"
-            values = element.value if many(element.value) else [element.value]
-            moved = [_values.shifted(str(v), self.subject.days) or "" if v else "" for v in values]
-            element.value = moved if len(moved) > 1 else moved[0]
-        if counted:
-            self._count(element, action)
-
-    def _moment(self, element: Any) -> bool:
-        """Make a dummy of what is no date or time, whatever its VR; whether it was one."""
-        values = element.value if many(element.value) else [element.value]
-        if all(_values.is_moment(element.VR, str(v or "")) for v in values):
-            return True
-        element.value = _values.dummy(element.VR)
-        return False
-
-    def _dummy(self, element: Any) -> None:
-        if element.VR == "SQ":
-            items = list(element.value)[:1] or [Dataset()]
-            for item in items:
-                self._hollow(item)
-            element.value = items
-        elif element.VR == "UI":
-            element.value = self._uids(element.value)
-        else:
-            element.value = _values.dummy(element.VR)
-
-    def _hollow(self, data: Any) -> None:
-        """The skeleton of a data set: every value a dummy, so that it stays valid and says nothing."""
-        for tag in list(data.keys()):
-            element = data[tag]
-            if tag.is_private or tag.elem == 0 or not dictionary_has_tag(tag):
-                del data[tag]
-            elif tag == _LAYER:
-                self._layer(element)
-            elif element.VR in ("CS", "US", "SS", "AT"):
-                self._sweep(element)
-            elif element.VR == "SQ":
-                for item in element.value:
-                    self._hollow(item)
-            elif element.value not in (None, "", b""):
-                self._dummy(element)
-
-    def _uids(self, value: Any) -> Any:
-        if many(value):
-            return [self._uid(str(v)) for v in value]
-        return self._uid(str(value)) if value else value
-
-    def _uid(self, uid: str) -> str:
-        uid = uid.strip(" \0")
-        return uid if not uid or uid in UID_dictionary else self.key.uid(uid)
-
-    def _sweep(self, element: Any, *, known_only: bool = False) -> None:
-        """Take this data set's own identifiers, and what looks like one, out of text that stays."""
-        if element.VR not in (*TEXTS, "CS") or element.VR == "AE" or not element.value:
-            return
-        before = str(element.value)
-        cleaner = self.subject.cleaner
-        known_only = known_only or element.tag in _CODES
-        technical = element.tag.group in _TECHNICAL_GROUPS or element.tag in _EQUIPMENT
-        if element.VR == "CS":
-            self._each(element, lambda text: text if cleaner.coded(text) else _values.TEXT)
-        else:
-            self._each(
-                element,
-                cleaner.known if known_only or (technical and element.VR in ("LO", "SH")) else cleaner.scrub,
-            )
-        if str(element.value) != before:
-            self._count(element, "swept")
-
-    def _each(self, element: Any, change: Any) -> None:
-        limit = {"SH": 16, "LO": 64}.get(element.VR)
-        value = element.value
-        texts = [str(v) for v in value] if many(value) else [str(value if value is not None else "")]
-        new = [change(text)[:limit].rstrip() for text in texts]
-        element.value = new if len(new) > 1 else new[0]
-
     def _whole_groups(self, data: Any) -> None:
         """A curve or an overlay without its data is not valid: what is left of its group goes as well."""
         for group in {t.group for t in list(data.keys()) if t.group & 0xFF00 in (0x5000, 0x6000)}:
@@ -310,9 +203,6 @@ class Walk:
     def _remove(self, data: Any, tag: Any) -> None:
         del data[tag]
         self.counts[name_of(tag), "X"] += 1
-
-    def _count(self, element: Any, action: str) -> None:
-        self.counts[name_of(element.tag), action] += 1
 
 
 def _required(tag: Any) -> bool:

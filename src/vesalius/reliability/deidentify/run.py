@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from vesalius.cohorts._files import require, walk
-from vesalius.core.disk import output_errors
-from vesalius.core.errors import DataError, OutputError
+from vesalius.core.disk import assert_apart, output_errors
+from vesalius.core.errors import DataError, Interrupted, OutputError
 from vesalius.core.progress import Progress, Silent
 from vesalius.core.quiet import quiet
 from vesalius.reliability.deidentify import _ocr, dicom, nifti, picture, sidecar
@@ -70,8 +70,12 @@ def deidentify(
     )
     _begin(out, journal, resume=resume)
     reports.write(out, journal, secret, settings, complete=False)
-    with quiet():
-        _all(source, out, secret, settings, journal, progress or Silent())
+    try:
+        with quiet():
+            _all(source, out, secret, settings, journal, progress or Silent())
+    except KeyboardInterrupt as error:
+        count = sum(e.out is not None for e in journal.entries.values())
+        raise Interrupted(f"interrupted; {count} files are written, each whole") from error
     reports.write(out, journal, secret, settings, complete=True)
     entries = journal.entries.values()
     return Deidentified(
@@ -173,8 +177,7 @@ def _begin(out: Path, journal: Journal, *, resume: bool) -> None:
 
 
 def _check_places(source: Path, out: Path, key: Path) -> None:
-    here, there, secret = source.resolve(), out.resolve(), key.resolve()
-    if there == here or there.is_relative_to(here) or here.is_relative_to(there):
-        raise OutputError("the output folder and the originals lie in each other", hint="a folder elsewhere")
-    if secret.is_relative_to(there) or secret.is_relative_to(here):
+    assert_apart(source, out)
+    secret = key.resolve()
+    if secret.is_relative_to(out.resolve()) or secret.is_relative_to(source.resolve()):
         raise DataError("the key must lie outside of both the originals and the output", hint="another --key")

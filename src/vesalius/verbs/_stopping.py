@@ -1,0 +1,23 @@
+"""What a verb says that is stopped by Ctrl-C and cannot go on: that nothing was written; and what makes it true."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from vesalius.core.errors import Interrupted
+
+
+@contextmanager
+def all_or_nothing(folder: Path | None = None) -> Iterator[None]:
+    """Leave nothing of the new `folder` where what is done inside fails. Raises Interrupted after Ctrl-C."""
+    try:
+        yield
+    except BaseException as error:
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+        if isinstance(error, KeyboardInterrupt):
+            raise Interrupted("interrupted; nothing was written") from error
+        raise
