@@ -42,7 +42,9 @@ def run(folder: Path, *, seeds: Sequence[int], quick: bool = False) -> list[Figu
                 seen["another object, named"] += 1
             except FormatError:
                 seen["typed error"] += 1
-            except Exception as error:  # noqa: BLE001 - what this benchmark looks for
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # noqa: BLE001 - what this benchmark looks for, a decoder's panic too
                 crashes.append(f"{zoo[k % len(zoo)].name}, {k}: {type(error).__name__}")
             slowest = max(slowest, time.process_time() - began)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

@@ -17,8 +17,9 @@ import pytest
 from _studies import plane, three_frames
 from dicom_mutations import mutants
 from pydicom.dataset import Dataset
-from pydicom.uid import DeflatedExplicitVRLittleEndian, JPEG2000Lossless
+from pydicom.uid import DeflatedExplicitVRLittleEndian, JPEG2000Lossless, RLELossless
 
+from vesalius import formats
 from vesalius.core.case import Ref
 from vesalius.core.errors import FormatError, NotAnImage
 from vesalius.formats import _dicom_bytes, dicom
@@ -207,3 +208,24 @@ def test_a_cut_jpeg_ls_stream_is_refused_at_once(shared_data: Path, tmp_path: Pa
     with pytest.raises(FormatError, match="without its end"):
         dicom.read(Ref((saved(data, tmp_path / "cut.dcm"),)))
     assert time.process_time() - began < 1
+
+
+def test_no_decoder_s_panic_comes_out_of_damaged_run_lengths(tmp_path: Path) -> None:
+    """The decoder that pydicom takes ends in a panic of Rust's on some of these, which is no Exception."""
+    data = plane(0, "1.2.3")
+    data.compress(RLELossless, generate_instance_uid=False)
+    data.save_as(tmp_path / "r.dcm")
+    good = (tmp_path / "r.dcm").read_bytes()
+    start, generator = good.index(b"\xe0\x7f\x10\x00"), np.random.default_rng(0)
+    seen = set()
+    for _ in range(300):
+        bad = bytearray(good)
+        for _ in range(int(generator.integers(1, 4))):
+            bad[int(generator.integers(start + 20, len(bad) - 8))] = int(generator.integers(256))
+        (tmp_path / "r.dcm").write_bytes(bad)
+        try:
+            formats.read(tmp_path / "r.dcm")
+            seen.add("an image")
+        except FormatError:
+            seen.add("an error")
+    assert seen == {"an image", "an error"}

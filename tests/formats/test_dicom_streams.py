@@ -106,7 +106,7 @@ def test_single_bits_packed_by_rle(tmp_path: Path) -> None:
     read = [formats.read(Ref((path,), index=k)).array[0, 0] for k in range(3)]
     assert np.array_equal(np.stack(read), pixels)
     for bad, says in (
-        ((2).to_bytes(4, "little") + frames[0][4:], "one segment; found 2"),
+        ((2).to_bytes(4, "little") + frames[0][4:], "another number than said; found 2, not 1"),
         (frames[0][:68], "damaged"),
     ):
         path = stream(tmp_path / "b.dcm", data, "1.2.840.10008.1.2.5", [bad, *frames[1:]])

@@ -163,8 +163,8 @@ class Frames:
             return self._video().plane(k)
         if syntax == streams.FRAME_DEFLATED:
             return self._deflated(k)
-        if syntax == streams.RLE and here.allocated == 1:
-            return self._unpacked(k, streams.unpacked_bits(self._fragment(k), self.file.path))
+        if syntax == streams.RLE:
+            return self._run_lengths(k)
         decode = streams.decoder(syntax)
         if here.samples == 1 and self.packed and decode is not None:
             return _whole_values(decode(self._fragment(k)), here)
@@ -200,23 +200,35 @@ class Frames:
     def _deflated(self, k: int) -> Array:
         nbytes = (self.layout.bits // self.layout.frames + 7) // 8
         unpack = zlib.decompressobj(-zlib.MAX_WBITS)
-        return self._unpacked(k, unpack.decompress(self._fragment(k), nbytes + 1))
-
-    def _unpacked(self, k: int, data: bytes) -> Array:
-        """Frame `k` of the bytes that a stream without a size of its own holds; a frame of bits begins with a byte."""
-        here = self.layout
-        size = here.rows * here.columns * here.samples
-        if len(data) < (size * here.allocated + 7) // 8:
+        data = unpack.decompress(self._fragment(k), nbytes + 1)
+        if len(data) < nbytes:
             raise FormatError(f"{self.file.path}: truncated", found=f"{len(data):,} bytes of frame {k + 1}")
+        here = self.layout
         if here.allocated == 1:
-            bits = np.unpackbits(np.frombuffer(data, np.uint8), bitorder="little")[:size]
-            return bits.reshape(here.rows, here.columns)
-        plane = np.frombuffer(data, f"<u{here.allocated // 8}", size)
+            return self._of_bits(np.frombuffer(data, np.uint8))
+        flat = np.frombuffer(data, f"<u{here.allocated // 8}", here.rows * here.columns * here.samples)
+        apart = here.samples > 1 and int(self.file.head.get("PlanarConfiguration") or 0) == 1
+        return self._of_samples(flat.reshape(here.samples, -1).T if apart else flat.reshape(-1, here.samples))
+
+    def _run_lengths(self, k: int) -> Array:
+        here, fragment, path = self.layout, self._fragment(k), self.file.path
+        size = here.rows * here.columns
+        if here.allocated == 1:
+            return self._of_bits(streams.rle(fragment, (size + 7) // 8, 1, 1, path)[:, 0])
+        return self._of_samples(streams.rle(fragment, size, here.samples, here.allocated // 8, path))
+
+    def _of_bits(self, data: Array) -> Array:
+        """A frame of single bits by itself, which begins with a byte."""
+        here = self.layout
+        bits = np.unpackbits(data, bitorder="little")[: here.rows * here.columns]
+        return bits.reshape(here.rows, here.columns)
+
+    def _of_samples(self, pixels: Array) -> Array:
+        """A frame from its stored samples `(rows * columns, samples)`."""
+        here = self.layout
         if here.samples == 1:
-            return _whole_values(plane.reshape(here.rows, here.columns), here)
-        if int(self.file.head.get("PlanarConfiguration") or 0):
-            plane = plane.reshape(here.samples, here.rows, here.columns).transpose(1, 2, 0)
-        plane = plane.reshape(here.rows, here.columns, here.samples)
+            return _whole_values(pixels.reshape(here.rows, here.columns), here)
+        plane = pixels.reshape(here.rows, here.columns, here.samples)
         return convert_color_space(plane, "YBR_FULL", "RGB") if here.photometric == "YBR_FULL" else plane
 
     def _fragment(self, k: int) -> bytes:

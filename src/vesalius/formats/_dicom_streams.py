@@ -5,8 +5,11 @@ Source: PS3.5 annex A.4; ISO/IEC 10918-1 B.2.2 (JPEG), 14495-1 (JPEG-LS), 15444-
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from typing import Any
+
+import numpy as np
 
 from vesalius.core.errors import FormatError
 from vesalius.core.image import Array
@@ -37,16 +40,28 @@ def decoder(syntax: str) -> Callable[[bytes], Array] | None:
     return decoders.get(syntax)
 
 
-def unpacked_bits(data: bytes, path: object) -> bytes:
-    """The bytes of an RLE frame of one segment, as single bits have (PS3.5 G). Raises FormatError for another."""
+def rle(data: bytes, size: int, samples: int, nbytes: int, path: object) -> Array:
+    """An RLE frame (PS3.5 G) as `(size, samples)` of unsigned whole numbers of `nbytes`. Raises FormatError.
+
+    By imagecodecs, since the decoder that pydicom would take ends in a panic on damaged segments.
+    """
     import imagecodecs
 
-    segments, first = (int.from_bytes(data[k : k + 4], "little") for k in (0, 4))
-    if segments != 1 or not 64 <= first < len(data):
+    count, *offsets = struct.unpack_from("<16I", data.ljust(64, b"\0"))
+    if count != samples * nbytes:
         raise FormatError(
-            f"{path}: an RLE frame of single bits has one segment", found=f"{segments}, at byte {first}"
+            f"{path}: RLE segments of another number than said", found=f"{count}, not {samples * nbytes}"
         )
-    return bytes(imagecodecs.packbits_decode(data[first:]))
+    ends = [*offsets[1:count], len(data)]
+    out = np.empty((samples, nbytes, size), np.uint8)
+    for k, (first, end) in enumerate(zip(offsets[:count], ends, strict=True)):
+        if not 64 <= first < end <= len(data):
+            raise FormatError(f"{path}: truncated", found=f"an RLE segment from byte {first} to {end}")
+        plane = imagecodecs.packbits_decode(data[first:end], out=size + _PADDING)
+        if len(plane) < size:
+            raise FormatError(f"{path}: truncated", found=f"{len(plane)} of {size} bytes of an RLE segment")
+        out[k // nbytes, nbytes - 1 - k % nbytes] = np.frombuffer(plane, np.uint8, size)
+    return np.ascontiguousarray(out.transpose(2, 0, 1)).view(f"<u{nbytes}")[..., 0]
 
 
 def check(data: bytes, shape: tuple[int, int], syntax: str, path: object) -> None:

@@ -164,6 +164,8 @@ def _frames(data: Any) -> Array:
 
 
 def _has_decoder(data: Any) -> bool:
+    if data.file_meta.TransferSyntaxUID == streams.RLE:
+        return False  # on damage pydicom's ends in a panic
     try:
         return bool(get_decoder(data.file_meta.TransferSyntaxUID).is_available)
     except NotImplementedError:
@@ -171,18 +173,22 @@ def _has_decoder(data: Any) -> bool:
 
 
 def _by_imagecodecs(data: Any) -> Array:
-    """Frames for which pydicom has no decoder here, such as lossless JPEG. Raises FormatError, or as decoders do."""
+    """Frames that pydicom has no decoder for here, such as lossless JPEG. Raises FormatError, or as decoders do."""
     syntax, rows, columns = str(data.file_meta.TransferSyntaxUID), int(data.Rows), int(data.Columns)
-    decode = streams.decoder(syntax)
-    if decode is None:
+    decode, nbytes = streams.decoder(syntax), int(data.BitsAllocated) // 8
+    samples = int(data.get("SamplesPerPixel") or 1)
+    shape = (rows, columns, *((samples,) if samples > 1 else ()))
+    if (decode is None and syntax != streams.RLE) or nbytes < 1:
         raise FormatError("no decoder is installed for it", found=syntax)
     found = []
     for frame in generate_frames(data.PixelData, number_of_frames=int(data.get("NumberOfFrames") or 1)):
-        streams.check(frame, (rows, columns), syntax, "a frame")
-        found.append(decode(frame))
-    pixels = np.stack(found).astype(f"u{int(data.BitsAllocated) // 8}", copy=False)
-    samples = int(data.get("SamplesPerPixel") or 1)
-    if pixels.shape != (len(found), rows, columns, *((samples,) if samples > 1 else ())):
+        if decode is None:
+            found.append(streams.rle(frame, rows * columns, samples, nbytes, "a frame").reshape(shape))
+        else:
+            streams.check(frame, (rows, columns), syntax, "a frame")
+            found.append(decode(frame))
+    pixels = np.stack(found).astype(f"u{nbytes}", copy=False)
+    if pixels.shape[1:] != shape:
         raise FormatError("pixels of another shape than said", found=str(pixels.shape))
     return pixels.view(f"i{pixels.itemsize}") if data.get("PixelRepresentation") else pixels
 
