@@ -418,3 +418,34 @@ def test_every_kind_of_answer_has_a_summary() -> None:
 
     assert results.summary(Value(x=3.5, unit="mm")) == {"fields": {"value": 3.5, "unit": "mm"}}
     assert results.summary(Text(sections={"findings": "none"})) == {"fields": {"findings": "none"}}
+
+
+def test_what_goes_wrong_for_one_caller_is_not_anothers(
+    clients: Any, picture: bytes, models: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = clients()
+    service = serving(client)
+    studies = [upload(client, (f"{k}.png", picture)).json()["study"] for k in range(3)]
+    write = results.files
+
+    def full(answer: Any, source: Any, folder: Path, **more: Any) -> Any:
+        if folder.parent.name == jobs[1].id:
+            raise RuntimeError("a fault of this one's alone")
+        return write(answer, source, folder, **more)
+
+    monkeypatch.setattr(results, "files", full)
+    for together in (models.get("chest").predictors[0].together, None):
+        predictor = models.get("chest").predictors[0]
+        monkeypatch.setattr(
+            type(predictor), "together", _raise if together is None else type(predictor).together
+        )
+        with service.jobs.lock:  # they go through the model together
+            jobs = [service.ask(LOCAL, models.get("chest"), service.studies.get(s, LOCAL)) for s in studies]
+        said = [ended(client, client.get(f"/api/jobs/{j.id}").json()) for j in jobs]
+        assert [j["status"] for j in said] == ["done", "failed", "done"]
+        assert [len(j["answers"]) for j in said] == [1, 0, 1] and said[0]["error"] is None
+        assert service.ready
+
+
+def _raise(*_: Any, **__: Any) -> Any:
+    raise MemoryError

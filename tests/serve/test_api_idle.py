@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import io
 import json
 import socket
@@ -66,9 +67,12 @@ class Held:
         """Ask for /health again and again, over a new connection each time."""
         while not self._done.is_set():
             began = time.monotonic()
-            assert httpx.get(f"{self.url}/health", timeout=20).status_code == 200
+            link = http.client.HTTPConnection(*self.address, timeout=20)
+            link.request("GET", "/health")
+            assert link.getresponse().status == 200
+            link.close()
             self.slowest_s = max(self.slowest_s, time.monotonic() - began)
-            time.sleep(0.02)
+            time.sleep(0.05)
 
     def __enter__(self) -> Held:
         self._threads[0].start()
@@ -117,7 +121,7 @@ def dribble(links: list[socket.socket], for_s: float, piece: bytes = b"a") -> No
         for link in links:
             with contextlib.suppress(OSError):
                 link.send(piece)
-        time.sleep(0.1)
+        time.sleep(0.2)
 
 
 SILENT: dict[str, Callable[[Held], bytes]] = {
@@ -130,7 +134,7 @@ SILENT: dict[str, Callable[[Held], bytes]] = {
 
 @pytest.mark.parametrize("kind", SILENT)
 def test_hundreds_of_connections_without_a_request_end_and_keep_nobody_out(kind: str, held: Held) -> None:
-    links = [held.open() for _ in range(300)]
+    links = [held.open() for _ in range(150)]
     for link in links:
         with contextlib.suppress(OSError):  # the oldest have given way already
             link.sendall(SILENT[kind](held))

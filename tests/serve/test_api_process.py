@@ -222,12 +222,23 @@ def test_the_audit_log_is_checked_by_the_command(tmp_path: Path) -> None:
     assert isinstance(CliRunner().invoke(app, words).exception, VesaliusError)
 
 
-def test_what_the_page_shows_works_word_for_word(served: Any, series: list[Path]) -> None:
+def test_what_the_page_shows_works_word_for_word(
+    served: Any, series: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     page = (Path(__file__).parents[2] / "docs" / "service.md").read_text(encoding="utf-8")
     upload, cine = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
-    space: dict[str, Any] = {"URL": served.url, "KEY": "any", "STUDY": series[0].parent}
+    shown = {
+        "http://127.0.0.1:8080": served.url,
+        "ws://127.0.0.1:8080": served.url.replace("http", "ws"),
+        "studies/dicom/P0001": str(series[0].parent),
+    }
+    for there, here in shown.items():
+        assert there in upload + cine
+        upload, cine = upload.replace(there, here), cine.replace(there, here)
+    monkeypatch.chdir(tmp_path)
+    space: dict[str, Any] = {}
     exec(compile(upload, "docs/service.md", "exec"), space)
-    assert space["seg"][128:132] == b"DICM" and space["job"]["status"] == "done"
-    space = {"WS": served.url.replace("http", "ws"), "FRAMES": [bytes([k]) * 480 * 640 for k in range(2)]}
+    assert (tmp_path / "c1.seg.dcm").read_bytes()[128:132] == b"DICM" and space["job"]["status"] == "done"
+    space = {}
     exec(compile(cine, "docs/service.md", "exec"), space)
-    assert space["said"]["frame"] == 1 and space["said"]["answer"]["kind"] == "Mask"
+    assert space["said"]["frame"] == 4 and space["said"]["answer"]["kind"] == "Mask"

@@ -16,7 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from vesalius.core.errors import UnknownName
 from vesalius.serve.http import results, uploads, wire
 from vesalius.serve.http.access import Admin, Monitor, Serving, User
-from vesalius.serve.http.jobs import Job
+from vesalius.serve.http.job import Job
 from vesalius.serve.http.keys import Caller
 from vesalius.serve.http.metrics import CONTENT_TYPE
 from vesalius.serve.http.problems import Problem, missing

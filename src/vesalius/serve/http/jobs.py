@@ -1,116 +1,47 @@
-"""Jobs: what was asked of a model, in a bounded queue, answered by one thread a device, followed by whoever asked."""
+"""All jobs and their bounded queue: asked for, taken by those who work, told of, cancelled, forgotten."""
 
 from __future__ import annotations
 
-import logging
 import secrets
 import shutil
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from vesalius.core import registry
-from vesalius.core.answer import Answer
-from vesalius.core.errors import DataError, VesaliusError
-from vesalius.prepare.case import load_reference
-from vesalius.serve.http import results
+from vesalius.core.errors import VesaliusError
+from vesalius.serve.http.job import Job, Kind, Unit
 from vesalius.serve.http.keys import Caller
 from vesalius.serve.http.limits import Bounds
 from vesalius.serve.http.metrics import Metrics
 from vesalius.serve.http.models import Model
-from vesalius.serve.http.problems import Problem, body_of, log_unforeseen, missing
-from vesalius.serve.http.studies import Studies
+from vesalius.serve.http.problems import Problem, body_of, missing
 from vesalius.serve.http.study import StoredCase, Study
 
-_LOG = logging.getLogger(__name__)
-Kind = Literal["predict", "explain"]
-ENDED = ("done", "failed", "cancelled")
 _PASS = 8  # cases that go through a model together at most
 
 
-class _Cancelled(Exception):
-    """Ends the work on a case of a job that was cancelled."""
-
-
-@dataclass(eq=False)
-class Job:
-    """One request of one caller; its fields change under the registry's lock, `version` with each change."""
-
-    id: str
-    owner: str
-    model: Model
-    study: Study
-    cases: tuple[StoredCase, ...]
-    kind: Kind
-    folder: Path
-    explainer: str | None = None
-    status: str = "queued"
-    stage: str = "waiting"
-    shares: dict[str, float] = field(default_factory=dict)
-    error: dict[str, Any] | None = None
-    created: float = field(default_factory=time.time)
-    finished: float | None = None
-    answers: dict[str, dict[str, Any]] = field(default_factory=dict)
-    files: dict[str, dict[str, Path]] = field(default_factory=dict)
-    version: int = 0
-    size: int = 0
-
-    @property
-    def ended(self) -> bool:
-        """Whether nothing more will change."""
-        return self.status in ENDED
-
-
-@dataclass(frozen=True, slots=True)
-class _Unit:
-    job: Job
-    case: StoredCase
-
-
 class Jobs:
-    """All jobs, their queue and the threads that work on it."""
+    """All jobs and their queue. Their fields change under `lock`."""
 
-    def __init__(
-        self, root: Path, studies: Studies, bounds: Bounds, metrics: Metrics, *, devices: int = 1
-    ) -> None:
-        self.root, self.studies, self.bounds, self.metrics = root, studies, bounds, metrics
+    def __init__(self, root: Path, bounds: Bounds, metrics: Metrics) -> None:
+        self.root, self.bounds, self.metrics = root, bounds, metrics
         self.lock = threading.RLock()
         self._more = threading.Condition(self.lock)
         self._jobs: dict[str, Job] = {}
-        self._queue: deque[_Unit] = deque()
+        self._queue: deque[Unit] = deque()
         self._stopping = False
         self.ended: Callable[[Job], None] = lambda job: None
-        self._threads = [
-            threading.Thread(target=self._work, args=(k,), name=f"device-{k}", daemon=True)
-            for k in range(devices)
-        ]
-        studies.extra = self.size
 
-    def start(self) -> None:
-        """Begin to work."""
-        for thread in self._threads:
-            thread.start()
-
-    def stop(self, timeout_s: float = 10.0) -> None:
-        """Work no more: what waits and what runs is cancelled."""
+    def stop(self) -> None:
+        """Give nothing out any more: what waits and what runs is cancelled."""
         with self._more:
             self._stopping = True
             for job in self._jobs.values():
                 self._end(job, "cancelled", "the service stops")
             self._more.notify_all()
-        for thread in self._threads:
-            if thread.is_alive():
-                thread.join(timeout_s)
-
-    @property
-    def alive(self) -> bool:
-        """Whether every device has its thread."""
-        return all(t.is_alive() for t in self._threads)
 
     def add(
         self,
@@ -138,7 +69,7 @@ class Jobs:
             folder.mkdir(mode=0o700)
             job = Job(job_id, caller.name, model, study, tuple(cases), kind, folder, explainer)
             self._jobs[job_id] = job
-            self._queue.extend(_Unit(job, case) for case in cases)
+            self._queue.extend(Unit(job, case) for case in cases)
             self._more.notify_all()
         return job
 
@@ -167,6 +98,12 @@ class Jobs:
             self._jobs.pop(job.id, None)
             shutil.rmtree(job.folder, ignore_errors=True)
 
+    def left(self, job: Job) -> None:
+        """Nobody works on the job at this moment: if it was removed meanwhile, what was still written goes, too."""
+        with self.lock:
+            if job.id not in self._jobs:
+                shutil.rmtree(job.folder, ignore_errors=True)
+
     def of_study(self, study_id: str) -> list[Job]:
         """The jobs on a study."""
         with self.lock:
@@ -187,23 +124,9 @@ class Jobs:
         return sum(j.size for j in list(self._jobs.values()))
 
     def json(self, job: Job) -> dict[str, Any]:
-        """A job as clients see it."""
+        """A job as clients see it, at one moment."""
         with self.lock:
-            share = sum(job.shares.values()) / max(1, len(job.cases))
-            return {
-                "job": job.id,
-                "model": job.model.name,
-                "study": job.study.id,
-                "kind": job.kind,
-                "explainer": job.explainer,
-                "status": job.status,
-                "progress": 1.0 if job.status == "done" else round(min(share, 1.0), 4),
-                "stage": job.stage,
-                "error": job.error,
-                "created": _iso(job.created),
-                "finished": None if job.finished is None else _iso(job.finished),
-                "answers": list(job.answers.values()),
-            }
+            return job.json()
 
     def _forget(self) -> None:
         """Make room for one more, of the oldest that have ended."""
@@ -224,21 +147,22 @@ class Jobs:
         self.metrics.jobs.labels(job.model.name, job.kind, status).inc()
         self.ended(job)
 
-    def _work(self, device: int) -> None:
-        while True:
-            with self._more:
-                while not self._queue and not self._stopping:
-                    self._more.wait()
-                if self._stopping:
-                    return
-                units = self._next()
-                for unit in units:
-                    if unit.job.status == "queued":
-                        unit.job.status = "running"
-                    self._told(unit, 0.0, "answering")
-            self._answer(units, device)
+    def take(self) -> list[Unit]:
+        """Wait for what is to be answered next: a case, or some that may go through one model together.
 
-    def _next(self) -> list[_Unit]:
+        None at the end.
+        """
+        with self._more:
+            while not self._queue and not self._stopping:
+                self._more.wait()
+            units = [] if self._stopping else self._next()
+            for unit in units:
+                if unit.job.status == "queued":
+                    unit.job.status = "running"
+                self.told(unit, 0.0, "answering")
+        return units
+
+    def _next(self) -> list[Unit]:
         """The first case that waits, with others that may go through the same model with it."""
         first = self._queue.popleft()
         if first.job.kind != "predict" or not first.job.model.joins or not _flat(first.case):
@@ -252,46 +176,8 @@ class Jobs:
                 self._queue.remove(unit)
         return units
 
-    def _answer(self, units: Sequence[_Unit], device: int) -> None:
-        """Answer some cases of one model; whatever goes wrong ends their jobs, never the thread."""
-        model, first = units[0].job.model, units[0]
-        began = time.perf_counter()
-        predictor = model.predictors[device]
-        held = [self.studies.held(u.job.study) for u in units]
-        for hold in held:
-            hold.__enter__()
-        try:
-            if len(units) > 1:
-                found: list[Answer | DataError] = predictor.together([u.case.case for u in units])
-            elif first.job.kind == "explain":
-                found = [_explained(predictor, first)]
-            else:
-                found = [predictor(first.case.case, watch=lambda share: self._watch(first, share))]
-            self.metrics.passes.labels(model.name).observe(len(units))
-            for unit, answer in zip(units, found, strict=True):
-                self._finish(unit, answer)
-            self.metrics.case_s.labels(model.name).observe((time.perf_counter() - began) / len(units))
-        except _Cancelled:
-            pass
-        except VesaliusError as error:
-            for unit in units:
-                self._fail(unit, error)
-        except Exception as error:  # noqa: BLE001 - a thread that dies would leave every later job waiting
-            if all(u.job.ended for u in units):
-                return  # its folder went while it was being written into
-            log_unforeseen(_LOG, "a case could not be answered", error)
-            for unit in units:
-                self._fail(unit, VesaliusError("an internal error", found=type(error).__name__))
-        finally:
-            for hold in held:
-                hold.__exit__(None, None, None)
-
-    def _watch(self, unit: _Unit, share: float) -> None:
-        if unit.job.ended:
-            raise _Cancelled
-        self._told(unit, 0.9 * share, "answering")
-
-    def _told(self, unit: _Unit, share: float, stage: str) -> None:
+    def told(self, unit: Unit, share: float, stage: str) -> None:
+        """How far a case is, and what is done with it."""
         with self.lock:
             if unit.job.ended:
                 return
@@ -300,36 +186,20 @@ class Jobs:
             unit.job.stage = stage if n == 1 else f"{stage} ({len(unit.job.answers) + 1} of {n})"
             unit.job.version += 1
 
-    def _finish(self, unit: _Unit, answer: Answer | DataError) -> None:
-        """Write one case's files and put its answer into its job; the last one ends the job."""
+    def answered(self, unit: Unit, row: dict[str, Any], files: dict[str, Path]) -> None:
+        """Put one case's answer into its job; the last one ends the job."""
         job, case = unit.job, unit.case
-        if isinstance(answer, DataError):
-            self._fail(unit, answer)
-            return
-        if job.ended:
-            return
-        self._told(unit, 0.9, "writing")
-        folder = job.folder / case.id
-        folder.mkdir(exist_ok=True)
-        written = results.files(answer, load_reference(case.case), folder, dicom=case.dicom)
-        row = {
-            "case": case.id,
-            "kind": type(answer).__name__,
-            "answer": results.outline(answer),
-            "summary": results.summary(answer),
-            "files": {name: f"/api/jobs/{job.id}/cases/{case.id}/{name}" for name in written},
-        }
         with self._more:
             if job.ended:
                 return
-            job.answers[case.id], job.files[case.id] = row, written
-            job.size += sum(p.stat().st_size for p in written.values())
+            job.answers[case.id], job.files[case.id] = row, files
+            job.size += sum(p.stat().st_size for p in files.values())
             job.shares[case.id] = 1.0
             job.version += 1
             self.metrics.cases.labels(job.model.name, "answered").inc()
             self._settle(job)
 
-    def _fail(self, unit: _Unit, error: VesaliusError) -> None:
+    def failed(self, unit: Unit, error: VesaliusError) -> None:
         """One case that cannot be answered: the others are, and the job says which were not."""
         job, case = unit.job, unit.case
         said = {k: None if v is None else job.study.plainly(v) for k, v in body_of(error).items()}
@@ -367,12 +237,3 @@ def _explainer(model: Model, name: str | None) -> str:
     if name not in fitting:
         raise Problem(422, f"no such explainer for '{model.name}'", hint=", ".join(fitting))
     return name
-
-
-def _explained(predictor: Any, unit: _Unit) -> Answer:
-    answer: Answer = registry.lookup("explain", str(unit.job.explainer)).explain(predictor, unit.case.case)
-    return answer
-
-
-def _iso(when: float) -> str:
-    return datetime.fromtimestamp(when, UTC).isoformat(timespec="milliseconds")

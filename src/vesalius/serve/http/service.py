@@ -68,11 +68,9 @@ def run_service(
         scheme = "https" if tls else "http"
         shown = f"[{host}]" if ":" in host else host
         address = f"{scheme}://{shown}:{listening.getsockname()[1]}"
-        tail = service.audit.tail
-        progress.note(
-            f"{len(service.models.by_name)} models at {address}, for research only; audit log: {audit}, "
-            f"{tail.count} lines so far, the last one's hash {tail.hash}"
-        )
+        names, tail = ", ".join(service.models.by_name), service.audit.tail
+        so_far = f"{tail.count} lines so far, the last one's hash {tail.hash}" if tail.count else "a new one"
+        progress.note(f"serving {names} at {address}, for research only; audit log: {audit}, {so_far}")
         cleared = service.place.cleared
         for warning in (
             service.audit.mended,

@@ -12,7 +12,8 @@ from pathlib import Path
 from vesalius import __version__
 from vesalius.core.errors import VesaliusError
 from vesalius.serve.http.audit import Audit
-from vesalius.serve.http.jobs import Job, Jobs
+from vesalius.serve.http.job import Job
+from vesalius.serve.http.jobs import Jobs
 from vesalius.serve.http.keys import Caller, Keys
 from vesalius.serve.http.limits import Bounds, Rate
 from vesalius.serve.http.metrics import Metrics
@@ -22,6 +23,7 @@ from vesalius.serve.http.problems import log_unforeseen, missing
 from vesalius.serve.http.shelves import Shelves
 from vesalius.serve.http.studies import Studies
 from vesalius.serve.http.study import StoredCase, Study
+from vesalius.serve.http.work import Workers
 
 _LOG = logging.getLogger(__name__)
 _SWEEP_S = 30.0
@@ -49,10 +51,10 @@ class Service:
         self.metrics = Metrics()
         self.rate = Rate(self.bounds.per_minute)
         self.studies = Studies(self.root / "studies", self.bounds)
-        self.jobs = Jobs(
-            self.root / "jobs", self.studies, self.bounds, self.metrics, devices=len(models.devices)
-        )
+        self.jobs = Jobs(self.root / "jobs", self.bounds, self.metrics)
         self.jobs.ended = self._job_ended
+        self.studies.extra = self.jobs.size
+        self.workers = Workers(self.jobs, self.studies, self.metrics, devices=len(models.devices))
         self.sessions = 0  # cines at this moment; touched by the event loop alone
         self.realtime = ThreadPoolExecutor(1, thread_name_prefix="cine")
         self.shelves = Shelves(self.studies)
@@ -70,13 +72,14 @@ class Service:
         self.audit.add("service", "start", version=__version__, models=hashes)
         if self.place.cleared:
             self.audit.add("service", "cleared", folders=self.place.cleared)
-        self.jobs.start()
+        self.workers.start()
         self._sweeper.start()
 
     def stop(self) -> None:
         """End what runs, write the last line of the log, and remove all uploads and results."""
         self.stopping.set()
         self.jobs.stop()
+        self.workers.join()
         self.realtime.shutdown(cancel_futures=True)
         self.audit.add("service", "stop")
         self.audit.close()
@@ -85,7 +88,7 @@ class Service:
     @property
     def ready(self) -> bool:
         """Whether jobs are taken and worked on."""
-        return self.jobs.alive and not self.stopping.is_set()
+        return self.workers.alive and not self.stopping.is_set()
 
     def ask(
         self,

@@ -16,7 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from vesalius.serve.http import uploads, wire
 from vesalius.serve.http.access import Serving, User
 from vesalius.serve.http.endpoints import sent, take, wait
-from vesalius.serve.http.jobs import Job
+from vesalius.serve.http.job import Job
 from vesalius.serve.http.keys import Caller
 from vesalius.serve.http.problems import Problem, missing
 from vesalius.serve.http.shelves import ImageId

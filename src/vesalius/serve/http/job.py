@@ -1,0 +1,74 @@
+"""One job: what a caller asked of a model about some cases, how far it is, and the answers that there are."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from vesalius.serve.http.models import Model
+from vesalius.serve.http.study import StoredCase, Study
+
+Kind = Literal["predict", "explain"]
+ENDED = ("done", "failed", "cancelled")
+
+
+@dataclass(eq=False)
+class Job:
+    """One request of one caller; its fields change under the registry's lock, `version` with each change."""
+
+    id: str
+    owner: str
+    model: Model
+    study: Study
+    cases: tuple[StoredCase, ...]
+    kind: Kind
+    folder: Path
+    explainer: str | None = None
+    status: str = "queued"
+    stage: str = "waiting"
+    shares: dict[str, float] = field(default_factory=dict)
+    error: dict[str, Any] | None = None
+    created: float = field(default_factory=time.time)
+    finished: float | None = None
+    answers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    files: dict[str, dict[str, Path]] = field(default_factory=dict)
+    version: int = 0
+    size: int = 0
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will change."""
+        return self.status in ENDED
+
+    def json(self) -> dict[str, Any]:
+        """As clients see it."""
+        share = sum(self.shares.values()) / max(1, len(self.cases))
+        return {
+            "job": self.id,
+            "model": self.model.name,
+            "study": self.study.id,
+            "kind": self.kind,
+            "explainer": self.explainer,
+            "status": self.status,
+            "progress": 1.0 if self.status == "done" else round(min(share, 1.0), 4),
+            "stage": self.stage,
+            "error": self.error,
+            "created": _iso(self.created),
+            "finished": None if self.finished is None else _iso(self.finished),
+            "answers": list(self.answers.values()),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One case of a job: what is answered at a time."""
+
+    job: Job
+    case: StoredCase
+
+
+def _iso(when: float) -> str:
+    return datetime.fromtimestamp(when, UTC).isoformat(timespec="milliseconds")
