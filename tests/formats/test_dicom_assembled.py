@@ -396,3 +396,25 @@ def test_a_frame_unlike_the_others_refuses_its_file_alone(tmp_path: Path) -> Non
     found = dicom.sort([path, other])
     assert [s.ref.paths for s in found.series] == [(other,)]
     assert "another pixel spacing in e.dcm" in found.refused[0][1]
+
+
+def test_colours_of_other_bits_and_floats_do_not_wrap(look: Look, tmp_path: Path) -> None:
+    """What is read into the type of the first file would be cut down to it."""
+
+    def colour(data: Dataset, k: int) -> None:
+        del data.RescaleSlope, data.RescaleIntercept
+        data.SamplesPerPixel, data.PhotometricInterpretation, data.PlanarConfiguration = 3, "RGB", 0
+        bits = 16 if k == 3 else 8
+        data.BitsAllocated = data.BitsStored = bits
+        data.HighBit, data.PixelData = bits - 1, bytes(60 * bits // 8)
+
+    assert "another photometric interpretation" in reason(look(4, colour))
+    for path in tmp_path.glob("*.dcm"):
+        path.unlink()
+
+    def floats(data: Dataset, k: int) -> None:
+        if k == 3:
+            del data.PixelData
+            data.BitsAllocated, data.FloatPixelData = 32, np.linspace(0, 1, 20, dtype="<f4").tobytes()
+
+    assert "another kind of pixels" in reason(look(4, floats))

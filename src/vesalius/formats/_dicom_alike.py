@@ -19,6 +19,7 @@ PLURALS = {
     "modality": "modalities",
     "kind of object": "kinds of object",
     "photometric interpretation": "photometric interpretations",
+    "kind of pixels": "kinds of pixels",
     "rescale": "kinds of rescale",
     "unit": "units",
 }  # the traits, in the order in which they are compared
@@ -45,7 +46,10 @@ def traits(file: raw.File) -> dict[str, Any]:
     modality = elements.text(head, "Modality")
     rescale = "ModalityLUTSequence" in head, "RescaleSlope" in head
     photometric = elements.photometric(head)
-    colour = int(head.get("SamplesPerPixel") or 1) > 1 or photometric == "PALETTE COLOR"
+    bits, palette = head.get("BitsAllocated"), head.get("RedPaletteColorLookupTableDescriptor")
+    if photometric == "PALETTE COLOR" or int(head.get("SamplesPerPixel") or 1) > 1:
+        deep = palette[2] if photometric == "PALETTE COLOR" and palette else bits
+        photometric = f"colour of {deep} bits"
     said = elements.text(head, "RescaleType") or ("HU" if modality == "CT" and any(rescale) else None)
     return {
         "series": elements.text(head, "SeriesInstanceUID") or str(file.path),
@@ -53,7 +57,8 @@ def traits(file: raw.File) -> dict[str, Any]:
         "frame of reference": elements.text(head, "FrameOfReferenceUID"),
         "modality": modality,
         "kind of object": elements.text(head, "SOPClassUID"),
-        "photometric interpretation": "colour" if colour else photometric,
+        "photometric interpretation": photometric,
+        "kind of pixels": file.span.name if file.span else "PixelData",
         "rescale": rescale,
         "unit": (said, elements.text(head, "Units")),
     }

@@ -89,11 +89,7 @@ def group(paths: Iterable[Path]) -> Found:
                     documents.append(_document(path, code, file.head))
                     continue
                 require_image(path, file.head)
-                (
-                    elements.plane(file.head, None),
-                    elements.rescale(file.head, None),
-                )  # here, so that a fault is this file's
-                splitting.marks_of(file.head, None)
+                _look(file)
                 series.setdefault(alike.traits(file)["series"], []).append(file)
         except FormatError as error:
             damaged.setdefault(raw.series_of_damaged(path) or "", []).append((path, str(error)))
@@ -111,6 +107,14 @@ def group(paths: Iterable[Path]) -> Found:
     gone = {path for paths, _ in refused for path in paths}
     left += [(path, said) for files in damaged.values() for path, said in files if path not in gone]
     return Found(tuple(found), tuple(documents), tuple(spare), tuple(left), tuple(refused))
+
+
+def _look(file: raw.File) -> None:
+    """Raise here what is damaged in a file's own header, so that it is this file's fault and not its series'."""
+    raw.assert_pixels(file)
+    elements.plane(file.head, None)
+    elements.rescale(file.head, None)
+    splitting.marks_of(file.head, None)
 
 
 def _document(path: Path, code: str, head: Any) -> Document:
@@ -208,11 +212,11 @@ def _images(
         if piece.part.lacks:
             refused.append((paths, _short(piece.part)))
         elif damaged and len(paths) > 1:
-            error = FormatError(
+            said = FormatError(
                 "a file of this series is damaged, and the others would be read without it",
                 found=damaged[0][1],
             )
-            refused.append(((*(path for path, _ in damaged), *paths), str(error)))
+            refused.append(((*(path for path, _ in damaged), *paths), str(said)))
         else:
             found.append(_series(piece.files, words if len(pieces) > 1 else ""))
     return found
