@@ -174,7 +174,7 @@ def test_frames_of_a_time_that_is_short_are_refused_too(tmp_path: Path) -> None:
 def test_a_mark_that_is_each_planes_own_does_not_shred_volumes(look: Look) -> None:
     def change(data: Dataset, k: int) -> None:
         data.ImagePositionPatient = [10, 20, 30 + 2.5 * (k % 3)]
-        data.TriggerTime = 10 * k
+        data.AcquisitionNumber = k
 
     found = look(6, change)
     assert len(found.series) == 1
@@ -418,3 +418,34 @@ def test_colours_of_other_bits_and_floats_do_not_wrap(look: Look, tmp_path: Path
             data.BitsAllocated, data.FloatPixelData = 32, np.linspace(0, 1, 20, dtype="<f4").tobytes()
 
     assert "another kind of pixels" in reason(look(4, floats))
+
+
+def test_phases_of_beats_that_differ_from_slice_to_slice_are_taken_in_turn(
+    look: Look, tmp_path: Path
+) -> None:
+    def change(data: Dataset, k: int) -> None:
+        place, phase = k % 4, k // 4
+        data.ImagePositionPatient = [10, 20, 30 + 2.5 * place]
+        data.TriggerTime = round((40 + 1.7 * place) * phase, 2)
+
+    found = look(12, change)
+    assert [s.part for s in found.series] == [f"phase {n} of 3" for n in (1, 2, 3)]
+    assert formats.read(found.series[1].ref).array[0, :, 0, 0].tolist() == [
+        100 * k - 1024 for k in (4, 5, 6, 7)
+    ]
+    (tmp_path / "IM4.dcm").unlink()  # one phase of one slice: which is which is not known any more
+    (left,) = dicom.sort(sorted(tmp_path.glob("*.dcm"))).series
+    with pytest.raises(FormatError, match="several planes at one position"):
+        formats.read(left.ref)
+
+
+def test_a_mark_that_mixes_b_values_does_not_tell_planes_apart(look: Look) -> None:
+    def change(data: Dataset, k: int) -> None:
+        data.ImagePositionPatient = [10, 20, 30 + 2.5 * (k % 3)]
+        data.AcquisitionNumber = k // 3
+        data.DiffusionBValue = (0.0, 1000.0, 1000.0)[(k // 3 + k % 3) % 3]
+
+    found = look(9, change)
+    for series_ in found.series:
+        with pytest.raises(FormatError):
+            formats.read(series_.ref)

@@ -5,6 +5,7 @@ The one place where files are grouped, for single files, folders and cohorts ali
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,10 @@ from vesalius.formats._dicom_copies import assert_same
 from vesalius.formats._dicom_kinds import code_of, is_slide, require_image
 from vesalius.formats._dicom_missing import Piece, assert_whole
 
+_SERIES_UID = re.compile(  # (0020,000E) with its VR, without, and of the other byte order
+    rb"\x20\0\x0e\0UI.\0([0-9.]{3,64})|\x20\0\x0e\0.\0\0\0([0-9.]{3,64})|\0\x20\0\x0eUI\0.([0-9.]{3,64})",
+    re.DOTALL,
+)
 _SPEAKING = ("SEG", "RTSTRUCT", "SR", "KO")  # whose references are looked for
 
 
@@ -92,7 +97,7 @@ def group(paths: Iterable[Path]) -> Found:
                 _look(file)
                 series.setdefault(alike.traits(file)["series"], []).append(file)
         except FormatError as error:
-            damaged.setdefault(raw.series_of_damaged(path) or "", []).append((path, str(error)))
+            damaged.setdefault(_series_of_damaged(path) or "", []).append((path, str(error)))
     found: list[Series] = []
     for uid, members in series.items():
         try:
@@ -115,6 +120,17 @@ def _look(file: raw.File) -> None:
     elements.plane(file.head, None)
     elements.rescale(file.head, None)
     splitting.marks_of(file.head, None)
+
+
+def _series_of_damaged(path: Path) -> str | None:
+    """The series UID that a file says near its beginning, however damaged the rest of it is; None where none is."""
+    try:
+        with archive.open_file(path) as stream:
+            start = stream.read(1 << 15)
+    except (OSError, FormatError):
+        return None
+    found = _SERIES_UID.search(start)
+    return None if found is None else (found[1] or found[2] or found[3]).decode()
 
 
 def _document(path: Path, code: str, head: Any) -> Document:
