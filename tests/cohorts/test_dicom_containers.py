@@ -108,6 +108,23 @@ def test_a_series_of_two_patients_is_set_aside_as_one(tmp_path: Path, write_seri
         cohorts.read(tmp_path)
 
 
+def test_a_damaged_dicomdir_is_one_typed_error_or_read(tmp_path: Path, write_series: Writer) -> None:
+    path = directory(
+        tmp_path / "disc", write_series(tmp_path / "in", patient="P", series="1.2.3.1", slices=3)
+    )
+    good, generator, refused = path.read_bytes(), np.random.default_rng(0), 0
+    for _ in range(150):
+        bad = bytearray(good)
+        for at in generator.integers(360, len(good), 2):
+            bad[at] = generator.integers(256)
+        path.write_bytes(bad)
+        try:
+            cohorts.read(path, layout="dicomtree", max_set_aside=1.0)
+        except DataError:
+            refused += 1
+    assert 0 < refused < 150
+
+
 @pytest.mark.realdata
 def test_dicomdirs_lead_to_their_files(shared_data: Path) -> None:
     folder = next((shared_data / "dicom_zoo").rglob("dicomdirtests"))

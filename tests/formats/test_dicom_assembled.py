@@ -47,6 +47,11 @@ def one(k: int, **values: Any) -> Change:
     return change
 
 
+def data_of(folder: Path) -> Dataset:
+    """The header of a plane of the series."""
+    return pydicom.dcmread(folder / "IM2.dcm")
+
+
 def reason(found: Found) -> str:
     """Why a series is refused, of which nothing is read then."""
     assert not found.series and len(found.refused) == 1, found
@@ -97,6 +102,7 @@ def test_a_screen_shot_without_a_place_is_one(look: Look, tmp_path: Path) -> Non
     shot.save_as(tmp_path / "shot.dcm", enforce_file_format=True)
     found = dicom.sort(sorted(tmp_path.glob("*.dcm")))
     assert sorted(len(s.ref.paths) for s in found.series) == [1, 4] and not found.refused
+    assert {s.part for s in found.series} == {"rescale 1", "rescale 2"}  # the first that tells them apart
 
 
 UNLIKE = {
@@ -359,9 +365,14 @@ def test_a_volume_is_not_read_without_its_damaged_slice(look: Look, tmp_path: Pa
     path.write_bytes(path.read_bytes()[:-8])
     said = reason(dicom.sort(sorted(tmp_path.glob("*.dcm"))))
     assert "is damaged, and the others would be read without it" in said and "IM1.dcm: truncated" in said
+    path.unlink()
+    derived = plane(9, "1.9.9")
+    derived.ReferencedSeriesSequence = [item(SeriesInstanceUID=data_of(tmp_path).SeriesInstanceUID)]
+    derived.save_as(tmp_path / "derived.dcm", enforce_file_format=True)
+    (tmp_path / "derived.dcm").write_bytes((tmp_path / "derived.dcm").read_bytes()[:-8])
     (tmp_path / "notes.dcm").write_text("nothing")  # of no series
-    found = dicom.sort(p for p in sorted(tmp_path.glob("*.dcm")) if p != path)
-    assert len(found.series) == 1 and [p.name for p, _ in found.left] == ["notes.dcm"]
+    found = dicom.sort(sorted(tmp_path.glob("*.dcm")))
+    assert len(found.series) == 1 and {p.name for p, _ in found.left} == {"derived.dcm", "notes.dcm"}
 
 
 def test_a_place_that_is_no_number_is_that_file_s_damage(look: Look, tmp_path: Path) -> None:

@@ -70,10 +70,13 @@ def differences(traits_of: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def words(own: dict[str, Any], every: Sequence[dict[str, Any]]) -> str:
-    """What tells these traits from others of the series, in words; '' where nothing does."""
-    said = []
+    """What tells these traits from others of the series, in as many words as it takes; '' where nothing does."""
+    said, others = [], [t for t in every if t != own]
     for name in differences(every):
-        value = own[name]
+        same = [t for t in others if t[name] == own[name]]
+        if len(same) == len(others):
+            continue
+        others, value = same, own[name]
         if name == "size":
             said.append(f"{value[0]} × {value[1]}")
         elif name == "modality" and value:

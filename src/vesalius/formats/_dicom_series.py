@@ -23,9 +23,12 @@ from vesalius.formats._dicom_copies import assert_same
 from vesalius.formats._dicom_kinds import code_of, is_slide, require_image
 from vesalius.formats._dicom_missing import Piece, assert_whole
 
-_SERIES_UID = re.compile(  # (0020,000E) with its VR, without, and of the other byte order
-    rb"\x20\0\x0e\0UI.\0([0-9.]{3,64})|\x20\0\x0e\0.\0\0\0([0-9.]{3,64})|\0\x20\0\x0eUI\0.([0-9.]{3,64})",
-    re.DOTALL,
+_SERIES_UID = (
+    re.compile(  # (0020,000E) right after (0020,000D), as an object's own are and those of others are not
+        rb"\x20\0\x0d\0.{4}[0-9. \0]{0,64}\x20\0\x0e\0.{4}([0-9.]{3,64})"
+        rb"|\0\x20\0\x0d.{4}[0-9. \0]{0,64}\0\x20\0\x0e.{4}([0-9.]{3,64})",
+        re.DOTALL,
+    )
 )
 _SPEAKING = ("SEG", "RTSTRUCT", "SR", "KO")  # whose references are looked for
 
@@ -130,7 +133,7 @@ def _series_of_damaged(path: Path) -> str | None:
     except (OSError, FormatError):
         return None
     found = _SERIES_UID.search(start)
-    return None if found is None else (found[1] or found[2] or found[3]).decode()
+    return None if found is None else (found[1] or found[2]).decode()
 
 
 def _document(path: Path, code: str, head: Any) -> Document:
