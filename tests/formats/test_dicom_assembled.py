@@ -460,3 +460,19 @@ def test_a_mark_that_mixes_b_values_does_not_tell_planes_apart(look: Look) -> No
     for series_ in found.series:
         with pytest.raises(FormatError):
             formats.read(series_.ref)
+
+
+def test_frames_of_several_units_are_stacks_of_their_own(tmp_path: Path) -> None:
+    """As of a CT of several energies: each is read by itself, in its own unit."""
+    frames = [at(z) for _ in range(2) for z in (0, 2, 4)]
+    for k, frame in enumerate(frames):
+        unit = "HU" if k < 3 else "Z_EFF"
+        frame.PixelValueTransformationSequence = [
+            item(RescaleSlope=1 + k // 3, RescaleIntercept=-9, RescaleType=unit)
+        ]
+    found = dicom.sort([enhanced(tmp_path / "e.dcm", frames, modality="CT")])
+    assert [s.part for s in found.series] == ["unit HU", "unit Z_EFF"]
+    first, second = (formats.read(s.ref) for s in found.series)
+    assert (first.unit, second.unit) == ("HU", None)
+    assert first.array[0, :, 0, 0].tolist() == [-9, 11, 31]
+    assert second.array[0, :, 0, 0].tolist() == [111, 151, 191]

@@ -21,7 +21,7 @@ from vesalius.formats._dicom_geometry import LEAST_MM, Plane, spread
 
 Marks = Mapping[str, Any]
 _TIMES = {"time", "time offset", "trigger time", "frame time"}
-_UNMIXED = ("echo time", "echo", "b-value", "direction", "kernel")
+_UNMIXED = ("echo time", "echo", "b-value", "direction", "kernel", "unit")
 _COMPLEX = {"M", "P", "R", "I", "MAGNITUDE", "PHASE", "REAL", "IMAGINARY"}
 _REPEATED = {*_TIMES, "echo time", "echo", "b-value", "direction", "phase", "inversion time", "flip angle"}
 
@@ -68,6 +68,7 @@ def marks_of(head: Any, group: FunctionalGroups | None) -> Marks:
         "flip angle": head.get("FlipAngle"),
         "tube voltage": head.get("KVP"),
         "kernel": elements.text(head, "ConvolutionKernel"),
+        "unit": elements.rescale_type(head, group),
         "frame time": head.get("FrameReferenceTime"),
     }
     return {name: value for name, value in found.items() if value not in (None, "", ())}
