@@ -95,10 +95,34 @@ def test_a_series_of_two_patients_is_set_aside_as_one(tmp_path: Path, write_seri
     write_series(tmp_path / "a", patient="P", series="1.2.3.1", slices=4)
     write_series(tmp_path / "b", patient="Q", series="1.2.3.1", slices=5)
     write_series(tmp_path / "c", patient="P", series="1.2.3.2", slices=5)
-    cohort = cohorts.read(tmp_path, max_set_aside=0.5)
-    assert len(cohort.cases) == 1 and len(cohort.set_aside) == 1
+    for folder, series in (("d", "1.2.3.3"), ("e", "1.2.3.4")):  # of the same file names
+        second = write_series(tmp_path / folder, patient="P", series=series, slices=3)[0]
+        data = pydicom.dcmread(second)
+        del data.ImagePositionPatient
+        data.save_as(second)
+    cohort = cohorts.read(tmp_path, max_set_aside=0.75)
+    assert len(cohort.cases) == 1 and [s.case for s in cohort.set_aside] == ["a_IM001", "d_IM001", "e_IM001"]
     said = cohort.set_aside[0].reason
     assert said == "the images of this series are of several patients; found 2 patient ids (9 files)"
+    with pytest.raises(DataError, match="3 of 4 cases are set aside"):
+        cohorts.read(tmp_path)
+
+
+def test_a_damaged_dicomdir_is_one_typed_error_or_read(tmp_path: Path, write_series: Writer) -> None:
+    path = directory(
+        tmp_path / "disc", write_series(tmp_path / "in", patient="P", series="1.2.3.1", slices=3)
+    )
+    good, generator, refused = path.read_bytes(), np.random.default_rng(0), 0
+    for _ in range(150):
+        bad = bytearray(good)
+        for at in generator.integers(360, len(good), 2):
+            bad[at] = generator.integers(256)
+        path.write_bytes(bad)
+        try:
+            cohorts.read(path, layout="dicomtree", max_set_aside=1.0)
+        except DataError:
+            refused += 1
+    assert 0 < refused < 150
 
 
 @pytest.mark.realdata

@@ -47,6 +47,11 @@ def one(k: int, **values: Any) -> Change:
     return change
 
 
+def data_of(folder: Path) -> Dataset:
+    """The header of a plane of the series."""
+    return pydicom.dcmread(folder / "IM2.dcm")
+
+
 def reason(found: Found) -> str:
     """Why a series is refused, of which nothing is read then."""
     assert not found.series and len(found.refused) == 1, found
@@ -97,6 +102,7 @@ def test_a_screen_shot_without_a_place_is_one(look: Look, tmp_path: Path) -> Non
     shot.save_as(tmp_path / "shot.dcm", enforce_file_format=True)
     found = dicom.sort(sorted(tmp_path.glob("*.dcm")))
     assert sorted(len(s.ref.paths) for s in found.series) == [1, 4] and not found.refused
+    assert {s.part for s in found.series} == {"rescale 1", "rescale 2"}  # the first that tells them apart
 
 
 UNLIKE = {
@@ -174,7 +180,7 @@ def test_frames_of_a_time_that_is_short_are_refused_too(tmp_path: Path) -> None:
 def test_a_mark_that_is_each_planes_own_does_not_shred_volumes(look: Look) -> None:
     def change(data: Dataset, k: int) -> None:
         data.ImagePositionPatient = [10, 20, 30 + 2.5 * (k % 3)]
-        data.TriggerTime = 10 * k
+        data.AcquisitionNumber = k
 
     found = look(6, change)
     assert len(found.series) == 1
@@ -359,9 +365,14 @@ def test_a_volume_is_not_read_without_its_damaged_slice(look: Look, tmp_path: Pa
     path.write_bytes(path.read_bytes()[:-8])
     said = reason(dicom.sort(sorted(tmp_path.glob("*.dcm"))))
     assert "is damaged, and the others would be read without it" in said and "IM1.dcm: truncated" in said
+    path.unlink()
+    derived = plane(9, "1.9.9")
+    derived.ReferencedSeriesSequence = [item(SeriesInstanceUID=data_of(tmp_path).SeriesInstanceUID)]
+    derived.save_as(tmp_path / "derived.dcm", enforce_file_format=True)
+    (tmp_path / "derived.dcm").write_bytes((tmp_path / "derived.dcm").read_bytes()[:-8])
     (tmp_path / "notes.dcm").write_text("nothing")  # of no series
-    found = dicom.sort(p for p in sorted(tmp_path.glob("*.dcm")) if p != path)
-    assert len(found.series) == 1 and [p.name for p, _ in found.left] == ["notes.dcm"]
+    found = dicom.sort(sorted(tmp_path.glob("*.dcm")))
+    assert len(found.series) == 1 and {p.name for p, _ in found.left} == {"derived.dcm", "notes.dcm"}
 
 
 def test_a_place_that_is_no_number_is_that_file_s_damage(look: Look, tmp_path: Path) -> None:
@@ -396,3 +407,72 @@ def test_a_frame_unlike_the_others_refuses_its_file_alone(tmp_path: Path) -> Non
     found = dicom.sort([path, other])
     assert [s.ref.paths for s in found.series] == [(other,)]
     assert "another pixel spacing in e.dcm" in found.refused[0][1]
+
+
+def test_colours_of_other_bits_and_floats_do_not_wrap(look: Look, tmp_path: Path) -> None:
+    """What is read into the type of the first file would be cut down to it."""
+
+    def colour(data: Dataset, k: int) -> None:
+        del data.RescaleSlope, data.RescaleIntercept
+        data.SamplesPerPixel, data.PhotometricInterpretation, data.PlanarConfiguration = 3, "RGB", 0
+        bits = 16 if k == 3 else 8
+        data.BitsAllocated = data.BitsStored = bits
+        data.HighBit, data.PixelData = bits - 1, bytes(60 * bits // 8)
+
+    assert "another photometric interpretation" in reason(look(4, colour))
+    for path in tmp_path.glob("*.dcm"):
+        path.unlink()
+
+    def floats(data: Dataset, k: int) -> None:
+        if k == 3:
+            del data.PixelData
+            data.BitsAllocated, data.FloatPixelData = 32, np.linspace(0, 1, 20, dtype="<f4").tobytes()
+
+    assert "another kind of pixels" in reason(look(4, floats))
+
+
+def test_phases_of_beats_that_differ_from_slice_to_slice_are_taken_in_turn(
+    look: Look, tmp_path: Path
+) -> None:
+    def change(data: Dataset, k: int) -> None:
+        place, phase = k % 4, k // 4
+        data.ImagePositionPatient = [10, 20, 30 + 2.5 * place]
+        data.TriggerTime = round((40 + 1.7 * place) * phase, 2)
+
+    found = look(12, change)
+    assert [s.part for s in found.series] == [f"phase {n} of 3" for n in (1, 2, 3)]
+    assert formats.read(found.series[1].ref).array[0, :, 0, 0].tolist() == [
+        100 * k - 1024 for k in (4, 5, 6, 7)
+    ]
+    (tmp_path / "IM4.dcm").unlink()  # one phase of one slice: which is which is not known any more
+    (left,) = dicom.sort(sorted(tmp_path.glob("*.dcm"))).series
+    with pytest.raises(FormatError, match="several planes at one position"):
+        formats.read(left.ref)
+
+
+def test_a_mark_that_mixes_b_values_does_not_tell_planes_apart(look: Look) -> None:
+    def change(data: Dataset, k: int) -> None:
+        data.ImagePositionPatient = [10, 20, 30 + 2.5 * (k % 3)]
+        data.AcquisitionNumber = k // 3
+        data.DiffusionBValue = (0.0, 1000.0, 1000.0)[(k // 3 + k % 3) % 3]
+
+    found = look(9, change)
+    for series_ in found.series:
+        with pytest.raises(FormatError):
+            formats.read(series_.ref)
+
+
+def test_frames_of_several_units_are_stacks_of_their_own(tmp_path: Path) -> None:
+    """As of a CT of several energies: each is read by itself, in its own unit."""
+    frames = [at(z) for _ in range(2) for z in (0, 2, 4)]
+    for k, frame in enumerate(frames):
+        unit = "HU" if k < 3 else "Z_EFF"
+        frame.PixelValueTransformationSequence = [
+            item(RescaleSlope=1 + k // 3, RescaleIntercept=-9, RescaleType=unit)
+        ]
+    found = dicom.sort([enhanced(tmp_path / "e.dcm", frames, modality="CT")])
+    assert [s.part for s in found.series] == ["unit HU", "unit Z_EFF"]
+    first, second = (formats.read(s.ref) for s in found.series)
+    assert (first.unit, second.unit) == ("HU", None)
+    assert first.array[0, :, 0, 0].tolist() == [-9, 11, 31]
+    assert second.array[0, :, 0, 0].tolist() == [111, 151, 191]

@@ -24,19 +24,23 @@ class Listing:
 
 
 def listing(root: Path) -> Listing | None:
-    """What a DICOMDIR lists, None for another file. Files lie below it, whatever the listing says."""
-    from vesalius.formats._dicom_bytes import parse
+    """What a DICOMDIR lists, None for another file. Files lie below it, whatever the listing says.
 
-    file = parse(root)
-    if "DirectoryRecordSequence" not in file.head:
-        return None
+    Raises FormatError for one that is damaged.
+    """
+    from vesalius.formats._dicom_bytes import parse, reading
+
+    with reading(root):
+        file = parse(root)
+        if "DirectoryRecordSequence" not in file.head:
+            return None
+        records = list(file.head.get("DirectoryRecordSequence") or ())
+        series = _series_of(file, records)
+        numbers: dict[Path, int] = {}
+        for k, record in enumerate(records):
+            if (path := _path(root, record)) is not None:
+                numbers.setdefault(path, k)
     found = Listing()
-    records = list(file.head.get("DirectoryRecordSequence") or ())
-    series = _series_of(file, records)
-    numbers: dict[Path, int] = {}
-    for k, record in enumerate(records):
-        if (path := _path(root, record)) is not None:
-            numbers.setdefault(path, k)
     for path, k in numbers.items():
         if path.is_file():
             found.there.append(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -78,11 +79,15 @@ def sort_dicom(paths: Iterable[Path]) -> Found:
 
 def unread(found: Found) -> list[SetAside]:
     """What cannot be read, and each series that would be read wrongly: one of many files is set aside as one."""
+    firsts = [path for path, _ in found.left] + [paths[0] for paths, _ in found.refused]
+    names = _files.case_ids(
+        firsts, Path(os.path.commonpath([p.parent for p in firsts])) if firsts else Path()
+    )
     series = [
-        SetAside(paths[0].stem, f"{reason} ({len(paths)} files)" if len(paths) > 1 else reason)
+        SetAside(names[paths[0]], f"{reason} ({len(paths)} files)" if len(paths) > 1 else reason)
         for paths, reason in found.refused
     ]
-    return [*(SetAside(path.stem, reason) for path, reason in found.left), *series]
+    return [*(SetAside(names[path], reason) for path, reason in found.left), *series]
 
 
 def unit_of(series: Series) -> Unit:

@@ -19,6 +19,7 @@ PLURALS = {
     "modality": "modalities",
     "kind of object": "kinds of object",
     "photometric interpretation": "photometric interpretations",
+    "kind of pixels": "kinds of pixels",
     "rescale": "kinds of rescale",
     "unit": "units",
 }  # the traits, in the order in which they are compared
@@ -45,7 +46,10 @@ def traits(file: raw.File) -> dict[str, Any]:
     modality = elements.text(head, "Modality")
     rescale = "ModalityLUTSequence" in head, "RescaleSlope" in head
     photometric = elements.photometric(head)
-    colour = int(head.get("SamplesPerPixel") or 1) > 1 or photometric == "PALETTE COLOR"
+    bits, palette = head.get("BitsAllocated"), head.get("RedPaletteColorLookupTableDescriptor")
+    if photometric == "PALETTE COLOR" or int(head.get("SamplesPerPixel") or 1) > 1:
+        deep = palette[2] if photometric == "PALETTE COLOR" and palette else bits
+        photometric = f"colour of {deep} bits"
     said = elements.text(head, "RescaleType") or ("HU" if modality == "CT" and any(rescale) else None)
     return {
         "series": elements.text(head, "SeriesInstanceUID") or str(file.path),
@@ -53,7 +57,8 @@ def traits(file: raw.File) -> dict[str, Any]:
         "frame of reference": elements.text(head, "FrameOfReferenceUID"),
         "modality": modality,
         "kind of object": elements.text(head, "SOPClassUID"),
-        "photometric interpretation": "colour" if colour else photometric,
+        "photometric interpretation": photometric,
+        "kind of pixels": file.span.name if file.span else "PixelData",
         "rescale": rescale,
         "unit": (said, elements.text(head, "Units")),
     }
@@ -65,10 +70,13 @@ def differences(traits_of: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def words(own: dict[str, Any], every: Sequence[dict[str, Any]]) -> str:
-    """What tells these traits from others of the series, in words; '' where nothing does."""
-    said = []
+    """What tells these traits from others of the series, in as many words as it takes; '' where nothing does."""
+    said, others = [], [t for t in every if t != own]
     for name in differences(every):
-        value = own[name]
+        same = [t for t in others if t[name] == own[name]]
+        if len(same) == len(others):
+            continue
+        others, value = same, own[name]
         if name == "size":
             said.append(f"{value[0]} × {value[1]}")
         elif name == "modality" and value:

@@ -7,7 +7,6 @@ sequences nest to a depth, deflated data sets grow to a size. Source: PS3.5 7 an
 from __future__ import annotations
 
 import contextlib
-import re
 import struct
 import zlib
 from dataclasses import dataclass
@@ -33,10 +32,6 @@ _IMAGE_TYPE = 0x00080008
 _LONG = frozenset((b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"))
 _SHORT = frozenset((b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FD", b"FL", b"IS")) | frozenset(
     (b"LO", b"LT", b"PN", b"SH", b"SL", b"SS", b"ST", b"TM", b"UI", b"UL", b"US")
-)
-_SERIES_UID = re.compile(  # (0020,000E) with its VR, without, and of the other byte order
-    rb"\x20\0\x0e\0UI.\0([0-9.]{3,64})|\x20\0\x0e\0.\0\0\0([0-9.]{3,64})|\0\x20\0\x0eUI\0.([0-9.]{3,64})",
-    re.DOTALL,
 )
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 _PIXELS = {0x7FE00008: "FloatPixelData", 0x7FE00009: "DoubleFloatPixelData", 0x7FE00010: "PixelData"}
@@ -107,17 +102,6 @@ def parse(path: Path) -> File:
                     raise FormatError(f"{path}: truncated", found=f"{size:,} bytes") from None
                 look *= 8
                 start += stream.read(look - len(start))
-
-
-def series_of_damaged(path: Path) -> str | None:
-    """The series UID that a file says near its beginning, however damaged the rest of it is; None where none is."""
-    try:
-        with archive.open_file(path) as stream:
-            start = stream.read(_FIRST_LOOK)
-    except (OSError, FormatError):
-        return None
-    found = _SERIES_UID.search(start)
-    return None if found is None else (found[1] or found[2] or found[3]).decode()
 
 
 def _whole(path: Path) -> bytes:

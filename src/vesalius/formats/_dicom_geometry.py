@@ -17,7 +17,7 @@ from vesalius.core.image import Array, Triple
 _SAME_DIRECTION = 1e-3  # of a unit vector's coordinate
 _EVEN = 0.04  # of the slice step
 _ROUNDED = 0.1, 0.2  # mm, and of the slice step: how far positions that were rounded may lie off
-_LEAST_MM = 0.01
+LEAST_MM = 0.01
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def spread(along: Array) -> Literal["even", "uneven", "doubled"]:
     """How planes lie along their normal, in order: evenly (but for rounding), unevenly, or several at one place."""
     if len(along) < 2:
         return "even"
-    if float(np.diff(along).min()) < _LEAST_MM:
+    if float(np.diff(along).min()) < LEAST_MM:
         return "doubled"
     step = float(along[-1] - along[0]) / (len(along) - 1)
     off = np.abs(along - along[0] - step * np.arange(len(along)))

@@ -5,6 +5,7 @@ The one place where files are grouped, for single files, folders and cohorts ali
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,13 @@ from vesalius.formats._dicom_kinds import code_of, is_slide, require_image
 from vesalius.formats._dicom_missing import Piece, assert_whole
 from vesalius.formats._dicom_mosaic import assert_placed, is_mosaic
 
+_SERIES_UID = (
+    re.compile(  # (0020,000E) right after (0020,000D), as an object's own are and those of others are not
+        rb"\x20\0\x0d\0.{4}[0-9. \0]{0,64}\x20\0\x0e\0.{4}([0-9.]{3,64})"
+        rb"|\0\x20\0\x0d.{4}[0-9. \0]{0,64}\0\x20\0\x0e.{4}([0-9.]{3,64})",
+        re.DOTALL,
+    )
+)
 _SPEAKING = ("SEG", "RTSTRUCT", "SR", "KO")  # whose references are looked for
 
 
@@ -90,14 +98,10 @@ def group(paths: Iterable[Path]) -> Found:
                     documents.append(_document(path, code, file.head))
                     continue
                 require_image(path, file.head)
-                (
-                    elements.plane(file.head, None),
-                    elements.rescale(file.head, None),
-                )  # here, so that a fault is this file's
-                splitting.marks_of(file.head, None)
+                _look(file)
                 series.setdefault(alike.traits(file)["series"], []).append(file)
         except FormatError as error:
-            damaged.setdefault(raw.series_of_damaged(path) or "", []).append((path, str(error)))
+            damaged.setdefault(_series_of_damaged(path) or "", []).append((path, str(error)))
     found: list[Series] = []
     for uid, members in series.items():
         try:
@@ -112,6 +116,25 @@ def group(paths: Iterable[Path]) -> Found:
     gone = {path for paths, _ in refused for path in paths}
     left += [(path, said) for files in damaged.values() for path, said in files if path not in gone]
     return Found(tuple(found), tuple(documents), tuple(spare), tuple(left), tuple(refused))
+
+
+def _look(file: raw.File) -> None:
+    """Raise here what is damaged in a file's own header, so that it is this file's fault and not its series'."""
+    raw.assert_pixels(file)
+    elements.plane(file.head, None)
+    elements.rescale(file.head, None)
+    splitting.marks_of(file.head, None)
+
+
+def _series_of_damaged(path: Path) -> str | None:
+    """The series UID that a file says near its beginning, however damaged the rest of it is; None where none is."""
+    try:
+        with archive.open_file(path) as stream:
+            start = stream.read(1 << 15)
+    except (OSError, FormatError):
+        return None
+    found = _SERIES_UID.search(start)
+    return None if found is None else (found[1] or found[2]).decode()
 
 
 def _document(path: Path, code: str, head: Any) -> Document:
@@ -212,11 +235,11 @@ def _images(
         if piece.part.lacks:
             refused.append((paths, _short(piece.part)))
         elif damaged and len(paths) > 1:
-            short = FormatError(
+            said = FormatError(
                 "a file of this series is damaged, and the others would be read without it",
                 found=damaged[0][1],
             )
-            refused.append(((*(path for path, _ in damaged), *paths), str(short)))
+            refused.append(((*(path for path, _ in damaged), *paths), str(said)))
         else:
             found.append(_series(piece.files, words if len(pieces) > 1 else ""))
     return found

@@ -18,12 +18,12 @@ from pydicom.datadict import dictionary_description, keyword_for_tag
 
 from vesalius.formats import _dicom_elements as elements
 from vesalius.formats._dicom_elements import FunctionalGroups
-from vesalius.formats._dicom_geometry import Plane, spread
+from vesalius.formats._dicom_geometry import LEAST_MM, Plane, spread
 
 Marks = Mapping[str, Any]
 _PLACES = ("StackID", "InStackPositionNumber", "ImagePositionPatient", "ImagePositionVolume")
 _TIMES = {"time", "time offset", "trigger time", "frame time"}
-_UNMIXED = ("echo time", "echo", "b-value", "direction", "kernel")
+_UNMIXED = ("echo time", "echo", "b-value", "direction", "kernel", "unit")
 _COMPLEX = {"M", "P", "R", "I", "MAGNITUDE", "PHASE", "REAL", "IMAGINARY"}
 _REPEATED = {*_TIMES, "echo time", "echo", "b-value", "direction", "phase", "inversion time", "flip angle"}
 
@@ -70,6 +70,7 @@ def marks_of(head: Any, group: FunctionalGroups | None) -> Marks:
         "flip angle": head.get("FlipAngle"),
         "tube voltage": head.get("KVP"),
         "kernel": elements.text(head, "ConvolutionKernel"),
+        "unit": elements.rescale_type(head, group),
         "frame time": head.get("FrameReferenceTime"),
         **_dimensions(head, content),
     }
@@ -204,6 +205,8 @@ def _apart(members: Sequence[int], planes: Sequence[Plane], marks: Sequence[Mark
     broken: list[Part] | None = None
     for chosen in tried:
         parts = _by(chosen, members, marks)
+        if any(_unmixed(n, p.members, marks) for p in parts for n in telling):
+            continue
         states = [spread(np.sort([along[k] for k in p.members])) for p in parts]
         if state == "uneven" and min(len(p.members) for p in parts) < 2:
             continue
@@ -214,7 +217,7 @@ def _apart(members: Sequence[int], planes: Sequence[Plane], marks: Sequence[Mark
                 unequal = parts
         elif state == "doubled" and "doubled" not in states and broken is None and not _torn(parts, along):
             broken = parts
-    found = unequal or broken
+    found = unequal or broken or _in_turn(members, marks, along)
     if found is None:
         return whole
     if not set(found[0].marks) <= _REPEATED:
@@ -222,10 +225,36 @@ def _apart(members: Sequence[int], planes: Sequence[Plane], marks: Sequence[Mark
     return [replace(p, lacks=n) for p, n in zip(found, _lacking(found, along), strict=True)]
 
 
+def _in_turn(members: Sequence[int], marks: Sequence[Marks], along: Mapping[int, float]) -> list[Part] | None:
+    """Phases of a heart whose beats differ from slice to slice: at each place as many, in the order of their times."""
+    listed = sorted(members, key=lambda k: along[k])
+    places: list[list[int]] = []
+    for k in listed:
+        if places and along[k] - along[places[-1][-1]] < LEAST_MM:
+            places[-1].append(k)
+        else:
+            places.append([k])
+    count = len(places[0])
+    for name in ("trigger time", "time offset"):
+        times = [[_number(marks[k].get(name)) for k in place] for place in places]
+        if count < 2 or any(len(set(said)) != count or None in said for said in times):
+            continue
+        ordered = [sorted(place, key=lambda k: float(marks[k][name])) for place in places]
+        turns = [tuple(place[n] for place in ordered) for n in range(count)]
+        even = all(spread(np.sort([along[k] for k in turn])) == "even" for turn in turns)
+        if even and not any(_unmixed(n, turn, marks) for turn in turns for n in (*_UNMIXED, "type")):
+            return [Part(turn, f"phase {n} of {count}", {"turn": n}) for n, turn in enumerate(turns, start=1)]
+    return None
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, (int, float)) else None
+
+
 def _unmixed(name: str, members: Sequence[int], marks: Sequence[Marks]) -> bool:
     """Whether planes that each say this, and differently, are never one stack, however evenly they lie."""
     said = [marks[k].get(name) for k in members]
-    if None in said or 2 < len(said) == len(set(said)):
+    if None in said or len(set(said)) < 2 or 2 < len(said) == len(set(said)):
         return False
     if name == "type":
         return len({str(v).split("/")[0] for v in said} & _COMPLEX) > 1

@@ -123,8 +123,19 @@ class Stack:
     def _heads(self) -> list[tuple[Any, elements.FunctionalGroups | None]]:
         """Each plane's header and, of a multi-frame object, its groups."""
         if self.groups:
-            return [(self.first, group) for group in self.groups]
+            return [(self.first, self.groups[k]) for k in self._used()]
         return [(file.head, None) for file in self.files]
+
+    def _used(self) -> Sequence[int]:
+        """The frames that the Ref means: one by its index, a stack's by its member, else all."""
+        index, every = self.ref.index, range(len(self.groups))
+        if index is not None and index in every:
+            return [index]
+        if self.ref.member is None:
+            return every
+        planes = [elements.plane(self.first, group) for group in self.groups]
+        parts = splitting.split(planes, [splitting.marks_of(self.first, group) for group in self.groups])
+        return next((p.members for p in parts if p.name == self.ref.member), every)
 
     def _slot(self, file: int, frame: int, group: elements.FunctionalGroups | None) -> Slot:
         head = self.files[file].head
