@@ -28,6 +28,7 @@ from vesalius.infer.predictor import Predictor
 from vesalius.serve.node import sender
 from vesalius.serve.node.naming import name_series, source_head
 from vesalius.serve.node.queue import Job, Queue, Result
+from vesalius.serve.node.rejecting import EXPIRED
 from vesalius.serve.node.replacing import state_former
 from vesalius.serve.node.routing import Routes, Rule, facts
 from vesalius.serve.node.store import Store, settle
@@ -167,6 +168,10 @@ class Worker:
                 hint="send the whole series again",
             )
         self._all_came(job)
+        rejected = self._put_aside(job)
+        if rejected and not any(folder.glob("*.dcm")):
+            self._all_rejected(job, rejected)
+            return
         planning = _look(folder)
         rules = () if planning else self.routes.of(facts(folder.glob("*.dcm")))
         reasons = ["nothing to answer: localisers, which are there to plan others"] if planning else []
@@ -212,6 +217,29 @@ class Worker:
             )
         self.store.forget_refused(job.series_uid)
 
+    def _put_aside(self, job: Job) -> dict[str, str]:
+        """Take images that a note rejects out of the series, and what was made of them from where that can be done."""
+        rejected = self.queue.rejected(job.series_uid)
+        if rejected:
+            with self.store.held(job.series_uid):
+                for uid, reason in rejected.items():
+                    self.store.reject(job.series_uid, uid, keep=reason != EXPIRED)
+            for rule in self.routes.rules:
+                self._withdraw(job, rule)
+        return rejected
+
+    def _all_rejected(self, job: Job, rejected: Mapping[str, str]) -> None:
+        """Nothing is left to answer; say where results of it are still."""
+        stay = {
+            rule.destination
+            for rule in self.routes.rules
+            if self.queue.former(job, self.models[rule.bundle].hash, rule.destination)
+        }
+        why = f"all its images were taken back: {'; '.join(sorted(set(rejected.values())))}"
+        why += f"; earlier results stay at {', '.join(sorted(stay))}" if stay else ""
+        if self.queue.move(job, "unrouted", why):
+            self.progress.note(f"series {job.series_uid}: {why}")
+
     def _named(self, rule: Rule) -> str:
         return f"rules.{self.routes.rules.index(rule)}, {rule.name} to {rule.destination}"
 
@@ -230,8 +258,8 @@ class Worker:
         if made.answers:
             results = self._results(job, rule, model, made.answers)
             self.queue.record(job, model.hash, rule.destination, results)
-            used = len({uid for a in made.answers for uid in a.source.sop_uids}) or job.generation
-            there = len(self.queue.instances(job.series_uid))
+            there = sum(1 for _ in folder.glob("*.dcm"))
+            used = len({uid for a in made.answers for uid in a.source.sop_uids}) or there
             self.progress.note(
                 f"series {job.series_uid}: {self._named(rule)}: {_kinds(results)} of"
                 f" {used if used == there else f'{used} of {there}'} images in {time.monotonic() - began:.1f} s"
