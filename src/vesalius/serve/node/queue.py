@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vesalius.core.errors import UnknownName
+from vesalius.core.errors import DataError, UnknownName
 from vesalius.serve.node import database
 
 STATES = (
@@ -219,7 +219,7 @@ class Queue:
     def replay(self, series_uid: str | None = None) -> int:
         """Make all dead jobs ready again, or one that is dead, unrouted or done, as rules may have changed; how many.
 
-        Raises UnknownName for one that is in none of these states.
+        Raises UnknownName for one that is not here, DataError for one in another state.
         """
         which, one = ("state = 'dead'", ()) if series_uid is None else (_ENDED, (series_uid,))
         with self._base.transaction() as execute:
@@ -228,6 +228,14 @@ class Queue:
                 (self._clock(), *one),
             ).rowcount
         if series_uid is not None and not done:
+            for job in self.jobs():
+                if job.series_uid == series_uid:
+                    gone = job.state == "removed"
+                    raise DataError(
+                        f"series {series_uid} is {job.state}",
+                        found="its files were deleted" if gone else None,
+                        hint="send it again" if gone else "wait: it is tried without being asked",
+                    )
             raise UnknownName("dead letter", series_uid, [job.series_uid for job in self.jobs("dead")])
         return done
 
