@@ -12,6 +12,7 @@ import pytest
 import torch
 from _bundles import classifier, segmenter
 from _clients import Clients, Served, start
+from _peers import Pacs, bright
 from PIL import Image as Pil
 from starlette.testclient import TestClient
 
@@ -21,7 +22,9 @@ from vesalius.serve.http.models import Models
 from vesalius.serve.node.guard import Limits
 from vesalius.serve.node.listener import Node, Peer
 from vesalius.serve.node.queue import Queue
+from vesalius.serve.node.routing import Destination, Routes, Rule
 from vesalius.serve.node.store import Store
+from vesalius.serve.node.worker import Model, Worker
 from vesalius.serve.transport import Tls
 
 QUICK = Limits(first_s=1, pdu_s=1, idle_s=5, associations=8)
@@ -124,3 +127,19 @@ def served(bundles: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -
     yield running
     running.process.terminate()
     running.process.wait(30)
+
+
+@pytest.fixture
+def pacs() -> Iterator[Pacs]:
+    made = Pacs()
+    yield made
+    made.server.shutdown()
+
+
+@pytest.fixture
+def worker(store: Store, queue: Queue, pacs: Pacs) -> Worker:
+    routes = Routes(
+        destinations={"pacs": Destination(host="127.0.0.1", port=pacs.port, aet="PACS")},
+        rules=(Rule(bundle="bone", destination="pacs", modality="CT"),),
+    )
+    return Worker(store, queue, routes, {"bone": Model("h" * 64, bright)})

@@ -112,6 +112,21 @@ def test_what_is_committed_survives_the_servers_crash_and_the_queue_goes_on(serv
     assert len(queue.instances("9.2")) == 20 and queue.add("9", "9.2", "9.2.20")
 
 
+def test_a_database_of_an_earlier_version_is_brought_up_to_date_and_takes_rejections(server: Server) -> None:
+    import psycopg
+
+    Queue(server.url).close()
+    with psycopg.connect(server.url) as base:
+        base.execute("DROP TABLE rejected")
+        base.execute("UPDATE version SET number = 1")
+    queue = Queue(server.url, stable_s=0)
+    queue.add("7", "7.2", "7.2.1")
+    assert queue.reject(["7.2.1", "7.2.9"], "why") == ("7.2",) and queue.reject(["7.2.1"], "again") == ()
+    assert queue.rejected("7.2") == {"7.2.1": "why"}
+    assert {j.series_uid: j.generation for j in queue.jobs("receiving")}["7.2"] == 2
+    queue.close()
+
+
 def test_two_nodes_do_not_work_on_one_database(server: Server) -> None:
     first, second = Queue(server.url), Queue(server.url)
     with (

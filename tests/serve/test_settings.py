@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from vesalius.cli import app
-from vesalius.core.errors import PlanError, UnknownName, UnsafeError, VesaliusError
+from vesalius.core.errors import DataError, PlanError, UnknownName, UnsafeError, VesaliusError
 from vesalius.core.progress import Silent
 from vesalius.serve.node import run as node
 from vesalius.serve.node.checks import doubts
@@ -227,6 +227,10 @@ def test_one_thing_at_a_time_and_known_names(path: Path) -> None:
     assert isinstance(done.exception, VesaliusError) and "one thing" in str(done.exception)
     with pytest.raises(UnknownName, match="dead letter"):
         node.replay(load(path), "1.2.3")
+    with node.opened(load(path)) as (_, queue):
+        queue.add("1", "1.2", "1.2.1")
+    with pytest.raises(DataError, match=r"series 1.2 is receiving; try: wait: it is tried without"):
+        node.replay(load(path), "1.2")
 
 
 def refused(*words: str) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import typer
@@ -90,27 +93,43 @@ def serve(
         return
     if not bundles:
         raise VesaliusError("nothing to serve", hint="vesalius serve BUNDLE")
-    from dataclasses import replace
-
-    from vesalius.serve.http.limits import Bounds
-    from vesalius.serve.http.service import run_service
-    from vesalius.serve.transport import Tls
-
     if (tls_cert is None) != (tls_key is None):
         raise VesaliusError("--tls-cert and --tls-key belong together")
-    run_service(  # which comes back after Ctrl-C or SIGTERM: a regular end, exit code 0
-        bundles,
-        host=host,
-        port=port,
-        keys=keys,
-        audit=audit,
-        bounds=replace(
-            Bounds(), body_bytes=max_upload << 20, stored_bytes=max_stored << 30, keep_s=keep * 3600
-        ),
-        devices=device or [None],
-        tls=Tls(tls_cert, tls_key) if tls_cert and tls_key else None,
-        progress=shown_progress(),
-    )
+    with _ended_regularly():
+        from dataclasses import replace
+
+        from vesalius.serve.http.limits import Bounds
+        from vesalius.serve.http.service import run_service
+        from vesalius.serve.transport import Tls
+
+        run_service(
+            bundles,
+            host=host,
+            port=port,
+            keys=keys,
+            audit=audit,
+            bounds=replace(
+                Bounds(), body_bytes=max_upload << 20, stored_bytes=max_stored << 30, keep_s=keep * 3600
+            ),
+            devices=device or [None],
+            tls=Tls(tls_cert, tls_key) if tls_cert and tls_key else None,
+            progress=shown_progress(),
+        )
+
+
+@contextmanager
+def _ended_regularly() -> Iterator[None]:
+    """Ctrl-C and SIGTERM are how a service ends: exit code 0, while it loads, too."""
+
+    def leave(*_: object) -> None:
+        raise SystemExit(0)
+
+    before = {number: signal.signal(number, leave) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _only_of_node(context: typer.Context) -> None:

@@ -11,8 +11,11 @@ from typing import Any, Protocol
 
 from vesalius.core.errors import BudgetError, MissingExtra, OutputError, VesaliusError
 
-VERSION = 1
-SCHEMA = """
+VERSION = 2
+_REJECTED = "CREATE TABLE rejected (sop_uid TEXT PRIMARY KEY, reason TEXT NOT NULL)"
+_UPGRADES = {1: _REJECTED}  # from which version to the next
+SCHEMA = f"""
+{_REJECTED};
 CREATE TABLE instances (
     sop_uid TEXT PRIMARY KEY, series_uid TEXT NOT NULL, received_s DOUBLE PRECISION NOT NULL
 );
@@ -72,9 +75,9 @@ class Sqlite:
             self.connection.execute("PRAGMA synchronous=FULL")
         with self.transaction() as execute:
             (found,) = execute("PRAGMA user_version").fetchone()
-            if found == 0:
-                for statement in SCHEMA.split(";"):
-                    execute(statement)
+            for statement in _missing(found):
+                execute(statement)
+            if found < VERSION:
                 execute(f"PRAGMA user_version={VERSION}")
         _check(str(path), found)
 
@@ -122,9 +125,10 @@ class Postgres:
             )  # two nodes that start at once make one set of tables
             execute("CREATE TABLE IF NOT EXISTS version (number INTEGER NOT NULL)")
             found = (execute("SELECT number FROM version").fetchone() or (0,))[0]
-            if found == 0:
-                for statement in SCHEMA.split(";"):
-                    execute(statement)
+            for statement in _missing(found):
+                execute(statement)
+            if found < VERSION:
+                execute("DELETE FROM version")
                 execute("INSERT INTO version VALUES (?)", (VERSION,))
         _check(self._named(), found)
 
@@ -182,6 +186,13 @@ class Postgres:
             kind: type[VesaliusError] = BudgetError if full else OutputError
             found = " ".join(str(error).split())[:200] or type(error).__name__
             raise kind(f"{self._named()}: the queue cannot be used", found=found) from error
+
+
+def _missing(found: int) -> list[str]:
+    """The statements that bring a database of a version to ours."""
+    if found == 0:
+        return SCHEMA.split(";")
+    return [_UPGRADES[version] for version in range(found, VERSION)]
 
 
 def _check(where: str, found: int) -> None:

@@ -22,6 +22,7 @@ from pydicom.uid import UID
 from vesalius.core.errors import BudgetError, DataError, FormatError, OutputError, UnsafeError
 from vesalius.core.progress import Progress, Silent
 from vesalius.formats._dicom_damage import DAMAGE
+from vesalius.serve.node import rejecting
 from vesalius.serve.node.guard import Address, Guard, Limits
 from vesalius.serve.node.queue import Queue
 from vesalius.serve.node.refusing import Refusing
@@ -154,12 +155,15 @@ class Node:
         try:
             data = event.encoded_dataset()
             found = identify(data)
+            note = rejecting.read(data) if found.sop_class == rejecting.KEY_OBJECTS else None
         except _UNREADABLE:
             return NOT_UNDERSTOOD
         asked = event.request
         if (found.sop_uid, found.sop_class) != (asked.AffectedSOPInstanceUID, asked.AffectedSOPClassUID):
             return MISMATCH
         try:
+            if note is not None:  # before it is recorded: it is sent again if we end in between
+                self._reject(note)
             with self.store.held(found.series_uid):
                 if not self.queue.has(found.sop_uid):
                     self.store.put(found.series_uid, found.sop_uid, data)
@@ -172,6 +176,10 @@ class Node:
             return FULL
         self.refusing.kept()
         return SUCCESS
+
+    def _reject(self, note: rejecting.Note) -> None:
+        for series_uid in self.queue.reject(note.sop_uids, note.reason):
+            self.progress.note(f"series {series_uid}: images were taken back ({note.reason})")
 
     def _rejected(self, event: Any) -> None:
         """Say who was turned away, and why; each at most once in ten minutes."""

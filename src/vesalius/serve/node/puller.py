@@ -8,9 +8,10 @@ from pydicom.dataset import Dataset
 
 from vesalius.core.errors import DataError, OutputError, UnknownName
 from vesalius.serve.node import scu
-from vesalius.serve.node.routing import NEVER, Destination
+from vesalius.serve.node.routing import Destination
 from vesalius.serve.node.settings import Settings
 from vesalius.serve.node.store import running
+from vesalius.serve.node.values import NEVER
 
 
 def pull(settings: Settings, study_uid: str, *, peer: str | None = None, timeout_s: float = 600.0) -> int:

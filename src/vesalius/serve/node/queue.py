@@ -3,7 +3,8 @@
 A series is `receiving` until it has been quiet for a while, then `ready`; `running` while it is answered, `sending`
 while the results go out, `confirmed` once they were found at their destination. One that `failed` is tried again,
 later each time, and is `dead` after the last time, until a person replays it. `unrouted` is what no rule takes,
-`removed` what was confirmed and whose files were deleted since. A new instance makes any of them `receiving` again.
+`removed` what was confirmed and whose files were deleted since. A new instance makes any of them `receiving` again, and
+so does a note that rejects one.
 Every change is one transaction, on the disk when the call returns, so a killed process loses nothing that it
 acknowledged.
 """
@@ -12,11 +13,11 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vesalius.core.errors import UnknownName
+from vesalius.core.errors import DataError, UnknownName
 from vesalius.serve.node import database
 
 STATES = (
@@ -31,7 +32,8 @@ _RESULT = "sop_uid, study_uid, bundle, path, destination, result_series_uid, sop
 class Job:
     """A series and where it stands.
 
-    `generation` counts the instances it has received; `removed` is how many it had when their files were deleted.
+    `generation` counts the instances it has received, and the notes that took some back; `removed` is how many it had
+    when their files were deleted.
     """
 
     series_uid: str
@@ -114,6 +116,32 @@ class Queue:
         )
         return tuple(str(uid) for (uid,) in rows)
 
+    def reject(self, sop_uids: Iterable[str], reason: str) -> tuple[str, ...]:
+        """Take instances back, those too that are not here yet; the series that are open again without them."""
+        now, touched = self._clock(), dict[str, None]()
+        with self._base.transaction() as execute:
+            for uid in sop_uids:
+                new = execute("INSERT INTO rejected VALUES (?, ?) ON CONFLICT DO NOTHING", (uid, reason))
+                if new.rowcount:
+                    rows = execute("SELECT series_uid FROM instances WHERE sop_uid = ?", (uid,)).fetchall()
+                    touched |= dict.fromkeys(str(series_uid) for (series_uid,) in rows)
+            for series_uid in touched:
+                execute(
+                    "UPDATE series SET state = 'receiving', generation = generation + 1, attempts = 0, due_s = ?,"
+                    " changed_s = ?, error = '' WHERE series_uid = ?",
+                    (now + self.stable_s, now, series_uid),
+                )
+        return tuple(touched)
+
+    def rejected(self, series_uid: str) -> dict[str, str]:
+        """The instances of a series that were taken back, and why."""
+        rows = self._base.rows(
+            "SELECT rejected.sop_uid, reason FROM rejected JOIN instances ON instances.sop_uid = rejected.sop_uid"
+            " WHERE series_uid = ?",
+            series_uid,
+        )
+        return {str(uid): str(reason) for uid, reason in rows}
+
     # -- jobs
 
     def recover(self) -> int:
@@ -191,7 +219,7 @@ class Queue:
     def replay(self, series_uid: str | None = None) -> int:
         """Make all dead jobs ready again, or one that is dead, unrouted or done, as rules may have changed; how many.
 
-        Raises UnknownName for one that is in none of these states.
+        Raises UnknownName for one that is not here, DataError for one in another state.
         """
         which, one = ("state = 'dead'", ()) if series_uid is None else (_ENDED, (series_uid,))
         with self._base.transaction() as execute:
@@ -200,6 +228,14 @@ class Queue:
                 (self._clock(), *one),
             ).rowcount
         if series_uid is not None and not done:
+            for job in self.jobs():
+                if job.series_uid == series_uid:
+                    gone = job.state == "removed"
+                    raise DataError(
+                        f"series {series_uid} is {job.state}",
+                        found="its files were deleted" if gone else None,
+                        hint="send it again" if gone else "wait: it is tried without being asked",
+                    )
             raise UnknownName("dead letter", series_uid, [job.series_uid for job in self.jobs("dead")])
         return done
 

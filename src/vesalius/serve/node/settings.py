@@ -11,17 +11,8 @@ from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 from vesalius.core.fields import Unfit
 from vesalius.serve import settings_file
 from vesalius.serve.node.listener import Peer
-from vesalius.serve.node.routing import (
-    Destination,
-    FilePath,
-    Host,
-    Number,
-    Routes,
-    Strict,
-    Text,
-    Title,
-    Whole,
-)
+from vesalius.serve.node.routing import Destination, Routes, Strict
+from vesalius.serve.node.values import FilePath, Host, Number, Text, Title, Whole
 from vesalius.serve.transport import Tls, loopback
 
 

@@ -98,9 +98,23 @@ class Store:
     def _refused(self, series_uid: str) -> Path:
         return self.root / "refused" / name(series_uid)
 
+    def reject(self, series_uid: str, sop_uid: str, *, keep: bool) -> None:
+        """Put an instance aside that was taken back, or delete it."""
+        path = self.instance(series_uid, sop_uid)
+        if not keep:
+            path.unlink(missing_ok=True)
+        elif path.exists():
+            target = self._aside(series_uid) / path.name
+            _folder(target.parent)
+            path.replace(target)
+
+    def _aside(self, series_uid: str) -> Path:
+        return self.root / "rejected" / name(series_uid)
+
     def discard(self, series_uid: str) -> None:
         """Delete the files of a series that the queue no longer counts on, and of its results."""
-        for folder in (self.series(series_uid), self.results(series_uid, 0).parent):
+        mine = (self.series(series_uid), self.results(series_uid, 0).parent, self._aside(series_uid))
+        for folder in mine:
             shutil.rmtree(folder, ignore_errors=True)
         self.forget_refused(series_uid)
 

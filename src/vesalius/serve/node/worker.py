@@ -21,34 +21,21 @@ from vesalius.core.answer import Answer
 from vesalius.core.bundle import open_bundle
 from vesalius.core.errors import BudgetError, DataError, NoImages, OutputError, VesaliusError
 from vesalius.core.progress import Progress, Silent
-from vesalius.formats._dicom_damage import DAMAGE
 from vesalius.formats._dicom_elements import words
 from vesalius.formats._dicom_study import save
 from vesalius.infer.predictor import Predictor
 from vesalius.serve.node import sender
+from vesalius.serve.node.faults import CAUGHT, FAULTS, OfRule, is_of_data, said
 from vesalius.serve.node.naming import name_series, source_head
 from vesalius.serve.node.queue import Job, Queue, Result
+from vesalius.serve.node.rejecting import EXPIRED
 from vesalius.serve.node.replacing import state_former
 from vesalius.serve.node.routing import Routes, Rule, facts
 from vesalius.serve.node.store import Store, settle
 from vesalius.serve.transport import Tls
 from vesalius.verbs.predict import answers, objects_of
 
-_FAULTS: tuple[type[Exception], ...] = (
-    VesaliusError, RuntimeError, ArithmeticError, MemoryError, *DAMAGE,
-)  # fmt: skip
 _SWEEP_S = 60.0
-
-
-class _OfRule(Exception):
-    """A fault, and the rule whose bundle it befell."""
-
-    def __init__(self, rule: str, error: Exception) -> None:
-        super().__init__(f"{rule}: {_said(error)}")
-        self.error = error
-
-
-_CAUGHT: tuple[type[Exception], ...] = (*_FAULTS, _OfRule)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +66,7 @@ def load(path: Path, *, device: str | None = None) -> Model:
             return Made(())
         found = [a for _, a in answers(predictor, cohort.cases, progress=Silent())]
         done = [a for a in found if not isinstance(a, VesaliusError)]
-        failed = [_said(a) for a in found if isinstance(a, VesaliusError)]
+        failed = [said(a) for a in found if isinstance(a, VesaliusError)]
         reasons = [s.reason for s in cohort.set_aside] + failed
         if done and reasons:  # an answer to a part would pass for one to all of it
             raise DataError("a part of this series cannot be answered", found=reasons[0])
@@ -111,22 +98,22 @@ class Worker:
 
     def run(self, stop: threading.Event, *, poll_s: float = 0.5) -> None:
         """Work until told to stop."""
-        tidied, lost, said = -_SWEEP_S, False, ""
+        tidied, lost, before = -_SWEEP_S, False, ""
         while not stop.is_set():
             try:
                 if lost:  # what was at work when the queue could not be written
                     self.queue.recover()
                     lost = False
                     self.progress.note("the queue: it can be used again")
-                said = ""
+                before = ""
                 idle = not self.step()
                 if time.monotonic() - tidied > _SWEEP_S:
                     self.tidy()
                     tidied = time.monotonic()
             except VesaliusError as error:  # of the queue itself: a full disk, a database that is away
-                if str(error) != said:  # once, however often it is tried
-                    said = str(error)
-                    self.progress.note(f"the queue: {said}")
+                if str(error) != before:  # once, however often it is tried
+                    before = str(error)
+                    self.progress.note(f"the queue: {before}")
                 idle = lost = True
             if idle:
                 stop.wait(poll_s)
@@ -141,11 +128,10 @@ class Worker:
             return False
         try:
             self._work(job)
-        except _CAUGHT as error:
-            said = _said(error)
-            self.progress.note(f"series {job.series_uid}: {said}")
-            cause = error.error if isinstance(error, _OfRule) else error
-            self.queue.fail(job, said, forever=isinstance(cause, DataError))
+        except CAUGHT as error:
+            text = said(error)
+            self.progress.note(f"series {job.series_uid}: {text}")
+            self.queue.fail(job, text, forever=is_of_data(error))
         return True
 
     def tidy(self) -> int:
@@ -168,6 +154,10 @@ class Worker:
                 hint="send the whole series again",
             )
         self._all_came(job)
+        rejected = self._put_aside(job)
+        if rejected and not any(folder.glob("*.dcm")):
+            self._all_rejected(job, rejected)
+            return
         planning = _is_planning(folder)
         rules = () if planning else self.routes.of(facts(folder.glob("*.dcm")))
         reasons = ["nothing to answer: localisers, which are there to plan others"] if planning else []
@@ -175,8 +165,8 @@ class Worker:
         for rule in rules:
             try:
                 reasons += self._answer(job, rule, folder)
-            except _FAULTS as error:
-                faults.append(_OfRule(self._named(rule), error))
+            except FAULTS as error:
+                faults.append(OfRule(self._named(rule), error))
         waiting = self.queue.unconfirmed(job)
         if waiting or any(self._answered(job, rule) for rule in rules):
             if not self.queue.move(job, "sending"):
@@ -193,7 +183,7 @@ class Worker:
                 self.progress.note(f"series {job.series_uid}: {why}")
             return
         if faults:
-            raise next((f for f in faults if not _is_of_data(f)), faults[0])
+            raise next((f for f in faults if not is_of_data(f)), faults[0])
         for rule in rules:
             self._withdraw(job, rule)
         if self.queue.move(job, "confirmed", "; ".join(dict.fromkeys(reasons))):
@@ -213,6 +203,29 @@ class Worker:
             )
         self.store.forget_refused(job.series_uid)
 
+    def _put_aside(self, job: Job) -> dict[str, str]:
+        """Take images that a note rejects out of the series, and what was made of them from where that can be done."""
+        rejected = self.queue.rejected(job.series_uid)
+        if rejected:
+            with self.store.held(job.series_uid):
+                for uid, reason in rejected.items():
+                    self.store.reject(job.series_uid, uid, keep=reason != EXPIRED)
+            for rule in self.routes.rules:
+                self._withdraw(job, rule)
+        return rejected
+
+    def _all_rejected(self, job: Job, rejected: Mapping[str, str]) -> None:
+        """Nothing is left to answer; say where results of it are still."""
+        stay = {
+            rule.destination
+            for rule in self.routes.rules
+            if self.queue.former(job, self.models[rule.bundle].hash, rule.destination)
+        }
+        why = f"all its images were taken back: {'; '.join(sorted(set(rejected.values())))}"
+        why += f"; earlier results stay at {', '.join(sorted(stay))}" if stay else ""
+        if self.queue.move(job, "unrouted", why):
+            self.progress.note(f"series {job.series_uid}: {why}")
+
     def _named(self, rule: Rule) -> str:
         return f"rules.{self.routes.rules.index(rule)}, {rule.name} to {rule.destination}"
 
@@ -231,8 +244,8 @@ class Worker:
         if made.answers:
             results = self._results(job, rule, model, made.answers)
             self.queue.record(job, model.hash, rule.destination, results)
-            used = len({uid for a in made.answers for uid in a.source.sop_uids}) or job.generation
-            there = len(self.queue.instances(job.series_uid))
+            there = sum(1 for _ in folder.glob("*.dcm"))
+            used = len({uid for a in made.answers for uid in a.source.sop_uids}) or there
             self.progress.note(
                 f"series {job.series_uid}: {self._named(rule)}: {_kinds(results)} of"
                 f" {used if used == there else f'{used} of {there}'} images in {time.monotonic() - began:.1f} s"
@@ -288,21 +301,6 @@ class Worker:
         for result in self.queue.former(job, self.models[rule.bundle].hash, rule.destination):
             sender.delete(result.sop_uid, destination)
             self.queue.withdraw(result)
-
-
-def _is_of_data(error: Exception) -> bool:
-    return isinstance(error.error if isinstance(error, _OfRule) else error, DataError)
-
-
-def _said(error: Exception) -> str:
-    """A fault in words for a PACS: what to try on another command line is left out."""
-    if isinstance(error, _OfRule):
-        return str(error)
-    if not isinstance(error, VesaliusError):
-        return f"{type(error).__name__}: {' '.join(str(error).split())}"
-    if error.hint and ("--" in error.hint.replace("--status", "") or "`" in error.hint):
-        return str(VesaliusError(error.what, found=error.found))
-    return str(error)
 
 
 def _kinds(results: Sequence[Result]) -> str:

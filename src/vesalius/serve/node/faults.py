@@ -1,0 +1,37 @@
+"""What may go wrong with a series without ending the node, and how it is said to who runs a PACS."""
+
+from __future__ import annotations
+
+from vesalius.core.errors import DataError, VesaliusError
+from vesalius.formats._dicom_damage import DAMAGE
+
+FAULTS: tuple[type[Exception], ...] = (
+    VesaliusError, RuntimeError, ArithmeticError, MemoryError, *DAMAGE,
+)  # fmt: skip
+
+
+class OfRule(Exception):
+    """A fault, and the rule whose bundle it befell."""
+
+    def __init__(self, rule: str, error: Exception) -> None:
+        super().__init__(f"{rule}: {said(error)}")
+        self.error = error
+
+
+CAUGHT: tuple[type[Exception], ...] = (*FAULTS, OfRule)
+
+
+def is_of_data(error: Exception) -> bool:
+    """Whether trying again would not change it."""
+    return isinstance(error.error if isinstance(error, OfRule) else error, DataError)
+
+
+def said(error: Exception) -> str:
+    """A fault in words for a PACS: what to try on another command line is left out."""
+    if isinstance(error, OfRule):
+        return str(error)
+    if not isinstance(error, VesaliusError):
+        return f"{type(error).__name__}: {' '.join(str(error).split())}"
+    if error.hint and ("--" in error.hint.replace("--status", "") or "`" in error.hint):
+        return str(VesaliusError(error.what, found=error.found))
+    return str(error)
