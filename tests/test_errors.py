@@ -778,7 +778,7 @@ def full_disk(name: str, here: Path, made: Path) -> tuple[Argv, int]:
 
 @pytest.mark.parametrize("name", ["phantom", "inspect", "predict", "fit", "fit, its weights", "evaluate"])
 def test_a_full_disk_is_one_line(
-    name: str, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    name: str, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     argv, most = full_disk(name, tmp_path, made)
     monkeypatch.chdir(tmp_path)
@@ -790,7 +790,7 @@ def test_a_full_disk_is_one_line(
             cli.main()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    _, err = capfd.readouterr()
+    _, err = capsys.readouterr()  # not capfd, whose file is limited, too
     last = err.splitlines()[-1]
     assert stopped.value.code == 2
     assert last.startswith("vesalius: no space left to write") and "Traceback" not in err, err
