@@ -6,10 +6,12 @@ import io
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from _browser import CHROMIUM, FLAGS
 from _bundles import classifier, segmenter
 from _clients import Clients, Served, start
 from PIL import Image as Pil
@@ -124,3 +126,13 @@ def served(bundles: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -
     yield running
     running.process.terminate()
     running.process.wait(30)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Chromium without a window, drawing without a graphics card."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as running:
+        opened = running.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield opened
+        opened.close()

@@ -14,7 +14,7 @@ import { chosenCase, now, on, set, withJob } from "./store.ts";
 import type { Study } from "./types.ts";
 import { firstWindow } from "./windows.ts";
 
-const stage = new Stage(byId("viewer"), byId<HTMLCanvasElement>("planes"), byId<HTMLCanvasElement>("solid"));
+const stage = new Stage(byId("viewer"), byId<HTMLCanvasElement>("planes"), byId<HTMLCanvasElement>("solid"), byId<HTMLCanvasElement>("over"));
 let image: Promise<void> = Promise.resolve();
 let shownCase: string | null = null;
 let loading = new AbortController();
@@ -51,7 +51,6 @@ async function display(): Promise<void> {
     if (signal.aborted) return;
     await stage.show(buffer, {
       oriented: c.orientation_known ?? true,
-      inMillimetres: c.spacing_mm !== null,
       flat: c.shape[0] === 1,
       colour: c.colour ?? false,
       invert: c.display?.invert ?? false,
@@ -72,7 +71,7 @@ function click(id: string): () => void {
 function nudge(id: string, by: number): () => void {
   return () => {
     const range = document.getElementById(id) as HTMLInputElement | null;
-    if (!range) return;
+    if (!range || range.disabled) return;
     range.valueAsNumber += by;
     range.dispatchEvent(new Event("input"));
   };
@@ -116,7 +115,8 @@ async function start(): Promise<void> {
     { keys: ["w"], does: "window: drag up and down for the level, sideways for the width (the right button does so always)", act: () => view.tool("window") },
     { keys: ["z"], does: "zoom with the wheel, drag to move", act: () => view.tool("pan") },
     { keys: ["d"], does: "measure a distance (or drag with Shift)", act: () => view.tool("distance") },
-    { keys: ["a"], does: "measure an angle: two lines", act: () => view.tool("angle") },
+    { keys: ["a"], does: "measure an angle: drag a line, then click where the second ends, or drag that too", act: () => view.tool("angle") },
+    { keys: ["Escape"], does: "give up a line that is half drawn", act: () => stage.giveUp() },
     { keys: ["x"], does: "clear the measurements", act: measured.clear },
     { keys: ["m"], does: "labels as outlines or filled", act: click("outline") },
     { keys: ["b"], does: "the image in the 3-D view", act: click("body") },

@@ -47,6 +47,7 @@ export function resultPanel(stage: Stage, ready: () => Promise<void>): void {
     if (!current()) return;
     if (!answers.some((a) => overlays(a, "Mask"))) await stage.setMask(null);
     if (!answers.some((a) => overlays(a, "Map"))) await stage.setMap(null);
+    stage.setBoxes([]);
     for (const answer of answers) {
       const parts = [await section(answer, { stage, current, file: (name) => file(answer, name) }), downloads(answer)];
       if (current()) byId("results").append(h("section", { class: "answer", "data-kind": answer.kind }, parts.flat()));

@@ -39,14 +39,21 @@ export async function panel(answer: Held, given: Given): Promise<HTMLElement> {
 }
 
 function opacity({ stage }: Given): HTMLElement {
+  const slider = h("input", { type: "range", id: "mask-opacity", min: "0", max: "1", step: "0.05", value: "0.5", oninput: (e: Event) => stage.setOpacity("mask", (e.target as HTMLInputElement).valueAsNumber) });
+  const words = h("span", {}, "Opacity");
+  const outline = (on: boolean) => {
+    slider.disabled = on; // outlines are always drawn in full
+    words.textContent = on ? "Opacity (filled)" : "Opacity";
+    return stage.setOutline(on);
+  };
   stage.setOpacity("mask", 0.5);
   void stage.setOutline(false);
   void stage.setBody(false);
   return h(
     "div",
     { class: "controls" },
-    h("label", {}, "Opacity", h("input", { type: "range", id: "mask-opacity", min: "0", max: "1", step: "0.05", value: "0.5", oninput: (e: Event) => stage.setOpacity("mask", (e.target as HTMLInputElement).valueAsNumber) })),
-    h("label", {}, h("input", { type: "checkbox", id: "outline", onchange: (e: Event) => void stage.setOutline((e.target as HTMLInputElement).checked) }), "Outlines"),
+    h("label", {}, words, slider),
+    h("label", {}, h("input", { type: "checkbox", id: "outline", onchange: (e: Event) => void outline((e.target as HTMLInputElement).checked) }), "Outlines"),
     h("label", { class: "solid-only" }, h("input", { type: "checkbox", id: "body", onchange: (e: Event) => void stage.setBody((e.target as HTMLInputElement).checked) }), "Image in 3-D"),
   );
 }
