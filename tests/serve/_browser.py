@@ -33,11 +33,11 @@ in_browser = pytest.mark.skipif(
 
 
 @contextmanager
-def serving(models: Models, folder: Path, *, keys: Path | None = None) -> Iterator[str]:
-    """A service on a free port of loopback, in a thread."""
+def serving(models: Models, folder: Path, *, keys: Path | None = None, port: int = 0) -> Iterator[str]:
+    """A service on a free port of loopback, or on that one, in a thread."""
     folder.mkdir(parents=True, exist_ok=True)
     service = Service(models, audit=folder / "audit.jsonl", keys=keys, temporary=folder)
-    listening = socket.create_server(("127.0.0.1", 0))
+    listening = socket.create_server(("127.0.0.1", port))
     server = uvicorn.Server(uvicorn.Config(create_app(service), log_level="warning"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()

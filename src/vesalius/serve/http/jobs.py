@@ -10,7 +10,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,6 +24,7 @@ from vesalius.serve.http.metrics import Metrics
 from vesalius.serve.http.models import Model
 from vesalius.serve.http.problems import Problem, body_of, missing
 from vesalius.serve.http.studies import StoredCase, Studies, Study
+from vesalius.serve.http.wire import iso
 
 _LOG = logging.getLogger(__name__)
 Kind = Literal["predict", "explain"]
@@ -199,8 +199,8 @@ class Jobs:
                 "progress": 1.0 if job.status == "done" else round(min(share, 1.0), 4),
                 "stage": job.stage,
                 "error": job.error,
-                "created": _iso(job.created),
-                "finished": None if job.finished is None else _iso(job.finished),
+                "created": iso(job.created),
+                "finished": None if job.finished is None else iso(job.finished),
                 "answers": list(job.answers.values()),
             }
 
@@ -367,7 +367,3 @@ def _explainer(model: Model, name: str | None) -> str:
 def _explained(predictor: Any, unit: _Unit) -> Answer:
     answer: Answer = registry.lookup("explain", str(unit.job.explainer)).explain(predictor, unit.case.case)
     return answer
-
-
-def _iso(when: float) -> str:
-    return datetime.fromtimestamp(when, UTC).isoformat(timespec="milliseconds")

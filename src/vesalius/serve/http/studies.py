@@ -23,6 +23,7 @@ from vesalius.serve.http.keys import Caller
 from vesalius.serve.http.limits import Bounds
 from vesalius.serve.http.problems import Problem, missing
 from vesalius.serve.http.uploads import Received, Room, opened, suffix
+from vesalius.serve.http.wire import iso
 from vesalius.serve.node.routing import facts
 
 
@@ -71,6 +72,7 @@ class Study:
         """As clients see it."""
         return {
             "study": self.id,
+            "created": iso(self.created),
             "cases": [c.json() for c in self.cases],
             "set_aside": [{"name": n, "reason": r} for n, r in self.set_aside],
         }

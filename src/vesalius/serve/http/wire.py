@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -46,9 +47,10 @@ class AsideBody(BaseModel):
 
 
 class StudyBody(BaseModel):
-    """An upload."""
+    """An upload, and when it came (ISO 8601, UTC)."""
 
     study: str
+    created: str
     cases: list[CaseBody]
     set_aside: list[AsideBody]
 
@@ -117,6 +119,11 @@ class AuditBody(BaseModel):
     count: int
     hash: str
     lines: list[dict[str, Any]]
+
+
+def iso(when: float) -> str:
+    """Seconds since 1970 as ISO 8601 in UTC."""
+    return datetime.fromtimestamp(when, UTC).isoformat(timespec="milliseconds")
 
 
 def multipart(*fields: str, files: str = "files", many: bool = True) -> dict[str, Any]:

@@ -25,10 +25,10 @@ export function modelPanel(): void {
   on(["study", "caseId", "model", "models", "job"], () => {
     const { study, caseId, model, job } = now();
     const busy = job !== null && running(job);
-    const ready = Boolean(study && caseId && model) && !busy;
+    const ready = Boolean(study && !study.gone && caseId && model) && !busy;
     byId<HTMLButtonElement>("run").disabled = !ready;
     byId<HTMLButtonElement>("explain").disabled = !ready;
-    byId("doubt").textContent = doubt(chosenModel(), chosenCase());
+    byId("doubt").textContent = study?.gone ? "This study is no longer on the server: drop it again to ask about it." : doubt(chosenModel(), chosenCase());
     byId("every-label").hidden = (study?.cases.length ?? 0) < 2;
     progress(job);
   });
@@ -39,7 +39,7 @@ const running = (job: Job): boolean => job.status === "queued" || job.status ===
 /** Ask the chosen model about the chosen case, or about all of the study. */
 export async function ask(kind: "predict" | "explain"): Promise<void> {
   const { study, caseId, model, job } = now();
-  if (!study || !caseId || !model || (job && running(job))) return;
+  if (!study || study.gone || !caseId || !model || (job && running(job))) return;
   quiet();
   const every = byId<HTMLInputElement>("every").checked && study.cases.length > 1;
   const started = await api.start({
@@ -61,6 +61,9 @@ export async function watch(started: Job): Promise<void> {
     ended = await api.follow(started.job, (job) => mine() && set({ job }));
   } catch (error) {
     if (mine()) set({ job: null });
+    if (error instanceof api.Failure && error.status === 404) {
+      throw new api.Failure({ error: "what was asked is no longer on the server", hint: "ask again" }, 404);
+    }
     throw error;
   }
   if (now().study?.study === ended.study && ended.answers?.length) set({ answers: withJob(now().answers, ended) });

@@ -53,7 +53,11 @@ export function resultPanel(stage: Stage, ready: () => Promise<void>): void {
       if (current()) byId("results").append(h("section", { class: "answer", "data-kind": answer.kind }, parts.flat()));
     }
   });
-  on(["answers", "caseId", "model", "study"], () => void show());
+  on(["answers", "caseId", "model", "study"], () => {
+    void show();
+    const gone = now().study?.gone ?? false;
+    byId("results").querySelectorAll<HTMLButtonElement>(".downloads button").forEach((b) => (b.disabled = gone));
+  });
 }
 
 const overlays = (answer: Held, kind: string): boolean => answer.kind === kind;

@@ -67,6 +67,8 @@ export interface Study {
   cases: Case[];
   set_aside?: SetAside[];
   created?: string;
+  /** The page's own word: it is not on the server any more. */
+  gone?: boolean;
 }
 
 export interface Summary {

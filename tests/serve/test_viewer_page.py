@@ -1,0 +1,91 @@
+"""The viewer as one works with it: lists that stay true, reload and back, keys alone, and who cannot see well."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from _browser import Page, in_browser, serving
+
+from vesalius.infer.predictor import Predictor
+from vesalius.serve import viewer
+from vesalius.serve.http.models import Models
+
+AXE = viewer.STATIC.parents[4] / "node_modules" / "axe-core" / "axe.min.js"
+LOST = ("Failed to load resource", "ERR_CONNECTION")  # what the browser itself says of a service that is away
+
+
+@pytest.fixture
+def held(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """No model answers before this is set."""
+    let, answer = threading.Event(), Predictor.__call__
+
+    def slowly(self: Predictor, case: Any, *, watch: Any = None) -> Any:
+        if watch is not None:
+            watch(0.4)
+        let.wait(60)
+        return answer(self, case, watch=watch)
+
+    monkeypatch.setattr(Predictor, "__call__", slowly)
+    return let
+
+
+@in_browser
+def test_studies_are_told_apart_and_lists_stay_true_when_the_service_starts_anew(
+    browser: Any, models: Models, series: list[Path], picture: bytes, held: threading.Event, tmp_path: Path
+) -> None:
+    name = "a-film-with-a-name-that-is-far-too-long-for-the-list-" * 2
+    files = [(p.name, p.read_bytes()) for p in series]
+    with serving(models, tmp_path / "first") as address:
+        page = Page(browser, address, tmp_path)
+        page.wait("body[data-ready]")
+        page.tab.keyboard.press("2")
+        for dropped in ([(f"{name}.png", picture)], files, files):
+            count = page.tab.locator("#studies li").count()
+            page.drop(dropped)
+            page.tab.locator("#studies li").nth(count).wait_for()
+            page.tab.wait_for_timeout(1001 * (dropped is files))  # they came at another second
+        page.wait("#place", "slice")
+        about = page.tab.locator("#studies .faint").all_inner_texts()
+        assert len(set(about)) == 3 and all("CT 32×32×12" in a for a in about[:2]), about
+        title = page.tab.locator("#studies button.row").last.get_attribute("title")
+        assert title is not None and title.startswith(name) and "48×40" in title
+        other = Page(browser, f"{address}/", tmp_path)  # a second tab, opened beside
+        other.wait("body[data-ready]")
+        page.tab.on("dialog", lambda d: d.accept())
+        page.tab.locator("#studies li").last.locator("button.plain").click()
+        other.tab.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+        other.tab.locator("#studies li").nth(2).wait_for(state="detached")
+        page.tab.locator("#studies button.row").nth(1).click()
+        page.tab.wait_for_function("location.hash.includes('study=')")
+        page.tab.select_option("#model", "organs")
+        page.tab.click("#run")
+        page.wait("#progress")
+        page.tab.reload()  # in the middle of a job: the study is open again, and the job followed
+        page.wait("#progress")
+        assert page.tab.get_attribute("#studies li:nth-child(2) button.row", "aria-pressed") == "true"
+        held.set()
+        page.wait(".legend li")
+        page.tab.locator("#studies button.row").first.click()
+        page.tab.locator(".legend li").first.wait_for(state="detached")
+        page.tab.go_back()
+        page.wait(".legend li")
+        assert other.wrong == [] and page.wrong == []
+        other.tab.close()
+    page.tab.locator("#studies button.row").first.click()
+    assert "does not answer" in page.wait("#fault").inner_text()
+    with serving(models, tmp_path / "second", port=int(address.rpartition(":")[2])):
+        page.tab.locator("#fault").wait_for(state="hidden")
+        assert page.wait("#studies .gone").inner_text() == "no longer on the server"
+        assert page.tab.locator("#studies li").count() == 1 and page.tab.is_disabled("#run")
+        assert "drop it again" in page.tab.inner_text("#doubt")
+        page.picture("gone")
+        page.tab.locator("#studies li button.plain").click()
+        page.tab.locator("#studies li").wait_for(state="detached")
+        page.drop(files)
+        page.wait("#place", "slice")
+        assert page.tab.is_enabled("#run")
+        assert [w for w in page.wrong if not any(said in w for said in LOST)] == []
+        page.tab.close()
