@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import re
 import shutil
 import socket
@@ -23,6 +24,7 @@ from vesalius.serve.http.api import create_app
 from vesalius.serve.http.models import Models
 from vesalius.serve.http.state import Service
 
+AXE = viewer.STATIC.parents[4] / "node_modules" / "axe-core" / "axe.min.js"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = ["--headless=new", "--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 PATIENCE_MS = 180_000  # a busy machine draws slowly without a graphics card
@@ -109,6 +111,22 @@ class Page:
         self.tab.mouse.down()
         self.tab.mouse.move(*b, steps=3)
         self.tab.mouse.up()
+
+    def audit(self, state: str) -> None:
+        """No serious fault of accessibility, by axe-core where npm put it, and nothing cut off at the right."""
+        if AXE.exists():
+            self.tab.evaluate(f"window.axe || eval({json.dumps(AXE.read_text(encoding='utf-8'))}), 0")
+            faults = self.tab.evaluate(
+                """async () => (await axe.run(document, {resultTypes: ["violations"]})).violations
+                .filter(v => ["serious", "critical"].includes(v.impact)).map(v => [v.id, v.nodes[0].html])"""
+            )
+            assert faults == [], (state, faults)
+        cut = self.tab.evaluate(
+            """() => ["left", "right", "bar", "middle", "foot"].filter(id => {
+            const e = document.getElementById(id);
+            return e.scrollWidth > e.clientWidth + 1 || e.getBoundingClientRect().right > innerWidth + 1; })"""
+        )
+        assert cut == [], (state, cut)
 
     def settle(self) -> None:
         """Two frames: what was asked for is drawn."""

@@ -387,6 +387,7 @@ def test_a_picture_is_classified_and_explained_behind_a_key(
         page = Page(browser, address, tmp_path)
         for given in ("not-the-key", key):
             page.wait("#key-dialog[open]")
+            page.audit("asked for a key")
             page.tab.fill("#key-input", given)
             page.tab.keyboard.press("Enter")
             if given != key:
@@ -423,6 +424,8 @@ def test_a_picture_is_classified_and_explained_behind_a_key(
         page.tab.uncheck("#map-shown")
         found = [float(warmth[inside(down, y), inside(across, x)].mean()) for y in (0, 1) for x in (0, 1)]
         assert found[0] > 50 and abs(found[1]) < 5 and abs(found[2]) < 5 and found[3] < -20, found
+        page.audit("explained")
         every_kind_has_a_panel(page)
+        page.audit("every kind")
         assert [w for w in page.wrong if "401" not in w and "422" not in w] == []
         page.tab.close()

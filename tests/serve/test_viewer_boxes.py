@@ -122,6 +122,7 @@ def test_boxes_lie_on_what_was_found_with_label_and_score(
                 seen = page.index()
                 ends = [{s.start, s.stop - 1} for s in BRIGHT]
                 assert all(seen[k] in ends[k] for k in range(3) if k != axis), (name, edge, seen)
+        page.audit("boxes")
         page.tab.fill("#box-least", "0.95")
         assert drawn(page, "none", "bright") is None and rows.locator("button:visible").count() == 0
         page.tab.fill("#box-least", "0")

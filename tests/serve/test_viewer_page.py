@@ -10,10 +10,8 @@ import pytest
 from _browser import Page, in_browser, serving
 
 from vesalius.infer.predictor import Predictor
-from vesalius.serve import viewer
 from vesalius.serve.http.models import Models
 
-AXE = viewer.STATIC.parents[4] / "node_modules" / "axe-core" / "axe.min.js"
 LOST = ("Failed to load resource", "ERR_CONNECTION")  # what the browser itself says of a service that is away
 
 
@@ -89,3 +87,68 @@ def test_studies_are_told_apart_and_lists_stay_true_when_the_service_starts_anew
         assert page.tab.is_enabled("#run")
         assert [w for w in page.wrong if not any(said in w for said in LOST)] == []
         page.tab.close()
+
+
+@in_browser
+def test_the_keyboard_alone_leads_from_files_to_a_segmentation_and_no_state_shuts_anyone_out(
+    browser: Any, models: Models, series: list[Path], tmp_path: Path
+) -> None:
+    with serving(models, tmp_path / "service") as address:
+        page = Page(browser, address, tmp_path)
+        page.wait("body[data-ready]")
+        page.audit("nothing open")
+        page.tab.keyboard.press("2")  # one plane is drawn sooner than all and 3-D
+        tab_to(page, "#choose-files")
+        with page.tab.expect_file_chooser() as chosen:
+            page.tab.keyboard.press("Enter")
+        chosen.value.set_files(series)
+        page.wait("#place", "slice")
+        tab_to(page, "#model")
+        page.tab.keyboard.press("o")
+        assert page.tab.input_value("#model") == "organs"
+        tab_to(page, "#run")
+        page.tab.keyboard.press("Enter")
+        page.wait(".legend li")
+        tab_to(page, '[data-file="seg.dcm"]')
+        name, _ = page.saved(lambda: page.tab.keyboard.press("Enter"))
+        assert name.endswith("seg.dcm")
+        page.tab.keyboard.press("m")
+        page.tab.click("#model-facts summary")
+        page.audit("an answer")
+        page.tab.keyboard.press("d")
+        page.drag((0.1, 0.1), (0.2, 0.2))
+        page.drop([("notes.txt", b"nothing to see")])
+        page.wait("#fault")
+        for width, height in ((1366, 768), (1280, 720)):
+            page.tab.set_viewport_size({"width": width, "height": height})
+            page.picture(f"{width}")
+            page.audit(f"measured, with a fault, at {width} × {height}")
+        page.tab.keyboard.press("?")
+        page.wait("#help")
+        page.audit("help")
+        page.tab.keyboard.press("Escape")
+        solid = page.tab.locator("#solid")
+        page.tab.keyboard.press("5")
+        page.settle()
+        solid.focus()
+        before = solid.screenshot()
+        page.tab.keyboard.press("ArrowLeft")
+        page.settle()
+        assert solid.screenshot() != before  # turned
+        assert [w for w in page.wrong if "422" not in w] == []
+        page.tab.close()
+
+
+def tab_to(page: Page, selector: str) -> None:
+    """Press Tab until there; wherever it leads, it is seen where one is."""
+    for _ in range(60):
+        page.tab.keyboard.press("Tab")
+        at = page.tab.evaluate(
+            "s => { const e = document.activeElement, c = getComputedStyle(e);"
+            " return [e.matches(s), e === document.body || c.outlineStyle + c.outlineWidth === 'solid2px']; }",
+            selector,
+        )
+        assert at[1], page.tab.evaluate("document.activeElement.outerHTML")
+        if at[0]:
+            return
+    raise AssertionError(f"no way to {selector} by Tab")

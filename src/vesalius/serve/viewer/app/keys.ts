@@ -14,7 +14,7 @@ export function listen(shortcuts: Shortcut[]): void {
     if (e.ctrlKey || e.metaKey || e.altKey || document.querySelector("dialog[open]")) return;
     const at = e.target as HTMLElement;
     if (at.matches("input[type=number], input[type=password], select, textarea")) return;
-    if (at.matches("input[type=range]") && e.key.startsWith("Arrow")) return;
+    if (at.matches("input[type=range], #solid") && e.key.startsWith("Arrow")) return;
     if (e.key === "Enter" && at.matches("button, a, summary, input")) return;
     const found = table.get(e.key);
     if (!found) return;

@@ -85,11 +85,19 @@ function doubt(model: Model | null, shown: Case | null): string {
   return "";
 }
 
+let told = "";
+
 function progress(job: Job | null): void {
   const busy = job !== null && running(job);
   byId("progress").hidden = !busy;
-  if (!busy) return;
-  byId("stage-words").textContent = job.status === "queued" ? "Waiting for its turn" : (job.stage ?? "Working");
+  if (!busy) {
+    told = "";
+    return;
+  }
+  const words = job.status === "queued" ? "Waiting for its turn" : (job.stage ?? "Working");
+  byId("stage-words").textContent = words;
+  if (words !== told) announce(`The model: ${words}`);
+  told = words;
   const bar = byId<HTMLProgressElement>("job-bar");
   if (job.status === "running" && job.progress > 0) bar.value = job.progress;
   else bar.removeAttribute("value");

@@ -35,12 +35,17 @@ export function studyPanel(choose: (study: Study) => Promise<void>): void {
   on(["study", "caseId", "answers"], cases);
 }
 
+let told = "";
+
 function uploading(): void {
   const part = now().uploading;
   const bar = byId<HTMLProgressElement>("sending");
   bar.hidden = part === null;
   byId("drop-text").textContent =
     part === null ? "Drop DICOM files, a folder, a zip, NIfTI or pictures here" : part < 1 ? `Sending… ${Math.round(100 * part)} %` : "Reading…";
+  const stage = part === null ? "" : part < 1 ? "Sending the study" : "Reading the study";
+  if (stage && stage !== told) announce(stage);
+  told = stage;
   if (part !== null && part < 1) bar.value = part;
   else bar.removeAttribute("value");
 }

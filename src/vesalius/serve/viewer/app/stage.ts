@@ -39,7 +39,7 @@ const OPTIONS = {
   cycleClipPlaneHotKey: "",
   viewModeHotKey: "",
   crosshairColor: [0.95, 0.8, 0.3, 0.55],
-  crosshairWidth: 0.15,
+  crosshairWidth: 0.2,
   crosshairWidthUnit: "percent" as const,
   show3Dcrosshair: false,
 };
@@ -97,6 +97,7 @@ export class Stage {
     for (const canvas of [planesCanvas, solidCanvas]) {
       canvas.addEventListener("keydown", (e) => e.stopImmediatePropagation()); // NiiVue has keys of its own
     }
+    solidCanvas.parentElement!.addEventListener("keydown", (e) => this.turn(e), true);
   }
 
   async open(): Promise<void> {
@@ -345,6 +346,13 @@ export class Stage {
     const { buffer, shown, mask } = this;
     if (!buffer || !shown || !image || shown.flat || shown.colour) return this.solid.show(null);
     return this.solid.show({ image: buffer, invert: shown.invert, limits: [image.cal_min ?? 0, image.cal_max ?? 1], mask });
+  }
+
+  private turn(e: KeyboardEvent): void {
+    const by = { ArrowLeft: [-10, 0], ArrowRight: [10, 0], ArrowUp: [0, 10], ArrowDown: [0, -10] }[e.key];
+    if (!by) return;
+    e.preventDefault();
+    this.solid.turn(by[0]!, by[1]!);
   }
 
   private tiles(): Tile[] {
