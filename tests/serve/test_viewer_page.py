@@ -57,7 +57,7 @@ def test_studies_are_told_apart_and_lists_stay_true_when_the_service_starts_anew
         other.tab.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
         other.tab.locator("#studies li").nth(2).wait_for(state="detached")
         page.tab.locator("#studies button.row").nth(1).click()
-        page.tab.wait_for_function("location.hash.includes('study=')")
+        page.tab.wait_for_url("**#study=*")
         page.tab.select_option("#model", "organs")
         page.tab.click("#run")
         page.wait("#progress")

@@ -21,7 +21,8 @@ class ErrorBody(BaseModel):
 class CaseBody(BaseModel):
     """One image of a study; `shape` is (z, y, x), `spacing_mm` (x, y, z), measured at the patient or the detector.
 
-    `display` says whether low values are bright (`invert`) and in which windows (centre, width) it is to be seen.
+    `frames` are those of a cine, `frame_s` the mean time between two. `display` says whether low values are bright
+    (`invert`) and in which windows (centre, width) it is to be seen.
     """
 
     case: str
@@ -34,6 +35,8 @@ class CaseBody(BaseModel):
     spacing_at: Literal["patient", "detector"] | None
     orientation_known: bool
     frames: int
+    frame_s: float | None
+    channels: int
     colour: bool
     source: Literal["dicom", "other"]
     display: dict[str, Any]

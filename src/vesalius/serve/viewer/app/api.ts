@@ -25,6 +25,9 @@ export class Failure extends Error {
   }
 }
 
+/** The key that is sent, if there is one. */
+export const keyInUse = (): string | null => key();
+
 function key(): string | null {
   return sessionStorage.getItem(KEY); // gone when the tab is closed
 }

@@ -4,12 +4,14 @@ import { keepTrue, look } from "./connection.ts";
 import { byId } from "./dom.ts";
 import { askKey } from "./key_dialog.ts";
 import { listen } from "./keys.ts";
+import { liveAnswers } from "./live.ts";
 import { measurements } from "./measure.ts";
 import { ask, modelPanel, watch } from "./panel_model.ts";
 import { resultPanel } from "./panel_result.ts";
 import { studyPanel } from "./panel_study.ts";
 import { viewPanel } from "./panel_view.ts";
 import { keepAddress } from "./route.ts";
+import { player } from "./player.ts";
 import { guarded, quiet, report } from "./say.ts";
 import { Stage } from "./stage.ts";
 import { chosenCase, now, on, set, withJob } from "./store.ts";
@@ -109,6 +111,7 @@ async function start(): Promise<void> {
   api.whenKeyIsAsked(askKey);
   const view = viewPanel(stage);
   const measured = measurements(stage);
+  const frames = player(stage, liveAnswers(stage));
   const help = byId<HTMLDialogElement>("help");
   on(["study", "caseId"], () => {
     const key = now().study && now().caseId ? `${now().study!.study}/${now().caseId}` : null;
@@ -134,6 +137,9 @@ async function start(): Promise<void> {
     { keys: ["5"], does: "3-D", act: () => view.layout("solid") },
     { keys: ["ArrowUp", "PageUp"], does: "next slice", act: () => stage.step(1) },
     { keys: ["ArrowDown", "PageDown"], does: "slice before", act: () => stage.step(-1) },
+    { keys: [" "], does: "play or pause a cine", act: frames.toggle },
+    { keys: ["ArrowRight"], does: "next frame", act: () => frames.step(1) },
+    { keys: ["ArrowLeft"], does: "frame before", act: () => frames.step(-1) },
     { keys: ["n"], does: "navigate: drag the cross", act: () => view.tool("navigate") },
     { keys: ["w"], does: "window: drag up and down for the level, sideways for the width (the right button does so always)", act: () => view.tool("window") },
     { keys: ["z"], does: "zoom with the wheel, drag to move", act: () => view.tool("pan") },

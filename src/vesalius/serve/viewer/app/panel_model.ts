@@ -1,6 +1,7 @@
 // The second step: a model, what is known of it, and asking it; with progress until the answer is there.
 import * as api from "./api.ts";
 import { byId, digits, fill, h } from "./dom.ts";
+import { goesLive } from "./live.ts";
 import { announce, guarded, quiet, report } from "./say.ts";
 import { chosenCase, chosenModel, now, on, set, withJob } from "./store.ts";
 import type { Case, Job, Model } from "./types.ts";
@@ -25,7 +26,8 @@ export function modelPanel(): void {
   on(["study", "caseId", "model", "models", "job"], () => {
     const { study, caseId, model, job } = now();
     const busy = job !== null && running(job);
-    const ready = Boolean(study && !study.gone && caseId && model) && !busy;
+    const timed = (chosenCase()?.frames ?? 1) > 1; // the service says so, too
+    const ready = Boolean(study && !study.gone && caseId && model) && !busy && !timed;
     byId<HTMLButtonElement>("run").disabled = !ready;
     byId<HTMLButtonElement>("explain").disabled = !ready;
     byId("doubt").textContent = study?.gone ? "This study is no longer on the server: drop it again to ask about it." : doubt(chosenModel(), chosenCase());
@@ -39,7 +41,7 @@ const running = (job: Job): boolean => job.status === "queued" || job.status ===
 /** Ask the chosen model about the chosen case, or about all of the study. */
 export async function ask(kind: "predict" | "explain"): Promise<void> {
   const { study, caseId, model, job } = now();
-  if (!study || study.gone || !caseId || !model || (job && running(job))) return;
+  if (!study || study.gone || !caseId || !model || byId<HTMLButtonElement>("run").disabled || (job && running(job))) return;
   quiet();
   const every = byId<HTMLInputElement>("every").checked && study.cases.length > 1;
   const started = await api.start({
@@ -79,6 +81,7 @@ function doubt(model: Model | null, shown: Case | null): string {
   if (!model || !shown) return "";
   if (model.dims === 2 && shown.shape[0] > 1) return "This model takes pictures; this image is a volume.";
   if (model.dims === 3 && shown.shape[0] === 1) return "This model takes volumes; this image is a single plane.";
+  if ((shown.frames ?? 1) > 1) return goesLive() ? "A cine is answered frame by frame." : "This image has a time axis, which this model does not take.";
   if (model.unit && shown.unit !== model.unit) {
     return `This model learned from ${model.unit}; this image is ${shown.unit ? `in ${shown.unit}` : "in a unit that its file does not say"}.`;
   }

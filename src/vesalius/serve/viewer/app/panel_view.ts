@@ -36,7 +36,6 @@ export function viewPanel(stage: Stage): View {
   const level = byId<HTMLInputElement>("level");
   const width = byId<HTMLInputElement>("width");
   const presets = byId<HTMLSelectElement>("preset");
-  const frame = byId<HTMLInputElement>("frame");
   const view: View = {
     layout(layout) {
       if (chosenCase()?.shape[0] === 1) return;
@@ -98,18 +97,14 @@ export function viewPanel(stage: Stage): View {
   };
   stage.onplace = (at) => {
     const c = chosenCase();
-    byId("frames").hidden = stage.frames < 2;
-    if (frame.max !== String(stage.frames)) [frame.max, frame.value] = [String(stage.frames), "1"];
     const [x, y, z] = at.index;
     byId("place").textContent = [
       c && c.shape[0] > 1 ? `column ${x + 1}, row ${y + 1}, slice ${z + 1} of ${c.shape[0]}` : `column ${x + 1}, row ${y + 1}`,
       at.value === null ? "" : `${digits(at.value, 5)}${c?.unit ? ` ${c.unit}` : ""}`,
       at.label ?? "",
-      c && (c.frames ?? 1) > stage.frames ? `first of ${c.frames} frames` : "",
       stage.blocks.some((n) => n > 1) ? `shown at 1/${Math.max(...stage.blocks)}` : "",
     ].filter(Boolean).join(" · ");
   };
-  frame.addEventListener("input", () => stage.setFrame(frame.valueAsNumber - 1));
   byId("picture").addEventListener("click", view.picture);
   byId("reset").addEventListener("click", view.reset);
   on(["study", "caseId"], () => {
@@ -126,7 +121,6 @@ export function viewPanel(stage: Stage): View {
     presets.title = units ? "Window presets" : "The presets need Hounsfield units, which this image is not in";
     for (const e of [presets, level, width]) e.disabled = !c || Boolean(c.colour);
     if (!c) level.value = width.value = "";
-    byId("frames").hidden = true;
     byId("empty").hidden = c !== null;
     if (!c) byId("place").textContent = "";
   });

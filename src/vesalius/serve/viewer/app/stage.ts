@@ -1,8 +1,8 @@
 // The stage: an image in planes and in 3-D, with what lies over it; it knows no task and no service.
 import { DRAG_MODE, Niivue, SLICE_TYPE } from "@niivue/niivue";
 import { toIndex, toMm } from "./geometry.ts";
-import { colours, imageLayer, isImage, isOf, labelAt, mapLayer, maskLayer, partOf, type Field, type Labelled, type Mask } from "./layers.ts";
-import { apart, shrinkage, shrunk, upright } from "./nifti.ts";
+import { colours, imageLayer, isImage, isOf, labelAt, mapLayer, maskLayer, partOf, refill, type Field, type Labelled, type Mask } from "./layers.ts";
+import { apart, extremes, head, shrinkage, shrunk, upright, volumeAt, volumesIn } from "./nifti.ts";
 import { Over, type Framed } from "./over.ts";
 import { Ruler } from "./ruler.ts";
 import { Solid } from "./solid.ts";
@@ -32,6 +32,7 @@ const OPTIONS = {
   isRadiologicalConvention: true, // the patient's right on the left of the screen
   sagittalNoseLeft: true,
   isOrientationTextVisible: false, // over.ts writes the letters, for oblique images too
+  isForceMouseClickToVoxelCenters: true,
   dragAndDropEnabled: false,
   loadingText: "",
   logLevel: "error" as const,
@@ -39,10 +40,11 @@ const OPTIONS = {
   cycleClipPlaneHotKey: "",
   viewModeHotKey: "",
   crosshairColor: [0.95, 0.8, 0.3, 0.55],
-  crosshairWidth: 0.2,
+  crosshairWidth: 0.15,
   crosshairWidthUnit: "percent" as const,
   show3Dcrosshair: false,
 };
+const UINT8 = 2; // NIfTI's type
 const PRIMARY: Record<Tool, DRAG_MODE> = {
   navigate: DRAG_MODE.crosshair,
   window: DRAG_MODE.windowing,
@@ -58,6 +60,8 @@ const QUARTERS: { sliceType: SLICE_TYPE; position: [number, number, number, numb
 ];
 
 export class Stage {
+  /** Another image is on the stage. */
+  onshown: () => void = () => {};
   onplace: (place: Place) => void = () => {};
   onwindow: (centre: number, width: number) => void = () => {};
   /** What a measured length, and an angle, is called; the words stand beside the lines. */
@@ -72,6 +76,7 @@ export class Stage {
   private map: Field | null = null;
   private opacity = { mask: 0.5, map: 0.5 };
   private by: Triple = [1, 1, 1];
+  private at = 0;
   private outline = false;
   private told: [number, number] = [NaN, NaN];
   private layout: Layout = "all";
@@ -124,7 +129,17 @@ export class Stage {
 
   /** How many frames the image on the stage has. */
   get frames(): number {
-    return this.planes.volumes[0]?.nFrame4D ?? 1;
+    return this.buffer ? volumesIn(this.buffer) : 1;
+  }
+
+  /** The frame that is seen, from 0. */
+  get frame(): number {
+    return this.at;
+  }
+
+  /** The frame that is seen, as a NIfTI of its own in the order of the file; null where it is shown in blocks. */
+  get frameBytes(): ArrayBuffer | null {
+    return this.buffer && this.by.every((n) => n === 1) ? volumeAt(this.buffer, this.at) : null;
   }
 
   /** Show an image (NIfTI bytes) with nothing over it. */
@@ -135,16 +150,22 @@ export class Stage {
     this.by = shrinkage(buffer, gl.getParameter(gl.MAX_3D_TEXTURE_SIZE) as number);
     this.buffer = shrunk(upright(buffer), this.by, false);
     this.shown = shown;
-    const image = await imageLayer(this.buffer, shown.invert);
+    this.at = 0;
+    const image = await imageLayer(volumeAt(this.buffer, 0), shown.invert);
+    // eight bits are a picture that was made to be seen, black at 0 and white at 255; a few values are labels
+    if (head(this.buffer)?.datatype === UINT8 && extremes(this.buffer)[1] > 25) [image.cal_min, image.cal_max] = [0, 255];
     if (shown.window) [image.cal_min, image.cal_max] = ends(shown.window.centre, shown.window.width);
     this.planes.addVolume(image);
     this.root.classList.toggle("flat", shown.flat);
     this.setLayout(this.layout);
     this.planes.setPan2Dxyzmm([0, 0, 0, 1] as never);
-    this.planes.scene.crosshairPos = new Float32Array([0.5, 0.5, 0.5]);
+    const counts = image.dimsRAS?.slice(1, 4) ?? [1, 1, 1];
+    // in the middle of a voxel: between two of them, a mean of both would be seen
+    this.planes.scene.crosshairPos = new Float32Array(counts.map((n) => (Math.floor(n / 2) + 0.5) / n)) as never;
     this.planes.createOnLocationChange();
     this.told = [NaN, NaN];
     this.tellWindow();
+    this.onshown();
     await this.fillSolid();
   }
 
@@ -217,8 +238,7 @@ export class Stage {
   }
 
   fullRange(): void {
-    const image = this.planes.volumes[0];
-    if (image) this.limit([image.global_min ?? 0, image.global_max ?? 1]);
+    if (this.buffer) this.limit(extremes(this.buffer)); // NiiVue's are of the middle of the image alone
   }
 
   setTool(tool: Tool): void {
@@ -280,9 +300,17 @@ export class Stage {
     this.planes.drawScene();
   }
 
-  setFrame(frame: number): void {
+  /** Show a frame; the 3-D view follows once they rest. */
+  setFrame(frame: number, atRest = true): void {
     const image = this.planes.volumes[0];
-    if (image) this.planes.setFrame4D(image.id, frame);
+    if (!image || !this.buffer) return;
+    if (frame !== this.at) {
+      this.at = frame;
+      refill(image, volumeAt(this.buffer, frame)); // NiiVue's own way with frames knows no colours
+      this.planes.updateGLVolume();
+      this.planes.createOnLocationChange();
+    }
+    if (atRest) void this.fillSolid();
   }
 
   /** Zoom and pan as at first. */
@@ -345,7 +373,7 @@ export class Stage {
     const image = this.planes.volumes[0];
     const { buffer, shown, mask } = this;
     if (!buffer || !shown || !image || shown.flat || shown.colour) return this.solid.show(null);
-    return this.solid.show({ image: buffer, invert: shown.invert, limits: [image.cal_min ?? 0, image.cal_max ?? 1], mask });
+    return this.solid.show({ image: volumeAt(buffer, this.at), invert: shown.invert, limits: [image.cal_min ?? 0, image.cal_max ?? 1], mask });
   }
 
   private turn(e: KeyboardEvent): void {
