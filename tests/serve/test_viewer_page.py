@@ -98,10 +98,15 @@ def test_the_keyboard_alone_leads_from_files_to_a_segmentation_and_no_state_shut
         page.wait("body[data-ready]")
         page.audit("nothing open")
         page.tab.keyboard.press("2")  # one plane is drawn sooner than all and 3-D
+        choosers: list[Any] = []
+        page.tab.on("filechooser", lambda c: choosers.append(c))
         tab_to(page, "#choose-files")
-        with page.tab.expect_file_chooser() as chosen:
-            page.tab.keyboard.press("Enter")
-        chosen.value.set_files(series)
+        page.tab.keyboard.press("Enter")
+        for _ in range(200):
+            page.tab.wait_for_timeout(50)
+            if choosers:
+                break
+        choosers[0].set_files(series)
         page.wait("#place", "slice")
         tab_to(page, "#model")
         page.tab.keyboard.press("o")

@@ -65,7 +65,7 @@ export function coarseness(buffer: ArrayBuffer, most: number): [number, number, 
   return [by, by, by];
 }
 
-/** The same image in blocks of `by` voxels: their means, or for labels the middle one. In place in millimetres. */
+/** The same image in blocks of `by` voxels: their means, or for labels one that is there. In place in millimetres. */
 export function shrunk(buffer: ArrayBuffer, by: [number, number, number], labels: boolean): ArrayBuffer {
   const facts = head(buffer);
   const colour = facts?.datatype === RGB24;
@@ -84,7 +84,10 @@ export function shrunk(buffer: ArrayBuffer, by: [number, number, number], labels
   for (let t = 0; t < nt; t++) for (let z = 0; z < mz; z++) for (let y = 0; y < my; y++) for (let x = 0; x < mx; x++) {
     for (let part = 0; part < parts; part++, k++) {
       if (labels) {
-        to[k] = from[at(x * fx + (fx >> 1), y * fy + (fy >> 1), z * fz + (fz >> 1), t) + part]!;
+        // the middle one, or where that is none any that there is: what is small must not vanish
+        let found = from[at(x * fx + (fx >> 1), y * fy + (fy >> 1), z * fz + (fz >> 1), t) + part]!;
+        for (let c = 0; !found && c < fz; c++) for (let b = 0; !found && b < fy; b++) for (let a = 0; !found && a < fx; a++) found = from[at(x * fx + a, y * fy + b, z * fz + c, t) + part]!;
+        to[k] = found;
         continue;
       }
       let sum = 0;

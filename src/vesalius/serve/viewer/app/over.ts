@@ -12,6 +12,8 @@ export interface Framed {
 }
 
 export interface Drawn {
+  /** Where the cross is; null without an image. */
+  cross: Triple | null;
   tiles: Tile[];
   oriented: boolean;
   boxes: Framed[];
@@ -21,6 +23,7 @@ export interface Drawn {
 }
 
 const [LIGHT, AMBER, DARK] = ["#7ce4f2", "#f2993a", "rgb(0 0 0 / 0.75)"];
+const CROSS = "rgb(242 204 77 / 0.6)";
 const NARROW = 56; // pixels; a plane of less has its letters beside it
 const OFF = 12; // from the middle, where the cross is at first
 const FONT = "13px system-ui, sans-serif";
@@ -43,6 +46,7 @@ export class Over {
       pen.beginPath();
       pen.rect(tile.left, tile.top, tile.width, tile.height);
       pen.clip();
+      if (drawn.cross) crossed(pen, tile, drawn.cross);
       for (const box of drawn.boxes) frame(pen, tile, box);
       for (const m of drawn.measures) if (m.axis === tile.axis && m.slice === tile.slice) measured(pen, tile, m);
       const { pending } = drawn;
@@ -52,6 +56,19 @@ export class Over {
     }
     canvas.dataset.letters = said.join("; "); // what is drawn cannot be read from a canvas
   }
+}
+
+/** The cross, as far as the image reaches. */
+function crossed(pen: CanvasRenderingContext2D, tile: Tile, at: Triple): void {
+  const [[x, y], [ax, ay], [bx, by]] = [tile.toScreen(at), tile.toScreen([0, 0, 0]), tile.toScreen([1, 1, 1])];
+  pen.strokeStyle = CROSS;
+  pen.lineWidth = 1;
+  pen.beginPath();
+  pen.moveTo(ax, Math.floor(y) + 0.5);
+  pen.lineTo(bx, Math.floor(y) + 0.5);
+  pen.moveTo(Math.floor(x) + 0.5, ay);
+  pen.lineTo(Math.floor(x) + 0.5, by);
+  pen.stroke();
 }
 
 /** A box where the plane cuts it. */

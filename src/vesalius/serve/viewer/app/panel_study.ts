@@ -9,17 +9,19 @@ import type { Case, Study } from "./types.ts";
 /** Fill the panel and keep it true. `choose` opens a study. */
 export function studyPanel(choose: (study: Study) => Promise<void>): void {
   const take = guarded(async (files: File[]) => {
-    if (!files.length || now().uploading !== null) return;
+    if (!files.length) return;
+    if (now().uploading !== null) throw new api.Failure({ error: "another study is on its way still", hint: "drop this one again once that is read" }, 409);
     quiet();
     set({ uploading: 0 });
+    let study: Study;
     try {
-      const study = await api.upload(files, (part) => set({ uploading: part }));
+      study = await api.upload(files, (part) => set({ uploading: part }));
       set({ studies: [study, ...now().studies.filter((s) => s.study !== study.study)] });
-      announce(`${study.cases.length} cases read`);
-      await choose(study);
     } finally {
       set({ uploading: null });
     }
+    announce(`${study.cases.length} cases read`);
+    await choose(study);
   });
   takeDrops(document.body, take);
   for (const id of ["files", "folder"]) {

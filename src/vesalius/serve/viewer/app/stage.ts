@@ -39,9 +39,7 @@ const OPTIONS = {
   clipPlaneHotKey: "",
   cycleClipPlaneHotKey: "",
   viewModeHotKey: "",
-  crosshairColor: [0.95, 0.8, 0.3, 0.55],
-  crosshairWidth: 0.15,
-  crosshairWidthUnit: "percent" as const,
+  crosshairWidth: 0, // over.ts draws the cross, a pixel wide whatever the zoom
   show3Dcrosshair: false,
 };
 const UINT8 = 2; // NIfTI's type
@@ -395,7 +393,8 @@ export class Stage {
   private drawOver(): void {
     const boxes = this.boxes.map((box) => this.framed(box)).filter((b): b is Framed => b !== null);
     const { measures, pending } = this.ruler;
-    this.over.draw({ tiles: this.tiles(), oriented: this.shown?.oriented ?? false, boxes, measures, pending, toMm: (f) => this.toMm(f) });
+    const cross = this.buffer ? (Array.from(this.planes.scene.crosshairPos) as Triple) : null;
+    this.over.draw({ cross, tiles: this.tiles(), oriented: this.shown?.oriented ?? false, boxes, measures, pending, toMm: (f) => this.toMm(f) });
   }
 
   /** A box in fractions of the image's extent; the voxel `i` reaches from `i - 1/2` to `i + 1/2`. */
