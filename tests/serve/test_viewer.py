@@ -169,9 +169,13 @@ def lies_as_its_file_says(page: Page, source: Image) -> None:
 def windows_work(page: Page) -> None:
     """A preset is a level and a width, and soft tissue is brighter in the lung's; numbers can be typed."""
     dark = page.picture("soft").mean()
+    own = (page.tab.input_value("#level"), page.tab.input_value("#width"))
     page.tab.select_option("#preset", "lung")
     assert (page.tab.input_value("#level"), page.tab.input_value("#width")) == ("-600", "1500")
     assert page.picture("lung").mean() > dark
+    page.tab.select_option("#preset", "own")
+    assert (page.tab.input_value("#level"), page.tab.input_value("#width")) == own
+    page.tab.select_option("#preset", "lung")
     page.tab.fill("#level", "30")
     page.tab.keyboard.press("Enter")
     assert page.tab.input_value("#preset") == "own"

@@ -71,6 +71,10 @@ def test_a_viewer_is_given_all_frames_or_every_nth_where_they_are_too_many(
     display.volume(image, tmp_path / "all.nii.gz")
     seen = formats.read(tmp_path / "all.nii.gz")
     assert np.array_equal(seen.array, array) and seen.spacing_mm == (1, 2, 3)
+    display.first_volume(image, tmp_path / "first.nii.gz")
+    one = array[0] if timed else array
+    kept = one if one.shape[0] == 3 and dtype is np.uint8 else one[:1]
+    assert np.array_equal(formats.read(tmp_path / "first.nii.gz").array, kept)
     if times is not None:
         mean_s = times[-1] / 5
         assert seen.times_s is not None and seen.times_s[1] == pytest.approx(mean_s)

@@ -49,6 +49,15 @@ def volume(image: Image, path: Path, *, most_bytes: int = MOST_BYTES) -> None:
         formats.write(replace(image, array=array, times_s=even, channels=()), path)
 
 
+def first_volume(image: Image, path: Path) -> None:
+    """Write the first frame, and of an image that is not in colour the first channel, for who knows three axes only."""
+    array = image.array if image.times_s is None else image.array[0]
+    kept = array if _coloured(image) else array[:1]
+    volume(
+        replace(image, array=kept, times_s=None, channels=image.channels if _coloured(image) else ()), path
+    )
+
+
 def frame_s(times_s: Sequence[float] | None) -> float | None:
     """The mean time from one frame to the next; None for an image without times."""
     if times_s is None or len(times_s) < 2:

@@ -48,7 +48,8 @@ export function viewPanel(stage: Stage): View {
     },
     preset(id) {
       const preset = PRESETS.find((p) => p.id === id);
-      if (id === "full") stage.fullRange();
+      if (id === "own") stage.ownWindow();
+      else if (id === "full") stage.fullRange();
       else if (preset && inHounsfield(chosenCase())) stage.setWindow(preset.centre, preset.width);
       else return;
       presets.value = id;

@@ -75,6 +75,7 @@ export class Stage {
   private opacity = { mask: 0.5, map: 0.5 };
   private by: Triple = [1, 1, 1];
   private at = 0;
+  private began: [number, number] = [0, 1];
   private outline = false;
   private told: [number, number] = [NaN, NaN];
   private layout: Layout = "all";
@@ -153,6 +154,7 @@ export class Stage {
     // eight bits are a picture that was made to be seen, black at 0 and white at 255; a few values are labels
     if (head(this.buffer)?.datatype === UINT8 && extremes(this.buffer)[1] > 25) [image.cal_min, image.cal_max] = [0, 255];
     if (shown.window) [image.cal_min, image.cal_max] = ends(shown.window.centre, shown.window.width);
+    this.began = [image.cal_min ?? 0, image.cal_max ?? 1];
     this.planes.addVolume(image);
     this.root.classList.toggle("flat", shown.flat);
     this.setLayout(this.layout);
@@ -233,6 +235,11 @@ export class Stage {
 
   setWindow(centre: number, width: number): void {
     this.limit(ends(centre, width));
+  }
+
+  /** The window that the image began with. */
+  ownWindow(): void {
+    this.limit(this.began);
   }
 
   fullRange(): void {
