@@ -35,7 +35,7 @@ def classifier(folder: Path) -> Bundle:
         "labels": [{"value": k, "name": n} for k, n in enumerate(NAMES)],
     }
     calibration = {"temperature": 1.5, "positive": "lesion", "thresholds": {"lesion": 0.25}}
-    return _sealed(folder, "classify", "resnet-18", State(values), calibration, dims=2, size=(1, 32, 32))
+    return sealed(folder, "classify", "resnet-18", State(values), calibration, dims=2, size=(1, 32, 32))
 
 
 def segmenter(folder: Path, *, dims: int = 3) -> Bundle:
@@ -43,12 +43,13 @@ def segmenter(folder: Path, *, dims: int = 3) -> Bundle:
     rows = [{"value": v, "name": n, "code": None, "colour": c} for v, n, c in ORGANS]
     values = {"target": "mask", "share": [0.8, 0.1, 0.1], "labels": rows}
     size = (8, 16, 16) if dims == 3 else (1, 128, 128)
-    return _sealed(folder, "segment", "unet", State(values), {}, dims=dims, size=size)
+    return sealed(folder, "segment", "unet", State(values), {}, dims=dims, size=size)
 
 
-def _sealed(
+def sealed(
     folder: Path, task: str, net: str, state: State, calibration: dict[str, Any], *, dims: int, size: Any
 ) -> Bundle:
+    """A bundle of one stage with the weights that a task's model begins with."""
     folder.mkdir(parents=True)
     plan = Plan(
         task=TaskPlan(name=task, target=state.values["target"]),

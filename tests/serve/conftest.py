@@ -6,10 +6,12 @@ import io
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from _browser import CHROMIUM, FLAGS
 from _bundles import classifier, segmenter
 from _clients import Clients, Served, start
 from _peers import Pacs, bright
@@ -143,3 +145,13 @@ def worker(store: Store, queue: Queue, pacs: Pacs) -> Worker:
         rules=(Rule(bundle="bone", destination="pacs", modality="CT"),),
     )
     return Worker(store, queue, routes, {"bone": Model("h" * 64, bright)})
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Chromium without a window, drawing without a graphics card."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as running:
+        opened = running.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield opened
+        opened.close()

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import json
 import re
 import shutil
-import socket
 import subprocess
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +14,7 @@ import numpy as np
 import pydicom
 import pytest
 import torch
-import uvicorn
+from _browser import Page, in_browser, serving
 from _bundles import ORGANS
 from fastapi import FastAPI
 from PIL import Image as Pil
@@ -34,21 +29,12 @@ from vesalius.core.image import Image
 from vesalius.formats.json import as_text
 from vesalius.serve import viewer
 from vesalius.serve.http import display, results
-from vesalius.serve.http.api import create_app
 from vesalius.serve.http.keys import make
 from vesalius.serve.http.models import Models
-from vesalius.serve.http.state import Service
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 COMPILER = viewer.STATIC.parents[4] / "node_modules" / ".bin" / "tsc"
-FLAGS = ["--headless=new", "--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
-PATIENCE_MS = 180_000  # a busy machine draws slowly without a graphics card
 VALUES = {name: value for value, name, _ in ORGANS}
 Colour = tuple[float, float, float]
-in_browser = pytest.mark.skipif(
-    CHROMIUM is None or not viewer.built(),
-    reason="chromium is not installed" if CHROMIUM is None else "the viewer is not built: make viewer",
-)
 
 
 def test_where_the_viewer_was_not_built_the_page_says_how(tmp_path: Path) -> None:
@@ -110,101 +96,6 @@ def test_a_film_that_is_white_for_nothing_is_inverted_once(tmp_path: Path) -> No
     assert display.hints(film.display) == {"invert": True, "windows": [[5.5, 11.0]]}
 
 
-@contextmanager
-def serving(models: Models, folder: Path, *, keys: Path | None = None) -> Iterator[str]:
-    """A service on a free port of loopback, in a thread."""
-    folder.mkdir(parents=True, exist_ok=True)
-    service = Service(models, audit=folder / "audit.jsonl", keys=keys, temporary=folder)
-    listening = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(create_app(service), log_level="warning"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(20)
-        listening.close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as running:
-        opened = running.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield opened
-        opened.close()
-
-
-class Page:
-    """A tab on the viewer: what a person does there, and what is seen."""
-
-    def __init__(self, browser: Any, address: str, folder: Path) -> None:
-        self.address, self.folder = address, folder
-        self.tab = browser.new_page(viewport={"width": 1366, "height": 768})
-        self.tab.set_default_timeout(PATIENCE_MS)
-        self.wrong: list[str] = []
-        self.requested: list[str] = []
-        self.tab.on("pageerror", lambda error: self.wrong.append(str(error)))
-        self.tab.on("console", lambda m: m.type == "error" and self.wrong.append(m.text))
-        self.tab.on("request", lambda r: self.requested.append(r.url))
-        self.tab.goto(address)
-
-    def drop(self, files: list[tuple[str, bytes]]) -> None:
-        """Let files fall on the page."""
-        packed = [[name, base64.b64encode(data).decode()] for name, data in files]
-        transfer = self.tab.evaluate_handle(
-            """(files) => { const t = new DataTransfer(); for (const [name, data] of files)
-            t.items.add(new File([Uint8Array.from(atob(data), c => c.charCodeAt(0))], name)); return t; }""",
-            packed,
-        )
-        for event in ("dragenter", "dragover", "drop"):
-            self.tab.dispatch_event("#viewer", event, {"dataTransfer": transfer})
-
-    def wait(self, selector: str, text: str | None = None) -> Any:
-        found = self.tab.locator(selector).filter(has_text=text) if text else self.tab.locator(selector)
-        found.first.wait_for(state="visible")
-        return found.first
-
-    def saved(self, act: Callable[[], None]) -> tuple[str, Path]:
-        """What pressing something saves: its name and where it lies."""
-        with self.tab.expect_download() as waited:
-            act()
-        path = self.folder / waited.value.suggested_filename
-        waited.value.save_as(path)
-        return waited.value.suggested_filename, path
-
-    def picture(self, name: str) -> np.ndarray[Any, Any]:
-        """The planes as they are drawn now, `(Y, X, 3)`; the whole page is kept under the name, to be looked at."""
-        self.settle()
-        whole = self.tab.screenshot(path=self.folder / f"{name}.png")
-        box = self.tab.locator("#planes").bounding_box()
-        left, top = round(box["x"]), round(box["y"])
-        drawn = np.asarray(Pil.open(io.BytesIO(whole)).convert("RGB"), dtype=float)
-        return drawn[top : top + round(box["height"]), left : left + round(box["width"])]
-
-    def settle(self) -> None:
-        """Two frames: what was asked for is drawn."""
-        self.tab.evaluate("new Promise(r => requestAnimationFrame(() => requestAnimationFrame(r)))")
-
-    def point(self, across: float, down: float) -> dict[str, Any]:
-        """Click there; what the line under the images says: index `(z, y, x)`, value and label."""
-        box = self.tab.locator("#planes").bounding_box()
-        x, y = round(across * box["width"]), round(down * box["height"])
-        self.tab.mouse.click(round(box["x"]) + x, round(box["y"]) + y)
-        said = self.tab.locator("#place").inner_text()
-        column, row, rest = re.match(r"column (\d+), row (\d+)(.*)", said).groups()  # type: ignore[union-attr]
-        plane = re.search(r"slice (\d+)", rest)
-        value = re.search(r"· (-?[\d.]+) HU", rest)
-        label = re.search(r"· ([a-z]+)$", rest)
-        return {
-            "pixel": (x, y),
-            "index": (int(plane[1]) - 1 if plane else 0, int(row) - 1, int(column) - 1),
-            "value": float(value[1]) if value else None,
-            "label": label[1] if label else None,
-        }
-
-
 SPOTS = [(x, y) for x in (0.36, 0.44, 0.56, 0.64) for y in (0.36, 0.62)]
 BESIDE = (0.5, 0.53)  # the cross is drawn there, over no spot
 TOWARDS = {"2": ("axial", 0, 1), "3": ("coronal", 0, -2), "4": ("sagittal", 1, -2)}  # LPS axis on screen
@@ -233,6 +124,8 @@ def test_a_study_is_dropped_asked_about_seen_in_place_and_its_segmentation_saved
         is_the_segmentation(path, series, mask)
         the_overlay_lies_on_the_mask(page, mask)
         distances_are_true(page, source)
+        angles_are_true(page, source)
+        outlines_stay_where_the_overlay_is_clear(page)
         the_help_tells_the_keys(page)
         name, drawn = page.saved(lambda: page.tab.keyboard.press("p"))
         assert name == "vesalius-view.png" and Pil.open(drawn).size[0] > 500
@@ -247,6 +140,8 @@ def test_a_study_is_dropped_asked_about_seen_in_place_and_its_segmentation_saved
 def lies_as_its_file_says(page: Page, source: Image) -> None:
     """In each plane: what is read at a point is the file's value there, its grey too, and right and left are so."""
     assert source.affine is not None
+    letters = "axial R L A P; sagittal A P S I; coronal R L S I"
+    assert page.tab.get_attribute("#over", "data-letters") == letters
     for key, (name, across, down) in TOWARDS.items():
         page.tab.keyboard.press(key)
         page.point(*BESIDE)
@@ -274,13 +169,24 @@ def lies_as_its_file_says(page: Page, source: Image) -> None:
 def windows_work(page: Page) -> None:
     """A preset is a level and a width, and soft tissue is brighter in the lung's; numbers can be typed."""
     dark = page.picture("soft").mean()
+    own = (page.tab.input_value("#level"), page.tab.input_value("#width"))
     page.tab.select_option("#preset", "lung")
     assert (page.tab.input_value("#level"), page.tab.input_value("#width")) == ("-600", "1500")
     assert page.picture("lung").mean() > dark
+    page.tab.select_option("#preset", "own")
+    assert (page.tab.input_value("#level"), page.tab.input_value("#width")) == own
+    page.tab.select_option("#preset", "lung")
     page.tab.fill("#level", "30")
     page.tab.keyboard.press("Enter")
     assert page.tab.input_value("#preset") == "own"
     page.tab.locator("#level").blur()
+    for typed in ("", "-5", "1e-9"):
+        page.tab.fill("#width", typed)
+        assert page.tab.get_attribute("#width", "aria-invalid") == "true"
+        page.tab.locator("#width").blur()
+        assert page.tab.input_value("#width") == "1500" and not page.tab.get_attribute(
+            "#width", "aria-invalid"
+        )
 
 
 def is_the_segmentation(path: Path, series: list[Path], mask: Image) -> None:
@@ -314,8 +220,15 @@ def the_overlay_lies_on_the_mask(page: Page, mask: Image) -> None:
     for r in read:
         held = int(mask.array[(0, *r["index"])])
         assert held == VALUES.get(r["label"] or "", 0)
-    agree = [nearest(seen[r["pixel"][1], r["pixel"][0]], colours) == r["label"] for r in read]
-    assert np.mean(agree) >= 0.75, list(zip(agree, [r["label"] for r in read], strict=True))
+    side = min(seen.shape[:2])
+    _, *size = mask.shape
+    agree = []  # at the middles of voxels: between two, their colours are blended
+    for row, column in np.ndindex(*size):
+        down = round((seen.shape[0] - side) / 2 + (row + 0.5) * side / size[0])
+        across = round((seen.shape[1] - side) / 2 + (column + 0.5) * side / size[1])
+        value = int(mask.array[0, read[0]["index"][0], row, column])
+        agree.append(VALUES.get(nearest(seen[down, across], colours) or "", 0) == value)
+    assert np.mean(agree) > 0.9
     most = max(names, key=lambda n: int(np.sum(mask.array == VALUES[n])))
     before = near(seen, colours[most])
     page.tab.locator(".legend li").filter(has_text=most).locator("input").uncheck()
@@ -344,18 +257,55 @@ def distances_are_true(page: Page, source: Image) -> None:
     ends = [page.point(0.35, 0.4), page.point(0.65, 0.55)]
     mm = [(source.affine @ [*r["index"][::-1], 1])[:3] for r in ends]
     page.tab.keyboard.press("d")
-    corner = page.tab.locator("#planes").bounding_box()
-    path = [(corner["x"] + r["pixel"][0], corner["y"] + r["pixel"][1]) for r in ends]
-    page.tab.mouse.move(*path[0])
-    page.tab.mouse.down()
-    page.tab.mouse.move(*path[1], steps=3)
-    page.tab.mouse.up()
+    page.drag((0.35, 0.4), (0.65, 0.55))
     said = page.wait("#measure-list li").inner_text()
     length = float(re.match(r"([\d.]+) mm \(axial\)", said)[1])  # type: ignore[index]
     assert abs(length - np.linalg.norm(mm[1] - mm[0])) < 1.5 * max(source.spacing_mm[:2])
     page.tab.keyboard.press("x")
     page.tab.locator("#measures").wait_for(state="hidden")
     page.tab.keyboard.press("n")
+
+
+def angles_are_true(page: Page, source: Image) -> None:
+    """In millimetres of a plane whose voxels are not square; clicked, dragged on and dragged apart alike."""
+    assert source.affine is not None
+    page.tab.keyboard.press("3")
+    path = [(0.32, 0.66), (0.4, 0.3), (0.68, 0.6)]
+    mm = [(source.affine @ [*page.point(*p)["index"][::-1], 1])[:3] for p in path]
+    u, v = mm[0] - mm[1], mm[2] - mm[1]
+    expected = float(np.degrees(np.arccos(u @ v / np.linalg.norm(u) / np.linalg.norm(v))))
+    page.tab.keyboard.press("a")
+    page.drag(path[0], path[1])  # and a click where the second line ends
+    page.drag(path[2], path[2])
+    page.drag(path[0], path[1])  # the second dragged too, from the corner
+    page.drag(path[1], path[2])
+    apart = [(x - 0.01, y + 0.05) for x, y in path[1:]]
+    page.drag(path[0], path[1])  # and from elsewhere: the angle between the lines
+    page.drag(*apart)
+    for p in path:  # three clicks
+        page.drag(p, p)
+    page.tab.locator("#measure-list li").nth(3).wait_for()
+    said = page.tab.locator("#measure-list li").all_inner_texts()
+    assert all(s.endswith("° (coronal)") for s in said)
+    found = [float(s.split("°")[0]) for s in said]
+    assert abs(found[0] - expected) < 6, (found, expected)  # an index is a voxel wide
+    assert np.ptp(found) < 0.5, found
+    page.picture("angles")
+    page.tab.keyboard.press("x")
+    page.tab.keyboard.press("n")
+
+
+def outlines_stay_where_the_overlay_is_clear(page: Page) -> None:
+    """A contour is drawn in full, however clear filled labels are; its slider says so."""
+    page.tab.keyboard.press("2")
+    page.tab.fill("#mask-opacity", "0")
+    clear = page.picture("clear")
+    page.tab.check("#outline")
+    assert page.tab.is_disabled("#mask-opacity")
+    drawn = np.abs(page.picture("outlines") - clear).max(axis=2) > 40
+    assert 0.002 < drawn.mean() < 0.7
+    page.tab.uncheck("#outline")
+    page.tab.fill("#mask-opacity", "0.5")
 
 
 def the_help_tells_the_keys(page: Page) -> None:
@@ -448,6 +398,7 @@ def test_a_picture_is_classified_and_explained_behind_a_key(
         page = Page(browser, address, tmp_path)
         for given in ("not-the-key", key):
             page.wait("#key-dialog[open]")
+            page.audit("asked for a key")
             page.tab.fill("#key-input", given)
             page.tab.keyboard.press("Enter")
             if given != key:
@@ -484,6 +435,8 @@ def test_a_picture_is_classified_and_explained_behind_a_key(
         page.tab.uncheck("#map-shown")
         found = [float(warmth[inside(down, y), inside(across, x)].mean()) for y in (0, 1) for x in (0, 1)]
         assert found[0] > 50 and abs(found[1]) < 5 and abs(found[2]) < 5 and found[3] < -20, found
+        page.audit("explained")
         every_kind_has_a_panel(page)
+        page.audit("every kind")
         assert [w for w in page.wrong if "401" not in w and "422" not in w] == []
         page.tab.close()

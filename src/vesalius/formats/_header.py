@@ -13,8 +13,8 @@ from vesalius.core.image import Array, Triple
 class Header:
     """Shape and geometry of what `formats.read` would return.
 
-    `shape` is `(Z, Y, X)`, `channels` and `frames` are counts (C and T; `frames` is 1 without times),
-    `dtype` is numpy's name of the pixels as `read` gives them. `items` is the length of the first axis of a
+    `shape` is `(Z, Y, X)`, `channels` and `frames` are counts (C and T; `frames` is 1 without `times_s`), `dtype` is
+    numpy's name of the pixels as `read` gives them. `items` is the length of the first axis of a
     container's array (how many pictures an npz member may hold). Geometry as in Image: `affine` maps index
     `(x, y, z)` to LPS millimetres; `spacing_mm` is `(x, y, z)`; either may be None. `unit` and `display` as in Image.
     """
@@ -23,6 +23,7 @@ class Header:
     dtype: str
     channels: int = 1
     frames: int = 1
+    times_s: tuple[float, ...] | None = None
     items: int = 1
     affine: Array | None = None
     spacing_mm: Triple | None = None

@@ -84,6 +84,7 @@ def header(ref: Ref) -> Header:
             dtype=loaded.dtype.name,
             channels=channels,
             frames=len(loaded.slots),
+            times_s=image.times_s,
             items=loaded.layout.frames,
             affine=image.affine,
             spacing_mm=image.spacing_mm,

@@ -46,6 +46,7 @@ def header(ref: Ref) -> Header:
         dtype=dtype.newbyteorder("=").name,
         channels=image.array.shape[-4],
         frames=1 if image.times_s is None else len(image.times_s),
+        times_s=image.times_s,
         affine=image.affine,
         spacing_mm=image.spacing_mm,
         spacing_at=image.spacing_at,

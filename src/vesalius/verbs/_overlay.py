@@ -11,20 +11,10 @@ from vesalius.core.answer import Answer, Boxes, Map, Mask, Scores
 from vesalius.core.disk import write_bytes
 from vesalius.core.image import Image
 from vesalius.evaluate.pictures import look
+from vesalius.formats._dicom_colours import PALETTE
 from vesalius.prepare.geometry import upright
 
-COLOURS = (
-    "#e6550d",
-    "#3182bd",
-    "#31a354",
-    "#c51b8a",
-    "#fdae6b",
-    "#9ecae1",
-    "#a1d99b",
-    "#fa9fb5",
-    "#756bb1",
-    "#636363",
-)
+COLOURS = PALETTE
 
 
 def overlay(image: Image, answer: Answer, path: Path) -> None:

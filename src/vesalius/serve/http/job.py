@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from vesalius.serve.http.models import Model
 from vesalius.serve.http.study import StoredCase, Study
+from vesalius.serve.http.wire import iso
 
 Kind = Literal["predict", "explain"]
 ENDED = ("done", "failed", "cancelled")
@@ -56,8 +56,8 @@ class Job:
             "progress": 1.0 if self.status == "done" else round(min(share, 1.0), 4),
             "stage": self.stage,
             "error": self.error,
-            "created": _iso(self.created),
-            "finished": None if self.finished is None else _iso(self.finished),
+            "created": iso(self.created),
+            "finished": None if self.finished is None else iso(self.finished),
             "answers": list(self.answers.values()),
         }
 
@@ -68,7 +68,3 @@ class Unit:
 
     job: Job
     case: StoredCase
-
-
-def _iso(when: float) -> str:
-    return datetime.fromtimestamp(when, UTC).isoformat(timespec="milliseconds")

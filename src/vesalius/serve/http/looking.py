@@ -124,7 +124,9 @@ def _stored(case_id: str, case: Case, ref: Ref, said: str, bounds: Bounds) -> St
         "spacing_at": head.spacing_at,
         "orientation_known": head.affine is not None,
         "frames": head.frames,
-        "colour": head.channels == 3,
+        "frame_s": display.frame_s(head.times_s),
+        "channels": head.channels,
+        "colour": head.channels == 3 and head.dtype == "uint8",
         "source": "dicom" if dicom else "other",
         "display": display.hints(head.display),
     }

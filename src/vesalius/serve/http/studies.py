@@ -137,11 +137,13 @@ class Studies:
     def __len__(self) -> int:
         return len(self._studies)
 
-    def image(self, study: Study, case: StoredCase) -> Path:
-        """The case's image as a NIfTI to look at, made once. Raises VesaliusError."""
-        return self._made(
-            study, f"{case.id}.nii.gz", lambda path: display.volume(load_reference(case.case), path)
-        )
+    def image(self, study: Study, case: StoredCase, *, first: bool = False) -> Path:
+        """The case's image as a NIfTI to look at, or its first frame or channel, made once. Raises VesaliusError."""
+        about = case.about
+        first = first and (about["frames"] > 1 or (about["channels"] > 1 and not about["colour"]))
+        make = display.first_volume if first else display.volume
+        name = f"{case.id}-first.nii.gz" if first else f"{case.id}.nii.gz"
+        return self._made(study, name, lambda path: make(load_reference(case.case), path))
 
     def preview(self, study: Study, case: StoredCase) -> Path:
         """The case's middle plane as a PNG, made once. Raises VesaliusError."""

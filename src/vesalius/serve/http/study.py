@@ -10,6 +10,7 @@ from typing import Any
 
 from vesalius.core.case import Case
 from vesalius.serve.http.problems import missing
+from vesalius.serve.http.wire import iso
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class Study:
         """As clients see it."""
         return {
             "study": self.id,
+            "created": iso(self.created),
             "cases": [c.json() for c in self.cases],
             "set_aside": [{"name": n, "reason": r} for n, r in self.set_aside],
         }

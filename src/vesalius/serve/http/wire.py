@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -20,7 +21,8 @@ class ErrorBody(BaseModel):
 class CaseBody(BaseModel):
     """One image of a study; `shape` is (z, y, x), `spacing_mm` (x, y, z), measured at the patient or the detector.
 
-    `display` says whether low values are bright (`invert`) and in which windows (centre, width) it is to be seen.
+    `frames` are those of a cine, `frame_s` the mean time between two. `display` says whether low values are bright
+    (`invert`) and in which windows (centre, width) it is to be seen.
     """
 
     case: str
@@ -33,6 +35,8 @@ class CaseBody(BaseModel):
     spacing_at: Literal["patient", "detector"] | None
     orientation_known: bool
     frames: int
+    frame_s: float | None
+    channels: int
     colour: bool
     source: Literal["dicom", "other"]
     display: dict[str, Any]
@@ -46,9 +50,10 @@ class AsideBody(BaseModel):
 
 
 class StudyBody(BaseModel):
-    """An upload."""
+    """An upload, and when it came (ISO 8601, UTC)."""
 
     study: str
+    created: str
     cases: list[CaseBody]
     set_aside: list[AsideBody]
 
@@ -117,6 +122,11 @@ class AuditBody(BaseModel):
     count: int
     hash: str
     lines: list[dict[str, Any]]
+
+
+def iso(when: float) -> str:
+    """Seconds since 1970 as ISO 8601 in UTC."""
+    return datetime.fromtimestamp(when, UTC).isoformat(timespec="milliseconds")
 
 
 def multipart(*fields: str, files: str = "files", many: bool = True) -> dict[str, Any]:

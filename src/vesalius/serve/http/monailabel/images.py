@@ -89,10 +89,10 @@ def check_image(
 
 @router.get("/datastore/image", response_class=Response)
 def get_image(service: Serving, caller: User, image: ImageId) -> Response:
-    """The image as NIfTI."""
+    """The image as NIfTI; of a cine or of several channels the first, as its clients know three axes."""
     study, case = service.shelves.find(image, caller)
     service.audit.add(caller.name, "look", study=study.id)
-    return sent(service.studies.image(study, case), "application/gzip", name=f"{case.id}.nii.gz")
+    return sent(service.studies.image(study, case, first=True), "application/gzip", name=f"{case.id}.nii.gz")
 
 
 @router.get("/datastore/image/info")

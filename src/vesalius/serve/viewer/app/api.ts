@@ -4,10 +4,16 @@ import type { Fault, Job, Model, Study } from "./types.ts";
 const KEY = "vesalius-key";
 let askForKey: (wrong: boolean) => Promise<string> = async () => "";
 let asking: Promise<string> | null = null;
+let lost: () => void = () => {};
 
 /** What to do when the service wants a key. */
 export function whenKeyIsAsked(ask: (wrong: boolean) => Promise<string>): void {
   askForKey = ask;
+}
+
+/** What to do when the service does not answer at all. */
+export function whenLost(told: () => void): void {
+  lost = told;
 }
 
 export class Failure extends Error {
@@ -18,6 +24,9 @@ export class Failure extends Error {
     super(fault.error);
   }
 }
+
+/** The key that is sent, if there is one. */
+export const keyInUse = (): string | null => key();
 
 function key(): string | null {
   return sessionStorage.getItem(KEY); // gone when the tab is closed
@@ -33,7 +42,7 @@ async function newKey(used: string | null): Promise<void> {
   asking ??= askForKey(used !== null).finally(() => (asking = null));
   const given = await asking;
   if (given) sessionStorage.setItem(KEY, given);
-  else throw new Failure({ error: "this service wants a key", hint: "ask who runs it for one" }, 401);
+  else throw new Failure({ error: "this service wants a key", hint: "reload the page to enter one; who runs the service has it" }, 401);
 }
 
 /** Put a key in use, or none. */
@@ -42,8 +51,10 @@ export function useKey(given: string | null): void {
   else sessionStorage.removeItem(KEY);
 }
 
-/** A request that asks for a key when one is missing, and throws a Failure in the service's own words. */
-export async function request(path: string, init: RequestInit = {}): Promise<Response> {
+const LOST: Fault = { error: "the service does not answer", hint: "is it running still? It is asked again until it answers" };
+
+/** A request that asks for a key when one is missing (unless `silent`), and throws a Failure in the service's own words. */
+export async function request(path: string, init: RequestInit = {}, silent = false): Promise<Response> {
   for (;;) {
     const used = key();
     let answer: Response;
@@ -51,9 +62,10 @@ export async function request(path: string, init: RequestInit = {}): Promise<Res
       answer = await fetch(path, { ...init, headers: { ...headers(), ...(init.headers ?? {}) } });
     } catch (error) {
       if (init.signal?.aborted) throw error;
-      throw new Failure({ error: "the service does not answer", hint: "is it running still?" }, 0);
+      lost();
+      throw new Failure(LOST, 0);
     }
-    if (answer.status === 401) {
+    if (answer.status === 401 && !silent) {
       await newKey(used);
       continue;
     }
@@ -84,12 +96,13 @@ function asFault(text: string, status: number): Fault {
   return { error: words[status] ?? `the service failed (status ${status})` };
 }
 
-async function json<T>(path: string, init: RequestInit = {}): Promise<T> {
-  return (await (await request(path, init)).json()) as T;
+async function json<T>(path: string, init: RequestInit = {}, silent = false): Promise<T> {
+  return (await (await request(path, init, silent)).json()) as T;
 }
 
 export const models = () => json<Model[]>("/api/models");
-export const studies = () => json<Study[]>("/api/studies");
+/** The newest first. */
+export const studies = async (silent = false) => (await json<Study[]>("/api/studies", {}, silent)).reverse();
 export const jobs = () => json<Job[]>("/api/jobs");
 export const job = (id: string) => json<Job>(`/api/jobs/${id}`);
 export const cancel = (id: string) => request(`/api/jobs/${id}`, { method: "DELETE" });
@@ -134,7 +147,10 @@ function send(files: File[], told: (part: number) => void): Promise<{ status: nu
     for (const [name, value] of Object.entries(headers())) sending.setRequestHeader(name, value);
     sending.upload.onprogress = (e) => e.lengthComputable && told(e.loaded / e.total);
     sending.onload = () => resolve({ status: sending.status, text: sending.responseText });
-    sending.onerror = () => reject(new Failure({ error: "the upload broke off", hint: "is the service running still?" }, 0));
+    sending.onerror = () => {
+      lost();
+      reject(new Failure({ error: "the upload broke off", hint: "is the service running still?" }, 0));
+    };
     sending.send(form);
   });
 }
@@ -157,7 +173,12 @@ export async function follow(id: string, told: (job: Job) => void): Promise<Job>
       if (error instanceof Failure && error.status >= 400) throw error;
     }
     await new Promise((r) => setTimeout(r, 500));
-    last = await job(id);
+    try {
+      last = await job(id);
+    } catch (error) {
+      if (!(error instanceof Failure && error.status === 0)) throw error;
+      continue; // the service does not answer; it may again, and the job go on
+    }
     told(last);
   }
   return last;

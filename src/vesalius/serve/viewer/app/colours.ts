@@ -4,6 +4,8 @@ import type { Label } from "./types.ts";
 const PALETTE = [
   "#e6550d", "#3182bd", "#31a354", "#c51b8a", "#fdae6b",
   "#9ecae1", "#a1d99b", "#fa9fb5", "#756bb1", "#636363",
+  "#17becf", "#bcbd22", "#e377c2", "#8c564b", "#ffd92f", "#1b9e77", "#d62728",
+  "#7fc97f", "#386cb0", "#f0027f", "#66c2a5", "#b15928", "#cab2d6", "#ffff99",
 ];
 
 export function colourOf(label: Label, place: number): string {

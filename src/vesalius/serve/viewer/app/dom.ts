@@ -28,12 +28,19 @@ export function byId<T extends HTMLElement = HTMLElement>(id: string): T {
   return found as T;
 }
 
-/** Put these children in place of what is there. */
+/** Put these children in place of what is there. Who was in one of them by keyboard stays at its place. */
 export function fill(parent: HTMLElement, ...children: (Child | Child[])[]): void {
+  const before = parent.contains(document.activeElement) ? within(parent).indexOf(document.activeElement as HTMLElement) : -1;
   parent.replaceChildren(
     ...children.flat().filter((c): c is Node | string | number => c !== null && c !== undefined && c !== false).map((c) => (c instanceof Node ? c : String(c))),
   );
+  if (before >= 0) {
+    const now = within(parent);
+    now[Math.min(before, now.length - 1)]?.focus();
+  }
 }
+
+const within = (parent: HTMLElement): HTMLElement[] => [...parent.querySelectorAll<HTMLElement>("button, input, select, summary, a")];
 
 /** A number in few digits. */
 export function digits(x: number, most = 3): string {

@@ -1,6 +1,5 @@
 // Between an image's index, in the order of its file, and millimetres in NIfTI's RAS.
-
-type Triple = [number, number, number];
+import type { Triple } from "./tiles.ts";
 
 /** Millimetres of an index, by the file's affine (rows). */
 export function toMm(affine: number[][], index: Triple): Triple {

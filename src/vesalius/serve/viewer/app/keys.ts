@@ -14,8 +14,8 @@ export function listen(shortcuts: Shortcut[]): void {
     if (e.ctrlKey || e.metaKey || e.altKey || document.querySelector("dialog[open]")) return;
     const at = e.target as HTMLElement;
     if (at.matches("input[type=number], input[type=password], select, textarea")) return;
-    if (at.matches("input[type=range]") && e.key.startsWith("Arrow")) return;
-    if (e.key === "Enter" && at.matches("button, a, summary, input")) return;
+    if (at.matches("input[type=range], #solid") && e.key.startsWith("Arrow")) return;
+    if ((e.key === "Enter" || e.key === " ") && at.matches("button, a, summary, input")) return;
     const found = table.get(e.key);
     if (!found) return;
     e.preventDefault();
@@ -28,4 +28,4 @@ export function listen(shortcuts: Shortcut[]): void {
   );
 }
 
-const shown = (key: string): string => ({ ArrowUp: "↑", ArrowDown: "↓", PageUp: "Page ↑", PageDown: "Page ↓" })[key] ?? key;
+const shown = (key: string): string => ({ ArrowUp: "↑", ArrowDown: "↓", ArrowLeft: "←", ArrowRight: "→", " ": "Space", PageUp: "Page ↑", PageDown: "Page ↓" })[key] ?? key;

@@ -1,7 +1,7 @@
 // What lies on the stage, as NiiVue's images: the study's, a mask's with its table of colours, and a map's.
 import { NVImage } from "@niivue/niivue";
 import { rgb } from "./colours.ts";
-import { outlined } from "./nifti.ts";
+import { outlined, valuesOf } from "./nifti.ts";
 
 export interface Labelled {
   value: number;
@@ -29,6 +29,13 @@ export async function imageLayer(buffer: ArrayBuffer, invert: boolean): Promise<
   const image = await load(buffer.slice(0), IMAGE, "gray");
   if (invert) image.colormapInvert = true;
   return image;
+}
+
+/** Put another volume of the same kind and size into a layer, in the type that NiiVue holds it in. */
+export function refill(layer: NVImage, buffer: ArrayBuffer): void {
+  const values = valuesOf(buffer);
+  const Kind = layer.img?.constructor as Float64ArrayConstructor | undefined;
+  if (values && Kind) layer.img = (values.constructor === Kind ? values : Kind.from(values)) as typeof layer.img;
 }
 
 export async function maskLayer(mask: Mask, part: number, outline: boolean): Promise<NVImage> {

@@ -1,30 +1,42 @@
 // The viewer: study, model, answer; this file only joins the panels to the stage.
 import * as api from "./api.ts";
+import { keepTrue, look } from "./connection.ts";
 import { byId } from "./dom.ts";
 import { askKey } from "./key_dialog.ts";
 import { listen } from "./keys.ts";
+import { liveAnswers } from "./live.ts";
 import { measurements } from "./measure.ts";
 import { ask, modelPanel, watch } from "./panel_model.ts";
 import { resultPanel } from "./panel_result.ts";
 import { studyPanel } from "./panel_study.ts";
 import { viewPanel } from "./panel_view.ts";
+import { keepAddress } from "./route.ts";
+import { player } from "./player.ts";
 import { guarded, quiet, report } from "./say.ts";
 import { Stage } from "./stage.ts";
 import { chosenCase, now, on, set, withJob } from "./store.ts";
 import type { Study } from "./types.ts";
 import { firstWindow } from "./windows.ts";
 
-const stage = new Stage(byId("viewer"), byId<HTMLCanvasElement>("planes"), byId<HTMLCanvasElement>("solid"));
+const stage = new Stage(byId("viewer"), byId<HTMLCanvasElement>("planes"), byId<HTMLCanvasElement>("solid"), byId<HTMLCanvasElement>("over"));
 let image: Promise<void> = Promise.resolve();
 let shownCase: string | null = null;
 let loading = new AbortController();
 
 /** Open a study: its first case, and what it was answered before. */
-async function choose(study: Study): Promise<void> {
-  const first = study.cases[0];
-  if (study.study === now().study?.study) return;
+async function choose(study: Study, caseId: string | null = null): Promise<void> {
+  const first = study.cases.find((c) => c.case === caseId) ?? study.cases[0];
+  if (study.study === now().study?.study) {
+    if (first && caseId) set({ caseId: first.case });
+    return;
+  }
   set({ study, caseId: first?.case ?? null, job: null, answers: [] });
   if (!first) throw new api.Failure({ error: "nothing in this study can be read", found: study.set_aside?.[0]?.reason }, 422);
+  await recall(study);
+}
+
+/** What a study was answered before, and what it is being asked now. */
+async function recall(study: Study): Promise<void> {
   const before = (await api.jobs()).filter((j) => j.study === study.study);
   if (now().study?.study !== study.study) return;
   before.sort((a, b) => String(a.created ?? "").localeCompare(String(b.created ?? "")));
@@ -33,7 +45,17 @@ async function choose(study: Study): Promise<void> {
   const known = last && now().models.some((m) => m.name === last.model);
   set({ answers, ...(known ? { model: last.model } : {}) });
   const running = before.find((j) => j.status === "queued" || j.status === "running");
-  if (running) await watch(running);
+  if (running && now().job?.job !== running.job) await watch(running);
+}
+
+/** Open a study that the page's address names. */
+async function reopen(id: string, caseId: string | null): Promise<void> {
+  const found = now().studies.find((s) => s.study === id);
+  if (found) await choose(found, caseId);
+  else {
+    set({ study: null, caseId: null, job: null, answers: [] });
+    throw new api.Failure({ error: "that study is no longer on the server", hint: "drop it again" }, 404);
+  }
 }
 
 /** Put the chosen case's image on the stage. */
@@ -44,6 +66,7 @@ async function display(): Promise<void> {
   loading = new AbortController();
   const { signal } = loading;
   stage.clear();
+  byId("place").textContent = "";
   if (!study || !c) return;
   byId("loading").hidden = false;
   try {
@@ -51,14 +74,15 @@ async function display(): Promise<void> {
     if (signal.aborted) return;
     await stage.show(buffer, {
       oriented: c.orientation_known ?? true,
-      inMillimetres: c.spacing_mm !== null,
       flat: c.shape[0] === 1,
       colour: c.colour ?? false,
       invert: c.display?.invert ?? false,
       window: c.colour ? null : firstWindow(c),
     });
   } catch (error) {
-    if (!signal.aborted) report(error);
+    if (signal.aborted) return;
+    report(error);
+    if (error instanceof api.Failure && error.status === 404) await look().catch(() => {});
   } finally {
     if (!signal.aborted) byId("loading").hidden = true;
   }
@@ -72,7 +96,7 @@ function click(id: string): () => void {
 function nudge(id: string, by: number): () => void {
   return () => {
     const range = document.getElementById(id) as HTMLInputElement | null;
-    if (!range) return;
+    if (!range || range.disabled) return;
     range.valueAsNumber += by;
     range.dispatchEvent(new Event("input"));
   };
@@ -87,6 +111,7 @@ async function start(): Promise<void> {
   api.whenKeyIsAsked(askKey);
   const view = viewPanel(stage);
   const measured = measurements(stage);
+  const frames = player(stage, liveAnswers(stage));
   const help = byId<HTMLDialogElement>("help");
   on(["study", "caseId"], () => {
     const key = now().study && now().caseId ? `${now().study!.study}/${now().caseId}` : null;
@@ -112,11 +137,15 @@ async function start(): Promise<void> {
     { keys: ["5"], does: "3-D", act: () => view.layout("solid") },
     { keys: ["ArrowUp", "PageUp"], does: "next slice", act: () => stage.step(1) },
     { keys: ["ArrowDown", "PageDown"], does: "slice before", act: () => stage.step(-1) },
+    { keys: [" "], does: "play or pause a cine", act: frames.toggle },
+    { keys: ["ArrowRight"], does: "next frame", act: () => frames.step(1) },
+    { keys: ["ArrowLeft"], does: "frame before", act: () => frames.step(-1) },
     { keys: ["n"], does: "navigate: drag the cross", act: () => view.tool("navigate") },
     { keys: ["w"], does: "window: drag up and down for the level, sideways for the width (the right button does so always)", act: () => view.tool("window") },
     { keys: ["z"], does: "zoom with the wheel, drag to move", act: () => view.tool("pan") },
     { keys: ["d"], does: "measure a distance (or drag with Shift)", act: () => view.tool("distance") },
-    { keys: ["a"], does: "measure an angle: two lines", act: () => view.tool("angle") },
+    { keys: ["a"], does: "measure an angle: drag a line, then click where the second ends, or drag that too", act: () => view.tool("angle") },
+    { keys: ["Escape"], does: "give up a line that is half drawn", act: () => stage.giveUp() },
     { keys: ["x"], does: "clear the measurements", act: measured.clear },
     { keys: ["m"], does: "labels as outlines or filled", act: click("outline") },
     { keys: ["b"], does: "the image in the 3-D view", act: click("body") },
@@ -133,7 +162,14 @@ async function start(): Promise<void> {
   quiet();
   const [models, studies] = [await api.models(), await api.studies()];
   byId("forget-key").hidden = sessionStorage.getItem("vesalius-key") === null;
-  set({ models, studies: studies.reverse(), model: models[0]?.name ?? null });
+  set({ models, studies, model: models[0]?.name ?? null });
+  keepTrue(async () => {
+    const served = await api.models();
+    set({ models: served, model: served.some((m) => m.name === now().model) ? now().model : (served[0]?.name ?? null) });
+    const { study } = now();
+    if (study && !study.gone) await recall(study);
+  });
+  keepAddress(guarded(reopen), () => set({ study: null, caseId: null, job: null, answers: [] }));
   document.body.dataset.ready = "true";
 }
 

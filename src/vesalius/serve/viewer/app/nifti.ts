@@ -3,6 +3,7 @@
 const SFORM = 254;
 const QFORM = 252;
 const RGB24 = 128;
+const FLOAT64 = 64;
 const ARRAYS = { 2: Uint8Array, 4: Int16Array, 8: Int32Array, 16: Float32Array, 256: Int8Array, 512: Uint16Array, 768: Uint32Array };
 
 export interface Head {
@@ -64,7 +65,7 @@ export function coarseness(buffer: ArrayBuffer, most: number): [number, number, 
   return [by, by, by];
 }
 
-/** The same image in blocks of `by` voxels: their means, or for labels the middle one. In place in millimetres. */
+/** The same image in blocks of `by` voxels: their means, or for labels one that is there. In place in millimetres. */
 export function shrunk(buffer: ArrayBuffer, by: [number, number, number], labels: boolean): ArrayBuffer {
   const facts = head(buffer);
   const colour = facts?.datatype === RGB24;
@@ -83,7 +84,10 @@ export function shrunk(buffer: ArrayBuffer, by: [number, number, number], labels
   for (let t = 0; t < nt; t++) for (let z = 0; z < mz; z++) for (let y = 0; y < my; y++) for (let x = 0; x < mx; x++) {
     for (let part = 0; part < parts; part++, k++) {
       if (labels) {
-        to[k] = from[at(x * fx + (fx >> 1), y * fy + (fy >> 1), z * fz + (fz >> 1), t) + part]!;
+        // the middle one, or where that is none any that there is: what is small must not vanish
+        let found = from[at(x * fx + (fx >> 1), y * fy + (fy >> 1), z * fz + (fz >> 1), t) + part]!;
+        for (let c = 0; !found && c < fz; c++) for (let b = 0; !found && b < fy; b++) for (let a = 0; !found && a < fx; a++) found = from[at(x * fx + a, y * fy + b, z * fz + c, t) + part]!;
+        to[k] = found;
         continue;
       }
       let sum = 0;
@@ -109,20 +113,52 @@ export function shrunk(buffer: ArrayBuffer, by: [number, number, number], labels
 
 /** The volumes of a 4-D file, each a file of its own. */
 export function apart(buffer: ArrayBuffer): ArrayBuffer[] {
+  const count = volumesIn(buffer);
+  return Array.from({ length: count }, (_, k) => volumeAt(buffer, k));
+}
+
+/** Its values, colours as three bytes each; null where its type is unusual. A copy. */
+export function valuesOf(buffer: ArrayBuffer): InstanceType<(typeof ARRAYS)[keyof typeof ARRAYS]> | Float64Array | null {
   const facts = head(buffer);
-  if (!facts) return [buffer];
-  const [, x = 1, y = 1, z = 1, t = 1, u = 1] = facts.dims.map((d) => Math.max(1, d));
-  const count = facts.dims[0]! >= 4 ? t * (facts.dims[0]! >= 5 ? u : 1) : 1;
-  if (count === 1) return [buffer];
+  const Kind = facts?.datatype === RGB24 ? Uint8Array : facts?.datatype === FLOAT64 ? Float64Array : facts?.little ? ARRAYS[facts.datatype as keyof typeof ARRAYS] : undefined;
+  return facts && Kind ? new Kind(buffer.slice(facts.offset)) : null;
+}
+
+/** How many volumes there are along all axes after the third. */
+export function volumesIn(buffer: ArrayBuffer): number {
+  return (head(buffer)?.dims.slice(4) ?? []).reduce((n, d) => n * Math.max(1, d), 1);
+}
+
+/** One volume of a 4-D file, as a file of its own. */
+export function volumeAt(buffer: ArrayBuffer, k: number): ArrayBuffer {
+  const facts = head(buffer);
+  if (!facts) return buffer;
+  const [, x = 1, y = 1, z = 1] = facts.dims.map((d) => Math.max(1, d));
   const size = x * y * z * facts.bytesPerVoxel;
-  return Array.from({ length: count }, (_, k) => {
-    const part = new Uint8Array(facts.offset + size);
-    part.set(new Uint8Array(buffer, 0, facts.offset));
-    part.set(new Uint8Array(buffer, facts.offset + k * size, size), facts.offset);
-    const view = new DataView(part.buffer);
-    [3, x, y, z, 1, 1, 1, 1].forEach((d, i) => view.setInt16(40 + 2 * i, d, facts.little));
-    return part.buffer;
-  });
+  const start = facts.offset + k * size;
+  if (!k && start + size === buffer.byteLength) return buffer;
+  if (start + size > buffer.byteLength) return buffer;
+  const part = new Uint8Array(facts.offset + size);
+  part.set(new Uint8Array(buffer, 0, facts.offset));
+  part.set(new Uint8Array(buffer, start, size), facts.offset);
+  const view = new DataView(part.buffer);
+  [3, x, y, z, 1, 1, 1, 1].forEach((d, i) => view.setInt16(40 + 2 * i, d, facts.little));
+  return part.buffer;
+}
+
+/** A file of the same geometry that holds these bytes, one a voxel, of one volume or of several. */
+export function withLabels(buffer: ArrayBuffer, labels: Uint8Array): ArrayBuffer {
+  const facts = head(buffer)!;
+  const made = new Uint8Array(facts.offset + labels.length);
+  made.set(new Uint8Array(buffer, 0, facts.offset));
+  made.set(labels, facts.offset);
+  const view = new DataView(made.buffer);
+  const [, x = 1, y = 1, z = 1] = facts.dims.map((d) => Math.max(1, d));
+  const count = labels.length / (x * y * z);
+  [count > 1 ? 4 : 3, x, y, z, count, 1, 1, 1].forEach((d, i) => view.setInt16(40 + 2 * i, d, facts.little));
+  view.setInt16(70, 2, facts.little);
+  view.setInt16(72, 8, facts.little);
+  return made.buffer;
 }
 
 /** A label map with only those voxels of each label that touch another; unchanged where its type is unusual. */
@@ -153,13 +189,10 @@ export function outlined(buffer: ArrayBuffer): ArrayBuffer {
 
 /** The least and the greatest value; 0 and 1 where its type is unusual. */
 export function extremes(buffer: ArrayBuffer): [number, number] {
-  const facts = head(buffer);
-  const kind = facts?.little ? ARRAYS[facts.datatype as keyof typeof ARRAYS] : undefined;
-  if (!facts || !kind || facts.offset % kind.BYTES_PER_ELEMENT) return [0, 1];
   let [low, high] = [Infinity, -Infinity];
-  for (const x of new kind(buffer, facts.offset)) {
+  for (const x of valuesOf(buffer) ?? []) {
     if (x < low) low = x;
     if (x > high) high = x;
   }
-  return low <= high ? [low, high] : [0, 1];
+  return low < high ? [low, high] : [0, 1];
 }

@@ -1,6 +1,7 @@
 // The second step: a model, what is known of it, and asking it; with progress until the answer is there.
 import * as api from "./api.ts";
 import { byId, digits, fill, h } from "./dom.ts";
+import { goesLive } from "./live.ts";
 import { announce, guarded, quiet, report } from "./say.ts";
 import { chosenCase, chosenModel, now, on, set, withJob } from "./store.ts";
 import type { Case, Job, Model } from "./types.ts";
@@ -25,10 +26,11 @@ export function modelPanel(): void {
   on(["study", "caseId", "model", "models", "job"], () => {
     const { study, caseId, model, job } = now();
     const busy = job !== null && running(job);
-    const ready = Boolean(study && caseId && model) && !busy;
+    const timed = (chosenCase()?.frames ?? 1) > 1; // the service says so, too
+    const ready = Boolean(study && !study.gone && caseId && model) && !busy && !timed;
     byId<HTMLButtonElement>("run").disabled = !ready;
     byId<HTMLButtonElement>("explain").disabled = !ready;
-    byId("doubt").textContent = doubt(chosenModel(), chosenCase());
+    byId("doubt").textContent = study?.gone ? "This study is no longer on the server: drop it again to ask about it." : doubt(chosenModel(), chosenCase());
     byId("every-label").hidden = (study?.cases.length ?? 0) < 2;
     progress(job);
   });
@@ -39,7 +41,7 @@ const running = (job: Job): boolean => job.status === "queued" || job.status ===
 /** Ask the chosen model about the chosen case, or about all of the study. */
 export async function ask(kind: "predict" | "explain"): Promise<void> {
   const { study, caseId, model, job } = now();
-  if (!study || !caseId || !model || (job && running(job))) return;
+  if (!study || study.gone || !caseId || !model || byId<HTMLButtonElement>("run").disabled || (job && running(job))) return;
   quiet();
   const every = byId<HTMLInputElement>("every").checked && study.cases.length > 1;
   const started = await api.start({
@@ -61,6 +63,9 @@ export async function watch(started: Job): Promise<void> {
     ended = await api.follow(started.job, (job) => mine() && set({ job }));
   } catch (error) {
     if (mine()) set({ job: null });
+    if (error instanceof api.Failure && error.status === 404) {
+      throw new api.Failure({ error: "what was asked is no longer on the server", hint: "ask again" }, 404);
+    }
     throw error;
   }
   if (now().study?.study === ended.study && ended.answers?.length) set({ answers: withJob(now().answers, ended) });
@@ -76,17 +81,26 @@ function doubt(model: Model | null, shown: Case | null): string {
   if (!model || !shown) return "";
   if (model.dims === 2 && shown.shape[0] > 1) return "This model takes pictures; this image is a volume.";
   if (model.dims === 3 && shown.shape[0] === 1) return "This model takes volumes; this image is a single plane.";
+  if ((shown.frames ?? 1) > 1) return goesLive() ? "A cine is answered frame by frame." : "This image has a time axis, which this model does not take.";
   if (model.unit && shown.unit !== model.unit) {
     return `This model learned from ${model.unit}; this image is ${shown.unit ? `in ${shown.unit}` : "in a unit that its file does not say"}.`;
   }
   return "";
 }
 
+let told = "";
+
 function progress(job: Job | null): void {
   const busy = job !== null && running(job);
   byId("progress").hidden = !busy;
-  if (!busy) return;
-  byId("stage-words").textContent = job.status === "queued" ? "Waiting for its turn" : (job.stage ?? "Working");
+  if (!busy) {
+    told = "";
+    return;
+  }
+  const words = job.status === "queued" ? "Waiting for its turn" : (job.stage ?? "Working");
+  byId("stage-words").textContent = words;
+  if (words !== told) announce(`The model: ${words}`);
+  told = words;
   const bar = byId<HTMLProgressElement>("job-bar");
   if (job.status === "running" && job.progress > 0) bar.value = job.progress;
   else bar.removeAttribute("value");

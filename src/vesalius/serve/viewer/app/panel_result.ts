@@ -16,6 +16,11 @@ export interface Given {
 }
 
 type Panel = (answer: Held, given: Given) => HTMLElement | Promise<HTMLElement>;
+interface Kind {
+  panel: Panel;
+  /** Where there is one: another answer in the place of the last, without a new panel. */
+  renew?: (answer: Held, given: Given) => Promise<void>;
+}
 
 const FILES: Record<string, string> = {
   "seg.dcm": "DICOM SEG",
@@ -47,12 +52,17 @@ export function resultPanel(stage: Stage, ready: () => Promise<void>): void {
     if (!current()) return;
     if (!answers.some((a) => overlays(a, "Mask"))) await stage.setMask(null);
     if (!answers.some((a) => overlays(a, "Map"))) await stage.setMap(null);
+    stage.setBoxes([]);
     for (const answer of answers) {
       const parts = [await section(answer, { stage, current, file: (name) => file(answer, name) }), downloads(answer)];
       if (current()) byId("results").append(h("section", { class: "answer", "data-kind": answer.kind }, parts.flat()));
     }
   });
-  on(["answers", "caseId", "model", "study"], () => void show());
+  on(["answers", "caseId", "model", "study"], () => {
+    void show();
+    const gone = now().study?.gone ?? false;
+    byId("results").querySelectorAll<HTMLButtonElement>(".downloads button").forEach((b) => (b.disabled = gone));
+  });
 }
 
 const overlays = (answer: Held, kind: string): boolean => answer.kind === kind;
@@ -64,7 +74,7 @@ async function file(answer: Held, name: string): Promise<ArrayBuffer | null> {
 
 /** The panel of an answer's kind, and below it those of its parts. */
 async function section(answer: Held, given: Given): Promise<HTMLElement[]> {
-  const made = [await (await panelFor(answer.kind))(answer, given)];
+  const made = [await (await kindOf(answer.kind)).panel(answer, given)];
   for (const [name, part] of Object.entries((answer.answer.parts ?? {}) as Record<string, Record<string, unknown>>)) {
     if (part.kind === "Mask" || part.kind === "Map") continue; // their pixels lie in files of their own
     const inner: Held = { ...answer, kind: String(part.kind), answer: part, summary: {}, files: {} };
@@ -73,13 +83,24 @@ async function section(answer: Held, given: Given): Promise<HTMLElement[]> {
   return made;
 }
 
-async function panelFor(kind: string): Promise<Panel> {
+async function kindOf(kind: string): Promise<Kind> {
   try {
     // to add a kind, add a file: the build takes in all of the folder
-    return ((await import(`./answers/${kind.toLowerCase()}.ts`)) as { panel: Panel }).panel;
+    return (await import(`./answers/${kind.toLowerCase()}.ts`)) as Kind;
   } catch {
-    return plain;
+    return { panel: plain };
   }
+}
+
+/** An answer in an element that is there already: the panel of its kind, made once where that can be renewed. */
+export async function fillAnswer(into: HTMLElement, answer: Held, given: Given): Promise<void> {
+  const { renew } = await kindOf(answer.kind);
+  if (renew && into.dataset.kind === answer.kind) {
+    await renew(answer, given);
+    return;
+  }
+  into.dataset.kind = answer.kind;
+  fill(into, await section(answer, given));
 }
 
 /** For a kind without a panel of its own: its figures, and the files below. */

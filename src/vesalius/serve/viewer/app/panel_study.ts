@@ -9,17 +9,19 @@ import type { Case, Study } from "./types.ts";
 /** Fill the panel and keep it true. `choose` opens a study. */
 export function studyPanel(choose: (study: Study) => Promise<void>): void {
   const take = guarded(async (files: File[]) => {
-    if (!files.length || now().uploading !== null) return;
+    if (!files.length) return;
+    if (now().uploading !== null) throw new api.Failure({ error: "another study is on its way still", hint: "drop this one again once that is read" }, 409);
     quiet();
     set({ uploading: 0 });
+    let study: Study;
     try {
-      const study = await api.upload(files, (part) => set({ uploading: part }));
+      study = await api.upload(files, (part) => set({ uploading: part }));
       set({ studies: [study, ...now().studies.filter((s) => s.study !== study.study)] });
-      announce(`${study.cases.length} cases read`);
-      await choose(study);
     } finally {
       set({ uploading: null });
     }
+    announce(`${study.cases.length} cases read`);
+    await choose(study);
   });
   takeDrops(document.body, take);
   for (const id of ["files", "folder"]) {
@@ -35,43 +37,53 @@ export function studyPanel(choose: (study: Study) => Promise<void>): void {
   on(["study", "caseId", "answers"], cases);
 }
 
+let told = "";
+
 function uploading(): void {
   const part = now().uploading;
   const bar = byId<HTMLProgressElement>("sending");
   bar.hidden = part === null;
   byId("drop-text").textContent =
     part === null ? "Drop DICOM files, a folder, a zip, NIfTI or pictures here" : part < 1 ? `Sending… ${Math.round(100 * part)} %` : "Reading…";
+  const stage = part === null ? "" : part < 1 ? "Sending the study" : "Reading the study";
+  if (stage && stage !== told) announce(stage);
+  told = stage;
   if (part !== null && part < 1) bar.value = part;
   else bar.removeAttribute("value");
 }
 
 function studies(choose: (study: Study) => Promise<void>): void {
   const { studies, study } = now();
-  const names = distinct(studies.map(nameOf));
   byId("studies-head").hidden = !studies.length;
-  fill(
-    byId("studies"),
-    studies.map((s, k) =>
-      h(
-        "li",
-        {},
-        h(
-          "button",
-          { class: "row", "aria-pressed": String(s.study === study?.study), onclick: guarded(() => choose(s)) },
-          h("span", { class: "name", title: names[k] }, names[k]),
-          h("span", { class: "faint" }, s.cases.length === 1 ? size(s.cases[0]!) : `${s.cases.length} cases`),
-        ),
-        h("button", { class: "plain", "aria-label": `Remove ${names[k]} from the server`, title: "Remove from the server", onclick: guarded(() => forget(s, names[k]!)) }, "×"),
-      ),
-    ),
-  );
+  fill(byId("studies"), studies.map((s) => h("li", {}, opener(s), remover(s))));
+
+  function opener(s: Study): HTMLElement {
+    return h(
+      "button",
+      { class: "row two", "aria-pressed": String(s.study === study?.study), title: `${nameOf(s)}\n${about(s)}`, onclick: guarded(() => choose(s)) },
+      h("span", { class: "name" }, nameOf(s)),
+      h("span", { class: s.gone ? "gone" : "faint" }, s.gone ? "no longer on the server" : about(s)),
+    );
+  }
+
+  function remover(s: Study): HTMLElement {
+    const [does, act] = s.gone ? ["Take it off this list", () => drop(s)] : ["Remove from the server", () => forget(s)];
+    return h("button", { class: "plain", "aria-label": `${does}: ${nameOf(s)}, ${when(s)}`, title: does, onclick: guarded(act) }, "×");
+  }
 }
 
-async function forget(study: Study, name: string): Promise<void> {
-  if (!confirm(`Remove ${name} and its answers from the server?`)) return;
-  await api.forget(study.study);
-  const gone = now().study?.study === study.study;
-  set({ studies: now().studies.filter((s) => s.study !== study.study), ...(gone ? { study: null, caseId: null, job: null, answers: [] } : {}) });
+async function forget(study: Study): Promise<void> {
+  if (!confirm(`Remove ${nameOf(study)} (${about(study)}) and its answers from the server?`)) return;
+  await api.forget(study.study).catch((error: unknown) => {
+    if (!(error instanceof api.Failure && error.status === 404)) throw error; // gone already: as was wanted
+  });
+  drop(study);
+}
+
+/** Take a study off the page. */
+function drop(study: Study): void {
+  const open = now().study?.study === study.study;
+  set({ studies: now().studies.filter((s) => s.study !== study.study), ...(open ? { study: null, caseId: null, job: null, answers: [] } : {}) });
 }
 
 function cases(): void {
@@ -87,7 +99,7 @@ function cases(): void {
           {},
           h(
             "button",
-            { class: "row", "aria-pressed": String(c.case === caseId), onclick: () => set({ caseId: c.case }) },
+            { class: "row", "aria-pressed": String(c.case === caseId), title: `${caseName(c)}\n${size(c)}`, onclick: () => set({ caseId: c.case }) },
             h("span", { class: "name" }, `${k + 1}. ${caseName(c)}`),
             h("span", { class: "faint" }, answers.some((a) => a.case === c.case) ? "answered" : size(c)),
           ),
@@ -110,13 +122,24 @@ function nameOf(study: Study): string {
   return first ? caseName(first) : "nothing readable";
 }
 
-/** Names that occur more than once with a number behind, the last of the list being the first. */
-function distinct(names: string[]): string[] {
-  const later = (k: number) => names.slice(k).filter((n) => n === names[k]).length;
-  return names.map((name, k) => (names.indexOf(name) !== names.lastIndexOf(name) ? `${name} (${later(k)})` : name));
+/** When it came, and what it holds: no more than the server says. */
+function about(study: Study): string {
+  const [first, ...others] = study.cases;
+  const modalities = [...new Set(study.cases.map((c) => c.modality).filter(Boolean))].join(", ");
+  const held = !first ? "" : others.length ? `${modalities} ${study.cases.length} cases`.trim() : size(first);
+  return [when(study), held].filter(Boolean).join(" · ");
+}
+
+/** The time of day to the second, which tells drops of one study apart; with the day where it is not today. */
+function when(study: Study): string {
+  const at = new Date(study.created ?? NaN);
+  if (Number.isNaN(at.getTime())) return "";
+  const time = at.toLocaleTimeString("en-GB");
+  return at.toDateString() === new Date().toDateString() ? time : `${at.toLocaleDateString("en-CA")} ${time}`;
 }
 
 function size(c: Case): string {
   const [z, y, x] = c.shape;
-  return [c.modality, z === 1 ? `${x}×${y}` : `${x}×${y}×${z}`].filter(Boolean).join(" ");
+  const frames = (c.frames ?? 1) > 1 ? `, ${c.frames} frames` : "";
+  return [c.modality, (z === 1 ? `${x}×${y}` : `${x}×${y}×${z}`) + frames].filter(Boolean).join(" ");
 }

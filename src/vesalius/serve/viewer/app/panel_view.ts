@@ -1,7 +1,7 @@
 // The bar over the stage: layouts, tools, windows and the picture; and the line under it.
 import { byId, digits, fill, h } from "./dom.ts";
 import { saveBlob } from "./api.ts";
-import { guarded } from "./say.ts";
+import { announce, guarded } from "./say.ts";
 import type { Layout, Stage, Tool } from "./stage.ts";
 import { chosenCase, on } from "./store.ts";
 import { inHounsfield, PRESETS } from "./windows.ts";
@@ -36,7 +36,6 @@ export function viewPanel(stage: Stage): View {
   const level = byId<HTMLInputElement>("level");
   const width = byId<HTMLInputElement>("width");
   const presets = byId<HTMLSelectElement>("preset");
-  const frame = byId<HTMLInputElement>("frame");
   const view: View = {
     layout(layout) {
       if (chosenCase()?.shape[0] === 1) return;
@@ -49,7 +48,8 @@ export function viewPanel(stage: Stage): View {
     },
     preset(id) {
       const preset = PRESETS.find((p) => p.id === id);
-      if (id === "full") stage.fullRange();
+      if (id === "own") stage.ownWindow();
+      else if (id === "full") stage.fullRange();
       else if (preset && inHounsfield(chosenCase())) stage.setWindow(preset.centre, preset.width);
       else return;
       presets.value = id;
@@ -60,31 +60,52 @@ export function viewPanel(stage: Stage): View {
   layouts("all");
   tools("navigate");
   presets.addEventListener("change", () => view.preset(presets.value));
+  let shown: [string, string] = ["", ""];
+  /** What is wrong with a level and a width that were typed, if anything is. */
+  const fault = () => {
+    const [centre, spread] = [level.valueAsNumber, width.valueAsNumber];
+    if (!Number.isFinite(centre)) return "The level is a number";
+    if (!(spread > 0)) return "The width is a number above 0";
+    return Math.fround(centre + spread / 2) > Math.fround(centre - spread / 2) ? "" : "The width is too small for this level";
+  };
   for (const input of [level, width]) {
+    const mark = () => input.setAttribute("aria-invalid", String(fault() !== ""));
+    const restore = () => {
+      [level.value, width.value] = shown;
+      for (const e of [level, width]) e.removeAttribute("aria-invalid");
+    };
+    input.addEventListener("input", mark);
+    input.addEventListener("blur", () => fault() && restore());
     input.addEventListener("change", () => {
-      if (Number.isFinite(level.valueAsNumber) && width.valueAsNumber > 0) stage.setWindow(level.valueAsNumber, width.valueAsNumber);
+      const wrong = fault();
+      if (!wrong) {
+        stage.setWindow(level.valueAsNumber, width.valueAsNumber);
+        return;
+      }
+      announce(`${wrong}; it stays as it was`);
+      restore();
+    });
+    input.addEventListener("keydown", (e) => {
+      if (e.key === "Escape" || (e.key === "Enter" && fault())) restore();
     });
   }
   stage.onwindow = (centre, spread) => {
     level.value = digits(centre, 4);
     width.value = digits(spread, 4);
+    shown = [level.value, width.value];
     const near = PRESETS.find((p) => inHounsfield(chosenCase()) && Math.abs(p.centre - centre) < 0.5 && Math.abs(p.width - spread) < 0.5);
     presets.value = near?.id ?? (presets.value === "full" ? "full" : "own");
   };
   stage.onplace = (at) => {
     const c = chosenCase();
-    byId("frames").hidden = stage.frames < 2;
-    if (frame.max !== String(stage.frames)) [frame.max, frame.value] = [String(stage.frames), "1"];
     const [x, y, z] = at.index;
     byId("place").textContent = [
       c && c.shape[0] > 1 ? `column ${x + 1}, row ${y + 1}, slice ${z + 1} of ${c.shape[0]}` : `column ${x + 1}, row ${y + 1}`,
       at.value === null ? "" : `${digits(at.value, 5)}${c?.unit ? ` ${c.unit}` : ""}`,
       at.label ?? "",
-      c && (c.frames ?? 1) > stage.frames ? `first of ${c.frames} frames` : "",
       stage.blocks.some((n) => n > 1) ? `shown at 1/${Math.max(...stage.blocks)}` : "",
     ].filter(Boolean).join(" · ");
   };
-  frame.addEventListener("input", () => stage.setFrame(frame.valueAsNumber - 1));
   byId("picture").addEventListener("click", view.picture);
   byId("reset").addEventListener("click", view.reset);
   on(["study", "caseId"], () => {
@@ -100,7 +121,7 @@ export function viewPanel(stage: Stage): View {
     );
     presets.title = units ? "Window presets" : "The presets need Hounsfield units, which this image is not in";
     for (const e of [presets, level, width]) e.disabled = !c || Boolean(c.colour);
-    byId("frames").hidden = true;
+    if (!c) level.value = width.value = "";
     byId("empty").hidden = c !== null;
     if (!c) byId("place").textContent = "";
   });

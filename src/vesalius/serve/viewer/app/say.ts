@@ -2,8 +2,11 @@
 import { Failure } from "./api.ts";
 import { byId, fill, h } from "./dom.ts";
 
+let shown: unknown = null;
+
 /** Show what went wrong. */
 export function report(error: unknown): void {
+  shown = error;
   const fault = error instanceof Failure ? error.fault : { error: error instanceof Error ? error.message : String(error) };
   const bar = byId("fault");
   fill(
@@ -14,8 +17,14 @@ export function report(error: unknown): void {
   bar.hidden = false;
 }
 
+/** Take the last error away if it was that the service did not answer. */
+export function quietIfLost(): void {
+  if (shown instanceof Failure && shown.status === 0) quiet();
+}
+
 /** Take the last error away. */
 export function quiet(): void {
+  shown = null;
   byId("fault").hidden = true;
 }
 

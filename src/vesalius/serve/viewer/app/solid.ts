@@ -79,6 +79,12 @@ export class Solid {
     this.view.setRenderAzimuthElevation(...FRONT);
   }
 
+  /** Turn by so many degrees. */
+  turn(azimuth: number, elevation: number): void {
+    const { scene } = this.view;
+    if (this.opened) this.view.setRenderAzimuthElevation(scene.renderAzimuth + azimuth, scene.renderElevation + elevation);
+  }
+
   draw(): void {
     if (this.visible && this.opened) this.view.drawScene();
   }

@@ -1,14 +1,16 @@
 // The stage: an image in planes and in 3-D, with what lies over it; it knows no task and no service.
 import { DRAG_MODE, Niivue, SLICE_TYPE } from "@niivue/niivue";
 import { toIndex, toMm } from "./geometry.ts";
-import { colours, imageLayer, isImage, isOf, labelAt, mapLayer, maskLayer, partOf, type Field, type Labelled, type Mask } from "./layers.ts";
-import { apart, shrinkage, shrunk, upright } from "./nifti.ts";
+import { colours, imageLayer, isImage, isOf, labelAt, mapLayer, maskLayer, partOf, refill, type Field, type Labelled, type Mask } from "./layers.ts";
+import { apart, extremes, head, shrinkage, shrunk, upright, volumeAt, volumesIn } from "./nifti.ts";
+import { Over, type Framed } from "./over.ts";
+import { Ruler } from "./ruler.ts";
 import { Solid } from "./solid.ts";
+import { tilesOf, type Tile, type Triple } from "./tiles.ts";
 
 export type { Labelled } from "./layers.ts";
 export type Layout = "all" | "axial" | "coronal" | "sagittal" | "solid";
 export type Tool = "navigate" | "window" | "pan" | "distance" | "angle";
-type Triple = [number, number, number];
 
 export interface Place {
   index: Triple;
@@ -19,42 +21,34 @@ export interface Place {
 /** How an image is to be shown. */
 export interface Shown {
   oriented: boolean;
-  inMillimetres: boolean;
   flat: boolean;
   colour: boolean;
   invert: boolean;
   window: { centre: number; width: number } | null;
 }
 
-const LIGHT = [0.35, 0.9, 0.95, 1];
 const OPTIONS = {
   backColor: [0.063, 0.067, 0.075, 1],
   isRadiologicalConvention: true, // the patient's right on the left of the screen
   sagittalNoseLeft: true,
-  showAllOrientationMarkers: true,
+  isOrientationTextVisible: false, // over.ts writes the letters, for oblique images too
+  isForceMouseClickToVoxelCenters: true,
   dragAndDropEnabled: false,
   loadingText: "",
   logLevel: "error" as const,
   clipPlaneHotKey: "",
   cycleClipPlaneHotKey: "",
   viewModeHotKey: "",
-  crosshairColor: [0.95, 0.8, 0.3, 0.55],
-  crosshairWidth: 0.15,
-  crosshairWidthUnit: "percent" as const,
-  fontColor: new Float32Array([0.95, 0.6, 0.15, 1]), // seen on black and on white,
-  fontMinPx: 13,
-  measureLineColor: LIGHT,
-  measureTextColor: LIGHT,
-  rulerColor: LIGHT,
-  rulerWidth: 2,
+  crosshairWidth: 0, // over.ts draws the cross, a pixel wide whatever the zoom
   show3Dcrosshair: false,
 };
+const UINT8 = 2; // NIfTI's type
 const PRIMARY: Record<Tool, DRAG_MODE> = {
   navigate: DRAG_MODE.crosshair,
   window: DRAG_MODE.windowing,
   pan: DRAG_MODE.pan,
-  distance: DRAG_MODE.measurement,
-  angle: DRAG_MODE.angle,
+  distance: DRAG_MODE.none, // ruler.ts measures
+  angle: DRAG_MODE.none,
 };
 const SLICE = { axial: SLICE_TYPE.AXIAL, coronal: SLICE_TYPE.CORONAL, sagittal: SLICE_TYPE.SAGITTAL } as const;
 const QUARTERS: { sliceType: SLICE_TYPE; position: [number, number, number, number] }[] = [
@@ -64,10 +58,13 @@ const QUARTERS: { sliceType: SLICE_TYPE; position: [number, number, number, numb
 ];
 
 export class Stage {
+  /** Another image is on the stage. */
+  onshown: () => void = () => {};
   onplace: (place: Place) => void = () => {};
   onwindow: (centre: number, width: number) => void = () => {};
-  ondistance: (mm: number, plane: string) => void = () => {};
-  onangle: (degrees: number, plane: string) => void = () => {};
+  /** What a measured length, and an angle, is called; the words stand beside the lines. */
+  ondistance: (mm: number, plane: string) => string = (mm) => mm.toFixed(1);
+  onangle: (degrees: number, plane: string) => string = (degrees) => degrees.toFixed(1);
 
   private planes = new Niivue(OPTIONS);
   private solid: Solid;
@@ -77,16 +74,34 @@ export class Stage {
   private map: Field | null = null;
   private opacity = { mask: 0.5, map: 0.5 };
   private by: Triple = [1, 1, 1];
+  private at = 0;
+  private began: [number, number] = [0, 1];
   private outline = false;
   private told: [number, number] = [NaN, NaN];
   private layout: Layout = "all";
+  private over: Over;
+  private ruler: Ruler;
+  private boxes: Box[] = [];
 
   constructor(
     private root: HTMLElement,
     private planesCanvas: HTMLCanvasElement,
     private solidCanvas: HTMLCanvasElement,
+    private overCanvas: HTMLCanvasElement,
   ) {
     this.solid = new Solid(solidCanvas, OPTIONS);
+    this.over = new Over(overCanvas);
+    this.ruler = new Ruler(planesCanvas, {
+      tiles: () => this.tiles(),
+      toMm: (f) => this.toMm(f),
+      redraw: () => this.drawOver(),
+      distance: (mm, plane) => this.ondistance(mm, plane),
+      angle: (degrees, plane) => this.onangle(degrees, plane),
+    });
+    for (const canvas of [planesCanvas, solidCanvas]) {
+      canvas.addEventListener("keydown", (e) => e.stopImmediatePropagation()); // NiiVue has keys of its own
+    }
+    solidCanvas.parentElement!.addEventListener("keydown", (e) => this.turn(e), true);
   }
 
   async open(): Promise<void> {
@@ -97,8 +112,12 @@ export class Stage {
     for (const event of ["mousemove", "mouseup", "dblclick"] as const) {
       this.planesCanvas.addEventListener(event, (e) => (e.buttons || event !== "mousemove") && this.tellWindow());
     }
-    this.planes.onMeasurementCompleted = (m) => this.ondistance(m.distance, planeName(m.sliceType));
-    this.planes.onAngleCompleted = (a) => this.onangle(a.angle, planeName(a.sliceType));
+    const draw = this.planes.drawScene.bind(this.planes);
+    this.planes.drawScene = () => {
+      const said = draw();
+      this.drawOver();
+      return said;
+    };
     this.setTool("navigate");
   }
 
@@ -109,7 +128,17 @@ export class Stage {
 
   /** How many frames the image on the stage has. */
   get frames(): number {
-    return this.planes.volumes[0]?.nFrame4D ?? 1;
+    return this.buffer ? volumesIn(this.buffer) : 1;
+  }
+
+  /** The frame that is seen, from 0. */
+  get frame(): number {
+    return this.at;
+  }
+
+  /** The frame that is seen, as a NIfTI of its own in the order of the file; null where it is shown in blocks. */
+  get frameBytes(): ArrayBuffer | null {
+    return this.buffer && this.by.every((n) => n === 1) ? volumeAt(this.buffer, this.at) : null;
   }
 
   /** Show an image (NIfTI bytes) with nothing over it. */
@@ -120,25 +149,31 @@ export class Stage {
     this.by = shrinkage(buffer, gl.getParameter(gl.MAX_3D_TEXTURE_SIZE) as number);
     this.buffer = shrunk(upright(buffer), this.by, false);
     this.shown = shown;
-    this.planes.opts.isOrientationTextVisible = shown.oriented;
-    this.planes.opts.showMeasureUnits = shown.inMillimetres;
-    const image = await imageLayer(this.buffer, shown.invert);
+    this.at = 0;
+    const image = await imageLayer(volumeAt(this.buffer, 0), shown.invert);
+    // eight bits are a picture that was made to be seen, black at 0 and white at 255; a few values are labels
+    if (head(this.buffer)?.datatype === UINT8 && extremes(this.buffer)[1] > 25) [image.cal_min, image.cal_max] = [0, 255];
     if (shown.window) [image.cal_min, image.cal_max] = ends(shown.window.centre, shown.window.width);
+    this.began = [image.cal_min ?? 0, image.cal_max ?? 1];
     this.planes.addVolume(image);
     this.root.classList.toggle("flat", shown.flat);
     this.setLayout(this.layout);
     this.planes.setPan2Dxyzmm([0, 0, 0, 1] as never);
-    this.planes.scene.crosshairPos = new Float32Array([0.5, 0.5, 0.5]);
+    const counts = image.dimsRAS?.slice(1, 4) ?? [1, 1, 1];
+    // in the middle of a voxel: between two of them, a mean of both would be seen
+    this.planes.scene.crosshairPos = new Float32Array(counts.map((n) => (Math.floor(n / 2) + 0.5) / n)) as never;
     this.planes.createOnLocationChange();
     this.told = [NaN, NaN];
     this.tellWindow();
+    this.onshown();
     await this.fillSolid();
   }
 
   clear(): void {
     const view = this.planes;
     while (view.volumes.length) view.removeVolumeByIndex(view.volumes.length - 1);
-    view.clearAllMeasurements();
+    this.boxes = [];
+    this.ruler.clear();
     this.mask = this.map = this.buffer = this.shown = null;
     void this.solid.show(null);
   }
@@ -157,6 +192,12 @@ export class Stage {
     await this.fillOver();
   }
 
+  /** Draw boxes over the planes, in index coordinates of the image's file. */
+  setBoxes(boxes: Box[]): void {
+    this.boxes = boxes;
+    this.drawOver();
+  }
+
   /** Which labels are seen. */
   setLabels(labels: Labelled[]): void {
     if (!this.mask) return;
@@ -172,7 +213,12 @@ export class Stage {
 
   setOpacity(of: "mask" | "map", part: number): void {
     this.opacity[of] = part;
-    this.planes.volumes.forEach((layer, k) => isOf(layer, of) && this.planes.setOpacity(k, part));
+    this.planes.volumes.forEach((layer, k) => isOf(layer, of) && this.planes.setOpacity(k, this.density(of)));
+  }
+
+  /** Outlines are always drawn in full: a fine line that is clear is not seen. */
+  private density(of: "mask" | "map"): number {
+    return of === "mask" && this.outline ? 1 : this.opacity[of];
   }
 
   /** Labels as outlines (true) or filled. */
@@ -191,23 +237,33 @@ export class Stage {
     this.limit(ends(centre, width));
   }
 
+  /** The window that the image began with. */
+  ownWindow(): void {
+    this.limit(this.began);
+  }
+
   fullRange(): void {
-    const image = this.planes.volumes[0];
-    if (image) this.limit([image.global_min ?? 0, image.global_max ?? 1]);
+    if (this.buffer) this.limit(extremes(this.buffer)); // NiiVue's are of the middle of the image alone
   }
 
   setTool(tool: Tool): void {
     this.planes.setMouseEventConfig({
-      leftButton: { primary: PRIMARY[tool], withShift: DRAG_MODE.measurement, withCtrl: DRAG_MODE.windowing },
+      leftButton: { primary: PRIMARY[tool], withShift: DRAG_MODE.none, withCtrl: DRAG_MODE.windowing },
       rightButton: DRAG_MODE.windowing,
       centerButton: DRAG_MODE.pan,
     });
     this.planes.opts.dragMode = tool === "pan" ? DRAG_MODE.pan : DRAG_MODE.windowing; // pan: the wheel zooms
+    this.ruler.tool = tool === "distance" || tool === "angle" ? tool : null;
+    this.ruler.giveUp();
   }
 
   clearMeasurements(): void {
-    this.planes.clearAllMeasurements();
-    this.planes.drawScene();
+    this.ruler.clear();
+  }
+
+  /** Forget a line that is half drawn. */
+  giveUp(): void {
+    this.ruler.giveUp();
   }
 
   /** Which planes are seen; a picture of one plane has only that. */
@@ -219,12 +275,18 @@ export class Stage {
     if (now === "all") this.planes.setCustomLayout(QUARTERS);
     else if (now !== "solid") {
       this.planes.clearCustomLayout();
-      this.planes.setSliceType(SLICE[now]);
+      this.planes.setSliceType(flat ? this.face() : SLICE[now]);
     }
     requestAnimationFrame(() => {
       this.planes.resizeListener();
       void this.solid.setVisible(now === "all" || now === "solid");
     });
+  }
+
+  /** The plane that a single slice lies in: which one follows from the file's orientation. */
+  private face(): SLICE_TYPE {
+    const across = this.planes.volumes[0]?.permRAS?.findIndex((axis) => Math.abs(axis) === 3) ?? 2;
+    return [SLICE.sagittal, SLICE.coronal, SLICE.axial][across] ?? SLICE.axial;
   }
 
   /** One slice on or back in the plane that is shown (the axial one where all are). */
@@ -238,14 +300,22 @@ export class Stage {
     const affine = this.planes.volumes[0]?.hdr?.affine;
     if (!affine) return;
     const mm = toMm(affine, index.map((i, k) => (i + 0.5) / this.by[k]! - 0.5) as Triple);
-    this.planes.scene.crosshairPos = this.planes.mm2frac(mm);
+    this.planes.scene.crosshairPos = this.planes.mm2frac(mm, 0, true);
     this.planes.createOnLocationChange();
     this.planes.drawScene();
   }
 
-  setFrame(frame: number): void {
+  /** Show a frame; the 3-D view follows once they rest. */
+  setFrame(frame: number, atRest = true): void {
     const image = this.planes.volumes[0];
-    if (image) this.planes.setFrame4D(image.id, frame);
+    if (!image || !this.buffer) return;
+    if (frame !== this.at) {
+      this.at = frame;
+      refill(image, volumeAt(this.buffer, frame)); // NiiVue's own way with frames knows no colours
+      this.planes.updateGLVolume();
+      this.planes.createOnLocationChange();
+    }
+    if (atRest) void this.fillSolid();
   }
 
   /** Zoom and pan as at first. */
@@ -264,7 +334,7 @@ export class Stage {
     this.planes.drawScene(); // a WebGL canvas can be read only right after it was drawn
     this.solid.draw();
     const outer = this.root.getBoundingClientRect();
-    for (const canvas of [this.planesCanvas, this.solidCanvas]) {
+    for (const canvas of [this.planesCanvas, this.overCanvas, this.solidCanvas]) {
       if (getComputedStyle(canvas.parentElement!).visibility === "hidden") continue;
       const box = canvas.getBoundingClientRect();
       pen.drawImage(canvas, (box.x - outer.x) * ratio, (box.y - outer.y) * ratio, box.width * ratio, box.height * ratio);
@@ -298,7 +368,7 @@ export class Stage {
     while (view.volumes.length > 1) view.removeVolumeByIndex(view.volumes.length - 1);
     if (!this.buffer) return;
     for (const layer of layers) {
-      layer.opacity = this.opacity[isOf(layer, "map") ? "map" : "mask"];
+      layer.opacity = this.density(isOf(layer, "map") ? "map" : "mask");
       view.addVolume(layer);
     }
     if (view.volumes.length) view.createOnLocationChange();
@@ -308,7 +378,47 @@ export class Stage {
     const image = this.planes.volumes[0];
     const { buffer, shown, mask } = this;
     if (!buffer || !shown || !image || shown.flat || shown.colour) return this.solid.show(null);
-    return this.solid.show({ image: buffer, invert: shown.invert, limits: [image.cal_min ?? 0, image.cal_max ?? 1], mask });
+    return this.solid.show({ image: volumeAt(buffer, this.at), invert: shown.invert, limits: [image.cal_min ?? 0, image.cal_max ?? 1], mask });
+  }
+
+  private turn(e: KeyboardEvent): void {
+    const by = { ArrowLeft: [-10, 0], ArrowRight: [10, 0], ArrowUp: [0, 10], ArrowDown: [0, -10] }[e.key];
+    if (!by) return;
+    e.preventDefault();
+    this.solid.turn(by[0]!, by[1]!);
+  }
+
+  private tiles(): Tile[] {
+    return this.root.dataset.layout === "solid" ? [] : tilesOf(this.planes);
+  }
+
+  /** Millimetres (RAS) of a fraction of the image's extent. */
+  private toMm(fraction: Triple): number[] {
+    return Array.from(this.planes.frac2mm(fraction, 0, true)).slice(0, 3);
+  }
+
+  private drawOver(): void {
+    const boxes = this.boxes.map((box) => this.framed(box)).filter((b): b is Framed => b !== null);
+    const { measures, pending } = this.ruler;
+    const cross = this.buffer ? (Array.from(this.planes.scene.crosshairPos) as Triple) : null;
+    this.over.draw({ cross, tiles: this.tiles(), oriented: this.shown?.oriented ?? false, boxes, measures, pending, toMm: (f) => this.toMm(f) });
+  }
+
+  /** A box in fractions of the image's extent; the voxel `i` reaches from `i - 1/2` to `i + 1/2`. */
+  private framed(box: Box): Framed | null {
+    const affine = this.planes.volumes[0]?.hdr?.affine;
+    if (!affine) return null;
+    const place = (corner: Triple) => {
+      const mm = toMm(affine, corner.map((i, k) => i / this.by[k]! - 0.5) as Triple);
+      return Array.from(this.planes.mm2frac(mm, 0, true));
+    };
+    const [a, b] = [place(box.low), place(box.high)];
+    return {
+      low: a.map((x, k) => Math.min(x, b[k]!)) as Triple,
+      high: a.map((x, k) => Math.max(x, b[k]!)) as Triple,
+      text: box.text,
+      colour: box.colour,
+    };
   }
 
   /** NiiVue counts voxels from the right, the back and below; a file, as its affine says. */
@@ -331,13 +441,17 @@ export class Stage {
   }
 }
 
+/** A box in index coordinates `(x, y, z)` of the image's file: `low` included, `high` excluded. */
+export interface Box {
+  low: Triple;
+  high: Triple;
+  text: string;
+  colour: string;
+}
+
 interface Location {
   mm: ArrayLike<number>;
   values: { value: number }[];
 }
 
 const ends = (centre: number, width: number): [number, number] => [centre - width / 2, centre + width / 2];
-
-function planeName(slice: SLICE_TYPE): string {
-  return slice === SLICE_TYPE.CORONAL ? "coronal" : slice === SLICE_TYPE.SAGITTAL ? "sagittal" : "axial";
-}

@@ -51,6 +51,9 @@ export interface Case {
   unit?: string | null;
   orientation_known?: boolean;
   frames?: number;
+  /** Seconds from one frame to the next, on the mean. */
+  frame_s?: number | null;
+  channels?: number;
   colour?: boolean;
   source?: string;
   display?: { invert?: boolean; windows?: [number, number, (string | null)?][] };
@@ -67,6 +70,8 @@ export interface Study {
   cases: Case[];
   set_aside?: SetAside[];
   created?: string;
+  /** The page's own word: it is not on the server any more. */
+  gone?: boolean;
 }
 
 export interface Summary {

@@ -1,20 +1,94 @@
-// Boxes: a list, the surest first; a click goes to the middle of one.
+// Boxes: drawn on the planes with label and score, and listed, the surest first; a click goes to the middle of one.
+import { colourOf } from "../colours.ts";
 import { h } from "../dom.ts";
 import type { Given } from "../panel_result.ts";
-import type { Held } from "../types.ts";
+import type { Held, Label } from "../types.ts";
 
 /** In index coordinates `(z, y, x)`, `low` included, `high` excluded. */
-interface Box {
+interface Found {
   low: number[];
   high: number[];
   label: string;
 }
 
+type Triple = [number, number, number];
+const turned = (zyx: number[]): Triple => [zyx[2]!, zyx[1]!, zyx[0]!];
+const percent = (p: number): string => `${(100 * p).toFixed(1)} %`;
+
 export function panel(answer: Held, { stage }: Given): HTMLElement {
-  const { boxes = [], p = [] } = answer.answer as { boxes?: Box[]; p?: number[] };
+  const { boxes = [], p = [], labels = [] } = answer.answer as { boxes?: Found[]; p?: number[]; labels?: Label[] };
   const order = boxes.map((_, k) => k).sort((a, b) => (p[b] ?? 0) - (p[a] ?? 0));
-  const middle = ({ low, high }: Box) => [2, 1, 0].map((k) => Math.floor((low[k]! + high[k]! - 1) / 2)) as [number, number, number];
-  const row = (k: number) =>
-    h("li", {}, h("button", { class: "row", onclick: () => stage.goTo(middle(boxes[k]!)) }, h("span", { class: "name" }, boxes[k]!.label), h("span", { class: "number" }, `${(100 * (p[k] ?? 0)).toFixed(1)} %`)));
-  return h("div", {}, h("h2", {}, boxes.length ? "Findings" : "No findings"), h("ul", { class: "list" }, order.map(row)));
+  const colours = new Map(labels.map((l, k) => [l.name, colourOf(l, k)]));
+  const colour = (k: number) => colours.get(boxes[k]!.label) ?? colourOf({ name: "" }, 0);
+  const seen = new Set(labels.map((l) => l.name));
+  let least = 0;
+  const wanted = (k: number) => (p[k] ?? 1) >= least && (seen.has(boxes[k]!.label) || !colours.has(boxes[k]!.label));
+  const rows = new Map(order.map((k) => [k, row(k)]));
+  const apply = () => {
+    for (const [k, made] of rows) made.hidden = !wanted(k);
+    stage.setBoxes(
+      order.filter(wanted).map((k) => ({
+        low: turned(boxes[k]!.low),
+        high: turned(boxes[k]!.high),
+        text: p[k] === undefined ? boxes[k]!.label : `${boxes[k]!.label} ${percent(p[k]!)}`,
+        colour: colour(k),
+      })),
+    );
+  };
+  apply();
+  return h(
+    "div",
+    {},
+    h("h2", {}, boxes.length ? "Findings" : "No findings"),
+    legend(),
+    p.length > 1 && threshold(),
+    h("ul", { class: "list" }, [...rows.values()]),
+  );
+
+  function row(k: number): HTMLElement {
+    const { low, high, label } = boxes[k]!;
+    const middle = turned(low.map((x, n) => Math.floor((x + high[n]! - 1) / 2)));
+    return h(
+      "li",
+      {},
+      h(
+        "button",
+        { class: "row", title: "Go to its middle", onclick: () => stage.goTo(middle) },
+        h("span", { class: "name" }, h("span", { class: "swatch", style: { "background-color": colour(k) } }), label),
+        h("span", { class: "number" }, p[k] === undefined ? "" : percent(p[k]!)),
+      ),
+    );
+  }
+
+  /** Each label that was found, with its colour, how many there are, and a box that hides them. */
+  function legend(): HTMLElement | false {
+    const there = labels.filter((l) => boxes.some((b) => b.label === l.name));
+    if (!there.length) return false;
+    return h(
+      "ul",
+      { class: "legend" },
+      there.map((l) =>
+        h(
+          "li",
+          {},
+          h("label", {}, h("input", { type: "checkbox", checked: true, onchange: (e: Event) => {
+            if ((e.target as HTMLInputElement).checked) seen.add(l.name);
+            else seen.delete(l.name);
+            apply();
+          } }), h("span", { class: "swatch", style: { "background-color": colours.get(l.name)! } }), h("span", { class: "name" }, l.name)),
+          h("span", { class: "number" }, boxes.filter((b) => b.label === l.name).length),
+        ),
+      ),
+    );
+  }
+
+  function threshold(): HTMLElement {
+    const said = h("output", {}, percent(0));
+    const slider = h("input", { type: "range", id: "box-least", min: "0", max: "1", step: "0.01", value: "0", oninput: (e: Event) => {
+      least = (e.target as HTMLInputElement).valueAsNumber;
+      said.textContent = percent(least);
+      apply();
+    } });
+    return h("div", { class: "controls" }, h("label", {}, "At least ", said, slider));
+  }
 }

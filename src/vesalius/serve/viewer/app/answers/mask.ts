@@ -5,6 +5,15 @@ import type { Given } from "../panel_result.ts";
 import type { Labelled } from "../stage.ts";
 import type { Held, Scored } from "../types.ts";
 
+let laid: { labels: Labelled[]; numbers: HTMLElement[] } = { labels: [], numbers: [] };
+
+/** Another answer of the same labels in the place of the last, with what is hidden and how dense it lies as it was. */
+export async function renew(answer: Held, given: Given): Promise<void> {
+  const buffer = await given.file("mask.nii.gz");
+  if (buffer && given.current()) await given.stage.setMask(buffer, laid.labels, answer.answer.overlapping === true);
+  (answer.summary.labels ?? []).forEach((row, k) => laid.numbers[k] && (laid.numbers[k].textContent = extent(row)));
+}
+
 export async function panel(answer: Held, given: Given): Promise<HTMLElement> {
   const rows = answer.summary.labels ?? [];
   const labels: Labelled[] = rows.map((l, k) => ({ value: l.value ?? k + 1, name: l.name, colour: colourOf(l, k), shown: true }));
@@ -25,6 +34,7 @@ export async function panel(answer: Held, given: Given): Promise<HTMLElement> {
       h("span", { class: "number" }, extent(row)),
     );
   });
+  laid = { labels, numbers: list.map((li) => li.querySelector<HTMLElement>(".number")!) };
   const all = (on: boolean) => () => {
     for (const box of boxes) box.checked = on;
     apply();
@@ -39,14 +49,21 @@ export async function panel(answer: Held, given: Given): Promise<HTMLElement> {
 }
 
 function opacity({ stage }: Given): HTMLElement {
+  const slider = h("input", { type: "range", id: "mask-opacity", min: "0", max: "1", step: "0.05", value: "0.5", oninput: (e: Event) => stage.setOpacity("mask", (e.target as HTMLInputElement).valueAsNumber) });
+  const words = h("span", {}, "Opacity");
+  const outline = (on: boolean) => {
+    slider.disabled = on; // outlines are always drawn in full
+    words.textContent = on ? "Opacity (filled)" : "Opacity";
+    return stage.setOutline(on);
+  };
   stage.setOpacity("mask", 0.5);
   void stage.setOutline(false);
   void stage.setBody(false);
   return h(
     "div",
     { class: "controls" },
-    h("label", {}, "Opacity", h("input", { type: "range", id: "mask-opacity", min: "0", max: "1", step: "0.05", value: "0.5", oninput: (e: Event) => stage.setOpacity("mask", (e.target as HTMLInputElement).valueAsNumber) })),
-    h("label", {}, h("input", { type: "checkbox", id: "outline", onchange: (e: Event) => void stage.setOutline((e.target as HTMLInputElement).checked) }), "Outlines"),
+    h("label", {}, words, slider),
+    h("label", {}, h("input", { type: "checkbox", id: "outline", onchange: (e: Event) => void outline((e.target as HTMLInputElement).checked) }), "Outlines"),
     h("label", { class: "solid-only" }, h("input", { type: "checkbox", id: "body", onchange: (e: Event) => void stage.setBody((e.target as HTMLInputElement).checked) }), "Image in 3-D"),
   );
 }

@@ -1,0 +1,146 @@
+// Answers a frame: each one that is seen is sent over a WebSocket, and what a model of pictures says of it is shown.
+import * as api from "./api.ts";
+import { byId, h } from "./dom.ts";
+import { head, withLabels } from "./nifti.ts";
+import { fillAnswer } from "./panel_result.ts";
+import { everyFrame } from "./player.ts";
+import { announce, guarded, report } from "./say.ts";
+import type { Stage } from "./stage.ts";
+import { chosenCase, chosenModel, now, on } from "./store.ts";
+import type { Held, Summary } from "./types.ts";
+
+interface Said {
+  frame: number;
+  ms: number;
+  dropped: number[];
+  answer?: Record<string, unknown> & { kind: string };
+  summary?: Summary;
+  error?: unknown;
+}
+
+const [UINT8, RGB24, UINT16, INT16] = [2, 128, 512, 4]; // NIfTI's types
+
+/** Whether frames of this image may be asked about one by one. */
+export function goesLive(): boolean {
+  const [c, model] = [chosenCase(), chosenModel()];
+  return c !== null && model !== null && (c.frames ?? 1) > 1 && c.shape[0] === 1 && model.dims === 2 && !now().study?.gone;
+}
+
+/** Fill the button; returns what is to be called when another frame is seen. */
+export function liveAnswers(stage: Stage): () => void {
+  const button = byId<HTMLButtonElement>("live");
+  const head = h("h3", {});
+  const body = h("div", {});
+  const place = h("section", { class: "answer", id: "live-answer" }, head, body);
+  let socket: WebSocket | null = null;
+  let sent: number[] = []; // which of the stage's frames the n-th message was
+  let layout = "";
+  let busy = false;
+  let newest: Said | null = null;
+
+  const stop = () => {
+    const open = socket;
+    socket = null;
+    open?.close();
+    button.setAttribute("aria-pressed", "false");
+    if (!place.isConnected) return;
+    place.remove();
+    delete body.dataset.kind;
+    void stage.setMask(null);
+    stage.setBoxes([]);
+    byId("results-none").hidden = byId("results").childElementCount > 0;
+  };
+
+  const send = () => {
+    if (socket?.readyState !== WebSocket.OPEN || sent.at(-1) === stage.frame || socket.bufferedAmount > 4e6) return;
+    const frame = pixelsOf(stage.frameBytes);
+    if (!frame) {
+      stop();
+      report(new api.Failure({ error: "frames of this image cannot be sent one by one", hint: "whole numbers from 0 to 65,535, or colours, of at most 2,048 pixels a side" }, 422));
+      return;
+    }
+    const spacing = chosenCase()?.spacing_mm;
+    const said = JSON.stringify({ ...frame.layout, ...(spacing ? { spacing_mm: spacing.slice(0, 2) } : {}) });
+    if (said !== layout) socket.send((layout = said));
+    sent.push(stage.frame);
+    socket.send(frame.bytes);
+  };
+
+  /** The newest answer; one that comes while another is drawn waits, and the last that waits is drawn next. */
+  const draw = guarded(async () => {
+    if (busy) return;
+    busy = true;
+    try {
+      for (let said = newest; said && socket; said = newest) {
+        newest = null;
+        await show(said);
+      }
+    } finally {
+      busy = false;
+    }
+  });
+
+  const show = async ({ frame, ms, answer, summary, error }: Said) => {
+    if (error || !answer) throw new api.Failure(typeof error === "object" ? (error as never) : { error: String(error) }, 422);
+    const mine = socket;
+    const held: Held = { case: now().caseId ?? "", kind: answer.kind, answer, summary: summary ?? {}, files: {}, model: now().model ?? "", by: "predict" };
+    if (!place.isConnected) byId("results").prepend(place);
+    byId("results-none").hidden = true;
+    await fillAnswer(body, held, { stage, current: () => socket === mine, file: () => labelsOf(answer, stage) });
+    head.textContent = `Answer for frame ${(sent[frame] ?? 0) * everyFrame(stage) + 1} (${Math.round(ms)} ms)`;
+  };
+
+  const start = () => {
+    const model = chosenModel();
+    if (!model) return;
+    const key = api.keyInUse();
+    const opened = new WebSocket(
+      `${location.origin.replace(/^http/, "ws")}/api/cine?model=${encodeURIComponent(model.name)}`,
+      ["vesalius", ...(key ? [`key.${key}`] : [])], // all that a page may set
+    );
+    socket = opened;
+    [sent, layout, newest] = [[], "", null];
+    button.setAttribute("aria-pressed", "true");
+    opened.onopen = send;
+    opened.onmessage = (e) => {
+      newest = JSON.parse(String(e.data)) as Said;
+      void draw();
+    };
+    opened.onclose = () => {
+      if (socket !== opened) return;
+      stop();
+      announce("No more answers for frames");
+    };
+  };
+
+  button.addEventListener("click", () => (socket ? stop() : start()));
+  on(["study", "caseId", "model", "models"], () => {
+    stop();
+    byId("live-line").hidden = !goesLive();
+  });
+  return send;
+}
+
+/** A frame as the service takes it: bare pixels, rows from the top, colours interleaved; null for values that cannot be. */
+function pixelsOf(buffer: ArrayBuffer | null): { layout: object; bytes: ArrayBuffer } | null {
+  const facts = buffer && head(buffer);
+  if (!buffer || !facts?.little) return null;
+  const bytes = buffer.slice(facts.offset);
+  const [, width = 1, height = 1] = facts.dims;
+  const layout = { height, width, channels: facts.datatype === RGB24 ? 3 : 1, dtype: facts.bytesPerVoxel === 2 ? "uint16" : "uint8" };
+  if (chosenCase()?.display?.invert) return null; // the service would take white for black
+  if (facts.datatype === INT16 && new Int16Array(bytes).some((x) => x < 0)) return null;
+  return [UINT8, RGB24, UINT16, INT16].includes(facts.datatype) ? { layout, bytes } : null;
+}
+
+/** A mask's labels as a NIfTI on the frame's own grid; null for an answer that has none. */
+async function labelsOf(answer: Record<string, unknown>, stage: Stage): Promise<ArrayBuffer | null> {
+  const packed = (answer.image as { array?: { array: string; shape: number[]; zlib: string } } | undefined)?.array;
+  const frame = stage.frameBytes;
+  if (!packed || !frame) return null;
+  const raw = Uint8Array.from(atob(packed.zlib), (c) => c.charCodeAt(0));
+  const bytes = await new Response(new Blob([raw]).stream().pipeThrough(new DecompressionStream("deflate"))).arrayBuffer();
+  const wide = Number(packed.array.slice(-1));
+  const values = wide === 1 ? new Uint8Array(bytes) : wide === 2 ? Uint8Array.from(new Uint16Array(bytes)) : Uint8Array.from(new Uint32Array(bytes));
+  return withLabels(frame, values);
+}

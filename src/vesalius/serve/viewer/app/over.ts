@@ -1,0 +1,151 @@
+// What is drawn over the planes: letters of orientation, boxes with their labels, and measurements.
+import { lettersOf } from "./letters.ts";
+import type { Measure } from "./ruler.ts";
+import { within, type Axis, type Point, type Tile, type Triple } from "./tiles.ts";
+
+/** A box of an answer, in fractions of the image's extent, `low` below `high` along each axis. */
+export interface Framed {
+  low: Triple;
+  high: Triple;
+  text: string;
+  colour: string;
+}
+
+export interface Drawn {
+  /** Where the cross is; null without an image. */
+  cross: Triple | null;
+  tiles: Tile[];
+  oriented: boolean;
+  boxes: Framed[];
+  measures: Measure[];
+  pending: { axis: Axis; slice: number; lines: [Triple, Triple][] } | null;
+  toMm(fraction: Triple): number[];
+}
+
+const [LIGHT, AMBER, DARK] = ["#7ce4f2", "#f2993a", "rgb(0 0 0 / 0.75)"];
+const CROSS = "rgb(242 204 77 / 0.6)";
+const NARROW = 56; // pixels; a plane of less has its letters beside it
+const OFF = 12; // from the middle, where the cross is at first
+const FONT = "13px system-ui, sans-serif";
+
+export class Over {
+  constructor(private canvas: HTMLCanvasElement) {}
+
+  draw(drawn: Drawn): void {
+    const { canvas } = this;
+    const ratio = devicePixelRatio || 1;
+    const [wide, high] = [Math.round(canvas.clientWidth * ratio), Math.round(canvas.clientHeight * ratio)];
+    if (canvas.width !== wide || canvas.height !== high) [canvas.width, canvas.height] = [wide, high];
+    const pen = canvas.getContext("2d")!;
+    pen.setTransform(ratio, 0, 0, ratio, 0, 0);
+    pen.clearRect(0, 0, canvas.clientWidth, canvas.clientHeight);
+    pen.font = FONT;
+    const said: string[] = [];
+    for (const tile of drawn.tiles) {
+      pen.save();
+      pen.beginPath();
+      pen.rect(tile.left, tile.top, tile.width, tile.height);
+      pen.clip();
+      if (drawn.cross) crossed(pen, tile, drawn.cross);
+      for (const box of drawn.boxes) frame(pen, tile, box);
+      for (const m of drawn.measures) if (m.axis === tile.axis && m.slice === tile.slice) measured(pen, tile, m);
+      const { pending } = drawn;
+      if (pending && pending.axis === tile.axis && pending.slice === tile.slice) for (const line of pending.lines) ruled(pen, tile, line);
+      pen.restore();
+      if (drawn.oriented) said.push(letters(pen, tile, drawn.toMm));
+    }
+    canvas.dataset.letters = said.join("; "); // what is drawn cannot be read from a canvas
+  }
+}
+
+/** The cross, as far as the image reaches. */
+function crossed(pen: CanvasRenderingContext2D, tile: Tile, at: Triple): void {
+  const [[x, y], [ax, ay], [bx, by]] = [tile.toScreen(at), tile.toScreen([0, 0, 0]), tile.toScreen([1, 1, 1])];
+  pen.strokeStyle = CROSS;
+  pen.lineWidth = 1;
+  pen.beginPath();
+  pen.moveTo(ax, Math.floor(y) + 0.5);
+  pen.lineTo(bx, Math.floor(y) + 0.5);
+  pen.moveTo(Math.floor(x) + 0.5, ay);
+  pen.lineTo(Math.floor(x) + 0.5, by);
+  pen.stroke();
+}
+
+/** A box where the plane cuts it. */
+function frame(pen: CanvasRenderingContext2D, tile: Tile, box: Framed): void {
+  if (tile.fraction < box.low[tile.axis] || tile.fraction >= box.high[tile.axis]) return;
+  const [a, b] = [tile.toScreen(box.low), tile.toScreen(box.high)];
+  const [x, y] = [Math.min(a[0], b[0]), Math.min(a[1], b[1])];
+  const [wide, high] = [Math.abs(a[0] - b[0]), Math.abs(a[1] - b[1])];
+  for (const [colour, width] of [[DARK, 4], [box.colour, 2]] as const) {
+    pen.strokeStyle = colour;
+    pen.lineWidth = width;
+    pen.strokeRect(x, y, wide, high);
+  }
+  written(pen, tile, box.text, [x, y - 10 > tile.top + 8 ? y - 10 : y + high + 12], box.colour);
+}
+
+function measured(pen: CanvasRenderingContext2D, tile: Tile, measure: Measure): void {
+  for (const line of measure.lines) ruled(pen, tile, line);
+  const [x, y] = tile.toScreen(measure.at);
+  written(pen, tile, measure.text, [x + 8, y - 12], LIGHT);
+}
+
+function ruled(pen: CanvasRenderingContext2D, tile: Tile, line: [Triple, Triple]): void {
+  const [a, b] = [tile.toScreen(line[0]), tile.toScreen(line[1])];
+  for (const [colour, width] of [[DARK, 4], [LIGHT, 2]] as const) {
+    pen.strokeStyle = pen.fillStyle = colour;
+    pen.lineWidth = width;
+    pen.beginPath();
+    pen.moveTo(...a);
+    pen.lineTo(...b);
+    pen.stroke();
+    for (const end of [a, b]) {
+      pen.beginPath();
+      pen.arc(...end, width + 1, 0, 2 * Math.PI);
+      pen.fill();
+    }
+  }
+}
+
+/** At the edges of a plane; beside them where it is too narrow to hold them. Returns them: left, right, top, bottom. */
+function letters(pen: CanvasRenderingContext2D, tile: Tile, toMm: (f: Triple) => number[]): string {
+  const { left, top, width, height } = tile;
+  const [x, y] = [left + width / 2, top + height / 2];
+  const mm = (at: Point) => toMm(tile.toFraction(at));
+  const towards = (dx: number, dy: number) => lettersOf(mm([x + dx, y + dy]).map((v, k) => v - mm([x, y])[k]!));
+  const [right, bottom] = [left + width, top + height];
+  const found = { left: towards(-1, 0), right: towards(1, 0), top: towards(0, -1), bottom: towards(0, 1) };
+  const beside = width < NARROW;
+  const inset = height < NARROW ? -11 : 11;
+  inked(pen, found.left, [beside ? left - 6 : left + 6, y - OFF], AMBER, beside ? "right" : "left");
+  inked(pen, found.right, [beside ? right + 6 : right - 6, y - OFF], AMBER, beside ? "left" : "right");
+  inked(pen, found.top, [x + OFF, top + inset], AMBER, "center");
+  inked(pen, found.bottom, [x + OFF, bottom - inset], AMBER, "center");
+  return `${tile.name} ${found.left} ${found.right} ${found.top} ${found.bottom}`;
+}
+
+/** A text that is moved so that all of it lies on its plane. */
+function written(pen: CanvasRenderingContext2D, tile: Tile, text: string, at: Point, colour: string): void {
+  const [x, y] = within(tile, at);
+  const wide = pen.measureText(text).width;
+  inked(
+    pen,
+    text,
+    [Math.max(tile.left + 3, Math.min(x, tile.left + tile.width - wide - 3)), Math.max(tile.top + 9, Math.min(y, tile.top + tile.height - 9))],
+    colour,
+    "left",
+  );
+}
+
+/** A text with a dark rim. */
+function inked(pen: CanvasRenderingContext2D, text: string, [x, y]: Point, colour: string, align: CanvasTextAlign): void {
+  pen.textAlign = align;
+  pen.textBaseline = "middle";
+  pen.lineJoin = "round";
+  pen.strokeStyle = DARK;
+  pen.lineWidth = 4;
+  pen.strokeText(text, x, y);
+  pen.fillStyle = colour;
+  pen.fillText(text, x, y);
+}

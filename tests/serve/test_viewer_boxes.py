@@ -1,0 +1,147 @@
+"""Boxes in the viewer: a bundle that answers with them, and where they are drawn on an image that lies crosswise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from _browser import Page, in_browser, serving
+from _bundles import sealed
+
+from vesalius import formats
+from vesalius.core import registry
+from vesalius.core.bundle import State
+from vesalius.core.image import Image
+from vesalius.serve.http.models import Models
+
+SPOTS = '''"""What is bright in an image, as boxes: nothing is learned."""
+import numpy as np
+import torch
+from scipy import ndimage
+
+from vesalius.core.answer import Boxes
+from vesalius.core.bundle import State
+from vesalius.core.case import Box
+from vesalius.core.cohort import Label
+from vesalius.tasks._contract import Example, Task
+
+LABELS = (Label(1, "dim"), Label(2, "bright"))
+
+
+class Spots(Task):
+    name, answer, targets, roles, run, primary = "spots", Boxes, (), (), "whole", "froc"
+
+    def check(self, cohort, target):
+        return ()
+
+    def state(self, cases, target, plan):
+        return State({})
+
+    def encode(self, case, prepared, reference, state):
+        return Example(case.id, {"image": prepared.array})
+
+    def build(self, plan, state, nets):
+        return torch.nn.Linear(1, 1)
+
+    def loss(self, model, batch, generator):
+        return {}
+
+    def infer(self, model, batch, generator):
+        return torch.zeros(len(batch.images["image"]), 1)
+
+    def scalar(self, raw, what):
+        return raw[:, 0]
+
+    def decode(self, raw, state, calibration, reference):
+        array = reference.array[0]
+        parts, _ = ndimage.label(array > 50)
+        found = ndimage.find_objects(parts)
+        p = [float(array[s].max()) / 1000 for s in found]
+        boxes = tuple(
+            Box(tuple(float(a.start) for a in s), tuple(float(a.stop) for a in s), LABELS[q > 0.5].name)
+            for s, q in zip(found, p, strict=True)
+        )
+        return Boxes(boxes=boxes, p=np.array(p), labels=LABELS)
+
+
+TASK = Spots()
+'''
+# X runs to the front, Y to the head, Z to the right of the patient
+CROSSWISE = np.array([[0, 0, -2.0, 30], [-1.0, 0, 0, 5], [0, 1.5, 0, -80], [0, 0, 0, 1]])
+BRIGHT, DIM = (slice(5, 9), slice(20, 30), slice(10, 22)), (slice(1, 2), slice(4, 5), slice(4, 5))
+
+
+@pytest.fixture
+def spots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Models]:
+    """A bundle of a task that answers with boxes, which this package does not know."""
+    (tmp_path / "viewer_spots.py").write_text(SPOTS)
+    monkeypatch.syspath_prepend(tmp_path)
+    stems = registry.stems
+    monkeypatch.setattr(
+        registry, "stems", lambda k: stems(k) | ({"spots": "viewer_spots"} if k == "tasks" else {})
+    )
+    registry.names.cache_clear()
+    sealed(tmp_path / "spots", "spots", "unet", State({"target": "none"}), {}, dims=3, size=(8, 16, 16))
+    threads = torch.get_num_threads()
+    yield Models([tmp_path / "spots"], ["cpu"])
+    torch.set_num_threads(threads)
+    registry.names.cache_clear()
+
+
+@in_browser
+def test_boxes_lie_on_what_was_found_with_label_and_score(
+    browser: Any, spots: Models, tmp_path: Path
+) -> None:
+    array = np.zeros((12, 40, 30), np.int16)
+    array[BRIGHT], array[DIM] = 900, 200
+    path = formats.write(Image(array[None], affine=CROSSWISE), tmp_path / "crosswise.nii.gz")
+    with serving(spots, tmp_path / "service") as address:
+        page = Page(browser, address, tmp_path)
+        page.wait("body[data-ready]")
+        page.drop([("crosswise.nii.gz", path.read_bytes())])
+        page.wait("#place", "slice")
+        page.tab.click("#run")
+        rows = page.wait('.answer[data-kind="Boxes"] .list')
+        assert rows.locator("button").all_inner_texts() == ["bright\n90.0 %", "dim\n20.0 %"]
+        assert page.tab.locator(".legend li").all_inner_texts() == ["dim\n1", "bright\n1"]
+        for key, name, axis in (("2", "axial", 1), ("3", "coronal", 2), ("4", "sagittal", 0)):
+            page.tab.keyboard.press(key)
+            rows.locator("button").first.click()
+            assert page.index() == tuple((s.start + s.stop - 1) // 2 for s in BRIGHT)
+            frame = drawn(page, f"boxes-{name}", "bright")
+            for corner, edge in (
+                (0, "start"),
+                (1, "stop"),
+            ):  # just inside the frame lie the box's own first and last
+                inset = (3, -3)[corner]
+                page.click(frame[corner][0] + inset, frame[corner][1] + inset)
+                seen = page.index()
+                ends = [{s.start, s.stop - 1} for s in BRIGHT]
+                assert all(seen[k] in ends[k] for k in range(3) if k != axis), (name, edge, seen)
+        page.audit("boxes")
+        page.tab.fill("#box-least", "0.95")
+        assert drawn(page, "none", "bright") is None and rows.locator("button:visible").count() == 0
+        page.tab.fill("#box-least", "0")
+        page.tab.locator(".legend li").filter(has_text="bright").locator("input").uncheck()
+        assert drawn(page, "hidden", "bright") is None
+        rows.locator("button:visible").click()
+        assert page.index() == tuple(s.start for s in DIM)  # a box of one voxel
+        assert drawn(page, "one-voxel", "dim") is not None
+        assert page.wrong == []
+        page.tab.close()
+
+
+def drawn(page: Page, name: str, label: str) -> tuple[tuple[int, int], tuple[int, int]] | None:
+    """The corners of the frame in a label's colour, on the planes; None where there is none."""
+    swatch = page.tab.locator(".legend li").filter(has_text=label).locator(".swatch")
+    colour = swatch.evaluate("s => getComputedStyle(s).backgroundColor.match(/\\d+/g).map(Number)")
+    alike = np.abs(page.picture(name) - np.array(colour)).max(axis=2) < 12
+    rows, columns = alike.sum(axis=1), alike.sum(axis=0)
+    down, across = np.flatnonzero(rows > 0.6 * rows.max()), np.flatnonzero(columns > 0.6 * columns.max())
+    if rows.max() < 8 or columns.max() < 8:
+        return None
+    return (int(across[0]), int(down[0])), (int(across[-1]), int(down[-1]))
