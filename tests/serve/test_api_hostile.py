@@ -14,7 +14,7 @@ from _clients import Clients
 from fastapi.routing import APIRoute
 from starlette.testclient import TestClient
 
-from vesalius.core.errors import FormatError
+from vesalius.core.errors import FormatError, PlanError
 from vesalius.serve.http import keys, problems, uploads
 from vesalius.serve.http.keys import make
 from vesalius.serve.http.state import Service
@@ -245,7 +245,7 @@ def test_a_key_is_not_called_as_the_service_calls_itself(name: str, tmp_path: Pa
     with pytest.raises(FormatError, match="own"):
         make(tmp_path / "k.yaml", name, "user")
     (tmp_path / "k.yaml").write_text(f"keys: [{{name: {name}, role: user, sha256: '{'0' * 64}'}}]")
-    with pytest.raises(FormatError, match="own"):
+    with pytest.raises(PlanError, match="own"):
         keys.load(tmp_path / "k.yaml")
 
 

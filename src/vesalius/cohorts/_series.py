@@ -84,7 +84,9 @@ def unread(found: Found) -> list[SetAside]:
         firsts, Path(os.path.commonpath([p.parent for p in firsts])) if firsts else Path()
     )
     series = [
-        SetAside(names[paths[0]], f"{reason} ({len(paths)} files)" if len(paths) > 1 else reason)
+        SetAside(
+            names[paths[0]], f"{reason} ({len(paths)} files)" if len(paths) > 1 else reason, files=len(paths)
+        )
         for paths, reason in found.refused
     ]
     return [*(SetAside(names[path], reason) for path, reason in found.left), *series]

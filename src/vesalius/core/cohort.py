@@ -35,11 +35,15 @@ class TargetInfo:
 
 @dataclass(frozen=True, slots=True)
 class SetAside:
-    """A case that is not used, and why. `fatal` marks what would corrupt a result if it were left out quietly."""
+    """A case that is not used, and why. `fatal` marks what would corrupt a result if it were left out quietly.
+
+    `files` is how many files it is of, where it is a series.
+    """
 
     case: str
     reason: str
     fatal: bool = False
+    files: int = 1
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ def read(path: Path, model: type[M]) -> M:
     if not isinstance(data, dict):
         raise PlanError(
             f"{path} holds no settings", found="nothing" if data is None else type(data).__name__,
-            hint="keys with their values, as docs/pacs.md shows",
+            hint="keys with their values",
         )  # fmt: skip
     try:
         return model.model_validate(data)

@@ -9,9 +9,11 @@ metrics, `user` also uploads, asks and sees what is its own, `admin` also sees e
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import os
+import re
 import secrets
 import stat
 import threading
@@ -20,10 +22,12 @@ from pathlib import Path
 from typing import Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from vesalius.core.disk import write_text
 from vesalius.core.errors import FormatError, OutputError, UnsafeError, VesaliusError
+from vesalius.core.fields import Unfit, said
+from vesalius.serve import settings_file
 
 _LOG = logging.getLogger(__name__)
 Role = Literal["monitor", "user", "admin"]
@@ -39,16 +43,27 @@ class _Strict(BaseModel):
 class Entry(_Strict):
     """One key: whose it is, what it may do, and its hash."""
 
-    name: str = Field(pattern=NAME)
+    name: str
     role: Role
-    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    sha256: str
 
     @field_validator("name")
     @classmethod
-    def _not_ours(cls, name: str) -> str:
+    def _named(cls, name: str) -> str:
+        if not re.fullmatch(NAME, name):
+            raise Unfit(
+                "a key's name is letters, digits, '.', '_' and '-'", hint="a ward, a person or a program"
+            )
         if name.lower() in OWN:
-            raise ValueError(f"'{name}' is a name of the service's own")
+            raise Unfit("this name is the service's own", hint="another name")
         return name
+
+    @field_validator("sha256")
+    @classmethod
+    def _hashed(cls, sha256: str) -> str:
+        if not re.fullmatch("[0-9a-f]{64}", sha256):
+            raise Unfit("not the hash of a key", hint="--make-key NAME, which writes it")
+        return sha256
 
 
 class _File(_Strict):
@@ -73,7 +88,7 @@ LOCAL = Caller("local", "admin")
 class Keys:
     """The keys of a file; changes of the file count from the next request.
 
-    Raises FormatError, OutputError; UnsafeError for a file that others than its owner can write.
+    Raises PlanError, FormatError, OutputError; UnsafeError for a file that others than its owner can write.
     """
 
     def __init__(self, path: Path) -> None:
@@ -136,24 +151,17 @@ def check_mode(path: Path, mode: int) -> str | None:
 
 
 def load(path: Path) -> tuple[Entry, ...]:
-    """The entries of a keys file, YAML or JSON. Raises FormatError, saying where."""
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return _File.model_validate(data or {}).keys
-    except OSError as error:
-        raise FormatError(f"{path} cannot be read", found=error.strerror) from error
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise FormatError(f"{path} is no YAML", found=type(error).__name__) from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "the file"
-        raise FormatError(f"{path}: {place}: {first['msg']}") from error
+    """The entries of a keys file, YAML or JSON. Raises PlanError, saying where."""
+    with contextlib.suppress(OSError):
+        if path.stat().st_size == 0:
+            return ()
+    return settings_file.read(path, _File).keys
 
 
 def make(path: Path, name: str, role: Role) -> str:
     """Add a new key to the file, which only its owner can read; returns the key, which is kept nowhere.
 
-    Raises FormatError for a name that cannot be or is taken, OutputError.
+    Raises FormatError for a name that cannot be or is taken, PlanError for a file that is none, OutputError.
     """
     entries = load(path) if path.exists() else ()
     if any(e.name == name for e in entries):
@@ -164,10 +172,8 @@ def make(path: Path, name: str, role: Role) -> str:
     try:
         added = Entry(name=name, role=role, sha256=digest(key))
     except ValidationError as error:
-        wants = "a key's name is letters, digits, '.', '_' and '-', and none of the service's own"
-        raise FormatError(
-            wants, found=repr(name), hint="the name of a ward, a person or a program"
-        ) from error
+        what, found, hint = said(error.errors()[0])
+        raise FormatError(what.lstrip(": "), found=found, hint=hint) from error
     listed = [e.model_dump() for e in (*entries, added)]
     old = os.umask(0o077)
     try:

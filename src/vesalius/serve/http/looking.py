@@ -32,12 +32,13 @@ def look(study: Study, files: Sequence[Received], bounds: Bounds) -> Study:
     try:
         cohort = cohorts.read(study.folder, layout="dicomtree", max_set_aside=1.0)
         images = [(case, case.images[case.reference]) for case in cohort.cases]
-        unread += [_said(study, item.case, item.reason) for item in cohort.set_aside]
+        left = cohort.set_aside
     except DataError:
-        images = []
+        images, left = [], ()
+    unread += [_said(study, item.case, item.reason) for item in left if item.files == 1]
+    unused = [_said(study, item.case, item.reason) for item in left if item.files > 1]
+    mendable = bool(unused)
     cases: list[StoredCase] = []
-    unused: list[tuple[str, str]] = []
-    mendable = False
     for case, ref in images:
         if not isinstance(ref, Ref):
             continue
@@ -89,12 +90,14 @@ def _nothing(
         return Problem(
             422, what, found="; ".join(some) or None, hint="DICOM, NIfTI, PNG, …, or a zip of them"
         )
-    lacking = f", {len(unread)} could not ({'; '.join(some)})" if unread else ""
+    counted = (
+        f"{read} of {n} files could be read, {len(unread)} could not ({'; '.join(some)}); " if unread else ""
+    )
     name, reason = unused[0]
     return Problem(
         422,
         "no whole image could be made of these files",
-        found=f"{read} of {n} files could be read{lacking}; {reason.removeprefix(name + ': ')}",
+        found=counted + reason.removeprefix(f"{name}: "),
         hint="upload the whole series, its damaged or missing files anew" if unread or mendable else None,
     )
 

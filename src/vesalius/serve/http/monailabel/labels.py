@@ -70,10 +70,10 @@ def _readable(item: uploads.Received) -> None:
 
 def _label(service: Service, caller: Caller, label: str, tag: str) -> tuple[Study, Path, dict[str, Any]]:
     study, _ = service.shelves.find(label, caller)
-    shelf = service.shelves.shelf(study)
-    if tag not in shelf.labels or not shelf.labels[tag][0].is_file():
+    found = service.shelves.shelf(study).labels.get(tag)  # once: another may remove it
+    if found is None or not found[0].is_file():
         raise missing("label")
-    return study, *shelf.labels[tag]
+    return study, *found
 
 
 def _drop(service: Service, study: Study, label: Path) -> None:
