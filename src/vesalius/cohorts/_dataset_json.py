@@ -41,7 +41,7 @@ def labels_of(data: dict[str, Any]) -> tuple[dict[int, str], list[str]]:
             odd.append(str(key))
         elif isinstance(value, int):
             names[value] = str(key)
-        elif isinstance(value, str) and str(key).lstrip("-").isdigit():
+        elif isinstance(value, str) and str(key).lstrip("-").isdecimal():
             names[int(key)] = value
         elif isinstance(value, list) and len(value) == 1 and isinstance(value[0], int):
             names.setdefault(value[0], str(key))
@@ -58,7 +58,7 @@ def channel_names(data: dict[str, Any]) -> tuple[str, ...]:
     raw = data.get("channel_names", data.get("modality"))
     if not isinstance(raw, dict) or not raw:
         return ()
-    pairs = sorted((int(k), str(v)) for k, v in raw.items() if str(k).isdigit())
+    pairs = sorted((int(k), str(v)) for k, v in raw.items() if str(k).isdecimal())
     names = [name for _, name in pairs]
     return tuple(n if names.count(n) == 1 else f"{n} {k}" for k, n in enumerate(names))
 

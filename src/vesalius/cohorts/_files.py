@@ -31,7 +31,7 @@ _JUNK = {"__MACOSX", "Thumbs.db", "desktop.ini"}
 def natural(text: str) -> list[tuple[int, int, str]]:
     """A sorting key under which 'image 2' comes before 'image 10'."""
     parts = re.split(r"(\d+)", text.casefold())
-    return [(0, int(p), "") if p.isdigit() else (1, 0, p) for p in parts if p]
+    return [(0, int(p), "") if p.isdecimal() else (1, 0, p) for p in parts if p]
 
 
 def walk(root: Path) -> tuple[Path, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from vesalius import formats
 from vesalius.cohorts import _files
 from vesalius.cohorts._series import group_series
 from vesalius.core.case import Ref
+
+_MOST_FILES = 1000  # below a folder that a table's cell names
 
 
 @dataclass
@@ -46,18 +49,34 @@ class Index:
         for path in (direct, asked) if asked.is_absolute() else (direct,):
             if path.is_file() and _files.is_image(path, containers=True):
                 return {"": Ref((path,))}
-            if path.is_dir() and path != self.root:
+            if path.is_dir() and not self.root.resolve().is_relative_to(
+                path.resolve()
+            ):  # nor all that it lies in
                 held = self.series.get(str(path).casefold())
                 if held:
                     return _named(held)
-                files = _files.images(_files.walk(path))
-                if len(files) == 1:
-                    return {"": Ref((files[0],))}
+                only = _only_image(path)
+                if only is not None:
+                    return {"": Ref((only,))}
         for found in (self.by_name.get(asked.name.casefold()), self.by_stem.get(asked.name.casefold())):
             fitting = [p for p in found or () if _ends_with(p, asked)] or (found or [])
             if len(fitting) == 1:
                 return {"": Ref((fitting[0],))}
         return _named(self.series.get(asked.name.casefold(), []))
+
+
+def _only_image(folder: Path) -> Path | None:
+    """The one image below a folder; None where there are more, or so many files that it is no case's folder."""
+    found, seen = None, 0
+    for name, _, names in os.walk(folder):
+        seen += len(names)
+        for image in _files.images(Path(name) / n for n in names if not n.startswith(".")):
+            if found is not None:
+                return None
+            found = image
+        if seen > _MOST_FILES:
+            return None
+    return found
 
 
 def _ends_with(path: Path, asked: Path) -> bool:

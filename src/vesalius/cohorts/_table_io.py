@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import codecs
+import io
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 from vesalius.core.errors import DataError
@@ -11,6 +14,7 @@ from vesalius.core.errors import DataError
 Table = dict[str, list[str | None]]
 
 _MISSING = {"", "na", "n/a", "nan", "null", "none", "?", "missing", "-"}
+_READ_PARQUET = "import sys, polars; polars.read_parquet(sys.argv[1]).write_ipc_stream(sys.stdout.buffer)"
 _WHOLE = re.compile(r"-?\d+\.0+")
 
 
@@ -24,7 +28,7 @@ def read_table(path: Path) -> Table:
     suffix = path.suffix.lower()
     try:
         if suffix == ".parquet":
-            frame = pl.read_parquet(path)
+            frame = pl.read_ipc_stream(io.BytesIO(_by_child(path)))
         elif suffix == ".xlsx":
             frame = pl.read_excel(path, engine="openpyxl")
         elif suffix in (".csv", ".tsv", ".txt"):
@@ -43,6 +47,22 @@ def read_table(path: Path) -> Table:
     return {
         name.strip(): _clean(frame[name].cast(pl.String, strict=False).to_list()) for name in frame.columns
     }
+
+
+def _by_child(path: Path) -> bytes:
+    """A Parquet file's table in Arrow's format, read by a process of its own: damage can end that which reads it.
+
+    Raises DataError where it did.
+    """
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", _READ_PARQUET, str(path)], capture_output=True, check=False
+    )
+    if done.returncode:
+        words = done.stderr.decode(errors="replace").strip().splitlines()
+        raise DataError(
+            f"{path} cannot be read as a table", found=(words[-1] if words else "a damaged file")[:200]
+        )
+    return done.stdout
 
 
 def _decoded(data: bytes) -> str:
@@ -67,6 +87,6 @@ def _separator(text: str, suffix: str) -> str:
 def _clean(cells: list[str | None]) -> list[str | None]:
     stripped = [None if c is None or c.strip().casefold() in _MISSING else c.strip() for c in cells]
     held = [c for c in stripped if c is not None]
-    if held and all(_WHOLE.fullmatch(c) or c.lstrip("-").isdigit() for c in held):
+    if held and all(_WHOLE.fullmatch(c) or c.lstrip("-").isdecimal() for c in held):
         return [c.partition(".")[0] if c is not None else None for c in stripped]
     return stripped

@@ -27,7 +27,7 @@ class Log:
             return
         with self.path.open(newline="") as file:
             rows = list(csv.reader(file))
-        kept = rows[:1] + [r for r in rows[1:] if r and r[0].isdigit() and int(r[0]) <= step]
+        kept = rows[:1] + [r for r in rows[1:] if r and r[0].isdecimal() and int(r[0]) <= step]
         with output_errors(self.path), self.path.open("w", newline="") as file:
             csv.writer(file).writerows(kept)
 

@@ -83,8 +83,8 @@ class Body:
         declared = headers.get(b"content-length", b"0")
         upload = headers.get(b"content-type", b"").startswith(b"multipart/")
         most = self.bounds.body_bytes if upload else min(self.bounds.text_bytes, self.bounds.body_bytes)
-        if not declared.isdigit() or int(declared) > most:
-            if declared.isdigit():
+        if not declared.isdecimal() or int(declared) > most:
+            if declared.isdecimal():
                 problem = Problem(413, "a body that is too large", hint=f"at most {most:,} bytes")
             else:
                 problem = Problem(400, "a length that is no number")
@@ -134,7 +134,7 @@ class SameOrigin:
             return
         headers = {k: v.decode("latin-1") for k, v in scope["headers"]}
         host, origin = headers.get(b"host", ""), headers.get(b"origin")
-        name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
+        name = host.rpartition(":")[0] if host.rpartition(":")[2].isdecimal() else host
         own = origin is None or urlsplit(origin).netloc == host
         if loopback(name) and own:
             await self.app(scope, receive, send)
