@@ -21,6 +21,7 @@ _J2K = ("1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91")
 _HTJ2K = tuple(f"1.2.840.10008.1.2.4.20{k}" for k in (1, 2, 3))
 _JPEG = tuple(f"1.2.840.10008.1.2.4.{k}" for k in (50, 51, 57, 70))
 _JPEG_LS = ("1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.81")
+EXACT = (RLE, *JPEG_XL, *_J2K, *_HTJ2K, _JPEG[-2], _JPEG[-1], *_JPEG_LS)  # which can hold every bit
 _PADDING = 16  # bytes that may follow a code stream's end
 _RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))  # of a JPEG XL's width to its height
 
@@ -83,12 +84,30 @@ def check(data: bytes, shape: tuple[int, int], syntax: str, path: object) -> Non
         )
 
 
+def precision(data: bytes) -> int | None:
+    """Bits of a sample that a JPEG, JPEG-LS or JPEG 2000 code stream declares; None where it declares none."""
+    at = data.find(b"\xff\x4f\xff\x51", 0, 4096)
+    if at >= 0:
+        return (data[at + 42] & 0x7F) + 1 if len(data) > at + 42 else None
+    frame = _frame_header(data)
+    return None if frame is None else data[frame + 4]
+
+
 def _size(data: bytes) -> tuple[int, int] | None:
     """(rows, columns) that a JPEG, JPEG-LS or JPEG 2000 code stream declares; None where none is found."""
     at = data.find(b"\xff\x4f\xff\x51", 0, 4096)
     if at >= 0:
         x, y, x0, y0 = (int.from_bytes(data[at + 8 + 4 * n : at + 12 + 4 * n], "big") for n in range(4))
         return y - y0, x - x0
+    frame = _frame_header(data)
+    if frame is None:
+        return None
+    rows, columns = (int.from_bytes(data[frame + n : frame + n + 2], "big") for n in (5, 7))
+    return rows, columns
+
+
+def _frame_header(data: bytes) -> int | None:
+    """Where a JPEG or JPEG-LS stream's frame header (SOF) begins."""
     if data[:2] != b"\xff\xd8":
         return None
     at = 2
@@ -99,8 +118,7 @@ def _size(data: bytes) -> tuple[int, int] | None:
         if marker == 0xFF:
             at += 1
         elif marker in (*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0), 0xF7):
-            rows, columns = (int.from_bytes(data[at + n : at + n + 2], "big") for n in (5, 7))
-            return rows, columns
+            return at
         else:
             at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
     return None

@@ -354,3 +354,38 @@ def test_damaged_files_are_set_aside_and_never_crash(tmp_path: Path) -> None:
         )
     made = deidentify(source, tmp_path / "out")
     assert made.done + len(made.set_aside) == 300 and made.done > 50 and len(made.set_aside) > 50
+
+
+def test_a_number_of_the_patient_s_goes_from_numbers_too(tmp_path: Path) -> None:
+    data = ct()
+    data.PatientID, data.SeriesNumber, data.AcquisitionNumber, data.KVP = (
+        "90817263",
+        90817263,
+        90817263,
+        "90817263",
+    )
+    data.WindowCenter, data.InstanceNumber = ["40", "90817263.0"], 7
+    (tmp_path / "in").mkdir()
+    save(data, tmp_path / "in" / "a.dcm")
+    (tmp_path / "in" / "a.bval").write_text("0 1000 44051401359\n")
+    made = deidentify(tmp_path / "in", tmp_path / "out", profile="research")
+    (copy,) = made.out.rglob("*.dcm")
+    after = pydicom.dcmread(copy)
+    assert b"90817263" not in copy.read_bytes()
+    assert (after.SeriesNumber, after.KVP, after.InstanceNumber) == (0, 0, 7)
+    assert list(after.WindowCenter) == [40, 0]
+    assert [reason for _, reason in made.set_aside] == ["not a table of gradients"]
+
+
+def test_a_key_belongs_to_one_run_and_not_into_what_is_shared(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    save(ct(), tmp_path / "in" / "a.dcm")
+    deidentify(tmp_path / "in", tmp_path / "out")
+    with pytest.raises(DataError, match="a key in it would undo it"):
+        deidentify(tmp_path / "in", tmp_path / "more", key=tmp_path / "out" / "k")
+    assert not (tmp_path / "out" / "k").exists() and not (tmp_path / "more").exists()
+    report = tmp_path / "out" / "deidentify.json"
+    report.write_text(report.read_text().replace('"complete": true', '"complete": false'))
+    with pytest.raises(OutputError, match="begun with another key"):
+        deidentify(tmp_path / "in", tmp_path / "out", key=tmp_path / "other", resume=True)
+    assert not (tmp_path / "other").exists()

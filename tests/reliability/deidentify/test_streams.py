@@ -13,7 +13,7 @@ import pytest
 from _planted import ct, save
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate, generate_frames
-from pydicom.uid import JPEGLossless
+from pydicom.uid import JPEG2000Lossless, JPEGLossless, RLELossless
 
 from vesalius import deidentify
 from vesalius.reliability.deidentify import _boxes, _segments
@@ -123,3 +123,63 @@ def test_colour_without_a_decoder_of_pydicom_s_stays_but_for_what_is_blacked_out
     wanted = np.zeros_like(rgb)
     wanted[10:50, 10:70] = 100
     assert not after.file_meta.TransferSyntaxUID.is_compressed and np.array_equal(after.pixel_array, wanted)
+
+
+def hidden(signed: bool, *, high: int = 11, stored: int = 12) -> tuple[np.ndarray, np.ndarray]:
+    """Values of 12 bits, and the same with a text in the bits that they do not use."""
+    values = np.random.default_rng(1).integers(0, 1 << stored, (40, 50)).astype(np.uint16)
+    low = high + 1 - stored
+    values = values << low
+    if signed:
+        values = (values << (15 - high)).view(np.int16) >> (15 - high) >> low << low
+        values = values.view(np.uint16)
+    text = np.unpackbits(np.frombuffer(SECRET * 25, np.uint8))[: values.size].reshape(values.shape)
+    spare = 0xFFFF ^ ((1 << high + 1) - 1) | (1 << low) - 1
+    return values, (values & ~np.uint16(spare)) | (text.astype(np.uint16) * spare).astype(np.uint16)
+
+
+@pytest.mark.parametrize("packed", ["", "rle", "j2k"])
+@pytest.mark.parametrize(("signed", "high"), [(False, 11), (True, 11), (False, 13)])
+def test_bits_that_no_pixel_uses_are_cleared(tmp_path: Path, packed: str, signed: bool, high: int) -> None:
+    values, told = hidden(signed, high=high)
+    data = ct()
+    data.Rows, data.Columns, data.PixelRepresentation = 40, 50, int(signed)
+    data.BitsAllocated, data.BitsStored, data.HighBit = 16, 12, high
+    data.PixelData = told.tobytes()
+    if packed == "rle":
+        planes = [told >> 8, told & 255]
+        runs = [imagecodecs.packbits_encode(p.astype(np.uint8).tobytes()) for p in planes]
+        first = 64 + len(runs[0])
+        head = struct.pack("<16I", 2, 64, first, *[0] * 13)
+        data.file_meta.TransferSyntaxUID = RLELossless
+        data.PixelData = encapsulate([head + runs[0] + runs[1]])
+    elif packed:
+        data.file_meta.TransferSyntaxUID = JPEG2000Lossless
+        data.PixelData = encapsulate(
+            [imagecodecs.jpeg2k_encode(told, level=0, codecformat="j2k", reversible=True)]
+        )
+    if packed:
+        data["PixelData"].is_undefined_length = True
+    (tmp_path / "in").mkdir()
+    save(data, tmp_path / "in" / "a.dcm")
+    made = deidentify(tmp_path / "in", tmp_path / "out", options=[])
+    (copy,) = made.out.rglob("*.dcm")
+    after = pydicom.dcmread(copy)
+    assert not after.file_meta.TransferSyntaxUID.is_compressed
+    assert np.array_equal(np.frombuffer(after.PixelData, np.uint16).reshape(values.shape), values)
+    assert "bits that no pixel uses" in (made.out / "deidentify.json").read_text()
+
+
+def test_compressed_frames_whose_bits_are_all_used_stay_as_they_are(tmp_path: Path) -> None:
+    values, _ = hidden(False)
+    data = ct()
+    data.Rows, data.Columns, data.BitsAllocated, data.BitsStored, data.HighBit = 40, 50, 16, 12, 11
+    data.PixelRepresentation = 0
+    frame = imagecodecs.jpeg2k_encode(values, level=0, codecformat="j2k", reversible=True, bitspersample=12)
+    data.PixelData = encapsulate([frame])
+    data["PixelData"].is_undefined_length = True
+    data.file_meta.TransferSyntaxUID = JPEG2000Lossless
+    (tmp_path / "in").mkdir()
+    save(data, tmp_path / "in" / "a.dcm")
+    (copy,) = deidentify(tmp_path / "in", tmp_path / "out").out.rglob("*.dcm")
+    assert pydicom.dcmread(copy).file_meta.TransferSyntaxUID == JPEG2000Lossless

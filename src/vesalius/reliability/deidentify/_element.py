@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,7 @@ from vesalius.reliability.deidentify.key import Key
 from vesalius.reliability.deidentify.options import Settings
 
 TEXTS = ("AE", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT")
+_NUMBERS = ("IS", "DS", "FL", "FD", "SL", "UL", "SV", "UV")
 DATES = ("DA", "DT", "TM")
 LAYER = 0x00700002
 _CODES = (0x00080100, 0x00080102, 0x00080103, 0x00080119, 0x00080120)
@@ -101,7 +103,10 @@ class Values:
         return uid if not uid or uid in UID_dictionary else self.key.uid(uid)
 
     def _sweep(self, element: Any, *, known_only: bool = False) -> None:
-        """Take this data set's own identifiers, and what looks like one, out of text that stays."""
+        """Take this data set's own identifiers, and what looks like one, out of text and numbers that stay."""
+        if element.VR in _NUMBERS and element.value is not None:
+            self._numbers(element)
+            return
         if element.VR not in (*TEXTS, "CS") or element.VR == "AE" or not element.value:
             return
         before = str(element.value)
@@ -116,6 +121,15 @@ class Values:
                 cleaner.known if known_only or (technical and element.VR in ("LO", "SH")) else cleaner.scrub,
             )
         if str(element.value) != before:
+            self._count(element, "swept")
+
+    def _numbers(self, element: Any) -> None:
+        """0 for a number that is one of this data set's own, such as the patient's in place of the series'."""
+        values = list(element.value) if many(element.value) else [element.value]
+        own = [re.sub(r"\.0*$", "", f"{v}").lstrip("-+0") in self.subject.cleaner.numbers for v in values]
+        if any(own):
+            new = [0 if mine else v for v, mine in zip(values, own, strict=True)]
+            element.value = new if len(new) > 1 else new[0]
             self._count(element, "swept")
 
     def _each(self, element: Any, change: Any) -> None:

@@ -46,6 +46,7 @@ def clean(data: Any, settings: Settings, counts: Counter[tuple[str, str]]) -> tu
         return (), False
     if is_encapsulated(data):
         _strip_frames(data, counts)
+        _spare_of_frames(data, counts)
     else:
         _spare(data, counts)
     if settings.has("clean-pixels"):
@@ -88,9 +89,9 @@ def _strip_film(data: Any, counts: Counter[tuple[str, str]]) -> None:
 
 
 def _spare(data: Any, counts: Counter[tuple[str, str]]) -> None:
-    """Zero the bits above the highest one (retired overlays live there) and drop bytes beyond the last pixel."""
+    """Clear the bits that no pixel uses (retired overlays live there) and drop bytes beyond the last pixel."""
     try:
-        allocated, high = int(data.get("BitsAllocated") or 0), int(data.get("HighBit") or 0)
+        allocated = int(data.get("BitsAllocated") or 0)
         rows, columns = int(data.get("Rows") or 0), int(data.get("Columns") or 0)
         frames, samples = int(data.get("NumberOfFrames") or 1), int(data.get("SamplesPerPixel") or 1)
     except (TypeError, ValueError):
@@ -102,16 +103,58 @@ def _spare(data: Any, counts: Counter[tuple[str, str]]) -> None:
     if 0 < expected < len(data.PixelData):
         data.PixelData = bytes(data.PixelData[:expected])
         counts["bytes after the pixels", "X"] += 1
-    inside = any(
-        tag.group & 0xFF00 == 0x6000 and tag.elem == 0x0102 and int(data[tag].value or 0) > high
-        for tag in list(data.keys())
-    )
-    if allocated != 16 or not inside or data.get("PixelRepresentation"):
+    if allocated not in (8, 16, 32) or len(data.PixelData) % (allocated // 8):
         return
-    order = "<" if data.original_encoding[1] is not False else ">"
-    pixels = np.frombuffer(data.PixelData, np.dtype(f"{order}u2"))
-    data.PixelData = (pixels & np.array((2 << high) - 1, pixels.dtype)).tobytes()
-    counts["overlays", "X"] += 1
+    big = data.original_encoding[1] is False
+    pixels = np.frombuffer(data.PixelData, np.dtype(f"{'>' if big else '<'}u{allocated // 8}"))
+    used = _used(pixels, data)
+    if used is not None and not np.array_equal(used, pixels):
+        data.PixelData = used.astype(pixels.dtype).tobytes()
+        inside = any(tag.group & 0xFF00 == 0x6000 and tag.elem == 0x0102 for tag in list(data.keys()))
+        counts["overlays" if inside else "bits that no pixel uses", "X"] += 1
+
+
+def _used(pixels: Array, data: Any) -> Array | None:
+    """Unsigned values with their stored bits alone, the sign carried on above; None where all bits are stored."""
+    try:
+        allocated = int(data.get("BitsAllocated") or 0)
+        stored = int(data.get("BitsStored") or allocated)
+        high = max(int(data.get("HighBit") or stored - 1), stored - 1)
+    except (TypeError, ValueError):
+        return None
+    below = high + 1 - stored
+    if not 0 < stored < allocated or high >= allocated:
+        return None
+    up = allocated - 1 - high
+    moved = pixels.astype(f"u{allocated // 8}") << up
+    if data.get("PixelRepresentation"):
+        moved = moved.view(f"i{allocated // 8}")
+    kept: Array = (moved >> up >> below << below).view(f"u{allocated // 8}")
+    return kept
+
+
+def _spare_of_frames(data: Any, counts: Counter[tuple[str, str]]) -> None:
+    """The same of compressed frames whose streams have room for more bits than are stored.
+
+    Where there is something in them the pixels are stored uncompressed from then on.
+    """
+    syntax = str(data.file_meta.TransferSyntaxUID)
+    stored, allocated = int(data.get("BitsStored") or 0), int(data.get("BitsAllocated") or 0)
+    if (
+        int(data.get("SamplesPerPixel") or 1) != 1
+        or not 0 < stored < allocated
+        or syntax not in streams.EXACT
+    ):
+        return
+    frames = generate_frames(data.PixelData, number_of_frames=int(data.get("NumberOfFrames") or 1))
+    if all((streams.precision(frame) or allocated) <= stored for frame in frames):
+        return
+    pixels = _frames(data)
+    raw = pixels.view(f"u{pixels.itemsize}")
+    used = _used(raw, data)
+    if used is not None and not np.array_equal(used, raw):
+        _store(data, np.zeros(pixels.shape[1:3], bool), used.view(pixels.dtype))
+        counts["bits that no pixel uses", "X"] += 1
 
 
 def clear_overlays(data: Any) -> frozenset[int]:
@@ -221,11 +264,14 @@ def _outside_regions(data: Any, shape: tuple[int, ...]) -> Array | None:
     return outside if seen else None
 
 
-def _store(data: Any, mask: Array) -> None:
-    """Write black under the mask into every frame; a compressed image is stored uncompressed from then on."""
+def _store(data: Any, mask: Array, pixels: Array | None = None) -> None:
+    """Write black under the mask into every frame; a compressed image is stored uncompressed from then on.
+
+    `pixels` are the frames to store, where they are no longer those that are there.
+    """
     if is_encapsulated(data) and _has_decoder(data):
         data.decompress(as_rgb=True, generate_instance_uid=False)
-    shaped = _frames(data).copy()
+    shaped = (_frames(data) if pixels is None else pixels).copy()
     if is_encapsulated(data):
         data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
         data["PixelData"].VR, data["PixelData"].is_undefined_length = "OW", False

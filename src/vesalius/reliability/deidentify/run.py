@@ -57,6 +57,10 @@ def deidentify(
         raise DataError(f"no files in {source}", hint="the folder that holds the studies")
     if settings.has("clean-pixels") or settings.has("clean-graphics"):
         _ocr.require()
+    if resume and reports.unfinished(out) and not key_path.exists():
+        raise OutputError(
+            f"{out} was begun with another key", found=f"no {key_path}", hint="the --key of that run"
+        )
     secret, made = keys.load(key_path)
     journal = Journal(
         key_path.with_name(f"{key_path.stem}.{out.name}.names.jsonl"),
@@ -167,6 +171,8 @@ def _begin(out: Path, journal: Journal, *, resume: bool) -> None:
     with output_errors(out):
         held = out.exists() and (not out.is_dir() or any(out.iterdir()))
     if held and not (resume and reports.unfinished(out) and journal.path.exists()):
+        if resume and reports.unfinished(out):
+            raise OutputError(f"{out} was begun with another key", hint="the --key that it was begun with")
         hint = "--resume" if reports.unfinished(out) else "another output folder"
         raise OutputError(f"{out} exists and is not empty; nothing is overwritten", hint=hint)
     with output_errors(out):
@@ -181,3 +187,9 @@ def _check_places(source: Path, out: Path, key: Path) -> None:
     secret = key.resolve()
     if secret.is_relative_to(out.resolve()) or secret.is_relative_to(source.resolve()):
         raise DataError("the key must lie outside of both the originals and the output", hint="another --key")
+    shared = next((folder for folder in secret.parents if (folder / reports.NAME).exists()), None)
+    if shared is not None:
+        raise DataError(
+            f"{shared} is a de-identified copy, and a key in it would undo it",
+            hint="another --key, apart from it",
+        )

@@ -89,6 +89,9 @@ def _value(name: str, value: Any, cleaner: Cleaner) -> Any:
     return cleaner.clean(value)
 
 
+_MOST = 100_000  # s/mm²
+
+
 def _table(text: str, out: Path, target: PurePosixPath) -> Done:
     """A gradient table: rows of numbers, or it is set aside."""
     rows = [[float(cell) for cell in line.split()] for line in text.splitlines() if line.strip()]
@@ -96,13 +99,13 @@ def _table(text: str, out: Path, target: PurePosixPath) -> Done:
         not rows
         or len(rows) > 16
         or any(len(row) != len(rows[0]) for row in rows)
-        or not all(map(all_finite, rows))
+        or not all(map(all_small, rows))
     ):
         raise SetAside("not a table of gradients")
     write_text(out / target, "".join(" ".join(f"{v:.10g}" for v in row) + "\n" for row in rows))
     return Done(target, Counter())
 
 
-def all_finite(row: list[float]) -> bool:
-    """Whether every number is one."""
-    return all(map(math.isfinite, row))
+def all_small(row: list[float]) -> bool:
+    """Whether every number is one, and none is so large that it is no b-value but somebody's."""
+    return all(math.isfinite(v) and abs(v) < _MOST for v in row)
