@@ -12,6 +12,7 @@ from vesalius import cohorts, formats
 from vesalius.core.case import Case, Ref
 from vesalius.core.errors import BudgetError, DataError, VesaliusError
 from vesalius.serve.http import display
+from vesalius.serve.http.belonging import NOTHING, belonging
 from vesalius.serve.http.limits import Bounds
 from vesalius.serve.http.problems import Problem, for_clients
 from vesalius.serve.http.study import StoredCase, Study
@@ -132,6 +133,7 @@ def _stored(case_id: str, case: Case, ref: Ref, said: str, bounds: Bounds) -> St
         "colour": head.channels == 3 and head.dtype == "uint8",
         "source": "dicom" if dicom else "other",
         "display": display.hints(head.display),
+        **(belonging(ref.paths[0]) if dicom else NOTHING),
     }
     kept = replace(case, id=case_id, targets={}, patient=None, report=None)
     return StoredCase(case_id, name, kept, dicom, about)
