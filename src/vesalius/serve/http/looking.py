@@ -28,7 +28,9 @@ def look(study: Study, files: Sequence[Received], bounds: Bounds) -> Study:
     study = replace(study, labels=_labels(files))
     unread = [*study.set_aside]
     unread += [
-        (study.labels[str(f.path)], "not a format that is read here") for f in files if not _read_here(f)
+        (study.labels[str(f.path)], "not a format that is read here" if f.size else "an empty file")
+        for f in files
+        if not _read_here(f)
     ]
     try:
         cohort = cohorts.read(study.folder, layout="dicomtree", max_set_aside=1.0)
@@ -50,7 +52,7 @@ def look(study: Study, files: Sequence[Received], bounds: Bounds) -> Study:
             mendable = mendable or not isinstance(error, BudgetError)
             (unread if len(ref.paths) == 1 else unused).append(_said(study, said, str(error)))
     if not cases:
-        raise _nothing(len(files), unread, unused, mendable=mendable)
+        raise _nothing(len(files) + len(study.set_aside), unread, unused, mendable=mendable)
     return replace(study, cases=tuple(cases), set_aside=(*unread, *unused))
 
 
