@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import io
 import json
+import shutil
 import threading
 import time
 import zipfile
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pydicom
 import pytest
 from _bundles import NAMES, ORGANS
 from _clients import Clients
@@ -25,9 +27,11 @@ from vesalius.core import registry
 from vesalius.core.answer import Mask, Scores
 from vesalius.core.case import Case, Ref
 from vesalius.core.image import Image
-from vesalius.serve.http import results
+from vesalius.core.scorecard import Interval, Scorecard, save_scorecard
+from vesalius.serve.http import results, wire
+from vesalius.serve.http.belonging import belonging
 from vesalius.serve.http.keys import LOCAL
-from vesalius.serve.http.models import Models, named
+from vesalius.serve.http.models import Models, _scorecard, named
 from vesalius.serve.http.state import Service
 
 
@@ -82,6 +86,57 @@ def test_a_series_is_one_case_with_what_its_headers_say(study: dict[str, Any]) -
     assert study["set_aside"] == []
     assert case["shape"] == [12, 32, 32] and case["modality"] == "CT"
     assert len(case["spacing_mm"]) == 3 and case["description"]
+
+
+def test_a_case_says_whose_it_is_and_no_log_does(
+    clients: Clients, series: list[Path], picture: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = clients()
+    made = upload(client, *((p.name, p.read_bytes()) for p in series), ("x.png", picture)).json()
+    dicom, other = sorted(made["cases"], key=lambda c: c["source"])
+    named = str(pydicom.dcmread(series[0]).PatientID)
+    said = [[c[k] for k in ("patient", "study_date", "series_number")] for c in (dicom, other)]
+    assert said == [[named, "2020-01-01", 1], [None, None, None]]
+    ask(client, "organs", made["study"], case=dicom["case"])
+    audit = serving(client).audit.path.read_text()
+    assert made["study"] in audit
+    assert not any(named in text for text in (audit, client.get("/metrics").text, caplog.text))
+
+
+@pytest.mark.parametrize(
+    ("date", "number", "said"),
+    [("2020.01.31", "-7", ("2020-01-31", -7)), ("20201341", "", (None, None)), ("", "3.5", (None, None))],
+)
+def test_what_dicom_says_badly_of_whose_it_is_is_not_said(
+    series: list[Path], tmp_path: Path, date: str, number: str, said: tuple[Any, Any]
+) -> None:
+    raw = series[0].read_bytes()
+    for tag, vr, text in ((b"\x08\x00\x20\x00", b"DA", date), (b"\x20\x00\x11\x00", b"IS", number)):
+        at = raw.index(tag + vr)
+        size = int.from_bytes(raw[at + 6 : at + 8], "little")
+        value = text.encode() + b" " * (len(text) % 2)
+        raw = raw[: at + 6] + len(value).to_bytes(2, "little") + value + raw[at + 8 + size :]
+    (tmp_path / "x").write_bytes(raw)
+    found = belonging(tmp_path / "x")
+    assert (found["study_date"], found["series_number"]) == said
+
+
+def test_a_scorecard_stands_beside_the_trivial_answer(
+    bundles: dict[str, Path], models: Models, tmp_path: Path
+) -> None:
+    shutil.copytree(bundles["organs"], tmp_path / "organs")
+    figure, trivial = Interval(0.9, 0.8, 0.95, 12), Interval(0.1, 0.0, 0.2, 12)
+    card = Scorecard(
+        "Mask", "test", 12, 12, True, "d", "b", {"dice": figure, "hd95": figure}, {"dice": trivial}, "no mask"
+    )
+    save_scorecard(card, tmp_path / "organs" / "scorecard.json")
+    found = _scorecard(tmp_path / "organs")
+    row = {"value": 0.9, "low": 0.8, "high": 0.95, "n": 12}
+    assert found["scorecard"] == {"dice": row | {"baseline": 0.1}, "hd95": row | {"baseline": None}}
+    assert found["baseline_is"] == "no mask"
+    about = dict(models.get("organs").about)
+    assert wire.ModelBody.model_validate(about | found).model_dump()["scorecard"] == found["scorecard"]
+    assert (about["scorecard"], about["baseline_is"]) == (None, None)
 
 
 def test_a_mask_is_the_predictors_and_other_readers_find_it_in_every_file(

@@ -218,6 +218,43 @@ def test_a_hostile_zip_is_refused_and_leaves_nothing(kind: str, clients: Any, pi
     assert left(client) == []
 
 
+def _torn(data: bytes) -> bytes:
+    """A zip of which one file's bytes are damaged."""
+    torn = bytearray(data)
+    at = torn.find(b"b.png") + 40
+    torn[at : at + 8] = b"\xff" * 8
+    return bytes(torn)
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [("cut", "cut short or damaged"), ("torn", "b.png cannot be taken"), ("empty", "an empty")],
+)
+def test_a_damaged_zip_is_set_aside_and_the_rest_is_kept(
+    kind: str, reason: str, clients: Any, picture: bytes
+) -> None:
+    client = clients()
+    whole = zipped(("a.png", picture), ("b.png", picture))
+    data = {"cut": whole[:-40], "torn": _torn(whole), "empty": b""}[kind]
+    got = upload(client, ("disc.zip", data), ("good.png", picture))
+    assert got.status_code == 201, got.text
+    assert [c["name"] for c in got.json()["cases"]] == ["good"], "nothing of a damaged zip is used"
+    (aside,) = got.json()["set_aside"]
+    assert aside["name"] == "disc.zip" and reason in aside["reason"] and "/" not in aside["reason"]
+    assert [p.name for p in left(client) if p.is_file()] == ["000001.png"]
+    alone = upload(client, ("disc.zip", data))
+    said = alone.json()
+    assert alone.status_code == 422 and said["hint"], said
+    assert said["found"].startswith("disc.zip: ") and reason in said["found"]
+    assert [p.name for p in left(client) if p.is_file()] == ["000001.png"]
+
+
+def test_an_empty_file_is_called_one(clients: Any, picture: bytes) -> None:
+    names = ("a.png", "b.nii", "c.txt", "d")
+    got = upload(clients(), ("good.png", picture), *((name, b"") for name in names)).json()
+    assert {a["name"]: "an empty file" in a["reason"] for a in got["set_aside"]} == dict.fromkeys(names, True)
+
+
 def test_a_zips_directory_is_measured_before_it_is_read(tmp_path: Path) -> None:
     path = tmp_path / "x.zip"
     with zipfile.ZipFile(path, "w") as made:

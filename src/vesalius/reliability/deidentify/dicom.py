@@ -89,7 +89,10 @@ def clean(
     pdf = str(data.get("MIMETypeOfEncapsulatedDocument") or "") == "application/pdf"
     notes, blanked = pixels.clean(data, settings, walk.counts)
     if "MOSAIC" in str(data.get("ImageType") or ""):
-        notes = (*notes, "a mosaic: what says which way its slices go stands in a private element, and has gone")
+        notes = (
+            *notes,
+            "a mosaic: what says which way its slices go stands in a private element, and has gone",
+        )
     defaced = face(data) if face is not None else False
     walk.apply(data)
     if pdf and "EncapsulatedDocument" in data:

@@ -83,8 +83,8 @@ class Body:
         declared = headers.get(b"content-length", b"0")
         upload = headers.get(b"content-type", b"").startswith(b"multipart/")
         most = self.bounds.body_bytes if upload else min(self.bounds.text_bytes, self.bounds.body_bytes)
-        if not declared.isdecimal() or int(declared) > most:
-            if declared.isdecimal():
+        if not declared.isdigit() or int(declared) > most:
+            if declared.isdigit():
                 problem = Problem(413, "a body that is too large", hint=f"at most {most:,} bytes")
             else:
                 problem = Problem(400, "a length that is no number")

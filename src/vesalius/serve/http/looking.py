@@ -12,6 +12,7 @@ from vesalius import cohorts, formats
 from vesalius.core.case import Case, Ref
 from vesalius.core.errors import BudgetError, DataError, VesaliusError
 from vesalius.serve.http import display
+from vesalius.serve.http.belonging import NOTHING, belonging
 from vesalius.serve.http.limits import Bounds
 from vesalius.serve.http.problems import Problem, for_clients
 from vesalius.serve.http.study import StoredCase, Study
@@ -27,7 +28,9 @@ def look(study: Study, files: Sequence[Received], bounds: Bounds) -> Study:
     study = replace(study, labels=_labels(files))
     unread = [*study.set_aside]
     unread += [
-        (study.labels[str(f.path)], "not a format that is read here") for f in files if not _read_here(f)
+        (study.labels[str(f.path)], "not a format that is read here" if f.size else "an empty file")
+        for f in files
+        if not _read_here(f)
     ]
     try:
         cohort = cohorts.read(study.folder, layout="dicomtree", max_set_aside=1.0)
@@ -49,7 +52,7 @@ def look(study: Study, files: Sequence[Received], bounds: Bounds) -> Study:
             mendable = mendable or not isinstance(error, BudgetError)
             (unread if len(ref.paths) == 1 else unused).append(_said(study, said, str(error)))
     if not cases:
-        raise _nothing(len(files), unread, unused, mendable=mendable)
+        raise _nothing(len(files) + len(study.set_aside), unread, unused, mendable=mendable)
     return replace(study, cases=tuple(cases), set_aside=(*unread, *unused))
 
 
@@ -132,6 +135,7 @@ def _stored(case_id: str, case: Case, ref: Ref, said: str, bounds: Bounds) -> St
         "colour": head.channels == 3 and head.dtype == "uint8",
         "source": "dicom" if dicom else "other",
         "display": display.hints(head.display),
+        **(belonging(ref.paths[0]) if dicom else NOTHING),
     }
     kept = replace(case, id=case_id, targets={}, patient=None, report=None)
     return StoredCase(case_id, name, kept, dicom, about)

@@ -103,7 +103,7 @@ def describe(name: str, bundle: Bundle, predictor: Predictor) -> dict[str, Any]:
         "calibrated": "temperature" in calibration,
         "explainers": [n for n in registry.names("explain") if kind in _explains(n)],
         "research_use": True,
-        "scorecard": _scorecard(bundle.path),
+        **_scorecard(bundle.path),
     }
 
 
@@ -113,12 +113,19 @@ def _explains(name: str) -> Sequence[str]:
     return said
 
 
-def _scorecard(path: Path) -> dict[str, Any] | None:
+def _scorecard(path: Path) -> dict[str, Any]:
     try:
         card = load_scorecard(path / "scorecard.json")
     except VesaliusError:
-        return None
-    return {
-        metric: {"value": i.value, "low": i.low, "high": i.high, "n": i.n}
+        return {"scorecard": None, "baseline_is": None}
+    rows = {
+        metric: {
+            "value": i.value,
+            "low": i.low,
+            "high": i.high,
+            "n": i.n,
+            "baseline": card.baseline[metric].value if metric in card.baseline else None,
+        }
         for metric, i in card.metrics.items()
     }
+    return {"scorecard": rows, "baseline_is": card.baseline_is or None}

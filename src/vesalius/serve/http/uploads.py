@@ -28,6 +28,7 @@ _HEADER_BYTES = 1 << 13
 _PARTS = 64  # fields that are no files
 _APART = (".mhd", ".nhdr")  # headers whose pixels lie in another file
 _CHUNK = 1 << 20
+_ANEW = "zip the files anew, without a password"
 Room = Callable[[int], None]  # raises Problem 429 where so many bytes more are not taken
 
 
@@ -211,7 +212,7 @@ def opened(
 ) -> tuple[list[Received], list[tuple[str, str]]]:
     """The files with those in zips in their place, the zips gone; and what of zips is left out, with the reason.
 
-    Raises Problem 413; FormatError for a bad zip.
+    A damaged zip is left out whole: of a series in it, some slices might be missing. Raises Problem 413.
     """
     found: list[Received] = []
     strays: list[tuple[str, str]] = []
@@ -220,26 +221,38 @@ def opened(
         if item.path.suffix != ".zip":
             found.append(item)
             continue
-        inside, out = _members(item, bounds)
+        begun: list[Path] = []
+        try:
+            inside, out = _members(item, bounds)
+            if count + len(inside) > bounds.files:
+                raise Problem(
+                    413, "a zip of too many files", found=f"{len(inside):,}", hint=f"at most {bounds.files:,}"
+                )
+            unpacked = []
+            for path in inside:
+                name = label(path.name)
+                begun.append(place(folder, count, name if suffix(name) != ".zip" else ""))
+                count += 1
+                total = _extract(path, begun[-1], total, bounds.expanded_bytes, room)
+                unpacked.append((name, begun[-1]))
+        except FormatError as error:
+            strays.append((item.label, str(error)))
+            for goal in begun:
+                goal.unlink(missing_ok=True)
+            item.path.unlink()
+            continue
         strays += [(item.label, f"leads out of its zip, and is not followed: {_shown(name)}") for name in out]
         if not inside and not out:
             strays.append((item.label, "a zip without a file that is read"))
-        if count + len(inside) > bounds.files:
-            raise Problem(
-                413, "a zip of too many files", found=f"{len(inside):,}", hint=f"at most {bounds.files:,}"
-            )
-        for path in inside:
-            name = label(path.name)
-            goal = place(folder, count, name if suffix(name) != ".zip" else "")
-            count += 1
-            total = _extract(path, goal, total, bounds.expanded_bytes, room)
-            found.append(settled(Received(item.field, name, goal, goal.stat().st_size)))
+        found += [settled(Received(item.field, n, goal, goal.stat().st_size)) for n, goal in unpacked]
         item.path.unlink()
     return found, strays
 
 
 def _members(item: Received, bounds: Bounds) -> tuple[tuple[Path, ...], tuple[str, ...]]:
-    """The files in a zip, and the names that lead out of it."""
+    """The files in a zip, and the names that lead out of it. Raises Problem 413; FormatError for a damaged one."""
+    if not item.size:
+        raise FormatError("an empty file")
     most = bounds.expanded_bytes
     try:
         if archive.directory_bytes(item.path) > bounds.files * 256:
@@ -251,11 +264,14 @@ def _members(item: Received, bounds: Bounds) -> tuple[tuple[Path, ...], tuple[st
             )
         return archive.members(item.path), archive.strays(item.path)
     except (OSError, FormatError) as error:
-        raise FormatError(f"{item.label}: not a zip that can be read") from error
+        raise FormatError("not a zip that can be read, it is cut short or damaged", hint=_ANEW) from error
 
 
 def _extract(path: Path, goal: Path, total: int, most: int, room: Room) -> int:
-    """Copy one file out of its archive; returns the total of bytes so far."""
+    """Copy one file out of its archive; returns the total of bytes so far.
+
+    Raises Problem 413, FormatError for what is damaged, encrypted or of another size than said.
+    """
     before = total
     try:
         with archive.open_file(path) as source, goal.open("xb") as out:
@@ -271,5 +287,6 @@ def _extract(path: Path, goal: Path, total: int, most: int, room: Room) -> int:
     except (Problem, OutputError):
         raise
     except (*archive.DAMAGE, OSError, FormatError) as error:
-        raise FormatError(f"{label(path.name)}: cannot be taken from its zip") from error
+        what = f"a zip of which {label(path.name)} cannot be taken, it is damaged or encrypted"
+        raise FormatError(what, hint=_ANEW) from error
     return total

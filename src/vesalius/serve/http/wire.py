@@ -22,7 +22,8 @@ class CaseBody(BaseModel):
     """One image of a study; `shape` is (z, y, x), `spacing_mm` (x, y, z), measured at the patient or the detector.
 
     `frames` are those of a cine, `frame_s` the mean time between two. `display` says whether low values are bright
-    (`invert`) and in which windows (centre, width) it is to be seen.
+    (`invert`) and in which windows (centre, width) it is to be seen. `patient` (the PatientID), `study_date`
+    (YYYY-MM-DD) and `series_number` are DICOM's, null where it does not say.
     """
 
     case: str
@@ -40,6 +41,9 @@ class CaseBody(BaseModel):
     colour: bool
     source: Literal["dicom", "other"]
     display: dict[str, Any]
+    patient: str | None
+    study_date: str | None
+    series_number: int | None
 
 
 class AsideBody(BaseModel):
@@ -58,8 +62,18 @@ class StudyBody(BaseModel):
     set_aside: list[AsideBody]
 
 
+class FigureBody(BaseModel):
+    """One metric of a scorecard on `n` cases with its 95 % interval, and what the trivial answer reaches."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    baseline: float | None
+
+
 class ModelBody(BaseModel):
-    """A bundle that this service answers with."""
+    """A bundle that this service answers with; `baseline_is` says which trivial answer its scorecard compares with."""
 
     name: str
     hash: str
@@ -74,7 +88,8 @@ class ModelBody(BaseModel):
     calibrated: bool
     explainers: list[str]
     research_use: bool
-    scorecard: dict[str, Any] | None
+    scorecard: dict[str, FigureBody] | None
+    baseline_is: str | None
 
 
 class JobRequest(BaseModel):
