@@ -6,6 +6,7 @@ import json
 import logging
 import re
 import traceback
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import FastAPI, HTTPException, Request
@@ -18,6 +19,7 @@ from starlette.types import Send
 from vesalius.core.errors import BudgetError, OutputError, UnknownName, VesaliusError
 
 _COMMAND = re.compile(r"--\w|`|\bvesalius \w|\bpip install|\bapt-get|plan\.json")
+_PLAN = re.compile(r"\bthe plan\b")
 _STATUS = {UnknownName: 404, BudgetError: 413, OutputError: 507}
 
 
@@ -43,8 +45,16 @@ def missing(what: str) -> Problem:
 
 
 def body_of(error: VesaliusError) -> dict[str, str | None]:
-    """An error of ours as a body."""
-    return {"error": error.what, "found": error.found, "hint": error.hint and for_clients(error.hint)}
+    """An error of ours as a body, in words of somebody who has made no plan."""
+    said = {"error": error.what, "found": error.found, "hint": error.hint and for_clients(error.hint)}
+    return {k: v and _PLAN.sub("the model", v) for k, v in said.items()}
+
+
+def problem_of(error: VesaliusError, plainly: Callable[[str], str]) -> Problem:
+    """An error of ours as a refusal, in a client's words."""
+    status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 422)
+    said = {k: v and plainly(v) for k, v in body_of(error).items()}
+    return Problem(status, str(said["error"]), found=said["found"], hint=said["hint"])
 
 
 def for_clients(hint: str) -> str | None:
@@ -90,10 +100,8 @@ def _problem(request: Request, error: Exception) -> Response:
 
 def _ours(request: Request, error: Exception) -> Response:
     said: Any = error
-    status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 422)
     root = str(request.app.state.service.root)
-    body = {k: v and _plain(v, root) for k, v in body_of(said).items()}
-    return JSONResponse(body, status)
+    return _problem(request, problem_of(said, lambda text: _plain(text, root)))
 
 
 def _plain(text: str, root: str) -> str:
