@@ -27,7 +27,7 @@ from vesalius import formats
 from vesalius.core import archive
 from vesalius.core.errors import VesaliusError
 from vesalius.core.image import Image
-from vesalius.serve.http import uploads
+from vesalius.serve.http import limits, uploads
 from vesalius.serve.http.api import create_app
 from vesalius.serve.http.limits import Bounds, Rate
 from vesalius.serve.http.models import Models
@@ -92,6 +92,26 @@ def test_too_many_files_cases_and_requests(clients: Any, picture: bytes) -> None
     slow = clients(per_minute=2)
     assert [slow.get("/api/models").status_code for _ in range(3)] == [200, 200, 429]
     assert slow.get("/health").status_code == 200
+
+
+def test_a_burst_is_filled_up_again_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr(limits.time, "monotonic", lambda: now)
+    rate = Rate(Bounds().per_minute)
+
+    def taken() -> int:
+        for count in range(10_000):
+            try:
+                rate.take("someone")
+            except Problem:
+                return count
+        return 10_000
+
+    assert taken() == 3000
+    now += 1
+    assert taken() == 50, "as docs/service.md says"
+    now += 3600
+    assert taken() == 3000, "and no more than that ever"
 
 
 def test_a_full_store_takes_nothing_more(clients: Any, picture: bytes) -> None:
