@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import time
+from typing import Any
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 import vesalius
@@ -34,6 +37,22 @@ def test_every_command_says_what_it_does(command: str) -> None:
     done = RUN.invoke(app, [command, "--help"])
     assert done.exit_code == 0 and "Usage" in done.output
     assert command in RUN.invoke(app, ["--help"]).output
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_shows_every_word_of_it(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stands in brackets may be taken for markup, and would be missing without a word."""
+    from typer import rich_utils
+
+    monkeypatch.setattr(rich_utils, "MAX_WIDTH", 400)
+    known: Any = typer.main.get_command(app)
+    found = known.commands[command]
+    shown = re.sub(r"[\s│]+", "", RUN.invoke(app, [command, "--help"]).output)
+    said = [found.help, *(getattr(p, "help", None) for p in found.params)]
+    said += [d for p in found.params if isinstance(d := getattr(p, "show_default", None), str)]
+    assert len([text for text in said if text]) > 0
+    for text in filter(None, said):
+        assert "".join(text.split()) in shown, text
 
 
 @pytest.mark.parametrize(

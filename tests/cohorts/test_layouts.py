@@ -334,6 +334,26 @@ def test_several_rows_of_a_case_are_its_images_and_missing_files_are_named(tmp_p
     assert [s.case for s in cohort.set_aside] == ["c3"] and "3lat.png" in cohort.set_aside[0].reason
 
 
+def test_labels_of_a_tables_masks_are_named_beside_it(tmp_path: Path) -> None:
+    rows = []
+    for k in range(3):
+        volume(tmp_path / f"i{k}.nii.gz")
+        volume(tmp_path / "masks" / f"m{k}.nii.gz", labels=True)
+        rows.append(f"i{k}.nii.gz,masks/m{k}.nii.gz")
+    (tmp_path / "t.csv").write_text("image,mask\n" + "\n".join(rows) + "\n")
+    beside = tmp_path / "dataset.json"
+    for text, names in (
+        ('{"labels": {"background": 0, "liver": 1}}', {1: "liver"}),
+        ('{"labels": {"0": "background", "1": "liver"}}', {1: "liver"}),
+        ("{", {}),
+        ('{"labels": []}', {}),
+    ):
+        beside.write_text(text)
+        cohort = cohorts.read(tmp_path, target="mask")
+        assert cohort.layout == "table", text
+        assert {x.value: x.name for x in cohort.targets["mask"].labels} == names, text
+
+
 def yes_no(root: Path, rows: list[str], name: str = "t.csv", encoding: str = "utf-8") -> Path:
     """A table of pictures with the columns image, cyst, tumour."""
     for k in range(len(rows)):

@@ -11,6 +11,7 @@ import pytest
 import SimpleITK as sitk
 from PIL import Image as Pillow
 
+from vesalius import cohorts
 from vesalius.core.errors import DataError, OutputError, UnknownName
 from vesalius.phantom import LABELS, make, patient
 from vesalius.phantom.picture import windowed
@@ -115,6 +116,14 @@ def test_dicom_has_the_geometry_of_the_study(tmp_path):
     assert volume.TransformIndexToPhysicalPoint((3, 5, 11)) == pytest.approx(
         (study.affine @ [3, 5, 11, 1])[:3], abs=1e-2
     )
+
+
+@pytest.mark.parametrize("write", ["nifti", "png", "dicom"])
+def test_every_format_is_read_with_the_organs_names(tmp_path, write):
+    root = make(tmp_path / "d", cases=2, seed=9, size=TINY, write=write)
+    cohort = cohorts.read(root, target="mask")
+    assert len(cohort.cases) == 2 and not cohort.set_aside
+    assert {x.name: x.value for x in cohort.targets["mask"].labels} == LABELS
 
 
 def test_png_slices_are_windowed_and_filed_by_class(tmp_path):

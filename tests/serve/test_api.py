@@ -499,7 +499,7 @@ def test_what_goes_wrong_for_one_caller_is_not_anothers(
         said = [ended(client, client.get(f"/api/jobs/{j.id}").json()) for j in jobs]
         assert [j["status"] for j in said] == ["done", "failed", "done"]
         assert [len(j["answers"]) for j in said] == [1, 0, 1] and said[0]["error"] is None
-        assert service.ready
+        assert service.unready is None
 
 
 def _raise(*_: Any, **__: Any) -> Any:

@@ -122,8 +122,11 @@ def test_a_removed_key_is_out_at_the_next_request(
     assert client.get("/api/models", headers=as_(held["bob"])).status_code == 401
     assert client.get("/api/models", headers=as_(held["alice"])).status_code == 200
     good = file.read_text()
-    for change in (lambda: file.write_text("keys: [oops"), file.unlink):
+    changes: list[Any] = [lambda t=t: file.write_text(t) for t in ("keys: [oops", "", "keys: []\n")]
+    for change in (*changes, file.unlink):
         change()
+        ready = client.get("/ready")
+        assert ready.status_code == 503 and ready.json()["why"] == "no key can be checked at the moment"
         for name in ("alice", "alice", "bob"):
             got = client.get("/api/models", headers=as_(held[name]))
             assert got.status_code == 503 and got.headers["retry-after"], "nobody is let in"
@@ -131,6 +134,7 @@ def test_a_removed_key_is_out_at_the_next_request(
         assert client.get("/api/models").status_code == 401 and client.get("/health").status_code == 200
     file.write_text(good)
     file.chmod(0o600)
+    assert client.get("/ready").json() == {"ready": True, "why": None}
     assert client.get("/api/models", headers=as_(held["alice"])).status_code == 200
     said = [r.message for r in caplog.records if r.name.endswith(".keys")]
     assert len(said) == 2 and "nobody is let in" in said[0] and "again" in said[1]

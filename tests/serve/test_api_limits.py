@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import io
 import json
 import os
 import struct
@@ -21,13 +20,14 @@ import numpy as np
 import pytest
 import uvicorn
 from _clients import Clients
+from _uploads import left, upload, zipped
 from starlette.testclient import TestClient
 
 from vesalius import formats
 from vesalius.core import archive
 from vesalius.core.errors import VesaliusError
 from vesalius.core.image import Image
-from vesalius.serve.http import uploads
+from vesalius.serve.http import limits, uploads
 from vesalius.serve.http.api import create_app
 from vesalius.serve.http.limits import Bounds, Rate
 from vesalius.serve.http.models import Models
@@ -35,16 +35,6 @@ from vesalius.serve.http.problems import Problem, body_of, for_clients
 from vesalius.serve.http.state import Service
 
 SECRET = b"PLANTED-SECRET"
-
-
-def upload(client: TestClient, *files: tuple[str, bytes]) -> Any:
-    return client.post("/api/studies", files=[("files", f) for f in files])
-
-
-def left(client: TestClient) -> list[Path]:
-    """Every file and folder of the service's that an upload could have made."""
-    root: Path = client.app.state.service.root  # type: ignore[attr-defined]
-    return [p for p in root.rglob("*") if p.parent != root]
 
 
 def test_an_oversized_body_is_413_whether_it_says_so_or_not(clients: Any, picture: bytes) -> None:
@@ -104,6 +94,26 @@ def test_too_many_files_cases_and_requests(clients: Any, picture: bytes) -> None
     assert slow.get("/health").status_code == 200
 
 
+def test_a_burst_is_filled_up_again_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr(limits.time, "monotonic", lambda: now)
+    rate = Rate(Bounds().per_minute)
+
+    def taken() -> int:
+        for count in range(10_000):
+            try:
+                rate.take("someone")
+            except Problem:
+                return count
+        return 10_000
+
+    assert taken() == 3000
+    now += 1
+    assert taken() == 50, "as docs/service.md says"
+    now += 3600
+    assert taken() == 3000, "and no more than that ever"
+
+
 def test_a_full_store_takes_nothing_more(clients: Any, picture: bytes) -> None:
     client = clients(stored_bytes=2 * len(picture) + 600, studies=2)
     first = upload(client, ("a.png", picture)).json()
@@ -140,14 +150,6 @@ def test_an_image_that_would_fill_the_memory_is_set_aside(clients: Any, tmp_path
     got = upload(client, ("i.nii.gz", path.read_bytes()))
     assert got.status_code == 422 and "too large" in got.json()["found"]
     assert left(client) == []
-
-
-def zipped(*entries: tuple[str | zipfile.ZipInfo, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as made:
-        for name, data in entries:
-            made.writestr(name, data)
-    return buffer.getvalue()
 
 
 def test_names_in_a_zip_lead_nowhere(clients: Any, picture: bytes, tmp_path: Path) -> None:
@@ -216,43 +218,6 @@ def test_a_hostile_zip_is_refused_and_leaves_nothing(kind: str, clients: Any, pi
     assert got.status_code == status, got.text
     assert set(got.json()) == {"error", "found", "hint"} and "/" not in got.json()["error"]
     assert left(client) == []
-
-
-def _torn(data: bytes) -> bytes:
-    """A zip of which one file's bytes are damaged."""
-    torn = bytearray(data)
-    at = torn.find(b"b.png") + 40
-    torn[at : at + 8] = b"\xff" * 8
-    return bytes(torn)
-
-
-@pytest.mark.parametrize(
-    ("kind", "reason"),
-    [("cut", "cut short or damaged"), ("torn", "b.png cannot be taken"), ("empty", "an empty")],
-)
-def test_a_damaged_zip_is_set_aside_and_the_rest_is_kept(
-    kind: str, reason: str, clients: Any, picture: bytes
-) -> None:
-    client = clients()
-    whole = zipped(("a.png", picture), ("b.png", picture))
-    data = {"cut": whole[:-40], "torn": _torn(whole), "empty": b""}[kind]
-    got = upload(client, ("disc.zip", data), ("good.png", picture))
-    assert got.status_code == 201, got.text
-    assert [c["name"] for c in got.json()["cases"]] == ["good"], "nothing of a damaged zip is used"
-    (aside,) = got.json()["set_aside"]
-    assert aside["name"] == "disc.zip" and reason in aside["reason"] and "/" not in aside["reason"]
-    assert [p.name for p in left(client) if p.is_file()] == ["000001.png"]
-    alone = upload(client, ("disc.zip", data))
-    said = alone.json()
-    assert alone.status_code == 422 and said["hint"], said
-    assert said["found"].startswith("disc.zip: ") and reason in said["found"]
-    assert [p.name for p in left(client) if p.is_file()] == ["000001.png"]
-
-
-def test_an_empty_file_is_called_one(clients: Any, picture: bytes) -> None:
-    names = ("a.png", "b.nii", "c.txt", "d")
-    got = upload(clients(), ("good.png", picture), *((name, b"") for name in names)).json()
-    assert {a["name"]: "an empty file" in a["reason"] for a in got["set_aside"]} == dict.fromkeys(names, True)
 
 
 def test_a_zips_directory_is_measured_before_it_is_read(tmp_path: Path) -> None:

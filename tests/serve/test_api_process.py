@@ -53,7 +53,16 @@ def test_a_refused_body_is_refused_at_once_over_a_real_socket(served: Any) -> No
 
 
 def test_damaged_requests_do_not_stop_it(served: Any) -> None:
-    place = urlsplit(served.url)
+    send_damaged(served.url)
+    assert httpx.get(f"{served.url}/ready", timeout=10).status_code == 200
+
+
+def send_damaged(url: str) -> None:
+    """What is no HTTP, and a form whose boundary is another than said."""
+    place = urlsplit(url)
+    form = {"content-type": "multipart/form-data; boundary=yxyx"}
+    got = httpx.post(f"{url}/api/studies", content=b"--yxyy\r\nPLANTED\r\n", headers=form, timeout=10)
+    assert got.status_code == 400 and "damaged" in got.json()["error"]
     for raw in (b"\x00" * 100, b"GET / HTTP/9.9\r\n\r\n", b"POST /api/studies HTTP/1.1\r\nHost: 127.0.0.1\r\n"
                 b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", b"GET /" + b"a" * 100_000):  # fmt: skip
         with socket.create_connection((str(place.hostname), place.port or 80), timeout=10) as link:
@@ -61,7 +70,6 @@ def test_damaged_requests_do_not_stop_it(served: Any) -> None:
             link.shutdown(socket.SHUT_WR)
             with contextlib.suppress(OSError):
                 link.recv(1000)
-    assert httpx.get(f"{served.url}/ready", timeout=10).status_code == 200
 
 
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
@@ -85,11 +93,15 @@ def test_it_ends_in_time_and_leaves_no_uploads(
         thread = threading.Thread(target=follow)
         thread.start()
         assert told.wait(30)
+        send_damaged(running.url)
         began = time.monotonic()
         running.process.send_signal(sign)
         assert running.process.wait(30) == 0
         assert time.monotonic() - began < 25
         thread.join(10)
+    assert running.process.stderr is not None
+    said = running.process.stderr.read()
+    assert "boundary" not in said and "Invalid HTTP" not in said, "a client's faults are told to the client"
     assert list(tmp_path.glob("vesalius-serve-*")) == []
     assert verify(tmp_path / "audit.jsonl").count >= 4
     last = json.loads((tmp_path / "audit.jsonl").read_text().splitlines()[-1])

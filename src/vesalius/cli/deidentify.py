@@ -17,7 +17,7 @@ def deidentify(
         None, "--option", help="An option of PS3.15 Annex E, such as retain-uids; can be repeated."
     ),
     key: Path | None = typer.Option(
-        None, "--key", help="The secret key's file; made if there is none.  [default: OUT.key]"
+        None, "--key", help="The secret key's file; made if there is none.", show_default="OUT.key"
     ),
     deface: bool = typer.Option(False, "--deface", help="Remove the face from head volumes."),
     resume: bool = typer.Option(False, "--resume", help="Go on with an interrupted run."),

@@ -10,7 +10,9 @@ from vesalius.cli._app import shown_progress
 
 
 def demo(
-    out: Path | None = typer.Option(None, "--output", "-o", help="A new folder [runs/demo-<n>]."),
+    out: Path | None = typer.Option(
+        None, "--output", "-o", help="A new folder.", show_default="runs/demo-<n>"
+    ),
     seed: int = typer.Option(0, "--seed", min=0, help="Of the phantom and of the training."),
 ) -> None:
     """All of it on a synthetic cohort, ending in a report to open. Some four minutes on two cores."""

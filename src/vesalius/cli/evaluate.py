@@ -22,7 +22,9 @@ def evaluate(
     column: list[str] | None = typer.Option(
         None, "--column", help="ROLE=NAME of a table's column; can be repeated."
     ),
-    device: str | None = typer.Option(None, "--device", help="cpu, cuda, … [a GPU where there is one]."),
+    device: str | None = typer.Option(
+        None, "--device", help="cpu, cuda, …", show_default="a GPU where there is one"
+    ),
 ) -> None:
     """Score a bundle on another cohort, or another tool's predictions, with intervals."""
     from vesalius.cli._show import scorecard_table

@@ -11,12 +11,16 @@ from vesalius.cli._app import pairs, shown_progress
 
 def fit(
     data: Path = typer.Argument(help="A folder, a table, an npz, a tree of DICOM series."),
-    out: Path | None = typer.Option(None, "--output", "-o", help="The run's folder [runs/<data>-<n>]."),
-    task: str | None = typer.Option(None, "--task", help="What to do [follows from the target]."),
+    out: Path | None = typer.Option(
+        None, "--output", "-o", help="The run's folder.", show_default="runs/<data>-<n>"
+    ),
+    task: str | None = typer.Option(
+        None, "--task", help="What to do.", show_default="follows from the target"
+    ),
     target: str | None = typer.Option(None, "--target", help="What to learn, where there are several."),
     time_limit: str | None = typer.Option(None, "--time-limit", help="For all of it: 90s, 10m, 1h30m."),
     seed: int | None = typer.Option(
-        None, "--seed", min=0, help="Decides folds, weights and batches [0, or the plan's]."
+        None, "--seed", min=0, help="Decides folds, weights and batches.", show_default="0, or the plan's"
     ),
     folds: int | None = typer.Option(None, "--folds", min=2, help="Train a member for each of N folds."),
     split: Path | None = typer.Option(None, "--split", help="A CSV with the columns case,split."),
@@ -35,7 +39,9 @@ def fit(
     max_set_aside: float = typer.Option(
         0.10, "--max-set-aside", min=0, max=1, help="Share of faulty cases to bear."
     ),
-    device: str | None = typer.Option(None, "--device", help="cpu, cuda, … [a GPU where there is one]."),
+    device: str | None = typer.Option(
+        None, "--device", help="cpu, cuda, …", show_default="a GPU where there is one"
+    ),
 ) -> None:
     """Train on DATA: a bundle, an honest scorecard and a report."""
     from vesalius.cli._show import plan_table, scorecard_table

@@ -31,7 +31,9 @@ def predict(
     column: list[str] | None = typer.Option(
         None, "--column", help="ROLE=NAME of a table's column; can be repeated."
     ),
-    device: str | None = typer.Option(None, "--device", help="cpu, cuda, … [a GPU where there is one]."),
+    device: str | None = typer.Option(
+        None, "--device", help="cpu, cuda, …", show_default="a GPU where there is one"
+    ),
     resume: bool = typer.Option(False, "--resume", help="Go on with an interrupted predict."),
 ) -> None:
     """Answer every case of INPUT: answers.csv, and a file a case for masks. Exit code 1 if some could not be."""

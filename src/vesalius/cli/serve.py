@@ -37,7 +37,11 @@ def serve(
         None, "--pull", metavar="STUDY", help="With --dicom: ask a PACS to send a study to the node (C-MOVE)."
     ),
     peer: str | None = typer.Option(
-        None, "--from", metavar="NAME", help="With --pull: the destination that is asked [the only one]."
+        None,
+        "--from",
+        metavar="NAME",
+        help="With --pull: the destination that is asked.",
+        show_default="the only one",
     ),
     host: str = typer.Option(
         "127.0.0.1", "--host", help="The address to listen at; beyond loopback only with keys."
@@ -60,7 +64,10 @@ def serve(
         24.0, "--keep", min=0.01, help="Hours after which uploads and results are removed."
     ),
     device: list[str] | None = typer.Option(
-        None, "--device", help="cpu, cuda, …; several, to work on several [a GPU where there is one]."
+        None,
+        "--device",
+        help="cpu, cuda, …; several, to work on several.",
+        show_default="a GPU where there is one",
     ),
     tls_cert: Path | None = typer.Option(None, "--tls-cert", help="PEM certificate, to serve https."),
     tls_key: Path | None = typer.Option(None, "--tls-key", help="PEM key of that certificate."),

@@ -1,4 +1,4 @@
-"""The dataset.json of Decathlon and nnU-Net folders: labels by value, channels by number."""
+"""The dataset.json of Decathlon and nnU-Net folders, or beside a table: labels by value, channels by number."""
 
 from __future__ import annotations
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from vesalius import formats
 from vesalius.cohorts import _files
 from vesalius.cohorts._build import as_split, class_labels
+from vesalius.cohorts._dataset_json import labels_of, load, target_info
 from vesalius.cohorts._index import Index
 from vesalius.cohorts._layout import Detection, Options
 from vesalius.cohorts._roles import Roles, distinct, infer, is_list, is_number, parts
@@ -69,7 +71,7 @@ def read(root: Path, *, options: Options) -> Cohort:
         )
     notes = [f"{source}: {column} is {reason}" for column, reason in roles.reasons.items()]
     table, joined = together(table, roles, options, notes)
-    infos = _infos(table, roles, notes, joined)
+    infos = _infos(table, roles, notes, joined) | _named_masks(index.root, roles, notes)
     groups = _rows_of_cases(table, roles)
     paths: dict[str, str] = {}
     cases: list[Case] = []
@@ -247,6 +249,16 @@ def _infos(table: Table, roles: Roles, notes: list[str], joined: TargetInfo | No
             notes.append(f"'{time}' is taken as days, as its name gives no unit")
         infos["survival"] = TargetInfo("survival", "event", (), why)
     return infos
+
+
+def _named_masks(folder: Path, roles: Roles, notes: list[str]) -> dict[str, TargetInfo]:
+    """The one column of masks with its labels' names, where a dataset.json beside the table has them."""
+    columns, data = roles.all("mask"), load(folder / "dataset.json", strict=False)
+    names = labels_of(data) if data is not None and len(columns) == 1 else ({}, [])
+    if not names[0]:
+        return {}
+    why = f"{roles.reasons[columns[0]]}; the labels' names are in dataset.json"
+    return {columns[0]: replace(target_info(names, why, notes), name=columns[0])}
 
 
 def _one(rows: list[int], table: Table, column: str | None) -> str | None:

@@ -1,4 +1,4 @@
-"""Libraries kept from writing values of the files that they read, which may be a patient's, into logs."""
+"""Libraries kept from writing values of files and requests that they read, which may be a patient's, into logs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_TALKATIVE = ("pydicom", "PIL", "nibabel.global", "tifffile", "highdicom")
+_TALKATIVE = ("pydicom", "PIL", "nibabel.global", "tifffile", "highdicom", "python_multipart")
 
 
 @contextmanager

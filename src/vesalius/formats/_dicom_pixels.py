@@ -146,6 +146,14 @@ class Frames:
             raise FormatError(f"{self.file.path}: pixels of another shape than said", found=str(found.shape))
         return found
 
+    def check_first(self) -> None:
+        """Hold the first frame's stream, where it is one of a size of its own, against the header; nothing is decoded.
+
+        Raises FormatError, or what pydicom raises on damage.
+        """
+        if self.packed and self.layout.mosaic is None and self.file.syntax not in video.SYNTAXES:
+            self._fragment(0)
+
     def _large(self, tiles: Mosaic) -> Array:
         """The one plane of a mosaic, decoded once for all threads."""
         with self._lock:

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from pydicom.pixels.processing import apply_modality_lut
 
+from vesalius.core import archive
 from vesalius.core.case import Ref
 from vesalius.core.image import Array, Image, Source
 from vesalius.formats import _dicom_elements as elements
@@ -93,6 +94,18 @@ def header(ref: Ref) -> Header:
             unit=image.unit,
             display=image.display,
         )
+
+
+def check_streams(ref: Ref, *, most_bytes: int = 1 << 26) -> None:
+    """Raises FormatError for a compressed file whose first frame is of another size than its header says.
+
+    Nothing is decoded. Files that are larger than `most_bytes` are not looked into.
+    """
+    with reading(ref):
+        for file in map(parse, ref.paths):
+            packed = file.span is not None and file.span.length is None
+            if packed and archive.size(file.path) <= most_bytes:
+                Frames(file).check_first()
 
 
 def read(ref: Ref) -> Image:

@@ -34,11 +34,12 @@ _GZIP_LEVEL = 1  # masks shrink a hundredfold at any level; time is what counts
 
 
 def header(ref: Ref) -> Header:
-    """Shape and geometry from the header alone."""
+    """Shape and geometry from the header alone. Raises FormatError where the file cannot hold what it claims."""
     path = _files.one_file(ref)
-    with _open(path) as stream:
+    with _files.typed_errors(ref, HeaderDataError), _open(path) as stream:
         head = _read_head(stream, ref)
-    layout = _Layout(head, ref)
+        layout = _Layout(head, ref)
+        _checked_offset(head, layout, ref, compressed=isinstance(stream, gzip.GzipFile))
     dtype = layout.dtype if layout.scaling is None else layout.scaled_dtype
     image = layout.image(np.broadcast_to(np.zeros((), dtype), layout.shape), ref)
     return Header(
@@ -56,18 +57,12 @@ def header(ref: Ref) -> Header:
 def read(ref: Ref) -> Image:
     """Read the whole file, checksum included, in its own type; float32 or 64 where it stores a scaling."""
     path = _files.one_file(ref)
-    size = path.stat().st_size
     with _files.typed_errors(ref, HeaderDataError), _open(path) as stream:
         head = _read_head(stream, ref)
         layout = _Layout(head, ref)
-        offset = int(head["vox_offset"])
-        at = int(head["sizeof_hdr"])
-        if offset < at:
-            raise FormatError(f"{ref}: pixels inside the header", found=f"vox_offset {offset}")
         compressed = isinstance(stream, gzip.GzipFile)
-        claimed = offset + layout.nbytes
-        _files.check_claim(ref, claimed, size, compressed=compressed)
-        _skip(stream, offset - at, ref)
+        offset = _checked_offset(head, layout, ref, compressed=compressed)
+        _skip(stream, offset - int(head["sizeof_hdr"]), ref)
         array = np.empty(layout.shape, layout.dtype)
         _files.fill(stream, array, ref)
         if compressed:
@@ -187,9 +182,19 @@ def _read_head(stream: IO[bytes], ref: Ref) -> Any:
         return head
 
 
+def _checked_offset(head: Any, layout: _Layout, ref: Ref, *, compressed: bool) -> int:
+    """Where the pixels begin. Raises FormatError where they cannot, or where the file is too short for them."""
+    offset, at = int(head["vox_offset"]), int(head["sizeof_hdr"])
+    if offset < at:
+        raise FormatError(f"{ref}: pixels inside the header", found=f"vox_offset {offset}")
+    if offset - at > _files.TRAILING:
+        raise FormatError(f"{ref}: header extensions too long", found=f"{offset - at:.4g} bytes")
+    size = ref.paths[0].stat().st_size
+    _files.check_claim(ref, offset + layout.nbytes, size, compressed=compressed)
+    return offset
+
+
 def _skip(stream: IO[bytes], count: int, ref: Ref) -> None:
-    if count > _files.TRAILING:
-        raise FormatError(f"{ref}: header extensions too long", found=f"{count:,} bytes")
     if len(stream.read(count)) < count:
         raise FormatError(f"{ref}: truncated before its pixels")
 

@@ -13,10 +13,12 @@ _FILES = {
     "png": """\
 | `classes/<class>/<case>.png` | the axial slice with most of the first lesion (or of the liver), −140 to 260 HU |
 | `pairs/images/<case>.png`, `pairs/masks/<case>.png` | the same slice, and its label map |
+| `dataset.json` | the names of the labels |
 | `experts/expert_<k>/<case>.png` | liver (1) and lesions (2) as reader k draws them |""",
     "dicom": """\
 | `dicom/<patient>/IM<n>.dcm` | the CT, one file a slice, from the feet to the head |
 | `masks/<case>.nii.gz` | the label map |
+| `dataset.json` | the names of the labels |
 | `experts/expert_<k>/<case>.nii.gz` | liver (1) and lesions (2) as reader k draws them |""",
 }
 

@@ -42,6 +42,7 @@ def make(
     `dicom`  one CT series a patient under `dicom/`, masks as NIfTI in `masks/`
 
     In each, `cohort.csv` names every case's image, mask, class, covariates, treatment, time, event and report,
+    `dataset.json` the labels of the masks,
     `experts/` holds three readers' drawings, `truth.json` all that is known, and `README.md` says what is what.
     Case i does not depend on the number of cases.
 
@@ -70,8 +71,7 @@ def make(
             rows.append(_row(study, _WRITERS[write](root, study)))
             truths.append(case_truth(study))
             told.advance("phantom")
-        if write == "nifti":
-            write_text(root / "dataset.json", _json(_decathlon(rows)))
+        write_text(root / "dataset.json", _json(_decathlon(rows) if write == "nifti" else _named()))
         write_text(root / "cohort.csv", _csv(rows))
         write_text(root / "experts" / "experts.csv", _csv(_expert_rows(truths, write)))
         write_text(root / "README.md", readme(write, cases=cases, seed=seed, assignment=assignment))
@@ -161,13 +161,20 @@ def _expert_rows(truths: list[Row], write: Kind) -> list[Row]:
     ]
 
 
-def _decathlon(rows: list[Row]) -> Row:
+def _named() -> Row:
+    """What the values of masks mean, beside a table that names them."""
     return {
         "name": "Vesalius phantom",
         "description": "synthetic abdominal CT whose truth is known",
+        "labels": {"0": "background"} | {str(value): name for name, value in LABELS.items()},
+    }
+
+
+def _decathlon(rows: list[Row]) -> Row:
+    return {
+        **_named(),
         "tensorImageSize": "3D",
         "modality": {"0": "CT"},
-        "labels": {"0": "background"} | {str(value): name for name, value in LABELS.items()},
         "numTraining": len(rows),
         "numTest": 0,
         "training": [{"image": f"./{row['image']}", "label": f"./{row['mask']}"} for row in rows],

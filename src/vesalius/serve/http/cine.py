@@ -29,7 +29,7 @@ from vesalius.infer.predictor import Predictor
 from vesalius.serve.http import results
 from vesalius.serve.http.access import bearer, identify, service_of
 from vesalius.serve.http.models import Model
-from vesalius.serve.http.problems import Problem, body_of, log_unforeseen
+from vesalius.serve.http.problems import Problem, body_of, log_unforeseen, unfit
 from vesalius.serve.http.state import Service
 
 router = APIRouter()
@@ -119,8 +119,8 @@ async def _refuse(socket: WebSocket, error: Exception, offered: list[str], *, co
     await socket.close(code)
 
 
-async def _end(socket: WebSocket, error: str, code: int) -> None:
-    await socket.send_text(json.dumps({"error": error, "found": None, "hint": None}))
+async def _end(socket: WebSocket, problem: Problem, code: int) -> None:
+    await socket.send_text(json.dumps(problem.body))
     await socket.close(code)
 
 
@@ -137,8 +137,7 @@ async def _read(socket: WebSocket, slot: _Slot) -> None:
                 slot.put(message["bytes"])
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "a message"
-        await _end(socket, f"{place}: {first['msg']}", _BAD)
+        await _end(socket, unfit({**first, "loc": ("message", *first["loc"])}), _BAD)
     finally:
         slot.closed = True
         slot.ready.set()
@@ -153,7 +152,7 @@ async def _answer(socket: WebSocket, service: Service, model: Model, slot: _Slot
             try:
                 await asyncio.wait_for(slot.ready.wait(), service.bounds.silent_s)
             except TimeoutError:
-                await _end(socket, f"no frame came for {service.bounds.silent_s:.0f} s", _AWAY)
+                await _end(socket, Problem(408, f"no frame came for {service.bounds.silent_s:.0f} s"), _AWAY)
                 return answered
             slot.ready.clear()
             taken, slot.frame = slot.frame, None

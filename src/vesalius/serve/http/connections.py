@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from typing import Any
 
 import h11
@@ -55,6 +56,8 @@ class Patient(H11Protocol):
 
     def __init__(self, *, waiting: Waiting, **given: Any) -> None:
         super().__init__(**given)
+        self.logger = logging.getLogger(__name__)  # what clients say wrongly, they are told
+        self.logger.setLevel(logging.ERROR)
         self._waiting = waiting
         self._stalled: asyncio.TimerHandle | None = None
 

@@ -47,8 +47,9 @@ async def health() -> dict[str, str]:
 
 @open_to_all.get("/ready", responses={503: {"description": "not ready"}})
 async def ready(service: Serving) -> Response:
-    """Whether jobs are taken and worked on; 503 where not."""
-    return JSONResponse({"ready": service.ready}, 200 if service.ready else 503)
+    """Whether jobs are taken and worked on; 503 where not, and why."""
+    why = service.unready
+    return JSONResponse({"ready": why is None, "why": why}, 200 if why is None else 503)
 
 
 @open_to_all.get("/metrics", responses={200: {"content": {"text/plain": {}}}, 401: {"model": wire.ErrorBody}})

@@ -202,7 +202,8 @@ class Jobs:
     def failed(self, unit: Unit, error: VesaliusError) -> None:
         """One case that cannot be answered: the others are, and the job says which were not."""
         job, case = unit.job, unit.case
-        said = {k: None if v is None else job.study.plainly(v) for k, v in body_of(error).items()}
+        said = {k: v and job.study.plainly(v) for k, v in body_of(error).items()}
+        said["error"] = str(said["error"]).replace(f"case {case.id}", case.name)
         self.metrics.cases.labels(job.model.name, "failed").inc()
         with self._more:
             if job.ended:

@@ -98,8 +98,6 @@ class Keys:
         self._known: dict[str, Caller] = {}
         self._broken = False
         self._fresh()
-        if not self._known:
-            raise FormatError(f"{path} holds no key", hint=f"vesalius serve --make-key NAME --keys {path}")
 
     def caller(self, key: str) -> Caller | None:
         """Whose key this is; the look-up is of hashes, so that its time says nothing of the key.
@@ -107,17 +105,30 @@ class Keys:
         Raises VesaliusError while the file cannot be used: then nobody is let in, and the log says so once.
         """
         with self._lock:
-            try:
-                self._fresh()
-            except VesaliusError as error:
-                if not self._broken:
-                    _LOG.error("nobody is let in, because the keys file cannot be used: %s", error)
-                self._broken = True
-                raise
-            if self._broken:
-                _LOG.warning("the keys file can be used again")
-            self._broken = False
+            self._check()
             return self._known.get(digest(key))
+
+    @property
+    def usable(self) -> bool:
+        """Whether keys can be checked at this moment."""
+        with self._lock:
+            try:
+                self._check()
+            except VesaliusError:
+                return False
+            return True
+
+    def _check(self) -> None:
+        try:
+            self._fresh()
+        except VesaliusError as error:
+            if not self._broken:
+                _LOG.error("nobody is let in, because the keys file cannot be used: %s", error)
+            self._broken = True
+            raise
+        if self._broken:
+            _LOG.warning("the keys file can be used again")
+        self._broken = False
 
     def _fresh(self) -> None:
         try:
@@ -130,8 +141,11 @@ class Keys:
             return
         self._stamp = None
         check_mode(self.path, now.st_mode)
-        self._known = {e.sha256: Caller(e.name, e.role) for e in load(self.path)}
-        self._stamp = stamp
+        known = {e.sha256: Caller(e.name, e.role) for e in load(self.path)}
+        if not known:
+            hint = f"vesalius serve --make-key NAME --keys {self.path}"
+            raise FormatError(f"{self.path} holds no key", hint=hint)
+        self._known, self._stamp = known, stamp
 
 
 def check_mode(path: Path, mode: int) -> str | None:

@@ -30,7 +30,7 @@ class Bounds:
     studies: int = 1_000  # of one caller
     waiting: int = 1_000  # cases in the queue
     jobs: int = 10_000  # that are remembered, the oldest ended ones forgotten first
-    per_minute: int = 3_000  # requests of one caller
+    per_minute: int = 3_000  # requests of one caller, as in `Rate`
     at_once: int = 100  # requests of one caller that are being answered; four times as many in all
     connections: int = 512  # that have not said a request yet; the longest wait gives way
     request_s: float = REQUEST_S  # until a connection has said its request
@@ -44,7 +44,10 @@ class Bounds:
 
 
 class Rate:
-    """Token buckets by caller: `per_minute` in the long run, as many at once. Bounded in memory."""
+    """Token buckets by caller: `per_minute` in a burst, and evenly as many a minute from then on. Bounded in memory.
+
+    In a first minute that is up to twice as many.
+    """
 
     def __init__(self, per_minute: int, *, most: int = 4096) -> None:
         self.per_minute, self._most = per_minute, most

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import numpy as np
 from vesalius import cohorts, formats
 from vesalius.core.case import Case, Ref
 from vesalius.core.errors import BudgetError, DataError, VesaliusError
+from vesalius.formats.dicom import check_streams
 from vesalius.serve.http import display
 from vesalius.serve.http.belonging import NOTHING, belonging
 from vesalius.serve.http.limits import Bounds
@@ -26,6 +27,7 @@ def look(study: Study, files: Sequence[Received], bounds: Bounds) -> Study:
     Only series and single images are looked for: a table's or a description's paths are never followed.
     """
     study = replace(study, labels=_labels(files))
+    stems = _stems(study)
     unread = [*study.set_aside]
     unread += [
         (study.labels[str(f.path)], "not a format that is read here" if f.size else "an empty file")
@@ -38,8 +40,8 @@ def look(study: Study, files: Sequence[Received], bounds: Bounds) -> Study:
         left = cohort.set_aside
     except DataError:
         images, left = [], ()
-    unread += [_said(study, item.case, item.reason) for item in left if item.files == 1]
-    unused = [_said(study, item.case, item.reason) for item in left if item.files > 1]
+    unread += [_said(study, stems, item.case, item.reason) for item in left if item.files == 1]
+    unused = [_said(study, stems, item.case, item.reason) for item in left if item.files > 1]
     mendable = bool(unused)
     cases: list[StoredCase] = []
     for case, ref in images:
@@ -50,7 +52,7 @@ def look(study: Study, files: Sequence[Received], bounds: Bounds) -> Study:
             cases.append(_stored(f"c{len(cases) + 1}", case, ref, said, bounds))
         except VesaliusError as error:
             mendable = mendable or not isinstance(error, BudgetError)
-            (unread if len(ref.paths) == 1 else unused).append(_said(study, said, str(error)))
+            (unread if len(ref.paths) == 1 else unused).append(_said(study, stems, said, str(error)))
     if not cases:
         raise _nothing(len(files) + len(study.set_aside), unread, unused, mendable=mendable)
     return replace(study, cases=tuple(cases), set_aside=(*unread, *unused))
@@ -68,12 +70,15 @@ def _labels(files: Sequence[Received]) -> dict[str, str]:
     return found
 
 
-def _said(study: Study, name: str, reason: str) -> tuple[str, str]:
+def _stems(study: Study) -> dict[str, str]:
+    """What files are called by their names of ours without a suffix, as cases are named by."""
+    found = {Path(p).stem: label for p, label in study.labels.items()}
+    return found | {formats.stem(Path(p)): label for p, label in study.labels.items()}
+
+
+def _said(study: Study, stems: Mapping[str, str], name: str, reason: str) -> tuple[str, str]:
     """What a file or a series is called, and why it is not used, in a client's words."""
-    stems = {Path(p).stem: label for p, label in study.labels.items()}
-    stems |= {formats.stem(Path(p)): label for p, label in study.labels.items()}
-    inside = next((label for path, label in study.labels.items() if path in reason), name)
-    label = stems.get(name, inside)
+    label = stems.get(name) or study.file_in(reason) or name
     reason = study.plainly(reason).removeprefix(f"{label}: ")
     what, mark, hint = reason.rpartition("; try: ")
     kept = for_clients(hint) if mark else None
@@ -118,6 +123,8 @@ def _stored(case_id: str, case: Case, ref: Ref, said: str, bounds: Bounds) -> St
             "an image that is too large", found=f"{claimed:,} bytes", hint=f"at most {bounds.decoded_bytes:,}"
         )
     dicom = formats.sniff(ref.paths[0]) == "dicom"
+    if dicom:
+        check_streams(ref)
     series = facts(ref.paths) if dicom else None
     description = " ".join(s for s in (series.series_description, ref.member or "") if s) if series else ""
     name = description or (formats.stem(said) if len(ref.paths) == 1 or not dicom else case.id)

@@ -6,6 +6,7 @@ import json
 import logging
 import re
 import traceback
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastapi import FastAPI, HTTPException, Request
@@ -15,9 +16,12 @@ from starlette.exceptions import HTTPException as AnyHTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import Send
 
+from vesalius.core import fields
 from vesalius.core.errors import BudgetError, OutputError, UnknownName, VesaliusError
 
 _COMMAND = re.compile(r"--\w|`|\bvesalius \w|\bpip install|\bapt-get|plan\.json")
+_PLAN = re.compile(r"\bthe plan\b")
+_SCHEMA = "see /openapi.json"
 _STATUS = {UnknownName: 404, BudgetError: 413, OutputError: 507}
 
 
@@ -43,8 +47,16 @@ def missing(what: str) -> Problem:
 
 
 def body_of(error: VesaliusError) -> dict[str, str | None]:
-    """An error of ours as a body."""
-    return {"error": error.what, "found": error.found, "hint": error.hint and for_clients(error.hint)}
+    """An error of ours as a body, in words of somebody who has made no plan."""
+    said = {"error": error.what, "found": error.found, "hint": error.hint and for_clients(error.hint)}
+    return {k: v and _PLAN.sub("the model", v) for k, v in said.items()}
+
+
+def problem_of(error: VesaliusError, plainly: Callable[[str], str]) -> Problem:
+    """An error of ours as a refusal, in a client's words."""
+    status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 422)
+    said = {k: v and plainly(v) for k, v in body_of(error).items()}
+    return Problem(status, str(said["error"]), found=said["found"], hint=said["hint"])
 
 
 def for_clients(hint: str) -> str | None:
@@ -90,10 +102,8 @@ def _problem(request: Request, error: Exception) -> Response:
 
 def _ours(request: Request, error: Exception) -> Response:
     said: Any = error
-    status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 422)
     root = str(request.app.state.service.root)
-    body = {k: v and _plain(v, root) for k, v in body_of(said).items()}
-    return JSONResponse(body, status)
+    return _problem(request, problem_of(said, lambda text: _plain(text, root)))
 
 
 def _plain(text: str, root: str) -> str:
@@ -104,15 +114,31 @@ def _plain(text: str, root: str) -> str:
 
 
 def _invalid(request: Request, error: Exception) -> Response:
+    """What does not fit the schema, by the name of its field: `body`, `query` and the like are no words of clients."""
     said: Any = error
-    first = said.errors()[0]
-    place = ".".join(str(p) for p in first["loc"])
-    return JSONResponse(
-        {"error": f"{place}: {first['msg']}", "found": None, "hint": "see /openapi.json"}, 422
-    )
+    return _problem(request, unfit(said.errors()[0]))
+
+
+def unfit(fault: Mapping[str, Any]) -> Problem:
+    """422 for what a client sent in place of what is asked for, as pydantic says it."""
+    kind, (part, *where) = fault["type"], fields.place(fault) or ("body",)
+    name = fields.dotted(where) or f"the {part}"
+    if kind == "json_invalid":
+        found = str(fault["ctx"]["error"]) + (f" at character {where[0]}" if where else "")
+        return Problem(422, f"the {part} is not JSON that can be read", found=found, hint=_SCHEMA)
+    if kind == "extra_forbidden":
+        return Problem(422, f"{name}: no such field", hint=_SCHEMA)
+    if kind == "string_pattern_mismatch":
+        takes = "letters, digits, '_' and '-', 64 at most"
+        return Problem(422, f"{name} must be {takes}", found=fields.short(fault["input"]), hint=_SCHEMA)
+    what, found, hint = fields.said(fault)
+    return Problem(422, f"{name}{what}", found=found, hint=hint or _SCHEMA)
 
 
 def _http(request: Request, error: Exception) -> Response:
     said: Any = error
+    if said.status_code == 400:  # of FastAPI's own: bytes that are no text, or nested too deep
+        problem = Problem(400, "the body is not JSON that can be read", hint=_SCHEMA)
+        return _problem(request, problem)
     body = {"error": str(said.detail), "found": None, "hint": None}
     return JSONResponse(body, said.status_code, headers=said.headers)

@@ -86,9 +86,15 @@ class Service:
         self.place.remove()
 
     @property
-    def ready(self) -> bool:
-        """Whether jobs are taken and worked on."""
-        return self.workers.alive and not self.stopping.is_set()
+    def unready(self) -> str | None:
+        """Why jobs are not taken or not worked on at this moment; None where they are."""
+        if self.stopping.is_set():
+            return "the service stops"
+        if not self.workers.alive:
+            return "a device is not worked on"
+        if self.keys is not None and not self.keys.usable:
+            return "no key can be checked at the moment"
+        return None
 
     def ask(
         self,

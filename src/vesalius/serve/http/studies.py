@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from vesalius.core.errors import VesaliusError
 from vesalius.prepare.case import load_reference
 from vesalius.serve.http import display
 from vesalius.serve.http.keys import Caller
 from vesalius.serve.http.limits import Bounds
 from vesalius.serve.http.looking import look
-from vesalius.serve.http.problems import Problem, missing
+from vesalius.serve.http.problems import Problem, missing, problem_of
 from vesalius.serve.http.study import StoredCase, Study
 from vesalius.serve.http.uploads import Received, Room, opened
 
@@ -138,7 +139,7 @@ class Studies:
         return len(self._studies)
 
     def image(self, study: Study, case: StoredCase, *, first: bool = False) -> Path:
-        """The case's image as a NIfTI to look at, or its first frame or channel, made once. Raises VesaliusError."""
+        """The case's image as a NIfTI to look at, or its first frame or channel, made once. Raises Problem."""
         about = case.about
         first = first and (about["frames"] > 1 or (about["channels"] > 1 and not about["colour"]))
         make = display.first_volume if first else display.volume
@@ -146,7 +147,7 @@ class Studies:
         return self._made(study, name, lambda path: make(load_reference(case.case), path))
 
     def preview(self, study: Study, case: StoredCase) -> Path:
-        """The case's middle plane as a PNG, made once. Raises VesaliusError."""
+        """The case's middle plane as a PNG, made once. Raises Problem."""
         return self._made(
             study, f"{case.id}.png", lambda path: display.preview(load_reference(case.case), path)
         )
@@ -159,6 +160,9 @@ class Studies:
                 if not study.folder.is_dir():
                     raise missing("study")
                 folder.mkdir(exist_ok=True)
-                make(path)
+                try:
+                    make(path)
+                except VesaliusError as error:
+                    raise problem_of(error, study.plainly) from error
                 self.grow(study, path.stat().st_size)
         return path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,6 +12,8 @@ from typing import Any
 from vesalius.core.case import Case
 from vesalius.serve.http.problems import missing
 from vesalius.serve.http.wire import iso
+
+_OURS = re.compile(r"(?<![\w.,/])[0-9]{6,}(?:\.[A-Za-z]\w*)*(?!\w|,[0-9])")  # as `uploads.place` names files
 
 
 @dataclass(frozen=True)
@@ -50,9 +53,15 @@ class Study:
 
     def plainly(self, text: str) -> str:
         """A message without this machine's paths: files by what the client calls them."""
-        for path, said in self.labels.items():
-            text = text.replace(path, said)
-        return text.replace(str(self.folder) + "/", "").replace(str(self.folder), "the study")
+        text = text.replace(f"{self.folder}/", "").replace(str(self.folder), "the study")
+        return _OURS.sub(lambda found: self.labels.get(str(self.folder / found[0]), found[0]), text)
+
+    def file_in(self, text: str) -> str | None:
+        """What the client calls the first of its files that a message of ours names."""
+        for found in _OURS.finditer(text.replace(f"{self.folder}/", "")):
+            if str(self.folder / found[0]) in self.labels:
+                return self.labels[str(self.folder / found[0])]
+        return None
 
     def json(self) -> dict[str, Any]:
         """As clients see it."""
