@@ -71,7 +71,7 @@ def read(root: Path, *, options: Options) -> Cohort:
     aside: list[SetAside] = []
     empty = []
     for found in classes:
-        here, bad = units(_files.walk(found.folder))
+        here, bad = units(_files.walk(found.folder), base)
         aside += bad
         if not here:
             empty.append(str(found.folder.relative_to(base)))
