@@ -74,7 +74,7 @@ def assert_one_a_place(ref: Ref, files: Sequence[raw.File], planes: Sequence[Pla
         raise FormatError(
             f"{ref}: several planes at one position, and nothing says that they are times, echoes or b-values",
             found=f"{one} and {other}{more}",
-            hint="take one file of each pair away; or put each repeat of the whole into a folder and read these one by one",
+            hint="take one file of each pair away; or put each repeat of the whole into a folder and read it alone",
         )
 
 
