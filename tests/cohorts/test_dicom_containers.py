@@ -82,13 +82,42 @@ def test_a_series_of_which_files_are_missing_is_not_read_short(tmp_path: Path, w
     last.unlink()  # without it the others are an even volume
     cohort = cohorts.read(path, max_set_aside=1.0)
     assert [c.id for c in cohort.cases] == [whole.cases[1].id]
-    assert [(s.case, s.reason) for s in cohort.set_aside] == [
-        (last.name, "a series is incomplete: one of its files is listed in DICOMDIR and not there")
-    ]
+    said = "a series is incomplete: one of its files is listed in DICOMDIR and not there (4 files)"
+    place = last.relative_to(path.parent).as_posix()
+    assert [(s.case, s.reason) for s in cohort.set_aside] == [(place, said)]
+    folder = cohorts.read(
+        path.parent, max_set_aside=1.0
+    )  # the listing counts for the folder that it lies in, too
+    above = cohorts.read(tmp_path, layout="dicomtree")  # where the missing slice is, too
+    assert folder.set_aside == cohort.set_aside and [c.id for c in folder.cases] == [whole.cases[1].id]
+    assert not above.set_aside and {len(c.images["image"].paths) for c in above.cases} == {4, 3}  # type: ignore[union-attr]
+    zipped = tmp_path / "disc.zip"
+    with zipfile.ZipFile(zipped, "w") as file:
+        for each in path.parent.rglob("*"):
+            file.write(each, each.relative_to(path.parent))
+    assert [s.reason for s in cohorts.read(zipped, max_set_aside=1.0).set_aside] == [said]
     for other in whole.cases[1].images["image"].paths:  # type: ignore[union-attr]
         other.unlink()
     gone = cohorts.read(path, max_set_aside=1.0).set_aside
     assert "3 of its files are listed in DICOMDIR and not there" in gone[1].reason and len(gone) == 2
+
+
+def test_files_that_were_moved_are_not_missing(tmp_path: Path, write_series: Writer) -> None:
+    files = write_series(tmp_path / "in" / "a", patient="P", series="1.2.3.1", slices=4)
+    path = directory(tmp_path / "disc", files)
+    moved = tmp_path / "disc" / "sorted" / "here"
+    moved.mkdir(parents=True)
+    listed = cohorts.read(path).cases[0].images["image"].paths  # type: ignore[union-attr]
+    for k, each in enumerate(listed):
+        each.rename(moved / f"{k}.dcm")
+    cohort = cohorts.read(tmp_path / "disc")
+    assert len(cohort.cases) == 1 and not cohort.set_aside
+    (moved / "0.dcm").unlink()
+    short = cohorts.read(tmp_path / "disc", max_set_aside=1.0)
+    assert (
+        not short.cases
+        and "one of its files is listed in DICOMDIR and not there" in short.set_aside[0].reason
+    )
 
 
 def test_a_series_of_two_patients_is_set_aside_as_one(tmp_path: Path, write_series: Writer) -> None:
@@ -101,7 +130,7 @@ def test_a_series_of_two_patients_is_set_aside_as_one(tmp_path: Path, write_seri
         del data.ImagePositionPatient
         data.save_as(second)
     cohort = cohorts.read(tmp_path, max_set_aside=0.75)
-    assert len(cohort.cases) == 1 and [s.case for s in cohort.set_aside] == ["a_IM001", "d_IM001", "e_IM001"]
+    assert len(cohort.cases) == 1 and [s.case for s in cohort.set_aside] == ["a/IM001", "d/IM001", "e/IM001"]
     said = cohort.set_aside[0].reason
     assert said == "the images of this series are of several patients; found 2 patient ids (9 files)"
     with pytest.raises(DataError, match="3 of 4 cases are set aside"):

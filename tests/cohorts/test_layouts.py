@@ -84,6 +84,41 @@ def test_masks_beside_images_in_class_folders_are_a_second_target(tmp_path: Path
         cohorts.select_target(cohort, "masks")
 
 
+@pytest.mark.parametrize("pictures", [1, 9])
+def test_folders_of_patients_are_no_classes(
+    tmp_path: Path, pictures: int, write_series: Callable[..., list[Path]]
+) -> None:
+    """As deidentify leaves them: DICOM and pictures."""
+    for n, name in enumerate(("patient-0a1b2c3d4e5f", "patient-ffeeddccbbaa", "patient-123456789012")):
+        write_series(tmp_path / name / "x", patient=f"P{n}", series=f"1.2.3.{n}", slices=4, seed=n)
+        for k in range(pictures):
+            photo(tmp_path / name / f"{k}.png")
+    cohort = cohorts.read(tmp_path)
+    assert cohort.layout == ("dicomtree" if pictures == 1 else "plain") and not cohort.targets
+    assert len(cohort.cases) == 3 + 3 * pictures
+    assert {c.patient for c in cohort.cases} == {"P0", "P1", "P2", None}
+
+
+def test_a_dicom_tree_is_no_class_folder_whatever_comes_first(
+    tmp_path: Path, write_series: Callable[..., list[Path]]
+) -> None:
+    photo(tmp_path / "anna" / "0.png")
+    for n, name in enumerate(("anna", "berta")):
+        write_series(tmp_path / name / "x", patient=name, series=f"1.2.3.{n}", slices=4)
+    cohort = cohorts.read(tmp_path)
+    assert cohort.layout == "dicomtree" and not cohort.targets and len(cohort.cases) == 3
+
+
+def test_folders_of_patients_with_masks_beside_name_the_patients(tmp_path: Path) -> None:
+    for n in range(4):
+        for k in range(2):
+            photo(tmp_path / f"sub-{n:02d}" / f"{k}.png")
+            mask(tmp_path / f"sub-{n:02d}" / f"{k}_mask.png")
+    cohort = cohorts.read(tmp_path, layout="folder")
+    assert set(cohort.targets) == {"mask"} and cohort.patients_known
+    assert {c.patient for c in cohort.cases} == {"sub-00", "sub-01", "sub-02", "sub-03"}
+
+
 @pytest.mark.parametrize(
     ("shape", "folder"), [((9, 8, 8), False), ((9, 6, 6, 6), False), ((9, 8, 8, 3), True)]
 )

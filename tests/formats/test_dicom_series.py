@@ -91,8 +91,35 @@ def test_nothing_is_guessed_where_nothing_tells_planes_apart(tmp_path: Path) -> 
     series(tmp_path, 6, change)
     found, _ = dicom.series(every(tmp_path))
     assert len(found) == 1
-    with pytest.raises(FormatError, match="several planes at one position"):
+    said = r"several planes at one position.*IM3.dcm and IM6.dcm, and 2 such pairs more; try: take one file of each"
+    with pytest.raises(FormatError, match=said):
         formats.read(found[0].ref)
+
+
+@pytest.mark.parametrize("other", ["nothing", "pixels", "place", "echo"])
+def test_a_slice_that_is_stored_again_under_another_uid_is_a_copy(tmp_path: Path, other: str) -> None:
+    def change(data: Dataset, k: int) -> None:
+        if k < 4:
+            data.EchoTime = 2.5
+            return
+        again = plane(1, data.SeriesInstanceUID)  # the second in space, under the UID of plane 4
+        data.ImagePositionPatient, data.PixelData = again.ImagePositionPatient, again.PixelData
+        data.EchoTime = 80 if other == "echo" else 2.5
+        if other == "pixels":
+            data.PixelData = b"\1\0" + data.PixelData[2:]
+        if other == "place":
+            data.ImagePositionPatient = [10, 20, 32.6]
+
+    series(tmp_path, 5, change)
+    found, left = dicom.series(every(tmp_path))
+    if other == "nothing":
+        assert [(p.name, why) for p, why in left] == [
+            ("IM4.dcm", "a copy of IM1.dcm, under another instance UID")
+        ]
+        assert [formats.read(s.ref).shape for s in found] == [(4, 4, 5)]
+    else:  # nothing is taken away that differs
+        assert sum(len(s.ref.paths) for s in found) + len(left) == 5
+        assert not any("a copy" in why for _, why in left)
 
 
 def test_an_acquisition_number_a_slice_does_not_tear_a_volume_apart(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from vesalius import formats
 from vesalius.core.answer import Boxes, Map, Mask
 from vesalius.core.case import Box, Ref
 from vesalius.core.cohort import Label
-from vesalius.core.errors import FormatError, GeometryError
+from vesalius.core.errors import FormatError, GeometryError, OutputError
 from vesalius.core.image import Image
 
 Errors = Callable[[Path], list[str]]
@@ -121,6 +121,39 @@ def test_a_mask_lies_where_it_was_drawn(
     assert shown.shape == (*image.shape, 3)
     grey = (shown[..., 0] == shown[..., 1]) & (shown[..., 1] == shown[..., 2])
     assert np.array_equal(~grey, wanted)
+
+
+@pytest.mark.parametrize("start", ["explicit", "implicit", "group 2"])
+def test_sources_without_preamble_are_sources(start: str, tmp_path: Path, dciodvfy: Errors) -> None:
+    (folder := tmp_path / "in").mkdir()
+    ref = tilted(folder)
+    for path in ref.paths:
+        if start == "group 2":
+            path.write_bytes(path.read_bytes()[132:])
+            continue
+        data = pydicom.dcmread(path)
+        data.PatientName = "Ütz^Änne"
+        data.SpecificCharacterSet = "ISO_IR 100"
+        del data.file_meta, data.preamble
+        data.save_as(path, little_endian=True, implicit_vr=start == "implicit", enforce_file_format=False)
+        assert path.read_bytes()[128:132] != b"DICM"
+    image = formats.read(ref)
+    for suffix in (".seg.dcm", ".sr.dcm", ".rt.dcm", ".sc.dcm"):
+        path = tmp_path / f"out{suffix}"
+        formats.write(mask_of(image), path, source=image)
+        data = pydicom.dcmread(path)
+        assert data.StudyInstanceUID == ROOT + "1" and data.PatientID == "P1" and not dciodvfy(path)
+        assert start == "group 2" or str(data.PatientName) == "Ütz^Änne"
+
+
+def test_a_source_that_is_damaged_since_is_said_whole(tmp_path: Path) -> None:
+    ref = tilted(tmp_path)
+    image = formats.read(ref)
+    ref.paths[0].write_bytes(b"not DICOM at all, but something else")
+    with pytest.raises(
+        OutputError, match="not a DICOM file: the source's header cannot be read; found it begins with"
+    ):
+        formats.write(mask_of(image), tmp_path / "out.seg.dcm", source=image)
 
 
 @pytest.mark.parametrize("make", PLACED)

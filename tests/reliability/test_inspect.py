@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from vesalius import cohorts
+from vesalius.cli._inspection import facts
 from vesalius.core.case import Case, Ref
-from vesalius.core.cohort import Assignment, Cohort, TargetInfo
+from vesalius.core.cohort import Assignment, Cohort, Label, TargetInfo
 from vesalius.core.image import Array, Image
 from vesalius.reliability import geometry, html, inspect, leakage, summarise, survey, to_json
 
@@ -125,6 +126,39 @@ def test_classes_pixels_and_orphans_are_remarked_on(draw: Draw, cohort_from: Bui
     assert texts["orphans"].cases == ("bare",)
     assert any("30 times the cases" in f.text for f in inspect(cohort).findings)
     assert [f.cases for f in inspect(cohort).findings if f.kind == "pixels" and f.cases] == [("flat",)]
+
+
+def test_targets_of_one_class_are_one_note_unless_one_is_asked_for(draw: Draw, cohort_from: Build) -> None:
+    cohort = cohort_from({f"p{k}": draw(k) for k in range(12)})
+    names = [f"liver {k}: Finding category" for k in range(7)]
+    cases = tuple(replace(c, targets={**c.targets, **dict.fromkeys(names, "computed")}) for c in cohort.cases)
+    infos = {n: TargetInfo(n, "class", (Label(0, "computed"),)) for n in names}
+    several = replace(cohort, cases=cases, targets={**cohort.targets, **infos})
+    said = [f for f in inspect(several).findings if "one class only" in f.text]
+    assert [(f.severity, f.kind) for f in said] == [("note", "targets")] and "(7 in all)" in said[0].text
+    assert all(f.severity != "error" for f in inspect(several).findings)
+    asked = [f for f in inspect(several, target=names[2]).findings if f.severity == "error"]
+    assert [f.text for f in asked] == [f"{names[2]}: one class only, 'computed'"]
+    alone = replace(several, targets={names[0]: infos[names[0]]})
+    assert [f.kind for f in inspect(alone).findings if f.severity == "error"] == ["labels"]
+
+
+def test_cases_without_a_patient_id_are_counted(draw: Draw, cohort_from: Build) -> None:
+    patients = {f"p{k}": f"P{k // 2}" for k in range(6)}
+    del patients["p5"]
+    cohort = replace(
+        cohort_from({f"p{k}": draw(k) for k in range(6)}, patients=patients), patients_known=False
+    )
+    found = inspect(cohort)
+    said = [f.text for f in found.findings if f.kind == "patients"]
+    assert said == ["1 of 6 cases have no patient id: each of these counts as a patient of its own"]
+    assert (found.summary.patients, found.summary.without_patient) == (4, 1)
+    assert dict(facts(found))["patients"] == "4 (1 of 6 cases have no id, and count as one each)"
+    none = inspect(cohort_from({f"p{k}": draw(k) for k in range(6)}))
+    assert [f.text for f in none.findings if f.kind == "patients"] == [
+        "no patient ids: each case counts as a patient"
+    ]
+    assert dict(facts(none))["patients"] == "6 (not named: each case counts as one)"
 
 
 def test_a_faulty_case_is_named_and_the_rest_is_inspected(

@@ -19,10 +19,12 @@ import pytest
 from _peers import Pacs, Told, bright, receive, state
 
 from vesalius.core.answer import Mask
+from vesalius.core.case import Case
 from vesalius.core.cohort import Label
 from vesalius.core.errors import BudgetError, DataError, VesaliusError
 from vesalius.prepare.case import load_reference
 from vesalius.serve.node import sender
+from vesalius.serve.node.faults import once
 from vesalius.serve.node.routing import Routes
 from vesalius.serve.node.worker import Made, Model, Worker, load
 from vesalius.serve.transport import Tls
@@ -420,6 +422,29 @@ def test_images_of_two_patients_in_one_series_are_answered_by_nobody(
     at, said = state(worker)
     assert at == "dead" and "of several patients; found 2 patient ids (6 files)" in said
     assert "OTHER" not in said and same not in said and len(pacs.objects) == 2
+
+
+def test_one_reason_for_several_images_is_said_once() -> None:
+    flat = "the plan reads volumes; found a single picture"
+    said = once([f"case 3b56cc: {flat}", "truncated; found 9 bytes", f"case 03b304: {flat}"])
+    assert said == [f"{flat} (2 images)", "truncated; found 9 bytes"]
+
+
+def test_pictures_that_no_bundle_answers_are_one_reason(
+    series: list[Path], tmp_path: Path, painter: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for k, path in enumerate(series[:3]):
+        head = pydicom.dcmread(path)
+        del head.ImagePositionPatient, head.ImageOrientationPatient, head.PixelSpacing
+        head.save_as(tmp_path / f"{k}.dcm")
+
+    def refuse(
+        predictor: object, cases: Sequence[Case], *, progress: object
+    ) -> Iterator[tuple[Case, DataError]]:
+        yield from ((case, DataError(f"case {case.id}: the plan reads volumes")) for case in cases)
+
+    monkeypatch.setattr("vesalius.serve.node.worker.answers", refuse)
+    assert painter.answer(tmp_path) == Made([], ["the plan reads volumes (3 images)"])
 
 
 def test_an_answer_to_a_part_of_a_series_is_none(series: list[Path], tmp_path: Path, painter: Model) -> None:

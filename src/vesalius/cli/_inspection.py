@@ -85,7 +85,9 @@ def some(cases: Sequence[str]) -> str:
 def facts(found: Inspection) -> list[tuple[str, str]]:
     """The summary as names and words."""
     s: Summary = found.summary
-    patients = f"{s.patients}" if s.patients_known else f"{s.patients} (not named: each case counts as one)"
+    some_named = f"{s.without_patient} of {s.cases} cases have no id, and count as one each"
+    whom = some_named if s.without_patient < s.cases else "not named: each case counts as one"
+    patients = f"{s.patients}" if s.patients_known else f"{s.patients} ({whom})"
     rows = [
         ("data", f"{found.cohort.root} ({found.cohort.layout})"),
         ("cases", f"{s.cases}, {s.without_target} without a target, {s.set_aside} set aside"),

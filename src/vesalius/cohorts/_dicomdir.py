@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vesalius.core.cohort import SetAside
+from vesalius.core import archive
+from vesalius.core.errors import FormatError
 
 if TYPE_CHECKING:
     from vesalius.formats._dicom_bytes import File
@@ -17,10 +19,14 @@ _RECORDS = 0x00041220
 
 @dataclass
 class Listing:
-    """Files that are there, and those that are not by the UID of their series ('' where none leads to them)."""
+    """Files that are there, and those that are not by the UID of their series ('' where none leads to them).
+
+    `instances` are the SOP instance UIDs that the listing names of files that are not there.
+    """
 
     there: list[Path] = field(default_factory=list)
     lost: dict[str, list[Path]] = field(default_factory=dict)
+    instances: dict[Path, str] = field(default_factory=dict)
 
 
 def listing(root: Path) -> Listing | None:
@@ -30,6 +36,7 @@ def listing(root: Path) -> Listing | None:
     """
     from vesalius.formats._dicom_bytes import parse, reading
 
+    found = Listing()
     with reading(root):
         file = parse(root)
         if "DirectoryRecordSequence" not in file.head:
@@ -40,26 +47,69 @@ def listing(root: Path) -> Listing | None:
         for k, record in enumerate(records):
             if (path := _path(root, record)) is not None:
                 numbers.setdefault(path, k)
-    found = Listing()
-    for path, k in numbers.items():
-        if path.is_file():
-            found.there.append(path)
-        else:
-            found.lost.setdefault(series.get(k, ""), []).append(path)
+        for path, k in numbers.items():
+            if archive.exists(path):
+                found.there.append(path)
+            else:
+                found.lost.setdefault(series.get(k, ""), []).append(path)
+                found.instances[path] = str(records[k].get("ReferencedSOPInstanceUIDInFile") or "")
     return found
 
 
-def complete(found: Found, lost: dict[str, list[Path]], name: str) -> tuple[Found, list[SetAside]]:
-    """What was found without the series of which files are missing, and these set aside, each once."""
-    aside = [SetAside(p.name, f"listed in {name} and not there") for p in lost.get("", ())]
-    short = {s.series_uid for s in found.series} & lost.keys()
-    for uid, paths in lost.items():
-        if uid:
-            count = f"{len(paths)} of its files are" if len(paths) > 1 else "one of its files is"
-            aside.append(
-                SetAside(paths[0].name, f"a series is incomplete: {count} listed in {name} and not there")
-            )
-    return replace(found, series=tuple(s for s in found.series if s.series_uid not in short)), aside
+def without_short(found: Found) -> Found:
+    """What was found, but for each series of which a DICOMDIR among the files lists some that are nowhere here.
+
+    A file that was moved is known by its instance UID. A DICOMDIR that is damaged is left, with the reason.
+    """
+    left = list(found.left)
+    refused = list(found.refused)
+    short: set[str] = set()
+    told: set[Path] = set()
+    here: set[str] | None = None
+    for document in found.documents:
+        if document.code != "DICOMDIR":
+            continue
+        try:
+            listed = listing(document.path)
+        except FormatError as error:
+            left.append((document.path, str(error)))
+            continue
+        if listed is None or not listed.lost:
+            continue
+        here = _instances(found) if here is None else here
+        name = document.path.name
+        for uid, paths in listed.lost.items():
+            gone = [p for p in paths if p not in told and listed.instances[p] not in here]
+            told |= set(gone)
+            if not uid:
+                left += [(path, f"listed in {name} and not there") for path in gone]
+            elif gone:
+                short.add(uid)
+                held = [path for s in found.series if s.series_uid == uid for path in s.ref.paths]
+                refused.append((tuple(dict.fromkeys([*gone, *held])), _incomplete(gone, name)))
+    series = tuple(s for s in found.series if s.series_uid not in short)
+    return replace(found, series=series, left=tuple(left), refused=tuple(refused))
+
+
+def _incomplete(gone: Sequence[Path], name: str) -> str:
+    count = f"{len(gone)} of its files are" if len(gone) > 1 else "one of its files is"
+    return f"a series is incomplete: {count} listed in {name} and not there"
+
+
+def _instances(found: Found) -> set[str]:
+    """The instance UIDs of all files, whatever became of them."""
+    from vesalius.formats._dicom_bytes import parse, reading
+
+    uids = {uid for series in found.series for uid in series.sop_uids}
+    others = [d.path for d in found.documents] + [path for path, _ in (*found.spare, *found.left)]
+    others += [path for paths, _ in found.refused for path in paths]
+    for path in others:
+        try:
+            with reading(path):
+                uids.add(str(parse(path).head.get("SOPInstanceUID") or ""))
+        except FormatError:
+            continue
+    return uids - {""}
 
 
 def _path(root: Path, record: Any) -> Path | None:
@@ -74,13 +124,14 @@ def _as_it_lies(folder: Path, parts: list[str]) -> Path:
     """The path of a file, in lower case where it was copied so from a disc."""
     path = folder.joinpath(*parts)
     lower = folder.joinpath(*(p.lower() for p in parts))
-    return lower if not path.is_file() and lower.is_file() else path
+    return lower if not archive.exists(path) and archive.exists(lower) else path
 
 
 def _series_of(file: File, records: list[Any]) -> dict[int, str]:
     """The series UID of each record that a series' record leads to, by its number: records are linked by offsets."""
     value = file.head.raw[_RECORDS].value
-    begin = file.path.read_bytes().find(value)
+    with archive.open_file(file.path) as stream:
+        begin = stream.read().find(value)
     numbers = {begin + int(r.seq_item_tell): k for k, r in enumerate(records) if r.seq_item_tell is not None}
     found: dict[int, str] = {}
     for record in records:

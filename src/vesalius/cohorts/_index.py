@@ -32,7 +32,7 @@ class Index:
         for path in paths:
             index.by_name.setdefault(path.name.casefold(), []).append(path)
             index.by_stem.setdefault(formats.stem(path).casefold(), []).append(path)
-        for unit in group_series(dicom)[0] if dicom else ():
+        for unit in group_series(dicom, root)[0] if dicom else ():
             name = unit.name or unit.modality or "series"
             folder = unit.image.paths[0].parent
             keys = (unit.series_uid, unit.patient, folder.name, str(folder))

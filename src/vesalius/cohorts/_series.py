@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from vesalius import formats
 from vesalius.cohorts import _files
+from vesalius.cohorts._dicomdir import without_short
 from vesalius.core import registry
 from vesalius.core.case import Ref
 from vesalius.core.cohort import SetAside
@@ -41,12 +42,15 @@ def mask_of(stem: str) -> str | None:
     return stem[: match.start()] if match and match.start() else None
 
 
-def units(paths: Iterable[Path]) -> tuple[list[Unit], list[SetAside]]:
-    """The images among `paths`: a unit a file, a unit a DICOM series; masks are put beside their image."""
+def units(paths: Iterable[Path], root: Path) -> tuple[list[Unit], list[SetAside]]:
+    """The images among `paths`: a unit a file, a unit a DICOM series; masks are put beside their image.
+
+    What is set aside is named by its path below `root`.
+    """
     files = [p for p in paths if _files.is_image(p)]
     dicom = [p for p in files if _files.is_dicom(p)]
     plain = [p for p in files if p not in set(dicom)] if dicom else files
-    series, bad = group_series(dicom) if dicom else ([], [])
+    series, bad = group_series(dicom, root) if dicom else ([], [])
     by_place = {(p.parent, formats.stem(p)): p for p in plain}
     masks: dict[Path, Path] = {}
     taken: set[Path] = set()
@@ -63,26 +67,32 @@ def units(paths: Iterable[Path]) -> tuple[list[Unit], list[SetAside]]:
     return found + series, bad
 
 
-def group_series(paths: Iterable[Path]) -> tuple[list[Unit], list[SetAside]]:
+def group_series(paths: Iterable[Path], root: Path) -> tuple[list[Unit], list[SetAside]]:
     """DICOM files grouped by series and stack; what is no image, is not needed or cannot be read is set aside."""
     found = sort_dicom(paths)
-    bad = [*unread(found), *(SetAside(path.stem, reason) for path, reason in found.spare)]
-    bad += [SetAside(d.path.stem, f"a DICOM object without an image ({d.code})") for d in found.documents]
+    others = [(d.path, f"a DICOM object without an image ({d.code})") for d in found.documents]
+    bad = [*unread(found, root), *(SetAside(place(p, root), why) for p, why in (*found.spare, *others))]
     return [unit_of(series) for series in found.series], bad
 
 
 def sort_dicom(paths: Iterable[Path]) -> Found:
-    """DICOM files as the format sorts them: images, other objects, what nobody needs, what cannot be read."""
+    """DICOM files as the format sorts them: images, other objects, what nobody needs, what cannot be read.
+
+    A series of which a DICOMDIR among them lists files that are not there cannot.
+    """
     sorted_: Found = registry.lookup("formats", "dicom").sort(paths)
-    return sorted_
+    return without_short(sorted_)
 
 
-def unread(found: Found) -> list[SetAside]:
-    """What cannot be read, and each series that would be read wrongly: one of many files is set aside as one."""
-    firsts = [path for path, _ in found.left] + [paths[0] for paths, _ in found.refused]
-    names = _files.case_ids(
-        firsts, Path(os.path.commonpath([p.parent for p in firsts])) if firsts else Path()
-    )
+def unread(found: Found, root: Path) -> list[SetAside]:
+    """What cannot be read, and each series that would be read wrongly, by the path of its first file below `root`.
+
+    One of many files is set aside as one.
+    """
+    firsts = {path for path, _ in found.left} | {paths[0] for paths, _ in found.refused}
+    seen = Counter(place(path, root) for path in firsts)
+    names = {path: place(path, root) for path in firsts}
+    names = {p: f"{n}{p.suffix}" if seen[n] > 1 else n for p, n in names.items()}
     series = [
         SetAside(
             names[paths[0]], f"{reason} ({len(paths)} files)" if len(paths) > 1 else reason, files=len(paths)
@@ -90,6 +100,12 @@ def unread(found: Found) -> list[SetAside]:
         for paths, reason in found.refused
     ]
     return [*(SetAside(names[path], reason) for path, reason in found.left), *series]
+
+
+def place(path: Path, root: Path) -> str:
+    """Where a file lies below `root`, without its suffix, as a person would look for it: `IM/0032`."""
+    below = path.relative_to(root).parts[:-1] if path.is_relative_to(root) else ()
+    return "/".join((*below, formats.stem(path)))
 
 
 def unit_of(series: Series) -> Unit:

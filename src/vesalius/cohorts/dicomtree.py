@@ -10,9 +10,9 @@ from vesalius import formats
 from vesalius.cohorts import _files
 from vesalius.cohorts._build import some
 from vesalius.cohorts._dicom_targets import collect
-from vesalius.cohorts._dicomdir import complete, listing
+from vesalius.cohorts._dicomdir import listing
 from vesalius.cohorts._layout import Detection, Options
-from vesalius.cohorts._series import Unit, sort_dicom, unit_of, units, unread
+from vesalius.cohorts._series import Unit, place, sort_dicom, unit_of, units, unread
 from vesalius.core import archive
 from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort, SetAside
@@ -57,13 +57,14 @@ def read(root: Path, *, options: Options) -> Cohort:
     Segmentations, structure sets and reports become targets of the images that they refer to. Localisers, copies
     and other objects are noted; what cannot be read is set aside by name.
     """
-    paths, missing, lost = _paths(root)
-    found, short = complete(sort_dicom(p for p in paths if _files.is_dicom(p)), lost, root.name)
-    plain, bad = units([p for p in paths if not _files.is_dicom(p) and p.is_file()])
+    paths, missing = _paths(root)
+    found = sort_dicom(p for p in paths if _files.is_dicom(p))
+    inside = root.is_dir() or archive.is_archive(root)
+    base = root if inside else root.parent
+    plain, bad = units([p for p in paths if not _files.is_dicom(p) and p.is_file()], base)
     said = collect(found.series, found.documents)
     series = [unit_of(s) for s in found.series]
-    inside = root.is_dir() or archive.is_archive(root)
-    names = _names(root if inside else root.parent, [*series, *plain])
+    names = _names(base, [*series, *plain])
     cases = [
         Case(
             id=name,
@@ -74,11 +75,11 @@ def read(root: Path, *, options: Options) -> Cohort:
         )
         for k, (name, unit) in enumerate(zip(names, [*series, *plain], strict=True))
     ]
-    aside = [*missing, *short, *bad, *said.bad, *unread(found)]
+    aside = [*missing, *bad, *said.bad, *unread(found, base)]
     modalities = Counter(u.modality or "unknown" for u in series)
     listed = ", ".join(f"{n} {m}" for m, n in sorted(modalities.items()))
     notes = [f"{len(series)} series ({listed}); a series is a case, its patient is the PatientID"]
-    notes += [f"set aside: {path.name}: {reason}" for path, reason in found.spare[:5]]
+    notes += [f"set aside: {place(path, base)}: {reason}" for path, reason in found.spare[:5]]
     if len(found.spare) > 5:
         notes.append(f"set aside: {len(found.spare)} localisers and copies in all")
     others = Counter(d.code for d in found.documents if d.code not in ("SEG", "RTSTRUCT", "SR", "DICOMDIR"))
@@ -94,15 +95,15 @@ def read(root: Path, *, options: Options) -> Cohort:
     )
 
 
-def _paths(root: Path) -> tuple[list[Path], list[SetAside], dict[str, list[Path]]]:
-    """Every file that is meant: of a folder with the zips in it, of a zip, or those that a DICOMDIR lists.
+def _paths(root: Path) -> tuple[list[Path], list[SetAside]]:
+    """Every file that is meant: of a folder with the zips in it, of a zip, or those that a DICOMDIR lists, and itself.
 
-    And what cannot be looked into; and the files that the DICOMDIR lists and that are not there, by series.
+    And what cannot be looked into.
     """
     if root.is_file() and not archive.is_archive(root) and formats.by_content(root) == "dicom":
         listed = listing(root)
         if listed is not None:
-            return listed.there, [], listed.lost
+            return [root, *listed.there], []
     paths: list[Path] = []
     bad: list[SetAside] = []
     for path in _files.walk(root):
@@ -113,7 +114,7 @@ def _paths(root: Path) -> tuple[list[Path], list[SetAside], dict[str, list[Path]
             paths += archive.members(path)
         except DataError as error:
             bad.append(SetAside(path.stem, str(error)))
-    return paths, bad, {}
+    return paths, bad
 
 
 def _names(root: Path, found: list[Unit]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,8 +10,8 @@ from vesalius import formats
 from vesalius.cohorts import _files
 from vesalius.cohorts._build import as_split, class_labels, some
 from vesalius.cohorts._layout import Detection, Options
-from vesalius.cohorts._series import mask_of, units
-from vesalius.core.case import Case, Ref, Split, Target
+from vesalius.cohorts._series import Unit, mask_of, units
+from vesalius.core.case import Case, Split, Target
 from vesalius.core.cohort import Cohort, SetAside, TargetInfo
 from vesalius.core.errors import DataError
 
@@ -20,6 +21,8 @@ NOT_CLASSES = {
     "images", "image", "imgs", "img", "masks", "mask", "labels", "label", "segmentations", "annotations",
     "imagestr", "imagests", "labelstr", "labelsts", "gt", "groundtruth", "jpegimages",
 }  # fmt: skip
+# Names of patients: `patient-1`, `sub-01`, `patient-` and a pseudonym as deidentify gives one.
+_PATIENT = re.compile(r"(patient|pat|subject|subj|sub|case)[-_ ]?(\d+|[0-9a-f]{8,})", re.I)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +50,13 @@ def detect(root: Path) -> Detection | None:
     text = f"{len(filled)} class folders ({some(sorted(filled, key=_files.natural))})"
     stems = {(p.parent, formats.stem(p)) for p in every}
     masks = sum((p.parent, mask_of(formats.stem(p)) or "") in stems for p in every)
+    if _of_patients(filled) and not masks:
+        return None
     if masks:
         return Detection(0.95, f"{text}, with {masks} masks beside their images")
     if splits:
         return Detection(0.9, f"{text} below {', '.join(splits)}")
-    if _files.is_dicom(every[0]):
+    if 2 * sum(_files.is_dicom(p) for p in every) >= len(every):
         return Detection(0.4, f"{text} of DICOM files")
     if len(every) < 2 * len(filled):
         return Detection(0.35, f"{text}, hardly an image in each")
@@ -59,7 +64,10 @@ def detect(root: Path) -> Detection | None:
 
 
 def read(root: Path, *, options: Options) -> Cohort:
-    """A case an image (or a DICOM series), its class the folder it lies in, and masks beside where there are."""
+    """A case an image (or a DICOM series), its class the folder it lies in, and masks beside where there are.
+
+    Folders that are named like patients name these, and no class.
+    """
     base = _files.unwrap(root)
     classes, _ = _classes(base)
     if not classes:
@@ -67,28 +75,37 @@ def read(root: Path, *, options: Options) -> Cohort:
             f"no class folders in {root}", hint="a sub-folder for each class, or another --layout"
         )
     notes: list[str] = []
-    rows: list[tuple[_Found, str, Ref, Ref | None]] = []
+    rows: list[tuple[_Found, Unit]] = []
     aside: list[SetAside] = []
     empty = []
     for found in classes:
-        here, bad = units(_files.walk(found.folder))
+        here, bad = units(_files.walk(found.folder), base)
         aside += bad
         if not here:
             empty.append(str(found.folder.relative_to(base)))
-        rows += [(found, "", unit.image, unit.mask) for unit in here]
+        rows += [(found, unit) for unit in here]
     if empty:
         notes.append(f"folders without images: {some(empty)}")
-    keys = {row[2].paths[0]: row[2] for row in rows}
+    keys = {unit.image.paths[0]: unit.image for _, unit in rows}
+    patients = _of_patients({found.name for found, _ in rows})
     ids = _files.case_ids([p if len(r.paths) == 1 else p.parent for p, r in keys.items()], base)
     cases = []
-    for found, _, image, mask in rows:
+    for found, unit in rows:
+        image, mask = unit.image, unit.mask
         key = image.paths[0] if len(image.paths) == 1 else image.paths[0].parent
-        targets: dict[str, Target] = {TARGET: found.name}
+        targets: dict[str, Target] = {} if patients else {TARGET: found.name}
+        patient = unit.patient or (found.name if patients else None)
         if mask is not None:
             targets["mask"] = mask
-        cases.append(Case(id=ids[key], images={"image": image}, targets=targets, split=found.split))
+        named = {"image": image}
+        cases.append(Case(id=ids[key], images=named, targets=targets, split=found.split, patient=patient))
     table = class_labels(c.name for c in classes if any(r[0].name == c.name for r in rows))
-    infos = {TARGET: TargetInfo(TARGET, "class", table, "the folder an image lies in names its class")}
+    infos: dict[str, TargetInfo] = {}
+    if patients:
+        notes.append("the folder an image lies in names its patient, where the image does not")
+    else:
+        why = "the folder an image lies in names its class"
+        infos[TARGET] = TargetInfo(TARGET, "class", table, why)
     if any("mask" in c.targets for c in cases):
         infos["mask"] = TargetInfo("mask", "mask", (), "files named like an image with '_mask' added")
     return Cohort(
@@ -99,6 +116,10 @@ def read(root: Path, *, options: Options) -> Cohort:
         set_aside=tuple(aside),
         notes=tuple(notes),
     )
+
+
+def _of_patients(names: set[str]) -> bool:
+    return bool(names) and all(_PATIENT.fullmatch(n) for n in names)
 
 
 def _classes(base: Path) -> tuple[list[_Found], list[str]]:

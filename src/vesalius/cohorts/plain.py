@@ -32,7 +32,7 @@ def read(root: Path, *, options: Options) -> Cohort:
         case = Case(id=formats.stem(root), images={"image": Ref((root,))})
         return Cohort(root=root, layout="plain", cases=(case,), notes=("one image without a target",))
     files, strange = _without_masks(root)
-    found, aside = units(files)
+    found, aside = units(files, root)
     aside = [*aside, *strange]
     keys = [u.image.paths[0] if len(u.image.paths) == 1 else u.image.paths[0].parent for u in found]
     ids = _files.case_ids(keys, root)

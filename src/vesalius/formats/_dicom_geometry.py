@@ -117,7 +117,7 @@ def _allowed(step: float) -> float:
 def _check_even(positions: Array, along: Array, step: Array) -> None:
     state = spread(along)
     if state == "doubled":
-        hint = "one reference for each time, echo or b-value"
+        hint = "export it again with the time, echo or b-value of each frame"
         raise GeometryError("several planes at one position", found=f"{len(along)} planes", hint=hint)
     if state == "uneven":
         gaps = np.diff(along)

@@ -19,7 +19,7 @@ from vesalius.formats import _dicom_bytes as raw
 from vesalius.formats import _dicom_elements as elements
 from vesalius.formats import _dicom_nuclear as nuclear
 from vesalius.formats import _dicom_split as splitting
-from vesalius.formats._dicom_copies import assert_same
+from vesalius.formats._dicom_copies import assert_same, twins
 from vesalius.formats._dicom_kinds import code_of, is_slide, require_image
 from vesalius.formats._dicom_missing import Piece, assert_whole
 from vesalius.formats._dicom_mosaic import assert_placed, is_mosaic
@@ -179,7 +179,7 @@ def _without_localisers(members: Sequence[raw.File], spare: list[tuple[Path, str
 
 
 def _without_copies(members: Sequence[raw.File], spare: list[tuple[Path, str]]) -> list[raw.File]:
-    """Files of one instance UID and one image are one file; the further ones are left, with the reason.
+    """Files of one image are one file, under one instance UID or two; the further ones are left, with the reason.
 
     Raises FormatError where one UID stands for different images.
     """
@@ -198,7 +198,13 @@ def _without_copies(members: Sequence[raw.File], spare: list[tuple[Path, str]]) 
                 assert_same(first, file)
             copies.append((file.path, f"a copy of {first.path.name}"))
     spare += copies
-    return [*kept.values(), *others]
+    listed = [*kept.values(), *others]
+    again = twins(listed)
+    spare += [
+        (listed[k].path, f"a copy of {listed[first].path.name}, under another instance UID")
+        for k, first in again.items()
+    ]
+    return [file for k, file in enumerate(listed) if k not in again]
 
 
 def _images(

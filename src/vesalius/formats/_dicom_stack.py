@@ -19,6 +19,7 @@ from vesalius.formats import _dicom_elements as elements
 from vesalius.formats import _dicom_nuclear as nuclear
 from vesalius.formats import _dicom_real_world as real_world
 from vesalius.formats import _dicom_split as splitting
+from vesalius.formats._dicom_copies import assert_one_a_place
 from vesalius.formats._dicom_geometry import Plane, stack, tilt, upright
 from vesalius.formats._dicom_kinds import is_slide, require_image, unplaced
 from vesalius.formats._dicom_mosaic import places
@@ -69,6 +70,8 @@ class Stack:
         self.mapped, self.meaning = real is not None, real or self.meaning
         times = self._times()
         planes = [slot.plane for slot in times[0]]
+        if len(self.files) > 1:
+            assert_one_a_place(ref, self.files, planes)
         order, self.affine, self.spacing = stack(planes)
         if len(self.files) > 1:
             self._check_unmixed()

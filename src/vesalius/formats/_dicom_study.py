@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import numpy as np
@@ -26,8 +27,9 @@ from pydicom.valuerep import PersonName, validate_value
 from vesalius import __version__
 from vesalius.core import archive
 from vesalius.core.answer import Answer
-from vesalius.core.errors import GeometryError, OutputError
+from vesalius.core.errors import FormatError, GeometryError, OutputError
 from vesalius.core.image import Array, Image
+from vesalius.formats import _dicom_bytes as raw
 from vesalius.formats import _dicom_views as views
 from vesalius.formats import _files
 from vesalius.formats._dicom_damage import DAMAGE
@@ -303,7 +305,7 @@ def making(what: str) -> Iterator[None]:
         with warnings.catch_warnings(action="ignore"):
             yield
     except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
-        found = " ".join(str(error).split())[:200] or type(error).__name__
+        found = shorten(str(error), 200, placeholder=" …") or type(error).__name__
         raise OutputError(f"no {what} can be made of this answer and its source", found=found) from error
 
 
@@ -324,10 +326,13 @@ def check_grid(image: Image, study: Study, source: Image | None) -> None:
 def _read(path: Path, names: Iterable[str]) -> Dataset:
     """Some elements of a source object. Raises OutputError."""
     try:
+        raw.parse(path)  # which knows what is DICOM, with and without preamble
         with warnings.catch_warnings(action="ignore"), archive.open_file(path) as file:
-            return pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(names))
+            return pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(names), force=True)
+    except FormatError as error:
+        raise OutputError(f"{error.what}: the source's header cannot be read", found=error.found) from error
     except DAMAGE as error:
-        found = " ".join(str(error).split())[:120] or type(error).__name__
+        found = shorten(str(error), 120, placeholder=" …") or type(error).__name__
         raise OutputError(f"{path}: the source's header cannot be read", found=found) from error
 
 

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 from vesalius.cohorts import select_target
+from vesalius.cohorts._build import some
 from vesalius.core.cohort import Cohort
 from vesalius.core.errors import DataError
 from vesalius.core.image import Array
@@ -57,15 +58,18 @@ class Inspection:
     thumbs: tuple[Thumb, ...]
 
 
-def inspect(cohort: Cohort, *, progress: Progress | None = None, workers: int = 1) -> Inspection:
+def inspect(
+    cohort: Cohort, *, target: str | None = None, progress: Progress | None = None, workers: int = 1
+) -> Inspection:
     """Decode every case once and say what is there and what is wrong. Raises nothing for faulty data.
 
-    Read the cohort with `max_set_aside=1.0`, so that a bad one can be looked at too.
+    Read the cohort with `max_set_aside=1.0`, so that a bad one can be looked at too. `target` is the one that is to
+    be learned, where there are several.
     """
-    return inspection_of(survey(cohort, progress=progress, workers=workers, strict=False))
+    return inspection_of(survey(cohort, progress=progress, workers=workers, strict=False), target=target)
 
 
-def inspection_of(found: Survey) -> Inspection:
+def inspection_of(found: Survey, *, target: str | None = None) -> Inspection:
     """The inspection of a pass that was made already."""
     twins = duplicates.find(found.good)
     leaks = leakage.find(found.good, twins)
@@ -76,7 +80,7 @@ def inspection_of(found: Survey) -> Inspection:
         *_twins([t for t in twins if len(t.splits) < 2 or t.contradicts]),  # the others are leaks
         *_leaks(leaks),
         *_misfits(misfits),
-        *_targets(found, summary),
+        *_targets(found, summary, target),
         *_pixels(found.good),
         *_unlooked(found.good),
         *_notes(found.cohort),
@@ -156,10 +160,17 @@ def _misfits(misfits: Sequence[Misfit]) -> list[Finding]:
     ]
 
 
-def _targets(found: Survey, summary: Summary) -> list[Finding]:
+def _targets(found: Survey, summary: Summary, asked: str | None) -> list[Finding]:
     findings = []
     cohort = found.cohort
+    single = [t for t in summary.targets if t.kind != "mask" and sum(x.cases > 0 for x in t.labels) == 1]
+    constant = [t.name for t in single if len(cohort.targets) > 1 and t.name != asked]
+    if constant:
+        text = f"one class only, nothing to learn: {some(constant)}"
+        findings.append(Finding("note", "targets", (), text))
     for target in summary.targets:
+        if target.name in constant:
+            continue
         counts = {x.name: x.cases for x in target.labels}
         missing = [n for n, k in counts.items() if k == 0]
         few = [n for n, k in counts.items() if 0 < k < 5]
@@ -191,7 +202,10 @@ def _targets(found: Survey, summary: Summary) -> list[Finding]:
         except DataError as error:
             findings.append(Finding("note", "targets", (), error.what, error.hint or ""))
     if not summary.patients_known and cohort.cases:
+        without, of = summary.without_patient, len(found.good)
         text = "no patient ids: each case counts as a patient"
+        if without < of:
+            text = f"{without} of {of} cases have no patient id: each of these counts as a patient of its own"
         findings.append(
             Finding("note", "patients", (), text, "name them: --column patient=NAME or patient=re:PATTERN")
         )

@@ -67,11 +67,15 @@ class TargetSummary:
 
 @dataclass(frozen=True)
 class Summary:
-    """What is in a cohort. Sizes are `(Z, Y, X)`, spacings `(x, y, z)` in millimetres."""
+    """What is in a cohort. Sizes are `(Z, Y, X)`, spacings `(x, y, z)` in millimetres.
+
+    `without_patient` is how many cases have no patient id: each counts as a patient.
+    """
 
     cases: int
     patients: int
     patients_known: bool
+    without_patient: int
     set_aside: int
     without_target: int
     splits: Mapping[str, int]
@@ -104,6 +108,7 @@ def summary_of(found: Survey) -> Summary:
         cases=len(cohort.cases),
         patients=len(patients),
         patients_known=cohort.patients_known,
+        without_patient=sum(f.patient is None for f in facts),
         set_aside=len(cohort.set_aside),
         without_target=sum(not c.targets for c in cohort.cases),
         splits=_count(str(by_case[f.case].split) for f in facts if by_case[f.case].split),

@@ -42,7 +42,7 @@ def inspect(
             )
         if target is not None:
             cohorts.select_target(cohort, target)  # a name that is not there is said, not passed over
-        found = look(cohort, progress=progress, workers=machine.measure().cores)
+        found = look(cohort, target=target, progress=progress, workers=machine.measure().cores)
         if html is not None:
             write(found, Path(html))
         return found

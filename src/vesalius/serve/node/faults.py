@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
+from collections.abc import Iterable
+
 from vesalius.core.errors import DataError, VesaliusError
 from vesalius.formats._dicom_damage import DAMAGE
 
@@ -35,3 +39,9 @@ def said(error: Exception) -> str:
     if error.hint and ("--" in error.hint.replace("--status", "") or "`" in error.hint):
         return str(VesaliusError(error.what, found=error.found))
     return str(error)
+
+
+def once(reasons: Iterable[str]) -> list[str]:
+    """Each reason once, without the case that it is of (a file's name in the node, which nobody knows), and a count."""
+    counts = Counter(re.sub(r"^case .+?: ", "", reason) for reason in reasons)
+    return [f"{text} ({n} images)" if n > 1 else text for text, n in counts.items()]

@@ -25,7 +25,7 @@ from vesalius.formats._dicom_elements import words
 from vesalius.formats._dicom_study import save
 from vesalius.infer.predictor import Predictor
 from vesalius.serve.node import sender
-from vesalius.serve.node.faults import CAUGHT, FAULTS, OfRule, is_of_data, said
+from vesalius.serve.node.faults import CAUGHT, FAULTS, OfRule, is_of_data, once, said
 from vesalius.serve.node.naming import name_series, source_head
 from vesalius.serve.node.queue import Job, Queue, Result
 from vesalius.serve.node.rejecting import EXPIRED
@@ -67,7 +67,7 @@ def load(path: Path, *, device: str | None = None) -> Model:
         found = [a for _, a in answers(predictor, cohort.cases, progress=Silent())]
         done = [a for a in found if not isinstance(a, VesaliusError)]
         failed = [said(a) for a in found if isinstance(a, VesaliusError)]
-        reasons = [s.reason for s in cohort.set_aside] + failed
+        reasons = once([*(s.reason for s in cohort.set_aside), *failed])
         if done and reasons:  # an answer to a part would pass for one to all of it
             raise DataError("a part of this series cannot be answered", found=reasons[0])
         return Made(done, reasons)
