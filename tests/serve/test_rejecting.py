@@ -124,6 +124,7 @@ def test_a_queue_of_an_earlier_version_is_brought_up_to_date(store: Store) -> No
 
     with sqlite3.connect(path) as base:
         base.execute("DROP TABLE rejected")
+        base.execute("DROP TABLE contents")
         base.execute("PRAGMA user_version=1")
     base.close()
     new = Queue(path)

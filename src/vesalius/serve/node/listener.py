@@ -19,17 +19,18 @@ from typing import Any, Self
 import pydicom
 from pydicom.uid import UID
 
+from vesalius.core import disk
 from vesalius.core.errors import BudgetError, DataError, FormatError, OutputError, UnsafeError
 from vesalius.core.progress import Progress, Silent
 from vesalius.formats._dicom_damage import DAMAGE
-from vesalius.serve.node import rejecting
+from vesalius.serve.node import content, rejecting
 from vesalius.serve.node.guard import Address, Guard, Limits
 from vesalius.serve.node.queue import Queue
 from vesalius.serve.node.refusing import Refusing
 from vesalius.serve.node.store import Store
 from vesalius.serve.transport import Tls, loopback
 
-SUCCESS, FULL, MISMATCH, NOT_UNDERSTOOD = 0x0000, 0xA700, 0xA900, 0xC000
+SUCCESS, FULL, MISMATCH, NOT_UNDERSTOOD, ELSEWHERE = 0x0000, 0xA700, 0xA900, 0xC000, 0xC001
 _PDU_BYTES = 1 << 18  # what we ask peers to send at most, well below the guard's limit
 _NAMED = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
 _SAY_S, _MOST_SAID = 600.0, 1000
@@ -165,9 +166,7 @@ class Node:
             if note is not None:  # before it is recorded: it is sent again if we end in between
                 self._reject(note)
             with self.store.held(found.series_uid):
-                if not self.queue.has(found.sop_uid):
-                    self.store.put(found.series_uid, found.sop_uid, data)
-                    self.queue.add(found.study_uid, found.series_uid, found.sop_uid)
+                status = self._keep(found, data)
         except (BudgetError, OutputError) as error:
             self.refusing.begins(error, size=len(data))
             why = error.what if self.store.room(len(data)) else "disk full"
@@ -175,6 +174,30 @@ class Node:
                 self.store.refuse(found.series_uid, found.sop_uid, why)
             return FULL
         self.refusing.kept()
+        return status
+
+    def _keep(self, found: Instance, data: bytes) -> int:
+        """Keep what is new, and what came again changed in place of what it was."""
+        series_uid = self.queue.series_of(found.sop_uid)
+        if series_uid is None:
+            digest = content.digest(data) if self.queue.former_content(found.sop_uid) else ""
+            self.store.put(found.series_uid, found.sop_uid, data)
+            self.queue.add(found.study_uid, found.series_uid, found.sop_uid, digest)
+            return SUCCESS
+        if series_uid != found.series_uid:
+            self.progress.note(
+                f"series {found.series_uid}: image {found.sop_uid} refused (status C001): it is known as one of"
+                f" series {series_uid}"
+            )
+            return ELSEWHERE
+        path = self.store.instance(series_uid, found.sop_uid)
+        with disk.output_errors(path):
+            if not path.exists() or content.same(path, data):  # it was taken back, or nothing is new
+                return SUCCESS
+        self.store.stage(series_uid, found.sop_uid, data)
+        if self.queue.change(found.study_uid, series_uid, found.sop_uid, content.digest(data)):
+            self.progress.note(f"series {series_uid}: images came again changed; it is answered anew")
+        self.store.renew(series_uid, self.queue.changed(series_uid))
         return SUCCESS
 
     def _reject(self, note: rejecting.Note) -> None:
