@@ -33,7 +33,7 @@ from vesalius.serve.transport import Tls, loopback
 SUCCESS, FULL, MISMATCH, NOT_UNDERSTOOD, ELSEWHERE = 0x0000, 0xA700, 0xA900, 0xC000, 0xC001
 _PDU_BYTES = 1 << 18  # what we ask peers to send at most, well below the guard's limit
 _NAMED = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
-_SAY_S, _MOST_SAID = 600.0, 1000
+_SAY_S, _SAY_TLS_S, _MOST_SAID = 600.0, 60.0, 1000
 _UNREADABLE: tuple[type[Exception], ...] = (DataError, *DAMAGE)
 
 
@@ -114,7 +114,11 @@ class Node:
         titles = [p.aet for p in allow]
         self._server = _server(aet, titles, limits or Limits(), self._echo, self._stored, self._rejected)
         self._guard = Guard(
-            self._accept, admits=self._admits, limits=limits, tls=tls.server() if tls else None
+            self._accept,
+            admits=self._admits,
+            without_tls=lambda ip, why: self._say_once("", ip, why, every_s=_SAY_TLS_S),
+            limits=limits,
+            tls=tls.server() if tls else None,
         )
 
     def start(self) -> int:
@@ -217,13 +221,13 @@ class Node:
             why = "it asks for nothing that we have, or too many are here"
         self._say_once(aet, ip, why)
 
-    def _say_once(self, aet: str, ip: str, why: str) -> None:
+    def _say_once(self, aet: str, ip: str, why: str, *, every_s: float = _SAY_S) -> None:
         now, key = time.monotonic(), (aet, ip)
         if len(self._turned_away) >= _MOST_SAID:
             self._turned_away = {k: at for k, at in self._turned_away.items() if now - at < _SAY_S}
-        if now - self._turned_away.get(key, -_SAY_S) >= _SAY_S and len(self._turned_away) < _MOST_SAID:
+        if now - self._turned_away.get(key, -every_s) >= every_s and len(self._turned_away) < _MOST_SAID:
             self._turned_away[key] = now
-            self.progress.note(f"turned away {aet!r} at {ip}: {why}")
+            self.progress.note(f"turned away {f'{aet!r} at {ip}' if aet else ip}: {why}")
 
 
 def identify(data: bytes) -> Instance:

@@ -137,6 +137,12 @@ class Store:
             _folder(target.parent)
             path.replace(target)
 
+    def forget_results(self, series_uid: str, *, but: int) -> None:
+        """Delete the files of what was made of a series, but of what was made of it now."""
+        for folder in self.results(series_uid, but).parent.glob("*"):
+            if folder.name != str(but):
+                shutil.rmtree(folder, ignore_errors=True)
+
     def _aside(self, series_uid: str) -> Path:
         return self.root / "rejected" / name(series_uid)
 

@@ -25,7 +25,7 @@ from vesalius.core.progress import Progress, Silent
 from vesalius.formats._dicom_elements import words
 from vesalius.formats._dicom_study import save
 from vesalius.infer.predictor import Predictor
-from vesalius.serve.node import content, sender
+from vesalius.serve.node import content, rejecting, sender
 from vesalius.serve.node.faults import CAUGHT, FAULTS, OfRule, is_of_data, said
 from vesalius.serve.node.naming import name_series, source_head
 from vesalius.serve.node.queue import Job, Queue, Result
@@ -33,6 +33,7 @@ from vesalius.serve.node.rejecting import EXPIRED
 from vesalius.serve.node.replacing import revised, state_former
 from vesalius.serve.node.routing import Routes, Rule, facts
 from vesalius.serve.node.store import Store, settle
+from vesalius.serve.node.values import NEVER
 from vesalius.serve.transport import Tls
 from vesalius.verbs.predict import answers, objects_of
 
@@ -174,8 +175,11 @@ class Worker:
             self._all_rejected(job, rejected)
             return
         planning = _is_planning(folder)
-        rules = () if planning else self.routes.of(facts(folder.glob("*.dcm")))
+        found = facts(folder.glob("*.dcm"))
+        rules = () if planning else self.routes.of(found)
         reasons = ["nothing to answer: localisers, which are there to plan others"] if planning else []
+        if found.modality.upper() in NEVER:
+            reasons = [_imageless(folder, found.modality.upper())]
         faults: list[Exception] = []  # one bundle or destination that fails does not hold up the others
         for rule in rules:
             try:
@@ -225,6 +229,8 @@ class Worker:
             with self.store.held(job.series_uid):
                 for uid, reason in rejected.items():
                     self.store.reject(job.series_uid, uid, keep=reason != EXPIRED)
+                if EXPIRED in rejected.values():
+                    self.store.forget_results(job.series_uid, but=job.generation)
             for rule in self.routes.rules:
                 self._withdraw(job, rule)
         return rejected
@@ -316,6 +322,13 @@ class Worker:
         for result in self.queue.former(job, self.models[rule.bundle].hash, rule.destination):
             sender.delete(result.sop_uid, destination)
             self.queue.withdraw(result)
+
+
+def _imageless(folder: Path, modality: str) -> str:
+    """What a series without images is, in words."""
+    if modality == "KO" and all(rejecting.read(path.read_bytes()) for path in folder.glob("*.dcm")):
+        return "a rejection note"
+    return f"no image: {modality}"
 
 
 def _kinds(results: Sequence[Result]) -> str:
