@@ -44,7 +44,16 @@ def series(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Tls:
     """A certificate of localhost that signs itself, and so is its own authority."""
-    folder = tmp_path_factory.mktemp("tls")
+    return self_signed(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture(scope="session")
+def stranger(tmp_path_factory: pytest.TempPathFactory) -> Tls:
+    """Another that signs itself."""
+    return self_signed(tmp_path_factory.mktemp("other-tls"))
+
+
+def self_signed(folder: Path) -> Tls:
     cert, key = folder / "cert.pem", folder / "key.pem"
     words = [
         "openssl",

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import struct
 import subprocess
 import sys
@@ -254,6 +255,39 @@ def test_tls_with_client_certificates(
         idle.settimeout(8)
         assert idle.recv(10) == b""  # who never shakes hands
         idle.close()
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
+def test_who_does_not_get_through_the_handshake_is_said_once(
+    store: Store, queue: Queue, certificate: Tls, stranger: Tls
+) -> None:
+    unknown, bare, doubtful = certificate.client(), ssl.create_default_context(), ssl.create_default_context()
+    unknown.load_cert_chain(stranger.cert, stranger.key)
+    bare.load_verify_locations(certificate.cert)
+    signed = "its certificate is not one that our ca signed, or not valid now"
+    for context, why in (
+        (None, "it does not speak TLS"),
+        (bare, "it shows no certificate"),
+        (unknown, signed),
+        (doubtful, "it does not trust our certificate"),
+    ):
+        told = Told()
+        with Node(store, queue, port=0, tls=certificate, limits=QUICK, progress=told) as node:
+            for _ in range(2):
+                with association(node.port, tls=context) as made:
+                    assert not made.is_established
+            for _ in range(20):
+                with association(node.port, tls=certificate.client()) as made:
+                    assert made.is_established
+        assert told.lines == [f"turned away 127.0.0.1: {why}"]
+    told = Told()
+    with (
+        Node(store, queue, port=0, tls=certificate, limits=QUICK, progress=told) as node,
+        socket.create_connection(("127.0.0.1", node.port)) as idle,
+    ):
+        idle.settimeout(8)
+        assert idle.recv(10) == b""
+    assert told.lines == ["turned away 127.0.0.1: no TLS handshake within 1 s"]
 
 
 def test_a_port_in_use_and_a_bad_title_are_said(node: Node, store: Store, queue: Queue) -> None:

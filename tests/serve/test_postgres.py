@@ -69,7 +69,7 @@ def test_a_series_goes_through_all_its_states(server: Server) -> None:
         and not queue.add("1", "1.2", "1.2.1")
         and queue.add("1", "1.2", "1.2.2")
     )
-    assert queue.has("1.2.1") and queue.instances("1.2") == ("1.2.1", "1.2.2")
+    assert queue.series_of("1.2.1") == "1.2" and queue.instances("1.2") == ("1.2.1", "1.2.2")
     job = claimed(queue)
     assert (job.state, job.generation) == ("running", 2) and queue.claim() is None
     other = Queue(server.url, stable_s=0)  # as after a crash
@@ -98,6 +98,9 @@ def test_a_series_goes_through_all_its_states(server: Server) -> None:
     assert queue.move(job, "confirmed") and not queue.remove(job, older_than_s=1000)
     assert queue.remove(job, older_than_s=0) and queue.instances("1.2") == ()
     assert [(j.state, j.removed) for j in queue.jobs()] == [("removed", 3)]
+    queue.add("1", "1.2", "1.2.1")
+    assert queue.change("2", "1.2", "1.2.1", "a") and not queue.change("2", "1.2", "1.2.1", "b")
+    assert queue.changed("1.2") == {"1.2.1": "b"} and [j.study_uid for j in queue.jobs()] == ["2"]
 
 
 def test_what_is_committed_survives_the_servers_crash_and_the_queue_goes_on(server: Server) -> None:
@@ -118,6 +121,7 @@ def test_a_database_of_an_earlier_version_is_brought_up_to_date_and_takes_reject
     Queue(server.url).close()
     with psycopg.connect(server.url) as base:
         base.execute("DROP TABLE rejected")
+        base.execute("DROP TABLE contents")
         base.execute("UPDATE version SET number = 1")
     queue = Queue(server.url, stable_s=0)
     queue.add("7", "7.2", "7.2.1")

@@ -97,7 +97,7 @@ def test_a_job_that_ran_when_the_process_ended_is_ready_again(tmp_path: Path, cl
 
 def test_an_instance_counts_once(queue: Queue) -> None:
     assert queue.add("1", "1.2", "1.2.3") and not queue.add("1", "1.2", "1.2.3")
-    assert queue.has("1.2.3") and not queue.has("1.2.4")
+    assert queue.series_of("1.2.3") == "1.2" and queue.series_of("1.2.4") is None
     assert [job.generation for job in queue.jobs()] == [1]
 
 

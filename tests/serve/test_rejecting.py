@@ -86,8 +86,11 @@ def test_rejected_images_are_answered_no_more_and_their_results_go(
     assert state(worker)[0] == "confirmed" and pacs.modalities == ["SEG", "SR"]
     (seg,) = (d for d in pacs.objects.values() if d.Modality == "SEG")
     assert int(seg.NumberOfFrames) == len(series) - 4 and first.isdisjoint(pacs.objects)
+    results = worker.store.root / "results"
+    assert len(list(results.rglob("*.seg.dcm"))) == 2
     reject(worker, series[4:], EXPIRED)
     worker.step()
+    assert not list(results.rglob("*.dcm"))  # for they show what is to be gone
     assert state(worker) == (
         "unrouted",
         "all its images were taken back: Data Retention Policy Expired; Rejected for Quality Reasons",
@@ -124,6 +127,7 @@ def test_a_queue_of_an_earlier_version_is_brought_up_to_date(store: Store) -> No
 
     with sqlite3.connect(path) as base:
         base.execute("DROP TABLE rejected")
+        base.execute("DROP TABLE contents")
         base.execute("PRAGMA user_version=1")
     base.close()
     new = Queue(path)

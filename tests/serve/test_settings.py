@@ -112,6 +112,7 @@ PACS = 'pacs: {host: 127.0.0.1, port: 4242, aet: ORTHANC, orthanc: "http://127.0
     [
         ("port: 0", "port: true", "line 3: port must be a whole number; found True"),
         ("port: 0", "port: '0'", "found '0'; try: 0"),
+        ("port: 0", "port: 0\nallow: []", "allow"),
         ("port: 0", "port: 0\nport: 1", "line 4: the key 'port' stands twice; found the other in line 3"),
         ("aet: ORTHANC", "aet: A, aet: B", "line 7: the key 'aet' stands twice"),
         ("aet: VESALIUS", "aet: 'A\\B'", r"AE title is of ASCII without backslash"),

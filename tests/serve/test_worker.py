@@ -16,7 +16,9 @@ from typing import Any
 import numpy as np
 import pydicom
 import pytest
+from _notes import QUALITY, encoded, note
 from _peers import Pacs, Told, bright, receive, state
+from pydicom.sr.codedict import codes
 
 from vesalius.core.answer import Mask
 from vesalius.core.case import Case
@@ -240,6 +242,17 @@ def test_objects_without_images_are_no_failure_and_no_hint_of_another_command_is
     receive(worker, series[2:])
     worker.step()
     assert state(worker) == ("dead", "rules.0, bone to pacs: no images")
+
+
+def test_what_holds_no_image_is_said_and_not_put_down_to_the_rules(
+    worker: Worker, pacs: Pacs, series: list[Path]
+) -> None:
+    for title, why in ((QUALITY, "a rejection note"), (codes.DCM.OfInterest, "no image: KO")):
+        made = note(series[:2], title)
+        worker.store.put(made.SeriesInstanceUID, made.SOPInstanceUID, encoded(made))
+        worker.queue.add(made.StudyInstanceUID, made.SeriesInstanceUID, made.SOPInstanceUID)
+        worker.step()
+        assert [j.error for j in worker.queue.jobs() if j.series_uid == made.SeriesInstanceUID] == [why]
 
 
 def test_a_series_of_which_images_were_refused_is_not_answered_until_they_come(

@@ -195,6 +195,8 @@ def study_of(answer: Answer, source: Image | None) -> Study:
     part = (where.member or answer.source.member, index if frames > 1 else None)
     if part != (None, None):  # others of the same file have results of their own
         key = hashlib.sha256(f"{key} {part}".encode()).hexdigest()
+    if answer.source.revision:  # the images hold something else than they did under these UIDs
+        key = hashlib.sha256(f"{key} {answer.source.revision}".encode()).hexdigest()
     return Study(planes, key, answer.bundle, None if part[1] is None else part[1] + 1)
 
 

@@ -124,8 +124,8 @@ def unfit(fault: Mapping[str, Any]) -> Problem:
     kind, (part, *where) = fault["type"], fields.place(fault) or ("body",)
     name = fields.dotted(where) or f"the {part}"
     if kind == "json_invalid":
-        found = str(fault["ctx"]["error"]) + (f" at character {where[0]}" if where else "")
-        return Problem(422, f"the {part} is not JSON that can be read", found=found, hint=_SCHEMA)
+        said = str(fault["ctx"]["error"]) + (f" at character {where[0]}" if where else "")
+        return Problem(422, f"the {part} is not JSON that can be read", found=said, hint=_SCHEMA)
     if kind == "extra_forbidden":
         return Problem(422, f"{name}: no such field", hint=_SCHEMA)
     if kind == "string_pattern_mismatch":

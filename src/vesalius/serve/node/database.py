@@ -11,11 +11,13 @@ from typing import Any, Protocol
 
 from vesalius.core.errors import BudgetError, MissingExtra, OutputError, VesaliusError
 
-VERSION = 2
+VERSION = 3
 _REJECTED = "CREATE TABLE rejected (sop_uid TEXT PRIMARY KEY, reason TEXT NOT NULL)"
-_UPGRADES = {1: _REJECTED}  # from which version to the next
+_CONTENTS = "CREATE TABLE contents (sop_uid TEXT PRIMARY KEY, digest TEXT NOT NULL, changed INTEGER NOT NULL)"
+_UPGRADES = {1: _REJECTED, 2: _CONTENTS}  # from which version to the next
 SCHEMA = f"""
 {_REJECTED};
+{_CONTENTS};
 CREATE TABLE instances (
     sop_uid TEXT PRIMARY KEY, series_uid TEXT NOT NULL, received_s DOUBLE PRECISION NOT NULL
 );

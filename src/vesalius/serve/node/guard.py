@@ -51,6 +51,19 @@ class Limits:
     object_bytes: int = 1 << 29
 
 
+_TLS_FAULTS = {  # OpenSSL's reasons, as far as they are known
+    "PEER_DID_NOT_RETURN_A_CERTIFICATE": "it shows no certificate",
+    "CERTIFICATE_VERIFY_FAILED": "its certificate is not one that our ca signed, or not valid now",
+    "TLSV1_ALERT_UNKNOWN_CA": "it does not trust our certificate",
+    "SSLV3_ALERT_BAD_CERTIFICATE": "it does not trust our certificate",
+    "SSLV3_ALERT_CERTIFICATE_UNKNOWN": "it does not trust our certificate",
+    "UNSUPPORTED_PROTOCOL": "it speaks no TLS 1.2 or later",
+    "WRONG_VERSION_NUMBER": "it does not speak TLS",
+    "HTTP_REQUEST": "it does not speak TLS",
+    "RECORD_LAYER_FAILURE": "it does not speak TLS",
+}
+
+
 class Malformed(Exception):
     """What a connection is closed for."""
 
@@ -58,7 +71,8 @@ class Malformed(Exception):
 class Guard:
     """Listens at an address and gives each association's socket to `accept(socket, peer)`; runs in a thread.
 
-    `admits(ip, None)` is asked before a byte is read, `admits(ip, AE title)` before an association is passed on.
+    `admits(ip, None)` is asked before a byte is read, `admits(ip, AE title)` before an association is passed on;
+    `without_tls(ip, why)` is told who does not get through the handshake.
     """
 
     def __init__(
@@ -66,11 +80,12 @@ class Guard:
         accept: Callable[[socket.socket, Address], None],
         *,
         admits: Callable[[str, str | None], bool] = lambda ip, aet: True,
+        without_tls: Callable[[str, str], None] = lambda ip, why: None,
         limits: Limits | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self.limits = limits or Limits()
-        self._accept, self._admits, self._tls = accept, admits, tls
+        self._accept, self._admits, self._tls, self._without_tls = accept, admits, tls, without_tls
         self._waiting = self._open = 0
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="dicom-guard", daemon=True)
@@ -105,10 +120,7 @@ class Guard:
         self._loop.close()
 
     async def _listen(self, host: str, port: int) -> int:
-        handshake = {"ssl_handshake_timeout": self.limits.first_s} if self._tls else {}
-        server = await asyncio.start_server(
-            self._serve, host, port, ssl=self._tls, backlog=512, limit=1 << 18, **handshake
-        )
+        server = await asyncio.start_server(self._serve, host, port, backlog=512, limit=1 << 18)
         self._server = asyncio.ensure_future(server.serve_forever())
         return int(server.sockets[0].getsockname()[1])
 
@@ -116,7 +128,11 @@ class Guard:
         """One connection, from its first byte to its last."""
         ip = writer.get_extra_info("peername")[0]
         try:
-            first = await self._first(reader) if self._admits(ip, None) else None
+            if not self._admits(ip, None) or (
+                self._tls and not await self._shakes_hands(ip, writer, self._tls)
+            ):
+                return
+            first = await self._first(reader)
             if first is None:
                 return
             if not self._admits(ip, first[26:42].decode("ascii", "replace").strip()):
@@ -136,6 +152,22 @@ class Guard:
         finally:
             with contextlib.suppress(OSError):
                 writer.close()
+
+    async def _shakes_hands(self, ip: str, writer: asyncio.StreamWriter, tls: ssl.SSLContext) -> bool:
+        """Whether a connection is TLS from here on.
+
+        Nothing may be awaited before: what the peer said by then would be taken for what it says within TLS.
+        """
+        try:
+            await writer.start_tls(tls, ssl_handshake_timeout=self.limits.first_s)
+        except ssl.SSLError as error:
+            reason = str(error.reason or "")
+            self._without_tls(ip, _TLS_FAULTS.get(reason, f"TLS: {reason.lower().replace('_', ' ')}"))
+            return False
+        except ConnectionAbortedError:
+            self._without_tls(ip, f"no TLS handshake within {self.limits.first_s:g} s")
+            return False
+        return True
 
     async def _first(self, reader: asyncio.StreamReader) -> bytes | None:
         """The A-ASSOCIATE-RQ; None where too many are waiting to be heard."""

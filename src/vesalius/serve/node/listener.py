@@ -19,20 +19,21 @@ from typing import Any, Self
 import pydicom
 from pydicom.uid import UID
 
+from vesalius.core import disk
 from vesalius.core.errors import BudgetError, DataError, FormatError, OutputError, UnsafeError
 from vesalius.core.progress import Progress, Silent
 from vesalius.formats._dicom_damage import DAMAGE
-from vesalius.serve.node import rejecting
+from vesalius.serve.node import content, rejecting
 from vesalius.serve.node.guard import Address, Guard, Limits
 from vesalius.serve.node.queue import Queue
 from vesalius.serve.node.refusing import Refusing
 from vesalius.serve.node.store import Store
 from vesalius.serve.transport import Tls, loopback
 
-SUCCESS, FULL, MISMATCH, NOT_UNDERSTOOD = 0x0000, 0xA700, 0xA900, 0xC000
+SUCCESS, FULL, MISMATCH, NOT_UNDERSTOOD, ELSEWHERE = 0x0000, 0xA700, 0xA900, 0xC000, 0xC001
 _PDU_BYTES = 1 << 18  # what we ask peers to send at most, well below the guard's limit
 _NAMED = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
-_SAY_S, _MOST_SAID = 600.0, 1000
+_SAY_S, _SAY_TLS_S, _MOST_SAID = 600.0, 60.0, 1000
 _UNREADABLE: tuple[type[Exception], ...] = (DataError, *DAMAGE)
 
 
@@ -113,7 +114,11 @@ class Node:
         titles = [p.aet for p in allow]
         self._server = _server(aet, titles, limits or Limits(), self._echo, self._stored, self._rejected)
         self._guard = Guard(
-            self._accept, admits=self._admits, limits=limits, tls=tls.server() if tls else None
+            self._accept,
+            admits=self._admits,
+            without_tls=lambda ip, why: self._say_once("", ip, why, every_s=_SAY_TLS_S),
+            limits=limits,
+            tls=tls.server() if tls else None,
         )
 
     def start(self) -> int:
@@ -165,9 +170,7 @@ class Node:
             if note is not None:  # before it is recorded: it is sent again if we end in between
                 self._reject(note)
             with self.store.held(found.series_uid):
-                if not self.queue.has(found.sop_uid):
-                    self.store.put(found.series_uid, found.sop_uid, data)
-                    self.queue.add(found.study_uid, found.series_uid, found.sop_uid)
+                status = self._keep(found, data)
         except (BudgetError, OutputError) as error:
             self.refusing.begins(error, size=len(data))
             why = error.what if self.store.room(len(data)) else "disk full"
@@ -175,6 +178,30 @@ class Node:
                 self.store.refuse(found.series_uid, found.sop_uid, why)
             return FULL
         self.refusing.kept()
+        return status
+
+    def _keep(self, found: Instance, data: bytes) -> int:
+        """Keep what is new, and what came again changed in place of what it was."""
+        series_uid = self.queue.series_of(found.sop_uid)
+        if series_uid is None:
+            digest = content.digest(data) if self.queue.former_content(found.sop_uid) else ""
+            self.store.put(found.series_uid, found.sop_uid, data)
+            self.queue.add(found.study_uid, found.series_uid, found.sop_uid, digest)
+            return SUCCESS
+        if series_uid != found.series_uid:
+            self.progress.note(
+                f"series {found.series_uid}: image {found.sop_uid} refused (status C001): it is known as one of"
+                f" series {series_uid}"
+            )
+            return ELSEWHERE
+        path = self.store.instance(series_uid, found.sop_uid)
+        with disk.output_errors(path):
+            if not path.exists() or content.same(path, data):  # it was taken back, or nothing is new
+                return SUCCESS
+        self.store.stage(series_uid, found.sop_uid, data)
+        if self.queue.change(found.study_uid, series_uid, found.sop_uid, content.digest(data)):
+            self.progress.note(f"series {series_uid}: images came again changed; it is answered anew")
+        self.store.renew(series_uid, self.queue.changed(series_uid))
         return SUCCESS
 
     def _reject(self, note: rejecting.Note) -> None:
@@ -194,13 +221,13 @@ class Node:
             why = "it asks for nothing that we have, or too many are here"
         self._say_once(aet, ip, why)
 
-    def _say_once(self, aet: str, ip: str, why: str) -> None:
+    def _say_once(self, aet: str, ip: str, why: str, *, every_s: float = _SAY_S) -> None:
         now, key = time.monotonic(), (aet, ip)
         if len(self._turned_away) >= _MOST_SAID:
             self._turned_away = {k: at for k, at in self._turned_away.items() if now - at < _SAY_S}
-        if now - self._turned_away.get(key, -_SAY_S) >= _SAY_S and len(self._turned_away) < _MOST_SAID:
+        if now - self._turned_away.get(key, -every_s) >= every_s and len(self._turned_away) < _MOST_SAID:
             self._turned_away[key] = now
-            self.progress.note(f"turned away {aet!r} at {ip}: {why}")
+            self.progress.note(f"turned away {f'{aet!r} at {ip}' if aet else ip}: {why}")
 
 
 def identify(data: bytes) -> Instance:

@@ -4,7 +4,7 @@ A series is `receiving` until it has been quiet for a while, then `ready`; `runn
 while the results go out, `confirmed` once they were found at their destination. One that `failed` is tried again,
 later each time, and is `dead` after the last time, until a person replays it. `unrouted` is what no rule takes,
 `removed` what was confirmed and whose files were deleted since. A new instance makes any of them `receiving` again, and
-so does a note that rejects one.
+so does one that comes again changed, and a note that rejects one.
 Every change is one transaction, on the disk when the call returns, so a killed process loses nothing that it
 acknowledged.
 """
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,8 +32,8 @@ _RESULT = "sop_uid, study_uid, bundle, path, destination, result_series_uid, sop
 class Job:
     """A series and where it stands.
 
-    `generation` counts the instances it has received, and the notes that took some back; `removed` is how many it had
-    when their files were deleted.
+    `generation` counts the instances it has received, those that came again changed, and the notes that took some
+    back; `removed` is how many it had when their files were deleted.
     """
 
     series_uid: str
@@ -88,12 +88,16 @@ class Queue:
 
     # -- instances
 
-    def has(self, sop_uid: str) -> bool:
-        """Whether an instance is recorded."""
-        return bool(self._base.rows("SELECT 1 FROM instances WHERE sop_uid = ?", sop_uid))
+    def series_of(self, sop_uid: str) -> str | None:
+        """The series that an instance was recorded with; None for one that is not."""
+        rows = self._base.rows("SELECT series_uid FROM instances WHERE sop_uid = ?", sop_uid)
+        return str(rows[0][0]) if rows else None
 
-    def add(self, study_uid: str, series_uid: str, sop_uid: str) -> bool:
-        """Record an instance whose file is on the disk; its series is open again. False if it was recorded before."""
+    def add(self, study_uid: str, series_uid: str, sop_uid: str, digest: str = "") -> bool:
+        """Record an instance whose file is on the disk; its series is open again. False if it was recorded before.
+
+        `digest` is what it holds, where `former_content` knows what it held before its files were deleted.
+        """
         now = self._clock()
         with self._base.transaction() as execute:
             new = execute(
@@ -101,6 +105,11 @@ class Queue:
             )
             if not new.rowcount:
                 return False
+            if digest:
+                execute(
+                    "UPDATE contents SET digest = ?, changed = 1 WHERE sop_uid = ? AND digest <> ?",
+                    (digest, sop_uid, digest),
+                )
             execute(
                 "INSERT INTO series VALUES (?, ?, 'receiving', 1, 0, ?, ?, '', 0) ON CONFLICT (series_uid) DO UPDATE"
                 " SET state = 'receiving', generation = series.generation + 1, attempts = 0, due_s = excluded.due_s,"
@@ -115,6 +124,40 @@ class Queue:
             "SELECT sop_uid FROM instances WHERE series_uid = ? ORDER BY sop_uid", series_uid
         )
         return tuple(str(uid) for (uid,) in rows)
+
+    def change(self, study_uid: str, series_uid: str, sop_uid: str, digest: str) -> bool:
+        """Record that an instance came again and holds something else; its series is open again. Whether it was not."""
+        now = self._clock()
+        with self._base.transaction() as execute:
+            open_before = execute(
+                "SELECT 1 FROM series WHERE series_uid = ? AND state = 'receiving' AND EXISTS (SELECT 1 FROM contents"
+                " JOIN instances ON instances.sop_uid = contents.sop_uid WHERE series_uid = ? AND changed = 1)",
+                (series_uid, series_uid),
+            ).fetchall()
+            execute(
+                "INSERT INTO contents VALUES (?, ?, 1) ON CONFLICT (sop_uid) DO UPDATE"
+                " SET digest = excluded.digest, changed = 1",
+                (sop_uid, digest),
+            )
+            execute(
+                "UPDATE series SET study_uid = ?, state = 'receiving', generation = generation + 1, attempts = 0,"
+                " due_s = ?, changed_s = ?, error = '' WHERE series_uid = ?",
+                (study_uid, now + self.stable_s, now, series_uid),
+            )
+        return not open_before
+
+    def changed(self, series_uid: str) -> dict[str, str]:
+        """The instances of a series that came again with other content, and the digest of what they hold now."""
+        rows = self._base.rows(
+            "SELECT contents.sop_uid, digest FROM contents JOIN instances ON instances.sop_uid = contents.sop_uid"
+            " WHERE series_uid = ? AND changed = 1",
+            series_uid,
+        )
+        return {str(uid): str(digest) for uid, digest in rows}
+
+    def former_content(self, sop_uid: str) -> bool:
+        """Whether it is known what an instance held before its files were deleted."""
+        return bool(self._base.rows("SELECT 1 FROM contents WHERE sop_uid = ?", sop_uid))
 
     def reject(self, sop_uids: Iterable[str], reason: str) -> tuple[str, ...]:
         """Take instances back, those too that are not here yet; the series that are open again without them."""
@@ -239,10 +282,10 @@ class Queue:
             raise UnknownName("dead letter", series_uid, [job.series_uid for job in self.jobs("dead")])
         return done
 
-    def remove(self, job: Job, *, older_than_s: float) -> bool:
+    def remove(self, job: Job, *, older_than_s: float, digests: Mapping[str, str] | None = None) -> bool:
         """Forget a series' instances, whose files may then be deleted; False if it is not done, or not that old.
 
-        Its results stay recorded. Instances that are sent again are taken again.
+        Its results stay recorded, and `digests`, what its instances hold. Those that are sent again are taken again.
         """
         with self._base.transaction() as execute:
             done = execute(
@@ -252,6 +295,11 @@ class Queue:
                 (job.series_uid, job.generation, self._clock() - older_than_s),
             ).rowcount
             if done:
+                for uid, digest in (digests or {}).items():
+                    execute(
+                        "INSERT INTO contents VALUES (?, ?, 0) ON CONFLICT (sop_uid) DO NOTHING",
+                        (uid, digest),
+                    )
                 execute("DELETE FROM instances WHERE series_uid = ?", (job.series_uid,))
         return bool(done)
 

@@ -1,12 +1,23 @@
-"""What a result says of those that it replaces, made when its series had fewer images. PS3.3 C.17.2, C.7.6.1."""
+"""What a result says of those that it replaces, made when its series had fewer or other images. PS3.3 C.17.2, C.7.6.1.
+
+UIDs follow from the images' UIDs. Where images came again changed under theirs, what they hold counts too.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from pydicom.dataset import Dataset
 
+from vesalius.core.answer import Answer
 from vesalius.serve.node.queue import Result
+
+
+def revised(answer: Answer, changed: Mapping[str, str]) -> Answer:
+    """An answer that knows which of its images came again changed, by UID, and the digests of what they hold now."""
+    used = [f"{uid} {changed[uid]}" for uid in sorted(answer.source.sop_uids) if uid in changed]
+    return replace(answer, source=replace(answer.source, revision="\n".join(used)))
 
 
 def state_former(data: Dataset, former: Sequence[Result]) -> None:

@@ -41,6 +41,16 @@ class Caller(Strict):
     address: Annotated[str, AfterValidator(_network)] | None = None
 
 
+def _someone(callers: tuple[Caller, ...]) -> tuple[Caller, ...]:
+    if not callers:
+        raise Unfit(
+            "an empty list allows nobody to call",
+            found="[]",
+            hint="the AE titles that may; or leave allow out, for all who can reach us on loopback",
+        )
+    return callers
+
+
 class TlsFiles(Strict):
     """PEM files: our certificate, its key, and `ca`, which signed the certificates that peers must show."""
 
@@ -55,7 +65,7 @@ class Settings(Routes):
     aet: Title = "VESALIUS"
     host: Host = "127.0.0.1"
     port: Whole = Field(default=11112, ge=0, le=65535)
-    allow: tuple[Caller, ...] = ()
+    allow: Annotated[tuple[Caller, ...], AfterValidator(_someone)] = ()
     tls: TlsFiles | None = None
     store: FilePath = Path("store")
     queue: Annotated[str, AfterValidator(_postgres)] | None = None

@@ -8,11 +8,13 @@ import os
 import shutil
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
 from vesalius.core import disk
 from vesalius.core.errors import BudgetError, OutputError
+from vesalius.serve.node import content
 
 RESERVE_BYTES = 1 << 28  # kept free, so that the queue and the results still fit when instances no longer do
 _MOST_REFUSED = 1 << 20  # bytes of UIDs that are remembered of one series
@@ -58,6 +60,33 @@ class Store:
         _folder(path.parent)
         disk.write_bytes(path, data)
         return path
+
+    def stage(self, series_uid: str, sop_uid: str, data: bytes) -> None:
+        """Write what an instance holds now beside what it held, until the queue knows of it. Raises as `put` does."""
+        if not self.room(len(data)):
+            raise self.full()
+        path = self._staged(series_uid) / f"{name(sop_uid)}.dcm"
+        _folder(path.parent)
+        disk.write_bytes(path, data)
+
+    def renew(self, series_uid: str, digests: Mapping[str, str]) -> None:
+        """Put what was staged in place, as far as the queue knows of it; the rest was never acknowledged.
+
+        Raises OutputError.
+        """
+        known = {f"{name(uid)}.dcm": digest for uid, digest in digests.items()}
+        for path in sorted(self._staged(series_uid).glob("*.dcm")):
+            target = self.series(series_uid) / path.name
+            with disk.output_errors(target):
+                if known.get(path.name) != content.digest(path.read_bytes()):
+                    path.unlink()
+                    continue
+                _folder(target.parent)
+                path.replace(target)
+                settle(target.parent)
+
+    def _staged(self, series_uid: str) -> Path:
+        return self.root / "changed" / name(series_uid)
 
     def free(self) -> int:
         """Bytes of the disk that are free."""
@@ -108,12 +137,21 @@ class Store:
             _folder(target.parent)
             path.replace(target)
 
+    def forget_results(self, series_uid: str, *, but: int) -> None:
+        """Delete the files of what was made of a series, but of what was made of it now."""
+        for folder in self.results(series_uid, but).parent.glob("*"):
+            if folder.name != str(but):
+                shutil.rmtree(folder, ignore_errors=True)
+
     def _aside(self, series_uid: str) -> Path:
         return self.root / "rejected" / name(series_uid)
 
     def discard(self, series_uid: str) -> None:
         """Delete the files of a series that the queue no longer counts on, and of its results."""
-        mine = (self.series(series_uid), self.results(series_uid, 0).parent, self._aside(series_uid))
+        mine = (
+            self.series(series_uid), self.results(series_uid, 0).parent, self._aside(series_uid),
+            self._staged(series_uid),
+        )  # fmt: skip
         for folder in mine:
             shutil.rmtree(folder, ignore_errors=True)
         self.forget_refused(series_uid)

@@ -17,6 +17,7 @@ from pathlib import Path
 import pydicom
 
 from vesalius import cohorts, formats
+from vesalius.core import disk
 from vesalius.core.answer import Answer
 from vesalius.core.bundle import open_bundle
 from vesalius.core.errors import BudgetError, DataError, NoImages, OutputError, VesaliusError
@@ -24,14 +25,15 @@ from vesalius.core.progress import Progress, Silent
 from vesalius.formats._dicom_elements import words
 from vesalius.formats._dicom_study import save
 from vesalius.infer.predictor import Predictor
-from vesalius.serve.node import sender
+from vesalius.serve.node import content, rejecting, sender
 from vesalius.serve.node.faults import CAUGHT, FAULTS, OfRule, is_of_data, once, said
 from vesalius.serve.node.naming import name_series, source_head
 from vesalius.serve.node.queue import Job, Queue, Result
 from vesalius.serve.node.rejecting import EXPIRED
-from vesalius.serve.node.replacing import state_former
+from vesalius.serve.node.replacing import revised, state_former
 from vesalius.serve.node.routing import Routes, Rule, facts
 from vesalius.serve.node.store import Store, settle
+from vesalius.serve.node.values import NEVER
 from vesalius.serve.transport import Tls
 from vesalius.verbs.predict import answers, objects_of
 
@@ -140,11 +142,22 @@ class Worker:
         if self.keep_days is None:
             return done
         for job in self.queue.jobs("confirmed", "unrouted"):
+            if time.time() - job.changed_s < self.keep_days * 86400:
+                continue
             with self.store.held(job.series_uid):
-                if self.queue.remove(job, older_than_s=self.keep_days * 86400):
+                digests = self._contents(job)
+                if self.queue.remove(job, older_than_s=self.keep_days * 86400, digests=digests):
                     self.store.discard(job.series_uid)
                     done += 1
         return done
+
+    def _contents(self, job: Job) -> dict[str, str]:
+        """What each image of a series holds, of those that are there."""
+        paths = {
+            uid: self.store.instance(job.series_uid, uid) for uid in self.queue.instances(job.series_uid)
+        }
+        with disk.output_errors(self.store.series(job.series_uid)):
+            return {uid: content.digest(path.read_bytes()) for uid, path in paths.items() if path.exists()}
 
     def _work(self, job: Job) -> None:
         folder = self.store.series(job.series_uid)
@@ -154,17 +167,23 @@ class Worker:
                 hint="send the whole series again",
             )
         self._all_came(job)
+        with self.store.held(job.series_uid):
+            changed = self.queue.changed(job.series_uid)
+            self.store.renew(job.series_uid, changed)
         rejected = self._put_aside(job)
         if rejected and not any(folder.glob("*.dcm")):
             self._all_rejected(job, rejected)
             return
         planning = _is_planning(folder)
-        rules = () if planning else self.routes.of(facts(folder.glob("*.dcm")))
+        found = facts(folder.glob("*.dcm"))
+        rules = () if planning else self.routes.of(found)
         reasons = ["nothing to answer: localisers, which are there to plan others"] if planning else []
+        if found.modality.upper() in NEVER:
+            reasons = [_imageless(folder, found.modality.upper())]
         faults: list[Exception] = []  # one bundle or destination that fails does not hold up the others
         for rule in rules:
             try:
-                reasons += self._answer(job, rule, folder)
+                reasons += self._answer(job, rule, folder, changed)
             except FAULTS as error:
                 faults.append(OfRule(self._named(rule), error))
         waiting = self.queue.unconfirmed(job)
@@ -210,6 +229,8 @@ class Worker:
             with self.store.held(job.series_uid):
                 for uid, reason in rejected.items():
                     self.store.reject(job.series_uid, uid, keep=reason != EXPIRED)
+                if EXPIRED in rejected.values():
+                    self.store.forget_results(job.series_uid, but=job.generation)
             for rule in self.routes.rules:
                 self._withdraw(job, rule)
         return rejected
@@ -232,7 +253,7 @@ class Worker:
     def _answered(self, job: Job, rule: Rule) -> bool:
         return self.queue.answered(job, self.models[rule.bundle].hash, rule.destination)
 
-    def _answer(self, job: Job, rule: Rule, folder: Path) -> Sequence[str]:
+    def _answer(self, job: Job, rule: Rule, folder: Path, changed: Mapping[str, str]) -> Sequence[str]:
         """Make and record a bundle's results, unless they are; why some images have none."""
         model = self.models[rule.bundle]
         if self._answered(job, rule):
@@ -242,7 +263,7 @@ class Worker:
         if not made.answers and made.reasons:
             raise DataError("no image in this series can be answered", found="; ".join(made.reasons[:2]))
         if made.answers:
-            results = self._results(job, rule, model, made.answers)
+            results = self._results(job, rule, model, [revised(a, changed) for a in made.answers])
             self.queue.record(job, model.hash, rule.destination, results)
             there = sum(1 for _ in folder.glob("*.dcm"))
             used = len({uid for a in made.answers for uid in a.source.sop_uids}) or there
@@ -301,6 +322,13 @@ class Worker:
         for result in self.queue.former(job, self.models[rule.bundle].hash, rule.destination):
             sender.delete(result.sop_uid, destination)
             self.queue.withdraw(result)
+
+
+def _imageless(folder: Path, modality: str) -> str:
+    """What a series without images is, in words."""
+    if modality == "KO" and all(rejecting.read(path.read_bytes()) for path in folder.glob("*.dcm")):
+        return "a rejection note"
+    return f"no image: {modality}"
 
 
 def _kinds(results: Sequence[Result]) -> str:
