@@ -82,7 +82,8 @@ def test_a_series_of_which_files_are_missing_is_not_read_short(tmp_path: Path, w
     last.unlink()  # without it the others are an even volume
     cohort = cohorts.read(path, max_set_aside=1.0)
     assert [c.id for c in cohort.cases] == [whole.cases[1].id]
-    said = "a series is incomplete: one of its files is listed in DICOMDIR and not there (4 files)"
+    said = "a series is incomplete: one of its files is listed in DICOMDIR and not there; "
+    said += "try: copy all of it; or take DICOMDIR away where it is out of date (4 files)"
     place = last.relative_to(path.parent).as_posix()
     assert [(s.case, s.reason) for s in cohort.set_aside] == [(place, said)]
     folder = cohorts.read(
@@ -100,6 +101,22 @@ def test_a_series_of_which_files_are_missing_is_not_read_short(tmp_path: Path, w
         other.unlink()
     gone = cohorts.read(path, max_set_aside=1.0).set_aside
     assert "3 of its files are listed in DICOMDIR and not there" in gone[1].reason and len(gone) == 2
+
+
+def test_what_is_set_aside_is_named_by_where_it_lies(tmp_path: Path, write_series: Writer) -> None:
+    for k, path in enumerate(write_series(tmp_path / "p" / "mr", patient="P", series="1.2.3.1", slices=7)):
+        data = pydicom.dcmread(path)
+        data.EchoTime, data.ImagePositionPatient[2] = (
+            (2.5, 80)[k // 4],
+            3 * (k % 4),
+        )  # the second echo lacks one
+        data.save_as(path)
+    write_series(tmp_path / "q", patient="Q", series="1.2.3.2", slices=3)
+    cohort = cohorts.read(tmp_path, max_set_aside=1.0)
+    assert [s.case for s in cohort.set_aside] == ["p/mr/IM005"] and len(cohort.cases) == 2
+    assert cohort.set_aside[0].reason.startswith(
+        "slices of 'echo time 80' are missing; found none at 1 places"
+    )
 
 
 def test_files_that_were_moved_are_not_missing(tmp_path: Path, write_series: Writer) -> None:

@@ -93,7 +93,8 @@ def without_short(found: Found) -> Found:
 
 def _incomplete(gone: Sequence[Path], name: str) -> str:
     count = f"{len(gone)} of its files are" if len(gone) > 1 else "one of its files is"
-    return f"a series is incomplete: {count} listed in {name} and not there"
+    said = f"a series is incomplete: {count} listed in {name} and not there"
+    return str(FormatError(said, hint=f"copy all of it; or take {name} away where it is out of date"))
 
 
 def _instances(found: Found) -> set[str]:
