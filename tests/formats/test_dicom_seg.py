@@ -155,7 +155,7 @@ def test_a_series_says_what_it_was_made_of_within_64_characters(ct: Image, tmp_p
         return pydicom.dcmread(formats.write(mask_of(image, **words), tmp_path / "x.seg.dcm"))
 
     first = made(3, "Thorax portalvenös 1,0 mm weich, Kontrastmittel oral")
-    assert first.SeriesDescription == "Vesalius segmentation of 3 Thorax portalvenös 1… (research use)"
+    assert first.SeriesDescription == "Vesalius segmentation of 3 Thorax portalvenös… (research use)"
     assert (
         made(3, "x").SeriesNumber == first.SeriesNumber and 1_000_300_000 < first.SeriesNumber < 1_000_400_000
     )
@@ -166,7 +166,24 @@ def test_a_series_says_what_it_was_made_of_within_64_characters(ct: Image, tmp_p
     head.SeriesNumber, head.SeriesDescription = 3, "y" * 60
     for by in ("a", "b" * 30, "c" * 80):
         text = series_text("structure set", head, by=by)
-        assert len(text) <= 64 and by[:8] in text and "of 3 yyyy" in text and text.endswith("(research use)")
+        assert (
+            len(text.encode()) <= 64
+            and by[:8] in text
+            and "of 3 yyyy" in text
+            and text.endswith("(research use)")
+        )
+
+
+@pytest.mark.parametrize("said", ["Ö" * 60, "腹部造影検査" * 10, "Thorax, 1 mm, " * 4, "aÖ腹" * 20])
+@pytest.mark.parametrize("by", ["leber", "Ägypten" * 12, "肝臓" * 20])
+@pytest.mark.parametrize("part", ["", "acquisition 2", "trigger time 123.456 direction 0.1 0.2 0.3"])
+def test_a_description_of_any_script_is_64_bytes_at_most(said: str, by: str, part: str) -> None:
+    head = Dataset()
+    head.SeriesNumber, head.SeriesDescription = 14, said
+    for what in ("segmentation", "structure set", "report"):
+        text = series_text(what, head, by=by, part=part)
+        assert 50 < len(text.encode()) <= 64 and f" {what} of 14" in text and text[0] == by[0]
+        assert text.endswith(" (research use)") and (not part or f", {part[:11]}" in text)
 
 
 def test_red_is_red_in_cielab() -> None:

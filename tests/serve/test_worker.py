@@ -30,6 +30,7 @@ from vesalius.serve.node.faults import once
 from vesalius.serve.node.routing import Routes
 from vesalius.serve.node.worker import Made, Model, Worker, load
 from vesalius.serve.transport import Tls
+from vesalius.verbs.predict import predict
 
 
 def test_a_stable_series_ends_with_one_seg_and_one_sr_in_its_study(
@@ -66,6 +67,52 @@ def test_results_and_the_log_name_the_bundle_the_source_and_the_rule(
         for what in ("measurements", "segmentation")
     ]
     assert len({d.SeriesNumber for d in pacs.objects.values()}) == 4
+
+
+def test_results_of_a_series_cut_in_two_say_of_which_part_they_are(
+    worker: Worker, pacs: Pacs, series: list[Path], tmp_path: Path
+) -> None:
+    paths = []
+    for path in series:
+        for k in (1, 2):
+            data = pydicom.dcmread(path)
+            data.AcquisitionNumber = k
+            data.SOPInstanceUID = data.file_meta.MediaStorageSOPInstanceUID = f"{data.SOPInstanceUID}.{k}"
+            paths.append(tmp_path / f"{k}-{path.name}")
+            data.save_as(paths[-1])
+    receive(worker, paths)
+    worker.step()
+    assert sorted(d.SeriesDescription for d in pacs.objects.values()) == [
+        f"bone {what} of 1 Axial, acquisition {k} (research use)"
+        for what in ("measurements", "segmentation")
+        for k in (1, 2)
+    ]
+
+
+def test_predict_makes_the_objects_that_the_node_makes(
+    bundles: dict[str, Path],
+    worker: Worker,
+    pacs: Pacs,
+    series: list[Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = bundles["organs"]
+    (rule,) = worker.routes.rules
+    worker.routes = worker.routes.model_copy(
+        update={"rules": (rule.model_copy(update={"bundle": str(path)}),)}
+    )
+    monkeypatch.setitem(worker.models, str(path), load(path, device="cpu"))  # type: ignore[arg-type]
+    receive(worker, series)
+    worker.step()
+    predict(path, series[0].parent, tmp_path / "out", dicom=True, device="cpu")
+    made = [pydicom.dcmread(p) for p in sorted((tmp_path / "out").glob("*.dcm"))]
+    assert {(d.SOPInstanceUID, d.SeriesDescription) for d in made} == {
+        (uid, d.SeriesDescription) for uid, d in pacs.objects.items()
+    }
+    assert {d.SeriesDescription for d in made} == {
+        f"organs {what} of 1 Axial (research use)" for what in ("measurements", "segmentation")
+    }
 
 
 def test_what_an_earlier_version_made_of_these_images_has_the_same_uids(

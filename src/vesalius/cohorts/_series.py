@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -113,7 +113,9 @@ def unit_of(series: Series) -> Unit:
     number = None if series.number is None else str(series.number)
     words = [series.description or number or "", series.part]
     return Unit(
-        image=Ref(tuple(sorted(series.ref.paths, key=lambda p: _files.natural(p.name))), series.ref.member),
+        image=replace(
+            series.ref, paths=tuple(sorted(series.ref.paths, key=lambda p: _files.natural(p.name)))
+        ),
         patient=(series.patient_id or "").strip() or None,
         name=" ".join(w.strip() for w in words if w) or None,
         modality=series.modality,

@@ -13,11 +13,15 @@ from vesalius.core.image import Array, Image, Source, Triple
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Answer:
-    """What every answer carries: whose it is, of which image, by which bundle, and its named parts."""
+    """What every answer carries: whose it is, of which image, by which bundle, and its named parts.
+
+    `by` is what that bundle is called where its results are named; it is never written down.
+    """
 
     case_id: str = ""
     source: Source = field(default_factory=Source)
     bundle: str = ""
+    by: str = field(default="", compare=False, repr=False, metadata={"stored": False})
     parts: Mapping[str, Answer] = field(default_factory=dict)
 
 

@@ -62,6 +62,17 @@ class Bundle:
     hash: str
     made_by: str
 
+    @property
+    def name(self) -> str:
+        """What it is called in words."""
+        return name_of(self.path)
+
+
+def name_of(path: Path) -> str:
+    """A bundle's name in words: its folder's, or that of the run that it lies in."""
+    path = path.absolute()
+    return path.parent.name if path.name == "bundle" and path.parent.name else path.name
+
 
 def save_bundle(
     path: Path,

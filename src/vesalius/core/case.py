@@ -18,12 +18,14 @@ class Ref:
 
     `paths` is one file, or the files of one DICOM series; of what is drawn on an image (a DICOM segmentation, a
     structure set) its file and then the image's. `member` names an array inside a container (`train_images` of an
-    npz), a stack of a multi-frame object, or segments by name; `index` is an item along the first axis.
+    npz), a stack of a multi-frame object, or segments by name; `index` is an item along the first axis. `part`
+    says in words which of its series' stacks it is (`echo time 2.5`), also where its files alone make it that one.
     """
 
     paths: tuple[Path, ...]
     member: str | None = None
     index: int | None = None
+    part: str = field(default="", compare=False, repr=False)
 
     def __str__(self) -> str:
         text = (

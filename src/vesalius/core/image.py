@@ -21,8 +21,9 @@ class Source:
     """Where pixels came from, in DICOM's terms; needed to write DICOM back into the same study.
 
     `sop_uids` are in the planes' order. `files` are where the objects lie on this machine, in any order, for who
-    needs more of their headers, `member` and `index` what was read of a file that holds several, `revision` what tells
-    objects from those that had the same UIDs before; they are no part of the identity and are never written down.
+    needs more of their headers, `member` and `index` what was read of a file that holds several, `part` which of a
+    series' stacks in words, `revision` what tells objects from those that had the same UIDs before; they are no part
+    of the identity and are never written down.
     """
 
     study_uid: str | None = None
@@ -32,6 +33,7 @@ class Source:
     files: tuple[Path, ...] = field(default=(), compare=False, repr=False, metadata={"stored": False})
     member: str | None = field(default=None, compare=False, repr=False, metadata={"stored": False})
     index: int | None = field(default=None, compare=False, repr=False, metadata={"stored": False})
+    part: str = field(default="", compare=False, repr=False, metadata={"stored": False})
     revision: str = field(default="", compare=False, repr=False, metadata={"stored": False})
 
 

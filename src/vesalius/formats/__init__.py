@@ -101,7 +101,7 @@ def read(ref: Ref | Path | str) -> Image:
     with typed_errors(ref):
         image = cast(Image, module.read(ref))
     if image.source.series_uid is not None:  # where the rest of its headers stands, for who writes DICOM back
-        source = replace(image.source, files=ref.paths, member=ref.member, index=ref.index)
+        source = replace(image.source, files=ref.paths, member=ref.member, index=ref.index, part=ref.part)
         return replace(image, source=source)
     return image
 

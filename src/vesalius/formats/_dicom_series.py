@@ -303,7 +303,7 @@ def _series(members: Sequence[raw.File], part: str, *, member: str | None = None
     head = members[0].head
     uids = (elements.text(f.head, "SOPInstanceUID") for f in members)
     return Series(
-        ref=Ref(paths=tuple(sorted(f.path for f in members)), member=member),
+        ref=Ref(paths=tuple(sorted(f.path for f in members)), member=member, part=part),
         series_uid=elements.text(head, "SeriesInstanceUID") or str(members[0].path),
         study_uid=elements.text(head, "StudyInstanceUID"),
         patient_id=elements.text(head, "PatientID"),

@@ -37,7 +37,8 @@ from vesalius.formats.json import as_text
 
 MAKER = "Vesalius"
 RESEARCH = "research use"
-_LO = 63  # a long string has 64 characters (PS3.5 6.2), the space that makes it even among them
+_LO = 64  # bytes of a long string: 64 characters are allowed (PS3.5 6.2), but readers count bytes
+_NAMES = 12  # bytes of it that are left for the bundle and the source, however long the name of the part
 _NAMESPACE = uuid.UUID("6f0d5a0e-2f6b-5d0c-9a51-8c1d5f3f6a11")  # of the UIDs that are derived here
 _SAME_PLACE_MM = 0.01
 
@@ -84,13 +85,16 @@ class Study:
 
     `heads` are the source's headers, cleaned, in the order of the planes, one for a multi-frame object. `key` names
     the bundle, or the answer itself where no bundle made it; and the stack or the frame that was read of a file that
-    holds several. `frame` is then the number (from 1) of the frame.
+    holds several. `frame` is then the number (from 1) of the frame. `by` is what the bundle is called, `part` which
+    of its series' stacks or frames this is, in words.
     """
 
     heads: tuple[Dataset, ...]
     key: str
     bundle: str
     frame: int | None = None
+    by: str = MAKER
+    part: str = ""
 
     @property
     def first(self) -> Dataset:
@@ -101,6 +105,10 @@ class Study:
     def version(self) -> str:
         """Vesalius's version and the beginning of the bundle's hash, which is the algorithm's version."""
         return f"{__version__} bundle {self.bundle[:16]}" if self.bundle else __version__
+
+    def title(self, what: str) -> str:
+        """The description of a result's series."""
+        return series_text(what, self.first, by=self.by, part=self.part)
 
     def number(self, kind: int) -> int:
         """The number of a result's series: 1, the source series' own (4 digits), 4 of the bundle and images, the kind.
@@ -197,7 +205,9 @@ def study_of(answer: Answer, source: Image | None) -> Study:
         key = hashlib.sha256(f"{key} {part}".encode()).hexdigest()
     if answer.source.revision:  # the images hold something else than they did under these UIDs
         key = hashlib.sha256(f"{key} {answer.source.revision}".encode()).hexdigest()
-    return Study(planes, key, answer.bundle, None if part[1] is None else part[1] + 1)
+    frame = None if part[1] is None else part[1] + 1
+    named = where.part or answer.source.part or part[0] or ("" if frame is None else f"frame {frame}")
+    return Study(planes, key, answer.bundle, frame, answer.by or MAKER, named)
 
 
 def _give_frame_of_reference(planes: tuple[Dataset, ...]) -> None:
@@ -212,18 +222,20 @@ def _give_frame_of_reference(planes: tuple[Dataset, ...]) -> None:
         head.FrameOfReferenceUID = UID(f"2.25.{made}")
 
 
-def series_text(what: str, source: Dataset, *, by: str = MAKER) -> str:
-    """A SeriesDescription, 64 characters at most (LO): who made what of which series, and that it is for research.
+def series_text(what: str, source: Dataset, *, by: str = MAKER, part: str = "") -> str:
+    """A SeriesDescription, 64 bytes at most (LO): who made what of which series, and that it is for research.
 
-    `source` is the header of an image of that series.
+    `source` is the header of an image of that series, `part` says which of its stacks.
     """
     number, said = _number(source), str(source.get("SeriesDescription") or "")
     of = " ".join(w for w in ("" if number is None else str(number), said) if w)
     of = of or f"a {source.get('Modality') or 'series'}"
     end = f" ({RESEARCH})"
-    room = _LO - len(f" {what} of {end}")
-    of = _cut(of, room - min(len(by), room // 2))
-    return f"{_cut(by, room - len(of))} {what} of {of}{end}"
+    room = _LO - _bytes(f" {what} of {end}")
+    told = f", {_cut(part, room - _NAMES - 2)}" if part else ""
+    room -= _bytes(told)
+    of = _cut(of, room - min(_bytes(by), room // 2))
+    return f"{_cut(by, room - _bytes(of))} {what} of {of}{told}{end}"
 
 
 def _number(head: Dataset) -> int | None:
@@ -234,10 +246,16 @@ def _number(head: Dataset) -> int | None:
         return None
 
 
+def _bytes(text: str) -> int:
+    return len(text.encode())
+
+
 def _cut(text: str, length: int) -> str:
-    """A text that fits, and is valid: no backslash, no control characters."""
+    """A text that fits into so many bytes, and is valid: no backslash, no control characters."""
     clean = " ".join("".join(c if c.isprintable() and c != "\\" else " " for c in text).split())
-    return clean if len(clean) <= length else f"{clean[: length - 1].rstrip()}…"
+    if _bytes(clean) <= length:
+        return clean
+    return f"{clean.encode()[: length - _bytes('…')].decode(errors='ignore').rstrip()}…"
 
 
 def fill(data: Dataset, study: Study, *, kind: str, what: str, number: int) -> None:
@@ -248,7 +266,7 @@ def fill(data: Dataset, study: Study, *, kind: str, what: str, number: int) -> N
     data.SOPInstanceUID = study.uid(kind, "instance")
     data.SeriesInstanceUID = study.uid(kind, "series")
     data.SeriesNumber, data.InstanceNumber = study.number(number), 1
-    data.SeriesDescription = series_text(what, study.first)
+    data.SeriesDescription = study.title(what)
     data.Manufacturer = data.ManufacturerModelName = MAKER
     data.SoftwareVersions = study.version
     data.InstanceCreationDate, data.InstanceCreationTime = now

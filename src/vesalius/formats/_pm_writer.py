@@ -63,7 +63,7 @@ def parametric_map(thing: Map, study: studies.Study) -> Any:
             content_label="MAP",
             content_description=f"Automatic, for {studies.RESEARCH}",
             content_qualification="RESEARCH",
-            series_description=studies.series_text("map", study.first),
+            series_description=study.title("map"),
             specific_character_set="ISO_IR 192",
             coding_schemes=schemes(),
             **geometry(thing.image, study),

@@ -49,7 +49,7 @@ def segmentation(mask: Mask, study: studies.Study, source: Image | None = None) 
             content_label="SEGMENTATION",
             content_description=f"Automatic, for {studies.RESEARCH}",
             omit_empty_frames=False,
-            series_description=studies.series_text("segmentation", study.first),
+            series_description=study.title("segmentation"),
             specific_character_set="ISO_IR 192",
             coding_schemes=schemes(),
             **placed,

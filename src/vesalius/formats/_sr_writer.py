@@ -91,7 +91,7 @@ def _identity(study: studies.Study, what: str) -> dict[str, Any]:
         "sop_instance_uid": study.uid(KIND, "instance"),
         "instance_number": 1,
         "manufacturer": studies.MAKER,
-        "series_description": studies.series_text(what, study.first),
+        "series_description": study.title(what),
         "specific_character_set": "ISO_IR 192",
         "coding_schemes": schemes(),
     }

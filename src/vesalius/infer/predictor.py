@@ -69,7 +69,12 @@ class Predictor:
             answers.append(self._inside(loaded, case, reference, found, float(takes["margin_mm"]), told))
         parts = {loaded.stage.name: a for loaded, a in zip(self.stages[:-1], answers[:-1], strict=True)}
         return replace(
-            answers[-1], case_id=case.id, source=reference.source, bundle=self.bundle.hash, parts=parts
+            answers[-1],
+            case_id=case.id,
+            source=reference.source,
+            bundle=self.bundle.hash,
+            by=self.bundle.name,
+            parts=parts,
         )
 
     @property
@@ -97,7 +102,15 @@ class Predictor:
                 answers.append(r)
                 continue
             answer = loaded.task.decode(next(raw), state, loaded.stage.calibration, r[1])
-            answers.append(replace(answer, case_id=case.id, source=r[1].source, bundle=self.bundle.hash))
+            answers.append(
+                replace(
+                    answer,
+                    case_id=case.id,
+                    source=r[1].source,
+                    bundle=self.bundle.hash,
+                    by=self.bundle.name,
+                )
+            )
         return answers
 
     def _encoded(self, loaded: Loaded, case: Case) -> tuple[Example, Image]:

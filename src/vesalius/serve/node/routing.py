@@ -20,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 
+from vesalius.core.bundle import name_of
 from vesalius.core.errors import DataError, FormatError, UnknownName
 from vesalius.core.fields import Place, Unfit
 from vesalius.formats._dicom_damage import DAMAGE
@@ -136,8 +137,7 @@ class Rule(Strict):
     @property
     def name(self) -> str:
         """The bundle's name in words: its folder's, or that of the run that it lies in."""
-        path = Path(self.bundle)
-        return path.parent.name if path.name == "bundle" and path.parent.name else path.name
+        return name_of(Path(self.bundle))
 
     def takes(self, series: Facts) -> bool:
         """Whether a series goes to this rule's bundle."""

@@ -11,7 +11,7 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pydicom
@@ -26,8 +26,12 @@ from vesalius.formats._dicom_elements import words
 from vesalius.formats._dicom_study import save
 from vesalius.infer.predictor import Predictor
 from vesalius.serve.node import content, rejecting, sender
+<<<<<<< HEAD
 from vesalius.serve.node.faults import CAUGHT, FAULTS, OfRule, is_of_data, once, said
 from vesalius.serve.node.naming import name_series, source_head
+=======
+from vesalius.serve.node.faults import CAUGHT, FAULTS, OfRule, is_of_data, said
+>>>>>>> c-node2
 from vesalius.serve.node.queue import Job, Queue, Result
 from vesalius.serve.node.rejecting import EXPIRED
 from vesalius.serve.node.replacing import revised, state_former
@@ -263,7 +267,9 @@ class Worker:
         if not made.answers and made.reasons:
             raise DataError("no image in this series can be answered", found="; ".join(made.reasons[:2]))
         if made.answers:
-            results = self._results(job, rule, model, [revised(a, changed) for a in made.answers])
+            results = self._results(
+                job, rule, model, [revised(replace(a, by=rule.name), changed) for a in made.answers]
+            )
             self.queue.record(job, model.hash, rule.destination, results)
             there = sum(1 for _ in folder.glob("*.dcm"))
             used = len({uid for a in made.answers for uid in a.source.sop_uids}) or there
@@ -296,10 +302,8 @@ class Worker:
         if len(uids) < len(results):
             raise OutputError("two results of a series under one UID", hint="one image a file and series")
         former = [r for r in self.queue.former(job, model.hash, rule.destination) if r.sop_uid not in uids]
-        source = source_head(self.store.series(job.series_uid))
         for result in results:
             data = pydicom.dcmread(self.store.root / result.path)
-            name_series(data, rule.name, source)
             state_former(data, [r for r in former if r.sop_class == result.sop_class])
             save(data, self.store.root / result.path)
         settle(folder)
