@@ -1,4 +1,5 @@
 // What is drawn over the planes: letters of orientation, boxes with their labels, and measurements.
+import type { Contour } from "./contours.ts";
 import { lettersOf } from "./letters.ts";
 import type { Measure } from "./ruler.ts";
 import { within, type Axis, type Point, type Tile, type Triple } from "./tiles.ts";
@@ -11,10 +12,17 @@ export interface Framed {
   colour: string;
 }
 
+/** The outlines of labels in one plane, and their colours. */
+export interface Outline extends Contour {
+  colour: Map<number, string>;
+}
+
 export interface Drawn {
   /** Where the cross is; null without an image. */
   cross: Triple | null;
   tiles: Tile[];
+  /** Of each tile; none where labels are filled. */
+  outlines: Outline[][];
   oriented: boolean;
   boxes: Framed[];
   measures: Measure[];
@@ -25,6 +33,7 @@ export interface Drawn {
 const [LIGHT, AMBER, DARK] = ["#7ce4f2", "#f2993a", "rgb(0 0 0 / 0.75)"];
 const CROSS = "rgb(242 204 77 / 0.6)";
 const NARROW = 56; // pixels; a plane of less has its letters beside it
+const FINE = 1.5; // pixels of an outline
 const OFF = 12; // from the middle, where the cross is at first
 const FONT = "13px system-ui, sans-serif";
 
@@ -41,11 +50,12 @@ export class Over {
     pen.clearRect(0, 0, canvas.clientWidth, canvas.clientHeight);
     pen.font = FONT;
     const said: string[] = [];
-    for (const tile of drawn.tiles) {
+    for (const [k, tile] of drawn.tiles.entries()) {
       pen.save();
       pen.beginPath();
       pen.rect(tile.left, tile.top, tile.width, tile.height);
       pen.clip();
+      for (const one of drawn.outlines[k] ?? []) outline(pen, tile, one);
       if (drawn.cross) crossed(pen, tile, drawn.cross);
       for (const box of drawn.boxes) frame(pen, tile, box);
       for (const m of drawn.measures) if (m.axis === tile.axis && m.slice === tile.slice) measured(pen, tile, m);
@@ -55,6 +65,32 @@ export class Over {
       if (drawn.oriented) said.push(letters(pen, tile, drawn.toMm));
     }
     canvas.dataset.letters = said.join("; "); // what is drawn cannot be read from a canvas
+  }
+}
+
+/** Outlines, each on its label's own side of the edge, so that those of neighbours lie side by side. */
+function outline(pen: CanvasRenderingContext2D, tile: Tile, { size, runs, colour }: Outline): void {
+  const [i, j] = [0, 1, 2].filter((axis) => axis !== tile.axis) as [Axis, Axis];
+  const screen = (u: number, v: number): Point => {
+    const at: Triple = [0, 0, 0];
+    [at[tile.axis], at[i], at[j]] = [tile.fraction, u / size[0], v / size[1]];
+    return tile.toScreen(at);
+  };
+  const paths = new Map([...colour.keys()].map((label) => [label, new Path2D()]));
+  const [o, u, v] = [screen(0, 0), screen(1, 0), screen(0, 1)];
+  const across = [Math.sign(u[0] - o[0]), Math.sign(v[1] - o[1])]; // u runs sideways on the screen, v up or down
+  for (const run of runs) {
+    const [a, b] = run.across ? [screen(run.from, run.at), screen(run.to, run.at)] : [screen(run.at, run.from), screen(run.at, run.to)];
+    const inwards = (run.side * across[run.across]! * FINE) / 2;
+    const [dx, dy] = run.across ? [0, inwards] : [inwards, 0];
+    const path = paths.get(run.label);
+    path?.moveTo(a[0] + dx, a[1] + dy);
+    path?.lineTo(b[0] + dx, b[1] + dy);
+  }
+  pen.lineWidth = FINE;
+  for (const [label, path] of paths) {
+    pen.strokeStyle = colour.get(label)!;
+    pen.stroke(path);
   }
 }
 
