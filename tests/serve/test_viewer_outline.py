@@ -1,7 +1,8 @@
-"""Outlines and windows in the viewer: only a label's rim is drawn in its plane, and images of one value are grey."""
+"""Planes in the viewer: a label's rim alone, the slice and its place, a true scale; images of one value are grey."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,9 @@ def test_an_outline_is_a_thin_line_around_its_label_in_every_plane(
                 page.click(int(x), int(y))
                 seen = page.index()
                 assert all(seen[k] in ends[k] for k in range(3) if k != axis), (key, seen)
+            the_foot_tells_slice_place_and_scale(page, axis, (right - left + 1, bottom - top + 1))
         page.tab.uncheck("#outline")
+        measures_do_not_lie_on_one_another(page)
         page.tab.keyboard.press("1")
         page.tab.check("#outline")
         rims = marked(page.picture("all-outlines"))
@@ -90,6 +93,43 @@ def test_an_outline_is_a_thin_line_around_its_label_in_every_plane(
         assert marked(page.picture("hidden")).sum() == 0
         assert page.wrong == []
         page.tab.close()
+
+
+def the_foot_tells_slice_place_and_scale(page: Page, axis: int, size_px: tuple[int, int]) -> None:
+    """The slice in the order of the file, how far it lies along its normal, and a bar as long as it says."""
+    said = page.tab.get_attribute("#over", "data-legends")
+    found = re.search(r"slice (\d+) of (\d+) · ([RLAPSI]+) ([\d.]+) mm, (\d+) mm = ([\d.]+) px", said)
+    assert found, said
+    index = page.index()
+    assert (int(found[1]) - 1, int(found[2])) == (index[axis], SHAPE[axis])
+    steps = OBLIQUE[:3, :3].T[::-1]  # by axis, as an index has them
+    others = [k for k in range(3) if k != axis]
+    normal = np.cross(*steps[others])
+    normal /= np.linalg.norm(normal)
+    place = float(normal @ (OBLIQUE @ [*index[::-1], 1])[:3])
+    assert abs(abs(place) - float(found[4])) < 0.06, (place, said)
+    per_mm = float(found[6]) / int(found[5])
+    across = min(others)  # z runs sideways where it is seen, or else x does
+    down = max(others) if axis != 0 else 1
+    across = 2 if axis == 0 else across
+    for k, seen in ((across, size_px[0]), (down, size_px[1])):
+        length = (SLAB[k].stop - SLAB[k].start) * float(np.linalg.norm(steps[k]))
+        assert abs(seen - length * per_mm) < 3, (k, seen, length * per_mm)
+
+
+def measures_do_not_lie_on_one_another(page: Page) -> None:
+    page.tab.keyboard.press("d")
+    for k in range(4):
+        page.drag((0.4, 0.3 + 0.01 * k), (0.5, 0.5 + 0.001 * k))
+    page.picture("measures")
+    said = page.tab.get_attribute("#over", "data-words").split("; ")
+    words = [[float(x) for x in w.split(",")] for w in said]  # left, middle of the height, width
+    assert len(words) == 4
+    for k, (x, y, wide) in enumerate(words):
+        for left, middle, width in words[:k]:
+            assert abs(y - middle) > 15 or x > left + width or left > x + wide, said
+    page.tab.keyboard.press("x")
+    page.tab.keyboard.press("n")
 
 
 @in_browser

@@ -3,6 +3,7 @@ import { DRAG_MODE, Niivue, SLICE_TYPE } from "@niivue/niivue";
 import { coloursOf, cut, edges } from "./contours.ts";
 import { toIndex, toMm } from "./geometry.ts";
 import { colours, imageLayer, isImage, isOf, labelAt, labelsIn, mapLayer, maskLayer, partOf, refill, type Field, type Labelled, type Mask } from "./layers.ts";
+import type { Legend } from "./legend.ts";
 import { apart, head, shrinkage, shrunk, upright, volumeAt, volumesIn, wholeWindow } from "./nifti.ts";
 import { Over, type Framed, type Outline } from "./over.ts";
 import { Ruler } from "./ruler.ts";
@@ -26,6 +27,8 @@ export interface Shown {
   colour: boolean;
   invert: boolean;
   window: { centre: number; width: number } | null;
+  /** Of lengths on the image. */
+  unit: "mm" | "px";
 }
 
 const OPTIONS = {
@@ -247,6 +250,11 @@ export class Stage {
     this.limit(ends(centre, width));
   }
 
+  /** Whether the window is the one that the image began with. */
+  get inOwnWindow(): boolean {
+    return this.told[0] === this.began[0] && this.told[1] === this.began[1];
+  }
+
   /** The window that the image began with. */
   ownWindow(): void {
     this.limit(this.began);
@@ -414,7 +422,17 @@ export class Stage {
     const { measures, pending } = this.ruler;
     const tiles = this.tiles();
     const cross = this.buffer ? (Array.from(this.planes.scene.crosshairPos) as Triple) : null;
-    this.over.draw({ cross, tiles, outlines: this.outline ? tiles.map((t) => this.outlined(t)) : [], oriented: this.shown?.oriented ?? false, boxes, measures, pending, toMm: (f) => this.toMm(f) });
+    this.over.draw({ cross, tiles, legends: tiles.map((t) => this.legend(t)).filter((l) => l !== null), outlines: this.outline ? tiles.map((t) => this.outlined(t)) : [], oriented: this.shown?.oriented ?? false, boxes, measures, pending, toMm: (f) => this.toMm(f) });
+  }
+
+  /** How a plane is counted in the order of the image, and measured. */
+  private legend({ axis, slice }: Tile): Legend | null {
+    const image = this.planes.volumes[0];
+    const [turned, count] = [image?.permRAS?.[axis], image?.dimsRAS?.[axis + 1]];
+    if (!turned || !count || !this.shown) return null;
+    const by = this.by[Math.abs(turned) - 1]!;
+    const n = turned > 0 ? slice : count - 1 - slice;
+    return { slice: [n * by + Math.ceil(by / 2), count * by], unit: this.shown.unit, oriented: this.shown.oriented };
   }
 
   /** The outlines of the labels in the slice of a plane. */
