@@ -135,6 +135,10 @@ def test_a_cine_is_played_stepped_through_and_answered_frame_by_frame(
         page.tab.select_option("#model", "chest")
         assert page.tab.is_disabled("#run") and "frame by frame" in page.tab.inner_text("#doubt")
         page.tab.click("#live")
+        page.tab.keyboard.press(" ")  # plays; the button that was clicked stays as it is
+        assert page.tab.get_attribute("#play", "aria-label") == "Pause"
+        assert page.tab.get_attribute("#live", "aria-pressed") == "true"
+        page.tab.keyboard.press(" ")
         for k in (3, 4):
             page.tab.fill("#frame", str(k + 1))
             page.wait("#live-answer h3", f"frame {k + 1} ")

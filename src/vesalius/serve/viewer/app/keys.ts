@@ -28,4 +28,21 @@ export function listen(shortcuts: Shortcut[]): void {
   );
 }
 
+/** After a click with the mouse the keys are the images' again; who comes to a button by Tab works it with Enter and Space. */
+export function leaveAfterClicks(): void {
+  let byMouse = false;
+  const leave = () => {
+    const at = document.activeElement as HTMLElement | null;
+    if (at?.matches("button, summary, input[type=checkbox], select") && !at.closest("dialog")) at.blur(); // Tab goes on from there
+  };
+  addEventListener("pointerdown", () => (byMouse = true), true);
+  addEventListener("keydown", () => (byMouse = false), true);
+  document.addEventListener("click", (e) => {
+    if (!e.detail || (e.target as HTMLElement).closest("select")) return; // 0: by keyboard
+    leave(); // before what it does: a dialog gives the focus back to where it was
+    setTimeout(leave); // a box is given it by its words after the click
+  }, true);
+  document.addEventListener("change", (e) => byMouse && (e.target as HTMLElement).matches("select") && setTimeout(leave));
+}
+
 const shown = (key: string): string => ({ ArrowUp: "↑", ArrowDown: "↓", ArrowLeft: "←", ArrowRight: "→", " ": "Space", PageUp: "Page ↑", PageDown: "Page ↓" })[key] ?? key;

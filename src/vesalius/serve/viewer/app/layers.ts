@@ -1,7 +1,7 @@
 // What lies on the stage, as NiiVue's images: the study's, a mask's with its table of colours, and a map's.
 import { NVImage } from "@niivue/niivue";
 import { rgb } from "./colours.ts";
-import { outlined, valuesOf } from "./nifti.ts";
+import { valuesOf } from "./nifti.ts";
 
 export interface Labelled {
   value: number;
@@ -38,9 +38,8 @@ export function refill(layer: NVImage, buffer: ArrayBuffer): void {
   if (values && Kind) layer.img = (values.constructor === Kind ? values : Kind.from(values)) as typeof layer.img;
 }
 
-export async function maskLayer(mask: Mask, part: number, outline: boolean): Promise<NVImage> {
-  const whole = mask.parts[part]!;
-  const image = await load(outline ? outlined(whole) : whole.slice(0), `mask-${part}`, "gray");
+export async function maskLayer(mask: Mask, part: number): Promise<NVImage> {
+  const image = await load(mask.parts[part]!.slice(0), `mask-${part}`, "gray");
   image.setColormapLabel(colours(mask, part));
   return image;
 }
@@ -63,10 +62,14 @@ export function partOf(layer: NVImage): number | null {
   return isOf(layer, "mask") ? Number(layer.name.slice("mask-".length)) : null;
 }
 
+/** The labels of one part, by the values that they have there. */
+export function labelsIn(mask: Mask, part: number): Labelled[] {
+  return mask.overlapping ? mask.labels.slice(part, part + 1).map((l) => ({ ...l, value: 1 })) : mask.labels;
+}
+
 /** The table of colours of one part: all labels, or the one of that part where they overlap; hidden ones are clear. */
 export function colours(mask: Mask, part: number) {
-  const own = mask.overlapping ? mask.labels.slice(part, part + 1).map((l) => ({ ...l, value: 1 })) : mask.labels;
-  const rows = [{ value: 0, name: "", colour: "#000000", shown: false }, ...own.filter((l) => l.value !== 0)];
+  const rows = [{ value: 0, name: "", colour: "#000000", shown: false }, ...labelsIn(mask, part).filter((l) => l.value !== 0)];
   rows.sort((a, b) => a.value - b.value);
   return {
     I: rows.map((l) => l.value),

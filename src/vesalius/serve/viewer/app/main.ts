@@ -3,10 +3,10 @@ import * as api from "./api.ts";
 import { keepTrue, look } from "./connection.ts";
 import { byId } from "./dom.ts";
 import { askKey } from "./key_dialog.ts";
-import { listen } from "./keys.ts";
+import { leaveAfterClicks, listen } from "./keys.ts";
 import { liveAnswers } from "./live.ts";
 import { measurements } from "./measure.ts";
-import { ask, modelPanel, watch } from "./panel_model.ts";
+import { ask, keptModel, modelPanel, watch } from "./panel_model.ts";
 import { resultPanel } from "./panel_result.ts";
 import { studyPanel } from "./panel_study.ts";
 import { viewPanel } from "./panel_view.ts";
@@ -15,16 +15,17 @@ import { player } from "./player.ts";
 import { guarded, quiet, report } from "./say.ts";
 import { Stage } from "./stage.ts";
 import { chosenCase, now, on, set, withJob } from "./store.ts";
-import type { Study } from "./types.ts";
+import type { Model, Study } from "./types.ts";
 import { firstWindow } from "./windows.ts";
 
 const stage = new Stage(byId("viewer"), byId<HTMLCanvasElement>("planes"), byId<HTMLCanvasElement>("solid"), byId<HTMLCanvasElement>("over"));
 let image: Promise<void> = Promise.resolve();
 let shownCase: string | null = null;
+let loaded = keptModel() !== null; // again: the model that was chosen then stays
 let loading = new AbortController();
 
 /** Open a study: its first case, and what it was answered before. */
-async function choose(study: Study, caseId: string | null = null): Promise<void> {
+async function choose(study: Study, caseId: string | null = null, keepModel = false): Promise<void> {
   const first = study.cases.find((c) => c.case === caseId) ?? study.cases[0];
   if (study.study === now().study?.study) {
     if (first && caseId) set({ caseId: first.case });
@@ -32,26 +33,27 @@ async function choose(study: Study, caseId: string | null = null): Promise<void>
   }
   set({ study, caseId: first?.case ?? null, job: null, answers: [] });
   if (!first) throw new api.Failure({ error: "nothing in this study can be read", found: study.set_aside?.[0]?.reason }, 422);
-  await recall(study);
+  await recall(study, keepModel);
 }
 
-/** What a study was answered before, and what it is being asked now. */
-async function recall(study: Study): Promise<void> {
+/** What a study was answered before, and what it is being asked now; with the model of the last answer, unless one is to stay. */
+async function recall(study: Study, keepModel = false): Promise<void> {
   const before = (await api.jobs()).filter((j) => j.study === study.study);
   if (now().study?.study !== study.study) return;
   before.sort((a, b) => String(a.created ?? "").localeCompare(String(b.created ?? "")));
   const answers = before.filter((j) => j.status === "done").reduce(withJob, now().answers);
   const last = before.at(-1);
   const known = last && now().models.some((m) => m.name === last.model);
-  set({ answers, ...(known ? { model: last.model } : {}) });
+  set({ answers, ...(known && !keepModel ? { model: last.model } : {}) });
   const running = before.find((j) => j.status === "queued" || j.status === "running");
   if (running && now().job?.job !== running.job) await watch(running);
 }
 
 /** Open a study that the page's address names. */
 async function reopen(id: string, caseId: string | null): Promise<void> {
+  const keepModel = loaded;
   const found = now().studies.find((s) => s.study === id);
-  if (found) await choose(found, caseId);
+  if (found) await choose(found, caseId, keepModel);
   else {
     set({ study: null, caseId: null, job: null, answers: [] });
     throw new api.Failure({ error: "that study is no longer on the server", hint: "drop it again" }, 404);
@@ -78,6 +80,7 @@ async function display(): Promise<void> {
       colour: c.colour ?? false,
       invert: c.display?.invert ?? false,
       window: c.colour ? null : firstWindow(c),
+      unit: c.spacing_mm ? "mm" : "px",
     });
   } catch (error) {
     if (signal.aborted) return;
@@ -102,13 +105,30 @@ function nudge(id: string, by: number): () => void {
   };
 }
 
+/** What the service serves and holds; a key that may not see that, as a monitor's, is said to be too little. */
+async function listed(): Promise<[Model[], Study[]]> {
+  try {
+    return [await api.models(), await api.studies()];
+  } catch (error) {
+    if (!(error instanceof api.Failure) || error.status !== 403) throw error;
+    set({ access: "refused" });
+    throw new api.Failure({ error: "a key is needed that may see studies", found: error.message, hint: "Forget key, then one of a user" }, 403);
+  } finally {
+    byId("forget-key").hidden = api.keyInUse() === null;
+  }
+}
+
 async function start(): Promise<void> {
   try {
     await stage.open();
   } catch (error) {
     throw new api.Failure({ error: "this browser cannot draw the images", found: String(error), hint: "a current browser with WebGL 2" }, 0);
   }
-  api.whenKeyIsAsked(askKey);
+  api.whenKeyIsAsked((wrong) => {
+    set({ access: "refused" });
+    byId("forget-key").hidden = true;
+    return askKey(wrong);
+  });
   const view = viewPanel(stage);
   const measured = measurements(stage);
   const frames = player(stage, liveAnswers(stage));
@@ -127,6 +147,7 @@ async function start(): Promise<void> {
     api.useKey(null);
     location.reload();
   });
+  leaveAfterClicks();
   listen([
     { keys: ["?"], does: "this help", act: () => help.showModal() },
     { keys: ["Enter"], does: "ask the model", act: guarded(() => ask("predict")) },
@@ -156,13 +177,13 @@ async function start(): Promise<void> {
     { keys: ["l"], does: "lung window", act: () => view.preset("lung") },
     { keys: ["o"], does: "bone window", act: () => view.preset("bone") },
     { keys: ["t"], does: "abdomen window", act: () => view.preset("abdomen") },
-    { keys: ["r"], does: "zoom and position as at first", act: view.reset },
+    { keys: ["r"], does: "zoom, position and window as at first", act: view.reset },
     { keys: ["p"], does: "save a picture of this view", act: view.picture },
   ]);
   quiet();
-  const [models, studies] = [await api.models(), await api.studies()];
-  byId("forget-key").hidden = sessionStorage.getItem("vesalius-key") === null;
-  set({ models, studies, model: models[0]?.name ?? null });
+  const [models, studies] = await listed();
+  const kept = models.find((m) => m.name === keptModel());
+  set({ access: "given", models, studies, model: (kept ?? models[0])?.name ?? null });
   keepTrue(async () => {
     const served = await api.models();
     set({ models: served, model: served.some((m) => m.name === now().model) ? now().model : (served[0]?.name ?? null) });
@@ -170,6 +191,7 @@ async function start(): Promise<void> {
     if (study && !study.gone) await recall(study);
   });
   keepAddress(guarded(reopen), () => set({ study: null, caseId: null, job: null, answers: [] }));
+  loaded = false;
   document.body.dataset.ready = "true";
 }
 

@@ -161,32 +161,6 @@ export function withLabels(buffer: ArrayBuffer, labels: Uint8Array): ArrayBuffer
   return made.buffer;
 }
 
-/** A label map with only those voxels of each label that touch another; unchanged where its type is unusual. */
-export function outlined(buffer: ArrayBuffer): ArrayBuffer {
-  const facts = head(buffer);
-  const copy = buffer.slice(0);
-  const kind = facts?.little ? ARRAYS[facts.datatype as keyof typeof ARRAYS] : undefined;
-  if (!facts || !kind || facts.offset % kind.BYTES_PER_ELEMENT) return copy;
-  const [, nx = 1, ny = 1, nz = 1] = facts.dims.map((d) => Math.max(1, d));
-  const from = new kind(buffer, facts.offset, nx * ny * nz);
-  const to = new kind(copy, facts.offset, nx * ny * nz);
-  const plane = nx * ny;
-  for (let z = 0, at = 0; z < nz; z++) {
-    for (let y = 0; y < ny; y++) {
-      for (let x = 0; x < nx; x++, at++) {
-        const own = from[at]!;
-        if (
-          own &&
-          (x === 0 || from[at - 1] === own) && (x === nx - 1 || from[at + 1] === own) &&
-          (y === 0 || from[at - nx] === own) && (y === ny - 1 || from[at + nx] === own) &&
-          (z === 0 || from[at - plane] === own) && (z === nz - 1 || from[at + plane] === own)
-        ) to[at] = 0;
-      }
-    }
-  }
-  return copy;
-}
-
 /** The least and the greatest value; 0 and 1 where its type is unusual. */
 export function extremes(buffer: ArrayBuffer): [number, number] {
   let [low, high] = [Infinity, -Infinity];
@@ -195,4 +169,14 @@ export function extremes(buffer: ArrayBuffer): [number, number] {
     if (x > high) high = x;
   }
   return low < high ? [low, high] : [0, 1];
+}
+
+/** A window from the least to the greatest value; values that are all the same are in its middle. */
+export function wholeWindow(buffer: ArrayBuffer): [number, number] {
+  const values = valuesOf(buffer);
+  const [low, high] = extremes(buffer);
+  const one = values?.find((x) => Number.isFinite(x));
+  if (one === undefined || values!.some((x) => Number.isFinite(x) && x !== one)) return [low, high];
+  const half = Math.max(0.5, Math.abs(one) / 1000); // wide enough for 32 bits
+  return [one - half, one + half];
 }

@@ -1,24 +1,32 @@
 // The second step: a model, what is known of it, and asking it; with progress until the answer is there.
 import * as api from "./api.ts";
-import { byId, digits, fill, h } from "./dom.ts";
+import { byId, fill, h } from "./dom.ts";
 import { goesLive } from "./live.ts";
+import { beats, figureText, metricName } from "./metrics.ts";
 import { announce, guarded, quiet, report } from "./say.ts";
 import { chosenCase, chosenModel, now, on, set, withJob } from "./store.ts";
 import type { Case, Job, Model } from "./types.ts";
+
+const KEPT = "vesalius-model";
+const NO_MODEL = { waiting: "", refused: "A key is needed to see the models.", given: "No model is served." };
+
+/** The model that was chosen before the page was loaded again; null where there is none. */
+export const keptModel = (): string | null => sessionStorage.getItem(KEPT); // gone when the tab is closed
 
 /** Fill the panel and keep it true. */
 export function modelPanel(): void {
   const select = byId<HTMLSelectElement>("model");
   select.addEventListener("change", () => set({ model: select.value }));
+  on(["model"], () => now().model && sessionStorage.setItem(KEPT, now().model!));
   byId("run").addEventListener("click", guarded(() => ask("predict")));
   byId("explain").addEventListener("click", guarded(() => ask("explain")));
   byId("cancel").addEventListener("click", guarded(() => now().job && api.cancel(now().job!.job)));
-  on(["models", "model"], () => {
-    const { models, model } = now();
+  on(["models", "model", "access"], () => {
+    const { models, model, access } = now();
     fill(select, models.map((m) => h("option", { value: m.name, selected: m.name === model }, m.name)));
     select.disabled = models.length < 2;
     const chosen = chosenModel();
-    fill(byId("model-facts"), chosen ? facts(chosen) : h("p", { class: "faint" }, "No model is served."));
+    fill(byId("model-facts"), chosen ? facts(chosen) : h("p", { class: "faint" }, NO_MODEL[access]));
     const explainers = chosen?.explainers ?? [];
     byId("explaining").hidden = !explainers.length;
     fill(byId("explainer"), explainers.map((name) => h("option", { value: name }, name)));
@@ -27,7 +35,7 @@ export function modelPanel(): void {
     const { study, caseId, model, job } = now();
     const busy = job !== null && running(job);
     const timed = (chosenCase()?.frames ?? 1) > 1; // the service says so, too
-    const ready = Boolean(study && !study.gone && caseId && model) && !busy && !timed;
+    const ready = Boolean(study && !study.gone && caseId && model) && !busy && !timed && !unplaced(chosenModel(), chosenCase());
     byId<HTMLButtonElement>("run").disabled = !ready;
     byId<HTMLButtonElement>("explain").disabled = !ready;
     byId("doubt").textContent = study?.gone ? "This study is no longer on the server: drop it again to ask about it." : doubt(chosenModel(), chosenCase());
@@ -79,15 +87,21 @@ export async function watch(started: Job): Promise<void> {
 /** What speaks against asking this model about this image, in words; empty if nothing is known to. */
 function doubt(model: Model | null, shown: Case | null): string {
   if (!model || !shown) return "";
+  if (unplaced(model, shown)) return "This model takes volumes in millimetres; this picture has neither slices nor a spacing.";
   if (model.dims === 2 && shown.shape[0] > 1) return "This model takes pictures; this image is a volume.";
   if (model.dims === 3 && shown.shape[0] === 1) return "This model takes volumes; this image is a single plane.";
   if ((shown.frames ?? 1) > 1) return goesLive() ? "A cine is answered frame by frame." : "This image has a time axis, which this model does not take.";
-  if (model.unit && shown.unit !== model.unit) {
-    return `This model learned from ${model.unit}; this image is ${shown.unit ? `in ${shown.unit}` : "in a unit that its file does not say"}.`;
-  }
-  return "";
+  const other = Boolean(model.modality && shown.modality && model.modality !== shown.modality);
+  if (!other && !(model.unit && shown.unit !== model.unit)) return "";
+  const learned = [model.modality, model.unit].filter(Boolean).join(" in ");
+  const found = [shown.modality, shown.unit].filter(Boolean).join(" in ");
+  return `This model learned from ${learned}; this image is ${found || "of a modality and in a unit that its file does not say"}${found && model.unit && !shown.unit ? ", in a unit that its file does not say" : ""}.`;
 }
 
+/** A picture of no size that is known, for a model that measures in millimetres along three axes. */
+const unplaced = (model: Model | null, shown: Case | null): boolean => model?.dims === 3 && shown?.shape[0] === 1 && !shown.spacing_mm;
+
+const MOST_FIGURES = 6;
 let told = "";
 
 function progress(job: Job | null): void {
@@ -111,15 +125,20 @@ function facts(model: Model): HTMLElement {
   const expects = [model.modality, model.unit].filter(Boolean).join(", ");
   if (expects) rows.push(["Expects", expects]);
   if (model.labels.length) rows.push(["Labels", model.labels.map((l) => l.name).join(", ")]);
-  for (const [name, figure] of Object.entries(model.scorecard ?? {}).slice(0, 4)) {
-    const known = typeof figure.low === "number" && typeof figure.high === "number";
-    rows.push([name.replaceAll("_", " "), `${digits(figure.value)}${known ? ` (${digits(figure.low!)} to ${digits(figure.high!)})` : ""}${figure.n ? `, n = ${figure.n}` : ""}`]);
-  }
+  // of all labels together; those of single labels are in the report
+  const whole = Object.entries(model.scorecard ?? {}).filter(([name]) => !name.includes("/"));
+  const measured = (whole.length ? whole : Object.entries(model.scorecard ?? {})).slice(0, MOST_FIGURES);
+  for (const [name, figure] of measured) rows.push([metricName(name), figureText(figure)]);
+  const weak = measured.filter(([name, figure]) => beats(name, figure) === false).map(([name]) => metricName(name));
+  const compared = measured.some(([, figure]) => typeof figure.baseline === "number");
   return h(
     "details",
     {},
     h("summary", {}, "About this model"),
     h("dl", {}, rows.flatMap(([name, text]) => [h("dt", {}, name), h("dd", {}, text)])),
+    weak.length > 0 && h("p", { class: "warn" }, `Does not clearly beat the baseline in ${weak.join(", ")}.`),
+    compared && h("p", { class: "faint" }, `Baseline: ${model.baseline_is ?? "a trivial answer"}.`),
+    !measured.length && h("p", { class: "faint" }, "How good it is was not measured."),
     h("p", { class: "faint mono", title: model.hash }, model.hash.slice(0, 16)),
   );
 }

@@ -1,7 +1,7 @@
 // The third step: what the model answered, a panel for each kind of answer, and the files to take away.
 import * as api from "./api.ts";
 import { byId, fill, h } from "./dom.ts";
-import { caseName } from "./panel_study.ts";
+import { fileStem } from "./names.ts";
 import { guarded } from "./say.ts";
 import type { Stage } from "./stage.ts";
 import { caseAnswers, chosenCase, chosenModel, now, on } from "./store.ts";
@@ -111,7 +111,7 @@ function plain(answer: Held): HTMLElement {
 
 function downloads(answer: Held): HTMLElement {
   const c = chosenCase();
-  const stem = (c ? caseName(c) : answer.case).replaceAll(/[^\p{L}\p{N}._-]+/gu, "-");
+  const stem = c ? fileStem(c) : answer.case;
   return h(
     "div",
     { class: "downloads" },

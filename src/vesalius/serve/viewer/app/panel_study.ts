@@ -2,9 +2,10 @@
 import * as api from "./api.ts";
 import { byId, fill, h } from "./dom.ts";
 import { takeDrops, worthSending } from "./drop.ts";
+import { aboutCase, aboutStudy, holds, nameInStudy, patientsOf, studyName, titleOf, whenCame } from "./names.ts";
 import { announce, guarded, quiet } from "./say.ts";
 import { now, on, set } from "./store.ts";
-import type { Case, Study } from "./types.ts";
+import type { Study } from "./types.ts";
 
 /** Fill the panel and keep it true. `choose` opens a study. */
 export function studyPanel(choose: (study: Study) => Promise<void>): void {
@@ -20,7 +21,7 @@ export function studyPanel(choose: (study: Study) => Promise<void>): void {
     } finally {
       set({ uploading: null });
     }
-    announce(`${study.cases.length} cases read`);
+    announce(study.cases.length === 1 ? "1 case read" : `${study.cases.length} cases read`);
     await choose(study);
   });
   takeDrops(document.body, take);
@@ -60,20 +61,20 @@ function studies(choose: (study: Study) => Promise<void>): void {
   function opener(s: Study): HTMLElement {
     return h(
       "button",
-      { class: "row two", "aria-pressed": String(s.study === study?.study), title: `${nameOf(s)}\n${about(s)}`, onclick: guarded(() => choose(s)) },
-      h("span", { class: "name" }, nameOf(s)),
-      h("span", { class: s.gone ? "gone" : "faint" }, s.gone ? "no longer on the server" : about(s)),
+      { class: "row two", "aria-pressed": String(s.study === study?.study), title: `${studyName(s)}\n${aboutStudy(s)}`, onclick: guarded(() => choose(s)) },
+      h("span", { class: "name" }, studyName(s)),
+      h("span", { class: s.gone ? "gone" : "faint" }, s.gone ? "no longer on the server" : aboutStudy(s)),
     );
   }
 
   function remover(s: Study): HTMLElement {
     const [does, act] = s.gone ? ["Take it off this list", () => drop(s)] : ["Remove from the server", () => forget(s)];
-    return h("button", { class: "plain", "aria-label": `${does}: ${nameOf(s)}, ${when(s)}`, title: does, onclick: guarded(act) }, "×");
+    return h("button", { class: "plain", "aria-label": `${does}: ${studyName(s)}, ${whenCame(s)}`, title: does, onclick: guarded(act) }, "×");
   }
 }
 
 async function forget(study: Study): Promise<void> {
-  if (!confirm(`Remove ${nameOf(study)} (${about(study)}) and its answers from the server?`)) return;
+  if (!confirm(`Remove ${studyName(study)} (${aboutStudy(study)}) and its answers from the server?`)) return;
   await api.forget(study.study).catch((error: unknown) => {
     if (!(error instanceof api.Failure && error.status === 404)) throw error; // gone already: as was wanted
   });
@@ -89,6 +90,7 @@ function drop(study: Study): void {
 function cases(): void {
   const { study, caseId, answers } = now();
   const several = (study?.cases.length ?? 0) > 1;
+  const whose = study !== null && patientsOf(study).length > 1;
   byId("cases-head").hidden = !several;
   fill(
     byId("cases"),
@@ -99,9 +101,9 @@ function cases(): void {
           {},
           h(
             "button",
-            { class: "row", "aria-pressed": String(c.case === caseId), title: `${caseName(c)}\n${size(c)}`, onclick: () => set({ caseId: c.case }) },
-            h("span", { class: "name" }, `${k + 1}. ${caseName(c)}`),
-            h("span", { class: "faint" }, answers.some((a) => a.case === c.case) ? "answered" : size(c)),
+            { class: "row two", "aria-pressed": String(c.case === caseId), title: `${titleOf(c)}\n${holds(c)}`, onclick: () => set({ caseId: c.case }) },
+            h("span", { class: "name" }, `${k + 1}. ${nameInStudy(c, whose)}`),
+            h("span", { class: "faint" }, answers.some((a) => a.case === c.case) ? `${aboutCase(c)} · answered` : aboutCase(c)),
           ),
         ),
       ),
@@ -113,33 +115,4 @@ function cases(): void {
     h("summary", {}, `${aside.length} set aside`),
     aside.map((a) => h("p", {}, h("b", {}, a.name ?? a.case ?? ""), ` ${a.reason}`)),
   );
-}
-
-export const caseName = (c: Case): string => c.description || c.name;
-
-function nameOf(study: Study): string {
-  const first = study.cases[0];
-  return first ? caseName(first) : "nothing readable";
-}
-
-/** When it came, and what it holds: no more than the server says. */
-function about(study: Study): string {
-  const [first, ...others] = study.cases;
-  const modalities = [...new Set(study.cases.map((c) => c.modality).filter(Boolean))].join(", ");
-  const held = !first ? "" : others.length ? `${modalities} ${study.cases.length} cases`.trim() : size(first);
-  return [when(study), held].filter(Boolean).join(" · ");
-}
-
-/** The time of day to the second, which tells drops of one study apart; with the day where it is not today. */
-function when(study: Study): string {
-  const at = new Date(study.created ?? NaN);
-  if (Number.isNaN(at.getTime())) return "";
-  const time = at.toLocaleTimeString("en-GB");
-  return at.toDateString() === new Date().toDateString() ? time : `${at.toLocaleDateString("en-CA")} ${time}`;
-}
-
-function size(c: Case): string {
-  const [z, y, x] = c.shape;
-  const frames = (c.frames ?? 1) > 1 ? `, ${c.frames} frames` : "";
-  return [c.modality, (z === 1 ? `${x}×${y}` : `${x}×${y}×${z}`) + frames].filter(Boolean).join(" ");
 }

@@ -3,6 +3,7 @@ import { byId, digits, fill, h } from "./dom.ts";
 import { saveBlob } from "./api.ts";
 import { announce, guarded } from "./say.ts";
 import type { Layout, Stage, Tool } from "./stage.ts";
+import { fileStem, titleOf } from "./names.ts";
 import { chosenCase, on } from "./store.ts";
 import { inHounsfield, PRESETS } from "./windows.ts";
 
@@ -36,6 +37,11 @@ export function viewPanel(stage: Stage): View {
   const level = byId<HTMLInputElement>("level");
   const width = byId<HTMLInputElement>("width");
   const presets = byId<HTMLSelectElement>("preset");
+  const choose = (id: string) => {
+    presets.value = id;
+    const custom = presets.querySelector<HTMLOptionElement>('[value="custom"]');
+    if (custom) custom.hidden = id !== "custom"; // it says what is so, and is nothing to choose
+  };
   const view: View = {
     layout(layout) {
       if (chosenCase()?.shape[0] === 1) return;
@@ -52,10 +58,13 @@ export function viewPanel(stage: Stage): View {
       else if (id === "full") stage.fullRange();
       else if (preset && inHounsfield(chosenCase())) stage.setWindow(preset.centre, preset.width);
       else return;
-      presets.value = id;
+      choose(id);
     },
     picture: guarded(() => picture(stage)),
-    reset: () => stage.reset(),
+    reset() {
+      stage.reset();
+      view.preset("own");
+    },
   };
   layouts("all");
   tools("navigate");
@@ -94,7 +103,7 @@ export function viewPanel(stage: Stage): View {
     width.value = digits(spread, 4);
     shown = [level.value, width.value];
     const near = PRESETS.find((p) => inHounsfield(chosenCase()) && Math.abs(p.centre - centre) < 0.5 && Math.abs(p.width - spread) < 0.5);
-    presets.value = near?.id ?? (presets.value === "full" ? "full" : "own");
+    choose(stage.inOwnWindow ? "own" : (near?.id ?? "custom"));
   };
   stage.onplace = (at) => {
     const c = chosenCase();
@@ -116,13 +125,16 @@ export function viewPanel(stage: Stage): View {
     fill(
       presets,
       h("option", { value: "own" }, "Own window"),
+      h("option", { value: "custom", hidden: true }, "Custom"),
       h("option", { value: "full" }, "Full range"),
       PRESETS.map((p) => h("option", { value: p.id, disabled: !units }, p.name)),
     );
     presets.title = units ? "Window presets" : "The presets need Hounsfield units, which this image is not in";
-    for (const e of [presets, level, width]) e.disabled = !c || Boolean(c.colour);
+    for (const e of [presets, level, width]) e.disabled = !c;
+    byId("windowing").hidden = Boolean(c?.colour); // colours are shown as they are stored
     if (!c) level.value = width.value = "";
     byId("empty").hidden = c !== null;
+    byId("which").textContent = c ? titleOf(c) : "";
     if (!c) byId("place").textContent = "";
   });
   return view;
@@ -139,6 +151,7 @@ function group<T extends string>(id: string, entries: [T, string, string][], pre
 
 /** The stage as a PNG, with a line that says what it is. */
 async function picture(stage: Stage): Promise<void> {
+  const c = chosenCase();
   const seen = stage.picture();
   const line = 28;
   const sheet = document.createElement("canvas");
@@ -152,5 +165,5 @@ async function picture(stage: Stage): Promise<void> {
   pen.font = "14px sans-serif";
   pen.fillText("Vesalius · research use, not a medical device", 8, seen.height + 19);
   const blob = await new Promise<Blob | null>((done) => sheet.toBlob(done, "image/png"));
-  if (blob) saveBlob(blob, "vesalius-view.png");
+  if (blob) saveBlob(blob, `${c ? fileStem(c) : "vesalius"}-view.png`);
 }

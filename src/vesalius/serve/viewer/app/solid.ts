@@ -115,7 +115,7 @@ export class Solid {
       layers.push(image);
     }
     const mask = scene?.mask && { ...scene.mask, parts: scene.mask.parts.map((part) => shrunk(part, by!, true)) };
-    for (let k = 0; mask && k < mask.parts.length; k++) layers.push(await maskLayer(mask, k, false));
+    for (let k = 0; mask && k < mask.parts.length; k++) layers.push(await maskLayer(mask, k));
     if (scene !== this.scene) return; // another was asked for meanwhile, and is built next
     while (view.volumes.length) view.removeVolumeByIndex(view.volumes.length - 1);
     for (const layer of layers) view.addVolume(layer);

@@ -1,9 +1,11 @@
 // The stage: an image in planes and in 3-D, with what lies over it; it knows no task and no service.
 import { DRAG_MODE, Niivue, SLICE_TYPE } from "@niivue/niivue";
+import { coloursOf, cut, edges } from "./contours.ts";
 import { toIndex, toMm } from "./geometry.ts";
-import { colours, imageLayer, isImage, isOf, labelAt, mapLayer, maskLayer, partOf, refill, type Field, type Labelled, type Mask } from "./layers.ts";
-import { apart, extremes, head, shrinkage, shrunk, upright, volumeAt, volumesIn } from "./nifti.ts";
-import { Over, type Framed } from "./over.ts";
+import { colours, imageLayer, isImage, isOf, labelAt, labelsIn, mapLayer, maskLayer, partOf, refill, type Field, type Labelled, type Mask } from "./layers.ts";
+import type { Legend } from "./legend.ts";
+import { apart, head, shrinkage, shrunk, upright, volumeAt, volumesIn, wholeWindow } from "./nifti.ts";
+import { Over, type Framed, type Outline } from "./over.ts";
 import { Ruler } from "./ruler.ts";
 import { Solid } from "./solid.ts";
 import { tilesOf, type Tile, type Triple } from "./tiles.ts";
@@ -25,6 +27,8 @@ export interface Shown {
   colour: boolean;
   invert: boolean;
   window: { centre: number; width: number } | null;
+  /** Of lengths on the image. */
+  unit: "mm" | "px";
 }
 
 const OPTIONS = {
@@ -76,12 +80,14 @@ export class Stage {
   private by: Triple = [1, 1, 1];
   private at = 0;
   private began: [number, number] = [0, 1];
+  private range: [number, number] = [0, 1];
   private outline = false;
   private told: [number, number] = [NaN, NaN];
   private layout: Layout = "all";
   private over: Over;
   private ruler: Ruler;
   private boxes: Box[] = [];
+  private outlines = new Map<number, { slice: number; found: Outline[] }>(); // the last of each axis
 
   constructor(
     private root: HTMLElement,
@@ -151,8 +157,12 @@ export class Stage {
     this.shown = shown;
     this.at = 0;
     const image = await imageLayer(volumeAt(this.buffer, 0), shown.invert);
+    this.range = shown.colour ? [0, 255] : wholeWindow(this.buffer);
+    // NiiVue finds no window where all values are the same
+    if (!((image.cal_max ?? 0) > (image.cal_min ?? 0))) [image.cal_min, image.cal_max] = this.range;
     // eight bits are a picture that was made to be seen, black at 0 and white at 255; a few values are labels
-    if (head(this.buffer)?.datatype === UINT8 && extremes(this.buffer)[1] > 25) [image.cal_min, image.cal_max] = [0, 255];
+    const bytes = head(this.buffer)?.datatype === UINT8;
+    if (bytes && (this.range[1] > 25 || this.range[1] - this.range[0] <= 1)) [image.cal_min, image.cal_max] = [0, 255];
     if (shown.window) [image.cal_min, image.cal_max] = ends(shown.window.centre, shown.window.width);
     this.began = [image.cal_min ?? 0, image.cal_max ?? 1];
     this.planes.addVolume(image);
@@ -173,6 +183,7 @@ export class Stage {
     const view = this.planes;
     while (view.volumes.length) view.removeVolumeByIndex(view.volumes.length - 1);
     this.boxes = [];
+    this.outlines.clear();
     this.ruler.clear();
     this.mask = this.map = this.buffer = this.shown = null;
     void this.solid.show(null);
@@ -202,6 +213,7 @@ export class Stage {
   setLabels(labels: Labelled[]): void {
     if (!this.mask) return;
     this.mask.labels = labels;
+    this.outlines.clear();
     for (const layer of this.planes.volumes) {
       const part = partOf(layer);
       if (part !== null) layer.setColormapLabel(colours(this.mask, part));
@@ -216,16 +228,17 @@ export class Stage {
     this.planes.volumes.forEach((layer, k) => isOf(layer, of) && this.planes.setOpacity(k, this.density(of)));
   }
 
-  /** Outlines are always drawn in full: a fine line that is clear is not seen. */
+  /** Where labels are drawn as outlines, over.ts draws them, and always in full: a fine line that is clear is not seen. */
   private density(of: "mask" | "map"): number {
-    return of === "mask" && this.outline ? 1 : this.opacity[of];
+    return of === "mask" && this.outline ? 0 : this.opacity[of];
   }
 
   /** Labels as outlines (true) or filled. */
-  async setOutline(outline: boolean): Promise<void> {
+  setOutline(outline: boolean): void {
     if (outline === this.outline) return;
     this.outline = outline;
-    await this.fillOver();
+    this.setOpacity("mask", this.opacity.mask);
+    this.drawOver();
   }
 
   /** The image itself in the 3-D view too, around the labels. */
@@ -237,13 +250,18 @@ export class Stage {
     this.limit(ends(centre, width));
   }
 
+  /** Whether the window is the one that the image began with. */
+  get inOwnWindow(): boolean {
+    return this.told[0] === this.began[0] && this.told[1] === this.began[1];
+  }
+
   /** The window that the image began with. */
   ownWindow(): void {
     this.limit(this.began);
   }
 
   fullRange(): void {
-    if (this.buffer) this.limit(extremes(this.buffer)); // NiiVue's are of the middle of the image alone
+    if (this.buffer) this.limit(this.range); // NiiVue's is of the middle of the image alone
   }
 
   setTool(tool: Tool): void {
@@ -363,7 +381,7 @@ export class Stage {
   private async fillOver(): Promise<void> {
     const view = this.planes;
     const layers = [];
-    for (let k = 0; this.mask && k < this.mask.parts.length; k++) layers.push(await maskLayer(this.mask, k, this.outline));
+    for (let k = 0; this.mask && k < this.mask.parts.length; k++) layers.push(await maskLayer(this.mask, k));
     if (this.map) layers.push(await mapLayer(this.map));
     while (view.volumes.length > 1) view.removeVolumeByIndex(view.volumes.length - 1);
     if (!this.buffer) return;
@@ -371,7 +389,9 @@ export class Stage {
       layer.opacity = this.density(isOf(layer, "map") ? "map" : "mask");
       view.addVolume(layer);
     }
+    this.outlines.clear(); // what was found while layers were missing
     if (view.volumes.length) view.createOnLocationChange();
+    this.drawOver();
   }
 
   private fillSolid(): Promise<void> {
@@ -400,8 +420,45 @@ export class Stage {
   private drawOver(): void {
     const boxes = this.boxes.map((box) => this.framed(box)).filter((b): b is Framed => b !== null);
     const { measures, pending } = this.ruler;
+    const tiles = this.tiles();
     const cross = this.buffer ? (Array.from(this.planes.scene.crosshairPos) as Triple) : null;
-    this.over.draw({ cross, tiles: this.tiles(), oriented: this.shown?.oriented ?? false, boxes, measures, pending, toMm: (f) => this.toMm(f) });
+    this.over.draw({ cross, tiles, legends: tiles.map((t) => this.legend(t)).filter((l) => l !== null), outlines: this.outline ? tiles.map((t) => this.outlined(t)) : [], oriented: this.shown?.oriented ?? false, boxes, measures, pending, toMm: (f) => this.toMm(f) });
+  }
+
+  /** How a plane is counted in the order of the image, and measured. */
+  private legend({ axis, slice }: Tile): Legend | null {
+    const image = this.planes.volumes[0];
+    const [turned, count] = [image?.permRAS?.[axis], image?.dimsRAS?.[axis + 1]];
+    if (!turned || !count || !this.shown) return null;
+    const by = this.by[Math.abs(turned) - 1]!;
+    const n = turned > 0 ? slice : count - 1 - slice;
+    return { slice: [n * by + Math.ceil(by / 2), count * by], unit: this.shown.unit, oriented: this.shown.oriented };
+  }
+
+  /** The outlines of the labels in the slice of a plane. */
+  private outlined({ axis, slice }: Tile): Outline[] {
+    const counts = this.planes.volumes[0]?.dimsRAS?.slice(1, 4);
+    if (!this.mask || !counts) return [];
+    const held = this.outlines.get(axis);
+    if (held?.slice === slice) return held.found;
+    const [i, j] = [0, 1, 2].filter((k) => k !== axis) as [number, number];
+    const size: [number, number] = [counts[i]!, counts[j]!];
+    const found: Outline[] = [];
+    for (const layer of this.planes.volumes) {
+      const part = partOf(layer);
+      if (part === null || !layer.img || !layer.hdr) continue;
+      const { affine, dims } = layer.hdr;
+      const colour = coloursOf(labelsIn(this.mask, part));
+      const place = (u: number, v: number) => {
+        const at = [0, 0, 0] as Triple;
+        [at[axis], at[i], at[j]] = [slice, u, v].map((n, k) => (n + 0.5) / counts[[axis, i, j][k]!]!) as Triple;
+        return toIndex(affine, this.toMm(at)); // by millimetres: labels may lie on a grid of their own
+      };
+      const labels = cut({ values: layer.img as ArrayLike<number>, dims: dims.slice(1, 4) as Triple }, size, place, new Set(colour.keys()));
+      found.push({ size, runs: edges(labels, size), colour });
+    }
+    this.outlines.set(axis, { slice, found });
+    return found;
   }
 
   /** A box in fractions of the image's extent; the voxel `i` reaches from `i - 1/2` to `i + 1/2`. */

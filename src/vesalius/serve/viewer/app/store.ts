@@ -2,6 +2,8 @@
 import type { Case, Held, Job, Model, Study } from "./types.ts";
 
 export interface State {
+  /** Whether the service has said what it serves, or wants a key (another key) first. */
+  access: "waiting" | "refused" | "given";
   models: Model[];
   studies: Study[];
   study: Study | null;
@@ -16,6 +18,7 @@ export interface State {
 type Key = keyof State;
 
 const state: State = {
+  access: "waiting",
   models: [],
   studies: [],
   study: null,

@@ -31,13 +31,16 @@ export interface Model {
   calibrated: boolean;
   explainers: string[];
   scorecard: Record<string, Figure> | null;
+  /** Which trivial answer the scorecard's baseline is. */
+  baseline_is?: string | null;
 }
 
 export interface Figure {
-  value: number;
+  value: number | null;
   low?: number | null;
   high?: number | null;
   n?: number | null;
+  baseline?: number | null;
 }
 
 export interface Case {
@@ -48,6 +51,10 @@ export interface Case {
   spacing_at?: "patient" | "detector" | null;
   modality?: string | null;
   description?: string | null;
+  patient?: string | null;
+  /** YYYY-MM-DD. */
+  study_date?: string | null;
+  series_number?: number | null;
   unit?: string | null;
   orientation_known?: boolean;
   frames?: number;

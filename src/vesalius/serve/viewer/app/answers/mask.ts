@@ -54,16 +54,16 @@ function opacity({ stage }: Given): HTMLElement {
   const outline = (on: boolean) => {
     slider.disabled = on; // outlines are always drawn in full
     words.textContent = on ? "Opacity (filled)" : "Opacity";
-    return stage.setOutline(on);
+    stage.setOutline(on);
   };
   stage.setOpacity("mask", 0.5);
-  void stage.setOutline(false);
+  stage.setOutline(false);
   void stage.setBody(false);
   return h(
     "div",
     { class: "controls" },
     h("label", {}, words, slider),
-    h("label", {}, h("input", { type: "checkbox", id: "outline", onchange: (e: Event) => void outline((e.target as HTMLInputElement).checked) }), "Outlines"),
+    h("label", {}, h("input", { type: "checkbox", id: "outline", onchange: (e: Event) => outline((e.target as HTMLInputElement).checked) }), "Outlines"),
     h("label", { class: "solid-only" }, h("input", { type: "checkbox", id: "body", onchange: (e: Event) => void stage.setBody((e.target as HTMLInputElement).checked) }), "Image in 3-D"),
   );
 }

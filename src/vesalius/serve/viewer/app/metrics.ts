@@ -1,0 +1,69 @@
+// A scorecard's figures in words: what each is called, which way is better, and whether the trivial answer is beaten.
+import { digits } from "./dom.ts";
+import type { Figure } from "./types.ts";
+
+const NAMES: Record<string, string> = {
+  accuracy: "Accuracy",
+  area_error: "Area error",
+  assd: "Mean surface distance",
+  auc: "AUC",
+  average_precision: "Average precision",
+  balanced_accuracy: "Balanced accuracy",
+  bias: "Bias",
+  brier: "Brier score",
+  c_index: "C-index",
+  dice: "Dice",
+  ece: "Calibration error (ECE)",
+  exact_match: "All labels right",
+  f1: "F1",
+  froc: "FROC",
+  hd95: "HD95",
+  jaccard: "Jaccard",
+  log_loss: "Log loss",
+  mae: "Mean absolute error",
+  map: "mAP",
+  precision: "Precision",
+  r2: "R²",
+  recall: "Sensitivity",
+  rmse: "RMSE",
+  sensitivity: "Sensitivity",
+  spearman: "Spearman's ρ",
+  specificity: "Specificity",
+  surface_dice: "Surface Dice",
+  volume_error: "Volume error",
+};
+const UNITS: Record<string, string> = { mm: "mm", mm2: "mm²", ml: "ml", px: "px" };
+const LOWER = ["area_error", "assd", "brier", "ece", "hd", "hd95", "integrated_brier", "log_loss", "mae", "rmse", "volume_error"];
+const NEITHER = ["bias", "ece", "precision", "recall", "sensitivity", "specificity"]; // a trivial answer can have these perfect
+
+/** `hd95_mm/liver` as what is measured, its unit and the label that it is of. */
+function parts(metric: string): { base: string; unit: string | null; label: string } {
+  const [whole = "", ...label] = metric.split("/");
+  const [, base = whole, unit = null] = whole.match(/^(.+)_(mm2|mm|ml|px)$/) ?? [];
+  return { base, unit, label: label.join("/") };
+}
+
+/** `HD95 (mm), liver`; the tolerance of a surface Dice is in its unit. */
+export function metricName(metric: string): string {
+  const { base, unit, label } = parts(metric);
+  const plain = base.replaceAll("_", " ");
+  const name = NAMES[base] ?? plain.charAt(0).toUpperCase() + plain.slice(1);
+  const of = !unit ? "" : base === "surface_dice" ? ` (tolerance in ${UNITS[unit]})` : ` (${UNITS[unit]})`;
+  return `${name}${of}${label && `, ${label}`}`;
+}
+
+export const lowerIsBetter = (metric: string): boolean => LOWER.includes(parts(metric).base);
+
+/** Whether the whole interval is better than the baseline, as a report has it; null where that cannot be said. */
+export function beats(metric: string, figure: Figure): boolean | null {
+  const { value, low, high, baseline } = figure;
+  if (typeof baseline !== "number" || typeof value !== "number" || NEITHER.includes(parts(metric).base)) return null;
+  return lowerIsBetter(metric) ? (high ?? value) < baseline : (low ?? value) > baseline;
+}
+
+/** A value with its interval, how many cases it is of, and the baseline beside it. */
+export function figureText({ value, low, high, n, baseline }: Figure): string {
+  const known = typeof low === "number" && typeof high === "number";
+  const said = typeof value === "number" ? `${digits(value)}${known ? ` (${digits(low)} to ${digits(high)})` : ""}` : "not defined";
+  return [said, n && `n = ${n}`, typeof baseline === "number" && `baseline ${digits(baseline)}`].filter(Boolean).join(", ");
+}
