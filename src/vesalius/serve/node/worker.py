@@ -26,12 +26,7 @@ from vesalius.formats._dicom_elements import words
 from vesalius.formats._dicom_study import save
 from vesalius.infer.predictor import Predictor
 from vesalius.serve.node import content, rejecting, sender
-<<<<<<< HEAD
 from vesalius.serve.node.faults import CAUGHT, FAULTS, OfRule, is_of_data, once, said
-from vesalius.serve.node.naming import name_series, source_head
-=======
-from vesalius.serve.node.faults import CAUGHT, FAULTS, OfRule, is_of_data, said
->>>>>>> c-node2
 from vesalius.serve.node.queue import Job, Queue, Result
 from vesalius.serve.node.rejecting import EXPIRED
 from vesalius.serve.node.replacing import revised, state_former
