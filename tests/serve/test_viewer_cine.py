@@ -110,6 +110,7 @@ def test_a_cine_is_played_stepped_through_and_answered_frame_by_frame(
             page.wait("#studies [aria-pressed=true]", name.split(".")[0])
             page.wait("#frame-count", f"Frame 1 of {FRAMES}")
             assert page.tab.input_value("#rate") == "4"  # a frame each 250 ms
+            assert page.tab.is_visible("#windowing") == (data is grey)  # colours have no window
             assert shown(page, name) == pytest.approx(middle(0), abs=1)
             for key, k in (
                 ("ArrowRight", 1),

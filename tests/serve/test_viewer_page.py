@@ -122,8 +122,10 @@ def test_the_keyboard_alone_leads_from_files_to_a_segmentation_and_no_state_shut
         page.audit("an answer")
         page.tab.keyboard.press("d")
         page.drag((0.1, 0.1), (0.2, 0.2))
+        place = page.tab.locator("#planes").bounding_box()
         page.drop([("notes.txt", b"nothing to see")])
         page.wait("#fault")
+        assert page.tab.locator("#planes").bounding_box() == place  # a message moves nothing
         for width, height in ((1366, 768), (1280, 720)):
             page.tab.set_viewport_size({"width": width, "height": height})
             page.picture(f"{width}")

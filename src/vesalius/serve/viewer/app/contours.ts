@@ -32,9 +32,13 @@ export function cut(grid: Grid, size: [number, number], place: (u: number, v: nu
   const found = new Int32Array(wide * high);
   // the map is linear: three points tell all of it
   const [o, a, b] = [place(0, 0), place(1, 0), place(0, 1)];
+  const [ux, uy, uz] = [a[0] - o[0], a[1] - o[1], a[2] - o[2]];
+  const [vx, vy, vz] = [b[0] - o[0], b[1] - o[1], b[2] - o[2]];
   for (let v = 0, n = 0; v < high; v++) {
     for (let u = 0; u < wide; u++, n++) {
-      const [x, y, z] = [0, 1, 2].map((k) => Math.round(o[k]! + u * (a[k]! - o[k]!) + v * (b[k]! - o[k]!))) as Triple;
+      const x = Math.round(o[0] + u * ux + v * vx);
+      const y = Math.round(o[1] + u * uy + v * vy);
+      const z = Math.round(o[2] + u * uz + v * vz);
       if (x < 0 || y < 0 || z < 0 || x >= nx || y >= ny || z >= nz) continue;
       const value = Math.round(grid.values[(z * ny + y) * nx + x]!);
       if (seen.has(value)) found[n] = value;
