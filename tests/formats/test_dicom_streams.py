@@ -200,3 +200,14 @@ def test_what_is_no_video_or_another_is_refused(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setitem(__import__("sys").modules, "cv2", None)
     with pytest.raises(MissingExtra, match=r"vesalius\[video\]"):
         formats.read(video(tmp_path / "v.dcm", packed, 5))
+
+
+def test_a_jp2_file_whose_boxes_lead_nowhere_ends(tmp_path: Path) -> None:
+    """A box of length 0, at which pydicom would look for ever."""
+    pixels = RANDOM.integers(0, 256, (20, 30, 3), np.uint8)
+    jp2 = imagecodecs.jpeg2k_encode(pixels, level=0, codecformat="jp2", reversible=True)
+    bad = jp2[:12] + bytes(4) + jp2[16:]
+    data = grey(pixels[..., 0], SamplesPerPixel=3, PhotometricInterpretation="RGB", PlanarConfiguration=0)
+    path = stream(tmp_path / "x.dcm", data, "1.2.840.10008.1.2.4.90", [bad])
+    with pytest.raises(FormatError, match="boxes lead to no code stream"):
+        formats.read(path)

@@ -72,6 +72,8 @@ def check(data: bytes, shape: tuple[int, int], syntax: str, path: object) -> Non
     """
     if syntax in _JPEG_LS and b"\xff\xd9" not in data[-_PADDING:]:
         raise FormatError(f"{path}: truncated", found="a JPEG-LS stream without its end")
+    if syntax in (*_J2K, *_HTJ2K) and data[4:8] == b"jP  ":
+        _check_boxes(data, path)
     size = _jpeg_xl_size(data) if syntax in JPEG_XL else _size(data)
     if size is None and syntax in JPEG_XL:
         raise FormatError(
@@ -82,6 +84,19 @@ def check(data: bytes, shape: tuple[int, int], syntax: str, path: object) -> Non
             f"{path}: its pixels are of another size than its header says",
             found=f"{size[0]} × {size[1]}, not {shape[0]} × {shape[1]}",
         )
+
+
+def _check_boxes(data: bytes, path: object) -> None:
+    """Raise FormatError for a JP2 file whose boxes lead nowhere, in which pydicom would look without end."""
+    at = 0
+    while at + 8 <= len(data):
+        size = int.from_bytes(data[at : at + 4], "big")
+        if data[at + 4 : at + 8] == b"jp2c":
+            return
+        if size < 8:
+            break
+        at += size
+    raise FormatError(f"{path}: damaged", found="a JP2 file whose boxes lead to no code stream")
 
 
 def precision(data: bytes) -> int | None:
