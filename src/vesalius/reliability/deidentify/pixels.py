@@ -200,6 +200,10 @@ def _frames(data: Any) -> Array:
     try:
         if is_encapsulated(data) and not _has_decoder(data):
             return _by_imagecodecs(data)
+        if is_encapsulated(data):
+            number, shape = int(data.get("NumberOfFrames") or 1), (int(data.Rows), int(data.Columns))
+            for frame in generate_frames(data.PixelData, number_of_frames=number):
+                streams.check(frame, shape, str(data.file_meta.TransferSyntaxUID), "a frame")
         pixels = np.asarray(pixel_array(data, raw=True))
     except _UNREADABLE as error:
         raise SetAside("its pixels cannot be decoded, so burned-in text cannot be found") from error
