@@ -33,12 +33,11 @@ from vesalius.formats import _dicom_bytes as raw
 from vesalius.formats import _dicom_views as views
 from vesalius.formats import _files
 from vesalius.formats._dicom_damage import DAMAGE
+from vesalius.formats._dicom_titles import MAKER as MAKER
+from vesalius.formats._dicom_titles import RESEARCH as RESEARCH
+from vesalius.formats._dicom_titles import number_of, series_text
 from vesalius.formats.json import as_text
 
-MAKER = "Vesalius"
-RESEARCH = "research use"
-_LO = 64  # bytes of a long string: 64 characters are allowed (PS3.5 6.2), but readers count bytes
-_NAMES = 12  # bytes of it that are left for the bundle and the source, however long the name of the part
 _NAMESPACE = uuid.UUID("6f0d5a0e-2f6b-5d0c-9a51-8c1d5f3f6a11")  # of the UIDs that are derived here
 _SAME_PLACE_MM = 0.01
 
@@ -115,7 +114,7 @@ class Study:
 
         So results lie behind what scanners number, in the order of their sources, each under a number of its own.
         """
-        own = abs(_number(self.first) or 0) % 10_000
+        own = abs(number_of(self.first) or 0) % 10_000
         return 10**9 + own * 10**5 + int(self.uid("number").rpartition(".")[2]) % 10_000 * 10 + kind
 
     def made(self, kind: str, number: int) -> dict[str, Any]:
@@ -134,7 +133,7 @@ class Study:
     def uid(self, *what: str) -> UID:
         """The UID of what is named, below 2.25 (PS3.5 B.2), the same for the same bundle and source objects."""
         source = (str(self.first.SeriesInstanceUID), *sorted({str(h.SOPInstanceUID) for h in self.heads}))
-        return UID(f"2.25.{uuid.uuid5(_NAMESPACE, chr(10).join((self.key, *source, *what))).int}")
+        return _derived("\n".join((self.key, *source, *what)))
 
     def source_of(self, z: int, planes: Array | None) -> tuple[Dataset, int | None]:
         """The source object that holds plane `z`, and its frame's number (from 1) where it holds several.
@@ -217,45 +216,13 @@ def _give_frame_of_reference(planes: tuple[Dataset, ...]) -> None:
     placed = first.get("ImagePositionPatient") or any("PlanePositionSequence" in group for group in groups)
     if not placed or first.get("FrameOfReferenceUID"):
         return
-    made = uuid.uuid5(_NAMESPACE, f"frame of reference {first.SeriesInstanceUID}").int
+    made = _derived(f"frame of reference {first.SeriesInstanceUID}")
     for head in planes:
-        head.FrameOfReferenceUID = UID(f"2.25.{made}")
+        head.FrameOfReferenceUID = made
 
 
-def series_text(what: str, source: Dataset, *, by: str = MAKER, part: str = "") -> str:
-    """A SeriesDescription, 64 bytes at most (LO): who made what of which series, and that it is for research.
-
-    `source` is the header of an image of that series, `part` says which of its stacks.
-    """
-    number, said = _number(source), str(source.get("SeriesDescription") or "")
-    of = " ".join(w for w in ("" if number is None else str(number), said) if w)
-    of = of or f"a {source.get('Modality') or 'series'}"
-    end = f" ({RESEARCH})"
-    room = _LO - _bytes(f" {what} of {end}")
-    told = f", {_cut(part, room - _NAMES - 2)}" if part else ""
-    room -= _bytes(told)
-    of = _cut(of, room - min(_bytes(by), room // 2))
-    return f"{_cut(by, room - _bytes(of))} {what} of {of}{told}{end}"
-
-
-def _number(head: Dataset) -> int | None:
-    """The number of a series, None where it has none that is one."""
-    try:
-        return int(head.SeriesNumber)
-    except (AttributeError, TypeError, ValueError):
-        return None
-
-
-def _bytes(text: str) -> int:
-    return len(text.encode())
-
-
-def _cut(text: str, length: int) -> str:
-    """A text that fits into so many bytes, and is valid: no backslash, no control characters."""
-    clean = " ".join("".join(c if c.isprintable() and c != "\\" else " " for c in text).split())
-    if _bytes(clean) <= length:
-        return clean
-    return f"{clean.encode()[: length - _bytes('…')].decode(errors='ignore').rstrip()}…"
+def _derived(text: str) -> UID:
+    return UID(f"2.25.{uuid.uuid5(_NAMESPACE, text).int}")
 
 
 def fill(data: Dataset, study: Study, *, kind: str, what: str, number: int) -> None:
