@@ -81,6 +81,12 @@ class Page:
         for event in ("dragenter", "dragover", "drop"):
             self.tab.dispatch_event("#viewer", event, {"dataTransfer": transfer})
 
+    def show(self, *files: tuple[str, bytes]) -> None:
+        """Let files of one volume fall on a page that has just come, and wait until it is seen."""
+        self.wait("body[data-ready]")
+        self.drop(list(files))
+        self.wait("#place", "slice")
+
     def wait(self, selector: str, text: str | None = None) -> Any:
         found = self.tab.locator(selector).filter(has_text=text) if text else self.tab.locator(selector)
         found.first.wait_for(state="visible")

@@ -101,9 +101,7 @@ def test_boxes_lie_on_what_was_found_with_label_and_score(
     path = formats.write(Image(array[None], affine=CROSSWISE), tmp_path / "crosswise.nii.gz")
     with serving(spots, tmp_path / "service") as address:
         page = Page(browser, address, tmp_path)
-        page.wait("body[data-ready]")
-        page.drop([("crosswise.nii.gz", path.read_bytes())])
-        page.wait("#place", "slice")
+        page.show(("crosswise.nii.gz", path.read_bytes()))
         page.tab.click("#run")
         rows = page.wait('.answer[data-kind="Boxes"] .list')
         assert rows.locator("button").all_inner_texts() == ["bright\n90.0 %", "dim\n20.0 %"]

@@ -54,9 +54,7 @@ def test_patients_and_models_are_told_apart_in_words(
             ],
         )
         page.tab.reload()
-        page.wait("body[data-ready]")
-        page.drop([(p.name, p.read_bytes()) for p in series])
-        page.wait("#place", "slice")
+        page.show(*[(p.name, p.read_bytes()) for p in series])
         assert page.tab.inner_text("#studies .name") == "P0001 · Axial/T2"
         assert page.tab.inner_text("#studies .faint").startswith(
             "2026-01-31 · series 3 · CT 32×32×12 · came "

@@ -54,9 +54,7 @@ def test_an_outline_is_a_thin_line_around_its_label_in_every_plane(
     path = formats.write(Image(array[None], affine=OBLIQUE), tmp_path / "flat.nii.gz")
     with serving(slab, tmp_path / "service") as address:
         page = Page(browser, address, tmp_path)
-        page.wait("body[data-ready]")
-        page.drop([("flat.nii.gz", path.read_bytes())])
-        page.wait("#place", "slice")
+        page.show(("flat.nii.gz", path.read_bytes()))
         page.tab.select_option("#model", "organs")
         page.tab.click("#run")
         page.wait(".legend li")

@@ -14,7 +14,6 @@ from threading import Lock
 
 import numpy as np
 from pydicom.encaps import generate_fragments, generate_frames
-from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.processing import apply_color_lut, convert_color_space
 from pydicom.pixels.utils import pixel_array
 from pydicom.uid import UID
@@ -259,7 +258,7 @@ class Frames:
             data = self.file.head.with_pixels(span.name, span.kind, self.bytes, self.file.syntax)
             return self._tidy(np.asarray(pixel_array(data, index=index)))
         fragment = self._fragment(k)
-        plugins = _plugins(self.file.syntax)
+        plugins = streams.plugins(self.file.syntax)
         if not plugins:
             return self._tidy(self._by_imagecodecs(fragment))
         data = self.file.head.with_pixels(span.name, span.kind, self.bytes, self.file.syntax)
@@ -290,15 +289,6 @@ class Frames:
         plane = plane.astype(plane.dtype.newbyteorder("="), copy=False)
         whole = plane.ndim == 2 and plane.dtype.kind in "iu" and self.layout.allocated > 1
         return _whole_values(plane, self.layout) if whole else plane
-
-
-def _plugins(syntax: str) -> tuple[str, ...]:
-    """pydicom's decoders that are there for a syntax; never GDCM, in which a damaged file can end the process."""
-    try:
-        found = get_decoder(UID(syntax)).available_plugins
-    except NotImplementedError:
-        return ()
-    return tuple(name for name in found if name != "gdcm")
 
 
 def _whole_values(plane: Array, here: Layout) -> Array:

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from pydicom.pixels.decoders.base import get_decoder
+from pydicom.uid import UID
 
 from vesalius.core.errors import FormatError
 from vesalius.core.image import Array
@@ -39,6 +41,15 @@ def decoder(syntax: str) -> Callable[[bytes], Array] | None:
         **dict.fromkeys(JPEG_XL, imagecodecs.jpegxl_decode),
     }
     return decoders.get(syntax)
+
+
+def plugins(syntax: str) -> tuple[str, ...]:
+    """pydicom's decoders that are there for a syntax; never GDCM, in which a damaged file can end the process."""
+    try:
+        found = get_decoder(UID(syntax)).available_plugins
+    except NotImplementedError:
+        return ()
+    return tuple(name for name in found if name != "gdcm")
 
 
 def rle(data: bytes, size: int, samples: int, nbytes: int, path: object) -> Array:

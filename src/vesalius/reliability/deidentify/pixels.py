@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from pydicom.encaps import encapsulate, generate_fragments, generate_frames
-from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.utils import pixel_array
 from pydicom.uid import ExplicitVRLittleEndian
 
@@ -211,12 +210,9 @@ def _frames(data: Any) -> Array:
 
 
 def _has_decoder(data: Any) -> bool:
-    if data.file_meta.TransferSyntaxUID == streams.RLE:
-        return False  # on damage pydicom's ends in a panic
-    try:
-        return bool(get_decoder(data.file_meta.TransferSyntaxUID).is_available)
-    except NotImplementedError:
-        return False
+    """Whether pydicom is to decode it; not run lengths, in which its decoder ends in a panic on damage."""
+    syntax = str(data.file_meta.TransferSyntaxUID)
+    return syntax != streams.RLE and bool(streams.plugins(syntax))
 
 
 def _by_imagecodecs(data: Any) -> Array:

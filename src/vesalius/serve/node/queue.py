@@ -139,11 +139,8 @@ class Queue:
                 " SET digest = excluded.digest, changed = 1",
                 (sop_uid, digest),
             )
-            execute(
-                "UPDATE series SET study_uid = ?, state = 'receiving', generation = generation + 1, attempts = 0,"
-                " due_s = ?, changed_s = ?, error = '' WHERE series_uid = ?",
-                (study_uid, now + self.stable_s, now, series_uid),
-            )
+            execute("UPDATE series SET study_uid = ? WHERE series_uid = ?", (study_uid, series_uid))
+            self._open_again(execute, series_uid, now)
         return not open_before
 
     def changed(self, series_uid: str) -> dict[str, str]:
@@ -169,12 +166,16 @@ class Queue:
                     rows = execute("SELECT series_uid FROM instances WHERE sop_uid = ?", (uid,)).fetchall()
                     touched |= dict.fromkeys(str(series_uid) for (series_uid,) in rows)
             for series_uid in touched:
-                execute(
-                    "UPDATE series SET state = 'receiving', generation = generation + 1, attempts = 0, due_s = ?,"
-                    " changed_s = ?, error = '' WHERE series_uid = ?",
-                    (now + self.stable_s, now, series_uid),
-                )
+                self._open_again(execute, series_uid, now)
         return tuple(touched)
+
+    def _open_again(self, execute: database.Execute, series_uid: str, now: float) -> None:
+        """Wait anew until a series is stable: what was made of it is of other images."""
+        execute(
+            "UPDATE series SET state = 'receiving', generation = generation + 1, attempts = 0, due_s = ?,"
+            " changed_s = ?, error = '' WHERE series_uid = ?",
+            (now + self.stable_s, now, series_uid),
+        )
 
     def rejected(self, series_uid: str) -> dict[str, str]:
         """The instances of a series that were taken back, and why."""
