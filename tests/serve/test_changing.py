@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 
+import imagecodecs
+import numpy as np
 import pydicom
 import pytest
 from _notes import encoded
 from _peers import Pacs, Told, state
 from pydicom.dataset import Dataset
-from pydicom.uid import RLELossless
+from pydicom.encaps import encapsulate
+from pydicom.uid import JPEG2000Lossless, RLELossless
 from pynetdicom import AE
 from pynetdicom.sop_class import CTImageStorage  # type: ignore[attr-defined]
 
@@ -138,3 +142,26 @@ def test_images_that_changed_after_their_files_were_deleted_are_told_apart(
         send(node, series, change)
         worker.step()
         assert state(worker)[0] == "confirmed" and len(pacs.objects) == objects and worker.tidy() == 1
+
+
+def test_a_damaged_frame_neither_ends_nor_holds_up_who_receives_it(series: list[Path]) -> None:
+    """In some of these the decoders that pydicom takes end in a panic, in one it looks for ever."""
+    data = pydicom.dcmread(series[0])
+    data.compress(RLELossless, generate_instance_uid=False)
+    buffer = io.BytesIO()
+    data.save_as(buffer)
+    good = buffer.getvalue()
+    start, generator = good.index(b"\xe0\x7f\x10\x00"), np.random.default_rng(0)
+    for _ in range(100):
+        bad = bytearray(good)
+        for _ in range(3):
+            bad[int(generator.integers(start + 20, len(bad) - 8))] = int(generator.integers(256))
+        assert len(content.digest(bytes(bad))) == 64
+    jp2 = imagecodecs.jpeg2k_encode(
+        data.pixel_array.astype(np.uint16), level=0, codecformat="jp2", reversible=True
+    )
+    data.PixelData = encapsulate([jp2[:12] + bytes(4) + jp2[16:]])
+    data.file_meta.TransferSyntaxUID = JPEG2000Lossless
+    buffer = io.BytesIO()
+    data.save_as(buffer)
+    assert len(content.digest(buffer.getvalue())) == 64

@@ -60,11 +60,6 @@ def _checked(data: Any) -> Any:
     return data
 
 
-def is_encapsulated(data: Any) -> bool:
-    """Whether the pixels are compressed, in fragments; of a transfer syntax that pydicom does not know, too."""
-    return bool("PixelData" in data and data["PixelData"].is_undefined_length)
-
-
 def _parse(data: Any, depth: int = 0) -> None:
     """Have every element of every depth read now; what has no value of its VR cannot be judged, and is dropped."""
     if depth > 64:

@@ -7,15 +7,16 @@ from typing import Any
 
 import numpy as np
 from pydicom.encaps import encapsulate, generate_fragments, generate_frames
-from pydicom.pixels.utils import pixel_array
 from pydicom.uid import ExplicitVRLittleEndian
 
 from vesalius.core.errors import FormatError
 from vesalius.core.image import Array
+from vesalius.formats import _dicom_decoded as decoded
 from vesalius.formats import _dicom_streams as streams
 from vesalius.formats._dicom_damage import DAMAGE
+from vesalius.formats._dicom_decoded import is_encapsulated
 from vesalius.reliability.deidentify import _boxes, _ocr, _segments
-from vesalius.reliability.deidentify._read import SetAside, is_encapsulated
+from vesalius.reliability.deidentify._read import SetAside
 from vesalius.reliability.deidentify.options import Settings
 
 READ_FRAMES = (
@@ -197,43 +198,9 @@ def _blacken(data: Any, counts: Counter[tuple[str, str]]) -> bool:
 def _frames(data: Any) -> Array:
     """Pixels as `(frames, Y, X)` or `(frames, Y, X, samples)`, in the colour space that is stored."""
     try:
-        if is_encapsulated(data) and not _has_decoder(data):
-            return _by_imagecodecs(data)
-        if is_encapsulated(data):
-            number, shape = int(data.get("NumberOfFrames") or 1), (int(data.Rows), int(data.Columns))
-            for frame in generate_frames(data.PixelData, number_of_frames=number):
-                streams.check(frame, shape, str(data.file_meta.TransferSyntaxUID), "a frame")
-        pixels = np.asarray(pixel_array(data, raw=True))
+        return decoded.frames(data)
     except _UNREADABLE as error:
         raise SetAside("its pixels cannot be decoded, so burned-in text cannot be found") from error
-    return pixels if int(data.get("NumberOfFrames") or 1) > 1 else pixels[None]
-
-
-def _has_decoder(data: Any) -> bool:
-    """Whether pydicom is to decode it; not run lengths, in which its decoder ends in a panic on damage."""
-    syntax = str(data.file_meta.TransferSyntaxUID)
-    return syntax != streams.RLE and bool(streams.plugins(syntax))
-
-
-def _by_imagecodecs(data: Any) -> Array:
-    """Frames that pydicom has no decoder for here, such as lossless JPEG. Raises FormatError, or as decoders do."""
-    syntax, rows, columns = str(data.file_meta.TransferSyntaxUID), int(data.Rows), int(data.Columns)
-    decode, nbytes = streams.decoder(syntax), int(data.BitsAllocated) // 8
-    samples = int(data.get("SamplesPerPixel") or 1)
-    shape = (rows, columns, *((samples,) if samples > 1 else ()))
-    if (decode is None and syntax != streams.RLE) or nbytes < 1:
-        raise FormatError("no decoder is installed for it", found=syntax)
-    found = []
-    for frame in generate_frames(data.PixelData, number_of_frames=int(data.get("NumberOfFrames") or 1)):
-        if decode is None:
-            found.append(streams.rle(frame, rows * columns, samples, nbytes, "a frame").reshape(shape))
-        else:
-            streams.check(frame, (rows, columns), syntax, "a frame")
-            found.append(decode(frame))
-    pixels = np.stack(found).astype(f"u{nbytes}", copy=False)
-    if pixels.shape[1:] != shape:
-        raise FormatError("pixels of another shape than said", found=str(pixels.shape))
-    return pixels.view(f"i{pixels.itemsize}") if data.get("PixelRepresentation") else pixels
 
 
 def _picked(number: int) -> list[int]:
@@ -269,7 +236,7 @@ def _store(data: Any, mask: Array, pixels: Array | None = None) -> None:
 
     `pixels` are the frames to store, where they are no longer those that are there.
     """
-    if is_encapsulated(data) and _has_decoder(data):
+    if is_encapsulated(data) and decoded.has_decoder(data):
         data.decompress(as_rgb=True, generate_instance_uid=False)
     shaped = (_frames(data) if pixels is None else pixels).copy()
     if is_encapsulated(data):

@@ -12,11 +12,13 @@ import pydicom
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
+from vesalius.core.errors import FormatError
+from vesalius.formats import _dicom_decoded as decoded
 from vesalius.formats._dicom_damage import DAMAGE
 
 _PIXELS = Tag(0x7FE0, 0x0010)
 _PADDING = Tag(0xFFFC, 0xFFFC)
-_UNREADABLE: tuple[type[Exception], ...] = (*DAMAGE, RuntimeError)
+_UNREADABLE: tuple[type[Exception], ...] = (*DAMAGE, RuntimeError, FormatError)
 _MOST_DECODED = 1 << 29  # bytes; beyond, compressed pixels count as they are
 
 
@@ -50,7 +52,7 @@ def _pixels(read: Dataset) -> bytes:
     samples = int(read.get("NumberOfFrames") or 1) * int(read.get("SamplesPerPixel") or 1)
     if int(read.get("Rows") or 0) * int(read.get("Columns") or 0) * samples * bits // 8 <= _MOST_DECODED:
         try:
-            return hashlib.sha256(read.pixel_array.tobytes()).digest()
+            return hashlib.sha256(decoded.frames(read).tobytes()).digest()
         except _UNREADABLE:
             pass
     return hashlib.sha256(raw).digest()
