@@ -253,9 +253,8 @@ def _images(
 
 def _pieces(files: Sequence[raw.File]) -> list[Piece]:
     """The stacks of single planes that have their traits in common."""
-    planes = [elements.plane(f.head, None) for f in files]
+    planes, parts = splitting.of_heads([f.head for f in files])
     traits = alike.traits(files[0])
-    parts = splitting.split(planes, [splitting.marks_of(f.head, None) for f in files])
     return [Piece([files[k] for k in p.members], [planes[k] for k in p.members], p, traits) for p in parts]
 
 
@@ -269,8 +268,7 @@ def _of_mosaics(files: Sequence[raw.File], refused: list[tuple[tuple[Path, ...],
             sound.append(file)
         except FormatError as error:
             refused.append(((file.path,), str(error)))
-    planes = [elements.plane(f.head, None) for f in sound]
-    parts = splitting.split(planes, [splitting.marks_of(f.head, None) for f in sound])
+    _, parts = splitting.of_heads([f.head for f in sound])
     return [_series([sound[k]], part.name if len(files) > 1 else "") for part in parts for k in part.members]
 
 

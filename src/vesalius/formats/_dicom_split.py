@@ -154,6 +154,12 @@ def split(planes: Sequence[Plane], marks: Sequence[Marks]) -> list[Part]:
     return _numbered(parts)
 
 
+def of_heads(heads: Sequence[Any]) -> tuple[list[Plane], list[Part]]:
+    """The planes of single-frame files, by their headers, and the stacks among them."""
+    planes = [elements.plane(head, None) for head in heads]
+    return planes, split(planes, [marks_of(head, None) for head in heads])
+
+
 def _numbered(parts: Sequence[Part]) -> list[Part]:
     """Parts of one name told apart by a number, since a name is what one of a file's stacks is read by."""
     seen: dict[str, int] = {}

@@ -99,8 +99,7 @@ class Stack:
 
     def _check_unmixed(self) -> None:
         """Raise FormatError for files that lie evenly, and are of several b-values, echoes or the like."""
-        planes = [elements.plane(file.head, None) for file in self.files]
-        parts = splitting.split(planes, [splitting.marks_of(file.head, None) for file in self.files])
+        _, parts = splitting.of_heads([file.head for file in self.files])
         if len(parts) > 1:
             names = ", ".join(f"'{p.name}'" for p in parts[:6])
             raise FormatError(
