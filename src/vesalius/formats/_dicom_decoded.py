@@ -14,6 +14,9 @@ from pydicom.pixels.utils import pixel_array
 from vesalius.core.errors import FormatError
 from vesalius.core.image import Array
 from vesalius.formats import _dicom_streams as streams
+from vesalius.formats._dicom_damage import DAMAGE
+
+UNREADABLE: tuple[type[Exception], ...] = (*DAMAGE, RuntimeError, FormatError)  # what comes of damage
 
 
 def is_encapsulated(data: Any) -> bool:
@@ -22,7 +25,7 @@ def is_encapsulated(data: Any) -> bool:
 
 
 def frames(data: Any) -> Array:
-    """`(frames, Y, X)` or `(frames, Y, X, samples)`, as stored. Raises FormatError, or as decoders do."""
+    """`(frames, Y, X)` or `(frames, Y, X, samples)`, as stored. Raises what is UNREADABLE."""
     if is_encapsulated(data):
         if not has_decoder(data):
             return _by_imagecodecs(data)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
+import imagecodecs
 import nibabel
 import numpy as np
 import pydicom
 import pytest
 from _planted import ct, save
+from pydicom.dataset import Dataset
+from pydicom.encaps import encapsulate
+from pydicom.uid import JPEGLosslessSV1
 
 from vesalius import deidentify
 from vesalius.core.case import Ref
@@ -37,6 +42,23 @@ def head() -> tuple[np.ndarray, dict[str, np.ndarray]]:
     texture = np.arange(body.size).reshape(body.shape) % 37
     values = np.where(body, 60 + texture, 0) + np.where(brain, 40, 0) + np.where(eyes, 20, 0)
     return values.astype(np.int16), {"nose": nose & ~skull, "brain": brain, "eyes": eyes, "body": body}
+
+
+def slices(
+    folder: Path, values: np.ndarray, change: Callable[[Dataset, int], object] | None = None
+) -> Dataset:
+    """The head as a series of files; the last of them."""
+    for n, plane in enumerate(values):
+        data = ct(number=100 + n)
+        data.Modality, data.RescaleIntercept = "MR", 0
+        data.Rows, data.Columns = plane.shape
+        data.PixelSpacing, data.SliceThickness = [STEP, STEP], STEP
+        data.ImagePositionPatient = [-90, -110, -120 + STEP * n]
+        data.PixelData = plane.astype("<u2").tobytes()
+        if change is not None:
+            change(data, n)
+        save(data, folder / f"{n}.dcm")
+    return data
 
 
 def affine(turn: float = 0.0) -> np.ndarray:
@@ -96,14 +118,7 @@ def test_nifti_and_dicom_lose_the_face(tmp_path: Path) -> None:
     nibabel.save(
         nibabel.Nifti1Image(parts["body"].T.astype(np.uint8), to_ras @ affine()), source / "labels.nii.gz"
     )
-    for n, plane in enumerate(values):
-        data = ct(number=100 + n)
-        data.Modality, data.RescaleIntercept = "MR", 0
-        data.Rows, data.Columns = plane.shape
-        data.PixelSpacing, data.SliceThickness = [STEP, STEP], STEP
-        data.ImagePositionPatient = [-90, -110, -120 + STEP * n]
-        data.PixelData = plane.astype("<u2").tobytes()
-        save(data, source / "series" / f"{n}.dcm")
+    data = slices(source / "series", values)
     save(data, source / "series" / "again.dcm")
     few = ct(number=999)
     few.SeriesInstanceUID = "1.2.3.999"
@@ -123,6 +138,43 @@ def test_nifti_and_dicom_lose_the_face(tmp_path: Path) -> None:
     assert one.RecognizableVisualFeatures == "NO"
     assert "113102" in [c.CodeValue for c in one.DeidentificationMethodCodeSequence]
     assert json.loads(made.report.read_text())["options"].keys() == {"deface"}
+
+
+def lossless(data: Dataset, n: int) -> None:
+    """By a process for which pydicom has no decoder here."""
+    frame = np.frombuffer(data.PixelData, "<u2").reshape(data.Rows, data.Columns)
+    data.file_meta.TransferSyntaxUID = JPEGLosslessSV1
+    data.PixelData = encapsulate([imagecodecs.ljpeg_encode(frame)])
+    data["PixelData"].is_undefined_length = True
+
+
+def test_a_head_in_lossless_jpeg_loses_its_face(tmp_path: Path) -> None:
+    values, parts = head()
+    slices(tmp_path / "in", values, lossless)
+    made = deidentify(tmp_path / "in", tmp_path / "out", deface=True)
+    assert not made.set_aside
+    after = dicom.read(Ref(tuple(made.out.rglob("*.dcm")))).array[0]
+    assert not after[parts["nose"]].any()
+    assert np.array_equal(after[parts["brain"]], values[parts["brain"]])
+
+
+def two_patients(data: Dataset, n: int) -> None:
+    data.PatientID = f"P{n % 2}"
+
+
+def no_place(data: Dataset, n: int) -> None:
+    if n == 20:
+        del data.ImagePositionPatient
+
+
+@pytest.mark.parametrize("change", [two_patients, no_place])
+def test_a_series_that_is_no_sound_volume_is_not_copied_with_its_face(
+    tmp_path: Path, change: Callable[[Dataset, int], object]
+) -> None:
+    values, _ = head()
+    slices(tmp_path / "in", values, change)
+    made = deidentify(tmp_path / "in", tmp_path / "out", deface=True)
+    assert not list(made.out.rglob("*.dcm")) and len(made.set_aside) == len(values)
 
 
 @pytest.mark.realdata

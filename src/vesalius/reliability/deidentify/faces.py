@@ -12,8 +12,9 @@ from vesalius.core.case import Ref
 from vesalius.core.errors import DataError, GeometryError
 from vesalius.core.image import Array
 from vesalius.core.progress import Progress, track
+from vesalius.formats import _dicom_decoded as decoded
 from vesalius.formats import dicom, nifti
-from vesalius.reliability.deidentify import deface
+from vesalius.reliability.deidentify import deface, pixels
 from vesalius.reliability.deidentify._read import SetAside
 from vesalius.reliability.deidentify.names import kind_of
 
@@ -32,9 +33,10 @@ class Faces:
         for series in sorted_.series:
             if series.modality in MODALITIES:
                 self.refs |= dict.fromkeys(series.ref.paths, series.ref)
-        self.alone = {
-            path for path, _ in (*sorted_.spare, *sorted_.left)
-        }  # localisers, copies, what has no place
+        self.alone = {path for path, _ in (*sorted_.spare, *sorted_.left)}  # localisers, copies, no place
+        self.alone |= {
+            path for paths, _ in sorted_.refused for path in paths
+        }  # volumes that are short or mixed
         self.masks: dict[str, dict[str, Array] | None] = {}
 
     def of_dicom(self, path: Path) -> Callable[[Any], bool] | None:
@@ -109,13 +111,11 @@ def _blank(data: Any, masks: dict[str, Array]) -> bool:
         raise SetAside("its face cannot be removed: it is no part of the volume")
     if not mask.any():
         return True
-    if data.file_meta.TransferSyntaxUID.is_encapsulated:
-        data.decompress(generate_instance_uid=False)
-    pixels = np.asarray(data.pixel_array)
-    if pixels.shape != mask.shape:
+    try:
+        shown = decoded.frames(data)
+    except decoded.UNREADABLE as error:
+        raise SetAside("its face cannot be removed: its pixels cannot be decoded") from error
+    if shown.shape != (1, *mask.shape):
         raise SetAside("its face cannot be removed: its pixels are no plane")
-    new = np.where(mask, pixels.min(), pixels).astype(pixels.dtype)
-    big = data.file_meta.TransferSyntaxUID.is_little_endian is False
-    raw = new.astype(new.dtype.newbyteorder(">" if big else "<")).tobytes()
-    data.PixelData = raw + b"\0" * (len(raw) % 2)
+    pixels.blank(data, mask, pixels=shown, value=shown.min())
     return True

@@ -9,7 +9,6 @@ import numpy as np
 from pydicom.encaps import encapsulate, generate_fragments, generate_frames
 from pydicom.uid import ExplicitVRLittleEndian
 
-from vesalius.core.errors import FormatError
 from vesalius.core.image import Array
 from vesalius.formats import _dicom_decoded as decoded
 from vesalius.formats import _dicom_streams as streams
@@ -32,7 +31,6 @@ _STREAMS = (
 )
 _VIDEO = "1.2.840.10008.1.2.4.10"
 _NOT_SHOWN = ("SEG", "RTDOSE", "REG", "RWV")  # labels and quantities, not pictures of anything
-_UNREADABLE: tuple[type[Exception], ...] = (*DAMAGE, FormatError)
 _SECTIONS = ("CT", "MR", "PT", "NM")
 _SUSPECT = ("US", "IVUS", "ES", "SC", "OT", "XC", "RF", "XA", "OP", "BMD", "ECG", "DOC")
 
@@ -153,7 +151,7 @@ def _spare_of_frames(data: Any, counts: Counter[tuple[str, str]]) -> None:
     raw = pixels.view(f"u{pixels.itemsize}")
     used = _used(raw, data)
     if used is not None and not np.array_equal(used, raw):
-        _store(data, np.zeros(pixels.shape[1:3], bool), used.view(pixels.dtype))
+        blank(data, np.zeros(pixels.shape[1:3], bool), pixels=used.view(pixels.dtype))
         counts["bits that no pixel uses", "X"] += 1
 
 
@@ -191,7 +189,7 @@ def _blacken(data: Any, counts: Counter[tuple[str, str]]) -> bool:
     if boxes:
         counts["burned-in text", "blackened"] += 1
     if mask.any():
-        _store(data, mask)
+        blank(data, mask)
     return True
 
 
@@ -199,7 +197,7 @@ def _frames(data: Any) -> Array:
     """Pixels as `(frames, Y, X)` or `(frames, Y, X, samples)`, in the colour space that is stored."""
     try:
         return decoded.frames(data)
-    except _UNREADABLE as error:
+    except decoded.UNREADABLE as error:
         raise SetAside("its pixels cannot be decoded, so burned-in text cannot be found") from error
 
 
@@ -231,12 +229,12 @@ def _outside_regions(data: Any, shape: tuple[int, ...]) -> Array | None:
     return outside if seen else None
 
 
-def _store(data: Any, mask: Array, pixels: Array | None = None) -> None:
-    """Write black under the mask into every frame; a compressed image is stored uncompressed from then on.
+def blank(data: Any, mask: Array, *, pixels: Array | None = None, value: Any = None) -> None:
+    """Write black, or another value, under the mask into every frame; compressed ones are stored uncompressed.
 
-    `pixels` are the frames to store, where they are no longer those that are there.
+    `pixels` are the frames of a grey image, where they are known or no longer those that are there.
     """
-    if is_encapsulated(data) and decoded.has_decoder(data):
+    if pixels is None and is_encapsulated(data) and decoded.has_decoder(data):
         data.decompress(as_rgb=True, generate_instance_uid=False)
     shaped = (_frames(data) if pixels is None else pixels).copy()
     if is_encapsulated(data):
@@ -244,7 +242,7 @@ def _store(data: Any, mask: Array, pixels: Array | None = None) -> None:
         data["PixelData"].VR, data["PixelData"].is_undefined_length = "OW", False
         if shaped.ndim == 4:
             data.PlanarConfiguration = 0
-    shaped[:, mask] = _black(data, shaped)
+    shaped[:, mask] = _black(data, shaped) if value is None else value
     if str(data.get("PhotometricInterpretation")) == "YBR_FULL_422":  # pixel_array has it upsampled
         data.PhotometricInterpretation = "YBR_FULL"
     if shaped.ndim == 4 and int(data.get("PlanarConfiguration") or 0) == 1:

@@ -12,13 +12,10 @@ import pydicom
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
-from vesalius.core.errors import FormatError
 from vesalius.formats import _dicom_decoded as decoded
-from vesalius.formats._dicom_damage import DAMAGE
 
 _PIXELS = Tag(0x7FE0, 0x0010)
 _PADDING = Tag(0xFFFC, 0xFFFC)
-_UNREADABLE: tuple[type[Exception], ...] = (*DAMAGE, RuntimeError, FormatError)
 _MOST_DECODED = 1 << 29  # bytes; beyond, compressed pixels count as they are
 
 
@@ -38,7 +35,7 @@ def digest(data: bytes) -> str:
                 if element in (_PIXELS, _PADDING) or element.element == 0:  # group lengths
                     del read[element]
             said = json.dumps(read.to_json_dict(suppress_invalid_tags=False), sort_keys=True)
-    except _UNREADABLE:
+    except decoded.UNREADABLE:
         return hashlib.sha256(data).hexdigest()
     return hashlib.sha256(said.encode() + pixels).hexdigest()
 
@@ -53,6 +50,6 @@ def _pixels(read: Dataset) -> bytes:
     if int(read.get("Rows") or 0) * int(read.get("Columns") or 0) * samples * bits // 8 <= _MOST_DECODED:
         try:
             return hashlib.sha256(decoded.frames(read).tobytes()).digest()
-        except _UNREADABLE:
+        except decoded.UNREADABLE:
             pass
     return hashlib.sha256(raw).digest()
