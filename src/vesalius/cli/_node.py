@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 
 import typer
 
-from vesalius.cli._app import shown_progress
+from vesalius.cli._app import shown_progress, when_told_to_stop
 from vesalius.core.errors import DataError
 
 
@@ -19,7 +17,8 @@ def node(
 ) -> None:
     """Run the node of a settings file, or say or do what is asked of it."""
     asked = sum((status, dead_letters, replay is not None, pull is not None))
-    with nullcontext() if asked else _told_to_stop() as stop:
+    stop = threading.Event()
+    with nullcontext() if asked else when_told_to_stop(stop.set):
         from vesalius.serve.node import run as serving
         from vesalius.serve.node import settings
 
@@ -41,21 +40,9 @@ def node(
             from vesalius.serve.node.puller import pull as ask
 
             typer.echo(f"{ask(found, pull, peer=peer)} instances are sent to {found.aet}")
-        elif stop is not None:
+        else:
             progress = shown_progress()
             finished = serving.run_node(found, progress=progress, stop=stop)
             progress.note(
                 "stopped" if finished else "stopped; the series at work is taken up at the next start"
             )
-
-
-@contextmanager
-def _told_to_stop() -> Iterator[threading.Event]:
-    """Set by Ctrl-C or SIGTERM, either of which is a regular end, with exit code 0."""
-    stop = threading.Event()
-    before = {n: signal.signal(n, lambda *_: stop.set()) for n in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

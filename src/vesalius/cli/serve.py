@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import typer
 
-from vesalius.cli._app import shown_progress
+from vesalius.cli._app import shown_progress, when_told_to_stop
 from vesalius.core.errors import VesaliusError
 
 _OF_NODE = {"status", "dead_letters", "replay", "pull", "peer"}
@@ -102,7 +99,7 @@ def serve(
         raise VesaliusError("nothing to serve", hint="vesalius serve BUNDLE")
     if (tls_cert is None) != (tls_key is None):
         raise VesaliusError("--tls-cert and --tls-key belong together")
-    with _ended_regularly():
+    with when_told_to_stop(_leave):  # how a service ends, while it loads, too
         from dataclasses import replace
 
         from vesalius.serve.http.limits import Bounds
@@ -124,19 +121,8 @@ def serve(
         )
 
 
-@contextmanager
-def _ended_regularly() -> Iterator[None]:
-    """Ctrl-C and SIGTERM are how a service ends: exit code 0, while it loads, too."""
-
-    def leave(*_: object) -> None:
-        raise SystemExit(0)
-
-    before = {number: signal.signal(number, leave) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def _leave() -> None:
+    raise SystemExit(0)
 
 
 def _only_of_node(context: typer.Context) -> None:
