@@ -27,11 +27,7 @@ class Misfit:
 def find(facts: Sequence[Facts]) -> tuple[Misfit, ...]:
     """Masks that contradict their image, then outliers of spacing (over 3 times off the median), size,
     orientation, dimension and channels, and cases without spacing where others have it."""
-    found = [
-        Misfit("mask", (f.case,), f.fault)
-        for f in facts
-        if f.fault and ("geometry than its image" in f.fault or "shape than its image" in f.fault)
-    ]
+    found = [Misfit("mask", (f.case,), f.fault) for f in facts if f.fault and "than its image" in f.fault]
     good = [f for f in facts if f.fault is None]
     if len(good) < 2:
         return tuple(found)
