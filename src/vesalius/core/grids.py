@@ -49,7 +49,7 @@ def mask_fault(image: Gridded, mask: Gridded) -> str | None:
     if words is not None and image.shape != mask.shape:
         return f"another shape than its image: {words}" + (f"; {turned}" if turned else "")
     if words is not None and image.affine is not None and mask.affine is not None:
-        apart = _apart(mask.affine, image.affine, image.shape)
+        apart = apart_mm(mask.affine, image.affine, image.shape)
         return f"another geometry than its image: {words}; corners lie up to {apart:.3g} mm apart"
     if turned and not _told_by_shape(image, mask):
         return f"perhaps been drawn on other pixels than its image's: {turned}"
@@ -69,7 +69,7 @@ def difference(one: Gridded, other: Gridded, *, tolerance_mm: float | None = Non
         return size
     a, b = np.asarray(one.affine, float), np.asarray(other.affine, float)
     limit = 0.5 * min(*_lengths(a), *_lengths(b)) if tolerance_mm is None else tolerance_mm
-    if size is None and _apart(a, b, one.shape) <= limit:
+    if size is None and apart_mm(a, b, one.shape) <= limit:
         return None
     words = _relation(a, b, one.shape, other.shape, limit)
     return "; ".join(words) if size is None else "; ".join([size, *words])
@@ -157,8 +157,8 @@ def _lengths(affine: Array) -> Array:
     return np.asarray(np.linalg.norm(affine[:3, :3], axis=0))
 
 
-def _apart(a: Array, b: Array, shape: tuple[int, ...]) -> float:
-    """How far the corners of one shape lie apart, in mm, along the worst axis."""
+def apart_mm(a: Array, b: Array, shape: tuple[int, ...]) -> float:
+    """Return how far two affines put the corners of a shape `(Z, Y, X)` apart, in mm, along the worst axis."""
     ends = [(0, n - 1) for n in reversed(shape)]
     corners = np.array([[*corner, 1] for corner in itertools.product(*ends)], float).T
     return float(np.abs((a - b) @ corners)[:3].max())
