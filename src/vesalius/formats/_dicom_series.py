@@ -21,7 +21,7 @@ from vesalius.formats import _dicom_nuclear as nuclear
 from vesalius.formats import _dicom_split as splitting
 from vesalius.formats._dicom_copies import assert_same, twins
 from vesalius.formats._dicom_kinds import code_of, is_slide, require_image
-from vesalius.formats._dicom_missing import Piece, assert_whole
+from vesalius.formats._dicom_missing import Piece, assert_whole, unplaced
 from vesalius.formats._dicom_mosaic import assert_placed, is_mosaic
 
 _SERIES_UID = (
@@ -235,7 +235,10 @@ def _images(
         else:
             pieces += _pieces(files)
     assert_whole(pieces)
-    for piece in pieces:
+    lost = unplaced(pieces)
+    refused += [(tuple(f.path for f in files), reason) for files, reason in lost]
+    gone = {f.path for files, _ in lost for f in files}
+    for piece in (p for p in pieces if p.files[0].path not in gone):
         words = " ".join(w for w in (alike.words(piece.traits, every), piece.part.name) if w)
         paths = tuple(f.path for f in piece.files)
         if piece.part.lacks:
