@@ -55,7 +55,11 @@ _ENDINGS = (
     ("Report Storage", "SR"),
     ("Log Storage", "SR"),
 )
-_SLICES = ("CT Image Storage", "MR Image Storage", "Positron Emission Tomography Image Storage")
+_SLICES = tuple(
+    f"{kind}{name} Image Storage"
+    for kind in ("", "Enhanced ", "Legacy Converted Enhanced ")
+    for name in ("CT", "MR", "PET", "Positron Emission Tomography")
+)
 _HINTS = {
     "SEG": "formats.read_mask",
     "RTSTRUCT": "formats.read_mask, with the image's files beside it",

@@ -67,20 +67,24 @@ def unplaced(pieces: Sequence[Piece]) -> list[tuple[tuple[raw.File, ...], str]]:
 
     Neither SliceLocation nor the instance number places a slice: the one has no direction, the other no distance.
     """
-    kinds: dict[Any, list[raw.File]] = {}
+    kinds: dict[Any, list[Piece]] = {}
     for piece in pieces:
         if not piece.planes[0].placed and is_slice(piece.files[0].head):
-            kinds.setdefault(_kind(piece.files[0]), []).extend(piece.files)
+            kinds.setdefault(_kind(piece.files[0]), []).append(piece)
     found = []
-    for files in kinds.values():
+    for lost in kinds.values():
+        files = tuple(file for piece in lost for file in piece.files)
         if len(files) > 1:
-            lost = [name for name in _PLACE if any(not file.head.get(name) for file in files)]
+            said = [(p.position, p.orientation, p.spacing_mm) for piece in lost for p in piece.planes]
+            names = [
+                name for name, values in zip(_PLACE, zip(*said, strict=True), strict=True) if None in values
+            ]
             error = FormatError(
                 f"{len(files)} slices of this series do not say where they lie, so they make no volume",
-                found=f"no {', no '.join(lost)}" if lost else "a place that is not valid",
+                found=f"no {', no '.join(names)}",
                 hint="the original export; or a table that names each file, if each is a picture of its own",
             )
-            found.append((tuple(files), str(error)))
+            found.append((files, str(error)))
     return found
 
 

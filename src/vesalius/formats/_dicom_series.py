@@ -121,7 +121,7 @@ def group(paths: Iterable[Path]) -> Found:
 def _look(file: raw.File) -> None:
     """Raise here what is damaged in a file's own header, so that it is this file's fault and not its series'."""
     raw.assert_pixels(file)
-    elements.plane(file.head, None)
+    elements.plane(file.head, elements.sole_group(file.head))
     elements.rescale(file.head, None)
     splitting.marks_of(file.head, None)
 
@@ -218,7 +218,8 @@ def _images(
     every = []
     for file in members:
         traits = alike.traits(file)
-        alone = int(file.head.get("NumberOfFrames") or 1) > 1 or not file.head.get("ImageOrientationPatient")
+        several = int(file.head.get("NumberOfFrames") or 1) > 1
+        alone = several or elements.plane(file.head, elements.sole_group(file.head)).orientation is None
         key = (*traits.values(), str(file.path) if alone else "", is_mosaic(file.head))
         groups.setdefault(key, []).append(file)
         every.append(traits)
