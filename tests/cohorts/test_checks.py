@@ -14,8 +14,10 @@ import pytest
 from PIL import Image as Picture
 
 from vesalius import cohorts
+from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort
 from vesalius.core.errors import DataError, GeometryError, LeakError, UnknownName
+from vesalius.core.image import Image
 
 
 def volumes(root: Path, count: int = 12, seed: int = 0) -> Path:
@@ -140,6 +142,44 @@ def test_a_mask_elsewhere_in_space_stops_it(tmp_path: Path, shift_mm: float, sto
             cohorts.check(cohort)
     else:
         assert len(cohorts.check(cohort).cases) == 12
+
+
+FLIP = np.array([[-1.0, 0, 0, 6], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])  # of 7 voxels along x
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda a: a @ FLIP, "flipped along x;"),
+        (lambda a: np.diag([1.0, 1, 0.5, 1]) @ a, "another spacing, 1 × 1 × 1 and 1 × 1 × 2 mm (x, y, z)"),
+        (
+            lambda a: np.array([[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 50], [0, 0, 0, 1.0]]) @ a,
+            "moved by 50 mm",
+        ),
+        (lambda a: a[:, [1, 0, 2, 3]], "axes x and y swapped"),
+    ],
+)
+def test_how_a_mask_lies_elsewhere_is_said(
+    tmp_path: Path, change: Callable[[np.ndarray], np.ndarray], words: str
+) -> None:
+    path = volumes(tmp_path) / "labelsTr" / "c2.nii.gz"
+    mask = nib.load(path)
+    nib.save(nib.Nifti1Image(np.asarray(mask.dataobj), change(mask.affine)), path)
+    with pytest.raises(GeometryError) as error:
+        cohorts.check(cohorts.read(tmp_path))
+    assert words in str(error.value) and "another geometry than its image" in str(error.value)
+
+
+def test_a_field_of_view_elsewhere_stops_it() -> None:
+    moved = np.eye(4)
+    moved[2, 3] = 50
+    image, region = (
+        Image(np.ones((1, 4, 5, 6)), affine=np.eye(4)),
+        Image(np.ones((1, 4, 5, 6), np.uint8), affine=moved),
+    )
+    held = Cohort(root=Path("x"), layout="plain", cases=(Case("a", {"image": image}, region=region),))
+    (fault,) = cohorts.check(held, strict=False).set_aside
+    assert fault.fatal and "the field of view has another geometry" in fault.reason
 
 
 def classes(root: Path, names: tuple[str, ...], count: int = 6) -> Cohort:

@@ -385,7 +385,8 @@ def test_a_place_that_is_no_number_is_that_file_s_damage(look: Look, tmp_path: P
 
     def radiograph(data: Dataset, k: int) -> None:
         without(data)
-        data.SOPInstanceUID = f"1.7.{k}"
+        data.SOPInstanceUID, data.Modality = f"1.7.{k}", "CR"  # slices of CT would be no pictures
+        data.SOPClassUID = data.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.1"
 
     pictures = tmp_path / "pictures"
     pictures.mkdir()

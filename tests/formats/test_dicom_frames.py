@@ -10,6 +10,7 @@ import pydicom
 import pytest
 from _studies import at, cine, enhanced, item, plane
 from pydicom.pixels.processing import convert_color_space
+from pydicom.uid import EnhancedMRImageStorage
 
 from vesalius import formats
 from vesalius.core.case import Ref
@@ -168,3 +169,27 @@ def test_an_object_s_own_dimensions_tell_its_frames_apart(tmp_path: Path) -> Non
     found, left = dicom.series([path])
     assert not left and [s.part[-1] for s in found] == ["1", "2"]
     assert [formats.read(s.ref).array[0, :, 0, 0].tolist() for s in found] == [[0, 20, 40], [60, 80, 100]]
+
+
+@pytest.mark.parametrize("placed", [True, False])
+def test_enhanced_files_of_one_frame_are_one_volume_or_none(tmp_path: Path, placed: bool) -> None:
+    for k in (2, 0, 1):
+        path = enhanced(tmp_path / f"e{k}.dcm", [at(3.0 * k)])
+        data = pydicom.dcmread(path)
+        data.SOPInstanceUID = data.file_meta.MediaStorageSOPInstanceUID = f"1.2.9.{k + 1}"
+        data.SOPClassUID = data.file_meta.MediaStorageSOPClassUID = EnhancedMRImageStorage
+        data.PixelData = (np.arange(20, dtype="<u2") + 100 * k).tobytes()
+        if not placed:
+            del data.PerFrameFunctionalGroupsSequence[0].PlanePositionSequence
+        data.save_as(path)
+    found = dicom.sort(sorted(tmp_path.glob("*.dcm")))
+    if not placed:
+        ((paths, reason),) = found.refused
+        assert not found.series and len(paths) == 3
+        assert "3 slices of this series do not say where they lie" in reason
+        assert "found no ImagePositionPatient;" in reason
+        return
+    (one,) = found.series
+    image = formats.read(one.ref)
+    assert image.array[0, :, 0, 0].tolist() == [0, 100, 200]
+    assert image.affine is not None and np.array_equal(image.affine, np.diag([1.0, 1, 3, 1]))

@@ -64,7 +64,7 @@ def test_two_images_are_stacked_only_where_they_belong_together() -> None:
     moved = np.eye(4)
     moved[0, 3] = 1.0
     other = Case("a", {"t2": replace(t2, affine=moved), "t1": t1}, reference="t1")
-    with pytest.raises(GeometryError, match="another grid"):
+    with pytest.raises(GeometryError, match="another grid.*moved by 1 mm"):
         prepare(other, TWO)
     assert prepare(replace(other, registered=True), TWO).array.shape == (2, 4, 5, 6)
     frame = Source(frame_of_reference_uid="1.2.3")
@@ -91,6 +91,19 @@ def test_a_mask_on_another_grid_is_refused() -> None:
     with pytest.raises(GeometryError, match="case a: the mask contradicts"):
         undo = prepare(one, PLAN).undo
         prepare_mask(Image(np.ones((1, 4, 5, 5), dtype=np.uint8)), reference, undo, case_id="a")
+
+
+def test_a_mask_is_held_to_the_rule_that_checked_it() -> None:
+    """Half a voxel off is the mask's own rounding, in training as in the check before it; more is said in words."""
+    one = case()
+    reference = one.images["image"]
+    assert isinstance(reference, Image)
+    undo, near, far = prepare(one, PLAN).undo, np.eye(4), np.eye(4)
+    near[0, 3], far[0, 3] = 0.3, 50
+    mask = Image(np.ones((1, 4, 5, 6), np.uint8), affine=near)
+    assert prepare_mask(mask, reference, undo).max() == 1
+    with pytest.raises(GeometryError, match=r"moved by 50 mm, \(50, 0, 0\)"):
+        prepare_mask(replace(mask, affine=far), reference, undo)
 
 
 def test_what_is_stored_white_for_nothing_is_inverted_unless_it_has_a_unit() -> None:

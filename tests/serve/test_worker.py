@@ -496,6 +496,8 @@ def test_pictures_that_no_bundle_answers_are_one_reason(
     for k, path in enumerate(series[:3]):
         head = pydicom.dcmread(path)
         del head.ImagePositionPatient, head.ImageOrientationPatient, head.PixelSpacing
+        head.Modality = "CR"  # slices of CT would be no pictures
+        head.SOPClassUID = head.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.1"
         head.save_as(tmp_path / f"{k}.dcm")
 
     def refuse(

@@ -13,6 +13,7 @@ from vesalius import formats
 from vesalius.cohorts._build import some
 from vesalius.cohorts._hashing import case_digest, cohort_digest
 from vesalius.cohorts._limits import enforce_fatal, enforce_limit
+from vesalius.core import grids
 from vesalius.core.case import Case, Ref
 from vesalius.core.cohort import Cohort, Label, SetAside, TargetInfo
 from vesalius.core.errors import DataError, VesaliusError
@@ -120,20 +121,8 @@ def decode(case: Case, *, files: dict[Path, str] | None = None) -> Decoded:
 
 
 def geometry_fault(image: Image, mask: Image) -> str | None:
-    """What contradicts between an image and a mask drawn on it, in one line; None if they agree.
-
-    Shapes must be equal; where both have an affine, no corner may lie more than half the smallest voxel apart.
-    """
-    if image.shape != mask.shape:
-        return f"another shape than its image: {mask.shape} and {image.shape} (z, y, x)"
-    if image.affine is None or mask.affine is None or image.spacing_mm is None:
-        return None
-    z, y, x = image.shape
-    corners = np.array([[i, j, k, 1] for i in (0, x - 1) for j in (0, y - 1) for k in (0, z - 1)], float).T
-    apart = float(np.abs((image.affine - mask.affine) @ corners)[:3].max())
-    if apart > 0.5 * min(image.spacing_mm):
-        return f"another geometry than its image: corners lie up to {apart:.3g} mm apart"
-    return None
+    """What contradicts between an image and a mask drawn on it, in one line; None if they agree."""
+    return grids.mask_fault(image, mask)
 
 
 def _fault(
@@ -150,15 +139,17 @@ def _fault(
             return SetAside(case.id, f"the {name} has {fault}", fatal=True)
         if len(values[name]) > MAX_LABELS:
             return SetAside(case.id, f"the {name} holds {len(values[name])} different values: it is no mask")
-    if region is not None and region.shape != reference.shape:
-        return SetAside(case.id, f"the field of view has another shape: {region.shape}", fatal=True)
+    fault = geometry_fault(reference, region) if region is not None else None
+    if fault:
+        return SetAside(case.id, f"the field of view has {fault}", fatal=True)
     for name, image in images.items():
         bad = pixel_fault(image, name)
         if bad:
             return SetAside(case.id, bad)
         unplaced = image.affine is None or reference.affine is None
         if image.shape != reference.shape and unplaced:
-            reason = f"'{name}' and '{case.reference}' differ in shape and have no geometry to resample by"
+            words = grids.difference(image, reference)
+            reason = f"'{name}' and '{case.reference}' differ in shape ({words}) and have no geometry to resample by"
             return SetAside(case.id, reason)
     return None
 

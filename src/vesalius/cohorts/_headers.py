@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from vesalius import formats
 from vesalius.cohorts._splits import leaking_patients
-from vesalius.core import archive
+from vesalius.core import archive, grids
 from vesalius.core.case import Case, Ref
 from vesalius.core.cohort import Cohort, SetAside
 from vesalius.core.errors import FormatError, VesaliusError
@@ -68,8 +68,7 @@ def _leak(case: Case, leaks: dict[str, str]) -> SetAside | None:
 def _contradiction(case: Case, name: str, image: Header | None, mask: Header | None) -> SetAside | None:
     if image is None or mask is None or image.shape == mask.shape:
         return None
-    reason = f"the {name} has another shape than its image: {mask.shape} and {image.shape} (z, y, x)"
-    return SetAside(case.id, reason, fatal=True)
+    return SetAside(case.id, f"the {name} has {grids.mask_fault(image, mask)}", fatal=True)
 
 
 def _present(ref: Ref) -> None:

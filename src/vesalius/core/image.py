@@ -16,14 +16,42 @@ Array = npt.NDArray[Any]
 Triple = tuple[float, float, float]
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Forms:
+    """The two places that a NIfTI header has for one grid, as it stores them, and what was made of them.
+
+    `fields` are the header's own, by name, so that an answer on the same grid can say the same. `affine` and
+    `spacing_mm` are the image's. `used` names the one that they are of. `apart_mm` is how far the two put a corner
+    apart, and `apart_voxels` the same in the smallest voxel; 0 where there is one alone, or it cannot be read.
+    """
+
+    fields: Mapping[str, Any]
+    used: Literal["sform", "qform", ""]
+    affine: Array | None
+    spacing_mm: Triple | None
+    apart_mm: float = 0.0
+    apart_voxels: float = 0.0
+
+    @property
+    def disagree(self) -> bool:
+        """Whether the two lie more than half a voxel apart."""
+        return self.apart_voxels > 0.5
+
+    def fit(self, image: Image) -> bool:
+        """Whether an image still lies where these forms have it."""
+        if self.affine is None or image.affine is None:
+            return self.affine is None and image.affine is None and self.spacing_mm == image.spacing_mm
+        return bool(np.array_equal(self.affine, image.affine))
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """Where pixels came from, in DICOM's terms; needed to write DICOM back into the same study.
 
     `sop_uids` are in the planes' order. `files` are where the objects lie on this machine, in any order, for who
     needs more of their headers, `member` and `index` what was read of a file that holds several, `part` which of a
-    series' stacks in words, `revision` what tells objects from those that had the same UIDs before; they are no part
-    of the identity and are never written down.
+    series' stacks in words, `revision` what tells objects from those that had the same UIDs before, `forms` the place
+    as a NIfTI header says it; they are no part of the identity and are never written down.
     """
 
     study_uid: str | None = None
@@ -35,6 +63,7 @@ class Source:
     index: int | None = field(default=None, compare=False, repr=False, metadata={"stored": False})
     part: str = field(default="", compare=False, repr=False, metadata={"stored": False})
     revision: str = field(default="", compare=False, repr=False, metadata={"stored": False})
+    forms: Forms | None = field(default=None, compare=False, repr=False, metadata={"stored": False})
 
 
 @dataclass(frozen=True, eq=False)

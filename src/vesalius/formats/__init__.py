@@ -21,7 +21,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Literal, cast
 
-from vesalius.core import archive, registry
+from vesalius.core import archive, grids, registry
 from vesalius.core.answer import Answer
 from vesalius.core.case import Ref
 from vesalius.core.errors import FormatError, GeometryError, OutputError
@@ -173,7 +173,7 @@ def _placed(thing: Image | Answer, source: Image | None) -> Image | Answer:
     image = pixels(thing)
     if image.shape != source.shape:
         raise GeometryError(
-            "what is written has another shape than its source", found=f"{image.shape} and {source.shape}"
+            "what is written has another shape than its source", found=grids.difference(image, source)
         )
     if image.affine is not None or image.spacing_mm is not None:
         return thing

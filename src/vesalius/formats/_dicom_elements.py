@@ -24,6 +24,13 @@ def functional_groups(head: Any, frames: int) -> list[FunctionalGroups]:
     return [(item, *shared) for item in own] if own else [shared] * frames if shared else []
 
 
+def sole_group(head: Any) -> FunctionalGroups | None:
+    """The functional groups of an enhanced object of one frame; None where there are none, or more frames."""
+    if int(head.get("NumberOfFrames") or 1) > 1:
+        return None
+    return next(iter(functional_groups(head, 1)), None)
+
+
 def macro(group: FunctionalGroups | None, sequence: str) -> Any:
     """The first item of a functional group's sequence, or an empty mapping."""
     for item in group or ():

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vesalius.core import grids
 from vesalius.core.case import Ref
 from vesalius.core.errors import FormatError, GeometryError
 from vesalius.core.image import Array, Image, Source
 from vesalius.formats._dicom_geometry import Plane, assert_same, axes
 from vesalius.formats._dicom_stack import Stack
+from vesalius.formats._header import Header
 
 BETWEEN = "|"  # between names in a Ref's member
 _PLANE_MM = 0.1  # of a slice's distance
@@ -45,6 +47,7 @@ class Grid:
         if np.abs(steps @ to[:3, :3].T - np.eye(3)[:2]).max() > 1e-2:
             raise GeometryError(
                 "drawn on a grid of another direction or spacing than the image's",
+                found=self._unlike(steps),
                 hint="the image that it was drawn on",
             )
         index = (to @ np.append(plane.position, 1.0))[:3]
@@ -55,6 +58,15 @@ class Grid:
                 "drawn between the image's slices or pixels", found=f"index {np.round(index, 3).tolist()}"
             )
         return None if not 0 <= near[2] < self.shape[0] else (int(near[0]), int(near[1]), int(near[2]))
+
+    def _unlike(self, steps: Array) -> str | None:
+        """How a plane with these steps along its rows and columns differs from the grid's own planes, in words."""
+        shape = (1, *self.shape[1:])
+        middle, other = np.array([(shape[2] - 1) / 2, (shape[1] - 1) / 2, 0, 1]), self.affine.copy()
+        other[:3, :2] = steps.T
+        other[:3, 3] += ((self.affine - other) @ middle)[:3]
+        here, there = (Header(shape=shape, dtype="uint8", affine=a) for a in (other, self.affine))
+        return grids.difference(here, there, tolerance_mm=1e-3)
 
 
 def of_image(ref: Ref) -> tuple[Grid, Source]:

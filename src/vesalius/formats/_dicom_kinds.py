@@ -55,6 +55,11 @@ _ENDINGS = (
     ("Report Storage", "SR"),
     ("Log Storage", "SR"),
 )
+_SLICES = tuple(
+    f"{kind}{name} Image Storage"
+    for kind in ("", "Enhanced ", "Legacy Converted Enhanced ")
+    for name in ("CT", "MR", "PET", "Positron Emission Tomography")
+)
 _HINTS = {
     "SEG": "formats.read_mask",
     "RTSTRUCT": "formats.read_mask, with the image's files beside it",
@@ -103,6 +108,20 @@ def require_image(where: object, head: Any) -> None:
             found=f"part {elements.integer(head, 'InConcatenationNumber') or '?'} of {parts or '?'}",
             hint="the whole, as one multi-frame object",
         )
+
+
+def is_slice(head: Any) -> bool:
+    """Whether a single-frame image is a slice of a volume by its class, or by its modality where its class is unknown.
+
+    Radiographs, ultrasound, photographs, planar nuclear medicine and screen shots are pictures. So are colours, which
+    a scanner does not measure.
+    """
+    if int(head.get("SamplesPerPixel") or 1) > 1:
+        return False
+    uid = UID(str(head.get("SOPClassUID") or ""))
+    if uid.name in _SLICES or (uid.name != str(uid) and uid):
+        return uid.name in _SLICES
+    return str(head.get("Modality") or "") in ("CT", "MR", "PT")
 
 
 def is_slide(head: Any) -> bool:

@@ -1,7 +1,7 @@
 """Slices that a volume would be short of without a word: images that lost their place, or are unlike the others.
 
 A gap within a volume is found by its uneven spacing; a slice that is missing at an end, or that lies beside as an
-"image" of its own, is found here.
+"image" of its own, is found here. So are slices of which none says where it lies: they are no pictures.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from vesalius.formats import _dicom_bytes as raw
 from vesalius.formats import _dicom_elements as elements
 from vesalius.formats._dicom_alike import differences
 from vesalius.formats._dicom_geometry import Plane, spread
+from vesalius.formats._dicom_kinds import is_slice
 from vesalius.formats._dicom_split import Part
 
 _PARALLEL = 0.9994  # the cosine of 2 degrees
@@ -59,6 +60,32 @@ def assert_whole(pieces: Sequence[Piece]) -> None:
                     found=f"another {' and '.join(_unlike(piece, other))} in {piece.files[0].path.name}",
                     hint="take the file away if it is none of the slices",
                 )
+
+
+def unplaced(pieces: Sequence[Piece]) -> list[tuple[tuple[raw.File, ...], str]]:
+    """The slices of one kind in a series that do not say where they lie, and the reason why they are not read.
+
+    Neither SliceLocation nor the instance number places a slice: the one has no direction, the other no distance.
+    """
+    kinds: dict[Any, list[Piece]] = {}
+    for piece in pieces:
+        if not piece.planes[0].placed and is_slice(piece.files[0].head):
+            kinds.setdefault(_kind(piece.files[0]), []).append(piece)
+    found = []
+    for lost in kinds.values():
+        files = tuple(file for piece in lost for file in piece.files)
+        if len(files) > 1:
+            said = [(p.position, p.orientation, p.spacing_mm) for piece in lost for p in piece.planes]
+            names = [
+                name for name, values in zip(_PLACE, zip(*said, strict=True), strict=True) if None in values
+            ]
+            error = FormatError(
+                f"{len(files)} slices of this series do not say where they lie, so they make no volume",
+                found=f"no {', no '.join(names)}",
+                hint="the original export; or a table that names each file, if each is a picture of its own",
+            )
+            found.append((files, str(error)))
+    return found
 
 
 def _kind(file: raw.File) -> tuple[Any, ...]:

@@ -21,7 +21,7 @@ from vesalius.formats import _dicom_nuclear as nuclear
 from vesalius.formats import _dicom_split as splitting
 from vesalius.formats._dicom_copies import assert_same, twins
 from vesalius.formats._dicom_kinds import code_of, is_slide, require_image
-from vesalius.formats._dicom_missing import Piece, assert_whole
+from vesalius.formats._dicom_missing import Piece, assert_whole, unplaced
 from vesalius.formats._dicom_mosaic import assert_placed, is_mosaic
 
 _SERIES_UID = (
@@ -121,7 +121,7 @@ def group(paths: Iterable[Path]) -> Found:
 def _look(file: raw.File) -> None:
     """Raise here what is damaged in a file's own header, so that it is this file's fault and not its series'."""
     raw.assert_pixels(file)
-    elements.plane(file.head, None)
+    elements.plane(file.head, elements.sole_group(file.head))
     elements.rescale(file.head, None)
     splitting.marks_of(file.head, None)
 
@@ -218,7 +218,8 @@ def _images(
     every = []
     for file in members:
         traits = alike.traits(file)
-        alone = int(file.head.get("NumberOfFrames") or 1) > 1 or not file.head.get("ImageOrientationPatient")
+        several = int(file.head.get("NumberOfFrames") or 1) > 1
+        alone = several or elements.plane(file.head, elements.sole_group(file.head)).orientation is None
         key = (*traits.values(), str(file.path) if alone else "", is_mosaic(file.head))
         groups.setdefault(key, []).append(file)
         every.append(traits)
@@ -235,7 +236,10 @@ def _images(
         else:
             pieces += _pieces(files)
     assert_whole(pieces)
-    for piece in pieces:
+    lost = unplaced(pieces)
+    refused += [(tuple(f.path for f in files), reason) for files, reason in lost]
+    gone = {f.path for files, _ in lost for f in files}
+    for piece in (p for p in pieces if p.files[0].path not in gone):
         words = " ".join(w for w in (alike.words(piece.traits, every), piece.part.name) if w)
         paths = tuple(f.path for f in piece.files)
         if piece.part.lacks:

@@ -156,8 +156,9 @@ def split(planes: Sequence[Plane], marks: Sequence[Marks]) -> list[Part]:
 
 def of_heads(heads: Sequence[Any]) -> tuple[list[Plane], list[Part]]:
     """The planes of single-frame files, by their headers, and the stacks among them."""
-    planes = [elements.plane(head, None) for head in heads]
-    return planes, split(planes, [marks_of(head, None) for head in heads])
+    groups = [elements.sole_group(head) for head in heads]
+    planes = [elements.plane(head, group) for head, group in zip(heads, groups, strict=True)]
+    return planes, split(planes, [marks_of(head, group) for head, group in zip(heads, groups, strict=True)])
 
 
 def _numbered(parts: Sequence[Part]) -> list[Part]:

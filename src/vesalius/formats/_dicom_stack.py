@@ -124,9 +124,9 @@ class Stack:
 
     def _heads(self) -> list[tuple[Any, elements.FunctionalGroups | None]]:
         """Each plane's header and, of a multi-frame object, its groups."""
-        if self.groups:
+        if self.groups and len(self.files) == 1:
             return [(self.first, self.groups[k]) for k in self._used()]
-        return [(file.head, None) for file in self.files]
+        return [(file.head, elements.sole_group(file.head)) for file in self.files]
 
     def _used(self) -> Sequence[int]:
         """The frames that the Ref means: one by its index, a stack's by its member, else all."""
@@ -152,7 +152,8 @@ class Stack:
     def _times(self) -> list[list[Slot]]:
         """For each time its slots, in the file's order."""
         if len(self.files) > 1:
-            return [[self._slot(k, 0, None) for k in range(len(self.files))]]
+            groups = [elements.sole_group(file.head) for file in self.files]
+            return [[self._slot(k, 0, group) for k, group in enumerate(groups)]]
         frames, index = self.layout.frames, self.ref.index
         if index is not None and not 0 <= index < frames:
             raise FormatError(f"{self.ref}: no such frame", found=f"{frames} frames")

@@ -25,7 +25,7 @@ from pydicom.uid import UID, ExplicitVRLittleEndian
 from pydicom.valuerep import PersonName, validate_value
 
 from vesalius import __version__
-from vesalius.core import archive
+from vesalius.core import archive, grids
 from vesalius.core.answer import Answer
 from vesalius.core.errors import FormatError, GeometryError, OutputError
 from vesalius.core.image import Array, Image
@@ -307,7 +307,10 @@ def check_grid(image: Image, study: Study, source: Image | None) -> None:
     if source is not None and source.affine is not None and image.affine is not None:
         far = np.abs(source.affine - image.affine).max()
         if far > _SAME_PLACE_MM:
-            raise GeometryError("an answer that does not lie on its source's grid", found=f"{far:g} mm apart")
+            words = grids.difference(image, source, tolerance_mm=_SAME_PLACE_MM)
+            raise GeometryError(
+                "an answer that does not lie on its source's grid", found=words or f"{far:g} mm apart"
+            )
 
 
 def _read(path: Path, names: Iterable[str]) -> Dataset:

@@ -18,6 +18,7 @@ from PIL import ImageDraw, ImageFont
 from pydicom.dataset import Dataset
 from pydicom.uid import MultiFrameTrueColorSecondaryCaptureImageStorage, RLELossless
 
+from vesalius.core import grids
 from vesalius.core.answer import Answer, Map, Mask
 from vesalius.core.case import Ref
 from vesalius.core.errors import OutputError
@@ -43,7 +44,8 @@ def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> 
     if source.times_s is not None:  # drawn on its first time
         source = replace(source, array=source.array[0], times_s=None)
     if source.array.ndim != 4 or source.shape != thing.image.shape:
-        raise OutputError("an overlay needs its source on the same grid", found=f"{source.shape}")
+        words = grids.difference(thing.image, source) or f"{source.array.ndim} axes"
+        raise OutputError("an overlay needs its source on the same grid", found=words)
     frames = drawn(thing, source)
     data = capture(frames, study)
     with warnings.catch_warnings(action="ignore"):

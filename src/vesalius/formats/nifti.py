@@ -1,5 +1,8 @@
 """NIfTI-1 and NIfTI-2 single files, plain or gzipped; RAS in the file, LPS here.
 
+The sform counts where it has a code, else the qform. What lies on the grid of the NIfTI that it was made from is
+written with both of that file's forms, their codes and its unit of length.
+
 A 4th axis is channels (as the Medical Segmentation Decathlon stores its modalities), unless the header gives it
 a unit of time and a step other than 0 or 1: then it is times. Source: the NIfTI-1.1 header, nifti1.h.
 """
@@ -8,17 +11,19 @@ from __future__ import annotations
 
 import gzip
 import math
+from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any, Literal, cast
 
 import nibabel as nib
 import numpy as np
 from nibabel.spatialimages import HeaderDataError
 
+from vesalius.core import grids
 from vesalius.core.answer import Answer
 from vesalius.core.case import Ref
 from vesalius.core.errors import FormatError, OutputError
-from vesalius.core.image import Array, Image, Triple
+from vesalius.core.image import Array, Forms, Image, Source, Triple
 from vesalius.formats import _files
 from vesalius.formats._header import Header
 
@@ -30,6 +35,10 @@ WRITES = ("Image", "Mask", "Map", "Picture")
 _LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _MM = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}  # xyzt_units, lowest three bits, in millimetres
 _SECONDS = {8: 1.0, 16: 1e-3, 24: 1e-6}  # xyzt_units, the next three bits
+_FORMS = (
+    "qform_code", "sform_code", "pixdim", "quatern_b", "quatern_c", "quatern_d",
+    "qoffset_x", "qoffset_y", "qoffset_z", "srow_x", "srow_y", "srow_z", "xyzt_units",
+)  # fmt: skip
 _GZIP_LEVEL = 1  # masks shrink a hundredfold at any level; time is what counts
 
 
@@ -76,13 +85,17 @@ def read(ref: Ref) -> Image:
 def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> None:
     """Write in the array's own type (bits as uint8, half floats as float32), streamed.
 
-    With an affine, sform and qform are both set with code 1 (the qform only where the affine has no shear);
-    with a spacing alone both codes are 0. Raises OutputError for what NIfTI cannot hold.
+    What lies on the grid of the NIfTI that it was made from gets that file's sform and qform. Else, with an affine,
+    both are set with code 1 (the qform only where the affine has no shear); with a spacing alone both codes are 0.
+    Raises OutputError for what NIfTI cannot hold.
     """
     image, array = _files.stored(thing)
     if array.dtype == np.float16:
         array = array.astype(np.float32)
     head = _make_head(image, array.dtype, path)
+    forms = thing.source.forms or (source.source.forms if source is not None else None)
+    if forms is not None and forms.fit(image):
+        _set_forms(head, forms)
     # (x, y, z, t, c) in Fortran order is (c, t, z, y, x) in C order: one contiguous block a (c, t, z)
     planes = array if array.ndim == 4 else array.swapaxes(0, 1).reshape(-1, *array.shape[2:])
     with _files.atomic(path) as file:
@@ -137,7 +150,8 @@ class _Layout:
         else:
             array = array.swapaxes(0, 1)  # (T, C, Z, Y, X)
         affine, spacing = _geometry(self.head)
-        return Image(array=array, affine=affine, spacing_mm=spacing, times_s=times, channels=names)
+        image = Image(array=array, affine=affine, spacing_mm=spacing, times_s=times, channels=names)
+        return replace(image, source=Source(forms=_forms(self.head, image)))
 
     def _times(self, frames: int) -> tuple[float, ...] | None:
         second = _SECONDS.get(int(self.head["xyzt_units"]) & 0x38)
@@ -232,6 +246,35 @@ def _geometry(head: Any) -> tuple[Array | None, Triple | None]:
     if (x, y, z) == (1.0, 1.0, 1.0) and not int(head["xyzt_units"]) & 0x07:
         return None, None  # the defaults of a header that nobody filled
     return None, (x, y, z) if all(math.isfinite(s) and s > 0 for s in (x, y, z)) else None
+
+
+def _forms(head: Any, image: Image) -> Forms:
+    """Both forms as the header has them, and how far apart they put the image's corners."""
+    fields = {name: np.array(head[name]) for name in _FORMS}
+    fields["pixdim"], fields["xyzt_units"] = fields["pixdim"][:4], fields["xyzt_units"] & 0x07
+    said = int(head["sform_code"]) > 0, int(head["qform_code"]) > 0
+    used: Literal["sform", "qform", ""] = "sform" if said[0] else "qform" if said[1] else ""
+    forms = Forms(fields, used, image.affine, image.spacing_mm)
+    if not all(said) or image.affine is None or image.spacing_mm is None:
+        return forms
+    try:
+        other = np.asarray(head.get_qform(), np.float64)
+    except (HeaderDataError, ValueError):
+        return forms
+    unit = _MM[int(head["xyzt_units"]) & 0x07]
+    shown = np.diag([unit, unit, unit, 1.0]) @ other
+    apart = grids.apart_mm(image.affine, _LPS @ shown, image.shape)
+    if not math.isfinite(apart):
+        return forms
+    return replace(forms, apart_mm=apart, apart_voxels=apart / min(image.spacing_mm))
+
+
+def _set_forms(head: Any, forms: Forms) -> None:
+    """Say of a header's place what another's said."""
+    for name in set(_FORMS) - {"pixdim", "xyzt_units"}:
+        head[name] = forms.fields[name]
+    head["pixdim"][:4] = forms.fields["pixdim"]
+    head["xyzt_units"] = int(head["xyzt_units"]) & 0x38 | int(forms.fields["xyzt_units"])
 
 
 def _make_head(image: Image, dtype: np.dtype[Any], path: Path) -> Any:

@@ -1,15 +1,18 @@
 """Pictures: PNG, JPEG, TIFF, BMP, GIF and WebP, of 8 and 16 bits, as `(1 or 3, pages, Y, X)`.
 
 Alpha is dropped. A palette becomes its colours (grey if they all are) in an image and its indexes in a mask. The
-EXIF orientation is applied. A resolution in dots per inch is that of a printer or scanner, not a spacing, and is
-left. The pages of a file stand along Z, or one is picked by the Ref's index. Bilevel pictures are 0 and 1.
-PNG colours of 16 bits are read with their upper 8.
+EXIF orientation is applied, to images and masks alike: what is read is the picture as seen, and `display` holds the
+tag. A resolution in dots per inch is that of a printer or scanner, not a spacing, and is left. The pages of a file
+stand along Z, or one is picked by the Ref's index; the frames of an animation are whole pictures, each drawn over
+those before it, and in colour if one of them is. Bilevel pictures are 0 and 1. PNG colours of 16 bits are read with
+their upper 8.
 """
 
 from __future__ import annotations
 
 import io
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +23,9 @@ from PIL import ImageOps, UnidentifiedImageError
 from vesalius.core.answer import Answer
 from vesalius.core.case import Ref
 from vesalius.core.errors import FormatError, OutputError
+from vesalius.core.grids import EXIF_ORIENTATION
 from vesalius.core.image import Array, Image
-from vesalius.formats import _files
+from vesalius.formats import _exif, _files
 from vesalius.formats._header import Header
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp")
@@ -46,27 +50,38 @@ _LOSSY_MASK_VALUES = 64  # a mask saved as JPEG has a few grey levels more than 
 
 
 def header(ref: Ref) -> Header:
-    """Size and type from the file's header; pixels are decoded only of palette pictures and odd TIFFs."""
-    path = _files.one_file(ref)
+    """Size and type from the file's header; pixels are decoded of palette pictures, animated GIFs and odd TIFFs."""
+    path, items = _files.one_file(ref), 1
     try:
         with _open(path) as picture:
-            if picture.mode in _PLAIN and picture.mode != "I" and not _deep_tiff(picture):
-                width, height = picture.size
-                if picture.getexif().get(0x0112, 1) >= 5:
-                    width, height = height, width
-                pages = 1 if ref.index is not None else _pages(picture)
+            items = _pages(picture)
+            if ref.index is not None and 0 < ref.index < items:
+                picture.seek(ref.index)
+            plain = picture.mode in _PLAIN and picture.mode != "I" and not _deep_tiff(picture)
+            if plain and not _drawn_over(picture):
+                width, height = _exif.size_as_seen(picture)
+                pages = 1 if ref.index is not None else items
                 kind = {"F": np.float32}.get(picture.mode, np.uint16 if "16" in picture.mode else np.uint8)
                 channels = 3 if picture.mode == "RGB" else 1
                 return Header(
                     shape=(pages, height, width),
                     dtype=np.dtype(kind).name,
                     channels=channels,
-                    items=_pages(picture),
+                    items=items,
+                    display=_display([_exif.orientation(picture)]),
                 )
+    except UnidentifiedImageError:
+        pass  # `read` knows more kinds, or says what is wrong
     except _errors() as error:
         raise _typed(ref, error) from error
     image = read(ref)
-    return Header(shape=image.shape, dtype=image.array.dtype.name, channels=image.array.shape[0])
+    return Header(
+        shape=image.shape,
+        dtype=image.array.dtype.name,
+        channels=image.array.shape[0],
+        items=items,
+        display=image.display,
+    )
 
 
 def read(ref: Ref) -> Image:
@@ -85,7 +100,8 @@ def read_mask(ref: Ref) -> Image:
 def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> None:
     """Write greys or colours; TIFF takes several planes and floats, and only images may go to JPEG.
 
-    Labels keep their values: 8 bits up to 255, otherwise 16. Raises OutputError for what the format cannot hold.
+    Labels keep their values: 8 bits up to 255, otherwise 16. Where the format has EXIF, it says that the pixels are
+    stored as they are seen. Raises OutputError for what the format cannot hold.
     """
     kind = _kind(path)
     array = _writable(_files.stored(thing)[1], path, kind)
@@ -102,6 +118,8 @@ def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> 
         options = {"quality": 95}
     if kind == "TIFF":
         options = {"compression": "tiff_deflate", "save_all": True, "append_images": pages[1:]}
+    if kind in ("PNG", "JPEG", "TIFF", "WEBP"):
+        options["exif"] = _exif.upright()
     with _files.atomic(path) as file:
         pages[0].save(file, kind, **options)
 
@@ -109,22 +127,29 @@ def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> 
 def _read(ref: Ref, *, as_mask: bool) -> Image:
     path = _files.one_file(ref)
     try:
-        array = _decode(path, ref, as_mask)
+        array, tags = _decode(path, ref, as_mask)
     except UnidentifiedImageError as error:
         other = _by_tifffile(path, ref) if path.suffix.lower() in (".tif", ".tiff") else None
         if other is None:
             raise _typed(ref, error) from error
-        array = other
+        array, tags = other
     except _errors() as error:
         raise _typed(ref, error) from error
-    return Image(array=array, channels=_COLOURS if array.shape[0] == 3 else ())
+    return Image(array=array, channels=_COLOURS if array.shape[0] == 3 else (), display=_display(tags))
+
+
+def _display(tags: Sequence[int | None]) -> dict[str, Any]:
+    """The EXIF orientation that was applied: one that turns before one that does not."""
+    tag = next((t for t in tags if t is not None and t > 1), tags[0])
+    return {} if tag is None else {EXIF_ORIENTATION: tag}
 
 
 def _open(path: Path) -> Pil.Image:
     return Pil.open(path, formats=_KINDS)
 
 
-def _decode(path: Path, ref: Ref, as_mask: bool) -> Array:
+def _decode(path: Path, ref: Ref, as_mask: bool) -> tuple[Array, list[int | None]]:
+    """The pages as `(C, pages, Y, X)`, and the orientation that each says."""
     data = path.read_bytes()
     if data.startswith(b"\x89PNG"):
         _check_png(data, ref)
@@ -141,18 +166,31 @@ def _decode(path: Path, ref: Ref, as_mask: bool) -> Array:
             )
         if 0 in picture.size:
             raise FormatError(f"{ref}: an image without pixels", found=f"size {picture.size}")
-        pages = []
+        pages, tags, drawn_over = [], [], _drawn_over(picture)
         for page in wanted:
             if count > 1:
                 picture.seek(page)
-            pages.append(_plane(picture, ref, as_mask))
-    if len({p.shape for p in pages}) > 1:
+            tags.append(_exif.orientation(picture))
+            pages.append(_plane(picture, ref, as_mask and not drawn_over, grey=drawn_over))
+    return _joined(pages, ref, mixed=drawn_over or not as_mask), tags
+
+
+def _drawn_over(picture: Pil.Image) -> bool:
+    """Whether this is an animated GIF, of whose frames Pillow gives the first alone with its palette."""
+    return picture.format == "GIF" and _pages(picture) > 1
+
+
+def _joined(pages: list[Array], ref: Ref, *, mixed: bool) -> Array:
+    """Pages as `(C, pages, Y, X)`; where they may be `mixed`, greys beside colours of their type become colours."""
+    sizes, kinds = {p.shape[1:] for p in pages}, {(p.shape[0], p.dtype) for p in pages}
+    if len(sizes) > 1 or (len(kinds) > 1 and not (mixed and len({p.dtype for p in pages}) == 1)):
+        shown = [p.shape for p in pages] if len(sizes) > 1 else [f"{p.shape[0]} × {p.dtype}" for p in pages]
+        what = "sizes" if len(sizes) > 1 else "kinds, of greys and colours or of several types"
         raise FormatError(
-            f"{ref}: pages of several sizes",
-            found=str([p.shape for p in pages][:4]),
-            hint="name one by its index",
+            f"{ref}: pages of several {what}", found=str(shown[:4]), hint="name one by its index"
         )
-    return np.stack(pages, axis=1)  # (C, pages, Y, X)
+    most = max(p.shape[0] for p in pages)
+    return np.stack([p if len(p) == most else np.repeat(p, most, axis=0) for p in pages], axis=1)
 
 
 def _pages(picture: Pil.Image) -> int:
@@ -167,8 +205,8 @@ def _deep_tiff(picture: Pil.Image) -> bool:
     return int(max(bits if isinstance(bits, tuple) else (bits,))) > 8
 
 
-def _plane(picture: Pil.Image, ref: Ref, as_mask: bool) -> Array:
-    """One page as `(C, Y, X)`."""
+def _plane(picture: Pil.Image, ref: Ref, as_mask: bool, *, grey: bool = False) -> Array:
+    """One page as `(C, Y, X)`; with `grey`, colours that are all grey are greys, as those of a palette are."""
     picture.load()
     page = ImageOps.exif_transpose(picture)
     mode = page.mode
@@ -176,9 +214,7 @@ def _plane(picture: Pil.Image, ref: Ref, as_mask: bool) -> Array:
         page = page.getchannel(0) if mode == "PA" else page
         if as_mask:
             return np.asarray(page)[None]
-        colours = np.asarray(page.convert("RGB")).transpose(2, 0, 1)
-        grey = (colours[0] == colours[1]).all() and (colours[0] == colours[2]).all()
-        return colours[:1] if grey else colours
+        return _without_colour(np.asarray(page.convert("RGB")).transpose(2, 0, 1))
     if mode == "1":
         return np.asarray(page).astype(np.uint8)[None]
     if mode in ("LA", "La"):
@@ -191,10 +227,18 @@ def _plane(picture: Pil.Image, ref: Ref, as_mask: bool) -> Array:
         raise FormatError(f"{ref}: a colour space that is not read", found=mode, hint="convert it to RGB")
     array = np.asarray(page)
     array = array.astype(array.dtype.newbyteorder("="), copy=False)
-    return array[None] if array.ndim == 2 else array.transpose(2, 0, 1)
+    if array.ndim == 2:
+        return array[None]
+    return _without_colour(array.transpose(2, 0, 1)) if grey else array.transpose(2, 0, 1)
 
 
-def _by_tifffile(path: Path, ref: Ref) -> Array | None:
+def _without_colour(colours: Array) -> Array:
+    """Colours `(3, Y, X)` as `(1, Y, X)` where red, green and blue are the same everywhere."""
+    same = (colours[0] == colours[1]).all() and (colours[0] == colours[2]).all()
+    return colours[:1] if same else colours
+
+
+def _by_tifffile(path: Path, ref: Ref) -> tuple[Array, list[int | None]] | None:
     """TIFFs that Pillow does not know: 16 bits a colour, 16-bit signed, 64-bit floats."""
     import tifffile
 
@@ -203,6 +247,9 @@ def _by_tifffile(path: Path, ref: Ref) -> Array | None:
         if int(np.prod(series.shape)) > MOST_PIXELS:
             raise FormatError(f"{ref}: too large for a picture", found=str(series.shape))
         array = series.asarray()
+        pages = [page.keyframe if page is not None else None for page in series.pages]
+        said = [None if page is None else page.tags.get(_exif.TAG) for page in pages]
+        tags = [_exif.valid(None if tag is None else int(tag.value)) for tag in said]
     if array.dtype.kind not in "iuf" or array.ndim not in (2, 3, 4):
         return None
     if array.ndim > 2 and array.shape[-1] in (3, 4):
@@ -213,7 +260,10 @@ def _by_tifffile(path: Path, ref: Ref) -> Array | None:
         array = array[None]
     if array.ndim == 3:
         array = array[:, None]
-    return array if ref.index is None else array[:, ref.index : ref.index + 1]
+    if len({tag or 1 for tag in tags}) > 1:
+        raise FormatError(f"{ref}: pages of several EXIF orientations", hint="save them upright")
+    array = _exif.turned(array, tags[0])
+    return (array if ref.index is None else array[:, ref.index : ref.index + 1]), tags
 
 
 def _check_png(data: bytes, ref: Ref) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from vesalius.core import grids
 from vesalius.core.answer import Mask
 from vesalius.core.errors import DataError, GeometryError
 from vesalius.core.image import Array, Image
@@ -65,7 +66,7 @@ def row(
     for other, what in ((truth, "truth"), (region, "region")):
         if other is not None and other.shape != answer.image.shape:
             raise GeometryError(
-                f"{what} and answer must lie on one grid", found=f"{other.shape} and {answer.image.shape}"
+                f"{what} and answer must lie on one grid", found=grids.difference(other, answer.image)
             )
     spacing = truth.spacing_mm or answer.image.spacing_mm
     inside = None if region is None else region.array[0] != 0

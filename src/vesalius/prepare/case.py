@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from vesalius import formats
+from vesalius.core import grids
 from vesalius.core.case import Case, Ref
 from vesalius.core.errors import DataError, GeometryError
 from vesalius.core.image import Array, Image, Source, pixel_fault
@@ -93,7 +94,7 @@ def stack(case: Case, plan: DataPlan, reference: Image) -> Array:
         if not case.registered and (uid is None or uid != reference.source.frame_of_reference_uid):
             raise GeometryError(
                 f"image '{name}' lies on another grid than '{case.reference}' and nothing says they are registered",
-                found=f"{image.shape} and {reference.shape}",
+                found=grids.difference(image, reference, tolerance_mm=geometry.SAME_MM),
                 hint="images that share a frame of reference, or declare the cohort registered",
             )
         seen = replace(image, array=frame(image), times_s=None)
@@ -136,10 +137,11 @@ def prepare_mask(mask: Image, reference: Image, undo: geometry.Undo, *, case_id:
 
     Raises GeometryError where the mask contradicts its image's geometry.
     """
-    if not geometry.same_grid(mask, reference):
+    fault = grids.mask_fault(reference, mask)
+    if fault:
         raise GeometryError(
             f"case {case_id}: the mask contradicts its image's geometry",
-            found=f"mask {mask.shape}, image {reference.shape}",
+            found=fault,
             hint="a mask drawn on this image",
         )
     labels = mask.array[0]

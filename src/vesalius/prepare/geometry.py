@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import scipy.sparse as sparse
 
+from vesalius.core import grids
 from vesalius.core.errors import GeometryError
 from vesalius.core.image import Array, Image, Triple
 
 Size = tuple[int, int, int]
+SAME_MM = 1e-2  # how far corners may lie apart where voxels are taken to be the same ones
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,14 +217,9 @@ def backward(array: Array, undo: Undo) -> Array:
     return turn_back(resample(inner, undo.turned), undo.order, undo.flips)
 
 
-def same_grid(a: Image, b: Image, *, tolerance_mm: float = 1e-2) -> bool:
+def same_grid(a: Image, b: Image, *, tolerance_mm: float = SAME_MM) -> bool:
     """Whether two images have the same shape and, as far as both know it, the same geometry."""
-    if a.shape != b.shape:
-        return False
-    if a.affine is None or b.affine is None:
-        return True
-    corners = np.array([[0, 0, 0, 1], [*(n - 1 for n in reversed(a.shape)), 1]], dtype=float).T
-    return bool(np.abs(a.affine @ corners - b.affine @ corners).max() <= tolerance_mm)
+    return grids.difference(a, b, tolerance_mm=tolerance_mm) is None
 
 
 def onto(moving: Image, reference: Image) -> Array:
@@ -235,7 +232,7 @@ def onto(moving: Image, reference: Image) -> Array:
     if moving.affine is None or reference.affine is None:
         raise GeometryError(
             "two images of a case differ in shape and do not both say where they lie",
-            found=f"{moving.shape} and {reference.shape}",
+            found=grids.difference(moving, reference),
             hint="images on one grid, or with affines",
         )
     index = np.linalg.inv(moving.affine) @ reference.affine  # (x, y, z) of reference → of moving

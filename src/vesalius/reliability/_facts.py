@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -44,6 +44,9 @@ class Facts:
     spacing_mm: Triple | None = None
     orientation: str | None = None
     modality: str | None = None
+    apart_mm: float = (
+        0.0  # how far the two forms of a NIfTI put it apart, where that is more than half a voxel
+    )
     pixels_sha256: str = ""
     print_: Array = field(default_factory=lambda: np.zeros(0, np.float32))
     thumb: Array | None = None
@@ -77,6 +80,7 @@ def facts_of(decoded: Decoded, *, keep_thumb: bool = True) -> Facts:
         spacing_mm=reference.spacing_mm,
         orientation=orientation(reference),
         modality=reference.modality,
+        apart_mm=_apart([*decoded.images.values(), *decoded.masks.values()]),
         pixels_sha256=pixel_hash(decoded.images),
         print_=fingerprint(reference),
         thumb=thumbnail(reference, first) if keep_thumb else None,
@@ -84,6 +88,12 @@ def facts_of(decoded: Decoded, *, keep_thumb: bool = True) -> Facts:
         fault=fault,
         fatal=fatal,
     )
+
+
+def _apart(images: Sequence[Image]) -> float:
+    """The most that two forms of one header lie apart among images, in mm; 0 where they agree to half a voxel."""
+    said = [image.source.forms for image in images]
+    return max((f.apart_mm for f in said if f is not None and f.disagree), default=0.0)
 
 
 def label_text(value: Target) -> str | None:

@@ -19,19 +19,16 @@ RARE = 0.1
 class Misfit:
     """Cases whose geometry is unlike the others', or contradicts their mask's."""
 
-    kind: str  # "mask", "spacing", "size", "orientation", "dimensions", "channels", "missing"
+    kind: str  # "mask", "forms", "spacing", "size", "orientation", "dimensions", "channels", "missing"
     cases: tuple[str, ...]
     text: str
 
 
 def find(facts: Sequence[Facts]) -> tuple[Misfit, ...]:
-    """Masks that contradict their image, then outliers of spacing (over 3 times off the median), size,
-    orientation, dimension and channels, and cases without spacing where others have it."""
-    found = [
-        Misfit("mask", (f.case,), f.fault)
-        for f in facts
-        if f.fault and ("geometry than its image" in f.fault or "shape than its image" in f.fault)
-    ]
+    """Masks that contradict their image, NIfTIs that contradict themselves, then outliers of spacing (over 3 times
+    off the median), size, orientation, dimension and channels, and cases without spacing where others have it."""
+    found = [Misfit("mask", (f.case,), f.fault) for f in facts if f.fault and "than its image" in f.fault]
+    found += _forms(facts)
     good = [f for f in facts if f.fault is None]
     if len(good) < 2:
         return tuple(found)
@@ -44,6 +41,18 @@ def find(facts: Sequence[Facts]) -> tuple[Misfit, ...]:
     ):
         found += _minority(kind, {c: str(w) for c, w in words.items()})
     return tuple(found)
+
+
+def _forms(facts: Sequence[Facts]) -> list[Misfit]:
+    apart = {f.case: f.apart_mm for f in facts if f.apart_mm > 0}
+    if not apart:
+        return []
+    count = "1 case" if len(apart) == 1 else f"{len(apart)} cases"
+    text = (
+        f"the NIfTI headers of {count} say two places, sform and qform, up to {max(apart.values()):.3g} mm apart;"
+        " the sform is used, and other software may use the qform"
+    )
+    return [Misfit("forms", tuple(apart), text)]
 
 
 def _dimensions(good: Sequence[Facts]) -> list[Misfit]:

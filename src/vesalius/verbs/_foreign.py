@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from vesalius import formats
+from vesalius.core import grids
 from vesalius.core.answer import Answer, Mask, Scores, Value
 from vesalius.core.case import Case, Ref
 from vesalius.core.cohort import TargetInfo
 from vesalius.core.errors import DataError, UnknownName
-from vesalius.core.image import Array
+from vesalius.core.image import Array, Image
 from vesalius.plan.positive import positive_of
 from vesalius.verbs.predict import file_names
 
@@ -48,6 +49,13 @@ def foreign_answers(path: Path, cases: Sequence[Case], target: TargetInfo) -> Ma
     if table is None:
         raise DataError(f"no CSV of predictions in {path}", hint="a CSV with a column 'case' and one a class")
     return _rows(table, cases, target)
+
+
+def assert_drawn_on(reference: Image, answer: Answer, case_id: str) -> None:
+    """Raise DataError where another tool's mask does not lie on the image that it answers."""
+    fault = grids.mask_fault(reference, answer.image) if isinstance(answer, Mask) else None
+    if fault is not None:
+        raise DataError(f"case {case_id}: the answer lies on another grid than its image", found=fault)
 
 
 def positive_class(cases: Sequence[Case], target: TargetInfo) -> str | None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from vesalius import metrics
+from vesalius.core import grids
 from vesalius.core.answer import Answer, Mask
 from vesalius.core.case import Case
 from vesalius.core.errors import DataError
@@ -19,7 +20,7 @@ from vesalius.evaluate.pictures import Picture, look
 from vesalius.evaluate.scorecard import scorecard
 from vesalius.metrics import Rows
 from vesalius.prepare.case import load_mask
-from vesalius.prepare.geometry import same_grid, upright
+from vesalius.prepare.geometry import upright
 
 SHOWN = 4
 
@@ -85,11 +86,9 @@ class MaskTally(Tally):
         if not isinstance(answer, Mask):
             raise DataError(f"case {case.id}: a mask was expected", found=type(answer).__name__)
         real = load_mask(truth)
-        if not same_grid(real, answer.image):
-            raise DataError(
-                f"case {case.id}: the answer lies on another grid than the truth",
-                found=f"{answer.image.shape} and {real.shape}",
-            )
+        words = grids.difference(answer.image, real)
+        if words is not None:
+            raise DataError(f"case {case.id}: the answer lies on another grid than the truth", found=words)
         region = load_mask(case.region) if case.region is not None else None
         self.cases.append(case)
         self.made.append(self.judge.row(answer, real, region=region))

@@ -20,7 +20,7 @@ from vesalius.infer.predictor import Predictor
 from vesalius.plan import machine as machines
 from vesalius.prepare.case import load_reference
 from vesalius.tasks import _contract as tasks
-from vesalius.verbs._foreign import foreign_answers, positive_class
+from vesalius.verbs._foreign import assert_drawn_on, foreign_answers, positive_class
 from vesalius.verbs._scoring import Tally, card_of, tally_for
 from vesalius.verbs._stopping import all_or_nothing
 from vesalius.verbs.predict import answers
@@ -193,7 +193,9 @@ def _score_foreign(
         progress.note(f"{len(missing)} of {len(cases)} cases have no prediction and are not counted: {shown}")
     for case in cases:
         if case.id in found:
-            tally.add(case, found[case.id], case.targets[info.name], None, load_reference(case))
+            reference, answer = load_reference(case), found[case.id]
+            assert_drawn_on(reference, answer, case.id)
+            tally.add(case, answer, case.targets[info.name], None, reference)
     card = card_of(
         tally,
         kind,

@@ -240,6 +240,12 @@ def _fill(
                     path.unlink(missing_ok=True)
             raise
         done.append(case.id)
+        forms = answer.source.forms
+        if forms is not None and forms.disagree:
+            said = (
+                f"its sform and its qform say places {forms.apart_mm:.3g} mm apart; the {forms.used} was used"
+            )
+            progress.note(f"{case.id}: {said}, and the answer has both")
     return Predictions(tuple(done), tuple(failed), sheet.folder)
 
 

@@ -21,10 +21,14 @@ _PNG_SIZES = {
 }
 _WEBP = (b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF")
 _NO_META = 0b11010010  # of VP8X's flags: no colour profile (bit 5), EXIF (3), XMP (2)
+_HAS_EXIF = 0b00001000
 
 
-def png(data: bytes) -> bytes:
-    """Raises ValueError where a checksum, a length or the end is wrong."""
+def png(data: bytes, exif: bytes = b"") -> bytes:
+    """Put `exif` before the pixels, in place of what stood there.
+
+    Raises ValueError where a checksum, a length or the end is wrong.
+    """
     out, at, pixels = bytearray(data[:8]), 8, zlib.decompressobj()
     while at + 12 <= len(data):
         (length,) = struct.unpack_from(">I", data, at)
@@ -33,6 +37,10 @@ def png(data: bytes) -> bytes:
             data[end - 4 : end], "big"
         ):
             raise ValueError("a damaged chunk")
+        if exif and kind in (b"PLTE", b"IDAT"):
+            out += struct.pack(">I", len(exif)) + b"eXIf" + exif
+            out += struct.pack(">I", zlib.crc32(b"eXIf" + exif))
+            exif = b""
         if kind == b"IDAT":
             out += _idat(pixels, data[at + 8 : end - 4])
         elif kind in _PNG and _PNG_SIZES.get(kind, length) == length:
@@ -88,8 +96,8 @@ def _blocks(data: bytes, at: int) -> int:
     return at + 1
 
 
-def webp(data: bytes) -> bytes:
-    """EXIF, XMP, profiles and unknown chunks go. Raises ValueError."""
+def webp(data: bytes, exif: bytes = b"") -> bytes:
+    """XMP, profiles and unknown chunks go, and `exif` takes the place of what EXIF there was. Raises ValueError."""
     total = 8 + struct.unpack_from("<I", data, 4)[0]
     if total > len(data):
         raise ValueError("truncated")
@@ -100,8 +108,10 @@ def webp(data: bytes) -> bytes:
         if len(body) < length:
             raise ValueError("truncated")
         if kind == b"VP8X":
-            body = bytes([body[0] & _NO_META]) + body[1:]
+            body = bytes([body[0] & _NO_META | (_HAS_EXIF if exif else 0)]) + body[1:]
         if kind in _WEBP:
             out += kind + struct.pack("<I", length) + body + b"\0" * (length % 2)
         at += 8 + length + length % 2
+    if exif:
+        out += b"EXIF" + struct.pack("<I", len(exif)) + exif + b"\0" * (len(exif) % 2)
     return b"RIFF" + struct.pack("<I", len(out) + 4) + b"WEBP" + bytes(out)

@@ -14,7 +14,7 @@ from PIL import ImageOps, UnidentifiedImageError
 
 from vesalius.core.disk import write_bytes
 from vesalius.core.image import Array
-from vesalius.formats import _files
+from vesalius.formats import _exif, _files
 from vesalius.reliability.deidentify import _chunks, _ocr, _segments, _tiff
 from vesalius.reliability.deidentify._read import SetAside
 from vesalius.reliability.deidentify.dicom import Done
@@ -51,31 +51,35 @@ def deidentify(path: Path, out: Path, target: PurePosixPath, *, settings: Settin
 def strip(data: bytes) -> bytes:
     """The same picture without comments, EXIF, profiles, thumbnails, private tags and bytes after its end.
 
-    The orientation that EXIF gives a JPEG stays. Raises ValueError for what is none of the six kinds, or damaged.
+    The orientation that EXIF gives it stays, and nothing else of EXIF, so that it is seen as before and fits its mask.
+    Raises ValueError for what is none of the six kinds, or damaged.
     """
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return _chunks.png(data)
+        return _chunks.png(data, _exif_of(data))
     if data.startswith(b"\xff\xd8"):
-        return _oriented(_segments.jpeg(data), data)
+        clean, exif = _segments.jpeg(data), _exif_of(data)
+        if exif:
+            exif = b"Exif\0\0" + exif
+            clean = clean[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + clean[2:]
+        return clean
     if data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
         return _tiff.rewrite(data)
     if data[:6] in (b"GIF87a", b"GIF89a"):
         return _chunks.gif(data)
     if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
-        return _chunks.webp(data)
+        return _chunks.webp(data, _exif_of(data))
     if data.startswith(b"BM"):
         return _bmp(data)
     raise ValueError("no known kind of picture")
 
 
-def _oriented(clean: bytes, data: bytes) -> bytes:
-    """A JPEG with an EXIF segment that holds its orientation and nothing else, where it is not upright."""
+def _exif_of(data: bytes) -> bytes:
+    """EXIF that holds a picture's orientation and nothing else; empty where it has none."""
     with Pil.open(io.BytesIO(data)) as picture:
-        turn = picture.getexif().get(0x0112, 1)
-    if not isinstance(turn, int) or not 2 <= turn <= 8:
-        return clean
-    exif = b"Exif\0\0II*\0\x08\0\0\0\x01\0" + struct.pack("<HHIHH", 0x0112, 3, 1, turn, 0) + b"\0\0\0\0"
-    return clean[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + clean[2:]
+        tag = _exif.orientation(picture)
+    if tag is None:
+        return b""
+    return b"II*\0\x08\0\0\0\x01\0" + struct.pack("<HHIHH", _exif.TAG, 3, 1, tag, 0) + b"\0\0\0\0"
 
 
 def _bmp(data: bytes) -> bytes:

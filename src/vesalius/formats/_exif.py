@@ -1,0 +1,51 @@
+"""The EXIF orientation of a picture: read, applied so that the picture is as seen, and written as upright."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from PIL import Image as Pil
+
+from vesalius.core.image import Array
+
+TAG = 0x0112
+_WIDTH, _LENGTH = 256, 257  # a TIFF's own size, whatever Pillow makes of it
+_QUARTER = 5  # orientations from here on swap rows and columns
+
+
+def orientation(picture: Pil.Image) -> int | None:
+    """Return the orientation that the present page says, 1 to 8, or None.
+
+    To be asked before its pixels are loaded: Pillow forgets a TIFF's once it has applied it.
+    """
+    tags: Any = getattr(picture, "tag_v2", None)
+    return valid(picture.getexif().get(TAG) if tags is None else tags.get(TAG))
+
+
+def valid(value: Any) -> int | None:
+    """Return an orientation as a number, or None for what is none."""
+    return value if isinstance(value, int) and 1 <= value <= 8 else None
+
+
+def size_as_seen(picture: Pil.Image) -> tuple[int, int]:
+    """Return (width, height) of a page as its orientation has it seen, before its pixels are loaded."""
+    tags: Any = getattr(picture, "tag_v2", None)
+    width, height = picture.size if tags is None else (int(tags[_WIDTH]), int(tags[_LENGTH]))
+    return (height, width) if (orientation(picture) or 1) >= _QUARTER else (width, height)
+
+
+def turned(array: Array, tag: int | None) -> Array:
+    """Return stored pixels `(…, Y, X)` as they are to be seen (EXIF 2.32, 4.6.4, Orientation)."""
+    tag = tag or 1
+    if tag >= _QUARTER:
+        array = array.swapaxes(-2, -1)
+    flips = {2: (-1,), 3: (-2, -1), 4: (-2,), 6: (-1,), 7: (-2, -1), 8: (-2,)}.get(tag, ())
+    return np.flip(array, flips) if flips else array
+
+
+def upright() -> Pil.Exif:
+    """Return the EXIF of a picture whose pixels are stored as they are seen."""
+    exif = Pil.Exif()
+    exif[TAG] = 1
+    return exif
