@@ -6,6 +6,7 @@ A layout's file has `detect(root) -> Detection | None` and `read(root, *, option
 from vesalius.cohorts._check import Decoded, check, geometry_fault
 from vesalius.cohorts._folds import assign, load_assignment, save_assignment
 from vesalius.cohorts._layout import Detection, Options
+from vesalius.cohorts._overlap import Overlap
 from vesalius.cohorts._read import detect, read
 from vesalius.cohorts._target import select_target
 
@@ -13,6 +14,7 @@ __all__ = [
     "Decoded",
     "Detection",
     "Options",
+    "Overlap",
     "assign",
     "check",
     "detect",
