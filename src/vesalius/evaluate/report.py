@@ -110,6 +110,7 @@ def tile(card: Scorecard, name: str) -> dict[str, Any]:
         "baseline": "" if trivial is None else number(trivial.value),
         "baseline_interval": "" if trivial is None else interval(trivial),
         "beaten": None if metric in ONE_SIDED else beats(found, trivial, str(described.get("better", ""))),
+        "doubted": bool(card.banners),
         "bar": _bar(found, trivial, described),
     }
 

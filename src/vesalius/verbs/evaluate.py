@@ -15,7 +15,8 @@ from vesalius.core.cohort import Cohort, TargetInfo
 from vesalius.core.disk import new_folder
 from vesalius.core.errors import DataError, VesaliusError
 from vesalius.core.progress import Progress, Silent
-from vesalius.core.scorecard import Scorecard, save_scorecard
+from vesalius.core.scorecard import Banner, Scorecard, load_scorecard, save_scorecard
+from vesalius.evaluate.banners import TRAINING
 from vesalius.infer.predictor import Predictor
 from vesalius.plan import machine as machines
 from vesalius.prepare.case import load_reference
@@ -150,8 +151,12 @@ def score_cases(
     progress: Progress,
     device: str | None,
     target: str | None = None,
+    told: Sequence[Banner] | None = None,
 ) -> tuple[Tally, Scorecard]:
-    """Answer and score case after case; one is in memory at a time. A faulty case is noted and not counted."""
+    """Answer and score case after case; one is in memory at a time. A faulty case is noted and not counted.
+
+    `told` are banners of the model's training; by default those that its own scorecard has.
+    """
     predictor = Predictor(bundle, device=device)
     stage, task = predictor.stages[-1].stage, predictor.stages[-1].task
     target = target or stage.plan.task.target
@@ -174,8 +179,17 @@ def score_cases(
         bundle=bundle.hash,
         target=target,
         baseline_is=BASELINES.get(task.answer.__name__, ""),
+        told=_told(bundle) if told is None else told,
     )
     return tally, card
+
+
+def _told(bundle: Bundle) -> list[Banner]:
+    """What the bundle's own scorecard says of its training; nothing where it has none."""
+    path = bundle.path / "scorecard.json"
+    if not path.is_file():
+        return []
+    return [b for b in load_scorecard(path).banners if b.kind == TRAINING]
 
 
 def _score_foreign(
