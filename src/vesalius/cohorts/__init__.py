@@ -8,6 +8,7 @@ from vesalius.cohorts._folds import assign, load_assignment, save_assignment
 from vesalius.cohorts._layout import Detection, Options
 from vesalius.cohorts._overlap import Overlap
 from vesalius.cohorts._read import detect, read
+from vesalius.cohorts._splits import apply_split_file
 from vesalius.cohorts._target import select_target
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "Detection",
     "Options",
     "Overlap",
+    "apply_split_file",
     "assign",
     "check",
     "detect",

@@ -260,19 +260,24 @@ def _inherited(
         return _test_units(units, fraction, rng), by
     kept = {u for u in units if sides[u] == TEST}
     if not kept and len(new) < 2 and fraction > 0:
+        seen = _size(units) - _size(new)
         raise LeakError(
             f"{overlap.of}, which --init names, was trained on these data, and leaves nothing to test on",
-            found=f"{_size(units) - _size(new)} of {_size(units)} cases that it was trained on, none that it was tested on",
+            found=f"{seen} of {_size(units)} cases that it was trained on, none that it was tested on",
             hint="more cases that it was not trained on, or no --init",
         )
     share, fresh = fraction, set[_Unit]()
     if new:
         lacking = (fraction * _size(units) - _size(kept)) / _size(new)
-        share = min(0.5, max(fraction, lacking))  # half of the new cases at most: the others are to be learned from
+        share = min(
+            0.5, max(fraction, lacking)
+        )  # half of the new cases at most: the others are to be learned from
     if len(new) > 2 or not kept:
         fresh = _test_units(new, share, rng)
     trained = _size(units) - _size(new) - _size(kept)
-    said = f"the split of {overlap.of}: {trained} cases of its training stay that, {_size(kept)} of its test too"
+    said = (
+        f"the split of {overlap.of}: {trained} cases of its training stay that, {_size(kept)} of its test too"
+    )
     return kept | fresh, said + (f"; {_size(new)} new cases by {by}" if new else "")
 
 

@@ -46,7 +46,8 @@ class Scorecard:
     `metrics` and `baseline` hold the same names, `dice` over labels and `dice/liver` for one; `baseline_is` says
     which trivial answer that was. `excluded` counts what was left out, by reason. `curves` are what a report
     draws. `cases` has a mapping a case, with its id: `nameless` drops them for the Bundle. `banners` come before
-    every figure; cards of before have none.
+    every figure; cards of before have none. `overlap` says what is known of training cases among those scored, and
+    `left_out` counts those that were therefore not scored.
     """
 
     answer: str
@@ -73,6 +74,8 @@ class Scorecard:
     cases: tuple[Mapping[str, Any], ...] = ()
     version: int = VERSION
     banners: tuple[Banner, ...] = ()
+    overlap: str = ""
+    left_out: int = 0
 
 
 def nameless(card: Scorecard) -> Scorecard:

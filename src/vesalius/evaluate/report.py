@@ -165,6 +165,8 @@ def facts(card: Scorecard) -> list[tuple[str, str]]:
             "unknown": "truth not known, not counted",
         }.get(metric, metric)
         found.append((label, f"{what}: {n} of {card.n_cases} cases"))
+    if card.overlap:
+        found.append(("training cases", card.overlap))
     if card.baseline_is:
         found.append(("baseline", card.baseline_is))
     found.append(

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from vesalius import nets
 from vesalius.core.bundle import State
-from vesalius.core.errors import BudgetError, Interrupted, PlanError, VesaliusError
+from vesalius.core.errors import BudgetError, Interrupted, VesaliusError
 from vesalius.core.plan import Plan
 from vesalius.core.progress import Progress
 from vesalius.learn import checkpoint as checkpoints

@@ -29,7 +29,9 @@ class Fit:
     def __str__(self) -> str:
         """One line: how many are taken over, which are not, and why."""
         whole = len(self.taken) + len(self.missing) + len(self.shapes)
-        said = [f"{len(self.taken)} of the net's {whole} tensors taken over, {_percent(self.share)} of its parameters"]
+        said = [
+            f"{len(self.taken)} of the net's {whole} tensors taken over, {_percent(self.share)} of its parameters"
+        ]
         if self.shapes:
             shown = [f"{n} ({_shape(a)} there, {_shape(b)} here)" for n, (a, b) in self.shapes.items()]
             said.append(f"not taken, of another shape: {_some(shown)}")

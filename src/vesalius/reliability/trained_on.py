@@ -60,7 +60,9 @@ def overlap(known: TrainedOn, marks: Marks, *, of: str) -> Overlap:
     own = {case: frozenset({patients[case]} if case in patients else ()) for case in pixels}
     seen = {case: _fold(known, marks) for case, marks in pixels.items()}
     trained = {case: fold for case, (fold, found) in seen.items() if found}
-    ill = {patients[case] for case in trained if case in patients}  # all of a patient's cases, if one is known
+    ill = {
+        patients[case] for case in trained if case in patients
+    }  # all of a patient's cases, if one is known
     by_patient: set[str] = set()
     for case in pixels.keys() - trained.keys():
         fold, found = _fold(known, own[case])
@@ -91,9 +93,7 @@ def _fold(known: TrainedOn, marks: frozenset[str]) -> tuple[int | None, bool]:
 
 def save_trained_on(known: TrainedOn, path: Path) -> None:
     """Write the record as JSON, whole or not at all; the hashes in their own order. Raises OutputError."""
-    runs = [
-        {"key": r.key, "folds": [sorted(f) for f in r.folds], "test": sorted(r.test)} for r in known.runs
-    ]
+    runs = [{"key": r.key, "folds": [sorted(f) for f in r.folds], "test": sorted(r.test)} for r in known.runs]
     data = {
         "version": VERSION,
         "data_hash": known.data_hash,

@@ -59,7 +59,9 @@ def _of_file(path: Path, bundle: Bundle, past: Past) -> Start:
     for stage in bundle.stages:
         if path.name in stage.members:
             return Start(_loaded(path), past, stage.plan, "a file of it")
-    raise BundleError(f"{path} holds no weights of its bundle", hint=f"{path.parent}, or a file of weights in it")
+    raise BundleError(
+        f"{path} holds no weights of its bundle", hint=f"{path.parent}, or a file of weights in it"
+    )
 
 
 def _loaded(path: Path) -> Mapping[str, Any]:

@@ -18,6 +18,7 @@ from vesalius.evaluate import calibration
 from vesalius.evaluate.banners import is_short, of_training
 from vesalius.learn.loop import Trained
 from vesalius.verbs._reporting import write_report
+from vesalius.verbs._unseen import of_run
 from vesalius.verbs._workspace import Workspace
 from vesalius.verbs.evaluate import score_cases
 
@@ -107,6 +108,7 @@ def finish(
         device=device,
         told=(*outcome.before, *of_training(outcome.steps)),
     )
+    card = of_run(card, space.overlap, len(space.leaking))
     written = write_report(card, path, space=space, stage=stage, tally=tally, outcome=outcome)
     texts = {"scorecard.json": as_json(nameless(card)), "card.md": written}
     sealed = save_bundle(

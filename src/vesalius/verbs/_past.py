@@ -9,6 +9,7 @@ from vesalius import cohorts
 from vesalius.cohorts import Overlap
 from vesalius.core.bundle import Bundle
 from vesalius.core.cohort import Assignment, Cohort
+from vesalius.core.errors import LeakError
 from vesalius.reliability.marks import Marks
 from vesalius.reliability.trained_on import FILE, TrainedOn, learned, load_trained_on, overlap
 
@@ -39,6 +40,21 @@ class Past:
         known = self.known(cohort, marks)
         return None if known is None else overlap(known, marks, of=self.of)
 
+    def inherited(self, cohort: Cohort, marks: Marks, *, declared: bool) -> Overlap | None:
+        """The overlap that a run which begins from these weights must heed; None where it cannot be known.
+
+        Raises LeakError where these are the very data that the weights were trained on, which of them is not known,
+        and no split is `declared`: any that is made now would test on what was learned.
+        """
+        found = self.overlap(cohort, marks)
+        if found is None and self.same(cohort) and not declared:
+            raise LeakError(
+                f"{self.of}, which --init names, was trained on these very data, and on which cases is not known",
+                found="the same data hash, and no record of its run",
+                hint="--init with the folder of its run, or --split with a test set that was kept from its training",
+            )
+        return found
+
     def same(self, cohort: Cohort) -> bool:
         """Whether the weights were trained on this very data, by its hash."""
         return bool(self.data_hash) and self.data_hash == cohort.hash
@@ -63,11 +79,14 @@ def past_of_bundle(bundle: Bundle) -> Past:
 
     Raises DataError for a damaged record.
     """
-    run = bundle.path.resolve().parent
+    path = bundle.path.resolve()
+    if path.name != "bundle":  # it lies in no run's folder, or in that of another run
+        return Past(f"bundle {bundle.hash[:16]}", bundle.data_hash)
+    run = path.parent
     of, began = f"bundle {bundle.hash[:16]}", bundle.stages[-1].plan.net.init
     record = load_trained_on(run / FILE) if (run / FILE).is_file() else None
     if record is not None and record.data_hash != bundle.data_hash:
-        record = None  # of another run, into whose folder the bundle was copied
+        record = None  # of another run, whose bundle this one replaced
     folds = None
     if record is None and (run / "folds.json").is_file() and _data_hash(run) == bundle.data_hash:
         folds = cohorts.load_assignment(run / "folds.json")

@@ -69,8 +69,10 @@ def _data_facts(space: Workspace) -> dict[str, str]:
 
 def _run_facts(plan: Plan, outcome: Outcome) -> dict[str, str]:
     scores = ", ".join(f"{t.score:.4f} at step {t.step}" for t in outcome.trained)
+    began = f"{plan.net.init}: {plan.reasons.get('net.init', '')}" if plan.net.init else "random weights"
     return {
         "net": f"{plan.net.name}, scale {plan.net.scale:g}",
+        "began from": began,
         "members": _kept(outcome),
         "steps": _steps(plan, outcome),
         "validation": scores,
