@@ -1,4 +1,4 @@
-"""Cases are known again by their pixels, in another format, type and orientation, and by their patient; from hashes alone."""
+"""Cases are known again by pixels, whatever their file, type and orientation, and by patient; from hashes alone."""
 
 from __future__ import annotations
 

@@ -76,6 +76,14 @@ def unseen(cohort: Cohort, target: str, split: str | None, past: Past, marks: Ma
     return Choice(left, "test" if own else choice.split, _joined(said, unchecked), len(out))
 
 
+def of_another_tool(cohort: Cohort, target: str, split: str | None) -> Choice:
+    """The declared cases, for predictions of which nobody knows what made them."""
+    said = (
+        "which of these cases they were made by training on is not known: these are predictions, not a bundle"
+    )
+    return replace(declared(cohort, target, split), overlap=said)
+
+
 def _as_in_its_run(cohort: Cohort, overlap: Overlap) -> Cohort:
     """The cohort with the splits of the bundle's own run, where it declares none itself."""
     if any(c.split is not None for c in cohort.cases):

@@ -26,7 +26,7 @@ from vesalius.verbs._foreign import foreign_answers, positive_class
 from vesalius.verbs._past import past_of_bundle
 from vesalius.verbs._scoring import Tally, card_of, tally_for
 from vesalius.verbs._stopping import all_or_nothing
-from vesalius.verbs._unseen import declared, unseen
+from vesalius.verbs._unseen import of_another_tool, unseen
 from vesalius.verbs.predict import answers
 
 BASELINES = {
@@ -54,8 +54,8 @@ def evaluate(
     test cases, or all where there are none. Cases that the bundle was trained on are left out where its run's folder
     tells which these are, unless `split` is "train"; the scorecard says how many, or that it could not be checked.
     With `out` the scorecard and a report are written there.
-    Raises DataError where no case has the target or all were trained on,
-    BundleError for a damaged bundle, Interrupted after Ctrl-C.
+    Raises DataError where no case has the target or all were trained on, BundleError for a damaged bundle,
+    Interrupted after Ctrl-C.
     """
     progress = progress or Silent()
     torch.set_num_threads(machines.measure().cores)
@@ -75,7 +75,7 @@ def evaluate(
         choice = unseen(cohort, info.name, split, past, marks)
         progress.note(f"training cases: {choice.overlap}")
     else:
-        choice = declared(cohort, info.name, split)
+        choice = of_another_tool(cohort, info.name, split)
     folder = new_folder(Path(out), default="evaluation") if out else None
     with all_or_nothing(folder):
         if bundle is not None:
@@ -89,9 +89,9 @@ def evaluate(
                 device=device,
                 target=info.name,
             )
-            card = choice.told(card)
         else:
             tally, card = _score_foreign(Path(str(what)), choice.cases, cohort, info, choice.split, progress)
+        card = choice.told(card)
         if folder is not None:
             from vesalius.verbs._reporting import write_evaluation
 
