@@ -21,7 +21,8 @@ from vesalius.core.cohort import Assignment
 from vesalius.core.errors import DataError, LeakError, PlanError
 from vesalius.core.plan import load_plan
 from vesalius.reliability.trained_on import FILE
-from vesalius.verbs._init import initial_weights
+from vesalius.verbs._init import Start, initial_weights, same_meaning
+from vesalius.verbs._past import Past
 from vesalius.verbs._unseen import of_run
 from vesalius.verbs._workspace import Workspace, prepare_workspace
 
@@ -117,9 +118,7 @@ def trained(run: Path) -> set[int]:
     return numbers([i for fold in folds(run)["folds"] for i in fold])
 
 
-def space(
-    data: Path, init: Path, *, seed: int = 0, split: Path | None = None, words: Words | None = None
-) -> Workspace:
+def space(data: Path, init: Path, *, seed: int = 0, split: Path | None = None) -> Workspace:
     """What `fit` stands on before it plans."""
     return prepare_workspace(
         data,
@@ -130,7 +129,7 @@ def space(
         seed=seed,
         folds=5,
         max_set_aside=0.1,
-        progress=words or Words(),
+        progress=Words(),
         past=initial_weights(init).past,
     )
 
@@ -183,13 +182,12 @@ def test_other_names_folders_and_formats_are_known_again(suffix: str, first: vs.
 def test_new_cases_beside_known_ones_are_dealt_by_the_seed(first: vs.Run, tmp_path: Path) -> None:
     known = sorted(trained(place(first)))[:12]
     mixed = Sample(prefix="m", numbers=[*known, *range(200, 230)])
-    found = space(mixed.write(tmp_path / "mixed"), place(first), words=(words := Words()))
+    found = space(mixed.write(tmp_path / "mixed"), place(first))
     test = numbers(found.assignment.test)
     assert not test & set(known) and 6 <= len(test) <= 12
     assert (
         "12 cases of its training" in found.assignment.by and "30 new cases by seed 0" in found.assignment.by
     )
-    assert len([n for n in words.notes if "test cases" in n]) == 1
     only = Sample(prefix="o", numbers=known).write(tmp_path / "only")
     with pytest.raises(LeakError, match="12 of 12 cases that it was trained on.*no --init"):
         space(only, place(first))
@@ -286,8 +284,10 @@ def test_a_bundle_without_its_run_says_that_it_could_not_be_checked(
     ]
     with pytest.raises(LeakError, match="very data.*--init with the folder of its run"):
         space(data, bare)
-    found = space(new, bare, words=(words := Words()))
-    assert any("could not be checked" in n for n in words.notes) and "could not be checked" in found.overlap
+    assert "could not be checked" in space(new, bare).overlap
+    words = Words()
+    vs.fit(new, settings=SETTINGS, init=bare, dry_run=True, progress=words)
+    assert any("could not be checked" in n for n in words.notes)
     weights = tmp_path / "plain.safetensors"
     save_file(load_file(bare / "weights-0-0.safetensors"), weights)
     assert "could not be checked" in space(data, weights).overlap
@@ -391,3 +391,38 @@ def test_weights_of_other_channels_are_refused(first: vs.Run, tmp_path: Path) ->
     with pytest.raises(PlanError, match="learned from other channels; found 1 channel.* there, 3 channels"):
         vs.fit(new, tmp_path / "run", settings=SETTINGS, init=place(first))
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "units", "said"),
+    [
+        (
+            ("T1", "FLAIR"),
+            ("T1", "DWI"),
+            (None, None),
+            r"2 channels \(T1, FLAIR\) there, 2 channels \(T1, DWI\) here",
+        ),
+        (
+            ("T1", "FLAIR"),
+            ("FLAIR", "T1"),
+            (None, None),
+            r"\(T1, FLAIR\) there, 2 channels \(FLAIR, T1\) here",
+        ),
+        (("image",), ("image",), ("HU", "SUVbw"), "1 channel in HU there, 1 channel in SUVbw here"),
+        (("T1", "FLAIR"), ("t1", "flair"), (None, None), ""),
+        (("T1",), ("FLAIR",), ("HU", None), ""),
+    ],
+)
+def test_weights_of_the_same_number_of_other_channels_are_refused_where_both_say_what_they_are(
+    theirs: tuple[str, ...], ours: tuple[str, ...], units: tuple[Any, Any], said: str, first: vs.Run
+) -> None:
+    def plan(images: tuple[str, ...], unit: Any) -> Any:
+        data = first.plan.data.model_copy(update={"images": images, "channels": len(images)})
+        return first.plan.model_copy(update={"data": data, "fingerprint": {"unit": unit}})
+
+    start = Start({}, Past("bundle 0123"), plan(theirs, units[0]))
+    if not said:
+        same_meaning(start, plan(ours, units[1]))
+        return
+    with pytest.raises(PlanError, match=said):
+        same_meaning(start, plan(ours, units[1]))

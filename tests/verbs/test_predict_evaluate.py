@@ -36,7 +36,9 @@ def rows(path: Path) -> list[dict[str, str]]:
 def test_a_bundle_and_its_written_answers_score_the_same(
     volumes: Any, answered: Path, tmp_path: Path
 ) -> None:
-    bare = shutil.copytree(volumes.bundle, tmp_path / "bare")  # in its run's folder, training cases are left out
+    bare = shutil.copytree(
+        volumes.bundle, tmp_path / "bare"
+    )  # in its run's folder, training cases are left out
     own = vs.evaluate(bare, volumes.data, tmp_path / "own", split="all", target="mask")
     written = vs.evaluate(answered, volumes.data, split="all", target="mask")
     assert own.n_cases == written.n_cases == 8 and own.metrics.keys() == written.metrics.keys()
@@ -87,7 +89,9 @@ def test_pictures_give_probabilities(pictures: Any, tmp_path: Path) -> None:
     for row in table:
         p = {n: float(row[f"p_{n}"]) for n in names}
         assert sum(p.values()) == pytest.approx(1, abs=1e-5) and row["answer"] == max(p, key=lambda n: p[n])
-    bare = shutil.copytree(pictures.bundle, tmp_path / "bare")  # in its run's folder, training cases are left out
+    bare = shutil.copytree(
+        pictures.bundle, tmp_path / "bare"
+    )  # in its run's folder, training cases are left out
     own = vs.evaluate(bare, pictures.data, split="all")
     again = vs.evaluate(tmp_path / "out", pictures.data, split="all")
     assert own.metrics["accuracy"] == again.metrics["accuracy"]

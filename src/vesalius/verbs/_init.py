@@ -106,14 +106,15 @@ def _described(count: int, names: tuple[str, ...], unit: Any) -> str:
 
 
 def taken_over(space: Workspace, plan: Plan, start: Start, progress: Progress) -> Plan:
-    """The plan with what was taken of the weights, and what not, as the reason of `net.init`; it is said, too.
+    """The plan with what was taken of the weights, and what not, as the reason of `net.init`.
 
-    Raises PlanError where none fits.
+    That is said, too, and what is known of cases that the weights were trained on. Raises PlanError where none fits.
     """
     state = space.task.state(space.training, space.target, plan)
     fit = fit_of(build(space.task, plan, state, 0), start.weights)
     said = str(fit) + (f"; {start.member}" if start.member else "")
     progress.note(f"begins from {start.origin}: {said}")
+    progress.note(f"{space.overlap}; split: {space.assignment.by}")
     return override(plan, {"net.init": start.origin}, reason=said)
 
 

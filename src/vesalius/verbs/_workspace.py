@@ -143,8 +143,6 @@ def prepare_workspace(
             overlap=overlap,
         )
     said = "" if past is None else _said(past, overlap, cohort, assignment, observer.marks)
-    if said:
-        progress.note(said if overlap is None or not overlap.trained else f"{said}; split: {assignment.by}")
     leaking = tuple(c for c in assignment.test if overlap is not None and c in overlap.trained)
     return Workspace(cohort, chosen, job, assignment, observer.facts, observer.marks, said, leaking)
 
