@@ -15,8 +15,10 @@ import pytest
 import torch
 from PIL import Image as Pillow
 from safetensors.torch import load_file, save_file
+from typer.testing import CliRunner
 
 import vesalius as vs
+from vesalius.cli import app
 from vesalius.core.cohort import Assignment
 from vesalius.core.errors import DataError, LeakError, PlanError
 from vesalius.core.plan import load_plan
@@ -204,6 +206,13 @@ def test_a_patient_who_was_trained_on_is_not_tested_on_with_new_pictures(
         card.left_out == len(trained(place(first)))
         and f"{card.left_out} of them known by their patient" in card.overlap
     )
+    known = sorted(trained(place(first)))
+    only = Sample(prefix="o", numbers=known, patient=PEOPLE, other=6).write(tmp_path / "only")
+    for refused in (lambda: vs.evaluate(place(first), only), lambda: space(only, place(first))):
+        with pytest.raises(DataError, match=f"{len(known)} of them known by their patient alone.*patient=re"):
+            refused()
+    other = vs.evaluate(place(first), after, columns={"patient": "re:.+"})  # others under the same ids
+    assert other.n_cases == N and other.left_out == 0
     text = (place(first) / FILE).read_text()
     assert "DOE" not in text and "case-" not in text
 
@@ -220,7 +229,7 @@ def test_a_declared_split_that_tests_on_training_cases_is_refused(first: vs.Run,
     assert not (tmp_path / "run").exists()
     found = space(data, place(first), split=tmp_path / "right.csv")
     assert set(found.assignment.test) == set(held[:4])
-    assert f"none of the test cases, and {len(held) - 4} that it was tested on" in found.assignment.by
+    assert f"is trained on here: {len(held) - 4} cases" in found.assignment.by
     with pytest.raises(
         LeakError, match="3 of the 4"
     ):  # the same of a cohort in memory, whose split is a file
@@ -353,7 +362,7 @@ def test_an_older_run_that_tests_on_what_its_weights_learned_says_so(data: Path,
         data, task=None, target=None, columns=None, split=None, seed=0, folds=5, max_set_aside=0.1,
         progress=Words(), past=initial_weights(place(first)).past, assignment=swapped,
     )  # fmt: skip
-    assert set(found.leaking) == set(held["folds"][0])
+    assert {c.id for c in found.leaking} == set(held["folds"][0])
     card = of_run(card_of(first), found.overlap, len(found.leaking))
     assert card.banners[0].text.startswith(
         f"The weights that this run began from were trained on {len(found.leaking)} of"
@@ -426,3 +435,23 @@ def test_weights_of_the_same_number_of_other_channels_are_refused_where_both_say
         return
     with pytest.raises(PlanError, match=said):
         same_meaning(start, plan(ours, units[1]))
+
+
+def test_members_that_validate_on_what_the_weights_learned_are_said(data: Path, first: vs.Run) -> None:
+    held = folds(place(first))["folds"]
+    for members, seen in ((1, 0), (3, len(held[1]) + len(held[2]))):
+        run = vs.fit(data, settings=SETTINGS | {"train.members": members}, init=place(first), dry_run=True)
+        why = run.plan.reasons["net.init"]
+        assert (f"{seen} of its {sum(map(len, held[:members]))} cases were trained on" in why) == bool(
+            seen
+        ), why
+
+
+def test_the_command_line_says_how_many_are_left_out(data: Path, first: vs.Run) -> None:
+    done = CliRunner().invoke(app, ["evaluate", str(place(first)), str(data)])
+    n = len(trained(place(first)))
+    assert done.exit_code == 0 and f"training cases: {n} of {N} cases left out" in " ".join(
+        done.stdout.split()
+    )
+    done = CliRunner().invoke(app, ["evaluate", str(place(first)), str(data), "--split", "train"])
+    assert done.exit_code == 0 and done.stdout.startswith("training cases: These are training cases")

@@ -89,7 +89,7 @@ def assign(
             by += f"; not trained on, as the same image is in {held}: {some(sorted(twins))}"
             pool = [c for c in pool if c.id not in twins]
         if overlap is not None:
-            by += overlap.kept_apart(test, by)
+            by += overlap.kept_apart(test, [c.id for c in pool], by)
         units = _units(pool, name, groups)
     else:
         named = [c for c in cases if c.split is not None]
@@ -260,18 +260,17 @@ def _inherited(
         return _test_units(units, fraction, rng), by
     kept = {u for u in units if sides[u] == TEST}
     if not kept and len(new) < 2 and fraction > 0:
-        seen = _size(units) - _size(new)
+        seen = [c for u in units if u not in new for c in u.cases]
+        many = f"{len(seen)} of {_size(units)} cases that it was trained on{overlap.alone(seen)}"
         raise LeakError(
             f"{overlap.of}, which --init names, was trained on these data, and leaves nothing to test on",
-            found=f"{seen} of {_size(units)} cases that it was trained on, none that it was tested on",
-            hint="more cases that it was not trained on, or no --init",
+            found=f"{many}, none that it was tested on",
+            hint=f"more cases that it was not trained on, or no --init{overlap.others(seen)}",
         )
     share, fresh = fraction, set[_Unit]()
     if new:
         lacking = (fraction * _size(units) - _size(kept)) / _size(new)
-        share = min(
-            0.5, max(fraction, lacking)
-        )  # half of the new cases at most: the others are to be learned from
+        share = min(0.5, max(fraction, lacking))  # at most half of what is new: the rest is to be learned
     if len(new) > 2 or not kept:
         fresh = _test_units(new, share, rng)
     trained = _size(units) - _size(new) - _size(kept)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from vesalius.core.errors import LeakError
+from vesalius.core.words import counted
 
 TEST = -1
 
@@ -34,16 +35,27 @@ class Overlap:
             return 1
         return TEST if any(c in self.tested for c in cases) else None
 
-    def kept_apart(self, test: Sequence[str], by: str) -> str:
+    def alone(self, cases: Iterable[str]) -> str:
+        """How many of some training cases only their patient's id gives away, to be added to a sentence."""
+        n = sum(c in self.by_patient for c in cases)
+        return f", {n} of them known by their patient alone" if n else ""
+
+    def others(self, cases: Iterable[str]) -> str:
+        """What to do where patients only bear the same numbers, to be added to a hint."""
+        if not any(c in self.by_patient for c in cases):
+            return ""
+        return " (where others only bear the same patient ids, --column patient=re:.+ takes each case for a patient)"
+
+    def kept_apart(self, test: Sequence[str], pool: Sequence[str], by: str) -> str:
         """What to add to the reason of a declared split. Raises LeakError where its test cases were trained on."""
         leaking = [c for c in test if c in self.trained]
         if leaking:
-            alone = sum(c in self.by_patient for c in leaking)
             raise LeakError(
                 f"{len(leaking)} of the {len(test)} test cases were trained on by {self.of}, which --init names",
-                found=by + (f"; {alone} of them known by their patient alone" if alone else ""),
-                hint="a split whose test cases it was not trained on, such as that of its own run, or another --init",
+                found=f"{by}{self.alone(leaking)}",
+                hint="a split whose test cases it was not trained on, such as that of its own run, or another --init"
+                + self.others(leaking),
             )
-        turned = len(self.tested.difference(test))
-        added = f"; {self.of} was trained on none of the test cases"
-        return added + (f", and {turned} that it was tested on are now trained on" if turned else "")
+        turned = len(self.tested.intersection(pool))
+        added = f", and what it was tested on is trained on here: {counted(turned, 'case')}" if turned else ""
+        return f"; none of its test cases is of the training of {self.of}{added}"

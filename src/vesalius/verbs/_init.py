@@ -22,12 +22,16 @@ from vesalius.verbs._workspace import Workspace
 
 @dataclass(frozen=True, eq=False)
 class Start:
-    """Weights to begin from. `plan` is that of the bundle they are of, `member` says which of its members they are."""
+    """Weights to begin from. `plan` is that of the bundle they are of, `member` which of its `members` they are.
+
+    Where the folds of its run are known, member k learned from all of them but the k-th.
+    """
 
     weights: Mapping[str, Any]
     past: Past
     plan: Plan | None = None
-    member: str = ""
+    member: int = 0
+    members: int = 1
 
     @property
     def origin(self) -> str:
@@ -45,20 +49,15 @@ def initial_weights(path: Path) -> Start:
     stage, past = bundle.stages[-1], past_of_bundle(bundle)
     if path.is_file():
         return _of_file(path, bundle, past)
-    many = len(stage.members)
-    return Start(
-        load_file(bundle.path / stage.members[0]),
-        past,
-        stage.plan,
-        f"the first of its {many} members" if many > 1 else "",
-    )
+    return Start(load_file(bundle.path / stage.members[0]), past, stage.plan, 0, len(stage.members))
 
 
 def _of_file(path: Path, bundle: Bundle, past: Past) -> Start:
     """A file of a bundle that was named itself, with the plan of its stage."""
     for stage in bundle.stages:
         if path.name in stage.members:
-            return Start(_loaded(path), past, stage.plan, "a file of it")
+            member = stage.members.index(path.name)
+            return Start(_loaded(path), past, stage.plan, member, len(stage.members))
     raise BundleError(
         f"{path} holds no weights of its bundle", hint=f"{path.parent}, or a file of weights in it"
     )
@@ -112,7 +111,11 @@ def taken_over(space: Workspace, plan: Plan, start: Start, progress: Progress) -
     """
     state = space.task.state(space.training, space.target, plan)
     fit = fit_of(build(space.task, plan, state, 0), start.weights)
-    said = str(fit) + (f"; {start.member}" if start.member else "")
+    said = str(fit) + (f"; member {start.member + 1} of its {start.members}" if start.members > 1 else "")
+    validating = [i for fold in space.assignment.folds[: plan.train.members] for i in fold]
+    seen = sum(i in space.seen and space.seen[i] != start.member for i in validating)
+    if seen:
+        said += f"; validation is too good, as {seen} of its {len(validating)} cases were trained on"
     progress.note(f"begins from {start.origin}: {said}")
     progress.note(f"{space.overlap}; split: {space.assignment.by}")
     return override(plan, {"net.init": start.origin}, reason=said)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from vesalius.cohorts import Overlap
@@ -61,18 +60,18 @@ def unseen(cohort: Cohort, target: str, split: str | None, past: Past, marks: Ma
     if split == "train":
         return _asked_for(choice, overlap, unchecked)
     left = tuple(c for c in choice.cases if c.id not in overlap.trained)
-    out = [c for c in choice.cases if c.id in overlap.trained]
+    out = [c.id for c in choice.cases if c.id in overlap.trained]
     if not left:
         raise DataError(
             f"{overlap.of} was trained on every case of split '{choice.split}'",
-            found=f"{counted(len(out), 'case')}{_by_patient(out, overlap)}",
-            hint=f"other data, or --split train to score them as what they are{_other_patients(out, overlap)}",
+            found=f"{counted(len(out), 'case')}{overlap.alone(out)}",
+            hint=f"other data, or --split train, which calls them training cases{overlap.others(out)}",
         )
     own = choice.split == "all" and out and all(c.id in overlap.tested for c in left)
     said = f"{overlap.of} was trained on none of these cases"
     if out:
         said = f"{len(out)} of {counted(len(choice.cases), 'case')} left out, as {overlap.of} was trained on them"
-        said += _by_patient(out, overlap) + _other_patients(out, overlap)
+        said += overlap.alone(out) + overlap.others(out)
     return Choice(left, "test" if own else choice.split, _joined(said, unchecked), len(out))
 
 
@@ -120,20 +119,6 @@ def _same_data(choice: Choice) -> str:
     return (
         "The bundle was trained on these very data, and on which of the cases is not known here, so that the figures "
         f"may be those of training cases.{kept} Name the run's folder instead of the bundle alone, where there is one."
-    )
-
-
-def _by_patient(out: Sequence[Case], overlap: Overlap) -> str:
-    n = sum(c.id in overlap.by_patient for c in out)
-    return f", {n} of them known by their patient alone" if n else ""
-
-
-def _other_patients(out: Sequence[Case], overlap: Overlap) -> str:
-    """What to do where other patients only bear the same numbers."""
-    if not any(c.id in overlap.by_patient for c in out):
-        return ""
-    return (
-        " (where others only bear the same patient ids, --column patient=re:.+ takes each case for a patient)"
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,8 @@ from vesalius.verbs._past import Past
 class Workspace:
     """Everything that is known before a plan is made. `facts` are by case id; by its `marks` a case is known again.
 
-    `overlap` says what is known of training cases of the weights that a run begins from, and `leaking` which of the
-    test cases these are.
+    `seen` are the cases that the weights to begin from were trained on, with the fold that they had; `overlap` says in
+    words what is known of that.
     """
 
     cohort: Cohort
@@ -39,12 +39,17 @@ class Workspace:
     facts: Mapping[str, Facts]
     marks: Marks
     overlap: str = ""
-    leaking: tuple[str, ...] = ()
+    seen: Mapping[str, int | None] = field(default_factory=dict)
 
     def cases(self, ids: tuple[str, ...]) -> list[Case]:
         """The cases of those ids, in the cohort's order."""
         wanted = set(ids)
         return [c for c in self.cohort.cases if c.id in wanted]
+
+    @property
+    def leaking(self) -> list[Case]:
+        """The test cases that the weights to begin from were trained on."""
+        return [c for c in self.test if c.id in self.seen]
 
     @property
     def training(self) -> list[Case]:
@@ -143,8 +148,8 @@ def prepare_workspace(
             overlap=overlap,
         )
     said = "" if past is None else _said(past, overlap, cohort, assignment, observer.marks)
-    leaking = tuple(c for c in assignment.test if overlap is not None and c in overlap.trained)
-    return Workspace(cohort, chosen, job, assignment, observer.facts, observer.marks, said, leaking)
+    seen = overlap.trained if overlap is not None else {}
+    return Workspace(cohort, chosen, job, assignment, observer.facts, observer.marks, said, seen)
 
 
 def _said(past: Past, overlap: Overlap | None, cohort: Cohort, assignment: Assignment, marks: Marks) -> str:
