@@ -22,6 +22,7 @@ from vesalius.cli import app
 from vesalius.core.cohort import Assignment
 from vesalius.core.errors import DataError, LeakError, PlanError
 from vesalius.core.plan import load_plan
+from vesalius.core.scorecard import Scorecard
 from vesalius.reliability.trained_on import FILE
 from vesalius.verbs._init import Start, initial_weights, same_meaning
 from vesalius.verbs._past import Past
@@ -168,7 +169,7 @@ def test_another_seed_inherits_the_split_and_the_chain_remembers(
     assert {c["case"] for c in seen.cases} == set(folds(place(first))["test"])
 
 
-def card_of(run: vs.Run) -> vs.Scorecard:
+def card_of(run: vs.Run) -> Scorecard:
     assert run.scorecard is not None
     return run.scorecard
 
