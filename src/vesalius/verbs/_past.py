@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,8 +96,6 @@ def past_of_bundle(bundle: Bundle) -> Past:
 
 def _data_hash(run: Path) -> str:
     """The hash of the data of a run, from its run.json; empty where that cannot be read."""
-    import json
-
     try:
         return str(json.loads((run / "run.json").read_text(encoding="utf-8"))["data_hash"])
     except (OSError, ValueError, KeyError, TypeError):
