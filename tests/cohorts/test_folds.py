@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vesalius import cohorts
+from vesalius.cohorts import Overlap
 from vesalius.core.case import Case, Event, Split
 from vesalius.core.cohort import Cohort, Label, TargetInfo
 from vesalius.core.errors import DataError, LeakError
@@ -153,3 +154,47 @@ def test_an_assignment_comes_back_as_it_was_stored(tmp_path: Path) -> None:
     (tmp_path / "folds.json").write_text('{"test": []}')
     with pytest.raises(DataError, match="no stored assignment"):
         cohorts.load_assignment(tmp_path / "folds.json")
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.data())
+def test_what_weights_learned_is_never_tested_on_and_what_they_tested_on_stays_so(
+    data: st.DataObject,
+) -> None:
+    n = data.draw(st.integers(12, 40))
+    patients = [f"p{data.draw(st.integers(0, n // 2))}" for _ in range(n)]
+    side = {p: data.draw(st.sampled_from(["new", "new", "train", "test"])) for p in sorted(set(patients))}
+    cohort = cohort_of(["a", "b"] * (n // 2) + ["a"] * (n % 2), patients=patients)
+    trained = {c.id: data.draw(st.integers(0, 4)) for c in cohort.cases if side[str(c.patient)] == "train"}
+    tested = frozenset(c.id for c in cohort.cases if side[str(c.patient)] == "test")
+    known = Overlap("bundle 0123", trained, tested, folds=5)
+    try:
+        made = cohorts.assign(cohort, target="class", overlap=known)
+    except LeakError:
+        assert not tested and sum(side[p] == "new" for p in side) < 2
+        return
+    except DataError as error:
+        assert "too few" in str(error)
+        return
+    assert made.test and not set(made.test) & trained.keys() and tested <= set(made.test)
+    assert all(made.folds) and sorted([*made.test, *(c for f in made.folds for c in f)]) == sorted(
+        c.id for c in cohort.cases
+    )
+    if "its folds are kept" in made.by:
+        first = {
+            p: next(trained[c.id] for c in cohort.cases if c.patient == p)
+            for p, s in side.items()
+            if s == "train"
+        }
+        assert all(
+            first[str(c.patient)] == k
+            for k, f in enumerate(made.folds)
+            for c in map(cohort.case, f)
+            if c.id in trained
+        )
+
+
+def test_without_an_overlap_the_assignment_is_the_seeds() -> None:
+    cohort = cohort_of(["a", "b"] * 20)
+    plain = cohorts.assign(cohort, target="class", seed=3)
+    assert cohorts.assign(cohort, target="class", seed=3, overlap=Overlap("bundle 0123")) == plain

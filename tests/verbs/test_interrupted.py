@@ -160,7 +160,8 @@ def told(pictures: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, A
         "target": "first",
         "columns": {"patient": "who", "label": "first,second"},
         "split": split,
-        "init": pictures.path,
+        # without its run's folder, which knows that the split tests on what it was trained on
+        "init": shutil.copytree(pictures.bundle, root / "bare"),
         "settings": {"train.steps": 6, "train.batch": 2, "train.validations": 1},
         "plan": pictures.path / "plan.json",
     }

@@ -36,7 +36,10 @@ def rows(path: Path) -> list[dict[str, str]]:
 def test_a_bundle_and_its_written_answers_score_the_same(
     volumes: Any, answered: Path, tmp_path: Path
 ) -> None:
-    own = vs.evaluate(volumes.path, volumes.data, tmp_path / "own", split="all", target="mask")
+    bare = shutil.copytree(
+        volumes.bundle, tmp_path / "bare"
+    )  # in its run's folder, training cases are left out
+    own = vs.evaluate(bare, volumes.data, tmp_path / "own", split="all", target="mask")
     written = vs.evaluate(answered, volumes.data, split="all", target="mask")
     assert own.n_cases == written.n_cases == 8 and own.metrics.keys() == written.metrics.keys()
     for name, found in own.metrics.items():
@@ -86,7 +89,10 @@ def test_pictures_give_probabilities(pictures: Any, tmp_path: Path) -> None:
     for row in table:
         p = {n: float(row[f"p_{n}"]) for n in names}
         assert sum(p.values()) == pytest.approx(1, abs=1e-5) and row["answer"] == max(p, key=lambda n: p[n])
-    own = vs.evaluate(pictures.path, pictures.data, split="all")
+    bare = shutil.copytree(
+        pictures.bundle, tmp_path / "bare"
+    )  # in its run's folder, training cases are left out
+    own = vs.evaluate(bare, pictures.data, split="all")
     again = vs.evaluate(tmp_path / "out", pictures.data, split="all")
     assert own.metrics["accuracy"] == again.metrics["accuracy"]
     assert own.metrics["auc"].value == pytest.approx(again.metrics["auc"].value, abs=1e-9)

@@ -38,7 +38,9 @@ def figure(found: Interval | None) -> str:
 
 
 def scorecard_table(card: Scorecard) -> None:
-    """Every metric with its 95 % interval, n, and the trivial baseline beside it."""
+    """What must be read first; then every metric with its 95 % interval, n, and the trivial baseline beside it."""
+    for banner in card.banners:
+        console().print(f"[bold yellow]{escape(banner.kind)}:[/] {escape(banner.text)}", soft_wrap=True)
     who = f"{card.n_patients} patients" if card.patients_known else "each case counted as a patient"
     title = f"{card.split}: {card.n_cases} cases, {who}"
     if card.positive:
@@ -62,5 +64,7 @@ def scorecard_table(card: Scorecard) -> None:
             continue
         table.add_row(escape(name), figure(found), str(found.n), figure(card.baseline.get(name)))
     console().print(table)
+    if card.overlap:
+        console().print(f"training cases: {escape(card.overlap)}", soft_wrap=True)
     for reason, n in card.excluded.items():
         console().print(f"not counted: {reason}: {n}")

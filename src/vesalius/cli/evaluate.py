@@ -10,13 +10,17 @@ from vesalius.cli._app import pairs, shown_progress
 
 
 def evaluate(
-    what: Path = typer.Argument(metavar="BUNDLE|PREDICTIONS", help="A bundle, or any tool's masks or CSV."),
+    what: Path = typer.Argument(
+        metavar="BUNDLE|PREDICTIONS", help="A run or its bundle, or any tool's masks or CSV."
+    ),
     data: Path = typer.Argument(help="A cohort with the truth."),
     out: Path | None = typer.Option(
         None, "--output", "-o", help="A new folder for scorecard.json and report.html."
     ),
     split: str | None = typer.Option(
-        None, "--split", help="train, val, test or all, or a CSV with case,split."
+        None,
+        "--split",
+        help="train, val, test or all, or a CSV with case,split. Without train, no training cases.",
     ),
     target: str | None = typer.Option(None, "--target", help="The truth, where there are several."),
     column: list[str] | None = typer.Option(

@@ -28,7 +28,7 @@ def fit(
         None, "--column", help="ROLE=NAME of a table's column; can be repeated."
     ),
     init: Path | None = typer.Option(
-        None, "--init", help="Begin from a bundle's or a safetensors file's weights."
+        None, "--init", help="Begin from the weights of a run, a bundle or a safetensors file."
     ),
     settings: list[str] | None = typer.Option(
         None, "--set", help="Override the plan: train.steps=500; can be repeated."

@@ -6,13 +6,17 @@ A layout's file has `detect(root) -> Detection | None` and `read(root, *, option
 from vesalius.cohorts._check import Decoded, check, geometry_fault
 from vesalius.cohorts._folds import assign, load_assignment, save_assignment
 from vesalius.cohorts._layout import Detection, Options
+from vesalius.cohorts._overlap import Overlap
 from vesalius.cohorts._read import detect, read
+from vesalius.cohorts._splits import apply_split_file
 from vesalius.cohorts._target import select_target
 
 __all__ = [
     "Decoded",
     "Detection",
     "Options",
+    "Overlap",
+    "apply_split_file",
     "assign",
     "check",
     "detect",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from vesalius.cohorts._build import SPLIT_NOTE, some
+from vesalius.cohorts._overlap import TEST, Overlap
 from vesalius.cohorts._splits import apply_split_file, leaking_patients
 from vesalius.core.case import Case, Event, Target
 from vesalius.core.cohort import Assignment, Cohort, TargetInfo
@@ -37,6 +38,7 @@ def assign(
     split: Path | None = None,
     groups: Mapping[str, str] | None = None,
     copies: Mapping[str, str] | None = None,
+    overlap: Overlap | None = None,
 ) -> Assignment:
     """Assign every case that has `target` (all of them when None) to the test set or to one fold, by patient.
 
@@ -48,7 +50,11 @@ def assign(
     A case to train on that is one of the `copies` (case id → group, by default `groups`) of a declared test case is
     left out, and `by` names it.
 
-    Raises LeakError if a declared split parts a patient, DataError if too few cases are left.
+    `overlap` says which cases the weights that training begins from learned from: none of them is tested on, those
+    that were tested on stay so, and folds are kept where there are as many; `by` says how many cases that is.
+
+    Raises LeakError if a declared split parts a patient, or tests on what the weights learned from; DataError if too
+    few cases are left.
     """
     if split is not None:
         cohort = apply_split_file(cohort, split)
@@ -82,6 +88,8 @@ def assign(
         if twins:
             by += f"; not trained on, as the same image is in {held}: {some(sorted(twins))}"
             pool = [c for c in pool if c.id not in twins]
+        if overlap is not None:
+            by += overlap.kept_apart(test, [c.id for c in pool], by)
         units = _units(pool, name, groups)
     else:
         named = [c for c in cases if c.split is not None]
@@ -91,12 +99,20 @@ def assign(
                 f"{len(units)} patients are too few for a test set and two folds",
                 hint="more patients, or a declared split",
             )
-        chosen = _test_units(units, test_fraction, rng)
+        by = f"seed {seed}, by {'patient' if cohort.patients_known else 'case (no patient ids)'}"
+        chosen, by = _inherited(units, test_fraction, rng, overlap or Overlap(), by)
         test = [c for unit in units if unit in chosen for c in unit.cases]
         units = [u for u in units if u not in chosen]
-        by = f"seed {seed}, by {'patient' if cohort.patients_known else 'case (no patient ids)'}"
     count, why = _fold_count(units, folds)
-    dealt = _deal(units, count, rng)
+    before: dict[_Unit, int] = {}
+    if overlap is not None and overlap.trained:
+        same = count == overlap.folds
+        before = {u: k for u in units if same and (k := overlap.fold(u.cases)) is not None}
+    dealt = _deal(units, count, rng, before)
+    if not all(dealt):
+        before, dealt = {}, _deal(units, count, rng, {})
+    if overlap is not None and overlap.trained:
+        why += "; its folds are kept" if before else "; it was trained on cases that now validate"
     order = {c.id: k for k, c in enumerate(cases)}
     return Assignment(
         test=tuple(sorted(test, key=order.__getitem__)),
@@ -234,6 +250,40 @@ def _test_units(units: Sequence[_Unit], fraction: float, rng: np.random.Generato
     return chosen
 
 
+def _inherited(
+    units: Sequence[_Unit], fraction: float, rng: np.random.Generator, overlap: Overlap, by: str
+) -> tuple[set[_Unit], str]:
+    """Units for the test set, none of which was trained on, and why; new ones join what was tested on before."""
+    sides = {u: overlap.side(u.cases) for u in units}
+    new = [u for u in units if sides[u] is None]
+    if len(new) == len(units):
+        return _test_units(units, fraction, rng), by
+    kept = {u for u in units if sides[u] == TEST}
+    if not kept and len(new) < 2 and fraction > 0:
+        seen = [c for u in units if u not in new for c in u.cases]
+        many = f"{len(seen)} of {_size(units)} cases that it was trained on{overlap.alone(seen)}"
+        raise LeakError(
+            f"{overlap.of}, which --init names, was trained on these data, and leaves nothing to test on",
+            found=f"{many}, none that it was tested on",
+            hint=f"more cases that it was not trained on, or no --init{overlap.others(seen)}",
+        )
+    share, fresh = fraction, set[_Unit]()
+    if new:
+        lacking = (fraction * _size(units) - _size(kept)) / _size(new)
+        share = min(0.5, max(fraction, lacking))  # at most half of what is new: the rest is to be learned
+    if len(new) > 2 or not kept:
+        fresh = _test_units(new, share, rng)
+    trained = _size(units) - _size(new) - _size(kept)
+    said = (
+        f"the split of {overlap.of}: {trained} cases of its training stay that, {_size(kept)} of its test too"
+    )
+    return kept | fresh, said + (f"; {_size(new)} new cases by {by}" if new else "")
+
+
+def _size(units: Iterable[_Unit]) -> int:
+    return sum(len(u.cases) for u in units)
+
+
 def _fold_count(units: Sequence[_Unit], folds: int) -> tuple[int, str]:
     if len(units) < 2:
         raise DataError(f"{len(units)} patients are too few to train and validate on", hint="more patients")
@@ -247,11 +297,19 @@ def _fold_count(units: Sequence[_Unit], folds: int) -> tuple[int, str]:
     return count, why
 
 
-def _deal(units: Sequence[_Unit], count: int, rng: np.random.Generator) -> list[list[str]]:
-    """Deal units to folds: the largest first, each to the fold with the fewest of its stratum, then of all."""
+def _deal(
+    units: Sequence[_Unit], count: int, rng: np.random.Generator, before: Mapping[_Unit, int]
+) -> list[list[str]]:
+    """Deal units to folds: the largest first, each to the fold with the fewest of its stratum, then of all.
+
+    Those that have a fold from `before` keep it.
+    """
     dealt: list[list[str]] = [[] for _ in range(count)]
     held: Counter[tuple[int, str]] = Counter()
-    for stratum, listed in _by_stratum(units).items():
+    for unit, k in before.items():
+        dealt[k] += unit.cases
+        held[k, unit.stratum] += len(unit.cases)
+    for stratum, listed in _by_stratum([u for u in units if u not in before]).items():
         shuffled = [listed[k] for k in rng.permutation(len(listed))]
         for unit in sorted(shuffled, key=lambda u: -len(u.cases)):
             k = min(range(count), key=lambda f: (held[f, stratum], len(dealt[f]), f))

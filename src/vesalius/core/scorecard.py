@@ -31,13 +31,23 @@ class Interval:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Banner:
+    """A whole sentence that must be read before the figures, and its kind: `hardly trained`, `never called`, …"""
+
+    kind: str
+    text: str
+
+
 @dataclass(frozen=True)
 class Scorecard:
     """How good the answers to one split are, and what is needed to believe it.
 
     `metrics` and `baseline` hold the same names, `dice` over labels and `dice/liver` for one; `baseline_is` says
     which trivial answer that was. `excluded` counts what was left out, by reason. `curves` are what a report
-    draws. `cases` has a mapping a case, with its id: `nameless` drops them for the Bundle.
+    draws. `cases` has a mapping a case, with its id: `nameless` drops them for the Bundle. `banners` come before
+    every figure; cards of before have none. `overlap` says what is known of training cases among those scored, and
+    `left_out` counts those that were therefore not scored.
     """
 
     answer: str
@@ -63,6 +73,9 @@ class Scorecard:
     curves: Mapping[str, Any] = field(default_factory=dict)
     cases: tuple[Mapping[str, Any], ...] = ()
     version: int = VERSION
+    banners: tuple[Banner, ...] = ()
+    overlap: str = ""
+    left_out: int = 0
 
 
 def nameless(card: Scorecard) -> Scorecard:
@@ -92,6 +105,7 @@ def load_scorecard(path: Path) -> Scorecard:
         for name in ("metrics", "baseline"):
             data[name] = {k: Interval(**v) for k, v in data[name].items()}
         data["labels"], data["cases"] = tuple(data["labels"]), tuple(data["cases"])
+        data["banners"] = tuple(Banner(**b) for b in data.get("banners", ()))
         return Scorecard(**data)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise FormatError(f"{path} is not a scorecard", found=f"{type(error).__name__}: {error}") from error

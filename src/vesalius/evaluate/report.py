@@ -110,6 +110,7 @@ def tile(card: Scorecard, name: str) -> dict[str, Any]:
         "baseline": "" if trivial is None else number(trivial.value),
         "baseline_interval": "" if trivial is None else interval(trivial),
         "beaten": None if metric in ONE_SIDED else beats(found, trivial, str(described.get("better", ""))),
+        "doubted": bool(card.banners),
         "bar": _bar(found, trivial, described),
     }
 
@@ -164,6 +165,8 @@ def facts(card: Scorecard) -> list[tuple[str, str]]:
             "unknown": "truth not known, not counted",
         }.get(metric, metric)
         found.append((label, f"{what}: {n} of {card.n_cases} cases"))
+    if card.overlap:
+        found.append(("training cases", card.overlap))
     if card.baseline_is:
         found.append(("baseline", card.baseline_is))
     found.append(

@@ -11,7 +11,8 @@ import numpy as np
 from vesalius import metrics
 from vesalius.core.errors import DataError
 from vesalius.core.image import Array
-from vesalius.core.scorecard import Scorecard
+from vesalius.core.scorecard import Banner, Scorecard
+from vesalius.evaluate import banners
 from vesalius.metrics import Rows
 from vesalius.metrics import scores as of_scores
 
@@ -31,11 +32,13 @@ def scorecard(
     baseline_is: str = "",
     resamples: int = 1000,
     seed: int = 0,
+    told: Sequence[Banner] = (),
 ) -> Scorecard:
     """Score `rows`, as the metric file of that kind of answer (`"Scores"`, `"Mask"`, …) made them.
 
     `patients` names each row's patient; where any is None, each case counts as a patient and the card says so.
-    `baseline` are the trivial answer's rows to the same cases, in the same order. Raises DataError.
+    `baseline` are the trivial answer's rows to the same cases, in the same order. `told` are banners of the model,
+    which come before those of the cases. Raises DataError.
     """
     module = metrics.for_answer(answer)
     known = patients is not None and all(p is not None for p in patients)
@@ -78,6 +81,10 @@ def scorecard(
         excluded=module.excluded(rows),
         curves=_curves(rows) if answer == "Scores" else {},
         cases=tuple(_case(rows, i, answer) for i in range(len(rows))),
+        banners=(
+            *told,
+            *banners.of_rows(rows, answer, split=split, patients=len(set(who)), known=known),
+        ),
     )
 
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from vesalius import nets
 from vesalius.core.bundle import State
-from vesalius.core.errors import BudgetError, Interrupted, PlanError, VesaliusError
+from vesalius.core.errors import BudgetError, Interrupted, VesaliusError
 from vesalius.core.plan import Plan
 from vesalius.core.progress import Progress
 from vesalius.learn import checkpoint as checkpoints
@@ -25,6 +25,7 @@ from vesalius.learn.checkpoint import Checkpoint
 from vesalius.learn.examples import batches, seed_of
 from vesalius.learn.log import Log
 from vesalius.learn.optimise import Average, optimizer, rate
+from vesalius.learn.weights import fit_of
 from vesalius.tasks._contract import Batch, Example, Task
 
 Validate = Callable[[nn.Module], float]
@@ -72,16 +73,9 @@ def build(
 
 def transfer(model: nn.Module, start: Mapping[str, Tensor]) -> int:
     """Copy every tensor of `start` that fits by name and shape; returns how many did. Raises PlanError for none."""
-    own = model.state_dict()
-    fitting = {k: v for k, v in start.items() if k in own and own[k].shape == v.shape}
-    if not fitting:
-        raise PlanError(
-            "none of the given weights fits this net",
-            found=f"{len(start)} tensors",
-            hint="--set net.name of that model",
-        )
-    model.load_state_dict(fitting, strict=False)
-    return len(fitting)
+    taken = fit_of(model, start).taken
+    model.load_state_dict({k: start[k] for k in taken}, strict=False)
+    return len(taken)
 
 
 def fabric_for(plan: Plan, device: str | None = None) -> Any:

@@ -9,6 +9,9 @@ and has `rows(…) -> Rows`, a table with one row a case; `summary(rows, index) 
 on a resample of those rows (NaN where it is not defined); `counts(rows) -> dict[str, int]`, how many cases each
 metric speaks of; `excluded(rows) -> dict[str, int]`, what was left out and why; and `baseline(…)`, the trivial
 answer to beat. A metric of one label is named `dice/liver`; `dice` alone is the mean over labels.
+
+One whose answers have labels may have `occurrences(rows) -> dict[str, tuple[int, int, int]]`: for each label how
+many truths have it, how many answers have it, and of how many cases that is known.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from vesalius.metrics._priors import baseline, prior
 from vesalius.metrics._rows import Rows
 from vesalius.metrics._surfaces import boxes, cut, distances
 
-__all__ = ["baseline", "counts", "excluded", "prior", "row", "rows", "summary", "table"]
+__all__ = ["baseline", "counts", "excluded", "occurrences", "prior", "row", "rows", "summary", "table"]
 
 ANSWER = "Mask"
 DESCRIPTIONS = {
@@ -159,6 +159,18 @@ def excluded(rows: Rows) -> dict[str, int]:
         for name, column in rows.columns.items()
         if name.partition("/")[0] in _COUNTED and column.sum() > 0
     }
+
+
+def occurrences(rows: Rows) -> dict[str, tuple[int, int, int]]:
+    """For each label: cases whose truth holds it, cases whose answer holds it, and cases that were measured."""
+    found: dict[str, tuple[int, int, int]] = {}
+    for name in rows.info["labels"]:
+        real = np.isfinite(rows[f"volume_error/{name}"])  # only where the truth holds some of it
+        measured = np.isfinite(rows[f"both_empty/{name}"])
+        empty = rows[f"both_empty/{name}"] == 1
+        missed = real & (rows[f"hd95_missing/{name}"] == 1)
+        found[name] = (int(real.sum()), int((measured & ~empty & ~missed).sum()), int(measured.sum()))
+    return found
 
 
 def _one(

@@ -15,8 +15,8 @@ from vesalius.metrics._ranks import auc, average_precision, descending
 from vesalius.metrics._rows import Rows
 
 __all__ = [
-    "baseline", "calibration_curve", "confusion", "counts", "decide", "excluded", "from_arrays", "precision_recall",
-    "roc", "rows", "summary",
+    "baseline", "calibration_curve", "confusion", "counts", "decide", "excluded", "from_arrays", "occurrences",
+    "precision_recall", "roc", "rows", "summary",
 ]  # fmt: skip
 
 ANSWER = "Scores"
@@ -169,6 +169,17 @@ def excluded(rows: Rows) -> dict[str, int]:
         return {}
     unknown = (rows["y"] < 0).sum(axis=0)
     return {f"unknown/{k}": int(n) for k, n in zip(rows.info["labels"], unknown, strict=True) if n}
+
+
+def occurrences(rows: Rows) -> dict[str, tuple[int, int, int]]:
+    """For each label: cases whose truth has it, cases that are called so, and cases whose truth is known."""
+    y, called, labels = rows["y"], rows["decided"], rows.info["labels"]
+    if rows.info["kind"] == "multilabel":
+        return {
+            name: (int((y[:, k] == 1).sum()), int((called[:, k] == 1).sum()), int((y[:, k] >= 0).sum()))
+            for k, name in enumerate(labels)
+        }
+    return {name: (int((y == k).sum()), int((called == k).sum()), len(rows)) for k, name in enumerate(labels)}
 
 
 def baseline(truths: Array, labels: int, *, kind: str = "exclusive") -> Array:

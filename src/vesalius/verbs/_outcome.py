@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,21 +13,53 @@ from vesalius.core.bundle import Bundle, Stage, save_bundle
 from vesalius.core.image import Array
 from vesalius.core.plan import Plan
 from vesalius.core.progress import Progress
-from vesalius.core.scorecard import Scorecard, as_json, nameless, save_scorecard
+from vesalius.core.scorecard import Banner, Scorecard, as_json, nameless, save_scorecard
 from vesalius.evaluate import calibration
+from vesalius.evaluate.banners import is_short, of_training
 from vesalius.learn.loop import Trained
 from vesalius.verbs._reporting import write_report
+from vesalius.verbs._unseen import of_run
 from vesalius.verbs._workspace import Workspace
 from vesalius.verbs.evaluate import score_cases
 
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What training gave: the members, what each said (raw) of the cases it never saw, and whether time ran out."""
+    """What training gave: the members, which of them are kept, and whether time ran out.
+
+    `held_out` is what the kept members said, raw, of the cases they never saw. `steps` are `(done, planned)` a
+    member. `before` are the banners of earlier stages.
+    """
 
     trained: tuple[Trained, ...]
+    kept: tuple[int, ...]
     held_out: Mapping[str, Array]
     ran_out: bool
+    steps: tuple[tuple[int, int], ...] = ()
+    before: tuple[Banner, ...] = ()
+
+    @property
+    def left_out(self) -> str:
+        """Which members do not answer, and why, in words; empty where all do."""
+        gone = [k for k in range(len(self.trained)) if k not in self.kept]
+        if not gone:
+            return ""
+        told = ", ".join("member {} ({} of {} steps)".format(k, *self.steps[k]) for k in gone)
+        verb = "is" if len(gone) == 1 else "are"
+        return f"{told} {verb} left out: under half of the planned steps when the time ran out"
+
+
+def steps_of(trained: Trained, plan: Plan) -> tuple[int, int]:
+    """Return the steps that a member did and those it was to do; one that stopped by its own rule did them all."""
+    return trained.last_step, max(
+        plan.train.steps, trained.last_step
+    ) if trained.ran_out else trained.last_step
+
+
+def kept_of(steps: Sequence[tuple[int, int]]) -> tuple[int, ...]:
+    """Return which members answer: all with at least half of their steps; all there are where none has that many."""
+    enough = tuple(k for k, (done, planned) in enumerate(steps) if not is_short(done, planned))
+    return enough or tuple(range(len(steps)))
 
 
 def calibrated(space: Workspace, plan: Plan, outcome: Outcome, stage: Stage) -> Stage:
@@ -74,7 +106,9 @@ def finish(
         patients_known=space.cohort.patients_known,
         progress=progress,
         device=device,
+        told=(*outcome.before, *of_training(outcome.steps)),
     )
+    card = of_run(card, space.overlap, len(space.leaking))
     written = write_report(card, path, space=space, stage=stage, tally=tally, outcome=outcome)
     texts = {"scorecard.json": as_json(nameless(card)), "card.md": written}
     sealed = save_bundle(

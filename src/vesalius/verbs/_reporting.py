@@ -69,10 +69,12 @@ def _data_facts(space: Workspace) -> dict[str, str]:
 
 def _run_facts(plan: Plan, outcome: Outcome) -> dict[str, str]:
     scores = ", ".join(f"{t.score:.4f} at step {t.step}" for t in outcome.trained)
+    began = f"{plan.net.init}: {plan.reasons.get('net.init', '')}" if plan.net.init else "random weights"
     return {
         "net": f"{plan.net.name}, scale {plan.net.scale:g}",
-        "members": str(len(outcome.trained)),
-        "steps": str(plan.train.steps),
+        "began from": began,
+        "members": _kept(outcome),
+        "steps": _steps(plan, outcome),
         "validation": scores,
         "ended by the clock": "yes" if outcome.ran_out else "no",
         "made on": datetime.date.today().isoformat(),
@@ -110,8 +112,22 @@ def write_report(
 
 
 def _members(outcome: Outcome) -> str:
-    many = len(outcome.trained)
+    many = len(outcome.kept)
     return "one model" if many == 1 else f"{many} models together"
+
+
+def _kept(outcome: Outcome) -> str:
+    """How many members answer, and which do not."""
+    every = str(len(outcome.trained))
+    return f"{len(outcome.kept)} of {every}; {outcome.left_out}" if outcome.left_out else every
+
+
+def _steps(plan: Plan, outcome: Outcome) -> str:
+    """The planned steps, and those that were done where that is another number."""
+    done = [d for d, _ in outcome.steps]
+    if all(d == plan.train.steps for d in done):
+        return str(plan.train.steps)
+    return f"{', '.join(map(str, done))} of {plan.train.steps}"
 
 
 def _line(history: Sequence[Mapping[str, float]], name: str) -> tuple[list[float], list[float]]:

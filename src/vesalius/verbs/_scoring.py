@@ -15,7 +15,7 @@ from vesalius.core.answer import Answer, Mask
 from vesalius.core.case import Case
 from vesalius.core.errors import DataError
 from vesalius.core.image import Image
-from vesalius.core.scorecard import Scorecard
+from vesalius.core.scorecard import Banner, Scorecard
 from vesalius.evaluate.pictures import Picture, look
 from vesalius.evaluate.scorecard import scorecard
 from vesalius.metrics import Rows
@@ -175,8 +175,9 @@ def card_of(
     bundle: str,
     target: str | None,
     baseline_is: str = "",
+    told: Sequence[Banner] = (),
 ) -> Scorecard:
-    """The scorecard of what was collected. Raises DataError where nothing was."""
+    """The scorecard of what was collected, after `told`, banners of the model. Raises DataError where nothing was."""
     if not tally.cases:
         raise DataError("no case with a truth to score against", hint="data with the target that was learned")
     rows, base = tally.rows()
@@ -191,4 +192,5 @@ def card_of(
         target=target,
         baseline=base,
         baseline_is=baseline_is if base is not None else "",
+        told=told,
     )

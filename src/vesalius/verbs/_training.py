@@ -15,6 +15,8 @@ from vesalius.core.case import Case
 from vesalius.core.disk import write_bytes
 from vesalius.core.plan import Plan
 from vesalius.core.progress import Progress
+from vesalius.core.scorecard import Banner
+from vesalius.evaluate.banners import of_training
 from vesalius.infer import predictor
 from vesalius.learn.examples import prepare_examples
 from vesalius.learn.loop import Trained, build, train
@@ -23,7 +25,7 @@ from vesalius.plan import machine as machines
 from vesalius.tasks._contract import Example, Task
 from vesalius.verbs._budgeting import MONITOR
 from vesalius.verbs._locate import coarse_plan, crop_to_truth
-from vesalius.verbs._outcome import Outcome
+from vesalius.verbs._outcome import Outcome, kept_of, steps_of
 from vesalius.verbs._workspace import Workspace
 
 
@@ -50,12 +52,14 @@ def train_all(
 ) -> tuple[tuple[Stage, ...], Outcome]:
     """Train every stage and member; returns the stages and what the last one said of its validation cases."""
     stages: list[Stage] = []
+    before: tuple[Banner, ...] = ()
     folder = path / "bundle"
     if plan.locate is not None:
         coarse = coarse_plan(plan)
         job = _job("locate", space, coarse, path, progress)
         outcome = _members(job, space, path, deadline=deadline, progress=progress, device=device, start=None)
         stages.append(_stage(job, outcome, folder, 0, takes=None))
+        before = of_training(outcome.steps, "finding the region")
     crop = None
     takes: dict[str, Any] | None = None
     name = space.task.name
@@ -66,7 +70,7 @@ def train_all(
     outcome = _members(job, space, path, deadline=deadline, progress=progress, device=device, start=start)
     job = replace(job, state=job.task.remember(space.training, job.state))
     stages.append(_stage(job, outcome, folder, len(stages), takes=takes))
-    return tuple(stages), outcome
+    return tuple(stages), replace(outcome, before=before)
 
 
 def _job(
@@ -104,7 +108,7 @@ def _members(
 ) -> Outcome:
     """Train each member on all folds but its own, which validates it."""
     trained: list[Trained] = []
-    answers: dict[str, Any] = {}
+    answers: list[dict[str, Any]] = []
     n = job.plan.train.members
     for member in range(n):
         held = [i for i in space.assignment.folds[member] if i in job.examples]
@@ -133,9 +137,16 @@ def _members(
                 f"{job.name}-{member}: the time ran out at step {result.last_step} of {job.plan.train.steps}"
             )
         trained.append(result)
-        if job.task.run == "whole":
-            answers |= _held_out(job, result, [job.examples[i] for i in held], device)
-    return Outcome(tuple(trained), answers, any(t.ran_out for t in trained))
+        answers.append(
+            _held_out(job, result, [job.examples[i] for i in held], device) if job.task.run == "whole" else {}
+        )
+    steps = tuple(steps_of(t, job.plan) for t in trained)
+    kept = kept_of(steps)
+    said = {i: raw for k in kept for i, raw in answers[k].items()}
+    outcome = Outcome(tuple(trained), kept, said, any(t.ran_out for t in trained), steps)
+    if outcome.left_out:
+        progress.note(f"{job.name}: {outcome.left_out}")
+    return outcome
 
 
 def _held_out(job: Job, result: Trained, held: Sequence[Example], device: str | None) -> dict[str, Any]:
@@ -156,10 +167,18 @@ def _stage(
     from safetensors.torch import save
 
     names = []
-    for k, result in enumerate(outcome.trained):
-        weights = {n: t.contiguous() for n, t in result.weights.items()}
+    for k in outcome.kept:
+        weights = {n: t.contiguous() for n, t in outcome.trained[k].weights.items()}
         name = f"weights-{number}-{k}.safetensors"
 
         write_bytes(folder / name, save(weights))
         names.append(name)
-    return Stage(job.name, job.plan, job.state, tuple(names), takes=takes)
+    return Stage(job.name, _plan_kept(job.plan, outcome), job.state, tuple(names), takes=takes)
+
+
+def _plan_kept(plan: Plan, outcome: Outcome) -> Plan:
+    """The plan as it was followed, with the reason why fewer members answer than were planned."""
+    if not outcome.left_out:
+        return plan
+    why = f"{plan.reasons.get('train.members', 'planned')}; {outcome.left_out}"
+    return plan.model_copy(update={"reasons": {**plan.reasons, "train.members": why}})

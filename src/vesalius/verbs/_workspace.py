@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from vesalius import cohorts
-from vesalius.cohorts._check import Decoded
+from vesalius.cohorts import Decoded, Overlap
 from vesalius.core import registry
 from vesalius.core.case import Case
 from vesalius.core.cohort import Assignment, Cohort, TargetInfo
@@ -18,24 +18,38 @@ from vesalius.core.plan import Plan
 from vesalius.core.progress import Progress
 from vesalius.plan.fingerprint import Facts, facts
 from vesalius.reliability.duplicates import Twins
+from vesalius.reliability.marks import Marks
 from vesalius.tasks import _contract as tasks
 from vesalius.tasks._contract import Task
+from vesalius.verbs._past import Past
 
 
 @dataclass(frozen=True, eq=False)
 class Workspace:
-    """Everything that is known before a plan is made. `facts` are by case id."""
+    """Everything that is known before a plan is made. `facts` are by case id; by its `marks` a case is known again.
+
+    `seen` are the cases that the weights to begin from were trained on, with the fold that they had; `overlap` says in
+    words what is known of that.
+    """
 
     cohort: Cohort
     target: TargetInfo
     task: Task
     assignment: Assignment
     facts: Mapping[str, Facts]
+    marks: Marks
+    overlap: str = ""
+    seen: Mapping[str, int | None] = field(default_factory=dict)
 
     def cases(self, ids: tuple[str, ...]) -> list[Case]:
         """The cases of those ids, in the cohort's order."""
         wanted = set(ids)
         return [c for c in self.cohort.cases if c.id in wanted]
+
+    @property
+    def leaking(self) -> list[Case]:
+        """The test cases that the weights to begin from were trained on."""
+        return [c for c in self.test if c.id in self.seen]
 
     @property
     def training(self) -> list[Case]:
@@ -55,10 +69,12 @@ class Observer:
         self.target = target
         self.facts: dict[str, Facts] = {}
         self.twins = Twins()
+        self.marks = Marks()
 
     def __call__(self, decoded: Decoded) -> None:
         """Take in one case."""
         self.twins(decoded)
+        self.marks(decoded)
         if decoded.fault is not None or decoded.case.reference not in decoded.images:
             return
         image = decoded.images[decoded.case.reference]
@@ -90,13 +106,15 @@ def prepare_workspace(
     max_set_aside: float,
     progress: Progress,
     assignment: Assignment | None = None,
+    past: Past | None = None,
 ) -> Workspace:
     """Read, choose the target and the task, decode everything once, assign folds.
 
+    `past` is that of the weights to begin from: nothing that they learned from is tested on.
     Raises DataError and its kin, UnknownName, PlanError.
     """
     if isinstance(data, Cohort):
-        cohort = data
+        cohort = data if split is None else cohorts.apply_split_file(data, split)
     else:
         cohort = cohorts.read(data, target=target, columns=columns, split=split, max_set_aside=max_set_aside)
     chosen = cohorts.select_target(cohort, target)
@@ -114,11 +132,35 @@ def prepare_workspace(
         raise DataError(
             f"{job.name} needs {'; '.join(missing)}", found=f"{len(cohort.cases)} cases in {cohort.root}"
         )
+    overlap = None
+    if past is not None:
+        splits = {c.split for c in cohort.cases if chosen.name in c.targets}
+        declared = assignment is not None or "test" in splits or {"train", "val"} <= splits
+        overlap = past.inherited(cohort, observer.marks, declared=declared)
     if assignment is None:
         assignment = cohorts.assign(
-            cohort, target=chosen, seed=seed, folds=folds, groups=observer.groups, copies=observer.copies
+            cohort,
+            target=chosen,
+            seed=seed,
+            folds=folds,
+            groups=observer.groups,
+            copies=observer.copies,
+            overlap=overlap,
         )
-    return Workspace(cohort, chosen, job, assignment, observer.facts)
+    said = "" if past is None else _said(past, overlap, cohort, assignment, observer.marks)
+    seen = overlap.trained if overlap is not None else {}
+    return Workspace(cohort, chosen, job, assignment, observer.facts, observer.marks, said, seen)
+
+
+def _said(past: Past, overlap: Overlap | None, cohort: Cohort, assignment: Assignment, marks: Marks) -> str:
+    """What is known of test cases that the weights to begin from were trained on, in a sentence."""
+    unchecked = past.unchecked(cohort, marks)
+    if overlap is None:
+        return unchecked
+    n = sum(c in overlap.trained for c in assignment.test)
+    many = f"{n or 'none'} of the {len(assignment.test)} test cases"
+    found = f"{past.of}, from which this run began, was trained on {many}"
+    return "; ".join(filter(None, (found, unchecked)))
 
 
 def choose_task(name: str | None, target: TargetInfo) -> Task:

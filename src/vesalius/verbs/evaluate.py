@@ -15,14 +15,18 @@ from vesalius.core.cohort import Cohort, TargetInfo
 from vesalius.core.disk import new_folder
 from vesalius.core.errors import DataError, VesaliusError
 from vesalius.core.progress import Progress, Silent
-from vesalius.core.scorecard import Scorecard, save_scorecard
+from vesalius.core.scorecard import Banner, Scorecard, load_scorecard, save_scorecard
+from vesalius.evaluate.banners import TRAINING
 from vesalius.infer.predictor import Predictor
 from vesalius.plan import machine as machines
 from vesalius.prepare.case import load_reference
+from vesalius.reliability.marks import Marks
 from vesalius.tasks import _contract as tasks
 from vesalius.verbs._foreign import assert_drawn_on, foreign_answers, positive_class
+from vesalius.verbs._past import past_of_bundle
 from vesalius.verbs._scoring import Tally, card_of, tally_for
 from vesalius.verbs._stopping import all_or_nothing
+from vesalius.verbs._unseen import of_another_tool, unseen
 from vesalius.verbs.predict import answers
 
 BASELINES = {
@@ -47,28 +51,38 @@ def evaluate(
     """Score `what` (a bundle, or a folder or CSV of any tool's predictions) on the cases of `data`.
 
     `split` limits it to the cases that the data, or `split_file`, declares as such; by default the declared
-    test cases, or all where there are none. With `out` the scorecard and a report are written there.
-    Raises DataError where no case has the target, BundleError for a damaged bundle, Interrupted after Ctrl-C.
+    test cases, or all where there are none. Cases that the bundle was trained on are left out where its run's folder
+    tells which these are, unless `split` is "train"; the scorecard says how many, or that it could not be checked.
+    With `out` the scorecard and a report are written there.
+    Raises DataError where no case has the target or all were trained on, BundleError for a damaged bundle,
+    Interrupted after Ctrl-C.
     """
     progress = progress or Silent()
     torch.set_num_threads(machines.measure().cores)
     bundle = what if isinstance(what, Bundle) else _bundle_at(Path(what))
+    past = past_of_bundle(bundle) if bundle is not None else None
+    marks = Marks()
     with all_or_nothing():
         if isinstance(data, Cohort):
-            cohort = data
+            cohort = data if split_file is None else cohorts.apply_split_file(data, Path(split_file))
         else:
             cohort = cohorts.read(data, columns=columns, split=split_file, target=target, max_set_aside=1.0)
         info = _target(cohort, target, bundle)
-        cohort = cohorts.check(cohort, target=info.name, progress=progress, max_set_aside=1.0)
+        seen = marks if past is not None else None
+        cohort = cohorts.check(cohort, target=info.name, progress=progress, max_set_aside=1.0, observe=seen)
     info = cohort.targets[info.name]  # with the labels that its masks were found to hold
-    cases, name = _cases(cohort, info.name, split)
+    if past is not None:
+        choice = unseen(cohort, info.name, split, past, marks)
+        progress.note(f"training cases: {choice.overlap}")
+    else:
+        choice = of_another_tool(cohort, info.name, split)
     folder = new_folder(Path(out), default="evaluation") if out else None
     with all_or_nothing(folder):
         if bundle is not None:
             tally, card = score_cases(
                 bundle,
-                cases,
-                split=name,
+                choice.cases,
+                split=choice.split,
                 data_hash=cohort.hash,
                 patients_known=cohort.patients_known,
                 progress=progress,
@@ -76,7 +90,8 @@ def evaluate(
                 target=info.name,
             )
         else:
-            tally, card = _score_foreign(Path(str(what)), cases, cohort, info, name, progress)
+            tally, card = _score_foreign(Path(str(what)), choice.cases, cohort, info, choice.split, progress)
+        card = choice.told(card)
         if folder is not None:
             from vesalius.verbs._reporting import write_evaluation
 
@@ -126,20 +141,6 @@ def _target(cohort: Cohort, name: str | None, bundle: Bundle | None) -> TargetIn
     return info
 
 
-def _cases(cohort: Cohort, target: str, split: str | None) -> tuple[list[Case], str]:
-    """The cases to score and what to call them. Raises DataError where there are none."""
-    having = [c for c in cohort.cases if target in c.targets]
-    if split is None:
-        held = [c for c in having if c.split == "test"]
-        chosen, name = (held, "test") if held else (having, "all")
-    else:
-        chosen, name = [c for c in having if c.split == split or split == "all"], split
-    if not chosen:
-        found = ", ".join(sorted({c.split or "no split" for c in having})) or "no case with the target"
-        raise DataError(f"no case to score in split '{name}'", found=found, hint="--split all")
-    return chosen, name
-
-
 def score_cases(
     bundle: Bundle,
     cases: Sequence[Case],
@@ -150,8 +151,12 @@ def score_cases(
     progress: Progress,
     device: str | None,
     target: str | None = None,
+    told: Sequence[Banner] | None = None,
 ) -> tuple[Tally, Scorecard]:
-    """Answer and score case after case; one is in memory at a time. A faulty case is noted and not counted."""
+    """Answer and score case after case; one is in memory at a time. A faulty case is noted and not counted.
+
+    `told` are banners of the model's training; by default those that its own scorecard has.
+    """
     predictor = Predictor(bundle, device=device)
     stage, task = predictor.stages[-1].stage, predictor.stages[-1].task
     target = target or stage.plan.task.target
@@ -174,8 +179,17 @@ def score_cases(
         bundle=bundle.hash,
         target=target,
         baseline_is=BASELINES.get(task.answer.__name__, ""),
+        told=_told(bundle) if told is None else told,
     )
     return tally, card
+
+
+def _told(bundle: Bundle) -> list[Banner]:
+    """What the bundle's own scorecard says of its training; nothing where it has none."""
+    path = bundle.path / "scorecard.json"
+    if not path.is_file():
+        return []
+    return [b for b in load_scorecard(path).banners if b.kind == TRAINING]
 
 
 def _score_foreign(

@@ -27,8 +27,9 @@ from vesalius.plan import machine as machines
 from vesalius.plan.budget import seconds
 from vesalius.plan.fingerprint import fingerprint
 from vesalius.plan.rules import check, draft_plan, staged
+from vesalius.reliability.trained_on import FILE, save_trained_on
 from vesalius.verbs._budgeting import SHARE, budgeted
-from vesalius.verbs._init import initial_weights
+from vesalius.verbs._init import Start, initial_weights, record, same_meaning, taken_over
 from vesalius.verbs._outcome import calibrated, finish
 from vesalius.verbs._training import train_all
 from vesalius.verbs._workspace import Workspace, no_side_swapped, plain, prepare_workspace, untouched
@@ -36,7 +37,8 @@ from vesalius.verbs._workspace import Workspace, no_side_swapped, plain, prepare
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """What `fit` leaves behind in `path`: plan.json, folds.json, logs/, bundle/, scorecard.json, report.html.
+    """What `fit` leaves behind in `path`: plan.json, folds.json, logs/, bundle/, scorecard.json, report.html; and
+    trained_on.json, by which its training cases are known again, and which no bundle holds.
 
     `bundle` and `scorecard` are None after a dry run. `ran_out` says that the clock ended the training.
     """
@@ -101,6 +103,9 @@ def fit(
         cohorts.load_assignment(path / "folds.json") if path and (path / "folds.json").is_file() else None
     )
     torch.set_num_threads(machines.measure().cores)
+    first = Path(init) if init else _told_path(told, "init")
+    start = initial_weights(first) if first else None
+    origin = start.origin if start else None
     space = prepare_workspace(
         data,
         task=task or (given.task.name if given else None),
@@ -112,31 +117,38 @@ def fit(
         max_set_aside=max(max_set_aside, told.get("max_set_aside", 0.0)),
         progress=progress,
         assignment=stored,
+        past=start.past if start else None,
     )
     for item in space.cohort.set_aside:
         progress.note(f"set aside: {item.case}: {item.reason}")
-    first = Path(init) if init else _told_path(told, "init")
-    start, origin = initial_weights(first) if first else (None, None)
     if following and given is not None:
         _same_run(told, given, space, {"train.seed": seed, **(settings or {})}, origin)
         fixed = check(given, space.task)
+        _remember(space, path, start)
         if path is not None and (path / "scorecard.json").is_file():
             progress.note(f"{path} is finished: nothing is left to do")
             return Run(path, fixed, open_bundle(path / "bundle"), load_scorecard(path / "scorecard.json"))
     else:
         fixed = _first_plan(space, given, settings, folds=folds, seed=seed, origin=origin)
     no_side_swapped(fixed)
+    if start is not None:
+        same_meaning(start, fixed)
+    weights = start.weights if start else None
     if fixed.train.threads:
         torch.set_num_threads(fixed.train.threads)
     if dry_run:
-        fixed, _ = budgeted(space, fixed, limit, began, progress=progress, device=device, start=start)
+        fixed, _ = budgeted(space, fixed, limit, began, progress=progress, device=device, start=weights)
+        fixed = taken_over(space, fixed, start, progress) if start else fixed
         return Run(None, fixed, None, None)
     fresh = path is None
     path = path or new_folder(Path(out) if out else None, default=label)
     after = 0.0
     if not following:
         try:
-            fixed, after = budgeted(space, fixed, limit, began, progress=progress, device=device, start=start)
+            fixed, after = budgeted(
+                space, fixed, limit, began, progress=progress, device=device, start=weights
+            )
+            fixed = taken_over(space, fixed, start, progress) if start else fixed
         except (VesaliusError, KeyboardInterrupt):
             if fresh:
                 path.rmdir()  # a plan that cannot be followed leaves nothing behind
@@ -154,6 +166,7 @@ def fit(
         about = {**plain(arguments), "after_s": round(after, 1), "data_hash": space.cohort.hash}
         write_text(path / "run.json", json.dumps(about, indent=1) + "\n")
         cohorts.save_assignment(space.assignment, path / "folds.json")
+    _remember(space, path, start)
     if not following:
         save_plan(fixed, path / "plan.json")
     progress.note(f"run: {path}")
@@ -162,7 +175,7 @@ def fit(
     try:
         with held(path):
             return _carry_out(
-                space, fixed, path, deadline=deadline, progress=progress, device=device, start=start
+                space, fixed, path, deadline=deadline, progress=progress, device=device, start=weights
             )
     except (KeyboardInterrupt, Interrupted) as error:
         what = error.what if isinstance(error, Interrupted) else "interrupted; what was trained is saved"
@@ -221,6 +234,12 @@ def _resumed(out: Path | str | None, label: str) -> Path:
         if not (found.parent / "scorecard.json").is_file():
             return found.parent
     raise OutputError(f"no unfinished run of '{label}' in runs/", hint="-o RUN, or fit without --resume")
+
+
+def _remember(space: Workspace, path: Path | None, start: Start | None) -> None:
+    """Keep in a run's folder, and nowhere else, what it learns from; runs of before get it when they are resumed."""
+    if path is not None and not (path / FILE).is_file():
+        save_trained_on(record(space, space.assignment, start), path / FILE)
 
 
 def _told_path(told: Mapping[str, Any], name: str) -> Path | None:

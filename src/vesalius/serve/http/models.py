@@ -117,7 +117,7 @@ def _scorecard(path: Path) -> dict[str, Any]:
     try:
         card = load_scorecard(path / "scorecard.json")
     except VesaliusError:
-        return {"scorecard": None, "baseline_is": None}
+        return {"scorecard": None, "baseline_is": None, "banners": []}
     rows = {
         metric: {
             "value": i.value,
@@ -128,4 +128,5 @@ def _scorecard(path: Path) -> dict[str, Any]:
         }
         for metric, i in card.metrics.items()
     }
-    return {"scorecard": rows, "baseline_is": card.baseline_is or None}
+    banners = [{"kind": b.kind, "text": b.text} for b in card.banners]
+    return {"scorecard": rows, "baseline_is": card.baseline_is or None, "banners": banners}

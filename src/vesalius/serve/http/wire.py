@@ -72,8 +72,18 @@ class FigureBody(BaseModel):
     baseline: float | None
 
 
+class BannerBody(BaseModel):
+    """What must be read before a scorecard's figures: a sentence, and its kind."""
+
+    kind: str
+    text: str
+
+
 class ModelBody(BaseModel):
-    """A bundle that this service answers with; `baseline_is` says which trivial answer its scorecard compares with."""
+    """A bundle that this service answers with; `baseline_is` says which trivial answer its scorecard compares with.
+
+    `banners` come before every figure of the scorecard.
+    """
 
     name: str
     hash: str
@@ -90,6 +100,7 @@ class ModelBody(BaseModel):
     research_use: bool
     scorecard: dict[str, FigureBody] | None
     baseline_is: str | None
+    banners: list[BannerBody]
 
 
 class JobRequest(BaseModel):

@@ -133,8 +133,9 @@ function facts(model: Model): HTMLElement {
   const compared = measured.some(([, figure]) => typeof figure.baseline === "number");
   return h(
     "details",
-    {},
+    { open: (model.banners ?? []).length > 0 },
     h("summary", {}, "About this model"),
+    ...(model.banners ?? []).map((b) => h("p", { class: "warn" }, b.text)),
     h("dl", {}, rows.flatMap(([name, text]) => [h("dt", {}, name), h("dd", {}, text)])),
     weak.length > 0 && h("p", { class: "warn" }, `Does not clearly beat the baseline in ${weak.join(", ")}.`),
     compared && h("p", { class: "faint" }, `Baseline: ${model.baseline_is ?? "a trivial answer"}.`),

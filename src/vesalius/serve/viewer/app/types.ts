@@ -33,6 +33,7 @@ export interface Model {
   scorecard: Record<string, Figure> | null;
   /** Which trivial answer the scorecard's baseline is. */
   baseline_is?: string | null;
+  banners?: { kind: string; text: string }[];
 }
 
 export interface Figure {

@@ -1,0 +1,92 @@
+"""Banners: what must be read before any figure of a scorecard, because without it the figures mislead."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from vesalius import metrics
+from vesalius.core.scorecard import Banner
+from vesalius.core.words import counted
+from vesalius.metrics import Rows
+
+FEW_STEPS = 100  # of all members together: fewer teach a net hardly more than how frequent classes are
+FEW_PATIENTS = 10  # to test on
+FEW_CASES = 5  # of one class, or with one label
+NAMED = 8  # classes that a sentence names
+
+TRAINING = "hardly trained"
+UNCALLED = "never called"
+FEW = "few cases"
+
+
+def of_training(steps: Sequence[tuple[int, int]], name: str = "") -> tuple[Banner, ...]:
+    """Return the banner of a run that was hardly trained; none where it was trained as planned.
+
+    `steps` are `(done, planned)` a member. A member hardly trained if it did under half of its steps; a run,
+    if any member of it was, or if all members together did under `FEW_STEPS`. `name` says which stage this is.
+    """
+    done = sum(d for d, _ in steps)
+    short = [k for k, (d, planned) in enumerate(steps) if is_short(d, planned)]
+    if not short and done >= FEW_STEPS:
+        return ()
+    where = f" ({name})" if name else ""
+    if len(steps) == 1:
+        told = f"{steps[0][0]} of {counted(steps[0][1], 'planned step')}"
+    else:
+        told = "its members did " + ", ".join(f"{d} of {p}" for d, p in steps) + " planned steps"
+    if short and len(short) < len(steps):
+        text = (
+            f"Part of this model was hardly trained{where}: {told}; those under half of them do not answer."
+        )
+    elif short:
+        text = f"This model was hardly trained{where}: {told}; the time ran out. Its figures may be chance."
+    else:
+        text = f"This model was hardly trained{where}: {told}, and fewer than {FEW_STEPS} teach little."
+    return (Banner(TRAINING, text),)
+
+
+def is_short(done: int, planned: int) -> bool:
+    """Return whether a member did under half of its planned steps."""
+    return 2 * done < planned
+
+
+def of_rows(rows: Rows, answer: str, *, split: str, patients: int, known: bool) -> tuple[Banner, ...]:
+    """Return the banners of what was scored: classes that are never called, too few patients, too few of a class."""
+    module = metrics.for_answer(answer)
+    occurrences = getattr(module, "occurrences", None)
+    held: Mapping[str, tuple[int, int, int]] = occurrences(rows) if occurrences is not None else {}
+    return (*_uncalled(held, split), *_few(held, split, patients, known))
+
+
+def _uncalled(held: Mapping[str, tuple[int, int, int]], split: str) -> tuple[Banner, ...]:
+    never = {name: (truths, n) for name, (truths, called, n) in held.items() if truths and not called}
+    if not never:
+        return ()
+    told = [f"'{name}' ({truths} of {n} have it)" for name, (truths, n) in never.items()]
+    more = f" and {len(told) - NAMED} more" if len(told) > NAMED else ""
+    what = "This class is" if len(never) == 1 else f"{len(never)} classes are"
+    text = f"{what} never called in split '{split}': {', '.join(told[:NAMED])}{more}."
+    return (Banner(UNCALLED, text),)
+
+
+def _few(
+    held: Mapping[str, tuple[int, int, int]], split: str, patients: int, known: bool
+) -> tuple[Banner, ...]:
+    parts = []
+    if patients < FEW_PATIENTS:
+        who = (
+            counted(patients, "patient")
+            if known
+            else f"{counted(patients, 'case')}, each counted as a patient"
+        )
+        parts.append(f"{who}, where {FEW_PATIENTS} are few already, in split '{split}'")
+    scarce = {name: truths for name, (truths, _, _) in held.items() if truths < FEW_CASES}
+    if scarce:
+        told = ", ".join([f"'{name}' ({truths})" for name, truths in scarce.items()][:NAMED])
+        more = f" and {len(scarce) - NAMED} more" if len(scarce) > NAMED else ""
+        parts.append(f"fewer than {FEW_CASES} cases with {told}{more}")
+    if not parts:
+        return ()
+    return (
+        Banner(FEW, f"The figures stand on few cases: {'; '.join(parts)}. See the width of the intervals."),
+    )

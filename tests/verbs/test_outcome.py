@@ -1,0 +1,118 @@
+"""What becomes of members that the clock ended early: left out of answers and calibration, and said first."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import vesalius as vs
+from vesalius.cli._show import scorecard_table
+from vesalius.core.disk import sha256
+from vesalius.core.plan import override
+from vesalius.infer.predictor import Predictor
+from vesalius.learn.loop import Trained
+from vesalius.serve.http.models import describe
+from vesalius.verbs import _training
+from vesalius.verbs._outcome import kept_of, steps_of
+
+
+@pytest.mark.parametrize(
+    ("done", "kept"),
+    [
+        ((25, 8, 4), (0,)),
+        ((15, 14, 30), (0, 2)),
+        ((4, 8, 2), (0, 1, 2)),  # none did half: what there is must do
+        ((30,), (0,)),
+        ((3,), (0,)),
+    ],
+)
+def test_members_under_half_of_their_steps_are_left_out(done: tuple[int, ...], kept: tuple[int, ...]) -> None:
+    assert kept_of([(d, 30) for d in done]) == kept
+
+
+def test_a_member_that_stopped_by_its_own_rule_did_all_its_steps(pictures: Any) -> None:
+    plan = pictures.run.plan
+    tired = Trained({}, 0.5, 10, 20, False, ())
+    assert steps_of(tired, plan) == (20, 20)
+    assert steps_of(dataclasses.replace(tired, ran_out=True), plan) == (20, 60)
+
+
+SETTINGS = {
+    "net.scale": 0.125,
+    "train.threads": 1,
+    "train.batch": 4,
+    "train.steps": 30,
+    "train.validations": 1,
+    "data.size": [1, 32, 32],
+}
+
+
+@pytest.fixture(scope="module")
+def cut(pictures: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """A fit of three members which the clock ends after 25, 8 and 4 of 30 steps; and one of the first member alone."""
+    root = tmp_path_factory.mktemp("cut")
+    real, notes = _training.train, []
+
+    def ended(task: Any, plan: Any, *args: Any, member: int, **kwargs: Any) -> Trained:
+        short = override(plan, {"train.steps": (25, 8, 4)[member]})
+        return dataclasses.replace(real(task, short, *args, member=member, **kwargs), ran_out=True)
+
+    class Told:
+        def start(self, name: str, total: int | None = None) -> None: ...
+        def advance(self, name: str, done: int = 1, text: str = "") -> None: ...
+        def finish(self, name: str) -> None: ...
+        def note(self, text: str) -> None:
+            notes.append(text)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_training, "train", ended)
+        run = vs.fit(pictures.data, root / "cut", folds=3, settings=SETTINGS, seed=3, progress=Told())
+        one = {**SETTINGS, "train.members": 1, "train.folds": 3}
+        alone = vs.fit(pictures.data, root / "alone", settings=one, seed=3)
+    return {"run": run, "alone": alone, "notes": notes, "data": pictures.data, "root": root}
+
+
+def test_only_the_member_that_was_trained_answers_and_is_calibrated(cut: dict[str, Any]) -> None:
+    run, alone = cut["run"], cut["alone"]
+    stage, first = run.bundle.stages[-1], alone.bundle.stages[-1]
+    assert stage.members == ("weights-0-0.safetensors",)
+    assert sorted(p.name for p in run.bundle.path.glob("weights*")) == ["weights-0-0.safetensors"]
+    assert sha256(run.bundle.path / stage.members[0]) == sha256(alone.bundle.path / first.members[0])
+    assert stage.calibration == first.calibration
+    case = next(p for p in sorted(cut["data"].parent.rglob("*.png")))
+    ours, theirs = (vs.predict(b, case) for b in (run.bundle, alone.bundle))
+    assert np.array_equal(ours.p, theirs.p)
+    assert run.scorecard.metrics == alone.scorecard.metrics
+
+
+def test_what_was_left_out_is_said_in_plan_log_card_and_report(cut: dict[str, Any]) -> None:
+    run = cut["run"]
+    told = "member 1 (8 of 30 steps), member 2 (4 of 30 steps) are left out"
+    assert any(told in note for note in cut["notes"])
+    assert told in run.bundle.stages[-1].plan.reasons["train.members"]
+    assert run.bundle.stages[-1].plan.train.members == 3
+    for name in ("card.md", "report.html", "bundle/card.md"):
+        assert told in (run.path / name).read_text(encoding="utf-8")
+
+
+def test_that_it_was_hardly_trained_comes_before_every_figure(
+    cut: dict[str, Any], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    run = cut["run"]
+    said = "25 of 30, 8 of 30, 4 of 30"
+    assert run.scorecard.banners[0].kind == "hardly trained" and said in run.scorecard.banners[0].text
+    scorecard_table(run.scorecard)
+    out = " ".join(capsys.readouterr().out.split())
+    assert out.index(said) < out.index("baseline")
+    page = (run.path / "report.html").read_text(encoding="utf-8")
+    assert page.index(said) < page.index('class="tile"')
+    card = (run.path / "card.md").read_text(encoding="utf-8")
+    assert card.index(said) < card.index("## Intended use")
+    about = describe("m", run.bundle, Predictor(run.bundle, device="cpu"))
+    assert said in about["banners"][0]["text"]
+    elsewhere = vs.evaluate(run.bundle, cut["data"], split="all")
+    assert elsewhere.banners[0] == run.scorecard.banners[0]
