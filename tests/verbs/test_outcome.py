@@ -11,13 +11,17 @@ import pytest
 
 import vesalius as vs
 from vesalius.cli._show import scorecard_table
+from vesalius.core.cohort import Label
 from vesalius.core.disk import sha256
 from vesalius.core.plan import override
+from vesalius.core.progress import Silent
 from vesalius.infer.predictor import Predictor
 from vesalius.learn.loop import Trained
 from vesalius.serve.http.models import describe
 from vesalius.verbs import _training
-from vesalius.verbs._outcome import kept_of, steps_of
+from vesalius.verbs._outcome import Outcome, kept_of, steps_of
+from vesalius.verbs._reporting import model_card
+from vesalius.verbs._workspace import prepare_workspace
 
 
 @pytest.mark.parametrize(
@@ -116,3 +120,22 @@ def test_that_it_was_hardly_trained_comes_before_every_figure(
     assert said in about["banners"][0]["text"]
     elsewhere = vs.evaluate(run.bundle, cut["data"], split="all")
     assert elsewhere.banners[0] == run.scorecard.banners[0]
+
+
+def test_a_class_with_a_comma_is_one_class_in_card_and_report(pictures: Any) -> None:
+    space = prepare_workspace(
+        pictures.data,
+        task=None,
+        target=None,
+        columns=None,
+        split=None,
+        seed=0,
+        folds=2,
+        max_set_aside=0.1,
+        progress=Silent(),
+    )
+    labels = (Label(0, "malignant"), Label(1, "normal, benign"))
+    space = dataclasses.replace(space, target=dataclasses.replace(space.target, labels=labels))
+    outcome = Outcome((), (), {}, False)
+    card = model_card(pictures.run.scorecard, space, pictures.run.plan, outcome)
+    assert card.count("| labels | malignant, 'normal, benign' |") == 2

@@ -16,6 +16,7 @@ from vesalius.core.disk import output_errors
 from vesalius.core.errors import DataError, OutputError, PlanError
 from vesalius.core.plan import Plan
 from vesalius.core.progress import Progress
+from vesalius.core.words import counted
 from vesalius.plan.fingerprint import Facts, facts
 from vesalius.reliability.duplicates import Twins
 from vesalius.tasks import _contract as tasks
@@ -90,6 +91,7 @@ def prepare_workspace(
     max_set_aside: float,
     progress: Progress,
     assignment: Assignment | None = None,
+    layout: str | None = None,
 ) -> Workspace:
     """Read, choose the target and the task, decode everything once, assign folds.
 
@@ -98,7 +100,9 @@ def prepare_workspace(
     if isinstance(data, Cohort):
         cohort = data
     else:
-        cohort = cohorts.read(data, target=target, columns=columns, split=split, max_set_aside=max_set_aside)
+        cohort = cohorts.read(
+            data, layout=layout, target=target, columns=columns, split=split, max_set_aside=max_set_aside
+        )
     chosen = cohorts.select_target(cohort, target)
     job = choose_task(task, chosen)
     observer = Observer(chosen)
@@ -112,7 +116,8 @@ def prepare_workspace(
     missing = job.check(cohort, chosen)
     if missing:
         raise DataError(
-            f"{job.name} needs {'; '.join(missing)}", found=f"{len(cohort.cases)} cases in {cohort.root}"
+            f"{job.name} needs {'; '.join(missing)}",
+            found=f"{counted(len(cohort.cases), 'case')} in {cohort.root}",
         )
     if assignment is None:
         assignment = cohorts.assign(

@@ -16,6 +16,7 @@ from vesalius.core.disk import new_folder
 from vesalius.core.errors import DataError, VesaliusError
 from vesalius.core.progress import Progress, Silent
 from vesalius.core.scorecard import Banner, Scorecard, load_scorecard, save_scorecard
+from vesalius.core.words import counted, listed
 from vesalius.evaluate.banners import TRAINING
 from vesalius.infer.predictor import Predictor
 from vesalius.plan import machine as machines
@@ -41,6 +42,7 @@ def evaluate(
     split: str | None = None,
     target: str | None = None,
     columns: Mapping[str, str] | None = None,
+    layout: str | None = None,
     split_file: Path | str | None = None,
     device: str | None = None,
     progress: Progress | None = None,
@@ -58,7 +60,9 @@ def evaluate(
         if isinstance(data, Cohort):
             cohort = data
         else:
-            cohort = cohorts.read(data, columns=columns, split=split_file, target=target, max_set_aside=1.0)
+            cohort = cohorts.read(
+                data, layout=layout, columns=columns, split=split_file, target=target, max_set_aside=1.0
+            )
         info = _target(cohort, target, bundle)
         cohort = cohorts.check(cohort, target=info.name, progress=progress, max_set_aside=1.0)
     info = cohort.targets[info.name]  # with the labels that its masks were found to hold
@@ -122,7 +126,7 @@ def _target(cohort: Cohort, name: str | None, bundle: Bundle | None) -> TargetIn
     if info.kind != "mask" and strange:
         raise DataError(
             f"the bundle did not learn the class '{strange[0]}' of target '{info.name}'",
-            hint=f"the classes that it learned: {', '.join(known)}",
+            hint=f"the classes that it learned: {listed(known)}",
         )
     return info
 
@@ -204,7 +208,9 @@ def _score_foreign(
     missing = [c.id for c in cases if c.id not in found]
     if missing:
         shown = ", ".join(missing[:5]) + (" …" if len(missing) > 5 else "")
-        progress.note(f"{len(missing)} of {len(cases)} cases have no prediction and are not counted: {shown}")
+        progress.note(
+            f"no prediction for {len(missing)} of {counted(len(cases), 'case')}, not counted: {shown}"
+        )
     for case in cases:
         if case.id in found:
             tally.add(case, found[case.id], case.targets[info.name], None, load_reference(case))
