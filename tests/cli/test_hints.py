@@ -61,6 +61,13 @@ def commands_of(path: Path) -> tuple[str, ...]:
     return ROOMS[max(rooms, key=len)] if rooms else ()
 
 
+def test_a_command_that_is_named_exists() -> None:
+    known = set(options())
+    for path in sorted(SOURCE.rglob("*.py")):
+        for name in re.findall(r"`vesalius ([a-z]+)|\"vesalius ([a-z]+) ", path.read_text(encoding="utf-8")):
+            assert "".join(name) in known, f"{path.name} names `vesalius {''.join(name)}`"
+
+
 def named() -> list[tuple[str, str]]:
     """`(file, option)` for each option that a string of the source names, where it is no docstring."""
     found: set[tuple[str, str]] = set()

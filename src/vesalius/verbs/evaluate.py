@@ -13,7 +13,7 @@ from vesalius.core.bundle import MANIFEST, Bundle, open_bundle
 from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort, TargetInfo
 from vesalius.core.disk import new_folder
-from vesalius.core.errors import DataError, VesaliusError
+from vesalius.core.errors import DataError, FormatError, VesaliusError
 from vesalius.core.progress import Progress, Silent
 from vesalius.core.scorecard import Banner, Scorecard, load_scorecard, save_scorecard
 from vesalius.core.words import counted, listed
@@ -190,10 +190,11 @@ def score_cases(
 
 def _told(bundle: Bundle) -> list[Banner]:
     """What the bundle's own scorecard says of its training; nothing where it has none."""
-    path = bundle.path / "scorecard.json"
-    if not path.is_file():
+    try:
+        card = load_scorecard(bundle.path / "scorecard.json")
+    except FormatError:
         return []
-    return [b for b in load_scorecard(path).banners if b.kind == TRAINING]
+    return [b for b in card.banners if b.kind == TRAINING]
 
 
 def _score_foreign(
