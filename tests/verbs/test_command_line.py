@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 import vesalius as vs
 from vesalius.cli import app
 from vesalius.cohorts._check import decode
-from vesalius.core.errors import DataError, PlanError
+from vesalius.core.errors import DataError, PlanError, VesaliusError
 
 RUN = CliRunner()
 
@@ -82,6 +82,26 @@ def test_inspect_as_json(pictures: Any) -> None:
     done = RUN.invoke(app, ["inspect", str(pictures.data), "--json"])
     assert done.exit_code == 0, done.output
     assert isinstance(json.loads(done.stdout), dict)
+
+
+def test_every_command_that_reads_a_cohort_takes_the_layout_that_a_hint_may_name(
+    pictures: Any, tmp_path: Path
+) -> None:
+    data, run = str(pictures.data.parent), str(pictures.path)
+    for words, says in (
+        (["inspect", data, "--layout", "nonsense"], "unknown layout"),
+        (["fit", data, "--dry-run", "--layout", "nonsense"], "unknown layout"),
+        (["evaluate", run, data, "--layout", "nonsense"], "unknown layout"),
+        (["predict", run, data, "-o", str(tmp_path / "none"), "--layout", "nonsense"], "unknown layout"),
+        (["fit", data, "--dry-run", "--layout", "plain"], "nothing to learn"),
+        (["evaluate", run, data, "--layout", "plain"], ""),
+    ):
+        done = RUN.invoke(app, words)
+        assert isinstance(done.exception, VesaliusError) and says in str(done.exception), words
+    out = tmp_path / "answers"
+    done = RUN.invoke(app, ["predict", run, data, "-o", str(out), "--layout", "plain"])
+    assert done.exit_code == 0, done.output
+    assert len((out / "answers.csv").read_text().splitlines()) == 13
 
 
 @pytest.mark.parametrize("wrong", ["nothing", "a warning", "an error"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from vesalius.core.disk import sha256
 from vesalius.core.plan import override
 from vesalius.core.progress import Silent
 from vesalius.infer.predictor import Predictor
+from vesalius.learn import checkpoint
 from vesalius.learn.loop import Trained
 from vesalius.serve.http.models import describe
 from vesalius.verbs import _training
@@ -139,3 +141,22 @@ def test_a_class_with_a_comma_is_one_class_in_card_and_report(pictures: Any) -> 
     outcome = Outcome((), (), {}, False)
     card = model_card(pictures.run.scorecard, space, pictures.run.plan, outcome)
     assert card.count("| labels | malignant, 'normal, benign' |") == 2
+
+
+def test_resumed_after_training_it_leaves_out_the_same_and_ends_the_same(cut: dict[str, Any]) -> None:
+    run = cut["root"] / "again"
+    shutil.copytree(cut["run"].path, run)
+    for k in range(3):  # as the loop writes it where the clock ends a member
+        path = run / "checkpoints" / f"classify-{k}.pt"
+        saved = checkpoint.load(path)
+        saved.ran_out = True
+        checkpoint.save(saved, path)
+    (run / "scorecard.json").unlink()
+    (run / "bundle" / "MANIFEST.sha256").unlink()
+    resumed = vs.fit(cut["data"], run, resume=True)
+    assert resumed.bundle is not None and resumed.bundle.stages == cut["run"].bundle.stages
+    weights = "bundle/weights-0-0.safetensors"
+    assert sha256(run / weights) == sha256(cut["run"].path / weights)
+    assert resumed.scorecard is not None
+    assert resumed.scorecard.metrics == cut["run"].scorecard.metrics
+    assert resumed.scorecard.banners == cut["run"].scorecard.banners
