@@ -418,7 +418,7 @@ def test_columns_of_yes_and_no_named_together_are_several_labels_at_once(tmp_pat
     held = {c.id: c.targets.get("labels") for c in cohort.cases}
     assert held["x0"] == ("cyst",) and held["x1"] == () and set(held["x2"]) == {"cyst", "tumour"}  # type: ignore[arg-type]
     assert held["x3"] == ("tumour",) and held["x4"] is None
-    assert any(n.startswith("1 rows do not say yes or no") for n in cohort.notes)
+    assert any(n.startswith("1 row does not say yes or no") for n in cohort.notes)
     one = cohorts.read(root, columns={"label": "tumour,cyst"}, target="cyst")
     assert one.targets["cyst"].kind == "class" and "labels" not in one.targets
 

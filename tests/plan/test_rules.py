@@ -14,7 +14,7 @@ from vesalius.core.errors import PlanError
 from vesalius.core.plan import Plan, override
 from vesalius.plan.fingerprint import Fingerprint, sided
 from vesalius.plan.machine import Machine
-from vesalius.plan.positive import positive_of
+from vesalius.plan.positive import positive_of, why_positive
 from vesalius.plan.rules import check, draft_plan
 from vesalius.tasks import _contract as tasks
 
@@ -152,12 +152,26 @@ def test_classes_decide_weights_and_the_positive_one() -> None:
         ({"1": 50, "0": 5}, "1"),
         ({"cyst": 4, "normal": 4}, "cyst"),
         ({"Grade 1": 3, "Grade 2": 2}, "Grade 2"),
+        ({"normal, benign": 3, "suspicious": 9}, "suspicious"),
+        ({"no tumour": 3, "tumour": 9}, "tumour"),
+        ({"non-malignant": 3, "malignant": 9}, "malignant"),
+        ({"no_disease": 9, "disease": 3}, "disease"),
+        ({"not pneumonia": 2, "pneumonia": 9}, "pneumonia"),
+        ({"cancer-free": 2, "cancer": 9}, "cancer"),
+        ({"no covid": 3, "covid": 9}, "covid"),
+        ({"abnormal": 9, "normal": 3}, "abnormal"),
     ],
 )
 def test_the_positive_class_is_a_finding_or_not_normal_or_the_rarer_one(
     counts: dict[str, int], want: str
 ) -> None:
     assert positive_of(counts) == want
+
+
+def test_the_reason_for_the_positive_class_is_the_true_one() -> None:
+    assert why_positive("tumour", {"no tumour": 3, "tumour": 9}) == "'tumour' names a finding"
+    assert why_positive("covid", {"normal, benign": 3, "covid": 9}) == "'normal, benign' is called normal"
+    assert "the rarer class (2 of 5)" in why_positive("Grade 2", {"Grade 1": 3, "Grade 2": 2})
 
 
 def test_a_rare_label_weighs_more() -> None:

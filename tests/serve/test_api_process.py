@@ -228,7 +228,7 @@ def test_the_audit_log_is_checked_by_the_command(tmp_path: Path) -> None:
     log.close()
     words = ["serve", "--check-audit", "--audit", str(tmp_path / "a.jsonl")]
     done = CliRunner().invoke(app, words)
-    assert done.exit_code == 0 and "1 lines" in done.output and log.tail.hash in done.output.replace("\n", "")
+    assert done.exit_code == 0 and "1 line," in done.output and log.tail.hash in done.output.replace("\n", "")
     text = (tmp_path / "a.jsonl").read_text()
     (tmp_path / "a.jsonl").write_text(text.replace("ward-3", "ward-4"))
     assert isinstance(CliRunner().invoke(app, words).exception, VesaliusError)

@@ -10,12 +10,13 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 import pytest
+from PIL import Image as Picture
 from typer.testing import CliRunner
 
 import vesalius as vs
 from vesalius.cli import app
 from vesalius.cohorts._check import decode
-from vesalius.core.errors import DataError, PlanError
+from vesalius.core.errors import DataError, PlanError, VesaliusError
 
 RUN = CliRunner()
 
@@ -81,6 +82,52 @@ def test_inspect_as_json(pictures: Any) -> None:
     done = RUN.invoke(app, ["inspect", str(pictures.data), "--json"])
     assert done.exit_code == 0, done.output
     assert isinstance(json.loads(done.stdout), dict)
+
+
+def test_every_command_that_reads_a_cohort_takes_the_layout_that_a_hint_may_name(
+    pictures: Any, tmp_path: Path
+) -> None:
+    data, run = str(pictures.data.parent), str(pictures.path)
+    for words, says in (
+        (["inspect", data, "--layout", "nonsense"], "unknown layout"),
+        (["fit", data, "--dry-run", "--layout", "nonsense"], "unknown layout"),
+        (["evaluate", run, data, "--layout", "nonsense"], "unknown layout"),
+        (["predict", run, data, "-o", str(tmp_path / "none"), "--layout", "nonsense"], "unknown layout"),
+        (["fit", data, "--dry-run", "--layout", "plain"], "nothing to learn"),
+        (["evaluate", run, data, "--layout", "plain"], ""),
+    ):
+        done = RUN.invoke(app, words)
+        assert isinstance(done.exception, VesaliusError) and says in str(done.exception), words
+    out = tmp_path / "answers"
+    done = RUN.invoke(app, ["predict", run, data, "-o", str(out), "--layout", "plain"])
+    assert done.exit_code == 0, done.output
+    assert len((out / "answers.csv").read_text().splitlines()) == 13
+
+
+@pytest.mark.parametrize("wrong", ["nothing", "a warning", "an error"])
+def test_inspect_ends_with_one_where_there_are_errors_and_writes_all_of_it_either_way(
+    wrong: str, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(0)
+    for k in range(12):
+        place = tmp_path / "data" / ("ill" if k % 2 else "well") / f"{k}.png"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        Picture.fromarray(rng.integers(0, 255, (24, 24), dtype=np.uint8)).save(place)
+    if wrong == "a warning":
+        (tmp_path / "data" / "ill" / "9.png").write_bytes(b"\x89PNG")
+    if wrong == "an error":  # one picture under two labels
+        (tmp_path / "data" / "ill" / "again.png").write_bytes(
+            (tmp_path / "data" / "well" / "0.png").read_bytes()
+        )
+    page = tmp_path / "page.html"
+    done = RUN.invoke(app, ["inspect", str(tmp_path / "data"), "--json", "--html", str(page)])
+    found = {f["severity"] for f in json.loads(done.stdout)["findings"]}
+    assert done.exit_code == {"nothing": 0, "a warning": 0, "an error": 1}[wrong]
+    assert ("error" in found) == (wrong == "an error") and ("warning" in found) == (wrong == "a warning")
+    assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
+    again = RUN.invoke(app, ["inspect", str(tmp_path / "data")])
+    assert again.exit_code == done.exit_code and "well" in again.stdout
+    assert RUN.invoke(app, ["inspect", str(tmp_path / "nowhere")]).exit_code != 0
 
 
 def test_a_plan_for_a_run_that_is_resumed_is_refused(pictures: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,18 @@ import pytest
 
 import vesalius as vs
 from vesalius.cli._show import scorecard_table
+from vesalius.core.cohort import Label
 from vesalius.core.disk import sha256
 from vesalius.core.plan import override
+from vesalius.core.progress import Silent
 from vesalius.infer.predictor import Predictor
+from vesalius.learn import checkpoint
 from vesalius.learn.loop import Trained
 from vesalius.serve.http.models import describe
 from vesalius.verbs import _training
-from vesalius.verbs._outcome import kept_of, steps_of
+from vesalius.verbs._outcome import Outcome, kept_of, steps_of
+from vesalius.verbs._reporting import model_card
+from vesalius.verbs._workspace import prepare_workspace
 
 
 @pytest.mark.parametrize(
@@ -116,3 +122,41 @@ def test_that_it_was_hardly_trained_comes_before_every_figure(
     assert said in about["banners"][0]["text"]
     elsewhere = vs.evaluate(run.bundle, cut["data"], split="all")
     assert elsewhere.banners[0] == run.scorecard.banners[0]
+
+
+def test_a_class_with_a_comma_is_one_class_in_card_and_report(pictures: Any) -> None:
+    space = prepare_workspace(
+        pictures.data,
+        task=None,
+        target=None,
+        columns=None,
+        split=None,
+        seed=0,
+        folds=2,
+        max_set_aside=0.1,
+        progress=Silent(),
+    )
+    labels = (Label(0, "malignant"), Label(1, "normal, benign"))
+    space = dataclasses.replace(space, target=dataclasses.replace(space.target, labels=labels))
+    outcome = Outcome((), (), {}, False)
+    card = model_card(pictures.run.scorecard, space, pictures.run.plan, outcome)
+    assert card.count("| labels | malignant, 'normal, benign' |") == 2
+
+
+def test_resumed_after_training_it_leaves_out_the_same_and_ends_the_same(cut: dict[str, Any]) -> None:
+    run = cut["root"] / "again"
+    shutil.copytree(cut["run"].path, run)
+    for k in range(3):  # as the loop writes it where the clock ends a member
+        path = run / "checkpoints" / f"classify-{k}.pt"
+        saved = checkpoint.load(path)
+        saved.ran_out = True
+        checkpoint.save(saved, path)
+    (run / "scorecard.json").unlink()
+    (run / "bundle" / "MANIFEST.sha256").unlink()
+    resumed = vs.fit(cut["data"], run, resume=True)
+    assert resumed.bundle is not None and resumed.bundle.stages == cut["run"].bundle.stages
+    weights = "bundle/weights-0-0.safetensors"
+    assert sha256(run / weights) == sha256(cut["run"].path / weights)
+    assert resumed.scorecard is not None
+    assert resumed.scorecard.metrics == cut["run"].scorecard.metrics
+    assert resumed.scorecard.banners == cut["run"].scorecard.banners

@@ -35,7 +35,8 @@ def main() -> None:
     except (MemoryError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and "allocate memory" not in str(error):
             raise
-        sys.stderr.write("vesalius: not enough memory; try: a smaller net (net.scale), batch or size\n")
+        hint = "a smaller net (net.scale), batch or size" if sys.argv[1:2] == ["fit"] else "a larger machine"
+        sys.stderr.write(f"vesalius: not enough memory; try: {hint}\n")
         raise SystemExit(2) from None
     except KeyboardInterrupt:
         code = Interrupted.exit_code

@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from vesalius.cli._show import console
+from vesalius.core.words import counted, listed, quoted
 from vesalius.reliability.inspect import Finding, Inspection
 from vesalius.reliability.summary import Spread, Summary, TargetSummary
 
@@ -26,20 +27,21 @@ def show(found: Inspection) -> None:
     for target in found.summary.targets:
         out.print()
         out.print(
-            f"[bold]target {escape(target.name)}[/] ({target.kind}), {target.cases} cases", soft_wrap=True
+            f"[bold]target {escape(target.name)}[/] ({target.kind}), {counted(target.cases, 'case')}",
+            soft_wrap=True,
         )
         out.print(label_table(target))
     out.print()
     groups = grouped(found)
     if not groups:
         out.print("nothing is wrong that inspect knows how to find")
-    for listed in groups:
-        for item in listed[:MOST]:
+    for group in groups:
+        for item in group[:MOST]:
             out.print(f"[{COLOURS[item.severity]}]{item.severity}[/] {escape(line(item))}", soft_wrap=True)
-        if len(listed) > MOST:
-            first = listed[0]
+        if len(group) > MOST:
+            first = group[0]
             out.print(
-                f"[{COLOURS[first.severity]}]{first.severity}[/] {first.kind}: … and {len(listed) - MOST} more: "
+                f"[{COLOURS[first.severity]}]{first.severity}[/] {first.kind}: … and {len(group) - MOST} more: "
                 "--json has all",
                 soft_wrap=True,
             )
@@ -78,8 +80,7 @@ def line(item: Finding) -> str:
 
 def some(cases: Sequence[str]) -> str:
     """A few names, and how many there are."""
-    more = f" … ({len(cases)} in all)" if len(cases) > SHOWN else ""
-    return ", ".join(cases[:SHOWN]) + more
+    return listed(cases, SHOWN)
 
 
 def facts(found: Inspection) -> list[tuple[str, str]]:
@@ -118,7 +119,7 @@ def counts(table: Mapping[str, int]) -> str:
     """The most frequent, with how often."""
     first = sorted(table.items(), key=lambda kv: -kv[1])
     more = f" … ({len(first)} kinds)" if len(first) > SHOWN else ""
-    return ", ".join(f"{k}: {n}" for k, n in first[:SHOWN]) + more
+    return ", ".join(f"{quoted(k)}: {n}" for k, n in first[:SHOWN]) + more
 
 
 def three(spread: tuple[Spread, Spread, Spread] | None, unit: str = "") -> str:

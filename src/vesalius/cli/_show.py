@@ -8,6 +8,7 @@ from rich.table import Table
 
 from vesalius.core.plan import Plan
 from vesalius.core.scorecard import Interval, Scorecard
+from vesalius.core.words import counted
 
 LABELS_SHOWN = 12
 
@@ -41,8 +42,8 @@ def scorecard_table(card: Scorecard) -> None:
     """What must be read first; then every metric with its 95 % interval, n, and the trivial baseline beside it."""
     for banner in card.banners:
         console().print(f"[bold yellow]{escape(banner.kind)}:[/] {escape(banner.text)}", soft_wrap=True)
-    who = f"{card.n_patients} patients" if card.patients_known else "each case counted as a patient"
-    title = f"{card.split}: {card.n_cases} cases, {who}"
+    who = counted(card.n_patients, "patient") if card.patients_known else "each case counted as a patient"
+    title = f"{card.split}: {counted(card.n_cases, 'case')}, {who}"
     if card.positive:
         at = card.thresholds.get(card.positive)
         title += f"; positive: {card.positive}" + (f" from {at:.3f}" if at is not None else "")

@@ -7,6 +7,7 @@ from pathlib import Path
 import typer
 
 from vesalius.cli._app import shown_progress
+from vesalius.core.words import counted
 
 
 def deidentify(
@@ -35,14 +36,14 @@ def deidentify(
         resume=resume,
         progress=shown_progress(),
     )
-    typer.echo(f"written    {made.done} files in {made.out}")
+    typer.echo(f"written    {counted(made.done, 'file')} in {made.out}")
     typer.echo(f"report     {made.report}")
     typer.echo(
         f"key        {made.key}{' (new)' if made.new_key else ''}: a secret; keep it as you keep the originals"
     )
     typer.echo(f"names      {made.names}: which file is which; a secret, too")
     if made.set_aside:
-        typer.echo(f"set aside  {len(made.set_aside)} files", err=True)
+        typer.echo(f"set aside  {counted(len(made.set_aside), 'file')}", err=True)
         for name, reason in made.set_aside:
             typer.echo(f"           {name}: {reason}", err=True)
         raise typer.Exit(1)

@@ -26,6 +26,7 @@ def evaluate(
     column: list[str] | None = typer.Option(
         None, "--column", help="ROLE=NAME of a table's column; can be repeated."
     ),
+    layout: str | None = typer.Option(None, "--layout", help="How to read it; see `vesalius layouts`."),
     device: str | None = typer.Option(
         None, "--device", help="cpu, cuda, …", show_default="a GPU where there is one"
     ),
@@ -43,6 +44,7 @@ def evaluate(
         split_file=split if is_file else None,
         target=target,
         columns=pairs(column, "--column"),
+        layout=layout,
         device=device,
         progress=shown_progress(),
     )

@@ -8,6 +8,7 @@ import typer
 
 from vesalius.cli._app import shown_progress
 from vesalius.core.errors import DataError
+from vesalius.core.words import counted
 
 
 def fetch(
@@ -40,7 +41,7 @@ def fetch(
     done = verb.fetch(
         url, out, **asked, modalities=modality or (), login=login, ca=ca, resume=resume, progress=progress
     )
-    typer.echo(f"{done.instances} objects of {len(done.series)} series in {done.out}")
+    typer.echo(f"{counted(done.instances, 'object')} of {len(done.series)} series in {done.out}")
     if done.set_aside:
         typer.echo(f"{len(done.set_aside)} series could not be had:", err=True)
         for item in done.set_aside:

@@ -27,6 +27,7 @@ def fit(
     column: list[str] | None = typer.Option(
         None, "--column", help="ROLE=NAME of a table's column; can be repeated."
     ),
+    layout: str | None = typer.Option(None, "--layout", help="How to read it; see `vesalius layouts`."),
     init: Path | None = typer.Option(
         None, "--init", help="Begin from the weights of a run, a bundle or a safetensors file."
     ),
@@ -58,6 +59,7 @@ def fit(
         folds=folds,
         split=split,
         columns=pairs(column, "--column"),
+        layout=layout,
         init=init,
         settings=pairs(settings, "--set"),
         plan=plan,

@@ -22,7 +22,7 @@ def inspect(
         None, "--column", help="ROLE=NAME of a table's column; can be repeated."
     ),
 ) -> None:
-    """Say what is in DATA, and what is wrong with it."""
+    """Say what is in DATA, and what is wrong with it. Exit code 1 if errors are among it."""
     from vesalius.reliability.inspect import to_json
     from vesalius.verbs.inspect import inspect as verb
 
@@ -43,6 +43,8 @@ def inspect(
         show(found)
     if html is not None:
         typer.echo(f"page       {html}", err=as_json)
+    if any(f.severity == "error" for f in found.findings):
+        raise typer.Exit(1)
 
 
 def register(app: typer.Typer) -> None:

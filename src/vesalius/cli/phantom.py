@@ -8,6 +8,7 @@ from pathlib import Path
 import typer
 
 from vesalius.cli._app import shown_progress
+from vesalius.core.words import counted
 
 
 class Kind(StrEnum):
@@ -54,7 +55,7 @@ def phantom(
         assignment=assignment.value,
         progress=shown_progress(),
     )
-    typer.echo(f"{cases} cases in {made}; README.md there says what is what")
+    typer.echo(f"{counted(cases, 'case')} in {made}; README.md there says what is what")
 
 
 def register(app: typer.Typer) -> None:

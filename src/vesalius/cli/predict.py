@@ -31,6 +31,7 @@ def predict(
     column: list[str] | None = typer.Option(
         None, "--column", help="ROLE=NAME of a table's column; can be repeated."
     ),
+    layout: str | None = typer.Option(None, "--layout", help="How to read it; see `vesalius layouts`."),
     device: str | None = typer.Option(
         None, "--device", help="cpu, cuda, …", show_default="a GPU where there is one"
     ),
@@ -50,6 +51,7 @@ def predict(
         also=also or (),
         mirror=list(mirror),
         columns=pairs(column, "--column"),
+        layout=layout,
         device=device,
         resume=resume,
         progress=progress,

@@ -8,6 +8,7 @@ import typer
 
 from vesalius.cli._app import shown_progress, when_told_to_stop
 from vesalius.core.errors import VesaliusError
+from vesalius.core.words import counted
 
 _OF_NODE = {"status", "dead_letters", "replay", "pull", "peer"}
 
@@ -92,7 +93,7 @@ def serve(
 
         tail = check(audit)
         typer.echo(
-            f"{audit}: {tail.count} lines, all as they were written; the last one's hash is {tail.hash}"
+            f"{audit}: {counted(tail.count, 'line')}, all as they were written; the last one's hash is {tail.hash}"
         )
         return
     if not bundles:

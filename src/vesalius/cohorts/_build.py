@@ -10,6 +10,7 @@ from vesalius.cohorts._files import natural
 from vesalius.core.case import Ref, Split
 from vesalius.core.cohort import Label
 from vesalius.core.errors import DataError
+from vesalius.core.words import listed
 
 SPLIT_NOTE = "split by "
 
@@ -57,6 +58,4 @@ def matched(pattern: str, names: Iterable[str]) -> dict[str, str]:
 
 def some(names: Iterable[str], limit: int = 5) -> str:
     """A few names, and how many more there are."""
-    listed = list(names)
-    more = f" … ({len(listed)} in all)" if len(listed) > limit else ""
-    return ", ".join(listed[:limit]) + more
+    return listed(names, limit)

@@ -19,6 +19,7 @@ from vesalius.core.cohort import Cohort, Label, SetAside, TargetInfo
 from vesalius.core.errors import DataError, VesaliusError
 from vesalius.core.image import Array, Image, pixel_fault
 from vesalius.core.progress import Progress, Silent
+from vesalius.core.words import counted
 
 MAX_LABELS = 256
 
@@ -216,6 +217,6 @@ def _varies(cohort: Cohort, name: str | None) -> None:
     if info.kind in ("class", "ordinal") and len(set(map(str, held))) < 2:
         raise DataError(
             f"nothing to learn from '{name}'",
-            found=f"one class only, '{held[0]}', in all {len(held)} cases",
+            found=f"one class only, '{held[0]}', in all {counted(len(held), 'case')}",
             hint="at least two classes, or another --target",
         )

@@ -12,6 +12,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
 from vesalius.core.errors import DataError, OutputError, closest_path
+from vesalius.core.words import counted
 
 _REFUSALS = {
     401: ("it wants a login, or another", "a file that holds user:password as the login"),
@@ -98,7 +99,7 @@ class Web:
         failed: Sequence[Dataset] = answer.get("FailedSOPSequence") or []  # which may be there and empty
         if failed:
             raise OutputError(
-                f"{self.url} did not take {len(failed)} of {len(objects)} objects",
+                f"{self.url} did not take {len(failed)} of {counted(len(objects), 'object')}",
                 found=f"reason 0x{int(failed[0].get('FailureReason') or 0):04X}",
             )
 

@@ -18,6 +18,7 @@ from vesalius.core.case import Case, Event, Target
 from vesalius.core.cohort import Assignment, Cohort, TargetInfo
 from vesalius.core.disk import write_text
 from vesalius.core.errors import DataError, LeakError
+from vesalius.core.words import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ def assign(
         units = _units(named or cases, name, groups)
         if test_fraction > 0 and len(units) < 3:
             raise DataError(
-                f"{len(units)} patients are too few for a test set and two folds",
+                f"{counted(len(units), 'patient is', 'patients are')} too few for a test set and two folds",
                 hint="more patients, or a declared split",
             )
         by = f"seed {seed}, by {'patient' if cohort.patients_known else 'case (no patient ids)'}"
@@ -286,10 +287,16 @@ def _size(units: Iterable[_Unit]) -> int:
 
 def _fold_count(units: Sequence[_Unit], folds: int) -> tuple[int, str]:
     if len(units) < 2:
-        raise DataError(f"{len(units)} patients are too few to train and validate on", hint="more patients")
+        raise DataError(
+            f"{counted(len(units), 'patient is', 'patients are')} too few to train and validate on",
+            hint="more patients",
+        )
     count, why = folds, ""
     if len(units) < count:
-        count, why = len(units), f"; {len(units)} folds, as there are {len(units)} patients to train on"
+        count, why = (
+            len(units),
+            f"; {counted(len(units), 'fold')}, as there are {counted(len(units), 'patient')} to train on",
+        )
     sizes = {s: len(listed) for s, listed in _by_stratum(units).items() if s and len(listed) > 1}
     if sizes and min(sizes.values()) < count:
         rarest = min(sizes, key=lambda s: sizes[s])

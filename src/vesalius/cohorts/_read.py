@@ -15,6 +15,7 @@ from vesalius.cohorts._splits import apply_split_file
 from vesalius.core import registry
 from vesalius.core.cohort import Cohort
 from vesalius.core.errors import DataError, NoImages, UnknownName
+from vesalius.core.words import counted
 
 _TIE = 0.005
 _LIKELY = 0.6  # from here on another layout is worth naming
@@ -128,7 +129,7 @@ def _contents(root: Path) -> str:
     names = sorted(p.name for p in root.iterdir())
     if not names:
         return "an empty folder"
-    return f"{len(names)} entries such as {', '.join(repr(n) for n in names[:3])}"
+    return f"{counted(len(names), 'entry', 'entries')} such as {', '.join(repr(n) for n in names[:3])}"
 
 
 def _patients(cohort: Cohort, options: Options) -> Cohort:

@@ -7,6 +7,7 @@ from vesalius.cohorts._layout import Options
 from vesalius.cohorts._roles import Roles
 from vesalius.cohorts._table_io import Table
 from vesalius.core.cohort import TargetInfo
+from vesalius.core.words import counted, listed
 
 YES = {"1", "true", "yes", "y", "dead", "deceased", "died", "death", "event", "1.0", "positive"}
 NO = {"0", "false", "no", "n", "alive", "living", "censored", "0.0", "negative", "none"}
@@ -35,11 +36,12 @@ def together(
     known = [h for h in held if h is not None]
     if len(known) < height:
         notes.append(
-            f"{height - len(known)} rows do not say yes or no in all of {', '.join(columns)}: no target"
+            f"{counted(height - len(known), 'row does', 'rows do')} not say yes or no in all of "
+            f"{listed(columns)}: no target"
         )
     exclusive = bool(known) and all(len(h) == 1 for h in known)
     name = next(n for n in ("labels", "labels together", *columns) if n not in table)
-    why = f"{', '.join(columns)} as told: " + (
+    why = f"{listed(columns)} as told: " + (
         "one of them in every row" if exclusive else "several may hold together"
     )
     info = TargetInfo(name, "class" if exclusive else "multilabel", class_labels(columns), why)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from vesalius.core.cohort import Cohort, TargetInfo
 from vesalius.core.errors import DataError, UnknownName
+from vesalius.core.words import counted, quoted
 
 
 def select_target(cohort: Cohort, name: str | None = None) -> TargetInfo:
@@ -24,11 +25,11 @@ def select_target(cohort: Cohort, name: str | None = None) -> TargetInfo:
     if not cohort.targets:
         raise DataError(
             f"nothing to learn in {cohort.root}",
-            found=f"{len(cohort.cases)} images without classes, masks or a table of labels",
+            found=f"{counted(len(cohort.cases), 'image')} without classes, masks or a table of labels",
             hint="class folders, masks beside the images, or a table; see `vesalius layouts`",
         )
     if len(cohort.targets) > 1:
-        listed = ", ".join(f"{t.name} ({t.kind})" for t in cohort.targets.values())
+        listed = ", ".join(f"{quoted(t.name)} ({t.kind})" for t in cohort.targets.values())
         raise DataError(
             f"{cohort.root} has {len(cohort.targets)} targets and it is not said which to learn",
             found=listed,

@@ -17,6 +17,7 @@ from vesalius.core import archive
 from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort, SetAside
 from vesalius.core.errors import DataError
+from vesalius.core.words import counted
 
 
 def detect(root: Path) -> Detection | None:
@@ -28,7 +29,7 @@ def detect(root: Path) -> Detection | None:
     dicom = [p for p in images if _files.is_dicom(p)]
     zips = [p for p in files if archive.is_archive(p)] if not dicom else []
     if not dicom and zips and not images and any(_detect_file(p) for p in zips[:8]):
-        return Detection(0.7, f"{len(zips)} zips of DICOM files")
+        return Detection(0.7, f"{counted(len(zips), 'zip')} of DICOM files")
     if not dicom or len(dicom) < 0.5 * len(images):
         return None
     return Detection(0.75, f"{len(dicom)} DICOM files among {len(files)}")
@@ -45,7 +46,7 @@ def _detect_file(path: Path) -> Detection | None:
     except DataError:
         return None
     return (
-        Detection(0.85, f"a zip of DICOM files ({len(inside)} files)")
+        Detection(0.85, f"a zip of DICOM files ({counted(len(inside), 'file')})")
         if dicom * 2 >= len(inside[:50]) > 0
         else None
     )

@@ -14,6 +14,7 @@ from vesalius.cohorts._series import Unit, mask_of, units
 from vesalius.core.case import Case, Split, Target
 from vesalius.core.cohort import Cohort, SetAside, TargetInfo
 from vesalius.core.errors import DataError
+from vesalius.core.words import counted
 
 TARGET = "class"
 # Folder names that say what a file is for, not what it shows.
@@ -53,7 +54,7 @@ def detect(root: Path) -> Detection | None:
     if _of_patients(filled) and not masks:
         return None
     if masks:
-        return Detection(0.95, f"{text}, with {masks} masks beside their images")
+        return Detection(0.95, f"{text}, with {counted(masks, 'mask')} beside their images")
     if splits:
         return Detection(0.9, f"{text} below {', '.join(splits)}")
     if 2 * sum(_files.is_dicom(p) for p in every) >= len(every):

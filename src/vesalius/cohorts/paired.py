@@ -16,6 +16,7 @@ from vesalius.core.case import Case, Ref, Split, Target
 from vesalius.core.cohort import Cohort, SetAside, TargetInfo
 from vesalius.core.errors import DataError, UnknownName
 from vesalius.core.image import Image
+from vesalius.core.words import counted
 
 ENOUGH = 0.5  # the share of images for which a mask must be found
 
@@ -45,8 +46,9 @@ def detect(root: Path) -> Detection | None:
     count = max(len(pairing.matches[g.name]) for g in pairing.masks)
     return Detection(
         0.9,
-        f"{count} of {len(pairing.images[0].files)} images in '{pairing.images[0].name}' have a mask of the same "
-        f"name in {', '.join(repr(g.name) for g in pairing.masks)}",
+        f"{count} of {counted(len(pairing.images[0].files), 'image')} in '{pairing.images[0].name}' "
+        f"{'has' if count == 1 else 'have'} a mask of the same name in "
+        f"{', '.join(repr(g.name) for g in pairing.masks)}",
     )
 
 
@@ -111,7 +113,7 @@ def read(root: Path, *, options: Options) -> Cohort:
 
 
 def _reason(name: str, pairing: _Pairing, region: str | None) -> str:
-    text = f"{len(pairing.matches[name])} masks in '{name}' match the images by name"
+    text = f"{counted(len(pairing.matches[name]), 'mask')} in '{name}', matched to the images by name"
     return f"{text}; '{region}' is the field of view" if region else text
 
 

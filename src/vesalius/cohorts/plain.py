@@ -12,6 +12,7 @@ from vesalius.cohorts._series import units
 from vesalius.core.case import Case, Ref
 from vesalius.core.cohort import Cohort, SetAside
 from vesalius.core.errors import FormatError
+from vesalius.core.words import counted
 
 _MASKS = re.compile(r"mask|label|segm|ground.?truth|annotation", re.IGNORECASE)
 
@@ -23,7 +24,7 @@ def detect(root: Path) -> Detection | None:
             return Detection(0.3, "one image file")
         return Detection(0.25, "one file that reads as an image") if _sniffs(root) else None
     count = sum(_files.is_image(p) for p in _files.walk(root))
-    return Detection(0.1, f"{count} images without targets") if count else None
+    return Detection(0.1, f"{counted(count, 'image')} without targets") if count else None
 
 
 def read(root: Path, *, options: Options) -> Cohort:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from vesalius.core.image import Image
+from vesalius.core.words import counted
 
 Split = Literal["train", "val", "test"]
 
@@ -31,7 +32,7 @@ class Ref:
         text = (
             str(self.paths[0])
             if len(self.paths) == 1
-            else f"{self.paths[0].parent} ({len(self.paths)} files)"
+            else f"{self.paths[0].parent} ({counted(len(self.paths), 'file')})"
         )
         if self.member is not None:
             text += f":{self.member}"

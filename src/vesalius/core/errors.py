@@ -24,6 +24,8 @@ import difflib
 from collections.abc import Iterable
 from pathlib import Path
 
+from vesalius.core.words import listed
+
 
 class VesaliusError(Exception):
     """Base of every error a person can cause and mend.
@@ -36,8 +38,8 @@ class VesaliusError(Exception):
     def __init__(self, what: str, *, found: str | None = None, hint: str | None = None) -> None:
         self.what, self.found, self.hint = what, found, hint
         parts = [what.rstrip(".")]
-        if found:
-            parts.append(f"found {found}")
+        if found:  # what a library says may begin with the same word
+            parts.append(f"found {found.removeprefix('found ')}")
         if hint:
             parts.append(f"try: {hint}")
         super().__init__(" ".join("; ".join(parts).split()))
@@ -54,7 +56,7 @@ class UnknownName(VesaliusError):
         lead = "closest: " if close else "there are: "
         super().__init__(
             f"unknown {kind} '{name}'" + ("" if names else ": there is none to name"),
-            hint=hint or (f"{lead}{', '.join(shown)}{more}" if names else None),
+            hint=hint or (f"{lead}{listed(shown)}{more}" if names else None),
         )
         self.name, self.close = name, close
 

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vesalius.core.errors import GeometryError
+from vesalius.core.words import counted
 
 Array = npt.NDArray[Any]
 Triple = tuple[float, float, float]
@@ -134,4 +135,6 @@ def pixel_fault(image: Image, name: str) -> str | None:
         return None
     planes = array.reshape(-1, array.shape[-2], array.shape[-1])
     bad = sum(int(np.count_nonzero(~np.isfinite(plane))) for plane in planes)  # in memory of one plane
-    return f"{bad} pixels of '{name}' are NaN or infinite" if bad else None
+    return (
+        f"{counted(bad, 'pixel')} of '{name}' {'is' if bad == 1 else 'are'} NaN or infinite" if bad else None
+    )

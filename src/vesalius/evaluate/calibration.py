@@ -11,6 +11,7 @@ from scipy.optimize import minimize_scalar
 from vesalius.core.calibration import apply
 from vesalius.core.errors import DataError
 from vesalius.core.image import Array
+from vesalius.core.words import counted
 
 Rule = Literal["balanced_accuracy", "accuracy", "f1"]
 
@@ -53,7 +54,9 @@ def temperature(logits: Array, y: Array, *, multilabel: bool = False) -> float:
     """
     logits, y = np.asarray(logits, dtype=np.float64), np.asarray(y)
     if not len(logits) or not np.isfinite(logits).all():
-        raise DataError("calibration needs finite scores of validation cases", found=f"{len(logits)} cases")
+        raise DataError(
+            "calibration needs finite scores of validation cases", found=counted(len(logits), "case")
+        )
 
     def cost(log_heat: float) -> float:
         p = apply({"temperature": np.exp(log_heat)}, logits, multilabel=multilabel)

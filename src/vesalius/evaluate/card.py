@@ -8,6 +8,7 @@ from pathlib import Path
 
 from vesalius.core.disk import write_text
 from vesalius.core.scorecard import Scorecard
+from vesalius.core.words import counted
 from vesalius.evaluate.report import by_label, facts, tile
 
 
@@ -70,7 +71,9 @@ def _measured_limits(scored: Scorecard | None) -> list[str]:
             "Patients were not known: if one has several cases, the intervals are too narrow and the splits may leak."
         )
     if scored.n_patients < 100:
-        found.append(f"It was measured on {scored.n_patients} patients only; see the width of the intervals.")
+        found.append(
+            f"It was measured on {counted(scored.n_patients, 'patient')} only; see the width of the intervals."
+        )
     weak = [t for name in scored.metrics if "/" not in name and (t := tile(scored, name))["beaten"] is False]
     if weak:
         found.append(

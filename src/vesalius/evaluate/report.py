@@ -11,6 +11,7 @@ from vesalius import metrics
 from vesalius.core.disk import write_text
 from vesalius.core.errors import UnknownName
 from vesalius.core.scorecard import Interval, Scorecard
+from vesalius.core.words import counted
 from vesalius.evaluate import _figures as draw
 from vesalius.evaluate.pictures import Picture
 
@@ -164,7 +165,7 @@ def facts(card: Scorecard) -> list[tuple[str, str]]:
             "hd95_missing": "absent from truth or answer, so without a surface distance",
             "unknown": "truth not known, not counted",
         }.get(metric, metric)
-        found.append((label, f"{what}: {n} of {card.n_cases} cases"))
+        found.append((label, f"{what}: {n} of {counted(card.n_cases, 'case')}"))
     if card.overlap:
         found.append(("training cases", card.overlap))
     if card.baseline_is:

@@ -17,6 +17,7 @@ import numpy as np
 
 from vesalius.core.errors import FormatError, MissingExtra
 from vesalius.core.image import Array
+from vesalius.core.words import counted
 
 SYNTAXES = tuple(
     f"1.2.840.10008.1.2.4.{k}{part}" for k in range(100, 109) for part in ("", ".1")
@@ -76,7 +77,7 @@ class Video:
     def _decode(self) -> Array:
         good, frame = self._stream.read()
         if not good:
-            raise FormatError(f"{self.path}: truncated", found=f"{self._next} frames of video")
+            raise FormatError(f"{self.path}: truncated", found=f"{counted(self._next, 'frame')} of video")
         if frame.shape != (*self.shape, 3):
             raise FormatError(
                 f"{self.path}: its pixels are of another size than its header says",

@@ -2,27 +2,49 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 FINDINGS = (
     "malig", "cancer", "tumor", "tumour", "disease", "positive", "abnormal", "lesion", "pneumonia", "sick",
 )  # fmt: skip
 NORMAL = ("normal", "healthy", "negative", "benign", "none", "control", "no", "0", "false")
+DENIALS = ("no", "non", "not", "without", "free", "absent", "never")  # `no tumour` is no finding
 
 
 def positive_of(counts: Mapping[str, int]) -> str:
-    """The class that sensitivity speaks of, from the classes' names and how many cases each has."""
+    """Return the class that sensitivity speaks of, from the classes' names and how many cases each has."""
     for name in counts:
-        if any(word in name.lower() for word in FINDINGS):
+        if _finding(name):
             return name
-    others = [n for n in counts if n.lower() not in NORMAL]
+    others = [n for n in counts if not _normal(n)]
     if len(others) == 1:
         return others[0]
     return min(counts, key=lambda n: counts[n])
 
 
 def why_positive(name: str, counts: Mapping[str, int]) -> str:
-    """Why it is that one."""
+    """Return why it is that one."""
     if counts[name] == min(counts.values()) and len(set(counts.values())) > 1:
         return f"'{name}' names a finding or is the rarer class ({counts[name]} of {sum(counts.values())})"
-    return f"'{name}' names a finding"
+    if _finding(name):
+        return f"'{name}' names a finding"
+    other = next((n for n in counts if n != name), name)
+    return f"'{other}' is called normal" if _normal(other) and not _normal(name) else "the first of two alike"
+
+
+def _words(name: str) -> list[str]:
+    return re.findall(r"[^\W_]+", name.lower())
+
+
+def _finding(name: str) -> bool:
+    """Whether a name says that something is there, and does not deny it."""
+    if any(word in DENIALS for word in _words(name)):
+        return False
+    return any(word in name.lower() for word in FINDINGS)
+
+
+def _normal(name: str) -> bool:
+    """Whether a name says that nothing is there: in every word (`normal, benign`), or by denying it (`no tumour`)."""
+    words = _words(name)
+    return any(word in DENIALS for word in words) or (bool(words) and all(word in NORMAL for word in words))

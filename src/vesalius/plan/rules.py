@@ -9,6 +9,7 @@ from vesalius.core import registry
 from vesalius.core.cohort import TargetInfo
 from vesalius.core.errors import PlanError, UnknownName
 from vesalius.core.plan import LocatePlan, Plan, override, parse_plan
+from vesalius.core.words import counted
 from vesalius.nets import describe, names_for
 from vesalius.nets._topology import topology
 from vesalius.plan.fingerprint import Fingerprint
@@ -88,7 +89,7 @@ def check(plan: Plan, task: Task) -> Plan:
     if len(plan.data.normalise) != plan.data.channels:
         raise PlanError(
             "data.normalise must have one entry a channel",
-            found=f"{len(plan.data.normalise)} for {plan.data.channels} channels",
+            found=f"{len(plan.data.normalise)} for {counted(plan.data.channels, 'channel')}",
         )
     if plan.train.members > plan.train.folds:
         raise PlanError(

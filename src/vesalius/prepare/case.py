@@ -12,6 +12,7 @@ from vesalius.core.case import Case, Ref
 from vesalius.core.errors import DataError, GeometryError
 from vesalius.core.image import Array, Image, Source, pixel_fault
 from vesalius.core.plan import DataPlan
+from vesalius.core.words import counted
 from vesalius.prepare import geometry, intensity
 
 
@@ -119,7 +120,7 @@ def frame(image: Image) -> Array:
         return _dark_for_nothing(image, image.array)
     if image.array.shape[0] == 1:
         return _dark_for_nothing(image, image.array[0])
-    raise DataError("an image with a time axis", found=f"{len(image.times_s)} frames")
+    raise DataError("an image with a time axis", found=counted(len(image.times_s), "frame"))
 
 
 def _dark_for_nothing(image: Image, array: Array) -> Array:

@@ -9,6 +9,7 @@ import numpy as np
 
 from vesalius.cohorts import Decoded
 from vesalius.core.image import Array
+from vesalius.core.words import quoted
 from vesalius.reliability._facts import Facts, label_text, pixel_hash
 from vesalius.reliability._thumbs import fingerprint
 
@@ -37,7 +38,7 @@ class Duplicate:
     def __str__(self) -> str:
         """In words: which cases, how alike, and under which labels where these differ."""
         how = "the same picture" if self.exact else f"nearly the same picture ({self.similarity:.3f})"
-        said = "; ".join(f"{name}: {' and '.join(v)}" for name, v in self.contradicts.items())
+        said = "; ".join(f"{name}: {' and '.join(map(quoted, v))}" for name, v in self.contradicts.items())
         apart = f" under different labels ({said})" if said else ""
         return f"{' and '.join(repr(c) for c in self.cases)} are {how}{apart}"
 

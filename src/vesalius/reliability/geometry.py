@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vesalius.core.words import counted
 from vesalius.reliability._facts import Facts
 
 FACTOR = 3.0  # how many times the median a spacing or a size may be before it is called unusual
@@ -37,7 +38,7 @@ def find(facts: Sequence[Facts]) -> tuple[Misfit, ...]:
     found += _sizes(good)
     for kind, words in (
         ("orientation", {f.case: f.orientation for f in good if f.orientation}),
-        ("channels", {f.case: f"{len(f.channels)} channels" for f in good}),
+        ("channels", {f.case: counted(len(f.channels), "channel") for f in good}),
     ):
         found += _minority(kind, {c: str(w) for c, w in words.items()})
     return tuple(found)
@@ -61,7 +62,11 @@ def _dimensions(good: Sequence[Facts]) -> list[Misfit]:
         return []
     few = flat if len(flat) * 2 <= len(good) else [f.case for f in good if f.shape[0] > 1]
     return [
-        Misfit("dimensions", tuple(few), f"{len(flat)} cases are 2-D and {len(good) - len(flat)} are 3-D")
+        Misfit(
+            "dimensions",
+            tuple(few),
+            f"{counted(len(flat), 'case is', 'cases are')} 2-D and {len(good) - len(flat)} are 3-D",
+        )
     ]
 
 
@@ -70,7 +75,13 @@ def _spacing(good: Sequence[Facts]) -> list[Misfit]:
     missing = tuple(f.case for f in good if f.spacing_mm is None)
     found = []
     if spaced and missing:
-        found.append(Misfit("missing", missing, f"{len(missing)} cases have no spacing, the others have"))
+        found.append(
+            Misfit(
+                "missing",
+                missing,
+                f"{counted(len(missing), 'case has', 'cases have')} no spacing, the others have",
+            )
+        )
     if len(spaced) < 3:
         return found
     spacings = np.array([f.spacing_mm for f in spaced])
@@ -79,7 +90,8 @@ def _spacing(good: Sequence[Facts]) -> list[Misfit]:
     if off.any():
         listed = tuple(f.case for f, bad in zip(spaced, off, strict=True) if bad)
         usual = " × ".join(f"{s:.3g}" for s in median)
-        text = f"{len(listed)} cases have a spacing more than {FACTOR:g} times off the median {usual} mm"
+        text = f"{counted(len(listed), 'case has', 'cases have')} a spacing "
+        text += f"more than {FACTOR:g} times off the median {usual} mm"
         found.append(Misfit("spacing", listed, text))
     return found
 
@@ -96,7 +108,9 @@ def _sizes(good: Sequence[Facts]) -> list[Misfit]:
     usual = "×".join(f"{s:g}" for s in median)
     return [
         Misfit(
-            "size", listed, f"{len(listed)} cases are more than {FACTOR:g} times off the median size {usual}"
+            "size",
+            listed,
+            f"{counted(len(listed), 'case is', 'cases are')} more than {FACTOR:g} times off the median size {usual}",
         )
     ]
 
@@ -111,4 +125,4 @@ def _minority(kind: str, words: dict[str, str]) -> list[Misfit]:
         listed = ", ".join(f"{n} {w}" for w, n in counts.most_common(4))
         return [Misfit(kind, rare, f"{kind} varies: {listed}")]
     others = ", ".join(sorted({words[c] for c in rare}))
-    return [Misfit(kind, rare, f"{len(rare)} cases are {others}, the others {usual}")]
+    return [Misfit(kind, rare, f"{counted(len(rare), 'case is', 'cases are')} {others}, the others {usual}")]

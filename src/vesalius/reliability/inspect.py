@@ -13,6 +13,7 @@ from vesalius.core.cohort import Cohort
 from vesalius.core.errors import DataError
 from vesalius.core.image import Array
 from vesalius.core.progress import Progress
+from vesalius.core.words import counted, listed
 from vesalius.reliability import duplicates, geometry, leakage
 from vesalius.reliability._facts import Facts
 from vesalius.reliability._survey import Survey, survey
@@ -175,10 +176,10 @@ def _targets(found: Survey, summary: Summary, asked: str | None) -> list[Finding
         missing = [n for n, k in counts.items() if k == 0]
         few = [n for n, k in counts.items() if 0 < k < 5]
         if missing:
-            text = f"{target.name}: no case has {', '.join(missing[:6])}"
+            text = f"{target.name}: no case has {listed(missing, 6)}"
             findings.append(Finding("note", "labels", (), text))
         if few:
-            text = f"{target.name}: fewer than 5 cases have {', '.join(few[:6])}"
+            text = f"{target.name}: fewer than 5 cases have {listed(few, 6)}"
             findings.append(Finding("warning", "labels", (), text, "more cases, or merge classes"))
         held = [k for k in counts.values() if k]
         if target.kind != "mask" and len(held) == 1:
@@ -194,7 +195,7 @@ def _targets(found: Survey, summary: Summary, asked: str | None) -> list[Finding
                 if target.name in f.voxels and not any(v for v in f.voxels[target.name])
             )
             if empty:
-                text = f"{target.name}: {len(empty)} masks are empty"
+                text = f"{target.name}: {counted(len(empty), 'mask is', 'masks are')} empty"
                 findings.append(Finding("note", "labels", empty, text))
     if len(cohort.targets) > 1:
         try:
@@ -220,7 +221,7 @@ def _pixels(good: Sequence[Facts]) -> list[Finding]:
     findings = []
     flat = tuple(f.case for f in good if f.channels and all(c.low == c.high for c in f.channels))
     if flat:
-        text = f"{len(flat)} images have the same value everywhere"
+        text = f"{counted(len(flat), 'image has', 'images have')} the same value everywhere"
         findings.append(Finding("warning", "pixels", flat, text, "look at them"))
     tops = {f.case: max(abs(c.high) for c in f.channels) for f in good if f.channels}
     held = [t for t in tops.values() if t > 0]

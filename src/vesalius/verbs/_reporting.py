@@ -12,6 +12,7 @@ from vesalius.core.cohort import Cohort
 from vesalius.core.disk import write_text
 from vesalius.core.plan import Plan
 from vesalius.core.scorecard import Scorecard
+from vesalius.core.words import counted, listed
 from vesalius.evaluate.card import Card, render
 from vesalius.evaluate.report import Report
 from vesalius.evaluate.report import write_report as write_html
@@ -58,11 +59,11 @@ def _data_facts(space: Workspace) -> dict[str, str]:
         "patients": str(patients)
         if cohort.patients_known
         else f"{patients} (no patient ids: a case counts as one)",
-        "trained on": f"{len(space.training)} cases in {len(space.assignment.folds)} folds",
-        "tested on": f"{len(space.test)} cases",
+        "trained on": f"{counted(len(space.training), 'case')} in {counted(len(space.assignment.folds), 'fold')}",
+        "tested on": counted(len(space.test), "case"),
         "split": space.assignment.by,
         "target": f"{space.target.name} ({space.target.kind})",
-        "labels": ", ".join(x.name for x in space.target.labels[:20]) or "none",
+        "labels": listed((x.name for x in space.target.labels), 20) or "none",
         "data hash": cohort.hash,
     }
 
@@ -94,7 +95,7 @@ def write_report(
     report = Report(
         title=f"{space.task.name.capitalize()}: {space.cohort.root.name}",
         scorecard=scorecard,
-        subtitle=f"{plan.net.name}, {_members(outcome)}, {scorecard.n_cases} {scorecard.split} cases",
+        subtitle=f"{plan.net.name}, {_members(outcome)}, {counted(scorecard.n_cases, f'{scorecard.split} case')}",
         choices=choices(plan),
         data=_data_facts(space),
         run=_run_facts(plan, outcome),
@@ -141,7 +142,7 @@ def model_card(scorecard: Scorecard, space: Workspace, plan: Plan, outcome: Outc
     about = Card(
         title=f"{space.task.name.capitalize()} with {plan.net.name}",
         intended=f"Research: to {space.task.name} images like those it learned from; answers are for review.",
-        about={"task": space.task.name, "labels": ", ".join(x.name for x in space.target.labels)},
+        about={"task": space.task.name, "labels": listed(x.name for x in space.target.labels)},
         data={k: v for k, v in _data_facts(space).items() if k not in hidden},
         training=_run_facts(plan, outcome),
     )
@@ -157,7 +158,7 @@ def write_evaluation(
     report = Report(
         title=f"Evaluation on {cohort.root.name}",
         scorecard=scorecard,
-        subtitle=f"{scorecard.n_cases} cases of split '{scorecard.split}'",
+        subtitle=f"{counted(scorecard.n_cases, 'case')} of split '{scorecard.split}'",
         choices=choices(plan) if plan else (),
         data={"data": cohort.root.name, "layout": cohort.layout, "data hash": cohort.hash},
         run={"bundle": bundle.hash if bundle else "another tool's predictions"},

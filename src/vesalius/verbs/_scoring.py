@@ -16,6 +16,7 @@ from vesalius.core.case import Case
 from vesalius.core.errors import DataError
 from vesalius.core.image import Image
 from vesalius.core.scorecard import Banner, Scorecard
+from vesalius.core.words import listed
 from vesalius.evaluate.pictures import Picture, look
 from vesalius.evaluate.scorecard import scorecard
 from vesalius.metrics import Rows
@@ -152,7 +153,7 @@ def _right(answer: Answer, truth: Any) -> tuple[float, str]:
     if p is not None:  # several labels at once
         right = [q if label.name in truth else 1 - q for q, label in zip(p, labels, strict=True)]
         sure = float(np.mean(right))
-        return sure, f"{', '.join(truth) or 'none of them'}: {sure:.2f} on average"
+        return sure, f"{listed(truth) or 'none of them'}: {sure:.2f} on average"
     x = getattr(answer, "x", None)
     if x is not None:
         return -abs(float(x) - float(truth)), f"{x:.4g}, truly {float(truth):.4g}"

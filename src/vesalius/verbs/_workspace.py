@@ -16,6 +16,7 @@ from vesalius.core.disk import output_errors
 from vesalius.core.errors import DataError, OutputError, PlanError
 from vesalius.core.plan import Plan
 from vesalius.core.progress import Progress
+from vesalius.core.words import counted
 from vesalius.plan.fingerprint import Facts, facts
 from vesalius.reliability.duplicates import Twins
 from vesalius.reliability.marks import Marks
@@ -107,6 +108,7 @@ def prepare_workspace(
     progress: Progress,
     assignment: Assignment | None = None,
     past: Past | None = None,
+    layout: str | None = None,
 ) -> Workspace:
     """Read, choose the target and the task, decode everything once, assign folds.
 
@@ -116,7 +118,9 @@ def prepare_workspace(
     if isinstance(data, Cohort):
         cohort = data if split is None else cohorts.apply_split_file(data, split)
     else:
-        cohort = cohorts.read(data, target=target, columns=columns, split=split, max_set_aside=max_set_aside)
+        cohort = cohorts.read(
+            data, layout=layout, target=target, columns=columns, split=split, max_set_aside=max_set_aside
+        )
     chosen = cohorts.select_target(cohort, target)
     job = choose_task(task, chosen)
     observer = Observer(chosen)
@@ -130,7 +134,8 @@ def prepare_workspace(
     missing = job.check(cohort, chosen)
     if missing:
         raise DataError(
-            f"{job.name} needs {'; '.join(missing)}", found=f"{len(cohort.cases)} cases in {cohort.root}"
+            f"{job.name} needs {'; '.join(missing)}",
+            found=f"{counted(len(cohort.cases), 'case')} in {cohort.root}",
         )
     overlap = None
     if past is not None:

@@ -13,9 +13,10 @@ from vesalius.core.bundle import MANIFEST, Bundle, open_bundle
 from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort, TargetInfo
 from vesalius.core.disk import new_folder
-from vesalius.core.errors import DataError, VesaliusError
+from vesalius.core.errors import DataError, FormatError, VesaliusError
 from vesalius.core.progress import Progress, Silent
 from vesalius.core.scorecard import Banner, Scorecard, load_scorecard, save_scorecard
+from vesalius.core.words import counted, listed
 from vesalius.evaluate.banners import TRAINING
 from vesalius.infer.predictor import Predictor
 from vesalius.plan import machine as machines
@@ -44,6 +45,7 @@ def evaluate(
     split: str | None = None,
     target: str | None = None,
     columns: Mapping[str, str] | None = None,
+    layout: str | None = None,
     split_file: Path | str | None = None,
     device: str | None = None,
     progress: Progress | None = None,
@@ -66,7 +68,9 @@ def evaluate(
         if isinstance(data, Cohort):
             cohort = data if split_file is None else cohorts.apply_split_file(data, Path(split_file))
         else:
-            cohort = cohorts.read(data, columns=columns, split=split_file, target=target, max_set_aside=1.0)
+            cohort = cohorts.read(
+                data, layout=layout, columns=columns, split=split_file, target=target, max_set_aside=1.0
+            )
         info = _target(cohort, target, bundle)
         seen = marks if past is not None else None
         cohort = cohorts.check(cohort, target=info.name, progress=progress, max_set_aside=1.0, observe=seen)
@@ -136,7 +140,7 @@ def _target(cohort: Cohort, name: str | None, bundle: Bundle | None) -> TargetIn
     if info.kind != "mask" and strange:
         raise DataError(
             f"the bundle did not learn the class '{strange[0]}' of target '{info.name}'",
-            hint=f"the classes that it learned: {', '.join(known)}",
+            hint=f"the classes that it learned: {listed(known)}",
         )
     return info
 
@@ -186,10 +190,11 @@ def score_cases(
 
 def _told(bundle: Bundle) -> list[Banner]:
     """What the bundle's own scorecard says of its training; nothing where it has none."""
-    path = bundle.path / "scorecard.json"
-    if not path.is_file():
+    try:
+        card = load_scorecard(bundle.path / "scorecard.json")
+    except FormatError:
         return []
-    return [b for b in load_scorecard(path).banners if b.kind == TRAINING]
+    return [b for b in card.banners if b.kind == TRAINING]
 
 
 def _score_foreign(
@@ -204,7 +209,9 @@ def _score_foreign(
     missing = [c.id for c in cases if c.id not in found]
     if missing:
         shown = ", ".join(missing[:5]) + (" …" if len(missing) > 5 else "")
-        progress.note(f"{len(missing)} of {len(cases)} cases have no prediction and are not counted: {shown}")
+        progress.note(
+            f"no prediction for {len(missing)} of {counted(len(cases), 'case')}, not counted: {shown}"
+        )
     for case in cases:
         if case.id in found:
             reference, answer = load_reference(case), found[case.id]

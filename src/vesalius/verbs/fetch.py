@@ -16,6 +16,7 @@ from vesalius.core import disk
 from vesalius.core.cohort import SetAside
 from vesalius.core.errors import DataError, Interrupted, OutputError
 from vesalius.core.progress import Progress, Silent
+from vesalius.core.words import counted
 
 _PART = ".part"
 
@@ -139,7 +140,8 @@ def _one(web: Web, series: Series, place: Path) -> None:
                 count += 1
             if count == 0 or (series.instances is not None and count < series.instances):
                 raise OutputError(
-                    "the series came incomplete", found=f"{count} of {series.instances} objects"
+                    "the series came incomplete",
+                    found=f"{count} of {counted(series.instances or 0, 'object')}",
                 )
             part.rename(place)
         finally:

@@ -21,6 +21,7 @@ from vesalius.core.errors import Interrupted, OutputError, PlanError, UnknownNam
 from vesalius.core.plan import USER, Plan, load_plan, override, save_plan
 from vesalius.core.progress import Progress, Silent
 from vesalius.core.scorecard import Scorecard, load_scorecard
+from vesalius.core.words import counted
 from vesalius.infer import predictor
 from vesalius.nets import describe
 from vesalius.plan import machine as machines
@@ -29,6 +30,7 @@ from vesalius.plan.fingerprint import fingerprint
 from vesalius.plan.rules import check, draft_plan, staged
 from vesalius.reliability.trained_on import FILE, save_trained_on
 from vesalius.verbs._budgeting import SHARE, budgeted
+from vesalius.verbs._clock import left, on_the_clock
 from vesalius.verbs._init import Start, initial_weights, record, same_meaning, taken_over
 from vesalius.verbs._outcome import calibrated, finish
 from vesalius.verbs._training import train_all
@@ -61,6 +63,7 @@ def fit(
     folds: int | None = None,
     split: Path | str | None = None,
     columns: Mapping[str, str] | None = None,
+    layout: str | None = None,
     init: Path | str | None = None,
     settings: Mapping[str, Any] | None = None,
     plan: Path | str | Plan | None = None,
@@ -75,7 +78,8 @@ def fit(
     `time_limit` ('10m', seconds) bounds all of it. `folds` trains a member for each fold. `settings` override
     planned values by path (`{"train.steps": 500}`). `plan` is a plan.json to follow instead of the rules'.
     `dry_run` stops at the plan. `resume` goes on in `out` (or the latest unfinished run of this data) where it
-    was interrupted; what that run was told of its data and target need not be told again.
+    was interrupted; what that run was told of its data, target and time limit need not be told again: it has the
+    time that is left, unless `time_limit` gives it another from now on.
     Raises VesaliusError's kinds; Interrupted after Ctrl-C, when all is saved.
     """
     began = time.monotonic()
@@ -94,6 +98,10 @@ def fit(
         with held(path):  # said at once, not when training begins
             pass
     told = json.loads((path / "run.json").read_text(encoding="utf-8")) if path else {}
+    if limit is None and path is not None and not (path / "scorecard.json").is_file():
+        limit = left(path, told)
+        if limit is not None:
+            progress.note(f"{limit:.0f} s of its time limit are left; --time-limit gives it another")
     following = path is not None and (path / "plan.json").is_file()
     given = load_plan(path / "plan.json") if following and path else _given(plan)
     if path is None and out is not None and not dry_run:
@@ -111,6 +119,7 @@ def fit(
         task=task or (given.task.name if given else None),
         target=target or (given.task.target if given else None),
         columns=columns or told.get("columns"),
+        layout=layout or told.get("layout"),
         split=Path(split) if split else _told_path(told, "split"),
         seed=seed,
         folds=_fold_count(given, settings, folds),
@@ -159,6 +168,7 @@ def fit(
             "seed": seed,
             "time_limit": time_limit,
             "columns": columns,
+            "layout": layout,
             "split": Path(split).resolve() if split else None,
             "init": Path(init).resolve() if init else None,
             "max_set_aside": max_set_aside,
@@ -173,7 +183,7 @@ def fit(
     after = after or float(told.get("after_s", 0.0))
     deadline = None if limit is None else began + limit * SHARE - after
     try:
-        with held(path):
+        with held(path), on_the_clock(path, limit, began):
             return _carry_out(
                 space, fixed, path, deadline=deadline, progress=progress, device=device, start=weights
             )
@@ -292,7 +302,7 @@ def _first_plan(
     if folds is not None and folds > len(space.training):
         raise PlanError(
             f"{folds} folds are more than there are cases to train on",
-            found=f"{len(space.training)} cases",
+            found=counted(len(space.training), "case"),
             hint=f"--folds {made}",
         )
     if plan.train.folds != made:

@@ -21,6 +21,7 @@ from vesalius.core.disk import assert_apart, held
 from vesalius.core.errors import DataError, Interrupted, OutputError, VesaliusError
 from vesalius.core.plan import override
 from vesalius.core.progress import Progress, Silent
+from vesalius.core.words import counted
 from vesalius.infer.predictor import Predictor
 from vesalius.plan import machine as machines
 from vesalius.prepare.case import load_reference
@@ -94,6 +95,7 @@ def predict(
     also: Sequence[str] = (),
     mirror: Sequence[str] | None = None,
     columns: Mapping[str, str] | None = None,
+    layout: str | None = None,
     device: str | None = None,
     resume: bool = False,
     progress: Progress | None = None,
@@ -112,6 +114,7 @@ def predict(
     also: Sequence[str] = (),
     mirror: Sequence[str] | None = None,
     columns: Mapping[str, str] | None = None,
+    layout: str | None = None,
     device: str | None = None,
     resume: bool = False,
     progress: Progress | None = None,
@@ -129,6 +132,7 @@ def predict(
     also: Sequence[str] = (),
     mirror: Sequence[str] | None = None,
     columns: Mapping[str, str] | None = None,
+    layout: str | None = None,
     device: str | None = None,
     resume: bool = False,
     progress: Progress | None = None,
@@ -148,6 +152,7 @@ def predict(
     json, overlays = json or told.get("json", False), overlays or told.get("overlays", False)
     dicom, also = dicom or told.get("dicom", False), tuple(also) or tuple(told.get("also", ()))
     mirror, columns = mirror or told.get("mirror"), columns or told.get("columns")
+    layout = layout or told.get("layout")
     if out is not None and not isinstance(source, Cohort):
         assert_apart(Path(source), Path(out))
     for suffix in also:
@@ -155,9 +160,10 @@ def predict(
     opened = bundle if isinstance(bundle, Bundle) else open_bundle(Path(bundle))
     if mirror:
         opened = with_mirror(opened, mirror)
-    cohort = (
-        source if isinstance(source, Cohort) else cohorts.read(source, columns=columns, max_set_aside=1.0)
-    )
+    if isinstance(source, Cohort):
+        cohort = source
+    else:
+        cohort = cohorts.read(source, layout=layout, columns=columns, max_set_aside=1.0)
     if not cohort.cases and not cohort.set_aside:
         raise DataError(f"no images in {cohort.root}")
     torch.set_num_threads(machines.measure().cores)
@@ -172,6 +178,7 @@ def predict(
         "also": list(also),
         "mirror": list(mirror or ()),
         "columns": dict(columns or {}),
+        "layout": layout,
     }
 
     def suffixes(answer: Answer) -> list[str]:
@@ -258,7 +265,7 @@ def _only(bundle: Bundle, cohort: Cohort, device: str | None) -> Answer:
     if len(cohort.cases) != 1:
         said = "; ".join(s.reason for s in cohort.set_aside[:1])
         raise DataError(
-            f"{cohort.root} holds {len(cohort.cases)} cases that can be answered, not one",
+            f"{cohort.root} holds {counted(len(cohort.cases), 'case')} that can be answered, not one",
             found=said or None,
             hint="predict(bundle, source, out) for a cohort",
         )

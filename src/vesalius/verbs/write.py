@@ -9,6 +9,7 @@ from vesalius.core.answer import Answer
 from vesalius.core.case import Ref
 from vesalius.core.errors import OutputError, VesaliusError
 from vesalius.core.image import Image
+from vesalius.core.words import counted
 from vesalius.prepare.case import load_reference
 
 
@@ -43,6 +44,6 @@ def _source(thing: Answer | Image, path: Path) -> Image:
         f"{path} does not hold the series that this was made from"
         if wanted
         else f"{path} holds several images",
-        found=f"{len(cases)} images",
+        found=counted(len(cases), "image"),
         hint="vs.write(answer, path, source=the folder of that series)",
     )

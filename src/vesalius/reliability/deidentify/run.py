@@ -10,6 +10,7 @@ from vesalius.core.disk import assert_apart, output_errors
 from vesalius.core.errors import DataError, Interrupted, OutputError
 from vesalius.core.progress import Progress, Silent
 from vesalius.core.quiet import quiet
+from vesalius.core.words import counted
 from vesalius.reliability.deidentify import _ocr, dicom, nifti, picture, sidecar
 from vesalius.reliability.deidentify import key as keys
 from vesalius.reliability.deidentify import report as reports
@@ -79,7 +80,9 @@ def deidentify(
             _all(source, out, secret, settings, journal, progress or Silent())
     except KeyboardInterrupt as error:
         count = sum(e.out is not None for e in journal.entries.values())
-        raise Interrupted(f"interrupted; {count} files are written, each whole") from error
+        raise Interrupted(
+            f"interrupted; {counted(count, 'file is', 'files are')} written, each whole"
+        ) from error
     reports.write(out, journal, secret, settings, complete=True)
     entries = journal.entries.values()
     return Deidentified(

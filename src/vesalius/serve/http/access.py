@@ -6,12 +6,14 @@ from collections.abc import Callable
 from typing import Annotated, TypeAlias
 
 from fastapi import Depends, Request, Security
+from fastapi.concurrency import run_in_threadpool
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.requests import HTTPConnection
 
 from vesalius.core.errors import VesaliusError
 from vesalius.serve.http.keys import LOCAL, Caller, Role
 from vesalius.serve.http.problems import Problem
+from vesalius.serve.http.refusals import STATUSES
 from vesalius.serve.http.state import Service
 
 _BEARER = HTTPBearer(auto_error=False, description="A key of the service's keys file.")
@@ -26,6 +28,20 @@ def service_of(connection: HTTPConnection) -> Service:
 def peer(connection: HTTPConnection) -> str:
     """An address, to count by where it is not known who calls."""
     return f"peer {connection.client.host if connection.client else ''}"
+
+
+def known_as(connection: HTTPConnection, caller: Caller) -> None:
+    """Remember whose request this is, for the audit log, should it be refused."""
+    connection.scope["who"] = caller.name
+
+
+async def write_refusal(service: Service, connection: HTTPConnection, status: int) -> None:
+    """Write a refused request into the audit log, by its client and the service's own name of its route."""
+    if status not in STATUSES:
+        return
+    who = connection.scope.get("who") or peer(connection)
+    route = getattr(connection.scope.get("route"), "path", "other")
+    await run_in_threadpool(service.refusals.add, who, status, route)
 
 
 def bearer(connection: HTTPConnection) -> str | None:
@@ -50,6 +66,8 @@ def identify(connection: HTTPConnection, key: str | None) -> Caller:
             hint="tell who runs this service",
             headers={"Retry-After": "30"},
         ) from None
+    if caller is not None:
+        known_as(connection, caller)
     service.rate.take(peer(connection) if caller is None else f"caller {caller.name}")
     if caller is None:
         hint = "Authorization: Bearer KEY"

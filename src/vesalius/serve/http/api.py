@@ -8,11 +8,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vesalius import __version__
 from vesalius.serve import viewer
 from vesalius.serve.http import cine, endpoints, monailabel
+from vesalius.serve.http.access import write_refusal
 from vesalius.serve.http.crowd import Crowd
 from vesalius.serve.http.limits import Body, SameOrigin
 from vesalius.serve.http.problems import Problem, add_handlers, log_unforeseen, refuse
@@ -67,6 +69,8 @@ def create_app(service: Service) -> FastAPI:
 class Measured:
     """Middleware: every request counted and timed by its route; headers that all answers have; 500 for the unforeseen.
 
+    A refused one stands in the audit log before its answer is sent.
+
     That is logged here, and goes no further: the server would log the error's words, which may be a patient's.
     """
 
@@ -77,6 +81,8 @@ class Measured:
         """Pass the request on."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
+            if scope["type"] == "websocket":
+                await write_refusal(self.service, HTTPConnection(scope), scope.get("refused", 0))
             return
         began, status = time.perf_counter(), 0
 
@@ -84,6 +90,7 @@ class Measured:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                await write_refusal(self.service, HTTPConnection(scope), status)
                 said = list(message.get("headers", ()))
                 names = {name for name, _ in said}
                 message["headers"] = [*said, *_HEADERS, *(h for h in _UNLESS_SAID if h[0] not in names)]

@@ -21,6 +21,7 @@ from typing import IO, Any
 
 from vesalius.core.disk import append, held, output_errors, write_bytes
 from vesalius.core.errors import FormatError, OutputError
+from vesalius.core.words import counted
 
 START = "0" * 64
 _FIELDS = {"n", "at", "who", "what", "previous", "hash"}
@@ -65,9 +66,8 @@ class Audit:
         aside.chmod(0o600)
         self._file.truncate(whole)
         self.add("service", "repaired", bytes=len(torn), sha256=hashlib.sha256(torn).hexdigest())
-        self.mended = (
-            f"the last line of {self.path} was never finished: its {len(torn)} bytes are in {aside.name}"
-        )
+        self.mended = f"the last line of {self.path} was never finished: its "
+        self.mended += f"{counted(len(torn), 'byte is', 'bytes are')} in {aside.name}"
 
     def add(self, who: str, what: str, **about: str | int | float | None) -> None:
         """Write one line; on return it is on the disk. Raises OutputError.
@@ -108,7 +108,7 @@ def check(path: Path) -> Tail:
     if more:
         raise FormatError(
             f"{path}: the line after line {tail.count} was never finished",
-            found=f"{more} bytes of it",
+            found=f"{counted(more, 'byte')} of it",
             hint="a service that starts upon the log sets them aside, and says so in it",
         )
     return tail

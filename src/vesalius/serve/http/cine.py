@@ -114,6 +114,7 @@ async def _refuse(socket: WebSocket, error: Exception, offered: list[str], *, co
         if isinstance(error, VesaliusError)
         else {}
     )
+    socket.scope["refused"] = error.status_code if isinstance(error, Problem) else 422
     await socket.accept("vesalius" if "vesalius" in offered else None)
     await socket.send_text(json.dumps(body))
     await socket.close(code)

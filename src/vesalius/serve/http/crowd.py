@@ -11,7 +11,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from vesalius.core.errors import VesaliusError
-from vesalius.serve.http.access import bearer, identify, peer
+from vesalius.serve.http.access import bearer, identify, known_as, peer
 from vesalius.serve.http.keys import LOCAL, Caller
 from vesalius.serve.http.problems import Problem, refuse
 from vesalius.serve.http.state import Service
@@ -54,6 +54,8 @@ class Crowd:
         if _has_body(connection) and connection.scope["path"] != _KEY_IN_BODY:
             connection.scope["caller"] = identify(connection, bearer(connection))
         caller = connection.scope.get("caller") or self._known(connection)
+        if caller is not None:
+            known_as(connection, caller)
         who = peer(connection) if caller is None else f"caller {caller.name}"
         if self._now[who] >= (max(1, most // _STRANGER) if caller is None else most):
             raise Problem(429, "too many requests at one time", headers={"Retry-After": "1"})

@@ -142,6 +142,7 @@ class SameOrigin:
         if loopback(name) and own:
             await self.app(scope, receive, send)
         elif scope["type"] == "websocket":
+            scope["refused"] = 403
             await send({"type": "websocket.close", "code": 1008})
         else:
             hint = "a keys file, to be called by other names"

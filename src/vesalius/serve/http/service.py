@@ -16,6 +16,7 @@ import uvicorn
 from vesalius.core.errors import OutputError, UnsafeError
 from vesalius.core.progress import Progress, Silent
 from vesalius.core.quiet import quiet
+from vesalius.core.words import counted
 from vesalius.serve.http.api import create_app
 from vesalius.serve.http.connections import Loop, Patient, Waiting, raise_open_files
 from vesalius.serve.http.keys import check_mode
@@ -69,7 +70,11 @@ def run_service(
         shown = f"[{host}]" if ":" in host else host
         address = f"{scheme}://{shown}:{listening.getsockname()[1]}"
         names, tail = ", ".join(service.models.by_name), service.audit.tail
-        so_far = f"{tail.count} lines so far, the last one's hash {tail.hash}" if tail.count else "a new one"
+        so_far = (
+            f"{counted(tail.count, 'line')} so far, the last one's hash {tail.hash}"
+            if tail.count
+            else "a new one"
+        )
         progress.note(f"serving {names} at {address}, for research only; audit log: {audit}, {so_far}")
         cleared = service.place.cleared
         for warning in (

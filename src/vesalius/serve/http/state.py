@@ -20,6 +20,7 @@ from vesalius.serve.http.metrics import Metrics
 from vesalius.serve.http.models import Model, Models
 from vesalius.serve.http.place import Place
 from vesalius.serve.http.problems import log_unforeseen, missing
+from vesalius.serve.http.refusals import Refusals
 from vesalius.serve.http.shelves import Shelves
 from vesalius.serve.http.studies import Studies
 from vesalius.serve.http.study import StoredCase, Study
@@ -44,6 +45,7 @@ class Service:
         self.models, self.bounds = models, bounds or Bounds()
         self.keys = Keys(keys) if keys is not None else None
         self.audit = Audit(audit)
+        self.refusals = Refusals(self.audit)
         self.place = Place(temporary)
         self.root = self.place.folder
         for name in ("studies", "jobs"):
@@ -81,6 +83,7 @@ class Service:
         self.jobs.stop()
         self.workers.join()
         self.realtime.shutdown(cancel_futures=True)
+        self.refusals.flush(last=True)
         self.audit.add("service", "stop")
         self.audit.close()
         self.place.remove()
@@ -159,6 +162,7 @@ class Service:
                 log_unforeseen(_LOG, "what is old could not be removed", error)
 
     def _expire(self, now: float) -> None:
+        self.refusals.flush()
         self.jobs.expire(now)
         for study in self.studies.expire(now):
             self.forget(study)

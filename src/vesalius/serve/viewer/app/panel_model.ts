@@ -124,7 +124,7 @@ function facts(model: Model): HTMLElement {
   const rows: [string, string][] = [["Task", `${model.task}, ${model.dims}-D`]];
   const expects = [model.modality, model.unit].filter(Boolean).join(", ");
   if (expects) rows.push(["Expects", expects]);
-  if (model.labels.length) rows.push(["Labels", model.labels.map((l) => l.name).join(", ")]);
+  if (model.labels.length) rows.push(["Labels", model.labels.map((l) => (/[,;]/.test(l.name) ? `'${l.name}'` : l.name)).join(", ")]);
   // of all labels together; those of single labels are in the report
   const whole = Object.entries(model.scorecard ?? {}).filter(([name]) => !name.includes("/"));
   const measured = (whole.length ? whole : Object.entries(model.scorecard ?? {})).slice(0, MOST_FIGURES);

@@ -1,0 +1,101 @@
+"""Every option that a hint names exists on every command that can say it."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+import vesalius
+from vesalius.cli import app
+
+SOURCE = Path(vesalius.__file__).parent
+READERS = ("inspect", "fit", "predict", "evaluate")  # of a cohort
+ROOMS = {
+    "cohorts": READERS,
+    "core": READERS,
+    "formats": READERS,
+    "prepare": ("fit", "predict", "evaluate"),
+    "infer": ("fit", "predict", "evaluate"),
+    "reliability": ("inspect",),
+    "reliability/deidentify": ("deidentify",),
+    "plan": ("fit",),
+    "learn": ("fit",),
+    "tasks": ("fit",),
+    "serve": ("serve",),
+}
+FILES = {
+    "cohorts/_limits.py": ("fit",),  # the others bear any share
+    "cohorts/_folds.py": ("fit",),
+    "cohorts/_check.py": ("fit", "evaluate"),
+    "cohorts/_target.py": ("inspect", "fit", "evaluate"),
+    "core/plan.py": ("fit",),  # --set is fit's
+    "core/bundle.py": ("fit",),  # it says `fit --resume`
+    "verbs/_locate.py": ("fit",),
+    "verbs/_workspace.py": ("fit",),
+    "verbs/_clock.py": ("fit",),
+    "verbs/_ledger.py": ("predict",),
+}
+FOREIGN = {"--psm"}  # tesseract's
+
+
+def options() -> dict[str, set[str]]:
+    """The options of each command."""
+    group: Any = typer.main.get_command(app)
+    every = {"": group, **group.commands}
+    return {name: {o for p in c.params for o in (*p.opts, "--help")} for name, c in every.items()}
+
+
+def commands_of(path: Path) -> tuple[str, ...]:
+    """The commands on which the words of a file can be read; empty where nothing is known."""
+    name = path.relative_to(SOURCE).as_posix()
+    if name in FILES:
+        return FILES[name]
+    if path.parent.name in ("verbs", "cli") and path.stem in options():
+        return (path.stem,)
+    rooms = [r for r in ROOMS if name.startswith(f"{r}/")]
+    return ROOMS[max(rooms, key=len)] if rooms else ()
+
+
+def test_a_command_that_is_named_exists() -> None:
+    known = set(options())
+    for path in sorted(SOURCE.rglob("*.py")):
+        for name in re.findall(r"`vesalius ([a-z]+)|\"vesalius ([a-z]+) ", path.read_text(encoding="utf-8")):
+            assert "".join(name) in known, f"{path.name} names `vesalius {''.join(name)}`"
+
+
+def named() -> list[tuple[str, str]]:
+    """`(file, option)` for each option that a string of the source names, where it is no docstring."""
+    found: set[tuple[str, str]] = set()
+    for path in sorted(SOURCE.rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        docs = {
+            id(n.body[0].value)
+            for n in ast.walk(tree)
+            if isinstance(n, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+            and n.body
+            and isinstance(n.body[0], ast.Expr)
+        }
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs:
+                for option in re.findall(r"(?<![\w-])--[a-z][a-z-]*[a-z]", node.value):
+                    found.add((path.relative_to(SOURCE).as_posix(), option))
+    return sorted(found - {(f, o) for f, o in found if o in FOREIGN})
+
+
+def test_there_are_hints_to_look_at() -> None:
+    assert {("cohorts/_read.py", "--layout"), ("learn/loop.py", "--set")} <= set(named())
+
+
+@pytest.mark.parametrize(("file", "option"), named())
+def test_an_option_that_is_named_exists_on_the_command_that_names_it(file: str, option: str) -> None:
+    known = options()
+    commands = commands_of(SOURCE / file)
+    if not commands:
+        assert any(option in has for has in known.values()), f"{file} names {option}, which no command has"
+    for command in commands:
+        assert option in known[command], f"{file} names {option}, which `vesalius {command}` lacks"
