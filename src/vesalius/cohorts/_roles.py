@@ -127,7 +127,7 @@ def _files_share(cells: list[str | None], index: Index) -> float:
     sample = distinct(cells)[:40]
     if len(sample) < min(2, len(cells)):
         return 0.0
-    return sum(bool(index.find(c)) for c in sample) / max(len(sample), 1)
+    return sum(index.has(c) for c in sample) / max(len(sample), 1)
 
 
 def _is_mask(column: str, table: Table, index: Index) -> bool:
