@@ -14,6 +14,7 @@ from vesalius.cohorts._tails import Named, Tails
 from vesalius.core.case import Ref
 from vesalius.core.errors import DataError
 
+_WHAT = "\0"  # stands for the word for what is looked for
 _MOST_FILES = 1000  # below a folder that a table's cell names
 
 
@@ -28,6 +29,7 @@ class Index:
     keys: dict[str, list[Unit]] = field(default_factory=dict)  # by series and by patient id
     within: dict[Path, list[Unit]] = field(default_factory=dict)  # series directly in a folder
     below: dict[Path, list[Unit]] = field(default_factory=dict)  # series in it or in folders of it
+    _known: dict[str, dict[str, Ref] | DataError] = field(default_factory=dict)
 
     @classmethod
     def of(cls, root: Path) -> Index:
@@ -51,6 +53,22 @@ class Index:
             index.folders.add(folder)
         return index
 
+    def clashes(self, cells: Iterable[str]) -> dict[str, str]:
+        """Why some cells of a column cannot be right: their paths differ in a folder, and lead to one file."""
+        leads: dict[frozenset[Ref], list[tuple[str, tuple[str, ...]]]] = {}
+        for cell in dict.fromkeys(cells):
+            parts = _folded(cell)
+            if len(parts) > 1 and self.has(cell):
+                leads.setdefault(frozenset(self.find(cell).values()), []).append((cell, parts))
+        found: dict[str, str] = {}
+        for refs, named in leads.items():
+            for cell, parts in named[1:] and named:
+                other = next((c for c, p in named if not _agree(p, parts)), None)
+                if other is not None:
+                    place = self._where({str(k): ref for k, ref in enumerate(refs)})
+                    found[cell] = f"'{cell}' and '{other}' would both be {place}"
+        return found
+
     def has(self, text: str) -> bool:
         """Whether `text` means exactly one file, folder or patient here."""
         try:
@@ -65,7 +83,18 @@ class Index:
         DataError where nothing fits, where files of that name lie in other folders only, and where several
         files, or a folder and another patient, could be meant. `what` is the word for it in the error.
         """
-        named = Named.of(text, self.root)
+        if text not in self._known:
+            try:
+                self._known[text] = self._find(text)
+            except DataError as error:
+                self._known[text] = error
+        known = self._known[text]
+        if isinstance(known, DataError):
+            raise DataError(known.what.replace(_WHAT, what), found=known.found, hint=known.hint)
+        return known
+
+    def _find(self, text: str) -> dict[str, Ref]:
+        named, what = Named.of(text, self.root), _WHAT
         if named is None:
             raise DataError(f"no {what} for '{text}'", found=f"nothing of that name below {self.root}")
         places = [self.root / named.path, *([named.path] if named.path.is_absolute() else [])]
@@ -154,6 +183,17 @@ class Index:
     def _place(self, path: Path) -> str:
         below = path.relative_to(self.root) if path.is_relative_to(self.root) else path
         return str(below.as_posix())
+
+
+def _folded(cell: str) -> tuple[str, ...]:
+    *folders, name = cell.strip().casefold().replace("\\", "/").split("/")
+    return (*(f for f in folders if f not in ("", ".")), formats.stem(name))
+
+
+def _agree(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    """Whether two paths are the same from their ends until one of them is used up."""
+    size = min(len(one), len(other))
+    return one[-size:] == other[-size:]
 
 
 def _only_image(folder: Path) -> Path | None:

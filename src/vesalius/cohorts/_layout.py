@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 TARGET_ROLES = ("label", "mask", "time", "event", "value")
-ROLES = ("image", "id", "patient", "split", "covariate", "report", "region", *TARGET_ROLES)
+ROLES = ("image", "id", "patient", "split", "covariate", "report", "region", "view", *TARGET_ROLES)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from vesalius import formats
 from vesalius.cohorts import _files
 from vesalius.cohorts._build import as_split, class_labels
 from vesalius.cohorts._dataset_json import labels_of, load, target_info
 from vesalius.cohorts._index import Index
 from vesalius.cohorts._layout import Detection, Options
 from vesalius.cohorts._roles import Roles, distinct, infer, is_list, is_number, parts
+from vesalius.cohorts._rows import Slots, contradiction, of_images, rows_of_cases, slots
 from vesalius.cohorts._several import NO, YES, together
 from vesalius.cohorts._table_io import Table, read_table
 from vesalius.core.case import Case, Event, Ref, Split, Target
@@ -72,13 +72,20 @@ def read(root: Path, *, options: Options) -> Cohort:
     notes = [f"{source}: {column} is {reason}" for column, reason in roles.reasons.items()]
     table, joined = together(table, roles, options, notes)
     infos = _infos(table, roles, notes, joined) | _named_masks(index.root, roles, notes)
-    groups = _rows_of_cases(table, roles)
+    groups = rows_of_cases(table, roles)
+    for column in of_images(table, roles.all("covariate"), groups):
+        roles.columns["covariate"].remove(column)
+        notes.append(
+            f"'{column}' differs between the rows of a case: it describes images, and is no covariate"
+        )
+    named = slots(table, roles, groups, notes)
+    seen = _Rows(table, roles, index, named, _clashes(table, roles, index))
     paths: dict[str, str] = {}
     cases: list[Case] = []
     aside: list[SetAside] = []
     for name, rows in groups.items():
         try:
-            case = _case(name, rows, table, roles, index, infos)
+            case = _case(name, rows, seen, infos)
         except DataError as error:
             aside.append(SetAside(name, str(error)))
             continue
@@ -99,6 +106,11 @@ def read(root: Path, *, options: Options) -> Cohort:
         set_aside=tuple(aside),
         notes=tuple(notes),
     )
+
+
+def _clashes(table: Table, roles: Roles, index: Index) -> dict[str, str]:
+    columns = [c for role in ("image", "mask", "region") for c in roles.all(role)]
+    return {cell: why for c in columns for cell, why in index.clashes(distinct(table[c])).items()}
 
 
 def _load(base: Path, index: Index, options: Options) -> tuple[Table, str]:
@@ -127,46 +139,60 @@ def _load(base: Path, index: Index, options: Options) -> tuple[Table, str]:
     return fitting[0][1], fitting[0][0].name
 
 
-def _rows_of_cases(table: Table, roles: Roles) -> dict[str, list[int]]:
-    """Row numbers by case name: from the id column if there is one, otherwise from the image's name."""
-    column = roles.first("id")
-    height = len(next(iter(table.values())))
-    images = table[roles.all("image")[0]]
-    stems = [formats.stem(Path(c)) if c else f"row {k + 2}" for k, c in enumerate(images)]
-    if column is None:
-        unique = len(set(stems)) == height
-        names = [s if unique or not images[k] else str(images[k]) for k, s in enumerate(stems)]
-    else:
-        names = [table[column][k] or stems[k] for k in range(height)]
-    groups: dict[str, list[int]] = {}
-    for k, name in enumerate(names):
-        key = name.replace("/", "_").replace("\\", "_")  # ids name output files
-        if column is None and key in groups:
-            key = f"{name} (row {k + 2})"
-        groups.setdefault(key, []).append(k)
-    return groups
+@dataclass(frozen=True)
+class _Rows:
+    """The table, what its columns are, and where its files are looked for."""
+
+    table: Table
+    roles: Roles
+    index: Index
+    slots: Slots
+    clashes: Mapping[str, str]
+
+    def one(self, rows: list[int], column: str | None) -> str | None:
+        """The one value of a case in a column. Raises DataError if its rows contradict each other."""
+        if column is None:
+            return None
+        values = distinct([self.table[column][k] for k in rows])
+        if len(values) > 1:
+            raise contradiction(self.table, self.roles, rows, column, values)
+        return values[0] if values else None
+
+    def files(self, cell: str, what: str = "image") -> dict[str, Ref]:
+        """The files that a cell means. Raises DataError."""
+        if cell in self.clashes:
+            raise DataError(f"no {what} is sure", found=self.clashes[cell])
+        return self.index.find(cell, what=what)
+
+    def file(self, cell: str, what: str) -> Ref:
+        """The one file that a cell means. Raises DataError."""
+        found = self.files(cell, what)
+        if len(found) > 1:
+            raise DataError(f"no {what} for '{cell}'", found=f"{len(found)} series", hint="one of their ids")
+        return next(iter(found.values()))
 
 
-def _case(
-    name: str, rows: list[int], table: Table, roles: Roles, index: Index, infos: Mapping[str, TargetInfo]
-) -> Case:
-    images = _images(rows, table, roles, index)
+def _case(name: str, rows: list[int], seen: _Rows, infos: Mapping[str, TargetInfo]) -> Case:
+    if name in seen.slots.faults:
+        raise DataError(seen.slots.faults[name])
+    roles, images = seen.roles, _images(name, rows, seen)
     targets: dict[str, Target] = {}
     for info in infos.values():
-        value = _target(info, rows, table, roles, index)
+        value = _target(info, rows, seen)
         if value is not None:
             targets[info.name] = value
     covariates: dict[str, float | str | None] = {}
     for column in roles.all("covariate"):
-        cell = _one(rows, table, column)
-        covariates[column] = float(cell) if cell is not None and is_number(table[column]) else cell
+        cell = seen.one(rows, column)
+        covariates[column] = float(cell) if cell is not None and is_number(seen.table[column]) else cell
     split: Split | None = None
-    if (word := _one(rows, table, roles.first("split"))) is not None:
+    if (word := seen.one(rows, roles.first("split"))) is not None:
         split = as_split(word)
-    patient = _one(rows, table, roles.first("patient"))
-    report = "\n".join(c for column in roles.all("report") if (c := _one(rows, table, column))) or None
-    field_of_view = _one(rows, table, roles.first("region"))
-    inside = index.find(field_of_view).get("") if field_of_view else None
+    patient = seen.one(rows, roles.first("patient"))
+    report = "\n".join(c for column in roles.all("report") if (c := seen.one(rows, column))) or None
+    field_of_view = seen.one(rows, roles.first("region"))
+    inside = seen.file(field_of_view, "region") if field_of_view else None
+    _apart(images, {**targets, "region": inside} if inside else targets)
     return Case(
         id=name,
         images=images,
@@ -180,48 +206,41 @@ def _case(
     )
 
 
-def _images(rows: list[int], table: Table, roles: Roles, index: Index) -> dict[str, Ref | Image]:
-    columns = roles.all("image")
+def _images(name: str, rows: list[int], seen: _Rows) -> dict[str, Ref | Image]:
     found: dict[str, Ref | Image] = {}
-    for n, row in enumerate(rows):
-        for column in columns:
-            cell = table[column][row]
-            if cell is None:
-                continue
-            refs = index.find(cell)
-            if not refs:
-                raise DataError(f"no image for '{cell}'", found=f"nothing of that name below {index.root}")
-            base = "image" if len(columns) == 1 else _short(column)
-            base = base if len(rows) == 1 else f"{base}_{n + 1}"
-            for extra, ref in refs.items():
-                found[extra or base] = ref
+    for base, cell in seen.slots.images[name].items():
+        refs = seen.files(cell)
+        for extra, ref in refs.items():
+            key = extra or base
+            found[key if key not in found else f"{base} {key}"] = ref
     if not found:
         raise DataError(f"no image named in row {rows[0] + 2}")
     return found
 
 
-def _short(column: str) -> str:
-    for prefix in ("image", "img", "file", "path", "scan"):
-        if column.casefold().startswith(prefix) and len(column) > len(prefix) + 1:
-            return column[len(prefix) :].lstrip(" _.-") or column
-    return column
+def _apart(images: Mapping[str, Ref | Image], others: Mapping[str, Target]) -> None:
+    """Raise DataError where two images of a case are one file, or a mask or region is the image itself."""
+    names: dict[Ref, str] = {}
+    for name, ref in images.items():
+        if isinstance(ref, Ref) and names.setdefault(ref, name) != name:
+            raise DataError(f"'{names[ref]}' and '{name}' are one file", found=str(ref))
+    for name, target in others.items():
+        if isinstance(target, Ref) and target in names:
+            raise DataError(f"the {name} is the image itself", found=str(target))
 
 
-def _target(info: TargetInfo, rows: list[int], table: Table, roles: Roles, index: Index) -> Target | None:
+def _target(info: TargetInfo, rows: list[int], seen: _Rows) -> Target | None:
     if info.kind == "event":
-        time, event = roles.all("time")[0], roles.all("event")[0]
-        days, happened = _one(rows, table, time), _one(rows, table, event)
+        time, event = seen.roles.all("time")[0], seen.roles.all("event")[0]
+        days, happened = seen.one(rows, time), seen.one(rows, event)
         if days is None or happened is None:
             return None
         return Event(float(days) * _unit(time), _truth(happened) != ("censor" in event.casefold()))
-    cell = _one(rows, table, info.name)
+    cell = seen.one(rows, info.name)
     if cell is None:
         return None
     if info.kind == "mask":
-        mask = index.find(cell)
-        if "" not in mask:
-            raise DataError(f"no mask for '{cell}'", found=f"nothing of that name below {index.root}")
-        return mask[""]
+        return seen.file(cell, "mask")
     if info.kind == "number":
         return float(cell)
     return parts(cell) if info.kind == "multilabel" else cell
@@ -259,16 +278,6 @@ def _named_masks(folder: Path, roles: Roles, notes: list[str]) -> dict[str, Targ
         return {}
     why = f"{roles.reasons[columns[0]]}; the labels' names are in dataset.json"
     return {columns[0]: replace(target_info(names, why, notes), name=columns[0])}
-
-
-def _one(rows: list[int], table: Table, column: str | None) -> str | None:
-    """The one value of a case in a column. Raises DataError if its rows contradict each other."""
-    if column is None:
-        return None
-    values = distinct([table[column][k] for k in rows])
-    if len(values) > 1:
-        raise DataError(f"its rows contradict each other in '{column}'", found=" and ".join(values[:3]))
-    return values[0] if values else None
 
 
 def _unit(column: str) -> float:
