@@ -231,3 +231,67 @@ def test_rows_that_repeat_one_image_are_one_case(tmp_path: Path) -> None:
     assert cohort.targets["Target"].kind == "class" and cohort.case("p3").targets["Target"] == "1"
     assert cohort.patients_known and cohort.case("p3").patient == "p3"
     assert {tuple(c.images) for c in cohort.cases} == {("image",)}
+
+
+# ---- tables that cannot be used
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        (
+            "t.csv",
+            "id,dx\n7,a\n8,b\n",
+            r"t.csv, as none of its columns \(id, dx\) names image files; --column image=",
+        ),
+        (
+            "t.csv",
+            "file,dx\nq1.png,a\nq2.png,b\n",
+            "t.csv, as none of the files that its 'file' names is here, such as 'q1.png'",
+        ),
+        ("t.csv", "file,dx\nx0.png,a,b,c\n", "t.csv, as it cannot be read as a table"),
+        ("t.csv", "file,dx\n", "t.csv, as it has no rows"),
+        ("t.xlsx", "no workbook", "t.xlsx, as it cannot be read as a table"),
+        ("deep/t.csv", "file,dx\nx0.png,a\n", "deep/t.csv, as a table is looked for directly in"),
+        ("t.xls", "old", "t.xls, as .xls is not read: save it as XLSX or CSV"),
+    ],
+)
+def test_a_table_that_cannot_be_used_is_named_with_the_reason(
+    tmp_path: Path, name: str, text: str, words: str
+) -> None:
+    pictures(tmp_path, *(f"x{k}.png" for k in range(4)))
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text(text)
+    cohort = cohorts.read(tmp_path)
+    assert cohort.layout == "plain" and len(cohort.cases) == 4
+    with pytest.raises(DataError, match=f"nothing to learn.*not used: {words}"):
+        cohorts.select_target(cohort)
+
+
+def test_a_table_that_class_folders_do_not_need_is_named_too(tmp_path: Path) -> None:
+    pictures(tmp_path, *(f"{c}/{k}.png" for c in "ab" for k in range(4)))
+    table(tmp_path, "patient,age", ["p1,40", "p2,50"])
+    cohort = cohorts.read(tmp_path)
+    assert cohort.layout == "folder" and any(n.startswith("not used: t.csv") for n in cohort.notes)
+
+
+def test_a_second_table_that_names_no_images_is_named(tmp_path: Path) -> None:
+    pictures(tmp_path, *(f"x{k}.png" for k in range(4)))
+    table(tmp_path, "image,label", [f"x{k}.png,{'ab'[k % 2]}" for k in range(4)])
+    table(tmp_path, "patient,age", ["p1,40", "p2,50"], "patients.csv")
+    assert any("not used: patients.csv" in n for n in cohorts.read(tmp_path).notes)
+
+
+def test_a_table_that_most_files_are_missing_of_sets_them_aside(tmp_path: Path) -> None:
+    pictures(tmp_path, "x0.png")
+    cohort = read(table(tmp_path, "image,label", [f"x{k}.png,{'ab'[k % 2]}" for k in range(5)]))
+    assert [c.id for c in cohort.cases] == ["x0"] and len(aside(cohort)) == 4
+
+
+def test_a_semicolon_table_with_decimal_commas_is_a_cohort(tmp_path: Path) -> None:
+    pictures(tmp_path, *(f"x{k}.png" for k in range(4)))
+    rows = [f"x{k}.png;{'ab'[k % 2]};{k},5;;" for k in range(4)]
+    cohort = read(table(tmp_path, "image;label;size;;", rows))
+    assert [c.covariates["size"] for c in cohort.cases] == [0.5, 1.5, 2.5, 3.5]
+    split = table(tmp_path / "s", "case;split", [f"x{k};{'test' if k else 'train'}" for k in range(4)])
+    assert [c.split for c in cohorts.read(tmp_path / "t.csv", split=split).cases] == ["train", *["test"] * 3]

@@ -105,9 +105,9 @@ def _files_in(table: Table, index: Index, roles: Roles) -> None:
         if not roles.free(column):
             continue
         share = _files_share(cells, index)
-        if share >= 0.5 or (share and _called_like_files(cells)):
+        if share >= 0.5 or (share and called_like_files(cells)):
             found[column] = share
-        elif _MASK_NAME.search(column) and _called_like_files(cells):
+        elif _MASK_NAME.search(column) and called_like_files(cells):
             roles.reasons[column] = f"not used: none of its files is here, such as '{distinct(cells)[0]}'"
     told = bool(roles.all("image"))
     masks = [c for c in found if _MASK_NAME.search(c) and not re.match(r"(image|img|file)", c, re.I)]
@@ -147,7 +147,7 @@ def _files_share(cells: list[str | None], index: Index) -> float:
     return sum(index.has(c) for c in sample) / max(len(sample), 1)
 
 
-def _called_like_files(cells: list[str | None]) -> bool:
+def called_like_files(cells: list[str | None]) -> bool:
     """Whether a column's cells are names of image files, be they here or not."""
     sample = distinct(cells)[:40]
     return bool(sample) and all(c.casefold().endswith(formats.known_suffixes()) for c in sample)

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vesalius.cohorts import _files
-from vesalius.cohorts._build import as_split, class_labels
+from vesalius.cohorts._build import as_split, class_labels, some
 from vesalius.cohorts._dataset_json import labels_of, load, target_info
 from vesalius.cohorts._index import Index
-from vesalius.cohorts._layout import Detection, Options
-from vesalius.cohorts._roles import Roles, distinct, infer, is_list, is_number, parts
+from vesalius.cohorts._layout import UNUSED, Detection, Options
+from vesalius.cohorts._roles import Roles, called_like_files, distinct, infer, is_list, is_number, parts
 from vesalius.cohorts._rows import Slots, contradiction, of_images, rows_of_cases, slots
 from vesalius.cohorts._several import NO, YES, together
 from vesalius.cohorts._table_io import Table, read_table
@@ -24,7 +24,7 @@ _DAYS = {"month": 30.4375, "week": 7.0, "year": 365.25}
 
 
 def detect(root: Path) -> Detection | None:
-    """A table of which a column names image files below its folder."""
+    """A table of which a column names image files below its folder; hardly, and why, where none does."""
     if root.is_file() and root.suffix.lower() not in _files.TABLE_SUFFIXES:
         return None
     base = root if root.is_file() else _files.unwrap(root)
@@ -32,16 +32,18 @@ def detect(root: Path) -> Detection | None:
     if not tables:
         return None
     index = Index.of(base if base.is_dir() else base.parent)
-    best: Detection | None = (
-        Detection(0.6, "a table, though no column names images") if root.is_file() else None
-    )
+    best: Detection | None = None
+    unused: list[str] = []
     for path in tables:
         try:
-            roles = infer(read_table(path), index, Options())
-        except DataError:
+            table = read_table(path)
+            roles = infer(table, index, Options())
+        except DataError as error:
+            unused.append(f"{path.name}, as it {_cannot(error, path)}")
             continue
         image = roles.first("image")
         if image is None:
+            unused.append(f"{path.name}, as {_no_images(table)}")
             continue
         learn = [c for role in ("label", "value", "mask", "time") for c in roles.all(role)]
         text = f"'{image}' in {path.name} names images"
@@ -50,7 +52,22 @@ def detect(root: Path) -> Detection | None:
             seen = Detection(0.5, text)
         if best is None or seen.confidence > best.confidence:
             best = seen
-    return best
+    if best is None and root.is_file():
+        return Detection(0.6, "a table, though no column names images")
+    return best or Detection(0.01, "; ".join(unused[:3]))
+
+
+def _cannot(error: DataError, path: Path) -> str:
+    what = error.what.removeprefix(str(path)).strip()
+    return f"{what} ({error.found})" if error.found else what
+
+
+def _no_images(table: Table) -> str:
+    """Why a table cannot be used, from what its columns hold."""
+    for column, cells in table.items():
+        if called_like_files(cells):
+            return f"none of the files that its '{column}' names is here, such as '{distinct(cells)[0]}'"
+    return f"none of its columns ({some(table, 6)}) names image files; --column image=NAME says which does"
 
 
 def read(root: Path, *, options: Options) -> Cohort:
@@ -70,6 +87,8 @@ def read(root: Path, *, options: Options) -> Cohort:
             hint="--column image=NAME, with file names as they lie beside the table",
         )
     notes = [f"{source}: {column} is {reason}" for column, reason in roles.reasons.items()]
+    others = [p.name for p in _files.find_tables(base) if p.name not in source.split(", ")]
+    notes += [f"{UNUSED}{name}, as none of its columns names image files" for name in others]
     table, joined = together(table, roles, options, notes)
     infos = _infos(table, roles, notes, joined) | _named_masks(index.root, roles, notes)
     groups = rows_of_cases(table, roles)
