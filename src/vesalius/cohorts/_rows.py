@@ -98,7 +98,7 @@ def _views(
     studies = {case: rows for case, rows in studies.items() if len(rows) > 1}
     columns = roles.all("view")
     told = any(roles.reasons[c].endswith("as told") for c in columns)
-    if not studies and not told:
+    if not studies:
         return {}, {}
     way: tuple[str, ...] = ()
     views: dict[int, str] = {}
