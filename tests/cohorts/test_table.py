@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -96,7 +96,37 @@ def test_paths_of_different_folders_that_would_lead_to_one_file_are_both_set_asi
     rows = [f"/old/day{1 + (k == 8)}/P{k % 8}.png,{'ab'[k % 2]}" for k in range(9)]
     cohort = read(table(tmp_path, "image,label", rows))
     assert len(cohort.cases) == 7 and len(aside(cohort)) == 2
-    assert all("would both be 'P0.png'" in why for why in aside(cohort).values())
+    assert all("would both be " in why for why in aside(cohort).values())
+
+
+def test_a_bare_name_is_not_sure_where_such_names_are_in_several_folders(tmp_path: Path) -> None:
+    pictures(tmp_path, *(f"{place}/{k}.png" for place in ("a", "b") for k in range(6)))
+    (tmp_path / "a" / "3.png").unlink()
+    path = table(tmp_path, "image,label", [f"{k}.png,{'xy'[k % 2]}" for k in range(6)])
+    with pytest.raises(DataError, match="no row of t.csv leads to an image"):
+        read(path, image="image")
+    assert cohorts.read(tmp_path).layout == "folder"
+
+
+def test_a_folder_that_is_missing_is_not_a_slice_of_that_number(
+    tmp_path: Path, write_series: Callable[..., list[Path]]
+) -> None:
+    for n in range(1, 7):
+        for k, path in enumerate(
+            write_series(tmp_path / f"{n}", patient=f"A{n}", series=f"1.2.3.{n}", slices=2 + 5 * (n == 4))
+        ):
+            path.rename(path.with_name(f"{k + 1}.dcm"))
+    cohort = read(table(tmp_path, "scan,label", [f"{n},{'ab'[n % 2]}" for n in range(1, 8)]))
+    assert len(cohort.cases) == 6 and list(aside(cohort)) == ["7"]
+    assert "no image for '7'; found nothing of that name" in aside(cohort)["7"]
+    assert {len(c.images["image"].paths) for c in cohort.cases} == {2, 7}  # type: ignore[union-attr]
+
+
+def test_a_folder_that_is_missing_is_not_a_file_elsewhere(tmp_path: Path) -> None:
+    pictures(tmp_path, *(f"{n}/scan.png" for n in range(6)), "more/6.png")
+    cohort = read(table(tmp_path, "scan,label", [f"{n},{'ab'[n % 2]}" for n in range(7)]))
+    assert len(cohort.cases) == 6 and list(aside(cohort)) == ["6"]
+    assert "6.png, and the other cells name folders" in aside(cohort)["6"]
 
 
 def test_an_image_that_a_column_lacks_sets_its_case_aside_and_keeps_the_others_whole(tmp_path: Path) -> None:

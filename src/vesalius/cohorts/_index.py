@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +16,10 @@ from vesalius.core.errors import DataError
 
 _WHAT = "\0"  # stands for the word for what is looked for
 _MOST_FILES = 1000  # below a folder that a table's cell names
+
+
+class _Several(DataError):
+    """More than one thing could be meant."""
 
 
 @dataclass
@@ -37,10 +41,13 @@ class Index:
         index = cls(root, Tails.below(root), Tails.below(root), Tails.below(root))
         paths = [p for p in _files.walk(root) if _files.is_image(p, containers=True)]
         dicom = [p for p in paths if _files.is_dicom(p)]
+        series = group_series(dicom, root)[0] if dicom else []
+        slices = {p for unit in series if len(unit.image.paths) > 1 for p in unit.image.paths}
         for path in paths:
             index.files.add(path)
-            index.stems.add(path, formats.stem(path))
-        for unit in group_series(dicom, root)[0] if dicom else ():
+            if path not in slices:  # whose numbers name no case
+                index.stems.add(path, formats.stem(path))
+        for unit in series:
             folder = unit.image.paths[0].parent
             index.within.setdefault(folder, []).append(unit)
             for above in (folder, *folder.parents):
@@ -53,28 +60,16 @@ class Index:
             index.folders.add(folder)
         return index
 
-    def clashes(self, cells: Iterable[str]) -> dict[str, str]:
-        """Why some cells of a column cannot be right: their paths differ in a folder, and lead to one file."""
-        leads: dict[frozenset[Ref], list[tuple[str, tuple[str, ...]]]] = {}
-        for cell in dict.fromkeys(cells):
-            parts = _folded(cell)
-            if len(parts) > 1 and self.has(cell):
-                leads.setdefault(frozenset(self.find(cell).values()), []).append((cell, parts))
-        found: dict[str, str] = {}
-        for refs, named in leads.items():
-            for cell, parts in named[1:] and named:
-                other = next((c for c, p in named if not _agree(p, parts)), None)
-                if other is not None:
-                    place = self._where({str(k): ref for k, ref in enumerate(refs)})
-                    found[cell] = f"'{cell}' and '{other}' would both be {place}"
-        return found
-
     def has(self, text: str) -> bool:
         """Whether `text` means exactly one file, folder or patient here."""
         try:
             return bool(self.find(text))
         except DataError:
             return False
+
+    def is_unsure(self, text: str) -> bool:
+        """Whether several files, or a folder and a patient, could be meant by `text`."""
+        return not self.has(text) and isinstance(self._known[text], _Several)
 
     def find(self, text: str, *, what: str = "image") -> dict[str, Ref]:
         """The images that `text` means, by name ('' where there is one).
@@ -90,7 +85,7 @@ class Index:
                 self._known[text] = error
         known = self._known[text]
         if isinstance(known, DataError):
-            raise DataError(known.what.replace(_WHAT, what), found=known.found, hint=known.hint)
+            raise type(known)(known.what.replace(_WHAT, what), found=known.found, hint=known.hint)
         return known
 
     def _find(self, text: str) -> dict[str, Ref]:
@@ -101,16 +96,19 @@ class Index:
         for path in places:
             if path.is_file() and _files.is_image(path, containers=True):
                 return {"": Ref((path,))}
-        for tails in (self.files, self.stems):
-            files = tails.fitting(named)
+        files = self.files.fitting(named)
+        self._one_of(text, what, files)
+        if files:
+            return {"": Ref((files[0],))}
+        folders = [Path(os.path.normpath(p)) for p in places if p.is_dir()]
+        inside = self._one_folder(text, what, folders)
+        if not inside:
+            files = self.stems.fitting(named)
             self._one_of(text, what, files)
-            if files and tails is self.files:
-                return {"": Ref((files[0],))}
-        direct = [Path(os.path.normpath(p)) for p in places if p.is_dir()]
-        folders = direct or self.folders.fitting(named)
+            folders = folders or self.folders.fitting(named)
+            inside = self._one_folder(text, what, folders)
         units = self.keys.get(text.strip().casefold(), [])
         strangers = [u for f in folders for u in self.below.get(f, ()) if u not in units]
-        inside = self._one_folder(text, what, folders)
         if units and strangers and not inside:
             inside = {str(k): u.image for k, u in enumerate(strangers)}
         meant = [
@@ -129,7 +127,7 @@ class Index:
         narrow = min((found for _, found in meant), key=len)
         if all(set(narrow.values()) <= set(found.values()) for _, found in meant):
             return narrow
-        raise DataError(
+        raise _Several(
             f"'{text}' could mean several things",
             found=" and ".join(f"{label} ({self._where(found)})" for label, found in meant),
             hint="a path from the table's folder, or a series' id",
@@ -137,9 +135,9 @@ class Index:
 
     def _one_of(self, text: str, what: str, found: list[Path]) -> None:
         if len(found) > 1:
-            raise DataError(
+            raise _Several(
                 f"several files could be the {what} '{text}'",
-                found=_listed(map(self._place, found)),
+                found=self._listed(found),
                 hint="a path from the table's folder",
             )
 
@@ -151,9 +149,9 @@ class Index:
             if found:
                 kept.setdefault(frozenset(found.values()), folder)
         if len(kept) > 1:
-            raise DataError(
+            raise _Several(
                 f"several folders could be the {what} '{text}'",
-                found=_listed(map(self._place, kept.values())),
+                found=self._listed(list(kept.values())),
                 hint="a path from the table's folder",
             )
         return held[next(iter(kept.values()))] if kept else {}
@@ -173,27 +171,19 @@ class Index:
         """What there is of the name that was looked for, in words."""
         for tails in (self.files, self.stems, self.folders):
             if others := tails.called(named):
-                return f"{_listed(map(self._place, others))}, in another folder than the one named"
+                return f"{self._listed(others)}, in another folder than the one named"
         return f"nothing of that name below {self.root}"
 
     def _where(self, found: dict[str, Ref]) -> str:
         paths = dict.fromkeys(r.paths[0] if len(r.paths) == 1 else r.paths[0].parent for r in found.values())
-        return _listed(map(self._place, paths))
+        return self._listed(list(paths))
+
+    def _listed(self, paths: list[Path]) -> str:
+        return _listed([self._place(p) for p in paths[:3]], len(paths) - 3)
 
     def _place(self, path: Path) -> str:
         below = path.relative_to(self.root) if path.is_relative_to(self.root) else path
         return str(below.as_posix())
-
-
-def _folded(cell: str) -> tuple[str, ...]:
-    *folders, name = cell.strip().casefold().replace("\\", "/").split("/")
-    return (*(f for f in folders if f not in ("", ".")), formats.stem(name))
-
-
-def _agree(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
-    """Whether two paths are the same from their ends until one of them is used up."""
-    size = min(len(one), len(other))
-    return one[-size:] == other[-size:]
 
 
 def _only_image(folder: Path) -> Path | None:
@@ -210,17 +200,17 @@ def _only_image(folder: Path) -> Path | None:
     return found
 
 
-def _listed(names: Iterable[str], limit: int = 3) -> str:
-    listed = list(names)
-    more = f" … ({len(listed)} in all)" if len(listed) > limit else ""
-    return " and ".join(f"'{n}'" for n in listed[:limit]) + more
+def _listed(names: Sequence[str], more: int = 0) -> str:
+    return " and ".join(f"'{n}'" for n in names) + (f" … ({len(names) + more} in all)" if more > 0 else "")
 
 
 def _named(units: list[Unit], text: str) -> dict[str, Ref]:
     """Series by their names. Raises DataError where they are of several patients."""
     patients = sorted({u.patient for u in units if u.patient is not None})
     if len(patients) > 1:
-        raise DataError(f"'{text}' holds series of several patients", found=_listed(patients))
+        raise DataError(
+            f"'{text}' holds series of several patients", found=_listed(patients[:3], len(patients) - 3)
+        )
     if len(units) == 1:
         return {"": units[0].image}
     named: dict[str, Ref] = {}

@@ -105,7 +105,8 @@ def _files_in(table: Table, index: Index, roles: Roles) -> None:
         if not roles.free(column):
             continue
         share = _files_share(cells, index)
-        if share >= 0.5 or (share and called_like_files(cells)):
+        sure = not any(map(index.is_unsure, distinct(cells)[:40]))
+        if share >= 0.5 or (share and sure and called_like_files(cells)):
             found[column] = share
         elif _MASK_NAME.search(column) and called_like_files(cells):
             roles.reasons[column] = f"not used: none of its files is here, such as '{distinct(cells)[0]}'"

@@ -14,6 +14,7 @@ from vesalius.cohorts._layout import UNUSED, Detection, Options
 from vesalius.cohorts._roles import Roles, called_like_files, distinct, infer, is_list, is_number, parts
 from vesalius.cohorts._rows import Slots, contradiction, of_images, rows_of_cases, slots
 from vesalius.cohorts._several import NO, YES, together
+from vesalius.cohorts._sure import doubts
 from vesalius.cohorts._table_io import Table, read_table
 from vesalius.core.case import Case, Event, Ref, Split, Target
 from vesalius.core.cohort import Cohort, SetAside, TargetInfo
@@ -98,7 +99,7 @@ def read(root: Path, *, options: Options) -> Cohort:
             f"'{column}' differs between the rows of a case: it describes images, and is no covariate"
         )
     named = slots(table, roles, groups, notes)
-    seen = _Rows(table, roles, index, named, _clashes(table, roles, index))
+    seen = _Rows(table, roles, index, named, _doubts(table, roles, index))
     paths: dict[str, str] = {}
     cases: list[Case] = []
     aside: list[SetAside] = []
@@ -127,9 +128,9 @@ def read(root: Path, *, options: Options) -> Cohort:
     )
 
 
-def _clashes(table: Table, roles: Roles, index: Index) -> dict[str, str]:
+def _doubts(table: Table, roles: Roles, index: Index) -> dict[str, str]:
     columns = [c for role in ("image", "mask", "region") for c in roles.all(role)]
-    return {cell: why for c in columns for cell, why in index.clashes(distinct(table[c])).items()}
+    return {cell: why for c in columns for cell, why in doubts(distinct(table[c]), index).items()}
 
 
 def _load(base: Path, index: Index, options: Options) -> tuple[Table, str]:
@@ -166,7 +167,7 @@ class _Rows:
     roles: Roles
     index: Index
     slots: Slots
-    clashes: Mapping[str, str]
+    doubts: Mapping[str, str]
 
     def one(self, rows: list[int], column: str | None) -> str | None:
         """The one value of a case in a column. Raises DataError if its rows contradict each other."""
@@ -179,8 +180,8 @@ class _Rows:
 
     def files(self, cell: str, what: str = "image") -> dict[str, Ref]:
         """The files that a cell means. Raises DataError."""
-        if cell in self.clashes:
-            raise DataError(f"no {what} is sure", found=self.clashes[cell])
+        if cell in self.doubts:
+            raise DataError(f"no {what} is sure", found=self.doubts[cell])
         return self.index.find(cell, what=what)
 
     def file(self, cell: str, what: str) -> Ref:
