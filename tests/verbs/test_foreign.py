@@ -65,6 +65,19 @@ def test_copies_of_one_answer_and_probabilities_beside_it_are_one_answer(tmp_pat
     assert value_of(foreign_answers(tmp_path, cases("a"), MASK)["a"]) == 1
 
 
+def test_masks_in_the_folders_of_their_images_are_matched_by_these(tmp_path: Path) -> None:
+    ours = [
+        Case(id=f"images_day{d}_P0", images={"image": Ref((Path(f"/data/images/day{d}/P0.png"),))})
+        for d in (1, 2)
+    ]
+    for day in (1, 2):
+        mask(tmp_path / f"day{day}" / "P0.png", day - 1)
+    found = foreign_answers(tmp_path, ours, MASK)
+    assert {k: value_of(v) for k, v in found.items()} == {"images_day1_P0": 0, "images_day2_P0": 1}
+    (tmp_path / "day2" / "P0.png").unlink()
+    assert list(foreign_answers(tmp_path, ours, MASK)) == ["images_day1_P0"]
+
+
 def test_one_file_does_not_answer_two_cases(tmp_path: Path) -> None:
     mask(tmp_path / "1.png", 1)
     with pytest.raises(DataError, match="could answer two cases; found x/1 and y/1"):

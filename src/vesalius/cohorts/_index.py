@@ -27,6 +27,7 @@ class Index:
     """What lies below a folder, by every name that a table could use for it."""
 
     root: Path
+    roots: tuple[Path, ...]  # the same, from the top and without links too
     files: Tails
     stems: Tails
     folders: Tails  # of DICOM series
@@ -38,7 +39,8 @@ class Index:
     @classmethod
     def of(cls, root: Path) -> Index:
         """Look below `root` once; DICOM files are grouped by series."""
-        index = cls(root, Tails.below(root), Tails.below(root), Tails.below(root))
+        roots = (root, root.absolute(), root.resolve())
+        index = cls(root, roots, Tails.below(root), Tails.below(root), Tails.below(root))
         paths = [p for p in _files.walk(root) if _files.is_image(p, containers=True)]
         dicom = [p for p in paths if _files.is_dicom(p)]
         series = group_series(dicom, root)[0] if dicom else []
@@ -89,7 +91,7 @@ class Index:
         return known
 
     def _find(self, text: str) -> dict[str, Ref]:
-        named, what = Named.of(text, self.root), _WHAT
+        named, what = Named.of(text, self.roots), _WHAT
         if named is None:
             raise DataError(f"no {what} for '{text}'", found=f"nothing of that name below {self.root}")
         places = [self.root / named.path, *([named.path] if named.path.is_absolute() else [])]

@@ -27,8 +27,8 @@ class Named:
     sure: bool = False
 
     @classmethod
-    def of(cls, text: str, root: Path) -> Named | None:
-        """The path in a cell of a table that lies in `root`; None for what no file system would take."""
+    def of(cls, text: str, roots: tuple[Path, ...]) -> Named | None:
+        """The path in a cell; None for what no file system would take. `roots` spells the table's folder."""
         if not text.isprintable():
             return None
         plain = text.strip().replace("\\", "/")
@@ -38,10 +38,12 @@ class Named:
             return None
         kept = tuple(p for p in parts if p not in ("..", "~"))
         path = Path(plain)
-        for folder in (root, root.absolute(), root.resolve()) if path.is_absolute() else ():
-            if Path(posixpath.normpath(plain)).is_relative_to(folder):
-                below = Path(posixpath.normpath(plain)).relative_to(folder)
-                return cls(path, below.parts, sure=True) if below.parts else None
+        if path.is_absolute():
+            whole = Path(posixpath.normpath(plain))
+            for folder in roots:
+                if whole.is_relative_to(folder):
+                    below = whole.relative_to(folder).parts
+                    return cls(path, below, sure=True) if below else None
         above = rest != plain or rest.startswith("/") or len(kept) < len(parts)
         return cls(path, kept, above=above) if kept else None
 

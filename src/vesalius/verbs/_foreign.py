@@ -16,7 +16,7 @@ from vesalius.core.cohort import TargetInfo
 from vesalius.core.errors import DataError, UnknownName
 from vesalius.core.image import Array
 from vesalius.plan.positive import positive_of
-from vesalius.verbs._naming import Names, mask_files, only_answer
+from vesalius.verbs._naming import Names, mask_files, mirrored, only_answer
 from vesalius.verbs.predict import file_names
 
 CASE_COLUMNS = ("case", "case_id", "id", "name", "image", "file", "filename")
@@ -80,14 +80,14 @@ def _masks(path: Path, cases: Sequence[Case], target: TargetInfo) -> Mapping[str
     taken: dict[Path, str] = {}
     names = file_names(c.id for c in cases)
     for case in cases:
-        for name in dict.fromkeys((names[case.id], case.id, case.id.rsplit("/", 1)[-1])):
-            if name not in files:
-                continue
-            place = only_answer(files[name], case.id)
-            if taken.setdefault(place, case.id) != case.id:
-                raise DataError(f"{place} could answer two cases", found=f"{taken[place]} and {case.id}")
-            places[case.id] = place
-            break
+        ways = (names[case.id], case.id, case.id.rsplit("/", 1)[-1])
+        named = next((files[n] for n in ways if n in files), None) or mirrored(case, files, path)
+        if not named:
+            continue
+        place = only_answer(named, case.id)
+        if taken.setdefault(place, case.id) != case.id:
+            raise DataError(f"{place} could answer two cases", found=f"{taken[place]} and {case.id}")
+        places[case.id] = place
     if not places:
         raise DataError(
             f"no mask in {path} is named as a case is",

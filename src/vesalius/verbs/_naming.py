@@ -5,7 +5,7 @@ from __future__ import annotations
 import filecmp
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +34,19 @@ def _masks_of(files: list[Path]) -> list[Path]:
     """Of the files of one name in one folder those that are masks of their own; a SEG or SR beside one is not."""
     own = [p for p in files if not p.name.lower().endswith(_LATER)]
     return own or files[:1]
+
+
+def mirrored(case: Case, files: Mapping[str, Sequence[Path]], root: Path) -> list[Path]:
+    """Files that lie below `root` in the same folders as a case's image lies in its own: `day1/P03`."""
+    image = case.images.get(case.reference)
+    if not isinstance(image, Ref):
+        return []
+    found = []
+    for path in files.get(formats.stem(image.paths[0]), ()):
+        own = path.relative_to(root).parts[:-1] if path.is_relative_to(root) else ()
+        if own and image.paths[0].parent.parts[-len(own) :] == own:
+            found.append(path)
+    return found
 
 
 def only_answer(files: Sequence[Path], case: str) -> Path:
