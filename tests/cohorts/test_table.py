@@ -129,6 +129,27 @@ def test_a_folder_that_is_missing_is_not_a_file_elsewhere(tmp_path: Path) -> Non
     assert "6.png, and the other cells name folders" in aside(cohort)["6"]
 
 
+def test_patients_whose_ids_are_other_patients_folders_are_not_read(
+    tmp_path: Path, write_series: Callable[..., list[Path]]
+) -> None:
+    for n in range(6):
+        write_series(
+            tmp_path / str(n), patient=str((n + 1) % 6 if n < 2 else n), series=f"1.2.3.{n}", slices=2
+        )
+    path = table(tmp_path, "PatientID,label", [f"{n},{'ab'[n % 2]}" for n in range(6)])
+    cohort = read(path)
+    assert set(aside(cohort)) == {"0", "1"} and len(cohort.cases) == 4
+    assert "and the other cells name patients" in aside(cohort)["0"]
+    assert "the folder '1' ('1') and the patient or series '1' ('0')" in aside(cohort)["1"]
+    for case in cohort.cases:
+        assert case.images["image"].paths[0].parent.name == case.id  # type: ignore[union-attr]
+    only = table(tmp_path, "PatientID,label", ["1,a", "9,b"], "only.csv")
+    with pytest.raises(
+        DataError, match="'PatientID' could mean several files: '1' could mean several things"
+    ):
+        read(only)
+
+
 def test_an_image_that_a_column_lacks_sets_its_case_aside_and_keeps_the_others_whole(tmp_path: Path) -> None:
     pictures(tmp_path, *(f"{s}_{k}.png" for s in ("t1", "t2") for k in range(6)))
     rows = [f"t1_{k}.png,{f't2_{k}.png' if k else ''},{'ab'[k % 2]}" for k in range(6)]

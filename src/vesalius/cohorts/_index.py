@@ -73,6 +73,14 @@ class Index:
         """Whether several files, or a folder and a patient, could be meant by `text`."""
         return not self.has(text) and isinstance(self._known[text], _Several)
 
+    def fault(self, text: str) -> str:
+        """Why `text` leads to nothing, in words; empty where it leads to something."""
+        try:
+            self.find(text)
+        except DataError as error:
+            return f"{error.what} ({error.found})"
+        return ""
+
     def find(self, text: str, *, what: str = "image") -> dict[str, Ref]:
         """The images that `text` means, by name ('' where there is one).
 

@@ -46,14 +46,14 @@ def _one_file(found: dict[str, dict[str, Ref]]) -> dict[str, str]:
 def _strangers(found: dict[str, dict[str, Ref]], index: Index) -> dict[str, str]:
     kinds = {cell: _kinds(cell, list(refs.values()), index) for cell, refs in found.items()}
     votes = Counter(kind for named in kinds.values() for kind in named)
-    most = max(votes, key=lambda kind: votes[kind], default="")
-    others = [cell for cell, named in kinds.items() if most not in named]
-    if votes[most] < _MOST * len(others):
-        return {}
-    return {
-        cell: f"'{cell}' would be {min(map(str, found[cell].values()))}, and the other cells name {most}"
-        for cell in others
-    }
+    why: dict[str, str] = {}
+    for kind, count in votes.items():
+        others = [cell for cell, named in kinds.items() if kind not in named]
+        if others and count >= _MOST * len(others):
+            for cell in others:
+                place = min(map(str, found[cell].values()))
+                why[cell] = f"'{cell}' would be {place}, and the other cells name {kind}"
+    return why
 
 
 def _kinds(cell: str, refs: Sequence[Ref], index: Index) -> set[str]:
@@ -62,7 +62,7 @@ def _kinds(cell: str, refs: Sequence[Ref], index: Index) -> set[str]:
     kinds = set()
     if len(refs) == 1 and len(paths) == 1 and formats.stem(paths[0]).casefold() == last:
         kinds.add("files")
-    if any(last == p.casefold() for p in paths[0].parent.parts):
+    elif any(last == p.casefold() for p in paths[0].parent.parts):
         kinds.add("folders")
     if cell.strip().casefold() in index.keys:
         kinds.add("patients or series")

@@ -44,7 +44,7 @@ def detect(root: Path) -> Detection | None:
             continue
         image = roles.first("image")
         if image is None:
-            unused.append(f"{path.name}, as {_no_images(table)}")
+            unused.append(f"{path.name}, as {_no_images(table, index)}")
             continue
         learn = [c for role in ("label", "value", "mask", "time") for c in roles.all(role)]
         text = f"'{image}' in {path.name} names images"
@@ -63,12 +63,25 @@ def _cannot(error: DataError, path: Path) -> str:
     return f"{what} ({error.found})" if error.found else what
 
 
-def _no_images(table: Table) -> str:
+def _no_images(table: Table, index: Index) -> str:
     """Why a table cannot be used, from what its columns hold."""
+    why = _nearly(table, index)
+    return (
+        why
+        or f"none of its columns ({some(table, 6)}) names image files; --column image=NAME says which does"
+    )
+
+
+def _nearly(table: Table, index: Index) -> str | None:
+    """What is wrong with a column that looks as if it named images; None where none does."""
     for column, cells in table.items():
+        sample = distinct(cells)[:40]
+        unsure = [c for c in sample if index.is_unsure(c)]
+        if unsure and 2 * len(unsure) >= len(sample):
+            return f"most cells of its '{column}' could mean several files: {index.fault(unsure[0])}"
         if called_like_files(cells):
-            return f"none of the files that its '{column}' names is here, such as '{distinct(cells)[0]}'"
-    return f"none of its columns ({some(table, 6)}) names image files; --column image=NAME says which does"
+            return f"none of the files that its '{column}' names is here, such as '{sample[0]}'"
+    return None
 
 
 def read(root: Path, *, options: Options) -> Cohort:
@@ -84,7 +97,7 @@ def read(root: Path, *, options: Options) -> Cohort:
     if not roles.all("image"):
         raise DataError(
             f"no column of {source} names image files",
-            found=f"columns {', '.join(list(table)[:8])}",
+            found=_nearly(table, index) or f"columns {', '.join(list(table)[:8])}",
             hint="--column image=NAME, with file names as they lie beside the table",
         )
     notes = [f"{source}: {column} is {reason}" for column, reason in roles.reasons.items()]
