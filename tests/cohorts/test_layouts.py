@@ -14,7 +14,7 @@ from PIL import Image as Picture
 
 from vesalius import cohorts
 from vesalius.cohorts._files import walk
-from vesalius.core.case import Event, Ref
+from vesalius.core.case import Case, Event, Ref
 from vesalius.core.errors import DataError, FormatError, UnknownName
 
 RNG = np.random.default_rng(7)
@@ -188,6 +188,43 @@ def test_decathlon_orphans_are_named(tmp_path: Path) -> None:
     assert not cohort.case("case_4").targets and not cohort.case("case_90").targets
     assert [(x.value, x.name) for x in cohort.targets["mask"].labels] == [(1, "liver"), (2, "tumour")]
     assert "case_4" not in {c for f in cohorts.assign(cohort, target="mask").folds for c in f}
+
+
+def nested(case: Case) -> tuple[str, ...]:
+    """The folders in which a case's images and masks lie."""
+    refs = [r for r in (*case.images.values(), *case.targets.values()) if isinstance(r, Ref)]
+    return tuple(r.paths[0].parent.name for r in refs)
+
+
+@pytest.mark.parametrize("channels", [0, 2])
+@pytest.mark.parametrize("flat", [False, True])
+def test_masks_of_one_name_in_several_folders_are_of_their_own_images(
+    tmp_path: Path, channels: int, flat: bool
+) -> None:
+    endings = [f"_{k:04d}" for k in range(channels)] or [""]
+    rows = []
+    for day in ("day1", "day2"):
+        for k in range(3):
+            for ending in endings:
+                volume(tmp_path / "imagesTr" / day / f"P{k}{ending}.nii.gz")
+            rows.append({"image": f"./imagesTr/{day}/P{k}.nii.gz", "label": f"./labelsTr/{day}/P{k}.nii.gz"})
+            if not flat:
+                volume(tmp_path / "labelsTr" / day / f"P{k}.nii.gz", labels=True)
+    if flat:
+        volume(tmp_path / "labelsTr" / "P0.nii.gz", labels=True)
+        for ending in endings:
+            (tmp_path / "imagesTr" / "day1" / f"P0{ending}.nii.gz").unlink()
+    else:
+        (tmp_path / "labelsTr" / "day2" / "P1.nii.gz").unlink()
+    head = {"training": [] if channels or flat else rows, "labels": {"0": "background", "1": "liver"}}
+    (tmp_path / "dataset.json").write_text(json.dumps(head))
+    cohort = cohorts.read(tmp_path)
+    assert cohort.layout == ("nnunet" if channels else "msd")
+    if flat:
+        assert len(cohort.cases) == 5 and [c.id for c in cohort.cases if c.targets] == ["P0"]
+        return
+    assert len(cohort.cases) == 6 and all(len(set(nested(c))) == 1 for c in cohort.cases)
+    assert [c.id for c in cohort.cases if not c.targets] == ["day2_P1"] and not cohort.set_aside
 
 
 def test_nnunet_channels_become_images_and_a_missing_one_sets_the_case_aside(tmp_path: Path) -> None:

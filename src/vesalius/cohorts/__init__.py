@@ -4,14 +4,18 @@ A layout's file has `detect(root) -> Detection | None` and `read(root, *, option
 """
 
 from vesalius.cohorts._check import Decoded, check, geometry_fault
+from vesalius.cohorts._files import TABLE_SUFFIXES
 from vesalius.cohorts._folds import assign, load_assignment, save_assignment
-from vesalius.cohorts._layout import Detection, Options
+from vesalius.cohorts._layout import UNUSED, Detection, Options
 from vesalius.cohorts._overlap import Overlap
 from vesalius.cohorts._read import detect, read
 from vesalius.cohorts._splits import apply_split_file
+from vesalius.cohorts._table_io import read_cells
 from vesalius.cohorts._target import select_target
 
 __all__ = [
+    "TABLE_SUFFIXES",
+    "UNUSED",
     "Decoded",
     "Detection",
     "Options",
@@ -23,6 +27,7 @@ __all__ = [
     "geometry_fault",
     "load_assignment",
     "read",
+    "read_cells",
     "save_assignment",
     "select_target",
 ]

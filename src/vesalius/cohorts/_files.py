@@ -101,6 +101,40 @@ def images(paths: Iterable[Path]) -> tuple[Path, ...]:
     return tuple(p for p in paths if is_image(p))
 
 
+def by_place(folder: Path) -> dict[str, Path]:
+    """The images below a folder by where they lie in it, without suffix: `P03`, or `day2/P03`."""
+    found = images(walk(folder)) if folder.is_dir() else ()
+    return {"/".join((*p.relative_to(folder).parts[:-1], formats.stem(p))): p for p in found}
+
+
+def onto(masks: Mapping[str, Path], images: Iterable[str]) -> dict[str, Path]:
+    """Masks by the place of the image that they are of: the same, or the only one of that name if one lies flat.
+
+    A mask keeps its own place where it is of no image, or of one of several.
+    """
+    places = set(images)
+    named: dict[str, list[str]] = {}
+    for place in places - set(masks):
+        named.setdefault(place.rsplit("/", 1)[-1], []).append(place)
+    alike = Counter(m.rsplit("/", 1)[-1] for m in masks if m not in places)
+    found: dict[str, Path] = {}
+    for mask, path in masks.items():
+        last = mask.rsplit("/", 1)[-1]
+        fitting = [p for p in named.get(last, []) if "/" not in mask or "/" not in p]
+        alone = mask not in places and len(fitting) == 1 and alike[last] == 1
+        found[fitting[0] if alone else mask] = path
+    return found
+
+
+def short_ids(places: Iterable[str]) -> dict[str, str]:
+    """An id for each place: its last name, or all of it where last names repeat (`day2_P03`)."""
+    listed = list(places)
+    counts = Counter(p.rsplit("/", 1)[-1] for p in listed)
+    return {
+        p: p.rsplit("/", 1)[-1] if counts[p.rsplit("/", 1)[-1]] == 1 else p.replace("/", "_") for p in listed
+    }
+
+
 def find_tables(root: Path) -> tuple[Path, ...]:
     """Tables directly in `root`, or `root` itself when it is one."""
     if root.is_file():

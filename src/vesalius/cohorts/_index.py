@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from vesalius import formats
 from vesalius.cohorts import _files
-from vesalius.cohorts._series import group_series
+from vesalius.cohorts._series import Unit, group_series
+from vesalius.cohorts._tails import Named, Tails
 from vesalius.core.case import Ref
+from vesalius.core.errors import DataError
 
+_WHAT = "\0"  # stands for the word for what is looked for
 _MOST_FILES = 1000  # below a folder that a table's cell names
+
+
+class _Several(DataError):
+    """More than one thing could be meant."""
 
 
 @dataclass
@@ -19,50 +27,173 @@ class Index:
     """What lies below a folder, by every name that a table could use for it."""
 
     root: Path
-    by_name: dict[str, list[Path]] = field(default_factory=dict)
-    by_stem: dict[str, list[Path]] = field(default_factory=dict)
-    series: dict[str, list[tuple[str, Ref]]] = field(default_factory=dict)
+    roots: tuple[Path, ...]  # the same, from the top and without links too
+    files: Tails
+    stems: Tails
+    folders: Tails  # of DICOM series
+    keys: dict[str, list[Unit]] = field(default_factory=dict)  # by series and by patient id
+    within: dict[Path, list[Unit]] = field(default_factory=dict)  # series directly in a folder
+    below: dict[Path, list[Unit]] = field(default_factory=dict)  # series in it or in folders of it
+    _known: dict[str, dict[str, Ref] | DataError] = field(default_factory=dict)
 
     @classmethod
     def of(cls, root: Path) -> Index:
         """Look below `root` once; DICOM files are grouped by series."""
-        index = cls(root)
+        roots = (root, root.absolute(), root.resolve())
+        index = cls(root, roots, Tails.below(root), Tails.below(root), Tails.below(root))
         paths = [p for p in _files.walk(root) if _files.is_image(p, containers=True)]
         dicom = [p for p in paths if _files.is_dicom(p)]
+        series = group_series(dicom, root)[0] if dicom else []
+        slices = {p for unit in series if len(unit.image.paths) > 1 for p in unit.image.paths}
         for path in paths:
-            index.by_name.setdefault(path.name.casefold(), []).append(path)
-            index.by_stem.setdefault(formats.stem(path).casefold(), []).append(path)
-        for unit in group_series(dicom, root)[0] if dicom else ():
-            name = unit.name or unit.modality or "series"
+            index.files.add(path)
+            if path not in slices:  # whose numbers name no case
+                index.stems.add(path, formats.stem(path))
+        for unit in series:
             folder = unit.image.paths[0].parent
-            keys = (unit.series_uid, unit.patient, folder.name, str(folder))
-            for key in {k.casefold() for k in keys if k}:
-                index.series.setdefault(key, []).append((name, unit.image))
+            index.within.setdefault(folder, []).append(unit)
+            for above in (folder, *folder.parents):
+                if above == root or not above.is_relative_to(root):
+                    break
+                index.below.setdefault(above, []).append(unit)
+            for key in {k.casefold() for k in (unit.series_uid, unit.patient) if k}:
+                index.keys.setdefault(key, []).append(unit)
+        for folder in index.below:
+            index.folders.add(folder)
         return index
 
-    def find(self, text: str) -> dict[str, Ref]:
-        """Images that `text` means, by name ('' where there is one); empty where nothing fits or it is ambiguous."""
-        if len(text) > 255 or not text.isprintable():
-            return {}
-        asked = Path(text.replace("\\", "/"))
-        direct = self.root / asked
-        for path in (direct, asked) if asked.is_absolute() else (direct,):
+    def has(self, text: str) -> bool:
+        """Whether `text` means exactly one file, folder or patient here."""
+        try:
+            return bool(self.find(text))
+        except DataError:
+            return False
+
+    def is_unsure(self, text: str) -> bool:
+        """Whether several files, or a folder and a patient, could be meant by `text`."""
+        return not self.has(text) and isinstance(self._known[text], _Several)
+
+    def fault(self, text: str) -> str:
+        """Why `text` leads to nothing, in words; empty where it leads to something."""
+        try:
+            self.find(text)
+        except DataError as error:
+            return f"{error.what} ({error.found})"
+        return ""
+
+    def find(self, text: str, *, what: str = "image") -> dict[str, Ref]:
+        """The images that `text` means, by name ('' where there is one).
+
+        A path is looked for from the table's folder; where nothing lies there, `Tails` says what may be meant. Raises
+        DataError where nothing fits, where files of that name lie in other folders only, and where several
+        files, or a folder and another patient, could be meant. `what` is the word for it in the error.
+        """
+        if text not in self._known:
+            try:
+                self._known[text] = self._find(text)
+            except DataError as error:
+                self._known[text] = error
+        known = self._known[text]
+        if isinstance(known, DataError):
+            raise type(known)(known.what.replace(_WHAT, what), found=known.found, hint=known.hint)
+        return known
+
+    def _find(self, text: str) -> dict[str, Ref]:
+        named, what = Named.of(text, self.roots), _WHAT
+        if named is None:
+            raise DataError(f"no {what} for '{text}'", found=f"nothing of that name below {self.root}")
+        places = [self.root / named.path, *([named.path] if named.path.is_absolute() else [])]
+        for path in places:
             if path.is_file() and _files.is_image(path, containers=True):
                 return {"": Ref((path,))}
-            if path.is_dir() and not self.root.resolve().is_relative_to(
-                path.resolve()
-            ):  # nor all that it lies in
-                held = self.series.get(str(path).casefold())
-                if held:
-                    return _named(held)
-                only = _only_image(path)
-                if only is not None:
-                    return {"": Ref((only,))}
-        for found in (self.by_name.get(asked.name.casefold()), self.by_stem.get(asked.name.casefold())):
-            fitting = [p for p in found or () if _ends_with(p, asked)] or (found or [])
-            if len(fitting) == 1:
-                return {"": Ref((fitting[0],))}
-        return _named(self.series.get(asked.name.casefold(), []))
+        files = self.files.fitting(named)
+        self._one_of(text, what, files)
+        if files:
+            return {"": Ref((files[0],))}
+        folders = [Path(os.path.normpath(p)) for p in places if p.is_dir()]
+        inside = self._one_folder(text, what, folders)
+        if not inside:
+            files = self.stems.fitting(named)
+            self._one_of(text, what, files)
+            folders = folders or self.folders.fitting(named)
+            inside = self._one_folder(text, what, folders)
+        units = self.keys.get(text.strip().casefold(), [])
+        strangers = [u for f in folders for u in self.below.get(f, ()) if u not in units]
+        if units and strangers and not inside:
+            inside = {str(k): u.image for k, u in enumerate(strangers)}
+        meant = [
+            (self._place(files[0]) if files else "", {"": Ref((files[0],))} if files else {}),
+            (f"the folder '{named.parts[-1]}'", inside),
+            (f"the patient or series '{text}'", _named(units, text)),
+        ]
+        return self._agreed(text, what, [m for m in meant if m[1]], named)
+
+    def _agreed(
+        self, text: str, what: str, meant: list[tuple[str, dict[str, Ref]]], named: Named
+    ) -> dict[str, Ref]:
+        """What all meanings share: the narrowest, if it lies within each other one. Raises DataError."""
+        if not meant:
+            raise DataError(f"no {what} for '{text}'", found=self._instead(named))
+        narrow = min((found for _, found in meant), key=len)
+        if all(set(narrow.values()) <= set(found.values()) for _, found in meant):
+            return narrow
+        raise _Several(
+            f"'{text}' could mean several things",
+            found=" and ".join(f"{label} ({self._where(found)})" for label, found in meant),
+            hint="a path from the table's folder, or a series' id",
+        )
+
+    def _one_of(self, text: str, what: str, found: list[Path]) -> None:
+        if len(found) > 1:
+            raise _Several(
+                f"several files could be the {what} '{text}'",
+                found=self._listed(found),
+                hint="a path from the table's folder",
+            )
+
+    def _one_folder(self, text: str, what: str, folders: list[Path]) -> dict[str, Ref]:
+        """What is in the one of some folders that holds something. Raises DataError where several do."""
+        held = {folder: self._held(folder, text) for folder in folders}
+        kept: dict[frozenset[Ref], Path] = {}
+        for folder, found in held.items():
+            if found:
+                kept.setdefault(frozenset(found.values()), folder)
+        if len(kept) > 1:
+            raise _Several(
+                f"several folders could be the {what} '{text}'",
+                found=self._listed(list(kept.values())),
+                hint="a path from the table's folder",
+            )
+        return held[next(iter(kept.values()))] if kept else {}
+
+    def _held(self, folder: Path, text: str) -> dict[str, Ref]:
+        """The series in a folder, or the only series or image below it; nothing of a folder around the data."""
+        if self.root.resolve().is_relative_to(folder.resolve()):
+            return {}
+        if folder in self.within:
+            return _named(self.within[folder], text)
+        if folder in self.below:
+            return _named(self.below[folder], text) if len(self.below[folder]) == 1 else {}
+        only = _only_image(folder)
+        return {} if only is None else {"": Ref((only,))}
+
+    def _instead(self, named: Named) -> str:
+        """What there is of the name that was looked for, in words."""
+        for tails in (self.files, self.stems, self.folders):
+            if others := tails.called(named):
+                return f"{self._listed(others)}, in another folder than the one named"
+        return f"nothing of that name below {self.root}"
+
+    def _where(self, found: dict[str, Ref]) -> str:
+        paths = dict.fromkeys(r.paths[0] if len(r.paths) == 1 else r.paths[0].parent for r in found.values())
+        return self._listed(list(paths))
+
+    def _listed(self, paths: list[Path]) -> str:
+        return _listed([self._place(p) for p in paths[:3]], len(paths) - 3)
+
+    def _place(self, path: Path) -> str:
+        below = path.relative_to(self.root) if path.is_relative_to(self.root) else path
+        return str(below.as_posix())
 
 
 def _only_image(folder: Path) -> Path | None:
@@ -79,19 +210,25 @@ def _only_image(folder: Path) -> Path | None:
     return found
 
 
-def _ends_with(path: Path, asked: Path) -> bool:
-    folders = asked.parts[:-1]
-    return bool(folders) and path.parts[:-1][-len(folders) :] == folders
+def _listed(names: Sequence[str], more: int = 0) -> str:
+    return " and ".join(f"'{n}'" for n in names) + (f" … ({len(names) + more} in all)" if more > 0 else "")
 
 
-def _named(found: list[tuple[str, Ref]]) -> dict[str, Ref]:
-    if len(found) == 1:
-        return {"": found[0][1]}
+def _named(units: list[Unit], text: str) -> dict[str, Ref]:
+    """Series by their names. Raises DataError where they are of several patients."""
+    patients = sorted({u.patient for u in units if u.patient is not None})
+    if len(patients) > 1:
+        raise DataError(
+            f"'{text}' holds series of several patients", found=_listed(patients[:3], len(patients) - 3)
+        )
+    if len(units) == 1:
+        return {"": units[0].image}
     named: dict[str, Ref] = {}
-    for name, ref in sorted(found, key=lambda item: -len(item[1].paths)):
+    for unit in sorted(units, key=lambda unit: -len(unit.image.paths)):
+        name = unit.name or unit.modality or "series"
         key, n = name, 1
         while key in named:
             n += 1
             key = f"{name} {n}"
-        named[key] = ref
+        named[key] = unit.image
     return named

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 TARGET_ROLES = ("label", "mask", "time", "event", "value")
-ROLES = ("image", "id", "patient", "split", "covariate", "report", "region", *TARGET_ROLES)
+ROLES = ("image", "id", "patient", "split", "covariate", "report", "region", "view", *TARGET_ROLES)
+UNUSED = "not used: "  # how a note begins that says why a table in the folder was not
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,29 +11,38 @@ from vesalius import formats
 _CUT = re.compile(r"[ _\-.]")
 
 
-def match(images: Sequence[Path], others: Sequence[Path]) -> dict[Path, Path]:
+Place = Callable[[Path], str]
+
+
+def match(
+    images: Sequence[Path], others: Sequence[Path], *, place: Place = lambda path: ""
+) -> dict[Path, Path]:
     """For each image the one other file of the same name, after what all names of a group share is stripped.
 
     Whole stems are compared first, then stems without the group's common suffix, prefix, or both; the way that
     matches most wins, and only names that are unique in both groups match. `21_training` matches `21_manual1`
-    where every image ends in `_training` and every mask in `_manual1`.
+    where every image ends in `_training` and every mask in `_manual1`. Files of different places, as `place`
+    tells them (`day1`, `train`), are never matched, whatever their names.
     """
     best: dict[Path, Path] = {}
     for strip_images in _WAYS:
-        left = _unique(images, strip_images)
+        left = _unique(images, strip_images, place)
         for strip_others in _WAYS:
-            right = _unique(others, strip_others)
+            right = _unique(others, strip_others, place)
             found = {path: right[key] for key, path in left.items() if key in right}
             if len(found) > len(best):
                 best = found
         if len(best) == min(len(images), len(others)):
             break
     if not best:
-        stems = {formats.stem(p): p for p in images}
+        stems: dict[str, dict[str, Path]] = {}
+        for (where, stem), path in _unique(images, _whole, place).items():
+            stems.setdefault(where, {})[stem] = path
         for other in others:
-            origin = origin_of(formats.stem(other), set(stems))
+            here = stems.get(place(other), {})
+            origin = origin_of(formats.stem(other), set(here))
             if origin is not None:
-                best[stems[origin[0]]] = other
+                best[here[origin[0]]] = other
     return best
 
 
@@ -98,11 +107,14 @@ def _edge(stems: Sequence[str], size: int) -> bool:
     return all(s[size].isdigit() != last.isdigit() or not s[size].isalnum() for s in stems)
 
 
-def _unique(paths: Sequence[Path], way: Callable[[Sequence[str]], list[str]]) -> dict[str, Path]:
-    found: dict[str, Path] = {}
-    twice: set[str] = set()
-    for path, key in zip(paths, way([formats.stem(p) for p in paths]), strict=True):
+def _unique(
+    paths: Sequence[Path], way: Callable[[Sequence[str]], list[str]], place: Place
+) -> dict[tuple[str, str], Path]:
+    found: dict[tuple[str, str], Path] = {}
+    twice: set[tuple[str, str]] = set()
+    for path, name in zip(paths, way([formats.stem(p) for p in paths]), strict=True):
+        key = (place(path), name)
         if key in found:
             twice.add(key)
         found[key] = path
-    return {k: p for k, p in found.items() if k and k not in twice}
+    return {k: p for k, p in found.items() if k[1] and k not in twice}

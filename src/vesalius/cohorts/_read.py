@@ -9,7 +9,7 @@ from pathlib import Path
 from vesalius.cohorts import _files
 from vesalius.cohorts._build import matched
 from vesalius.cohorts._headers import screen
-from vesalius.cohorts._layout import ROLES, Detection, Options
+from vesalius.cohorts._layout import ROLES, UNUSED, Detection, Options
 from vesalius.cohorts._limits import enforce_limit
 from vesalius.cohorts._splits import apply_split_file
 from vesalius.core import registry
@@ -18,6 +18,7 @@ from vesalius.core.errors import DataError, NoImages, UnknownName
 from vesalius.core.words import counted
 
 _TIE = 0.005
+_UNREAD_TABLES = (".xls", ".xlsm", ".xlsb", ".ods", ".numbers", ".feather", ".sav", ".dta")
 _LIKELY = 0.6  # from here on another layout is worth naming
 
 
@@ -102,6 +103,10 @@ def _surest(root: Path, found: Mapping[str, Detection], options: Options) -> Coh
     try:
         also = f" (it also reads as {', '.join(others)}: --layout)" if others else ""
         first = _read_as(name, root, options, f"{reason}{also}")
+        if name != "table" and "table" not in others:
+            unused = [found["table"].reason] if "table" in found else []
+            unused += _elsewhere(root) if name == "plain" else []
+            first = replace(first, notes=(*first.notes, *(UNUSED + why for why in unused)))
     except UnknownName as error:
         refusal = error
     if first is not None and (options.target is None or options.target in first.targets):
@@ -116,6 +121,19 @@ def _surest(root: Path, found: Mapping[str, Detection], options: Options) -> Coh
     if first is None:
         raise refusal or DataError(f"nothing could be read from {root}")
     return first
+
+
+def _elsewhere(root: Path) -> list[str]:
+    """Tables below a folder that nobody looks for there, and files of tables that are not read."""
+    base = _files.unwrap(root)
+    found = []
+    for path in _files.walk(base) if base.is_dir() else ():
+        where, suffix = str(path.relative_to(base)), path.suffix.lower()
+        if suffix in _files.TABLE_SUFFIXES and path.parent != base:
+            found.append(f"{where}, as a table is looked for directly in {base.name}: move it there")
+        elif suffix in _UNREAD_TABLES:
+            found.append(f"{where}, as {suffix} is not read: save it as XLSX or CSV")
+    return found[:3]
 
 
 def _read_as(name: str, root: Path, options: Options, reason: str) -> Cohort:

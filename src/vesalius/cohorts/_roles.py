@@ -6,10 +6,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from vesalius import formats
 from vesalius.cohorts._build import as_split
 from vesalius.cohorts._index import Index
 from vesalius.cohorts._layout import Options
 from vesalius.cohorts._table_io import Table
+from vesalius.cohorts._views import differs, looks_like_views
 from vesalius.core.errors import UnknownName
 
 MANY = ("image", "mask", "label", "covariate", "value")  # roles that several columns may have
@@ -65,7 +67,9 @@ def infer(table: Table, index: Index, options: Options) -> Roles:
     if options.target in table and roles.free(options.target) and not _is_mask(options.target, table, index):
         roles.give("label", options.target, "named as the target")
     _files_in(table, index, roles)
+    _images_of_patients(table, roles)
     _by_name(table, roles)
+    _views(table, roles)
     _labels(table, roles)
     _rest(table, roles)
     return roles
@@ -101,8 +105,11 @@ def _files_in(table: Table, index: Index, roles: Roles) -> None:
         if not roles.free(column):
             continue
         share = _files_share(cells, index)
-        if share >= 0.5:
+        sure = not any(map(index.is_unsure, distinct(cells)[:40]))
+        if share >= 0.5 or (share and sure and called_like_files(cells)):
             found[column] = share
+        elif _MASK_NAME.search(column) and called_like_files(cells):
+            roles.reasons[column] = f"not used: none of its files is here, such as '{distinct(cells)[0]}'"
     told = bool(roles.all("image"))
     masks = [c for c in found if _MASK_NAME.search(c) and not re.match(r"(image|img|file)", c, re.I)]
     if len(masks) == len(found) and not told:
@@ -122,12 +129,29 @@ def _files_in(table: Table, index: Index, roles: Roles) -> None:
             roles.give("image", column, f"{found[column]:.0%} of its first values name images")
 
 
+def _images_of_patients(table: Table, roles: Roles) -> None:
+    """The column of images is that of patients too, where it is called so and no other is told."""
+    images = roles.all("image")
+    if len(images) == 1 and re.fullmatch(_NAMES["patient"], images[0].strip().casefold()):
+        others = [
+            c for c in table if c not in images and re.fullmatch(_NAMES["patient"], c.strip().casefold())
+        ]
+        if not roles.all("patient") and not others:
+            roles.columns["patient"] = images
+
+
 def _files_share(cells: list[str | None], index: Index) -> float:
     """How many of a column's first values name images; none where there is a single value for many cases."""
     sample = distinct(cells)[:40]
     if len(sample) < min(2, len(cells)):
         return 0.0
-    return sum(bool(index.find(c)) for c in sample) / max(len(sample), 1)
+    return sum(index.has(c) for c in sample) / max(len(sample), 1)
+
+
+def called_like_files(cells: list[str | None]) -> bool:
+    """Whether a column's cells are names of image files, be they here or not."""
+    sample = distinct(cells)[:40]
+    return bool(sample) and all(c.casefold().endswith(formats.known_suffixes()) for c in sample)
 
 
 def _is_mask(column: str, table: Table, index: Index) -> bool:
@@ -178,12 +202,34 @@ def _holds(role: str, cells: list[str | None]) -> bool:
     return len(values) == len(cells) or role == "id"
 
 
+def _views(table: Table, roles: Roles) -> None:
+    """Columns that say which view of its study an image is: they differ between images of one."""
+    column = roles.first("id")
+    if column is None or not roles.all("image") or roles.all("view"):
+        return
+    studies: dict[str, list[int]] = {}
+    for row, cell in enumerate(table[column]):
+        if cell is not None:
+            studies.setdefault(cell, []).append(row)
+    images = roles.all("image")
+    several = [r for r in studies.values() if len({tuple(table[c][k] for c in images) for k in r}) > 1]
+    for free in [c for c in table if roles.free(c)]:
+        if looks_like_views(free, table[free]) and any(differs(table[free], rows) for rows in several):
+            roles.give("view", free, "it differs between the images of a case, and is called or filled so")
+
+
 def _labels(table: Table, roles: Roles) -> None:
     if roles.all("label") or roles.all("value"):
         return
+    names = {c.strip().casefold() for c in table}
     for column, cells in table.items():
-        if not roles.free(column) or not re.fullmatch(_NAMES["label"], column.strip().casefold()):
-            continue
+        name = column.strip().casefold()
+        if (
+            not roles.free(column)
+            or not re.fullmatch(_NAMES["label"], name)
+            or (name == "y" and "x" in names)
+        ):
+            continue  # of x and y, y is a place
         if is_list(cells):
             roles.give("label", column, "by its name; several names in a cell")
         elif is_categorical(cells):

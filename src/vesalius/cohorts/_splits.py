@@ -2,37 +2,33 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 from vesalius.cohorts._build import SPLIT_NOTE, as_split
+from vesalius.cohorts._table_io import read_cells
 from vesalius.core.case import Case, Split
 from vesalius.core.cohort import Cohort
 from vesalius.core.errors import DataError, LeakError, UnknownName, closest_path
 
 
 def read_split_file(path: Path) -> dict[str, Split]:
-    """The split of each case named in a CSV with the columns `case` and `split`. Raises DataError."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
-    except FileNotFoundError as error:
+    """The split of each case named in a table with the columns `case` and `split`. Raises DataError."""
+    if not path.exists():
         raise DataError(
             f"no split file at {path}", hint=closest_path(path, "a CSV with the columns case,split")
-        ) from error
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path} cannot be read as CSV", found=str(error)) from error
-    if not rows or not {"case", "split"} <= set(rows[0]):
+        )
+    table = read_cells(path)
+    if not {"case", "split"} <= set(table):
         raise DataError(
             f"{path} is no split file",
-            found=f"columns {', '.join(filter(None, rows[0]))}" if rows else "no rows",
+            found=f"columns {', '.join(filter(None, table))}",
             hint="a CSV with the columns case,split",
         )
     splits: dict[str, Split] = {}
-    for row in rows:
-        name, word = (row["case"] or "").strip(), row["split"] or ""
+    for cell, told in zip(table["case"], table["split"], strict=True):
+        name, word = (cell or "").strip(), told or ""
         split = as_split(word)
         if split is None:
             raise DataError(f"{path}: '{name}' has the split '{word}'", hint="train, val or test")

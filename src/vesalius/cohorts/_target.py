@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vesalius.cohorts._layout import UNUSED
 from vesalius.core.cohort import Cohort, TargetInfo
 from vesalius.core.errors import DataError, UnknownName
 from vesalius.core.words import counted, quoted
@@ -12,6 +13,7 @@ def select_target(cohort: Cohort, name: str | None = None) -> TargetInfo:
 
     Raises UnknownName for a name that is not there, DataError where there is none or where several could be meant.
     """
+    unused = [note for note in cohort.notes if note.startswith(UNUSED)]
     if name is not None and cohort.targets:
         if name not in cohort.targets:
             raise UnknownName("target", name, cohort.targets)
@@ -25,7 +27,12 @@ def select_target(cohort: Cohort, name: str | None = None) -> TargetInfo:
     if not cohort.targets:
         raise DataError(
             f"nothing to learn in {cohort.root}",
-            found=f"{counted(len(cohort.cases), 'image')} without classes, masks or a table of labels",
+            found="; ".join(
+                [
+                    f"{counted(len(cohort.cases), 'image')} without classes, masks or a table of labels",
+                    *unused,
+                ]
+            ),
             hint="class folders, masks beside the images, or a table; see `vesalius layouts`",
         )
     if len(cohort.targets) > 1:

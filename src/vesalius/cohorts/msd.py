@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from vesalius import formats
@@ -35,10 +36,8 @@ def read(root: Path, *, options: Options) -> Cohort:
     base = _files.unwrap(root)
     data = load(base / "dataset.json", strict=True) or {}
     listed = _listed(base, data)
-    images = {formats.stem(p): p for p in _files.images(_files.walk(base / "imagesTr"))}
-    masks = {}
-    if (base / "labelsTr").is_dir():
-        masks = {formats.stem(p): p for p in _files.images(_files.walk(base / "labelsTr"))}
+    images = _files.by_place(base / "imagesTr")
+    masks = _files.onto(_files.by_place(base / "labelsTr"), images)
     for name, (image, mask) in listed.items():
         if image.is_file():
             images.setdefault(name, image)
@@ -47,19 +46,20 @@ def read(root: Path, *, options: Options) -> Cohort:
     cases: list[Case] = []
     aside: list[SetAside] = []
     notes: list[str] = []
-    for name in sorted(set(images) | set(masks) | set(listed), key=_files.natural):
+    ids = _files.short_ids({*images, *masks, *listed})
+    for name in sorted(ids, key=lambda n: _files.natural(ids[n])):
         if name in images:
             mask_path = masks.get(name)
             targets: dict[str, Target] = {"mask": Ref((mask_path,))} if mask_path else {}
-            cases.append(Case(id=name, images={"image": Ref((images[name],))}, targets=targets))
+            cases.append(Case(id=ids[name], images={"image": Ref((images[name],))}, targets=targets))
         elif name in masks:
-            aside.append(SetAside(name, "a label without an image"))
+            aside.append(SetAside(ids[name], "a label without an image"))
         else:
-            aside.append(SetAside(name, "listed in dataset.json, but neither image nor label is there"))
+            aside.append(SetAside(ids[name], "listed in dataset.json, but neither image nor label is there"))
     orphans = [c.id for c in cases if not c.targets]
     if orphans:
         notes.append(f"images without a label, kept for prediction: {some(orphans)}")
-    strangers = [c.id for c in cases if listed and c.id not in listed]
+    strangers = [c.id for c in cases if listed and c.id not in {ids[n] for n in listed}]
     if strangers:
         notes.append(f"not listed in dataset.json, used all the same: {some(strangers)}")
     if (base / "imagesTs").is_dir():
@@ -87,5 +87,12 @@ def _listed(base: Path, data: dict[str, object]) -> dict[str, tuple[Path, Path |
         if isinstance(row, dict) and isinstance(row.get("image"), str):
             label = row.get("label")
             image = base / row["image"]
-            found[formats.stem(image)] = (image, base / label if isinstance(label, str) else None)
+            found[_place(base, row["image"])] = (image, base / label if isinstance(label, str) else None)
     return found
+
+
+def _place(base: Path, named: str) -> str:
+    """Where a listed image lies in its folder, as `by_place` has it."""
+    below = Path(os.path.normpath(base / named))
+    parts = below.relative_to(base / "imagesTr").parts[:-1] if below.is_relative_to(base / "imagesTr") else ()
+    return "/".join((*parts, formats.stem(below)))

@@ -48,12 +48,11 @@ def read(root: Path, *, options: Options) -> Cohort:
     )
     for images, labels, split in parts:
         grouped = _channels(base / images)
-        masks = {}
-        if (base / labels).is_dir():
-            masks = {formats.stem(p): p for p in _files.images(_files.walk(base / labels))}
+        masks = _files.onto(_files.by_place(base / labels), grouped)
         expected = len(channels) or max((len(g) for g in grouped.values()), default=1)
-        for name in sorted(set(grouped) | set(masks), key=_files.natural):
-            case_id = f"{name}_test" if name in seen else name
+        ids = _files.short_ids({*grouped, *masks})
+        for name in sorted(ids, key=lambda n: _files.natural(ids[n])):
+            case_id = f"{ids[name]}_test" if ids[name] in seen else ids[name]
             seen.add(case_id)
             if name not in grouped:
                 aside.append(SetAside(case_id, "a label without an image"))
@@ -103,8 +102,8 @@ def _name(k: int, channels: tuple[str, ...], count: int) -> str:
 
 def _channels(folder: Path) -> dict[str, dict[int, Path]]:
     grouped: dict[str, dict[int, Path]] = {}
-    for path in _files.images(_files.walk(folder)) if folder.is_dir() else ():
-        match = _CHANNEL.match(formats.stem(path))
-        name, k = (match.group(1), int(match.group(2))) if match else (formats.stem(path), 0)
+    for place, path in _files.by_place(folder).items():
+        match = _CHANNEL.match(place)
+        name, k = (match.group(1), int(match.group(2))) if match else (place, 0)
         grouped.setdefault(name, {})[k] = path
     return grouped

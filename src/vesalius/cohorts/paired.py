@@ -11,13 +11,14 @@ from vesalius.cohorts import _files
 from vesalius.cohorts._build import as_split, some
 from vesalius.cohorts._layout import Detection, Options
 from vesalius.cohorts._looks import is_field_of_view, is_mask_like
-from vesalius.cohorts._matching import match, origin_of
+from vesalius.cohorts._matching import Place, match, origin_of
 from vesalius.core.case import Case, Ref, Split, Target
 from vesalius.core.cohort import Cohort, SetAside, TargetInfo
 from vesalius.core.errors import DataError, UnknownName
 from vesalius.core.image import Image
 from vesalius.core.words import counted
 
+_MOST_ROLES = 8
 ENOUGH = 0.5  # the share of images for which a mask must be found
 
 
@@ -27,6 +28,7 @@ class _Group:
 
     name: str
     files: tuple[Path, ...]
+    places: tuple[str, ...] = ()  # where each lies apart from that: `day1`, `train`
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,7 @@ def _pair(root: Path) -> _Pairing | None:
     images.sort(key=lambda g: (not _named_image(g.name), -len(g.files)))
     reference = images[0]
     for group in (*images[1:], *masks):
-        found = match(reference.files, group.files)
+        found = match(reference.files, group.files, place=_places(reference, group))
         if len(found) >= ENOUGH * min(len(reference.files), len(group.files)):
             matches[group.name] = found
     paired = tuple(g for g in masks if g.name in matches)
@@ -158,21 +160,62 @@ def _named_image(name: str) -> bool:
     )
 
 
+def _places(one: _Group, other: _Group) -> Place:
+    """Where a file of two groups lies, if both have files in the same places; else one place for all."""
+    if not set(one.places) & set(other.places):
+        return lambda path: ""
+    where = dict(zip((*one.files, *other.files), (*one.places, *other.places), strict=True))
+    return where.__getitem__
+
+
 def _groups(root: Path) -> list[_Group]:
-    """Files by what their folders say without the words for splits, then by what their names end in."""
+    """Files by what their folders say without the words for splits, then by what their names end in.
+
+    Of folders such as `images/day1`, `masks/day1` and `images/day2` the level that tells images from masks counts, and
+    the other is where the files lie, as the splits are.
+    """
     folders: dict[str, list[Path]] = {}
+    splits: dict[Path, list[str]] = {}
     for path in _files.walk(root):
         if _files.is_image(path) and not _files.is_dicom(path):
-            parts = [p for p in path.relative_to(root).parts[:-1] if as_split(p) is None]
-            folders.setdefault("/".join(parts), []).append(path)
-    shared = Path(*_common(list(folders))) if len(folders) > 1 else None
-    groups: dict[str, list[Path]] = {}
+            own = path.relative_to(root).parts[:-1]
+            splits[path] = [p for p in own if as_split(p) is not None]
+            folders.setdefault("/".join(p for p in own if as_split(p) is None), []).append(path)
+    shared = len(_common(list(folders))) if len(folders) > 1 else 0
+    parts = {folder: Path(folder).parts[shared:] for folder in folders}
+    level = _level_of_roles(parts, folders)
+    groups: dict[str, list[tuple[Path, str]]] = {}
     for folder, paths in folders.items():
-        name = folder if shared is None else "/".join(Path(folder).parts[len(shared.parts) :])
+        own = parts[folder]
+        name, rest = ("/".join(own), ()) if level is None else (own[level], own[:level] + own[level + 1 :])
         for ending, listed in _by_ending(paths).items():
             full = "/".join(p for p in (name, ending) if p) or root.name
-            groups.setdefault(full, []).extend(listed)
-    return [_Group(name, tuple(paths)) for name, paths in groups.items()]
+            groups.setdefault(full, []).extend((p, "/".join((*rest, *splits[p]))) for p in listed)
+    return [
+        _Group(name, tuple(p for p, _ in held), tuple(place for _, place in held))
+        for name, held in groups.items()
+    ]
+
+
+def _level_of_roles(parts: Mapping[str, tuple[str, ...]], folders: Mapping[str, list[Path]]) -> int | None:
+    """The level of equally deep folders that tells images from masks, where the same others lie below or above each."""
+    depth = len(next(iter(parts.values()), ()))
+    if len(parts) < 3 or depth < 2 or any(len(p) != depth for p in parts.values()):
+        return None
+    for k in range(depth):
+        rests: dict[tuple[str, ...], set[str]] = {}
+        values: dict[str, list[Path]] = {}
+        for folder, own in parts.items():
+            rests.setdefault(own[:k] + own[k + 1 :], set()).add(own[k])
+            values.setdefault(own[k], []).extend(folders[folder])
+        several = sum(len(v) > 1 for v in rests.values())
+        if len(rests) < 2 or 2 * several < len(rests) or len(values) > _MOST_ROLES:
+            continue
+        masks = {value for value, files in values.items() if is_mask_like(files)}
+        both = sum(bool(v & masks) and bool(v - masks) for v in rests.values())
+        if both and 2 * both >= len(rests):
+            return k
+    return None
 
 
 def _common(folders: list[str]) -> tuple[str, ...]:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from vesalius import formats
 from vesalius.cohorts import _files
-from vesalius.cohorts._build import as_split, class_labels
+from vesalius.cohorts._build import as_split, class_labels, some
 from vesalius.cohorts._dataset_json import labels_of, load, target_info
 from vesalius.cohorts._index import Index
-from vesalius.cohorts._layout import Detection, Options
-from vesalius.cohorts._roles import Roles, distinct, infer, is_list, is_number, parts
+from vesalius.cohorts._layout import UNUSED, Detection, Options
+from vesalius.cohorts._roles import Roles, called_like_files, distinct, infer, is_list, is_number, parts
+from vesalius.cohorts._rows import Slots, contradiction, of_images, rows_of_cases, slots
 from vesalius.cohorts._several import NO, YES, together
+from vesalius.cohorts._sure import doubts
 from vesalius.cohorts._table_io import Table, read_table
 from vesalius.core.case import Case, Event, Ref, Split, Target
 from vesalius.core.cohort import Cohort, SetAside, TargetInfo
@@ -24,7 +25,7 @@ _DAYS = {"month": 30.4375, "week": 7.0, "year": 365.25}
 
 
 def detect(root: Path) -> Detection | None:
-    """A table of which a column names image files below its folder."""
+    """A table of which a column names image files below its folder; hardly, and why, where none does."""
     if root.is_file() and root.suffix.lower() not in _files.TABLE_SUFFIXES:
         return None
     base = root if root.is_file() else _files.unwrap(root)
@@ -32,16 +33,18 @@ def detect(root: Path) -> Detection | None:
     if not tables:
         return None
     index = Index.of(base if base.is_dir() else base.parent)
-    best: Detection | None = (
-        Detection(0.6, "a table, though no column names images") if root.is_file() else None
-    )
+    best: Detection | None = None
+    unused: list[str] = []
     for path in tables:
         try:
-            roles = infer(read_table(path), index, Options())
-        except DataError:
+            table = read_table(path)
+            roles = infer(table, index, Options())
+        except DataError as error:
+            unused.append(f"{path.name}, as it {_cannot(error, path)}")
             continue
         image = roles.first("image")
         if image is None:
+            unused.append(f"{path.name}, as {_no_images(table, index)}")
             continue
         learn = [c for role in ("label", "value", "mask", "time") for c in roles.all(role)]
         text = f"'{image}' in {path.name} names images"
@@ -50,7 +53,35 @@ def detect(root: Path) -> Detection | None:
             seen = Detection(0.5, text)
         if best is None or seen.confidence > best.confidence:
             best = seen
-    return best
+    if best is None and root.is_file():
+        return Detection(0.6, "a table, though no column names images")
+    return best or Detection(0.01, "; ".join(unused[:3]))
+
+
+def _cannot(error: DataError, path: Path) -> str:
+    what = error.what.removeprefix(str(path)).strip()
+    return f"{what} ({error.found})" if error.found else what
+
+
+def _no_images(table: Table, index: Index) -> str:
+    """Why a table cannot be used, from what its columns hold."""
+    why = _nearly(table, index)
+    return (
+        why
+        or f"none of its columns ({some(table, 6)}) names image files; --column image=NAME says which does"
+    )
+
+
+def _nearly(table: Table, index: Index) -> str | None:
+    """What is wrong with a column that looks as if it named images; None where none does."""
+    for column, cells in table.items():
+        sample = distinct(cells)[:40]
+        unsure = [c for c in sample if index.is_unsure(c)]
+        if unsure and 2 * len(unsure) >= len(sample):
+            return f"most cells of its '{column}' could mean several files: {index.fault(unsure[0])}"
+        if called_like_files(cells):
+            return f"none of the files that its '{column}' names is here, such as '{sample[0]}'"
+    return None
 
 
 def read(root: Path, *, options: Options) -> Cohort:
@@ -66,19 +97,28 @@ def read(root: Path, *, options: Options) -> Cohort:
     if not roles.all("image"):
         raise DataError(
             f"no column of {source} names image files",
-            found=f"columns {', '.join(list(table)[:8])}",
+            found=_nearly(table, index) or f"columns {', '.join(list(table)[:8])}",
             hint="--column image=NAME, with file names as they lie beside the table",
         )
     notes = [f"{source}: {column} is {reason}" for column, reason in roles.reasons.items()]
+    others = [p.name for p in _files.find_tables(base) if p.name not in source.split(", ")]
+    notes += [f"{UNUSED}{name}, as none of its columns names image files" for name in others]
     table, joined = together(table, roles, options, notes)
     infos = _infos(table, roles, notes, joined) | _named_masks(index.root, roles, notes)
-    groups = _rows_of_cases(table, roles)
+    groups = rows_of_cases(table, roles)
+    for column in of_images(table, roles.all("covariate"), groups):
+        roles.columns["covariate"].remove(column)
+        notes.append(
+            f"'{column}' differs between the rows of a case: it describes images, and is no covariate"
+        )
+    named = slots(table, roles, groups, notes)
+    seen = _Rows(table, roles, index, named, _doubts(table, roles, index))
     paths: dict[str, str] = {}
     cases: list[Case] = []
     aside: list[SetAside] = []
     for name, rows in groups.items():
         try:
-            case = _case(name, rows, table, roles, index, infos)
+            case = _case(name, rows, seen, infos)
         except DataError as error:
             aside.append(SetAside(name, str(error)))
             continue
@@ -99,6 +139,11 @@ def read(root: Path, *, options: Options) -> Cohort:
         set_aside=tuple(aside),
         notes=tuple(notes),
     )
+
+
+def _doubts(table: Table, roles: Roles, index: Index) -> dict[str, str]:
+    columns = [c for role in ("image", "mask", "region") for c in roles.all(role)]
+    return {cell: why for c in columns for cell, why in doubts(distinct(table[c]), index).items()}
 
 
 def _load(base: Path, index: Index, options: Options) -> tuple[Table, str]:
@@ -127,46 +172,60 @@ def _load(base: Path, index: Index, options: Options) -> tuple[Table, str]:
     return fitting[0][1], fitting[0][0].name
 
 
-def _rows_of_cases(table: Table, roles: Roles) -> dict[str, list[int]]:
-    """Row numbers by case name: from the id column if there is one, otherwise from the image's name."""
-    column = roles.first("id")
-    height = len(next(iter(table.values())))
-    images = table[roles.all("image")[0]]
-    stems = [formats.stem(Path(c)) if c else f"row {k + 2}" for k, c in enumerate(images)]
-    if column is None:
-        unique = len(set(stems)) == height
-        names = [s if unique or not images[k] else str(images[k]) for k, s in enumerate(stems)]
-    else:
-        names = [table[column][k] or stems[k] for k in range(height)]
-    groups: dict[str, list[int]] = {}
-    for k, name in enumerate(names):
-        key = name.replace("/", "_").replace("\\", "_")  # ids name output files
-        if column is None and key in groups:
-            key = f"{name} (row {k + 2})"
-        groups.setdefault(key, []).append(k)
-    return groups
+@dataclass(frozen=True)
+class _Rows:
+    """The table, what its columns are, and where its files are looked for."""
+
+    table: Table
+    roles: Roles
+    index: Index
+    slots: Slots
+    doubts: Mapping[str, str]
+
+    def one(self, rows: list[int], column: str | None) -> str | None:
+        """The one value of a case in a column. Raises DataError if its rows contradict each other."""
+        if column is None:
+            return None
+        values = distinct([self.table[column][k] for k in rows])
+        if len(values) > 1:
+            raise contradiction(self.table, self.roles, rows, column, values)
+        return values[0] if values else None
+
+    def files(self, cell: str, what: str = "image") -> dict[str, Ref]:
+        """The files that a cell means. Raises DataError."""
+        if cell in self.doubts:
+            raise DataError(f"no {what} is sure", found=self.doubts[cell])
+        return self.index.find(cell, what=what)
+
+    def file(self, cell: str, what: str) -> Ref:
+        """The one file that a cell means. Raises DataError."""
+        found = self.files(cell, what)
+        if len(found) > 1:
+            raise DataError(f"no {what} for '{cell}'", found=f"{len(found)} series", hint="one of their ids")
+        return next(iter(found.values()))
 
 
-def _case(
-    name: str, rows: list[int], table: Table, roles: Roles, index: Index, infos: Mapping[str, TargetInfo]
-) -> Case:
-    images = _images(rows, table, roles, index)
+def _case(name: str, rows: list[int], seen: _Rows, infos: Mapping[str, TargetInfo]) -> Case:
+    if name in seen.slots.faults:
+        raise DataError(seen.slots.faults[name])
+    roles, images = seen.roles, _images(name, rows, seen)
     targets: dict[str, Target] = {}
     for info in infos.values():
-        value = _target(info, rows, table, roles, index)
+        value = _target(info, rows, seen)
         if value is not None:
             targets[info.name] = value
     covariates: dict[str, float | str | None] = {}
     for column in roles.all("covariate"):
-        cell = _one(rows, table, column)
-        covariates[column] = float(cell) if cell is not None and is_number(table[column]) else cell
+        cell = seen.one(rows, column)
+        covariates[column] = float(cell) if cell is not None and is_number(seen.table[column]) else cell
     split: Split | None = None
-    if (word := _one(rows, table, roles.first("split"))) is not None:
+    if (word := seen.one(rows, roles.first("split"))) is not None:
         split = as_split(word)
-    patient = _one(rows, table, roles.first("patient"))
-    report = "\n".join(c for column in roles.all("report") if (c := _one(rows, table, column))) or None
-    field_of_view = _one(rows, table, roles.first("region"))
-    inside = index.find(field_of_view).get("") if field_of_view else None
+    patient = seen.one(rows, roles.first("patient"))
+    report = "\n".join(c for column in roles.all("report") if (c := seen.one(rows, column))) or None
+    field_of_view = seen.one(rows, roles.first("region"))
+    inside = seen.file(field_of_view, "region") if field_of_view else None
+    _apart(images, {**targets, "region": inside} if inside else targets)
     return Case(
         id=name,
         images=images,
@@ -180,48 +239,41 @@ def _case(
     )
 
 
-def _images(rows: list[int], table: Table, roles: Roles, index: Index) -> dict[str, Ref | Image]:
-    columns = roles.all("image")
+def _images(name: str, rows: list[int], seen: _Rows) -> dict[str, Ref | Image]:
     found: dict[str, Ref | Image] = {}
-    for n, row in enumerate(rows):
-        for column in columns:
-            cell = table[column][row]
-            if cell is None:
-                continue
-            refs = index.find(cell)
-            if not refs:
-                raise DataError(f"no image for '{cell}'", found=f"nothing of that name below {index.root}")
-            base = "image" if len(columns) == 1 else _short(column)
-            base = base if len(rows) == 1 else f"{base}_{n + 1}"
-            for extra, ref in refs.items():
-                found[extra or base] = ref
+    for base, cell in seen.slots.images[name].items():
+        refs = seen.files(cell)
+        for extra, ref in refs.items():
+            key = extra or base
+            found[key if key not in found else f"{base} {key}"] = ref
     if not found:
         raise DataError(f"no image named in row {rows[0] + 2}")
     return found
 
 
-def _short(column: str) -> str:
-    for prefix in ("image", "img", "file", "path", "scan"):
-        if column.casefold().startswith(prefix) and len(column) > len(prefix) + 1:
-            return column[len(prefix) :].lstrip(" _.-") or column
-    return column
+def _apart(images: Mapping[str, Ref | Image], others: Mapping[str, Target]) -> None:
+    """Raise DataError where two images of a case are one file, or a mask or region is the image itself."""
+    names: dict[Ref, str] = {}
+    for name, ref in images.items():
+        if isinstance(ref, Ref) and names.setdefault(ref, name) != name:
+            raise DataError(f"'{names[ref]}' and '{name}' are one file", found=str(ref))
+    for name, target in others.items():
+        if isinstance(target, Ref) and target in names:
+            raise DataError(f"the {name} is the image itself", found=str(target))
 
 
-def _target(info: TargetInfo, rows: list[int], table: Table, roles: Roles, index: Index) -> Target | None:
+def _target(info: TargetInfo, rows: list[int], seen: _Rows) -> Target | None:
     if info.kind == "event":
-        time, event = roles.all("time")[0], roles.all("event")[0]
-        days, happened = _one(rows, table, time), _one(rows, table, event)
+        time, event = seen.roles.all("time")[0], seen.roles.all("event")[0]
+        days, happened = seen.one(rows, time), seen.one(rows, event)
         if days is None or happened is None:
             return None
         return Event(float(days) * _unit(time), _truth(happened) != ("censor" in event.casefold()))
-    cell = _one(rows, table, info.name)
+    cell = seen.one(rows, info.name)
     if cell is None:
         return None
     if info.kind == "mask":
-        mask = index.find(cell)
-        if "" not in mask:
-            raise DataError(f"no mask for '{cell}'", found=f"nothing of that name below {index.root}")
-        return mask[""]
+        return seen.file(cell, "mask")
     if info.kind == "number":
         return float(cell)
     return parts(cell) if info.kind == "multilabel" else cell
@@ -259,16 +311,6 @@ def _named_masks(folder: Path, roles: Roles, notes: list[str]) -> dict[str, Targ
         return {}
     why = f"{roles.reasons[columns[0]]}; the labels' names are in dataset.json"
     return {columns[0]: replace(target_info(names, why, notes), name=columns[0])}
-
-
-def _one(rows: list[int], table: Table, column: str | None) -> str | None:
-    """The one value of a case in a column. Raises DataError if its rows contradict each other."""
-    if column is None:
-        return None
-    values = distinct([table[column][k] for k in rows])
-    if len(values) > 1:
-        raise DataError(f"its rows contradict each other in '{column}'", found=" and ".join(values[:3]))
-    return values[0] if values else None
 
 
 def _unit(column: str) -> float:

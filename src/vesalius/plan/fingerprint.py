@@ -11,6 +11,7 @@ import numpy as np
 
 from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort, Label, TargetInfo
+from vesalius.core.errors import DataError
 from vesalius.core.image import Array, Image, Triple
 from vesalius.prepare.case import frame
 from vesalius.prepare.geometry import orientation
@@ -120,7 +121,7 @@ def _inside(
 def fingerprint(
     cohort: Cohort, measured: Mapping[str, Facts], training: Sequence[Case], target: TargetInfo | None
 ) -> Fingerprint:
-    """Put the facts of the training cases together."""
+    """Put the facts of the training cases together. Raises DataError where no image is in all of them."""
     found = [measured[c.id] for c in training if c.id in measured]
     shapes = np.array([f.shape for f in found])
     spacings = [f.spacing_mm for f in found if f.spacing_mm is not None]
@@ -148,6 +149,13 @@ def fingerprint(
     images = tuple(
         sorted(set.intersection(*(set(c.images) for c in training)), key=lambda n: (n != reference, n))
     )
+    if not images:
+        names = Counter(n for c in training for n in c.images)
+        raise DataError(
+            f"the {len(training)} cases to learn from have no image in common",
+            found=", ".join(f"'{n}' in {k}" for n, k in names.most_common(4)),
+            hint="images of the same names in every case; a table can name one column for each",
+        )
     median, largest = np.median(shapes, axis=0).round().astype(int), shapes.max(axis=0)
     return Fingerprint(
         cases=len(training),

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from vesalius import formats
+from vesalius.cohorts import TABLE_SUFFIXES, read_cells
 from vesalius.core import grids
 from vesalius.core.answer import Answer, Mask, Scores, Value
 from vesalius.core.case import Case, Ref
@@ -16,6 +17,7 @@ from vesalius.core.cohort import TargetInfo
 from vesalius.core.errors import DataError, UnknownName
 from vesalius.core.image import Array, Image
 from vesalius.plan.positive import positive_of
+from vesalius.verbs._naming import Names, mask_files, mirrored, only_answer
 from vesalius.verbs.predict import file_names
 
 CASE_COLUMNS = ("case", "case_id", "id", "name", "image", "file", "filename")
@@ -40,15 +42,28 @@ class LazyMasks(Mapping[str, Answer]):
 
 
 def foreign_answers(path: Path, cases: Sequence[Case], target: TargetInfo) -> Mapping[str, Answer]:
-    """Answers by case id. Masks are matched by file name, rows by a case column. Raises DataError for none."""
+    """Answers by case id. Masks are matched by file name, rows by a case column.
+
+    Raises DataError where there is none, where a case is answered twice, and for a table that cannot be read.
+    """
     if target.kind == "mask":
         return _masks(path, cases, target)
-    table = path if path.is_file() else next(iter(sorted(path.glob("*.csv"))), None)
-    if path.is_dir() and (path / "answers.csv").is_file():
-        table = path / "answers.csv"
-    if table is None:
+    return _rows(_table_at(path), cases, target)
+
+
+def _table_at(path: Path) -> Path:
+    """The table at a path: itself, `answers.csv` in a folder, or the only one there. Raises DataError."""
+    if path.is_file():
+        return path
+    if (path / "answers.csv").is_file():
+        return path / "answers.csv"
+    tables = [p for p in sorted(path.iterdir()) if p.suffix.lower() in TABLE_SUFFIXES]
+    if not tables:
         raise DataError(f"no CSV of predictions in {path}", hint="a CSV with a column 'case' and one a class")
-    return _rows(table, cases, target)
+    if len(tables) > 1:
+        listed = ", ".join(p.name for p in tables[:4]) + (" …" if len(tables) > 4 else "")
+        raise DataError(f"several tables in {path} could hold the predictions", found=listed, hint="its path")
+    return tables[0]
 
 
 def assert_drawn_on(reference: Image, answer: Answer, case_id: str) -> None:
@@ -68,17 +83,19 @@ def positive_class(cases: Sequence[Case], target: TargetInfo) -> str | None:
 
 
 def _masks(path: Path, cases: Sequence[Case], target: TargetInfo) -> Mapping[str, Answer]:
-    suffixes = formats.known_suffixes()
-    files: dict[str, Path] = {}
-    for p in sorted(path.rglob("*")) if path.is_dir() else [path]:
-        if p.is_file() and p.name.lower().endswith(suffixes) and not p.name.endswith(".overlay.png"):
-            files.setdefault(formats.stem(p), p)  # the mask; its SEG and SR beside it come later by name
-    places, names = {}, file_names(c.id for c in cases)
+    files = mask_files(path)
+    places: dict[str, Path] = {}
+    taken: dict[Path, str] = {}
+    names = file_names(c.id for c in cases)
     for case in cases:
-        for name in (names[case.id], case.id, case.id.rsplit("/", 1)[-1]):
-            if name in files:
-                places[case.id] = files[name]
-                break
+        ways = (names[case.id], case.id, case.id.rsplit("/", 1)[-1])
+        named = next((files[n] for n in ways if n in files), None) or mirrored(case, files, path)
+        if not named:
+            continue
+        place = only_answer(named, case.id)
+        if taken.setdefault(place, case.id) != case.id:
+            raise DataError(f"{place} could answer two cases", found=f"{taken[place]} and {case.id}")
+        places[case.id] = place
     if not places:
         raise DataError(
             f"no mask in {path} is named as a case is",
@@ -89,37 +106,28 @@ def _masks(path: Path, cases: Sequence[Case], target: TargetInfo) -> Mapping[str
 
 
 def _rows(table: Path, cases: Sequence[Case], target: TargetInfo) -> Mapping[str, Answer]:
-    import polars as pl
-
-    try:
-        frame = pl.read_csv(table, infer_schema=False)
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise DataError(f"{table} cannot be read as CSV", found=str(error).splitlines()[0][:120]) from error
-    key = next((c for c in frame.columns if c.strip().lower() in CASE_COLUMNS), None)
+    cells = read_cells(table)
+    columns = list(cells)
+    key = next((c for c in columns if c.strip().lower() in CASE_COLUMNS), None)
     if key is None:
-        raise DataError(
-            f"{table} has no column that names the case", found=", ".join(frame.columns), hint="'case'"
-        )
+        raise DataError(f"{table} has no column that names the case", found=", ".join(columns), hint="'case'")
     positive = positive_class(cases, target)
-    names = file_names(c.id for c in cases)
-    known = {n: c.id for c in cases for n in (c.id.rsplit("/", 1)[-1], names[c.id])} | {
-        c.id: c.id for c in cases
-    }
+    case_of = Names(cases)
     found: dict[str, Answer] = {}
     rows: dict[str, dict[str, str | None]] = {}
-    for row in frame.iter_rows(named=True):
-        name = str(row[key])
-        case = known.get(name) or known.get(formats.stem(name)) or known.get(formats.stem(Path(name).name))
+    for values in zip(*cells.values(), strict=True):
+        row = dict(zip(columns, values, strict=True))
+        case = case_of(row[key] or "")
         if case is not None:
             if rows.setdefault(case, row) != row:
                 raise DataError(
-                    f"{table} answers case {case} twice, differently", found=name, hint="one row a case"
+                    f"{table} answers case {case} twice, differently",
+                    found=str(row[key]),
+                    hint="one row a case",
                 )
-            found[case] = _answer(row, frame.columns, key, target, table, case, positive)
+            found[case] = _answer(row, columns, key, target, table, case, positive)
     if not found:
-        raise DataError(
-            f"no row of {table} names a case", found=str(frame[key][0]) if len(frame) else "no rows"
-        )
+        raise DataError(f"no row of {table} names a case", found=str(cells[key][0]))
     return found
 
 

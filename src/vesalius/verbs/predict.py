@@ -166,6 +166,9 @@ def predict(
         cohort = cohorts.read(source, layout=layout, columns=columns, max_set_aside=1.0)
     if not cohort.cases and not cohort.set_aside:
         raise DataError(f"no images in {cohort.root}")
+    for note in cohort.notes:
+        if note.startswith(cohorts.UNUSED):
+            progress.note(note)
     torch.set_num_threads(machines.measure().cores)
     if out is None:
         return _only(opened, cohort, device)
