@@ -22,6 +22,9 @@ def evaluate(
     column: list[str] | None = typer.Option(
         None, "--column", help="ROLE=NAME of a table's column; can be repeated."
     ),
+    labels: list[str] | None = typer.Option(
+        None, "--labels", help="WORD=LABEL: what a class or a mask's value stands for; can be repeated."
+    ),
     device: str | None = typer.Option(
         None, "--device", help="cpu, cuda, …", show_default="a GPU where there is one"
     ),
@@ -39,6 +42,7 @@ def evaluate(
         split_file=split if is_file else None,
         target=target,
         columns=pairs(column, "--column"),
+        labels=pairs(labels, "--labels"),
         device=device,
         progress=shown_progress(),
     )

@@ -27,6 +27,9 @@ def fit(
     column: list[str] | None = typer.Option(
         None, "--column", help="ROLE=NAME of a table's column; can be repeated."
     ),
+    labels: list[str] | None = typer.Option(
+        None, "--labels", help="WORD=LABEL: what a class or a mask's value stands for; can be repeated."
+    ),
     init: Path | None = typer.Option(
         None, "--init", help="Begin from a bundle's or a safetensors file's weights."
     ),
@@ -58,6 +61,7 @@ def fit(
         folds=folds,
         split=split,
         columns=pairs(column, "--column"),
+        labels=pairs(labels, "--labels"),
         init=init,
         settings=pairs(settings, "--set"),
         plan=plan,

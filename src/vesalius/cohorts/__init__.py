@@ -6,6 +6,7 @@ A layout's file has `detect(root) -> Detection | None` and `read(root, *, option
 from vesalius.cohorts._check import Decoded, check, geometry_fault
 from vesalius.cohorts._folds import assign, load_assignment, save_assignment
 from vesalius.cohorts._layout import Detection, Options
+from vesalius.cohorts._masked import recounted, with_values
 from vesalius.cohorts._read import detect, read
 from vesalius.cohorts._target import select_target
 
@@ -19,6 +20,8 @@ __all__ = [
     "geometry_fault",
     "load_assignment",
     "read",
+    "recounted",
     "save_assignment",
     "select_target",
+    "with_values",
 ]

@@ -11,12 +11,14 @@ import numpy as np
 
 from vesalius import formats
 from vesalius.cohorts._build import some
+from vesalius.cohorts._coding import Held, coding_of
 from vesalius.cohorts._hashing import case_digest, cohort_digest
 from vesalius.cohorts._limits import enforce_fatal, enforce_limit
+from vesalius.cohorts._masked import count, mapped, with_ignored, with_values
 from vesalius.core.case import Case, Ref
 from vesalius.core.cohort import Cohort, Label, SetAside, TargetInfo
-from vesalius.core.errors import DataError, VesaliusError
-from vesalius.core.image import Array, Image, pixel_fault
+from vesalius.core.errors import DataError, UnknownName, VesaliusError
+from vesalius.core.image import Image, pixel_fault
 from vesalius.core.progress import Progress, Silent
 
 MAX_LABELS = 256
@@ -56,14 +58,16 @@ def check(
     left in `set_aside` and `notes`.
 
     Raises LeakError or GeometryError for what would corrupt a result, DataError when nothing usable is left,
-    when more than `max_set_aside` is set aside, or when the target never varies.
+    when more than `max_set_aside` is set aside, when the target never varies, or when it is not certain what its
+    labels are.
     """
+    cohort = with_ignored(cohort)
     if strict:
         enforce_fatal(cohort)
     progress = progress or Silent()
     good: list[Case] = []
     aside = list(cohort.set_aside)
-    values: dict[str, dict[int, int]] = {name: {} for name, t in cohort.targets.items() if t.kind == "mask"}
+    held: dict[str, dict[str, Held]] = {name: {} for name, t in cohort.targets.items() if t.kind == "mask"}
     digests: dict[str, str] = {}
     files: dict[Path, str] = {}
     progress.start("check", len(cohort.cases))
@@ -77,28 +81,18 @@ def check(
                 good.append(decoded.case)
                 digests[decoded.case.id] = decoded.digest
                 for name, counts in decoded.values.items():
-                    into = values.setdefault(name, {})
-                    for value, n in counts.items():
-                        into[value] = into.get(value, 0) + n
+                    colours = decoded.masks[name].channels == (formats.COLOURS,)
+                    held.setdefault(name, {})[decoded.case.id] = Held(counts, colours)
             progress.advance("check")
     finally:
         progress.finish("check")
-    notes = list(cohort.notes)
-    targets = {
-        name: _with_values(info, values[name], notes) if info.kind == "mask" else info
-        for name, info in cohort.targets.items()
-    }
-    checked = replace(
-        cohort,
-        cases=tuple(good),
-        set_aside=tuple(aside),
-        targets=targets,
-        notes=tuple(notes),
-        hash=cohort_digest(digests),
+    checked = _coded(
+        replace(cohort, cases=tuple(good), set_aside=tuple(aside), hash=cohort_digest(digests)), held, strict
     )
     if strict:
         enforce_fatal(checked)
         enforce_limit(checked, max_set_aside)
+        _answered(checked, target)
         _varies(checked, target)
     return checked
 
@@ -114,7 +108,7 @@ def decode(case: Case, *, files: dict[Path, str] | None = None) -> Decoded:
         return Decoded(case, fault=SetAside(case.id, str(error)))
     except OSError as error:
         return Decoded(case, fault=SetAside(case.id, f"cannot be opened: {error}"))
-    values = {name: _count(mask.array) for name, mask in masks.items()}
+    values = {name: count(mask.array) for name, mask in masks.items()}
     fault = _fault(case, images, masks, region, values)
     return Decoded(case, images, masks, region, values, digest, fault)
 
@@ -186,9 +180,42 @@ def _mask(item: Ref | Image) -> Image:
     return formats.read_mask(item) if isinstance(item, Ref) else item
 
 
-def _count(array: Array) -> dict[int, int]:
-    values, counts = np.unique(array, return_counts=True)
-    return {int(v): int(n) for v, n in zip(values, counts, strict=True)}
+def _coded(cohort: Cohort, held: Mapping[str, Mapping[str, Held]], strict: bool) -> Cohort:
+    """The cohort with what its masks' values stand for, and the labels that they hold.
+
+    Raises UnknownName where a person told of a label that is nowhere.
+    """
+    notes, questions = list(cohort.notes), list(cohort.questions)
+    targets, left = dict(cohort.targets), dict(cohort.told)
+    pairs: dict[str, dict[str, tuple[tuple[int, int], ...]]] = {}
+    for name, info in cohort.targets.items():
+        if info.kind != "mask":
+            continue
+        coding = coding_of(info, held[name], cohort.told)
+        notes += coding.notes
+        questions += coding.questions
+        left = {word: text for word, text in left.items() if word not in coding.used}
+        total: dict[int, int] = {}
+        for case, one in held[name].items():
+            for value, n in mapped(one.counts, coding.values.get(case, ())).items():
+                total[value] = total.get(value, 0) + n
+        for case, new in coding.values.items():
+            pairs.setdefault(case, {})[name] = new
+        targets[name] = _with_values(coding.info, total, notes)
+    if left and strict:
+        names = {n for t in targets.values() for x in t.labels for n in (x.name, str(x.value))}
+        raise UnknownName("label", next(iter(left)), names)
+    cases = tuple(with_values(c, pairs[c.id]) if c.id in pairs else c for c in cohort.cases)
+    return replace(
+        cohort, cases=cases, targets=targets, notes=tuple(notes), questions=tuple(questions), told={}
+    )
+
+
+def _answered(cohort: Cohort, target: str | None) -> None:
+    """Raise DataError where it is not certain what the labels are of the target that is to be learned."""
+    for question in cohort.questions:
+        if target is None or question.target == target:
+            raise DataError(question.what, found=question.found, hint=question.hint)
 
 
 def _with_values(info: TargetInfo, counts: Mapping[int, int], notes: list[str]) -> TargetInfo:

@@ -1,4 +1,4 @@
-"""Reading tables as columns of text: CSV, TSV, XLSX and Parquet, with one idea of what is missing."""
+"""Reading tables as columns of text: CSV, TSV, XLSX and Parquet."""
 
 from __future__ import annotations
 
@@ -13,13 +13,12 @@ from vesalius.core.errors import DataError
 
 Table = dict[str, list[str | None]]
 
-_MISSING = {"", "na", "n/a", "nan", "null", "none", "?", "missing", "-"}
 _READ_PARQUET = "import sys, polars; polars.read_parquet(sys.argv[1]).write_ipc_stream(sys.stdout.buffer)"
 _WHOLE = re.compile(r"-?\d+\.0+")
 
 
 def read_table(path: Path) -> Table:
-    """Every column as text, None where a cell is empty or says so; `1.0` in a column of whole numbers is `1`.
+    """Every column as text, None where a cell is empty; `1.0` in a column of whole numbers is `1`.
 
     Raises DataError for a file that cannot be parsed, has no rows, or has a column name twice.
     """
@@ -45,7 +44,7 @@ def read_table(path: Path) -> Table:
     if frame.height == 0:
         raise DataError(f"{path} has no rows", found=f"columns {', '.join(frame.columns[:6])}")
     return {
-        name.strip(): _clean(frame[name].cast(pl.String, strict=False).to_list()) for name in frame.columns
+        name.strip(): cleaned(frame[name].cast(pl.String, strict=False).to_list()) for name in frame.columns
     }
 
 
@@ -84,8 +83,9 @@ def _separator(text: str, suffix: str) -> str:
     return best if counts[best] else ","
 
 
-def _clean(cells: list[str | None]) -> list[str | None]:
-    stripped = [None if c is None or c.strip().casefold() in _MISSING else c.strip() for c in cells]
+def cleaned(cells: list[str | None]) -> list[str | None]:
+    """Cells without blanks around them, None where nothing is left; `1.0` among whole numbers becomes `1`."""
+    stripped = [None if c is None or not c.strip() else c.strip() for c in cells]
     held = [c for c in stripped if c is not None]
     if held and all(_WHOLE.fullmatch(c) or c.lstrip("-").isdecimal() for c in held):
         return [c.partition(".")[0] if c is not None else None for c in stripped]

@@ -15,6 +15,7 @@ from vesalius.cohorts._layout import Detection, Options
 from vesalius.cohorts._roles import Roles, distinct, infer, is_list, is_number, parts
 from vesalius.cohorts._several import NO, YES, together
 from vesalius.cohorts._table_io import Table, read_table
+from vesalius.cohorts._words import plain, settled
 from vesalius.core.case import Case, Event, Ref, Split, Target
 from vesalius.core.cohort import Cohort, SetAside, TargetInfo
 from vesalius.core.errors import DataError
@@ -37,7 +38,7 @@ def detect(root: Path) -> Detection | None:
     )
     for path in tables:
         try:
-            roles = infer(read_table(path), index, Options())
+            roles = infer(plain(read_table(path), Options()), index, Options())
         except DataError:
             continue
         image = roles.first("image")
@@ -62,7 +63,7 @@ def read(root: Path, *, options: Options) -> Cohort:
     base = root if root.is_file() else _files.unwrap(root)
     index = Index.of(base if base.is_dir() else base.parent)
     table, source = _load(base, index, options)
-    roles = infer(table, index, options)
+    roles = infer(plain(table, options), index, options)
     if not roles.all("image"):
         raise DataError(
             f"no column of {source} names image files",
@@ -70,6 +71,7 @@ def read(root: Path, *, options: Options) -> Cohort:
             hint="--column image=NAME, with file names as they lie beside the table",
         )
     notes = [f"{source}: {column} is {reason}" for column, reason in roles.reasons.items()]
+    table, questions = settled(table, roles, options, notes)
     table, joined = together(table, roles, options, notes)
     infos = _infos(table, roles, notes, joined) | _named_masks(index.root, roles, notes)
     groups = _rows_of_cases(table, roles)
@@ -98,6 +100,7 @@ def read(root: Path, *, options: Options) -> Cohort:
         targets=infos,
         set_aside=tuple(aside),
         notes=tuple(notes),
+        questions=questions,
     )
 
 
@@ -120,7 +123,12 @@ def _load(base: Path, index: Index, options: Options) -> tuple[Table, str]:
                 before += part.get(column, [None] * size)
             height += size
         return joined, ", ".join(p.name for p in tables)
-    fitting = [(p, t) for p in tables for t in [read_table(p)] if infer(t, index, options).all("image")]
+    fitting = [
+        (p, t)
+        for p in tables
+        for t in [read_table(p)]
+        if infer(plain(t, options), index, options).all("image")
+    ]
     if len(fitting) != 1:
         names = ", ".join(p.name for p in ([p for p, _ in fitting] or tables))
         raise DataError(f"several tables in {base} could be meant", found=names, hint="give the table's path")
@@ -254,8 +262,8 @@ def _infos(table: Table, roles: Roles, notes: list[str], joined: TargetInfo | No
 def _named_masks(folder: Path, roles: Roles, notes: list[str]) -> dict[str, TargetInfo]:
     """The one column of masks with its labels' names, where a dataset.json beside the table has them."""
     columns, data = roles.all("mask"), load(folder / "dataset.json", strict=False)
-    names = labels_of(data) if data is not None and len(columns) == 1 else ({}, [])
-    if not names[0]:
+    names = labels_of(data) if data is not None and len(columns) == 1 else None
+    if names is None or not names.values:
         return {}
     why = f"{roles.reasons[columns[0]]}; the labels' names are in dataset.json"
     return {columns[0]: replace(target_info(names, why, notes), name=columns[0])}

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ import numpy as np
 from PIL import Image as Pil
 from PIL import ImageOps, UnidentifiedImageError
 
-from vesalius.core.answer import Answer
+from vesalius.core.answer import Answer, Mask
 from vesalius.core.case import Ref
+from vesalius.core.cohort import Label
 from vesalius.core.errors import FormatError, OutputError
 from vesalius.core.image import Array, Image
 from vesalius.formats import _files
@@ -85,7 +87,8 @@ def read_mask(ref: Ref) -> Image:
 def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> None:
     """Write greys or colours; TIFF takes several planes and floats, and only images may go to JPEG.
 
-    Labels keep their values: 8 bits up to 255, otherwise 16. Raises OutputError for what the format cannot hold.
+    Labels keep their values: 8 bits up to 255, otherwise 16. Where each has a colour, a PNG's palette shows
+    it. Raises OutputError for what the format cannot hold.
     """
     kind = _kind(path)
     array = _writable(_files.stored(thing)[1], path, kind)
@@ -94,6 +97,8 @@ def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> 
     if kind == "GIF" and array.shape[0] != 1:
         raise OutputError(f"{path}: GIF would change the colours", hint=".png")
     pages = [_page(array[:, z]) for z in range(array.shape[1])]
+    if kind == "PNG" and isinstance(thing, Mask) and array.dtype == np.uint8:
+        _coloured(pages, thing.labels)
     if len(pages) > 1 and kind != "TIFF":
         hint = ".nii.gz or .tif"
         raise OutputError(f"{path}: {kind} holds one plane", found=f"{len(pages)} planes", hint=hint)
@@ -268,6 +273,15 @@ def _writable(array: Array, path: Path, kind: str) -> Array:
             f"{path}: floats are written as grey TIFF only", found=str(array.dtype), hint=".tif"
         )
     return array.astype(np.float32)
+
+
+def _coloured(pages: Sequence[Pil.Image], labels: Sequence[Label]) -> None:
+    """Give greys a palette of the labels' colours, where each label has one; their values stay."""
+    colours = {x.value: bytes.fromhex(x.colour[1:]) for x in labels if x.colour is not None}
+    if labels and len(colours) == len(labels):
+        palette = b"".join(colours.get(v, bytes(3)) for v in range(256))
+        for page in pages:
+            page.putpalette(palette)
 
 
 def _page(plane: Array) -> Pil.Image:

@@ -11,9 +11,9 @@ import numpy as np
 from vesalius import formats
 from vesalius.core.answer import Answer, Mask, Scores, Value
 from vesalius.core.case import Case, Ref
-from vesalius.core.cohort import TargetInfo
+from vesalius.core.cohort import Label, TargetInfo
 from vesalius.core.errors import DataError, UnknownName
-from vesalius.core.image import Array
+from vesalius.core.image import Array, Image
 from vesalius.plan.positive import positive_of
 from vesalius.verbs.predict import file_names
 
@@ -22,13 +22,13 @@ ANSWER_COLUMNS = ("answer", "prediction", "predicted", "pred", "class", "label",
 
 
 class LazyMasks(Mapping[str, Answer]):
-    """Masks by case, each read when it is asked for."""
+    """Masks by case, each read when it is asked for, in the label values of the truth."""
 
     def __init__(self, places: Mapping[str, Path], target: TargetInfo) -> None:
         self.places, self.target = places, target
 
     def __getitem__(self, case: str) -> Answer:
-        image = formats.read_mask(Ref((self.places[case],)))
+        image = _labelled(Ref((self.places[case],)), self.target.labels)
         return Mask(image=image, labels=self.target.labels, case_id=case)
 
     def __iter__(self) -> Iterator[str]:
@@ -36,6 +36,21 @@ class LazyMasks(Mapping[str, Answer]):
 
     def __len__(self) -> int:
         return len(self.places)
+
+
+def _labelled(ref: Ref, labels: Sequence[Label]) -> Image:
+    """A mask in the values of `labels`: colours as the truth has them, and one label of 0/255 where it has 0/1."""
+    mask = formats.read_mask(ref)
+    colours = {int(x.colour[1:], 16): x.value for x in labels if x.colour is not None}
+    if colours and len(colours) == len(labels):
+        seen = formats.read_colours(ref)
+        if seen is not None and set(np.unique(seen.array).tolist()) <= {0, *colours}:
+            return formats.recoded(seen, tuple(colours.items()))
+    if len(labels) == 1 and {labels[0].value, int(mask.array.max())} == {1, 255}:
+        other = 256 - labels[0].value
+        if set(np.unique(mask.array).tolist()) <= {0, other}:
+            return formats.recoded(mask, ((other, labels[0].value),))
+    return mask
 
 
 def foreign_answers(path: Path, cases: Sequence[Case], target: TargetInfo) -> Mapping[str, Answer]:
@@ -140,9 +155,9 @@ def _answer(
         one = _number(row[column], table, case)
         p = np.array([one if n == name else 1 - one for n in names])
     elif said is not None:
-        value = str(row[said])
-        if value not in names:
-            raise UnknownName("class", value, names)
+        if not (row[said] or "").strip():
+            raise DataError(f"{table}: case {case} has no answer", found=f"an empty cell in '{said}'")
+        value = _class_of(str(row[said]), names)
         p = np.array([float(n == value) for n in names])
     else:
         raise DataError(
@@ -156,6 +171,16 @@ def _answer(
     if kind == "exclusive" and p.sum() > 0:
         p = p / p.sum()
     return Scores(labels=target.labels, p=p, kind=kind, positive=positive, case_id=case)  # type: ignore[arg-type]
+
+
+def _class_of(word: str, names: Sequence[str]) -> str:
+    """The class that a word names; another case or blanks around it do no harm where only one can be meant."""
+    if word in names:
+        return word
+    alike = [n for n in names if n.strip().casefold() == word.strip().casefold()]
+    if len(alike) != 1:
+        raise UnknownName("class", word, names)
+    return alike[0]
 
 
 def _number(text: str | None, table: Path, case: str) -> float:

@@ -11,7 +11,7 @@ from vesalius import cohorts
 from vesalius.core.answer import Answer
 from vesalius.core.bundle import MANIFEST, Bundle, open_bundle
 from vesalius.core.case import Case
-from vesalius.core.cohort import Cohort, TargetInfo
+from vesalius.core.cohort import Cohort, Label, TargetInfo
 from vesalius.core.disk import new_folder
 from vesalius.core.errors import DataError, VesaliusError
 from vesalius.core.progress import Progress, Silent
@@ -20,6 +20,7 @@ from vesalius.infer.predictor import Predictor
 from vesalius.plan import machine as machines
 from vesalius.prepare.case import load_reference
 from vesalius.tasks import _contract as tasks
+from vesalius.verbs._aligning import aligned
 from vesalius.verbs._foreign import foreign_answers, positive_class
 from vesalius.verbs._scoring import Tally, card_of, tally_for
 from vesalius.verbs._stopping import all_or_nothing
@@ -41,13 +42,15 @@ def evaluate(
     target: str | None = None,
     columns: Mapping[str, str] | None = None,
     split_file: Path | str | None = None,
+    labels: Mapping[str, str] | None = None,
     device: str | None = None,
     progress: Progress | None = None,
 ) -> Scorecard:
     """Score `what` (a bundle, or a folder or CSV of any tool's predictions) on the cases of `data`.
 
     `split` limits it to the cases that the data, or `split_file`, declares as such; by default the declared
-    test cases, or all where there are none. With `out` the scorecard and a report are written there.
+    test cases, or all where there are none. `labels` says what stands for what among the data's labels.
+    With `out` the scorecard and a report are written there.
     Raises DataError where no case has the target, BundleError for a damaged bundle, Interrupted after Ctrl-C.
     """
     progress = progress or Silent()
@@ -57,10 +60,15 @@ def evaluate(
         if isinstance(data, Cohort):
             cohort = data
         else:
-            cohort = cohorts.read(data, columns=columns, split=split_file, target=target, max_set_aside=1.0)
+            cohort = cohorts.read(
+                data, columns=columns, split=split_file, target=target, labels=labels, max_set_aside=1.0
+            )
         info = _target(cohort, target, bundle)
         cohort = cohorts.check(cohort, target=info.name, progress=progress, max_set_aside=1.0)
     info = cohort.targets[info.name]  # with the labels that its masks were found to hold
+    if bundle is not None and info.kind == "mask":
+        cohort = aligned(cohort, info.name, _learned(bundle))
+        info = cohort.targets[info.name]
     cases, name = _cases(cohort, info.name, split)
     folder = new_folder(Path(out), default="evaluation") if out else None
     with all_or_nothing(folder):
@@ -124,6 +132,13 @@ def _target(cohort: Cohort, name: str | None, bundle: Bundle | None) -> TargetIn
             hint=f"the classes that it learned: {', '.join(known)}",
         )
     return info
+
+
+def _learned(bundle: Bundle) -> tuple[Label, ...]:
+    """The labels that a bundle of masks answers with."""
+    return tuple(
+        Label(int(x["value"]), str(x["name"])) for x in bundle.stages[-1].state.values.get("labels", ())
+    )
 
 
 def _cases(cohort: Cohort, target: str, split: str | None) -> tuple[list[Case], str]:

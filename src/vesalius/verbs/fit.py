@@ -59,6 +59,7 @@ def fit(
     folds: int | None = None,
     split: Path | str | None = None,
     columns: Mapping[str, str] | None = None,
+    labels: Mapping[str, str] | None = None,
     init: Path | str | None = None,
     settings: Mapping[str, Any] | None = None,
     plan: Path | str | Plan | None = None,
@@ -70,6 +71,7 @@ def fit(
 ) -> Run:
     """Train on `data` and score on its test cases; returns the run.
 
+    `labels` says what stands for what among classes and masks' values: `{"benign": "Benign", "NA": "", "255": "1"}`.
     `time_limit` ('10m', seconds) bounds all of it. `folds` trains a member for each fold. `settings` override
     planned values by path (`{"train.steps": 500}`). `plan` is a plan.json to follow instead of the rules'.
     `dry_run` stops at the plan. `resume` goes on in `out` (or the latest unfinished run of this data) where it
@@ -107,6 +109,7 @@ def fit(
         target=target or (given.task.target if given else None),
         columns=columns or told.get("columns"),
         split=Path(split) if split else _told_path(told, "split"),
+        labels=labels or told.get("labels"),
         seed=seed,
         folds=_fold_count(given, settings, folds),
         max_set_aside=max(max_set_aside, told.get("max_set_aside", 0.0)),
@@ -147,6 +150,7 @@ def fit(
             "seed": seed,
             "time_limit": time_limit,
             "columns": columns,
+            "labels": labels,
             "split": Path(split).resolve() if split else None,
             "init": Path(init).resolve() if init else None,
             "max_set_aside": max_set_aside,
