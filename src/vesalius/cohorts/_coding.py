@@ -193,7 +193,7 @@ def _blurred(counts: Mapping[int, int]) -> bool | None:
     high = sum(n for v, n in inner.items() if v >= _HIGH)
     middle = sum(n for v, n in inner.items() if _LOW < v < _HIGH)
     shades = sum(_LOW < v < 255 for v in inner)
-    if shades < 3 or max(inner, key=lambda v: inner[v]) < _HIGH or middle > 0.5 * high:
+    if shades < 3 or max(inner, key=lambda v: inner[v]) < _HIGH or middle > high:
         return None
     return len(inner) > 8 and middle <= 0.03 * sum(counts.values()) and middle <= 0.25 * high
 

@@ -11,6 +11,7 @@ from vesalius.cohorts._table_io import Table, cleaned
 from vesalius.core.cohort import Question
 
 ABSENT = {"nan", "null"}  # what programs write for nothing; no class is called so
+NOTHING = "|"  # a list without a name in it
 WORDS = ABSENT | {"none", "na", "n/a", "?", "missing", "-"}
 
 Cells = list[str | None]
@@ -52,7 +53,7 @@ def settled(
         for word, count in found.items():
             meaning = _meaning(word, cells, options)
             if meaning != "absent":
-                kept[word] = "" if meaning == "nothing" else word
+                kept[word] = NOTHING if meaning == "nothing" else word
             said = f"{column}: '{word}' ({count} cells)"
             if meaning == "absent":
                 notes.append(f"{said} taken as empty cells; --labels '{word}={word}' makes it a class")
