@@ -111,6 +111,23 @@ def test_blurred_edges_of_one_label_are_cut_at_half(tmp_path: Path) -> None:
     assert labels(cohorts.check(cohorts.read(mixed))) == [(1, "1")]
 
 
+@pytest.mark.parametrize("quality", [75, 90])
+def test_masks_saved_as_jpeg_are_found_and_cut(tmp_path: Path, quality: int) -> None:
+    """A JPEG of quality 75 has more than sixty values; the discs come back without one wrong pixel."""
+    truths = []
+    for k in range(6):
+        y, x = np.mgrid[:200, :200]
+        truths.append((y - 90) ** 2 + (x - 110) ** 2 < (40 + 6 * k) ** 2)
+        arrays = {"images": RNG.integers(0, 255, (200, 200), dtype=np.uint8)}
+        arrays["masks"] = truths[-1].astype(np.uint8) * np.uint8(255)
+        for folder, array in arrays.items():
+            (tmp_path / folder).mkdir(exist_ok=True)
+            Picture.fromarray(array).save(tmp_path / folder / f"{k}.jpg", quality=quality)
+    cohort = cohorts.check(cohorts.read(tmp_path))
+    assert labels(cohort) == [(255, "255")]
+    assert all(np.array_equal(m == 255, t) for m, t in zip(masks(cohort), truths, strict=True))
+
+
 def test_edges_that_are_most_of_a_label_are_asked(tmp_path: Path) -> None:
     def small(k: int) -> Array:
         return np.asarray(
@@ -169,6 +186,25 @@ def test_too_many_colours_are_no_labels(tmp_path: Path) -> None:
     root = cohort_of(tmp_path, draw)
     with pytest.raises(DataError, match="too many colours"):
         cohorts.check(cohorts.read(root))
+
+    def blurred(k: int) -> Array:
+        seen = Picture.fromarray(np.kron(coloured(k), np.ones((6, 6, 1), np.uint8)))
+        seen = seen.resize((150, 150), Picture.Resampling.BILINEAR)
+        return np.asarray(seen) & 0xE0
+
+    with pytest.raises(DataError, match="of them rare"):
+        cohorts.check(cohorts.read(cohort_of(tmp_path / "few", blurred, 4)))
+
+
+def test_a_field_of_view_saved_as_jpeg_ends_where_it_ends(tmp_path: Path) -> None:
+    root = cohort_of(tmp_path, lambda k: disc(k).astype(np.uint8) * 255)
+    view = np.kron(disc(3), np.ones((7, 7), np.uint8)) * np.uint8(255)
+    cohort = cohorts.read(root)
+    region = Image(as_jpeg(view)[None, None])
+    wide = Image(np.zeros((1, 1, *view.shape), np.uint8))
+    case = replace(cohort.cases[0], images={"image": wide}, targets={"masks": region}, region=region)
+    checked = cohorts.check(replace(cohort, cases=(case,))).cases[0]
+    assert isinstance(checked.region, Image) and np.array_equal(checked.region.array[0, 0], view > 0)
 
 
 def test_masks_in_memory_are_coded_as_files_are(tmp_path: Path) -> None:

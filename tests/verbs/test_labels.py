@@ -22,7 +22,7 @@ QUICK = {
     "net.scale": 0.125,
     "train.threads": 1,
     "train.members": 1,
-    "train.steps": 25,
+    "train.steps": 12,
     "train.batch": 4,
     "train.validations": 1,
     "data.size": [1, 32, 32],
@@ -122,6 +122,23 @@ def test_answers_of_0_255_are_right_where_the_truth_is_0_1(quick: None, tmp_path
     assert ones.metrics["dice"].value == pytest.approx(white.metrics["dice"].value)
     with pytest.raises(DataError, match="learned none of the labels"):
         vs.evaluate(run.bundle, pictures(tmp_path / "seven", lambda k: square(k, 7)), split="all")
+
+
+def test_values_that_no_picture_holds_are_written_as_a_volume(quick: None, tmp_path: Path) -> None:
+    data = pictures(tmp_path / "data", square)
+    for path in (data / "masks").glob("*.png"):
+        Picture.fromarray(np.asarray(Picture.open(path)).astype(np.int32) * 70_000).save(
+            path.with_suffix(".tif")
+        )
+        path.unlink()
+    run = vs.fit(data, tmp_path / "run", settings=QUICK | {"train.steps": 1})
+    assert run.bundle is not None
+    done = vs.predict(run.bundle, data / "images", tmp_path / "out")
+    assert len(done.case_ids) == 8 and not done.set_aside
+    made = [formats.read_mask(p).array for p in sorted((tmp_path / "out").glob("*.nii.gz"))]
+    assert len(made) == 8 and {int(v) for m in made for v in np.unique(m)} <= {0, 70_000}
+    own, written = (vs.evaluate(w, data, split="all") for w in (run.bundle, tmp_path / "out"))
+    assert own.metrics["dice"].value == pytest.approx(written.metrics["dice"].value)
 
 
 def table(root: Path, names: list[str]) -> Path:

@@ -14,7 +14,7 @@ from vesalius.cohorts._build import some
 from vesalius.cohorts._coding import Held, coding_of
 from vesalius.cohorts._hashing import case_digest, cohort_digest
 from vesalius.cohorts._limits import enforce_fatal, enforce_limit
-from vesalius.cohorts._masked import count, mapped, with_ignored, with_values
+from vesalius.cohorts._masked import count, mapped, with_ignored, with_region, with_values
 from vesalius.core.case import Case, Ref
 from vesalius.core.cohort import Cohort, Label, SetAside, TargetInfo
 from vesalius.core.errors import DataError, UnknownName, VesaliusError
@@ -78,7 +78,7 @@ def check(
             if decoded.fault is not None:
                 aside.append(decoded.fault)
             else:
-                good.append(decoded.case)
+                good.append(with_region(decoded.case, decoded.region))
                 digests[decoded.case.id] = decoded.digest
                 for name, counts in decoded.values.items():
                     colours = decoded.masks[name].channels == (formats.COLOURS,)

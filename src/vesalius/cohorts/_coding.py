@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from vesalius import formats
 from vesalius.cohorts._build import some
 from vesalius.cohorts._told import colour_name, label_of, values_of
 from vesalius.core.case import IGNORED
@@ -92,20 +93,26 @@ def _colours(info: TargetInfo, held: Mapping[str, Held], told: Mapping[str, str]
         for case, one in held.items()
     }
     colours = sorted({c for found in seen.values() for c in found.values()} - {0})
-    if len(colours) > MOST_COLOURS:
-        question = Question(
-            info.name,
-            f"the masks of '{info.name}' are in too many colours to be labels",
-            f"{len(colours)} colours such as {some(map(colour_name, colours), 3)}; at most {MOST_COLOURS} can be",
-            "masks whose edges are not blurred, saved as PNG and not as JPEG, one colour a label",
-        )
-        return Coding(info, questions=(question,))
     names = {c: Label(c, colour_name(c), colour=colour_name(c)) for c in colours}
     used: set[str] = set()
     for word, text in told.items():
         for colour in values_of(word, set(colours), {}):
             used.add(word)
             names[colour] = replace(label_of(text, colour, names), colour=colour_name(colour))
+    total: Counter[int] = Counter()
+    for case, found in seen.items():
+        for value, colour in found.items():
+            total[colour] += held[case].counts[value]
+    rare = [c for c in colours if total[c] < 0.02 * total.total()]
+    if len(colours) > MOST_COLOURS or (not used and len(rare) > max(3, len(colours) - len(rare))):
+        question = Question(
+            info.name,
+            f"the masks of '{info.name}' are in too many colours to be sure of its labels",
+            f"{len(colours)} colours, {len(rare)} of them rare, such as {some(map(colour_name, rare or colours), 3)}",
+            f"masks without blurred edges, saved as PNG; or --labels '{colour_name(colours[0])}=NAME' for each of "
+            f"at most {MOST_COLOURS}",
+        )
+        return Coding(info, questions=(question,), used=frozenset(used))
     kept = [x for x in names.values() if x.value not in (0, IGNORED)]
     number = {name: k for k, name in enumerate(dict.fromkeys(x.name for x in kept), start=1)}
     new = {c: number.get(x.name, x.value) for c, x in names.items()}
@@ -130,7 +137,7 @@ def _one_label(info: TargetInfo, held: Mapping[str, Held]) -> Coding:
         for one in held.values():
             if len(one.values) > 1 or one.values == {255}:
                 pooled.update(one.counts)
-        sure = _blurred(pooled)
+        sure = formats.blurred(pooled)
         if sure is None:
             return Coding(info)
         found = _ends(pooled, len(blurred))
@@ -187,23 +194,11 @@ def _two_encodings(info: TargetInfo, singles: Mapping[int, int]) -> Question | t
     )
 
 
-def _blurred(counts: Mapping[int, int]) -> bool | None:
-    """Whether voxels between 0 and 255 are surely edges of one label; None where the values are labels."""
-    inner = {v: n for v, n in counts.items() if v}
-    high = sum(n for v, n in inner.items() if v >= _HIGH)
-    middle = sum(n for v, n in inner.items() if _LOW < v < _HIGH)
-    shades = sum(_LOW < v < 255 for v in inner)
-    if shades < 3 or max(inner, key=lambda v: inner[v]) < _HIGH or middle > high:
-        return None
-    return len(inner) > 8 and middle <= 0.03 * sum(counts.values()) and middle <= 0.25 * high
-
-
 def _ends(counts: Mapping[int, int], masks: int) -> str:
     between = [v for v in sorted(counts) if 0 < v < 255]
-    middle = sum(n for v, n in counts.items() if _LOW < v < _HIGH)
-    share = middle / sum(counts.values())
+    share = sum(n for v, n in counts.items() if 0 < v < 255) / sum(counts.values())
     shown = some(map(str, between), 4)
-    return f"{masks} masks hold values between 0 and 255 ({shown}), {share:.1%} of the voxels far from both"
+    return f"{masks} masks hold values between 0 and 255 ({shown}), {share:.1%} of the voxels"
 
 
 def _changed(pairs: Mapping[str, Mapping[int, int]]) -> dict[str, tuple[tuple[int, int], ...]]:

@@ -35,6 +35,16 @@ def with_values(case: Case, pairs: Mapping[str, Pairs]) -> Case:
     return case if targets == case.targets else replace(case, targets=targets)
 
 
+def with_region(case: Case, region: Image | None) -> Case:
+    """The case with its field of view cut at half where that has blurred edges, as JPEG leaves them."""
+    if region is None or not formats.blurred(count(region.array)):
+        return case
+    pairs = tuple((v, int(v >= 128)) for v in range(1, 256))
+    if isinstance(case.region, Ref):
+        return replace(case, region=replace(case.region, values=pairs))
+    return replace(case, region=formats.recoded(region, pairs))
+
+
 def count(array: Array) -> dict[int, int]:
     """Voxels by value, without those that nobody knows."""
     values, counts = np.unique(array, return_counts=True)

@@ -28,11 +28,12 @@ from vesalius.core.errors import FormatError, GeometryError, OutputError
 from vesalius.core.image import Image
 from vesalius.formats._files import as_ref, one_file, pixels, typed_errors
 from vesalius.formats._header import Header
-from vesalius.formats._masks import COLOURS, as_colours, as_labels, recoded
+from vesalius.formats._masks import COLOURS, as_colours, as_labels, blurred, recoded
 
 __all__ = [
     "COLOURS",
     "Header",
+    "blurred",
     "by_content",
     "header",
     "known_suffixes",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +13,7 @@ from vesalius.core.image import Array, Image
 from vesalius.formats._files import label_array
 
 COLOURS = "0xRRGGBB"  # the name of a mask's channel whose values are colours
+_HIGH, _LOW = 224, 31  # from here on as good as 255, up to here as good as 0
 
 
 def as_labels(image: Image, ref: Ref) -> Image:
@@ -44,6 +45,22 @@ def as_colours(image: Image) -> Image | None:
         return None
     planes = np.broadcast_to(array, (3, *array.shape[1:]))
     return replace(image, array=_packed(planes), channels=(COLOURS,))
+
+
+def blurred(counts: Mapping[int, int]) -> bool | None:
+    """Whether voxels between 0 and 255 are surely the blurred edges of one label; None where the values are labels.
+
+    `counts` are voxels by value. JPEG and resampling leave such edges: many values, nearly all close to an end.
+    """
+    inner = {v: n for v, n in counts.items() if v}
+    if not inner or min(inner) < 0 or max(inner) > 255:
+        return None
+    high = sum(n for v, n in inner.items() if v >= _HIGH)
+    middle = sum(n for v, n in inner.items() if _LOW < v < _HIGH)
+    shades = sum(_LOW < v < 255 for v in inner)
+    if shades < 3 or max(inner, key=lambda v: inner[v]) < _HIGH or middle > high:
+        return None
+    return len(inner) > 8 and middle <= 0.03 * sum(counts.values()) and middle <= 0.25 * high
 
 
 def recoded(mask: Image, values: Sequence[tuple[int, int]]) -> Image:

@@ -25,6 +25,7 @@ from vesalius.core.errors import FormatError, OutputError
 from vesalius.core.image import Array, Image
 from vesalius.formats import _files
 from vesalius.formats._header import Header
+from vesalius.formats._masks import blurred
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp")
 MAGIC = (
@@ -77,9 +78,17 @@ def read(ref: Ref) -> Image:
 
 
 def read_mask(ref: Ref) -> Image:
-    """Read labels: a palette's indexes, not its colours. A JPEG with more than 64 values is refused."""
+    """Read labels: a palette's indexes, not its colours.
+
+    A JPEG with more than 64 values is refused, unless they are the blurred edges of one label.
+    """
     image = _read(ref, as_mask=True)
-    if ref.paths[0].read_bytes()[:3] == b"\xff\xd8\xff" and len(np.unique(image.array)) > _LOSSY_MASK_VALUES:
+    if ref.paths[0].read_bytes()[:3] != b"\xff\xd8\xff":
+        return image
+    values, counts = np.unique(image.array, return_counts=True)
+    one = image.array.shape[0] == 1 or bool((image.array == image.array[:1]).all())
+    edges = one and blurred(dict(zip(values.tolist(), counts.tolist(), strict=True)))
+    if len(values) > _LOSSY_MASK_VALUES and not edges:
         raise FormatError(f"{ref}: a mask saved as JPEG has lost its values", hint="save masks as PNG")
     return image
 
