@@ -166,6 +166,20 @@ def test_fit_stops_where_labels_are_not_certain_and_goes_on_as_told(quick: None,
     assert counts == {"Cyst": 4, "Mass": 4}
 
 
+def test_what_is_decided_of_labels_is_said_while_fitting_and_scoring(quick: None, tmp_path: Path) -> None:
+    path = table(tmp_path, ["None", "Mass", "mass"] * 4)
+    (tmp_path / "answers.csv").write_text("case,answer\n00,None\n01,Mass\n02,mass\n03,mass\n")
+    runner = CliRunner()
+    for words in (
+        ["fit", str(path), "--dry-run", "--set", "train.steps=2"],
+        ["evaluate", str(tmp_path / "answers.csv"), str(path)],
+    ):
+        done = runner.invoke(app, words)
+        assert done.exit_code == 0, done.output
+        said = " ".join(done.stderr.split())
+        assert "'None' (4 cells) is taken as a class" in said and "'Mass' (4 cases), 'mass' (4 cases)" in said
+
+
 def test_classes_in_a_csv_are_found_by_their_word_and_an_empty_answer_is_none(
     quick: None, tmp_path: Path
 ) -> None:

@@ -55,7 +55,7 @@ def check(
     Returns the cohort without its faulty cases, with the label values that its masks hold, and with its hash.
     `target` names the one that is to be learned. `observe` sees each case with its pixels, in order, faulty ones
     too, so that whatever else needs the pixels shares this pass. With `strict=False` nothing is raised: all is
-    left in `set_aside` and `notes`.
+    left in `set_aside`, `notes` and `questions`. What was decided of labels is told to `progress`, too.
 
     Raises LeakError or GeometryError for what would corrupt a result, DataError when nothing usable is left,
     when more than `max_set_aside` is set aside, when the target never varies, or when it is not certain what its
@@ -93,6 +93,8 @@ def check(
         enforce_fatal(checked)
         enforce_limit(checked, max_set_aside)
         _answered(checked, target)
+        for note in checked.label_notes:
+            progress.note(note)
         _varies(checked, target)
     return checked
 
@@ -185,7 +187,7 @@ def _coded(cohort: Cohort, held: Mapping[str, Mapping[str, Held]], strict: bool)
 
     Raises UnknownName where a person told of a label that is nowhere.
     """
-    notes, questions = list(cohort.notes), list(cohort.questions)
+    notes, questions, decided = list(cohort.notes), list(cohort.questions), list(cohort.label_notes)
     targets, left = dict(cohort.targets), dict(cohort.told)
     pairs: dict[str, dict[str, tuple[tuple[int, int], ...]]] = {}
     for name, info in cohort.targets.items():
@@ -193,6 +195,7 @@ def _coded(cohort: Cohort, held: Mapping[str, Mapping[str, Held]], strict: bool)
             continue
         coding = coding_of(info, held[name], cohort.told)
         notes += coding.notes
+        decided += coding.notes
         questions += coding.questions
         left = {word: text for word, text in left.items() if word not in coding.used}
         total: dict[int, int] = {}
@@ -207,7 +210,13 @@ def _coded(cohort: Cohort, held: Mapping[str, Mapping[str, Held]], strict: bool)
         raise UnknownName("label", next(iter(left)), names)
     cases = tuple(with_values(c, pairs[c.id]) if c.id in pairs else c for c in cohort.cases)
     return replace(
-        cohort, cases=cases, targets=targets, notes=tuple(notes), questions=tuple(questions), told={}
+        cohort,
+        cases=cases,
+        targets=targets,
+        notes=tuple(notes),
+        questions=tuple(questions),
+        label_notes=tuple(decided),
+        told={},
     )
 
 

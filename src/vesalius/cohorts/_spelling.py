@@ -30,7 +30,7 @@ def one_spelling(cohort: Cohort, told: Mapping[str, str]) -> Cohort:
         new = {word: text for word, text in told.items() if word in counts and word != text}
         if new:
             note = f"{info.name}: {', '.join(f'{a}={b}' for a, b in new.items())} as told"
-            cohort = replace(cohort, notes=(*cohort.notes, note))
+            cohort = noted(cohort, [note])
         if any(word in counts for word in told):
             cohort = _renamed(cohort, info.name, new)
         cohort = _joined(cohort, info.name, {*told, *told.values()})
@@ -47,7 +47,7 @@ def _joined(cohort: Cohort, target: str, decided: set[str]) -> Cohort:
     free = [n for n in counts if n not in decided]
     groups = _groups(free)
     new: dict[str, str] = {}
-    notes, questions = list(cohort.notes), list(cohort.questions)
+    notes, questions = list[str](), list(cohort.questions)
     for group in groups:
         shown = ", ".join(f"'{n}' ({counts[n]} cases)" for n in group)
         kept = max(group, key=lambda n: counts[n])
@@ -62,8 +62,13 @@ def _joined(cohort: Cohort, target: str, decided: set[str]) -> Cohort:
             merge, apart = _quoted(others[0], kept), _quoted(others[0])
             hint = f"--labels {merge} if they are one class, --labels {apart} if they are not"
             questions.append(Question(target, what, shown, hint))
-    cohort = replace(cohort, notes=tuple(notes), questions=tuple(questions))
+    cohort = noted(replace(cohort, questions=tuple(questions)), notes)
     return _renamed(cohort, target, new) if new else cohort
+
+
+def noted(cohort: Cohort, notes: Sequence[str]) -> Cohort:
+    """The cohort with further notes of what was decided of its labels."""
+    return replace(cohort, notes=(*cohort.notes, *notes), label_notes=(*cohort.label_notes, *notes))
 
 
 def _groups(names: Sequence[str]) -> list[list[str]]:

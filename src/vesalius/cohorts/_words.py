@@ -31,12 +31,13 @@ def without(cells: Cells) -> Cells:
 
 
 def settled(
-    table: Table, roles: Roles, options: Options, notes: list[str]
+    table: Table, roles: Roles, options: Options, notes: list[str], label_notes: list[str]
 ) -> tuple[Table, tuple[Question, ...]]:
     """The table in which every such word is a class or None, as its column decides; and what must be asked.
 
     In numbers, files, names and times they are None. Among classes "None" is a class, what programs write for
-    nothing (nan, null) is None, and of the others a person must say which they are.
+    nothing (nan, null) is None, and of the others a person must say which they are. What is decided is added to
+    `label_notes`, of other columns to `notes`.
     """
     done: Table = {}
     questions: list[Question] = []
@@ -56,11 +57,13 @@ def settled(
                 kept[word] = NOTHING if meaning == "nothing" else word
             said = f"{column}: '{word}' ({count} cells)"
             if meaning == "absent":
-                notes.append(f"{said} taken as empty cells; --labels '{word}={word}' makes it a class")
+                label_notes.append(f"{said} taken as empty cells; --labels '{word}={word}' makes it a class")
             elif meaning == "nothing":
-                notes.append(f"{said} is taken as none of the labels; --labels '{word}=' if it is not known")
+                label_notes.append(
+                    f"{said} is taken as none of the labels; --labels '{word}=' if it is not known"
+                )
             elif meaning == "class":
-                notes.append(
+                label_notes.append(
                     f"{said} is taken as a class; --labels '{word}=' if it means that nothing is known"
                 )
             elif meaning == "unclear":

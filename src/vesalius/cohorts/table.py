@@ -71,7 +71,8 @@ def read(root: Path, *, options: Options) -> Cohort:
             hint="--column image=NAME, with file names as they lie beside the table",
         )
     notes = [f"{source}: {column} is {reason}" for column, reason in roles.reasons.items()]
-    table, questions = settled(table, roles, options, notes)
+    label_notes: list[str] = []
+    table, questions = settled(table, roles, options, notes, label_notes)
     table, joined = together(table, roles, options, notes)
     infos = _infos(table, roles, notes, joined) | _named_masks(index.root, roles, notes)
     groups = _rows_of_cases(table, roles)
@@ -99,8 +100,9 @@ def read(root: Path, *, options: Options) -> Cohort:
         cases=tuple(cases),
         targets=infos,
         set_aside=tuple(aside),
-        notes=tuple(notes),
+        notes=(*notes, *label_notes),
         questions=questions,
+        label_notes=tuple(label_notes),
     )
 
 
