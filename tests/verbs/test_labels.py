@@ -124,6 +124,27 @@ def test_answers_of_0_255_are_right_where_the_truth_is_0_1(quick: None, tmp_path
         vs.evaluate(run.bundle, pictures(tmp_path / "seven", lambda k: square(k, 7)), split="all")
 
 
+def test_answers_with_blurred_edges_are_cut_and_other_values_are_refused(quick: None, tmp_path: Path) -> None:
+    def disc(k: int) -> Array:
+        y, x = np.mgrid[:120, :120]
+        found: Array = ((y - 60) ** 2 + (x - 50) ** 2 < (30 + k) ** 2).astype(np.uint8)
+        return found
+
+    noise = np.random.default_rng(0).integers(0, 255, (120, 120), dtype=np.uint8)
+    for folder, factor, options in (("truth", 1, {}), ("jpeg", 255, {"quality": 75}), ("other", 2, {})):
+        for k in range(4):
+            for part, array in (
+                ("images", noise),
+                ("masks", disc(k) * np.uint8(factor)),
+            ):
+                path = tmp_path / folder / part / f"{k}{'.jpg' if options else '.png'}"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                Picture.fromarray(array).save(path, **options)
+    assert vs.evaluate(tmp_path / "jpeg" / "masks", tmp_path / "truth").metrics["dice"].value == 1.0
+    with pytest.raises(DataError, match="no answer holds a value of the labels"):
+        vs.evaluate(tmp_path / "other" / "masks", tmp_path / "truth")
+
+
 def test_values_that_no_picture_holds_are_written_as_a_volume(quick: None, tmp_path: Path) -> None:
     data = pictures(tmp_path / "data", square)
     for path in (data / "masks").glob("*.png"):

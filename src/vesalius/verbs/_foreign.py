@@ -26,10 +26,26 @@ class LazyMasks(Mapping[str, Answer]):
 
     def __init__(self, places: Mapping[str, Path], target: TargetInfo) -> None:
         self.places, self.target = places, target
+        self.strange: set[int] = set()  # the highest values of answers that hold no label's
+        self.known = False  # whether some answer holds a label's value
 
     def __getitem__(self, case: str) -> Answer:
         image = _labelled(Ref((self.places[case],)), self.target.labels)
+        if any((image.array == x.value).any() for x in self.target.labels):
+            self.known = True
+        elif image.array.any():
+            self.strange.add(int(image.array.max()))
         return Mask(image=image, labels=self.target.labels, case_id=case)
+
+    def assert_known(self) -> None:
+        """Raise DataError where answers were read and hold values, but none that a label has."""
+        if self.strange and not self.known:
+            raise DataError(
+                f"no answer holds a value of the labels of '{self.target.name}'",
+                found=f"{sorted(self.strange)[0]}, where {self.target.labels[0].name} is "
+                f"{self.target.labels[0].value}",
+                hint="answers in the values of the truth, or --labels for the truth's",
+            )
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.places)
@@ -46,10 +62,20 @@ def _labelled(ref: Ref, labels: Sequence[Label]) -> Image:
         seen = formats.read_colours(ref)
         if seen is not None and set(np.unique(seen.array).tolist()) <= {0, *colours}:
             return formats.recoded(seen, tuple(colours.items()))
-    if len(labels) == 1 and {labels[0].value, int(mask.array.max())} == {1, 255}:
-        other = 256 - labels[0].value
-        if set(np.unique(mask.array).tolist()) <= {0, other}:
-            return formats.recoded(mask, ((other, labels[0].value),))
+    if len(labels) != 1:
+        return mask
+    value, (held, counts) = labels[0].value, np.unique(mask.array, return_counts=True)
+    edges = formats.blurred(dict(zip(held.tolist(), counts.tolist(), strict=True)))
+    if edges:
+        return formats.recoded(mask, tuple((v, value if v >= 128 else 0) for v in range(1, 256)))
+    if edges is not None:
+        raise DataError(
+            f"{ref} holds values between 0 and 255, where the truth has one label, {labels[0].name}",
+            found=f"{len(held)} values",
+            hint="a mask cut at a threshold",
+        )
+    if value in (1, 255) and set(held.tolist()) == {0, 256 - value}:
+        return formats.recoded(mask, ((256 - value, value),))
     return mask
 
 

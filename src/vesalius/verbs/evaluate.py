@@ -21,7 +21,7 @@ from vesalius.plan import machine as machines
 from vesalius.prepare.case import load_reference
 from vesalius.tasks import _contract as tasks
 from vesalius.verbs._aligning import aligned
-from vesalius.verbs._foreign import foreign_answers, positive_class
+from vesalius.verbs._foreign import LazyMasks, foreign_answers, positive_class
 from vesalius.verbs._scoring import Tally, card_of, tally_for
 from vesalius.verbs._stopping import all_or_nothing
 from vesalius.verbs.predict import answers
@@ -209,6 +209,8 @@ def _score_foreign(
     for case in cases:
         if case.id in found:
             tally.add(case, found[case.id], case.targets[info.name], None, load_reference(case))
+    if isinstance(found, LazyMasks):
+        found.assert_known()
     card = card_of(
         tally,
         kind,
