@@ -60,6 +60,8 @@ def test_masks_of_0_1_and_of_0_255_are_one_label(tmp_path: Path) -> None:
     assert labels(again) == [(1, "1")] and again.hash == cohort.hash
     apart = cohorts.check(cohorts.read(root, labels={"255": "255"}))
     assert labels(apart) == [(1, "1"), (255, "255")] and apart.hash == cohort.hash
+    named = cohorts.check(cohorts.read(root, labels={"255": "lesion"}))
+    assert labels(named) == [(255, "lesion")] and np.array_equal(masks(named)[1], 255 * disc(1))
     summary = inspect(cohorts.read(root)).summary.targets[0]
     total = sum(int(disc(k).sum()) for k in range(12))
     assert [(x.name, x.cases, x.voxels) for x in summary.labels] == [("1", 12, total)]

@@ -13,11 +13,7 @@ from vesalius.core.case import IGNORED
 from vesalius.core.cohort import Label, Question, TargetInfo
 
 MOST_COLOURS = 32
-_HIGH, _LOW, _HALF = (
-    224,
-    31,
-    128,
-)  # from here on as good as 255; up to here as good as 0; where blurred edges are cut
+_HALF = 128  # where blurred edges are cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +51,15 @@ def coding_of(info: TargetInfo, held: Mapping[str, Held], told: Mapping[str, str
     pairs, labels, used = _as_told(info, every, told)
     if used:
         note = f"{info.name}: {', '.join(f'{word}={told[word]}' for word in sorted(used))} as told"
-        return Coding(
-            replace(info, labels=tuple(labels[v] for v in sorted(labels))),
-            _changed(dict.fromkeys(held, pairs)),
-            (note,),
-            used=frozenset(used),
-        )
+        info = replace(info, labels=tuple(labels[v] for v in sorted(labels)))
+        if any(old != new or told.get(str(old)) == str(old) for old, new in pairs.items()):
+            return Coding(info, _changed(dict.fromkeys(held, pairs)), (note,), used=frozenset(used))
+        found = _found(info, held, every)  # only names were told
+        return replace(found, notes=(note, *found.notes), used=frozenset(used))
+    return _found(info, held, every)
+
+
+def _found(info: TargetInfo, held: Mapping[str, Held], every: set[int]) -> Coding:
     if len(info.labels) > 1 or any(not 0 <= v <= 255 for v in every):
         return Coding(info)
     return _one_label(info, held)
