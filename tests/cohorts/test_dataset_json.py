@@ -73,6 +73,24 @@ def test_the_ignore_label_is_no_label_and_its_voxels_are_counted_nowhere(tmp_pat
     assert [(x.name, x.cases) for x in found] == [("liver", 6), ("cyst", 6)]
 
 
+def test_the_ignore_label_of_other_layouts(tmp_path: Path) -> None:
+    root = nnunet(tmp_path)
+    data = json.loads((root / "dataset.json").read_text())
+    data["labels"] = {"0": "background", "1": "liver", "2": "cyst", "3": "Ignore"}
+    (root / "dataset.json").write_text(json.dumps(data))
+    rows = [f"imagesTr/c{k}_0000.nii.gz,labelsTr/c{k}.nii.gz" for k in range(6)]
+    (root / "t.csv").write_text("image,mask\n" + "\n".join(rows) + "\n")
+    wanted = [(1, "liver"), (2, "cyst")]
+    for layout in ("table", "nnunet"):
+        cohort = cohorts.check(cohorts.read(root, layout=layout))
+        assert [(x.value, x.name) for x in cohort.targets["mask"].labels] == wanted
+        assert load_mask(cohort.cases[0].targets["mask"]).array.min() == IGNORED  # type: ignore[arg-type]
+    told = nnunet(tmp_path / "told", ignore=False)
+    cohort = cohorts.check(cohorts.read(told, labels={"kidney": "", "liver": "2"}))
+    assert [(x.value, x.name) for x in cohort.targets["mask"].labels] == [(2, "cyst")]
+    assert load_mask(cohort.cases[0].targets["mask"]).array.min() == IGNORED  # type: ignore[arg-type]
+
+
 def test_intensities_inside_labels_leave_out_what_is_ignored(tmp_path: Path) -> None:
     cohort = cohorts.check(cohorts.read(nnunet(tmp_path, count=2)))
     case = cohort.cases[0]

@@ -218,6 +218,17 @@ def test_classes_in_a_csv_are_found_by_their_word_and_an_empty_answer_is_none(
         vs.evaluate(answers, path)
 
 
+def test_several_labels_in_a_csv_are_read_as_a_table_has_them(quick: None, tmp_path: Path) -> None:
+    path = table(tmp_path, ["None", "Mass", "Cyst|Mass", "Cyst"] * 3)
+    said = ["none", "mass", "Mass; cyst", "Cyst"] * 3
+    answers = tmp_path / "answers.csv"
+    answers.write_text("case,answer\n" + "".join(f'{k:02d},"{a}"\n' for k, a in enumerate(said)))
+    found = vs.evaluate(answers, path).metrics
+    assert found["auc"].value == 1.0
+    answers.write_text("case,answer\n" + "".join(f'{k:02d},"None"\n' for k in range(12)))
+    assert vs.evaluate(answers, path).metrics["auc"].value == 0.5
+
+
 def test_an_ignored_label_is_neither_learned_nor_answered_nor_scored(quick: None, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     truths = []

@@ -177,7 +177,7 @@ def _two_encodings(info: TargetInfo, singles: Mapping[int, int]) -> Question | t
     values = sorted(singles)
     named = info.labels[0].value if info.labels else None
     known = sorted({*values, *([] if named is None else [named])})
-    counts = " and ".join(f"{singles[v]} masks hold 0 and {v}" for v in values)
+    counts = " and ".join(f"{_masks(singles[v])} 0 and {v}" for v in values)
     if known == [1, 255]:
         value = 1 if named is None else named
         meant = "one label in two encodings" if named is None else f"both are '{info.labels[0].name}'"
@@ -193,11 +193,15 @@ def _two_encodings(info: TargetInfo, singles: Mapping[int, int]) -> Question | t
     )
 
 
+def _masks(count: int) -> str:
+    return "1 mask holds" if count == 1 else f"{count} masks hold"
+
+
 def _ends(counts: Mapping[int, int], masks: int) -> str:
     between = [v for v in sorted(counts) if 0 < v < 255]
     share = sum(n for v, n in counts.items() if 0 < v < 255) / sum(counts.values())
     shown = some(map(str, between), 4)
-    return f"{masks} masks hold values between 0 and 255 ({shown}), {share:.1%} of the voxels"
+    return f"{_masks(masks)} values between 0 and 255 ({shown}), {share:.1%} of the voxels"
 
 
 def _changed(pairs: Mapping[str, Mapping[int, int]]) -> dict[str, tuple[tuple[int, int], ...]]:

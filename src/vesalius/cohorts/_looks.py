@@ -14,7 +14,9 @@ from vesalius.core.image import Array
 
 SAMPLE = 6
 FEW = 32
-_NAMED = re.compile(r"mask|seg|label|annot|ground.?truth|(^|[_/-])gt", re.I)
+_NAMED = re.compile(
+    r"(^|[^a-z])(masks?|segs?|segmentations?|labels?|annotations?|gt|ground.?truth)([^a-z]|$)", re.I
+)
 FOV_SHARE = 0.35
 FOV_SPREAD = 0.05
 

@@ -49,7 +49,7 @@ def _joined(cohort: Cohort, target: str, decided: set[str]) -> Cohort:
     new: dict[str, str] = {}
     notes, questions = list[str](), list(cohort.questions)
     for group in groups:
-        shown = ", ".join(f"'{n}' ({counts[n]} cases)" for n in group)
+        shown = ", ".join(f"'{n}' ({counts[n]} case{'s' * (counts[n] > 1)})" for n in group)
         kept = max(group, key=lambda n: counts[n])
         others = [n for n in group if n != kept]
         if _certain(group):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from vesalius.cohorts._build import some
 from vesalius.cohorts._layout import Options
 from vesalius.cohorts._roles import Roles, is_categorical, is_list, is_number, may_be_label, parts
 from vesalius.cohorts._several import NO, YES
@@ -40,6 +41,7 @@ def settled(
     `label_notes`, of other columns to `notes`.
     """
     done: Table = {}
+    empty: dict[str, list[str]] = {}
     questions: list[Question] = []
     several = [c for c in roles.all("label") if roles.reasons[c].endswith("as told")]
     together = len(several) > 1 and all(_yes_no(without(table[c])) for c in several)
@@ -47,17 +49,19 @@ def settled(
         found = Counter(c for c in cells if c is not None and c.casefold() in WORDS)
         if column not in roles.all("label") or (together and column in several):
             done[column] = without(cells)
-            if found and not roles.free(column):
-                notes.append(f"{column}: {_shown(found)} taken as empty cells")
+            for word in found if not roles.free(column) else ():
+                empty.setdefault(word, []).append(f"{column} ({found[word]})")
             continue
         kept: dict[str, str] = {}
         for word, count in found.items():
             meaning = _meaning(word, cells, options)
             if meaning != "absent":
                 kept[word] = NOTHING if meaning == "nothing" else word
-            said = f"{column}: '{word}' ({count} cells)"
+            said = f"{column}: '{word}' ({count} cell{'s' * (count > 1)})"
             if meaning == "absent":
-                label_notes.append(f"{said} taken as empty cells; --labels '{word}={word}' makes it a class")
+                label_notes.append(
+                    f"{said} is taken as an empty cell; --labels '{word}={word}' makes it a class"
+                )
             elif meaning == "nothing":
                 label_notes.append(
                     f"{said} is taken as none of the labels; --labels '{word}=' if it is not known"
@@ -76,6 +80,7 @@ def settled(
                     )
                 )
         done[column] = cleaned([kept.get(c) if c is not None and c.casefold() in WORDS else c for c in cells])
+    notes += [f"'{word}' is an empty cell in {some(columns, 12)}" for word, columns in empty.items()]
     return done, tuple(questions)
 
 
@@ -111,7 +116,3 @@ def _told(cells: Cells, options: Options) -> bool:
 def _yes_no(cells: Cells) -> bool:
     held = {part.casefold() for c in cells if c is not None for part in parts(c)}
     return bool(held) and held <= YES | NO
-
-
-def _shown(found: Counter[str]) -> str:
-    return ", ".join(f"'{word}' ({count} cells)" for word, count in found.items())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -62,9 +63,10 @@ def _labelled(ref: Ref, labels: Sequence[Label]) -> Image:
         seen = formats.read_colours(ref)
         if seen is not None and set(np.unique(seen.array).tolist()) <= {0, *colours}:
             return formats.recoded(seen, tuple(colours.items()))
-    if len(labels) != 1:
+    value = labels[0].value if len(labels) == 1 else 0
+    if value == 0 or not ((mask.array != 0) & (mask.array != value)).any():
         return mask
-    value, (held, counts) = labels[0].value, np.unique(mask.array, return_counts=True)
+    held, counts = np.unique(mask.array, return_counts=True)
     edges = formats.blurred(dict(zip(held.tolist(), counts.tolist(), strict=True)))
     if edges:
         return formats.recoded(mask, tuple((v, value if v >= 128 else 0) for v in range(1, 256)))
@@ -183,8 +185,8 @@ def _answer(
     elif said is not None:
         if not (row[said] or "").strip():
             raise DataError(f"{table}: case {case} has no answer", found=f"an empty cell in '{said}'")
-        value = _class_of(str(row[said]), names)
-        p = np.array([float(n == value) for n in names])
+        called = _classes_of(str(row[said]), names, several=target.kind == "multilabel")
+        p = np.array([float(n in called) for n in names])
     else:
         raise DataError(
             f"{table} has neither probabilities nor classes",
@@ -197,6 +199,16 @@ def _answer(
     if kind == "exclusive" and p.sum() > 0:
         p = p / p.sum()
     return Scores(labels=target.labels, p=p, kind=kind, positive=positive, case_id=case)  # type: ignore[arg-type]
+
+
+def _classes_of(text: str, names: Sequence[str], *, several: bool) -> set[str]:
+    """The classes that a cell names: one, or several between bars or semicolons, of which 'none' is none."""
+    if not several:
+        return {_class_of(text, names)}
+    words = [w.strip() for w in re.split(r"[|;]", text) if w.strip()]
+    if len(words) == 1 and words[0].casefold() == "none" and words[0] not in names:
+        return set()
+    return {_class_of(w, names) for w in words}
 
 
 def _class_of(word: str, names: Sequence[str]) -> str:
