@@ -9,11 +9,13 @@ from vesalius.cohorts._layout import Detection, Options
 from vesalius.cohorts._masked import recounted, with_values
 from vesalius.cohorts._read import detect, read
 from vesalius.cohorts._target import select_target
+from vesalius.cohorts._told import assert_untold
 
 __all__ = [
     "Decoded",
     "Detection",
     "Options",
+    "assert_untold",
     "assign",
     "check",
     "detect",

@@ -7,9 +7,20 @@ from collections.abc import Mapping
 
 from vesalius.core.case import IGNORED
 from vesalius.core.cohort import Label
+from vesalius.core.errors import DataError
 
 _RANGE = re.compile(r"(-?\d{1,9})(?:-(\d{1,9}))?")
 _COLOUR = re.compile(r"#([0-9a-fA-F]{6})")
+
+
+def assert_untold(labels: Mapping[str, str] | None) -> None:
+    """Raise DataError where labels are told of a cohort that is read already, which would change nothing."""
+    if labels:
+        raise DataError(
+            "what labels stand for is told where the data is read",
+            found="a cohort that is read already",
+            hint="vs.read(path, labels={…})",
+        )
 
 
 def colour_name(value: int) -> str:

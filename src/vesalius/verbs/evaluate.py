@@ -58,6 +58,7 @@ def evaluate(
     bundle = what if isinstance(what, Bundle) else _bundle_at(Path(what))
     with all_or_nothing():
         if isinstance(data, Cohort):
+            cohorts.assert_untold(labels)
             cohort = data
         else:
             cohort = cohorts.read(

@@ -85,6 +85,8 @@ def fit(
         raise PlanError(
             "a run that is resumed follows its own plan", found="--plan and --resume", hint="one of the two"
         )
+    if isinstance(data, Cohort):
+        cohorts.assert_untold(labels)
     predictor.device_of(device)  # said before an hour of reading, not after
     settings = dict(settings or {})
     task, target = task or settings.pop("task.name", None), target or settings.pop("task.target", None)

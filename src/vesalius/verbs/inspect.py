@@ -37,6 +37,7 @@ def inspect(
         raise OutputError(f"{html} exists; nothing is overwritten", hint="another --html")
     with all_or_nothing():
         if isinstance(data, Cohort):
+            cohorts.assert_untold(labels)
             cohort = data
         else:
             cohort = cohorts.read(
