@@ -163,6 +163,10 @@ def test_medmnist_with_channels_first_is_colour_and_one_hot_labels_are_classes(t
         ]
         assert [c.targets["label"] for c in cohort.cases[:6]] == ["0", "1", "2", "1", "0", "2"]
         assert any("(6, 3, 28, 28) are read as colours" in n for n in cohort.notes)
+        assert any(
+            "3 columns of labels, of which each row has exactly one: one of 3 classes" in n
+            for n in cohort.notes
+        )
     assert isinstance(ref := cohort.cases[4].images["image"], Ref)
     assert np.array_equal(formats.read(ref).array, images[4][:, None])
     one = hot.astype(np.uint8)

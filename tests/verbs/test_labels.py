@@ -177,6 +177,9 @@ def test_fit_stops_where_labels_are_not_certain_and_goes_on_as_told(quick: None,
     assert isinstance(stopped.exception, DataError) and not (tmp_path / "runs").exists()
     with pytest.raises(DataError, match="'NA' in column 'diagnosis'"):
         vs.fit(path, dry_run=True)
+    for verb in (vs.fit, vs.inspect):
+        with pytest.raises(DataError, match="told where the data is read"):
+            verb(vs.read(path), labels={"NA": ""})
     for told, names in (("NA=NA", ["Cyst", "Mass", "NA"]), ("NA=", ["Cyst", "Mass"])):
         done = runner.invoke(app, [*words, "--labels", told])
         assert done.exit_code == 0, done.output

@@ -124,6 +124,8 @@ def read(root: Path, *, options: Options) -> Cohort:
                 )
             )
     notes = ["no patient ids in a MedMNIST file: each image counts as a patient"]
+    if info is not None and info.kind == "class" and any(rows.shape[1:] > (1,) for rows in labels.values()):
+        notes.append(f"{info.name}: {info.reason}: one of {len(info.labels)} classes")
     first = next(
         (shapes[f"{s}_images"] for s in splits if npz.channels_first(shapes[f"{s}_images"][1:])), None
     )
