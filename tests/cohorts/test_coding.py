@@ -179,6 +179,24 @@ def test_colours_are_labels_from_1_named_by_their_colour(tmp_path: Path) -> None
     assert np.array_equal(masks(named)[2], disc(2))
 
 
+def test_palettes_in_another_order_are_colours_and_in_one_order_indexes(tmp_path: Path) -> None:
+    def draw(root: Path, *, turned: bool) -> Path:
+        cohort_of(root, lambda k: disc(k).astype(np.uint8))
+        for k, path in enumerate(sorted((root / "masks").glob("*.png"))):
+            other = turned and k % 2
+            indexes = disc(k).astype(np.uint8)
+            made = Picture.frombytes("P", (32, 32), (1 - indexes if other else indexes).tobytes())
+            made.putpalette([255, 0, 0, 0, 0, 0] if other else [0, 0, 0, 255, 0, 0])
+            made.save(path)
+        return root
+
+    same = cohorts.check(cohorts.read(draw(tmp_path / "same", turned=False)))
+    assert labels(same) == [(1, "1")] and np.array_equal(masks(same)[1], disc(1))
+    turned = cohorts.check(cohorts.read(draw(tmp_path / "turned", turned=True)))
+    assert labels(turned) == [(1, "#ff0000")]
+    assert all(np.array_equal(m, disc(k)) for k, m in enumerate(masks(turned)))
+
+
 def test_too_many_colours_are_no_labels(tmp_path: Path) -> None:
     def draw(k: int) -> Array:
         rgb = coloured(k)

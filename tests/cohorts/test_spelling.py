@@ -54,6 +54,8 @@ def test_letter_case_and_blanks_make_no_class(tmp_path: Path, make: object) -> N
     )
     apart = cohorts.check(cohorts.read(root, labels={"benign": "benign"}))
     assert counts(apart)["benign"] == 3 and counts(apart)["Benign"] == 8
+    upper = cohorts.check(cohorts.read(root, labels={"BENIGN": "BENIGN"}))
+    assert sorted(n for n in counts(upper).values()) == [2, 5, 9]  # type: ignore[type-var]
 
 
 def test_yes_and_no_in_several_words_are_two_classes(tmp_path: Path) -> None:

@@ -190,6 +190,16 @@ def test_fit_stops_where_labels_are_not_certain_and_goes_on_as_told(quick: None,
     assert counts == {"Cyst": 4, "Mass": 4}
 
 
+def test_a_run_that_is_resumed_remembers_what_it_was_told(quick: None, tmp_path: Path) -> None:
+    path = table(tmp_path / "data", ["NA", "Mass", "Cyst"] * 4)
+    run = vs.fit(path, tmp_path / "run", labels={"NA": ""}, settings=QUICK | {"train.steps": 1})
+    again = vs.fit(path, tmp_path / "run", resume=True)
+    assert run.bundle is not None and again.bundle is not None and again.bundle.hash == run.bundle.hash
+    with pytest.raises(DataError, match="'NA' in column"):
+        vs.evaluate(run.bundle, path)
+    assert vs.evaluate(run.bundle, path, labels={"NA": ""}, split="all").n_cases == 8
+
+
 def test_what_is_decided_of_labels_is_said_while_fitting_and_scoring(quick: None, tmp_path: Path) -> None:
     path = table(tmp_path, ["None", "Mass", "mass"] * 4)
     (tmp_path / "answers.csv").write_text("case,answer\n00,None\n01,Mass\n02,mass\n03,mass\n")

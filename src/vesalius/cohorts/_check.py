@@ -81,8 +81,9 @@ def check(
                 good.append(with_region(decoded.case, decoded.region))
                 digests[decoded.case.id] = decoded.digest
                 for name, counts in decoded.values.items():
-                    colours = decoded.masks[name].channels == (formats.COLOURS,)
-                    held.setdefault(name, {})[decoded.case.id] = Held(counts, colours)
+                    mask = decoded.masks[name]
+                    one = Held(counts, mask.channels == (formats.COLOURS,), mask.display.get("palette", {}))
+                    held.setdefault(name, {})[decoded.case.id] = one
             progress.advance("check")
     finally:
         progress.finish("check")

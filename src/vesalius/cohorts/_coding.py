@@ -18,10 +18,12 @@ _HALF = 128  # where blurred edges are cut
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What one case's mask holds: voxels by value, and whether the values are colours, 0xRRGGBB."""
+    """What one case's mask holds: voxels by value, whether the values are colours, 0xRRGGBB, and the colour of each
+    value where its file has a palette."""
 
     counts: Mapping[int, int]
     colours: bool = False
+    palette: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def values(self) -> set[int]:
@@ -45,7 +47,7 @@ class Coding:
 
 def coding_of(info: TargetInfo, held: Mapping[str, Held], told: Mapping[str, str]) -> Coding:
     """What the masks' values stand for: as told, else what is certain; what is not becomes a question."""
-    if any(one.colours for one in held.values()):
+    if any(one.colours for one in held.values()) or _palettes_differ(held):
         return _colours(info, held, told)
     every = {v for one in held.values() for v in one.counts}
     pairs, labels, used = _as_told(info, every, told)
@@ -63,6 +65,16 @@ def _found(info: TargetInfo, held: Mapping[str, Held], every: set[int]) -> Codin
     if len(info.labels) > 1 or any(not 0 <= v <= 255 for v in every):
         return Coding(info)
     return _one_label(info, held)
+
+
+def _palettes_differ(held: Mapping[str, Held]) -> bool:
+    """Whether one value has another colour in some masks' palettes than in others': then the colours are meant."""
+    known: dict[int, int] = {}
+    for one in held.values():
+        for value in one.counts:
+            if value in one.palette and known.setdefault(value, one.palette[value]) != one.palette[value]:
+                return True
+    return False
 
 
 def _as_told(
@@ -88,7 +100,7 @@ def _as_told(
 def _colours(info: TargetInfo, held: Mapping[str, Held], told: Mapping[str, str]) -> Coding:
     """A label a colour, numbered from 1; black is the background. Greys among them are colours too."""
     seen = {
-        case: {v: v if one.colours or v > 255 else v * 0x010101 for v in one.values}
+        case: {v: one.palette.get(v, v if one.colours or v > 255 else v * 0x010101) for v in one.counts}
         for case, one in held.items()
     }
     colours = sorted({c for found in seen.values() for c in found.values()} - {0})
@@ -101,7 +113,7 @@ def _colours(info: TargetInfo, held: Mapping[str, Held], told: Mapping[str, str]
     total: Counter[int] = Counter()
     for case, found in seen.items():
         for value, colour in found.items():
-            total[colour] += held[case].counts[value]
+            total[colour] += held[case].counts[value] if colour else 0
     rare = [c for c in colours if total[c] < 0.02 * total.total()]
     if len(colours) > MOST_COLOURS or (not used and len(rare) > max(3, len(colours) - len(rare))):
         question = Question(
@@ -114,14 +126,14 @@ def _colours(info: TargetInfo, held: Mapping[str, Held], told: Mapping[str, str]
         return Coding(info, questions=(question,), used=frozenset(used))
     kept = [x for x in names.values() if x.value not in (0, IGNORED)]
     number = {name: k for k, name in enumerate(dict.fromkeys(x.name for x in kept), start=1)}
-    new = {c: number.get(x.name, x.value) for c, x in names.items()}
+    new = {0: 0} | {c: number.get(x.name, x.value) for c, x in names.items()}
     first = {x.name: x.colour for x in reversed(kept)}
     labels = tuple(Label(k, name, colour=first[name]) for name, k in number.items())
     note = (
         f"{info.name}: colours are the labels: {', '.join(f'{x.value} is {x.name}' for x in labels)}; "
         f"--labels '{colour_name(colours[0])}=NAME' names one"
     )
-    pairs = {case: {v: new[c] for v, c in found.items() if c} for case, found in seen.items()}
+    pairs = {case: {v: new[c] for v, c in found.items()} for case, found in seen.items()}
     return Coding(replace(info, labels=labels), _changed(pairs), (note,), used=frozenset(used))
 
 

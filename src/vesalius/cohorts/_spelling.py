@@ -26,14 +26,16 @@ def one_spelling(cohort: Cohort, told: Mapping[str, str]) -> Cohort:
     left = dict(told)
     for info in [t for t in cohort.targets.values() if t.kind in _KINDS]:
         counts = _counted(cohort.cases, info)
-        left = {word: text for word, text in left.items() if word not in counts}
-        new = {word: text for word, text in told.items() if word in counts and word != text}
+        found = {n: told[w] for n in counts for w in (n, n.strip()) if w in told}
+        left = {
+            word: text for word, text in left.items() if word not in {*found, *(n.strip() for n in found)}
+        }
+        new = {name: text for name, text in found.items() if name.strip() != text}
         if new:
             note = f"{info.name}: {', '.join(f'{a}={b}' for a, b in new.items())} as told"
             cohort = noted(cohort, [note])
-        if any(word in counts for word in told):
             cohort = _renamed(cohort, info.name, new)
-        cohort = _joined(cohort, info.name, {*told, *told.values()})
+        cohort = _joined(cohort, info.name, {*found, *told, *told.values()})
     if left and not any(t.kind == "mask" for t in cohort.targets.values()):
         names = [x.name for t in cohort.targets.values() for x in t.labels]
         raise UnknownName("label", next(iter(left)), names)

@@ -71,11 +71,11 @@ def recoded(mask: Image, values: Sequence[tuple[int, int]]) -> Image:
         table = np.arange(high + 1, dtype=np.int64)
         for old, new in held.items():
             table[old] = new
-        return replace(mask, array=label_array(label_array(table)[array]), channels=())
+        return replace(mask, array=label_array(label_array(table)[array]), channels=(), display={})
     changed = array.astype(np.int64)
     for old, new in held.items():
         changed[array == old] = new
-    return replace(mask, array=label_array(changed), channels=())
+    return replace(mask, array=label_array(changed), channels=(), display={})
 
 
 def _one_channel(array: Array, ref: Ref) -> tuple[Array, tuple[str, ...]]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -78,19 +79,33 @@ def read(ref: Ref) -> Image:
 
 
 def read_mask(ref: Ref) -> Image:
-    """Read labels: a palette's indexes, not its colours.
+    """Read labels: a palette's indexes, not its colours, which stand in `display["palette"]` as 0xRRGGBB.
 
     A JPEG with more than 64 values is refused, unless they are the blurred edges of one label.
     """
     image = _read(ref, as_mask=True)
     if ref.paths[0].read_bytes()[:3] != b"\xff\xd8\xff":
-        return image
+        palette = _palette(ref.paths[0])
+        return replace(image, display={"palette": palette}) if palette else image
     values, counts = np.unique(image.array, return_counts=True)
     one = image.array.shape[0] == 1 or bool((image.array == image.array[:1]).all())
     edges = one and blurred(dict(zip(values.tolist(), counts.tolist(), strict=True)))
     if len(values) > _LOSSY_MASK_VALUES and not edges:
         raise FormatError(f"{ref}: a mask saved as JPEG has lost its values", hint="save masks as PNG")
     return image
+
+
+def _palette(path: Path) -> dict[int, int]:
+    """The colour of each index of a file's palette, 0xRRGGBB; empty where it has none."""
+    with _open(path) as picture:
+        if picture.mode not in ("P", "PA") or _pages(picture) > 1:
+            return {}
+        picture.load()
+        flat = list((picture.getchannel(0) if picture.mode == "PA" else picture).getpalette("RGB") or ())
+    return {
+        k: red << 16 | green << 8 | blue
+        for k, (red, green, blue) in enumerate(zip(flat[::3], flat[1::3], flat[2::3], strict=False))
+    }
 
 
 def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> None:

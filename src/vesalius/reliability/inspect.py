@@ -120,7 +120,7 @@ def _set_aside(cohort: Cohort) -> list[Finding]:
 
 def _questions(cohort: Cohort) -> list[Finding]:
     return [
-        Finding("error", "labels", (), f"{q.target}: {q.what}: {q.found}", f"`fit` stops on this: {q.hint}")
+        Finding("error", "labels", (), f"{q.what}: {q.found}", f"`fit` stops on this: {q.hint}")
         for q in cohort.questions
     ]
 
