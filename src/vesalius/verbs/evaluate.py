@@ -130,7 +130,8 @@ def _target(cohort: Cohort, name: str | None, bundle: Bundle | None) -> TargetIn
     if info.kind != "mask" and strange:
         raise DataError(
             f"the bundle did not learn the class '{strange[0]}' of target '{info.name}'",
-            hint=f"--labels '{strange[0]}=NAME' with one that it learned: {', '.join(known)}",
+            hint=f"--labels '{strange[0]}=NAME' with one that it learned ({', '.join(known)}), or "
+            f"'{strange[0]}=' where it is not known",
         )
     return info
 
