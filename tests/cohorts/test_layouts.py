@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 from PIL import Image as Picture
 
-from vesalius import cohorts
+from vesalius import cohorts, formats
 from vesalius.cohorts._files import walk
 from vesalius.core.case import Case, Event, Ref
 from vesalius.core.errors import DataError, FormatError, UnknownName
@@ -148,6 +148,36 @@ def test_medmnist_with_several_columns_is_multilabel_and_retina_is_ordinal(tmp_p
     )
     info = cohorts.read(tmp_path / "retinamnist_224.npz").targets["label"]
     assert info.kind == "ordinal" and [x.value for x in info.labels] == [0, 1, 2, 3, 4]
+
+
+def test_medmnist_with_channels_first_is_colour_and_one_hot_labels_are_classes(tmp_path: Path) -> None:
+    images = RNG.integers(0, 255, (6, 3, 28, 28), dtype=np.uint8)
+    hot = np.eye(3)[[0, 1, 2, 1, 0, 2]]
+    path = tmp_path / "mine.npz"
+    for rows in (hot, hot.astype(np.uint8), hot.astype(bool)):
+        np.savez(path, train_images=images, train_labels=rows, test_images=images, test_labels=rows[::-1])
+        cohort = cohorts.check(cohorts.read(path))
+        info = cohort.targets["label"]
+        assert info.kind == "class" and [(x.value, x.name) for x in info.labels] == [
+            (k, str(k)) for k in range(3)
+        ]
+        assert [c.targets["label"] for c in cohort.cases[:6]] == ["0", "1", "2", "1", "0", "2"]
+        assert any("(6, 3, 28, 28) are read as colours" in n for n in cohort.notes)
+        assert any(
+            "3 columns of labels, of which each row has exactly one: one of 3 classes" in n
+            for n in cohort.notes
+        )
+    assert isinstance(ref := cohort.cases[4].images["image"], Ref)
+    assert np.array_equal(formats.read(ref).array, images[4][:, None])
+    one = hot.astype(np.uint8)
+    one[0] = 0  # a case without any: several findings, not one class
+    np.savez(
+        path, train_images=images, train_labels=hot.astype(np.uint8), test_images=images, test_labels=one
+    )
+    assert cohorts.read(path).targets["label"].kind == "multilabel"
+    chest = np.eye(14, dtype=np.uint8)[[0, 1, 2, 1, 0, 2]]
+    np.savez(tmp_path / "chestmnist.npz", train_images=images[:, 0], train_labels=chest)
+    assert cohorts.read(tmp_path / "chestmnist.npz").targets["label"].kind == "multilabel"
 
 
 def test_medmnist_faults_are_named(tmp_path: Path) -> None:

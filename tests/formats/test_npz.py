@@ -166,3 +166,31 @@ def test_breastmnist(shared_data: Path) -> None:
             image = formats.read(Ref((path,), "test_images", index))
             assert np.array_equal(image.array[0, 0], theirs["test_images"][index])
         assert np.array_equal(npz.table(path, "val_labels"), theirs["val_labels"])
+
+
+def test_items_with_channels_first_are_colours_and_a_last_axis_of_one_is_none(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    arrays = {
+        "first": rng.integers(0, 255, (5, 3, 28, 30), dtype=np.uint8),
+        "last": rng.integers(0, 255, (5, 28, 30, 3), dtype=np.uint8),
+        "grey": rng.integers(0, 255, (5, 28, 30, 1), dtype=np.uint8),
+        "volume": rng.integers(0, 255, (5, 8, 9, 10, 1), dtype=np.uint8),
+        "colours": rng.integers(0, 255, (5, 3, 8, 9, 10), dtype=np.uint8),
+        "thin": rng.integers(0, 255, (5, 3, 4, 4), dtype=np.uint8),
+    }
+    np.savez(tmp_path / "m.npz", **arrays)
+    wanted = {
+        "first": arrays["first"][2][:, None],
+        "last": arrays["last"][2].transpose(2, 0, 1)[:, None],
+        "grey": arrays["grey"][2][None, None, ..., 0],
+        "volume": arrays["volume"][2][None, ..., 0],
+        "colours": arrays["colours"][2],
+        "thin": arrays["thin"][2][None],
+    }
+    for name, array in wanted.items():
+        ref = Ref((tmp_path / "m.npz",), name, 2)
+        image, head = formats.read(ref), formats.header(ref)
+        assert np.array_equal(image.array, array), name
+        assert (head.channels, *head.shape) == array.shape, name
+    np.save(tmp_path / "slices.npy", arrays["first"][0])
+    assert formats.read(tmp_path / "slices.npy").array.shape == (1, 3, 28, 30)

@@ -7,6 +7,7 @@ import pytest
 from scipy import ndimage
 
 from vesalius.core.answer import Mask
+from vesalius.core.case import IGNORED
 from vesalius.core.cohort import Label
 from vesalius.core.errors import GeometryError
 from vesalius.core.image import Image
@@ -211,3 +212,20 @@ def test_a_single_plane_of_bits_is_not_taken_for_label_values():
     bits = Mask(image=Image(A), labels=(LESION,), overlapping=True)  # the label's value is 7, its bits are 1
     assert mask.row(bits, Image(A))["dice/lesion"] == 1
     assert mask.row(bits, Image(B))["dice/lesion"] == mask.row(answer(A), Image(B))["dice/liver"]
+
+
+def test_what_is_ignored_in_the_truth_counts_in_nothing():
+    rng = np.random.default_rng(3)
+    truth = rng.choice(np.array([0, 1, 7, IGNORED], np.int16), (1, 6, 9, 9))
+    called = rng.choice(np.array([0, 1, 7], np.uint8), truth.shape)
+    found = mask.row(answer(called, (LIVER, LESION)), Image(truth, spacing_mm=SPACING))
+    known = truth != IGNORED
+    for label in (LIVER, LESION):
+        a, b = (called == label.value)[known], (truth == label.value)[known]
+        dice = 2 * (a & b).sum() / (a.sum() + b.sum())
+        assert found[f"dice/{label.name}"] == pytest.approx(dice)
+        ml = abs(int(a.sum()) - int(b.sum())) * np.prod(SPACING) / 1000
+        assert found[f"volume_error_ml/{label.name}"] == pytest.approx(ml)
+    right = np.where(known, truth, 7).astype(np.uint8)
+    best = mask.row(answer(right, (LIVER, LESION)), Image(truth, spacing_mm=SPACING))
+    assert best["dice/liver"] == best["surface_dice_mm/lesion"] == 1.0 and best["hd95_mm/lesion"] == 0.0

@@ -27,6 +27,9 @@ def evaluate(
         None, "--column", help="ROLE=NAME of a table's column; can be repeated."
     ),
     layout: str | None = typer.Option(None, "--layout", help="How to read it; see `vesalius layouts`."),
+    labels: list[str] | None = typer.Option(
+        None, "--labels", help="WORD=LABEL: what a class or a mask's value stands for; can be repeated."
+    ),
     device: str | None = typer.Option(
         None, "--device", help="cpu, cuda, …", show_default="a GPU where there is one"
     ),
@@ -45,6 +48,7 @@ def evaluate(
         target=target,
         columns=pairs(column, "--column"),
         layout=layout,
+        labels=pairs(labels, "--labels"),
         device=device,
         progress=shown_progress(),
     )

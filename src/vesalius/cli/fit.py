@@ -28,6 +28,9 @@ def fit(
         None, "--column", help="ROLE=NAME of a table's column; can be repeated."
     ),
     layout: str | None = typer.Option(None, "--layout", help="How to read it; see `vesalius layouts`."),
+    labels: list[str] | None = typer.Option(
+        None, "--labels", help="WORD=LABEL: what a class or a mask's value stands for; can be repeated."
+    ),
     init: Path | None = typer.Option(
         None, "--init", help="Begin from the weights of a run, a bundle or a safetensors file."
     ),
@@ -60,6 +63,7 @@ def fit(
         split=split,
         columns=pairs(column, "--column"),
         layout=layout,
+        labels=pairs(labels, "--labels"),
         init=init,
         settings=pairs(settings, "--set"),
         plan=plan,

@@ -21,6 +21,9 @@ def inspect(
     column: list[str] | None = typer.Option(
         None, "--column", help="ROLE=NAME of a table's column; can be repeated."
     ),
+    labels: list[str] | None = typer.Option(
+        None, "--labels", help="WORD=LABEL: what a class or a mask's value stands for; can be repeated."
+    ),
 ) -> None:
     """Say what is in DATA, and what is wrong with it. Exit code 1 if errors are among it."""
     from vesalius.reliability.inspect import to_json
@@ -31,6 +34,7 @@ def inspect(
         layout=layout,
         target=target,
         columns=pairs(column, "--column"),
+        labels=pairs(labels, "--labels"),
         split=split,
         html=html,
         progress=shown_progress(),

@@ -7,11 +7,13 @@ from vesalius.cohorts._check import Decoded, check, geometry_fault
 from vesalius.cohorts._files import TABLE_SUFFIXES
 from vesalius.cohorts._folds import assign, load_assignment, save_assignment
 from vesalius.cohorts._layout import UNUSED, Detection, Options
+from vesalius.cohorts._masked import recounted, with_values
 from vesalius.cohorts._overlap import Overlap
 from vesalius.cohorts._read import detect, read
 from vesalius.cohorts._splits import apply_split_file
 from vesalius.cohorts._table_io import read_cells
 from vesalius.cohorts._target import select_target
+from vesalius.cohorts._told import assert_untold
 
 __all__ = [
     "TABLE_SUFFIXES",
@@ -21,6 +23,7 @@ __all__ = [
     "Options",
     "Overlap",
     "apply_split_file",
+    "assert_untold",
     "assign",
     "check",
     "detect",
@@ -28,6 +31,8 @@ __all__ = [
     "load_assignment",
     "read",
     "read_cells",
+    "recounted",
     "save_assignment",
     "select_target",
+    "with_values",
 ]

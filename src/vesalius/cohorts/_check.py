@@ -7,17 +7,17 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
-
 from vesalius import formats
 from vesalius.cohorts._build import some
+from vesalius.cohorts._coding import Held, coding_of
 from vesalius.cohorts._hashing import case_digest, cohort_digest
 from vesalius.cohorts._limits import enforce_fatal, enforce_limit
+from vesalius.cohorts._masked import count, mapped, with_ignored, with_region, with_values
 from vesalius.core import grids
 from vesalius.core.case import Case, Ref
 from vesalius.core.cohort import Cohort, Label, SetAside, TargetInfo
-from vesalius.core.errors import DataError, VesaliusError
-from vesalius.core.image import Array, Image, pixel_fault
+from vesalius.core.errors import DataError, UnknownName, VesaliusError
+from vesalius.core.image import Image, pixel_fault
 from vesalius.core.progress import Progress, Silent
 from vesalius.core.words import counted
 
@@ -55,17 +55,19 @@ def check(
     Returns the cohort without its faulty cases, with the label values that its masks hold, and with its hash.
     `target` names the one that is to be learned. `observe` sees each case with its pixels, in order, faulty ones
     too, so that whatever else needs the pixels shares this pass. With `strict=False` nothing is raised: all is
-    left in `set_aside` and `notes`.
+    left in `set_aside`, `notes` and `questions`. What was decided of labels is told to `progress`, too.
 
     Raises LeakError or GeometryError for what would corrupt a result, DataError when nothing usable is left,
-    when more than `max_set_aside` is set aside, or when the target never varies.
+    when more than `max_set_aside` is set aside, when the target never varies, or when it is not certain what its
+    labels are.
     """
+    cohort = with_ignored(cohort)
     if strict:
         enforce_fatal(cohort)
     progress = progress or Silent()
     good: list[Case] = []
     aside = list(cohort.set_aside)
-    values: dict[str, dict[int, int]] = {name: {} for name, t in cohort.targets.items() if t.kind == "mask"}
+    held: dict[str, dict[str, Held]] = {name: {} for name, t in cohort.targets.items() if t.kind == "mask"}
     digests: dict[str, str] = {}
     files: dict[Path, str] = {}
     progress.start("check", len(cohort.cases))
@@ -76,31 +78,24 @@ def check(
             if decoded.fault is not None:
                 aside.append(decoded.fault)
             else:
-                good.append(decoded.case)
+                good.append(with_region(decoded.case, decoded.region))
                 digests[decoded.case.id] = decoded.digest
                 for name, counts in decoded.values.items():
-                    into = values.setdefault(name, {})
-                    for value, n in counts.items():
-                        into[value] = into.get(value, 0) + n
+                    mask = decoded.masks[name]
+                    one = Held(counts, mask.channels == (formats.COLOURS,), mask.display.get("palette", {}))
+                    held.setdefault(name, {})[decoded.case.id] = one
             progress.advance("check")
     finally:
         progress.finish("check")
-    notes = list(cohort.notes)
-    targets = {
-        name: _with_values(info, values[name], notes) if info.kind == "mask" else info
-        for name, info in cohort.targets.items()
-    }
-    checked = replace(
-        cohort,
-        cases=tuple(good),
-        set_aside=tuple(aside),
-        targets=targets,
-        notes=tuple(notes),
-        hash=cohort_digest(digests),
+    checked = _coded(
+        replace(cohort, cases=tuple(good), set_aside=tuple(aside), hash=cohort_digest(digests)), held, strict
     )
     if strict:
         enforce_fatal(checked)
         enforce_limit(checked, max_set_aside)
+        _answered(checked, target)
+        for note in checked.label_notes:
+            progress.note(note)
         _varies(checked, target)
     return checked
 
@@ -116,7 +111,7 @@ def decode(case: Case, *, files: dict[Path, str] | None = None) -> Decoded:
         return Decoded(case, fault=SetAside(case.id, str(error)))
     except OSError as error:
         return Decoded(case, fault=SetAside(case.id, f"cannot be opened: {error}"))
-    values = {name: _count(mask.array) for name, mask in masks.items()}
+    values = {name: count(mask.array) for name, mask in masks.items()}
     fault = _fault(case, images, masks, region, values)
     return Decoded(case, images, masks, region, values, digest, fault)
 
@@ -178,9 +173,49 @@ def _mask(item: Ref | Image) -> Image:
     return formats.read_mask(item) if isinstance(item, Ref) else item
 
 
-def _count(array: Array) -> dict[int, int]:
-    values, counts = np.unique(array, return_counts=True)
-    return {int(v): int(n) for v, n in zip(values, counts, strict=True)}
+def _coded(cohort: Cohort, held: Mapping[str, Mapping[str, Held]], strict: bool) -> Cohort:
+    """The cohort with what its masks' values stand for, and the labels that they hold.
+
+    Raises UnknownName where a person told of a label that is nowhere.
+    """
+    notes, questions, decided = list(cohort.notes), list(cohort.questions), list(cohort.label_notes)
+    targets, left = dict(cohort.targets), dict(cohort.told)
+    pairs: dict[str, dict[str, tuple[tuple[int, int], ...]]] = {}
+    for name, info in cohort.targets.items():
+        if info.kind != "mask":
+            continue
+        coding = coding_of(info, held[name], cohort.told)
+        notes += coding.notes
+        decided += coding.notes
+        questions += coding.questions
+        left = {word: text for word, text in left.items() if word not in coding.used}
+        total: dict[int, int] = {}
+        for case, one in held[name].items():
+            for value, n in mapped(one.counts, coding.values.get(case, ())).items():
+                total[value] = total.get(value, 0) + n
+        for case, new in coding.values.items():
+            pairs.setdefault(case, {})[name] = new
+        targets[name] = _with_values(coding.info, total, notes)
+    if left and strict:
+        names = {n for t in targets.values() for x in t.labels for n in (x.name, str(x.value))}
+        raise UnknownName("label", next(iter(left)), names)
+    cases = tuple(with_values(c, pairs[c.id]) if c.id in pairs else c for c in cohort.cases)
+    return replace(
+        cohort,
+        cases=cases,
+        targets=targets,
+        notes=tuple(notes),
+        questions=tuple(questions),
+        label_notes=tuple(decided),
+        told={},
+    )
+
+
+def _answered(cohort: Cohort, target: str | None) -> None:
+    """Raise DataError where it is not certain what the labels are of the target that is to be learned."""
+    for question in cohort.questions:
+        if target is None or question.target == target:
+            raise DataError(question.what, found=question.found, hint=question.hint)
 
 
 def _with_values(info: TargetInfo, counts: Mapping[int, int], notes: list[str]) -> TargetInfo:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,29 +30,58 @@ def load(path: Path, *, strict: bool) -> dict[str, Any] | None:
     return data
 
 
-def labels_of(data: dict[str, Any]) -> tuple[dict[int, str], list[str]]:
-    """Names by value, of either orientation (`{"0": "liver"}` or `{"liver": 0}`), and what could not be one value.
+@dataclass(frozen=True)
+class Named:
+    """Names by value; what is no single value: regions of several values, and what cannot be read at all."""
 
-    A region of several values (nnU-Net's `{"whole": [1, 2, 3]}`) is no single value: it is returned by name.
+    values: Mapping[int, str]
+    regions: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
+
+    @property
+    def ignore(self) -> tuple[int, ...]:
+        """The values called 'ignore', as nnU-Net has it: of such voxels nobody knows what they are."""
+        return tuple(v for v, name in self.values.items() if name.strip().casefold() == "ignore")
+
+
+def labels_of(data: dict[str, Any]) -> Named:
+    """The labels' names, of either orientation: `{"0": "liver"}`, `{"liver": 0}` or `{"liver": "0"}`.
+
+    A region of several values (nnU-Net's `{"whole": [1, 2, 3]}`) is no single value; its values keep their number as
+    their name where nothing else names them.
     """
     names: dict[int, str] = {}
-    odd: list[str] = []
+    regions: list[str] = []
+    unread: list[str] = []
+    within: list[int] = []
     raw = data.get("labels")
     for key, value in raw.items() if isinstance(raw, dict) else ():
-        if isinstance(value, bool):
-            odd.append(str(key))
-        elif isinstance(value, int):
-            names[value] = str(key)
-        elif isinstance(value, str) and str(key).lstrip("-").isdecimal():
-            names[int(key)] = value
-        elif isinstance(value, list) and len(value) == 1 and isinstance(value[0], int):
-            names.setdefault(value[0], str(key))
+        whole = [_whole(v) for v in (value if isinstance(value, list) else [value])]
+        by_key = _whole(key) if isinstance(key, str) else None
+        if by_key is not None and isinstance(value, str):
+            names[by_key] = value
+        elif not whole or None in whole:
+            unread.append(str(key))
+        elif len(whole) == 1 and whole[0] is not None:
+            names[whole[0]] = str(key)
         else:
-            odd.append(str(key))
-            for v in value if isinstance(value, list) else ():
-                if isinstance(v, int):
-                    names.setdefault(v, str(v))
-    return names, odd
+            regions.append(str(key))
+            within += [v for v in whole if v is not None]
+    for v in within:
+        names.setdefault(v, str(v))
+    return Named(names, tuple(regions), tuple(unread))
+
+
+def _whole(value: object) -> int | None:
+    """A whole number, also where it is written as text (`"1"`) or as a float (`1.0`)."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    text = value.strip() if isinstance(value, str) else ""
+    return int(text) if text.lstrip("-").isdecimal() and text.count("-") < 2 else None
 
 
 def channel_names(data: dict[str, Any]) -> tuple[str, ...]:
@@ -63,15 +94,19 @@ def channel_names(data: dict[str, Any]) -> tuple[str, ...]:
     return tuple(n if names.count(n) == 1 else f"{n} {k}" for k, n in enumerate(names))
 
 
-def target_info(labels: tuple[dict[int, str], list[str]], why: str, notes: list[str]) -> TargetInfo:
+def target_info(labels: Named, why: str, notes: list[str]) -> TargetInfo:
     """The mask target; what its names cannot say becomes a note."""
-    names, odd = labels
-    if odd:
+    if labels.regions:
         notes.append(
-            f"dataset.json: {', '.join(odd)} are regions of several values; the single values are used"
+            f"dataset.json: {', '.join(labels.regions)} are regions of several values; the single values are used"
         )
-    if any(name.casefold() == "ignore" for name in names.values()):
-        value = next(v for v, n in names.items() if n.casefold() == "ignore")
-        notes.append(f"dataset.json: label {value} means 'ignore'; it is treated as a label here")
-    table = mask_labels(names)
-    return TargetInfo("mask", "mask", table, why if table else "masks in labelsTr")
+    if labels.unread:
+        notes.append(
+            f"dataset.json: it is not clear which value these labels have: {', '.join(labels.unread)}"
+        )
+    for value in labels.ignore:
+        notes.append(
+            f"dataset.json: where a mask holds {value}, 'ignore', nothing is learned and nothing is scored"
+        )
+    table = mask_labels({v: n for v, n in labels.values.items() if v not in labels.ignore})
+    return TargetInfo("mask", "mask", table, why if table else "masks in labelsTr", ignore=labels.ignore)

@@ -20,7 +20,9 @@ class Detection:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a person told about the data: the target's name, and which column (or pattern) has which role."""
+    """What a person told about the data: the target's name, which column (or pattern) has which role, and what words
+    among the labels stand for (`{"benign": "Benign", "NA": ""}`; nothing where the label is not known)."""
 
     target: str | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,12 +14,18 @@ from vesalius.core.image import Array
 
 SAMPLE = 6
 FEW = 32
+_NAMED = re.compile(
+    r"(^|[^a-z])(masks?|segs?|segmentations?|labels?|annotations?|gt|ground.?truth)([^a-z]|$)", re.I
+)
 FOV_SHARE = 0.35
 FOV_SPREAD = 0.05
 
 
 def is_mask_like(paths: Sequence[Path]) -> bool:
-    """Whether the readable ones of a few files hold whole numbers of at most 32 different values each."""
+    """Whether the readable ones of a few files hold whole numbers of at most 32 different values each.
+
+    More values are taken where they are the blurred edges of one label; where that is not sure, if a name says so.
+    """
     looked = 0
     for path in spread(paths, SAMPLE):
         try:
@@ -29,8 +36,11 @@ def is_mask_like(paths: Sequence[Path]) -> bool:
             except VesaliusError:
                 continue  # damaged: says nothing
             return False
-        if len(np.unique(array)) > FEW:
-            return False
+        values, counts = np.unique(array, return_counts=True)
+        if len(values) > FEW:
+            edges = formats.blurred(dict(zip(values.tolist(), counts.tolist(), strict=True)))
+            if not edges and (edges is None or not _NAMED.search(f"{path.parent.name}/{path.name}")):
+                return False
         looked += 1
     return looked > 0
 

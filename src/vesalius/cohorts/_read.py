@@ -11,6 +11,7 @@ from vesalius.cohorts._build import matched
 from vesalius.cohorts._headers import screen
 from vesalius.cohorts._layout import ROLES, UNUSED, Detection, Options
 from vesalius.cohorts._limits import enforce_limit
+from vesalius.cohorts._spelling import one_spelling
 from vesalius.cohorts._splits import apply_split_file
 from vesalius.core import registry
 from vesalius.core.cohort import Cohort
@@ -41,20 +42,23 @@ def read(
     target: str | None = None,
     columns: Mapping[str, str] | None = None,
     split: Path | str | None = None,
+    labels: Mapping[str, str] | None = None,
     max_set_aside: float = 0.10,
 ) -> Cohort:
     """Read a file or a folder into a Cohort, by the layout that fits best or by the one named.
 
     `columns` says which column has which role (`{"image": "file", "label": "dx"}`); a value `re:PATTERN` is
     searched in the case's name instead (`{"patient": r"re:^(Image_\\d+)"}`). `split` is a CSV `case,split` that
-    wins over what the data declares. Only headers are read here; `check` decodes everything.
+    wins over what the data declares. `labels` says what stands for what among classes and masks' values:
+    `{"benign": "Benign", "NA": "", "255": "1"}`, nothing where the label is not known.
+    Only headers are read here; `check` decodes everything.
 
     Raises DataError when nothing is found, when layouts tie, or when more than `max_set_aside` (a share; 1.0
-    turns this off) is set aside; UnknownName for a layout, role or case that does not exist.
+    turns this off) is set aside; UnknownName for a layout, role, label or case that does not exist.
     """
     root = Path(path)
     _files.require(root)
-    options = Options(target=target, columns=dict(columns or {}))
+    options = Options(target=target, columns=dict(columns or {}), labels=dict(labels or {}))
     for role in options.columns:
         if role not in ROLES:
             raise UnknownName("role", role, ROLES)
@@ -66,7 +70,7 @@ def read(
         cohort = _read_as(layout, root, options, "chosen by --layout")
     if not cohort.cases and not cohort.set_aside:
         raise NoImages(f"no images found in {root}", hint="another folder, or --layout")
-    cohort = _patients(cohort, options)
+    cohort = one_spelling(_patients(cohort, options), options.labels)
     if split is not None:
         cohort = apply_split_file(cohort, Path(split))
     cohort = screen(cohort)

@@ -89,6 +89,17 @@ def is_number(cells: list[str | None]) -> bool:
         return False
 
 
+def may_be_label(column: str, options: Options) -> bool:
+    """Whether a column may hold classes, as far as what was told of it and what it is called says."""
+    told = {c.strip(): role for role, text in options.columns.items() for c in (text, *text.split(","))}
+    if column in told or column == options.target:
+        return told.get(column, "label") == "label"
+    name = column.strip().casefold()
+    return bool(re.fullmatch(_NAMES["label"], name)) or not any(
+        re.fullmatch(p, name) for p in _NAMES.values()
+    )
+
+
 def is_list(cells: list[str | None]) -> bool:
     """Whether some cells hold several names between bars or semicolons."""
     return any(c is not None and _LISTS.search(c) for c in cells)

@@ -1,4 +1,4 @@
-"""Reading tables as columns of text: CSV, TSV, XLSX and Parquet, with one idea of what is missing."""
+"""Reading tables as columns of text: CSV, TSV, XLSX and Parquet."""
 
 from __future__ import annotations
 
@@ -14,20 +14,22 @@ from vesalius.core.errors import DataError, closest_path
 
 Table = dict[str, list[str | None]]
 
-_MISSING = {"", "na", "n/a", "nan", "null", "none", "?", "missing", "-"}
 _READ_PARQUET = "import sys, polars; polars.read_parquet(sys.argv[1]).write_ipc_stream(sys.stdout.buffer)"
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _SEP_LINE = re.compile(r'"?sep=(.)"?[ \t]*\r?\n', re.I)
 _COMMA = re.compile(r"[-+]?([1-9]\d{0,2}(\.\d{3})+|\d*)(,\d+)?([eE][-+]?\d+)?")
 _WHOLE = re.compile(r"-?\d+\.0+")
 
+ABSENT = {"nan", "null"}  # what programs write for nothing; no class is called so
+WORDS = ABSENT | {"none", "na", "n/a", "?", "missing", "-"}  # what may mean that nothing is known
+
 
 def read_table(path: Path) -> Table:
-    """Every column as text, None where a cell is empty or says so; `1.0` in a column of whole numbers is `1`.
+    """Every column as text, None where a cell is empty; `1.0` in a column of whole numbers is `1`.
 
     Raises DataError for a file that cannot be parsed, has no rows, or has a column name twice.
     """
-    return {name: _clean(cells) for name, cells in read_cells(path).items()}
+    return {name: cleaned(cells) for name, cells in read_cells(path).items()}
 
 
 def read_cells(path: Path) -> Table:
@@ -117,12 +119,12 @@ def _points(table: Table, separator: str) -> Table:
 
 
 def _point(cells: list[str | None], separator: str) -> list[str | None]:
-    held = [c.strip() for c in cells if c is not None and c.strip().casefold() not in _MISSING]
+    held = [c.strip() for c in cells if c is not None and c.strip().casefold() not in WORDS]
     if not any("," in c for c in held) or not all(_COMMA.fullmatch(c) for c in held):
         return cells
     if separator != ";" and all(re.search(r",\d{3}$", c) for c in held if "," in c):
         return cells
-    return [c if c is None or c.strip().casefold() in _MISSING else _pointed(c) for c in cells]
+    return [c if c is None or c.strip().casefold() in WORDS else _pointed(c) for c in cells]
 
 
 def _pointed(cell: str) -> str:
@@ -165,8 +167,9 @@ def _separator(text: str, suffix: str) -> str:
     return best if counts[best] else ","
 
 
-def _clean(cells: list[str | None]) -> list[str | None]:
-    stripped = [None if c is None or c.strip().casefold() in _MISSING else c.strip() for c in cells]
+def cleaned(cells: list[str | None]) -> list[str | None]:
+    """Cells without blanks around them, None where nothing is left; `1.0` among whole numbers becomes `1`."""
+    stripped = [None if c is None or not c.strip() else c.strip() for c in cells]
     held = [c for c in stripped if c is not None]
     if held and all(_WHOLE.fullmatch(c) or c.lstrip("-").isdecimal() for c in held):
         return [c.partition(".")[0] if c is not None else None for c in stripped]

@@ -17,6 +17,7 @@ from vesalius.formats import npz
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 ORDINAL = ("retinamnist",)
+MANY = "chestmnist"  # several findings at once, also where each case of a part has one
 
 # Class names as published with MedMNIST v2 (Yang et al., Scientific Data 2023), by file name.
 _CHEST = (
@@ -89,6 +90,7 @@ def detect(root: Path) -> Detection | None:
 def read(root: Path, *, options: Options) -> Cohort:
     """A case for each row of each split's images; labels `(N, 1)` are classes, `(N, K)` are several at once.
 
+    `(N, K)` of which each row of each split holds a single 1 are classes, too: one of K.
     Raises FormatError for a truncated or damaged file and for images and labels of different lengths.
     """
     root = _file(root)
@@ -122,6 +124,13 @@ def read(root: Path, *, options: Options) -> Cohort:
                 )
             )
     notes = ["no patient ids in a MedMNIST file: each image counts as a patient"]
+    if info is not None and info.kind == "class" and any(rows.shape[1:] > (1,) for rows in labels.values()):
+        notes.append(f"{info.name}: {info.reason}: one of {len(info.labels)} classes")
+    first = next(
+        (shapes[f"{s}_images"] for s in splits if npz.channels_first(shapes[f"{s}_images"][1:])), None
+    )
+    if first is not None:
+        notes.append(f"images of shape {first} are read as colours, channels first: red, green, blue")
     return Cohort(
         root=root,
         layout="medmnist",
@@ -146,7 +155,10 @@ def _target(name: str, labels: dict[Split, Array]) -> TargetInfo | None:
     stacked = np.concatenate([rows.reshape(len(rows), -1) for rows in labels.values()])
     known = CLASSES.get(name)
     kind: TargetKind = "class"
-    if stacked.shape[1] > 1:
+    if stacked.shape[1] > 1 and name != MANY and _one_hot(stacked):
+        values = list(range(stacked.shape[1]))
+        why = f"{len(values)} columns of labels, of which each row has exactly one"
+    elif stacked.shape[1] > 1:
         kind, count = "multilabel", stacked.shape[1]
         why = f"{count} columns of labels, which may hold together"
         values = list(range(count))
@@ -164,14 +176,23 @@ def _target(name: str, labels: dict[Split, Array]) -> TargetInfo | None:
 
 def _value(info: TargetInfo, row: Array) -> str | tuple[str, ...]:
     flat = row.reshape(-1)
+    if info.kind != "multilabel" and flat.size > 1:
+        flat = np.flatnonzero(flat)
     if info.kind == "multilabel":
         return tuple(label.name for label in info.labels if flat[label.value])
     names = {label.value: label.name for label in info.labels}
     return names[int(flat[0])]
 
 
+def _one_hot(rows: Array) -> bool:
+    """Whether each row holds a single 1, and zeros."""
+    return bool(np.isin(rows, (0, 1)).all() and (rows.sum(axis=1) == 1).all())
+
+
 def _labels(root: Path, split: Split) -> Array:
     rows = npz.table(root, f"{split}_labels")
+    if rows.dtype.kind == "f" and rows.size and np.array_equal(rows, np.round(rows)):
+        rows = rows.astype(np.int64)
     if rows.dtype.kind not in "iub" or rows.ndim not in (1, 2):
         raise FormatError(
             f"{root}: {split}_labels must be whole numbers, a row a case",

@@ -16,6 +16,7 @@ from vesalius.cohorts._rows import Slots, contradiction, of_images, rows_of_case
 from vesalius.cohorts._several import NO, YES, together
 from vesalius.cohorts._sure import doubts
 from vesalius.cohorts._table_io import Table, read_table
+from vesalius.cohorts._words import plain, settled
 from vesalius.core.case import Case, Event, Ref, Split, Target
 from vesalius.core.cohort import Cohort, SetAside, TargetInfo
 from vesalius.core.errors import DataError
@@ -37,7 +38,7 @@ def detect(root: Path) -> Detection | None:
     unused: list[str] = []
     for path in tables:
         try:
-            table = read_table(path)
+            table = plain(read_table(path), Options())
             roles = infer(table, index, Options())
         except DataError as error:
             unused.append(f"{path.name}, as it {_cannot(error, path)}")
@@ -93,7 +94,7 @@ def read(root: Path, *, options: Options) -> Cohort:
     base = root if root.is_file() else _files.unwrap(root)
     index = Index.of(base if base.is_dir() else base.parent)
     table, source = _load(base, index, options)
-    roles = infer(table, index, options)
+    roles = infer(plain(table, options), index, options)
     if not roles.all("image"):
         raise DataError(
             f"no column of {source} names image files",
@@ -103,6 +104,8 @@ def read(root: Path, *, options: Options) -> Cohort:
     notes = [f"{source}: {column} is {reason}" for column, reason in roles.reasons.items()]
     others = [p.name for p in _files.find_tables(base) if p.name not in source.split(", ")]
     notes += [f"{UNUSED}{name}, as none of its columns names image files" for name in others]
+    label_notes: list[str] = []
+    table, questions = settled(table, roles, options, notes, label_notes)
     table, joined = together(table, roles, options, notes)
     infos = _infos(table, roles, notes, joined) | _named_masks(index.root, roles, notes)
     groups = rows_of_cases(table, roles)
@@ -137,7 +140,9 @@ def read(root: Path, *, options: Options) -> Cohort:
         cases=tuple(cases),
         targets=infos,
         set_aside=tuple(aside),
-        notes=tuple(notes),
+        notes=(*notes, *label_notes),
+        questions=questions,
+        label_notes=tuple(label_notes),
     )
 
 
@@ -165,7 +170,12 @@ def _load(base: Path, index: Index, options: Options) -> tuple[Table, str]:
                 before += part.get(column, [None] * size)
             height += size
         return joined, ", ".join(p.name for p in tables)
-    fitting = [(p, t) for p in tables for t in [read_table(p)] if infer(t, index, options).all("image")]
+    fitting = [
+        (p, t)
+        for p in tables
+        for t in [read_table(p)]
+        if infer(plain(t, options), index, options).all("image")
+    ]
     if len(fitting) != 1:
         names = ", ".join(p.name for p in ([p for p, _ in fitting] or tables))
         raise DataError(f"several tables in {base} could be meant", found=names, hint="give the table's path")
@@ -306,8 +316,8 @@ def _infos(table: Table, roles: Roles, notes: list[str], joined: TargetInfo | No
 def _named_masks(folder: Path, roles: Roles, notes: list[str]) -> dict[str, TargetInfo]:
     """The one column of masks with its labels' names, where a dataset.json beside the table has them."""
     columns, data = roles.all("mask"), load(folder / "dataset.json", strict=False)
-    names = labels_of(data) if data is not None and len(columns) == 1 else ({}, [])
-    if not names[0]:
+    names = labels_of(data) if data is not None and len(columns) == 1 else None
+    if names is None or not names.values:
         return {}
     why = f"{roles.reasons[columns[0]]}; the labels' names are in dataset.json"
     return {columns[0]: replace(target_info(names, why, notes), name=columns[0])}

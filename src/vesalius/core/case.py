@@ -11,6 +11,7 @@ from vesalius.core.image import Image
 from vesalius.core.words import counted
 
 Split = Literal["train", "val", "test"]
+IGNORED = -(2**15)  # in a mask: nobody knows what is here, so it counts in no loss and no metric
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +22,15 @@ class Ref:
     structure set) its file and then the image's. `member` names an array inside a container (`train_images` of an
     npz), a stack of a multi-frame object, or segments by name; `index` is an item along the first axis. `part`
     says in words which of its series' stacks it is (`echo time 2.5`), also where its files alone make it that one.
+    `values` are of a mask whose file does not hold its labels' own values: pairs of what the file holds and the label
+    value that it stands for, or IGNORED.
     """
 
     paths: tuple[Path, ...]
     member: str | None = None
     index: int | None = None
     part: str = field(default="", compare=False, repr=False)
+    values: tuple[tuple[int, int], ...] = field(default=(), repr=False)
 
     def __str__(self) -> str:
         text = (

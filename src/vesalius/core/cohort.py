@@ -25,12 +25,26 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class TargetInfo:
-    """What one target is: its kind, its labels in a fixed order (a mask's background excluded), and why."""
+    """What one target is: its kind, its labels in a fixed order (a mask's background excluded), and why.
+
+    `ignore` are a mask's values that mark voxels of which nobody knows what they are.
+    """
 
     name: str
     kind: TargetKind
     labels: tuple[Label, ...] = ()
     reason: str = ""
+    ignore: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a target's labels leave open: nothing is learned from it until a person answers, as `hint` says."""
+
+    target: str
+    what: str
+    found: str
+    hint: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +84,9 @@ class Cohort:
 
     `hash` is the SHA-256 over every case's files and targets, so two cohorts with the same hash hold the same
     data. `patients_known` is False where each case counts as a patient of its own. `modalities` are what
-    the data's author says that the images are, channel by channel ("CT").
+    the data's author says that the images are, channel by channel ("CT"). `questions` must be answered before
+    anything is learned; `label_notes`, which are among the notes, say what was decided of labels; `told` is what a
+    person said of labels that only pixels can show (`{"255": "1"}`).
     """
 
     root: Path
@@ -82,6 +98,9 @@ class Cohort:
     hash: str = ""
     patients_known: bool = False
     modalities: tuple[str, ...] = ()
+    questions: tuple[Question, ...] = ()
+    label_notes: tuple[str, ...] = ()
+    told: Mapping[str, str] = field(default_factory=dict)
 
     def case(self, case_id: str) -> Case:
         """The case of that id. Raises UnknownName."""

@@ -28,16 +28,20 @@ from vesalius.core.errors import FormatError, GeometryError, OutputError
 from vesalius.core.image import Image
 from vesalius.formats._files import as_ref, one_file, pixels, typed_errors
 from vesalius.formats._header import Header
-from vesalius.formats._masks import as_labels
+from vesalius.formats._masks import COLOURS, as_colours, as_labels, blurred, recoded
 
 __all__ = [
+    "COLOURS",
     "Header",
+    "blurred",
     "by_content",
     "header",
     "known_suffixes",
     "read",
     "read_answer",
+    "read_colours",
     "read_mask",
+    "recoded",
     "sniff",
     "stem",
     "write",
@@ -117,6 +121,14 @@ def read_mask(ref: Ref | Path | str) -> Image:
     with typed_errors(ref):
         image = module.read_mask(ref) if hasattr(module, "read_mask") else module.read(ref)
         return as_labels(image, ref)
+
+
+def read_colours(ref: Ref | Path | str) -> Image | None:
+    """Read a picture as one value a colour, 0xRRGGBB, also where a palette has them; None of what is no picture.
+
+    Raises FormatError.
+    """
+    return as_colours(read(ref))
 
 
 def read_answer(path: Path | str) -> Answer:

@@ -2,7 +2,8 @@
 
 An archive that `write` made says `axes` and is read as it was. In others an array, or one item of it, is taken as
 `(Y, X)`, `(Y, X, 3 or 4)` colour, `(Z, Y, X)`, `(Z, Y, X, 3 or 4)` colour, or `(C, Z, Y, X)`; a fourth colour is
-dropped.
+dropped, and a last axis of one channel too. An item of `(3, Y, X)`, of an array `(N, 3, Y, X)`, is a colour picture
+with its channels first; an array `(3, Y, X)` on its own is three slices.
 """
 
 from __future__ import annotations
@@ -114,6 +115,11 @@ def read(ref: Ref) -> Image:
             array = _item(path, name, known[name], ref)
         array = _arrange(array, ref)
         return Image(array=array.view(np.uint8) if array.dtype == np.bool_ else array)
+
+
+def channels_first(shape: tuple[int, ...]) -> bool:
+    """Whether one item's shape is that of a colour picture with its channels first, `(3, Y, X)`."""
+    return len(shape) == 3 and shape[0] == 3 and min(shape[1:]) > 4
 
 
 def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> None:
@@ -244,6 +250,10 @@ def _arrange(array: Array, ref: Ref) -> Array:
         raise FormatError(f"{ref}: not pixels", found=f"type {array.dtype}")
     if 0 in array.shape:
         raise FormatError(f"{ref}: an image without pixels", found=f"shape {array.shape}")
+    if array.ndim in (3, 4) and array.shape[-1] == 1 and min(array.shape[-3:-1]) > 4:
+        array = array[..., 0]
+    if ref.index is not None and channels_first(array.shape):
+        return array[:, None]
     colour = array.ndim in (3, 4) and array.shape[-1] in (3, 4) and min(array.shape[-3:-1]) > 4
     if colour:
         array = np.moveaxis(array[..., :3], -1, 0)  # (3, …, Y, X)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import io
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,15 @@ import numpy as np
 from PIL import Image as Pil
 from PIL import ImageOps, UnidentifiedImageError
 
-from vesalius.core.answer import Answer
+from vesalius.core.answer import Answer, Mask
 from vesalius.core.case import Ref
+from vesalius.core.cohort import Label
 from vesalius.core.errors import FormatError, OutputError
 from vesalius.core.grids import EXIF_ORIENTATION
 from vesalius.core.image import Array, Image
 from vesalius.formats import _exif, _files
 from vesalius.formats._header import Header
+from vesalius.formats._masks import blurred
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp")
 MAGIC = (
@@ -90,18 +93,41 @@ def read(ref: Ref) -> Image:
 
 
 def read_mask(ref: Ref) -> Image:
-    """Read labels: a palette's indexes, not its colours. A JPEG with more than 64 values is refused."""
+    """Read labels: a palette's indexes, not its colours, which stand in `display["palette"]` as 0xRRGGBB.
+
+    A JPEG with more than 64 values is refused, unless they are the blurred edges of one label.
+    """
     image = _read(ref, as_mask=True)
-    if ref.paths[0].read_bytes()[:3] == b"\xff\xd8\xff" and len(np.unique(image.array)) > _LOSSY_MASK_VALUES:
+    if ref.paths[0].read_bytes()[:3] != b"\xff\xd8\xff":
+        palette = _palette(ref.paths[0])
+        return replace(image, display={"palette": palette}) if palette else image
+    values, counts = np.unique(image.array, return_counts=True)
+    one = image.array.shape[0] == 1 or bool((image.array == image.array[:1]).all())
+    edges = one and blurred(dict(zip(values.tolist(), counts.tolist(), strict=True)))
+    if len(values) > _LOSSY_MASK_VALUES and not edges:
         raise FormatError(f"{ref}: a mask saved as JPEG has lost its values", hint="save masks as PNG")
     return image
+
+
+def _palette(path: Path) -> dict[int, int]:
+    """The colour of each index of a file's palette, 0xRRGGBB; empty where it has none."""
+    with _open(path) as picture:
+        if picture.mode not in ("P", "PA") or _pages(picture) > 1:
+            return {}
+        picture.load()
+        flat = list((picture.getchannel(0) if picture.mode == "PA" else picture).getpalette("RGB") or ())
+    return {
+        k: red << 16 | green << 8 | blue
+        for k, (red, green, blue) in enumerate(zip(flat[::3], flat[1::3], flat[2::3], strict=False))
+    }
 
 
 def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> None:
     """Write greys or colours; TIFF takes several planes and floats, and only images may go to JPEG.
 
-    Labels keep their values: 8 bits up to 255, otherwise 16. Where the format has EXIF, it says that the pixels are
-    stored as they are seen. Raises OutputError for what the format cannot hold.
+    Labels keep their values: 8 bits up to 255, otherwise 16. Where each has a colour, a PNG's palette shows it. Where
+    the format has EXIF, it says that the pixels are stored as they are seen. Raises OutputError
+    for what the format cannot hold.
     """
     kind = _kind(path)
     array = _writable(_files.stored(thing)[1], path, kind)
@@ -110,6 +136,8 @@ def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> 
     if kind == "GIF" and array.shape[0] != 1:
         raise OutputError(f"{path}: GIF would change the colours", hint=".png")
     pages = [_page(array[:, z]) for z in range(array.shape[1])]
+    if kind == "PNG" and isinstance(thing, Mask) and array.dtype == np.uint8:
+        _coloured(pages, thing.labels)
     if len(pages) > 1 and kind != "TIFF":
         hint = ".nii.gz or .tif"
         raise OutputError(f"{path}: {kind} holds one plane", found=f"{len(pages)} planes", hint=hint)
@@ -318,6 +346,15 @@ def _writable(array: Array, path: Path, kind: str) -> Array:
             f"{path}: floats are written as grey TIFF only", found=str(array.dtype), hint=".tif"
         )
     return array.astype(np.float32)
+
+
+def _coloured(pages: Sequence[Pil.Image], labels: Sequence[Label]) -> None:
+    """Give greys a palette of the labels' colours, where each label has one; their values stay."""
+    colours = {x.value: bytes.fromhex(x.colour[1:]) for x in labels if x.colour is not None}
+    if labels and len(colours) == len(labels):
+        palette = b"".join(colours.get(v, bytes(3)) for v in range(256))
+        for page in pages:
+            page.putpalette(palette)
 
 
 def _page(plane: Array) -> Pil.Image:

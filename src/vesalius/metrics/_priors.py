@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from vesalius.core.answer import Mask
+from vesalius.core.case import IGNORED
 from vesalius.core.cohort import Label
 from vesalius.core.errors import DataError
 from vesalius.core.image import Array, Image
@@ -20,9 +21,11 @@ def prior(masks: Iterable[Image], labels: Sequence[Label], *, grid: int = GRID) 
     """How often each voxel of a common grid holds each label: `(K, g, g, g)` float32, `(K, 1, g, g)` in 2-D.
 
     Every mask is stretched onto the grid by exact area averages, so a label's mean over the grid is its mean
-    share of the image. One plane is in memory at a time. Raises DataError without masks.
+    share of the image. What is IGNORED in a mask counts neither way. One plane is in memory at a time. Raises
+    DataError without masks.
     """
     total: Array | None = None
+    unknown: Array | None = None
     seen = 0
     for mask in masks:
         depth = 1 if mask.is_2d else grid
@@ -41,9 +44,19 @@ def prior(masks: Iterable[Image], labels: Sequence[Label], *, grid: int = GRID) 
                 touched = np.flatnonzero(along_z[:, i])
                 total[k, touched] += along_z[touched, i, None, None] * flat
         seen += 1
+        if mask.array.dtype.kind == "i" and (hidden := mask.array[0] == IGNORED).any():
+            unknown = np.zeros(total.shape[1:], np.float64) if unknown is None else unknown
+            for i, bits in enumerate(hidden):
+                touched = np.flatnonzero(along_z[:, i])
+                flat = along_y @ bits.astype(np.float32) @ along_x.T
+                unknown[touched] += along_z[touched, i, None, None] * flat
     if total is None:
         raise DataError("no masks to average")
-    return (total / seen).astype(np.float32)
+    if unknown is None:
+        return (total / seen).astype(np.float32)
+    known = seen - unknown
+    mean: Array = np.divide(total, known, out=np.zeros_like(total), where=known > 1e-6)
+    return mean.astype(np.float32)
 
 
 def baseline(prior: Array, reference: Image, labels: Sequence[Label], *, overlapping: bool = False) -> Mask:

@@ -10,6 +10,7 @@ import numpy as np
 
 from vesalius.core import grids
 from vesalius.core.answer import Mask
+from vesalius.core.case import IGNORED
 from vesalius.core.errors import DataError, GeometryError
 from vesalius.core.image import Array, Image
 from vesalius.metrics._priors import baseline, prior
@@ -53,7 +54,8 @@ def row(
     """One case: `metric/label` → value, NaN where a metric does not exist.
 
     `truth` is `(1, Z, Y, X)` with the answer's label values, or `(K, Z, Y, X)` of bits in the labels' order;
-    `region` `(1, Z, Y, X)` is non-zero where anything counts. The geometry is the truth's, else the answer's;
+    `region` `(1, Z, Y, X)` is non-zero where anything counts, and what is IGNORED in the truth counts
+    in nothing. The geometry is the truth's, else the answer's;
     without spacing, distances and volumes are in pixels, under other names.
 
     A surface is the label's voxels with a face neighbour outside it (or outside the region), weighing one each,
@@ -70,6 +72,9 @@ def row(
             )
     spacing = truth.spacing_mm or answer.image.spacing_mm
     inside = None if region is None else region.array[0] != 0
+    if truth.array.dtype.kind == "i" and truth.array.shape[0] == 1 and truth.array.min() == IGNORED:
+        known = truth.array[0] != IGNORED
+        inside = known if inside is None else inside & known
     found: dict[str, float] = {}
     arrays, labels = (answer.image.array, truth.array), answer.labels
     if answer.overlapping and len(labels) == 1:  # a single plane of bits would pass for label values

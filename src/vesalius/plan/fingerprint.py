@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from vesalius.core.case import Case
+from vesalius.core.case import IGNORED, Case
 from vesalius.core.cohort import Cohort, Label, TargetInfo
 from vesalius.core.errors import DataError
 from vesalius.core.image import Array, Image, Triple
@@ -106,7 +106,7 @@ def _inside(
 ) -> tuple[float, float, float, float] | None:
     if mask is None or mask.shape != array.shape[1:]:
         return None
-    where = np.flatnonzero(mask.array[0])
+    where = np.flatnonzero((mask.array[0] != 0) & (mask.array[0] != IGNORED))
     if not len(where):
         return None
     where = rng.choice(where, min(SAMPLE, len(where)), replace=False)

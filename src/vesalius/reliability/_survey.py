@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vesalius import cohorts
 from vesalius.cohorts import Decoded
@@ -54,4 +54,11 @@ def survey(
         observe=observe,
         strict=strict,
     )
-    return Survey(checked, tuple(facts))
+    before, after = {c.id: c for c in cohort.cases}, {c.id: c for c in checked.cases}
+    known = [
+        replace(f, voxels=cohorts.recounted(f.voxels, before[f.case], after[f.case]))
+        if f.case in after
+        else f
+        for f in facts
+    ]
+    return Survey(checked, tuple(known))

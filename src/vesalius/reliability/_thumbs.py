@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image as Picture
 from scipy import ndimage
 
+from vesalius.core.case import IGNORED
 from vesalius.core.image import Array, Image
 
 THUMB = 96  # pixels, the longer side
@@ -40,7 +41,7 @@ def thumbnail(image: Image, mask: Image | None = None) -> Array:
     picture = np.moveaxis(rgb, 0, -1).copy()
     if mask is not None and mask.shape == image.shape:
         labels = mask.array[0, z]
-        for k, value in enumerate(v for v in np.unique(labels) if v != 0):
+        for k, value in enumerate(v for v in np.unique(labels) if v not in (0, IGNORED)):
             share = shrink(labels == value, size)[..., None]  # thin structures cover a part of a pixel
             opacity = 0.45 * np.minimum(2 * share, 1)
             picture = (1 - opacity) * picture + opacity * COLOURS[k % len(COLOURS)]

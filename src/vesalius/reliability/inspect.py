@@ -78,6 +78,7 @@ def inspection_of(found: Survey, *, target: str | None = None) -> Inspection:
     summary = summary_of(found)
     findings = [
         *_set_aside(found.cohort),
+        *_questions(found.cohort),
         *_twins([t for t in twins if len(t.splits) < 2 or t.contradicts]),  # the others are leaks
         *_leaks(leaks),
         *_misfits(misfits),
@@ -116,6 +117,13 @@ def _set_aside(cohort: Cohort) -> list[Finding]:
         hint = "`fit` stops on this: mend it, or take the case out" if item.fatal else ""
         found.append(Finding(severity, "set aside", (item.case,), f"'{item.case}': {item.reason}", hint))
     return found
+
+
+def _questions(cohort: Cohort) -> list[Finding]:
+    return [
+        Finding("error", "labels", (), f"{q.what}: {q.found}", f"`fit` stops on this: {q.hint}")
+        for q in cohort.questions
+    ]
 
 
 def _twins(twins: Sequence[Duplicate]) -> list[Finding]:

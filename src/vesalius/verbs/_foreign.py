@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from vesalius.cohorts import TABLE_SUFFIXES, read_cells
 from vesalius.core import grids
 from vesalius.core.answer import Answer, Mask, Scores, Value
 from vesalius.core.case import Case, Ref
-from vesalius.core.cohort import TargetInfo
+from vesalius.core.cohort import Label, TargetInfo
 from vesalius.core.errors import DataError, UnknownName
 from vesalius.core.image import Array, Image
 from vesalius.plan.positive import positive_of
@@ -25,20 +26,62 @@ ANSWER_COLUMNS = ("answer", "prediction", "predicted", "pred", "class", "label",
 
 
 class LazyMasks(Mapping[str, Answer]):
-    """Masks by case, each read when it is asked for."""
+    """Masks by case, each read when it is asked for, in the label values of the truth."""
 
     def __init__(self, places: Mapping[str, Path], target: TargetInfo) -> None:
         self.places, self.target = places, target
+        self.strange: set[int] = set()  # the highest values of answers that hold no label's
+        self.known = False  # whether some answer holds a label's value
 
     def __getitem__(self, case: str) -> Answer:
-        image = formats.read_mask(Ref((self.places[case],)))
+        image = _labelled(Ref((self.places[case],)), self.target.labels)
+        if any((image.array == x.value).any() for x in self.target.labels):
+            self.known = True
+        elif image.array.any():
+            self.strange.add(int(image.array.max()))
         return Mask(image=image, labels=self.target.labels, case_id=case)
+
+    def assert_known(self) -> None:
+        """Raise DataError where answers were read and hold values, but none that a label has."""
+        if self.strange and not self.known:
+            raise DataError(
+                f"no answer holds a value of the labels of '{self.target.name}'",
+                found=f"{sorted(self.strange)[0]}, where {self.target.labels[0].name} is "
+                f"{self.target.labels[0].value}",
+                hint="answers in the values of the truth, or --labels for the truth's",
+            )
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.places)
 
     def __len__(self) -> int:
         return len(self.places)
+
+
+def _labelled(ref: Ref, labels: Sequence[Label]) -> Image:
+    """A mask in the values of `labels`: colours as the truth has them, and one label of 0/255 where it has 0/1."""
+    mask = formats.read_mask(ref)
+    colours = {int(x.colour[1:], 16): x.value for x in labels if x.colour is not None}
+    if colours and len(colours) == len(labels):
+        seen = formats.read_colours(ref)
+        if seen is not None and set(np.unique(seen.array).tolist()) <= {0, *colours}:
+            return formats.recoded(seen, tuple(colours.items()))
+    value = labels[0].value if len(labels) == 1 else 0
+    if value == 0 or not ((mask.array != 0) & (mask.array != value)).any():
+        return mask
+    held, counts = np.unique(mask.array, return_counts=True)
+    edges = formats.blurred(dict(zip(held.tolist(), counts.tolist(), strict=True)))
+    if edges:
+        return formats.recoded(mask, tuple((v, value if v >= 128 else 0) for v in range(1, 256)))
+    if edges is not None:
+        raise DataError(
+            f"{ref} holds values between 0 and 255, where the truth has one label, {labels[0].name}",
+            found=f"{len(held)} values",
+            hint="a mask cut at a threshold",
+        )
+    if value in (1, 255) and set(held.tolist()) == {0, 256 - value}:
+        return formats.recoded(mask, ((256 - value, value),))
+    return mask
 
 
 def foreign_answers(path: Path, cases: Sequence[Case], target: TargetInfo) -> Mapping[str, Answer]:
@@ -156,10 +199,10 @@ def _answer(
         one = _number(row[column], table, case)
         p = np.array([one if n == name else 1 - one for n in names])
     elif said is not None:
-        value = str(row[said])
-        if value not in names:
-            raise UnknownName("class", value, names)
-        p = np.array([float(n == value) for n in names])
+        if not (row[said] or "").strip():
+            raise DataError(f"{table}: case {case} has no answer", found=f"an empty cell in '{said}'")
+        called = _classes_of(str(row[said]), names, several=target.kind == "multilabel")
+        p = np.array([float(n in called) for n in names])
     else:
         raise DataError(
             f"{table} has neither probabilities nor classes",
@@ -172,6 +215,26 @@ def _answer(
     if kind == "exclusive" and p.sum() > 0:
         p = p / p.sum()
     return Scores(labels=target.labels, p=p, kind=kind, positive=positive, case_id=case)  # type: ignore[arg-type]
+
+
+def _classes_of(text: str, names: Sequence[str], *, several: bool) -> set[str]:
+    """The classes that a cell names: one, or several between bars or semicolons, of which 'none' is none."""
+    if not several:
+        return {_class_of(text, names)}
+    words = [w.strip() for w in re.split(r"[|;]", text) if w.strip()]
+    if len(words) == 1 and words[0].casefold() == "none" and words[0] not in names:
+        return set()
+    return {_class_of(w, names) for w in words}
+
+
+def _class_of(word: str, names: Sequence[str]) -> str:
+    """The class that a word names; another case or blanks around it do no harm where only one can be meant."""
+    if word in names:
+        return word
+    alike = [n for n in names if n.strip().casefold() == word.strip().casefold()]
+    if len(alike) != 1:
+        raise UnknownName("class", word, names)
+    return alike[0]
 
 
 def _number(text: str | None, table: Path, case: str) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from vesalius.core.bundle import State
-from vesalius.core.case import Case, Ref
+from vesalius.core.case import IGNORED, Case, Ref
 from vesalius.core.errors import PlanError
 from vesalius.core.image import Image
 from vesalius.core.plan import Plan, override
@@ -39,7 +39,9 @@ def crop_to_truth(plan: Plan, state: State) -> Callable[[Case], Case]:
         if not isinstance(item, Ref | Image) or plan.locate is None:
             return case
         reference, mask = load_reference(case), load_mask(item)
-        low, high = box_around(mask.array[0] != 0, reference, plan.locate.margin_mm)
+        low, high = box_around(
+            (mask.array[0] != 0) & (mask.array[0] != IGNORED), reference, plan.locate.margin_mm
+        )
         cut = crop_case(case, reference, low, high)
         targets = dict(cut.targets)
         targets[state.values["target"]] = crop_image(mask, low, high)

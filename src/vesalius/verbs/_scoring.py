@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from vesalius import metrics
+from vesalius import formats, metrics
 from vesalius.core import grids
 from vesalius.core.answer import Answer, Mask
-from vesalius.core.case import Case
+from vesalius.core.case import IGNORED, Case
 from vesalius.core.errors import DataError
 from vesalius.core.image import Image
 from vesalius.core.scorecard import Banner, Scorecard
@@ -99,7 +99,8 @@ class MaskTally(Tally):
         score = float(np.mean(dice)) if dice else float("nan")
         if self.gallery.wants(score):
             seen = upright(reference)
-            truth, given = upright(real, reference), upright(answer.image, reference)
+            drawn = formats.recoded(real, ((IGNORED, 0),))
+            truth, given = upright(drawn, reference), upright(answer.image, reference)
             caption = f"Dice {score:.3f}"
             self.gallery.add(score, look(seen, case.id, caption=caption, truth=truth, answer=given))
 

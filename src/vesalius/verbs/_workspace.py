@@ -83,6 +83,13 @@ class Observer:
         measured = facts(image, decoded.masks.get(self.target.name))
         self.facts[decoded.case.id] = replace(measured, voxels=counted)
 
+    def recount(self, before: Case, after: Case) -> None:
+        """Count a mask's voxels by its labels, where the check found that its values stand for others."""
+        found, name = self.facts.get(after.id), self.target.name
+        if found is not None and found.voxels:
+            counts = cohorts.recounted({name: dict(found.voxels)}, before, after)[name]
+            self.facts[after.id] = replace(found, voxels=tuple(sorted(counts.items())))
+
     @property
     def groups(self) -> dict[str, str]:
         """Cases that show nearly the same image, and so perhaps one patient: no split may part them."""
@@ -102,6 +109,7 @@ def prepare_workspace(
     target: str | None,
     columns: Mapping[str, str] | None,
     split: Path | None,
+    labels: Mapping[str, str] | None,
     seed: int,
     folds: int,
     max_set_aside: float,
@@ -119,15 +127,24 @@ def prepare_workspace(
         cohort = data if split is None else cohorts.apply_split_file(data, split)
     else:
         cohort = cohorts.read(
-            data, layout=layout, target=target, columns=columns, split=split, max_set_aside=max_set_aside
+            data,
+            layout=layout,
+            target=target,
+            columns=columns,
+            split=split,
+            labels=labels,
+            max_set_aside=max_set_aside,
         )
     chosen = cohorts.select_target(cohort, target)
     job = choose_task(task, chosen)
     observer = Observer(chosen)
+    as_read = {c.id: c for c in cohort.cases}
     cohort = cohorts.check(
         cohort, target=chosen.name, progress=progress, max_set_aside=max_set_aside, observe=observer
     )
     chosen = cohort.targets[chosen.name]
+    for case in cohort.cases:
+        observer.recount(as_read[case.id], case)
     for twin in observer.twins.exact() if chosen.kind == "class" else ():
         if chosen.name in twin.contradicts:  # at least one is wrong, and a person must say which
             progress.note(str(twin))

@@ -11,7 +11,7 @@ from vesalius import cohorts
 from vesalius.core.answer import Answer
 from vesalius.core.bundle import MANIFEST, Bundle, open_bundle
 from vesalius.core.case import Case
-from vesalius.core.cohort import Cohort, TargetInfo
+from vesalius.core.cohort import Cohort, Label, TargetInfo
 from vesalius.core.disk import new_folder
 from vesalius.core.errors import DataError, FormatError, VesaliusError
 from vesalius.core.progress import Progress, Silent
@@ -23,7 +23,8 @@ from vesalius.plan import machine as machines
 from vesalius.prepare.case import load_reference
 from vesalius.reliability.marks import Marks
 from vesalius.tasks import _contract as tasks
-from vesalius.verbs._foreign import assert_drawn_on, foreign_answers, positive_class
+from vesalius.verbs._aligning import aligned
+from vesalius.verbs._foreign import LazyMasks, assert_drawn_on, foreign_answers, positive_class
 from vesalius.verbs._past import past_of_bundle
 from vesalius.verbs._scoring import Tally, card_of, tally_for
 from vesalius.verbs._stopping import all_or_nothing
@@ -47,6 +48,7 @@ def evaluate(
     columns: Mapping[str, str] | None = None,
     layout: str | None = None,
     split_file: Path | str | None = None,
+    labels: Mapping[str, str] | None = None,
     device: str | None = None,
     progress: Progress | None = None,
 ) -> Scorecard:
@@ -55,6 +57,7 @@ def evaluate(
     `split` limits it to the cases that the data, or `split_file`, declares as such; by default the declared
     test cases, or all where there are none. Cases that the bundle was trained on are left out where its run's folder
     tells which these are, unless `split` is "train"; the scorecard says how many, or that it could not be checked.
+    `labels` says what stands for what among the data's labels.
     With `out` the scorecard and a report are written there.
     Raises DataError where no case has the target or all were trained on, BundleError for a damaged bundle,
     Interrupted after Ctrl-C.
@@ -66,15 +69,25 @@ def evaluate(
     marks = Marks()
     with all_or_nothing():
         if isinstance(data, Cohort):
+            cohorts.assert_untold(labels)
             cohort = data if split_file is None else cohorts.apply_split_file(data, Path(split_file))
         else:
             cohort = cohorts.read(
-                data, layout=layout, columns=columns, split=split_file, target=target, max_set_aside=1.0
+                data,
+                layout=layout,
+                columns=columns,
+                split=split_file,
+                target=target,
+                labels=labels,
+                max_set_aside=1.0,
             )
         info = _target(cohort, target, bundle)
         seen = marks if past is not None else None
         cohort = cohorts.check(cohort, target=info.name, progress=progress, max_set_aside=1.0, observe=seen)
     info = cohort.targets[info.name]  # with the labels that its masks were found to hold
+    if bundle is not None and info.kind == "mask":
+        cohort = aligned(cohort, info.name, _learned(bundle))
+        info = cohort.targets[info.name]
     if past is not None:
         choice = unseen(cohort, info.name, split, past, marks)
         progress.note(f"training cases: {choice.overlap}")
@@ -140,9 +153,17 @@ def _target(cohort: Cohort, name: str | None, bundle: Bundle | None) -> TargetIn
     if info.kind != "mask" and strange:
         raise DataError(
             f"the bundle did not learn the class '{strange[0]}' of target '{info.name}'",
-            hint=f"the classes that it learned: {listed(known)}",
+            hint=f"--labels '{strange[0]}=NAME' with one that it learned ({listed(known)}), or "
+            f"'{strange[0]}=' where it is not known",
         )
     return info
+
+
+def _learned(bundle: Bundle) -> tuple[Label, ...]:
+    """The labels that a bundle of masks answers with."""
+    return tuple(
+        Label(int(x["value"]), str(x["name"])) for x in bundle.stages[-1].state.values.get("labels", ())
+    )
 
 
 def score_cases(
@@ -217,6 +238,8 @@ def _score_foreign(
             reference, answer = load_reference(case), found[case.id]
             assert_drawn_on(reference, answer, case.id)
             tally.add(case, answer, case.targets[info.name], None, reference)
+    if isinstance(found, LazyMasks):
+        found.assert_known()
     card = card_of(
         tally,
         kind,

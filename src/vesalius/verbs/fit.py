@@ -64,6 +64,7 @@ def fit(
     split: Path | str | None = None,
     columns: Mapping[str, str] | None = None,
     layout: str | None = None,
+    labels: Mapping[str, str] | None = None,
     init: Path | str | None = None,
     settings: Mapping[str, Any] | None = None,
     plan: Path | str | Plan | None = None,
@@ -75,6 +76,7 @@ def fit(
 ) -> Run:
     """Train on `data` and score on its test cases; returns the run.
 
+    `labels` says what stands for what among classes and masks' values: `{"benign": "Benign", "NA": "", "255": "1"}`.
     `time_limit` ('10m', seconds) bounds all of it. `folds` trains a member for each fold. `settings` override
     planned values by path (`{"train.steps": 500}`). `plan` is a plan.json to follow instead of the rules'.
     `dry_run` stops at the plan. `resume` goes on in `out` (or the latest unfinished run of this data) where it
@@ -89,6 +91,8 @@ def fit(
         raise PlanError(
             "a run that is resumed follows its own plan", found="--plan and --resume", hint="one of the two"
         )
+    if isinstance(data, Cohort):
+        cohorts.assert_untold(labels)
     predictor.device_of(device)  # said before an hour of reading, not after
     settings = dict(settings or {})
     task, target = task or settings.pop("task.name", None), target or settings.pop("task.target", None)
@@ -121,6 +125,7 @@ def fit(
         columns=columns or told.get("columns"),
         layout=layout or told.get("layout"),
         split=Path(split) if split else _told_path(told, "split"),
+        labels=labels or told.get("labels"),
         seed=seed,
         folds=_fold_count(given, settings, folds),
         max_set_aside=max(max_set_aside, told.get("max_set_aside", 0.0)),
@@ -169,6 +174,7 @@ def fit(
             "time_limit": time_limit,
             "columns": columns,
             "layout": layout,
+            "labels": labels,
             "split": Path(split).resolve() if split else None,
             "init": Path(init).resolve() if init else None,
             "max_set_aside": max_set_aside,

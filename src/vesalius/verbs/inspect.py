@@ -23,10 +23,12 @@ def inspect(
     target: str | None = None,
     columns: Mapping[str, str] | None = None,
     split: Path | str | None = None,
+    labels: Mapping[str, str] | None = None,
     html: Path | str | None = None,
     progress: Progress | None = None,
 ) -> Inspection:
-    """Decode everything once and say what is there: counts, sizes, labels, duplicates, leaks, misfits.
+    """Decode everything once and say what is there: counts, sizes, labels, duplicates, leaks, misfits. `labels`
+    says what stands for what among the data's labels, as for `read`.
 
     Nothing stops it but the lack of any image, or a target that is not there. With `html` a page with a contact sheet
     is written there. Raises VesaliusError's kinds; OutputError where the page exists, Interrupted after Ctrl-C.
@@ -35,10 +37,17 @@ def inspect(
         raise OutputError(f"{html} exists; nothing is overwritten", hint="another --html")
     with all_or_nothing():
         if isinstance(data, Cohort):
+            cohorts.assert_untold(labels)
             cohort = data
         else:
             cohort = cohorts.read(
-                data, layout=layout, target=target, columns=columns, split=split, max_set_aside=1.0
+                data,
+                layout=layout,
+                target=target,
+                columns=columns,
+                split=split,
+                labels=labels,
+                max_set_aside=1.0,
             )
         if target is not None:
             cohorts.select_target(cohort, target)  # a name that is not there is said, not passed over

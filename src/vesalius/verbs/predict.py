@@ -33,6 +33,7 @@ _OBJECTS: Mapping[type[Answer], Sequence[str]] = {  # the DICOM objects that ans
     Map: (".pm.dcm", ".sc.dcm"),
     Text: (".sr.dcm", ".pdf.dcm"),
 }
+_PICTURED = 65535  # the largest label value that a picture holds; masks with others become volumes
 LONGEST_NAME = 200  # bytes, before suffixes
 BAD_NAME = str.maketrans(dict.fromkeys('/\\:*?"<>|', "_"))
 
@@ -301,6 +302,7 @@ def _files(answer: Answer, name: str, folder: Path, *, json: bool, overlays: boo
     if isinstance(answer, Mask | Map | Picture):
         image = answer.image
         flat = image.is_2d and image.affine is None and isinstance(answer, Mask)
+        flat = flat and all(0 <= x.value <= _PICTURED for x in getattr(answer, "labels", ()))
         found["image"] = folder / f"{name}{'.png' if flat else '.nii.gz'}"
     if json:
         found["json"] = folder / f"{name}.json"

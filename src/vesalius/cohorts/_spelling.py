@@ -1,0 +1,142 @@
+"""Classes that are spelled in several ways: what a person told, what is surely one class, and what must be asked."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from vesalius.cohorts._build import class_labels
+from vesalius.core.case import Case, Target
+from vesalius.core.cohort import Cohort, Question, TargetInfo
+from vesalius.core.errors import UnknownName
+
+_KINDS = ("class", "ordinal", "multilabel")
+_YES = {"1", "1.0", "true", "yes", "y", "positive"}
+_NO = {"0", "0.0", "false", "no", "n", "negative"}
+_LONG = 4  # letters from which a word in other case is surely the same word; "AA" and "aa" may be genotypes
+
+
+def one_spelling(cohort: Cohort, told: Mapping[str, str]) -> Cohort:
+    """The cohort with one spelling a class, notes of what was joined, and questions where that is not certain.
+
+    Words of `told` that no class has are left to the masks, in `cohort.told`. Raises UnknownName where there are
+    none.
+    """
+    left = dict(told)
+    for info in [t for t in cohort.targets.values() if t.kind in _KINDS]:
+        counts = _counted(cohort.cases, info)
+        found = {n: told[w] for n in counts for w in (n, n.strip()) if w in told}
+        left = {
+            word: text for word, text in left.items() if word not in {*found, *(n.strip() for n in found)}
+        }
+        new = {name: text for name, text in found.items() if name.strip() != text}
+        if new:
+            note = f"{info.name}: {', '.join(f'{a}={b}' for a, b in new.items())} as told"
+            cohort = noted(cohort, [note])
+            cohort = _renamed(cohort, info.name, new)
+        cohort = _joined(cohort, info.name, {*found, *told, *told.values()})
+    if left and not any(t.kind == "mask" for t in cohort.targets.values()):
+        names = [x.name for t in cohort.targets.values() for x in t.labels]
+        raise UnknownName("label", next(iter(left)), names)
+    return replace(cohort, told=left)
+
+
+def _joined(cohort: Cohort, target: str, decided: set[str]) -> Cohort:
+    """The classes of one target that differ only in how they are written, joined; those in `decided` are left."""
+    info = cohort.targets[target]
+    counts = _counted(cohort.cases, info)
+    free = [n for n in counts if n not in decided]
+    groups = _groups(free)
+    new: dict[str, str] = {}
+    notes, questions = list[str](), list(cohort.questions)
+    for group in groups:
+        shown = ", ".join(f"'{n}' ({counts[n]} case{'s' * (counts[n] > 1)})" for n in group)
+        kept = max(group, key=lambda n: counts[n])
+        others = [n for n in group if n != kept]
+        if _certain(group):
+            new |= dict.fromkeys(others, kept)
+            notes.append(
+                f"{target}: {shown} are taken as one class, '{kept}'; --labels {_quoted(others[0])} keeps it apart"
+            )
+        else:
+            what = f"classes of '{target}' differ only in how they are written"
+            merge, apart = _quoted(others[0], kept), _quoted(others[0])
+            hint = f"--labels {merge} if they are one class, --labels {apart} if they are not"
+            questions.append(Question(target, what, shown, hint))
+    cohort = noted(replace(cohort, questions=tuple(questions)), notes)
+    return _renamed(cohort, target, new) if new else cohort
+
+
+def noted(cohort: Cohort, notes: Sequence[str]) -> Cohort:
+    """The cohort with further notes of what was decided of its labels."""
+    return replace(cohort, notes=(*cohort.notes, *notes), label_notes=(*cohort.label_notes, *notes))
+
+
+def _groups(names: Sequence[str]) -> list[list[str]]:
+    """Names that differ only in case and blanks; or all that say yes and all that say no, where they are mixed."""
+    words = [n.strip().casefold() for n in names]
+    if words and set(words) <= _YES | _NO and len(set(words)) > 2:
+        sides = [[n for n, w in zip(names, words, strict=True) if w in side] for side in (_YES, _NO)]
+        return [side for side in sides if len(side) > 1]
+    found: dict[str, list[str]] = {}
+    for name in names:
+        found.setdefault(_plain(name), []).append(name)
+    return [group for group in found.values() if len(group) > 1]
+
+
+def _plain(name: str) -> str:
+    return " ".join(name.replace("_", " ").split()).casefold()
+
+
+def _certain(group: Sequence[str]) -> bool:
+    words = {n.strip().casefold() for n in group}
+    if words <= _YES or words <= _NO:
+        return True
+    return sum(ch.isalpha() for ch in group[0]) >= _LONG or len({" ".join(n.split()) for n in group}) == 1
+
+
+def _quoted(word: str, text: str | None = None) -> str:
+    pair = f"{word}={word if text is None else text}"
+    return f"'{pair}'" if " " in pair else pair
+
+
+def _counted(cases: Sequence[Case], info: TargetInfo) -> Counter[str]:
+    """How many cases have each class, in order of appearance."""
+    found: Counter[str] = Counter()
+    for case in cases:
+        value = case.targets.get(info.name)
+        if isinstance(value, str):
+            found[value] += 1
+        elif isinstance(value, tuple):
+            found.update(v for v in value if isinstance(v, str))
+    return found
+
+
+def _renamed(cohort: Cohort, target: str, new: Mapping[str, str]) -> Cohort:
+    """Other names for some classes of a target; one that becomes nothing is not known any more."""
+    info = cohort.targets[target]
+    cases = []
+    for case in cohort.cases:
+        value = case.targets.get(target)
+        targets: dict[str, Target] = {n: v for n, v in case.targets.items() if n != target}
+        if isinstance(value, str):
+            if name := new.get(value, value):
+                targets[target] = name
+        elif isinstance(value, tuple):
+            names = [new.get(v, v) for v in value if isinstance(v, str)]
+            kept = tuple(dict.fromkeys(n for n in names if n))
+            if kept or not names:
+                targets[target] = kept
+        elif value is not None:
+            targets[target] = value
+        cases.append(replace(case, targets={n: targets[n] for n in case.targets if n in targets}))
+    labels = tuple(x for x in info.labels if x.name not in new)
+    known = {x.name for x in labels}
+    fresh = [n for n in dict.fromkeys(new.values()) if n and n not in known]
+    if fresh:
+        labels = class_labels([*known, *fresh])
+    elif len(labels) < len(info.labels) and info.kind != "ordinal":
+        labels = class_labels(known)
+    changed = replace(info, labels=labels)
+    return replace(cohort, cases=tuple(cases), targets={**cohort.targets, target: changed})

@@ -1,0 +1,116 @@
+"""Words in a table's cells that may mean that nothing is known, and whether they do: column by column."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from vesalius.cohorts._build import some
+from vesalius.cohorts._layout import Options
+from vesalius.cohorts._roles import Roles, is_categorical, is_list, is_number, may_be_label, parts
+from vesalius.cohorts._several import NO, YES
+from vesalius.cohorts._table_io import ABSENT, WORDS, Table, cleaned
+from vesalius.core.cohort import Question
+
+NOTHING = "|"  # a list without a name in it
+
+Cells = list[str | None]
+
+
+def plain(table: Table, options: Options) -> Table:
+    """The table as its columns' roles are found: without such words, but for columns that may hold classes."""
+    return {
+        column: cells if _may_hold(column, cells, options) else without(cells)
+        for column, cells in table.items()
+    }
+
+
+def without(cells: Cells) -> Cells:
+    """The cells with None in place of every such word."""
+    return cleaned([None if c is None or c.casefold() in WORDS else c for c in cells])
+
+
+def settled(
+    table: Table, roles: Roles, options: Options, notes: list[str], label_notes: list[str]
+) -> tuple[Table, tuple[Question, ...]]:
+    """The table in which every such word is a class or None, as its column decides; and what must be asked.
+
+    In numbers, files, names and times they are None. Among classes "None" is a class, what programs write for
+    nothing (nan, null) is None, and of the others a person must say which they are. What is decided is added to
+    `label_notes`, of other columns to `notes`.
+    """
+    done: Table = {}
+    empty: dict[str, list[str]] = {}
+    questions: list[Question] = []
+    several = [c for c in roles.all("label") if roles.reasons[c].endswith("as told")]
+    together = len(several) > 1 and all(_yes_no(without(table[c])) for c in several)
+    for column, cells in table.items():
+        found = Counter(c for c in cells if c is not None and c.casefold() in WORDS)
+        if column not in roles.all("label") or (together and column in several):
+            done[column] = without(cells)
+            for word in found if not roles.free(column) else ():
+                empty.setdefault(word, []).append(f"{column} ({found[word]})")
+            continue
+        kept: dict[str, str] = {}
+        for word, count in found.items():
+            meaning = _meaning(word, cells, options)
+            if meaning != "absent":
+                kept[word] = NOTHING if meaning == "nothing" else word
+            said = f"{column}: '{word}' ({count} cell{'s' * (count > 1)})"
+            if meaning == "absent":
+                label_notes.append(
+                    f"{said} is taken as an empty cell; --labels '{word}={word}' makes it a class"
+                )
+            elif meaning == "nothing":
+                label_notes.append(
+                    f"{said} is taken as none of the labels; --labels '{word}=' if it is not known"
+                )
+            elif meaning == "class":
+                label_notes.append(
+                    f"{said} is taken as a class; --labels '{word}=' if it means that nothing is known"
+                )
+            elif meaning == "unclear":
+                questions.append(
+                    Question(
+                        column,
+                        f"'{word}' in column '{column}' may be a class, or mean that nothing is known",
+                        f"{count} of {len(cells)} cells",
+                        f"--labels '{word}={word}' if it is a class, --labels '{word}=' if it is not known",
+                    )
+                )
+        done[column] = cleaned([kept.get(c) if c is not None and c.casefold() in WORDS else c for c in cells])
+    notes += [f"'{word}' is an empty cell in {some(columns, 12)}" for word, columns in empty.items()]
+    return done, tuple(questions)
+
+
+def _meaning(word: str, cells: Cells, options: Options) -> str:
+    """What a word among labels is: 'told', 'class', 'nothing' (none of several labels), 'absent' or 'unclear'."""
+    plain_word, others = word.casefold(), without(cells)
+    if word in options.labels:
+        return "told"
+    if plain_word in ABSENT:
+        return "absent"
+    if plain_word == "none" and is_list(others):
+        return "nothing"
+    if plain_word == "none":
+        return "unclear" if is_number(others) else "class"
+    if plain_word == "-" and "+" in others:
+        return "class"
+    return "absent" if is_number(others) else "unclear"
+
+
+def _may_hold(column: str, cells: Cells, options: Options) -> bool:
+    if not any(c is not None and c.casefold() in WORDS for c in cells):
+        return False
+    others = without(cells)
+    if not may_be_label(column, options) or (is_number(others) and not _told(cells, options)):
+        return False
+    return is_categorical([c for c in cells if c is None or c.casefold() not in ABSENT]) or is_list(others)
+
+
+def _told(cells: Cells, options: Options) -> bool:
+    return any(c in options.labels for c in cells if c is not None and c.casefold() in WORDS)
+
+
+def _yes_no(cells: Cells) -> bool:
+    held = {part.casefold() for c in cells if c is not None for part in parts(c)}
+    return bool(held) and held <= YES | NO
