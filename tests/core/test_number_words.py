@@ -86,6 +86,7 @@ NEVER_ONE = {
     "cohorts/_folds.py: folds, as",
     "cohorts/_folds.py: patients",
     "cohorts/_limits.py: cases are set aside",  # where none is left, that is said otherwise
+    "cohorts/_rows.py: cases only",  # half of several
     "cohorts/_series.py: files)",
     "cohorts/medmnist.py: columns of labels",
     "evaluate/banners.py: cases with",  # fewer than 5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from typer.testing import CliRunner
 import vesalius as vs
 from vesalius import formats
 from vesalius.cli import app
-from vesalius.core.bundle import open_bundle
+from vesalius.core.bundle import Bundle, open_bundle
 from vesalius.core.errors import DataError, UnknownName
 from vesalius.core.image import Array
 
@@ -158,8 +159,15 @@ def test_values_that_no_picture_holds_are_written_as_a_volume(quick: None, tmp_p
     assert len(done.case_ids) == 8 and not done.set_aside
     made = [formats.read_mask(p).array for p in sorted((tmp_path / "out").glob("*.nii.gz"))]
     assert len(made) == 8 and {int(v) for m in made for v in np.unique(m)} <= {0, 70_000}
-    own, written = (vs.evaluate(w, data, split="all") for w in (run.bundle, tmp_path / "out"))
+    bare = apart(run.bundle, tmp_path / "bare")
+    own, written = (vs.evaluate(w, data, split="all") for w in (bare, tmp_path / "out"))
     assert own.metrics["dice"].value == pytest.approx(written.metrics["dice"].value)
+
+
+def apart(bundle: Bundle | None, folder: Path) -> Path:
+    """A copy of a bundle without its run, which would tell its training cases, so that all cases are scored."""
+    assert bundle is not None
+    return shutil.copytree(bundle.path, folder)
 
 
 def table(root: Path, names: list[str]) -> Path:
@@ -197,7 +205,8 @@ def test_a_run_that_is_resumed_remembers_what_it_was_told(quick: None, tmp_path:
     assert run.bundle is not None and again.bundle is not None and again.bundle.hash == run.bundle.hash
     with pytest.raises(DataError, match="did not learn the class 'NA'.*'NA=' where it is not known"):
         vs.evaluate(run.bundle, path)
-    assert vs.evaluate(run.bundle, path, labels={"NA": ""}, split="all").n_cases == 8
+    bare = apart(run.bundle, tmp_path / "bare")
+    assert vs.evaluate(bare, path, labels={"NA": ""}, split="all").n_cases == 8
 
 
 def test_what_is_decided_of_labels_is_said_while_fitting_and_scoring(quick: None, tmp_path: Path) -> None:
@@ -270,6 +279,6 @@ def test_an_ignored_label_is_neither_learned_nor_answered_nor_scored(quick: None
         assert set(np.unique(answer)) <= {0, 1}
         a, b = (answer == 1)[truth != 2], (truth == 1)[truth != 2]
         dices.append(2 * (a & b).sum() / (a.sum() + b.sum()))
-    for scored in (tmp_path / "out", run.bundle):
+    for scored in (tmp_path / "out", apart(run.bundle, tmp_path / "bare")):
         found = vs.evaluate(scored, tmp_path / "data", split="all").metrics
         assert found["dice/liver"].value == pytest.approx(np.mean(dices)) and "dice/ignore" not in found

@@ -11,6 +11,7 @@ from vesalius.cohorts._build import some
 from vesalius.cohorts._told import colour_name, label_of, values_of
 from vesalius.core.case import IGNORED
 from vesalius.core.cohort import Label, Question, TargetInfo
+from vesalius.core.words import counted
 
 MOST_COLOURS = 32
 _HALF = 128  # where blurred edges are cut
@@ -206,7 +207,7 @@ def _two_encodings(info: TargetInfo, singles: Mapping[int, int]) -> Question | t
 
 
 def _masks(count: int) -> str:
-    return "1 mask holds" if count == 1 else f"{count} masks hold"
+    return counted(count, "mask holds", "masks hold")
 
 
 def _ends(counts: Mapping[int, int], masks: int) -> str:

@@ -262,7 +262,7 @@ def _inherited(
     kept = {u for u in units if sides[u] == TEST}
     if not kept and len(new) < 2 and fraction > 0:
         seen = [c for u in units if u not in new for c in u.cases]
-        many = f"{len(seen)} of {_size(units)} cases that it was trained on{overlap.alone(seen)}"
+        many = f"{len(seen)} of {counted(_size(units), 'case')} that it was trained on{overlap.alone(seen)}"
         raise LeakError(
             f"{overlap.of}, which --init names, was trained on these data, and leaves nothing to test on",
             found=f"{many}, none that it was tested on",
@@ -275,10 +275,8 @@ def _inherited(
     if len(new) > 2 or not kept:
         fresh = _test_units(new, share, rng)
     trained = _size(units) - _size(new) - _size(kept)
-    said = (
-        f"the split of {overlap.of}: {trained} cases of its training stay that, {_size(kept)} of its test too"
-    )
-    return kept | fresh, said + (f"; {_size(new)} new cases by {by}" if new else "")
+    said = f"the split of {overlap.of}: {counted(trained, 'case')} of its training stay that, {_size(kept)} of its test too"
+    return kept | fresh, said + (f"; {counted(_size(new), 'new case')} by {by}" if new else "")
 
 
 def _size(units: Iterable[_Unit]) -> int:

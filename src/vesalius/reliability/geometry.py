@@ -48,7 +48,7 @@ def _forms(facts: Sequence[Facts]) -> list[Misfit]:
     apart = {f.case: f.apart_mm for f in facts if f.apart_mm > 0}
     if not apart:
         return []
-    count = "1 case" if len(apart) == 1 else f"{len(apart)} cases"
+    count = counted(len(apart), "case")
     text = (
         f"the NIfTI headers of {count} say two places, sform and qform, up to {max(apart.values()):.3g} mm apart;"
         " the sform is used, and other software may use the qform"

@@ -13,6 +13,7 @@ from vesalius.core.disk import sha256
 from vesalius.core.errors import BundleError, PlanError
 from vesalius.core.plan import DataPlan, Plan, override
 from vesalius.core.progress import Progress
+from vesalius.core.words import counted
 from vesalius.learn.loop import build
 from vesalius.learn.weights import fit_of
 from vesalius.reliability.trained_on import TrainedOn, learned
@@ -115,7 +116,9 @@ def taken_over(space: Workspace, plan: Plan, start: Start, progress: Progress) -
     validating = [i for fold in space.assignment.folds[: plan.train.members] for i in fold]
     seen = sum(i in space.seen and space.seen[i] != start.member for i in validating)
     if seen:
-        said += f"; validation is too good, as {seen} of its {len(validating)} cases were trained on"
+        said += (
+            f"; validation is too good, as {seen} of its {counted(len(validating), 'case')} were trained on"
+        )
     progress.note(f"begins from {start.origin}: {said}")
     progress.note(f"{space.overlap}; split: {space.assignment.by}")
     return override(plan, {"net.init": start.origin}, reason=said)
