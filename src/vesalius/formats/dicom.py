@@ -20,6 +20,7 @@ from pydicom.pixels.processing import apply_modality_lut
 
 from vesalius.core import archive
 from vesalius.core.case import Ref
+from vesalius.core.channels import COLOURS
 from vesalius.core.image import Array, Image, Source
 from vesalius.formats import _dicom_elements as elements
 from vesalius.formats._dicom_bytes import parse, reading
@@ -47,8 +48,6 @@ MAGIC = (
 HOLDS = "Image"
 WRITES = ("Mask", "Map", "Scores", "Value", "Boxes", "Curve", "Text")
 NEEDS = ("source",)
-
-_COLOURS = ("red", "green", "blue")
 
 
 def series(paths: Iterable[Path]) -> tuple[tuple[Series, ...], tuple[tuple[Path, str], ...]]:
@@ -204,7 +203,8 @@ def _image(loaded: Stack, array: Array) -> Image:
         image,
         unit=loaded.meaning.unit,
         modality=elements.text(first, "Modality"),
-        channels=_COLOURS if loaded.layout.colour else (),
+        body_part=elements.text(first, "BodyPartExamined"),
+        channels=COLOURS if loaded.layout.colour else (),
         display=_display(loaded),
         source=Source(
             study_uid=elements.text(first, "StudyInstanceUID"),

@@ -17,6 +17,7 @@ from nibabel.spatialimages import HeaderDataError
 
 from vesalius.core.answer import Answer
 from vesalius.core.case import Ref
+from vesalius.core.channels import COLOURS
 from vesalius.core.errors import FormatError, OutputError
 from vesalius.core.image import Array, Image, Triple
 from vesalius.formats import _files
@@ -30,6 +31,7 @@ WRITES = ("Image", "Mask", "Map", "Picture")
 _LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _MM = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}  # xyzt_units, lowest three bits, in millimetres
 _SECONDS = {8: 1.0, 16: 1e-3, 24: 1e-6}  # xyzt_units, the next three bits
+_RGB_VECTORS = (2003, 2004)  # NIFTI_INTENT_RGB_VECTOR and NIFTI_INTENT_RGBA_VECTOR, along the 5th axis
 _GZIP_LEVEL = 1  # masks shrink a hundredfold at any level; time is what counts
 
 
@@ -123,8 +125,10 @@ class _Layout:
         names: tuple[str, ...] = ()
         if self.colour:
             array = np.moveaxis(array[0], -1, 0)[:3]  # (t, z, y, x, rgb) → (rgb, t, z, y, x)
-            names = ("red", "green", "blue")[: array.shape[0]]
+            names = COLOURS[: array.shape[0]]
         channels, frames = array.shape[:2]
+        if int(self.head["intent_code"]) in _RGB_VECTORS and channels in (3, 4) and frames == 1:
+            array, names = array[:3], COLOURS
         times = self._times(frames)
         if frames == 1:
             array, times = array[:, 0], None

@@ -20,6 +20,7 @@ import numpy as np
 
 from vesalius.core.answer import Answer
 from vesalius.core.case import Ref
+from vesalius.core.channels import COLOURS
 from vesalius.core.errors import FormatError, UnknownName
 from vesalius.core.image import Array, Image
 from vesalius.formats import _files
@@ -112,8 +113,9 @@ def read(ref: Ref) -> Image:
             array = _load(path, name, ref)
         else:
             array = _item(path, name, known[name], ref)
+        names = COLOURS if _in_colour(array) else ()
         array = _arrange(array, ref)
-        return Image(array=array.view(np.uint8) if array.dtype == np.bool_ else array)
+        return Image(array=array.view(np.uint8) if array.dtype == np.bool_ else array, channels=names)
 
 
 def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> None:
@@ -238,14 +240,18 @@ def _kept(path: Path, name: str, modified: int, size: int) -> Array:
     return _load(path, name, Ref(paths=(path,), member=name))
 
 
+def _in_colour(array: Array) -> bool:
+    """Whether the last axis is that of red, green, blue and perhaps an opacity."""
+    return array.ndim in (3, 4) and array.shape[-1] in (3, 4) and min(array.shape[-3:-1]) > 4
+
+
 def _arrange(array: Array, ref: Ref) -> Array:
     """One picture or volume as `(C, Z, Y, X)`."""
     if array.dtype.kind not in "iufb":
         raise FormatError(f"{ref}: not pixels", found=f"type {array.dtype}")
     if 0 in array.shape:
         raise FormatError(f"{ref}: an image without pixels", found=f"shape {array.shape}")
-    colour = array.ndim in (3, 4) and array.shape[-1] in (3, 4) and min(array.shape[-3:-1]) > 4
-    if colour:
+    if _in_colour(array):
         array = np.moveaxis(array[..., :3], -1, 0)  # (3, …, Y, X)
         return array[:, None] if array.ndim == 3 else array
     if array.ndim == 2:

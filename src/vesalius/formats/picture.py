@@ -19,6 +19,7 @@ from PIL import ImageOps, UnidentifiedImageError
 
 from vesalius.core.answer import Answer
 from vesalius.core.case import Ref
+from vesalius.core.channels import COLOURS
 from vesalius.core.errors import FormatError, OutputError
 from vesalius.core.image import Array, Image
 from vesalius.formats import _files
@@ -40,7 +41,6 @@ WRITES = ("Image", "Mask", "Map", "Picture")
 
 MOST_PIXELS = 1 << 29  # of all pages together
 _KINDS = ("PNG", "JPEG", "TIFF", "BMP", "GIF", "WEBP")
-_COLOURS = ("red", "green", "blue")
 _PLAIN = {"1", "L", "I;16", "I;16B", "I;16L", "I;16N", "I", "F", "RGB"}
 _LOSSY_MASK_VALUES = 64  # a mask saved as JPEG has a few grey levels more than labels; a photograph has more
 
@@ -110,14 +110,15 @@ def _read(ref: Ref, *, as_mask: bool) -> Image:
     path = _files.one_file(ref)
     try:
         array = _decode(path, ref, as_mask)
+        names = COLOURS if array.shape[0] == 3 else ()
     except UnidentifiedImageError as error:
         other = _by_tifffile(path, ref) if path.suffix.lower() in (".tif", ".tiff") else None
         if other is None:
             raise _typed(ref, error) from error
-        array = other
+        array, names = other
     except _errors() as error:
         raise _typed(ref, error) from error
-    return Image(array=array, channels=_COLOURS if array.shape[0] == 3 else ())
+    return Image(array=array, channels=names)
 
 
 def _open(path: Path) -> Pil.Image:
@@ -194,8 +195,11 @@ def _plane(picture: Pil.Image, ref: Ref, as_mask: bool) -> Array:
     return array[None] if array.ndim == 2 else array.transpose(2, 0, 1)
 
 
-def _by_tifffile(path: Path, ref: Ref) -> Array | None:
-    """TIFFs that Pillow does not know: 16 bits a colour, 16-bit signed, 64-bit floats."""
+def _by_tifffile(path: Path, ref: Ref) -> tuple[Array, tuple[str, ...]] | None:
+    """TIFFs that Pillow does not know: 16 bits a colour, 16-bit signed, 64-bit floats; and the channels' names.
+
+    Only what the file calls RGB is in colour; other samples of a pixel are channels without a name.
+    """
     import tifffile
 
     with _files.typed_errors(ref, tifffile.TiffFileError), tifffile.TiffFile(path) as file:
@@ -203,17 +207,20 @@ def _by_tifffile(path: Path, ref: Ref) -> Array | None:
         if int(np.prod(series.shape)) > MOST_PIXELS:
             raise FormatError(f"{ref}: too large for a picture", found=str(series.shape))
         array = series.asarray()
+        colour = series.keyframe.photometric in (tifffile.PHOTOMETRIC.RGB, tifffile.PHOTOMETRIC.YCBCR)
     if array.dtype.kind not in "iuf" or array.ndim not in (2, 3, 4):
         return None
+    colour = colour and array.ndim > 2 and array.shape[-1] in (3, 4)
     if array.ndim > 2 and array.shape[-1] in (3, 4):
-        array = np.moveaxis(array[..., :3], -1, 0)
+        array = np.moveaxis(array[..., :3] if colour else array, -1, 0)
     elif array.ndim == 4:
         return None
     else:
         array = array[None]
     if array.ndim == 3:
         array = array[:, None]
-    return array if ref.index is None else array[:, ref.index : ref.index + 1]
+    array = array if ref.index is None else array[:, ref.index : ref.index + 1]
+    return array, COLOURS if colour else ()
 
 
 def _check_png(data: bytes, ref: Ref) -> None:

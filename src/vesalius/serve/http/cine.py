@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vesalius import formats
 from vesalius.core.case import Case, Ref
+from vesalius.core.channels import COLOURS
 from vesalius.core.errors import DataError, VesaliusError
 from vesalius.core.image import Image
 from vesalius.formats import json as answers
@@ -218,4 +219,5 @@ def frame(data: bytes, layout: Layout | None, place: Path) -> Image:
     pixels: Any = np.frombuffer(data, dtype).reshape(layout.height, layout.width, layout.channels)
     array = np.ascontiguousarray(np.moveaxis(pixels, -1, 0)[:, None])  # (C, 1, Y, X)
     spacing = None if layout.spacing_mm is None else (*layout.spacing_mm, 1.0)
-    return Image(array.astype(layout.dtype, copy=False), spacing_mm=spacing)
+    names = COLOURS if layout.channels == 3 else ()
+    return Image(array.astype(layout.dtype, copy=False), spacing_mm=spacing, channels=names)
