@@ -79,7 +79,9 @@ def test_images_are_matched_by_name_and_never_by_order() -> None:
     turned = Case("a", {"T2w": t2, "T1-w": t1}, reference="T2w")
     assert np.array_equal(prepare(turned, TWO).array, want), "the same names in another order and spelling"
     numbered = Case("a", {"channel 0": t1, "channel 1": t2}, reference="channel 0")
-    with pytest.raises(MismatchError, match=r"case a: no image 't1'; found 'channel 0', 'channel 1', learned from 't1'"):
+    with pytest.raises(
+        MismatchError, match=r"case a: no image 't1'; found 'channel 0', 'channel 1', learned from 't1'"
+    ):
         prepare(numbered, TWO)
     with pytest.raises(MismatchError, match="no image 't1'"):
         prepare(Case("a", {"image": t1}), TWO)
@@ -88,12 +90,16 @@ def test_images_are_matched_by_name_and_never_by_order() -> None:
 def test_of_several_images_a_plan_of_one_takes_none_that_it_cannot_name() -> None:
     one = Image(np.ones((1, 4, 5, 6)), affine=np.eye(4))
     both = Case("a", {"flair": replace(one, array=one.array * 12), "t1": one}, reference="t1")
-    with pytest.raises(MismatchError, match="several images, and nothing says which is meant; found 'flair', 't1'"):
+    with pytest.raises(
+        MismatchError, match="several images, and nothing says which is meant; found 'flair', 't1'"
+    ):
         prepare(both, PLAN)
     named = PLAN.model_copy(update={"channel_names": ("FLAIR",)})
     assert np.allclose(prepare(both, named).array, 1.0), "(12 - 10) / 2: the one that was learned from"
     assert np.allclose(prepare(both, PLAN.model_copy(update={"images": ("flair",)})).array, 1.0)
-    with pytest.raises(MismatchError, match="another image than was learned from; found 't1', learned from 'flair'"):
+    with pytest.raises(
+        MismatchError, match="another image than was learned from; found 't1', learned from 'flair'"
+    ):
         lone = Case("a", {"t1": one}, reference="t1")
         prepare(lone, PLAN.model_copy(update={"images": ("flair",)}))
 

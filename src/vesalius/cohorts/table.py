@@ -9,7 +9,7 @@ from pathlib import Path
 from vesalius import formats
 from vesalius.cohorts import _files
 from vesalius.cohorts._build import as_split, class_labels
-from vesalius.cohorts._dataset_json import labels_of, load, target_info
+from vesalius.cohorts._dataset_json import channel_names, labels_of, load, target_info
 from vesalius.cohorts._index import Index
 from vesalius.cohorts._layout import Detection, Options
 from vesalius.cohorts._roles import Roles, distinct, infer, is_list, is_number, parts
@@ -98,6 +98,7 @@ def read(root: Path, *, options: Options) -> Cohort:
         targets=infos,
         set_aside=tuple(aside),
         notes=tuple(notes),
+        modalities=channel_names(load(index.root / "dataset.json", strict=False) or {}),
     )
 
 

@@ -28,11 +28,21 @@ _SAME = {  # names of one thing, without regard to case, spaces and signs
     "mri": "mr",
 }
 
+_NOTHING = {  # names that any image may have: ours for it, and nnU-Net's for how it is normalised
+    "image", "img", "reference", "channel", "scan", "file", "path", "grey", "gray", "greyscale", "grayscale",
+    "intensity", "nonorm", "zscore", "rescaleto", "rescale", "rgbto", "unknown", "",
+}  # fmt: skip
+
 
 def plain(name: str) -> str:
     """Return a channel's name as it is compared: `T1-Gd` and `t1gd` are one."""
     bare = re.sub(r"[^0-9a-z]+", "", name.casefold()) or name
     return _SAME.get(bare, bare)
+
+
+def says_nothing(name: str) -> bool:
+    """Return whether a name may be that of any image or channel, so that it need not be the same on both sides."""
+    return plain(name).rstrip("0123456789") in _NOTHING
 
 
 def are_colours(names: Sequence[str]) -> bool:

@@ -110,7 +110,7 @@ def _read(ref: Ref, *, as_mask: bool) -> Image:
     path = _files.one_file(ref)
     try:
         array = _decode(path, ref, as_mask)
-        names = COLOURS if array.shape[0] == 3 else ()
+        names: tuple[str, ...] = COLOURS if array.shape[0] == 3 else ()
     except UnidentifiedImageError as error:
         other = _by_tifffile(path, ref) if path.suffix.lower() in (".tif", ".tiff") else None
         if other is None:

@@ -19,7 +19,7 @@ from vesalius.core.case import Case, Ref
 from vesalius.core.errors import BundleError, DataError, PlanError
 from vesalius.core.image import Array, Image
 from vesalius.core.plan import InferPlan, Plan
-from vesalius.infer import tiles
+from vesalius.infer import guard, tiles
 from vesalius.prepare.case import load, load_reference, prepare
 from vesalius.tasks import _contract as tasks
 from vesalius.tasks._contract import Batch, Example, Task, collate
@@ -41,22 +41,27 @@ class Loaded:
 class Predictor:
     """Answers of a bundle. The models are loaded once; memory is bounded by one case and one slab of tiles.
 
-    `device` is a torch device, by default a GPU where there is one. Raises BundleError.
+    `device` is a torch device, by default a GPU where there is one. A case whose modality or unit is another than what
+    the bundle learned from is refused unless `accept_mismatch` says to go on. Raises BundleError.
     """
 
-    def __init__(self, bundle: Bundle, *, device: str | None = None) -> None:
-        self.bundle = bundle
+    accept_mismatch = False
+
+    def __init__(self, bundle: Bundle, *, device: str | None = None, accept_mismatch: bool = False) -> None:
+        self.bundle, self.accept_mismatch = bundle, accept_mismatch
         self.device = device_of(device)
         self.stages = tuple(_load(bundle, stage, self.device) for stage in bundle.stages)
 
-    def __call__(self, case: Case, *, watch: Watch | None = None) -> Answer:
+    def __call__(self, case: Case, *, watch: Watch | None = None, accept_mismatch: bool = False) -> Answer:
         """The last stage's answer, in the geometry of the case's reference image, earlier ones as its parts.
 
         `watch` is told from time to time which share of the work is done; what it raises ends the work.
+        Raises MismatchError for another kind of image than the bundle learned from, unless that is accepted.
         """
         case = replace(case, targets={})
         answers: list[Answer] = []
         reference = load_reference(case)
+        outside = self.admit(case, reference, accept_mismatch=accept_mismatch)
         for k, loaded in enumerate(self.stages):
             takes = loaded.stage.takes
             told = _part(watch, k, len(self.stages))
@@ -75,23 +80,34 @@ class Predictor:
             bundle=self.bundle.hash,
             by=self.bundle.name,
             parts=parts,
+            outside=outside,
         )
+
+    def admit(
+        self, case: Case, reference: Image | None = None, *, accept_mismatch: bool = False
+    ) -> tuple[str, ...] | None:
+        """Return in what a case lies outside of what the bundle learned from, as `Answer.outside` has it.
+
+        Raises MismatchError where it may not be answered.
+        """
+        accept = accept_mismatch or self.accept_mismatch
+        return guard.admit(self.bundle, case, reference or load_reference(case), accept_mismatch=accept)
 
     @property
     def joins(self) -> bool:
         """Whether several cases go through the model in one pass: one stage that looks at whole images."""
         return len(self.stages) == 1 and self.stages[0].task.run == "whole"
 
-    def together(self, cases: Sequence[Case]) -> list[Answer | DataError]:
+    def together(self, cases: Sequence[Case], *, accept_mismatch: bool = False) -> list[Answer | DataError]:
         """The answers to several cases, in one pass where the bundle `joins` them; a faulty one gives its error.
 
         They are those of each case alone but for rounding, which differs with the number of cases in a pass.
         """
         if not self.joins:
-            return [_or_error(partial(self, case)) for case in cases]
+            return [_or_error(partial(self, case, accept_mismatch=accept_mismatch)) for case in cases]
         (loaded,) = self.stages
         plan, state = loaded.stage.plan, loaded.stage.state
-        ready = [_or_error(partial(self._encoded, loaded, case)) for case in cases]
+        ready = [_or_error(partial(self._encoded, loaded, case, accept_mismatch)) for case in cases]
         examples = [r[0] for r in ready if not isinstance(r, DataError)]
         if not examples:
             return [r for r in ready if isinstance(r, DataError)]
@@ -109,16 +125,20 @@ class Predictor:
                     source=r[1].source,
                     bundle=self.bundle.hash,
                     by=self.bundle.name,
+                    outside=r[2],
                 )
             )
         return answers
 
-    def _encoded(self, loaded: Loaded, case: Case) -> tuple[Example, Image]:
-        """A case as its example, and its reference image."""
+    def _encoded(
+        self, loaded: Loaded, case: Case, accept_mismatch: bool
+    ) -> tuple[Example, Image, tuple[str, ...] | None]:
+        """A case as its example, its reference image, and in what it lies outside of what was learned from."""
         case = replace(case, targets={})
         reference = load_reference(case)
+        outside = self.admit(case, reference, accept_mismatch=accept_mismatch)
         prepared = prepare(case, loaded.stage.plan.data, reference=reference)
-        return loaded.task.encode(case, prepared, reference, loaded.stage.state), reference
+        return loaded.task.encode(case, prepared, reference, loaded.stage.state), reference, outside
 
     def _answer(self, loaded: Loaded, case: Case, reference: Image, watch: Watch | None = None) -> Answer:
         plan, state = loaded.stage.plan, loaded.stage.state

@@ -8,7 +8,7 @@ import numpy as np
 
 from vesalius import formats
 from vesalius.core.case import Case, Ref
-from vesalius.core.channels import plain
+from vesalius.core.channels import plain, says_nothing
 from vesalius.core.errors import DataError, GeometryError, MismatchError
 from vesalius.core.image import Array, Image, Source, pixel_fault
 from vesalius.core.modalities import of_word
@@ -102,7 +102,7 @@ def planned_images(case: Case, plan: DataPlan) -> tuple[str, ...]:
     A bundle of one image takes the one that a case has. Raises MismatchError, naming both sides.
     """
     wanted, alone = plan.images, len(plan.images) == 1
-    if alone and len(case.images) == 1 and (_says_nothing(wanted[0]) or _says_nothing(*case.images)):
+    if alone and len(case.images) == 1 and (says_nothing(wanted[0]) or says_nothing(*case.images)):
         return tuple(case.images)
     found = [_called(name, case) for name in wanted]
     if alone and found[0] is None and len(plan.channel_names) == 1:
@@ -125,13 +125,12 @@ def planned_images(case: Case, plan: DataPlan) -> tuple[str, ...]:
 def channel_names(image: Image, case: Case) -> tuple[str, ...]:
     """Return what an image's channels are called: by its file, else by the author of the data of one image a case.
 
-    Of a single channel a modality (`CT`) is no name: it is compared as such.
+    Of a single channel a modality (`CT`) is no name: it is compared as such. A word such as `zscore` says nothing.
     """
-    if image.channels or len(case.images) > 1:
+    said = case.declared
+    if image.channels or len(case.images) > 1 or len(said) != image.array.shape[-4]:
         return image.channels
-    if len(case.declared) == 1 and of_word(case.declared[0]) is not None:
-        return ()
-    return case.declared if len(case.declared) == image.array.shape[-4] else ()
+    return () if any(map(says_nothing, said)) or (len(said) == 1 and of_word(said[0]) is not None) else said
 
 
 def _called(name: str, case: Case) -> str | None:
@@ -139,11 +138,6 @@ def _called(name: str, case: Case) -> str | None:
         return name
     alike = [n for n in case.images if plain(n) == plain(name)]
     return alike[0] if len(alike) == 1 else None
-
-
-def _says_nothing(name: str) -> bool:
-    """Whether a name is that of any image, so that it need not be the same on both sides."""
-    return plain(name).rstrip("0123456789") in ("image", "reference", "img")
 
 
 def _sound(image: Image, name: str) -> Image:

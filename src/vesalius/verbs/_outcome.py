@@ -74,11 +74,17 @@ def finish(
         patients_known=space.cohort.patients_known,
         progress=progress,
         device=device,
+        accept_mismatch=True,  # the data's author says that it is one cohort
     )
     written = write_report(card, path, space=space, stage=stage, tally=tally, outcome=outcome)
     texts = {"scorecard.json": as_json(nameless(card)), "card.md": written}
     sealed = save_bundle(
-        bundle.path, bundle.stages, data_hash=bundle.data_hash, made_by=bundle.made_by, texts=texts
+        bundle.path,
+        bundle.stages,
+        data_hash=bundle.data_hash,
+        made_by=bundle.made_by,
+        learned=bundle.learned,
+        texts=texts,
     )
     save_scorecard(card, path / "scorecard.json")
     return sealed, card

@@ -16,7 +16,7 @@ from vesalius.core.disk import output_errors
 from vesalius.core.errors import DataError, OutputError, PlanError
 from vesalius.core.plan import Plan
 from vesalius.core.progress import Progress
-from vesalius.plan.fingerprint import Facts, facts
+from vesalius.plan.facts import Facts, facts
 from vesalius.reliability.duplicates import Twins
 from vesalius.tasks import _contract as tasks
 from vesalius.tasks._contract import Task
@@ -63,7 +63,7 @@ class Observer:
             return
         image = decoded.images[decoded.case.reference]
         counted = tuple(sorted(decoded.values.get(self.target.name, {}).items()))
-        measured = facts(image, decoded.masks.get(self.target.name))
+        measured = facts(image, decoded.masks.get(self.target.name), case=decoded.case)
         self.facts[decoded.case.id] = replace(measured, voxels=counted)
 
     @property

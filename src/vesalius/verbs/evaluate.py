@@ -13,7 +13,7 @@ from vesalius.core.bundle import MANIFEST, Bundle, open_bundle
 from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort, TargetInfo
 from vesalius.core.disk import new_folder
-from vesalius.core.errors import DataError, VesaliusError
+from vesalius.core.errors import DataError, MismatchError, VesaliusError
 from vesalius.core.progress import Progress, Silent
 from vesalius.core.scorecard import Scorecard, save_scorecard
 from vesalius.infer.predictor import Predictor
@@ -42,13 +42,16 @@ def evaluate(
     columns: Mapping[str, str] | None = None,
     split_file: Path | str | None = None,
     device: str | None = None,
+    accept_mismatch: bool = False,
     progress: Progress | None = None,
 ) -> Scorecard:
     """Score `what` (a bundle, or a folder or CSV of any tool's predictions) on the cases of `data`.
 
     `split` limits it to the cases that the data, or `split_file`, declares as such; by default the declared
     test cases, or all where there are none. With `out` the scorecard and a report are written there.
-    Raises DataError where no case has the target, BundleError for a damaged bundle, Interrupted after Ctrl-C.
+    Cases of another modality or unit than a bundle learned from are not scored unless `accept_mismatch`.
+    Raises DataError where no case has the target, MismatchError where none is of the kind learned from, BundleError
+    for a damaged bundle, Interrupted after Ctrl-C.
     """
     progress = progress or Silent()
     torch.set_num_threads(machines.measure().cores)
@@ -74,6 +77,7 @@ def evaluate(
                 progress=progress,
                 device=device,
                 target=info.name,
+                accept_mismatch=accept_mismatch,
             )
         else:
             tally, card = _score_foreign(Path(str(what)), cases, cohort, info, name, progress)
@@ -150,21 +154,34 @@ def score_cases(
     progress: Progress,
     device: str | None,
     target: str | None = None,
+    accept_mismatch: bool = False,
 ) -> tuple[Tally, Scorecard]:
-    """Answer and score case after case; one is in memory at a time. A faulty case is noted and not counted."""
-    predictor = Predictor(bundle, device=device)
+    """Answer and score case after case; one is in memory at a time. A faulty case is noted and not counted.
+
+    Raises MismatchError where no case is of the kind that the bundle learned from.
+    """
+    predictor = Predictor(bundle, device=device, accept_mismatch=accept_mismatch)
     stage, task = predictor.stages[-1].stage, predictor.stages[-1].task
     target = target or stage.plan.task.target
-    tally = tally_for(task.answer)
+    tally, marks = tally_for(task.answer), 0
+    refused: MismatchError | None = None
     for case, answer in answers(predictor, cases, progress=progress):
         truth = case.targets.get(str(target))
         if truth is None:
             continue
         if isinstance(answer, VesaliusError):
+            refused = answer if isinstance(answer, MismatchError) else refused
             progress.note(f"not scored: {case.id}: {answer}")
             continue
+        marks += bool(answer.outside)
         reference = load_reference(case)
         tally.add(case, answer, truth, task.trivial(stage.state, reference), reference)
+    if refused is not None and not tally.cases:
+        raise refused
+    if marks:
+        progress.note(
+            f"{marks} of {len(tally.cases)} scored cases lie outside of what the bundle learned from"
+        )
     card = card_of(
         tally,
         task.answer.__name__,
