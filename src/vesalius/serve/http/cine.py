@@ -2,8 +2,8 @@
 
 The client sends pictures (PNG, JPEG) or, after `{"height", "width", "channels", "dtype"}` as text, bare pixels: rows of
 pixels, channels interleaved, little-endian; `spacing_mm` `[x, y]` may be said with it. The server sends one JSON a
-frame: `{"frame", "answer", "summary", "ms", "dropped"}`, or `{"frame", "error", "ms", "dropped"}`. Frames count from 0;
-`ms` is from a frame's arrival to its answer; `dropped` are the frames before it that are not answered.
+frame: `{"frame", "answer", "summary", "outside", "ms", "dropped"}`, or `{"frame", "error", "ms", "dropped"}`. Frames
+count from 0; `ms` is from a frame's arrival to its answer; `dropped` are the frames before it that are not answered.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class _Slot:
 
 
 @router.websocket("/api/cine")
-async def cine(socket: WebSocket, model: str = "") -> None:
+async def cine(socket: WebSocket, model: str = "", accept_mismatch: bool = False) -> None:
     """Answer a model's frames until the client leaves."""
     service = service_of(socket)
     offered = [p.strip() for p in socket.headers.get("sec-websocket-protocol", "").split(",")]
@@ -94,7 +94,7 @@ async def cine(socket: WebSocket, model: str = "") -> None:
     slot = _Slot()
     reader = asyncio.create_task(_read(socket, slot))
     try:
-        answered = await _answer(socket, service, found, slot)
+        answered = await _answer(socket, service, found, slot, accept_mismatch)
     finally:
         reader.cancel()
         service.sessions -= 1
@@ -144,7 +144,9 @@ async def _read(socket: WebSocket, slot: _Slot) -> None:
         slot.ready.set()
 
 
-async def _answer(socket: WebSocket, service: Service, model: Model, slot: _Slot) -> int:
+async def _answer(
+    socket: WebSocket, service: Service, model: Model, slot: _Slot, accept_mismatch: bool
+) -> int:
     """Answer the newest frame again and again; returns how many were answered."""
     loop, predictor, answered = asyncio.get_running_loop(), model.predictors[0], 0
     place = service.root / f"cine-{id(slot):x}"
@@ -164,7 +166,7 @@ async def _answer(socket: WebSocket, service: Service, model: Model, slot: _Slot
             n, data, since = taken
             dropped, slot.dropped = slot.dropped, []
             said, good = await loop.run_in_executor(
-                service.realtime, _one, predictor, data, slot.layout, f"frame-{n}", place
+                service.realtime, _one, predictor, data, slot.layout, f"frame-{n}", place, accept_mismatch
             )
             took_s = time.perf_counter() - since
             answered += good
@@ -178,11 +180,12 @@ async def _answer(socket: WebSocket, service: Service, model: Model, slot: _Slot
 
 
 def _one(
-    predictor: Predictor, data: bytes, layout: Layout | None, name: str, place: Path
+    predictor: Predictor, data: bytes, layout: Layout | None, name: str, place: Path, accept_mismatch: bool
 ) -> tuple[str, bool]:
     """One frame's answer as the members of a JSON object, and whether there is one."""
     try:
-        answer = predictor(Case(name, {"image": frame(data, layout, place)}))
+        case = Case(name, {"image": frame(data, layout, place)})
+        answer = predictor(case, accept_mismatch=accept_mismatch)
     except VesaliusError as error:
         return (
             f'"error": {json.dumps({k: v and v.replace(str(place), "a frame") for k, v in body_of(error).items()})}',
@@ -191,8 +194,8 @@ def _one(
     except Exception as error:  # noqa: BLE001 - one frame must not end the cine
         log_unforeseen(_LOG, "a frame could not be answered", error)
         return '"error": "an internal error"', False
-    summary = json.dumps(results.summary(answer))
-    return f'"answer": {answers.as_text(answer)}, "summary": {summary}', True
+    summary, outside = json.dumps(results.summary(answer)), json.dumps(answer.outside)
+    return f'"answer": {answers.as_text(answer)}, "summary": {summary}, "outside": {outside}', True
 
 
 def frame(data: bytes, layout: Layout | None, place: Path) -> Image:

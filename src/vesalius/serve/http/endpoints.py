@@ -126,9 +126,16 @@ def ask(asked: wire.JobRequest, service: Serving, caller: User) -> Any:
     model = service.models.get(asked.model)
     found = service.studies.get(asked.study, caller)
     explain = asked.kind == "explain"
-    return service.jobs.json(
-        service.ask(caller, model, found, asked.case, explain=explain, explainer=asked.explainer)
+    job = service.ask(
+        caller,
+        model,
+        found,
+        asked.case,
+        explain=explain,
+        explainer=asked.explainer,
+        accept_mismatch=asked.accept_mismatch,
     )
+    return service.jobs.json(job)
 
 
 @api.get("/jobs", response_model=list[wire.JobBody], tags=["jobs"])
@@ -168,13 +175,19 @@ def file(job: JobId, case: CaseId, file: str, service: Serving, caller: User) ->
     return sent(path, results.media_type(file), name=file)
 
 
-@api.post("/predict", response_model=wire.JobBody, tags=["jobs"], openapi_extra=wire.multipart("model"))
+@api.post(
+    "/predict",
+    response_model=wire.JobBody,
+    tags=["jobs"],
+    openapi_extra=wire.multipart("model", "accept_mismatch"),
+)
 async def predict(request: Request, response: Response, service: Serving, caller: User) -> Any:
     """Upload and ask in one call; waits for the job, and answers 202 with it where it takes too long."""
     study, fields = await take(request, service, caller)
     try:
         model = service.models.get(fields.get("model"))
-        found = service.ask(caller, model, study)
+        accept = said_yes("accept_mismatch", fields.get("accept_mismatch", ""))
+        found = service.ask(caller, model, study, accept_mismatch=accept)
     except (Problem, UnknownName):
         service.forget(study)
         raise
@@ -189,6 +202,14 @@ def audit(service: Serving, caller: Admin, last: Annotated[int, Query(ge=0, le=1
     service.audit.add(caller.name, "audit")
     tail = service.audit.tail
     return {"count": tail.count, "hash": tail.hash, "lines": service.audit.last(last)}
+
+
+def said_yes(name: str, text: str) -> bool:
+    """Whether a field of a form says yes; no where it is empty. Raises Problem 422 for other words."""
+    word = text.strip().lower()
+    if word not in ("", "0", "1", "false", "true", "no", "yes"):
+        raise Problem(422, f"{name} is true or false", found=text[:40])
+    return word in ("1", "true", "yes")
 
 
 def sent(path: FilePath, media_type: str, *, name: str | None = None) -> Response:

@@ -84,6 +84,8 @@ class ModelBody(BaseModel):
     dims: int
     modality: str | None
     unit: str | None
+    channels: list[str]
+    accepts_mismatch: bool
     operating_point: dict[str, Any] | None
     calibrated: bool
     explainers: list[str]
@@ -93,7 +95,10 @@ class ModelBody(BaseModel):
 
 
 class JobRequest(BaseModel):
-    """What is asked of a model: one case of a study, or all of them. A service of one model need not be told which."""
+    """What is asked of a model: one case of a study, or all of them. A service of one model need not be told which.
+
+    `accept_mismatch` asks for answers about images of another modality or unit than the model learned from, too.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -102,15 +107,20 @@ class JobRequest(BaseModel):
     case: str | None = Field(default=None, pattern=ID)
     kind: Literal["predict", "explain"] = "predict"
     explainer: str | None = Field(default=None, max_length=64)
+    accept_mismatch: bool = False
 
 
 class AnswerBody(BaseModel):
-    """One case's answer: its kind, the project's JSON without voxels, what to show, and where its files are."""
+    """One case's answer: its kind, the project's JSON without voxels, what to show, and where its files are.
+
+    `outside` says in what the image differs from those that the model learned from; null where that is not known.
+    """
 
     case: str
     kind: str
     answer: dict[str, Any]
     summary: dict[str, Any]
+    outside: list[str] | None
     files: dict[str, str]
 
 

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 
 from vesalius.core import registry
@@ -70,7 +71,9 @@ class Workers:
                 self._each(units[0], lambda: self._alone(units[0], predictor))
             else:
                 try:
-                    found = predictor.together([u.case.case for u in units])
+                    found = predictor.together(
+                        [u.case.case for u in units], accept_mismatch=units[0].job.accept_mismatch
+                    )
                 except Exception as error:  # noqa: BLE001 - one caller's picture must not fail another's
                     log_unforeseen(_LOG, "cases could not be answered together", error)
                     for unit in units:
@@ -101,11 +104,13 @@ class Workers:
             self.jobs.left(unit.job)
 
     def _alone(self, unit: Unit, predictor: Predictor) -> Answer | DataError:
+        accept = unit.job.accept_mismatch
         if unit.job.kind == "explain":
+            outside = predictor.admit(unit.case.case, accept_mismatch=accept)
             explainer = registry.lookup("explain", str(unit.job.explainer))
             explained: Answer = explainer.explain(predictor, unit.case.case)
-            return explained
-        return predictor(unit.case.case, watch=lambda share: self._watch(unit, share))
+            return replace(explained, outside=outside)
+        return predictor(unit.case.case, watch=lambda share: self._watch(unit, share), accept_mismatch=accept)
 
     def _watch(self, unit: Unit, share: float) -> None:
         if unit.job.ended:
@@ -126,6 +131,7 @@ class Workers:
             "kind": type(answer).__name__,
             "answer": results.outline(answer),
             "summary": results.summary(answer),
+            "outside": None if answer.outside is None else list(answer.outside),
             "files": {name: f"/api/jobs/{job.id}/cases/{case.id}/{name}" for name in written},
         }
         self.jobs.answered(unit, row, written)
