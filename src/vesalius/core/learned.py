@@ -27,13 +27,13 @@ class Seen:
     """What is seen of one image before it is answered, or learned from.
 
     `size` is `(Z, Y, X)` and `spacing_mm` `(x, y, z)`, both in canonical axes; `darkest` and `brightest` are the 0.5th
-    and the 99.5th percentile of the values. What nobody declares is None.
+    and the 99.5th percentile of the values. What nobody declares is None, and so are values that were not read.
     """
 
     size: tuple[int, int, int]
     spacing_mm: Triple | None
-    darkest: float
-    brightest: float
+    darkest: float | None
+    brightest: float | None
     modality: str | None = None
     unit: str | None = None
     body_part: str | None = None
@@ -78,7 +78,7 @@ class Verdict:
 
 
 def summary(seen: Sequence[Seen], *, absolute: bool) -> Learned:
-    """Return the record of some training cases, of which there must be one at least."""
+    """Return the record of some training cases, one at least, whose values were read."""
     spaced = [s.spacing_mm for s in seen if s.spacing_mm is not None]
     flat = {s.size[0] == 1 for s in seen}
     return Learned(
@@ -89,8 +89,8 @@ def summary(seen: Sequence[Seen], *, absolute: bool) -> Learned:
         flat=flat.pop() if len(flat) == 1 else None,
         size=_each([s.size for s in seen]),
         spacing_mm=_each(spaced) if len(spaced) == len(seen) else None,
-        darkest=_range([s.darkest for s in seen]),
-        brightest=_range([s.brightest for s in seen]),
+        darkest=_range([s.darkest for s in seen if s.darkest is not None]),
+        brightest=_range([s.brightest for s in seen if s.brightest is not None]),
         absolute=absolute,
     )
 
@@ -178,7 +178,7 @@ def _values(learned: Learned, seen: Seen) -> list[str]:
             ("darkest", seen.darkest, learned.darkest),
             ("brightest", seen.brightest, learned.brightest),
         )
-        if not known[0] - slack <= found <= known[1] + slack
+        if found is not None and not known[0] - slack <= found <= known[1] + slack
     ]
 
 

@@ -33,7 +33,7 @@ def admit(
         raise MismatchError(
             f"case {case.id}: the bundle '{bundle.name}' learned from another kind of image",
             found="; ".join(verdict.mismatch),
-            hint="--accept-mismatch (accept_mismatch in Python, a request or a node's rule) to go on all the same",
+            hint="--accept-mismatch, or accept_mismatch: true in a request, to go on all the same",
         )
     return (*(f"{ACCEPTED}{text}" for text in verdict.mismatch), *verdict.outside)
 

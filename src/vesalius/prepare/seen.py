@@ -10,6 +10,7 @@ from vesalius.core.case import Case
 from vesalius.core.image import Array, Image, Triple
 from vesalius.core.learned import Seen
 from vesalius.core.modalities import of_channel, of_code
+from vesalius.formats import Header
 from vesalius.prepare.case import frame
 from vesalius.prepare.geometry import orientation
 
@@ -28,7 +29,13 @@ def look(case: Case, image: Image, *, seed: int = 0) -> Seen:
     return Seen(size, spacing, darkest, brightest, modality, unit, body_part_of(image))
 
 
-def canonical(image: Image) -> tuple[tuple[int, int, int], Triple | None]:
+def glance(header: Header, declared: tuple[str, ...]) -> Seen:
+    """Return what a file's header shows of its image, its values unread."""
+    size, spacing = canonical(header)
+    return Seen(size, spacing, None, None, modality_of(header, declared), unit_of(header, declared))
+
+
+def canonical(image: Image | Header) -> tuple[tuple[int, int, int], Triple | None]:
     """Return an image's size `(Z, Y, X)` and spacing `(x, y, z)` in the nearest canonical axes."""
     order, _ = orientation(image.affine)
     z, y, x = (image.shape[a] for a in order)
@@ -54,13 +61,13 @@ def reach(values: Array) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def modality_of(image: Image, declared: tuple[str, ...]) -> str | None:
+def modality_of(image: Image | Header, declared: tuple[str, ...]) -> str | None:
     """Return the modality that an image's file declares, or else the author of the data; alike ones have one code."""
     found = of_code(image.modality)
     return found or next((m for m in map(of_channel, declared) if m is not None), None)
 
 
-def unit_of(image: Image, declared: tuple[str, ...]) -> str | None:
+def unit_of(image: Image | Header, declared: tuple[str, ...]) -> str | None:
     """Return an image's unit; what the author of the data calls a CT is in Hounsfield units."""
     if image.unit is None and image.modality is None and {of_channel(d) for d in declared} == {"CT"}:
         return "HU"

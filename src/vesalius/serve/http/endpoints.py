@@ -14,6 +14,7 @@ from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from vesalius.core.errors import UnknownName
+from vesalius.core.learned import compare
 from vesalius.serve.http import results, uploads, wire
 from vesalius.serve.http.access import Admin, Monitor, Serving, User
 from vesalius.serve.http.job import Job
@@ -118,6 +119,22 @@ def preview(study: StudyId, case: CaseId, service: Serving, caller: User) -> Res
     path = service.studies.preview(found, found.case(case))
     service.audit.add(caller.name, "look", study=found.id)
     return sent(path, "image/png")
+
+
+@api.get("/studies/{study}/cases/{case}/verdict", response_model=wire.VerdictBody, tags=["studies"])
+def verdict(
+    study: StudyId,
+    case: CaseId,
+    service: Serving,
+    caller: User,
+    model: Annotated[str, Query(max_length=64)] = "",
+) -> Any:
+    """Whether a model would answer about an image, and in what it lies outside of what the model learned from."""
+    found, learned = service.studies.get(study, caller).case(case), service.models.get(model).bundle.learned
+    if learned is None or found.seen is None:
+        return {"known": False, "mismatch": [], "outside": []}
+    said = compare(learned, found.seen)
+    return {"known": True, "mismatch": said.mismatch, "outside": said.outside}
 
 
 @api.post("/jobs", status_code=202, response_model=wire.JobBody, tags=["jobs"])

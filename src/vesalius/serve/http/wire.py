@@ -94,6 +94,18 @@ class ModelBody(BaseModel):
     baseline_is: str | None
 
 
+class VerdictBody(BaseModel):
+    """How an image compares with what a model learned from, by its headers alone.
+
+    `mismatch` would be refused unless it is accepted, `outside` only be marked; `known` is false for a model that does
+    not say what it learned from.
+    """
+
+    known: bool
+    mismatch: list[str]
+    outside: list[str]
+
+
 class JobRequest(BaseModel):
     """What is asked of a model: one case of a study, or all of them. A service of one model need not be told which.
 
