@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from vesalius.core.learned import Seen, compare, parse, summary
-from vesalius.core.modalities import of_channel, of_code, of_word
+from vesalius.core.modalities import of_channel, of_code, of_word, sequence_of
 
-CT = Seen((40, 128, 128), (0.8, 0.8, 1.5), -1000.0, 400.0, "CT", "HU", "ABDOMEN")
+CT = Seen((40, 128, 128), (0.8, 0.8, 1.5), -1000.0, 400.0, "CT", "HU", "ABDOMEN", "T1")
 CASES = [CT, replace(CT, size=(60, 128, 128), spacing_mm=(0.8, 0.8, 1.0), darkest=-1020.0, brightest=600.0)]
 LEARNED = summary(CASES, absolute=True)
 
@@ -53,6 +53,7 @@ def test_another_modality_or_unit_is_a_mismatch(change: dict[str, str], said: st
             {"spacing_mm": (0.8, 0.8, 5.0)},
             "spacing 0.8 × 0.8 × 5 mm, learned from 0.8 × 0.8 × 1.002–1.498 mm",
         ),
+        ({"sequence": "FLAIR"}, "sequence FLAIR, learned from T1"),
         ({"spacing_mm": None}, "no spacing, learned from 0.8 × 0.8 × 1.002–1.498 mm"),
         ({"size": (40, 512, 512)}, "size 512×512×40, learned from 128×128×40.1–59.9"),
         ({"size": (1, 128, 128)}, "a single plane, learned from volumes"),
@@ -76,6 +77,16 @@ def test_ranges_are_widened_by_a_tolerance() -> None:
     relative = summary(CASES, absolute=False)  # images of which each has a scale of its own
     assert compare(relative, replace(CT, darkest=0.0, brightest=3000.0)).outside == ()
     assert compare(relative, replace(CT, brightest=90_000.0)).outside
+
+
+def test_descriptions_name_sequences() -> None:
+    told = {
+        "Ax T2 FLAIR": "FLAIR", "t2_tirm_tra_dark-fluid": "FLAIR", "SAG T1": "T1", "t1_mprage_sag_p2": "T1",
+        "Ax T1 +C": "T1C", "T1 post Gd": "T1C", "AX T1CE": "T1C", "t2_tse_tra": "T2", "DWI b1000": "DWI",
+        "ADC map": "ADC",
+        "FLUID_ATTENUATED": "FLAIR", "DIFFUSION": "DWI", "PROTON_DENSITY": "PD", "Axial": None, "": None,
+    }  # fmt: skip
+    assert {text: sequence_of(text) for text in told} == told
 
 
 def test_codes_and_words_of_alike_modalities_are_one() -> None:

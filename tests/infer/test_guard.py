@@ -95,8 +95,8 @@ def test_each_way_of_asking_passes_the_same_guard() -> None:
     ):
         asked(cases[1])
     accepted = ("accepted: modality US, learned from DX",)
-    assert asked(cases[1], accept_mismatch=True).outside == accepted
-    assert asked.together(cases[:2], accept_mismatch=True)[1].outside == accepted  # type: ignore[union-attr]
+    assert asked.accepting(cases[1]).outside == accepted
+    assert asked.accepting.together(cases[:2])[1].outside == accepted  # type: ignore[union-attr]
     asked.accept_mismatch = True
     assert asked(cases[1]).outside == accepted
     large = Case("large", {"image": picture("DX", side=40)})

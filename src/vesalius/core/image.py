@@ -48,7 +48,8 @@ class Image:
     `spacing_at` says whether it is calibrated to the patient or measured at the detector. With neither,
     measures are in pixels. `unit` is HU, SUVbw, Gy, another that the file names (in UCUM: `mm2/s`) or None.
     `channels` names each channel where the file does (`red`, `green`, `blue`); `modality` is DICOM's code. `body_part`
-    is what the file says was examined; it is never written down. `display` holds windows and the like, never applied.
+    is what the file says was examined, `sequence` which of MR's it says to be (`T1`); they are never written down.
+    `display` holds windows and the like, never applied.
 
     Raises GeometryError if array, affine and times contradict each other.
     """
@@ -64,6 +65,7 @@ class Image:
     display: Mapping[str, Any] = field(default_factory=dict)
     source: Source = field(default_factory=Source)
     body_part: str | None = field(default=None, repr=False, metadata={"stored": False})
+    sequence: str | None = field(default=None, repr=False, metadata={"stored": False})
 
     def __post_init__(self) -> None:
         if self.array.ndim != (4 if self.times_s is None else 5):

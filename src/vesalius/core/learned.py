@@ -37,6 +37,7 @@ class Seen:
     modality: str | None = None
     unit: str | None = None
     body_part: str | None = None
+    sequence: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ class Learned:
     darkest: Range
     brightest: Range
     absolute: bool
+    sequences: tuple[str | None, ...] = (None,)
 
     def json(self) -> dict[str, Any]:
         """Return the record as plain data."""
@@ -92,6 +94,7 @@ def summary(seen: Sequence[Seen], *, absolute: bool) -> Learned:
         darkest=_range([s.darkest for s in seen if s.darkest is not None]),
         brightest=_range([s.brightest for s in seen if s.brightest is not None]),
         absolute=absolute,
+        sequences=_declared(s.sequence for s in seen),
     )
 
 
@@ -120,6 +123,7 @@ def parse(data: Mapping[str, Any]) -> Learned:
         darkest=pair(data["darkest"]),
         brightest=pair(data["brightest"]),
         absolute=bool(data["absolute"]),
+        sequences=words(data.get("sequences", (None,))),
     )
 
 
@@ -131,14 +135,23 @@ def compare(learned: Learned, seen: Seen) -> Verdict:
             ("modality", seen.modality, learned.modalities),
             ("unit", seen.unit, learned.units),
         )
-        if found is not None and None not in known and found not in known
+        if _differs(found, known)
     ]
-    outside: list[str] = []
-    parts = learned.body_parts
-    if seen.body_part is not None and None not in parts and seen.body_part not in parts:
-        outside.append(f"body part {seen.body_part}, learned from {_listed(parts)}")
+    outside = [
+        f"{what} {found}, learned from {_listed(known)}"
+        for what, found, known in (
+            ("body part", seen.body_part, learned.body_parts),
+            ("sequence", seen.sequence, learned.sequences),
+        )
+        if _differs(found, known)
+    ]
     outside += [*_shape(learned, seen), *_spacing(learned, seen), *_values(learned, seen)]
     return Verdict(tuple(mismatch), tuple(outside))
+
+
+def _differs(found: str | None, known: Sequence[str | None]) -> bool:
+    """Whether both sides declare something, and not the same."""
+    return found is not None and None not in known and found not in known
 
 
 def _shape(learned: Learned, seen: Seen) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
@@ -52,7 +53,7 @@ class Predictor:
         self.device = device_of(device)
         self.stages = tuple(_load(bundle, stage, self.device) for stage in bundle.stages)
 
-    def __call__(self, case: Case, *, watch: Watch | None = None, accept_mismatch: bool = False) -> Answer:
+    def __call__(self, case: Case, *, watch: Watch | None = None) -> Answer:
         """The last stage's answer, in the geometry of the case's reference image, earlier ones as its parts.
 
         `watch` is told from time to time which share of the work is done; what it raises ends the work.
@@ -61,7 +62,7 @@ class Predictor:
         case = replace(case, targets={})
         answers: list[Answer] = []
         reference = load_reference(case)
-        outside = self.admit(case, reference, accept_mismatch=accept_mismatch)
+        outside = self.admit(case, reference)
         for k, loaded in enumerate(self.stages):
             takes = loaded.stage.takes
             told = _part(watch, k, len(self.stages))
@@ -83,31 +84,36 @@ class Predictor:
             outside=outside,
         )
 
-    def admit(
-        self, case: Case, reference: Image | None = None, *, accept_mismatch: bool = False
-    ) -> tuple[str, ...] | None:
+    def admit(self, case: Case, reference: Image | None = None) -> tuple[str, ...] | None:
         """Return in what a case lies outside of what the bundle learned from, as `Answer.outside` has it.
 
         Raises MismatchError where it may not be answered.
         """
-        accept = accept_mismatch or self.accept_mismatch
-        return guard.admit(self.bundle, case, reference or load_reference(case), accept_mismatch=accept)
+        reference = reference or load_reference(case)
+        return guard.admit(self.bundle, case, reference, accept_mismatch=self.accept_mismatch)
+
+    @property
+    def accepting(self) -> Predictor:
+        """The same models, which answer about another kind of image than they learned from, too."""
+        other = copy.copy(self)
+        other.accept_mismatch = True
+        return other
 
     @property
     def joins(self) -> bool:
         """Whether several cases go through the model in one pass: one stage that looks at whole images."""
         return len(self.stages) == 1 and self.stages[0].task.run == "whole"
 
-    def together(self, cases: Sequence[Case], *, accept_mismatch: bool = False) -> list[Answer | DataError]:
+    def together(self, cases: Sequence[Case]) -> list[Answer | DataError]:
         """The answers to several cases, in one pass where the bundle `joins` them; a faulty one gives its error.
 
         They are those of each case alone but for rounding, which differs with the number of cases in a pass.
         """
         if not self.joins:
-            return [_or_error(partial(self, case, accept_mismatch=accept_mismatch)) for case in cases]
+            return [_or_error(partial(self, case)) for case in cases]
         (loaded,) = self.stages
         plan, state = loaded.stage.plan, loaded.stage.state
-        ready = [_or_error(partial(self._encoded, loaded, case, accept_mismatch)) for case in cases]
+        ready = [_or_error(partial(self._encoded, loaded, case)) for case in cases]
         examples = [r[0] for r in ready if not isinstance(r, DataError)]
         if not examples:
             return [r for r in ready if isinstance(r, DataError)]
@@ -130,13 +136,11 @@ class Predictor:
             )
         return answers
 
-    def _encoded(
-        self, loaded: Loaded, case: Case, accept_mismatch: bool
-    ) -> tuple[Example, Image, tuple[str, ...] | None]:
+    def _encoded(self, loaded: Loaded, case: Case) -> tuple[Example, Image, tuple[str, ...] | None]:
         """A case as its example, its reference image, and in what it lies outside of what was learned from."""
         case = replace(case, targets={})
         reference = load_reference(case)
-        outside = self.admit(case, reference, accept_mismatch=accept_mismatch)
+        outside = self.admit(case, reference)
         prepared = prepare(case, loaded.stage.plan.data, reference=reference)
         return loaded.task.encode(case, prepared, reference, loaded.stage.state), reference, outside
 

@@ -35,6 +35,7 @@ class Facts:
     names: tuple[str, ...] = ()  # of the channels, where they have any
     modality: str | None = None
     body_part: str | None = None
+    sequence: str | None = None
 
 
 def facts(image: Image, mask: Image | None, *, seed: int = 0, case: Case | None = None) -> Facts:
@@ -64,6 +65,7 @@ def facts(image: Image, mask: Image | None, *, seed: int = 0, case: Case | None 
         names=names if len(names) == array.shape[0] else (),
         modality=modality_of(image, declared),
         body_part=body_part_of(image),
+        sequence=image.sequence,
     )
 
 
@@ -124,6 +126,8 @@ def shared_channels(
 def learned_from(measured: Mapping[str, Facts], training: Sequence[Case]) -> Learned:
     """Return the record of what was learned from, by the training cases alone, for the bundle to keep."""
     found = [measured[c.id] for c in training if c.id in measured]
-    seen = [Seen(f.shape, f.spacing_mm, f.low, f.high, f.modality, f.unit, f.body_part) for f in found]
+    seen = [
+        Seen(f.shape, f.spacing_mm, f.low, f.high, f.modality, f.unit, f.body_part, f.sequence) for f in found
+    ]
     absolute = {f.unit for f in found} != {None} or {f.bits for f in found} == {8}
     return summary(seen, absolute=absolute)

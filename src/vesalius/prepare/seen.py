@@ -24,9 +24,8 @@ def look(case: Case, image: Image, *, seed: int = 0) -> Seen:
     array = image.array[0] if image.times_s is not None else frame(image)
     darkest, brightest = reach(sample(array, np.random.default_rng(seed), _QUICK))
     size, spacing = canonical(image)
-    modality = modality_of(image, case.declared)
-    unit = unit_of(image, case.declared)
-    return Seen(size, spacing, darkest, brightest, modality, unit, body_part_of(image))
+    modality, unit = modality_of(image, case.declared), unit_of(image, case.declared)
+    return Seen(size, spacing, darkest, brightest, modality, unit, body_part_of(image), image.sequence)
 
 
 def glance(header: Header, declared: tuple[str, ...]) -> Seen:

@@ -68,14 +68,14 @@ def with_mirror(bundle: Bundle, axes: Sequence[str]) -> Bundle:
 
 
 def answers(
-    predictor: Predictor, cases: Sequence[Case], *, progress: Progress, accept_mismatch: bool = False
+    predictor: Predictor, cases: Sequence[Case], *, progress: Progress
 ) -> Iterator[tuple[Case, Answer | VesaliusError]]:
     """Answer case after case; a faulty one gives its error instead of stopping the rest."""
     progress.start("predict", len(cases))
     try:
         for case in cases:
             try:
-                yield case, predictor(case, accept_mismatch=accept_mismatch)
+                yield case, predictor(case)
             except DataError as error:
                 yield case, error
             progress.advance("predict")

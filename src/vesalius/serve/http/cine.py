@@ -149,6 +149,8 @@ async def _answer(
 ) -> int:
     """Answer the newest frame again and again; returns how many were answered."""
     loop, predictor, answered = asyncio.get_running_loop(), model.predictors[0], 0
+    if accept_mismatch:
+        predictor = predictor.accepting
     place = service.root / f"cine-{id(slot):x}"
     try:
         while True:
@@ -166,7 +168,7 @@ async def _answer(
             n, data, since = taken
             dropped, slot.dropped = slot.dropped, []
             said, good = await loop.run_in_executor(
-                service.realtime, _one, predictor, data, slot.layout, f"frame-{n}", place, accept_mismatch
+                service.realtime, _one, predictor, data, slot.layout, f"frame-{n}", place
             )
             took_s = time.perf_counter() - since
             answered += good
@@ -180,12 +182,11 @@ async def _answer(
 
 
 def _one(
-    predictor: Predictor, data: bytes, layout: Layout | None, name: str, place: Path, accept_mismatch: bool
+    predictor: Predictor, data: bytes, layout: Layout | None, name: str, place: Path
 ) -> tuple[str, bool]:
     """One frame's answer as the members of a JSON object, and whether there is one."""
     try:
-        case = Case(name, {"image": frame(data, layout, place)})
-        answer = predictor(case, accept_mismatch=accept_mismatch)
+        answer = predictor(Case(name, {"image": frame(data, layout, place)}))
     except VesaliusError as error:
         return (
             f'"error": {json.dumps({k: v and v.replace(str(place), "a frame") for k, v in body_of(error).items()})}',

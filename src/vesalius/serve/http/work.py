@@ -63,6 +63,8 @@ class Workers:
         """Answer some cases of one model; where they cannot be answered together, each by itself."""
         model = units[0].job.model
         predictor = model.predictors[device]
+        if units[0].job.accept_mismatch:
+            predictor = predictor.accepting
         with ExitStack() as stack:
             for unit in units:
                 stack.enter_context(self.studies.held(unit.job.study))
@@ -71,9 +73,7 @@ class Workers:
                 self._each(units[0], lambda: self._alone(units[0], predictor))
             else:
                 try:
-                    found = predictor.together(
-                        [u.case.case for u in units], accept_mismatch=units[0].job.accept_mismatch
-                    )
+                    found = predictor.together([u.case.case for u in units])
                 except Exception as error:  # noqa: BLE001 - one caller's picture must not fail another's
                     log_unforeseen(_LOG, "cases could not be answered together", error)
                     for unit in units:
@@ -104,13 +104,12 @@ class Workers:
             self.jobs.left(unit.job)
 
     def _alone(self, unit: Unit, predictor: Predictor) -> Answer | DataError:
-        accept = unit.job.accept_mismatch
         if unit.job.kind == "explain":
-            outside = predictor.admit(unit.case.case, accept_mismatch=accept)
+            outside = predictor.admit(unit.case.case)
             explainer = registry.lookup("explain", str(unit.job.explainer))
             explained: Answer = explainer.explain(predictor, unit.case.case)
             return replace(explained, outside=outside)
-        return predictor(unit.case.case, watch=lambda share: self._watch(unit, share), accept_mismatch=accept)
+        return predictor(unit.case.case, watch=lambda share: self._watch(unit, share))
 
     def _watch(self, unit: Unit, share: float) -> None:
         if unit.job.ended:

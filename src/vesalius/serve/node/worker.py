@@ -69,14 +69,12 @@ def load(path: Path, *, device: str | None = None) -> Model:
     inside = path / "bundle"
     predictor = Predictor(open_bundle(inside if inside.is_dir() else path), device=device)
 
-    def answer(folder: Path, *, accept_mismatch: bool = False) -> Made:
+    def answer(asked: Predictor, folder: Path) -> Made:
         try:
             cohort = cohorts.read(folder, layout="dicomtree", max_set_aside=1.0)
         except NoImages:
             return Made(())
-        found = [
-            a for _, a in answers(predictor, cohort.cases, progress=Silent(), accept_mismatch=accept_mismatch)
-        ]
+        found = [a for _, a in answers(asked, cohort.cases, progress=Silent())]
         done = [a for a in found if not isinstance(a, VesaliusError)]
         failed = [said(a) for a in found if isinstance(a, VesaliusError)]
         reasons = once([*(s.reason for s in cohort.set_aside), *failed])
@@ -84,7 +82,7 @@ def load(path: Path, *, device: str | None = None) -> Model:
             raise DataError("a part of this series cannot be answered", found=reasons[0])
         return Made(done, reasons)
 
-    return Model(predictor.bundle.hash, answer, partial(answer, accept_mismatch=True))
+    return Model(predictor.bundle.hash, partial(answer, predictor), partial(answer, predictor.accepting))
 
 
 class Worker:
