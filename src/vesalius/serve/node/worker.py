@@ -82,7 +82,9 @@ def load(path: Path, *, device: str | None = None) -> Model:
             raise DataError("a part of this series cannot be answered", found=reasons[0])
         return Made(done, reasons)
 
-    return Model(predictor.bundle.hash, partial(answer, predictor), partial(answer, predictor.accepting))
+    return Model(
+        predictor.bundle.hash, partial(answer, predictor), lambda folder: answer(predictor.accepting, folder)
+    )
 
 
 class Worker:
