@@ -154,6 +154,12 @@ def _differs(found: str | None, known: Sequence[str | None]) -> bool:
     return found is not None and None not in known and found not in known
 
 
+def counted(marks: int, cases: int) -> str:
+    """Return how many of some cases lie outside of what a bundle learned from, in words."""
+    verb = "lies" if marks == 1 else "lie"
+    return f"{marks} of {cases} case{'s' * (cases != 1)} {verb} outside of what the bundle learned from"
+
+
 def _shape(learned: Learned, seen: Seen) -> list[str]:
     flat = seen.size[0] == 1
     if learned.flat is not None and flat != learned.flat:

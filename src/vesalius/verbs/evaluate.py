@@ -14,6 +14,7 @@ from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort, TargetInfo
 from vesalius.core.disk import new_folder
 from vesalius.core.errors import DataError, MismatchError, VesaliusError
+from vesalius.core.learned import counted
 from vesalius.core.progress import Progress, Silent
 from vesalius.core.scorecard import Scorecard, save_scorecard
 from vesalius.infer.predictor import Predictor
@@ -179,9 +180,7 @@ def score_cases(
     if refused is not None and not tally.cases:
         raise refused
     if marks:
-        progress.note(
-            f"{marks} of {len(tally.cases)} scored cases lie outside of what the bundle learned from"
-        )
+        progress.note(f"of those scored, {counted(marks, len(tally.cases))}")
     card = card_of(
         tally,
         task.answer.__name__,

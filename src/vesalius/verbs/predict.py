@@ -19,6 +19,7 @@ from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort, Label, SetAside
 from vesalius.core.disk import assert_apart, held
 from vesalius.core.errors import DataError, Interrupted, MismatchError, OutputError, VesaliusError
+from vesalius.core.learned import counted
 from vesalius.core.plan import override
 from vesalius.core.progress import Progress, Silent
 from vesalius.infer.guard import in_words
@@ -260,9 +261,7 @@ def _fill(
             raise
         done.append(case.id)
     if marks:
-        progress.note(
-            f"{marks} of {len(left)} cases lie outside of what the bundle learned from: see the column 'outside'"
-        )
+        progress.note(f"{counted(marks, len(left))}: see the column 'outside'")
     return Predictions(tuple(done), tuple(failed), sheet.folder)
 
 
