@@ -573,3 +573,18 @@ def test_a_target_that_only_another_layout_has_is_found_there(tmp_path: Path) ->
     asked = cohorts.read(tmp_path, target="diagnosis")
     assert asked.layout == "table" and asked.targets["diagnosis"].kind == "class"
     assert cohorts.read(tmp_path, target="nothing").layout == "msd"  # select_target then names what there is
+
+
+def test_what_dataset_json_says_of_channels_stands_with_each_case(tmp_path: Path) -> None:
+    said = {"0": "FLAIR", "1": "T1w"}
+    rows = ["image,mask"]
+    for k in range(3):
+        volume(tmp_path / "images" / f"{k}.nii.gz", shape=(6, 6, 4, 2))
+        volume(tmp_path / "images" / f"{k}_mask.nii.gz", shape=(6, 6, 4), labels=True)
+        rows.append(f"images/{k}.nii.gz,images/{k}_mask.nii.gz")
+    (tmp_path / "cases.csv").write_text("\n".join(rows) + "\n")
+    (tmp_path / "dataset.json").write_text(
+        json.dumps({"channel_names": said, "labels": {"background": 0, "a": 1}})
+    )
+    cohort = cohorts.read(tmp_path, layout="table")
+    assert cohort.modalities == ("FLAIR", "T1w") == cohort.cases[0].declared

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from vesalius.core.case import Case
-from vesalius.core.errors import DataError, GeometryError
+from vesalius.core.errors import DataError, GeometryError, MismatchError
 from vesalius.core.image import Image, Source
 from vesalius.core.plan import DataPlan, Normalisation
 from vesalius.prepare.case import frame, prepare, prepare_mask
@@ -70,6 +70,62 @@ def test_two_images_are_stacked_only_where_they_belong_together() -> None:
     frame = Source(frame_of_reference_uid="1.2.3")
     shared = {"t1": replace(t1, source=frame), "t2": replace(t2, affine=moved, source=frame)}
     assert prepare(Case("a", shared, reference="t1"), TWO).array.shape == (2, 4, 5, 6)
+
+
+def test_images_are_matched_by_name_and_never_by_order() -> None:
+    t1 = Image(np.random.default_rng(1).normal(size=(1, 4, 5, 6)), affine=np.eye(4))
+    t2 = Image(np.random.default_rng(2).normal(size=(1, 4, 5, 6)), affine=np.eye(4))
+    want = prepare(Case("a", {"t1": t1, "t2": t2}, reference="t1"), TWO).array
+    turned = Case("a", {"T2w": t2, "T1-w": t1}, reference="T2w")
+    assert np.array_equal(prepare(turned, TWO).array, want), "the same names in another order and spelling"
+    numbered = Case("a", {"channel 0": t1, "channel 1": t2}, reference="channel 0")
+    with pytest.raises(
+        MismatchError, match=r"case a: no image 't1'; found 'channel 0', 'channel 1', learned from 't1'"
+    ):
+        prepare(numbered, TWO)
+    with pytest.raises(MismatchError, match="no image 't1'"):
+        prepare(Case("a", {"image": t1}), TWO)
+
+
+def test_of_several_images_a_plan_of_one_takes_none_that_it_cannot_name() -> None:
+    one = Image(np.ones((1, 4, 5, 6)), affine=np.eye(4))
+    both = Case("a", {"flair": replace(one, array=one.array * 12), "t1": one}, reference="t1")
+    with pytest.raises(
+        MismatchError, match="several images, and nothing says which is meant; found 'flair', 't1'"
+    ):
+        prepare(both, PLAN)
+    named = PLAN.model_copy(update={"channel_names": ("FLAIR",)})
+    assert np.allclose(prepare(both, named).array, 1.0), "(12 - 10) / 2: the one that was learned from"
+    assert np.allclose(prepare(both, PLAN.model_copy(update={"images": ("flair",)})).array, 1.0)
+    with pytest.raises(
+        MismatchError, match="another image than was learned from; found 't1', learned from 'flair'"
+    ):
+        lone = Case("a", {"t1": one}, reference="t1")
+        prepare(lone, PLAN.model_copy(update={"images": ("flair",)}))
+
+
+def test_what_the_author_declares_names_the_channels() -> None:
+    four = Image(np.arange(4, dtype=np.float32).reshape(4, 1, 1, 1) * np.ones((4, 4, 5, 6), np.float32))
+    names = ("FLAIR", "T1w", "t1gd", "T2w")
+    plan = PLAN.model_copy(update={"channels": 4, "channel_names": names, "normalise": PLAN.normalise * 4})
+    turned = Case("a", {"image": four}, declared=("T2", "T1", "T1c", "FLAIR"))
+    assert prepare(turned, plan).array[:, 1, 1, 1].tolist() == [-3.5, -4.5, -4.0, -5.0]
+    with pytest.raises(MismatchError, match="ADC"):
+        prepare(Case("a", {"image": four}, declared=("ADC", "T1", "T1c", "FLAIR")), plan)
+    scan = replace(four, array=four.array[:1])
+    flair = PLAN.model_copy(update={"channel_names": ("FLAIR",)})
+    with pytest.raises(MismatchError, match=r"found 1 channel \(T2\), learned from 1 channel \(FLAIR\)"):
+        prepare(Case("a", {"image": scan}, declared=("T2",)), flair)
+    prepare(Case("a", {"image": scan}, declared=("MRI",)), flair)  # a modality, which is compared as such
+
+
+def test_plans_of_before_turn_grey_into_colours_where_they_were_of_pictures() -> None:
+    grey = Case("a", {"image": Image(np.full((1, 1, 4, 4), 51, np.uint8))})
+    eight = Normalisation(method="fixed", low=0.0, high=255.0, mean=0.0, sd=51.0)
+    old = PLAN.model_copy(update={"dims": 2, "size": (1, 4, 4), "channels": 3, "normalise": (eight,) * 3})
+    assert np.allclose(prepare(grey, old).array, 1.0) and prepare(grey, old).array.shape == (3, 1, 4, 4)
+    with pytest.raises(MismatchError, match="1 channel, learned from 3 channels"):
+        prepare(grey, old.model_copy(update={"normalise": (Normalisation(method="zscore"),) * 3}))
 
 
 @pytest.mark.parametrize("kind", ["uint8", "bool", "int16", "uint16"])

@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 
 from vesalius import nets
 from vesalius.core.bundle import Bundle, Stage, State, save_bundle
+from vesalius.core.learned import Learned
 from vesalius.core.plan import (
     DataPlan,
     InferPlan,
@@ -26,7 +27,7 @@ NAMES = ("healthy", "lesion")
 ORGANS = ((1, "liver", "#aa4411"), (7, "spleen", None))
 
 
-def classifier(folder: Path) -> Bundle:
+def classifier(folder: Path, learned: Learned | None = None) -> Bundle:
     """Two classes of a picture of 32 pixels, calibrated, with an operating point."""
     values = {
         "target": "class",
@@ -35,19 +36,29 @@ def classifier(folder: Path) -> Bundle:
         "labels": [{"value": k, "name": n} for k, n in enumerate(NAMES)],
     }
     calibration = {"temperature": 1.5, "positive": "lesion", "thresholds": {"lesion": 0.25}}
-    return sealed(folder, "classify", "resnet-18", State(values), calibration, dims=2, size=(1, 32, 32))
+    return sealed(
+        folder, "classify", "resnet-18", State(values), calibration, dims=2, size=(1, 32, 32), learned=learned
+    )
 
 
-def segmenter(folder: Path, *, dims: int = 3) -> Bundle:
+def segmenter(folder: Path, *, dims: int = 3, learned: Learned | None = None) -> Bundle:
     """Two labels of a volume, or of a picture."""
     rows = [{"value": v, "name": n, "code": None, "colour": c} for v, n, c in ORGANS]
     values = {"target": "mask", "share": [0.8, 0.1, 0.1], "labels": rows}
     size = (8, 16, 16) if dims == 3 else (1, 128, 128)
-    return sealed(folder, "segment", "unet", State(values), {}, dims=dims, size=size)
+    return sealed(folder, "segment", "unet", State(values), {}, dims=dims, size=size, learned=learned)
 
 
 def sealed(
-    folder: Path, task: str, net: str, state: State, calibration: dict[str, Any], *, dims: int, size: Any
+    folder: Path,
+    task: str,
+    net: str,
+    state: State,
+    calibration: dict[str, Any],
+    *,
+    dims: int,
+    size: Any,
+    learned: Learned | None = None,
 ) -> Bundle:
     """A bundle of one stage with the weights that a task's model begins with."""
     folder.mkdir(parents=True)
@@ -69,4 +80,4 @@ def sealed(
     model = tasks.get(task).build(plan, state, nets)
     save_file(model.state_dict(), folder / "weights-0-0.safetensors")
     stage = Stage(task, plan, state, ("weights-0-0.safetensors",), calibration=calibration)
-    return save_bundle(folder, (stage,), data_hash="d" * 64, made_by="a test")
+    return save_bundle(folder, (stage,), data_hash="d" * 64, made_by="a test", learned=learned)

@@ -19,6 +19,7 @@ from starlette.websockets import WebSocketDisconnect
 from vesalius import formats
 from vesalius.core.answer import Mask, Scores
 from vesalius.core.case import Case
+from vesalius.core.channels import COLOURS
 from vesalius.core.image import Image
 from vesalius.serve.http.keys import make
 from vesalius.serve.http.models import Models
@@ -67,7 +68,7 @@ def test_pictures_and_colours_too(client: TestClient, models: Models, picture: b
         cine.send_bytes(buffer.getvalue())
         third = json.loads(cine.receive_text())
     predictor = models.get("chest").predictors[0]
-    direct = predictor(Case("x", {"image": Image(np.moveaxis(colours, -1, 0)[:, None])}))
+    direct = predictor(Case("x", {"image": Image(np.moveaxis(colours, -1, 0)[:, None], channels=COLOURS)}))
     assert isinstance(direct, Scores)
     assert [first["frame"], second["frame"], third["frame"]] == [0, 1, 2]
     assert second["answer"]["p"] == third["answer"]["p"] == pytest.approx(direct.p.tolist(), abs=1e-6)

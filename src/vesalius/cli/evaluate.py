@@ -33,6 +33,11 @@ def evaluate(
     device: str | None = typer.Option(
         None, "--device", help="cpu, cuda, …", show_default="a GPU where there is one"
     ),
+    accept_mismatch: bool = typer.Option(
+        False,
+        "--accept-mismatch",
+        help="Score images of another modality or unit than the bundle learned from, too.",
+    ),
 ) -> None:
     """Score a bundle on another cohort, or another tool's predictions, with intervals."""
     from vesalius.cli._show import scorecard_table
@@ -50,6 +55,7 @@ def evaluate(
         layout=layout,
         labels=pairs(labels, "--labels"),
         device=device,
+        accept_mismatch=accept_mismatch,
         progress=shown_progress(),
     )
     scorecard_table(card)

@@ -35,6 +35,11 @@ def predict(
     device: str | None = typer.Option(
         None, "--device", help="cpu, cuda, …", show_default="a GPU where there is one"
     ),
+    accept_mismatch: bool = typer.Option(
+        False,
+        "--accept-mismatch",
+        help="Answer images of another modality or unit than the bundle learned from, too; they are marked.",
+    ),
     resume: bool = typer.Option(False, "--resume", help="Go on with an interrupted predict."),
 ) -> None:
     """Answer every case of INPUT: answers.csv, and a file a case for masks. Exit code 1 if some could not be."""
@@ -53,6 +58,7 @@ def predict(
         columns=pairs(column, "--column"),
         layout=layout,
         device=device,
+        accept_mismatch=accept_mismatch,
         resume=resume,
         progress=progress,
     )

@@ -69,6 +69,11 @@ def serve(
     ),
     tls_cert: Path | None = typer.Option(None, "--tls-cert", help="PEM certificate, to serve https."),
     tls_key: Path | None = typer.Option(None, "--tls-key", help="PEM key of that certificate."),
+    accept_mismatch: bool = typer.Option(
+        False,
+        "--accept-mismatch",
+        help="Answer images of another modality or unit than a bundle learned from, whatever a request says.",
+    ),
 ) -> None:
     """Serve bundles over HTTP (a viewer at /, an API, MONAI Label's for 3D Slicer), or as a DICOM node of a PACS."""
     if dicom is not None:
@@ -118,6 +123,7 @@ def serve(
             ),
             devices=device or [None],
             tls=Tls(tls_cert, tls_key) if tls_cert and tls_key else None,
+            accept_mismatch=accept_mismatch,
             progress=shown_progress(),
         )
 

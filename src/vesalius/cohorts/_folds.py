@@ -275,7 +275,8 @@ def _inherited(
     if len(new) > 2 or not kept:
         fresh = _test_units(new, share, rng)
     trained = _size(units) - _size(new) - _size(kept)
-    said = f"the split of {overlap.of}: {counted(trained, 'case')} of its training stay that, {_size(kept)} of its test too"
+    stays = f"{counted(trained, 'case')} of its training stay that, {_size(kept)} of its test too"
+    said = f"the split of {overlap.of}: {stays}"
     return kept | fresh, said + (f"; {counted(_size(new), 'new case')} by {by}" if new else "")
 
 

@@ -142,7 +142,8 @@ def _elsewhere(root: Path) -> list[str]:
 
 def _read_as(name: str, root: Path, options: Options, reason: str) -> Cohort:
     cohort: Cohort = registry.lookup("cohorts", name).read(root, options=options)
-    return replace(cohort, notes=(f"layout {name}: {reason}", *cohort.notes))
+    cases = tuple(replace(c, declared=c.declared or cohort.modalities) for c in cohort.cases)
+    return replace(cohort, cases=cases, notes=(f"layout {name}: {reason}", *cohort.notes))
 
 
 def _contents(root: Path) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from vesalius.cohorts import _files
 from vesalius.cohorts._build import as_split, class_labels, some
-from vesalius.cohorts._dataset_json import labels_of, load, target_info
+from vesalius.cohorts._dataset_json import channel_names, labels_of, load, target_info
 from vesalius.cohorts._index import Index
 from vesalius.cohorts._layout import UNUSED, Detection, Options
 from vesalius.cohorts._roles import Roles, called_like_files, distinct, infer, is_list, is_number, parts
@@ -141,6 +141,7 @@ def read(root: Path, *, options: Options) -> Cohort:
         targets=infos,
         set_aside=tuple(aside),
         notes=(*notes, *label_notes),
+        modalities=channel_names(load(index.root / "dataset.json", strict=False) or {}),
         questions=questions,
         label_notes=tuple(label_notes),
     )

@@ -15,7 +15,8 @@ from vesalius.core.image import Array, Image, Source, Triple
 class Answer:
     """What every answer carries: whose it is, of which image, by which bundle, and its named parts.
 
-    `by` is what that bundle is called where its results are named; it is never written down.
+    `by` is what that bundle is called where its results are named; it is never written down. `outside` says in what
+    the image differs from those that the bundle learned from, a sentence each; None where nobody knows.
     """
 
     case_id: str = ""
@@ -23,6 +24,7 @@ class Answer:
     bundle: str = ""
     by: str = field(default="", compare=False, repr=False, metadata={"stored": False})
     parts: Mapping[str, Answer] = field(default_factory=dict)
+    outside: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -1,7 +1,7 @@
 """Bundle: a trained model as data only, under a SHA-256 manifest that is checked on open; nothing is unpickled.
 
 BUNDLE/
-  bundle.json        stages, in the order they run; members; labels; hashes of data and of the bundle
+  bundle.json        stages, in the order they run; members; labels; hash of the data; what was learned from
   plan-0.json        the plan of stage 0, and so on
   state-0.json       what the task learned without gradients;  state-0.safetensors: its arrays
   weights-0-0.safetensors   stage 0, member 0
@@ -21,6 +21,8 @@ from typing import Any
 from vesalius.core.disk import sha256, write_bytes, write_text
 from vesalius.core.errors import BundleError, VesaliusError, closest_path
 from vesalius.core.image import Array
+from vesalius.core.learned import Learned
+from vesalius.core.learned import parse as parse_learned
 from vesalius.core.plan import Plan, parse_plan
 
 VERSION = 1
@@ -54,13 +56,17 @@ class Stage:
 
 @dataclass(frozen=True)
 class Bundle:
-    """An opened bundle. `hash` is the SHA-256 of its manifest: the same hash, the same model."""
+    """An opened bundle. `hash` is the SHA-256 of its manifest: the same hash, the same model.
+
+    `learned` is what its training cases were; None where that is not known, as in bundles of earlier versions.
+    """
 
     path: Path
     stages: tuple[Stage, ...]
     data_hash: str
     hash: str
     made_by: str
+    learned: Learned | None = None
 
     @property
     def name(self) -> str:
@@ -80,6 +86,7 @@ def save_bundle(
     *,
     data_hash: str,
     made_by: str,
+    learned: Learned | None = None,
     texts: Mapping[str, str] | None = None,
 ) -> Bundle:
     """Write everything but the weights, which lie in `path` already, then the manifest last.
@@ -109,6 +116,8 @@ def save_bundle(
             }
         )
     head = {"version": VERSION, "made_by": made_by, "data_hash": data_hash, "stages": listed}
+    if learned is not None:
+        head["learned_from"] = learned.json()
     write_text(path / "bundle.json", json.dumps(head, indent=2) + "\n")
     for name, text in (texts or {}).items():
         write_text(path / name, text)
@@ -157,8 +166,14 @@ def open_bundle(path: Path) -> Bundle:
                 hint="a newer Vesalius",
             )
         stages = tuple(_read_stage(path, k, entry, listed) for k, entry in enumerate(head["stages"]))
+        record = head.get("learned_from")
         return Bundle(
-            path, stages, head["data_hash"], hashlib.sha256(text.encode()).hexdigest(), head["made_by"]
+            path,
+            stages,
+            head["data_hash"],
+            hashlib.sha256(text.encode()).hexdigest(),
+            head["made_by"],
+            None if record is None else parse_learned(record),
         )
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise BundleError(f"{path} is a damaged bundle", found=f"{type(error).__name__}: {error}") from error

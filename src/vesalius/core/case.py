@@ -71,7 +71,8 @@ class Case:
     `images` by name, one of them the `reference`, whose geometry every answer has. The others are resampled
     onto it only if they share its frame of reference or `registered` says so. `targets`, `covariates` and
     `report` may be absent. `region` limits where a mask is counted (a field of view). `split` is what the
-    data's author declared, if anything.
+    data's author declared, if anything. `declared` are the author's words for what each channel is (`CT`, or
+    `FLAIR`, `T1w` …), where the files themselves do not say it.
     """
 
     id: str
@@ -84,3 +85,4 @@ class Case:
     region: Ref | Image | None = None
     split: Split | None = None
     registered: bool = False
+    declared: tuple[str, ...] = ()

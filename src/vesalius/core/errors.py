@@ -7,6 +7,7 @@ VesaliusError              exit code 2, one line
 │   │   └── NotAnImage     a sound file that holds something else: a segmentation, a report, a plan …
 │   ├── NoImages           a place that can be looked at, and holds nothing to look at
 │   ├── GeometryError      shape, affine or spacing contradict each other, or are missing where needed
+│   ├── MismatchError      an image of another kind than a bundle learned from: other channels, modality or unit
 │   └── LeakError          the same patient (or image) on both sides of a split
 ├── PlanError              a plan that cannot be followed
 ├── BudgetError            not enough time, memory or disk for what was asked
@@ -96,6 +97,10 @@ class NoImages(DataError):
 
 class GeometryError(DataError):
     """Shape, affine or spacing contradict each other, or are missing where they are needed."""
+
+
+class MismatchError(DataError):
+    """An image is of another kind than a bundle learned from: other channels, another modality or another unit."""
 
 
 class LeakError(DataError):

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from vesalius.core.channels import are_colours
 from vesalius.core.errors import GeometryError
 from vesalius.core.words import counted
 
@@ -76,6 +77,8 @@ class Image:
     `spacing_mm` is `(x, y, z)`: taken from the affine where there is one; otherwise it stands alone and
     `spacing_at` says whether it is calibrated to the patient or measured at the detector. With neither,
     measures are in pixels. `unit` is HU, SUVbw, Gy, another that the file names (in UCUM: `mm2/s`) or None.
+    `channels` names each channel where the file does (`red`, `green`, `blue`); `modality` is DICOM's code. `body_part`
+    is what the file says was examined, `sequence` which of MR's it says to be (`T1`); they are never written down.
     `display` holds windows and the like, never applied.
 
     Raises GeometryError if array, affine and times contradict each other.
@@ -91,6 +94,8 @@ class Image:
     channels: tuple[str, ...] = ()
     display: Mapping[str, Any] = field(default_factory=dict)
     source: Source = field(default_factory=Source)
+    body_part: str | None = field(default=None, repr=False, metadata={"stored": False})
+    sequence: str | None = field(default=None, repr=False, metadata={"stored": False})
 
     def __post_init__(self) -> None:
         if self.array.ndim != (4 if self.times_s is None else 5):
@@ -121,6 +126,11 @@ class Image:
         """Spatial shape `(Z, Y, X)`."""
         z, y, x = self.array.shape[-3:]
         return int(z), int(y), int(x)
+
+    @property
+    def in_colour(self) -> bool:
+        """Whether the channels are red, green and blue, by their names."""
+        return len(self.channels) == self.array.shape[-4] and are_colours(self.channels)
 
     @property
     def is_2d(self) -> bool:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from vesalius.core.channels import COLOURS
 from vesalius.core.disk import write_text
 from vesalius.core.errors import PlanError, UnknownName, closest_path
 from vesalius.core.fields import said
@@ -50,16 +51,33 @@ class Normalisation(Section):
 
 
 class DataPlan(Section):
-    """How images become a network's input. Sizes are `(Z, Y, X)`, spacings `(x, y, z)` in mm."""
+    """How images become a network's input. Sizes are `(Z, Y, X)`, spacings `(x, y, z)` in mm.
+
+    `channel_names` says what each channel is (`red`, `green`, `blue`; `FLAIR`, `T1`); it is empty where that is not
+    known, as in the plans of earlier versions.
+    """
 
     dims: Literal[2, 3]
     images: tuple[str, ...] = ("image",)
     channels: int = Field(ge=1)
+    channel_names: tuple[str, ...] = ()
     sampling: Literal["whole", "patches"]
     size: Size
     spacing_mm: Triple | None = None
     normalise: tuple[Normalisation, ...]
     canonical: bool = True
+
+    def names_of(self, k: int) -> tuple[str, ...]:
+        """Return what the channels of the `k`-th image are called; empty where that is not known.
+
+        Three channels that all share the scale of 8-bit pictures, 0 to 255, were planned for colours, also by
+        versions that did not yet write their names down.
+        """
+        each = self.channels // len(self.images)
+        if len(self.channel_names) == self.channels:
+            return self.channel_names[k * each : (k + 1) * each]
+        eight_bits = all(n.method == "fixed" and (n.low, n.high) == (0.0, 255.0) for n in self.normalise)
+        return COLOURS if each == len(COLOURS) and eight_bits else ()
 
 
 class AugmentPlan(Section):

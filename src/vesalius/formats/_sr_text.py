@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from highdicom import sr
 from pydicom.sr.coding import Code
 
-from vesalius.core.answer import Text
+from vesalius.core.answer import Answer, Text
 from vesalius.core.errors import OutputError
 from vesalius.formats import _dicom_terms as terms
 
@@ -19,17 +20,36 @@ _HEADINGS = {
     "indication": ("18785-6", "LN", "Indications for Procedure"),
     "recommendation": ("18783-1", "LN", "Recommendations"),
 }
+REMARKS = "Differs from what the model learned from"
+_EVALUATIONS = Code("C0034375", "UMLS", "Qualitative Evaluations")
 _TITLE = Code("18748-4", "LN", "Diagnostic Imaging Report")
 _SAID = {"findings": Code("121071", "DCM", "Finding"), "impression": Code("121073", "DCM", "Impression")}
 _LANGUAGE = sr.CodedConcept("und", "RFC5646", "undetermined")
 
 
 def sections(answer: Text) -> list[tuple[str, str]]:
-    """Headings and texts, without empty ones. Raises OutputError where nothing is left."""
+    """Headings and texts, without empty ones, and the remarks last. Raises OutputError where nothing is left."""
     found = [(name, text.strip()) for name, text in answer.sections.items() if text.strip()]
     if not found:
         raise OutputError("an empty text")
-    return found
+    said = remarks(answer)
+    return [*found, (REMARKS, "\n".join(said))] if said else found
+
+
+def remarks(answer: Answer) -> tuple[str, ...]:
+    """Return in what the image differs from those that the model learned from, or that nobody knows."""
+    if answer.outside is None and answer.bundle:
+        return ("unknown: the model does not say what it learned from",)
+    return answer.outside or ()
+
+
+def remarks_item(said: Sequence[str]) -> Any:
+    """Return remarks as a container of texts that stands at the end of a measurement report (TID 1500)."""
+    name = Code(*terms.private(REMARKS))
+    item = sr.ContainerContentItem(name=_EVALUATIONS, relationship_type="CONTAINS")
+    texts = [sr.TextContentItem(name=name, value=text, relationship_type="CONTAINS") for text in said]
+    item.ContentSequence = sr.ContentSequence(texts)
+    return item
 
 
 def content(answer: Text, observer: Any) -> Any:

@@ -19,7 +19,7 @@ from vesalius.core.image import Image
 from vesalius.formats import _dicom_bytes as raw
 from vesalius.formats import _dicom_study as studies
 from vesalius.formats._sr_measurements import groups
-from vesalius.formats._sr_text import content
+from vesalius.formats._sr_text import content, remarks, remarks_item
 
 KIND, NUMBER = "SR", 3
 
@@ -77,6 +77,9 @@ def _measured(answer: Answer, study: studies.Study, source: Image | None, *, dra
         procedure_reported=_REPORTED.get(str(study.first.get("Modality")), _IMAGING),
         imaging_measurements=found.groups,
     )
+    said = remarks(answer)
+    if said:
+        report[0].ContentSequence.append(remarks_item(said))
     return sr.ComprehensiveSR(
         evidence=[*study.heads, *found.evidence], content=report[0], **_identity(study, "measurements")
     )

@@ -20,7 +20,9 @@ from pydicom.pixels.processing import apply_modality_lut
 
 from vesalius.core import archive
 from vesalius.core.case import Ref
+from vesalius.core.channels import COLOURS
 from vesalius.core.image import Array, Image, Source
+from vesalius.core.modalities import sequence_of
 from vesalius.formats import _dicom_elements as elements
 from vesalius.formats._dicom_bytes import parse, reading
 from vesalius.formats._dicom_geometry import shifted
@@ -47,8 +49,6 @@ MAGIC = (
 HOLDS = "Image"
 WRITES = ("Mask", "Map", "Scores", "Value", "Boxes", "Curve", "Text")
 NEEDS = ("source",)
-
-_COLOURS = ("red", "green", "blue")
 
 
 def series(paths: Iterable[Path]) -> tuple[tuple[Series, ...], tuple[tuple[Path, str], ...]]:
@@ -204,7 +204,9 @@ def _image(loaded: Stack, array: Array) -> Image:
         image,
         unit=loaded.meaning.unit,
         modality=elements.text(first, "Modality"),
-        channels=_COLOURS if loaded.layout.colour else (),
+        body_part=elements.text(first, "BodyPartExamined"),
+        sequence=_sequence(first),
+        channels=COLOURS if loaded.layout.colour else (),
         display=_display(loaded),
         source=Source(
             study_uid=elements.text(first, "StudyInstanceUID"),
@@ -213,6 +215,14 @@ def _image(loaded: Stack, array: Array) -> Image:
             sop_uids=tuple(uid for uid in uids if uid),
         ),
     )
+
+
+def _sequence(head: Any) -> str | None:
+    """The sequence that an MR image says to be: by its contrast, otherwise by its series' description."""
+    if elements.text(head, "Modality") != "MR":
+        return None
+    said = elements.text(head, "AcquisitionContrast"), elements.text(head, "SeriesDescription")
+    return next((name for name in map(sequence_of, said) if name is not None), None)
 
 
 def _display(loaded: Stack) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from nibabel.spatialimages import HeaderDataError
 from vesalius.core import grids
 from vesalius.core.answer import Answer
 from vesalius.core.case import Ref
+from vesalius.core.channels import COLOURS
 from vesalius.core.errors import FormatError, OutputError
 from vesalius.core.image import Array, Forms, Image, Source, Triple
 from vesalius.formats import _files
@@ -39,6 +40,7 @@ _FORMS = (
     "qform_code", "sform_code", "pixdim", "quatern_b", "quatern_c", "quatern_d",
     "qoffset_x", "qoffset_y", "qoffset_z", "srow_x", "srow_y", "srow_z", "xyzt_units",
 )  # fmt: skip
+_RGB_VECTORS = (2003, 2004)  # NIFTI_INTENT_RGB_VECTOR and NIFTI_INTENT_RGBA_VECTOR, along the 5th axis
 _GZIP_LEVEL = 1  # masks shrink a hundredfold at any level; time is what counts
 
 
@@ -136,8 +138,10 @@ class _Layout:
         names: tuple[str, ...] = ()
         if self.colour:
             array = np.moveaxis(array[0], -1, 0)[:3]  # (t, z, y, x, rgb) → (rgb, t, z, y, x)
-            names = ("red", "green", "blue")[: array.shape[0]]
+            names = COLOURS[: array.shape[0]]
         channels, frames = array.shape[:2]
+        if int(self.head["intent_code"]) in _RGB_VECTORS and channels in (3, 4) and frames == 1:
+            array, names = array[:3], COLOURS
         times = self._times(frames)
         if frames == 1:
             array, times = array[:, 0], None

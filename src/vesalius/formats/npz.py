@@ -21,6 +21,7 @@ import numpy as np
 
 from vesalius.core.answer import Answer
 from vesalius.core.case import Ref
+from vesalius.core.channels import COLOURS
 from vesalius.core.errors import FormatError, UnknownName
 from vesalius.core.image import Array, Image
 from vesalius.formats import _files
@@ -113,8 +114,10 @@ def read(ref: Ref) -> Image:
             array = _load(path, name, ref)
         else:
             array = _item(path, name, known[name], ref)
+        first = ref.index is not None and channels_first(array.shape)
+        names = COLOURS if first or _in_colour(array) else ()
         array = _arrange(array, ref)
-        return Image(array=array.view(np.uint8) if array.dtype == np.bool_ else array)
+        return Image(array=array.view(np.uint8) if array.dtype == np.bool_ else array, channels=names)
 
 
 def channels_first(shape: tuple[int, ...]) -> bool:
@@ -244,6 +247,11 @@ def _kept(path: Path, name: str, modified: int, size: int) -> Array:
     return _load(path, name, Ref(paths=(path,), member=name))
 
 
+def _in_colour(array: Array) -> bool:
+    """Whether the last axis is that of red, green, blue and perhaps an opacity."""
+    return array.ndim in (3, 4) and array.shape[-1] in (3, 4) and min(array.shape[-3:-1]) > 4
+
+
 def _arrange(array: Array, ref: Ref) -> Array:
     """One picture or volume as `(C, Z, Y, X)`."""
     if array.dtype.kind not in "iufb":
@@ -254,8 +262,7 @@ def _arrange(array: Array, ref: Ref) -> Array:
         array = array[..., 0]
     if ref.index is not None and channels_first(array.shape):
         return array[:, None]
-    colour = array.ndim in (3, 4) and array.shape[-1] in (3, 4) and min(array.shape[-3:-1]) > 4
-    if colour:
+    if _in_colour(array):
         array = np.moveaxis(array[..., :3], -1, 0)  # (3, …, Y, X)
         return array[:, None] if array.ndim == 3 else array
     if array.ndim == 2:

@@ -18,6 +18,7 @@ import numpy as np
 
 from vesalius.core.answer import Answer
 from vesalius.core.case import Ref
+from vesalius.core.channels import COLOURS
 from vesalius.core.errors import FormatError, OutputError
 from vesalius.core.image import Array, Image, Triple
 from vesalius.formats import _files
@@ -49,6 +50,7 @@ _TO_LPS = {
     "left-anterior-superior": (1, -1, 1),
     "las": (1, -1, 1),
 }
+_COLOUR_KINDS = ("rgb-color", "rgba-color")
 _SPATIAL = ("domain", "space", "???", "none", "")
 _MM = {"mm": 1.0, "millimeter": 1.0, "cm": 10.0, "m": 1000.0, "um": 0.001, "µm": 0.001, "": 1.0}
 
@@ -82,13 +84,16 @@ class _Head:
                 f"{ref}: axes that are not read", found=f"sizes {sizes}, kinds {kinds}", hint=hint
             )
         self.channel = len(sizes) - 1 - others[0] if others else None
+        self.in_colour = bool(others) and kinds[others[0]] in _COLOUR_KINDS
 
     def image(self, array: Array) -> Image:
         array = array[None] if self.channel is None else np.moveaxis(array, self.channel, 0)
         if array.ndim == 3:
             array = array[:, None]
+        array = array[:3] if self.in_colour else array
         affine, spacing = self._geometry()
-        return Image(array=array, affine=affine, spacing_mm=spacing)
+        names = COLOURS if self.in_colour else ()
+        return Image(array=array, affine=affine, spacing_mm=spacing, channels=names)
 
     def _geometry(self) -> tuple[Array | None, Triple | None]:
         fields = self.fields
@@ -159,7 +164,7 @@ def _apart(head: _Head, path: Path, ref: Ref) -> Path | None:
 
 
 def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> None:
-    """Write an nrrd, gzip-encoded, in LPS; several channels are the slowest axis, of kind 'vector'."""
+    """Write an nrrd, gzip-encoded, in LPS; several channels are the slowest axis: 'RGB-color' or 'vector'."""
     image, array = _files.stored(thing)
     if path.suffix.lower() == ".nhdr":
         raise OutputError(f"{path}: a header apart from its data is not written", hint=".nrrd")
@@ -167,8 +172,8 @@ def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> 
         raise OutputError(f"{path}: NRRD is written without times", hint=".npz or .nii.gz")
     if array.dtype == np.float16:
         array = array.astype(np.float32)
-    several = array.shape[0] > 1
-    fields: dict[str, Any] = {"encoding": "gzip", "kinds": ["domain"] * 3 + ["vector"] * several}
+    several, kind = array.shape[0] > 1, "RGB-color" if image.in_colour and array.shape[0] == 3 else "vector"
+    fields: dict[str, Any] = {"encoding": "gzip", "kinds": ["domain"] * 3 + [kind] * several}
     if image.affine is not None:
         fields["space"] = "left-posterior-superior"
         fields["space directions"] = np.vstack([image.affine[:3, :3].T, *[[np.nan] * 3] * several])

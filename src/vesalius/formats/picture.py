@@ -23,6 +23,7 @@ from PIL import ImageOps, UnidentifiedImageError
 
 from vesalius.core.answer import Answer, Mask
 from vesalius.core.case import Ref
+from vesalius.core.channels import COLOURS
 from vesalius.core.cohort import Label
 from vesalius.core.errors import FormatError, OutputError
 from vesalius.core.grids import EXIF_ORIENTATION
@@ -47,7 +48,6 @@ WRITES = ("Image", "Mask", "Map", "Picture")
 
 MOST_PIXELS = 1 << 29  # of all pages together
 _KINDS = ("PNG", "JPEG", "TIFF", "BMP", "GIF", "WEBP")
-_COLOURS = ("red", "green", "blue")
 _PLAIN = {"1", "L", "I;16", "I;16B", "I;16L", "I;16N", "I", "F", "RGB"}
 _LOSSY_MASK_VALUES = 64  # a mask saved as JPEG has a few grey levels more than labels; a photograph has more
 
@@ -156,14 +156,15 @@ def _read(ref: Ref, *, as_mask: bool) -> Image:
     path = _files.one_file(ref)
     try:
         array, tags = _decode(path, ref, as_mask)
+        names: tuple[str, ...] = COLOURS if array.shape[0] == 3 else ()
     except UnidentifiedImageError as error:
         other = _by_tifffile(path, ref) if path.suffix.lower() in (".tif", ".tiff") else None
         if other is None:
             raise _typed(ref, error) from error
-        array, tags = other
+        array, names, tags = other
     except _errors() as error:
         raise _typed(ref, error) from error
-    return Image(array=array, channels=_COLOURS if array.shape[0] == 3 else (), display=_display(tags))
+    return Image(array=array, channels=names, display=_display(tags))
 
 
 def _display(tags: Sequence[int | None]) -> dict[str, Any]:
@@ -266,8 +267,11 @@ def _without_colour(colours: Array) -> Array:
     return colours[:1] if same else colours
 
 
-def _by_tifffile(path: Path, ref: Ref) -> tuple[Array, list[int | None]] | None:
-    """TIFFs that Pillow does not know: 16 bits a colour, 16-bit signed, 64-bit floats."""
+def _by_tifffile(path: Path, ref: Ref) -> tuple[Array, tuple[str, ...], list[int | None]] | None:
+    """TIFFs that Pillow does not know (16 bits a colour, 16-bit signed, 64-bit floats), channels' names, orientations.
+
+    Only what the file calls RGB is in colour; other samples of a pixel are channels without a name.
+    """
     import tifffile
 
     with _files.typed_errors(ref, tifffile.TiffFileError), tifffile.TiffFile(path) as file:
@@ -278,10 +282,12 @@ def _by_tifffile(path: Path, ref: Ref) -> tuple[Array, list[int | None]] | None:
         pages = [page.keyframe if page is not None else None for page in series.pages]
         said = [None if page is None else page.tags.get(_exif.TAG) for page in pages]
         tags = [_exif.valid(None if tag is None else int(tag.value)) for tag in said]
+        colour = series.keyframe.photometric in (tifffile.PHOTOMETRIC.RGB, tifffile.PHOTOMETRIC.YCBCR)
     if array.dtype.kind not in "iuf" or array.ndim not in (2, 3, 4):
         return None
+    colour = colour and array.ndim > 2 and array.shape[-1] in (3, 4)
     if array.ndim > 2 and array.shape[-1] in (3, 4):
-        array = np.moveaxis(array[..., :3], -1, 0)
+        array = np.moveaxis(array[..., :3] if colour else array, -1, 0)
     elif array.ndim == 4:
         return None
     else:
@@ -291,7 +297,8 @@ def _by_tifffile(path: Path, ref: Ref) -> tuple[Array, list[int | None]] | None:
     if len({tag or 1 for tag in tags}) > 1:
         raise FormatError(f"{ref}: pages of several EXIF orientations", hint="save them upright")
     array = _exif.turned(array, tags[0])
-    return (array if ref.index is None else array[:, ref.index : ref.index + 1]), tags
+    array = array if ref.index is None else array[:, ref.index : ref.index + 1]
+    return array, COLOURS if colour else (), tags
 
 
 def _check_png(data: bytes, ref: Ref) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
@@ -19,7 +20,7 @@ from vesalius.core.case import Case, Ref
 from vesalius.core.errors import BundleError, DataError, PlanError
 from vesalius.core.image import Array, Image
 from vesalius.core.plan import InferPlan, Plan
-from vesalius.infer import tiles
+from vesalius.infer import guard, tiles
 from vesalius.prepare.case import load, load_reference, prepare
 from vesalius.tasks import _contract as tasks
 from vesalius.tasks._contract import Batch, Example, Task, collate
@@ -41,11 +42,14 @@ class Loaded:
 class Predictor:
     """Answers of a bundle. The models are loaded once; memory is bounded by one case and one slab of tiles.
 
-    `device` is a torch device, by default a GPU where there is one. Raises BundleError.
+    `device` is a torch device, by default a GPU where there is one. A case whose modality or unit is another than what
+    the bundle learned from is refused unless `accept_mismatch` says to go on. Raises BundleError.
     """
 
-    def __init__(self, bundle: Bundle, *, device: str | None = None) -> None:
-        self.bundle = bundle
+    accept_mismatch = False
+
+    def __init__(self, bundle: Bundle, *, device: str | None = None, accept_mismatch: bool = False) -> None:
+        self.bundle, self.accept_mismatch = bundle, accept_mismatch
         self.device = device_of(device)
         self.stages = tuple(_load(bundle, stage, self.device) for stage in bundle.stages)
 
@@ -53,10 +57,12 @@ class Predictor:
         """The last stage's answer, in the geometry of the case's reference image, earlier ones as its parts.
 
         `watch` is told from time to time which share of the work is done; what it raises ends the work.
+        Raises MismatchError for another kind of image than the bundle learned from, unless that is accepted.
         """
         case = replace(case, targets={})
         answers: list[Answer] = []
         reference = load_reference(case)
+        outside = self.admit(case, reference)
         for k, loaded in enumerate(self.stages):
             takes = loaded.stage.takes
             told = _part(watch, k, len(self.stages))
@@ -75,7 +81,23 @@ class Predictor:
             bundle=self.bundle.hash,
             by=self.bundle.name,
             parts=parts,
+            outside=outside,
         )
+
+    def admit(self, case: Case, reference: Image | None = None) -> tuple[str, ...] | None:
+        """Return in what a case lies outside of what the bundle learned from, as `Answer.outside` has it.
+
+        Raises MismatchError where it may not be answered.
+        """
+        reference = reference or load_reference(case)
+        return guard.admit(self.bundle, case, reference, accept_mismatch=self.accept_mismatch)
+
+    @property
+    def accepting(self) -> Predictor:
+        """The same models, which answer about another kind of image than they learned from, too."""
+        other = copy.copy(self)
+        other.accept_mismatch = True
+        return other
 
     @property
     def joins(self) -> bool:
@@ -109,16 +131,18 @@ class Predictor:
                     source=r[1].source,
                     bundle=self.bundle.hash,
                     by=self.bundle.name,
+                    outside=r[2],
                 )
             )
         return answers
 
-    def _encoded(self, loaded: Loaded, case: Case) -> tuple[Example, Image]:
-        """A case as its example, and its reference image."""
+    def _encoded(self, loaded: Loaded, case: Case) -> tuple[Example, Image, tuple[str, ...] | None]:
+        """A case as its example, its reference image, and in what it lies outside of what was learned from."""
         case = replace(case, targets={})
         reference = load_reference(case)
+        outside = self.admit(case, reference)
         prepared = prepare(case, loaded.stage.plan.data, reference=reference)
-        return loaded.task.encode(case, prepared, reference, loaded.stage.state), reference
+        return loaded.task.encode(case, prepared, reference, loaded.stage.state), reference, outside
 
     def _answer(self, loaded: Loaded, case: Case, reference: Image, watch: Watch | None = None) -> Answer:
         plan, state = loaded.stage.plan, loaded.stage.state

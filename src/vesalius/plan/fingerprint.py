@@ -9,32 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from vesalius.core.case import IGNORED, Case
+from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort, Label, TargetInfo
 from vesalius.core.errors import DataError
-from vesalius.core.image import Array, Image, Triple
-from vesalius.prepare.case import frame
-from vesalius.prepare.geometry import orientation
-
-SAMPLE = 20_000
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """One image and its mask: `shape` and `spacing_mm` in canonical axes, (Z, Y, X) and (x, y, z); its intensities."""
-
-    shape: tuple[int, int, int]
-    spacing_mm: Triple | None
-    channels: int
-    grey: bool
-    unit: str | None
-    bits: int | None
-    low: float
-    high: float
-    mean: float
-    sd: float
-    inside: tuple[float, float, float, float] | None  # p0.5, p99.5, mean, sd where a label is
-    voxels: tuple[tuple[int, int], ...] = ()  # of each value of the mask
+from vesalius.core.image import Triple
+from vesalius.plan.facts import Facts, shared_channels
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,59 +42,11 @@ class Fingerprint:
     voxels: Mapping[str, float]
     labels: tuple[str, ...]
     sided: bool
+    channel_names: tuple[str, ...] = ()
 
     def json(self) -> dict[str, Any]:
         """As plain data."""
         return asdict(self)
-
-
-def facts(image: Image, mask: Image | None, *, seed: int = 0) -> Facts:
-    """Measure one image; intensities on a random sample of its pixels."""
-    order, _ = orientation(image.affine)
-    shape = tuple(image.shape[a] for a in order)
-    spacing: Triple | None = None
-    if image.spacing_mm is not None:
-        zyx = image.spacing_mm[::-1]
-        spacing = (zyx[order[2]], zyx[order[1]], zyx[order[0]])
-    array = frame(image)
-    rng = np.random.default_rng(seed)
-    flat = array.reshape(array.shape[0], -1)
-    pick = rng.integers(0, flat.shape[1], min(SAMPLE, flat.shape[1]))
-    sample = flat[:, pick].astype(np.float64)
-    values = sample[np.isfinite(sample)]
-    values = values if values.size else np.zeros(1)
-    grey = array.shape[0] == 1 or bool((sample == sample[:1]).all())
-    bits = 8 if array.dtype in (np.uint8, np.bool_) else 16 if array.dtype == np.uint16 else None
-    return Facts(
-        shape=(shape[0], shape[1], shape[2]),
-        spacing_mm=spacing,
-        channels=int(array.shape[0]),
-        grey=grey,
-        unit=image.unit,
-        bits=bits,
-        low=float(np.percentile(values, 0.5)),
-        high=float(np.percentile(values, 99.5)),
-        mean=float(values.mean()),
-        sd=float(values.std()),
-        inside=_inside(array, mask, rng),
-    )
-
-
-def _inside(
-    array: Array, mask: Image | None, rng: np.random.Generator
-) -> tuple[float, float, float, float] | None:
-    if mask is None or mask.shape != array.shape[1:]:
-        return None
-    where = np.flatnonzero((mask.array[0] != 0) & (mask.array[0] != IGNORED))
-    if not len(where):
-        return None
-    where = rng.choice(where, min(SAMPLE, len(where)), replace=False)
-    values = array[0].reshape(-1)[where].astype(np.float64)
-    values = values[np.isfinite(values)]
-    if not values.size:
-        return None
-    low, high = np.percentile(values, (0.5, 99.5))
-    return float(low), float(high), float(values.mean()), float(values.std())
 
 
 def fingerprint(
@@ -132,6 +63,7 @@ def fingerprint(
     units = {f.unit for f in found}
     if units == {None} and cohort.modalities and all(m.upper().startswith("CT") for m in cohort.modalities):
         units = {"HU"}  # a CT's values are Hounsfield units, and its author says that it is one
+    channels, names = shared_channels(training, measured, images := _images(training))
     bits = {f.bits for f in found}
     within = [f.inside for f in found if f.inside is not None]
     use_inside = bool(within) and units == {"HU"}
@@ -145,23 +77,12 @@ def fingerprint(
                 counted[value] += 1
             elif isinstance(value, tuple):
                 counted.update(str(v) for v in value)
-    reference = training[0].reference
-    images = tuple(
-        sorted(set.intersection(*(set(c.images) for c in training)), key=lambda n: (n != reference, n))
-    )
-    if not images:
-        names = Counter(n for c in training for n in c.images)
-        raise DataError(
-            f"the {len(training)} cases to learn from have no image in common",
-            found=", ".join(f"'{n}' in {k}" for n, k in names.most_common(4)),
-            hint="images of the same names in every case; a table can name one column for each",
-        )
     median, largest = np.median(shapes, axis=0).round().astype(int), shapes.max(axis=0)
     return Fingerprint(
         cases=len(training),
         patients=len({c.patient or c.id for c in training}),
         images=images,
-        channels=max(f.channels for f in found),
+        channels=channels,
         grey=all(f.grey for f in found),
         flat=bool((shapes[:, 0] == 1).all()),
         shape_median=(int(median[0]), int(median[1]), int(median[2])),
@@ -179,7 +100,22 @@ def fingerprint(
         voxels=_shares(found, target),
         labels=tuple(x.name for x in target.labels) if target else (),
         sided=sided(target.labels) if target else False,
+        channel_names=names,
     )
+
+
+def _images(training: Sequence[Case]) -> tuple[str, ...]:
+    """The images that every case has, the reference first. Raises DataError where there is none."""
+    reference = training[0].reference
+    shared = set.intersection(*(set(c.images) for c in training))
+    if not shared:
+        names = Counter(n for c in training for n in c.images)
+        raise DataError(
+            f"the {len(training)} cases to learn from have no image in common",
+            found=", ".join(f"'{n}' in {k}" for n, k in names.most_common(4)),
+            hint="images of the same names in every case; a table can name one column for each",
+        )
+    return tuple(sorted(shared, key=lambda n: (n != reference, n)))
 
 
 def _shares(found: Sequence[Facts], target: TargetInfo | None) -> dict[str, float]:

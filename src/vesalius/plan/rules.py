@@ -91,6 +91,12 @@ def check(plan: Plan, task: Task) -> Plan:
             "data.normalise must have one entry a channel",
             found=f"{len(plan.data.normalise)} for {counted(plan.data.channels, 'channel')}",
         )
+    if plan.data.channel_names and len(plan.data.channel_names) != plan.data.channels:
+        raise PlanError(
+            "data.channel_names must have one name a channel",
+            found=f"{len(plan.data.channel_names)} for {plan.data.channels} channels",
+            hint='--set data.channel_names=["red","green","blue"], or [] where nobody knows',
+        )
     if plan.train.members > plan.train.folds:
         raise PlanError(
             "there cannot be more members than folds",
@@ -116,6 +122,10 @@ def _images(draft: Draft, p: Fingerprint) -> None:
     if p.grey and p.channels > 1:
         why = "the colour channels are all equal"
     draft.set("data.channels", each * len(p.images), why)
+    names = () if p.grey and p.channels > 1 else p.channel_names
+    if names:
+        why = "what the images' channels are called" if p.channels > 1 else "what the images are called"
+    draft.set("data.channel_names", list(names), why if names else "nothing says what they are")
 
 
 def _intensity(draft: Draft, p: Fingerprint) -> None:

@@ -6,21 +6,52 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from vesalius.core.errors import DataError
+from vesalius.core.channels import are_colours, described, order
+from vesalius.core.errors import MismatchError
 from vesalius.core.image import Array
 from vesalius.core.plan import Normalisation
 
 
-def to_channels(array: Array, channels: int) -> Array:
-    """`(C, Z, Y, X)` with as many channels as planned: grey is repeated, colour averaged. Raises DataError."""
-    if array.shape[0] == channels:
-        return array
-    if array.shape[0] == 1:
-        return np.broadcast_to(array, (channels, *array.shape[1:]))
-    if channels == 1 and array.shape[0] in (3, 4):
+def to_channels(
+    array: Array, channels: int, *, names: Sequence[str] = (), planned: Sequence[str] = ()
+) -> Array:
+    """Return `(C, Z, Y, X)` with as many channels as planned, each what it was when the network learned.
+
+    `names` are what the image's channels are called, `planned` what those that were learned from are; either may be
+    empty where nobody says. Channels of the same names are put into the learned order. Red, green and blue become grey
+    by their mean, and grey is repeated where colours were learned from; nothing else is made of anything else.
+    Raises MismatchError, naming both sides.
+    """
+    count = array.shape[0]
+    names = names if len(names) == count else ()
+    coloured = are_colours(names)
+    if count == channels:
+        places = order(names, planned) if names and planned else tuple(range(count))
+        if places is not None:
+            return array if places == tuple(range(count)) else array[list(places)]
+    elif coloured and channels == 1:
         grey: Array = array[:3].mean(axis=0, keepdims=True, dtype=np.float32)
         return grey
-    raise DataError("an image with another number of channels", found=f"{array.shape[0]}, planned {channels}")
+    elif coloured and channels == 3 and (not planned or are_colours(planned)):
+        return array[:3]
+    elif count == 1 and are_colours(planned) and channels == 3:
+        return np.broadcast_to(array, (channels, *array.shape[1:]))
+    raise MismatchError(
+        "an image with other channels than were learned from",
+        found=f"{described(count, names)}, learned from {described(channels, planned)}",
+        hint=_mend(count, channels, names, planned),
+    )
+
+
+def _mend(count: int, channels: int, names: Sequence[str], planned: Sequence[str]) -> str:
+    """Return what to try where channels do not fit."""
+    if count == channels:
+        return "images with the channels that were learned from"
+    if channels == 1:
+        return "one channel as an image of its own; only red, green and blue are made grey"
+    if count == 1 and not are_colours(planned):
+        return "an image with all of the channels, or a bundle that learned from one"
+    return "images with as many channels, or a bundle that learned from such"
 
 
 def normalise(array: Array, plans: Sequence[Normalisation]) -> Array:

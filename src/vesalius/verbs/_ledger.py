@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -111,6 +112,15 @@ class Sheet:
         sheet = cls(out)
         sheet.failed.restart()
         return sheet
+
+    def discard(self) -> None:
+        """Leave nothing of a predict that answered no case."""
+        self.answers.restart()
+        self.failed.restart()
+        with output_errors(self.folder):
+            (self.folder / MARK).unlink()
+            if not any(p for p in self.folder.iterdir() if not p.name.startswith(".")):
+                shutil.rmtree(self.folder)
 
     def close(self) -> None:
         """All is done: the tables get their names, and the mark goes."""

@@ -107,12 +107,18 @@ def finish(
         progress=progress,
         device=device,
         told=(*outcome.before, *of_training(outcome.steps)),
+        accept_mismatch=True,  # the data's author says that it is one cohort
     )
     card = of_run(card, space.overlap, len(space.leaking))
     written = write_report(card, path, space=space, stage=stage, tally=tally, outcome=outcome)
     texts = {"scorecard.json": as_json(nameless(card)), "card.md": written}
     sealed = save_bundle(
-        bundle.path, bundle.stages, data_hash=bundle.data_hash, made_by=bundle.made_by, texts=texts
+        bundle.path,
+        bundle.stages,
+        data_hash=bundle.data_hash,
+        made_by=bundle.made_by,
+        learned=bundle.learned,
+        texts=texts,
     )
     save_scorecard(card, path / "scorecard.json")
     return sealed, card

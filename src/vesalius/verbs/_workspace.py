@@ -17,7 +17,7 @@ from vesalius.core.errors import DataError, OutputError, PlanError
 from vesalius.core.plan import Plan
 from vesalius.core.progress import Progress
 from vesalius.core.words import counted
-from vesalius.plan.fingerprint import Facts, facts
+from vesalius.plan.facts import Facts, facts
 from vesalius.reliability.duplicates import Twins
 from vesalius.reliability.marks import Marks
 from vesalius.tasks import _contract as tasks
@@ -80,7 +80,7 @@ class Observer:
             return
         image = decoded.images[decoded.case.reference]
         counted = tuple(sorted(decoded.values.get(self.target.name, {}).items()))
-        measured = facts(image, decoded.masks.get(self.target.name))
+        measured = facts(image, decoded.masks.get(self.target.name), case=decoded.case)
         self.facts[decoded.case.id] = replace(measured, voxels=counted)
 
     def recount(self, before: Case, after: Case) -> None:

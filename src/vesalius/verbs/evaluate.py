@@ -13,7 +13,8 @@ from vesalius.core.bundle import MANIFEST, Bundle, open_bundle
 from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort, Label, TargetInfo
 from vesalius.core.disk import new_folder
-from vesalius.core.errors import DataError, FormatError, VesaliusError
+from vesalius.core.errors import DataError, FormatError, MismatchError, VesaliusError
+from vesalius.core.learned import lying_outside
 from vesalius.core.progress import Progress, Silent
 from vesalius.core.scorecard import Banner, Scorecard, load_scorecard, save_scorecard
 from vesalius.core.words import counted, listed
@@ -50,6 +51,7 @@ def evaluate(
     split_file: Path | str | None = None,
     labels: Mapping[str, str] | None = None,
     device: str | None = None,
+    accept_mismatch: bool = False,
     progress: Progress | None = None,
 ) -> Scorecard:
     """Score `what` (a bundle, or a folder or CSV of any tool's predictions) on the cases of `data`.
@@ -58,9 +60,10 @@ def evaluate(
     test cases, or all where there are none. Cases that the bundle was trained on are left out where its run's folder
     tells which these are, unless `split` is "train"; the scorecard says how many, or that it could not be checked.
     `labels` says what stands for what among the data's labels.
+    Cases of another modality or unit than a bundle learned from are not scored unless `accept_mismatch`.
     With `out` the scorecard and a report are written there.
-    Raises DataError where no case has the target or all were trained on, BundleError for a damaged bundle,
-    Interrupted after Ctrl-C.
+    Raises DataError where no case has the target or all were trained on, MismatchError where none is of the kind
+    learned from, BundleError for a damaged bundle, Interrupted after Ctrl-C.
     """
     progress = progress or Silent()
     torch.set_num_threads(machines.measure().cores)
@@ -105,6 +108,7 @@ def evaluate(
                 progress=progress,
                 device=device,
                 target=info.name,
+                accept_mismatch=accept_mismatch,
             )
         else:
             tally, card = _score_foreign(Path(str(what)), choice.cases, cohort, info, choice.split, progress)
@@ -177,24 +181,33 @@ def score_cases(
     device: str | None,
     target: str | None = None,
     told: Sequence[Banner] | None = None,
+    accept_mismatch: bool = False,
 ) -> tuple[Tally, Scorecard]:
     """Answer and score case after case; one is in memory at a time. A faulty case is noted and not counted.
 
-    `told` are banners of the model's training; by default those that its own scorecard has.
+    `told` are banners of the model's training; by default those that its own scorecard has. Raises
+    MismatchError where no case is of the kind that the bundle learned from.
     """
-    predictor = Predictor(bundle, device=device)
+    predictor = Predictor(bundle, device=device, accept_mismatch=accept_mismatch)
     stage, task = predictor.stages[-1].stage, predictor.stages[-1].task
     target = target or stage.plan.task.target
-    tally = tally_for(task.answer)
+    tally, marks = tally_for(task.answer), 0
+    refused: MismatchError | None = None
     for case, answer in answers(predictor, cases, progress=progress):
         truth = case.targets.get(str(target))
         if truth is None:
             continue
         if isinstance(answer, VesaliusError):
+            refused = answer if isinstance(answer, MismatchError) else refused
             progress.note(f"not scored: {case.id}: {answer}")
             continue
+        marks += bool(answer.outside)
         reference = load_reference(case)
         tally.add(case, answer, truth, task.trivial(stage.state, reference), reference)
+    if refused is not None and not tally.cases:
+        raise refused
+    if marks:
+        progress.note(f"of those scored, {lying_outside(marks, len(tally.cases))}")
     card = card_of(
         tally,
         task.answer.__name__,

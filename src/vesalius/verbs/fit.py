@@ -26,6 +26,7 @@ from vesalius.infer import predictor
 from vesalius.nets import describe
 from vesalius.plan import machine as machines
 from vesalius.plan.budget import seconds
+from vesalius.plan.facts import learned_from, shared_channels
 from vesalius.plan.fingerprint import fingerprint
 from vesalius.plan.rules import check, draft_plan, staged
 from vesalius.reliability.trained_on import FILE, save_trained_on
@@ -215,7 +216,11 @@ def _carry_out(
     )
     stages = (*stages[:-1], calibrated(space, plan, outcome, stages[-1]))
     bundle = save_bundle(
-        path / "bundle", stages, data_hash=space.cohort.hash, made_by=f"vesalius {__version__}"
+        path / "bundle",
+        stages,
+        data_hash=space.cohort.hash,
+        made_by=f"vesalius {__version__}",
+        learned=learned_from(space.facts, space.training),
     )
     bundle, scorecard = finish(space, bundle, outcome, path, progress=progress, device=device)
     shutil.rmtree(path / "cache", ignore_errors=True)  # prepared pixels, of no use to anybody now
@@ -297,6 +302,7 @@ def _first_plan(
     origin: str | None,
 ) -> Plan:
     """The rules' plan or the one given, with what the user set; the number of steps is still open."""
+    shared_channels([*space.training, *space.test], space.facts, ())
     if given is not None:
         asked = {"train.seed": seed, "task.name": space.task.name, "task.target": space.target.name}
         now = (given.train.seed, given.task.name, given.task.target)

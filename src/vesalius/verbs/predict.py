@@ -18,10 +18,12 @@ from vesalius.core.bundle import Bundle, open_bundle
 from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort, Label, SetAside
 from vesalius.core.disk import assert_apart, held
-from vesalius.core.errors import DataError, Interrupted, OutputError, VesaliusError
+from vesalius.core.errors import DataError, Interrupted, MismatchError, OutputError, VesaliusError
+from vesalius.core.learned import lying_outside
 from vesalius.core.plan import override
 from vesalius.core.progress import Progress, Silent
 from vesalius.core.words import counted
+from vesalius.infer.guard import in_words
 from vesalius.infer.predictor import Predictor
 from vesalius.plan import machine as machines
 from vesalius.prepare.case import load_reference
@@ -98,6 +100,7 @@ def predict(
     columns: Mapping[str, str] | None = None,
     layout: str | None = None,
     device: str | None = None,
+    accept_mismatch: bool = False,
     resume: bool = False,
     progress: Progress | None = None,
 ) -> Answer: ...
@@ -117,6 +120,7 @@ def predict(
     columns: Mapping[str, str] | None = None,
     layout: str | None = None,
     device: str | None = None,
+    accept_mismatch: bool = False,
     resume: bool = False,
     progress: Progress | None = None,
 ) -> Predictions: ...
@@ -135,6 +139,7 @@ def predict(
     columns: Mapping[str, str] | None = None,
     layout: str | None = None,
     device: str | None = None,
+    accept_mismatch: bool = False,
     resume: bool = False,
     progress: Progress | None = None,
 ) -> Answer | Predictions:
@@ -142,11 +147,13 @@ def predict(
 
     Writes `answers.csv`, a row a case; for masks `<case>.nii.gz`, or `.png` where the image is a picture; with
     `json` each whole answer, with `overlays` a picture, with `dicom` the DICOM objects of its kind, and one file more
-    for each suffix in `also` (`.rt.dcm`). `mirror` names axes of mirror test-time augmentation.
+    for each suffix in `also` (`.rt.dcm`). `mirror` names axes of mirror test-time augmentation. A case of another
+    modality or unit than the bundle learned from is refused unless `accept_mismatch`; in what an answered one lies
+    outside of what was learned from is in `Answer.outside` and in the column `outside`.
     Rows are written as they come, to `answers.partial.csv` until all is done; `resume` goes on in `out` where it
-    was interrupted, with the same bundle, as it was told then. Raises VesaliusError's kinds, Interrupted after
-    Ctrl-C; faulty cases, and those whose study is not known where DICOM is wanted, do not stop the others and are in
-    `set_aside` and `failed.csv`.
+    was interrupted, with the same bundle, as it was told then. Raises VesaliusError's kinds, MismatchError where no
+    case is of the kind that the bundle learned from, Interrupted after Ctrl-C; faulty cases, and those whose study is
+    not known where DICOM is wanted, do not stop the others and are in `set_aside` and `failed.csv`.
     """
     progress = progress or Silent()
     told = marked(Path(out)) if resume and out is not None else {}
@@ -154,6 +161,7 @@ def predict(
     dicom, also = dicom or told.get("dicom", False), tuple(also) or tuple(told.get("also", ()))
     mirror, columns = mirror or told.get("mirror"), columns or told.get("columns")
     layout = layout or told.get("layout")
+    accept_mismatch = accept_mismatch or told.get("accept_mismatch", False)
     if out is not None and not isinstance(source, Cohort):
         assert_apart(Path(source), Path(out))
     for suffix in also:
@@ -172,8 +180,8 @@ def predict(
             progress.note(note)
     torch.set_num_threads(machines.measure().cores)
     if out is None:
-        return _only(opened, cohort, device)
-    predictor = Predictor(opened, device=device)
+        return _only(opened, cohort, device, accept_mismatch)
+    predictor = Predictor(opened, device=device, accept_mismatch=accept_mismatch)
     about = {
         "bundle": opened.hash,
         "json": json,
@@ -183,6 +191,7 @@ def predict(
         "mirror": list(mirror or ()),
         "columns": dict(columns or {}),
         "layout": layout,
+        "accept_mismatch": accept_mismatch,
     }
 
     def suffixes(answer: Answer) -> list[str]:
@@ -202,6 +211,9 @@ def predict(
             raise
         kept = f"interrupted; {len(sheet.answers.cases())} of {len(cohort.cases)} answers are kept"
         raise Interrupted(kept, hint=shlex.join(words)) from error
+    except MismatchError:
+        sheet.discard()
+        raise
     sheet.close()
     return done
 
@@ -216,7 +228,10 @@ def _fill(
     suffixes: Callable[[Answer], Sequence[str]],
     progress: Progress,
 ) -> Predictions:
-    """Answer what has no row yet: first a case's files, then its row, so that a row means that all is there."""
+    """Answer what has no row yet: first a case's files, then its row, so that a row means that all is there.
+
+    Raises MismatchError where every case is of another kind than the bundle learned from.
+    """
     done = sheet.answers.cases()
     ids = {c.id for c in cohort.cases}
     if not ids.issuperset(done):
@@ -230,8 +245,12 @@ def _fill(
         sheet.failed.add({"case": item.case, "reason": item.reason})
     finished, names = set(done), file_names(c.id for c in cohort.cases)
     left = [c for c in cohort.cases if c.id not in finished]
+    refused, marks = 0, 0
     for case, answer in answers(predictor, left, progress=progress):
         if isinstance(answer, VesaliusError):
+            refused += isinstance(answer, MismatchError)
+            if refused == len(cohort.cases) and not cohort.set_aside:
+                raise _all_alike(answer, refused)
             failed.append(SetAside(case.id, str(answer)))
             sheet.failed.add({"case": case.id, "reason": str(answer)})
             progress.note(f"not answered: {case.id}: {answer}")
@@ -244,7 +263,8 @@ def _fill(
                 failed.append(SetAside(case.id, reason))
                 sheet.failed.add({"case": case.id, "reason": reason})
                 progress.note(f"{case.id}: {reason}")
-            sheet.answers.add({"case": case.id, **fields(answer)})
+            sheet.answers.add({"case": case.id, **fields(answer), "outside": in_words(answer.outside)})
+            marks += bool(answer.outside)
         except BaseException:
             if case.id not in sheet.answers.cases():
                 for path in (*files.values(), *objects.values()):
@@ -257,7 +277,18 @@ def _fill(
                 f"its sform and its qform say places {forms.apart_mm:.3g} mm apart; the {forms.used} was used"
             )
             progress.note(f"{case.id}: {said}, and the answer has both")
+    if marks:
+        progress.note(f"{lying_outside(marks, len(left))}: see the column 'outside'")
     return Predictions(tuple(done), tuple(failed), sheet.folder)
+
+
+def _all_alike(error: VesaliusError, count: int) -> VesaliusError:
+    """The error of a single case, or of the last of several that were all refused."""
+    if count == 1:
+        return error
+    return MismatchError(
+        f"none of {count} cases can be answered; the last: {error.what}", found=error.found, hint=error.hint
+    )
 
 
 def objects_of(answer: Answer) -> Sequence[str]:
@@ -265,7 +296,7 @@ def objects_of(answer: Answer) -> Sequence[str]:
     return _OBJECTS.get(type(answer), (".sr.dcm",))
 
 
-def _only(bundle: Bundle, cohort: Cohort, device: str | None) -> Answer:
+def _only(bundle: Bundle, cohort: Cohort, device: str | None, accept_mismatch: bool) -> Answer:
     if len(cohort.cases) != 1:
         said = "; ".join(s.reason for s in cohort.set_aside[:1])
         raise DataError(
@@ -273,7 +304,7 @@ def _only(bundle: Bundle, cohort: Cohort, device: str | None) -> Answer:
             found=said or None,
             hint="predict(bundle, source, out) for a cohort",
         )
-    return Predictor(bundle, device=device)(cohort.cases[0])
+    return Predictor(bundle, device=device, accept_mismatch=accept_mismatch)(cohort.cases[0])
 
 
 def file_names(case_ids: Iterable[str]) -> dict[str, str]:

@@ -2,8 +2,8 @@
 
 The client sends pictures (PNG, JPEG) or, after `{"height", "width", "channels", "dtype"}` as text, bare pixels: rows of
 pixels, channels interleaved, little-endian; `spacing_mm` `[x, y]` may be said with it. The server sends one JSON a
-frame: `{"frame", "answer", "summary", "ms", "dropped"}`, or `{"frame", "error", "ms", "dropped"}`. Frames count from 0;
-`ms` is from a frame's arrival to its answer; `dropped` are the frames before it that are not answered.
+frame: `{"frame", "answer", "summary", "outside", "ms", "dropped"}`, or `{"frame", "error", "ms", "dropped"}`. Frames
+count from 0; `ms` is from a frame's arrival to its answer; `dropped` are the frames before it that are not answered.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vesalius import formats
 from vesalius.core.case import Case, Ref
+from vesalius.core.channels import COLOURS
 from vesalius.core.errors import DataError, VesaliusError
 from vesalius.core.image import Image
 from vesalius.formats import json as answers
@@ -70,7 +71,7 @@ class _Slot:
 
 
 @router.websocket("/api/cine")
-async def cine(socket: WebSocket, model: str = "") -> None:
+async def cine(socket: WebSocket, model: str = "", accept_mismatch: bool = False) -> None:
     """Answer a model's frames until the client leaves."""
     service = service_of(socket)
     offered = [p.strip() for p in socket.headers.get("sec-websocket-protocol", "").split(",")]
@@ -93,7 +94,7 @@ async def cine(socket: WebSocket, model: str = "") -> None:
     slot = _Slot()
     reader = asyncio.create_task(_read(socket, slot))
     try:
-        answered = await _answer(socket, service, found, slot)
+        answered = await _answer(socket, service, found, slot, accept_mismatch)
     finally:
         reader.cancel()
         service.sessions -= 1
@@ -144,9 +145,13 @@ async def _read(socket: WebSocket, slot: _Slot) -> None:
         slot.ready.set()
 
 
-async def _answer(socket: WebSocket, service: Service, model: Model, slot: _Slot) -> int:
+async def _answer(
+    socket: WebSocket, service: Service, model: Model, slot: _Slot, accept_mismatch: bool
+) -> int:
     """Answer the newest frame again and again; returns how many were answered."""
     loop, predictor, answered = asyncio.get_running_loop(), model.predictors[0], 0
+    if accept_mismatch:
+        predictor = predictor.accepting
     place = service.root / f"cine-{id(slot):x}"
     try:
         while True:
@@ -191,8 +196,8 @@ def _one(
     except Exception as error:  # noqa: BLE001 - one frame must not end the cine
         log_unforeseen(_LOG, "a frame could not be answered", error)
         return '"error": "an internal error"', False
-    summary = json.dumps(results.summary(answer))
-    return f'"answer": {answers.as_text(answer)}, "summary": {summary}', True
+    summary, outside = json.dumps(results.summary(answer)), json.dumps(answer.outside)
+    return f'"answer": {answers.as_text(answer)}, "summary": {summary}, "outside": {outside}', True
 
 
 def frame(data: bytes, layout: Layout | None, place: Path) -> Image:
@@ -219,4 +224,5 @@ def frame(data: bytes, layout: Layout | None, place: Path) -> Image:
     pixels: Any = np.frombuffer(data, dtype).reshape(layout.height, layout.width, layout.channels)
     array = np.ascontiguousarray(np.moveaxis(pixels, -1, 0)[:, None])  # (C, 1, Y, X)
     spacing = None if layout.spacing_mm is None else (*layout.spacing_mm, 1.0)
-    return Image(array.astype(layout.dtype, copy=False), spacing_mm=spacing)
+    names = COLOURS if layout.channels == 3 else ()
+    return Image(array.astype(layout.dtype, copy=False), spacing_mm=spacing, channels=names)

@@ -14,6 +14,7 @@ from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from vesalius.core.errors import UnknownName
+from vesalius.core.learned import compare
 from vesalius.serve.http import results, uploads, wire
 from vesalius.serve.http.access import Admin, Monitor, Serving, User
 from vesalius.serve.http.job import Job
@@ -120,15 +121,38 @@ def preview(study: StudyId, case: CaseId, service: Serving, caller: User) -> Res
     return sent(path, "image/png")
 
 
+@api.get("/studies/{study}/cases/{case}/verdict", response_model=wire.VerdictBody, tags=["studies"])
+def verdict(
+    study: StudyId,
+    case: CaseId,
+    service: Serving,
+    caller: User,
+    model: Annotated[str, Query(max_length=64)] = "",
+) -> Any:
+    """Whether a model would answer about an image, and in what it lies outside of what the model learned from."""
+    found, learned = service.studies.get(study, caller).case(case), service.models.get(model).bundle.learned
+    if learned is None or found.seen is None:
+        return {"known": False, "mismatch": [], "outside": []}
+    said = compare(learned, found.seen)
+    return {"known": True, "mismatch": said.mismatch, "outside": said.outside}
+
+
 @api.post("/jobs", status_code=202, response_model=wire.JobBody, tags=["jobs"])
 def ask(asked: wire.JobRequest, service: Serving, caller: User) -> Any:
     """Ask a model about a study, or about one case of it."""
     model = service.models.get(asked.model)
     found = service.studies.get(asked.study, caller)
     explain = asked.kind == "explain"
-    return service.jobs.json(
-        service.ask(caller, model, found, asked.case, explain=explain, explainer=asked.explainer)
+    job = service.ask(
+        caller,
+        model,
+        found,
+        asked.case,
+        explain=explain,
+        explainer=asked.explainer,
+        accept_mismatch=asked.accept_mismatch,
     )
+    return service.jobs.json(job)
 
 
 @api.get("/jobs", response_model=list[wire.JobBody], tags=["jobs"])
@@ -168,13 +192,19 @@ def file(job: JobId, case: CaseId, file: str, service: Serving, caller: User) ->
     return sent(path, results.media_type(file), name=file)
 
 
-@api.post("/predict", response_model=wire.JobBody, tags=["jobs"], openapi_extra=wire.multipart("model"))
+@api.post(
+    "/predict",
+    response_model=wire.JobBody,
+    tags=["jobs"],
+    openapi_extra=wire.multipart("model", "accept_mismatch"),
+)
 async def predict(request: Request, response: Response, service: Serving, caller: User) -> Any:
     """Upload and ask in one call; waits for the job, and answers 202 with it where it takes too long."""
     study, fields = await take(request, service, caller)
     try:
         model = service.models.get(fields.get("model"))
-        found = service.ask(caller, model, study)
+        accept = said_yes("accept_mismatch", fields.get("accept_mismatch", ""))
+        found = service.ask(caller, model, study, accept_mismatch=accept)
     except (Problem, UnknownName):
         service.forget(study)
         raise
@@ -189,6 +219,14 @@ def audit(service: Serving, caller: Admin, last: Annotated[int, Query(ge=0, le=1
     service.audit.add(caller.name, "audit")
     tail = service.audit.tail
     return {"count": tail.count, "hash": tail.hash, "lines": service.audit.last(last)}
+
+
+def said_yes(name: str, text: str) -> bool:
+    """Whether a field of a form says yes; no where it is empty. Raises Problem 422 for other words."""
+    word = text.strip().lower()
+    if word not in ("", "0", "1", "false", "true", "no", "yes"):
+        raise Problem(422, f"{name} is true or false", found=text[:40])
+    return word in ("1", "true", "yes")
 
 
 def sent(path: FilePath, media_type: str, *, name: str | None = None) -> Response:

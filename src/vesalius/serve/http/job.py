@@ -27,6 +27,7 @@ class Job:
     kind: Kind
     folder: Path
     explainer: str | None = None
+    accept_mismatch: bool = False
     status: str = "queued"
     stage: str = "waiting"
     shares: dict[str, float] = field(default_factory=dict)

@@ -52,6 +52,7 @@ class Jobs:
         *,
         kind: Kind = "predict",
         explainer: str | None = None,
+        accept_mismatch: bool = False,
     ) -> Job:
         """Queue a job. Raises Problem 429 where the queue is full, 422 for an explainer that does not fit."""
         if kind == "explain":
@@ -67,7 +68,9 @@ class Jobs:
             self._forget()
             folder = self.root / job_id
             folder.mkdir(mode=0o700)
-            job = Job(job_id, caller.name, model, study, tuple(cases), kind, folder, explainer)
+            job = Job(
+                job_id, caller.name, model, study, tuple(cases), kind, folder, explainer, accept_mismatch
+            )
             self._jobs[job_id] = job
             self._queue.extend(Unit(job, case) for case in cases)
             self._more.notify_all()
@@ -171,7 +174,7 @@ class Jobs:
         for unit in list(self._queue):
             if len(units) == _PASS:
                 break
-            if unit.job.model is first.job.model and unit.job.kind == "predict" and _flat(unit.case):
+            if _alike(unit.job, first.job) and _flat(unit.case):
                 units.append(unit)
                 self._queue.remove(unit)
         return units
@@ -218,6 +221,12 @@ class Jobs:
         if len(job.shares) == len(job.cases) and min(job.shares.values()) == 1.0:
             status = "done" if job.answers else "failed"
             self._end(job, status, status, job.error)
+
+
+def _alike(job: Job, other: Job) -> bool:
+    """Whether cases of two jobs may be answered in one pass."""
+    same = job.model is other.model and job.kind == other.kind
+    return same and job.accept_mismatch == other.accept_mismatch
 
 
 def _flat(case: StoredCase) -> bool:

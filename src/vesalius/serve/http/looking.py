@@ -12,6 +12,7 @@ from vesalius import cohorts, formats
 from vesalius.core.case import Case, Ref
 from vesalius.core.errors import BudgetError, DataError, VesaliusError
 from vesalius.formats.dicom import check_streams
+from vesalius.prepare.seen import glance
 from vesalius.serve.http import display
 from vesalius.serve.http.belonging import NOTHING, belonging
 from vesalius.serve.http.limits import Bounds
@@ -145,4 +146,4 @@ def _stored(case_id: str, case: Case, ref: Ref, said: str, bounds: Bounds) -> St
         **(belonging(ref.paths[0]) if dicom else NOTHING),
     }
     kept = replace(case, id=case_id, targets={}, patient=None, report=None)
-    return StoredCase(case_id, name, kept, dicom, about)
+    return StoredCase(case_id, name, kept, dicom, about, glance(head, case.declared))

@@ -46,7 +46,13 @@ class Model:
 class Models:
     """All models of a service by name, in the order given. Raises BundleError, DataError, PlanError."""
 
-    def __init__(self, bundles: Sequence[Path | str], devices: Sequence[str | None] = (None,)) -> None:
+    def __init__(
+        self,
+        bundles: Sequence[Path | str],
+        devices: Sequence[str | None] = (None,),
+        *,
+        accept_mismatch: bool = False,
+    ) -> None:
         torch.set_num_threads(machines.measure().cores)
         self.devices = tuple(devices)
         self.by_name: dict[str, Model] = {}
@@ -55,7 +61,7 @@ class Models:
             if name in self.by_name:
                 raise DataError(f"two bundles named '{name}'", hint=f"{name}-2={path}")
             bundle = open_bundle(path)
-            predictors = tuple(Predictor(bundle, device=d) for d in devices)
+            predictors = tuple(Predictor(bundle, device=d, accept_mismatch=accept_mismatch) for d in devices)
             self.by_name[name] = Model(name, bundle, predictors, describe(name, bundle, predictors[0]))
 
     def get(self, name: str | None) -> Model:
@@ -84,7 +90,7 @@ def describe(name: str, bundle: Bundle, predictor: Predictor) -> dict[str, Any]:
     """What a client is told of a model, by its last stage: the server knows no task."""
     stage = bundle.stages[-1]
     plan, values, calibration = stage.plan, stage.state.values, stage.calibration
-    kind = predictor.stages[-1].task.answer.__name__
+    kind, learned = predictor.stages[-1].task.answer.__name__, bundle.learned
     labels = [
         {"value": x["value"], "name": x["name"], "colour": x.get("colour") or COLOURS[k % len(COLOURS)]}
         for k, x in enumerate(values.get("labels") or ())
@@ -97,8 +103,10 @@ def describe(name: str, bundle: Bundle, predictor: Predictor) -> dict[str, Any]:
         "labels": labels,
         "inputs": list(plan.data.images),
         "dims": plan.data.dims,
-        "modality": plan.fingerprint.get("modality"),
-        "unit": plan.fingerprint.get("unit"),
+        "modality": learned.modality if learned else None,
+        "unit": learned.unit if learned else plan.fingerprint.get("unit"),
+        "channels": list(plan.data.channel_names),
+        "accepts_mismatch": predictor.accept_mismatch,
         "operating_point": operating_point(calibration.get("positive"), calibration.get("thresholds", {})),
         "calibrated": "temperature" in calibration,
         "explainers": [n for n in registry.names("explain") if kind in _explains(n)],

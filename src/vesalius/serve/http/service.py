@@ -52,9 +52,13 @@ def run_service(
     bounds: Bounds | None = None,
     devices: Sequence[str | None] = (None,),
     tls: Tls | None = None,
+    accept_mismatch: bool = False,
     progress: Progress | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM. `port` 0 takes a free one; what it is, `progress` is told.
+
+    Images of another modality or unit than a bundle learned from are refused unless `accept_mismatch`, or a request,
+    says otherwise.
 
     Raises UnsafeError for an address other than loopback without keys, OutputError for one that is taken, and what
     opening bundles, keys and the audit log raises.
@@ -64,7 +68,9 @@ def run_service(
     raise_open_files()
     listening = _listen(host, port)
     with contextlib.closing(listening):
-        service = Service(Models(bundles, devices), audit=audit, keys=keys, bounds=bounds)
+        service = Service(
+            Models(bundles, devices, accept_mismatch=accept_mismatch), audit=audit, keys=keys, bounds=bounds
+        )
         server = _Server(_config(service, tls), service)
         scheme = "https" if tls else "http"
         shown = f"[{host}]" if ":" in host else host

@@ -108,13 +108,22 @@ class Service:
         *,
         explain: bool = False,
         explainer: str | None = None,
+        accept_mismatch: bool = False,
     ) -> Job:
         """Queue a job on a study, or on one case of it. Raises Problem."""
         cases: tuple[StoredCase, ...] = study.cases if case_id is None else (study.case(case_id),)
         job = self.jobs.add(
-            model, study, cases, caller, kind="explain" if explain else "predict", explainer=explainer
+            model,
+            study,
+            cases,
+            caller,
+            kind="explain" if explain else "predict",
+            explainer=explainer,
+            accept_mismatch=accept_mismatch,
         )
         about: dict[str, str | int] = {"job": job.id, "study": study.id, "model": model.bundle.hash[:16]}
+        if accept_mismatch:
+            about["accept_mismatch"] = 1
         try:
             self.audit.add(caller.name, job.kind, cases=len(cases), **about)
         except VesaliusError:  # what cannot be written down is not done

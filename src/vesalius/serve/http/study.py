@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vesalius.core.case import Case
+from vesalius.core.learned import Seen
 from vesalius.serve.http.problems import missing
 from vesalius.serve.http.wire import iso
 
@@ -18,13 +19,14 @@ _OURS = re.compile(r"(?<![\w.,/])[0-9]{6,}(?:\.[A-Za-z]\w*)*(?!\w|,[0-9])")  # a
 
 @dataclass(frozen=True)
 class StoredCase:
-    """One image of a study: an opaque id, what it is called, and what its headers say."""
+    """One image of a study: an opaque id, what it is called, and what its headers say, `seen` as models compare it."""
 
     id: str
     name: str
     case: Case
     dicom: bool
     about: Mapping[str, Any]
+    seen: Seen | None = None
 
     def json(self) -> dict[str, Any]:
         """As clients see it."""

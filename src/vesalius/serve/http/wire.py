@@ -94,6 +94,8 @@ class ModelBody(BaseModel):
     dims: int
     modality: str | None
     unit: str | None
+    channels: list[str]
+    accepts_mismatch: bool
     operating_point: dict[str, Any] | None
     calibrated: bool
     explainers: list[str]
@@ -103,8 +105,23 @@ class ModelBody(BaseModel):
     banners: list[BannerBody]
 
 
+class VerdictBody(BaseModel):
+    """How an image compares with what a model learned from, by its headers alone.
+
+    `mismatch` would be refused unless it is accepted, `outside` only be marked; `known` is false for a model that does
+    not say what it learned from.
+    """
+
+    known: bool
+    mismatch: list[str]
+    outside: list[str]
+
+
 class JobRequest(BaseModel):
-    """What is asked of a model: one case of a study, or all of them. A service of one model need not be told which."""
+    """What is asked of a model: one case of a study, or all of them. A service of one model need not be told which.
+
+    `accept_mismatch` asks for answers about images of another modality or unit than the model learned from, too.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -113,15 +130,20 @@ class JobRequest(BaseModel):
     case: str | None = Field(default=None, pattern=ID)
     kind: Literal["predict", "explain"] = "predict"
     explainer: str | None = Field(default=None, max_length=64)
+    accept_mismatch: bool = False
 
 
 class AnswerBody(BaseModel):
-    """One case's answer: its kind, the project's JSON without voxels, what to show, and where its files are."""
+    """One case's answer: its kind, the project's JSON without voxels, what to show, and where its files are.
+
+    `outside` says in what the image differs from those that the model learned from; null where that is not known.
+    """
 
     case: str
     kind: str
     answer: dict[str, Any]
     summary: dict[str, Any]
+    outside: list[str] | None
     files: dict[str, str]
 
 

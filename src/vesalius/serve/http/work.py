@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 
 from vesalius.core import registry
@@ -62,6 +63,8 @@ class Workers:
         """Answer some cases of one model; where they cannot be answered together, each by itself."""
         model = units[0].job.model
         predictor = model.predictors[device]
+        if units[0].job.accept_mismatch:
+            predictor = predictor.accepting
         with ExitStack() as stack:
             for unit in units:
                 stack.enter_context(self.studies.held(unit.job.study))
@@ -102,9 +105,10 @@ class Workers:
 
     def _alone(self, unit: Unit, predictor: Predictor) -> Answer | DataError:
         if unit.job.kind == "explain":
+            outside = predictor.admit(unit.case.case)
             explainer = registry.lookup("explain", str(unit.job.explainer))
             explained: Answer = explainer.explain(predictor, unit.case.case)
-            return explained
+            return replace(explained, outside=outside)
         return predictor(unit.case.case, watch=lambda share: self._watch(unit, share))
 
     def _watch(self, unit: Unit, share: float) -> None:
@@ -126,6 +130,7 @@ class Workers:
             "kind": type(answer).__name__,
             "answer": results.outline(answer),
             "summary": results.summary(answer),
+            "outside": None if answer.outside is None else list(answer.outside),
             "files": {name: f"/api/jobs/{job.id}/cases/{case.id}/{name}" for name in written},
         }
         self.jobs.answered(unit, row, written)

@@ -122,7 +122,8 @@ class Rule(Strict):
     """What a series must be to go to `bundle`; what is not given may be anything.
 
     `modality` and `body_part` are compared whole, without regard to case; `series_description`, `study_description`
-    and `protocol` are regular expressions that are searched for, without regard to case.
+    and `protocol` are regular expressions that are searched for, without regard to case. `accept_mismatch` answers
+    series of another modality or unit than the bundle learned from, too; otherwise they are given up.
     """
 
     bundle: Text
@@ -133,6 +134,7 @@ class Rule(Strict):
     study_description: Pattern | None = None
     protocol: Pattern | None = None
     min_instances: Whole = Field(default=1, ge=1)
+    accept_mismatch: Flag = False
 
     @property
     def name(self) -> str:

@@ -12,6 +12,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import pydicom
@@ -49,10 +50,18 @@ class Made:
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A bundle that is ready: its hash, and what answers the images in a folder."""
+    """A bundle that is ready: its hash, and what answers the images in a folder.
+
+    `accepting` does so for images of another modality or unit than the bundle learned from, too.
+    """
 
     hash: str
     answer: Callable[[Path], Made]
+    accepting: Callable[[Path], Made] | None = None
+
+    def of(self, rule: Rule) -> Callable[[Path], Made]:
+        """What answers for a rule."""
+        return self.accepting if rule.accept_mismatch and self.accepting is not None else self.answer
 
 
 def load(path: Path, *, device: str | None = None) -> Model:
@@ -60,12 +69,12 @@ def load(path: Path, *, device: str | None = None) -> Model:
     inside = path / "bundle"
     predictor = Predictor(open_bundle(inside if inside.is_dir() else path), device=device)
 
-    def answer(folder: Path) -> Made:
+    def answer(asked: Predictor, folder: Path) -> Made:
         try:
             cohort = cohorts.read(folder, layout="dicomtree", max_set_aside=1.0)
         except NoImages:
             return Made(())
-        found = [a for _, a in answers(predictor, cohort.cases, progress=Silent())]
+        found = [a for _, a in answers(asked, cohort.cases, progress=Silent())]
         done = [a for a in found if not isinstance(a, VesaliusError)]
         failed = [said(a) for a in found if isinstance(a, VesaliusError)]
         reasons = once([*(s.reason for s in cohort.set_aside), *failed])
@@ -73,7 +82,9 @@ def load(path: Path, *, device: str | None = None) -> Model:
             raise DataError("a part of this series cannot be answered", found=reasons[0])
         return Made(done, reasons)
 
-    return Model(predictor.bundle.hash, answer)
+    return Model(
+        predictor.bundle.hash, partial(answer, predictor), lambda folder: answer(predictor.accepting, folder)
+    )
 
 
 class Worker:
@@ -258,7 +269,7 @@ class Worker:
         if self._answered(job, rule):
             return ()
         began = time.monotonic()
-        made = model.answer(folder)
+        made = model.of(rule)(folder)
         if not made.answers and made.reasons:
             raise DataError("no image in this series can be answered", found="; ".join(made.reasons[:2]))
         if made.answers:

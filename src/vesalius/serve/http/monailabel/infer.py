@@ -35,11 +35,12 @@ async def infer(
     image: ImageId = "",
     session_id: Annotated[str, Query(max_length=64)] = "",
     output: Literal["image", "json", "all", "dicom_seg"] = "all",
+    accept_mismatch: bool = False,
 ) -> Response:
     """A model's answer about an image of the datastore, of a session, or that comes with the request as `file`."""
     found = service.models.get(model)
     study, case = await _asked(request, service, caller, image, session_id)
-    job = service.ask(caller, found, study, case.id)
+    job = service.ask(caller, found, study, case.id, accept_mismatch=accept_mismatch)
     if not await wait(service, job, service.bounds.wait_s):
         service.jobs.cancel(job)
         raise Problem(408, "the answer takes too long", hint="POST /api/jobs, which does not wait")
@@ -80,6 +81,7 @@ def _answered(job: Job, case: StoredCase, output: str) -> Response:
         "label_names": {x["name"]: x["value"] for x in job.model.about["labels"]},
         "kind": row["kind"],
         "summary": row["summary"],
+        "outside": row["outside"],
     }
     if output == "dicom_seg":
         if "seg.dcm" not in written:

@@ -1,5 +1,5 @@
 // Speaking with the service: the key, errors in words, uploads with progress, and events as they come.
-import type { Fault, Job, Model, Study } from "./types.ts";
+import type { Fault, Job, Model, Study, Verdict } from "./types.ts";
 
 const KEY = "vesalius-key";
 let askForKey: (wrong: boolean) => Promise<string> = async () => "";
@@ -108,7 +108,19 @@ export const job = (id: string) => json<Job>(`/api/jobs/${id}`);
 export const cancel = (id: string) => request(`/api/jobs/${id}`, { method: "DELETE" });
 export const forget = (study: string) => request(`/api/studies/${study}`, { method: "DELETE" });
 
-export function start(body: { model: string; study: string; case: string | null; kind: string; explainer?: string }): Promise<Job> {
+export const verdict = (study: string, shown: string, model: string) =>
+  json<Verdict>(`/api/studies/${study}/cases/${shown}/verdict?model=${encodeURIComponent(model)}`, {}, true);
+
+interface Asked {
+  model: string;
+  study: string;
+  case: string | null;
+  kind: string;
+  explainer?: string;
+  accept_mismatch?: boolean;
+}
+
+export function start(body: Asked): Promise<Job> {
   return json<Job>("/api/jobs", {
     method: "POST",
     headers: { "Content-Type": "application/json" },

@@ -5,7 +5,7 @@ import { goesLive } from "./live.ts";
 import { beats, figureText, metricName } from "./metrics.ts";
 import { announce, guarded, quiet, report } from "./say.ts";
 import { chosenCase, chosenModel, now, on, set, withJob } from "./store.ts";
-import type { Case, Job, Model } from "./types.ts";
+import type { Case, Job, Model, Verdict } from "./types.ts";
 
 const KEPT = "vesalius-model";
 const NO_MODEL = { waiting: "", refused: "A key is needed to see the models.", given: "No model is served." };
@@ -31,14 +31,20 @@ export function modelPanel(): void {
     byId("explaining").hidden = !explainers.length;
     fill(byId("explainer"), explainers.map((name) => h("option", { value: name }, name)));
   });
-  on(["study", "caseId", "model", "models", "job"], () => {
-    const { study, caseId, model, job } = now();
+  byId("accept").addEventListener("change", () => set({ accepted: byId<HTMLInputElement>("accept").checked }));
+  on(["study", "caseId", "model"], () => void judge());
+  on(["study", "caseId", "model", "models", "job", "verdict", "accepted"], () => {
+    const { study, caseId, model, job, verdict, accepted } = now();
+    const refused = Boolean(verdict?.mismatch.length) && !chosenModel()?.accepts_mismatch;
     const busy = job !== null && running(job);
     const timed = (chosenCase()?.frames ?? 1) > 1; // the service says so, too
-    const ready = Boolean(study && !study.gone && caseId && model) && !busy && !timed && !unplaced(chosenModel(), chosenCase());
+    const whole = !timed && !unplaced(chosenModel(), chosenCase()) && (!refused || accepted);
+    const ready = Boolean(study && !study.gone && caseId && model) && !busy && whole;
     byId<HTMLButtonElement>("run").disabled = !ready;
     byId<HTMLButtonElement>("explain").disabled = !ready;
-    byId("doubt").textContent = study?.gone ? "This study is no longer on the server: drop it again to ask about it." : doubt(chosenModel(), chosenCase());
+    byId("doubt").textContent = study?.gone ? "This study is no longer on the server: drop it again to ask about it." : doubt(chosenModel(), chosenCase(), verdict);
+    byId("accept-label").hidden = !refused;
+    byId<HTMLInputElement>("accept").checked = accepted;
     byId("every-label").hidden = (study?.cases.length ?? 0) < 2;
     progress(job);
   });
@@ -57,6 +63,7 @@ export async function ask(kind: "predict" | "explain"): Promise<void> {
     study: study.study,
     case: every ? null : caseId,
     kind,
+    ...(now().accepted ? { accept_mismatch: true } : {}),
     ...(kind === "explain" ? { explainer: byId<HTMLSelectElement>("explainer").value } : {}),
   });
   await watch(started);
@@ -84,13 +91,26 @@ export async function watch(started: Job): Promise<void> {
   if (ended.status === "failed" || ended.error) report(new api.Failure(ended.error ?? { error: "the job failed" }, 500));
 }
 
+/** Ask the service what the model's bundle says of the image. */
+async function judge(): Promise<void> {
+  const { study, caseId, model } = now();
+  set({ verdict: null, accepted: false });
+  if (!study || study.gone || !caseId || !model) return;
+  const verdict = await api.verdict(study.study, caseId, model).catch(() => null);
+  const same = now().study?.study === study.study && now().caseId === caseId && now().model === model;
+  if (same) set({ verdict });
+}
+
 /** What speaks against asking this model about this image, in words; empty if nothing is known to. */
-function doubt(model: Model | null, shown: Case | null): string {
+function doubt(model: Model | null, shown: Case | null, verdict: Verdict | null): string {
   if (!model || !shown) return "";
   if (unplaced(model, shown)) return "This model takes volumes in millimetres; this picture has neither slices nor a spacing.";
   if (model.dims === 2 && shown.shape[0] > 1) return "This model takes pictures; this image is a volume.";
   if (model.dims === 3 && shown.shape[0] === 1) return "This model takes volumes; this image is a single plane.";
   if ((shown.frames ?? 1) > 1) return goesLive() ? "A cine is answered frame by frame." : "This image has a time axis, which this model does not take.";
+  if (verdict?.mismatch.length) return `This model learned from another kind of image: ${verdict.mismatch.join("; ")}.`;
+  if (verdict?.outside.length) return `Outside of what this model learned from: ${verdict.outside.join("; ")}.`;
+  if (verdict?.known) return "";
   const other = Boolean(model.modality && shown.modality && model.modality !== shown.modality);
   if (!other && !(model.unit && shown.unit !== model.unit)) return "";
   const learned = [model.modality, model.unit].filter(Boolean).join(" in ");

@@ -54,8 +54,8 @@ export function resultPanel(stage: Stage, ready: () => Promise<void>): void {
     if (!answers.some((a) => overlays(a, "Map"))) await stage.setMap(null);
     stage.setBoxes([]);
     for (const answer of answers) {
-      const parts = [await section(answer, { stage, current, file: (name) => file(answer, name) }), downloads(answer)];
-      if (current()) byId("results").append(h("section", { class: "answer", "data-kind": answer.kind }, parts.flat()));
+      const parts = [remarks(answer), await section(answer, { stage, current, file: (name) => file(answer, name) }), downloads(answer)];
+      if (current()) byId("results").append(h("section", { class: "answer", "data-kind": answer.kind }, parts.flat().filter((part) => part !== null)));
     }
   });
   on(["answers", "caseId", "model", "study"], () => {
@@ -64,6 +64,10 @@ export function resultPanel(stage: Stage, ready: () => Promise<void>): void {
     byId("results").querySelectorAll<HTMLButtonElement>(".downloads button").forEach((b) => (b.disabled = gone));
   });
 }
+
+/** In what the image differs from those that the model learned from; null where nothing is said to. */
+const remarks = (answer: Held): HTMLElement | null =>
+  answer.outside?.length ? h("p", { class: "warn" }, `Outside of what the model learned from: ${answer.outside.join("; ")}.`) : null;
 
 const overlays = (answer: Held, kind: string): boolean => answer.kind === kind;
 

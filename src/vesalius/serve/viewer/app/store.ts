@@ -1,5 +1,5 @@
 // The one state of the page, and who wants to know when a part of it changes.
-import type { Case, Held, Job, Model, Study } from "./types.ts";
+import type { Case, Held, Job, Model, Study, Verdict } from "./types.ts";
 
 export interface State {
   /** Whether the service has said what it serves, or wants a key (another key) first. */
@@ -13,6 +13,10 @@ export interface State {
   /** The newest answer of each case, model and kind of job. */
   answers: Held[];
   uploading: number | null;
+  /** What the chosen model's bundle says of the chosen case; null until the service has said it. */
+  verdict: Verdict | null;
+  /** Whether the person goes on although the image is of another kind. */
+  accepted: boolean;
 }
 
 type Key = keyof State;
@@ -27,6 +31,8 @@ const state: State = {
   job: null,
   answers: [],
   uploading: null,
+  verdict: null,
+  accepted: false,
 };
 const listeners: [Set<Key>, () => void][] = [];
 

@@ -27,6 +27,8 @@ export interface Model {
   dims: number;
   modality: string | null;
   unit: string | null;
+  /** Whether the service answers images of another modality or unit without being told to. */
+  accepts_mismatch?: boolean;
   operating_point: OperatingPoint | null;
   calibrated: boolean;
   explainers: string[];
@@ -98,7 +100,16 @@ export interface Answer {
   kind: string;
   answer: Record<string, unknown>;
   summary: Summary;
+  /** In what the image differs from those that the model learned from; null where that is not known. */
+  outside?: string[] | null;
   files: Record<string, string>;
+}
+
+/** How an image compares with what a model learned from, by its headers alone. */
+export interface Verdict {
+  known: boolean;
+  mismatch: string[];
+  outside: string[];
 }
 
 /** An answer as the page keeps it: with the model and the kind of job that gave it. */

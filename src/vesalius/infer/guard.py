@@ -1,0 +1,43 @@
+"""The one guard against images that a bundle never learned from: refused, or answered and marked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from vesalius.core.bundle import Bundle
+from vesalius.core.case import Case
+from vesalius.core.errors import MismatchError
+from vesalius.core.image import Image
+from vesalius.core.learned import UNKNOWN, Verdict, compare
+from vesalius.prepare.seen import look
+
+ACCEPTED = "accepted: "
+
+
+def judge(bundle: Bundle, case: Case, reference: Image) -> Verdict | None:
+    """Return how a case compares with what a bundle learned from; None where the bundle does not say that."""
+    return None if bundle.learned is None else compare(bundle.learned, look(case, reference))
+
+
+def admit(
+    bundle: Bundle, case: Case, reference: Image, *, accept_mismatch: bool = False
+) -> tuple[str, ...] | None:
+    """Return in what a case lies outside of what a bundle learned from, a sentence each; None where that is not known.
+
+    Raises MismatchError where both declare a modality or a unit and they differ, unless that is accepted.
+    """
+    verdict = judge(bundle, case, reference)
+    if verdict is None:
+        return None
+    if verdict.mismatch and not accept_mismatch:
+        raise MismatchError(
+            f"case {case.id}: the bundle '{bundle.name}' learned from another kind of image",
+            found="; ".join(verdict.mismatch),
+            hint="--accept-mismatch, or accept_mismatch: true in a request, to go on all the same",
+        )
+    return (*(f"{ACCEPTED}{text}" for text in verdict.mismatch), *verdict.outside)
+
+
+def in_words(outside: Sequence[str] | None) -> str:
+    """Return an answer's remarks as one text: empty where all is as it was learned, `unknown` where nobody knows."""
+    return UNKNOWN if outside is None else "; ".join(outside)

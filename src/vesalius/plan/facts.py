@@ -1,0 +1,133 @@
+"""Facts: what each case of a cohort is like, measured while it is decoded anyway; and what all of them share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from vesalius.core.case import IGNORED, Case
+from vesalius.core.channels import are_colours, described, order
+from vesalius.core.errors import MismatchError
+from vesalius.core.image import Array, Image, Triple
+from vesalius.core.learned import Learned, Seen, summary
+from vesalius.prepare.case import channel_names, frame
+from vesalius.prepare.seen import SAMPLE, body_part_of, canonical, modality_of, sample, unit_of
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """One image and its mask: `shape` and `spacing_mm` in canonical axes, (Z, Y, X) and (x, y, z); its intensities."""
+
+    shape: tuple[int, int, int]
+    spacing_mm: Triple | None
+    channels: int
+    grey: bool
+    unit: str | None
+    bits: int | None
+    low: float
+    high: float
+    mean: float
+    sd: float
+    inside: tuple[float, float, float, float] | None  # p0.5, p99.5, mean, sd where a label is
+    voxels: tuple[tuple[int, int], ...] = ()  # of each value of the mask
+    names: tuple[str, ...] = ()  # of the channels, where they have any
+    modality: str | None = None
+    body_part: str | None = None
+    sequence: str | None = None
+
+
+def facts(image: Image, mask: Image | None, *, seed: int = 0, case: Case | None = None) -> Facts:
+    """Measure one image; intensities on a random sample of its pixels. `case` says what is declared of it."""
+    shape, spacing = canonical(image)
+    array = frame(image)
+    rng = np.random.default_rng(seed)
+    points = sample(array, rng)
+    values = points[np.isfinite(points)]
+    values = values if values.size else np.zeros(1)
+    grey = array.shape[0] == 1 or (image.in_colour and bool((points == points[:1]).all()))
+    names = image.channels if case is None else channel_names(image, case)
+    declared = () if case is None else case.declared
+    bits = 8 if array.dtype in (np.uint8, np.bool_) else 16 if array.dtype == np.uint16 else None
+    return Facts(
+        shape=shape,
+        spacing_mm=spacing,
+        channels=int(array.shape[0]),
+        grey=grey,
+        unit=unit_of(image, declared),
+        bits=bits,
+        low=float(np.percentile(values, 0.5)),
+        high=float(np.percentile(values, 99.5)),
+        mean=float(values.mean()),
+        sd=float(values.std()),
+        inside=_inside(array, mask, rng),
+        names=names if len(names) == array.shape[0] else (),
+        modality=modality_of(image, declared),
+        body_part=body_part_of(image),
+        sequence=image.sequence,
+    )
+
+
+def _inside(
+    array: Array, mask: Image | None, rng: np.random.Generator
+) -> tuple[float, float, float, float] | None:
+    if mask is None or mask.shape != array.shape[1:]:
+        return None
+    where = np.flatnonzero((mask.array[0] != 0) & (mask.array[0] != IGNORED))
+    if not len(where):
+        return None
+    where = rng.choice(where, min(SAMPLE, len(where)), replace=False)
+    values = array[0].reshape(-1)[where].astype(np.float64)
+    values = values[np.isfinite(values)]
+    if not values.size:
+        return None
+    low, high = np.percentile(values, (0.5, 99.5))
+    return float(low), float(high), float(values.mean()), float(values.std())
+
+
+def shared_channels(
+    training: Sequence[Case], measured: Mapping[str, Facts], images: Sequence[str]
+) -> tuple[int, tuple[str, ...]]:
+    """How many channels each image has, and what they are called. Raises MismatchError where cases differ in that.
+
+    Pictures in colour and grey ones are one cohort, for grey is colour of which all channels are equal.
+    """
+    kinds: dict[tuple[int, tuple[str, ...]], list[str]] = {}
+    for case in training:
+        if case.id in measured:
+            one = measured[case.id]
+            kinds.setdefault((one.channels, one.names), []).append(case.id)
+    counts = {n for n, _ in kinds}
+    named = [names for n, names in kinds if names]
+    coloured = any(map(are_colours, named))
+    if counts - {1} and len(counts - ({1} if coloured else set())) > 1:
+        rare = min(kinds, key=lambda k: len(kinds[k]))
+        usual = max(kinds, key=lambda k: len(kinds[k]))
+        raise MismatchError(
+            "the images of this cohort have different channels",
+            found=f"{described(*usual)} in {len(kinds[usual])} cases, {described(*rare)} in {len(kinds[rare])}, "
+            f"such as {kinds[rare][0]}",
+            hint="images with the same channels in all cases",
+        )
+    count = max(counts)
+    full = [names for n, names in kinds if names and n == count]
+    if any(order(names, full[0]) is None for names in full[1:]):
+        raise MismatchError(
+            "the channels of this cohort's images have different names",
+            found=" and ".join(", ".join(names) for names in full[:2]),
+            hint="images with the same channels in all cases",
+        )
+    if len(images) > 1 and count == 1:
+        return count, tuple(images)
+    return count, (full[0] * max(len(images), 1) if full else ())
+
+
+def learned_from(measured: Mapping[str, Facts], training: Sequence[Case]) -> Learned:
+    """Return the record of what was learned from, by the training cases alone, for the bundle to keep."""
+    found = [measured[c.id] for c in training if c.id in measured]
+    seen = [
+        Seen(f.shape, f.spacing_mm, f.low, f.high, f.modality, f.unit, f.body_part, f.sequence) for f in found
+    ]
+    absolute = {f.unit for f in found} != {None} or {f.bits for f in found} == {8}
+    return summary(seen, absolute=absolute)
