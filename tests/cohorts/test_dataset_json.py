@@ -13,7 +13,7 @@ import pytest
 from vesalius import cohorts
 from vesalius.cohorts._dataset_json import labels_of
 from vesalius.core.case import IGNORED
-from vesalius.plan.fingerprint import facts
+from vesalius.plan.facts import facts
 from vesalius.prepare.case import load_mask
 from vesalius.reliability.inspect import inspect
 

@@ -11,7 +11,8 @@ from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort
 from vesalius.core.errors import DataError
 from vesalius.core.image import Image
-from vesalius.plan.fingerprint import facts, fingerprint
+from vesalius.plan.facts import facts
+from vesalius.plan.fingerprint import fingerprint
 
 
 def test_cases_without_an_image_in_common_are_refused_in_words() -> None:
