@@ -14,6 +14,7 @@ import torch
 from _browser import CHROMIUM, FLAGS
 from _bundles import classifier, segmenter
 from _clients import Clients, Served, start
+from _clock import CALM
 from _peers import Pacs, bright
 from PIL import Image as Pil
 from starlette.testclient import TestClient
@@ -21,15 +22,12 @@ from starlette.testclient import TestClient
 from vesalius.phantom.dicom import dicom_files
 from vesalius.phantom.study import patient
 from vesalius.serve.http.models import Models
-from vesalius.serve.node.guard import Limits
 from vesalius.serve.node.listener import Node, Peer
 from vesalius.serve.node.queue import Queue
 from vesalius.serve.node.routing import Destination, Routes, Rule
 from vesalius.serve.node.store import Store
 from vesalius.serve.node.worker import Model, Worker
 from vesalius.serve.transport import Tls
-
-QUICK = Limits(first_s=1, pdu_s=1, idle_s=5, associations=8)
 
 
 @pytest.fixture(scope="session")
@@ -85,7 +83,7 @@ def queue(store: Store) -> Queue:
 @pytest.fixture
 def node(store: Store, queue: Queue) -> Iterator[Node]:
     allow = [Peer("MODALITY"), Peer("ECHOSCU", "127.0.0.0/8"), Peer("STORESCU"), Peer("AWAY", "192.0.2.7")]
-    with Node(store, queue, port=0, allow=allow, limits=QUICK) as running:
+    with Node(store, queue, port=0, allow=allow, limits=CALM) as running:
         yield running
 
 

@@ -1,6 +1,6 @@
 """Over real sockets: clients that say nothing, or slowly, or do not listen, keep nobody else out.
 
-The service's clock is in the tests' hands: its limits are long, so that no machine is too slow for them, and pass at once.
+The tests put the service's clock forward: its limits are long enough for the slowest machine, and yet end at once.
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ import httpx
 import numpy as np
 import pytest
 import uvicorn
-from _patience import patience, until
+from _clock import Clock
 from PIL import Image as Pil
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from _patience import patience, until
 from vesalius.serve.http import limits
 from vesalius.serve.http.connections import Loop
 from vesalius.serve.http.keys import make
@@ -39,16 +40,6 @@ HARD = Bounds(
     connections=40, request_s=60.0, idle_s=40.0, slow_bytes_s=25, at_once=8, sessions=2, silent_s=60.0
 )
 Address = tuple[str, int]
-
-
-class Clock:
-    """The service's clock, which a test may put forward."""
-
-    def __init__(self) -> None:
-        self.ahead_s = 0.0
-
-    def __call__(self) -> float:
-        return time.monotonic() + self.ahead_s
 
 
 class Held:
