@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 import torch
@@ -28,6 +29,9 @@ from vesalius.serve.node.routing import Destination, Routes, Rule
 from vesalius.serve.node.store import Store
 from vesalius.serve.node.worker import Model, Worker
 from vesalius.serve.transport import Tls
+
+# A request waits as long as a busy machine needs, also those of the documentation's examples, not httpx's 5 s.
+vars(httpx._config.DEFAULT_TIMEOUT_CONFIG).update(vars(httpx.Timeout(60)))
 
 
 @pytest.fixture(scope="session")
@@ -66,7 +70,7 @@ def self_signed(folder: Path) -> Tls:
         "/CN=localhost",
     ]
     words += ["-addext", "subjectAltName=DNS:localhost", "-keyout", str(key), "-out", str(cert)]
-    subprocess.run(words, check=True, capture_output=True, timeout=30)
+    subprocess.run(words, check=True, capture_output=True, timeout=120)
     return Tls(cert, key, ca=cert)
 
 
@@ -135,7 +139,7 @@ def served(bundles: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -
     running = start(tmp_path_factory.mktemp("served"), *map(str, bundles.values()))
     yield running
     running.process.terminate()
-    running.process.wait(30)
+    running.process.wait(120)
 
 
 @pytest.fixture

@@ -183,7 +183,7 @@ def test_a_full_disk_is_said_once_when_it_begins_and_when_it_ends(
     store: Store, queue: Queue, series: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told = Told()
-    with Node(store, queue, port=0, progress=told) as node:
+    with Node(store, queue, port=0, limits=CALM, progress=told) as node:
         for reserve, status in ((1 << 62, 0xA700), (1 << 62, 0xA700), (0, 0)):
             monkeypatch.setattr(store, "reserve_bytes", reserve)
             assert send(node.port, series[:1]) == [status]
@@ -325,11 +325,12 @@ def test_more_associations_than_allowed_are_refused_and_come_free(node: Node) ->
 SERVER = """
 import sys, time
 from pathlib import Path
+from vesalius.serve.node.guard import Limits
 from vesalius.serve.node.listener import Node
 from vesalius.serve.node.queue import Queue
 from vesalius.serve.node.store import Store
 store = Store(Path(sys.argv[1]), reserve_bytes=0)
-node = Node(store, Queue(store.root / "queue.db", stable_s=0), port=0)
+node = Node(store, Queue(store.root / "queue.db", stable_s=0), port=0, limits=Limits(first_s=60))
 print(node.start(), flush=True)
 time.sleep(600)
 """
