@@ -49,7 +49,7 @@ wheel: $(STAMP) $(VIEWER)  ## a wheel in dist/, the built viewer in it
 demo: install  ## the whole of it on a synthetic cohort, ending in a report to open
 	$(BIN)/vesalius demo
 
-# A worker has the tests of its half in their order, then takes over what others have left: files stay together mostly.
+# Each worker takes its share in order, then what others have left, so that a folder's fixtures are mostly made once.
 test: install $(LABEL)  ## every test, a worker a core; those that need ../shared/data are skipped without it
 	$(BIN)/python -m pytest --durations=20 -n $(WORKERS) --maxprocesses 4 --dist worksteal
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 _QUIET_S = 0.010  # of CPU time that `_work` takes on the machine that limits are written for
-_WAIT_S = 120.0  # so long nothing is waited for in vain: a test that fails may be slow
+_WAIT_S = 240.0  # no state takes so long on any machine; only a test that fails waits so long
 
 
 def _work() -> int:
@@ -16,9 +16,9 @@ def _work() -> int:
 
 
 def slowness() -> float:
-    """How many times longer work takes here and now than on a quiet machine of the kind that limits are written for.
+    """Return how many times longer work takes here and now than on a quiet machine of the usual kind, at least 1.
 
-    At least 1. CPU seconds tell how fast the cores are; runnable processes per core, how often work has to wait.
+    CPU seconds tell how fast the cores are; the number of runnable processes per core, how often work has to wait.
     """
     spent = []
     for _ in range(3):
@@ -31,12 +31,12 @@ def slowness() -> float:
 
 
 def patience(seconds: float) -> float:
-    """A limit for work that takes less than so many seconds on a quiet machine, made as long as needed on this one."""
+    """Return the limit for work that takes less than `seconds` on a quiet machine, as long as this machine needs."""
     return seconds * slowness()
 
 
 def until(state: Callable[[], Any], what: str = "", *, every_s: float = 0.01) -> Any:
-    """Wait until `state()` is true, and return it. Raises AssertionError after two minutes, which no machine needs."""
+    """Wait until `state()` is true, and return it. Raises AssertionError after minutes that no machine needs."""
     end = time.monotonic() + _WAIT_S
     while not (found := state()):
         assert time.monotonic() < end, f"not within {_WAIT_S:.0f} s: {what or state}"
