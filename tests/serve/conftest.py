@@ -138,7 +138,7 @@ def served(bundles: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -
     """`vesalius serve` in a process of its own."""
     running = start(tmp_path_factory.mktemp("served"), *map(str, bundles.values()))
     yield running
-    running.process.terminate()
+    running.process.kill()  # how it ends when it is told to, is tested in test_api_process.py
     running.process.wait(120)
 
 
