@@ -178,7 +178,7 @@ def test_every_file_of_the_zoo_is_an_image_a_named_object_or_a_typed_error(share
     """In one process; what is no image is known by its name, and what SimpleITK and pydicom read is an image."""
     code = (
         "import collections, json, pathlib, sys, time\n"
-        "sys.path.insert(0, sys.argv[2])\n"
+        "sys.path[:0] = [sys.argv[2], str(pathlib.Path(sys.argv[2]).parent)]\n"
         "from test_dicom_hostile import outcome\n"
         "seen, slowest = collections.Counter(), 0.0\n"
         "for path in sorted(pathlib.Path(sys.argv[1]).rglob('*')):\n"

@@ -18,6 +18,7 @@ from _clients import Clients, Served, start
 from _clock import CALM
 from _peers import Pacs, bright
 from PIL import Image as Pil
+from pynetdicom.association import Association
 from starlette.testclient import TestClient
 
 from vesalius.phantom.dicom import dicom_files
@@ -32,6 +33,19 @@ from vesalius.serve.transport import Tls
 
 # A request waits as long as a busy machine needs, also those of the documentation's examples, not httpx's 5 s.
 vars(httpx._config.DEFAULT_TIMEOUT_CONFIG).update(vars(httpx.Timeout(60)))
+
+# On a busy machine pynetdicom's own thread takes, now and then, the response that send_c_store waits for, and drops it.
+_serve_request = Association._serve_request
+
+
+def _give_back_responses(association: Association, message: Any, context_id: int) -> None:
+    if association.is_requestor and getattr(message, "MessageIDBeingRespondedTo", None) is not None:
+        association.dimse.msg_queue.put((context_id, message))
+    else:
+        _serve_request(association, message, context_id)
+
+
+Association._serve_request = _give_back_responses  # type: ignore[method-assign]
 
 
 @pytest.fixture(scope="session")
