@@ -6,6 +6,7 @@ STAMP := $(VENV)/.installed
 LABEL := $(VENV)/monailabel/.installed
 PAGES := src/vesalius/serve/viewer
 VIEWER := $(PAGES)/static/index.html
+WORKERS ?= logical
 export NO_MKDOCS_2_WARNING := 1
 
 .DEFAULT_GOAL := help
@@ -48,8 +49,9 @@ wheel: $(STAMP) $(VIEWER)  ## a wheel in dist/, the built viewer in it
 demo: install  ## the whole of it on a synthetic cohort, ending in a report to open
 	$(BIN)/vesalius demo
 
-test: install $(LABEL)  ## every test; those that need ../shared/data say so and are skipped without it
-	$(BIN)/python -m pytest --durations=20
+# Each worker takes its share in order, then what others have left, so that a folder's fixtures are mostly made once.
+test: install $(LABEL)  ## every test, a worker a core; those that need ../shared/data are skipped without it
+	$(BIN)/python -m pytest --durations=20 -n $(WORKERS) --maxprocesses 4 --dist worksteal
 
 check: install  ## format, lint, types, floors, map, docs
 	$(BIN)/ruff format --check .

@@ -117,7 +117,7 @@ def loaded_by(program: str) -> set[str]:
     """Which heavy libraries a fresh interpreter holds after running `program`."""
     tail = f"\nimport sys, json; print('\\n' + json.dumps([m for m in {HEAVY!r} if m in sys.modules]))"
     done = subprocess.run(
-        [sys.executable, "-c", program + tail], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", program + tail], capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 0, done.stderr
     return set(json.loads(done.stdout.splitlines()[-1]))

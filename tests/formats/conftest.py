@@ -21,7 +21,9 @@ def dciodvfy() -> Callable[[Path], list[str]]:
         pytest.skip("dciodvfy is not installed (Debian: dicom3tools)")
 
     def errors(path: Path) -> list[str]:
-        done = subprocess.run([tool, str(path)], capture_output=True, text=True, errors="replace", timeout=60)
+        done = subprocess.run(
+            [tool, str(path)], capture_output=True, text=True, errors="replace", timeout=300
+        )
         assert done.stderr, "dciodvfy names at least the IOD"
         return [line for line in done.stderr.splitlines() if line.startswith("Error")]
 

@@ -153,7 +153,7 @@ def test_every_slice_is_done_once_and_an_error_ends_all(monkeypatch: pytest.Monk
 
     with pytest.raises(FormatError, match="slice 20"):
         _dicom_stack.each(fails, 100_000)
-    assert len(tried) < 1000
+    assert len(tried) < 50_000
 
 
 def test_an_object_s_own_dimensions_tell_its_frames_apart(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from dicom_mutations import mutants
 from pydicom.dataset import Dataset
 from pydicom.uid import DeflatedExplicitVRLittleEndian, JPEG2000Lossless, RLELossless
 
+from _patience import patience
 from vesalius import formats
 from vesalius.core.case import Ref
 from vesalius.core.errors import FormatError, NotAnImage
@@ -177,7 +178,7 @@ def test_every_file_of_the_zoo_is_an_image_a_named_object_or_a_typed_error(share
     """In one process; what is no image is known by its name, and what SimpleITK and pydicom read is an image."""
     code = (
         "import collections, json, pathlib, sys, time\n"
-        "sys.path.insert(0, sys.argv[2])\n"
+        "sys.path[:0] = [sys.argv[2], str(pathlib.Path(sys.argv[2]).parent)]\n"
         "from test_dicom_hostile import outcome\n"
         "seen, slowest = collections.Counter(), 0.0\n"
         "for path in sorted(pathlib.Path(sys.argv[1]).rglob('*')):\n"
@@ -195,7 +196,7 @@ def test_every_file_of_the_zoo_is_an_image_a_named_object_or_a_typed_error(share
     assert counts["image"] >= 165 and counts["SEG"] == 24 and counts["SR"] == 7 and counts["RTSTRUCT"] == 1, (
         counts
     )
-    assert int(peak) < 1 << 20 and float(slowest) < 60
+    assert int(peak) < 1 << 20 and float(slowest) < patience(60)
 
 
 @pytest.mark.realdata
@@ -207,7 +208,7 @@ def test_a_cut_jpeg_ls_stream_is_refused_at_once(shared_data: Path, tmp_path: Pa
     began = time.process_time()
     with pytest.raises(FormatError, match="without its end"):
         dicom.read(Ref((saved(data, tmp_path / "cut.dcm"),)))
-    assert time.process_time() - began < 1
+    assert time.process_time() - began < patience(1)
 
 
 def test_no_decoder_s_panic_comes_out_of_damaged_run_lengths(tmp_path: Path) -> None:

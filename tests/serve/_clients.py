@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import ssl
 import subprocess
 import sys
-import time
 import urllib.request
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -16,6 +16,7 @@ from typing import Any
 
 from starlette.testclient import TestClient
 
+from _patience import until
 from vesalius.serve.http.api import create_app
 from vesalius.serve.http.limits import Bounds
 from vesalius.serve.http.models import Models
@@ -74,12 +75,14 @@ def start(folder: Path, *words: str, trusted: ssl.SSLContext | None = None) -> S
     else:
         raise AssertionError(f"it ended: {said}")
     url = next(w for w in said.split() if w.startswith("http")).rstrip(",")
-    until = time.monotonic() + 30
-    while time.monotonic() < until:
-        try:
-            with urllib.request.urlopen(f"{url}/ready", timeout=5, context=trusted) as answer:
-                if answer.status == 200:
-                    return Served(url, process, folder)
-        except OSError:
-            time.sleep(0.05)
-    raise AssertionError("it does not answer")
+
+    def answers() -> bool:
+        with (
+            contextlib.suppress(OSError),
+            urllib.request.urlopen(f"{url}/ready", timeout=60, context=trusted) as got,
+        ):
+            return bool(got.status == 200)
+        return False
+
+    until(answers, "it does not answer")
+    return Served(url, process, folder)

@@ -8,20 +8,22 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 import torch
 from _browser import CHROMIUM, FLAGS
 from _bundles import classifier, segmenter
 from _clients import Clients, Served, start
+from _clock import CALM
 from _peers import Pacs, bright
 from PIL import Image as Pil
+from pynetdicom.association import Association
 from starlette.testclient import TestClient
 
 from vesalius.phantom.dicom import dicom_files
 from vesalius.phantom.study import patient
 from vesalius.serve.http.models import Models
-from vesalius.serve.node.guard import Limits
 from vesalius.serve.node.listener import Node, Peer
 from vesalius.serve.node.queue import Queue
 from vesalius.serve.node.routing import Destination, Routes, Rule
@@ -29,7 +31,21 @@ from vesalius.serve.node.store import Store
 from vesalius.serve.node.worker import Model, Worker
 from vesalius.serve.transport import Tls
 
-QUICK = Limits(first_s=1, pdu_s=1, idle_s=5, associations=8)
+# A request waits as long as a busy machine needs, also those of the documentation's examples, not httpx's 5 s.
+vars(httpx._config.DEFAULT_TIMEOUT_CONFIG).update(vars(httpx.Timeout(60)))
+
+# On a busy machine pynetdicom's own thread takes, now and then, the response that send_c_store waits for, and drops it.
+_serve_request = Association._serve_request
+
+
+def _give_back_responses(association: Association, message: Any, context_id: int) -> None:
+    if association.is_requestor and getattr(message, "MessageIDBeingRespondedTo", None) is not None:
+        association.dimse.msg_queue.put((context_id, message))
+    else:
+        _serve_request(association, message, context_id)
+
+
+Association._serve_request = _give_back_responses  # type: ignore[method-assign]
 
 
 @pytest.fixture(scope="session")
@@ -68,7 +84,7 @@ def self_signed(folder: Path) -> Tls:
         "/CN=localhost",
     ]
     words += ["-addext", "subjectAltName=DNS:localhost", "-keyout", str(key), "-out", str(cert)]
-    subprocess.run(words, check=True, capture_output=True, timeout=30)
+    subprocess.run(words, check=True, capture_output=True, timeout=120)
     return Tls(cert, key, ca=cert)
 
 
@@ -85,7 +101,7 @@ def queue(store: Store) -> Queue:
 @pytest.fixture
 def node(store: Store, queue: Queue) -> Iterator[Node]:
     allow = [Peer("MODALITY"), Peer("ECHOSCU", "127.0.0.0/8"), Peer("STORESCU"), Peer("AWAY", "192.0.2.7")]
-    with Node(store, queue, port=0, allow=allow, limits=QUICK) as running:
+    with Node(store, queue, port=0, allow=allow, limits=CALM) as running:
         yield running
 
 
@@ -136,8 +152,8 @@ def served(bundles: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -
     """`vesalius serve` in a process of its own."""
     running = start(tmp_path_factory.mktemp("served"), *map(str, bundles.values()))
     yield running
-    running.process.terminate()
-    running.process.wait(30)
+    running.process.kill()  # how it ends when it is told to, is tested in test_api_process.py
+    running.process.wait(120)
 
 
 @pytest.fixture

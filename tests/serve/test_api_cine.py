@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import threading
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,11 +15,13 @@ from PIL import Image as Pil
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
+from _patience import until
 from vesalius import formats
 from vesalius.core.answer import Mask, Scores
 from vesalius.core.case import Case
 from vesalius.core.channels import COLOURS
 from vesalius.core.image import Image
+from vesalius.serve.http import cine as cines
 from vesalius.serve.http.keys import make
 from vesalius.serve.http.models import Models
 
@@ -93,29 +94,29 @@ def test_a_frame_that_cannot_be_answered_does_not_end_it(client: TestClient, pic
 def test_old_frames_are_dropped_and_named(
     clients: Any, models: Models, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    client = clients()
+    client, taken = clients(), []
+    put = cines._Slot.put
+    monkeypatch.setattr(cines._Slot, "put", lambda slot, data: taken.append(put(slot, data)))
     predictor, begin, go = models.get("chest").predictors[0], threading.Event(), threading.Event()
 
     def held(case: Case) -> Any:
         begin.set()
-        assert go.wait(20)
+        assert go.wait(60)
         return predictor(case)
 
     monkeypatch.setitem(models.by_name, "chest", replace(models.get("chest"), predictors=(held,)))
     with open_(client, "chest") as cine:
         cine.send_text(json.dumps({"height": 8, "width": 8}))
         cine.send_bytes(bytes(64))
-        assert begin.wait(20)
+        assert begin.wait(60)
         for n in range(1, 6):
             cine.send_bytes(bytes([n]) * 64)
-        time.sleep(0.3)
+        until(lambda: len(taken) == 6)
         go.set()
         first, second = json.loads(cine.receive_text()), json.loads(cine.receive_text())
     assert (first["frame"], first["dropped"]) == (0, [])
     assert (second["frame"], second["dropped"]) == (5, [1, 2, 3, 4])
-    until = time.monotonic() + 10
-    while "cine ended" not in client.get("/api/audit").text and time.monotonic() < until:
-        time.sleep(0.02)
+    until(lambda: "cine ended" in client.get("/api/audit").text)
     ended = next(x for x in client.get("/api/audit").json()["lines"] if x["what"] == "cine ended")
     assert (ended["frames"], ended["answered"]) == (6, 2)
     assert 'vesalius_cine_frames_total{model="chest",outcome="dropped"} 4.0' in client.get("/metrics").text

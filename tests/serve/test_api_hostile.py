@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import re
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from _clients import Clients
 from fastapi.routing import APIRoute
 from starlette.testclient import TestClient
 
+from _patience import until
 from vesalius.core.errors import FormatError, PlanError
 from vesalius.serve.http import keys, problems, uploads
 from vesalius.serve.http.keys import make
@@ -207,10 +207,8 @@ def test_deleting_from_many_sides_at_once_is_204_or_404(
             thread.join(60)
         assert len(codes) == len(threads) and set(codes) <= {200, 204, 404}, codes
         assert client.get(f"/api/studies/{study}").status_code == 404
-    until = time.monotonic() + 30  # what is being read goes as soon as it is not
-    while any(p.is_file() for p in service.root.rglob("*")) and time.monotonic() < until:
-        time.sleep(0.05)
-    assert [p for p in service.root.rglob("*") if p.is_file()] == [] and service.studies.stored() == 0
+    until(lambda: not any(p.is_file() for p in service.root.rglob("*")))  # as soon as it is not read any more
+    assert service.studies.stored() == 0
 
 
 def test_pictures_of_any_size_go_through_together(clients: Any) -> None:

@@ -162,8 +162,8 @@ def real() -> Any:
 
 
 def test_monai_labels_own_client(real: Any, served: Any, scan: Path, models: Models, tmp_path: Path) -> None:
-    for study in httpx.get(f"{served.url}/api/studies", timeout=30).json():  # what other tests left
-        httpx.delete(f"{served.url}/api/studies/{study['study']}", timeout=30)
+    for study in httpx.get(f"{served.url}/api/studies", timeout=60).json():  # what other tests left
+        httpx.delete(f"{served.url}/api/studies/{study['study']}", timeout=60)
     label = real.MONAILabelClient(served.url, tmpdir=str(tmp_path))
     assert label.auth_enabled() is False and label.auth_valid_token()
     info = label.info()

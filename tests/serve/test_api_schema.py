@@ -18,7 +18,7 @@ schemathesis = pytest.importorskip("schemathesis")
 def things(served: Any, picture: bytes) -> dict[str, str]:
     """A study, a job and a model that are there, so that not every generated id misses."""
     form = {"files": ("x.png", picture)}
-    job = httpx.post(f"{served.url}/api/predict", files=form, data={"model": "chest"}, timeout=60).json()
+    job = httpx.post(f"{served.url}/api/predict", files=form, data={"model": "chest"}, timeout=120).json()
     return {"study": job["study"], "job": job["job"], "case": "c1", "file": "answer.json", "model": "chest",
             "session_id": job["study"], "strategy": "first"}  # fmt: skip
 
@@ -33,7 +33,7 @@ def test_no_request_is_answered_with_5xx(served: Any, things: dict[str, str]) ->
         if next(turn) % 2 and case.method != "DELETE":
             known = {k: v for k, v in things.items() if k in (case.path_parameters or {})}
             case.path_parameters.update(known)
-        response = case.call(timeout=60)
+        response = case.call(timeout=120)
         codes.append(response.status_code)
         assert response.status_code < 500, (
             f"{case.method} {case.path}: {response.status_code} {response.text[:200]}"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
+
+from _patience import patience
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # benchmarks/ is not installed
 
@@ -17,10 +20,17 @@ pytestmark = [
 ]
 
 
+@pytest.fixture
+def folder(bundles: dict[str, Path], tmp_path: Path) -> Path:
+    """A scenario's folder, in which the bundle lies that it would fit first."""
+    shutil.copytree(bundles["organs"], tmp_path / "run-0" / "bundle")
+    return tmp_path
+
+
 def test_studies_that_are_sent_grow_or_are_pulled_end_with_one_seg_and_one_sr_in_the_study(
-    tmp_path: Path,
+    folder: Path,
 ) -> None:
-    found = _clinic.alone("everyday", tmp_path, timeout_s=500)
+    found = _clinic.alone("everyday", folder, timeout_s=500)
     sent, grown, pulled = found["studies"]
     assert found["results"] == {
         sent: {"SEG": 1, "SR": 1},
@@ -36,7 +46,7 @@ def test_studies_that_are_sent_grow_or_are_pulled_end_with_one_seg_and_one_sr_in
     assert found["ctrl_c"] == 0 and found["log"].endswith("stopped\n") and "Traceback" not in found["log"]
 
 
-def test_a_burst_with_kills_ends_with_one_seg_and_one_sr_a_study(tmp_path: Path) -> None:
-    found = _clinic.alone("burst", tmp_path, "100", "2", "0", "1", timeout_s=500)
+def test_a_burst_with_kills_ends_with_one_seg_and_one_sr_a_study(folder: Path) -> None:
+    found = _clinic.alone("burst", folder, "100", "2", "0", "1", timeout_s=500)
     assert found["kills"] == 2 and found["right"] == found["studies"] == 10, found
-    assert found["echo_s"] < 5
+    assert found["echo_s"] < patience(5)

@@ -45,7 +45,7 @@ class Server:
     def _run(self, name: str, *words: str) -> None:
         user = ["runuser", "-u", "postgres", "--"] if ROOT else []
         words = (*user, str(PROGRAM.with_name(name)), *words)
-        subprocess.run(words, check=True, stdout=subprocess.DEVNULL, cwd=self.folder, timeout=60)
+        subprocess.run(words, check=True, stdout=subprocess.DEVNULL, cwd=self.folder, timeout=300)
 
 
 @pytest.fixture(scope="module")

@@ -51,7 +51,7 @@ def asked(there: Destination, contexts: Any = MOVE) -> str:
     """What is said when a series is asked for."""
     with (
         pytest.raises(OutputError) as caught,
-        scu.association(there, contexts, aet="US", tls=None, timeout_s=5) as made,
+        scu.association(there, contexts, aet="US", tls=None, timeout_s=60) as made,
     ):
         scu.find(made, there, "SERIES", aet="US", StudyInstanceUID="1.2")
         puller._move(made, there, "US", "1.2", "1.2.3")

@@ -63,7 +63,7 @@ def test_a_built_viewer_is_served_file_by_file_under_its_policy(tmp_path: Path) 
 )
 def test_the_scripts_hold_their_types() -> None:
     done = subprocess.run(
-        [COMPILER, "--noEmit", "-p", viewer.STATIC.parent], capture_output=True, text=True, timeout=120
+        [COMPILER, "--noEmit", "-p", viewer.STATIC.parent], capture_output=True, text=True, timeout=600
     )
     assert done.returncode == 0, done.stdout
 

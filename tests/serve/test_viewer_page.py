@@ -23,7 +23,7 @@ def held(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     def slowly(self: Predictor, case: Any, *, watch: Any = None) -> Any:
         if watch is not None:
             watch(0.4)
-        let.wait(60)
+        let.wait(120)
         return answer(self, case, watch=watch)
 
     monkeypatch.setattr(Predictor, "__call__", slowly)
@@ -102,7 +102,7 @@ def test_the_keyboard_alone_leads_from_files_to_a_segmentation_and_no_state_shut
         page.tab.on("filechooser", lambda c: choosers.append(c))
         tab_to(page, "#choose-files")
         page.tab.keyboard.press("Enter")
-        for _ in range(200):
+        for _ in range(1200):
             page.tab.wait_for_timeout(50)
             if choosers:
                 break

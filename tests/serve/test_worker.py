@@ -7,7 +7,6 @@ import shutil
 import socket
 import subprocess
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from _notes import QUALITY, encoded, note
 from _peers import Pacs, Told, bright, receive, state
 from pydicom.sr.codedict import codes
 
+from _patience import until
 from vesalius.core.answer import Mask
 from vesalius.core.case import Case
 from vesalius.core.cohort import Label
@@ -369,9 +369,7 @@ def test_a_queue_that_was_full_for_a_while_loses_no_job(
     monkeypatch.setattr(worker.queue, "fail", failing)
     thread = threading.Thread(target=worker.run, args=(stop,), kwargs={"poll_s": 0.01})
     thread.start()
-    deadline = time.monotonic() + 60
-    while state(worker)[0] != "confirmed" and time.monotonic() < deadline:
-        time.sleep(0.05)
+    until(lambda: state(worker)[0] == "confirmed")
     stop.set()
     thread.join()
     assert state(worker)[0] == "confirmed" and pacs.modalities == ["SEG", "SR"]
