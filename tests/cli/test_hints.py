@@ -32,6 +32,11 @@ FILES = {
     "cohorts/_limits.py": ("fit",),  # the others bear any share
     "cohorts/_folds.py": ("fit",),
     "cohorts/_check.py": ("fit", "evaluate"),
+    "cohorts/_coding.py": ("inspect", "fit", "evaluate"),  # predict asks nothing of labels
+    "cohorts/_spelling.py": ("inspect", "fit", "evaluate"),
+    "cohorts/_words.py": ("inspect", "fit", "evaluate"),
+    "cohorts/_overlap.py": ("fit",),
+    "infer/guard.py": ("predict", "evaluate", "serve"),
     "cohorts/_target.py": ("inspect", "fit", "evaluate"),
     "core/plan.py": ("fit",),  # --set is fit's
     "core/bundle.py": ("fit",),  # it says `fit --resume`

@@ -109,7 +109,6 @@ def prepare_workspace(
     target: str | None,
     columns: Mapping[str, str] | None,
     split: Path | None,
-    labels: Mapping[str, str] | None,
     seed: int,
     folds: int,
     max_set_aside: float,
@@ -117,6 +116,7 @@ def prepare_workspace(
     assignment: Assignment | None = None,
     past: Past | None = None,
     layout: str | None = None,
+    labels: Mapping[str, str] | None = None,
 ) -> Workspace:
     """Read, choose the target and the task, decode everything once, assign folds.
 
