@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from vesalius.cli._app import pairs, shown_progress
+from vesalius.cli._app import pairs, process_began, shown_progress
 
 
 def fit(
@@ -66,6 +66,7 @@ def fit(
         max_set_aside=max_set_aside,
         device=device,
         progress=progress,
+        started=process_began(),
     )
     if dry_run:
         plan_table(run.plan)

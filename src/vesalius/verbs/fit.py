@@ -30,6 +30,7 @@ from vesalius.plan.rules import check, draft_plan, staged
 from vesalius.verbs._budgeting import SHARE, budgeted
 from vesalius.verbs._init import initial_weights
 from vesalius.verbs._outcome import calibrated, finish
+from vesalius.verbs._pacing import Clock, Foreseen, clock_for
 from vesalius.verbs._training import train_all
 from vesalius.verbs._workspace import Workspace, no_side_swapped, plain, prepare_workspace, untouched
 
@@ -67,16 +68,18 @@ def fit(
     max_set_aside: float = 0.10,
     device: str | None = None,
     progress: Progress | None = None,
+    started: float | None = None,
 ) -> Run:
     """Train on `data` and score on its test cases; returns the run.
 
     `time_limit` ('10m', seconds) bounds all of it. `folds` trains a member for each fold. `settings` override
     planned values by path (`{"train.steps": 500}`). `plan` is a plan.json to follow instead of the rules'.
     `dry_run` stops at the plan. `resume` goes on in `out` (or the latest unfinished run of this data) where it
-    was interrupted; what that run was told of its data and target need not be told again.
+    was interrupted; what that run was told of its data and target need not be told again. `started` is the
+    `time.monotonic()` that the time limit counts from, by default that of the call.
     Raises VesaliusError's kinds; Interrupted after Ctrl-C, when all is saved.
     """
-    began = time.monotonic()
+    began = time.monotonic() if started is None else started
     progress = progress or Silent()
     limit = seconds(time_limit) if time_limit is not None else None
     if resume and plan is not None:
@@ -100,7 +103,8 @@ def fit(
     stored = (
         cohorts.load_assignment(path / "folds.json") if path and (path / "folds.json").is_file() else None
     )
-    torch.set_num_threads(machines.measure().cores)
+    vacancy = machines.Vacancy()
+    torch.set_num_threads(vacancy.cores)
     space = prepare_workspace(
         data,
         task=task or (given.task.name if given else None),
@@ -129,14 +133,18 @@ def fit(
     if fixed.train.threads:
         torch.set_num_threads(fixed.train.threads)
     if dry_run:
-        fixed, _ = budgeted(space, fixed, limit, began, progress=progress, device=device, start=start)
+        fixed, _ = budgeted(
+            space, fixed, limit, began, vacancy=vacancy, progress=progress, device=device, start=start
+        )
         return Run(None, fixed, None, None)
     fresh = path is None
     path = path or new_folder(Path(out) if out else None, default=label)
-    after = 0.0
+    foreseen: Foreseen | None = None
     if not following:
         try:
-            fixed, after = budgeted(space, fixed, limit, began, progress=progress, device=device, start=start)
+            fixed, foreseen = budgeted(
+                space, fixed, limit, began, vacancy=vacancy, progress=progress, device=device, start=start
+            )
         except (VesaliusError, KeyboardInterrupt):
             if fresh:
                 path.rmdir()  # a plan that cannot be followed leaves nothing behind
@@ -151,19 +159,19 @@ def fit(
             "init": Path(init).resolve() if init else None,
             "max_set_aside": max_set_aside,
         }
-        about = {**plain(arguments), "after_s": round(after, 1), "data_hash": space.cohort.hash}
+        after = round(foreseen.after_s if foreseen else 0.0, 1)
+        about = {**plain(arguments), "after_s": after, "data_hash": space.cohort.hash}
         write_text(path / "run.json", json.dumps(about, indent=1) + "\n")
         cohorts.save_assignment(space.assignment, path / "folds.json")
     if not following:
         save_plan(fixed, path / "plan.json")
     progress.note(f"run: {path}")
-    after = after or float(told.get("after_s", 0.0))
+    after = foreseen.after_s if foreseen else float(told.get("after_s", 0.0))
     deadline = None if limit is None else began + limit * SHARE - after
+    clock = clock_for(fixed, deadline, foreseen, device)
     try:
         with held(path):
-            return _carry_out(
-                space, fixed, path, deadline=deadline, progress=progress, device=device, start=start
-            )
+            return _carry_out(space, fixed, path, clock=clock, progress=progress, device=device, start=start)
     except (KeyboardInterrupt, Interrupted) as error:
         what = error.what if isinstance(error, Interrupted) else "interrupted; what was trained is saved"
         command = shlex.join(["vesalius", "fit", str(space.cohort.root), "-o", str(path), "--resume"])
@@ -175,15 +183,16 @@ def _carry_out(
     plan: Plan,
     path: Path,
     *,
-    deadline: float | None,
+    clock: Clock,
     progress: Progress,
     device: str | None,
     start: Mapping[str, Any] | None,
 ) -> Run:
     """Train, calibrate, seal and score what was planned."""
-    stages, outcome = train_all(
-        space, plan, path, deadline=deadline, progress=progress, device=device, start=start
+    stages, outcome, plan = train_all(
+        space, plan, path, clock=clock, progress=progress, device=device, start=start
     )
+    save_plan(plan, path / "plan.json")
     stages = (*stages[:-1], calibrated(space, plan, outcome, stages[-1]))
     bundle = save_bundle(
         path / "bundle", stages, data_hash=space.cohort.hash, made_by=f"vesalius {__version__}"
@@ -284,6 +293,8 @@ def _first_plan(
         plan = override(plan, {"train.members": made}, reason="one for each fold")
     if origin is not None:
         plan = override(plan, {"net.init": origin})
+    if settings and "train.steps" in settings:  # what the clock changed was about other steps
+        plan = plan.model_copy(update={"train": plan.train.model_copy(update={"revisions": ()})})
     plan = staged(override(_for_net(plan, settings or {}), settings or {}))
     if given is not None:  # its number of steps is kept, whatever the clock says
         plan = plan.model_copy(update={"reasons": {**plan.reasons, "train.steps": USER}})
