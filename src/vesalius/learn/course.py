@@ -9,8 +9,12 @@ from dataclasses import dataclass, field
 from vesalius.core.plan import Plan
 from vesalius.plan.threads import Threads
 
-FIRST_S = 0.5  # of training, before the number of steps is looked at for the first time
-BETWEEN = 0.03  # of the time left, between two looks
+FIRST_S, NEXT_S = (
+    0.5,
+    1.0,
+)  # of training, before the number of steps is looked at for the first time, and again
+BETWEEN = 0.05  # of the time left, between two looks
+SLOWEST = 2.0  # times as long as foreseen is the most that we take what comes after training to be
 ROUNDING = 1e-6  # of a step
 WORTH = 0.04  # of the steps left: a change that is smaller is not made
 
@@ -121,7 +125,8 @@ class Pace:
         spent = now - self._since
         if self.deadline is None or spent <= 0 or step <= self._step:
             return course.steps
-        if spent < max(FIRST_S, BETWEEN * (self.deadline - now)):
+        shortest = FIRST_S if self.measured_s is None else NEXT_S
+        if spent < max(shortest, BETWEEN * (self.deadline - now)):
             return course.steps
         recent = spent / (step - self._step)
         self.measured_s = recent if self.measured_s is None else (recent + self.measured_s) / 2
@@ -136,4 +141,4 @@ class Pace:
         """How much longer than foreseen what follows will take, where steps take longer than foreseen."""
         if not self.step_s or self.measured_s is None:
             return 0.0
-        return self.later_s * (min(3.0, max(1.0, self.measured_s / self.step_s)) - 1)
+        return self.later_s * (min(SLOWEST, max(1.0, self.measured_s / self.step_s)) - 1)

@@ -21,6 +21,7 @@ class Threads:
 
     def __init__(self, most: int, *, every_s: float = 1.5) -> None:
         self.most, self.every_s = most, every_s
+        self.now = torch.get_num_threads()
         self._vacancy = Vacancy(most)
         self._began = self._looked = time.monotonic()
         self._rising = False
@@ -33,17 +34,18 @@ class Threads:
             return None
         self._looked = now
         self._next = min(LONGEST_S, max(self.every_s, 0.01 * (now - self._began)))
-        free, there = self._vacancy.free(), torch.get_num_threads()
+        free = self._vacancy.free()
         if free is None:
             return None
         wanted = fitting(free, self.most)
-        rises, self._rising = self._rising and wanted > there, wanted > there
-        if wanted == there or (wanted > there and not rises):
+        rises, self._rising = self._rising and wanted > self.now, wanted > self.now
+        if wanted == self.now or (wanted > self.now and not rises):
             return None
+        self.now = wanted
         return wanted
 
     def follow(self) -> None:
-        """Look, and compute with that many threads from now on."""
-        wanted = self.look()
-        if wanted is not None:
-            torch.set_num_threads(wanted)
+        """Look, and compute with that many threads from now on, in the thread that calls."""
+        self.look()
+        if self.most > 1 and torch.get_num_threads() != self.now:
+            torch.set_num_threads(self.now)

@@ -23,9 +23,7 @@ from vesalius.verbs._pacing import Foreseen
 from vesalius.verbs._workspace import Workspace
 
 MONITOR = 24  # validation cases that are looked at while training, where each takes a while
-REPORT_S = (
-    4.0  # what the scorecard, its plots and the bundle take at the end, on a machine with nothing else to do
-)
+REPORT_S = 3.0  # what the scorecard, its plots and the bundle take at the end, where nothing else runs
 SHARE = 0.96  # of the time limit; the rest is for what no measurement foresaw
 
 
@@ -100,7 +98,7 @@ def _vacant(plan: Plan, vacancy: machines.Vacancy, device: str | None) -> tuple[
     free = vacancy.free()
     if free is None:
         return plan, 1.0
-    slower = 1 / max(0.25, min(1.0, free))
+    slower = 1 / max(0.5, min(1.0, free))
     fixed = plan.train.threads is not None or plan.reasons.get("train.steps") == USER
     threads = machines.fitting(free, vacancy.cores)
     if fixed or threads >= vacancy.cores or predictor.device_of(device).type != "cpu":

@@ -14,6 +14,7 @@ from vesalius.plan import machine as machines
 from vesalius.plan.budget import as_words, enough_steps, few_steps
 from vesalius.plan.threads import Threads
 
+GRACE, GRACE_S = 0.02, 0.5  # of a member's time, and seconds: how late its last step may be
 KEPT = 0.75  # of few steps: enough that a member which was planned is not given up
 
 
@@ -56,6 +57,12 @@ class Clock:
         now = time.monotonic()
         answers = held_out * self.foreseen.answer_s if self.foreseen else 0.0
         return now + max(0.0, (self.deadline - now) / members - answers)
+
+    def hard(self, share: float | None) -> float | None:
+        """When training stops whatever its schedule says: a little after the moment that it aims at."""
+        if share is None or not self.free:
+            return share
+        return share + max(GRACE_S, GRACE * (share - time.monotonic()))
 
     def most_steps(self, plan: Plan, cases: int) -> int:
         """The most steps that a member of that plan gets, however much time there is."""

@@ -137,7 +137,7 @@ def _members(
             folder=path,
             progress=progress,
             name=job.name,
-            deadline=share,
+            deadline=clock.hard(share),
             pace=pace,
             device=device,
             start=start,

@@ -144,6 +144,7 @@ def predict(
     `set_aside` and `failed.csv`.
     """
     progress = progress or Silent()
+    vacancy = machines.Vacancy()
     told = marked(Path(out)) if resume and out is not None else {}
     json, overlays = json or told.get("json", False), overlays or told.get("overlays", False)
     dicom, also = dicom or told.get("dicom", False), tuple(also) or tuple(told.get("also", ()))
@@ -160,10 +161,10 @@ def predict(
     )
     if not cohort.cases and not cohort.set_aside:
         raise DataError(f"no images in {cohort.root}")
-    torch.set_num_threads(machines.measure().cores)
+    torch.set_num_threads(vacancy.threads())
     if out is None:
         return _only(opened, cohort, device)
-    predictor = Predictor(opened, device=device)
+    predictor = Predictor(opened, device=device, cores=vacancy.cores)
     about = {
         "bundle": opened.hash,
         "json": json,
@@ -256,7 +257,7 @@ def _only(bundle: Bundle, cohort: Cohort, device: str | None) -> Answer:
             found=said or None,
             hint="predict(bundle, source, out) for a cohort",
         )
-    return Predictor(bundle, device=device)(cohort.cases[0])
+    return Predictor(bundle, device=device, cores=machines.measure().cores)(cohort.cases[0])
 
 
 def file_names(case_ids: Iterable[str]) -> dict[str, str]:
