@@ -98,7 +98,7 @@ class Predictor:
         examples = [r[0] for r in ready if not isinstance(r, DataError)]
         if not examples:
             return [r for r in ready if isinstance(r, DataError)]
-        self.threads.follow()
+        self.threads.begin()
         raw = iter(whole(loaded.task, loaded.models, examples, plan.infer, self.device))
         answers: list[Answer | DataError] = []
         for case, r in zip(cases, ready, strict=True):
@@ -129,7 +129,7 @@ class Predictor:
         prepared = prepare(case, plan.data, reference=reference)
         example = loaded.task.encode(case, prepared, reference, state)
         raw: Any
-        self.threads.follow()
+        self.threads.begin()
         if loaded.task.run == "dense":
             array = example.images["image"]
             pieces = dense(loaded.task, loaded.models, array, plan, self.device)

@@ -113,6 +113,15 @@ def too_short(
     )
 
 
+def used_up(available_s: float, limit_s: float) -> BudgetError:
+    """The refusal of a time limit that is used up before a step could be timed, with one that would do."""
+    return BudgetError(
+        "the time limit is too short: nothing is left for training after reading and checking",
+        found=f"{limit_s - available_s:.0f} s for those and for the scorecard, of {limit_s:g} s",
+        hint=f"--time-limit {written(1.5 * (limit_s - available_s))}",
+    )
+
+
 def written(time_s: float) -> str:
     """Seconds as a time limit is written, rounded up: 25s, 2m, 3h."""
     if time_s <= 90:

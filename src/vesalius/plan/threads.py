@@ -22,10 +22,19 @@ class Threads:
     def __init__(self, most: int, *, every_s: float = 1.5) -> None:
         self.most, self.every_s = most, every_s
         self.now = torch.get_num_threads()
-        self._vacancy = Vacancy(most)
+        self._watch()
+
+    def _watch(self) -> None:
+        self._vacancy = Vacancy(self.most)
         self._began = self._looked = time.monotonic()
         self._rising = False
         self._next = FIRST_S
+
+    def begin(self) -> None:
+        """A piece of work begins: what was long before it says nothing about it. Then as `follow`."""
+        if time.monotonic() - self._looked > LONGEST_S:
+            self._watch()
+        self.follow()
 
     def look(self) -> int | None:
         """The number that there should be from now on, where it is another one; None where nothing changes."""

@@ -17,7 +17,7 @@ from vesalius.infer import predictor
 from vesalius.learn.examples import prepare_examples
 from vesalius.learn.loop import build, time_step
 from vesalius.plan import machine as machines
-from vesalius.plan.budget import MINIMUM_STEPS, as_words, budget, too_short
+from vesalius.plan.budget import MINIMUM_STEPS, as_words, budget, too_short, used_up
 from vesalius.tasks._contract import Example, Task
 from vesalius.verbs._pacing import Foreseen
 from vesalius.verbs._workspace import Workspace
@@ -121,7 +121,7 @@ def _not_hopeless(
     if available is None:
         return
     if available <= 0:
-        raise too_short(1, available, 0.0, limit_s=limit)
+        raise used_up(available, limit)
     first = time_step(space.task, plan, state, examples, seconds=0.0, device=device, steps=1)
     warmed = first / 5  # a first step takes longer; five times as long is usual
     if available < warmed * MINIMUM_STEPS:

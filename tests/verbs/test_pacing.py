@@ -1,0 +1,108 @@
+"""The clock of a run: who has time, who is left out, and what the plan says of it afterwards."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from vesalius.core.plan import (
+    USER,
+    DataPlan,
+    LossPlan,
+    NetPlan,
+    Normalisation,
+    Plan,
+    TaskPlan,
+    TrainPlan,
+    override,
+    parse_plan,
+)
+from vesalius.learn.course import Change, planned
+from vesalius.learn.loop import Trained
+from vesalius.verbs._pacing import Clock, Foreseen, clock_for, settled
+
+PLAN = Plan(
+    task=TaskPlan(name="classify"),
+    data=DataPlan(
+        dims=2, channels=1, sampling="whole", size=(1, 32, 32), normalise=(Normalisation(method="zscore"),)
+    ),
+    net=NetPlan(name="resnet-10"),
+    loss=LossPlan(name="cross_entropy"),
+    train=TrainPlan(steps=400, batch=32, members=5),
+    reasons={"train.steps": "as measured", "train.members": "an ensemble"},
+)
+FORESEEN = Foreseen(step_s=0.02, after_s=3.0, answer_s=0.01, most=5)
+
+
+@pytest.fixture(autouse=True)
+def still(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "monotonic", lambda: 100.0)
+
+
+def clock(left_s: float, **given: Any) -> Clock:
+    return Clock(100.0 + left_s, **({"free": True, "foreseen": FORESEEN} | given))
+
+
+def trained(*course: Change) -> Trained:
+    return Trained({}, 0.9, course[-1].steps, course[-1].steps, False, (), course)
+
+
+@pytest.mark.parametrize(
+    ("left_s", "done", "left", "want"),
+    [
+        (40, 1, 4, 4),  # 2,000 steps for four of 400
+        (33, 1, 4, 4),  # a little less for each: what was planned stays
+        (16, 1, 4, 2),  # 800 steps are enough for two
+        (5, 1, 4, 1),  # 250: one more, well done
+        (3, 1, 4, 0),  # 150 steps would be a member that spoils the others
+        (30, 3, 0, 2),  # planned were three, and there is time for all five
+        (6, 3, 0, 0),
+    ],
+)
+def test_members_follow_the_time(left_s: float, done: int, left: int, want: int) -> None:
+    assert clock(left_s).members_left(PLAN, 500, done, left, 0.02) == want
+
+
+def test_what_the_user_set_stays() -> None:
+    given = override(PLAN, {"train.members": 5})
+    assert clock(1).members_left(given, 500, 1, 4, 0.02) == 4
+    assert clock(1, free=False).members_left(PLAN, 500, 1, 4, 0.02) == 4
+    for settings in ({"train.steps": 400}, {"train.threads": 1}):
+        made = clock_for(override(PLAN, settings), 200.0, FORESEEN, "cpu")
+        assert made.free == ("train.steps" not in settings) and not made.threads
+        assert (made.pace(200.0, 1000) is None) == ("train.steps" in settings)
+    assert clock_for(PLAN, None, None, "cpu").threads, "without a limit the threads follow all the same"
+
+
+def test_answers_to_what_was_held_out_are_part_of_a_members_time() -> None:
+    assert clock(50).share(5, 200) == pytest.approx(100 + 10 - 2)
+    assert clock(50).share(1, 0) == 150 and Clock(None).share(3, 10) is None
+    assert clock(-5).share(2, 10) == 100, "late is now"
+
+
+def test_an_earlier_stage_takes_its_share_and_no_more_steps_than_planned() -> None:
+    early = clock(26).first(0.3)
+    assert early.deadline == pytest.approx(106) and early.most_steps(PLAN, 500) == 400
+    assert clock(26).most_steps(PLAN, 500) == 1875
+
+
+def test_the_plan_says_what_became_of_it_and_can_be_followed() -> None:
+    made = [trained(Change(0, 400, 2), Change(30, 300, 1)), trained(Change(0, 400, 1), Change(20, 350))]
+    plan = settled(PLAN, {"classify": made})
+    assert (plan.train.steps, plan.train.members) == (350, 2)
+    assert "400 were planned" in plan.reasons["train.steps"] and "300, 350" in plan.reasons["train.steps"]
+    assert plan.reasons["train.steps"] != USER and "planned were 5" in plan.reasons["train.members"]
+    back = parse_plan(plan.model_dump(mode="json"))
+    assert [planned(back, "classify", k) for k in (0, 1)] == [list(t.course) for t in made]
+    assert settled(plan, {"classify": made}) == plan, "once"
+
+
+def test_a_plan_that_nothing_changed_stays_as_it_was() -> None:
+    made = [trained(Change(0, 400))] * 5
+    assert settled(PLAN, {"classify": made}) == PLAN
+    old = parse_plan(
+        PLAN.model_dump(mode="json") | {"train": {"steps": 3, "batch": 2}}
+    )
+    assert old.train.revisions == (), "a plan of before"
