@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from typing import Any
 
+import psutil
 import pytest
 import typer
 from typer.testing import CliRunner
 
 import vesalius
+from vesalius import __main__
 from vesalius.cli import _progress, app
-from vesalius.cli._app import pairs
+from vesalius.cli._app import pairs, process_began
 from vesalius.cli._progress import Bars, Lines
 from vesalius.cli._show import figure
 from vesalius.core.errors import VesaliusError
@@ -20,6 +23,24 @@ from vesalius.core.registry import names
 from vesalius.core.scorecard import Interval
 
 RUN = CliRunner()
+
+
+def test_threads_that_wait_sleep_unless_the_user_said_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is read when torch is loaded, so it must stand before anything of the command line is."""
+    seen: list[str] = []
+    monkeypatch.setattr("vesalius.cli.main", lambda: seen.append(os.environ["OMP_WAIT_POLICY"]))
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    __main__.main()
+    monkeypatch.setenv("OMP_WAIT_POLICY", "active")
+    __main__.main()
+    assert seen == ["passive", "active"]
+
+
+def test_a_time_limit_counts_from_the_first_moment_of_the_process() -> None:
+    began = process_began()
+    old = time.time() - psutil.Process().create_time()
+    assert time.monotonic() - began == pytest.approx(old, abs=0.5) or old > 600
+    assert began <= time.monotonic()
 
 
 COMMANDS = (

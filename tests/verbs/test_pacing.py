@@ -102,7 +102,5 @@ def test_the_plan_says_what_became_of_it_and_can_be_followed() -> None:
 def test_a_plan_that_nothing_changed_stays_as_it_was() -> None:
     made = [trained(Change(0, 400))] * 5
     assert settled(PLAN, {"classify": made}) == PLAN
-    old = parse_plan(
-        PLAN.model_dump(mode="json") | {"train": {"steps": 3, "batch": 2}}
-    )
+    old = parse_plan(PLAN.model_dump(mode="json") | {"train": {"steps": 3, "batch": 2}})
     assert old.train.revisions == (), "a plan of before"

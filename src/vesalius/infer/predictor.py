@@ -46,11 +46,14 @@ class Predictor:
     there are cores that others leave free, at most `cores`, by default torch's threads. Raises BundleError.
     """
 
+    threads: Threads | None = None  # on a processor alone
+
     def __init__(self, bundle: Bundle, *, device: str | None = None, cores: int | None = None) -> None:
         self.bundle = bundle
         self.device = device_of(device)
         self.stages = tuple(_load(bundle, stage, self.device) for stage in bundle.stages)
-        self.threads = Threads((cores or torch.get_num_threads()) if self.device.type == "cpu" else 1)
+        if self.device.type == "cpu":
+            self.threads = Threads(cores or torch.get_num_threads())
 
     def __call__(self, case: Case, *, watch: Watch | None = None) -> Answer:
         """The last stage's answer, in the geometry of the case's reference image, earlier ones as its parts.
@@ -98,7 +101,8 @@ class Predictor:
         examples = [r[0] for r in ready if not isinstance(r, DataError)]
         if not examples:
             return [r for r in ready if isinstance(r, DataError)]
-        self.threads.begin()
+        if self.threads is not None:
+            self.threads.begin()
         raw = iter(whole(loaded.task, loaded.models, examples, plan.infer, self.device))
         answers: list[Answer | DataError] = []
         for case, r in zip(cases, ready, strict=True):
@@ -129,7 +133,8 @@ class Predictor:
         prepared = prepare(case, plan.data, reference=reference)
         example = loaded.task.encode(case, prepared, reference, state)
         raw: Any
-        self.threads.begin()
+        if self.threads is not None:
+            self.threads.begin()
         if loaded.task.run == "dense":
             array = example.images["image"]
             pieces = dense(loaded.task, loaded.models, array, plan, self.device)
@@ -148,7 +153,8 @@ class Predictor:
     def _watched(self, pieces: Iterator[Any], shape: Sequence[int], watch: Watch | None) -> Iterator[Any]:
         """The stretches of a streamed field, `watch` told of each before it is handed on."""
         for piece in pieces:
-            self.threads.follow()
+            if self.threads is not None:
+                self.threads.follow()
             axis, _, stop, _ = piece
             if watch is not None:
                 watch(stop / shape[axis])
