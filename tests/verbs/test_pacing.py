@@ -99,6 +99,15 @@ def test_the_plan_says_what_became_of_it_and_can_be_followed() -> None:
     assert settled(plan, {"classify": made}) == plan, "once"
 
 
+def test_an_end_by_the_clock_is_a_change_too() -> None:
+    """Else a run that follows the plan would make steps that this one did not."""
+    cut = Trained({}, 0.9, 390, 390, True, (), (Change(0, 400),))
+    plan = settled(PLAN, {"classify": [cut]})
+    assert planned(plan, "classify", 0) == [Change(0, 400), Change(390, 390)] and plan.train.steps == 390
+    users = override(PLAN, {"train.steps": 400})
+    assert settled(users, {"classify": [cut] * 5}) == users, "what the user set stays"
+
+
 def test_a_plan_that_nothing_changed_stays_as_it_was() -> None:
     made = [trained(Change(0, 400))] * 5
     assert settled(PLAN, {"classify": made}) == PLAN

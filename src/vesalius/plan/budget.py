@@ -113,12 +113,12 @@ def too_short(
     )
 
 
-def used_up(available_s: float, limit_s: float) -> BudgetError:
-    """The refusal of a time limit that is used up before a step could be timed, with one that would do."""
+def used_up(needed_s: float, limit_s: float, why: str) -> BudgetError:
+    """The refusal of a time limit before a step is timed: `needed_s` go elsewhere. It names a limit that would do."""
     return BudgetError(
-        "the time limit is too short: nothing is left for training after reading and checking",
-        found=f"{limit_s - available_s:.0f} s for those and for the scorecard, of {limit_s:g} s",
-        hint=f"--time-limit {written(1.5 * (limit_s - available_s))}",
+        f"the time limit is too short: {why}",
+        found=f"{needed_s:.0f} s are needed before and after training, of {limit_s:g} s",
+        hint=f"--time-limit {written(1.5 * needed_s + 5)}",
     )
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 import psutil
 import torch
 
+QUOTA = Path("/sys/fs/cgroup/cpu.max")
+
 
 @dataclass(frozen=True, slots=True)
 class Machine:
@@ -26,6 +28,7 @@ class Machine:
 def measure() -> Machine:
     """Look at the machine as it is now. bf16 counts only where the hardware multiplies in it."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = min(cores, _granted() or cores)
     memory = int(psutil.virtual_memory().available)
     if torch.cuda.is_available():
         properties = torch.cuda.get_device_properties(0)
@@ -33,6 +36,15 @@ def measure() -> Machine:
             cores, memory, properties.name, int(properties.total_memory), torch.cuda.is_bf16_supported()
         )
     return Machine(cores, memory, None, 0, _cpu_bf16())
+
+
+def _granted() -> int | None:
+    """The whole cores that a container's share of processor time comes to, at least one; None without such a share."""
+    try:
+        quota, period = QUOTA.read_text(encoding="utf-8").split()
+        return max(1, int(quota) // int(period))
+    except (OSError, ValueError, ZeroDivisionError):  # 'max', or another system
+        return None
 
 
 def _cpu_bf16() -> bool:

@@ -24,7 +24,43 @@ from vesalius.verbs._workspace import Workspace
 
 MONITOR = 24  # validation cases that are looked at while training, where each takes a while
 REPORT_S = 3.0  # what the scorecard, its plots and the bundle take at the end, where nothing else runs
+LOOK_AHEAD_S = 1.0  # of reading, before it says how long all of it will take
+START_S = 4.5  # what loading the rest and timing steps takes before training, where nothing else runs
 SHARE = 0.96  # of the time limit; the rest is for what no measurement foresaw
+
+
+class Limited:
+    """Progress that refuses a time limit as soon as reading the data alone is seen to take too much of it."""
+
+    def __init__(self, shown: Progress, began: float, limit: float) -> None:
+        self.shown, self.began, self.limit = shown, began, limit
+        self.total: int | None = None
+        self.since, self.done = began, 0
+
+    def start(self, name: str, total: int | None = None) -> None:
+        """A piece of work begins."""
+        self.shown.start(name, total)
+        self.total, self.since, self.done = total, time.monotonic(), 0
+
+    def advance(self, name: str, done: int = 1, text: str = "") -> None:
+        """Count, and look ahead. Raises BudgetError."""
+        self.shown.advance(name, done, text)
+        self.done += done
+        spent = time.monotonic() - self.since
+        if not self.total or not self.done or spent < LOOK_AHEAD_S:
+            return
+        ahead = self.since - self.began + spent / self.done * self.total
+        if ahead > self.limit * SHARE:
+            why = f"reading and checking {self.total} cases takes all of it"
+            raise used_up(ahead + START_S + REPORT_S, self.limit, why)
+
+    def finish(self, name: str) -> None:
+        """It is over."""
+        self.shown.finish(name)
+
+    def note(self, text: str) -> None:
+        """A line worth reading."""
+        self.shown.note(text)
 
 
 def budgeted(
@@ -46,7 +82,9 @@ def budgeted(
     _fits_memory(plan)
     state = space.task.state(space.training, space.target, plan)
     cases = space.training[:16]
+    asked = time.monotonic()
     examples = prepare_examples(space.task, cases, plan, state, progress=progress)
+    prepare_s = (time.monotonic() - asked) * len(space.training) / len(cases)
     plan, few_free = _vacant(plan, vacancy, device)
     n = len(space.training)
     still = len(space.assignment.folds[0]) if space.assignment.folds else 0
@@ -55,11 +93,12 @@ def budgeted(
     def left(after: float) -> float | None:
         if limit is None:
             return None
-        there = limit * SHARE - (time.monotonic() - began) - after
+        there = limit * SHARE - (time.monotonic() - began) - after - prepare_s
         return there / (1 + (plan.locate.share if plan.locate else 0.0))
 
     if limit is not None and plan.reasons.get("train.steps") != USER:
-        _not_hopeless(space, plan, state, examples, left(_after(space, plan, 0.0, few_free)), limit, device)
+        available = left(_after(space, plan, 0.0, few_free))
+        _not_hopeless(space, plan, state, examples, available, limit, few_free * START_S, device)
     one = _time_answer(space.task, plan, state, examples, device, start)
     after = _after(space, plan, one, few_free)
     available = left(after)
@@ -117,13 +156,15 @@ def _not_hopeless(
     examples: Sequence[Example],
     available: float | None,
     limit: float,
+    timing_s: float,
     device: str | None,
 ) -> None:
     """Raises BudgetError where a single step shows that the time does not suffice, whatever else would be measured."""
     if available is None:
         return
-    if available <= 0:
-        raise used_up(available, limit)
+    if available <= timing_s:
+        needed = limit - available + timing_s
+        raise used_up(needed, limit, "too little is left for training after reading and checking")
     first = time_step(space.task, plan, state, examples, seconds=0.0, device=device, steps=1)
     warmed = first / 5  # a first step takes longer; five times as long is usual
     if available < warmed * MINIMUM_STEPS:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from vesalius.core.plan import USER, Plan, Revision, override
 from vesalius.infer import predictor
-from vesalius.learn.course import Pace
+from vesalius.learn.course import Change, Pace
 from vesalius.learn.loop import Trained
 from vesalius.plan import machine as machines
 from vesalius.plan.budget import as_words, enough_steps, few_steps
@@ -100,22 +100,28 @@ def settled(plan: Plan, trained: Mapping[str, Sequence[Trained]]) -> Plan:
     `trained` are the members of each stage by its name. A plan whose steps nothing changed stays as it is.
     """
     *_, members = trained.values()
-    changed = any(len(t.course) > 1 for each in trained.values() for t in each)
+    whole = {stage: [_as_made(t) for t in each] for stage, each in trained.items()}
+    changed = any(len(course) > 1 for each in whole.values() for course in each)
     known = [t for t in members if t.course]
-    if not known or (not changed and len(members) == plan.train.members) or plan.train.revisions:
+    if (
+        plan.reasons.get("train.steps") == USER
+        or not known
+        or (not changed and len(members) == plan.train.members)
+        or plan.train.revisions
+    ):
         return plan
     if len(members) != plan.train.members:
         why = f"planned were {plan.train.members}; the time that was left decided"
         plan = override(plan, {"train.members": len(members)}, reason=why)
     revisions = [
         Revision(stage=stage, member=k, step=c.step, steps=c.steps, threads=c.threads or None)
-        for stage, each in trained.items()
-        for k, t in enumerate(each)
-        for c in t.course
+        for stage, each in whole.items()
+        for k, course in enumerate(each)
+        for c in course
     ]
     if not changed:
         return plan
-    ends = [t.course[-1].steps for t in known]
+    ends = [t.last_step for t in known]
     told = plan.reasons.get("train.steps", "")
     if any(begun != end for begun, end in zip([t.course[0].steps for t in known], ends, strict=True)):
         said = ", ".join(map(str, ends))
@@ -124,3 +130,10 @@ def settled(plan: Plan, trained: Mapping[str, Sequence[Trained]]) -> Plan:
         )
     plan = override(plan, {"train.steps": max(ends)}, reason=told)
     return plan.model_copy(update={"train": plan.train.model_copy(update={"revisions": tuple(revisions)})})
+
+
+def _as_made(trained: Trained) -> tuple[Change, ...]:
+    """A member's course, the end by the clock as its last change."""
+    if not trained.ran_out or not trained.course:
+        return trained.course
+    return (*trained.course, Change(trained.last_step, trained.last_step))

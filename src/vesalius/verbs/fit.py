@@ -27,7 +27,7 @@ from vesalius.plan import machine as machines
 from vesalius.plan.budget import seconds
 from vesalius.plan.fingerprint import fingerprint
 from vesalius.plan.rules import check, draft_plan, staged
-from vesalius.verbs._budgeting import SHARE, budgeted
+from vesalius.verbs._budgeting import SHARE, Limited, budgeted
 from vesalius.verbs._init import initial_weights
 from vesalius.verbs._outcome import calibrated, finish
 from vesalius.verbs._pacing import Clock, Foreseen, clock_for
@@ -114,7 +114,7 @@ def fit(
         seed=seed,
         folds=_fold_count(given, settings, folds),
         max_set_aside=max(max_set_aside, told.get("max_set_aside", 0.0)),
-        progress=progress,
+        progress=progress if limit is None else Limited(progress, began, limit),
         assignment=stored,
     )
     for item in space.cohort.set_aside:
