@@ -52,10 +52,10 @@ def trained(*course: Change) -> Trained:
 @pytest.mark.parametrize(
     ("left_s", "done", "left", "want"),
     [
-        (40, 1, 4, 4),  # 2,000 steps for four of 400
-        (33, 1, 4, 4),  # a little less for each: what was planned stays
-        (16, 1, 4, 2),  # 800 steps are enough for two
-        (5, 1, 4, 1),  # 250: one more, well done
+        (26, 1, 4, 4),  # 1,300 steps for four of 312
+        (22, 1, 4, 4),  # a little less for each: what was planned stays
+        (12, 1, 4, 2),  # 600 steps are enough for two
+        (4, 1, 4, 1),  # 200: one more, well done
         (3, 1, 4, 0),  # 150 steps would be a member that spoils the others
         (30, 3, 0, 2),  # planned were three, and there is time for all five
         (6, 3, 0, 0),

@@ -11,6 +11,7 @@ from vesalius.core.plan import USER, Plan, override
 
 MINIMUM_STEPS = 20
 FEW_STEPS = 400
+FEW_SEEN, FEW_EPOCHS = 10_000, 20
 NARROWEST = 0.25
 TimeStep = Callable[[Plan], float]
 
@@ -66,9 +67,13 @@ def enough_steps(plan: Plan, cases: int) -> int:
 
 
 def few_steps(plan: Plan, cases: int) -> int:
-    """Steps of one member below which another member is not worth its time."""
-    third = enough_steps(plan, cases) // 3
-    few = min(third, FEW_STEPS) if plan.data.sampling == "whole" else third
+    """Steps of one member below which another member is not worth its time: a third of what is enough.
+
+    Of whole images it is less where a member has seen FEW_SEEN of them, and each of them in FEW_EPOCHS epochs.
+    """
+    few = enough_steps(plan, cases) // 3
+    if plan.data.sampling == "whole":
+        few = min(few, max(FEW_SEEN, FEW_EPOCHS * cases) // plan.train.batch)
     return min(enough_steps(plan, cases), max(10 * MINIMUM_STEPS, few))
 
 
