@@ -13,7 +13,7 @@ import typer
 from typer.testing import CliRunner
 
 import vesalius
-from vesalius import __main__
+from vesalius import __main__, cli
 from vesalius.cli import _progress, app
 from vesalius.cli._app import pairs, process_began
 from vesalius.cli._progress import Bars, Lines
@@ -36,11 +36,17 @@ def test_threads_that_wait_sleep_unless_the_user_said_otherwise(monkeypatch: pyt
     assert seen == ["passive", "active"]
 
 
-def test_a_time_limit_counts_from_the_first_moment_of_the_process() -> None:
+def test_a_time_limit_counts_from_the_first_moment_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
     began = process_began()
     old = time.time() - psutil.Process().create_time()
     assert time.monotonic() - began == pytest.approx(old, abs=0.5) or old > 600
     assert began <= time.monotonic()
+    given: list[object] = []
+    monkeypatch.setattr("vesalius.cli.app", lambda words, **how: given.append(how["obj"]))
+    cli.main()
+    assert given == [process_began], (
+        "a command learns of it; one that is called within another program does not"
+    )
 
 
 COMMANDS = (

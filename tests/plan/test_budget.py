@@ -96,7 +96,7 @@ def test_a_refusal_names_a_limit_that_would_do() -> None:
     assert [written(s) for s in (3, 26, 90, 91, 3000, 9000)] == ["5s", "30s", "90s", "2m", "50m", "3h"]
     assert all(seconds(written(s)) >= s for s in (1, 89, 91, 5399, 5401, 86400))
     with pytest.raises(
-        BudgetError, match=r"too short: why.* 12 s are needed.* of 10 s; try: --time-limit 25s"
+        BudgetError, match=r"minimum of 20 steps: why.* 12 s are needed.* of 10 s; try: --time-limit 25s"
     ):
         raise used_up(12, 10, "why")
 

@@ -21,7 +21,9 @@ def test_reading_that_would_take_all_of_the_time_is_refused_at_once(monkeypatch:
         now[0] += 0.1
         shown.advance("check")
     now[0] += 0.1
-    with pytest.raises(BudgetError, match=r"reading and checking 1000 cases.* of 60 s; try: --time-limit 3m"):
+    with pytest.raises(
+        BudgetError, match=r"too short.*: reading and checking 1000 cases.* of 60 s; try: --time-limit 3m"
+    ):
         shown.advance("check")
     quicker = Limited(Silent(), 0.0, 120.0)
     quicker.start("check", 1000)

@@ -145,7 +145,9 @@ def test_a_run_that_followed_the_clock_is_made_again_from_its_plan(
 
 
 def test_a_limit_that_is_too_short_names_one_that_would_do(pictures: Any, tmp_path: Path) -> None:
-    with pytest.raises(BudgetError, match=r"too short: too little is left.* of 2 s; try: --time-limit \d+s"):
+    with pytest.raises(
+        BudgetError, match=r"too short.*: too little is left.* of 2 s; try: --time-limit \d+s"
+    ):
         vs.fit(pictures.data, tmp_path / "run", time_limit=2)
     late = time.monotonic() - 3600
     with pytest.raises(BudgetError, match=r"of 600 s; try: --time-limit 2h"):

@@ -121,7 +121,7 @@ def too_short(
 def used_up(needed_s: float, limit_s: float, why: str) -> BudgetError:
     """The refusal of a time limit before a step is timed: `needed_s` go elsewhere. It names a limit that would do."""
     return BudgetError(
-        f"the time limit is too short: {why}",
+        f"the time limit is too short for the minimum of {MINIMUM_STEPS} steps: {why}",
         found=f"{needed_s:.0f} s are needed before and after training, of {limit_s:g} s",
         hint=f"--time-limit {written(1.5 * needed_s + 5)}",
     )
