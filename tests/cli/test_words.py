@@ -158,3 +158,16 @@ def test_libraries_keep_quiet_while_a_verb_runs(caplog: pytest.LogCaptureFixture
     assert RUN.invoke(app, ["nets"]).exit_code == 0
     lightning_fabric.Fabric(accelerator="cpu", devices=1, precision="bf16-mixed")
     assert caplog.records == [], "nothing about precision between the lines of progress"
+
+
+def test_work_that_is_begun_again_has_another_total_and_keeps_what_is_done() -> None:
+    lines, bars = Lines(), Bars()
+    for shown in (lines, bars):
+        shown.start("member-0", 400)
+        shown.advance("member-0", 30)
+        shown.start("member-0", 300)
+    assert (lines.counts["member-0"].total, lines.counts["member-0"].done) == (300, 30)
+    (task,) = bars.bars.tasks
+    assert (task.total, task.completed) == (300, 30)
+    bars.finish("member-0")
+    assert not bars.bars.tasks
