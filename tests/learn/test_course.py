@@ -120,6 +120,18 @@ def test_validation_is_no_step_and_its_time_is_kept(monkeypatch: pytest.MonkeyPa
     assert change is not None and change.steps == pytest.approx(21 + 259, abs=2)
 
 
+def test_what_comes_after_training_gets_more_time_where_steps_take_longer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ends = []
+    for slowest in (2.0, 1.25, 1.0):
+        clock = Seconds(monkeypatch)
+        pace = Pace(40.0, 10_000, later_s=8.0, step_s=0.05, slowest=slowest)
+        train(pace, Course([Change(0, 400)]), clock, [0.15])  # three times as long as foreseen
+        ends.append(clock.now)
+    assert ends == pytest.approx([32, 38, 40], abs=1.5)
+
+
 def test_without_a_limit_the_number_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Seconds(monkeypatch)
     assert train(Pace(None, 10_000), Course([Change(0, 400)]), clock, [3.0]) == 400

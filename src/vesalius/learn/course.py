@@ -14,7 +14,6 @@ FIRST_S, NEXT_S = (
     1.0,
 )  # of training, before the number of steps is looked at for the first time, and again
 BETWEEN = 0.05  # of the time left, between two looks
-SLOWEST = 2.0  # times as long as foreseen is the most that we take what comes after training to be
 ROUNDING = 1e-6  # of a step
 WORTH = 0.04  # of the steps left: a change that is smaller is not made
 
@@ -89,7 +88,8 @@ class Pace:
     """The clock beside one member's training: from time to time it says how many steps there is time for.
 
     `deadline` is a `time.monotonic()`, None where the number of steps stays; `enough` bounds it. `later_s` is how long
-    what comes after training takes where a step takes `step_s`: beside other work it takes longer, too.
+    what comes after training takes where a step takes `step_s`: beside other work it takes longer, too, and it is taken
+    to be at most `slowest` times as long.
     """
 
     deadline: float | None
@@ -97,6 +97,7 @@ class Pace:
     threads: Threads | None = None
     later_s: float = 0.0
     step_s: float | None = None
+    slowest: float = 2.0
     measured_s: float | None = field(default=None, init=False)
     _validation_s: float = field(default=0.0, init=False)
     _since: float = field(default=0.0, init=False)
@@ -141,4 +142,4 @@ class Pace:
         """How much longer than foreseen what follows will take, where steps take longer than foreseen."""
         if not self.step_s or self.measured_s is None:
             return 0.0
-        return self.later_s * (min(SLOWEST, max(1.0, self.measured_s / self.step_s)) - 1)
+        return self.later_s * (min(self.slowest, max(1.0, self.measured_s / self.step_s)) - 1)

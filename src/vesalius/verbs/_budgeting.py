@@ -85,7 +85,7 @@ def budgeted(
     asked = time.monotonic()
     examples = prepare_examples(space.task, cases, plan, state, progress=progress)
     prepare_s = (time.monotonic() - asked) * len(space.training) / len(cases)
-    plan, few_free = _vacant(plan, vacancy, device)
+    plan, slower = _vacant(plan, vacancy, device)
     n = len(space.training)
     still = len(space.assignment.folds[0]) if space.assignment.folds else 0
     most = plan.train.members
@@ -97,10 +97,10 @@ def budgeted(
         return there / (1 + (plan.locate.share if plan.locate else 0.0))
 
     if limit is not None and plan.reasons.get("train.steps") != USER:
-        available = left(_after(space, plan, 0.0, few_free))
-        _not_hopeless(space, plan, state, examples, available, limit, few_free * START_S, device)
+        available = left(_after(space, plan, 0.0, slower))
+        _not_hopeless(space, plan, state, examples, available, limit, slower * START_S, device)
     one = _time_answer(space.task, plan, state, examples, device, start)
-    after = _after(space, plan, one, few_free)
+    after = _after(space, plan, one, slower)
     available = left(after)
     watch = 4.0 if available is None else min(4.0, max(0.3, available * 0.015))
     if available is not None:
@@ -130,8 +130,8 @@ def budgeted(
         f"about {found.training_s / 60:.1f} min of training"
     )
     if space.task.run != "whole":  # the answers of a further member take too long to be decided on late
-        most, after = fixed.train.members, _after(space, fixed, one, few_free)
-    return fixed, Foreseen(found.step_s, after, one, most)
+        most, after = fixed.train.members, _after(space, fixed, one, slower)
+    return fixed, Foreseen(found.step_s, after, one, most, slower)
 
 
 def _vacant(plan: Plan, vacancy: machines.Vacancy, device: str | None) -> tuple[Plan, float]:

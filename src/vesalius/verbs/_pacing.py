@@ -14,6 +14,7 @@ from vesalius.plan import machine as machines
 from vesalius.plan.budget import as_words, enough_steps, few_steps
 from vesalius.plan.threads import Threads
 
+SLOWEST = 2.0  # times as long as on a machine with nothing else to do is what comes after training taken to be at most
 GRACE, GRACE_S = 0.02, 0.5  # of a member's time, and seconds: how late its last step may be
 KEPT = 0.75  # of few steps: enough that a member which was planned is not given up
 
@@ -26,6 +27,9 @@ class Foreseen:
     after_s: float
     answer_s: float
     most: int  # members, where there is time for them
+    slower: float = (
+        1.0  # how much longer than on a machine with nothing else to do a thread took when it was measured
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +51,12 @@ class Clock:
         watch = Threads(machines.measure().cores) if self.threads else None
         if not follows and watch is None:
             return None
-        later, first = (self.foreseen.after_s, self.foreseen.step_s) if self.foreseen else (0.0, None)
-        return Pace(deadline if follows else None, most, watch, later, first)
+        until = deadline if follows else None
+        if self.foreseen is None:
+            return Pace(until, most, watch)
+        seen = self.foreseen
+        slowest = max(1.0, SLOWEST / seen.slower)
+        return Pace(until, most, watch, later_s=seen.after_s, step_s=seen.step_s, slowest=slowest)
 
     def share(self, members: int, held_out: int) -> float | None:
         """Until when the next of so many members may train, and then answer what it held out."""
