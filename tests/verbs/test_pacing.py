@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -21,6 +22,8 @@ from vesalius.core.plan import (
 )
 from vesalius.learn.course import Change, planned
 from vesalius.learn.loop import Trained
+from vesalius.plan.machine import Machine
+from vesalius.verbs import _pacing
 from vesalius.verbs._pacing import Clock, Foreseen, clock_for, settled
 
 PLAN = Plan(
@@ -74,6 +77,15 @@ def test_what_the_user_set_stays() -> None:
         assert made.free == ("train.steps" not in settings) and not made.threads
         assert (made.pace(200.0, 1000) is None) == ("train.steps" in settings)
     assert clock_for(PLAN, None, None, "cpu").threads, "without a limit the threads follow all the same"
+
+
+def test_no_more_threads_than_pay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where one thread was quicker than two on a machine with nothing else to do, free cores change nothing."""
+    monkeypatch.setattr(_pacing.machines, "measure", lambda: Machine(4, 1 << 30, None, 0, False))
+    paces = [
+        clock_for(PLAN, 200.0, replace(FORESEEN, threads=pay), "cpu").pace(200.0, 1000) for pay in (None, 2)
+    ]
+    assert [p.threads.most for p in paces if p and p.threads] == [4, 2]
 
 
 def test_answers_to_what_was_held_out_are_part_of_a_members_time() -> None:

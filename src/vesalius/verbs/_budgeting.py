@@ -116,7 +116,9 @@ def budgeted(
         known[key] = min(took, known.get(key, took))
         return known[key]
 
+    crowded = plan.train.threads
     plan = _threaded(plan, step_s, device)
+    pay = None if crowded else plan.train.threads
     fixed, found = budget(
         plan,
         cases=n - still,
@@ -131,7 +133,7 @@ def budgeted(
     )
     if space.task.run != "whole":  # the answers of a further member take too long to be decided on late
         most, after = fixed.train.members, _after(space, fixed, one, slower)
-    return fixed, Foreseen(found.step_s, after, one, most, slower)
+    return fixed, Foreseen(found.step_s, after, one, most, pay, slower)
 
 
 def _vacant(plan: Plan, vacancy: machines.Vacancy, device: str | None) -> tuple[Plan, float]:

@@ -27,9 +27,8 @@ class Foreseen:
     after_s: float
     answer_s: float
     most: int  # members, where there is time for them
-    slower: float = (
-        1.0  # how much longer than on a machine with nothing else to do a thread took when it was measured
-    )
+    threads: int | None = None  # the most that pay, where it was measured
+    slower: float = 1.0  # how much longer a thread took then for what else the machine did
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,8 @@ class Clock:
     def pace(self, deadline: float | None, most: int) -> Pace | None:
         """What paces a member with time until `deadline` and at most so many steps; None where nothing may change."""
         follows = self.free and deadline is not None
-        watch = Threads(machines.measure().cores) if self.threads else None
+        most_threads = (self.foreseen.threads if self.foreseen else None) or machines.measure().cores
+        watch = Threads(most_threads) if self.threads else None
         if not follows and watch is None:
             return None
         until = deadline if follows else None
