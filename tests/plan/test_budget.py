@@ -102,15 +102,15 @@ def test_a_refusal_names_a_limit_that_would_do() -> None:
 
 
 def test_many_members_of_enough_steps_are_better_than_few() -> None:
-    # 500 whole images: 1,875 steps are enough, and 20 epochs are few; 10,000 images are, of fewer cases
-    assert (enough_steps(plan(batch=32), 500), few_steps(plan(batch=32), 500)) == (1875, 312)
-    assert few_steps(plan(batch=32), 1000) == 625 and few_steps(plan(batch=32), 250) == 312
+    # 500 whole images: 1,875 steps are enough, and 16 epochs are few; 8,000 images are, of fewer cases
+    assert (enough_steps(plan(batch=32), 500), few_steps(plan(batch=32), 500)) == (1875, 250)
+    assert few_steps(plan(batch=32), 1000) == 500 and few_steps(plan(batch=32), 250) == 250
     assert few_steps(plan(batch=32), 20_000) == enough_steps(plan(batch=32), 20_000) // 3, (
         "no more than a third"
     )
     assert few_steps(plan("patches"), 500) == 2000
-    fixed, _ = budget(plan(members=5, batch=32), cases=500, available_s=32, time_step=lambda p: 0.02)
-    assert (fixed.train.members, fixed.train.steps) == (5, 320)
+    fixed, _ = budget(plan(members=5, batch=32), cases=500, available_s=26, time_step=lambda p: 0.02)
+    assert (fixed.train.members, fixed.train.steps) == (5, 260)
 
 
 def test_steps_that_the_user_set_stay() -> None:

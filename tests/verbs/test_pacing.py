@@ -55,13 +55,13 @@ def trained(*course: Change) -> Trained:
 @pytest.mark.parametrize(
     ("left_s", "done", "left", "want"),
     [
-        (26, 1, 4, 4),  # 1,300 steps for four of 312
-        (22, 1, 4, 4),  # a little less for each: what was planned stays
-        (12, 1, 4, 2),  # 600 steps are enough for two
-        (4, 1, 4, 1),  # 200: one more, well done
-        (3, 1, 4, 0),  # 150 steps would be a member that spoils the others
+        (21, 1, 4, 4),  # 1,050 steps for four of 250
+        (17, 1, 4, 4),  # a little less for each: what was planned stays
+        (10, 1, 4, 2),  # 500 steps are enough for two
+        (3.5, 1, 4, 1),  # 175: one more, well done
+        (2, 1, 4, 0),  # 100 steps would be a member that spoils the others
         (30, 3, 0, 2),  # planned were three, and there is time for all five
-        (6, 3, 0, 0),
+        (4, 3, 0, 0),
     ],
 )
 def test_members_follow_the_time(left_s: float, done: int, left: int, want: int) -> None:

@@ -11,7 +11,7 @@ from vesalius.core.plan import USER, Plan, override
 
 MINIMUM_STEPS = 20
 FEW_STEPS = 400
-FEW_SEEN, FEW_EPOCHS = 10_000, 20
+FEW_SEEN, FEW_EPOCHS = 8_000, 16
 NARROWEST = 0.25
 TimeStep = Callable[[Plan], float]
 
