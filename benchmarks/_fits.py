@@ -51,7 +51,7 @@ def fit(
     data: Path, out: Path, *, limit: str, seed: int, options: Sequence[str] = (), test_split: bool
 ) -> Fitted:
     """Run a fit to its end. With `test_split` its figures go into the append-only table as soon as they exist."""
-    words = ["fit", _said(data), "--time-limit", limit, "--seed", str(seed), *(_said(o) for o in options)]
+    words = ["fit", said(data), "--time-limit", limit, "--seed", str(seed), *(said(o) for o in options)]
     command = "vesalius " + " ".join(words)
     began = time.monotonic()
     at = _record.commit()
@@ -60,16 +60,20 @@ def fit(
     wall = time.monotonic() - began
     if done.returncode:
         raise RuntimeError(f"{command} ended with {done.returncode}: {done.stderr[-2000:]}")
-    card = load_scorecard(out / "scorecard.json")
-    fitted = Fitted(out, wall, parsed_seconds(limit), card, command)
     if test_split:
-        note = f"{card.split}, {card.n_cases} cases, {wall:.0f} s"
-        day = f"{datetime.datetime.now(tz=datetime.UTC):%Y-%m-%d}"
-        _record.append_test_run((day, at, f"`{command}`", str(seed), data.name, brief(card), note))
-    return fitted
+        written_down(out, data, command, seed, wall, at=at)
+    return Fitted(out, wall, parsed_seconds(limit), load_scorecard(out / "scorecard.json"), command)
 
 
-def _said(word: str | Path) -> str:
+def written_down(out: Path, data: Path, command: str, seed: int, wall_s: float, *, at: str) -> None:
+    """Append the figures of a run that scored a test split to the table of such runs."""
+    card = load_scorecard(out / "scorecard.json")
+    note = f"{card.split}, {card.n_cases} cases, {wall_s:.0f} s"
+    day = f"{datetime.datetime.now(tz=datetime.UTC):%Y-%m-%d}"
+    _record.append_test_run((day, at, f"`{command}`", str(seed), data.name, brief(card), note))
+
+
+def said(word: str | Path) -> str:
     """A path as the documentation writes it: relative to the repository."""
     return str(word).replace(str(SHARED), "../shared/data").replace(str(_record.ROOT) + "/", "")
 

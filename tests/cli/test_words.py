@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from typing import Any
 
+import psutil
 import pytest
 import typer
 from typer.testing import CliRunner
 
 import vesalius
+from vesalius import __main__, cli
 from vesalius.cli import _progress, app
-from vesalius.cli._app import pairs
+from vesalius.cli._app import pairs, process_began
 from vesalius.cli._progress import Bars, Lines
 from vesalius.cli._show import figure
 from vesalius.core.errors import VesaliusError
@@ -20,6 +23,30 @@ from vesalius.core.registry import names
 from vesalius.core.scorecard import Interval
 
 RUN = CliRunner()
+
+
+def test_threads_that_wait_sleep_unless_the_user_said_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is read when torch is loaded, so it must stand before anything of the command line is."""
+    seen: list[str] = []
+    monkeypatch.setattr("vesalius.cli.main", lambda: seen.append(os.environ["OMP_WAIT_POLICY"]))
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    __main__.main()
+    monkeypatch.setenv("OMP_WAIT_POLICY", "active")
+    __main__.main()
+    assert seen == ["passive", "active"]
+
+
+def test_a_time_limit_counts_from_the_first_moment_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    began = process_began()
+    old = time.time() - psutil.Process().create_time()
+    assert time.monotonic() - began == pytest.approx(old, abs=0.5) or old > 600
+    assert began <= time.monotonic()
+    given: list[object] = []
+    monkeypatch.setattr("vesalius.cli.app", lambda words, **how: given.append(how["obj"]))
+    cli.main()
+    assert given == [process_began], (
+        "a command learns of it; one that is called within another program does not"
+    )
 
 
 COMMANDS = (
@@ -131,3 +158,16 @@ def test_libraries_keep_quiet_while_a_verb_runs(caplog: pytest.LogCaptureFixture
     assert RUN.invoke(app, ["nets"]).exit_code == 0
     lightning_fabric.Fabric(accelerator="cpu", devices=1, precision="bf16-mixed")
     assert caplog.records == [], "nothing about precision between the lines of progress"
+
+
+def test_work_that_is_begun_again_has_another_total_and_keeps_what_is_done() -> None:
+    lines, bars = Lines(), Bars()
+    for shown in (lines, bars):
+        shown.start("member-0", 400)
+        shown.advance("member-0", 30)
+        shown.start("member-0", 300)
+    assert (lines.counts["member-0"].total, lines.counts["member-0"].done) == (300, 30)
+    (task,) = bars.bars.tasks
+    assert (task.total, task.completed) == (300, 30)
+    bars.finish("member-0")
+    assert not bars.bars.tasks

@@ -29,6 +29,7 @@ from vesalius.core.plan import (
 )
 from vesalius.infer import predictor
 from vesalius.infer.predictor import Loaded, Predictor, box_around
+from vesalius.plan.threads import Threads
 from vesalius.tasks import _contract as tasks
 from vesalius.verbs.predict import with_mirror
 
@@ -105,6 +106,31 @@ def test_an_answer_has_the_inputs_geometry_and_the_datas_values(
     assert (answer.image.affine is None) if affine is None else np.array_equal(answer.image.affine, affine)
     assert [x.value for x in answer.labels] == list(values)
     assert (answer.case_id, answer.bundle) == ("c", "the hash")
+
+
+class Followed(Threads):
+    """Counts how often it is asked."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self.begun = self.asked = 0
+
+    def begin(self) -> None:
+        self.begun += 1
+        super().begin()
+
+    def follow(self) -> None:
+        self.asked += 1
+
+
+def test_threads_are_chosen_again_for_each_case_and_within_a_long_one() -> None:
+    stage = Stage("segment", plan("segment"), masks((1,)), ("w",))
+    predictor = made_of((stage, (Steps(1),)))
+    predictor.threads = followed = Followed()
+    image = Image(np.zeros((1, 40, 8, 8), dtype=np.float32))
+    for _ in range(2):
+        predictor(Case("c", {"image": image}))
+    assert followed.begun == 2 and followed.asked > 8, "each stretch of 8 of 40 slices is followed, too"
 
 
 def test_after_resampling_too_and_the_input_is_untouched() -> None:

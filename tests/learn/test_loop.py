@@ -19,6 +19,7 @@ from torch import Tensor
 from _patience import patience
 from vesalius.core.errors import BundleError, Interrupted, PlanError, VesaliusError
 from vesalius.learn import checkpoint, loop
+from vesalius.learn.course import Change, Course, Pace
 from vesalius.learn.loop import _marks, transfer
 from vesalius.tasks import _contract as tasks
 from vesalius.tasks.classify import Classify
@@ -113,6 +114,67 @@ def test_that_the_time_ran_out_is_known_after_a_resume_too(bench: Bench) -> None
     assert bench.train(deadline=time.monotonic() - 1).ran_out
     again = bench.train()
     assert again.ran_out and again.step == 1, "it is finished, and as it was"
+
+
+class Told(Pace):
+    """A pace that changes what it is told to at those steps."""
+
+    def __init__(self, changes: dict[int, Change]) -> None:
+        super().__init__(deadline=None, enough=1000)
+        self.told = changes
+
+    def look(self, step: int, course: Course, validations: int) -> Change | None:
+        return self.told.get(step)
+
+
+CHANGES = {3: Change(3, 20), 8: Change(8, 14, 1)}
+REVISIONS = [
+    {"stage": "member", "member": 0, "step": 0, "steps": 12},
+    {"stage": "member", "member": 0, "step": 3, "steps": 20},
+    {"stage": "member", "member": 0, "step": 8, "steps": 14, "threads": 1},
+]
+
+
+def test_the_clock_changes_the_number_of_steps_and_it_is_kept(bench: Bench) -> None:
+    done = bench.train(pace=Told(CHANGES), validate=lambda m: 0.5)
+    assert (done.last_step, done.ran_out) == (14, False)
+    assert done.course == (Change(0, 12), *CHANGES.values())
+    rates = [h["lr"] for h in done.history]
+    assert done.history[-1]["step"] == 14 and rates[-1] == min(rates), "the schedule ends with the last step"
+    assert not same(done.weights, bench.train(folder=bench.folder / "unchanged").weights)
+
+
+def test_a_plan_with_the_changes_gives_the_same_weights_without_a_clock(bench: Bench) -> None:
+    clocked = bench.train(pace=Told(CHANGES), validate=lambda m: 0.5)
+    again = bench.train(
+        {"train.steps": 14, "train.revisions": REVISIONS},
+        folder=bench.folder / "again",
+        validate=lambda m: 0.5,
+    )
+    assert same(again.weights, clocked.weights) and again.history == clocked.history
+    assert again.course == clocked.course and again.last_step == 14
+
+
+@pytest.mark.parametrize("at", [2, 6, 11])
+def test_interrupted_after_any_change_it_ends_the_same(bench: Bench, at: int) -> None:
+    settings = {"train.checkpoint_every_s": 1e-9}
+    straight = bench.train(
+        settings, pace=Told(CHANGES), folder=bench.folder / "straight", validate=lambda m: 0.5
+    )
+    with pytest.raises(Crash):
+        bench.train(settings, pace=Told(CHANGES), progress=Stop(at, crash), validate=lambda m: 0.5)
+    resumed = bench.train(settings, pace=Told(CHANGES), validate=lambda m: 0.5)
+    assert same(resumed.weights, straight.weights) and resumed.history == straight.history
+    assert resumed.course == straight.course
+
+
+def test_a_checkpoint_of_before_goes_on_with_the_steps_of_its_plan(bench: Bench) -> None:
+    straight = bench.train(folder=bench.folder / "straight")
+    with pytest.raises(Crash):
+        bench.train({"train.checkpoint_every_s": 1e-9}, progress=Stop(6, crash))
+    old = {k: v for k, v in vars(checkpoint.load(bench.checkpoint)).items() if k != "changes"}
+    torch.save(old, bench.checkpoint)
+    assert same(bench.train().weights, straight.weights)
 
 
 def test_late_at_the_last_step_is_not_out_of_time(bench: Bench) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from vesalius.core.errors import BudgetError
 from vesalius.core.plan import DataPlan, LossPlan, NetPlan, Normalisation, Plan, TaskPlan, TrainPlan, override
-from vesalius.plan.budget import MINIMUM_STEPS, budget, enough_steps, seconds
+from vesalius.plan.budget import MINIMUM_STEPS, budget, enough_steps, few_steps, seconds, used_up, written
 
 
 def plan(sampling: str = "whole", **train: int) -> Plan:
@@ -87,6 +87,30 @@ def test_too_little_time_is_refused_with_what_is_needed() -> None:
         BudgetError, match=f"minimum of {MINIMUM_STEPS} steps: 10 s are left.* 43 s are needed"
     ):
         budget(plan(), cases=100, available_s=10, time_step=lambda p: 2.0, validation_s=3.0)
+
+
+def test_a_refusal_names_a_limit_that_would_do() -> None:
+    # of a minute 10 s are left, 43 are needed: 93 s would do, and 1.3 times as much surely does
+    with pytest.raises(BudgetError, match=r"10 s are left.* 43 s are needed; try: --time-limit 3m"):
+        budget(plan(), cases=100, available_s=10, time_step=lambda p: 2.0, validation_s=3.0, limit_s=60)
+    assert [written(s) for s in (3, 26, 90, 91, 3000, 9000)] == ["5s", "30s", "90s", "2m", "50m", "3h"]
+    assert all(seconds(written(s)) >= s for s in (1, 89, 91, 5399, 5401, 86400))
+    with pytest.raises(
+        BudgetError, match=r"minimum of 20 steps: why.* 12 s are needed.* of 10 s; try: --time-limit 25s"
+    ):
+        raise used_up(12, 10, "why")
+
+
+def test_many_members_of_enough_steps_are_better_than_few() -> None:
+    # 500 whole images: 1,875 steps are enough, and 16 epochs are few; 8,000 images are, of fewer cases
+    assert (enough_steps(plan(batch=32), 500), few_steps(plan(batch=32), 500)) == (1875, 250)
+    assert few_steps(plan(batch=32), 1000) == 500 and few_steps(plan(batch=32), 250) == 250
+    assert few_steps(plan(batch=32), 20_000) == enough_steps(plan(batch=32), 20_000) // 3, (
+        "no more than a third"
+    )
+    assert few_steps(plan("patches"), 500) == 2000
+    fixed, _ = budget(plan(members=5, batch=32), cases=500, available_s=26, time_step=lambda p: 0.02)
+    assert (fixed.train.members, fixed.train.steps) == (5, 260)
 
 
 def test_steps_that_the_user_set_stay() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,11 @@ from safetensors.numpy import load_file
 import vesalius as vs
 from vesalius.core.bundle import open_bundle
 from vesalius.core.disk import sha256
-from vesalius.core.errors import DataError, OutputError, PlanError, UnknownName
+from vesalius.core.errors import BudgetError, DataError, OutputError, PlanError, UnknownName
 from vesalius.core.plan import USER, load_plan
 from vesalius.core.scorecard import load_scorecard
+from vesalius.learn.course import Change, Course, Pace
+from vesalius.verbs import _pacing
 
 
 def weights(run: Path) -> dict[str, str]:
@@ -114,6 +117,42 @@ def test_the_same_plan_gives_the_same_weights(volumes: Any, tmp_path: Path) -> N
     assert again.plan.train.steps == volumes.run.plan.train.steps
     assert weights(tmp_path / "again") == weights(volumes.path)
     assert (tmp_path / "again" / "folds.json").read_text() == (volumes.path / "folds.json").read_text()
+
+
+def test_a_run_that_followed_the_clock_is_made_again_from_its_plan(
+    pictures: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Hurried(Pace):
+        def look(self, step: int, course: Course, validations: int) -> Change | None:
+            return Change(3, 9) if step == 3 else None
+
+    monkeypatch.setattr(_pacing, "Pace", Hurried)
+    settings = {"net.scale": 0.125, "train.batch": 4, "train.members": 2, "data.size": [1, 32, 32]}
+    run = vs.fit(pictures.data, tmp_path / "run", settings=settings, time_limit="1h", seed=3)
+    assert run.path is not None and run.bundle is not None and not run.ran_out
+    assert run.plan.train.steps == 9 and "were planned" in run.plan.reasons["train.steps"]
+    assert {(r.member, r.step, r.steps) for r in run.plan.train.revisions} > {(0, 3, 9), (1, 3, 9)}
+    kept = [load_plan(run.path / "plan.json"), run.bundle.stages[-1].plan]
+    assert {p.model_dump_json() for p in kept} == {run.plan.model_dump_json()}
+    monkeypatch.undo()
+    again = vs.fit(pictures.data, tmp_path / "again", plan=run.path / "plan.json", time_limit="1h")
+    assert (
+        weights(tmp_path / "again") == weights(run.path)
+        and again.plan.train.revisions == run.plan.train.revisions
+    )
+    other = vs.fit(pictures.data, plan=run.path / "plan.json", settings={"train.steps": 4}, dry_run=True)
+    assert (other.plan.train.steps, other.plan.train.revisions) == (4, ())
+
+
+def test_a_limit_that_is_too_short_names_one_that_would_do(pictures: Any, tmp_path: Path) -> None:
+    with pytest.raises(
+        BudgetError, match=r"too short.*: too little is left.* of 2 s; try: --time-limit \d+s"
+    ):
+        vs.fit(pictures.data, tmp_path / "run", time_limit=2)
+    late = time.monotonic() - 3600
+    with pytest.raises(BudgetError, match=r"of 600 s; try: --time-limit 2h"):
+        vs.fit(pictures.data, tmp_path / "run", time_limit="10m", started=late)
+    assert not (tmp_path / "run").exists()
 
 
 def test_another_fit_can_begin_from_it(pictures: Any, tmp_path: Path) -> None:

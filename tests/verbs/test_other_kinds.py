@@ -150,7 +150,9 @@ def test_evaluate_scores_no_other_modality_unless_told(volumes: Any, brain: Path
     other = replace(case, images={"image": replace(image, modality="MR", unit=None)}, declared=(), split=None)
     info = vs.read(volumes.data).targets
     mr = Cohort(root=tmp_path, layout="plain", cases=(other,), targets=info)
-    bare = shutil.copytree(volumes.bundle, tmp_path / "bare")  # its run would tell that it was trained on the case
+    bare = shutil.copytree(
+        volumes.bundle, tmp_path / "bare"
+    )  # its run would tell that it was trained on the case
     with pytest.raises(MismatchError, match="modality MR, learned from CT"):
         vs.evaluate(bare, mr, split="all")
     card = vs.evaluate(bare, mr, split="all", accept_mismatch=True)

@@ -7,7 +7,7 @@ import sys
 import typer
 
 from vesalius.cli import deidentify, demo, evaluate, fetch, fit, inspect, listing, phantom, predict, serve
-from vesalius.cli._app import app
+from vesalius.cli._app import app, process_began
 from vesalius.core.errors import Interrupted, VesaliusError
 
 __all__ = ["app", "main"]
@@ -19,7 +19,7 @@ for verb in (inspect, fit, predict, evaluate, fetch, serve, deidentify, phantom,
 def main() -> None:
     """Run the command line. What a person can mend is one line on standard error, exit code 2."""
     try:
-        code = app(sys.argv[1:] or ["--help"], standalone_mode=False)
+        code = app(sys.argv[1:] or ["--help"], standalone_mode=False, obj=process_began)
     except Interrupted as error:
         more = f"go on with: {error.hint}\n" if error.hint else ""
         sys.stderr.write(f"vesalius: {error.what}\n{more}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import sys
+import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -69,6 +70,18 @@ def pairs(items: Sequence[str] | None, option: str) -> dict[str, str]:
         name, value = name.strip(), value.strip()
         found[name] = f"{found[name]},{value}" if option == "--column" and name in found else value
     return found
+
+
+def process_began() -> float:
+    """The `time.monotonic()` of this process's first moment: what a person waits for counts from there."""
+    import psutil
+
+    now = time.monotonic()
+    try:
+        old = time.time() - psutil.Process().create_time()
+    except psutil.Error:
+        return now
+    return now - old if 0 <= old < 600 else now
 
 
 def shown_progress() -> Progress:

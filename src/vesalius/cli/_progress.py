@@ -40,7 +40,10 @@ class Bars:
         self.known: dict[str, TaskID] = {}
 
     def start(self, name: str, total: int | None = None) -> None:
-        """A new bar."""
+        """A new bar, or another total for one that is shown."""
+        if name in self.known:
+            self.bars.update(self.known[name], total=total)
+            return
         if not self.known:
             self.bars.start()
         self.known[name] = self.bars.add_task(escape(name), total=total, text="")
@@ -83,7 +86,10 @@ class Lines:
         self.counts: dict[str, Count] = {}
 
     def start(self, name: str, total: int | None = None) -> None:
-        """Remember it."""
+        """Remember it, or its new total."""
+        if name in self.counts:
+            self.counts[name].total = total
+            return
         now = time.monotonic()
         self.counts[name] = Count(total, now, now)
 

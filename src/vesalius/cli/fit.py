@@ -10,6 +10,7 @@ from vesalius.cli._app import pairs, shown_progress
 
 
 def fit(
+    context: typer.Context,
     data: Path = typer.Argument(help="A folder, a table, an npz, a tree of DICOM series."),
     out: Path | None = typer.Option(
         None, "--output", "-o", help="The run's folder.", show_default="runs/<data>-<n>"
@@ -72,6 +73,7 @@ def fit(
         max_set_aside=max_set_aside,
         device=device,
         progress=progress,
+        started=context.obj() if context.obj else None,
     )
     if dry_run:
         plan_table(run.plan)

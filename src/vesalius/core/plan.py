@@ -126,8 +126,25 @@ class LossPlan(Section):
     deep_supervision: bool = False
 
 
+class Revision(Section):
+    """What the clock changed while a member was trained: from `step` on, that many `steps` in all and `threads`.
+
+    A member's first revision is at step 0 and says what it began with; without `threads` they stay as they were.
+    """
+
+    stage: str
+    member: int = Field(ge=0)
+    step: int = Field(ge=0)
+    steps: int = Field(ge=1)
+    threads: int | None = Field(None, ge=1)
+
+
 class TrainPlan(Section):
-    """How the weights are found. `steps` is the number of optimiser steps of one member."""
+    """How the weights are found. `steps` is the number of optimiser steps of one member, the most that one made.
+
+    `revisions` are written when a run ends whose number of steps, or of threads, followed the clock; a run that is
+    given such a plan makes the same changes at the same steps, whatever its own clock says.
+    """
 
     steps: int = Field(ge=1)
     batch: int = Field(ge=1)
@@ -150,6 +167,7 @@ class TrainPlan(Section):
     patience: int | None = Field(None, ge=1)
     threads: int | None = Field(None, ge=1)
     seed: int = Field(0, ge=0)
+    revisions: tuple[Revision, ...] = ()
 
 
 class InferPlan(Section):

@@ -12,7 +12,7 @@ class Progress(Protocol):
     """What a caller may hand in to be told how far the work is."""
 
     def start(self, name: str, total: int | None = None) -> None:
-        """A piece of work begins; `total` units where that is known."""
+        """A piece of work begins; `total` units where that is known. Begun again, it has another total from now on."""
 
     def advance(self, name: str, done: int = 1, text: str = "") -> None:
         """`done` more units of it are finished; `text` is a short figure to show beside (a loss)."""

@@ -21,6 +21,7 @@ from vesalius.core.errors import BundleError, DataError, PlanError
 from vesalius.core.image import Array, Image
 from vesalius.core.plan import InferPlan, Plan
 from vesalius.infer import guard, tiles
+from vesalius.plan.threads import Threads
 from vesalius.prepare.case import load, load_reference, prepare
 from vesalius.tasks import _contract as tasks
 from vesalius.tasks._contract import Batch, Example, Task, collate
@@ -43,15 +44,26 @@ class Predictor:
     """Answers of a bundle. The models are loaded once; memory is bounded by one case and one slab of tiles.
 
     `device` is a torch device, by default a GPU where there is one. A case whose modality or unit is another than what
-    the bundle learned from is refused unless `accept_mismatch` says to go on. Raises BundleError.
+    the bundle learned from is refused unless `accept_mismatch` says to go on. On a processor it computes with as many
+    threads as there are cores that others leave free, at most `cores`, by default torch's threads. Raises BundleError.
     """
 
     accept_mismatch = False
+    threads: Threads | None = None  # on a processor alone
 
-    def __init__(self, bundle: Bundle, *, device: str | None = None, accept_mismatch: bool = False) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        *,
+        device: str | None = None,
+        accept_mismatch: bool = False,
+        cores: int | None = None,
+    ) -> None:
         self.bundle, self.accept_mismatch = bundle, accept_mismatch
         self.device = device_of(device)
         self.stages = tuple(_load(bundle, stage, self.device) for stage in bundle.stages)
+        if self.device.type == "cpu":
+            self.threads = Threads(cores or torch.get_num_threads())
 
     def __call__(self, case: Case, *, watch: Watch | None = None) -> Answer:
         """The last stage's answer, in the geometry of the case's reference image, earlier ones as its parts.
@@ -117,6 +129,8 @@ class Predictor:
         examples = [r[0] for r in ready if not isinstance(r, DataError)]
         if not examples:
             return [r for r in ready if isinstance(r, DataError)]
+        if self.threads is not None:
+            self.threads.begin()
         raw = iter(whole(loaded.task, loaded.models, examples, plan.infer, self.device))
         answers: list[Answer | DataError] = []
         for case, r in zip(cases, ready, strict=True):
@@ -149,11 +163,12 @@ class Predictor:
         prepared = prepare(case, plan.data, reference=reference)
         example = loaded.task.encode(case, prepared, reference, state)
         raw: Any
+        if self.threads is not None:
+            self.threads.begin()
         if loaded.task.run == "dense":
             array = example.images["image"]
             pieces = dense(loaded.task, loaded.models, array, plan, self.device)
-            if watch is not None:
-                pieces = _watched(pieces, array.shape[1:], watch)
+            pieces = self._watched(pieces, array.shape[1:], watch)
             thin = replace(reference, array=np.broadcast_to(np.uint8(0), reference.array.shape))
             undo = prepared.undo
             del prepared, example, array
@@ -164,6 +179,16 @@ class Predictor:
         else:
             raw = whole(loaded.task, loaded.models, [example], plan.infer, self.device)[0]
         return loaded.task.decode(raw, state, loaded.stage.calibration, reference)
+
+    def _watched(self, pieces: Iterator[Any], shape: Sequence[int], watch: Watch | None) -> Iterator[Any]:
+        """The stretches of a streamed field, `watch` told of each before it is handed on."""
+        for piece in pieces:
+            if self.threads is not None:
+                self.threads.follow()
+            axis, _, stop, _ = piece
+            if watch is not None:
+                watch(stop / shape[axis])
+            yield piece
 
     def _inside(
         self,
@@ -196,14 +221,6 @@ def _or_error(work: Callable[[], T]) -> T | DataError:
 def _part(watch: Watch | None, k: int, n: int) -> Watch | None:
     """What watches the k-th of n stages, for who watches them all."""
     return None if watch is None else lambda share: watch((k + share) / n)
-
-
-def _watched(pieces: Iterator[Any], shape: Sequence[int], watch: Watch) -> Iterator[Any]:
-    """The stretches of a streamed field, `watch` told of each before it is handed on."""
-    for piece in pieces:
-        axis, _, stop, _ = piece
-        watch(stop / shape[axis])
-        yield piece
 
 
 def device_of(name: str | None = None) -> torch.device:

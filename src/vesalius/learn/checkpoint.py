@@ -31,6 +31,7 @@ class Checkpoint:
     done: bool = False
     ran_out: bool = False
     history: list[dict[str, float]] = field(default_factory=list)
+    changes: list[list[int]] = field(default_factory=list)  # of the course: step, steps, threads
 
 
 def save(checkpoint: Checkpoint, path: Path) -> None:

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from vesalius.core.plan import Plan
 from vesalius.core.progress import Progress
 from vesalius.learn import checkpoint as checkpoints
 from vesalius.learn.checkpoint import Checkpoint
+from vesalius.learn.course import Change, Course, Pace, planned
 from vesalius.learn.examples import batches, seed_of
 from vesalius.learn.log import Log
 from vesalius.learn.optimise import Average, optimizer, rate
@@ -33,7 +34,10 @@ Validate = Callable[[nn.Module], float]
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """One member's outcome: its chosen weights, the score that chose them, and whether the clock ended it."""
+    """One member's outcome: its chosen weights, the score that chose them, and whether the clock ended it.
+
+    `course` holds the number of steps that it began with and every change to it; `last_step` is the last one made.
+    """
 
     weights: dict[str, Tensor]
     score: float
@@ -41,6 +45,7 @@ class Trained:
     last_step: int
     ran_out: bool
     history: tuple[dict[str, float], ...]
+    course: tuple[Change, ...] = ()
 
 
 class Objective(nn.Module):
@@ -106,13 +111,13 @@ class Stepper:
         self.objective, self.wrapped = fabric.setup(Objective(task, self.model), self.optimizer_)
         self.average = Average(self.model, plan.train.ema) if plan.train.ema else None
 
-    def step(self, step: int, batch: Batch) -> Tensor:
-        """One optimiser step; returns the loss, detached and still on the device."""
+    def step(self, step: int, batch: Batch, lr: float | None = None) -> Tensor:
+        """One optimiser step; returns the loss, detached and still on the device. Without `lr`, the planned rate's."""
         train = self.plan.train
         self._seed(seed_of(train.seed, self.member, "step", step))
         generator = torch.Generator().manual_seed(seed_of(train.seed, self.member, "loss", step))
         for group in self.optimizer_.param_groups:
-            group["lr"] = rate(step, train)
+            group["lr"] = rate(step, train) if lr is None else lr
         if not self.model.training:
             self.model.train()
         fields = {name: getattr(batch, name) for name in batch.__dataclass_fields__}
@@ -171,14 +176,16 @@ def train(
     progress: Progress,
     name: str = "member",
     deadline: float | None = None,
+    pace: Pace | None = None,
     device: str | None = None,
     start: Mapping[str, Tensor] | None = None,
 ) -> Trained:
     """Train one member, from its checkpoint below `folder` where there is one; logs go there too.
 
     `validate` gives the score of a model, larger is better; the best checkpoint is kept. `deadline` is a
-    `time.monotonic()`: past it, training stops at the next checkpoint and says so. Raises Interrupted on
-    Ctrl-C, after saving. `start` are weights to begin from (see `transfer`).
+    `time.monotonic()`: past it, training stops at the next checkpoint and says so. `pace` may change the number of
+    steps and of threads on the way; what it changed is in the checkpoint. Raises Interrupted on Ctrl-C, after saving.
+    `start` are weights to begin from (see `transfer`).
     """
     label = f"{name}-{member}"
     path = folder / "checkpoints" / f"{label}.pt"
@@ -190,29 +197,37 @@ def train(
     if saved.step:
         stepper.restore(saved)
     draw = batches(examples, plan, member)
-    marks = _marks(plan) if validate else {plan.train.steps}
+    course = _course(saved, plan, name, member, pace)
+    marks = sorted(_marks(plan, course.first)) if validate else []
     log = Log(folder / "logs", label, from_step=saved.step)
-    progress.start(label, plan.train.steps)
+    progress.start(label, course.steps)
     progress.advance(label, saved.step)
     last_save = time.monotonic()
     saved.loss_sum = saved.loss_sum.to(fabric.device)
     try:
         with _interruptible() as stop:
-            for step in range(saved.step, plan.train.steps):
-                loss = stepper.step(step, draw(step, fabric.device))
+            while saved.step < course.steps:
+                step = saved.step
+                if threads := course.threads_at(step):
+                    torch.set_num_threads(threads)
+                lr = rate(course.position(step), plan.train, course.first)
+                loss = stepper.step(step, draw(step, fabric.device), lr)
                 saved.loss_sum, saved.loss_n = saved.loss_sum + loss, saved.loss_n + 1
                 saved.step = step + 1
                 late = deadline is not None and time.monotonic() > deadline
-                if saved.step in marks or late:
+                if course.passes(step, marks) or late:
                     mean = float(saved.loss_sum) / saved.loss_n
                     if not math.isfinite(mean):
                         raise VesaliusError(
                             f"the loss is not finite at step {saved.step}",
                             hint="--set train.lr= a tenth of what it was",
                         )
-                    figures = {"loss": mean, "lr": rate(step, plan.train)}
+                    figures = {"loss": mean, "lr": lr}
                     saved.loss_sum, saved.loss_n = torch.zeros_like(saved.loss_sum), 0
+                    began = time.monotonic()
                     _validate(stepper, saved, validate, figures)
+                    if pace:
+                        pace.validated(time.monotonic() - began)
                     log.row(saved.step, figures)
                     saved.history.append({"step": float(saved.step), **figures})
                     progress.advance(label, 0, ", ".join(f"{k} {v:.4g}" for k, v in figures.items()))
@@ -222,10 +237,12 @@ def train(
                     if stop.is_set():
                         _keep(stepper, saved, path)
                         raise Interrupted(
-                            f"interrupted at step {saved.step} of {plan.train.steps}; saved", hint="--resume"
+                            f"interrupted at step {saved.step} of {course.steps}; saved", hint="--resume"
                         )
-                    saved.ran_out = late and saved.step < plan.train.steps
+                    saved.ran_out = late and saved.step < course.steps
                     break
+                if pace and saved.step < course.steps:
+                    _revise(pace, course, saved, marks, progress, label)
                 if time.monotonic() - last_save > plan.train.checkpoint_every_s:
                     _keep(stepper, saved, path)
                     last_save = time.monotonic()
@@ -239,14 +256,47 @@ def train(
 
 def _trained(saved: Checkpoint) -> Trained:
     return Trained(
-        saved.best, saved.best_score, saved.best_step, saved.step, saved.ran_out, tuple(saved.history)
+        saved.best,
+        saved.best_score,
+        saved.best_step,
+        saved.step,
+        saved.ran_out,
+        tuple(saved.history),
+        tuple(Change(*c) for c in saved.changes),
     )
 
 
-def _marks(plan: Plan) -> set[int]:
-    """After which steps to validate: evenly spread, the last among them."""
-    n = min(plan.train.validations, plan.train.steps)
-    return {round((k + 1) * plan.train.steps / n) for k in range(n)}
+def _course(saved: Checkpoint, plan: Plan, stage: str, member: int, pace: Pace | None) -> Course:
+    """The member's course: its checkpoint's, or the plan's; with the threads in use where they may change."""
+    changes = [Change(*c) for c in saved.changes] or planned(plan, stage, member)
+    if pace and pace.threads and not changes[0].threads:
+        changes[0] = replace(changes[0], threads=torch.get_num_threads())
+    course = Course(changes)
+    if threads := course.threads_before(saved.step):
+        torch.set_num_threads(threads)
+    saved.changes = [list(astuple(c)) for c in changes]
+    return course
+
+
+def _revise(
+    pace: Pace, course: Course, saved: Checkpoint, marks: Sequence[int], progress: Progress, label: str
+) -> None:
+    """Ask the clock, and take in what it changes from the next step on."""
+    here = course.position(saved.step)
+    change = pace.look(saved.step, course, sum(mark > here for mark in marks))
+    if change is None:
+        return
+    if change.steps != course.steps:
+        progress.start(label, change.steps)
+    course.changes.append(change)
+    saved.changes.append(list(astuple(change)))
+
+
+def _marks(plan: Plan, steps: int | None = None) -> set[int]:
+    """After which of that many steps (the planned number) to validate: evenly spread, the last among them."""
+    steps = steps or plan.train.steps
+    n = min(plan.train.validations, steps)
+    return {round((k + 1) * steps / n) for k in range(n)}
 
 
 def _validate(
@@ -302,9 +352,12 @@ def time_step(
     examples: Sequence[Example],
     *,
     seconds: float = 4.0,
+    steps: int = 3,
     device: str | None = None,
 ) -> float:
     """Median seconds of a real training step of this plan, augmentation included; measured for about `seconds`.
+
+    At least that many `steps` are made; the first counts only where it is the only one.
 
     Raises BudgetError where not even one step fits the machine's memory.
     """
@@ -320,11 +373,11 @@ def time_step(
             if fabric.device.type == "cuda":
                 torch.cuda.synchronize()
             times.append(time.monotonic() - start)
-            if step >= 2 and time.monotonic() - began > seconds:
+            if step >= steps - 1 and time.monotonic() - began > seconds:
                 break
     except (MemoryError, torch.OutOfMemoryError) as error:
         raise BudgetError(
             "a training step does not fit into memory", hint="--set train.batch=1 or a smaller size"
         ) from error
-    late = sorted(times[1:])
+    late = sorted(times[1:] or times)
     return late[len(late) // 2]

@@ -24,12 +24,13 @@ def optimizer(model: nn.Module, plan: TrainPlan) -> torch.optim.Optimizer:
     return torch.optim.AdamW(groups, lr=plan.lr, fused=True)
 
 
-def rate(step: int, plan: TrainPlan) -> float:
-    """The learning rate of a step: a linear warm-up, then the planned schedule down."""
-    warm = max(1, round(plan.warmup * plan.steps)) if plan.warmup else 0
+def rate(step: float, plan: TrainPlan, steps: int | None = None) -> float:
+    """The learning rate of a step of `steps` (the planned number): a linear warm-up, then the schedule down."""
+    steps = steps or plan.steps
+    warm = max(1, round(plan.warmup * steps)) if plan.warmup else 0
     if step < warm:
-        return plan.lr * (step + 1) / warm
-    t = (step - warm) / max(1, plan.steps - warm)
+        return min(plan.lr, plan.lr * (step + 1) / warm)
+    t = (step - warm) / max(1, steps - warm)
     if plan.schedule == "constant":
         return plan.lr
     if plan.schedule == "poly":

@@ -11,6 +11,7 @@ from vesalius.core.plan import USER, Plan, override
 
 MINIMUM_STEPS = 20
 FEW_STEPS = 400
+FEW_SEEN, FEW_EPOCHS = 8_000, 16
 NARROWEST = 0.25
 TimeStep = Callable[[Plan], float]
 
@@ -65,6 +66,17 @@ def enough_steps(plan: Plan, cases: int) -> int:
     return 6000
 
 
+def few_steps(plan: Plan, cases: int) -> int:
+    """Steps of one member below which another member is not worth its time: a third of what is enough.
+
+    Of whole images it is less where a member has seen FEW_SEEN of them, and each of them in FEW_EPOCHS epochs.
+    """
+    few = enough_steps(plan, cases) // 3
+    if plan.data.sampling == "whole":
+        few = min(few, max(FEW_SEEN, FEW_EPOCHS * cases) // plan.train.batch)
+    return min(enough_steps(plan, cases), max(10 * MINIMUM_STEPS, few))
+
+
 def _scaled(plan: Plan, available_s: float, few: int, time_step: TimeStep) -> tuple[Plan, float]:
     """A narrower net where the planned one would get too few steps to learn; and the seconds of its step."""
     step_s = time_step(plan)
@@ -86,14 +98,56 @@ def _scaled(plan: Plan, available_s: float, few: int, time_step: TimeStep) -> tu
     return plan, step_s
 
 
+def too_short(
+    members: int,
+    available_s: float,
+    step_s: float,
+    *,
+    validation_s: float = 0.0,
+    limit_s: float | None = None,
+) -> BudgetError:
+    """The refusal of a time limit with no time for MINIMUM_STEPS; where `limit_s` is told, it names one that would."""
+    need = (MINIMUM_STEPS * step_s + validation_s) * members
+    would = "a longer --time-limit"
+    if limit_s is not None:
+        would = f"--time-limit {written(1.3 * (limit_s + need - available_s))}"
+    return BudgetError(
+        f"the time limit is too short for the minimum of {MINIMUM_STEPS} steps: "
+        f"{max(available_s, 0):.0f} s are left for training, {math.ceil(need)} s are needed",
+        hint=f"{would}, or a smaller net (--set net.scale=0.25)",
+    )
+
+
+def used_up(needed_s: float, limit_s: float, why: str) -> BudgetError:
+    """The refusal of a time limit before a step is timed: `needed_s` go elsewhere. It names a limit that would do."""
+    return BudgetError(
+        f"the time limit is too short for the minimum of {MINIMUM_STEPS} steps: {why}",
+        found=f"{needed_s:.0f} s are needed before and after training, of {limit_s:g} s",
+        hint=f"--time-limit {written(1.5 * needed_s + 5)}",
+    )
+
+
+def written(time_s: float) -> str:
+    """Seconds as a time limit is written, rounded up: 25s, 2m, 3h."""
+    if time_s <= 90:
+        return f"{5 * math.ceil(time_s / 5)}s"
+    return f"{math.ceil(time_s / 60)}m" if time_s <= 5400 else f"{math.ceil(time_s / 3600)}h"
+
+
 def budget(
-    plan: Plan, *, cases: int, available_s: float | None, time_step: TimeStep, validation_s: float = 0.0
+    plan: Plan,
+    *,
+    cases: int,
+    available_s: float | None,
+    time_step: TimeStep,
+    validation_s: float = 0.0,
+    limit_s: float | None = None,
 ) -> tuple[Plan, Budget]:
     """Fix the number of steps: what the time allows, at most what is enough, unless the user set it.
 
     `cases` are one member's training cases; `available_s` is for all members' training together; validation is
     taken off it. Fewer members are trained where each would get too few steps. Raises BudgetError where not
-    even MINIMUM_STEPS fit.
+    even MINIMUM_STEPS fit; it names a limit that would do where `limit_s`, all of the time, is told.
     """
     wanted = enough_steps(plan, cases)
     if available_s is not None:
@@ -110,16 +164,11 @@ def budget(
     fixed = plan.reasons.get("train.members") == USER
     while True:
         steps = int((available_s / members - validation_s) / step_s)
-        if fixed or members == 1 or steps >= min(wanted, max(10 * MINIMUM_STEPS, wanted // 3)):
+        if fixed or members == 1 or steps >= few_steps(plan, cases):
             break
         members -= 1
     if steps < MINIMUM_STEPS:
-        need = (MINIMUM_STEPS * step_s + validation_s) * members
-        raise BudgetError(
-            "the time limit is too short for the minimum of "
-            f"{MINIMUM_STEPS} steps: {max(available_s, 0):.0f} s are left for training, {need:.0f} s are needed",
-            hint="a longer --time-limit, or a smaller net (--set net.scale=0.25)",
-        )
+        raise too_short(members, available_s, step_s, validation_s=validation_s, limit_s=limit_s)
     enough = steps >= wanted
     steps = min(steps, wanted)
     reason = f"{available_s:.0f} s for {as_words(members)} at {step_s:.3f} s a step, as measured"

@@ -1,13 +1,17 @@
-"""What this machine offers: cores, memory, a GPU, fast bfloat16."""
+"""What this machine offers: cores and how many of them are free, memory, a GPU, fast bfloat16."""
 
 from __future__ import annotations
 
+import math
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 import torch
+
+QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,7 @@ class Machine:
 def measure() -> Machine:
     """Look at the machine as it is now. bf16 counts only where the hardware multiplies in it."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = min(cores, _granted() or cores)
     memory = int(psutil.virtual_memory().available)
     if torch.cuda.is_available():
         properties = torch.cuda.get_device_properties(0)
@@ -33,9 +38,68 @@ def measure() -> Machine:
     return Machine(cores, memory, None, 0, _cpu_bf16())
 
 
+def _granted() -> int | None:
+    """The whole cores that a container's share of processor time comes to, at least one; None without such a share."""
+    try:
+        quota, period = QUOTA.read_text(encoding="utf-8").split()
+        return max(1, int(quota) // int(period))
+    except (OSError, ValueError, ZeroDivisionError):  # 'max', or another system
+        return None
+
+
 def _cpu_bf16() -> bool:
     try:
         flags = Path("/proc/cpuinfo").read_text(encoding="utf-8")
     except OSError:
         return False
     return "avx512_bf16" in flags or "amx_bf16" in flags
+
+
+class Vacancy:
+    """How many cores have been free for this process since it was last asked: idle ones, and its own use.
+
+    Threads that wait for one another at every layer are slower than one thread where another process takes a core.
+    """
+
+    SHORTEST_S = 0.2  # the kernel counts in hundredths of a second
+
+    def __init__(self, cores: int | None = None) -> None:
+        self.cores = cores or measure().cores
+        self._asked, self._idle, self._own = time.monotonic(), _idle_s(), _own_s()
+
+    def free(self) -> float | None:
+        """Cores, such as 1.9 of 2; None where too little time has passed, or the machine does not tell."""
+        now, idle, own = time.monotonic(), _idle_s(), _own_s()
+        passed = now - self._asked
+        if idle is None or self._idle is None or passed < self.SHORTEST_S:
+            return None
+        found = (idle - self._idle + own - self._own) / passed
+        self._asked, self._idle, self._own = now, idle, own
+        return min(max(found, 0.0), float(self.cores))
+
+    def threads(self) -> int:
+        """As many threads as there are free cores, at least one; all of the cores where that is not known."""
+        found = self.free()
+        return self.cores if found is None else fitting(found, self.cores)
+
+
+def fitting(free: float, cores: int) -> int:
+    """How many threads suit that many free cores: a core of which a quarter is taken still counts as free."""
+    return max(1, min(cores, math.floor(free + 0.25)))
+
+
+def _idle_s() -> float | None:
+    """Seconds that the cores this process may use have been idle since the machine began."""
+    try:
+        each = psutil.cpu_times(percpu=True)
+    except (OSError, RuntimeError, psutil.Error):
+        return None
+    ours = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(len(each))
+    if max(ours, default=0) >= len(each):
+        return None
+    return float(sum(each[k].idle + getattr(each[k], "iowait", 0.0) for k in ours))
+
+
+def _own_s() -> float:
+    """Processor seconds of this process and of its children that have ended."""
+    return sum(os.times()[:4])

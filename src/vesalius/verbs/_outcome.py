@@ -50,10 +50,16 @@ class Outcome:
 
 
 def steps_of(trained: Trained, plan: Plan) -> tuple[int, int]:
-    """Return the steps that a member did and those it was to do; one that stopped by its own rule did them all."""
+    """Return the steps that a member did and those it was to do at first.
+
+    Fewer steps were to be done where the clock ended them or shortened its course; one that stopped by its own rule
+    did them all.
+    """
+    planned = trained.course[0].steps if trained.course else plan.train.steps
+    shortened = bool(trained.course) and trained.course[-1].steps < planned
     return trained.last_step, max(
-        plan.train.steps, trained.last_step
-    ) if trained.ran_out else trained.last_step
+        planned, trained.last_step
+    ) if trained.ran_out or shortened else trained.last_step
 
 
 def kept_of(steps: Sequence[tuple[int, int]]) -> tuple[int, ...]:

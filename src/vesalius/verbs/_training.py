@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +14,6 @@ from vesalius.core.case import Case
 from vesalius.core.disk import write_bytes
 from vesalius.core.plan import Plan
 from vesalius.core.progress import Progress
-from vesalius.core.scorecard import Banner
 from vesalius.evaluate.banners import of_training
 from vesalius.infer import predictor
 from vesalius.learn.examples import prepare_examples
@@ -26,6 +24,7 @@ from vesalius.tasks._contract import Example, Task
 from vesalius.verbs._budgeting import MONITOR
 from vesalius.verbs._locate import coarse_plan, crop_to_truth
 from vesalius.verbs._outcome import Outcome, kept_of, steps_of
+from vesalius.verbs._pacing import Clock, settled
 from vesalius.verbs._workspace import Workspace
 
 
@@ -45,21 +44,24 @@ def train_all(
     plan: Plan,
     path: Path,
     *,
-    deadline: float | None,
+    clock: Clock,
     progress: Progress,
     device: str | None,
     start: Mapping[str, Any] | None,
-) -> tuple[tuple[Stage, ...], Outcome]:
-    """Train every stage and member; returns the stages and what the last one said of its validation cases."""
-    stages: list[Stage] = []
-    before: tuple[Banner, ...] = ()
+) -> tuple[tuple[Stage, ...], Outcome, Plan]:
+    """Train every stage and member.
+
+    Returns the stages, what the last one said of its validation cases, and the plan as it was carried out.
+    """
+    done: dict[str, Outcome] = {}
+    jobs: list[tuple[Job, dict[str, Any] | None]] = []
     folder = path / "bundle"
     if plan.locate is not None:
         coarse = coarse_plan(plan)
         job = _job("locate", space, coarse, path, progress)
-        outcome = _members(job, space, path, deadline=deadline, progress=progress, device=device, start=None)
-        stages.append(_stage(job, outcome, folder, 0, takes=None))
-        before = of_training(outcome.steps, "finding the region")
+        first = clock.first(plan.locate.share)
+        done[job.name] = _members(job, space, path, clock=first, progress=progress, device=device, start=None)
+        jobs.append((job, None))
     crop = None
     takes: dict[str, Any] | None = None
     name = space.task.name
@@ -67,10 +69,16 @@ def train_all(
         crop = crop_to_truth(plan, space.task.state(space.training, space.target, plan))
         takes = {"stage": 0, "as": "crop", "margin_mm": plan.locate.margin_mm}
     job = _job(name, space, plan, path, progress, crop)
-    outcome = _members(job, space, path, deadline=deadline, progress=progress, device=device, start=start)
-    job = replace(job, state=job.task.remember(space.training, job.state))
-    stages.append(_stage(job, outcome, folder, len(stages), takes=takes))
-    return tuple(stages), replace(outcome, before=before)
+    done[name] = _members(job, space, path, clock=clock, progress=progress, device=device, start=start)
+    jobs.append((replace(job, state=job.task.remember(space.training, job.state)), takes))
+    plan = settled(plan, {stage: outcome.trained for stage, outcome in done.items()})
+    stages = []
+    for number, (job, takes) in enumerate(jobs):
+        carried_out = plan if job.name == name else coarse_plan(plan)
+        job = replace(job, plan=carried_out)
+        stages.append(_stage(job, done[job.name], folder, number, takes=takes))
+    before = of_training(done["locate"].steps, "finding the region") if plan.locate is not None else ()
+    return tuple(stages), replace(done[name], before=before), plan
 
 
 def _job(
@@ -101,23 +109,26 @@ def _members(
     space: Workspace,
     path: Path,
     *,
-    deadline: float | None,
+    clock: Clock,
     progress: Progress,
     device: str | None,
     start: Mapping[str, Any] | None,
 ) -> Outcome:
-    """Train each member on all folds but its own, which validates it."""
+    """Train each member on all folds but its own, which validates it; how many there are follows the clock."""
     trained: list[Trained] = []
     answers: list[dict[str, Any]] = []
-    n = job.plan.train.members
-    for member in range(n):
+    step_s: float | None = None
+    while True:
+        member = len(trained)
+        left = _left(job, space, path, clock, member, step_s)
+        if left < 1:
+            break
         held = [i for i in space.assignment.folds[member] if i in job.examples]
         learned = [job.examples[i] for i in space.assignment.training(member) if i in job.examples]
         watched = [job.examples[i] for i in held][: MONITOR if job.task.run == "dense" else None]
         truths = [job.task.truth(space.cohort.case(e.case_id), job.state) for e in watched]
-        share = None
-        if deadline is not None:
-            share = time.monotonic() + max(1.0, deadline - time.monotonic()) / (n - member)
+        share = clock.share(left, len(held) if job.task.run == "whole" else 0)
+        pace = clock.pace(share, clock.most_steps(job.plan, len(learned)))
         result = train(
             job.task,
             job.plan,
@@ -128,14 +139,16 @@ def _members(
             folder=path,
             progress=progress,
             name=job.name,
-            deadline=share,
+            deadline=clock.hard(share),
+            pace=pace,
             device=device,
             start=start,
         )
+        if pace is not None and pace.measured_s is not None:
+            step_s = pace.measured_s
         if result.ran_out:
-            progress.note(
-                f"{job.name}-{member}: the time ran out at step {result.last_step} of {job.plan.train.steps}"
-            )
+            planned = result.course[-1].steps if result.course else job.plan.train.steps
+            progress.note(f"{job.name}-{member}: the time ran out at step {result.last_step} of {planned}")
         trained.append(result)
         answers.append(
             _held_out(job, result, [job.examples[i] for i in held], device) if job.task.run == "whole" else {}
@@ -147,6 +160,17 @@ def _members(
     if outcome.left_out:
         progress.note(f"{job.name}: {outcome.left_out}")
     return outcome
+
+
+def _left(job: Job, space: Workspace, path: Path, clock: Clock, member: int, step_s: float | None) -> int:
+    """How many members are still to be trained, the next one among them; one that was begun is finished."""
+    left = max(0, job.plan.train.members - member)
+    if member == 0:
+        return left
+    folds = space.assignment.folds
+    cases = len(space.assignment.training(member)) if member < len(folds) else 0
+    found = min(clock.members_left(job.plan, cases, member, left, step_s), len(folds) - member)
+    return max(found, int((path / "checkpoints" / f"{job.name}-{member}.pt").is_file()))
 
 
 def _held_out(job: Job, result: Trained, held: Sequence[Example], device: str | None) -> dict[str, Any]:

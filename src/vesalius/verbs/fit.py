@@ -30,10 +30,11 @@ from vesalius.plan.facts import learned_from, shared_channels
 from vesalius.plan.fingerprint import fingerprint
 from vesalius.plan.rules import check, draft_plan, staged
 from vesalius.reliability.trained_on import FILE, save_trained_on
-from vesalius.verbs._budgeting import SHARE, budgeted
+from vesalius.verbs._budgeting import SHARE, Limited, budgeted
 from vesalius.verbs._clock import left, on_the_clock
 from vesalius.verbs._init import Start, initial_weights, record, same_meaning, taken_over
 from vesalius.verbs._outcome import calibrated, finish
+from vesalius.verbs._pacing import Clock, Foreseen, clock_for
 from vesalius.verbs._training import train_all
 from vesalius.verbs._workspace import Workspace, no_side_swapped, plain, prepare_workspace, untouched
 
@@ -74,6 +75,7 @@ def fit(
     max_set_aside: float = 0.10,
     device: str | None = None,
     progress: Progress | None = None,
+    started: float | None = None,
 ) -> Run:
     """Train on `data` and score on its test cases; returns the run.
 
@@ -82,10 +84,11 @@ def fit(
     planned values by path (`{"train.steps": 500}`). `plan` is a plan.json to follow instead of the rules'.
     `dry_run` stops at the plan. `resume` goes on in `out` (or the latest unfinished run of this data) where it
     was interrupted; what that run was told of its data, target and time limit need not be told again: it has the
-    time that is left, unless `time_limit` gives it another from now on.
+    time that is left, unless `time_limit` gives it another from now on. `started` is the `time.monotonic()` that the
+    time limit counts from, by default that of the call.
     Raises VesaliusError's kinds; Interrupted after Ctrl-C, when all is saved.
     """
-    began = time.monotonic()
+    began = time.monotonic() if started is None else started
     progress = progress or Silent()
     limit = seconds(time_limit) if time_limit is not None else None
     if resume and plan is not None:
@@ -115,10 +118,11 @@ def fit(
     stored = (
         cohorts.load_assignment(path / "folds.json") if path and (path / "folds.json").is_file() else None
     )
-    torch.set_num_threads(machines.measure().cores)
     first = Path(init) if init else _told_path(told, "init")
     start = initial_weights(first) if first else None
     origin = start.origin if start else None
+    vacancy = machines.Vacancy()
+    torch.set_num_threads(vacancy.cores)
     space = prepare_workspace(
         data,
         task=task or (given.task.name if given else None),
@@ -130,7 +134,7 @@ def fit(
         seed=seed,
         folds=_fold_count(given, settings, folds),
         max_set_aside=max(max_set_aside, told.get("max_set_aside", 0.0)),
-        progress=progress,
+        progress=progress if limit is None else Limited(progress, began, limit),
         assignment=stored,
         past=start.past if start else None,
     )
@@ -152,16 +156,18 @@ def fit(
     if fixed.train.threads:
         torch.set_num_threads(fixed.train.threads)
     if dry_run:
-        fixed, _ = budgeted(space, fixed, limit, began, progress=progress, device=device, start=weights)
+        fixed, _ = budgeted(
+            space, fixed, limit, began, vacancy=vacancy, progress=progress, device=device, start=weights
+        )
         fixed = taken_over(space, fixed, start, progress) if start else fixed
         return Run(None, fixed, None, None)
     fresh = path is None
     path = path or new_folder(Path(out) if out else None, default=label)
-    after = 0.0
+    foreseen: Foreseen | None = None
     if not following:
         try:
-            fixed, after = budgeted(
-                space, fixed, limit, began, progress=progress, device=device, start=weights
+            fixed, foreseen = budgeted(
+                space, fixed, limit, began, vacancy=vacancy, progress=progress, device=device, start=weights
             )
             fixed = taken_over(space, fixed, start, progress) if start else fixed
         except (VesaliusError, KeyboardInterrupt):
@@ -180,19 +186,21 @@ def fit(
             "init": Path(init).resolve() if init else None,
             "max_set_aside": max_set_aside,
         }
-        about = {**plain(arguments), "after_s": round(after, 1), "data_hash": space.cohort.hash}
+        after = round(foreseen.after_s if foreseen else 0.0, 1)
+        about = {**plain(arguments), "after_s": after, "data_hash": space.cohort.hash}
         write_text(path / "run.json", json.dumps(about, indent=1) + "\n")
         cohorts.save_assignment(space.assignment, path / "folds.json")
     _remember(space, path, start)
     if not following:
         save_plan(fixed, path / "plan.json")
     progress.note(f"run: {path}")
-    after = after or float(told.get("after_s", 0.0))
+    after = foreseen.after_s if foreseen else float(told.get("after_s", 0.0))
     deadline = None if limit is None else began + limit * SHARE - after
+    clock = clock_for(fixed, deadline, foreseen, device)
     try:
         with held(path), on_the_clock(path, limit, began):
             return _carry_out(
-                space, fixed, path, deadline=deadline, progress=progress, device=device, start=weights
+                space, fixed, path, clock=clock, progress=progress, device=device, start=weights
             )
     except (KeyboardInterrupt, Interrupted) as error:
         what = error.what if isinstance(error, Interrupted) else "interrupted; what was trained is saved"
@@ -205,15 +213,16 @@ def _carry_out(
     plan: Plan,
     path: Path,
     *,
-    deadline: float | None,
+    clock: Clock,
     progress: Progress,
     device: str | None,
     start: Mapping[str, Any] | None,
 ) -> Run:
     """Train, calibrate, seal and score what was planned."""
-    stages, outcome = train_all(
-        space, plan, path, deadline=deadline, progress=progress, device=device, start=start
+    stages, outcome, plan = train_all(
+        space, plan, path, clock=clock, progress=progress, device=device, start=start
     )
+    save_plan(plan, path / "plan.json")
     stages = (*stages[:-1], calibrated(space, plan, outcome, stages[-1]))
     bundle = save_bundle(
         path / "bundle",
@@ -325,6 +334,8 @@ def _first_plan(
         plan = override(plan, {"train.members": made}, reason="one for each fold")
     if origin is not None:
         plan = override(plan, {"net.init": origin})
+    if settings and "train.steps" in settings:  # what the clock changed was about other steps
+        plan = plan.model_copy(update={"train": plan.train.model_copy(update={"revisions": ()})})
     plan = staged(override(_for_net(plan, settings or {}), settings or {}))
     if given is not None:  # its number of steps is kept, whatever the clock says
         plan = plan.model_copy(update={"reasons": {**plan.reasons, "train.steps": USER}})

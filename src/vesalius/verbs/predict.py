@@ -156,6 +156,7 @@ def predict(
     not known where DICOM is wanted, do not stop the others and are in `set_aside` and `failed.csv`.
     """
     progress = progress or Silent()
+    vacancy = machines.Vacancy()
     told = marked(Path(out)) if resume and out is not None else {}
     json, overlays = json or told.get("json", False), overlays or told.get("overlays", False)
     dicom, also = dicom or told.get("dicom", False), tuple(also) or tuple(told.get("also", ()))
@@ -178,10 +179,10 @@ def predict(
     for note in cohort.notes:
         if note.startswith(cohorts.UNUSED):
             progress.note(note)
-    torch.set_num_threads(machines.measure().cores)
+    torch.set_num_threads(vacancy.threads())
     if out is None:
         return _only(opened, cohort, device, accept_mismatch)
-    predictor = Predictor(opened, device=device, accept_mismatch=accept_mismatch)
+    predictor = Predictor(opened, device=device, accept_mismatch=accept_mismatch, cores=vacancy.cores)
     about = {
         "bundle": opened.hash,
         "json": json,
@@ -304,7 +305,8 @@ def _only(bundle: Bundle, cohort: Cohort, device: str | None, accept_mismatch: b
             found=said or None,
             hint="predict(bundle, source, out) for a cohort",
         )
-    return Predictor(bundle, device=device, accept_mismatch=accept_mismatch)(cohort.cases[0])
+    cores = machines.measure().cores
+    return Predictor(bundle, device=device, accept_mismatch=accept_mismatch, cores=cores)(cohort.cases[0])
 
 
 def file_names(case_ids: Iterable[str]) -> dict[str, str]:
