@@ -14,6 +14,7 @@ import pytest
 import vesalius as vs
 from vesalius.core.errors import Interrupted
 from vesalius.verbs._clock import CLOCK, left, on_the_clock
+from vesalius.verbs._pacing import Clock
 
 FIT = importlib.import_module("vesalius.verbs.fit")
 
@@ -79,8 +80,8 @@ def stopped(pictures: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _pressed(deadlines: list[float | None]) -> Any:
-    def train_all(*args: Any, deadline: float | None, **kwargs: Any) -> Any:
-        deadlines.append(None if deadline is None else deadline - time.monotonic())
+    def train_all(*args: Any, clock: Clock, **kwargs: Any) -> Any:
+        deadlines.append(None if clock.deadline is None else clock.deadline - time.monotonic())
         raise KeyboardInterrupt
 
     return train_all

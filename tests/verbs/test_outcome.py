@@ -18,6 +18,7 @@ from vesalius.core.plan import override
 from vesalius.core.progress import Silent
 from vesalius.infer.predictor import Predictor
 from vesalius.learn import checkpoint
+from vesalius.learn.course import Change
 from vesalius.learn.loop import Trained
 from vesalius.serve.http.models import describe
 from vesalius.verbs import _training
@@ -45,6 +46,10 @@ def test_a_member_that_stopped_by_its_own_rule_did_all_its_steps(pictures: Any) 
     tired = Trained({}, 0.5, 10, 20, False, ())
     assert steps_of(tired, plan) == (20, 20)
     assert steps_of(dataclasses.replace(tired, ran_out=True), plan) == (20, 60)
+    slowed = dataclasses.replace(tired, course=(Change(0, 63), Change(10, 20)))
+    assert steps_of(slowed, plan) == (20, 63), "the clock shortened its course"
+    hurried = dataclasses.replace(tired, course=(Change(0, 12), Change(5, 20)))
+    assert steps_of(hurried, plan) == (20, 20)
 
 
 SETTINGS = {
@@ -65,7 +70,8 @@ def cut(pictures: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, An
 
     def ended(task: Any, plan: Any, *args: Any, member: int, **kwargs: Any) -> Trained:
         short = override(plan, {"train.steps": (25, 8, 4)[member]})
-        return dataclasses.replace(real(task, short, *args, member=member, **kwargs), ran_out=True)
+        made = real(task, short, *args, member=member, **kwargs)
+        return dataclasses.replace(made, ran_out=True, course=(Change(0, 30),))
 
     class Told:
         def start(self, name: str, total: int | None = None) -> None: ...
@@ -149,7 +155,7 @@ def test_resumed_after_training_it_leaves_out_the_same_and_ends_the_same(cut: di
     for k in range(3):  # as the loop writes it where the clock ends a member
         path = run / "checkpoints" / f"classify-{k}.pt"
         saved = checkpoint.load(path)
-        saved.ran_out = True
+        saved.ran_out, saved.changes = True, [[0, 30, 0]]
         checkpoint.save(saved, path)
     (run / "scorecard.json").unlink()
     (run / "bundle" / "MANIFEST.sha256").unlink()

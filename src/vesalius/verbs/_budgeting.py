@@ -13,6 +13,7 @@ from vesalius.core.bundle import State
 from vesalius.core.errors import PlanError
 from vesalius.core.plan import USER, Plan, override
 from vesalius.core.progress import Progress
+from vesalius.core.words import counted
 from vesalius.infer import predictor
 from vesalius.learn.examples import prepare_examples
 from vesalius.learn.loop import build, time_step
@@ -51,7 +52,7 @@ class Limited:
             return
         ahead = self.since - self.began + spent / self.done * self.total
         if ahead > self.limit * SHARE:
-            why = f"reading and checking {self.total} cases takes all of it"
+            why = f"reading and checking {counted(self.total, 'case')} takes all of it"
             raise used_up(ahead + START_S + REPORT_S, self.limit, why)
 
     def finish(self, name: str) -> None:
