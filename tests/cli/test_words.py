@@ -25,15 +25,19 @@ from vesalius.core.scorecard import Interval
 RUN = CliRunner()
 
 
-def test_threads_that_wait_sleep_unless_the_user_said_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threads_that_wait_soon_sleep_unless_the_user_said_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is read when torch is loaded, so it must stand before anything of the command line is."""
-    seen: list[str] = []
-    monkeypatch.setattr("vesalius.cli.main", lambda: seen.append(os.environ["OMP_WAIT_POLICY"]))
+    seen: list[str | None] = []
+    monkeypatch.setattr("vesalius.cli.main", lambda: seen.append(os.environ.get("GOMP_SPINCOUNT")))
+    monkeypatch.setenv("GOMP_SPINCOUNT", "7")  # so that it is put back after the test
     monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
     __main__.main()
+    monkeypatch.delenv("GOMP_SPINCOUNT")
+    __main__.main()
+    monkeypatch.delenv("GOMP_SPINCOUNT")
     monkeypatch.setenv("OMP_WAIT_POLICY", "active")
     __main__.main()
-    assert seen == ["passive", "active"]
+    assert seen == ["7", "5000", None]
 
 
 def test_a_time_limit_counts_from_the_first_moment_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,16 @@ import pytest
 
 from vesalius.core.errors import BudgetError
 from vesalius.core.plan import DataPlan, LossPlan, NetPlan, Normalisation, Plan, TaskPlan, TrainPlan, override
-from vesalius.plan.budget import MINIMUM_STEPS, budget, enough_steps, few_steps, seconds, used_up, written
+from vesalius.plan.budget import (
+    MINIMUM_STEPS,
+    budget,
+    enough_steps,
+    few_steps,
+    most_steps,
+    seconds,
+    used_up,
+    written,
+)
 
 
 def plan(sampling: str = "whole", **train: int) -> Plan:
@@ -78,7 +87,8 @@ def test_members_are_given_up_before_each_gets_too_little() -> None:
 def test_more_time_than_is_useful_is_not_spent() -> None:
     fixed, _ = budget(plan(), cases=100, available_s=1e6, time_step=lambda p: 0.1)
     assert (
-        fixed.train.steps == enough_steps(plan(), 100) and "would allow more" in fixed.reasons["train.steps"]
+        fixed.train.steps == most_steps(plan(), 100) == 2 * enough_steps(plan(), 100)
+        and "would allow still more" in fixed.reasons["train.steps"]
     )
 
 

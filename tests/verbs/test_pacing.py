@@ -97,7 +97,7 @@ def test_answers_to_what_was_held_out_are_part_of_a_members_time() -> None:
 def test_an_earlier_stage_takes_its_share_and_no_more_steps_than_planned() -> None:
     early = clock(26).first(0.3)
     assert early.deadline == pytest.approx(106) and early.most_steps(PLAN, 500) == 400
-    assert clock(26).most_steps(PLAN, 500) == 1875
+    assert clock(26).most_steps(PLAN, 500) == 3750
 
 
 def test_the_plan_says_what_became_of_it_and_can_be_followed() -> None:

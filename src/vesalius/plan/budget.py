@@ -66,6 +66,11 @@ def enough_steps(plan: Plan, cases: int) -> int:
     return 6000
 
 
+def most_steps(plan: Plan, cases: int) -> int:
+    """The most steps of one member, where there is time for them: twice what is enough still gains a little."""
+    return 2 * enough_steps(plan, cases)
+
+
 def few_steps(plan: Plan, cases: int) -> int:
     """Steps of one member below which another member is not worth its time: a third of what is enough.
 
@@ -143,7 +148,7 @@ def budget(
     validation_s: float = 0.0,
     limit_s: float | None = None,
 ) -> tuple[Plan, Budget]:
-    """Fix the number of steps: what the time allows, at most what is enough, unless the user set it.
+    """Fix the number of steps: what the time allows, at most twice what is enough, unless the user set it.
 
     `cases` are one member's training cases; `available_s` is for all members' training together; validation is
     taken off it. Fewer members are trained where each would get too few steps. Raises BudgetError where not
@@ -169,11 +174,10 @@ def budget(
         members -= 1
     if steps < MINIMUM_STEPS:
         raise too_short(members, available_s, step_s, validation_s=validation_s, limit_s=limit_s)
-    enough = steps >= wanted
-    steps = min(steps, wanted)
+    most = most_steps(plan, cases)
     reason = f"{available_s:.0f} s for {as_words(members)} at {step_s:.3f} s a step, as measured"
-    if enough:
-        reason = f"enough for {cases} cases; the time would allow more"
+    if steps >= most:
+        steps, reason = most, f"more than enough for {cases} cases; the time would allow still more"
     settings: dict[str, object] = {"train.steps": steps}
     plan = override(plan, settings, reason=reason)
     if members != plan.train.members:

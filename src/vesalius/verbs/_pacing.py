@@ -11,7 +11,7 @@ from vesalius.infer import predictor
 from vesalius.learn.course import Change, Pace
 from vesalius.learn.loop import Trained
 from vesalius.plan import machine as machines
-from vesalius.plan.budget import as_words, enough_steps, few_steps
+from vesalius.plan.budget import as_words, few_steps, most_steps
 from vesalius.plan.threads import Threads
 
 SLOWEST = 2.0  # times as long as on a machine with nothing else to do is what comes after training taken to be at most
@@ -74,7 +74,8 @@ class Clock:
 
     def most_steps(self, plan: Plan, cases: int) -> int:
         """The most steps that a member of that plan gets, however much time there is."""
-        return min(plan.train.steps, enough_steps(plan, cases)) if self.early else enough_steps(plan, cases)
+        most = most_steps(plan, cases)
+        return min(plan.train.steps, most) if self.early else most
 
     def first(self, share: float) -> Clock:
         """The clock of an earlier stage: `share` of the main one's time, and no more steps than planned."""
