@@ -51,19 +51,26 @@ class Member:
 
 def members(path: Path) -> dict[str, Member]:
     """Every array of an archive by name, unread; an npy file has one, named ''. Raises FormatError."""
+    _files.one_file(Ref(paths=(path,)))
+    with _files.typed_errors(Ref(paths=(path,))):
+        stat = path.stat()
+        return dict(_members(path, stat.st_mtime_ns, stat.st_size))
+
+
+@functools.lru_cache(maxsize=16)
+def _members(path: Path, modified: int, size: int) -> dict[str, Member]:
+    """The same, kept: hundreds of cases may be items of one file."""
     ref = Ref(paths=(path,))
-    _files.one_file(ref)
-    with _files.typed_errors(ref):
-        if not _is_archive(path):
-            with path.open("rb") as file:
-                return {"": _member(file, ref, path.stat().st_size)}
-        found = {}
-        with zipfile.ZipFile(path) as archive:
-            for info in archive.infolist():
-                if info.filename.endswith(".npy"):
-                    with archive.open(info) as stream:
-                        found[info.filename[:-4]] = _member(stream, ref, info.file_size)
-        return found
+    if not _is_archive(path):
+        with path.open("rb") as file:
+            return {"": _member(file, ref, size)}
+    found = {}
+    with zipfile.ZipFile(path) as archive:
+        for info in archive.infolist():
+            if info.filename.endswith(".npy"):
+                with archive.open(info) as stream:
+                    found[info.filename[:-4]] = _member(stream, ref, info.file_size)
+    return found
 
 
 def table(path: Path, member: str) -> Array:
