@@ -62,6 +62,12 @@ def read(
     for role in options.columns:
         if role not in ROLES:
             raise UnknownName("role", role, ROLES)
+        if options.columns[role].startswith("re:") and role != "patient":
+            raise DataError(
+                f"a pattern finds patients in the cases' names, and nothing else: '{role}' is given by a column",
+                found=f"{role}={options.columns[role]}",
+                hint=f"--column {role}=NAME, or --column patient=re:PATTERN",
+            )
     if layout is None and any(not v.startswith("re:") for v in options.columns.values()):
         cohort = _read_as("table", root, options, "columns were named")
     elif layout is None:

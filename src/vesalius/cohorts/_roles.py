@@ -211,7 +211,9 @@ def _studies_stay_together(table: Table, roles: Roles) -> None:
         name = column.strip().casefold()
         several = 10 * len(distinct(cells)) >= len(cells)  # "study" may also be a trial of many patients
         if roles.free(column) and name != "id" and re.fullmatch(_NAMES["id"], name) and several:
-            roles.give("patient", column, "no column names patients, and rows of one of these belong together")
+            roles.give(
+                "patient", column, "no column names patients, and rows of one of these belong together"
+            )
             return
 
 

@@ -24,7 +24,9 @@ from vesalius.core.errors import DataError
 from vesalius.core.image import Image
 from vesalius.core.modalities import of_channel
 
-_MODALITY = re.compile(r"(image[ _.-]?)?(modality|modalities|imaging[ _.-]?(type|method))([ _.-]?(code|name))?", re.I)
+_MODALITY = re.compile(
+    r"(image[ _.-]?)?(modality|modalities|imaging[ _.-]?(type|method))([ _.-]?(code|name))?", re.I
+)
 _DAYS = {"month": 30.4375, "week": 7.0, "year": 365.25}
 
 
