@@ -89,7 +89,7 @@ def _groups(names: Sequence[str]) -> list[list[str]]:
 
 
 def _plain(name: str) -> str:
-    """A name without what spelling may change: letter case, blanks, hyphens within words, a full stop, zeros in front."""
+    """A name without what spelling may change: letter case, blanks, hyphens in words, full stops, zeros in front."""
     plain = unicodedata.normalize("NFKC", name).casefold().replace("_", " ")
     plain = " ".join(_HYPHEN.sub(" ", plain).split()).rstrip(" .:;,") or plain
     return plain.lstrip("0") or "0" if plain.isdecimal() else plain

@@ -63,9 +63,9 @@ def _labelled(ref: Ref, labels: Sequence[Label]) -> Image:
     """A mask in the values of `labels`: colours as the truth has them, and one label of 0/255 where it has 0/1."""
     mask = formats.read_mask(ref)
     colours = {int(x.colour[1:], 16): x.value for x in labels if x.colour is not None}
-    if colours and len(colours) == len(labels):
-        if (shown := _in_colours(mask, ref, colours)) is not None:
-            return shown
+    shown = _in_colours(mask, ref, colours) if colours and len(colours) == len(labels) else None
+    if shown is not None:
+        return shown
     value = labels[0].value if len(labels) == 1 else 0
     if value == 0 or not ((mask.array != 0) & (mask.array != value)).any():
         return mask
