@@ -390,3 +390,11 @@ def test_a_pattern_is_for_patients_alone(tmp_path: Path) -> None:
     pictures(tmp_path, *(f"{c}/i{k}.png" for c in "ab" for k in range(4)))
     with pytest.raises(DataError, match="a pattern finds patients .* 'id' is given by a column"):
         cohorts.read(tmp_path, columns={"id": r"re:i(\\d+)"})
+
+
+def test_a_table_called_txt_is_named_where_it_is_not_read(tmp_path: Path) -> None:
+    pictures(tmp_path, *(f"i{k}.png" for k in range(4)))
+    (tmp_path / "README.txt").write_text("Pictures of cells.\nTaken in May, and in June, by two people.\n")
+    table(tmp_path, "file,label", [f"i{k}.png,{'ab'[k % 2]}" for k in range(4)], "labels.txt")
+    unused = [note for note in read(tmp_path).notes if note.startswith("not used")]
+    assert unused == ["not used: labels.txt, as .txt is not read: save it as XLSX or CSV"]

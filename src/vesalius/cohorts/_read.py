@@ -141,9 +141,17 @@ def _elsewhere(root: Path) -> list[str]:
         where, suffix = str(path.relative_to(base)), path.suffix.lower()
         if suffix in _files.TABLE_SUFFIXES and path.parent != base:
             found.append(f"{where}, as a table is looked for directly in {base.name}: move it there")
-        elif suffix in _UNREAD_TABLES:
+        elif suffix in _UNREAD_TABLES or (suffix == ".txt" and _tabular(path)):
             found.append(f"{where}, as {suffix} is not read: save it as XLSX or CSV")
     return found[:3]
+
+
+def _tabular(path: Path) -> bool:
+    """Whether a text's first lines have one count of commas, semicolons or tabs, one at least."""
+    with path.open("rb") as file:
+        lines = [line for line in file.read(4096).splitlines()[:4] if line.strip()]
+    counts = [{line.count(sign) for line in lines[:3]} for sign in (b",", b";", b"\t")]
+    return len(lines) > 1 and any(len(c) == 1 and c != {0} for c in counts)
 
 
 def _read_as(name: str, root: Path, options: Options, reason: str) -> Cohort:
