@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from vesalius import cohorts
-from vesalius.cohorts._dataset_json import labels_of
+from vesalius.cohorts._dataset_json import channel_names, labels_of
 from vesalius.core.case import IGNORED
 from vesalius.plan.facts import facts
 from vesalius.prepare.case import load_mask
@@ -100,3 +100,10 @@ def test_intensities_inside_labels_leave_out_what_is_ignored(tmp_path: Path) -> 
 
     inside = facts(Image(bright), mask).inside
     assert inside is not None and inside[1] == 1.0
+
+
+def test_names_in_a_list_or_alone_have_their_place_as_number() -> None:
+    assert dict(labels_of({"labels": ["background", "liver"]}).values) == {0: "background", 1: "liver"}
+    assert channel_names({"channel_names": ["CT", "PET"]}) == ("CT", "PET")
+    assert channel_names({"modality": "MR"}) == ("MR",)
+    assert channel_names({"modality": [1, 2]}) == ()

@@ -51,3 +51,27 @@ def test_channels_in_folders_of_their_own_stay_images_of_one_case(tmp_path: Path
     cohort = cohorts.read(tmp_path)
     assert {tuple(c.images) for c in cohort.cases} == {("images/t1", "images/t2")}
     assert list(cohort.targets) == ["masks/tumour"]
+
+
+@pytest.mark.parametrize("split", [False, True])
+def test_images_in_sub_folders_are_one_group_over_a_flat_folder_of_masks(tmp_path: Path, split: bool) -> None:
+    for above in ("train/", "test/") if split else ("",):
+        for k in range(8):
+            write(tmp_path / f"{above}images/s{k % 2}/p{k}.png", mask=False)
+            write(tmp_path / f"{above}masks/p{k}.png", mask=True)
+    cohort = cohorts.read(tmp_path)
+    assert len(cohort.cases) == (16 if split else 8) and not cohort.set_aside
+    for case in cohort.cases:
+        image, mask = case.images["image"], case.targets["masks"]
+        assert isinstance(image, Ref) and isinstance(mask, Ref)
+        place = image.paths[0].parent.parent.parent
+        assert mask.paths[0] == place / "masks" / image.paths[0].name
+
+
+def test_channels_named_after_their_folders_stay_images_of_one_case(tmp_path: Path) -> None:
+    for k in range(4):
+        for folder in ("images/t1", "images/t2", "masks"):
+            write(tmp_path / folder / f"P{k}_{folder[-2:]}.png", mask="masks" in folder)
+    cohort = cohorts.read(tmp_path)
+    assert [tuple(c.images) for c in cohort.cases] == [("images/t1", "images/t2")] * 4
+    assert any("are read as several images of one case" in note for note in cohort.notes)

@@ -86,3 +86,37 @@ def test_names_in_lists_are_joined_too(tmp_path: Path) -> None:
 def test_one_spelling_a_class_is_left_as_it_is(tmp_path: Path) -> None:
     cohort = cohorts.read(listed(tmp_path, ["stage 1", "stage_2", "1a", "1b"] * 3))
     assert counts(cohort) == {"stage 1": 3, "stage_2": 3, "1a": 3, "1b": 3} and not cohort.questions
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("left-eye", "left eye"),
+        ("benign", "Benign."),
+        ("caf\u00e9", "cafe\u0301"),
+        ("\ufb01brosis", "fibrosis"),
+        ("BI-RADS high", "bi_rads high"),
+    ],
+)
+def test_hyphens_full_stops_and_ways_to_encode_letters_make_no_other_class(
+    tmp_path: Path, one: str, other: str
+) -> None:
+    cohort = cohorts.read(listed(tmp_path, [one] * 5 + [other] * 3 + ["else"] * 4))
+    assert counts(cohort) == {one: 8, "else": 4}
+    assert any("are taken as one class" in note for note in cohort.notes)
+
+
+def test_a_sign_before_a_number_is_no_hyphen(tmp_path: Path) -> None:
+    cohort = cohorts.read(listed(tmp_path, ["grade -1"] * 4 + ["grade 1"] * 4))
+    assert counts(cohort) == {"grade -1": 4, "grade 1": 4} and not cohort.questions
+
+
+def test_numbers_with_and_without_zeros_in_front_are_asked(tmp_path: Path) -> None:
+    cohort = cohorts.read(listed(tmp_path, ["01"] * 4 + ["1"] * 4 + ["2"] * 4))
+    (question,) = cohort.questions
+    assert question.found == "'01' (4 cases), '1' (4 cases)"
+
+
+def test_short_words_for_yes_and_no_are_those_words(tmp_path: Path) -> None:
+    cohort = cohorts.read(listed(tmp_path, ["pos"] * 4 + ["neg"] * 5 + ["Positive"] * 2 + ["negative"] * 3))
+    assert counts(cohort) == {"pos": 6, "neg": 8}

@@ -346,3 +346,55 @@ def test_a_semicolon_table_with_decimal_commas_is_a_cohort(tmp_path: Path) -> No
     assert [c.covariates["size"] for c in cohort.cases] == [0.5, 1.5, 2.5, 3.5]
     split = table(tmp_path / "s", "case;split", [f"x{k};{'test' if k else 'train'}" for k in range(4)])
     assert [c.split for c in cohorts.read(tmp_path / "t.csv", split=split).cases] == ["train", *["test"] * 3]
+
+
+@pytest.mark.parametrize("column", ["StudyInstanceUID", "AccessionNumber", "study_uid", "Exam ID"])
+def test_images_of_one_study_are_no_cases_apart_without_a_word(tmp_path: Path, column: str) -> None:
+    pictures(tmp_path, *(f"i{k}.png" for k in range(12)))
+    path = table(
+        tmp_path, f"{column},path,label", [f"1.2.{k // 2},i{k}.png,{'ab'[k // 2 % 2]}" for k in range(12)]
+    )
+    with pytest.raises(DataError, match="name several images, and no column says which view each is"):
+        read(path)
+    apart = read(path, image="path", id="path")
+    assert [c.patient for c in apart.cases] == [f"1.2.{k // 2}" for k in range(12)], (
+        "a study stays on one side"
+    )
+
+
+def test_a_trial_called_study_is_no_patient(tmp_path: Path) -> None:
+    pictures(tmp_path, *(f"i{k}.png" for k in range(24)))
+    path = table(
+        tmp_path, "case,study,path,label", [f"c{k},T{k % 2},i{k}.png,{'ab'[k // 2 % 2]}" for k in range(24)]
+    )
+    assert {c.patient for c in read(path).cases} == {None}
+
+
+@pytest.mark.parametrize(
+    ("word", "code"), [("MR", "MR"), ("MRI", "MR"), ("T1w", "MR"), ("ct", "CT"), ("day 1", None)]
+)
+def test_a_column_of_modalities_declares_them(tmp_path: Path, word: str, code: str | None) -> None:
+    pictures(tmp_path, *(f"i{k}.png" for k in range(6)))
+    path = table(tmp_path, "path,label,Modality", [f"i{k}.png,{'ab'[k % 2]},{word}" for k in range(6)])
+    assert {c.declared for c in read(path).cases} == {(code,) if code else ()}
+
+
+@pytest.mark.parametrize("word", ["#N/A", "<NA>", "NaT"])
+def test_what_programs_write_for_nothing_is_no_class(tmp_path: Path, word: str) -> None:
+    pictures(tmp_path, *(f"i{k}.png" for k in range(9)))
+    path = table(tmp_path, "path,label", [f"i{k}.png,{('a', 'b', word)[k % 3]}" for k in range(9)])
+    assert [c.targets.get("label") for c in read(path).cases] == ["a", "b", None] * 3
+
+
+def test_a_pattern_is_for_patients_alone(tmp_path: Path) -> None:
+    pictures(tmp_path, *(f"{c}/i{k}.png" for c in "ab" for k in range(4)))
+    with pytest.raises(DataError, match="a pattern finds patients .* 'id' is given by a column"):
+        cohorts.read(tmp_path, columns={"id": r"re:i(\\d+)"})
+
+
+def test_a_table_called_txt_is_named_where_it_is_not_read(tmp_path: Path) -> None:
+    pictures(tmp_path, *(f"i{k}.png" for k in range(4)))
+    (tmp_path / "README.txt").write_text("Pictures of cells.\nTaken in May, and in June, by two people.\n")
+    table(tmp_path, "file,label", [f"i{k}.png,{'ab'[k % 2]}" for k in range(4)], "labels.txt")
+    unused = [note for note in read(tmp_path).notes if note.startswith("not used")]
+    assert unused == ["not used: labels.txt, as .txt is not read: save it as XLSX or CSV"]

@@ -139,3 +139,19 @@ def test_a_table_reads_each_file_as_a_picture(tmp_path: Path) -> None:
     (tmp_path / "labels.csv").write_text("\n".join(["image,finding", *rows]))
     cohort = cohorts.read(tmp_path / "labels.csv")
     assert len(cohort.cases) == 8 and not cohort.set_aside
+
+
+def test_a_row_that_names_a_folder_of_unplaced_slices_says_why_there_is_no_image(tmp_path: Path) -> None:
+    for k in range(12):
+        slices(tmp_path / f"p{k}", 3)
+
+    def unplaced(data: Dataset, _: int) -> None:
+        for name in PLACE[:2]:
+            delattr(data, name)
+
+    slices(tmp_path / "bad", 3, unplaced)
+    rows = [f"p{k},{'ab'[k % 2]}" for k in range(12)] + ["bad,a"]
+    (tmp_path / "t.csv").write_text("\n".join(["folder,label", *rows]) + "\n")
+    cohort = cohorts.read(tmp_path / "t.csv")
+    (one,) = cohort.set_aside
+    assert one.case == "bad" and "files in 'bad' that cannot be read: 3 slices" in one.reason

@@ -154,3 +154,26 @@ def test_a_row_that_names_another_folders_image_is_not_this_case(tmp_path: Path,
     (tmp_path / "made.csv").write_text(f"image,value\n{name},1\nP04,2\n")
     found = set(foreign_answers(tmp_path / "made.csv", both, NUMBER))
     assert found == ({"P04"} if name.startswith("day2") else {"P03", "P04"})
+
+
+RED = TargetInfo("mask", "mask", (Label(1, "#ff0000", colour="#ff0000"),))
+
+
+def test_a_palette_of_the_truths_colours_counts_and_not_its_numbers(tmp_path: Path) -> None:
+    values = np.array(
+        [[0, 1, 2, 2]], np.uint8
+    )  # 1 is blue and 2 is red, as a model of two colours writes them
+    picture = Picture.fromarray(values, "P")
+    picture.putpalette([0, 0, 0, 0, 0, 255, 255, 0, 0] + [0] * 759)
+    picture.save(tmp_path / "a.png")
+    answer = foreign_answers(tmp_path, cases("a"), RED)["a"]
+    assert isinstance(answer, Mask)
+    assert answer.image.array.reshape(-1).tolist() == [0, 0, 1, 1]
+
+
+def test_colours_that_the_truth_has_not_are_no_label_and_spoil_no_other(tmp_path: Path) -> None:
+    red, blue, black = (255, 0, 0), (0, 0, 255), (0, 0, 0)
+    Picture.fromarray(np.array([[red, blue, black, red]], np.uint8)).save(tmp_path / "a.png")
+    answer = foreign_answers(tmp_path, cases("a"), RED)["a"]
+    assert isinstance(answer, Mask)
+    assert answer.image.array.reshape(-1).tolist() == [1, 0, 0, 1]

@@ -54,7 +54,7 @@ def labels_of(data: dict[str, Any]) -> Named:
     regions: list[str] = []
     unread: list[str] = []
     within: list[int] = []
-    raw = data.get("labels")
+    raw = _numbered(data.get("labels"))
     for key, value in raw.items() if isinstance(raw, dict) else ():
         whole = [_whole(v) for v in (value if isinstance(value, list) else [value])]
         by_key = _whole(key) if isinstance(key, str) else None
@@ -72,6 +72,14 @@ def labels_of(data: dict[str, Any]) -> Named:
     return Named(names, tuple(regions), tuple(unread))
 
 
+def _numbered(raw: object) -> object:
+    """Names in a list, or a name alone, with their numbers, as in `{"0": "CT"}`; what is neither stays as it is."""
+    names = [raw] if isinstance(raw, str) else raw
+    if isinstance(names, list) and all(isinstance(n, str) for n in names):
+        return {str(k): name for k, name in enumerate(names)}
+    return raw
+
+
 def _whole(value: object) -> int | None:
     """A whole number, also where it is written as text (`"1"`) or as a float (`1.0`)."""
     if isinstance(value, bool):
@@ -86,7 +94,7 @@ def _whole(value: object) -> int | None:
 
 def channel_names(data: dict[str, Any]) -> tuple[str, ...]:
     """Channels in the order of their number, from `channel_names` or `modality`; repeated names get a number."""
-    raw = data.get("channel_names", data.get("modality"))
+    raw = _numbered(data.get("channel_names", data.get("modality")))
     if not isinstance(raw, dict) or not raw:
         return ()
     pairs = sorted((int(k), str(v)) for k, v in raw.items() if str(k).isdecimal())

@@ -34,6 +34,7 @@ class Index:
     keys: dict[str, list[Unit]] = field(default_factory=dict)  # by series and by patient id
     within: dict[Path, list[Unit]] = field(default_factory=dict)  # series directly in a folder
     below: dict[Path, list[Unit]] = field(default_factory=dict)  # series in it or in folders of it
+    lost: dict[Path, str] = field(default_factory=dict)  # why series directly in a folder cannot be read
     _known: dict[str, dict[str, Ref] | DataError] = field(default_factory=dict)
 
     @classmethod
@@ -43,7 +44,8 @@ class Index:
         index = cls(root, roots, Tails.below(root), Tails.below(root), Tails.below(root))
         paths = [p for p in _files.walk(root) if _files.is_image(p, containers=True)]
         dicom = [p for p in paths if _files.is_dicom(p)]
-        series = group_series(dicom, root)[0] if dicom else []
+        series, aside = group_series(dicom, root) if dicom else ([], [])
+        index.lost = {(root / one.case).parent: one.reason for one in reversed(aside)}
         slices = {p for unit in series if len(unit.image.paths) > 1 for p in unit.image.paths}
         for path in paths:
             index.files.add(path)
@@ -182,6 +184,9 @@ class Index:
         for tails in (self.files, self.stems, self.folders):
             if others := tails.called(named):
                 return f"{self._listed(others)}, in another folder than the one named"
+        for folder, why in self.lost.items():
+            if folder.name.casefold() == named.parts[-1].casefold():
+                return f"files in '{self._place(folder)}' that cannot be read: {why}"
         return f"nothing of that name below {self.root}"
 
     def _where(self, found: dict[str, Ref]) -> str:

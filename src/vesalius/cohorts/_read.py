@@ -62,6 +62,12 @@ def read(
     for role in options.columns:
         if role not in ROLES:
             raise UnknownName("role", role, ROLES)
+        if options.columns[role].startswith("re:") and role != "patient":
+            raise DataError(
+                f"a pattern finds patients in the cases' names, and nothing else: '{role}' is given by a column",
+                found=f"{role}={options.columns[role]}",
+                hint=f"--column {role}=NAME, or --column patient=re:PATTERN",
+            )
     if layout is None and any(not v.startswith("re:") for v in options.columns.values()):
         cohort = _read_as("table", root, options, "columns were named")
     elif layout is None:
@@ -135,9 +141,17 @@ def _elsewhere(root: Path) -> list[str]:
         where, suffix = str(path.relative_to(base)), path.suffix.lower()
         if suffix in _files.TABLE_SUFFIXES and path.parent != base:
             found.append(f"{where}, as a table is looked for directly in {base.name}: move it there")
-        elif suffix in _UNREAD_TABLES:
+        elif suffix in _UNREAD_TABLES or (suffix == ".txt" and _tabular(path)):
             found.append(f"{where}, as {suffix} is not read: save it as XLSX or CSV")
     return found[:3]
+
+
+def _tabular(path: Path) -> bool:
+    """Whether a text's first lines have one count of commas, semicolons or tabs, one at least."""
+    with path.open("rb") as file:
+        lines = [line for line in file.read(4096).splitlines()[:4] if line.strip()]
+    counts = [{line.count(sign) for line in lines[:3]} for sign in (b",", b";", b"\t")]
+    return len(lines) > 1 and any(len(c) == 1 and c != {0} for c in counts)
 
 
 def _read_as(name: str, root: Path, options: Options, reason: str) -> Cohort:

@@ -16,9 +16,9 @@ from vesalius.core.errors import UnknownName
 
 MANY = ("image", "mask", "label", "covariate", "value")  # roles that several columns may have
 _NAMES: dict[str, str] = {
-    "patient": r"(patient|subject|person|mrn|pid)([ _.-]?(id|name|nr|no|key))?",
+    "patient": r"(patient|subject|person|mrn|pid)([ _.-]?(id|uid|name|nr|no|number|key))?",
     "split": r"(split|subset|partition|phase|set|fold|usage|dataset)",
-    "id": r"(case|study|exam|accession|record)([ _.-]?(id|name|nr|no|key))?|id",
+    "id": r"(case|study|exam|accession|record)([ _.-]?(instance)?[ _.-]?(id|uid|name|nr|no|number|key))?|id",
     "time": r".*(follow.?up|time.?to|duration|survival|^time|_time$|(^|[ _.-])(days|weeks|months|years)$).*",
     "event": r".*(event|dead|death|deceased|died|vital|censor|relapse|recurrence).*",
     "label": r"(labels?|class(es)?|diagnos[ie]s|dx|target|category|grade|outcome|findings?([ _.-]?labels?)?|pathology|"
@@ -69,6 +69,7 @@ def infer(table: Table, index: Index, options: Options) -> Roles:
     _files_in(table, index, roles)
     _images_of_patients(table, roles)
     _by_name(table, roles)
+    _studies_stay_together(table, roles)
     _views(table, roles)
     _labels(table, roles)
     _rest(table, roles)
@@ -200,6 +201,20 @@ def _by_name(table: Table, roles: Roles) -> None:
             roles.give("time", times[0], f"a time, beside the event in '{(roles.all('event') or events)[0]}'")
         if not has_event:
             roles.give("event", events[0], f"two values, beside the time in '{roles.all('time')[0]}'")
+
+
+def _studies_stay_together(table: Table, roles: Roles) -> None:
+    """Without patients, a column of studies keeps images of one study on one side of a split, if cases are images."""
+    if roles.all("patient") or not roles.all("id") or "patient" in _told(roles):
+        return
+    for column, cells in table.items():
+        name = column.strip().casefold()
+        several = 10 * len(distinct(cells)) >= len(cells)  # "study" may also be a trial of many patients
+        if roles.free(column) and name != "id" and re.fullmatch(_NAMES["id"], name) and several:
+            roles.give(
+                "patient", column, "no column names patients, and rows of one of these belong together"
+            )
+            return
 
 
 def _holds(role: str, cells: list[str | None]) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -12,8 +14,9 @@ from vesalius.core.cohort import Cohort, Question, TargetInfo
 from vesalius.core.errors import UnknownName
 
 _KINDS = ("class", "ordinal", "multilabel")
-_YES = {"1", "1.0", "true", "yes", "y", "positive"}
-_NO = {"0", "0.0", "false", "no", "n", "negative"}
+_YES = {"1", "1.0", "true", "yes", "y", "t", "positive", "pos", "+"}
+_NO = {"0", "0.0", "false", "no", "n", "f", "negative", "neg", "-"}
+_HYPHEN = re.compile(r"(?<=[^\W\d])[-\u2010\u2011](?=[^\W\d])")  # a sign before a number stays
 _LONG = 4  # letters from which a word in other case is surely the same word; "AA" and "aa" may be genotypes
 
 
@@ -86,14 +89,19 @@ def _groups(names: Sequence[str]) -> list[list[str]]:
 
 
 def _plain(name: str) -> str:
-    return " ".join(name.replace("_", " ").split()).casefold()
+    """A name without what spelling may change: letter case, blanks, hyphens in words, full stops, zeros in front."""
+    plain = unicodedata.normalize("NFKC", name).casefold().replace("_", " ")
+    plain = " ".join(_HYPHEN.sub(" ", plain).split()).rstrip(" .:;,") or plain
+    return plain.lstrip("0") or "0" if plain.isdecimal() else plain
 
 
 def _certain(group: Sequence[str]) -> bool:
     words = {n.strip().casefold() for n in group}
     if words <= _YES or words <= _NO:
         return True
-    return sum(ch.isalpha() for ch in group[0]) >= _LONG or len({" ".join(n.split()) for n in group}) == 1
+    if len({" ".join(unicodedata.normalize("NFC", n).split()) for n in group}) == 1:
+        return True
+    return sum(ch.isalpha() for ch in group[0]) >= _LONG
 
 
 def _quoted(word: str, text: str | None = None) -> str:

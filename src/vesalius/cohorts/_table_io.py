@@ -20,8 +20,25 @@ _SEP_LINE = re.compile(r'"?sep=(.)"?[ \t]*\r?\n', re.I)
 _COMMA = re.compile(r"[-+]?([1-9]\d{0,2}(\.\d{3})+|\d*)(,\d+)?([eE][-+]?\d+)?")
 _WHOLE = re.compile(r"-?\d+\.0+")
 
-ABSENT = {"nan", "null"}  # what programs write for nothing; no class is called so
-WORDS = ABSENT | {"none", "na", "n/a", "?", "missing", "-"}  # what may mean that nothing is known
+ABSENT = {
+    "nan",
+    "null",
+    "#n/a",
+    "#na",
+    "<na>",
+    "nat",
+}  # what programs write for nothing; no class is called so
+WORDS = ABSENT | {
+    "none",
+    "na",
+    "n/a",
+    "?",
+    "missing",
+    "-",
+    "--",
+    "n.a.",
+    "n. a.",
+}  # what may mean that nothing is known
 
 
 def read_table(path: Path) -> Table:

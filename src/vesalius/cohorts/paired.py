@@ -71,6 +71,9 @@ def read(root: Path, *, options: Options) -> Cohort:
     targets = {name: g for name, g in masks.items() if name != region}
     infos = {name: TargetInfo(name, "mask", (), _reason(name, pairing, region)) for name in targets}
     reference, *others = pairing.images
+    if others:
+        listed = some([g.name for g in pairing.images])
+        notes.append(f"files of one name in {listed} are read as several images of one case")
     ids = _files.case_ids(reference.files, root)
     splits = _splits(root, reference.files)
     cases = []
@@ -137,7 +140,7 @@ def _pair(root: Path) -> _Pairing | None:
     largest = max(len(g.files) for g in groups)
     groups = [g for g in groups if len(g.files) >= 0.1 * largest]
     masks = [g for g in groups if is_mask_like(g.files)]
-    images = [g for g in groups if g not in masks]
+    images = _gathered([g for g in groups if g not in masks])
     if not masks or not images:
         return None
     matches: dict[str, dict[Path, Path]] = {}
@@ -152,6 +155,22 @@ def _pair(root: Path) -> _Pairing | None:
         return None
     beside = tuple(g for g in images[1:] if g.name in matches)
     return _Pairing((reference, *beside), paired, matches)
+
+
+def _gathered(images: list[_Group]) -> list[_Group]:
+    """Image groups of sub-folders of one folder, as one where no two hold files of one name: no channels, but parts."""
+    families: dict[str, list[_Group]] = {}
+    for group in images:
+        families.setdefault(group.name.rpartition("/")[0] or group.name, []).append(group)
+    found: list[_Group] = []
+    for parent, parts in families.items():
+        pairs = [(a, b) for k, a in enumerate(parts) for b in parts[:k]]
+        if not pairs or any(match(a.files, b.files, place=lambda path: "") for a, b in pairs):
+            found += parts
+            continue
+        files = tuple(p for g in parts for p in g.files)
+        found.append(_Group(parent, files, tuple(w for g in parts for w in g.places)))
+    return found
 
 
 def _named_image(name: str) -> bool:

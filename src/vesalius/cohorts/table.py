@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +22,11 @@ from vesalius.core.case import Case, Event, Ref, Split, Target
 from vesalius.core.cohort import Cohort, SetAside, TargetInfo
 from vesalius.core.errors import DataError
 from vesalius.core.image import Image
+from vesalius.core.modalities import of_channel
 
+_MODALITY = re.compile(
+    r"(image[ _.-]?)?(modality|modalities|imaging[ _.-]?(type|method))([ _.-]?(code|name))?", re.I
+)
 _DAYS = {"month": 30.4375, "week": 7.0, "year": 365.25}
 
 
@@ -115,7 +120,9 @@ def read(root: Path, *, options: Options) -> Cohort:
             f"'{column}' differs between the rows of a case: it describes images, and is no covariate"
         )
     named = slots(table, roles, groups, notes)
-    seen = _Rows(table, roles, index, named, _doubts(table, roles, index))
+    channels = channel_names(load(index.root / "dataset.json", strict=False) or {})
+    modality = None if channels else next((c for c in table if _MODALITY.fullmatch(c.strip())), None)
+    seen = _Rows(table, roles, index, named, _doubts(table, roles, index), modality)
     paths: dict[str, str] = {}
     cases: list[Case] = []
     aside: list[SetAside] = []
@@ -141,7 +148,7 @@ def read(root: Path, *, options: Options) -> Cohort:
         targets=infos,
         set_aside=tuple(aside),
         notes=(*notes, *label_notes),
-        modalities=channel_names(load(index.root / "dataset.json", strict=False) or {}),
+        modalities=channels,
         questions=questions,
         label_notes=tuple(label_notes),
     )
@@ -192,6 +199,13 @@ class _Rows:
     index: Index
     slots: Slots
     doubts: Mapping[str, str]
+    modality: str | None = None  # the column that says of what kind the images are
+
+    def declared(self, rows: list[int]) -> tuple[str, ...]:
+        """The modality of a case, where its column names one that is known, the same in each of its rows."""
+        cells = distinct([self.table[self.modality][k] for k in rows]) if self.modality else []
+        found = {of_channel(cell) for cell in cells}
+        return tuple(m for m in found if m is not None) if len(found) == 1 else ()
 
     def one(self, rows: list[int], column: str | None) -> str | None:
         """The one value of a case in a column. Raises DataError if its rows contradict each other."""
@@ -247,6 +261,7 @@ def _case(name: str, rows: list[int], seen: _Rows, infos: Mapping[str, TargetInf
         report=report,
         region=inside,
         split=split,
+        declared=seen.declared(rows),
     )
 
 

@@ -22,6 +22,7 @@ from vesalius.verbs._naming import Names, mask_files, mirrored, only_answer
 from vesalius.verbs.predict import file_names
 
 CASE_COLUMNS = ("case", "case_id", "id", "name", "image", "file", "filename")
+MOST_COLOURS = 32  # of a palette that is one of labels
 ANSWER_COLUMNS = ("answer", "prediction", "predicted", "pred", "class", "label", "value")
 
 
@@ -62,10 +63,9 @@ def _labelled(ref: Ref, labels: Sequence[Label]) -> Image:
     """A mask in the values of `labels`: colours as the truth has them, and one label of 0/255 where it has 0/1."""
     mask = formats.read_mask(ref)
     colours = {int(x.colour[1:], 16): x.value for x in labels if x.colour is not None}
-    if colours and len(colours) == len(labels):
-        seen = formats.read_colours(ref)
-        if seen is not None and set(np.unique(seen.array).tolist()) <= {0, *colours}:
-            return formats.recoded(seen, tuple(colours.items()))
+    shown = _in_colours(mask, ref, colours) if colours and len(colours) == len(labels) else None
+    if shown is not None:
+        return shown
     value = labels[0].value if len(labels) == 1 else 0
     if value == 0 or not ((mask.array != 0) & (mask.array != value)).any():
         return mask
@@ -82,6 +82,22 @@ def _labelled(ref: Ref, labels: Sequence[Label]) -> Image:
     if value in (1, 255) and set(held.tolist()) == {0, 256 - value}:
         return formats.recoded(mask, ((256 - value, value),))
     return mask
+
+
+def _in_colours(mask: Image, ref: Ref, colours: Mapping[int, int]) -> Image | None:
+    """A mask whose file speaks in some of the truth's colours, in the truth's values; None where it does not.
+
+    Such a file's other colours are other labels than the truth's. A large palette is a program's own, none of labels.
+    """
+    palette = mask.display.get("palette", {})
+    listed = set(palette.values()) - {0}
+    if listed & set(colours) and len(listed) <= MOST_COLOURS:
+        return formats.recoded(mask, tuple((v, colours.get(c, 0)) for v, c in palette.items()))
+    seen = formats.read_colours(ref)
+    held = set() if seen is None else set(np.unique(seen.array).tolist())
+    if seen is None or not (held <= {0, *colours} or (held & set(colours) and mask.channels)):
+        return None
+    return formats.recoded(seen, tuple((c, colours.get(c, 0)) for c in held))
 
 
 def foreign_answers(path: Path, cases: Sequence[Case], target: TargetInfo) -> Mapping[str, Answer]:

@@ -77,9 +77,7 @@ def unseen(cohort: Cohort, target: str, split: str | None, past: Past, marks: Ma
 
 def of_another_tool(cohort: Cohort, target: str, split: str | None) -> Choice:
     """The declared cases, for predictions of which nobody knows what made them."""
-    said = (
-        "which of these cases they were made by training on is not known: these are predictions, not a bundle"
-    )
+    said = "whether what made these predictions was trained on some of these cases could not be checked"
     return replace(declared(cohort, target, split), overlap=said)
 
 

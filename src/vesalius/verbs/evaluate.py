@@ -112,6 +112,7 @@ def evaluate(
             )
         else:
             tally, card = _score_foreign(Path(str(what)), choice.cases, cohort, info, choice.split, progress)
+            progress.note(f"training cases: {choice.overlap}")
         card = choice.told(card)
         if folder is not None:
             from vesalius.verbs._reporting import write_evaluation
