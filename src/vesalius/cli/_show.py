@@ -65,7 +65,5 @@ def scorecard_table(card: Scorecard) -> None:
             continue
         table.add_row(escape(name), figure(found), str(found.n), figure(card.baseline.get(name)))
     console().print(table)
-    if card.overlap:
-        console().print(f"training cases: {escape(card.overlap)}", soft_wrap=True)
     for reason, n in card.excluded.items():
         console().print(f"not counted: {reason}: {n}")
