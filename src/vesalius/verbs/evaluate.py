@@ -93,9 +93,9 @@ def evaluate(
         info = cohort.targets[info.name]
     if past is not None:
         choice = unseen(cohort, info.name, split, past, marks)
+        progress.note(f"training cases: {choice.overlap}")
     else:
         choice = of_another_tool(cohort, info.name, split)
-    progress.note(f"training cases: {choice.overlap}")
     folder = new_folder(Path(out), default="evaluation") if out else None
     with all_or_nothing(folder):
         if bundle is not None:
