@@ -171,7 +171,9 @@ def test_the_positive_class_is_a_finding_or_not_normal_or_the_rarer_one(
 def test_the_reason_for_the_positive_class_is_the_true_one() -> None:
     assert why_positive("tumour", {"no tumour": 3, "tumour": 9}) == "'tumour' names a finding"
     assert why_positive("covid", {"normal, benign": 3, "covid": 9}) == "'normal, benign' is called normal"
-    assert "the rarer class (2 of 5)" in why_positive("Grade 2", {"Grade 1": 3, "Grade 2": 2})
+    both = why_positive("tumour", {"healthy": 9, "tumour": 3})
+    assert both == "'tumour' names a finding and is the rarer class (3 of 12)"
+    assert why_positive("Grade 2", {"Grade 1": 3, "Grade 2": 2}) == "'Grade 2' is the rarer class (2 of 5)"
 
 
 def test_a_rare_label_weighs_more() -> None:

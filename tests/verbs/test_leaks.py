@@ -278,6 +278,7 @@ def test_where_all_cases_were_trained_on_nothing_is_scored(first: vs.Run, tmp_pa
     new = Sample(prefix="n", numbers=range(300, 306)).write(tmp_path / "new")
     card = vs.evaluate(place(first), new)
     assert card.n_cases == 6 and card.left_out == 0 and "trained on none of these cases" in card.overlap
+    assert ("resized or lossy copies" in card.overlap) is (not card.patients_known)
 
 
 def test_a_bundle_without_its_run_says_that_it_could_not_be_checked(

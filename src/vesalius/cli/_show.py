@@ -42,6 +42,8 @@ def scorecard_table(card: Scorecard) -> None:
     """What must be read first; then every metric with its 95 % interval, n, and the trivial baseline beside it."""
     for banner in card.banners:
         console().print(f"[bold yellow]{escape(banner.kind)}:[/] {escape(banner.text)}", soft_wrap=True)
+    if card.overlap:
+        console().print(f"training cases: {escape(card.overlap)}", soft_wrap=True)
     who = counted(card.n_patients, "patient") if card.patients_known else "each case counted as a patient"
     title = f"{card.split}: {counted(card.n_cases, 'case')}, {who}"
     if card.positive:
@@ -65,7 +67,5 @@ def scorecard_table(card: Scorecard) -> None:
             continue
         table.add_row(escape(name), figure(found), str(found.n), figure(card.baseline.get(name)))
     console().print(table)
-    if card.overlap:
-        console().print(f"training cases: {escape(card.overlap)}", soft_wrap=True)
     for reason, n in card.excluded.items():
         console().print(f"not counted: {reason}: {n}")

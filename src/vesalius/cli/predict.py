@@ -7,6 +7,7 @@ from pathlib import Path
 import typer
 
 from vesalius.cli._app import pairs, shown_progress
+from vesalius.core.words import listed
 
 
 def predict(
@@ -64,9 +65,12 @@ def predict(
     )
     typer.echo(f"{len(done.case_ids)} answered in {done.out}")
     if done.set_aside:
-        typer.echo(f"{len(done.set_aside)} could not be answered:", err=True)
+        typer.echo(f"{len(done.set_aside)} could not be answered: {done.out / 'failed.csv'}", err=True)
+        alike: dict[str, list[str]] = {}
         for item in done.set_aside:
-            typer.echo(f"  {item.case}: {item.reason}", err=True)
+            alike.setdefault(item.reason, []).append(item.case)
+        for reason, cases in alike.items():
+            typer.echo(f"  {listed(cases, 3)}: {reason}", err=True)
         raise typer.Exit(1)
 
 

@@ -26,7 +26,8 @@ def positive_of(counts: Mapping[str, int]) -> str:
 def why_positive(name: str, counts: Mapping[str, int]) -> str:
     """Return why it is that one."""
     if counts[name] == min(counts.values()) and len(set(counts.values())) > 1:
-        return f"'{name}' names a finding or is the rarer class ({counts[name]} of {sum(counts.values())})"
+        rarer = f"the rarer class ({counts[name]} of {sum(counts.values())})"
+        return f"'{name}' names a finding and is {rarer}" if _finding(name) else f"'{name}' is {rarer}"
     if _finding(name):
         return f"'{name}' names a finding"
     other = next((n for n in counts if n != name), name)

@@ -62,7 +62,9 @@ def prepare(case: Case, plan: DataPlan, *, reference: Image | None = None) -> Pr
             whole=plan.sampling == "whole",
         )
         if plan.dims == 2 and plan.sampling == "whole" and not reference.is_2d:
-            raise DataError("the plan reads single pictures", found=f"a volume of shape {reference.shape}")
+            raise MismatchError(
+                "the plan reads single pictures", found=f"a volume of shape {reference.shape}"
+            )
         stacked = stack(case, plan, reference)
         array = geometry.resample(geometry.turn(stacked, undo.order, undo.flips), undo.inner)
     except DataError as error:

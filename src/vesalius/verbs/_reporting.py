@@ -77,7 +77,7 @@ def _run_facts(plan: Plan, outcome: Outcome) -> dict[str, str]:
         "members": _kept(outcome),
         "steps": _steps(plan, outcome),
         "validation": scores,
-        "ended by the clock": "yes" if outcome.ran_out else "no",
+        "ended by the clock": _by_clock(outcome),
         "made on": datetime.date.today().isoformat(),
     }
 
@@ -124,11 +124,22 @@ def _kept(outcome: Outcome) -> str:
 
 
 def _steps(plan: Plan, outcome: Outcome) -> str:
-    """The planned steps, and those that were done where that is another number."""
-    done = [d for d, _ in outcome.steps]
-    if all(d == plan.train.steps for d in done):
+    """The steps that each member did, and those that were planned at first where these are others."""
+    if not outcome.steps:
         return str(plan.train.steps)
-    return f"{', '.join(map(str, done))} of {plan.train.steps}"
+    planned = sorted({p for _, p in outcome.steps})
+    if all(d == p for d, p in outcome.steps):
+        return ", ".join(map(str, planned if len(planned) == 1 else (d for d, _ in outcome.steps)))
+    if len(planned) == 1:
+        return f"{', '.join(str(d) for d, _ in outcome.steps)} of {planned[0]}"
+    return ", ".join(str(d) if d == p else f"{d} of {p}" for d, p in outcome.steps)
+
+
+def _by_clock(outcome: Outcome) -> str:
+    """Whether the time limit took steps away, and how."""
+    if outcome.ran_out:
+        return "yes"
+    return "no, but shortened by it" if any(d < p for d, p in outcome.steps) else "no"
 
 
 def _line(history: Sequence[Mapping[str, float]], name: str) -> tuple[list[float], list[float]]:

@@ -69,6 +69,11 @@ def unseen(cohort: Cohort, target: str, split: str | None, past: Past, marks: Ma
         )
     own = choice.split == "all" and out and all(c.id in overlap.tested for c in left)
     said = f"{overlap.of} was trained on none of these cases"
+    if not cohort.patients_known and not past.same(cohort):
+        said += (
+            ", as far as their pixels tell: resized or lossy copies are known by their patient alone, and no "
+        )
+        said += "patients are named"
     if out:
         said = f"{len(out)} of {counted(len(choice.cases), 'case')} left out, as {overlap.of} was trained on them"
         said += overlap.alone(out) + overlap.others(out)

@@ -216,7 +216,13 @@ def untouched(out: Path) -> None:
     """Say before an hour of reading, not after, that nothing is overwritten. Raises OutputError."""
     with output_errors(out):
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
-            raise OutputError(f"{out} exists and is not empty; nothing is overwritten", hint="another -o")
+            begun = (out / "run.json").is_file() and not (out / "scorecard.json").is_file()
+            hint = (
+                "--resume to go on with the run that was begun there, or another -o"
+                if begun
+                else "another -o"
+            )
+            raise OutputError(f"{out} exists and is not empty; nothing is overwritten", hint=hint)
 
 
 def plain(value: Any) -> Any:

@@ -126,7 +126,8 @@ def _bundle_at(path: Path) -> Bundle | None:
     """The bundle at a path, or None where predictions lie there."""
     if not path.exists():
         raise DataError(f"nothing at {path}", hint="a bundle, a run, or a folder or CSV of predictions")
-    if (path / MANIFEST).is_file() or (path / "bundle").is_dir() or (path / "bundle.json").is_file():
+    parts = (MANIFEST, "bundle", "bundle.json", "run.json")  # of a run without a bundle, opening it says so
+    if any((path / p).exists() for p in parts):
         return open_bundle(path)
     return None
 
@@ -240,7 +241,9 @@ def _score_foreign(
     tally = tally_for(kind)
     positive = positive_class(cases, info)
     if positive is not None:
-        progress.note(f"positive class: '{positive}', by its name or because it is the rarer one")
+        progress.note(
+            f"positive class: '{positive}', by its name or its number of cases: predictions do not say"
+        )
     missing = [c.id for c in cases if c.id not in found]
     if missing:
         shown = ", ".join(missing[:5]) + (" …" if len(missing) > 5 else "")

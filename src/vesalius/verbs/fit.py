@@ -140,6 +140,8 @@ def fit(
     )
     for item in space.cohort.set_aside:
         progress.note(f"set aside: {item.case}: {item.reason}")
+    if "not trained on" in space.assignment.by:
+        progress.note(f"split: {space.assignment.by}")
     if following and given is not None:
         _same_run(told, given, space, {"train.seed": seed, **(settings or {})}, origin)
         fixed = check(given, space.task)

@@ -18,7 +18,14 @@ from vesalius.core.bundle import Bundle, open_bundle
 from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort, Label, SetAside
 from vesalius.core.disk import assert_apart, held
-from vesalius.core.errors import DataError, Interrupted, MismatchError, OutputError, VesaliusError
+from vesalius.core.errors import (
+    DataError,
+    GeometryError,
+    Interrupted,
+    MismatchError,
+    OutputError,
+    VesaliusError,
+)
 from vesalius.core.learned import lying_outside
 from vesalius.core.plan import override
 from vesalius.core.progress import Progress, Silent
@@ -231,7 +238,8 @@ def _fill(
 ) -> Predictions:
     """Answer what has no row yet: first a case's files, then its row, so that a row means that all is there.
 
-    Raises MismatchError where every case is of another kind than the bundle learned from.
+    Raises MismatchError where every case is of another kind than the bundle learned from. A reason that several
+    cases share is said once; `failed.csv` has it for each.
     """
     done = sheet.answers.cases()
     ids = {c.id for c in cohort.cases}
@@ -249,12 +257,14 @@ def _fill(
     refused, marks = 0, 0
     for case, answer in answers(predictor, left, progress=progress):
         if isinstance(answer, VesaliusError):
-            refused += isinstance(answer, MismatchError)
+            refused += isinstance(answer, MismatchError | GeometryError)
             if refused == len(cohort.cases) and not cohort.set_aside:
                 raise _all_alike(answer, refused)
-            failed.append(SetAside(case.id, str(answer)))
-            sheet.failed.add({"case": case.id, "reason": str(answer)})
-            progress.note(f"not answered: {case.id}: {answer}")
+            reason = str(answer).removeprefix(f"case {case.id}: ")
+            if reason not in {s.reason for s in failed}:
+                progress.note(f"not answered: {case.id}: {reason}")
+            failed.append(SetAside(case.id, reason))
+            sheet.failed.add({"case": case.id, "reason": reason})
             continue
         files = _files(answer, names[case.id], sheet.folder, json=json, overlays=overlays)
         objects = {s: sheet.folder / f"{names[case.id]}{s}" for s in suffixes(answer)}
