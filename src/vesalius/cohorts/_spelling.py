@@ -12,6 +12,7 @@ from vesalius.cohorts._build import class_labels
 from vesalius.core.case import Case, Target
 from vesalius.core.cohort import Cohort, Question, TargetInfo
 from vesalius.core.errors import UnknownName
+from vesalius.core.words import counted
 
 _KINDS = ("class", "ordinal", "multilabel")
 _YES = {"1", "1.0", "true", "yes", "y", "t", "positive", "pos", "+"}
@@ -54,7 +55,7 @@ def _joined(cohort: Cohort, target: str, decided: set[str]) -> Cohort:
     new: dict[str, str] = {}
     notes, questions = list[str](), list(cohort.questions)
     for group in groups:
-        shown = ", ".join(f"'{n}' ({counts[n]} case{'s' * (counts[n] > 1)})" for n in group)
+        shown = ", ".join(f"'{n}' ({counted(counts[n], 'case')})" for n in group)
         kept = max(group, key=lambda n: counts[n])
         others = [n for n in group if n != kept]
         if _certain(group):

@@ -10,6 +10,7 @@ from vesalius.cohorts._roles import Roles, is_categorical, is_list, is_number, m
 from vesalius.cohorts._several import NO, YES
 from vesalius.cohorts._table_io import ABSENT, WORDS, Table, cleaned
 from vesalius.core.cohort import Question
+from vesalius.core.words import counted
 
 NOTHING = "|"  # a list without a name in it
 
@@ -55,7 +56,7 @@ def settled(
             meaning = _meaning(word, cells, options)
             if meaning != "absent":
                 kept[word] = NOTHING if meaning == "nothing" else word
-            said = f"{column}: '{word}' ({count} cell{'s' * (count > 1)})"
+            said = f"{column}: '{word}' ({counted(count, 'cell')})"
             if meaning == "absent":
                 label_notes.append(
                     f"{said} is taken as an empty cell; --labels '{word}={word}' makes it a class"

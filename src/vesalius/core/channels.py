@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from vesalius.core.words import counted
+
 COLOURS = ("red", "green", "blue")
 _ALPHA = ("alpha", "opacity", "a")
 _SAME = {  # names of one thing, without regard to case, spaces and signs
@@ -63,5 +65,5 @@ def described(count: int, names: Sequence[str]) -> str:
     """Return channels in words: `4 channels (FLAIR, T1w, t1gd, T2w)`, `1 channel`, `colours (red, green, blue)`."""
     if len(names) == count and are_colours(names):
         return f"colours ({', '.join(names)})"
-    text = f"{count} channel{'s' * (count != 1)}"
+    text = counted(count, "channel")
     return f"{text} ({', '.join(names)})" if names and len(names) == count else text

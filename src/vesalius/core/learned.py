@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from vesalius.core.image import Triple
+from vesalius.core.words import counted
 
 Range = tuple[float, float]
 UNKNOWN = "unknown"
@@ -157,7 +158,7 @@ def _differs(found: str | None, known: Sequence[str | None]) -> bool:
 def lying_outside(marks: int, cases: int) -> str:
     """Return how many of some cases lie outside of what a bundle learned from, in words."""
     verb = "lies" if marks == 1 else "lie"
-    return f"{marks} of {cases} case{'s' * (cases != 1)} {verb} outside of what the bundle learned from"
+    return f"{marks} of {counted(cases, 'case')} {verb} outside of what the bundle learned from"
 
 
 def _shape(learned: Learned, seen: Seen) -> list[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from vesalius.core.errors import BudgetError
 from vesalius.core.plan import USER, Plan, override
+from vesalius.core.words import counted
 
 MINIMUM_STEPS = 20
 FEW_STEPS = 400
@@ -55,7 +56,7 @@ def _number(digits: str, text: str) -> float:
 
 def as_words(members: int) -> str:
     """How many members, in words: 1 member, 3 members."""
-    return f"{members} member{'' if members == 1 else 's'}"
+    return counted(members, "member")
 
 
 def enough_steps(plan: Plan, cases: int) -> int:
