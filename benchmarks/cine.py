@@ -20,7 +20,7 @@ from benchmarks._figures import Figure
 from vesalius import nets
 from vesalius.core.bundle import Stage, State, save_bundle
 from vesalius.core.plan import DataPlan, LossPlan, NetPlan, Normalisation, Plan, TaskPlan, TrainPlan
-from vesalius.tasks import _contract as tasks
+from vesalius.tasks import contract as tasks
 
 SECTION = "Service"
 SOAK = False

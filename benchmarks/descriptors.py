@@ -19,7 +19,7 @@ from typing import Any
 
 from benchmarks._figures import Figure
 from benchmarks._fits import Absent
-from vesalius.reliability.deidentify._text import Cleaner
+from vesalius.deidentify._text import Cleaner
 
 SECTION = "De-identification"
 SOAK = True

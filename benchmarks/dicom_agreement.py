@@ -19,8 +19,8 @@ from vesalius import formats
 from vesalius.core.case import Ref
 from vesalius.core.errors import FormatError, NotAnImage
 from vesalius.core.image import Image
+from vesalius.dicom.parser import parse
 from vesalius.formats import dicom
-from vesalius.formats._dicom_bytes import parse
 
 SECTION = "Ratios"
 SOAK = False

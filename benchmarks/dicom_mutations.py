@@ -24,7 +24,7 @@ SLOWEST_S = 10.0
 
 def run(folder: Path, *, seeds: Sequence[int], quick: bool = False) -> list[Figure]:
     """Each file of the zoo of up to 200 kB in turn, damaged in up to four ways. Quick: 300 files."""
-    mutant = runpy.run_path(str(_record.ROOT / "tests" / "formats" / "dicom_mutations.py"))["mutants"]
+    mutant = runpy.run_path(str(_record.ROOT / "tests" / "dicom" / "dicom_mutations.py"))["mutants"]
     zoo = sorted(p for p in _fits.shared("dicom_zoo").rglob("*.dcm") if p.stat().st_size < LARGEST)
     files = [p.read_bytes() for p in zoo]
     seen: Counter[str] = Counter()

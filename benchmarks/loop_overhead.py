@@ -22,8 +22,8 @@ from vesalius.learn.examples import batches, prepare_examples
 from vesalius.learn.loop import Stepper, build, fabric_for
 from vesalius.learn.optimise import optimizer
 from vesalius.plan import machine as machines
-from vesalius.tasks._contract import Batch, Example, Task
-from vesalius.verbs._workspace import prepare_workspace
+from vesalius.run.workspace import prepare_workspace
+from vesalius.tasks.contract import Batch, Example, Task
 
 SECTION = "Ratios"
 SOAK = False

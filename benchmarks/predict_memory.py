@@ -28,7 +28,7 @@ from vesalius.plan import machine as machines
 from vesalius.plan.fingerprint import Fingerprint
 from vesalius.plan.rules import draft_plan
 from vesalius.prepare.geometry import resample
-from vesalius.tasks import _contract as tasks
+from vesalius.tasks import contract as tasks
 
 SECTION = "Memory"
 SOAK = False

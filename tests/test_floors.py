@@ -7,7 +7,7 @@ import json
 import runpy
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,7 @@ import pytest
 REPO = Path(__file__).resolve().parent.parent
 SOURCE = REPO / "src" / "vesalius"
 FLOORS: dict[str, int] = runpy.run_path(str(REPO / "tools" / "map.py"))["FLOORS"]
-TOP = 12  # vesalius/__init__.py and __main__.py, above every room
+TOP = 15  # vesalius/__init__.py and __main__.py, above every room
 HEAVY = ("torch", "monai", "scipy", "polars", "matplotlib", "skimage", "lightning_fabric", "numpy.testing")
 
 
@@ -75,7 +75,7 @@ def test_imports_go_down(path: Path) -> None:
         ("nets", "from vesalius.losses import dice"),
         ("prepare", "from ..learn import loop"),
         ("tasks", "if TYPE_CHECKING:\n    from vesalius.verbs.fit import fit"),
-        ("learn", "def f():\n    from vesalius.evaluate import scorecard"),
+        ("evaluate", "def f():\n    from vesalius.learn import loop"),
         ("plan", "import vesalius as vs"),
         ("infer", "import_module('vesalius.cli')"),
         ("evaluate", "from vesalius import predict"),
@@ -96,6 +96,71 @@ def test_an_import_that_goes_up_or_sideways_is_found(room: str, source: str) -> 
 )
 def test_an_import_that_goes_down_is_not(room: str, source: str) -> None:
     assert violations(source, room, ("vesalius", room)) == []
+
+
+def private(source: str, room: str, package: tuple[str, ...]) -> list[str]:
+    """Every import of a file that another room keeps to itself (its name begins with an underscore)."""
+    return [
+        f"line {line}: {room} imports {name}"
+        for line, name in imported(ast.parse(source), package)
+        if name.startswith("vesalius.") and (parts := name.split(".")[1:])[0] != room and room in FLOORS
+        if any(part.startswith("_") and part != "__version__" for part in parts)
+    ]
+
+
+@pytest.mark.parametrize("path", python_files(), ids=lambda p: p.relative_to(SOURCE).as_posix())
+def test_no_room_reaches_into_another_ones_private_files(path: Path) -> None:
+    inside = path.relative_to(SOURCE).parts
+    assert private(path.read_text(encoding="utf-8"), inside[0], ("vesalius", *inside[:-1])) == []
+
+
+def test_a_private_import_of_another_room_is_found() -> None:
+    for source in ("from vesalius.nets import _blocks", "from vesalius.nets._blocks import conv"):
+        assert len(private(source, "tasks", ("vesalius", "tasks"))) == 1
+        assert private(source, "nets", ("vesalius", "nets")) == []
+
+
+def circles(graph: Mapping[str, set[str]]) -> list[list[str]]:
+    """Groups of modules that import one another, directly or through others (Tarjan 1972)."""
+    order: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    found = []
+
+    def visit(module: str) -> None:
+        order[module] = low[module] = len(order)
+        stack.append(module)
+        for other in graph[module]:
+            if other not in order:
+                visit(other)
+                low[module] = min(low[module], low[other])
+            elif other in stack:
+                low[module] = min(low[module], order[other])
+        if low[module] == order[module]:
+            at = stack.index(module)
+            if len(group := stack[at:]) > 1:
+                found.append(sorted(group))
+            del stack[at:]
+
+    for module in graph:
+        if module not in order:
+            visit(module)
+    return found
+
+
+def test_no_file_imports_one_that_imports_it() -> None:
+    files = {}
+    for path in python_files():
+        inside = path.relative_to(SOURCE).with_suffix("").parts
+        files[".".join(("vesalius", *inside)).removesuffix(".__init__")] = path
+    graph = {}
+    for module, path in files.items():
+        package = tuple(module.split(".")) if path.stem == "__init__" else tuple(module.split(".")[:-1])
+        names = {name for _, name in imported(ast.parse(path.read_text(encoding="utf-8")), package)}
+        meant = {name if name in files else name.rpartition(".")[0] for name in names}
+        graph[module] = (meant & set(files)) - {module}
+    assert circles(graph) == []
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == [["a", "b", "c"]]
 
 
 def test_every_room_has_a_floor() -> None:

@@ -22,7 +22,7 @@ ROOMS = {
     "prepare": ("fit", "predict", "evaluate"),
     "infer": ("fit", "predict", "evaluate"),
     "reliability": ("inspect",),
-    "reliability/deidentify": ("deidentify",),
+    "deidentify": ("deidentify",),
     "plan": ("fit",),
     "learn": ("fit",),
     "tasks": ("fit",),
@@ -40,10 +40,10 @@ FILES = {
     "cohorts/_target.py": ("inspect", "fit", "evaluate"),
     "core/plan.py": ("fit",),  # --set is fit's
     "core/bundle.py": ("fit",),  # it says `fit --resume`
-    "verbs/_locate.py": ("fit",),
-    "verbs/_workspace.py": ("fit",),
-    "verbs/_clock.py": ("fit",),
-    "verbs/_ledger.py": ("predict",),
+    "run/locate.py": ("fit",),
+    "run/workspace.py": ("fit",),
+    "run/clock.py": ("fit",),
+    "run/ledger.py": ("predict",),
 }
 FOREIGN = {"--psm"}  # tesseract's
 

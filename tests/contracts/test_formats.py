@@ -9,17 +9,21 @@ import numpy as np
 import pytest
 
 from vesalius import formats
-from vesalius.core import answer as answers
 from vesalius.core import registry
+from vesalius.core.answers import Answer, kinds
+from vesalius.core.answers.map import Map
+from vesalius.core.answers.mask import Mask
+from vesalius.core.answers.text import Text
+from vesalius.core.answers.value import Value
 from vesalius.core.cohort import Label
 from vesalius.core.errors import FormatError, OutputError
 from vesalius.core.image import Image
 
 NAMES = sorted(registry.names("formats"))
 PIXELS = np.arange(30, dtype=np.uint8).reshape(1, 1, 5, 6)
-MASK = answers.Mask(image=Image(array=PIXELS), labels=(Label(1, "a"),))
-MAP = answers.Map(image=Image(array=PIXELS.astype(np.float32)), quantity="q")
-TEXT = answers.Text(sections={"findings": "none"})
+MASK = Mask(image=Image(array=PIXELS), labels=(Label(1, "a"),))
+MAP = Map(image=Image(array=PIXELS.astype(np.float32)), quantity="q")
+TEXT = Text(sections={"findings": "none"})
 LOSSY = {".jpg", ".jpeg"}
 READ_ONLY = {".mhd", ".nhdr"}  # their pixels lie in a second file, which one atomic write cannot make
 
@@ -30,8 +34,8 @@ def test_the_literals_say_what_it_is(name: str) -> None:
     assert said["SUFFIXES"] and all(s.startswith(".") and s == s.lower() for s in said["SUFFIXES"])
     assert all(isinstance(offset, int) and isinstance(magic, bytes) for offset, magic in said["MAGIC"])
     assert said["HOLDS"] in ("Image", "Answer")
-    kinds = {"Image", "Answer", *(kind.__name__ for kind in answers.KINDS)}
-    assert set(said["WRITES"]) <= kinds
+    known = {"Image", "Answer", *(kind.__name__ for kind in kinds())}
+    assert set(said["WRITES"]) <= known
     assert registry.names("formats")[name]
     if "OF" in said:  # told from another format's files by what is in them
         assert (
@@ -79,12 +83,12 @@ def test_what_is_written_is_read_back(name: str, suffix: str, tmp_path: Path) ->
             formats.write(Image(array=PIXELS), tmp_path / f"x{suffix}")
         return
     if said["HOLDS"] == "Answer":
-        path = formats.write(answers.Value(x=2.5), tmp_path / f"x{suffix}")
+        path = formats.write(Value(x=2.5), tmp_path / f"x{suffix}")
         assert formats.read_answer(path).x == 2.5  # type: ignore[attr-defined]
         return
-    things: list[Image | answers.Answer] = [Image(array=PIXELS)]
+    things: list[Image | Answer] = [Image(array=PIXELS)]
     if "Mask" in said["WRITES"] and suffix not in LOSSY:
-        things.append(answers.Mask(image=Image(array=PIXELS.astype(np.int64)), labels=(Label(1, "a"),)))
+        things.append(Mask(image=Image(array=PIXELS.astype(np.int64)), labels=(Label(1, "a"),)))
     for thing in things:
         path = formats.write(thing, tmp_path / f"x{suffix}")
         assert formats.sniff(path) == name and formats.stem(path) == "x"

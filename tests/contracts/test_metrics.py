@@ -7,14 +7,15 @@ import numpy as np
 import pytest
 
 from vesalius import metrics
-from vesalius.core import answer, registry
-from vesalius.core.answer import Mask
+from vesalius.core import registry
+from vesalius.core.answers import kinds
+from vesalius.core.answers.mask import Mask
 from vesalius.core.cohort import Label
 from vesalius.core.errors import UnknownName
 from vesalius.core.image import Image
 
 STEMS = sorted(registry.stems("metrics"))
-KINDS = {kind.__name__ for kind in answer.KINDS}
+KINDS = {kind.__name__ for kind in kinds()}
 
 
 def example(module):

@@ -13,14 +13,15 @@ import torch
 
 from vesalius import nets
 from vesalius.core import registry
-from vesalius.core.answer import KINDS, Mask
+from vesalius.core.answers import kinds
+from vesalius.core.answers.mask import Mask
 from vesalius.core.bundle import State
 from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort, Label, TargetInfo
 from vesalius.core.image import Image
 from vesalius.core.plan import DataPlan, LossPlan, NetPlan, Normalisation, Plan, TaskPlan, TrainPlan
 from vesalius.prepare.case import prepare
-from vesalius.tasks import _contract
+from vesalius.tasks import contract
 
 NAMES = sorted(registry.names("tasks"))
 ROLES = {"encoder": "resnet-10", "dense": "unet"}
@@ -49,19 +50,19 @@ def pictures(dims: int, kind: str) -> tuple[tuple[Case, ...], TargetInfo]:
 
 @dataclass(frozen=True)
 class Asked:
-    task: _contract.Task
+    task: contract.Task
     plan: Plan
     cases: tuple[Case, ...]
     target: TargetInfo
     state: State
-    batch: _contract.Batch
+    batch: contract.Batch
     model: torch.nn.Module
 
 
 @pytest.fixture(params=[(n, d) for n in NAMES for d in (2, 3)], ids=lambda p: f"{p[0]}-{p[1]}d")
 def asked(request: pytest.FixtureRequest) -> Asked:
     name, dims = request.param
-    task = _contract.get(name)
+    task = contract.get(name)
     kind = next((k for k in task.targets if k in LOSSES), None)
     role = next((r for r in task.roles if r in ROLES), None)
     if kind is None or role is None:
@@ -86,14 +87,14 @@ def asked(request: pytest.FixtureRequest) -> Asked:
     examples = [task.encode(c, prepare(c, plan.data), c.images["image"], state) for c in cases]  # type: ignore[arg-type]
     torch.manual_seed(0)
     model = task.build(plan, state, nets)
-    return Asked(task, plan, cases, target, state, _contract.collate(examples), model)
+    return Asked(task, plan, cases, target, state, contract.collate(examples), model)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_it_says_what_it_is(name: str) -> None:
-    task = _contract.get(name)
+    task = contract.get(name)
     assert task.name == name
-    assert task.answer in KINDS
+    assert task.answer in kinds()
     assert task.targets and task.roles and task.primary
     assert task.run in ("whole", "dense", "tiles")
     assert not vars(task), "an instance holds nothing"
@@ -101,7 +102,7 @@ def test_it_says_what_it_is(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_empty_cohort_is_refused_in_words(name: str) -> None:
-    task = _contract.get(name)
+    task = contract.get(name)
     missing = task.check(Cohort(root=Path("nowhere"), layout="none", cases=()), None)
     assert task.trains_without_target or (missing and all(isinstance(m, str) and m for m in missing))
 
@@ -164,7 +165,7 @@ def test_it_ends_in_the_answer_that_it_promised(asked: Asked) -> None:
 def test_its_scalar_can_be_followed_back_to_the_image(asked: Asked) -> None:
     asked.model.eval()
     image = asked.batch.images["image"].clone().requires_grad_(True)
-    batch = _contract.Batch(images={"image": image}, case_ids=asked.batch.case_ids)
+    batch = contract.Batch(images={"image": image}, case_ids=asked.batch.case_ids)
     raw = asked.task.infer(asked.model, batch, torch.Generator().manual_seed(0))
     number = asked.task.scalar(raw, 0)
     assert number.shape == (len(asked.cases),)

@@ -76,7 +76,18 @@ def test_no_word_stands_twice() -> None:
     assert found == []
 
 
-ROOMS = ("cli", "cohorts", "core", "evaluate", "infer", "prepare", "reliability", "tasks", "verbs")
+ROOMS = (
+    "cli",
+    "cohorts",
+    "core",
+    "evaluate",
+    "infer",
+    "prepare",
+    "reliability",
+    "run",
+    "tasks",
+    "verbs",
+)
 NOUNS = "case|file|patient|image|mask|fold|row|column|object|structure|zip|entrie|line|model|step|frame|studie|member"
 MANY = re.compile(rf"\{{\}} (?:different )?({NOUNS})s\b")
 NEVER_ONE = {
@@ -92,10 +103,10 @@ NEVER_ONE = {
     "evaluate/banners.py: cases with",  # fewer than 5
     "reliability/inspect.py: cases are too many",
     "reliability/inspect.py: cases have no patient id",
-    "verbs/_budgeting.py: steps at",  # 20 at least
-    "verbs/_outcome.py: steps)",  # of one step no half is missing
-    "verbs/_reporting.py: models together",
-    "verbs/_reporting.py: images like those",  # the hole is a verb
+    "run/budgeting.py: steps at",  # 20 at least
+    "run/outcome.py: steps)",  # of one step no half is missing
+    "run/reporting.py: models together",
+    "run/reporting.py: images like those",  # the hole is a verb
     "verbs/predict.py: cases can be answered",  # one is told its own error
     "verbs/fit.py: folds are more",  # 2 at least
 }

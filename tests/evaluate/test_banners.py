@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vesalius.core.answer import Mask
+from vesalius.core.answers.mask import Mask
 from vesalius.core.cohort import Label
 from vesalius.core.image import Image
 from vesalius.core.scorecard import Banner, as_json, load_scorecard

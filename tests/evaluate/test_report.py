@@ -9,7 +9,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from vesalius.core.answer import Mask
+from vesalius.core.answers.mask import Mask
 from vesalius.core.cohort import Label
 from vesalius.core.image import Image
 from vesalius.core.scorecard import Interval, Scorecard

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from vesalius.core.answer import Mask
+from vesalius.core.answers.mask import Mask
 from vesalius.core.cohort import Label
 from vesalius.core.errors import DataError, FormatError
 from vesalius.core.image import Image

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from vesalius import cohorts, formats
-from vesalius.core.answer import Mask
+from vesalius.core.answers.mask import Mask
 from vesalius.core.image import Image
 from vesalius.reliability import inspect
 

@@ -13,7 +13,7 @@ import tifffile
 from PIL import Image as Pil
 
 from vesalius import formats
-from vesalius.core.answer import Mask
+from vesalius.core.answers.mask import Mask
 from vesalius.core.case import Ref
 from vesalius.core.errors import FormatError
 from vesalius.core.image import Image

@@ -11,7 +11,7 @@ from PIL import Image as Pil
 from PIL import ImageOps
 
 from vesalius import formats
-from vesalius.core.answer import Mask
+from vesalius.core.answers.mask import Mask
 from vesalius.core.case import Ref
 from vesalius.core.errors import FormatError
 from vesalius.core.grids import EXIF_ORIENTATION, mask_fault

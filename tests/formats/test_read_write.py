@@ -12,12 +12,15 @@ import numpy as np
 import pytest
 
 from vesalius import formats
-from vesalius.core.answer import Mask, Scores, Value
+from vesalius.core import file_io
+from vesalius.core.answers.mask import Mask
+from vesalius.core.answers.scores import Scores
+from vesalius.core.answers.value import Value
 from vesalius.core.case import Ref
 from vesalius.core.cohort import Label
 from vesalius.core.errors import FormatError, GeometryError, OutputError
 from vesalius.core.image import Image
-from vesalius.formats import _files, nifti
+from vesalius.formats import nifti
 
 
 def plane(dtype: str = "uint8") -> Image:
@@ -199,7 +202,7 @@ def test_a_missing_or_unwritable_folder_is_an_output_error(tmp_path: Path) -> No
 
 
 def test_a_crash_inside_the_writer_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError), _files.atomic(tmp_path / "x.bin") as file:
+    with pytest.raises(ZeroDivisionError), file_io.atomic(tmp_path / "x.bin") as file:
         file.write(b"half")
         raise ZeroDivisionError
     assert list(tmp_path.iterdir()) == []

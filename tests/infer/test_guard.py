@@ -27,7 +27,7 @@ from vesalius.core.plan import (
 )
 from vesalius.infer.guard import in_words
 from vesalius.infer.predictor import Loaded, Predictor
-from vesalius.tasks import _contract as tasks
+from vesalius.tasks import contract as tasks
 
 
 class Mean(nn.Module):

@@ -12,7 +12,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from vesalius.core.answer import Mask, Scores
+from vesalius.core.answers.mask import Mask
+from vesalius.core.answers.scores import Scores
 from vesalius.core.bundle import Bundle, Stage, State
 from vesalius.core.case import Case
 from vesalius.core.errors import BundleError, DataError, PlanError
@@ -30,7 +31,7 @@ from vesalius.core.plan import (
 from vesalius.infer import predictor
 from vesalius.infer.predictor import Loaded, Predictor, box_around
 from vesalius.plan.threads import Threads
-from vesalius.tasks import _contract as tasks
+from vesalius.tasks import contract as tasks
 from vesalius.verbs.predict import with_mirror
 
 

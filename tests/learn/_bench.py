@@ -20,8 +20,8 @@ from vesalius.core.plan import (
 )
 from vesalius.core.progress import Silent
 from vesalius.learn import loop
-from vesalius.tasks import _contract as tasks
-from vesalius.tasks._contract import Example
+from vesalius.tasks import contract as tasks
+from vesalius.tasks.contract import Example
 
 STATE = State(
     {

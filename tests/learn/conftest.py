@@ -10,7 +10,7 @@ import pytest
 import torch
 from _bench import Bench
 
-from vesalius.tasks._contract import Example
+from vesalius.tasks.contract import Example
 
 
 @pytest.fixture

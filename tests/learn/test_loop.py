@@ -21,7 +21,7 @@ from vesalius.core.errors import BundleError, Interrupted, PlanError, VesaliusEr
 from vesalius.learn import checkpoint, loop
 from vesalius.learn.course import Change, Course, Pace
 from vesalius.learn.loop import _marks, transfer
-from vesalius.tasks import _contract as tasks
+from vesalius.tasks import contract as tasks
 from vesalius.tasks.classify import Classify
 
 

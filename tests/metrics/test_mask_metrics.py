@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from vesalius.core.answer import Mask
+from vesalius.core.answers.mask import Mask
 from vesalius.core.case import IGNORED
 from vesalius.core.cohort import Label
 from vesalius.core.errors import GeometryError

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from vesalius.core.answer import Scores
+from vesalius.core.answers.scores import Scores
 from vesalius.core.cohort import Label
 from vesalius.core.errors import DataError, UnknownName
 from vesalius.metrics import scores

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 from sklearn import metrics as sk
 
-from vesalius.core.answer import Value
+from vesalius.core.answers.value import Value
 from vesalius.core.errors import DataError
 from vesalius.metrics import value
 

@@ -16,7 +16,7 @@ from vesalius.plan.fingerprint import Fingerprint, sided
 from vesalius.plan.machine import Machine
 from vesalius.plan.positive import positive_of, why_positive
 from vesalius.plan.rules import check, draft_plan
-from vesalius.tasks import _contract as tasks
+from vesalius.tasks import contract as tasks
 
 CPU, GPU = Machine(2, 8 << 30, None, 0, False), Machine(16, 64 << 30, "a card", 80 << 30, True)
 BASE = Fingerprint(

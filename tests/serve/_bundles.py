@@ -21,7 +21,7 @@ from vesalius.core.plan import (
     TaskPlan,
     TrainPlan,
 )
-from vesalius.tasks import _contract as tasks
+from vesalius.tasks import contract as tasks
 
 NAMES = ("healthy", "lesion")
 ORGANS = ((1, "liver", "#aa4411"), (7, "spleen", None))

@@ -18,7 +18,7 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
 )
 
 from vesalius import cohorts
-from vesalius.core.answer import Mask
+from vesalius.core.answers.mask import Mask
 from vesalius.core.cohort import Label
 from vesalius.core.progress import Silent
 from vesalius.prepare.case import load_reference

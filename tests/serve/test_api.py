@@ -25,7 +25,8 @@ import vesalius as vs
 from _patience import until
 from vesalius import formats
 from vesalius.core import registry
-from vesalius.core.answer import Mask, Scores
+from vesalius.core.answers.mask import Mask
+from vesalius.core.answers.scores import Scores
 from vesalius.core.case import Case, Ref
 from vesalius.core.image import Image
 from vesalius.core.scorecard import Interval, Scorecard, save_scorecard
@@ -390,7 +391,7 @@ BRIGHTNESS = '''"""How bright."""
 from dataclasses import replace
 
 from vesalius import formats
-from vesalius.core.answer import Map
+from vesalius.core.answers.map import Map
 
 EXPLAINS = ("Scores",)
 
@@ -469,7 +470,8 @@ def test_names_of_models() -> None:
 
 
 def test_every_kind_of_answer_has_a_summary() -> None:
-    from vesalius.core.answer import Text, Value
+    from vesalius.core.answers.text import Text
+    from vesalius.core.answers.value import Value
 
     assert results.summary(Value(x=3.5, unit="mm")) == {"fields": {"value": 3.5, "unit": "mm"}}
     assert results.summary(Text(sections={"findings": "none"})) == {"fields": {"findings": "none"}}

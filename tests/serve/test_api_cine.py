@@ -17,7 +17,8 @@ from starlette.websockets import WebSocketDisconnect
 
 from _patience import until
 from vesalius import formats
-from vesalius.core.answer import Mask, Scores
+from vesalius.core.answers.mask import Mask
+from vesalius.core.answers.scores import Scores
 from vesalius.core.case import Case
 from vesalius.core.channels import COLOURS
 from vesalius.core.image import Image

@@ -17,7 +17,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from vesalius import formats
-from vesalius.core.answer import Mask
+from vesalius.core.answers.mask import Mask
 from vesalius.core.case import Case, Ref
 from vesalius.serve.http.keys import make
 from vesalius.serve.http.models import Models

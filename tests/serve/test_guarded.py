@@ -181,7 +181,7 @@ def test_alike_modalities_and_a_service_that_accepts_refuse_nothing(
 
 def test_a_text_says_it_in_a_section_of_its_own(series: list[Path], tmp_path: Path) -> None:
     from vesalius import formats
-    from vesalius.core.answer import Text
+    from vesalius.core.answers.text import Text
     from vesalius.core.image import Source
 
     head = pydicom.dcmread(series[0])

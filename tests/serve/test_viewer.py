@@ -22,7 +22,12 @@ from starlette.testclient import TestClient
 
 from vesalius import formats
 from vesalius.core import registry
-from vesalius.core.answer import Boxes, Curve, Ranking, Surface, Text, Value
+from vesalius.core.answers.boxes import Boxes
+from vesalius.core.answers.curve import Curve
+from vesalius.core.answers.ranking import Ranking
+from vesalius.core.answers.surface import Surface
+from vesalius.core.answers.text import Text
+from vesalius.core.answers.value import Value
 from vesalius.core.case import Box, Ref
 from vesalius.core.cohort import Label
 from vesalius.core.image import Image
@@ -373,7 +378,7 @@ import numpy as np
 
 from vesalius import formats
 from vesalius.core import registry
-from vesalius.core.answer import Map
+from vesalius.core.answers.map import Map
 
 EXPLAINS = ("Scores",)
 

@@ -23,11 +23,11 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from vesalius.core.answer import Boxes
+from vesalius.core.answers.boxes import Boxes
 from vesalius.core.bundle import State
 from vesalius.core.case import Box
 from vesalius.core.cohort import Label
-from vesalius.tasks._contract import Example, Task
+from vesalius.tasks.contract import Example, Task
 
 LABELS = (Label(1, "dim"), Label(2, "bright"))
 

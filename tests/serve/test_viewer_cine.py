@@ -13,7 +13,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
 from vesalius import formats
-from vesalius.core.answer import Scores
+from vesalius.core.answers.scores import Scores
 from vesalius.core.case import Case
 from vesalius.core.image import Image
 from vesalius.serve.http import display

@@ -11,7 +11,7 @@ import pytest
 from _browser import Page, in_browser, serving
 
 from vesalius import formats
-from vesalius.core.answer import Mask
+from vesalius.core.answers.mask import Mask
 from vesalius.core.cohort import Label
 from vesalius.core.image import Image
 from vesalius.infer.predictor import Predictor

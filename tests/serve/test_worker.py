@@ -20,7 +20,7 @@ from _peers import Pacs, Told, bright, receive, state
 from pydicom.sr.codedict import codes
 
 from _patience import until
-from vesalius.core.answer import Mask
+from vesalius.core.answers.mask import Mask
 from vesalius.core.case import Case
 from vesalius.core.cohort import Label
 from vesalius.core.errors import BudgetError, DataError, VesaliusError

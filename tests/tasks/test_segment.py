@@ -13,7 +13,7 @@ from vesalius.core.case import IGNORED, Case
 from vesalius.core.cohort import Label
 from vesalius.core.image import Array, Image
 from vesalius.core.plan import DataPlan, Normalisation
-from vesalius.metrics import _priors as priors
+from vesalius.metrics import mask as priors
 from vesalius.prepare.case import prepare
 from vesalius.tasks.segment import TASK
 

@@ -50,13 +50,14 @@ def quick() -> Iterator[None]:
     """One thread, fifty resamples, and steps taken to need a hundredth of a second instead of being timed."""
     threads = torch.get_num_threads()
     patch = pytest.MonkeyPatch()
+    from vesalius.evaluate import scoring
     from vesalius.plan import machine
-    from vesalius.verbs import _budgeting, _scoring
+    from vesalius.run import budgeting
 
     alone = dataclasses.replace(machine.measure(), cores=1)
     patch.setattr(machine, "measure", lambda: alone)
-    patch.setattr(_budgeting, "time_step", lambda *args, **kwargs: 0.01)
-    patch.setattr(_scoring, "scorecard", functools.partial(_scoring.scorecard, resamples=50))
+    patch.setattr(budgeting, "time_step", lambda *args, **kwargs: 0.01)
+    patch.setattr(scoring, "scorecard", functools.partial(scoring.scorecard, resamples=50))
     yield
     patch.undo()
     torch.set_num_threads(threads)

@@ -12,7 +12,7 @@ from PIL import Image as Pil
 
 import vesalius as vs
 from vesalius import formats
-from vesalius.core.answer import Mask
+from vesalius.core.answers.mask import Mask
 from vesalius.core.errors import DataError
 from vesalius.core.image import Image
 from vesalius.core.progress import Silent

@@ -13,8 +13,8 @@ import pytest
 
 import vesalius as vs
 from vesalius.core.errors import Interrupted
-from vesalius.verbs._clock import CLOCK, left, on_the_clock
-from vesalius.verbs._pacing import Clock
+from vesalius.run.clock import CLOCK, left, on_the_clock
+from vesalius.run.pacing import Clock
 
 FIT = importlib.import_module("vesalius.verbs.fit")
 

@@ -14,14 +14,20 @@ from typer.testing import CliRunner
 
 import vesalius as vs
 from vesalius.cli import app
-from vesalius.core.answer import Answer, Curve, Mask, Picture, Ranking, Scores, Surface
+from vesalius.core.answers import Answer
+from vesalius.core.answers.curve import Curve
+from vesalius.core.answers.mask import Mask
+from vesalius.core.answers.picture import Picture
+from vesalius.core.answers.ranking import Ranking
+from vesalius.core.answers.scores import Scores
+from vesalius.core.answers.surface import Surface
 from vesalius.core.case import Case
 from vesalius.core.cohort import Label, TargetInfo
 from vesalius.core.errors import OutputError
 from vesalius.core.image import Image, Source
+from vesalius.evaluate.foreign import foreign_answers
 from vesalius.phantom.dicom import dicom_files
 from vesalius.phantom.study import patient
-from vesalius.verbs._foreign import foreign_answers
 from vesalius.verbs.predict import _write_objects
 
 

@@ -16,8 +16,8 @@ from typer.testing import CliRunner
 
 import vesalius as vs
 from vesalius.cli import app
-from vesalius.cohorts._dicomweb import Series, Web
 from vesalius.core.errors import DataError, OutputError
+from vesalius.dicom.web import Series, Web
 from vesalius.phantom.dicom import dicom_files
 from vesalius.phantom.study import patient
 from vesalius.verbs import fetch as verb

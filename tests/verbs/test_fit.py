@@ -19,7 +19,7 @@ from vesalius.core.errors import BudgetError, DataError, OutputError, PlanError,
 from vesalius.core.plan import USER, load_plan
 from vesalius.core.scorecard import load_scorecard
 from vesalius.learn.course import Change, Course, Pace
-from vesalius.verbs import _pacing
+from vesalius.run import pacing
 
 
 def weights(run: Path) -> dict[str, str]:
@@ -126,7 +126,7 @@ def test_a_run_that_followed_the_clock_is_made_again_from_its_plan(
         def look(self, step: int, course: Course, validations: int) -> Change | None:
             return Change(3, 9) if step == 3 else None
 
-    monkeypatch.setattr(_pacing, "Pace", Hurried)
+    monkeypatch.setattr(pacing, "Pace", Hurried)
     settings = {"net.scale": 0.125, "train.batch": 4, "train.members": 2, "data.size": [1, 32, 32]}
     run = vs.fit(pictures.data, tmp_path / "run", settings=settings, time_limit="1h", seed=3)
     assert run.path is not None and run.bundle is not None and not run.ran_out

@@ -10,11 +10,13 @@ import openpyxl
 import pytest
 from PIL import Image as Picture
 
-from vesalius.core.answer import Mask, Scores, Value
+from vesalius.core.answers.mask import Mask
+from vesalius.core.answers.scores import Scores
+from vesalius.core.answers.value import Value
 from vesalius.core.case import Case, Ref
 from vesalius.core.cohort import Label, TargetInfo
 from vesalius.core.errors import DataError
-from vesalius.verbs._foreign import foreign_answers
+from vesalius.evaluate.foreign import foreign_answers
 
 MASK = TargetInfo("mask", "mask", (Label(1, "liver"),))
 CLASS = TargetInfo("class", "class", (Label(0, "benign"), Label(1, "malignant")))

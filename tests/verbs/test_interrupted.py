@@ -27,7 +27,7 @@ from vesalius.learn import checkpoint
 
 SLOW = """
 import os, sys, time
-import vesalius.verbs._budgeting as budgeting
+import vesalius.run.budgeting as budgeting
 from vesalius.learn import loop
 budgeting.time_step = lambda *args, **kwargs: 0.01
 step, taken = loop.Stepper.step, 0
@@ -212,12 +212,12 @@ def test_the_hint_is_a_whole_command_that_needs_to_be_told_nothing_again(told: d
 def test_stopped_before_there_is_a_plan_nothing_is_left(
     pictures: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from vesalius.verbs import _budgeting
+    from vesalius.run import budgeting
 
     def pressed(*args: Any, **kwargs: Any) -> float:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(_budgeting, "time_step", pressed)
+    monkeypatch.setattr(budgeting, "time_step", pressed)
     with pytest.raises(KeyboardInterrupt):
         vs.fit(pictures.data, tmp_path / "run", settings={"net.scale": 0.125}, time_limit="60s")
     assert list(tmp_path.iterdir()) == []

@@ -24,10 +24,10 @@ from vesalius.core.errors import DataError, LeakError, PlanError
 from vesalius.core.plan import load_plan
 from vesalius.core.scorecard import Scorecard
 from vesalius.reliability.trained_on import FILE
-from vesalius.verbs._init import Start, initial_weights, same_meaning
-from vesalius.verbs._past import Past
-from vesalius.verbs._unseen import of_run
-from vesalius.verbs._workspace import Workspace, prepare_workspace
+from vesalius.run.init import Start, initial_weights, same_meaning
+from vesalius.run.past import Past
+from vesalius.run.unseen import of_run
+from vesalius.run.workspace import Workspace, prepare_workspace
 
 SETTINGS = {
     "net.scale": 0.125,

@@ -16,8 +16,8 @@ from typer.testing import CliRunner
 import vesalius as vs
 from vesalius.cli import app
 from vesalius.core.errors import Interrupted, OutputError
+from vesalius.run.ledger import Ledger
 from vesalius.verbs import predict as verb
-from vesalius.verbs._ledger import Ledger
 
 
 def rows(path: Path) -> list[dict[str, str]]:

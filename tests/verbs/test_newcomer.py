@@ -16,9 +16,9 @@ from typer.testing import CliRunner
 import vesalius as vs
 from vesalius.cli import app
 from vesalius.core.errors import BundleError, MismatchError, OutputError
-from vesalius.verbs._outcome import Outcome
-from vesalius.verbs._reporting import _by_clock, _steps
-from vesalius.verbs._workspace import untouched
+from vesalius.run.members import Outcome
+from vesalius.run.reporting import _by_clock, _steps
+from vesalius.run.workspace import untouched
 
 
 def pictures(folder: Path, n: int) -> Path:

@@ -19,7 +19,8 @@ from typer.testing import CliRunner
 import vesalius as vs
 from vesalius import formats
 from vesalius.cli import app
-from vesalius.core.answer import Mask, Scores
+from vesalius.core.answers.mask import Mask
+from vesalius.core.answers.scores import Scores
 from vesalius.core.bundle import open_bundle
 from vesalius.core.case import Case
 from vesalius.core.channels import COLOURS

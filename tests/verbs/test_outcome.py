@@ -20,11 +20,11 @@ from vesalius.infer.predictor import Predictor
 from vesalius.learn import checkpoint
 from vesalius.learn.course import Change
 from vesalius.learn.loop import Trained
+from vesalius.run import training
+from vesalius.run.members import Outcome, kept_of, steps_of
+from vesalius.run.reporting import model_card
+from vesalius.run.workspace import prepare_workspace
 from vesalius.serve.http.models import describe
-from vesalius.verbs import _training
-from vesalius.verbs._outcome import Outcome, kept_of, steps_of
-from vesalius.verbs._reporting import model_card
-from vesalius.verbs._workspace import prepare_workspace
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ SETTINGS = {
 def cut(pictures: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """A fit of three members which the clock ends after 25, 8 and 4 of 30 steps; and one of the first member alone."""
     root = tmp_path_factory.mktemp("cut")
-    real, notes = _training.train, []
+    real, notes = training.train, []
 
     def ended(task: Any, plan: Any, *args: Any, member: int, **kwargs: Any) -> Trained:
         short = override(plan, {"train.steps": (25, 8, 4)[member]})
@@ -81,7 +81,7 @@ def cut(pictures: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, An
             notes.append(text)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_training, "train", ended)
+        patch.setattr(training, "train", ended)
         run = vs.fit(pictures.data, root / "cut", folds=3, settings=SETTINGS, seed=3, progress=Told())
         one = {**SETTINGS, "train.members": 1, "train.folds": 3}
         alone = vs.fit(pictures.data, root / "alone", settings=one, seed=3)

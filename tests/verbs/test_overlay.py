@@ -8,10 +8,11 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from vesalius.core.answer import Mask, Scores
+from vesalius.core.answers.mask import Mask
+from vesalius.core.answers.scores import Scores
 from vesalius.core.cohort import Label
 from vesalius.core.image import Image
-from vesalius.verbs._overlay import overlay
+from vesalius.run.overlay import overlay
 
 LIVER = Label(1, "liver")
 

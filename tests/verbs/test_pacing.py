@@ -23,8 +23,8 @@ from vesalius.core.plan import (
 from vesalius.learn.course import Change, planned
 from vesalius.learn.loop import Trained
 from vesalius.plan.machine import Machine
-from vesalius.verbs import _pacing
-from vesalius.verbs._pacing import Clock, Foreseen, clock_for, settled
+from vesalius.run import pacing
+from vesalius.run.pacing import Clock, Foreseen, clock_for, settled
 
 PLAN = Plan(
     task=TaskPlan(name="classify"),
@@ -81,7 +81,7 @@ def test_what_the_user_set_stays() -> None:
 
 def test_no_more_threads_than_pay(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where one thread was quicker than two on a machine with nothing else to do, free cores change nothing."""
-    monkeypatch.setattr(_pacing.machines, "measure", lambda: Machine(4, 1 << 30, None, 0, False))
+    monkeypatch.setattr(pacing.machines, "measure", lambda: Machine(4, 1 << 30, None, 0, False))
     paces = [
         clock_for(PLAN, 200.0, replace(FORESEEN, threads=pay), "cpu").pace(200.0, 1000) for pay in (None, 2)
     ]

@@ -16,7 +16,8 @@ from PIL import Image as Pillow
 
 import vesalius as vs
 from vesalius import cohorts
-from vesalius.core.answer import Mask, Scores
+from vesalius.core.answers.mask import Mask
+from vesalius.core.answers.scores import Scores
 from vesalius.core.errors import BundleError, DataError, PlanError
 from vesalius.core.plan import override
 

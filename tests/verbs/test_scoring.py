@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vesalius.core.answer import Answer, Scores, Value
+from vesalius.core.answers import Answer
+from vesalius.core.answers.scores import Scores
+from vesalius.core.answers.value import Value
 from vesalius.core.case import Case
 from vesalius.core.cohort import Label
 from vesalius.core.image import Image
 from vesalius.evaluate.pictures import look
-from vesalius.verbs._scoring import Gallery, tally_for
+from vesalius.evaluate.scoring import Gallery, tally_for
 
 IMAGE = Image(np.zeros((1, 1, 8, 8), np.uint8))
 

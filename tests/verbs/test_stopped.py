@@ -12,8 +12,8 @@ import pytest
 
 import vesalius as vs
 from vesalius import cli
-from vesalius.reliability.deidentify import run
-from vesalius.verbs import _reporting
+from vesalius.deidentify import run
+from vesalius.run import reporting
 from vesalius.verbs import inspect as inspecting
 
 Said = Callable[..., tuple[int, str]]
@@ -61,7 +61,7 @@ def test_evaluate_leaves_nothing_of_its_folder(
         (folder / "report.html").write_text("half")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(_reporting, "write_evaluation", half)
+    monkeypatch.setattr(reporting, "write_evaluation", half)
     code, words = said("evaluate", data / "labelsTr", data, "-o", tmp_path / "out", "--split", "all")
     assert code == 130 and words.endswith("vesalius: interrupted; nothing was written\n")
     assert not (tmp_path / "out").exists()

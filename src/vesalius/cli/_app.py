@@ -42,9 +42,9 @@ def when_told_to_stop(act: Callable[[], object]) -> Iterator[None]:
 def version(show: bool) -> None:
     """Print the version and leave."""
     if show:
-        from vesalius import __version__
+        from vesalius.core.version import VERSION
 
-        typer.echo(f"vesalius {__version__}")
+        typer.echo(f"vesalius {VERSION}")
         raise typer.Exit
 
 

@@ -21,7 +21,7 @@ def console() -> Console:
 
 def plan_table(plan: Plan) -> None:
     """Every planned value and why."""
-    from vesalius.verbs._reporting import choices
+    from vesalius.run.reporting import choices
 
     table = Table("field", "value", "why", title="plan", title_justify="left", box=None, pad_edge=False)
     for field, value, reason in choices(plan):

@@ -4,7 +4,7 @@ A layout's file has `detect(root) -> Detection | None` and `read(root, *, option
 """
 
 from vesalius.cohorts._check import Decoded, check, geometry_fault
-from vesalius.cohorts._files import TABLE_SUFFIXES
+from vesalius.cohorts._files import TABLE_SUFFIXES, require, walk
 from vesalius.cohorts._folds import assign, load_assignment, save_assignment
 from vesalius.cohorts._layout import UNUSED, Detection, Options
 from vesalius.cohorts._masked import recounted, with_values
@@ -32,7 +32,9 @@ __all__ = [
     "read",
     "read_cells",
     "recounted",
+    "require",
     "save_assignment",
     "select_target",
+    "walk",
     "with_values",
 ]

@@ -15,7 +15,7 @@ from vesalius.core.cohort import Label, SetAside, TargetInfo
 from vesalius.core.errors import VesaliusError
 
 if TYPE_CHECKING:
-    from vesalius.formats._dicom_series import Document, Series
+    from vesalius.dicom.series.grouping import Document, Series
 
 MOST_TARGETS = 64
 
@@ -63,14 +63,14 @@ def _masks(
     joint: bool,
 ) -> None:
     """A target `mask` of all segments together; or, where structures may overlap as in a plan, one for each."""
-    module = registry.lookup("formats", "dicom_seg" if joint else "dicom_rt")
-    grids = module.grids
+    from vesalius.dicom.read import rt, seg
+    from vesalius.dicom.series import grid as grids
+
+    names_in = seg.segments if joint else rt.structures
     held: list[tuple[Document, tuple[Label, ...]]] = []
     for document in documents:
         try:
-            held.append(
-                (document, module.segments(document.path) if joint else module.structures(document.path))
-            )
+            held.append((document, names_in(document.path)))
         except VesaliusError as error:
             said.bad.append(SetAside(document.path.stem, str(error)))
     named: dict[str, Label] = {}

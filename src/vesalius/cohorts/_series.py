@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 from vesalius import formats
 from vesalius.cohorts import _files
-from vesalius.cohorts._dicomdir import without_short
 from vesalius.core import registry
 from vesalius.core.case import Ref
 from vesalius.core.cohort import SetAside
+from vesalius.dicom.dicomdir import without_short
 
 if TYPE_CHECKING:
-    from vesalius.formats._dicom_series import Found, Series
+    from vesalius.dicom.series.grouping import Found, Series
 
 _MASK_END = re.compile(
     r"[ _\-.](mask|masks|seg|segmentation|gt|groundtruth|ground_truth|annotation|roi)([_\- ]?\d+)?$", re.I

@@ -10,7 +10,6 @@ from vesalius import formats
 from vesalius.cohorts import _files
 from vesalius.cohorts._build import some
 from vesalius.cohorts._dicom_targets import collect
-from vesalius.cohorts._dicomdir import listing
 from vesalius.cohorts._layout import Detection, Options
 from vesalius.cohorts._series import Unit, place, sort_dicom, unit_of, units, unread
 from vesalius.core import archive
@@ -18,6 +17,7 @@ from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort, SetAside
 from vesalius.core.errors import DataError
 from vesalius.core.words import counted
+from vesalius.dicom.dicomdir import listing
 
 
 def detect(root: Path) -> Detection | None:

@@ -6,8 +6,9 @@ A file's module-level literals describe it and are read without importing it:
     SUFFIXES = (".nii", ".nii.gz")                       # formats
 
 The part of a registered name before its first hyphen is the stem of its file. Files that begin with an
-underscore are the room's own and are not entries. Another package joins through an entry point in the group
-`vesalius.<kind>` whose name is the stem and whose value is the module.
+underscore are the room's own and are not entries; `contract.py` says what all entries keep, and is none either.
+Another package joins through an entry point in the group `vesalius.<kind>` whose name is the stem and whose value
+is the module.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing import Any
 
 from vesalius.core.errors import MissingExtra, UnknownName
 
+CONTRACT = "contract"
 KINDS = ("tasks", "nets", "formats", "cohorts", "losses", "metrics", "explain", "compress")
 _SINGULAR = {"cohorts": "layout", "metrics": "answer kind", "losses": "loss", "explain": "explainer"}
 _SINGULAR |= {"compress": "compressor"}
@@ -36,7 +38,7 @@ def stems(kind: str) -> dict[str, str]:
     spec = importlib.util.find_spec(package)
     for folder in (spec.submodule_search_locations or ()) if spec else ():
         for path in sorted(Path(folder).glob("*.py")):
-            if not path.stem.startswith("_"):
+            if not path.stem.startswith("_") and path.stem != CONTRACT:
                 found[path.stem] = f"{package}.{path.stem}"
     for point in metadata.entry_points(group=package):
         found.setdefault(point.name, point.value)

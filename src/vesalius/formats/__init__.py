@@ -22,13 +22,13 @@ from types import ModuleType
 from typing import Literal, cast
 
 from vesalius.core import archive, grids, registry
-from vesalius.core.answer import Answer
+from vesalius.core.answers import Answer
 from vesalius.core.case import Ref
 from vesalius.core.errors import FormatError, GeometryError, OutputError
+from vesalius.core.file_io import as_ref, one_file, pixels, typed_errors
+from vesalius.core.header import Header
 from vesalius.core.image import Image
-from vesalius.formats._files import as_ref, one_file, pixels, typed_errors
-from vesalius.formats._header import Header
-from vesalius.formats._masks import COLOURS, as_colours, as_labels, blurred, recoded
+from vesalius.core.masks import COLOURS, as_colours, as_labels, blurred, recoded
 
 __all__ = [
     "COLOURS",

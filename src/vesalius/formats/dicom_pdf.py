@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vesalius.core.answer import Answer
+from vesalius.core.answers import Answer
 from vesalius.core.image import Image
 from vesalius.formats.dicom import header, read
 
@@ -19,6 +19,6 @@ __all__ = ["header", "read", "write"]
 
 def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> None:
     """Write a text's sections as a PDF inside a DICOM object. Raises OutputError, GeometryError."""
-    from vesalius.formats import _pdf_writer
+    from vesalius.dicom.write import pdf
 
-    _pdf_writer.write(thing, path, source=source)
+    pdf.write(thing, path, source=source)

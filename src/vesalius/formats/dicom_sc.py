@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vesalius.core.answer import Answer
+from vesalius.core.answers import Answer
 from vesalius.core.image import Image
 from vesalius.formats.dicom import header, read
 
@@ -19,6 +19,6 @@ __all__ = ["header", "read", "write"]
 
 def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> None:
     """Write the source's planes in colour with the answer on them. Raises OutputError, GeometryError."""
-    from vesalius.formats import _sc_writer
+    from vesalius.dicom.write import sc
 
-    _sc_writer.write(thing, path, source=source)
+    sc.write(thing, path, source=source)

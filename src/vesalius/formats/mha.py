@@ -15,12 +15,12 @@ from typing import IO, Any
 
 import numpy as np
 
-from vesalius.core.answer import Answer
+from vesalius.core import file_io
+from vesalius.core.answers import Answer
 from vesalius.core.case import Ref
 from vesalius.core.errors import FormatError, OutputError
+from vesalius.core.header import Header
 from vesalius.core.image import Array, Image, Triple
-from vesalius.formats import _files
-from vesalius.formats._header import Header
 
 SUFFIXES = (".mha", ".mhd")
 MAGIC = ((0, b"ObjectType = Image"), (0, b"ObjectType=Image"), (0, b"NDims = "))
@@ -61,7 +61,7 @@ class _Head:
 
 def header(ref: Ref) -> Header:
     """Shape and geometry from the text header."""
-    head = _parse(_files.one_file(ref), ref)
+    head = _parse(file_io.one_file(ref), ref)
     spacing = head.spacing_mm
     if head.affine is not None:
         x, y, z = (float(s) for s in np.sqrt((head.affine[:3, :3] ** 2).sum(axis=0)))
@@ -78,26 +78,26 @@ def header(ref: Ref) -> Header:
 
 def read(ref: Ref) -> Image:
     """Read in the file's own type; compressed data to its checksum."""
-    head = _parse(_files.one_file(ref), ref)
-    with _files.typed_errors(ref):
+    head = _parse(file_io.one_file(ref), ref)
+    with file_io.typed_errors(ref):
         size = head.data.stat().st_size
         nbytes = math.prod(head.shape) * head.dtype.itemsize
         offset = size - nbytes if head.skip == -1 else head.offset + head.skip
-        _files.check_claim(ref, nbytes, size - offset, compressed=head.compressed)
+        file_io.check_claim(ref, nbytes, size - offset, compressed=head.compressed)
         array = np.empty(head.shape, head.dtype)
         with head.data.open("rb") as file:
             file.seek(offset)
             if head.compressed:
                 _inflate(file, array, ref, head.stored)
             else:
-                _files.fill(file, array, ref)
-    array = np.moveaxis(_files.native(array), -1, 0)  # (C, Z, Y, X)
+                file_io.fill(file, array, ref)
+    array = np.moveaxis(file_io.native(array), -1, 0)  # (C, Z, Y, X)
     return Image(array=array, affine=head.affine, spacing_mm=head.spacing_mm)
 
 
 def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> None:
     """Write an mha, compressed; always three dimensions, so that a plane keeps its affine."""
-    image, array = _files.stored(thing)
+    image, array = file_io.stored(thing)
     if path.suffix.lower() == ".mhd":
         raise OutputError(f"{path}: a header apart from its data is not written", hint=".mha")
     if array.ndim != 4:
@@ -124,7 +124,7 @@ def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> 
     fields += [("DimSize", f"{x} {y} {z}"), ("ElementNumberOfChannels", str(channels)), ("ElementType", name)]
     squeeze = zlib.compressobj(1)
     interleaved = np.moveaxis(array, 0, -1)
-    with _files.atomic(path) as file:
+    with file_io.atomic(path) as file:
         text = "".join(f"{key} = {value}\n" for key, value in fields) + "ElementDataFile = LOCAL\n"
         file.write(text.encode("ascii"))
         for plane in interleaved:
@@ -137,7 +137,7 @@ def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> 
 
 
 def _parse(path: Path, ref: Ref) -> _Head:
-    with _files.typed_errors(ref):
+    with file_io.typed_errors(ref):
         fields, end = _fields(path, ref)
         name = fields["ElementDataFile"]
         if name == "LOCAL":
@@ -215,10 +215,12 @@ def _inflate(file: IO[bytes], array: Array, ref: Ref, stored: int | None) -> Non
     loose = zlib.decompressobj(47)  # zlib or gzip
     done, left = 0, stored
     while not loose.eof:
-        fresh = loose.unconsumed_tail or file.read(_files.CHUNK if left is None else min(_files.CHUNK, left))
+        fresh = loose.unconsumed_tail or file.read(
+            file_io.CHUNK if left is None else min(file_io.CHUNK, left)
+        )
         if left is not None and not loose.unconsumed_tail:
             left -= len(fresh)
-        data = loose.decompress(fresh, _files.CHUNK)
+        data = loose.decompress(fresh, file_io.CHUNK)
         if not fresh and not data:
             raise FormatError(f"{ref}: truncated", found=f"{done:,} of {len(view):,} bytes of pixels")
         if done + len(data) > len(view):

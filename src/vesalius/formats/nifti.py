@@ -19,14 +19,13 @@ import nibabel as nib
 import numpy as np
 from nibabel.spatialimages import HeaderDataError
 
-from vesalius.core import grids
-from vesalius.core.answer import Answer
+from vesalius.core import file_io, grids
+from vesalius.core.answers import Answer
 from vesalius.core.case import Ref
 from vesalius.core.channels import COLOURS
 from vesalius.core.errors import FormatError, OutputError
+from vesalius.core.header import Header
 from vesalius.core.image import Array, Forms, Image, Source, Triple
-from vesalius.formats import _files
-from vesalius.formats._header import Header
 
 SUFFIXES = (".nii", ".nii.gz")
 MAGIC = ((344, b"n+1\x00"), (4, b"n+2\x00"))
@@ -46,8 +45,8 @@ _GZIP_LEVEL = 1  # masks shrink a hundredfold at any level; time is what counts
 
 def header(ref: Ref) -> Header:
     """Shape and geometry from the header alone. Raises FormatError where the file cannot hold what it claims."""
-    path = _files.one_file(ref)
-    with _files.typed_errors(ref, HeaderDataError), _open(path) as stream:
+    path = file_io.one_file(ref)
+    with file_io.typed_errors(ref, HeaderDataError), _open(path) as stream:
         head = _read_head(stream, ref)
         layout = _Layout(head, ref)
         _checked_offset(head, layout, ref, compressed=isinstance(stream, gzip.GzipFile))
@@ -67,18 +66,18 @@ def header(ref: Ref) -> Header:
 
 def read(ref: Ref) -> Image:
     """Read the whole file, checksum included, in its own type; float32 or 64 where it stores a scaling."""
-    path = _files.one_file(ref)
-    with _files.typed_errors(ref, HeaderDataError), _open(path) as stream:
+    path = file_io.one_file(ref)
+    with file_io.typed_errors(ref, HeaderDataError), _open(path) as stream:
         head = _read_head(stream, ref)
         layout = _Layout(head, ref)
         compressed = isinstance(stream, gzip.GzipFile)
         offset = _checked_offset(head, layout, ref, compressed=compressed)
         _skip(stream, offset - int(head["sizeof_hdr"]), ref)
         array = np.empty(layout.shape, layout.dtype)
-        _files.fill(stream, array, ref)
+        file_io.fill(stream, array, ref)
         if compressed:
-            _files.drain(stream, ref)
-    array = _files.native(array)
+            file_io.drain(stream, ref)
+    array = file_io.native(array)
     if layout.scaling is not None:
         array = _scaled(array, layout.scaling, layout.scaled_dtype)
     return layout.image(array, ref)
@@ -91,7 +90,7 @@ def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> 
     both are set with code 1 (the qform only where the affine has no shear); with a spacing alone both codes are 0.
     Raises OutputError for what NIfTI cannot hold.
     """
-    image, array = _files.stored(thing)
+    image, array = file_io.stored(thing)
     if array.dtype == np.float16:
         array = array.astype(np.float32)
     head = _make_head(image, array.dtype, path)
@@ -100,7 +99,7 @@ def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> 
         _set_forms(head, forms)
     # (x, y, z, t, c) in Fortran order is (c, t, z, y, x) in C order: one contiguous block a (c, t, z)
     planes = array if array.ndim == 4 else array.swapaxes(0, 1).reshape(-1, *array.shape[2:])
-    with _files.atomic(path) as file:
+    with file_io.atomic(path) as file:
         if path.name.lower().endswith(".gz"):
             with gzip.GzipFile("", "wb", _GZIP_LEVEL, file, mtime=0) as stream:
                 _write_body(cast("IO[bytes]", stream), head, planes)
@@ -184,7 +183,7 @@ def _open(path: Path) -> IO[bytes]:
 
 
 def _read_head(stream: IO[bytes], ref: Ref) -> Any:
-    with _files.typed_errors(ref, HeaderDataError):
+    with file_io.typed_errors(ref, HeaderDataError):
         raw = stream.read(4)
         size = {int.from_bytes(raw, "little"), int.from_bytes(raw, "big")}
         kind: Any = nib.Nifti2Header if 540 in size else nib.Nifti1Header
@@ -205,10 +204,10 @@ def _checked_offset(head: Any, layout: _Layout, ref: Ref, *, compressed: bool) -
     offset, at = int(head["vox_offset"]), int(head["sizeof_hdr"])
     if offset < at:
         raise FormatError(f"{ref}: pixels inside the header", found=f"vox_offset {offset}")
-    if offset - at > _files.TRAILING:
+    if offset - at > file_io.TRAILING:
         raise FormatError(f"{ref}: header extensions too long", found=f"{offset - at:.4g} bytes")
     size = ref.paths[0].stat().st_size
-    _files.check_claim(ref, offset + layout.nbytes, size, compressed=compressed)
+    file_io.check_claim(ref, offset + layout.nbytes, size, compressed=compressed)
     return offset
 
 

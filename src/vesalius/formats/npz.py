@@ -19,13 +19,13 @@ from typing import IO, Any, cast
 
 import numpy as np
 
-from vesalius.core.answer import Answer
+from vesalius.core import file_io
+from vesalius.core.answers import Answer
 from vesalius.core.case import Ref
 from vesalius.core.channels import COLOURS
 from vesalius.core.errors import FormatError, UnknownName
+from vesalius.core.header import Header
 from vesalius.core.image import Array, Image
-from vesalius.formats import _files
-from vesalius.formats._header import Header
 
 SUFFIXES = (".npz", ".npy")
 MAGIC = ((0, b"\x93NUMPY"),)  # a zip without the suffix may be anything
@@ -51,8 +51,8 @@ class Member:
 
 def members(path: Path) -> dict[str, Member]:
     """Every array of an archive by name, unread; an npy file has one, named ''. Raises FormatError."""
-    _files.one_file(Ref(paths=(path,)))
-    with _files.typed_errors(Ref(paths=(path,))):
+    file_io.one_file(Ref(paths=(path,)))
+    with file_io.typed_errors(Ref(paths=(path,))):
         stat = path.stat()
         return dict(_members(path, stat.st_mtime_ns, stat.st_size))
 
@@ -76,14 +76,14 @@ def _members(path: Path, modified: int, size: int) -> dict[str, Member]:
 def table(path: Path, member: str) -> Array:
     """A whole member as it stands, whatever its shape (labels, ids). Raises FormatError, UnknownName."""
     ref = Ref(paths=(path,), member=member)
-    _files.one_file(ref)
-    with _files.typed_errors(ref):
+    file_io.one_file(ref)
+    with file_io.typed_errors(ref):
         return _load(path, member, ref)
 
 
 def header(ref: Ref) -> Header:
     """Shape and type from the headers inside, without inflating pixels."""
-    path = _files.one_file(ref)
+    path = file_io.one_file(ref)
     known = members(path)
     name = _choose(ref, known)
     member = known[name]
@@ -111,8 +111,8 @@ def header(ref: Ref) -> Header:
 
 def read(ref: Ref) -> Image:
     """Read a member, or one item of it, in its own type; bits become uint8."""
-    path = _files.one_file(ref)
-    with _files.typed_errors(ref):
+    path = file_io.one_file(ref)
+    with file_io.typed_errors(ref):
         known = members(path)
         name = _choose(ref, known)
         if "axes" in known and name == "array":
@@ -134,8 +134,8 @@ def channels_first(shape: tuple[int, ...]) -> bool:
 
 def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> None:
     """Write the array and its geometry; an npy file holds the array `(C, Z, Y, X)` alone."""
-    image, array = _files.stored(thing)
-    with _files.atomic(path) as file:
+    image, array = file_io.stored(thing)
+    with file_io.atomic(path) as file:
         if path.suffix.lower() == ".npy":
             np.lib.format.write_array(file, array, allow_pickle=False)
             return
@@ -202,7 +202,7 @@ def _member(stream: IO[bytes], ref: Ref, size: int) -> Member:
     member = Member(shape=shape, dtype=dtype, fortran=fortran)
     if any(n < 0 for n in shape):
         raise FormatError(f"{ref}: a shape that cannot be", found=str(shape))
-    _files.check_claim(ref, member.nbytes, size - stream.tell(), compressed=False)
+    file_io.check_claim(ref, member.nbytes, size - stream.tell(), compressed=False)
     return member
 
 
@@ -214,7 +214,7 @@ def _stream(path: Path, name: str, ref: Ref) -> Iterator[tuple[IO[bytes], Member
         return
     with zipfile.ZipFile(path) as archive:
         info = archive.getinfo(name + ".npy")
-        _files.check_claim(ref, info.file_size, info.compress_size, compressed=info.compress_type != 0)
+        file_io.check_claim(ref, info.file_size, info.compress_size, compressed=info.compress_type != 0)
         with archive.open(info) as stream:
             yield stream, _member(stream, ref, info.file_size)
 
@@ -224,10 +224,10 @@ def _load(path: Path, name: str, ref: Ref) -> Array:
         shape = member.shape[::-1] if member.fortran else member.shape
         array = np.empty(shape, member.dtype)
         if array.nbytes:
-            _files.fill(stream, array, ref)
-        _files.drain(stream, ref)  # the archive's CRC is checked at the end
+            file_io.fill(stream, array, ref)
+        file_io.drain(stream, ref)  # the archive's CRC is checked at the end
     array = array.T if member.fortran else array
-    return _files.native(array)
+    return file_io.native(array)
 
 
 def _check_index(ref: Ref, member: Member) -> int:
@@ -244,8 +244,8 @@ def _item(path: Path, name: str, member: Member, ref: Ref) -> Array:
     item = np.empty(member.shape[1:], member.dtype)
     with _stream(path, name, ref) as (stream, _):
         stream.seek(stream.tell() + index * item.nbytes)
-        _files.fill(stream, item, ref)
-    return _files.native(item)
+        file_io.fill(stream, item, ref)
+    return file_io.native(item)
 
 
 @functools.lru_cache(maxsize=2)

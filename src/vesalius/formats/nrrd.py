@@ -16,13 +16,13 @@ from typing import IO, Any, cast
 import nrrd as pynrrd
 import numpy as np
 
-from vesalius.core.answer import Answer
+from vesalius.core import file_io
+from vesalius.core.answers import Answer
 from vesalius.core.case import Ref
 from vesalius.core.channels import COLOURS
 from vesalius.core.errors import FormatError, OutputError
+from vesalius.core.header import Header
 from vesalius.core.image import Array, Image, Triple
-from vesalius.formats import _files
-from vesalius.formats._header import Header
 
 SUFFIXES = (".nrrd", ".nhdr")
 MAGIC = ((0, b"NRRD000"),)
@@ -121,8 +121,8 @@ class _Head:
 
 def header(ref: Ref) -> Header:
     """Shape and geometry from the text header."""
-    path = _files.one_file(ref)
-    with _files.typed_errors(ref, pynrrd.NRRDError), path.open("rb") as file:
+    path = file_io.one_file(ref)
+    with file_io.typed_errors(ref, pynrrd.NRRDError), path.open("rb") as file:
         head = _Head(_fields(file), ref)
         _apart(head, path, ref)
     image = head.image(np.broadcast_to(np.zeros((), head.dtype), head.shape))
@@ -138,8 +138,8 @@ def header(ref: Ref) -> Header:
 
 def read(ref: Ref) -> Image:
     """Read raw, gzip and bzip2 encodings in the file's own type, compressed ones to their checksum."""
-    path = _files.one_file(ref)
-    with _files.typed_errors(ref, pynrrd.NRRDError), path.open("rb") as file:
+    path = file_io.one_file(ref)
+    with file_io.typed_errors(ref, pynrrd.NRRDError), path.open("rb") as file:
         head = _Head(_fields(file), ref)
         data = _apart(head, path, ref)
         if data is None:
@@ -165,7 +165,7 @@ def _apart(head: _Head, path: Path, ref: Ref) -> Path | None:
 
 def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> None:
     """Write an nrrd, gzip-encoded, in LPS; several channels are the slowest axis: 'RGB-color' or 'vector'."""
-    image, array = _files.stored(thing)
+    image, array = file_io.stored(thing)
     if path.suffix.lower() == ".nhdr":
         raise OutputError(f"{path}: a header apart from its data is not written", hint=".nrrd")
     if array.ndim != 4:
@@ -180,7 +180,7 @@ def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> 
         fields["space origin"] = image.affine[:3, 3]
     elif image.spacing_mm is not None:
         fields["spacings"] = np.array([*image.spacing_mm, *[np.nan] * several])
-    with _files.atomic(path) as file:
+    with file_io.atomic(path) as file:
         # (x, y, z, c) in Fortran order is (c, z, y, x) in C order
         pynrrd.write(file, array if several else array[0], fields, compression_level=1, index_order="C")
 
@@ -192,7 +192,7 @@ def _fields(file: IO[bytes]) -> dict[str, Any]:
 def _pixels(file: IO[bytes], path: Path, head: _Head, ref: Ref) -> Array:
     """Fill an array from where the header ends, or from the start of a file apart."""
     for _ in range(int(head.fields.get("line skip", head.fields.get("lineskip", 0)))):
-        if not file.readline(_files.CHUNK):
+        if not file.readline(file_io.CHUNK):
             raise FormatError(f"{ref}: truncated before its pixels")
     size = path.stat().st_size
     encoding = str(head.fields["encoding"]).lower()
@@ -203,17 +203,17 @@ def _pixels(file: IO[bytes], path: Path, head: _Head, ref: Ref) -> Array:
     if skip == -1 and raw:
         file.seek(max(size - head.nbytes, 0))
     if not encoding.startswith("bz"):  # bzip2 expands further than any check could use
-        _files.check_claim(ref, head.nbytes, size - file.tell(), compressed=not raw)
+        file_io.check_claim(ref, head.nbytes, size - file.tell(), compressed=not raw)
     array = np.empty(head.shape, head.dtype)
     if raw:
         if skip > 0:
             file.seek(skip, 1)
-        _files.fill(file, array, ref)
-        return _files.native(array)
+        file_io.fill(file, array, ref)
+        return file_io.native(array)
     stream = cast("IO[bytes]", gzip.GzipFile(fileobj=file) if encoding.startswith("g") else bz2.BZ2File(file))
     with stream:
         if skip > 0:
-            stream.read(min(skip, _files.TRAILING))
-        _files.fill(stream, array, ref)
-        _files.drain(stream, ref)
-    return _files.native(array)
+            stream.read(min(skip, file_io.TRAILING))
+        file_io.fill(stream, array, ref)
+        file_io.drain(stream, ref)
+    return file_io.native(array)

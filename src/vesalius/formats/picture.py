@@ -21,16 +21,17 @@ import numpy as np
 from PIL import Image as Pil
 from PIL import ImageOps, UnidentifiedImageError
 
-from vesalius.core.answer import Answer, Mask
+from vesalius.core import exif, file_io
+from vesalius.core.answers import Answer
+from vesalius.core.answers.mask import Mask
 from vesalius.core.case import Ref
 from vesalius.core.channels import COLOURS
 from vesalius.core.cohort import Label
 from vesalius.core.errors import FormatError, OutputError
 from vesalius.core.grids import EXIF_ORIENTATION
+from vesalius.core.header import Header
 from vesalius.core.image import Array, Image
-from vesalius.formats import _exif, _files
-from vesalius.formats._header import Header
-from vesalius.formats._masks import blurred
+from vesalius.core.masks import blurred
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp")
 MAGIC = (
@@ -54,7 +55,7 @@ _LOSSY_MASK_VALUES = 64  # a mask saved as JPEG has a few grey levels more than 
 
 def header(ref: Ref) -> Header:
     """Size and type from the file's header; pixels are decoded of palette pictures, animated GIFs and odd TIFFs."""
-    path, items = _files.one_file(ref), 1
+    path, items = file_io.one_file(ref), 1
     try:
         with _open(path) as picture:
             items = _pages(picture)
@@ -62,7 +63,7 @@ def header(ref: Ref) -> Header:
                 picture.seek(ref.index)
             plain = picture.mode in _PLAIN and picture.mode != "I" and not _deep_tiff(picture)
             if plain and not _drawn_over(picture):
-                width, height = _exif.size_as_seen(picture)
+                width, height = exif.size_as_seen(picture)
                 pages = 1 if ref.index is not None else items
                 kind = {"F": np.float32}.get(picture.mode, np.uint16 if "16" in picture.mode else np.uint8)
                 channels = 3 if picture.mode == "RGB" else 1
@@ -71,7 +72,7 @@ def header(ref: Ref) -> Header:
                     dtype=np.dtype(kind).name,
                     channels=channels,
                     items=items,
-                    display=_display([_exif.orientation(picture)]),
+                    display=_display([exif.orientation(picture)]),
                 )
     except UnidentifiedImageError:
         pass  # `read` knows more kinds, or says what is wrong
@@ -130,7 +131,7 @@ def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> 
     for what the format cannot hold.
     """
     kind = _kind(path)
-    array = _writable(_files.stored(thing)[1], path, kind)
+    array = _writable(file_io.stored(thing)[1], path, kind)
     if kind == "JPEG" and not (isinstance(thing, Image) or type(thing).__name__ == "Picture"):
         raise OutputError(f"{path}: JPEG would change the values", hint=".png")
     if kind == "GIF" and array.shape[0] != 1:
@@ -147,13 +148,13 @@ def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> 
     if kind == "TIFF":
         options = {"compression": "tiff_deflate", "save_all": True, "append_images": pages[1:]}
     if kind in ("PNG", "JPEG", "TIFF", "WEBP"):
-        options["exif"] = _exif.upright()
-    with _files.atomic(path) as file:
+        options["exif"] = exif.upright()
+    with file_io.atomic(path) as file:
         pages[0].save(file, kind, **options)
 
 
 def _read(ref: Ref, *, as_mask: bool) -> Image:
-    path = _files.one_file(ref)
+    path = file_io.one_file(ref)
     try:
         array, tags = _decode(path, ref, as_mask)
         names: tuple[str, ...] = COLOURS if array.shape[0] == 3 else ()
@@ -199,7 +200,7 @@ def _decode(path: Path, ref: Ref, as_mask: bool) -> tuple[Array, list[int | None
         for page in wanted:
             if count > 1:
                 picture.seek(page)
-            tags.append(_exif.orientation(picture))
+            tags.append(exif.orientation(picture))
             pages.append(_plane(picture, ref, as_mask and not drawn_over, grey=drawn_over))
     return _joined(pages, ref, mixed=drawn_over or not as_mask), tags
 
@@ -274,14 +275,14 @@ def _by_tifffile(path: Path, ref: Ref) -> tuple[Array, tuple[str, ...], list[int
     """
     import tifffile
 
-    with _files.typed_errors(ref, tifffile.TiffFileError), tifffile.TiffFile(path) as file:
+    with file_io.typed_errors(ref, tifffile.TiffFileError), tifffile.TiffFile(path) as file:
         series = file.series[0]
         if int(np.prod(series.shape)) > MOST_PIXELS:
             raise FormatError(f"{ref}: too large for a picture", found=str(series.shape))
         array = series.asarray()
         pages = [page.keyframe if page is not None else None for page in series.pages]
-        said = [None if page is None else page.tags.get(_exif.TAG) for page in pages]
-        tags = [_exif.valid(None if tag is None else int(tag.value)) for tag in said]
+        said = [None if page is None else page.tags.get(exif.TAG) for page in pages]
+        tags = [exif.valid(None if tag is None else int(tag.value)) for tag in said]
         colour = series.keyframe.photometric in (tifffile.PHOTOMETRIC.RGB, tifffile.PHOTOMETRIC.YCBCR)
     if array.dtype.kind not in "iuf" or array.ndim not in (2, 3, 4):
         return None
@@ -296,7 +297,7 @@ def _by_tifffile(path: Path, ref: Ref) -> tuple[Array, tuple[str, ...], list[int
         array = array[:, None]
     if len({tag or 1 for tag in tags}) > 1:
         raise FormatError(f"{ref}: pages of several EXIF orientations", hint="save them upright")
-    array = _exif.turned(array, tags[0])
+    array = exif.turned(array, tags[0])
     array = array if ref.index is None else array[:, ref.index : ref.index + 1]
     return array, COLOURS if colour else (), tags
 
@@ -318,7 +319,7 @@ def _check_png(data: bytes, ref: Ref) -> None:
 
 
 def _errors() -> tuple[type[Exception], ...]:
-    return (*_files.DAMAGE, Pil.DecompressionBombError, UnidentifiedImageError)
+    return (*file_io.DAMAGE, Pil.DecompressionBombError, UnidentifiedImageError)
 
 
 def _typed(ref: Ref, error: Exception) -> FormatError:

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from vesalius import nets
-from vesalius.core.answer import Answer, Mask
+from vesalius.core.answers import Answer
+from vesalius.core.answers.mask import Mask
 from vesalius.core.bundle import Bundle, Stage
 from vesalius.core.case import Case, Ref
 from vesalius.core.errors import BundleError, DataError, PlanError
@@ -23,8 +24,8 @@ from vesalius.core.plan import InferPlan, Plan
 from vesalius.infer import guard, tiles
 from vesalius.plan.threads import Threads
 from vesalius.prepare.case import load, load_reference, prepare
-from vesalius.tasks import _contract as tasks
-from vesalius.tasks._contract import Batch, Example, Task, collate
+from vesalius.tasks import contract as tasks
+from vesalius.tasks.contract import Batch, Example, Task, collate
 
 AXES = {"z": 2, "y": 3, "x": 4}
 Watch = Callable[[float], None]

@@ -18,7 +18,7 @@ from vesalius.core.plan import Plan
 from vesalius.core.progress import Progress, track
 from vesalius.prepare import augment
 from vesalius.prepare.case import load_reference, prepare
-from vesalius.tasks._contract import Batch, Example, Task, collate
+from vesalius.tasks.contract import Batch, Example, Task, collate
 
 Loader = Callable[[Case], Image]
 CENTRES = 512

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from vesalius.core.answer import Mask
+from vesalius.core.answers.mask import Mask
 from vesalius.core.case import IGNORED
 from vesalius.core.cohort import Label
 from vesalius.core.errors import DataError

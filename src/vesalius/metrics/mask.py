@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from vesalius.core import grids
-from vesalius.core.answer import Mask
+from vesalius.core.answers.mask import Mask
 from vesalius.core.case import IGNORED
 from vesalius.core.errors import DataError, GeometryError
 from vesalius.core.image import Array, Image

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from vesalius.core.answer import Scores
+from vesalius.core.answers.scores import Scores
 from vesalius.core.errors import DataError, UnknownName
 from vesalius.core.image import Array
 from vesalius.metrics._curves import calibration_curve, confusion, precision_recall, roc

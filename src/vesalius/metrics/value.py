@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from vesalius.core.answer import Value
+from vesalius.core.answers.value import Value
 from vesalius.core.errors import DataError
 from vesalius.core.image import Array
 from vesalius.metrics._rows import Rows

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from vesalius.core import registry
 from vesalius.core.errors import PlanError, UnknownName
+from vesalius.nets._topology import topology
 
 if TYPE_CHECKING:
     from torch import nn
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from vesalius.nets._net import Dense as Dense
     from vesalius.nets._net import Net as Net
 
-__all__ = ["Dense", "Net", "build", "count_parameters", "describe", "names_for"]
+__all__ = ["Dense", "Net", "build", "count_parameters", "describe", "names_for", "topology"]
 
 
 def __getattr__(name: str) -> Any:

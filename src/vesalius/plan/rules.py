@@ -10,12 +10,11 @@ from vesalius.core.cohort import TargetInfo
 from vesalius.core.errors import PlanError, UnknownName
 from vesalius.core.plan import LocatePlan, Plan, override, parse_plan
 from vesalius.core.words import counted
-from vesalius.nets import describe, names_for
-from vesalius.nets._topology import topology
+from vesalius.nets import describe, names_for, topology
 from vesalius.plan.fingerprint import Fingerprint
 from vesalius.plan.machine import Machine
 from vesalius.plan.positive import positive_of, why_positive
-from vesalius.tasks._contract import Task
+from vesalius.tasks.contract import Task
 
 WHOLE_2D = (32, 48, 64, 96, 128, 160, 192, 224)
 PATCH_2D_CPU, PATCH_2D_GPU = 192 * 192, 512 * 512

@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 from vesalius.cohorts import select_target
-from vesalius.cohorts._build import some
 from vesalius.core.cohort import Cohort
 from vesalius.core.errors import DataError
 from vesalius.core.image import Array
@@ -175,7 +174,7 @@ def _targets(found: Survey, summary: Summary, asked: str | None) -> list[Finding
     single = [t for t in summary.targets if t.kind != "mask" and sum(x.cases > 0 for x in t.labels) == 1]
     constant = [t.name for t in single if len(cohort.targets) > 1 and t.name != asked]
     if constant:
-        text = f"one class only, nothing to learn: {some(constant)}"
+        text = f"one class only, nothing to learn: {listed(constant, 5)}"
         findings.append(Finding("note", "targets", (), text))
     for target in summary.targets:
         if target.name in constant:

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from vesalius import losses
 from vesalius.core import calibration as calibrate
-from vesalius.core.answer import Answer, Scores
+from vesalius.core.answers import Answer
+from vesalius.core.answers.scores import Scores
 from vesalius.core.bundle import State
 from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort, Label, TargetInfo
@@ -20,7 +21,7 @@ from vesalius.core.errors import DataError
 from vesalius.core.image import Image
 from vesalius.core.plan import Plan
 from vesalius.prepare.case import Prepared
-from vesalius.tasks._contract import Batch, Example, Nets, Task, planned_net, planned_weights
+from vesalius.tasks.contract import Batch, Example, Nets, Task, planned_net, planned_weights
 
 NAMES = {"classify": "One class of several, or several findings at once, for a whole image"}
 

@@ -11,16 +11,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vesalius import losses
-from vesalius.core.answer import Answer, Mask
+from vesalius.core.answers import Answer
+from vesalius.core.answers.mask import Mask
 from vesalius.core.bundle import State
 from vesalius.core.case import Case, Ref
 from vesalius.core.cohort import Cohort, Label, TargetInfo
 from vesalius.core.errors import DataError
 from vesalius.core.image import Image
 from vesalius.core.plan import Plan
-from vesalius.metrics import _priors as priors
+from vesalius.metrics import mask as priors
 from vesalius.prepare.case import Prepared, load_mask, prepare_mask
-from vesalius.tasks._contract import Batch, Example, Nets, Task, planned_net, planned_weights
+from vesalius.tasks.contract import Batch, Example, Nets, Task, planned_net, planned_weights
 
 PRIOR = 32
 NAMES = {"segment": "A label for every voxel or pixel"}

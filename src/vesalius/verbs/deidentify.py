@@ -8,9 +8,9 @@ from pathlib import Path
 
 from vesalius.core.errors import Interrupted
 from vesalius.core.progress import Progress
-from vesalius.reliability.deidentify import run
-from vesalius.reliability.deidentify.options import settings
-from vesalius.reliability.deidentify.run import Deidentified
+from vesalius.deidentify import run
+from vesalius.deidentify.options import settings
+from vesalius.deidentify.run import Deidentified
 
 __all__ = ["Deidentified", "deidentify"]
 

@@ -8,35 +8,26 @@ from pathlib import Path
 import torch
 
 from vesalius import cohorts
-from vesalius.core.answer import Answer
+from vesalius.core.answers import Answer
 from vesalius.core.bundle import MANIFEST, Bundle, open_bundle
 from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort, Label, TargetInfo
 from vesalius.core.disk import new_folder
-from vesalius.core.errors import DataError, FormatError, MismatchError, VesaliusError
-from vesalius.core.learned import lying_outside
+from vesalius.core.errors import DataError
 from vesalius.core.progress import Progress, Silent
-from vesalius.core.scorecard import Banner, Scorecard, load_scorecard, save_scorecard
+from vesalius.core.scorecard import Scorecard, save_scorecard
 from vesalius.core.words import counted, listed
-from vesalius.evaluate.banners import TRAINING
-from vesalius.infer.predictor import Predictor
+from vesalius.evaluate.aligning import aligned
+from vesalius.evaluate.answered import score_cases
+from vesalius.evaluate.foreign import LazyMasks, assert_drawn_on, foreign_answers, positive_class
+from vesalius.evaluate.scoring import Tally, card_of, tally_for
 from vesalius.plan import machine as machines
 from vesalius.prepare.case import load_reference
 from vesalius.reliability.marks import Marks
-from vesalius.tasks import _contract as tasks
-from vesalius.verbs._aligning import aligned
-from vesalius.verbs._foreign import LazyMasks, assert_drawn_on, foreign_answers, positive_class
-from vesalius.verbs._past import past_of_bundle
-from vesalius.verbs._scoring import Tally, card_of, tally_for
-from vesalius.verbs._stopping import all_or_nothing
-from vesalius.verbs._unseen import of_another_tool, unseen
-from vesalius.verbs.predict import answers
-
-BASELINES = {
-    "Scores": "how often each class occurs in training",
-    "Mask": "the training-mean mask",
-    "Value": "the training mean",
-}
+from vesalius.run.past import past_of_bundle
+from vesalius.run.stopping import all_or_nothing
+from vesalius.run.unseen import of_another_tool, unseen
+from vesalius.tasks import contract as tasks
 
 
 def evaluate(
@@ -115,7 +106,7 @@ def evaluate(
             progress.note(f"training cases: {choice.overlap}")
         card = choice.told(card)
         if folder is not None:
-            from vesalius.verbs._reporting import write_evaluation
+            from vesalius.run.reporting import write_evaluation
 
             write_evaluation(card, folder, cohort=cohort, bundle=bundle, tally=tally)
             save_scorecard(card, folder / "scorecard.json")
@@ -170,67 +161,6 @@ def _learned(bundle: Bundle) -> tuple[Label, ...]:
     return tuple(
         Label(int(x["value"]), str(x["name"])) for x in bundle.stages[-1].state.values.get("labels", ())
     )
-
-
-def score_cases(
-    bundle: Bundle,
-    cases: Sequence[Case],
-    *,
-    split: str,
-    data_hash: str,
-    patients_known: bool,
-    progress: Progress,
-    device: str | None,
-    target: str | None = None,
-    told: Sequence[Banner] | None = None,
-    accept_mismatch: bool = False,
-) -> tuple[Tally, Scorecard]:
-    """Answer and score case after case; one is in memory at a time. A faulty case is noted and not counted.
-
-    `told` are banners of the model's training; by default those that its own scorecard has. Raises
-    MismatchError where no case is of the kind that the bundle learned from.
-    """
-    predictor = Predictor(bundle, device=device, accept_mismatch=accept_mismatch)
-    stage, task = predictor.stages[-1].stage, predictor.stages[-1].task
-    target = target or stage.plan.task.target
-    tally, marks = tally_for(task.answer), 0
-    refused: MismatchError | None = None
-    for case, answer in answers(predictor, cases, progress=progress):
-        truth = case.targets.get(str(target))
-        if truth is None:
-            continue
-        if isinstance(answer, VesaliusError):
-            refused = answer if isinstance(answer, MismatchError) else refused
-            progress.note(f"not scored: {case.id}: {answer}")
-            continue
-        marks += bool(answer.outside)
-        reference = load_reference(case)
-        tally.add(case, answer, truth, task.trivial(stage.state, reference), reference)
-    if refused is not None and not tally.cases:
-        raise refused
-    if marks:
-        progress.note(f"of those scored, {lying_outside(marks, len(tally.cases))}")
-    card = card_of(
-        tally,
-        task.answer.__name__,
-        split=split,
-        data_hash=data_hash,
-        patients_known=patients_known,
-        bundle=bundle.hash,
-        target=target,
-        baseline_is=BASELINES.get(task.answer.__name__, ""),
-        told=_told(bundle) if told is None else told,
-    )
-    return tally, card
-
-
-def _told(bundle: Bundle) -> list[Banner]:
-    """What the bundle's own scorecard says of its training; nothing where it has none."""
-    try:
-        card = load_scorecard(bundle.path / "scorecard.json")
-    except FormatError:
-        return []
-    return [b for b in card.banners if b.kind == TRAINING]
 
 
 def _score_foreign(

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pydicom
 
-from vesalius.cohorts._dicomweb import Series, Web
 from vesalius.core import disk
 from vesalius.core.cohort import SetAside
 from vesalius.core.errors import DataError, Interrupted, OutputError
 from vesalius.core.progress import Progress, Silent
 from vesalius.core.words import counted
+from vesalius.dicom.web import Series, Web
 
 _PART = ".part"
 

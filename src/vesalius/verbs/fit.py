@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from vesalius import __version__, cohorts
+from vesalius import cohorts
 from vesalius.core.bundle import Bundle, open_bundle, save_bundle
 from vesalius.core.cohort import Cohort
 from vesalius.core.disk import held, new_folder, write_text
@@ -21,6 +21,7 @@ from vesalius.core.errors import Interrupted, OutputError, PlanError, UnknownNam
 from vesalius.core.plan import USER, Plan, load_plan, override, save_plan
 from vesalius.core.progress import Progress, Silent
 from vesalius.core.scorecard import Scorecard, load_scorecard
+from vesalius.core.version import VERSION
 from vesalius.core.words import counted
 from vesalius.infer import predictor
 from vesalius.nets import describe
@@ -30,13 +31,13 @@ from vesalius.plan.facts import learned_from, shared_channels
 from vesalius.plan.fingerprint import fingerprint
 from vesalius.plan.rules import check, draft_plan, staged
 from vesalius.reliability.trained_on import FILE, save_trained_on
-from vesalius.verbs._budgeting import SHARE, Limited, budgeted
-from vesalius.verbs._clock import left, on_the_clock
-from vesalius.verbs._init import Start, initial_weights, record, same_meaning, taken_over
-from vesalius.verbs._outcome import calibrated, finish
-from vesalius.verbs._pacing import Clock, Foreseen, clock_for
-from vesalius.verbs._training import train_all
-from vesalius.verbs._workspace import Workspace, no_side_swapped, plain, prepare_workspace, untouched
+from vesalius.run.budgeting import SHARE, Limited, budgeted
+from vesalius.run.clock import left, on_the_clock
+from vesalius.run.init import Start, initial_weights, record, same_meaning, taken_over
+from vesalius.run.outcome import calibrated, finish
+from vesalius.run.pacing import Clock, Foreseen, clock_for
+from vesalius.run.training import train_all
+from vesalius.run.workspace import Workspace, no_side_swapped, plain, prepare_workspace, untouched
 
 
 @dataclass(frozen=True, eq=False)
@@ -230,7 +231,7 @@ def _carry_out(
         path / "bundle",
         stages,
         data_hash=space.cohort.hash,
-        made_by=f"vesalius {__version__}",
+        made_by=f"vesalius {VERSION}",
         learned=learned_from(space.facts, space.training),
     )
     bundle, scorecard = finish(space, bundle, outcome, path, progress=progress, device=device)

@@ -13,7 +13,7 @@ from vesalius.plan import machine
 from vesalius.reliability.html import write
 from vesalius.reliability.inspect import Inspection
 from vesalius.reliability.inspect import inspect as look
-from vesalius.verbs._stopping import all_or_nothing
+from vesalius.run.stopping import all_or_nothing
 
 
 def inspect(

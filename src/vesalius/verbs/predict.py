@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import itertools
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, overload
@@ -13,7 +11,15 @@ from typing import Any, overload
 import torch
 
 from vesalius import cohorts, formats
-from vesalius.core.answer import Answer, Boxes, Curve, Map, Mask, Picture, Scores, Text, Value
+from vesalius.core.answers import Answer
+from vesalius.core.answers.boxes import Boxes
+from vesalius.core.answers.curve import Curve
+from vesalius.core.answers.map import Map
+from vesalius.core.answers.mask import Mask
+from vesalius.core.answers.picture import Picture
+from vesalius.core.answers.scores import Scores
+from vesalius.core.answers.text import Text
+from vesalius.core.answers.value import Value
 from vesalius.core.bundle import Bundle, open_bundle
 from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort, Label, SetAside
@@ -26,16 +32,18 @@ from vesalius.core.errors import (
     OutputError,
     VesaliusError,
 )
+from vesalius.core.file_names import file_names
 from vesalius.core.learned import lying_outside
 from vesalius.core.plan import override
 from vesalius.core.progress import Progress, Silent
 from vesalius.core.words import counted
+from vesalius.infer.each import answers
 from vesalius.infer.guard import in_words
 from vesalius.infer.predictor import Predictor
 from vesalius.plan import machine as machines
 from vesalius.prepare.case import load_reference
-from vesalius.verbs._ledger import Sheet, marked
-from vesalius.verbs._overlay import overlay
+from vesalius.run.ledger import Sheet, marked
+from vesalius.run.overlay import overlay
 
 _OBJECTS: Mapping[type[Answer], Sequence[str]] = {  # the DICOM objects that answers of a kind become
     Mask: (".seg.dcm", ".sr.dcm"),
@@ -43,8 +51,6 @@ _OBJECTS: Mapping[type[Answer], Sequence[str]] = {  # the DICOM objects that ans
     Text: (".sr.dcm", ".pdf.dcm"),
 }
 _PICTURED = 65535  # the largest label value that a picture holds; masks with others become volumes
-LONGEST_NAME = 200  # bytes, before suffixes
-BAD_NAME = str.maketrans(dict.fromkeys('/\\:*?"<>|', "_"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,22 +81,6 @@ def with_mirror(bundle: Bundle, axes: Sequence[str]) -> Bundle:
                 )
         stages.append(replace(stage, plan=override(stage.plan, {"infer.mirror": list(axes)})))
     return replace(bundle, stages=tuple(stages))
-
-
-def answers(
-    predictor: Predictor, cases: Sequence[Case], *, progress: Progress
-) -> Iterator[tuple[Case, Answer | VesaliusError]]:
-    """Answer case after case; a faulty one gives its error instead of stopping the rest."""
-    progress.start("predict", len(cases))
-    try:
-        for case in cases:
-            try:
-                yield case, predictor(case)
-            except DataError as error:
-                yield case, error
-            progress.advance("predict")
-    finally:
-        progress.finish("predict")
 
 
 @overload
@@ -317,26 +307,6 @@ def _only(bundle: Bundle, cohort: Cohort, device: str | None, accept_mismatch: b
         )
     cores = machines.measure().cores
     return Predictor(bundle, device=device, accept_mismatch=accept_mismatch, cores=cores)(cohort.cases[0])
-
-
-def file_names(case_ids: Iterable[str]) -> dict[str, str]:
-    """Each case's id as a file name: separators and the like become underscores, and no two are alike."""
-    names: dict[str, str] = {}
-    taken: set[str] = set()
-    for case_id in case_ids:
-        base = _short(case_id.translate(BAD_NAME).strip(". ") or "case")
-        some = (f"{base}-{k}" if k > 1 else base for k in itertools.count(1))
-        names[case_id] = next(n for n in some if n.casefold() not in taken)
-        taken.add(names[case_id].casefold())
-    return names
-
-
-def _short(name: str) -> str:
-    """A name with room for suffixes in what file systems take, 255 bytes; what is cut off leaves its hash."""
-    if len(name.encode()) <= LONGEST_NAME:
-        return name
-    kept = name.encode()[: LONGEST_NAME - 9].decode(errors="ignore")
-    return f"{kept}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 def _files(answer: Answer, name: str, folder: Path, *, json: bool, overlays: bool) -> dict[str, Path]:

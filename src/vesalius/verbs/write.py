@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from vesalius import cohorts, formats
-from vesalius.core.answer import Answer
+from vesalius.core.answers import Answer
 from vesalius.core.case import Ref
 from vesalius.core.errors import OutputError, VesaliusError
 from vesalius.core.image import Image

@@ -29,7 +29,7 @@ from vesalius.core.progress import Silent
 from vesalius.learn.examples import prepare_examples
 from vesalius.learn.loop import build, train
 from vesalius.learn.validate import Validator
-from vesalius.tasks._contract import Task
+from vesalius.tasks.contract import Task
 
 # the array's X runs to the front, its Y to the patient's head, its Z to the right: all is turned by `prepare`
 AFFINE = np.array([[0, 0, -2.0, 30], [-1.0, 0, 0, 5], [0, 1.5, 0, -80], [0, 0, 0, 1]])

@@ -8,13 +8,13 @@ from scipy.ndimage import maximum_filter
 from thirdparty._harness import Headed, balls, plan
 from torch.nn import functional as F
 
-from vesalius.core.answer import Boxes
+from vesalius.core.answers.boxes import Boxes
 from vesalius.core.bundle import State
 from vesalius.core.case import Box, Case
 from vesalius.core.cohort import Label, TargetInfo
 from vesalius.prepare import geometry
 from vesalius.prepare.case import prepare
-from vesalius.tasks._contract import Example, Task, Tile
+from vesalius.tasks.contract import Example, Task, Tile
 
 LOWEST_P, OVERLAP, PEAKS, UNIT = 0.3, 0.3, 50, 10.0
 

@@ -9,11 +9,11 @@ import torch
 from thirdparty._harness import balls, plan
 from torch import nn
 
-from vesalius.core.answer import Curve
+from vesalius.core.answers.curve import Curve
 from vesalius.core.bundle import State
 from vesalius.core.case import Case, Event
 from vesalius.core.cohort import TargetInfo
-from vesalius.tasks._contract import Example, Task
+from vesalius.tasks.contract import Example, Task
 
 ARM = "treated"
 

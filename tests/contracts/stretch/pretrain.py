@@ -7,11 +7,11 @@ import torch
 from thirdparty._harness import AFFINE, Headed, balls, plan
 from torch.nn import functional as F
 
-from vesalius.core.answer import Picture
+from vesalius.core.answers.picture import Picture
 from vesalius.core.bundle import State
 from vesalius.core.case import Case
 from vesalius.core.image import Image
-from vesalius.tasks._contract import Example, Task
+from vesalius.tasks.contract import Example, Task
 
 BLOCK, HIDDEN = 4, 0.5
 

@@ -10,11 +10,11 @@ from thirdparty._harness import balls, plan
 from torch import nn
 from torch.nn import functional as F
 
-from vesalius.core.answer import Text
+from vesalius.core.answers.text import Text
 from vesalius.core.bundle import State
 from vesalius.core.case import Case
 from vesalius.core.cohort import TargetInfo
-from vesalius.tasks._contract import Example, Task
+from vesalius.tasks.contract import Example, Task
 
 PAD, BEGIN, END, UNKNOWN = range(4)
 SPECIAL = ["", "<begin>", "<end>", "?"]

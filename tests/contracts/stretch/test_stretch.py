@@ -20,7 +20,7 @@ from vesalius.core import registry
 from vesalius.core.bundle import open_bundle, save_bundle
 from vesalius.core.cohort import Cohort
 from vesalius.infer.predictor import Loaded, Predictor
-from vesalius.tasks import _contract
+from vesalius.tasks import contract
 
 HERE = Path(__file__).parent
 NAMES = ("cox", "boxes", "twostage", "report", "pretrain")
@@ -66,12 +66,12 @@ def same(a: Any, b: Any) -> bool:
 def test_they_stand_among_the_tasks(thirdparty: None) -> None:
     listed = registry.names("tasks")
     assert set(NAMES) < set(listed) and "throw-away" in listed["cox"]
-    assert all(_contract.get(name).name == name for name in NAMES)
+    assert all(contract.get(name).name == name for name in NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_it_learns_is_saved_and_answers(name: str, thirdparty: None, tmp_path: Path) -> None:
-    task = _contract.get(name)
+    task = contract.get(name)
     module = importlib.import_module(f"thirdparty.{name}")
     learn = importlib.import_module("thirdparty._harness").learn
     cases, target, plan = module.example()

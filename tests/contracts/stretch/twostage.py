@@ -10,14 +10,14 @@ from thirdparty._harness import AFFINE, balls, plan
 from torch import nn
 from torch.nn import functional as F
 
-from vesalius.core.answer import Mask
+from vesalius.core.answers.mask import Mask
 from vesalius.core.bundle import State
 from vesalius.core.case import Case
 from vesalius.core.cohort import Label, TargetInfo
 from vesalius.core.image import Image
 from vesalius.infer.predictor import box_around, crop_case, crop_image
 from vesalius.prepare.case import load_mask, load_reference, prepare_mask
-from vesalius.tasks._contract import Example, Task
+from vesalius.tasks.contract import Example, Task
 
 MARGIN_MM = 2.0
 

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from vesalius import __version__
+from vesalius.core.version import VERSION
 from vesalius.serve import viewer
 from vesalius.serve.http import cine, endpoints, monailabel
 from vesalius.serve.http.access import write_refusal
@@ -45,7 +45,7 @@ def create_app(service: Service) -> FastAPI:
 
     app = FastAPI(
         title="Vesalius",
-        version=__version__,
+        version=VERSION,
         description="Answers of Vesalius bundles about medical images. For research; not a medical device.",
         lifespan=lifespan,
         docs_url=None,

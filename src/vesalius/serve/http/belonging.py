@@ -12,7 +12,7 @@ from typing import Any
 
 import pydicom
 
-from vesalius.formats._dicom_damage import DAMAGE
+from vesalius.dicom.damage import DAMAGE
 
 NOTHING: dict[str, Any] = {"patient": None, "study_date": None, "series_number": None}
 _TAGS = ["SpecificCharacterSet", "PatientID", "StudyDate", "SeriesNumber"]

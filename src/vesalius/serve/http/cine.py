@@ -21,11 +21,11 @@ from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vesalius import formats
+from vesalius.core import encoding
 from vesalius.core.case import Case, Ref
 from vesalius.core.channels import COLOURS
 from vesalius.core.errors import DataError, VesaliusError
 from vesalius.core.image import Image
-from vesalius.formats import json as answers
 from vesalius.infer.predictor import Predictor
 from vesalius.serve.http import results
 from vesalius.serve.http.access import bearer, identify, service_of
@@ -197,7 +197,7 @@ def _one(
         log_unforeseen(_LOG, "a frame could not be answered", error)
         return '"error": "an internal error"', False
     summary, outside = json.dumps(results.summary(answer)), json.dumps(answer.outside)
-    return f'"answer": {answers.as_text(answer)}, "summary": {summary}, "outside": {outside}', True
+    return f'"answer": {encoding.as_text(answer)}, "summary": {summary}, "outside": {outside}', True
 
 
 def frame(data: bytes, layout: Layout | None, place: Path) -> Image:

@@ -16,9 +16,9 @@ from vesalius.core.errors import DataError, UnknownName, VesaliusError
 from vesalius.core.scorecard import load_scorecard
 from vesalius.infer.predictor import Predictor
 from vesalius.plan import machine as machines
+from vesalius.run.overlay import COLOURS
 from vesalius.serve.http.problems import Problem
 from vesalius.serve.http.results import operating_point
-from vesalius.verbs._overlay import COLOURS
 
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
 

@@ -12,11 +12,15 @@ from typing import Any
 import numpy as np
 
 from vesalius import formats
-from vesalius.core.answer import Answer, Map, Mask, Picture, Scores
+from vesalius.core import encoding
+from vesalius.core.answers import Answer
+from vesalius.core.answers.map import Map
+from vesalius.core.answers.mask import Mask
+from vesalius.core.answers.picture import Picture
+from vesalius.core.answers.scores import Scores
 from vesalius.core.errors import GeometryError, OutputError
 from vesalius.core.image import Image
-from vesalius.formats import json as answers
-from vesalius.verbs._overlay import COLOURS, overlay
+from vesalius.run.overlay import COLOURS, overlay
 from vesalius.verbs.predict import fields, label_sizes, objects_of
 
 _PIXELS = {Mask: "mask", Map: "map", Picture: "picture"}
@@ -32,7 +36,7 @@ TYPES = {
 
 def outline(answer: Answer) -> dict[str, Any]:
     """The project's JSON of an answer with the shapes of its arrays of voxels in place of the voxels."""
-    text = answers.as_text(_thin(answer))
+    text = encoding.as_text(_thin(answer))
     found: dict[str, Any] = json.loads(text)
     _fill_shapes(found, answer)
     return found

@@ -9,8 +9,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from vesalius import __version__
 from vesalius.core.errors import VesaliusError
+from vesalius.core.version import VERSION
 from vesalius.serve.http.audit import Audit
 from vesalius.serve.http.job import Job
 from vesalius.serve.http.jobs import Jobs
@@ -71,7 +71,7 @@ class Service:
     def start(self) -> None:
         """Begin to work."""
         hashes = ",".join(m.bundle.hash[:16] for m in self.models.by_name.values())
-        self.audit.add("service", "start", version=__version__, models=hashes)
+        self.audit.add("service", "start", version=VERSION, models=hashes)
         if self.place.cleared:
             self.audit.add("service", "cleared", folders=self.place.cleared)
         self.workers.start()

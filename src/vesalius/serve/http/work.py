@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 
 from vesalius.core import registry
-from vesalius.core.answer import Answer
+from vesalius.core.answers import Answer
 from vesalius.core.errors import DataError, VesaliusError
 from vesalius.infer.predictor import Predictor
 from vesalius.prepare.case import load_reference

@@ -7,8 +7,8 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
-from vesalius.cohorts._dicomweb import login_of
 from vesalius.core.errors import DataError, PlanError, closest_path
+from vesalius.dicom.web import login_of
 from vesalius.serve.node.routing import Destination, WebDestination
 from vesalius.serve.node.settings import Settings
 from vesalius.serve.transport import loopback

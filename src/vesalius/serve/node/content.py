@@ -12,7 +12,7 @@ import pydicom
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
-from vesalius.formats import _dicom_decoded as decoded
+from vesalius.dicom.pixels import decoded
 
 _PIXELS = Tag(0x7FE0, 0x0010)
 _PADDING = Tag(0xFFFC, 0xFFFC)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from vesalius.core.errors import DataError, VesaliusError
-from vesalius.formats._dicom_damage import DAMAGE
+from vesalius.dicom.damage import DAMAGE
 
 FAULTS: tuple[type[Exception], ...] = (
     VesaliusError, RuntimeError, ArithmeticError, MemoryError, *DAMAGE,

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from vesalius.core.errors import OutputError
-from vesalius.formats._dicom_damage import DAMAGE
+from vesalius.dicom.damage import DAMAGE
 
 ASSOCIATE_RQ, DATA = 1, 4
 _FROM_REQUESTOR = (ASSOCIATE_RQ, DATA, 5, 6, 7)  # P-DATA-TF, A-RELEASE-RQ and -RP, A-ABORT

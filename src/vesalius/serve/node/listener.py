@@ -22,7 +22,7 @@ from pydicom.uid import UID
 from vesalius.core import disk
 from vesalius.core.errors import BudgetError, DataError, FormatError, OutputError, UnsafeError
 from vesalius.core.progress import Progress, Silent
-from vesalius.formats._dicom_damage import DAMAGE
+from vesalius.dicom.damage import DAMAGE
 from vesalius.serve.node import content, rejecting
 from vesalius.serve.node.guard import Address, Guard, Limits
 from vesalius.serve.node.queue import Queue

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pydicom
 
 from vesalius.core.errors import FormatError
-from vesalius.formats._dicom_damage import DAMAGE
+from vesalius.dicom.damage import DAMAGE
 
 KEY_OBJECTS = "1.2.840.10008.5.1.4.1.1.88.59"
 EXPIRED = "Data Retention Policy Expired"

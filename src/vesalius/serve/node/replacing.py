@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from pydicom.dataset import Dataset
 
-from vesalius.core.answer import Answer
+from vesalius.core.answers import Answer
 from vesalius.serve.node.queue import Result
 
 

@@ -23,7 +23,7 @@ from pydantic import (
 from vesalius.core.bundle import name_of
 from vesalius.core.errors import DataError, FormatError, UnknownName
 from vesalius.core.fields import Place, Unfit
-from vesalius.formats._dicom_damage import DAMAGE
+from vesalius.dicom.damage import DAMAGE
 from vesalius.serve.node.values import (
     NEVER,
     Codes,

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pydicom
 
-from vesalius.cohorts._dicomweb import Web
 from vesalius.core.errors import DataError, OutputError
+from vesalius.dicom.web import Web
 from vesalius.serve.node import scu
 from vesalius.serve.node.routing import Destination, WebDestination
 from vesalius.serve.transport import Tls

@@ -19,12 +19,13 @@ import pydicom
 
 from vesalius import cohorts, formats
 from vesalius.core import disk
-from vesalius.core.answer import Answer
+from vesalius.core.answers import Answer
 from vesalius.core.bundle import open_bundle
 from vesalius.core.errors import BudgetError, DataError, NoImages, OutputError, VesaliusError
 from vesalius.core.progress import Progress, Silent
-from vesalius.formats._dicom_elements import words
-from vesalius.formats._dicom_study import save
+from vesalius.dicom.elements import words
+from vesalius.dicom.write.study import save
+from vesalius.infer.each import answers
 from vesalius.infer.predictor import Predictor
 from vesalius.serve.node import content, rejecting, sender
 from vesalius.serve.node.faults import CAUGHT, FAULTS, OfRule, is_of_data, once, said
@@ -35,7 +36,7 @@ from vesalius.serve.node.routing import Routes, Rule, facts
 from vesalius.serve.node.store import Store, settle
 from vesalius.serve.node.values import NEVER
 from vesalius.serve.transport import Tls
-from vesalius.verbs.predict import answers, objects_of
+from vesalius.verbs.predict import objects_of
 
 _SWEEP_S = 60.0
 

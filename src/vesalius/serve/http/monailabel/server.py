@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 from fastapi import APIRouter, Body, Query, Request
 from fastapi.responses import PlainTextResponse
 
-from vesalius import __version__
+from vesalius.core.version import VERSION
 from vesalius.serve.http.access import Admin, Serving, User, identify
 from vesalius.serve.http.problems import Problem
 from vesalius.serve.http.shelves import STRATEGIES
@@ -59,7 +59,7 @@ def info(service: Serving, caller: User) -> dict[str, Any]:
     return {
         "name": "Vesalius",
         "description": "Vesalius bundles; for research, not a medical device",
-        "version": __version__,
+        "version": VERSION,
         "labels": list(dict.fromkeys(name for m in models.values() for name in m["labels"])),
         "models": models,
         "trainers": {},

@@ -1,0 +1,30 @@
+"""File names for cases: what no file system refuses, and no two alike."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Iterable
+
+LONGEST_NAME = 200  # bytes, before suffixes
+BAD_NAME = str.maketrans(dict.fromkeys('/\\:*?"<>|', "_"))
+
+
+def file_names(case_ids: Iterable[str]) -> dict[str, str]:
+    """Each case's id as a file name: separators and the like become underscores, and no two are alike."""
+    names: dict[str, str] = {}
+    taken: set[str] = set()
+    for case_id in case_ids:
+        base = _short(case_id.translate(BAD_NAME).strip(". ") or "case")
+        some = (f"{base}-{k}" if k > 1 else base for k in itertools.count(1))
+        names[case_id] = next(n for n in some if n.casefold() not in taken)
+        taken.add(names[case_id].casefold())
+    return names
+
+
+def _short(name: str) -> str:
+    """A name with room for suffixes in what file systems take, 255 bytes; what is cut off leaves its hash."""
+    if len(name.encode()) <= LONGEST_NAME:
+        return name
+    kept = name.encode()[: LONGEST_NAME - 9].decode(errors="ignore")
+    return f"{kept}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"

@@ -1,0 +1,1 @@
+"""Pixels of DICOM: frames of one file, decoded."""

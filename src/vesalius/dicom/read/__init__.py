@@ -1,0 +1,1 @@
+"""DICOM objects as images, masks and texts."""

@@ -1,0 +1,1 @@
+"""Series: which files and frames make one image, and in which order and place."""

@@ -1,0 +1,1 @@
+"""Values: what numbers, units, codes and colours mean in DICOM."""

@@ -1,0 +1,275 @@
+"""What answers measure, as measurement groups of TID 1500: one a label, a box or a number, each to be tracked.
+
+A probability is (122157, DCM, "Probability") without unit; a decision is whether a label's probability reaches the
+operating point, or is the largest where labels exclude each other. A mask's groups refer to the segments that the
+same mask has as a SEG, where that was written. A box is a closed polyline on each plane that it reaches. A survival
+curve is its median, and its value after 1, 2, 3 and 5 years and at its end.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from highdicom import sr
+from pydicom.dataset import Dataset
+from pydicom.sr.coding import Code
+from pydicom.uid import SegmentationStorage
+
+from vesalius.core.answers import Answer
+from vesalius.core.answers.boxes import Boxes
+from vesalius.core.answers.curve import Curve
+from vesalius.core.answers.mask import Mask
+from vesalius.core.answers.scores import Scores
+from vesalius.core.answers.value import Value
+from vesalius.core.case import Box, Ref
+from vesalius.core.cohort import Label
+from vesalius.core.errors import GeometryError, OutputError
+from vesalius.core.image import Image
+from vesalius.dicom.values import terms, ucum
+from vesalius.dicom.write import study as studies
+
+_PROBABILITY = Code("122157", "DCM", "Probability")
+_VOLUME = Code("118565006", "SCT", "Volume")
+_AREA = Code("42798000", "SCT", "Area")
+_PRESENT, _ABSENT = Code("52101004", "SCT", "Present"), Code("272519000", "SCT", "Absent")
+_YEARS = (1, 2, 3, 5)
+_DECISION = Code("DECISION", terms.PRIVATE, "Decision at the operating point")
+
+
+@dataclass
+class Found:
+    """Measurement groups, and the objects besides the source that they refer to."""
+
+    drawn: bool
+    groups: list[Any] = field(default_factory=list)
+    evidence: list[Dataset] = field(default_factory=list)
+
+
+def groups(answer: Answer, study: studies.Study, source: Image | None, *, drawn: bool) -> Found:
+    """The groups of an answer and, led by their names, of its parts; `drawn` where its SEG is there to refer to.
+
+    Raises OutputError, GeometryError.
+    """
+    found = Found(drawn=drawn)
+    _add(found, answer, study, source, "")
+    return found
+
+
+def unit_of(unit: str | None) -> Code:
+    """A unit of measure in UCUM; of the private scheme where it is not known."""
+    return Code(*ucum.term_of(unit))
+
+
+def _add(found: Found, answer: Answer, study: studies.Study, source: Image | None, lead: str) -> None:
+    if isinstance(answer, Scores):
+        found.groups += _scores(answer, study, lead)
+    elif isinstance(answer, Value):
+        found.groups += _value(answer, study, lead)
+    elif isinstance(answer, Mask):
+        found.groups += _mask(found, answer, study, source, lead)
+    elif isinstance(answer, Curve):
+        found.groups += _curve(answer, study, lead)
+    elif isinstance(answer, Boxes):
+        found.groups += _boxes(answer, study, source, lead)
+    for name, part in answer.parts.items():
+        _add(found, part, study, source, f"{lead}{name}: ")
+
+
+def _named(name: str, label: Label | None, study: studies.Study) -> dict[str, Any]:
+    """What every group begins with: its tracking identifier, the algorithm, and what was found and where."""
+    from vesalius.dicom.write.seg import code
+
+    begun: dict[str, Any] = {
+        "tracking_identifier": sr.TrackingIdentifier(study.uid("track", name), name[:64] or "result"),
+        "algorithm_id": sr.AlgorithmIdentification(name=studies.MAKER, version=study.version),
+    }
+    if label is not None:
+        said = terms.terms_of(label)
+        begun["finding_type"], begun["finding_category"] = code(said.type), code(said.category)
+        site = said.organ or (said.type if said.side else None)
+        if site:
+            side = code(said.side) if said.side else None
+            begun["finding_sites"] = [sr.FindingSite(code(site), laterality=side)]
+    return begun
+
+
+def _images(study: studies.Study) -> list[Any]:
+    """The source's objects: all of them, for all were looked at."""
+    frames = None if study.frame is None else [study.frame]
+    return [sr.SourceImageForMeasurementGroup(h.SOPClassUID, h.SOPInstanceUID, frames) for h in study.heads]
+
+
+def _number(name: Code, value: float, unit: Code) -> Any:
+    if not math.isfinite(value):
+        raise OutputError("a number that a report cannot hold", found=f"{name.meaning} {value}")
+    return sr.Measurement(name=name, value=float(f"{value:.9g}"), unit=unit)
+
+
+def _scores(answer: Scores, study: studies.Study, lead: str) -> list[Any]:
+    made: list[Any] = []
+    best = answer.labels[int(np.argmax(answer.p))].name if len(answer.labels) else ""
+    for label, p in zip(answer.labels, answer.p, strict=True):
+        if answer.kind == "multilabel" or label.name in answer.thresholds:
+            limit = answer.thresholds.get(label.name)
+            decided = None if limit is None else bool(p >= limit)
+        else:
+            decided = label.name == best
+        said = (
+            [] if decided is None else [sr.QualitativeEvaluation(_DECISION, _PRESENT if decided else _ABSENT)]
+        )
+        made.append(
+            sr.MeasurementsAndQualitativeEvaluations(
+                **_named(lead + label.name, label, study),
+                measurements=[_number(_PROBABILITY, float(p), unit_of(None))],
+                qualitative_evaluations=said or None,
+                source_images=_images(study),
+            )
+        )
+    return made
+
+
+def _value(answer: Value, study: studies.Study, lead: str) -> list[Any]:
+    name = lead.removesuffix(": ") or "predicted value"
+    return [
+        sr.MeasurementsAndQualitativeEvaluations(
+            **_named(name, None, study),
+            measurements=[_number(Code(*terms.private(name)), answer.x, unit_of(answer.unit))],
+            source_images=_images(study),
+        )
+    ]
+
+
+def _curve(answer: Curve, study: studies.Study, lead: str) -> list[Any]:
+    """A group for each arm. A curve holds between its times what it had at the last of them."""
+    times = answer.times_days
+    if not len(times):
+        raise OutputError("a survival curve without times")
+    made: list[Any] = []
+    for arm, survival in answer.survival.items():
+        name = f"{lead}survival" if arm == "all" else f"{lead}survival, {arm}"
+        days = {f"{n} years" if n > 1 else "1 year": n * 365.25 for n in _YEARS if n * 365.25 < times[-1]}
+        days |= {f"{times[-1]:g} days": float(times[-1])}
+        measured = [
+            _number(
+                Code(*terms.private(f"survival after {when}")),
+                float(survival[times <= day][-1]),
+                unit_of(None),
+            )
+            for when, day in days.items()
+            if (times <= day).any()
+        ]
+        below = times[survival <= 0.5]
+        if len(below):
+            measured.insert(
+                0, _number(Code(*terms.private("median survival")), float(below[0]), unit_of("days"))
+            )
+        made.append(
+            sr.MeasurementsAndQualitativeEvaluations(
+                **_named(name, None, study), measurements=measured, source_images=_images(study)
+            )
+        )
+    return made
+
+
+def _mask(found: Found, mask: Mask, study: studies.Study, source: Image | None, lead: str) -> list[Any]:
+    """Volumes in ml; of a single plane areas in mm², or pixels where it has no spacing."""
+    image = mask.image
+    if image.spacing_mm is None and source is not None:
+        image = replace(image, spacing_mm=source.spacing_mm, spacing_at=source.spacing_at)
+    drawn = _segmentation(study) if found.drawn and not lead else None  # of a part there is no segmentation
+    if drawn is not None:
+        found.evidence.append(drawn)
+    made: list[Any] = []
+    for k, label in enumerate(mask.labels, start=1):
+        bits = mask.image.array[k - 1] != 0 if mask.overlapping else mask.image.array[0] == label.value
+        measured = [_size(int(bits.sum()), image)]
+        begun = _named(lead + label.name, label, study)
+        if drawn is None:
+            made.append(sr.MeasurementsAndQualitativeEvaluations(
+                **begun, measurements=measured, source_images=_images(study)))  # fmt: skip
+        elif image.is_2d:
+            head = study.first
+            one = sr.ReferencedSegmentationFrame(
+                drawn.SOPClassUID, drawn.SOPInstanceUID, frame_number=k, segment_number=k,
+                source_image=sr.SourceImageForSegmentation(
+                    head.SOPClassUID, head.SOPInstanceUID, None if study.frame is None else [study.frame]
+                ),
+            )  # fmt: skip
+            del (
+                one[0].ReferencedSOPSequence[0].ReferencedSegmentNumber
+            )  # which a frame has by itself (table 10-3)
+            made.append(sr.PlanarROIMeasurementsAndQualitativeEvaluations(
+                **begun, referenced_segment=one, measurements=measured))  # fmt: skip
+        else:
+            series = sr.SourceSeriesForSegmentation(study.first.SeriesInstanceUID)
+            whole = sr.ReferencedSegment(
+                drawn.SOPClassUID, drawn.SOPInstanceUID, segment_number=k, source_series=series
+            )
+            made.append(sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
+                **begun, referenced_segment=whole, measurements=measured))  # fmt: skip
+    return made
+
+
+def _size(count: int, image: Image) -> Any:
+    if image.spacing_mm is None:
+        return _number(_AREA if image.is_2d else _VOLUME, count, unit_of("pixels"))
+    x, y, z = image.spacing_mm
+    if image.is_2d:
+        return _number(_AREA, count * x * y, unit_of("mm2"))
+    return _number(_VOLUME, count * x * y * z / 1000, unit_of("ml"))
+
+
+def _segmentation(study: studies.Study) -> Dataset:
+    """What identifies the segmentation that the same mask is written as."""
+    from vesalius.dicom.write.seg import KIND
+
+    data = Dataset()
+    data.SOPClassUID, data.SOPInstanceUID = SegmentationStorage, study.uid(KIND, "instance")
+    data.SeriesInstanceUID, data.StudyInstanceUID = study.uid(KIND, "series"), study.first.StudyInstanceUID
+    return data
+
+
+def _boxes(answer: Boxes, study: studies.Study, source: Image | None, lead: str) -> list[Any]:
+    named = {label.name: label for label in answer.labels}
+    if (
+        source is None and "PerFrameFunctionalGroupsSequence" in study.first
+    ):  # which frame a plane is, its place says
+        from vesalius.dicom.read.image import read
+
+        source = read(Ref(answer.source.files, answer.source.member, answer.source.index))
+    planes = study.planes(source) if source is not None else None
+    made: list[Any] = []
+    for k, (box, p) in enumerate(zip(answer.boxes, answer.p, strict=True), start=1):
+        regions = _regions(box, study, planes)
+        begun = _named(f"{lead}{box.label} {k}", named.get(box.label) or Label(0, box.label), study)
+        measured = [_number(_PROBABILITY, float(p), unit_of(None))]
+        if len(regions) == 1:
+            made.append(sr.PlanarROIMeasurementsAndQualitativeEvaluations(
+                **begun, referenced_region=regions[0], measurements=measured))  # fmt: skip
+        else:
+            made.append(sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
+                **begun, referenced_regions=regions, measurements=measured))  # fmt: skip
+    return made
+
+
+def _regions(box: Box, study: studies.Study, planes: Any) -> Sequence[Any]:
+    """The box on each plane; (column, row) from the corner of the first pixel, as PS3.3 C.18.6.1.2 counts."""
+    rows, columns = int(study.first.Rows), int(study.first.Columns)
+    depth = len(study.heads) if len(study.heads) > 1 else int(study.first.get("NumberOfFrames") or 1)
+    low, high = box.low, box.high
+    first, last = max(0, math.floor(low[0])), min(depth, max(math.ceil(high[0]), math.floor(low[0]) + 1))
+    top, bottom = np.clip((low[1], high[1]), 0, rows)
+    left, right = np.clip((low[2], high[2]), 0, columns)
+    if last <= first or bottom <= top or right <= left:
+        raise GeometryError("a box that is empty or outside of its image", found=f"{low} to {high}")
+    corners = np.array([(left, top), (right, top), (right, bottom), (left, bottom), (left, top)], np.float64)
+    made: list[Any] = []
+    for z in range(first, last):
+        head, frame = study.source_of(z, planes)
+        image = sr.SourceImageForRegion(head.SOPClassUID, head.SOPInstanceUID, [frame] if frame else None)
+        made.append(sr.ImageRegion("POLYLINE", corners, image))
+    return made

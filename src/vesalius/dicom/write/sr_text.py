@@ -1,0 +1,70 @@
+"""A text as a report after TID 2000: a container a section, its heading coded where the standard has it (CID 7001)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from highdicom import sr
+from pydicom.sr.coding import Code
+
+from vesalius.core.answers import Answer
+from vesalius.core.answers.text import Text
+from vesalius.core.errors import OutputError
+from vesalius.dicom.values import terms
+
+_HEADINGS = {
+    "findings": ("59776-5", "LN", "Findings"),
+    "impression": ("19005-8", "LN", "Impressions"),
+    "conclusion": ("55110-1", "LN", "Conclusions"),
+    "history": ("11329-0", "LN", "History"),
+    "indication": ("18785-6", "LN", "Indications for Procedure"),
+    "recommendation": ("18783-1", "LN", "Recommendations"),
+}
+REMARKS = "Differs from what the model learned from"
+_EVALUATIONS = Code("C0034375", "UMLS", "Qualitative Evaluations")
+_TITLE = Code("18748-4", "LN", "Diagnostic Imaging Report")
+_SAID = {"findings": Code("121071", "DCM", "Finding"), "impression": Code("121073", "DCM", "Impression")}
+_LANGUAGE = sr.CodedConcept("und", "RFC5646", "undetermined")
+
+
+def sections(answer: Text) -> list[tuple[str, str]]:
+    """Headings and texts, without empty ones, and the remarks last. Raises OutputError where nothing is left."""
+    found = [(name, text.strip()) for name, text in answer.sections.items() if text.strip()]
+    if not found:
+        raise OutputError("an empty text")
+    said = remarks(answer)
+    return [*found, (REMARKS, "\n".join(said))] if said else found
+
+
+def remarks(answer: Answer) -> tuple[str, ...]:
+    """Return in what the image differs from those that the model learned from, or that nobody knows."""
+    if answer.outside is None and answer.bundle:
+        return ("unknown: the model does not say what it learned from",)
+    return answer.outside or ()
+
+
+def remarks_item(said: Sequence[str]) -> Any:
+    """Return remarks as a container of texts that stands at the end of a measurement report (TID 1500)."""
+    name = Code(*terms.private(REMARKS))
+    item = sr.ContainerContentItem(name=_EVALUATIONS, relationship_type="CONTAINS")
+    texts = [sr.TextContentItem(name=name, value=text, relationship_type="CONTAINS") for text in said]
+    item.ContentSequence = sr.ContentSequence(texts)
+    return item
+
+
+def content(answer: Text, observer: Any) -> Any:
+    """The content tree, from its root. Raises OutputError for an empty text."""
+    root = sr.ContainerContentItem(name=_TITLE, template_id="2000")
+    root.ContentSequence = sr.ContentSequence()
+    root.ContentSequence.extend(sr.LanguageOfContentItemAndDescendants(_LANGUAGE))
+    root.ContentSequence.extend(observer)
+    for name, text in sections(answer):
+        key = name.lower().removesuffix("s")
+        key = "findings" if key == "finding" else key
+        heading = Code(*_HEADINGS.get(key, terms.private(name)))
+        section = sr.ContainerContentItem(name=heading, relationship_type="CONTAINS")
+        said = sr.TextContentItem(name=_SAID.get(key, heading), value=text, relationship_type="CONTAINS")
+        section.ContentSequence = sr.ContentSequence([said])
+        root.ContentSequence.append(section)
+    return root

@@ -1,0 +1,84 @@
+"""Answering cases with a bundle and scoring each answer at once, so that one case is in memory at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from vesalius.core.bundle import Bundle
+from vesalius.core.case import Case
+from vesalius.core.errors import FormatError, MismatchError, VesaliusError
+from vesalius.core.learned import lying_outside
+from vesalius.core.progress import Progress
+from vesalius.core.scorecard import Banner, Scorecard, load_scorecard
+from vesalius.evaluate.banners import TRAINING
+from vesalius.evaluate.scoring import Tally, card_of, tally_for
+from vesalius.infer.each import answers
+from vesalius.infer.predictor import Predictor
+from vesalius.prepare.case import load_reference
+
+BASELINES = {
+    "Scores": "how often each class occurs in training",
+    "Mask": "the training-mean mask",
+    "Value": "the training mean",
+}
+
+
+def score_cases(
+    bundle: Bundle,
+    cases: Sequence[Case],
+    *,
+    split: str,
+    data_hash: str,
+    patients_known: bool,
+    progress: Progress,
+    device: str | None,
+    target: str | None = None,
+    told: Sequence[Banner] | None = None,
+    accept_mismatch: bool = False,
+) -> tuple[Tally, Scorecard]:
+    """Answer and score case after case; one is in memory at a time. A faulty case is noted and not counted.
+
+    `told` are banners of the model's training; by default those that its own scorecard has. Raises
+    MismatchError where no case is of the kind that the bundle learned from.
+    """
+    predictor = Predictor(bundle, device=device, accept_mismatch=accept_mismatch)
+    stage, task = predictor.stages[-1].stage, predictor.stages[-1].task
+    target = target or stage.plan.task.target
+    tally, marks = tally_for(task.answer), 0
+    refused: MismatchError | None = None
+    for case, answer in answers(predictor, cases, progress=progress):
+        truth = case.targets.get(str(target))
+        if truth is None:
+            continue
+        if isinstance(answer, VesaliusError):
+            refused = answer if isinstance(answer, MismatchError) else refused
+            progress.note(f"not scored: {case.id}: {answer}")
+            continue
+        marks += bool(answer.outside)
+        reference = load_reference(case)
+        tally.add(case, answer, truth, task.trivial(stage.state, reference), reference)
+    if refused is not None and not tally.cases:
+        raise refused
+    if marks:
+        progress.note(f"of those scored, {lying_outside(marks, len(tally.cases))}")
+    card = card_of(
+        tally,
+        task.answer.__name__,
+        split=split,
+        data_hash=data_hash,
+        patients_known=patients_known,
+        bundle=bundle.hash,
+        target=target,
+        baseline_is=BASELINES.get(task.answer.__name__, ""),
+        told=_told(bundle) if told is None else told,
+    )
+    return tally, card
+
+
+def _told(bundle: Bundle) -> list[Banner]:
+    """What the bundle's own scorecard says of its training; nothing where it has none."""
+    try:
+        card = load_scorecard(bundle.path / "scorecard.json")
+    except FormatError:
+        return []
+    return [b for b in card.banners if b.kind == TRAINING]

@@ -1,0 +1,135 @@
+"""Weights to begin from: another bundle's, or a safetensors file's; what they mean, and what is taken of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vesalius.core.bundle import MANIFEST, Bundle, open_bundle
+from vesalius.core.cohort import Assignment
+from vesalius.core.disk import sha256
+from vesalius.core.errors import BundleError, PlanError
+from vesalius.core.plan import DataPlan, Plan, override
+from vesalius.core.progress import Progress
+from vesalius.core.words import counted
+from vesalius.learn.loop import build
+from vesalius.learn.weights import fit_of
+from vesalius.reliability.trained_on import TrainedOn, learned
+from vesalius.run.past import Past, past_of_bundle
+from vesalius.run.workspace import Workspace
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """Weights to begin from. `plan` is that of the bundle they are of, `member` which of its `members` they are.
+
+    Where the folds of its run are known, member k learned from all of them but the k-th.
+    """
+
+    weights: Mapping[str, Any]
+    past: Past
+    plan: Plan | None = None
+    member: int = 0
+    members: int = 1
+
+    @property
+    def origin(self) -> str:
+        """What they are called, without a path."""
+        return self.past.of
+
+
+def initial_weights(path: Path) -> Start:
+    """Tensors by name, and what is known of them. A file of a bundle stands for its bundle. Raises BundleError."""
+    from safetensors.torch import load_file
+
+    if path.is_file() and not (path.parent / MANIFEST).is_file():
+        return Start(_loaded(path), Past(f"weights with SHA-256 {sha256(path)[:16]}"))
+    bundle = open_bundle(path.parent if path.is_file() else path)
+    stage, past = bundle.stages[-1], past_of_bundle(bundle)
+    if path.is_file():
+        return _of_file(path, bundle, past)
+    return Start(load_file(bundle.path / stage.members[0]), past, stage.plan, 0, len(stage.members))
+
+
+def _of_file(path: Path, bundle: Bundle, past: Past) -> Start:
+    """A file of a bundle that was named itself, with the plan of its stage."""
+    for stage in bundle.stages:
+        if path.name in stage.members:
+            member = stage.members.index(path.name)
+            return Start(_loaded(path), past, stage.plan, member, len(stage.members))
+    raise BundleError(
+        f"{path} holds no weights of its bundle", hint=f"{path.parent}, or a file of weights in it"
+    )
+
+
+def _loaded(path: Path) -> Mapping[str, Any]:
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except Exception as error:  # safetensors raises an error of its own that derives from Exception alone
+        raise BundleError(f"{path} is not a safetensors file", found=str(error)[:120]) from error
+
+
+def same_meaning(start: Start, plan: Plan) -> None:
+    """Raise PlanError where the weights' input channels are others than those planned, as far as both are known."""
+    if start.plan is None:
+        return
+    theirs, ours = start.plan.data, plan.data
+    before, now = channel_names(theirs), channel_names(ours)
+    other = bool(before and now) and [n.casefold() for n in before] != [n.casefold() for n in now]
+    units = [p.fingerprint.get("unit") for p in (start.plan, plan)]
+    unlike = None not in units and units[0] != units[1]
+    if theirs.channels == ours.channels and not other and not unlike:
+        return
+    raise PlanError(
+        "the weights that --init names were learned from other channels",
+        found=f"{_described(theirs.channels, before, units[0])} there, {_described(ours.channels, now, units[1])} here",
+        hint="weights that were learned from the same channels in the same order, or no --init",
+    )
+
+
+def channel_names(data: DataPlan) -> tuple[str, ...]:
+    """What each input channel is, where the plan says so; empty where it does not."""
+    names_of = getattr(data, "names_of", None)  # plans of before channels had names have it not
+    names = tuple(n for k in range(len(data.images)) for n in names_of(k)) if names_of else ()
+    if len(names) != data.channels and len(data.images) == data.channels > 1:
+        names = data.images
+    return names if len(names) == data.channels else ()
+
+
+def _described(count: int, names: tuple[str, ...], unit: Any) -> str:
+    many = f"{count} channel{'s' if count > 1 else ''}"
+    return many + (f" ({', '.join(names)})" if names else "") + (f" in {unit}" if unit else "")
+
+
+def taken_over(space: Workspace, plan: Plan, start: Start, progress: Progress) -> Plan:
+    """The plan with what was taken of the weights, and what not, as the reason of `net.init`.
+
+    That is said, too, and what is known of cases that the weights were trained on. Raises PlanError where none fits.
+    """
+    state = space.task.state(space.training, space.target, plan)
+    fit = fit_of(build(space.task, plan, state, 0), start.weights)
+    said = str(fit) + (f"; member {start.member + 1} of its {start.members}" if start.members > 1 else "")
+    validating = [i for fold in space.assignment.folds[: plan.train.members] for i in fold]
+    seen = sum(i in space.seen and space.seen[i] != start.member for i in validating)
+    if seen:
+        said += (
+            f"; validation is too good, as {seen} of its {counted(len(validating), 'case')} were trained on"
+        )
+    progress.note(f"begins from {start.origin}: {said}")
+    progress.note(f"{space.overlap}; split: {space.assignment.by}")
+    return override(plan, {"net.init": start.origin}, reason=said)
+
+
+def record(space: Workspace, assignment: Assignment, start: Start | None) -> TrainedOn:
+    """What is kept of what a run learns from, with what the weights that it begins from had learned from."""
+    own = learned(space.marks, assignment)
+    if start is None:
+        return TrainedOn(space.cohort.hash, (own,))
+    before = start.past.known(space.cohort, space.marks)
+    if before is None:
+        return TrainedOn(space.cohort.hash, (own,), (start.origin,))
+    return TrainedOn(space.cohort.hash, (own, *before.runs), before.unknown)

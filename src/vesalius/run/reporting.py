@@ -1,0 +1,180 @@
+"""What a person reads after a run or an evaluation: report.html and the model card."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from vesalius.core.bundle import Bundle, Stage
+from vesalius.core.cohort import Cohort
+from vesalius.core.disk import write_text
+from vesalius.core.plan import Plan
+from vesalius.core.scorecard import Scorecard
+from vesalius.core.words import counted, listed
+from vesalius.evaluate.card import Card, render
+from vesalius.evaluate.report import Report
+from vesalius.evaluate.report import write_report as write_html
+from vesalius.evaluate.scoring import Tally
+from vesalius.run.members import Outcome
+from vesalius.run.workspace import Workspace
+
+
+def choices(plan: Plan) -> list[tuple[str, str, str]]:
+    """`(field, value, reason)` for every planned value that has a reason, in the plan's order."""
+    data = plan.model_dump()
+    rows = []
+    for path, reason in plan.reasons.items():
+        node: Any = data
+        for part in path.split("."):
+            node = node.get(part) if isinstance(node, Mapping) else None
+        rows.append((path, short(node), reason))
+    return rows
+
+
+def short(value: Any) -> str:
+    """A planned value in a few words."""
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, list | tuple) and value and all(v == value[0] for v in value) and len(value) > 3:
+        return f"{short(value[0])} × {len(value)}"
+    if isinstance(value, list | tuple):
+        return ", ".join(short(v) for v in value) or "none"
+    if isinstance(value, Mapping):
+        shown = {k: v for k, v in value.items() if v is not None}
+        return ", ".join(f"{k} {short(v)}" for k, v in shown.items()) or "none"
+    return "none" if value is None else str(value)
+
+
+def _data_facts(space: Workspace) -> dict[str, str]:
+    cohort = space.cohort
+    patients = len({c.patient or c.id for c in cohort.cases})
+    return {
+        "data": cohort.root.name,
+        "layout": cohort.layout,
+        "cases": str(len(cohort.cases)),
+        "patients": str(patients)
+        if cohort.patients_known
+        else f"{patients} (no patient ids: a case counts as one)",
+        "trained on": f"{counted(len(space.training), 'case')} in {counted(len(space.assignment.folds), 'fold')}",
+        "tested on": counted(len(space.test), "case"),
+        "split": space.assignment.by,
+        "target": f"{space.target.name} ({space.target.kind})",
+        "labels": listed((x.name for x in space.target.labels), 20) or "none",
+        "data hash": cohort.hash,
+    }
+
+
+def _run_facts(plan: Plan, outcome: Outcome) -> dict[str, str]:
+    scores = ", ".join(f"{t.score:.4f} at step {t.step}" for t in outcome.trained)
+    began = f"{plan.net.init}: {plan.reasons.get('net.init', '')}" if plan.net.init else "random weights"
+    return {
+        "net": f"{plan.net.name}, scale {plan.net.scale:g}",
+        "began from": began,
+        "members": _kept(outcome),
+        "steps": _steps(plan, outcome),
+        "validation": scores,
+        "ended by the clock": _by_clock(outcome),
+        "made on": datetime.date.today().isoformat(),
+    }
+
+
+def write_report(
+    scorecard: Scorecard, path: Path, *, space: Workspace, stage: Stage, tally: Tally, outcome: Outcome
+) -> str:
+    """Write `report.html` and `card.md` into a run's folder; returns the card's text, which names no case."""
+    plan = stage.plan
+    history = {
+        f"{stage.name}-{k} {name}": _line(t.history, name)
+        for k, t in enumerate(outcome.trained)
+        for name in ("loss",)
+    }
+    report = Report(
+        title=f"{space.task.name.capitalize()}: {space.cohort.root.name}",
+        scorecard=scorecard,
+        subtitle=f"{plan.net.name}, {_members(outcome)}, {counted(scorecard.n_cases, f'{scorecard.split} case')}",
+        choices=choices(plan),
+        data=_data_facts(space),
+        run=_run_facts(plan, outcome),
+        notes=space.cohort.notes,
+        set_aside=[(s.case, s.reason) for s in space.cohort.set_aside],
+        best=tally.gallery.best,
+        worst=tally.gallery.worst,
+        history={k: v for k, v in history.items() if v[0]},
+        label_values={x.name: x.value for x in space.target.labels} if space.target.kind == "mask" else {},
+    )
+    write_html(report, path / "report.html")
+    text = model_card(scorecard, space, plan, outcome)
+    write_text(path / "card.md", text)
+    return text
+
+
+def _members(outcome: Outcome) -> str:
+    many = len(outcome.kept)
+    return "one model" if many == 1 else f"{many} models together"
+
+
+def _kept(outcome: Outcome) -> str:
+    """How many members answer, and which do not."""
+    every = str(len(outcome.trained))
+    return f"{len(outcome.kept)} of {every}; {outcome.left_out}" if outcome.left_out else every
+
+
+def _steps(plan: Plan, outcome: Outcome) -> str:
+    """The steps that each member did, and those that were planned at first where these are others."""
+    if not outcome.steps:
+        return str(plan.train.steps)
+    planned = sorted({p for _, p in outcome.steps})
+    if all(d == p for d, p in outcome.steps):
+        return ", ".join(map(str, planned if len(planned) == 1 else (d for d, _ in outcome.steps)))
+    if len(planned) == 1:
+        return f"{', '.join(str(d) for d, _ in outcome.steps)} of {planned[0]}"
+    return ", ".join(str(d) if d == p else f"{d} of {p}" for d, p in outcome.steps)
+
+
+def _by_clock(outcome: Outcome) -> str:
+    """Whether the time limit took steps away, and how."""
+    if outcome.ran_out:
+        return "yes"
+    return "no, but shortened by it" if any(d < p for d, p in outcome.steps) else "no"
+
+
+def _line(history: Sequence[Mapping[str, float]], name: str) -> tuple[list[float], list[float]]:
+    rows = [h for h in history if name in h]
+    return [h["step"] for h in rows], [h[name] for h in rows]
+
+
+def model_card(scorecard: Scorecard, space: Workspace, plan: Plan, outcome: Outcome) -> str:
+    """The model card as Markdown. It names no case, patient, file or path."""
+    hidden = ("data", "split")
+    about = Card(
+        title=f"{space.task.name.capitalize()} with {plan.net.name}",
+        intended=f"Research: to {space.task.name} images like those it learned from; answers are for review.",
+        about={"task": space.task.name, "labels": listed(x.name for x in space.target.labels)},
+        data={k: v for k, v in _data_facts(space).items() if k not in hidden},
+        training=_run_facts(plan, outcome),
+    )
+    return render(about, scorecard)
+
+
+def write_evaluation(
+    scorecard: Scorecard, folder: Path, *, cohort: Cohort, bundle: Bundle | None, tally: Tally
+) -> None:
+    """Write the report of an evaluation."""
+    plan = bundle.stages[-1].plan if bundle else None
+    target = cohort.targets.get(scorecard.target or "")
+    report = Report(
+        title=f"Evaluation on {cohort.root.name}",
+        scorecard=scorecard,
+        subtitle=f"{counted(scorecard.n_cases, 'case')} of split '{scorecard.split}'",
+        choices=choices(plan) if plan else (),
+        data={"data": cohort.root.name, "layout": cohort.layout, "data hash": cohort.hash},
+        run={"bundle": bundle.hash if bundle else "another tool's predictions"},
+        notes=cohort.notes,
+        set_aside=[(s.case, s.reason) for s in cohort.set_aside],
+        best=tally.gallery.best,
+        worst=tally.gallery.worst,
+        label_values={x.name: x.value for x in target.labels} if target and target.kind == "mask" else {},
+    )
+    write_html(report, folder / "report.html")

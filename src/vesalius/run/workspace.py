@@ -1,0 +1,234 @@
+"""What `fit` stands on: a checked cohort, its target and task, its folds, and what was measured of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from vesalius import cohorts
+from vesalius.cohorts import Decoded, Overlap
+from vesalius.core import registry
+from vesalius.core.case import Case
+from vesalius.core.cohort import Assignment, Cohort, TargetInfo
+from vesalius.core.disk import output_errors
+from vesalius.core.errors import DataError, OutputError, PlanError
+from vesalius.core.plan import Plan
+from vesalius.core.progress import Progress
+from vesalius.core.words import counted
+from vesalius.plan.facts import Facts, facts
+from vesalius.reliability.duplicates import Twins
+from vesalius.reliability.marks import Marks
+from vesalius.run.past import Past
+from vesalius.tasks import contract as tasks
+from vesalius.tasks.contract import Task
+
+
+@dataclass(frozen=True, eq=False)
+class Workspace:
+    """Everything that is known before a plan is made. `facts` are by case id; by its `marks` a case is known again.
+
+    `seen` are the cases that the weights to begin from were trained on, with the fold that they had; `overlap` says in
+    words what is known of that.
+    """
+
+    cohort: Cohort
+    target: TargetInfo
+    task: Task
+    assignment: Assignment
+    facts: Mapping[str, Facts]
+    marks: Marks
+    overlap: str = ""
+    seen: Mapping[str, int | None] = field(default_factory=dict)
+
+    def cases(self, ids: tuple[str, ...]) -> list[Case]:
+        """The cases of those ids, in the cohort's order."""
+        wanted = set(ids)
+        return [c for c in self.cohort.cases if c.id in wanted]
+
+    @property
+    def leaking(self) -> list[Case]:
+        """The test cases that the weights to begin from were trained on."""
+        return [c for c in self.test if c.id in self.seen]
+
+    @property
+    def training(self) -> list[Case]:
+        """Every case of every fold: all that may be learned or measured from."""
+        return self.cases(tuple(i for fold in self.assignment.folds for i in fold))
+
+    @property
+    def test(self) -> list[Case]:
+        """The cases held out for the scorecard."""
+        return self.cases(self.assignment.test)
+
+
+class Observer:
+    """Measures each case while the check has its pixels anyway: facts for the plan, prints to find twins by."""
+
+    def __init__(self, target: TargetInfo) -> None:
+        self.target = target
+        self.facts: dict[str, Facts] = {}
+        self.twins = Twins()
+        self.marks = Marks()
+
+    def __call__(self, decoded: Decoded) -> None:
+        """Take in one case."""
+        self.twins(decoded)
+        self.marks(decoded)
+        if decoded.fault is not None or decoded.case.reference not in decoded.images:
+            return
+        image = decoded.images[decoded.case.reference]
+        counted = tuple(sorted(decoded.values.get(self.target.name, {}).items()))
+        measured = facts(image, decoded.masks.get(self.target.name), case=decoded.case)
+        self.facts[decoded.case.id] = replace(measured, voxels=counted)
+
+    def recount(self, before: Case, after: Case) -> None:
+        """Count a mask's voxels by its labels, where the check found that its values stand for others."""
+        found, name = self.facts.get(after.id), self.target.name
+        if found is not None and found.voxels:
+            counts = cohorts.recounted({name: dict(found.voxels)}, before, after)[name]
+            self.facts[after.id] = replace(found, voxels=tuple(sorted(counts.items())))
+
+    @property
+    def groups(self) -> dict[str, str]:
+        """Cases that show nearly the same image, and so perhaps one patient: no split may part them."""
+        return self.twins.groups()
+
+    @property
+    def copies(self) -> dict[str, str]:
+        """Cases that show the same image. Of a declared test set only these are kept from training: what its
+        authors took for different stays so."""
+        return self.twins.groups(near=2.0)
+
+
+def prepare_workspace(
+    data: Path | str | Cohort,
+    *,
+    task: str | None,
+    target: str | None,
+    columns: Mapping[str, str] | None,
+    split: Path | None,
+    seed: int,
+    folds: int,
+    max_set_aside: float,
+    progress: Progress,
+    assignment: Assignment | None = None,
+    past: Past | None = None,
+    layout: str | None = None,
+    labels: Mapping[str, str] | None = None,
+) -> Workspace:
+    """Read, choose the target and the task, decode everything once, assign folds.
+
+    `past` is that of the weights to begin from: nothing that they learned from is tested on.
+    Raises DataError and its kin, UnknownName, PlanError.
+    """
+    if isinstance(data, Cohort):
+        cohort = data if split is None else cohorts.apply_split_file(data, split)
+    else:
+        cohort = cohorts.read(
+            data,
+            layout=layout,
+            target=target,
+            columns=columns,
+            split=split,
+            labels=labels,
+            max_set_aside=max_set_aside,
+        )
+    chosen = cohorts.select_target(cohort, target)
+    job = choose_task(task, chosen)
+    observer = Observer(chosen)
+    as_read = {c.id: c for c in cohort.cases}
+    cohort = cohorts.check(
+        cohort, target=chosen.name, progress=progress, max_set_aside=max_set_aside, observe=observer
+    )
+    chosen = cohort.targets[chosen.name]
+    for case in cohort.cases:
+        observer.recount(as_read[case.id], case)
+    for twin in observer.twins.exact() if chosen.kind == "class" else ():
+        if chosen.name in twin.contradicts:  # at least one is wrong, and a person must say which
+            progress.note(str(twin))
+    missing = job.check(cohort, chosen)
+    if missing:
+        raise DataError(
+            f"{job.name} needs {'; '.join(missing)}",
+            found=f"{counted(len(cohort.cases), 'case')} in {cohort.root}",
+        )
+    overlap = None
+    if past is not None:
+        splits = {c.split for c in cohort.cases if chosen.name in c.targets}
+        declared = assignment is not None or "test" in splits or {"train", "val"} <= splits
+        overlap = past.inherited(cohort, observer.marks, declared=declared)
+    if assignment is None:
+        assignment = cohorts.assign(
+            cohort,
+            target=chosen,
+            seed=seed,
+            folds=folds,
+            groups=observer.groups,
+            copies=observer.copies,
+            overlap=overlap,
+        )
+    said = "" if past is None else _said(past, overlap, cohort, assignment, observer.marks)
+    seen = overlap.trained if overlap is not None else {}
+    return Workspace(cohort, chosen, job, assignment, observer.facts, observer.marks, said, seen)
+
+
+def _said(past: Past, overlap: Overlap | None, cohort: Cohort, assignment: Assignment, marks: Marks) -> str:
+    """What is known of test cases that the weights to begin from were trained on, in a sentence."""
+    unchecked = past.unchecked(cohort, marks)
+    if overlap is None:
+        return unchecked
+    n = sum(c in overlap.trained for c in assignment.test)
+    many = f"{n or 'none'} of the {len(assignment.test)} test cases"
+    found = f"{past.of}, from which this run began, was trained on {many}"
+    return "; ".join(filter(None, (found, unchecked)))
+
+
+def choose_task(name: str | None, target: TargetInfo) -> Task:
+    """The task asked for, or the first that learns from such a target. Raises UnknownName, DataError."""
+    if name is not None:
+        job = tasks.get(name)
+        if target.kind not in job.targets:
+            raise DataError(
+                f"task '{name}' cannot learn from target '{target.name}'",
+                found=f"a {target.kind}",
+                hint=f"a target of kind {' or '.join(job.targets)}",
+            )
+        return job
+    return tasks.for_target(target.kind, {n: tasks.get(n) for n in registry.names("tasks")})
+
+
+def no_side_swapped(plan: Plan) -> None:
+    """Raises PlanError where the plan mirrors left and right although a label names a side."""
+    if not plan.fingerprint.get("sided"):
+        return
+    for path, axes in (("augment.flip_axes", plan.augment.flip_axes), ("infer.mirror", plan.infer.mirror)):
+        if "x" in axes:
+            raise PlanError(
+                f"{path} would exchange left and right, and a label names a side",
+                found=", ".join(axes),
+                hint=f"--set {path}=[]",
+            )
+
+
+def untouched(out: Path) -> None:
+    """Say before an hour of reading, not after, that nothing is overwritten. Raises OutputError."""
+    with output_errors(out):
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            begun = (out / "run.json").is_file() and not (out / "scorecard.json").is_file()
+            hint = (
+                "--resume to go on with the run that was begun there, or another -o"
+                if begun
+                else "another -o"
+            )
+            raise OutputError(f"{out} exists and is not empty; nothing is overwritten", hint=hint)
+
+
+def plain(value: Any) -> Any:
+    """Arguments as JSON can hold them."""
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    return value

@@ -1,0 +1,227 @@
+"""Reports, read back with highdicom: what was measured, of what, by what; boxes in their place; texts word for word."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import highdicom as hd
+import numpy as np
+import pydicom
+import pytest
+
+from vesalius import formats
+from vesalius.core.answers.boxes import Boxes
+from vesalius.core.answers.curve import Curve
+from vesalius.core.answers.mask import Mask
+from vesalius.core.answers.ranking import Ranking
+from vesalius.core.answers.scores import Scores
+from vesalius.core.answers.text import Text
+from vesalius.core.answers.value import Value
+from vesalius.core.case import Box
+from vesalius.core.cohort import Label
+from vesalius.core.errors import GeometryError, OutputError
+from vesalius.core.image import Image
+
+Errors = Callable[[Path], list[str]]
+BUNDLE = "ab" * 32
+
+
+def tree(items: pydicom.Sequence) -> list[tuple[str, str, object]]:
+    """(type, concept, value) of every item of a content tree."""
+    found: list[tuple[str, str, object]] = []
+    for item in items:
+        concept = item.ConceptNameCodeSequence[0].CodeMeaning if "ConceptNameCodeSequence" in item else ""
+        value: object = item.get("TextValue") or item.get("UID")
+        if item.ValueType == "NUM":
+            value = float(item.MeasuredValueSequence[0].NumericValue)
+        elif item.ValueType == "CODE":
+            value = item.ConceptCodeSequence[0].CodeMeaning
+        elif item.ValueType == "SCOORD":
+            value = np.array(item.GraphicData).reshape(-1, 2).tolist()
+        found += [(item.ValueType, concept, value), *tree(item.get("ContentSequence") or [])]
+    return found
+
+
+def decisions(group: Any) -> list[str]:
+    said = group.get_qualitative_evaluations()
+    return [e.value.meaning for e in said if e.name.meaning == "Decision at the operating point"]
+
+
+def mask_of(image: Image) -> Mask:
+    values = np.zeros((1, *image.shape), np.uint8)
+    values[0, 2:6, 3:9, 4:20] = 4
+    values[0, 3, 4, 5] = 9
+    labels = (Label(4, "left kidney"), Label(9, "kidney cyst"))
+    return Mask(image=replace(image, array=values), labels=labels, source=image.source, bundle=BUNDLE)
+
+
+def test_volumes_refer_to_the_segments_of_the_same_mask(ct: Image, tmp_path: Path, dciodvfy: Errors) -> None:
+    mask = mask_of(ct)
+    drawn = pydicom.dcmread(formats.write(mask, tmp_path / "m.seg.dcm", source=ct))
+    path = formats.write(mask, tmp_path / "m.sr.dcm", source=ct)
+    assert dciodvfy(path) == []
+    report = hd.sr.srread(path)
+    groups = report.content.get_volumetric_roi_measurement_groups()
+    assert len(groups) == 2
+    for k, (group, count) in enumerate(zip(groups, (4 * 6 * 16 - 1, 1), strict=True), start=1):
+        (volume,) = group.get_measurements()
+        wanted = count * np.prod(ct.spacing_mm) / 1000
+        assert volume.unit.value == "ml" and volume.value == pytest.approx(wanted, rel=1e-6)
+        segment = group.referenced_segment
+        assert segment.referenced_sop_instance_uid == drawn.SOPInstanceUID
+        assert list(segment.referenced_segment_numbers) == [k]
+        assert group.tracking_uid == drawn.SegmentSequence[k - 1].TrackingUID
+    assert (
+        groups[0].finding_type.value == "64033007" and groups[0].finding_sites[0].laterality.meaning == "Left"
+    )
+    assert groups[1].finding_type.meaning == "Cyst"
+    assert groups[1].finding_sites[0].value.meaning == "Kidney"
+    said = tree(report.ContentSequence)
+    assert ("TEXT", "Algorithm Name", "Vesalius") in said
+    assert any(c == "Algorithm Version" and "ab" * 8 in str(v) for _, c, v in said)
+    evidence = report.CurrentRequestedProcedureEvidenceSequence
+    named = {
+        i.ReferencedSOPInstanceUID
+        for s in evidence
+        for r in s.ReferencedSeriesSequence
+        for i in r.ReferencedSOPSequence
+    }
+    assert named == {*ct.source.sop_uids, drawn.SOPInstanceUID}
+    assert "research use" in report.SeriesDescription
+    assert (report.CompletionFlag, report.VerificationFlag) == ("PARTIAL", "UNVERIFIED")
+
+
+def test_scores_and_the_parts_beside_them(ct: Image, tmp_path: Path, dciodvfy: Errors) -> None:
+    labels = (Label(0, "benign"), Label(1, "liver tumour"))
+    parts = {
+        "age": Value(x=61.23456789012345, unit="years"),
+        "where": mask_of(ct),
+        "odd": Value(x=-2, unit="furlong"),
+    }
+    answer = Scores(labels=labels, p=np.array([0.25, 0.75]), parts=parts, source=ct.source, bundle=BUNDLE)
+    path = formats.write(answer, tmp_path / "s.dcm", source=ct)
+    assert dciodvfy(path) == []
+    groups = hd.sr.srread(path).content.get_image_measurement_groups()
+    names = [g.tracking_identifier for g in groups]
+    assert names == ["benign", "liver tumour", "age", "where: left kidney", "where: kidney cyst", "odd"]
+    assert [g.get_measurements()[0].value for g in groups[:3]] == [0.25, 0.75, 61.2345679]
+    assert [decisions(g) for g in groups[:2]] == [["Absent"], ["Present"]]
+    assert groups[2].get_measurements()[0].unit.value == "a"
+    assert groups[5].get_measurements()[0].unit.scheme_designator == "99VESALIUS"
+    assert len({g.tracking_uid for g in groups}) == 6
+    assert len(groups[0].source_images) == len(ct.source.sop_uids)
+
+
+def test_findings_are_decided_at_their_operating_points(ct: Image, tmp_path: Path) -> None:
+    answer = Scores(
+        labels=(Label(0, "nodule"), Label(1, "mass"), Label(2, "cyst")),
+        p=np.array([0.3, 0.6, 0.9]),
+        kind="multilabel",
+        thresholds={"nodule": 0.2, "mass": 0.7},
+        source=ct.source,
+        bundle=BUNDLE,
+    )
+    groups = hd.sr.srread(formats.write(answer, tmp_path / "x.dcm")).content.get_image_measurement_groups()
+    assert [decisions(g) for g in groups] == [["Present"], ["Absent"], []]
+
+
+def test_boxes_are_drawn_on_the_planes_they_reach(ct: Image, tmp_path: Path, dciodvfy: Errors) -> None:
+    boxes = (Box((2, 3, 4), (5, 10, 20), "nodule"), Box((6, 1.5, 2.25), (7, 8, 9), "thing"))
+    answer = Boxes(
+        boxes=boxes, p=np.array([0.9, 0.3]), labels=(Label(1, "nodule"),), source=ct.source, bundle="b"
+    )
+    path = formats.write(answer, tmp_path / "b.sr.dcm", source=ct)
+    assert dciodvfy(path) == []
+    content = hd.sr.srread(path).content
+    (deep,), (flat,) = (
+        content.get_volumetric_roi_measurement_groups(),
+        content.get_planar_roi_measurement_groups(),
+    )
+    regions = deep.roi
+    assert [r.ContentSequence[0].ReferencedSOPSequence[0].ReferencedSOPInstanceUID for r in regions] == list(
+        ct.source.sop_uids[2:5]
+    )
+    assert all(r.value.tolist() == [[4, 3], [20, 3], [20, 10], [4, 10], [4, 3]] for r in regions)
+    assert flat.roi.value.tolist() == [[2.25, 1.5], [9, 1.5], [9, 8], [2.25, 8], [2.25, 1.5]]
+    assert flat.get_measurements()[0].value == 0.3
+    outside = replace(answer, boxes=(Box((2, 50, 4), (5, 60, 20), "nodule"),), p=np.array([0.5]))
+    with pytest.raises(GeometryError, match="outside"):
+        formats.write(outside, tmp_path / "o.sr.dcm", source=ct)
+
+
+TEXT = {
+    "findings": "Größe 5 μm\nzweite Zeile",
+    "Impression": "nichts 肝臓",
+    "A heading of no standard": "x",
+    "empty": " ",
+}
+
+
+def test_a_text_is_a_report_word_for_word(ct: Image, tmp_path: Path, dciodvfy: Errors) -> None:
+    answer = Text(sections=TEXT, source=ct.source, bundle=BUNDLE)
+    path = formats.write(answer, tmp_path / "t.dcm", source=ct)
+    assert dciodvfy(path) == []
+    data = pydicom.dcmread(path)
+    said = [(c, v) for kind, c, v in tree(data.ContentSequence) if kind == "TEXT"]
+    assert ("Finding", "Größe 5 μm\nzweite Zeile") in said and ("Impression", "nichts 肝臓") in said
+    assert ("A heading of no standard", "x") in said and "empty" not in str(said)
+    assert data.PatientName == pydicom.dcmread(ct.source.files[0]).PatientName
+
+
+def test_what_a_report_cannot_hold_is_one_line(ct: Image, tmp_path: Path) -> None:
+    path = tmp_path / "x.sr.dcm"
+    with pytest.raises(OutputError, match="empty text"):
+        formats.write(Text(sections={"findings": ""}, source=ct.source), path)
+    with pytest.raises(OutputError, match="cannot hold"):
+        formats.write(Value(x=float("nan"), source=ct.source), path)
+    with pytest.raises(OutputError, match=r"do not hold a Ranking; try: one of \.json"):
+        formats.write(Ranking(case_ids=("b",), distances=np.ones(1), source=ct.source), path)
+    with pytest.raises(OutputError, match="without times"):
+        formats.write(Curve(times_days=np.zeros(0), survival={"all": np.zeros(0)}, source=ct.source), path)
+    assert not path.exists()
+
+
+def test_a_report_refers_to_no_segmentation_that_is_not_there(
+    ct: Image, tmp_path: Path, dciodvfy: Errors
+) -> None:
+    mask = mask_of(ct)
+    path = formats.write(mask, tmp_path / "m.sr.dcm", source=ct)
+    formats.write(replace(mask, bundle="cd" * 32), tmp_path / "o.seg.dcm", source=ct)  # another bundle's
+    other = formats.write(mask, tmp_path / "o.sr.dcm", source=ct)
+    for file in (path, other):
+        assert dciodvfy(file) == []
+        report = hd.sr.srread(file)
+        assert not report.content.get_volumetric_roi_measurement_groups()
+        (first, _) = report.content.get_image_measurement_groups()
+        assert first.get_measurements()[0].unit.value == "ml"
+        evidence = report.CurrentRequestedProcedureEvidenceSequence
+        named = {
+            i.ReferencedSOPInstanceUID
+            for s in evidence[0].ReferencedSeriesSequence
+            for i in s.ReferencedSOPSequence
+        }
+        assert named == set(ct.source.sop_uids)
+
+
+def test_a_survival_curve_is_its_median_and_its_years(ct: Image, tmp_path: Path, dciodvfy: Errors) -> None:
+    times = np.array([0.0, 200, 400, 800, 1200])
+    arms = {"surgery": np.array([1, 0.9, 0.8, 0.7, 0.6]), "none": np.array([1, 0.8, 0.5, 0.3, 0.1])}
+    curve = Curve(times_days=times, survival=arms, source=ct.source, bundle=BUNDLE)
+    path = formats.write(curve, tmp_path / "c.sr.dcm", source=ct)
+    assert dciodvfy(path) == []
+    answer = formats.read_answer(path)
+    found = {name: (part.x, part.unit) for name, part in answer.parts.items() if isinstance(part, Value)}
+    assert found == {
+        "survival, surgery: survival after 1 year": (0.9, "1"),
+        "survival, surgery: survival after 2 years": (0.8, "1"),
+        "survival, surgery: survival after 3 years": (0.7, "1"),
+        "survival, surgery: survival after 1200 days": (0.6, "1"),
+        "survival, none: median survival": (400, "d"),
+        "survival, none: survival after 1 year": (0.8, "1"),
+        "survival, none: survival after 2 years": (0.5, "1"),
+        "survival, none: survival after 3 years": (0.3, "1"),
+        "survival, none: survival after 1200 days": (0.1, "1"),
+    }
