@@ -22,8 +22,9 @@ from vesalius.learn.examples import batches, prepare_examples
 from vesalius.learn.loop import Stepper, build, fabric_for
 from vesalius.learn.optimise import optimizer
 from vesalius.plan import machine as machines
+from vesalius.prepare.batch import Batch, Example
 from vesalius.run.workspace import prepare_workspace
-from vesalius.tasks.contract import Batch, Example, Task
+from vesalius.tasks.contract import Task
 
 SECTION = "Ratios"
 SOAK = False

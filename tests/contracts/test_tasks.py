@@ -20,6 +20,7 @@ from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort, Label, TargetInfo
 from vesalius.core.image import Image
 from vesalius.core.plan import DataPlan, LossPlan, NetPlan, Normalisation, Plan, TaskPlan, TrainPlan
+from vesalius.prepare.batch import Batch, collate
 from vesalius.prepare.case import prepare
 from vesalius.tasks import contract
 
@@ -55,7 +56,7 @@ class Asked:
     cases: tuple[Case, ...]
     target: TargetInfo
     state: State
-    batch: contract.Batch
+    batch: Batch
     model: torch.nn.Module
 
 
@@ -87,7 +88,7 @@ def asked(request: pytest.FixtureRequest) -> Asked:
     examples = [task.encode(c, prepare(c, plan.data), c.images["image"], state) for c in cases]  # type: ignore[arg-type]
     torch.manual_seed(0)
     model = task.build(plan, state, nets)
-    return Asked(task, plan, cases, target, state, contract.collate(examples), model)
+    return Asked(task, plan, cases, target, state, collate(examples), model)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -165,7 +166,7 @@ def test_it_ends_in_the_answer_that_it_promised(asked: Asked) -> None:
 def test_its_scalar_can_be_followed_back_to_the_image(asked: Asked) -> None:
     asked.model.eval()
     image = asked.batch.images["image"].clone().requires_grad_(True)
-    batch = contract.Batch(images={"image": image}, case_ids=asked.batch.case_ids)
+    batch = Batch(images={"image": image}, case_ids=asked.batch.case_ids)
     raw = asked.task.infer(asked.model, batch, torch.Generator().manual_seed(0))
     number = asked.task.scalar(raw, 0)
     assert number.shape == (len(asked.cases),)

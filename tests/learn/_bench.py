@@ -20,8 +20,8 @@ from vesalius.core.plan import (
 )
 from vesalius.core.progress import Silent
 from vesalius.learn import loop
+from vesalius.prepare.batch import Example
 from vesalius.tasks import contract as tasks
-from vesalius.tasks.contract import Example
 
 STATE = State(
     {

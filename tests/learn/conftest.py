@@ -10,7 +10,7 @@ import pytest
 import torch
 from _bench import Bench
 
-from vesalius.tasks.contract import Example
+from vesalius.prepare.batch import Example
 
 
 @pytest.fixture

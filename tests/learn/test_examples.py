@@ -16,8 +16,8 @@ from vesalius.core.image import Image
 from vesalius.core.plan import override
 from vesalius.core.progress import Silent
 from vesalius.learn.examples import batches, prepare_examples, seed_of
+from vesalius.prepare.batch import Example
 from vesalius.tasks import contract as tasks
-from vesalius.tasks.contract import Example
 
 CPU = torch.device("cpu")
 PATCHES = override(

@@ -23,9 +23,10 @@ from vesalius.core.image import Array, Image
 from vesalius.core.plan import InferPlan, Plan
 from vesalius.infer import guard, tiles
 from vesalius.plan.threads import Threads
+from vesalius.prepare.batch import Batch, Example, collate
 from vesalius.prepare.case import load, load_reference, prepare
 from vesalius.tasks import contract as tasks
-from vesalius.tasks.contract import Batch, Example, Task, collate
+from vesalius.tasks.contract import Task
 
 AXES = {"z": 2, "y": 3, "x": 4}
 Watch = Callable[[float], None]

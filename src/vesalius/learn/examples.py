@@ -17,8 +17,9 @@ from vesalius.core.image import Array, Image
 from vesalius.core.plan import Plan
 from vesalius.core.progress import Progress, track
 from vesalius.prepare import augment
+from vesalius.prepare.batch import Batch, Example, collate
 from vesalius.prepare.case import load_reference, prepare
-from vesalius.tasks.contract import Batch, Example, Task, collate
+from vesalius.tasks.contract import Task
 
 Loader = Callable[[Case], Image]
 CENTRES = 512

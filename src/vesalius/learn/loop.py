@@ -27,7 +27,8 @@ from vesalius.learn.examples import batches, seed_of
 from vesalius.learn.log import Log
 from vesalius.learn.optimise import Average, optimizer, rate
 from vesalius.learn.weights import fit_of
-from vesalius.tasks.contract import Batch, Example, Task
+from vesalius.prepare.batch import Batch, Example
+from vesalius.tasks.contract import Task
 
 Validate = Callable[[nn.Module], float]
 

@@ -17,7 +17,8 @@ from vesalius.core.errors import UnknownName
 from vesalius.core.image import Array, Image
 from vesalius.core.plan import Plan
 from vesalius.infer import predictor
-from vesalius.tasks.contract import Batch, Example, Task, collate
+from vesalius.prepare.batch import Batch, Example, collate
+from vesalius.tasks.contract import Task
 
 BLANK = Image(np.zeros((1, 1, 1, 1), dtype=np.uint8))
 

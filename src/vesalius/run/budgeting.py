@@ -19,9 +19,10 @@ from vesalius.learn.examples import prepare_examples
 from vesalius.learn.loop import build, time_step
 from vesalius.plan import machine as machines
 from vesalius.plan.budget import MINIMUM_STEPS, as_words, budget, too_short, used_up
+from vesalius.prepare.batch import Example
 from vesalius.run.pacing import Foreseen
 from vesalius.run.workspace import Workspace
-from vesalius.tasks.contract import Example, Task
+from vesalius.tasks.contract import Task
 
 MONITOR = 24  # validation cases that are looked at while training, where each takes a while
 REPORT_S = 3.0  # what the scorecard, its plots and the bundle take at the end, where nothing else runs

@@ -20,12 +20,13 @@ from vesalius.learn.examples import prepare_examples
 from vesalius.learn.loop import Trained, build, train
 from vesalius.learn.validate import Validator
 from vesalius.plan import machine as machines
+from vesalius.prepare.batch import Example
 from vesalius.run.budgeting import MONITOR
 from vesalius.run.locate import coarse_plan, crop_to_truth
 from vesalius.run.members import Outcome, kept_of, steps_of
 from vesalius.run.pacing import Clock, settled
 from vesalius.run.workspace import Workspace
-from vesalius.tasks.contract import Example, Task
+from vesalius.tasks.contract import Task
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,8 +20,9 @@ from vesalius.core.cohort import Cohort, Label, TargetInfo
 from vesalius.core.errors import DataError
 from vesalius.core.image import Image
 from vesalius.core.plan import Plan
+from vesalius.prepare.batch import Batch, Example
 from vesalius.prepare.case import Prepared
-from vesalius.tasks.contract import Batch, Example, Nets, Task, planned_net, planned_weights
+from vesalius.tasks.contract import Nets, Task, planned_net, planned_weights
 
 NAMES = {"classify": "One class of several, or several findings at once, for a whole image"}
 

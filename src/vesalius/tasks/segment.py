@@ -20,8 +20,9 @@ from vesalius.core.errors import DataError
 from vesalius.core.image import Image
 from vesalius.core.plan import Plan
 from vesalius.metrics import mask as priors
+from vesalius.prepare.batch import Batch, Example
 from vesalius.prepare.case import Prepared, load_mask, prepare_mask
-from vesalius.tasks.contract import Batch, Example, Nets, Task, planned_net, planned_weights
+from vesalius.tasks.contract import Nets, Task, planned_net, planned_weights
 
 PRIOR = 32
 NAMES = {"segment": "A label for every voxel or pixel"}

@@ -13,8 +13,9 @@ from vesalius.core.bundle import State
 from vesalius.core.case import Box, Case
 from vesalius.core.cohort import Label, TargetInfo
 from vesalius.prepare import geometry
+from vesalius.prepare.batch import Example
 from vesalius.prepare.case import prepare
-from vesalius.tasks.contract import Example, Task, Tile
+from vesalius.tasks.contract import Task, Tile
 
 LOWEST_P, OVERLAP, PEAKS, UNIT = 0.3, 0.3, 50, 10.0
 

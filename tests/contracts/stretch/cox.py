@@ -13,7 +13,8 @@ from vesalius.core.answers.curve import Curve
 from vesalius.core.bundle import State
 from vesalius.core.case import Case, Event
 from vesalius.core.cohort import TargetInfo
-from vesalius.tasks.contract import Example, Task
+from vesalius.prepare.batch import Example
+from vesalius.tasks.contract import Task
 
 ARM = "treated"
 

@@ -11,7 +11,8 @@ from vesalius.core.answers.picture import Picture
 from vesalius.core.bundle import State
 from vesalius.core.case import Case
 from vesalius.core.image import Image
-from vesalius.tasks.contract import Example, Task
+from vesalius.prepare.batch import Example
+from vesalius.tasks.contract import Task
 
 BLOCK, HIDDEN = 4, 0.5
 

@@ -14,7 +14,8 @@ from vesalius.core.answers.text import Text
 from vesalius.core.bundle import State
 from vesalius.core.case import Case
 from vesalius.core.cohort import TargetInfo
-from vesalius.tasks.contract import Example, Task
+from vesalius.prepare.batch import Example
+from vesalius.tasks.contract import Task
 
 PAD, BEGIN, END, UNKNOWN = range(4)
 SPECIAL = ["", "<begin>", "<end>", "?"]
