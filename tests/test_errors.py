@@ -565,7 +565,7 @@ def _(here: Path, made: Path) -> Argv:
 
 @row("a bundle from a newer version", "version 99", "newer")
 def _(here: Path, made: Path) -> Argv:
-    from vesalius.core.bundle import seal
+    from vesalius.core.sealed import seal
 
     shutil.copytree(made, here / "bundle")
     head = here / "bundle" / "bundle.json"

@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 
 from vesalius.core import bundle as bundles
-from vesalius.core.bundle import MANIFEST, Bundle, open_bundle, seal
+from vesalius.core import sealed as folders
+from vesalius.core.bundle import Bundle, open_bundle
 from vesalius.core.errors import BundleError
+from vesalius.core.sealed import MANIFEST, seal
 
 
 def test_it_opens_as_it_was_saved(sealed: Bundle) -> None:
@@ -124,10 +126,10 @@ def test_a_copy_elsewhere_is_the_same_bundle(sealed: Bundle, tmp_path: Path) -> 
 
 
 def test_until_it_is_sealed_it_is_no_bundle(sealed: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
-    def crash(path: Path) -> None:
+    def crash(path: Path, *, kind: str) -> None:
         raise OSError("the power went")
 
-    monkeypatch.setattr(bundles, "seal", crash)
+    monkeypatch.setattr(folders, "seal", crash)
     with pytest.raises(OSError, match="power"):
         bundles.save_bundle(sealed.path, sealed.stages, data_hash="e" * 64, made_by="a test")
     with pytest.raises(BundleError, match="not a bundle"):

@@ -1,4 +1,4 @@
-"""Bundle: a trained model as data only, under a SHA-256 manifest that is checked on open; nothing is unpickled.
+"""Bundle: a trained model as data only, in a sealed folder (see `core/sealed.py`).
 
 BUNDLE/
   bundle.json        stages, in the order they run; members; labels; hash of the data; what was learned from
@@ -11,22 +11,26 @@ BUNDLE/
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from vesalius.core.disk import sha256, write_bytes, write_text
-from vesalius.core.errors import BundleError, VesaliusError, closest_path
+from vesalius.core.errors import BundleError, VesaliusError
 from vesalius.core.image import Array
 from vesalius.core.learned import Learned
 from vesalius.core.learned import parse as parse_learned
 from vesalius.core.plan import Plan, parse_plan
+from vesalius.core.sealed import Kind, Sealed, damage_named, open_sealed, write_sealed
 
 VERSION = 1
-MANIFEST = "MANIFEST.sha256"
+BUNDLE = Kind(
+    "bundle",
+    VERSION,
+    source="the folder that `vesalius fit` wrote",
+    unfinished="`fit --resume` where it was interrupted",
+)
 
 
 @dataclass(frozen=True)
@@ -89,48 +93,24 @@ def save_bundle(
     learned: Learned | None = None,
     texts: Mapping[str, str] | None = None,
 ) -> Bundle:
-    """Write everything but the weights, which lie in `path` already, then the manifest last.
+    """Write everything but the weights, which lie in `path` already, and seal it.
 
     `texts` are further files by name (a scorecard, a card). Whatever else lies there is of an earlier writing and
-    goes. A crash before the manifest leaves no bundle.
+    goes. A crash before the end leaves no bundle.
     """
-    from safetensors.numpy import save
-
-    (path / MANIFEST).unlink(missing_ok=True)
-    weights = {name for stage in stages for name in stage.members}
-    for stale in [p for p in path.iterdir() if p.is_file() and p.name not in weights]:
-        stale.unlink()
-    listed = []
-    for k, stage in enumerate(stages):
-        write_text(path / f"plan-{k}.json", stage.plan.model_dump_json(indent=2) + "\n")
-        write_text(path / f"state-{k}.json", json.dumps(stage.state.values, indent=1) + "\n")
-        if stage.state.arrays:
-            write_bytes(path / f"state-{k}.safetensors", save(dict(stage.state.arrays)))
-        listed.append(
-            {
-                "name": stage.name,
-                "members": list(stage.members),
-                "runtime": stage.runtime,
-                "takes": stage.takes,
-                "calibration": dict(stage.calibration),
-            }
-        )
-    head = {"version": VERSION, "made_by": made_by, "data_hash": data_hash, "stages": listed}
+    head: dict[str, Any] = {
+        "made_by": made_by,
+        "data_hash": data_hash,
+        "stages": [_described(stage) for stage in stages],
+    }
     if learned is not None:
         head["learned_from"] = learned.json()
-    write_text(path / "bundle.json", json.dumps(head, indent=2) + "\n")
-    for name, text in (texts or {}).items():
-        write_text(path / name, text)
-    seal(path)
+    files: dict[str, str | bytes] = {}
+    for k, stage in enumerate(stages):
+        files |= _stage_files(k, stage)
+    weights = {name for stage in stages for name in stage.members}
+    write_sealed(path, BUNDLE, head, {**files, **(texts or {})}, kept=weights)
     return open_bundle(path)
-
-
-def seal(path: Path) -> None:
-    """Write the manifest over all that lies in the bundle."""
-    files = sorted(
-        p for p in path.iterdir() if p.is_file() and p.name != MANIFEST and not p.name.startswith(".")
-    )
-    write_text(path / MANIFEST, "".join(f"{sha256(p)}  {p.name}\n" for p in files))
 
 
 def open_bundle(path: Path) -> Bundle:
@@ -138,81 +118,52 @@ def open_bundle(path: Path) -> Bundle:
 
     Raises BundleError where it is no bundle, is newer than this version, or any file was changed.
     """
-    if not (path / "bundle.json").is_file() and (path / "bundle" / "bundle.json").is_file():
+    if not (path / BUNDLE.head).is_file() and (path / "bundle" / BUNDLE.head).is_file():
         path = path / "bundle"
-    manifest = path / MANIFEST
-    if not path.exists():
-        raise BundleError(
-            f"no bundle at {path}", hint=closest_path(path, "the folder that `vesalius fit` wrote")
-        )
-    if not manifest.is_file():
-        raise BundleError(
-            f"{path} is not a bundle",
-            found=f"no {MANIFEST}",
-            hint="the folder that `vesalius fit` wrote, or `fit --resume` where it was interrupted",
-        )
-    try:
-        text = manifest.read_text(encoding="utf-8")
-        listed = {line[66:]: line[:64] for line in text.splitlines() if line}
-        if text != "".join(f"{digest}  {name}\n" for name, digest in listed.items()):
-            raise BundleError(
-                f"{path} is a damaged bundle", found=f"a changed {MANIFEST}", hint="copy it again"
-            )
-        _check_files(path, listed)
-        head = json.loads((path / "bundle.json").read_text(encoding="utf-8"))
-        if head["version"] > VERSION:
-            raise BundleError(
-                f"{path} is a bundle of version {head['version']}, newer than this Vesalius reads ({VERSION})",
-                hint="a newer Vesalius",
-            )
-        stages = tuple(_read_stage(path, k, entry, listed) for k, entry in enumerate(head["stages"]))
+    sealed = open_sealed(path, BUNDLE)
+    with damage_named(path, BUNDLE):
+        head = sealed.head
+        stages = tuple(_read_stage(sealed, k, entry) for k, entry in enumerate(head["stages"]))
         record = head.get("learned_from")
-        return Bundle(
-            path,
-            stages,
-            head["data_hash"],
-            hashlib.sha256(text.encode()).hexdigest(),
-            head["made_by"],
-            None if record is None else parse_learned(record),
-        )
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise BundleError(f"{path} is a damaged bundle", found=f"{type(error).__name__}: {error}") from error
+        learned = None if record is None else parse_learned(record)
+        return Bundle(path, stages, head["data_hash"], sealed.hash, head["made_by"], learned)
 
 
-def _check_files(path: Path, listed: Mapping[str, str]) -> None:
-    if "bundle.json" not in listed:
-        raise BundleError(f"{path} is a damaged bundle", found="no bundle.json in its manifest")
-    for name, digest in listed.items():
-        if "/" in name or "\\" in name or not (path / name).is_file():
-            raise BundleError(f"{path} is a damaged bundle", found=f"'{name}' missing", hint="copy it again")
-        if sha256(path / name) != digest:
-            raise BundleError(
-                f"{path} is damaged or was changed",
-                found=f"another SHA-256 for '{name}'",
-                hint="copy it again",
-            )
+def _described(stage: Stage) -> dict[str, Any]:
+    """What bundle.json says of a stage."""
+    return {
+        "name": stage.name,
+        "members": list(stage.members),
+        "runtime": stage.runtime,
+        "takes": stage.takes,
+        "calibration": dict(stage.calibration),
+    }
 
 
-def _read_stage(path: Path, k: int, entry: Mapping[str, Any], listed: Mapping[str, str]) -> Stage:
-    from safetensors.numpy import load_file
+def _stage_files(k: int, stage: Stage) -> dict[str, str | bytes]:
+    """The plan and the state of the `k`-th stage, as files by name."""
+    from safetensors.numpy import save
 
-    arrays = path / f"state-{k}.safetensors"
-    for name in (*entry["members"], *((arrays.name,) if arrays.exists() else ())):
-        if name not in listed:
-            raise BundleError(
-                f"{path} is a damaged bundle", found=f"'{name}', which {MANIFEST} does not list"
-            )
+    files: dict[str, str | bytes] = {
+        f"plan-{k}.json": stage.plan.model_dump_json(indent=2) + "\n",
+        f"state-{k}.json": json.dumps(stage.state.values, indent=1) + "\n",
+    }
+    if stage.state.arrays:
+        files[f"state-{k}.safetensors"] = save(dict(stage.state.arrays))
+    return files
+
+
+def _read_stage(sealed: Sealed, k: int, entry: Mapping[str, Any]) -> Stage:
+    for name in entry["members"]:
+        sealed.place(name)  # the weights are loaded later, and then from a file that was checked
     try:
-        plan = parse_plan(json.loads((path / f"plan-{k}.json").read_text(encoding="utf-8")), f"plan-{k}.json")
+        plan = parse_plan(sealed.json(f"plan-{k}.json"), f"plan-{k}.json")
     except VesaliusError as error:
-        raise BundleError(f"{path}: {error.what}", found=error.found, hint=error.hint) from error
+        raise BundleError(f"{sealed.path}: {error.what}", found=error.found, hint=error.hint) from error
     return Stage(
         name=entry["name"],
         plan=plan,
-        state=State(
-            json.loads((path / f"state-{k}.json").read_text(encoding="utf-8")),
-            load_file(arrays) if arrays.is_file() else {},
-        ),
+        state=State(sealed.json(f"state-{k}.json"), sealed.arrays(f"state-{k}.safetensors")),
         members=tuple(entry["members"]),
         runtime=entry["runtime"],
         takes=entry["takes"],

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vesalius.core.bundle import MANIFEST, Bundle, open_bundle
+from vesalius.core.bundle import Bundle, open_bundle
 from vesalius.core.cohort import Assignment
 from vesalius.core.disk import sha256
 from vesalius.core.errors import BundleError, PlanError
 from vesalius.core.plan import DataPlan, Plan, override
 from vesalius.core.progress import Progress
+from vesalius.core.sealed import MANIFEST
 from vesalius.core.words import counted
 from vesalius.learn.loop import build
 from vesalius.learn.weights import fit_of

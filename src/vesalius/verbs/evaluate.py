@@ -9,13 +9,14 @@ import torch
 
 from vesalius import cohorts
 from vesalius.core.answers import Answer
-from vesalius.core.bundle import MANIFEST, Bundle, open_bundle
+from vesalius.core.bundle import Bundle, open_bundle
 from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort, Label, TargetInfo
 from vesalius.core.disk import new_folder
 from vesalius.core.errors import DataError
 from vesalius.core.progress import Progress, Silent
 from vesalius.core.scorecard import Scorecard, save_scorecard
+from vesalius.core.sealed import MANIFEST
 from vesalius.core.words import counted, listed
 from vesalius.evaluate.aligning import aligned
 from vesalius.evaluate.answered import score_cases
