@@ -19,8 +19,10 @@ from vesalius.core.bundle import State
 from vesalius.core.plan import AugmentPlan, Plan
 from vesalius.core.progress import Silent
 from vesalius.learn.examples import batches, prepare_examples
-from vesalius.learn.loop import Stepper, build, fabric_for
-from vesalius.learn.optimise import optimizer
+from vesalius.learn.optimise import optimizer, rate
+from vesalius.learn.recipes import contract as recipes
+from vesalius.learn.recipes.contract import Member
+from vesalius.learn.stepper import build, fabric_for
 from vesalius.plan import machine as machines
 from vesalius.prepare.batch import Batch, Example
 from vesalius.run.workspace import prepare_workspace
@@ -137,14 +139,13 @@ def _measure(name: str, given: Setting, seconds: float) -> list[Figure]:
 def ours(given: Setting, plan: Plan) -> Callable[[int], None]:
     """A step as `learn.loop.train` makes it."""
     fabric = fabric_for(plan)
-    stepper = Stepper(given.task, plan, given.state, 0, fabric)
-    draw = batches(given.examples, plan, 0)
+    recipe = recipes.begin(Member(given.task, plan, given.state, given.examples, 0, fabric))
     progress = Silent()
     total = torch.zeros(())
 
     def advance(step: int) -> None:
         nonlocal total
-        total = total + stepper.step(step, draw(step, fabric.device)).cpu()
+        total = total + recipe.step(step, rate(step, plan.train)).cpu()
         progress.advance("ours")
 
     return advance

@@ -18,9 +18,10 @@ from torch import Tensor
 
 from _patience import patience
 from vesalius.core.errors import BundleError, Interrupted, PlanError, VesaliusError
-from vesalius.learn import checkpoint, loop
+from vesalius.learn import checkpoint
 from vesalius.learn.course import Change, Course, Pace
-from vesalius.learn.loop import _marks, transfer
+from vesalius.learn.loop import _marks
+from vesalius.learn.stepper import build, transfer
 from vesalius.tasks import contract as tasks
 from vesalius.tasks.classify import Classify
 
@@ -261,7 +262,7 @@ def test_validations_are_evenly_spread_and_the_last_step_is_one() -> None:
 
 def test_what_fits_is_taken_over_from_given_weights() -> None:
     task = tasks.get("classify")
-    one, two = (loop.build(task, PLAN, STATE, m) for m in (0, 1))
+    one, two = (build(task, PLAN, STATE, m) for m in (0, 1))
     given = {k: v.clone() for k, v in one.state_dict().items() if not k.startswith("head")}
     head = {k: v.clone() for k, v in two.state_dict().items() if k.startswith("head")}
     assert transfer(two, given | {"nothing": torch.ones(3)}) == len(given)

@@ -28,9 +28,9 @@ from vesalius.learn import checkpoint
 SLOW = """
 import os, sys, time
 import vesalius.run.budgeting as budgeting
-from vesalius.learn import loop
+from vesalius.learn import stepper
 budgeting.time_step = lambda *args, **kwargs: 0.01
-step, taken = loop.Stepper.step, 0
+step, taken = stepper.Stepper.step, 0
 def slower(self, *args):
     global taken
     taken += 1
@@ -38,7 +38,7 @@ def slower(self, *args):
     while taken > 20 and not os.path.exists(os.environ["GO_ON"]):
         time.sleep(0.01)
     return step(self, *args)
-loop.Stepper.step = slower
+stepper.Stepper.step = slower
 from vesalius.cli import main
 main()
 """

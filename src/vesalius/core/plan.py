@@ -142,6 +142,8 @@ class Revision(Section):
 class TrainPlan(Section):
     """How the weights are found. `steps` is the number of optimiser steps of one member, the most that one made.
 
+    `recipe` is a registered name of `learn/recipes/`, and `recipe_options` are its own options.
+
     `revisions` are written when a run ends whose number of steps, or of threads, followed the clock; a run that is
     given such a plan makes the same changes at the same steps, whatever its own clock says.
     """
@@ -167,6 +169,8 @@ class TrainPlan(Section):
     patience: int | None = Field(None, ge=1)
     threads: int | None = Field(None, ge=1)
     seed: int = Field(0, ge=0)
+    recipe: str = "supervised"
+    recipe_options: dict[str, Scalar] = {}
     revisions: tuple[Revision, ...] = ()
 
 

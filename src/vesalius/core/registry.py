@@ -25,9 +25,9 @@ from typing import Any
 from vesalius.core.errors import MissingExtra, UnknownName
 
 CONTRACT = "contract"
-KINDS = ("tasks", "nets", "formats", "cohorts", "losses", "metrics", "explain", "compress")
+KINDS = ("tasks", "nets", "formats", "cohorts", "losses", "metrics", "explain", "compress", "learn.recipes")
 _SINGULAR = {"cohorts": "layout", "metrics": "answer kind", "losses": "loss", "explain": "explainer"}
-_SINGULAR |= {"compress": "compressor"}
+_SINGULAR |= {"compress": "compressor", "learn.recipes": "recipe"}
 
 
 @functools.cache

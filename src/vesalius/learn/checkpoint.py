@@ -32,6 +32,9 @@ class Checkpoint:
     ran_out: bool = False
     history: list[dict[str, float]] = field(default_factory=list)
     changes: list[list[int]] = field(default_factory=list)  # of the course: step, steps, threads
+    extra: dict[str, Any] = field(
+        default_factory=dict
+    )  # what a recipe keeps besides, tensors and plain values
 
 
 def save(checkpoint: Checkpoint, path: Path) -> None:

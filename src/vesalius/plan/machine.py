@@ -12,6 +12,8 @@ from pathlib import Path
 import psutil
 import torch
 
+from vesalius.plan import torch_threads
+
 QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
@@ -65,16 +67,14 @@ def _quicker_in_bf16() -> bool:
     """
     layer, x = torch.nn.Conv2d(32, 32, 3, padding=1), torch.zeros(4, 32, 32, 32)
     took = {False: math.inf, True: math.inf}
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    for _ in range(4):
-        for low in took:
-            began = time.perf_counter()
-            with torch.autocast("cpu", torch.bfloat16, enabled=low):
-                total = layer(x).float().sum()
-            torch.autograd.grad(total, layer.weight)
-            took[low] = min(took[low], time.perf_counter() - began)
-    torch.set_num_threads(threads)
+    with torch_threads.only(1):
+        for _ in range(4):
+            for low in took:
+                began = time.perf_counter()
+                with torch.autocast("cpu", torch.bfloat16, enabled=low):
+                    total = layer(x).float().sum()
+                torch.autograd.grad(total, layer.weight)
+                took[low] = min(took[low], time.perf_counter() - began)
     return took[True] < took[False]
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 
-import torch
-
+from vesalius.plan import torch_threads
 from vesalius.plan.machine import Vacancy, fitting
 
 FIRST_S = 0.3
@@ -21,7 +20,7 @@ class Threads:
 
     def __init__(self, most: int, *, every_s: float = 1.5) -> None:
         self.most, self.every_s = most, every_s
-        self.now = torch.get_num_threads()
+        self.now = torch_threads.in_use()
         self._watch()
 
     def _watch(self) -> None:
@@ -56,5 +55,5 @@ class Threads:
     def follow(self) -> None:
         """Look, and compute with that many threads from now on, in the thread that calls."""
         self.look()
-        if self.most > 1 and torch.get_num_threads() != self.now:
-            torch.set_num_threads(self.now)
+        if self.most > 1 and torch_threads.in_use() != self.now:
+            torch_threads.use(self.now)

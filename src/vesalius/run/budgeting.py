@@ -16,7 +16,8 @@ from vesalius.core.progress import Progress
 from vesalius.core.words import counted
 from vesalius.infer import predictor
 from vesalius.learn.examples import prepare_examples
-from vesalius.learn.loop import build, time_step
+from vesalius.learn.loop import time_step
+from vesalius.learn.stepper import build
 from vesalius.plan import machine as machines
 from vesalius.plan.budget import MINIMUM_STEPS, as_words, budget, too_short, used_up
 from vesalius.prepare.batch import Example

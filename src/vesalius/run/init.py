@@ -15,7 +15,7 @@ from vesalius.core.plan import DataPlan, Plan, override
 from vesalius.core.progress import Progress
 from vesalius.core.sealed import MANIFEST
 from vesalius.core.words import counted
-from vesalius.learn.loop import build
+from vesalius.learn.stepper import build
 from vesalius.learn.weights import fit_of
 from vesalius.reliability.trained_on import TrainedOn, learned
 from vesalius.run.past import Past, past_of_bundle

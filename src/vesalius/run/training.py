@@ -17,7 +17,8 @@ from vesalius.core.progress import Progress
 from vesalius.evaluate.banners import of_training
 from vesalius.infer import predictor
 from vesalius.learn.examples import prepare_examples
-from vesalius.learn.loop import Trained, build, train
+from vesalius.learn.loop import Trained, train
+from vesalius.learn.stepper import build
 from vesalius.learn.validate import Validator
 from vesalius.plan import machine as machines
 from vesalius.prepare.batch import Example

@@ -84,7 +84,8 @@ class Task(ABC):
     `targets` are the kinds of target it can learn from, `roles` the roles of the nets it takes. `run` says how
     a case is answered: `whole` in one piece; `dense` tile by tile, blended into one field in bounded memory,
     with `point` turning finished stretches of it into values; `tiles` tile by tile, joined by `merge`.
-    `primary` is the metric (of the answer's kind) that picks the checkpoint; larger is better.
+    `primary` is the metric (of the answer's kind) that picks the checkpoint; larger is better. `recipe` names how it is
+    trained unless a plan says otherwise (`learn/recipes/`).
     """
 
     name: ClassVar[str]
@@ -94,6 +95,7 @@ class Task(ABC):
     run: ClassVar[Literal["whole", "dense", "tiles"]]
     primary: ClassVar[str]
     trains_without_target: ClassVar[bool] = False
+    recipe: ClassVar[str] = "supervised"
 
     @abstractmethod
     def check(self, cohort: Cohort, target: TargetInfo | None) -> tuple[str, ...]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import torch
-
 from vesalius import cohorts
 from vesalius.core.answers import Answer
 from vesalius.core.bundle import Bundle, open_bundle
@@ -23,6 +21,7 @@ from vesalius.evaluate.answered import score_cases
 from vesalius.evaluate.foreign import LazyMasks, assert_drawn_on, foreign_answers, positive_class
 from vesalius.evaluate.scoring import Tally, card_of, tally_for
 from vesalius.plan import machine as machines
+from vesalius.plan import torch_threads
 from vesalius.prepare.case import load_reference
 from vesalius.reliability.marks import Marks
 from vesalius.run.past import past_of_bundle
@@ -58,7 +57,7 @@ def evaluate(
     learned from, BundleError for a damaged bundle, Interrupted after Ctrl-C.
     """
     progress = progress or Silent()
-    torch.set_num_threads(machines.measure().cores)
+    torch_threads.use(machines.measure().cores)
     bundle = what if isinstance(what, Bundle) else _bundle_at(Path(what))
     past = past_of_bundle(bundle) if bundle is not None else None
     marks = Marks()

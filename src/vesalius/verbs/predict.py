@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, overload
 
-import torch
-
 from vesalius import cohorts, formats
 from vesalius.core.answers import Answer
 from vesalius.core.answers.boxes import Boxes
@@ -41,6 +39,7 @@ from vesalius.infer.each import answers
 from vesalius.infer.guard import in_words
 from vesalius.infer.predictor import Predictor
 from vesalius.plan import machine as machines
+from vesalius.plan import torch_threads
 from vesalius.prepare.case import load_reference
 from vesalius.run.ledger import Sheet, marked
 from vesalius.run.overlay import overlay
@@ -176,7 +175,7 @@ def predict(
     for note in cohort.notes:
         if note.startswith(cohorts.UNUSED):
             progress.note(note)
-    torch.set_num_threads(vacancy.threads())
+    torch_threads.use(vacancy.threads())
     if out is None:
         return _only(opened, cohort, device, accept_mismatch)
     predictor = Predictor(opened, device=device, accept_mismatch=accept_mismatch, cores=vacancy.cores)

@@ -27,7 +27,8 @@ from vesalius.core.plan import (
 )
 from vesalius.core.progress import Silent
 from vesalius.learn.examples import prepare_examples
-from vesalius.learn.loop import build, train
+from vesalius.learn.loop import train
+from vesalius.learn.stepper import build
 from vesalius.learn.validate import Validator
 from vesalius.tasks.contract import Task
 

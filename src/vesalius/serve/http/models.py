@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from vesalius.core import registry
 from vesalius.core.bundle import Bundle, open_bundle
 from vesalius.core.errors import DataError, UnknownName, VesaliusError
 from vesalius.core.scorecard import load_scorecard
 from vesalius.infer.predictor import Predictor
 from vesalius.plan import machine as machines
+from vesalius.plan import torch_threads
 from vesalius.run.overlay import COLOURS
 from vesalius.serve.http.problems import Problem
 from vesalius.serve.http.results import operating_point
@@ -53,7 +52,7 @@ class Models:
         *,
         accept_mismatch: bool = False,
     ) -> None:
-        torch.set_num_threads(machines.measure().cores)
+        torch_threads.use(machines.measure().cores)
         self.devices = tuple(devices)
         self.by_name: dict[str, Model] = {}
         for given in bundles:

@@ -1,0 +1,114 @@
+"""What a recipe is: one member in training, which draws its own batches and takes its own steps.
+
+The loop (`learn/loop.py`) does the rest, alike for every recipe: the schedule, validation, checkpoints, the clock,
+Ctrl-C and the log. A recipe that only adds to the usual step derives from `supervised.Supervised`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from pydantic import ValidationError
+from torch import Tensor, nn
+
+from vesalius.core.bundle import State
+from vesalius.core.errors import PlanError
+from vesalius.core.fields import said
+from vesalius.core.plan import Plan, Section
+from vesalius.core.registry import lookup
+from vesalius.learn.checkpoint import Checkpoint
+from vesalius.prepare.batch import Example
+from vesalius.tasks.contract import Task
+
+KIND = "learn.recipes"
+
+
+@dataclass(frozen=True, eq=False)
+class Member:
+    """What the training of one member is given. `start` are weights to begin from, `fabric` holds the device."""
+
+    task: Task
+    plan: Plan
+    state: State
+    examples: Sequence[Example]
+    number: int
+    fabric: Any
+    start: Mapping[str, Tensor] | None = None
+
+
+class NoOptions(Section):
+    """The options of a recipe that has none."""
+
+
+class Recipe(ABC):
+    """One member in training. What it draws must depend on the seed, the member and the step alone.
+
+    `Options` are its typed options, which `train.recipe_options` of a plan sets. `unlabelled` says that it also learns
+    from training cases that lack the target; `given.examples` then hold such cases, too.
+    """
+
+    Options: ClassVar[type[Section]] = NoOptions
+    unlabelled: ClassVar[bool] = False
+
+    def __init__(self, given: Member, options: Section) -> None:
+        self.given = given
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        device: torch.device = self.given.fabric.device
+        return device
+
+    @abstractmethod
+    def step(self, step: int, lr: float) -> Tensor:
+        """Draw what step number `step` needs and take it. Returns the loss, detached and still on the device."""
+
+    @abstractmethod
+    def weights(self) -> dict[str, Tensor]:
+        """Return copies of the weights that would answer now, on the CPU."""
+
+    @abstractmethod
+    def answering(self) -> AbstractContextManager[nn.Module]:
+        """Give the model that would answer now, in evaluation mode, inside this block; training goes on after it."""
+
+    @abstractmethod
+    def keep(self, saved: Checkpoint) -> None:
+        """Put all that goes on after an interruption into `saved`; `saved.extra` is the recipe's own."""
+
+    @abstractmethod
+    def restore(self, saved: Checkpoint) -> None:
+        """Go back to where `keep` was called."""
+
+
+def get(name: str) -> type[Recipe]:
+    """Return the recipe of that registered name. Raises UnknownName."""
+    recipe: type[Recipe] = lookup(KIND, name).RECIPE
+    return recipe
+
+
+def options_of(plan: Plan) -> Section:
+    """Return the options of the planned recipe, checked. Raises UnknownName, PlanError naming the option."""
+    name, given = plan.train.recipe, plan.train.recipe_options
+    kind = get(name).Options
+    try:
+        return kind.model_validate(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = ".".join(str(p) for p in first["loc"])
+        if first["type"] == "extra_forbidden":
+            known = ", ".join(kind.model_fields) or "none"
+            raise PlanError(
+                f"recipe '{name}' has no option '{option}'", found=known, hint="one of its own"
+            ) from error
+        what, found, hint = said(first)
+        raise PlanError(f"train.recipe_options.{option}{what}", found=found, hint=hint) from error
+
+
+def begin(given: Member) -> Recipe:
+    """Return one member in training by the planned recipe. Raises UnknownName, PlanError."""
+    return get(given.plan.train.recipe)(given, options_of(given.plan))

@@ -1,0 +1,202 @@
+"""One model in training: built from a seed, its gradients, and the optimiser's step, each of which can be had alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+
+from vesalius import nets
+from vesalius.core.bundle import State
+from vesalius.core.plan import Plan
+from vesalius.learn.checkpoint import Checkpoint
+from vesalius.learn.examples import seed_of
+from vesalius.learn.optimise import Average, optimizer, rate
+from vesalius.learn.weights import fit_of
+from vesalius.prepare.batch import Batch
+from vesalius.tasks.contract import Task
+
+
+@runtime_checkable
+class TellsEach(Protocol):
+    """A task that can tell the loss of each case of a batch in one pass."""
+
+    def loss_each(self, model: nn.Module, batch: Batch, generator: torch.Generator) -> Tensor:
+        """Return the loss of each case, `(B,)`."""
+
+
+class Objective(nn.Module):
+    """A model and its task's loss as one module, so that devices, precision and gradients are Fabric's business."""
+
+    def __init__(self, task: Task, model: nn.Module) -> None:
+        super().__init__()
+        self.task, self.model = task, model
+
+    def forward(self, fields: dict[str, Any], generator: torch.Generator) -> dict[str, Tensor]:
+        """Return the named terms of the loss. `fields` are a Batch's."""
+        return self.task.loss(self.model, Batch(**fields), generator)
+
+
+def build(
+    task: Task, plan: Plan, state: State, member: int, start: Mapping[str, Tensor] | None = None
+) -> nn.Module:
+    """Return a fresh model of a member, its weights drawn from the run's seed and the member alone.
+
+    Where `start` has a tensor of the same name and shape (of another bundle, pre-trained), it is taken over.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed_of(plan.train.seed, member, "weights"))
+        model = task.build(plan, state, nets)
+    if start:
+        transfer(model, start)
+    layout = torch.channels_last_3d if plan.data.dims == 3 else torch.channels_last
+    return model.to(memory_format=layout)  # type: ignore[call-overload, no-any-return]
+
+
+def transfer(model: nn.Module, start: Mapping[str, Tensor]) -> int:
+    """Copy every tensor of `start` that fits by name and shape; returns how many did. Raises PlanError for none."""
+    taken = fit_of(model, start).taken
+    model.load_state_dict({k: start[k] for k in taken}, strict=False)
+    return len(taken)
+
+
+def fabric_for(plan: Plan, device: str | None = None) -> Any:
+    """Return Lightning Fabric on the device there is, in the planned precision."""
+    from lightning_fabric import Fabric
+
+    kind = torch.device(device).type if device else ("cuda" if torch.cuda.is_available() else "cpu")
+    return Fabric(
+        accelerator=kind, devices=1, precision="bf16-mixed" if plan.train.precision == "bf16" else "32-true"
+    )
+
+
+class Stepper:
+    """A model with its optimiser and moving average. A step is `gradients`, then `apply`."""
+
+    def __init__(
+        self,
+        task: Task,
+        plan: Plan,
+        state: State,
+        member: int,
+        fabric: Any,
+        start: Mapping[str, Tensor] | None = None,
+    ) -> None:
+        self.plan, self.member, self.fabric, self.task = plan, member, fabric, task
+        self.model = build(task, plan, state, member, start)
+        self.optimizer_ = optimizer(self.model, plan.train)
+        self.objective, self.wrapped = fabric.setup(Objective(task, self.model), self.optimizer_)
+        self.average = Average(self.model, plan.train.ema) if plan.train.ema else None
+
+    def step(self, step: int, batch: Batch, lr: float | None = None) -> Tensor:
+        """Take one optimiser step. Returns the loss, detached and still on the device.
+
+        Without `lr` the learning rate is the planned one of that step.
+        """
+        loss = self.gradients(step, batch)
+        self.apply(step, lr)
+        return loss
+
+    def gradients(self, step: int, batch: Batch) -> Tensor:
+        """Add the gradients of a batch's loss to the parameters. Returns the loss, detached."""
+        loss = self.loss(step, batch)
+        self.fabric.backward(loss)
+        return loss.detach()
+
+    def apply(self, step: int, lr: float | None = None) -> None:
+        """Clip the gradients, take the optimiser's step with them, clear them, and move the average."""
+        train = self.plan.train
+        for group in self.optimizer_.param_groups:
+            group["lr"] = rate(step, train) if lr is None else lr
+        if train.clip_norm:
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), train.clip_norm, foreach=True)
+        self.wrapped.step()
+        self.wrapped.zero_grad()
+        if self.average:
+            self.average.update(step)
+
+    def loss(self, step: int, batch: Batch) -> Tensor:
+        """Return the sum of the loss's terms for a batch, with what its gradients need; drawn as `step` says."""
+        generator = self._seeded(step)
+        fields = {name: getattr(batch, name) for name in batch.__dataclass_fields__}
+        return torch.stack(list(self.objective(fields, generator).values())).sum()
+
+    def loss_each(self, step: int, batch: Batch) -> Tensor:
+        """Return the loss of each case of a batch, `(B,)`, with what its gradients need.
+
+        A task that has a `loss_each` of its own is asked once; of any other each case is a batch of its own, so that
+        norms over a batch see one case.
+        """
+        generator = self._seeded(step)
+        if isinstance(self.task, TellsEach):
+            with self.fabric.autocast():
+                return self.task.loss_each(self.model, batch, generator)
+        alone = [_alone(batch, k) for k in range(len(batch.case_ids))]
+        every = [{name: getattr(b, name) for name in b.__dataclass_fields__} for b in alone]
+        return torch.stack([torch.stack(list(self.objective(b, generator).values())).sum() for b in every])
+
+    def _seeded(self, step: int) -> torch.Generator:
+        """Put the model into training mode; seed what dropout and its kin draw from. Returns the loss's generator."""
+        seed = self.plan.train.seed
+        self._seed(seed_of(seed, self.member, "step", step))
+        generator = torch.Generator().manual_seed(seed_of(seed, self.member, "loss", step))
+        if not self.model.training:
+            self.model.train()
+        return generator
+
+    def _seed(self, seed: int) -> None:
+        """Seed as torch.manual_seed does, without its calls for devices not in use."""
+        torch.default_generator.manual_seed(seed)
+        if self.fabric.device.type == "cuda":
+            torch.cuda.manual_seed(seed)
+
+    def weights(self) -> dict[str, Tensor]:
+        """Return copies of what answers are made with: the moving average, or the weights themselves."""
+        chosen = self.average.values if self.average else self.model.state_dict()
+        return {k: v.detach().cpu().clone() for k, v in chosen.items()}
+
+    @contextmanager
+    def averaged(self) -> Iterator[nn.Module]:
+        """Give the model with the averaged weights in evaluation mode inside this block, and put its own back."""
+        own = {k: v.detach().clone() for k, v in self.model.state_dict().items()} if self.average else None
+        if self.average:
+            self.load(self.average.values)
+        self.model.eval()
+        try:
+            yield self.model
+        finally:
+            if own is not None:
+                self.load(own)
+            self.model.train()
+
+    def load(self, weights: Mapping[str, Tensor]) -> None:
+        """Take other weights, all of them by name; the optimiser and the average stay."""
+        self.model.load_state_dict(weights)
+
+    def keep(self, saved: Checkpoint) -> None:
+        """Put what goes on after an interruption into a checkpoint."""
+        saved.model = {k: v.detach().cpu() for k, v in self.model.state_dict().items()}
+        saved.average = {k: v.cpu() for k, v in self.average.values.items()} if self.average else {}
+        saved.optimizer = self.optimizer_.state_dict()
+
+    def restore(self, saved: Checkpoint) -> None:
+        """Go back to where a checkpoint was."""
+        self.load(saved.model)
+        self.optimizer_.load_state_dict(saved.optimizer)
+        if self.average:
+            self.average.load(saved.average)
+
+
+def _alone(batch: Batch, k: int) -> Batch:
+    """The `k`-th case of a batch as a batch of one."""
+
+    def cut(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {name: cut(v) for name, v in value.items()}
+        return value[k : k + 1] if isinstance(value, Tensor | tuple | list) else value
+
+    return replace(batch, **{name: cut(getattr(batch, name)) for name in batch.__dataclass_fields__})
