@@ -23,6 +23,7 @@ from vesalius.learn.recipes import contract as recipes
 from vesalius.learn.recipes.supervised import Supervised
 from vesalius.learn.stepper import Stepper, fabric_for
 from vesalius.tasks import contract as tasks
+from vesalius.tasks.classify import Classify
 
 
 @pytest.fixture
@@ -161,17 +162,17 @@ def test_other_weights_are_loaded_and_trained_on(bench: Bench) -> None:
     assert all(torch.equal(v, sites[1].weights()[k]) for k, v in sites[0].weights().items() if "num" not in k)
 
 
-def test_the_loss_of_each_case_is_that_of_a_batch_of_one(bench: Bench) -> None:
-    draw, device = batches(bench.examples, bench.plan, 0), torch.device("cpu")
-    made = stepper(bench, **{"net.dropout": 0.0})
-    each = made.loss_each(0, draw(0, device))
-    assert each.shape == (bench.plan.train.batch,) and each.requires_grad
-    assert len(set(each.tolist())) > 1
+def test_the_loss_of_each_case_is_had_of_a_task_that_tells_it(bench: Bench) -> None:
+    """As per-sample clipping, or a look at hard cases, needs it."""
 
-    class Telling(type(tasks.get("classify"))):  # type: ignore[misc]
+    class Telling(Classify):
         def loss_each(self, model: nn.Module, batch: Any, generator: torch.Generator) -> Tensor:
             logits = model(batch.images["image"])
             return nn.functional.cross_entropy(logits, batch.targets["label"], reduction="none")
 
-    own = stepper(bench, Telling(), **{"net.dropout": 0.0})
-    assert own.loss_each(0, draw(0, device)).shape == each.shape
+    batch = batches(bench.examples, bench.plan, 0)(0, torch.device("cpu"))
+    each = stepper(bench, Telling()).loss_each(0, batch)
+    assert each.shape == (bench.plan.train.batch,) and each.requires_grad
+    assert torch.allclose(each.mean(), stepper(bench).loss(0, batch), atol=1e-6)
+    with pytest.raises(PlanError, match="the loss of each case, which classify does not tell"):
+        stepper(bench).loss_each(0, batch)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -12,6 +11,7 @@ from torch import Tensor, nn
 
 from vesalius import nets
 from vesalius.core.bundle import State
+from vesalius.core.errors import PlanError
 from vesalius.core.plan import Plan
 from vesalius.learn.checkpoint import Checkpoint
 from vesalius.learn.examples import seed_of
@@ -128,16 +128,16 @@ class Stepper:
     def loss_each(self, step: int, batch: Batch) -> Tensor:
         """Return the loss of each case of a batch, `(B,)`, with what its gradients need.
 
-        A task that has a `loss_each` of its own is asked once; of any other each case is a batch of its own, so that
-        norms over a batch see one case.
+        Raises PlanError for a task that does not tell it.
         """
+        if not isinstance(self.task, TellsEach):
+            raise PlanError(
+                f"recipe '{self.plan.train.recipe}' needs the loss of each case, which {self.task.name} does not tell",
+                hint="--set train.recipe=supervised, or a `loss_each` in the task's file",
+            )
         generator = self._seeded(step)
-        if isinstance(self.task, TellsEach):
-            with self.fabric.autocast():
-                return self.task.loss_each(self.model, batch, generator)
-        alone = [_alone(batch, k) for k in range(len(batch.case_ids))]
-        every = [{name: getattr(b, name) for name in b.__dataclass_fields__} for b in alone]
-        return torch.stack([torch.stack(list(self.objective(b, generator).values())).sum() for b in every])
+        with self.fabric.autocast():
+            return self.task.loss_each(self.model, batch, generator)
 
     def _seeded(self, step: int) -> torch.Generator:
         """Put the model into training mode; seed what dropout and its kin draw from. Returns the loss's generator."""
@@ -189,14 +189,3 @@ class Stepper:
         self.optimizer_.load_state_dict(saved.optimizer)
         if self.average:
             self.average.load(saved.average)
-
-
-def _alone(batch: Batch, k: int) -> Batch:
-    """The `k`-th case of a batch as a batch of one."""
-
-    def cut(value: Any) -> Any:
-        if isinstance(value, Mapping):
-            return {name: cut(v) for name, v in value.items()}
-        return value[k : k + 1] if isinstance(value, Tensor | tuple | list) else value
-
-    return replace(batch, **{name: cut(getattr(batch, name)) for name in batch.__dataclass_fields__})
