@@ -40,7 +40,7 @@ FILES = {
     "cohorts/_target.py": ("inspect", "fit", "evaluate"),
     "core/plan.py": ("fit",),  # --set is fit's
     "core/bundle.py": ("fit",),  # it says `fit --resume`
-    "run/locate.py": ("fit",),
+    "run/stages.py": ("fit",),
     "run/workspace.py": ("fit",),
     "run/clock.py": ("fit",),
     "run/ledger.py": ("predict",),

@@ -8,7 +8,7 @@ import pytest
 
 from vesalius.core.errors import BudgetError
 from vesalius.core.progress import Silent
-from vesalius.run.budgeting import Limited
+from vesalius.run.limited import Limited
 
 
 def test_reading_that_would_take_all_of_the_time_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

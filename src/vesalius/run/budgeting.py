@@ -5,65 +5,72 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
-
-import torch
 
 from vesalius.core.bundle import State
 from vesalius.core.errors import PlanError
 from vesalius.core.plan import USER, Plan, override
 from vesalius.core.progress import Progress
-from vesalius.core.words import counted
 from vesalius.infer import predictor
-from vesalius.learn.examples import prepare_examples
 from vesalius.learn.loop import time_step
 from vesalius.learn.stepper import build
 from vesalius.plan import machine as machines
+from vesalius.plan import torch_threads
 from vesalius.plan.budget import MINIMUM_STEPS, as_words, budget, too_short, used_up
 from vesalius.prepare.batch import Example
+from vesalius.run.limited import REPORT_S, SHARE, START_S
 from vesalius.run.pacing import Foreseen
+from vesalius.run.ready import Ready, begun, with_examples
+from vesalius.run.stages import stages_of
 from vesalius.run.workspace import Workspace
 from vesalius.tasks.contract import Task
 
 MONITOR = 24  # validation cases that are looked at while training, where each takes a while
-REPORT_S = 3.0  # what the scorecard, its plots and the bundle take at the end, where nothing else runs
-LOOK_AHEAD_S = 1.0  # of reading, before it says how long all of it will take
-START_S = 4.5  # what loading the rest and timing steps takes before training, where nothing else runs
-SHARE = 0.96  # of the time limit; the rest is for what no measurement foresaw
+TIMED = 16  # cases that are prepared first, to time preparation, steps and answers on
 
 
-class Limited:
-    """Progress that refuses a time limit as soon as reading the data alone is seen to take too much of it."""
+@dataclass(frozen=True, eq=False)
+class Budgeted:
+    """A plan whose number of steps is fixed, what was measured for it, and what was made ready meanwhile."""
 
-    def __init__(self, shown: Progress, began: float, limit: float) -> None:
-        self.shown, self.began, self.limit = shown, began, limit
-        self.total: int | None = None
-        self.since, self.done = began, 0
+    plan: Plan
+    foreseen: Foreseen
+    ready: Ready
 
-    def start(self, name: str, total: int | None = None) -> None:
-        """A piece of work begins."""
-        self.shown.start(name, total)
-        self.total, self.since, self.done = total, time.monotonic(), 0
 
-    def advance(self, name: str, done: int = 1, text: str = "") -> None:
-        """Count, and look ahead. Raises BudgetError."""
-        self.shown.advance(name, done, text)
-        self.done += done
-        spent = time.monotonic() - self.since
-        if not self.total or not self.done or spent < LOOK_AHEAD_S:
-            return
-        ahead = self.since - self.began + spent / self.done * self.total
-        if ahead > self.limit * SHARE:
-            why = f"reading and checking {counted(self.total, 'case')} takes all of it"
-            raise used_up(ahead + START_S + REPORT_S, self.limit, why)
+@dataclass(frozen=True, eq=False)
+class _Bench:
+    """What is timed, and how much of the limit is left. `prepare_s` is what preparing every case will take."""
 
-    def finish(self, name: str) -> None:
-        """It is over."""
-        self.shown.finish(name)
+    space: Workspace
+    ready: Ready
+    limit: float | None
+    began: float
+    prepare_s: float
+    shares: float  # of time that all stages train for, where the last has 1
+    device: str | None
+    known: dict[tuple[int, str], float] = field(default_factory=dict)
 
-    def note(self, text: str) -> None:
-        """A line worth reading."""
-        self.shown.note(text)
+    @property
+    def examples(self) -> Sequence[Example]:
+        """The examples that are timed."""
+        return tuple(self.ready.examples.values())
+
+    def left(self, after_s: float) -> float | None:
+        """Seconds that the last stage may train, where what follows takes so many; None without a limit."""
+        if self.limit is None:
+            return None
+        there = self.limit * SHARE - (time.monotonic() - self.began) - after_s - self.prepare_s
+        return there / self.shares
+
+    def step_s(self, candidate: Plan, watch_s: float) -> float:
+        """The least that was measured: what others do on the machine for a moment must not halve a training."""
+        job = self.ready
+        took = time_step(job.task, candidate, job.state, self.examples, seconds=watch_s, device=self.device)
+        key = (torch_threads.in_use(), candidate.net.model_dump_json())
+        self.known[key] = min(took, self.known.get(key, took))
+        return self.known[key]
 
 
 def budgeted(
@@ -76,56 +83,38 @@ def budgeted(
     progress: Progress,
     device: str | None,
     start: Mapping[str, Any] | None,
-) -> tuple[Plan, Foreseen]:
-    """Time real steps on a few cases, then plan how many there will be; returns what was measured, too.
+) -> Budgeted:
+    """Time real steps on a few cases, then plan how many there will be.
 
     `vacancy` has watched how many cores are free since the data was read. Raises BudgetError, as soon as it is known,
     where the time does not suffice for the fewest steps.
     """
     _fits_memory(plan)
-    state = space.task.state(space.training, space.target, plan)
-    cases = space.training[:16]
-    asked = time.monotonic()
-    examples = prepare_examples(space.task, cases, plan, state, progress=progress)
-    prepare_s = (time.monotonic() - asked) * len(space.training) / len(cases)
+    bench = _bench(space, plan, limit, began, progress, device)
     plan, slower = _vacant(plan, vacancy, device)
-    n = len(space.training)
-    still = len(space.assignment.folds[0]) if space.assignment.folds else 0
-    most = plan.train.members
-
-    def left(after: float) -> float | None:
-        if limit is None:
-            return None
-        there = limit * SHARE - (time.monotonic() - began) - after - prepare_s
-        return there / (1 + (plan.locate.share if plan.locate else 0.0))
-
     if limit is not None and plan.reasons.get("train.steps") != USER:
-        available = left(_after(space, plan, 0.0, slower))
-        _not_hopeless(space, plan, state, examples, available, limit, slower * START_S, device)
-    one = _time_answer(space.task, plan, state, examples, device, start)
+        available = bench.left(_after(space, plan, 0.0, slower))
+        _not_hopeless(bench, plan, available, limit, slower * START_S)
+    one = _time_answer(space.task, plan, bench.ready.state, bench.examples, device, start)
     after = _after(space, plan, one, slower)
-    available = left(after)
-    watch = 4.0 if available is None else min(4.0, max(0.3, available * 0.015))
+    still = len(space.assignment.folds[0]) if space.assignment.folds else 0
+    watched_s = min(MONITOR, still) * one
+    available = bench.left(after)
+    watch_s = 4.0 if available is None else min(4.0, max(0.3, available * 0.015))
     if available is not None:
-        plan = _affordable(plan, min(MONITOR, still) * one, available)
-    monitored = min(MONITOR, still) * one * plan.train.validations
-
-    known: dict[tuple[int, str], float] = {}
+        plan = _affordable(plan, watched_s, available)
+    monitored = watched_s * plan.train.validations
 
     def step_s(candidate: Plan) -> float:
-        """The least that was measured: what others do on the machine for a moment must not halve a training."""
-        took = time_step(space.task, candidate, state, examples, seconds=watch, device=device)
-        key = (torch.get_num_threads(), candidate.net.model_dump_json())
-        known[key] = min(took, known.get(key, took))
-        return known[key]
+        return bench.step_s(candidate, watch_s)
 
-    crowded = plan.train.threads
+    crowded, most = plan.train.threads, plan.train.members
     plan = _threaded(plan, step_s, device)
     pay = None if crowded else plan.train.threads
     fixed, found = budget(
         plan,
-        cases=n - still,
-        available_s=left(after),
+        cases=len(space.training) - still,
+        available_s=bench.left(after),
         time_step=step_s,
         validation_s=monitored,
         limit_s=limit,
@@ -136,7 +125,30 @@ def budgeted(
     )
     if space.task.run != "whole":  # the answers of a further member take too long to be decided on late
         most, after = fixed.train.members, _after(space, fixed, one, slower)
-    return fixed, Foreseen(found.step_s, after, one, most, pay, slower)
+    return Budgeted(fixed, Foreseen(found.step_s, after, one, most, pay, slower), _of_use(bench.ready))
+
+
+def _bench(
+    space: Workspace,
+    plan: Plan,
+    limit: float | None,
+    began: float,
+    progress: Progress,
+    device: str | None,
+) -> _Bench:
+    """A few cases prepared, and how long all of them will take."""
+    stages, cases = stages_of(plan), space.training[:TIMED]
+    ready = begun(space, stages[-1])
+    asked = time.monotonic()
+    ready = with_examples(ready, cases, progress)
+    prepare_s = (time.monotonic() - asked) * len(space.training) / len(cases)
+    shares = sum(stage.share for stage in stages)
+    return _Bench(space, ready, limit, began, prepare_s, shares, device)
+
+
+def _of_use(ready: Ready) -> Ready:
+    """What training can go on with: where the last stage is given a part of each case, no whole example."""
+    return ready if ready.stage.takes is None else replace(ready, examples={})
 
 
 def _vacant(plan: Plan, vacancy: machines.Vacancy, device: str | None) -> tuple[Plan, float]:
@@ -149,28 +161,20 @@ def _vacant(plan: Plan, vacancy: machines.Vacancy, device: str | None) -> tuple[
     threads = machines.fitting(free, vacancy.cores)
     if fixed or threads >= vacancy.cores or predictor.device_of(device).type != "cpu":
         return plan, slower
-    torch.set_num_threads(threads)
+    torch_threads.use(threads)
     why = f"{free:.1f} of {vacancy.cores} cores were free when the run began; it follows what is free"
     return override(plan, {"train.threads": threads}, reason=why), slower
 
 
-def _not_hopeless(
-    space: Workspace,
-    plan: Plan,
-    state: State,
-    examples: Sequence[Example],
-    available: float | None,
-    limit: float,
-    timing_s: float,
-    device: str | None,
-) -> None:
+def _not_hopeless(bench: _Bench, plan: Plan, available: float | None, limit: float, timing_s: float) -> None:
     """Raises BudgetError where a single step shows that the time does not suffice, whatever else would be measured."""
     if available is None:
         return
     if available <= timing_s:
         needed = limit - available + timing_s
         raise used_up(needed, limit, "too little is left for training after reading and checking")
-    first = time_step(space.task, plan, state, examples, seconds=0.0, device=device, steps=1)
+    job = bench.ready
+    first = time_step(job.task, plan, job.state, bench.examples, seconds=0.0, device=bench.device, steps=1)
     warmed = first / 5  # a first step takes longer; five times as long is usual
     if available < warmed * MINIMUM_STEPS:
         raise too_short(1, available, warmed, limit_s=limit)
@@ -190,17 +194,17 @@ def _fits_memory(plan: Plan) -> None:
 
 def _threaded(plan: Plan, step_s: Callable[[Plan], float], device: str | None) -> Plan:
     """Half of the cores where that is quicker: on a machine that others use too, threads wait for one another."""
-    cores = torch.get_num_threads()
+    cores = torch_threads.in_use()
     fixed = plan.train.threads is not None or plan.reasons.get("train.steps") == USER
     if fixed or cores < 2 or predictor.device_of(device).type != "cpu":
         return plan
     every = step_s(plan)
-    torch.set_num_threads(cores // 2)
+    torch_threads.use(cores // 2)
     half = step_s(plan)
     if half < 0.9 * every:
         why = f"{half:.3f} s a step, against {every:.3f} s with {cores}: this machine is not ours alone"
         return override(plan, {"train.threads": cores // 2}, reason=why)
-    torch.set_num_threads(cores)
+    torch_threads.use(cores)
     return plan
 
 

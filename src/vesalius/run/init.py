@@ -19,6 +19,7 @@ from vesalius.learn.stepper import build
 from vesalius.learn.weights import fit_of
 from vesalius.reliability.trained_on import TrainedOn, learned
 from vesalius.run.past import Past, past_of_bundle
+from vesalius.run.ready import Ready
 from vesalius.run.workspace import Workspace
 
 
@@ -106,13 +107,13 @@ def _described(count: int, names: tuple[str, ...], unit: Any) -> str:
     return many + (f" ({', '.join(names)})" if names else "") + (f" in {unit}" if unit else "")
 
 
-def taken_over(space: Workspace, plan: Plan, start: Start, progress: Progress) -> Plan:
-    """The plan with what was taken of the weights, and what not, as the reason of `net.init`.
+def taken_over(space: Workspace, plan: Plan, start: Start, ready: Ready, progress: Progress) -> Plan:
+    """Return the plan with what was taken of the weights, and what not, as the reason of `net.init`.
 
-    That is said, too, and what is known of cases that the weights were trained on. Raises PlanError where none fits.
+    `ready` is the plan's last stage as it was timed. What is taken is said, too, and what is known of cases that the
+    weights were trained on. Raises PlanError where none fits.
     """
-    state = space.task.state(space.training, space.target, plan)
-    fit = fit_of(build(space.task, plan, state, 0), start.weights)
+    fit = fit_of(build(ready.task, plan, ready.state, 0), start.weights)
     said = str(fit) + (f"; member {start.member + 1} of its {start.members}" if start.members > 1 else "")
     validating = [i for fold in space.assignment.folds[: plan.train.members] for i in fold]
     seen = sum(i in space.seen and space.seen[i] != start.member for i in validating)

@@ -77,12 +77,13 @@ class Clock:
         most = most_steps(plan, cases)
         return min(plan.train.steps, most) if self.early else most
 
-    def first(self, share: float) -> Clock:
-        """The clock of an earlier stage: `share` of the main one's time, and no more steps than planned."""
+    def first(self, share: float, rest: float = 1.0) -> Clock:
+        """The clock of an earlier stage: `share` of the time, of which later ones have `rest`, and no more steps than
+        planned."""
         if self.deadline is None:
             return replace(self, early=True)
         now = time.monotonic()
-        return replace(self, deadline=now + (self.deadline - now) * share / (1 + share), early=True)
+        return replace(self, deadline=now + (self.deadline - now) * share / (rest + share), early=True)
 
     def members_left(self, plan: Plan, cases: int, done: int, left: int, step_s: float | None) -> int:
         """How many more members to train after `done` of them: none that would get too few steps."""

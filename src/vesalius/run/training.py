@@ -1,44 +1,36 @@
-"""Training every stage and every member of a plan, and writing their weights."""
+"""Training every stage and every member of a plan."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from vesalius.core.bundle import Stage, State
-from vesalius.core.case import Case
-from vesalius.core.disk import write_bytes
 from vesalius.core.plan import Plan
 from vesalius.core.progress import Progress
 from vesalius.evaluate.banners import of_training
 from vesalius.infer import predictor
-from vesalius.learn.examples import prepare_examples
 from vesalius.learn.loop import Trained, train
 from vesalius.learn.stepper import build
 from vesalius.learn.validate import Validator
-from vesalius.plan import machine as machines
 from vesalius.prepare.batch import Example
 from vesalius.run.budgeting import MONITOR
-from vesalius.run.locate import coarse_plan, crop_to_truth
 from vesalius.run.members import Outcome, kept_of, steps_of
 from vesalius.run.pacing import Clock, settled
+from vesalius.run.ready import Ready, made_ready
+from vesalius.run.stages import StagePlan, stages_of
 from vesalius.run.workspace import Workspace
-from vesalius.tasks.contract import Task
 
 
 @dataclass(frozen=True, eq=False)
-class Job:
-    """What one stage's training needs at hand."""
+class TrainedStage:
+    """A stage as it was carried out, ready to be sealed, and what its training gave."""
 
-    name: str
-    task: Task
-    plan: Plan
-    state: State
-    examples: Mapping[str, Example]
+    job: Ready
+    outcome: Outcome
 
 
 def train_all(
@@ -50,64 +42,43 @@ def train_all(
     progress: Progress,
     device: str | None,
     start: Mapping[str, Any] | None,
-) -> tuple[tuple[Stage, ...], Outcome, Plan]:
-    """Train every stage and member.
+    ready: Ready | None = None,
+) -> tuple[tuple[TrainedStage, ...], Plan]:
+    """Train every stage and member; `ready` is what was prepared already.
 
-    Returns the stages, what the last one said of its validation cases, and the plan as it was carried out.
+    Returns the stages, of which the last one's outcome has the banners of the earlier ones, and the plan as it was
+    carried out.
     """
-    done: dict[str, Outcome] = {}
-    jobs: list[tuple[Job, dict[str, Any] | None]] = []
-    folder = path / "bundle"
-    if plan.locate is not None:
-        coarse = coarse_plan(plan)
-        job = _job("locate", space, coarse, path, progress)
-        first = clock.first(plan.locate.share)
-        done[job.name] = _members(job, space, path, clock=first, progress=progress, device=device, start=None)
-        jobs.append((job, None))
-    crop = None
-    takes: dict[str, Any] | None = None
-    name = space.task.name
-    if plan.locate is not None:
-        crop = crop_to_truth(plan, space.task.state(space.training, space.target, plan))
-        takes = {"stage": 0, "as": "crop", "margin_mm": plan.locate.margin_mm}
-    job = _job(name, space, plan, path, progress, crop)
-    done[name] = _members(job, space, path, clock=clock, progress=progress, device=device, start=start)
-    jobs.append((replace(job, state=job.task.remember(space.training, job.state)), takes))
-    plan = settled(plan, {stage: outcome.trained for stage, outcome in done.items()})
-    stages = []
-    for number, (job, takes) in enumerate(jobs):
-        carried_out = plan if job.name == name else coarse_plan(plan)
-        job = replace(job, plan=carried_out)
-        stages.append(_stage(job, done[job.name], folder, number, takes=takes))
-    before = of_training(done["locate"].steps, "finding the region") if plan.locate is not None else ()
-    return tuple(stages), replace(done[name], before=before), plan
+    stages = stages_of(plan)
+    done: list[TrainedStage] = []
+    for number, stage in enumerate(stages):
+        job = made_ready(space, stages, number, path / "cache" / stage.name, before=ready, progress=progress)
+        last, rest = stage is stages[-1], sum(later.share for later in stages[number + 1 :])
+        outcome = _members(
+            job,
+            space,
+            path,
+            clock=clock if last else clock.first(stage.share, rest),
+            progress=progress,
+            device=device,
+            start=start if last else None,
+        )
+        done.append(TrainedStage(replace(job, examples={}), outcome))
+    *early, main = done
+    remembered = main.job.task.remember(space.training, main.job.state)
+    said = tuple(b for d in early for b in of_training(d.outcome.steps, d.job.stage.purpose))
+    last_one = TrainedStage(replace(main.job, state=remembered), replace(main.outcome, before=said))
+    plan = settled(plan, {d.job.name: d.outcome.trained for d in done})
+    return _as_carried_out((*early, last_one), stages_of(plan)), plan
 
 
-def _job(
-    name: str,
-    space: Workspace,
-    plan: Plan,
-    path: Path,
-    progress: Progress,
-    crop: Callable[[Case], Case] | None = None,
-) -> Job:
-    state = space.task.state(space.training, space.target, plan)
-    memory = machines.measure().memory // 4
-    prepared = prepare_examples(
-        space.task,
-        space.training,
-        plan,
-        state,
-        progress=progress,
-        folder=path / "cache" / name,
-        memory_bytes=memory,
-        crop=crop,
-    )
-    return Job(name, space.task, plan, state, {e.case_id: e for e in prepared})
+def _as_carried_out(done: Sequence[TrainedStage], stages: Sequence[StagePlan]) -> tuple[TrainedStage, ...]:
+    """The stages with their plans as the clock left them."""
+    return tuple(replace(d, job=replace(d.job, stage=stage)) for d, stage in zip(done, stages, strict=True))
 
 
 def _members(
-    job: Job,
+    job: Ready,
     space: Workspace,
     path: Path,
     *,
@@ -164,7 +135,7 @@ def _members(
     return outcome
 
 
-def _left(job: Job, space: Workspace, path: Path, clock: Clock, member: int, step_s: float | None) -> int:
+def _left(job: Ready, space: Workspace, path: Path, clock: Clock, member: int, step_s: float | None) -> int:
     """How many members are still to be trained, the next one among them; one that was begun is finished."""
     left = max(0, job.plan.train.members - member)
     if member == 0:
@@ -175,7 +146,7 @@ def _left(job: Job, space: Workspace, path: Path, clock: Clock, member: int, ste
     return max(found, int((path / "checkpoints" / f"{job.name}-{member}.pt").is_file()))
 
 
-def _held_out(job: Job, result: Trained, held: Sequence[Example], device: str | None) -> dict[str, Any]:
+def _held_out(job: Ready, result: Trained, held: Sequence[Example], device: str | None) -> dict[str, Any]:
     """What a member says, raw, of the cases it never saw."""
     if not held:
         return {}
@@ -184,27 +155,3 @@ def _held_out(job: Job, result: Trained, held: Sequence[Example], device: str | 
     model.to(device or ("cuda" if torch.cuda.is_available() else "cpu")).eval()
     raw = predictor.whole(job.task, [model], held, job.plan.infer, next(model.parameters()).device)
     return {e.case_id: r for e, r in zip(held, raw, strict=True)}
-
-
-def _stage(
-    job: Job, outcome: Outcome, folder: Path, number: int, *, takes: Mapping[str, Any] | None
-) -> Stage:
-    """Write the members' weights and describe the stage."""
-    from safetensors.torch import save
-
-    names = []
-    for k in outcome.kept:
-        weights = {n: t.contiguous() for n, t in outcome.trained[k].weights.items()}
-        name = f"weights-{number}-{k}.safetensors"
-
-        write_bytes(folder / name, save(weights))
-        names.append(name)
-    return Stage(job.name, _plan_kept(job.plan, outcome), job.state, tuple(names), takes=takes)
-
-
-def _plan_kept(plan: Plan, outcome: Outcome) -> Plan:
-    """The plan as it was followed, with the reason why fewer members answer than were planned."""
-    if not outcome.left_out:
-        return plan
-    why = f"{plan.reasons.get('train.members', 'planned')}; {outcome.left_out}"
-    return plan.model_copy(update={"reasons": {**plan.reasons, "train.members": why}})

@@ -1,0 +1,169 @@
+"""Begin a run, or open one again: both give the same frozen record of what is to be done, before any data are read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from vesalius import cohorts
+from vesalius.core.cohort import Assignment, Cohort
+from vesalius.core.disk import held
+from vesalius.core.errors import OutputError, PlanError
+from vesalius.core.plan import Plan, load_plan
+from vesalius.core.progress import Progress, Silent
+from vesalius.infer import predictor
+from vesalius.plan.budget import seconds
+from vesalius.plan.machine import Vacancy
+from vesalius.run.clock import left
+from vesalius.run.init import Start, initial_weights
+from vesalius.run.workspace import untouched
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Asked:
+    """What a fit was asked for. `began` is the `time.monotonic()` that the time limit counts from."""
+
+    data: Path | str | Cohort
+    began: float
+    out: Path | None = None
+    task: str | None = None
+    target: str | None = None
+    time_limit: str | float | None = None
+    seed: int | None = None
+    folds: int | None = None
+    split: Path | None = None
+    columns: Mapping[str, str] | None = None
+    layout: str | None = None
+    labels: Mapping[str, str] | None = None
+    init: Path | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    plan: Path | str | Plan | None = None
+    dry_run: bool = False
+    max_set_aside: float = 0.10
+    device: str | None = None
+    progress: Progress = field(default_factory=Silent)
+
+    @property
+    def label(self) -> str:
+        """What the data are called, and so a run of them that is given no folder."""
+        if isinstance(self.data, Cohort):
+            return self.data.root.name
+        return Path(self.data).resolve().name.partition(".")[0]
+
+
+@dataclass(frozen=True, eq=False)
+class Begun:
+    """A run before its data are read, new or opened again; nobody after this need know which.
+
+    `asked` is complete: what is not asked again is as the run was told. `path` is the run's folder, None before there
+    is one, and `told` what its run.json says. `limit_s` counts from `asked.began`. `given` is a plan to follow where
+    `follows`, or else to start from. `assignment` and `start` are the folds and the weights to begin from.
+    """
+
+    asked: Asked
+    seed: int
+    limit_s: float | None
+    vacancy: Vacancy
+    path: Path | None = None
+    told: Mapping[str, Any] = field(default_factory=dict)
+    given: Plan | None = None
+    follows: bool = False
+    assignment: Assignment | None = None
+    start: Start | None = None
+
+    @property
+    def finished(self) -> Path | None:
+        """The folder of a run that has its plan and its scorecard, so that nothing is left to do."""
+        done = self.follows and self.path is not None and (self.path / "scorecard.json").is_file()
+        return self.path if done else None
+
+
+def begin(asked: Asked) -> Begun:
+    """Return a new run. Raises VesaliusError's kinds for what can be said before the data are read."""
+    limit = None if asked.time_limit is None else seconds(asked.time_limit)
+    _assert_possible(asked)
+    given = asked.plan if isinstance(asked.plan, Plan) or asked.plan is None else load_plan(Path(asked.plan))
+    if asked.out is not None and not asked.dry_run:
+        untouched(asked.out)
+    start = initial_weights(asked.init) if asked.init else None
+    return Begun(asked, _seed(asked, given), limit, Vacancy(), given=given, start=start)
+
+
+def reopen(asked: Asked) -> Begun:
+    """Return the run in `asked.out`, or the latest unfinished one of these data, with the time that is left to it.
+
+    Raises OutputError where there is none or another process has it, and what `begin` raises.
+    """
+    limit = None if asked.time_limit is None else seconds(asked.time_limit)
+    if asked.plan is not None:
+        raise PlanError(
+            "a run that is resumed follows its own plan", found="--plan and --resume", hint="one of the two"
+        )
+    _assert_possible(asked)
+    path = _unfinished(asked.out, asked.label)
+    with held(path):  # said at once, not when training begins
+        pass
+    told: dict[str, Any] = json.loads((path / "run.json").read_text(encoding="utf-8"))
+    asked = _completed(asked, told)
+    if limit is None and not (path / "scorecard.json").is_file():
+        limit = left(path, told)
+        if limit is not None:
+            asked.progress.note(f"{limit:.0f} s of its time limit are left; --time-limit gives it another")
+    follows, folds = (path / "plan.json").is_file(), path / "folds.json"
+    given = load_plan(path / "plan.json") if follows else None
+    return Begun(
+        asked,
+        _seed(asked, given),
+        limit,
+        assignment=cohorts.load_assignment(folds) if folds.is_file() else None,
+        start=initial_weights(asked.init) if asked.init else None,
+        vacancy=Vacancy(),
+        path=path,
+        told=told,
+        given=given,
+        follows=follows,
+    )
+
+
+def _assert_possible(asked: Asked) -> None:
+    """Raise, before an hour of reading and not after, what can be known of labels and device."""
+    if isinstance(asked.data, Cohort):
+        cohorts.assert_untold(asked.labels)
+    predictor.device_of(asked.device)
+
+
+def _completed(asked: Asked, told: Mapping[str, Any]) -> Asked:
+    """What is asked now, and where nothing is, what the run was told of its data when it began."""
+    return replace(
+        asked,
+        columns=asked.columns or told.get("columns"),
+        layout=asked.layout or told.get("layout"),
+        labels=asked.labels or told.get("labels"),
+        split=asked.split or _path(told, "split"),
+        init=asked.init or _path(told, "init"),
+        max_set_aside=max(asked.max_set_aside, told.get("max_set_aside", 0.0)),
+    )
+
+
+def _path(told: Mapping[str, Any], name: str) -> Path | None:
+    return Path(told[name]) if told.get(name) else None
+
+
+def _seed(asked: Asked, given: Plan | None) -> int:
+    return asked.seed if asked.seed is not None else given.train.seed if given else 0
+
+
+def _unfinished(out: Path | None, label: str) -> Path:
+    """The run to go on with: the one named, or the latest of this data without a scorecard."""
+    if out is not None:
+        if not (out / "run.json").is_file():
+            raise OutputError(f"{out} holds no run to resume", hint="the folder that an earlier `fit` made")
+        return out
+    runs = sorted((Path.cwd() / "runs").glob(f"{label}-*/run.json"), key=lambda p: p.stat().st_mtime)
+    for found in reversed(runs):
+        if not (found.parent / "scorecard.json").is_file():
+            return found.parent
+    raise OutputError(f"no unfinished run of '{label}' in runs/", hint="-o RUN, or fit without --resume")

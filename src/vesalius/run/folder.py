@@ -1,0 +1,96 @@
+"""A run's folder: made, filled with what the run was told and stands on, and kept to one process while it trains."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from vesalius import cohorts
+from vesalius.core.disk import held, new_folder, write_text
+from vesalius.core.errors import Interrupted, VesaliusError
+from vesalius.core.plan import save_plan
+from vesalius.reliability.trained_on import FILE, save_trained_on
+from vesalius.run.begin import Begun
+from vesalius.run.clock import on_the_clock
+from vesalius.run.init import Start, record
+from vesalius.run.limited import SHARE
+from vesalius.run.planning import Planned
+from vesalius.run.workspace import Workspace, plain
+
+
+@contextmanager
+def opened(begun: Begun) -> Iterator[Path]:
+    """Give the run's folder, a new one where it has none.
+
+    A new one is removed again where what is done inside this block fails: a plan that cannot be followed leaves
+    nothing behind.
+    """
+    path = begun.path or new_folder(begun.asked.out, default=begun.asked.label)
+    try:
+        yield path
+    except (VesaliusError, KeyboardInterrupt):
+        if begun.path is None:
+            path.rmdir()
+        raise
+
+
+def write_down(begun: Begun, space: Workspace, planned: Planned, path: Path) -> None:
+    """Write what the run was told, its folds, what it learns from and its plan, as far as they are not there yet."""
+    if begun.path is None:
+        after_s = round(planned.foreseen.after_s if planned.foreseen else 0.0, 1)
+        about = {**_arguments(begun, space), "after_s": after_s, "data_hash": space.cohort.hash}
+        write_text(path / "run.json", json.dumps(about, indent=1) + "\n")
+        cohorts.save_assignment(space.assignment, path / "folds.json")
+    keep_record(space, path, begun.start)
+    if not begun.follows:
+        save_plan(planned.plan, path / "plan.json")
+    begun.asked.progress.note(f"run: {path}")
+
+
+def keep_record(space: Workspace, path: Path, start: Start | None) -> None:
+    """Keep in a run's folder, and nowhere else, what it learns from; runs of before get it when they are resumed."""
+    if not (path / FILE).is_file():
+        save_trained_on(record(space, space.assignment, start), path / FILE)
+
+
+def deadline(begun: Begun, planned: Planned) -> float | None:
+    """Return the `time.monotonic()` at which training must end, so that all that follows is within the limit."""
+    if begun.limit_s is None:
+        return None
+    told = float(begun.told.get("after_s", 0.0))
+    after_s = planned.foreseen.after_s if planned.foreseen else told
+    return begun.asked.began + begun.limit_s * SHARE - after_s
+
+
+@contextmanager
+def at_work(begun: Begun, space: Workspace, path: Path) -> Iterator[None]:
+    """Keep the folder to this process and its clock running; Ctrl-C inside says how to go on. Raises Interrupted."""
+    try:
+        with held(path), on_the_clock(path, begun.limit_s, begun.asked.began):
+            yield
+    except (KeyboardInterrupt, Interrupted) as error:
+        what = error.what if isinstance(error, Interrupted) else "interrupted; what was trained is saved"
+        command = shlex.join(["vesalius", "fit", str(space.cohort.root), "-o", str(path), "--resume"])
+        raise Interrupted(what, hint=command) from error
+
+
+def _arguments(begun: Begun, space: Workspace) -> dict[str, object]:
+    """What has to be known again when the run is resumed, as JSON can hold it."""
+    asked = begun.asked
+    told: dict[str, object] = plain(
+        {
+            "data": space.cohort.root,
+            "seed": begun.seed,
+            "time_limit": asked.time_limit,
+            "columns": asked.columns,
+            "layout": asked.layout,
+            "labels": asked.labels,
+            "split": asked.split.resolve() if asked.split else None,
+            "init": asked.init.resolve() if asked.init else None,
+            "max_set_aside": asked.max_set_aside,
+        }
+    )
+    return told

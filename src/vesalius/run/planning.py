@@ -1,0 +1,154 @@
+"""The plan of a run: its own where it is followed, else the rules' or one that is given, with what the user set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from vesalius.core.errors import OutputError, PlanError, UnknownName
+from vesalius.core.plan import USER, Plan, override
+from vesalius.core.words import counted
+from vesalius.learn.recipes.contract import options_of
+from vesalius.nets import describe
+from vesalius.plan import machine as machines
+from vesalius.plan import torch_threads
+from vesalius.plan.facts import shared_channels
+from vesalius.plan.fingerprint import fingerprint
+from vesalius.plan.rules import check, draft_plan, staged
+from vesalius.run.begin import Begun
+from vesalius.run.budgeting import budgeted
+from vesalius.run.init import same_meaning, taken_over
+from vesalius.run.pacing import Foreseen
+from vesalius.run.ready import Ready
+from vesalius.run.workspace import Workspace, no_side_swapped
+
+
+@dataclass(frozen=True, eq=False)
+class Planned:
+    """A plan that is fixed; what was measured for it and made ready meanwhile, None where a run's own is followed."""
+
+    plan: Plan
+    foreseen: Foreseen | None = None
+    ready: Ready | None = None
+
+
+def choose_plan(begun: Begun, space: Workspace) -> Plan:
+    """Return the plan to follow, or a first one whose number of steps is still open.
+
+    Raises PlanError and UnknownName for what cannot be followed, OutputError where a run's data have changed.
+    """
+    if begun.follows and begun.given is not None:
+        _same_run(begun, begun.given, space)
+        plan = check(begun.given, space.task)
+    else:
+        plan = _first_plan(begun, space)
+    options_of(plan)
+    return plan
+
+
+def assert_meaning(begun: Begun, plan: Plan) -> None:
+    """Raise PlanError where a plan would exchange sides that a label names, or begins from other channels' weights."""
+    no_side_swapped(plan)
+    if begun.start is not None:
+        same_meaning(begun.start, plan)
+
+
+def fix_steps(begun: Begun, space: Workspace, plan: Plan) -> Planned:
+    """Return the plan with its number of steps, from the time there is; a plan that a run follows has its own."""
+    torch_threads.use(plan.train.threads)
+    asked, start = begun.asked, begun.start
+    if begun.follows and not asked.dry_run:
+        return Planned(plan)
+    found = budgeted(
+        space,
+        plan,
+        begun.limit_s,
+        asked.began,
+        vacancy=begun.vacancy,
+        progress=asked.progress,
+        device=asked.device,
+        start=start.weights if start else None,
+    )
+    fixed = taken_over(space, found.plan, start, found.ready, asked.progress) if start else found.plan
+    return Planned(fixed, found.foreseen, found.ready)
+
+
+def _same_run(begun: Begun, plan: Plan, space: Workspace) -> None:
+    """Refuse to go on with other data, other first weights or other settings than the run began with."""
+    if begun.told.get("data_hash") != space.cohort.hash:
+        raise OutputError("the data has changed since this run began", found="another hash", hint="a new run")
+    origin = begun.start.origin if begun.start else None
+    if plan.net.init != origin:
+        raise PlanError(
+            "this run began from other weights", found=str(origin), hint=f"--init with {plan.net.init}"
+        )
+    named = {"task.name": space.task.name, "task.target": space.target.name, "train.seed": begun.seed}
+    before = plan.model_dump(exclude={"reasons"})
+    for name, value in {**named, **begun.asked.settings}.items():
+        if override(plan, {name: value}).model_dump(exclude={"reasons"}) != before:
+            raise PlanError(
+                "a run that is resumed keeps its plan",
+                found=f"{name}={value}",
+                hint="the same again, nothing, or a new run",
+            )
+
+
+def _first_plan(begun: Begun, space: Workspace) -> Plan:
+    """The rules' plan or the one given, with what the user set; the number of steps is still open."""
+    settings = begun.asked.settings
+    shared_channels([*space.training, *space.test], space.facts, ())
+    plan = _with_members(_given_or_drafted(begun, space), begun.asked.folds, space)
+    if begun.start is not None:
+        plan = override(plan, {"net.init": begun.start.origin})
+    if "train.steps" in settings:  # what the clock changed was about other steps
+        plan = plan.model_copy(update={"train": plan.train.model_copy(update={"revisions": ()})})
+    plan = staged(override(_for_net(plan, settings), settings))
+    if begun.given is not None:  # its number of steps is kept, whatever the clock says
+        plan = plan.model_copy(update={"reasons": {**plan.reasons, "train.steps": USER}})
+    names = [x.name for x in space.target.labels]
+    if plan.task.positive is not None and plan.task.positive not in names:
+        raise UnknownName("class", plan.task.positive, names)
+    return check(plan, space.task)
+
+
+def _given_or_drafted(begun: Begun, space: Workspace) -> Plan:
+    """The plan that is given, for this seed, task and target; or the rules'."""
+    given, task, target = begun.given, space.task, space.target
+    if given is not None:
+        asked = {"train.seed": begun.seed, "task.name": task.name, "task.target": target.name}
+        now = (given.train.seed, given.task.name, given.task.target)
+        return given if now == tuple(asked.values()) else override(given, asked)
+    prints = fingerprint(space.cohort, space.facts, space.training, target)
+    plan = draft_plan(task, target, prints, machines.measure(), seed=begun.seed)
+    if plan.train.recipe != task.recipe:
+        plan = override(plan, {"train.recipe": task.recipe}, reason=f"how {task.name} is trained")
+    return plan
+
+
+def _with_members(plan: Plan, folds: int | None, space: Workspace) -> Plan:
+    """The plan with the folds that were made, and no more members than these."""
+    made = len(space.assignment.folds)
+    if folds is not None and folds > len(space.training):
+        raise PlanError(
+            f"{folds} folds are more than there are cases to train on",
+            found=counted(len(space.training), "case"),
+            hint=f"--folds {made}",
+        )
+    if plan.train.folds != made:
+        plan = override(plan, {"train.folds": made}, reason=space.assignment.by)
+    if folds is not None:
+        return override(plan, {"train.members": min(folds, made)})
+    if plan.train.members > made:
+        plan = override(plan, {"train.members": made}, reason="one for each fold")
+    return plan
+
+
+def _for_net(plan: Plan, settings: Mapping[str, Any]) -> Plan:
+    """The plan without the options of its net, where the user names one of another family."""
+    named = str(settings.get("net.name", plan.net.name))
+    if named.partition("-")[0] == plan.net.name.partition("-")[0]:
+        return plan
+    smallest = describe(named).get("SMALLEST", 0.0)
+    changed = {"net.options": {}, "net.scale": max(plan.net.scale, smallest)}
+    return override(plan, changed, reason=f"what {named} takes; the rules had planned {plan.net.name}")

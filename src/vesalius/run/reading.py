@@ -1,0 +1,51 @@
+"""Reading what a run stands on: the cohort, decoded once and checked, its target and its folds."""
+
+from __future__ import annotations
+
+from vesalius.core.errors import PlanError
+from vesalius.plan import torch_threads
+from vesalius.run.begin import Begun
+from vesalius.run.limited import Limited
+from vesalius.run.workspace import Workspace, prepare_workspace
+
+
+def read_workspace(begun: Begun) -> Workspace:
+    """Return what a run stands on, and say what was set aside.
+
+    Raises DataError and its kin, UnknownName, PlanError; BudgetError as soon as reading is seen to take too long.
+    """
+    asked, given, progress = begun.asked, begun.given, begun.asked.progress
+    torch_threads.use(begun.vacancy.cores)
+    space = prepare_workspace(
+        asked.data,
+        task=asked.task or (given.task.name if given else None),
+        target=asked.target or (given.task.target if given else None),
+        columns=asked.columns,
+        layout=asked.layout,
+        split=asked.split,
+        labels=asked.labels,
+        seed=begun.seed,
+        folds=_fold_count(begun),
+        max_set_aside=asked.max_set_aside,
+        progress=progress if begun.limit_s is None else Limited(progress, asked.began, begun.limit_s),
+        assignment=begun.assignment,
+        past=begun.start.past if begun.start else None,
+    )
+    for item in space.cohort.set_aside:
+        progress.note(f"set aside: {item.case}: {item.reason}")
+    if "not trained on" in space.assignment.by:
+        progress.note(f"split: {space.assignment.by}")
+    return space
+
+
+def _fold_count(begun: Begun) -> int:
+    """How many folds are made where the data declare none."""
+    asked = begun.asked
+    if asked.folds is not None:
+        return asked.folds
+    if "train.folds" in asked.settings:
+        text = str(asked.settings["train.folds"])
+        if not text.isdecimal() or int(text) < 2:
+            raise PlanError("train.folds must be a whole number, at least 2", found=repr(text))
+        return int(text)
+    return begun.given.train.folds if begun.given else 5
