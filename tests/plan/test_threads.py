@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 import torch
 
-from vesalius.plan import machine, threads
+import vesalius
+from vesalius.plan import machine, threads, torch_threads
 from vesalius.plan.machine import Vacancy, fitting
 from vesalius.plan.threads import Threads
 
@@ -102,3 +104,18 @@ def test_after_a_pause_what_was_before_does_not_count(monkeypatch: pytest.Monkey
     cores.passes(0.5, idle=0.0, own=0.4)
     assert watch.look() == 1
     assert threads.LONGEST_S < 3600
+
+
+def test_one_file_alone_sets_torchs_threads() -> None:
+    source = Path(vesalius.__file__).parent
+    setting = [p for p in source.rglob("*.py") if "set_num_threads" in p.read_text(encoding="utf-8")]
+    assert [p.relative_to(source).as_posix() for p in setting] == ["plan/torch_threads.py"]
+
+
+def test_inside_the_block_only(two: None) -> None:
+    with torch_threads.only(1):
+        assert torch.get_num_threads() == torch_threads.in_use() == 1
+    assert torch_threads.in_use() == 2
+    torch_threads.use(None)
+    torch_threads.use(0)
+    assert torch_threads.in_use() == 2
