@@ -15,7 +15,8 @@ from vesalius.core.case import Case
 from vesalius.core.image import Image
 from vesalius.core.plan import override
 from vesalius.core.progress import Silent
-from vesalius.learn.examples import batches, prepare_examples, seed_of
+from vesalius.core.seeds import seed_of
+from vesalius.learn.examples import batches, prepare_examples
 from vesalius.prepare.batch import Example
 from vesalius.tasks import contract as tasks
 

@@ -21,7 +21,6 @@ from vesalius.core.answers.scores import Scores
 from vesalius.core.answers.text import Text
 from vesalius.core.answers.value import Value
 from vesalius.core.bundle import Bundle, open_bundle
-from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort, Label, SetAside
 from vesalius.core.disk import assert_apart, held
 from vesalius.core.errors import (
@@ -33,6 +32,7 @@ from vesalius.core.errors import (
     VesaliusError,
 )
 from vesalius.core.file_names import file_names
+from vesalius.core.image import Image
 from vesalius.core.learned import lying_outside
 from vesalius.core.plan import override
 from vesalius.core.progress import Progress, Silent
@@ -41,7 +41,6 @@ from vesalius.infer.each import answers
 from vesalius.infer.guard import in_words
 from vesalius.infer.predictor import Predictor
 from vesalius.plan import machine as machines
-from vesalius.prepare.case import load_reference
 from vesalius.run.ledger import Sheet, marked
 from vesalius.run.overlay import overlay
 
@@ -245,7 +244,8 @@ def _fill(
     finished, names = set(done), file_names(c.id for c in cohort.cases)
     left = [c for c in cohort.cases if c.id not in finished]
     refused, marks = 0, 0
-    for case, answer in answers(predictor, left, progress=progress):
+    for found in answers(predictor, left, progress=progress):
+        case, answer = found.case, found.answer
         if isinstance(answer, VesaliusError):
             refused += isinstance(answer, MismatchError | GeometryError)
             if refused == len(cohort.cases) and not cohort.set_aside:
@@ -259,7 +259,7 @@ def _fill(
         files = _files(answer, names[case.id], sheet.folder, json=json, overlays=overlays)
         objects = {s: sheet.folder / f"{names[case.id]}{s}" for s in suffixes(answer)}
         try:
-            _write_case(answer, case, files)
+            _write_case(answer, found.reference, files)
             for reason in _write_objects(answer, objects):
                 failed.append(SetAside(case.id, reason))
                 sheet.failed.add({"case": case.id, "reason": reason})
@@ -324,10 +324,11 @@ def _files(answer: Answer, name: str, folder: Path, *, json: bool, overlays: boo
     return found
 
 
-def _write_case(answer: Answer, case: Case, files: Mapping[str, Path]) -> None:
+def _write_case(answer: Answer, reference: Image | None, files: Mapping[str, Path]) -> None:
     for what, path in files.items():
         if what == "overlay":
-            overlay(load_reference(case), answer, path)
+            if reference is not None:
+                overlay(reference, answer, path)
         else:
             formats.write(answer, path)
 

@@ -88,7 +88,7 @@ class Detect(Task):
                 kept.append(row)
         return np.array(kept).reshape(-1, 7)
 
-    def decode(self, raw, state, calibration, reference):
+    def decode(self, raw, state, calibration, reference, *, undo=None):
         undo, name = geometry.layout(reference, whole=False, **state.values["grid"]), state.values["label"]
         found = [back(row[:6].reshape(2, 3), undo).tolist() for row in raw]
         boxes = tuple(Box(tuple(low), tuple(high), name) for low, high in found)

@@ -68,7 +68,7 @@ class Outline(Task):
     def infer(self, model, batch, generator):
         return model(batch.images["image"])
 
-    def decode(self, raw, state, calibration, reference):
+    def decode(self, raw, state, calibration, reference, *, undo=None):
         label = Label(**state.values["labels"][0])
         array = (raw * label.value).astype(np.uint8)
         return Mask(image=Image(array[None], affine=reference.affine), labels=(label,))

@@ -37,7 +37,7 @@ def look(study: Study, files: Sequence[Received], bounds: Bounds) -> Study:
     ]
     try:
         cohort = cohorts.read(study.folder, layout="dicomtree", max_set_aside=1.0)
-        images = [(case, case.images[case.reference]) for case in cohort.cases]
+        images = [(case, case.image) for case in cohort.cases]
         left = cohort.set_aside
     except DataError:
         images, left = [], ()

@@ -75,7 +75,7 @@ def load(path: Path, *, device: str | None = None) -> Model:
             cohort = cohorts.read(folder, layout="dicomtree", max_set_aside=1.0)
         except NoImages:
             return Made(())
-        found = [a for _, a in answers(asked, cohort.cases, progress=Silent())]
+        found = [each.answer for each in answers(asked, cohort.cases, progress=Silent())]
         done = [a for a in found if not isinstance(a, VesaliusError)]
         failed = [said(a) for a in found if isinstance(a, VesaliusError)]
         reasons = once([*(s.reason for s in cohort.set_aside), *failed])

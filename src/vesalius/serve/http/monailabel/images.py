@@ -79,7 +79,7 @@ def check_image(
     """Whether there is such an image, of that check sum (`SHA256:…`, of the file that was uploaded)."""
     _, case = service.shelves.find(image, caller)
     if check_sum is not None:
-        ref = case.case.images[case.case.reference]
+        ref = case.case.image
         algorithm, _, digest = check_sum.rpartition(":")
         same = isinstance(ref, Ref) and len(ref.paths) == 1 and (algorithm or "SHA256").upper() == "SHA256"
         if not (same and isinstance(ref, Ref) and sha256(ref.paths[0]) == digest.lower()):
