@@ -23,8 +23,8 @@ from vesalius.core.case import Case
 from vesalius.core.channels import COLOURS
 from vesalius.core.image import Image
 from vesalius.serve.http import cine as cines
+from vesalius.serve.http.catalogue import Catalogue
 from vesalius.serve.http.keys import make
-from vesalius.serve.http.models import Models
 
 LOCAL = {"host": "127.0.0.1"}
 
@@ -39,7 +39,7 @@ def pixels(seed: int, *shape: int, dtype: Any = np.uint8) -> Any:
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])
 def test_bare_frames_are_answered_as_the_predictor_answers_them(
-    dtype: str, client: TestClient, models: Models, tmp_path: Path
+    dtype: str, client: TestClient, models: Catalogue, tmp_path: Path
 ) -> None:
     predictor = models.get("plaque").predictors[0]
     with open_(client, "plaque") as cine:
@@ -57,7 +57,7 @@ def test_bare_frames_are_answered_as_the_predictor_answers_them(
             assert "area_mm2" in said["summary"]["labels"][0]
 
 
-def test_pictures_and_colours_too(client: TestClient, models: Models, picture: bytes) -> None:
+def test_pictures_and_colours_too(client: TestClient, models: Catalogue, picture: bytes) -> None:
     colours = pixels(3, 30, 20, 3)
     with open_(client, "chest") as cine:
         cine.send_bytes(picture)
@@ -93,7 +93,7 @@ def test_a_frame_that_cannot_be_answered_does_not_end_it(client: TestClient, pic
 
 
 def test_old_frames_are_dropped_and_named(
-    clients: Any, models: Models, monkeypatch: pytest.MonkeyPatch
+    clients: Any, models: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client, taken = clients(), []
     put = cines._Slot.put

@@ -60,7 +60,7 @@ def _check(settings: Settings) -> None:
         raise PlanError(f"host: no host '{settings.host}'", hint="an address of this machine")
 
 
-def doubts(settings: Settings) -> Iterator[str]:
+def likely_mistakes(settings: Settings) -> Iterator[str]:
     """What may be meant, and probably is not."""
     used = {rule.destination for rule in settings.rules}
     for name, there in settings.destinations.items():

@@ -52,7 +52,7 @@ class Database(Protocol):
     def rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         """What a query finds."""
 
-    def alone(self) -> contextlib.AbstractContextManager[None]:
+    def exclusive(self) -> contextlib.AbstractContextManager[None]:
         """Be the one node that works with it. Raises OutputError where another does."""
 
     def close(self) -> None:
@@ -101,7 +101,7 @@ class Sqlite:
         with self._lock, _sqlite_errors(self.path):
             return self.connection.execute(statement, values).fetchall()
 
-    def alone(self) -> contextlib.AbstractContextManager[None]:
+    def exclusive(self) -> contextlib.AbstractContextManager[None]:
         """Nothing: the file lies in the store, which a node holds for itself."""
         return contextlib.nullcontext()
 
@@ -152,7 +152,7 @@ class Postgres:
         return found
 
     @contextlib.contextmanager
-    def alone(self) -> Iterator[None]:
+    def exclusive(self) -> Iterator[None]:
         """Hold the database by a lock that lives as long as a connection of its own."""
         with self._errors():
             held = self._psycopg.connect(self._url, connect_timeout=10, autocommit=True)

@@ -14,25 +14,25 @@ FAULTS: tuple[type[Exception], ...] = (
 )  # fmt: skip
 
 
-class OfRule(Exception):
+class RuleFault(Exception):
     """A fault, and the rule whose bundle it befell."""
 
     def __init__(self, rule: str, error: Exception) -> None:
-        super().__init__(f"{rule}: {said(error)}")
+        super().__init__(f"{rule}: {message_of(error)}")
         self.error = error
 
 
-CAUGHT: tuple[type[Exception], ...] = (*FAULTS, OfRule)
+CAUGHT: tuple[type[Exception], ...] = (*FAULTS, RuleFault)
 
 
-def is_of_data(error: Exception) -> bool:
+def is_permanent(error: Exception) -> bool:
     """Whether trying again would not change it."""
-    return isinstance(error.error if isinstance(error, OfRule) else error, DataError)
+    return isinstance(error.error if isinstance(error, RuleFault) else error, DataError)
 
 
-def said(error: Exception) -> str:
+def message_of(error: Exception) -> str:
     """A fault in words for a PACS: what to try on another command line is left out."""
-    if isinstance(error, OfRule):
+    if isinstance(error, RuleFault):
         return str(error)
     if not isinstance(error, VesaliusError):
         return f"{type(error).__name__}: {' '.join(str(error).split())}"
@@ -41,7 +41,7 @@ def said(error: Exception) -> str:
     return str(error)
 
 
-def once(reasons: Iterable[str]) -> list[str]:
+def unique_reasons(reasons: Iterable[str]) -> list[str]:
     """Each reason once, without the case that it is of (a file's name in the node, which nobody knows), and a count."""
     counts = Counter(re.sub(r"^case .+?: ", "", reason) for reason in reasons)
     return [f"{text} ({n} images)" if n > 1 else text for text, n in counts.items()]

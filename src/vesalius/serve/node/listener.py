@@ -23,10 +23,10 @@ from vesalius.core import disk
 from vesalius.core.errors import BudgetError, DataError, FormatError, OutputError, UnsafeError
 from vesalius.core.progress import Progress, Silent
 from vesalius.dicom.damage import DAMAGE
-from vesalius.serve.node import content, rejecting
+from vesalius.serve.node import content, rejection_notes
 from vesalius.serve.node.guard import Address, Guard, Limits
+from vesalius.serve.node.intake_pause import IntakePause
 from vesalius.serve.node.queue import Queue
-from vesalius.serve.node.refusing import Refusing
 from vesalius.serve.node.store import Store
 from vesalius.serve.transport import Tls, loopback
 
@@ -108,7 +108,7 @@ class Node:
         check_exposure(host, allow=allow, tls=tls)
         self.store, self.queue, self.aet, self.host, self.port = store, queue, aet, host, port
         self.progress = progress or Silent()
-        self.refusing = Refusing(store, self.progress)
+        self.intake_pause = IntakePause(store, self.progress)
         self._turned_away: dict[tuple[str, str], float] = {}
         self._allow = tuple(allow)
         titles = [p.aet for p in allow]
@@ -160,7 +160,7 @@ class Node:
         try:
             data = event.encoded_dataset()
             found = identify(data)
-            note = rejecting.read(data) if found.sop_class == rejecting.KEY_OBJECTS else None
+            note = rejection_notes.read(data) if found.sop_class == rejection_notes.KEY_OBJECTS else None
         except _UNREADABLE:
             return NOT_UNDERSTOOD
         asked = event.request
@@ -169,15 +169,15 @@ class Node:
         try:
             if note is not None:  # before it is recorded: it is sent again if we end in between
                 self._reject(note)
-            with self.store.held(found.series_uid):
+            with self.store.series_lock(found.series_uid):
                 status = self._keep(found, data)
         except (BudgetError, OutputError) as error:
-            self.refusing.begins(error, size=len(data))
-            why = error.what if self.store.room(len(data)) else "disk full"
+            self.intake_pause.begins(error, size=len(data))
+            why = error.what if self.store.has_room(len(data)) else "disk full"
             with contextlib.suppress(OSError):
                 self.store.refuse(found.series_uid, found.sop_uid, why)
             return FULL
-        self.refusing.kept()
+        self.intake_pause.kept()
         return status
 
     def _keep(self, found: Instance, data: bytes) -> int:
@@ -204,7 +204,7 @@ class Node:
         self.store.renew(series_uid, self.queue.changed(series_uid))
         return SUCCESS
 
-    def _reject(self, note: rejecting.Note) -> None:
+    def _reject(self, note: rejection_notes.RejectionNote) -> None:
         for series_uid in self.queue.reject(note.sop_uids, note.reason):
             self.progress.note(f"series {series_uid}: images were taken back ({note.reason})")
 

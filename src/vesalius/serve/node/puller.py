@@ -11,7 +11,7 @@ from vesalius.serve.node import scu
 from vesalius.serve.node.routing import Destination
 from vesalius.serve.node.settings import Settings
 from vesalius.serve.node.store import running
-from vesalius.serve.node.values import NEVER
+from vesalius.serve.node.values import IMAGELESS
 
 
 def pull(settings: Settings, study_uid: str, *, peer: str | None = None, timeout_s: float = 600.0) -> int:
@@ -35,7 +35,7 @@ def pull(settings: Settings, study_uid: str, *, peer: str | None = None, timeout
         found = scu.find(
             made, asked, "SERIES", aet=settings.aet, StudyInstanceUID=study_uid, SeriesInstanceUID="", Modality=""
         )  # fmt: skip
-        wanted = [str(d.SeriesInstanceUID) for d in found if str(d.get("Modality")) not in NEVER]
+        wanted = [str(d.SeriesInstanceUID) for d in found if str(d.get("Modality")) not in IMAGELESS]
         if not wanted:
             only = "only series without images" if found else "no such study"
             raise DataError(f"{asked.where} has no images of study {study_uid}", found=only)

@@ -29,7 +29,7 @@ _RESULT = "sop_uid, study_uid, bundle, path, destination, result_series_uid, sop
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class SeriesJob:
     """A series and where it stands.
 
     `generation` counts the instances it has received, those that came again changed, and the notes that took some
@@ -82,9 +82,9 @@ class Queue:
         """Close the database."""
         self._base.close()
 
-    def alone(self) -> contextlib.AbstractContextManager[None]:
+    def exclusive(self) -> contextlib.AbstractContextManager[None]:
         """Be the one process that works through it. Raises OutputError where another is."""
-        return self._base.alone()
+        return self._base.exclusive()
 
     # -- instances
 
@@ -204,7 +204,7 @@ class Queue:
                 ).rowcount
             )
 
-    def claim(self) -> Job | None:
+    def claim(self) -> SeriesJob | None:
         """The job that has been due for longest, now `running`; None if there is none."""
         now = self._clock()
         with self._base.transaction() as execute:
@@ -214,9 +214,9 @@ class Queue:
                 f" WHERE state IN ('ready', 'failed') AND due_s <= ? ORDER BY due_s LIMIT 1) RETURNING {_JOB}",
                 (now, now),
             ).fetchall()
-        return Job(*rows[0]) if rows else None
+        return SeriesJob(*rows[0]) if rows else None
 
-    def move(self, job: Job, state: str, note: str = "") -> bool:
+    def move(self, job: SeriesJob, state: str, note: str = "") -> bool:
         """Put a claimed job into another state; False, and nothing changes, if it has been reopened meanwhile.
 
         `note` says what a person should know of it. Whose state becomes `sending` has its results on their way.
@@ -234,7 +234,7 @@ class Queue:
                 )
         return bool(moved.rowcount)
 
-    def fail(self, job: Job, error: str, *, forever: bool = False) -> None:
+    def fail(self, job: SeriesJob, error: str, *, forever: bool = False) -> None:
         """Record a failure: to be tried again later, or dead, after the last attempt or where it is `forever`."""
         now, tried = self._clock(), job.attempts + 1
         state = "dead" if forever or tried >= self.attempts else "failed"
@@ -246,14 +246,14 @@ class Queue:
                 (state, tried, due, now, error[:500], job.series_uid, job.generation),
             )
 
-    def jobs(self, *states: str) -> tuple[Job, ...]:
+    def jobs(self, *states: str) -> tuple[SeriesJob, ...]:
         """Jobs in those states, or all, the oldest first."""
         wanted = states or STATES
         marks = ", ".join("?" * len(wanted))
         rows = self._base.rows(
             f"SELECT {_JOB} FROM series WHERE state IN ({marks}) ORDER BY changed_s", *wanted
         )
-        return tuple(Job(*row) for row in rows)
+        return tuple(SeriesJob(*row) for row in rows)
 
     def counts(self) -> dict[str, int]:
         """How many series are in each state that any is in."""
@@ -283,7 +283,9 @@ class Queue:
             raise UnknownName("dead letter", series_uid, [job.series_uid for job in self.jobs("dead")])
         return done
 
-    def remove(self, job: Job, *, older_than_s: float, digests: Mapping[str, str] | None = None) -> bool:
+    def remove(
+        self, job: SeriesJob, *, older_than_s: float, digests: Mapping[str, str] | None = None
+    ) -> bool:
         """Forget a series' instances, whose files may then be deleted; False if it is not done, or not that old.
 
         Its results stay recorded, and `digests`, what its instances hold. Those that are sent again are taken again.
@@ -306,7 +308,7 @@ class Queue:
 
     # -- results
 
-    def answered(self, job: Job, bundle: str, destination: str) -> bool:
+    def answered(self, job: SeriesJob, bundle: str, destination: str) -> bool:
         """Whether a bundle's results for this state of a series are recorded."""
         return bool(
             self._base.rows(
@@ -318,7 +320,7 @@ class Queue:
             )
         )
 
-    def record(self, job: Job, bundle: str, destination: str, results: Sequence[Result]) -> None:
+    def record(self, job: SeriesJob, bundle: str, destination: str, results: Sequence[Result]) -> None:
         """Record all that a bundle made of a series, whose files are on the disk."""
         with self._base.transaction() as execute:
             execute(
@@ -334,11 +336,11 @@ class Queue:
                     ),
                 )  # fmt: skip
 
-    def unconfirmed(self, job: Job) -> tuple[Result, ...]:
+    def unconfirmed(self, job: SeriesJob) -> tuple[Result, ...]:
         """Results of this state of a series that nobody has yet found at their destination."""
         return self._results("generation = ? AND confirmed = 0", job, job.generation)
 
-    def former(self, job: Job, bundle: str, destination: str) -> tuple[Result, ...]:
+    def former(self, job: SeriesJob, bundle: str, destination: str) -> tuple[Result, ...]:
         """What a bundle made of earlier states of a series, was sent, is not withdrawn and not made of this one too."""
         return self._results(
             "generation < ? AND bundle = ? AND destination = ? AND sent = 1 AND withdrawn = 0 AND sop_uid NOT IN"
@@ -352,7 +354,7 @@ class Queue:
             destination,
         )
 
-    def confirm(self, job: Job, result: Result) -> None:
+    def confirm(self, job: SeriesJob, result: Result) -> None:
         """Record that a result was found at its destination."""
         with self._base.transaction() as execute:
             execute(
@@ -368,7 +370,7 @@ class Queue:
                 (result.sop_uid, result.destination),
             )
 
-    def _results(self, which: str, job: Job, *values: object) -> tuple[Result, ...]:
+    def _results(self, which: str, job: SeriesJob, *values: object) -> tuple[Result, ...]:
         rows = self._base.rows(
             f"SELECT DISTINCT {_RESULT} FROM results WHERE series_uid = ? AND {which} ORDER BY sop_uid, destination",
             job.series_uid,

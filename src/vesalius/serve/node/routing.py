@@ -25,7 +25,7 @@ from vesalius.core.errors import DataError, FormatError, UnknownName
 from vesalius.core.fields import Place, Unfit
 from vesalius.dicom.damage import DAMAGE
 from vesalius.serve.node.values import (
-    NEVER,
+    IMAGELESS,
     Codes,
     FilePath,
     Flag,
@@ -141,7 +141,7 @@ class Rule(Strict):
         """The bundle's name in words: its folder's, or that of the run that it lies in."""
         return name_of(Path(self.bundle))
 
-    def takes(self, series: Facts) -> bool:
+    def takes(self, series: SeriesAttributes) -> bool:
         """Whether a series goes to this rule's bundle."""
         whole = ((self.modality, series.modality), (self.body_part, series.body_part))
         searched = (
@@ -156,7 +156,7 @@ class Rule(Strict):
         )
 
 
-class Facts(Strict):
+class SeriesAttributes(Strict):
     """What rules are told of a series; empty where its headers do not say."""
 
     modality: str = ""
@@ -199,14 +199,14 @@ class Routes(Strict):
                 )  # fmt: skip
         return self
 
-    def of(self, series: Facts) -> tuple[Rule, ...]:
+    def of(self, series: SeriesAttributes) -> tuple[Rule, ...]:
         """The rules that take a series, in order; none takes what holds no image, whatever it says."""
-        if series.modality.upper() in NEVER:
+        if series.modality.upper() in IMAGELESS:
             return ()
         return tuple(rule for rule in self.rules if rule.takes(series))
 
 
-def facts(paths: Iterable[Path]) -> Facts:
+def series_attributes(paths: Iterable[Path]) -> SeriesAttributes:
     """What the first file of a series says. Raises DataError without files, FormatError for one that is damaged."""
     files = sorted(paths)
     if not files:
@@ -220,7 +220,7 @@ def facts(paths: Iterable[Path]) -> Facts:
     except DAMAGE as error:
         raise FormatError(f"{files[0]}: cannot be read", found=type(error).__name__) from error
     modality, body_part, series, study, protocol = said
-    return Facts(
+    return SeriesAttributes(
         modality=modality,
         body_part=body_part,
         series_description=series,

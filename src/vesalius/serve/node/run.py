@@ -11,10 +11,10 @@ from pathlib import Path
 
 from vesalius.core.errors import DataError, VesaliusError
 from vesalius.core.progress import Progress
-from vesalius.serve.node.checks import check, doubts
+from vesalius.serve.node.checks import check, likely_mistakes
+from vesalius.serve.node.intake_pause import read_pause
 from vesalius.serve.node.listener import Node, check_exposure
 from vesalius.serve.node.queue import Queue
-from vesalius.serve.node.refusing import seen
 from vesalius.serve.node.settings import Settings
 from vesalius.serve.node.store import Store, running
 
@@ -23,7 +23,7 @@ _REASONS = 5  # how many are shown
 
 
 @contextlib.contextmanager
-def opened(settings: Settings) -> Iterator[tuple[Store, Queue]]:
+def opened_store(settings: Settings) -> Iterator[tuple[Store, Queue]]:
     """The store and the queue of a node, for it or for one who looks on. Raises OutputError."""
     store = Store(settings.store, reserve_bytes=settings.reserve_mib << 20)
     queue = Queue(
@@ -48,8 +48,8 @@ def run_node(settings: Settings, *, progress: Progress, stop: threading.Event) -
 
     check_exposure(settings.host, allow=settings.peers, tls=settings.certificate)
     check(settings)
-    with opened(settings) as (store, queue), store.lock(), queue.alone():
-        for doubt in doubts(settings):
+    with opened_store(settings) as (store, queue), store.lock(), queue.exclusive():
+        for doubt in likely_mistakes(settings):
             progress.note(f"settings: {doubt}")
         names = dict.fromkeys(rule.bundle for rule in settings.rules)
         models = {name: load(Path(name), device=settings.device) for name in names}
@@ -83,7 +83,7 @@ def run_node(settings: Settings, *, progress: Progress, stop: threading.Event) -
                 if not thread.is_alive():
                     raise VesaliusError("the worker has ended by a fault", hint="start the node again")
                 if time.monotonic() - looked > _LOOK_S:
-                    node.refusing.look()
+                    node.intake_pause.check_disk()
                     looked = time.monotonic()
         stop.set()
         thread.join(_PATIENCE_S)
@@ -103,7 +103,7 @@ def _take_up(store: Store, queue: Queue, progress: Progress) -> None:
 def status(settings: Settings) -> list[str]:
     """Lines for a person: how many series are in which state, since when the oldest waits, the disk, and the node."""
     store = Store(settings.store, reserve_bytes=settings.reserve_mib << 20)
-    free, refused, full = store.free(), seen(store.root), not store.room()
+    free, refused, full = store.free(), read_pause(store.root), not store.has_room()
     try:
         lines = _series(settings)
     except VesaliusError as error:  # a full disk is to be seen all the same
@@ -119,7 +119,7 @@ def status(settings: Settings) -> list[str]:
 
 
 def _series(settings: Settings) -> list[str]:
-    with opened(settings) as (_, queue):
+    with opened_store(settings) as (_, queue):
         counts = queue.counts()
         waiting = queue.jobs("ready", "running", "sending", "failed")
         unrouted = Counter(job.error or "no rule takes it" for job in queue.jobs("unrouted"))
@@ -134,14 +134,14 @@ def _series(settings: Settings) -> list[str]:
 
 def dead_letters(settings: Settings) -> list[str]:
     """Lines for a person: each series that was given up, and why."""
-    with opened(settings) as (_, queue):
+    with opened_store(settings) as (_, queue):
         dead = queue.jobs("dead")
     return [f"{job.series_uid}  {_moment(job.changed_s)}  {job.error}" for job in dead]
 
 
 def replay(settings: Settings, series_uid: str) -> int:
     """Try a series again that was given up, or with `all` each; how many. Raises UnknownName."""
-    with opened(settings) as (_, queue):
+    with opened_store(settings) as (_, queue):
         if series_uid == "all":
             return queue.replay()
         if not series_uid:

@@ -34,14 +34,14 @@ def _postgres(text: str) -> str:
     return text
 
 
-class Caller(Strict):
+class AllowedPeer(Strict):
     """Who may call: an AE title, and the address or network that it calls from."""
 
     aet: Title
     address: Annotated[str, AfterValidator(_network)] | None = None
 
 
-def _someone(callers: tuple[Caller, ...]) -> tuple[Caller, ...]:
+def _someone(callers: tuple[AllowedPeer, ...]) -> tuple[AllowedPeer, ...]:
     if not callers:
         raise Unfit(
             "an empty list allows nobody to call",
@@ -65,7 +65,7 @@ class Settings(Routes):
     aet: Title = "VESALIUS"
     host: Host = "127.0.0.1"
     port: Whole = Field(default=11112, ge=0, le=65535)
-    allow: Annotated[tuple[Caller, ...], AfterValidator(_someone)] = ()
+    allow: Annotated[tuple[AllowedPeer, ...], AfterValidator(_someone)] = ()
     tls: TlsFiles | None = None
     store: FilePath = Path("store")
     queue: Annotated[str, AfterValidator(_postgres)] | None = None

@@ -55,16 +55,16 @@ class Store:
     def put(self, series_uid: str, sop_uid: str, data: bytes) -> Path:
         """Write an instance; on return it is on the disk, whole. Raises OutputError; BudgetError on a full disk."""
         path = self.instance(series_uid, sop_uid)
-        if not self.room(len(data)):
-            raise self.full()
+        if not self.has_room(len(data)):
+            raise self.disk_full()
         _folder(path.parent)
         disk.write_bytes(path, data)
         return path
 
     def stage(self, series_uid: str, sop_uid: str, data: bytes) -> None:
         """Write what an instance holds now beside what it held, until the queue knows of it. Raises as `put` does."""
-        if not self.room(len(data)):
-            raise self.full()
+        if not self.has_room(len(data)):
+            raise self.disk_full()
         path = self._staged(series_uid) / f"{name(sop_uid)}.dcm"
         _folder(path.parent)
         disk.write_bytes(path, data)
@@ -83,7 +83,7 @@ class Store:
                     continue
                 _folder(target.parent)
                 path.replace(target)
-                settle(target.parent)
+                fsync_folder(target.parent)
 
     def _staged(self, series_uid: str) -> Path:
         return self.root / "changed" / name(series_uid)
@@ -92,11 +92,11 @@ class Store:
         """Bytes of the disk that are free."""
         return shutil.disk_usage(self.root).free
 
-    def room(self, size: int = 0) -> bool:
+    def has_room(self, size: int = 0) -> bool:
         """Whether so many bytes more leave what is to stay free."""
         return self.free() - size >= self.reserve_bytes
 
-    def full(self) -> BudgetError:
+    def disk_full(self) -> BudgetError:
         """What is said where there is no room."""
         return BudgetError(
             f"disk full: no space left in {self.root}",
@@ -163,7 +163,7 @@ class Store:
             path.unlink(missing_ok=True)
         return len(left)
 
-    def held(self, series_uid: str) -> threading.Lock:
+    def series_lock(self, series_uid: str) -> threading.Lock:
         """What is held while a series' files and the queue's rows of them change together."""
         return self._locks[int(name(series_uid)[:2], 16) % len(self._locks)]
 
@@ -211,10 +211,10 @@ def _folder(path: Path) -> None:
         return
     with disk.output_errors(path):
         path.mkdir(parents=True, exist_ok=True)
-        settle(path.parent)
+        fsync_folder(path.parent)
 
 
-def settle(folder: Path) -> None:
+def fsync_folder(folder: Path) -> None:
     """Put a folder's entries on the disk."""
     handle = os.open(folder, os.O_RDONLY)
     try:

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from vesalius.core.fields import Unfit
 
-NEVER = frozenset(
+IMAGELESS = frozenset(
     {"SEG", "SR", "RTSTRUCT", "RTPLAN", "PR", "KO", "DOC", "REG"}
 )  # nothing to look at, or our own
 
@@ -70,7 +70,7 @@ def _code(text: str) -> str:
 
 
 def _with_images(text: str) -> str:
-    if text.upper() in NEVER:
+    if text.upper() in IMAGELESS:
         raise Unfit("series of this modality hold no images, and no rule takes them", hint="CT, MR, …")
     return text
 

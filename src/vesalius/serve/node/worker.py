@@ -27,14 +27,14 @@ from vesalius.dicom.elements import words
 from vesalius.dicom.write.study import save
 from vesalius.infer.each import answers
 from vesalius.infer.predictor import Predictor
-from vesalius.serve.node import content, rejecting, sender
-from vesalius.serve.node.faults import CAUGHT, FAULTS, OfRule, is_of_data, once, said
-from vesalius.serve.node.queue import Job, Queue, Result
-from vesalius.serve.node.rejecting import EXPIRED
-from vesalius.serve.node.replacing import revised, state_former
-from vesalius.serve.node.routing import Routes, Rule, facts
-from vesalius.serve.node.store import Store, settle
-from vesalius.serve.node.values import NEVER
+from vesalius.serve.node import content, rejection_notes, sender
+from vesalius.serve.node.faults import CAUGHT, FAULTS, RuleFault, is_permanent, message_of, unique_reasons
+from vesalius.serve.node.predecessors import reference_predecessors, with_revision
+from vesalius.serve.node.queue import Queue, Result, SeriesJob
+from vesalius.serve.node.rejection_notes import EXPIRED
+from vesalius.serve.node.routing import Routes, Rule, series_attributes
+from vesalius.serve.node.store import Store, fsync_folder
+from vesalius.serve.node.values import IMAGELESS
 from vesalius.serve.transport import Tls
 from vesalius.verbs.predict import objects_of
 
@@ -42,7 +42,7 @@ _SWEEP_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class SeriesAnswers:
     """What a bundle said of the images in a folder, and why there is no answer to some of them."""
 
     answers: Sequence[Answer]
@@ -50,40 +50,40 @@ class Made:
 
 
 @dataclass(frozen=True, eq=False)
-class Model:
+class SeriesModel:
     """A bundle that is ready: its hash, and what answers the images in a folder.
 
     `accepting` does so for images of another modality or unit than the bundle learned from, too.
     """
 
     hash: str
-    answer: Callable[[Path], Made]
-    accepting: Callable[[Path], Made] | None = None
+    answer: Callable[[Path], SeriesAnswers]
+    accepting: Callable[[Path], SeriesAnswers] | None = None
 
-    def of(self, rule: Rule) -> Callable[[Path], Made]:
+    def of(self, rule: Rule) -> Callable[[Path], SeriesAnswers]:
         """What answers for a rule."""
         return self.accepting if rule.accept_mismatch and self.accepting is not None else self.answer
 
 
-def load(path: Path, *, device: str | None = None) -> Model:
+def load(path: Path, *, device: str | None = None) -> SeriesModel:
     """A bundle, or that of a run, loaded once. Raises BundleError."""
     inside = path / "bundle"
     predictor = Predictor(open_bundle(inside if inside.is_dir() else path), device=device)
 
-    def answer(asked: Predictor, folder: Path) -> Made:
+    def answer(asked: Predictor, folder: Path) -> SeriesAnswers:
         try:
             cohort = cohorts.read(folder, layout="dicomtree", max_set_aside=1.0)
         except NoImages:
-            return Made(())
+            return SeriesAnswers(())
         found = [a for _, a in answers(asked, cohort.cases, progress=Silent())]
         done = [a for a in found if not isinstance(a, VesaliusError)]
-        failed = [said(a) for a in found if isinstance(a, VesaliusError)]
-        reasons = once([*(s.reason for s in cohort.set_aside), *failed])
+        failed = [message_of(a) for a in found if isinstance(a, VesaliusError)]
+        reasons = unique_reasons([*(s.reason for s in cohort.set_aside), *failed])
         if done and reasons:  # an answer to a part would pass for one to all of it
             raise DataError("a part of this series cannot be answered", found=reasons[0])
-        return Made(done, reasons)
+        return SeriesAnswers(done, reasons)
 
-    return Model(
+    return SeriesModel(
         predictor.bundle.hash, partial(answer, predictor), lambda folder: answer(predictor.accepting, folder)
     )
 
@@ -99,7 +99,7 @@ class Worker:
         store: Store,
         queue: Queue,
         routes: Routes,
-        models: Mapping[str, Model],
+        models: Mapping[str, SeriesModel],
         *,
         aet: str = "VESALIUS",
         tls: Tls | None = None,
@@ -142,9 +142,9 @@ class Worker:
         try:
             self._work(job)
         except CAUGHT as error:
-            text = said(error)
+            text = message_of(error)
             self.progress.note(f"series {job.series_uid}: {text}")
-            self.queue.fail(job, text, forever=is_of_data(error))
+            self.queue.fail(job, text, forever=is_permanent(error))
         return True
 
     def tidy(self) -> int:
@@ -155,14 +155,14 @@ class Worker:
         for job in self.queue.jobs("confirmed", "unrouted"):
             if time.time() - job.changed_s < self.keep_days * 86400:
                 continue
-            with self.store.held(job.series_uid):
+            with self.store.series_lock(job.series_uid):
                 digests = self._contents(job)
                 if self.queue.remove(job, older_than_s=self.keep_days * 86400, digests=digests):
                     self.store.discard(job.series_uid)
                     done += 1
         return done
 
-    def _contents(self, job: Job) -> dict[str, str]:
+    def _contents(self, job: SeriesJob) -> dict[str, str]:
         """What each image of a series holds, of those that are there."""
         paths = {
             uid: self.store.instance(job.series_uid, uid) for uid in self.queue.instances(job.series_uid)
@@ -170,7 +170,7 @@ class Worker:
         with disk.output_errors(self.store.series(job.series_uid)):
             return {uid: content.digest(path.read_bytes()) for uid, path in paths.items() if path.exists()}
 
-    def _work(self, job: Job) -> None:
+    def _work(self, job: SeriesJob) -> None:
         folder = self.store.series(job.series_uid)
         if len(self.queue.instances(job.series_uid)) < job.removed:
             raise DataError(
@@ -178,7 +178,7 @@ class Worker:
                 hint="send the whole series again",
             )
         self._all_came(job)
-        with self.store.held(job.series_uid):
+        with self.store.series_lock(job.series_uid):
             changed = self.queue.changed(job.series_uid)
             self.store.renew(job.series_uid, changed)
         rejected = self._put_aside(job)
@@ -186,17 +186,17 @@ class Worker:
             self._all_rejected(job, rejected)
             return
         planning = _is_planning(folder)
-        found = facts(folder.glob("*.dcm"))
+        found = series_attributes(folder.glob("*.dcm"))
         rules = () if planning else self.routes.of(found)
         reasons = ["nothing to answer: localisers, which are there to plan others"] if planning else []
-        if found.modality.upper() in NEVER:
+        if found.modality.upper() in IMAGELESS:
             reasons = [_imageless(folder, found.modality.upper())]
         faults: list[Exception] = []  # one bundle or destination that fails does not hold up the others
         for rule in rules:
             try:
                 reasons += self._answer(job, rule, folder, changed)
             except FAULTS as error:
-                faults.append(OfRule(self._named(rule), error))
+                faults.append(RuleFault(self._named(rule), error))
         waiting = self.queue.unconfirmed(job)
         if waiting or any(self._answered(job, rule) for rule in rules):
             if not self.queue.move(job, "sending"):
@@ -213,14 +213,14 @@ class Worker:
                 self.progress.note(f"series {job.series_uid}: {why}")
             return
         if faults:
-            raise next((f for f in faults if not is_of_data(f)), faults[0])
+            raise next((f for f in faults if not is_permanent(f)), faults[0])
         for rule in rules:
             self._withdraw(job, rule)
         if self.queue.move(job, "confirmed", "; ".join(dict.fromkeys(reasons))):
             where = dict.fromkeys(rule.destination for rule in rules)
             self.progress.note(f"series {job.series_uid}: results confirmed at {', '.join(where)}")
 
-    def _all_came(self, job: Job) -> None:
+    def _all_came(self, job: SeriesJob) -> None:
         """Raises BudgetError where images of a series were refused and did not come since: it is not complete."""
         refused = self.store.refused(job.series_uid)
         there = set(self.queue.instances(job.series_uid))
@@ -233,11 +233,11 @@ class Worker:
             )
         self.store.forget_refused(job.series_uid)
 
-    def _put_aside(self, job: Job) -> dict[str, str]:
+    def _put_aside(self, job: SeriesJob) -> dict[str, str]:
         """Take images that a note rejects out of the series, and what was made of them from where that can be done."""
         rejected = self.queue.rejected(job.series_uid)
         if rejected:
-            with self.store.held(job.series_uid):
+            with self.store.series_lock(job.series_uid):
                 for uid, reason in rejected.items():
                     self.store.reject(job.series_uid, uid, keep=reason != EXPIRED)
                 if EXPIRED in rejected.values():
@@ -246,7 +246,7 @@ class Worker:
                 self._withdraw(job, rule)
         return rejected
 
-    def _all_rejected(self, job: Job, rejected: Mapping[str, str]) -> None:
+    def _all_rejected(self, job: SeriesJob, rejected: Mapping[str, str]) -> None:
         """Nothing is left to answer; say where results of it are still."""
         stay = {
             rule.destination
@@ -261,10 +261,10 @@ class Worker:
     def _named(self, rule: Rule) -> str:
         return f"rules.{self.routes.rules.index(rule)}, {rule.name} to {rule.destination}"
 
-    def _answered(self, job: Job, rule: Rule) -> bool:
+    def _answered(self, job: SeriesJob, rule: Rule) -> bool:
         return self.queue.answered(job, self.models[rule.bundle].hash, rule.destination)
 
-    def _answer(self, job: Job, rule: Rule, folder: Path, changed: Mapping[str, str]) -> Sequence[str]:
+    def _answer(self, job: SeriesJob, rule: Rule, folder: Path, changed: Mapping[str, str]) -> Sequence[str]:
         """Make and record a bundle's results, unless they are; why some images have none."""
         model = self.models[rule.bundle]
         if self._answered(job, rule):
@@ -275,7 +275,7 @@ class Worker:
             raise DataError("no image in this series can be answered", found="; ".join(made.reasons[:2]))
         if made.answers:
             results = self._results(
-                job, rule, model, [revised(replace(a, by=rule.name), changed) for a in made.answers]
+                job, rule, model, [with_revision(replace(a, by=rule.name), changed) for a in made.answers]
             )
             self.queue.record(job, model.hash, rule.destination, results)
             there = sum(1 for _ in folder.glob("*.dcm"))
@@ -287,7 +287,9 @@ class Worker:
             return [f"not answered: {r}" for r in made.reasons]
         return ["nothing to answer: localisers, copies or objects without images"]
 
-    def _results(self, job: Job, rule: Rule, model: Model, made: Sequence[Answer]) -> list[Result]:
+    def _results(
+        self, job: SeriesJob, rule: Rule, model: SeriesModel, made: Sequence[Answer]
+    ) -> list[Result]:
         """Write what answers become, each file whole and fsynced, and say in each what it replaces."""
         results = []
         folder = self.store.new_results(job.series_uid, job.generation, model.hash)
@@ -311,12 +313,12 @@ class Worker:
         former = [r for r in self.queue.former(job, model.hash, rule.destination) if r.sop_uid not in uids]
         for result in results:
             data = pydicom.dcmread(self.store.root / result.path)
-            state_former(data, [r for r in former if r.sop_class == result.sop_class])
+            reference_predecessors(data, [r for r in former if r.sop_class == result.sop_class])
             save(data, self.store.root / result.path)
-        settle(folder)
+        fsync_folder(folder)
         return results
 
-    def _deliver(self, job: Job, name: str, mine: Mapping[Path, Result]) -> None:
+    def _deliver(self, job: SeriesJob, name: str, mine: Mapping[Path, Result]) -> None:
         sender.deliver(
             list(mine),
             self.routes.destinations[name],
@@ -325,7 +327,7 @@ class Worker:
             tls=self.tls,
         )
 
-    def _withdraw(self, job: Job, rule: Rule) -> None:
+    def _withdraw(self, job: SeriesJob, rule: Rule) -> None:
         """Delete what the confirmed results replace, where the destination lets us."""
         destination = self.routes.destinations[rule.destination]
         if destination.orthanc is None:
@@ -337,7 +339,7 @@ class Worker:
 
 def _imageless(folder: Path, modality: str) -> str:
     """What a series without images is, in words."""
-    if modality == "KO" and all(rejecting.read(path.read_bytes()) for path in folder.glob("*.dcm")):
+    if modality == "KO" and all(rejection_notes.read(path.read_bytes()) for path in folder.glob("*.dcm")):
         return "a rejection note"
     return f"no image: {modality}"
 

@@ -22,14 +22,14 @@ REASONS = {  # document titles (PS3.16 CID 7011), in the scheme DCM
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class RejectionNote:
     """Which instances are taken back, and why."""
 
     reason: str
     sop_uids: tuple[str, ...]
 
 
-def read(data: bytes) -> Note | None:
+def read(data: bytes) -> RejectionNote | None:
     """The rejection that a key object selection is; None for one that selects images for another reason.
 
     Raises FormatError.
@@ -49,4 +49,4 @@ def read(data: bytes) -> Note | None:
             ]
     except DAMAGE as error:
         raise FormatError("a key object selection that cannot be read", found=type(error).__name__) from error
-    return Note(reason, tuple(dict.fromkeys(named)))
+    return RejectionNote(reason, tuple(dict.fromkeys(named)))

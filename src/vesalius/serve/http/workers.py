@@ -16,10 +16,10 @@ from vesalius.core.errors import DataError, VesaliusError
 from vesalius.infer.predictor import Predictor
 from vesalius.prepare.case import load_reference
 from vesalius.serve.http import results
-from vesalius.serve.http.job import Unit
+from vesalius.serve.http.job import WorkUnit
 from vesalius.serve.http.jobs import Jobs
 from vesalius.serve.http.metrics import Metrics
-from vesalius.serve.http.problems import log_unforeseen
+from vesalius.serve.http.problems import log_unexpected
 from vesalius.serve.http.studies import Studies
 
 _LOG = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ class Workers:
         while units := self.jobs.take():
             self._answer(units, device)
 
-    def _answer(self, units: Sequence[Unit], device: int) -> None:
+    def _answer(self, units: Sequence[WorkUnit], device: int) -> None:
         """Answer some cases of one model; where they cannot be answered together, each by itself."""
         model = units[0].job.model
         predictor = model.predictors[device]
@@ -67,7 +67,7 @@ class Workers:
             predictor = predictor.accepting
         with ExitStack() as stack:
             for unit in units:
-                stack.enter_context(self.studies.held(unit.job.study))
+                stack.enter_context(self.studies.in_use(unit.job.study))
             began = time.perf_counter()
             if len(units) == 1:
                 self._each(units[0], lambda: self._alone(units[0], predictor))
@@ -75,7 +75,7 @@ class Workers:
                 try:
                     found = predictor.together([u.case.case for u in units])
                 except Exception as error:  # noqa: BLE001 - one caller's picture must not fail another's
-                    log_unforeseen(_LOG, "cases could not be answered together", error)
+                    log_unexpected(_LOG, "cases could not be answered together", error)
                     for unit in units:
                         self._answer([unit], device)
                     return
@@ -84,7 +84,7 @@ class Workers:
             self.metrics.passes.labels(model.name).observe(len(units))
             self.metrics.case_s.labels(model.name).observe((time.perf_counter() - began) / len(units))
 
-    def _each(self, unit: Unit, answer: Callable[[], Answer | DataError]) -> None:
+    def _each(self, unit: WorkUnit, answer: Callable[[], Answer | DataError]) -> None:
         """Answer one case and write its files; whatever goes wrong is this case's alone."""
         try:
             found = answer()
@@ -94,16 +94,16 @@ class Workers:
         except _Cancelled:
             pass
         except VesaliusError as error:
-            self.jobs.failed(unit, error)
+            self.jobs.add_failure(unit, error)
         except Exception as error:  # noqa: BLE001 - a thread that dies would leave every later job waiting
             if unit.job.ended:
                 return  # its folder went while it was being written into
-            log_unforeseen(_LOG, "a case could not be answered", error)
-            self.jobs.failed(unit, VesaliusError("an internal error", found=type(error).__name__))
+            log_unexpected(_LOG, "a case could not be answered", error)
+            self.jobs.add_failure(unit, VesaliusError("an internal error", found=type(error).__name__))
         finally:
-            self.jobs.left(unit.job)
+            self.jobs.release(unit.job)
 
-    def _alone(self, unit: Unit, predictor: Predictor) -> Answer | DataError:
+    def _alone(self, unit: WorkUnit, predictor: Predictor) -> Answer | DataError:
         if unit.job.kind == "explain":
             outside = predictor.admit(unit.case.case)
             explainer = registry.lookup("explain", str(unit.job.explainer))
@@ -111,17 +111,17 @@ class Workers:
             return replace(explained, outside=outside)
         return predictor(unit.case.case, watch=lambda share: self._watch(unit, share))
 
-    def _watch(self, unit: Unit, share: float) -> None:
+    def _watch(self, unit: WorkUnit, share: float) -> None:
         if unit.job.ended:
             raise _Cancelled
-        self.jobs.told(unit, 0.9 * share, "answering")
+        self.jobs.report(unit, 0.9 * share, "answering")
 
-    def _finish(self, unit: Unit, answer: Answer) -> None:
+    def _finish(self, unit: WorkUnit, answer: Answer) -> None:
         """Write one case's files and put its answer into its job."""
         job, case = unit.job, unit.case
         if job.ended:
             return
-        self.jobs.told(unit, 0.9, "writing")
+        self.jobs.report(unit, 0.9, "writing")
         folder = job.folder / case.id
         folder.mkdir(exist_ok=True)
         written = results.files(answer, load_reference(case.case), folder, dicom=case.dicom)
@@ -133,7 +133,7 @@ class Workers:
             "outside": None if answer.outside is None else list(answer.outside),
             "files": {name: f"/api/jobs/{job.id}/cases/{case.id}/{name}" for name in written},
         }
-        self.jobs.answered(unit, row, written)
+        self.jobs.add_answer(unit, row, written)
 
 
 def _same(answer: Answer | DataError) -> Answer | DataError:

@@ -14,13 +14,13 @@ from vesalius.core.answers import Answer
 from vesalius.serve.node.queue import Result
 
 
-def revised(answer: Answer, changed: Mapping[str, str]) -> Answer:
+def with_revision(answer: Answer, changed: Mapping[str, str]) -> Answer:
     """An answer that knows which of its images came again changed, by UID, and the digests of what they hold now."""
     used = [f"{uid} {changed[uid]}" for uid in sorted(answer.source.sop_uids) if uid in changed]
     return replace(answer, source=replace(answer.source, revision="\n".join(used)))
 
 
-def state_former(data: Dataset, former: Sequence[Result]) -> None:
+def reference_predecessors(data: Dataset, former: Sequence[Result]) -> None:
     """Say in a result what it replaces: reports have a sequence for it, images a comment."""
     if not former:
         return

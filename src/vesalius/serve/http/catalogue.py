@@ -24,7 +24,7 @@ _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
 
 
 @dataclass(frozen=True, eq=False)
-class Model:
+class ServedModel:
     """One bundle by its name in the service. `predictors` are in the order of the devices."""
 
     name: str
@@ -43,7 +43,7 @@ class Model:
         return tuple(self.about["explainers"])
 
 
-class Models:
+class Catalogue:
     """All models of a service by name, in the order given. Raises BundleError, DataError, PlanError."""
 
     def __init__(
@@ -55,16 +55,16 @@ class Models:
     ) -> None:
         torch.set_num_threads(machines.measure().cores)
         self.devices = tuple(devices)
-        self.by_name: dict[str, Model] = {}
+        self.by_name: dict[str, ServedModel] = {}
         for given in bundles:
             name, path = named(given)
             if name in self.by_name:
                 raise DataError(f"two bundles named '{name}'", hint=f"{name}-2={path}")
             bundle = open_bundle(path)
             predictors = tuple(Predictor(bundle, device=d, accept_mismatch=accept_mismatch) for d in devices)
-            self.by_name[name] = Model(name, bundle, predictors, describe(name, bundle, predictors[0]))
+            self.by_name[name] = ServedModel(name, bundle, predictors, describe(name, bundle, predictors[0]))
 
-    def get(self, name: str | None) -> Model:
+    def get(self, name: str | None) -> ServedModel:
         """The model of that name; without one, the only one that there is. Raises UnknownName, Problem 422."""
         if not name:
             if len(self.by_name) > 1:
