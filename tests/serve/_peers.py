@@ -22,7 +22,8 @@ from vesalius.core.answers.mask import Mask
 from vesalius.core.cohort import Label
 from vesalius.core.progress import Silent
 from vesalius.prepare.case import load_reference
-from vesalius.serve.node.worker import SeriesAnswers, Worker
+from vesalius.serve.node.answering import SeriesAnswers
+from vesalius.serve.node.worker import Worker
 from vesalius.serve.transport import Tls
 
 

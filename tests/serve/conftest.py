@@ -24,11 +24,12 @@ from starlette.testclient import TestClient
 from vesalius.phantom.dicom import dicom_files
 from vesalius.phantom.study import patient
 from vesalius.serve.http.catalogue import Catalogue
+from vesalius.serve.node.answering import SeriesModel
 from vesalius.serve.node.listener import Node, Peer
 from vesalius.serve.node.queue import Queue
 from vesalius.serve.node.routing import Destination, Routes, Rule
 from vesalius.serve.node.store import Store
-from vesalius.serve.node.worker import SeriesModel, Worker
+from vesalius.serve.node.worker import Worker
 from vesalius.serve.transport import Tls
 
 # A request waits as long as a busy machine needs, also those of the documentation's examples, not httpx's 5 s.

@@ -31,7 +31,7 @@ from vesalius.core.case import Case, Ref
 from vesalius.core.image import Image
 from vesalius.core.scorecard import Interval, Scorecard, save_scorecard
 from vesalius.serve.http import results, schemas
-from vesalius.serve.http.catalogue import Catalogue, _scorecard, named
+from vesalius.serve.http.catalogue import Catalogue, _scorecard, name_and_path
 from vesalius.serve.http.identity import read_identity
 from vesalius.serve.http.keys import LOCAL
 from vesalius.serve.http.service import Service
@@ -464,9 +464,9 @@ def test_figures_for_prometheus_name_no_one(client: TestClient, picture: bytes) 
 
 
 def test_names_of_models() -> None:
-    assert named("lung=/data/run-3")[0] == "lung"
-    assert named("/data/my run/bundle")[0] == "my-run"
-    assert named("/data/run-3")[0] == "run-3"
+    assert name_and_path("lung=/data/run-3")[0] == "lung"
+    assert name_and_path("/data/my run/bundle")[0] == "my-run"
+    assert name_and_path("/data/run-3")[0] == "run-3"
 
 
 def test_every_kind_of_answer_has_a_summary() -> None:

@@ -25,7 +25,9 @@ from starlette.testclient import TestClient
 
 from vesalius.core.learned import Seen, summary
 from vesalius.serve.http.catalogue import Catalogue
-from vesalius.serve.node.worker import Worker, load
+from vesalius.serve.models import open_model
+from vesalius.serve.node.answering import series_model
+from vesalius.serve.node.worker import Worker
 
 _MR = Seen((12, 32, 32), (1.0, 1.0, 2.0), 0.0, 900.0, "MR", None)
 _DX = Seen((1, 40, 48), None, 0.0, 255.0, "DX", None)
@@ -142,7 +144,7 @@ def test_the_node_gives_a_series_of_another_modality_up_unless_its_rule_accepts(
     (rule,) = worker.routes.rules
     rule = rule.model_copy(update={"bundle": path})
     worker.routes = worker.routes.model_copy(update={"rules": (rule,)})
-    worker.models = {path: load(places["brain"], device="cpu")}
+    worker.models = {path: series_model(open_model("brain", places["brain"], devices=["cpu"]))}
     receive(worker, series)
     worker.step()
     now, why = state(worker)

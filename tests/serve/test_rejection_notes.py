@@ -15,10 +15,11 @@ from pynetdicom.sop_class import KeyObjectSelectionDocumentStorage  # type: igno
 
 from vesalius.core.errors import FormatError
 from vesalius.serve.node import rejection_notes, sender
+from vesalius.serve.node.answering import SeriesModel
 from vesalius.serve.node.listener import Node
 from vesalius.serve.node.queue import Queue
 from vesalius.serve.node.store import Store
-from vesalius.serve.node.worker import SeriesModel, Worker
+from vesalius.serve.node.worker import Worker
 
 
 def test_a_note_says_what_it_takes_back_and_why(series: list[Path]) -> None:

@@ -25,10 +25,12 @@ from vesalius.core.case import Case
 from vesalius.core.cohort import Label
 from vesalius.core.errors import BudgetError, DataError, VesaliusError
 from vesalius.prepare.case import load_reference
+from vesalius.serve.models import open_model
 from vesalius.serve.node import sender
+from vesalius.serve.node.answering import SeriesAnswers, SeriesModel, series_model
 from vesalius.serve.node.faults import unique_reasons
 from vesalius.serve.node.routing import Routes
-from vesalius.serve.node.worker import SeriesAnswers, SeriesModel, Worker, load
+from vesalius.serve.node.worker import Worker
 from vesalius.serve.transport import Tls
 from vesalius.verbs.predict import predict
 
@@ -104,7 +106,7 @@ def test_predict_makes_the_objects_that_the_node_makes(
     worker.routes = worker.routes.model_copy(
         update={"rules": (rule.model_copy(update={"bundle": str(path)}),)}
     )
-    monkeypatch.setitem(worker.models, str(path), load(path, device="cpu"))  # type: ignore[arg-type]
+    monkeypatch.setitem(worker.models, str(path), series_model(open_model("bone", path, devices=["cpu"])))  # type: ignore[arg-type]
     receive(worker, series)
     worker.step()
     predict(path, series[0].parent, tmp_path / "out", dicom=True, device="cpu")
@@ -274,7 +276,9 @@ def test_a_series_of_nothing_but_localisers_is_no_failure(
 def test_objects_without_images_are_no_failure_and_no_hint_of_another_command_is_given(
     bundles: dict[str, Path], worker: Worker, pacs: Pacs, series: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(worker.models, "bone", load(bundles["organs"], device="cpu"))  # type: ignore[arg-type]
+    monkeypatch.setitem(
+        worker.models, "bone", series_model(open_model("organs", bundles["organs"], devices=["cpu"]))
+    )  # type: ignore[arg-type]
     for path in series[:2]:
         data = pydicom.dcmread(path)
         data.SOPClassUID = data.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.66"  # raw data
@@ -447,7 +451,7 @@ def test_what_no_rule_takes_and_what_cannot_be_answered_is_said(
 
 @pytest.fixture
 def painter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SeriesModel:
-    """What `load` makes of a bundle that gives every image an empty mask."""
+    """What `series_model` makes of a bundle that gives every image an empty mask."""
 
     def every(predictor: object, cases: Sequence[Any], *, progress: object) -> Iterator[tuple[Any, Any]]:
         for case in cases:
@@ -459,13 +463,10 @@ def painter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SeriesModel:
             drawn = replace(image, array=np.zeros(image.array.shape, np.uint8), unit=None)
             yield case, Mask(image=drawn, labels=(Label(1, "bone"),), case_id=case.id, source=image.source)
 
-    monkeypatch.setattr(
-        "vesalius.serve.node.worker.Predictor",
-        lambda *a, **k: type("P", (), {"bundle": type("B", (), {"hash": "h" * 64})})(),
-    )
-    monkeypatch.setattr("vesalius.serve.node.worker.open_bundle", lambda path: None)
-    monkeypatch.setattr("vesalius.serve.node.worker.answers", every)
-    return load(tmp_path)
+    monkeypatch.setattr("vesalius.serve.models.open_bundle", lambda path: type("B", (), {"hash": "h" * 64})())
+    monkeypatch.setattr("vesalius.serve.models.Predictor", lambda *a, **k: object())
+    monkeypatch.setattr("vesalius.serve.node.answering.answers", every)
+    return series_model(open_model("bone", tmp_path))
 
 
 def test_images_of_two_patients_in_one_series_are_answered_by_nobody(
@@ -505,7 +506,7 @@ def test_pictures_that_no_bundle_answers_are_one_reason(
     ) -> Iterator[tuple[Case, DataError]]:
         yield from ((case, DataError(f"case {case.id}: the plan reads volumes")) for case in cases)
 
-    monkeypatch.setattr("vesalius.serve.node.worker.answers", refuse)
+    monkeypatch.setattr("vesalius.serve.node.answering.answers", refuse)
     assert painter.answer(tmp_path) == SeriesAnswers([], ["the plan reads volumes (3 images)"])
 
 

@@ -149,9 +149,8 @@ async def _answer(
     socket: WebSocket, service: Service, model: ServedModel, slot: _Slot, accept_mismatch: bool
 ) -> int:
     """Answer the newest frame again and again; returns how many were answered."""
-    loop, predictor, answered = asyncio.get_running_loop(), model.predictors[0], 0
-    if accept_mismatch:
-        predictor = predictor.accepting
+    loop, answered = asyncio.get_running_loop(), 0
+    predictor = model.predictor(accept_mismatch=accept_mismatch)
     place = service.root / f"cine-{id(slot):x}"
     try:
         while True:

@@ -62,9 +62,7 @@ class Workers:
     def _answer(self, units: Sequence[WorkUnit], device: int) -> None:
         """Answer some cases of one model; where they cannot be answered together, each by itself."""
         model = units[0].job.model
-        predictor = model.predictors[device]
-        if units[0].job.accept_mismatch:
-            predictor = predictor.accepting
+        predictor = model.predictor(device, accept_mismatch=units[0].job.accept_mismatch)
         with ExitStack() as stack:
             for unit in units:
                 stack.enter_context(self.studies.in_use(unit.job.study))

@@ -44,15 +44,18 @@ def run_node(settings: Settings, *, progress: Progress, stop: threading.Event) -
     What is not is taken up at the next start. Raises VesaliusError's kinds before it listens, for settings, bundles
     and places that cannot be used, and afterwards where the worker ends by a fault.
     """
-    from vesalius.serve.node.worker import Worker, load
+    from vesalius.serve.models import open_models
+    from vesalius.serve.node.answering import series_model
+    from vesalius.serve.node.worker import Worker
 
     check_exposure(settings.host, allow=settings.peers, tls=settings.certificate)
     check(settings)
     with opened_store(settings) as (store, queue), store.lock(), queue.exclusive():
         for doubt in likely_mistakes(settings):
             progress.note(f"settings: {doubt}")
-        names = dict.fromkeys(rule.bundle for rule in settings.rules)
-        models = {name: load(Path(name), device=settings.device) for name in names}
+        paths = {rule.bundle: Path(rule.bundle) for rule in settings.rules}
+        loaded = open_models(paths, devices=[settings.device])
+        models = {name: series_model(model) for name, model in loaded.items()}
         node = Node(
             store,
             queue,

@@ -10,25 +10,22 @@ import threading
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pydicom
 
-from vesalius import cohorts, formats
+from vesalius import formats
 from vesalius.core import disk
 from vesalius.core.answers import Answer
-from vesalius.core.bundle import open_bundle
-from vesalius.core.errors import BudgetError, DataError, NoImages, OutputError, VesaliusError
+from vesalius.core.errors import BudgetError, DataError, OutputError, VesaliusError
 from vesalius.core.progress import Progress, Silent
 from vesalius.dicom.elements import words
 from vesalius.dicom.write.study import save
-from vesalius.infer.each import answers
-from vesalius.infer.predictor import Predictor
 from vesalius.serve.node import content, rejection_notes, sender
-from vesalius.serve.node.faults import CAUGHT, FAULTS, RuleFault, is_permanent, message_of, unique_reasons
+from vesalius.serve.node.answering import SeriesModel
+from vesalius.serve.node.faults import CAUGHT, FAULTS, RuleFault, is_permanent, message_of
 from vesalius.serve.node.predecessors import reference_predecessors, with_revision
 from vesalius.serve.node.queue import Queue, Result, SeriesJob
 from vesalius.serve.node.rejection_notes import EXPIRED
@@ -39,53 +36,6 @@ from vesalius.serve.transport import Tls
 from vesalius.verbs.predict import objects_of
 
 _SWEEP_S = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class SeriesAnswers:
-    """What a bundle said of the images in a folder, and why there is no answer to some of them."""
-
-    answers: Sequence[Answer]
-    reasons: Sequence[str] = ()
-
-
-@dataclass(frozen=True, eq=False)
-class SeriesModel:
-    """A bundle that is ready: its hash, and what answers the images in a folder.
-
-    `accepting` does so for images of another modality or unit than the bundle learned from, too.
-    """
-
-    hash: str
-    answer: Callable[[Path], SeriesAnswers]
-    accepting: Callable[[Path], SeriesAnswers] | None = None
-
-    def of(self, rule: Rule) -> Callable[[Path], SeriesAnswers]:
-        """What answers for a rule."""
-        return self.accepting if rule.accept_mismatch and self.accepting is not None else self.answer
-
-
-def load(path: Path, *, device: str | None = None) -> SeriesModel:
-    """A bundle, or that of a run, loaded once. Raises BundleError."""
-    inside = path / "bundle"
-    predictor = Predictor(open_bundle(inside if inside.is_dir() else path), device=device)
-
-    def answer(asked: Predictor, folder: Path) -> SeriesAnswers:
-        try:
-            cohort = cohorts.read(folder, layout="dicomtree", max_set_aside=1.0)
-        except NoImages:
-            return SeriesAnswers(())
-        found = [a for _, a in answers(asked, cohort.cases, progress=Silent())]
-        done = [a for a in found if not isinstance(a, VesaliusError)]
-        failed = [message_of(a) for a in found if isinstance(a, VesaliusError)]
-        reasons = unique_reasons([*(s.reason for s in cohort.set_aside), *failed])
-        if done and reasons:  # an answer to a part would pass for one to all of it
-            raise DataError("a part of this series cannot be answered", found=reasons[0])
-        return SeriesAnswers(done, reasons)
-
-    return SeriesModel(
-        predictor.bundle.hash, partial(answer, predictor), lambda folder: answer(predictor.accepting, folder)
-    )
 
 
 class Worker:
@@ -270,7 +220,7 @@ class Worker:
         if self._answered(job, rule):
             return ()
         began = time.monotonic()
-        made = model.of(rule)(folder)
+        made = model.answer_by(rule)(folder)
         if not made.answers and made.reasons:
             raise DataError("no image in this series can be answered", found="; ".join(made.reasons[:2]))
         if made.answers:
