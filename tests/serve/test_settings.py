@@ -230,7 +230,7 @@ def test_one_thing_at_a_time_and_known_names(path: Path) -> None:
         node.replay(load(path), "1.2.3")
     with node.opened_store(load(path)) as (_, queue):
         queue.add("1", "1.2", "1.2.1")
-    with pytest.raises(DataError, match=r"series 1.2 is receiving; try: wait: it is tried without"):
+    with pytest.raises(DataError, match=r"series 1.2 is receiving; try: wait: it is tried by itself"):
         node.replay(load(path), "1.2")
 
 

@@ -1,4 +1,4 @@
-"""What may go wrong with a series without ending the node, and how it is said to who runs a PACS."""
+"""The faults of a series that do not end the node, and their words for a person who runs a PACS."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FAULTS: tuple[type[Exception], ...] = (
 
 
 class RuleFault(Exception):
-    """A fault, and the rule whose bundle it befell."""
+    """A fault that occurred while one rule's bundle answered a series."""
 
     def __init__(self, rule: str, error: Exception) -> None:
         super().__init__(f"{rule}: {message_of(error)}")
@@ -26,12 +26,12 @@ CAUGHT: tuple[type[Exception], ...] = (*FAULTS, RuleFault)
 
 
 def is_permanent(error: Exception) -> bool:
-    """Whether trying again would not change it."""
+    """Return whether the fault lies in the data, so that another attempt would fail alike."""
     return isinstance(error.error if isinstance(error, RuleFault) else error, DataError)
 
 
 def message_of(error: Exception) -> str:
-    """A fault in words for a PACS: what to try on another command line is left out."""
+    """Return a fault as one line for a person who runs a PACS, without hints about other commands."""
     if isinstance(error, RuleFault):
         return str(error)
     if not isinstance(error, VesaliusError):
@@ -42,6 +42,9 @@ def message_of(error: Exception) -> str:
 
 
 def unique_reasons(reasons: Iterable[str]) -> list[str]:
-    """Each reason once, without the case that it is of (a file's name in the node, which nobody knows), and a count."""
+    """Return each reason once, with the number of images that it stands for.
+
+    The case's id at its beginning is left out: in the node it is a hash, which nobody knows.
+    """
     counts = Counter(re.sub(r"^case .+?: ", "", reason) for reason in reasons)
     return [f"{text} ({n} images)" if n > 1 else text for text, n in counts.items()]

@@ -1,4 +1,4 @@
-"""IntakePause images: why and since when; said once when it begins and once when it ends, and seen by who looks on."""
+"""A pause of the intake: while the node refuses images, the log says so once, and `--status` shows since when."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from vesalius.core.errors import VesaliusError
 from vesalius.core.progress import Progress
 from vesalius.serve.node.store import Store
 
-_MARK = "refusing"  # a file in the store: its age says since when, its text why
+_MARK = "refusing"  # a file in the store: its age is the pause's, its text is the reason
 
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Why images are refused, and since when (seconds of the epoch)."""
+    """Why images are refused, and since when (seconds since 1970)."""
 
     why: str
     since_s: float
 
 
 class IntakePause:
-    """Says that a node cannot keep images; it may be told so in several threads."""
+    """Notes when a node begins to refuse images and when it takes them again; safe in several threads."""
 
     def __init__(self, store: Store, progress: Progress) -> None:
         self.store, self.progress = store, progress
@@ -35,21 +35,25 @@ class IntakePause:
             self._unmark()
 
     def begins(self, error: VesaliusError, *, size: int = 0) -> None:
-        """An image of `size` bytes was refused."""
+        """Note that an image of `size` bytes was refused; the first one begins the pause."""
         with self._lock:
             self._wanted = max(self._wanted, size)
             if not self._now:
                 self._begin(error, of_disk=not self.store.has_room(size))
 
     def kept(self) -> None:
-        """An image was kept. Small ones may be while greater ones are refused, and then it is not over."""
+        """Note that an image was kept, which ends the pause.
+
+        A pause for want of disk goes on until twice the largest refused image would fit: small images may be kept
+        while larger ones are still refused.
+        """
         if self._now:
             with self._lock:
                 if self._now and (not self._of_disk or self.store.has_room(2 * self._wanted)):
                     self._end()
 
     def check_disk(self) -> None:
-        """From time to time: a disk is full, or has room again, even if nobody sends."""
+        """Begin or end the pause as the disk is now; to be called from time to time, for nobody may be sending."""
         with self._lock:
             if self._now and self._of_disk and self.store.has_room(2 * self._wanted):
                 self._end()
@@ -76,7 +80,7 @@ class IntakePause:
 
 
 def read_pause(root: Path) -> Pause | None:
-    """Whether the node of a store refuses images, for who looks on."""
+    """Return the pause of the node that holds the store at `root`, from any process; None where there is none."""
     try:
         path = root / _MARK
         return Pause(path.read_text(encoding="utf-8") or "disk full", path.stat().st_mtime)

@@ -1,4 +1,4 @@
-"""The whole node: it listens, works and sends until it is told to stop; and what a person sees and does beside it."""
+"""Running a node until it is told to stop; and its status, dead letters and replay, from another process."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _REASONS = 5  # how many are shown
 
 @contextlib.contextmanager
 def opened_store(settings: Settings) -> Iterator[tuple[Store, Queue]]:
-    """The store and the queue of a node, for it or for one who looks on. Raises OutputError."""
+    """Open the store and the queue of a node, for the node itself or to look at them. Raises OutputError."""
     store = Store(settings.store, reserve_bytes=settings.reserve_mib << 20)
     queue = Queue(
         settings.queue or store.root / "queue.db",
@@ -39,10 +39,10 @@ def opened_store(settings: Settings) -> Iterator[tuple[Store, Queue]]:
 
 
 def run_node(settings: Settings, *, progress: Progress, stop: threading.Event) -> bool:
-    """Listen and work until `stop` is set; whether all work in hand was finished by then.
+    """Listen and work until `stop` is set. Returns whether the work in hand was finished; if not, the next start does.
 
-    What is not is taken up at the next start. Raises VesaliusError's kinds before it listens, for settings, bundles
-    and places that cannot be used, and afterwards where the worker ends by a fault.
+    Raises the kinds of VesaliusError before it listens, for settings, bundles and folders that cannot be used, and
+    later where the worker ends by a fault.
     """
     from vesalius.serve.models import open_models
     from vesalius.serve.node.answering import series_model
@@ -94,7 +94,7 @@ def run_node(settings: Settings, *, progress: Progress, stop: threading.Event) -
 
 
 def _take_up(store: Store, queue: Queue, progress: Progress) -> None:
-    """Clear what a killed process left half done, and take up its work."""
+    """Remove the half-written files of a killed process, and resume its jobs."""
     store.sweep()
     for job in queue.jobs("removed"):
         store.discard(job.series_uid)
@@ -104,12 +104,12 @@ def _take_up(store: Store, queue: Queue, progress: Progress) -> None:
 
 
 def status(settings: Settings) -> list[str]:
-    """Lines for a person: how many series are in which state, since when the oldest waits, the disk, and the node."""
+    """Return lines for a person: the series in each state, the longest wait, the disk, and whether the node runs."""
     store = Store(settings.store, reserve_bytes=settings.reserve_mib << 20)
     free, refused, full = store.free(), read_pause(store.root), not store.has_room()
     try:
         lines = _series(settings)
-    except VesaliusError as error:  # a full disk is to be seen all the same
+    except VesaliusError as error:  # the full disk below is shown all the same
         lines = [str(error)]
     alive = running(settings.store)
     lines.append(f"disk: {free >> 20} MiB free, of which {settings.reserve_mib} stay free")
@@ -136,14 +136,14 @@ def _series(settings: Settings) -> list[str]:
 
 
 def dead_letters(settings: Settings) -> list[str]:
-    """Lines for a person: each series that was given up, and why."""
+    """Return lines for a person: each dead series, and why."""
     with opened_store(settings) as (_, queue):
         dead = queue.jobs("dead")
     return [f"{job.series_uid}  {_moment(job.changed_s)}  {job.error}" for job in dead]
 
 
 def replay(settings: Settings, series_uid: str) -> int:
-    """Try a series again that was given up, or with `all` each; how many. Raises UnknownName."""
+    """Try a dead series again, or each of them with `all`. Returns how many. Raises UnknownName, DataError."""
     with opened_store(settings) as (_, queue):
         if series_uid == "all":
             return queue.replay()

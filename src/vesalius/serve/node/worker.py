@@ -1,7 +1,7 @@
-"""The worker of a DICOM node: takes a series from the queue, answers it with its bundles, sends the results, confirms.
+"""The worker of a DICOM node: it takes a series from the queue, answers it, sends the results, and confirms them.
 
-Each step is recorded before the next begins, and results have UIDs that follow from bundle and source; so after any
-crash the work goes on, and what is done twice is there once.
+Each step is recorded before the next begins, and the UIDs of results follow from bundle and source. So the work can go
+on after any crash, and a step that is done twice leaves one result.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ _SWEEP_S = 60.0
 
 
 class Worker:
-    """Works through the queue. `models` are the rules' bundles by name; `aet` and `tls` are ours when we send.
+    """Works through the queue. `models`: the `bundle` of a rule → its model; `aet` and `tls` are used for sending.
 
-    With `keep_days`, the files of a series are deleted so long after its results were confirmed.
+    The files of a series are deleted `keep_days` days after its results were confirmed; None keeps them.
     """
 
     def __init__(
@@ -60,11 +60,11 @@ class Worker:
         self.aet, self.tls, self.keep_days, self.progress = aet, tls, keep_days, progress or Silent()
 
     def run(self, stop: threading.Event, *, poll_s: float = 0.5) -> None:
-        """Work until told to stop."""
+        """Work until `stop` is set."""
         tidied, lost, before = -_SWEEP_S, False, ""
         while not stop.is_set():
             try:
-                if lost:  # what was at work when the queue could not be written
+                if lost:  # resume the job of the moment when the queue failed
                     self.queue.recover()
                     lost = False
                     self.progress.note("the queue: it can be used again")
@@ -73,8 +73,8 @@ class Worker:
                 if time.monotonic() - tidied > _SWEEP_S:
                     self.tidy()
                     tidied = time.monotonic()
-            except VesaliusError as error:  # of the queue itself: a full disk, a database that is away
-                if str(error) != before:  # once, however often it is tried
+            except VesaliusError as error:  # the queue itself failed: a full disk, a database out of reach
+                if str(error) != before:  # log it once, not at each attempt
                     before = str(error)
                     self.progress.note(f"the queue: {before}")
                 idle = lost = True
@@ -82,9 +82,9 @@ class Worker:
                 stop.wait(poll_s)
 
     def step(self) -> bool:
-        """Do the job that is due; False if there is none. What goes wrong with it is recorded, not raised.
+        """Do the job that is due. Returns False if there is none. A fault of the job is recorded, not raised.
 
-        Data that cannot be answered is dead at once, for trying again would not change it; all else is tried again.
+        A fault of the data makes the job dead at once, for it would fail again; other faults are tried again.
         """
         job = self.queue.claim()
         if job is None:
@@ -98,7 +98,7 @@ class Worker:
         return True
 
     def tidy(self) -> int:
-        """Delete the files of series that were done long enough ago; how many series."""
+        """Delete the files of series that were done `keep_days` ago. Returns how many series."""
         done = 0
         if self.keep_days is None:
             return done
@@ -113,7 +113,7 @@ class Worker:
         return done
 
     def _contents(self, job: SeriesJob) -> dict[str, str]:
-        """What each image of a series holds, of those that are there."""
+        """Return the digest of each image of a series whose file exists, by its UID."""
         paths = {
             uid: self.store.instance(job.series_uid, uid) for uid in self.queue.instances(job.series_uid)
         }
@@ -141,7 +141,7 @@ class Worker:
         reasons = ["nothing to answer: localisers, which are there to plan others"] if planning else []
         if found.modality.upper() in IMAGELESS:
             reasons = [_imageless(folder, found.modality.upper())]
-        faults: list[Exception] = []  # one bundle or destination that fails does not hold up the others
+        faults: list[Exception] = []  # one failing bundle or destination does not stop the others
         for rule in rules:
             try:
                 reasons += self._answer(job, rule, folder, changed)
@@ -150,7 +150,7 @@ class Worker:
         waiting = self.queue.unconfirmed(job)
         if waiting or any(self._answered(job, rule) for rule in rules):
             if not self.queue.move(job, "sending"):
-                return  # more instances have come: what was made is of an incomplete series
+                return  # more instances have come: the results are of an incomplete series
             for name in sorted({r.destination for r in waiting}):
                 mine = {self.store.root / r.path: r for r in waiting if r.destination == name}
                 try:
@@ -171,7 +171,7 @@ class Worker:
             self.progress.note(f"series {job.series_uid}: results confirmed at {', '.join(where)}")
 
     def _all_came(self, job: SeriesJob) -> None:
-        """Raises BudgetError where images of a series were refused and did not come since: it is not complete."""
+        """Raise BudgetError where images of a series were refused and have not come since."""
         refused = self.store.refused(job.series_uid)
         there = set(self.queue.instances(job.series_uid))
         lost = {uid: why for uid, why in refused.items() if uid not in there}
@@ -184,7 +184,10 @@ class Worker:
         self.store.forget_refused(job.series_uid)
 
     def _put_aside(self, job: SeriesJob) -> dict[str, str]:
-        """Take images that a note rejects out of the series, and what was made of them from where that can be done."""
+        """Move rejected images out of the series, and delete their results where the destination allows it.
+
+        Returns the rejected images: SOP Instance UID → reason.
+        """
         rejected = self.queue.rejected(job.series_uid)
         if rejected:
             with self.store.series_lock(job.series_uid):
@@ -197,7 +200,7 @@ class Worker:
         return rejected
 
     def _all_rejected(self, job: SeriesJob, rejected: Mapping[str, str]) -> None:
-        """Nothing is left to answer; say where results of it are still."""
+        """End a job whose images were all rejected, with a note of where earlier results remain."""
         stay = {
             rule.destination
             for rule in self.routes.rules
@@ -215,7 +218,7 @@ class Worker:
         return self.queue.answered(job, self.models[rule.bundle].hash, rule.destination)
 
     def _answer(self, job: SeriesJob, rule: Rule, folder: Path, changed: Mapping[str, str]) -> Sequence[str]:
-        """Make and record a bundle's results, unless they are; why some images have none."""
+        """Make and record a bundle's results, unless they are recorded. Returns why some images have no result."""
         model = self.models[rule.bundle]
         if self._answered(job, rule):
             return ()
@@ -240,7 +243,7 @@ class Worker:
     def _results(
         self, job: SeriesJob, rule: Rule, model: SeriesModel, made: Sequence[Answer]
     ) -> list[Result]:
-        """Write what answers become, each file whole and fsynced, and say in each what it replaces."""
+        """Write the objects of the answers, fsynced, each with references to the results that it replaces."""
         results = []
         folder = self.store.new_results(job.series_uid, job.generation, model.hash)
         for k, answer in enumerate(made, start=1):
@@ -278,7 +281,7 @@ class Worker:
         )
 
     def _withdraw(self, job: SeriesJob, rule: Rule) -> None:
-        """Delete what the confirmed results replace, where the destination lets us."""
+        """Delete the replaced results, where the destination allows it."""
         destination = self.routes.destinations[rule.destination]
         if destination.orthanc is None:
             return
@@ -288,20 +291,20 @@ class Worker:
 
 
 def _imageless(folder: Path, modality: str) -> str:
-    """What a series without images is, in words."""
+    """Return in words what a series without images holds."""
     if modality == "KO" and all(rejection_notes.read(path.read_bytes()) for path in folder.glob("*.dcm")):
         return "a rejection note"
     return f"no image: {modality}"
 
 
 def _kinds(results: Sequence[Result]) -> str:
-    """`SEG, SR`, or `2 SEG, 2 SR`."""
+    """Return the kinds of results with their numbers: `SEG, SR`, or `2 SEG, 2 SR`."""
     found = Counter(result.path.rsplit("/", 1)[-1].split(".")[1].upper() for result in results)
     return ", ".join(kind if n == 1 else f"{n} {kind}" for kind, n in found.items())
 
 
 def _is_planning(folder: Path) -> bool:
-    """Whether a series is of nothing but localisers, which are there to plan others."""
+    """Return whether all images of a series are localisers, which serve to plan other series."""
     found = []
     with warnings.catch_warnings(action="ignore"):
         for path in sorted(folder.glob("*.dcm")):
