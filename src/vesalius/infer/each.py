@@ -11,6 +11,7 @@ from vesalius.core.errors import DataError, VesaliusError
 from vesalius.core.image import Image
 from vesalius.core.progress import Progress
 from vesalius.infer.predictor import Predictor
+from vesalius.prepare.case import with_reference
 
 
 @dataclass(eq=False)
@@ -18,7 +19,7 @@ class Answered:
     """A case, its answer or what was wrong, and its reference image as it was decoded for the answer.
 
     `reference` is there until the next case is asked for, so that pixels of one case at a time are in memory; it is
-    None where it could not be read.
+    None where there is no answer.
     """
 
     case: Case
@@ -40,9 +41,8 @@ def answers(predictor: Predictor, cases: Sequence[Case], *, progress: Progress) 
 
 
 def _answered(predictor: Predictor, case: Case) -> Answered:
-    reference = None
     try:
-        reference = predictor.reference_of(case)
-        return Answered(case, predictor(case, reference=reference), reference)
+        held = with_reference(case)
+        return Answered(case, predictor(held), predictor.reference_of(held))
     except DataError as error:
-        return Answered(case, error, reference)
+        return Answered(case, error, None)

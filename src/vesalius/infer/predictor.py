@@ -79,17 +79,16 @@ class Predictor:
         if self.device.type == "cpu":
             self.threads = Threads(cores or torch.get_num_threads())
 
-    def __call__(self, case: Case, *, reference: Image | None = None, watch: Watch | None = None) -> Answer:
+    def __call__(self, case: Case, *, watch: Watch | None = None) -> Answer:
         """Return the last stage's answer, in the geometry of the case's reference image, earlier ones as its parts.
 
-        `reference` is the case's reference image where it is at hand already. `watch` is told from time to time which
-        share of the work is done; what it raises ends the work.
+        `watch` is told from time to time which share of the work is done; what it raises ends the work.
         Raises MismatchError for another kind of image than the bundle learned from, unless that is accepted, and
         DataError for a case that lacks a covariate which the bundle needs.
         """
         case = self._ready(case)
         answers: list[Answer] = []
-        reference = reference or self.reference_of(case)
+        reference = self.reference_of(case)
         outside = self.admit(case, reference)
         if len(self.stages) > 1:  # each image is decoded once, whichever stages look at it
             case = in_memory(case, reference)

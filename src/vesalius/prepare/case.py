@@ -83,6 +83,13 @@ def load_reference(case: Case) -> Image:
     return load(item)
 
 
+def with_reference(case: Case) -> Case:
+    """Return a case whose reference image is read, so that it is decoded once whoever asks for it. Raises DataError."""
+    if case.reference is None or not isinstance(case.image, Ref):
+        return case
+    return replace(case, images={**case.images, case.reference: load(case.image)})
+
+
 def prepare(case: Case, plan: DataPlan, *, reference: Image | None = None, takes: Takes = PLAIN) -> Prepared:
     """Orient, stack, resample, normalise and pad one case as planned.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, overload
 
@@ -66,8 +66,6 @@ def with_mirror(bundle: Bundle, axes: Sequence[str]) -> Bundle:
 
     An axis may be mirrored if the plan allows flipping it, which it does not where labels name a side.
     """
-    from dataclasses import replace
-
     from vesalius.core.errors import PlanError
 
     stages = []
@@ -94,6 +92,7 @@ def predict(
     also: Sequence[str] = (),
     mirror: Sequence[str] | None = None,
     columns: Mapping[str, str] | None = None,
+    covariates: Mapping[str, float | str] | None = None,
     layout: str | None = None,
     device: str | None = None,
     accept_mismatch: bool = False,
@@ -114,6 +113,7 @@ def predict(
     also: Sequence[str] = (),
     mirror: Sequence[str] | None = None,
     columns: Mapping[str, str] | None = None,
+    covariates: Mapping[str, float | str] | None = None,
     layout: str | None = None,
     device: str | None = None,
     accept_mismatch: bool = False,
@@ -133,6 +133,7 @@ def predict(
     also: Sequence[str] = (),
     mirror: Sequence[str] | None = None,
     columns: Mapping[str, str] | None = None,
+    covariates: Mapping[str, float | str] | None = None,
     layout: str | None = None,
     device: str | None = None,
     accept_mismatch: bool = False,
@@ -143,7 +144,8 @@ def predict(
 
     Writes `answers.csv`, a row a case; for masks `<case>.nii.gz`, or `.png` where the image is a picture; with
     `json` each whole answer, with `overlays` a picture, with `dicom` the DICOM objects of its kind, and one file more
-    for each suffix in `also` (`.rt.dcm`). `mirror` names axes of mirror test-time augmentation. A case of another
+    for each suffix in `also` (`.rt.dcm`). `mirror` names axes of mirror test-time augmentation. `covariates` are known
+    of each case (`{"age": 61}`), whatever a table says; others come from a table's columns. A case of another
     modality or unit than the bundle learned from is refused unless `accept_mismatch`; in what an answered one lies
     outside of what was learned from is in `Answer.outside` and in the column `outside`.
     Rows are written as they come, to `answers.partial.csv` until all is done; `resume` goes on in `out` where it
@@ -157,7 +159,7 @@ def predict(
     json, overlays = json or told.get("json", False), overlays or told.get("overlays", False)
     dicom, also = dicom or told.get("dicom", False), tuple(also) or tuple(told.get("also", ()))
     mirror, columns = mirror or told.get("mirror"), columns or told.get("columns")
-    layout = layout or told.get("layout")
+    layout, covariates = layout or told.get("layout"), covariates or told.get("covariates")
     accept_mismatch = accept_mismatch or told.get("accept_mismatch", False)
     if out is not None and not isinstance(source, Cohort):
         assert_apart(Path(source), Path(out))
@@ -170,6 +172,7 @@ def predict(
         cohort = source
     else:
         cohort = cohorts.read(source, layout=layout, columns=columns, max_set_aside=1.0)
+    cohort = _with_covariates(cohort, covariates or {})
     if not cohort.cases and not cohort.set_aside:
         raise DataError(f"no images in {cohort.root}")
     for note in cohort.notes:
@@ -179,6 +182,7 @@ def predict(
     if out is None:
         return _only(opened, cohort, device, accept_mismatch)
     predictor = Predictor(opened, device=device, accept_mismatch=accept_mismatch, cores=vacancy.cores)
+    _assert_covariates(predictor, cohort)
     about = {
         "bundle": opened.hash,
         "json": json,
@@ -187,6 +191,7 @@ def predict(
         "also": list(also),
         "mirror": list(mirror or ()),
         "columns": dict(columns or {}),
+        "covariates": dict(covariates or {}),
         "layout": layout,
         "accept_mismatch": accept_mismatch,
     }
@@ -213,6 +218,25 @@ def predict(
         raise
     sheet.close()
     return done
+
+
+def _with_covariates(cohort: Cohort, known: Mapping[str, float | str]) -> Cohort:
+    """Return the cohort with what is known of each of its cases."""
+    if not known:
+        return cohort
+    cases = tuple(replace(case, covariates={**case.covariates, **known}) for case in cohort.cases)
+    return replace(cohort, cases=cases)
+
+
+def _assert_covariates(predictor: Predictor, cohort: Cohort) -> None:
+    """Raise DataError where no case has a covariate that the bundle needs; single cases that lack one fail alone."""
+    for name in predictor.needs:
+        if cohort.cases and all(case.covariates.get(name) is None for case in cohort.cases):
+            raise DataError(
+                f"the bundle '{predictor.bundle.name}' needs the covariate '{name}'",
+                found=", ".join(cohort.cases[0].covariates) or "no covariates",
+                hint=f"--covariate {name}=VALUE, or a table with --column covariate=NAME of that name",
+            )
 
 
 def _fill(
