@@ -8,24 +8,23 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeVar
 
-import numpy as np
 import torch
 from torch import nn
 
 from vesalius import nets
 from vesalius.core.answers import Answer
-from vesalius.core.answers.mask import Mask
 from vesalius.core.bundle import Bundle, Stage
-from vesalius.core.case import Case, Ref
+from vesalius.core.case import Case
 from vesalius.core.errors import BundleError, DataError, PlanError
-from vesalius.core.image import Array, Image
+from vesalius.core.image import Image
 from vesalius.infer import guard, runs
+from vesalius.infer.cropping import box_of, crop_case, in_memory, pasted
 from vesalius.infer.guard import require
 from vesalius.infer.runs.contract import Members
 from vesalius.infer.session import Session
 from vesalius.plan.threads import Threads
 from vesalius.prepare.batch import Example
-from vesalius.prepare.case import load, load_reference
+from vesalius.prepare.case import load_reference
 from vesalius.prepare.geometry import Undo
 from vesalius.tasks import contract as tasks
 from vesalius.tasks.contract import Task
@@ -98,10 +97,7 @@ class Predictor:
             if takes is None:
                 answers.append(self._answer(loaded, case, reference, told))
                 continue
-            found = answers[takes["stage"]]
-            if takes["as"] != "crop" or not isinstance(found, Mask):
-                raise BundleError(f"a stage that takes '{takes['as']}' of an earlier one is not known")
-            answers.append(self._inside(loaded, case, reference, found, float(takes["margin_mm"]), told))
+            answers.append(self._inside(loaded, case, reference, answers[takes["stage"]], told))
         parts = {loaded.stage.name: a for loaded, a in zip(self.stages[:-1], answers[:-1], strict=True)}
         return replace(self._signed(answers[-1], case, reference, outside), parts=parts)
 
@@ -222,24 +218,14 @@ class Predictor:
         return run.answer(self._members(loaded), example, undo, told=told), undo
 
     def _inside(
-        self,
-        loaded: Loaded,
-        case: Case,
-        reference: Image,
-        found: Mask,
-        margin_mm: float,
-        watch: Watch | None = None,
+        self, loaded: Loaded, case: Case, reference: Image, found: Answer, watch: Watch | None
     ) -> Answer:
-        """Answer within the box of what an earlier stage found, and put it back into the whole."""
-        low, high = box_around(found.image.array[0] != 0, reference, margin_mm)
+        """Answer within the box of what an earlier stage found, and put the answer back into the whole."""
+        takes = loaded.stage.takes or {}
+        low, high = box_of(found, reference, how=str(takes["as"]), margin_mm=float(takes["margin_mm"]))
         cropped = crop_case(case, reference, low, high)
         answer = self._answer(loaded, cropped, load_reference(cropped), watch)
-        if not isinstance(answer, Mask):
-            return answer
-        array = np.zeros((answer.image.array.shape[0], *reference.shape), dtype=answer.image.array.dtype)
-        array[(slice(None), *(slice(a, b) for a, b in zip(low, high, strict=True)))] = answer.image.array
-        image = replace(answer.image, array=array, affine=reference.affine)
-        return replace(answer, image=image)
+        return pasted(answer, reference, low, high)
 
 
 def _example(loaded: Loaded, case: Case, reference: Image) -> tuple[Example, Undo]:
@@ -288,41 +274,3 @@ def _load(bundle: Bundle, stage: Stage, device: torch.device) -> Loaded:
             ) from error
         models.append(model.to(device).eval())
     return Loaded(stage, task, tuple(models))
-
-
-def box_around(mask: Array, reference: Image, margin_mm: float) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """The index box `(Z, Y, X)` of what is True with a margin in mm (pixels without spacing); all where nothing is."""
-    where = np.nonzero(mask)
-    if not len(where[0]):
-        return (0, 0, 0), reference.shape
-    spacing = reference.spacing_mm or (1.0, 1.0, 1.0)
-    pad = [int(np.ceil(margin_mm / s)) for s in reversed(spacing)]
-    low = tuple(max(0, int(w.min()) - p) for w, p in zip(where, pad, strict=True))
-    high = tuple(min(n, int(w.max()) + 1 + p) for w, p, n in zip(where, pad, reference.shape, strict=True))
-    return low, high
-
-
-def crop_image(image: Image, low: Sequence[int], high: Sequence[int]) -> Image:
-    """The part of an image in an index box `(Z, Y, X)`, its affine moved along."""
-    z, y, x = (slice(a, b) for a, b in zip(low, high, strict=True))
-    array = image.array[..., z, y, x]
-    if image.affine is None:
-        return replace(image, array=array)
-    shift = np.eye(4)
-    shift[:3, 3] = list(low)[::-1]
-    return replace(image, array=array, affine=image.affine @ shift)
-
-
-def in_memory(case: Case, reference: Image) -> Case:
-    """Return a case with all of its images read, so that none is decoded twice."""
-    images = {n: reference if n == case.reference else load(item) for n, item in case.images.items()}
-    return replace(case, images=images)
-
-
-def crop_case(case: Case, reference: Image, low: Sequence[int], high: Sequence[int]) -> Case:
-    """A case whose reference image, and every image on its grid, is cropped to a box of it."""
-    images: dict[str, Ref | Image] = {}
-    for name, item in case.images.items():
-        image = reference if name == case.reference else load(item)
-        images[name] = crop_image(image, low, high) if image.shape == reference.shape else image
-    return replace(case, images=images)
