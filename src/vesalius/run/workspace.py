@@ -76,9 +76,9 @@ class Observer:
         """Take in one case."""
         self.twins(decoded)
         self.marks(decoded)
-        if decoded.fault is not None or decoded.case.reference not in decoded.images:
+        image = decoded.reference
+        if decoded.fault is not None or image is None:
             return
-        image = decoded.images[decoded.case.reference]
         counted = tuple(sorted(decoded.values.get(self.target.name, {}).items()))
         measured = facts(image, decoded.masks.get(self.target.name), case=decoded.case)
         self.facts[decoded.case.id] = replace(measured, voxels=counted)
