@@ -106,7 +106,7 @@ def test_it_says_what_it_is(name: str) -> None:
 def test_an_empty_cohort_is_refused_in_words(name: str) -> None:
     task = contract.get(name)
     missing = task.check(Cohort(root=Path("nowhere"), layout="none", cases=()), None)
-    assert task.trains_without_target or (missing and all(isinstance(m, str) and m for m in missing))
+    assert not task.needs_target or (missing and all(isinstance(m, str) and m for m in missing))
 
 
 def test_a_whole_cohort_is_not(asked: Asked) -> None:

@@ -118,12 +118,16 @@ class NetPlan(Section):
 
 
 class LossPlan(Section):
-    """The loss: a registered name, label smoothing, and weights: the inverse of a class's share, or its root."""
+    """The loss: a registered name, label smoothing, weights (the inverse of a class's share, or its root), own options.
+
+    The name is `own` where the task brings its own loss.
+    """
 
     name: str
     class_weights: Literal["none", "root", "balanced"] = "none"
     smoothing: float = Field(0.0, ge=0, lt=1)
     deep_supervision: bool = False
+    options: dict[str, Scalar] = {}
 
 
 class Revision(Section):

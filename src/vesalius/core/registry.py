@@ -50,7 +50,7 @@ def literals(kind: str, stem: str) -> dict[str, Any]:
     """The module-level literals of one entry's file, and `__doc__`, read as text."""
     module = stems(kind).get(stem)
     if module is None:
-        raise UnknownName(_singular(kind), stem, stems(kind))
+        raise UnknownName(singular(kind), stem, stems(kind))
     spec = importlib.util.find_spec(module)
     if spec is None or spec.origin is None:
         return {"__doc__": ""}
@@ -84,17 +84,24 @@ def names(kind: str) -> dict[str, str]:
 
 def lookup(kind: str, name: str) -> ModuleType:
     """Import and return the one file that holds `name`."""
-    if name not in names(kind):
-        raise UnknownName(_singular(kind), name, names(kind))
-    module = stems(kind)[name.partition("-")[0]]
+    stem = stem_of(kind, name)
+    module = stems(kind)[stem]
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
         if missing in ("", "vesalius"):
             raise
-        raise MissingExtra(missing, literals(kind, name.partition("-")[0]).get("EXTRA", missing)) from error
+        raise MissingExtra(missing, literals(kind, stem).get("EXTRA", missing)) from error
 
 
-def _singular(kind: str) -> str:
+def stem_of(kind: str, name: str) -> str:
+    """Return the stem of the file that holds a registered name. Raises UnknownName."""
+    if name not in names(kind):
+        raise UnknownName(singular(kind), name, names(kind))
+    return name.partition("-")[0]
+
+
+def singular(kind: str) -> str:
+    """Return what one entry of a kind is called in messages."""
     return _SINGULAR.get(kind, kind.rstrip("s"))

@@ -19,7 +19,7 @@ from vesalius.core.seeds import seed_of
 from vesalius.prepare import augment
 from vesalius.prepare.batch import Batch, Example, collate, main_image
 from vesalius.prepare.case import load_reference
-from vesalius.tasks.contract import Task
+from vesalius.tasks.contract import Sampler, Task
 
 Loader = Callable[[Case], Image]
 CENTRES = 512
@@ -85,10 +85,15 @@ class Batches:
     member: int
     centres: tuple[tuple[Array, ...], ...]
     weights: torch.Tensor | None
+    sampler: Sampler | None = None
+    stack: Callable[[Sequence[Example]], Batch] = collate
 
     def order(self, step: int) -> list[int]:
-        """Which examples make up a batch: a fresh permutation each epoch, or a balanced draw."""
+        """Return which examples make up a batch: the task's draw, a balanced one, or a fresh permutation each epoch."""
         train, n = self.plan.train, len(self.examples)
+        if self.sampler is not None:
+            g = torch.Generator().manual_seed(seed_of(train.seed, self.member, "draw", step))
+            return list(self.sampler(step, g))
         if self.weights is not None:
             g = torch.Generator().manual_seed(seed_of(train.seed, self.member, "draw", step))
             return torch.multinomial(self.weights, train.batch, replacement=True, generator=g).tolist()
@@ -108,7 +113,7 @@ class Batches:
             cut = [self._patch(k, g) for k in chosen]
         else:
             cut = [self.examples[k] for k in chosen]
-        batch = collate(cut).to(device)
+        batch = self.stack(cut).to(device)
         return augmented(batch, self.plan, g)
 
     def _patch(self, k: int, generator: torch.Generator) -> Example:
@@ -178,15 +183,22 @@ def augmented(batch: Batch, plan: Plan, generator: torch.Generator) -> Batch:
     return replace(batch, images=images, targets={**fields, **rest})
 
 
-def batches(examples: Sequence[Example], plan: Plan, member: int) -> Batches:
-    """Batches over examples that have what the task learns from; finds where foreground lies, once."""
+def batches(examples: Sequence[Example], plan: Plan, member: int, *, task: Task | None = None) -> Batches:
+    """Return batches over examples that have what the task learns from; finds where foreground lies, once.
+
+    `task` may draw and stack the examples in its own way.
+    """
     centres: tuple[tuple[Array, ...], ...] = ()
     if plan.data.sampling == "patches" and plan.train.foreground > 0:
         centres = tuple(_centres(e, k, plan) for k, e in enumerate(examples))
     weights = None
     if plan.train.balance:
         weights = _balanced(examples)
-    return Batches(examples, plan, member, centres, weights)
+    if task is None:
+        return Batches(examples, plan, member, centres, weights)
+    return Batches(
+        examples, plan, member, centres, weights, sampler=task.sampler(examples, plan), stack=task.collate
+    )
 
 
 def _centres(example: Example, number: int, plan: Plan) -> tuple[Array, ...]:

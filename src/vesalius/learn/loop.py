@@ -198,7 +198,7 @@ def train(
     stepper = Stepper(task, plan, state, member, fabric, start)
     if saved.step:
         stepper.restore(saved)
-    draw = batches(examples, plan, member)
+    draw = batches(examples, plan, member, task=task)
     course = _course(saved, plan, name, member, pace)
     marks = sorted(_marks(plan, course.first)) if validate else []
     log = Log(folder / "logs", label, from_step=saved.step)
@@ -366,7 +366,7 @@ def time_step(
     fabric = fabric_for(plan, device)
     try:
         stepper = Stepper(task, plan, state, 0, fabric)
-        draw = batches(examples, plan, 0)
+        draw = batches(examples, plan, 0, task=task)
         times: list[float] = []
         began = time.monotonic()
         for step in range(1000):

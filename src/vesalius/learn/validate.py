@@ -14,11 +14,11 @@ from torch import nn
 from vesalius import metrics
 from vesalius.core.bundle import State
 from vesalius.core.errors import UnknownName
-from vesalius.core.image import Array, Image
+from vesalius.core.image import Image
 from vesalius.core.plan import Plan
 from vesalius.infer import runs
 from vesalius.infer.runs.contract import Members
-from vesalius.prepare.batch import Batch, Example, collate
+from vesalius.prepare.batch import Example
 from vesalius.tasks.contract import Task
 
 BLANK = Image(np.zeros((1, 1, 1, 1), dtype=np.uint8))
@@ -28,8 +28,8 @@ BLANK = Image(np.zeros((1, 1, 1, 1), dtype=np.uint8))
 class Validator:
     """Scores a model on examples that it does not learn from; larger is better.
 
-    A dense task is scored by mean Dice on the prepared grid, any other by its primary metric; where its kind of
-    answer has no metrics, or they are not defined on these cases, by the negative loss.
+    What lies on the prepared grid is scored by the task's own figures, an answer about a whole case by the task's
+    primary metric; where there are none, or they are not defined on these cases, by the negative loss.
     """
 
     task: Task
@@ -42,24 +42,26 @@ class Validator:
         """The score of one model, which must be in evaluation mode."""
         device = next(model.parameters()).device
         run, members = runs.get(self.task.run), Members(self.task, [model], self.plan, device)
-        if run.on_grid and self._masked():
-            return self._dice(run.raw(members, self.examples))
+        if run.on_grid:
+            score = self._on_grid(run.raw(members, self.examples))
+            if score is not None:
+                return score
         if run.held_out and self.truths:
             score = self._primary(run.raw(members, self.examples))
             if math.isfinite(score):
                 return score
         return -self._loss(model, device)
 
-    def _masked(self) -> bool:
-        return all("mask" in e.targets for e in self.examples)
-
-    def _dice(self, raw: Iterator[Any]) -> float:
-        found: list[list[float]] = []
+    def _on_grid(self, raw: Iterator[Any]) -> float | None:
+        """Return the mean over figures of their means over cases; None where a case has no figures."""
+        found: dict[str, list[float]] = {}
         for example, called in zip(self.examples, raw, strict=True):
-            truth = np.asarray(example.targets["mask"][0])
-            found.append(_dices(called, truth, len(self.state.values["labels"])))
-        each = np.array(found)
-        means = [np.nanmean(c) for c in each.T if np.isfinite(c).any()]
+            figures = self.task.score(called, example, self.state)
+            if figures is None:
+                return None
+            for name, value in figures.items():
+                found.setdefault(name, []).append(value)
+        means = [np.nanmean(values) for values in found.values() if np.isfinite(values).any()]
         return float(np.mean(means)) if means else float("nan")
 
     def _primary(self, raw: Iterator[Any]) -> float:
@@ -75,17 +77,7 @@ class Validator:
         total, n = 0.0, 0
         with torch.inference_mode():
             for example in self.examples:
-                batch: Batch = collate([example]).to(device)
+                batch = self.task.collate([example]).to(device)
                 terms = self.task.loss(model, batch, torch.Generator().manual_seed(0))
                 total, n = total + float(torch.stack(list(terms.values())).sum()), n + 1
         return total / max(n, 1)
-
-
-def _dices(called: Array, truth: Array, labels: int) -> list[float]:
-    known = truth >= 0
-    found = []
-    for k in range(1, labels + 1):
-        a, b = (called == k) & known, truth == k
-        size = int(a.sum()) + int(b.sum())
-        found.append(2 * int((a & b).sum()) / size if size else float("nan"))
-    return found

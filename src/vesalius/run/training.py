@@ -72,7 +72,7 @@ def train_all(
         takes = {"stage": 0, "as": "crop", "margin_mm": plan.locate.margin_mm}
     job = _job(name, space, plan, path, progress, crop)
     done[name] = _members(job, space, path, clock=clock, progress=progress, device=device, start=start)
-    jobs.append((replace(job, state=job.task.remember(space.training, job.state)), takes))
+    jobs.append((_remembering(job, space, done[name]), takes))
     plan = settled(plan, {stage: outcome.trained for stage, outcome in done.items()})
     stages = []
     for number, (job, takes) in enumerate(jobs):
@@ -81,6 +81,14 @@ def train_all(
         stages.append(_stage(job, done[job.name], folder, number, takes=takes))
     before = of_training(done["locate"].steps, "finding the region") if plan.locate is not None else ()
     return tuple(stages), replace(done[name], before=before), plan
+
+
+def _remembering(job: Job, space: Workspace, outcome: Outcome) -> Job:
+    """Return the job with the state that its task remembers after training, of the first member that is kept."""
+    model = build(job.task, job.plan, job.state, 0)
+    model.load_state_dict(outcome.trained[outcome.kept[0]].weights)
+    examples = list(job.examples.values())
+    return replace(job, state=job.task.remember(model.eval(), examples, job.state, cases=space.training))
 
 
 def _job(

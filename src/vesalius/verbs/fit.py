@@ -293,7 +293,7 @@ def _same_run(
         raise PlanError(
             "this run began from other weights", found=str(origin), hint=f"--init with {plan.net.init}"
         )
-    named = {"task.name": space.task.name, "task.target": space.target.name, **settings}
+    named = {"task.name": space.task.name, "task.target": _named(space), **settings}
     before = plan.model_dump(exclude={"reasons"})
     for name, value in named.items():
         if override(plan, {name: value}).model_dump(exclude={"reasons"}) != before:
@@ -302,6 +302,10 @@ def _same_run(
                 found=f"{name}={value}",
                 hint="the same again, nothing, or a new run",
             )
+
+
+def _named(space: Workspace) -> str | None:
+    return space.target.full_name if space.target else None
 
 
 def _first_plan(
@@ -316,7 +320,7 @@ def _first_plan(
     """The rules' plan or the one given, with what the user set; the number of steps is still open."""
     shared_channels([*space.training, *space.test], space.facts, ())
     if given is not None:
-        asked = {"train.seed": seed, "task.name": space.task.name, "task.target": space.target.name}
+        asked = {"train.seed": seed, "task.name": space.task.name, "task.target": _named(space)}
         now = (given.train.seed, given.task.name, given.task.target)
         plan = given if now == tuple(asked.values()) else override(given, asked)
     else:
@@ -342,7 +346,7 @@ def _first_plan(
     plan = staged(override(_for_net(plan, settings or {}), settings or {}))
     if given is not None:  # its number of steps is kept, whatever the clock says
         plan = plan.model_copy(update={"reasons": {**plan.reasons, "train.steps": USER}})
-    names = [x.name for x in space.target.labels]
+    names = [x.name for x in space.labels]
     if plan.task.positive is not None and plan.task.positive not in names:
         raise UnknownName("class", plan.task.positive, names)
     return check(plan, space.task)

@@ -21,7 +21,7 @@ class Paint(Task):
     """Half of the blocks are hidden, which ones the generator says; the loss looks at those alone."""
 
     name, answer, targets, roles, run, primary = "pretrain", Picture, (), ("dense",), "dense", "psnr"
-    trains_without_target = True
+    needs_target = False
 
     def check(self, cohort, target):
         return () if cohort.cases else ("images",)

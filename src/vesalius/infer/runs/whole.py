@@ -9,7 +9,7 @@ import torch
 
 from vesalius.core.seeds import seed_of
 from vesalius.infer.runs.contract import Members, Run, Told, views
-from vesalius.prepare.batch import Example, collate
+from vesalius.prepare.batch import Example
 from vesalius.prepare.geometry import Undo
 
 SAMPLING = "whole"
@@ -36,7 +36,7 @@ class Whole(Run):
             if not chosen[0].images:
                 generator.manual_seed(seed_of(chosen[0].case_id))
             with torch.inference_mode():
-                batch = collate(chosen).to(members.device)
+                batch = members.task.collate(chosen).to(members.device)
                 outs = [views(self, members, m, batch, generator).float().cpu() for m in members.models]
                 rows = torch.stack(outs, dim=1).numpy()  # (B, M, …)
             yield from rows

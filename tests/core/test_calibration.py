@@ -5,9 +5,8 @@ import pytest
 from scipy.special import expit, softmax
 from sklearn import metrics as sk
 
-from vesalius.core.calibration import apply
+from vesalius.core.calibration import apply, fit, temperature, threshold
 from vesalius.core.errors import DataError
-from vesalius.evaluate.calibration import fit, temperature, threshold
 
 RNG = np.random.default_rng(0)
 
