@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from vesalius.core.channels import COLOURS
 from vesalius.core.disk import write_text
@@ -146,6 +146,7 @@ class Revision(Section):
 class TrainPlan(Section):
     """How the weights are found. `steps` is the number of optimiser steps of one member, the most that one made.
 
+    `optimizer` and `schedule` are registered names of `optimisers/` and `schedules/`, each with options of its own.
     `revisions` are written when a run ends whose number of steps, or of threads, followed the clock; a run that is
     given such a plan makes the same changes at the same steps, whatever its own clock says.
     """
@@ -154,11 +155,12 @@ class TrainPlan(Section):
     batch: int = Field(ge=1)
     members: int = Field(1, ge=1)
     folds: int = Field(5, ge=2)
-    optimizer: Literal["sgd", "adam", "adamw"] = "adamw"
+    optimizer: str = "adamw"
+    optimizer_options: dict[str, Scalar] = {}
     lr: float = Field(1e-3, gt=0)
-    momentum: float = Field(0.9, ge=0, lt=1)
     weight_decay: float = Field(0.01, ge=0)
-    schedule: Literal["constant", "cosine", "onecycle", "poly"] = "cosine"
+    schedule: str = "cosine"
+    schedule_options: dict[str, Scalar] = {}
     warmup: float = Field(0.05, ge=0, lt=1)
     ema: float = Field(0.0, ge=0, lt=1)
     clip_norm: float | None = 1.0
@@ -172,6 +174,17 @@ class TrainPlan(Section):
     threads: int | None = Field(None, ge=1)
     seed: int = Field(0, ge=0)
     revisions: tuple[Revision, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _momentum_of_before(cls, data: Any) -> Any:
+        """Take the momentum of earlier versions, which stood in every plan, for an option of the optimiser `sgd`."""
+        if not isinstance(data, dict) or "momentum" not in data:
+            return data
+        kept = {name: value for name, value in data.items() if name != "momentum"}
+        if kept.get("optimizer") == "sgd":
+            kept["optimizer_options"] = {"momentum": data["momentum"], **kept.get("optimizer_options", {})}
+        return kept
 
 
 class InferPlan(Section):
@@ -207,6 +220,9 @@ class Plan(Section):
 
 
 USER = "set by the user"
+MOVED = {
+    "train.momentum": "train.optimizer_options.momentum"
+}  # what settings of earlier versions are called now
 
 
 def load_plan(path: Path) -> Plan:
@@ -272,18 +288,18 @@ def override(plan: Plan, settings: Mapping[str, Any], *, reason: str = USER) -> 
     is absent (`locate`) is made when one of its fields is set, and removed by `null`.
     Raises UnknownName (with the closest fields) or PlanError (with what the field takes).
     """
-    data = plan.model_dump()
+    data, known = plan.model_dump(), _fields()
     for path, raw in settings.items():
+        path = MOVED.get(path, path)
         value = _parse(raw) if isinstance(raw, str) else raw
         *parents, leaf = path.split(".")
         node: Any = data
         for parent in parents:
             if not isinstance(node, dict) or parent not in node:
-                raise UnknownName("plan field", path, _fields())
+                raise UnknownName("plan field", path, known)
             if node[parent] is None:
                 node[parent] = {}
             node = node[parent]
-        known = _fields()
         if path not in known and not any(path.startswith(f"{k}.") for k in known if k.endswith("options")):
             raise UnknownName("plan field", path, known)
         node[leaf] = value

@@ -25,7 +25,19 @@ from typing import Any
 from vesalius.core.errors import MissingExtra, UnknownName
 
 CONTRACT = "contract"
-KINDS = ("tasks", "nets", "formats", "cohorts", "losses", "metrics", "infer.runs", "explain", "compress")
+KINDS = (
+    "tasks",
+    "nets",
+    "formats",
+    "cohorts",
+    "losses",
+    "optimisers",
+    "schedules",
+    "metrics",
+    "infer.runs",
+    "explain",
+    "compress",
+)
 _SINGULAR = {"cohorts": "layout", "metrics": "answer kind", "losses": "loss", "explain": "explainer"}
 _SINGULAR |= {"compress": "compressor", "infer.runs": "way of running a case"}
 

@@ -7,8 +7,10 @@ from typing import ClassVar, Protocol
 from vesalius.core import registry
 from vesalius.core.cohort import TargetInfo
 from vesalius.core.errors import PlanError, UnknownName
+from vesalius.core.options import options_of
 from vesalius.core.plan import LocatePlan, Plan, override, parse_plan
 from vesalius.core.words import counted
+from vesalius.losses import OWN
 from vesalius.nets import describe, names_for
 from vesalius.plan.draft import Draft
 from vesalius.plan.fingerprint import Fingerprint
@@ -75,6 +77,7 @@ def check(plan: Plan, task: Planned) -> Plan:
         if plan.loss.name not in registry.names("losses"):
             raise UnknownName("loss", plan.loss.name, suited)
         raise PlanError(f"loss '{plan.loss.name}' is not for {task.name}", hint=", ".join(suited))
+    _check_options(plan)
     if len(plan.data.normalise) != plan.data.channels:
         raise PlanError(
             "data.normalise must have one entry a channel",
@@ -93,6 +96,15 @@ def check(plan: Plan, task: Planned) -> Plan:
             hint="--set train.folds=" + str(plan.train.members),
         )
     return plan
+
+
+def _check_options(plan: Plan) -> None:
+    """Raise UnknownName or PlanError for a name or an option of what is registered that does not exist or fit."""
+    train = plan.train
+    if plan.loss.name != OWN:
+        options_of("losses", plan.loss.name, plan.loss.options, where="loss.options")
+    options_of("optimisers", train.optimizer, train.optimizer_options, where="train.optimizer_options")
+    options_of("schedules", train.schedule, train.schedule_options, where="train.schedule_options")
 
 
 def _takes(loss: str) -> tuple[str, ...]:
