@@ -86,7 +86,8 @@ class AugmentPlan(Section):
     Each number is how far a change goes at most, 0 for not at all: `translate`, `crop` and `cutout` as shares of the
     extent, `elastic` a standard deviation as such a share (0.02 bends visibly), `zoom`, `contrast` and `gamma` as
     shares of 1 either way, `noise` and `brightness` in standard deviations of the normalised image, `blur` a share of
-    the blurred image, `mixup` the parameter of its Beta distribution.
+    the blurred image, `mixup` the parameter of its Beta distribution. `options` are those of further transforms, by
+    their registered names in `prepare/transforms/`; one that is named there takes its turn.
     """
 
     probability: float = Field(0.5, ge=0, le=1)
@@ -105,6 +106,7 @@ class AugmentPlan(Section):
     gamma: float = 0.0
     cutout: float = 0.0
     mixup: float = 0.0
+    options: dict[str, dict[str, Scalar]] = {}
 
 
 class NetPlan(Section):
@@ -293,14 +295,15 @@ def override(plan: Plan, settings: Mapping[str, Any], *, reason: str = USER) -> 
         path = MOVED.get(path, path)
         value = _parse(raw) if isinstance(raw, str) else raw
         *parents, leaf = path.split(".")
+        own = any(path.startswith(f"{k}.") for k in known if k.endswith("options"))
         node: Any = data
         for parent in parents:
-            if not isinstance(node, dict) or parent not in node:
+            if not isinstance(node, dict) or (parent not in node and not own):
                 raise UnknownName("plan field", path, known)
-            if node[parent] is None:
+            if node.get(parent) is None:
                 node[parent] = {}
             node = node[parent]
-        if path not in known and not any(path.startswith(f"{k}.") for k in known if k.endswith("options")):
+        if (path not in known and not own) or not isinstance(node, dict):
             raise UnknownName("plan field", path, known)
         node[leaf] = value
         data["reasons"][path] = reason

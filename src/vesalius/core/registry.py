@@ -34,12 +34,17 @@ KINDS = (
     "optimisers",
     "schedules",
     "metrics",
+    "prepare.transforms",
     "infer.runs",
     "explain",
     "compress",
 )
 _SINGULAR = {"cohorts": "layout", "metrics": "answer kind", "losses": "loss", "explain": "explainer"}
-_SINGULAR |= {"compress": "compressor", "infer.runs": "way of running a case"}
+_SINGULAR |= {
+    "compress": "compressor",
+    "infer.runs": "way of running a case",
+    "prepare.transforms": "transform",
+}
 
 
 @functools.cache

@@ -103,6 +103,8 @@ def _check_options(plan: Plan) -> None:
     train = plan.train
     if plan.loss.name != OWN:
         options_of("losses", plan.loss.name, plan.loss.options, where="loss.options")
+    for name, given in plan.augment.options.items():
+        options_of("prepare.transforms", name, given, where=f"augment.options.{name}")
     options_of("optimisers", train.optimizer, train.optimizer_options, where="train.optimizer_options")
     options_of("schedules", train.schedule, train.schedule_options, where="train.schedule_options")
 
