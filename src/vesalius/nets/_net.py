@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -64,6 +64,15 @@ class Net(nn.Module):
         if self.role != "encoder":
             raise PlanError(f"a {self.role} net has no classification head", hint="choose an encoder")
         return GlobalHead(self.channels[-1], classes, dropout=self.dropout)
+
+    def cam_map(self, output: Any) -> Tensor:
+        """Return the map `(B, C, …)` that class-activation maps weigh, out of what `forward` returned.
+
+        It is the map that heads are put on, so that gradients of an answer reach it: an encoder's last one, and the map
+        at the input's own resolution of a dense net. A family whose head takes another map overrides this.
+        """
+        found: Tensor = output.full if self.role == "dense" else output[-1]
+        return found
 
     def check_input(self, x: Tensor) -> None:
         """Refuse a tensor of another rank with one line instead of a stack of torch."""

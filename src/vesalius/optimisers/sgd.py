@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -12,7 +12,7 @@ OPTIONS = {"momentum": 0.9}
 LIMITS = {"momentum": {"ge": 0, "lt": 1}}
 
 
-def make(groups: Sequence[Mapping[str, Any]], *, lr: float, options: Mapping[str, Any]) -> torch.optim.SGD:
+def make(groups: list[dict[str, Any]], *, lr: float, options: Mapping[str, Any]) -> torch.optim.SGD:
     """Return torch's SGD over these groups."""
     momentum = options["momentum"]
-    return torch.optim.SGD(list(groups), lr=lr, momentum=momentum, nesterov=momentum > 0)
+    return torch.optim.SGD(groups, lr=lr, momentum=momentum, nesterov=momentum > 0)

@@ -12,5 +12,5 @@ LIMITS = {"floor": {"ge": 0, "lt": 1}}
 
 
 def factor(t: float, options: Mapping[str, Any]) -> float:
-    r"""Return \`floor\` + (1 - \`floor\`) (1 + cos πt) / 2."""
-    return 0.5 * (1 + math.cos(math.pi * t)) * (1 - options["floor"]) + options["floor"]
+    """Return `floor` + (1 - `floor`) (1 + cos πt) / 2."""
+    return float(0.5 * (1 + math.cos(math.pi * t)) * (1 - options["floor"]) + options["floor"])

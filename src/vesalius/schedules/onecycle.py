@@ -11,5 +11,5 @@ LIMITS = {"floor": {"ge": 0, "lt": 1}}
 
 
 def factor(t: float, options: Mapping[str, Any]) -> float:
-    r"""Return 1 - t, or \`floor\` where that is more."""
-    return max(1 - t, options["floor"])
+    """Return 1 - t, or `floor` where that is more."""
+    return float(max(1 - t, options["floor"]))

@@ -20,7 +20,7 @@ FIELDS = ("blur",)
 def make(
     settings: Mapping[str, Any], probability: float
 ) -> Callable[[Tensor, torch.Generator], Tensor] | None:
-    r"""Return what blends in a share of at most \`blur\` of the blurred image."""
+    """Return what blends in a share of at most `blur` of the blurred image."""
     limit: float = settings["blur"]
     if not limit:
         return None

@@ -19,7 +19,7 @@ FIELDS = ("brightness",)
 def make(
     settings: Mapping[str, Any], probability: float
 ) -> Callable[[Tensor, torch.Generator], Tensor] | None:
-    r"""Return what adds at most \`brightness\` standard deviations, or takes as much away."""
+    """Return what adds at most `brightness` standard deviations, or takes as much away."""
     limit: float = settings["brightness"]
     if not limit:
         return None

@@ -20,7 +20,7 @@ FIELDS = ("contrast",)
 def make(
     settings: Mapping[str, Any], probability: float
 ) -> Callable[[Tensor, torch.Generator], Tensor] | None:
-    r"""Return what multiplies by at most 1 + \`contrast\`, or divides by as much."""
+    """Return what multiplies by at most 1 + `contrast`, or divides by as much."""
     limit: float = settings["contrast"]
     if not limit:
         return None

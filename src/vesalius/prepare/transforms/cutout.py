@@ -19,7 +19,7 @@ FIELDS = ("cutout",)
 def make(
     settings: Mapping[str, Any], probability: float
 ) -> Callable[[Tensor, torch.Generator], Tensor] | None:
-    r"""Return what cuts out a box whose sides are \`cutout\` of the extent."""
+    """Return what cuts out a box whose sides are `cutout` of the extent."""
     limit: float = settings["cutout"]
     if not limit:
         return None

@@ -20,7 +20,7 @@ FIELDS = ("gamma",)
 def make(
     settings: Mapping[str, Any], probability: float
 ) -> Callable[[Tensor, torch.Generator], Tensor] | None:
-    r"""Return what raises to a power of at most 1 + \`gamma\`, or at least its inverse."""
+    """Return what raises to a power of at most 1 + `gamma`, or at least its inverse."""
     limit: float = settings["gamma"]
     if not limit:
         return None

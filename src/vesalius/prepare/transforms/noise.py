@@ -19,7 +19,7 @@ FIELDS = ("noise",)
 def make(
     settings: Mapping[str, Any], probability: float
 ) -> Callable[[Tensor, torch.Generator], Tensor] | None:
-    r"""Return what adds noise of at most \`noise\` standard deviations."""
+    """Return what adds noise of at most `noise` standard deviations."""
     limit: float = settings["noise"]
     if not limit:
         return None
