@@ -69,8 +69,12 @@ class Validator:
             judge = metrics.for_answer(self.task.answer.__name__)
         except UnknownName:
             return float("nan")
-        answers = [self.task.decode(r, self.state, {}, BLANK) for r in raw]
-        rows = judge.rows(answers, list(self.truths))
+        said = zip(raw, self.truths, strict=True)
+        known = [(r, truth) for r, truth in said if truth is not None]
+        if not known:
+            return float("nan")
+        answers = [self.task.decode(r, self.state, {}, BLANK) for r, _ in known]
+        rows = judge.rows(answers, [truth for _, truth in known])
         return float(judge.summary(rows, np.arange(len(answers))).get(self.task.primary, float("nan")))
 
     def _loss(self, model: nn.Module, device: torch.device) -> float:
