@@ -30,8 +30,8 @@ from vesalius.core.answers.text import Text
 from vesalius.core.answers.value import Value
 from vesalius.core.case import Box, Ref
 from vesalius.core.cohort import Label
+from vesalius.core.encoding import as_text
 from vesalius.core.image import Image
-from vesalius.formats.json import as_text
 from vesalius.serve import viewer
 from vesalius.serve.http import display, results
 from vesalius.serve.http.keys import make
