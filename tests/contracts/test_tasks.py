@@ -20,6 +20,7 @@ from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort, Label, TargetInfo
 from vesalius.core.image import Image
 from vesalius.core.plan import DataPlan, LossPlan, NetPlan, Normalisation, Plan, TaskPlan, TrainPlan
+from vesalius.infer import runs
 from vesalius.prepare.batch import Batch, collate
 from vesalius.prepare.case import prepare
 from vesalius.tasks import contract
@@ -97,7 +98,7 @@ def test_it_says_what_it_is(name: str) -> None:
     assert task.name == name
     assert task.answer in kinds()
     assert task.targets and task.roles and task.primary
-    assert task.run in ("whole", "dense", "tiles")
+    assert task.run in registry.names(runs.KIND)
     assert not vars(task), "an instance holds nothing"
 
 

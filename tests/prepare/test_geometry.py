@@ -196,3 +196,18 @@ def affine_like(spacing: tuple[float, float, float], origin: tuple[float, float,
     made = np.diag([*spacing, 1.0])
     made[:3, 3] = origin
     return made
+
+
+@pytest.mark.parametrize("spacing", [None, (0.5, 1.5, 2.0)])
+def test_points_lie_where_their_voxels_go_and_come_back(spacing: tuple[float, float, float] | None) -> None:
+    affine = np.array([[0, 0, -2.0, 5], [1.0, 0, 0, -3], [0, -1.0, 0, 40], [0, 0, 0, 1]])
+    block = np.zeros((10, 12, 14), dtype=np.int16)
+    low, high = np.array([2, 3, 5]), np.array([6, 8, 11])
+    block[2:6, 3:8, 5:11] = 1
+    image = Image(block[None], affine=affine)
+    undo = geometry.layout(image, canonical=True, spacing_mm=spacing, size=(40, 40, 40), whole=False)
+    corners = np.sort(geometry.forward_points(np.stack([low, high]), undo), axis=0)
+    where = np.argwhere(geometry.forward_labels(block, undo))
+    assert np.abs(corners - [where.min(axis=0), where.max(axis=0) + 1]).max() <= (0.5 if spacing else 0)
+    back = np.sort(geometry.backward_points(corners, undo), axis=0)
+    assert np.allclose(back, [low, high])

@@ -36,6 +36,11 @@ class Decoded:
     digest: str = ""
     fault: SetAside | None = None
 
+    @property
+    def reference(self) -> Image | None:
+        """Return the case's reference image, or None where it has none."""
+        return None if self.case.reference is None else self.images.get(self.case.reference)
+
 
 Observer = Callable[[Decoded], None]
 
@@ -128,7 +133,9 @@ def _fault(
     region: Image | None,
     values: Mapping[str, Mapping[int, int]],
 ) -> SetAside | None:
-    reference = images[case.reference]
+    reference = None if case.reference is None else images.get(case.reference)
+    if reference is None:
+        return SetAside(case.id, f"there is no image '{case.reference}'") if images else None
     for name, mask in masks.items():
         fault = geometry_fault(reference, mask)
         if fault:

@@ -16,11 +16,11 @@ from vesalius.core.image import Image
 
 
 def case_digest(case: Case, files: dict[Path, str]) -> str:
-    """Hex SHA-256 over a case's files' bytes, its targets, patient, covariates and report; never over paths.
+    """Hex SHA-256 over a case's files' bytes, its targets, patient and all else that is known of it; never over paths.
 
     `files` keeps the digest of files that several cases share (an npz).
     """
-    parts = {
+    parts: dict[str, object] = {
         "images": {name: _pixels(item, files) for name, item in case.images.items()},
         "targets": {name: _target(value, files) for name, value in case.targets.items()},
         "region": None if case.region is None else _pixels(case.region, files),
@@ -28,6 +28,13 @@ def case_digest(case: Case, files: dict[Path, str]) -> str:
         "covariates": dict(case.covariates),
         "report": case.report,
     }
+    more = {
+        "texts": dict(case.texts),
+        "prompts": [asdict(p) for p in case.prompts],
+        "earlier": [[case_digest(v.case, files), v.days_before] for v in case.earlier],
+        "group": case.group,
+    }
+    parts |= {name: value for name, value in more.items() if value}  # cases of before keep their digests
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 

@@ -39,20 +39,20 @@ def fault_of(case: Case) -> SetAside | None:
             if isinstance(image, Ref):
                 _present(image)
         drawn = any(isinstance(t, Ref) for t in case.targets.values())
-        held = case.images[case.reference]
+        held = case.image
         reference = _cheap(held) if drawn and isinstance(held, Ref) else None
         for name, target in case.targets.items():
             if isinstance(target, Ref):
                 fault = _contradiction(case, name, reference, _cheap(target))
                 if fault is not None:
-                    _readable(case.images[case.reference], target)
+                    _readable(held, target)
                     return fault
     except VesaliusError as error:
         return SetAside(case.id, str(error))
     return None
 
 
-def _readable(*items: Ref | Image) -> None:
+def _readable(*items: Ref | Image | None) -> None:
     """Decode: a header that lies about its shape is a fault of the file, not of the mask."""
     for item in items:
         if isinstance(item, Ref):

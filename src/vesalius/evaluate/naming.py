@@ -38,7 +38,7 @@ def _masks_of(files: list[Path]) -> list[Path]:
 
 def mirrored(case: Case, files: Mapping[str, Sequence[Path]], root: Path) -> list[Path]:
     """Files that lie below `root` in the same folders as a case's image lies in its own: `day1/P03`."""
-    image = case.images.get(case.reference)
+    image = case.image
     if not isinstance(image, Ref):
         return []
     found = []
@@ -99,5 +99,5 @@ class Names:
 
 
 def _folder(case: Case) -> str:
-    image = case.images.get(case.reference)
+    image = case.image
     return image.paths[0].parent.name.casefold() if isinstance(image, Ref) else ""

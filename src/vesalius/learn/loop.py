@@ -20,10 +20,11 @@ from vesalius.core.bundle import State
 from vesalius.core.errors import BudgetError, Interrupted, VesaliusError
 from vesalius.core.plan import Plan
 from vesalius.core.progress import Progress
+from vesalius.core.seeds import seed_of
 from vesalius.learn import checkpoint as checkpoints
 from vesalius.learn.checkpoint import Checkpoint
 from vesalius.learn.course import Change, Course, Pace, planned
-from vesalius.learn.examples import batches, seed_of
+from vesalius.learn.examples import batches
 from vesalius.learn.log import Log
 from vesalius.learn.optimise import Average, optimizer, rate
 from vesalius.learn.weights import fit_of

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,13 +14,13 @@ from torch import nn
 from vesalius import metrics
 from vesalius.core.bundle import State
 from vesalius.core.errors import UnknownName
-from vesalius.core.image import Array, Image
+from vesalius.core.image import Array
 from vesalius.core.plan import Plan
-from vesalius.infer import predictor
+from vesalius.infer import runs
+from vesalius.infer.runs.contract import Members
 from vesalius.prepare.batch import Batch, Example, collate
+from vesalius.prepare.case import BLANK
 from vesalius.tasks.contract import Task
-
-BLANK = Image(np.zeros((1, 1, 1, 1), dtype=np.uint8))
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,11 +40,11 @@ class Validator:
     def __call__(self, model: nn.Module) -> float:
         """The score of one model, which must be in evaluation mode."""
         device = next(model.parameters()).device
-        if self.task.run == "dense" and self._masked():
-            return self._dice(model, device)
-        if self.task.run == "whole" and self.truths:
-            raw = predictor.whole(self.task, [model], self.examples, self.plan.infer, device)
-            score = self._primary(raw)
+        run, members = runs.get(self.task.run), Members(self.task, [model], self.plan, device)
+        if run.on_grid and self._masked():
+            return self._dice(run.raw(members, self.examples))
+        if run.held_out and self.truths:
+            score = self._primary(run.raw(members, self.examples))
             if math.isfinite(score):
                 return score
         return -self._loss(model, device)
@@ -52,19 +52,16 @@ class Validator:
     def _masked(self) -> bool:
         return all("mask" in e.targets for e in self.examples)
 
-    def _dice(self, model: nn.Module, device: torch.device) -> float:
+    def _dice(self, raw: Iterator[Any]) -> float:
         found: list[list[float]] = []
-        for example in self.examples:
+        for example, called in zip(self.examples, raw, strict=True):
             truth = np.asarray(example.targets["mask"][0])
-            called = predictor.labels(
-                self.task, [model], np.asarray(example.images["image"]), self.plan, device
-            )
             found.append(_dices(called, truth, len(self.state.values["labels"])))
         each = np.array(found)
         means = [np.nanmean(c) for c in each.T if np.isfinite(c).any()]
         return float(np.mean(means)) if means else float("nan")
 
-    def _primary(self, raw: Array) -> float:
+    def _primary(self, raw: Iterator[Any]) -> float:
         try:
             judge = metrics.for_answer(self.task.answer.__name__)
         except UnknownName:

@@ -48,7 +48,7 @@ def draft_plan(
     )
     _images(draft, prints)
     _intensity(draft, prints)
-    if task.run == "whole":
+    if registry.literals("infer.runs", task.run).get("SAMPLING") == "whole":
         _whole(draft, task, target, prints, machine)
     else:
         _patches(draft, task, prints, machine)

@@ -61,7 +61,7 @@ def facts_of(decoded: Decoded, *, keep_thumb: bool = True) -> Facts:
     labels = {name: text for name, value in case.targets.items() if (text := label_text(value)) is not None}
     fault = decoded.fault.reason if decoded.fault else None
     fatal = decoded.fault.fatal if decoded.fault else False
-    reference = decoded.images.get(case.reference)
+    reference = decoded.reference
     if reference is None:
         return Facts(case.id, case.patient, case.split, labels, fault=fault, fatal=fatal)
     first = next(iter(decoded.masks.values()), None)

@@ -72,7 +72,7 @@ class Twins:
     def __call__(self, decoded: Decoded) -> None:
         """Take in one case; faulty ones are passed over."""
         case = decoded.case
-        image = decoded.images.get(case.reference)
+        image = decoded.reference
         if decoded.fault is None and image is not None:
             self.facts.append(
                 Facts(

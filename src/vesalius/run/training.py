@@ -15,7 +15,8 @@ from vesalius.core.disk import write_bytes
 from vesalius.core.plan import Plan
 from vesalius.core.progress import Progress
 from vesalius.evaluate.banners import of_training
-from vesalius.infer import predictor
+from vesalius.infer import runs
+from vesalius.infer.runs.contract import Members
 from vesalius.learn.examples import prepare_examples
 from vesalius.learn.loop import Trained, build, train
 from vesalius.learn.validate import Validator
@@ -119,6 +120,7 @@ def _members(
     trained: list[Trained] = []
     answers: list[dict[str, Any]] = []
     step_s: float | None = None
+    run = runs.get(job.task.run)
     while True:
         member = len(trained)
         left = _left(job, space, path, clock, member, step_s)
@@ -126,9 +128,9 @@ def _members(
             break
         held = [i for i in space.assignment.folds[member] if i in job.examples]
         learned = [job.examples[i] for i in space.assignment.training(member) if i in job.examples]
-        watched = [job.examples[i] for i in held][: MONITOR if job.task.run == "dense" else None]
+        watched = [job.examples[i] for i in held][: None if run.joins else MONITOR]
         truths = [job.task.truth(space.cohort.case(e.case_id), job.state) for e in watched]
-        share = clock.share(left, len(held) if job.task.run == "whole" else 0)
+        share = clock.share(left, len(held) if run.held_out else 0)
         pace = clock.pace(share, clock.most_steps(job.plan, len(learned)))
         result = train(
             job.task,
@@ -152,7 +154,7 @@ def _members(
             progress.note(f"{job.name}-{member}: the time ran out at step {result.last_step} of {planned}")
         trained.append(result)
         answers.append(
-            _held_out(job, result, [job.examples[i] for i in held], device) if job.task.run == "whole" else {}
+            _held_out(job, result, [job.examples[i] for i in held], device) if run.held_out else {}
         )
     steps = tuple(steps_of(t, job.plan) for t in trained)
     kept = kept_of(steps)
@@ -181,7 +183,8 @@ def _held_out(job: Job, result: Trained, held: Sequence[Example], device: str | 
     model = build(job.task, job.plan, job.state, 0)
     model.load_state_dict(result.weights)
     model.to(device or ("cuda" if torch.cuda.is_available() else "cpu")).eval()
-    raw = predictor.whole(job.task, [model], held, job.plan.infer, next(model.parameters()).device)
+    members = Members(job.task, [model], job.plan, next(model.parameters()).device)
+    raw = runs.get(job.task.run).raw(members, held)
     return {e.case_id: r for e, r in zip(held, raw, strict=True)}
 
 

@@ -18,6 +18,7 @@ from vesalius.core.plan import Plan
 from vesalius.core.progress import Progress
 from vesalius.core.words import counted
 from vesalius.plan.facts import Facts, facts
+from vesalius.prepare.case import BLANK
 from vesalius.reliability.duplicates import Twins
 from vesalius.reliability.marks import Marks
 from vesalius.run.past import Past
@@ -76,9 +77,9 @@ class Observer:
         """Take in one case."""
         self.twins(decoded)
         self.marks(decoded)
-        if decoded.fault is not None or decoded.case.reference not in decoded.images:
+        image = decoded.reference if decoded.case.images else BLANK
+        if decoded.fault is not None or image is None:
             return
-        image = decoded.images[decoded.case.reference]
         counted = tuple(sorted(decoded.values.get(self.target.name, {}).items()))
         measured = facts(image, decoded.masks.get(self.target.name), case=decoded.case)
         self.facts[decoded.case.id] = replace(measured, voxels=counted)

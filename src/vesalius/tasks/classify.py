@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ from vesalius.core.image import Image
 from vesalius.core.plan import Plan
 from vesalius.prepare.batch import Batch, Example
 from vesalius.prepare.case import Prepared
+from vesalius.prepare.geometry import Undo
 from vesalius.tasks.contract import Nets, Task, planned_net, planned_weights
 
 NAMES = {"classify": "One class of several, or several findings at once, for a whole image"}
@@ -48,7 +49,7 @@ class Classify(Task):
     answer: ClassVar[type[Answer]] = Scores
     targets: ClassVar[tuple[str, ...]] = ("class", "multilabel", "ordinal")
     roles: ClassVar[tuple[str, ...]] = ("encoder",)
-    run: ClassVar[Literal["whole", "dense", "tiles"]] = "whole"
+    run: ClassVar[str] = "whole"
     primary: ClassVar[str] = "auc"
 
     def check(self, cohort: Cohort, target: TargetInfo | None) -> tuple[str, ...]:
@@ -98,15 +99,28 @@ class Classify(Task):
 
     def loss(self, model: nn.Module, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         """The planned loss over the cases that have a label."""
-        logits = model(batch.images["image"])
-        return {"class": model.criterion(logits, batch.targets["label"])}  # type: ignore[operator]
+        logits, label = model(batch.images["image"]), batch.targets.get("label")
+        if label is None:
+            return {"class": 0.0 * logits.sum()}
+        known = batch.labelled("label")
+        if known is not None:
+            logits, label = logits[known], label[known]
+        return {"class": model.criterion(logits, label)}  # type: ignore[operator]
 
     def infer(self, model: nn.Module, batch: Batch, generator: torch.Generator) -> Tensor:
         """Logits `(B, K)`."""
         logits: Tensor = model(batch.images["image"])
         return logits
 
-    def decode(self, raw: Any, state: State, calibration: Mapping[str, Any], reference: Image) -> Scores:
+    def decode(
+        self,
+        raw: Any,
+        state: State,
+        calibration: Mapping[str, Any],
+        reference: Image,
+        *,
+        undo: Undo | None = None,
+    ) -> Scores:
         """Calibrated probabilities. `raw` is `(K,)` logits, or `(M, K)` of an ensemble's members."""
         kind = state.values["kind"]
         p = calibrate.apply(calibration, np.atleast_2d(raw), multilabel=kind == "multilabel").mean(axis=0)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import torch
@@ -20,7 +20,8 @@ from vesalius.core.image import Array, Image
 from vesalius.core.plan import Plan
 from vesalius.core.registry import lookup
 from vesalius.prepare.batch import Batch, Example
-from vesalius.prepare.case import Prepared
+from vesalius.prepare.case import Prepared, Takes, prepare
+from vesalius.prepare.geometry import Undo
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,9 +82,10 @@ def planned_net(plan: Plan, nets: Nets) -> Any:
 class Task(ABC):
     """One question. Instances hold nothing: what is learned lives in the State and in the model.
 
-    `targets` are the kinds of target it can learn from, `roles` the roles of the nets it takes. `run` says how
-    a case is answered: `whole` in one piece; `dense` tile by tile, blended into one field in bounded memory,
-    with `point` turning finished stretches of it into values; `tiles` tile by tile, joined by `merge`.
+    `targets` are the kinds of target it can learn from, `roles` the roles of the nets it takes. `run` names the file
+    in `infer/runs/` that answers a case: `whole` in one piece; `dense` tile by tile, blended into one field in bounded
+    memory, with `point` turning finished stretches of it into values; `tiles` tile by tile, joined by `merge`.
+    `takes_time` says that images have a time axis, `takes_incomplete` that a case may lack some planned images.
     `primary` is the metric (of the answer's kind) that picks the checkpoint; larger is better.
     """
 
@@ -91,9 +93,11 @@ class Task(ABC):
     answer: ClassVar[type[Answer]]
     targets: ClassVar[tuple[str, ...]]
     roles: ClassVar[tuple[str, ...]]
-    run: ClassVar[Literal["whole", "dense", "tiles"]]
+    run: ClassVar[str]
     primary: ClassVar[str]
     trains_without_target: ClassVar[bool] = False
+    takes_time: ClassVar[bool] = False
+    takes_incomplete: ClassVar[bool] = False
 
     @abstractmethod
     def check(self, cohort: Cohort, target: TargetInfo | None) -> tuple[str, ...]:
@@ -102,6 +106,26 @@ class Task(ABC):
     @abstractmethod
     def state(self, cases: Sequence[Case], target: TargetInfo | None, plan: Plan) -> State:
         """What is learned from the training cases without gradients."""
+
+    def sizes(self, plan: Plan) -> Mapping[str, tuple[int, int, int]]:
+        """Return the sizes `(Z, Y, X)` of planned images that are prepared by themselves, on grids of their own."""
+        return {}
+
+    def geometry(self, case: Case, state: State) -> Image | None:
+        """Return an image whose geometry the answer to a case without images has; None where there is no such answer.
+
+        Its pixels mean nothing.
+        """
+        return None
+
+    def covariates(self, state: State) -> tuple[str, ...]:
+        """Return the covariates that a case must have to be answered; by default those named in the state."""
+        return tuple(str(name) for name in state.values.get("covariates", ()))
+
+    def prepare(self, case: Case, plan: Plan, state: State, *, reference: Image) -> Prepared:
+        """Return a case made ready as planned, with what the task takes of it. Raises DataError, naming the case."""
+        takes = Takes(time=self.takes_time, incomplete=self.takes_incomplete, sizes=self.sizes(plan))
+        return prepare(case, plan.data, reference=reference, takes=takes)
 
     @abstractmethod
     def encode(self, case: Case, prepared: Prepared, reference: Image, state: State) -> Example:
@@ -120,19 +144,44 @@ class Task(ABC):
         """Raw output, `(B, …)`, of whole cases or of tiles."""
 
     @abstractmethod
-    def decode(self, raw: Any, state: State, calibration: Mapping[str, Any], reference: Image) -> Answer:
-        """The Answer in the reference's geometry.
+    def decode(
+        self,
+        raw: Any,
+        state: State,
+        calibration: Mapping[str, Any],
+        reference: Image,
+        *,
+        undo: Undo | None = None,
+    ) -> Answer:
+        """Return the Answer in the reference's geometry.
 
-        `raw` is: for `whole`, this case's raw output as an array; for `dense`, the integer or float field
-        that `point` made, `(Z, Y, X)` on the reference's grid; for `tiles`, what `merge` returned.
+        `raw` is: for `whole`, this case's raw outputs as an array, `(M, …)`, one of each member; for `dense`, the
+        integer or float field that `point` made, `(Z, Y, X)` on the reference's grid, or several by name; for `tiles`,
+        what `merge` returned. `undo` is the way back from the prepared grid to the reference's, for what lies on the
+        former, such as boxes; it is None only where an answer is asked for on the prepared grid itself.
         """
 
     @abstractmethod
     def scalar(self, raw: Tensor, what: int) -> Tensor:
         """`(B,)`: a differentiable number that explainers may follow, for the label at place `what`."""
 
-    def point(self, raw: Tensor) -> Tensor:
-        """For `dense`: raw `(K, z, y, x)` → the value of each point, `(z, y, x)`; by default the likeliest label."""
+    def join(self, raws: Iterable[Tensor]) -> Tensor:
+        """Return what several raw outputs about one input say together, of members and of mirror images; their mean.
+
+        A task whose raw outputs have no mean (boxes, words) says here what else. `raws` are made as they are asked
+        for, so that one that is summed up need not be kept.
+        """
+        several = iter(raws)
+        total, n = next(several), 1
+        for raw in several:
+            total, n = total + raw, n + 1
+        return total / n if n > 1 else total
+
+    def point(self, raw: Tensor) -> Tensor | Mapping[str, Tensor]:
+        """For `dense`: raw `(K, z, y, x)` → the value of each point, `(z, y, x)`, or several fields by name.
+
+        By default the likeliest label. This is torch, as it runs on the device, on each stretch of the field.
+        """
         return raw.max(
             dim=0
         ).indices  # as argmax says, which takes three times as long along this axis on a CPU

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ from vesalius.core.plan import Plan
 from vesalius.metrics import mask as priors
 from vesalius.prepare.batch import Batch, Example
 from vesalius.prepare.case import Prepared, load_mask, prepare_mask
+from vesalius.prepare.geometry import Undo
 from vesalius.tasks.contract import Nets, Task, planned_net, planned_weights
 
 PRIOR = 32
@@ -63,7 +64,7 @@ class Segment(Task):
     answer: ClassVar[type[Answer]] = Mask
     targets: ClassVar[tuple[str, ...]] = ("mask",)
     roles: ClassVar[tuple[str, ...]] = ("dense",)
-    run: ClassVar[Literal["whole", "dense", "tiles"]] = "dense"
+    run: ClassVar[str] = "dense"
     primary: ClassVar[str] = "dice"
 
     def check(self, cohort: Cohort, target: TargetInfo | None) -> tuple[str, ...]:
@@ -114,7 +115,12 @@ class Segment(Task):
         return Segmenter(net, classes, criterion, deep=plan.loss.deep_supervision)
 
     def loss(self, model: nn.Module, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """The planned loss; with deep supervision each coarser map counts half as much as the one before."""
+        """The planned loss; with deep supervision each coarser map counts half as much as the one before.
+
+        Cases without a mask count for nothing: theirs is -1, not known, everywhere.
+        """
+        if "mask" not in batch.targets:
+            return {"mask": 0.0 * model(batch.images["image"]).sum()}
         target = batch.targets["mask"][:, 0].long()  # (B, Z, Y, X)
         if not isinstance(model, Segmenter) or not len(model.deep):
             return {"mask": model.criterion(model(batch.images["image"]), target)}  # type: ignore[operator]
@@ -134,7 +140,15 @@ class Segment(Task):
         logits: Tensor = model(batch.images["image"])
         return logits
 
-    def decode(self, raw: Any, state: State, calibration: Mapping[str, Any], reference: Image) -> Mask:
+    def decode(
+        self,
+        raw: Any,
+        state: State,
+        calibration: Mapping[str, Any],
+        reference: Image,
+        *,
+        undo: Undo | None = None,
+    ) -> Mask:
         """Indices on the reference's grid, as the data's own label values in the reference's geometry."""
         labels = _labels(state)
         values = np.array([0, *(x.value for x in labels)])

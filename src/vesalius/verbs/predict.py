@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, overload
 
@@ -21,7 +21,6 @@ from vesalius.core.answers.scores import Scores
 from vesalius.core.answers.text import Text
 from vesalius.core.answers.value import Value
 from vesalius.core.bundle import Bundle, open_bundle
-from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort, Label, SetAside
 from vesalius.core.disk import assert_apart, held
 from vesalius.core.errors import (
@@ -33,6 +32,7 @@ from vesalius.core.errors import (
     VesaliusError,
 )
 from vesalius.core.file_names import file_names
+from vesalius.core.image import Image
 from vesalius.core.learned import lying_outside
 from vesalius.core.plan import override
 from vesalius.core.progress import Progress, Silent
@@ -41,7 +41,6 @@ from vesalius.infer.each import answers
 from vesalius.infer.guard import in_words
 from vesalius.infer.predictor import Predictor
 from vesalius.plan import machine as machines
-from vesalius.prepare.case import load_reference
 from vesalius.run.ledger import Sheet, marked
 from vesalius.run.overlay import overlay
 
@@ -67,8 +66,6 @@ def with_mirror(bundle: Bundle, axes: Sequence[str]) -> Bundle:
 
     An axis may be mirrored if the plan allows flipping it, which it does not where labels name a side.
     """
-    from dataclasses import replace
-
     from vesalius.core.errors import PlanError
 
     stages = []
@@ -95,6 +92,7 @@ def predict(
     also: Sequence[str] = (),
     mirror: Sequence[str] | None = None,
     columns: Mapping[str, str] | None = None,
+    covariates: Mapping[str, float | str] | None = None,
     layout: str | None = None,
     device: str | None = None,
     accept_mismatch: bool = False,
@@ -115,6 +113,7 @@ def predict(
     also: Sequence[str] = (),
     mirror: Sequence[str] | None = None,
     columns: Mapping[str, str] | None = None,
+    covariates: Mapping[str, float | str] | None = None,
     layout: str | None = None,
     device: str | None = None,
     accept_mismatch: bool = False,
@@ -134,6 +133,7 @@ def predict(
     also: Sequence[str] = (),
     mirror: Sequence[str] | None = None,
     columns: Mapping[str, str] | None = None,
+    covariates: Mapping[str, float | str] | None = None,
     layout: str | None = None,
     device: str | None = None,
     accept_mismatch: bool = False,
@@ -144,7 +144,8 @@ def predict(
 
     Writes `answers.csv`, a row a case; for masks `<case>.nii.gz`, or `.png` where the image is a picture; with
     `json` each whole answer, with `overlays` a picture, with `dicom` the DICOM objects of its kind, and one file more
-    for each suffix in `also` (`.rt.dcm`). `mirror` names axes of mirror test-time augmentation. A case of another
+    for each suffix in `also` (`.rt.dcm`). `mirror` names axes of mirror test-time augmentation. `covariates` are known
+    of each case (`{"age": 61}`), whatever a table says; others come from a table's columns. A case of another
     modality or unit than the bundle learned from is refused unless `accept_mismatch`; in what an answered one lies
     outside of what was learned from is in `Answer.outside` and in the column `outside`.
     Rows are written as they come, to `answers.partial.csv` until all is done; `resume` goes on in `out` where it
@@ -158,7 +159,7 @@ def predict(
     json, overlays = json or told.get("json", False), overlays or told.get("overlays", False)
     dicom, also = dicom or told.get("dicom", False), tuple(also) or tuple(told.get("also", ()))
     mirror, columns = mirror or told.get("mirror"), columns or told.get("columns")
-    layout = layout or told.get("layout")
+    layout, covariates = layout or told.get("layout"), covariates or told.get("covariates")
     accept_mismatch = accept_mismatch or told.get("accept_mismatch", False)
     if out is not None and not isinstance(source, Cohort):
         assert_apart(Path(source), Path(out))
@@ -171,6 +172,7 @@ def predict(
         cohort = source
     else:
         cohort = cohorts.read(source, layout=layout, columns=columns, max_set_aside=1.0)
+    cohort = _with_covariates(cohort, covariates or {})
     if not cohort.cases and not cohort.set_aside:
         raise DataError(f"no images in {cohort.root}")
     for note in cohort.notes:
@@ -180,6 +182,7 @@ def predict(
     if out is None:
         return _only(opened, cohort, device, accept_mismatch)
     predictor = Predictor(opened, device=device, accept_mismatch=accept_mismatch, cores=vacancy.cores)
+    _assert_covariates(predictor, cohort)
     about = {
         "bundle": opened.hash,
         "json": json,
@@ -188,6 +191,7 @@ def predict(
         "also": list(also),
         "mirror": list(mirror or ()),
         "columns": dict(columns or {}),
+        "covariates": dict(covariates or {}),
         "layout": layout,
         "accept_mismatch": accept_mismatch,
     }
@@ -214,6 +218,25 @@ def predict(
         raise
     sheet.close()
     return done
+
+
+def _with_covariates(cohort: Cohort, known: Mapping[str, float | str]) -> Cohort:
+    """Return the cohort with what is known of each of its cases."""
+    if not known:
+        return cohort
+    cases = tuple(replace(case, covariates={**case.covariates, **known}) for case in cohort.cases)
+    return replace(cohort, cases=cases)
+
+
+def _assert_covariates(predictor: Predictor, cohort: Cohort) -> None:
+    """Raise DataError where no case has a covariate that the bundle needs; single cases that lack one fail alone."""
+    for name in predictor.needs:
+        if cohort.cases and all(case.covariates.get(name) is None for case in cohort.cases):
+            raise DataError(
+                f"the bundle '{predictor.bundle.name}' needs the covariate '{name}'",
+                found=", ".join(cohort.cases[0].covariates) or "no covariates",
+                hint=f"--covariate {name}=VALUE, or a table with --column covariate=NAME of that name",
+            )
 
 
 def _fill(
@@ -245,7 +268,8 @@ def _fill(
     finished, names = set(done), file_names(c.id for c in cohort.cases)
     left = [c for c in cohort.cases if c.id not in finished]
     refused, marks = 0, 0
-    for case, answer in answers(predictor, left, progress=progress):
+    for found in answers(predictor, left, progress=progress):
+        case, answer = found.case, found.answer
         if isinstance(answer, VesaliusError):
             refused += isinstance(answer, MismatchError | GeometryError)
             if refused == len(cohort.cases) and not cohort.set_aside:
@@ -259,7 +283,7 @@ def _fill(
         files = _files(answer, names[case.id], sheet.folder, json=json, overlays=overlays)
         objects = {s: sheet.folder / f"{names[case.id]}{s}" for s in suffixes(answer)}
         try:
-            _write_case(answer, case, files)
+            _write_case(answer, found.reference, files)
             for reason in _write_objects(answer, objects):
                 failed.append(SetAside(case.id, reason))
                 sheet.failed.add({"case": case.id, "reason": reason})
@@ -324,10 +348,11 @@ def _files(answer: Answer, name: str, folder: Path, *, json: bool, overlays: boo
     return found
 
 
-def _write_case(answer: Answer, case: Case, files: Mapping[str, Path]) -> None:
+def _write_case(answer: Answer, reference: Image | None, files: Mapping[str, Path]) -> None:
     for what, path in files.items():
         if what == "overlay":
-            overlay(load_reference(case), answer, path)
+            if reference is not None:
+                overlay(reference, answer, path)
         else:
             formats.write(answer, path)
 

@@ -51,7 +51,7 @@ class Paint(Task):
     def point(self, raw):
         return raw[0]
 
-    def decode(self, raw, state, calibration, reference):
+    def decode(self, raw, state, calibration, reference, *, undo=None):
         return Picture(image=Image(np.asarray(raw, dtype=np.float32)[None], affine=reference.affine))
 
     def scalar(self, raw, what):

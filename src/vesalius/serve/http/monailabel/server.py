@@ -11,8 +11,8 @@ from fastapi.responses import PlainTextResponse
 
 from vesalius.core.version import VERSION
 from vesalius.serve.http.access import Admin, Serving, User, identify
+from vesalius.serve.http.datastore import STRATEGIES
 from vesalius.serve.http.problems import Problem
-from vesalius.serve.http.shelves import STRATEGIES
 
 router = APIRouter()
 _TYPES = {"Mask": "segmentation", "Scores": "classification", "Boxes": "detection"}
@@ -66,7 +66,7 @@ def info(service: Serving, caller: User) -> dict[str, Any]:
         "strategies": {name: {"description": text} for name, text in STRATEGIES.items()},
         "scoring": {},
         "train_stats": {},
-        "datastore": service.shelves.status(caller),
+        "datastore": service.datastore.status(caller),
         "config": {"infer": {}, "train": {}, "activelearning": {}},
     }
 

@@ -1,4 +1,4 @@
-"""The bundles that a service answers with: each loaded once on each device, and what clients are told of it."""
+"""The catalogue of a service: its models by name, and what clients are told of each."""
 
 from __future__ import annotations
 
@@ -8,43 +8,37 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from vesalius.core import registry
-from vesalius.core.bundle import Bundle, open_bundle
+from vesalius.core.bundle import Bundle
 from vesalius.core.errors import DataError, UnknownName, VesaliusError
 from vesalius.core.scorecard import load_scorecard
 from vesalius.infer.predictor import Predictor
-from vesalius.plan import machine as machines
 from vesalius.run.overlay import COLOURS
 from vesalius.serve.http.problems import Problem
 from vesalius.serve.http.results import operating_point
+from vesalius.serve.models import LoadedModel, open_models
 
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
 
 
 @dataclass(frozen=True, eq=False)
-class Model:
-    """One bundle by its name in the service. `predictors` are in the order of the devices."""
+class ServedModel(LoadedModel):
+    """A loaded model, and what clients are told of it (`schemas.ModelBody`)."""
 
-    name: str
-    bundle: Bundle
-    predictors: tuple[Predictor, ...]
     about: Mapping[str, Any]
 
     @property
-    def joins(self) -> bool:
-        """Whether cases that wait may go through the model in one pass."""
-        return self.predictors[0].joins
-
-    @property
     def explainers(self) -> tuple[str, ...]:
-        """The names of the explainers that fit."""
+        """The names of the explainers that can explain this model's answers."""
         return tuple(self.about["explainers"])
 
 
-class Models:
-    """All models of a service by name, in the order given. Raises BundleError, DataError, PlanError."""
+class Catalogue:
+    """All models of a service by name, in the order given.
+
+    `bundles` are folders of bundles or runs, or `NAME=FOLDER`. Raises BundleError, PlanError; DataError where two
+    bundles have one name.
+    """
 
     def __init__(
         self,
@@ -53,18 +47,20 @@ class Models:
         *,
         accept_mismatch: bool = False,
     ) -> None:
-        torch.set_num_threads(machines.measure().cores)
         self.devices = tuple(devices)
-        self.by_name: dict[str, Model] = {}
+        paths: dict[str, Path] = {}
         for given in bundles:
-            name, path = named(given)
-            if name in self.by_name:
+            name, path = name_and_path(given)
+            if name in paths:
                 raise DataError(f"two bundles named '{name}'", hint=f"{name}-2={path}")
-            bundle = open_bundle(path)
-            predictors = tuple(Predictor(bundle, device=d, accept_mismatch=accept_mismatch) for d in devices)
-            self.by_name[name] = Model(name, bundle, predictors, describe(name, bundle, predictors[0]))
+            paths[name] = path
+        loaded = open_models(paths, devices=self.devices, accept_mismatch=accept_mismatch)
+        self.by_name = {
+            name: ServedModel(name, m.bundle, m.predictors, describe(name, m.bundle, m.predictors[0]))
+            for name, m in loaded.items()
+        }
 
-    def get(self, name: str | None) -> Model:
+    def get(self, name: str | None) -> ServedModel:
         """The model of that name; without one, the only one that there is. Raises UnknownName, Problem 422."""
         if not name:
             if len(self.by_name) > 1:
@@ -75,7 +71,7 @@ class Models:
         return self.by_name[name]
 
 
-def named(given: Path | str) -> tuple[str, Path]:
+def name_and_path(given: Path | str) -> tuple[str, Path]:
     """A bundle's name in the service and its path: `NAME=PATH`, or the name of its folder or its run's."""
     text = str(given)
     name, sign, path = text.partition("=")
@@ -106,6 +102,7 @@ def describe(name: str, bundle: Bundle, predictor: Predictor) -> dict[str, Any]:
         "modality": learned.modality if learned else None,
         "unit": learned.unit if learned else plan.fingerprint.get("unit"),
         "channels": list(plan.data.channel_names),
+        "covariates": list(predictor.needs),
         "accepts_mismatch": predictor.accept_mismatch,
         "operating_point": operating_point(calibration.get("positive"), calibration.get("thresholds", {})),
         "calibrated": "temperature" in calibration,

@@ -11,9 +11,9 @@ from typing import Annotated, Any
 from fastapi import Query
 
 from vesalius.serve.http.keys import Caller
-from vesalius.serve.http.problems import Problem, missing
+from vesalius.serve.http.problems import Problem, not_found
 from vesalius.serve.http.studies import Studies
-from vesalius.serve.http.study import StoredCase, Study
+from vesalius.serve.http.study import StoredCase, UploadedStudy
 
 FINAL = "final"  # the tag of a label that is done
 STRATEGIES = {"first": "The first image without a label", "random": "Any image without a label"}
@@ -21,7 +21,7 @@ ImageId = Annotated[str, Query(max_length=128)]
 
 
 @dataclass
-class Shelf:
+class DatastoreEntry:
     """Of one study: its image's name, its info, its labels by tag with what was said when they were saved."""
 
     alias: str | None = None
@@ -29,57 +29,57 @@ class Shelf:
     labels: dict[str, tuple[Path, dict[str, Any]]] = field(default_factory=dict)
 
 
-class Shelves:
+class Datastore:
     """The caller's studies as images: by the name they were uploaded under, else by study and case."""
 
     def __init__(self, studies: Studies) -> None:
         self.studies = studies
-        self._shelves: dict[str, Shelf] = {}
+        self._entries: dict[str, DatastoreEntry] = {}
         self._lock = threading.Lock()
 
-    def shelf(self, study: Study) -> Shelf:
+    def entry(self, study: UploadedStudy) -> DatastoreEntry:
         """What is kept beside a study."""
         with self._lock:
-            return self._shelves.setdefault(study.id, Shelf())
+            return self._entries.setdefault(study.id, DatastoreEntry())
 
-    def forget(self, study: Study) -> None:
+    def forget(self, study: UploadedStudy) -> None:
         """Keep nothing of a study any more."""
         with self._lock:
-            self._shelves.pop(study.id, None)
+            self._entries.pop(study.id, None)
 
-    def images(self, caller: Caller) -> dict[str, tuple[Study, StoredCase]]:
+    def images(self, caller: Caller) -> dict[str, tuple[UploadedStudy, StoredCase]]:
         """Every image of the caller by its id."""
         found = {}
         for study in self.studies.seen_by(caller):
             if study.owner != caller.name:
                 continue
-            alias = self.shelf(study).alias
+            alias = self.entry(study).alias
             for case in study.cases:
                 found[alias if alias is not None else f"{study.id}-{case.id}"] = (study, case)
         return found
 
-    def find(self, image: str, caller: Caller) -> tuple[Study, StoredCase]:
+    def find(self, image: str, caller: Caller) -> tuple[UploadedStudy, StoredCase]:
         """One image. Raises Problem 404."""
         found = self.images(caller).get(image)
         if found is None:
-            raise missing("image")
+            raise not_found("image")
         return found
 
     def status(self, caller: Caller) -> dict[str, Any]:
         """How many images of the caller there are, and how many of them are labelled."""
-        shelves = [self.shelf(study) for study, _ in self.images(caller).values()]
-        tags = [tag for shelf in shelves for tag in shelf.labels]
+        entries = [self.entry(study) for study, _ in self.images(caller).values()]
+        tags = [tag for entry in entries for tag in entry.labels]
         return {
-            "total": len(shelves),
-            "completed": sum(FINAL in shelf.labels for shelf in shelves),
+            "total": len(entries),
+            "completed": sum(FINAL in entry.labels for entry in entries),
             "label_tags": {tag: tags.count(tag) for tag in dict.fromkeys(tags)},
             "train": [],
         }
 
 
-def described(study: Study, case: StoredCase, shelf: Shelf) -> dict[str, Any]:
+def described(study: UploadedStudy, case: StoredCase, entry: DatastoreEntry) -> dict[str, Any]:
     """What is known of an image: what was said of it when it came, and what its headers say."""
-    return {**shelf.info, "name": case.name, "ts": int(study.created), **case.about}
+    return {**entry.info, "name": case.name, "ts": int(study.created), **case.about}
 
 
 def params(text: str) -> dict[str, Any]:

@@ -14,17 +14,17 @@ import pydicom
 
 from vesalius.dicom.damage import DAMAGE
 
-NOTHING: dict[str, Any] = {"patient": None, "study_date": None, "series_number": None}
+UNKNOWN: dict[str, Any] = {"patient": None, "study_date": None, "series_number": None}
 _TAGS = ["SpecificCharacterSet", "PatientID", "StudyDate", "SeriesNumber"]
 
 
-def belonging(path: Path) -> dict[str, Any]:
+def read_identity(path: Path) -> dict[str, Any]:
     """What one file says; None for what it does not say, or not as DICOM writes it (PS3.5 6.2: LO, DA, IS)."""
     try:
         with warnings.catch_warnings(action="ignore"):
             head = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(_TAGS), force=True)
     except DAMAGE:
-        return dict(NOTHING)
+        return dict(UNKNOWN)
     said = {tag: _text(head, tag) for tag in _TAGS[1:]}
     return {
         "patient": said["PatientID"] or None,

@@ -14,27 +14,28 @@ from pynetdicom import AE
 from pynetdicom.sop_class import KeyObjectSelectionDocumentStorage  # type: ignore[attr-defined]
 
 from vesalius.core.errors import FormatError
-from vesalius.serve.node import rejecting, sender
+from vesalius.serve.node import rejection_notes, sender
+from vesalius.serve.node.answering import SeriesModel
 from vesalius.serve.node.listener import Node
 from vesalius.serve.node.queue import Queue
 from vesalius.serve.node.store import Store
-from vesalius.serve.node.worker import Model, Worker
+from vesalius.serve.node.worker import Worker
 
 
 def test_a_note_says_what_it_takes_back_and_why(series: list[Path]) -> None:
-    found = rejecting.read(encoded(note(series[:2], EXPIRED)))
+    found = rejection_notes.read(encoded(note(series[:2], EXPIRED)))
     assert found is not None and found.reason == "Data Retention Policy Expired"
     assert found.sop_uids == tuple(pydicom.dcmread(p).SOPInstanceUID for p in series[:2])
-    assert rejecting.read(encoded(note(series[:1], codes.DCM.OfInterest))) is None
-    for code in rejecting.REASONS:
+    assert rejection_notes.read(encoded(note(series[:1], codes.DCM.OfInterest))) is None
+    for code in rejection_notes.REASONS:
         data = note(series[:1])
         data.ConceptNameCodeSequence[0].CodeValue = code
-        assert rejecting.read(encoded(data)) is not None
+        assert rejection_notes.read(encoded(data)) is not None
     data.ConceptNameCodeSequence[0].CodingSchemeDesignator = "99OTHER"
-    assert rejecting.read(encoded(data)) is None
+    assert rejection_notes.read(encoded(data)) is None
     del data.ConceptNameCodeSequence
     with pytest.raises(FormatError, match="key object selection"):
-        rejecting.read(encoded(data))
+        rejection_notes.read(encoded(data))
 
 
 def test_a_note_that_is_sent_opens_the_series_again_without_its_images(
@@ -64,7 +65,7 @@ def test_a_note_that_is_sent_opens_the_series_again_without_its_images(
 
 
 def reject(worker: Worker, paths: list[Path], title: Any = QUALITY) -> None:
-    found = rejecting.read(encoded(note(paths, title)))
+    found = rejection_notes.read(encoded(note(paths, title)))
     assert found is not None
     worker.queue.reject(found.sop_uids, found.reason)
 
@@ -111,7 +112,7 @@ def test_where_nothing_can_be_deleted_it_is_said_that_results_stay(
     worker.step()
     frames = [int(d.NumberOfFrames) for d in pacs.objects.values() if d.Modality == "SEG"]
     assert frames == [len(series) - 2]
-    monkeypatch.setitem(worker.models, "bone", Model("h" * 64, bright))  # type: ignore[arg-type]
+    monkeypatch.setitem(worker.models, "bone", SeriesModel("h" * 64, bright))  # type: ignore[arg-type]
     reject(worker, series[2:])
     worker.step()
     assert state(worker)[1].endswith("Rejected for Quality Reasons; earlier results stay at pacs")

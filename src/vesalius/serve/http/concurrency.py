@@ -11,17 +11,17 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from vesalius.core.errors import VesaliusError
-from vesalius.serve.http.access import bearer, identify, known_as, peer
+from vesalius.serve.http.access import bearer, identify, peer, remember_caller
 from vesalius.serve.http.keys import LOCAL, Caller
 from vesalius.serve.http.problems import Problem, refuse
-from vesalius.serve.http.state import Service
+from vesalius.serve.http.service import Service
 
 _ALWAYS = ("/health", "/ready")  # what watches over the service is answered however full it is
 _KEY_IN_BODY = "/auth/token"
 _ALL, _STRANGER = 4, 4  # times what one caller may, and its share
 
 
-class Crowd:
+class ConcurrencyLimit:
     """Middleware: beyond the bounds a request is 429 or, where all callers together are too many, 503."""
 
     def __init__(self, app: ASGIApp, service: Service) -> None:
@@ -55,7 +55,7 @@ class Crowd:
             connection.scope["caller"] = identify(connection, bearer(connection))
         caller = connection.scope.get("caller") or self._known(connection)
         if caller is not None:
-            known_as(connection, caller)
+            remember_caller(connection, caller)
         who = peer(connection) if caller is None else f"caller {caller.name}"
         if self._now[who] >= (max(1, most // _STRANGER) if caller is None else most):
             raise Problem(429, "too many requests at one time", headers={"Retry-After": "1"})

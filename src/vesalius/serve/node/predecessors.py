@@ -1,6 +1,7 @@
-"""What a result says of those that it replaces, made when its series had fewer or other images. PS3.3 C.17.2, C.7.6.1.
+"""References from a result to the earlier results that it replaces. Source: PS3.3 C.17.2, C.7.6.1.
 
-UIDs follow from the images' UIDs. Where images came again changed under theirs, what they hold counts too.
+A series is answered anew when images are added, or resent with changed content. The UIDs of results follow from the
+images' UIDs; for images that were resent with changed content, from a digest of that content, too.
 """
 
 from __future__ import annotations
@@ -14,14 +15,17 @@ from vesalius.core.answers import Answer
 from vesalius.serve.node.queue import Result
 
 
-def revised(answer: Answer, changed: Mapping[str, str]) -> Answer:
-    """An answer that knows which of its images came again changed, by UID, and the digests of what they hold now."""
+def with_revision(answer: Answer, changed: Mapping[str, str]) -> Answer:
+    """Return the answer with the resent images that it used in `source.revision`.
+
+    `changed`: SOP Instance UID → the digest of what the image holds now.
+    """
     used = [f"{uid} {changed[uid]}" for uid in sorted(answer.source.sop_uids) if uid in changed]
     return replace(answer, source=replace(answer.source, revision="\n".join(used)))
 
 
-def state_former(data: Dataset, former: Sequence[Result]) -> None:
-    """Say in a result what it replaces: reports have a sequence for it, images a comment."""
+def reference_predecessors(data: Dataset, former: Sequence[Result]) -> None:
+    """Write into a result which earlier ones it replaces: reports have a sequence for it, images a comment."""
     if not former:
         return
     if data.Modality == "SR":

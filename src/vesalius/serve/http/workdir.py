@@ -15,7 +15,7 @@ from vesalius.core.errors import OutputError
 _PREFIX = "vesalius-serve-"
 
 
-class Place:
+class WorkDir:
     """A new folder that only its owner can read, under a lock that ends with the process. Raises OutputError.
 
     `cleared` is how many folders of services that were killed have gone.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -95,6 +95,7 @@ class ModelBody(BaseModel):
     modality: str | None
     unit: str | None
     channels: list[str]
+    covariates: list[str]
     accepts_mismatch: bool
     operating_point: dict[str, Any] | None
     calibrated: bool
@@ -117,10 +118,14 @@ class VerdictBody(BaseModel):
     outside: list[str]
 
 
+Covariate = Annotated[float, Field(allow_inf_nan=False)] | Annotated[str, Field(max_length=64)]
+
+
 class JobRequest(BaseModel):
     """What is asked of a model: one case of a study, or all of them. A service of one model need not be told which.
 
     `accept_mismatch` asks for answers about images of another modality or unit than the model learned from, too.
+    `covariates` are what else is known of the patient (`{"age": 61, "sex": "F"}`), the same for each case.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -131,6 +136,7 @@ class JobRequest(BaseModel):
     kind: Literal["predict", "explain"] = "predict"
     explainer: str | None = Field(default=None, max_length=64)
     accept_mismatch: bool = False
+    covariates: dict[str, Covariate] = Field(default_factory=dict, max_length=64)
 
 
 class AnswerBody(BaseModel):

@@ -14,15 +14,15 @@ from vesalius.core.errors import BudgetError, DataError, VesaliusError
 from vesalius.formats.dicom import check_streams
 from vesalius.prepare.seen import glance
 from vesalius.serve.http import display
-from vesalius.serve.http.belonging import NOTHING, belonging
+from vesalius.serve.http.identity import UNKNOWN, read_identity
 from vesalius.serve.http.limits import Bounds
 from vesalius.serve.http.problems import Problem, for_clients
-from vesalius.serve.http.study import StoredCase, Study
+from vesalius.serve.http.study import StoredCase, UploadedStudy
 from vesalius.serve.http.uploads import Received, suffix
-from vesalius.serve.node.routing import facts
+from vesalius.serve.node.routing import series_attributes
 
 
-def look(study: Study, files: Sequence[Received], bounds: Bounds) -> Study:
+def find_cases(study: UploadedStudy, files: Sequence[Received], bounds: Bounds) -> UploadedStudy:
     """The study with its cases. Raises Problem 422 where there is none, which names what could not be read.
 
     Only series and single images are looked for: a table's or a description's paths are never followed.
@@ -37,7 +37,7 @@ def look(study: Study, files: Sequence[Received], bounds: Bounds) -> Study:
     ]
     try:
         cohort = cohorts.read(study.folder, layout="dicomtree", max_set_aside=1.0)
-        images = [(case, case.images[case.reference]) for case in cohort.cases]
+        images = [(case, case.image) for case in cohort.cases]
         left = cohort.set_aside
     except DataError:
         images, left = [], ()
@@ -71,13 +71,13 @@ def _labels(files: Sequence[Received]) -> dict[str, str]:
     return found
 
 
-def _stems(study: Study) -> dict[str, str]:
+def _stems(study: UploadedStudy) -> dict[str, str]:
     """What files are called by their names of ours without a suffix, as cases are named by."""
     found = {Path(p).stem: label for p, label in study.labels.items()}
     return found | {formats.stem(Path(p)): label for p, label in study.labels.items()}
 
 
-def _said(study: Study, stems: Mapping[str, str], name: str, reason: str) -> tuple[str, str]:
+def _said(study: UploadedStudy, stems: Mapping[str, str], name: str, reason: str) -> tuple[str, str]:
     """What a file or a series is called, and why it is not used, in a client's words."""
     label = stems.get(name) or study.file_in(reason) or name
     reason = study.plainly(reason).removeprefix(f"{label}: ")
@@ -126,7 +126,7 @@ def _stored(case_id: str, case: Case, ref: Ref, said: str, bounds: Bounds) -> St
     dicom = formats.sniff(ref.paths[0]) == "dicom"
     if dicom:
         check_streams(ref)
-    series = facts(ref.paths) if dicom else None
+    series = series_attributes(ref.paths) if dicom else None
     description = " ".join(s for s in (series.series_description, ref.member or "") if s) if series else ""
     name = description or (formats.stem(said) if len(ref.paths) == 1 or not dicom else case.id)
     about = {
@@ -143,7 +143,7 @@ def _stored(case_id: str, case: Case, ref: Ref, said: str, bounds: Bounds) -> St
         "colour": head.channels == 3 and head.dtype == "uint8",
         "source": "dicom" if dicom else "other",
         "display": display.hints(head.display),
-        **(belonging(ref.paths[0]) if dicom else NOTHING),
+        **(read_identity(ref.paths[0]) if dicom else UNKNOWN),
     }
     kept = replace(case, id=case_id, targets={}, patient=None, report=None)
     return StoredCase(case_id, name, kept, dicom, about, glance(head, case.declared))

@@ -1,4 +1,4 @@
-"""Rejection notes: key object selections that take images back (IHE RAD-66, Imaging Object Change Management)."""
+"""Rejection notes: key object selections that reject images (IHE RAD-66, Imaging Object Change Management)."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ REASONS = {  # document titles (PS3.16 CID 7011), in the scheme DCM
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
-    """Which instances are taken back, and why."""
+class RejectionNote:
+    """The instances that a note rejects, and the reason."""
 
     reason: str
     sop_uids: tuple[str, ...]
 
 
-def read(data: bytes) -> Note | None:
-    """The rejection that a key object selection is; None for one that selects images for another reason.
+def read(data: bytes) -> RejectionNote | None:
+    """Read a key object selection as a rejection note; returns None for one that selects images for another purpose.
 
-    Raises FormatError.
+    Raises FormatError where it cannot be read.
     """
     try:
         with warnings.catch_warnings(action="ignore"):
@@ -49,4 +49,4 @@ def read(data: bytes) -> Note | None:
             ]
     except DAMAGE as error:
         raise FormatError("a key object selection that cannot be read", found=type(error).__name__) from error
-    return Note(reason, tuple(dict.fromkeys(named)))
+    return RejectionNote(reason, tuple(dict.fromkeys(named)))
