@@ -25,7 +25,7 @@ from typing import Any
 from vesalius.core.errors import MissingExtra, UnknownName
 
 CONTRACT = "contract"
-KINDS = ("tasks", "nets", "formats", "cohorts", "losses", "metrics", "explain", "compress")
+KINDS = ("tasks", "nets", "formats", "cohorts", "losses", "metrics", "phantom", "explain", "compress")
 _SINGULAR = {"cohorts": "layout", "metrics": "answer kind", "losses": "loss", "explain": "explainer"}
 _SINGULAR |= {"compress": "compressor"}
 

@@ -17,8 +17,8 @@ import numpy as np
 from scipy import ndimage, special
 
 from vesalius.core.image import Array, Triple
-from vesalius.phantom.fields import correlated_noise
-from vesalius.phantom.person import DIAGNOSES, Diagnosis
+from vesalius.phantom.abdomen.person import DIAGNOSES, Diagnosis
+from vesalius.phantom.common.fields import correlated_noise
 
 GRAIN_MM = 14.0
 LIVER, LESIONS = 1, 2

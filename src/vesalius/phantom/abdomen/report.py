@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vesalius.phantom.anatomy import Anatomy
-from vesalius.phantom.lesions import Kind, Lesion
-from vesalius.phantom.person import Diagnosis, Person
+from vesalius.phantom.abdomen.anatomy import Anatomy
+from vesalius.phantom.abdomen.lesions import Kind, Lesion
+from vesalius.phantom.abdomen.person import Diagnosis, Person
 
 NUMBERS = {1: "one", 2: "two", 3: "three"}
 STEATOTIC_HU = 100.0

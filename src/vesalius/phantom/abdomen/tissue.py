@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from vesalius.core.image import Array
-from vesalius.phantom.anatomy import RIB_MM, VERTEBRA_MM, Anatomy, Blob
-from vesalius.phantom.person import Person
+from vesalius.phantom.abdomen.anatomy import RIB_MM, VERTEBRA_MM, Anatomy, Blob
+from vesalius.phantom.abdomen.person import Person
 
 ORGANS = {
     "liver": 1,

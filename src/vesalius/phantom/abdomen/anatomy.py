@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from vesalius.core.image import Array, Triple
-from vesalius.phantom.fields import Deformation, draw_deformation
-from vesalius.phantom.person import Person
+from vesalius.phantom.abdomen.person import Person
+from vesalius.phantom.common.fields import Deformation, draw_deformation
 
 VERTEBRA_MM = 33.0
 RIB_MM = 27.0

@@ -8,9 +8,9 @@ from typing import Literal
 import numpy as np
 
 from vesalius.core.image import Array, Triple
-from vesalius.phantom.anatomy import Anatomy
-from vesalius.phantom.person import Diagnosis
-from vesalius.phantom.tissue import Canvas
+from vesalius.phantom.abdomen.anatomy import Anatomy
+from vesalius.phantom.abdomen.person import Diagnosis
+from vesalius.phantom.abdomen.tissue import Canvas
 
 Kind = Literal["cyst", "malignant"]
 

@@ -8,8 +8,8 @@ import numpy as np
 from scipy import ndimage
 
 from vesalius.core.image import Array, Triple
-from vesalius.phantom.anatomy import Anatomy
-from vesalius.phantom.fields import correlated_noise
+from vesalius.phantom.abdomen.anatomy import Anatomy
+from vesalius.phantom.common.fields import correlated_noise
 
 COVERAGE_MM = 236.0
 
