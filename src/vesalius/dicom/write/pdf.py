@@ -31,7 +31,7 @@ def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> 
     studies.save(document(pdf(thing, study.version), study), path)
 
 
-def document(data: bytes, study: studies.Study) -> Dataset:
+def document(data: bytes, study: studies.ResultStudy) -> Dataset:
     """The data set around the bytes of a PDF."""
     made = Dataset()
     made.SOPClassUID, made.Modality = EncapsulatedPDFStorage, "DOC"

@@ -68,7 +68,7 @@ def drawn(thing: Mask | Map, source: Image) -> Array:
     return frames
 
 
-def capture(frames: Array, study: studies.Study) -> Dataset:
+def capture(frames: Array, study: studies.ResultStudy) -> Dataset:
     """The data set around the frames, uncompressed."""
     data = Dataset()
     data.SOPClassUID, data.Modality = MultiFrameTrueColorSecondaryCaptureImageStorage, "OT"

@@ -33,7 +33,7 @@ def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> 
     studies.save(segmentation(thing, study, source), path)
 
 
-def segmentation(mask: Mask, study: studies.Study, source: Image | None = None) -> Any:
+def segmentation(mask: Mask, study: studies.ResultStudy, source: Image | None = None) -> Any:
     """The mask as a Segmentation object of highdicom. Raises OutputError, GeometryError."""
     if not mask.labels:
         raise OutputError("a mask without labels")
@@ -85,7 +85,7 @@ def numbered(mask: Mask) -> Array:
     return out
 
 
-def geometry(image: Image, study: studies.Study) -> dict[str, Any]:
+def geometry(image: Image, study: studies.ResultStudy) -> dict[str, Any]:
     """highdicom's words for where the planes are, where they are not simply the source's; {} where they are."""
     planes = study.planes(image)
     first = study.first
@@ -117,7 +117,7 @@ def _is_exact(orientation: Any) -> bool:
     )
 
 
-def complete(made: Any, image: Image, study: studies.Study) -> None:
+def complete(made: Any, image: Image, study: studies.ResultStudy) -> None:
     """Say of the planes what the source's headers do not: the depth of the grid, or which way a picture lies."""
     shared = made.SharedFunctionalGroupsSequence[0]
     placed = "PlaneOrientationSequence" in shared
@@ -134,7 +134,7 @@ def complete(made: Any, image: Image, study: studies.Study) -> None:
     views.refer_to(made, study.frame)
 
 
-def algorithm(study: studies.Study) -> Any:
+def algorithm(study: studies.ResultStudy) -> Any:
     """Who drew it, as a sequence (PS3.3 table 10-19)."""
     family = codes.cid7162.ArtificialIntelligence
     return hd.AlgorithmIdentificationSequence(studies.MAKER, family=family, version=study.version)
@@ -154,7 +154,7 @@ def code(term: terms.Term) -> Code:
     return Code(*term)
 
 
-def _segment(number: int, label: Any, study: studies.Study) -> Any:
+def _segment(number: int, label: Any, study: studies.ResultStudy) -> Any:
     said = terms.terms_of(label)
     made = hd.seg.SegmentDescription(
         segment_number=number,

@@ -78,7 +78,7 @@ _SAME = ("EchoTime", "TemporalPositionIdentifier", "DiffusionBValue", "ImageType
 
 
 @dataclass(frozen=True, eq=False)
-class Study:
+class ResultStudy:
     """What a result is written into.
 
     `heads` are the source's headers, cleaned, in the order of the planes, one for a multi-frame object. `key` names
@@ -168,7 +168,7 @@ class Study:
         return own if np.abs(own - placed).max() <= max(_SAME_PLACE_MM, 0.05 * step) else placed
 
 
-def study_of(answer: Answer, source: Image | None) -> Study:
+def study_of(answer: Answer, source: Image | None) -> ResultStudy:
     """The study of the image that the answer was made from. Raises OutputError where it is not known, or another's."""
     where = source.source if source is not None else answer.source
     own = answer.source.series_uid
@@ -205,7 +205,7 @@ def study_of(answer: Answer, source: Image | None) -> Study:
         key = hashlib.sha256(f"{key} {answer.source.revision}".encode()).hexdigest()
     frame = None if part[1] is None else part[1] + 1
     named = where.part or answer.source.part or part[0] or ("" if frame is None else f"frame {frame}")
-    return Study(planes, key, answer.bundle, frame, answer.by or MAKER, named)
+    return ResultStudy(planes, key, answer.bundle, frame, answer.by or MAKER, named)
 
 
 def _give_frame_of_reference(planes: tuple[Dataset, ...]) -> None:
@@ -224,7 +224,7 @@ def _derived(text: str) -> UID:
     return UID(f"2.25.{uuid.uuid5(_NAMESPACE, text).int}")
 
 
-def fill(data: Dataset, study: Study, *, kind: str, what: str, number: int) -> None:
+def fill(data: Dataset, study: ResultStudy, *, kind: str, what: str, number: int) -> None:
     """Patient, study, series, equipment and identity of an object (PS3.3 C.7.1 to C.7.5, C.12.1)."""
     now = _now()
     copy_patient(data, study)
@@ -238,20 +238,20 @@ def fill(data: Dataset, study: Study, *, kind: str, what: str, number: int) -> N
     data.InstanceCreationDate, data.InstanceCreationTime = now
 
 
-def copy_patient(data: Dataset, study: Study) -> None:
+def copy_patient(data: Dataset, study: ResultStudy) -> None:
     """Put the source's patient and study into an object."""
     for name in (*PATIENT, "DeidentificationMethodCodeSequence", *STUDY):
         if name in study.first:
             data[name] = study.first[name]
 
 
-def orient(data: Dataset, study: Study) -> None:
+def orient(data: Dataset, study: ResultStudy) -> None:
     """Which way an image without a place lies: as its source says, or unknown (PS3.3 C.7.6.1.1.1)."""
     said = study.first.get("PatientOrientation")
     data.PatientOrientation = said if said and len(said) == 2 else ""
 
 
-def side(study: Study) -> str:
+def side(study: ResultStudy) -> str:
     """The source's laterality, empty where it does not say one (PS3.3 C.7.3.1)."""
     said = str(study.first.get("Laterality") or "")
     return said if said in ("L", "R") else ""
@@ -295,7 +295,7 @@ def making(what: str) -> Iterator[None]:
         raise OutputError(f"no {what} can be made of this answer and its source", found=found) from error
 
 
-def check_grid(image: Image, study: Study, source: Image | None) -> None:
+def check_grid(image: Image, study: ResultStudy, source: Image | None) -> None:
     """Raises GeometryError unless the image lies on the source's grid."""
     planes = int(study.first.get("NumberOfFrames") or 1) if len(study.heads) == 1 else len(study.heads)
     wanted = (planes, int(study.first.Rows), int(study.first.Columns))

@@ -30,7 +30,7 @@ class Channel:
 
 
 @dataclass(frozen=True, eq=False)
-class Facts:
+class CaseRecord:
     """One case as the reliability room sees it. `shape` is `(Z, Y, X)`, `spacing_mm` `(x, y, z)`."""
 
     case: str
@@ -55,7 +55,7 @@ class Facts:
     fatal: bool = False
 
 
-def facts_of(decoded: Decoded, *, keep_thumb: bool = True) -> Facts:
+def record_of(decoded: Decoded, *, keep_thumb: bool = True) -> CaseRecord:
     """Measure one decoded case; of a faulty one only what can be said."""
     case = decoded.case
     labels = {name: text for name, value in case.targets.items() if (text := label_text(value)) is not None}
@@ -63,12 +63,12 @@ def facts_of(decoded: Decoded, *, keep_thumb: bool = True) -> Facts:
     fatal = decoded.fault.fatal if decoded.fault else False
     reference = decoded.images.get(case.reference)
     if reference is None:
-        return Facts(case.id, case.patient, case.split, labels, fault=fault, fatal=fatal)
+        return CaseRecord(case.id, case.patient, case.split, labels, fault=fault, fatal=fatal)
     first = next(iter(decoded.masks.values()), None)
     channels: list[Channel] = []
     for name, image in decoded.images.items():
         channels += _channels(name, image, len(decoded.images) > 1)
-    return Facts(
+    return CaseRecord(
         case=case.id,
         patient=case.patient,
         split=case.split,
