@@ -117,7 +117,7 @@ def decode(case: Case, *, files: dict[Path, str] | None = None) -> Decoded:
 
 
 def geometry_fault(image: Image, mask: Image) -> str | None:
-    """What contradicts between an image and a mask drawn on it, in one line; None if they agree."""
+    """Return what contradicts between an image and a mask drawn on it, in one line; None if they agree."""
     return grids.mask_fault(image, mask)
 
 
@@ -174,7 +174,7 @@ def _mask(item: Ref | Image) -> Image:
 
 
 def _coded(cohort: Cohort, held: Mapping[str, Mapping[str, Held]], strict: bool) -> Cohort:
-    """The cohort with what its masks' values stand for, and the labels that they hold.
+    """Return the cohort with what its masks' values stand for, and the labels that they hold.
 
     Raises UnknownName where a person told of a label that is nowhere.
     """
@@ -219,7 +219,7 @@ def _answered(cohort: Cohort, target: str | None) -> None:
 
 
 def _with_values(info: TargetInfo, counts: Mapping[int, int], notes: list[str]) -> TargetInfo:
-    """The target with a label for every value found; values that nothing names are named by their number."""
+    """Return the target with a label for every value found; values that nothing names are named by their number."""
     named = {label.value: label for label in info.labels}
     found = [v for v in counts if v != 0]
     strangers = sorted(v for v in found if v not in named)

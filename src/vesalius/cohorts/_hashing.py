@@ -16,7 +16,7 @@ from vesalius.core.image import Image
 
 
 def case_digest(case: Case, files: dict[Path, str]) -> str:
-    """Hex SHA-256 over a case's files' bytes, its targets, patient, covariates and report; never over paths.
+    """Return hex SHA-256 over a case's files' bytes, its targets, patient, covariates and report; never over paths.
 
     `files` keeps the digest of files that several cases share (an npz).
     """
@@ -32,7 +32,7 @@ def case_digest(case: Case, files: dict[Path, str]) -> str:
 
 
 def cohort_digest(digests: Mapping[str, str]) -> str:
-    """Hex SHA-256 over the cases' digests in the order of their ids."""
+    """Return hex SHA-256 over the cases' digests in the order of their ids."""
     text = "".join(f"{digests[case_id]}  {case_id}\n" for case_id in sorted(digests))
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -33,7 +33,7 @@ def screen(cohort: Cohort) -> Cohort:
 
 
 def fault_of(case: Case) -> SetAside | None:
-    """The first fault that a case's headers show, or None."""
+    """Return the first fault that a case's headers show, or None."""
     try:
         for image in case.images.values():
             if isinstance(image, Ref):

@@ -14,7 +14,7 @@ from vesalius.core.errors import DataError, LeakError, UnknownName, closest_path
 
 
 def read_split_file(path: Path) -> dict[str, Split]:
-    """The split of each case named in a table with the columns `case` and `split`. Raises DataError."""
+    """Return the split of each case named in a table with the columns `case` and `split`. Raises DataError."""
     if not path.exists():
         raise DataError(
             f"no split file at {path}", hint=closest_path(path, "a CSV with the columns case,split")
@@ -38,7 +38,7 @@ def read_split_file(path: Path) -> dict[str, Split]:
 
 
 def apply_split_file(cohort: Cohort, path: Path) -> Cohort:
-    """The cohort with the file's splits in place of any declared; cases that it does not name have none.
+    """Return the cohort with the file's splits in place of any declared; cases that it does not name have none.
 
     Raises UnknownName (with the closest names) for a case that is not in the data; one set aside is let pass.
     """
@@ -55,7 +55,7 @@ def apply_split_file(cohort: Cohort, path: Path) -> Cohort:
 
 
 def leaking_patients(cases: Iterable[Case]) -> dict[str, tuple[Case, ...]]:
-    """Patients whose cases stand in more than one declared split, with those cases."""
+    """Return patients whose cases stand in more than one declared split, with those cases."""
     by_patient: dict[str, list[Case]] = {}
     for case in cases:
         if case.patient is not None and case.split is not None:

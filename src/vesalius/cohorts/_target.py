@@ -9,7 +9,7 @@ from vesalius.core.words import counted, quoted
 
 
 def select_target(cohort: Cohort, name: str | None = None) -> TargetInfo:
-    """The target of that name, or the only one.
+    """Return the target of that name, or the only one.
 
     Raises UnknownName for a name that is not there, DataError where there is none or where several could be meant.
     """

@@ -52,7 +52,7 @@ def png(data: bytes, exif: bytes = b"") -> bytes:
 
 
 def _idat(pixels: Any, body: bytes) -> bytes:
-    """The chunk anew, without bytes behind the end of the pixels' stream; nothing once that has ended."""
+    """Return the chunk anew, without bytes behind the end of the pixels' stream; nothing once that has ended."""
     if pixels.eof:
         return b""
     rest = body

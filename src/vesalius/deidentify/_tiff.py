@@ -70,7 +70,7 @@ def rewrite(data: bytes) -> bytes:
 
 
 def _page(data: bytes, at: int, layout: _Layout) -> tuple[dict[int, tuple[int, int, bytes]], int]:
-    """A page's tags as (type, count, bytes of the values), and where the next page is."""
+    """Return a page's tags as (type, count, bytes of the values), and where the next page is."""
     width = 20 if layout.big else 12
     (number,) = struct.unpack_from(f"{layout.order}{'Q' if layout.big else 'H'}", data, at)
     at += 8 if layout.big else 2

@@ -40,7 +40,7 @@ class Faces:
         self.masks: dict[str, dict[str, Array] | None] = {}
 
     def of_dicom(self, path: Path) -> Callable[[Any], bool] | None:
-        """What blanks the face in this file's data set; None where there is none. Raises SetAside."""
+        """Return what blanks the face in this file's data set; None where there is none. Raises SetAside."""
         if path in self.alone:
             raise SetAside("its face cannot be removed: it is no part of a volume")
         ref = self.refs.get(path)

@@ -23,7 +23,7 @@ class Key:
     secret: bytes = field(repr=False)
 
     def uid(self, uid: str) -> str:
-        """The UID that stands for `uid`: `2.25.` and 128 bits of HMAC-SHA256 (PS3.5 B.2)."""
+        """Return the UID that stands for `uid`: `2.25.` and 128 bits of HMAC-SHA256 (PS3.5 B.2)."""
         return f"2.25.{int.from_bytes(self._digest('uid', uid)[:16], 'big')}"
 
     def pseudonym(self, kind: str, text: str, *, digits: int = 12) -> str:
@@ -44,7 +44,7 @@ class Key:
 
 
 def load(path: Path) -> tuple[Key, bool]:
-    """The key in a file, and whether it was made just now; a new file can be read by its owner alone.
+    """Return the key in a file, and whether it was made just now; a new file can be read by its owner alone.
 
     Raises DataError for a file that is no key, OutputError where none can be made.
     """

@@ -80,7 +80,7 @@ def deidentify(
 
 
 def _header(file: BinaryIO | gzip.GzipFile, path: Path, packed: bool) -> tuple[bytes, str, int, int]:
-    """The header, its byte order, where the pixels begin, and how many bytes they are."""
+    """Return the header, its byte order, where the pixels begin, and how many bytes they are."""
     first = file.read(348)
     for order in "<>":
         size = struct.unpack(f"{order}i", first[:4])[0]

@@ -69,7 +69,7 @@ _HINTS = {
 
 
 def code_of(head: Any) -> str | None:
-    """A word for what is no image (`SEG`, `SR`, `RTSTRUCT` …), or None where it is or may be one."""
+    """Return a word for what is no image (`SEG`, `SR`, `RTSTRUCT` …), or None where it is or may be one."""
     found = _by_class(str(head.get("SOPClassUID") or ""))
     if found is None and "DirectoryRecordSequence" in head:
         found = "DICOMDIR"
@@ -125,12 +125,12 @@ def is_slice(head: Any) -> bool:
 
 
 def is_slide(head: Any) -> bool:
-    """Whether frames are tiles of one large picture, as of a slide under the microscope (PS3.3 C.8.12.4)."""
+    """Return whether frames are tiles of one large picture, as of a slide under the microscope (PS3.3 C.8.12.4)."""
     return bool(head.get("TotalPixelMatrixColumns"))
 
 
 def unplaced(where: object, head: Any, frames: int) -> FormatError:
-    """The error for frames that are neither slices nor times, which says what they are."""
+    """Return the error for frames that are neither slices nor times, which says what they are."""
     found, hint = f"{frames} frames", "one frame by the reference's index"
     if is_slide(head):
         size = f"{head.get('TotalPixelMatrixColumns')} × {head.get('TotalPixelMatrixRows')} pixels"

@@ -66,7 +66,10 @@ class File:
     span: Span | None
 
     def pixel_bytes(self) -> bytes:
-        """The bytes of the pixel element, which are there as far as the header could tell. Raises FormatError."""
+        """Return the bytes of the pixel element, which are there as far as the header could tell.
+
+        Raises FormatError.
+        """
         assert_pixels(self)
         span = self.span
         if span is None:
@@ -86,7 +89,7 @@ def assert_pixels(file: File) -> None:
 
 
 def parse(path: Path) -> File:
-    """The elements of a file before its pixels. Raises FormatError for what is no DICOM, cut off or hostile."""
+    """Return the elements of a file before its pixels. Raises FormatError for what is no DICOM, cut off or hostile."""
     size = archive.size(path)
     if size == 0:
         raise FormatError(f"{path}: an empty file", found="0 bytes")
@@ -133,7 +136,7 @@ def _parse(path: Path, start: bytes, size: int) -> File:
 
 
 def _inflate(whole: bytes, path: Path, at: int | None = None) -> tuple[bytes, int]:
-    """The data set of a deflated file, and where in it to begin. Raises FormatError beyond MOST_INFLATED."""
+    """Return the data set of a deflated file, and where in it to begin. Raises FormatError beyond MOST_INFLATED."""
     if at is None:
         walk = _Walk(path, whole, len(whole))
         walk.at = 132 if whole[128:132] == b"DICM" else 0
@@ -150,7 +153,9 @@ def _inflate(whole: bytes, path: Path, at: int | None = None) -> tuple[bytes, in
 
 
 def looks_bare(start: bytes) -> bool:
-    """Whether bytes could begin a data set without preamble: a low element of group 2 or 8, of a length that fits."""
+    """Return whether bytes could begin a data set without preamble: a low element of group 2 or 8, of a length that
+    fits.
+    """
     if len(start) < 16:
         return False
     for order in "<>":
@@ -189,7 +194,7 @@ class _Walk:
             raise _Short
 
     def peek_group(self) -> int:
-        """The group of the element that comes next."""
+        """Return the group of the element that comes next."""
         if self.at + 4 > len(self.buffer):
             raise _Short
         return int(self.two(self.buffer, self.at)[0])
@@ -224,7 +229,7 @@ class _Walk:
         return tag, None, self.four(buffer, at + 4)[0]
 
     def element(self) -> Raw:
-        """The element here with its value. Raises _Short, FormatError."""
+        """Return the element here with its value. Raises _Short, FormatError."""
         tag, kind, length = self._start(self.implicit)
         return self._value(tag, kind, length)
 
@@ -248,7 +253,7 @@ class _Walk:
         return Raw(tag, kind, self.buffer[begin:end], self.implicit or kind is None, self.order == "<")
 
     def data_set(self, inflated: bool) -> tuple[dict[int, Raw], Span | None]:
-        """Every element up to the pixels, and where these lie."""
+        """Return every element up to the pixels, and where these lie."""
         found: dict[int, Raw] = {}
         while self.at < self.size:
             if self.size - self.at < 8 and not any(self.buffer[self.at : self.size]):

@@ -172,7 +172,7 @@ class _Layout:
 
 
 def _open(path: Path) -> IO[bytes]:
-    """The file, or what is in it if it is gzipped, whatever its suffix says."""
+    """Return the file, or what is in it if it is gzipped, whatever its suffix says."""
     file = path.open("rb")
     magic = file.read(2)
     file.seek(0)
@@ -200,7 +200,7 @@ def _read_head(stream: IO[bytes], ref: Ref) -> Any:
 
 
 def _checked_offset(head: Any, layout: _Layout, ref: Ref, *, compressed: bool) -> int:
-    """Where the pixels begin. Raises FormatError where they cannot, or where the file is too short for them."""
+    """Return where the pixels begin. Raises FormatError where they cannot, or where the file is too short for them."""
     offset, at = int(head["vox_offset"]), int(head["sizeof_hdr"])
     if offset < at:
         raise FormatError(f"{ref}: pixels inside the header", found=f"vox_offset {offset}")
@@ -252,7 +252,7 @@ def _geometry(head: Any) -> tuple[Array | None, Triple | None]:
 
 
 def _forms(head: Any, image: Image) -> Forms:
-    """Both forms as the header has them, and how far apart they put the image's corners."""
+    """Return both forms as the header has them, and how far apart they put the image's corners."""
     fields = {name: np.array(head[name]) for name in _FORMS}
     fields["pixdim"], fields["xyzt_units"] = fields["pixdim"][:4], fields["xyzt_units"] & 0x07
     said = int(head["sform_code"]) > 0, int(head["qform_code"]) > 0

@@ -149,7 +149,7 @@ def read(ref: Ref) -> Image:
 
 
 def _apart(head: _Head, path: Path, ref: Ref) -> Path | None:
-    """The file of the pixels where the header stands apart, beside it and nowhere else. Raises FormatError."""
+    """Return the file of the pixels where the header stands apart, beside it and nowhere else. Raises FormatError."""
     name = head.fields.get("data file", head.fields.get("datafile"))
     if name is None:
         return None

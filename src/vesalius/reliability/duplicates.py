@@ -87,7 +87,7 @@ class Twins:
             )
 
     def exact(self) -> tuple[Duplicate, ...]:
-        """Cases that show the same picture, to the pixel."""
+        """Return cases that show the same picture, to the pixel."""
         return find(self.facts, near=_NEVER)
 
     def groups(self, *, near: float = NEAR) -> dict[str, str]:
@@ -96,7 +96,7 @@ class Twins:
 
 
 def groups(facts: Sequence[CaseRecord], *, near: float = NEAR) -> dict[str, str]:
-    """A group name for each case that has a duplicate, so that no split parts them."""
+    """Return a group name for each case that has a duplicate, so that no split parts them."""
     parent: dict[str, str] = {}
 
     def root(case: str) -> str:

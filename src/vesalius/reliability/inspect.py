@@ -70,7 +70,7 @@ def inspect(
 
 
 def inspection_of(found: Survey, *, target: str | None = None) -> Inspection:
-    """The inspection of a pass that was made already."""
+    """Return the inspection of a pass that was made already."""
     twins = duplicates.find(found.good)
     leaks = leakage.find(found.good, twins)
     misfits = geometry.find(found.facts)
@@ -92,7 +92,7 @@ def inspection_of(found: Survey, *, target: str | None = None) -> Inspection:
 
 
 def to_json(inspection: Inspection) -> str:
-    """The inspection without pictures, as JSON."""
+    """Return the inspection without pictures, as JSON."""
     cohort = inspection.cohort
     data = {
         "root": str(cohort.root),

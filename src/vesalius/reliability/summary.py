@@ -97,7 +97,7 @@ def summarise(cohort: Cohort, *, progress: Progress | None = None) -> Summary:
 
 
 def summary_of(found: Survey) -> Summary:
-    """The summary of a pass that was made already."""
+    """Return the summary of a pass that was made already."""
     cohort, facts = found.cohort, found.good
     by_case = {c.id: c for c in cohort.cases}
     patients = {f.patient if f.patient is not None else f"case {f.case}" for f in facts}

@@ -32,7 +32,7 @@ def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> 
 
 
 def document(data: bytes, study: studies.ResultStudy) -> Dataset:
-    """The data set around the bytes of a PDF."""
+    """Return the data set around the bytes of a PDF."""
     made = Dataset()
     made.SOPClassUID, made.Modality = EncapsulatedPDFStorage, "DOC"
     studies.fill(made, study, kind=KIND, what="report", number=NUMBER)
@@ -50,7 +50,7 @@ def document(data: bytes, study: studies.ResultStudy) -> Dataset:
 
 
 def pdf(answer: Text, version: str) -> bytes:
-    """The text as a PDF, its letters embedded. Raises OutputError for letters that the font does not have."""
+    """Return the text as a PDF, its letters embedded. Raises OutputError for letters that the font does not have."""
     from matplotlib import rc_context
     from matplotlib.backends.backend_pdf import PdfPages
     from matplotlib.figure import Figure

@@ -30,7 +30,10 @@ def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> 
 
 
 def parametric_map(thing: Map, study: studies.ResultStudy) -> Any:
-    """The map as a ParametricMap object of highdicom; float64 becomes float32. Raises OutputError, GeometryError."""
+    """Return the map as a ParametricMap object of highdicom; float64 becomes float32.
+
+    Raises OutputError, GeometryError.
+    """
     array = thing.image.array
     if thing.image.affine is None or "FrameOfReferenceUID" not in study.first:
         raise GeometryError(

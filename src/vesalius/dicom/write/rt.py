@@ -39,7 +39,7 @@ def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> 
 
 
 def structure_set(mask: Mask, study: studies.ResultStudy, planes: Array) -> Dataset:
-    """The data set, without file meta information. `planes` are the slices' positions `(Z, 3)` in LPS mm."""
+    """Return the data set, without file meta information. `planes` are the slices' positions `(Z, 3)` in LPS mm."""
     data = Dataset()
     data.SOPClassUID, data.Modality = RTStructureSetStorage, KIND
     studies.fill(data, study, kind=KIND, what="structure set", number=NUMBER)

@@ -34,7 +34,7 @@ def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> 
 
 
 def segmentation(mask: Mask, study: studies.ResultStudy, source: Image | None = None) -> Any:
-    """The mask as a Segmentation object of highdicom. Raises OutputError, GeometryError."""
+    """Return the mask as a Segmentation object of highdicom. Raises OutputError, GeometryError."""
     if not mask.labels:
         raise OutputError("a mask without labels")
     studies.check_grid(mask.image, study, source)
@@ -111,7 +111,7 @@ def geometry(image: Image, study: studies.ResultStudy) -> dict[str, Any]:
 
 
 def _is_exact(orientation: Any) -> bool:
-    """Whether a source's rows and columns have length 1, within what validators allow."""
+    """Return whether a source's rows and columns have length 1, within what validators allow."""
     return bool(
         np.allclose(np.linalg.norm(np.array(orientation, np.float64).reshape(2, 3), axis=1), 1, atol=1e-4)
     )
@@ -141,7 +141,7 @@ def algorithm(study: studies.ResultStudy) -> Any:
 
 
 def schemes() -> list[Any]:
-    """What the private coding scheme is."""
+    """Return what the private coding scheme is."""
     return [
         hd.coding_schemes.CodingSchemeIdentificationItem(
             designator=terms.PRIVATE, name=terms.PRIVATE_NAME, responsible_organization=studies.MAKER
@@ -150,7 +150,7 @@ def schemes() -> list[Any]:
 
 
 def code(term: terms.Term) -> Code:
-    """A term as pydicom's Code."""
+    """Return a term as pydicom's Code."""
     return Code(*term)
 
 

@@ -55,7 +55,9 @@ def _text(answer: Text, study: studies.ResultStudy) -> Any:
 
 
 def _has_segmentation(path: Path, study: studies.ResultStudy) -> bool:
-    """Whether the SEG of the same answer lies beside the report, under its name: `x.seg.dcm` beside `x.sr.dcm`."""
+    """Return whether the SEG of the same answer lies beside the report, under its name: `x.seg.dcm` beside
+    `x.sr.dcm`.
+    """
     from vesalius.dicom.write.seg import KIND as SEG
 
     beside = path.with_name(f"{path.name[: -len('.sr.dcm')]}.seg.dcm")

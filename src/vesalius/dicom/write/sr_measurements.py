@@ -50,7 +50,7 @@ class Found:
 
 
 def groups(answer: Answer, study: studies.ResultStudy, source: Image | None, *, drawn: bool) -> Found:
-    """The groups of an answer and, led by their names, of its parts; `drawn` where its SEG is there to refer to.
+    """Return the groups of an answer and, led by their names, of its parts; `drawn` where its SEG is there to refer to.
 
     Raises OutputError, GeometryError.
     """
@@ -60,7 +60,7 @@ def groups(answer: Answer, study: studies.ResultStudy, source: Image | None, *, 
 
 
 def unit_of(unit: str | None) -> Code:
-    """A unit of measure in UCUM; of the private scheme where it is not known."""
+    """Return a unit of measure in UCUM; of the private scheme where it is not known."""
     return Code(*ucum.term_of(unit))
 
 
@@ -80,7 +80,7 @@ def _add(found: Found, answer: Answer, study: studies.ResultStudy, source: Image
 
 
 def _named(name: str, label: Label | None, study: studies.ResultStudy) -> dict[str, Any]:
-    """What every group begins with: its tracking identifier, the algorithm, and what was found and where."""
+    """Return what every group begins with: its tracking identifier, the algorithm, and what was found and where."""
     from vesalius.dicom.write.seg import code
 
     begun: dict[str, Any] = {
@@ -98,7 +98,7 @@ def _named(name: str, label: Label | None, study: studies.ResultStudy) -> dict[s
 
 
 def _images(study: studies.ResultStudy) -> list[Any]:
-    """The source's objects: all of them, for all were looked at."""
+    """Return the source's objects: all of them, for all were looked at."""
     frames = None if study.frame is None else [study.frame]
     return [sr.SourceImageForMeasurementGroup(h.SOPClassUID, h.SOPInstanceUID, frames) for h in study.heads]
 
@@ -144,7 +144,7 @@ def _value(answer: Value, study: studies.ResultStudy, lead: str) -> list[Any]:
 
 
 def _curve(answer: Curve, study: studies.ResultStudy, lead: str) -> list[Any]:
-    """A group for each arm. A curve holds between its times what it had at the last of them."""
+    """Return a group for each arm. A curve holds between its times what it had at the last of them."""
     times = answer.times_days
     if not len(times):
         raise OutputError("a survival curve without times")
@@ -224,7 +224,7 @@ def _size(count: int, image: Image) -> Any:
 
 
 def _segmentation(study: studies.ResultStudy) -> Dataset:
-    """What identifies the segmentation that the same mask is written as."""
+    """Return what identifies the segmentation that the same mask is written as."""
     from vesalius.dicom.write.seg import KIND
 
     data = Dataset()
@@ -257,7 +257,7 @@ def _boxes(answer: Boxes, study: studies.ResultStudy, source: Image | None, lead
 
 
 def _regions(box: Box, study: studies.ResultStudy, planes: Any) -> Sequence[Any]:
-    """The box on each plane; (column, row) from the corner of the first pixel, as PS3.3 C.18.6.1.2 counts."""
+    """Return the box on each plane; (column, row) from the corner of the first pixel, as PS3.3 C.18.6.1.2 counts."""
     rows, columns = int(study.first.Rows), int(study.first.Columns)
     depth = len(study.heads) if len(study.heads) > 1 else int(study.first.get("NumberOfFrames") or 1)
     low, high = box.low, box.high

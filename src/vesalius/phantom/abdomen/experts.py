@@ -142,7 +142,7 @@ def signed_distance(mask: Array, sampling: tuple[float, ...]) -> Array:
 
 
 def _window(mask: Array, sampling: tuple[float, ...], *, margin_mm: float) -> tuple[slice, ...]:
-    """The box around a mask, with a margin."""
+    """Return the box around a mask, with a margin."""
     found = []
     for axis, spacing in enumerate(sampling):
         others = tuple(a for a in range(3) if a != axis)
