@@ -134,7 +134,9 @@ def _fault(
         if fault:
             return SetAside(case.id, f"the {name} has {fault}", fatal=True)
         if len(values[name]) > MAX_LABELS:
-            return SetAside(case.id, f"the {name} holds {len(values[name])} different values: it is no mask")
+            return SetAside(
+                case.id, f"the {name} holds {len(values[name])} different values, too many for a mask"
+            )
     fault = geometry_fault(reference, region) if region is not None else None
     if fault:
         return SetAside(case.id, f"the field of view has {fault}", fatal=True)

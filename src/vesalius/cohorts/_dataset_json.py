@@ -25,7 +25,7 @@ def load(path: Path, *, strict: bool) -> dict[str, Any] | None:
         return None
     if not isinstance(data, dict):
         if strict:
-            raise DataError(f"{path} must hold a JSON object", found=type(data).__name__)
+            raise DataError(f"{path} does not hold a JSON object", found=type(data).__name__)
         return None
     return data
 

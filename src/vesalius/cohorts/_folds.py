@@ -145,7 +145,7 @@ def load_assignment(path: Path) -> Assignment:
             seed=None if data["seed"] is None else int(data["seed"]),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path} is no stored assignment of folds", found=repr(error)) from error
+        raise DataError(f"{path} is not a stored assignment of folds", found=repr(error)) from error
 
 
 def _units(cases: Sequence[Case], name: str | None, groups: Mapping[str, str]) -> list[_Unit]:
@@ -265,7 +265,7 @@ def _inherited(
         many = f"{len(seen)} of {counted(_size(units), 'case')} that it was trained on{overlap.alone(seen)}"
         raise LeakError(
             f"{overlap.of}, which --init names, was trained on these data, and leaves nothing to test on",
-            found=f"{many}, none that it was tested on",
+            found=f"{many}, none of which it was tested on",
             hint=f"more cases that it was not trained on, or no --init{overlap.others(seen)}",
         )
     share, fresh = fraction, set[_Unit]()

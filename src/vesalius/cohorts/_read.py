@@ -64,7 +64,7 @@ def read(
             raise UnknownName("role", role, ROLES)
         if options.columns[role].startswith("re:") and role != "patient":
             raise DataError(
-                f"a pattern finds patients in the cases' names, and nothing else: '{role}' is given by a column",
+                f"re: patterns are for --column patient only; '{role}' needs the name of a column",
                 found=f"{role}={options.columns[role]}",
                 hint=f"--column {role}=NAME, or --column patient=re:PATTERN",
             )

@@ -149,7 +149,7 @@ def _untold(
     )
     name = next(iter(able), "NAME")
     return DataError(
-        f"rows with one '{roles.first('id')}' name several images, and {why}",
+        f"rows with the same '{roles.first('id')}' name several images, and {why}",
         found=f"'{case}' with {some([_cells(table, roles, k)[0] for k in rows], 3)}",
         hint=f"--column view={name} for what they differ in, or {_one_each(roles)}",
     )

@@ -22,7 +22,7 @@ def read_split_file(path: Path) -> dict[str, Split]:
     table = read_cells(path)
     if not {"case", "split"} <= set(table):
         raise DataError(
-            f"{path} is no split file",
+            f"{path} is not a split file",
             found=f"columns {', '.join(filter(None, table))}",
             hint="a CSV with the columns case,split",
         )
@@ -31,9 +31,9 @@ def read_split_file(path: Path) -> dict[str, Split]:
         name, word = (cell or "").strip(), told or ""
         split = as_split(word)
         if split is None:
-            raise DataError(f"{path}: '{name}' has the split '{word}'", hint="train, val or test")
+            raise DataError(f"{path}: '{name}' has the unknown split '{word}'", hint="train, val or test")
         if splits.setdefault(name, split) != split:
-            raise LeakError(f"{path}: '{name}' stands in two splits", found=f"{splits[name]} and {split}")
+            raise LeakError(f"{path}: '{name}' is in two splits", found=f"{splits[name]} and {split}")
     return splits
 
 

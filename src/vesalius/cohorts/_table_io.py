@@ -87,7 +87,7 @@ def _delimited(path: Path) -> tuple[Table, str]:
         raise DataError(f"{path} cannot be read", found=error.strerror or str(error)) from error
     if b"\0" in data[:4096] and not data.startswith(_UTF16):
         raise DataError(
-            f"{path} is no table that is read here", found="no text", hint="CSV, TSV, XLSX or Parquet"
+            f"{path} is not a table of a known type", found="no text", hint="CSV, TSV, XLSX or Parquet"
         )
     text = _decoded(data)
     told = _SEP_LINE.match(text)  # as Excel writes it for itself

@@ -14,11 +14,11 @@ _COLOUR = re.compile(r"#([0-9a-fA-F]{6})")
 
 
 def assert_untold(labels: Mapping[str, str] | None) -> None:
-    """Raise DataError where labels are told of a cohort that is read already, which would change nothing."""
+    """Raise DataError where labels are told of a Cohort object, which would change nothing."""
     if labels:
         raise DataError(
-            "what labels stand for is told where the data is read",
-            found="a cohort that is read already",
+            "labels cannot be renamed in a cohort that was already read",
+            found="a Cohort object",
             hint="vs.read(path, labels={…})",
         )
 

@@ -195,7 +195,7 @@ def _labels(root: Path, split: Split) -> Array:
         rows = rows.astype(np.int64)
     if rows.dtype.kind not in "iub" or rows.ndim not in (1, 2):
         raise FormatError(
-            f"{root}: {split}_labels must be whole numbers, a row a case",
+            f"{root}: {split}_labels must be whole numbers, one row per case",
             found=f"{rows.dtype} of shape {rows.shape}",
         )
     return rows

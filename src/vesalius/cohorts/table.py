@@ -186,7 +186,9 @@ def _load(base: Path, index: Index, options: Options) -> tuple[Table, str]:
     ]
     if len(fitting) != 1:
         names = ", ".join(p.name for p in ([p for p, _ in fitting] or tables))
-        raise DataError(f"several tables in {base} could be meant", found=names, hint="give the table's path")
+        raise DataError(
+            f"several tables in {base} could be the cohort's", found=names, hint="give the table's path"
+        )
     return fitting[0][1], fitting[0][0].name
 
 
@@ -282,7 +284,7 @@ def _apart(images: Mapping[str, Ref | Image], others: Mapping[str, Target]) -> N
     names: dict[Ref, str] = {}
     for name, ref in images.items():
         if isinstance(ref, Ref) and names.setdefault(ref, name) != name:
-            raise DataError(f"'{names[ref]}' and '{name}' are one file", found=str(ref))
+            raise DataError(f"'{names[ref]}' and '{name}' are the same file", found=str(ref))
     for name, target in others.items():
         if isinstance(target, Ref) and target in names:
             raise DataError(f"the {name} is the image itself", found=str(target))
@@ -316,7 +318,7 @@ def _infos(table: Table, roles: Roles, notes: list[str], joined: TargetInfo | No
             infos[column] = TargetInfo(column, "class", class_labels(distinct(cells)), roles.reasons[column])
     for column in roles.all("value"):
         if not is_number(table[column]):
-            raise DataError(f"'{column}' is to be a number", found=f"'{distinct(table[column])[0]}'")
+            raise DataError(f"column '{column}' must hold numbers", found=f"'{distinct(table[column])[0]}'")
         infos[column] = TargetInfo(column, "number", (), roles.reasons[column])
     for column in roles.all("mask"):
         infos[column] = TargetInfo(column, "mask", (), roles.reasons[column])

@@ -37,7 +37,7 @@ def output_errors(path: Path) -> Iterator[None]:
 
 
 def assert_apart(source: Path, out: Path) -> None:
-    """Raises OutputError where what is written would lie among what is read, and be read as such the next time."""
+    """Raise OutputError where what is written would lie among what is read, and be read as such the next time."""
     here, there = source.resolve(), out.resolve()
     if there.is_relative_to(here) or here.is_relative_to(there):
         within = (

@@ -83,7 +83,7 @@ class Journal:
             lines = self.path.read_text(encoding="utf-8").split("\n")
             if not lines[0] or json.loads(lines[0]) != self.head:
                 hint = "the same input, profile, options and key, or another output folder"
-                raise OutputError("the run to go on with was another one", hint=hint)
+                raise OutputError("the run to resume was started with other arguments", hint=hint)
             for line in lines[1:-1]:  # what follows the last line's end was being written
                 entry = _entry(json.loads(line))
                 self.entries[entry.source] = entry

@@ -89,7 +89,7 @@ def _by_class(uid: str) -> str | None:
 
 
 def require_image(where: object, head: Any) -> None:
-    """Raises NotAnImage, saying what it is; FormatError where nothing says so and there are no rows of pixels.
+    """Raise NotAnImage, saying what it is; FormatError where nothing says so and there are no rows of pixels.
 
     And FormatError for what holds slices, and would be read as one picture or as a volume that is short of some.
     """

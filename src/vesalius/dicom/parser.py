@@ -83,7 +83,7 @@ class File:
 
 
 def assert_pixels(file: File) -> None:
-    """Raises FormatError where a file has no pixels."""
+    """Raise FormatError where a file has no pixels."""
     if file.span is None:
         raise FormatError(f"{file.path}: a DICOM image without its pixels")
 

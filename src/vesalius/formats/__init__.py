@@ -70,7 +70,7 @@ def sniff(path: Path | str) -> str:
     name = by_content(path)
     if name is None:
         raise FormatError(
-            f"{path}: not a format that is read here",
+            f"{path}: not a format that can be read",
             found=f"suffix '{path.suffix}'" if path.suffix else "no suffix and unknown first bytes",
             hint=f"one of {' '.join(known_suffixes())}",
         )
@@ -169,10 +169,10 @@ def write(thing: Image | Answer, path: Path | str, *, source: Image | None = Non
 
 
 def require_suffix(name: str) -> None:
-    """Raises OutputError unless a format that is written has the suffix with which `name` ends."""
+    """Raise OutputError unless a format that is written has the suffix with which `name` ends."""
     if not any(name.lower().endswith(s) for s in known_suffixes(holds=None)):
         shown = " ".join(s for n in _writable() for s in registry.literals("formats", n)["SUFFIXES"])
-        raise OutputError(f"{name}: no format that is written has this suffix", hint=f"one of {shown}")
+        raise OutputError(f"{name}: no format with this suffix can be written", hint=f"one of {shown}")
 
 
 def _writable() -> list[str]:
@@ -185,7 +185,7 @@ def _placed(thing: Image | Answer, source: Image | None) -> Image | Answer:
     image = pixels(thing)
     if image.shape != source.shape:
         raise GeometryError(
-            "what is written has another shape than its source", found=grids.difference(image, source)
+            "the written image and its source have different shapes", found=grids.difference(image, source)
         )
     if image.affine is not None or image.spacing_mm is not None:
         return thing

@@ -114,16 +114,14 @@ class _Layout:
         self.head = head
         dims = [int(d) for d in head["dim"]]
         if not 1 <= dims[0] <= 5 or any(d < 1 for d in dims[1 : dims[0] + 1]):
-            raise FormatError(f"{ref}: dimensions that cannot be", found=f"dim {dims}")
+            raise FormatError(f"{ref}: impossible dimensions", found=f"dim {dims}")
         x, y, z, t, c = (dims[1 : dims[0] + 1] + [1] * 5)[:5]
         kind = head.get_data_dtype()
         self.colour = 0
         if kind.names is not None:  # RGB24, RGBA32: bytes side by side
             self.colour, kind = len(kind.names), np.dtype(np.uint8)
         if kind.kind not in "iuf":
-            raise FormatError(
-                f"{ref}: pixels of this type are not read", found=str(kind), hint="save the magnitude"
-            )
+            raise FormatError(f"{ref}: unsupported pixel type", found=str(kind), hint="save the magnitude")
         self.dtype = np.dtype(kind)
         self.shape: tuple[int, ...] = (c, t, z, y, x) + ((self.colour,) if self.colour else ())
         self.nbytes = math.prod(self.shape) * self.dtype.itemsize
@@ -148,7 +146,7 @@ class _Layout:
             array = array[0]
         elif times is None:
             raise FormatError(
-                f"{ref}: a 4th and a 5th axis, and neither is time", found=f"dim {list(self.head['dim'])}"
+                f"{ref}: has a 4th and a 5th axis, and neither is time", found=f"dim {list(self.head['dim'])}"
             )
         else:
             array = array.swapaxes(0, 1)  # (T, C, Z, Y, X)
@@ -203,7 +201,7 @@ def _checked_offset(head: Any, layout: _Layout, ref: Ref, *, compressed: bool) -
     """Return where the pixels begin. Raises FormatError where they cannot, or where the file is too short for them."""
     offset, at = int(head["vox_offset"]), int(head["sizeof_hdr"])
     if offset < at:
-        raise FormatError(f"{ref}: pixels inside the header", found=f"vox_offset {offset}")
+        raise FormatError(f"{ref}: the pixels begin inside the header", found=f"vox_offset {offset}")
     if offset - at > file_io.TRAILING:
         raise FormatError(f"{ref}: header extensions too long", found=f"{offset - at:.4g} bytes")
     size = ref.paths[0].stat().st_size

@@ -194,14 +194,14 @@ def _member(stream: IO[bytes], ref: Ref, size: int) -> Member:
     """Parse one npy header and hold it against the bytes there are."""
     version = np.lib.format.read_magic(stream)
     if version not in ((1, 0), (2, 0), (3, 0)):
-        raise FormatError(f"{ref}: an npy version that is not known", found=str(version))
+        raise FormatError(f"{ref}: unknown npy version", found=str(version))
     parse = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, fortran, dtype = parse(stream)
     if dtype.hasobject:
         raise FormatError(f"{ref}: holds pickled objects, which are never loaded", hint="save plain arrays")
     member = Member(shape=shape, dtype=dtype, fortran=fortran)
     if any(n < 0 for n in shape):
-        raise FormatError(f"{ref}: a shape that cannot be", found=str(shape))
+        raise FormatError(f"{ref}: an impossible shape", found=str(shape))
     file_io.check_claim(ref, member.nbytes, size - stream.tell(), compressed=False)
     return member
 

@@ -254,7 +254,7 @@ def _plane(picture: Pil.Image, ref: Ref, as_mask: bool, *, grey: bool = False) -
     if mode in ("RGBA", "RGBX", "CMYK", "YCbCr"):
         page = page.convert("RGB")
     elif mode not in _PLAIN:
-        raise FormatError(f"{ref}: a colour space that is not read", found=mode, hint="convert it to RGB")
+        raise FormatError(f"{ref}: unsupported colour space", found=mode, hint="convert it to RGB")
     array = np.asarray(page)
     array = array.astype(array.dtype.newbyteorder("="), copy=False)
     if array.ndim == 2:

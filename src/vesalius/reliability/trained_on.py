@@ -123,7 +123,7 @@ def load_trained_on(path: Path) -> TrainedOn:
         return TrainedOn(str(data["data_hash"]), runs, tuple(map(str, data["unknown"])))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(
-            f"{path} is no record of what was trained on",
+            f"{path} is not a record of the training cases",
             found=f"{type(error).__name__}: {error}",
             hint="the run's folder as `fit` left it, or its bundle alone",
         ) from error

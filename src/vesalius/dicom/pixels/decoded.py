@@ -1,6 +1,6 @@
 """The pixels of a pydicom data set as they are stored, decoded so that damage is an error, not a panic.
 
-For who has a data set in hand; images are read frame by frame by `_dicom_pixels`.
+For callers that hold a data set; images are read frame by frame by `pixels/frames.py`.
 """
 
 from __future__ import annotations

@@ -82,7 +82,7 @@ def header(ref: Ref) -> Header:
 
 
 def check_streams(ref: Ref, *, most_bytes: int = 1 << 26) -> None:
-    """Raises FormatError for a compressed file whose first frame is of another size than its header says.
+    """Raise FormatError for a compressed file whose first frame is of another size than its header says.
 
     Nothing is decoded. Files that are larger than `most_bytes` are not looked into.
     """

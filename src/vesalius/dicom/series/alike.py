@@ -26,7 +26,7 @@ PLURALS = {
 
 
 def assert_one_patient(files: Sequence[raw.File]) -> None:
-    """Raises FormatError where images under one series UID are of several patients or studies; it repeats no id."""
+    """Raise FormatError where images under one series UID are of several patients or studies; it repeats no id."""
     if len(files) < 2:
         return
     ids = {_plain(file.head, "PatientID") for file in files}

@@ -83,7 +83,7 @@ def axes(plane: Plane) -> tuple[Array, Array, Array]:
 
 
 def assert_same(planes: Sequence[Plane]) -> None:
-    """Raises GeometryError unless all planes are placed, parallel and of one spacing."""
+    """Raise GeometryError unless all planes are placed, parallel and of one spacing."""
     first = planes[0]
     for plane in planes[1:]:
         if not plane.placed:

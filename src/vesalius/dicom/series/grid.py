@@ -162,7 +162,7 @@ class Drawing:
         )
 
     def add(self, bits: Array, at: tuple[int, int, int], value: int, name: str) -> None:
-        """Raises FormatError where another label stands already."""
+        """Raise FormatError where another label stands already."""
         x, y, z = at
         rows, columns = bits.shape
         top, left = max(y, 0), max(x, 0)

@@ -37,7 +37,7 @@ class Piece:
 
 
 def assert_whole(pieces: Sequence[Piece]) -> None:
-    """Raises FormatError where a piece of a series is a slice of another: without a place, or unlike the others there.
+    """Raise FormatError where a piece of a series is a slice of another: without a place, or unlike the others there.
 
     Planes of other directions, or at places of their own, are images of their own.
     """

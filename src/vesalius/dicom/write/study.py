@@ -301,19 +301,19 @@ def making(what: str) -> Iterator[None]:
 
 
 def check_grid(image: Image, study: ResultStudy, source: Image | None) -> None:
-    """Raises GeometryError unless the image lies on the source's grid."""
+    """Raise GeometryError unless the image lies on the source's grid."""
     planes = int(study.first.get("NumberOfFrames") or 1) if len(study.heads) == 1 else len(study.heads)
     wanted = (planes, int(study.first.Rows), int(study.first.Columns))
     if image.affine is None and image.shape != wanted:
         raise GeometryError(
-            "an answer of another shape than its source", found=f"{image.shape}, not {wanted}"
+            "the answer and its source have different shapes", found=f"{image.shape}, not {wanted}"
         )
     if source is not None and source.affine is not None and image.affine is not None:
         far = np.abs(source.affine - image.affine).max()
         if far > _SAME_PLACE_MM:
             words = grids.difference(image, source, tolerance_mm=_SAME_PLACE_MM)
             raise GeometryError(
-                "an answer that does not lie on its source's grid", found=words or f"{far:g} mm apart"
+                "the answer does not lie on its source's grid", found=words or f"{far:g} mm apart"
             )
 
 
