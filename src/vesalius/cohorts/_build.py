@@ -60,5 +60,5 @@ def matched(pattern: str, names: Iterable[str]) -> dict[str, str]:
 
 
 def some(names: Iterable[str], limit: int = 5) -> str:
-    """Return a few names, and how many more there are."""
+    """Return the first few names and the number of the others, in words."""
     return listed(names, limit)

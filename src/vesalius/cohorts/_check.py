@@ -117,7 +117,7 @@ def decode(case: Case, *, files: dict[Path, str] | None = None) -> Decoded:
 
 
 def geometry_fault(image: Image, mask: Image) -> str | None:
-    """Return what contradicts between an image and a mask drawn on it, in one line; None if they agree."""
+    """Return in one line how an image and a mask drawn on it contradict each other; None if they agree."""
     return grids.mask_fault(image, mask)
 
 
@@ -178,7 +178,7 @@ def _mask(item: Ref | Image) -> Image:
 def _coded(cohort: Cohort, held: Mapping[str, Mapping[str, Held]], strict: bool) -> Cohort:
     """Return the cohort with what its masks' values stand for, and the labels that they hold.
 
-    Raises UnknownName where a person told of a label that is nowhere.
+    Raises UnknownName where the user named a label that no mask holds.
     """
     notes, questions, decided = list(cohort.notes), list(cohort.questions), list(cohort.label_notes)
     targets, left = dict(cohort.targets), dict(cohort.told)
@@ -214,7 +214,7 @@ def _coded(cohort: Cohort, held: Mapping[str, Mapping[str, Held]], strict: bool)
 
 
 def _answered(cohort: Cohort, target: str | None) -> None:
-    """Raise DataError where it is not certain what the labels are of the target that is to be learned."""
+    """Raise DataError where the labels of the target to be learned are uncertain."""
     for question in cohort.questions:
         if target is None or question.target == target:
             raise DataError(question.what, found=question.found, hint=question.hint)

@@ -105,7 +105,7 @@ def channel_names(data: dict[str, Any]) -> tuple[str, ...]:
 
 
 def target_info(labels: Named, why: str, notes: list[str]) -> TargetInfo:
-    """Return the mask target; what its names cannot say becomes a note."""
+    """Return the mask target, with a note about label names that could not be used."""
     if labels.regions:
         notes.append(
             f"dataset.json: {', '.join(labels.regions)} are regions of several values; the single values are used"

@@ -46,7 +46,7 @@ def with_region(case: Case, region: Image | None) -> Case:
 
 
 def count(array: Array) -> dict[int, int]:
-    """Return voxels by value, without those that nobody knows."""
+    """Return the number of voxels by value, without the ignored ones."""
     values, counts = np.unique(array, return_counts=True)
     return {int(v): int(n) for v, n in zip(values, counts, strict=True) if v != IGNORED}
 
@@ -70,7 +70,7 @@ def recounted(
 
 
 def mapped(counts: Mapping[int, int], pairs: Pairs) -> dict[int, int]:
-    """Return voxels by label value, from those by value; what is ignored is left out."""
+    """Return the number of voxels by label value from that by value, without the ignored ones."""
     new, found = dict(pairs), dict[int, int]()
     for value, n in counts.items():
         label = new.get(value, value)
@@ -85,6 +85,6 @@ def _composed(first: Pairs, second: Pairs) -> Pairs:
 
 
 def _between(old: Pairs, new: Pairs) -> dict[int, int]:
-    """Return what became of each value that the old pairs led to."""
+    """Return the new label value of each value that the old pairs led to."""
     now = dict(new)
     return {**now, **{b: now.get(a, a) for a, b in old}}

@@ -1,4 +1,4 @@
-"""Cells of one column held against each other: what each leads to alone may still be wrong beside the others."""
+"""Comparing the cells of one column: a match that is valid alone may be wrong beside the others."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MOST = 3  # times as many cells of one kind make the others strange
 
 
 def doubts(cells: Iterable[str], index: Index) -> dict[str, str]:
-    """Return why some cells of a column cannot be right, though each of them alone leads to something.
+    """Return the reasons why some cells of a column must be wrong, although each of them alone matches something.
 
     Two that name different folders lead to one file; a bare name fits one file where most of the column's names fit
     several; a cell leads to a file where nearly all others lead to folders, or to patients.

@@ -185,7 +185,7 @@ def _separator(text: str, suffix: str) -> str:
 
 
 def cleaned(cells: list[str | None]) -> list[str | None]:
-    """Return cells without blanks around them, None where nothing is left; `1.0` among whole numbers becomes `1`."""
+    """Return the cells without surrounding blanks, None for empty ones; `1.0` among whole numbers becomes `1`."""
     stripped = [None if c is None or not c.strip() else c.strip() for c in cells]
     held = [c for c in stripped if c is not None]
     if held and all(_WHOLE.fullmatch(c) or c.lstrip("-").isdecimal() for c in held):

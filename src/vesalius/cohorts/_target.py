@@ -1,4 +1,4 @@
-"""Which target is meant, where a cohort has several."""
+"""Choosing the target to learn, where a cohort has several."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from vesalius.core.words import counted, quoted
 def select_target(cohort: Cohort, name: str | None = None) -> TargetInfo:
     """Return the target of that name, or the only one.
 
-    Raises UnknownName for a name that is not there, DataError where there is none or where several could be meant.
+    Raises UnknownName for a name that does not exist, DataError where there is no target, or several and no name.
     """
     unused = [note for note in cohort.notes if note.startswith(UNUSED)]
     if name is not None and cohort.targets:

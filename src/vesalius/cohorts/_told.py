@@ -1,4 +1,4 @@
-"""What a person told of labels: `WORD=LABEL`, where nothing after the sign means that the label is not known."""
+"""The user's label names, `WORD=LABEL`; nothing after the sign means that the label is unknown."""
 
 from __future__ import annotations
 

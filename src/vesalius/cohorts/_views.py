@@ -74,7 +74,7 @@ def by_file_names(cells: Mapping[int, str], studies: Mapping[str, Sequence[int]]
 
 
 def told_apart(named: Mapping[int, str], rows: Iterable[int]) -> bool:
-    """Return whether each of these rows has a view, and no two the same."""
+    """Return whether each of these rows has a view of its own."""
     views = [named.get(k, "") for k in rows]
     return all(views) and len(set(views)) == len(views)
 

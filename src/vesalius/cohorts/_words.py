@@ -1,4 +1,4 @@
-"""Words in a table's cells that may mean that nothing is known, and whether they do: column by column."""
+"""Words in a table that may stand for a missing value, decided column by column."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Cells = list[str | None]
 
 
 def plain(table: Table, options: Options) -> Table:
-    """Return the table as its columns' roles are found: without such words, but for columns that may hold classes."""
+    """Return the table for finding its columns' roles: without such words, except in columns that may hold classes."""
     return {
         column: cells if _may_hold(column, cells, options) else without(cells)
         for column, cells in table.items()
@@ -26,7 +26,7 @@ def plain(table: Table, options: Options) -> Table:
 
 
 def without(cells: Cells) -> Cells:
-    """Return the cells with None in place of every such word."""
+    """Return the cells with None for every word that may mean a missing value."""
     return cleaned([None if c is None or c.casefold() in WORDS else c for c in cells])
 
 

@@ -65,7 +65,7 @@ def detect(root: Path) -> Detection | None:
 
 
 def read(root: Path, *, options: Options) -> Cohort:
-    """Return a case an image (or a DICOM series), its class the folder it lies in, and masks beside where there are.
+    """Read one case per image or DICOM series: its folder is its class, and masks beside it are targets.
 
     Folders that are named like patients name these, and no class.
     """

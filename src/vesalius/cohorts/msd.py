@@ -28,7 +28,7 @@ def detect(root: Path) -> Detection | None:
 
 
 def read(root: Path, *, options: Options) -> Cohort:
-    """Return a case an image of imagesTr (its mask of the same name in labelsTr) or of imagesTs (no target).
+    """Read one case per image of imagesTr, with its mask of that name in labelsTr, and of imagesTs, without target.
 
     What the list and the folders disagree about is named: a label without an image is set aside, an image
     without a label is kept for prediction.

@@ -55,7 +55,7 @@ def detect(root: Path) -> Detection | None:
 
 
 def read(root: Path, *, options: Options) -> Cohort:
-    """Return a case an image; masks become targets named after their folder or ending.
+    """Read one case per image; masks become targets named after their folder or ending.
 
     Masks that look like a field of view, where there are others, become the cases' region. Raises UnknownName
     if `target` names no group of masks.

@@ -28,7 +28,7 @@ def detect(root: Path) -> Detection | None:
 
 
 def read(root: Path, *, options: Options) -> Cohort:
-    """Return a case a file, or a DICOM series; without targets."""
+    """Read one case per file or DICOM series, without targets."""
     if root.is_file():
         case = Case(id=formats.stem(root), images={"image": Ref((root,))})
         return Cohort(root=root, layout="plain", cases=(case,), notes=("one image without a target",))

@@ -91,7 +91,7 @@ def _nearly(table: Table, index: Index) -> str | None:
 
 
 def read(root: Path, *, options: Options) -> Cohort:
-    """Return a case a row, or the rows with the same case id; files are looked for below the table's folder.
+    """Read one case per row, or per group of rows with one case id; files are looked for below the table's folder.
 
     Tables called train, val and test are put together. Raises DataError where no column names images or several
     tables would do, UnknownName for a column that is not there.

@@ -1,4 +1,4 @@
-"""Files made of ISO boxes within a frame (JP2, JPEG XL, MP4): those that draw stay, what is told beside them goes.
+"""Files made of ISO boxes (JP2, JPEG XL, MP4): keep the boxes that draw the picture, remove those with text about it.
 
 Source: ISO/IEC 15444-1 annex I (JP2), 18181-2 (JPEG XL), 14496-12 (MP4).
 """

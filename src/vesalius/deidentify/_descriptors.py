@@ -47,7 +47,7 @@ _YEARS = range(1890, 2060)
 
 
 def folded(text: str) -> str:
-    """Case, accents and the like put aside, letter by letter, so that places stay the same."""
+    """Return the text in lower case without accents, letter by letter, so that positions stay the same."""
     plain = (unicodedata.normalize("NFKD", c)[:1] for c in text)
     small = "".join(c.lower() if len(c.lower()) == 1 else c for c in plain)
     return small.translate(_ALIKE)

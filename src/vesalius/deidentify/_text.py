@@ -1,4 +1,4 @@
-"""Free text: what identifies taken out of it, or only the words of the standard's own codes left in it."""
+"""Free text: remove what identifies a person, or keep only the words of the standard's own codes."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Cleaner:
             self.add(value)
 
     def add(self, value: str, *, name: bool = True) -> None:
-        """Look for this value from now on, and for its words: of what is no person's name, those that are uncommon."""
+        """Search for this value and its words from now on; only uncommon words of what is not a person's name."""
         whole = _composed(value).lower()
         for spelt in {whole, *_spellings(whole)} if name else {whole}:
             self._add(folded(spelt).strip(" ^=,;."), name=name)
@@ -106,11 +106,11 @@ class Cleaner:
         return WORD.sub(lambda m: GONE if self._own(folded(m[0])) else m[0], found)
 
     def coded(self, text: str) -> bool:
-        """Return whether a term of fixed form is none of this data set's identifiers."""
+        """Return whether a term of fixed form is not one of this data set's identifiers."""
         return text.isascii() and not any(word in self.words for word in WORD.findall(folded(text)))
 
     def within(self, data: bytes) -> bool:
-        """Return whether bytes that are no text hold one of this data set's longer identifiers, in a usual encoding."""
+        """Return whether binary data holds one of this data set's longer identifiers in a common encoding."""
         low = data.lower()
         least = _IN_BYTES if len(data) > 1 << 16 else _SHORTEST_ID
         found = (

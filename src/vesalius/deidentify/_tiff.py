@@ -51,7 +51,7 @@ class _Layout:
 
 
 def rewrite(data: bytes) -> bytes:
-    """Raise ValueError or struct.error where the file is damaged."""
+    """Return the rewritten file. Raises ValueError or struct.error where it is damaged."""
     order = "<" if data[:2] == b"II" else ">"
     layout = _Layout(order, struct.unpack_from(f"{order}H", data, 2)[0] == 43)
     out = bytearray(data[:8] + b"\0" * 8 if layout.big else data[:4] + b"\0" * 4)

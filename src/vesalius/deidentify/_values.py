@@ -1,4 +1,4 @@
-"""Values that say nothing: dummies for each VR, and dates moved by whole days."""
+"""Replacement values: a dummy for each VR, and dates shifted by whole days."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def dummy(vr: str) -> object:
 
 
 def shifted(text: str, days: int) -> str | None:
-    """Return a DA or DT value `days` later, its time of day and offset unchanged; None if it is no full date.
+    """Return a DA or DT value `days` later, its time of day and offset unchanged; None if it is not a full date.
 
     A date that is given to the month or the year only is not moved but dropped (None): it cannot keep an interval.
     """
@@ -79,7 +79,7 @@ def are_uids(value: Any) -> bool:
 
 
 def age(text: str) -> str:
-    """Return an AS value with everyone above 89 years made 90: so old, an age alone identifies. What is no age goes."""
+    """Return an AS value with everyone above 89 years made 90: such an age alone identifies. Drop other text."""
     found = re.fullmatch(r"\s*(\d{1,3})([DWMY])\s*", text)
     if found is None:
         return ""

@@ -32,7 +32,7 @@ class Walk(Values):
     def apply(
         self, data: Any, *, nested: bool = False, structured: bool = False, done: frozenset[Any] = frozenset()
     ) -> None:
-        """Change `data` in place; attributes in `done` have been seen to."""
+        """De-identify `data` in place; attributes in `done` were handled already."""
         safe = safe_tags(data) if self.settings.has("retain-safe-private") else set()
         for tag in list(data.keys()):
             if tag not in data or tag in done:

@@ -42,7 +42,7 @@ class Grid:
 
 
 def face(image: Image) -> Array | None:
-    """True where the face is, `(Z, Y, X)` in the image's own voxels; None where there is no head, or too little of one.
+    """Return a mask of the face, `(Z, Y, X)` in the image's own voxels; None without a head, or with too little of one.
 
     Raises GeometryError where there may be a face that cannot be found: no affine, few slices, no vertex.
     """

@@ -92,7 +92,7 @@ class Journal:
         self._write(json.dumps(self.head) + "\n", "w")
 
     def add(self, entry: Entry) -> None:
-        """One more file is done."""
+        """Record that one more file is done."""
         self.entries[entry.source] = entry
         row = {
             "source": entry.source,
