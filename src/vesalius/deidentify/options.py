@@ -1,4 +1,4 @@
-"""What may be kept or cleaned instead of removed: the options of PS3.15 Annex E, their codes, and named profiles."""
+"""What is kept or cleaned instead of removed: the options of PS3.15 Annex E, their codes, and named profiles."""
 
 from __future__ import annotations
 

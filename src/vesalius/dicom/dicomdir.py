@@ -30,7 +30,7 @@ class Listing:
 
 
 def listing(root: Path) -> Listing | None:
-    """Return what a DICOMDIR lists, None for another file. Files lie below it, whatever the listing says.
+    """Return the files that a DICOMDIR lists; None for another file. They lie below it, whatever the listing says.
 
     Raises FormatError for one that is damaged.
     """
@@ -57,7 +57,7 @@ def listing(root: Path) -> Listing | None:
 
 
 def without_short(found: Found) -> Found:
-    """Return what was found, but for each series of which a DICOMDIR among the files lists some that are nowhere here.
+    """Return what was found, without the series of which a DICOMDIR lists files that are missing.
 
     A file that was moved is known by its instance UID. A DICOMDIR that is damaged is left, with the reason.
     """
@@ -98,7 +98,7 @@ def _incomplete(gone: Sequence[Path], name: str) -> str:
 
 
 def _instances(found: Found) -> set[str]:
-    """Return the instance UIDs of all files, whatever became of them."""
+    """Return the instance UIDs of all files, used or not."""
     from vesalius.dicom.parser import parse, reading
 
     uids = {uid for series in found.series for uid in series.sop_uids}

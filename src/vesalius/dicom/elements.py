@@ -1,4 +1,4 @@
-"""What single DICOM data elements say, read with care: geometry, rescale, display; of a frame or a whole object."""
+"""Values of single DICOM data elements, of a frame or a whole object: geometry, rescale, display."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def rescale(head: Any, group: FunctionalGroups | None) -> tuple[float, float]:
 
 
 def is_rescaled(head: Any, group: FunctionalGroups | None) -> bool:
-    """Return whether the modality's values are others than the stored ones: by a slope and intercept, or a table."""
+    """Return whether the modality's values differ from the stored ones, by a slope and intercept or a table."""
     return "ModalityLUTSequence" in head or rescale(head, group) != (1.0, 0.0)
 
 
@@ -84,7 +84,7 @@ def rescale_type(head: Any, group: FunctionalGroups | None) -> str | None:
 
 
 def frame_times(head: Any, frames: int) -> tuple[float, ...] | None:
-    """Seconds from the first frame of a cine to each, or None where none are said (PS3.3 C.7.6.5)."""
+    """Seconds from the first frame of a cine to each, or None where the object has none (PS3.3 C.7.6.5)."""
     vector = head.get("FrameTimeVector")
     if vector not in (None, "") and frames > 1:
         steps = [float(v) for v in vector]
@@ -98,7 +98,7 @@ def frame_times(head: Any, frames: int) -> tuple[float, ...] | None:
 
 
 def display(head: Any) -> dict[str, Any]:
-    """Return what a viewer would apply: photometric interpretation and the first window."""
+    """Return the display settings of a viewer: photometric interpretation and the first window."""
     shown: dict[str, Any] = {"photometric": photometric(head)}
     if (function := text(head, "VOILUTFunction")) is not None:
         shown["voi_function"] = function

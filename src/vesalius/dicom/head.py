@@ -31,7 +31,7 @@ class Raw(NamedTuple):
 
 
 class Head:
-    """The elements of an object, decoded when they are asked for. Raises what pydicom raises on damaged values."""
+    """The elements of an object, each decoded on first access. Access raises pydicom's errors on damaged values."""
 
     def __init__(self, raw: Mapping[int, Raw], *, meta: Mapping[int, Raw] | None = None) -> None:
         self.raw, self.meta = raw, meta or {}

@@ -1,4 +1,4 @@
-"""What a DICOM object is, by its SOP class or, failing that, its modality; objects that are no image get a name."""
+"""The type of a DICOM object, by its SOP class or else its modality; objects without an image get a name."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ _HINTS = {
 
 
 def code_of(head: Any) -> str | None:
-    """Return a word for what is no image (`SEG`, `SR`, `RTSTRUCT` …), or None where it is or may be one."""
+    """Return a word for an object that is not an image (`SEG`, `SR`, `RTSTRUCT` …); None for one that is or may be."""
     found = _by_class(str(head.get("SOPClassUID") or ""))
     if found is None and "DirectoryRecordSequence" in head:
         found = "DICOMDIR"

@@ -37,12 +37,12 @@ _PIXELS = {0x7FE00008: "FloatPixelData", 0x7FE00009: "DoubleFloatPixelData", 0x7
 
 
 def reading(where: Ref | Path) -> contextlib.AbstractContextManager[None]:
-    """Whatever damaged bytes make of pydicom becomes one FormatError that names the file."""
+    """Turn whatever pydicom raises on damaged bytes into one FormatError that names the file."""
     return file_io.typed_errors(where, *DAMAGE)
 
 
 class _Short(Exception):
-    """The walk needs bytes that lie beyond those that were read."""
+    """The parser needs more bytes than were read."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def assert_pixels(file: File) -> None:
 
 
 def parse(path: Path) -> File:
-    """Return the elements of a file before its pixels. Raises FormatError for what is no DICOM, cut off or hostile."""
+    """Return the elements of a file before its pixels. Raises FormatError if it is not DICOM, damaged or hostile."""
     size = archive.size(path)
     if size == 0:
         raise FormatError(f"{path}: an empty file", found="0 bytes")
@@ -169,7 +169,7 @@ def looks_bare(start: bytes) -> bool:
 
 
 class _Walk:
-    """A place in bytes, and how they are to be read."""
+    """A position in the bytes, with the encoding to read them in."""
 
     def __init__(self, path: Path, buffer: bytes, size: int) -> None:
         self.path, self.buffer, self.size = path, buffer, size
@@ -184,7 +184,7 @@ class _Walk:
         self.short = struct.Struct(f"{self.order}H").unpack_from
 
     def set_encoding(self, syntax: str) -> None:
-        """Byte order by the transfer syntax or, without one, by the first group; VR by what stands there."""
+        """Set byte order by the transfer syntax or else by the first group, and whether VRs are explicit by the bytes."""
         here = self.buffer[self.at : self.at + 8]
         big = syntax == BIG or (not syntax and here[:1] == b"\0" and here[1:2] != b"\0")
         self.order = ">" if big else "<"
@@ -278,7 +278,7 @@ class _Walk:
         return Span(_PIXELS[tag], self.at, length, said, inflated)
 
     def _to_sequence_end(self, implicit: bool) -> None:
-        """Move behind a sequence of undefined length, however deep it nests, without recursion."""
+        """Move past a sequence of undefined length, however deep it nests, without recursion."""
         inside: list[tuple[str, bool]] = [("sequence", implicit)]
         while inside:
             what, implicit = inside[-1]

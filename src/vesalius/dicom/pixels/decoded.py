@@ -20,7 +20,7 @@ UNREADABLE: tuple[type[Exception], ...] = (*DAMAGE, RuntimeError, FormatError)  
 
 
 def is_encapsulated(data: Any) -> bool:
-    """Return whether the pixels are compressed, in fragments; of a transfer syntax that pydicom does not know, too."""
+    """Return whether the pixels are compressed, in fragments, also for a transfer syntax unknown to pydicom."""
     return bool("PixelData" in data and data["PixelData"].is_undefined_length)
 
 
@@ -37,7 +37,7 @@ def frames(data: Any) -> Array:
 
 
 def has_decoder(data: Any) -> bool:
-    """Return whether pydicom is to decode it; not run lengths, in which its decoder ends in a panic on damage."""
+    """Return whether pydicom decodes this syntax; False for run lengths, whose decoder panics on damage."""
     syntax = str(data.file_meta.TransferSyntaxUID)
     return syntax != streams.RLE and bool(streams.plugins(syntax))
 

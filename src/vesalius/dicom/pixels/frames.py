@@ -51,7 +51,7 @@ class Layout:
 
     @property
     def colour(self) -> bool:
-        """Whether it is read as RGB."""
+        """Whether the frames are read as RGB."""
         return self.samples == 3 or self.photometric == "PALETTE COLOR"
 
     @property
@@ -102,7 +102,7 @@ def layout(file: raw.File) -> Layout:
 
 
 def _check_claim(file: raw.File, found: Layout) -> None:
-    """Refuse what cannot be there, before anything is allocated for it."""
+    """Raise FormatError for a claim that the file's bytes cannot hold, before anything is allocated."""
     claimed, span = (found.bits + 7) // 8, file.span
     if found.photometric == "YBR_FULL_422" and span is not None and span.length is not None:
         claimed = claimed * 2 // 3

@@ -41,7 +41,7 @@ def assert_one_patient(files: Sequence[raw.File]) -> None:
 
 
 def traits(file: raw.File) -> dict[str, Any]:
-    """Return what planes of one stack have in common, by what it is called where they differ."""
+    """Return what all planes of one stack share, by the word for it in messages."""
     head = file.head
     modality = elements.text(head, "Modality")
     rescale = "ModalityLUTSequence" in head, "RescaleSlope" in head
@@ -65,12 +65,12 @@ def traits(file: raw.File) -> dict[str, Any]:
 
 
 def differences(traits_of: Sequence[dict[str, Any]]) -> list[str]:
-    """Return the names of the traits that are not the same in all."""
+    """Return the names of the traits that differ."""
     return [name for name in (traits_of[0] if traits_of else ()) if len({t[name] for t in traits_of}) > 1]
 
 
 def words(own: dict[str, Any], every: Sequence[dict[str, Any]]) -> str:
-    """Return what tells these traits from others of the series, in as many words as it takes; '' where nothing does."""
+    """Return the words that tell these traits from the series' others; '' where none do."""
     said, others = [], [t for t in every if t != own]
     for name in differences(every):
         same = [t for t in others if t[name] == own[name]]

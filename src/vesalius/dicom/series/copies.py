@@ -1,4 +1,4 @@
-"""One image twice: under one instance UID, however it is stored, or as two slices of a series at one place."""
+"""Duplicates of an image: under one instance UID, however stored, or as two slices of a series at one position."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ class Plane:
 
     @property
     def placed(self) -> bool:
-        """Whether it is known where in the patient the plane lies."""
+        """Whether the plane's position in the patient is known."""
         return self.position is not None and self.orientation is not None and self.spacing_mm is not None
 
 
@@ -112,7 +112,7 @@ def spread(along: Array) -> Literal["even", "uneven", "doubled"]:
 
 
 def _allowed(step: float) -> float:
-    """Return how far a plane may lie from where even spacing has it, in mm; a missing slice is half a step off and
+    """Return how many mm a plane may miss its evenly spaced position; a missing slice is half a step off and
     more.
     """
     return max(_EVEN * step, min(_ROUNDED[0], _ROUNDED[1] * step))
