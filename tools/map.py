@@ -52,7 +52,8 @@ KINDS = {
 AVAILABLE = """\
 # What is available
 
-One line each, as `vesalius tasks`, `nets`, `layouts`, `formats` and `phantoms` print it. Made by `make map`; a test keeps it true.
+One line each, as `vesalius tasks`, `nets`, `layouts`, `formats` and `phantoms` print it.
+Made by `make map`; a test keeps it true.
 """
 HEAD = """\
 # Map

@@ -184,7 +184,7 @@ class _Walk:
         self.short = struct.Struct(f"{self.order}H").unpack_from
 
     def set_encoding(self, syntax: str) -> None:
-        """Set byte order by the transfer syntax or else by the first group, and whether VRs are explicit by the bytes."""
+        """Set byte order by the transfer syntax or else by the first group; VRs by what the bytes hold."""
         here = self.buffer[self.at : self.at + 8]
         big = syntax == BIG or (not syntax and here[:1] == b"\0" and here[1:2] != b"\0")
         self.order = ">" if big else "<"
