@@ -48,12 +48,12 @@ DAMAGE: tuple[type[Exception], ...] = (
 
 
 def as_ref(ref: Ref | Path | str) -> Ref:
-    """The Ref of a path; a Ref stays itself."""
+    """Return the Ref of a path; a Ref stays itself."""
     return ref if isinstance(ref, Ref) else Ref(paths=(Path(ref),))
 
 
 def one_file(ref: Ref) -> Path:
-    """The one file of a Ref. Raises FormatError if there are several, none, a folder or no bytes."""
+    """Return the one file of a Ref. Raises FormatError if there are several, none, a folder or no bytes."""
     if len(ref.paths) != 1:
         raise FormatError(f"{ref}: this format is one file a picture", found=counted(len(ref.paths), "file"))
     path = ref.paths[0]
@@ -121,7 +121,7 @@ def drain(stream: IO[bytes], ref: Ref | Path, *, limit: int = TRAILING) -> None:
 
 
 def native(array: Array) -> Array:
-    """The same values in the machine's byte order, swapped in place."""
+    """Return the same values in the machine's byte order, swapped in place."""
     if array.dtype.isnative:
         return array
     return array.byteswap(inplace=True).view(array.dtype.newbyteorder("="))
@@ -148,7 +148,7 @@ def atomic(path: Path) -> Iterator[IO[bytes]]:
 
 
 def pixels(thing: object) -> Image:
-    """The image inside what is to be written: an Image, a Mask, a Map or a Picture."""
+    """Return the image inside what is to be written: an Image, a Mask, a Map or a Picture."""
     if isinstance(thing, Image):
         return thing
     if isinstance(thing, (Mask, Map, Picture)):
@@ -170,7 +170,7 @@ def label_array(array: Array) -> Array:
 
 
 def stored(thing: object) -> tuple[Image, Array]:
-    """The image to write and its pixels as files keep them: bits as uint8, a mask in the smallest type."""
+    """Return the image to write and its pixels as files keep them: bits as uint8, a mask in the smallest type."""
     image = pixels(thing)
     if isinstance(thing, Mask) or image.array.dtype == np.bool_:
         return image, label_array(image.array)

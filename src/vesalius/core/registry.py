@@ -25,7 +25,18 @@ from typing import Any
 from vesalius.core.errors import MissingExtra, UnknownName
 
 CONTRACT = "contract"
-KINDS = ("tasks", "nets", "formats", "cohorts", "losses", "metrics", "infer.runs", "explain", "compress")
+KINDS = (
+    "tasks",
+    "nets",
+    "formats",
+    "cohorts",
+    "losses",
+    "metrics",
+    "phantom",
+    "infer.runs",
+    "explain",
+    "compress",
+)
 _SINGULAR = {"cohorts": "layout", "metrics": "answer kind", "losses": "loss", "explain": "explainer"}
 _SINGULAR |= {"compress": "compressor", "infer.runs": "way of running a case"}
 
@@ -47,7 +58,7 @@ def stems(kind: str) -> dict[str, str]:
 
 @functools.cache
 def literals(kind: str, stem: str) -> dict[str, Any]:
-    """The module-level literals of one entry's file, and `__doc__`, read as text."""
+    """Return the module-level literals of one entry's file, and `__doc__`, read as text."""
     module = stems(kind).get(stem)
     if module is None:
         raise UnknownName(_singular(kind), stem, stems(kind))
@@ -73,7 +84,7 @@ def literals(kind: str, stem: str) -> dict[str, Any]:
 
 @functools.cache
 def names(kind: str) -> dict[str, str]:
-    """One-line description by registered name. Imports no entry."""
+    """Return one-line description by registered name. Imports no entry."""
     listed: dict[str, str] = {}
     for stem in stems(kind):
         text = literals(kind, stem)

@@ -39,6 +39,6 @@ def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> 
     files. Raises OutputError, GeometryError.
     """
     if isinstance(thing, Image):
-        raise OutputError("DICOM is written of answers, not of images", found="an Image")
+        raise OutputError("only answers can be written as DICOM, not images", found="an Image")
     name = "dicom_seg" if isinstance(thing, Mask) else "dicom_pm" if isinstance(thing, Map) else "dicom_sr"
     registry.lookup("formats", name).write(thing, path, source=source)

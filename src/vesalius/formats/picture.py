@@ -111,7 +111,7 @@ def read_mask(ref: Ref) -> Image:
 
 
 def _palette(path: Path) -> dict[int, int]:
-    """The colour of each index of a file's palette, 0xRRGGBB; empty where it has none."""
+    """Return the colour of each index of a file's palette, 0xRRGGBB; empty where it has none."""
     with _open(path) as picture:
         if picture.mode not in ("P", "PA") or _pages(picture) > 1:
             return {}
@@ -169,7 +169,7 @@ def _read(ref: Ref, *, as_mask: bool) -> Image:
 
 
 def _display(tags: Sequence[int | None]) -> dict[str, Any]:
-    """The EXIF orientation that was applied: one that turns before one that does not."""
+    """Return the EXIF orientation that was applied: one that turns before one that does not."""
     tag = next((t for t in tags if t is not None and t > 1), tags[0])
     return {} if tag is None else {EXIF_ORIENTATION: tag}
 
@@ -179,7 +179,7 @@ def _open(path: Path) -> Pil.Image:
 
 
 def _decode(path: Path, ref: Ref, as_mask: bool) -> tuple[Array, list[int | None]]:
-    """The pages as `(C, pages, Y, X)`, and the orientation that each says."""
+    """Return the pages as `(C, pages, Y, X)`, and the orientation that each says."""
     data = path.read_bytes()
     if data.startswith(b"\x89PNG"):
         _check_png(data, ref)
@@ -206,7 +206,7 @@ def _decode(path: Path, ref: Ref, as_mask: bool) -> tuple[Array, list[int | None
 
 
 def _drawn_over(picture: Pil.Image) -> bool:
-    """Whether this is an animated GIF, of whose frames Pillow gives the first alone with its palette."""
+    """Return whether this is an animated GIF, of whose frames Pillow gives the first alone with its palette."""
     return picture.format == "GIF" and _pages(picture) > 1
 
 
@@ -228,7 +228,7 @@ def _pages(picture: Pil.Image) -> int:
 
 
 def _deep_tiff(picture: Pil.Image) -> bool:
-    """Whether this is a TIFF of several colours with more than 8 bits each."""
+    """Return whether this is a TIFF of several colours with more than 8 bits each."""
     if picture.format != "TIFF" or len(picture.getbands()) < 3:
         return False
     bits = picture.getexif().get(258, 8)
@@ -236,7 +236,7 @@ def _deep_tiff(picture: Pil.Image) -> bool:
 
 
 def _plane(picture: Pil.Image, ref: Ref, as_mask: bool, *, grey: bool = False) -> Array:
-    """One page as `(C, Y, X)`; with `grey`, colours that are all grey are greys, as those of a palette are."""
+    """Return one page as `(C, Y, X)`; with `grey`, colours that are all grey are greys, as those of a palette are."""
     picture.load()
     page = ImageOps.exif_transpose(picture)
     mode = page.mode
@@ -254,7 +254,7 @@ def _plane(picture: Pil.Image, ref: Ref, as_mask: bool, *, grey: bool = False) -
     if mode in ("RGBA", "RGBX", "CMYK", "YCbCr"):
         page = page.convert("RGB")
     elif mode not in _PLAIN:
-        raise FormatError(f"{ref}: a colour space that is not read", found=mode, hint="convert it to RGB")
+        raise FormatError(f"{ref}: unsupported colour space", found=mode, hint="convert it to RGB")
     array = np.asarray(page)
     array = array.astype(array.dtype.newbyteorder("="), copy=False)
     if array.ndim == 2:
@@ -263,7 +263,7 @@ def _plane(picture: Pil.Image, ref: Ref, as_mask: bool, *, grey: bool = False) -
 
 
 def _without_colour(colours: Array) -> Array:
-    """Colours `(3, Y, X)` as `(1, Y, X)` where red, green and blue are the same everywhere."""
+    """Return colours `(3, Y, X)` as `(1, Y, X)` where red, green and blue are the same everywhere."""
     same = (colours[0] == colours[1]).all() and (colours[0] == colours[2]).all()
     return colours[:1] if same else colours
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vesalius.phantom.study import LABELS
+from vesalius.phantom.abdomen.patient import LABELS
 
 _FILES = {
     "nifti": """\

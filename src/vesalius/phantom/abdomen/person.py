@@ -31,6 +31,6 @@ def draw_person(rng: np.random.Generator) -> Person:
 
 
 def diagnosis_of(seed: int, index: int) -> Diagnosis:
-    """The class of patient `index`: each block of three patients holds every class once, in random order."""
+    """Return the class of patient `index`: each block of three patients holds every class once, in random order."""
     block = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(index // 3, 1000)))
     return DIAGNOSES[int(block.permutation(3)[index % 3])]

@@ -22,8 +22,8 @@ from typing import Any, Literal
 import numpy as np
 
 from vesalius.core.image import Array
-from vesalius.phantom.lesions import Lesion
-from vesalius.phantom.person import Person
+from vesalius.phantom.abdomen.lesions import Lesion
+from vesalius.phantom.abdomen.person import Person
 
 Assignment = Literal["randomised", "confounded"]
 ASSIGNMENTS: tuple[Assignment, ...] = ("randomised", "confounded")

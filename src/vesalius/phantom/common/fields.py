@@ -22,7 +22,7 @@ class Deformation:
     phase: Array
 
     def __call__(self, points: Array) -> Array:
-        """Points `(3, …)` in mm, displaced."""
+        """Return points `(3, …)` in mm, displaced."""
         moved = points.copy()
         for amplitude, wave, phase in zip(self.amplitude_mm, self.wave_per_mm, self.phase, strict=True):
             angle = wave[0] * points[0] + wave[1] * points[1] + wave[2] * points[2] + phase
@@ -33,7 +33,7 @@ class Deformation:
 
 
 def draw_deformation(rng: np.random.Generator, *, rms_mm: float = 4.0, waves: int = 4) -> Deformation:
-    """A deformation with wavelengths from 130 to 300 mm and the given root mean square along each axis."""
+    """Return a deformation with wavelengths from 130 to 300 mm and the given root mean square along each axis."""
     direction = rng.normal(size=(waves, 3))
     direction /= np.linalg.norm(direction, axis=1, keepdims=True)
     wave = direction * (2 * np.pi / rng.uniform(130, 300, size=(waves, 1)))

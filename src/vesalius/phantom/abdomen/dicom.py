@@ -13,27 +13,33 @@ import numpy as np
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian
 
-from vesalius.phantom.study import Study
+from vesalius.phantom.abdomen.patient import AbdomenPatient
 
 INTERCEPT = -1024
 
 
-def dicom_files(study: Study) -> Iterator[tuple[str, bytes]]:
-    """File name and bytes of each axial slice, from the feet to the head."""
+def dicom_files(study: AbdomenPatient) -> Iterator[tuple[str, bytes]]:
+    """Yield file name and bytes of each axial slice, from the feet to the head."""
     common = _common(study)
     for k in range(study.image.shape[0]):
         yield f"IM{k + 1:04d}.dcm", _slice(study, common, k)
 
 
 def uid(*parts: object) -> UID:
-    """A UID under the root for UUIDs (2.25), made from the SHA-256 of what it names."""
+    """Return a UID under the root for UUIDs (2.25), made from the SHA-256 of what it names."""
     digest = hashlib.sha256("/".join(map(str, ("vesalius.phantom", *parts))).encode()).digest()
     return UID(f"2.25.{int.from_bytes(digest[:16], 'big')}")
 
 
-def _common(study: Study) -> dict[str, object]:
-    """What all slices of a study share, by DICOM keyword."""
+def _key(study: AbdomenPatient) -> tuple[object, ...]:
+    """Return what tells a study from every other; a twin without a finding is another study."""
     key = (study.seed, study.index, study.image.shape)
+    return (*key, study.without) if study.without else key
+
+
+def _common(study: AbdomenPatient) -> dict[str, object]:
+    """Return the elements that all slices of a study share, by DICOM keyword."""
+    key = _key(study)
     x, y, z = study.acquisition.spacing_mm
     cosines = study.affine[:3, :2] / np.array([x, y])
     return {
@@ -83,8 +89,8 @@ def _common(study: Study) -> dict[str, object]:
     }
 
 
-def _slice(study: Study, common: dict[str, object], k: int) -> bytes:
-    instance = uid(study.seed, study.index, study.image.shape, "slice", k)
+def _slice(study: AbdomenPatient, common: dict[str, object], k: int) -> bytes:
+    instance = uid(*_key(study), "slice", k)
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = CTImageStorage
     meta.MediaStorageSOPInstanceUID = instance
@@ -106,7 +112,7 @@ def _slice(study: Study, common: dict[str, object], k: int) -> bytes:
 
 
 def _number(value: float) -> str:
-    """A decimal string (DS, at most 16 characters) with as many digits as fit."""
+    """Return a decimal string (DS, at most 16 characters) with as many digits as fit."""
     for digits in range(15, 0, -1):
         text = f"{value:.{digits}g}"
         if len(text) <= 16:

@@ -8,9 +8,9 @@ from typing import Literal
 import numpy as np
 
 from vesalius.core.image import Array, Triple
-from vesalius.phantom.anatomy import Anatomy
-from vesalius.phantom.person import Diagnosis
-from vesalius.phantom.tissue import Canvas
+from vesalius.phantom.abdomen.anatomy import Anatomy
+from vesalius.phantom.abdomen.person import Diagnosis
+from vesalius.phantom.abdomen.tissue import Canvas
 
 Kind = Literal["cyst", "malignant"]
 
@@ -151,7 +151,7 @@ def draw_on(canvas: Canvas, points: Array, lesions: tuple[Lesion, ...], liver: A
 
 
 def _around(points: Array, lesion: Lesion, edge_mm: float) -> tuple[slice, ...]:
-    """The part of the grid within reach of a lesion, never empty."""
+    """Return the part of the grid within reach of a lesion, never empty."""
     reach = lesion.radius_mm * np.exp(lesion.irregularity) + 2 * edge_mm
     spans = []
     for axis in range(3):

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from vesalius.core.image import Array
-from vesalius.phantom.anatomy import RIB_MM, VERTEBRA_MM, Anatomy, Blob
-from vesalius.phantom.person import Person
+from vesalius.phantom.abdomen.anatomy import RIB_MM, VERTEBRA_MM, Anatomy, Blob
+from vesalius.phantom.abdomen.person import Person
 
 ORGANS = {
     "liver": 1,
@@ -87,7 +87,7 @@ class Canvas:
             self.labels[where][distance < 0] = label
 
     def window(self, blob: Blob) -> tuple[slice, ...]:
-        """The part of the grid that `blob` can touch."""
+        """Return the part of the grid that `blob` can touch."""
         reach = max(blob.radii) * 1.75 + self.edge_mm
         found = []
         for axis in (2, 1, 0):
@@ -154,7 +154,7 @@ def _draw_back(canvas: Canvas, hu: Densities) -> None:
 
 
 def _veins() -> tuple[Blob, ...]:
-    """The portal vein and two hepatic veins, as elongated blobs inside the liver."""
+    """Return the portal vein and two hepatic veins, as elongated blobs inside the liver."""
     return (
         Blob((-50, 2, 20), (42, 7, 7), 2.0, (0.25, 0.0)),
         Blob((-48, 18, 66), (36, 6, 6), 2.0, (-0.5, 0.1)),

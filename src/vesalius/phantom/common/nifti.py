@@ -1,4 +1,4 @@
-"""NIfTI bytes of a study's volumes, the same on every run."""
+"""NIfTI bytes of a volume, the same on every run."""
 
 from __future__ import annotations
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vesalius.phantom.anatomy import Anatomy
-from vesalius.phantom.lesions import Kind, Lesion
-from vesalius.phantom.person import Diagnosis, Person
+from vesalius.phantom.abdomen.anatomy import Anatomy
+from vesalius.phantom.abdomen.lesions import Kind, Lesion
+from vesalius.phantom.abdomen.person import Diagnosis, Person
 
 NUMBERS = {1: "one", 2: "two", 3: "three"}
 STEATOTIC_HU = 100.0
@@ -27,7 +27,7 @@ class Finding:
 
 
 def findings_of(lesions: tuple[Lesion, ...], anatomy: Anatomy) -> tuple[Finding, ...]:
-    """The findings, in the order of the lesions."""
+    """Return the findings, in the order of the lesions."""
     return tuple(
         Finding(one.kind, segment_of(one, anatomy), round(2 * one.radius_mm), round(one.core_hu))
         for one in lesions
@@ -35,7 +35,7 @@ def findings_of(lesions: tuple[Lesion, ...], anatomy: Anatomy) -> tuple[Finding,
 
 
 def segment_of(lesion: Lesion, anatomy: Anatomy) -> str:
-    """The Couinaud segment, schematically: by the middle and left hepatic planes and the portal level.
+    """Return the Couinaud segment, schematically: by the middle and left hepatic planes and the portal level.
 
     In the atlas: left of x = +4 is II (upper) or III; between it and x = −36, in front, is IV; the right lobe is
     V and VIII in front, VI and VII behind, the lower of each pair below the right lobe's centre.

@@ -17,8 +17,8 @@ import numpy as np
 from scipy import ndimage, special
 
 from vesalius.core.image import Array, Triple
-from vesalius.phantom.fields import correlated_noise
-from vesalius.phantom.person import DIAGNOSES, Diagnosis
+from vesalius.phantom.abdomen.person import DIAGNOSES, Diagnosis
+from vesalius.phantom.common.fields import correlated_noise
 
 GRAIN_MM = 14.0
 LIVER, LESIONS = 1, 2
@@ -142,7 +142,7 @@ def signed_distance(mask: Array, sampling: tuple[float, ...]) -> Array:
 
 
 def _window(mask: Array, sampling: tuple[float, ...], *, margin_mm: float) -> tuple[slice, ...]:
-    """The box around a mask, with a margin."""
+    """Return the box around a mask, with a margin."""
     found = []
     for axis, spacing in enumerate(sampling):
         others = tuple(a for a in range(3) if a != axis)

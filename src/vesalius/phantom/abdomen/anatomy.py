@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from vesalius.core.image import Array, Triple
-from vesalius.phantom.fields import Deformation, draw_deformation
-from vesalius.phantom.person import Person
+from vesalius.phantom.abdomen.person import Person
+from vesalius.phantom.common.fields import Deformation, draw_deformation
 
 VERTEBRA_MM = 33.0
 RIB_MM = 27.0
@@ -44,7 +44,7 @@ class Blob:
 
 
 def smooth_union(a: Array, b: Array, *, width_mm: float) -> Array:
-    """The union of two distances with a rounded crease (polynomial smooth minimum, I. Quilez)."""
+    """Return the union of two distances with a rounded crease (polynomial smooth minimum, I. Quilez)."""
     h = np.clip(0.5 + 0.5 * (b - a) / width_mm, 0, 1)
     return np.asarray(b + (a - b) * h - width_mm * h * (1 - h))
 
@@ -108,7 +108,7 @@ class Anatomy:
 
 
 def draw_anatomy(rng: np.random.Generator, person: Person) -> Anatomy:
-    """A patient's anatomy; fat follows the BMI, the aorta's width and the spine's density follow age."""
+    """Return a patient's anatomy; fat follows the BMI, the aorta's width and the spine's density follow age."""
 
     def near(value: float, sd: float) -> float:
         return float(value + sd * np.clip(rng.normal(), -2, 2))

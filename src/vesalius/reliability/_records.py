@@ -30,7 +30,7 @@ class Channel:
 
 
 @dataclass(frozen=True, eq=False)
-class Facts:
+class CaseRecord:
     """One case as the reliability room sees it. `shape` is `(Z, Y, X)`, `spacing_mm` `(x, y, z)`."""
 
     case: str
@@ -55,7 +55,7 @@ class Facts:
     fatal: bool = False
 
 
-def facts_of(decoded: Decoded, *, keep_thumb: bool = True) -> Facts:
+def record_of(decoded: Decoded, *, keep_thumb: bool = True) -> CaseRecord:
     """Measure one decoded case; of a faulty one only what can be said."""
     case = decoded.case
     labels = {name: text for name, value in case.targets.items() if (text := label_text(value)) is not None}
@@ -63,12 +63,12 @@ def facts_of(decoded: Decoded, *, keep_thumb: bool = True) -> Facts:
     fatal = decoded.fault.fatal if decoded.fault else False
     reference = decoded.reference
     if reference is None:
-        return Facts(case.id, case.patient, case.split, labels, fault=fault, fatal=fatal)
+        return CaseRecord(case.id, case.patient, case.split, labels, fault=fault, fatal=fatal)
     first = next(iter(decoded.masks.values()), None)
     channels: list[Channel] = []
     for name, image in decoded.images.items():
         channels += _channels(name, image, len(decoded.images) > 1)
-    return Facts(
+    return CaseRecord(
         case=case.id,
         patient=case.patient,
         split=case.split,
@@ -91,13 +91,15 @@ def facts_of(decoded: Decoded, *, keep_thumb: bool = True) -> Facts:
 
 
 def _apart(images: Sequence[Image]) -> float:
-    """The most that two forms of one header lie apart among images, in mm; 0 where they agree to half a voxel."""
+    """Return the most that two forms of one header lie apart among images, in mm; 0 where they agree to half a
+    voxel.
+    """
     said = [image.source.forms for image in images]
     return max((f.apart_mm for f in said if f is not None and f.disagree), default=0.0)
 
 
 def label_text(value: Target) -> str | None:
-    """A target as a word, where it is one: classes and numbers, not masks, boxes or times."""
+    """Return a target as a word, where it is one: classes and numbers, not masks, boxes or times."""
     if isinstance(value, str):
         return value
     if isinstance(value, (Ref, Image, Event)):
@@ -109,7 +111,9 @@ def label_text(value: Target) -> str | None:
 
 
 def pixel_hash(images: Mapping[str, Image]) -> str:
-    """Hex SHA-256 over decoded pixels, their type and shape: the same for any lossless file of the same picture."""
+    """Return hex SHA-256 over decoded pixels, their type and shape: the same for any lossless file of the same
+    picture.
+    """
     digest = hashlib.sha256()
     for image in images.values():
         digest.update(f"{image.array.shape} {image.array.dtype.name}".encode())
@@ -118,7 +122,9 @@ def pixel_hash(images: Mapping[str, Image]) -> str:
 
 
 def orientation(image: Image) -> str | None:
-    """Where the index axes x, y, z lead to, to the nearest of left, right, anterior … (`LPS`); '*' if oblique."""
+    """Return where the index axes x, y, z lead to, to the nearest of left, right, anterior … (`LPS`); '*' if
+    oblique.
+    """
     if image.affine is None or image.spacing_mm is None:
         return None
     directions = image.affine[:3, :3] / np.array(image.spacing_mm)

@@ -8,8 +8,8 @@ import numpy as np
 from scipy import ndimage
 
 from vesalius.core.image import Array, Triple
-from vesalius.phantom.anatomy import Anatomy
-from vesalius.phantom.fields import correlated_noise
+from vesalius.phantom.abdomen.anatomy import Anatomy
+from vesalius.phantom.common.fields import correlated_noise
 
 COVERAGE_MM = 236.0
 
@@ -32,7 +32,7 @@ class Acquisition:
 
 
 def draw_acquisition(rng: np.random.Generator, shape: tuple[int, int, int], anatomy: Anatomy) -> Acquisition:
-    """A grid of `shape` (Z, Y, X) around the abdomen: the field of view follows the patient's width."""
+    """Return a grid of `shape` (Z, Y, X) around the abdomen: the field of view follows the patient's width."""
     depth, height, width = shape
     field = 2 * anatomy.half_width_mm + float(rng.uniform(56, 76))
     coverage = COVERAGE_MM * anatomy.scale * float(rng.uniform(0.96, 1.04))
