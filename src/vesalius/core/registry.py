@@ -25,9 +25,9 @@ from typing import Any
 from vesalius.core.errors import MissingExtra, UnknownName
 
 CONTRACT = "contract"
-KINDS = ("tasks", "nets", "formats", "cohorts", "losses", "metrics", "explain", "compress")
+KINDS = ("tasks", "nets", "formats", "cohorts", "losses", "metrics", "answers", "explain", "compress")
 _SINGULAR = {"cohorts": "layout", "metrics": "answer kind", "losses": "loss", "explain": "explainer"}
-_SINGULAR |= {"compress": "compressor"}
+_SINGULAR |= {"compress": "compressor", "answers": "kind of answer", "core.answers": "kind of answer"}
 
 
 @functools.cache

@@ -18,6 +18,7 @@ from pathlib import Path
 import pydicom
 
 from vesalius import cohorts, formats
+from vesalius.answers import contract
 from vesalius.core import disk
 from vesalius.core.answers import Answer
 from vesalius.core.bundle import open_bundle
@@ -36,7 +37,6 @@ from vesalius.serve.node.routing import Routes, Rule, facts
 from vesalius.serve.node.store import Store, settle
 from vesalius.serve.node.values import NEVER
 from vesalius.serve.transport import Tls
-from vesalius.verbs.predict import objects_of
 
 _SWEEP_S = 60.0
 
@@ -292,7 +292,7 @@ class Worker:
         results = []
         folder = self.store.new_results(job.series_uid, job.generation, model.hash)
         for k, answer in enumerate(made, start=1):
-            for suffix in objects_of(answer):
+            for suffix in contract.of(answer).objects:
                 path = folder / f"{k}{suffix}"
                 formats.write(answer, path)
                 head = pydicom.dcmread(
