@@ -43,6 +43,7 @@ KINDS = {
     "nets": "Nets",
     "losses": "Losses",
     "metrics": "Metrics, by kind of answer",
+    "answers": "Kinds of answer",
     "cohorts": "Layouts",
     "formats": "Formats",
     "phantom": "Phantoms",

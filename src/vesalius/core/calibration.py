@@ -20,3 +20,10 @@ def apply(calibration: Mapping[str, Any], logits: Array, *, multilabel: bool = F
         return np.asarray(0.5 * (1 + np.tanh(scaled / 2)))
     grown = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
     return np.asarray(grown / grown.sum(axis=-1, keepdims=True))
+
+
+def operating_point(positive: str | None, thresholds: Mapping[str, float]) -> dict[str, Any] | None:
+    """Return the positive label and the threshold fixed for it on validation data; None where there is none."""
+    if positive is None or positive not in thresholds:
+        return None
+    return {"label": positive, "threshold": float(thresholds[positive])}

@@ -15,9 +15,7 @@ from typing import IO, Any, cast
 
 import numpy as np
 
-from vesalius.core.answers.map import Map
-from vesalius.core.answers.mask import Mask
-from vesalius.core.answers.picture import Picture
+from vesalius.core.answers import ImageAnswer
 from vesalius.core.case import Ref
 from vesalius.core.errors import FormatError, GeometryError, MissingExtra, OutputError
 from vesalius.core.image import Array, Image
@@ -148,10 +146,10 @@ def atomic(path: Path) -> Iterator[IO[bytes]]:
 
 
 def pixels(thing: object) -> Image:
-    """Return the image inside what is to be written: an Image, a Mask, a Map or a Picture."""
+    """Return the image inside what is to be written: an Image, or an answer that is one. Raises OutputError."""
     if isinstance(thing, Image):
         return thing
-    if isinstance(thing, (Mask, Map, Picture)):
+    if isinstance(thing, ImageAnswer):
         return thing.image
     raise OutputError(
         "only images, masks, maps and pictures have pixels to write", found=type(thing).__name__
@@ -172,6 +170,7 @@ def label_array(array: Array) -> Array:
 def stored(thing: object) -> tuple[Image, Array]:
     """Return the image to write and its pixels as files keep them: bits as uint8, a mask in the smallest type."""
     image = pixels(thing)
-    if isinstance(thing, Mask) or image.array.dtype == np.bool_:
+    labels = isinstance(thing, ImageAnswer) and thing.holds == "labels"
+    if labels or image.array.dtype == np.bool_:
         return image, label_array(image.array)
     return image, image.array

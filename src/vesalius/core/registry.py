@@ -32,6 +32,7 @@ KINDS = (
     "cohorts",
     "losses",
     "metrics",
+    "answers",
     "phantom",
     "infer.runs",
     "explain",
@@ -39,6 +40,7 @@ KINDS = (
 )
 _SINGULAR = {"cohorts": "layout", "metrics": "answer kind", "losses": "loss", "explain": "explainer"}
 _SINGULAR |= {"compress": "compressor", "infer.runs": "way of running a case"}
+_SINGULAR |= {"answers": "kind of answer", "core.answers": "kind of answer"}
 
 
 @functools.cache

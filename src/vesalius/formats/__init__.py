@@ -5,7 +5,7 @@ A format's file declares, as literals that are read without importing it:
     SUFFIXES = (".nii", ".nii.gz")       what its files are called
     MAGIC = ((344, b"n+1"), …)           (offset, bytes) pairs, any of which marks its content
     HOLDS = "Image"                      what `read` returns: "Image" or "Answer"
-    WRITES = ("Image", "Mask", "Map")    what `write` takes (names of types)
+    WRITES = ("Image", "ImageAnswer")    what `write` takes (names of types; `Mask` and `Map` are ImageAnswers)
     NEEDS = ("source",)                  only where it writes into the study of a DICOM source, and not without one
 
 and has `read(ref) -> Image`, `header(ref) -> Header` and `write(thing, path, *, source=None)`; a format whose
@@ -22,7 +22,7 @@ from types import ModuleType
 from typing import Literal, cast
 
 from vesalius.core import archive, grids, registry
-from vesalius.core.answers import Answer
+from vesalius.core.answers import Answer, ImageAnswer
 from vesalius.core.case import Ref
 from vesalius.core.errors import FormatError, GeometryError, OutputError
 from vesalius.core.file_io import as_ref, one_file, pixels, typed_errors
@@ -180,7 +180,7 @@ def _writable() -> list[str]:
 
 
 def _placed(thing: Image | Answer, source: Image | None) -> Image | Answer:
-    if source is None or not (isinstance(thing, Image) or hasattr(thing, "image")):
+    if source is None or not isinstance(thing, Image | ImageAnswer):
         return thing
     image = pixels(thing)
     if image.shape != source.shape:
@@ -192,7 +192,7 @@ def _placed(thing: Image | Answer, source: Image | None) -> Image | Answer:
     placed = replace(image, affine=source.affine, spacing_mm=source.spacing_mm, spacing_at=source.spacing_at)
     if isinstance(thing, Image):
         return placed
-    return replace(thing, image=placed)  # type: ignore[call-arg]
+    return replace(thing, image=placed)
 
 
 def _module(ref: Ref) -> ModuleType:

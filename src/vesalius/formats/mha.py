@@ -25,7 +25,7 @@ from vesalius.core.image import Array, Image, Triple
 SUFFIXES = (".mha", ".mhd")
 MAGIC = ((0, b"ObjectType = Image"), (0, b"ObjectType=Image"), (0, b"NDims = "))
 HOLDS = "Image"
-WRITES = ("Image", "Mask", "Map", "Picture")
+WRITES = ("Image", "ImageAnswer")
 
 _TYPES = {
     "MET_CHAR": "i1",

@@ -30,7 +30,7 @@ from vesalius.core.image import Array, Forms, Image, Source, Triple
 SUFFIXES = (".nii", ".nii.gz")
 MAGIC = ((344, b"n+1\x00"), (4, b"n+2\x00"))
 HOLDS = "Image"
-WRITES = ("Image", "Mask", "Map", "Picture")
+WRITES = ("Image", "ImageAnswer")
 
 _LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _MM = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}  # xyzt_units, lowest three bits, in millimetres

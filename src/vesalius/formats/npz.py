@@ -30,7 +30,7 @@ from vesalius.core.image import Array, Image
 SUFFIXES = (".npz", ".npy")
 MAGIC = ((0, b"\x93NUMPY"),)  # a zip without the suffix may be anything
 HOLDS = "Image"
-WRITES = ("Image", "Mask", "Map", "Picture")
+WRITES = ("Image", "ImageAnswer")
 
 _KEEP = 1 << 29  # the largest member, in bytes, of which items are served from memory
 

@@ -27,7 +27,7 @@ from vesalius.core.image import Array, Image, Triple
 SUFFIXES = (".nrrd", ".nhdr")
 MAGIC = ((0, b"NRRD000"),)
 HOLDS = "Image"
-WRITES = ("Image", "Mask", "Map", "Picture")
+WRITES = ("Image", "ImageAnswer")
 
 _TYPES = {
     "i1": ("signed char", "int8", "int8_t"),

@@ -22,8 +22,7 @@ from PIL import Image as Pil
 from PIL import ImageOps, UnidentifiedImageError
 
 from vesalius.core import exif, file_io
-from vesalius.core.answers import Answer
-from vesalius.core.answers.mask import Mask
+from vesalius.core.answers import Answer, ImageAnswer
 from vesalius.core.case import Ref
 from vesalius.core.channels import COLOURS
 from vesalius.core.cohort import Label
@@ -45,7 +44,7 @@ MAGIC = (
     (0, b"BM"),
 )
 HOLDS = "Image"
-WRITES = ("Image", "Mask", "Map", "Picture")
+WRITES = ("Image", "ImageAnswer")
 
 MOST_PIXELS = 1 << 29  # of all pages together
 _KINDS = ("PNG", "JPEG", "TIFF", "BMP", "GIF", "WEBP")
@@ -132,13 +131,13 @@ def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> 
     """
     kind = _kind(path)
     array = _writable(file_io.stored(thing)[1], path, kind)
-    if kind == "JPEG" and not (isinstance(thing, Image) or type(thing).__name__ == "Picture"):
+    if kind == "JPEG" and isinstance(thing, ImageAnswer) and thing.holds != "picture":
         raise OutputError(f"{path}: JPEG would change the values", hint=".png")
     if kind == "GIF" and array.shape[0] != 1:
         raise OutputError(f"{path}: GIF would change the colours", hint=".png")
     pages = [_page(array[:, z]) for z in range(array.shape[1])]
-    if kind == "PNG" and isinstance(thing, Mask) and array.dtype == np.uint8:
-        _coloured(pages, thing.labels)
+    if kind == "PNG" and isinstance(thing, ImageAnswer) and array.dtype == np.uint8:
+        _coloured(pages, getattr(thing, "labels", ()))
     if len(pages) > 1 and kind != "TIFF":
         hint = ".nii.gz or .tif"
         raise OutputError(f"{path}: {kind} holds one plane", found=f"{len(pages)} planes", hint=hint)

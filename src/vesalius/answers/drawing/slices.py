@@ -13,11 +13,12 @@ SOFT_TISSUE = (-160.0, 240.0)  # HU
 
 
 @dataclass(frozen=True, eq=False)
-class Picture:
+class Slice:
     """One case to look at: a slice `(Y, X)` or `(Y, X, 3)`, and label values `(Y, X)` of truth and answer.
 
-    `aspect` is the height of a pixel over its width; `window` what is drawn black and white, by default the values
-    that all but one in a hundred pixels lie between. `title` names the case, `caption` says how well it went.
+    `z` is its place among the slices. `aspect` is the height of a pixel over its width; `window` what is drawn black
+    and white, by default the values that all but one in a hundred pixels lie between. `title` names the case,
+    `caption` says how well it went.
     """
 
     image: Array
@@ -25,6 +26,7 @@ class Picture:
     caption: str = ""
     truth: Array | None = None
     answer: Array | None = None
+    z: int = 0
     aspect: float = 1.0
     window: tuple[float, float] | None = None
 
@@ -36,8 +38,8 @@ def look(
     caption: str = "",
     truth: Image | None = None,
     answer: Image | None = None,
-) -> Picture:
-    """The slice across z on which truth and answer disagree most; without masks, or where they agree, the fullest.
+) -> Slice:
+    """Return the slice across z on which truth and answer disagree most; where they agree, the fullest.
 
     Three channels of 8 or 16 bits are shown as colours, otherwise the first channel is, Hounsfield units in a
     window for soft tissue. Only one plane is copied.
@@ -48,12 +50,13 @@ def look(
     colour = plane.shape[0] == 3 and plane.dtype.kind == "u"
     shown = np.moveaxis(plane, 0, -1) if colour else plane[0]
     across, down = (image.spacing_mm or (1.0, 1.0, 1.0))[:2]
-    return Picture(
+    return Slice(
         image=np.array(shown),
         title=title,
         caption=caption,
-        truth=None if truth is None else _flat(truth, z),
-        answer=None if answer is None else _flat(answer, z),
+        truth=None if truth is None else plane_of(truth, z),
+        answer=None if answer is None else plane_of(answer, z),
+        z=z,
         aspect=down / across,
         window=SOFT_TISSUE if image.unit == "HU" and not colour else None,
     )
@@ -71,8 +74,8 @@ def _telling(depth: int, truth: Image | None, answer: Image | None) -> int:
     return int(np.argmax(differ)) if any(differ) else depth // 2
 
 
-def _flat(field: Image, z: int) -> Array:
-    """Label values `(Y, X)` of one plane; overlapping bits become 1, 2, …, later ones on top."""
+def plane_of(field: Image, z: int) -> Array:
+    """Return label values `(Y, X)` of one plane; overlapping bits become 1, 2, …, later ones on top."""
     plane = field.array[:, z]
     if plane.shape[0] == 1:
         return np.array(plane[0])

@@ -5,14 +5,13 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from vesalius.answers.drawing.slices import Slice
 from vesalius.core.scorecard import Interval, Scorecard
-
-if TYPE_CHECKING:
-    from vesalius.evaluate.pictures import Picture
 
 PALETTE = (
     "#2f6f8f",
@@ -34,6 +33,16 @@ STYLE: Any = {
     "legend.frameon": False, "legend.fontsize": 8, "text.parse_math": False,
     "svg.hashsalt": "vesalius", "figure.dpi": 100,
 }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One drawing of a report: its title, its SVG element, and a line that says how to read it."""
+
+    title: str
+    svg: str
+    text: str
+    wide: bool = False
 
 
 def colours(values: Mapping[str, int]) -> dict[str, str]:
@@ -167,7 +176,7 @@ def history(lines: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> str
         return finish()
 
 
-def picture(shown: Picture, values: Mapping[str, int]) -> dict[str, str]:
+def picture(shown: Slice, values: Mapping[str, int]) -> dict[str, str]:
     """A case with its contours as a PNG data address: the truth in yellow, dashed; the answer in its label's colour."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure

@@ -8,11 +8,11 @@ import numpy as np
 import PIL.Image
 import pytest
 
+from vesalius.answers.drawing.overlay import overlay
 from vesalius.core.answers.mask import Mask
 from vesalius.core.answers.scores import Scores
 from vesalius.core.cohort import Label
 from vesalius.core.image import Image
-from vesalius.run.overlay import overlay
 
 LIVER = Label(1, "liver")
 
