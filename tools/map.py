@@ -47,15 +47,18 @@ KINDS = {
     "optimisers": "Optimisers",
     "schedules": "Schedules of the learning rate",
     "metrics": "Metrics, by kind of answer",
+    "answers": "Kinds of answer",
     "cohorts": "Layouts",
     "formats": "Formats",
+    "phantom": "Phantoms",
     "explain": "Explainers",
     "compress": "Compressors",
 }
 AVAILABLE = """\
 # What is available
 
-One line each, as `vesalius tasks`, `nets`, `layouts` and `formats` print it. Made by `make map`; a test keeps it true.
+One line each, as `vesalius tasks`, `nets`, `layouts`, `formats` and `phantoms` print it.
+Made by `make map`; a test keeps it true.
 """
 HEAD = """\
 # Map
@@ -132,7 +135,7 @@ def available() -> str:
     for kind, title in KINDS.items():
         entries: dict[str, str] = {}
         for path in sorted((SOURCE / kind).glob("[!_]*.py")):
-            entries |= registered(path)
+            entries |= registered(path) if path.stem != "contract" else {}
         if not entries:
             continue
         parts.append(f"\n## {title}\n\n| name | |\n|---|---|\n")

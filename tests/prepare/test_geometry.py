@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from vesalius.core.errors import GeometryError
 from vesalius.core.image import Image
 from vesalius.infer import tiles
-from vesalius.phantom import Study, patient
+from vesalius.phantom.ct import AbdomenPatient, patient
 from vesalius.prepare import geometry
 
 TURNS = [
@@ -92,12 +92,14 @@ def test_whatever_the_spacing_undo_gives_the_inputs_shape(
 
 
 @pytest.fixture(scope="module")
-def study() -> Study:
+def study() -> AbdomenPatient:
     return patient(0, 5, size=(80, 160, 160))
 
 
 @pytest.mark.parametrize("factor", [(1.2, 0.9, 1.0), (0.8, 0.8, 1.1), (1.0, 1.0, 1.0)])
-def test_after_resampling_organs_keep_their_place(study: Study, factor: tuple[float, float, float]) -> None:
+def test_after_resampling_organs_keep_their_place(
+    study: AbdomenPatient, factor: tuple[float, float, float]
+) -> None:
     """Native labels → prepared grid → one-hot field → native: Dice ≥ 0.98 and centroids within half a voxel.
 
     Liver, spleen and kidneys at 2.7 mm, to a spacing near their own, as a plan's median spacing is.

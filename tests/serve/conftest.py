@@ -21,8 +21,8 @@ from PIL import Image as Pil
 from pynetdicom.association import Association
 from starlette.testclient import TestClient
 
-from vesalius.phantom.dicom import dicom_files
-from vesalius.phantom.study import patient
+from vesalius.phantom.abdomen.dicom import dicom_files
+from vesalius.phantom.ct import patient
 from vesalius.serve.http.catalogue import Catalogue
 from vesalius.serve.node.answering import SeriesModel
 from vesalius.serve.node.listener import Node, Peer

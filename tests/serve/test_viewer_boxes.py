@@ -56,7 +56,7 @@ class Spots(Task):
     def scalar(self, raw, what):
         return raw[:, 0]
 
-    def decode(self, raw, state, calibration, reference):
+    def decode(self, raw, state, calibration, reference, *, undo=None):
         array = reference.array[0]
         parts, _ = ndimage.label(array > 50)
         found = ndimage.find_objects(parts)

@@ -16,7 +16,7 @@ from vesalius.core.image import Image
 
 
 def case_digest(case: Case, files: dict[Path, str]) -> str:
-    """Hex SHA-256 over a case's files' bytes, its targets, patient and all else that is known of it; never over paths.
+    """Return hex SHA-256 over a case's files' bytes and all that is known of it; never over paths.
 
     `files` keeps the digest of files that several cases share (an npz).
     """
@@ -39,7 +39,7 @@ def case_digest(case: Case, files: dict[Path, str]) -> str:
 
 
 def cohort_digest(digests: Mapping[str, str]) -> str:
-    """Hex SHA-256 over the cases' digests in the order of their ids."""
+    """Return hex SHA-256 over the cases' digests in the order of their ids."""
     text = "".join(f"{digests[case_id]}  {case_id}\n" for case_id in sorted(digests))
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -1,4 +1,4 @@
-"""What headers alone can tell: files that are not there, are empty, or cannot be opened; masks of another shape."""
+"""Faults that headers alone show: files that are missing, empty or unreadable; masks of another shape."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def screen(cohort: Cohort) -> Cohort:
 
 
 def fault_of(case: Case) -> SetAside | None:
-    """The first fault that a case's headers show, or None."""
+    """Return the first fault that a case's headers show, or None."""
     try:
         for image in case.images.values():
             if isinstance(image, Ref):
@@ -53,7 +53,7 @@ def fault_of(case: Case) -> SetAside | None:
 
 
 def _readable(*items: Ref | Image | None) -> None:
-    """Decode: a header that lies about its shape is a fault of the file, not of the mask."""
+    """Decode the image and mask, so that a header with a wrong shape counts as the file's fault, not the mask's."""
     for item in items:
         if isinstance(item, Ref):
             formats.read(item)

@@ -30,6 +30,13 @@ def apply(calibration: Mapping[str, Any], logits: Array, *, multilabel: bool = F
     return np.asarray(grown / grown.sum(axis=-1, keepdims=True))
 
 
+def operating_point(positive: str | None, thresholds: Mapping[str, float]) -> dict[str, Any] | None:
+    """Return the positive label and the threshold fixed for it on validation data; None where there is none."""
+    if positive is None or positive not in thresholds:
+        return None
+    return {"label": positive, "threshold": float(thresholds[positive])}
+
+
 def fit(
     logits: Array,
     y: Array,

@@ -34,6 +34,8 @@ KINDS = (
     "optimisers",
     "schedules",
     "metrics",
+    "answers",
+    "phantom",
     "prepare.transforms",
     "infer.runs",
     "explain",
@@ -44,6 +46,8 @@ _SINGULAR |= {
     "compress": "compressor",
     "infer.runs": "way of running a case",
     "prepare.transforms": "transform",
+    "answers": "kind of answer",
+    "core.answers": "kind of answer",
 }
 
 
@@ -64,7 +68,7 @@ def stems(kind: str) -> dict[str, str]:
 
 @functools.cache
 def literals(kind: str, stem: str) -> dict[str, Any]:
-    """The module-level literals of one entry's file, and `__doc__`, read as text."""
+    """Return the module-level literals of one entry's file, and `__doc__`, read as text."""
     module = stems(kind).get(stem)
     if module is None:
         raise UnknownName(singular(kind), stem, stems(kind))
@@ -90,7 +94,7 @@ def literals(kind: str, stem: str) -> dict[str, Any]:
 
 @functools.cache
 def names(kind: str) -> dict[str, str]:
-    """One-line description by registered name. Imports no entry."""
+    """Return one-line description by registered name. Imports no entry."""
     listed: dict[str, str] = {}
     for stem in stems(kind):
         text = literals(kind, stem)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from vesalius.answers import contract
 from vesalius.core.bundle import Bundle
 from vesalius.core.case import Case
 from vesalius.core.errors import FormatError, MismatchError, VesaliusError
@@ -14,12 +15,6 @@ from vesalius.evaluate.banners import TRAINING
 from vesalius.evaluate.scoring import Tally, card_of, tally_for
 from vesalius.infer.each import answers
 from vesalius.infer.predictor import Predictor
-
-BASELINES = {
-    "Scores": "how often each class occurs in training",
-    "Mask": "the training-mean mask",
-    "Value": "the training mean",
-}
 
 
 def score_cases(
@@ -69,7 +64,7 @@ def score_cases(
         patients_known=patients_known,
         bundle=bundle.hash,
         target=target,
-        baseline_is=BASELINES.get(task.answer.__name__, ""),
+        baseline_is=contract.of(task.answer).baseline,
         told=_told(bundle) if told is None else told,
     )
     return tally, card

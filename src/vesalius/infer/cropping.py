@@ -18,7 +18,7 @@ Corner = tuple[int, ...]
 
 
 def box_of(found: Answer, reference: Image, *, how: str, margin_mm: float) -> tuple[Corner, Corner]:
-    """Return the box of what an earlier stage found, with a margin. Raises BundleError unless it is a mask to crop to."""
+    """Return the box of what an earlier stage found, with a margin. Raises BundleError unless it is a mask."""
     if how != "crop" or not isinstance(found, Mask):
         raise BundleError(f"a stage that takes '{how}' of an earlier one is not known")
     return box_around(found.image.array[0] != 0, reference, margin_mm)
@@ -35,7 +35,7 @@ def pasted(answer: Answer, reference: Image, low: Sequence[int], high: Sequence[
 
 
 def box_around(mask: Array, reference: Image, margin_mm: float) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return the index box `(Z, Y, X)` of what is True, with a margin in mm (pixels without spacing); all where none is."""
+    """Return the index box `(Z, Y, X)` of what is True, with a margin in mm (or pixels); all where nothing is."""
     where = np.nonzero(mask)
     if not len(where[0]):
         return (0, 0, 0), reference.shape

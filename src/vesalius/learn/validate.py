@@ -14,14 +14,12 @@ from torch import nn
 from vesalius import metrics
 from vesalius.core.bundle import State
 from vesalius.core.errors import UnknownName
-from vesalius.core.image import Image
 from vesalius.core.plan import Plan
 from vesalius.infer import runs
 from vesalius.infer.runs.contract import Members
 from vesalius.prepare.batch import Example
+from vesalius.prepare.case import BLANK
 from vesalius.tasks.contract import Task
-
-BLANK = Image(np.zeros((1, 1, 1, 1), dtype=np.uint8))
 
 
 @dataclass(frozen=True, eq=False)

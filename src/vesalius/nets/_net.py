@@ -53,7 +53,7 @@ class Net(nn.Module):
         self.dropout = dropout
 
     def head(self, classes: int) -> nn.Module:
-        """A fresh classification head: the maps of `forward` → logits `(B, classes)`.
+        """Return a fresh classification head: the maps of `forward` → logits `(B, classes)`.
 
         By default the last map's mean, dropout and one linear layer; a family whose paper has another head
         overrides this. Dense nets have none: a task gives them a 1×1 convolution.
@@ -112,7 +112,7 @@ def pad_to_multiple(x: Tensor, multiple: Sequence[int], *, two: bool = False) ->
 
 
 def crop_to(x: Tensor, size: Sequence[int]) -> Tensor:
-    """The first `size` positions of each spatial axis; `x` itself where it has that size."""
+    """Return the first `size` positions of each spatial axis; `x` itself where it has that size."""
     if tuple(x.shape[2:]) == tuple(size):
         return x
     for axis, n in enumerate(size, start=2):

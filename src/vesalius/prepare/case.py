@@ -19,6 +19,7 @@ from vesalius.core.words import counted
 from vesalius.prepare import geometry, intensity
 
 MAIN = "image"  # the name of the array of all planned images that share the reference's grid
+BLANK = Image(np.zeros((1, 1, 1, 1), dtype=np.uint8))  # where an image is asked for and there is none
 Sizes = Mapping[str, geometry.Size]
 
 

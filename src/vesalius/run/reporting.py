@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from vesalius.answers import contract
 from vesalius.core.bundle import Bundle, Stage
 from vesalius.core.cohort import Cohort
 from vesalius.core.disk import write_text
@@ -102,9 +103,7 @@ def write_report(
         best=tally.gallery.best,
         worst=tally.gallery.worst,
         history={k: v for k, v in history.items() if v[0]},
-        label_values={x.name: x.value for x in space.labels}
-        if space.target and space.target.kind == "mask"
-        else {},
+        label_values=contract.of(scorecard.answer).legend(space.labels),
     )
     write_html(report, path / "report.html")
     text = model_card(scorecard, space, plan, outcome)
@@ -177,6 +176,6 @@ def write_evaluation(
         set_aside=[(s.case, s.reason) for s in cohort.set_aside],
         best=tally.gallery.best,
         worst=tally.gallery.worst,
-        label_values={x.name: x.value for x in target.labels} if target and target.kind == "mask" else {},
+        label_values=contract.of(scorecard.answer).legend(target.labels) if target else {},
     )
     write_html(report, folder / "report.html")

@@ -17,6 +17,7 @@ from vesalius.core.plan import Plan
 from vesalius.core.progress import Progress
 from vesalius.core.words import counted
 from vesalius.plan.facts import Facts, facts
+from vesalius.prepare.case import BLANK
 from vesalius.reliability.duplicates import Twins
 from vesalius.reliability.marks import Marks
 from vesalius.run.past import Past
@@ -80,7 +81,7 @@ class Observer:
         """Take in one case."""
         self.twins(decoded)
         self.marks(decoded)
-        image = decoded.reference
+        image = decoded.reference if decoded.case.images else BLANK
         if decoded.fault is not None or image is None:
             return
         counted = tuple(sorted(decoded.values.get(self.target, {}).items()))

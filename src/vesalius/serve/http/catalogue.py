@@ -10,12 +10,12 @@ from typing import Any
 
 from vesalius.core import registry
 from vesalius.core.bundle import Bundle
+from vesalius.core.calibration import operating_point
 from vesalius.core.errors import DataError, UnknownName, VesaliusError
 from vesalius.core.scorecard import load_scorecard
+from vesalius.dicom.values.colours import PALETTE
 from vesalius.infer.predictor import Predictor
-from vesalius.run.overlay import COLOURS
 from vesalius.serve.http.problems import Problem
-from vesalius.serve.http.results import operating_point
 from vesalius.serve.models import LoadedModel, open_models
 
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
@@ -88,7 +88,7 @@ def describe(name: str, bundle: Bundle, predictor: Predictor) -> dict[str, Any]:
     plan, values, calibration = stage.plan, stage.state.values, stage.calibration
     kind, learned = predictor.stages[-1].task.answer.__name__, bundle.learned
     labels = [
-        {"value": x["value"], "name": x["name"], "colour": x.get("colour") or COLOURS[k % len(COLOURS)]}
+        {"value": x["value"], "name": x["name"], "colour": x.get("colour") or PALETTE[k % len(PALETTE)]}
         for k, x in enumerate(values.get("labels") or ())
     ]
     return {

@@ -17,6 +17,7 @@ from pathlib import Path
 import pydicom
 
 from vesalius import formats
+from vesalius.answers import contract
 from vesalius.core import disk
 from vesalius.core.answers import Answer
 from vesalius.core.errors import BudgetError, DataError, OutputError, VesaliusError
@@ -33,7 +34,6 @@ from vesalius.serve.node.routing import Routes, Rule, series_attributes
 from vesalius.serve.node.store import Store, fsync_folder
 from vesalius.serve.node.values import IMAGELESS
 from vesalius.serve.transport import Tls
-from vesalius.verbs.predict import objects_of
 
 _SWEEP_S = 60.0
 
@@ -247,7 +247,7 @@ class Worker:
         results = []
         folder = self.store.new_results(job.series_uid, job.generation, model.hash)
         for k, answer in enumerate(made, start=1):
-            for suffix in objects_of(answer):
+            for suffix in contract.of(answer).objects:
                 path = folder / f"{k}{suffix}"
                 formats.write(answer, path)
                 head = pydicom.dcmread(
