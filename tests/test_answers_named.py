@@ -20,9 +20,7 @@ OWN = {  # the files of a kind, and rooms that are about kinds
     "dicom/write": "an object holds the kinds that it was made for",
     "tasks": "a task's own file names the answer that it ends in",
 }
-KNOWN = {
-    "infer/predictor.py": "a stage that crops by an earlier one; to use Handling.found and Handling.placed",
-}
+KNOWN: dict[str, str] = {}
 
 
 def named(source: str) -> Iterator[str]:

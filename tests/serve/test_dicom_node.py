@@ -198,7 +198,7 @@ def test_a_full_disk_is_said_once_when_it_begins_and_when_it_ends(
         assert len(told.lines) == 3 and since is not None and since.why.startswith("disk full")
         again = IntakePause(store, told)  # of a node that was killed meanwhile
         monkeypatch.setattr(store, "reserve_bytes", 0)
-        again.look()
+        again.check_disk()
         (last,) = told.lines[3:]
         assert last.startswith("images are taken again, after ") and read_pause(store.root) is None
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from vesalius.answers import contract
 from vesalius.core.answers import Answer
-from vesalius.core.answers.mask import Mask
 from vesalius.core.case import Case, Ref
 from vesalius.core.errors import BundleError
 from vesalius.core.image import Array, Image
@@ -18,20 +18,11 @@ Corner = tuple[int, ...]
 
 
 def box_of(found: Answer, reference: Image, *, how: str, margin_mm: float) -> tuple[Corner, Corner]:
-    """Return the box of what an earlier stage found, with a margin. Raises BundleError unless it is a mask."""
-    if how != "crop" or not isinstance(found, Mask):
+    """Return the box of what an earlier stage found, with a margin. Raises BundleError for an answer without places."""
+    where = contract.of(found).found(found) if how == "crop" else None
+    if where is None:
         raise BundleError(f"a stage that takes '{how}' of an earlier one is not known")
-    return box_around(found.image.array[0] != 0, reference, margin_mm)
-
-
-def pasted(answer: Answer, reference: Image, low: Sequence[int], high: Sequence[int]) -> Answer:
-    """Return an answer about a box as one about the whole: a mask is put back into it, others stay as they are."""
-    if not isinstance(answer, Mask):
-        return answer
-    array = np.zeros((answer.image.array.shape[0], *reference.shape), dtype=answer.image.array.dtype)
-    array[(slice(None), *(slice(a, b) for a, b in zip(low, high, strict=True)))] = answer.image.array
-    image = replace(answer.image, array=array, affine=reference.affine)
-    return replace(answer, image=image)
+    return box_around(where, reference, margin_mm)
 
 
 def box_around(mask: Array, reference: Image, margin_mm: float) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -12,13 +12,14 @@ import torch
 from torch import nn
 
 from vesalius import nets
+from vesalius.answers import contract
 from vesalius.core.answers import Answer
 from vesalius.core.bundle import Bundle, Stage
 from vesalius.core.case import Case
 from vesalius.core.errors import BundleError, DataError, PlanError
 from vesalius.core.image import Image
 from vesalius.infer import guard, runs
-from vesalius.infer.cropping import box_of, crop_case, in_memory, pasted
+from vesalius.infer.cropping import box_of, crop_case, in_memory
 from vesalius.infer.guard import require
 from vesalius.infer.runs.contract import Members
 from vesalius.infer.session import Session
@@ -225,7 +226,8 @@ class Predictor:
         low, high = box_of(found, reference, how=str(takes["as"]), margin_mm=float(takes["margin_mm"]))
         cropped = crop_case(case, reference, low, high)
         answer = self._answer(loaded, cropped, load_reference(cropped), watch)
-        return pasted(answer, reference, low, high)
+        whole: Answer = contract.of(answer).placed(answer, low, reference)
+        return whole
 
 
 def _example(loaded: Loaded, case: Case, reference: Image) -> tuple[Example, Undo]:
