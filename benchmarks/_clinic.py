@@ -29,10 +29,10 @@ import pydicom
 import yaml
 
 from benchmarks import _fits, _record
-from vesalius.phantom.dicom import dicom_files
-from vesalius.phantom.study import patient
-from vesalius.phantom.write import make
+from vesalius.phantom.abdomen.dicom import dicom_files
+from vesalius.phantom.ct import patient
 from vesalius.verbs.fetch import find
+from vesalius.verbs.phantom import phantom
 from vesalius.verbs.read import read
 
 DICOM, REST, NODE = 4242, 8042, 11112
@@ -86,7 +86,7 @@ def bundle(folder: Path, *, seed: int = 0) -> Path:
     if (out / "bundle").exists():
         return out / "bundle"
     if not data.exists():
-        make(data, cases=6, seed=4, size=(12, 32, 32))
+        phantom(data, cases=6, seed=4, size=(12, 32, 32))
     words = _fits.vesalius("fit", str(data), "-o", str(out), "--target", "mask", "--seed", str(seed), *TINY)
     subprocess.run(words, cwd=_record.ROOT, check=True, capture_output=True)
     return out / "bundle"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vesalius.phantom.write import make
+from vesalius.verbs.phantom import phantom
 
 LIMIT = "60s"
 SETTINGS = ("net.scale=0.125", "train.steps=20", "train.members=1", "train.batch=2", "train.validations=1")
@@ -14,14 +14,14 @@ SEEDS = (0,)
 
 def pictures(folder: Path) -> Path:
     """A phantom as pictures in class folders."""
-    return make(folder / "pictures", cases=40, write="png") / "classes"
+    return phantom(folder / "pictures", cases=40, format="png") / "classes"
 
 
 def masks(folder: Path) -> Path:
     """A phantom as pictures with masks in sibling folders."""
-    return make(folder / "masks", cases=16, write="png") / "pairs"
+    return phantom(folder / "masks", cases=16, format="png") / "pairs"
 
 
 def volumes(folder: Path) -> Path:
     """A phantom as small volumes with masks."""
-    return make(folder / "volumes", cases=10, size=(24, 32, 32))
+    return phantom(folder / "volumes", cases=10, size=(24, 32, 32))

@@ -23,7 +23,7 @@ from vesalius.core.cohort import Label, TargetInfo
 from vesalius.core.image import Image
 from vesalius.core.plan import USER, Plan, override
 from vesalius.infer import tiles
-from vesalius.phantom.study import patient
+from vesalius.phantom.ct import patient
 from vesalius.plan import machine as machines
 from vesalius.plan.fingerprint import Fingerprint
 from vesalius.plan.rules import draft_plan

@@ -30,6 +30,7 @@ FENCE = re.compile(
 TUTORIALS = {
     "formats/pgm.py": "add-a-format.md",
     "nets/pyramid.py": "add-a-net.md",
+    "phantom/disc.py": "add-a-phantom.md",
     "tasks/age.py": "add-a-task.md",
 }
 
@@ -162,7 +163,7 @@ def test_tutorials_have_the_projects_format(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Another package that brings the three tutorials' files through entry points, one group a kind."""
+    """Another package that brings the tutorials' files through entry points, one group a kind."""
     root = tmp_path_factory.mktemp("site")
     points = []
     for place in TUTORIALS:
@@ -182,7 +183,9 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("kind", "entry"), [("formats", "pgm"), ("nets", "pyramid-3"), ("tasks", "age")], ids=str
+    ("kind", "entry"),
+    [("formats", "pgm"), ("nets", "pyramid-3"), ("phantom", "disc"), ("tasks", "age")],
+    ids=str,
 )
 def test_another_package_joins_through_an_entry_point(
     kind: str, entry: str, package: Path, forget: None, monkeypatch: pytest.MonkeyPatch
@@ -196,16 +199,16 @@ def test_another_package_joins_through_an_entry_point(
 
 
 def test_tutorials_pass_the_contract_tests(package: Path) -> None:
-    """The contract tests, as they are, see the package's three entries and pass on them."""
+    """The contract tests, as they are, see the package's entries and pass on them."""
     searched = os.pathsep.join([str(package), *filter(None, [os.environ.get("PYTHONPATH")])])
-    files = [f"tests/contracts/test_{kind}.py" for kind in ("formats", "nets", "tasks")]
-    chosen = [*files, "-k", "pgm or pyramid-3 or [age] or [age-2d] or [age-3d]"]
+    files = [f"tests/contracts/test_{kind}.py" for kind in ("formats", "nets", "phantoms", "tasks")]
+    chosen = [*files, "-k", "pgm or pyramid-3 or [disc] or [age] or [age-2d] or [age-3d]"]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider", "--durations=0", *chosen],
         cwd=REPO, env={**os.environ, "PYTHONPATH": searched}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
-    for entry, least in (("formats.py", 3), ("nets.py", 3), ("tasks.py", 8)):
+    for entry, least in (("formats.py", 3), ("nets.py", 3), ("phantoms.py", 5), ("tasks.py", 8)):
         assert len(re.findall(rf"{entry}::\S+ PASSED", done.stdout)) >= least, done.stdout[-4000:]
 
 
@@ -281,7 +284,7 @@ def test_every_public_name_can_be_had() -> None:
         _ = vesalius.no_such_name
 
 
-@pytest.mark.parametrize("kind", ["tasks", "nets", "losses", "metrics", "cohorts", "formats"])
+@pytest.mark.parametrize("kind", ["tasks", "nets", "losses", "metrics", "cohorts", "formats", "phantom"])
 def test_every_registered_name_is_listed(kind: str) -> None:
     text = (REPO / "docs" / "available.md").read_text(encoding="utf-8")
     ours = [

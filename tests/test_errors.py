@@ -431,7 +431,7 @@ def _(here: Path, _b: Path) -> Argv:
     return fit(classes(here / "data"), here, "--split", here / "split.csv")
 
 
-@row("a split file with other columns", "is no split file", "case,split")
+@row("a split file with other columns", "is not a split file", "case,split")
 def _(here: Path, _b: Path) -> Argv:
     (here / "split.csv").write_text("id,part\ncat/cat1,test\n", encoding="utf-8")
     return fit(classes(here / "data"), here, "--split", here / "split.csv")
@@ -668,7 +668,7 @@ def _(here: Path, made: Path) -> Argv:
     return ["predict", made, classes(here / "data"), "-o", here / "data" / "out"]
 
 
-@row("a suffix that nothing is written in", "no format that is written has this suffix", ".nii.gz")
+@row("a suffix that nothing is written in", "no format with this suffix can be written", ".nii.gz")
 def _(here: Path, made: Path) -> Argv:
     return ["predict", made, classes(here / "data"), "-o", here / "out", "--also", ".foo"]
 

@@ -221,6 +221,6 @@ def test_help_loads_nothing_heavy(argv: list[str]) -> None:
     assert loaded_by(HELP.format(argv=argv)) == set()
 
 
-@pytest.mark.parametrize("kind", ["tasks", "nets", "formats", "layouts"])
+@pytest.mark.parametrize("kind", ["tasks", "nets", "formats", "layouts", "phantoms"])
 def test_listing_loads_nothing_heavy(kind: str) -> None:
     assert loaded_by(HELP.format(argv=["vesalius", kind])) == set()

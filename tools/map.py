@@ -14,6 +14,8 @@ FLOORS: dict[str, int] = {
     "dicom": 1,
     "metrics": 1,
     "losses": 1,
+    "optimisers": 1,
+    "schedules": 1,
     "nets": 1,
     "formats": 2,
     "phantom": 2,
@@ -22,8 +24,8 @@ FLOORS: dict[str, int] = {
     "answers": 4,
     "reliability": 4,
     "deidentify": 4,
-    "tasks": 5,
-    "plan": 6,
+    "plan": 5,
+    "tasks": 6,
     "infer": 7,
     "evaluate": 8,
     "learn": 9,
@@ -42,16 +44,21 @@ KINDS = {
     "tasks": "Tasks",
     "nets": "Nets",
     "losses": "Losses",
+    "optimisers": "Optimisers",
+    "schedules": "Schedules of the learning rate",
     "metrics": "Metrics, by kind of answer",
+    "answers": "Kinds of answer",
     "cohorts": "Layouts",
     "formats": "Formats",
+    "phantom": "Phantoms",
     "explain": "Explainers",
     "compress": "Compressors",
 }
 AVAILABLE = """\
 # What is available
 
-One line each, as `vesalius tasks`, `nets`, `layouts` and `formats` print it. Made by `make map`; a test keeps it true.
+One line each, as `vesalius tasks`, `nets`, `layouts`, `formats` and `phantoms` print it.
+Made by `make map`; a test keeps it true.
 """
 HEAD = """\
 # Map
@@ -128,7 +135,7 @@ def available() -> str:
     for kind, title in KINDS.items():
         entries: dict[str, str] = {}
         for path in sorted((SOURCE / kind).glob("[!_]*.py")):
-            entries |= registered(path)
+            entries |= registered(path) if path.stem != "contract" else {}
         if not entries:
             continue
         parts.append(f"\n## {title}\n\n| name | |\n|---|---|\n")

@@ -55,7 +55,7 @@ def test_a_time_limit_counts_from_the_first_moment_of_the_process(monkeypatch: p
 
 COMMANDS = (
     *("inspect", "fit", "predict", "evaluate", "fetch", "serve", "deidentify", "phantom", "demo"),
-    *("nets", "tasks", "formats", "layouts"),
+    *("nets", "tasks", "formats", "layouts", "phantoms"),
 )  # that were promised
 
 
@@ -88,7 +88,13 @@ def test_help_shows_every_word_of_it(command: str, monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize(
     ("command", "kind"),
-    [("nets", "nets"), ("tasks", "tasks"), ("formats", "formats"), ("layouts", "cohorts")],
+    [
+        ("nets", "nets"),
+        ("tasks", "tasks"),
+        ("formats", "formats"),
+        ("layouts", "cohorts"),
+        ("phantoms", "phantom"),
+    ],
 )
 def test_lists_hold_every_registered_name(command: str, kind: str) -> None:
     lines = RUN.invoke(app, [command]).output.splitlines()

@@ -152,7 +152,7 @@ def test_an_assignment_comes_back_as_it_was_stored(tmp_path: Path) -> None:
     cohorts.save_assignment(assignment, tmp_path / "folds.json")
     assert cohorts.load_assignment(tmp_path / "folds.json") == assignment
     (tmp_path / "folds.json").write_text('{"test": []}')
-    with pytest.raises(DataError, match="no stored assignment"):
+    with pytest.raises(DataError, match="not a stored assignment"):
         cohorts.load_assignment(tmp_path / "folds.json")
 
 

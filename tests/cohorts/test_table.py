@@ -88,7 +88,7 @@ def test_two_image_columns_that_lead_to_one_file_are_set_aside(tmp_path: Path) -
     pictures(tmp_path, *(f"{s}_{k}.png" for s in ("t1", "t2") for k in range(6)))
     rows = [f"t1_{k}.png,{'t2' if k else 't1'}_{k}.png,{'ab'[k % 2]}" for k in range(6)]
     cohort = read(table(tmp_path, "image_t1,image_t2,label", rows))
-    assert aside(cohort).keys() == {"t1_0"} and "'t1' and 't2' are one file" in aside(cohort)["t1_0"]
+    assert aside(cohort).keys() == {"t1_0"} and "'t1' and 't2' are the same file" in aside(cohort)["t1_0"]
 
 
 def test_paths_of_different_folders_that_would_lead_to_one_file_are_both_set_aside(tmp_path: Path) -> None:
@@ -200,7 +200,7 @@ def test_a_view_that_few_studies_have_is_left_out_and_said(tmp_path: Path) -> No
 def test_images_of_a_study_that_nothing_tells_apart_are_refused(tmp_path: Path, head: str) -> None:
     rows = [(f"s{k}", f"{'ab'[k % 2]}{f',{n}' if 'kind' in head else ''}") for k in range(6) for n in "xy"]
     with pytest.raises(
-        DataError, match="rows with one 'study_id' name several images, and no column"
+        DataError, match="rows with the same 'study_id' name several images, and no column"
     ) as caught:
         study(tmp_path, rows, head)
     assert f"--column view={'kind' if 'kind' in head else 'NAME'}" in str(caught.value)
@@ -388,7 +388,7 @@ def test_what_programs_write_for_nothing_is_no_class(tmp_path: Path, word: str) 
 
 def test_a_pattern_is_for_patients_alone(tmp_path: Path) -> None:
     pictures(tmp_path, *(f"{c}/i{k}.png" for c in "ab" for k in range(4)))
-    with pytest.raises(DataError, match="a pattern finds patients .* 'id' is given by a column"):
+    with pytest.raises(DataError, match="patterns are for --column patient only; 'id' needs"):
         cohorts.read(tmp_path, columns={"id": r"re:i(\\d+)"})
 
 

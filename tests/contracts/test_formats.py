@@ -34,7 +34,7 @@ def test_the_literals_say_what_it_is(name: str) -> None:
     assert said["SUFFIXES"] and all(s.startswith(".") and s == s.lower() for s in said["SUFFIXES"])
     assert all(isinstance(offset, int) and isinstance(magic, bytes) for offset, magic in said["MAGIC"])
     assert said["HOLDS"] in ("Image", "Answer")
-    known = {"Image", "Answer", *(kind.__name__ for kind in kinds())}
+    known = {"Image", "Answer", "ImageAnswer", *(kind.__name__ for kind in kinds())}
     assert set(said["WRITES"]) <= known
     assert registry.names("formats")[name]
     if "OF" in said:  # told from another format's files by what is in them
@@ -87,7 +87,7 @@ def test_what_is_written_is_read_back(name: str, suffix: str, tmp_path: Path) ->
         assert formats.read_answer(path).x == 2.5  # type: ignore[attr-defined]
         return
     things: list[Image | Answer] = [Image(array=PIXELS)]
-    if "Mask" in said["WRITES"] and suffix not in LOSSY:
+    if "ImageAnswer" in said["WRITES"] and suffix not in LOSSY:
         things.append(Mask(image=Image(array=PIXELS.astype(np.int64)), labels=(Label(1, "a"),)))
     for thing in things:
         path = formats.write(thing, tmp_path / f"x{suffix}")

@@ -212,6 +212,17 @@ def test_maps_are_as_declared(name: str, dims: int) -> None:
 
 
 @pytest.mark.parametrize(("name", "dims"), cells())
+def test_an_answer_can_be_followed_back_to_the_map_that_is_weighed(name: str, dims: int) -> None:
+    model = smallest(name, dims).eval()
+    output = model.net(torch.randn(1, 1, *side(name, dims), generator=torch.Generator().manual_seed(0)))
+    weighed = model.net.cam_map(output)
+    assert weighed.ndim == dims + 2 and weighed.shape[0] == 1
+    answer = model.last(output.full if model.dense else output)
+    (gradient,) = torch.autograd.grad(answer[:, 1].sum(), weighed)
+    assert gradient.shape == weighed.shape and gradient.abs().sum() > 0
+
+
+@pytest.mark.parametrize(("name", "dims"), cells())
 def test_gradients_reach_everything_and_eight_phantoms_are_learned(name: str, dims: int) -> None:
     model = smallest(name, dims).train()
     images, labels, masks = phantoms(side(name, dims))

@@ -20,6 +20,7 @@ from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort, Label, TargetInfo
 from vesalius.core.image import Image
 from vesalius.core.plan import DataPlan, LossPlan, NetPlan, Normalisation, Plan, TaskPlan, TrainPlan
+from vesalius.infer import runs
 from vesalius.prepare.batch import Batch, collate
 from vesalius.prepare.case import prepare
 from vesalius.tasks import contract
@@ -97,7 +98,7 @@ def test_it_says_what_it_is(name: str) -> None:
     assert task.name == name
     assert task.answer in kinds()
     assert task.targets and task.roles and task.primary
-    assert task.run in ("whole", "dense", "tiles")
+    assert task.run in registry.names(runs.KIND)
     assert not vars(task), "an instance holds nothing"
 
 
@@ -105,7 +106,7 @@ def test_it_says_what_it_is(name: str) -> None:
 def test_an_empty_cohort_is_refused_in_words(name: str) -> None:
     task = contract.get(name)
     missing = task.check(Cohort(root=Path("nowhere"), layout="none", cases=()), None)
-    assert task.trains_without_target or (missing and all(isinstance(m, str) and m for m in missing))
+    assert not task.needs_target or (missing and all(isinstance(m, str) and m for m in missing))
 
 
 def test_a_whole_cohort_is_not(asked: Asked) -> None:

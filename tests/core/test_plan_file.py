@@ -152,3 +152,16 @@ def test_a_field_that_no_plan_has_names_the_closest(plan: Plan) -> None:
     data["train"]["stepz"] = 4
     with pytest.raises(UnknownName, match=r"train\.steps"):
         parse_plan(data)
+
+
+def test_options_of_what_is_registered_are_set_by_their_path(plan: Plan) -> None:
+    changed = override(plan, {"augment.options.ghost.strength": "0.2", "loss.options.gamma": 3})
+    assert changed.augment.options == {"ghost": {"strength": 0.2}} and changed.loss.options == {"gamma": 3}
+    assert changed.reasons["augment.options.ghost.strength"] == USER
+    with pytest.raises(PlanError, match=r"augment\.options\.ghost must be keys"):
+        override(plan, {"augment.options.ghost": 0.2})
+
+
+def test_the_momentum_of_settings_of_before_is_an_option(plan: Plan) -> None:
+    changed = override(plan, {"train.optimizer": "sgd", "train.momentum": "0.8"})
+    assert changed.train.optimizer_options == {"momentum": 0.8}

@@ -125,7 +125,7 @@ def test_nifti_and_dicom_lose_the_face(tmp_path: Path) -> None:
     save(few, source / "scout.dcm")
     made = deidentify(source, tmp_path / "out", deface=True)
     assert sorted(reason for _, reason in made.set_aside) == [
-        "its face cannot be removed: it is no part of a volume",  # a second file of one slice
+        "its face cannot be removed: the file is not part of a volume",  # a second file of one slice
         "its face cannot be removed: too few slices to find a face in",
     ]
     nifti, labels = sorted(made.out.rglob("*.nii.gz"), key=lambda p: -p.stat().st_size)

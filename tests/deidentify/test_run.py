@@ -294,7 +294,7 @@ def test_an_interrupted_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert json.loads((tmp_path / "out" / "deidentify.json").read_text())["complete"] is False
     with pytest.raises(OutputError, match="--resume"):
         deidentify(source, tmp_path / "out")
-    with pytest.raises(OutputError, match="another one"):
+    with pytest.raises(OutputError, match="other arguments"):
         deidentify(source, tmp_path / "out", profile="research", resume=True)
     with (tmp_path / "out.out.names.jsonl").open("a") as file:
         file.write('{"source": "half wri')
@@ -386,6 +386,6 @@ def test_a_key_belongs_to_one_run_and_not_into_what_is_shared(tmp_path: Path) ->
     assert not (tmp_path / "out" / "k").exists() and not (tmp_path / "more").exists()
     report = tmp_path / "out" / "deidentify.json"
     report.write_text(report.read_text().replace('"complete": true', '"complete": false'))
-    with pytest.raises(OutputError, match="begun with another key"):
+    with pytest.raises(OutputError, match="started with another key"):
         deidentify(tmp_path / "in", tmp_path / "out", key=tmp_path / "other", resume=True)
     assert not (tmp_path / "other").exists()

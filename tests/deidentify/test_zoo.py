@@ -27,7 +27,7 @@ KEY = Key(bytes(range(32)))
 SET_ASIDE = {
     "a DICOMDIR, which lists the original names",
     "damaged, or not DICOM",
-    "holds values, or is of a transfer syntax, that cannot be written",
+    "holds values that cannot be written, or has a transfer syntax that cannot be written",
 }
 
 

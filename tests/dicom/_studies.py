@@ -14,8 +14,8 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 from vesalius import formats
 from vesalius.core.case import Ref
 from vesalius.core.image import Image
-from vesalius.phantom.dicom import dicom_files
-from vesalius.phantom.study import patient
+from vesalius.phantom.abdomen.dicom import dicom_files
+from vesalius.phantom.ct import patient
 
 ROW, COLUMN = (0.8, 0.6, 0.0), (-0.6, 0.8, 0.0)  # of an oblique plane; the normal is +z
 TURNED = [*ROW, 0, 0, -1]  # a coronal plane; the normal is row × column

@@ -9,14 +9,14 @@ import numpy as np
 import PIL.Image
 import pytest
 
+from vesalius.answers.drawing import figures as draw
+from vesalius.answers.drawing.slices import look
 from vesalius.core.answers.mask import Mask
 from vesalius.core.cohort import Label
 from vesalius.core.image import Image
 from vesalius.core.scorecard import Interval, Scorecard
-from vesalius.evaluate import _figures as draw
 from vesalius.evaluate.card import Card, write_card
 from vesalius.evaluate.card import render as render_card
-from vesalius.evaluate.pictures import look
 from vesalius.evaluate.report import Report, beats, facts, number, render, tile, write_report
 from vesalius.evaluate.scorecard import scorecard
 from vesalius.metrics import mask, scores, value

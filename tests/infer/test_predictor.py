@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from vesalius.core.answers.mask import Mask
 from vesalius.core.answers.scores import Scores
 from vesalius.core.bundle import Bundle, Stage, State
-from vesalius.core.case import Case
+from vesalius.core.case import Case, Prompt
 from vesalius.core.errors import BundleError, DataError, PlanError
 from vesalius.core.image import Array, Image
 from vesalius.core.plan import (
@@ -28,8 +28,8 @@ from vesalius.core.plan import (
     TaskPlan,
     TrainPlan,
 )
-from vesalius.infer import predictor
-from vesalius.infer.predictor import Loaded, Predictor, box_around
+from vesalius.infer.cropping import box_around, crop_case, crop_image
+from vesalius.infer.predictor import Loaded, Predictor
 from vesalius.plan.threads import Threads
 from vesalius.tasks import contract as tasks
 from vesalius.verbs.predict import with_mirror
@@ -250,10 +250,12 @@ def test_a_box_has_its_margin_in_millimetres_and_stays_inside() -> None:
 
 def test_a_cropped_image_keeps_its_place_in_the_world() -> None:
     image = Image(np.random.default_rng(0).normal(size=(1, 6, 7, 8)), affine=TURNED)
-    cut = predictor.crop_image(image, (1, 2, 3), (4, 6, 8))
+    cut = crop_image(image, (1, 2, 3), (4, 6, 8))
     assert cut.affine is not None and cut.shape == (3, 4, 5)
     assert np.allclose(cut.affine @ [0, 0, 0, 1], TURNED @ [3, 2, 1, 1])
     assert np.array_equal(cut.array, image.array[:, 1:4, 2:6, 3:8])
+    clicked = Case("c", {"image": image}, prompts=(Prompt("click", ((3.0, 4.0, 5.0),)),))
+    assert crop_case(clicked, image, (1, 2, 3), (4, 6, 8)).prompts[0].points == ((2.0, 2.0, 2.0),)
 
 
 def test_what_cannot_be_run_is_said() -> None:

@@ -15,8 +15,9 @@ from vesalius.core.case import Case
 from vesalius.core.image import Image
 from vesalius.core.plan import override
 from vesalius.core.progress import Silent
-from vesalius.learn.examples import batches, prepare_examples, seed_of
-from vesalius.prepare.batch import Example
+from vesalius.core.seeds import seed_of
+from vesalius.learn.examples import augmented, batches, cut_out, prepare_examples
+from vesalius.prepare.batch import Example, collate
 from vesalius.tasks import contract as tasks
 
 CPU = torch.device("cpu")
@@ -127,3 +128,72 @@ def test_cases_without_any_of_several_labels_are_drawn_as_often_as_any() -> None
     weights = batches(examples, override(PLAN, {"train.balance": True}), 0).weights
     assert weights is not None
     assert np.allclose([weights[:1].sum(), weights[1:4].sum(), weights[4:].sum()], 10)
+
+
+def test_points_and_boxes_are_cut_with_their_image_and_none_is_dropped() -> None:
+    one = replace(
+        volume(),
+        images={**volume().images, "scout": np.ones((1, 2, 3, 3), np.float32)},
+        ragged={
+            "clicks": np.array([[6.5, 7.0, 8.0]]),
+            "balls": np.array([[[4.0, 4, 4], [9, 9, 9]], [[0, 0, 0], [2, 2, 2]]]),
+            "names": np.array([1, 2]),
+        },
+        points=frozenset({"clicks"}),
+        boxes=frozenset({"balls"}),
+    )
+    cut = cut_out(one, (5, 5, 5), (8, 8, 8))
+    assert cut.images["image"].shape == cut.targets["mask"].shape == (1, 8, 8, 8)
+    assert cut.images["scout"].shape == (1, 2, 3, 3), "of another grid"
+    assert cut.ragged["clicks"].tolist() == [[1.5, 2.0, 3.0]]
+    assert cut.ragged["balls"].tolist() == [[[0, 0, 0], [4, 4, 4]], [[0, 0, 0], [0, 0, 0]]]
+    assert cut.ragged["names"] is one.ragged["names"]
+
+
+def test_all_frames_of_a_cine_move_alike() -> None:
+    still = np.random.default_rng(0).normal(size=(1, 1, 16, 16)).astype(np.float32)
+    cine = Example("c", {"image": np.stack([still] * 3)})
+    moving = override(PLAN, {"augment": {"flip_axes": ["x"], "rotate_deg": 20, "probability": 1.0}})
+    before = collate([cine, cine])
+    after = augmented(before, moving, torch.Generator().manual_seed(1)).images["image"]
+    assert after.shape == (2, 3, 1, 1, 16, 16) and not torch.equal(after, before.images["image"])
+    assert torch.equal(after[:, 0], after[:, 1]) and torch.equal(after[:, 0], after[:, 2])
+
+
+def test_where_boxes_could_not_follow_nothing_moves_and_without_images_nothing_is_asked() -> None:
+    one = Example(
+        "a", {"image": volume().images["image"]}, ragged={"b": np.zeros((1, 2, 3))}, boxes=frozenset("b")
+    )
+    moving = override(PLAN, {"augment": {"flip_axes": ["x"], "rotate_deg": 20, "probability": 1.0}})
+    batch = collate([one])
+    assert torch.equal(augmented(batch, moving, torch.Generator()).images["image"], batch.images["image"])
+    bare = collate([Example("bare", {}, {"label": np.ones(2, np.float32)})])
+    assert augmented(bare, moving, torch.Generator()) is bare
+
+
+def test_the_loss_of_a_batch_that_is_labelled_in_part_is_that_of_its_labelled_cases(bench: Bench) -> None:
+    from _bench import STATE
+
+    from vesalius import nets
+
+    task = tasks.get("classify")
+    model = task.build(PLAN, STATE, nets).eval()
+    some = [replace(e, targets={}) if k % 2 else e for k, e in enumerate(bench.examples)]
+    generator = torch.Generator()
+    found = task.loss(model, collate(some), generator)["class"]
+    want = task.loss(model, collate(bench.examples[::2]), generator)["class"]
+    assert torch.allclose(found, want, atol=1e-6)
+    nothing = task.loss(model, collate(some[1:2]), generator)["class"]
+    assert float(nothing.detach()) == 0 and nothing.requires_grad
+    mixed = augmented(collate(some), override(PLAN, {"augment": {"mixup": 0.4}}), generator)
+    assert torch.equal(mixed.images["image"], collate(some).images["image"]), (
+        "unknown labels are mixed with none"
+    )
+
+
+def test_patients_and_groups_come_along() -> None:
+    image = Image(np.ones((1, 8, 8, 8), np.float32))
+    state = State({"target": "t", "labels": [{"value": 5, "name": "block", "code": None, "colour": None}]})
+    cases = [Case("c", {"image": image}, patient="P", group="site")]
+    made = prepare_examples(tasks.get("segment"), cases, PATCHES, state, progress=Silent())
+    assert (collate(made).patients, collate(made).groups) == (("P",), ("site",))

@@ -2,10 +2,10 @@
 
 import pytest
 
-from vesalius.phantom import Study, patient
+from vesalius.phantom.ct import AbdomenPatient, patient
 
 
 @pytest.fixture(scope="session")
-def studies() -> list[Study]:
+def studies() -> list[AbdomenPatient]:
     """Twelve patients on the small grid: four of each class."""
     return [patient(index, seed=11) for index in range(12)]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vesalius.phantom.experts import SKILLS, draw_masks, signed_distance
+from vesalius.phantom.abdomen.experts import SKILLS, draw_masks, signed_distance
 
 
 @pytest.fixture(scope="module")

@@ -6,10 +6,10 @@ from scipy import ndimage
 
 from vesalius.core.case import Event
 from vesalius.core.errors import DataError, GeometryError, UnknownName
-from vesalius.phantom import LABELS, patient
-from vesalius.phantom.fields import correlated_noise
-from vesalius.phantom.person import diagnosis_of
-from vesalius.phantom.tissue import ORGANS
+from vesalius.phantom.abdomen.person import diagnosis_of
+from vesalius.phantom.abdomen.tissue import ORGANS
+from vesalius.phantom.common.fields import correlated_noise
+from vesalius.phantom.ct import LABELS, patient
 
 
 def centre_mm(study, mask):

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from vesalius.phantom.lesions import Lesion
-from vesalius.phantom.person import Person, draw_person
-from vesalius.phantom.survival import Formulas, draw_outcome, stage_of
+from vesalius.phantom.abdomen.lesions import Lesion
+from vesalius.phantom.abdomen.person import Person, draw_person
+from vesalius.phantom.abdomen.survival import Formulas, draw_outcome, stage_of
 
 
 def lesion(kind, radius):

@@ -12,9 +12,10 @@ import SimpleITK as sitk
 from PIL import Image as Pillow
 
 from vesalius import cohorts
+from vesalius import phantom as make
 from vesalius.core.errors import DataError, OutputError, UnknownName
-from vesalius.phantom import LABELS, make, patient
-from vesalius.phantom.picture import windowed
+from vesalius.phantom.abdomen.window import windowed
+from vesalius.phantom.ct import LABELS, patient
 
 TINY = (12, 20, 24)
 
@@ -35,17 +36,17 @@ def table(path):
 @pytest.fixture(scope="module", params=["nifti", "png", "dicom"])
 def written(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp(request.param)
-    return request.param, make(folder / "a", cases=4, seed=9, size=TINY, write=request.param)
+    return request.param, make(folder / "a", cases=4, seed=9, size=TINY, format=request.param)
 
 
 def test_the_same_seed_writes_the_same_bytes(written, tmp_path):
     kind, root = written
-    assert digests(make(tmp_path / "b", cases=4, seed=9, size=TINY, write=kind)) == digests(root)
+    assert digests(make(tmp_path / "b", cases=4, seed=9, size=TINY, format=kind)) == digests(root)
 
 
 def test_a_case_does_not_depend_on_the_number_of_cases(written, tmp_path):
     kind, root = written
-    fewer = digests(make(tmp_path / "fewer", cases=2, seed=9, size=TINY, write=kind))
+    fewer = digests(make(tmp_path / "fewer", cases=2, seed=9, size=TINY, format=kind))
     all_of_them = digests(root)
     shared = [n for n in fewer if "case-" in n or n.endswith(".dcm")]
     assert len(shared) >= 2 * 5
@@ -94,7 +95,7 @@ def test_nifti_has_the_geometry_that_simpleitk_and_nibabel_read(tmp_path):
 
 
 def test_dicom_has_the_geometry_of_the_study(tmp_path):
-    root = make(tmp_path / "d", cases=1, seed=9, size=TINY, write="dicom")
+    root = make(tmp_path / "d", cases=1, seed=9, size=TINY, format="dicom")
     study = patient(0, 9, size=TINY)
     files = sorted((root / "dicom" / "P0000").glob("*.dcm"))
     slices = [pydicom.dcmread(f) for f in files]
@@ -120,14 +121,14 @@ def test_dicom_has_the_geometry_of_the_study(tmp_path):
 
 @pytest.mark.parametrize("write", ["nifti", "png", "dicom"])
 def test_every_format_is_read_with_the_organs_names(tmp_path, write):
-    root = make(tmp_path / "d", cases=2, seed=9, size=TINY, write=write)
+    root = make(tmp_path / "d", cases=2, seed=9, size=TINY, format=write)
     cohort = cohorts.read(root, target="mask")
     assert len(cohort.cases) == 2 and not cohort.set_aside
     assert {x.name: x.value for x in cohort.targets["mask"].labels} == LABELS
 
 
 def test_png_slices_are_windowed_and_filed_by_class(tmp_path):
-    root = make(tmp_path / "p", cases=3, seed=9, size=TINY, write="png")
+    root = make(tmp_path / "p", cases=3, seed=9, size=TINY, format="png")
     assert sorted(p.name for p in (root / "classes").iterdir()) == ["cyst", "malignant", "normal"]
     for row in table(root / "cohort.csv"):
         study = patient(int(row["case"][-4:]), 9, size=TINY)
@@ -150,7 +151,7 @@ def test_nothing_is_overwritten_and_wrong_arguments_write_nothing(tmp_path):
     with pytest.raises(OutputError, match="nothing is overwritten"):
         make(tmp_path / "full", cases=1, size=TINY)
     with pytest.raises(UnknownName, match="nifti"):
-        make(tmp_path / "x", cases=1, write="nift")
+        make(tmp_path / "x", cases=1, format="nift")
     with pytest.raises(UnknownName, match="small"):
         make(tmp_path / "x", cases=1, size="smal")
     with pytest.raises(DataError, match="0 cases"):
@@ -161,15 +162,38 @@ def test_nothing_is_overwritten_and_wrong_arguments_write_nothing(tmp_path):
 def test_what_was_begun_is_removed_when_the_disk_is_full(tmp_path, monkeypatch):
     import errno
 
-    from vesalius.phantom import write
+    from vesalius.phantom.common import output
 
     def full(array, affine):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     begun = tmp_path / "out"
-    real = write.nifti_gz
-    monkeypatch.setattr(write.Path, "write_bytes", lambda self, data: full(None, None))
-    assert real is write.nifti_gz
+    monkeypatch.setattr(output.Path, "write_bytes", lambda self, data: full(None, None))
     with pytest.raises(OutputError, match="no space left"):
         make(begun, cases=1, size=TINY)
     assert not begun.exists()
+
+
+TEXTS_OF_BEFORE = {
+    "cohort.csv": "833f8691b0cf8d8a",
+    "dataset.json": "642a67c38429b776",
+    "README.md": "08f960581c9d8f83",
+    "experts/experts.csv": "f3a5eeb5fa22c04f",
+    "truth.json": "8ef7f11a1d50f95b",
+}
+PIXELS_OF_BEFORE = (
+    (-3707788, [5346, 210, 41, 19, 22, 19, 52, 47, 4], [214, 214, 213]),
+    (-3762112, [5351, 199, 43, 14, 17, 12, 64, 42, 18], [217, 217, 216]),
+)
+
+
+def test_the_cohorts_of_before_are_made_again(tmp_path):
+    """Texts to the byte; pixels by their sums, of which one voxel in ten thousand rounds with the processor."""
+    root = make(tmp_path / "n", cases=2, seed=9, size=TINY)
+    found = {n: hashlib.sha256((root / n).read_bytes()).hexdigest()[:16] for n in TEXTS_OF_BEFORE}
+    assert found == TEXTS_OF_BEFORE
+    for index, (total, counts, drawn) in enumerate(PIXELS_OF_BEFORE):
+        study = patient(index, 9, size=TINY)
+        assert int(study.image.sum()) == pytest.approx(total, abs=3)
+        assert np.bincount(study.labels.ravel(), minlength=9).tolist() == counts
+        assert [int((d.mask > 0).sum()) for d in study.experts] == drawn

@@ -8,6 +8,7 @@ import torch
 
 from vesalius.core.plan import AugmentPlan
 from vesalius.prepare import augment
+from vesalius.prepare.transforms.flip import AXES
 
 STILL = AugmentPlan(
     probability=0.0, rotate_deg=30, translate=0.2, shear=0.2, zoom=0.3, elastic=0.1, crop=0.3, noise=1, blur=1,
@@ -47,7 +48,7 @@ def test_flips_are_exact_and_shared(axis: str) -> None:
     images = {"image": torch.randn(32, 1, 3, 4, 5)}
     fields = {"mask": (images["image"] > 0).to(torch.int16)}
     moved, on = augment.space(images, fields, AugmentPlan(flip_axes=(axis,)), seeded())
-    turned = images["image"].flip(augment.AXES[axis])
+    turned = images["image"].flip(AXES[axis])
     flipped = [bool(torch.equal(m, t)) for m, t in zip(moved["image"], turned, strict=True)]
     kept = [bool(torch.equal(m, i)) for m, i in zip(moved["image"], images["image"], strict=True)]
     assert all(a != b for a, b in zip(flipped, kept, strict=True)) and 4 < sum(flipped) < 28

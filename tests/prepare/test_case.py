@@ -11,7 +11,7 @@ from vesalius.core.case import Case
 from vesalius.core.errors import DataError, GeometryError, MismatchError
 from vesalius.core.image import Image, Source
 from vesalius.core.plan import DataPlan, Normalisation
-from vesalius.prepare.case import frame, prepare, prepare_mask
+from vesalius.prepare.case import Takes, frame, prepare, prepare_mask, with_reference
 
 PLAN = DataPlan(
     dims=3,
@@ -170,3 +170,60 @@ def test_what_is_stored_white_for_nothing_is_inverted_unless_it_has_a_unit() -> 
     assert film.array.ravel().tolist() == [0, 100, 4095]
     assert frame(replace(film, unit="SUVbw")) is array
     assert frame(Image(array=array, display={"photometric": "MONOCHROME2"})) is array
+
+
+def test_frames_are_prepared_alike_and_normalised_as_one() -> None:
+    pixels = np.random.default_rng(0).normal(10, 2, size=(3, 1, 4, 5, 6)).astype(np.float32)
+    cine = Case("a", {"image": Image(pixels, affine=np.eye(4), times_s=(0.0, 0.5, 2.0))})
+    plan = PLAN.model_copy(update={"normalise": (Normalisation(method="zscore"),)})
+    made = prepare(cine, plan, takes=Takes(time=True))
+    assert made.array.shape == (3, 1, 4, 5, 6)
+    assert np.allclose(made.array, (pixels - pixels.mean()) / pixels.std(), atol=1e-4)
+    assert made.frame_times_s is not None and made.frame_times_s.tolist() == [0.0, 0.5, 2.0]
+    still = prepare(case(), plan, takes=Takes(time=True))
+    assert still.array.shape == (1, 1, 4, 5, 6) and np.array_equal(
+        still.array[0], prepare(case(), plan).array
+    )
+    assert prepare(case(), plan).frame_times_s is None
+
+
+def test_a_planned_image_that_a_case_lacks_is_zero_and_said_where_a_task_takes_that() -> None:
+    t1 = Image(np.random.default_rng(1).normal(size=(1, 4, 5, 6)), affine=np.eye(4))
+    lone = Case("a", {"t2": t1}, reference="t2")
+    with pytest.raises(MismatchError, match="no image 't1'"):
+        prepare(lone, TWO)
+    made = prepare(lone, TWO, takes=Takes(incomplete=True))
+    assert made.present == {"t1": False, "t2": True}
+    assert not made.array[0].any() and np.isclose(made.array[1].std(), 1, atol=1e-4)
+    with pytest.raises(MismatchError):
+        prepare(Case("a", {"pet": t1}, reference="pet"), TWO, takes=Takes(incomplete=True))
+
+
+def test_an_image_of_its_own_size_has_a_grid_of_its_own() -> None:
+    t1 = Image(np.random.default_rng(1).normal(size=(1, 4, 5, 6)), affine=np.eye(4))
+    scout = Image(
+        np.random.default_rng(2).normal(size=(1, 2, 3, 3))
+    )  # lies nowhere: it need not be registered
+    both = Case("a", {"t1": t1, "t2": scout}, reference="t1")
+    with pytest.raises(GeometryError):
+        prepare(both, TWO)
+    made = prepare(both, TWO, takes=Takes(sizes={"t2": (2, 8, 8)}))
+    assert {n: a.shape for n, a in made.images.items()} == {"image": (1, 4, 5, 6), "t2": (1, 2, 8, 8)}
+    alone = prepare(
+        Case("b", {"t1": t1}, reference="t1"), PLAN.model_copy(update={"normalise": TWO.normalise[:1]})
+    )
+    assert np.array_equal(made.array, alone.array)
+    assert made.undos["t2"].native == (2, 3, 3) and made.undo.native == (4, 5, 6)
+
+
+def test_a_reference_is_read_once() -> None:
+    one = case()
+    assert with_reference(one) is one
+    assert with_reference(Case("a", {}, reference=None)).images == {}
+
+
+def test_images_under_one_role_come_in_their_numbers_order() -> None:
+    image = case().images["image"]
+    many = Case("a", {f"view#{k}": image for k in (10, 2, 1)} | {"viewer#1": image}, reference="view#1")
+    assert many.of_role("view") == ("view#1", "view#2", "view#10") and many.of_role("image") == ()
+    assert case().of_role("image") == ("image",)

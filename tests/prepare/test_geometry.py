@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from vesalius.core.errors import GeometryError
 from vesalius.core.image import Image
 from vesalius.infer import tiles
-from vesalius.phantom import Study, patient
+from vesalius.phantom.ct import AbdomenPatient, patient
 from vesalius.prepare import geometry
 
 TURNS = [
@@ -92,12 +92,14 @@ def test_whatever_the_spacing_undo_gives_the_inputs_shape(
 
 
 @pytest.fixture(scope="module")
-def study() -> Study:
+def study() -> AbdomenPatient:
     return patient(0, 5, size=(80, 160, 160))
 
 
 @pytest.mark.parametrize("factor", [(1.2, 0.9, 1.0), (0.8, 0.8, 1.1), (1.0, 1.0, 1.0)])
-def test_after_resampling_organs_keep_their_place(study: Study, factor: tuple[float, float, float]) -> None:
+def test_after_resampling_organs_keep_their_place(
+    study: AbdomenPatient, factor: tuple[float, float, float]
+) -> None:
     """Native labels → prepared grid → one-hot field → native: Dice ≥ 0.98 and centroids within half a voxel.
 
     Liver, spleen and kidneys at 2.7 mm, to a spacing near their own, as a plan's median spacing is.
@@ -196,3 +198,18 @@ def affine_like(spacing: tuple[float, float, float], origin: tuple[float, float,
     made = np.diag([*spacing, 1.0])
     made[:3, 3] = origin
     return made
+
+
+@pytest.mark.parametrize("spacing", [None, (0.5, 1.5, 2.0)])
+def test_points_lie_where_their_voxels_go_and_come_back(spacing: tuple[float, float, float] | None) -> None:
+    affine = np.array([[0, 0, -2.0, 5], [1.0, 0, 0, -3], [0, -1.0, 0, 40], [0, 0, 0, 1]])
+    block = np.zeros((10, 12, 14), dtype=np.int16)
+    low, high = np.array([2, 3, 5]), np.array([6, 8, 11])
+    block[2:6, 3:8, 5:11] = 1
+    image = Image(block[None], affine=affine)
+    undo = geometry.layout(image, canonical=True, spacing_mm=spacing, size=(40, 40, 40), whole=False)
+    corners = np.sort(geometry.forward_points(np.stack([low, high]), undo), axis=0)
+    where = np.argwhere(geometry.forward_labels(block, undo))
+    assert np.abs(corners - [where.min(axis=0), where.max(axis=0) + 1]).max() <= (0.5 if spacing else 0)
+    back = np.sort(geometry.backward_points(corners, undo), axis=0)
+    assert np.allclose(back, [low, high])

@@ -21,8 +21,8 @@ from PIL import Image as Pil
 
 from vesalius.serve import viewer
 from vesalius.serve.http.api import create_app
-from vesalius.serve.http.models import Models
-from vesalius.serve.http.state import Service
+from vesalius.serve.http.catalogue import Catalogue
+from vesalius.serve.http.service import Service
 
 AXE = viewer.STATIC.parents[4] / "node_modules" / "axe-core" / "axe.min.js"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -35,7 +35,7 @@ in_browser = pytest.mark.skipif(
 
 
 @contextmanager
-def serving(models: Models, folder: Path, *, keys: Path | None = None, port: int = 0) -> Iterator[str]:
+def serving(models: Catalogue, folder: Path, *, keys: Path | None = None, port: int = 0) -> Iterator[str]:
     """A service on a free port of loopback, or on that one, in a thread."""
     folder.mkdir(parents=True, exist_ok=True)
     service = Service(models, audit=folder / "audit.jsonl", keys=keys, temporary=folder)

@@ -18,15 +18,15 @@ from starlette.testclient import TestClient
 
 from _patience import until
 from vesalius.serve.http.api import create_app
+from vesalius.serve.http.catalogue import Catalogue
 from vesalius.serve.http.limits import Bounds
-from vesalius.serve.http.models import Models
-from vesalius.serve.http.state import Service
+from vesalius.serve.http.service import Service
 
 
 class Clients:
     """Services in this process, each with a client that calls it as a page on loopback would."""
 
-    def __init__(self, models: Models, folder: Path) -> None:
+    def __init__(self, models: Catalogue, folder: Path) -> None:
         self.models, self.folder = models, folder
         self._open = ExitStack()
 

@@ -22,7 +22,8 @@ from vesalius.core.answers.mask import Mask
 from vesalius.core.cohort import Label
 from vesalius.core.progress import Silent
 from vesalius.prepare.case import load_reference
-from vesalius.serve.node.worker import Made, Worker
+from vesalius.serve.node.answering import SeriesAnswers
+from vesalius.serve.node.worker import Worker
 from vesalius.serve.transport import Tls
 
 
@@ -72,7 +73,7 @@ class Pacs:
         return sorted(d.Modality for d in self.objects.values())
 
 
-def bright(folder: Path) -> Made:
+def bright(folder: Path) -> SeriesAnswers:
     """A mask of what is above 100 HU in each image of a folder."""
     made = []
     for case in cohorts.read(folder, layout="dicomtree").cases:
@@ -81,7 +82,7 @@ def bright(folder: Path) -> Made:
         made.append(
             Mask(image=drawn, labels=(Label(1, "bone"),), case_id="x", source=image.source, bundle="h" * 64)
         )
-    return Made(made)
+    return SeriesAnswers(made)
 
 
 def receive(worker: Worker, paths: Sequence[Path], **changes: str) -> None:

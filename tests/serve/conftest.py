@@ -21,14 +21,15 @@ from PIL import Image as Pil
 from pynetdicom.association import Association
 from starlette.testclient import TestClient
 
-from vesalius.phantom.dicom import dicom_files
-from vesalius.phantom.study import patient
-from vesalius.serve.http.models import Models
+from vesalius.phantom.abdomen.dicom import dicom_files
+from vesalius.phantom.ct import patient
+from vesalius.serve.http.catalogue import Catalogue
+from vesalius.serve.node.answering import SeriesModel
 from vesalius.serve.node.listener import Node, Peer
 from vesalius.serve.node.queue import Queue
 from vesalius.serve.node.routing import Destination, Routes, Rule
 from vesalius.serve.node.store import Store
-from vesalius.serve.node.worker import Model, Worker
+from vesalius.serve.node.worker import Worker
 from vesalius.serve.transport import Tls
 
 # A request waits as long as a busy machine needs, also those of the documentation's examples, not httpx's 5 s.
@@ -116,22 +117,22 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="session")
-def models(bundles: dict[str, Path]) -> Models:
+def models(bundles: dict[str, Path]) -> Catalogue:
     threads = torch.get_num_threads()
-    made = Models(list(bundles.values()), ["cpu"])
+    made = Catalogue(list(bundles.values()), ["cpu"])
     torch.set_num_threads(threads)
     return made
 
 
 @pytest.fixture
-def clients(models: Models, tmp_path: Path) -> Iterator[Clients]:
+def clients(models: Catalogue, tmp_path: Path) -> Iterator[Clients]:
     made = Clients(models, tmp_path)
     yield made
     made.close()
 
 
 @pytest.fixture(scope="module")
-def client(models: Models, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+def client(models: Catalogue, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     """One service without keys for the tests that leave no trace that others would see."""
     made = Clients(models, tmp_path_factory.mktemp("service"))
     yield made()
@@ -169,7 +170,7 @@ def worker(store: Store, queue: Queue, pacs: Pacs) -> Worker:
         destinations={"pacs": Destination(host="127.0.0.1", port=pacs.port, aet="PACS")},
         rules=(Rule(bundle="bone", destination="pacs", modality="CT"),),
     )
-    return Worker(store, queue, routes, {"bone": Model("h" * 64, bright)})
+    return Worker(store, queue, routes, {"bone": SeriesModel("h" * 64, bright)})
 
 
 @pytest.fixture(scope="session")

@@ -30,11 +30,11 @@ from vesalius.core.answers.scores import Scores
 from vesalius.core.case import Case, Ref
 from vesalius.core.image import Image
 from vesalius.core.scorecard import Interval, Scorecard, save_scorecard
-from vesalius.serve.http import results, wire
-from vesalius.serve.http.belonging import belonging
+from vesalius.serve.http import results, schemas
+from vesalius.serve.http.catalogue import Catalogue, _scorecard, name_and_path
+from vesalius.serve.http.identity import read_identity
 from vesalius.serve.http.keys import LOCAL
-from vesalius.serve.http.models import Models, _scorecard, named
-from vesalius.serve.http.state import Service
+from vesalius.serve.http.service import Service
 
 
 def upload(client: TestClient, *files: tuple[str, bytes], **headers: str) -> Any:
@@ -70,7 +70,7 @@ def study(client: TestClient, series: list[Path]) -> dict[str, Any]:
     return found
 
 
-def test_models_say_what_they_are(client: TestClient, models: Models) -> None:
+def test_models_say_what_they_are(client: TestClient, models: Catalogue) -> None:
     found = {m["name"]: m for m in client.get("/api/models").json()}
     assert set(found) == {"chest", "organs", "plaque"}
     chest, organs = found["chest"], found["organs"]
@@ -119,12 +119,12 @@ def test_what_dicom_says_badly_of_whose_it_is_is_not_said(
         value = text.encode() + b" " * (len(text) % 2)
         raw = raw[: at + 6] + len(value).to_bytes(2, "little") + value + raw[at + 8 + size :]
     (tmp_path / "x").write_bytes(raw)
-    found = belonging(tmp_path / "x")
+    found = read_identity(tmp_path / "x")
     assert (found["study_date"], found["series_number"]) == said
 
 
 def test_a_scorecard_stands_beside_the_trivial_answer(
-    bundles: dict[str, Path], models: Models, tmp_path: Path
+    bundles: dict[str, Path], models: Catalogue, tmp_path: Path
 ) -> None:
     shutil.copytree(bundles["organs"], tmp_path / "organs")
     figure, trivial = Interval(0.9, 0.8, 0.95, 12), Interval(0.1, 0.0, 0.2, 12)
@@ -137,12 +137,12 @@ def test_a_scorecard_stands_beside_the_trivial_answer(
     assert found["scorecard"] == {"dice": row | {"baseline": 0.1}, "hd95": row | {"baseline": None}}
     assert found["baseline_is"] == "no mask"
     about = dict(models.get("organs").about)
-    assert wire.ModelBody.model_validate(about | found).model_dump()["scorecard"] == found["scorecard"]
+    assert schemas.ModelBody.model_validate(about | found).model_dump()["scorecard"] == found["scorecard"]
     assert (about["scorecard"], about["baseline_is"]) == (None, None)
 
 
 def test_a_mask_is_the_predictors_and_other_readers_find_it_in_every_file(
-    client: TestClient, study: dict[str, Any], series: list[Path], models: Models, tmp_path: Path
+    client: TestClient, study: dict[str, Any], series: list[Path], models: Catalogue, tmp_path: Path
 ) -> None:
     job = ask(client, "organs", study["study"])
     assert job["status"] == "done" and job["progress"] == 1.0 and job["error"] is None
@@ -198,7 +198,7 @@ def test_colours_are_shown_as_colours(client: TestClient, tmp_path: Path) -> Non
 
 
 def test_predict_in_one_call_says_the_calibrated_answer(
-    client: TestClient, picture: bytes, models: Models, tmp_path: Path
+    client: TestClient, picture: bytes, models: Catalogue, tmp_path: Path
 ) -> None:
     got = client.post("/api/predict", files={"files": ("x.png", picture)}, data={"model": "chest"})
     assert got.status_code == 200, got.text
@@ -279,7 +279,7 @@ def test_a_job_that_waits_is_cancelled_and_ends_there(client: TestClient, study:
 
 
 def test_a_running_job_stops_at_its_next_step(
-    clients: Any, series: list[Path], models: Models, monkeypatch: pytest.MonkeyPatch
+    clients: Any, series: list[Path], models: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = clients()
     made = upload(client, *((p.name, p.read_bytes()) for p in series)).json()
@@ -319,7 +319,7 @@ class _Callable:
 
 
 def test_what_nobody_foresaw_fails_the_job_and_not_the_service(
-    clients: Any, picture: bytes, models: Models, monkeypatch: pytest.MonkeyPatch
+    clients: Any, picture: bytes, models: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = clients()
 
@@ -336,7 +336,7 @@ def test_what_nobody_foresaw_fails_the_job_and_not_the_service(
     assert got["status"] == "done"
 
 
-def test_pictures_that_wait_go_through_together(clients: Any, picture: bytes, models: Models) -> None:
+def test_pictures_that_wait_go_through_together(clients: Any, picture: bytes, models: Catalogue) -> None:
     client = clients()
     made = upload(client, *((f"{k}.png", picture) for k in range(5))).json()
     assert len(made["cases"]) == 5
@@ -363,7 +363,7 @@ def test_pictures_that_wait_go_through_together(clients: Any, picture: bytes, mo
 def test_every_device_has_a_thread_that_works(
     bundles: dict[str, Path], tmp_path: Path, picture: bytes
 ) -> None:
-    models = Models([bundles["plaque"]], ["cpu", "cpu"])
+    models = Catalogue([bundles["plaque"]], ["cpu", "cpu"])
     both = threading.Barrier(2, timeout=120)
     first = models.get("plaque")
 
@@ -412,7 +412,7 @@ def test_an_explainer_that_is_there_is_asked(
     there = {"brightness": "brightness_explainer"}
     monkeypatch.setattr(registry, "stems", lambda kind: there if kind == "explain" else stems(kind))
     registry.names.cache_clear()
-    clients = Clients(Models([bundles["chest"], bundles["organs"]], ["cpu"]), tmp_path)
+    clients = Clients(Catalogue([bundles["chest"], bundles["organs"]], ["cpu"]), tmp_path)
     try:
         client = clients()
         assert [m["explainers"] for m in client.get("/api/models").json()] == [["brightness"], []]
@@ -464,9 +464,9 @@ def test_figures_for_prometheus_name_no_one(client: TestClient, picture: bytes) 
 
 
 def test_names_of_models() -> None:
-    assert named("lung=/data/run-3")[0] == "lung"
-    assert named("/data/my run/bundle")[0] == "my-run"
-    assert named("/data/run-3")[0] == "run-3"
+    assert name_and_path("lung=/data/run-3")[0] == "lung"
+    assert name_and_path("/data/my run/bundle")[0] == "my-run"
+    assert name_and_path("/data/run-3")[0] == "run-3"
 
 
 def test_every_kind_of_answer_has_a_summary() -> None:
@@ -478,7 +478,7 @@ def test_every_kind_of_answer_has_a_summary() -> None:
 
 
 def test_what_goes_wrong_for_one_caller_is_not_anothers(
-    clients: Any, picture: bytes, models: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    clients: Any, picture: bytes, models: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = clients()
     service = serving(client)

@@ -7,6 +7,7 @@ import json
 import threading
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -22,9 +23,10 @@ from vesalius.core.answers.scores import Scores
 from vesalius.core.case import Case
 from vesalius.core.channels import COLOURS
 from vesalius.core.image import Image
+from vesalius.infer.session import Anew
 from vesalius.serve.http import cine as cines
+from vesalius.serve.http.catalogue import Catalogue
 from vesalius.serve.http.keys import make
-from vesalius.serve.http.models import Models
 
 LOCAL = {"host": "127.0.0.1"}
 
@@ -39,7 +41,7 @@ def pixels(seed: int, *shape: int, dtype: Any = np.uint8) -> Any:
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])
 def test_bare_frames_are_answered_as_the_predictor_answers_them(
-    dtype: str, client: TestClient, models: Models, tmp_path: Path
+    dtype: str, client: TestClient, models: Catalogue, tmp_path: Path
 ) -> None:
     predictor = models.get("plaque").predictors[0]
     with open_(client, "plaque") as cine:
@@ -57,7 +59,7 @@ def test_bare_frames_are_answered_as_the_predictor_answers_them(
             assert "area_mm2" in said["summary"]["labels"][0]
 
 
-def test_pictures_and_colours_too(client: TestClient, models: Models, picture: bytes) -> None:
+def test_pictures_and_colours_too(client: TestClient, models: Catalogue, picture: bytes) -> None:
     colours = pixels(3, 30, 20, 3)
     with open_(client, "chest") as cine:
         cine.send_bytes(picture)
@@ -93,7 +95,7 @@ def test_a_frame_that_cannot_be_answered_does_not_end_it(client: TestClient, pic
 
 
 def test_old_frames_are_dropped_and_named(
-    clients: Any, models: Models, monkeypatch: pytest.MonkeyPatch
+    clients: Any, models: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client, taken = clients(), []
     put = cines._Slot.put
@@ -105,7 +107,8 @@ def test_old_frames_are_dropped_and_named(
         assert go.wait(60)
         return predictor(case)
 
-    monkeypatch.setitem(models.by_name, "chest", replace(models.get("chest"), predictors=(held,)))
+    slow: Any = SimpleNamespace(open=lambda case: Anew(held, case))
+    monkeypatch.setitem(models.by_name, "chest", replace(models.get("chest"), predictors=(slow,)))
     with open_(client, "chest") as cine:
         cine.send_text(json.dumps({"height": 8, "width": 8}))
         cine.send_bytes(bytes(64))

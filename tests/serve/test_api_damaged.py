@@ -19,9 +19,9 @@ from _patience import patience
 from vesalius import formats
 from vesalius.core.errors import FormatError, GeometryError
 from vesalius.core.image import Image
-from vesalius.serve.http.job import Unit
+from vesalius.serve.http.job import WorkUnit
 from vesalius.serve.http.keys import LOCAL
-from vesalius.serve.http.study import Study
+from vesalius.serve.http.study import UploadedStudy
 
 
 def _torn(data: bytes) -> bytes:
@@ -124,7 +124,7 @@ def test_a_slice_of_another_size_spoils_its_series_alone(
 
 def test_errors_name_files_as_clients_do(tmp_path: Path) -> None:
     labels = {str(tmp_path / "000000.nii"): "brain.nii", str(tmp_path / "000001"): "IM1"}
-    study = Study("s", "me", tmp_path, (), (), 0, labels)
+    study = UploadedStudy("s", "me", tmp_path, (), (), 0, labels)
     for said, plain in (
         (f"{tmp_path}/000000.nii: truncated", "brain.nii: truncated"),
         ("000000.nii: truncated. 000001: damaged", "brain.nii: truncated. IM1: damaged"),
@@ -153,7 +153,7 @@ def test_a_job_that_fails_says_so_in_a_clients_words(clients: Any, tmp_path: Pat
         study = service.studies.get(made["study"], LOCAL)
         with service.jobs.lock:
             job = service.ask(LOCAL, service.models.get("organs"), study)
-            service.jobs.failed(Unit(job, study.cases[0]), error)
+            service.jobs.add_failure(WorkUnit(job, study.cases[0]), error)
         said = client.get(f"/api/jobs/{job.id}").json()["error"]
         assert said["error"] in ("knee: the model works in millimetres", "knee.nii.gz: cut"), said
         assert said["hint"] is None and said["case"] == "c1"

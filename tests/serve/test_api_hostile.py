@@ -17,7 +17,7 @@ from _patience import until
 from vesalius.core.errors import FormatError, PlanError
 from vesalius.serve.http import keys, problems, uploads
 from vesalius.serve.http.keys import make
-from vesalius.serve.http.state import Service
+from vesalius.serve.http.service import Service
 
 PUBLIC = {  # nothing of a patient, a caller or a model is in them
     ("GET", "/"), ("GET", "/health"), ("GET", "/ready"), ("GET", "/openapi.json"), ("GET", "/auth/"),
@@ -263,7 +263,7 @@ def test_what_nobody_foresaw_is_logged_without_its_words(
     assert got.status_code == 500 and "PLANTED" not in got.text and got.headers["x-frame-options"] == "DENY"
     assert 'status="500"' in client.get("/metrics").text
     monkeypatch.setattr(service.jobs, "expire", broken)
-    monkeypatch.setattr("vesalius.serve.http.state._SWEEP_S", 0.01)
+    monkeypatch.setattr("vesalius.serve.http.service._SWEEP_S", 0.01)
     with monkeypatch.context() as patch:
         stopping = threading.Event()
         patch.setattr(service, "stopping", stopping)

@@ -29,12 +29,12 @@ from websockets.sync.client import connect
 
 from _patience import patience, until
 from vesalius.serve.http import limits
-from vesalius.serve.http.connections import Loop
+from vesalius.serve.http.catalogue import Catalogue
+from vesalius.serve.http.connections import TimedLoop
 from vesalius.serve.http.keys import make
 from vesalius.serve.http.limits import Bounds
-from vesalius.serve.http.models import Models
-from vesalius.serve.http.service import _config
-from vesalius.serve.http.state import Service
+from vesalius.serve.http.server import _config
+from vesalius.serve.http.service import Service
 
 HARD = Bounds(
     connections=40, request_s=60.0, idle_s=40.0, slow_bytes_s=25, at_once=8, sessions=2, silent_s=60.0
@@ -112,13 +112,13 @@ class Held:
 
 
 @pytest.fixture
-def held(models: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Held]:
+def held(models: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Held]:
     key = make(tmp_path / "k.yaml", "alice", "user")
     service = Service(
         models, audit=tmp_path / "a.jsonl", keys=tmp_path / "k.yaml", bounds=HARD, temporary=tmp_path
     )
     clock = Clock()
-    monkeypatch.setattr(Loop, "time", lambda _: clock())
+    monkeypatch.setattr(TimedLoop, "time", lambda _: clock())
     monkeypatch.setattr(limits, "time", SimpleNamespace(monotonic=clock))
     with Held(service, key, clock) as running:
         yield running
@@ -271,7 +271,7 @@ def test_websockets_that_say_nothing_make_room(held: Held) -> None:
 
 
 def test_the_handshake_of_tls_is_waited_for_as_long_as_a_request() -> None:
-    from vesalius.serve.http.connections import Loop
+    from vesalius.serve.http.connections import TimedLoop
 
     seen: dict[str, Any] = {}
 
@@ -285,7 +285,7 @@ def test_the_handshake_of_tls_is_waited_for_as_long_as_a_request() -> None:
         seen["s"] = made._ssl_handshake_timeout  # type: ignore[attr-defined]
         made.close()
 
-    loop = Loop()
+    loop = TimedLoop()
     loop.run_until_complete(listen())
     loop.close()
     assert seen["s"] == Bounds().request_s

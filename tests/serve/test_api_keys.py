@@ -14,7 +14,7 @@ from vesalius.cli import app
 from vesalius.core.errors import FormatError, PlanError, UnsafeError, VesaliusError
 from vesalius.serve.http import keys
 from vesalius.serve.http.keys import Keys, make
-from vesalius.serve.http.service import check_exposure
+from vesalius.serve.http.server import check_exposure
 
 
 @pytest.fixture

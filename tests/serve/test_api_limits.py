@@ -31,11 +31,11 @@ from vesalius.core.errors import VesaliusError
 from vesalius.core.image import Image
 from vesalius.serve.http import limits, uploads
 from vesalius.serve.http.api import create_app
-from vesalius.serve.http.connections import Loop
-from vesalius.serve.http.limits import Bounds, Rate
-from vesalius.serve.http.models import Models
-from vesalius.serve.http.problems import Problem, body_of, for_clients
-from vesalius.serve.http.state import Service
+from vesalius.serve.http.catalogue import Catalogue
+from vesalius.serve.http.connections import TimedLoop
+from vesalius.serve.http.limits import Bounds, RateLimit
+from vesalius.serve.http.problems import Problem, error_body, for_clients
+from vesalius.serve.http.service import Service
 
 SECRET = b"PLANTED-SECRET"
 
@@ -85,7 +85,7 @@ def test_too_many_files_cases_and_requests(clients: Any, picture: bytes) -> None
     made = upload(client, *((f"{k}.png", picture) for k in range(3))).json()
     got = client.post("/api/jobs", json={"model": "chest", "study": made["study"]})
     assert got.status_code == 429 and got.headers["retry-after"]
-    rate = Rate(60)
+    rate = RateLimit(60)
     for _ in range(60):
         rate.take("someone")
     with pytest.raises(Problem) as refused:
@@ -100,7 +100,7 @@ def test_too_many_files_cases_and_requests(clients: Any, picture: bytes) -> None
 def test_a_burst_is_filled_up_again_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
     monkeypatch.setattr(limits.time, "monotonic", lambda: now)
-    rate = Rate(Bounds().per_minute)
+    rate = RateLimit(Bounds().per_minute)
 
     def taken() -> int:
         for count in range(10_000):
@@ -276,7 +276,7 @@ def test_what_could_not_be_read_is_named_and_what_could_is_counted(
 )
 def test_hints_are_such_as_a_client_can_follow(hint: str, kept: str | None) -> None:
     assert for_clients(hint) == kept
-    assert body_of(VesaliusError("it is so", hint=hint))["hint"] == kept
+    assert error_body(VesaliusError("it is so", hint=hint))["hint"] == kept
 
 
 def test_the_model_may_be_left_out_where_there_is_one(
@@ -289,7 +289,7 @@ def test_the_model_may_be_left_out_where_there_is_one(
         assert got.json()["hint"] == "model is one of chest, organs, plaque"
     assert client.get("/api/studies").json()[0]["study"] == study, "and the upload is not kept"
     assert len(client.get("/api/studies").json()) == 1
-    alone = Clients(Models([bundles["chest"]], ["cpu"]), tmp_path)
+    alone = Clients(Catalogue([bundles["chest"]], ["cpu"]), tmp_path)
     one = alone()
     assert one.post("/api/predict", files=form).json()["model"] == "chest"
     study = upload(one, ("x.png", picture)).json()["study"]
@@ -434,11 +434,11 @@ def test_a_body_that_stalls_is_408(clients: Any) -> None:
 
 
 def test_what_lasts_longer_than_a_body_may_stall_is_not_cut_off(
-    models: Models, tmp_path: Path, picture: bytes, monkeypatch: pytest.MonkeyPatch
+    models: Catalogue, tmp_path: Path, picture: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Over a real socket: there a stream's answer goes on while the server listens for the client's leaving."""
     clock, listening = Clock(), threading.Event()
-    monkeypatch.setattr(Loop, "time", lambda _: clock())
+    monkeypatch.setattr(TimedLoop, "time", lambda _: clock())
     predictor = models.get("plaque").predictors[0]
 
     class Slow:
@@ -453,7 +453,7 @@ def test_what_lasts_longer_than_a_body_may_stall_is_not_cut_off(
 
     monkeypatch.setitem(models.by_name, "plaque", replace(models.get("plaque"), predictors=(Slow(),)))
     service = Service(models, audit=tmp_path / "a.jsonl", bounds=Bounds(), temporary=tmp_path)
-    config = uvicorn.Config(create_app(service), port=0, log_level="critical", loop=Loop)  # type: ignore[arg-type]
+    config = uvicorn.Config(create_app(service), port=0, log_level="critical", loop=TimedLoop)  # type: ignore[arg-type]
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()

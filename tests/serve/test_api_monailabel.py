@@ -19,8 +19,8 @@ from starlette.testclient import TestClient
 from vesalius import formats
 from vesalius.core.answers.mask import Mask
 from vesalius.core.case import Case, Ref
+from vesalius.serve.http.catalogue import Catalogue
 from vesalius.serve.http.keys import make
-from vesalius.serve.http.models import Models
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +99,7 @@ def test_a_label_that_is_none_is_refused(clients: Any, scan: Path) -> None:
 
 
 def test_inference_answers_a_form_with_the_mask(
-    client: TestClient, scan: Path, models: Models, tmp_path: Path
+    client: TestClient, scan: Path, models: Catalogue, tmp_path: Path
 ) -> None:
     put(client, scan, "scan")
     got = client.post("/infer/organs?image=scan", files={"params": (None, "{}")})
@@ -161,7 +161,9 @@ def real() -> Any:
     return client
 
 
-def test_monai_labels_own_client(real: Any, served: Any, scan: Path, models: Models, tmp_path: Path) -> None:
+def test_monai_labels_own_client(
+    real: Any, served: Any, scan: Path, models: Catalogue, tmp_path: Path
+) -> None:
     for study in httpx.get(f"{served.url}/api/studies", timeout=60).json():  # what other tests left
         httpx.delete(f"{served.url}/api/studies/{study['study']}", timeout=60)
     label = real.MONAILabelClient(served.url, tmpdir=str(tmp_path))

@@ -30,7 +30,7 @@ from vesalius.cli import app
 from vesalius.core.errors import VesaliusError
 from vesalius.serve.http.audit import Audit, check, verify
 from vesalius.serve.http.keys import make
-from vesalius.serve.http.place import Place
+from vesalius.serve.http.workdir import WorkDir
 
 
 def test_it_answers_over_a_real_socket(served: Any, series: list[Path], picture: bytes) -> None:
@@ -133,7 +133,7 @@ def test_after_kill_9_the_next_service_cleans_up_and_says_so(
     study = httpx.post(f"{first.url}/api/studies", files={"files": ("x.png", picture)}, headers=known).json()
     job = httpx.post(f"{first.url}/api/jobs", json={"study": study["study"]}, headers=known).json()
     assert any(p.is_file() for p in live.rglob("*"))
-    Place(tmp_path).remove()
+    WorkDir(tmp_path).remove()
     assert live.is_dir(), "what a live service holds stays"
     first.process.kill()
     first.process.wait(120)

@@ -28,9 +28,9 @@ from pynetdicom.sop_class import CTImageStorage, Verification  # type: ignore[at
 from _patience import patience, until
 from vesalius.core.errors import DataError, FormatError, OutputError, UnsafeError
 from vesalius.serve.node.guard import Guard, Malformed, message_bytes
+from vesalius.serve.node.intake_pause import IntakePause, read_pause
 from vesalius.serve.node.listener import Node, Peer, check_exposure, identify
 from vesalius.serve.node.queue import Queue
-from vesalius.serve.node.refusing import Refusing, seen
 from vesalius.serve.node.store import Store
 from vesalius.serve.transport import Tls
 
@@ -187,20 +187,20 @@ def test_a_full_disk_is_said_once_when_it_begins_and_when_it_ends(
         for reserve, status in ((1 << 62, 0xA700), (1 << 62, 0xA700), (0, 0)):
             monkeypatch.setattr(store, "reserve_bytes", reserve)
             assert send(node.port, series[:1]) == [status]
-            assert (seen(store.root) is not None) == bool(status)
+            assert (read_pause(store.root) is not None) == bool(status)
         begun, ended = told.lines
         assert begun.startswith("refusing images (status A700): disk full: no space left in")
         assert ended.startswith("images are taken again, after ")
         monkeypatch.setattr(store, "reserve_bytes", 1 << 62)
-        node.refusing.look()  # nobody sends, and it is said all the same
-        node.refusing.look()
-        since = seen(store.root)
+        node.intake_pause.check_disk()  # nobody sends, and it is said all the same
+        node.intake_pause.check_disk()
+        since = read_pause(store.root)
         assert len(told.lines) == 3 and since is not None and since.why.startswith("disk full")
-        again = Refusing(store, told)  # of a node that was killed meanwhile
+        again = IntakePause(store, told)  # of a node that was killed meanwhile
         monkeypatch.setattr(store, "reserve_bytes", 0)
-        again.look()
+        again.check_disk()
         (last,) = told.lines[3:]
-        assert last.startswith("images are taken again, after ") and seen(store.root) is None
+        assert last.startswith("images are taken again, after ") and read_pause(store.root) is None
 
 
 def test_who_is_turned_away_is_said_once(store: Store, queue: Queue) -> None:

@@ -24,8 +24,10 @@ from _uploads import upload
 from starlette.testclient import TestClient
 
 from vesalius.core.learned import Seen, summary
-from vesalius.serve.http.models import Models
-from vesalius.serve.node.worker import Worker, load
+from vesalius.serve.http.catalogue import Catalogue
+from vesalius.serve.models import open_model
+from vesalius.serve.node.answering import series_model
+from vesalius.serve.node.worker import Worker
 
 _MR = Seen((12, 32, 32), (1.0, 1.0, 2.0), 0.0, 900.0, "MR", None)
 _DX = Seen((1, 40, 48), None, 0.0, 255.0, "DX", None)
@@ -43,7 +45,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.fixture(scope="module")
 def asked(places: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     threads = torch.get_num_threads()
-    models = Models(list(places.values()), ["cpu"])
+    models = Catalogue(list(places.values()), ["cpu"])
     torch.set_num_threads(threads)
     made = Clients(models, tmp_path_factory.mktemp("service"))
     yield made()
@@ -142,7 +144,7 @@ def test_the_node_gives_a_series_of_another_modality_up_unless_its_rule_accepts(
     (rule,) = worker.routes.rules
     rule = rule.model_copy(update={"bundle": path})
     worker.routes = worker.routes.model_copy(update={"rules": (rule,)})
-    worker.models = {path: load(places["brain"], device="cpu")}
+    worker.models = {path: series_model(open_model("brain", places["brain"], devices=["cpu"]))}
     receive(worker, series)
     worker.step()
     now, why = state(worker)
@@ -170,7 +172,7 @@ def assert_standard(path: Path) -> None:
 def test_alike_modalities_and_a_service_that_accepts_refuse_nothing(
     places: dict[str, Path], series: list[Path], tmp_path: Path
 ) -> None:
-    made = Clients(Models([places["brain"]], ["cpu"], accept_mismatch=True), tmp_path)
+    made = Clients(Catalogue([places["brain"]], ["cpu"], accept_mismatch=True), tmp_path)
     client = made()
     files = [("files", (p.name, p.read_bytes())) for p in series]
     assert client.post("/api/predict", files=files).json()["status"] == "done"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from vesalius.core.errors import OutputError, UnknownName
-from vesalius.serve.node.queue import Job, Queue, Result
+from vesalius.serve.node.queue import Queue, Result, SeriesJob
 
 pytest.importorskip("psycopg", reason="psycopg is not installed")
 FOUND = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl")) or [Path(shutil.which("pg_ctl") or "absent")]
@@ -56,7 +56,7 @@ def server() -> Iterator[Server]:
     shutil.rmtree(made.folder)
 
 
-def claimed(queue: Queue) -> Job:
+def claimed(queue: Queue) -> SeriesJob:
     job = queue.claim()
     assert job is not None
     return job
@@ -134,12 +134,12 @@ def test_a_database_of_an_earlier_version_is_brought_up_to_date_and_takes_reject
 def test_two_nodes_do_not_work_on_one_database(server: Server) -> None:
     first, second = Queue(server.url), Queue(server.url)
     with (
-        first.alone(),
+        first.exclusive(),
         pytest.raises(OutputError, match="in use by another node; try: stop that one"),
-        second.alone(),
+        second.exclusive(),
     ):
         pass
-    with second.alone():
+    with second.exclusive():
         assert second.counts() is not None
     first.close()
     second.close()

@@ -12,7 +12,7 @@ import pytest
 
 from vesalius.core import disk
 from vesalius.core.errors import BudgetError, OutputError, UnknownName
-from vesalius.serve.node.queue import Job, Queue, Result
+from vesalius.serve.node.queue import Queue, Result, SeriesJob
 from vesalius.serve.node.store import Store
 
 WRITER = """
@@ -48,7 +48,7 @@ def queue(tmp_path: Path, clock: Clock) -> Queue:
     return Queue(tmp_path / "queue.db", stable_s=10, attempts=3, backoff_s=5, clock=clock)
 
 
-def claimed(queue: Queue) -> Job:
+def claimed(queue: Queue) -> SeriesJob:
     job = queue.claim()
     assert job is not None
     return job

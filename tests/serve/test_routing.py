@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from vesalius.core.errors import DataError, FormatError, PlanError
-from vesalius.serve.node.routing import Facts, Routes, facts
+from vesalius.serve.node.routing import Routes, SeriesAttributes, series_attributes
 from vesalius.serve.node.settings import load
 
 GOOD = """
@@ -22,7 +22,7 @@ rules:
     min_instances: 10
   - {bundle: any, destination: pacs, modality: ct}
 """
-CT = Facts(modality="CT", body_part="ABDOMEN", series_description="Axial 3 mm", instances=12)
+CT = SeriesAttributes(modality="CT", body_part="ABDOMEN", series_description="Axial 3 mm", instances=12)
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_rules_take_what_they_say(routes: Routes, change: dict[str, object], nam
 
 def test_a_rule_that_says_nothing_takes_all_but_what_holds_no_image(routes: Routes) -> None:
     only = routes.model_copy(update={"rules": (routes.rules[1].model_copy(update={"modality": None}),)})
-    assert only.of(Facts(modality="US")) and not only.of(Facts(modality="SR"))
+    assert only.of(SeriesAttributes(modality="US")) and not only.of(SeriesAttributes(modality="SR"))
 
 
 @pytest.mark.parametrize(
@@ -73,12 +73,12 @@ def test_what_is_wrong_is_said_with_its_place(tmp_path: Path, before: str, after
 
 
 def test_facts_come_from_the_headers(series: list[Path], tmp_path: Path) -> None:
-    found = facts(series)
+    found = series_attributes(series)
     assert (found.modality, found.body_part, found.series_description, found.instances) == (
         "CT", "ABDOMEN", "Axial", len(series),
     )  # fmt: skip
     with pytest.raises(DataError, match="without instances"):
-        facts([])
+        series_attributes([])
     (tmp_path / "x.dcm").write_bytes(b"nothing")
     with pytest.raises(FormatError):
-        facts([tmp_path / "x.dcm"])
+        series_attributes([tmp_path / "x.dcm"])

@@ -15,7 +15,7 @@ from vesalius.cli import app
 from vesalius.core.errors import DataError, PlanError, UnknownName, UnsafeError, VesaliusError
 from vesalius.core.progress import Silent
 from vesalius.serve.node import run as node
-from vesalius.serve.node.checks import doubts
+from vesalius.serve.node.checks import likely_mistakes
 from vesalius.serve.node.listener import Peer
 from vesalius.serve.node.settings import Settings, load
 
@@ -90,7 +90,7 @@ def test_a_series_that_was_given_up_is_listed_and_tried_again(path: Path) -> Non
     assert first == "no series has come yet" and last == "the node does not run"
     assert disk.startswith("disk: ") and disk.endswith("of which 256 stay free")
     assert said(str(path), "--dead-letters") == "none"
-    with node.opened(load(path).model_copy(update={"stable_s": 0.0})) as (_, queue):
+    with node.opened_store(load(path).model_copy(update={"stable_s": 0.0})) as (_, queue):
         for k in (1, 2):
             queue.add("1", f"1.2.{k}", f"1.2.{k}.1")
             job = queue.claim()
@@ -205,7 +205,7 @@ def test_files_that_are_not_there_keep_a_node_from_starting_and_leave_nothing(
 def test_what_may_not_be_meant_is_said_at_the_start(path: Path) -> None:
     more = f"{PACS}\n  spare: {{dicomweb: 'http://nowhere.invalid'}}"
     path.write_text(GOOD.replace(PACS, more).replace("modality: CT", "modality: MRI"))
-    unused, unknown, modality = doubts(load(path))
+    unused, unknown, modality = likely_mistakes(load(path))
     assert "'spare' is in no rule" in unused and "no host 'nowhere.invalid'" in unknown
     assert "'MRI' is no modality of the standard; closest: MR" in modality
 
@@ -228,9 +228,9 @@ def test_one_thing_at_a_time_and_known_names(path: Path) -> None:
     assert isinstance(done.exception, VesaliusError) and "one thing" in str(done.exception)
     with pytest.raises(UnknownName, match="dead letter"):
         node.replay(load(path), "1.2.3")
-    with node.opened(load(path)) as (_, queue):
+    with node.opened_store(load(path)) as (_, queue):
         queue.add("1", "1.2", "1.2.1")
-    with pytest.raises(DataError, match=r"series 1.2 is receiving; try: wait: it is tried without"):
+    with pytest.raises(DataError, match=r"series 1.2 is receiving; try: wait: it is tried by itself"):
         node.replay(load(path), "1.2")
 
 

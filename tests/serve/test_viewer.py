@@ -30,12 +30,12 @@ from vesalius.core.answers.text import Text
 from vesalius.core.answers.value import Value
 from vesalius.core.case import Box, Ref
 from vesalius.core.cohort import Label
+from vesalius.core.encoding import as_text
 from vesalius.core.image import Image
-from vesalius.formats.json import as_text
 from vesalius.serve import viewer
 from vesalius.serve.http import display, results
+from vesalius.serve.http.catalogue import Catalogue
 from vesalius.serve.http.keys import make
-from vesalius.serve.http.models import Models
 
 COMPILER = viewer.STATIC.parents[4] / "node_modules" / ".bin" / "tsc"
 VALUES = {name: value for value, name, _ in ORGANS}
@@ -108,7 +108,7 @@ TOWARDS = {"2": ("axial", 0, 1), "3": ("coronal", 0, -2), "4": ("sagittal", 1, -
 
 @in_browser
 def test_a_study_is_dropped_asked_about_seen_in_place_and_its_segmentation_saved(
-    browser: Any, models: Models, series: list[Path], tmp_path: Path
+    browser: Any, models: Catalogue, series: list[Path], tmp_path: Path
 ) -> None:
     source = formats.read(Ref(tuple(series)))
     with serving(models, tmp_path / "service") as address:
@@ -393,7 +393,9 @@ def explain(predictor, case):
 
 
 @pytest.fixture
-def explained(bundles: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Models]:
+def explained(
+    bundles: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Catalogue]:
     """A classifier with an explainer that finds two quarters."""
     (tmp_path / "corner_explainer.py").write_text(CORNERS)
     monkeypatch.syspath_prepend(tmp_path)
@@ -402,14 +404,14 @@ def explained(bundles: dict[str, Path], tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(registry, "stems", lambda kind: there if kind == "explain" else stems(kind))
     registry.names.cache_clear()
     threads = torch.get_num_threads()
-    yield Models([bundles["chest"]], ["cpu"])
+    yield Catalogue([bundles["chest"]], ["cpu"])
     torch.set_num_threads(threads)
     registry.names.cache_clear()
 
 
 @in_browser
 def test_a_picture_is_classified_and_explained_behind_a_key(
-    browser: Any, explained: Models, picture: bytes, tmp_path: Path
+    browser: Any, explained: Catalogue, picture: bytes, tmp_path: Path
 ) -> None:
     key = make(tmp_path / "keys", "reader", "user")
     with serving(explained, tmp_path / "service", keys=tmp_path / "keys") as address:

@@ -16,7 +16,7 @@ from vesalius import formats
 from vesalius.core import registry
 from vesalius.core.bundle import State
 from vesalius.core.image import Image
-from vesalius.serve.http.models import Models
+from vesalius.serve.http.catalogue import Catalogue
 
 SPOTS = '''"""What is bright in an image, as boxes: nothing is learned."""
 import numpy as np
@@ -56,7 +56,7 @@ class Spots(Task):
     def scalar(self, raw, what):
         return raw[:, 0]
 
-    def decode(self, raw, state, calibration, reference):
+    def decode(self, raw, state, calibration, reference, *, undo=None):
         array = reference.array[0]
         parts, _ = ndimage.label(array > 50)
         found = ndimage.find_objects(parts)
@@ -76,7 +76,7 @@ BRIGHT, DIM = (slice(5, 9), slice(20, 30), slice(10, 22)), (slice(1, 2), slice(4
 
 
 @pytest.fixture
-def spots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Models]:
+def spots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Catalogue]:
     """A bundle of a task that answers with boxes, which this package does not know."""
     (tmp_path / "viewer_spots.py").write_text(SPOTS)
     monkeypatch.syspath_prepend(tmp_path)
@@ -87,14 +87,14 @@ def spots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Models]:
     registry.names.cache_clear()
     sealed(tmp_path / "spots", "spots", "unet", State({"target": "none"}), {}, dims=3, size=(8, 16, 16))
     threads = torch.get_num_threads()
-    yield Models([tmp_path / "spots"], ["cpu"])
+    yield Catalogue([tmp_path / "spots"], ["cpu"])
     torch.set_num_threads(threads)
     registry.names.cache_clear()
 
 
 @in_browser
 def test_boxes_lie_on_what_was_found_with_label_and_score(
-    browser: Any, spots: Models, tmp_path: Path
+    browser: Any, spots: Catalogue, tmp_path: Path
 ) -> None:
     array = np.zeros((12, 40, 30), np.int16)
     array[BRIGHT], array[DIM] = 900, 200

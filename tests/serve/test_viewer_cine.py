@@ -17,7 +17,7 @@ from vesalius.core.answers.scores import Scores
 from vesalius.core.case import Case
 from vesalius.core.image import Image
 from vesalius.serve.http import display
-from vesalius.serve.http.models import Models
+from vesalius.serve.http.catalogue import Catalogue
 
 FRAMES, ROWS, COLUMNS, STEP = 8, 40, 64, 6
 
@@ -99,7 +99,7 @@ def middle(k: int) -> float:
 
 @in_browser
 def test_a_cine_is_played_stepped_through_and_answered_frame_by_frame(
-    browser: Any, models: Models, tmp_path: Path
+    browser: Any, models: Catalogue, tmp_path: Path
 ) -> None:
     with serving(models, tmp_path / "service") as address:
         page = Page(browser, address, tmp_path)

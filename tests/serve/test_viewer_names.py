@@ -7,8 +7,8 @@ from typing import Any
 
 from _browser import Page, in_browser, serving
 
+from vesalius.serve.http.catalogue import Catalogue
 from vesalius.serve.http.keys import make
-from vesalius.serve.http.models import Models
 
 CARD = {
     "dice": {"value": 0.91, "low": 0.88, "high": 0.93, "n": 20, "baseline": 0.1},
@@ -40,7 +40,7 @@ def placed(study: Any) -> Any:
 
 @in_browser
 def test_patients_and_models_are_told_apart_in_words(
-    browser: Any, models: Models, series: list[Path], picture: bytes, tmp_path: Path
+    browser: Any, models: Catalogue, series: list[Path], picture: bytes, tmp_path: Path
 ) -> None:
     with serving(models, tmp_path / "service") as address:
         page = Page(browser, address, tmp_path)
@@ -101,7 +101,7 @@ def test_patients_and_models_are_told_apart_in_words(
 
 @in_browser
 def test_without_a_key_that_may_see_them_no_model_is_said_to_be_missing(
-    browser: Any, models: Models, tmp_path: Path
+    browser: Any, models: Catalogue, tmp_path: Path
 ) -> None:
     watching, reading = (
         make(tmp_path / "keys", name, role) for name, role in (("m", "monitor"), ("r", "user"))

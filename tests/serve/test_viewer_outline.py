@@ -15,7 +15,7 @@ from vesalius.core.answers.mask import Mask
 from vesalius.core.cohort import Label
 from vesalius.core.image import Image
 from vesalius.infer.predictor import Predictor
-from vesalius.serve.http.models import Models
+from vesalius.serve.http.catalogue import Catalogue
 
 # X leans to the front, Y runs to the head, Z to the right of the patient
 OBLIQUE = np.array([[0.3, 0, -2.0, 30], [-1.0, 0, -0.6, 5], [0, 1.5, 0, -80], [0, 0, 0, 1]])
@@ -24,7 +24,7 @@ SLAB = (slice(5, 8), slice(8, 32), slice(6, 24))  # three voxels thick, and as w
 
 
 @pytest.fixture
-def slab(models: Models, monkeypatch: pytest.MonkeyPatch) -> Models:
+def slab(models: Catalogue, monkeypatch: pytest.MonkeyPatch) -> Catalogue:
     """A model that answers with a flat slab."""
 
     def answer(self: Predictor, case: Any, *, watch: Any = None) -> Mask:
@@ -46,7 +46,7 @@ def marked(picture: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 @in_browser
 def test_an_outline_is_a_thin_line_around_its_label_in_every_plane(
-    browser: Any, slab: Models, tmp_path: Path
+    browser: Any, slab: Catalogue, tmp_path: Path
 ) -> None:
     """A slab that lies flat in a plane is not a block of colour there, but its rim, and the image is seen inside."""
     array = np.full(SHAPE, 300, np.int16)
@@ -131,7 +131,7 @@ def measures_do_not_lie_on_one_another(page: Page) -> None:
 
 
 @in_browser
-def test_an_image_of_one_value_is_grey(browser: Any, models: Models, tmp_path: Path) -> None:
+def test_an_image_of_one_value_is_grey(browser: Any, models: Catalogue, tmp_path: Path) -> None:
     """Eight bits as they are stored; other numbers, which have no black and white of their own, in the middle."""
     with serving(models, tmp_path / "service") as address:
         page = Page(browser, address, tmp_path)

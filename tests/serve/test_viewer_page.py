@@ -10,7 +10,7 @@ import pytest
 from _browser import Page, in_browser, serving
 
 from vesalius.infer.predictor import Predictor
-from vesalius.serve.http.models import Models
+from vesalius.serve.http.catalogue import Catalogue
 
 LOST = ("Failed to load resource", "ERR_CONNECTION")  # what the browser itself says of a service that is away
 
@@ -32,7 +32,7 @@ def held(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
 
 @in_browser
 def test_studies_are_told_apart_and_lists_stay_true_when_the_service_starts_anew(
-    browser: Any, models: Models, series: list[Path], picture: bytes, held: threading.Event, tmp_path: Path
+    browser: Any, models: Catalogue, series: list[Path], picture: bytes, held: threading.Event, tmp_path: Path
 ) -> None:
     name = "a-film-with-a-name-that-is-far-too-long-for-the-list-" * 2
     files = [(p.name, p.read_bytes()) for p in series]
@@ -91,7 +91,7 @@ def test_studies_are_told_apart_and_lists_stay_true_when_the_service_starts_anew
 
 @in_browser
 def test_the_keyboard_alone_leads_from_files_to_a_segmentation_and_no_state_shuts_anyone_out(
-    browser: Any, models: Models, series: list[Path], tmp_path: Path
+    browser: Any, models: Catalogue, series: list[Path], tmp_path: Path
 ) -> None:
     with serving(models, tmp_path / "service") as address:
         page = Page(browser, address, tmp_path)

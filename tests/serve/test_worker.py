@@ -24,11 +24,14 @@ from vesalius.core.answers.mask import Mask
 from vesalius.core.case import Case
 from vesalius.core.cohort import Label
 from vesalius.core.errors import BudgetError, DataError, VesaliusError
+from vesalius.infer.each import Answered
 from vesalius.prepare.case import load_reference
+from vesalius.serve.models import open_model
 from vesalius.serve.node import sender
-from vesalius.serve.node.faults import once
+from vesalius.serve.node.answering import SeriesAnswers, SeriesModel, series_model
+from vesalius.serve.node.faults import unique_reasons
 from vesalius.serve.node.routing import Routes
-from vesalius.serve.node.worker import Made, Model, Worker, load
+from vesalius.serve.node.worker import Worker
 from vesalius.serve.transport import Tls
 from vesalius.verbs.predict import predict
 
@@ -52,7 +55,9 @@ def test_results_and_the_log_name_the_bundle_the_source_and_the_rule(
     worker.routes = worker.routes.model_copy(
         update={"rules": (rule, rule.model_copy(update={"bundle": "run/bundle"}))}
     )
-    some = Model("g" * 64, lambda f: Made([replace(a, bundle="g" * 64) for a in bright(f).answers]))
+    some = SeriesModel(
+        "g" * 64, lambda f: SeriesAnswers([replace(a, bundle="g" * 64) for a in bright(f).answers])
+    )
     monkeypatch.setitem(worker.models, "run/bundle", some)  # type: ignore[arg-type]
     receive(worker, series)
     worker.step()
@@ -102,7 +107,7 @@ def test_predict_makes_the_objects_that_the_node_makes(
     worker.routes = worker.routes.model_copy(
         update={"rules": (rule.model_copy(update={"bundle": str(path)}),)}
     )
-    monkeypatch.setitem(worker.models, str(path), load(path, device="cpu"))  # type: ignore[arg-type]
+    monkeypatch.setitem(worker.models, str(path), series_model(open_model("bone", path, devices=["cpu"])))  # type: ignore[arg-type]
     receive(worker, series)
     worker.step()
     predict(path, series[0].parent, tmp_path / "out", dicom=True, device="cpu")
@@ -133,7 +138,7 @@ def test_what_the_destination_refuses_is_sent_again_and_not_made_again(
     pacs.refuse = 1
     worker.step()
     assert state(worker)[0] == "failed" and "0xA700" in state(worker)[1] and not pacs.objects
-    monkeypatch.setitem(worker.models, "bone", Model("h" * 64, lambda _: pytest.fail("made again")))  # type: ignore[arg-type]
+    monkeypatch.setitem(worker.models, "bone", SeriesModel("h" * 64, lambda _: pytest.fail("made again")))  # type: ignore[arg-type]
     assert worker.step()
     assert state(worker) == ("confirmed", "") and pacs.modalities == ["SEG", "SR"]
 
@@ -247,11 +252,11 @@ def test_files_are_deleted_after_their_time_and_a_series_that_then_grows_is_aske
 def test_images_without_an_answer_are_said_and_localisers_are_not_failures(
     worker: Worker, pacs: Pacs, series: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(worker.models, "bone", Model("h" * 64, lambda _: Made([])))  # type: ignore[arg-type]
+    monkeypatch.setitem(worker.models, "bone", SeriesModel("h" * 64, lambda _: SeriesAnswers([])))  # type: ignore[arg-type]
     receive(worker, series[:6])
     worker.step()
     assert state(worker) == ("unrouted", "nothing to answer: localisers, copies or objects without images")
-    some = Model("h" * 64, lambda folder: Made(bright(folder).answers, ["uneven slices"]))
+    some = SeriesModel("h" * 64, lambda folder: SeriesAnswers(bright(folder).answers, ["uneven slices"]))
     monkeypatch.setitem(worker.models, "bone", some)  # type: ignore[arg-type]
     receive(worker, series)
     worker.step()
@@ -272,7 +277,9 @@ def test_a_series_of_nothing_but_localisers_is_no_failure(
 def test_objects_without_images_are_no_failure_and_no_hint_of_another_command_is_given(
     bundles: dict[str, Path], worker: Worker, pacs: Pacs, series: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(worker.models, "bone", load(bundles["organs"], device="cpu"))  # type: ignore[arg-type]
+    monkeypatch.setitem(
+        worker.models, "bone", series_model(open_model("organs", bundles["organs"], devices=["cpu"]))
+    )  # type: ignore[arg-type]
     for path in series[:2]:
         data = pydicom.dcmread(path)
         data.SOPClassUID = data.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.66"  # raw data
@@ -282,10 +289,10 @@ def test_objects_without_images_are_no_failure_and_no_hint_of_another_command_is
     worker.step()
     assert state(worker) == ("unrouted", "nothing to answer: localisers, copies or objects without images")
 
-    def wrong(_: Path) -> Made:
+    def wrong(_: Path) -> SeriesAnswers:
         raise DataError("no images", hint="another --layout")
 
-    monkeypatch.setitem(worker.models, "bone", Model("h" * 64, wrong))  # type: ignore[arg-type]
+    monkeypatch.setitem(worker.models, "bone", SeriesModel("h" * 64, wrong))  # type: ignore[arg-type]
     receive(worker, series[2:])
     worker.step()
     assert state(worker) == ("dead", "rules.0, bone to pacs: no images")
@@ -397,7 +404,7 @@ def test_results_go_out_over_tls_and_to_nobody_else(
 def test_a_bundle_or_a_destination_that_fails_does_not_hold_up_the_others(
     worker: Worker, pacs: Pacs, series: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(_: Path) -> Made:
+    def broken(_: Path) -> SeriesAnswers:
         raise RuntimeError("out of memory")
 
     (rule,) = worker.routes.rules
@@ -410,7 +417,7 @@ def test_a_bundle_or_a_destination_that_fails_does_not_hold_up_the_others(
             rule,
         ),
     )
-    worker.models = {**worker.models, "broken": Model("b" * 64, broken)}
+    worker.models = {**worker.models, "broken": SeriesModel("b" * 64, broken)}
     receive(worker, series)
     worker.step()
     assert state(worker) == (
@@ -418,7 +425,7 @@ def test_a_bundle_or_a_destination_that_fails_does_not_hold_up_the_others(
         "rules.0, broken to pacs: RuntimeError: out of memory",
     ) and pacs.modalities == ["SEG", "SR"]
     assert {r.destination for r in worker.queue.unconfirmed(worker.queue.jobs()[0])} == {"away"}
-    worker.models = {**worker.models, "broken": Model("b" * 64, lambda _: Made([]))}
+    worker.models = {**worker.models, "broken": SeriesModel("b" * 64, lambda _: SeriesAnswers([]))}
     worker.routes.destinations["away"] = there
     assert worker.step() and state(worker)[0] == "confirmed" and pacs.modalities == ["SEG", "SR"]
 
@@ -430,10 +437,10 @@ def test_what_no_rule_takes_and_what_cannot_be_answered_is_said(
     worker.step()
     assert state(worker) == ("unrouted", "no rule takes it")
 
-    def uneven(_: Path) -> Made:
+    def uneven(_: Path) -> SeriesAnswers:
         raise DataError("slices are missing")
 
-    monkeypatch.setitem(worker.models, "bone", Model("h" * 64, uneven))  # type: ignore[arg-type]
+    monkeypatch.setitem(worker.models, "bone", SeriesModel("h" * 64, uneven))  # type: ignore[arg-type]
     receive(worker, series[2:4])
     for path in worker.store.series(worker.queue.jobs()[0].series_uid).glob("*.dcm"):
         head = pydicom.dcmread(path)
@@ -444,30 +451,28 @@ def test_what_no_rule_takes_and_what_cannot_be_answered_is_said(
 
 
 @pytest.fixture
-def painter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Model:
-    """What `load` makes of a bundle that gives every image an empty mask."""
+def painter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SeriesModel:
+    """What `series_model` makes of a bundle that gives every image an empty mask."""
 
-    def every(predictor: object, cases: Sequence[Any], *, progress: object) -> Iterator[tuple[Any, Any]]:
+    def every(predictor: object, cases: Sequence[Any], *, progress: object) -> Iterator[Answered]:
         for case in cases:
             try:
                 image = load_reference(case)
             except VesaliusError as error:
-                yield case, error
+                yield Answered(case, error, None)
                 continue
             drawn = replace(image, array=np.zeros(image.array.shape, np.uint8), unit=None)
-            yield case, Mask(image=drawn, labels=(Label(1, "bone"),), case_id=case.id, source=image.source)
+            mask = Mask(image=drawn, labels=(Label(1, "bone"),), case_id=case.id, source=image.source)
+            yield Answered(case, mask, image)
 
-    monkeypatch.setattr(
-        "vesalius.serve.node.worker.Predictor",
-        lambda *a, **k: type("P", (), {"bundle": type("B", (), {"hash": "h" * 64})})(),
-    )
-    monkeypatch.setattr("vesalius.serve.node.worker.open_bundle", lambda path: None)
-    monkeypatch.setattr("vesalius.serve.node.worker.answers", every)
-    return load(tmp_path)
+    monkeypatch.setattr("vesalius.serve.models.open_bundle", lambda path: type("B", (), {"hash": "h" * 64})())
+    monkeypatch.setattr("vesalius.serve.models.Predictor", lambda *a, **k: object())
+    monkeypatch.setattr("vesalius.serve.node.answering.answers", every)
+    return series_model(open_model("bone", tmp_path))
 
 
 def test_images_of_two_patients_in_one_series_are_answered_by_nobody(
-    worker: Worker, pacs: Pacs, series: list[Path], painter: Model
+    worker: Worker, pacs: Pacs, series: list[Path], painter: SeriesModel
 ) -> None:
     """By the same check as everywhere; blanks that pad an id do not count, and no id is repeated."""
     worker.models = {"bone": painter}
@@ -484,12 +489,12 @@ def test_images_of_two_patients_in_one_series_are_answered_by_nobody(
 
 def test_one_reason_for_several_images_is_said_once() -> None:
     flat = "the plan reads volumes; found a single picture"
-    said = once([f"case 3b56cc: {flat}", "truncated; found 9 bytes", f"case 03b304: {flat}"])
+    said = unique_reasons([f"case 3b56cc: {flat}", "truncated; found 9 bytes", f"case 03b304: {flat}"])
     assert said == [f"{flat} (2 images)", "truncated; found 9 bytes"]
 
 
 def test_pictures_that_no_bundle_answers_are_one_reason(
-    series: list[Path], tmp_path: Path, painter: Model, monkeypatch: pytest.MonkeyPatch
+    series: list[Path], tmp_path: Path, painter: SeriesModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for k, path in enumerate(series[:3]):
         head = pydicom.dcmread(path)
@@ -498,16 +503,18 @@ def test_pictures_that_no_bundle_answers_are_one_reason(
         head.SOPClassUID = head.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.1"
         head.save_as(tmp_path / f"{k}.dcm")
 
-    def refuse(
-        predictor: object, cases: Sequence[Case], *, progress: object
-    ) -> Iterator[tuple[Case, DataError]]:
-        yield from ((case, DataError(f"case {case.id}: the plan reads volumes")) for case in cases)
+    def refuse(predictor: object, cases: Sequence[Case], *, progress: object) -> Iterator[Answered]:
+        yield from (
+            Answered(case, DataError(f"case {case.id}: the plan reads volumes"), None) for case in cases
+        )
 
-    monkeypatch.setattr("vesalius.serve.node.worker.answers", refuse)
-    assert painter.answer(tmp_path) == Made([], ["the plan reads volumes (3 images)"])
+    monkeypatch.setattr("vesalius.serve.node.answering.answers", refuse)
+    assert painter.answer(tmp_path) == SeriesAnswers([], ["the plan reads volumes (3 images)"])
 
 
-def test_an_answer_to_a_part_of_a_series_is_none(series: list[Path], tmp_path: Path, painter: Model) -> None:
+def test_an_answer_to_a_part_of_a_series_is_none(
+    series: list[Path], tmp_path: Path, painter: SeriesModel
+) -> None:
     """Of a slice that is damaged or has no place; and of a file of which nothing is known at all."""
     for k, path in enumerate(series[:4]):
         shutil.copy(path, tmp_path / f"{k}.dcm")

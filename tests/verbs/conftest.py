@@ -14,7 +14,7 @@ import pytest
 import torch
 
 import vesalius as vs
-from vesalius.phantom import make
+from vesalius.verbs.phantom import phantom
 
 PLANTED = "PLANTED"
 SMALL = {"net.scale": 0.125, "train.threads": 1, "train.members": 1}
@@ -67,7 +67,7 @@ def quick() -> Iterator[None]:
 def pictures(tmp_path_factory: pytest.TempPathFactory, quick: None) -> Tiny:
     """Twelve slices in a table; patient, folder, file and case are all named PLANTED something."""
     root = tmp_path_factory.mktemp("pictures")
-    made = make(root / "made", cases=12, seed=3, size=(16, 48, 48), write="png")
+    made = phantom(root / "made", cases=12, seed=3, size=(16, 48, 48), format="png")
     data = root / f"{PLANTED}-HOSPITAL"
     rows = []
     for k, row in enumerate(csv.DictReader((made / "cohort.csv").open())):
@@ -85,5 +85,5 @@ def pictures(tmp_path_factory: pytest.TempPathFactory, quick: None) -> Tiny:
 def volumes(tmp_path_factory: pytest.TempPathFactory, quick: None) -> Tiny:
     """Eight small CT volumes with masks."""
     root = tmp_path_factory.mktemp("volumes")
-    data = make(root / "data", cases=8, seed=4, size=(12, 32, 32))
+    data = phantom(root / "data", cases=8, seed=4, size=(12, 32, 32))
     return Tiny(data, vs.fit(data, root / "run", target="mask", settings=VOLUMES, seed=4))

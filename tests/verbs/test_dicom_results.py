@@ -26,8 +26,8 @@ from vesalius.core.cohort import Label, TargetInfo
 from vesalius.core.errors import OutputError
 from vesalius.core.image import Image, Source
 from vesalius.evaluate.foreign import foreign_answers
-from vesalius.phantom.dicom import dicom_files
-from vesalius.phantom.study import patient
+from vesalius.phantom.abdomen.dicom import dicom_files
+from vesalius.phantom.ct import patient
 from vesalius.verbs.predict import _write_objects
 
 

@@ -18,8 +18,8 @@ import vesalius as vs
 from vesalius.cli import app
 from vesalius.core.errors import DataError, OutputError
 from vesalius.dicom.web import Series, Web
-from vesalius.phantom.dicom import dicom_files
-from vesalius.phantom.study import patient
+from vesalius.phantom.abdomen.dicom import dicom_files
+from vesalius.phantom.ct import patient
 from vesalius.verbs import fetch as verb
 
 

@@ -126,7 +126,7 @@ def test_predictions_in_a_workbook_are_read(tmp_path: Path) -> None:
         (b'case,value\n"a,1\nb,2\n', "a quotation mark or a cell that does not end"),
         (b"case,value\n", "has no rows"),
         (b"", "has no rows"),
-        (b"\x89PNG\0\0\0", "is no table that is read here"),
+        (b"\x89PNG\0\0\0", "is not a table of a known type"),
         (b"patient,value\na,1\n", "no column that names the case"),
         (b"case,value,value\na,1,2\n", "the column 'value' twice"),
         (b"case,value\na,x\n", "case a has no number"),

@@ -186,7 +186,7 @@ def test_fit_stops_where_labels_are_not_certain_and_goes_on_as_told(quick: None,
     with pytest.raises(DataError, match="'NA' in column 'diagnosis'"):
         vs.fit(path, dry_run=True)
     for verb in (vs.fit, vs.inspect):
-        with pytest.raises(DataError, match="told where the data is read"):
+        with pytest.raises(DataError, match="labels cannot be renamed in a cohort"):
             verb(vs.read(path), labels={"NA": ""})
     for told, names in (("NA=NA", ["Cyst", "Mass", "NA"]), ("NA=", ["Cyst", "Mass"])):
         done = runner.invoke(app, [*words, "--labels", told])

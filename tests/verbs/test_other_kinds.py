@@ -27,8 +27,8 @@ from vesalius.core.channels import COLOURS
 from vesalius.core.cohort import Cohort
 from vesalius.core.errors import MismatchError
 from vesalius.core.image import Image
-from vesalius.phantom.dicom import dicom_files
-from vesalius.phantom.study import patient
+from vesalius.phantom.abdomen.dicom import dicom_files
+from vesalius.phantom.ct import patient
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ from vesalius.run import training
 from vesalius.run.members import Outcome, kept_of, steps_of
 from vesalius.run.reporting import model_card
 from vesalius.run.workspace import prepare_workspace
-from vesalius.serve.http.models import describe
+from vesalius.serve.http.catalogue import describe
 
 
 @pytest.mark.parametrize(

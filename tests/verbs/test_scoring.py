@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from vesalius.answers.drawing.slices import look
 from vesalius.core.answers import Answer
 from vesalius.core.answers.scores import Scores
 from vesalius.core.answers.value import Value
 from vesalius.core.case import Case
 from vesalius.core.cohort import Label
 from vesalius.core.image import Image
-from vesalius.evaluate.pictures import look
 from vesalius.evaluate.scoring import Gallery, tally_for
 
 IMAGE = Image(np.zeros((1, 1, 8, 8), np.uint8))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import signal
 import sys
 import time
@@ -70,6 +71,15 @@ def pairs(items: Sequence[str] | None, option: str) -> dict[str, str]:
         name, value = name.strip(), value.strip()
         found[name] = f"{found[name]},{value}" if option == "--column" and name in found else value
     return found
+
+
+def number_or_word(text: str) -> float | str:
+    """Return a finite number where a text is one, and otherwise the text, as a column of a table is read."""
+    try:
+        found = float(text)
+    except ValueError:
+        return text
+    return found if math.isfinite(found) else text
 
 
 def process_began() -> float:

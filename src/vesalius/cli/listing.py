@@ -1,4 +1,4 @@
-"""`vesalius nets | tasks | formats | layouts`: what is available, one line each."""
+"""`vesalius nets | tasks | formats | layouts | phantoms`: what is available, one line each."""
 
 from __future__ import annotations
 
@@ -38,7 +38,12 @@ def layouts() -> None:
     show("cohorts")
 
 
+def phantoms() -> None:
+    """The synthetic studies that can be made."""
+    show("phantom")
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    for command in (nets, tasks, formats, layouts):
+    for command in (nets, tasks, formats, layouts, phantoms):
         app.command(command.__name__)(command)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from vesalius.cli._app import pairs, shown_progress
+from vesalius.cli._app import number_or_word, pairs, shown_progress
 from vesalius.core.words import listed
 
 
@@ -31,6 +31,9 @@ def predict(
     ),
     column: list[str] | None = typer.Option(
         None, "--column", help="ROLE=NAME of a table's column; can be repeated."
+    ),
+    covariate: list[str] | None = typer.Option(
+        None, "--covariate", help="NAME=VALUE that is known of each case, such as age=61; can be repeated."
     ),
     layout: str | None = typer.Option(None, "--layout", help="How to read it; see `vesalius layouts`."),
     device: str | None = typer.Option(
@@ -57,6 +60,7 @@ def predict(
         also=also or (),
         mirror=list(mirror),
         columns=pairs(column, "--column"),
+        covariates={k: number_or_word(v) for k, v in pairs(covariate, "--covariate").items()},
         layout=layout,
         device=device,
         accept_mismatch=accept_mismatch,

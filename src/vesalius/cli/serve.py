@@ -109,7 +109,7 @@ def serve(
         from dataclasses import replace
 
         from vesalius.serve.http.limits import Bounds
-        from vesalius.serve.http.service import run_service
+        from vesalius.serve.http.server import run_service
         from vesalius.serve.transport import Tls
 
         run_service(

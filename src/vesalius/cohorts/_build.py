@@ -16,12 +16,12 @@ SPLIT_NOTE = "split by "
 
 
 def ref(path: Path) -> Ref:
-    """The Ref of one file."""
+    """Return the Ref of one file."""
     return Ref((path,))
 
 
 def class_labels(names: Iterable[str]) -> tuple[Label, ...]:
-    """Labels for class names in natural order, numbered from 0; names that are all integers keep their value."""
+    """Return labels for class names in natural order, numbered from 0; names that are all integers keep their value."""
     ordered = sorted(set(names), key=natural)
     if ordered and all(re.fullmatch(r"-?\d{1,9}", n) for n in ordered):
         by_value = sorted(ordered, key=int)
@@ -31,7 +31,7 @@ def class_labels(names: Iterable[str]) -> tuple[Label, ...]:
 
 
 def mask_labels(named: Mapping[int, str]) -> tuple[Label, ...]:
-    """Labels of a mask from names by value; 0 is the background and is left out."""
+    """Return labels of a mask from names by value; 0 is the background and is left out."""
     return tuple(Label(v, named[v]) for v in sorted(named) if v != 0)
 
 
@@ -44,7 +44,10 @@ def as_split(text: str) -> Split | None:
 
 
 def matched(pattern: str, names: Iterable[str]) -> dict[str, str]:
-    """The first group (or the whole match) of a `re:` pattern in each name. Raises DataError for a bad pattern."""
+    """Return the first group (or the whole match) of a `re:` pattern in each name.
+
+    Raises DataError for a bad pattern.
+    """
     try:
         compiled = re.compile(pattern.removeprefix("re:"))
     except re.error as error:
@@ -57,5 +60,5 @@ def matched(pattern: str, names: Iterable[str]) -> dict[str, str]:
 
 
 def some(names: Iterable[str], limit: int = 5) -> str:
-    """A few names, and how many more there are."""
+    """Return the first few names and the number of the others, in words."""
     return listed(names, limit)

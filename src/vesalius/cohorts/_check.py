@@ -36,6 +36,11 @@ class Decoded:
     digest: str = ""
     fault: SetAside | None = None
 
+    @property
+    def reference(self) -> Image | None:
+        """Return the case's reference image, or None where it has none."""
+        return None if self.case.reference is None else self.images.get(self.case.reference)
+
 
 Observer = Callable[[Decoded], None]
 
@@ -117,7 +122,7 @@ def decode(case: Case, *, files: dict[Path, str] | None = None) -> Decoded:
 
 
 def geometry_fault(image: Image, mask: Image) -> str | None:
-    """What contradicts between an image and a mask drawn on it, in one line; None if they agree."""
+    """Return in one line how an image and a mask drawn on it contradict each other; None if they agree."""
     return grids.mask_fault(image, mask)
 
 
@@ -128,13 +133,17 @@ def _fault(
     region: Image | None,
     values: Mapping[str, Mapping[int, int]],
 ) -> SetAside | None:
-    reference = images[case.reference]
+    reference = None if case.reference is None else images.get(case.reference)
+    if reference is None:
+        return SetAside(case.id, f"there is no image '{case.reference}'") if images else None
     for name, mask in masks.items():
         fault = geometry_fault(reference, mask)
         if fault:
             return SetAside(case.id, f"the {name} has {fault}", fatal=True)
         if len(values[name]) > MAX_LABELS:
-            return SetAside(case.id, f"the {name} holds {len(values[name])} different values: it is no mask")
+            return SetAside(
+                case.id, f"the {name} holds {len(values[name])} different values, too many for a mask"
+            )
     fault = geometry_fault(reference, region) if region is not None else None
     if fault:
         return SetAside(case.id, f"the field of view has {fault}", fatal=True)
@@ -174,9 +183,9 @@ def _mask(item: Ref | Image) -> Image:
 
 
 def _coded(cohort: Cohort, held: Mapping[str, Mapping[str, Held]], strict: bool) -> Cohort:
-    """The cohort with what its masks' values stand for, and the labels that they hold.
+    """Return the cohort with what its masks' values stand for, and the labels that they hold.
 
-    Raises UnknownName where a person told of a label that is nowhere.
+    Raises UnknownName where the user named a label that no mask holds.
     """
     notes, questions, decided = list(cohort.notes), list(cohort.questions), list(cohort.label_notes)
     targets, left = dict(cohort.targets), dict(cohort.told)
@@ -212,14 +221,14 @@ def _coded(cohort: Cohort, held: Mapping[str, Mapping[str, Held]], strict: bool)
 
 
 def _answered(cohort: Cohort, target: str | None) -> None:
-    """Raise DataError where it is not certain what the labels are of the target that is to be learned."""
+    """Raise DataError where the labels of the target to be learned are uncertain."""
     for question in cohort.questions:
         if target is None or question.target == target:
             raise DataError(question.what, found=question.found, hint=question.hint)
 
 
 def _with_values(info: TargetInfo, counts: Mapping[int, int], notes: list[str]) -> TargetInfo:
-    """The target with a label for every value found; values that nothing names are named by their number."""
+    """Return the target with a label for every value found; values that nothing names are named by their number."""
     named = {label.value: label for label in info.labels}
     found = [v for v in counts if v != 0]
     strangers = sorted(v for v in found if v not in named)

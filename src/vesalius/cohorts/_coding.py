@@ -47,7 +47,7 @@ class Coding:
 
 
 def coding_of(info: TargetInfo, held: Mapping[str, Held], told: Mapping[str, str]) -> Coding:
-    """What the masks' values stand for: as told, else what is certain; what is not becomes a question."""
+    """Return what the masks' values stand for: as the user said, or else what is certain; the rest is a question."""
     if any(one.colours for one in held.values()) or _palettes_differ(held):
         return _colours(info, held, told)
     every = {v for one in held.values() for v in one.counts}
@@ -69,7 +69,9 @@ def _found(info: TargetInfo, held: Mapping[str, Held], every: set[int]) -> Codin
 
 
 def _palettes_differ(held: Mapping[str, Held]) -> bool:
-    """Whether one value has another colour in some masks' palettes than in others': then the colours are meant."""
+    """Return whether one value has another colour in some masks' palettes than in others': then the colours are
+    meant.
+    """
     known: dict[int, int] = {}
     for one in held.values():
         for value in one.counts:
@@ -99,7 +101,7 @@ def _as_told(
 
 
 def _colours(info: TargetInfo, held: Mapping[str, Held], told: Mapping[str, str]) -> Coding:
-    """A label a colour, numbered from 1; black is the background. Greys among them are colours too."""
+    """Return one label per colour, numbered from 1. Black is the background, and greys count as colours."""
     seen = {
         case: {v: one.palette.get(v, v if one.colours or v > 255 else v * 0x010101) for v in one.counts}
         for case, one in held.items()
@@ -139,7 +141,7 @@ def _colours(info: TargetInfo, held: Mapping[str, Held], told: Mapping[str, str]
 
 
 def _one_label(info: TargetInfo, held: Mapping[str, Held]) -> Coding:
-    """Masks of at most one label: 0 and 1, 0 and 255, or 0 to 255 with blurred edges."""
+    """Return masks of at most one label: 0 and 1, 0 and 255, or 0 to 255 with blurred edges."""
     blurred = [case for case, one in held.items() if len(one.values) > 1]
     singles = Counter(v for one in held.values() if len(one.values) == 1 for v in one.values)
     notes: list[str] = []
@@ -186,7 +188,7 @@ def _one_label(info: TargetInfo, held: Mapping[str, Held]) -> Coding:
 
 
 def _two_encodings(info: TargetInfo, singles: Mapping[int, int]) -> Question | tuple[int, str] | None:
-    """The one value that masks of 0/1 and 0/255 stand for, and a note; or what a person must say."""
+    """Return the value that masks of 0/1 and 0/255 stand for, with a note, or the question to ask the user."""
     values = sorted(singles)
     named = info.labels[0].value if info.labels else None
     known = sorted({*values, *([] if named is None else [named])})

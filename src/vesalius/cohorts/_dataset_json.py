@@ -14,7 +14,7 @@ from vesalius.core.errors import DataError
 
 
 def load(path: Path, *, strict: bool) -> dict[str, Any] | None:
-    """The file's object; None where it is absent (or, unless `strict`, damaged). Raises DataError."""
+    """Return the file's object; None where it is absent (or, unless `strict`, damaged). Raises DataError."""
     if not path.is_file():
         return None
     try:
@@ -25,7 +25,7 @@ def load(path: Path, *, strict: bool) -> dict[str, Any] | None:
         return None
     if not isinstance(data, dict):
         if strict:
-            raise DataError(f"{path} must hold a JSON object", found=type(data).__name__)
+            raise DataError(f"{path} does not hold a JSON object", found=type(data).__name__)
         return None
     return data
 
@@ -45,7 +45,7 @@ class Named:
 
 
 def labels_of(data: dict[str, Any]) -> Named:
-    """The labels' names, of either orientation: `{"0": "liver"}`, `{"liver": 0}` or `{"liver": "0"}`.
+    """Return the labels' names, of either orientation: `{"0": "liver"}`, `{"liver": 0}` or `{"liver": "0"}`.
 
     A region of several values (nnU-Net's `{"whole": [1, 2, 3]}`) is no single value; its values keep their number as
     their name where nothing else names them.
@@ -73,7 +73,9 @@ def labels_of(data: dict[str, Any]) -> Named:
 
 
 def _numbered(raw: object) -> object:
-    """Names in a list, or a name alone, with their numbers, as in `{"0": "CT"}`; what is neither stays as it is."""
+    """Return names in a list, or a name alone, with their numbers, as in `{"0": "CT"}`; what is neither stays as it
+    is.
+    """
     names = [raw] if isinstance(raw, str) else raw
     if isinstance(names, list) and all(isinstance(n, str) for n in names):
         return {str(k): name for k, name in enumerate(names)}
@@ -81,7 +83,7 @@ def _numbered(raw: object) -> object:
 
 
 def _whole(value: object) -> int | None:
-    """A whole number, also where it is written as text (`"1"`) or as a float (`1.0`)."""
+    """Return a whole number, also where it is written as text (`"1"`) or as a float (`1.0`)."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int):
@@ -93,7 +95,7 @@ def _whole(value: object) -> int | None:
 
 
 def channel_names(data: dict[str, Any]) -> tuple[str, ...]:
-    """Channels in the order of their number, from `channel_names` or `modality`; repeated names get a number."""
+    """Return channels in the order of their number, from `channel_names` or `modality`; repeated names get a number."""
     raw = _numbered(data.get("channel_names", data.get("modality")))
     if not isinstance(raw, dict) or not raw:
         return ()
@@ -103,7 +105,7 @@ def channel_names(data: dict[str, Any]) -> tuple[str, ...]:
 
 
 def target_info(labels: Named, why: str, notes: list[str]) -> TargetInfo:
-    """The mask target; what its names cannot say becomes a note."""
+    """Return the mask target, with a note about label names that could not be used."""
     if labels.regions:
         notes.append(
             f"dataset.json: {', '.join(labels.regions)} are regions of several values; the single values are used"

@@ -32,7 +32,7 @@ class Said:
 
 
 def collect(series: Sequence[Series], documents: Sequence[Document]) -> Said:
-    """Targets of each series from the objects that refer to it; those that refer to none are noted."""
+    """Return each series' targets from the objects that refer to it; a note names objects that refer to none."""
     said = Said([{} for _ in series], [[] for _ in series])
     meant = {d.path: _meant(d, series) for d in documents}
     lost = [d for d in documents if d.code in ("SEG", "RTSTRUCT", "SR") and not meant[d.path]]
@@ -49,7 +49,7 @@ def collect(series: Sequence[Series], documents: Sequence[Document]) -> Said:
 
 
 def _meant(document: Document, series: Sequence[Series]) -> list[int]:
-    """The series that an object speaks of: by its instances, else by its series, both within what is here."""
+    """Return the series that an object refers to: by its instances or else by its series UID, among those present."""
     by_sop = [k for k, s in enumerate(series) if document.of_sops & set(s.sop_uids)]
     return by_sop or [k for k, s in enumerate(series) if s.series_uid in document.of_series]
 
@@ -97,7 +97,9 @@ def _masks(
 
 
 def _key(target: str, taken: Mapping[str, Target], document: Document) -> str:
-    """The target's name; of a second object of the same image, such as another reader's, with its description."""
+    """Return the target's name; of a second object of the same image, such as another reader's, with its
+    description.
+    """
     if target not in taken:
         return target
     base = f"{target} ({document.description or document.path.stem})"

@@ -29,13 +29,13 @@ _JUNK = {"__MACOSX", "Thumbs.db", "desktop.ini"}
 
 
 def natural(text: str) -> list[tuple[int, int, str]]:
-    """A sorting key under which 'image 2' comes before 'image 10'."""
+    """Return a sorting key under which 'image 2' comes before 'image 10'."""
     parts = re.split(r"(\d+)", text.casefold())
     return [(0, int(p), "") if p.isdecimal() else (1, 0, p) for p in parts if p]
 
 
 def walk(root: Path) -> tuple[Path, ...]:
-    """Every visible file below `root` (or `root` itself when it is a file), in natural order.
+    """Return every visible file below `root` (or `root` itself when it is a file), in natural order.
 
     Links are followed, but none that leads back to a folder it came through.
     """
@@ -55,7 +55,7 @@ def walk(root: Path) -> tuple[Path, ...]:
 
 
 def subfolders(root: Path) -> tuple[Path, ...]:
-    """The visible folders directly in `root`, in natural order."""
+    """Return the visible folders directly in `root`, in natural order."""
     if not root.is_dir():
         return ()
     return tuple(
@@ -76,7 +76,7 @@ def unwrap(root: Path) -> Path:
 
 
 def is_dicom(path: Path) -> bool:
-    """Whether a file is DICOM: by its suffix, or by how it begins where the suffix says nothing."""
+    """Return whether a file is DICOM: by its suffix, or by how it begins where the suffix says nothing."""
     suffix = path.suffix.lower()
     if suffix in (".dcm", ".dicom", ".ima"):
         return True
@@ -89,7 +89,7 @@ def is_dicom(path: Path) -> bool:
 
 
 def is_image(path: Path, *, containers: bool = False) -> bool:
-    """Whether a file's name (or DICOM preamble) marks it as pixels; containers of many only on demand."""
+    """Return whether a file's name (or DICOM preamble) marks it as pixels; containers of many only on demand."""
     name = path.name.lower()
     if name.endswith(CONTAINERS):
         return containers
@@ -97,18 +97,18 @@ def is_image(path: Path, *, containers: bool = False) -> bool:
 
 
 def images(paths: Iterable[Path]) -> tuple[Path, ...]:
-    """Those of `paths` that are images, containers of many excluded."""
+    """Return those of `paths` that are images, containers of many excluded."""
     return tuple(p for p in paths if is_image(p))
 
 
 def by_place(folder: Path) -> dict[str, Path]:
-    """The images below a folder by where they lie in it, without suffix: `P03`, or `day2/P03`."""
+    """Return the images below a folder by where they lie in it, without suffix: `P03`, or `day2/P03`."""
     found = images(walk(folder)) if folder.is_dir() else ()
     return {"/".join((*p.relative_to(folder).parts[:-1], formats.stem(p))): p for p in found}
 
 
 def onto(masks: Mapping[str, Path], images: Iterable[str]) -> dict[str, Path]:
-    """Masks by the place of the image that they are of: the same, or the only one of that name if one lies flat.
+    """Return masks by the place of the image that they are of: the same, or the only one of that name if one lies flat.
 
     A mask keeps its own place where it is of no image, or of one of several.
     """
@@ -127,7 +127,7 @@ def onto(masks: Mapping[str, Path], images: Iterable[str]) -> dict[str, Path]:
 
 
 def short_ids(places: Iterable[str]) -> dict[str, str]:
-    """An id for each place: its last name, or all of it where last names repeat (`day2_P03`)."""
+    """Return an id for each place: its last name, or all of it where last names repeat (`day2_P03`)."""
     listed = list(places)
     counts = Counter(p.rsplit("/", 1)[-1] for p in listed)
     return {
@@ -136,14 +136,14 @@ def short_ids(places: Iterable[str]) -> dict[str, str]:
 
 
 def find_tables(root: Path) -> tuple[Path, ...]:
-    """Tables directly in `root`, or `root` itself when it is one."""
+    """Return tables directly in `root`, or `root` itself when it is one."""
     if root.is_file():
         return (root,) if root.suffix.lower() in TABLE_SUFFIXES else ()
     return tuple(p for p in sorted(root.iterdir()) if p.suffix.lower() in TABLE_SUFFIXES and _visible(p.name))
 
 
 def case_ids(paths: Iterable[Path], root: Path) -> dict[Path, str]:
-    """A short unique name for each file: its stem, or its path below `root` where stems repeat."""
+    """Return a short unique name for each file: its stem, or its path below `root` where stems repeat."""
     listed = list(paths)
     stems = {p: formats.stem(p) for p in listed}
     repeated = {s for s, n in Counter(stems.values()).items() if n > 1}

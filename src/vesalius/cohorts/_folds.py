@@ -145,7 +145,7 @@ def load_assignment(path: Path) -> Assignment:
             seed=None if data["seed"] is None else int(data["seed"]),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path} is no stored assignment of folds", found=repr(error)) from error
+        raise DataError(f"{path} is not a stored assignment of folds", found=repr(error)) from error
 
 
 def _units(cases: Sequence[Case], name: str | None, groups: Mapping[str, str]) -> list[_Unit]:
@@ -163,7 +163,7 @@ def _units(cases: Sequence[Case], name: str | None, groups: Mapping[str, str]) -
 
 
 def _connected(cases: Sequence[Case], groups: Mapping[str, str]) -> dict[str, str]:
-    """A common key for cases linked by patient or by group, over any number of links."""
+    """Return a common key for cases linked by patient or by group, over any number of links."""
     parent: dict[str, str] = {}
 
     def find(x: str) -> str:
@@ -229,7 +229,7 @@ def _by_stratum(units: Sequence[_Unit]) -> dict[str, list[_Unit]]:
 
 
 def _test_units(units: Sequence[_Unit], fraction: float, rng: np.random.Generator) -> set[_Unit]:
-    """Units for the test set: from each stratum its share of cases, rounding carried from one to the next."""
+    """Return units for the test set: from each stratum its share of cases, rounding carried from one to the next."""
     chosen: set[_Unit] = set()
     if fraction <= 0:
         return chosen
@@ -254,7 +254,7 @@ def _test_units(units: Sequence[_Unit], fraction: float, rng: np.random.Generato
 def _inherited(
     units: Sequence[_Unit], fraction: float, rng: np.random.Generator, overlap: Overlap, by: str
 ) -> tuple[set[_Unit], str]:
-    """Units for the test set, none of which was trained on, and why; new ones join what was tested on before."""
+    """Return units for the test set, none of which was trained on, and why; new ones join what was tested on before."""
     sides = {u: overlap.side(u.cases) for u in units}
     new = [u for u in units if sides[u] is None]
     if len(new) == len(units):
@@ -265,7 +265,7 @@ def _inherited(
         many = f"{len(seen)} of {counted(_size(units), 'case')} that it was trained on{overlap.alone(seen)}"
         raise LeakError(
             f"{overlap.of}, which --init names, was trained on these data, and leaves nothing to test on",
-            found=f"{many}, none that it was tested on",
+            found=f"{many}, none of which it was tested on",
             hint=f"more cases that it was not trained on, or no --init{overlap.others(seen)}",
         )
     share, fresh = fraction, set[_Unit]()
@@ -325,6 +325,6 @@ def _deal(
 
 
 def _twins_of_test(groups: Mapping[str, str], test: Sequence[str], pool: Sequence[Case]) -> set[str]:
-    """Cases to train on that show the same image as one to be tested on."""
+    """Return cases to train on that show the same image as one to be tested on."""
     tested = {groups[c] for c in test if c in groups}
     return {c.id for c in pool if groups.get(c.id) in tested}

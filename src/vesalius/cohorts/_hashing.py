@@ -16,11 +16,11 @@ from vesalius.core.image import Image
 
 
 def case_digest(case: Case, files: dict[Path, str]) -> str:
-    """Hex SHA-256 over a case's files' bytes, its targets, patient, covariates and report; never over paths.
+    """Return hex SHA-256 over a case's files' bytes and all that is known of it; never over paths.
 
     `files` keeps the digest of files that several cases share (an npz).
     """
-    parts = {
+    parts: dict[str, object] = {
         "images": {name: _pixels(item, files) for name, item in case.images.items()},
         "targets": {name: _target(value, files) for name, value in case.targets.items()},
         "region": None if case.region is None else _pixels(case.region, files),
@@ -28,11 +28,18 @@ def case_digest(case: Case, files: dict[Path, str]) -> str:
         "covariates": dict(case.covariates),
         "report": case.report,
     }
+    more = {
+        "texts": dict(case.texts),
+        "prompts": [asdict(p) for p in case.prompts],
+        "earlier": [[case_digest(v.case, files), v.days_before] for v in case.earlier],
+        "group": case.group,
+    }
+    parts |= {name: value for name, value in more.items() if value}  # cases of before keep their digests
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def cohort_digest(digests: Mapping[str, str]) -> str:
-    """Hex SHA-256 over the cases' digests in the order of their ids."""
+    """Return hex SHA-256 over the cases' digests in the order of their ids."""
     text = "".join(f"{digests[case_id]}  {case_id}\n" for case_id in sorted(digests))
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -1,4 +1,4 @@
-"""What headers alone can tell: files that are not there, are empty, or cannot be opened; masks of another shape."""
+"""Faults that headers alone show: files that are missing, empty or unreadable; masks of another shape."""
 
 from __future__ import annotations
 
@@ -33,27 +33,27 @@ def screen(cohort: Cohort) -> Cohort:
 
 
 def fault_of(case: Case) -> SetAside | None:
-    """The first fault that a case's headers show, or None."""
+    """Return the first fault that a case's headers show, or None."""
     try:
         for image in case.images.values():
             if isinstance(image, Ref):
                 _present(image)
         drawn = any(isinstance(t, Ref) for t in case.targets.values())
-        held = case.images[case.reference]
+        held = case.image
         reference = _cheap(held) if drawn and isinstance(held, Ref) else None
         for name, target in case.targets.items():
             if isinstance(target, Ref):
                 fault = _contradiction(case, name, reference, _cheap(target))
                 if fault is not None:
-                    _readable(case.images[case.reference], target)
+                    _readable(held, target)
                     return fault
     except VesaliusError as error:
         return SetAside(case.id, str(error))
     return None
 
 
-def _readable(*items: Ref | Image) -> None:
-    """Decode: a header that lies about its shape is a fault of the file, not of the mask."""
+def _readable(*items: Ref | Image | None) -> None:
+    """Decode the image and mask, so that a header with a wrong shape counts as the file's fault, not the mask's."""
     for item in items:
         if isinstance(item, Ref):
             formats.read(item)

@@ -1,4 +1,4 @@
-"""Finding the files that a table means: by path, name, stem, folder, or a DICOM series' or patient's id."""
+"""Finding the files that a table names: by path, name, stem, folder, or a DICOM series' or patient's id."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MOST_FILES = 1000  # below a folder that a table's cell names
 
 
 class _Several(DataError):
-    """More than one thing could be meant."""
+    """The text matches more than one thing."""
 
 
 @dataclass
@@ -65,18 +65,18 @@ class Index:
         return index
 
     def has(self, text: str) -> bool:
-        """Whether `text` means exactly one file, folder or patient here."""
+        """Return whether `text` names exactly one file, folder or patient here."""
         try:
             return bool(self.find(text))
         except DataError:
             return False
 
     def is_unsure(self, text: str) -> bool:
-        """Whether several files, or a folder and a patient, could be meant by `text`."""
+        """Return whether `text` is ambiguous: it matches several files, or both a folder and a patient."""
         return not self.has(text) and isinstance(self._known[text], _Several)
 
     def fault(self, text: str) -> str:
-        """Why `text` leads to nothing, in words; empty where it leads to something."""
+        """Return the reason, in words, why `text` matches nothing; empty where it matches something."""
         try:
             self.find(text)
         except DataError as error:
@@ -84,7 +84,7 @@ class Index:
         return ""
 
     def find(self, text: str, *, what: str = "image") -> dict[str, Ref]:
-        """The images that `text` means, by name ('' where there is one).
+        """Return the images that `text` means, by name ('' where there is one).
 
         A path is looked for from the table's folder; where nothing lies there, `Tails` says what may be meant. Raises
         DataError where nothing fits, where files of that name lie in other folders only, and where several
@@ -133,7 +133,7 @@ class Index:
     def _agreed(
         self, text: str, what: str, meant: list[tuple[str, dict[str, Ref]]], named: Named
     ) -> dict[str, Ref]:
-        """What all meanings share: the narrowest, if it lies within each other one. Raises DataError."""
+        """Return the narrowest of several matches, if it lies within each of the others. Raises DataError."""
         if not meant:
             raise DataError(f"no {what} for '{text}'", found=self._instead(named))
         narrow = min((found for _, found in meant), key=len)
@@ -154,7 +154,7 @@ class Index:
             )
 
     def _one_folder(self, text: str, what: str, folders: list[Path]) -> dict[str, Ref]:
-        """What is in the one of some folders that holds something. Raises DataError where several do."""
+        """Return the contents of the only folder that is not empty. Raises DataError where several are not."""
         held = {folder: self._held(folder, text) for folder in folders}
         kept: dict[frozenset[Ref], Path] = {}
         for folder, found in held.items():
@@ -169,7 +169,7 @@ class Index:
         return held[next(iter(kept.values()))] if kept else {}
 
     def _held(self, folder: Path, text: str) -> dict[str, Ref]:
-        """The series in a folder, or the only series or image below it; nothing of a folder around the data."""
+        """Return the series in a folder, or the only series or image below it; nothing of a folder around the data."""
         if self.root.resolve().is_relative_to(folder.resolve()):
             return {}
         if folder in self.within:
@@ -180,7 +180,7 @@ class Index:
         return {} if only is None else {"": Ref((only,))}
 
     def _instead(self, named: Named) -> str:
-        """What there is of the name that was looked for, in words."""
+        """Return in words which files of that name exist elsewhere."""
         for tails in (self.files, self.stems, self.folders):
             if others := tails.called(named):
                 return f"{self._listed(others)}, in another folder than the one named"
@@ -202,7 +202,7 @@ class Index:
 
 
 def _only_image(folder: Path) -> Path | None:
-    """The one image below a folder; None where there are more, or so many files that it is no case's folder."""
+    """Return the one image below a folder; None where there are more, or so many files that it is no case's folder."""
     found, seen = None, 0
     for name, _, names in os.walk(folder):
         seen += len(names)
@@ -220,7 +220,7 @@ def _listed(names: Sequence[str], more: int = 0) -> str:
 
 
 def _named(units: list[Unit], text: str) -> dict[str, Ref]:
-    """Series by their names. Raises DataError where they are of several patients."""
+    """Return series by their names. Raises DataError where they are of several patients."""
     patients = sorted({u.patient for u in units if u.patient is not None})
     if len(patients) > 1:
         raise DataError(

@@ -1,4 +1,4 @@
-"""What a layout says when it looks at a path, and what a person may tell it."""
+"""What a layout reports about a path, and the options that a user gives it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ UNUSED = "not used: "  # how a note begins that says why a table in the folder w
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """How sure a layout is that a path is laid out its way, in 0..1, and the one line that says why."""
+    """A layout's confidence, 0 to 1, that a path follows it, and a one-line reason."""
 
     confidence: float
     reason: str
@@ -20,7 +20,7 @@ class Detection:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a person told about the data: the target's name, which column (or pattern) has which role, and what words
+    """What the user said about the data: the target's name, which column (or pattern) has which role, and what words
     among the labels stand for (`{"benign": "Benign", "NA": ""}`; nothing where the label is not known)."""
 
     target: str | None = None

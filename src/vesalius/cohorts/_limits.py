@@ -1,4 +1,4 @@
-"""When what was set aside is too much to go on."""
+"""The limit on how many cases may be set aside before reading fails."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from vesalius.core.errors import DataError, GeometryError, LeakError
 def enforce_limit(cohort: Cohort, max_set_aside: float) -> None:
     """Raise DataError when nothing usable is left, or more than the share `max_set_aside` was set aside.
 
-    LeakError or GeometryError where what was set aside would corrupt a result, however much may be.
+    Raise LeakError or GeometryError, whatever the share, where a case that was set aside would corrupt a result.
     """
     if max_set_aside >= 1.0:
         return
@@ -31,7 +31,7 @@ def enforce_limit(cohort: Cohort, max_set_aside: float) -> None:
 
 
 def enforce_fatal(cohort: Cohort) -> None:
-    """Raise for what would corrupt a result: LeakError for patients on two sides, GeometryError for masks."""
+    """Raise an error for a fault that would corrupt a result: LeakError for patients, GeometryError for masks."""
     fatal = [s for s in cohort.set_aside if s.fatal]
     if not fatal:
         return

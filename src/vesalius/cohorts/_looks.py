@@ -22,7 +22,7 @@ FOV_SPREAD = 0.05
 
 
 def is_mask_like(paths: Sequence[Path]) -> bool:
-    """Whether the readable ones of a few files hold whole numbers of at most 32 different values each.
+    """Return whether the readable ones of a few files hold whole numbers of at most 32 different values each.
 
     More values are taken where they are the blurred edges of one label; where that is not sure, if a name says so.
     """
@@ -46,7 +46,7 @@ def is_mask_like(paths: Sequence[Path]) -> bool:
 
 
 def is_field_of_view(paths: Sequence[Path]) -> str | None:
-    """Why masks look like a field of view, or None.
+    """Return why masks look like a field of view, or None.
 
     Each must be one piece without holes that covers more than a third of the picture, and of nearly the same
     size (within 5 %) and place in all of them.
@@ -72,7 +72,7 @@ def is_field_of_view(paths: Sequence[Path]) -> str | None:
 
 
 def spread(paths: Sequence[Path], count: int) -> list[Path]:
-    """At most `count` of the paths, evenly spread, the first and the last among them."""
+    """Return at most `count` of the paths, evenly spread, the first and the last among them."""
     if len(paths) <= count:
         return list(paths)
     return [paths[k] for k in np.linspace(0, len(paths) - 1, count).round().astype(int)]

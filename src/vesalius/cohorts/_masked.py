@@ -16,7 +16,7 @@ Pairs = tuple[tuple[int, int], ...]
 
 
 def with_ignored(cohort: Cohort) -> Cohort:
-    """The cohort with masks in which each target's `ignore` values are IGNORED."""
+    """Return the cohort with masks in which each target's `ignore` values are IGNORED."""
     ignored = {t.name: tuple((v, IGNORED) for v in t.ignore) for t in cohort.targets.values() if t.ignore}
     if not ignored:
         return cohort
@@ -24,7 +24,7 @@ def with_ignored(cohort: Cohort) -> Cohort:
 
 
 def with_values(case: Case, pairs: Mapping[str, Pairs]) -> Case:
-    """The case with other values in its masks, by target; `pairs` are (value, label value)."""
+    """Return the case with other values in its masks, by target; `pairs` are (value, label value)."""
     targets: dict[str, Target] = dict(case.targets)
     for name, new in pairs.items():
         item = targets.get(name)
@@ -36,7 +36,7 @@ def with_values(case: Case, pairs: Mapping[str, Pairs]) -> Case:
 
 
 def with_region(case: Case, region: Image | None) -> Case:
-    """The case with its field of view cut at half where that has blurred edges, as JPEG leaves them."""
+    """Return the case with its field of view cut at half where that has blurred edges, as JPEG leaves them."""
     if region is None or not formats.blurred(count(region.array)):
         return case
     pairs = tuple((v, int(v >= 128)) for v in range(1, 256))
@@ -46,7 +46,7 @@ def with_region(case: Case, region: Image | None) -> Case:
 
 
 def count(array: Array) -> dict[int, int]:
-    """Voxels by value, without those that nobody knows."""
+    """Return the number of voxels by value, without the ignored ones."""
     values, counts = np.unique(array, return_counts=True)
     return {int(v): int(n) for v, n in zip(values, counts, strict=True) if v != IGNORED}
 
@@ -54,7 +54,9 @@ def count(array: Array) -> dict[int, int]:
 def recounted(
     voxels: Mapping[str, Mapping[int, int]], before: Case, after: Case
 ) -> dict[str, dict[int, int]]:
-    """Voxels by label value of each mask of `after`, from those counted in `before`, the case as it was checked."""
+    """Return voxels by label value of each mask of `after`, from those counted in `before`, the case as it was
+    checked.
+    """
     found: dict[str, dict[int, int]] = {}
     for name, counts in voxels.items():
         old, new = before.targets.get(name), after.targets.get(name)
@@ -68,7 +70,7 @@ def recounted(
 
 
 def mapped(counts: Mapping[int, int], pairs: Pairs) -> dict[int, int]:
-    """Voxels by label value, from those by value; what is ignored is left out."""
+    """Return the number of voxels by label value from that by value, without the ignored ones."""
     new, found = dict(pairs), dict[int, int]()
     for value, n in counts.items():
         label = new.get(value, value)
@@ -83,6 +85,6 @@ def _composed(first: Pairs, second: Pairs) -> Pairs:
 
 
 def _between(old: Pairs, new: Pairs) -> dict[int, int]:
-    """What became of each value that the old pairs led to."""
+    """Return the new label value of each value that the old pairs led to."""
     now = dict(new)
     return {**now, **{b: now.get(a, a) for a, b in old}}

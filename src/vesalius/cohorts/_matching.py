@@ -47,7 +47,9 @@ def match(
 
 
 def origin_of(stem: str, stems: set[str]) -> tuple[str, str] | None:
-    """The longest other stem that `stem` begins with, up to a separator, and the rest: `x_1stHO` → `x`, `1stHO`."""
+    """Return the longest other stem that `stem` begins with, up to a separator, and the rest: `x_1stHO` → `x`,
+    `1stHO`.
+    """
     for cut in reversed([m.start() for m in _CUT.finditer(stem)]):
         if cut and stem[:cut] in stems and cut + 1 < len(stem):
             return stem[:cut], stem[cut + 1 :]
@@ -81,7 +83,7 @@ _WAYS: tuple[Callable[[Sequence[str]], list[str]], ...] = (
 
 
 def _common_prefix(stems: Sequence[str]) -> int:
-    """Length of what all stems begin with, never ending inside a word or a number."""
+    """Return length of what all stems begin with, never ending inside a word or a number."""
     if len(stems) < 2:
         return 0
     first, last = min(stems), max(stems)  # what these two share, all that sort between them share
@@ -98,7 +100,7 @@ def _common_suffix(stems: Sequence[str]) -> int:
 
 
 def _edge(stems: Sequence[str], size: int) -> bool:
-    """Whether every stem can be cut there: at a separator, or between a letter and a digit."""
+    """Return whether every stem can be cut there: at a separator, or between a letter and a digit."""
     last = stems[0][size - 1]
     if any(len(s) == size for s in stems):
         return False

@@ -26,7 +26,9 @@ class Overlap:
     folds: int = 0
 
     def fold(self, cases: Sequence[str]) -> int | None:
-        """The fold that these cases, which may not be parted, had; None where they were in none or it is not known."""
+        """Return the fold that these cases, which may not be parted, had; None where they were in none or it is not
+        known.
+        """
         return next((k for c in cases if (k := self.trained.get(c)) is not None), None)
 
     def side(self, cases: Sequence[str]) -> int | None:
@@ -36,18 +38,21 @@ class Overlap:
         return TEST if any(c in self.tested for c in cases) else None
 
     def alone(self, cases: Iterable[str]) -> str:
-        """How many of some training cases only their patient's id gives away, to be added to a sentence."""
+        """Return how many of some training cases only their patient's id gives away, to be added to a sentence."""
         n = sum(c in self.by_patient for c in cases)
         return f", {n} of them known by their patient alone" if n else ""
 
     def others(self, cases: Iterable[str]) -> str:
-        """What to do where patients only bear the same numbers, to be added to a hint."""
+        """Return what to do where patients only bear the same numbers, to be added to a hint."""
         if not any(c in self.by_patient for c in cases):
             return ""
         return " (where others only bear the same patient ids, --column patient=re:.+ takes each case for a patient)"
 
     def kept_apart(self, test: Sequence[str], pool: Sequence[str], by: str) -> str:
-        """What to add to the reason of a declared split. Raises LeakError where its test cases were trained on."""
+        """Return what to add to the reason of a declared split.
+
+        Raises LeakError where its test cases were trained on.
+        """
         leaking = [c for c in test if c in self.trained]
         if leaking:
             raise LeakError(

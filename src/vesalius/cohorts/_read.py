@@ -24,7 +24,7 @@ _LIKELY = 0.6  # from here on another layout is worth naming
 
 
 def detect(path: Path | str) -> dict[str, Detection]:
-    """What every layout says of a path, the surest first. Raises DataError if there is nothing there."""
+    """Return what every layout says of a path, the surest first. Raises DataError if there is nothing there."""
     root = Path(path)
     _files.require(root)
     found = {}
@@ -64,7 +64,7 @@ def read(
             raise UnknownName("role", role, ROLES)
         if options.columns[role].startswith("re:") and role != "patient":
             raise DataError(
-                f"a pattern finds patients in the cases' names, and nothing else: '{role}' is given by a column",
+                f"re: patterns are for --column patient only; '{role}' needs the name of a column",
                 found=f"{role}={options.columns[role]}",
                 hint=f"--column {role}=NAME, or --column patient=re:PATTERN",
             )
@@ -134,7 +134,7 @@ def _surest(root: Path, found: Mapping[str, Detection], options: Options) -> Coh
 
 
 def _elsewhere(root: Path) -> list[str]:
-    """Tables below a folder that nobody looks for there, and files of tables that are not read."""
+    """Return tables below a folder that nobody looks for there, and files of tables that are not read."""
     base = _files.unwrap(root)
     found = []
     for path in _files.walk(base) if base.is_dir() else ():
@@ -147,7 +147,7 @@ def _elsewhere(root: Path) -> list[str]:
 
 
 def _tabular(path: Path) -> bool:
-    """Whether a text's first lines have one count of commas, semicolons or tabs, one at least."""
+    """Return whether a text's first lines have one count of commas, semicolons or tabs, one at least."""
     with path.open("rb") as file:
         lines = [line for line in file.read(4096).splitlines()[:4] if line.strip()]
     counts = [{line.count(sign) for line in lines[:3]} for sign in (b",", b";", b"\t")]

@@ -37,11 +37,11 @@ class Roles:
     reasons: dict[str, str] = field(default_factory=dict)
 
     def first(self, role: str) -> str | None:
-        """The column that has a role, or None."""
+        """Return the column that has a role, or None."""
         return (self.columns.get(role) or [None])[0]  # type: ignore[list-item]
 
     def all(self, role: str) -> list[str]:
-        """Every column that has a role."""
+        """Return every column that has a role."""
         return self.columns.get(role, [])
 
     def give(self, role: str, column: str, reason: str) -> None:
@@ -50,7 +50,7 @@ class Roles:
         self.reasons[column] = f"{role}: {reason}"
 
     def free(self, column: str) -> bool:
-        """Whether nothing is said of a column yet."""
+        """Return whether nothing is said of a column yet."""
         return column not in self.reasons
 
 
@@ -77,12 +77,12 @@ def infer(table: Table, index: Index, options: Options) -> Roles:
 
 
 def distinct(cells: list[str | None]) -> list[str]:
-    """The different values that are there, in order of appearance."""
+    """Return the different values that are there, in order of appearance."""
     return list(dict.fromkeys(c for c in cells if c is not None))
 
 
 def is_number(cells: list[str | None]) -> bool:
-    """Whether every value that is there is a number."""
+    """Return whether every value that is there is a number."""
     held = [c for c in cells if c is not None]
     try:
         return bool(held) and all(float(c) == float(c) for c in held)
@@ -91,7 +91,7 @@ def is_number(cells: list[str | None]) -> bool:
 
 
 def may_be_label(column: str, options: Options) -> bool:
-    """Whether a column may hold classes, as far as what was told of it and what it is called says."""
+    """Return whether a column may hold classes, as far as what was told of it and what it is called says."""
     told = {c.strip(): role for role, text in options.columns.items() for c in (text, *text.split(","))}
     if column in told or column == options.target:
         return told.get(column, "label") == "label"
@@ -102,12 +102,12 @@ def may_be_label(column: str, options: Options) -> bool:
 
 
 def is_list(cells: list[str | None]) -> bool:
-    """Whether some cells hold several names between bars or semicolons."""
+    """Return whether some cells hold several names between bars or semicolons."""
     return any(c is not None and _LISTS.search(c) for c in cells)
 
 
 def parts(cell: str) -> tuple[str, ...]:
-    """The names in one cell."""
+    """Return the names in one cell."""
     return tuple(dict.fromkeys(p.strip() for p in _LISTS.split(cell) if p.strip()))
 
 
@@ -153,7 +153,7 @@ def _images_of_patients(table: Table, roles: Roles) -> None:
 
 
 def _files_share(cells: list[str | None], index: Index) -> float:
-    """How many of a column's first values name images; none where there is a single value for many cases."""
+    """Return how many of a column's first values name images; none where there is a single value for many cases."""
     sample = distinct(cells)[:40]
     if len(sample) < min(2, len(cells)):
         return 0.0
@@ -161,7 +161,7 @@ def _files_share(cells: list[str | None], index: Index) -> float:
 
 
 def called_like_files(cells: list[str | None]) -> bool:
-    """Whether a column's cells are names of image files, be they here or not."""
+    """Return whether a column's cells are names of image files, be they here or not."""
     sample = distinct(cells)[:40]
     return bool(sample) and all(c.casefold().endswith(formats.known_suffixes()) for c in sample)
 
@@ -270,7 +270,7 @@ def _labels(table: Table, roles: Roles) -> None:
 
 
 def is_categorical(cells: list[str | None]) -> bool:
-    """Whether values repeat enough to be classes: 2 to 100 of them, at most half as many as rows."""
+    """Return whether values repeat enough to be classes: 2 to 100 of them, at most half as many as rows."""
     values = distinct(cells)
     if is_number(cells) and (len(values) > 20 or any(float(v) != round(float(v)) for v in values)):
         return False
@@ -286,5 +286,5 @@ def _rest(table: Table, roles: Roles) -> None:
 
 
 def describe(roles: Roles) -> Mapping[str, str]:
-    """The reason for each column, to be shown."""
+    """Return the reason for each column, to be shown."""
     return dict(roles.reasons)

@@ -49,7 +49,7 @@ def rows_of_cases(table: Table, roles: Roles) -> dict[str, list[int]]:
 
 
 def slots(table: Table, roles: Roles, groups: Mapping[str, Sequence[int]], notes: list[str]) -> Slots:
-    """What the images of each case are called: by column, and by view where a case has several rows.
+    """Return what the images of each case are called: by column, and by view where a case has several rows.
 
     An image that at least half of the cases have is expected of each; a case without it has a fault, and images
     that fewer have are left out. Raises DataError where nothing tells the images of a case apart.
@@ -74,7 +74,7 @@ def slots(table: Table, roles: Roles, groups: Mapping[str, Sequence[int]], notes
 def contradiction(
     table: Table, roles: Roles, rows: Sequence[int], column: str, found: Sequence[str]
 ) -> DataError:
-    """The error of a case whose rows contradict each other."""
+    """Return the error of a case whose rows contradict each other."""
     several = len({tuple(_cells(table, roles, k)) for k in rows}) > 1
     return DataError(
         f"its rows contradict each other in '{column}'",
@@ -84,7 +84,9 @@ def contradiction(
 
 
 def of_images(table: Table, columns: Sequence[str], groups: Mapping[str, Sequence[int]]) -> list[str]:
-    """Those columns that describe images and not cases: they differ in half of the cases with several rows, or more."""
+    """Return those columns that describe images and not cases: they differ in half of the cases with several rows, or
+    more.
+    """
     several = [rows for rows in groups.values() if len(rows) > 1]
     counts = {c: sum(len(distinct([table[c][k] for k in rows])) > 1 for rows in several) for c in columns}
     return [c for c, n in counts.items() if n and 2 * n >= len(several)]
@@ -93,7 +95,7 @@ def of_images(table: Table, columns: Sequence[str], groups: Mapping[str, Sequenc
 def _views(
     table: Table, roles: Roles, groups: Mapping[str, Sequence[int]], notes: list[str]
 ) -> tuple[dict[int, str], dict[str, str]]:
-    """The view of each row, and what is wrong with the cases whose images it does not tell apart."""
+    """Return the view of each row, and what is wrong with the cases whose images it does not tell apart."""
     studies = {case: _different(table, roles, rows) for case, rows in groups.items()}
     studies = {case: rows for case, rows in studies.items() if len(rows) > 1}
     columns = roles.all("view")
@@ -147,7 +149,7 @@ def _untold(
     )
     name = next(iter(able), "NAME")
     return DataError(
-        f"rows with one '{roles.first('id')}' name several images, and {why}",
+        f"rows with the same '{roles.first('id')}' name several images, and {why}",
         found=f"'{case}' with {some([_cells(table, roles, k)[0] for k in rows], 3)}",
         hint=f"--column view={name} for what they differ in, or {_one_each(roles)}",
     )
@@ -166,7 +168,7 @@ def _complete(
     *,
     ordered: bool,
 ) -> Slots:
-    """Only the images that are expected, in one order, and a fault for each case that lacks one.
+    """Return only the images that are expected, in one order, and a fault for each case that lacks one.
 
     `ordered` keeps the table's order of columns; views have the order of their names, as rows may stand in any.
     """
@@ -193,7 +195,7 @@ def _complete(
 
 
 def _short_names(columns: Sequence[str]) -> dict[str, str]:
-    """What the images of several columns are called: the columns' names without a word for images in front."""
+    """Return what the images of several columns are called: the columns' names without a word for images in front."""
     if len(columns) == 1:
         return {columns[0]: "image"}
     short = {c: _short(c) for c in columns}
@@ -208,7 +210,7 @@ def _short(column: str) -> str:
 
 
 def _different(table: Table, roles: Roles, rows: Sequence[int]) -> list[int]:
-    """The first row of each different image."""
+    """Return the first row of each different image."""
     seen: dict[tuple[str, ...], int] = {}
     for row in rows:
         if cells := tuple(_cells(table, roles, row)):

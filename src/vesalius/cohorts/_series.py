@@ -37,13 +37,13 @@ class Unit:
 
 
 def mask_of(stem: str) -> str | None:
-    """The image's stem if `stem` ends like a mask's (`x_mask`, `x-seg`, `x_mask_1`), else None."""
+    """Return the image's stem if `stem` ends like a mask's (`x_mask`, `x-seg`, `x_mask_1`), else None."""
     match = _MASK_END.search(stem)
     return stem[: match.start()] if match and match.start() else None
 
 
 def units(paths: Iterable[Path], root: Path) -> tuple[list[Unit], list[SetAside]]:
-    """The images among `paths`: a unit a file, a unit a DICOM series; masks are put beside their image.
+    """Return the images among `paths`: a unit a file, a unit a DICOM series; masks are put beside their image.
 
     What is set aside is named by its path below `root`.
     """
@@ -103,13 +103,13 @@ def unread(found: Found, root: Path) -> list[SetAside]:
 
 
 def place(path: Path, root: Path) -> str:
-    """Where a file lies below `root`, without its suffix, as a person would look for it: `IM/0032`."""
+    """Return where a file lies below `root`, without its suffix, as a person would look for it: `IM/0032`."""
     below = path.relative_to(root).parts[:-1] if path.is_relative_to(root) else ()
     return "/".join((*below, formats.stem(path)))
 
 
 def unit_of(series: Series) -> Unit:
-    """A series, or one of its stacks, as a unit."""
+    """Return a series, or one of its stacks, as a unit."""
     number = None if series.number is None else str(series.number)
     words = [series.description or number or "", series.part]
     return Unit(

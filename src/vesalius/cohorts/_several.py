@@ -16,7 +16,7 @@ NO = {"0", "false", "no", "n", "alive", "living", "censored", "0.0", "negative",
 def together(
     table: Table, roles: Roles, options: Options, notes: list[str]
 ) -> tuple[Table, TargetInfo | None]:
-    """The table with one more column for the label columns that a person named, if all say yes or no.
+    """Return the table with one more column for the label columns that a person named, if all say yes or no.
 
     `--column label=cyst,tumour` asks for both at once: the new column holds the names of those that are yes, and
     the target is several labels at once; where every row has exactly one yes, it is a class. Rows with an empty

@@ -22,7 +22,7 @@ _LONG = 4  # letters from which a word in other case is surely the same word; "A
 
 
 def one_spelling(cohort: Cohort, told: Mapping[str, str]) -> Cohort:
-    """The cohort with one spelling a class, notes of what was joined, and questions where that is not certain.
+    """Return the cohort with one spelling a class, notes of what was joined, and questions where that is not certain.
 
     Words of `told` that no class has are left to the masks, in `cohort.told`. Raises UnknownName where there are
     none.
@@ -47,7 +47,9 @@ def one_spelling(cohort: Cohort, told: Mapping[str, str]) -> Cohort:
 
 
 def _joined(cohort: Cohort, target: str, decided: set[str]) -> Cohort:
-    """The classes of one target that differ only in how they are written, joined; those in `decided` are left."""
+    """Return the classes of one target that differ only in how they are written, joined; those in `decided` are
+    left.
+    """
     info = cohort.targets[target]
     counts = _counted(cohort.cases, info)
     free = [n for n in counts if n not in decided]
@@ -73,12 +75,14 @@ def _joined(cohort: Cohort, target: str, decided: set[str]) -> Cohort:
 
 
 def noted(cohort: Cohort, notes: Sequence[str]) -> Cohort:
-    """The cohort with further notes of what was decided of its labels."""
+    """Return the cohort with further notes of what was decided of its labels."""
     return replace(cohort, notes=(*cohort.notes, *notes), label_notes=(*cohort.label_notes, *notes))
 
 
 def _groups(names: Sequence[str]) -> list[list[str]]:
-    """Names that differ only in case and blanks; or all that say yes and all that say no, where they are mixed."""
+    """Return names that differ only in case and blanks; or all that say yes and all that say no, where they are
+    mixed.
+    """
     words = [n.strip().casefold() for n in names]
     if words and set(words) <= _YES | _NO and len(set(words)) > 2:
         sides = [[n for n, w in zip(names, words, strict=True) if w in side] for side in (_YES, _NO)]
@@ -90,7 +94,9 @@ def _groups(names: Sequence[str]) -> list[list[str]]:
 
 
 def _plain(name: str) -> str:
-    """A name without what spelling may change: letter case, blanks, hyphens in words, full stops, zeros in front."""
+    """Return a name without what spelling may change: letter case, blanks, hyphens in words, full stops, zeros in
+    front.
+    """
     plain = unicodedata.normalize("NFKC", name).casefold().replace("_", " ")
     plain = " ".join(_HYPHEN.sub(" ", plain).split()).rstrip(" .:;,") or plain
     return plain.lstrip("0") or "0" if plain.isdecimal() else plain
@@ -111,7 +117,7 @@ def _quoted(word: str, text: str | None = None) -> str:
 
 
 def _counted(cases: Sequence[Case], info: TargetInfo) -> Counter[str]:
-    """How many cases have each class, in order of appearance."""
+    """Return how many cases have each class, in order of appearance."""
     found: Counter[str] = Counter()
     for case in cases:
         value = case.targets.get(info.name)
@@ -123,7 +129,7 @@ def _counted(cases: Sequence[Case], info: TargetInfo) -> Counter[str]:
 
 
 def _renamed(cohort: Cohort, target: str, new: Mapping[str, str]) -> Cohort:
-    """Other names for some classes of a target; one that becomes nothing is not known any more."""
+    """Return other names for some classes of a target; one that becomes nothing is not known any more."""
     info = cohort.targets[target]
     cases = []
     for case in cohort.cases:

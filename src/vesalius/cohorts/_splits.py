@@ -14,7 +14,7 @@ from vesalius.core.errors import DataError, LeakError, UnknownName, closest_path
 
 
 def read_split_file(path: Path) -> dict[str, Split]:
-    """The split of each case named in a table with the columns `case` and `split`. Raises DataError."""
+    """Return the split of each case named in a table with the columns `case` and `split`. Raises DataError."""
     if not path.exists():
         raise DataError(
             f"no split file at {path}", hint=closest_path(path, "a CSV with the columns case,split")
@@ -22,7 +22,7 @@ def read_split_file(path: Path) -> dict[str, Split]:
     table = read_cells(path)
     if not {"case", "split"} <= set(table):
         raise DataError(
-            f"{path} is no split file",
+            f"{path} is not a split file",
             found=f"columns {', '.join(filter(None, table))}",
             hint="a CSV with the columns case,split",
         )
@@ -31,14 +31,14 @@ def read_split_file(path: Path) -> dict[str, Split]:
         name, word = (cell or "").strip(), told or ""
         split = as_split(word)
         if split is None:
-            raise DataError(f"{path}: '{name}' has the split '{word}'", hint="train, val or test")
+            raise DataError(f"{path}: '{name}' has the unknown split '{word}'", hint="train, val or test")
         if splits.setdefault(name, split) != split:
-            raise LeakError(f"{path}: '{name}' stands in two splits", found=f"{splits[name]} and {split}")
+            raise LeakError(f"{path}: '{name}' is in two splits", found=f"{splits[name]} and {split}")
     return splits
 
 
 def apply_split_file(cohort: Cohort, path: Path) -> Cohort:
-    """The cohort with the file's splits in place of any declared; cases that it does not name have none.
+    """Return the cohort with the file's splits in place of any declared; cases that it does not name have none.
 
     Raises UnknownName (with the closest names) for a case that is not in the data; one set aside is let pass.
     """
@@ -55,7 +55,7 @@ def apply_split_file(cohort: Cohort, path: Path) -> Cohort:
 
 
 def leaking_patients(cases: Iterable[Case]) -> dict[str, tuple[Case, ...]]:
-    """Patients whose cases stand in more than one declared split, with those cases."""
+    """Return patients whose cases stand in more than one declared split, with those cases."""
     by_patient: dict[str, list[Case]] = {}
     for case in cases:
         if case.patient is not None and case.split is not None:

@@ -1,4 +1,4 @@
-"""Cells of one column held against each other: what each leads to alone may still be wrong beside the others."""
+"""Comparing the cells of one column: a match that is valid alone may be wrong beside the others."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MOST = 3  # times as many cells of one kind make the others strange
 
 
 def doubts(cells: Iterable[str], index: Index) -> dict[str, str]:
-    """Why some cells of a column cannot be right, though each of them alone leads to something.
+    """Return the reasons why some cells of a column must be wrong, although each of them alone matches something.
 
     Two that name different folders lead to one file; a bare name fits one file where most of the column's names fit
     several; a cell leads to a file where nearly all others lead to folders, or to patients.
@@ -57,7 +57,7 @@ def _strangers(found: dict[str, dict[str, Ref]], index: Index) -> dict[str, str]
 
 
 def _kinds(cell: str, refs: Sequence[Ref], index: Index) -> set[str]:
-    """What a cell can be: the name of a file, of a folder, or the id of a patient or series."""
+    """Return what a cell can be: the name of a file, of a folder, or the id of a patient or series."""
     last, paths = _parts(cell)[-1], refs[0].paths
     kinds = set()
     if len(refs) == 1 and len(paths) == 1 and formats.stem(paths[0]).casefold() == last:
@@ -70,12 +70,12 @@ def _kinds(cell: str, refs: Sequence[Ref], index: Index) -> set[str]:
 
 
 def _parts(cell: str) -> tuple[str, ...]:
-    """A path's parts in lower case, the last without suffix."""
+    """Return a path's parts in lower case, the last without suffix."""
     *folders, name = cell.strip().rstrip("/\\").casefold().replace("\\", "/").split("/")
     return (*(f for f in folders if f not in ("", ".")), formats.stem(name))
 
 
 def _agree(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
-    """Whether two paths are the same from their ends until one of them is used up."""
+    """Return whether two paths are the same from their ends until one of them is used up."""
     size = min(len(one), len(other))
     return one[-size:] == other[-size:]

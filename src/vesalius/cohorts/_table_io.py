@@ -42,7 +42,7 @@ WORDS = ABSENT | {
 
 
 def read_table(path: Path) -> Table:
-    """Every column as text, None where a cell is empty; `1.0` in a column of whole numbers is `1`.
+    """Return every column as text, None where a cell is empty; `1.0` in a column of whole numbers is `1`.
 
     Raises DataError for a file that cannot be parsed, has no rows, or has a column name twice.
     """
@@ -50,7 +50,7 @@ def read_table(path: Path) -> Table:
 
 
 def read_cells(path: Path) -> Table:
-    """Every column as the text that stands in it, None where a cell is empty; no word is taken for missing.
+    """Return every column as the text that stands in it, None where a cell is empty; no word is taken for missing.
 
     Numbers with a decimal comma, as spreadsheets of many countries save them, are written with a point. Raises
     DataError for a file that cannot be parsed, has no rows, or has a column name twice.
@@ -80,14 +80,14 @@ def read_cells(path: Path) -> Table:
 
 
 def _delimited(path: Path) -> tuple[Table, str]:
-    """The columns of a CSV or TSV as text, and the character between its cells. Raises DataError."""
+    """Return the columns of a CSV or TSV as text, and the character between its cells. Raises DataError."""
     try:
         data = path.read_bytes()
     except OSError as error:
         raise DataError(f"{path} cannot be read", found=error.strerror or str(error)) from error
     if b"\0" in data[:4096] and not data.startswith(_UTF16):
         raise DataError(
-            f"{path} is no table that is read here", found="no text", hint="CSV, TSV, XLSX or Parquet"
+            f"{path} is not a table of a known type", found="no text", hint="CSV, TSV, XLSX or Parquet"
         )
     text = _decoded(data)
     told = _SEP_LINE.match(text)  # as Excel writes it for itself
@@ -125,7 +125,7 @@ def _delimited(path: Path) -> tuple[Table, str]:
 
 
 def _points(table: Table, separator: str) -> Table:
-    """The table with decimal points in columns of numbers that have decimal commas.
+    """Return the table with decimal points in columns of numbers that have decimal commas.
 
     Cells between commas are left as they are, and so are those where all commas could stand between thousands, unless
     semicolons are between the cells: whoever writes those writes decimal commas.
@@ -165,7 +165,7 @@ def _by_child(path: Path) -> bytes:
 
 
 def _decoded(data: bytes) -> str:
-    """Text as spreadsheets save it: UTF-16 by its mark, UTF-8, or what Windows writes in the West."""
+    """Return text as spreadsheets save it: UTF-16 by its mark, UTF-8, or what Windows writes in the West."""
     if data.startswith(_UTF16):
         return data.decode("utf-16")
     try:
@@ -175,7 +175,7 @@ def _decoded(data: bytes) -> str:
 
 
 def _separator(text: str, suffix: str) -> str:
-    """What stands between the cells of the first line, outside quotation marks."""
+    """Return what stands between the cells of the first line, outside quotation marks."""
     head = re.sub(r'"[^"]*"', "", text.lstrip("\r\n").partition("\n")[0])
     if suffix == ".tsv" and "\t" in head:
         return "\t"
@@ -185,7 +185,7 @@ def _separator(text: str, suffix: str) -> str:
 
 
 def cleaned(cells: list[str | None]) -> list[str | None]:
-    """Cells without blanks around them, None where nothing is left; `1.0` among whole numbers becomes `1`."""
+    """Return the cells without surrounding blanks, None for empty ones; `1.0` among whole numbers becomes `1`."""
     stripped = [None if c is None or not c.strip() else c.strip() for c in cells]
     held = [c for c in stripped if c is not None]
     if held and all(_WHOLE.fullmatch(c) or c.lstrip("-").isdecimal() for c in held):

@@ -28,7 +28,7 @@ class Named:
 
     @classmethod
     def of(cls, text: str, roots: tuple[Path, ...]) -> Named | None:
-        """The path in a cell; None for what no file system would take. `roots` spells the table's folder."""
+        """Return the path in a cell; None for what no file system would take. `roots` spells the table's folder."""
         if not text.isprintable():
             return None
         plain = text.strip().replace("\\", "/")
@@ -66,7 +66,7 @@ class Tails:
 
     @classmethod
     def below(cls, root: Path) -> Tails:
-        """An empty one for what lies below `root`."""
+        """Return an empty one for what lies below `root`."""
         return cls(root, frozenset(p.name.casefold() for p in _files.subfolders(root)))
 
     def add(self, place: Path, name: str | None = None) -> None:
@@ -81,7 +81,7 @@ class Tails:
             self._by_tail.setdefault(parts[-k:], []).append(place)
 
     def fitting(self, named: Named) -> list[Path]:
-        """The places that fit best; several where it cannot be told which is meant."""
+        """Return the places that fit best; several where it cannot be told which is meant."""
         parts = tuple(p.casefold() for p in named.parts)
         if named.sure:
             return self._exact(self._whole.get(parts, []), named)
@@ -94,24 +94,24 @@ class Tails:
         return []
 
     def called(self, named: Named) -> list[Path]:
-        """Every place with the last name of a path, in whatever folder."""
+        """Return every place with the last name of a path, in whatever folder."""
         return self._by_tail.get((named.parts[-1].casefold(),), [])
 
     def _inside(self, found: list[Path], named: Named) -> list[Path]:
-        """Those in the very folder that is named, where there is such a folder beside the table."""
+        """Return those in the very folder that is named, where there is such a folder beside the table."""
         folder = self.root / named.path.parent
         if len(named.parts) == 1 or named.above or not folder.is_dir():
             return found
         return [p for p in found if p.parent == folder]
 
     def _is_above(self, rest: tuple[str, ...], named: Named, *, agreed: int) -> bool:
-        """Whether the folders that are named beyond a place's own path can be those above the table's folder."""
+        """Return whether the folders that are named beyond a place's own path can be those above the table's folder."""
         if self.tops.intersection(rest):
             return False
         return bool(agreed) or named.above or rest[-1] == self.root.absolute().name.casefold()
 
     def _exact(self, found: list[Path], named: Named) -> list[Path]:
-        """The one that is written in the same letter case, where several differ in nothing else."""
+        """Return the one that is written in the same letter case, where several differ in nothing else."""
         if len(found) < 2:
             return found
         own = {p: p.relative_to(self.root).parts for p in found}

@@ -1,4 +1,4 @@
-"""Which target is meant, where a cohort has several."""
+"""Choosing the target to learn, where a cohort has several."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from vesalius.core.words import counted, quoted
 
 
 def select_target(cohort: Cohort, name: str | None = None) -> TargetInfo:
-    """The target of that name, or the only one.
+    """Return the target of that name, or the only one.
 
-    Raises UnknownName for a name that is not there, DataError where there is none or where several could be meant.
+    Raises UnknownName for a name that does not exist, DataError where there is no target, or several and no name.
     """
     unused = [note for note in cohort.notes if note.startswith(UNUSED)]
     if name is not None and cohort.targets:
@@ -21,7 +21,7 @@ def select_target(cohort: Cohort, name: str | None = None) -> TargetInfo:
     if not cohort.targets and cohort.layout == "table":
         raise DataError(
             f"nothing to learn in {cohort.root}",
-            found="no column that is called or filled like a label, with at least two different values",
+            found="no column whose name or cells look like labels and that holds at least two different values",
             hint="--column label=NAME, or label=A,B,C for several at once",
         )
     if not cohort.targets:
@@ -38,7 +38,7 @@ def select_target(cohort: Cohort, name: str | None = None) -> TargetInfo:
     if len(cohort.targets) > 1:
         listed = ", ".join(f"{quoted(t.name)} ({t.kind})" for t in cohort.targets.values())
         raise DataError(
-            f"{cohort.root} has {len(cohort.targets)} targets and it is not said which to learn",
+            f"{cohort.root} has {len(cohort.targets)} targets, and none was chosen",
             found=listed,
             hint=" or ".join(f"--target {n}" for n in list(cohort.targets)[:4]),
         )

@@ -1,4 +1,4 @@
-"""What a person told of labels: `WORD=LABEL`, where nothing after the sign means that the label is not known."""
+"""The user's label names, `WORD=LABEL`; nothing after the sign means that the label is unknown."""
 
 from __future__ import annotations
 
@@ -14,22 +14,24 @@ _COLOUR = re.compile(r"#([0-9a-fA-F]{6})")
 
 
 def assert_untold(labels: Mapping[str, str] | None) -> None:
-    """Raise DataError where labels are told of a cohort that is read already, which would change nothing."""
+    """Raise DataError where labels are told of a Cohort object, which would change nothing."""
     if labels:
         raise DataError(
-            "what labels stand for is told where the data is read",
-            found="a cohort that is read already",
+            "labels cannot be renamed in a cohort that was already read",
+            found="a Cohort object",
             hint="vs.read(path, labels={…})",
         )
 
 
 def colour_name(value: int) -> str:
-    """A colour's name from its value 0xRRGGBB: `#ff0000`."""
+    """Return a colour's name from its value 0xRRGGBB: `#ff0000`."""
     return f"#{value:06x}"
 
 
 def values_of(word: str, held: set[int], named: Mapping[str, int]) -> list[int]:
-    """The values of a mask that a word means: `255`, `1-127`, `#ff0000`, or a label's name; [] if none is held."""
+    """Return the values of a mask that a word means: `255`, `1-127`, `#ff0000`, or a label's name; [] if none is
+    held.
+    """
     if (match := _COLOUR.fullmatch(word)) is not None:
         wanted = {int(match.group(1), 16)}
     elif (match := _RANGE.fullmatch(word)) is not None:
@@ -41,7 +43,7 @@ def values_of(word: str, held: set[int], named: Mapping[str, int]) -> list[int]:
 
 
 def label_of(text: str, value: int, labels: Mapping[int, Label]) -> Label:
-    """The label that `value` becomes: a value or a label's name as told, or a new name for the value itself.
+    """Return the label that `value` becomes: a value or a label's name as told, or a new name for the value itself.
 
     Nothing told means IGNORED; `0` and `background` the background.
     """

@@ -26,7 +26,7 @@ _MOST_COLUMNS = 6
 
 
 def looks_like_views(column: str, cells: Sequence[str | None]) -> bool:
-    """Whether a column is called like a view, or holds nothing but words for views, and few different values."""
+    """Return whether a column is called like a view, or holds nothing but words for views, and few different values."""
     values = {c.casefold() for c in cells if c is not None}
     if not values or len(values) > _MOST_VIEWS:
         return False
@@ -35,14 +35,14 @@ def looks_like_views(column: str, cells: Sequence[str | None]) -> bool:
 
 
 def differs(cells: Sequence[str | None], rows: Sequence[int]) -> bool:
-    """Whether a column holds different values, or a value and nothing, in some rows."""
+    """Return whether a column holds different values, or a value and nothing, in some rows."""
     return len({cells[k] for k in rows}) > 1
 
 
 def by_columns(
     table: Table, columns: Sequence[str], studies: Mapping[str, Sequence[int]], *, all_of: bool
 ) -> tuple[tuple[str, ...], dict[int, str]]:
-    """The fewest columns that tell the images of most studies apart, and each row's view by them.
+    """Return the fewest columns that tell the images of most studies apart, and each row's view by them.
 
     `studies` is the rows of different images by study. With `all_of` every column counts.
     """
@@ -60,7 +60,7 @@ def by_columns(
 
 
 def by_file_names(cells: Mapping[int, str], studies: Mapping[str, Sequence[int]]) -> dict[int, str]:
-    """Each row's view by the known words in its file's name, if they tell the images of every study apart."""
+    """Return each row's view by the known words in its file's name, if they tell the images of every study apart."""
     words = {row: _words(cell) for row, cell in cells.items()}
     named: dict[int, str] = {}
     for rows in studies.values():
@@ -74,13 +74,13 @@ def by_file_names(cells: Mapping[int, str], studies: Mapping[str, Sequence[int]]
 
 
 def told_apart(named: Mapping[int, str], rows: Iterable[int]) -> bool:
-    """Whether each of these rows has a view, and no two the same."""
+    """Return whether each of these rows has a view of its own."""
     views = [named.get(k, "") for k in rows]
     return all(views) and len(set(views)) == len(views)
 
 
 def _named(table: Table, columns: Sequence[str]) -> dict[int, str]:
-    """The values of some columns, put together, by row; in the spelling that comes first."""
+    """Return the values of some columns, put together, by row; in the spelling that comes first."""
     spelt: dict[str, str] = {}
     found: dict[int, str] = {}
     for row, cells in enumerate(zip(*(table[c] for c in columns), strict=True)):

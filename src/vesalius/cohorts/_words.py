@@ -1,4 +1,4 @@
-"""Words in a table's cells that may mean that nothing is known, and whether they do: column by column."""
+"""Words in a table that may stand for a missing value, decided column by column."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Cells = list[str | None]
 
 
 def plain(table: Table, options: Options) -> Table:
-    """The table as its columns' roles are found: without such words, but for columns that may hold classes."""
+    """Return the table for finding its columns' roles: without such words, except in columns that may hold classes."""
     return {
         column: cells if _may_hold(column, cells, options) else without(cells)
         for column, cells in table.items()
@@ -26,14 +26,14 @@ def plain(table: Table, options: Options) -> Table:
 
 
 def without(cells: Cells) -> Cells:
-    """The cells with None in place of every such word."""
+    """Return the cells with None for every word that may mean a missing value."""
     return cleaned([None if c is None or c.casefold() in WORDS else c for c in cells])
 
 
 def settled(
     table: Table, roles: Roles, options: Options, notes: list[str], label_notes: list[str]
 ) -> tuple[Table, tuple[Question, ...]]:
-    """The table in which every such word is a class or None, as its column decides; and what must be asked.
+    """Return the table in which every such word is a class or None, as its column decides; and what must be asked.
 
     In numbers, files, names and times they are None. Among classes "None" is a class, what programs write for
     nothing (nan, null) is None, and of the others a person must say which they are. What is decided is added to
@@ -84,7 +84,9 @@ def settled(
 
 
 def _meaning(word: str, cells: Cells, options: Options) -> str:
-    """What a word among labels is: 'told', 'class', 'nothing' (none of several labels), 'absent' or 'unclear'."""
+    """Return what a word among labels is: 'told', 'class', 'nothing' (none of several labels), 'absent' or
+    'unclear'.
+    """
     plain_word, others = word.casefold(), without(cells)
     if word in options.labels:
         return "told"

@@ -53,7 +53,7 @@ def _detect_file(path: Path) -> Detection | None:
 
 
 def read(root: Path, *, options: Options) -> Cohort:
-    """A case for each series with pixels, or for each of its stacks.
+    """Return a case for each series with pixels, or for each of its stacks.
 
     Segmentations, structure sets and reports become targets of the images that they refer to. Localisers, copies
     and other objects are noted; what cannot be read is set aside by name.
@@ -119,7 +119,7 @@ def _paths(root: Path) -> tuple[list[Path], list[SetAside]]:
 
 
 def _names(root: Path, found: list[Unit]) -> list[str]:
-    """A readable unique name for each series: its folder's where it has one alone, else with its description."""
+    """Return a readable unique name for each series: its folder's where it has one alone, else with its description."""
     shared = Counter(u.image.paths[0].parent for u in found)
     names = []
     for unit in found:

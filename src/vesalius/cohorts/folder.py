@@ -34,7 +34,7 @@ class _Found:
 
 
 def detect(root: Path) -> Detection | None:
-    """At least two class folders that hold images, and nothing that says otherwise."""
+    """Return at least two class folders that hold images, and nothing that says otherwise."""
     if not root.is_dir():
         return None
     classes, splits = _classes(_files.unwrap(root))
@@ -65,7 +65,7 @@ def detect(root: Path) -> Detection | None:
 
 
 def read(root: Path, *, options: Options) -> Cohort:
-    """A case an image (or a DICOM series), its class the folder it lies in, and masks beside where there are.
+    """Read one case per image or DICOM series: its folder is its class, and masks beside it are targets.
 
     Folders that are named like patients name these, and no class.
     """

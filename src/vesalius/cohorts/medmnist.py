@@ -72,7 +72,7 @@ CLASSES: dict[str, tuple[str, ...]] = {
 
 
 def detect(root: Path) -> Detection | None:
-    """An .npz whose arrays are called train_images, train_labels and so on."""
+    """Return an .npz whose arrays are called train_images, train_labels and so on."""
     root = _file(root)
     if not root.is_file() or root.suffix.lower() != ".npz":
         return None
@@ -88,7 +88,7 @@ def detect(root: Path) -> Detection | None:
 
 
 def read(root: Path, *, options: Options) -> Cohort:
-    """A case for each row of each split's images; labels `(N, 1)` are classes, `(N, K)` are several at once.
+    """Return a case for each row of each split's images; labels `(N, 1)` are classes, `(N, K)` are several at once.
 
     `(N, K)` of which each row of each split holds a single 1 are classes, too: one of K.
     Raises FormatError for a truncated or damaged file and for images and labels of different lengths.
@@ -141,7 +141,7 @@ def read(root: Path, *, options: Options) -> Cohort:
 
 
 def _file(root: Path) -> Path:
-    """The one .npz in a folder that holds nothing else, or the path itself."""
+    """Return the one .npz in a folder that holds nothing else, or the path itself."""
     if root.is_dir():
         found = [p for p in root.iterdir() if not p.name.startswith(".")]
         if len(found) == 1:
@@ -185,7 +185,7 @@ def _value(info: TargetInfo, row: Array) -> str | tuple[str, ...]:
 
 
 def _one_hot(rows: Array) -> bool:
-    """Whether each row holds a single 1, and zeros."""
+    """Return whether each row holds a single 1, and zeros."""
     return bool(np.isin(rows, (0, 1)).all() and (rows.sum(axis=1) == 1).all())
 
 
@@ -195,7 +195,7 @@ def _labels(root: Path, split: Split) -> Array:
         rows = rows.astype(np.int64)
     if rows.dtype.kind not in "iub" or rows.ndim not in (1, 2):
         raise FormatError(
-            f"{root}: {split}_labels must be whole numbers, a row a case",
+            f"{root}: {split}_labels must be whole numbers, one row per case",
             found=f"{rows.dtype} of shape {rows.shape}",
         )
     return rows

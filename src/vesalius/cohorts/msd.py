@@ -15,7 +15,7 @@ from vesalius.core.cohort import Cohort, SetAside
 
 
 def detect(root: Path) -> Detection | None:
-    """A dataset.json with a training list, beside imagesTr."""
+    """Return a dataset.json with a training list, beside imagesTr."""
     base = _files.unwrap(root)
     if not (base / "imagesTr").is_dir():
         return None
@@ -28,7 +28,7 @@ def detect(root: Path) -> Detection | None:
 
 
 def read(root: Path, *, options: Options) -> Cohort:
-    """A case an image of imagesTr (its mask of the same name in labelsTr) or of imagesTs (no target).
+    """Read one case per image of imagesTr, with its mask of that name in labelsTr, and of imagesTs, without target.
 
     What the list and the folders disagree about is named: a label without an image is set aside, an image
     without a label is kept for prediction.
@@ -92,7 +92,7 @@ def _listed(base: Path, data: dict[str, object]) -> dict[str, tuple[Path, Path |
 
 
 def _place(base: Path, named: str) -> str:
-    """Where a listed image lies in its folder, as `by_place` has it."""
+    """Return where a listed image lies in its folder, as `by_place` has it."""
     below = Path(os.path.normpath(base / named))
     parts = below.relative_to(base / "imagesTr").parts[:-1] if below.is_relative_to(base / "imagesTr") else ()
     return "/".join((*parts, formats.stem(below)))

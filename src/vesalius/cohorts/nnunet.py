@@ -34,7 +34,7 @@ def detect(root: Path) -> Detection | None:
 
 
 def read(root: Path, *, options: Options) -> Cohort:
-    """A case a name before the channel number, an image a channel; masks of the same name in labelsTr."""
+    """Read one case per name before the channel number, with one image per channel and its mask from labelsTr."""
     base = _files.unwrap(root)
     data = load(base / "dataset.json", strict=True) or {}
     channels = channel_names(data)

@@ -39,7 +39,7 @@ class _Pairing:
 
 
 def detect(root: Path) -> Detection | None:
-    """Files that hold few whole values and match other images by name."""
+    """Return files that hold few whole values and match other images by name."""
     if not root.is_dir():
         return None
     pairing = _pair(root)
@@ -55,7 +55,7 @@ def detect(root: Path) -> Detection | None:
 
 
 def read(root: Path, *, options: Options) -> Cohort:
-    """A case an image; masks become targets named after their folder or ending.
+    """Read one case per image; masks become targets named after their folder or ending.
 
     Masks that look like a field of view, where there are others, become the cases' region. Raises UnknownName
     if `target` names no group of masks.
@@ -180,7 +180,7 @@ def _named_image(name: str) -> bool:
 
 
 def _places(one: _Group, other: _Group) -> Place:
-    """Where a file of two groups lies, if both have files in the same places; else one place for all."""
+    """Return where a file of two groups lies, if both have files in the same places; else one place for all."""
     if not set(one.places) & set(other.places):
         return lambda path: ""
     where = dict(zip((*one.files, *other.files), (*one.places, *other.places), strict=True))
@@ -188,7 +188,7 @@ def _places(one: _Group, other: _Group) -> Place:
 
 
 def _groups(root: Path) -> list[_Group]:
-    """Files by what their folders say without the words for splits, then by what their names end in.
+    """Return files by what their folders say without the words for splits, then by what their names end in.
 
     Of folders such as `images/day1`, `masks/day1` and `images/day2` the level that tells images from masks counts, and
     the other is where the files lie, as the splits are.
@@ -217,7 +217,9 @@ def _groups(root: Path) -> list[_Group]:
 
 
 def _level_of_roles(parts: Mapping[str, tuple[str, ...]], folders: Mapping[str, list[Path]]) -> int | None:
-    """The level of equally deep folders that tells images from masks, where the same others lie below or above each."""
+    """Return the level of equally deep folders that tells images from masks, where the same others lie below or above
+    each.
+    """
     depth = len(next(iter(parts.values()), ()))
     if len(parts) < 3 or depth < 2 or any(len(p) != depth for p in parts.values()):
         return None

@@ -28,7 +28,7 @@ def detect(root: Path) -> Detection | None:
 
 
 def read(root: Path, *, options: Options) -> Cohort:
-    """A case a file, or a DICOM series; without targets."""
+    """Read one case per file or DICOM series, without targets."""
     if root.is_file():
         case = Case(id=formats.stem(root), images={"image": Ref((root,))})
         return Cohort(root=root, layout="plain", cases=(case,), notes=("one image without a target",))
@@ -54,7 +54,7 @@ def read(root: Path, *, options: Options) -> Cohort:
 
 
 def _without_masks(root: Path) -> tuple[tuple[Path, ...], list[SetAside]]:
-    """The files but for those in folders of masks that nobody could read as such; these are set aside.
+    """Return the files but for those in folders of masks that nobody could read as such; these are set aside.
 
     Such a folder is called like masks, and its files like those of another folder.
     """

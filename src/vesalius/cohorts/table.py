@@ -31,7 +31,7 @@ _DAYS = {"month": 30.4375, "week": 7.0, "year": 365.25}
 
 
 def detect(root: Path) -> Detection | None:
-    """A table of which a column names image files below its folder; hardly, and why, where none does."""
+    """Return a table of which a column names image files below its folder; hardly, and why, where none does."""
     if root.is_file() and root.suffix.lower() not in _files.TABLE_SUFFIXES:
         return None
     base = root if root.is_file() else _files.unwrap(root)
@@ -70,7 +70,7 @@ def _cannot(error: DataError, path: Path) -> str:
 
 
 def _no_images(table: Table, index: Index) -> str:
-    """Why a table cannot be used, from what its columns hold."""
+    """Return why a table cannot be used, from what its columns hold."""
     why = _nearly(table, index)
     return (
         why
@@ -79,7 +79,7 @@ def _no_images(table: Table, index: Index) -> str:
 
 
 def _nearly(table: Table, index: Index) -> str | None:
-    """What is wrong with a column that looks as if it named images; None where none does."""
+    """Return what is wrong with a column that looks as if it named images; None where none does."""
     for column, cells in table.items():
         sample = distinct(cells)[:40]
         unsure = [c for c in sample if index.is_unsure(c)]
@@ -91,7 +91,7 @@ def _nearly(table: Table, index: Index) -> str | None:
 
 
 def read(root: Path, *, options: Options) -> Cohort:
-    """A case a row, or the rows with the same case id; files are looked for below the table's folder.
+    """Read one case per row, or per group of rows with one case id; files are looked for below the table's folder.
 
     Tables called train, val and test are put together. Raises DataError where no column names images or several
     tables would do, UnknownName for a column that is not there.
@@ -186,7 +186,9 @@ def _load(base: Path, index: Index, options: Options) -> tuple[Table, str]:
     ]
     if len(fitting) != 1:
         names = ", ".join(p.name for p in ([p for p, _ in fitting] or tables))
-        raise DataError(f"several tables in {base} could be meant", found=names, hint="give the table's path")
+        raise DataError(
+            f"several tables in {base} could be the cohort's", found=names, hint="give the table's path"
+        )
     return fitting[0][1], fitting[0][0].name
 
 
@@ -202,13 +204,13 @@ class _Rows:
     modality: str | None = None  # the column that says of what kind the images are
 
     def declared(self, rows: list[int]) -> tuple[str, ...]:
-        """The modality of a case, where its column names one that is known, the same in each of its rows."""
+        """Return the modality of a case, where its column names one that is known, the same in each of its rows."""
         cells = distinct([self.table[self.modality][k] for k in rows]) if self.modality else []
         found = {of_channel(cell) for cell in cells}
         return tuple(m for m in found if m is not None) if len(found) == 1 else ()
 
     def one(self, rows: list[int], column: str | None) -> str | None:
-        """The one value of a case in a column. Raises DataError if its rows contradict each other."""
+        """Return the one value of a case in a column. Raises DataError if its rows contradict each other."""
         if column is None:
             return None
         values = distinct([self.table[column][k] for k in rows])
@@ -217,13 +219,13 @@ class _Rows:
         return values[0] if values else None
 
     def files(self, cell: str, what: str = "image") -> dict[str, Ref]:
-        """The files that a cell means. Raises DataError."""
+        """Return the files that a cell means. Raises DataError."""
         if cell in self.doubts:
             raise DataError(f"no {what} is sure", found=self.doubts[cell])
         return self.index.find(cell, what=what)
 
     def file(self, cell: str, what: str) -> Ref:
-        """The one file that a cell means. Raises DataError."""
+        """Return the one file that a cell means. Raises DataError."""
         found = self.files(cell, what)
         if len(found) > 1:
             raise DataError(f"no {what} for '{cell}'", found=f"{len(found)} series", hint="one of their ids")
@@ -282,7 +284,7 @@ def _apart(images: Mapping[str, Ref | Image], others: Mapping[str, Target]) -> N
     names: dict[Ref, str] = {}
     for name, ref in images.items():
         if isinstance(ref, Ref) and names.setdefault(ref, name) != name:
-            raise DataError(f"'{names[ref]}' and '{name}' are one file", found=str(ref))
+            raise DataError(f"'{names[ref]}' and '{name}' are the same file", found=str(ref))
     for name, target in others.items():
         if isinstance(target, Ref) and target in names:
             raise DataError(f"the {name} is the image itself", found=str(target))
@@ -316,7 +318,7 @@ def _infos(table: Table, roles: Roles, notes: list[str], joined: TargetInfo | No
             infos[column] = TargetInfo(column, "class", class_labels(distinct(cells)), roles.reasons[column])
     for column in roles.all("value"):
         if not is_number(table[column]):
-            raise DataError(f"'{column}' is to be a number", found=f"'{distinct(table[column])[0]}'")
+            raise DataError(f"column '{column}' must hold numbers", found=f"'{distinct(table[column])[0]}'")
         infos[column] = TargetInfo(column, "number", (), roles.reasons[column])
     for column in roles.all("mask"):
         infos[column] = TargetInfo(column, "mask", (), roles.reasons[column])
@@ -330,7 +332,7 @@ def _infos(table: Table, roles: Roles, notes: list[str], joined: TargetInfo | No
 
 
 def _named_masks(folder: Path, roles: Roles, notes: list[str]) -> dict[str, TargetInfo]:
-    """The one column of masks with its labels' names, where a dataset.json beside the table has them."""
+    """Return the one column of masks with its labels' names, where a dataset.json beside the table has them."""
     columns, data = roles.all("mask"), load(folder / "dataset.json", strict=False)
     names = labels_of(data) if data is not None and len(columns) == 1 else None
     if names is None or not names.values:

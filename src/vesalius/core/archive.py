@@ -18,7 +18,7 @@ DAMAGE = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOF
 
 
 def is_archive(path: Path) -> bool:
-    """Whether a file is a zip, by its name and its first bytes."""
+    """Return whether a file is a zip, by its name and its first bytes."""
     if path.suffix.lower() != ".zip" or not path.is_file():
         return False
     with path.open("rb") as file:
@@ -34,12 +34,15 @@ def members(path: Path) -> tuple[Path, ...]:
 
 
 def strays(path: Path) -> tuple[str, ...]:
-    """The names in a zip that lead out of it, which are in no way followed. Raises FormatError like `members`."""
+    """Return the names in a zip that lead out of it, which are in no way followed.
+
+    Raises FormatError like `members`.
+    """
     return tuple(str(n) for n in _names(path) if _leads_out(n))
 
 
 def claimed_bytes(path: Path) -> int:
-    """What a zip says that its files are unpacked, believable or not. Raises FormatError like `members`."""
+    """Return what a zip says that its files are unpacked, believable or not. Raises FormatError like `members`."""
     return sum(i.file_size for i in _infos(path))
 
 
@@ -60,7 +63,7 @@ def _names(path: Path) -> list[PurePosixPath]:
 
 
 def directory_bytes(path: Path) -> int:
-    """How long a zip's directory says it is, in bytes, before anything of it is read; 0 where it does not say.
+    """Return how long a zip's directory says it is, in bytes, before anything of it is read; 0 where it does not say.
 
     A reader builds an object for each 46 bytes of it. Source: PKWARE's APPNOTE 4.3.14 to 4.3.16.
     """
@@ -88,12 +91,15 @@ def _hidden(name: PurePosixPath) -> bool:
 
 
 def exists(path: Path) -> bool:
-    """Whether there is such a file, on disk or in an archive."""
+    """Return whether there is such a file, on disk or in an archive."""
     return path.is_file() or _within(path) is not None
 
 
 def size(path: Path) -> int:
-    """Bytes of a file, on disk or (uncompressed) in an archive. Raises FormatError for what a zip cannot hold."""
+    """Return bytes of a file, on disk or (uncompressed) in an archive.
+
+    Raises FormatError for what a zip cannot hold.
+    """
     found = None if path.is_file() else _within(path)
     if found is None:
         return path.stat().st_size
@@ -106,7 +112,7 @@ def size(path: Path) -> int:
 
 
 def open_file(path: Path) -> IO[bytes]:
-    """A file for reading, on disk or in an archive. Raises FormatError, OSError."""
+    """Return a file for reading, on disk or in an archive. Raises FormatError, OSError."""
     found = None if path.is_file() else _within(path)
     if found is None:
         return path.open("rb")
@@ -118,7 +124,7 @@ def open_file(path: Path) -> IO[bytes]:
 
 
 def sha256(path: Path) -> str:
-    """Hex SHA-256 of a file's bytes, on disk or in an archive."""
+    """Return hex SHA-256 of a file's bytes, on disk or in an archive."""
     with open_file(path) as file:
         digest = hashlib.sha256()
         while data := file.read(1 << 20):
@@ -139,5 +145,5 @@ def _within(path: Path) -> tuple[zipfile.ZipFile, zipfile.ZipInfo] | None:
 
 @functools.lru_cache(maxsize=4)
 def _opened(path: Path, mtime_ns: int) -> zipfile.ZipFile:
-    """An open archive; its directory is read once, not for each of its files."""
+    """Return an open archive; its directory is read once, not for each of its files."""
     return zipfile.ZipFile(path)

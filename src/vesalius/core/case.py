@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from vesalius.core.errors import DataError
 from vesalius.core.image import Image
 from vesalius.core.words import counted
 
@@ -60,6 +61,28 @@ class Box:
     label: str
 
 
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What a person showed on a case's reference image, to be answered about.
+
+    `points` are `(z, y, x)` in index coordinates: one of a click, the low and the high corner of a box, those along a
+    scribble. `label` is the label that is meant, if one is; `inside` says whether they lie inside of what is meant.
+    """
+
+    kind: Literal["click", "box", "scribble"]
+    points: tuple[tuple[float, float, float], ...]
+    label: str | None = None
+    inside: bool = True
+
+    def __post_init__(self) -> None:
+        count = {"click": 1, "box": 2}.get(self.kind)
+        if not self.points or (count is not None and len(self.points) != count):
+            raise DataError(
+                f"a {self.kind} has {counted(count, 'point') if count else 'one point or more'}",
+                found=counted(len(self.points), "point"),
+            )
+
+
 # class name · several class names · number · time to event · where the mask lies, or the mask · boxes
 Target = str | tuple[str, ...] | float | Event | Ref | Image | tuple[Box, ...]
 
@@ -69,15 +92,17 @@ class Case:
     """One unit of prediction.
 
     `images` by name, one of them the `reference`, whose geometry every answer has. The others are resampled
-    onto it only if they share its frame of reference or `registered` says so. `targets`, `covariates` and
-    `report` may be absent. `region` limits where a mask is counted (a field of view). `split` is what the
-    data's author declared, if anything. `declared` are the author's words for what each channel is (`CT`, or
-    `FLAIR`, `T1w` …), where the files themselves do not say it.
+    onto it only if they share its frame of reference or `registered` says so. Several images under one role are named
+    by it and a number: `view#1`, `view#2`. A case without images has no reference (None). `targets`, `covariates` and
+    `report` may be absent; `texts` are others by name. `prompts` are drawn on the reference image. `earlier` are the
+    same patient's visits of before. `group` is what is shared beyond the patient: a site, a scanner. `region` limits
+    where a mask is counted (a field of view). `split` is what the data's author declared, if anything. `declared` are
+    the author's words for what each channel is (`CT`, or `FLAIR`, `T1w` …), where the files themselves do not say it.
     """
 
     id: str
     images: Mapping[str, Ref | Image]
-    reference: str = "image"
+    reference: str | None = "image"
     patient: str | None = None
     targets: Mapping[str, Target] = field(default_factory=dict)
     covariates: Mapping[str, float | str | None] = field(default_factory=dict)
@@ -86,3 +111,26 @@ class Case:
     split: Split | None = None
     registered: bool = False
     declared: tuple[str, ...] = ()
+    texts: Mapping[str, str] = field(default_factory=dict)
+    prompts: tuple[Prompt, ...] = ()
+    earlier: tuple[Visit, ...] = ()
+    group: str | None = None
+
+    @property
+    def image(self) -> Ref | Image | None:
+        """Return the reference image, or None where the case has none."""
+        return None if self.reference is None else self.images.get(self.reference)
+
+    def of_role(self, role: str) -> tuple[str, ...]:
+        """Return the names of the images under a role, in order: the one of that name, or `role#1`, `role#2` …"""
+        numbered = [n for n in self.images if n.rpartition("#")[0] == role and n.rpartition("#")[2].isdigit()]
+        numbered.sort(key=lambda name: int(name.rpartition("#")[2]))
+        return ((role,) if role in self.images else ()) + tuple(numbered)
+
+
+@dataclass(frozen=True)
+class Visit:
+    """An earlier visit: its case, and how many days before the later one it was."""
+
+    case: Case
+    days_before: float

@@ -27,7 +27,8 @@ class Label:
 class TargetInfo:
     """What one target is: its kind, its labels in a fixed order (a mask's background excluded), and why.
 
-    `ignore` are a mask's values that mark voxels of which nobody knows what they are.
+    `ignore` are a mask's values that mark voxels of which nobody knows what they are. `beside` are further targets that
+    a task learns together with this one, by which the folds are spread.
     """
 
     name: str
@@ -35,6 +36,12 @@ class TargetInfo:
     labels: tuple[Label, ...] = ()
     reason: str = ""
     ignore: tuple[int, ...] = ()
+    beside: tuple[TargetInfo, ...] = ()
+
+    @property
+    def full_name(self) -> str:
+        """Return what a plan calls it: its name, and those of the targets beside it, joined by commas."""
+        return ",".join((self.name, *(t.name for t in self.beside)))
 
 
 @dataclass(frozen=True, slots=True)

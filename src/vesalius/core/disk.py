@@ -37,7 +37,7 @@ def output_errors(path: Path) -> Iterator[None]:
 
 
 def assert_apart(source: Path, out: Path) -> None:
-    """Raises OutputError where what is written would lie among what is read, and be read as such the next time."""
+    """Raise OutputError where what is written would lie among what is read, and be read as such the next time."""
     here, there = source.resolve(), out.resolve()
     if there.is_relative_to(here) or here.is_relative_to(there):
         within = (
@@ -123,7 +123,7 @@ def held(path: Path, *, surely: bool = False) -> Iterator[None]:
 
 
 def sha256(path: Path) -> str:
-    """Hex SHA-256 of a file's bytes."""
+    """Return hex SHA-256 of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

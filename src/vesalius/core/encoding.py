@@ -111,7 +111,7 @@ def _hints(name: str) -> dict[str, Any]:
 
 
 def _is_array(hint: Any) -> bool:
-    """Whether a field holds an array, or may (`Array | None`)."""
+    """Return whether a field holds an array, or may (`Array | None`)."""
     options = typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, UnionType) else (hint,)
     return any((typing.get_origin(o) or o) is np.ndarray for o in options)
 

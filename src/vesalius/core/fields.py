@@ -52,18 +52,18 @@ class Unfit(ValueError):
 
 
 def place(fault: Mapping[str, Any]) -> Place:
-    """Where a fault lies, of those that pydantic's ValidationError lists."""
+    """Return where a fault lies, of those that pydantic's ValidationError lists."""
     inner = _ours(fault)
     return (*fault["loc"], *(inner.at if inner else ()))
 
 
 def dotted(where: Sequence[int | str]) -> str:
-    """A place as it is written: `rules.0.bundle`."""
+    """Return a place as it is written: `rules.0.bundle`."""
     return ".".join(map(str, where))
 
 
 def said(fault: Mapping[str, Any]) -> tuple[str, str | None, str | None]:
-    """What is wrong, after the name of its place; what was found; and what to try."""
+    """Return what is wrong, after the name of its place; what was found; and what to try."""
     inner = _ours(fault)
     if inner is not None:
         own = short(fault["input"]) if not inner.at and inner.found is None else inner.found
@@ -80,7 +80,7 @@ def said(fault: Mapping[str, Any]) -> tuple[str, str | None, str | None]:
 
 
 def _hint(kind: str, value: Any) -> str | None:
-    """What was probably meant."""
+    """Return what was probably meant."""
     if kind == "string_type" and isinstance(value, bool | int | float):
         return "quotes around it"
     if not isinstance(value, str):
@@ -96,7 +96,7 @@ def _hint(kind: str, value: Any) -> str | None:
 
 
 def short(value: Any) -> str:
-    """A value in a few words: a section by its fields, not by half of its text."""
+    """Return a value in a few words: a section by its fields, not by half of its text."""
     if value is None:
         return "nothing"
     if isinstance(value, dict):

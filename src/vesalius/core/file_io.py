@@ -15,9 +15,7 @@ from typing import IO, Any, cast
 
 import numpy as np
 
-from vesalius.core.answers.map import Map
-from vesalius.core.answers.mask import Mask
-from vesalius.core.answers.picture import Picture
+from vesalius.core.answers import ImageAnswer
 from vesalius.core.case import Ref
 from vesalius.core.errors import FormatError, GeometryError, MissingExtra, OutputError
 from vesalius.core.image import Array, Image
@@ -48,12 +46,12 @@ DAMAGE: tuple[type[Exception], ...] = (
 
 
 def as_ref(ref: Ref | Path | str) -> Ref:
-    """The Ref of a path; a Ref stays itself."""
+    """Return the Ref of a path; a Ref stays itself."""
     return ref if isinstance(ref, Ref) else Ref(paths=(Path(ref),))
 
 
 def one_file(ref: Ref) -> Path:
-    """The one file of a Ref. Raises FormatError if there are several, none, a folder or no bytes."""
+    """Return the one file of a Ref. Raises FormatError if there are several, none, a folder or no bytes."""
     if len(ref.paths) != 1:
         raise FormatError(f"{ref}: this format is one file a picture", found=counted(len(ref.paths), "file"))
     path = ref.paths[0]
@@ -121,7 +119,7 @@ def drain(stream: IO[bytes], ref: Ref | Path, *, limit: int = TRAILING) -> None:
 
 
 def native(array: Array) -> Array:
-    """The same values in the machine's byte order, swapped in place."""
+    """Return the same values in the machine's byte order, swapped in place."""
     if array.dtype.isnative:
         return array
     return array.byteswap(inplace=True).view(array.dtype.newbyteorder("="))
@@ -148,10 +146,10 @@ def atomic(path: Path) -> Iterator[IO[bytes]]:
 
 
 def pixels(thing: object) -> Image:
-    """The image inside what is to be written: an Image, a Mask, a Map or a Picture."""
+    """Return the image inside what is to be written: an Image, or an answer that is one. Raises OutputError."""
     if isinstance(thing, Image):
         return thing
-    if isinstance(thing, (Mask, Map, Picture)):
+    if isinstance(thing, ImageAnswer):
         return thing.image
     raise OutputError(
         "only images, masks, maps and pictures have pixels to write", found=type(thing).__name__
@@ -170,8 +168,9 @@ def label_array(array: Array) -> Array:
 
 
 def stored(thing: object) -> tuple[Image, Array]:
-    """The image to write and its pixels as files keep them: bits as uint8, a mask in the smallest type."""
+    """Return the image to write and its pixels as files keep them: bits as uint8, a mask in the smallest type."""
     image = pixels(thing)
-    if isinstance(thing, Mask) or image.array.dtype == np.bool_:
+    labels = isinstance(thing, ImageAnswer) and thing.holds == "labels"
+    if labels or image.array.dtype == np.bool_:
         return image, label_array(image.array)
     return image, image.array

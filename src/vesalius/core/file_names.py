@@ -11,7 +11,7 @@ BAD_NAME = str.maketrans(dict.fromkeys('/\\:*?"<>|', "_"))
 
 
 def file_names(case_ids: Iterable[str]) -> dict[str, str]:
-    """Each case's id as a file name: separators and the like become underscores, and no two are alike."""
+    """Return each case's id as a file name: separators and the like become underscores, and no two are alike."""
     names: dict[str, str] = {}
     taken: set[str] = set()
     for case_id in case_ids:
@@ -23,7 +23,7 @@ def file_names(case_ids: Iterable[str]) -> dict[str, str]:
 
 
 def _short(name: str) -> str:
-    """A name with room for suffixes in what file systems take, 255 bytes; what is cut off leaves its hash."""
+    """Return a name with room for suffixes in what file systems take, 255 bytes; what is cut off leaves its hash."""
     if len(name.encode()) <= LONGEST_NAME:
         return name
     kept = name.encode()[: LONGEST_NAME - 9].decode(errors="ignore")

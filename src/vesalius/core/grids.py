@@ -76,7 +76,7 @@ def difference(one: Gridded, other: Gridded, *, tolerance_mm: float | None = Non
 
 
 def _relation(a: Array, b: Array, here: tuple[int, ...], there: tuple[int, ...], limit: float) -> list[str]:
-    """The ways in which two affines differ, the weightiest alone where each is small."""
+    """Return the ways in which two affines differ, the weightiest alone where each is small."""
     counts, others = here[::-1], there[::-1]  # along x, y, z
     a, b = _upright(a, counts), _upright(b, others)
     order, signs, mirrored = _turns(a, b)
@@ -107,7 +107,7 @@ def _relation(a: Array, b: Array, here: tuple[int, ...], there: tuple[int, ...],
 
 
 def _upright(affine: Array, counts: tuple[int, ...]) -> Array:
-    """The affine with the step through a single plane along the plane's normal: its direction places nothing."""
+    """Return the affine with the step through a single plane along the plane's normal: its direction places nothing."""
     if counts.count(1) != 1:
         return affine
     axis = counts.index(1)
@@ -118,7 +118,9 @@ def _upright(affine: Array, counts: tuple[int, ...]) -> Array:
 
 
 def _turns(a: Array, b: Array) -> tuple[tuple[int, int, int], Array, bool]:
-    """Which axis of `a` runs along x, y and z of `b`, with its sign; and whether one is a mirror image of the other."""
+    """Return which axis of `a` runs along x, y and z of `b`, with its sign; and whether one is a mirror image of the
+    other.
+    """
     across = np.linalg.inv(b[:3, :3] / _lengths(b)) @ (a[:3, :3] / _lengths(a))
     best, order = -1.0, (0, 1, 2)
     for one in itertools.permutations(range(3)):
@@ -146,7 +148,7 @@ def _turn_words(order: tuple[int, int, int], signs: Array, counts: tuple[int, ..
 
 
 def _rotation(a: Array, b: Array) -> tuple[float, float]:
-    """The angle in radians between the axes of two affines, and how far they are from one rigid turn."""
+    """Return the angle in radians between the axes of two affines, and how far they are from one rigid turn."""
     turn = (a[:3, :3] / _lengths(a)) @ np.linalg.inv(b[:3, :3] / _lengths(b))
     left, stretch, right = np.linalg.svd(turn)
     cosine = (float(np.trace(left @ right)) - 1) / 2
@@ -165,7 +167,9 @@ def apart_mm(a: Array, b: Array, shape: tuple[int, ...]) -> float:
 
 
 def _turned(image: Gridded, mask: Gridded) -> str | None:
-    """What to say where an EXIF orientation turns one of the two, and the other does not say that it is upright."""
+    """Return what to say where an EXIF orientation turns one of the two, and the other does not say that it is
+    upright.
+    """
     theirs, ours = (x.display.get(EXIF_ORIENTATION) for x in (image, mask))
     bake = "save both upright (magick IN -auto-orient OUT) and look whether they fit"
     if (theirs or 1) > 1 and ours is None:
@@ -179,6 +183,6 @@ def _turned(image: Gridded, mask: Gridded) -> str | None:
 
 
 def _told_by_shape(image: Gridded, mask: Gridded) -> bool:
-    """Whether a quarter turn would have shown in the shape, so that equal shapes mean the picture as seen."""
+    """Return whether a quarter turn would have shown in the shape, so that equal shapes mean the picture as seen."""
     tag = max(int(x.display.get(EXIF_ORIENTATION) or 1) for x in (image, mask))
     return tag >= _QUARTER and image.shape[1] != image.shape[2]

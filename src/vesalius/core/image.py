@@ -40,7 +40,7 @@ class Forms:
         return self.apart_voxels > 0.5
 
     def fit(self, image: Image) -> bool:
-        """Whether an image still lies where these forms have it."""
+        """Return whether an image still lies where these forms have it."""
         if self.affine is None or image.affine is None:
             return self.affine is None and image.affine is None and self.spacing_mm == image.spacing_mm
         return bool(np.array_equal(self.affine, image.affine))
@@ -139,7 +139,7 @@ class Image:
 
 
 def pixel_fault(image: Image, name: str) -> str | None:
-    """What makes an image's pixels unfit to learn from or to answer, in one line; None if nothing does."""
+    """Return what makes an image's pixels unfit to learn from or to answer, in one line; None if nothing does."""
     array = image.array
     if array.dtype.kind != "f":
         return None

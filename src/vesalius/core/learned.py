@@ -151,7 +151,7 @@ def compare(learned: Learned, seen: Seen) -> Verdict:
 
 
 def _differs(found: str | None, known: Sequence[str | None]) -> bool:
-    """Whether both sides declare something, and not the same."""
+    """Return whether both sides declare something, and not the same."""
     return found is not None and None not in known and found not in known
 
 
@@ -188,7 +188,7 @@ def _spacing(learned: Learned, seen: Seen) -> list[str]:
 
 
 def _values(learned: Learned, seen: Seen) -> list[str]:
-    """What is said of intensities: their ends, each against that of the training cases."""
+    """Return what is said of intensities: their ends, each against that of the training cases."""
     reach = learned.brightest[1] - learned.darkest[0]
     slack = (_ABSOLUTE if learned.absolute else _RELATIVE) * (reach or max(abs(learned.brightest[1]), 1.0))
     unit = f" {learned.unit}" if learned.unit else ""

@@ -17,7 +17,7 @@ _HIGH, _LOW = 224, 31  # from here on as good as 255, up to here as good as 0
 
 
 def as_labels(image: Image, ref: Ref) -> Image:
-    """The image as `(1, Z, Y, X)` labels.
+    """Return the image as `(1, Z, Y, X)` labels.
 
     Three equal channels become one; three different ones of uint8 become one value a colour, 0xRRGGBB, and the
     channel is named COLOURS. `ref.values` are put in place of the file's.
@@ -39,7 +39,7 @@ def as_labels(image: Image, ref: Ref) -> Image:
 
 
 def as_colours(image: Image) -> Image | None:
-    """A picture's colours as one value each, 0xRRGGBB; None of what is no picture of 8 bits."""
+    """Return a picture's colours as one value each, 0xRRGGBB; None of what is no picture of 8 bits."""
     array = image.array
     if array.dtype != np.uint8 or array.shape[0] not in (1, 3):
         return None
@@ -64,7 +64,7 @@ def blurred(counts: Mapping[int, int]) -> bool | None:
 
 
 def recoded(mask: Image, values: Sequence[tuple[int, int]]) -> Image:
-    """The mask with other values in place of some of its own, in the smallest type; the pairs are (old, new)."""
+    """Return the mask with other values in place of some of its own, in the smallest type; the pairs are (old, new)."""
     array, low, high = mask.array, int(mask.array.min()), int(mask.array.max())
     held = {old: new for old, new in values if low <= old <= high}
     if low >= 0 and high < 65536:

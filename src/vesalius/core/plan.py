@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from vesalius.core.channels import COLOURS
 from vesalius.core.disk import write_text
@@ -86,7 +86,8 @@ class AugmentPlan(Section):
     Each number is how far a change goes at most, 0 for not at all: `translate`, `crop` and `cutout` as shares of the
     extent, `elastic` a standard deviation as such a share (0.02 bends visibly), `zoom`, `contrast` and `gamma` as
     shares of 1 either way, `noise` and `brightness` in standard deviations of the normalised image, `blur` a share of
-    the blurred image, `mixup` the parameter of its Beta distribution.
+    the blurred image, `mixup` the parameter of its Beta distribution. `options` are those of further transforms, by
+    their registered names in `prepare/transforms/`; one that is named there takes its turn.
     """
 
     probability: float = Field(0.5, ge=0, le=1)
@@ -105,6 +106,7 @@ class AugmentPlan(Section):
     gamma: float = 0.0
     cutout: float = 0.0
     mixup: float = 0.0
+    options: dict[str, dict[str, Scalar]] = {}
 
 
 class NetPlan(Section):
@@ -118,12 +120,16 @@ class NetPlan(Section):
 
 
 class LossPlan(Section):
-    """The loss: a registered name, label smoothing, and weights: the inverse of a class's share, or its root."""
+    """The loss: a registered name, label smoothing, weights (the inverse of a class's share, or its root), own options.
+
+    The name is `own` where the task brings its own loss.
+    """
 
     name: str
     class_weights: Literal["none", "root", "balanced"] = "none"
     smoothing: float = Field(0.0, ge=0, lt=1)
     deep_supervision: bool = False
+    options: dict[str, Scalar] = {}
 
 
 class Revision(Section):
@@ -142,6 +148,7 @@ class Revision(Section):
 class TrainPlan(Section):
     """How the weights are found. `steps` is the number of optimiser steps of one member, the most that one made.
 
+    `optimizer` and `schedule` are registered names of `optimisers/` and `schedules/`, each with options of its own.
     `recipe` is a registered name of `learn/recipes/`, and `recipe_options` are its own options.
 
     `revisions` are written when a run ends whose number of steps, or of threads, followed the clock; a run that is
@@ -152,11 +159,12 @@ class TrainPlan(Section):
     batch: int = Field(ge=1)
     members: int = Field(1, ge=1)
     folds: int = Field(5, ge=2)
-    optimizer: Literal["sgd", "adam", "adamw"] = "adamw"
+    optimizer: str = "adamw"
+    optimizer_options: dict[str, Scalar] = {}
     lr: float = Field(1e-3, gt=0)
-    momentum: float = Field(0.9, ge=0, lt=1)
     weight_decay: float = Field(0.01, ge=0)
-    schedule: Literal["constant", "cosine", "onecycle", "poly"] = "cosine"
+    schedule: str = "cosine"
+    schedule_options: dict[str, Scalar] = {}
     warmup: float = Field(0.05, ge=0, lt=1)
     ema: float = Field(0.0, ge=0, lt=1)
     clip_norm: float | None = 1.0
@@ -172,6 +180,17 @@ class TrainPlan(Section):
     recipe: str = "supervised"
     recipe_options: dict[str, Scalar] = {}
     revisions: tuple[Revision, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _momentum_of_before(cls, data: Any) -> Any:
+        """Take the momentum of earlier versions, which stood in every plan, for an option of the optimiser `sgd`."""
+        if not isinstance(data, dict) or "momentum" not in data:
+            return data
+        kept = {name: value for name, value in data.items() if name != "momentum"}
+        if kept.get("optimizer") == "sgd":
+            kept["optimizer_options"] = {"momentum": data["momentum"], **kept.get("optimizer_options", {})}
+        return kept
 
 
 class InferPlan(Section):
@@ -207,6 +226,9 @@ class Plan(Section):
 
 
 USER = "set by the user"
+MOVED = {
+    "train.momentum": "train.optimizer_options.momentum"
+}  # what settings of earlier versions are called now
 
 
 def load_plan(path: Path) -> Plan:
@@ -272,19 +294,20 @@ def override(plan: Plan, settings: Mapping[str, Any], *, reason: str = USER) -> 
     is absent (`locate`) is made when one of its fields is set, and removed by `null`.
     Raises UnknownName (with the closest fields) or PlanError (with what the field takes).
     """
-    data = plan.model_dump()
+    data, known = plan.model_dump(), _fields()
     for path, raw in settings.items():
+        path = MOVED.get(path, path)
         value = _parse(raw) if isinstance(raw, str) else raw
         *parents, leaf = path.split(".")
+        own = any(path.startswith(f"{k}.") for k in known if k.endswith("options"))
         node: Any = data
         for parent in parents:
-            if not isinstance(node, dict) or parent not in node:
-                raise UnknownName("plan field", path, _fields())
-            if node[parent] is None:
+            if not isinstance(node, dict) or (parent not in node and not own):
+                raise UnknownName("plan field", path, known)
+            if node.get(parent) is None:
                 node[parent] = {}
             node = node[parent]
-        known = _fields()
-        if path not in known and not any(path.startswith(f"{k}.") for k in known if k.endswith("options")):
+        if (path not in known and not own) or not isinstance(node, dict):
             raise UnknownName("plan field", path, known)
         node[leaf] = value
         data["reasons"][path] = reason

@@ -25,9 +25,32 @@ from typing import Any
 from vesalius.core.errors import MissingExtra, UnknownName
 
 CONTRACT = "contract"
-KINDS = ("tasks", "nets", "formats", "cohorts", "losses", "metrics", "explain", "compress", "learn.recipes")
+KINDS = (
+    "tasks",
+    "nets",
+    "formats",
+    "cohorts",
+    "losses",
+    "optimisers",
+    "schedules",
+    "metrics",
+    "answers",
+    "phantom",
+    "prepare.transforms",
+    "infer.runs",
+    "learn.recipes",
+    "explain",
+    "compress",
+)
 _SINGULAR = {"cohorts": "layout", "metrics": "answer kind", "losses": "loss", "explain": "explainer"}
-_SINGULAR |= {"compress": "compressor", "learn.recipes": "recipe"}
+_SINGULAR |= {
+    "compress": "compressor",
+    "infer.runs": "way of running a case",
+    "prepare.transforms": "transform",
+    "learn.recipes": "recipe",
+    "answers": "kind of answer",
+    "core.answers": "kind of answer",
+}
 
 
 @functools.cache
@@ -47,10 +70,10 @@ def stems(kind: str) -> dict[str, str]:
 
 @functools.cache
 def literals(kind: str, stem: str) -> dict[str, Any]:
-    """The module-level literals of one entry's file, and `__doc__`, read as text."""
+    """Return the module-level literals of one entry's file, and `__doc__`, read as text."""
     module = stems(kind).get(stem)
     if module is None:
-        raise UnknownName(_singular(kind), stem, stems(kind))
+        raise UnknownName(singular(kind), stem, stems(kind))
     spec = importlib.util.find_spec(module)
     if spec is None or spec.origin is None:
         return {"__doc__": ""}
@@ -73,7 +96,7 @@ def literals(kind: str, stem: str) -> dict[str, Any]:
 
 @functools.cache
 def names(kind: str) -> dict[str, str]:
-    """One-line description by registered name. Imports no entry."""
+    """Return one-line description by registered name. Imports no entry."""
     listed: dict[str, str] = {}
     for stem in stems(kind):
         text = literals(kind, stem)
@@ -84,17 +107,24 @@ def names(kind: str) -> dict[str, str]:
 
 def lookup(kind: str, name: str) -> ModuleType:
     """Import and return the one file that holds `name`."""
-    if name not in names(kind):
-        raise UnknownName(_singular(kind), name, names(kind))
-    module = stems(kind)[name.partition("-")[0]]
+    stem = stem_of(kind, name)
+    module = stems(kind)[stem]
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
         if missing in ("", "vesalius"):
             raise
-        raise MissingExtra(missing, literals(kind, name.partition("-")[0]).get("EXTRA", missing)) from error
+        raise MissingExtra(missing, literals(kind, stem).get("EXTRA", missing)) from error
 
 
-def _singular(kind: str) -> str:
+def stem_of(kind: str, name: str) -> str:
+    """Return the stem of the file that holds a registered name. Raises UnknownName."""
+    if name not in names(kind):
+        raise UnknownName(singular(kind), name, names(kind))
+    return name.partition("-")[0]
+
+
+def singular(kind: str) -> str:
+    """Return what one entry of a kind is called in messages."""
     return _SINGULAR.get(kind, kind.rstrip("s"))

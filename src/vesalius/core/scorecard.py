@@ -79,7 +79,7 @@ class Scorecard:
 
 
 def nameless(card: Scorecard) -> Scorecard:
-    """The same without what is said of single cases."""
+    """Return the same without what is said of single cases."""
     return replace(card, cases=())
 
 

@@ -1,4 +1,4 @@
-"""Files made of ISO boxes within a frame (JP2, JPEG XL, MP4): those that draw stay, what is told beside them goes.
+"""Files made of ISO boxes (JP2, JPEG XL, MP4): keep the boxes that draw the picture, remove those with text about it.
 
 Source: ISO/IEC 15444-1 annex I (JP2), 18181-2 (JPEG XL), 14496-12 (MP4).
 """
@@ -14,12 +14,15 @@ _DATED = (b"mvhd", b"tkhd", b"mdhd")  # seconds since 1904, of making and of cha
 
 
 def picture(data: bytes) -> bytes:
-    """A JP2 or JPEG XL file with only the boxes that its picture is made of. Raises ValueError where it is damaged."""
+    """Return a JP2 or JPEG XL file with only the boxes that its picture is made of.
+
+    Raises ValueError where it is damaged.
+    """
     return b"".join(data[at:end] for at, _, end, kind in _boxes(data, 0, len(data)) if kind in _DRAW)
 
 
 def film(data: bytes) -> bytes:
-    """An MP4 file of the same length, in which titles, notes, names of tracks and dates are zeros.
+    """Return an MP4 file of the same length, in which titles, notes, names of tracks and dates are zeros.
 
     Raises ValueError where it is damaged.
     """
@@ -43,7 +46,7 @@ def _blank(out: bytearray, start: int, stop: int) -> None:
 
 
 def _boxes(data: bytes | bytearray, start: int, stop: int) -> Iterator[tuple[int, int, int, bytes]]:
-    """Each box's first byte, the first of its content, its end and its kind."""
+    """Yield each box's first byte, the first of its content, its end and its kind."""
     at = start
     while at + 8 <= stop:
         size, content = int.from_bytes(data[at : at + 4], "big"), at + 8

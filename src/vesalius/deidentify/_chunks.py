@@ -25,7 +25,7 @@ _HAS_EXIF = 0b00001000
 
 
 def png(data: bytes, exif: bytes = b"") -> bytes:
-    """Put `exif` before the pixels, in place of what stood there.
+    """Return a PNG with `exif` before the pixels instead of its own text and EXIF chunks.
 
     Raises ValueError where a checksum, a length or the end is wrong.
     """
@@ -52,7 +52,7 @@ def png(data: bytes, exif: bytes = b"") -> bytes:
 
 
 def _idat(pixels: Any, body: bytes) -> bytes:
-    """The chunk anew, without bytes behind the end of the pixels' stream; nothing once that has ended."""
+    """Return the chunk anew, without bytes behind the end of the pixels' stream; nothing once that has ended."""
     if pixels.eof:
         return b""
     rest = body
@@ -65,7 +65,7 @@ def _idat(pixels: Any, body: bytes) -> bytes:
 
 
 def gif(data: bytes) -> bytes:
-    """Comments, plain text and applications other than the loop count go. Raises ValueError, IndexError."""
+    """Return a GIF with pictures and the loop count alone, without comments. Raises ValueError, IndexError."""
     flags = data[10]
     at = 13 + (3 << ((flags & 7) + 1) if flags & 0x80 else 0)
     out = bytearray(data[:at])
@@ -97,7 +97,7 @@ def _blocks(data: bytes, at: int) -> int:
 
 
 def webp(data: bytes, exif: bytes = b"") -> bytes:
-    """XMP, profiles and unknown chunks go, and `exif` takes the place of what EXIF there was. Raises ValueError."""
+    """Return a WebP without XMP, profiles and unknown chunks, and with `exif` for its EXIF. Raises ValueError."""
     total = 8 + struct.unpack_from("<I", data, 4)[0]
     if total > len(data):
         raise ValueError("truncated")

@@ -47,14 +47,14 @@ _YEARS = range(1890, 2060)
 
 
 def folded(text: str) -> str:
-    """Case, accents and the like put aside, letter by letter, so that places stay the same."""
+    """Return the text in lower case without accents, letter by letter, so that positions stay the same."""
     plain = (unicodedata.normalize("NFKD", c)[:1] for c in text)
     small = "".join(c.lower() if len(c.lower()) == 1 else c for c in plain)
     return small.translate(_ALIKE)
 
 
 def kept(text: str) -> Iterator[tuple[re.Match[str], bool]]:
-    """Each word of a text, and whether it may stay."""
+    """Yield each word of a text, and whether it may stay."""
     found = list(WORD.finditer(text))
     words = [folded(m[0]) for m in found]
     beside = {
@@ -69,12 +69,12 @@ def kept(text: str) -> Iterator[tuple[re.Match[str], bool]]:
 
 
 def stays(word: str) -> bool:
-    """Whether a word, folded, may stay whatever stands beside it."""
+    """Return whether a word, folded, may stay whatever stands beside it."""
     return is_term(word) or (_spoken(word) and word not in names())
 
 
 def is_term(word: str) -> bool:
-    """Whether a word is a technical term or has the form of one."""
+    """Return whether a word is a technical term or has the form of one."""
     if word in terms() or _FORMS.fullmatch(word):
         return True
     if _ROUND.fullmatch(word):
@@ -108,13 +108,13 @@ def _spoken(word: str) -> bool:
 
 @cache
 def terms() -> frozenset[str]:
-    """The technical terms of one word, folded."""
+    """Return the technical terms of one word, folded."""
     return frozenset(folded(w) for w in _listed() if "_" not in w)
 
 
 @cache
 def names() -> frozenset[str]:
-    """Words that would stay but for being frequent names of people."""
+    """Return words that would stay but for being frequent names of people."""
     lines = (HERE / "names.txt").read_text(encoding="utf-8").splitlines()
     return frozenset(w for line in lines if not line.startswith("#") for w in line.split())
 
@@ -138,7 +138,9 @@ def phrases() -> frozenset[tuple[str, str]]:
 
 @cache
 def vocabulary() -> frozenset[str]:
-    """Words of the meanings of the codes that DICOM uses (SNOMED CT, DCM, …), as pydicom carries them, folded."""
+    """Return words of the meanings of the codes that DICOM uses (SNOMED CT, DCM, …), as pydicom carries them,
+    folded.
+    """
     words: set[str] = set()
     for meaning in _meanings():
         # a capital inside a meaning is a person's name (Doppler's, Hodgkin's) more often than not

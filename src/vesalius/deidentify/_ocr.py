@@ -38,7 +38,7 @@ class Box:
 
 
 def require() -> str:
-    """Where tesseract is. Raises MissingProgram."""
+    """Return where tesseract is. Raises MissingProgram."""
     found = shutil.which("tesseract")
     if found is None:
         raise MissingProgram("tesseract", "tesseract-ocr")
@@ -46,7 +46,7 @@ def require() -> str:
 
 
 def find(plane: Array, *, rare: bool = False) -> list[Box]:
-    """Boxes around text in a grey plane `(Y, X)` of any range. Raises MissingProgram.
+    """Return boxes around text in a grey plane `(Y, X)` of any range. Raises MissingProgram.
 
     `rare` asks for surer words: for a cross-section as the scanner made it, which seldom has text in it.
     """
@@ -67,7 +67,9 @@ def find(plane: Array, *, rare: bool = False) -> list[Box]:
 
 
 def _faint(grey: Array) -> list[Array]:
-    """What is a little brighter, and what a little darker, than what is around it: letters that others outshine."""
+    """Return what is a little brighter, and what a little darker, than what is around it: letters that others
+    outshine.
+    """
     values = grey.astype(np.float32)
     rest = ndimage.gaussian_filter(values, 0.7) - ndimage.gaussian_filter(values, BLUR)
     limit = np.maximum(FAINTEST, 4 * 1.4826 * _about(np.abs(rest)))  # of 255, and four times the noise there
@@ -75,7 +77,9 @@ def _faint(grey: Array) -> list[Array]:
 
 
 def _about(values: Array) -> Array:
-    """The median of each square of `_BLOCK` pixels, the largest of its own and its neighbours', at every pixel."""
+    """Return the median of each square of `_BLOCK` pixels, the largest of its own and its neighbours', at every
+    pixel.
+    """
     rows, columns = values.shape
     whole = np.pad(values, ((0, -rows % _BLOCK), (0, -columns % _BLOCK)), mode="symmetric")
     squares = whole.reshape(whole.shape[0] // _BLOCK, _BLOCK, whole.shape[1] // _BLOCK, _BLOCK)
@@ -108,7 +112,7 @@ def _read(program: str, view: Array, scale: int, more: float) -> list[Box]:
 
 
 def _words(table: str, more: float) -> list[Box]:
-    """Boxes of tesseract's words, line by line; only lines that hold a word which is surely one."""
+    """Return boxes of tesseract's words, line by line; only lines that hold a word which is surely one."""
     lines: dict[tuple[str, ...], list[tuple[Box, bool]]] = {}
     for row in table.splitlines()[1:]:
         cells = row.split("\t")
@@ -124,7 +128,9 @@ def _words(table: str, more: float) -> list[Box]:
 
 
 def _original(box: Box, scale: int, shape: tuple[int, ...]) -> Box:
-    """The box in the plane's own pixels, with a margin of a third of its height, and of a letter at either end."""
+    """Return the box in the plane's own pixels, with a margin of a third of its height, and of a letter at either
+    end.
+    """
     height = (box.bottom - box.top) // scale
     margin, letter = max(2, height // 3), max(2, 2 * height // 3)
     top, bottom = box.top // scale - _PAD - margin, -(-box.bottom // scale) - _PAD + margin
@@ -133,7 +139,7 @@ def _original(box: Box, scale: int, shape: tuple[int, ...]) -> Box:
 
 
 def _lines(boxes: list[Box], shape: tuple[int, ...]) -> list[Box]:
-    """Words of one line joined, so that a word between them that was not read goes as well."""
+    """Return words of one line joined, so that a word between them that was not read goes as well."""
     merged: list[Box] = []
     for box in sorted(boxes, key=lambda b: (b.left, b.top)):
         for k, other in enumerate(merged):

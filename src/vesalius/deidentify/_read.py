@@ -32,7 +32,7 @@ _NUMBERS = re.compile(r"[\[\]\d\s.,+'eE\\-]*|nan|inf", re.IGNORECASE)
 
 
 def read(path: Path) -> Any:
-    """The whole data set with its file meta information. Raises SetAside."""
+    """Return a file's whole data set with its file meta information. Raises SetAside."""
     try:
         _check_deflated(path)
         data = pydicom.dcmread(path, force=True)

@@ -12,7 +12,7 @@ _ALONE = (0x01, *range(0xD0, 0xDA))
 
 
 def jpeg(data: bytes) -> bytes:
-    """A JPEG or JPEG-LS stream that ends at its end mark. Raises ValueError for anything else."""
+    """Return a JPEG or JPEG-LS stream that ends at its end mark. Raises ValueError for anything else."""
     if data[:2] != b"\xff\xd8":
         raise ValueError("no JPEG stream")
     out, at = bytearray(b"\xff\xd8"), 2
@@ -55,7 +55,7 @@ def _segment(marker: int, segment: bytes) -> bytes:
 
 
 def _scan_end(data: bytes, at: int) -> int:
-    """Where the entropy-coded bytes end: at a marker that is neither stuffing nor a restart."""
+    """Return where the entropy-coded bytes end: at a marker that is neither stuffing nor a restart."""
     while True:
         at = data.find(b"\xff", at)
         if at < 0 or at + 1 >= len(data):
@@ -68,7 +68,7 @@ def _scan_end(data: bytes, at: int) -> int:
 
 
 def jpeg2000(data: bytes) -> bytes:
-    """A JPEG 2000 codestream that ends at its end mark, without comments; those of a tile's header are blanked.
+    """Return a JPEG 2000 codestream that ends at its end mark, without comments; those of a tile's header are blanked.
 
     Raises ValueError.
     """
@@ -91,7 +91,7 @@ def jpeg2000(data: bytes) -> bytes:
 
 
 def _tile(part: bytes) -> bytes:
-    """A tile-part of the same length, since others say where it ends; without what its header's comments say."""
+    """Return a tile-part of the same length, since others say where it ends; without what its header's comments say."""
     out, at = bytearray(part), 12
     while part[at : at + 2] != b"\xff\x93":
         end = _after(part, at)
@@ -102,7 +102,7 @@ def _tile(part: bytes) -> bytes:
 
 
 def _after(data: bytes, at: int) -> int:
-    """Where the marker segment at `at` ends."""
+    """Return where the marker segment at `at` ends."""
     if data[at : at + 1] != b"\xff" or at + 4 > len(data):
         raise ValueError("no marker where one is due")
     (length,) = struct.unpack_from(">H", data, at + 2)
@@ -112,7 +112,7 @@ def _after(data: bytes, at: int) -> int:
 
 
 def frame(data: bytes) -> bytes:
-    """An encapsulated frame of any of these kinds; what is of none stays as it is."""
+    """Return an encapsulated frame of any of these kinds; what is of none stays as it is."""
     try:
         if data[:2] == b"\xff\xd8":
             return jpeg(data)

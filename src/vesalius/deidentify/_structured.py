@@ -18,12 +18,12 @@ _WHEN = ("DATE", "TIME", "DATETIME")
 
 
 def is_item(data: Any) -> bool:
-    """Whether a data set is a content item."""
+    """Return whether a data set is a content item."""
     return "ValueType" in data and ("ConceptNameCodeSequence" in data or "ConceptCodeSequence" in data)
 
 
 def value_of(item: Any) -> str | None:
-    """The keyword of the attribute that holds an item's value, where it is one of text, name, time or UID."""
+    """Return the keyword of the attribute that holds an item's value, where it is one of text, name, time or UID."""
     return VALUE.get(str(item.get("ValueType", "")))
 
 
@@ -50,7 +50,7 @@ def action(item: Any, columns: frozenset[str]) -> str:
 
 
 def refers_by_place(data: Any) -> bool:
-    """Whether an item of the document names another by its place, so that none may be taken out."""
+    """Return whether an item of the document names another by its place, so that none may be taken out."""
     return any(
         "ReferencedContentItemIdentifier" in item or refers_by_place(item)
         for item in data.get("ContentSequence") or ()

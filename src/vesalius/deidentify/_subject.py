@@ -1,4 +1,4 @@
-"""Who a data set is of: one patient under one pseudonym, and the words by which the data set names people."""
+"""The subject of a data set: one pseudonym per patient, and the words by which the data set names people."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Subject:
 
 
 def subject_of(data: Any, key: Key, settings: Settings) -> Subject:
-    """The patient by PatientID and its issuer; by the study, or the file's own UID, where there is none."""
+    """Return the patient by PatientID and its issuer; without one, by the study's UID or the file's own."""
     who = who_is(data)
     cleaner = Cleaner()
     kept = {name for column, names in _KEPT_SOURCES.items() if column in settings.columns for name in names}
@@ -41,7 +41,9 @@ def subject_of(data: Any, key: Key, settings: Settings) -> Subject:
 
 
 def who_is(data: Any) -> str:
-    """What tells patients apart: PatientID and its issuer; the study, or the file's own UID, where there is none."""
+    """Return what tells patients apart: PatientID and its issuer; the study, or the file's own UID, where there is
+    none.
+    """
     patient = text_of(data, "PatientID")
     if patient:
         return f"{patient}\0{text_of(data, 'IssuerOfPatientID')}"
@@ -49,7 +51,7 @@ def who_is(data: Any) -> str:
 
 
 def text_of(data: Any, keyword: str) -> str:
-    """A value as text, without padding; empty where there is none."""
+    """Return a value as text, without padding; empty where there is none."""
     return str(data.get(keyword) or "").strip(" \0")
 
 
@@ -64,7 +66,7 @@ def _collect(data: Any, cleaner: Cleaner, kept: set[str]) -> None:
 
 
 def many(value: Any) -> bool:
-    """Whether an element's value is several."""
+    """Return whether an element holds several values."""
     return (
         not isinstance(value, (str, bytes))
         and hasattr(value, "__iter__")

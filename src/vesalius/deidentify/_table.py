@@ -30,26 +30,28 @@ class Rule:
     options: Mapping[str, str]
 
     def action(self, columns: Collection[str]) -> str:
-        """The action under the options chosen; where two differ, cleaning goes before keeping."""
+        """Return the action under the options chosen; where two differ, cleaning goes before keeping."""
         chosen = {act for option, act in self.options.items() if option in columns}
         return "C" if "C" in chosen else "K" if "K" in chosen else self.basic
 
 
 @cache
 def attributes() -> Mapping[str, Rule]:
-    """Every row of Table E.1-1 by tag: eight hex digits, `60xx3000` for repeating groups, or `private`."""
+    """Return every row of Table E.1-1 by tag: eight hex digits, `60xx3000` for repeating groups, or `private`."""
     return {row[0]: Rule(row[1], row[3], _options(row[4])) for row in _rows("annex_e.tsv", 5)}
 
 
 @cache
 def content_items() -> Mapping[tuple[str, str, str], Rule]:
-    """Every row of Table E.3.4-1 by coding scheme and code of the content item's concept name, and its value type."""
+    """Return every row of Table E.3.4-1 by coding scheme and code of the content item's concept name, and its value
+    type.
+    """
     rows = _rows("content_items.tsv", 6)
     return {(row[0], row[1], row[3]): Rule(row[2], row[4], _options(row[5])) for row in rows}
 
 
 def rule_of(tag: BaseTag) -> Rule | None:
-    """The row of an attribute that stands alone or in a repeating group; None if the table has none."""
+    """Return the row of an attribute that stands alone or in a repeating group; None if the table has none."""
     table = attributes()
     if tag.is_private:
         return table[PRIVATE]
@@ -63,7 +65,7 @@ def rule_of(tag: BaseTag) -> Rule | None:
 
 
 def name_of(tag: BaseTag) -> str:
-    """How the report calls an attribute: by the standard's words, never by a value."""
+    """Return how the report calls an attribute: by the standard's words, never by a value."""
     if tag.is_private:
         return "private attributes"
     if tag.group & 0xFF00 in (0x5000, 0x6000):

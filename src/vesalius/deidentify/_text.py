@@ -1,4 +1,4 @@
-"""Free text: what identifies taken out of it, or only the words of the standard's own codes left in it."""
+"""Free text: remove what identifies a person, or keep only the words of the standard's own codes."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Cleaner:
             self.add(value)
 
     def add(self, value: str, *, name: bool = True) -> None:
-        """Look for this value from now on, and for its words: of what is no person's name, those that are uncommon."""
+        """Search for this value and its words from now on; only uncommon words of what is not a person's name."""
         whole = _composed(value).lower()
         for spelt in {whole, *_spellings(whole)} if name else {whole}:
             self._add(folded(spelt).strip(" ^=,;."), name=name)
@@ -85,14 +85,16 @@ class Cleaner:
         self.words |= {word for word in glued if len(word) >= _SHORTEST}
 
     def scrub(self, text: str) -> str:
-        """The text without identifiers, dates, telephone numbers, addresses of machines and titled names."""
+        """Return the text without identifiers, dates, telephone numbers, addresses of machines and titled names."""
         found = text
         for pattern in (*_PATTERNS, _TITLED):
             found = pattern.sub(GONE, found)
         return self.known(found)
 
     def known(self, text: str) -> str:
-        """The text without this data set's own identifiers; versions and the like, which look like numbers, stay."""
+        """Return the text without this data set's own identifiers; versions and the like, which look like numbers,
+        stay.
+        """
         found = _composed(text)
         for phrase in sorted(self.phrases | self.runs, key=len, reverse=True):
             plain = folded(found)
@@ -104,11 +106,11 @@ class Cleaner:
         return WORD.sub(lambda m: GONE if self._own(folded(m[0])) else m[0], found)
 
     def coded(self, text: str) -> bool:
-        """Whether a term of fixed form is none of this data set's identifiers."""
+        """Return whether a term of fixed form is not one of this data set's identifiers."""
         return text.isascii() and not any(word in self.words for word in WORD.findall(folded(text)))
 
     def within(self, data: bytes) -> bool:
-        """Whether bytes that are no text hold one of this data set's longer identifiers, in a usual encoding."""
+        """Return whether binary data holds one of this data set's longer identifiers in a common encoding."""
         low = data.lower()
         least = _IN_BYTES if len(data) > 1 << 16 else _SHORTEST_ID
         found = (
@@ -120,7 +122,9 @@ class Cleaner:
         return word in self.words or word in self.short
 
     def clean(self, text: str) -> str:
-        """Only words of the standard's own vocabulary, short technical terms and small numbers; the rest goes."""
+        """Return only words of the standard's own vocabulary, short technical terms and small numbers; the rest
+        goes.
+        """
         text = self.scrub(_composed(text)).replace(GONE, " ")
         parts, at = [], 0
         for word, stays in kept(text):
@@ -132,7 +136,7 @@ class Cleaner:
 
 
 def _spellings(name: str) -> Iterator[str]:
-    """The ways in which a name is written in ASCII, and those that it may be the ASCII of."""
+    """Yield the ways in which a name is written in ASCII, and those that it may be the ASCII of."""
     for letters in (_DIGRAPHS, {d: a for a, d in _DIGRAPHS.items()}, {"ß": "ss", "æ": "ae", "œ": "oe"}):
         other = name
         for one, two in letters.items():

@@ -51,7 +51,7 @@ class _Layout:
 
 
 def rewrite(data: bytes) -> bytes:
-    """Raises ValueError or struct.error where the file is damaged."""
+    """Return the rewritten file. Raises ValueError or struct.error where it is damaged."""
     order = "<" if data[:2] == b"II" else ">"
     layout = _Layout(order, struct.unpack_from(f"{order}H", data, 2)[0] == 43)
     out = bytearray(data[:8] + b"\0" * 8 if layout.big else data[:4] + b"\0" * 4)
@@ -70,7 +70,7 @@ def rewrite(data: bytes) -> bytes:
 
 
 def _page(data: bytes, at: int, layout: _Layout) -> tuple[dict[int, tuple[int, int, bytes]], int]:
-    """A page's tags as (type, count, bytes of the values), and where the next page is."""
+    """Return a page's tags as (type, count, bytes of the values), and where the next page is."""
     width = 20 if layout.big else 12
     (number,) = struct.unpack_from(f"{layout.order}{'Q' if layout.big else 'H'}", data, at)
     at += 8 if layout.big else 2

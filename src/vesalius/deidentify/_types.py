@@ -89,7 +89,7 @@ TYPES: dict[str, tuple[tuple[int, frozenset[str]], ...]] = {
 
 
 def resolve(action: str, tag: str, sop_class: str | None) -> str:
-    """One of X, Z, D, U for an action that may be conditional.
+    """Return one of X, Z, D, U for an action that may be conditional.
 
     `sop_class` is None for an attribute within a sequence. `tag` is eight hex digits.
     """

@@ -28,13 +28,13 @@ _BY_SOFTWARE = ("AlgorithmDescription", "DimensionDescriptionLabel", "Reconstruc
 
 
 def identifies(tag: BaseTag, vr: str) -> bool:
-    """Whether an attribute holds an identifier, a place, or where something is stored."""
+    """Return whether an attribute holds an identifier, a place, or where something is stored."""
     keyword = keyword_for_tag(tag)
     return keyword in _IDENTIFYING or (vr == "UR" and keyword not in _PUBLIC_URIS)
 
 
 def is_written(tag: BaseTag, vr: str) -> bool:
-    """Whether an attribute is text that people write, so that it is to be cleaned."""
+    """Return whether an attribute is text that people write, so that it is to be cleaned."""
     if vr in ("LT", "ST", "UT"):
         return True
     keyword = keyword_for_tag(tag)

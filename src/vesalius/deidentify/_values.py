@@ -1,4 +1,4 @@
-"""Values that say nothing: dummies for each VR, and dates moved by whole days."""
+"""Replacement values: a dummy for each VR, and dates shifted by whole days."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ _TIME = re.compile(r"[\d.: ]*")
 
 
 def dummy(vr: str) -> object:
-    """A non-empty value that is valid for a VR; eight zero bytes for bulk data."""
+    """Return a non-empty value that is valid for a VR; eight zero bytes for bulk data."""
     return b"\0" * 8 if vr in _BYTES else DUMMIES.get(vr, TEXT)
 
 
 def shifted(text: str, days: int) -> str | None:
-    """A DA or DT value `days` later, its time of day and offset unchanged; None if it is no full date.
+    """Return a DA or DT value `days` later, its time of day and offset unchanged; None if it is not a full date.
 
     A date that is given to the month or the year only is not moved but dropped (None): it cannot keep an interval.
     """
@@ -61,25 +61,25 @@ def shifted(text: str, days: int) -> str | None:
 
 
 def is_moment(vr: str, text: str) -> bool:
-    """Whether a text is a date or time and nothing else; queries' ranges and dates cut short are."""
+    """Return whether a text is a date or time and nothing else; queries' ranges and dates cut short are."""
     if vr == "TM":
         return _TIME.fullmatch(text) is not None
     return re.fullmatch(r"[\d.: +-]*", text) is not None
 
 
 def is_offset(text: str) -> bool:
-    """Whether a text is an offset from UTC."""
+    """Return whether a text is an offset from UTC."""
     return re.fullmatch(r"\s*(?:[+-]\d{4})?\s*", text) is not None
 
 
 def are_uids(value: Any) -> bool:
-    """Whether a UI value, one or many, is UIDs and nothing else."""
+    """Return whether a UI value, one or many, is UIDs and nothing else."""
     values = [value] if isinstance(value, str) or value is None else value
     return all(re.fullmatch(r"[\d.]*", str(v or "").strip(" \0")) for v in values)
 
 
 def age(text: str) -> str:
-    """An AS value with everyone above 89 years made 90: so old, an age alone identifies. What is no age goes."""
+    """Return an AS value with everyone above 89 years made 90: such an age alone identifies. Drop other text."""
     found = re.fullmatch(r"\s*(\d{1,3})([DWMY])\s*", text)
     if found is None:
         return ""

@@ -32,7 +32,7 @@ class Walk(Values):
     def apply(
         self, data: Any, *, nested: bool = False, structured: bool = False, done: frozenset[Any] = frozenset()
     ) -> None:
-        """Change `data` in place; attributes in `done` have been seen to."""
+        """De-identify `data` in place; attributes in `done` were handled already."""
         safe = safe_tags(data) if self.settings.has("retain-safe-private") else set()
         for tag in list(data.keys()):
             if tag not in data or tag in done:
@@ -189,7 +189,10 @@ class Walk(Values):
             self._remove(data, element.tag)
 
     def _clear(self, tag: Any) -> bool:
-        """Whether an overlay may stay: no text was found in it. Curves (retired) never do: nobody can look at one."""
+        """Return whether an overlay may stay: no text was found in it.
+
+        Curves (retired) never do: nobody can look at one.
+        """
         return tag.group in self.clear_overlays
 
     def _whole_groups(self, data: Any) -> None:
@@ -206,6 +209,6 @@ class Walk(Values):
 
 
 def _required(tag: Any) -> bool:
-    """Whether an attribute that the profile would make a dummy must hold something."""
+    """Return whether an attribute that the profile would make a dummy must hold something."""
     rule = rule_of(tag)
     return rule is not None and rule.basic.replace("*", "").endswith("D")

@@ -42,7 +42,7 @@ class Grid:
 
 
 def face(image: Image) -> Array | None:
-    """True where the face is, `(Z, Y, X)` in the image's own voxels; None where there is no head, or too little of one.
+    """Return a mask of the face, `(Z, Y, X)` in the image's own voxels; None without a head, or with too little of one.
 
     Raises GeometryError where there may be a face that cannot be found: no affine, few slices, no vertex.
     """
@@ -60,7 +60,7 @@ def face(image: Image) -> Array | None:
 
 
 def _resample(volume: Array, affine: Array) -> Grid:
-    """The volume on axes along its own, nearest voxels, with its smallest value outside."""
+    """Return the volume on axes along its own, nearest voxels, with its smallest value outside."""
     axes = _axes(affine)
     affine = affine.copy()
     affine[:3] = axes.T @ affine[:3]
@@ -88,7 +88,7 @@ def _resample(volume: Array, affine: Array) -> Grid:
 
 
 def _axes(affine: Array) -> Array:
-    """The volume's axes made orthogonal, ordered and turned so that each is the nearest to one of L, P and S."""
+    """Return the volume's axes made orthogonal, ordered and turned so that each is the nearest to one of L, P and S."""
     left, _, right = np.linalg.svd(affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0))
     own: Array = left @ right
     order = [int(np.argmax(np.abs(own[0])))]
@@ -158,7 +158,9 @@ def _middle(upper: Array) -> int:
 
 
 def _bridge(head: Array, below: Array, middle: int, scale: float) -> float:
-    """How far below the vertex the bridge of the nose is: from there on the midline stands out before the cheeks."""
+    """Return how far below the vertex the bridge of the nose is: from there on the midline stands out before the
+    cheeks.
+    """
     aside, half = int(_CHEEK_MM * scale / GRID_MM), max(1, int(6 / GRID_MM))
 
     def foremost(column: int) -> Array:
@@ -175,7 +177,7 @@ def _bridge(head: Array, below: Array, middle: int, scale: float) -> float:
 
 
 def _front(band: Array) -> Array:
-    """The forehead's foremost row at each column, carried on sideways, smooth."""
+    """Return the forehead's foremost row at each column, carried on sideways, smooth."""
     seen = np.asarray(band.any(axis=0))  # (P, L)
     columns = np.flatnonzero(seen.any(axis=0))
     rows = seen[:, columns].argmax(axis=0).astype(float)
@@ -185,7 +187,7 @@ def _front(band: Array) -> Array:
 
 
 def _length(upper: Array) -> float:
-    """The head's length in its upper 80 mm, where no nose adds to it."""
+    """Return the head's length in its upper 80 mm, where no nose adds to it."""
     part = upper[-int(80 / GRID_MM) :]
     return max(_extent(plane.any(axis=1)) for plane in part)
 
@@ -196,7 +198,7 @@ def _extent(line: Array) -> float:
 
 
 def _back(cut: Array, grid: Grid, image: Image) -> Array:
-    """The cut in the image's own voxels, plane by plane."""
+    """Return the cut in the image's own voxels, plane by plane."""
     affine = grid.axes.T @ np.asarray(image.affine)[:3]
     z, y, x = image.shape
     out = np.zeros((z, y, x), bool)

@@ -71,7 +71,9 @@ def deidentify(
         except DAMAGE as error:
             if isinstance(error, OSError):
                 raise
-            raise SetAside("holds values, or is of a transfer syntax, that cannot be written") from error
+            raise SetAside(
+                "holds values that cannot be written, or has a transfer syntax that cannot be written"
+            ) from error
 
     write_with(out / target, write)
     return Done(target, walk.counts, notes)

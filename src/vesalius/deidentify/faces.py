@@ -40,9 +40,9 @@ class Faces:
         self.masks: dict[str, dict[str, Array] | None] = {}
 
     def of_dicom(self, path: Path) -> Callable[[Any], bool] | None:
-        """What blanks the face in this file's data set; None where there is none. Raises SetAside."""
+        """Return what blanks the face in this file's data set; None where there is none. Raises SetAside."""
         if path in self.alone:
-            raise SetAside("its face cannot be removed: it is no part of a volume")
+            raise SetAside("its face cannot be removed: the file is not part of a volume")
         ref = self.refs.get(path)
         if ref is None:
             return None
@@ -75,7 +75,7 @@ class Faces:
         def read() -> Any:
             image = dicom.read(ref)
             if len(image.source.sop_uids) != image.shape[0]:
-                raise GeometryError("a multi-frame volume, whose face is not looked for")
+                raise GeometryError("faces cannot be removed from multi-frame volumes")
             return image
 
         image = None
@@ -108,7 +108,7 @@ def _blank(data: Any, masks: dict[str, Array]) -> bool:
     """Set the face's pixels to the plane's smallest value, in place; whether the plane was looked at."""
     mask = masks.get(str(data.SOPInstanceUID))
     if mask is None:
-        raise SetAside("its face cannot be removed: it is no part of the volume")
+        raise SetAside("its face cannot be removed: the file is not part of the volume")
     if not mask.any():
         return True
     try:
@@ -116,6 +116,6 @@ def _blank(data: Any, masks: dict[str, Array]) -> bool:
     except decoded.UNREADABLE as error:
         raise SetAside("its face cannot be removed: its pixels cannot be decoded") from error
     if shown.shape != (1, *mask.shape):
-        raise SetAside("its face cannot be removed: its pixels are no plane")
+        raise SetAside("its face cannot be removed: its pixels are not a single plane")
     pixels.blank(data, mask, pixels=shown, value=shown.min())
     return True

@@ -23,7 +23,7 @@ class Key:
     secret: bytes = field(repr=False)
 
     def uid(self, uid: str) -> str:
-        """The UID that stands for `uid`: `2.25.` and 128 bits of HMAC-SHA256 (PS3.5 B.2)."""
+        """Return the UID that stands for `uid`: `2.25.` and 128 bits of HMAC-SHA256 (PS3.5 B.2)."""
         return f"2.25.{int.from_bytes(self._digest('uid', uid)[:16], 'big')}"
 
     def pseudonym(self, kind: str, text: str, *, digits: int = 12) -> str:
@@ -31,12 +31,12 @@ class Key:
         return self._digest(kind, text).hex()[:digits]
 
     def shift_days(self, patient: str) -> int:
-        """By how many days the dates of a patient move: 1 to 3650, always into the past."""
+        """Return the days by which a patient's dates are shifted: 1 to 3650, always into the past."""
         return -(1 + int.from_bytes(self._digest("shift", patient)[:8], "big") % MOST_DAYS)
 
     @property
     def fingerprint(self) -> str:
-        """What tells keys apart without giving them away."""
+        """Return a fingerprint of the key, which does not reveal the key."""
         return self.pseudonym("fingerprint", "")
 
     def _digest(self, kind: str, text: str) -> bytes:
@@ -44,9 +44,9 @@ class Key:
 
 
 def load(path: Path) -> tuple[Key, bool]:
-    """The key in a file, and whether it was made just now; a new file can be read by its owner alone.
+    """Return the key in a file, and whether it was made just now; a new file can be read by its owner alone.
 
-    Raises DataError for a file that is no key, OutputError where none can be made.
+    Raises DataError for a file that is not a key, OutputError where no key can be written.
     """
     try:
         secret = bytes.fromhex(path.read_text(encoding="ascii").strip())

@@ -35,13 +35,15 @@ def kind_of(path: Path) -> str | None:
 
 
 def suffix_of(path: Path) -> str:
-    """The suffix, of the list above, in small letters: all that is kept of a name."""
+    """Return the suffix, of the list above, in small letters: all that is kept of a name."""
     name = path.name.lower()
     return max((s for known in SUFFIXES.values() for s in known if name.endswith(s)), key=len, default="")
 
 
 def place(relative: PurePosixPath, key: Key) -> PurePosixPath:
-    """The copy's path: a pseudonym for each folder and for the stem, so that a side-car stays beside its image."""
+    """Return the copy's path: a pseudonym for each folder and for the stem, so that a side-car stays beside its
+    image.
+    """
     suffix = suffix_of(Path(relative.name))
     stem = relative.name[: len(relative.name) - len(suffix)]
     folders = [
@@ -51,7 +53,7 @@ def place(relative: PurePosixPath, key: Key) -> PurePosixPath:
 
 
 def alias(relative: PurePosixPath, key: Key) -> str:
-    """What the report calls a file that was set aside."""
+    """Return what the report calls a file that was set aside."""
     return f"file-{key.pseudonym('alias', str(relative), digits=10)}"
 
 
@@ -81,7 +83,7 @@ class Journal:
             lines = self.path.read_text(encoding="utf-8").split("\n")
             if not lines[0] or json.loads(lines[0]) != self.head:
                 hint = "the same input, profile, options and key, or another output folder"
-                raise OutputError("the run to go on with was another one", hint=hint)
+                raise OutputError("the run to resume was started with other arguments", hint=hint)
             for line in lines[1:-1]:  # what follows the last line's end was being written
                 entry = _entry(json.loads(line))
                 self.entries[entry.source] = entry
@@ -90,7 +92,7 @@ class Journal:
         self._write(json.dumps(self.head) + "\n", "w")
 
     def add(self, entry: Entry) -> None:
-        """One more file is done."""
+        """Record that one more file is done."""
         self.entries[entry.source] = entry
         row = {
             "source": entry.source,
@@ -104,7 +106,7 @@ class Journal:
         self._write(json.dumps(row) + "\n", "a")
 
     def done(self, source: str, stamp: tuple[int, int], out: Path) -> bool:
-        """Whether a file was finished before, has not changed since, and its copy is there."""
+        """Return whether a file was finished before, has not changed since, and its copy is there."""
         entry = self.entries.get(source)
         if entry is None or entry.out is None or entry.stamp != stamp:
             return False

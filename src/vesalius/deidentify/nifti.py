@@ -80,7 +80,7 @@ def deidentify(
 
 
 def _header(file: BinaryIO | gzip.GzipFile, path: Path, packed: bool) -> tuple[bytes, str, int, int]:
-    """The header, its byte order, where the pixels begin, and how many bytes they are."""
+    """Return the header, its byte order, where the pixels begin, and how many bytes they are."""
     first = file.read(348)
     for order in "<>":
         size = struct.unpack(f"{order}i", first[:4])[0]
@@ -104,7 +104,7 @@ def _header(file: BinaryIO | gzip.GzipFile, path: Path, packed: bool) -> tuple[b
     else:
         raise SetAside("damaged, or not a single NIfTI file")
     if not 1 <= dims[0] <= 7 or any(d < 1 for d in dims[1 : dims[0] + 1]) or bits < 1:
-        raise SetAside("its header makes no sense")
+        raise SetAside("its header is inconsistent")
     nbytes = (int(np.prod([int(d) for d in dims[1 : dims[0] + 1]], dtype=object)) * bits + 7) // 8
     held = path.stat().st_size * (file_io.DEFLATE_RATIO if packed else 1) + 1024
     if nbytes > min(held, _LARGEST) or not len(first) <= offset <= held:

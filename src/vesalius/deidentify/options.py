@@ -1,4 +1,4 @@
-"""What may be kept or cleaned instead of removed: the options of PS3.15 Annex E, their codes, and named profiles."""
+"""What is kept or cleaned instead of removed: the options of PS3.15 Annex E, their codes, and named profiles."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class Settings:
         return frozenset(OPTIONS[name].column for name in self.options)
 
     def has(self, option: str) -> bool:
-        """Whether an option was chosen."""
+        """Return whether an option was chosen."""
         return option in self.options
 
     @property
@@ -106,13 +106,13 @@ class Settings:
         return "MODIFIED" if self.has("shift-dates") else "REMOVED"
 
     def codes(self, *, pixels: bool, face: bool) -> list[tuple[str, str]]:
-        """Codes of CID 7050 for what was done; pixels and faces only where they were looked at."""
+        """Return codes of CID 7050 for what was done; pixels and faces only where they were looked at."""
         done = [n for n in self.options if (n != "clean-pixels" or pixels) and (n != "deface" or face)]
         return [BASIC, *((OPTIONS[n].code, OPTIONS[n].meaning) for n in done)]
 
 
 def settings(profile: str = "basic", options: Iterable[str] = ()) -> Settings:
-    """A profile by name and further options by theirs. Raises UnknownName, DataError where two contradict."""
+    """Return a profile by name and further options by theirs. Raises UnknownName, DataError where two contradict."""
     if profile not in PROFILES:
         raise UnknownName("profile", profile, PROFILES)
     further = tuple(options)

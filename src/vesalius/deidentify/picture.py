@@ -49,7 +49,7 @@ def deidentify(path: Path, out: Path, target: PurePosixPath, *, settings: Settin
 
 
 def strip(data: bytes) -> bytes:
-    """The same picture without comments, EXIF, profiles, thumbnails, private tags and bytes after its end.
+    """Return the same picture without comments, EXIF, profiles, thumbnails, private tags and bytes after its end.
 
     The orientation that EXIF gives it stays, and nothing else of EXIF, so that it is seen as before and fits its mask.
     Raises ValueError for what is none of the six kinds, or damaged.
@@ -90,7 +90,7 @@ def _bmp(data: bytes) -> bytes:
 
 
 def _blacken(data: bytes, counts: Counter[tuple[str, str]]) -> bytes:
-    """Text blacked out; the picture is then written anew (JPEG at quality 95), its pages all kept."""
+    """Return text blacked out; the picture is then written anew (JPEG at quality 95), its pages all kept."""
     with Pil.open(io.BytesIO(data)) as picture:
         kind = str(picture.format)
         pages = []

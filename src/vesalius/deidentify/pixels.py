@@ -155,7 +155,7 @@ def _spare_of_frames(data: Any, counts: Counter[tuple[str, str]]) -> None:
 
 
 def clear_overlays(data: Any) -> frozenset[int]:
-    """Groups of overlays that were looked at and hold no text. Raises MissingProgram."""
+    """Return groups of overlays that were looked at and hold no text. Raises MissingProgram."""
     clear = set()
     for group in {t.group for t in list(data.keys()) if t.group & 0xFF00 == 0x6000 and t.elem == 0x3000}:
         try:
@@ -193,7 +193,7 @@ def _blacken(data: Any, counts: Counter[tuple[str, str]]) -> bool:
 
 
 def _frames(data: Any) -> Array:
-    """Pixels as `(frames, Y, X)` or `(frames, Y, X, samples)`, in the colour space that is stored."""
+    """Return pixels as `(frames, Y, X)` or `(frames, Y, X, samples)`, in the colour space that is stored."""
     try:
         return decoded.frames(data)
     except decoded.UNREADABLE as error:
@@ -255,7 +255,7 @@ def blank(data: Any, mask: Array, *, pixels: Array | None = None, value: Any = N
 
 
 def _black(data: Any, pixels: Array) -> Any:
-    """The stored value that is shown black; of signed values the smallest there is."""
+    """Return the stored value that is shown black; of signed values the smallest there is."""
     photometric = str(data.get("PhotometricInterpretation") or "")
     if photometric == "MONOCHROME1":
         return pixels.max() if data.get("PixelRepresentation") else (1 << int(data.BitsStored)) - 1

@@ -42,7 +42,7 @@ def write(out: Path, journal: Journal, key: Key, settings: Settings, *, complete
 
 
 def build(journal: Journal, key: Key, settings: Settings, *, complete: bool) -> dict[str, Any]:
-    """The report as plain data."""
+    """Return the report as plain data."""
     entries = list(journal.entries.values())
     times: Counter[tuple[str, str, str]] = Counter()
     files: Counter[tuple[str, str, str]] = Counter()
@@ -82,7 +82,7 @@ def build(journal: Journal, key: Key, settings: Settings, *, complete: bool) -> 
 
 
 def render(made: dict[str, Any]) -> str:
-    """The report as one self-contained page."""
+    """Return the report as one self-contained page."""
     from jinja2 import Environment, FileSystemLoader, select_autoescape
 
     environment = Environment(
@@ -95,7 +95,7 @@ def render(made: dict[str, Any]) -> str:
 
 
 def unfinished(out: Path) -> bool:
-    """Whether a folder holds a run that was interrupted."""
+    """Return whether a folder holds a run that was interrupted."""
     try:
         return json.loads((out / NAME).read_text(encoding="utf-8"))["complete"] is False
     except (OSError, ValueError, KeyError, TypeError):

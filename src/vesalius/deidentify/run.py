@@ -60,7 +60,7 @@ def deidentify(
         _ocr.require()
     if resume and reports.unfinished(out) and not key_path.exists():
         raise OutputError(
-            f"{out} was begun with another key", found=f"no {key_path}", hint="the --key of that run"
+            f"{out} was started with another key", found=f"no {key_path}", hint="the --key of that run"
         )
     secret, made = keys.load(key_path)
     journal = Journal(
@@ -138,9 +138,9 @@ def _one(
     kind = kind_of(path) if path.is_file() else None
     try:
         if not path.is_file():
-            raise SetAside("a link to nothing, or no file")
+            raise SetAside("a broken link, or not a regular file")
         if kind is None:
-            raise SetAside("a kind of file that is not de-identified")
+            raise SetAside("a type of file that cannot be de-identified")
         if path.stat().st_size == 0:
             raise SetAside("an empty file")
         if kind == "dicom":
@@ -175,7 +175,7 @@ def _begin(out: Path, journal: Journal, *, resume: bool) -> None:
         held = out.exists() and (not out.is_dir() or any(out.iterdir()))
     if held and not (resume and reports.unfinished(out) and journal.path.exists()):
         if resume and reports.unfinished(out):
-            raise OutputError(f"{out} was begun with another key", hint="the --key that it was begun with")
+            raise OutputError(f"{out} was started with another key", hint="the --key of the first run")
         hint = "--resume" if reports.unfinished(out) else "another output folder"
         raise OutputError(f"{out} exists and is not empty; nothing is overwritten", hint=hint)
     with output_errors(out):

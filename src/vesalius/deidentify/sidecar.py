@@ -26,7 +26,7 @@ _TERMS = """
 
 @cache
 def members() -> Mapping[str, str]:
-    """What each member that may stay holds: number, words or term."""
+    """Return what each member that may stay holds: number, words or term."""
     lines = (Path(__file__).parent / "sidecar.tsv").read_text(encoding="utf-8").splitlines()
     rows = [line.split("\t") for line in lines if not line.startswith("#")][1:]
     return {row[0]: row[1] for row in rows}
@@ -93,7 +93,7 @@ _MOST = 100_000  # s/mm²
 
 
 def _table(text: str, out: Path, target: PurePosixPath) -> Done:
-    """A gradient table: rows of numbers, or it is set aside."""
+    """Return a gradient table: rows of numbers, or it is set aside."""
     rows = [[float(cell) for cell in line.split()] for line in text.splitlines() if line.strip()]
     if (
         not rows
@@ -107,5 +107,5 @@ def _table(text: str, out: Path, target: PurePosixPath) -> Done:
 
 
 def all_small(row: list[float]) -> bool:
-    """Whether every number is one, and none is so large that it is no b-value but somebody's."""
+    """Return whether every number is one, and none is so large that it is no b-value but somebody's."""
     return all(math.isfinite(v) and abs(v) < _MOST for v in row)

@@ -30,7 +30,7 @@ class Listing:
 
 
 def listing(root: Path) -> Listing | None:
-    """What a DICOMDIR lists, None for another file. Files lie below it, whatever the listing says.
+    """Return the files that a DICOMDIR lists; None for another file. They lie below it, whatever the listing says.
 
     Raises FormatError for one that is damaged.
     """
@@ -57,7 +57,7 @@ def listing(root: Path) -> Listing | None:
 
 
 def without_short(found: Found) -> Found:
-    """What was found, but for each series of which a DICOMDIR among the files lists some that are nowhere here.
+    """Return what was found, without the series of which a DICOMDIR lists files that are missing.
 
     A file that was moved is known by its instance UID. A DICOMDIR that is damaged is left, with the reason.
     """
@@ -98,7 +98,7 @@ def _incomplete(gone: Sequence[Path], name: str) -> str:
 
 
 def _instances(found: Found) -> set[str]:
-    """The instance UIDs of all files, whatever became of them."""
+    """Return the instance UIDs of all files, used or not."""
     from vesalius.dicom.parser import parse, reading
 
     uids = {uid for series in found.series for uid in series.sop_uids}
@@ -122,14 +122,16 @@ def _path(root: Path, record: Any) -> Path | None:
 
 
 def _as_it_lies(folder: Path, parts: list[str]) -> Path:
-    """The path of a file, in lower case where it was copied so from a disc."""
+    """Return the path of a file, in lower case where it was copied so from a disc."""
     path = folder.joinpath(*parts)
     lower = folder.joinpath(*(p.lower() for p in parts))
     return lower if not archive.exists(path) and archive.exists(lower) else path
 
 
 def _series_of(file: File, records: list[Any]) -> dict[int, str]:
-    """The series UID of each record that a series' record leads to, by its number: records are linked by offsets."""
+    """Return the series UID of each record that a series' record leads to, by its number: records are linked by
+    offsets.
+    """
     value = file.head.raw[_RECORDS].value
     with archive.open_file(file.path) as stream:
         begin = stream.read().find(value)

@@ -1,4 +1,4 @@
-"""What single DICOM data elements say, read with care: geometry, rescale, display; of a frame or a whole object."""
+"""Values of single DICOM data elements, of a frame or a whole object: geometry, rescale, display."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def functional_groups(head: Any, frames: int) -> list[FunctionalGroups]:
 
 
 def sole_group(head: Any) -> FunctionalGroups | None:
-    """The functional groups of an enhanced object of one frame; None where there are none, or more frames."""
+    """Return the functional groups of an enhanced object of one frame; None where there are none, or more frames."""
     if int(head.get("NumberOfFrames") or 1) > 1:
         return None
     return next(iter(functional_groups(head, 1)), None)
 
 
 def macro(group: FunctionalGroups | None, sequence: str) -> Any:
-    """The first item of a functional group's sequence, or an empty mapping."""
+    """Return the first item of a functional group's sequence, or an empty mapping."""
     for item in group or ():
         if item.get(sequence):
             return item[sequence].value[0]
@@ -40,7 +40,7 @@ def macro(group: FunctionalGroups | None, sequence: str) -> Any:
 
 
 def plane(head: Any, group: FunctionalGroups | None) -> Plane:
-    """The geometry of a plane: a frame's functional groups before the object's own elements."""
+    """Return the geometry of a plane: a frame's functional groups before the object's own elements."""
     where, how = macro(group, "PlanePositionSequence"), macro(group, "PlaneOrientationSequence")
     measures = macro(group, "PixelMeasuresSequence")
     position = _floats(where, "ImagePositionPatient", 3) or _floats(head, "ImagePositionPatient", 3)
@@ -72,17 +72,19 @@ def rescale(head: Any, group: FunctionalGroups | None) -> tuple[float, float]:
 
 
 def is_rescaled(head: Any, group: FunctionalGroups | None) -> bool:
-    """Whether the modality's values are others than the stored ones: by a slope and intercept, or a table."""
+    """Return whether the modality's values differ from the stored ones, by a slope and intercept or a table."""
     return "ModalityLUTSequence" in head or rescale(head, group) != (1.0, 0.0)
 
 
 def rescale_type(head: Any, group: FunctionalGroups | None) -> str | None:
-    """The unit that rescaled values are said to have: HU, US (which is unspecified), …; None where it is not said."""
+    """Return the unit that rescaled values are said to have: HU, US (which is unspecified), …; None where it is not
+    said.
+    """
     return text(macro(group, "PixelValueTransformationSequence") or head, "RescaleType")
 
 
 def frame_times(head: Any, frames: int) -> tuple[float, ...] | None:
-    """Seconds from the first frame of a cine to each, or None where none are said (PS3.3 C.7.6.5)."""
+    """Seconds from the first frame of a cine to each, or None where the object has none (PS3.3 C.7.6.5)."""
     vector = head.get("FrameTimeVector")
     if vector not in (None, "") and frames > 1:
         steps = [float(v) for v in vector]
@@ -96,7 +98,7 @@ def frame_times(head: Any, frames: int) -> tuple[float, ...] | None:
 
 
 def display(head: Any) -> dict[str, Any]:
-    """What a viewer would apply: photometric interpretation and the first window."""
+    """Return the display settings of a viewer: photometric interpretation and the first window."""
     shown: dict[str, Any] = {"photometric": photometric(head)}
     if (function := text(head, "VOILUTFunction")) is not None:
         shown["voi_function"] = function
@@ -111,7 +113,7 @@ def display(head: Any) -> dict[str, Any]:
 
 
 def photometric(head: Any) -> str:
-    """The photometric interpretation; MONOCHROME2 where it is missing."""
+    """Return the photometric interpretation; MONOCHROME2 where it is missing."""
     return text(head, "PhotometricInterpretation") or "MONOCHROME2"
 
 
@@ -129,13 +131,13 @@ def _floats(head: Any, name: str, count: int) -> tuple[float, ...] | None:
 
 
 def text(head: Any, name: str) -> str | None:
-    """An element as text, None where it is missing or empty."""
+    """Return an element as text, None where it is missing or empty."""
     value = head.get(name)
     return str(value) if value not in (None, "") else None
 
 
 def words(head: Any, name: str) -> tuple[str, ...]:
-    """An element of several values as texts; empty where it is missing."""
+    """Return an element of several values as texts; empty where it is missing."""
     value = head.get(name)
     if value in (None, ""):
         return ()
@@ -143,19 +145,19 @@ def words(head: Any, name: str) -> tuple[str, ...]:
 
 
 def number(head: Any, name: str) -> float | None:
-    """An element as one finite number, None where it is missing or empty."""
+    """Return an element as one finite number, None where it is missing or empty."""
     found = _floats(head, name, 1)
     return found[0] if found else None
 
 
 def integer(head: Any, name: str) -> int | None:
-    """An element as a whole number, None where it is missing or empty."""
+    """Return an element as a whole number, None where it is missing or empty."""
     value = head.get(name)
     return int(cast(Any, value)) if value not in (None, "") else None
 
 
 def grid_offsets(head: Any, frames: int) -> tuple[float, ...] | None:
-    """Where the frames of a dose grid lie along its normal, in mm from the first (PS3.3 C.8.8.3.2)."""
+    """Return where the frames of a dose grid lie along its normal, in mm from the first (PS3.3 C.8.8.3.2)."""
     value = head.get("GridFrameOffsetVector")
     if value in (None, ""):
         return None

@@ -31,14 +31,14 @@ class Raw(NamedTuple):
 
 
 class Head:
-    """The elements of an object, decoded when they are asked for. Raises what pydicom raises on damaged values."""
+    """The elements of an object, each decoded on first access. Access raises pydicom's errors on damaged values."""
 
     def __init__(self, raw: Mapping[int, Raw], *, meta: Mapping[int, Raw] | None = None) -> None:
         self.raw, self.meta = raw, meta or {}
         self._dataset: Dataset | None = None
 
     def get(self, name: str, default: Any = None) -> Any:
-        """An element's value by its keyword; the default where it is absent, None where it is empty."""
+        """Return an element's value by its keyword; the default where it is absent, None where it is empty."""
         tag = tag_for_keyword(name)
         found = None if tag is None else self.raw.get(tag)
         if tag is None or found is None:
@@ -58,7 +58,7 @@ class Head:
         return self.dataset[tag].value
 
     def private(self, creator: str, group: int, element: int) -> bytes | None:
-        """The bytes of a private element, by the block that its creator reserved (PS3.5 7.8.1)."""
+        """Return the bytes of a private element, by the block that its creator reserved (PS3.5 7.8.1)."""
         wanted = creator.encode().upper()
         for tag, raw in self.raw.items():
             if tag >> 16 != group or not 0x10 <= tag & 0xFFFF <= 0xFF:
@@ -90,7 +90,7 @@ class Head:
         return data
 
     def with_pixels(self, name: str, kind: str | None, pixels: bytes, syntax: str) -> Dataset:
-        """A Dataset with its pixels (of VR `kind`), as pydicom's decoders take it."""
+        """Return a Dataset with its pixels (of VR `kind`), as pydicom's decoders take it."""
         data = self._new()
         data.file_meta = FileMetaDataset()
         data.file_meta.TransferSyntaxUID = UID(syntax)

@@ -1,4 +1,4 @@
-"""What a DICOM object is, by its SOP class or, failing that, its modality; objects that are no image get a name."""
+"""The type of a DICOM object, by its SOP class or else its modality; objects without an image get a name."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ _HINTS = {
 
 
 def code_of(head: Any) -> str | None:
-    """A word for what is no image (`SEG`, `SR`, `RTSTRUCT` …), or None where it is or may be one."""
+    """Return a word for an object that is not an image (`SEG`, `SR`, `RTSTRUCT` …); None for one that is or may be."""
     found = _by_class(str(head.get("SOPClassUID") or ""))
     if found is None and "DirectoryRecordSequence" in head:
         found = "DICOMDIR"
@@ -89,7 +89,7 @@ def _by_class(uid: str) -> str | None:
 
 
 def require_image(where: object, head: Any) -> None:
-    """Raises NotAnImage, saying what it is; FormatError where nothing says so and there are no rows of pixels.
+    """Raise NotAnImage, saying what it is; FormatError where nothing says so and there are no rows of pixels.
 
     And FormatError for what holds slices, and would be read as one picture or as a volume that is short of some.
     """
@@ -125,12 +125,12 @@ def is_slice(head: Any) -> bool:
 
 
 def is_slide(head: Any) -> bool:
-    """Whether frames are tiles of one large picture, as of a slide under the microscope (PS3.3 C.8.12.4)."""
+    """Return whether frames are tiles of one large picture, as of a slide under the microscope (PS3.3 C.8.12.4)."""
     return bool(head.get("TotalPixelMatrixColumns"))
 
 
 def unplaced(where: object, head: Any, frames: int) -> FormatError:
-    """The error for frames that are neither slices nor times, which says what they are."""
+    """Return the error for frames that are neither slices nor times, which says what they are."""
     found, hint = f"{frames} frames", "one frame by the reference's index"
     if is_slide(head):
         size = f"{head.get('TotalPixelMatrixColumns')} × {head.get('TotalPixelMatrixRows')} pixels"

@@ -37,12 +37,12 @@ _PIXELS = {0x7FE00008: "FloatPixelData", 0x7FE00009: "DoubleFloatPixelData", 0x7
 
 
 def reading(where: Ref | Path) -> contextlib.AbstractContextManager[None]:
-    """Whatever damaged bytes make of pydicom becomes one FormatError that names the file."""
+    """Turn whatever pydicom raises on damaged bytes into one FormatError that names the file."""
     return file_io.typed_errors(where, *DAMAGE)
 
 
 class _Short(Exception):
-    """The walk needs bytes that lie beyond those that were read."""
+    """The parser needs more bytes than were read."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,10 @@ class File:
     span: Span | None
 
     def pixel_bytes(self) -> bytes:
-        """The bytes of the pixel element, which are there as far as the header could tell. Raises FormatError."""
+        """Return the bytes of the pixel element, which are there as far as the header could tell.
+
+        Raises FormatError.
+        """
         assert_pixels(self)
         span = self.span
         if span is None:
@@ -80,13 +83,13 @@ class File:
 
 
 def assert_pixels(file: File) -> None:
-    """Raises FormatError where a file has no pixels."""
+    """Raise FormatError where a file has no pixels."""
     if file.span is None:
         raise FormatError(f"{file.path}: a DICOM image without its pixels")
 
 
 def parse(path: Path) -> File:
-    """The elements of a file before its pixels. Raises FormatError for what is no DICOM, cut off or hostile."""
+    """Return the elements of a file before its pixels. Raises FormatError if it is not DICOM, damaged or hostile."""
     size = archive.size(path)
     if size == 0:
         raise FormatError(f"{path}: an empty file", found="0 bytes")
@@ -133,7 +136,7 @@ def _parse(path: Path, start: bytes, size: int) -> File:
 
 
 def _inflate(whole: bytes, path: Path, at: int | None = None) -> tuple[bytes, int]:
-    """The data set of a deflated file, and where in it to begin. Raises FormatError beyond MOST_INFLATED."""
+    """Return the data set of a deflated file, and where in it to begin. Raises FormatError beyond MOST_INFLATED."""
     if at is None:
         walk = _Walk(path, whole, len(whole))
         walk.at = 132 if whole[128:132] == b"DICM" else 0
@@ -150,7 +153,9 @@ def _inflate(whole: bytes, path: Path, at: int | None = None) -> tuple[bytes, in
 
 
 def looks_bare(start: bytes) -> bool:
-    """Whether bytes could begin a data set without preamble: a low element of group 2 or 8, of a length that fits."""
+    """Return whether bytes could begin a data set without preamble: a low element of group 2 or 8, of a length that
+    fits.
+    """
     if len(start) < 16:
         return False
     for order in "<>":
@@ -164,7 +169,7 @@ def looks_bare(start: bytes) -> bool:
 
 
 class _Walk:
-    """A place in bytes, and how they are to be read."""
+    """A position in the bytes, with the encoding to read them in."""
 
     def __init__(self, path: Path, buffer: bytes, size: int) -> None:
         self.path, self.buffer, self.size = path, buffer, size
@@ -179,7 +184,7 @@ class _Walk:
         self.short = struct.Struct(f"{self.order}H").unpack_from
 
     def set_encoding(self, syntax: str) -> None:
-        """Byte order by the transfer syntax or, without one, by the first group; VR by what stands there."""
+        """Set byte order by the transfer syntax or else by the first group; VRs by what the bytes hold."""
         here = self.buffer[self.at : self.at + 8]
         big = syntax == BIG or (not syntax and here[:1] == b"\0" and here[1:2] != b"\0")
         self.order = ">" if big else "<"
@@ -189,7 +194,7 @@ class _Walk:
             raise _Short
 
     def peek_group(self) -> int:
-        """The group of the element that comes next."""
+        """Return the group of the element that comes next."""
         if self.at + 4 > len(self.buffer):
             raise _Short
         return int(self.two(self.buffer, self.at)[0])
@@ -224,7 +229,7 @@ class _Walk:
         return tag, None, self.four(buffer, at + 4)[0]
 
     def element(self) -> Raw:
-        """The element here with its value. Raises _Short, FormatError."""
+        """Return the element here with its value. Raises _Short, FormatError."""
         tag, kind, length = self._start(self.implicit)
         return self._value(tag, kind, length)
 
@@ -248,7 +253,7 @@ class _Walk:
         return Raw(tag, kind, self.buffer[begin:end], self.implicit or kind is None, self.order == "<")
 
     def data_set(self, inflated: bool) -> tuple[dict[int, Raw], Span | None]:
-        """Every element up to the pixels, and where these lie."""
+        """Return every element up to the pixels, and where these lie."""
         found: dict[int, Raw] = {}
         while self.at < self.size:
             if self.size - self.at < 8 and not any(self.buffer[self.at : self.size]):
@@ -273,7 +278,7 @@ class _Walk:
         return Span(_PIXELS[tag], self.at, length, said, inflated)
 
     def _to_sequence_end(self, implicit: bool) -> None:
-        """Move behind a sequence of undefined length, however deep it nests, without recursion."""
+        """Move past a sequence of undefined length, however deep it nests, without recursion."""
         inside: list[tuple[str, bool]] = [("sequence", implicit)]
         while inside:
             what, implicit = inside[-1]

@@ -64,7 +64,7 @@ class Web:
             ) from error
 
     def series(self, query: Mapping[str, str]) -> list[Series]:
-        """The series of all studies that match `query`: keywords, and values as PS3.4 C.2.2.2 has them."""
+        """Return the series of all studies that match `query`: keywords, and values as PS3.4 C.2.2.2 has them."""
         found = []
         with self._said():
             studies = _pages("StudyInstanceUID", self._client.search_for_studies, search_filters=dict(query))
@@ -83,7 +83,7 @@ class Web:
         return found
 
     def instances(self, series: Series) -> Iterator[Dataset]:
-        """The objects of a series one by one, in the transfer syntaxes that they are stored in."""
+        """Yield the objects of a series one by one, in the transfer syntaxes that they are stored in."""
         with self._said():
             for data in self._client.iter_series(
                 series.study_uid, series.series_uid, media_types=(("application/dicom", "*"),)
@@ -104,7 +104,7 @@ class Web:
             )
 
     def has(self, data: Dataset) -> bool:
-        """Whether the server finds an object by its UIDs."""
+        """Return whether the server finds an object by its UIDs."""
         with self._said():
             found = self._client.search_for_instances(
                 str(data.StudyInstanceUID),
@@ -136,7 +136,7 @@ class Web:
 
 
 def _unreachable(error: Exception) -> tuple[str, str | None]:
-    """Why there was no answer, and what to try."""
+    """Return why there was no answer, and what to try."""
     import requests
 
     text = str(error)
@@ -157,7 +157,9 @@ def _unreachable(error: Exception) -> tuple[str, str | None]:
 
 
 def _pages(name: str, search: Callable[..., Sequence[Any]], **words: Any) -> dict[str, Dataset]:
-    """All that a search finds, by UID, page after page until one brings nothing new: some servers know no offset."""
+    """Return all that a search finds, by UID, page after page until one brings nothing new: some servers know no
+    offset.
+    """
     found: dict[str, Dataset] = {}
     offset = 0
     while True:
@@ -170,7 +172,7 @@ def _pages(name: str, search: Callable[..., Sequence[Any]], **words: Any) -> dic
 
 
 def _uid(data: Dataset, name: str) -> str:
-    """A UID that a server says; one that is none, and would be a path, is refused."""
+    """Return a UID that a server says; one that is none, and would be a path, is refused."""
     uid = str(data.get(name) or "")
     if not UID(uid).is_valid:
         raise ValueError(f"no valid {name}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from vesalius.answers import contract
 from vesalius.core.bundle import Bundle
 from vesalius.core.case import Case
 from vesalius.core.errors import FormatError, MismatchError, VesaliusError
@@ -14,13 +15,6 @@ from vesalius.evaluate.banners import TRAINING
 from vesalius.evaluate.scoring import Tally, card_of, tally_for
 from vesalius.infer.each import answers
 from vesalius.infer.predictor import Predictor
-from vesalius.prepare.case import load_reference
-
-BASELINES = {
-    "Scores": "how often each class occurs in training",
-    "Mask": "the training-mean mask",
-    "Value": "the training mean",
-}
 
 
 def score_cases(
@@ -46,7 +40,8 @@ def score_cases(
     target = target or stage.plan.task.target
     tally, marks = tally_for(task.answer), 0
     refused: MismatchError | None = None
-    for case, answer in answers(predictor, cases, progress=progress):
+    for found in answers(predictor, cases, progress=progress):
+        case, answer = found.case, found.answer
         truth = case.targets.get(str(target))
         if truth is None:
             continue
@@ -55,8 +50,8 @@ def score_cases(
             progress.note(f"not scored: {case.id}: {answer}")
             continue
         marks += bool(answer.outside)
-        reference = load_reference(case)
-        tally.add(case, answer, truth, task.trivial(stage.state, reference), reference)
+        if found.reference is not None:
+            tally.add(case, answer, truth, task.trivial(stage.state, found.reference), found.reference)
     if refused is not None and not tally.cases:
         raise refused
     if marks:
@@ -69,7 +64,7 @@ def score_cases(
         patients_known=patients_known,
         bundle=bundle.hash,
         target=target,
-        baseline_is=BASELINES.get(task.answer.__name__, ""),
+        baseline_is=contract.of(task.answer).baseline,
         told=_told(bundle) if told is None else told,
     )
     return tally, card

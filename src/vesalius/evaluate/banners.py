@@ -17,6 +17,7 @@ NAMED = 8  # classes that a sentence names
 TRAINING = "hardly trained"
 UNCALLED = "never called"
 FEW = "few cases"
+UNJUDGED = "not measured"
 
 
 def of_training(steps: Sequence[tuple[int, int]], name: str = "") -> tuple[Banner, ...]:
@@ -43,6 +44,11 @@ def of_training(steps: Sequence[tuple[int, int]], name: str = "") -> tuple[Banne
     else:
         text = f"This model was hardly trained{where}: {told}, and fewer than {FEW_STEPS} teach little."
     return (Banner(TRAINING, text),)
+
+
+def of_unjudged(answer: str) -> Banner:
+    """Return the banner of answers of a kind that no metric judges."""
+    return Banner(UNJUDGED, f"There are no metrics for answers of kind {answer}, so no figure was computed.")
 
 
 def is_short(done: int, planned: int) -> bool:

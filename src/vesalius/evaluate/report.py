@@ -8,26 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from vesalius import metrics
+from vesalius.answers import contract
+from vesalius.answers.drawing import figures as draw
+from vesalius.answers.drawing.figures import Figure
+from vesalius.answers.drawing.slices import Slice
 from vesalius.core.disk import write_text
 from vesalius.core.errors import UnknownName
 from vesalius.core.scorecard import Interval, Scorecard
 from vesalius.core.words import counted
-from vesalius.evaluate import _figures as draw
-from vesalius.evaluate.pictures import Picture
-
-HEADLINES = {
-    "Scores": ("auc", "accuracy", "balanced_accuracy", "average_precision", "recall", "specificity", "ece"),
-    "Mask": ("dice", "hd95_mm", "hd95_px", "surface_dice_mm", "surface_dice_px", "volume_error"),
-    "Value": ("mae", "rmse", "r2", "spearman"),
-}
-ONE_SIDED = ("recall", "specificity", "precision", "ece")  # a trivial answer can have these perfect
-NAMES = {
-    "auc": "AUC", "f1": "F1", "ece": "ECE", "hd95_mm": "HD95", "hd95_px": "HD95", "surface_dice_mm": "surface Dice",
-    "surface_dice_px": "surface Dice", "dice": "Dice", "jaccard": "Jaccard", "brier": "Brier score", "mae": "MAE",
-    "rmse": "RMSE", "r2": "R²", "spearman": "Spearman ρ", "recall": "sensitivity (recall)",
-    "volume_error": "relative volume error", "volume_error_ml": "volume error", "volume_error_px": "volume error",
-    "area_error_mm2": "area error",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,8 +35,8 @@ class Report:
     run: Mapping[str, str] = field(default_factory=dict)
     notes: Sequence[str] = ()
     set_aside: Sequence[tuple[str, str]] = ()
-    best: Sequence[Picture] = ()
-    worst: Sequence[Picture] = ()
+    best: Sequence[Slice] = ()
+    worst: Sequence[Slice] = ()
     history: Mapping[str, tuple[Sequence[float], Sequence[float]]] = field(default_factory=dict)
     label_values: Mapping[str, int] = field(default_factory=dict)
 
@@ -85,7 +73,7 @@ def render(report: Report) -> str:
 
 def headlines(card: Scorecard) -> list[str]:
     """The metrics that stand on top, of those that the card has."""
-    wanted = HEADLINES.get(card.answer, tuple(n for n in card.metrics if "/" not in n))
+    wanted = contract.of(card.answer).headlines or tuple(n for n in card.metrics if "/" not in n)
     return [name for name in wanted if name in card.metrics][:6]
 
 
@@ -96,9 +84,10 @@ def tile(card: Scorecard, name: str) -> dict[str, Any]:
     unit = described.get("unit", "")
     unit = (card.unit or "") if unit == "the target's" else unit
     metric, _, label = name.partition("/")
+    handling = contract.of(card.answer)
     return {
         "key": name,
-        "name": NAMES.get(metric, metric.replace("_", " ")),
+        "name": metric_name(card, metric),
         "label": label,
         "text": described.get("text", ""),
         "better": described.get("better", ""),
@@ -110,10 +99,17 @@ def tile(card: Scorecard, name: str) -> dict[str, Any]:
         "undefined": found.undefined,
         "baseline": "" if trivial is None else number(trivial.value),
         "baseline_interval": "" if trivial is None else interval(trivial),
-        "beaten": None if metric in ONE_SIDED else beats(found, trivial, str(described.get("better", ""))),
+        "beaten": None
+        if metric in handling.one_sided
+        else beats(found, trivial, str(described.get("better", ""))),
         "doubted": bool(card.banners),
         "bar": _bar(found, trivial, described),
     }
+
+
+def metric_name(card: Scorecard, metric: str) -> str:
+    """Return how a metric is written in a report."""
+    return contract.of(card.answer).metric_names.get(metric, metric.replace("_", " "))
 
 
 def beats(found: Interval, trivial: Interval | None, better: str) -> bool | None:
@@ -135,7 +131,7 @@ def by_label(card: Scorecard) -> dict[str, Any]:
         (lab, [tile(card, f"{n}/{lab}") if f"{n}/{lab}" in card.metrics else None for n in names])
         for lab in labels
     ]
-    return {"metrics": [NAMES.get(n, n.replace("_", " ")) for n in names], "rows": rows}
+    return {"metrics": [metric_name(card, n) for n in names], "rows": rows}
 
 
 def facts(card: Scorecard) -> list[tuple[str, str]]:
@@ -147,11 +143,8 @@ def facts(card: Scorecard) -> list[tuple[str, str]]:
         found.append(("positive class", card.positive))
     for label, at in card.thresholds.items():
         found.append((f"threshold for {label}", f"{at:.3g}, fixed on validation data"))
-    if card.answer == "Scores" and not card.thresholds:
-        many = any(name.startswith("exact_match") for name in card.metrics)
-        found.append(
-            ("what is called", "each label from a probability of 0.5" if many else "the most probable class")
-        )
+    handling = contract.of(card.answer)
+    found += handling.facts(card)
     if any("/" in name for name in card.metrics):
         found.append(("figures without a label", "the mean over the labels that have one"))
     if card.tolerance_mm is not None and "surface_dice_mm" in card.metrics:
@@ -160,11 +153,7 @@ def facts(card: Scorecard) -> list[tuple[str, str]]:
         found.append(("surface tolerance", f"{card.tolerance_px:g} pixels (no spacing is known)"))
     for reason, n in card.excluded.items():
         metric, _, label = reason.partition("/")
-        what = {
-            "both_empty": "absent from truth and answer, not counted",
-            "hd95_missing": "absent from truth or answer, so without a surface distance",
-            "unknown": "truth not known, not counted",
-        }.get(metric, metric)
+        what = handling.left_out.get(metric, metric)
         found.append((label, f"{what}: {n} of {counted(card.n_cases, 'case')}"))
     if card.overlap:
         found.append(("training cases", card.overlap))
@@ -179,53 +168,12 @@ def facts(card: Scorecard) -> list[tuple[str, str]]:
     return found
 
 
-def figures(report: Report) -> list[dict[str, Any]]:
-    """The drawings that fit this card: `title`, `svg` and a line that says how to read it."""
-    card, found = report.scorecard, []
-
-    def add(title: str, svg: str, text: str, *, wide: bool = False) -> None:
-        found.append({"title": title, "svg": svg, "text": text, "wide": wide})
-
-    curves = card.curves
-    if curves.get("confusion"):
-        add(
-            "Confusion matrix",
-            draw.confusion(curves["confusion"], card.labels),
-            "A row a true label, a column a called one.",
-        )
-    if curves.get("roc"):
-        add("ROC", draw.roc(curves["roc"], card.metrics), "Dashed: chance.")
-    if curves.get("precision_recall"):
-        add(
-            "Precision and recall",
-            draw.precision_recall(curves["precision_recall"], card.metrics),
-            "Dotted: calling every case.",
-        )
-    if curves.get("calibration"):
-        add(
-            "Calibration",
-            draw.calibration(curves["calibration"]),
-            "Ten bins. On the diagonal a probability means what it says; larger dots hold more cases.",
-        )
-    if card.answer == "Mask" and card.cases:
-        add(
-            "Dice, case by case",
-            draw.strip(card, "dice"),
-            "A dot a case; the box holds the middle half.",
-            wide=True,
-        )
-        for name in ("hd95_mm", "hd95_px"):
-            if name in card.metrics:
-                add(
-                    "HD95, case by case",
-                    draw.strip(card, name),
-                    "Cases without a surface are missing here.",
-                    wide=True,
-                )
-    if card.answer == "Value" and card.cases:
-        add("Answer against truth", draw.scatter(card), "On the diagonal the answer is right.")
+def figures(report: Report) -> list[Figure]:
+    """Return the drawings that fit this card: those of its kind of answer, and the course of learning."""
+    found = list(contract.of(report.scorecard.answer).figures(report.scorecard))
     if report.history:
-        add("Learning", draw.history(report.history), "As it went, by optimiser step.", wide=True)
+        svg = draw.history(report.history)
+        found.append(Figure("Learning", svg, "As it went, by optimiser step.", wide=True))
     return found
 
 

@@ -5,7 +5,7 @@ A format's file declares, as literals that are read without importing it:
     SUFFIXES = (".nii", ".nii.gz")       what its files are called
     MAGIC = ((344, b"n+1"), …)           (offset, bytes) pairs, any of which marks its content
     HOLDS = "Image"                      what `read` returns: "Image" or "Answer"
-    WRITES = ("Image", "Mask", "Map")    what `write` takes (names of types)
+    WRITES = ("Image", "ImageAnswer")    what `write` takes (names of types; `Mask` and `Map` are ImageAnswers)
     NEEDS = ("source",)                  only where it writes into the study of a DICOM source, and not without one
 
 and has `read(ref) -> Image`, `header(ref) -> Header` and `write(thing, path, *, source=None)`; a format whose
@@ -22,7 +22,7 @@ from types import ModuleType
 from typing import Literal, cast
 
 from vesalius.core import archive, grids, registry
-from vesalius.core.answers import Answer
+from vesalius.core.answers import Answer, ImageAnswer
 from vesalius.core.case import Ref
 from vesalius.core.errors import FormatError, GeometryError, OutputError
 from vesalius.core.file_io import as_ref, one_file, pixels, typed_errors
@@ -52,13 +52,13 @@ Holds = Literal["Image", "Answer"]
 
 @functools.cache
 def known_suffixes(*, holds: Holds | None = "Image") -> tuple[str, ...]:
-    """Every suffix that is read as images (or as answers; None for both), longest first, in lower case."""
+    """Return every suffix that is read as images (or as answers; None for both), longest first, in lower case."""
     found = [suffix for name in _names(holds) for suffix in registry.literals("formats", name)["SUFFIXES"]]
     return tuple(sorted(set(found), key=lambda suffix: (-len(suffix), suffix)))
 
 
 def sniff(path: Path | str) -> str:
-    """The registered name of a file's format: by its suffix, otherwise by its first bytes.
+    """Return the registered name of a file's format: by its suffix, otherwise by its first bytes.
 
     The file is opened only if its suffix says nothing. Raises FormatError naming what is read.
     """
@@ -70,7 +70,7 @@ def sniff(path: Path | str) -> str:
     name = by_content(path)
     if name is None:
         raise FormatError(
-            f"{path}: not a format that is read here",
+            f"{path}: not a format that can be read",
             found=f"suffix '{path.suffix}'" if path.suffix else "no suffix and unknown first bytes",
             hint=f"one of {' '.join(known_suffixes())}",
         )
@@ -78,7 +78,7 @@ def sniff(path: Path | str) -> str:
 
 
 def stem(path: Path | str) -> str:
-    """A file's name without its known suffix: `scan.nii.gz` → `scan`; an unknown suffix stays."""
+    """Return a file's name without its known suffix: `scan.nii.gz` → `scan`; an unknown suffix stays."""
     name = Path(path).name
     for suffix in known_suffixes(holds=None):
         if name.lower().endswith(suffix) and len(name) > len(suffix):
@@ -169,10 +169,10 @@ def write(thing: Image | Answer, path: Path | str, *, source: Image | None = Non
 
 
 def require_suffix(name: str) -> None:
-    """Raises OutputError unless a format that is written has the suffix with which `name` ends."""
+    """Raise OutputError unless a format that is written has the suffix with which `name` ends."""
     if not any(name.lower().endswith(s) for s in known_suffixes(holds=None)):
         shown = " ".join(s for n in _writable() for s in registry.literals("formats", n)["SUFFIXES"])
-        raise OutputError(f"{name}: no format that is written has this suffix", hint=f"one of {shown}")
+        raise OutputError(f"{name}: no format with this suffix can be written", hint=f"one of {shown}")
 
 
 def _writable() -> list[str]:
@@ -180,19 +180,19 @@ def _writable() -> list[str]:
 
 
 def _placed(thing: Image | Answer, source: Image | None) -> Image | Answer:
-    if source is None or not (isinstance(thing, Image) or hasattr(thing, "image")):
+    if source is None or not isinstance(thing, Image | ImageAnswer):
         return thing
     image = pixels(thing)
     if image.shape != source.shape:
         raise GeometryError(
-            "what is written has another shape than its source", found=grids.difference(image, source)
+            "the written image and its source have different shapes", found=grids.difference(image, source)
         )
     if image.affine is not None or image.spacing_mm is not None:
         return thing
     placed = replace(image, affine=source.affine, spacing_mm=source.spacing_mm, spacing_at=source.spacing_at)
     if isinstance(thing, Image):
         return placed
-    return replace(thing, image=placed)  # type: ignore[call-arg]
+    return replace(thing, image=placed)
 
 
 def _module(ref: Ref) -> ModuleType:
@@ -212,13 +212,13 @@ def _module(ref: Ref) -> ModuleType:
 
 @functools.cache
 def _kinds(name: str) -> dict[str, str]:
-    """The formats that share the files of the format `name`, by their codes."""
+    """Return the formats that share the files of the format `name`, by their codes."""
     said = {n: registry.literals("formats", n) for n in _names(None)}
     return {code: n for n, words in said.items() if words.get("OF") == name for code in words["CODES"]}
 
 
 def _kind(name: str, path: Path) -> str:
-    """The format that reads this file, among those that share the files of the format `name`."""
+    """Return the format that reads this file, among those that share the files of the format `name`."""
     kinds = _kinds(name)
     if not kinds or not archive.exists(path):
         return name
@@ -234,7 +234,7 @@ def _names(holds: Holds | None) -> list[str]:
 
 
 def by_content(path: Path) -> str | None:
-    """The registered name of a file's format by its first bytes alone, or None. Raises FormatError."""
+    """Return the registered name of a file's format by its first bytes alone, or None. Raises FormatError."""
     if not archive.exists(path):
         return None
     try:

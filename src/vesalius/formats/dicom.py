@@ -6,8 +6,6 @@ from pathlib import Path
 
 from vesalius.core import registry
 from vesalius.core.answers import Answer
-from vesalius.core.answers.map import Map
-from vesalius.core.answers.mask import Mask
 from vesalius.core.errors import OutputError
 from vesalius.core.image import Image
 from vesalius.dicom.read.image import check_streams, code, header, read, series, sort
@@ -39,6 +37,6 @@ def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> 
     files. Raises OutputError, GeometryError.
     """
     if isinstance(thing, Image):
-        raise OutputError("DICOM is written of answers, not of images", found="an Image")
-    name = "dicom_seg" if isinstance(thing, Mask) else "dicom_pm" if isinstance(thing, Map) else "dicom_sr"
+        raise OutputError("only answers can be written as DICOM, not images", found="an Image")
+    name = str(registry.literals("core.answers", type(thing).__name__.lower()).get("DICOM", "dicom_sr"))
     registry.lookup("formats", name).write(thing, path, source=source)

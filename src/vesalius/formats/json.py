@@ -40,6 +40,6 @@ def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> 
     try:
         text = encoding.as_text(thing)
     except (TypeError, ValueError) as error:
-        raise OutputError(f"{path}: not to be put in JSON", found=str(error)) from error
+        raise OutputError(f"{path}: cannot be stored as JSON", found=str(error)) from error
     with file_io.atomic(path) as file:
         file.write(text.encode("utf-8") + b"\n")

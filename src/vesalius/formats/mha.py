@@ -25,7 +25,7 @@ from vesalius.core.image import Array, Image, Triple
 SUFFIXES = (".mha", ".mhd")
 MAGIC = ((0, b"ObjectType = Image"), (0, b"ObjectType=Image"), (0, b"NDims = "))
 HOLDS = "Image"
-WRITES = ("Image", "Mask", "Map", "Picture")
+WRITES = ("Image", "ImageAnswer")
 
 _TYPES = {
     "MET_CHAR": "i1",
@@ -99,7 +99,7 @@ def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> 
     """Write an mha, compressed; always three dimensions, so that a plane keeps its affine."""
     image, array = file_io.stored(thing)
     if path.suffix.lower() == ".mhd":
-        raise OutputError(f"{path}: a header apart from its data is not written", hint=".mha")
+        raise OutputError(f"{path}: a header with separate data cannot be written", hint=".mha")
     if array.ndim != 4:
         raise OutputError(f"{path}: MetaImage is written without times", hint=".npz or .nii.gz")
     if array.dtype == np.float16:
@@ -154,12 +154,12 @@ def _parse(path: Path, ref: Ref) -> _Head:
         channels = int(fields.get("ElementNumberOfChannels", "1"))
         count = int(fields["NDims"])
         if len(dims) != count or count not in (2, 3) or min(*dims, channels) < 1:
-            raise FormatError(f"{ref}: dimensions that are not read", found=f"NDims {count}, DimSize {dims}")
+            raise FormatError(f"{ref}: unsupported dimensions", found=f"NDims {count}, DimSize {dims}")
         kind = fields["ElementType"].removesuffix("_ARRAY")
         if kind not in _TYPES:
-            raise FormatError(f"{ref}: pixels of this type are not read", found=kind)
+            raise FormatError(f"{ref}: unsupported pixel type", found=kind)
         if not _true(fields.get("BinaryData", "True")):
-            raise FormatError(f"{ref}: pixels as text are not read")
+            raise FormatError(f"{ref}: pixels stored as text are not supported")
         big = _true(fields.get("BinaryDataByteOrderMSB", fields.get("ElementByteOrderMSB", "False")))
         affine, spacing = _geometry(fields, count)
         stored = fields.get("CompressedDataSize")
@@ -224,7 +224,9 @@ def _inflate(file: IO[bytes], array: Array, ref: Ref, stored: int | None) -> Non
         if not fresh and not data:
             raise FormatError(f"{ref}: truncated", found=f"{done:,} of {len(view):,} bytes of pixels")
         if done + len(data) > len(view):
-            raise FormatError(f"{ref}: more pixels than the header says", found=f"over {len(view):,} bytes")
+            raise FormatError(
+                f"{ref}: holds more pixels than its header says", found=f"over {len(view):,} bytes"
+            )
         view[done : done + len(data)] = data
         done += len(data)
     if done < len(view):

@@ -30,7 +30,7 @@ from vesalius.core.image import Array, Forms, Image, Source, Triple
 SUFFIXES = (".nii", ".nii.gz")
 MAGIC = ((344, b"n+1\x00"), (4, b"n+2\x00"))
 HOLDS = "Image"
-WRITES = ("Image", "Mask", "Map", "Picture")
+WRITES = ("Image", "ImageAnswer")
 
 _LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _MM = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}  # xyzt_units, lowest three bits, in millimetres
@@ -114,16 +114,14 @@ class _Layout:
         self.head = head
         dims = [int(d) for d in head["dim"]]
         if not 1 <= dims[0] <= 5 or any(d < 1 for d in dims[1 : dims[0] + 1]):
-            raise FormatError(f"{ref}: dimensions that cannot be", found=f"dim {dims}")
+            raise FormatError(f"{ref}: impossible dimensions", found=f"dim {dims}")
         x, y, z, t, c = (dims[1 : dims[0] + 1] + [1] * 5)[:5]
         kind = head.get_data_dtype()
         self.colour = 0
         if kind.names is not None:  # RGB24, RGBA32: bytes side by side
             self.colour, kind = len(kind.names), np.dtype(np.uint8)
         if kind.kind not in "iuf":
-            raise FormatError(
-                f"{ref}: pixels of this type are not read", found=str(kind), hint="save the magnitude"
-            )
+            raise FormatError(f"{ref}: unsupported pixel type", found=str(kind), hint="save the magnitude")
         self.dtype = np.dtype(kind)
         self.shape: tuple[int, ...] = (c, t, z, y, x) + ((self.colour,) if self.colour else ())
         self.nbytes = math.prod(self.shape) * self.dtype.itemsize
@@ -148,7 +146,7 @@ class _Layout:
             array = array[0]
         elif times is None:
             raise FormatError(
-                f"{ref}: a 4th and a 5th axis, and neither is time", found=f"dim {list(self.head['dim'])}"
+                f"{ref}: has a 4th and a 5th axis, and neither is time", found=f"dim {list(self.head['dim'])}"
             )
         else:
             array = array.swapaxes(0, 1)  # (T, C, Z, Y, X)
@@ -172,7 +170,7 @@ class _Layout:
 
 
 def _open(path: Path) -> IO[bytes]:
-    """The file, or what is in it if it is gzipped, whatever its suffix says."""
+    """Return the file, or what is in it if it is gzipped, whatever its suffix says."""
     file = path.open("rb")
     magic = file.read(2)
     file.seek(0)
@@ -200,10 +198,10 @@ def _read_head(stream: IO[bytes], ref: Ref) -> Any:
 
 
 def _checked_offset(head: Any, layout: _Layout, ref: Ref, *, compressed: bool) -> int:
-    """Where the pixels begin. Raises FormatError where they cannot, or where the file is too short for them."""
+    """Return where the pixels begin. Raises FormatError where they cannot, or where the file is too short for them."""
     offset, at = int(head["vox_offset"]), int(head["sizeof_hdr"])
     if offset < at:
-        raise FormatError(f"{ref}: pixels inside the header", found=f"vox_offset {offset}")
+        raise FormatError(f"{ref}: the pixels begin inside the header", found=f"vox_offset {offset}")
     if offset - at > file_io.TRAILING:
         raise FormatError(f"{ref}: header extensions too long", found=f"{offset - at:.4g} bytes")
     size = ref.paths[0].stat().st_size
@@ -252,7 +250,7 @@ def _geometry(head: Any) -> tuple[Array | None, Triple | None]:
 
 
 def _forms(head: Any, image: Image) -> Forms:
-    """Both forms as the header has them, and how far apart they put the image's corners."""
+    """Return both forms as the header has them, and how far apart they put the image's corners."""
     fields = {name: np.array(head[name]) for name in _FORMS}
     fields["pixdim"], fields["xyzt_units"] = fields["pixdim"][:4], fields["xyzt_units"] & 0x07
     said = int(head["sform_code"]) > 0, int(head["qform_code"]) > 0

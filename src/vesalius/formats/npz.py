@@ -30,7 +30,7 @@ from vesalius.core.image import Array, Image
 SUFFIXES = (".npz", ".npy")
 MAGIC = ((0, b"\x93NUMPY"),)  # a zip without the suffix may be anything
 HOLDS = "Image"
-WRITES = ("Image", "Mask", "Map", "Picture")
+WRITES = ("Image", "ImageAnswer")
 
 _KEEP = 1 << 29  # the largest member, in bytes, of which items are served from memory
 
@@ -50,7 +50,7 @@ class Member:
 
 
 def members(path: Path) -> dict[str, Member]:
-    """Every array of an archive by name, unread; an npy file has one, named ''. Raises FormatError."""
+    """Return every array of an archive by name, unread; an npy file has one, named ''. Raises FormatError."""
     file_io.one_file(Ref(paths=(path,)))
     with file_io.typed_errors(Ref(paths=(path,))):
         stat = path.stat()
@@ -59,7 +59,7 @@ def members(path: Path) -> dict[str, Member]:
 
 @functools.lru_cache(maxsize=16)
 def _members(path: Path, modified: int, size: int) -> dict[str, Member]:
-    """The same, kept: hundreds of cases may be items of one file."""
+    """Return the same, kept: hundreds of cases may be items of one file."""
     ref = Ref(paths=(path,))
     if not _is_archive(path):
         with path.open("rb") as file:
@@ -74,7 +74,7 @@ def _members(path: Path, modified: int, size: int) -> dict[str, Member]:
 
 
 def table(path: Path, member: str) -> Array:
-    """A whole member as it stands, whatever its shape (labels, ids). Raises FormatError, UnknownName."""
+    """Return a whole member as it stands, whatever its shape (labels, ids). Raises FormatError, UnknownName."""
     ref = Ref(paths=(path,), member=member)
     file_io.one_file(ref)
     with file_io.typed_errors(ref):
@@ -128,7 +128,7 @@ def read(ref: Ref) -> Image:
 
 
 def channels_first(shape: tuple[int, ...]) -> bool:
-    """Whether one item's shape is that of a colour picture with its channels first, `(3, Y, X)`."""
+    """Return whether one item's shape is that of a colour picture with its channels first, `(3, Y, X)`."""
     return len(shape) == 3 and shape[0] == 3 and min(shape[1:]) > 4
 
 
@@ -194,14 +194,14 @@ def _member(stream: IO[bytes], ref: Ref, size: int) -> Member:
     """Parse one npy header and hold it against the bytes there are."""
     version = np.lib.format.read_magic(stream)
     if version not in ((1, 0), (2, 0), (3, 0)):
-        raise FormatError(f"{ref}: an npy version that is not known", found=str(version))
+        raise FormatError(f"{ref}: unknown npy version", found=str(version))
     parse = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, fortran, dtype = parse(stream)
     if dtype.hasobject:
         raise FormatError(f"{ref}: holds pickled objects, which are never loaded", hint="save plain arrays")
     member = Member(shape=shape, dtype=dtype, fortran=fortran)
     if any(n < 0 for n in shape):
-        raise FormatError(f"{ref}: a shape that cannot be", found=str(shape))
+        raise FormatError(f"{ref}: an impossible shape", found=str(shape))
     file_io.check_claim(ref, member.nbytes, size - stream.tell(), compressed=False)
     return member
 
@@ -250,17 +250,17 @@ def _item(path: Path, name: str, member: Member, ref: Ref) -> Array:
 
 @functools.lru_cache(maxsize=2)
 def _kept(path: Path, name: str, modified: int, size: int) -> Array:
-    """A whole member, kept so that its items are not inflated anew one by one."""
+    """Return a whole member, kept so that its items are not inflated anew one by one."""
     return _load(path, name, Ref(paths=(path,), member=name))
 
 
 def _in_colour(array: Array) -> bool:
-    """Whether the last axis is that of red, green, blue and perhaps an opacity."""
+    """Return whether the last axis is that of red, green, blue and perhaps an opacity."""
     return array.ndim in (3, 4) and array.shape[-1] in (3, 4) and min(array.shape[-3:-1]) > 4
 
 
 def _arrange(array: Array, ref: Ref) -> Array:
-    """One picture or volume as `(C, Z, Y, X)`."""
+    """Return one picture or volume as `(C, Z, Y, X)`."""
     if array.dtype.kind not in "iufb":
         raise FormatError(f"{ref}: not pixels", found=f"type {array.dtype}")
     if 0 in array.shape:

@@ -27,7 +27,7 @@ from vesalius.core.image import Array, Image, Triple
 SUFFIXES = (".nrrd", ".nhdr")
 MAGIC = ((0, b"NRRD000"),)
 HOLDS = "Image"
-WRITES = ("Image", "Mask", "Map", "Picture")
+WRITES = ("Image", "ImageAnswer")
 
 _TYPES = {
     "i1": ("signed char", "int8", "int8_t"),
@@ -62,10 +62,10 @@ class _Head:
         self.fields = fields
         sizes = [int(n) for n in fields["sizes"]]
         if len(sizes) != int(fields["dimension"]) or not sizes or min(sizes) < 1:
-            raise FormatError(f"{ref}: dimensions that cannot be", found=f"sizes {sizes}")
+            raise FormatError(f"{ref}: impossible dimensions", found=f"sizes {sizes}")
         code = _CODES.get(str(fields["type"]).lower())
         if code is None:
-            raise FormatError(f"{ref}: pixels of this type are not read", found=str(fields["type"]))
+            raise FormatError(f"{ref}: unsupported pixel type", found=str(fields["type"]))
         self.dtype = np.dtype(code).newbyteorder(">" if fields.get("endian") == "big" else "<")
         self.shape = tuple(reversed(sizes))
         self.nbytes = math.prod(sizes) * self.dtype.itemsize
@@ -80,9 +80,7 @@ class _Head:
         others = [i for i, yes in enumerate(spatial) if not yes]
         if len(spatial) != len(sizes) or len(self.spatial) not in (2, 3) or len(others) > 1:
             hint = "kinds, or directions of none, must say which axis is not spatial"
-            raise FormatError(
-                f"{ref}: axes that are not read", found=f"sizes {sizes}, kinds {kinds}", hint=hint
-            )
+            raise FormatError(f"{ref}: unsupported axes", found=f"sizes {sizes}, kinds {kinds}", hint=hint)
         self.channel = len(sizes) - 1 - others[0] if others else None
         self.in_colour = bool(others) and kinds[others[0]] in _COLOUR_KINDS
 
@@ -149,7 +147,7 @@ def read(ref: Ref) -> Image:
 
 
 def _apart(head: _Head, path: Path, ref: Ref) -> Path | None:
-    """The file of the pixels where the header stands apart, beside it and nowhere else. Raises FormatError."""
+    """Return the file of the pixels where the header stands apart, beside it and nowhere else. Raises FormatError."""
     name = head.fields.get("data file", head.fields.get("datafile"))
     if name is None:
         return None
@@ -167,7 +165,7 @@ def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> 
     """Write an nrrd, gzip-encoded, in LPS; several channels are the slowest axis: 'RGB-color' or 'vector'."""
     image, array = file_io.stored(thing)
     if path.suffix.lower() == ".nhdr":
-        raise OutputError(f"{path}: a header apart from its data is not written", hint=".nrrd")
+        raise OutputError(f"{path}: a header with separate data cannot be written", hint=".nrrd")
     if array.ndim != 4:
         raise OutputError(f"{path}: NRRD is written without times", hint=".npz or .nii.gz")
     if array.dtype == np.float16:
@@ -198,7 +196,7 @@ def _pixels(file: IO[bytes], path: Path, head: _Head, ref: Ref) -> Array:
     encoding = str(head.fields["encoding"]).lower()
     raw = encoding == "raw"
     if not raw and encoding not in ("gzip", "gz", "bzip2", "bz2"):
-        raise FormatError(f"{ref}: an encoding that is not read", found=encoding, hint="raw or gzip")
+        raise FormatError(f"{ref}: unsupported encoding", found=encoding, hint="raw or gzip")
     skip = int(head.fields.get("byte skip", head.fields.get("byteskip", 0)))
     if skip == -1 and raw:
         file.seek(max(size - head.nbytes, 0))

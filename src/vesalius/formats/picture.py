@@ -22,8 +22,7 @@ from PIL import Image as Pil
 from PIL import ImageOps, UnidentifiedImageError
 
 from vesalius.core import exif, file_io
-from vesalius.core.answers import Answer
-from vesalius.core.answers.mask import Mask
+from vesalius.core.answers import Answer, ImageAnswer
 from vesalius.core.case import Ref
 from vesalius.core.channels import COLOURS
 from vesalius.core.cohort import Label
@@ -45,7 +44,7 @@ MAGIC = (
     (0, b"BM"),
 )
 HOLDS = "Image"
-WRITES = ("Image", "Mask", "Map", "Picture")
+WRITES = ("Image", "ImageAnswer")
 
 MOST_PIXELS = 1 << 29  # of all pages together
 _KINDS = ("PNG", "JPEG", "TIFF", "BMP", "GIF", "WEBP")
@@ -111,7 +110,7 @@ def read_mask(ref: Ref) -> Image:
 
 
 def _palette(path: Path) -> dict[int, int]:
-    """The colour of each index of a file's palette, 0xRRGGBB; empty where it has none."""
+    """Return the colour of each index of a file's palette, 0xRRGGBB; empty where it has none."""
     with _open(path) as picture:
         if picture.mode not in ("P", "PA") or _pages(picture) > 1:
             return {}
@@ -132,13 +131,13 @@ def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> 
     """
     kind = _kind(path)
     array = _writable(file_io.stored(thing)[1], path, kind)
-    if kind == "JPEG" and not (isinstance(thing, Image) or type(thing).__name__ == "Picture"):
+    if kind == "JPEG" and isinstance(thing, ImageAnswer) and thing.holds != "picture":
         raise OutputError(f"{path}: JPEG would change the values", hint=".png")
     if kind == "GIF" and array.shape[0] != 1:
         raise OutputError(f"{path}: GIF would change the colours", hint=".png")
     pages = [_page(array[:, z]) for z in range(array.shape[1])]
-    if kind == "PNG" and isinstance(thing, Mask) and array.dtype == np.uint8:
-        _coloured(pages, thing.labels)
+    if kind == "PNG" and isinstance(thing, ImageAnswer) and array.dtype == np.uint8:
+        _coloured(pages, getattr(thing, "labels", ()))
     if len(pages) > 1 and kind != "TIFF":
         hint = ".nii.gz or .tif"
         raise OutputError(f"{path}: {kind} holds one plane", found=f"{len(pages)} planes", hint=hint)
@@ -169,7 +168,7 @@ def _read(ref: Ref, *, as_mask: bool) -> Image:
 
 
 def _display(tags: Sequence[int | None]) -> dict[str, Any]:
-    """The EXIF orientation that was applied: one that turns before one that does not."""
+    """Return the EXIF orientation that was applied: one that turns before one that does not."""
     tag = next((t for t in tags if t is not None and t > 1), tags[0])
     return {} if tag is None else {EXIF_ORIENTATION: tag}
 
@@ -179,7 +178,7 @@ def _open(path: Path) -> Pil.Image:
 
 
 def _decode(path: Path, ref: Ref, as_mask: bool) -> tuple[Array, list[int | None]]:
-    """The pages as `(C, pages, Y, X)`, and the orientation that each says."""
+    """Return the pages as `(C, pages, Y, X)`, and the orientation that each says."""
     data = path.read_bytes()
     if data.startswith(b"\x89PNG"):
         _check_png(data, ref)
@@ -206,7 +205,7 @@ def _decode(path: Path, ref: Ref, as_mask: bool) -> tuple[Array, list[int | None
 
 
 def _drawn_over(picture: Pil.Image) -> bool:
-    """Whether this is an animated GIF, of whose frames Pillow gives the first alone with its palette."""
+    """Return whether this is an animated GIF, of whose frames Pillow gives the first alone with its palette."""
     return picture.format == "GIF" and _pages(picture) > 1
 
 
@@ -228,7 +227,7 @@ def _pages(picture: Pil.Image) -> int:
 
 
 def _deep_tiff(picture: Pil.Image) -> bool:
-    """Whether this is a TIFF of several colours with more than 8 bits each."""
+    """Return whether this is a TIFF of several colours with more than 8 bits each."""
     if picture.format != "TIFF" or len(picture.getbands()) < 3:
         return False
     bits = picture.getexif().get(258, 8)
@@ -236,7 +235,7 @@ def _deep_tiff(picture: Pil.Image) -> bool:
 
 
 def _plane(picture: Pil.Image, ref: Ref, as_mask: bool, *, grey: bool = False) -> Array:
-    """One page as `(C, Y, X)`; with `grey`, colours that are all grey are greys, as those of a palette are."""
+    """Return one page as `(C, Y, X)`; with `grey`, colours that are all grey are greys, as those of a palette are."""
     picture.load()
     page = ImageOps.exif_transpose(picture)
     mode = page.mode
@@ -254,7 +253,7 @@ def _plane(picture: Pil.Image, ref: Ref, as_mask: bool, *, grey: bool = False) -
     if mode in ("RGBA", "RGBX", "CMYK", "YCbCr"):
         page = page.convert("RGB")
     elif mode not in _PLAIN:
-        raise FormatError(f"{ref}: a colour space that is not read", found=mode, hint="convert it to RGB")
+        raise FormatError(f"{ref}: unsupported colour space", found=mode, hint="convert it to RGB")
     array = np.asarray(page)
     array = array.astype(array.dtype.newbyteorder("="), copy=False)
     if array.ndim == 2:
@@ -263,7 +262,7 @@ def _plane(picture: Pil.Image, ref: Ref, as_mask: bool, *, grey: bool = False) -
 
 
 def _without_colour(colours: Array) -> Array:
-    """Colours `(3, Y, X)` as `(1, Y, X)` where red, green and blue are the same everywhere."""
+    """Return colours `(3, Y, X)` as `(1, Y, X)` where red, green and blue are the same everywhere."""
     same = (colours[0] == colours[1]).all() and (colours[0] == colours[2]).all()
     return colours[:1] if same else colours
 

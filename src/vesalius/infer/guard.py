@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from vesalius.core.bundle import Bundle
 from vesalius.core.case import Case
-from vesalius.core.errors import MismatchError
+from vesalius.core.errors import DataError, MismatchError
 from vesalius.core.image import Image
 from vesalius.core.learned import UNKNOWN, Verdict, compare
 from vesalius.prepare.seen import look
@@ -36,6 +36,18 @@ def admit(
             hint="--accept-mismatch, or accept_mismatch: true in a request, to go on all the same",
         )
     return (*(f"{ACCEPTED}{text}" for text in verdict.mismatch), *verdict.outside)
+
+
+def require(needs: Sequence[str], case: Case) -> None:
+    """Raise DataError where a case lacks one of the covariates that a bundle needs."""
+    lacking = [name for name in needs if case.covariates.get(name) is None]
+    if lacking:
+        names = " and ".join(f"'{name}'" for name in lacking)
+        raise DataError(
+            f"case {case.id}: the bundle needs the covariate{'s' if len(lacking) > 1 else ''} {names}",
+            found=", ".join(k for k, v in case.covariates.items() if v is not None) or "no covariates",
+            hint=f"a table with a column '{lacking[0]}', or `covariates` in a request",
+        )
 
 
 def in_words(outside: Sequence[str] | None) -> str:

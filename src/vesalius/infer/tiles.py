@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -14,7 +14,10 @@ from vesalius.prepare.geometry import Undo, inner_slices, turn_back
 
 Size = tuple[int, int, int]
 Forward = Callable[[Tensor], Tensor]
+Piece = tuple[int, int, int, Tensor]  # axis, start, stop, and the field `(K, z, y, x)` between them
+Values = Tensor | Mapping[str, Tensor]  # of each point `(z, y, x)`: one field, or several by name
 CHUNK_BYTES = 64 << 20
+ONLY = ""  # the name of a field that has none
 
 
 def starts(n: int, tile: int, overlap: float) -> list[int]:
@@ -36,7 +39,7 @@ def gaussian(n: int) -> Tensor:
 
 def stream(
     array: Array, *, size: Size, overlap: float, batch: int, forward: Forward, device: torch.device
-) -> Iterator[tuple[int, int, int, Tensor]]:
+) -> Iterator[Piece]:
     """Blend tiles of `array` `(C, Z, Y, X)`; yields `(axis, start, stop, raw)` as stretches are finished.
 
     `raw` is `(K, z, y, x)` on `device`, whole in two axes and `[start, stop)` along `axis`, the longest one.
@@ -77,9 +80,7 @@ def stream(
         _shift(slab, axis + 1, stop - s)
 
 
-def _finished(
-    slab: Tensor, totals: Sequence[Tensor], axis: int, start: int, stop: int
-) -> Iterator[tuple[int, int, int, Tensor]]:
+def _finished(slab: Tensor, totals: Sequence[Tensor], axis: int, start: int, stop: int) -> Iterator[Piece]:
     """The slab's rows `[start, stop)` divided by their weights, a few at a time: no second slab beside it."""
     rows = max(1, CHUNK_BYTES * slab.shape[axis + 1] // (4 * slab.numel()))
     for low in range(start, stop, rows):
@@ -116,16 +117,22 @@ def _batches(items: list[Size], n: int) -> Iterator[list[Size]]:
         yield items[k : k + n]
 
 
+def by_name(values: Values) -> Mapping[str, Tensor]:
+    """Return fields by name; one that has no name is called `ONLY`."""
+    return values if isinstance(values, Mapping) else {ONLY: values}
+
+
 def to_native(
-    pieces: Iterator[tuple[int, int, int, Tensor]], undo: Undo, point: Callable[[Tensor], Tensor]
-) -> Array:
+    pieces: Iterator[Piece], undo: Undo, point: Callable[[Tensor], Values]
+) -> Array | dict[str, Array]:
     """Bring a streamed field back to the native grid and turn it into values there, a stretch at a time.
 
     Interpolation and `point` (an arg-max) happen together on a few rows, so that neither the field at native
     resolution nor at the network's exists whole. Returns `(Z, Y, X)` of the native image: uint8 or int16 for
-    integers, float32 otherwise.
+    integers, float32 otherwise; where `point` gives several fields, one of these for each name.
     """
-    out: Array | None = None
+    out: dict[str, Array] = {}
+    alone = False
     held: Tensor | None = None
     held_from = 0
     done = 0
@@ -152,22 +159,28 @@ def to_native(
                         field, other, 0, undo.turned[other], undo.inner[other], undo.turned[other], 0
                     )
             values = point(field)
-            if out is None:
-                kind = np.float32
-                if not values.is_floating_point():
-                    kind = np.uint8 if held.shape[0] <= 256 else np.int16  # type: ignore[assignment]
-                out = np.zeros(undo.turned, dtype=kind)
+            alone = not isinstance(values, Mapping)
             place: list[slice] = [slice(None)] * 3
             place[axis] = slice(done, upto)
-            out[tuple(place)] = values.cpu().numpy()
+            for name, found in by_name(values).items():
+                if name not in out:
+                    out[name] = np.zeros(undo.turned, dtype=_kind(found, held.shape[0]))
+                out[name][tuple(place)] = found.cpu().numpy()
             done = upto
         keep = int(np.floor((done + 0.5) * n_in / n_out - 0.5)) if done < n_out else n_in
         drop = max(0, min(keep, b - low - 1) - held_from)
         held = held.narrow(axis + 1, drop, held.shape[axis + 1] - drop).clone()
         held_from += drop
-    if out is None:
+    if not out:
         raise ValueError("an empty field")
-    return turn_back(out, undo.order, undo.flips)
+    home = {name: turn_back(array, undo.order, undo.flips) for name, array in out.items()}
+    return home[ONLY] if alone else home
+
+
+def _kind(values: Tensor, channels: int) -> type[np.generic]:
+    if values.is_floating_point():
+        return np.float32
+    return np.uint8 if channels <= 256 else np.int16
 
 
 def _plane(shape: Size, axis: int) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,19 +15,14 @@ from vesalius.core.disk import output_errors
 from vesalius.core.image import Array, Image
 from vesalius.core.plan import Plan
 from vesalius.core.progress import Progress, track
+from vesalius.core.seeds import seed_of
 from vesalius.prepare import augment
-from vesalius.prepare.batch import Batch, Example, collate
-from vesalius.prepare.case import load_reference, prepare
-from vesalius.tasks.contract import Task
+from vesalius.prepare.batch import Batch, Example, collate, main_image
+from vesalius.prepare.case import load_reference
+from vesalius.tasks.contract import Sampler, Task
 
 Loader = Callable[[Case], Image]
 CENTRES = 512
-
-
-def seed_of(*parts: int | str) -> int:
-    """A 63-bit seed from a run's seed, a member, a step …: the same parts, the same seed."""
-    digest = hashlib.sha256("/".join(map(str, parts)).encode()).digest()
-    return int.from_bytes(digest[:8], "big") >> 1
 
 
 def prepare_examples(
@@ -51,8 +45,11 @@ def prepare_examples(
     used = 0
     for case in track(cases, progress, "prepare", len(cases)):
         cut = crop(case) if crop else case
-        reference = load_reference(cut)
-        example = task.encode(cut, prepare(cut, plan.data, reference=reference), reference, state)
+        reference = None if cut.images else task.geometry(cut, state)
+        reference = reference or load_reference(cut)
+        prepared = task.prepare(cut, plan, state, reference=reference)
+        example = task.encode(cut, prepared, reference, state)
+        example = replace(example, patient=case.patient, group=case.group)
         size = sum(a.nbytes for a in (*example.images.values(), *example.targets.values()))
         if folder is not None and used + size > memory_bytes:
             example = _spill(example, folder, len(examples))
@@ -64,7 +61,7 @@ def prepare_examples(
 
 def _spill(example: Example, folder: Path, number: int) -> Example:
     def mapped(name: str, array: Array) -> Array:
-        path = folder / f"{number}-{name}.npy"
+        path = folder / f"{number}-{''.join(c if c.isalnum() else '_' for c in name)}.npy"
         with output_errors(path):
             folder.mkdir(parents=True, exist_ok=True)
             np.save(path, array)
@@ -88,10 +85,15 @@ class Batches:
     member: int
     centres: tuple[tuple[Array, ...], ...]
     weights: torch.Tensor | None
+    sampler: Sampler | None = None
+    stack: Callable[[Sequence[Example]], Batch] = collate
 
     def order(self, step: int) -> list[int]:
-        """Which examples make up a batch: a fresh permutation each epoch, or a balanced draw."""
+        """Return which examples make up a batch: the task's draw, a balanced one, or a fresh permutation each epoch."""
         train, n = self.plan.train, len(self.examples)
+        if self.sampler is not None:
+            g = torch.Generator().manual_seed(seed_of(train.seed, self.member, "draw", step))
+            return list(self.sampler(step, g))
         if self.weights is not None:
             g = torch.Generator().manual_seed(seed_of(train.seed, self.member, "draw", step))
             return torch.multinomial(self.weights, train.batch, replacement=True, generator=g).tolist()
@@ -111,12 +113,12 @@ class Batches:
             cut = [self._patch(k, g) for k in chosen]
         else:
             cut = [self.examples[k] for k in chosen]
-        batch = collate(cut).to(device)
+        batch = self.stack(cut).to(device)
         return augmented(batch, self.plan, g)
 
     def _patch(self, k: int, generator: torch.Generator) -> Example:
         example, size = self.examples[k], self.plan.data.size
-        shape = next(iter(example.images.values())).shape[1:]
+        shape = main_image(example).shape[-3:]
         centres = self.centres[k] if self.centres else ()
         start = [
             int(torch.randint(0, n - s + 1, (1,), generator=generator))
@@ -129,37 +131,74 @@ class Batches:
             start = [
                 int(np.clip(c - j, 0, n - s)) for c, j, n, s in zip(centre, jitter, shape, size, strict=True)
             ]
-        where = (slice(None), *(slice(a, a + s) for a, s in zip(start, size, strict=True)))
-        return replace(
-            example,
-            images={n: np.ascontiguousarray(v[where]) for n, v in example.images.items()},
-            targets={
-                n: np.ascontiguousarray(v[where]) if n in example.on_grid else v
-                for n, v in example.targets.items()
-            },
-        )
+        return cut_out(example, start, size)
+
+
+def cut_out(example: Example, start: Sequence[int], size: Sequence[int]) -> Example:
+    """Return a patch of an example: its main image, all on that grid, and its points and boxes, counted from `start`.
+
+    Boxes end where the patch does; one that lies outside of it has no extent any more. None is dropped, so that
+    ragged targets that belong together keep their order. Images of another size are left whole.
+    """
+    shape = main_image(example).shape[-3:]
+    z, y, x = (slice(a, a + s) for a, s in zip(start, size, strict=True))
+
+    ours = example.points | example.boxes
+
+    def moved(name: str, value: Array) -> Array:
+        from_start: Array = value - np.asarray(start, value.dtype) if name in ours else value
+        return np.clip(from_start, 0, np.asarray(size, value.dtype)) if name in example.boxes else from_start
+
+    return replace(
+        example,
+        images={
+            n: np.ascontiguousarray(v[..., z, y, x]) if v.shape[-3:] == shape else v
+            for n, v in example.images.items()
+        },
+        targets={
+            n: np.ascontiguousarray(v[..., z, y, x]) if n in example.on_grid else v
+            for n, v in example.targets.items()
+        },
+        ragged={n: moved(n, v) for n, v in example.ragged.items()},
+    )
 
 
 def augmented(batch: Batch, plan: Plan, generator: torch.Generator) -> Batch:
-    """The batch after the planned augmentation."""
+    """Return the batch after the planned augmentation; all frames of a cine are changed alike.
+
+    Where there are points or boxes nothing changes place, as they could not follow. Cases are mixed only where each
+    has every target.
+    """
+    if not batch.images:
+        return batch
     fields = {k: v for k, v in batch.targets.items() if k in batch.on_grid}
     rest = {k: v for k, v in batch.targets.items() if k not in batch.on_grid}
-    images, fields = augment.space(batch.images, fields, plan.augment, generator)
+    images = {k: v.flatten(1, 2) if v.ndim == 6 else v for k, v in batch.images.items()}
+    if not (batch.points or batch.boxes):
+        images, fields = augment.space(images, fields, plan.augment, generator)
     images = augment.intensity(images, plan.augment, generator)
-    if not fields:
+    if not fields and all(batch.labelled(name) is None for name in rest):
         images, rest = augment.mixup(images, rest, plan.augment, generator)
+    images = {k: v.reshape(batch.images[k].shape) for k, v in images.items()}
     return replace(batch, images=images, targets={**fields, **rest})
 
 
-def batches(examples: Sequence[Example], plan: Plan, member: int) -> Batches:
-    """Batches over examples that have what the task learns from; finds where foreground lies, once."""
+def batches(examples: Sequence[Example], plan: Plan, member: int, *, task: Task | None = None) -> Batches:
+    """Return batches over examples that have what the task learns from; finds where foreground lies, once.
+
+    `task` may draw and stack the examples in its own way.
+    """
     centres: tuple[tuple[Array, ...], ...] = ()
     if plan.data.sampling == "patches" and plan.train.foreground > 0:
         centres = tuple(_centres(e, k, plan) for k, e in enumerate(examples))
     weights = None
     if plan.train.balance:
         weights = _balanced(examples)
-    return Batches(examples, plan, member, centres, weights)
+    if task is None:
+        return Batches(examples, plan, member, centres, weights)
+    return Batches(
+        examples, plan, member, centres, weights, sampler=task.sampler(examples, plan), stack=task.collate
+    )
 
 
 def _centres(example: Example, number: int, plan: Plan) -> tuple[Array, ...]:

@@ -1,43 +1,35 @@
-"""Optimisers, learning-rate schedules and the moving average of weights."""
+"""The planned optimiser, the learning rate of a step, and the moving average of weights."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
+from vesalius import optimisers, schedules
 from vesalius.core.plan import TrainPlan
 
 
 def optimizer(model: nn.Module, plan: TrainPlan) -> torch.optim.Optimizer:
-    """The planned optimiser. Biases and norms (1-D parameters) are not decayed."""
-    decayed = [p for p in model.parameters() if p.requires_grad and p.ndim > 1]
-    free = [p for p in model.parameters() if p.requires_grad and p.ndim <= 1]
-    groups = [{"params": decayed, "weight_decay": plan.weight_decay}, {"params": free, "weight_decay": 0.0}]
-    groups = [g for g in groups if g["params"]]
-    if plan.optimizer == "sgd":
-        return torch.optim.SGD(groups, lr=plan.lr, momentum=plan.momentum, nesterov=plan.momentum > 0)
-    if plan.optimizer == "adam":
-        return torch.optim.Adam(groups, lr=plan.lr, fused=True)
-    return torch.optim.AdamW(groups, lr=plan.lr, fused=True)
+    """Return the planned optimiser. Biases and norms (1-D parameters) are not decayed."""
+    return optimisers.build(
+        plan.optimizer,
+        model,
+        lr=plan.lr,
+        weight_decay=plan.weight_decay,
+        options=plan.optimizer_options,
+    )
 
 
 def rate(step: float, plan: TrainPlan, steps: int | None = None) -> float:
-    """The learning rate of a step of `steps` (the planned number): a linear warm-up, then the schedule down."""
+    """Return the learning rate of a step of `steps` (the planned number): a linear warm-up, then the schedule down."""
     steps = steps or plan.steps
     warm = max(1, round(plan.warmup * steps)) if plan.warmup else 0
     if step < warm:
         return min(plan.lr, plan.lr * (step + 1) / warm)
     t = (step - warm) / max(1, steps - warm)
-    if plan.schedule == "constant":
-        return plan.lr
-    if plan.schedule == "poly":
-        return float(plan.lr * (1 - t) ** 0.9)
-    if plan.schedule == "onecycle":
-        return float(plan.lr * max(1 - t, 1e-3))
-    return plan.lr * (0.5 * (1 + math.cos(math.pi * t)) * 0.999 + 0.001)
+    return plan.lr * schedules.factor(plan.schedule, t, options=plan.schedule_options)
 
 
 class Average:

@@ -13,8 +13,8 @@ from vesalius import nets
 from vesalius.core.bundle import State
 from vesalius.core.errors import PlanError
 from vesalius.core.plan import Plan
+from vesalius.core.seeds import seed_of
 from vesalius.learn.checkpoint import Checkpoint
-from vesalius.learn.examples import seed_of
 from vesalius.learn.optimise import Average, optimizer, rate
 from vesalius.learn.weights import fit_of
 from vesalius.prepare.batch import Batch

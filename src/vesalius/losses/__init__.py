@@ -4,7 +4,9 @@ A loss's file declares, as literals that are read without importing it:
 
     NAMES = {"dice": "…", "dice-ce": "…"}    registered names, one line each
     TARGETS = ("mask",)                       the kinds of target it takes
-    OPTIONS = {"smooth": 1e-5}                its own options with their defaults
+    OPTIONS = {"smooth": 1e-5}                its own options with their defaults (see `core/options.py`)
+    LIMITS = {"smooth": {"ge": 0}}            what values they take
+    DEFAULT_FOR = {"mask": "dice-ce"}         the kinds of target for which a plan chooses it, and by which name
 
 and has `make(name, *, weights, smoothing, multilabel, options) -> nn.Module`, whose call is
 `(logits, target, weight=None) -> ()`: the mean that is minimised.
@@ -16,12 +18,23 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from vesalius.core import registry
-from vesalius.core.errors import PlanError, UnknownName
+from vesalius.core.errors import PlanError
+from vesalius.core.options import options_of
 
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["build"]
+__all__ = ["OWN", "build", "default_for"]
+OWN = "own"  # the name in a plan of a loss that a task brings itself
+
+
+def default_for(kind: str) -> str:
+    """Return the name of the loss that a plan chooses for a kind of target; `OWN` where no file claims it."""
+    for stem in registry.stems("losses"):
+        claimed: dict[str, str] = registry.literals("losses", stem).get("DEFAULT_FOR", {})
+        if kind in claimed:
+            return claimed[kind]
+    return OWN
 
 
 def build(
@@ -45,10 +58,7 @@ def build(
     Raises UnknownName for a loss or an option that does not exist, PlanError for values that cannot be.
     """
     module = registry.lookup("losses", name)
-    defaults: dict[str, Any] = registry.literals("losses", name.partition("-")[0]).get("OPTIONS", {})
-    for option in options or {}:
-        if option not in defaults:
-            raise UnknownName(f"option of loss {name}", option, defaults)
+    chosen = options_of("losses", name, options or {}, where="loss.options")
     if not 0.0 <= smoothing < 1.0:
         raise PlanError("label smoothing must lie in [0, 1)", found=str(smoothing))
     if weights is not None and (not len(weights) or not all(0 <= w < float("inf") for w in weights)):
@@ -58,6 +68,6 @@ def build(
         weights=weights,
         smoothing=smoothing,
         multilabel=multilabel,
-        options={**defaults, **(options or {})},
+        options=chosen,
     )
     return cast("nn.Module", made)

@@ -13,6 +13,7 @@ from vesalius.losses._targets import UNKNOWN, Loss, bits, full_precision, hard, 
 
 NAMES = {"cross_entropy": "cross-entropy; binary, a label at a time, where labels overlap"}
 TARGETS = ("class", "ordinal", "multilabel", "mask")
+DEFAULT_FOR = {"class": "cross_entropy", "ordinal": "cross_entropy", "multilabel": "cross_entropy"}
 
 
 def make(

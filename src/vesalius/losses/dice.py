@@ -17,7 +17,9 @@ NAMES = {
     "dice-ce": "soft Dice plus cross-entropy: overlap and certainty at once",
 }
 TARGETS = ("mask",)
+DEFAULT_FOR = {"mask": "dice-ce"}
 OPTIONS = {"batch": True, "background": False, "smooth": 1e-5, "dice_weight": 1.0, "ce_weight": 1.0}
+LIMITS = {"smooth": {"ge": 0}, "dice_weight": {"ge": 0}, "ce_weight": {"ge": 0}}
 
 
 def make(

@@ -15,6 +15,7 @@ from vesalius.losses.cross_entropy import share_of
 NAMES = {"focal": "cross-entropy that fades on easy samples, for rare classes"}
 TARGETS = ("class", "ordinal", "multilabel", "mask")
 OPTIONS = {"gamma": 2.0}
+LIMITS = {"gamma": {"ge": 0}}
 
 
 def make(

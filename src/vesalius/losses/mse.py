@@ -12,6 +12,7 @@ from vesalius.losses._targets import Loss, full_precision, weighted_mean
 
 NAMES = {"mse": "mean squared error, for numbers"}
 TARGETS = ("number",)
+DEFAULT_FOR = {"number": "mse"}
 
 
 def make(

@@ -25,7 +25,7 @@ from vesalius.core.scorecard import Interval
 from vesalius.metrics._intervals import bootstrap
 from vesalius.metrics._rows import Rows
 
-__all__ = ["Interval", "Rows", "bootstrap", "describe", "for_answer"]
+__all__ = ["Interval", "Rows", "bootstrap", "describe", "for_answer", "judges"]
 
 
 def for_answer(answer: str) -> ModuleType:
@@ -34,6 +34,11 @@ def for_answer(answer: str) -> ModuleType:
     if answer not in kinds:
         raise UnknownName("answer kind with metrics", answer, kinds)
     return registry.lookup("metrics", kinds[answer])
+
+
+def judges(answer: str) -> bool:
+    """Return whether some file judges this kind of answer; nothing is imported."""
+    return any(registry.literals("metrics", s).get("ANSWER") == answer for s in registry.stems("metrics"))
 
 
 def describe(answer: str, metric: str) -> dict[str, Any]:

@@ -45,7 +45,7 @@ def __getattr__(name: str) -> Any:
 
 
 def describe(name: str) -> dict[str, Any]:
-    """The literals of the file that holds `name` (`ROLE`, `DIMS`, `SOURCE`, `OPTIONS` …), read without import.
+    """Return the literals of the file that holds `name` (`ROLE`, `DIMS`, `SOURCE`, `OPTIONS` …), read without import.
 
     Raises:
         UnknownName: no net is called `name`.
@@ -57,7 +57,7 @@ def describe(name: str) -> dict[str, Any]:
 
 
 def names_for(role: str, *, dims: int | None = None) -> list[str]:
-    """Names of the nets with this role (and dimension, where given). Imports none of them."""
+    """Return names of the nets with this role (and dimension, where given). Imports none of them."""
     return [
         name
         for name in registry.names("nets")

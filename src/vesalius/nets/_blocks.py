@@ -32,7 +32,7 @@ def depth(blocks: int, scale: float) -> int:
 
 
 def read_options(net: str, options: Mapping[str, Any] | None, defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """The family's options with the given ones over the defaults.
+    """Return the family's options with the given ones over the defaults.
 
     Raises:
         UnknownName: an option that the family does not have.
@@ -54,7 +54,7 @@ def one_of(net: str, option: str, value: object, allowed: Sequence[object]) -> N
 
 
 def same(kernel: int | Sequence[int]) -> int | tuple[int, ...]:
-    """The padding that keeps the size at stride 1."""
+    """Return the padding that keeps the size at stride 1."""
     return kernel // 2 if isinstance(kernel, int) else tuple(k // 2 for k in kernel)
 
 
@@ -69,7 +69,7 @@ def conv(
     groups: int = 1,
     bias: bool = True,
 ) -> nn.Module:
-    """A 2-D or 3-D convolution that pads to keep the size (at stride 1) unless told otherwise."""
+    """Return a 2-D or 3-D convolution that pads to keep the size (at stride 1) unless told otherwise."""
     pad = same(kernel) if padding is None else padding
     make: Any = CONV[dims]
     layer: nn.Module = make(
@@ -81,14 +81,14 @@ def conv(
 def transposed(
     dims: int, inside: int, outside: int, *, stride: int | Sequence[int], bias: bool = True
 ) -> nn.Module:
-    """A transposed convolution whose kernel is its stride: every output voxel has one parent."""
+    """Return a transposed convolution whose kernel is its stride: every output voxel has one parent."""
     make: Any = TRANSPOSED[dims]
     layer: nn.Module = make(inside, outside, _plain(stride), _plain(stride), bias=bias)
     return layer
 
 
 def norm(kind: str, dims: int, channels: int, *, eps: float = 1e-5) -> nn.Module:
-    """A normalisation layer with learned scale and shift: `instance`, `batch` or `group` (of 8 channels).
+    """Return a normalisation layer with learned scale and shift: `instance`, `batch` or `group` (of 8 channels).
 
     Instance normalisation is group normalisation with one channel a group: the same numbers, five times faster
     on a CPU than `nn.InstanceNorm3d`, and defined on a single voxel.

@@ -14,7 +14,7 @@ from vesalius.nets._unet import ConvNormAct
 
 
 def fold(x: Tensor) -> Tensor:
-    """Each 2 × 2 (× 2) block of pixels becomes channels: `(B, C, *size)` → `(B, C · 2^d, *size / 2)`."""
+    """Return each 2 × 2 (× 2) block of pixels becomes channels: `(B, C, *size)` → `(B, C · 2^d, *size / 2)`."""
     dims = x.ndim - 2
     for axis in range(dims):
         x = torch.cat([x[_every(axis, k)] for k in (0, 1)], dim=1)
@@ -22,7 +22,7 @@ def fold(x: Tensor) -> Tensor:
 
 
 def unfold(x: Tensor, channels: int) -> Tensor:
-    """The inverse of `fold`: `(B, channels · 2^d, *size)` → `(B, channels, *size · 2)`."""
+    """Return the inverse of `fold`: `(B, channels · 2^d, *size)` → `(B, channels, *size · 2)`."""
     for axis in reversed(range(x.ndim - 2)):
         first, second = x.chunk(2, dim=1)
         x = torch.stack([first, second], dim=axis + 3).flatten(axis + 2, axis + 3)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -53,7 +53,7 @@ class Net(nn.Module):
         self.dropout = dropout
 
     def head(self, classes: int) -> nn.Module:
-        """A fresh classification head: the maps of `forward` → logits `(B, classes)`.
+        """Return a fresh classification head: the maps of `forward` → logits `(B, classes)`.
 
         By default the last map's mean, dropout and one linear layer; a family whose paper has another head
         overrides this. Dense nets have none: a task gives them a 1×1 convolution.
@@ -64,6 +64,15 @@ class Net(nn.Module):
         if self.role != "encoder":
             raise PlanError(f"a {self.role} net has no classification head", hint="choose an encoder")
         return GlobalHead(self.channels[-1], classes, dropout=self.dropout)
+
+    def cam_map(self, output: Any) -> Tensor:
+        """Return the map `(B, C, …)` that class-activation maps weigh, out of what `forward` returned.
+
+        It is the map that heads are put on, so that gradients of an answer reach it: an encoder's last one, and the map
+        at the input's own resolution of a dense net. A family whose head takes another map overrides this.
+        """
+        found: Tensor = output.full if self.role == "dense" else output[-1]
+        return found
 
     def check_input(self, x: Tensor) -> None:
         """Refuse a tensor of another rank with one line instead of a stack of torch."""
@@ -103,7 +112,7 @@ def pad_to_multiple(x: Tensor, multiple: Sequence[int], *, two: bool = False) ->
 
 
 def crop_to(x: Tensor, size: Sequence[int]) -> Tensor:
-    """The first `size` positions of each spatial axis; `x` itself where it has that size."""
+    """Return the first `size` positions of each spatial axis; `x` itself where it has that size."""
     if tuple(x.shape[2:]) == tuple(size):
         return x
     for axis, n in enumerate(size, start=2):

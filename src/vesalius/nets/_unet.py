@@ -116,7 +116,7 @@ def plan_levels(
     options: Mapping[str, Any],
     base: int = 32,
 ) -> tuple[list[int], Topology]:
-    """Channels and topology of a U-Net from its size, scale and the options every U-Net has.
+    """Return channels and topology of a U-Net from its size, scale and the options every U-Net has.
 
     `channels`: channels of each stage (instead of `base · scale`, doubled at each stage up to 320 · scale in
     3-D and 512 · scale in 2-D); `stages`: how many; `spacing_mm`: voxel size in the order of `size`;

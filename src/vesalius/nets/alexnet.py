@@ -51,7 +51,7 @@ class AlexNet(Net):
         return [first, second, third]
 
     def head(self, classes: int) -> nn.Module:
-        """The paper's two dense layers of 4096 (· scale) over a 6×6 grid; in 3-D over 3×3×3."""
+        """Return the paper's two dense layers of 4096 (· scale) over a 6×6 grid; in 3-D over 3×3×3."""
         grid = 6 if self.dims == 2 else 3
         hidden = (self.hidden, self.hidden)
         return DenseHead(

@@ -38,7 +38,7 @@ class TutorialCNN(Net):
         return maps
 
     def head(self, classes: int) -> nn.Module:
-        """A dense layer as wide as the last map has channels, over a grid of 4 positions an axis."""
+        """Return a dense layer as wide as the last map has channels, over a grid of 4 positions an axis."""
         last = self.channels[-1]
         return DenseHead(self.dims, last, classes, grid=4, hidden=(last,), dropout=self.dropout)
 

@@ -260,7 +260,7 @@ def _cut(x: Tensor, window: Sequence[int]) -> Tensor:
 
 
 def _join(x: Tensor, window: Sequence[int], space: Sequence[int]) -> Tensor:
-    """The inverse of `_cut`."""
+    """Return the inverse of `_cut`."""
     dims = len(window)
     counts = [n // w for n, w in zip(space, window, strict=True)]
     x = x.reshape(x.shape[0], *counts, *window, x.shape[-1])

@@ -69,7 +69,7 @@ class VGG(Net):
         return maps
 
     def head(self, classes: int) -> nn.Module:
-        """The paper's two dense layers of 4096 (· scale) over a 7×7 grid; in 3-D over 3×3×3."""
+        """Return the paper's two dense layers of 4096 (· scale) over a 7×7 grid; in 3-D over 3×3×3."""
         grid = 7 if self.dims == 2 else 3
         hidden = (self.hidden, self.hidden)
         return DenseHead(

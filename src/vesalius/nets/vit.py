@@ -180,7 +180,7 @@ def build(
 
 
 def patch_for(name: str, size: Sequence[int], patch: int | Sequence[int] | None) -> tuple[int, ...]:
-    """The patch of each axis: as given, or chosen by the size."""
+    """Return the patch of each axis: as given, or chosen by the size."""
     if patch is None:
         return tuple(min(LARGEST_PATCH, 2 ** int(math.log2(max(1, n // 4)))) for n in size)
     given = (patch,) * len(size) if isinstance(patch, int) else tuple(int(p) for p in patch)

@@ -41,7 +41,9 @@ class Facts:
 def facts(image: Image, mask: Image | None, *, seed: int = 0, case: Case | None = None) -> Facts:
     """Measure one image; intensities on a random sample of its pixels. `case` says what is declared of it."""
     shape, spacing = canonical(image)
-    array = frame(image)
+    array = (
+        image.array[0] if image.times_s is not None else frame(image)
+    )  # `prepare` refuses what a task cannot take
     rng = np.random.default_rng(seed)
     points = sample(array, rng)
     values = points[np.isfinite(points)]

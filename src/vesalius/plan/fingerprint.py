@@ -105,7 +105,12 @@ def fingerprint(
 
 
 def _images(training: Sequence[Case]) -> tuple[str, ...]:
-    """The images that every case has, the reference first. Raises DataError where there is none."""
+    """The images that every case has, the reference first; of cases without images the one that nobody looks at.
+
+    Raises DataError where cases have images, and none in common.
+    """
+    if not any(case.images for case in training):
+        return ("image",)
     reference = training[0].reference
     shared = set.intersection(*(set(c.images) for c in training))
     if not shared:

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from vesalius.core.errors import DataError
 from vesalius.core.image import Array
+
+UNKNOWN = -1  # in an integer target on the images' grid: nothing is known here
 
 
 @dataclass(frozen=True, eq=False)
 class Example:
-    """One prepared case, in numpy, before it is cut and put into a batch. Absent things are None.
+    """One prepared case, in numpy, before it is cut and put into a batch. Absent things are None or not named.
 
-    `images` by name `(C, Z, Y, X)`; `targets` by name, those named in `on_grid` as `(K, Z, Y, X)` and moved
-    with the image by every geometric change; `weight` is how much this case counts.
+    `images` by name `(C, Z, Y, X)`, or `(T, C, Z, Y, X)` where the task takes time; they may differ in size.
+    `present` tells of planned images that share one array whether the case has each. `targets` by name, those named
+    in `on_grid` as `(K, Z, Y, X)` and moved with the main image by every geometric change. `ragged` are targets and
+    prompts whose number differs from case to case, along their first axis; those named in `points` `(N, 3)` and
+    `boxes` `(N, 2, 3)`, low and high corner, are `(z, y, x)` in voxels of the prepared grid and move with it, too.
+    `frame_times_s` `(T,)` are those of a cine's frames, `times_days` those of events. `patient` and `group` (a site,
+    a scanner) are for samplers and losses that keep cases together.
     """
 
     case_id: str
@@ -27,17 +35,27 @@ class Example:
     on_grid: frozenset[str] = frozenset()
     covariates: Array | None = None
     tokens: Array | None = None
-    times: Array | None = None
-    weight: float = 1.0
+    frame_times_s: Array | None = None
+    times_days: Array | None = None
+    present: Mapping[str, bool] = field(default_factory=dict)
+    ragged: Mapping[str, Array] = field(default_factory=dict)
+    points: frozenset[str] = frozenset()
+    boxes: frozenset[str] = frozenset()
+    patient: str | None = None
+    group: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
     """What a task's `loss` and `infer` are given, and all that the loop knows of a task.
 
-    `images` by name `(B, C, Z, Y, X)` float32 (a 2-D picture has Z == 1); `targets` by name, any absent;
+    `images` by name `(B, C, Z, Y, X)` float32 (a 2-D picture has Z == 1), or `(B, T, C, Z, Y, X)`; `targets` by name;
     `on_grid` names the targets that lie on the images' grid `(B, K, Z, Y, X)`; `covariates` `(B, F)`;
-    `tokens` `(B, L)` int64; `times` `(B, …)`; `has_target` `(B,)` bool; `weight` `(B,)`.
+    `tokens` `(B, L)` int64; `frame_times_s` `(B, T)`, NaN where a cine has no such frame; `times_days` `(B, …)`.
+    `has` says by a target's name which cases have it, `present` by the name of an image (or `covariates`, `tokens`,
+    `frame_times_s`, `times_days`) which cases have that, each `(B,)` bool. What a case lacks is filled: with zeros,
+    with -1 where integers lie on the grid, with NaN in covariates and times. `ragged` holds a tensor for each case,
+    None where it has none.
     """
 
     images: Mapping[str, Tensor]
@@ -46,43 +64,144 @@ class Batch:
     on_grid: frozenset[str] = frozenset()
     covariates: Tensor | None = None
     tokens: Tensor | None = None
-    times: Tensor | None = None
-    has_target: Tensor | None = None
-    weight: Tensor | None = None
+    frame_times_s: Tensor | None = None
+    times_days: Tensor | None = None
+    has: Mapping[str, Tensor] = field(default_factory=dict)
+    present: Mapping[str, Tensor] = field(default_factory=dict)
+    ragged: Mapping[str, tuple[Tensor | None, ...]] = field(default_factory=dict)
+    points: frozenset[str] = frozenset()
+    boxes: frozenset[str] = frozenset()
+    patients: tuple[str | None, ...] = ()
+    groups: tuple[str | None, ...] = ()
 
     def to(self, device: torch.device) -> Batch:
-        """The same on another device."""
+        """Return the same on another device."""
 
         def move(value: Any) -> Any:
             if isinstance(value, Tensor):
                 return value.to(device, non_blocking=True)
             if isinstance(value, Mapping):
                 return {k: move(v) for k, v in value.items()}
+            if isinstance(value, tuple):
+                return tuple(move(v) for v in value)
             return value
 
         changed = {name: move(getattr(self, name)) for name in self.__dataclass_fields__}
         return replace(self, **changed)
 
+    def labelled(self, target: str) -> Tensor | None:
+        """Return which cases have a target, `(B,)` bool, where some lack it; None where all have it."""
+        has = self.has.get(target)
+        return None if has is None or bool(has.all()) else has
+
 
 def collate(examples: Sequence[Example]) -> Batch:
-    """Stack examples into a Batch; a target, covariate … that some lack is absent, and `has_target` says so."""
-    first = examples[0]
-    names = set(first.targets)
-    for example in examples[1:]:
-        names &= set(example.targets)
+    """Stack examples into a Batch; what some of them lack is filled there, and `has` and `present` say so.
+
+    Raises DataError where two cases' arrays of one name differ in shape otherwise than in their number of frames.
+    """
+    targets = {k: [e.targets.get(k) for e in examples] for k in _names(e.targets for e in examples)}
+    images = {k: [e.images.get(k) for e in examples] for k in _names(e.images for e in examples)}
+    on_grid = frozenset().union(*(e.on_grid for e in examples))
+    singles = {k: [getattr(e, k) for e in examples] for k in _SINGLES}
+    singles = {k: v for k, v in singles.items() if any(a is not None for a in v)}
+    present = {k: _there(v) for k, v in (images | singles).items()}
+    for name in _names(e.present for e in examples):
+        present[name] = torch.tensor([bool(e.present.get(name)) for e in examples])
     return Batch(
-        images={k: torch.from_numpy(np.stack([e.images[k] for e in examples])) for k in first.images},
+        images={k: _stacked(k, v, 0) for k, v in images.items()},
         case_ids=tuple(e.case_id for e in examples),
-        targets={k: torch.from_numpy(np.stack([e.targets[k] for e in examples])) for k in sorted(names)},
-        on_grid=frozenset(names & first.on_grid),
-        covariates=_stacked([e.covariates for e in examples]),
-        tokens=_stacked([e.tokens for e in examples]),
-        times=_stacked([e.times for e in examples]),
-        has_target=torch.tensor([bool(e.targets) for e in examples]),
-        weight=torch.tensor([e.weight for e in examples], dtype=torch.float32),
+        targets={k: _stacked(k, v, _unknown(v) if k in on_grid else 0) for k, v in sorted(targets.items())},
+        on_grid=on_grid & targets.keys(),
+        has={k: _there(v) for k, v in sorted(targets.items())},
+        present=present,
+        ragged={
+            k: tuple(None if (a := e.ragged.get(k)) is None else torch.from_numpy(a) for e in examples)
+            for k in _names(e.ragged for e in examples)
+        },
+        points=frozenset().union(*(e.points for e in examples)),
+        boxes=frozenset().union(*(e.boxes for e in examples)),
+        patients=tuple(e.patient for e in examples),
+        groups=tuple(e.group for e in examples),
+        **{k: _stacked(k, v, _SINGLES[k]) for k, v in singles.items()},
     )
 
 
-def _stacked(arrays: Sequence[Array | None]) -> Tensor | None:
-    present = [a for a in arrays if a is not None]
-    return torch.from_numpy(np.stack(present)) if present and len(present) == len(arrays) else None
+_SINGLES = {
+    "covariates": float("nan"),
+    "tokens": 0,
+    "frame_times_s": float("nan"),
+    "times_days": float("nan"),
+}
+
+
+def main_image(example: Example) -> Array:
+    """Return the image whose grid targets, points and boxes lie on: `image`, or the first. Raises DataError."""
+    if not example.images:
+        raise DataError(f"case {example.case_id} has no image")
+    return example.images["image"] if "image" in example.images else next(iter(example.images.values()))
+
+
+def with_tiles(example: Example, device: torch.device) -> Callable[[Tensor], Batch]:
+    """Return what makes a batch of tiles of the main image, each with all else that is known of the case.
+
+    Tiles are `(B, C, z, y, x)`; those of a cine `(B, T * C, z, y, x)` or `(B, T, C, z, y, x)`, given on as the latter.
+    """
+    main = main_image(example)
+    name = next(k for k, v in example.images.items() if v is main)
+    rest = {k: v for k, v in example.images.items() if k != name}
+    known = replace(example, images=rest, targets={}, on_grid=frozenset(), ragged={})
+    beside = collate([known]).to(device)
+
+    def batch(tiles: Tensor) -> Batch:
+        n = len(tiles)
+
+        def each(value: Any) -> Any:
+            if isinstance(value, Tensor):
+                return value.expand(n, *value.shape[1:])
+            if isinstance(value, Mapping):
+                return {k: each(v) for k, v in value.items()}
+            return value * n if isinstance(value, tuple) else value
+
+        shaped = tiles.reshape(n, *main.shape[:-3], *tiles.shape[-3:])
+        spread = {f.name: each(getattr(beside, f.name)) for f in fields(Batch)}
+        return Batch(**{**spread, "images": {name: shaped, **spread["images"]}})
+
+    return batch
+
+
+def _names(mappings: Any) -> list[str]:
+    """Return the names in any of several mappings, in the order in which they first appear."""
+    return list(dict.fromkeys(name for mapping in mappings for name in mapping))
+
+
+def _there(arrays: Sequence[Array | None]) -> Tensor:
+    return torch.tensor([a is not None for a in arrays])
+
+
+def _unknown(arrays: Sequence[Array | None]) -> int:
+    """Return what fills a target on the grid where a case lacks it."""
+    return UNKNOWN if all(a is None or a.dtype.kind == "i" for a in arrays) else 0
+
+
+def _stacked(name: str, arrays: Sequence[Array | None], fill: float) -> Tensor:
+    """Stack arrays `(…)` into `(B, …)`; cines are as long as the longest, and what is lacking is `fill`."""
+    held = [a for a in arrays if a is not None]
+    if len(held) == len(arrays) and len({a.shape for a in held}) == 1:
+        return torch.from_numpy(np.stack(held))
+    longest = max(held, key=lambda a: a.shape[0] if a.ndim else 0)
+    timed = longest.ndim == 5 or name == "frame_times_s"
+    wanted = longest.shape[1:] if timed else longest.shape
+    odd = next((a for a in held if (a.shape[1:] if timed else a.shape) != wanted), None)
+    if odd is not None:
+        raise DataError(
+            f"the cases of a batch differ in the shape of '{name}'",
+            found=f"{odd.shape} and {longest.shape}",
+            hint="one size for all cases, or a ragged target",
+        )
+    whole = longest.dtype.kind in "iu"
+    out = np.full((len(arrays), *longest.shape), 0 if whole and fill != fill else fill, longest.dtype)
+    for k, array in enumerate(arrays):
+        if array is not None:
+            out[(k, slice(len(array))) if timed else k] = array
+    return torch.from_numpy(out)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -17,15 +18,51 @@ from vesalius.core.plan import DataPlan
 from vesalius.core.words import counted
 from vesalius.prepare import geometry, intensity
 
+MAIN = "image"  # the name of the array of all planned images that share the reference's grid
+BLANK = Image(np.zeros((1, 1, 1, 1), dtype=np.uint8))  # where an image is asked for and there is none
+Sizes = Mapping[str, geometry.Size]
+
+
+@dataclass(frozen=True, eq=False)
+class Takes:
+    """What a task takes of a case beside planned images that are all there.
+
+    `time`: images with a time axis, as `(T, C, Z, Y, X)`. `incomplete`: cases that lack a planned image, whose
+    channels are then zero. `sizes`: planned images that are prepared by themselves, each to its own size `(Z, Y, X)`,
+    instead of as channels on the reference's grid.
+    """
+
+    time: bool = False
+    incomplete: bool = False
+    sizes: Sizes = field(default_factory=dict)
+
+
+PLAIN = Takes()
+
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """`array` is `(C, Z, Y, X)` float32 on the prepared grid; `undo` brings a field back to the reference's."""
+    """Images by name, `(C, Z, Y, X)` or `(T, C, Z, Y, X)` float32; `undo` brings a field back to the reference's grid.
+
+    `images["image"]` holds the planned images as channels on the prepared grid, beside it those that have a size of
+    their own, with their `undos`. `present` says of each planned image whether the case has it. `frame_times_s` are
+    those of a cine's frames. A case without images has none of these, and the `undo` of the geometry it is given.
+    """
 
     case_id: str
-    array: Array
+    images: Mapping[str, Array]
     undo: geometry.Undo
     source: Source
+    undos: Mapping[str, geometry.Undo] = field(default_factory=dict)
+    present: Mapping[str, bool] = field(default_factory=dict)
+    frame_times_s: Array | None = None
+
+    @property
+    def array(self) -> Array:
+        """Return the planned images as channels on the prepared grid. Raises DataError where there is none."""
+        if MAIN not in self.images:
+            raise DataError(f"case {self.case_id} has no image on the prepared grid")
+        return self.images[MAIN]
 
 
 def load(item: Ref | Image) -> Image:
@@ -39,53 +76,128 @@ def load_mask(item: Ref | Image) -> Image:
 
 
 def load_reference(case: Case) -> Image:
-    """The reference image of a case. Raises DataError where there is none."""
-    if case.reference not in case.images:
-        raise DataError(f"case {case.id} has no image '{case.reference}'", found=", ".join(case.images))
-    return load(case.images[case.reference])
+    """Return the reference image of a case. Raises DataError where there is none."""
+    item = case.image
+    if item is None:
+        named = f" '{case.reference}'" if case.reference is not None else ""
+        raise DataError(f"case {case.id} has no image{named}", found=", ".join(case.images))
+    return load(item)
 
 
-def prepare(case: Case, plan: DataPlan, *, reference: Image | None = None) -> Prepared:
+def with_reference(case: Case) -> Case:
+    """Return a case whose reference image is read, so that it is decoded once whoever asks for it. Raises DataError."""
+    if case.reference is None or not isinstance(case.image, Ref):
+        return case
+    return replace(case, images={**case.images, case.reference: load(case.image)})
+
+
+def prepare(case: Case, plan: DataPlan, *, reference: Image | None = None, takes: Takes = PLAIN) -> Prepared:
     """Orient, stack, resample, normalise and pad one case as planned.
 
-    `reference` is the case's reference image where it is at hand already (or a crop of it).
+    `reference` is the case's reference image where it is at hand already (or a crop of it); for a case without images
+    it lends its geometry alone. `takes` says what the task takes.
     Raises DataError, GeometryError or MismatchError, naming the case; pixels that are NaN or infinite are refused, not
     filled.
     """
     reference = reference or load_reference(case)
     try:
-        undo = geometry.layout(
-            reference,
-            canonical=plan.canonical,
-            spacing_mm=plan.spacing_mm,
-            size=plan.size,
-            whole=plan.sampling == "whole",
-        )
+        undo = _layout(reference, plan, plan.size)
+        if not case.images and case.reference is None:
+            return Prepared(case.id, {}, undo, reference.source)
         if plan.dims == 2 and plan.sampling == "whole" and not reference.is_2d:
             raise MismatchError(
                 "the plan reads single pictures", found=f"a volume of shape {reference.shape}"
             )
-        stacked = stack(case, plan, reference)
-        array = geometry.resample(geometry.turn(stacked, undo.order, undo.flips), undo.inner)
+        named = planned_images(case, plan, incomplete=takes.incomplete)
+        shared = [k for k, name in enumerate(plan.images) if name not in takes.sizes]
+        images = {MAIN: _shared(case, plan, reference, undo, named, shared, takes)} if shared else {}
+        undos = {}
+        for k, name in enumerate(plan.images):
+            if name in takes.sizes and (held := named[k]) is not None:
+                image = _sound(_image_of(case, held, reference), held)
+                undos[name] = _layout(image, plan, takes.sizes[name])
+                array = _channels(frame(image, takes_time=takes.time), image, case, plan, k)
+                images[name] = _finished(array, image, undos[name], plan, [k])
     except DataError as error:
         raise type(error)(f"case {case.id}: {error.what}", found=error.found, hint=error.hint) from error
-    if np.may_share_memory(array, reference.array):  # the caller's pixels are not ours to change
+    times = np.array(reference.times_s or (0.0,), np.float32) if takes.time else None
+    there = {name: held is not None for name, held in zip(plan.images, named, strict=True)}
+    return Prepared(case.id, images, undo, reference.source, undos, there, times)
+
+
+def _layout(image: Image, plan: DataPlan, size: geometry.Size | None) -> geometry.Undo:
+    return geometry.layout(
+        image,
+        canonical=plan.canonical,
+        spacing_mm=plan.spacing_mm,
+        size=size,
+        whole=plan.sampling == "whole",
+    )
+
+
+def _shared(
+    case: Case,
+    plan: DataPlan,
+    reference: Image,
+    undo: geometry.Undo,
+    named: Sequence[str | None],
+    shared: Sequence[int],
+    takes: Takes,
+) -> Array:
+    """The images that share the reference's grid, prepared; those that are not there are zero, which is the mean."""
+    there = [k for k in shared if named[k] is not None]
+    if not there:
+        raise MismatchError("none of the planned images", found=", ".join(map(repr, case.images)))
+    stacked = stack(case, plan, reference, named=named, chosen=there, takes=takes)
+    array = _finished(stacked, reference, undo, plan, there)
+    if len(there) == len(shared):
+        return array
+    each = plan.channels // len(plan.images)
+    full = np.zeros((*array.shape[:-4], each * len(shared), *array.shape[-3:]), dtype=np.float32)
+    for n, k in enumerate(there):
+        place = shared.index(k) * each
+        full[..., place : place + each, :, :, :] = array[..., n * each : (n + 1) * each, :, :, :]
+    return full
+
+
+def _finished(
+    array: Array, image: Image, undo: geometry.Undo, plan: DataPlan, chosen: Sequence[int]
+) -> Array:
+    """Turn, resample, normalise and pad `(…, C, Z, Y, X)` whose channels are those of the chosen planned images."""
+    each = plan.channels // len(plan.images)
+    how = [plan.normalise[k * each + c] for k in chosen for c in range(each)]
+    array = geometry.resample(geometry.turn(array, undo.order, undo.flips), undo.inner)
+    if np.may_share_memory(array, image.array):  # the caller's pixels are not ours to change
         array = array.copy()
-    array = intensity.normalise(array, plan.normalise)
-    return Prepared(case.id, geometry.pad_to(array, undo, value=0.0), undo, reference.source)
+    if array.ndim == 4:
+        array = intensity.normalise(array, how)
+    else:  # all frames of a channel as one image, so that what changes in time is not normalised away
+        frames, channels, *shape = array.shape
+        flat = np.moveaxis(array, 0, 1).reshape(channels, -1, *shape[1:])
+        array = intensity.normalise(flat, how).reshape(channels, frames, *shape)
+        array = np.ascontiguousarray(np.moveaxis(array, 1, 0))
+    return geometry.pad_to(array, undo, value=0.0)
 
 
-def stack(case: Case, plan: DataPlan, reference: Image) -> Array:
-    """All planned images of a case on the reference's grid, `(C, Z, Y, X)`, matched by what they are called.
+def stack(
+    case: Case,
+    plan: DataPlan,
+    reference: Image,
+    *,
+    named: Sequence[str | None],
+    chosen: Sequence[int],
+    takes: Takes = PLAIN,
+) -> Array:
+    """Stack chosen planned images of a case on the reference's grid, `(C, Z, Y, X)`; `named` says which each is.
 
     Raises GeometryError where they lie on different grids and nothing says that they are registered, MismatchError
     for images or channels other than those that were planned, DataError for pixels that are not finite.
     """
-    each = plan.channels // len(plan.images)
-    parts = []
-    for k, name in enumerate(planned_images(case, plan)):
-        image = _sound(reference if name == case.reference else load(case.images[name]), name)
-        array = frame(image)
+    parts: list[Array] = []
+    for k in chosen:
+        name = str(named[k])
+        image = _sound(_image_of(case, name, reference), name)
+        array = frame(image, takes_time=takes.time)
         if name != case.reference and not geometry.same_grid(image, reference):
             uid = image.source.frame_of_reference_uid
             if not case.registered and (uid is None or uid != reference.source.frame_of_reference_uid):
@@ -94,16 +206,38 @@ def stack(case: Case, plan: DataPlan, reference: Image) -> Array:
                     found=grids.difference(image, reference, tolerance_mm=geometry.SAME_MM),
                     hint="images that share a frame of reference, or declare the cohort registered",
                 )
-            array = geometry.onto(replace(image, array=array, times_s=None), reference)
-        names = channel_names(image, case)
-        parts.append(intensity.to_channels(array, each, names=names, planned=plan.names_of(k)))
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+            frames = [
+                geometry.onto(replace(image, array=one, times_s=None), reference)
+                for one in (array if takes.time else [array])
+            ]
+            array = np.stack(frames) if takes.time else frames[0]
+        parts.append(_channels(array, image, case, plan, k))
+    if len({part.shape[:-4] for part in parts}) > 1:
+        raise DataError(
+            "the images of a case differ in their number of frames",
+            found=" and ".join(str(part.shape[0] if part.ndim == 5 else 1) for part in parts),
+        )
+    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-4)
 
 
-def planned_images(case: Case, plan: DataPlan) -> tuple[str, ...]:
+def _image_of(case: Case, name: str, reference: Image) -> Image:
+    return reference if name == case.reference else load(case.images[name])
+
+
+def _channels(array: Array, image: Image, case: Case, plan: DataPlan, k: int) -> Array:
+    """The pixels of the k-th planned image with as many channels as planned, frame by frame."""
+    each = plan.channels // len(plan.images)
+    names, planned = channel_names(image, case), plan.names_of(k)
+    if array.ndim == 4:
+        return intensity.to_channels(array, each, names=names, planned=planned)
+    return np.stack([intensity.to_channels(one, each, names=names, planned=planned) for one in array])
+
+
+def planned_images(case: Case, plan: DataPlan, *, incomplete: bool = False) -> tuple[str | None, ...]:
     """Return which image of a case each planned image is, by name and never by the order in which they came.
 
-    A bundle of one image takes the one that a case has. Raises MismatchError, naming both sides.
+    A bundle of one image takes the one that a case has. With `incomplete` some, but not all, may be None: not there.
+    Raises MismatchError, naming both sides.
     """
     wanted, alone = plan.images, len(plan.images) == 1
     if alone and len(case.images) == 1 and (says_nothing(wanted[0]) or says_nothing(*case.images)):
@@ -114,6 +248,8 @@ def planned_images(case: Case, plan: DataPlan) -> tuple[str, ...]:
     named = tuple(name for name in found if name is not None)
     if len(named) == len(wanted) == len(set(named)):
         return named
+    if incomplete and named and len(named) == len(set(named)):
+        return tuple(found)
     lacking = next((w for w, f in zip(wanted, found, strict=True) if f is None), wanted[0])
     raise MismatchError(
         f"no image '{lacking}'"
@@ -151,12 +287,14 @@ def _sound(image: Image, name: str) -> Image:
     return image
 
 
-def frame(image: Image) -> Array:
-    """`(C, Z, Y, X)` as nets are to see it: what is stored white for nothing (MONOCHROME1) is inverted.
+def frame(image: Image, *, takes_time: bool = False) -> Array:
+    """Return `(C, Z, Y, X)` as nets are to see it: what is stored white for nothing (MONOCHROME1) is inverted.
 
-    Values that have a unit are never inverted. Raises DataError for an image with a time axis, which needs a task
-    of its own.
+    Values that have a unit are never inverted. Where the task `takes_time` it is `(T, C, Z, Y, X)`.
+    Raises DataError for one that has several frames where it does not.
     """
+    if takes_time:
+        return _dark_for_nothing(image, image.array if image.times_s is not None else image.array[None])
     if image.times_s is None:
         return _dark_for_nothing(image, image.array)
     if image.array.shape[0] == 1:

@@ -217,6 +217,30 @@ def backward(array: Array, undo: Undo) -> Array:
     return turn_back(resample(inner, undo.turned), undo.order, undo.flips)
 
 
+def forward_points(points: Array, undo: Undo) -> Array:
+    """Bring points `(…, 3)` of the native grid onto the prepared one, `(z, y, x)`.
+
+    Coordinates are those of boxes: voxel k reaches from k to k + 1, so that its middle is k + 0.5. Flipping an axis
+    exchanges the low and the high corner of a box on it.
+    """
+    turned = np.asarray(points, dtype=np.float64)[..., list(undo.order)]
+    for axis in undo.flips:
+        turned[..., axis] = undo.turned[axis] - turned[..., axis]
+    scaled: Array = turned * np.divide(undo.inner, undo.turned) + np.asarray(undo.before)
+    return scaled
+
+
+def backward_points(points: Array, undo: Undo) -> Array:
+    """Bring points `(…, 3)` of the prepared grid back onto the native one: the inverse of `forward_points`."""
+    turned = (np.asarray(points, dtype=np.float64) - np.asarray(undo.before)) * np.divide(
+        undo.turned, undo.inner
+    )
+    for axis in undo.flips:
+        turned[..., axis] = undo.turned[axis] - turned[..., axis]
+    native: Array = turned[..., np.argsort(undo.order)]
+    return native
+
+
 def same_grid(a: Image, b: Image, *, tolerance_mm: float = SAME_MM) -> bool:
     """Whether two images have the same shape and, as far as both know it, the same geometry."""
     return grids.difference(a, b, tolerance_mm=tolerance_mm) is None

@@ -1,13 +1,13 @@
 """Reliability: what is wrong with the data, found in one pass over its pixels."""
 
-from vesalius.reliability._facts import Facts
+from vesalius.reliability._records import CaseRecord
 from vesalius.reliability._survey import Survey, survey
 from vesalius.reliability.duplicates import Twins
 from vesalius.reliability.inspect import Finding, Inspection, inspect, inspection_of, to_json
 from vesalius.reliability.summary import Summary, summarise, summary_of
 
 __all__ = [
-    "Facts",
+    "CaseRecord",
     "Finding",
     "Inspection",
     "Summary",

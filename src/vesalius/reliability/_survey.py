@@ -8,7 +8,7 @@ from vesalius import cohorts
 from vesalius.cohorts import Decoded
 from vesalius.core.cohort import Cohort
 from vesalius.core.progress import Progress
-from vesalius.reliability._facts import Facts, facts_of
+from vesalius.reliability._records import CaseRecord, record_of
 
 THUMBS = 2000  # cases of which a thumbnail is kept
 
@@ -18,11 +18,11 @@ class Survey:
     """The checked cohort, and what was measured of each of its cases, faulty ones included."""
 
     cohort: Cohort
-    facts: tuple[Facts, ...]
+    facts: tuple[CaseRecord, ...]
 
     @property
-    def good(self) -> tuple[Facts, ...]:
-        """Facts of the cases that can be used."""
+    def good(self) -> tuple[CaseRecord, ...]:
+        """Return the records of the cases that can be used."""
         return tuple(f for f in self.facts if f.fault is None)
 
 
@@ -39,11 +39,11 @@ def survey(
 
     Raises what `cohorts.check` raises; nothing with `strict=False`.
     """
-    facts: list[Facts] = []
+    facts: list[CaseRecord] = []
     every = max(1, -(-len(cohort.cases) // THUMBS))
 
     def observe(decoded: Decoded) -> None:
-        facts.append(facts_of(decoded, keep_thumb=len(facts) % every == 0))
+        facts.append(record_of(decoded, keep_thumb=len(facts) % every == 0))
 
     checked = cohorts.check(
         cohort,

@@ -18,14 +18,16 @@ COLOURS = np.array(
 
 
 def plane_of(image: Image, mask: Image | None = None) -> int:
-    """The axial plane to show: the one with most of the mask, otherwise the middle one."""
+    """Return the axial plane to show: the one with most of the mask, otherwise the middle one."""
     if mask is not None and mask.shape == image.shape and mask.array.any():
         return int(np.count_nonzero(mask.array[0], axis=(1, 2)).argmax())
     return image.shape[0] // 2
 
 
 def thumbnail(image: Image, mask: Image | None = None) -> Array:
-    """An RGB picture `(H, W, 3)` of uint8, at most 96 pixels a side, labels drawn over it; square pixels in mm."""
+    """Return an RGB picture `(H, W, 3)` of uint8, at most 96 pixels a side, labels drawn over it; square pixels in
+    mm.
+    """
     z = plane_of(image, mask)
     frame = image.array if image.times_s is None else image.array[0]
     plane = frame[:3, z].astype(np.float32) if frame.shape[0] == 3 else frame[:1, z].astype(np.float32)

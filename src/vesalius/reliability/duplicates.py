@@ -10,7 +10,7 @@ import numpy as np
 from vesalius.cohorts import Decoded
 from vesalius.core.image import Array
 from vesalius.core.words import quoted
-from vesalius.reliability._facts import Facts, label_text, pixel_hash
+from vesalius.reliability._records import CaseRecord, label_text, pixel_hash
 from vesalius.reliability._thumbs import fingerprint
 
 # Correlation of fine structure from which two pictures are called the same. Measured on six public sets: pictures of
@@ -43,7 +43,7 @@ class Duplicate:
         return f"{' and '.join(repr(c) for c in self.cases)} are {how}{apart}"
 
 
-def find(facts: Sequence[Facts], *, near: float = NEAR) -> tuple[Duplicate, ...]:
+def find(facts: Sequence[CaseRecord], *, near: float = NEAR) -> tuple[Duplicate, ...]:
     """Exact duplicates (equal decoded pixels) in groups, then near ones in pairs, the most alike first.
 
     Near ones correlate by at least `near` in what is left of 32 × 32 planes (one in 2-D, three in 3-D) once
@@ -51,7 +51,7 @@ def find(facts: Sequence[Facts], *, near: float = NEAR) -> tuple[Duplicate, ...]
     scaling, brightness and contrast; images of one patient, as its sequences, are not called so. Mirrored,
     rotated or cropped copies are not found. 2-D is compared with 2-D, 3-D with 3-D.
     """
-    groups: dict[str, list[Facts]] = {}
+    groups: dict[str, list[CaseRecord]] = {}
     for fact in facts:
         if fact.pixels_sha256:
             groups.setdefault(fact.pixels_sha256, []).append(fact)
@@ -67,15 +67,15 @@ class Twins:
     """An observer for `cohorts.check` that keeps of each case only what finds its duplicates (4 to 12 KiB)."""
 
     def __init__(self) -> None:
-        self.facts: list[Facts] = []
+        self.facts: list[CaseRecord] = []
 
     def __call__(self, decoded: Decoded) -> None:
         """Take in one case; faulty ones are passed over."""
         case = decoded.case
-        image = decoded.images.get(case.reference)
+        image = decoded.reference
         if decoded.fault is None and image is not None:
             self.facts.append(
-                Facts(
+                CaseRecord(
                     case=case.id,
                     patient=case.patient,
                     split=case.split,
@@ -87,7 +87,7 @@ class Twins:
             )
 
     def exact(self) -> tuple[Duplicate, ...]:
-        """Cases that show the same picture, to the pixel."""
+        """Return cases that show the same picture, to the pixel."""
         return find(self.facts, near=_NEVER)
 
     def groups(self, *, near: float = NEAR) -> dict[str, str]:
@@ -95,8 +95,8 @@ class Twins:
         return groups(self.facts, near=near)
 
 
-def groups(facts: Sequence[Facts], *, near: float = NEAR) -> dict[str, str]:
-    """A group name for each case that has a duplicate, so that no split parts them."""
+def groups(facts: Sequence[CaseRecord], *, near: float = NEAR) -> dict[str, str]:
+    """Return a group name for each case that has a duplicate, so that no split parts them."""
     parent: dict[str, str] = {}
 
     def root(case: str) -> str:
@@ -111,7 +111,7 @@ def groups(facts: Sequence[Facts], *, near: float = NEAR) -> dict[str, str]:
     return {case: root(case) for case in parent}
 
 
-def _near(facts: Sequence[Facts], near: float) -> list[tuple[Facts, Facts, float]]:
+def _near(facts: Sequence[CaseRecord], near: float) -> list[tuple[CaseRecord, CaseRecord, float]]:
     usable = [f for f in facts if f.print_.any()]
     if len(usable) < 2 or len(usable) > LIMIT or near > 1:
         return []
@@ -139,7 +139,7 @@ def _distinctive(prints: Array) -> Array:
     return result
 
 
-def _describe(listed: Sequence[Facts], exact: bool, similarity: float) -> Duplicate:
+def _describe(listed: Sequence[CaseRecord], exact: bool, similarity: float) -> Duplicate:
     contradicts = {}
     for name in {n for f in listed for n in f.labels}:
         values = tuple(dict.fromkeys(f.labels[name] for f in listed if name in f.labels))

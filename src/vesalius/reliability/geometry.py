@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vesalius.core.words import counted
-from vesalius.reliability._facts import Facts
+from vesalius.reliability._records import CaseRecord
 
 FACTOR = 3.0  # how many times the median a spacing or a size may be before it is called unusual
 RARE = 0.1
@@ -25,7 +25,7 @@ class Misfit:
     text: str
 
 
-def find(facts: Sequence[Facts]) -> tuple[Misfit, ...]:
+def find(facts: Sequence[CaseRecord]) -> tuple[Misfit, ...]:
     """Masks that contradict their image, NIfTIs that contradict themselves, then outliers of spacing (over 3 times
     off the median), size, orientation, dimension and channels, and cases without spacing where others have it."""
     found = [Misfit("mask", (f.case,), f.fault) for f in facts if f.fault and "than its image" in f.fault]
@@ -44,7 +44,7 @@ def find(facts: Sequence[Facts]) -> tuple[Misfit, ...]:
     return tuple(found)
 
 
-def _forms(facts: Sequence[Facts]) -> list[Misfit]:
+def _forms(facts: Sequence[CaseRecord]) -> list[Misfit]:
     apart = {f.case: f.apart_mm for f in facts if f.apart_mm > 0}
     if not apart:
         return []
@@ -56,7 +56,7 @@ def _forms(facts: Sequence[Facts]) -> list[Misfit]:
     return [Misfit("forms", tuple(apart), text)]
 
 
-def _dimensions(good: Sequence[Facts]) -> list[Misfit]:
+def _dimensions(good: Sequence[CaseRecord]) -> list[Misfit]:
     flat = [f.case for f in good if f.shape[0] == 1]
     if not flat or len(flat) == len(good):
         return []
@@ -70,7 +70,7 @@ def _dimensions(good: Sequence[Facts]) -> list[Misfit]:
     ]
 
 
-def _spacing(good: Sequence[Facts]) -> list[Misfit]:
+def _spacing(good: Sequence[CaseRecord]) -> list[Misfit]:
     spaced = [f for f in good if f.spacing_mm is not None]
     missing = tuple(f.case for f in good if f.spacing_mm is None)
     found = []
@@ -96,7 +96,7 @@ def _spacing(good: Sequence[Facts]) -> list[Misfit]:
     return found
 
 
-def _sizes(good: Sequence[Facts]) -> list[Misfit]:
+def _sizes(good: Sequence[CaseRecord]) -> list[Misfit]:
     if len(good) < 3:
         return []
     sizes = np.array([f.shape for f in good], dtype=np.float64)

@@ -16,7 +16,7 @@ SHOWN = 40  # findings of one kind that are written out
 
 
 def render(inspection: Inspection) -> str:
-    """The page as text. Nothing in it is loaded from elsewhere."""
+    """Return the page as text. Nothing in it is loaded from elsewhere."""
     from jinja2 import Environment, FileSystemLoader, select_autoescape
 
     environment = Environment(
@@ -47,7 +47,7 @@ def write(inspection: Inspection, path: Path) -> None:
 
 
 def data_uri(thumb: Thumb) -> str:
-    """A thumbnail as an inline PNG."""
+    """Return a thumbnail as an inline PNG."""
     buffer = io.BytesIO()
     Picture.fromarray(thumb.picture).save(buffer, format="PNG", optimize=True)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()

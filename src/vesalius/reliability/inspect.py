@@ -14,7 +14,7 @@ from vesalius.core.image import Array
 from vesalius.core.progress import Progress
 from vesalius.core.words import counted, listed
 from vesalius.reliability import duplicates, geometry, leakage
-from vesalius.reliability._facts import Facts
+from vesalius.reliability._records import CaseRecord
 from vesalius.reliability._survey import Survey, survey
 from vesalius.reliability.duplicates import Duplicate
 from vesalius.reliability.geometry import Misfit
@@ -70,7 +70,7 @@ def inspect(
 
 
 def inspection_of(found: Survey, *, target: str | None = None) -> Inspection:
-    """The inspection of a pass that was made already."""
+    """Return the inspection of a pass that was made already."""
     twins = duplicates.find(found.good)
     leaks = leakage.find(found.good, twins)
     misfits = geometry.find(found.facts)
@@ -92,7 +92,7 @@ def inspection_of(found: Survey, *, target: str | None = None) -> Inspection:
 
 
 def to_json(inspection: Inspection) -> str:
-    """The inspection without pictures, as JSON."""
+    """Return the inspection without pictures, as JSON."""
     cohort = inspection.cohort
     data = {
         "root": str(cohort.root),
@@ -139,7 +139,7 @@ def _twins(twins: Sequence[Duplicate]) -> list[Finding]:
     return found
 
 
-def _unlooked(good: Sequence[Facts]) -> list[Finding]:
+def _unlooked(good: Sequence[CaseRecord]) -> list[Finding]:
     if len(good) <= duplicates.LIMIT:
         return []
     text = f"{len(good)} cases are too many to compare in pairs: near duplicates were not looked for"
@@ -224,7 +224,7 @@ def _targets(found: Survey, summary: Summary, asked: str | None) -> list[Finding
     return findings
 
 
-def _pixels(good: Sequence[Facts]) -> list[Finding]:
+def _pixels(good: Sequence[CaseRecord]) -> list[Finding]:
     findings = []
     flat = tuple(f.case for f in good if f.channels and all(c.low == c.high for c in f.channels))
     if flat:
@@ -242,7 +242,7 @@ def _notes(cohort: Cohort) -> list[Finding]:
     return [Finding("note", "reading", (), note) for note in cohort.notes]
 
 
-def _caption(fact: Facts) -> str:
+def _caption(fact: CaseRecord) -> str:
     words = list(fact.labels.values())
     if fact.split:
         words.append(fact.split)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from vesalius.core.cohort import Assignment
-from vesalius.reliability._facts import Facts
+from vesalius.reliability._records import CaseRecord
 from vesalius.reliability.duplicates import Duplicate
 
 
@@ -22,7 +22,7 @@ class Leak:
 
 
 def find(
-    facts: Sequence[Facts], duplicates: Sequence[Duplicate], *, assignment: Assignment | None = None
+    facts: Sequence[CaseRecord], duplicates: Sequence[Duplicate], *, assignment: Assignment | None = None
 ) -> tuple[Leak, ...]:
     """Leaks between the declared splits, or between test and folds of an assignment where one is given."""
     sides = _sides(facts, assignment)
@@ -43,7 +43,7 @@ def find(
     return tuple(leaks)
 
 
-def _sides(facts: Sequence[Facts], assignment: Assignment | None) -> Mapping[str, str]:
+def _sides(facts: Sequence[CaseRecord], assignment: Assignment | None) -> Mapping[str, str]:
     if assignment is None:
         return {f.case: f.split for f in facts if f.split is not None}
     sides = dict.fromkeys(assignment.test, "test")

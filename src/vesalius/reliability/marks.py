@@ -35,19 +35,19 @@ class Marks:
             self._patients[case.id] = patient_mark(case.patient)
 
     def pixels(self) -> Mapping[str, frozenset[str]]:
-        """The marks of each case's pictures by case id, without those that tell no case."""
+        """Return the marks of each case's pictures by case id, without those that tell no case."""
         counted = Counter(m for marks in self._pixels.values() for m in marks)
         most = max(3.0, SHARED * len(self._pixels))
         common = {mark for mark, n in counted.items() if n > most}
         return {case: (marks - common) or marks for case, marks in self._pixels.items()}
 
     def patients(self) -> Mapping[str, str]:
-        """The mark of each case's patient by case id, where patients are known."""
+        """Return the mark of each case's patient by case id, where patients are known."""
         return self._patients
 
 
 def patient_mark(patient: str) -> str:
-    """A patient's mark; letter case and spaces around do not count."""
+    """Return a patient's mark; letter case and spaces around do not count."""
     return f"patient:{patient.strip().casefold()}"
 
 
@@ -62,7 +62,7 @@ def picture_marks(image: Image) -> frozenset[str]:
 
 
 def _mark(channel: Array) -> str:
-    """A hash of how much of which value lies in each plane across each of the axes `(Z, Y, X)`.
+    """Return a hash of how much of which value lies in each plane across each of the axes `(Z, Y, X)`.
 
     Values are mixed to 64 bits and added up modulo 2^64, which no order of adding changes.
     """

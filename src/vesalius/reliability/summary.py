@@ -11,7 +11,7 @@ import numpy as np
 from vesalius.core.cohort import Cohort
 from vesalius.core.image import Array
 from vesalius.core.progress import Progress
-from vesalius.reliability._facts import Channel, Facts
+from vesalius.reliability._records import CaseRecord, Channel
 from vesalius.reliability._survey import Survey, survey
 
 BINS = 40
@@ -97,7 +97,7 @@ def summarise(cohort: Cohort, *, progress: Progress | None = None) -> Summary:
 
 
 def summary_of(found: Survey) -> Summary:
-    """The summary of a pass that was made already."""
+    """Return the summary of a pass that was made already."""
     cohort, facts = found.cohort, found.good
     by_case = {c.id: c for c in cohort.cases}
     patients = {f.patient if f.patient is not None else f"case {f.case}" for f in facts}
@@ -141,7 +141,7 @@ def spread(values: Array) -> Spread:
     return Spread(float(values.min()), float(np.median(values)), float(values.max()))
 
 
-def _intensities(facts: Sequence[Facts]) -> tuple[Intensity, ...]:
+def _intensities(facts: Sequence[CaseRecord]) -> tuple[Intensity, ...]:
     by_name: dict[str, list[Channel]] = {}
     for fact in facts:
         for channel in fact.channels:

@@ -42,7 +42,7 @@ class TrainedOn:
 
 
 def learned(marks: Marks, assignment: Assignment) -> Learned:
-    """The record of one run, under a new key. Case ids, patients and pixels cannot be read from it."""
+    """Return the record of one run, under a new key. Case ids, patients and pixels cannot be read from it."""
     key = secrets.token_hex(32)
     pixels, patients = marks.pixels(), marks.patients()
 
@@ -79,7 +79,7 @@ def overlap(known: TrainedOn, marks: Marks, *, of: str) -> Overlap:
 
 
 def _fold(known: TrainedOn, marks: frozenset[str]) -> tuple[int | None, bool]:
-    """The fold of the own run that holds any of the marks, and whether any run was trained on them."""
+    """Return the fold of the own run that holds any of the marks, and whether any run was trained on them."""
     found = False
     for number, run in enumerate(known.runs):
         hashes = {_keyed(run.key, m) for m in marks}
@@ -123,7 +123,7 @@ def load_trained_on(path: Path) -> TrainedOn:
         return TrainedOn(str(data["data_hash"]), runs, tuple(map(str, data["unknown"])))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(
-            f"{path} is no record of what was trained on",
+            f"{path} is not a record of the training cases",
             found=f"{type(error).__name__}: {error}",
             hint="the run's folder as `fit` left it, or its bundle alone",
         ) from error

@@ -12,7 +12,8 @@ from vesalius.core.bundle import State
 from vesalius.core.errors import PlanError
 from vesalius.core.plan import USER, Plan, override
 from vesalius.core.progress import Progress
-from vesalius.infer import predictor
+from vesalius.infer import predictor, runs
+from vesalius.infer.runs.contract import Members
 from vesalius.learn.loop import time_step
 from vesalius.learn.stepper import build
 from vesalius.plan import machine as machines
@@ -123,7 +124,9 @@ def budgeted(
         f"{as_words(fixed.train.members)} of {fixed.train.steps} steps at {found.step_s:.3f} s: "
         f"about {found.training_s / 60:.1f} min of training"
     )
-    if space.task.run != "whole":  # the answers of a further member take too long to be decided on late
+    if not runs.get(
+        space.task.run
+    ).joins:  # the answers of a further member take too long to be decided on late
         most, after = fixed.train.members, _after(space, fixed, one, slower)
     return Budgeted(fixed, Foreseen(found.step_s, after, one, most, pay, slower), _of_use(bench.ready))
 
@@ -227,16 +230,7 @@ def _time_answer(
     """Seconds one model takes for one prepared case, the second time it is asked."""
     where = predictor.device_of(device)
     model = build(task, plan, state, 0, start).to(where).eval()
-    few = list(examples[: 1 if task.run == "dense" else plan.infer.batch])
-    took = 0.0
-    for _ in range(2):
-        began = time.monotonic()
-        if task.run == "dense":
-            predictor.labels(task, [model], few[0].images["image"], plan, where)
-        elif task.run == "whole":
-            predictor.whole(task, [model], few, plan.infer, where)
-        took = (time.monotonic() - began) / len(few)
-    return took
+    return runs.get(task.run).time(Members(task, [model], plan, where), examples)
 
 
 def _after(space: Workspace, plan: Plan, answer_s: float, slower: float) -> float:

@@ -4,46 +4,30 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from vesalius.core.bundle import Bundle, Stage, save_bundle
-from vesalius.core.image import Array
 from vesalius.core.plan import Plan
 from vesalius.core.progress import Progress
 from vesalius.core.scorecard import Scorecard, as_json, nameless, save_scorecard
-from vesalius.evaluate import calibration
 from vesalius.evaluate.answered import score_cases
 from vesalius.evaluate.banners import of_training
 from vesalius.run.members import Outcome
 from vesalius.run.reporting import write_report
 from vesalius.run.unseen import of_run
 from vesalius.run.workspace import Workspace
+from vesalius.tasks import contract
 
 
 def calibrated(space: Workspace, plan: Plan, outcome: Outcome, stage: Stage) -> Stage:
-    """The stage with a temperature, thresholds and the positive class, fitted on validation cases alone."""
-    if stage.plan.task.name != "classify" or not outcome.held_out:
+    """Return the stage with what its task fits on validation cases alone."""
+    if not outcome.held_out:
         return stage
-    labels = [x["name"] for x in stage.state.values["labels"]]
-    multilabel = stage.state.values["kind"] == "multilabel"
     ids = list(outcome.held_out)
-    logits = np.stack([outcome.held_out[i].mean(axis=0) for i in ids])
-    truths = [space.cohort.case(i).targets[space.target.name] for i in ids]
-    y: Array
-    if multilabel:
-        y = np.array([[n in t for n in labels] for t in truths], dtype=np.int64)  # type: ignore[operator]
-    else:
-        y = np.array([labels.index(str(t)) for t in truths])
-    positive = plan.task.positive if plan.task.positive in labels else None
-    asked = plan.task.options.get("threshold")
-    rule = next((r for r in ("balanced_accuracy", "accuracy", "f1") if r == asked), None)
-    found = calibration.fit(logits, y, labels=labels, multilabel=multilabel, positive=positive, rule=rule)
-    if rule is None and positive is not None:
-        found["thresholds"] = {positive: 0.5}
-    fitted: dict[str, Any] = {**found, "positive": positive, "n": len(ids)}
-    return replace(stage, calibration=fitted)
+    task = contract.get(stage.plan.task.name)
+    truths = [task.truth(space.cohort.case(i), stage.state) for i in ids]
+    raw = [outcome.held_out[i] for i in ids]
+    found = task.calibrate(raw, truths, state=stage.state, plan=plan)
+    return replace(stage, calibration={**found, "n": len(ids)}) if found else stage
 
 
 def finish(

@@ -83,7 +83,7 @@ def _same_run(begun: Begun, plan: Plan, space: Workspace) -> None:
         raise PlanError(
             "this run began from other weights", found=str(origin), hint=f"--init with {plan.net.init}"
         )
-    named = {"task.name": space.task.name, "task.target": space.target.name, "train.seed": begun.seed}
+    named = {"task.name": space.task.name, "task.target": _named(space), "train.seed": begun.seed}
     before = plan.model_dump(exclude={"reasons"})
     for name, value in {**named, **begun.asked.settings}.items():
         if override(plan, {name: value}).model_dump(exclude={"reasons"}) != before:
@@ -92,6 +92,10 @@ def _same_run(begun: Begun, plan: Plan, space: Workspace) -> None:
                 found=f"{name}={value}",
                 hint="the same again, nothing, or a new run",
             )
+
+
+def _named(space: Workspace) -> str | None:
+    return space.target.full_name if space.target else None
 
 
 def _first_plan(begun: Begun, space: Workspace) -> Plan:
@@ -106,7 +110,7 @@ def _first_plan(begun: Begun, space: Workspace) -> Plan:
     plan = staged(override(_for_net(plan, settings), settings))
     if begun.given is not None:  # its number of steps is kept, whatever the clock says
         plan = plan.model_copy(update={"reasons": {**plan.reasons, "train.steps": USER}})
-    names = [x.name for x in space.target.labels]
+    names = [x.name for x in space.labels]
     if plan.task.positive is not None and plan.task.positive not in names:
         raise UnknownName("class", plan.task.positive, names)
     return check(plan, space.task)
@@ -116,7 +120,7 @@ def _given_or_drafted(begun: Begun, space: Workspace) -> Plan:
     """The plan that is given, for this seed, task and target; or the rules'."""
     given, task, target = begun.given, space.task, space.target
     if given is not None:
-        asked = {"train.seed": begun.seed, "task.name": task.name, "task.target": target.name}
+        asked = {"train.seed": begun.seed, "task.name": task.name, "task.target": _named(space)}
         now = (given.train.seed, given.task.name, given.task.target)
         return given if now == tuple(asked.values()) else override(given, asked)
     prints = fingerprint(space.cohort, space.facts, space.training, target)

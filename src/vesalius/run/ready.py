@@ -94,7 +94,7 @@ def made_ready(
 def training_cases(space: Workspace, stage: StagePlan) -> list[Case]:
     """Return the cases that a stage can learn from: all of the folds, and of another target those that have it."""
     target = stage.plan.task.target
-    if target is None or target == space.target.name:
+    if target is None or space.target is None or target == space.target.full_name:
         return space.training
     return [c for c in space.training if target in c.targets]
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from vesalius.answers import contract
 from vesalius.core.bundle import Bundle, Stage
 from vesalius.core.cohort import Cohort
 from vesalius.core.disk import write_text
@@ -60,8 +61,8 @@ def _data_facts(space: Workspace) -> dict[str, str]:
         "trained on": f"{counted(len(space.training), 'case')} in {counted(len(space.assignment.folds), 'fold')}",
         "tested on": counted(len(space.test), "case"),
         "split": space.assignment.by,
-        "target": f"{space.target.name} ({space.target.kind})",
-        "labels": listed((x.name for x in space.target.labels), 20) or "none",
+        "target": f"{space.target.full_name} ({space.target.kind})" if space.target else "none",
+        "labels": listed((x.name for x in space.labels), 20) or "none",
         "data hash": cohort.hash,
     }
 
@@ -102,7 +103,7 @@ def write_report(
         best=tally.gallery.best,
         worst=tally.gallery.worst,
         history={k: v for k, v in history.items() if v[0]},
-        label_values={x.name: x.value for x in space.target.labels} if space.target.kind == "mask" else {},
+        label_values=contract.of(scorecard.answer).legend(space.labels),
     )
     write_html(report, path / "report.html")
     text = model_card(scorecard, space, plan, outcome)
@@ -151,7 +152,7 @@ def model_card(scorecard: Scorecard, space: Workspace, plan: Plan, outcome: Outc
     about = Card(
         title=f"{space.task.name.capitalize()} with {plan.net.name}",
         intended=f"Research: to {space.task.name} images like those it learned from; answers are for review.",
-        about={"task": space.task.name, "labels": listed(x.name for x in space.target.labels)},
+        about={"task": space.task.name, "labels": listed(x.name for x in space.labels)},
         data={k: v for k, v in _data_facts(space).items() if k not in hidden},
         training=_run_facts(plan, outcome),
     )
@@ -175,6 +176,6 @@ def write_evaluation(
         set_aside=[(s.case, s.reason) for s in cohort.set_aside],
         best=tally.gallery.best,
         worst=tally.gallery.worst,
-        label_values={x.name: x.value for x in target.labels} if target and target.kind == "mask" else {},
+        label_values=contract.of(scorecard.answer).legend(target.labels) if target else {},
     )
     write_html(report, folder / "report.html")

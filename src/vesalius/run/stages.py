@@ -10,7 +10,7 @@ from vesalius.core.case import IGNORED, Case, Ref
 from vesalius.core.errors import PlanError
 from vesalius.core.image import Image
 from vesalius.core.plan import Plan, override
-from vesalius.infer.predictor import box_around, crop_case, crop_image
+from vesalius.infer.cropping import box_around, crop_case, crop_image
 from vesalius.prepare.case import load_mask, load_reference
 
 LOCATE = "locate"  # what the first of two stages is called in checkpoints, logs and bundles

@@ -9,10 +9,12 @@ from typing import Any
 
 import torch
 
+from vesalius.core.bundle import State
 from vesalius.core.plan import Plan
 from vesalius.core.progress import Progress
 from vesalius.evaluate.banners import of_training
-from vesalius.infer import predictor
+from vesalius.infer import runs
+from vesalius.infer.runs.contract import Members
 from vesalius.learn.loop import Trained, train
 from vesalius.learn.stepper import build
 from vesalius.learn.validate import Validator
@@ -63,11 +65,12 @@ def train_all(
             device=device,
             start=start if last else None,
         )
+        if last:
+            job = replace(job, state=_remembered(job, space, outcome))
         done.append(TrainedStage(replace(job, examples={}), outcome))
     *early, main = done
-    remembered = main.job.task.remember(space.training, main.job.state)
     said = tuple(b for d in early for b in of_training(d.outcome.steps, d.job.stage.purpose))
-    last_one = TrainedStage(replace(main.job, state=remembered), replace(main.outcome, before=said))
+    last_one = replace(main, outcome=replace(main.outcome, before=said))
     plan = settled(plan, {d.job.name: d.outcome.trained for d in done})
     return _as_carried_out((*early, last_one), stages_of(plan)), plan
 
@@ -75,6 +78,14 @@ def train_all(
 def _as_carried_out(done: Sequence[TrainedStage], stages: Sequence[StagePlan]) -> tuple[TrainedStage, ...]:
     """The stages with their plans as the clock left them."""
     return tuple(replace(d, job=replace(d.job, stage=stage)) for d, stage in zip(done, stages, strict=True))
+
+
+def _remembered(job: Ready, space: Workspace, outcome: Outcome) -> State:
+    """Return the state with what its task remembers after training, of the first member that is kept."""
+    model = build(job.task, job.plan, job.state, 0)
+    model.load_state_dict(outcome.trained[outcome.kept[0]].weights)
+    examples = list(job.examples.values())
+    return job.task.remember(model.eval(), examples, job.state, cases=space.training)
 
 
 def _members(
@@ -91,6 +102,7 @@ def _members(
     trained: list[Trained] = []
     answers: list[dict[str, Any]] = []
     step_s: float | None = None
+    run = runs.get(job.task.run)
     while True:
         member = len(trained)
         left = _left(job, space, path, clock, member, step_s)
@@ -98,9 +110,9 @@ def _members(
             break
         held = [i for i in space.assignment.folds[member] if i in job.examples]
         learned = [job.examples[i] for i in space.assignment.training(member) if i in job.examples]
-        watched = [job.examples[i] for i in held][: MONITOR if job.task.run == "dense" else None]
+        watched = [job.examples[i] for i in held][: None if run.joins else MONITOR]
         truths = [job.task.truth(space.cohort.case(e.case_id), job.state) for e in watched]
-        share = clock.share(left, len(held) if job.task.run == "whole" else 0)
+        share = clock.share(left, len(held) if run.held_out else 0)
         pace = clock.pace(share, clock.most_steps(job.plan, len(learned)))
         result = train(
             job.task,
@@ -124,7 +136,7 @@ def _members(
             progress.note(f"{job.name}-{member}: the time ran out at step {result.last_step} of {planned}")
         trained.append(result)
         answers.append(
-            _held_out(job, result, [job.examples[i] for i in held], device) if job.task.run == "whole" else {}
+            _held_out(job, result, [job.examples[i] for i in held], device) if run.held_out else {}
         )
     steps = tuple(steps_of(t, job.plan) for t in trained)
     kept = kept_of(steps)
@@ -153,5 +165,6 @@ def _held_out(job: Ready, result: Trained, held: Sequence[Example], device: str 
     model = build(job.task, job.plan, job.state, 0)
     model.load_state_dict(result.weights)
     model.to(device or ("cuda" if torch.cuda.is_available() else "cpu")).eval()
-    raw = predictor.whole(job.task, [model], held, job.plan.infer, next(model.parameters()).device)
+    members = Members(job.task, [model], job.plan, next(model.parameters()).device)
+    raw = runs.get(job.task.run).raw(members, held)
     return {e.case_id: r for e, r in zip(held, raw, strict=True)}

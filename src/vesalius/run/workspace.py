@@ -9,19 +9,19 @@ from typing import Any
 
 from vesalius import cohorts
 from vesalius.cohorts import Decoded, Overlap
-from vesalius.core import registry
 from vesalius.core.case import Case
-from vesalius.core.cohort import Assignment, Cohort, TargetInfo
+from vesalius.core.cohort import Assignment, Cohort, Label, TargetInfo
 from vesalius.core.disk import output_errors
 from vesalius.core.errors import DataError, OutputError, PlanError
 from vesalius.core.plan import Plan
 from vesalius.core.progress import Progress
 from vesalius.core.words import counted
 from vesalius.plan.facts import Facts, facts
+from vesalius.prepare.case import BLANK
 from vesalius.reliability.duplicates import Twins
 from vesalius.reliability.marks import Marks
 from vesalius.run.past import Past
-from vesalius.tasks import contract as tasks
+from vesalius.tasks import contract
 from vesalius.tasks.contract import Task
 
 
@@ -34,13 +34,18 @@ class Workspace:
     """
 
     cohort: Cohort
-    target: TargetInfo
+    target: TargetInfo | None
     task: Task
     assignment: Assignment
     facts: Mapping[str, Facts]
     marks: Marks
     overlap: str = ""
     seen: Mapping[str, int | None] = field(default_factory=dict)
+
+    @property
+    def labels(self) -> tuple[Label, ...]:
+        """The labels of the target; none without one."""
+        return self.target.labels if self.target else ()
 
     def cases(self, ids: tuple[str, ...]) -> list[Case]:
         """The cases of those ids, in the cohort's order."""
@@ -66,8 +71,8 @@ class Workspace:
 class Observer:
     """Measures each case while the check has its pixels anyway: facts for the plan, prints to find twins by."""
 
-    def __init__(self, target: TargetInfo) -> None:
-        self.target = target
+    def __init__(self, target: TargetInfo | None) -> None:
+        self.target = target.name if target else ""
         self.facts: dict[str, Facts] = {}
         self.twins = Twins()
         self.marks = Marks()
@@ -76,16 +81,16 @@ class Observer:
         """Take in one case."""
         self.twins(decoded)
         self.marks(decoded)
-        if decoded.fault is not None or decoded.case.reference not in decoded.images:
+        image = decoded.reference if decoded.case.images else BLANK
+        if decoded.fault is not None or image is None:
             return
-        image = decoded.images[decoded.case.reference]
-        counted = tuple(sorted(decoded.values.get(self.target.name, {}).items()))
-        measured = facts(image, decoded.masks.get(self.target.name), case=decoded.case)
+        counted = tuple(sorted(decoded.values.get(self.target, {}).items()))
+        measured = facts(image, decoded.masks.get(self.target), case=decoded.case)
         self.facts[decoded.case.id] = replace(measured, voxels=counted)
 
     def recount(self, before: Case, after: Case) -> None:
         """Count a mask's voxels by its labels, where the check found that its values stand for others."""
-        found, name = self.facts.get(after.id), self.target.name
+        found, name = self.facts.get(after.id), self.target
         if found is not None and found.voxels:
             counts = cohorts.recounted({name: dict(found.voxels)}, before, after)[name]
             self.facts[after.id] = replace(found, voxels=tuple(sorted(counts.items())))
@@ -135,18 +140,23 @@ def prepare_workspace(
             labels=labels,
             max_set_aside=max_set_aside,
         )
-    chosen = cohorts.select_target(cohort, target)
-    job = choose_task(task, chosen)
+    job, chosen = contract.choose(cohort, task=task, target=target)
     observer = Observer(chosen)
     as_read = {c.id: c for c in cohort.cases}
     cohort = cohorts.check(
-        cohort, target=chosen.name, progress=progress, max_set_aside=max_set_aside, observe=observer
+        cohort,
+        target=chosen.name if chosen else None,
+        progress=progress,
+        max_set_aside=max_set_aside,
+        observe=observer,
     )
-    chosen = cohort.targets[chosen.name]
+    chosen = replace(cohort.targets[chosen.name], beside=chosen.beside) if chosen else None
     for case in cohort.cases:
         observer.recount(as_read[case.id], case)
-    for twin in observer.twins.exact() if chosen.kind == "class" else ():
-        if chosen.name in twin.contradicts:  # at least one is wrong, and a person must say which
+    for twin in observer.twins.exact() if chosen is not None and chosen.kind == "class" else ():
+        if (
+            chosen is not None and chosen.name in twin.contradicts
+        ):  # at least one is wrong, and a person must say which
             progress.note(str(twin))
     missing = job.check(cohort, chosen)
     if missing:
@@ -156,7 +166,7 @@ def prepare_workspace(
         )
     overlap = None
     if past is not None:
-        splits = {c.split for c in cohort.cases if chosen.name in c.targets}
+        splits = {c.split for c in cohort.cases if chosen is None or chosen.name in c.targets}
         declared = assignment is not None or "test" in splits or {"train", "val"} <= splits
         overlap = past.inherited(cohort, observer.marks, declared=declared)
     if assignment is None:
@@ -183,20 +193,6 @@ def _said(past: Past, overlap: Overlap | None, cohort: Cohort, assignment: Assig
     many = f"{n or 'none'} of the {len(assignment.test)} test cases"
     found = f"{past.of}, from which this run began, was trained on {many}"
     return "; ".join(filter(None, (found, unchecked)))
-
-
-def choose_task(name: str | None, target: TargetInfo) -> Task:
-    """The task asked for, or the first that learns from such a target. Raises UnknownName, DataError."""
-    if name is not None:
-        job = tasks.get(name)
-        if target.kind not in job.targets:
-            raise DataError(
-                f"task '{name}' cannot learn from target '{target.name}'",
-                found=f"a {target.kind}",
-                hint=f"a target of kind {' or '.join(job.targets)}",
-            )
-        return job
-    return tasks.for_target(target.kind, {n: tasks.get(n) for n in registry.names("tasks")})
 
 
 def no_side_swapped(plan: Plan) -> None:

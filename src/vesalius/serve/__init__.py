@@ -1,1 +1,1 @@
-"""What listens: an HTTP service with a viewer, and a DICOM node; both answer with bundles and know no task."""
+"""The servers: an HTTP service with a viewer, and a DICOM node. Both answer with bundles, whatever their task."""

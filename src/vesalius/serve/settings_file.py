@@ -1,4 +1,4 @@
-"""Settings in a YAML or JSON file: each key once, only known ones; what is wrong is one line with its place."""
+"""Reading settings from a YAML or JSON file: only known keys, each once; an error is one line that says where."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ M = TypeVar("M", bound=BaseModel)
 
 
 def read(path: Path, model: type[M]) -> M:
-    """The settings of a file. Raises PlanError with the file, the line, the key and what to try."""
+    """Read the settings in a file. Raises PlanError with the file, the line, the key and what to try."""
     try:
         text = path.read_text(encoding="utf-8")
         root = yaml.compose(text, Loader=yaml.SafeLoader)  # JSON is YAML
@@ -49,7 +49,7 @@ def read(path: Path, model: type[M]) -> M:
 
 
 def _each_key_once(path: Path, node: Any, seen: frozenset[int] = frozenset()) -> None:
-    """Raises PlanError where a key stands twice in one place: all but the last would be ignored."""
+    """Raise PlanError where a mapping has a key twice: YAML would keep the last one alone."""
     if id(node) in seen:
         return
     seen = seen | {id(node)}
@@ -70,7 +70,7 @@ def _each_key_once(path: Path, node: Any, seen: frozenset[int] = frozenset()) ->
 
 
 def _wrong(path: Path, root: Any, model: type[BaseModel], error: ValidationError) -> PlanError:
-    """The fault that comes first."""
+    """Return pydantic's first fault as an error of ours."""
     faults = error.errors()
     first = faults[0]
     where = _there(root, place(first))
@@ -88,7 +88,7 @@ def _wrong(path: Path, root: Any, model: type[BaseModel], error: ValidationError
 
 
 def _there(root: Any, loc: Place) -> Place:
-    """A place without what pydantic adds to it: names of types and of the choices in a union."""
+    """Return the path of keys and indexes to a value, without the type names that pydantic puts in between."""
     found: list[int | str] = []
     node = root
     for k, part in enumerate(loc):
@@ -103,7 +103,7 @@ def _there(root: Any, loc: Place) -> Place:
 
 
 def _line(root: Any, where: Place) -> int:
-    """The line of a key or an entry, or of what it is missing in."""
+    """Return the line of a key or an entry; where it is missing, the line of the mapping or list around it."""
     node = root
     line = int(root.start_mark.line)
     for part in where:
@@ -126,7 +126,7 @@ def _child(node: Any, part: int | str) -> Any:
 
 
 def _at(model: type[BaseModel], where: Place) -> list[type[BaseModel]]:
-    """The models that what lies at a place may be."""
+    """Return the models that the value at this path may be read as."""
     found: list[type[BaseModel]] = [model]
     for part in where:
         fields = [m.model_fields[part] for m in found if isinstance(part, str) and part in m.model_fields]

@@ -1,4 +1,4 @@
-"""What whatever listens needs: certificates for TLS, and whether an address is this machine's own."""
+"""What both servers need to listen: certificates for TLS, and whether an address is this machine's own."""
 
 from __future__ import annotations
 
@@ -12,18 +12,21 @@ from vesalius.core.errors import DataError
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """PEM files: our certificate and its key; `ca`, where peers must show a certificate that it signed."""
+    """PEM files: our certificate and its key. With `ca`, peers must show a certificate that this authority signed."""
 
     cert: Path
     key: Path
     ca: Path | None = None
 
     def server(self) -> ssl.SSLContext:
-        """A context for a server, TLS 1.2 or later. Raises DataError for files that are none."""
+        """Return a context for a server, TLS 1.2 or later. Raises DataError for files that cannot be used."""
         return self._loaded(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
 
     def client(self) -> ssl.SSLContext:
-        """A context for a client that shows our certificate; peers are checked against `ca`, or the system's."""
+        """Return a context for a client that shows our certificate.
+
+        Peers are checked against `ca`, or against the system's authorities where there is no `ca`.
+        """
         context = ssl.create_default_context()
         return self._loaded(context)
 
@@ -57,7 +60,10 @@ class Tls:
 
 
 def loopback(host: str) -> bool:
-    """Whether an address is only this machine's own; of names only `localhost` is, others may lead anywhere."""
+    """Return whether an address is reached from this machine alone.
+
+    Of the host names only `localhost` counts: any other name may lead anywhere.
+    """
     try:
         return ipaddress.ip_address(host.removeprefix("[").removesuffix("]")).is_loopback
     except ValueError:

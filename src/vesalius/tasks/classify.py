@@ -4,27 +4,38 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from vesalius import losses
-from vesalius.core import calibration as calibrate
+from vesalius.core import calibration as calibrations
 from vesalius.core.answers import Answer
 from vesalius.core.answers.scores import Scores
+from vesalius.core.ask import Ask, asked
 from vesalius.core.bundle import State
 from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort, Label, TargetInfo
 from vesalius.core.errors import DataError
-from vesalius.core.image import Image
+from vesalius.core.image import Array, Image
 from vesalius.core.plan import Plan
+from vesalius.plan import whole
+from vesalius.plan.draft import Draft
+from vesalius.plan.fingerprint import Fingerprint
+from vesalius.plan.machine import Machine
+from vesalius.plan.positive import positive_of, why_positive
 from vesalius.prepare.batch import Batch, Example
 from vesalius.prepare.case import Prepared
+from vesalius.prepare.geometry import Undo
 from vesalius.tasks.contract import Nets, Task, planned_net, planned_weights
 
 NAMES = {"classify": "One class of several, or several findings at once, for a whole image"}
+WHY_HALF = (
+    "calibrated probabilities: the likelier class is called; balanced_accuracy, accuracy, f1 tune it on folds"
+)
+DEFAULT_FOR = ("class", "multilabel", "ordinal")
 
 
 class Classifier(nn.Module):
@@ -48,8 +59,29 @@ class Classify(Task):
     answer: ClassVar[type[Answer]] = Scores
     targets: ClassVar[tuple[str, ...]] = ("class", "multilabel", "ordinal")
     roles: ClassVar[tuple[str, ...]] = ("encoder",)
-    run: ClassVar[Literal["whole", "dense", "tiles"]] = "whole"
+    run: ClassVar[str] = "whole"
     primary: ClassVar[str] = "auc"
+
+    def defaults(self, prints: Fingerprint, machine: Machine, target: TargetInfo | None) -> Draft:
+        """Return the choices for whole images and probabilities: weights of uneven classes, the positive class."""
+        draft = Draft()
+        whole.images(draft, prints, machine)
+        whole.encoder(draft, machine)
+        draft.set("loss.name", "cross_entropy", "probabilities are wanted")
+        draft.set("loss.smoothing", 0.0, "probabilities are calibrated on validation cases instead")
+        shares = list(prints.classes.values())
+        uneven = bool(shares) and max(shares) > 5 * max(1, min(shares))
+        why = "the rarest class is more than five times rarer" if uneven else "classes are not far from even"
+        draft.set("loss.class_weights", "balanced" if uneven else "none", why)
+        if target is not None and len(target.labels) == 2 and target.kind == "class":
+            counts = {x.name: prints.classes.get(x.name, 0) for x in target.labels}
+            positive = positive_of(counts)
+            draft.set("task.options", {"threshold": "half"}, WHY_HALF)
+            draft.set("task.positive", positive, why_positive(positive, counts))
+        whole.augmentation(draft, prints)
+        draft.set("augment.mixup", 0.4, "probabilities of new patients are better for it")
+        whole.batches(draft, prints)
+        return draft
 
     def check(self, cohort: Cohort, target: TargetInfo | None) -> tuple[str, ...]:
         """At least two classes with at least two cases each."""
@@ -91,25 +123,42 @@ class Classify(Task):
         multilabel = state.values["kind"] == "multilabel"
         weights = planned_weights(plan, share, multilabel=multilabel)
         criterion = losses.build(
-            plan.loss.name, weights=weights, smoothing=plan.loss.smoothing, multilabel=multilabel
+            plan.loss.name,
+            weights=weights,
+            smoothing=plan.loss.smoothing,
+            multilabel=multilabel,
+            options=plan.loss.options,
         )
         net = planned_net(plan, nets)
         return Classifier(net, len(share), criterion)
 
     def loss(self, model: nn.Module, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         """The planned loss over the cases that have a label."""
-        logits = model(batch.images["image"])
-        return {"class": model.criterion(logits, batch.targets["label"])}  # type: ignore[operator]
+        logits, label = model(batch.images["image"]), batch.targets.get("label")
+        if label is None:
+            return {"class": 0.0 * logits.sum()}
+        known = batch.labelled("label")
+        if known is not None:
+            logits, label = logits[known], label[known]
+        return {"class": model.criterion(logits, label)}  # type: ignore[operator]
 
     def infer(self, model: nn.Module, batch: Batch, generator: torch.Generator) -> Tensor:
         """Logits `(B, K)`."""
         logits: Tensor = model(batch.images["image"])
         return logits
 
-    def decode(self, raw: Any, state: State, calibration: Mapping[str, Any], reference: Image) -> Scores:
+    def decode(
+        self,
+        raw: Any,
+        state: State,
+        calibration: Mapping[str, Any],
+        reference: Image,
+        *,
+        undo: Undo | None = None,
+    ) -> Scores:
         """Calibrated probabilities. `raw` is `(K,)` logits, or `(M, K)` of an ensemble's members."""
         kind = state.values["kind"]
-        p = calibrate.apply(calibration, np.atleast_2d(raw), multilabel=kind == "multilabel").mean(axis=0)
+        p = calibrations.apply(calibration, np.atleast_2d(raw), multilabel=kind == "multilabel").mean(axis=0)
         return Scores(
             labels=tuple(Label(x["value"], x["name"]) for x in state.values["labels"]),
             p=p,
@@ -126,9 +175,31 @@ class Classify(Task):
             kind=state.values["kind"],
         )
 
-    def scalar(self, raw: Tensor, what: int) -> Tensor:
+    def calibrate(
+        self, raw: Sequence[Array], truths: Sequence[Any], *, state: State, plan: Plan
+    ) -> dict[str, Any]:
+        """Return a temperature, thresholds and the positive class, fitted on the members' mean logits."""
+        labels = [x["name"] for x in state.values["labels"]]
+        multilabel = state.values["kind"] == "multilabel"
+        logits = np.stack([r.mean(axis=0) for r in raw])
+        y: Array
+        if multilabel:
+            y = np.array([[name in t for name in labels] for t in truths], dtype=np.int64)
+        else:
+            y = np.array([labels.index(str(t)) for t in truths])
+        positive = plan.task.positive if plan.task.positive in labels else None
+        asked_for = plan.task.options.get("threshold")
+        rule = next((r for r in calibrations.RULES if r == asked_for), None)
+        found = calibrations.fit(
+            logits, y, labels=labels, multilabel=multilabel, positive=positive, rule=rule
+        )
+        if rule is None and positive is not None:
+            found["thresholds"] = {positive: 0.5}
+        return {**found, "positive": positive}
+
+    def scalar(self, raw: Tensor, ask: Ask | int) -> Tensor:
         """The logit of one class."""
-        return raw[:, what]
+        return raw[:, asked(ask).place]
 
 
 def _hot(value: Any, names: list[str]) -> np.ndarray[Any, np.dtype[np.float32]]:

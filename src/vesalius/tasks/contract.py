@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Protocol
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from vesalius.cohorts import select_target
 from vesalius.core.answers import Answer
+from vesalius.core.ask import Ask
 from vesalius.core.bundle import State
 from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort, TargetInfo
-from vesalius.core.errors import UnknownName
+from vesalius.core.errors import DataError
 from vesalius.core.image import Array, Image
 from vesalius.core.plan import Plan
-from vesalius.core.registry import lookup
-from vesalius.prepare.batch import Batch, Example
-from vesalius.prepare.case import Prepared
+from vesalius.core.registry import literals, lookup, stem_of, stems
+from vesalius.plan.draft import Draft
+from vesalius.plan.fingerprint import Fingerprint
+from vesalius.plan.machine import Machine
+from vesalius.plan.usual import usual
+from vesalius.prepare.batch import Batch, Example, collate
+from vesalius.prepare.case import Prepared, Takes, prepare
+from vesalius.prepare.geometry import Undo
+
+Sampler = Callable[
+    [int, torch.Generator], Sequence[int]
+]  # a step, what is drawn from → places of the examples
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,21 +92,37 @@ def planned_net(plan: Plan, nets: Nets) -> Any:
 class Task(ABC):
     """One question. Instances hold nothing: what is learned lives in the State and in the model.
 
-    `targets` are the kinds of target it can learn from, `roles` the roles of the nets it takes. `run` says how
-    a case is answered: `whole` in one piece; `dense` tile by tile, blended into one field in bounded memory,
-    with `point` turning finished stretches of it into values; `tiles` tile by tile, joined by `merge`.
+    `targets` are the kinds of target it can learn from, `roles` the roles of the nets it takes. `run` names the file
+    in `infer/runs/` that answers a case: `whole` in one piece; `dense` tile by tile, blended into one field in bounded
+    memory, with `point` turning finished stretches of it into values; `tiles` tile by tile, joined by `merge`.
+    `takes_time` says that images have a time axis, `takes_incomplete` that a case may lack some planned images.
     `primary` is the metric (of the answer's kind) that picks the checkpoint; larger is better. `recipe` names how it is
-    trained unless a plan says otherwise (`learn/recipes/`).
+    trained unless a plan says otherwise (`learn/recipes/`). `needs_target` is False
+    for a task that may learn without one; `takes_several` lets a user name several targets, of which the further ones
+    stand in `TargetInfo.beside`.
+
+    A task's file may hold the literal `DEFAULT_FOR = ("class",)`: the kinds of target for which it is chosen unasked.
     """
 
     name: ClassVar[str]
     answer: ClassVar[type[Answer]]
     targets: ClassVar[tuple[str, ...]]
     roles: ClassVar[tuple[str, ...]]
-    run: ClassVar[Literal["whole", "dense", "tiles"]]
+    run: ClassVar[str]
     primary: ClassVar[str]
-    trains_without_target: ClassVar[bool] = False
     recipe: ClassVar[str] = "supervised"
+    needs_target: ClassVar[bool] = True
+    takes_several: ClassVar[bool] = False
+    takes_time: ClassVar[bool] = False
+    takes_incomplete: ClassVar[bool] = False
+
+    def defaults(self, prints: Fingerprint, machine: Machine, target: TargetInfo | None) -> Draft:
+        """Return the planned values that are this task's own to choose, each with its reason.
+
+        By default those that suit how the task is run, its nets and its target. What the draft leaves open of
+        `train.…` follows from the rules that all tasks share (`plan/rules.py`); what it sets is kept.
+        """
+        return usual(prints, machine, target, sampling=sampling_of(self.run), roles=self.roles)
 
     @abstractmethod
     def check(self, cohort: Cohort, target: TargetInfo | None) -> tuple[str, ...]:
@@ -104,6 +131,26 @@ class Task(ABC):
     @abstractmethod
     def state(self, cases: Sequence[Case], target: TargetInfo | None, plan: Plan) -> State:
         """What is learned from the training cases without gradients."""
+
+    def sizes(self, plan: Plan) -> Mapping[str, tuple[int, int, int]]:
+        """Return the sizes `(Z, Y, X)` of planned images that are prepared by themselves, on grids of their own."""
+        return {}
+
+    def geometry(self, case: Case, state: State) -> Image | None:
+        """Return an image whose geometry the answer to a case without images has; None where there is no such answer.
+
+        Its pixels mean nothing.
+        """
+        return None
+
+    def covariates(self, state: State) -> tuple[str, ...]:
+        """Return the covariates that a case must have to be answered; by default those named in the state."""
+        return tuple(str(name) for name in state.values.get("covariates", ()))
+
+    def prepare(self, case: Case, plan: Plan, state: State, *, reference: Image) -> Prepared:
+        """Return a case made ready as planned, with what the task takes of it. Raises DataError, naming the case."""
+        takes = Takes(time=self.takes_time, incomplete=self.takes_incomplete, sizes=self.sizes(plan))
+        return prepare(case, plan.data, reference=reference, takes=takes)
 
     @abstractmethod
     def encode(self, case: Case, prepared: Prepared, reference: Image, state: State) -> Example:
@@ -122,19 +169,76 @@ class Task(ABC):
         """Raw output, `(B, …)`, of whole cases or of tiles."""
 
     @abstractmethod
-    def decode(self, raw: Any, state: State, calibration: Mapping[str, Any], reference: Image) -> Answer:
-        """The Answer in the reference's geometry.
+    def decode(
+        self,
+        raw: Any,
+        state: State,
+        calibration: Mapping[str, Any],
+        reference: Image,
+        *,
+        undo: Undo | None = None,
+    ) -> Answer:
+        """Return the Answer in the reference's geometry.
 
-        `raw` is: for `whole`, this case's raw output as an array; for `dense`, the integer or float field
-        that `point` made, `(Z, Y, X)` on the reference's grid; for `tiles`, what `merge` returned.
+        `raw` is: for `whole`, this case's raw outputs as an array, `(M, …)`, one of each member; for `dense`, the
+        integer or float field that `point` made, `(Z, Y, X)` on the reference's grid, or several by name; for `tiles`,
+        what `merge` returned. `undo` is the way back from the prepared grid to the reference's, for what lies on the
+        former, such as boxes; it is None only where an answer is asked for on the prepared grid itself.
         """
 
     @abstractmethod
-    def scalar(self, raw: Tensor, what: int) -> Tensor:
-        """`(B,)`: a differentiable number that explainers may follow, for the label at place `what`."""
+    def scalar(self, raw: Tensor, ask: Ask | int) -> Tensor:
+        """Return a differentiable number of each case, `(B,)`, that explainers may follow.
 
-    def point(self, raw: Tensor) -> Tensor:
-        """For `dense`: raw `(K, z, y, x)` → the value of each point, `(z, y, x)`; by default the likeliest label."""
+        What can be asked is named by the answer's kind; a number alone is the place of a label.
+        """
+
+    def calibrate(
+        self, raw: Sequence[Array], truths: Sequence[Any], *, state: State, plan: Plan
+    ) -> dict[str, Any]:
+        """Return what `decode` takes as `calibration`, fitted on validation cases alone; by default nothing.
+
+        `raw` are the raw outputs about each case, `(M, …)`, of models that never saw it; `truths` are what `truth` says
+        of the same cases.
+        """
+        return {}
+
+    def score(self, raw: Any, example: Example, state: State) -> Mapping[str, float] | None:
+        """Return figures of one answer on the prepared grid, by name, larger is better; None where there is no truth.
+
+        `raw` is what `decode` takes, but on the prepared grid. Validation takes the mean of each figure over the cases,
+        NaN left out, then the mean of the figures. By default there are none, and the loss is looked at instead.
+        """
+        return None
+
+    def sampler(self, examples: Sequence[Example], plan: Plan) -> Sampler | None:
+        """Return what draws the examples of each training batch; None for the usual draw.
+
+        It must be a pure function of the step and the generator, so that a resumed run draws what it would have drawn.
+        """
+        return None
+
+    def collate(self, examples: Sequence[Example]) -> Batch:
+        """Return drawn examples as one batch; by default stacked, with what some of them lack filled in."""
+        return collate(examples)
+
+    def join(self, raws: Iterable[Tensor]) -> Tensor:
+        """Return what several raw outputs about one input say together, of members and of mirror images; their mean.
+
+        A task whose raw outputs have no mean (boxes, words) says here what else. `raws` are made as they are asked
+        for, so that one that is summed up need not be kept.
+        """
+        several = iter(raws)
+        total, n = next(several), 1
+        for raw in several:
+            total, n = total + raw, n + 1
+        return total / n if n > 1 else total
+
+    def point(self, raw: Tensor) -> Tensor | Mapping[str, Tensor]:
+        """For `dense`: raw `(K, z, y, x)` → the value of each point, `(z, y, x)`, or several fields by name.
+
+        By default the likeliest label. This is torch, as it runs on the device, on each stretch of the field.
+        """
         return raw.max(
             dim=0
         ).indices  # as argmax says, which takes three times as long along this axis on a CPU
@@ -143,8 +247,14 @@ class Task(ABC):
         """For `tiles`: join what the tiles gave. `shape` is the prepared grid."""
         raise NotImplementedError(f"{self.name} does not run in tiles")
 
-    def remember(self, cases: Sequence[Case], state: State) -> State:
-        """The state with what the trivial answer needs, learned once from the training cases."""
+    def remember(
+        self, model: nn.Module, examples: Sequence[Example], state: State, *, cases: Sequence[Case]
+    ) -> State:
+        """Return the state with what is learned once more after training, such as what the trivial answer needs.
+
+        `model` is the first trained member in evaluation mode; `examples` and `cases` are the training cases, prepared
+        and as they were read.
+        """
         return state
 
     def trivial(self, state: State, reference: Image) -> Answer | None:
@@ -164,9 +274,53 @@ def get(name: str) -> Task:
     return task
 
 
-def for_target(kind: str, known: Mapping[str, Task]) -> Task:
-    """The task that learns from a kind of target. Raises UnknownName."""
-    for task in known.values():
-        if kind in task.targets:
-            return task
-    raise UnknownName("target kind", kind, (k for t in known.values() for k in t.targets))
+def default_for(kind: str) -> Task:
+    """Return the task that is chosen unasked for a kind of target. Raises DataError where none is, or several are."""
+    claims = []
+    for stem in stems("tasks"):
+        text = literals("tasks", stem)
+        if kind in text.get("DEFAULT_FOR", ()):
+            claims.append(next(iter(text.get("NAMES") or {stem: ""})))
+    if len(claims) > 1:
+        raise DataError(
+            f"{len(claims)} tasks would be chosen for a target of kind {kind}",
+            found=" and ".join(claims),
+            hint=" or ".join(f"--task {name}" for name in claims),
+        )
+    if not claims:
+        raise DataError(
+            f"no task is chosen by itself for a target of kind {kind}",
+            hint="--task NAME; see `vesalius tasks`",
+        )
+    return get(claims[0])
+
+
+def choose(cohort: Cohort, *, task: str | None, target: str | None) -> tuple[Task, TargetInfo | None]:
+    """Return the task and the target that are asked for, or that the cohort suggests.
+
+    A task that needs no target has one only where it is named. Several targets are named as `a,b` where the task takes
+    several: the first spreads the folds, the others stand beside it. Raises UnknownName, DataError.
+    """
+    if task is None:
+        info = select_target(cohort, target)
+        return default_for(info.kind), info
+    chosen = get(task)
+    if target is None and not chosen.needs_target:
+        return chosen, None
+    names = [target]
+    if target is not None and chosen.takes_several and target not in cohort.targets:
+        names = [name.strip() for name in target.split(",")]
+    infos = [select_target(cohort, name) for name in names]
+    for info in infos:
+        if info.kind not in chosen.targets:
+            raise DataError(
+                f"task '{task}' cannot learn from target '{info.name}'",
+                found=f"a {info.kind}",
+                hint=f"a target of kind {' or '.join(chosen.targets)}",
+            )
+    return chosen, replace(infos[0], beside=tuple(infos[1:])) if len(infos) > 1 else infos[0]
+
+
+def sampling_of(run: str) -> str:
+    """Return how a way of running a case has training see images: `whole`, or in `patches`. Raises UnknownName."""
+    return str(literals("infer.runs", stem_of("infer.runs", run)).get("SAMPLING", "whole"))

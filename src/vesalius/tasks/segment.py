@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from vesalius import losses
 from vesalius.core.answers import Answer
 from vesalius.core.answers.mask import Mask
+from vesalius.core.ask import Ask, asked
 from vesalius.core.bundle import State
 from vesalius.core.case import Case, Ref
 from vesalius.core.cohort import Cohort, Label, TargetInfo
@@ -20,12 +21,18 @@ from vesalius.core.errors import DataError
 from vesalius.core.image import Image
 from vesalius.core.plan import Plan
 from vesalius.metrics import mask as priors
+from vesalius.plan import patches
+from vesalius.plan.draft import Draft
+from vesalius.plan.fingerprint import Fingerprint
+from vesalius.plan.machine import Machine
 from vesalius.prepare.batch import Batch, Example
 from vesalius.prepare.case import Prepared, load_mask, prepare_mask
+from vesalius.prepare.geometry import Undo
 from vesalius.tasks.contract import Nets, Task, planned_net, planned_weights
 
 PRIOR = 32
 NAMES = {"segment": "A label for every voxel or pixel"}
+DEFAULT_FOR = ("mask",)
 
 
 class Segmenter(nn.Module):
@@ -63,8 +70,22 @@ class Segment(Task):
     answer: ClassVar[type[Answer]] = Mask
     targets: ClassVar[tuple[str, ...]] = ("mask",)
     roles: ClassVar[tuple[str, ...]] = ("dense",)
-    run: ClassVar[Literal["whole", "dense", "tiles"]] = "dense"
+    run: ClassVar[str] = "dense"
     primary: ClassVar[str] = "dice"
+
+    def defaults(self, prints: Fingerprint, machine: Machine, target: TargetInfo | None) -> Draft:
+        """Return the choices for patches and overlap: Dice with cross-entropy, weights where a label is rare."""
+        draft = Draft()
+        fits = patches.images(draft, prints, machine)
+        patches.dense_net(draft, prints, machine)
+        draft.set("loss.name", "dice-ce", "overlap is the goal and cross-entropy steadies it")
+        present = [share for share in prints.voxels.values() if share > 0]
+        uneven = bool(present) and max(present) > 5 * min(present)
+        why = "the rarest label is more than five times rarer" if uneven else "labels are not far from even"
+        draft.set("loss.class_weights", "root" if uneven else "none", why)
+        patches.augmentation(draft, prints)
+        patches.batches(draft, prints, machine, fits=fits)
+        return draft
 
     def check(self, cohort: Cohort, target: TargetInfo | None) -> tuple[str, ...]:
         """At least two cases with a mask, and at least one label in them."""
@@ -109,12 +130,19 @@ class Segment(Task):
         """A dense net with its heads, and the planned loss."""
         net = planned_net(plan, nets)
         weights = planned_weights(plan, np.asarray(state.values["share"]))
-        criterion = losses.build(plan.loss.name, weights=weights, smoothing=plan.loss.smoothing)
+        criterion = losses.build(
+            plan.loss.name, weights=weights, smoothing=plan.loss.smoothing, options=plan.loss.options
+        )
         classes = len(state.values["labels"]) + 1
         return Segmenter(net, classes, criterion, deep=plan.loss.deep_supervision)
 
     def loss(self, model: nn.Module, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """The planned loss; with deep supervision each coarser map counts half as much as the one before."""
+        """The planned loss; with deep supervision each coarser map counts half as much as the one before.
+
+        Cases without a mask count for nothing: theirs is -1, not known, everywhere.
+        """
+        if "mask" not in batch.targets:
+            return {"mask": 0.0 * model(batch.images["image"]).sum()}
         target = batch.targets["mask"][:, 0].long()  # (B, Z, Y, X)
         if not isinstance(model, Segmenter) or not len(model.deep):
             return {"mask": model.criterion(model(batch.images["image"]), target)}  # type: ignore[operator]
@@ -134,7 +162,15 @@ class Segment(Task):
         logits: Tensor = model(batch.images["image"])
         return logits
 
-    def decode(self, raw: Any, state: State, calibration: Mapping[str, Any], reference: Image) -> Mask:
+    def decode(
+        self,
+        raw: Any,
+        state: State,
+        calibration: Mapping[str, Any],
+        reference: Image,
+        *,
+        undo: Undo | None = None,
+    ) -> Mask:
         """Indices on the reference's grid, as the data's own label values in the reference's geometry."""
         labels = _labels(state)
         values = np.array([0, *(x.value for x in labels)])
@@ -153,7 +189,22 @@ class Segment(Task):
         )
         return Mask(image=image, labels=labels)
 
-    def remember(self, cases: Sequence[Case], state: State) -> State:
+    def score(self, raw: Any, example: Example, state: State) -> dict[str, float] | None:
+        """Return the Dice of each label, by its value, on the prepared grid where the truth is known."""
+        if "mask" not in example.targets:
+            return None
+        truth = np.asarray(example.targets["mask"][0])
+        known = truth >= 0
+        found = {}
+        for k, label in enumerate(state.values["labels"], start=1):
+            a, b = (raw == k) & known, truth == k
+            size = int(a.sum()) + int(b.sum())
+            found[str(label["value"])] = 2 * int((a & b).sum()) / size if size else float("nan")
+        return found
+
+    def remember(
+        self, model: nn.Module, examples: Sequence[Example], state: State, *, cases: Sequence[Case]
+    ) -> State:
         """The state with how often each place of a common grid holds each label."""
         items = [c.targets.get(state.values["target"]) for c in cases]
         masks = (load_mask(i) for i in items if isinstance(i, Ref | Image))
@@ -166,11 +217,15 @@ class Segment(Task):
             return None
         return priors.baseline(state.arrays["prior"].astype(np.float32), reference, _labels(state))
 
-    def scalar(self, raw: Tensor, what: int) -> Tensor:
-        """The mean logit of one label over the voxels where it wins."""
-        wins = (raw.argmax(dim=1) == what).to(raw)  # (B, Z, Y, X)
-        total = wins.sum(dim=(1, 2, 3)).clamp_min(1.0)
-        return (raw[:, what] * wins).sum(dim=(1, 2, 3)) / total
+    def scalar(self, raw: Tensor, ask: Ask | int) -> Tensor:
+        """Return the mean logit of one label, over the region that is asked about or the voxels where it wins."""
+        asked_for = asked(ask)
+        if asked_for.where is None:
+            inside = (raw.argmax(dim=1) == asked_for.place).to(raw)  # (B, Z, Y, X)
+        else:
+            inside = torch.as_tensor(asked_for.where).to(raw).expand(len(raw), *raw.shape[2:])
+        total = inside.sum(dim=(1, 2, 3)).clamp_min(1.0)
+        return (raw[:, asked_for.place] * inside).sum(dim=(1, 2, 3)) / total
 
 
 def _share(target: TargetInfo, plan: Plan) -> list[float]:

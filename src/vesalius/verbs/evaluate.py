@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from vesalius import cohorts
-from vesalius.core.answers import Answer
+from vesalius.answers import contract
 from vesalius.core.bundle import Bundle, open_bundle
 from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort, Label, TargetInfo
@@ -18,7 +18,7 @@ from vesalius.core.sealed import MANIFEST
 from vesalius.core.words import counted, listed
 from vesalius.evaluate.aligning import aligned
 from vesalius.evaluate.answered import score_cases
-from vesalius.evaluate.foreign import LazyMasks, assert_drawn_on, foreign_answers, positive_class
+from vesalius.evaluate.foreign import assert_drawn_on, foreign_answers, positive_class
 from vesalius.evaluate.scoring import Tally, card_of, tally_for
 from vesalius.plan import machine as machines
 from vesalius.plan import torch_threads
@@ -166,8 +166,8 @@ def _learned(bundle: Bundle) -> tuple[Label, ...]:
 def _score_foreign(
     path: Path, cases: Sequence[Case], cohort: Cohort, info: TargetInfo, split: str, progress: Progress
 ) -> tuple[Tally, Scorecard]:
-    kind = "Mask" if info.kind == "mask" else "Value" if info.kind == "number" else "Scores"
-    found: Mapping[str, Answer] = foreign_answers(path, cases, info)
+    kind = contract.for_target(info.kind).kind.__name__
+    found = foreign_answers(path, cases, info)
     tally = tally_for(kind)
     positive = positive_class(cases, info)
     if positive is not None:
@@ -185,8 +185,7 @@ def _score_foreign(
             reference, answer = load_reference(case), found[case.id]
             assert_drawn_on(reference, answer, case.id)
             tally.add(case, answer, case.targets[info.name], None, reference)
-    if isinstance(found, LazyMasks):
-        found.assert_known()
+    found.assert_sound()
     card = card_of(
         tally,
         kind,

@@ -2,28 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 from vesalius.core.progress import Progress
-from vesalius.phantom.write import make
+from vesalius.phantom import make
 
 
 def phantom(
     out: Path | str,
     *,
+    kind: str = "ct",
     cases: int = 60,
     seed: int = 0,
-    size: Literal["small", "full"] | tuple[int, int, int] = "small",
-    format: Literal["nifti", "png", "dicom"] = "nifti",
-    assignment: Literal["randomised", "confounded"] = "randomised",
+    size: str | tuple[int, int, int] | None = None,
+    format: str | None = None,
+    assignment: str | None = None,
+    options: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> Path:
-    """Write `cases` synthetic abdominal CT studies to `out`; the same arguments give the same bytes.
+    """Write `cases` synthetic studies of a kind to the new folder `out` and return it.
 
-    `size` may also be a grid `(Z, Y, X)`. `assignment` says how treatment was given: at random, or by a stated
-    propensity. `truth.json` holds all that is known. Raises OutputError where `out` is not empty.
+    The same arguments give the same bytes. `kind` is one of `vesalius phantoms`; `format` one of the kind's formats, by
+    default its first (`ct`: nifti, png, dicom). `options` are the kind's own; `size` and `assignment` are short for the
+    options of these names. `ct` has the sizes small and full, or a grid `(Z, Y, X)`, and the assignments of treatment
+    randomised and confounded. `truth.json` holds all that is known.
+
+    Raises UnknownName for a kind, format or option that does not exist, OutputError where `out` is not empty.
     """
+    short = {"size": size, "assignment": assignment}
+    given = {name: value for name, value in short.items() if value is not None}
     return make(
-        out, cases=cases, seed=seed, size=size, write=format, assignment=assignment, progress=progress
+        out,
+        kind=kind,
+        cases=cases,
+        seed=seed,
+        format=format,
+        options={**(options or {}), **given},
+        progress=progress,
     )

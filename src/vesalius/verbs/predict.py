@@ -4,23 +4,16 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, overload
+from typing import overload
 
 from vesalius import cohorts, formats
+from vesalius.answers import contract
+from vesalius.answers.drawing.overlay import overlay
 from vesalius.core.answers import Answer
-from vesalius.core.answers.boxes import Boxes
-from vesalius.core.answers.curve import Curve
-from vesalius.core.answers.map import Map
-from vesalius.core.answers.mask import Mask
-from vesalius.core.answers.picture import Picture
-from vesalius.core.answers.scores import Scores
-from vesalius.core.answers.text import Text
-from vesalius.core.answers.value import Value
 from vesalius.core.bundle import Bundle, open_bundle
-from vesalius.core.case import Case
-from vesalius.core.cohort import Cohort, Label, SetAside
+from vesalius.core.cohort import Cohort, SetAside
 from vesalius.core.disk import assert_apart, held
 from vesalius.core.errors import (
     DataError,
@@ -31,6 +24,7 @@ from vesalius.core.errors import (
     VesaliusError,
 )
 from vesalius.core.file_names import file_names
+from vesalius.core.image import Image
 from vesalius.core.learned import lying_outside
 from vesalius.core.plan import override
 from vesalius.core.progress import Progress, Silent
@@ -40,16 +34,7 @@ from vesalius.infer.guard import in_words
 from vesalius.infer.predictor import Predictor
 from vesalius.plan import machine as machines
 from vesalius.plan import torch_threads
-from vesalius.prepare.case import load_reference
 from vesalius.run.ledger import Sheet, marked
-from vesalius.run.overlay import overlay
-
-_OBJECTS: Mapping[type[Answer], Sequence[str]] = {  # the DICOM objects that answers of a kind become
-    Mask: (".seg.dcm", ".sr.dcm"),
-    Map: (".pm.dcm", ".sc.dcm"),
-    Text: (".sr.dcm", ".pdf.dcm"),
-}
-_PICTURED = 65535  # the largest label value that a picture holds; masks with others become volumes
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,8 +51,6 @@ def with_mirror(bundle: Bundle, axes: Sequence[str]) -> Bundle:
 
     An axis may be mirrored if the plan allows flipping it, which it does not where labels name a side.
     """
-    from dataclasses import replace
-
     from vesalius.core.errors import PlanError
 
     stages = []
@@ -94,6 +77,7 @@ def predict(
     also: Sequence[str] = (),
     mirror: Sequence[str] | None = None,
     columns: Mapping[str, str] | None = None,
+    covariates: Mapping[str, float | str] | None = None,
     layout: str | None = None,
     device: str | None = None,
     accept_mismatch: bool = False,
@@ -114,6 +98,7 @@ def predict(
     also: Sequence[str] = (),
     mirror: Sequence[str] | None = None,
     columns: Mapping[str, str] | None = None,
+    covariates: Mapping[str, float | str] | None = None,
     layout: str | None = None,
     device: str | None = None,
     accept_mismatch: bool = False,
@@ -133,6 +118,7 @@ def predict(
     also: Sequence[str] = (),
     mirror: Sequence[str] | None = None,
     columns: Mapping[str, str] | None = None,
+    covariates: Mapping[str, float | str] | None = None,
     layout: str | None = None,
     device: str | None = None,
     accept_mismatch: bool = False,
@@ -143,7 +129,8 @@ def predict(
 
     Writes `answers.csv`, a row a case; for masks `<case>.nii.gz`, or `.png` where the image is a picture; with
     `json` each whole answer, with `overlays` a picture, with `dicom` the DICOM objects of its kind, and one file more
-    for each suffix in `also` (`.rt.dcm`). `mirror` names axes of mirror test-time augmentation. A case of another
+    for each suffix in `also` (`.rt.dcm`). `mirror` names axes of mirror test-time augmentation. `covariates` are known
+    of each case (`{"age": 61}`), whatever a table says; others come from a table's columns. A case of another
     modality or unit than the bundle learned from is refused unless `accept_mismatch`; in what an answered one lies
     outside of what was learned from is in `Answer.outside` and in the column `outside`.
     Rows are written as they come, to `answers.partial.csv` until all is done; `resume` goes on in `out` where it
@@ -157,7 +144,7 @@ def predict(
     json, overlays = json or told.get("json", False), overlays or told.get("overlays", False)
     dicom, also = dicom or told.get("dicom", False), tuple(also) or tuple(told.get("also", ()))
     mirror, columns = mirror or told.get("mirror"), columns or told.get("columns")
-    layout = layout or told.get("layout")
+    layout, covariates = layout or told.get("layout"), covariates or told.get("covariates")
     accept_mismatch = accept_mismatch or told.get("accept_mismatch", False)
     if out is not None and not isinstance(source, Cohort):
         assert_apart(Path(source), Path(out))
@@ -170,6 +157,7 @@ def predict(
         cohort = source
     else:
         cohort = cohorts.read(source, layout=layout, columns=columns, max_set_aside=1.0)
+    cohort = _with_covariates(cohort, covariates or {})
     if not cohort.cases and not cohort.set_aside:
         raise DataError(f"no images in {cohort.root}")
     for note in cohort.notes:
@@ -179,6 +167,7 @@ def predict(
     if out is None:
         return _only(opened, cohort, device, accept_mismatch)
     predictor = Predictor(opened, device=device, accept_mismatch=accept_mismatch, cores=vacancy.cores)
+    _assert_covariates(predictor, cohort)
     about = {
         "bundle": opened.hash,
         "json": json,
@@ -187,12 +176,13 @@ def predict(
         "also": list(also),
         "mirror": list(mirror or ()),
         "columns": dict(columns or {}),
+        "covariates": dict(covariates or {}),
         "layout": layout,
         "accept_mismatch": accept_mismatch,
     }
 
     def suffixes(answer: Answer) -> list[str]:
-        own = objects_of(answer) if dicom else ()
+        own = contract.of(answer).objects if dicom else ()
         return list(dict.fromkeys((*own, *also)))
 
     sheet = Sheet.again(Path(out), about) if resume else Sheet.new(Path(out), about)
@@ -213,6 +203,25 @@ def predict(
         raise
     sheet.close()
     return done
+
+
+def _with_covariates(cohort: Cohort, known: Mapping[str, float | str]) -> Cohort:
+    """Return the cohort with what is known of each of its cases."""
+    if not known:
+        return cohort
+    cases = tuple(replace(case, covariates={**case.covariates, **known}) for case in cohort.cases)
+    return replace(cohort, cases=cases)
+
+
+def _assert_covariates(predictor: Predictor, cohort: Cohort) -> None:
+    """Raise DataError where no case has a covariate that the bundle needs; single cases that lack one fail alone."""
+    for name in predictor.needs:
+        if cohort.cases and all(case.covariates.get(name) is None for case in cohort.cases):
+            raise DataError(
+                f"the bundle '{predictor.bundle.name}' needs the covariate '{name}'",
+                found=", ".join(cohort.cases[0].covariates) or "no covariates",
+                hint=f"--covariate {name}=VALUE, or a table with --column covariate=NAME of that name",
+            )
 
 
 def _fill(
@@ -244,7 +253,8 @@ def _fill(
     finished, names = set(done), file_names(c.id for c in cohort.cases)
     left = [c for c in cohort.cases if c.id not in finished]
     refused, marks = 0, 0
-    for case, answer in answers(predictor, left, progress=progress):
+    for found in answers(predictor, left, progress=progress):
+        case, answer = found.case, found.answer
         if isinstance(answer, VesaliusError):
             refused += isinstance(answer, MismatchError | GeometryError)
             if refused == len(cohort.cases) and not cohort.set_aside:
@@ -258,16 +268,18 @@ def _fill(
         files = _files(answer, names[case.id], sheet.folder, json=json, overlays=overlays)
         objects = {s: sheet.folder / f"{names[case.id]}{s}" for s in suffixes(answer)}
         try:
-            _write_case(answer, case, files)
+            _write_case(answer, found.reference, files)
             for reason in _write_objects(answer, objects):
                 failed.append(SetAside(case.id, reason))
                 sheet.failed.add({"case": case.id, "reason": reason})
                 progress.note(f"{case.id}: {reason}")
-            sheet.answers.add({"case": case.id, **fields(answer), "outside": in_words(answer.outside)})
+            sheet.answers.add(
+                {"case": case.id, **contract.columns(answer), "outside": in_words(answer.outside)}
+            )
             marks += bool(answer.outside)
         except BaseException:
             if case.id not in sheet.answers.cases():
-                for path in (*files.values(), *objects.values()):
+                for path in (*files, *objects.values()):
                     path.unlink(missing_ok=True)
             raise
         done.append(case.id)
@@ -291,11 +303,6 @@ def _all_alike(error: VesaliusError, count: int) -> VesaliusError:
     )
 
 
-def objects_of(answer: Answer) -> Sequence[str]:
-    """The suffixes of the DICOM objects that an answer becomes."""
-    return _OBJECTS.get(type(answer), (".sr.dcm",))
-
-
 def _only(bundle: Bundle, cohort: Cohort, device: str | None, accept_mismatch: bool) -> Answer:
     if len(cohort.cases) != 1:
         said = "; ".join(s.reason for s in cohort.set_aside[:1])
@@ -308,27 +315,30 @@ def _only(bundle: Bundle, cohort: Cohort, device: str | None, accept_mismatch: b
     return Predictor(bundle, device=device, accept_mismatch=accept_mismatch, cores=cores)(cohort.cases[0])
 
 
-def _files(answer: Answer, name: str, folder: Path, *, json: bool, overlays: bool) -> dict[str, Path]:
-    """The files that a case gets, by what they hold."""
-    found = {}
-    if isinstance(answer, Mask | Map | Picture):
-        image = answer.image
-        flat = image.is_2d and image.affine is None and isinstance(answer, Mask)
-        flat = flat and all(0 <= x.value <= _PICTURED for x in getattr(answer, "labels", ()))
-        found["image"] = folder / f"{name}{'.png' if flat else '.nii.gz'}"
+def _files(
+    answer: Answer, name: str, folder: Path, *, json: bool, overlays: bool
+) -> dict[Path, Answer | None]:
+    """The files that a case gets, each with the answer that is written to it; None where its overlay is."""
+    found: dict[Path, Answer | None] = {}
+    pictured = dict(contract.images(answer))
+    parts = file_names(part for part in pictured if part)
+    for part, one in pictured.items():
+        lead = f"{name}.{parts[part]}" if part else name
+        found[folder / f"{lead}{contract.of(one).suffix(one)}"] = one
     if json:
-        found["json"] = folder / f"{name}.json"
+        found[folder / f"{name}.json"] = answer
     if overlays:
-        found["overlay"] = folder / f"{name}.overlay.png"
+        found[folder / f"{name}.overlay.png"] = None
     return found
 
 
-def _write_case(answer: Answer, case: Case, files: Mapping[str, Path]) -> None:
-    for what, path in files.items():
-        if what == "overlay":
-            overlay(load_reference(case), answer, path)
+def _write_case(answer: Answer, reference: Image | None, files: Mapping[Path, Answer | None]) -> None:
+    for path, one in files.items():
+        if one is None:
+            if reference is not None:
+                overlay(reference, answer, path)
         else:
-            formats.write(answer, path)
+            formats.write(one, path)
 
 
 def _write_objects(answer: Answer, objects: Mapping[str, Path]) -> list[str]:
@@ -340,51 +350,3 @@ def _write_objects(answer: Answer, objects: Mapping[str, Path]) -> list[str]:
         except (OutputError, DataError) as error:
             reasons.append(f"answered, but there is no {suffix}: {error}")
     return reasons
-
-
-def fields(answer: Answer) -> dict[str, Any]:
-    """An answer's figures as columns: one probability a class, a mask's volumes, a number, median survival …"""
-    found: dict[str, Any] = {}
-    if isinstance(answer, Scores):
-        names = [x.name for x in answer.labels]
-        found = {f"p_{n}": f"{p:.6f}" for n, p in zip(names, answer.p, strict=True)}
-        if answer.kind == "exclusive":
-            found["answer"] = names[int(answer.p.argmax())]
-    elif isinstance(answer, Mask):
-        found = _sizes(answer)
-    elif isinstance(answer, Value):
-        found = {"value": answer.x, "unit": answer.unit or ""}
-    elif isinstance(answer, Boxes):
-        found = {"boxes": len(answer.boxes), "highest_p": float(answer.p.max()) if len(answer.boxes) else 0.0}
-    elif isinstance(answer, Text):
-        found = dict(answer.sections)
-    elif isinstance(answer, Curve):
-        for arm, curve in answer.survival.items():
-            below = answer.times_days[curve <= 0.5]
-            found[f"median_days_{arm}"] = float(below[0]) if len(below) else ""
-    for name, part in answer.parts.items():
-        found |= {f"{name}.{k}": v for k, v in fields(part).items()}
-    return found
-
-
-def _sizes(answer: Mask) -> dict[str, Any]:
-    """Each label's size under its name and unit."""
-    return {f"{label.name}_{unit}": size for label, size, unit in label_sizes(answer)}
-
-
-def label_sizes(answer: Mask) -> list[tuple[Label, float, str]]:
-    """Each label's size and its unit: `ml`, or `mm2` of a picture with spacing, or `pixels` without."""
-    image = answer.image
-    found: list[tuple[Label, float, str]] = []
-    flat = image.array[0]
-    for k, label in enumerate(answer.labels):
-        count = int((image.array[k] != 0).sum() if answer.overlapping else (flat == label.value).sum())
-        if image.spacing_mm is None:
-            found.append((label, count, "pixels"))
-            continue
-        x, y, z = image.spacing_mm
-        if image.is_2d:
-            found.append((label, round(count * x * y, 3), "mm2"))
-        else:
-            found.append((label, round(count * x * y * z / 1000, 4), "ml"))
-    return found

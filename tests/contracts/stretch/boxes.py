@@ -20,21 +20,13 @@ from vesalius.tasks.contract import Task, Tile
 LOWEST_P, OVERLAP, PEAKS, UNIT = 0.3, 0.3, 50, 10.0
 
 
-def back(corners, undo):
-    """Corners `(2, 3)` on the prepared grid → in native index coordinates."""
-    points = (corners - undo.before) * np.divide(undo.turned, undo.inner)
-    for axis in undo.flips:
-        points[:, axis] = undo.turned[axis] - points[:, axis]
-    return np.sort(points[:, np.argsort(undo.order)], axis=0)
-
-
 def overlap(a, b):
     inside = np.clip(np.minimum(a[3:6], b[3:6]) - np.maximum(a[:3], b[:3]), 0, None).prod()
     return inside / (np.prod(a[3:6] - a[:3]) + np.prod(b[3:6] - b[:3]) - inside)
 
 
 class Detect(Task):
-    """The state holds the planned grid, so that `decode` finds the way back from it."""
+    """Boxes are found on the prepared grid; `undo` brings them back."""
 
     name, answer, targets, roles, run, primary = "boxes", Boxes, ("boxes",), ("dense",), "tiles", "froc"
 
@@ -42,8 +34,7 @@ class Detect(Task):
         return () if target else ("boxes for each case",)
 
     def state(self, cases, target, plan):
-        grid = plan.data.model_dump(include={"canonical", "spacing_mm", "size"})
-        return State({"target": target.name, "label": target.labels[0].name, "grid": grid})
+        return State({"target": target.name, "label": target.labels[0].name})
 
     def encode(self, case, prepared, reference, state):
         field = np.zeros((4, *prepared.undo.shape), dtype=np.float32)
@@ -88,9 +79,9 @@ class Detect(Task):
                 kept.append(row)
         return np.array(kept).reshape(-1, 7)
 
-    def decode(self, raw, state, calibration, reference):
-        undo, name = geometry.layout(reference, whole=False, **state.values["grid"]), state.values["label"]
-        found = [back(row[:6].reshape(2, 3), undo).tolist() for row in raw]
+    def decode(self, raw, state, calibration, reference, *, undo=None):
+        name, corners = state.values["label"], raw[:, :6].reshape(-1, 2, 3)
+        found = np.sort(geometry.backward_points(corners, undo), axis=1).tolist()
         boxes = tuple(Box(tuple(low), tuple(high), name) for low, high in found)
         return Boxes(boxes=boxes, p=raw[:, 6].copy(), labels=(Label(1, name),))
 
@@ -110,9 +101,10 @@ def judge(answer, case, ask):
     assert (low >= 0).all() and (low < high).all() and (high <= case.images["image"].shape).all()
     (first, *_), _, planned = example()  # cut into tiles, the truth comes back as it was
     state, image, (truth,) = TASK.state(*example()), first.images["image"], first.targets["truth"]
-    field = TASK.encode(first, prepare(first, planned.data), image, state).targets["field"]
+    prepared = prepare(first, planned.data)
+    field = TASK.encode(first, prepared, image, state).targets["field"]
     tiles = [Tile(field[:, a : a + 8], (a, 0, 0), field[:, :8].shape[1:]) for a in (0, len(field[0]) - 8)]
-    (found,) = TASK.decode(TASK.merge(tiles, field.shape[1:]), state, {}, image).boxes
+    (found,) = TASK.decode(TASK.merge(tiles, field.shape[1:]), state, {}, image, undo=prepared.undo).boxes
     assert np.allclose([found.low, found.high], [truth.low, truth.high], atol=1.0)
 
 

@@ -82,7 +82,7 @@ class Cox(Task):
             arms.append(model(batch.images["image"], covariates))
         return torch.stack(arms, dim=1)  # (B, arms)
 
-    def decode(self, raw, state, calibration, reference):
+    def decode(self, raw, state, calibration, reference, *, undo=None):
         ratio = np.exp(np.asarray(raw, dtype=np.float64)).mean(axis=0)  # over members
         curves = np.exp(-state.arrays["hazard"][None] * ratio[:, None])
         survival = dict(zip(state.values["arms"], curves, strict=True))

@@ -21,7 +21,7 @@ class Paint(Task):
     """Half of the blocks are hidden, which ones the generator says; the loss looks at those alone."""
 
     name, answer, targets, roles, run, primary = "pretrain", Picture, (), ("dense",), "dense", "psnr"
-    trains_without_target = True
+    needs_target = False
 
     def check(self, cohort, target):
         return () if cohort.cases else ("images",)
@@ -51,7 +51,7 @@ class Paint(Task):
     def point(self, raw):
         return raw[0]
 
-    def decode(self, raw, state, calibration, reference):
+    def decode(self, raw, state, calibration, reference, *, undo=None):
         return Picture(image=Image(np.asarray(raw, dtype=np.float32)[None], affine=reference.affine))
 
     def scalar(self, raw, what):

@@ -77,7 +77,7 @@ class Report(Task):
             tokens = torch.cat([tokens, logits.argmax(dim=2)], dim=1)
         return tokens  # (B, L)
 
-    def decode(self, raw, state, calibration, reference):
+    def decode(self, raw, state, calibration, reference, *, undo=None):
         ids = [int(t) for t in raw[0]][1:]  # the first member's
         ids = ids[: ids.index(END)] if END in ids else ids
         words = " ".join(state.values["vocabulary"][t] for t in ids)

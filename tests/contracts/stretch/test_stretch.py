@@ -1,4 +1,4 @@
-"""Five tasks that the contract must carry: three steps, save, load, answer; none may need a change in `src`.
+"""Seven tasks that the contract must carry: three steps, save, load, answer; none may need a change in `src`.
 
 They lie in a package of their own that joins through the entry-point group, as another author's would.
 """
@@ -15,15 +15,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
+import vesalius as vs
 from vesalius.core import registry
 from vesalius.core.bundle import open_bundle, save_bundle
 from vesalius.core.cohort import Cohort
 from vesalius.infer.predictor import Loaded, Predictor
+from vesalius.plan import machine
+from vesalius.run import budgeting
 from vesalius.tasks import contract
 
 HERE = Path(__file__).parent
-NAMES = ("cox", "boxes", "twostage", "report", "pretrain")
+NAMES = ("cox", "boxes", "twostage", "report", "pretrain", "cine", "tabular")
 
 
 def forget() -> None:
@@ -95,6 +99,28 @@ def test_it_learns_is_saved_and_answers(name: str, thirdparty: None, tmp_path: P
     assert same(answer, kept(new)), "saved and loaded, another answer"
     assert same(answer, loaded(new)), "asked twice, another answer"
     module.judge(answer, new, loaded)
+
+
+def test_a_cine_and_a_case_without_images_go_through_the_front_door(
+    thirdparty: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = replace(machine.measure(), cores=1)
+    monkeypatch.setattr(machine, "measure", lambda: alone)
+    monkeypatch.setattr(budgeting, "time_step", lambda *args, **kwargs: 0.01)
+    threads = torch.get_num_threads()
+    settings = {"train.steps": 3, "train.batch": 4, "train.members": 1, "net.scale": 0.125, "train.folds": 2}
+    for name, few in (("cine", {"data.size": [8, 16, 16]}), ("tabular", {})):
+        cases, target, _ = importlib.import_module(f"thirdparty.{name}").example()
+        cases = [replace(c, id=f"{k}{c.id}") for k in range(3) for c in cases]
+        cohort = Cohort(tmp_path, "none", tuple(cases), {"truth": target})
+        run = vs.fit(
+            cohort, tmp_path / name, task=name, target="truth", settings=settings | few, device="cpu"
+        )
+        assert run.scorecard is not None and run.scorecard.n_cases > 0
+        asked = replace(cohort, cases=(replace(cases[0], targets={}),))
+        answer = vs.predict(run.path or "", asked, device="cpu")
+        assert type(answer) is contract.get(name).answer and answer.case_id == cases[0].id
+    torch.set_num_threads(threads)
 
 
 @pytest.mark.parametrize("name", NAMES)

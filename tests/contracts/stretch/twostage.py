@@ -15,7 +15,7 @@ from vesalius.core.bundle import State
 from vesalius.core.case import Case
 from vesalius.core.cohort import Label, TargetInfo
 from vesalius.core.image import Image
-from vesalius.infer.predictor import box_around, crop_case, crop_image
+from vesalius.infer.cropping import box_around, crop_case, crop_image
 from vesalius.prepare.batch import Example
 from vesalius.prepare.case import load_mask, load_reference, prepare_mask
 from vesalius.tasks.contract import Task
@@ -68,7 +68,7 @@ class Outline(Task):
     def infer(self, model, batch, generator):
         return model(batch.images["image"])
 
-    def decode(self, raw, state, calibration, reference):
+    def decode(self, raw, state, calibration, reference, *, undo=None):
         label = Label(**state.values["labels"][0])
         array = (raw * label.value).astype(np.uint8)
         return Mask(image=Image(array[None], affine=reference.affine), labels=(label,))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vesalius.core.answers import Answer
-from vesalius.core.image import Image
+from vesalius.core.answers import ImageAnswer
+
+DICOM = "dicom_pm"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Map(Answer):
+class Map(ImageAnswer):
     """A float field on the reference image's grid: a quantity and its unit."""
 
-    image: Image
     quantity: str
     unit: str | None = None

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar, Literal
 
-from vesalius.core.answers import Answer
-from vesalius.core.image import Image
+from vesalius.core.answers import ImageAnswer
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Picture(Answer):
+class Picture(ImageAnswer):
     """An image made by a model."""
 
-    image: Image
+    holds: ClassVar[Literal["labels", "values", "picture"]] = "picture"

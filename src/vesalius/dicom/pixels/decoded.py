@@ -1,6 +1,6 @@
 """The pixels of a pydicom data set as they are stored, decoded so that damage is an error, not a panic.
 
-For who has a data set in hand; images are read frame by frame by `_dicom_pixels`.
+For callers that hold a data set; images are read frame by frame by `pixels/frames.py`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ UNREADABLE: tuple[type[Exception], ...] = (*DAMAGE, RuntimeError, FormatError)  
 
 
 def is_encapsulated(data: Any) -> bool:
-    """Whether the pixels are compressed, in fragments; of a transfer syntax that pydicom does not know, too."""
+    """Return whether the pixels are compressed, in fragments, also for a transfer syntax unknown to pydicom."""
     return bool("PixelData" in data and data["PixelData"].is_undefined_length)
 
 
@@ -37,13 +37,16 @@ def frames(data: Any) -> Array:
 
 
 def has_decoder(data: Any) -> bool:
-    """Whether pydicom is to decode it; not run lengths, in which its decoder ends in a panic on damage."""
+    """Return whether pydicom decodes this syntax; False for run lengths, whose decoder panics on damage."""
     syntax = str(data.file_meta.TransferSyntaxUID)
     return syntax != streams.RLE and bool(streams.plugins(syntax))
 
 
 def _by_imagecodecs(data: Any) -> Array:
-    """Frames that pydicom has no decoder for here, such as lossless JPEG. Raises FormatError, or as decoders do."""
+    """Return frames that pydicom has no decoder for here, such as lossless JPEG.
+
+    Raises FormatError, or as decoders do.
+    """
     syntax, rows, columns = str(data.file_meta.TransferSyntaxUID), int(data.Rows), int(data.Columns)
     decode, nbytes = streams.decoder(syntax), int(data.BitsAllocated) // 8
     samples = int(data.get("SamplesPerPixel") or 1)

@@ -51,7 +51,7 @@ class Layout:
 
     @property
     def colour(self) -> bool:
-        """Whether it is read as RGB."""
+        """Whether the frames are read as RGB."""
         return self.samples == 3 or self.photometric == "PALETTE COLOR"
 
     @property
@@ -68,7 +68,7 @@ class Layout:
 
 
 def layout(file: raw.File) -> Layout:
-    """The layout that a file declares. Raises FormatError for one that cannot be, or not with its bytes."""
+    """Return the layout that a file declares. Raises FormatError for one that cannot be, or not with its bytes."""
     head = file.head
     rows, columns = int(head.get("Rows") or 0), int(head.get("Columns") or 0)
     frames = int(head.get("NumberOfFrames") or 1)
@@ -102,7 +102,7 @@ def layout(file: raw.File) -> Layout:
 
 
 def _check_claim(file: raw.File, found: Layout) -> None:
-    """Refuse what cannot be there, before anything is allocated for it."""
+    """Raise FormatError for a claim that the file's bytes cannot hold, before anything is allocated."""
     claimed, span = (found.bits + 7) // 8, file.span
     if found.photometric == "YBR_FULL_422" and span is not None and span.length is not None:
         claimed = claimed * 2 // 3
@@ -153,7 +153,7 @@ class Frames:
             self._fragment(0)
 
     def _large(self, tiles: Mosaic) -> Array:
-        """The one plane of a mosaic, decoded once for all threads."""
+        """Return the one plane of a mosaic, decoded once for all threads."""
         with self._lock:
             if self._whole is None:
                 rows, columns = tiles.rows * tiles.across, tiles.columns * tiles.across
@@ -188,7 +188,9 @@ class Frames:
         return plane if letter == "f" else _whole_values(plane, here)
 
     def _bits(self, k: int) -> Array:
-        """A frame of single bits, which begins within a byte where the ones before it end there (PS3.5 8.1.1)."""
+        """Return a frame of single bits, which begins within a byte where the ones before it end there (PS3.5
+        8.1.1).
+        """
         here = self.layout
         size = here.rows * here.columns
         first, skipped = divmod(k * size, 8)
@@ -197,7 +199,7 @@ class Frames:
         return bits.reshape(here.rows, here.columns)
 
     def _video(self) -> video.Video:
-        """The stream in which all frames are, in one fragment or in several."""
+        """Return the stream in which all frames are, in one fragment or in several."""
         if self._stream is None:
             whole = b"".join(list(generate_fragments(self.bytes))[1:])
             self._stream = video.Video(whole, (self.layout.rows, self.layout.columns), self.file.path)
@@ -224,13 +226,13 @@ class Frames:
         return self._of_samples(streams.rle(fragment, size, here.samples, here.allocated // 8, path))
 
     def _of_bits(self, data: Array) -> Array:
-        """A frame of single bits by itself, which begins with a byte."""
+        """Return a frame of single bits by itself, which begins with a byte."""
         here = self.layout
         bits = np.unpackbits(data, bitorder="little")[: here.rows * here.columns]
         return bits.reshape(here.rows, here.columns)
 
     def _of_samples(self, pixels: Array) -> Array:
-        """A frame from its stored samples `(rows * columns, samples)`."""
+        """Return a frame from its stored samples `(rows * columns, samples)`."""
         here = self.layout
         if here.samples == 1:
             return _whole_values(pixels.reshape(here.rows, here.columns), here)

@@ -53,7 +53,7 @@ def plugins(syntax: str) -> tuple[str, ...]:
 
 
 def rle(data: bytes, size: int, samples: int, nbytes: int, path: object) -> Array:
-    """An RLE frame (PS3.5 G) as `(size, samples)` of unsigned whole numbers of `nbytes`. Raises FormatError.
+    """Return an RLE frame (PS3.5 G) as `(size, samples)` of unsigned whole numbers of `nbytes`. Raises FormatError.
 
     By imagecodecs, since the decoder that pydicom would take ends in a panic on damaged segments.
     """
@@ -133,7 +133,7 @@ def _size(data: bytes) -> tuple[int, int] | None:
 
 
 def _frame_header(data: bytes) -> int | None:
-    """Where a JPEG or JPEG-LS stream's frame header (SOF) begins."""
+    """Return where a JPEG or JPEG-LS stream's frame header (SOF) begins."""
     if data[:2] != b"\xff\xd8":
         return None
     at = 2

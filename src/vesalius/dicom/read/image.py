@@ -46,12 +46,15 @@ def series(paths: Iterable[Path]) -> tuple[tuple[Series, ...], tuple[tuple[Path,
 
 
 def sort(paths: Iterable[Path]) -> Found:
-    """Files as images, other objects (segmentations, reports …) and what is neither, each with the reason."""
+    """Return files as images, other objects (segmentations, reports …) and what is neither, each with the reason."""
     return group(paths)
 
 
 def code(path: Path) -> str | None:
-    """A word for an object that is no image (`SEG`, `SR`, `RTSTRUCT` …), None for an image. Raises FormatError."""
+    """Return a word for an object that is no image (`SEG`, `SR`, `RTSTRUCT` …), None for an image.
+
+    Raises FormatError.
+    """
     with reading(path):
         return code_of(parse(path).head)
 
@@ -79,7 +82,7 @@ def header(ref: Ref) -> Header:
 
 
 def check_streams(ref: Ref, *, most_bytes: int = 1 << 26) -> None:
-    """Raises FormatError for a compressed file whose first frame is of another size than its header says.
+    """Raise FormatError for a compressed file whose first frame is of another size than its header says.
 
     Nothing is decoded. Files that are larger than `most_bytes` are not looked into.
     """
@@ -155,7 +158,7 @@ def _add(plane: Array, inter: int, out: Array) -> None:
 
 
 def _moved_upright(out: Array, loaded: Stack) -> Array:
-    """The slices of a tilted gantry, which `_place` left in a corner each, moved to where they lie."""
+    """Return the slices of a tilted gantry, which `_place` left in a corner each, moved to where they lie."""
     x, y = loaded.beside or (0.0, 0.0)
     rows, columns = loaded.plane_shape
     depth = loaded.shape[0]
@@ -200,7 +203,7 @@ def _image(loaded: Stack, array: Array) -> Image:
 
 
 def _sequence(head: Any) -> str | None:
-    """The sequence that an MR image says to be: by its contrast, otherwise by its series' description."""
+    """Return the sequence that an MR image says to be: by its contrast, otherwise by its series' description."""
     if elements.text(head, "Modality") != "MR":
         return None
     said = elements.text(head, "AcquisitionContrast"), elements.text(head, "SeriesDescription")

@@ -25,12 +25,12 @@ _CLOSED = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")
 
 
 def read(ref: Ref) -> Image:
-    """The structures as `(1, Z, Y, X)` of whole numbers on the image's grid. Raises FormatError."""
+    """Return the structures as `(1, Z, Y, X)` of whole numbers on the image's grid. Raises FormatError."""
     return read_mask(ref)
 
 
 def read_mask(ref: Ref) -> Image:
-    """The structures as `(1, Z, Y, X)` of whole numbers on the image's grid.
+    """Return the structures as `(1, Z, Y, X)` of whole numbers on the image's grid.
 
     Raises FormatError where structures overlap, lie between slices, or where the image's files are not given.
     """
@@ -50,7 +50,7 @@ def read_mask(ref: Ref) -> Image:
 
 
 def header(ref: Ref) -> Header:
-    """The shape and geometry of the image that the structures are drawn on."""
+    """Return the shape and geometry of the image that the structures are drawn on."""
     with raw.reading(ref):
         _parsed(ref)
         grid, _ = grids.of_image(Ref(_image_paths(ref)))
@@ -58,7 +58,7 @@ def header(ref: Ref) -> Header:
 
 
 def structures(path: Path) -> tuple[Label, ...]:
-    """The structures of a file that have closed contours: number and name. Raises FormatError."""
+    """Return the structures of a file that have closed contours: number and name. Raises FormatError."""
     with raw.reading(path):
         file = _parsed(Ref((path,)))
         drawn = {
@@ -96,7 +96,7 @@ def _structures(file: raw.File) -> tuple[Label, ...]:
 
 
 def _filled(item: Any, grid: grids.Grid) -> dict[int, Array]:
-    """The bits of one structure, by slice."""
+    """Return the bits of one structure, by slice."""
     from skimage.draw import polygon
 
     to = np.linalg.inv(grid.affine)

@@ -25,12 +25,12 @@ from vesalius.dicom.series import grid as grids
 
 
 def read(ref: Ref) -> Image:
-    """The labels as `(1, Z, Y, X)` of whole numbers. Raises FormatError for overlaps and for other grids."""
+    """Return the labels as `(1, Z, Y, X)` of whole numbers. Raises FormatError for overlaps and for other grids."""
     return read_mask(ref)
 
 
 def read_mask(ref: Ref) -> Image:
-    """The labels as `(1, Z, Y, X)` of whole numbers. Raises FormatError for overlaps and for other grids."""
+    """Return the labels as `(1, Z, Y, X)` of whole numbers. Raises FormatError for overlaps and for other grids."""
     with raw.reading(ref):
         file = _parsed(ref)
         grid, source, groups = _grid(file, ref)
@@ -54,7 +54,7 @@ def read_mask(ref: Ref) -> Image:
 
 
 def header(ref: Ref) -> Header:
-    """The shape and geometry of the labels, without decoding them."""
+    """Return the shape and geometry of the labels, without decoding them."""
     with raw.reading(ref):
         file = _parsed(ref)
         grid, _, _ = _grid(file, ref)
@@ -63,7 +63,7 @@ def header(ref: Ref) -> Header:
 
 
 def segments(path: Path) -> tuple[Label, ...]:
-    """The segments of a file: number, name, and its coded type. Raises FormatError."""
+    """Return the segments of a file: number, name, and its coded type. Raises FormatError."""
     with raw.reading(path):
         return _segments(_parsed(Ref((path,))))
 

@@ -42,7 +42,10 @@ class Content:
 
 
 def read(ref: Ref) -> Text:
-    """A Text whose sections are the report's texts and codes, and whose parts are its numbers. Raises FormatError."""
+    """Return a Text whose sections are the report's texts and codes, and whose parts are its numbers.
+
+    Raises FormatError.
+    """
     with raw.reading(ref):
         file = _parsed(file_io.one_file(ref))
         found = _content(file)
@@ -57,12 +60,12 @@ def read(ref: Ref) -> Text:
 
 
 def header(ref: Ref) -> Header:
-    """A report has no pixels: raises FormatError."""
+    """Return a report has no pixels: raises FormatError."""
     raise FormatError(f"{ref}: a structured report, which has no pixels", hint="formats.read_answer")
 
 
 def content(path: Path) -> Content:
-    """What a report says. Raises FormatError."""
+    """Return what a report says. Raises FormatError."""
     with raw.reading(path):
         return _content(_parsed(path))
 
@@ -115,7 +118,10 @@ def _name(item: Any) -> str | None:
 
 
 def _items(head: Any) -> Iterator[tuple[Any, str]]:
-    """Every content item with the tracking identifier of the group that it is in. Raises FormatError for odd trees."""
+    """Yield every content item with the tracking identifier of the group that it is in.
+
+    Raises FormatError for odd trees.
+    """
     waiting: list[tuple[Any, str, int]] = [(head, "", 0)]
     count = 0
     while waiting:

@@ -26,7 +26,7 @@ PLURALS = {
 
 
 def assert_one_patient(files: Sequence[raw.File]) -> None:
-    """Raises FormatError where images under one series UID are of several patients or studies; it repeats no id."""
+    """Raise FormatError where images under one series UID are of several patients or studies; it repeats no id."""
     if len(files) < 2:
         return
     ids = {_plain(file.head, "PatientID") for file in files}
@@ -41,7 +41,7 @@ def assert_one_patient(files: Sequence[raw.File]) -> None:
 
 
 def traits(file: raw.File) -> dict[str, Any]:
-    """What planes of one stack have in common, by what it is called where they differ."""
+    """Return what all planes of one stack share, by the word for it in messages."""
     head = file.head
     modality = elements.text(head, "Modality")
     rescale = "ModalityLUTSequence" in head, "RescaleSlope" in head
@@ -65,12 +65,12 @@ def traits(file: raw.File) -> dict[str, Any]:
 
 
 def differences(traits_of: Sequence[dict[str, Any]]) -> list[str]:
-    """The names of the traits that are not the same in all."""
+    """Return the names of the traits that differ."""
     return [name for name in (traits_of[0] if traits_of else ()) if len({t[name] for t in traits_of}) > 1]
 
 
 def words(own: dict[str, Any], every: Sequence[dict[str, Any]]) -> str:
-    """What tells these traits from others of the series, in as many words as it takes; '' where nothing does."""
+    """Return the words that tell these traits from the series' others; '' where none do."""
     said, others = [], [t for t in every if t != own]
     for name in differences(every):
         same = [t for t in others if t[name] == own[name]]
@@ -87,5 +87,5 @@ def words(own: dict[str, Any], every: Sequence[dict[str, Any]]) -> str:
 
 
 def _plain(head: Any, name: str) -> str:
-    """An element as text without the blanks that pad it."""
+    """Return an element as text without the blanks that pad it."""
     return (elements.text(head, name) or "").strip(" \0")

@@ -1,4 +1,4 @@
-"""One image twice: under one instance UID, however it is stored, or as two slices of a series at one place."""
+"""Duplicates of an image: under one instance UID, however stored, or as two slices of a series at one position."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _REAL_WORLD = 0x00409096
 
 
 def assert_same(one: raw.File, other: raw.File) -> None:
-    """Raises FormatError where two files differ in their pixels, or in where these lie or what they mean."""
+    """Raise FormatError where two files differ in their pixels, or in where these lie or what they mean."""
     if traits(one) != traits(other) or _meant(one) != _meant(other) or not _same_pixels(one, other):
         raise FormatError(
             "two different images stand under one SOPInstanceUID",
@@ -60,7 +60,7 @@ def twins(files: Sequence[raw.File]) -> dict[int, int]:
 
 
 def assert_one_a_place(ref: Ref, files: Sequence[raw.File], planes: Sequence[Plane]) -> None:
-    """Raises FormatError, which names two files, where slices lie at one place. GeometryError where not parallel."""
+    """Raise FormatError, which names two files, where slices lie at one place. GeometryError where not parallel."""
     if not planes[0].placed:
         return
     assert_parallel(planes)

@@ -32,7 +32,7 @@ class Plane:
 
     @property
     def placed(self) -> bool:
-        """Whether it is known where in the patient the plane lies."""
+        """Whether the plane's position in the patient is known."""
         return self.position is not None and self.orientation is not None and self.spacing_mm is not None
 
 
@@ -83,7 +83,7 @@ def axes(plane: Plane) -> tuple[Array, Array, Array]:
 
 
 def assert_same(planes: Sequence[Plane]) -> None:
-    """Raises GeometryError unless all planes are placed, parallel and of one spacing."""
+    """Raise GeometryError unless all planes are placed, parallel and of one spacing."""
     first = planes[0]
     for plane in planes[1:]:
         if not plane.placed:
@@ -99,7 +99,9 @@ def assert_same(planes: Sequence[Plane]) -> None:
 
 
 def spread(along: Array) -> Literal["even", "uneven", "doubled"]:
-    """How planes lie along their normal, in order: evenly (but for rounding), unevenly, or several at one place."""
+    """Return how planes lie along their normal, in order: evenly (but for rounding), unevenly, or several at one
+    place.
+    """
     if len(along) < 2:
         return "even"
     if float(np.diff(along).min()) < LEAST_MM:
@@ -110,7 +112,9 @@ def spread(along: Array) -> Literal["even", "uneven", "doubled"]:
 
 
 def _allowed(step: float) -> float:
-    """How far a plane may lie from where even spacing has it, in mm; a missing slice is half a step off and more."""
+    """Return how many mm a plane may miss its evenly spaced position; a missing slice is half a step off and
+    more.
+    """
     return max(_EVEN * step, min(_ROUNDED[0], _ROUNDED[1] * step))
 
 
@@ -146,7 +150,7 @@ def tilt(affine: Array, count: int) -> tuple[float, float] | None:
 def upright(
     affine: Array, shape: tuple[int, int, int], beside: tuple[float, float]
 ) -> tuple[Array, tuple[int, int, int]]:
-    """The affine and the shape `(Z, Y, X)` of the upright box that holds every slice of a tilted stack."""
+    """Return the affine and the shape `(Z, Y, X)` of the upright box that holds every slice of a tilted stack."""
     z, y, x = shape
     drift = np.array(beside) * (z - 1)
     low = np.floor(np.minimum(drift, 0)).astype(int)
@@ -158,7 +162,7 @@ def upright(
 
 
 def shifted(plane: Array, shape: tuple[int, int], by: tuple[float, float], fill: float) -> Array:
-    """A slice moved within a larger one by `by` pixels of (x, y), linearly interpolated.
+    """Return a slice moved within a larger one by `by` pixels of (x, y), linearly interpolated.
 
     `fill` stands where it does not reach, and at an edge that it covers only in part: nothing is invented there.
     """

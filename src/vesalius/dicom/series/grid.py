@@ -60,7 +60,9 @@ class Grid:
         return None if not 0 <= near[2] < self.shape[0] else (int(near[0]), int(near[1]), int(near[2]))
 
     def _unlike(self, steps: Array) -> str | None:
-        """How a plane with these steps along its rows and columns differs from the grid's own planes, in words."""
+        """Return how a plane with these steps along its rows and columns differs from the grid's own planes, in
+        words.
+        """
         shape = (1, *self.shape[1:])
         middle, other = np.array([(shape[2] - 1) / 2, (shape[1] - 1) / 2, 0, 1]), self.affine.copy()
         other[:3, :2] = steps.T
@@ -70,7 +72,7 @@ class Grid:
 
 
 def of_image(ref: Ref) -> tuple[Grid, Source]:
-    """The grid of a DICOM image's files. Raises FormatError for one that has no place in space."""
+    """Return the grid of a DICOM image's files. Raises FormatError for one that has no place in space."""
     loaded = Stack(ref)
     if loaded.affine is None:
         raise FormatError(f"{ref}: an image without a place in space; nothing can be drawn on it")
@@ -89,7 +91,10 @@ def _source(loaded: Stack) -> Source:
 
 
 def of_picture(ref: Ref | None, rows: int, columns: int) -> tuple[Grid, Source | None]:
-    """The one plane of a picture without a place, and its image's source. Raises FormatError for an image unlike it."""
+    """Return the one plane of a picture without a place, and its image's source.
+
+    Raises FormatError for an image unlike it.
+    """
     source = None
     if ref is not None:
         loaded = Stack(ref)
@@ -103,7 +108,7 @@ def of_picture(ref: Ref | None, rows: int, columns: int) -> tuple[Grid, Source |
 
 
 def of_planes(planes: Sequence[Plane], rows: int, columns: int, spacing_mm: float | None) -> Grid:
-    """The grid that holds planes of which some may be left out (empty ones often are). Raises GeometryError."""
+    """Return the grid that holds planes of which some may be left out (empty ones often are). Raises GeometryError."""
     if not planes[0].placed:
         raise GeometryError("frames without a place in space")
     assert_same(planes)
@@ -127,7 +132,7 @@ def of_planes(planes: Sequence[Plane], rows: int, columns: int, spacing_mm: floa
 
 
 def wanted(member: str | None, names: Mapping[int, str], where: object) -> dict[int, int]:
-    """The value that each numbered structure gets: by the Ref's member in its order, else its own number.
+    """Return the value that each numbered structure gets: by the Ref's member in its order, else its own number.
 
     Names in the member that a file does not have are left out: another file of the cohort has them.
     """
@@ -143,7 +148,7 @@ def wanted(member: str | None, names: Mapping[int, str], where: object) -> dict[
 
 
 def plain(name: str) -> str:
-    """A structure's name as it may stand in a member."""
+    """Return a structure's name as it may stand in a member."""
     return " ".join(name.replace(BETWEEN, "/").split())
 
 
@@ -157,7 +162,7 @@ class Drawing:
         )
 
     def add(self, bits: Array, at: tuple[int, int, int], value: int, name: str) -> None:
-        """Raises FormatError where another label stands already."""
+        """Raise FormatError where another label stands already."""
         x, y, z = at
         rows, columns = bits.shape
         top, left = max(y, 0), max(x, 0)

@@ -126,7 +126,9 @@ def _look(file: raw.File) -> None:
 
 
 def _series_of_damaged(path: Path) -> str | None:
-    """The series UID that a file says near its beginning, however damaged the rest of it is; None where none is."""
+    """Return the series UID that a file says near its beginning, however damaged the rest of it is; None where none
+    is.
+    """
     try:
         with archive.open_file(path) as stream:
             start = stream.read(1 << 15)
@@ -211,7 +213,7 @@ def _images(
     damaged: Sequence[tuple[Path, str]],
     refused: list[tuple[tuple[Path, ...], str]],
 ) -> list[Series]:
-    """The images among the files of one series. Raises FormatError where it would be read short, or wrongly."""
+    """Return the images among the files of one series. Raises FormatError where it would be read short, or wrongly."""
     found: list[Series] = []
     groups: dict[tuple[Any, ...], list[raw.File]] = {}
     every = []
@@ -255,14 +257,14 @@ def _images(
 
 
 def _pieces(files: Sequence[raw.File]) -> list[Piece]:
-    """The stacks of single planes that have their traits in common."""
+    """Return the stacks of single planes that have their traits in common."""
     planes, parts = splitting.of_heads([f.head for f in files])
     traits = alike.traits(files[0])
     return [Piece([files[k] for k in p.members], [planes[k] for k in p.members], p, traits) for p in parts]
 
 
 def _of_mosaics(files: Sequence[raw.File], refused: list[tuple[tuple[Path, ...], str]]) -> list[Series]:
-    """A volume for each mosaic, named by what tells it from the others of its series."""
+    """Return a volume for each mosaic, named by what tells it from the others of its series."""
     sound = []
     for file in files:
         try:
@@ -276,7 +278,7 @@ def _of_mosaics(files: Sequence[raw.File], refused: list[tuple[tuple[Path, ...],
 
 
 def _of_frames(file: raw.File, refused: list[tuple[tuple[Path, ...], str]]) -> list[Series]:
-    """The stacks of a file's frames."""
+    """Return the stacks of a file's frames."""
     frames = int(file.head.get("NumberOfFrames") or 1)
     groups = [] if is_slide(file.head) else nuclear.frame_groups(file.head, frames)
     planes = [elements.plane(file.head, group) for group in groups]
@@ -292,7 +294,7 @@ def _of_frames(file: raw.File, refused: list[tuple[tuple[Path, ...], str]]) -> l
 
 
 def _short(part: splitting.Part) -> str:
-    """The reason why a part is not read that lacks slices which its siblings have."""
+    """Return the reason why a part is not read that lacks slices which its siblings have."""
     error = FormatError(
         f"slices of '{part.name}' are missing",
         found=f"none at {part.lacks} places where the others of its series have one",

@@ -37,7 +37,7 @@ class Piece:
 
 
 def assert_whole(pieces: Sequence[Piece]) -> None:
-    """Raises FormatError where a piece of a series is a slice of another: without a place, or unlike the others there.
+    """Raise FormatError where a piece of a series is a slice of another: without a place, or unlike the others there.
 
     Planes of other directions, or at places of their own, are images of their own.
     """
@@ -63,7 +63,7 @@ def assert_whole(pieces: Sequence[Piece]) -> None:
 
 
 def unplaced(pieces: Sequence[Piece]) -> list[tuple[tuple[raw.File, ...], str]]:
-    """The slices of one kind in a series that do not say where they lie, and the reason why they are not read.
+    """Return the slices of one kind in a series that do not say where they lie, and the reason why they are not read.
 
     Neither SliceLocation nor the instance number places a slice: the one has no direction, the other no distance.
     """
@@ -89,7 +89,7 @@ def unplaced(pieces: Sequence[Piece]) -> list[tuple[tuple[raw.File, ...], str]]:
 
 
 def _kind(file: raw.File) -> tuple[Any, ...]:
-    """What a slice has in common with the others even where it lost its place, and a screen shot has not."""
+    """Return what a slice has in common with the others even where it lost its place, and a screen shot has not."""
     head = file.head
     said = (
         elements.text(head, "SOPClassUID"),
@@ -101,7 +101,7 @@ def _kind(file: raw.File) -> tuple[Any, ...]:
 
 
 def _belongs(piece: Piece, other: Piece) -> bool:
-    """Whether a piece lies in the gaps of another, or is the one slice more at its end."""
+    """Return whether a piece lies in the gaps of another, or is the one slice more at its end."""
     if len(other.planes) < 2 or len(piece.planes) >= len(other.planes):
         return False
     normal, mine = _normal(other.planes[0]), _normal(piece.planes[0])
@@ -123,7 +123,7 @@ def _belongs(piece: Piece, other: Piece) -> bool:
 
 
 def _unlike(piece: Piece, other: Piece) -> list[str]:
-    """What a piece differs in, in words."""
+    """Return what a piece differs in, in words."""
     names = differences([piece.traits, other.traits]) + [n for n in piece.part.marks if n in other.part.marks]
     mine, theirs = piece.planes[0], other.planes[0]
     if (
@@ -146,5 +146,5 @@ def _normal(plane: Plane) -> Array:
 
 
 def _along(planes: Sequence[Plane], normal: Array) -> Array:
-    """Where planes lie along a normal, in order."""
+    """Return where planes lie along a normal, in order."""
     return np.sort(np.array([p.position for p in planes], np.float64) @ normal)

@@ -42,12 +42,15 @@ class Mosaic:
 
 
 def is_mosaic(head: Any) -> bool:
-    """Whether a file says that its one plane is made of slices."""
+    """Return whether a file says that its one plane is made of slices."""
     return "MOSAIC" in elements.words(head, "ImageType")
 
 
 def mosaic(head: Any) -> Mosaic | None:
-    """How the tiles lie, None for what is no mosaic. Raises GeometryError where it is not said, or cannot be so."""
+    """Return how the tiles lie, None for what is no mosaic.
+
+    Raises GeometryError where it is not said, or cannot be so.
+    """
     grid = head.private("IMAGE PRIVATE HEADER", 0x0065, 0x50)
     if grid is not None and grid.strip(b" \0") not in (b"", b"0", b"1"):
         raise GeometryError("a grid of slices in one plane, as United Imaging writes them", hint="dcm2niix")
@@ -77,7 +80,7 @@ def assert_placed(head: Any) -> None:
 
 
 def places(head: Any, tiles: Mosaic) -> list[Plane]:
-    """Where each slice lies. Raises GeometryError where that is not said, or where its readers disagree."""
+    """Return where each slice lies. Raises GeometryError where that is not said, or where its readers disagree."""
     whole, step = elements.plane(head, None), elements.number(head, "SpacingBetweenSlices")
     if whole.position is None or whole.orientation is None or whole.spacing_mm is None:
         raise GeometryError("a mosaic without a position, an orientation or a pixel spacing")
@@ -119,7 +122,7 @@ def _number(csa: dict[str, list[str]], name: str) -> int | None:
 
 
 def _csa(head: Any) -> dict[str, list[str]]:
-    """The values of Siemens's image header, as text, by their names; of what is damaged, those before it."""
+    """Return the values of Siemens's image header, as text, by their names; of what is damaged, those before it."""
     data = head.private("SIEMENS CSA HEADER", 0x0029, 0x10) or b""
     second = data[:4] == b"SV10"
     at = 8 if second else 0

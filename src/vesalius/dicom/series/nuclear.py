@@ -79,7 +79,7 @@ def frame_times(head: Any, frames: int) -> tuple[float, ...] | None:
 
 
 def _vector(head: Any, name: str, frames: int) -> list[int]:
-    """A number for each frame; empty where there is no such vector."""
+    """Return a number for each frame; empty where there is no such vector."""
     value = head.get(name)
     if value in (None, ""):
         return []
@@ -109,7 +109,7 @@ def _placed(head: Any, detector: int, along: float) -> Any:
 
 
 def _frame_ms(head: Any) -> float | None:
-    """How long one of a gated study's time slots is, where one R-R interval says it."""
+    """Return how long one of a gated study's time slots is, where one R-R interval says it."""
     gated = list(head.get("GatedInformationSequence") or ())
     data = list(gated[0].get("DataInformationSequence") or ()) if len(gated) == 1 else []
     found = elements.number(data[0], "FrameTime") if len(data) == 1 else None

@@ -42,7 +42,7 @@ class Part:
 
 
 def marks_of(head: Any, group: FunctionalGroups | None) -> Marks:
-    """What may tell planes at one place apart, in the order in which it is tried; absent ones are left out."""
+    """Return what may tell planes at one place apart, in the order in which it is tried; absent ones are left out."""
     content, kind = elements.macro(group, "FrameContentSequence"), elements.words(head, "ImageType")[2:]
     echo = elements.macro(group, "MREchoSequence")
     diffusion = elements.macro(group, "MRDiffusionSequence")
@@ -78,7 +78,9 @@ def marks_of(head: Any, group: FunctionalGroups | None) -> Marks:
 
 
 def _dimensions(head: Any, content: Any) -> dict[str, Any]:
-    """A frame's index in each of its object's own dimensions (PS3.3 C.7.6.17), but for stacks and places in them."""
+    """Return a frame's index in each of its object's own dimensions (PS3.3 C.7.6.17), but for stacks and places in
+    them.
+    """
     pointers = [item.get("DimensionIndexPointer") for item in head.get("DimensionIndexSequence") or ()]
     values = content.get("DimensionIndexValues") or ()
     values = [values] if isinstance(values, int) else values
@@ -119,7 +121,7 @@ def _tuple(value: Any) -> Any:
 
 
 def _b_value(head: Any, diffusion: Any) -> float | None:
-    """The b-value in s/mm²: the standard's, or Siemens's, GE's and Philips's own elements."""
+    """Return the b-value in s/mm²: the standard's, or Siemens's, GE's and Philips's own elements."""
     said = _first(diffusion.get("DiffusionBValue"), head.get("DiffusionBValue"))
     if said is not None:
         return float(said)
@@ -141,7 +143,7 @@ def _b_value(head: Any, diffusion: Any) -> float | None:
 
 
 def split(planes: Sequence[Plane], marks: Sequence[Marks]) -> list[Part]:
-    """The stacks among planes, each with its name; a plane that is not placed is a part of its own."""
+    """Return the stacks among planes, each with its name; a plane that is not placed is a part of its own."""
     parts: list[Part] = []
     groups: dict[Any, list[int]] = {}
     for k, (plane, mark) in enumerate(zip(planes, marks, strict=True)):
@@ -155,7 +157,7 @@ def split(planes: Sequence[Plane], marks: Sequence[Marks]) -> list[Part]:
 
 
 def of_heads(heads: Sequence[Any]) -> tuple[list[Plane], list[Part]]:
-    """The planes of single-frame files, by their headers, and the stacks among them."""
+    """Return the planes of single-frame files, by their headers, and the stacks among them."""
     groups = [elements.sole_group(head) for head in heads]
     planes = [elements.plane(head, group) for head, group in zip(heads, groups, strict=True)]
     return planes, split(planes, [marks_of(head, group) for head, group in zip(heads, groups, strict=True)])
@@ -173,7 +175,7 @@ def _numbered(parts: Sequence[Part]) -> list[Part]:
 
 
 def _frame(plane: Plane, mark: Marks, k: int, groups: Mapping[Any, Any]) -> Any:
-    """A key that parallel planes of one size and stack share."""
+    """Return a key that parallel planes of one size and stack share."""
     if not plane.placed or plane.orientation is None or plane.spacing_mm is None:
         return "alone", k
     here = mark.get("stack"), plane.orientation, plane.spacing_mm
@@ -259,7 +261,7 @@ def _number(value: Any) -> float | None:
 
 
 def _unmixed(name: str, members: Sequence[int], marks: Sequence[Marks]) -> bool:
-    """Whether planes that each say this, and differently, are never one stack, however evenly they lie."""
+    """Return whether planes that each say this, and differently, are never one stack, however evenly they lie."""
     said = [marks[k].get(name) for k in members]
     if None in said or len(set(said)) < 2 or 2 < len(said) == len(set(said)):
         return False
@@ -269,14 +271,16 @@ def _unmixed(name: str, members: Sequence[int], marks: Sequence[Marks]) -> bool:
 
 
 def _lacking(parts: Sequence[Part], along: Mapping[int, float]) -> list[int]:
-    """How many of the places of all parts each has no plane at."""
+    """Return how many of the places of all parts each has no plane at."""
     places = [{round(along[k], 1) for k in p.members} for p in parts]
     every = set().union(*places)
     return [sum(not here & {v, round(v - 0.1, 1), round(v + 0.1, 1)} for v in every) for here in places]
 
 
 def _torn(parts: Sequence[Part], along: Mapping[int, float]) -> bool:
-    """Whether parts are shreds of volumes: single planes at several places, as of a mark that is each plane's own."""
+    """Return whether parts are shreds of volumes: single planes at several places, as of a mark that is each plane's
+    own.
+    """
     alone = {round(along[p.members[0]], 1) for p in parts if len(p.members) == 1}
     return len(alone) > 1
 
@@ -300,7 +304,7 @@ def _key(value: Any) -> Any:
 
 
 def _along(members: Sequence[int], planes: Sequence[Plane]) -> dict[int, float]:
-    """Where each plane lies along the normal of the first, in mm."""
+    """Return where each plane lies along the normal of the first, in mm."""
     first = planes[members[0]].orientation or ()
     normal = np.cross(first[:3], first[3:])
     return {k: float(np.array(planes[k].position, float) @ normal) for k in members}

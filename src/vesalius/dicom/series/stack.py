@@ -122,13 +122,13 @@ class Stack:
         return found[0]
 
     def _heads(self) -> list[tuple[Any, elements.FunctionalGroups | None]]:
-        """Each plane's header and, of a multi-frame object, its groups."""
+        """Return each plane's header and, of a multi-frame object, its groups."""
         if self.groups and len(self.files) == 1:
             return [(self.first, self.groups[k]) for k in self._used()]
         return [(file.head, elements.sole_group(file.head)) for file in self.files]
 
     def _used(self) -> Sequence[int]:
-        """The frames that the Ref means: one by its index, a stack's by its member, else all."""
+        """Return the frames that the Ref means: one by its index, a stack's by its member, else all."""
         index, every = self.ref.index, range(len(self.groups))
         if index is not None and index in every:
             return [index]
@@ -178,7 +178,9 @@ class Stack:
         return self._slot(0, k, self.groups[k] if self.groups else None)
 
     def _enhanced(self) -> list[list[Slot]]:
-        """The frames of one stack; of several only if time alone tells them apart, or the Ref's member names one."""
+        """Return the frames of one stack; of several only if time alone tells them apart, or the Ref's member names
+        one.
+        """
         slots = [self._frame(k) for k in range(len(self.groups))]
         lost = [k + 1 for k, slot in enumerate(slots) if not slot.plane.placed]
         if lost:
@@ -225,7 +227,7 @@ class Stack:
         return np.dtype(np.float64)
 
     def is_linear(self, slot: Slot) -> bool:
-        """Whether a plane's slope and intercept are all that there is to its values."""
+        """Return whether a plane's slope and intercept are all that there is to its values."""
         here = self.layouts[slot.file]
         if slot.mapped is None:
             return True
@@ -235,7 +237,10 @@ class Stack:
 
 
 def load(ref: Ref) -> list[raw.File]:
-    """The headers of a Ref's files, in its order, each known to be an image's. Raises FormatError, NotAnImage."""
+    """Return the headers of a Ref's files, in its order, each known to be an image's.
+
+    Raises FormatError, NotAnImage.
+    """
 
     def one(path: Any) -> raw.File:
         file = raw.parse(path)

@@ -35,7 +35,10 @@ _OWN, _SHARED = "PerFrameFunctionalGroupsSequence", "SharedFunctionalGroupsSeque
 
 
 def seen(head: Dataset, index: int | None) -> Dataset:
-    """The header as that of the frames that were read: all of them, or frame `index` alone. Raises ValueError."""
+    """Return the header as that of the frames that were read: all of them, or frame `index` alone.
+
+    Raises ValueError.
+    """
     frames = int(head.get("NumberOfFrames") or 1)
     own = list(head.get(_OWN) or ())
     if not own and not head.get(_SHARED):
@@ -57,7 +60,7 @@ def seen(head: Dataset, index: int | None) -> Dataset:
 
 
 def _of_grid(head: Dataset, frames: int) -> list[Dataset]:
-    """The place of each frame of a dose grid, as functional groups; empty where it is none."""
+    """Return the place of each frame of a dose grid, as functional groups; empty where it is none."""
     offsets, first = elements.grid_offsets(head, frames), elements.plane(head, None)
     if offsets is None or first.position is None or first.orientation is None:
         return []
@@ -73,7 +76,9 @@ def _of_grid(head: Dataset, frames: int) -> list[Dataset]:
 
 
 def _shared(head: Dataset, own: Dataset) -> Dataset:
-    """What all frames share, in which highdicom looks for their measures; those of the first where it has its own."""
+    """Return what all frames share, in which highdicom looks for their measures; those of the first where it has its
+    own.
+    """
     shared: Dataset = head[_SHARED].value[0] if head.get(_SHARED) else Dataset()
     for name in ("PixelMeasuresSequence", "PlaneOrientationSequence"):
         if name not in shared and name in own:

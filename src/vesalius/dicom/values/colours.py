@@ -16,7 +16,7 @@ _TO_XYZ = np.array([[0.4360747, 0.3850649, 0.1430804], [0.2225045, 0.7168786, 0.
 
 
 def rgb(colour: str | None, place: int) -> tuple[int, int, int]:
-    """A colour `#rrggbb` as three numbers from 0 to 255; the palette's at that place where there is none."""
+    """Return a colour `#rrggbb` as three numbers from 0 to 255; the palette's at that place where there is none."""
     text = (colour or "").removeprefix("#")
     try:
         value = bytes.fromhex(text)
@@ -28,7 +28,7 @@ def rgb(colour: str | None, place: int) -> tuple[int, int, int]:
 
 
 def cielab(colour: str | None, place: int) -> list[int]:
-    """The colour as L*, a* and b*, each scaled to 16 bits."""
+    """Return the colour as L*, a* and b*, each scaled to 16 bits."""
     part = np.array(rgb(colour, place)) / 255
     linear = np.where(part <= 0.04045, part / 12.92, ((part + 0.055) / 1.055) ** 2.4)
     ratio = _TO_XYZ @ linear / _WHITE

@@ -33,7 +33,7 @@ class Mapping:
     table: Array | None = None
 
     def plain(self, low: float, high: float) -> bool:
-        """Whether it is no more than a slope and an intercept for all values from `low` to `high`."""
+        """Return whether it is no more than a slope and an intercept for all values from `low` to `high`."""
         same = self.slope == 1 and self.inter == 0
         return self.table is None and (same or (self.first <= low and high <= self.last))
 
@@ -47,7 +47,10 @@ class Mapping:
 
 
 def mapping(head: Any, group: elements.FunctionalGroups | None) -> Mapping | None:
-    """The one mapping of a frame or an object; None for none, and for several. Raises ValueError for a faulty one."""
+    """Return the one mapping of a frame or an object; None for none, and for several.
+
+    Raises ValueError for a faulty one.
+    """
     own = next((g for g in group or () if g.get(_SEQUENCE)), head)
     items = list(own.get(_SEQUENCE) or ())
     if len(items) != 1:
@@ -91,6 +94,6 @@ def _there(head: Any, group: elements.FunctionalGroups | None) -> bool:
 
 
 def _edge(item: Any, name: str) -> float | None:
-    """The first or last stored value of a mapping, which may stand as a whole number or as a double."""
+    """Return the first or last stored value of a mapping, which may stand as a whole number or as a double."""
     whole = elements.number(item, name)
     return whole if whole is not None else elements.number(item, f"DoubleFloat{name}")

@@ -160,7 +160,7 @@ class Terms:
 
 
 def terms_of(label: Label) -> Terms:
-    """The label's own code where it has one; else the standard's for its name; else a private one, by name."""
+    """Return the label's own code where it has one; else the standard's for its name; else a private one, by name."""
     found = _lookup(label.name)
     if label.code is not None:
         value, scheme, meaning = label.code
@@ -169,7 +169,9 @@ def terms_of(label: Label) -> Terms:
 
 
 def private(name: str) -> Term:
-    """A code of the scheme 99VESALIUS that says the name; of at most 16 characters (PS3.3 8.1), and the same always."""
+    """Return a code of the scheme 99VESALIUS that says the name; of at most 16 characters (PS3.3 8.1), and the same
+    always.
+    """
     plain = re.sub(r"[^A-Z0-9]+", "_", name.upper()).strip("_")
     if len(plain) > 16 or not plain or not name.isascii():
         plain = f"{plain[:9]}_{hashlib.sha256(name.encode()).hexdigest()[:6].upper()}".lstrip("_")

@@ -21,7 +21,7 @@ _OURS = {code: unit for unit, (code, _) in reversed(_CODES.items())}
 
 
 def term_of(unit: str | None) -> terms.Term:
-    """A unit's code; of the private scheme where it is none that is known here."""
+    """Return a unit's code; of the private scheme where it is none that is known here."""
     if unit in (None, "", "1"):
         return UNITLESS[0], "UCUM", UNITLESS[1]
     known = _CODES.get(str(unit))

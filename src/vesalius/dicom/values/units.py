@@ -33,7 +33,7 @@ def earliest(heads: Iterable[Any]) -> datetime.datetime | None:
 def meaning(
     head: Any, *, rescaled: bool, said: str | None, first: datetime.datetime | None = None
 ) -> Meaning:
-    """The unit of an object's rescaled values; `said` is its rescale type, `first` when its series began."""
+    """Return the unit of an object's rescaled values; `said` is its rescale type, `first` when its series began."""
     modality = elements.text(head, "Modality")
     if modality == "PT":
         return suv(head, first)

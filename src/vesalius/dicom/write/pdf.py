@@ -31,8 +31,8 @@ def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> 
     studies.save(document(pdf(thing, study.version), study), path)
 
 
-def document(data: bytes, study: studies.Study) -> Dataset:
-    """The data set around the bytes of a PDF."""
+def document(data: bytes, study: studies.ResultStudy) -> Dataset:
+    """Return the data set around the bytes of a PDF."""
     made = Dataset()
     made.SOPClassUID, made.Modality = EncapsulatedPDFStorage, "DOC"
     studies.fill(made, study, kind=KIND, what="report", number=NUMBER)
@@ -50,7 +50,7 @@ def document(data: bytes, study: studies.Study) -> Dataset:
 
 
 def pdf(answer: Text, version: str) -> bytes:
-    """The text as a PDF, its letters embedded. Raises OutputError for letters that the font does not have."""
+    """Return the text as a PDF, its letters embedded. Raises OutputError for letters that the font does not have."""
     from matplotlib import rc_context
     from matplotlib.backends.backend_pdf import PdfPages
     from matplotlib.figure import Figure

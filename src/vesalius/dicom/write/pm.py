@@ -29,8 +29,11 @@ def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> 
     studies.save(parametric_map(thing, study), path)
 
 
-def parametric_map(thing: Map, study: studies.Study) -> Any:
-    """The map as a ParametricMap object of highdicom; float64 becomes float32. Raises OutputError, GeometryError."""
+def parametric_map(thing: Map, study: studies.ResultStudy) -> Any:
+    """Return the map as a ParametricMap object of highdicom; float64 becomes float32.
+
+    Raises OutputError, GeometryError.
+    """
     array = thing.image.array
     if thing.image.affine is None or "FrameOfReferenceUID" not in study.first:
         raise GeometryError(

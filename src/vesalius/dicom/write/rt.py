@@ -38,8 +38,8 @@ def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> 
     studies.save(structure_set(thing, study, planes), path, ImplicitVRLittleEndian)
 
 
-def structure_set(mask: Mask, study: studies.Study, planes: Array) -> Dataset:
-    """The data set, without file meta information. `planes` are the slices' positions `(Z, 3)` in LPS mm."""
+def structure_set(mask: Mask, study: studies.ResultStudy, planes: Array) -> Dataset:
+    """Return the data set, without file meta information. `planes` are the slices' positions `(Z, 3)` in LPS mm."""
     data = Dataset()
     data.SOPClassUID, data.Modality = RTStructureSetStorage, KIND
     studies.fill(data, study, kind=KIND, what="structure set", number=NUMBER)
@@ -61,7 +61,7 @@ def structure_set(mask: Mask, study: studies.Study, planes: Array) -> Dataset:
     return data
 
 
-def _frame_of_reference(study: studies.Study) -> Dataset:
+def _frame_of_reference(study: studies.ResultStudy) -> Dataset:
     series = Dataset()
     series.SeriesInstanceUID = study.first.SeriesInstanceUID
     series.ContourImageSequence = [studies.referenced(head) for head in study.heads]
@@ -77,7 +77,7 @@ def _frame_of_reference(study: studies.Study) -> Dataset:
     return frame
 
 
-def _roi(number: int, label: Label, study: studies.Study) -> Dataset:
+def _roi(number: int, label: Label, study: studies.ResultStudy) -> Dataset:
     item = Dataset()
     item.ROINumber, item.ROIName = number, label.name[:64] or f"label {label.value}"
     item.ReferencedFrameOfReferenceUID = study.first.FrameOfReferenceUID
@@ -100,7 +100,7 @@ def _observation(number: int, label: Label) -> Dataset:
 
 
 def _contours(
-    number: int, label: Label, bits: Array, image: Image, *, planes: Array, study: studies.Study
+    number: int, label: Label, bits: Array, image: Image, *, planes: Array, study: studies.ResultStudy
 ) -> Dataset:
     item = Dataset()
     item.ReferencedROINumber = number

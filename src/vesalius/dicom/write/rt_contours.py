@@ -39,7 +39,7 @@ def outlines(plane: Array) -> list[Array]:
 
 
 def _sign(areas: list[float]) -> float:
-    """The sense in which outer rings turn: that of the largest, which nothing can be around."""
+    """Return the sense in which outer rings turn: that of the largest, which nothing can be around."""
     return float(np.sign(max(areas, key=abs)))
 
 
@@ -49,7 +49,7 @@ def _area(ring: Array) -> float:
 
 
 def _corners(ring: Array) -> Array:
-    """The ring without the points that lie on a line between their neighbours."""
+    """Return the ring without the points that lie on a line between their neighbours."""
     before, after = ring - np.roll(ring, 1, axis=0), np.roll(ring, -1, axis=0) - ring
     turns = before[:, 0] * after[:, 1] - before[:, 1] * after[:, 0]
     corners: Array = ring[np.abs(turns) > 1e-9]
@@ -57,7 +57,7 @@ def _corners(ring: Array) -> Array:
 
 
 def _inside(point: Array, ring: Array) -> bool:
-    """Whether a point lies within a ring, by the crossings of a ray along x."""
+    """Return whether a point lies within a ring, by the crossings of a ray along x."""
     x, y = ring[:, 0], ring[:, 1]
     x2, y2 = np.roll(x, -1), np.roll(y, -1)
     crosses = (y > point[1]) != (y2 > point[1])
@@ -67,7 +67,7 @@ def _inside(point: Array, ring: Array) -> bool:
 
 
 def _joined(ring: Array, holes: list[Array]) -> Array:
-    """The ring with each hole joined by a cut straight up from its highest corner to what is above.
+    """Return the ring with each hole joined by a cut straight up from its highest corner to what is above.
 
     The cut runs a quarter of a pixel beside the centres, so that no reader has to decide on which side of it one is.
     """
@@ -81,14 +81,16 @@ def _joined(ring: Array, holes: list[Array]) -> Array:
 
 
 def _highest_slope(hole: Array) -> int:
-    """The edge, by its first point, that is the highest of those that run across a pixel's corner."""
+    """Return the edge, by its first point, that is the highest of those that run across a pixel's corner."""
     step = np.roll(hole, -1, axis=0) - hole
     middle = hole[:, 1] + step[:, 1] / 2
     return int(np.argmin(np.where((step != 0).all(axis=1), middle, np.inf)))
 
 
 def _above(point: Array, ring: Array) -> tuple[int, Array]:
-    """The edge of a ring that is next above a point (towards lower y), by its first point, and where it is met."""
+    """Return the edge of a ring that is next above a point (towards lower y), by its first point, and where it is
+    met.
+    """
     x, y = ring[:, 0], ring[:, 1]
     x2, y2 = np.roll(x, -1), np.roll(y, -1)
     crosses = (x > point[0]) != (x2 > point[0])

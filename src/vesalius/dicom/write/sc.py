@@ -56,7 +56,7 @@ def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> 
 
 
 def drawn(thing: Mask | Map, source: Image) -> Array:
-    """The frames `(Z, Y, X, 3)` of 8 bits."""
+    """Return the frames `(Z, Y, X, 3)` of 8 bits."""
     grey = _grey(source)
     if isinstance(thing, Mask):
         frames, words = _tinted(grey, thing)
@@ -68,8 +68,8 @@ def drawn(thing: Mask | Map, source: Image) -> Array:
     return frames
 
 
-def capture(frames: Array, study: studies.Study) -> Dataset:
-    """The data set around the frames, uncompressed."""
+def capture(frames: Array, study: studies.ResultStudy) -> Dataset:
+    """Return the data set around the frames, uncompressed."""
     data = Dataset()
     data.SOPClassUID, data.Modality = MultiFrameTrueColorSecondaryCaptureImageStorage, "OT"
     studies.fill(data, study, kind=KIND, what="overlay", number=NUMBER)
@@ -97,7 +97,9 @@ def capture(frames: Array, study: studies.Study) -> Dataset:
 
 
 def _grey(source: Image) -> Array:
-    """The source's planes as `(Z, Y, X, 3)` from 0 to 1: in its window, else from its 0.5 to 99.5 percentiles."""
+    """Return the source's planes as `(Z, Y, X, 3)` from 0 to 1: in its window, else from its 0.5 to 99.5
+    percentiles.
+    """
     if source.array.shape[0] == 3:
         colour = np.moveaxis(source.array, 0, -1).astype(np.float32)
         return colour / (65535 if source.array.dtype == np.uint16 else 255)
@@ -128,7 +130,7 @@ def _tinted(grey: Array, mask: Mask) -> tuple[Array, list[tuple[str, tuple[int, 
 
 
 def _eroded(bits: Array) -> Array:
-    """The pixels whose four neighbours in the plane belong to it too."""
+    """Return the pixels whose four neighbours in the plane belong to it too."""
     padded = np.pad(bits, ((0, 0), (1, 1), (1, 1)))
     inner = padded[:, :-2, 1:-1] & padded[:, 2:, 1:-1] & padded[:, 1:-1, :-2] & padded[:, 1:-1, 2:]
     found: Array = inner & bits
@@ -136,7 +138,7 @@ def _eroded(bits: Array) -> Array:
 
 
 def _scaled(grey: Array, field: Map) -> tuple[Array, list[tuple[str, tuple[int, int, int]]]]:
-    """The map over the image, the more opaque the higher, and its range in words."""
+    """Return the map over the image, the more opaque the higher, and its range in words."""
     from matplotlib import colormaps
 
     values = field.image.array[0].astype(np.float32)

@@ -33,8 +33,8 @@ def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> 
     studies.save(segmentation(thing, study, source), path)
 
 
-def segmentation(mask: Mask, study: studies.Study, source: Image | None = None) -> Any:
-    """The mask as a Segmentation object of highdicom. Raises OutputError, GeometryError."""
+def segmentation(mask: Mask, study: studies.ResultStudy, source: Image | None = None) -> Any:
+    """Return the mask as a Segmentation object of highdicom. Raises OutputError, GeometryError."""
     if not mask.labels:
         raise OutputError("a mask without labels")
     studies.check_grid(mask.image, study, source)
@@ -85,7 +85,7 @@ def numbered(mask: Mask) -> Array:
     return out
 
 
-def geometry(image: Image, study: studies.Study) -> dict[str, Any]:
+def geometry(image: Image, study: studies.ResultStudy) -> dict[str, Any]:
     """highdicom's words for where the planes are, where they are not simply the source's; {} where they are."""
     planes = study.planes(image)
     first = study.first
@@ -111,13 +111,13 @@ def geometry(image: Image, study: studies.Study) -> dict[str, Any]:
 
 
 def _is_exact(orientation: Any) -> bool:
-    """Whether a source's rows and columns have length 1, within what validators allow."""
+    """Return whether a source's rows and columns have length 1, within what validators allow."""
     return bool(
         np.allclose(np.linalg.norm(np.array(orientation, np.float64).reshape(2, 3), axis=1), 1, atol=1e-4)
     )
 
 
-def complete(made: Any, image: Image, study: studies.Study) -> None:
+def complete(made: Any, image: Image, study: studies.ResultStudy) -> None:
     """Say of the planes what the source's headers do not: the depth of the grid, or which way a picture lies."""
     shared = made.SharedFunctionalGroupsSequence[0]
     placed = "PlaneOrientationSequence" in shared
@@ -134,14 +134,14 @@ def complete(made: Any, image: Image, study: studies.Study) -> None:
     views.refer_to(made, study.frame)
 
 
-def algorithm(study: studies.Study) -> Any:
+def algorithm(study: studies.ResultStudy) -> Any:
     """Who drew it, as a sequence (PS3.3 table 10-19)."""
     family = codes.cid7162.ArtificialIntelligence
     return hd.AlgorithmIdentificationSequence(studies.MAKER, family=family, version=study.version)
 
 
 def schemes() -> list[Any]:
-    """What the private coding scheme is."""
+    """Return what the private coding scheme is."""
     return [
         hd.coding_schemes.CodingSchemeIdentificationItem(
             designator=terms.PRIVATE, name=terms.PRIVATE_NAME, responsible_organization=studies.MAKER
@@ -150,11 +150,11 @@ def schemes() -> list[Any]:
 
 
 def code(term: terms.Term) -> Code:
-    """A term as pydicom's Code."""
+    """Return a term as pydicom's Code."""
     return Code(*term)
 
 
-def _segment(number: int, label: Any, study: studies.Study) -> Any:
+def _segment(number: int, label: Any, study: studies.ResultStudy) -> Any:
     said = terms.terms_of(label)
     made = hd.seg.SegmentDescription(
         segment_number=number,

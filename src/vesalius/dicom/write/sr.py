@@ -48,14 +48,16 @@ def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> 
     studies.save(made, path)
 
 
-def _text(answer: Text, study: studies.Study) -> Any:
+def _text(answer: Text, study: studies.ResultStudy) -> Any:
     return sr.EnhancedSR(
         evidence=list(study.heads), content=content(answer, _observer(study)), **_identity(study, "report")
     )
 
 
-def _has_segmentation(path: Path, study: studies.Study) -> bool:
-    """Whether the SEG of the same answer lies beside the report, under its name: `x.seg.dcm` beside `x.sr.dcm`."""
+def _has_segmentation(path: Path, study: studies.ResultStudy) -> bool:
+    """Return whether the SEG of the same answer lies beside the report, under its name: `x.seg.dcm` beside
+    `x.sr.dcm`.
+    """
     from vesalius.dicom.write.seg import KIND as SEG
 
     beside = path.with_name(f"{path.name[: -len('.sr.dcm')]}.seg.dcm")
@@ -67,7 +69,7 @@ def _has_segmentation(path: Path, study: studies.Study) -> bool:
         return False
 
 
-def _measured(answer: Answer, study: studies.Study, source: Image | None, *, drawn: bool) -> Any:
+def _measured(answer: Answer, study: studies.ResultStudy, source: Image | None, *, drawn: bool) -> Any:
     found = groups(answer, study, source, drawn=drawn)
     if not found.groups:
         raise OutputError(
@@ -86,7 +88,7 @@ def _measured(answer: Answer, study: studies.Study, source: Image | None, *, dra
     )
 
 
-def _identity(study: studies.Study, what: str) -> dict[str, Any]:
+def _identity(study: studies.ResultStudy, what: str) -> dict[str, Any]:
     from vesalius.dicom.write.seg import schemes
 
     return {
@@ -101,7 +103,7 @@ def _identity(study: studies.Study, what: str) -> dict[str, Any]:
     }
 
 
-def _observer(study: studies.Study) -> Any:
+def _observer(study: studies.ResultStudy) -> Any:
     said = sr.DeviceObserverIdentifyingAttributes(
         uid=study.uid("device"),
         name=studies.MAKER,

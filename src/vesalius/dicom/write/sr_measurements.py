@@ -49,8 +49,8 @@ class Found:
     evidence: list[Dataset] = field(default_factory=list)
 
 
-def groups(answer: Answer, study: studies.Study, source: Image | None, *, drawn: bool) -> Found:
-    """The groups of an answer and, led by their names, of its parts; `drawn` where its SEG is there to refer to.
+def groups(answer: Answer, study: studies.ResultStudy, source: Image | None, *, drawn: bool) -> Found:
+    """Return the groups of an answer and, led by their names, of its parts; `drawn` where its SEG is there to refer to.
 
     Raises OutputError, GeometryError.
     """
@@ -60,11 +60,11 @@ def groups(answer: Answer, study: studies.Study, source: Image | None, *, drawn:
 
 
 def unit_of(unit: str | None) -> Code:
-    """A unit of measure in UCUM; of the private scheme where it is not known."""
+    """Return a unit of measure in UCUM; of the private scheme where it is not known."""
     return Code(*ucum.term_of(unit))
 
 
-def _add(found: Found, answer: Answer, study: studies.Study, source: Image | None, lead: str) -> None:
+def _add(found: Found, answer: Answer, study: studies.ResultStudy, source: Image | None, lead: str) -> None:
     if isinstance(answer, Scores):
         found.groups += _scores(answer, study, lead)
     elif isinstance(answer, Value):
@@ -79,8 +79,8 @@ def _add(found: Found, answer: Answer, study: studies.Study, source: Image | Non
         _add(found, part, study, source, f"{lead}{name}: ")
 
 
-def _named(name: str, label: Label | None, study: studies.Study) -> dict[str, Any]:
-    """What every group begins with: its tracking identifier, the algorithm, and what was found and where."""
+def _named(name: str, label: Label | None, study: studies.ResultStudy) -> dict[str, Any]:
+    """Return what every group begins with: its tracking identifier, the algorithm, and what was found and where."""
     from vesalius.dicom.write.seg import code
 
     begun: dict[str, Any] = {
@@ -97,8 +97,8 @@ def _named(name: str, label: Label | None, study: studies.Study) -> dict[str, An
     return begun
 
 
-def _images(study: studies.Study) -> list[Any]:
-    """The source's objects: all of them, for all were looked at."""
+def _images(study: studies.ResultStudy) -> list[Any]:
+    """Return the source's objects: all of them, for all were looked at."""
     frames = None if study.frame is None else [study.frame]
     return [sr.SourceImageForMeasurementGroup(h.SOPClassUID, h.SOPInstanceUID, frames) for h in study.heads]
 
@@ -109,7 +109,7 @@ def _number(name: Code, value: float, unit: Code) -> Any:
     return sr.Measurement(name=name, value=float(f"{value:.9g}"), unit=unit)
 
 
-def _scores(answer: Scores, study: studies.Study, lead: str) -> list[Any]:
+def _scores(answer: Scores, study: studies.ResultStudy, lead: str) -> list[Any]:
     made: list[Any] = []
     best = answer.labels[int(np.argmax(answer.p))].name if len(answer.labels) else ""
     for label, p in zip(answer.labels, answer.p, strict=True):
@@ -132,7 +132,7 @@ def _scores(answer: Scores, study: studies.Study, lead: str) -> list[Any]:
     return made
 
 
-def _value(answer: Value, study: studies.Study, lead: str) -> list[Any]:
+def _value(answer: Value, study: studies.ResultStudy, lead: str) -> list[Any]:
     name = lead.removesuffix(": ") or "predicted value"
     return [
         sr.MeasurementsAndQualitativeEvaluations(
@@ -143,8 +143,8 @@ def _value(answer: Value, study: studies.Study, lead: str) -> list[Any]:
     ]
 
 
-def _curve(answer: Curve, study: studies.Study, lead: str) -> list[Any]:
-    """A group for each arm. A curve holds between its times what it had at the last of them."""
+def _curve(answer: Curve, study: studies.ResultStudy, lead: str) -> list[Any]:
+    """Return a group for each arm. A curve holds between its times what it had at the last of them."""
     times = answer.times_days
     if not len(times):
         raise OutputError("a survival curve without times")
@@ -175,7 +175,7 @@ def _curve(answer: Curve, study: studies.Study, lead: str) -> list[Any]:
     return made
 
 
-def _mask(found: Found, mask: Mask, study: studies.Study, source: Image | None, lead: str) -> list[Any]:
+def _mask(found: Found, mask: Mask, study: studies.ResultStudy, source: Image | None, lead: str) -> list[Any]:
     """Volumes in ml; of a single plane areas in mm², or pixels where it has no spacing."""
     image = mask.image
     if image.spacing_mm is None and source is not None:
@@ -223,8 +223,8 @@ def _size(count: int, image: Image) -> Any:
     return _number(_VOLUME, count * x * y * z / 1000, unit_of("ml"))
 
 
-def _segmentation(study: studies.Study) -> Dataset:
-    """What identifies the segmentation that the same mask is written as."""
+def _segmentation(study: studies.ResultStudy) -> Dataset:
+    """Return what identifies the segmentation that the same mask is written as."""
     from vesalius.dicom.write.seg import KIND
 
     data = Dataset()
@@ -233,7 +233,7 @@ def _segmentation(study: studies.Study) -> Dataset:
     return data
 
 
-def _boxes(answer: Boxes, study: studies.Study, source: Image | None, lead: str) -> list[Any]:
+def _boxes(answer: Boxes, study: studies.ResultStudy, source: Image | None, lead: str) -> list[Any]:
     named = {label.name: label for label in answer.labels}
     if (
         source is None and "PerFrameFunctionalGroupsSequence" in study.first
@@ -256,8 +256,8 @@ def _boxes(answer: Boxes, study: studies.Study, source: Image | None, lead: str)
     return made
 
 
-def _regions(box: Box, study: studies.Study, planes: Any) -> Sequence[Any]:
-    """The box on each plane; (column, row) from the corner of the first pixel, as PS3.3 C.18.6.1.2 counts."""
+def _regions(box: Box, study: studies.ResultStudy, planes: Any) -> Sequence[Any]:
+    """Return the box on each plane; (column, row) from the corner of the first pixel, as PS3.3 C.18.6.1.2 counts."""
     rows, columns = int(study.first.Rows), int(study.first.Columns)
     depth = len(study.heads) if len(study.heads) > 1 else int(study.first.get("NumberOfFrames") or 1)
     low, high = box.low, box.high

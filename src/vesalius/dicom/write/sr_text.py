@@ -54,7 +54,7 @@ def remarks_item(said: Sequence[str]) -> Any:
 
 
 def content(answer: Text, observer: Any) -> Any:
-    """The content tree, from its root. Raises OutputError for an empty text."""
+    """Return the content tree, from its root. Raises OutputError for an empty text."""
     root = sr.ContainerContentItem(name=_TITLE, template_id="2000")
     root.ContentSequence = sr.ContentSequence()
     root.ContentSequence.extend(sr.LanguageOfContentItemAndDescendants(_LANGUAGE))

@@ -78,7 +78,7 @@ _SAME = ("EchoTime", "TemporalPositionIdentifier", "DiffusionBValue", "ImageType
 
 
 @dataclass(frozen=True, eq=False)
-class Study:
+class ResultStudy:
     """What a result is written into.
 
     `heads` are the source's headers, cleaned, in the order of the planes, one for a multi-frame object. `key` names
@@ -105,7 +105,7 @@ class Study:
         return f"{VERSION} bundle {self.bundle[:16]}" if self.bundle else VERSION
 
     def title(self, what: str) -> str:
-        """The description of a result's series."""
+        """Return the description of a result's series."""
         return series_text(what, self.first, by=self.by, part=self.part)
 
     def number(self, kind: int) -> int:
@@ -117,7 +117,7 @@ class Study:
         return 10**9 + own * 10**5 + int(self.uid("number").rpartition(".")[2]) % 10_000 * 10 + kind
 
     def made(self, kind: str, number: int) -> dict[str, Any]:
-        """What highdicom is told of every object: its UIDs, its series' number, and what made it."""
+        """Return what highdicom is told of every object: its UIDs, its series' number, and what made it."""
         return {
             "series_instance_uid": self.uid(kind, "series"),
             "series_number": self.number(number),
@@ -130,12 +130,12 @@ class Study:
         }
 
     def uid(self, *what: str) -> UID:
-        """The UID of what is named, below 2.25 (PS3.5 B.2), the same for the same bundle and source objects."""
+        """Return the UID of what is named, below 2.25 (PS3.5 B.2), the same for the same bundle and source objects."""
         source = (str(self.first.SeriesInstanceUID), *sorted({str(h.SOPInstanceUID) for h in self.heads}))
         return _derived("\n".join((self.key, *source, *what)))
 
     def source_of(self, z: int, planes: Array | None) -> tuple[Dataset, int | None]:
-        """The source object that holds plane `z`, and its frame's number (from 1) where it holds several.
+        """Return the source object that holds plane `z`, and its frame's number (from 1) where it holds several.
 
         `planes` are the positions `(Z, 3)`; a frame is found by its own.
         """
@@ -155,7 +155,9 @@ class Study:
         return self.first, int(far.argmin()) + 1
 
     def planes(self, image: Image) -> Array | None:
-        """Each plane's position in LPS mm `(Z, 3)`: the source's own where they are the image's, else the image's."""
+        """Return each plane's position in LPS mm `(Z, 3)`: the source's own where they are the image's, else the
+        image's.
+        """
         if image.affine is None:
             return None
         index = np.array([[0, 0, z, 1] for z in range(image.shape[0])], np.float64)
@@ -168,8 +170,11 @@ class Study:
         return own if np.abs(own - placed).max() <= max(_SAME_PLACE_MM, 0.05 * step) else placed
 
 
-def study_of(answer: Answer, source: Image | None) -> Study:
-    """The study of the image that the answer was made from. Raises OutputError where it is not known, or another's."""
+def study_of(answer: Answer, source: Image | None) -> ResultStudy:
+    """Return the study of the image that the answer was made from.
+
+    Raises OutputError where it is not known, or another's.
+    """
     where = source.source if source is not None else answer.source
     own = answer.source.series_uid
     if where.series_uid is None or not where.sop_uids:
@@ -205,7 +210,7 @@ def study_of(answer: Answer, source: Image | None) -> Study:
         key = hashlib.sha256(f"{key} {answer.source.revision}".encode()).hexdigest()
     frame = None if part[1] is None else part[1] + 1
     named = where.part or answer.source.part or part[0] or ("" if frame is None else f"frame {frame}")
-    return Study(planes, key, answer.bundle, frame, answer.by or MAKER, named)
+    return ResultStudy(planes, key, answer.bundle, frame, answer.by or MAKER, named)
 
 
 def _give_frame_of_reference(planes: tuple[Dataset, ...]) -> None:
@@ -224,7 +229,7 @@ def _derived(text: str) -> UID:
     return UID(f"2.25.{uuid.uuid5(_NAMESPACE, text).int}")
 
 
-def fill(data: Dataset, study: Study, *, kind: str, what: str, number: int) -> None:
+def fill(data: Dataset, study: ResultStudy, *, kind: str, what: str, number: int) -> None:
     """Patient, study, series, equipment and identity of an object (PS3.3 C.7.1 to C.7.5, C.12.1)."""
     now = _now()
     copy_patient(data, study)
@@ -238,27 +243,27 @@ def fill(data: Dataset, study: Study, *, kind: str, what: str, number: int) -> N
     data.InstanceCreationDate, data.InstanceCreationTime = now
 
 
-def copy_patient(data: Dataset, study: Study) -> None:
+def copy_patient(data: Dataset, study: ResultStudy) -> None:
     """Put the source's patient and study into an object."""
     for name in (*PATIENT, "DeidentificationMethodCodeSequence", *STUDY):
         if name in study.first:
             data[name] = study.first[name]
 
 
-def orient(data: Dataset, study: Study) -> None:
+def orient(data: Dataset, study: ResultStudy) -> None:
     """Which way an image without a place lies: as its source says, or unknown (PS3.3 C.7.6.1.1.1)."""
     said = study.first.get("PatientOrientation")
     data.PatientOrientation = said if said and len(said) == 2 else ""
 
 
-def side(study: Study) -> str:
-    """The source's laterality, empty where it does not say one (PS3.3 C.7.3.1)."""
+def side(study: ResultStudy) -> str:
+    """Return the source's laterality, empty where it does not say one (PS3.3 C.7.3.1)."""
     said = str(study.first.get("Laterality") or "")
     return said if said in ("L", "R") else ""
 
 
 def referenced(head: Dataset, frame: int | None = None) -> Dataset:
-    """A reference to a source object, or to one frame of it (PS3.3 tables 10-11 and 10-3)."""
+    """Return a reference to a source object, or to one frame of it (PS3.3 tables 10-11 and 10-3)."""
     item = Dataset()
     item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = head.SOPClassUID, head.SOPInstanceUID
     if frame is not None:
@@ -267,7 +272,7 @@ def referenced(head: Dataset, frame: int | None = None) -> Dataset:
 
 
 def coded(term: tuple[str, str, str]) -> Dataset:
-    """A term as a code sequence's item (PS3.3 8.8)."""
+    """Return a term as a code sequence's item (PS3.3 8.8)."""
     item = Dataset()
     item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = term
     return item
@@ -295,25 +300,25 @@ def making(what: str) -> Iterator[None]:
         raise OutputError(f"no {what} can be made of this answer and its source", found=found) from error
 
 
-def check_grid(image: Image, study: Study, source: Image | None) -> None:
-    """Raises GeometryError unless the image lies on the source's grid."""
+def check_grid(image: Image, study: ResultStudy, source: Image | None) -> None:
+    """Raise GeometryError unless the image lies on the source's grid."""
     planes = int(study.first.get("NumberOfFrames") or 1) if len(study.heads) == 1 else len(study.heads)
     wanted = (planes, int(study.first.Rows), int(study.first.Columns))
     if image.affine is None and image.shape != wanted:
         raise GeometryError(
-            "an answer of another shape than its source", found=f"{image.shape}, not {wanted}"
+            "the answer and its source have different shapes", found=f"{image.shape}, not {wanted}"
         )
     if source is not None and source.affine is not None and image.affine is not None:
         far = np.abs(source.affine - image.affine).max()
         if far > _SAME_PLACE_MM:
             words = grids.difference(image, source, tolerance_mm=_SAME_PLACE_MM)
             raise GeometryError(
-                "an answer that does not lie on its source's grid", found=words or f"{far:g} mm apart"
+                "the answer does not lie on its source's grid", found=words or f"{far:g} mm apart"
             )
 
 
 def _read(path: Path, names: Iterable[str]) -> Dataset:
-    """Some elements of a source object. Raises OutputError."""
+    """Return some elements of a source object. Raises OutputError."""
     try:
         raw.parse(path)  # which knows what is DICOM, with and without preamble
         with warnings.catch_warnings(action="ignore"), archive.open_file(path) as file:
@@ -326,7 +331,7 @@ def _read(path: Path, names: Iterable[str]) -> Dataset:
 
 
 def _head(path: Path) -> Dataset:
-    """What a source object says of itself as an image. Raises OutputError."""
+    """Return what a source object says of itself as an image. Raises OutputError."""
     read, head = _read(path, _IMAGE), Dataset()
     for name in _IMAGE:
         if read.get(name) not in (None, ""):
@@ -338,7 +343,7 @@ def _head(path: Path) -> Dataset:
 
 
 def _owner(path: Path) -> Dataset:
-    """The patient and the study of a source object, with what is not valid taken out. Raises OutputError."""
+    """Return the patient and the study of a source object, with what is not valid taken out. Raises OutputError."""
     read, head = _read(path, _READ), Dataset()
     with warnings.catch_warnings(action="ignore"):
         read.decode()
@@ -357,7 +362,7 @@ def _owner(path: Path) -> Dataset:
 
 
 def _text(read: Dataset, name: str) -> str:
-    """An element's value as text, empty where it is missing or not valid."""
+    """Return an element's value as text, empty where it is missing or not valid."""
     value: Any = read.get(name)
     if value is None or (not isinstance(value, str | PersonName) and isinstance(value, Iterable)):
         return ""

@@ -11,7 +11,7 @@ _NAMES = 12  # bytes of it that are left for the bundle and the source, however 
 
 
 def series_text(what: str, source: Dataset, *, by: str = MAKER, part: str = "") -> str:
-    """A SeriesDescription, 64 bytes at most (LO): who made what of which series, and that it is for research.
+    """Return a SeriesDescription, 64 bytes at most (LO): who made what of which series, and that it is for research.
 
     `source` is the header of an image of that series, `part` says which of its stacks.
     """
@@ -27,7 +27,7 @@ def series_text(what: str, source: Dataset, *, by: str = MAKER, part: str = "") 
 
 
 def number_of(head: Dataset) -> int | None:
-    """The number of a series, None where it has none that is one."""
+    """Return the number of a series, None where it has none that is one."""
     try:
         return int(head.SeriesNumber)
     except (AttributeError, TypeError, ValueError):
@@ -39,7 +39,7 @@ def _bytes(text: str) -> int:
 
 
 def _cut(text: str, length: int) -> str:
-    """A text that fits into so many bytes, and is valid: no backslash, no control characters."""
+    """Return a text that fits into so many bytes, and is valid: no backslash, no control characters."""
     clean = " ".join("".join(c if c.isprintable() and c != "\\" else " " for c in text).split())
     if _bytes(clean) <= length:
         return clean

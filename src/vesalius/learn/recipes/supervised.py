@@ -25,7 +25,7 @@ class Supervised(Recipe):
 
     def batches(self) -> Batches:
         """Return what draws the batches."""
-        return batches(self.given.examples, self.given.plan, self.given.number)
+        return batches(self.given.examples, self.given.plan, self.given.number, task=self.given.task)
 
     def step(self, step: int, lr: float) -> Tensor:
         """Draw a batch and take one optimiser step on it."""

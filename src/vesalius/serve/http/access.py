@@ -14,7 +14,7 @@ from vesalius.core.errors import VesaliusError
 from vesalius.serve.http.keys import LOCAL, Caller, Role
 from vesalius.serve.http.problems import Problem
 from vesalius.serve.http.refusals import STATUSES
-from vesalius.serve.http.state import Service
+from vesalius.serve.http.service import Service
 
 _BEARER = HTTPBearer(auto_error=False, description="A key of the service's keys file.")
 
@@ -30,12 +30,12 @@ def peer(connection: HTTPConnection) -> str:
     return f"peer {connection.client.host if connection.client else ''}"
 
 
-def known_as(connection: HTTPConnection, caller: Caller) -> None:
+def remember_caller(connection: HTTPConnection, caller: Caller) -> None:
     """Remember whose request this is, for the audit log, should it be refused."""
     connection.scope["who"] = caller.name
 
 
-async def write_refusal(service: Service, connection: HTTPConnection, status: int) -> None:
+async def audit_refusal(service: Service, connection: HTTPConnection, status: int) -> None:
     """Write a refused request into the audit log, by its client and the service's own name of its route."""
     if status not in STATUSES:
         return
@@ -67,7 +67,7 @@ def identify(connection: HTTPConnection, key: str | None) -> Caller:
             headers={"Retry-After": "30"},
         ) from None
     if caller is not None:
-        known_as(connection, caller)
+        remember_caller(connection, caller)
     service.rate.take(peer(connection) if caller is None else f"caller {caller.name}")
     if caller is None:
         hint = "Authorization: Bearer KEY"

@@ -14,11 +14,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from vesalius.core.version import VERSION
 from vesalius.serve import viewer
 from vesalius.serve.http import cine, endpoints, monailabel
-from vesalius.serve.http.access import write_refusal
-from vesalius.serve.http.crowd import Crowd
-from vesalius.serve.http.limits import Body, SameOrigin
-from vesalius.serve.http.problems import Problem, add_handlers, log_unforeseen, refuse
-from vesalius.serve.http.state import Service
+from vesalius.serve.http.access import audit_refusal
+from vesalius.serve.http.concurrency import ConcurrencyLimit
+from vesalius.serve.http.limits import BodyLimit, SameOrigin
+from vesalius.serve.http.problems import Problem, add_handlers, log_unexpected, refuse
+from vesalius.serve.http.service import Service
 
 _LOG = logging.getLogger(__name__)
 _HEADERS = (
@@ -58,8 +58,8 @@ def create_app(service: Service) -> FastAPI:
     app.include_router(monailabel.router)
     viewer.mount(app)
     add_handlers(app)
-    app.add_middleware(Body, bounds=service.bounds)
-    app.add_middleware(Crowd, service=service)
+    app.add_middleware(BodyLimit, bounds=service.bounds)
+    app.add_middleware(ConcurrencyLimit, service=service)
     if service.keys is None:
         app.add_middleware(SameOrigin)
     app.add_middleware(Measured, service=service)
@@ -82,7 +82,7 @@ class Measured:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             if scope["type"] == "websocket":
-                await write_refusal(self.service, HTTPConnection(scope), scope.get("refused", 0))
+                await audit_refusal(self.service, HTTPConnection(scope), scope.get("refused", 0))
             return
         began, status = time.perf_counter(), 0
 
@@ -90,7 +90,7 @@ class Measured:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                await write_refusal(self.service, HTTPConnection(scope), status)
+                await audit_refusal(self.service, HTTPConnection(scope), status)
                 said = list(message.get("headers", ()))
                 names = {name for name, _ in said}
                 message["headers"] = [*said, *_HEADERS, *(h for h in _UNLESS_SAID if h[0] not in names)]
@@ -99,7 +99,7 @@ class Measured:
         try:
             await self.app(scope, receive, watched)
         except Exception as error:  # noqa: BLE001 - whatever it is, the client is told that it was
-            log_unforeseen(_LOG, "a request failed", error)
+            log_unexpected(_LOG, "a request failed", error)
             if not status:
                 await refuse(watched, Problem(500, "an internal error", hint="the service's log"))
         finally:

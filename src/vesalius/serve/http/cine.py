@@ -26,12 +26,12 @@ from vesalius.core.case import Case, Ref
 from vesalius.core.channels import COLOURS
 from vesalius.core.errors import DataError, VesaliusError
 from vesalius.core.image import Image
-from vesalius.infer.predictor import Predictor
+from vesalius.infer.session import Session
 from vesalius.serve.http import results
 from vesalius.serve.http.access import bearer, identify, service_of
-from vesalius.serve.http.models import Model
-from vesalius.serve.http.problems import Problem, body_of, log_unforeseen, unfit
-from vesalius.serve.http.state import Service
+from vesalius.serve.http.catalogue import ServedModel
+from vesalius.serve.http.problems import Problem, error_body, log_unexpected, validation_problem
+from vesalius.serve.http.service import Service
 
 router = APIRouter()
 _LOG = logging.getLogger(__name__)
@@ -111,7 +111,7 @@ async def _refuse(socket: WebSocket, error: Exception, offered: list[str], *, co
     body = (
         error.body
         if isinstance(error, Problem)
-        else body_of(error)
+        else error_body(error)
         if isinstance(error, VesaliusError)
         else {}
     )
@@ -139,19 +139,18 @@ async def _read(socket: WebSocket, slot: _Slot) -> None:
                 slot.put(message["bytes"])
     except ValidationError as error:
         first = error.errors()[0]
-        await _end(socket, unfit({**first, "loc": ("message", *first["loc"])}), _BAD)
+        await _end(socket, validation_problem({**first, "loc": ("message", *first["loc"])}), _BAD)
     finally:
         slot.closed = True
         slot.ready.set()
 
 
 async def _answer(
-    socket: WebSocket, service: Service, model: Model, slot: _Slot, accept_mismatch: bool
+    socket: WebSocket, service: Service, model: ServedModel, slot: _Slot, accept_mismatch: bool
 ) -> int:
     """Answer the newest frame again and again; returns how many were answered."""
-    loop, predictor, answered = asyncio.get_running_loop(), model.predictors[0], 0
-    if accept_mismatch:
-        predictor = predictor.accepting
+    loop, answered = asyncio.get_running_loop(), 0
+    session = model.predictor(accept_mismatch=accept_mismatch).open(Case("cine", {}, reference=None))
     place = service.root / f"cine-{id(slot):x}"
     try:
         while True:
@@ -169,7 +168,7 @@ async def _answer(
             n, data, since = taken
             dropped, slot.dropped = slot.dropped, []
             said, good = await loop.run_in_executor(
-                service.realtime, _one, predictor, data, slot.layout, f"frame-{n}", place
+                service.realtime, _one, session, data, slot.layout, f"frame-{n}", place
             )
             took_s = time.perf_counter() - since
             answered += good
@@ -182,19 +181,17 @@ async def _answer(
         return answered
 
 
-def _one(
-    predictor: Predictor, data: bytes, layout: Layout | None, name: str, place: Path
-) -> tuple[str, bool]:
+def _one(session: Session, data: bytes, layout: Layout | None, name: str, place: Path) -> tuple[str, bool]:
     """One frame's answer as the members of a JSON object, and whether there is one."""
     try:
-        answer = predictor(Case(name, {"image": frame(data, layout, place)}))
+        answer = session.step(Case(name, {"image": frame(data, layout, place)}))
     except VesaliusError as error:
         return (
-            f'"error": {json.dumps({k: v and v.replace(str(place), "a frame") for k, v in body_of(error).items()})}',
+            f'"error": {json.dumps({k: v and v.replace(str(place), "a frame") for k, v in error_body(error).items()})}',
             False,
         )
     except Exception as error:  # noqa: BLE001 - one frame must not end the cine
-        log_unforeseen(_LOG, "a frame could not be answered", error)
+        log_unexpected(_LOG, "a frame could not be answered", error)
         return '"error": "an internal error"', False
     summary, outside = json.dumps(results.summary(answer)), json.dumps(answer.outside)
     return f'"answer": {encoding.as_text(answer)}, "summary": {summary}, "outside": {outside}', True

@@ -18,18 +18,18 @@ from vesalius.serve.http.limits import REQUEST_S, Bounds
 
 _FILES = 65_536  # that may be open at one time, where the system lets us
 _GRACE_S = 1.0  # in which nobody has to give way …
-_CROWD = 8  # … unless so many times too many wait
+_OVERLOAD = 8  # … unless so many times too many wait
 
 
-class Waiting:
+class PendingConnections:
     """The connections that have not said a request yet, in the order in which they began to wait."""
 
     def __init__(self, bounds: Bounds) -> None:
         self.bounds = bounds
-        self._waiting: dict[Patient, asyncio.TimerHandle] = {}
+        self._waiting: dict[TimedConnection, asyncio.TimerHandle] = {}
         self._young_s = bounds.request_s - min(_GRACE_S, bounds.request_s / 10)  # to its end
 
-    def enter(self, connection: Patient) -> None:
+    def enter(self, connection: TimedConnection) -> None:
         """Begin to wait for a request; where too many wait, those that have waited longest are closed."""
         if connection in self._waiting:
             return
@@ -37,11 +37,11 @@ class Waiting:
         self._waiting[connection] = connection.loop.call_later(self.bounds.request_s, connection.close)
         while len(self._waiting) > self.bounds.connections:
             oldest, end = next(iter(self._waiting.items()))
-            if end.when() - now > self._young_s and len(self._waiting) <= _CROWD * self.bounds.connections:
+            if end.when() - now > self._young_s and len(self._waiting) <= _OVERLOAD * self.bounds.connections:
                 break  # it may have been accepted in this same moment, its request unread
             oldest.close()
 
-    def leave(self, connection: Patient) -> None:
+    def leave(self, connection: TimedConnection) -> None:
         """A request has come, or the connection has gone."""
         timer = self._waiting.pop(connection, None)
         if timer is not None:
@@ -51,10 +51,10 @@ class Waiting:
         return len(self._waiting)
 
 
-class Patient(H11Protocol):
+class TimedConnection(H11Protocol):
     """uvicorn's HTTP/1.1 with an end to its patience."""
 
-    def __init__(self, *, waiting: Waiting, **given: Any) -> None:
+    def __init__(self, *, waiting: PendingConnections, **given: Any) -> None:
         super().__init__(**given)
         self.logger = logging.getLogger(__name__)  # what clients say wrongly, they are told
         self.logger.setLevel(logging.ERROR)
@@ -116,7 +116,7 @@ class Patient(H11Protocol):
             self._waiting.leave(self)
 
 
-class Loop(asyncio.SelectorEventLoop):
+class TimedLoop(asyncio.SelectorEventLoop):
     """An event loop whose servers wait for the handshake of TLS as long as for a request, not for a minute."""
 
     async def create_server(self, *given: Any, **options: Any) -> asyncio.Server:

@@ -14,9 +14,9 @@ import numpy as np
 from PIL import Image as Pil
 
 from vesalius import formats
+from vesalius.answers.drawing.slices import look
 from vesalius.core.disk import write_bytes
 from vesalius.core.image import Array, Image
-from vesalius.evaluate.pictures import look
 from vesalius.prepare.case import frame
 from vesalius.prepare.geometry import upright
 

@@ -11,25 +11,27 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
+from pydantic import Field, TypeAdapter, ValidationError
 from starlette.concurrency import run_in_threadpool
 
 from vesalius.core.errors import UnknownName
 from vesalius.core.learned import compare
-from vesalius.serve.http import results, uploads, wire
+from vesalius.serve.http import results, schemas, uploads
 from vesalius.serve.http.access import Admin, Monitor, Serving, User
-from vesalius.serve.http.job import Job
+from vesalius.serve.http.job import InferenceJob
 from vesalius.serve.http.keys import Caller
 from vesalius.serve.http.metrics import CONTENT_TYPE
-from vesalius.serve.http.problems import Problem, missing
-from vesalius.serve.http.state import Service
-from vesalius.serve.http.study import Study
+from vesalius.serve.http.problems import Problem, not_found
+from vesalius.serve.http.service import Service
+from vesalius.serve.http.study import UploadedStudy
 
 _ERRORS: dict[int | str, dict[str, Any]] = {
-    code: {"model": wire.ErrorBody} for code in (400, 401, 403, 404, 408, 413, 415, 422, 429, 503)
+    code: {"model": schemas.ErrorBody} for code in (400, 401, 403, 404, 408, 413, 415, 422, 429, 503)
 }
 _BYTES: dict[int | str, dict[str, Any]] = {
     200: {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
 }
+_COVARIATES = TypeAdapter(Annotated[dict[str, schemas.Covariate], Field(max_length=64)])
 _POLL_S = 0.05
 _KEEP_ALIVE_S = 15.0
 
@@ -53,13 +55,15 @@ async def ready(service: Serving) -> Response:
     return JSONResponse({"ready": why is None, "why": why}, 200 if why is None else 503)
 
 
-@open_to_all.get("/metrics", responses={200: {"content": {"text/plain": {}}}, 401: {"model": wire.ErrorBody}})
+@open_to_all.get(
+    "/metrics", responses={200: {"content": {"text/plain": {}}}, 401: {"model": schemas.ErrorBody}}
+)
 def metrics(service: Serving, caller: Monitor) -> Response:
     """Figures for Prometheus."""
     return Response(service.figures(), media_type=CONTENT_TYPE)
 
 
-@api.get("/models", response_model=list[wire.ModelBody], tags=["models"])
+@api.get("/models", response_model=list[schemas.ModelBody], tags=["models"])
 def models(service: Serving, caller: User) -> Any:
     """The bundles that this service answers with."""
     return [dict(m.about) for m in service.models.by_name.values()]
@@ -68,23 +72,23 @@ def models(service: Serving, caller: User) -> Any:
 @api.post(
     "/studies",
     status_code=201,
-    response_model=wire.StudyBody,
+    response_model=schemas.StudyBody,
     tags=["studies"],
-    openapi_extra=wire.multipart(),
+    openapi_extra=schemas.multipart(),
 )
 async def upload(request: Request, service: Serving, caller: User) -> Any:
     """Upload the files of a study, or a zip of them: DICOM, NIfTI, PNG, …"""
-    study, _ = await take(request, service, caller)
+    study, _ = await receive_study(request, service, caller)
     return study.json()
 
 
-@api.get("/studies", response_model=list[wire.StudyBody], tags=["studies"])
+@api.get("/studies", response_model=list[schemas.StudyBody], tags=["studies"])
 def studies(service: Serving, caller: User) -> Any:
     """The caller's studies; an admin's are all."""
     return [s.json() for s in service.studies.seen_by(caller)]
 
 
-@api.get("/studies/{study}", response_model=wire.StudyBody, tags=["studies"])
+@api.get("/studies/{study}", response_model=schemas.StudyBody, tags=["studies"])
 def study(study: StudyId, service: Serving, caller: User) -> Any:
     """One study."""
     return service.studies.get(study, caller).json()
@@ -107,7 +111,7 @@ def image(study: StudyId, case: CaseId, service: Serving, caller: User) -> Respo
     found = service.studies.get(study, caller)
     path = service.studies.image(found, found.case(case))
     service.audit.add(caller.name, "look", study=found.id)
-    return sent(path, "application/gzip")
+    return file_response(path, "application/gzip")
 
 
 @api.get(
@@ -118,10 +122,10 @@ def preview(study: StudyId, case: CaseId, service: Serving, caller: User) -> Res
     found = service.studies.get(study, caller)
     path = service.studies.preview(found, found.case(case))
     service.audit.add(caller.name, "look", study=found.id)
-    return sent(path, "image/png")
+    return file_response(path, "image/png")
 
 
-@api.get("/studies/{study}/cases/{case}/verdict", response_model=wire.VerdictBody, tags=["studies"])
+@api.get("/studies/{study}/cases/{case}/verdict", response_model=schemas.VerdictBody, tags=["studies"])
 def verdict(
     study: StudyId,
     case: CaseId,
@@ -137,8 +141,8 @@ def verdict(
     return {"known": True, "mismatch": said.mismatch, "outside": said.outside}
 
 
-@api.post("/jobs", status_code=202, response_model=wire.JobBody, tags=["jobs"])
-def ask(asked: wire.JobRequest, service: Serving, caller: User) -> Any:
+@api.post("/jobs", status_code=202, response_model=schemas.JobBody, tags=["jobs"])
+def ask(asked: schemas.JobRequest, service: Serving, caller: User) -> Any:
     """Ask a model about a study, or about one case of it."""
     model = service.models.get(asked.model)
     found = service.studies.get(asked.study, caller)
@@ -151,17 +155,18 @@ def ask(asked: wire.JobRequest, service: Serving, caller: User) -> Any:
         explain=explain,
         explainer=asked.explainer,
         accept_mismatch=asked.accept_mismatch,
+        covariates=asked.covariates,
     )
     return service.jobs.json(job)
 
 
-@api.get("/jobs", response_model=list[wire.JobBody], tags=["jobs"])
+@api.get("/jobs", response_model=list[schemas.JobBody], tags=["jobs"])
 def jobs(service: Serving, caller: User) -> Any:
     """The caller's jobs; an admin's are all."""
     return [service.jobs.json(j) for j in service.jobs.seen_by(caller)]
 
 
-@api.get("/jobs/{job}", response_model=wire.JobBody, tags=["jobs"])
+@api.get("/jobs/{job}", response_model=schemas.JobBody, tags=["jobs"])
 def job(job: JobId, service: Serving, caller: User) -> Any:
     """One job, with the answers that there are."""
     return service.jobs.json(service.jobs.get(job, caller))
@@ -189,31 +194,32 @@ def file(job: JobId, case: CaseId, file: str, service: Serving, caller: User) ->
     found = service.jobs.get(job, caller)
     path = service.file(found, case, file)
     service.audit.add(caller.name, "download", job=found.id, file=file)
-    return sent(path, results.media_type(file), name=file)
+    return file_response(path, results.media_type(file), name=file)
 
 
 @api.post(
     "/predict",
-    response_model=wire.JobBody,
+    response_model=schemas.JobBody,
     tags=["jobs"],
-    openapi_extra=wire.multipart("model", "accept_mismatch"),
+    openapi_extra=schemas.multipart("model", "accept_mismatch", "covariates"),
 )
 async def predict(request: Request, response: Response, service: Serving, caller: User) -> Any:
     """Upload and ask in one call; waits for the job, and answers 202 with it where it takes too long."""
-    study, fields = await take(request, service, caller)
+    study, fields = await receive_study(request, service, caller)
     try:
         model = service.models.get(fields.get("model"))
-        accept = said_yes("accept_mismatch", fields.get("accept_mismatch", ""))
-        found = service.ask(caller, model, study, accept_mismatch=accept)
+        accept = is_yes("accept_mismatch", fields.get("accept_mismatch", ""))
+        known = covariates_of(fields.get("covariates", ""))
+        found = service.ask(caller, model, study, accept_mismatch=accept, covariates=known)
     except (Problem, UnknownName):
         service.forget(study)
         raise
-    if not await wait(service, found, service.bounds.wait_s):
+    if not await wait_for_job(service, found, service.bounds.wait_s):
         response.status_code = 202
     return service.jobs.json(found)
 
 
-@api.get("/audit", response_model=wire.AuditBody, tags=["service"])
+@api.get("/audit", response_model=schemas.AuditBody, tags=["service"])
 def audit(service: Serving, caller: Admin, last: Annotated[int, Query(ge=0, le=10_000)] = 1000) -> Any:
     """The end of the audit log."""
     service.audit.add(caller.name, "audit")
@@ -221,7 +227,20 @@ def audit(service: Serving, caller: Admin, last: Annotated[int, Query(ge=0, le=1
     return {"count": tail.count, "hash": tail.hash, "lines": service.audit.last(last)}
 
 
-def said_yes(name: str, text: str) -> bool:
+def covariates_of(text: str) -> dict[str, float | str]:
+    """Return the covariates in a field of a form, a JSON object; none where it is empty. Raises Problem 422."""
+    try:
+        return _COVARIATES.validate_json(text) if text.strip() else {}
+    except ValidationError as error:
+        raise Problem(
+            422,
+            "covariates are a JSON object of numbers and words",
+            found=text[:40],
+            hint='{"age": 61, "sex": "F"}',
+        ) from error
+
+
+def is_yes(name: str, text: str) -> bool:
     """Whether a field of a form says yes; no where it is empty. Raises Problem 422 for other words."""
     word = text.strip().lower()
     if word not in ("", "0", "1", "false", "true", "no", "yes"):
@@ -229,17 +248,17 @@ def said_yes(name: str, text: str) -> bool:
     return word in ("1", "true", "yes")
 
 
-def sent(path: FilePath, media_type: str, *, name: str | None = None) -> Response:
+def file_response(path: FilePath, media_type: str, *, name: str | None = None) -> Response:
     """A file as an answer. Raises Problem 404 where it has just gone."""
     try:
         return FileResponse(path, media_type=media_type, filename=name, stat_result=path.stat())
     except FileNotFoundError:
-        raise missing("file") from None
+        raise not_found("file") from None
 
 
-async def take(
+async def receive_study(
     request: Request, service: Service, caller: Caller, field: str = "files"
-) -> tuple[Study, dict[str, str]]:
+) -> tuple[UploadedStudy, dict[str, str]]:
     """Receive an upload and keep it as a study. Raises Problem."""
     with service.studies.folder(caller) as (study_id, folder):
         form = await uploads.receive(request, folder, service.bounds, service.studies.room(study_id))
@@ -254,7 +273,7 @@ async def take(
     return study, dict(form.fields)
 
 
-async def wait(service: Service, job: Job, most_s: float) -> bool:
+async def wait_for_job(service: Service, job: InferenceJob, most_s: float) -> bool:
     """Wait until a job has ended; whether it has."""
     until = time.monotonic() + most_s
     while not job.ended and time.monotonic() < until:
@@ -262,7 +281,7 @@ async def wait(service: Service, job: Job, most_s: float) -> bool:
     return job.ended
 
 
-async def _events(service: Service, job: Job) -> AsyncIterator[str]:
+async def _events(service: Service, job: InferenceJob) -> AsyncIterator[str]:
     seen, spoken = -1, time.monotonic()
     while True:
         version, ended = job.version, job.ended

@@ -3,31 +3,33 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from vesalius.serve.http.models import Model
-from vesalius.serve.http.study import StoredCase, Study
-from vesalius.serve.http.wire import iso
+from vesalius.serve.http.catalogue import ServedModel
+from vesalius.serve.http.schemas import iso
+from vesalius.serve.http.study import StoredCase, UploadedStudy
 
 Kind = Literal["predict", "explain"]
 ENDED = ("done", "failed", "cancelled")
 
 
 @dataclass(eq=False)
-class Job:
+class InferenceJob:
     """One request of one caller; its fields change under the registry's lock, `version` with each change."""
 
     id: str
     owner: str
-    model: Model
-    study: Study
+    model: ServedModel
+    study: UploadedStudy
     cases: tuple[StoredCase, ...]
     kind: Kind
     folder: Path
     explainer: str | None = None
     accept_mismatch: bool = False
+    covariates: Mapping[str, float | str] = field(default_factory=dict)
     status: str = "queued"
     stage: str = "waiting"
     shares: dict[str, float] = field(default_factory=dict)
@@ -64,8 +66,8 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Unit:
+class WorkUnit:
     """One case of a job: what is answered at a time."""
 
-    job: Job
+    job: InferenceJob
     case: StoredCase

@@ -7,18 +7,18 @@ import shutil
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from vesalius.core.errors import VesaliusError
-from vesalius.serve.http.job import Job, Kind, Unit
+from vesalius.serve.http.catalogue import ServedModel
+from vesalius.serve.http.job import InferenceJob, Kind, WorkUnit
 from vesalius.serve.http.keys import Caller
 from vesalius.serve.http.limits import Bounds
 from vesalius.serve.http.metrics import Metrics
-from vesalius.serve.http.models import Model
-from vesalius.serve.http.problems import Problem, body_of, missing
-from vesalius.serve.http.study import StoredCase, Study
+from vesalius.serve.http.problems import Problem, error_body, not_found
+from vesalius.serve.http.study import StoredCase, UploadedStudy
 
 _PASS = 8  # cases that go through a model together at most
 
@@ -30,10 +30,10 @@ class Jobs:
         self.root, self.bounds, self.metrics = root, bounds, metrics
         self.lock = threading.RLock()
         self._more = threading.Condition(self.lock)
-        self._jobs: dict[str, Job] = {}
-        self._queue: deque[Unit] = deque()
+        self._jobs: dict[str, InferenceJob] = {}
+        self._queue: deque[WorkUnit] = deque()
         self._stopping = False
-        self.ended: Callable[[Job], None] = lambda job: None
+        self.on_end: Callable[[InferenceJob], None] = lambda job: None
 
     def stop(self) -> None:
         """Give nothing out any more: what waits and what runs is cancelled."""
@@ -45,15 +45,16 @@ class Jobs:
 
     def add(
         self,
-        model: Model,
-        study: Study,
+        model: ServedModel,
+        study: UploadedStudy,
         cases: Sequence[StoredCase],
         caller: Caller,
         *,
         kind: Kind = "predict",
         explainer: str | None = None,
         accept_mismatch: bool = False,
-    ) -> Job:
+        covariates: Mapping[str, float | str] | None = None,
+    ) -> InferenceJob:
         """Queue a job. Raises Problem 429 where the queue is full, 422 for an explainer that does not fit."""
         if kind == "explain":
             explainer = _explainer(model, explainer)
@@ -68,46 +69,55 @@ class Jobs:
             self._forget()
             folder = self.root / job_id
             folder.mkdir(mode=0o700)
-            job = Job(
-                job_id, caller.name, model, study, tuple(cases), kind, folder, explainer, accept_mismatch
+            job = InferenceJob(
+                job_id,
+                caller.name,
+                model,
+                study,
+                tuple(cases),
+                kind,
+                folder,
+                explainer,
+                accept_mismatch,
+                dict(covariates or {}),
             )
             self._jobs[job_id] = job
-            self._queue.extend(Unit(job, case) for case in cases)
+            self._queue.extend(WorkUnit(job, case) for case in cases)
             self._more.notify_all()
         return job
 
-    def get(self, job_id: str, caller: Caller) -> Job:
+    def get(self, job_id: str, caller: Caller) -> InferenceJob:
         """The job of that id. Raises Problem 404, for another's too."""
         with self.lock:
             job = self._jobs.get(job_id)
         if job is None or not (job.owner == caller.name or caller.may("admin")):
-            raise missing("job")
+            raise not_found("job")
         return job
 
-    def seen_by(self, caller: Caller) -> list[Job]:
+    def seen_by(self, caller: Caller) -> list[InferenceJob]:
         """The jobs that a caller may see, oldest first."""
         with self.lock:
             return [j for j in self._jobs.values() if j.owner == caller.name or caller.may("admin")]
 
-    def cancel(self, job: Job) -> None:
+    def cancel(self, job: InferenceJob) -> None:
         """End a job; what is being worked on stops at its next step. One that has ended stays as it is."""
         with self._more:
             self._end(job, "cancelled", "cancelled")
 
-    def remove(self, job: Job) -> None:
+    def remove(self, job: InferenceJob) -> None:
         """Forget a job and its files."""
         with self._more:
             self._end(job, "cancelled", "cancelled")
             self._jobs.pop(job.id, None)
             shutil.rmtree(job.folder, ignore_errors=True)
 
-    def left(self, job: Job) -> None:
+    def release(self, job: InferenceJob) -> None:
         """Nobody works on the job at this moment: if it was removed meanwhile, what was still written goes, too."""
         with self.lock:
             if job.id not in self._jobs:
                 shutil.rmtree(job.folder, ignore_errors=True)
 
-    def of_study(self, study_id: str) -> list[Job]:
+    def of_study(self, study_id: str) -> list[InferenceJob]:
         """The jobs on a study."""
         with self.lock:
             return [j for j in self._jobs.values() if j.study.id == study_id]
@@ -126,7 +136,7 @@ class Jobs:
         """Bytes of all results."""
         return sum(j.size for j in list(self._jobs.values()))
 
-    def json(self, job: Job) -> dict[str, Any]:
+    def json(self, job: InferenceJob) -> dict[str, Any]:
         """A job as clients see it, at one moment."""
         with self.lock:
             return job.json()
@@ -139,7 +149,7 @@ class Jobs:
                 raise Problem(429, "too many jobs", found=str(len(self._jobs)))
             self.remove(old)
 
-    def _end(self, job: Job, status: str, stage: str, error: dict[str, Any] | None = None) -> None:
+    def _end(self, job: InferenceJob, status: str, stage: str, error: dict[str, Any] | None = None) -> None:
         with self._more:
             if job.ended:
                 return
@@ -148,9 +158,9 @@ class Jobs:
             if any(u.job is job for u in self._queue):
                 self._queue = deque(u for u in self._queue if u.job is not job)
         self.metrics.jobs.labels(job.model.name, job.kind, status).inc()
-        self.ended(job)
+        self.on_end(job)
 
-    def take(self) -> list[Unit]:
+    def take(self) -> list[WorkUnit]:
         """Wait for what is to be answered next: a case, or some that may go through one model together.
 
         None at the end.
@@ -162,10 +172,10 @@ class Jobs:
             for unit in units:
                 if unit.job.status == "queued":
                     unit.job.status = "running"
-                self.told(unit, 0.0, "answering")
+                self.report(unit, 0.0, "answering")
         return units
 
-    def _next(self) -> list[Unit]:
+    def _next(self) -> list[WorkUnit]:
         """The first case that waits, with others that may go through the same model with it."""
         first = self._queue.popleft()
         if first.job.kind != "predict" or not first.job.model.joins or not _flat(first.case):
@@ -179,7 +189,7 @@ class Jobs:
                 self._queue.remove(unit)
         return units
 
-    def told(self, unit: Unit, share: float, stage: str) -> None:
+    def report(self, unit: WorkUnit, share: float, stage: str) -> None:
         """How far a case is, and what is done with it."""
         with self.lock:
             if unit.job.ended:
@@ -189,7 +199,7 @@ class Jobs:
             unit.job.stage = stage if n == 1 else f"{stage} ({len(unit.job.answers) + 1} of {n})"
             unit.job.version += 1
 
-    def answered(self, unit: Unit, row: dict[str, Any], files: dict[str, Path]) -> None:
+    def add_answer(self, unit: WorkUnit, row: dict[str, Any], files: dict[str, Path]) -> None:
         """Put one case's answer into its job; the last one ends the job."""
         job, case = unit.job, unit.case
         with self._more:
@@ -202,10 +212,10 @@ class Jobs:
             self.metrics.cases.labels(job.model.name, "answered").inc()
             self._settle(job)
 
-    def failed(self, unit: Unit, error: VesaliusError) -> None:
+    def add_failure(self, unit: WorkUnit, error: VesaliusError) -> None:
         """One case that cannot be answered: the others are, and the job says which were not."""
         job, case = unit.job, unit.case
-        said = {k: v and job.study.plainly(v) for k, v in body_of(error).items()}
+        said = {k: v and job.study.plainly(v) for k, v in error_body(error).items()}
         said["error"] = str(said["error"]).replace(f"case {case.id}", case.name)
         self.metrics.cases.labels(job.model.name, "failed").inc()
         with self._more:
@@ -216,14 +226,14 @@ class Jobs:
             job.version += 1
             self._settle(job)
 
-    def _settle(self, job: Job) -> None:
+    def _settle(self, job: InferenceJob) -> None:
         """End a job once each of its cases is answered or cannot be."""
         if len(job.shares) == len(job.cases) and min(job.shares.values()) == 1.0:
             status = "done" if job.answers else "failed"
             self._end(job, status, status, job.error)
 
 
-def _alike(job: Job, other: Job) -> bool:
+def _alike(job: InferenceJob, other: InferenceJob) -> bool:
     """Whether cases of two jobs may be answered in one pass."""
     same = job.model is other.model and job.kind == other.kind
     return same and job.accept_mismatch == other.accept_mismatch
@@ -233,7 +243,7 @@ def _flat(case: StoredCase) -> bool:
     return bool(case.about["shape"][0] == 1)
 
 
-def _explainer(model: Model, name: str | None) -> str:
+def _explainer(model: ServedModel, name: str | None) -> str:
     """The explainer that is meant. Raises Problem 422 where none fits."""
     fitting = model.explainers
     if not fitting:

@@ -30,7 +30,7 @@ class Bounds:
     studies: int = 1_000  # of one caller
     waiting: int = 1_000  # cases in the queue
     jobs: int = 10_000  # that are remembered, the oldest ended ones forgotten first
-    per_minute: int = 3_000  # requests of one caller, as in `Rate`
+    per_minute: int = 3_000  # requests of one caller, as in `RateLimit`
     at_once: int = 100  # requests of one caller that are being answered; four times as many in all
     connections: int = 512  # that have not said a request yet; the longest wait gives way
     request_s: float = REQUEST_S  # until a connection has said its request
@@ -43,7 +43,7 @@ class Bounds:
     frame_bytes: int = 32 << 20  # of one message on a WebSocket
 
 
-class Rate:
+class RateLimit:
     """Token buckets by caller: `per_minute` in a burst, and evenly as many a minute from then on. Bounded in memory.
 
     In a first minute that is up to twice as many.
@@ -68,7 +68,7 @@ class Rate:
             raise Problem(429, "too many requests", hint=f"wait {wait} s", headers={"Retry-After": wait})
 
 
-class Body:
+class BodyLimit:
     """Middleware: a body over the limit is 413, said at once where its length is declared; one that stalls is 408.
 
     It may stall for `idle_s`, and wins that time back as it comes, a second for each `slow_bytes_s`.

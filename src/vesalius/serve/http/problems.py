@@ -41,12 +41,12 @@ class Problem(HTTPException):
         self.body = {"error": error, "found": found, "hint": hint}
 
 
-def missing(what: str) -> Problem:
+def not_found(what: str) -> Problem:
     """404, of a thing that is not there or not the caller's: no one learns which."""
     return Problem(404, f"no such {what}")
 
 
-def body_of(error: VesaliusError) -> dict[str, str | None]:
+def error_body(error: VesaliusError) -> dict[str, str | None]:
     """An error of ours as a body, in words of somebody who has made no plan."""
     said = {"error": error.what, "found": error.found, "hint": error.hint and for_clients(error.hint)}
     return {k: v and _PLAN.sub("the model", v) for k, v in said.items()}
@@ -55,7 +55,7 @@ def body_of(error: VesaliusError) -> dict[str, str | None]:
 def problem_of(error: VesaliusError, plainly: Callable[[str], str]) -> Problem:
     """An error of ours as a refusal, in a client's words."""
     status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 422)
-    said = {k: v and plainly(v) for k, v in body_of(error).items()}
+    said = {k: v and plainly(v) for k, v in error_body(error).items()}
     return Problem(status, str(said["error"]), found=said["found"], hint=said["hint"])
 
 
@@ -75,7 +75,7 @@ async def refuse(send: Send, problem: Problem) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-def log_unforeseen(log: logging.Logger, what: str, error: BaseException) -> None:
+def log_unexpected(log: logging.Logger, what: str, error: BaseException) -> None:
     """Log where something failed that nobody foresaw, without the words of it: they may be a patient's."""
     where = "".join(traceback.format_tb(error.__traceback__, limit=-8))
     log.error("%s: %s\n%s", what, type(error).__name__, where)
@@ -116,10 +116,10 @@ def _plain(text: str, root: str) -> str:
 def _invalid(request: Request, error: Exception) -> Response:
     """What does not fit the schema, by the name of its field: `body`, `query` and the like are no words of clients."""
     said: Any = error
-    return _problem(request, unfit(said.errors()[0]))
+    return _problem(request, validation_problem(said.errors()[0]))
 
 
-def unfit(fault: Mapping[str, Any]) -> Problem:
+def validation_problem(fault: Mapping[str, Any]) -> Problem:
     """422 for what a client sent in place of what is asked for, as pydantic says it."""
     kind, (part, *where) = fault["type"], fields.place(fault) or ("body",)
     name = fields.dotted(where) or f"the {part}"

@@ -1,146 +1,197 @@
-"""Running the HTTP service: bundles opened, an address that is safe, uvicorn until it is told to stop."""
+"""A service as a whole: its models, studies, jobs, keys, log and figures, and what it does from time to time."""
 
 from __future__ import annotations
 
 import contextlib
-import functools
-import os
-import socket
-from collections.abc import Sequence
+import logging
+import threading
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import FrameType
-from typing import Any
 
-import uvicorn
+from vesalius.core.errors import VesaliusError
+from vesalius.core.version import VERSION
+from vesalius.serve.http.audit import Audit
+from vesalius.serve.http.catalogue import Catalogue, ServedModel
+from vesalius.serve.http.datastore import Datastore
+from vesalius.serve.http.job import InferenceJob
+from vesalius.serve.http.jobs import Jobs
+from vesalius.serve.http.keys import Caller, Keys
+from vesalius.serve.http.limits import Bounds, RateLimit
+from vesalius.serve.http.metrics import Metrics
+from vesalius.serve.http.problems import Problem, log_unexpected, not_found
+from vesalius.serve.http.refusals import Refusals
+from vesalius.serve.http.studies import Studies
+from vesalius.serve.http.study import StoredCase, UploadedStudy
+from vesalius.serve.http.workdir import WorkDir
+from vesalius.serve.http.workers import Workers
 
-from vesalius.core.errors import OutputError, UnsafeError
-from vesalius.core.progress import Progress, Silent
-from vesalius.core.quiet import quiet
-from vesalius.core.words import counted
-from vesalius.serve.http.api import create_app
-from vesalius.serve.http.connections import Loop, Patient, Waiting, raise_open_files
-from vesalius.serve.http.keys import check_mode
-from vesalius.serve.http.limits import Bounds
-from vesalius.serve.http.models import Models
-from vesalius.serve.http.state import Service
-from vesalius.serve.transport import Tls, loopback
-
-_GRACE_S = 10
-
-
-class _Server(uvicorn.Server):
-    """Tells the service at the first signal, so that streams end and what runs is cancelled in time."""
-
-    def __init__(self, config: uvicorn.Config, service: Service) -> None:
-        super().__init__(config)
-        self.service = service
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Stop taking connections; end what is open within the grace. uvicorn would raise the signal once more then."""
-        self.service.stopping.set()
-        super().handle_exit(sig, frame)
-        self._captured_signals.clear()
+_LOG = logging.getLogger(__name__)
+_SWEEP_S = 30.0
 
 
-def run_service(
-    bundles: Sequence[Path | str],
-    *,
-    host: str = "127.0.0.1",
-    port: int = 8080,
-    keys: Path | None = None,
-    audit: Path = Path("vesalius-audit.jsonl"),
-    bounds: Bounds | None = None,
-    devices: Sequence[str | None] = (None,),
-    tls: Tls | None = None,
-    accept_mismatch: bool = False,
-    progress: Progress | None = None,
-) -> None:
-    """Serve until SIGINT or SIGTERM. `port` 0 takes a free one; what it is, `progress` is told.
+class Service:
+    """Everything that requests share. Uploads and results lie in a temporary folder that goes when it stops."""
 
-    Images of another modality or unit than a bundle learned from are refused unless `accept_mismatch`, or a request,
-    says otherwise.
+    def __init__(
+        self,
+        models: Catalogue,
+        *,
+        audit: Path,
+        keys: Path | None = None,
+        bounds: Bounds | None = None,
+        temporary: Path | None = None,
+    ) -> None:
+        self.models, self.bounds = models, bounds or Bounds()
+        self.keys = Keys(keys) if keys is not None else None
+        self.audit = Audit(audit)
+        self.refusals = Refusals(self.audit)
+        self.workdir = WorkDir(temporary)
+        self.root = self.workdir.folder
+        for name in ("studies", "jobs"):
+            (self.root / name).mkdir()
+        self.metrics = Metrics()
+        self.rate = RateLimit(self.bounds.per_minute)
+        self.studies = Studies(self.root / "studies", self.bounds)
+        self.jobs = Jobs(self.root / "jobs", self.bounds, self.metrics)
+        self.jobs.on_end = self._job_ended
+        self.studies.result_bytes = self.jobs.size
+        self.workers = Workers(self.jobs, self.studies, self.metrics, devices=len(models.devices))
+        self.sessions = 0  # cines at this moment; touched by the event loop alone
+        self.realtime = ThreadPoolExecutor(1, thread_name_prefix="cine")
+        self.datastore = Datastore(self.studies)
+        self.stopping = threading.Event()
+        self._sweeper = threading.Thread(target=self._sweep, name="sweeper", daemon=True)
+        for model in models.by_name.values():
+            self.metrics.models.labels(model.name, model.bundle.hash).set(1)
+        self.metrics.watch("vesalius_studies", "Studies that are kept", lambda: len(self.studies))
+        self.metrics.watch("vesalius_stored_bytes", "Bytes of uploads and results", self.studies.stored)
+        self.metrics.watch("vesalius_waiting_cases", "Cases in the queue", self.jobs.waiting)
 
-    Raises UnsafeError for an address other than loopback without keys, OutputError for one that is taken, and what
-    opening bundles, keys and the audit log raises.
-    """
-    progress = progress or Silent()
-    check_exposure(host, keys=keys)
-    raise_open_files()
-    listening = _listen(host, port)
-    with contextlib.closing(listening):
-        service = Service(
-            Models(bundles, devices, accept_mismatch=accept_mismatch), audit=audit, keys=keys, bounds=bounds
+    def start(self) -> None:
+        """Begin to work."""
+        hashes = ",".join(m.bundle.hash[:16] for m in self.models.by_name.values())
+        self.audit.add("service", "start", version=VERSION, models=hashes)
+        if self.workdir.cleared:
+            self.audit.add("service", "cleared", folders=self.workdir.cleared)
+        self.workers.start()
+        self._sweeper.start()
+
+    def stop(self) -> None:
+        """End what runs, write the last line of the log, and remove all uploads and results."""
+        self.stopping.set()
+        self.jobs.stop()
+        self.workers.join()
+        self.realtime.shutdown(cancel_futures=True)
+        self.refusals.flush(last=True)
+        self.audit.add("service", "stop")
+        self.audit.close()
+        self.workdir.remove()
+
+    @property
+    def unready(self) -> str | None:
+        """Why jobs are not taken or not worked on at this moment; None where they are."""
+        if self.stopping.is_set():
+            return "the service stops"
+        if not self.workers.alive:
+            return "a device is not worked on"
+        if self.keys is not None and not self.keys.usable:
+            return "no key can be checked at the moment"
+        return None
+
+    def ask(
+        self,
+        caller: Caller,
+        model: ServedModel,
+        study: UploadedStudy,
+        case_id: str | None = None,
+        *,
+        explain: bool = False,
+        explainer: str | None = None,
+        accept_mismatch: bool = False,
+        covariates: Mapping[str, float | str] | None = None,
+    ) -> InferenceJob:
+        """Queue a job on a study, or on one case of it. Raises Problem."""
+        cases: tuple[StoredCase, ...] = study.cases if case_id is None else (study.case(case_id),)
+        given = dict(covariates or {})
+        for case in cases:
+            _require(model, {**case.case.covariates, **given})
+        job = self.jobs.add(
+            model,
+            study,
+            cases,
+            caller,
+            kind="explain" if explain else "predict",
+            explainer=explainer,
+            accept_mismatch=accept_mismatch,
+            covariates=given,
         )
-        server = _Server(_config(service, tls), service)
-        scheme = "https" if tls else "http"
-        shown = f"[{host}]" if ":" in host else host
-        address = f"{scheme}://{shown}:{listening.getsockname()[1]}"
-        names, tail = ", ".join(service.models.by_name), service.audit.tail
-        so_far = (
-            f"{counted(tail.count, 'line')} so far, the last one's hash {tail.hash}"
-            if tail.count
-            else "a new one"
+        about: dict[str, str | int] = {"job": job.id, "study": study.id, "model": model.bundle.hash[:16]}
+        if accept_mismatch:
+            about["accept_mismatch"] = 1
+        try:
+            self.audit.add(caller.name, job.kind, cases=len(cases), **about)
+        except VesaliusError:  # what cannot be written down is not done
+            self.jobs.remove(job)
+            raise
+        return job
+
+    def uploaded(self, caller: Caller, study: UploadedStudy, files: int) -> None:
+        """Write an upload down; one that cannot be is not kept. Raises OutputError."""
+        try:
+            self.audit.add(caller.name, "upload", study=study.id, files=files, bytes=study.size)
+        except VesaliusError:
+            self.forget(study)
+            raise
+
+    def forget(self, study: UploadedStudy) -> None:
+        """Remove a study and every job on it."""
+        for job in self.jobs.of_study(study.id):
+            self.jobs.remove(job)
+        self.studies.remove(study.id)
+        self.datastore.forget(study)
+
+    def figures(self) -> bytes:
+        """What Prometheus reads."""
+        self.metrics.audit.clear()
+        self.metrics.audit.labels(self.audit.tail.hash).set(self.audit.tail.count)
+        return self.metrics.text()
+
+    def file(self, job: InferenceJob, case_id: str, name: str) -> Path:
+        """A result's file, looked up by its name and never by a path. Raises Problem 404."""
+        path = job.files.get(case_id, {}).get(name)
+        if path is None or not path.is_file():
+            raise not_found("file")
+        return path
+
+    def _job_ended(self, job: InferenceJob) -> None:
+        with contextlib.suppress(VesaliusError, ValueError):  # a full disk must not end the thread that works
+            self.audit.add("service", job.status, job=job.id, answered=len(job.answers))
+
+    def _sweep(self) -> None:
+        while not self.stopping.wait(_SWEEP_S):
+            try:
+                self._expire(time.time())
+            except Exception as error:  # noqa: BLE001 - or nothing would ever expire again
+                log_unexpected(_LOG, "what is old could not be removed", error)
+
+    def _expire(self, now: float) -> None:
+        self.refusals.flush()
+        self.jobs.expire(now)
+        for study in self.studies.expire(now):
+            self.forget(study)
+            with contextlib.suppress(VesaliusError):
+                self.audit.add("service", "expired", study=study.id)
+
+
+def _require(model: ServedModel, covariates: Mapping[str, float | str | None]) -> None:
+    """Raise Problem 422 where a case lacks a covariate that a model needs."""
+    lacking = [name for name in model.about["covariates"] if covariates.get(name) is None]
+    if lacking:
+        raise Problem(
+            422,
+            f"the model '{model.name}' needs the covariate '{lacking[0]}'",
+            found=", ".join(k for k, v in covariates.items() if v is not None) or "no covariates",
+            hint=f'"covariates": {{"{lacking[0]}": …}} in the request',
         )
-        progress.note(f"serving {names} at {address}, for research only; audit log: {audit}, {so_far}")
-        cleared = service.place.cleared
-        for warning in (
-            service.audit.mended,
-            f"removed uploads and results of services that were killed: {cleared}" if cleared else None,
-            keys and check_mode(keys, keys.stat().st_mode),
-        ):
-            if warning:
-                progress.note(warning)
-        if tls is None and not loopback(host):
-            progress.note("keys go over this network unencrypted: --tls-cert, or a proxy that has one")
-        with quiet():
-            server.run(sockets=[listening])
-
-
-def check_exposure(host: str, *, keys: Path | None) -> None:
-    """Raises UnsafeError for an address other than loopback without keys."""
-    if keys is None and not loopback(host):
-        raise UnsafeError(
-            f"the service does not listen at {host} without keys",
-            found="no --keys",
-            hint="vesalius serve --make-key NAME --keys FILE, or listen at 127.0.0.1",
-        )
-
-
-def _config(service: Service, tls: Tls | None) -> uvicorn.Config:
-    options: dict[str, Any] = {}
-    if tls is not None:
-        tls.server()  # says in our words what is wrong with the files
-        options = {"ssl_certfile": str(tls.cert), "ssl_keyfile": str(tls.key)}
-        if tls.ca is not None:
-            import ssl
-
-            options |= {"ssl_ca_certs": str(tls.ca), "ssl_cert_reqs": ssl.CERT_REQUIRED}
-    options |= {"http": functools.partial(Patient, waiting=Waiting(service.bounds)), "loop": Loop}
-    return uvicorn.Config(
-        create_app(service),
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=_GRACE_S,
-        forwarded_allow_ips="127.0.0.1,::1",  # a proxy on this machine may say whom it asks for
-        ws_max_size=service.bounds.frame_bytes,
-        ws_max_queue=4,
-        **options,
-    )
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """A socket that listens already, so that a taken address is known before bundles are loaded."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    made = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        made.bind((host, port))
-        made.listen(128)
-        os.set_inheritable(made.fileno(), False)
-    except OSError as error:
-        made.close()
-        raise OutputError(
-            f"{host}:{port} cannot be listened at", found=error.strerror or str(error), hint="another --port"
-        ) from error
-    return made

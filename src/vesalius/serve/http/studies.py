@@ -12,12 +12,12 @@ from pathlib import Path
 from vesalius.core.errors import VesaliusError
 from vesalius.prepare.case import load_reference
 from vesalius.serve.http import display
+from vesalius.serve.http.intake import find_cases
 from vesalius.serve.http.keys import Caller
 from vesalius.serve.http.limits import Bounds
-from vesalius.serve.http.looking import look
-from vesalius.serve.http.problems import Problem, missing, problem_of
-from vesalius.serve.http.study import StoredCase, Study
-from vesalius.serve.http.uploads import Received, Room, opened
+from vesalius.serve.http.problems import Problem, not_found, problem_of
+from vesalius.serve.http.study import StoredCase, UploadedStudy
+from vesalius.serve.http.uploads import Received, Room, unpack
 
 
 class Studies:
@@ -26,12 +26,12 @@ class Studies:
     def __init__(self, root: Path, bounds: Bounds) -> None:
         self.root, self.bounds = root, bounds
         self._lock = threading.RLock()
-        self._studies: dict[str, Study] = {}
+        self._studies: dict[str, UploadedStudy] = {}
         self._grown: dict[str, int] = {}
         self._coming: dict[str, int] = {}
         self._busy: dict[str, int] = {}
         self._making = threading.Lock()  # one image in memory at a time, made once
-        self.extra: Callable[[], int] = lambda: 0  # bytes that others keep here
+        self.result_bytes: Callable[[], int] = lambda: 0  # bytes that others keep here
 
     @contextmanager
     def folder(self, caller: Caller) -> Iterator[tuple[str, Path]]:
@@ -63,25 +63,27 @@ class Studies:
 
         return take
 
-    def add(self, study_id: str, folder: Path, received: Sequence[Received], caller: Caller) -> Study:
+    def add(self, study_id: str, folder: Path, received: Sequence[Received], caller: Caller) -> UploadedStudy:
         """Look at what was uploaded and keep it. Raises Problem 422 where there is no image in it, 413."""
-        files, strays = opened(tuple(received), folder, self.bounds, self.room(study_id))
+        files, strays = unpack(tuple(received), folder, self.bounds, self.room(study_id))
         size = sum(f.size for f in files)
-        study = look(Study(study_id, caller.name, folder, (), tuple(strays), size), files, self.bounds)
+        study = find_cases(
+            UploadedStudy(study_id, caller.name, folder, (), tuple(strays), size), files, self.bounds
+        )
         with self._lock:
             self._studies[study_id] = study
             self._coming.pop(study_id, None)
         return study
 
-    def get(self, study_id: str, caller: Caller) -> Study:
+    def get(self, study_id: str, caller: Caller) -> UploadedStudy:
         """The study of that id. Raises Problem 404, for another's too."""
         with self._lock:
             study = self._studies.get(study_id)
         if study is None or not (study.owner == caller.name or caller.may("admin")):
-            raise missing("study")
+            raise not_found("study")
         return study
 
-    def seen_by(self, caller: Caller) -> list[Study]:
+    def seen_by(self, caller: Caller) -> list[UploadedStudy]:
         """The studies that a caller may see, oldest first."""
         with self._lock:
             every = list(self._studies.values())
@@ -96,7 +98,7 @@ class Studies:
                 shutil.rmtree(study.folder, ignore_errors=True)
 
     @contextmanager
-    def held(self, study: Study) -> Iterator[None]:
+    def in_use(self, study: UploadedStudy) -> Iterator[None]:
         """While a study's files are read they stay, even where it is removed."""
         with self._lock:
             self._busy[study.id] = self._busy.get(study.id, 0) + 1
@@ -110,7 +112,7 @@ class Studies:
                     if study.id not in self._studies:
                         shutil.rmtree(study.folder, ignore_errors=True)
 
-    def expire(self, now: float) -> list[Study]:
+    def expire(self, now: float) -> list[UploadedStudy]:
         """Remove and return what is older than it may be."""
         with self._lock:
             old = [s for s in self._studies.values() if now - s.created > self.bounds.keep_s]
@@ -122,9 +124,9 @@ class Studies:
         """Bytes of all uploads and results."""
         with self._lock:
             kept = sum(s.size for s in self._studies.values())
-            return kept + sum(self._grown.values()) + sum(self._coming.values()) + self.extra()
+            return kept + sum(self._grown.values()) + sum(self._coming.values()) + self.result_bytes()
 
-    def grow(self, study: Study, size: int) -> None:
+    def grow(self, study: UploadedStudy, size: int) -> None:
         """Count bytes that were put beside a study's upload."""
         with self._lock:
             if study.id in self._studies:
@@ -138,7 +140,7 @@ class Studies:
     def __len__(self) -> int:
         return len(self._studies)
 
-    def image(self, study: Study, case: StoredCase, *, first: bool = False) -> Path:
+    def image(self, study: UploadedStudy, case: StoredCase, *, first: bool = False) -> Path:
         """The case's image as a NIfTI to look at, or its first frame or channel, made once. Raises Problem."""
         about = case.about
         first = first and (about["frames"] > 1 or (about["channels"] > 1 and not about["colour"]))
@@ -146,19 +148,19 @@ class Studies:
         name = f"{case.id}-first.nii.gz" if first else f"{case.id}.nii.gz"
         return self._made(study, name, lambda path: make(load_reference(case.case), path))
 
-    def preview(self, study: Study, case: StoredCase) -> Path:
+    def preview(self, study: UploadedStudy, case: StoredCase) -> Path:
         """The case's middle plane as a PNG, made once. Raises Problem."""
         return self._made(
             study, f"{case.id}.png", lambda path: display.preview(load_reference(case.case), path)
         )
 
-    def _made(self, study: Study, name: str, make: Callable[[Path], None]) -> Path:
+    def _made(self, study: UploadedStudy, name: str, make: Callable[[Path], None]) -> Path:
         folder = study.folder / "shown"
         path = folder / name
-        with self._making, self.held(study):
+        with self._making, self.in_use(study):
             if not path.exists():
                 if not study.folder.is_dir():
-                    raise missing("study")
+                    raise not_found("study")
                 folder.mkdir(exist_ok=True)
                 try:
                     make(path)

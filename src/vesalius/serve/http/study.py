@@ -11,10 +11,12 @@ from typing import Any
 
 from vesalius.core.case import Case
 from vesalius.core.learned import Seen
-from vesalius.serve.http.problems import missing
-from vesalius.serve.http.wire import iso
+from vesalius.serve.http.problems import not_found
+from vesalius.serve.http.schemas import iso
 
-_OURS = re.compile(r"(?<![\w.,/])[0-9]{6,}(?:\.[A-Za-z]\w*)*(?!\w|,[0-9])")  # as `uploads.place` names files
+_OURS = re.compile(
+    r"(?<![\w.,/])[0-9]{6,}(?:\.[A-Za-z]\w*)*(?!\w|,[0-9])"
+)  # as `uploads.stored_path` names files
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class StoredCase:
 
 
 @dataclass(frozen=True)
-class Study:
+class UploadedStudy:
     """One upload. `labels` are a client's names of files by where they lie."""
 
     id: str
@@ -51,7 +53,7 @@ class Study:
         for case in self.cases:
             if case.id == case_id:
                 return case
-        raise missing("case")
+        raise not_found("case")
 
     def plainly(self, text: str) -> str:
         """A message without this machine's paths: files by what the client calls them."""

@@ -140,7 +140,7 @@ class _Reader:
             raise Problem(
                 413, "too many files", hint=f"at most {self.bounds.files:,} an upload, or a zip of them"
             )
-        self._path = place(self.folder, len(self.files), label(self._part.filename))
+        self._path = stored_path(self.folder, len(self.files), label(self._part.filename))
         self._out, self._size = self._path.open("xb"), 0
 
     def _data(self, data: bytes, start: int, end: int) -> None:
@@ -193,12 +193,12 @@ def suffix(name: str) -> str:
     return next((s for s in known if lower.endswith(s) and s not in _APART), "")
 
 
-def place(folder: Path, k: int, name: str) -> Path:
+def stored_path(folder: Path, k: int, name: str) -> Path:
     """Where the k-th file of a folder goes, whatever a client calls it."""
     return folder / f"{k:06d}{suffix(name)}"
 
 
-def settled(item: Received) -> Received:
+def with_suffix(item: Received) -> Received:
     """The file under a suffix of its format where the client's name had none; DICOM needs none."""
     if item.path.suffix:
         return item
@@ -216,7 +216,7 @@ def settled(item: Received) -> Received:
     return replace(item, path=moved)
 
 
-def opened(
+def unpack(
     files: tuple[Received, ...], folder: Path, bounds: Bounds, room: Room
 ) -> tuple[list[Received], list[tuple[str, str]]]:
     """The files with those in zips in their place, the zips gone; and what of zips is left out, with the reason.
@@ -226,7 +226,7 @@ def opened(
     found: list[Received] = []
     strays: list[tuple[str, str]] = []
     count, total = len(files), 0
-    for item in map(settled, files):
+    for item in map(with_suffix, files):
         if item.path.suffix != ".zip":
             found.append(item)
             continue
@@ -240,7 +240,7 @@ def opened(
             unpacked = []
             for path in inside:
                 name = label(path.name)
-                begun.append(place(folder, count, name if suffix(name) != ".zip" else ""))
+                begun.append(stored_path(folder, count, name if suffix(name) != ".zip" else ""))
                 count += 1
                 total = _extract(path, begun[-1], total, bounds.expanded_bytes, room)
                 unpacked.append((name, begun[-1]))
@@ -253,7 +253,7 @@ def opened(
         strays += [(item.label, f"leads out of its zip, and is not followed: {_shown(name)}") for name in out]
         if not inside and not out:
             strays.append((item.label, "a zip without a file that is read"))
-        found += [settled(Received(item.field, n, goal, goal.stat().st_size)) for n, goal in unpacked]
+        found += [with_suffix(Received(item.field, n, goal, goal.stat().st_size)) for n, goal in unpacked]
         item.path.unlink()
     return found, strays
 

@@ -1,1 +1,1 @@
-"""The DICOM node: studies come in, wait in a durable queue, are answered by bundles, and results go back."""
+"""The DICOM node: it receives studies, keeps them in a durable queue, answers them, and sends the results back."""

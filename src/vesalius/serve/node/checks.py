@@ -1,4 +1,4 @@
-"""What is looked at before a node starts: files that must be there, hosts that must be known, rules that say little."""
+"""Checks of a node's settings before it starts: files exist, hosts are known, and what is probably a mistake."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MODALITIES = (  # PS3.3 C.7.3.1.1.1, those with images
 
 
 def check(settings: Settings) -> None:
-    """Raises PlanError, DataError for files of the settings that are not there, or hold something else."""
+    """Check that every file and host named in the settings can be used. Raises PlanError, DataError."""
     try:
         _check(settings)
     except PlanError as error:
@@ -60,8 +60,8 @@ def _check(settings: Settings) -> None:
         raise PlanError(f"host: no host '{settings.host}'", hint="an address of this machine")
 
 
-def doubts(settings: Settings) -> Iterator[str]:
-    """What may be meant, and probably is not."""
+def likely_mistakes(settings: Settings) -> Iterator[str]:
+    """Yield a line for each setting that is allowed and probably a mistake."""
     used = {rule.destination for rule in settings.rules}
     for name, there in settings.destinations.items():
         if name not in used:
@@ -78,7 +78,7 @@ def doubts(settings: Settings) -> Iterator[str]:
 
 
 def _files(settings: Settings) -> Iterator[tuple[str, Path]]:
-    """Where a file is named, and its path."""
+    """Yield the dotted key of each file in the settings, and the file's path."""
     if settings.tls is not None:
         yield from ((f"tls.{key}", path) for key, path in settings.tls if isinstance(path, Path))
     for name, there in settings.destinations.items():

@@ -1,4 +1,4 @@
-"""What an instance holds, as one digest: alike for the same data set, in whatever transfer syntax it comes."""
+"""A digest of what an instance holds: the same for the same data set, whatever its transfer syntax."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from vesalius.dicom.pixels import decoded
 
 _PIXELS = Tag(0x7FE0, 0x0010)
 _PADDING = Tag(0xFFFC, 0xFFFC)
-_MOST_DECODED = 1 << 29  # bytes; beyond, compressed pixels count as they are
+_MOST_DECODED = 1 << 29  # bytes; larger images are compared by their encoded bytes
 
 
 def same(path: Path, data: bytes) -> bool:
-    """Whether an instance that came again is the one that lies in a file. Raises OSError."""
+    """Return whether an instance that was sent again has the content of the file at `path`. Raises OSError."""
     kept = path.read_bytes()
     return kept == data or digest(kept) == digest(data)
 
 
 def digest(data: bytes) -> str:
-    """The SHA-256 of a data set's elements and decoded pixels; of the bytes, where they cannot be read."""
+    """Return the SHA-256 of a data set's elements and decoded pixels; of its bytes where it cannot be read."""
     try:
         with warnings.catch_warnings(action="ignore"):
             read = pydicom.dcmread(io.BytesIO(data))
@@ -41,7 +41,7 @@ def digest(data: bytes) -> str:
 
 
 def _pixels(read: Dataset) -> bytes:
-    """A digest of the decoded pixels, or of their bytes where they cannot be decoded."""
+    """Return a digest of the decoded pixels, or of the encoded bytes where they cannot be decoded."""
     if _PIXELS not in read:
         return b""
     raw: bytes = read[_PIXELS].value or b""

@@ -1,4 +1,4 @@
-"""Where the queue lies: a SQLite file, or a PostgreSQL database by its URL; what is committed is on the disk."""
+"""The queue's database: a SQLite file, or a PostgreSQL database by its URL; a committed change is on the disk."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vesalius.core.errors import BudgetError, MissingExtra, OutputError, Vesaliu
 VERSION = 3
 _REJECTED = "CREATE TABLE rejected (sop_uid TEXT PRIMARY KEY, reason TEXT NOT NULL)"
 _CONTENTS = "CREATE TABLE contents (sop_uid TEXT PRIMARY KEY, digest TEXT NOT NULL, changed INTEGER NOT NULL)"
-_UPGRADES = {1: _REJECTED, 2: _CONTENTS}  # from which version to the next
+_UPGRADES = {1: _REJECTED, 2: _CONTENTS}  # version → the statement that brings it to the next
 SCHEMA = f"""
 {_REJECTED};
 {_CONTENTS};
@@ -44,30 +44,33 @@ Execute = Callable[..., Any]  # (statement with ?, values) -> a cursor with fetc
 
 
 class Database(Protocol):
-    """What the queue needs: transactions that are on the disk when they return, and rows. Raises OutputError."""
+    """The operations that the queue needs. A transaction is on the disk when its block ends. Raises OutputError."""
 
     def transaction(self) -> contextlib.AbstractContextManager[Execute]:
-        """A transaction: all of it, or none where the block is left by an error."""
+        """Run the block as one transaction, rolled back if the block raises."""
 
     def rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
-        """What a query finds."""
+        """Return the rows that a query finds."""
 
-    def alone(self) -> contextlib.AbstractContextManager[None]:
-        """Be the one node that works with it. Raises OutputError where another does."""
+    def exclusive(self) -> contextlib.AbstractContextManager[None]:
+        """Hold the database for one node during the block. Raises OutputError where another node holds it."""
 
     def close(self) -> None:
-        """Use it no more."""
+        """Close the connection."""
 
 
 def connect(where: Path | str) -> Database:
-    """The database at a path, or at a `postgresql://` URL, with the queue's tables in it. Raises OutputError."""
+    """Open the database at a path or a `postgresql://` URL, and make or update the queue's tables.
+
+    Raises OutputError.
+    """
     if str(where).startswith(("postgresql://", "postgres://")):
         return Postgres(str(where))
     return Sqlite(Path(where))
 
 
 class Sqlite:
-    """A file: WAL, synchronous=FULL; a transaction holds the file from its beginning."""
+    """A SQLite file with WAL and synchronous=FULL; a transaction locks the file from its beginning."""
 
     def __init__(self, path: Path) -> None:
         self.path, self._lock = path, threading.RLock()
@@ -85,7 +88,7 @@ class Sqlite:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Execute]:
-        """A transaction: all of it, or none where the block is left by an error."""
+        """Run the block as one transaction, rolled back if the block raises."""
         with self._lock, _sqlite_errors(self.path):
             self.connection.execute("BEGIN IMMEDIATE")
             try:
@@ -97,12 +100,12 @@ class Sqlite:
                 raise
 
     def rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
-        """What a query finds."""
+        """Return the rows that a query finds."""
         with self._lock, _sqlite_errors(self.path):
             return self.connection.execute(statement, values).fetchall()
 
-    def alone(self) -> contextlib.AbstractContextManager[None]:
-        """Nothing: the file lies in the store, which a node holds for itself."""
+    def exclusive(self) -> contextlib.AbstractContextManager[None]:
+        """Do nothing: the file lies in the store, and `Store.lock` holds the store for one node."""
         return contextlib.nullcontext()
 
     def close(self) -> None:
@@ -112,7 +115,7 @@ class Sqlite:
 
 
 class Postgres:
-    """A database of a PostgreSQL server; a lost connection is made anew at the next use."""
+    """A database of a PostgreSQL server. A lost connection is opened again at the next use."""
 
     def __init__(self, url: str) -> None:
         try:
@@ -136,7 +139,7 @@ class Postgres:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Execute]:
-        """A transaction: all of it, or none where the block is left by an error."""
+        """Run the block as one transaction, rolled back if the block raises."""
         with self._lock, self._errors():
             if self._connection is None or self._connection.closed or self._connection.broken:
                 self._connection = self._psycopg.connect(self._url, connect_timeout=10)
@@ -146,14 +149,14 @@ class Postgres:
                 yield self._execute
 
     def rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
-        """What a query finds."""
+        """Return the rows that a query finds."""
         with self.transaction() as execute:
             found: list[tuple[Any, ...]] = execute(statement, values).fetchall()
         return found
 
     @contextlib.contextmanager
-    def alone(self) -> Iterator[None]:
-        """Hold the database by a lock that lives as long as a connection of its own."""
+    def exclusive(self) -> Iterator[None]:
+        """Hold the database during the block, by a lock that lives as long as a connection of its own."""
         with self._errors():
             held = self._psycopg.connect(self._url, connect_timeout=10, autocommit=True)
             mine = held.execute("SELECT pg_try_advisory_lock(7236002)").fetchone() == (True,)
@@ -176,7 +179,7 @@ class Postgres:
         return self._connection.execute(statement.replace("?", "%s"), values)
 
     def _named(self) -> str:
-        """The database without what opens it."""
+        """Return the database's address without its user and password."""
         return self._url.rpartition("@")[2].partition("?")[0]
 
     @contextlib.contextmanager
@@ -191,7 +194,7 @@ class Postgres:
 
 
 def _missing(found: int) -> list[str]:
-    """The statements that bring a database of a version to ours."""
+    """Return the statements that bring a database of this version to the current one."""
     if found == 0:
         return SCHEMA.split(";")
     return [_UPGRADES[version] for version in range(found, VERSION)]
@@ -204,7 +207,7 @@ def _check(where: str, found: int) -> None:
 
 @contextlib.contextmanager
 def _sqlite_errors(path: Path) -> Iterator[None]:
-    """SQLite's errors as ours."""
+    """Turn SQLite's errors inside this block into BudgetError for a full disk, else OutputError."""
     try:
         yield
     except sqlite3.Error as error:

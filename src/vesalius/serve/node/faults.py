@@ -1,4 +1,4 @@
-"""What may go wrong with a series without ending the node, and how it is said to who runs a PACS."""
+"""The faults of a series that do not end the node, and their words for a person who runs a PACS."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ FAULTS: tuple[type[Exception], ...] = (
 )  # fmt: skip
 
 
-class OfRule(Exception):
-    """A fault, and the rule whose bundle it befell."""
+class RuleFault(Exception):
+    """A fault that occurred while one rule's bundle answered a series."""
 
     def __init__(self, rule: str, error: Exception) -> None:
-        super().__init__(f"{rule}: {said(error)}")
+        super().__init__(f"{rule}: {message_of(error)}")
         self.error = error
 
 
-CAUGHT: tuple[type[Exception], ...] = (*FAULTS, OfRule)
+CAUGHT: tuple[type[Exception], ...] = (*FAULTS, RuleFault)
 
 
-def is_of_data(error: Exception) -> bool:
-    """Whether trying again would not change it."""
-    return isinstance(error.error if isinstance(error, OfRule) else error, DataError)
+def is_permanent(error: Exception) -> bool:
+    """Return whether the fault lies in the data, so that another attempt would fail alike."""
+    return isinstance(error.error if isinstance(error, RuleFault) else error, DataError)
 
 
-def said(error: Exception) -> str:
-    """A fault in words for a PACS: what to try on another command line is left out."""
-    if isinstance(error, OfRule):
+def message_of(error: Exception) -> str:
+    """Return a fault as one line for a person who runs a PACS, without hints about other commands."""
+    if isinstance(error, RuleFault):
         return str(error)
     if not isinstance(error, VesaliusError):
         return f"{type(error).__name__}: {' '.join(str(error).split())}"
@@ -41,7 +41,10 @@ def said(error: Exception) -> str:
     return str(error)
 
 
-def once(reasons: Iterable[str]) -> list[str]:
-    """Each reason once, without the case that it is of (a file's name in the node, which nobody knows), and a count."""
+def unique_reasons(reasons: Iterable[str]) -> list[str]:
+    """Return each reason once, with the number of images that it stands for.
+
+    The case's id at its beginning is left out: in the node it is a hash, which nobody knows.
+    """
     counts = Counter(re.sub(r"^case .+?: ", "", reason) for reason in reasons)
     return [f"{text} ({n} images)" if n > 1 else text for text, n in counts.items()]

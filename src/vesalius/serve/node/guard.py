@@ -1,8 +1,9 @@
-"""A guard in front of a DICOM server: it takes the connections and passes on only well-formed PDUs of bounded length.
+"""A guard in front of a DICOM server: it accepts connections and passes on only well-formed PDUs of bounded length.
 
-What is behind it gets one end of a socket pair, and has no port of its own. A connection that begins with anything but
-an A-ASSOCIATE-RQ, that says nothing for a while, or that sends a PDU of unknown type or too great a length is closed,
-and costs nobody else any time. TLS ends here. Source: PS3.8 9.3 (PDUs), annex E (presentation data values).
+The server behind it gets one end of a socket pair, and has no port of its own. The guard closes a connection that
+begins with anything but an A-ASSOCIATE-RQ, that is silent too long, or that sends a PDU of unknown type or too great a
+length; other connections are not delayed by it. TLS ends here. Source: PS3.8 9.3 (PDUs), annex E (presentation
+data values).
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from vesalius.dicom.damage import DAMAGE
 
 ASSOCIATE_RQ, DATA = 1, 4
 _FROM_REQUESTOR = (ASSOCIATE_RQ, DATA, 5, 6, 7)  # P-DATA-TF, A-RELEASE-RQ and -RP, A-ABORT
-_LISTEN = {  # what to try where the port cannot be had
+_LISTEN = {  # errno → what to try where listening fails
     errno.EADDRINUSE: "stop what listens there, or another port in the settings",
     errno.EADDRNOTAVAIL: "an address of this machine as host in the settings",
     errno.EACCES: "a port from 1024 on in the settings",
@@ -34,11 +35,11 @@ Address = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one connection may do, and how many there may be.
+    """Bounds on the number of connections, and on the time and size of what each sends.
 
-    `waiting` have not yet asked for an association, for `first_s` at most; `associations` have. `pdu_bytes` bounds
-    each PDU, `object_bytes` what one message sends. All of a PDU must come in `pdu_s`; between two there may be
-    `idle_s` of silence.
+    `waiting`: connections at most that have not yet asked for an association; each must do so within `first_s`.
+    `associations`: associations at most. `pdu_bytes` bounds each PDU, `object_bytes` one whole message. A PDU must
+    arrive whole within `pdu_s`; `idle_s` of silence are allowed between two PDUs.
     """
 
     waiting: int = 256
@@ -51,7 +52,7 @@ class Limits:
     object_bytes: int = 1 << 29
 
 
-_TLS_FAULTS = {  # OpenSSL's reasons, as far as they are known
+_TLS_FAULTS = {  # OpenSSL's reason → what it means of the peer
     "PEER_DID_NOT_RETURN_A_CERTIFICATE": "it shows no certificate",
     "CERTIFICATE_VERIFY_FAILED": "its certificate is not one that our ca signed, or not valid now",
     "TLSV1_ALERT_UNKNOWN_CA": "it does not trust our certificate",
@@ -65,14 +66,14 @@ _TLS_FAULTS = {  # OpenSSL's reasons, as far as they are known
 
 
 class Malformed(Exception):
-    """What a connection is closed for."""
+    """Raised for a connection that breaks the protocol or a limit, and is therefore closed."""
 
 
 class Guard:
-    """Listens at an address and gives each association's socket to `accept(socket, peer)`; runs in a thread.
+    """Listens at an address and gives each association's socket to `accept(socket, peer)`; runs in a thread of its own.
 
-    `admits(ip, None)` is asked before a byte is read, `admits(ip, AE title)` before an association is passed on;
-    `without_tls(ip, why)` is told who does not get through the handshake.
+    `admits(ip, None)` is called before a byte is read, `admits(ip, AE title)` before an association is passed on; a
+    False closes the connection. `without_tls(ip, why)` is called where the TLS handshake fails.
     """
 
     def __init__(
@@ -91,7 +92,7 @@ class Guard:
         self._thread = threading.Thread(target=self._loop.run_forever, name="dicom-guard", daemon=True)
 
     def start(self, host: str, port: int) -> int:
-        """Listen; returns the port, a free one where `port` is 0. Raises OutputError."""
+        """Begin to listen, at a free port where `port` is 0. Returns the port. Raises OutputError."""
         self._thread.start()
         try:
             return asyncio.run_coroutine_threadsafe(self._listen(host, port), self._loop).result()
@@ -106,7 +107,7 @@ class Guard:
             raise OutputError(f"cannot listen at {host}:{port}", found=found, hint=hint) from error
 
     def stop(self) -> None:
-        """Listen no longer, and close every connection."""
+        """Stop listening, and close every connection."""
 
         async def end() -> None:
             tasks = [t for t in asyncio.all_tasks() if t is not asyncio.current_task()]
@@ -125,7 +126,7 @@ class Guard:
         return int(server.sockets[0].getsockname()[1])
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection, from its first byte to its last."""
+        """Serve one connection from its first byte to its last."""
         ip = writer.get_extra_info("peername")[0]
         try:
             if not self._admits(ip, None) or (
@@ -148,15 +149,15 @@ class Guard:
             with contextlib.suppress(OSError):
                 writer.write(_ABORT)
         except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            pass  # it went away, or we do
+            pass  # the peer closed the connection, or the guard stops
         finally:
             with contextlib.suppress(OSError):
                 writer.close()
 
     async def _shakes_hands(self, ip: str, writer: asyncio.StreamWriter, tls: ssl.SSLContext) -> bool:
-        """Whether a connection is TLS from here on.
+        """Make the TLS handshake. Returns whether it succeeded.
 
-        Nothing may be awaited before: what the peer said by then would be taken for what it says within TLS.
+        Nothing may be awaited before it: bytes that the peer sends meanwhile would be read as if they came within TLS.
         """
         try:
             await writer.start_tls(tls, ssl_handshake_timeout=self.limits.first_s)
@@ -170,7 +171,7 @@ class Guard:
         return True
 
     async def _first(self, reader: asyncio.StreamReader) -> bytes | None:
-        """The A-ASSOCIATE-RQ; None where too many are waiting to be heard."""
+        """Read the A-ASSOCIATE-RQ; returns None where too many connections wait already."""
         if self._waiting >= self.limits.waiting:
             return None
         self._waiting += 1
@@ -206,7 +207,7 @@ class Guard:
             inner.close()
 
     async def _ahead(self, reader: asyncio.StreamReader, inner: asyncio.StreamWriter) -> None:
-        """PDUs from the requestor to the server, one by one, until it closes."""
+        """Pass PDUs from the requestor to the server, one by one, until the requestor closes."""
         seen = 0
         while True:
             async with asyncio.timeout(self.limits.idle_s):
@@ -225,7 +226,7 @@ class Guard:
                 await inner.drain()
 
     async def _back(self, inward: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """What the server says, until it closes."""
+        """Pass bytes from the server to the requestor, until the server closes."""
         while data := await inward.read(1 << 16):
             writer.write(data)
             async with asyncio.timeout(self.limits.idle_s):
@@ -233,7 +234,7 @@ class Guard:
 
 
 def check_request(first: bytes) -> None:
-    """Raises Malformed for an A-ASSOCIATE-RQ that pynetdicom would stumble over, in a thread that then hangs."""
+    """Raise Malformed for an A-ASSOCIATE-RQ that pynetdicom cannot decode: it would leave a thread that hangs."""
     from pynetdicom.pdu import A_ASSOCIATE_RQ
 
     try:
@@ -245,7 +246,7 @@ def check_request(first: bytes) -> None:
 
 
 def message_bytes(body: bytes, before: int) -> int:
-    """How much of a message has come with this P-DATA-TF, `before` it included; 0 after a message's last fragment.
+    """Return the bytes of the current message so far: `before`, and those in this P-DATA-TF; 0 after its last fragment.
 
     Raises Malformed where the lengths of the presentation data values do not add up (PS3.8 9.3.5, E.2).
     """

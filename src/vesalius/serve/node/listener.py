@@ -1,6 +1,6 @@
-"""A DICOM node that takes studies in: C-ECHO and C-STORE, behind the guard, into the store and the queue.
+"""The listener: it receives instances by C-STORE and answers C-ECHO, behind the guard, into the store and the queue.
 
-An instance is acknowledged only once its file is fsynced and the queue has committed it. Source: PS3.4 annexes A, B
+An instance is acknowledged only after its file is fsynced and the queue has committed it. Source: PS3.4 annexes A, B
 (status codes: B.2.3), PS3.8; AE titles: PS3.5 6.2.
 """
 
@@ -23,15 +23,15 @@ from vesalius.core import disk
 from vesalius.core.errors import BudgetError, DataError, FormatError, OutputError, UnsafeError
 from vesalius.core.progress import Progress, Silent
 from vesalius.dicom.damage import DAMAGE
-from vesalius.serve.node import content, rejecting
+from vesalius.serve.node import content, rejection_notes
 from vesalius.serve.node.guard import Address, Guard, Limits
+from vesalius.serve.node.intake_pause import IntakePause
 from vesalius.serve.node.queue import Queue
-from vesalius.serve.node.refusing import Refusing
 from vesalius.serve.node.store import Store
 from vesalius.serve.transport import Tls, loopback
 
 SUCCESS, FULL, MISMATCH, NOT_UNDERSTOOD, ELSEWHERE = 0x0000, 0xA700, 0xA900, 0xC000, 0xC001
-_PDU_BYTES = 1 << 18  # what we ask peers to send at most, well below the guard's limit
+_PDU_BYTES = 1 << 18  # the largest PDU that we announce, well below the guard's limit
 _NAMED = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
 _SAY_S, _SAY_TLS_S, _MOST_SAID = 600.0, 60.0, 1000
 _UNREADABLE: tuple[type[Exception], ...] = (DataError, *DAMAGE)
@@ -39,7 +39,7 @@ _UNREADABLE: tuple[type[Exception], ...] = (DataError, *DAMAGE)
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """Which object a data set is."""
+    """The UIDs that identify a data set."""
 
     study_uid: str
     series_uid: str
@@ -49,16 +49,16 @@ class Instance:
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Who may call: an AE title, and the address or network (`10.1.2.0/24`) that it must call from, if one is given.
+    """A peer that may call: its AE title, and the address or network (`10.1.2.0/24`) that it must call from, if any.
 
-    An AE title is a name that anyone can say. Only an address, or a certificate, tells one caller from another.
+    Anyone can call by any AE title. Only an address, or a certificate, proves who calls.
     """
 
     aet: str
     address: str | None = None
 
     def at(self, ip: str) -> bool:
-        """Whether it may call from there."""
+        """Return whether the peer may call from the address `ip`."""
         if self.address is None:
             return True
         told = ipaddress.ip_address(ip.partition("%")[0])
@@ -67,9 +67,9 @@ class Peer:
 
 
 def check_exposure(host: str, *, allow: Sequence[Peer], tls: Tls | None) -> None:
-    """Raises UnsafeError for an address other than loopback where a stranger would be taken for a peer.
+    """Raise UnsafeError for an address other than loopback where a stranger could pass for a peer.
 
-    Peers show themselves by certificates (TLS with `ca`), or by addresses, one with each AE title that is allowed.
+    Peers prove themselves by certificates (TLS with `ca`), or by an address with each AE title that is allowed.
     """
     if (
         loopback(host)
@@ -86,10 +86,10 @@ def check_exposure(host: str, *, allow: Sequence[Peer], tls: Tls | None) -> None
 
 
 class Node:
-    """Takes instances from peers, as a context manager or by `start` and `stop`.
+    """Receives instances from peers between `start` and `stop`, or as a context manager.
 
-    `allow` are those who may call, all where it is empty. A peer must call us by our own title. Raises UnsafeError,
-    OutputError, DataError.
+    `allow`: the peers that may call; empty for all. A peer must call the node by `aet`, its own AE title. Raises
+    UnsafeError, OutputError, DataError.
     """
 
     def __init__(
@@ -108,7 +108,7 @@ class Node:
         check_exposure(host, allow=allow, tls=tls)
         self.store, self.queue, self.aet, self.host, self.port = store, queue, aet, host, port
         self.progress = progress or Silent()
-        self.refusing = Refusing(store, self.progress)
+        self.intake_pause = IntakePause(store, self.progress)
         self._turned_away: dict[tuple[str, str], float] = {}
         self._allow = tuple(allow)
         titles = [p.aet for p in allow]
@@ -122,12 +122,12 @@ class Node:
         )
 
     def start(self) -> int:
-        """Listen; returns the port, a free one where it was 0."""
+        """Begin to listen, at a free port where `port` is 0. Returns the port."""
         self.port = self._guard.start(self.host, self.port)
         return self.port
 
     def stop(self) -> None:
-        """Listen no longer; what was acknowledged stays."""
+        """Stop listening and abort open associations; what was acknowledged stays."""
         self._guard.stop()
         for association in self._server.active_associations:
             association.abort()
@@ -142,9 +142,11 @@ class Node:
         self.stop()
 
     def _admits(self, ip: str, aet: str | None) -> bool:
-        """Whether anyone may call from there and, once that is known, whether that AE title may."""
+        """Return whether an allowed peer may call from `ip`; once the AE title is known, whether that peer may."""
         named = [p for p in self._allow if aet is None or p.aet == aet]
-        if not named or any(p.at(ip) for p in named):  # an unknown title is rejected by the server, in words
+        if not named or any(
+            p.at(ip) for p in named
+        ):  # the server rejects an unknown title, and names the reason
             return True
         self._say_once(aet or "", ip, "its address is not in allow")
         return False
@@ -156,32 +158,32 @@ class Node:
         return SUCCESS
 
     def _stored(self, event: Any) -> int:
-        """Keep one instance; the status says success only where it is kept."""
+        """Keep one instance. Returns the DIMSE status, which is success only where the instance is kept."""
         try:
             data = event.encoded_dataset()
             found = identify(data)
-            note = rejecting.read(data) if found.sop_class == rejecting.KEY_OBJECTS else None
+            note = rejection_notes.read(data) if found.sop_class == rejection_notes.KEY_OBJECTS else None
         except _UNREADABLE:
             return NOT_UNDERSTOOD
         asked = event.request
         if (found.sop_uid, found.sop_class) != (asked.AffectedSOPInstanceUID, asked.AffectedSOPClassUID):
             return MISMATCH
         try:
-            if note is not None:  # before it is recorded: it is sent again if we end in between
+            if note is not None:  # before the note is recorded: the peer sends it again if we end in between
                 self._reject(note)
-            with self.store.held(found.series_uid):
+            with self.store.series_lock(found.series_uid):
                 status = self._keep(found, data)
         except (BudgetError, OutputError) as error:
-            self.refusing.begins(error, size=len(data))
-            why = error.what if self.store.room(len(data)) else "disk full"
+            self.intake_pause.begins(error, size=len(data))
+            why = error.what if self.store.has_room(len(data)) else "disk full"
             with contextlib.suppress(OSError):
                 self.store.refuse(found.series_uid, found.sop_uid, why)
             return FULL
-        self.refusing.kept()
+        self.intake_pause.kept()
         return status
 
     def _keep(self, found: Instance, data: bytes) -> int:
-        """Keep what is new, and what came again changed in place of what it was."""
+        """Keep a new instance, or a resent one with changed content in place of the old. Returns the DIMSE status."""
         series_uid = self.queue.series_of(found.sop_uid)
         if series_uid is None:
             digest = content.digest(data) if self.queue.former_content(found.sop_uid) else ""
@@ -196,7 +198,9 @@ class Node:
             return ELSEWHERE
         path = self.store.instance(series_uid, found.sop_uid)
         with disk.output_errors(path):
-            if not path.exists() or content.same(path, data):  # it was taken back, or nothing is new
+            if not path.exists() or content.same(
+                path, data
+            ):  # the instance was rejected, or its content is the same
                 return SUCCESS
         self.store.stage(series_uid, found.sop_uid, data)
         if self.queue.change(found.study_uid, series_uid, found.sop_uid, content.digest(data)):
@@ -204,12 +208,12 @@ class Node:
         self.store.renew(series_uid, self.queue.changed(series_uid))
         return SUCCESS
 
-    def _reject(self, note: rejecting.Note) -> None:
+    def _reject(self, note: rejection_notes.RejectionNote) -> None:
         for series_uid in self.queue.reject(note.sop_uids, note.reason):
             self.progress.note(f"series {series_uid}: images were taken back ({note.reason})")
 
     def _rejected(self, event: Any) -> None:
-        """Say who was turned away, and why; each at most once in ten minutes."""
+        """Log a rejected association: its caller and the reason, for each caller at most once in ten minutes."""
         asked = event.assoc.requestor
         aet, called = str(asked.ae_title), str(asked.primitive.called_ae_title)
         ip = str(asked.address)
@@ -231,7 +235,7 @@ class Node:
 
 
 def identify(data: bytes) -> Instance:
-    """The UIDs of a Part 10 file in memory. Raises FormatError where one is missing or no UID."""
+    """Return the UIDs of a Part 10 file in memory. Raises FormatError where one is missing or is not a UID."""
     try:
         with warnings.catch_warnings(action="ignore"):
             read = pydicom.dcmread(io.BytesIO(data), stop_before_pixels=True, specific_tags=list(_NAMED))
@@ -245,7 +249,7 @@ def identify(data: bytes) -> Instance:
 
 
 def _server(aet: str, allow: Sequence[str], limits: Limits, echo: Any, stored: Any, rejected: Any) -> Any:
-    """pynetdicom's server without a port: the guard gives it its sockets."""
+    """Return pynetdicom's server without a port: the guard gives it its sockets."""
     from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, AllStoragePresentationContexts, evt
 
     try:

@@ -1,4 +1,4 @@
-"""Pulling a study: C-FIND of its series at a PACS, then C-MOVE of each to the node, which takes it like any other."""
+"""Pulling a study: C-FIND of its series at a PACS, then C-MOVE of each to the node, which receives it as any other."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from vesalius.serve.node import scu
 from vesalius.serve.node.routing import Destination
 from vesalius.serve.node.settings import Settings
 from vesalius.serve.node.store import running
-from vesalius.serve.node.values import NEVER
+from vesalius.serve.node.values import IMAGELESS
 
 
 def pull(settings: Settings, study_uid: str, *, peer: str | None = None, timeout_s: float = 600.0) -> int:
-    """Have a PACS send a study's images to the running node; how many instances it says were sent.
+    """Have a PACS send a study's images to the running node. Returns the number of instances that it reports as sent.
 
-    Series go one by one: a PACS may give up the whole of a C-MOVE at one object that it cannot send. `peer` names the
-    destination that is asked, the only one where it is not given. Raises UnknownName, DataError, OutputError.
+    Series are moved one by one, for a PACS may abandon a whole C-MOVE at one object that it cannot send. `peer` names
+    the destination to ask; None where the settings have only one. Raises UnknownName, DataError, OutputError.
     """
     asked = _peer(settings, peer)
     if not study_uid:
@@ -35,7 +35,7 @@ def pull(settings: Settings, study_uid: str, *, peer: str | None = None, timeout
         found = scu.find(
             made, asked, "SERIES", aet=settings.aet, StudyInstanceUID=study_uid, SeriesInstanceUID="", Modality=""
         )  # fmt: skip
-        wanted = [str(d.SeriesInstanceUID) for d in found if str(d.get("Modality")) not in NEVER]
+        wanted = [str(d.SeriesInstanceUID) for d in found if str(d.get("Modality")) not in IMAGELESS]
         if not wanted:
             only = "only series without images" if found else "no such study"
             raise DataError(f"{asked.where} has no images of study {study_uid}", found=only)
@@ -53,7 +53,7 @@ def pull(settings: Settings, study_uid: str, *, peer: str | None = None, timeout
 
 
 def _peer(settings: Settings, name: str | None) -> Destination:
-    """The destination that is asked. Raises UnknownName, DataError, in words of the command line."""
+    """Return the destination to ask. Raises UnknownName, DataError, in words of the command line."""
     known = {k: d for k, d in settings.destinations.items() if isinstance(d, Destination)}
     if not known:
         raise DataError(
@@ -77,7 +77,7 @@ def _peer(settings: Settings, name: str | None) -> Destination:
 
 
 def _move(made: Any, peer: Destination, to: str, study_uid: str, series_uid: str) -> tuple[int, int]:
-    """C-MOVE of a series; the numbers of instances that were sent and that were not. Raises OutputError."""
+    """Move a series by C-MOVE. Returns how many instances were sent and how many failed. Raises OutputError."""
     asked = Dataset()
     asked.QueryRetrieveLevel = "SERIES"
     asked.StudyInstanceUID, asked.SeriesInstanceUID = study_uid, series_uid
@@ -91,7 +91,7 @@ def _move(made: Any, peer: Destination, to: str, study_uid: str, series_uid: str
         refused = scu.refusal(f"{peer.where} does not send (C-MOVE)", code, aet=to)
         if (
             code is not None and code & 0xF000 == 0xC000
-        ):  # what Orthanc says of a destination that it does not know
+        ):  # Orthanc's status for a destination that it does not know
             raise OutputError(
                 refused.what,
                 found=f"{refused.found}: it knows no '{to}', or does not reach it",

@@ -1,10 +1,11 @@
-"""The queue of a DICOM node: which instances are here, and where each series and each of its results stands.
+"""The queue of a DICOM node: the instances that it holds, and the state of each series and of each of its results.
 
 A series is `receiving` until it has been quiet for a while, then `ready`; `running` while it is answered, `sending`
-while the results go out, `confirmed` once they were found at their destination. One that `failed` is tried again,
-later each time, and is `dead` after the last time, until a person replays it. `unrouted` is what no rule takes,
-`removed` what was confirmed and whose files were deleted since. A new instance makes any of them `receiving` again, and
-so does one that comes again changed, and a note that rejects one.
+while its results are sent, `confirmed` once they were found at their destination. A `failed` series is tried again,
+after a longer wait each time; after the last attempt it is `dead` until a person replays it. No rule takes an
+`unrouted` series; the files of a `removed` one were deleted after it was confirmed. A new instance, a resent instance
+with changed content, and a note that rejects an instance each make the series `receiving` again.
+
 Every change is one transaction, on the disk when the call returns, so a killed process loses nothing that it
 acknowledged.
 """
@@ -29,11 +30,11 @@ _RESULT = "sop_uid, study_uid, bundle, path, destination, result_series_uid, sop
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """A series and where it stands.
+class SeriesJob:
+    """A series in the queue, and its state.
 
-    `generation` counts the instances it has received, those that came again changed, and the notes that took some
-    back; `removed` is how many it had when their files were deleted.
+    `generation` counts the changes of the series: instances received, instances resent with changed content, and
+    rejection notes. `removed` is the number of instances that it had when their files were deleted.
     """
 
     series_uid: str
@@ -48,7 +49,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """An object that was made of a series: its file below the store, and the name of where it goes."""
+    """An object that was made from a series: the path of its file in the store, and the name of its destination."""
 
     sop_uid: str
     study_uid: str
@@ -60,10 +61,11 @@ class Result:
 
 
 class Queue:
-    """The queue in a SQLite file or at a `postgresql://` URL; safe in several threads, and for a process that looks on.
+    """The queue in a SQLite file or at a `postgresql://` URL; safe in several threads, and readable by other processes.
 
-    `stable_s` is how long a series must be quiet; a job is tried `attempts` times, `backoff_s` seconds after the first
-    failure and twice as long after each other one, at most an hour. Raises OutputError; BudgetError on a full disk.
+    `stable_s`: seconds without a new instance after which a series is ready. A job is tried `attempts` times; the wait
+    is `backoff_s` seconds after the first failure and doubles after each further one, up to an hour. Raises
+    OutputError; BudgetError on a full disk.
     """
 
     def __init__(
@@ -82,21 +84,22 @@ class Queue:
         """Close the database."""
         self._base.close()
 
-    def alone(self) -> contextlib.AbstractContextManager[None]:
-        """Be the one process that works through it. Raises OutputError where another is."""
-        return self._base.alone()
+    def exclusive(self) -> contextlib.AbstractContextManager[None]:
+        """Hold the queue for one node during the block. Raises OutputError where another node holds it."""
+        return self._base.exclusive()
 
     # -- instances
 
     def series_of(self, sop_uid: str) -> str | None:
-        """The series that an instance was recorded with; None for one that is not."""
+        """Return the series of a recorded instance; None for an instance that is not recorded."""
         rows = self._base.rows("SELECT series_uid FROM instances WHERE sop_uid = ?", sop_uid)
         return str(rows[0][0]) if rows else None
 
     def add(self, study_uid: str, series_uid: str, sop_uid: str, digest: str = "") -> bool:
-        """Record an instance whose file is on the disk; its series is open again. False if it was recorded before.
+        """Record an instance whose file is on the disk, and reopen its series. Returns False if it was recorded before.
 
-        `digest` is what it holds, where `former_content` knows what it held before its files were deleted.
+        `digest`: the digest of its content, where `former_content` is True; it tells whether the content has changed
+        since the series' files were deleted.
         """
         now = self._clock()
         with self._base.transaction() as execute:
@@ -119,14 +122,17 @@ class Queue:
         return True
 
     def instances(self, series_uid: str) -> tuple[str, ...]:
-        """The SOP instance UIDs of a series."""
+        """Return the SOP Instance UIDs of a series."""
         rows = self._base.rows(
             "SELECT sop_uid FROM instances WHERE series_uid = ? ORDER BY sop_uid", series_uid
         )
         return tuple(str(uid) for (uid,) in rows)
 
     def change(self, study_uid: str, series_uid: str, sop_uid: str, digest: str) -> bool:
-        """Record that an instance came again and holds something else; its series is open again. Whether it was not."""
+        """Record a resent instance whose content changed, and reopen its series.
+
+        Returns False where the series was receiving already because of such an instance.
+        """
         now = self._clock()
         with self._base.transaction() as execute:
             open_before = execute(
@@ -144,7 +150,7 @@ class Queue:
         return not open_before
 
     def changed(self, series_uid: str) -> dict[str, str]:
-        """The instances of a series that came again with other content, and the digest of what they hold now."""
+        """Return the instances of a series that were resent with changed content: SOP Instance UID → digest."""
         rows = self._base.rows(
             "SELECT contents.sop_uid, digest FROM contents JOIN instances ON instances.sop_uid = contents.sop_uid"
             " WHERE series_uid = ? AND changed = 1",
@@ -153,11 +159,11 @@ class Queue:
         return {str(uid): str(digest) for uid, digest in rows}
 
     def former_content(self, sop_uid: str) -> bool:
-        """Whether it is known what an instance held before its files were deleted."""
+        """Return whether the digest of an instance's content is recorded, as it was before its files were deleted."""
         return bool(self._base.rows("SELECT 1 FROM contents WHERE sop_uid = ?", sop_uid))
 
     def reject(self, sop_uids: Iterable[str], reason: str) -> tuple[str, ...]:
-        """Take instances back, those too that are not here yet; the series that are open again without them."""
+        """Record instances as rejected, also those that have not come yet. Returns the series that were reopened."""
         now, touched = self._clock(), dict[str, None]()
         with self._base.transaction() as execute:
             for uid in sop_uids:
@@ -170,7 +176,7 @@ class Queue:
         return tuple(touched)
 
     def _open_again(self, execute: database.Execute, series_uid: str, now: float) -> None:
-        """Wait anew until a series is stable: what was made of it is of other images."""
+        """Reopen a series: wait again until it is stable, for its results were made from other images."""
         execute(
             "UPDATE series SET state = 'receiving', generation = generation + 1, attempts = 0, due_s = ?,"
             " changed_s = ?, error = '' WHERE series_uid = ?",
@@ -178,7 +184,7 @@ class Queue:
         )
 
     def rejected(self, series_uid: str) -> dict[str, str]:
-        """The instances of a series that were taken back, and why."""
+        """Return the rejected instances of a series: SOP Instance UID → reason."""
         rows = self._base.rows(
             "SELECT rejected.sop_uid, reason FROM rejected JOIN instances ON instances.sop_uid = rejected.sop_uid"
             " WHERE series_uid = ?",
@@ -189,10 +195,10 @@ class Queue:
     # -- jobs
 
     def recover(self) -> int:
-        """Take up what an ended process left, for the one process that works; how many jobs were at work.
+        """Make the jobs ready again that an ended process was working on. Returns how many there were.
 
-        They are ready again, behind the others that wait. What was still coming in gets its quiet time anew: while
-        nobody listened, silence said nothing.
+        They are placed behind the jobs that wait. Series that were receiving must be quiet for `stable_s` again, for
+        while no node listened, nothing could arrive. Only the process that works through the queue may call this.
         """
         now = self._clock()
         with self._base.transaction() as execute:
@@ -204,8 +210,8 @@ class Queue:
                 ).rowcount
             )
 
-    def claim(self) -> Job | None:
-        """The job that has been due for longest, now `running`; None if there is none."""
+    def claim(self) -> SeriesJob | None:
+        """Take the job that has been due for longest, and mark it `running`. Returns None if no job is due."""
         now = self._clock()
         with self._base.transaction() as execute:
             execute("UPDATE series SET state = 'ready' WHERE state = 'receiving' AND due_s <= ?", (now,))
@@ -214,12 +220,12 @@ class Queue:
                 f" WHERE state IN ('ready', 'failed') AND due_s <= ? ORDER BY due_s LIMIT 1) RETURNING {_JOB}",
                 (now, now),
             ).fetchall()
-        return Job(*rows[0]) if rows else None
+        return SeriesJob(*rows[0]) if rows else None
 
-    def move(self, job: Job, state: str, note: str = "") -> bool:
-        """Put a claimed job into another state; False, and nothing changes, if it has been reopened meanwhile.
+    def move(self, job: SeriesJob, state: str, note: str = "") -> bool:
+        """Put a claimed job into another state. Returns False, and changes nothing, if it was reopened meanwhile.
 
-        `note` says what a person should know of it. Whose state becomes `sending` has its results on their way.
+        `note` is shown to people with the state. The state `sending` marks the job's results as sent, too.
         """
         with self._base.transaction() as execute:
             moved = execute(
@@ -234,8 +240,8 @@ class Queue:
                 )
         return bool(moved.rowcount)
 
-    def fail(self, job: Job, error: str, *, forever: bool = False) -> None:
-        """Record a failure: to be tried again later, or dead, after the last attempt or where it is `forever`."""
+    def fail(self, job: SeriesJob, error: str, *, forever: bool = False) -> None:
+        """Record a failure: the job is tried later, or is dead after the last attempt or where `forever` is set."""
         now, tried = self._clock(), job.attempts + 1
         state = "dead" if forever or tried >= self.attempts else "failed"
         due = now + min(self.backoff_s * 2**job.attempts, 3600.0)
@@ -246,24 +252,24 @@ class Queue:
                 (state, tried, due, now, error[:500], job.series_uid, job.generation),
             )
 
-    def jobs(self, *states: str) -> tuple[Job, ...]:
-        """Jobs in those states, or all, the oldest first."""
+    def jobs(self, *states: str) -> tuple[SeriesJob, ...]:
+        """Return the jobs in these states, or all jobs, the longest unchanged first."""
         wanted = states or STATES
         marks = ", ".join("?" * len(wanted))
         rows = self._base.rows(
             f"SELECT {_JOB} FROM series WHERE state IN ({marks}) ORDER BY changed_s", *wanted
         )
-        return tuple(Job(*row) for row in rows)
+        return tuple(SeriesJob(*row) for row in rows)
 
     def counts(self) -> dict[str, int]:
-        """How many series are in each state that any is in."""
+        """Return the number of series in each state, without the empty states."""
         found = dict(self._base.rows("SELECT state, count(*) FROM series GROUP BY state"))
         return {state: found[state] for state in STATES if state in found}
 
     def replay(self, series_uid: str | None = None) -> int:
-        """Make all dead jobs ready again, or one that is dead, unrouted or done, as rules may have changed; how many.
+        """Make all dead jobs ready again, or one series that is dead, unrouted or confirmed. Returns how many.
 
-        Raises UnknownName for one that is not here, DataError for one in another state.
+        Raises UnknownName for a series that is not here, DataError for a series in another state.
         """
         which, one = ("state = 'dead'", ()) if series_uid is None else (_ENDED, (series_uid,))
         with self._base.transaction() as execute:
@@ -278,15 +284,18 @@ class Queue:
                     raise DataError(
                         f"series {series_uid} is {job.state}",
                         found="its files were deleted" if gone else None,
-                        hint="send it again" if gone else "wait: it is tried without being asked",
+                        hint="send it again" if gone else "wait: it is tried by itself",
                     )
             raise UnknownName("dead letter", series_uid, [job.series_uid for job in self.jobs("dead")])
         return done
 
-    def remove(self, job: Job, *, older_than_s: float, digests: Mapping[str, str] | None = None) -> bool:
-        """Forget a series' instances, whose files may then be deleted; False if it is not done, or not that old.
+    def remove(
+        self, job: SeriesJob, *, older_than_s: float, digests: Mapping[str, str] | None = None
+    ) -> bool:
+        """Forget a series' instances, so that their files may be deleted. Returns False if it is not done or too new.
 
-        Its results stay recorded, and `digests`, what its instances hold. Those that are sent again are taken again.
+        Its results stay recorded, as does the content of its instances in `digests` (SOP Instance UID → digest).
+        Instances that are sent again are received again.
         """
         with self._base.transaction() as execute:
             done = execute(
@@ -306,8 +315,8 @@ class Queue:
 
     # -- results
 
-    def answered(self, job: Job, bundle: str, destination: str) -> bool:
-        """Whether a bundle's results for this state of a series are recorded."""
+    def answered(self, job: SeriesJob, bundle: str, destination: str) -> bool:
+        """Return whether a bundle's results for this generation of a series are recorded."""
         return bool(
             self._base.rows(
                 "SELECT 1 FROM answered WHERE series_uid = ? AND generation = ? AND bundle = ? AND destination = ?",
@@ -318,8 +327,8 @@ class Queue:
             )
         )
 
-    def record(self, job: Job, bundle: str, destination: str, results: Sequence[Result]) -> None:
-        """Record all that a bundle made of a series, whose files are on the disk."""
+    def record(self, job: SeriesJob, bundle: str, destination: str, results: Sequence[Result]) -> None:
+        """Record all results of a bundle for a series; their files must be on the disk."""
         with self._base.transaction() as execute:
             execute(
                 "INSERT INTO answered VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
@@ -334,12 +343,15 @@ class Queue:
                     ),
                 )  # fmt: skip
 
-    def unconfirmed(self, job: Job) -> tuple[Result, ...]:
-        """Results of this state of a series that nobody has yet found at their destination."""
+    def unconfirmed(self, job: SeriesJob) -> tuple[Result, ...]:
+        """Return the results of this generation of a series that were not yet found at their destination."""
         return self._results("generation = ? AND confirmed = 0", job, job.generation)
 
-    def former(self, job: Job, bundle: str, destination: str) -> tuple[Result, ...]:
-        """What a bundle made of earlier states of a series, was sent, is not withdrawn and not made of this one too."""
+    def former(self, job: SeriesJob, bundle: str, destination: str) -> tuple[Result, ...]:
+        """Return a bundle's results of earlier generations of a series that still lie at their destination.
+
+        Left out are results that were never sent, that were withdrawn, or that this generation has again.
+        """
         return self._results(
             "generation < ? AND bundle = ? AND destination = ? AND sent = 1 AND withdrawn = 0 AND sop_uid NOT IN"
             " (SELECT sop_uid FROM results WHERE series_uid = ? AND generation = ? AND destination = ?)",
@@ -352,7 +364,7 @@ class Queue:
             destination,
         )
 
-    def confirm(self, job: Job, result: Result) -> None:
+    def confirm(self, job: SeriesJob, result: Result) -> None:
         """Record that a result was found at its destination."""
         with self._base.transaction() as execute:
             execute(
@@ -368,7 +380,7 @@ class Queue:
                 (result.sop_uid, result.destination),
             )
 
-    def _results(self, which: str, job: Job, *values: object) -> tuple[Result, ...]:
+    def _results(self, which: str, job: SeriesJob, *values: object) -> tuple[Result, ...]:
         rows = self._base.rows(
             f"SELECT DISTINCT {_RESULT} FROM results WHERE series_uid = ? AND {which} ORDER BY sop_uid, destination",
             job.series_uid,

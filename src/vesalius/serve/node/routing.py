@@ -1,4 +1,4 @@
-"""Routing: which series goes to which bundles, and where the results go."""
+"""Routing: the rules that choose the bundles for a series, and the destinations of the results."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from vesalius.core.errors import DataError, FormatError, UnknownName
 from vesalius.core.fields import Place, Unfit
 from vesalius.dicom.damage import DAMAGE
 from vesalius.serve.node.values import (
-    NEVER,
+    IMAGELESS,
     Codes,
     FilePath,
     Flag,
@@ -39,16 +39,16 @@ from vesalius.serve.node.values import (
 
 
 class Strict(BaseModel):
-    """A part of a settings file: what is not known is an error, not ignored."""
+    """A part of a settings file; an unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class _Place(Strict):
-    """Where results go.
+    """What all destinations of results have in common.
 
-    `orthanc` is the REST address of one that is an Orthanc, where results that newer ones replace are to be deleted;
-    `orthanc_login` the path of a file that holds its `user:password`.
+    `orthanc`: the REST address of a destination that is an Orthanc, where replaced results are to be deleted.
+    `orthanc_login`: the path of a file that holds its `user:password`.
     """
 
     orthanc: HttpUrl | None = None
@@ -64,7 +64,7 @@ class _Place(Strict):
 
 
 class Destination(_Place):
-    """A peer that takes results by C-STORE, and finds them again by C-FIND."""
+    """A peer that receives results by C-STORE, and is asked for them by C-FIND."""
 
     host: Host
     port: Whole = Field(ge=1, le=65535)
@@ -73,14 +73,14 @@ class Destination(_Place):
 
     @property
     def where(self) -> str:
-        """What it is called in words."""
+        """The destination in words, as errors name it."""
         return f"{self.aet} at {self.host}:{self.port}"
 
 
 class WebDestination(_Place):
-    """A DICOMweb server that takes results by STOW, and finds them again by QIDO.
+    """A DICOMweb server that receives results by STOW, and is asked for them by QIDO.
 
-    `login` is the path of a file that holds `user:password`, `ca` of one that holds certificates.
+    `login`: the path of a file that holds `user:password`. `ca`: the path of a file of certificates.
     """
 
     dicomweb: HttpUrl
@@ -89,12 +89,12 @@ class WebDestination(_Place):
 
     @property
     def where(self) -> str:
-        """What it is called in words."""
+        """The destination in words, as errors name it."""
         return str(self.dicomweb)
 
 
 def _kind(value: object) -> str:
-    """Which of the two a destination is meant to be."""
+    """Return the tag of the kind of destination that the keys show: DICOMweb or DICOM."""
     web = "dicomweb" in value if isinstance(value, dict) else isinstance(value, WebDestination)
     return "<dicomweb>" if web else "<dicom>"
 
@@ -119,11 +119,11 @@ AnyDestination = Annotated[
 
 
 class Rule(Strict):
-    """What a series must be to go to `bundle`; what is not given may be anything.
+    """The attributes that a series must have to go to `bundle`; a key that is left out allows any value.
 
-    `modality` and `body_part` are compared whole, without regard to case; `series_description`, `study_description`
-    and `protocol` are regular expressions that are searched for, without regard to case. `accept_mismatch` answers
-    series of another modality or unit than the bundle learned from, too; otherwise they are given up.
+    `modality` and `body_part` must be equal, whatever their case; `series_description`, `study_description` and
+    `protocol` are regular expressions that must match somewhere, whatever the case. With `accept_mismatch`, series of
+    another modality or unit than the bundle learned from are answered, too; otherwise they end as dead letters.
     """
 
     bundle: Text
@@ -138,11 +138,11 @@ class Rule(Strict):
 
     @property
     def name(self) -> str:
-        """The bundle's name in words: its folder's, or that of the run that it lies in."""
+        """The bundle's name: that of its folder, or of the run around it."""
         return name_of(Path(self.bundle))
 
-    def takes(self, series: Facts) -> bool:
-        """Whether a series goes to this rule's bundle."""
+    def takes(self, series: SeriesAttributes) -> bool:
+        """Return whether a series goes to this rule's bundle."""
         whole = ((self.modality, series.modality), (self.body_part, series.body_part))
         searched = (
             (self.series_description, series.series_description),
@@ -156,8 +156,8 @@ class Rule(Strict):
         )
 
 
-class Facts(Strict):
-    """What rules are told of a series; empty where its headers do not say."""
+class SeriesAttributes(Strict):
+    """The attributes of a series that rules look at; empty where the headers have no value."""
 
     modality: str = ""
     body_part: str = ""
@@ -168,7 +168,7 @@ class Facts(Strict):
 
 
 class Routes(Strict):
-    """All rules and destinations."""
+    """All rules and destinations of a node."""
 
     destinations: dict[Text, AnyDestination] = Field(min_length=1)
     rules: tuple[Rule, ...] = Field(min_length=1)
@@ -199,15 +199,18 @@ class Routes(Strict):
                 )  # fmt: skip
         return self
 
-    def of(self, series: Facts) -> tuple[Rule, ...]:
-        """The rules that take a series, in order; none takes what holds no image, whatever it says."""
-        if series.modality.upper() in NEVER:
+    def of(self, series: SeriesAttributes) -> tuple[Rule, ...]:
+        """Return the rules that take a series, in order; none for a modality that holds no images."""
+        if series.modality.upper() in IMAGELESS:
             return ()
         return tuple(rule for rule in self.rules if rule.takes(series))
 
 
-def facts(paths: Iterable[Path]) -> Facts:
-    """What the first file of a series says. Raises DataError without files, FormatError for one that is damaged."""
+def series_attributes(paths: Iterable[Path]) -> SeriesAttributes:
+    """Read the attributes of a series from its first file.
+
+    Raises DataError where there is no file, FormatError where the file is damaged.
+    """
     files = sorted(paths)
     if not files:
         raise DataError("a series without instances")
@@ -220,7 +223,7 @@ def facts(paths: Iterable[Path]) -> Facts:
     except DAMAGE as error:
         raise FormatError(f"{files[0]}: cannot be read", found=type(error).__name__) from error
     modality, body_part, series, study, protocol = said
-    return Facts(
+    return SeriesAttributes(
         modality=modality,
         body_part=body_part,
         series_description=series,

@@ -1,4 +1,4 @@
-"""The whole node: it listens, works and sends until it is told to stop; and what a person sees and does beside it."""
+"""Running a node until it is told to stop; and its status, dead letters and replay, from another process."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pathlib import Path
 
 from vesalius.core.errors import DataError, VesaliusError
 from vesalius.core.progress import Progress
-from vesalius.serve.node.checks import check, doubts
+from vesalius.serve.node.checks import check, likely_mistakes
+from vesalius.serve.node.intake_pause import read_pause
 from vesalius.serve.node.listener import Node, check_exposure
 from vesalius.serve.node.queue import Queue
-from vesalius.serve.node.refusing import seen
 from vesalius.serve.node.settings import Settings
 from vesalius.serve.node.store import Store, running
 
@@ -23,8 +23,8 @@ _REASONS = 5  # how many are shown
 
 
 @contextlib.contextmanager
-def opened(settings: Settings) -> Iterator[tuple[Store, Queue]]:
-    """The store and the queue of a node, for it or for one who looks on. Raises OutputError."""
+def opened_store(settings: Settings) -> Iterator[tuple[Store, Queue]]:
+    """Open the store and the queue of a node, for the node itself or to look at them. Raises OutputError."""
     store = Store(settings.store, reserve_bytes=settings.reserve_mib << 20)
     queue = Queue(
         settings.queue or store.root / "queue.db",
@@ -39,20 +39,23 @@ def opened(settings: Settings) -> Iterator[tuple[Store, Queue]]:
 
 
 def run_node(settings: Settings, *, progress: Progress, stop: threading.Event) -> bool:
-    """Listen and work until `stop` is set; whether all work in hand was finished by then.
+    """Listen and work until `stop` is set. Returns whether the work in hand was finished; if not, the next start does.
 
-    What is not is taken up at the next start. Raises VesaliusError's kinds before it listens, for settings, bundles
-    and places that cannot be used, and afterwards where the worker ends by a fault.
+    Raises the kinds of VesaliusError before it listens, for settings, bundles and folders that cannot be used, and
+    later where the worker ends by a fault.
     """
-    from vesalius.serve.node.worker import Worker, load
+    from vesalius.serve.models import open_models
+    from vesalius.serve.node.answering import series_model
+    from vesalius.serve.node.worker import Worker
 
     check_exposure(settings.host, allow=settings.peers, tls=settings.certificate)
     check(settings)
-    with opened(settings) as (store, queue), store.lock(), queue.alone():
-        for doubt in doubts(settings):
+    with opened_store(settings) as (store, queue), store.lock(), queue.exclusive():
+        for doubt in likely_mistakes(settings):
             progress.note(f"settings: {doubt}")
-        names = dict.fromkeys(rule.bundle for rule in settings.rules)
-        models = {name: load(Path(name), device=settings.device) for name in names}
+        paths = {rule.bundle: Path(rule.bundle) for rule in settings.rules}
+        loaded = open_models(paths, devices=[settings.device])
+        models = {name: series_model(model) for name, model in loaded.items()}
         node = Node(
             store,
             queue,
@@ -83,7 +86,7 @@ def run_node(settings: Settings, *, progress: Progress, stop: threading.Event) -
                 if not thread.is_alive():
                     raise VesaliusError("the worker has ended by a fault", hint="start the node again")
                 if time.monotonic() - looked > _LOOK_S:
-                    node.refusing.look()
+                    node.intake_pause.check_disk()
                     looked = time.monotonic()
         stop.set()
         thread.join(_PATIENCE_S)
@@ -91,7 +94,7 @@ def run_node(settings: Settings, *, progress: Progress, stop: threading.Event) -
 
 
 def _take_up(store: Store, queue: Queue, progress: Progress) -> None:
-    """Clear what a killed process left half done, and take up its work."""
+    """Remove the half-written files of a killed process, and resume its jobs."""
     store.sweep()
     for job in queue.jobs("removed"):
         store.discard(job.series_uid)
@@ -101,12 +104,12 @@ def _take_up(store: Store, queue: Queue, progress: Progress) -> None:
 
 
 def status(settings: Settings) -> list[str]:
-    """Lines for a person: how many series are in which state, since when the oldest waits, the disk, and the node."""
+    """Return lines for a person: the series in each state, the longest wait, the disk, and whether the node runs."""
     store = Store(settings.store, reserve_bytes=settings.reserve_mib << 20)
-    free, refused, full = store.free(), seen(store.root), not store.room()
+    free, refused, full = store.free(), read_pause(store.root), not store.has_room()
     try:
         lines = _series(settings)
-    except VesaliusError as error:  # a full disk is to be seen all the same
+    except VesaliusError as error:  # the full disk below is shown all the same
         lines = [str(error)]
     alive = running(settings.store)
     lines.append(f"disk: {free >> 20} MiB free, of which {settings.reserve_mib} stay free")
@@ -119,7 +122,7 @@ def status(settings: Settings) -> list[str]:
 
 
 def _series(settings: Settings) -> list[str]:
-    with opened(settings) as (_, queue):
+    with opened_store(settings) as (_, queue):
         counts = queue.counts()
         waiting = queue.jobs("ready", "running", "sending", "failed")
         unrouted = Counter(job.error or "no rule takes it" for job in queue.jobs("unrouted"))
@@ -133,15 +136,15 @@ def _series(settings: Settings) -> list[str]:
 
 
 def dead_letters(settings: Settings) -> list[str]:
-    """Lines for a person: each series that was given up, and why."""
-    with opened(settings) as (_, queue):
+    """Return lines for a person: each dead series, and why."""
+    with opened_store(settings) as (_, queue):
         dead = queue.jobs("dead")
     return [f"{job.series_uid}  {_moment(job.changed_s)}  {job.error}" for job in dead]
 
 
 def replay(settings: Settings, series_uid: str) -> int:
-    """Try a series again that was given up, or with `all` each; how many. Raises UnknownName."""
-    with opened(settings) as (_, queue):
+    """Try a dead series again, or each of them with `all`. Returns how many. Raises UnknownName, DataError."""
+    with opened_store(settings) as (_, queue):
         if series_uid == "all":
             return queue.replay()
         if not series_uid:

@@ -1,4 +1,4 @@
-"""Calling a peer: an association for what is asked, queries, and what refusals mean. Source: PS3.4 annex C, PS3.8."""
+"""Calling a peer: associations, queries, and status codes in words. Source: PS3.4 annex C, PS3.8."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ def association(
     tls: Tls | None,
     timeout_s: float,
 ) -> Iterator[Any]:
-    """An association for SOP classes, each with its transfer syntax or the usual ones.
+    """Open an association for SOP classes, each with its transfer syntax, or with the default ones for None.
 
-    Raises OutputError where it is not established, or where the peer does not take one of them.
+    Raises OutputError where it is not established, or where the peer rejects one of the classes.
     """
     from pynetdicom import AE
 
@@ -78,7 +78,7 @@ def association(
 
 
 def find(made: Any, peer: Destination, level: str, *, aet: str, **keys: str) -> list[Dataset]:
-    """C-FIND, study root; a key that is empty is one that is to be returned. Raises OutputError."""
+    """Query a peer by C-FIND, study root; an empty key asks for its value. Raises OutputError."""
     asked = Dataset()
     asked.QueryRetrieveLevel = level
     for name, value in keys.items():
@@ -94,7 +94,7 @@ def find(made: Any, peer: Destination, level: str, *, aet: str, **keys: str) -> 
 
 
 def refusal(what: str, code: int | None, *, aet: str) -> OutputError:
-    """A status other than success, in words; None is no answer at all."""
+    """Return an error for a status other than success; `code` None means that no answer came."""
     if code is None:
         return OutputError(
             what,
@@ -108,7 +108,7 @@ def refusal(what: str, code: int | None, *, aet: str) -> OutputError:
 
 
 def _not_established(made: Any, peer: Destination, aet: str) -> OutputError:
-    """Why there is no association."""
+    """Return an error that says why there is no association."""
     if made.is_rejected:
         said = made.acceptor.primitive
         cause, hint = _REJECTED.get(
@@ -121,7 +121,7 @@ def _not_established(made: Any, peer: Destination, aet: str) -> OutputError:
 
 
 def _unreachable(peer: Destination) -> OutputError:
-    """What a look at a peer's port shows."""
+    """Try the peer's port, and return an error that says what was found there."""
     what = f"{peer.where} cannot be reached"
     try:
         socket.create_connection((peer.host, peer.port), timeout=_LOOK_S).close()

@@ -1,7 +1,7 @@
-"""Sending results by C-STORE or STOW, and finding them again by C-FIND or QIDO. Source: PS3.4 annexes B and C, PS3.18.
+"""Sending results by C-STORE or STOW, confirmed by C-FIND or QIDO. Source: PS3.4 annexes B and C, PS3.18.
 
-No service of DICOM takes an object out of an archive. Where a destination is an Orthanc whose REST address is given,
-results that newer ones replace are deleted there; elsewhere they stay beside those that say so.
+DICOM has no service that deletes an object from an archive. Where a destination is an Orthanc whose REST address is
+given, replaced results are deleted there; elsewhere they stay beside the new ones, which name them.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ def deliver(
     tls: Tls | None = None,
     timeout_s: float = 30.0,
 ) -> None:
-    """Send objects, and call `confirmed` for each that the destination then finds by its UIDs.
+    """Send objects, and call `confirmed` for each one that the destination then finds by its UIDs.
 
-    A destination keeps one object of a SOP Instance UID, so an object that is sent twice is there once. Raises
-    OutputError at the first that is not taken or not found.
+    A destination keeps one object per SOP Instance UID, so sending an object twice does no harm. Raises OutputError at
+    the first object that is refused or not found.
     """
     objects = [pydicom.dcmread(p) for p in paths]
     if isinstance(destination, WebDestination):
@@ -46,7 +46,7 @@ def deliver(
             web = Web(
                 str(destination.dicomweb), login=destination.login, ca=destination.ca, timeout_s=timeout_s
             )
-        except DataError as error:  # of the settings, not of the images: to be tried again
+        except DataError as error:  # a fault of the settings, not of the images: it is tried again
             raise OutputError(error.what, found=error.found, hint=error.hint) from error
         web.store(objects)
         for path, data in zip(paths, objects, strict=True):
@@ -77,7 +77,7 @@ def deliver(
 
 
 def delete(sop_uid: str, destination: Destination | WebDestination, *, timeout_s: float = 30.0) -> None:
-    """Take an object out of an Orthanc, by REST; one that is not there is no fault. Raises OutputError."""
+    """Delete an object from an Orthanc by REST, where it is there. Raises OutputError."""
     root = str(destination.orthanc).rstrip("/")
     try:
         known = json.loads(_rest("POST", f"{root}/tools/lookup", destination, timeout_s, sop_uid.encode()))

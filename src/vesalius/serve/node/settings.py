@@ -1,4 +1,4 @@
-"""The settings of a DICOM node: one YAML or JSON file; who may call, what goes to which bundle, where results go."""
+"""The settings of a DICOM node, one YAML or JSON file: the peers that may call, the rules, and the destinations."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ def _postgres(text: str) -> str:
     return text
 
 
-class Caller(Strict):
-    """Who may call: an AE title, and the address or network that it calls from."""
+class AllowedPeer(Strict):
+    """A peer that may call: its AE title, and the address or network that it must call from."""
 
     aet: Title
     address: Annotated[str, AfterValidator(_network)] | None = None
 
 
-def _someone(callers: tuple[Caller, ...]) -> tuple[Caller, ...]:
+def _someone(callers: tuple[AllowedPeer, ...]) -> tuple[AllowedPeer, ...]:
     if not callers:
         raise Unfit(
             "an empty list allows nobody to call",
@@ -60,12 +60,12 @@ class TlsFiles(Strict):
 
 
 class Settings(Routes):
-    """All of a node. Paths are relative to the file; see docs/pacs.md for each key."""
+    """All settings of a node. Paths are relative to the file; docs/pacs.md describes each key."""
 
     aet: Title = "VESALIUS"
     host: Host = "127.0.0.1"
     port: Whole = Field(default=11112, ge=0, le=65535)
-    allow: Annotated[tuple[Caller, ...], AfterValidator(_someone)] = ()
+    allow: Annotated[tuple[AllowedPeer, ...], AfterValidator(_someone)] = ()
     tls: TlsFiles | None = None
     store: FilePath = Path("store")
     queue: Annotated[str, AfterValidator(_postgres)] | None = None
@@ -104,22 +104,22 @@ class Settings(Routes):
 
     @property
     def file(self) -> Path:
-        """Where they stand."""
+        """The file that the settings were read from."""
         return self._file
 
     @property
     def peers(self) -> tuple[Peer, ...]:
-        """Who may call."""
+        """The peers that may call."""
         return tuple(Peer(c.aet, c.address) for c in self.allow)
 
     @property
     def certificate(self) -> Tls | None:
-        """Our certificate, where there is one."""
+        """The node's certificate; None where there is none."""
         return Tls(self.tls.cert, self.tls.key, self.tls.ca) if self.tls else None
 
 
 def load(path: Path) -> Settings:
-    """Read settings. Raises PlanError, with the place of what is wrong."""
+    """Read a settings file. Raises PlanError, which names the line and the key that is wrong."""
     found = settings_file.read(path, Settings)
     found._file = path
     here = path.parent

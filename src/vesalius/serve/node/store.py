@@ -1,4 +1,4 @@
-"""The store of a DICOM node: instances and results as files, each written whole and fsynced before it counts."""
+"""The store of a DICOM node: instances and results as files, each one whole and fsynced before it is recorded."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from vesalius.core.errors import BudgetError, OutputError
 from vesalius.serve.node import content
 
 RESERVE_BYTES = 1 << 28  # kept free, so that the queue and the results still fit when instances no longer do
-_MOST_REFUSED = 1 << 20  # bytes of UIDs that are remembered of one series
+_MOST_REFUSED = 1 << 20  # bytes of refused UIDs that are remembered per series
 _LOCK_S = 1.0
 
 
 class Store:
-    """A folder of instances by series, under names that are hashes, so that no UID from outside is ever a path.
+    """A folder of instances by series. File names are hashes, so that no UID from outside is ever part of a path.
 
-    `reserve_bytes` of the disk stay free: an instance that would need them is refused. Raises OutputError.
+    `reserve_bytes` of the disk stay free; an instance that would need them is refused. Raises OutputError.
     """
 
     def __init__(self, root: Path, *, reserve_bytes: int = RESERVE_BYTES) -> None:
@@ -34,45 +34,45 @@ class Store:
             _folder(folder)
 
     def series(self, series_uid: str) -> Path:
-        """The folder of a series' instances."""
+        """Return the folder of a series' instances."""
         return self.root / "instances" / name(series_uid)
 
     def instance(self, series_uid: str, sop_uid: str) -> Path:
-        """Where an instance lies, or would."""
+        """Return the path of an instance, whether it exists or not."""
         return self.series(series_uid) / f"{name(sop_uid)}.dcm"
 
     def results(self, series_uid: str, generation: int) -> Path:
-        """The folder of what was made of a series when it had received `generation` instances."""
+        """Return the folder of the results for one generation of a series."""
         return self.root / "results" / name(series_uid) / str(generation)
 
     def new_results(self, series_uid: str, generation: int, bundle: str) -> Path:
-        """A folder for what a bundle made of a series, its own entry on the disk. Raises OutputError."""
+        """Make a folder for a bundle's results of a series, durable when it returns. Raises OutputError."""
         folder = self.results(series_uid, generation) / bundle[:16]
         for path in (folder.parent.parent, folder.parent, folder):
             _folder(path)
         return folder
 
     def put(self, series_uid: str, sop_uid: str, data: bytes) -> Path:
-        """Write an instance; on return it is on the disk, whole. Raises OutputError; BudgetError on a full disk."""
+        """Write an instance, durable when it returns. Raises OutputError; BudgetError on a full disk."""
         path = self.instance(series_uid, sop_uid)
-        if not self.room(len(data)):
-            raise self.full()
+        if not self.has_room(len(data)):
+            raise self.disk_full()
         _folder(path.parent)
         disk.write_bytes(path, data)
         return path
 
     def stage(self, series_uid: str, sop_uid: str, data: bytes) -> None:
-        """Write what an instance holds now beside what it held, until the queue knows of it. Raises as `put` does."""
-        if not self.room(len(data)):
-            raise self.full()
+        """Write a resent instance beside the old one, until the queue has recorded it. Raises what `put` raises."""
+        if not self.has_room(len(data)):
+            raise self.disk_full()
         path = self._staged(series_uid) / f"{name(sop_uid)}.dcm"
         _folder(path.parent)
         disk.write_bytes(path, data)
 
     def renew(self, series_uid: str, digests: Mapping[str, str]) -> None:
-        """Put what was staged in place, as far as the queue knows of it; the rest was never acknowledged.
+        """Replace old instances by the staged ones that the queue has recorded, and delete the other staged ones.
 
-        Raises OutputError.
+        `digests`: SOP Instance UID → the recorded digest. The deleted ones were never acknowledged. Raises OutputError.
         """
         known = {f"{name(uid)}.dcm": digest for uid, digest in digests.items()}
         for path in sorted(self._staged(series_uid).glob("*.dcm")):
@@ -83,21 +83,21 @@ class Store:
                     continue
                 _folder(target.parent)
                 path.replace(target)
-                settle(target.parent)
+                fsync_folder(target.parent)
 
     def _staged(self, series_uid: str) -> Path:
         return self.root / "changed" / name(series_uid)
 
     def free(self) -> int:
-        """Bytes of the disk that are free."""
+        """Return the free bytes of the disk."""
         return shutil.disk_usage(self.root).free
 
-    def room(self, size: int = 0) -> bool:
-        """Whether so many bytes more leave what is to stay free."""
+    def has_room(self, size: int = 0) -> bool:
+        """Return whether `size` more bytes leave the reserve free."""
         return self.free() - size >= self.reserve_bytes
 
-    def full(self) -> BudgetError:
-        """What is said where there is no room."""
+    def disk_full(self) -> BudgetError:
+        """Return the error for an instance that does not fit."""
         return BudgetError(
             f"disk full: no space left in {self.root}",
             found=f"{self.free() >> 20} MiB, of which {self.reserve_bytes >> 20} stay free (reserve_mib)",
@@ -105,7 +105,7 @@ class Store:
         )
 
     def refuse(self, series_uid: str, sop_uid: str, why: str) -> None:
-        """Remember that an instance was refused, so that its series is not taken for complete. Raises OSError."""
+        """Record that an instance was refused, so that its series does not count as complete. Raises OSError."""
         path = self._refused(series_uid)
         path.parent.mkdir(exist_ok=True)
         with path.open("a", encoding="utf-8") as file:
@@ -113,7 +113,7 @@ class Store:
                 file.write(f"{sop_uid} {why}\n")
 
     def refused(self, series_uid: str) -> dict[str, str]:
-        """The instances of a series that were refused at some time, and why; some may have come since."""
+        """Return the instances of a series that were ever refused: UID → reason. Some may have come since."""
         try:
             lines = self._refused(series_uid).read_text(encoding="utf-8", errors="replace").splitlines()
         except FileNotFoundError:
@@ -121,14 +121,14 @@ class Store:
         return {uid: why for uid, _, why in (line.partition(" ") for line in lines) if why}
 
     def forget_refused(self, series_uid: str) -> None:
-        """All that was refused of a series has come."""
+        """Forget the refused instances of a series, once all have come."""
         self._refused(series_uid).unlink(missing_ok=True)
 
     def _refused(self, series_uid: str) -> Path:
         return self.root / "refused" / name(series_uid)
 
     def reject(self, series_uid: str, sop_uid: str, *, keep: bool) -> None:
-        """Put an instance aside that was taken back, or delete it."""
+        """Move a rejected instance out of its series, or delete it unless `keep` is set."""
         path = self.instance(series_uid, sop_uid)
         if not keep:
             path.unlink(missing_ok=True)
@@ -138,7 +138,7 @@ class Store:
             path.replace(target)
 
     def forget_results(self, series_uid: str, *, but: int) -> None:
-        """Delete the files of what was made of a series, but of what was made of it now."""
+        """Delete the result files of a series, except those of the generation `but`."""
         for folder in self.results(series_uid, but).parent.glob("*"):
             if folder.name != str(but):
                 shutil.rmtree(folder, ignore_errors=True)
@@ -147,7 +147,7 @@ class Store:
         return self.root / "rejected" / name(series_uid)
 
     def discard(self, series_uid: str) -> None:
-        """Delete the files of a series that the queue no longer counts on, and of its results."""
+        """Delete the files of a series that the queue has removed, and those of its results."""
         mine = (
             self.series(series_uid), self.results(series_uid, 0).parent, self._aside(series_uid),
             self._staged(series_uid),
@@ -157,22 +157,22 @@ class Store:
         self.forget_refused(series_uid)
 
     def sweep(self) -> int:
-        """Remove what killed processes left half written; how many files. For the one process that holds the store."""
+        """Delete the half-written files of killed processes. Returns how many. Only the store's holder may call it."""
         left = [p for mark in (".*.tmp.*", ".*.part") for p in self.root.rglob(mark) if p.is_file()]
         for path in left:
             path.unlink(missing_ok=True)
         return len(left)
 
-    def held(self, series_uid: str) -> threading.Lock:
-        """What is held while a series' files and the queue's rows of them change together."""
+    def series_lock(self, series_uid: str) -> threading.Lock:
+        """Return the lock to hold while a series' files and the queue's rows about them change together."""
         return self._locks[int(name(series_uid)[:2], 16) % len(self._locks)]
 
     def lock(self) -> IO[bytes]:
-        """Hold the store for one process, as long as what is returned is open. Raises OutputError if it is held."""
+        """Hold the store for one process while the returned file is open. Raises OutputError where another holds it."""
         path = self.root / "lock"
         with disk.output_errors(path):
             file = path.open("ab")
-        until = time.monotonic() + _LOCK_S  # who only looks holds it for a moment
+        until = time.monotonic() + _LOCK_S  # `running` holds it for a moment
         while not _locked(file, fcntl.LOCK_EX):
             if time.monotonic() > until:
                 file.close()
@@ -184,7 +184,7 @@ class Store:
 
 
 def running(root: Path) -> bool:
-    """Whether a node holds the store at `root`."""
+    """Return whether a node holds the store at `root`."""
     try:
         with (root / "lock").open("rb") as file:
             return not _locked(file, fcntl.LOCK_SH)
@@ -201,21 +201,21 @@ def _locked(file: IO[bytes], how: int) -> bool:
 
 
 def name(uid: str) -> str:
-    """A file name for a UID: 32 hex digits of its SHA-256."""
+    """Return the file name for a UID: 32 hex digits of its SHA-256."""
     return hashlib.sha256(uid.encode()).hexdigest()[:32]
 
 
 def _folder(path: Path) -> None:
-    """Make a folder, and make its own entry last."""
+    """Make a folder, durable when it returns."""
     if path.is_dir():
         return
     with disk.output_errors(path):
         path.mkdir(parents=True, exist_ok=True)
-        settle(path.parent)
+        fsync_folder(path.parent)
 
 
-def settle(folder: Path) -> None:
-    """Put a folder's entries on the disk."""
+def fsync_folder(folder: Path) -> None:
+    """Write a folder's entries to the disk."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

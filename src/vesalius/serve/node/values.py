@@ -1,4 +1,4 @@
-"""What single values of a node's settings may be: titles, hosts, codes, patterns, paths, numbers; said in our words."""
+"""The types of single values in a node's settings: titles, hosts, codes, patterns, paths, numbers, with our errors."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from vesalius.core.fields import Unfit
 
-NEVER = frozenset(
+IMAGELESS = frozenset(
     {"SEG", "SR", "RTSTRUCT", "RTPLAN", "PR", "KO", "DOC", "REG"}
-)  # nothing to look at, or our own
+)  # objects without images, and our own results
 
 
 def _some(text: str) -> str:
@@ -22,7 +22,7 @@ def _some(text: str) -> str:
 
 
 def _title(text: str) -> str:
-    """PS3.5 6.2, AE: 16 characters of ASCII, no backslash among them; spaces at the ends mean nothing."""
+    """Check an AE title (PS3.5 6.2): 1 to 16 characters of ASCII without backslash, and no spaces at its ends."""
     if not 1 <= len(text) <= 16:
         raise Unfit("an AE title is 1 to 16 characters", found=f"{text!r}, {len(text)} characters")
     if not text.isascii() or not text.isprintable() or "\\" in text or text != text.strip():
@@ -58,7 +58,7 @@ def _listed(value: object) -> object:
 
 
 def _code(text: str) -> str:
-    """PS3.5 6.2, CS: what the headers that it is compared with can hold."""
+    """Check a code string (PS3.5 6.2, CS): other values never stand in the header that it is compared with."""
     if not re.fullmatch(r"[A-Za-z0-9_ ]{1,16}", text.strip()):
         raise Unfit(
             "no series can have that: codes are up to 16 letters, digits, spaces and underscores",
@@ -70,7 +70,7 @@ def _code(text: str) -> str:
 
 
 def _with_images(text: str) -> str:
-    if text.upper() in NEVER:
+    if text.upper() in IMAGELESS:
         raise Unfit("series of this modality hold no images, and no rule takes them", hint="CT, MR, …")
     return text
 
@@ -85,6 +85,6 @@ Codes = Annotated[tuple[Code, ...], BeforeValidator(_listed), Field(min_length=1
 Modalities = Annotated[
     tuple[Annotated[Code, AfterValidator(_with_images)], ...], BeforeValidator(_listed), Field(min_length=1)
 ]
-Whole = Annotated[int, Field(strict=True)]  # for YAML's `true` is a 1 otherwise
+Whole = Annotated[int, Field(strict=True)]  # strict, or YAML's `true` would be a 1
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Flag = Annotated[bool, Field(strict=True)]

@@ -1,4 +1,4 @@
-"""The viewer at `/`: files that `make viewer` builds, under a policy that keeps the page to its own server."""
+"""The viewer at `/`: the files that `make viewer` builds, under a policy that keeps the page to its own server."""
 
 from __future__ import annotations
 
@@ -39,14 +39,15 @@ UNBUILT = """\
 
 
 def built(static: Path = STATIC) -> bool:
-    """Whether the viewer lies in `static`, whole."""
+    """Return whether all files of the viewer are in `static`."""
     return all((static / name).is_file() for name in ("index.html", "app.js", "app.css"))
 
 
 def mount(app: FastAPI, *, static: Path = STATIC) -> None:
-    """Answer `/` and the viewer's files, after all other routes of `app`; a plain page where it was not built.
+    """Add the routes of `/` and of the viewer's files to `app`; a plain page where the viewer was not built.
 
-    The files hold no data and ask for no key; the page asks for one when the API does.
+    Call it after all other routes are added. The files hold no data and need no key; the page asks for a key when the
+    API does.
     """
     from fastapi.responses import FileResponse, HTMLResponse
 

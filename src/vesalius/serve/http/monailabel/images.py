@@ -10,11 +10,11 @@ from fastapi import APIRouter, Body, Query, Request, Response
 from vesalius import formats
 from vesalius.core.case import Ref
 from vesalius.core.disk import sha256
-from vesalius.serve.http import uploads, wire
+from vesalius.serve.http import schemas, uploads
 from vesalius.serve.http.access import Serving, User
-from vesalius.serve.http.endpoints import sent, take
-from vesalius.serve.http.problems import Problem, missing
-from vesalius.serve.http.shelves import FINAL, STRATEGIES, ImageId, described, params
+from vesalius.serve.http.datastore import FINAL, STRATEGIES, ImageId, described, params
+from vesalius.serve.http.endpoints import file_response, receive_study
+from vesalius.serve.http.problems import Problem, not_found
 
 router = APIRouter()
 
@@ -23,17 +23,17 @@ router = APIRouter()
 def datastore(service: Serving, caller: User, output: Literal["train", "stats", "all"] = "stats") -> Any:
     """The caller's images and labels."""
     if output == "stats":
-        return service.shelves.status(caller)
-    store = service.shelves
+        return service.datastore.status(caller)
+    store = service.datastore
     images = store.images(caller)
     if output == "train":
-        return [{"image": i, "label": i} for i, (s, _) in images.items() if FINAL in store.shelf(s).labels]
+        return [{"image": i, "label": i} for i, (s, _) in images.items() if FINAL in store.entry(s).labels]
     objects = {
         image: {
-            "image": {"ext": ".nii.gz", "info": described(study, case, store.shelf(study))},
+            "image": {"ext": ".nii.gz", "info": described(study, case, store.entry(study))},
             "labels": {
                 tag: {"ext": uploads.suffix(path.name), "info": said}
-                for tag, (path, said) in store.shelf(study).labels.items()
+                for tag, (path, said) in store.entry(study).labels.items()
             },
         }
         for image, (study, case) in images.items()
@@ -41,19 +41,19 @@ def datastore(service: Serving, caller: User, output: Literal["train", "stats", 
     return {"name": "Vesalius", "description": "studies of this key; temporary", "objects": objects}
 
 
-@router.put("/datastore/", openapi_extra=wire.multipart(files="file", many=False))
-@router.put("/datastore/image", openapi_extra=wire.multipart(files="file", many=False))
+@router.put("/datastore/", openapi_extra=schemas.multipart(files="file", many=False))
+@router.put("/datastore/image", openapi_extra=schemas.multipart(files="file", many=False))
 async def add_image(request: Request, service: Serving, caller: User, image: ImageId = "") -> dict[str, str]:
     """Upload one image under a name of the client's choosing; another of that name goes."""
-    store = service.shelves
-    study, fields = await take(request, service, caller, "file")
+    store = service.datastore
+    study, fields = await receive_study(request, service, caller, "file")
     if len(study.cases) != 1:
         service.forget(study)
         raise Problem(422, "one image at a time", found=f"{len(study.cases)} images")
     alias = image or formats.stem(next(iter(study.labels.values()), study.id))
     old = store.images(caller).get(alias)
-    shelf = store.shelf(study)
-    shelf.alias, shelf.info = alias, params(fields.get("params", "{}"))
+    entry = store.entry(study)
+    entry.alias, entry.info = alias, params(fields.get("params", "{}"))
     if old is not None:
         service.forget(old[0])
     return {"image": alias}
@@ -63,7 +63,7 @@ async def add_image(request: Request, service: Serving, caller: User, image: Ima
 @router.delete("/datastore/image")
 def remove_image(service: Serving, caller: User, id: ImageId) -> dict[str, str]:
     """Remove an image with its labels and answers."""
-    study, _ = service.shelves.find(id, caller)
+    study, _ = service.datastore.find(id, caller)
     service.forget(study)
     service.audit.add(caller.name, "delete", study=study.id)
     return {}
@@ -77,30 +77,32 @@ def check_image(
     check_sum: Annotated[str | None, Query(max_length=160)] = None,
 ) -> Response:
     """Whether there is such an image, of that check sum (`SHA256:…`, of the file that was uploaded)."""
-    _, case = service.shelves.find(image, caller)
+    _, case = service.datastore.find(image, caller)
     if check_sum is not None:
-        ref = case.case.images[case.case.reference]
+        ref = case.case.image
         algorithm, _, digest = check_sum.rpartition(":")
         same = isinstance(ref, Ref) and len(ref.paths) == 1 and (algorithm or "SHA256").upper() == "SHA256"
         if not (same and isinstance(ref, Ref) and sha256(ref.paths[0]) == digest.lower()):
-            raise missing("image")
+            raise not_found("image")
     return Response()
 
 
 @router.get("/datastore/image", response_class=Response)
 def get_image(service: Serving, caller: User, image: ImageId) -> Response:
     """The image as NIfTI; of a cine or of several channels the first, as its clients know three axes."""
-    study, case = service.shelves.find(image, caller)
+    study, case = service.datastore.find(image, caller)
     service.audit.add(caller.name, "look", study=study.id)
-    return sent(service.studies.image(study, case, first=True), "application/gzip", name=f"{case.id}.nii.gz")
+    return file_response(
+        service.studies.image(study, case, first=True), "application/gzip", name=f"{case.id}.nii.gz"
+    )
 
 
 @router.get("/datastore/image/info")
 def image_info(service: Serving, caller: User, image: ImageId) -> dict[str, Any]:
     """What is known of an image."""
-    store = service.shelves
+    store = service.datastore
     study, case = store.find(image, caller)
-    return described(study, case, store.shelf(study))
+    return described(study, case, store.entry(study))
 
 
 @router.post("/activelearning/{strategy}")
@@ -110,11 +112,11 @@ def next_sample(
     """An image without a label; nothing where all have one."""
     if strategy not in STRATEGIES:
         raise Problem(404, "no such strategy", hint=", ".join(STRATEGIES))
-    store = service.shelves
+    store = service.datastore
     images = store.images(caller)
-    open_ = [i for i, (study, _) in images.items() if FINAL not in store.shelf(study).labels]
+    open_ = [i for i, (study, _) in images.items() if FINAL not in store.entry(study).labels]
     if not open_:
         return {}
     image = random.choice(open_) if strategy == "random" else open_[0]
     study, case = images[image]
-    return {"id": image, **described(study, case, store.shelf(study))}
+    return {"id": image, **described(study, case, store.entry(study))}

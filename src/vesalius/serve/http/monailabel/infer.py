@@ -13,15 +13,15 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
-from vesalius.serve.http import uploads, wire
+from vesalius.serve.http import schemas, uploads
 from vesalius.serve.http.access import Serving, User
-from vesalius.serve.http.endpoints import sent, take, wait
-from vesalius.serve.http.job import Job
+from vesalius.serve.http.datastore import ImageId
+from vesalius.serve.http.endpoints import file_response, receive_study, wait_for_job
+from vesalius.serve.http.job import InferenceJob
 from vesalius.serve.http.keys import Caller
-from vesalius.serve.http.problems import Problem, missing
-from vesalius.serve.http.shelves import ImageId
-from vesalius.serve.http.state import Service
-from vesalius.serve.http.study import StoredCase, Study
+from vesalius.serve.http.problems import Problem, not_found
+from vesalius.serve.http.service import Service
+from vesalius.serve.http.study import StoredCase, UploadedStudy
 
 router = APIRouter()
 
@@ -41,18 +41,18 @@ async def infer(
     found = service.models.get(model)
     study, case = await _asked(request, service, caller, image, session_id)
     job = service.ask(caller, found, study, case.id, accept_mismatch=accept_mismatch)
-    if not await wait(service, job, service.bounds.wait_s):
+    if not await wait_for_job(service, job, service.bounds.wait_s):
         service.jobs.cancel(job)
         raise Problem(408, "the answer takes too long", hint="POST /api/jobs, which does not wait")
     try:
         return await run_in_threadpool(_answered, job, case, output)
     except FileNotFoundError:  # deleted at this moment
-        raise missing("answer") from None
+        raise not_found("answer") from None
 
 
 async def _asked(
     request: Request, service: Service, caller: Caller, image: str, session_id: str
-) -> tuple[Study, StoredCase]:
+) -> tuple[UploadedStudy, StoredCase]:
     """The image that is meant. Raises Problem."""
     if request.headers.get("content-type", "").startswith("multipart/"):
         with service.studies.folder(caller) as (study_id, folder):
@@ -68,10 +68,10 @@ async def _asked(
         return study, study.cases[0]
     if not image:
         raise Problem(422, "no image, no file and no session")
-    return service.shelves.find(image, caller)
+    return service.datastore.find(image, caller)
 
 
-def _answered(job: Job, case: StoredCase, output: str) -> Response:
+def _answered(job: InferenceJob, case: StoredCase, output: str) -> Response:
     """A job's answer as MONAI Label's client takes it."""
     if case.id not in job.answers:
         error = job.error or {"error": f"the job is {job.status}"}
@@ -86,12 +86,12 @@ def _answered(job: Job, case: StoredCase, output: str) -> Response:
     if output == "dicom_seg":
         if "seg.dcm" not in written:
             raise Problem(422, "there is no SEG of this answer", hint="a mask on a DICOM image")
-        return sent(written["seg.dcm"], "application/dicom", name="seg.dcm")
+        return file_response(written["seg.dcm"], "application/dicom", name="seg.dcm")
     mask = next((written[n] for n in ("mask.nii.gz", "map.nii.gz", "picture.nii.gz") if n in written), None)
     if output == "image":
         if mask is None:
             raise Problem(422, "this answer is no image", hint="output=json")
-        return sent(mask, "application/gzip", name="answer.nii.gz")
+        return file_response(mask, "application/gzip", name="answer.nii.gz")
     if output == "json" or mask is None:
         return JSONResponse(params)
     return _multipart(params, mask)
@@ -110,10 +110,10 @@ def _multipart(params: Mapping[str, Any], path: Path) -> Response:
     return Response(body, media_type=f"multipart/form-data; boundary={edge}")
 
 
-@router.put("/session/", openapi_extra=wire.multipart())
+@router.put("/session/", openapi_extra=schemas.multipart())
 async def new_session(request: Request, service: Serving, caller: User) -> dict[str, Any]:
     """Upload an image, or the files of one, to be asked about by the session's id."""
-    study, _ = await take(request, service, caller)
+    study, _ = await receive_study(request, service, caller)
     return {"session_id": study.id, "session_info": study.json()}
 
 

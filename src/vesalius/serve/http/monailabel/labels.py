@@ -13,42 +13,42 @@ from starlette.concurrency import run_in_threadpool
 
 from vesalius import formats
 from vesalius.core.errors import VesaliusError
-from vesalius.serve.http import uploads, wire
+from vesalius.serve.http import schemas, uploads
 from vesalius.serve.http.access import Serving, User
-from vesalius.serve.http.endpoints import sent
+from vesalius.serve.http.datastore import FINAL, ImageId, params
+from vesalius.serve.http.endpoints import file_response
 from vesalius.serve.http.keys import Caller
-from vesalius.serve.http.problems import Problem, body_of, missing
-from vesalius.serve.http.shelves import FINAL, ImageId, params
-from vesalius.serve.http.state import Service
-from vesalius.serve.http.study import Study
+from vesalius.serve.http.problems import Problem, error_body, not_found
+from vesalius.serve.http.service import Service
+from vesalius.serve.http.study import UploadedStudy
 
 router = APIRouter()
 _MOST = 16  # of one image
 Tag = Annotated[str, Query(max_length=64)]
 
 
-@router.put("/datastore/label", openapi_extra=wire.multipart(files="label", many=False))
+@router.put("/datastore/label", openapi_extra=schemas.multipart(files="label", many=False))
 async def save_label(
     request: Request, service: Serving, caller: User, image: ImageId, tag: Tag = FINAL
 ) -> dict[str, str]:
     """Keep a label of an image under a tag."""
-    store = service.shelves
+    store = service.datastore
     study, _ = store.find(image, caller)
     service.studies.check_room()
-    with service.studies.held(study):
+    with service.studies.in_use(study):
         folder = study.folder / "labels" / secrets.token_hex(8)
         folder.mkdir(parents=True)
         try:
             form = await uploads.receive(request, folder, service.bounds, service.studies.check_room)
-            files = [uploads.settled(f) for f in form.files if f.field == "label"]
+            files = [uploads.with_suffix(f) for f in form.files if f.field == "label"]
             if len(files) != 1:
                 raise Problem(422, "one label is needed", found=str(len(files)))
             await run_in_threadpool(_readable, files[0])
-            shelf = store.shelf(study)
-            if tag not in shelf.labels and len(shelf.labels) >= _MOST:
+            entry = store.entry(study)
+            if tag not in entry.labels and len(entry.labels) >= _MOST:
                 raise Problem(429, "too many labels of one image")
-            old = shelf.labels.get(tag)
-            shelf.labels[tag] = (files[0].path, params(form.fields.get("params", "{}")))
+            old = entry.labels.get(tag)
+            entry.labels[tag] = (files[0].path, params(form.fields.get("params", "{}")))
             service.studies.grow(study, files[0].size)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
@@ -64,19 +64,21 @@ def _readable(item: uploads.Received) -> None:
     try:
         formats.header(item.path)
     except VesaliusError as error:
-        said = {k: v and v.replace(str(item.path), item.label) for k, v in body_of(error).items()}
+        said = {k: v and v.replace(str(item.path), item.label) for k, v in error_body(error).items()}
         raise Problem(422, str(said["error"]), found=said["found"], hint=said["hint"]) from error
 
 
-def _label(service: Service, caller: Caller, label: str, tag: str) -> tuple[Study, Path, dict[str, Any]]:
-    study, _ = service.shelves.find(label, caller)
-    found = service.shelves.shelf(study).labels.get(tag)  # once: another may remove it
+def _label(
+    service: Service, caller: Caller, label: str, tag: str
+) -> tuple[UploadedStudy, Path, dict[str, Any]]:
+    study, _ = service.datastore.find(label, caller)
+    found = service.datastore.entry(study).labels.get(tag)  # once: another may remove it
     if found is None or not found[0].is_file():
-        raise missing("label")
+        raise not_found("label")
     return study, *found
 
 
-def _drop(service: Service, study: Study, label: Path) -> None:
+def _drop(service: Service, study: UploadedStudy, label: Path) -> None:
     with suppress(FileNotFoundError):  # the study has just gone, and this with it
         service.studies.grow(study, -label.stat().st_size)
     shutil.rmtree(label.parent, ignore_errors=True)
@@ -87,7 +89,7 @@ def get_label(service: Serving, caller: User, label: ImageId, tag: Tag = FINAL) 
     """A label as it was saved."""
     study, path, _ = _label(service, caller, label, tag)
     service.audit.add(caller.name, "download", study=study.id, file="label")
-    return sent(path, "application/octet-stream", name=f"label{uploads.suffix(path.name)}")
+    return file_response(path, "application/octet-stream", name=f"label{uploads.suffix(path.name)}")
 
 
 @router.head("/datastore/label")
@@ -107,7 +109,7 @@ def label_info(service: Serving, caller: User, label: ImageId, tag: Tag = FINAL)
 def remove_label(service: Serving, caller: User, id: ImageId, tag: Tag = FINAL) -> dict[str, str]:
     """Remove a label."""
     study, _, _ = _label(service, caller, id, tag)
-    kept = service.shelves.shelf(study).labels.pop(tag, None)
+    kept = service.datastore.entry(study).labels.pop(tag, None)
     if kept is not None:
         _drop(service, study, kept[0])
     service.audit.add(caller.name, "delete", study=study.id, file="label")

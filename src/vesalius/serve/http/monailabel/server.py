@@ -9,13 +9,13 @@ from urllib.parse import parse_qs
 from fastapi import APIRouter, Body, Query, Request
 from fastapi.responses import PlainTextResponse
 
+from vesalius.answers import contract
 from vesalius.core.version import VERSION
 from vesalius.serve.http.access import Admin, Serving, User, identify
+from vesalius.serve.http.datastore import STRATEGIES
 from vesalius.serve.http.problems import Problem
-from vesalius.serve.http.shelves import STRATEGIES
 
 router = APIRouter()
-_TYPES = {"Mask": "segmentation", "Scores": "classification", "Boxes": "detection"}
 
 
 @router.get("/auth/")
@@ -48,7 +48,7 @@ def info(service: Serving, caller: User) -> dict[str, Any]:
     """What this server can do, in MONAI Label's words."""
     models = {
         m.name: {
-            "type": _TYPES.get(m.about["answer"], "others"),
+            "type": contract.of(m.about["answer"]).monailabel,
             "dimension": m.about["dims"],
             "labels": {x["name"]: x["value"] for x in m.about["labels"]},
             "description": f"Vesalius {m.about['task']} of {m.about['answer']}; for research, not a medical device",
@@ -66,7 +66,7 @@ def info(service: Serving, caller: User) -> dict[str, Any]:
         "strategies": {name: {"description": text} for name, text in STRATEGIES.items()},
         "scoring": {},
         "train_stats": {},
-        "datastore": service.shelves.status(caller),
+        "datastore": service.datastore.status(caller),
         "config": {"infer": {}, "train": {}, "activelearning": {}},
     }
 

@@ -1,0 +1,83 @@
+"""Boxes: where things lie in an image, as boxes with labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from vesalius.answers.contract import Handling
+from vesalius.answers.drawing.slices import Slice
+from vesalius.core.answers.boxes import Boxes
+from vesalius.core.case import Box
+from vesalius.core.image import Image, Triple
+from vesalius.core.words import counted
+from vesalius.dicom.values.colours import PALETTE
+
+OVERLAP = 0.5  # intersection over union from which a box has found a true one
+
+
+class BoxesHandling(Handling[Boxes]):
+    """What is done with boxes."""
+
+    kind = Boxes
+    monailabel = "detection"
+    draws = True
+
+    def columns(self, answer: Boxes) -> dict[str, Any]:
+        """Return how many boxes there are, and the highest probability among them."""
+        return {"boxes": len(answer.boxes), "highest_p": float(answer.p.max()) if len(answer.boxes) else 0.0}
+
+    def draw(self, axes: Any, answer: Boxes, image: Image, shown: Slice) -> None:
+        """Draw the outline of every box."""
+        for box in answer.boxes:
+            y, x = box.low[1], box.low[2]
+            axes.plot(
+                [x, box.high[2], box.high[2], x, x], [y, y, box.high[1], box.high[1], y], color=PALETTE[0]
+            )
+
+    def placed(self, answer: Boxes, low: Sequence[int], reference: Image) -> Boxes:
+        """Return the boxes moved by the place at which the part began."""
+        return replace(
+            answer,
+            boxes=tuple(replace(b, low=_moved(b.low, low), high=_moved(b.high, low)) for b in answer.boxes),
+        )
+
+    def rate(self, answer: Boxes, truth: Any, measured: Any) -> tuple[float, str]:
+        """Return the F1 score of one case: true boxes of the same label that a box overlaps by half, the surest first.
+
+        The score is 1 where there is nothing and nothing was found.
+        """
+        left: list[Box] = list(truth)
+        for k in np.argsort(-np.asarray(answer.p), kind="stable"):
+            box = answer.boxes[int(k)]
+            best = max(left, key=lambda other: overlap(box, other), default=None)
+            if best is not None and overlap(box, best) >= OVERLAP:
+                left.remove(best)
+        found = len(truth) - len(left)
+        every = len(truth) + len(answer.boxes)
+        false = len(answer.boxes) - found
+        caption = f"{found} of {counted(len(truth), 'box', 'boxes')} found, {false} false"
+        return (2 * found / every if every else 1.0), caption
+
+
+def overlap(one: Box, other: Box) -> float:
+    """Return the intersection of two boxes over their union; 0 where their labels differ."""
+    if one.label != other.label:
+        return 0.0
+    inside = [
+        max(min(b, d) - max(a, c), 0)
+        for a, b, c, d in zip(one.low, one.high, other.low, other.high, strict=True)
+    ]
+    both = float(np.prod(inside))
+    sizes = [float(np.prod(np.subtract(box.high, box.low))) for box in (one, other)]
+    return both / (sum(sizes) - both) if both else 0.0
+
+
+def _moved(corner: Triple, by: Sequence[int]) -> Triple:
+    return (corner[0] + by[0], corner[1] + by[1], corner[2] + by[2])
+
+
+HANDLING = BoxesHandling()

@@ -1,0 +1,222 @@
+"""The contract of a kind of answer: what its file in `answers/` says of it, and how that file is found.
+
+The file is named after the dataclass in lower case (`answers/scores.py` for `Scores`) and holds one instance of
+`Handling`, named HANDLING. All but `kind` and `columns` has a default, so that a new kind can be small. A literal
+`TARGETS = ("class", …)` names the kinds of target whose predictions by another tool are read as answers of this kind.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar, Generic, TypeVar, cast
+
+from vesalius import metrics
+from vesalius.answers.drawing.figures import Figure
+from vesalius.answers.drawing.slices import Slice
+from vesalius.core import registry
+from vesalius.core.answers import Answer, ImageAnswer
+from vesalius.core.case import Case
+from vesalius.core.cohort import Label, TargetInfo
+from vesalius.core.errors import DataError
+from vesalius.core.image import Array, Image
+from vesalius.core.scorecard import Scorecard
+from vesalius.metrics import Rows
+
+A = TypeVar("A", bound=Answer)
+NOT_RATED = (float("nan"), "")
+
+
+class ForeignAnswers(Mapping[str, Answer]):
+    """Another tool's answers by case id. A kind whose answers are read one at a time overrides this."""
+
+    def __init__(self, answers: Mapping[str, Answer]) -> None:
+        self._answers = answers
+
+    def __getitem__(self, case: str) -> Answer:
+        return self._answers[case]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._answers)
+
+    def __len__(self) -> int:
+        return len(self._answers)
+
+    def assert_sound(self) -> None:
+        """Raise DataError where what was read so far cannot be answers to this target."""
+
+
+class Handling(ABC, Generic[A]):
+    """All that is done with answers of one kind.
+
+    `objects` are the suffixes of the DICOM objects that an answer becomes. `headlines` are the metrics that stand on
+    top of a report, by default all that speak of no single label; `metric_names` are how metrics are written where
+    their identifier is not enough; `one_sided` are metrics that a trivial answer can have perfect, so that no verdict
+    is given; `left_out` says in words why cases were not counted. `baseline` says what the trivial answer is.
+    `monailabel` is what MONAI Label calls a model of this kind. `draws` says whether `draw` draws anything.
+    """
+
+    kind: ClassVar[type[Answer]]
+    objects: ClassVar[tuple[str, ...]] = (".sr.dcm",)
+    headlines: ClassVar[tuple[str, ...]] = ()
+    metric_names: ClassVar[Mapping[str, str]] = {}
+    one_sided: ClassVar[tuple[str, ...]] = ()
+    left_out: ClassVar[Mapping[str, str]] = {}
+    baseline: ClassVar[str] = ""
+    monailabel: ClassVar[str] = "others"
+    draws: ClassVar[bool] = False
+
+    # --- what is written of an answer and shown of it
+
+    @abstractmethod
+    def columns(self, answer: A) -> dict[str, Any]:
+        """Return an answer's figures by the name of their column in `answers.csv`, without those of its parts."""
+
+    def summary(self, answer: A) -> dict[str, Any]:
+        """Return what a client shows of an answer at a glance, as JSON takes it; by default its columns."""
+        return {"fields": columns(answer)}
+
+    def suffix(self, answer: A) -> str:
+        """Return the suffix of the file that holds an answer's image, of a kind that has one."""
+        return ".nii.gz"
+
+    def shown_by(self, answer: A, image: Image) -> Image | None:
+        """Return the labels, upright as the image is shown, by which a slice is chosen; None for the middle one."""
+        return None
+
+    def draw(self, axes: Any, answer: A, image: Image, shown: Slice) -> None:
+        """Draw an answer on matplotlib axes that show the slice `shown` of `image`."""
+
+    # --- where an answer lies in its image
+
+    def found(self, answer: A) -> Array | None:
+        """Return where an answer says that something is, `(Z, Y, X)` of bits; None of a kind without places."""
+        return None
+
+    def placed(self, answer: A, low: Sequence[int], reference: Image) -> A:
+        """Return the answer to a part of an image that begins at index `low` `(z, y, x)`, as one to the whole image."""
+        return answer
+
+    def misplaced(self, answer: A, reference: Image) -> str | None:
+        """Return in words why an answer cannot belong to this image; None where it can."""
+        return None
+
+    # --- an answer against the truth
+
+    def truth(self, target: Any, case: Case) -> Any:
+        """Return a case's target in the form in which `measure` takes it."""
+        return target
+
+    def measure(self, answer: A, truth: Any, case: Case) -> Any:
+        """Return what is kept of one case until `rows`: by default answer and truth, where these are small.
+
+        Raises DataError where they cannot be compared.
+        """
+        return answer, truth
+
+    def rows(self, measured: Sequence[Any], case_ids: Sequence[str]) -> Rows:
+        """Return what was measured of all cases as the rows of the metrics of this kind."""
+        answers = [
+            replace(answer, case_id=case) for (answer, _), case in zip(measured, case_ids, strict=True)
+        ]
+        return cast(Rows, self.judge.rows(answers, [truth for _, truth in measured]))
+
+    def rate(self, answer: A, truth: Any, measured: Any) -> tuple[float, str]:
+        """Return how right an answer is, the higher the better, and a caption; NaN keeps the case out of the report."""
+        return NOT_RATED
+
+    def outlines(self, answer: A, truth: Any, reference: Image) -> tuple[Image | None, Image | None]:
+        """Return label values of the truth and of the answer, upright, for the outlines that a report draws."""
+        return None, None
+
+    @property
+    def judge(self) -> Any:
+        """The metrics of this kind. Raises UnknownName where there are none."""
+        return metrics.for_answer(self.kind.__name__)
+
+    # --- scorecard and report
+
+    def curves(self, rows: Rows) -> dict[str, Any]:
+        """Return what a report draws and a scorecard keeps of all cases together."""
+        return {}
+
+    def case(self, rows: Rows, index: int) -> dict[str, Any]:
+        """Return what a scorecard keeps of one case: by default its number in each column that has one a case."""
+        return {name: float(column[index]) for name, column in rows.columns.items() if column.ndim == 1}
+
+    def facts(self, card: Scorecard) -> list[tuple[str, str]]:
+        """Return which rules of this kind the figures follow, as `(name, text)`."""
+        return []
+
+    def figures(self, card: Scorecard) -> list[Figure]:
+        """Return the drawings of a report that belong to this kind."""
+        return []
+
+    def legend(self, labels: Sequence[Label]) -> dict[str, int]:
+        """Return the label values that stand in the report's outlines, by name."""
+        return {}
+
+    # --- another tool's predictions
+
+    def foreign(
+        self, path: Path, cases: Sequence[Case], target: TargetInfo, *, positive: str | None = None
+    ) -> ForeignAnswers:
+        """Return another tool's predictions as answers. `positive` is the class that sensitivity speaks of.
+
+        Raises DataError where there are none, or where they cannot be read.
+        """
+        raise DataError(f"another tool's predictions cannot be read as {self.kind.__name__}")
+
+
+def of(answer: Answer | type[Answer] | str) -> Handling[Any]:
+    """Return what is done with answers of this kind, found by its class or the name of that. Raises UnknownName."""
+    kind = (
+        answer if isinstance(answer, str) else (answer if isinstance(answer, type) else type(answer)).__name__
+    )
+    return cast("Handling[Any]", registry.lookup("answers", kind.lower()).HANDLING)
+
+
+def for_target(kind: str) -> Handling[Any]:
+    """Return the kind of answer as which another tool's predictions of such targets are read. Raises DataError."""
+    read = {stem: registry.literals("answers", stem).get("TARGETS", ()) for stem in registry.stems("answers")}
+    fitting = [stem for stem, targets in read.items() if kind in targets]
+    if len(fitting) > 1:
+        raise DataError(f"several kinds of answer claim targets of kind '{kind}'", found=", ".join(fitting))
+    if not fitting:
+        known = sorted({target for targets in read.values() for target in targets})
+        raise DataError(
+            f"another tool's predictions of a target of kind '{kind}' cannot be read",
+            hint=f"a bundle, or a target of kind {', '.join(known)}",
+        )
+    return of(fitting[0])
+
+
+def columns(answer: Answer) -> dict[str, Any]:
+    """Return an answer's columns of `answers.csv`, and after them those of its parts, led by the part's name."""
+    found = dict(of(answer).columns(answer))
+    for name, part in answer.parts.items():
+        found |= {f"{name}.{column}": value for column, value in columns(part).items()}
+    return found
+
+
+def images(answer: Answer, name: str = "") -> Iterator[tuple[str, ImageAnswer]]:
+    """Yield the answers whose images are written as files, by the part's name.
+
+    That is the answer itself, under "", where it is an image, and else those of its parts that are.
+    """
+    if isinstance(answer, ImageAnswer):
+        yield name, answer
+        return
+    for part_name, part in answer.parts.items():
+        yield from images(part, f"{name}.{part_name}" if name else part_name)
+
+
+def drawable(answer: Answer) -> Iterator[Answer]:
+    """Yield the answers that are drawn on an image: the answer itself where its kind draws, else its parts that do."""
+    if of(answer).draws:
+        yield answer
+        return
+    for part in answer.parts.values():
+        yield from drawable(part)

@@ -1,0 +1,25 @@
+"""Curve: survival over time, one curve an arm."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from vesalius.answers.contract import Handling
+from vesalius.core.answers.curve import Curve
+
+
+class CurveHandling(Handling[Curve]):
+    """What is done with survival curves."""
+
+    kind = Curve
+
+    def columns(self, answer: Curve) -> dict[str, Any]:
+        """Return each arm's median survival in days; empty where the curve does not fall to one half."""
+        found: dict[str, Any] = {}
+        for arm, curve in answer.survival.items():
+            below = answer.times_days[curve <= 0.5]
+            found[f"median_days_{arm}"] = float(below[0]) if len(below) else ""
+        return found
+
+
+HANDLING = CurveHandling()

@@ -1,0 +1,38 @@
+"""Map: a field of numbers over an image."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from vesalius.answers.contract import Handling
+from vesalius.answers.drawing.slices import Slice
+from vesalius.core.answers.map import Map
+from vesalius.core.image import Image
+from vesalius.prepare.geometry import upright
+
+
+class MapHandling(Handling[Map]):
+    """What is done with a field."""
+
+    kind = Map
+    objects = (".pm.dcm", ".sc.dcm")
+    draws = True
+
+    def columns(self, answer: Map) -> dict[str, Any]:
+        """Return no column: the field is a file of its own."""
+        return {}
+
+    def summary(self, answer: Map) -> dict[str, Any]:
+        """Return the quantity, its unit, and its lowest and highest value."""
+        low, high = np.nanmin(answer.image.array), np.nanmax(answer.image.array)
+        return {"quantity": answer.quantity, "unit": answer.unit, "low": float(low), "high": float(high)}
+
+    def draw(self, axes: Any, answer: Map, image: Image, shown: Slice) -> None:
+        """Draw the field's slice in colour over the image."""
+        field = upright(answer.image, image)
+        axes.imshow(field.array[0, shown.z], cmap="magma", alpha=0.45, aspect=shown.aspect)
+
+
+HANDLING = MapHandling()

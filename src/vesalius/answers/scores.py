@@ -1,0 +1,213 @@
+"""Scores: a probability for each label of an image."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from vesalius.answers.contract import ForeignAnswers, Handling
+from vesalius.answers.drawing import figures as draw
+from vesalius.answers.drawing.figures import Figure
+from vesalius.answers.drawing.slices import Slice
+from vesalius.answers.foreign.tables import Row, row_answers
+from vesalius.core.answers.scores import Scores
+from vesalius.core.calibration import operating_point
+from vesalius.core.case import Case
+from vesalius.core.cohort import TargetInfo
+from vesalius.core.errors import DataError, UnknownName
+from vesalius.core.image import Array, Image
+from vesalius.core.scorecard import Scorecard
+from vesalius.core.words import listed
+from vesalius.metrics import Rows
+from vesalius.metrics import scores as judge
+
+TARGETS = ("class", "ordinal", "multilabel")
+POINTS = 200  # of a curve that is drawn
+
+
+class ScoresHandling(Handling[Scores]):
+    """What is done with probabilities."""
+
+    kind = Scores
+    headlines = ("auc", "accuracy", "balanced_accuracy", "average_precision", "recall", "specificity", "ece")
+    metric_names: ClassVar[Mapping[str, str]] = {
+        "auc": "AUC", "f1": "F1", "ece": "ECE", "brier": "Brier score", "recall": "sensitivity (recall)",
+    }  # fmt: skip
+    one_sided = ("recall", "specificity", "precision", "ece")
+    left_out: ClassVar[Mapping[str, str]] = {"unknown": "truth not known, not counted"}
+    baseline = "how often each class occurs in training"
+    monailabel = "classification"
+    draws = True
+
+    def columns(self, answer: Scores) -> dict[str, Any]:
+        """Return the probability of each label, and the likeliest where labels exclude one another."""
+        names = [x.name for x in answer.labels]
+        found: dict[str, Any] = {f"p_{n}": f"{p:.6f}" for n, p in zip(names, answer.p, strict=True)}
+        if answer.kind == "exclusive":
+            found["answer"] = names[int(answer.p.argmax())]
+        return found
+
+    def summary(self, answer: Scores) -> dict[str, Any]:
+        """Return each label's probability, and whether the positive label reaches its operating point."""
+        rows = [{"name": x.name, "p": float(p)} for x, p in zip(answer.labels, answer.p, strict=True)]
+        point = operating_point(answer.positive, answer.thresholds)
+        p = {r["name"]: r["p"] for r in rows}
+        above = None if point is None or point["label"] not in p else p[point["label"]] >= point["threshold"]
+        return {"labels": rows, "operating_point": point, "positive": above}
+
+    def draw(self, axes: Any, answer: Scores, image: Image, shown: Slice) -> None:
+        """Write the first eight probabilities into the corner."""
+        lines = [f"{x.name}: {p:.2f}" for x, p in zip(answer.labels, answer.p, strict=True)]
+        axes.text(
+            0.02, 0.98, "\n".join(lines[:8]), transform=axes.transAxes, va="top", color="white", fontsize=8,
+            bbox={"facecolor": "black", "alpha": 0.5, "linewidth": 0},
+        )  # fmt: skip
+
+    def rate(self, answer: Scores, truth: Any, measured: Any) -> tuple[float, str]:
+        """Return the probability of what is so; of several labels at once its mean over them."""
+        if isinstance(truth, str):
+            names = [x.name for x in answer.labels]
+            sure = float(answer.p[names.index(truth)]) if truth in names else float("nan")
+            return sure, f"{truth}: {sure:.2f}"
+        right = [
+            p if label.name in truth else 1 - p for p, label in zip(answer.p, answer.labels, strict=True)
+        ]
+        sure = float(np.mean(right))
+        return sure, f"{listed(truth) or 'none of them'}: {sure:.2f} on average"
+
+    def curves(self, rows: Rows) -> dict[str, Any]:
+        """Return ROC, precision-recall and calibration by label, and the confusion matrix of exclusive labels."""
+        p, y, labels, positive = rows["p"], rows["y"], rows.info["labels"], rows.info["positive"]
+        many = rows.info["kind"] == "multilabel"
+        found: dict[str, Any] = {"roc": {}, "precision_recall": {}, "calibration": {}}
+        for k, label in enumerate(labels):
+            if not many and len(labels) == 2 and label != positive:
+                continue
+            known = y[:, k] >= 0 if many else np.ones(len(y), dtype=bool)
+            truth, chance = (y[known, k] == 1 if many else y == k), p[known, k]
+            if truth.any() and not truth.all():
+                false, hit, _ = judge.roc(truth, chance)
+                recall, precision, _ = judge.precision_recall(truth, chance)
+                found["roc"][label] = {"x": _thin(false), "y": _thin(hit)}
+                found["precision_recall"][label] = {
+                    "x": _thin(recall),
+                    "y": _thin(precision),
+                    "share": float(truth.mean()),
+                }
+            sure, share, n = judge.calibration_curve(truth, chance, bins=10)
+            found["calibration"][label] = {"x": _rounded(sure), "y": _rounded(share), "n": n.tolist()}
+        if not many:
+            found["confusion"] = judge.confusion(y, rows["decided"], len(labels)).tolist()
+        return found
+
+    def case(self, rows: Rows, index: int) -> dict[str, Any]:
+        """Return what is so, what is called, and the probabilities."""
+        labels, y, called = rows.info["labels"], rows["y"][index], rows["decided"][index]
+        one: dict[str, Any] = {}
+        if rows.info["kind"] == "multilabel":
+            one["truth"] = [name for name, bit in zip(labels, y, strict=True) if bit == 1]
+            one["called"] = [name for name, bit in zip(labels, called, strict=True) if bit == 1]
+        else:
+            one["truth"], one["called"] = labels[y], labels[called]
+        one["p"] = {name: float(v) for name, v in zip(labels, rows["p"][index], strict=True)}
+        return one
+
+    def facts(self, card: Scorecard) -> list[tuple[str, str]]:
+        """Return what is called where no threshold is fixed."""
+        if card.thresholds:
+            return []
+        many = any(name.startswith("exact_match") for name in card.metrics)
+        rule = "each label from a probability of 0.5" if many else "the most probable class"
+        return [("what is called", rule)]
+
+    def figures(self, card: Scorecard) -> list[Figure]:
+        """Return the confusion matrix and the curves."""
+        curves, found = card.curves, []
+        if curves.get("confusion"):
+            svg = draw.confusion(curves["confusion"], card.labels)
+            found.append(Figure("Confusion matrix", svg, "A row a true label, a column a called one."))
+        if curves.get("roc"):
+            found.append(Figure("ROC", draw.roc(curves["roc"], card.metrics), "Dashed: chance."))
+        if curves.get("precision_recall"):
+            svg = draw.precision_recall(curves["precision_recall"], card.metrics)
+            found.append(Figure("Precision and recall", svg, "Dotted: calling every case."))
+        if curves.get("calibration"):
+            text = "Ten bins. On the diagonal a probability means what it says; larger dots hold more cases."
+            found.append(Figure("Calibration", draw.calibration(curves["calibration"]), text))
+        return found
+
+    def foreign(
+        self, path: Path, cases: Sequence[Case], target: TargetInfo, *, positive: str | None = None
+    ) -> ForeignAnswers:
+        """Return the probabilities, or the classes, in a table. Raises DataError where it has neither."""
+        return row_answers(path, cases, partial(_scores_of, target=target, positive=positive))
+
+
+def _scores_of(row: Row, *, target: TargetInfo, positive: str | None) -> Scores:
+    """One row's probabilities: a column a class, one column for the one of two classes, or the class's name."""
+    lower, said, table, case = row.columns(), row.answer_column(), row.table, row.case
+    names = [x.name for x in target.labels]
+    given = {n: lower[k] for n in names for k in (f"p_{n}".lower(), n.lower()) if k in lower}
+    p: Array
+    if len(given) == len(names):
+        p = np.array([row.number(given[n]) for n in names])
+    elif len(names) == 2 and len(given) == 1:
+        name, column = next(iter(given.items()))
+        one = row.number(column)
+        p = np.array([one if n == name else 1 - one for n in names])
+    elif said is not None:
+        if not (row.cells[said] or "").strip():
+            raise DataError(f"{table}: case {case} has no answer", found=f"an empty cell in '{said}'")
+        called = _classes_of(str(row.cells[said]), names, several=target.kind == "multilabel")
+        p = np.array([float(n in called) for n in names])
+    else:
+        raise DataError(
+            f"{table} has neither probabilities nor classes",
+            found=", ".join(row.cells),
+            hint=f"'p_{names[0]}' …",
+        )
+    if (p < -1e-6).any() or (p > 1 + 1e-6).any():
+        raise DataError(f"{table}: case {case} has probabilities outside 0 to 1", found=str(p.tolist()))
+    kind = "multilabel" if target.kind == "multilabel" else "exclusive"
+    if kind == "exclusive" and p.sum() > 0:
+        p = p / p.sum()
+    return Scores(labels=target.labels, p=p, kind=kind, positive=positive, case_id=case)  # type: ignore[arg-type]
+
+
+def _classes_of(text: str, names: Sequence[str], *, several: bool) -> set[str]:
+    """The classes that a cell names: one, or several between bars or semicolons, of which 'none' is none."""
+    if not several:
+        return {_class_of(text, names)}
+    words = [w.strip() for w in re.split(r"[|;]", text) if w.strip()]
+    if len(words) == 1 and words[0].casefold() == "none" and words[0] not in names:
+        return set()
+    return {_class_of(w, names) for w in words}
+
+
+def _class_of(word: str, names: Sequence[str]) -> str:
+    """The class that a word names; another case or blanks around it do no harm where only one can be meant."""
+    if word in names:
+        return word
+    alike = [n for n in names if n.strip().casefold() == word.strip().casefold()]
+    if len(alike) != 1:
+        raise UnknownName("class", word, names)
+    return alike[0]
+
+
+def _thin(values: Array) -> list[float]:
+    """At most POINTS of them, ends included."""
+    if len(values) > POINTS:
+        values = values[np.linspace(0, len(values) - 1, POINTS).round().astype(int)]
+    return _rounded(values)
+
+
+def _rounded(values: Array) -> list[float]:
+    return [round(float(v), 5) for v in values]
+
+
+HANDLING = ScoresHandling()

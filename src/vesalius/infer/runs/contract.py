@@ -1,0 +1,95 @@
+"""The contract between a way of running a case and everything that answers, validates, times and calibrates."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from vesalius.core.case import Case
+from vesalius.core.plan import Plan
+from vesalius.infer.session import Anew, Answering, Session
+from vesalius.prepare.batch import Batch, Example
+from vesalius.prepare.geometry import Undo
+from vesalius.tasks.contract import Task
+
+AXES = {"z": -3, "y": -2, "x": -1}
+Told = Callable[[float], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Members:
+    """The models of one stage in evaluation mode, with their task, their plan and the device that they are on."""
+
+    task: Task
+    models: Sequence[nn.Module]
+    plan: Plan
+    device: torch.device
+
+
+class Run(ABC):
+    """A way of running cases. Instances hold nothing; a file of this kind ends in `RUN = …()`.
+
+    A file also has the literal `SAMPLING`, which is read without import: whether training sees images `whole` or in
+    `patches`. `joins` says that several cases go through the models in one pass, so that an answer is cheap.
+    `held_out` says that the members' raw answers about the cases that they never saw are kept, for calibration.
+    `on_grid` says that a raw answer has a value for each point of the image's grid.
+    """
+
+    joins: ClassVar[bool] = False
+    held_out: ClassVar[bool] = False
+    on_grid: ClassVar[bool] = False
+
+    @abstractmethod
+    def answer(self, members: Members, example: Example, undo: Undo, *, told: Told | None = None) -> Any:
+        """Return what `task.decode` takes of one prepared case.
+
+        `undo` is the way back from the prepared grid. `told` is called from time to time with the share of the work
+        that is done; what it raises ends the work.
+        """
+
+    @abstractmethod
+    def raw(self, members: Members, examples: Sequence[Example]) -> Iterator[Any]:
+        """Return what `task.decode` takes of many prepared cases, one after the other, on their prepared grids."""
+
+    def time(self, members: Members, examples: Sequence[Example]) -> float:
+        """Return the seconds that one answer takes, the second time that it is asked for."""
+        few = list(examples[: max(members.plan.infer.batch, 1) if self.joins else 1])
+        took = 0.0
+        for _ in range(2):
+            began = time.monotonic()
+            for _ in self.raw(members, few):
+                pass
+            took = (time.monotonic() - began) / max(len(few), 1)
+        return took
+
+    def turned_back(self, raw: Tensor, axes: Sequence[int]) -> Tensor:
+        """Return the raw output of a mirror image as that of the image itself; `axes` count from the end."""
+        return raw
+
+    def open(self, predictor: Answering, case: Case) -> Session:
+        """Return a session about a case; by default every step is answered anew (see `infer/session.py`)."""
+        return Anew(predictor, case)
+
+
+def views(run: Run, members: Members, model: nn.Module, batch: Batch, generator: torch.Generator) -> Tensor:
+    """Return the raw output of one model, joined over the planned mirror images of the input."""
+    return members.task.join(_each_view(run, members, model, batch, generator))
+
+
+def _each_view(
+    run: Run, members: Members, model: nn.Module, batch: Batch, generator: torch.Generator
+) -> Iterator[Tensor]:
+    yield members.task.infer(model, batch, generator)
+    axes = [AXES[a] for a in members.plan.infer.mirror]
+    for k in range(1, 2 ** len(axes)):
+        chosen = [a for i, a in enumerate(axes) if k >> i & 1]
+        if not batch.images or any(t.shape[a] == 1 for t in batch.images.values() for a in chosen):
+            continue
+        flipped = replace(batch, images={name: t.flip(chosen) for name, t in batch.images.items()})
+        yield run.turned_back(members.task.infer(model, flipped, generator), chosen)

@@ -1,0 +1,52 @@
+"""Tile by tile, joined by the task: what is no field, such as boxes."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from vesalius.infer import tiles
+from vesalius.infer.runs.contract import Members, Run, Told
+from vesalius.prepare.batch import Example, main_image, with_tiles
+from vesalius.prepare.geometry import Undo
+from vesalius.tasks.contract import Tile
+
+SAMPLING = "patches"
+
+
+class Tiles(Run):
+    """Each tile's raw outputs are joined over the members by `task.join`, then all tiles by `task.merge`."""
+
+    def answer(self, members: Members, example: Example, undo: Undo, *, told: Told | None = None) -> Any:
+        """Return what `task.merge` makes of the tiles."""
+        return self._merged(members, example, told)
+
+    def raw(self, members: Members, examples: Sequence[Example]) -> Iterator[Any]:
+        """Return what `task.merge` makes of the tiles of each case."""
+        for example in examples:
+            yield self._merged(members, example, None)
+
+    def _merged(self, members: Members, example: Example, told: Told | None) -> Any:
+        task, array, size = members.task, main_image(example), members.plan.data.size
+        shape = (int(array.shape[-3]), int(array.shape[-2]), int(array.shape[-1]))
+        generator = torch.Generator(device="cpu").manual_seed(0)
+        batch_of = with_tiles(example, members.device)
+        starts = [tiles.starts(n, t, members.plan.infer.overlap) for n, t in zip(shape, size, strict=True)]
+        places = list(itertools.product(*starts))
+        found = []
+        for n, (z, y, x) in enumerate(places, start=1):
+            cut = array[..., z : z + size[0], y : y + size[1], x : x + size[2]]
+            with torch.inference_mode():
+                batch = batch_of(torch.from_numpy(np.ascontiguousarray(cut))[None].to(members.device))
+                raw = task.join(task.infer(m, batch, generator)[0] for m in members.models)
+                found.append(Tile(raw.float().cpu().numpy(), (z, y, x), size))
+            if told is not None:
+                told(n / len(places))
+        return task.merge(found, shape)
+
+
+RUN = Tiles()

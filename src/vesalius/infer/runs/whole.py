@@ -1,0 +1,45 @@
+"""The case at once: everything that is known of it goes through the model in one pass, beside other cases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar
+
+import torch
+
+from vesalius.core.seeds import seed_of
+from vesalius.infer.runs.contract import Members, Run, Told, views
+from vesalius.prepare.batch import Example
+from vesalius.prepare.geometry import Undo
+
+SAMPLING = "whole"
+
+
+class Whole(Run):
+    """Cases go through the models in batches; raw answers are `(M, …)`, one of each member."""
+
+    joins: ClassVar[bool] = True
+    held_out: ClassVar[bool] = True
+
+    def answer(self, members: Members, example: Example, undo: Undo, *, told: Told | None = None) -> Any:
+        """Return the members' raw outputs about one case, `(M, …)`."""
+        return next(self.raw(members, [example]))
+
+    def raw(self, members: Members, examples: Sequence[Example]) -> Iterator[Any]:
+        """Return the members' raw outputs about each case, `(M, …)`, computed in planned batches."""
+        generator = torch.Generator(device="cpu").manual_seed(0)
+        size = max(members.plan.infer.batch, 1)
+        if not all(e.images for e in examples):  # nothing but the case's id tells their answers apart
+            size = 1
+        for k in range(0, len(examples), size):
+            chosen = examples[k : k + size]
+            if not chosen[0].images:
+                generator.manual_seed(seed_of(chosen[0].case_id))
+            with torch.inference_mode():
+                batch = members.task.collate(chosen).to(members.device)
+                outs = [views(self, members, m, batch, generator).float().cpu() for m in members.models]
+                rows = torch.stack(outs, dim=1).numpy()  # (B, M, …)
+            yield from rows
+
+
+RUN = Whole()

@@ -1,0 +1,121 @@
+"""Drawing a patient: from a seed and an index to an anatomy, its lesions, their scan, report and outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+
+from vesalius.core.case import Box
+from vesalius.core.errors import DataError, GeometryError, UnknownName
+from vesalius.core.image import Array
+from vesalius.phantom.abdomen.acquisition import draw_acquisition, scan, voxel_points
+from vesalius.phantom.abdomen.anatomy import draw_anatomy
+from vesalius.phantom.abdomen.lesions import Kind, Lesion, draw_lesions, draw_on
+from vesalius.phantom.abdomen.patient import AbdomenPatient
+from vesalius.phantom.abdomen.person import Diagnosis, diagnosis_of, draw_person
+from vesalius.phantom.abdomen.report import findings_of, write_report
+from vesalius.phantom.abdomen.streams import stream
+from vesalius.phantom.abdomen.survival import ASSIGNMENTS, Assignment, draw_outcome
+from vesalius.phantom.abdomen.tissue import ORGANS, Canvas, draw_densities, draw_tissue
+
+Shape = tuple[int, int, int]
+SIZES: Mapping[str, Shape] = {"small": (32, 64, 64), "full": (120, 256, 256)}
+REMOVED: Mapping[str, tuple[Kind, ...]] = {  # the lesions that a twin loses, by finding
+    "lesion": ("cyst", "malignant"),
+    "cyst": ("cyst",),
+    "malignant": ("malignant",),
+}
+
+
+def shape_of(size: Literal["small", "full"] | Shape) -> Shape:
+    """Return the grid `(Z, Y, X)` of a named size, or the one given. Raises UnknownName or GeometryError."""
+    if isinstance(size, str):
+        if size not in SIZES:
+            raise UnknownName("phantom size", size, SIZES)
+        return SIZES[size]
+    if len(size) != 3 or not all(8 <= n <= 1024 for n in size):
+        raise GeometryError("a phantom's grid is (Z, Y, X) with 8 to 1024 voxels each", found=str(size))
+    return int(size[0]), int(size[1]), int(size[2])
+
+
+def draw_patient(
+    index: int,
+    seed: int = 0,
+    *,
+    size: Literal["small", "full"] | Shape = "small",
+    assignment: Assignment = "randomised",
+    without: str | None = None,
+) -> AbdomenPatient:
+    """Return patient number `index`, the same for the same seed, size and assignment.
+
+    Lesions that `without` names are drawn and then left out, so that the anatomy, the grid and the noise stay.
+    Raises UnknownName or GeometryError for a size, an assignment or a finding that does not exist, DataError for a
+    negative index or seed.
+    """
+    shape = shape_of(size)
+    if index < 0 or seed < 0:
+        raise DataError("a phantom's index and seed are not negative", found=f"{index} and {seed}")
+    if assignment not in ASSIGNMENTS:
+        raise UnknownName("treatment assignment", assignment, ASSIGNMENTS)
+    if without is not None and without not in REMOVED:
+        raise UnknownName("finding of the CT phantom", without, REMOVED)
+    person = draw_person(stream(seed, index, "person"))
+    shaping = stream(seed, index, "anatomy")
+    anatomy = draw_anatomy(shaping, person)
+    densities = draw_densities(shaping, person)
+    drawn = draw_lesions(stream(seed, index, "lesions"), anatomy, densities.liver, diagnosis_of(seed, index))
+    left_out = REMOVED[without] if without else ()
+    facts = tuple(one for one in drawn if one.kind not in left_out)
+    diagnosis = diagnosed(facts)
+    scanning = stream(seed, index, "acquisition")
+    acquisition = draw_acquisition(scanning, shape, anatomy)
+    points = voxel_points(acquisition)
+    canvas = Canvas(anatomy.atlas(points), 0.9 * float(np.mean(acquisition.spacing_mm)))
+    draw_tissue(canvas, anatomy, densities)
+    lesions = draw_on(canvas, points, facts, canvas.labels == ORGANS["liver"])
+    findings = findings_of(facts, anatomy)
+    outcome = draw_outcome(stream(seed, index, "outcome"), person, lesions=facts, assignment=assignment)
+    return AbdomenPatient(
+        id=f"case-{index:04d}" + (f"-without-{without}" if without else ""),
+        patient=f"P{index:04d}",
+        seed=seed,
+        index=index,
+        image=scan(scanning, canvas.hu, acquisition),
+        affine=acquisition.affine,
+        organs=canvas.labels,
+        lesions=lesions,
+        boxes=tuple(_box(lesions == k + 1, one.kind) for k, one in enumerate(facts)),
+        diagnosis=diagnosis,
+        person=person,
+        lesion_facts=facts,
+        densities=densities,
+        acquisition=acquisition,
+        outcome=outcome,
+        findings=findings,
+        report=write_report(
+            stream(seed, index, "report"),
+            person,
+            diagnosis=diagnosis,
+            findings=findings,
+            liver_hu=densities.liver,
+            aorta_mm=anatomy.aorta_mm * anatomy.scale,
+        ),
+        without=without,
+    )
+
+
+def diagnosed(lesions: tuple[Lesion, ...]) -> Diagnosis:
+    """Return the class that lesions give: malignant if one of them is, else cyst if there is one, else normal."""
+    kinds = {one.kind for one in lesions}
+    return "malignant" if "malignant" in kinds else "cyst" if kinds else "normal"
+
+
+def _box(mask: Array, label: str) -> Box:
+    """Return the tightest box around a mask, `(z, y, x)`, high excluded."""
+    where = np.argwhere(mask)
+    low, high = where.min(axis=0), where.max(axis=0) + 1
+    return Box(
+        (float(low[0]), float(low[1]), float(low[2])), (float(high[0]), float(high[1]), float(high[2])), label
+    )

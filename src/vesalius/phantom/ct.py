@@ -1,0 +1,52 @@
+"""Abdominal CT with organs, liver lesions, reports, readers' drawings and survival under two treatments."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from vesalius.phantom.abdomen.draw import SIZES, Shape, draw_patient
+from vesalius.phantom.abdomen.files import write
+from vesalius.phantom.abdomen.patient import LABELS, AbdomenPatient
+from vesalius.phantom.abdomen.survival import Assignment
+from vesalius.phantom.abdomen.texts import cohort_truth, texts
+
+__all__ = ["LABELS", "SIZES", "AbdomenPatient", "cohort_truth", "patient", "texts", "twin", "write"]
+
+FORMATS = ("nifti", "png", "dicom")
+OPTIONS = {"size": "small", "assignment": "randomised"}
+FINDINGS = ("lesion", "cyst", "malignant")
+
+Size = Literal["small", "full"] | Shape
+
+
+def patient(
+    index: int, seed: int = 0, *, size: Size = "small", assignment: Assignment = "randomised"
+) -> AbdomenPatient:
+    """Return synthetic patient number `index`, the same for the same seed, size and assignment.
+
+    `size` is small, full, or a grid `(Z, Y, X)`; `assignment` says how treatment was given: randomised, or
+    confounded by a stated propensity.
+
+    Raises UnknownName or GeometryError for a size or an assignment that does not exist, DataError for a negative
+    index or seed.
+    """
+    return draw_patient(index, seed, size=size, assignment=assignment)
+
+
+def twin(
+    index: int,
+    seed: int = 0,
+    *,
+    without: Literal["lesion", "cyst", "malignant"],
+    size: Size = "small",
+    assignment: Assignment = "randomised",
+) -> AbdomenPatient:
+    """Return patient number `index` as they would be without a finding.
+
+    `without` is lesion (all of them), cyst or malignant. Anatomy, densities, grid and noise are the patient's own, so
+    that every voxel which the scan's blur does not mix with the lesion is the same to the bit. Whatever follows from
+    the lesions changes with them: class, boxes, report, readers' drawings, stage and survival.
+
+    Raises UnknownName for another finding, and what `patient` raises.
+    """
+    return draw_patient(index, seed, size=size, assignment=assignment, without=without)

@@ -1,0 +1,163 @@
+"""What one pass keeps of each case: numbers, two fingerprints and a thumbnail, never the pixels."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from vesalius.cohorts import Decoded
+from vesalius.core.case import Event, Ref, Split, Target
+from vesalius.core.image import Array, Image, Triple
+from vesalius.reliability._thumbs import fingerprint, thumbnail
+
+SAMPLES = 2000  # pixels kept of a channel, evenly spread, for quantiles over the cohort
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Channel:
+    """One channel of one image: exact moments and extremes, and a sample for quantiles."""
+
+    name: str
+    count: int
+    mean: float
+    variance: float
+    low: float
+    high: float
+    sample: Array  # (≤ SAMPLES,) float32
+
+
+@dataclass(frozen=True, eq=False)
+class CaseRecord:
+    """One case as the reliability room sees it. `shape` is `(Z, Y, X)`, `spacing_mm` `(x, y, z)`."""
+
+    case: str
+    patient: str | None
+    split: Split | None
+    labels: Mapping[str, str]
+    shape: tuple[int, int, int] = (0, 0, 0)
+    channels: tuple[Channel, ...] = ()
+    dtype: str = ""
+    frames: int = 1
+    spacing_mm: Triple | None = None
+    orientation: str | None = None
+    modality: str | None = None
+    apart_mm: float = (
+        0.0  # how far the two forms of a NIfTI put it apart, where that is more than half a voxel
+    )
+    pixels_sha256: str = ""
+    print_: Array = field(default_factory=lambda: np.zeros(0, np.float32))
+    thumb: Array | None = None
+    voxels: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
+    fault: str | None = None
+    fatal: bool = False
+
+
+def record_of(decoded: Decoded, *, keep_thumb: bool = True) -> CaseRecord:
+    """Measure one decoded case; of a faulty one only what can be said."""
+    case = decoded.case
+    labels = {name: text for name, value in case.targets.items() if (text := label_text(value)) is not None}
+    fault = decoded.fault.reason if decoded.fault else None
+    fatal = decoded.fault.fatal if decoded.fault else False
+    reference = decoded.reference
+    if reference is None:
+        return CaseRecord(case.id, case.patient, case.split, labels, fault=fault, fatal=fatal)
+    first = next(iter(decoded.masks.values()), None)
+    channels: list[Channel] = []
+    for name, image in decoded.images.items():
+        channels += _channels(name, image, len(decoded.images) > 1)
+    return CaseRecord(
+        case=case.id,
+        patient=case.patient,
+        split=case.split,
+        labels=labels,
+        shape=reference.shape,
+        channels=tuple(channels),
+        dtype=reference.array.dtype.name,
+        frames=1 if reference.times_s is None else reference.array.shape[0],
+        spacing_mm=reference.spacing_mm,
+        orientation=orientation(reference),
+        modality=reference.modality,
+        apart_mm=_apart([*decoded.images.values(), *decoded.masks.values()]),
+        pixels_sha256=pixel_hash(decoded.images),
+        print_=fingerprint(reference),
+        thumb=thumbnail(reference, first) if keep_thumb else None,
+        voxels=decoded.values,
+        fault=fault,
+        fatal=fatal,
+    )
+
+
+def _apart(images: Sequence[Image]) -> float:
+    """Return the most that two forms of one header lie apart among images, in mm; 0 where they agree to half a
+    voxel.
+    """
+    said = [image.source.forms for image in images]
+    return max((f.apart_mm for f in said if f is not None and f.disagree), default=0.0)
+
+
+def label_text(value: Target) -> str | None:
+    """Return a target as a word, where it is one: classes and numbers, not masks, boxes or times."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, (Ref, Image, Event)):
+        return None
+    if isinstance(value, tuple):
+        names = [v for v in value if isinstance(v, str)]
+        return "|".join(sorted(names)) if len(names) == len(value) else None
+    return f"{value:g}"
+
+
+def pixel_hash(images: Mapping[str, Image]) -> str:
+    """Return hex SHA-256 over decoded pixels, their type and shape: the same for any lossless file of the same
+    picture.
+    """
+    digest = hashlib.sha256()
+    for image in images.values():
+        digest.update(f"{image.array.shape} {image.array.dtype.name}".encode())
+        digest.update(np.ascontiguousarray(image.array).data)
+    return digest.hexdigest()
+
+
+def orientation(image: Image) -> str | None:
+    """Return where the index axes x, y, z lead to, to the nearest of left, right, anterior … (`LPS`); '*' if
+    oblique.
+    """
+    if image.affine is None or image.spacing_mm is None:
+        return None
+    directions = image.affine[:3, :3] / np.array(image.spacing_mm)
+    text, oblique, taken = "", False, set()
+    for column in directions.T:
+        axis = int(np.abs(column).argmax())
+        oblique |= abs(column[axis]) < 0.999
+        taken.add(axis)
+        text += ("RL", "AP", "IS")[axis][int(column[axis] > 0)]
+    return text + ("*" if oblique or len(taken) < 3 else "")
+
+
+def _channels(name: str, image: Image, several: bool) -> list[Channel]:
+    array = image.array if image.times_s is None else np.moveaxis(image.array, 1, 0)
+    found = []
+    for k, values in enumerate(array):
+        title = name if several or len(array) == 1 else f"channel {k}"
+        if len(array) == 3 and not several and image.is_2d:
+            title = ("red", "green", "blue")[k]
+        flat = values.reshape(-1)
+        step = max(1, flat.size // SAMPLES)
+        finite = flat if flat.dtype.kind != "f" else flat[np.isfinite(flat)]
+        if not finite.size:
+            continue
+        found.append(
+            Channel(
+                name=title,
+                count=int(finite.size),
+                mean=float(finite.mean(dtype=np.float64)),
+                variance=float(finite.var(dtype=np.float64)),
+                low=float(finite.min()),
+                high=float(finite.max()),
+                sample=finite[::step][:SAMPLES].astype(np.float32),
+            )
+        )
+    return found

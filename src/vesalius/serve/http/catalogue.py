@@ -1,0 +1,137 @@
+"""The catalogue of a service: its models by name, and what clients are told of each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vesalius.core import registry
+from vesalius.core.bundle import Bundle
+from vesalius.core.calibration import operating_point
+from vesalius.core.errors import DataError, UnknownName, VesaliusError
+from vesalius.core.scorecard import load_scorecard
+from vesalius.dicom.values.colours import PALETTE
+from vesalius.infer.predictor import Predictor
+from vesalius.serve.http.problems import Problem
+from vesalius.serve.models import LoadedModel, open_models
+
+_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+
+
+@dataclass(frozen=True, eq=False)
+class ServedModel(LoadedModel):
+    """A loaded model, and what clients are told of it (`schemas.ModelBody`)."""
+
+    about: Mapping[str, Any]
+
+    @property
+    def explainers(self) -> tuple[str, ...]:
+        """The names of the explainers that can explain this model's answers."""
+        return tuple(self.about["explainers"])
+
+
+class Catalogue:
+    """All models of a service by name, in the order given.
+
+    `bundles` are folders of bundles or runs, or `NAME=FOLDER`. Raises BundleError, PlanError; DataError where two
+    bundles have one name.
+    """
+
+    def __init__(
+        self,
+        bundles: Sequence[Path | str],
+        devices: Sequence[str | None] = (None,),
+        *,
+        accept_mismatch: bool = False,
+    ) -> None:
+        self.devices = tuple(devices)
+        paths: dict[str, Path] = {}
+        for given in bundles:
+            name, path = name_and_path(given)
+            if name in paths:
+                raise DataError(f"two bundles named '{name}'", hint=f"{name}-2={path}")
+            paths[name] = path
+        loaded = open_models(paths, devices=self.devices, accept_mismatch=accept_mismatch)
+        self.by_name = {
+            name: ServedModel(name, m.bundle, m.predictors, describe(name, m.bundle, m.predictors[0]))
+            for name, m in loaded.items()
+        }
+
+    def get(self, name: str | None) -> ServedModel:
+        """The model of that name; without one, the only one that there is. Raises UnknownName, Problem 422."""
+        if not name:
+            if len(self.by_name) > 1:
+                raise Problem(422, "no model is named", hint=f"model is one of {', '.join(self.by_name)}")
+            return next(iter(self.by_name.values()))
+        if name not in self.by_name:
+            raise UnknownName("model", name[:64], self.by_name)
+        return self.by_name[name]
+
+
+def name_and_path(given: Path | str) -> tuple[str, Path]:
+    """A bundle's name in the service and its path: `NAME=PATH`, or the name of its folder or its run's."""
+    text = str(given)
+    name, sign, path = text.partition("=")
+    if sign and _NAME.match(name):
+        return name, Path(path)
+    folder = Path(text).resolve()
+    plain = folder.parent.name if folder.name == "bundle" else folder.name
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", plain).strip("-._")[:64] or "model", Path(text)
+
+
+def describe(name: str, bundle: Bundle, predictor: Predictor) -> dict[str, Any]:
+    """What a client is told of a model, by its last stage: the server knows no task."""
+    stage = bundle.stages[-1]
+    plan, values, calibration = stage.plan, stage.state.values, stage.calibration
+    kind, learned = predictor.stages[-1].task.answer.__name__, bundle.learned
+    labels = [
+        {"value": x["value"], "name": x["name"], "colour": x.get("colour") or PALETTE[k % len(PALETTE)]}
+        for k, x in enumerate(values.get("labels") or ())
+    ]
+    return {
+        "name": name,
+        "hash": bundle.hash,
+        "task": plan.task.name,
+        "answer": kind,
+        "labels": labels,
+        "inputs": list(plan.data.images),
+        "dims": plan.data.dims,
+        "modality": learned.modality if learned else None,
+        "unit": learned.unit if learned else plan.fingerprint.get("unit"),
+        "channels": list(plan.data.channel_names),
+        "covariates": list(predictor.needs),
+        "accepts_mismatch": predictor.accept_mismatch,
+        "operating_point": operating_point(calibration.get("positive"), calibration.get("thresholds", {})),
+        "calibrated": "temperature" in calibration,
+        "explainers": [n for n in registry.names("explain") if kind in _explains(n)],
+        "research_use": True,
+        **_scorecard(bundle.path),
+    }
+
+
+def _explains(name: str) -> Sequence[str]:
+    """The kinds of answer that an explainer says it explains; nothing is imported."""
+    said: Sequence[str] = registry.literals("explain", name.partition("-")[0]).get("EXPLAINS", ())
+    return said
+
+
+def _scorecard(path: Path) -> dict[str, Any]:
+    try:
+        card = load_scorecard(path / "scorecard.json")
+    except VesaliusError:
+        return {"scorecard": None, "baseline_is": None, "banners": []}
+    rows = {
+        metric: {
+            "value": i.value,
+            "low": i.low,
+            "high": i.high,
+            "n": i.n,
+            "baseline": card.baseline[metric].value if metric in card.baseline else None,
+        }
+        for metric, i in card.metrics.items()
+    }
+    banners = [{"kind": b.kind, "text": b.text} for b in card.banners]
+    return {"scorecard": rows, "baseline_is": card.baseline_is or None, "banners": banners}

@@ -1,0 +1,94 @@
+"""What MONAI Label keeps beside studies: the images' own names, what is said of them, and labels drawn on them."""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import Query
+
+from vesalius.serve.http.keys import Caller
+from vesalius.serve.http.problems import Problem, not_found
+from vesalius.serve.http.studies import Studies
+from vesalius.serve.http.study import StoredCase, UploadedStudy
+
+FINAL = "final"  # the tag of a label that is done
+STRATEGIES = {"first": "The first image without a label", "random": "Any image without a label"}
+ImageId = Annotated[str, Query(max_length=128)]
+
+
+@dataclass
+class DatastoreEntry:
+    """Of one study: its image's name, its info, its labels by tag with what was said when they were saved."""
+
+    alias: str | None = None
+    info: dict[str, Any] = field(default_factory=dict)
+    labels: dict[str, tuple[Path, dict[str, Any]]] = field(default_factory=dict)
+
+
+class Datastore:
+    """The caller's studies as images: by the name they were uploaded under, else by study and case."""
+
+    def __init__(self, studies: Studies) -> None:
+        self.studies = studies
+        self._entries: dict[str, DatastoreEntry] = {}
+        self._lock = threading.Lock()
+
+    def entry(self, study: UploadedStudy) -> DatastoreEntry:
+        """What is kept beside a study."""
+        with self._lock:
+            return self._entries.setdefault(study.id, DatastoreEntry())
+
+    def forget(self, study: UploadedStudy) -> None:
+        """Keep nothing of a study any more."""
+        with self._lock:
+            self._entries.pop(study.id, None)
+
+    def images(self, caller: Caller) -> dict[str, tuple[UploadedStudy, StoredCase]]:
+        """Every image of the caller by its id."""
+        found = {}
+        for study in self.studies.seen_by(caller):
+            if study.owner != caller.name:
+                continue
+            alias = self.entry(study).alias
+            for case in study.cases:
+                found[alias if alias is not None else f"{study.id}-{case.id}"] = (study, case)
+        return found
+
+    def find(self, image: str, caller: Caller) -> tuple[UploadedStudy, StoredCase]:
+        """One image. Raises Problem 404."""
+        found = self.images(caller).get(image)
+        if found is None:
+            raise not_found("image")
+        return found
+
+    def status(self, caller: Caller) -> dict[str, Any]:
+        """How many images of the caller there are, and how many of them are labelled."""
+        entries = [self.entry(study) for study, _ in self.images(caller).values()]
+        tags = [tag for entry in entries for tag in entry.labels]
+        return {
+            "total": len(entries),
+            "completed": sum(FINAL in entry.labels for entry in entries),
+            "label_tags": {tag: tags.count(tag) for tag in dict.fromkeys(tags)},
+            "train": [],
+        }
+
+
+def described(study: UploadedStudy, case: StoredCase, entry: DatastoreEntry) -> dict[str, Any]:
+    """What is known of an image: what was said of it when it came, and what its headers say."""
+    return {**entry.info, "name": case.name, "ts": int(study.created), **case.about}
+
+
+def params(text: str) -> dict[str, Any]:
+    """The JSON object of a form's field. Raises Problem 422."""
+    try:
+        found = json.loads(text or "{}")
+        json.dumps(found, allow_nan=False, ensure_ascii=False).encode()  # it can be said again
+    except (ValueError, RecursionError) as error:
+        raise Problem(422, "params must be JSON") from error
+    if not isinstance(found, dict):
+        raise Problem(422, "params must be a JSON object")
+    return found

@@ -1,0 +1,192 @@
+"""What goes over HTTP as JSON, for the OpenAPI schema and for checking what clients send."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+ID = r"^[A-Za-z0-9_-]{1,64}$"
+
+
+class ErrorBody(BaseModel):
+    """What is wrong, what was found, what to try."""
+
+    error: str
+    found: str | None = None
+    hint: str | None = None
+
+
+class CaseBody(BaseModel):
+    """One image of a study; `shape` is (z, y, x), `spacing_mm` (x, y, z), measured at the patient or the detector.
+
+    `frames` are those of a cine, `frame_s` the mean time between two. `display` says whether low values are bright
+    (`invert`) and in which windows (centre, width) it is to be seen. `patient` (the PatientID), `study_date`
+    (YYYY-MM-DD) and `series_number` are DICOM's, null where it does not say.
+    """
+
+    case: str
+    name: str
+    shape: list[int]
+    spacing_mm: list[float] | None
+    modality: str | None
+    description: str
+    unit: str | None
+    spacing_at: Literal["patient", "detector"] | None
+    orientation_known: bool
+    frames: int
+    frame_s: float | None
+    channels: int
+    colour: bool
+    source: Literal["dicom", "other"]
+    display: dict[str, Any]
+    patient: str | None
+    study_date: str | None
+    series_number: int | None
+
+
+class AsideBody(BaseModel):
+    """A file or series that is not used, and why."""
+
+    name: str
+    reason: str
+
+
+class StudyBody(BaseModel):
+    """An upload, and when it came (ISO 8601, UTC)."""
+
+    study: str
+    created: str
+    cases: list[CaseBody]
+    set_aside: list[AsideBody]
+
+
+class FigureBody(BaseModel):
+    """One metric of a scorecard on `n` cases with its 95 % interval, and what the trivial answer reaches."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    baseline: float | None
+
+
+class BannerBody(BaseModel):
+    """What must be read before a scorecard's figures: a sentence, and its kind."""
+
+    kind: str
+    text: str
+
+
+class ModelBody(BaseModel):
+    """A bundle that this service answers with; `baseline_is` says which trivial answer its scorecard compares with.
+
+    `banners` come before every figure of the scorecard.
+    """
+
+    name: str
+    hash: str
+    task: str
+    answer: str
+    labels: list[dict[str, Any]]
+    inputs: list[str]
+    dims: int
+    modality: str | None
+    unit: str | None
+    channels: list[str]
+    covariates: list[str]
+    accepts_mismatch: bool
+    operating_point: dict[str, Any] | None
+    calibrated: bool
+    explainers: list[str]
+    research_use: bool
+    scorecard: dict[str, FigureBody] | None
+    baseline_is: str | None
+    banners: list[BannerBody]
+
+
+class VerdictBody(BaseModel):
+    """How an image compares with what a model learned from, by its headers alone.
+
+    `mismatch` would be refused unless it is accepted, `outside` only be marked; `known` is false for a model that does
+    not say what it learned from.
+    """
+
+    known: bool
+    mismatch: list[str]
+    outside: list[str]
+
+
+Covariate = Annotated[float, Field(allow_inf_nan=False)] | Annotated[str, Field(max_length=64)]
+
+
+class JobRequest(BaseModel):
+    """What is asked of a model: one case of a study, or all of them. A service of one model need not be told which.
+
+    `accept_mismatch` asks for answers about images of another modality or unit than the model learned from, too.
+    `covariates` are what else is known of the patient (`{"age": 61, "sex": "F"}`), the same for each case.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    model: str | None = Field(default=None, max_length=64)
+    study: str = Field(pattern=ID)
+    case: str | None = Field(default=None, pattern=ID)
+    kind: Literal["predict", "explain"] = "predict"
+    explainer: str | None = Field(default=None, max_length=64)
+    accept_mismatch: bool = False
+    covariates: dict[str, Covariate] = Field(default_factory=dict, max_length=64)
+
+
+class AnswerBody(BaseModel):
+    """One case's answer: its kind, the project's JSON without voxels, what to show, and where its files are.
+
+    `outside` says in what the image differs from those that the model learned from; null where that is not known.
+    """
+
+    case: str
+    kind: str
+    answer: dict[str, Any]
+    summary: dict[str, Any]
+    outside: list[str] | None
+    files: dict[str, str]
+
+
+class JobBody(BaseModel):
+    """A job. `error` of one that is done names a case that could not be answered, beside others that were."""
+
+    job: str
+    model: str
+    study: str
+    kind: Literal["predict", "explain"]
+    explainer: str | None
+    status: Literal["queued", "running", "done", "failed", "cancelled"]
+    progress: float
+    stage: str
+    error: dict[str, Any] | None
+    created: str
+    finished: str | None
+    answers: list[AnswerBody]
+
+
+class AuditBody(BaseModel):
+    """The end of the audit log: how many lines there are, the last one's hash, and the last lines."""
+
+    count: int
+    hash: str
+    lines: list[dict[str, Any]]
+
+
+def iso(when: float) -> str:
+    """Seconds since 1970 as ISO 8601 in UTC."""
+    return datetime.fromtimestamp(when, UTC).isoformat(timespec="milliseconds")
+
+
+def multipart(*fields: str, files: str = "files", many: bool = True) -> dict[str, Any]:
+    """The OpenAPI of a multipart body that is read by `uploads`: files under one name, and text fields if need be."""
+    binary = {"type": "string", "format": "binary"}
+    item = {"type": "array", "items": binary, "minItems": 1} if many else binary
+    properties: dict[str, Any] = {files: item} | {name: {"type": "string"} for name in fields}
+    schema = {"type": "object", "properties": properties, "required": [files]}
+    return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}

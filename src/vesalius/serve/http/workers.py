@@ -1,0 +1,154 @@
+"""The threads that answer what is queued, one a device; whatever goes wrong ends a job, never a thread."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
+
+from vesalius.core import registry
+from vesalius.core.answers import Answer
+from vesalius.core.case import Case
+from vesalius.core.errors import DataError, VesaliusError
+from vesalius.core.image import Image
+from vesalius.infer.predictor import Predictor
+from vesalius.prepare.case import load_reference, with_reference
+from vesalius.serve.http import results
+from vesalius.serve.http.job import WorkUnit
+from vesalius.serve.http.jobs import Jobs
+from vesalius.serve.http.metrics import Metrics
+from vesalius.serve.http.problems import log_unexpected
+from vesalius.serve.http.studies import Studies
+
+_LOG = logging.getLogger(__name__)
+
+
+class _Cancelled(Exception):
+    """Ends the work on a case of a job that was cancelled."""
+
+
+class Workers:
+    """A thread for each device."""
+
+    def __init__(self, jobs: Jobs, studies: Studies, metrics: Metrics, *, devices: int = 1) -> None:
+        self.jobs, self.studies, self.metrics = jobs, studies, metrics
+        self._threads = [
+            threading.Thread(target=self._work, args=(k,), name=f"device-{k}", daemon=True)
+            for k in range(devices)
+        ]
+
+    def start(self) -> None:
+        """Begin to work."""
+        for thread in self._threads:
+            thread.start()
+
+    def join(self, timeout_s: float = 10.0) -> None:
+        """Wait until they have ended, as they do once the queue has."""
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join(timeout_s)
+
+    @property
+    def alive(self) -> bool:
+        """Whether every device has its thread."""
+        return all(t.is_alive() for t in self._threads)
+
+    def _work(self, device: int) -> None:
+        while units := self.jobs.take():
+            self._answer(units, device)
+
+    def _answer(self, units: Sequence[WorkUnit], device: int) -> None:
+        """Answer some cases of one model; where they cannot be answered together, each by itself."""
+        model = units[0].job.model
+        predictor = model.predictor(device, accept_mismatch=units[0].job.accept_mismatch)
+        with ExitStack() as stack:
+            for unit in units:
+                stack.enter_context(self.studies.in_use(unit.job.study))
+            began = time.perf_counter()
+            cases = [_opened(unit) for unit in units]
+            if len(units) == 1:
+                self._each(units[0], cases[0], lambda: self._alone(units[0], cases[0], predictor))
+            else:
+                try:
+                    found = predictor.together(cases)
+                except Exception as error:  # noqa: BLE001 - one caller's picture must not fail another's
+                    log_unexpected(_LOG, "cases could not be answered together", error)
+                    for unit in units:
+                        self._answer([unit], device)
+                    return
+                for unit, case, answer in zip(units, cases, found, strict=True):
+                    self._each(unit, case, partial(_same, answer))
+            self.metrics.passes.labels(model.name).observe(len(units))
+            self.metrics.case_s.labels(model.name).observe((time.perf_counter() - began) / len(units))
+
+    def _each(self, unit: WorkUnit, case: Case, answer: Callable[[], Answer | DataError]) -> None:
+        """Answer one case and write its files; whatever goes wrong is this case's alone."""
+        try:
+            found = answer()
+            if isinstance(found, DataError):
+                raise found
+            self._finish(unit, found, load_reference(case))
+        except _Cancelled:
+            pass
+        except VesaliusError as error:
+            self.jobs.add_failure(unit, error)
+        except Exception as error:  # noqa: BLE001 - a thread that dies would leave every later job waiting
+            if unit.job.ended:
+                return  # its folder went while it was being written into
+            log_unexpected(_LOG, "a case could not be answered", error)
+            self.jobs.add_failure(unit, VesaliusError("an internal error", found=type(error).__name__))
+        finally:
+            self.jobs.release(unit.job)
+
+    def _alone(self, unit: WorkUnit, case: Case, predictor: Predictor) -> Answer | DataError:
+        if unit.job.kind == "explain":
+            outside = predictor.admit(case)
+            explainer = registry.lookup("explain", str(unit.job.explainer))
+            explained: Answer = explainer.explain(predictor, case)
+            return replace(explained, outside=outside)
+        return predictor(case, watch=lambda share: self._watch(unit, share))
+
+    def _watch(self, unit: WorkUnit, share: float) -> None:
+        if unit.job.ended:
+            raise _Cancelled
+        self.jobs.report(unit, 0.9 * share, "answering")
+
+    def _finish(self, unit: WorkUnit, answer: Answer, reference: Image) -> None:
+        """Write one case's files and put its answer into its job."""
+        job, case = unit.job, unit.case
+        if job.ended:
+            return
+        self.jobs.report(unit, 0.9, "writing")
+        folder = job.folder / case.id
+        folder.mkdir(exist_ok=True)
+        written = results.files(answer, reference, folder, dicom=case.dicom)
+        row = {
+            "case": case.id,
+            "kind": type(answer).__name__,
+            "answer": results.outline(answer),
+            "summary": results.summary(answer),
+            "outside": None if answer.outside is None else list(answer.outside),
+            "files": {name: f"/api/jobs/{job.id}/cases/{case.id}/{name}" for name in written},
+        }
+        self.jobs.add_answer(unit, row, written)
+
+
+def _opened(unit: WorkUnit) -> Case:
+    """Return a unit's case with the covariates of its job and its reference image read, so that it is decoded once.
+
+    One that cannot be read is returned unread: its answer is the error that says so. Explainers read for themselves.
+    """
+    case = unit.case.case
+    case = replace(case, covariates={**case.covariates, **unit.job.covariates})
+    try:
+        return case if unit.job.kind == "explain" else with_reference(case)
+    except DataError:
+        return case
+
+
+def _same(answer: Answer | DataError) -> Answer | DataError:
+    return answer

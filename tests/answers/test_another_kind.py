@@ -1,0 +1,150 @@
+"""A kind of answer of another package: its dataclass, its file in answers/ and its metrics, and nothing else."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from vesalius import formats
+from vesalius.answers import contract
+from vesalius.answers.drawing.overlay import overlay
+from vesalius.core import encoding, registry
+from vesalius.core.case import Case
+from vesalius.core.errors import OutputError
+from vesalius.core.image import Image
+from vesalius.core.scorecard import load_scorecard, save_scorecard
+from vesalius.evaluate.report import Report, headlines, render
+from vesalius.evaluate.scoring import card_of, tally_for
+from vesalius.serve.http import results
+
+IMAGE = Image(np.zeros((1, 1, 16, 16), np.float32))
+FILES = {
+    "core.answers": '''"""Gaze: where a reader looks first, and for how long."""
+from dataclasses import dataclass
+from vesalius.core.answers import Answer
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Gaze(Answer):
+    """One place `(y, x)` and a duration."""
+
+    at: tuple[float, float]
+    seconds: float
+''',
+    "answers": '''"""Gaze: where a reader looks first, and for how long."""
+from vesalius.answers.contract import Handling
+from otherlab.core_answers.gaze import Gaze
+
+TARGETS = ("gaze",)
+
+class GazeHandling(Handling[Gaze]):
+    kind = Gaze
+    headlines = ("miss",)
+    metric_names = {"miss": "Mean miss"}
+    baseline = "the middle of the image"
+    draws = True
+
+    def columns(self, answer):
+        return {"y": answer.at[0], "x": answer.at[1], "seconds": answer.seconds}
+
+    def draw(self, axes, answer, image, shown):
+        axes.plot([answer.at[1]], [answer.at[0]], "o", color="red")
+
+    def rate(self, answer, truth, measured):
+        miss = abs(answer.seconds - truth)
+        return -miss, f"{miss:.1f} s off"
+
+HANDLING = GazeHandling()
+''',
+    "metrics": '''"""Metrics of Gaze: how far off the duration is."""
+import numpy as np
+from vesalius.metrics import Rows
+
+ANSWER = "Gaze"
+DESCRIPTIONS = {"miss": {"text": "mean error", "better": "lower", "low": 0.0, "high": None, "unit": "s"}}
+
+def rows(answers, truths):
+    miss = np.array([abs(a.seconds - t) for a, t in zip(answers, truths, strict=True)])
+    return Rows(tuple(a.case_id for a in answers), {"miss": miss})
+
+def summary(rows, index):
+    return {"miss": float(rows["miss"][index].mean())}
+
+def counts(rows):
+    return {}
+
+def excluded(rows):
+    return {}
+
+def baseline(truths):
+    return float(np.mean(truths))
+''',
+}
+
+
+@pytest.fixture
+def gaze(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    package = tmp_path / "otherlab"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    for kind, text in FILES.items():
+        folder = package / kind.replace(".", "_")
+        folder.mkdir()
+        (folder / "__init__.py").write_text("")
+        (folder / "gaze.py").write_text(text)
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def points(*, group: str) -> list[EntryPoint]:
+        kind = group.removeprefix("vesalius.")
+        module = f"otherlab.{kind.replace('.', '_')}.gaze"
+        return [EntryPoint("gaze", module, group)] if kind in FILES else []
+
+    monkeypatch.setattr(registry.metadata, "entry_points", points)
+    cached = (registry.stems, registry.literals, registry.names, encoding._hints)
+    for function in cached:
+        function.cache_clear()
+    yield registry.lookup("core.answers", "gaze").Gaze
+    for function in cached:
+        function.cache_clear()
+    for name in [n for n in sys.modules if n.startswith("otherlab")]:
+        del sys.modules[name]
+
+
+def test_it_is_written_read_summed_up_and_drawn(gaze: Any, tmp_path: Path) -> None:
+    answer = gaze(at=(4.0, 12.0), seconds=2.5, case_id="a")
+    back = formats.read_answer(formats.write(answer, tmp_path / "a.json"))
+    assert type(back) is gaze and (back.at, back.seconds) == ((4.0, 12.0), 2.5)  # type: ignore[attr-defined]
+    assert contract.columns(answer) == {"y": 4.0, "x": 12.0, "seconds": 2.5}
+    assert results.summary(answer) == {"fields": {"y": 4.0, "x": 12.0, "seconds": 2.5}}
+    assert results.outline(answer)["kind"] == "Gaze"
+    overlay(IMAGE, answer, tmp_path / "a.png")
+    shown = np.asarray(PIL.Image.open(tmp_path / "a.png").convert("RGB")).astype(int)
+    assert (shown[..., 0] - shown[..., 1]).max() > 100
+    with pytest.raises(OutputError, match="do not hold a Gaze"):
+        formats.write(answer, tmp_path / "a.dcm")
+    assert contract.for_target("gaze").kind is gaze
+
+
+def test_it_is_scored_and_reported(gaze: Any, tmp_path: Path) -> None:
+    tally, middle = tally_for(gaze), gaze(at=(8.0, 8.0), seconds=1.0)
+    for k in range(12):
+        tally.add(Case(f"c{k}", {"image": IMAGE}), gaze(at=(1.0, 1.0), seconds=0.1 * k), 0.0, middle, IMAGE)
+    handling = contract.of(gaze)
+    card = card_of(
+        tally, "Gaze", split="test", data_hash="d", patients_known=False, bundle="b", target="gaze",
+        baseline_is=handling.baseline,
+    )  # fmt: skip
+    assert card.metrics["miss"].value == pytest.approx(0.55) and card.baseline["miss"].value == 1.0
+    assert card.cases[3] == {"case": "c3", "miss": pytest.approx(0.3)} and headlines(card) == ["miss"]
+    save_scorecard(card, tmp_path / "scorecard.json")
+    html = render(
+        Report(title="Gaze", scorecard=load_scorecard(tmp_path / "scorecard.json"), worst=tally.gallery.worst)
+    )
+    for words in ("Mean miss", "the middle of the image", "1.1 s off", "mean error"):
+        assert words in html

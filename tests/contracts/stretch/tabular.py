@@ -1,0 +1,73 @@
+"""Is the patient ill? From an age alone, without any image (throw-away)."""
+
+from __future__ import annotations
+
+import numpy as np
+from thirdparty._harness import plan
+from torch import nn
+
+from vesalius.core.bundle import State
+from vesalius.core.case import Case
+from vesalius.core.cohort import Label, TargetInfo
+from vesalius.core.image import Image
+from vesalius.prepare.batch import Example
+from vesalius.tasks.classify import Classify
+
+NAMES_OF = ("well", "ill")
+
+
+class Line(nn.Module):
+    """A line through the ages: `(B, 1)` → logits `(B, 2)`."""
+
+    def __init__(self, criterion):
+        super().__init__()
+        self.line, self.criterion = nn.Linear(1, 2), criterion
+
+
+class Tabular(Classify):
+    """Classification of covariates; the geometry of an answer is a single point's."""
+
+    name, targets = "tabular", ("class",)
+
+    def state(self, cases, target, plan):
+        age = np.array([c.covariates["age"] for c in cases], dtype=float)
+        scale = {"age": {"mean": float(age.mean()), "sd": float(age.std())}}
+        return State({**super().state(cases, target, plan).values, "covariates": scale})
+
+    def geometry(self, case, state):
+        return Image(np.zeros((1, 1, 1, 1), dtype=np.uint8))
+
+    def encode(self, case, prepared, reference, state):
+        assert prepared.images == {} and prepared.undo.native == (1, 1, 1)
+        scale, value = state.values["covariates"]["age"], case.targets.get(state.values["target"])
+        age = np.array([(case.covariates["age"] - scale["mean"]) / scale["sd"]], dtype=np.float32)
+        targets = {} if value is None else {"label": np.float32([value == n for n in NAMES_OF])}
+        return Example(case.id, {}, targets, covariates=age)
+
+    def build(self, plan, state, nets):
+        return Line(super().build(plan, state, nets).criterion)
+
+    def loss(self, model, batch, generator):
+        return {"class": model.criterion(model.line(batch.covariates), batch.targets["label"])}
+
+    def infer(self, model, batch, generator):
+        return model.line(batch.covariates)
+
+
+def example():
+    cases = [
+        Case(str(k), {}, reference=None, targets={"truth": NAMES_OF[k % 2]}, covariates={"age": 40.0 + 9 * k})
+        for k in range(6)
+    ]
+    target = TargetInfo("truth", "class", tuple(Label(k, n) for k, n in enumerate(NAMES_OF)))
+    planned = plan("tabular", net="cnn", whole=True)
+    loss = planned.loss.model_copy(update={"name": "cross_entropy"})
+    return cases, target, planned.model_copy(update={"loss": loss})
+
+
+def judge(answer, case, ask):
+    older = ask(Case("older", {}, reference=None, covariates={"age": 90.0}))
+    assert np.isclose(answer.p.sum(), 1) and older.p[0] != answer.p[0], "the age counts"
+
+
+TASK = Tabular()

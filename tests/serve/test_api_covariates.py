@@ -1,0 +1,76 @@
+"""What is known of a patient beside the images comes with a request; a model that needs more says what."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from _bundles import NAMES, sealed
+from _clients import Clients
+
+from vesalius.core.bundle import State
+from vesalius.infer.predictor import Predictor
+from vesalius.serve.http.catalogue import Catalogue
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Iterator[Any]:
+    """A service of one model that needs an age."""
+    values = {
+        "target": "class",
+        "kind": "exclusive",
+        "share": [0.5, 0.5],
+        "labels": [{"value": k, "name": n} for k, n in enumerate(NAMES)],
+        "covariates": {"age": {"mean": 60.0, "sd": 10.0}},
+    }
+    sealed(tmp_path / "aged", "classify", "resnet-10", State(values), {}, dims=2, size=(1, 32, 32))
+    clients = Clients(Catalogue([tmp_path / "aged"], ["cpu"]), tmp_path)
+    yield clients()
+    clients.close()
+
+
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    own = Predictor.__call__
+
+    def call(self: Predictor, case: Any, **more: Any) -> Any:
+        found.append(dict(case.covariates))
+        return own(self, case, **more)
+
+    monkeypatch.setattr(Predictor, "__call__", call)
+    return found
+
+
+def test_a_job_brings_covariates_and_without_one_that_is_needed_it_is_refused(
+    client: Any, picture: bytes, seen: list[dict[str, Any]]
+) -> None:
+    assert client.get("/api/models").json()[0]["covariates"] == ["age"]
+    study = client.post("/api/studies", files={"files": ("x.png", picture)}).json()["study"]
+    refused = client.post("/api/jobs", json={"study": study, "covariates": {"sex": "F"}})
+    assert refused.status_code == 422
+    assert refused.json()["error"] == "the model 'aged' needs the covariate 'age'"
+    assert refused.json()["found"] == "sex" and '"age"' in refused.json()["hint"]
+    job = client.post("/api/jobs", json={"study": study, "covariates": {"age": 61, "sex": "F"}}).json()
+    while (job := client.get(f"/api/jobs/{job['job']}").json())["status"] not in ("done", "failed"):
+        pass
+    assert job["status"] == "done" and seen == [{"age": 61, "sex": "F"}]
+
+
+@pytest.mark.parametrize("wrong", [{"age": [61]}, {"age": None}, {"age": "x" * 65}, ["age"]])
+def test_what_is_no_covariate_is_refused(client: Any, picture: bytes, wrong: Any) -> None:
+    study = client.post("/api/studies", files={"files": ("x.png", picture)}).json()["study"]
+    assert client.post("/api/jobs", json={"study": study, "covariates": wrong}).status_code == 422
+    form = {"covariates": json.dumps(wrong)}
+    said = client.post("/api/predict", files={"files": ("x.png", picture)}, data=form)
+    assert said.status_code == 422 and "JSON object" in said.json()["error"]
+
+
+def test_in_one_call_they_come_as_a_field(client: Any, picture: bytes, seen: list[dict[str, Any]]) -> None:
+    form = {"covariates": '{"age": 61.5}'}
+    job = client.post("/api/predict", files={"files": ("x.png", picture)}, data=form).json()
+    assert job["status"] == "done" and seen == [{"age": 61.5}]
+    assert client.post("/api/predict", files={"files": ("x.png", picture)}).status_code == 422

@@ -1,0 +1,146 @@
+"""Another package's tasks go through `fit`: the tutorial's number, and a task that learns without a target."""
+
+from __future__ import annotations
+
+import csv
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import vesalius as vs
+from vesalius.core import registry
+from vesalius.core.errors import DataError
+from vesalius.phantom import make
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "add-a-task.md"
+SMALL = {
+    "net.scale": 0.125, "train.threads": 1, "train.members": 2, "train.steps": 6, "train.batch": 4,
+    "train.validations": 2, "data.size": [1, 32, 32],
+}  # fmt: skip
+BLIND = '''"""How bright is an image? Learned from the images themselves (throw-away)."""
+
+import numpy as np
+from torch import nn
+
+from vesalius.core.answers.value import Value
+from vesalius.core.bundle import State
+from vesalius.prepare.batch import Example
+from vesalius.tasks.contract import Task, planned_net
+
+
+class Meter(nn.Module):
+    def __init__(self, net):
+        super().__init__()
+        self.net, self.head = net, net.head(1)
+
+    def forward(self, x):
+        return self.head(self.net(x[:, :, 0]))
+
+
+class Blind(Task):
+    name, answer, targets, roles, run, primary = "blind", Value, (), ("encoder",), "whole", "r2"
+    needs_target = False
+
+    def check(self, cohort, target):
+        return ()
+
+    def state(self, cases, target, plan):
+        assert target is None
+        return State({})
+
+    def encode(self, case, prepared, reference, state):
+        return Example(case.id, {"image": prepared.array})
+
+    def build(self, plan, state, nets):
+        return Meter(planned_net(plan, nets))
+
+    def loss(self, model, batch, generator):
+        image = batch.images["image"]
+        return {"brightness": ((model(image)[:, 0] - image.flatten(1).mean(1)) ** 2).mean()}
+
+    def infer(self, model, batch, generator):
+        return model(batch.images["image"])
+
+    def decode(self, raw, state, calibration, reference, *, undo=None):
+        return Value(x=float(np.mean(raw)), unit="")
+
+    def remember(self, model, examples, state, *, cases):
+        assert not model.training and len(examples) == len(cases)
+        return State({"seen": len(cases), "of": sum(p.numel() for p in model.parameters())})
+
+    def scalar(self, raw, ask):
+        return raw[:, 0]
+
+
+TASK = Blind()
+'''
+
+
+def forget() -> None:
+    for cache in (registry.stems, registry.literals, registry.names):
+        cache.cache_clear()
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], None]]:
+    """Install another package's task: its stem and its text."""
+    site = tmp_path / "site"
+    site.mkdir()
+    monkeypatch.syspath_prepend(site)
+
+    def put(stem: str, text: str) -> None:
+        (site / f"theirs_{stem}.py").write_text(text, encoding="utf-8")
+        about = site / f"theirs_{stem}-1.dist-info"
+        about.mkdir()
+        (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: theirs-{stem}\nVersion: 1\n")
+        (about / "entry_points.txt").write_text(f"[vesalius.tasks]\n{stem} = theirs_{stem}\n")
+        forget()
+
+    yield put
+    forget()
+    for name in [m for m in sys.modules if m.startswith("theirs_")]:
+        del sys.modules[name]
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    """Ten slices with a made-up age."""
+    made = make(tmp_path / "made", cases=10, seed=3, size=(16, 48, 48), write="png")
+    rows = list(csv.DictReader((made / "cohort.csv").open()))
+    path = made / "ages.csv"
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["image", "age"])
+        writer.writerows([row["image"], 40.5 + 3.25 * k] for k, row in enumerate(rows))
+    return path
+
+
+def test_the_tutorials_task_is_fitted_and_resumed_and_answers(
+    quick: None, install: Callable[[str, str], None], table: Path, tmp_path: Path
+) -> None:
+    text = re.search(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    assert text is not None
+    install("age", text[1])
+    columns = {"value": "age"}
+    run = vs.fit(table, tmp_path / "run", task="age", columns=columns, settings=SMALL)
+    assert run.plan.loss.name == "mse" and run.plan.task.target == "age"
+    assert run.scorecard is not None and run.scorecard.answer == "Value"
+    again = vs.fit(table, tmp_path / "run", task="age", resume=True)
+    assert again.plan.train == run.plan.train and again.plan.task == run.plan.task
+    answer = vs.predict(tmp_path / "run" / "bundle", next(table.parent.glob("**/*.png")))
+    assert answer.unit == "years"
+    with pytest.raises(DataError, match="no task is chosen by itself for a target of kind number"):
+        vs.fit(table, tmp_path / "other", columns=columns, settings=SMALL)
+
+
+def test_a_task_without_a_target_is_planned_and_trained(
+    quick: None, install: Callable[[str, str], None], table: Path, tmp_path: Path
+) -> None:
+    install("blind", BLIND)
+    plan = vs.fit(table, task="blind", settings=SMALL, dry_run=True).plan
+    assert plan.task.target is None and plan.loss.name == "own"
+    run = vs.fit(table, tmp_path / "run", task="blind", settings=SMALL)
+    assert run.bundle is not None
