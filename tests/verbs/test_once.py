@@ -24,13 +24,13 @@ class Counts:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.prepared: Counter[str] = Counter()
         self.states = 0
-        prepare = examples.prepare
+        load = examples.load_reference  # called once for each case that is prepared to be learned from
 
         def counting(case: Any, *args: Any, **kwargs: Any) -> Any:
             self.prepared[case.id] += 1
-            return prepare(case, *args, **kwargs)
+            return load(case, *args, **kwargs)
 
-        monkeypatch.setattr(examples, "prepare", counting)
+        monkeypatch.setattr(examples, "load_reference", counting)
         for task in (Classify, Segment):
             monkeypatch.setattr(task, "state", self._counted(task.state))
 

@@ -13,7 +13,7 @@ import pytest
 import vesalius as vs
 from vesalius.core import registry
 from vesalius.core.errors import DataError
-from vesalius.phantom import make
+from vesalius.verbs.phantom import phantom
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "add-a-task.md"
 SMALL = {
@@ -108,7 +108,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
 @pytest.fixture
 def table(tmp_path: Path) -> Path:
     """Ten slices with a made-up age."""
-    made = make(tmp_path / "made", cases=10, seed=3, size=(16, 48, 48), write="png")
+    made = phantom(tmp_path / "made", cases=10, seed=3, size=(16, 48, 48), format="png")
     rows = list(csv.DictReader((made / "cohort.csv").open()))
     path = made / "ages.csv"
     with path.open("w", newline="") as file:

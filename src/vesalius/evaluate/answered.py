@@ -42,15 +42,17 @@ def score_cases(
     refused: MismatchError | None = None
     for found in answers(predictor, cases, progress=progress):
         case, answer = found.case, found.answer
-        truth = case.targets.get(str(target))
-        if truth is None:
+        truth = case.targets.get(target) if target is not None else None
+        if target is not None and truth is None:
             continue
         if isinstance(answer, VesaliusError):
             refused = answer if isinstance(answer, MismatchError) else refused
             progress.note(f"not scored: {case.id}: {answer}")
             continue
         marks += bool(answer.outside)
-        if found.reference is not None:
+        if target is None:
+            tally.cases.append(case)
+        elif found.reference is not None:
             tally.add(case, answer, truth, task.trivial(stage.state, found.reference), found.reference)
     if refused is not None and not tally.cases:
         raise refused

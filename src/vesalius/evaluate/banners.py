@@ -51,6 +51,13 @@ def of_unjudged(answer: str) -> Banner:
     return Banner(UNJUDGED, f"There are no metrics for answers of kind {answer}, so no figure was computed.")
 
 
+def of_no_target() -> Banner:
+    """Return the banner of a model that learned without a target, so that nothing says how right its answers are."""
+    return Banner(
+        UNJUDGED, "The model learned without a target, so there is no truth to measure its answers against."
+    )
+
+
 def is_short(done: int, planned: int) -> bool:
     """Return whether a member did under half of its planned steps."""
     return 2 * done < planned

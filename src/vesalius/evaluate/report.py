@@ -169,8 +169,9 @@ def facts(card: Scorecard) -> list[tuple[str, str]]:
 
 
 def figures(report: Report) -> list[Figure]:
-    """Return the drawings that fit this card: those of its kind of answer, and the course of learning."""
-    found = list(contract.of(report.scorecard.answer).figures(report.scorecard))
+    """Return the drawings that fit this card: those of its kind of answer where it was measured, and of learning."""
+    card = report.scorecard
+    found = list(contract.of(card.answer).figures(card)) if card.metrics else []
     if report.history:
         svg = draw.history(report.history)
         found.append(Figure("Learning", svg, "As it went, by optimiser step.", wide=True))

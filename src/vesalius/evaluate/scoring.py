@@ -114,13 +114,14 @@ def card_of(
 ) -> Scorecard:
     """Return the scorecard of what was collected, after `told`, banners of the model.
 
-    Of a kind that no metric judges it has no figures, and a banner that says so. Raises DataError where nothing
-    was collected.
+    Without a target, and of a kind that no metric judges, it has no figures, and a banner that says so. Raises
+    DataError where nothing was collected.
     """
     if not tally.cases:
         raise DataError("no case with a truth to score against", hint="data with the target that was learned")
     patients: Sequence[str | None] = [c.patient if patients_known else None for c in tally.cases]
-    if not tally.judged:
+    if target is None or not tally.judged:
+        why = banners.of_no_target() if target is None else banners.of_unjudged(kind)
         return bare_scorecard(
             kind,
             split=split,
@@ -129,7 +130,7 @@ def card_of(
             patients=patients,
             bundle=bundle,
             target=target,
-            banners=(*told, banners.of_unjudged(kind)),
+            banners=(*told, why),
         )
     rows, base = tally.rows()
     return scorecard(
