@@ -298,7 +298,7 @@ def burst(folder: Path, instances: int, kills: int, seed: int, bundles: int) -> 
 
         until(done, 1200, f"not all is confirmed: {states(clinic)}")
         took_s = time.monotonic() - began
-        until(listens, 120, "the node does not listen")  # it may have been killed after the last was confirmed
+        until(listens, 120, "the node does not listen")  # killed, perhaps, after the last was confirmed
         echo_s = echo()
         found = clinic.results()
         right = sum(
