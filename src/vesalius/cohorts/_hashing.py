@@ -64,8 +64,9 @@ def _pixels(item: Ref | Image, files: dict[Path, str]) -> list[object]:
 def _target(value: Target, files: dict[Path, str]) -> object:
     if isinstance(value, (Ref, Image)):
         return _pixels(value, files)
-    if isinstance(value, tuple):
-        return [asdict(v) if is_dataclass(v) else v for v in value]
-    if is_dataclass(value):
-        return asdict(value)
-    return value
+    return [_fields(v) for v in value] if isinstance(value, tuple) else _fields(value)
+
+
+def _fields(value: object) -> object:
+    """Return the fields of a dataclass, and anything else as it is."""
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
