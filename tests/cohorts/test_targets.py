@@ -178,7 +178,7 @@ def test_a_made_up_kind_is_read_checked_spread_and_summed_up_by_its_file_alone(
 
 
 def test_its_values_are_in_the_cohorts_hash(gaze: Any, tmp_path: Path) -> None:
-    one, other = (cohorts.check(seen(tmp_path / n, rows=k)) for n, k in (("a", 9), ("b", 9)))
+    one, other = (cohorts.check(seen(tmp_path / n, rows=k)) for n, k in (("a", 12), ("b", 12)))
     assert one.hash == other.hash
     (tmp_path / "b" / "table.csv").write_text(
         (tmp_path / "b" / "table.csv").read_text().replace("p03.png,3:3", "p03.png,3:4"), encoding="utf-8"
