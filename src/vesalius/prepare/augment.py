@@ -24,7 +24,7 @@ Named = Mapping[str, Tensor]
 
 Ragged = Mapping[str, tuple[Tensor | None, ...]]
 _LATTICE = 5  # points along each edge of a box that is bent, whose places make the box that surrounds it
-_ROUNDS = 30  # until a point's place under a bend is found; each halves what is left, or better
+_ROUNDS = 30  # fixed-point iterations by which a point is found under a bend
 
 
 @dataclass(frozen=True, eq=False)
