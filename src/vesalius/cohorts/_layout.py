@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 TARGET_ROLES = ("label", "mask", "time", "event", "value")
 ROLES = ("image", "id", "patient", "split", "covariate", "report", "region", "view", *TARGET_ROLES)
+SPARE = "set aside: "  # how a note begins that names a file of which no image is made, and why
+LEFT = (SPARE, "not images: ")
 UNUSED = "not used: "  # how a note begins that says why a table in the folder was not
 
 
