@@ -2,6 +2,7 @@
 import * as api from "./api.ts";
 import { byId, fill, h } from "./dom.ts";
 import { fileStem } from "./names.ts";
+import { remarks } from "./remarks.ts";
 import { guarded } from "./say.ts";
 import type { Stage } from "./stage.ts";
 import { caseAnswers, chosenCase, chosenModel, now, on } from "./store.ts";
@@ -54,7 +55,7 @@ export function resultPanel(stage: Stage, ready: () => Promise<void>): void {
     if (!answers.some((a) => overlays(a, "Map"))) await stage.setMap(null);
     stage.setBoxes([]);
     for (const answer of answers) {
-      const parts = [remarks(answer), await section(answer, { stage, current, file: (name) => file(answer, name) }), downloads(answer)];
+      const parts = [remarks(answer.outside), await section(answer, { stage, current, file: (name) => file(answer, name) }), downloads(answer)];
       if (current()) byId("results").append(h("section", { class: "answer", "data-kind": answer.kind }, parts.flat().filter((part) => part !== null)));
     }
   });
@@ -64,10 +65,6 @@ export function resultPanel(stage: Stage, ready: () => Promise<void>): void {
     byId("results").querySelectorAll<HTMLButtonElement>(".downloads button").forEach((b) => (b.disabled = gone));
   });
 }
-
-/** In what the image differs from those that the model learned from; null where nothing is said to. */
-const remarks = (answer: Held): HTMLElement | null =>
-  answer.outside?.length ? h("p", { class: "warn" }, `Outside of what the model learned from: ${answer.outside.join("; ")}.`) : null;
 
 const overlays = (answer: Held, kind: string): boolean => answer.kind === kind;
 
