@@ -29,7 +29,7 @@ from vesalius.serve.models import open_model
 from vesalius.serve.node.answering import series_model
 from vesalius.serve.node.worker import Worker
 
-_MR = Seen((12, 32, 32), (1.0, 1.0, 2.0), 0.0, 900.0, "MR", None)
+_MR = Seen((12, 32, 32), (1.0, 1.0, 2.0), 0.0, 900.0, "MR", None, "HEAD")
 _DX = Seen((1, 40, 48), None, 0.0, 255.0, "DX", None)
 
 
@@ -113,6 +113,8 @@ def test_headers_alone_tell_what_would_be_said(
     other = upload(asked, ("x.png", picture)).json()
     at = f"/api/studies/{other['study']}/cases/{other['cases'][0]['case']}/verdict"
     assert asked.get(at, params={"model": "chest"}).json() == {"known": True, "mismatch": [], "outside": []}
+    (part,) = (text for text in said["outside"] if text.startswith("body part"))
+    assert part == "body part ABDOMEN, learned from HEAD"
     models = {m["name"]: m for m in asked.get("/api/models").json()}
     assert models["brain"]["modality"] == "MR" and not models["brain"]["accepts_mismatch"]
 
@@ -123,6 +125,27 @@ def test_a_cine_says_what_lies_outside(asked: TestClient) -> None:
         cine.send_bytes(np.random.default_rng(0).integers(0, 255, (200, 200), dtype=np.uint8).tobytes())
         said = json.loads(cine.receive_text())
     assert said["outside"] == ["size 200×200, learned from 48×40"] == said["answer"]["outside"]
+
+
+def test_a_cine_that_says_its_modality_is_refused_and_answered_where_that_is_accepted(
+    asked: TestClient,
+) -> None:
+    at = "ws://127.0.0.1/api/cine?model=chest&modality="
+    for more, found in (
+        ("US", "modality US, learned from DX"),
+        ("US&accept_mismatch=true", ["accepted: modality US, learned from DX"]),
+        ("CR", []),
+        ("", []),
+    ):
+        with asked.websocket_connect(at + more) as cine:
+            cine.send_text(json.dumps({"height": 40, "width": 48}))
+            cine.send_bytes(np.random.default_rng(0).integers(0, 255, (40, 48), dtype=np.uint8).tobytes())
+            said = json.loads(cine.receive_text())
+        assert (said["error"]["found"] if "error" in said else said["outside"]) == found, more
+        assert ("answer" in said) == ("error" not in said)
+    app: Any = asked.app
+    log = [x for x in app.state.service.audit.last(100) if x["what"] == "cine"][-4:]
+    assert [x.get("accept_mismatch") for x in log] == [None, 1, None, None]
 
 
 def test_monai_labels_clients_are_refused_and_told(asked: TestClient, series: list[Path]) -> None:

@@ -106,6 +106,9 @@ def check(
         _answered(checked, target)
         for note in checked.label_notes:
             progress.note(note)
+        for doubt in checked.doubts:
+            if target is None or doubt.target == target:
+                progress.note(f"{doubt.what} ({doubt.found}); {doubt.hint}")
         _varies(checked, target)
     return checked
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from vesalius.core import registry
 
 ROLES = ("image", "id", "patient", "split", "covariate", "report", "region", "view")  # of no target
+SPARE = "set aside: "  # how a note begins that names a file of which no image is made, and why
+LEFT = (SPARE, "not images: ")
 UNUSED = "not used: "  # how a note begins that says why a table in the folder was not
 
 

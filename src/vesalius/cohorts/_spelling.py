@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from vesalius.cohorts._build import class_labels
+from vesalius.cohorts._doubtful import doubted
 from vesalius.cohorts.targets import contract as kinds
 from vesalius.core.case import Case, Target
 from vesalius.core.cohort import Cohort, Question, TargetInfo
@@ -22,7 +23,8 @@ _LONG = 4  # letters from which a word in other case is surely the same word; "A
 
 
 def one_spelling(cohort: Cohort, told: Mapping[str, str]) -> Cohort:
-    """Return the cohort with one spelling a class, notes of what was joined, and questions where that is not certain.
+    """Return the cohort with one spelling a class, notes of what was joined, questions where that is not certain, and
+    doubts about classes that are called as if nothing were known.
 
     Words of `told` that no class has are left to the masks, in `cohort.told`. Raises UnknownName where there are
     none.
@@ -39,7 +41,9 @@ def one_spelling(cohort: Cohort, told: Mapping[str, str]) -> Cohort:
             note = f"{info.name}: {', '.join(f'{a}={b}' for a, b in new.items())} as told"
             cohort = noted(cohort, [note])
             cohort = _renamed(cohort, info.name, new)
-        cohort = _joined(cohort, info.name, {*found, *told, *told.values()})
+        decided = {*found, *told, *told.values()}
+        cohort = _joined(cohort, info.name, decided)
+        cohort = doubted(cohort, info.name, _counted(cohort.cases, cohort.targets[info.name]), decided)
     if left and not any(kinds.of(t.kind).drawn for t in cohort.targets.values()):
         names = [x.name for t in cohort.targets.values() for x in t.labels]
         raise UnknownName("label", next(iter(left)), names)

@@ -90,8 +90,9 @@ class Cohort:
     `hash` is the SHA-256 over every case's files and targets, so two cohorts with the same hash hold the same
     data. `patients_known` is False where each case counts as a patient of its own. `modalities` are what
     the data's author says that the images are, channel by channel ("CT"). `questions` must be answered before
-    anything is learned; `label_notes`, which are among the notes, say what was decided of labels; `told` is what a
-    person said of labels that only pixels can show (`{"255": "1"}`).
+    anything is learned; `doubts` are questions that were answered as their `what` says, until a person answers
+    otherwise; `label_notes`, which are among the notes, say what was decided of labels; `told` is what a person said of
+    labels that only pixels can show (`{"255": "1"}`).
     """
 
     root: Path
@@ -104,6 +105,7 @@ class Cohort:
     patients_known: bool = False
     modalities: tuple[str, ...] = ()
     questions: tuple[Question, ...] = ()
+    doubts: tuple[Question, ...] = ()
     label_notes: tuple[str, ...] = ()
     told: Mapping[str, str] = field(default_factory=dict)
 

@@ -79,8 +79,9 @@ def inspection_of(found: Survey, *, target: str | None = None) -> Inspection:
     findings = [
         *_set_aside(found.cohort),
         *_questions(found.cohort),
+        *_doubts(found.cohort),
         *_twins([t for t in twins if len(t.splits) < 2 or t.contradicts]),  # the others are leaks
-        *_leaks(leaks),
+        *_leaks(leaks, "test" if "test" in summary.splits else "val"),
         *_misfits(misfits),
         *_targets(found, summary, target),
         *_pixels(found.good),
@@ -126,12 +127,16 @@ def _questions(cohort: Cohort) -> list[Finding]:
     ]
 
 
+def _doubts(cohort: Cohort) -> list[Finding]:
+    return [Finding("warning", "labels", (), f"{q.what} ({q.found})", q.hint) for q in cohort.doubts]
+
+
 def _twins(twins: Sequence[Duplicate]) -> list[Finding]:
     found = []
     for twin in twins:
         if twin.contradicts:
             severity: Severity = "error" if twin.exact else "warning"
-            hint = "decide which label is right"
+            hint = "decide which label is right; `fit` learns both"
             found.append(Finding(severity, "contradiction", twin.cases, str(twin), hint))
         else:
             kind = "duplicate" if twin.exact else "near duplicate"
@@ -147,17 +152,27 @@ def _unlooked(good: Sequence[CaseRecord]) -> list[Finding]:
     return [Finding("note", "near duplicate", (), text, "exact ones were, by their hash")]
 
 
-def _leaks(leaks: Sequence[Leak]) -> list[Finding]:
+def _leaks(leaks: Sequence[Leak], held: str) -> list[Finding]:
+    """Return what stands on both sides of a split, and what `fit` does about it; `held` is the split that it scores."""
     found = []
     for leak in leaks:
         sides, cases = " and ".join(leak.sides), ", ".join(leak.cases)
         what = f"patient '{leak.name}'" if leak.kind == "patient" else "one picture"
         if leak.similarity < 1:
             text = f"nearly the same picture ({leak.similarity:.3f}) stands in {sides}: {cases}"
-            found.append(Finding("warning", "near leak", leak.cases, text, "a score may be too good"))
+            hint = "`fit` keeps the split as it is; a score may be too good"
+            found.append(Finding("warning", "near leak", leak.cases, text, hint))
         else:
             text = f"{what} stands in {sides}: {cases}"
-            found.append(Finding("error", "leak", leak.cases, text, "a score on such a split is too good"))
+            severity: Severity = "error" if leak.kind == "patient" else "warning"
+            kept = (
+                f"`fit` does not train on those that {held} has, too"
+                if held in leak.sides
+                else "`fit` keeps them in one fold"
+            )
+            does = "`fit` stops on this: mend the split" if leak.kind == "patient" else kept
+            hint = f"{does}; a score of whatever trains on both is too good"
+            found.append(Finding(severity, "leak", leak.cases, text, hint))
     return found
 
 

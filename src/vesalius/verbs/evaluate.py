@@ -84,7 +84,6 @@ def evaluate(
         info = cohort.targets[info.name]
     if past is not None:
         choice = unseen(cohort, info.name, split, past, marks)
-        progress.note(f"training cases: {choice.overlap}")
     else:
         choice = of_another_tool(cohort, info.name, split)
     folder = new_folder(Path(out), default="evaluation") if out else None
@@ -103,7 +102,6 @@ def evaluate(
             )
         else:
             tally, card = _score_foreign(Path(str(what)), choice.cases, cohort, info, choice.split, progress)
-            progress.note(f"training cases: {choice.overlap}")
         card = choice.told(card)
         if folder is not None:
             from vesalius.run.reporting import write_evaluation

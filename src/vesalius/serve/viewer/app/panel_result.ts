@@ -3,6 +3,7 @@ import * as api from "./api.ts";
 import { byId, fill, h } from "./dom.ts";
 import { Drawn, section } from "./kinds.ts";
 import { fileStem } from "./names.ts";
+import { remarks } from "./remarks.ts";
 import { guarded } from "./say.ts";
 import type { Stage } from "./stage.ts";
 import { caseAnswers, chosenCase, chosenModel, now, on } from "./store.ts";
@@ -39,7 +40,7 @@ export function resultPanel(stage: Stage, ready: () => Promise<void>): void {
     if (!current()) return;
     await drawn.clear(answers.map((a) => a.kind));
     for (const answer of answers) {
-      const parts = [remarks(answer), await section(answer, { stage, current, file: (name) => file(answer, name) }, drawn), downloads(answer)];
+      const parts = [remarks(answer.outside), await section(answer, { stage, current, file: (name) => file(answer, name) }, drawn), downloads(answer)];
       if (current()) byId("results").append(h("section", { class: "answer", "data-kind": answer.kind }, parts.flat().filter((part) => part !== null)));
     }
   });
@@ -50,9 +51,6 @@ export function resultPanel(stage: Stage, ready: () => Promise<void>): void {
   });
 }
 
-/** In what the image differs from those that the model learned from; null where nothing is said to. */
-const remarks = (answer: Held): HTMLElement | null =>
-  answer.outside?.length ? h("p", { class: "warn" }, `Outside of what the model learned from: ${answer.outside.join("; ")}.`) : null;
 
 async function file(answer: Held, name: string): Promise<ArrayBuffer | null> {
   const path = answer.files[name];
