@@ -12,14 +12,25 @@ from vesalius.cohorts._build import as_split, class_labels, some
 from vesalius.cohorts._dataset_json import channel_names, labels_of, load, target_info
 from vesalius.cohorts._index import Index
 from vesalius.cohorts._layout import UNUSED, Detection, Options
-from vesalius.cohorts._roles import Roles, called_like_files, distinct, infer, is_list, is_number, parts
+from vesalius.cohorts._roles import (
+    TOLD,
+    Roles,
+    called_like_files,
+    distinct,
+    infer,
+    is_list,
+    is_number,
+    may_be_codes,
+    parts,
+)
 from vesalius.cohorts._rows import Slots, contradiction, of_images, rows_of_cases, slots
 from vesalius.cohorts._several import NO, YES, together
 from vesalius.cohorts._sure import doubts
 from vesalius.cohorts._table_io import Table, read_table
+from vesalius.cohorts._units import unit_of
 from vesalius.cohorts._words import plain, settled
 from vesalius.core.case import Case, Event, Ref, Split, Target
-from vesalius.core.cohort import Cohort, SetAside, TargetInfo
+from vesalius.core.cohort import Cohort, Question, SetAside, TargetInfo
 from vesalius.core.errors import DataError
 from vesalius.core.image import Image
 from vesalius.core.modalities import of_channel
@@ -111,6 +122,7 @@ def read(root: Path, *, options: Options) -> Cohort:
     notes += [f"{UNUSED}{name}, as none of its columns names image files" for name in others]
     label_notes: list[str] = []
     table, questions = settled(table, roles, options, notes, label_notes)
+    questions += _numbers_or_codes(table, roles)
     table, joined = together(table, roles, options, notes)
     infos = _infos(table, roles, notes, joined) | _named_masks(index.root, roles, notes)
     groups = rows_of_cases(table, roles)
@@ -151,6 +163,21 @@ def read(root: Path, *, options: Options) -> Cohort:
         modalities=channels,
         questions=questions,
         label_notes=tuple(label_notes),
+        covariates=tuple(c for c in roles.all("covariate") if roles.reasons[c].endswith(TOLD)),
+    )
+
+
+def _numbers_or_codes(table: Table, roles: Roles) -> tuple[Question, ...]:
+    """Return what must be asked of columns that were taken for numbers, but may as well hold codes of classes."""
+    return tuple(
+        Question(
+            column,
+            f"'{column}' may hold numbers, or codes of classes",
+            f"{len(distinct(table[column]))} different whole numbers in {len(table[column])} rows",
+            f"--column value={column} if they are numbers, --column label={column} if each is a class",
+        )
+        for column in roles.all("value")
+        if not roles.reasons[column].endswith(TOLD) and may_be_codes(table[column])
     )
 
 
@@ -319,7 +346,7 @@ def _infos(table: Table, roles: Roles, notes: list[str], joined: TargetInfo | No
     for column in roles.all("value"):
         if not is_number(table[column]):
             raise DataError(f"column '{column}' must hold numbers", found=f"'{distinct(table[column])[0]}'")
-        infos[column] = TargetInfo(column, "number", (), roles.reasons[column])
+        infos[column] = TargetInfo(column, "number", (), roles.reasons[column], unit=unit_of(column))
     for column in roles.all("mask"):
         infos[column] = TargetInfo(column, "mask", (), roles.reasons[column])
     time, event = roles.first("time"), roles.first("event")

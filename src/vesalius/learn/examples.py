@@ -23,6 +23,7 @@ from vesalius.tasks.contract import Sampler, Task
 
 Loader = Callable[[Case], Image]
 CENTRES = 512
+_COVARIATES = "covariates beside the targets"
 
 
 def prepare_examples(
@@ -167,7 +168,7 @@ def augmented(batch: Batch, plan: Plan, generator: torch.Generator) -> Batch:
     """Return the batch after the planned augmentation; all frames of a cine are changed alike.
 
     Where there are points or boxes nothing changes place, as they could not follow. Cases are mixed only where each
-    has every target.
+    has every target, and their covariates with them.
     """
     if not batch.images:
         return batch
@@ -177,10 +178,14 @@ def augmented(batch: Batch, plan: Plan, generator: torch.Generator) -> Batch:
     if not (batch.points or batch.boxes):
         images, fields = augment.space(images, fields, plan.augment, generator)
     images = augment.intensity(images, plan.augment, generator)
-    if not fields and all(batch.labelled(name) is None for name in rest):
-        images, rest = augment.mixup(images, rest, plan.augment, generator)
+    covariates = batch.covariates
+    known = covariates is None or not bool(covariates.isnan().any())
+    if not fields and known and all(batch.labelled(name) is None for name in rest):
+        beside = {_COVARIATES: covariates} if rest and covariates is not None else {}
+        images, rest = augment.mixup(images, {**rest, **beside}, plan.augment, generator)
+        covariates = rest.pop(_COVARIATES, covariates)
     images = {k: v.reshape(batch.images[k].shape) for k, v in images.items()}
-    return replace(batch, images=images, targets={**fields, **rest})
+    return replace(batch, images=images, targets={**fields, **rest}, covariates=covariates)
 
 
 def batches(examples: Sequence[Example], plan: Plan, member: int, *, task: Task | None = None) -> Batches:
