@@ -78,3 +78,11 @@ def test_covariates_that_are_named_are_told_from_columns_that_are_there(tmp_path
     assert named.covariates == ("sex",) and named.cases[0].covariates == {"sex": "F"}
     other = cohorts.read(tmp_path / "table.csv", target="age")
     assert other.covariates == () and set(other.cases[0].covariates) == {"site", "sex"}
+
+
+def test_few_numbers_are_spread_over_folds_and_do_not_make_them_fewer(tmp_path: Path) -> None:
+    cohort = read(tmp_path, "age", [40.5 + k for k in range(15)], target="age")
+    made = cohorts.assign(cohort, target=cohort.targets["age"], seed=0)
+    assert len(made.folds) == 5 and "folds, as" not in made.by
+    means = [np.mean([float(cohort.case(i).targets["age"]) for i in fold]) for fold in made.folds]  # type: ignore[arg-type]
+    assert max(means) - min(means) < 8, "each fold has small and large ones"

@@ -81,7 +81,7 @@ def missing(ages: Sequence[Any], **more: Any) -> str:
 @pytest.mark.parametrize(
     ("ages", "said"),
     [
-        ([40.0, 40.0, 40.0], "is the same, 40, in all 3 cases"),
+        ([40.0, 40.0, 40.0], "is 40 in all 3 cases"),
         ([40.0, float("inf"), 41.0], "c1: inf"),
         ([40.0, 41.0, float("nan")], "c2: nan"),
         ([40.0, True, 41.0], "c1: True"),

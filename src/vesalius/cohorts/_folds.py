@@ -20,6 +20,9 @@ from vesalius.core.disk import write_text
 from vesalius.core.errors import DataError, LeakError
 from vesalius.core.words import counted
 
+# How the stratum of a number begins. Unlike a class, a stratum of numbers need not be in every fold.
+_FIFTH = "fifth of the numbers "
+
 
 @dataclass(frozen=True, slots=True)
 class _Unit:
@@ -200,8 +203,8 @@ def _strata(cases: Sequence[Case], name: str | None) -> dict[str, str]:
         if names:
             strata[case_id] = min(names, key=lambda n: (counts[n], n))
         elif number is not None:
-            happened = value.happened if isinstance(value, Event) else ""
-            strata[case_id] = f"{happened}{int(np.searchsorted(edges, number))}"
+            lead = value.happened if isinstance(value, Event) else _FIFTH
+            strata[case_id] = f"{lead}{int(np.searchsorted(edges, number))}"
         else:
             strata[case_id] = ""
     return strata
@@ -296,7 +299,8 @@ def _fold_count(units: Sequence[_Unit], folds: int) -> tuple[int, str]:
             len(units),
             f"; {counted(len(units), 'fold')}, as there are {counted(len(units), 'patient')} to train on",
         )
-    sizes = {s: len(listed) for s, listed in _by_stratum(units).items() if s and len(listed) > 1}
+    strata = {s: listed for s, listed in _by_stratum(units).items() if not s.startswith(_FIFTH)}
+    sizes = {s: len(listed) for s, listed in strata.items() if s and len(listed) > 1}
     if sizes and min(sizes.values()) < count:
         rarest = min(sizes, key=lambda s: sizes[s])
         count, why = sizes[rarest], f"; {sizes[rarest]} folds, as '{rarest}' has {sizes[rarest]} patients"

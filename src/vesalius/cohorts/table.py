@@ -34,6 +34,7 @@ from vesalius.core.cohort import Cohort, Question, SetAside, TargetInfo
 from vesalius.core.errors import DataError
 from vesalius.core.image import Image
 from vesalius.core.modalities import of_channel
+from vesalius.core.words import counted
 
 _MODALITY = re.compile(
     r"(image[ _.-]?)?(modality|modalities|imaging[ _.-]?(type|method))([ _.-]?(code|name))?", re.I
@@ -173,7 +174,7 @@ def _numbers_or_codes(table: Table, roles: Roles) -> tuple[Question, ...]:
         Question(
             column,
             f"'{column}' may hold numbers, or codes of classes",
-            f"{len(distinct(table[column]))} different whole numbers in {len(table[column])} rows",
+            f"{len(distinct(table[column]))} different whole numbers in {counted(len(table[column]), 'row')}",
             f"--column value={column} if they are numbers, --column label={column} if each is a class",
         )
         for column in roles.all("value")

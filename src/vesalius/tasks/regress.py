@@ -113,9 +113,8 @@ class Regress(Task):
             return (f"an image for each case ({listed(bare, 3)})",)
         numbers = [number_of(c, target.name) for c in cases]
         if min(numbers) == max(numbers):
-            return (
-                f"a target that varies: '{target.name}' is the same, {numbers[0]:g}, in all {len(cases)} cases",
-            )
+            many = counted(len(cases), "case")
+            return (f"a target that varies: '{target.name}' is {numbers[0]:g} in all {many}",)
         if (code := _no_value(numbers)) is not None:
             many = counted(Counter(numbers)[code], "case")
             return (f"an empty cell where '{target.name}' is not known, in place of {code:g} ({many})",)
