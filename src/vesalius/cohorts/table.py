@@ -12,7 +12,7 @@ from vesalius.cohorts._build import as_split, some
 from vesalius.cohorts._dataset_json import channel_names, labels_of, load, target_info
 from vesalius.cohorts._index import Index
 from vesalius.cohorts._layout import UNUSED, Detection, Options, target_roles
-from vesalius.cohorts._roles import Roles, called_like_files, distinct, infer, is_number
+from vesalius.cohorts._roles import TOLD, Roles, called_like_files, distinct, infer, is_number
 from vesalius.cohorts._rows import Slots, contradiction, of_images, rows_of_cases, slots
 from vesalius.cohorts._several import together
 from vesalius.cohorts._sure import doubts
@@ -20,7 +20,7 @@ from vesalius.cohorts._table_io import Table, read_table
 from vesalius.cohorts._words import plain, settled
 from vesalius.cohorts.targets import contract as kinds
 from vesalius.core.case import Case, Ref, Split, Target
-from vesalius.core.cohort import Cohort, SetAside, TargetInfo
+from vesalius.core.cohort import Cohort, Question, SetAside, TargetInfo
 from vesalius.core.errors import DataError
 from vesalius.core.image import Image
 from vesalius.core.modalities import of_channel
@@ -111,6 +111,7 @@ def read(root: Path, *, options: Options) -> Cohort:
     notes += [f"{UNUSED}{name}, as none of its columns names image files" for name in others]
     label_notes: list[str] = []
     table, questions = settled(table, roles, options, notes, label_notes)
+    questions += _questions(table, roles)
     table, joined = together(table, roles, options, notes)
     infos = _infos(table, roles, notes, joined) | _named_masks(index.root, roles, notes)
     groups = rows_of_cases(table, roles)
@@ -151,7 +152,17 @@ def read(root: Path, *, options: Options) -> Cohort:
         modalities=channels,
         questions=questions,
         label_notes=tuple(label_notes),
+        covariates=tuple(c for c in roles.all("covariate") if roles.reasons[c].endswith(TOLD)),
     )
+
+
+def _questions(table: Table, roles: Roles) -> tuple[Question, ...]:
+    """Return what must be asked before anything is learned from the columns of targets."""
+    columns = kinds.Columns(table, roles.columns, roles.reasons)
+    asked = (
+        kinds.in_role(role, table[c]).question(c, columns) for role in target_roles() for c in roles.all(role)
+    )
+    return tuple(question for question in asked if question is not None)
 
 
 def _doubts(table: Table, roles: Roles, index: Index) -> dict[str, str]:

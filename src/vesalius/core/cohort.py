@@ -26,7 +26,8 @@ class TargetInfo:
 
     `kind` is a registered name of `cohorts/targets/`.
     `ignore` are a mask's values that mark voxels of which nobody knows what they are. `beside` are further targets that
-    a task learns together with this one, by which the folds are spread.
+    a task learns together with this one, by which the folds are spread. `unit` is that of a number, where the data say
+    it; None where they do not.
     """
 
     name: str
@@ -35,6 +36,7 @@ class TargetInfo:
     reason: str = ""
     ignore: tuple[int, ...] = ()
     beside: tuple[TargetInfo, ...] = ()
+    unit: str | None = None
 
     @property
     def full_name(self) -> str:
@@ -92,7 +94,8 @@ class Cohort:
     the data's author says that the images are, channel by channel ("CT"). `questions` must be answered before
     anything is learned; `doubts` are questions that were answered as their `what` says, until a person answers
     otherwise; `label_notes`, which are among the notes, say what was decided of labels; `told` is what a person said of
-    labels that only pixels can show (`{"255": "1"}`).
+    labels that only pixels can show (`{"255": "1"}`). `covariates` are those that a person named, which
+    tells them from columns that are only there.
     """
 
     root: Path
@@ -108,6 +111,7 @@ class Cohort:
     doubts: tuple[Question, ...] = ()
     label_notes: tuple[str, ...] = ()
     told: Mapping[str, str] = field(default_factory=dict)
+    covariates: tuple[str, ...] = ()
 
     def case(self, case_id: str) -> Case:
         """The case of that id. Raises UnknownName."""

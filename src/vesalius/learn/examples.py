@@ -23,6 +23,7 @@ from vesalius.tasks.contract import Sampler, Task
 
 Loader = Callable[[Case], Image]
 CENTRES = 512
+_COVARIATES = "covariates beside the targets"
 
 
 def prepare_examples(
@@ -166,7 +167,8 @@ def cut_out(example: Example, start: Sequence[int], size: Sequence[int]) -> Exam
 def augmented(batch: Batch, plan: Plan, generator: torch.Generator) -> Batch:
     """Return the batch after the planned augmentation; all frames of a cine are changed alike.
 
-    Points and boxes move with the main image. Cases are mixed only where each has every target, and none has places.
+    Points and boxes move with the main image. Cases are mixed only where each has every target and none has places,
+    and their covariates with them.
     """
     if not batch.images:
         return batch
@@ -177,11 +179,15 @@ def augmented(batch: Batch, plan: Plan, generator: torch.Generator) -> Batch:
     places = augment.Places(points, boxes)
     images, fields, places = augment.space(images, fields, plan.augment, generator, places=places)
     images = augment.intensity(images, plan.augment, generator)
-    if not fields and not places and all(batch.labelled(name) is None for name in rest):
-        images, rest = augment.mixup(images, rest, plan.augment, generator)
+    covariates = batch.covariates
+    known = covariates is None or not bool(covariates.isnan().any())
+    if not fields and not places and known and all(batch.labelled(name) is None for name in rest):
+        beside = {_COVARIATES: covariates} if rest and covariates is not None else {}
+        images, rest = augment.mixup(images, {**rest, **beside}, plan.augment, generator)
+        covariates = rest.pop(_COVARIATES, covariates)
     images = {k: v.reshape(batch.images[k].shape) for k, v in images.items()}
     ragged = {**batch.ragged, **places.points, **places.boxes}
-    return replace(batch, images=images, targets={**fields, **rest}, ragged=ragged)
+    return replace(batch, images=images, targets={**fields, **rest}, covariates=covariates, ragged=ragged)
 
 
 def batches(examples: Sequence[Example], plan: Plan, member: int, *, task: Task | None = None) -> Batches:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from vesalius.core.cohort import Cohort, Label, TargetInfo
 from vesalius.core.errors import DataError
 from vesalius.core.image import Triple
 from vesalius.plan.facts import Facts, shared_channels
+from vesalius.prepare.covariates import Covariate, look_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ class Fingerprint:
     labels: tuple[str, ...]
     sided: bool
     channel_names: tuple[str, ...] = ()
+    covariates: Mapping[str, Covariate] = field(default_factory=dict)
 
     def json(self) -> dict[str, Any]:
         """As plain data."""
@@ -98,6 +100,7 @@ def fingerprint(
         labels=tuple(x.name for x in target.labels) if target else (),
         sided=sided(target.labels) if target else False,
         channel_names=names,
+        covariates=look_at(training, named=cohort.covariates),
     )
 
 

@@ -142,6 +142,13 @@ def _target(cohort: Cohort, name: str | None, bundle: Bundle | None) -> TargetIn
             found=f"a target of kind {info.kind}, not {' or '.join(fit)}",
             hint=" or ".join(f"--target {n}" for n in fitting) or "data with the target that was learned",
         )
+    unit = state.values.get("unit") or None
+    if info.unit is not None and unit is not None and info.unit != unit:
+        raise DataError(
+            f"the bundle answers in {unit} and cannot be scored against target '{info.name}'",
+            found=f"a target in {info.unit}",
+            hint=f"a column in {unit}",
+        )
     known = [str(x["name"]) for x in state.values.get("labels", ())]
     kinds.of(info.kind).assert_learned(info, known)
     return info

@@ -9,7 +9,7 @@ from typing import ClassVar, Protocol, cast
 
 from vesalius.core import registry
 from vesalius.core.case import Case, Ref, Target
-from vesalius.core.cohort import Cohort, Label, TargetInfo
+from vesalius.core.cohort import Cohort, Label, Question, TargetInfo
 from vesalius.core.errors import DataError
 from vesalius.core.image import Image
 from vesalius.core.words import listed
@@ -49,7 +49,8 @@ class TargetKind:
 
     `name` is its registered name, the stem of its file. `drawn`: a value is a file or an Image of label values on the
     grid of the case's image. `named`: a value is the name of a label, or where `several` hold at once a tuple of names.
-    `ordered`: the labels' order means something.
+    `ordered`: the labels' order means something. `in_every_fold`: no more folds are made than the rarest stratum has
+    cases, so that each fold holds some of every stratum.
     """
 
     name: ClassVar[str]
@@ -57,6 +58,7 @@ class TargetKind:
     named: ClassVar[bool] = False
     several: ClassVar[bool] = False
     ordered: ClassVar[bool] = False
+    in_every_fold: ClassVar[bool] = True
 
     @property
     def nominal(self) -> bool:
@@ -75,6 +77,10 @@ class TargetKind:
         Raises DataError where the column cannot hold such targets.
         """
         return TargetInfo(column, self.name, (), columns.reasons[column])
+
+    def question(self, column: str, columns: Columns) -> Question | None:
+        """Return what a person must answer before anything is learned from a column; None where all is clear."""
+        return None
 
     def value(self, info: TargetInfo, row: Row) -> Target | None:
         """Return a case's target from a table; None where it has none. Raises DataError."""
