@@ -179,13 +179,16 @@ def _gives_an_answer_back(trial: FormatTrial, answer: Answer, path: Path) -> Non
 
 
 def _gives_images_back(trial: FormatTrial, path: Path, *, off: int) -> None:
-    """`off` is by how many grey values a picture may differ; answers are not written where they may."""
+    """`off` is by how many grey values a picture may differ; where it may, no labels are written.
+
+    Of answers those of one plane are tried, which every format of images holds.
+    """
     _gives_pixels_back(trial, Image(array=PIXELS), PIXELS, path, off=off)
     back = formats.read_mask(path)
     nowhere = back.affine is None and back.spacing_mm is None
     require(nowhere, f"{trial}: an image without a geometry gets none, not {back.spacing_mm} mm")
     for answer in trial.fitting if not off else ():
-        if isinstance(answer, ImageAnswer) and answer.holds == "labels":
+        if isinstance(answer, ImageAnswer) and answer.holds == "labels" and answer.image.is_2d:
             _gives_pixels_back(trial, answer, answer.image.array, path)
 
 

@@ -56,7 +56,11 @@ class Tabular(Classify):
 def given(made, folder):
     cases = tuple(
         Case(
-            f"row-{k:03d}", {}, reference=None, targets={"ill": NAMES_OF[k % 2]}, covariates={"age": 40.0 + 9 * k}
+            f"row-{k:03d}",
+            {},
+            reference=None,
+            targets={"ill": NAMES_OF[k % 2]},
+            covariates={"age": 40.0 + 9 * k},
         )
         for k in range(10)
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import importlib
+import json
 import shutil
 import sys
 from collections.abc import Iterator
@@ -81,18 +82,26 @@ def test_it_goes_through_the_front_door(name: str, made: Path, tmp_path: Path) -
 
 
 def test_a_teacher_learns_from_labelled_and_unlabelled(made: Path, tmp_path: Path) -> None:
-    rows = list(csv.DictReader((made / "cohort.csv").open()))
-    table = shutil.copytree(made, tmp_path / "half") / "cohort.csv"
-    with table.open("w", newline="") as file:
-        lines = [
-            [r["case"], r["patient"], r["image"], r["class"] if k < 6 else ""] for k, r in enumerate(rows)
-        ]
-        csv.writer(file).writerows([["case", "patient", "image", "class"], *lines])
-    settings = {"train.recipe": "teacher", "train.ema": 0}
-    trial = check_task("classify", table, settings=settings, folder=tmp_path / "taught")
-    plain = check_task("classify", table, folder=tmp_path / "plain")
-    assert trial.run.plan.train.recipe == "teacher"
-    assert len(trial.space.cohort.cases) == 8 and len(trial.space.training) < 6
+    settings, weights = {"train.recipe": "teacher", "train.ema": 0}, []
+    for name, kept in (("all", 8), ("labelled", 6)):
+        rows = list(csv.DictReader((made / "cohort.csv").open()))[:kept]
+        table = shutil.copytree(made, tmp_path / name) / "cohort.csv"
+        with table.open("w", newline="") as file:
+            lines = [
+                [r["case"], r["patient"], r["image"], r["class"] if k < 6 else ""] for k, r in enumerate(rows)
+            ]
+            csv.writer(file).writerows([["case", "patient", "image", "class"], *lines])
+        trial = check_task("classify", table, settings=settings, folder=tmp_path / f"run-{name}")
+        assert trial.run.plan.train.recipe == "teacher"
+        assert len(trial.space.cohort.cases) == kept and len(trial.space.training) < 6
+        weights.append((trial.bundle / "weights-0-0.safetensors").read_bytes())
+        record = json.loads((trial.run_folder / "folds.json").read_text())
+        assert [set(ids) for ids in record.get("unlabelled", ())] == [{"ball-006", "ball-007"}] * 2 * (
+            kept > 6
+        )
+        report = (trial.run_folder / "report.html").read_text(encoding="utf-8")
+        assert ("2 cases without the target" in report) == (kept > 6)
+    assert weights[0] != weights[1], "the unlabelled cases are learned from"
 
 
 @pytest.mark.parametrize("name", (*NAMES, "balls"))
