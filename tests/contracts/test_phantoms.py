@@ -27,4 +27,4 @@ def test_it_keeps_its_promise(promise: Callable[[PhantomTrial], None], kind: str
 
 def test_an_unknown_kind_names_those_there(tmp_path: Path) -> None:
     with pytest.raises(UnknownName, match="unknown phantom 'zzz'.*ct"):
-        make.make(tmp_path / "x", kind="zzz")
+        make(tmp_path / "x", kind="zzz")

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from vesalius import phantom as room
 from vesalius.core import registry
 from vesalius.core.case import Case
 from vesalius.core.errors import UnknownName
 from vesalius.core.image import Image
+from vesalius.phantom import chosen, make, patient, twin
 from vesalius.testing.promise import require, workplace
 
 ABSENT = "zzz"  # a name that nothing has
@@ -64,7 +64,7 @@ def describes_itself(trial: PhantomTrial) -> None:
 
 def makes_the_same_patient_again(trial: PhantomTrial) -> None:
     """Require that the same arguments give the same patient to the bit, and another index another one."""
-    one, other, again = (room.patient(k, 3, kind=trial.kind) for k in (1, 2, 1))
+    one, other, again = (patient(k, 3, kind=trial.kind) for k in (1, 2, 1))
     require(one.truth() == again.truth(), f"{trial}: the same arguments give the same truth")
     require(one.truth() != other.truth(), f"{trial}: another index gives another truth")
     case, same = one.as_case(), again.as_case()
@@ -82,7 +82,7 @@ def writes_the_same_files_again(trial: PhantomTrial) -> None:
     for format in trial.literal("FORMATS"):
         roots = [trial.folder / f"{format}-{k}" for k in (0, 1)]
         for root in roots:
-            room.make(root, kind=trial.kind, cases=2, seed=5, format=format)
+            make(root, kind=trial.kind, cases=2, seed=5, format=format)
         first, second = (
             {p.relative_to(r): p.read_bytes() for p in r.rglob("*") if p.is_file()} for r in roots
         )
@@ -98,8 +98,8 @@ def writes_the_same_files_again(trial: PhantomTrial) -> None:
 def makes_twins_on_the_same_grid(trial: PhantomTrial) -> None:
     """Require that a twin is the same patient in another case, on the same grid."""
     for without in trial.literal("FINDINGS"):
-        one = room.patient(1, 3, kind=trial.kind).as_case()
-        other = room.twin(1, 3, without=without, kind=trial.kind).as_case()
+        one = patient(1, 3, kind=trial.kind).as_case()
+        other = twin(1, 3, without=without, kind=trial.kind).as_case()
         require(one.patient == other.patient, f"{trial}: a twin is the same patient")
         require(one.id != other.id, f"{trial}: a twin is another case, not {one.id} again")
         for name, image in _images(one).items():
@@ -115,9 +115,9 @@ def names_what_there_is(trial: PhantomTrial) -> None:
     """Require that a format, an option or a finding that does not exist is refused, and what there is named."""
     kind, out = trial.kind, trial.folder / ABSENT
     asked: dict[str, Callable[[], object]] = {
-        f"unknown format of phantom {kind}": lambda: room.make(out, kind=kind, format=ABSENT),
-        f"unknown option of phantom {kind}": lambda: room.chosen(kind, {ABSENT: 1}),
-        f"unknown finding of phantom {kind}": lambda: room.twin(0, without=ABSENT, kind=kind),
+        f"unknown format of phantom {kind}": lambda: make(out, kind=kind, format=ABSENT),
+        f"unknown option of phantom {kind}": lambda: chosen(kind, {ABSENT: 1}),
+        f"unknown finding of phantom {kind}": lambda: twin(0, without=ABSENT, kind=kind),
     }
     for words, ask in asked.items():
         try:

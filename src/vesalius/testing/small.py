@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from vesalius import cohorts
-from vesalius import phantom as phantoms
-from vesalius.core.case import Box, Case
+from vesalius.core.case import Box, Case, Ref
 from vesalius.core.cohort import Cohort, Label, TargetInfo
+from vesalius.phantom import make
+from vesalius.phantom.ct import AbdomenPatient, patient
 
 CASES, SEED, GRID = 12, 3, (12, 32, 32)
 READINGS: tuple[dict[str, str], ...] = ({}, {"value": "age"}, {"label": "treatment,event"})  # columns by role
@@ -19,7 +19,7 @@ READINGS: tuple[dict[str, str], ...] = ({}, {"value": "age"}, {"label": "treatme
 def write_small(folder: Path, *, dims: int = 3, cases: int = CASES) -> Path:
     """Write a small cohort of phantoms to the new folder `folder`, volumes or pictures; returns its table."""
     format = "nifti" if dims == 3 else "png"
-    phantoms.make(folder, cases=cases, seed=SEED, format=format, options={"size": GRID})
+    make(folder, cases=cases, seed=SEED, format=format, options={"size": GRID})
     return folder / "cohort.csv"
 
 
@@ -55,17 +55,26 @@ def _with(cohort: Cohort, target: TargetInfo | None) -> Cohort:
 
 
 def _in_memory(cohort: Cohort) -> Cohort:
-    """The cohort with targets that stand in no table: the boxes of each phantom, and a grade of its tumour."""
-    made = [phantoms.patient(k, SEED, options={"size": GRID}).as_case() for k in range(len(cohort.cases))]
-    known: dict[str, Any] = {case.id: case for case in made}
-    boxes = {c.id: tuple(b for b in known[c.id].targets["boxes"] if isinstance(b, Box)) for c in cohort.cases}
+    """The cohort with targets that stand in no table: the boxes of each phantom's lesions, and its tumour's stage."""
+    made = [patient(k, SEED, size=GRID) for k in range(len(cohort.cases))]
+    known = {one.id: one for one in made}
+    boxes = {c.id: _boxes(known[c.id], c) for c in cohort.cases}
+    stages = {c.id: ("early", "late")[known[c.id].outcome.stage > 1] for c in cohort.cases}
+    cases = tuple(replace(c, targets={"boxes": boxes[c.id], "stage": stages[c.id]}) for c in cohort.cases)
     names = sorted({b.label for found in boxes.values() for b in found})
-    grades = {c.id: f"stage {known[c.id].covariates['tumour_stage']:.0f}" for c in cohort.cases}
-    cases = tuple(replace(c, targets={"boxes": boxes[c.id], "grade": grades[c.id]}) for c in cohort.cases)
     infos = (
         TargetInfo("boxes", "boxes", tuple(Label(k + 1, n) for k, n in enumerate(names))),
         TargetInfo(
-            "grade", "ordinal", tuple(Label(k, n) for k, n in enumerate(sorted(set(grades.values()))))
+            "stage", "ordinal", tuple(Label(k, n) for k, n in enumerate(sorted(set(stages.values()))))
         ),
     )
     return replace(cohort, cases=cases, targets={t.name: t for t in infos})
+
+
+def _boxes(made: AbdomenPatient, case: Case) -> tuple[Box, ...]:
+    """The boxes of a volume; of a picture those that its slice meets, within it."""
+    image, at = case.image, made.key_slice
+    if not (isinstance(image, Ref) and image.paths[0].suffix == ".png"):
+        return made.boxes
+    met = [b for b in made.boxes if b.low[0] <= at < b.high[0]]
+    return tuple(replace(b, low=(0.0, *b.low[1:]), high=(1.0, *b.high[1:])) for b in met)

@@ -47,6 +47,7 @@ SMALL: Mapping[str, Any] = {
     "train.folds": 2,
     "train.validations": 1,
     "train.threads": 1,
+    "train.precision": "fp32",
     "train.checkpoint_every_s": 1e-9,
     "net.dropout": 0.0,
     "net.scale": 0.125,
