@@ -100,7 +100,11 @@ def test_its_parts(trial: TaskTrial) -> None:
         return model
 
     untrained.has_a_loss_that_falls(trial)
-    says(untrained.has_a_loss_that_falls, broken(trial, loss=still), "falls over 8 steps on one batch, not 0 → 0")
+    says(
+        untrained.has_a_loss_that_falls,
+        broken(trial, loss=still),
+        "falls over 8 steps on one batch, not 0 → 0",
+    )
     says(untrained.has_a_loss_that_falls, broken(trial, loss=endless), "its loss is finite, not")
     says(
         untrained.builds_the_same_model_from_the_same_seed,

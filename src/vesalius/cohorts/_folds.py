@@ -138,6 +138,8 @@ def with_unlabelled(
         for c in cohort.cases
         if target not in c.targets and c.split in (None, "train") and keys[c.id] not in tested
     ]
+    if not free:
+        return assignment
     seen = [{keys[c] for c in fold} for fold in assignment.folds]
     return replace(assignment, unlabelled=tuple(tuple(c for c in free if keys[c] not in k) for k in seen))
 

@@ -151,7 +151,7 @@ def _target(cohort: Cohort, name: str | None, bundle: Bundle | None) -> TargetIn
         )
     known = [str(x["name"]) for x in state.values.get("labels", ())]
     strange = [x.name for x in info.labels if x.name not in known]
-    if info.kind != "mask" and strange:
+    if info.kind != "mask" and known and strange:
         raise DataError(
             f"the bundle did not learn the class '{strange[0]}' of target '{info.name}'",
             hint=f"--labels '{strange[0]}=NAME' with one that it learned ({listed(known)}), or "

@@ -10,7 +10,7 @@ import numpy as np
 from vesalius.core.case import Box, Case, Event
 from vesalius.core.image import Image
 
-FORMATS, OPTIONS = ("nifti",), {}  # type: ignore[var-annotated]
+FORMATS = ("nifti",)
 # the array's X runs to the front, its Y to the patient's head, its Z to the right: all is turned by `prepare`
 AFFINE = np.array([[0, 0, -2.0, 30], [-1.0, 0, 0, 5], [0, 1.5, 0, -80], [0, 0, 0, 1]])
 SHAPE = (12, 16, 24)

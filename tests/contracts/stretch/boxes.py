@@ -25,9 +25,7 @@ def overlap(a, b):
     return inside / (np.prod(a[3:6] - a[:3]) + np.prod(b[3:6] - b[:3]) - inside)
 
 
-class Headed(nn.Module):
-    """A dense net with a 1×1 head."""
-
+class Headed(nn.Module):  # a dense net with a 1×1 head
     def __init__(self, net):
         super().__init__()
         self.net, self.head = net, nn.Conv3d(net.out_channels, 4, 1)
@@ -36,9 +34,7 @@ class Headed(nn.Module):
         return self.head(self.net(x).full)
 
 
-class Detect(Task):
-    """Boxes are found on the prepared grid; `undo` brings them back."""
-
+class Detect(Task):  # boxes are found on the prepared grid; `undo` brings them back
     name, answer, targets, roles, run, primary = "boxes", Boxes, ("boxes",), ("dense",), "tiles", "froc"
 
     def check(self, cohort, target):
@@ -48,9 +44,11 @@ class Detect(Task):
         return State({"target": target.name, "label": target.labels[0].name})
 
     def encode(self, case, prepared, reference, state):
+        if state.values["target"] not in case.targets:
+            return Example(case.id, {"image": prepared.array})
         field = np.zeros((4, *prepared.undo.shape), dtype=np.float32)
         grid = np.stack(np.meshgrid(*map(np.arange, field.shape[1:]), indexing="ij"))
-        for box in case.targets.get(state.values["target"], ()):
+        for box in case.targets[state.values["target"]]:
             drawn = np.zeros(reference.shape, dtype=np.int16)
             drawn[tuple(slice(int(a), int(b)) for a, b in zip(box.low, box.high, strict=True))] = 1
             where = np.argwhere(geometry.forward_labels(drawn, prepared.undo))
@@ -109,7 +107,7 @@ def given(made, folder):
 def judge(trial):
     answer, case = trial.answers[0], trial.space.training[0]
     assert len(answer.boxes) == len(answer.p) > 0 and (np.diff(answer.p) <= 0).all()
-    low, high = np.array([b.low for b in answer.boxes]), np.array([b.high for b in answer.boxes])
+    low, high = np.array([(b.low, b.high) for b in answer.boxes]).swapaxes(0, 1)
     assert (low >= 0).all() and (low < high).all() and (high <= case.images["image"].shape).all()
     image, (truth,) = case.images["image"], case.targets["boxes"]  # cut into tiles, it comes back as it was
     undo = TASK.prepare(case, trial.plan, trial.state, reference=image).undo

@@ -91,7 +91,7 @@ class Report(Task):
 
 
 def given(made, folder):
-    return {"data": made}
+    return {"data": made, "columns": {"report": "report"}}
 
 
 def judge(trial):
