@@ -2,60 +2,30 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from _answers import BOX, EXAMPLES, IMAGE, LABELS, field
 
-from vesalius import formats
 from vesalius.answers import contract
-from vesalius.answers.drawing.overlay import overlay
 from vesalius.core import registry
-from vesalius.core.answers import Answer, ImageAnswer, kind_of, kinds
+from vesalius.core.answers import kind_of, kinds
 from vesalius.core.answers.boxes import Boxes
-from vesalius.core.answers.curve import Curve
-from vesalius.core.answers.map import Map
 from vesalius.core.answers.mask import Mask
-from vesalius.core.answers.picture import Picture
-from vesalius.core.answers.ranking import Ranking
 from vesalius.core.answers.scores import Scores
-from vesalius.core.answers.surface import Surface
 from vesalius.core.answers.text import Text
 from vesalius.core.answers.value import Value
 from vesalius.core.case import Box, Case
-from vesalius.core.cohort import Label
 from vesalius.core.errors import DataError, UnknownName
 from vesalius.core.image import Image
 from vesalius.evaluate.scoring import card_of, tally_for
-from vesalius.serve.http import results
+from vesalius.testing import ANSWER_PROMISES, AnswerTrial
 
 STEMS = sorted(registry.stems("answers"))
-IMAGE = Image(np.arange(3 * 8 * 8, dtype=np.float32).reshape(1, 3, 8, 8), spacing_mm=(1.0, 1.0, 2.0))
-LABELS = (Label(1, "liver"), Label(2, "lesion"))
-BOX = Box((0.0, 1.0, 1.0), (2.0, 5.0, 6.0), "liver")
-
-
-def field(kind: type[np.generic]) -> Image:
-    array = np.zeros((1, 3, 8, 8), kind)
-    array[0, 1, 2:6, 2:6] = 1
-    return Image(array, spacing_mm=IMAGE.spacing_mm)
-
-
-EXAMPLES: dict[str, Answer] = {
-    "boxes": Boxes(boxes=(BOX,), p=np.array([0.8]), labels=LABELS),
-    "curve": Curve(times_days=np.array([10.0, 20.0]), survival={"all": np.array([0.9, 0.4])}),
-    "map": Map(image=field(np.float32), quantity="attention"),
-    "mask": Mask(image=field(np.uint8), labels=LABELS),
-    "picture": Picture(image=field(np.float32)),
-    "ranking": Ranking(case_ids=("b", "c"), distances=np.array([0.1, 0.2])),
-    "scores": Scores(labels=LABELS, p=np.array([0.3, 0.7])),
-    "surface": Surface(vertices_mm=np.eye(3), faces=np.array([[0, 1, 2]])),
-    "text": Text(sections={"findings": "none"}),
-    "value": Value(x=3.5, unit="mm"),
-}
 
 
 def test_dataclasses_and_files_are_the_same_kinds() -> None:
@@ -63,35 +33,15 @@ def test_dataclasses_and_files_are_the_same_kinds() -> None:
 
 
 @pytest.mark.parametrize("stem", STEMS)
-def test_the_file_says_all_that_is_asked_of_it(stem: str) -> None:
+@pytest.mark.parametrize("promise", ANSWER_PROMISES, ids=lambda promise: promise.__name__)
+def test_it_keeps_its_promise(promise: Callable[[AnswerTrial], None], stem: str, tmp_path: Path) -> None:
+    promise(AnswerTrial(EXAMPLES[stem], IMAGE, tmp_path))
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_the_files_are_found_by_their_stem(stem: str) -> None:
     handling, answer = contract.of(stem), EXAMPLES[stem]
     assert handling.kind is kind_of(stem) is type(answer) and handling is contract.of(answer)
-    assert handling.draws == (type(handling).draw is not contract.Handling.draw)
-    assert handling.objects and all(s.endswith(".dcm") for s in handling.objects)
-    for suffix in handling.objects:
-        formats.require_suffix(suffix)
-    assert isinstance(answer, ImageAnswer) == hasattr(answer, "image")
-    if isinstance(answer, ImageAnswer):
-        formats.require_suffix(handling.suffix(answer))
-    assert handling.monailabel in ("segmentation", "classification", "detection", "others")
-
-
-@pytest.mark.parametrize("stem", STEMS)
-def test_columns_and_summary_are_plain(stem: str, tmp_path: Path) -> None:
-    answer = EXAMPLES[stem]
-    assert all(isinstance(v, str | int | float) for v in contract.columns(answer).values())
-    assert json.loads(json.dumps(results.summary(answer)))
-    assert results.outline(answer)["kind"] == type(answer).__name__
-    overlay(IMAGE, answer, tmp_path / "x.png")
-    assert (tmp_path / "x.png").stat().st_size > 0
-
-
-@pytest.mark.parametrize("stem", STEMS)
-def test_json_gives_the_answer_back(stem: str, tmp_path: Path) -> None:
-    path = formats.write(EXAMPLES[stem], tmp_path / "x.json")
-    back = formats.read_answer(path)
-    assert type(back) is type(EXAMPLES[stem])
-    assert formats.write(back, tmp_path / "y.json").read_bytes() == path.read_bytes()
 
 
 @pytest.mark.parametrize("stem", STEMS)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Callable
 
 import pytest
 import torch
-from torch import Tensor, nn
 
 from vesalius import nets
 from vesalius.core import registry
-from vesalius.nets import Net
-
-CLASSES = 2
-ROLES = ("encoder", "dense", "sequence", "text", "graph", "denoiser")
+from vesalius.testing import NET_PROMISES, NetTrial, net_trials
+from vesalius.testing.net import describes_itself
 
 # Parameters with three input channels and the paper's own head of 1000 classes, in 2-D.
 # torchvision: the counts printed in its model documentation (docs.pytorch.org/vision/stable/models.html).
@@ -72,91 +69,27 @@ DENSE_PUBLISHED = {
     "swinunetr": (3, (96, 96, 96), 1, None, 61.98, 0.5),  # Hatamizadeh et al. 2021
 }
 
-IMAGE_NETS = ("encoder", "dense")
-MAX_STEPS = 100
-LEARNED = 0.15
-
 
 def families() -> list[str]:
-    """One name of each file whose net reads images: the first that it lists."""
+    """One name of each file: the first that it lists."""
     firsts: dict[str, str] = {}
     for name in registry.names("nets"):
-        if nets.describe(name).get("ROLE") in IMAGE_NETS:
-            firsts.setdefault(name.partition("-")[0], name)
+        firsts.setdefault(name.partition("-")[0], name)
     return list(firsts.values())
 
 
-def cells() -> list[tuple[str, int]]:
-    return [(name, dims) for name in families() for dims in nets.describe(name)["DIMS"]]
-
-
-class Classifier(nn.Module):
-    """An encoder with its own head, or a dense net with a 1×1 convolution: what a task would build."""
-
-    def __init__(self, net: Net) -> None:
-        super().__init__()
-        self.net = net
-        self.dense = net.role == "dense"
-        if self.dense:
-            layer = nn.Conv2d if net.dims == 2 else nn.Conv3d
-            self.last: nn.Module = layer(net.out_channels, CLASSES, 1)
-        else:
-            self.last = net.head(CLASSES)
-
-    def forward(self, x: Tensor) -> Tensor:
-        out = self.net(x)
-        return self.last(out.full if self.dense else out)
-
-
-def smallest(name: str, dims: int) -> Classifier:
-    torch.manual_seed(0)
-    text = nets.describe(name)
-    return Classifier(
-        nets.build(
-            name,
-            dims=dims,
-            in_channels=1,
-            scale=text["SMALLEST"],
-            size=side(name, dims),
-            options=text.get("TINY"),
-        )
-    )
-
-
-def side(name: str, dims: int) -> tuple[int, ...]:
-    default = (16,) * 3 if dims == 3 else (32,) * 2
-    return tuple(nets.describe(name).get("TINY_SIZE", {}).get(dims, default))
-
-
-@cache
-def phantoms(size: tuple[int, ...]) -> tuple[Tensor, Tensor, Tensor]:
-    """Eight noisy balls `(8, 1, *size)`, four of them hollow (class 1), and their masks."""
-    generator = torch.Generator().manual_seed(7)
-    axes = [torch.linspace(-1, 1, n) for n in size]
-    grid = torch.stack(torch.meshgrid(axes, indexing="ij"))
-    images, masks = [], []
-    for i in range(8):
-        centre = (torch.rand(len(size), generator=generator) - 0.5) * 0.5
-        distance = (grid - centre.reshape(-1, *(1,) * len(size))).square().sum(0).sqrt()
-        radius = 0.45 + 0.2 * float(torch.rand((), generator=generator))
-        mask = distance < radius
-        ball = mask.float() * 2.0
-        if i % 2:
-            ball[distance < 0.6 * radius] = -1.0
-        images.append(ball + 0.1 * torch.randn(size, generator=generator))
-        masks.append(mask.long())
-    return torch.stack(images)[:, None], torch.arange(8) % 2, torch.stack(masks)
+TRIALS = [trial for name in families() for trial in net_trials(name)]
 
 
 @pytest.mark.parametrize("name", list(registry.names("nets")))
 def test_the_file_says_what_it_is(name: str) -> None:
-    text = nets.describe(name)
-    assert text["ROLE"] in ROLES
-    assert set(text["DIMS"]) <= {2, 3}
-    assert text["SOURCE"].strip()
-    assert 0 < text["SMALLEST"] <= 1
-    assert isinstance(text["OPTIONS"], dict)
-    assert name in nets.names_for(text["ROLE"])
+    describes_itself(name)
+
+
+@pytest.mark.parametrize("trial", TRIALS, ids=lambda trial: f"{trial.name}-{trial.dims}")
+@pytest.mark.parametrize("promise", NET_PROMISES, ids=lambda promise: promise.__name__)
+def test_it_keeps_its_promise(promise: Callable[[NetTrial], None], trial: NetTrial) -> None:
+    promise(trial)
 
 
 def test_every_encoder_has_a_published_size() -> None:
@@ -182,79 +115,3 @@ def test_published_size_of_dense_nets(name: str) -> None:
     with torch.device("meta"):
         net = nets.build(name, dims=dims, in_channels=channels, size=size, options=options)
     assert nets.count_parameters(net) / 1e6 == pytest.approx(millions, abs=tolerance)
-
-
-@pytest.mark.parametrize("name", families())
-def test_scale_is_a_dial(name: str) -> None:
-    text = nets.describe(name)
-    counts = []
-    for scale in (text["SMALLEST"], 0.5, 1.0):
-        with torch.device("meta"):
-            net = nets.build(name, dims=2, in_channels=1, scale=scale, size=(224, 224))
-        counts.append(nets.count_parameters(net))
-    assert counts[0] < counts[1] < counts[2]
-
-
-@pytest.mark.parametrize(("name", "dims"), cells())
-def test_maps_are_as_declared(name: str, dims: int) -> None:
-    model = smallest(name, dims).eval()
-    size = side(name, dims)
-    with torch.no_grad():
-        out = model.net(torch.zeros(1, 1, *size))
-    maps = out.features if model.dense else out
-    assert [m.shape[1] for m in maps] == list(model.net.channels)
-    for m, stride in zip(maps, model.net.strides, strict=True):
-        wanted = [-(-n // s) for n, s in zip(size, stride, strict=True)]
-        slack = 0 if model.dense else 1  # AlexNet's pooling drops the border
-        assert all(abs(n - w) <= slack for n, w in zip(m.shape[2:], wanted, strict=True)), m.shape
-    if model.dense:
-        assert out.full.shape == (1, model.net.out_channels, *size)
-
-
-@pytest.mark.parametrize(("name", "dims"), cells())
-def test_an_answer_can_be_followed_back_to_the_map_that_is_weighed(name: str, dims: int) -> None:
-    model = smallest(name, dims).eval()
-    output = model.net(torch.randn(1, 1, *side(name, dims), generator=torch.Generator().manual_seed(0)))
-    weighed = model.net.cam_map(output)
-    assert weighed.ndim == dims + 2 and weighed.shape[0] == 1
-    answer = model.last(output.full if model.dense else output)
-    (gradient,) = torch.autograd.grad(answer[:, 1].sum(), weighed)
-    assert gradient.shape == weighed.shape and gradient.abs().sum() > 0
-
-
-@pytest.mark.parametrize(("name", "dims"), cells())
-def test_gradients_reach_everything_and_eight_phantoms_are_learned(name: str, dims: int) -> None:
-    model = smallest(name, dims).train()
-    images, labels, masks = phantoms(side(name, dims))
-    target = masks if model.dense else labels
-    optimiser = torch.optim.Adam(model.parameters(), lr=2e-2 if model.dense else 3e-3)
-    losses: list[float] = []
-    for step in range(MAX_STEPS):
-        optimiser.zero_grad()
-        loss = nn.functional.cross_entropy(model(images), target)
-        loss.backward()
-        if step == 0:
-            silent = [n for n, p in model.named_parameters() if p.grad is None or not p.grad.abs().max() > 0]
-            assert silent == []
-        losses.append(loss.item())
-        if losses[-1] < LEARNED:
-            break
-        optimiser.step()
-    assert losses[-1] < LEARNED, losses[:: max(1, len(losses) // 10)]
-
-
-@pytest.mark.parametrize(("name", "dims"), cells())
-def test_export_agrees(name: str, dims: int) -> None:
-    model = smallest(name, dims).eval()
-    images = phantoms(side(name, dims))[0][:1]
-
-    def check() -> None:
-        exported = torch.export.export(model, (images,)).module()
-        with torch.no_grad():
-            torch.testing.assert_close(exported(images), model(images), atol=1e-4, rtol=0)
-
-    if nets.describe(name).get("NO_EXPORT"):
-        with pytest.raises(Exception):
-            check()
-    else:
-        check()

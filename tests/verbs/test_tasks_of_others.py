@@ -12,6 +12,7 @@ import pytest
 
 import vesalius as vs
 from vesalius.core import registry
+from vesalius.testing import check_task
 from vesalius.verbs.phantom import phantom
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "add-a-task.md"
@@ -133,6 +134,24 @@ def test_the_tutorials_task_is_fitted_and_resumed_and_answers(
     assert answer.unit == "years"
     unasked = vs.fit(table, columns=columns, settings=SMALL, dry_run=True).plan
     assert unasked.task.name == "regress", "which is chosen where no task is named"
+
+
+def test_the_tutorials_task_keeps_every_promise_and_is_shown(
+    install: Callable[[str, str], None], table: Path, tmp_path: Path
+) -> None:
+    text = re.search(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    assert text is not None
+    install("age", text[1])
+    trial = check_task("age", table, columns={"value": "age"}, folder=tmp_path / "checked")
+    for report in (trial.run_folder / "report.html", trial.folder / "evaluated" / "report.html"):
+        shown = report.read_text(encoding="utf-8")
+        assert all(words in shown for words in ("MAE", "Spearman ρ", "Answer against truth"))
+    assert "Age: ages.csv" in (trial.run_folder / "report.html").read_text(encoding="utf-8")
+    assert trial.served.about["task"] == "age" and trial.served.about["answer"] == "Value"
+    (row,) = trial.served.body["answers"]  # all that the viewer draws from
+    assert (row["answer"]["x"], row["answer"]["unit"]) == (trial.answers[0].x, "years")
+    assert row["summary"]["fields"] == {"value": row["answer"]["x"], "unit": "years"}
+    assert trial.served.files["overlay.png"].startswith(b"\x89PNG")
 
 
 def test_a_task_without_a_target_is_planned_and_trained(

@@ -5,7 +5,7 @@ A layout's file has `detect(root) -> Detection | None` and `read(root, *, option
 
 from vesalius.cohorts._check import Decoded, check, geometry_fault
 from vesalius.cohorts._files import TABLE_SUFFIXES, require, walk
-from vesalius.cohorts._folds import assign, load_assignment, save_assignment
+from vesalius.cohorts._folds import assign, load_assignment, save_assignment, with_unlabelled
 from vesalius.cohorts._layout import SPARE, UNUSED, Detection, Options
 from vesalius.cohorts._masked import recounted, with_values
 from vesalius.cohorts._overlap import Overlap
@@ -37,5 +37,6 @@ __all__ = [
     "save_assignment",
     "select_target",
     "walk",
+    "with_unlabelled",
     "with_values",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -128,14 +128,37 @@ def assign(
     )
 
 
+def with_unlabelled(
+    assignment: Assignment, cohort: Cohort, *, target: str, groups: Mapping[str, str] | None = None
+) -> Assignment:
+    """Return the assignment with the cases that lack `target`, for training that learns from them, too.
+
+    A case that the data declares for testing is left out, and so is one that shares its patient, or one of `groups`,
+    with a test case, over any number of links; of each member also one that shares it with the fold that validates it.
+    """
+    keys = _connected(cohort.cases, groups or {})
+    tested = {keys[c] for c in assignment.test}
+    free = [
+        c.id
+        for c in cohort.cases
+        if target not in c.targets and c.split in (None, "train") and keys[c.id] not in tested
+    ]
+    if not free:
+        return assignment
+    seen = [{keys[c] for c in fold} for fold in assignment.folds]
+    return replace(assignment, unlabelled=tuple(tuple(c for c in free if keys[c] not in k) for k in seen))
+
+
 def save_assignment(assignment: Assignment, path: Path) -> None:
     """Write an assignment as JSON, whole or not at all. Raises OutputError."""
-    data = {
+    data: dict[str, object] = {
         "by": assignment.by,
         "seed": assignment.seed,
         "test": list(assignment.test),
         "folds": [list(ids) for ids in assignment.folds],
     }
+    if assignment.unlabelled:
+        data["unlabelled"] = [list(ids) for ids in assignment.unlabelled]
     write_text(path, json.dumps(data, indent=1, ensure_ascii=False) + "\n")
 
 
@@ -148,6 +171,7 @@ def load_assignment(path: Path) -> Assignment:
             folds=tuple(tuple(map(str, ids)) for ids in data["folds"]),
             by=str(data["by"]),
             seed=None if data["seed"] is None else int(data["seed"]),
+            unlabelled=tuple(tuple(map(str, ids)) for ids in data.get("unlabelled", ())),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path} is not a stored assignment of folds", found=repr(error)) from error

@@ -72,17 +72,24 @@ class Assignment:
     """Which patients are tested on, and which fold each of the others validates. Made once, then stored.
 
     `test` and `folds` hold case ids; `by` says whether a declared split, a file or the seed decided.
-    Fold `k` is the validation set of member `k`; every other fold is its training set.
+    Fold `k` is the validation set of member `k`; every other fold is its training set. `unlabelled` are cases that lack
+    the target and are learned from all the same; for each fold those that its member may see.
     """
 
     test: tuple[str, ...]
     folds: tuple[tuple[str, ...], ...]
     by: str
     seed: int | None = None
+    unlabelled: tuple[tuple[str, ...], ...] = ()
 
     def training(self, fold: int) -> tuple[str, ...]:
         """Case ids that member `fold` learns from."""
         return tuple(c for k, ids in enumerate(self.folds) if k != fold for c in ids)
+
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """Return the ids of all unlabelled cases that any member learns from."""
+        return tuple(dict.fromkeys(c for ids in self.unlabelled for c in ids))
 
 
 @dataclass(frozen=True)

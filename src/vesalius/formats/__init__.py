@@ -7,6 +7,8 @@ A format's file declares, as literals that are read without importing it:
     HOLDS = "Image"                      what `read` returns: "Image" or "Answer"
     WRITES = ("Image", "ImageAnswer")    what `write` takes (names of types; `Mask` and `Map` are ImageAnswers)
     NEEDS = ("source",)                  only where it writes into the study of a DICOM source, and not without one
+    READ_ONLY = (".mhd",)                suffixes that are not written
+    LOSSY = (".jpg",)                    suffixes under which grey values may change a little, so that no answer is
 
 and has `read(ref) -> Image`, `header(ref) -> Header` and `write(thing, path, *, source=None)`; a format whose
 pixels need another reading when they are labels also has `read_mask(ref) -> Image`. A format that shares another's

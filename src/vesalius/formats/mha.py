@@ -26,6 +26,7 @@ SUFFIXES = (".mha", ".mhd")
 MAGIC = ((0, b"ObjectType = Image"), (0, b"ObjectType=Image"), (0, b"NDims = "))
 HOLDS = "Image"
 WRITES = ("Image", "ImageAnswer")
+READ_ONLY = (".mhd",)
 
 _TYPES = {
     "MET_CHAR": "i1",

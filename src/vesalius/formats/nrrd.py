@@ -28,6 +28,7 @@ SUFFIXES = (".nrrd", ".nhdr")
 MAGIC = ((0, b"NRRD000"),)
 HOLDS = "Image"
 WRITES = ("Image", "ImageAnswer")
+READ_ONLY = (".nhdr",)
 
 _TYPES = {
     "i1": ("signed char", "int8", "int8_t"),

@@ -45,6 +45,7 @@ MAGIC = (
 )
 HOLDS = "Image"
 WRITES = ("Image", "ImageAnswer")
+LOSSY = (".jpg", ".jpeg")
 
 MOST_PIXELS = 1 << 29  # of all pages together
 _KINDS = ("PNG", "JPEG", "TIFF", "BMP", "GIF", "WEBP")

@@ -39,6 +39,7 @@ def draft_plan(
     draft = Draft()
     draft.set("task.name", task.name, f"the target is a {target.kind}" if target else "asked for")
     name, why = (target.full_name, target.reason) if target else (None, "no target is needed")
+    why = why or "as the cohort names it"
     draft.set("task.target", name, why)
     _images(draft, prints)
     _intensity(draft, prints)

@@ -22,11 +22,15 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class Learned:
-    """One run's cases as hashes under a key of its own: those of each fold, and those held out for its test."""
+    """One run's cases as hashes under a key of its own: those of each fold, and those held out for its test.
+
+    `unlabelled` are those that were learned from without a target, and are in no fold.
+    """
 
     key: str
     folds: tuple[frozenset[str], ...]
     test: frozenset[str]
+    unlabelled: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,8 @@ def learned(marks: Marks, assignment: Assignment) -> Learned:
         return frozenset(_keyed(key, m) for m in found)
 
     folds = tuple(hashes(ids) for ids in assignment.folds)
-    return Learned(key, folds, hashes(assignment.test).difference(*folds))
+    beside = hashes(assignment.beside).difference(*folds)
+    return Learned(key, folds, hashes(assignment.test).difference(*folds), beside)
 
 
 def overlap(known: TrainedOn, marks: Marks, *, of: str) -> Overlap:
@@ -88,12 +93,17 @@ def _fold(known: TrainedOn, marks: frozenset[str]) -> tuple[int | None, bool]:
                 if number == 0:
                     return k, True
                 found = True
+        found = found or bool(run.unlabelled & hashes)
     return None, found
 
 
 def save_trained_on(known: TrainedOn, path: Path) -> None:
     """Write the record as JSON, whole or not at all; the hashes in their own order. Raises OutputError."""
-    runs = [{"key": r.key, "folds": [sorted(f) for f in r.folds], "test": sorted(r.test)} for r in known.runs]
+    runs = [
+        {"key": r.key, "folds": [sorted(f) for f in r.folds], "test": sorted(r.test)}
+        | ({"unlabelled": sorted(r.unlabelled)} if r.unlabelled else {})
+        for r in known.runs
+    ]
     data = {
         "version": VERSION,
         "data_hash": known.data_hash,
@@ -117,6 +127,7 @@ def load_trained_on(path: Path) -> TrainedOn:
                 key=bytes.fromhex(run["key"]).hex(),
                 folds=tuple(frozenset(map(str, fold)) for fold in run["folds"]),
                 test=frozenset(map(str, run["test"])),
+                unlabelled=frozenset(map(str, run.get("unlabelled", ()))),
             )
             for run in data["runs"]
         )

@@ -102,6 +102,8 @@ def budgeted(
     watched_s = min(MONITOR, still) * one
     available = bench.left(after)
     watch_s = 4.0 if available is None else min(4.0, max(0.3, available * 0.015))
+    if available is None and plan.reasons.get("train.steps") == USER:
+        watch_s = 0.0  # nothing is decided by it: it only tells how long training will take
     if available is not None:
         plan = _affordable(plan, watched_s, available)
     monitored = watched_s * plan.train.validations
@@ -144,7 +146,8 @@ def _bench(
     ready = begun(space, stages[-1])
     asked = time.monotonic()
     ready = with_examples(ready, cases, progress)
-    prepare_s = (time.monotonic() - asked) * len(space.training) / len(cases)
+    every = len(space.training) + len(space.unlabelled)
+    prepare_s = (time.monotonic() - asked) * every / len(cases)
     shares = sum(stage.share for stage in stages)
     return _Bench(space, ready, limit, began, prepare_s, shares, device)
 

@@ -82,7 +82,7 @@ def made_ready(
     """
     stage, cut = stages[number], training_cut(stages, number)
     job = begun(space, stage, before)
-    cases = training_cases(space, stage)
+    cases = [*training_cases(space, stage), *space.unlabelled]
     known: Mapping[str, Example] = {}
     if cut is None and before is not None and job.state is before.state:
         known = before.examples

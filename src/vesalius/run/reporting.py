@@ -49,7 +49,7 @@ def short(value: Any) -> str:
 
 
 def _data_facts(space: Workspace) -> dict[str, str]:
-    cohort = space.cohort
+    cohort, beside = space.cohort, space.unlabelled
     patients = len({c.patient or c.id for c in cohort.cases})
     return {
         "data": cohort.root.name,
@@ -59,6 +59,7 @@ def _data_facts(space: Workspace) -> dict[str, str]:
         if cohort.patients_known
         else f"{patients} (no patient ids: a case counts as one)",
         "trained on": f"{counted(len(space.training), 'case')} in {counted(len(space.assignment.folds), 'fold')}",
+        **({"beside them": f"{counted(len(beside), 'case')} without the target"} if beside else {}),
         "tested on": counted(len(space.test), "case"),
         "split": space.assignment.by,
         "target": f"{space.target.full_name} ({space.target.kind})" if space.target else "none",

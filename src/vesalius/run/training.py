@@ -84,7 +84,7 @@ def _remembered(job: Ready, space: Workspace, outcome: Outcome) -> State:
     """Return the state with what its task remembers after training, of the first member that is kept."""
     model = build(job.task, job.plan, job.state, 0)
     model.load_state_dict(outcome.trained[outcome.kept[0]].weights)
-    examples = list(job.examples.values())
+    examples = [job.examples[c.id] for c in space.training if c.id in job.examples]
     return job.task.remember(model.eval(), examples, job.state, cases=space.training)
 
 
@@ -110,6 +110,7 @@ def _members(
             break
         held = [i for i in space.assignment.folds[member] if i in job.examples]
         learned = [job.examples[i] for i in space.assignment.training(member) if i in job.examples]
+        beside = [job.examples[i] for ids in space.assignment.unlabelled[member : member + 1] for i in ids]
         watched = [job.examples[i] for i in held][: None if run.joins else MONITOR]
         truths = [job.task.truth(space.cohort.case(e.case_id), job.state) for e in watched]
         share = clock.share(left, len(held) if run.held_out else 0)
@@ -118,7 +119,7 @@ def _members(
             job.task,
             job.plan,
             job.state,
-            learned,
+            [*learned, *beside],
             Validator(job.task, job.plan, job.state, watched, truths) if watched else None,
             member=member,
             folder=path,

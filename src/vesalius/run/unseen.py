@@ -32,9 +32,12 @@ class Choice:
         return replace(card, overlap=self.overlap, left_out=self.left_out, banners=(*first, *card.banners))
 
 
-def declared(cohort: Cohort, target: str, split: str | None) -> Choice:
-    """The cases that the data declares as such; by default its test cases, or all. Raises DataError for none."""
-    having = [c for c in cohort.cases if target in c.targets]
+def declared(cohort: Cohort, target: str | None, split: str | None) -> Choice:
+    """The cases with a target that the data declares as such; by default its test cases, or all.
+
+    Without a target every case counts. Raises DataError for none.
+    """
+    having = [c for c in cohort.cases if target is None or target in c.targets]
     if split is None:
         held = [c for c in having if c.split == "test"]
         chosen, name = (held, "test") if held else (having, "all")
@@ -46,7 +49,7 @@ def declared(cohort: Cohort, target: str, split: str | None) -> Choice:
     return Choice(tuple(chosen), name)
 
 
-def unseen(cohort: Cohort, target: str, split: str | None, past: Past, marks: Marks) -> Choice:
+def unseen(cohort: Cohort, target: str | None, split: str | None, past: Past, marks: Marks) -> Choice:
     """The declared cases without those that the bundle was trained on, as far as that can be known.
 
     `split="train"` asks for training cases, and a banner says so. Where the data declares no split, `train` and
@@ -80,7 +83,7 @@ def unseen(cohort: Cohort, target: str, split: str | None, past: Past, marks: Ma
     return Choice(left, "test" if own else choice.split, _joined(said, unchecked), len(out))
 
 
-def of_another_tool(cohort: Cohort, target: str, split: str | None) -> Choice:
+def of_another_tool(cohort: Cohort, target: str | None, split: str | None) -> Choice:
     """The declared cases, for predictions of which nobody knows what made them."""
     said = "whether what made these predictions was trained on some of these cases could not be checked"
     return replace(declared(cohort, target, split), overlap=said)

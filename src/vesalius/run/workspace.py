@@ -31,7 +31,8 @@ class Workspace:
     """Everything that is known before a plan is made. `facts` are by case id; by its `marks` a case is known again.
 
     `seen` are the cases that the weights to begin from were trained on, with the fold that they had; `overlap` says in
-    words what is known of that.
+    words what is known of that. `groups` are cases that show nearly the same image, which no split may part; they
+    are looked for where the folds are made.
     """
 
     cohort: Cohort
@@ -42,6 +43,7 @@ class Workspace:
     marks: Marks
     overlap: str = ""
     seen: Mapping[str, int | None] = field(default_factory=dict)
+    groups: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def labels(self) -> tuple[Label, ...]:
@@ -62,6 +64,11 @@ class Workspace:
     def training(self) -> list[Case]:
         """Every case of every fold: all that may be learned or measured from."""
         return self.cases(tuple(i for fold in self.assignment.folds for i in fold))
+
+    @property
+    def unlabelled(self) -> list[Case]:
+        """The cases without the target that the planned recipe learns from, too."""
+        return self.cases(self.assignment.beside)
 
     @property
     def test(self) -> list[Case]:
@@ -170,19 +177,21 @@ def prepare_workspace(
         splits = {c.split for c in cohort.cases if chosen is None or chosen.name in c.targets}
         declared = assignment is not None or "test" in splits or {"train", "val"} <= splits
         overlap = past.inherited(cohort, observer.marks, declared=declared)
+    groups: Mapping[str, str] = {}
     if assignment is None:
+        groups = observer.groups
         assignment = cohorts.assign(
             cohort,
             target=chosen,
             seed=seed,
             folds=folds,
-            groups=observer.groups,
+            groups=groups,
             copies=observer.copies,
             overlap=overlap,
         )
     said = "" if past is None else _said(past, overlap, cohort, assignment, observer.marks)
     seen = overlap.trained if overlap is not None else {}
-    return Workspace(cohort, chosen, job, assignment, observer.facts, observer.marks, said, seen)
+    return Workspace(cohort, chosen, job, assignment, observer.facts, observer.marks, said, seen, groups)
 
 
 def _said(past: Past, overlap: Overlap | None, cohort: Cohort, assignment: Assignment, marks: Marks) -> str:

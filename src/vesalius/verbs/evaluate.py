@@ -76,16 +76,17 @@ def evaluate(
                 max_set_aside=1.0,
             )
         info = _target(cohort, target, bundle)
+        name = info.name if info is not None else None
         seen = marks if past is not None else None
-        cohort = cohorts.check(cohort, target=info.name, progress=progress, max_set_aside=1.0, observe=seen)
-    info = cohort.targets[info.name]  # with the labels that its masks were found to hold
-    if bundle is not None and kinds.of(info.kind).drawn:
+        cohort = cohorts.check(cohort, target=name, progress=progress, max_set_aside=1.0, observe=seen)
+    info = cohort.targets[name] if name is not None else None  # with the labels that its masks hold
+    if bundle is not None and info is not None and kinds.of(info.kind).drawn:
         cohort = kinds.of(info.kind).aligned(cohort, info.name, _learned(bundle))
         info = cohort.targets[info.name]
     if past is not None:
-        choice = unseen(cohort, info.name, split, past, marks)
+        choice = unseen(cohort, name, split, past, marks)
     else:
-        choice = of_another_tool(cohort, info.name, split)
+        choice = of_another_tool(cohort, name, split)
     folder = new_folder(Path(out), default="evaluation") if out else None
     with all_or_nothing(folder):
         if bundle is not None:
@@ -97,10 +98,10 @@ def evaluate(
                 patients_known=cohort.patients_known,
                 progress=progress,
                 device=device,
-                target=info.name,
+                target=name,
                 accept_mismatch=accept_mismatch,
             )
-        else:
+        elif info is not None:
             tally, card = _score_foreign(Path(str(what)), choice.cases, cohort, info, choice.split, progress)
         card = choice.told(card)
         if folder is not None:
@@ -121,14 +122,17 @@ def _bundle_at(path: Path) -> Bundle | None:
     return None
 
 
-def _target(cohort: Cohort, name: str | None, bundle: Bundle | None) -> TargetInfo:
+def _target(cohort: Cohort, name: str | None, bundle: Bundle | None) -> TargetInfo | None:
     """The target to score against: the one named, else the one that was learned, else the only one that fits.
 
-    Raises DataError where it is not of the kind that the bundle answers.
+    None for a bundle that learned without a target, where none is named. Raises DataError where it is not of the kind
+    that the bundle answers.
     """
     if bundle is None:
         return cohorts.select_target(cohort, name)
     plan, state = bundle.stages[-1].plan.task, bundle.stages[-1].state
+    if name is None and plan.target is None:
+        return None
     fit = tasks.get(plan.name).held_against(state)
     fitting = [t.name for t in cohort.targets.values() if t.kind in fit]
     if name is None and plan.target in fitting:
@@ -150,7 +154,8 @@ def _target(cohort: Cohort, name: str | None, bundle: Bundle | None) -> TargetIn
             hint=f"a column in {unit}",
         )
     known = [str(x["name"]) for x in state.values.get("labels", ())]
-    kinds.of(info.kind).assert_learned(info, known)
+    if known:
+        kinds.of(info.kind).assert_learned(info, known)
     return info
 
 

@@ -22,6 +22,7 @@ from vesalius.run.planning import Planned, assert_meaning, choose_plan, fix_step
 from vesalius.run.reading import read_workspace
 from vesalius.run.sealing import seal
 from vesalius.run.training import train_all
+from vesalius.run.unlabelled import with_unlabelled
 from vesalius.run.workspace import Workspace
 
 
@@ -99,6 +100,7 @@ def fit(
     begun = reopen(asked) if resume else begin(asked)
     space = read_workspace(begun)
     chosen = choose_plan(begun, space)
+    space = with_unlabelled(space, chosen)
     if begun.finished is not None:
         return _as_it_was(begun, space, chosen, begun.finished)
     assert_meaning(begun, chosen)

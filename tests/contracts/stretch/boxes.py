@@ -5,17 +5,17 @@ from __future__ import annotations
 import numpy as np
 import torch
 from scipy.ndimage import maximum_filter
-from thirdparty._harness import Headed, balls, plan
+from thirdparty.balls import patient
+from torch import nn
 from torch.nn import functional as F
 
 from vesalius.core.answers.boxes import Boxes
 from vesalius.core.bundle import State
-from vesalius.core.case import Box, Case
-from vesalius.core.cohort import Label, TargetInfo
+from vesalius.core.case import Box
+from vesalius.core.cohort import Cohort, Label, TargetInfo
 from vesalius.prepare import geometry
 from vesalius.prepare.batch import Example
-from vesalius.prepare.case import prepare
-from vesalius.tasks.contract import Task, Tile
+from vesalius.tasks.contract import Task, Tile, planned_net
 
 LOWEST_P, OVERLAP, PEAKS, UNIT = 0.3, 0.3, 50, 10.0
 
@@ -25,9 +25,16 @@ def overlap(a, b):
     return inside / (np.prod(a[3:6] - a[:3]) + np.prod(b[3:6] - b[:3]) - inside)
 
 
-class Detect(Task):
-    """Boxes are found on the prepared grid; `undo` brings them back."""
+class Headed(nn.Module):  # a dense net with a 1×1 head
+    def __init__(self, net):
+        super().__init__()
+        self.net, self.head = net, nn.Conv3d(net.out_channels, 4, 1)
 
+    def forward(self, x):
+        return self.head(self.net(x).full)
+
+
+class Detect(Task):  # boxes are found on the prepared grid; `undo` brings them back
     name, answer, targets, roles, run, primary = "boxes", Boxes, ("boxes",), ("dense",), "tiles", "froc"
 
     def check(self, cohort, target):
@@ -37,9 +44,11 @@ class Detect(Task):
         return State({"target": target.name, "label": target.labels[0].name})
 
     def encode(self, case, prepared, reference, state):
+        if state.values["target"] not in case.targets:
+            return Example(case.id, {"image": prepared.array})
         field = np.zeros((4, *prepared.undo.shape), dtype=np.float32)
         grid = np.stack(np.meshgrid(*map(np.arange, field.shape[1:]), indexing="ij"))
-        for box in case.targets.get(state.values["target"], ()):
+        for box in case.targets[state.values["target"]]:
             drawn = np.zeros(reference.shape, dtype=np.int16)
             drawn[tuple(slice(int(a), int(b)) for a, b in zip(box.low, box.high, strict=True))] = 1
             where = np.argwhere(geometry.forward_labels(drawn, prepared.undo))
@@ -51,7 +60,7 @@ class Detect(Task):
         return Example(case.id, {"image": prepared.array}, {"field": field}, on_grid=frozenset({"field"}))
 
     def build(self, plan, state, nets):
-        return Headed(nets.build(plan.net.name, dims=3, in_channels=1, scale=plan.net.scale), 4)
+        return Headed(planned_net(plan, nets))
 
     def loss(self, model, batch, generator):
         raw, field = model(batch.images["image"]), batch.targets["field"]
@@ -89,22 +98,22 @@ class Detect(Task):
         return raw[:, 0].flatten(1).amax(dim=1)
 
 
-def example():
-    cases = [Case(str(k), {"image": i}, targets={"truth": (b,)}) for k, (i, _, b) in enumerate(balls(4))]
-    planned = plan("boxes", net="unet", whole=False, spacing_mm=1.5)
-    return cases, TargetInfo("truth", "boxes", (Label(1, "ball"),)), planned
+def given(made, folder):
+    cases = tuple(patient(k).as_case() for k in range(8))
+    cohort = Cohort(folder, "balls", cases, {"boxes": TargetInfo("boxes", "boxes", (Label(1, "ball"),))})
+    return {"data": cohort, "settings": {"data.size": [8, 16, 16], "data.spacing_mm": [1.5, 1.5, 1.5]}}
 
 
-def judge(answer, case, ask):
+def judge(trial):
+    answer, case = trial.answers[0], trial.space.training[0]
     assert len(answer.boxes) == len(answer.p) > 0 and (np.diff(answer.p) <= 0).all()
-    low, high = np.array([b.low for b in answer.boxes]), np.array([b.high for b in answer.boxes])
+    low, high = np.array([(b.low, b.high) for b in answer.boxes]).swapaxes(0, 1)
     assert (low >= 0).all() and (low < high).all() and (high <= case.images["image"].shape).all()
-    (first, *_), _, planned = example()  # cut into tiles, the truth comes back as it was
-    state, image, (truth,) = TASK.state(*example()), first.images["image"], first.targets["truth"]
-    prepared = prepare(first, planned.data)
-    field = TASK.encode(first, prepared, image, state).targets["field"]
+    image, (truth,) = case.images["image"], case.targets["boxes"]  # cut into tiles, it comes back as it was
+    undo = TASK.prepare(case, trial.plan, trial.state, reference=image).undo
+    field = trial.examples[0].targets["field"]
     tiles = [Tile(field[:, a : a + 8], (a, 0, 0), field[:, :8].shape[1:]) for a in (0, len(field[0]) - 8)]
-    (found,) = TASK.decode(TASK.merge(tiles, field.shape[1:]), state, {}, image, undo=prepared.undo).boxes
+    (found,) = TASK.decode(TASK.merge(tiles, field.shape[1:]), trial.state, {}, image, undo=undo).boxes
     assert np.allclose([found.low, found.high], [truth.low, truth.high], atol=1.0)
 
 

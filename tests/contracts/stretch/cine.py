@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from thirdparty._harness import balls, plan
+from thirdparty.balls import patient
 from torch import nn
 
+from vesalius import formats
 from vesalius.core.case import Case
-from vesalius.core.cohort import Label, TargetInfo
 from vesalius.core.image import Image
 from vesalius.tasks.classify import Classify
 
@@ -41,28 +41,22 @@ class Cine(Classify):
         return Recurrent(super().build(plan, state, nets))
 
 
-def example():
-    cases = []
-    for k, (image, _, _) in enumerate(balls(4)):
+def given(made, folder):
+    for k in range(8):
+        image = patient(k).as_case().images["image"]
         frames = [np.roll(image.array, (1 if k % 2 else -1) * t, axis=2) for t in range(3 + k % 2)]
-        cine = Image(
-            np.stack(frames), affine=image.affine, times_s=tuple(0.1 * t for t in range(len(frames)))
-        )
-        cases.append(Case(str(k), {"image": cine}, targets={"truth": WAYS[k % 2]}))
-    target = TargetInfo("truth", "class", tuple(Label(k, n) for k, n in enumerate(WAYS)))
-    planned = plan("cine", net="cnn", whole=True)
-    return (
-        cases,
-        target,
-        planned.model_copy(update={"loss": planned.loss.model_copy(update={"name": "cross_entropy"})}),
-    )
+        times = tuple(0.1 * t for t in range(len(frames)))
+        cine = Image(np.stack(frames), affine=image.affine, times_s=times)
+        (folder / "cines" / WAYS[k % 2]).mkdir(parents=True, exist_ok=True)
+        formats.write(cine, folder / "cines" / WAYS[k % 2] / f"cine-{k:03d}.nii.gz")
+    return {"data": folder / "cines", "settings": {"data.size": [8, 16, 16]}}
 
 
-def judge(answer, case, ask):
-    assert np.isclose(answer.p.sum(), 1)
-    image = case.images["image"]
+def judge(trial):
+    answer, image = trial.answers[0], trial.reference(trial.cases[0])
+    assert np.isclose(answer.p.sum(), 1) and len(image.times_s) > 2
     still = Image(image.array[:1], affine=image.affine, times_s=image.times_s[:1])
-    assert not np.array_equal(answer.p, ask(Case("s", {"image": still})).p), "time counts"
+    assert not np.array_equal(answer.p, trial.predictor(Case("s", {"image": still})).p), "time counts"
 
 
 TASK = Cine()

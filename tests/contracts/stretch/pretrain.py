@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from thirdparty._harness import AFFINE, Headed, balls, plan
+from torch import nn
 from torch.nn import functional as F
 
 from vesalius.core.answers.picture import Picture
 from vesalius.core.bundle import State
-from vesalius.core.case import Case
 from vesalius.core.image import Image
 from vesalius.prepare.batch import Example
-from vesalius.tasks.contract import Task
+from vesalius.tasks.contract import Task, planned_net
 
 BLOCK, HIDDEN = 4, 0.5
+
+
+class Painter(nn.Module):
+    """A dense net with a 1×1 head."""
+
+    def __init__(self, net):
+        super().__init__()
+        self.net, self.head = net, nn.Conv3d(net.out_channels, 1, 1)
+
+    def forward(self, x):
+        return self.head(self.net(x).full)
 
 
 class Paint(Task):
@@ -34,8 +44,7 @@ class Paint(Task):
         return Example(case.id, {"image": prepared.array})
 
     def build(self, plan, state, nets):
-        net = nets.build(plan.net.name, dims=3, in_channels=1, scale=plan.net.scale, size=plan.data.size)
-        return Headed(net, 1)
+        return Painter(planned_net(plan, nets))
 
     def loss(self, model, batch, generator):
         image = batch.images["image"]
@@ -58,16 +67,13 @@ class Paint(Task):
         return raw.flatten(1).mean(dim=1)
 
 
-def example():
-    cases = [Case(str(k), {"image": image}) for k, (image, _, _) in enumerate(balls(4))]
-    planned = plan("pretrain", net="unet", whole=False, spacing_mm=1.5)
-    task = planned.task.model_copy(update={"target": None})
-    return cases, None, planned.model_copy(update={"task": task})
+def given(made, folder):
+    return {"data": made}
 
 
-def judge(answer, case, ask):
-    image = answer.image
-    assert image.shape == case.images["image"].shape and np.array_equal(image.affine, AFFINE)
+def judge(trial):
+    image = trial.answers[0].image
+    assert trial.plan.task.target is None and trial.run.scorecard.metrics == {}
     assert image.array.dtype == np.float32 and np.isfinite(image.array).all() and image.array.std() > 0
 
 

@@ -6,18 +6,17 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from thirdparty._harness import balls, plan
 from torch import nn
 from torch.nn import functional as F
 
 from vesalius.core.answers.text import Text
+from vesalius.core.ask import asked
 from vesalius.core.bundle import State
-from vesalius.core.case import Case
-from vesalius.core.cohort import TargetInfo
 from vesalius.prepare.batch import Example
-from vesalius.tasks.contract import Task
+from vesalius.tasks.contract import Task, planned_net
 
 PAD, BEGIN, END, UNKNOWN = range(4)
+NEVER = -1e4  # a logit
 SPECIAL = ["", "<begin>", "<end>", "?"]
 LENGTH = 8
 
@@ -42,7 +41,8 @@ class Writer(nn.Module):
 class Report(Task):
     """Teacher forcing in training, the likeliest word each time in answering."""
 
-    name, answer, targets, roles, run, primary = "report", Text, ("text",), ("encoder",), "whole", "bleu"
+    name, answer, targets, roles, run, primary = "report", Text, (), ("encoder",), "whole", "bleu"
+    needs_target = False  # what it learns from is the case's report
 
     def check(self, cohort, target):
         return () if any(c.report for c in cohort.cases) else ("a report for each case",)
@@ -61,51 +61,48 @@ class Report(Task):
         return Example(case.id, {"image": prepared.array}, tokens=tokens)
 
     def build(self, plan, state, nets):
-        net = nets.build(plan.net.name, dims=3, in_channels=1, scale=plan.net.scale, size=plan.data.size)
-        return Writer(net, len(state.values["vocabulary"]))
+        return Writer(planned_net(plan, nets), len(state.values["vocabulary"]))
 
     def loss(self, model, batch, generator):
         logits, _ = model(model.see(batch.images["image"]), batch.tokens[:, :-1])
         return {"words": F.cross_entropy(logits.transpose(1, 2), batch.tokens[:, 1:], ignore_index=PAD)}
 
     def infer(self, model, batch, generator):
-        memory = model.see(batch.images["image"])
-        tokens = torch.full((memory.shape[1], 1), BEGIN, device=memory.device)
+        memory, found = model.see(batch.images["image"]), []
+        word = torch.full((memory.shape[1], 1), BEGIN, device=memory.device)
         for _ in range(LENGTH - 1):
-            logits, memory = model(memory, tokens[:, -1:])
-            logits[..., [PAD, BEGIN, UNKNOWN]] = -torch.inf
-            tokens = torch.cat([tokens, logits.argmax(dim=2)], dim=1)
-        return tokens  # (B, L)
+            logits, memory = model(memory, word)
+            logits = logits.index_fill(2, torch.tensor([PAD, BEGIN, UNKNOWN], device=word.device), NEVER)
+            found.append(logits[:, 0])
+            word = logits.argmax(dim=2)
+        return torch.stack(found, dim=1)  # (B, L, words)
 
     def decode(self, raw, state, calibration, reference, *, undo=None):
-        ids = [int(t) for t in raw[0]][1:]  # the first member's
+        ids = np.asarray(raw).mean(axis=0).argmax(axis=1).tolist()  # of all members together
         ids = ids[: ids.index(END)] if END in ids else ids
         words = " ".join(state.values["vocabulary"][t] for t in ids)
         return Text(sections={state.values["section"]: words})
 
-    def scalar(self, raw, what):
-        return raw[:, what].float()
+    def scalar(self, raw, ask):
+        return raw[:, asked(ask).place].amax(dim=1)
 
     def truth(self, case, state):
         return case.report
 
 
-def example():
-    texts = ["one ball", "a bright ball is seen", "One ball", "no fluid"]
-    cases = [Case(str(k), {"image": i}, report=texts[k]) for k, (i, _, _) in enumerate(balls(4))]
-    return cases, TargetInfo("truth", "text"), plan("report", net="cnn", whole=True)
+def given(made, folder):
+    return {"data": made, "columns": {"report": "report"}}
 
 
-def judge(answer, case, ask):
+def judge(trial):
     known = {"one", "ball", "a", "bright", "is", "seen", "no", "fluid"}
-    said = answer.sections["findings"].split()
-    assert said and set(said) <= known, "words of the training reports"
-    assert ask(replace(case, report="something else")).sections == answer.sections, (
-        "it does not read the report"
-    )
-    state = TASK.state(*example())
-    raw = np.array([[BEGIN, state.values["vocabulary"].index("fluid"), END, UNKNOWN]])
-    assert TASK.decode(raw, state, {}, None).sections == {"findings": "fluid"}
+    answer, case = trial.answers[0], trial.cases[0]
+    assert case.report and set(answer.sections["findings"].split()) <= known, "words of the training reports"
+    other = replace(case, report="something else")
+    assert trial.predictor(other).sections == answer.sections, "it does not read the report"
+    words = trial.state.values["vocabulary"]
+    raw = np.eye(len(words))[[[words.index("fluid"), END, words.index("ball")]]]
+    assert TASK.decode(raw, trial.state, {}, None).sections == {"findings": "fluid"}
 
 
 TASK = Report()

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from thirdparty._harness import plan
 from torch import nn
 
 from vesalius.core.bundle import State
 from vesalius.core.case import Case
-from vesalius.core.cohort import Label, TargetInfo
+from vesalius.core.cohort import Cohort, Label, TargetInfo
 from vesalius.core.image import Image
 from vesalius.prepare.batch import Example
 from vesalius.tasks.classify import Classify
@@ -54,19 +53,24 @@ class Tabular(Classify):
         return model.line(batch.covariates)
 
 
-def example():
-    cases = [
-        Case(str(k), {}, reference=None, targets={"truth": NAMES_OF[k % 2]}, covariates={"age": 40.0 + 9 * k})
-        for k in range(6)
-    ]
-    target = TargetInfo("truth", "class", tuple(Label(k, n) for k, n in enumerate(NAMES_OF)))
-    planned = plan("tabular", net="cnn", whole=True)
-    loss = planned.loss.model_copy(update={"name": "cross_entropy"})
-    return cases, target, planned.model_copy(update={"loss": loss})
+def given(made, folder):
+    cases = tuple(
+        Case(
+            f"row-{k:03d}",
+            {},
+            reference=None,
+            targets={"ill": NAMES_OF[k % 2]},
+            covariates={"age": 40.0 + 9 * k},
+        )
+        for k in range(10)
+    )
+    target = TargetInfo("ill", "class", tuple(Label(k, n) for k, n in enumerate(NAMES_OF)))
+    return {"data": Cohort(folder, "table", cases, {"ill": target})}
 
 
-def judge(answer, case, ask):
-    older = ask(Case("older", {}, reference=None, covariates={"age": 90.0}))
+def judge(trial):
+    answer = trial.answers[0]
+    older = trial.predictor(Case("older", {}, reference=None, covariates={"age": 190.0}))
     assert np.isclose(answer.p.sum(), 1) and older.p[0] != answer.p[0], "the age counts"
 
 

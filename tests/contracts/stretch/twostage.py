@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import torch
-from thirdparty._harness import AFFINE, balls, plan
+from thirdparty.balls import AFFINE, patient
 from torch import nn
 from torch.nn import functional as F
 
 from vesalius.core.answers.mask import Mask
 from vesalius.core.bundle import State
-from vesalius.core.case import Case
-from vesalius.core.cohort import Label, TargetInfo
+from vesalius.core.cohort import Label
 from vesalius.core.image import Image
-from vesalius.infer.cropping import box_around, crop_case, crop_image
+from vesalius.infer.cropping import box_around
 from vesalius.prepare.batch import Example
-from vesalius.prepare.case import load_mask, load_reference, prepare_mask
-from vesalius.tasks.contract import Task
+from vesalius.prepare.case import load_mask, prepare_mask
+from vesalius.tasks.contract import Task, planned_net
 
 MARGIN_MM = 2.0
 
@@ -58,8 +55,7 @@ class Outline(Task):
         )
 
     def build(self, plan, state, nets):
-        net = nets.build(plan.net.name, dims=3, in_channels=1, scale=plan.net.scale, size=plan.data.size)
-        return Bright(net)
+        return Bright(planned_net(plan, nets))
 
     def loss(self, model, batch, generator):
         mask = batch.targets["mask"][:, 0].long()
@@ -77,29 +73,15 @@ class Outline(Task):
         return raw[:, what].flatten(1).mean(dim=1)
 
 
-def example():
-    cases = [Case(str(k), {"image": i}, targets={"truth": m}) for k, (i, m, _) in enumerate(balls(4))]
-    target = TargetInfo("truth", "mask", (Label(7, "ball"),))
-    return cases, target, plan("twostage", net="unet", whole=False, spacing_mm=3.0)
+def given(made, folder):
+    locate = {"locate.margin_mm": MARGIN_MM, "locate.spacing_factor": 2.0}
+    return {"data": made, "target": "mask", "settings": {**locate, "data.spacing_mm": [1.0, 1.0, 1.0]}}
 
 
-def crop(case):
-    """A training case within the box of its mask."""
-    reference, mask = load_reference(case), load_mask(case.targets["truth"])
-    low, high = box_around(mask.array[0] != 0, reference, MARGIN_MM)
-    return replace(crop_case(case, reference, low, high), targets={"truth": crop_image(mask, low, high)})
-
-
-def second(coarse):
-    """The second stage: its plan, what it takes of the first, and how its training cases are cut."""
-    data = coarse.data.model_copy(update={"spacing_mm": (1.0, 1.0, 1.0)})
-    takes = {"stage": 0, "as": "crop", "margin_mm": MARGIN_MM}
-    return coarse.model_copy(update={"data": data}), takes, crop
-
-
-def judge(answer, case, ask):
-    image, found = case.images["image"], answer.parts["stage0"].image.array[0]
-    assert answer.image.shape == image.shape and np.array_equal(answer.image.affine, AFFINE)
+def judge(trial):
+    answer, case = trial.answers[0], trial.cases[0]
+    image, found = trial.reference(case), answer.parts["locate"].image.array[0]
+    assert np.allclose(answer.image.affine, AFFINE, atol=1e-5)
     assert set(np.unique(answer.image.array)) == {0, 7}, "the data's own label value"
     low, high = box_around(found != 0, image, MARGIN_MM)
     assert 0 < np.prod(np.subtract(high, low)) < image.array.size / 2, "the first stage narrows it down"
@@ -107,8 +89,7 @@ def judge(answer, case, ask):
     outside = answer.image.array[0].copy()
     outside[box] = 0
     assert not outside.any(), "nothing outside of where the first stage looked"
-    truth = balls(int(case.id) + 1)[-1][1].array[0] == 7
-    called = answer.image.array[0] == 7
+    truth, called = patient(int(case.id[-3:])).ball, answer.image.array[0] == 7
     assert 2 * (truth & called).sum() / (truth.sum() + called.sum()) > 0.6, "and it lies where the ball does"
 
 

@@ -1,0 +1,154 @@
+"""Promises of a fitted task's answers: as files, scored, explained by what is known, and over HTTP."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from vesalius import formats, metrics
+from vesalius.core.answers import ImageAnswer
+from vesalius.core.errors import DataError
+from vesalius.core.file_names import file_names
+from vesalius.serve.http import results
+from vesalius.testing.answer import check_answer
+from vesalius.testing.promise import promised, require
+from vesalius.testing.trial import TaskTrial
+
+
+def answers_each_case(trial: TaskTrial) -> None:
+    """Require an answer of the promised kind to each case, which names its case and its bundle."""
+    for case, answer in zip(trial.cases, trial.answers, strict=True):
+        kind = trial.task.answer.__name__
+        require(
+            type(answer).__name__ == kind, f"{trial}: it answers with a {kind}, not a {type(answer).__name__}"
+        )
+        require(
+            answer.case_id == case.id, f"{trial}: an answer names its case {case.id}, not {answer.case_id}"
+        )
+        require(answer.bundle == trial.predictor.bundle.hash, f"{trial}: an answer names its bundle")
+
+
+def answers_in_the_place_of_its_image(trial: TaskTrial) -> None:
+    """Require that an answer which is an image lies on the grid, and in the place, of the case's reference image."""
+    for case, answer in zip(trial.cases, trial.answers, strict=True):
+        if not isinstance(answer, ImageAnswer):
+            continue
+        reference, image = trial.reference(case), answer.image
+        require(
+            image.shape == reference.shape,
+            f"{trial}: its answer is {image.shape}, its image {reference.shape}",
+        )
+        placed = (image.affine is None) == (reference.affine is None)
+        if image.affine is not None and reference.affine is not None:
+            placed = bool(np.array_equal(image.affine, reference.affine))
+        require(placed, f"{trial}: its answer has the affine of its image")
+
+
+def answers_with_a_sound_answer(trial: TaskTrial) -> None:
+    """Require that its answer keeps the promises of its kind: drawn, summed up, stored and placed."""
+    folder = trial.folder / "answer"
+    check_answer(trial.answers[0], trial.reference(trial.cases[0]), folder=folder)
+
+
+def is_predicted_into_files(trial: TaskTrial) -> None:
+    """Require that `predict` answers every case with a row of answers.csv and with JSON that is read back."""
+    done = trial.predictions
+    failed = "; ".join(f"{s.case}: {s.reason}" for s in done.set_aside)
+    require(not failed, f"{trial}: `predict` answers each case, but {failed}")
+    ids = [case.id for case in trial.cases]
+    with (done.out / "answers.csv").open(newline="", encoding="utf-8") as file:
+        rows = [row["case"] for row in csv.DictReader(file)]
+    require(rows == ids, f"{trial}: answers.csv has a row for each case, not {rows}")
+    names = file_names(ids)
+    for case in ids:
+        back = formats.read_answer(done.out / f"{names[case]}.json")
+        require(type(back) is trial.task.answer, f"{trial}: the JSON of an answer is read back as its kind")
+
+
+def says_which_covariates_it_needs(trial: TaskTrial) -> None:
+    """Require that a case which lacks a covariate that is needed is refused by its name."""
+    for name in trial.predictor.needs:
+        case = trial.cases[0]
+        require(name in case.covariates, f"{trial}: it needs the covariate '{name}', which its cohort has")
+        lacking = replace(case, covariates={k: v for k, v in case.covariates.items() if k != name})
+        try:
+            trial.predictor(lacking)
+        except DataError as error:
+            require(
+                name in str(error), f"{trial}: a case without '{name}' is refused by that name, not: {error}"
+            )
+            continue
+        raise AssertionError(
+            f"{trial}: it needs the covariate '{name}', so that a case without it is refused"
+        )
+
+
+def has_a_trivial_answer_of_its_kind(trial: TaskTrial) -> None:
+    """Require that `trivial`, where there is one, is an answer of the same kind."""
+    state = trial.predictor.stages[-1].stage.state
+    with promised(f"{trial}: `trivial` looks at nothing but the state"):
+        found = trial.task.trivial(state, trial.reference(trial.cases[0]))
+    kind = trial.task.answer
+    told = f"{trial}: its trivial answer is a {kind.__name__}, not a {type(found).__name__}"
+    require(found is None or type(found) is kind, told)
+
+
+def is_scored(trial: TaskTrial) -> None:
+    """Require that `evaluate` scores it, with figures where its kind of answer has metrics and it has a target."""
+    card, kind = trial.scorecard, trial.task.answer.__name__
+    require(card.answer == kind, f"{trial}: it is scored as {kind}, not as {card.answer}")
+    require(card.n_cases > 0, f"{trial}: it is scored on one case at least")
+    judged = metrics.judges(kind) and trial.space.target is not None
+    require(card.metrics or not judged, f"{trial}: its scorecard has figures, as there are metrics of {kind}")
+    require(judged or card.banners, f"{trial}: a scorecard without figures says why in a banner")
+    require((trial.folder / "evaluated" / "report.html").is_file(), f"{trial}: an evaluation has a report")
+
+
+def is_listed_by_the_service(trial: TaskTrial) -> None:
+    """Require that the HTTP service lists the model with its task, its kind of answer and what it needs."""
+    about, kind = trial.served.about, trial.task.answer.__name__
+    require(about["task"] == trial.task.name, f"{trial}: the service lists it, not {about['task']}")
+    require(about["answer"] == kind, f"{trial}: the service says that it answers with {kind}")
+    needs = list(trial.predictor.needs)
+    require(about["covariates"] == needs, f"{trial}: the service says that it needs {needs}")
+
+
+def is_answered_over_http(trial: TaskTrial) -> None:
+    """Require that an upload gets the predictor's answer, with what the viewer draws from, and files.
+
+    A case with no image, or with several, cannot be uploaded and must be refused in words.
+    """
+    served = trial.served
+    if served.case is None:
+        refused = served.status == 422 and bool(served.body.get("error"))
+        require(refused, f"{trial}: an upload without an image is refused in words, not {served.body}")
+        return
+    done = served.status == 200 and served.body["status"] == "done"
+    require(done, f"{trial}: a case is answered over HTTP, not {served.body.get('error', served.body)}")
+    (row,) = served.body["answers"]
+    direct = trial.predictor(served.case)
+    kind = type(direct).__name__
+    require(row["kind"] == kind, f"{trial}: the service answers with a {kind}, not a {row['kind']}")
+    found = {k: v for k, v in row["answer"].items() if k != "case_id"}
+    wanted = {k: v for k, v in results.outline(direct).items() if k != "case_id"}
+    differ = sorted(k for k in found.keys() | wanted.keys() if found.get(k) != wanted.get(k))
+    require(not differ, f"{trial}: the service gives the predictor's answer, and {', '.join(differ)} differ")
+    require(row["summary"] == results.summary(direct), f"{trial}: the viewer gets the summary of its answer")
+    empty = [name for name, data in served.files.items() if not data]
+    require("answer.json" in served.files and not empty, f"{trial}: the files of its answer are not empty")
+
+
+ANSWERED: tuple[Callable[[TaskTrial], None], ...] = (
+    answers_each_case,
+    answers_in_the_place_of_its_image,
+    answers_with_a_sound_answer,
+    is_predicted_into_files,
+    says_which_covariates_it_needs,
+    has_a_trivial_answer_of_its_kind,
+    is_scored,
+    is_listed_by_the_service,
+    is_answered_over_http,
+)

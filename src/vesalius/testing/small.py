@@ -1,0 +1,80 @@
+"""Small cohorts to try a task on: phantoms written to a folder and read back, with a target of the kind asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from vesalius import cohorts
+from vesalius.core.case import Box, Case, Ref
+from vesalius.core.cohort import Cohort, Label, TargetInfo
+from vesalius.phantom import make
+from vesalius.phantom.ct import AbdomenPatient, patient
+
+CASES, SEED, GRID = 12, 3, (12, 32, 32)
+READINGS: tuple[dict[str, str], ...] = ({}, {"value": "age"}, {"label": "treatment,event"})  # columns by role
+
+
+def write_small(folder: Path, *, dims: int = 3, cases: int = CASES) -> Path:
+    """Write a small cohort of phantoms to the new folder `folder`, volumes or pictures; returns its table."""
+    format = "nifti" if dims == 3 else "png"
+    make(folder, cases=cases, seed=SEED, format=format, options={"size": GRID})
+    return folder / "cohort.csv"
+
+
+def read_small(table: Path, kinds: Sequence[str]) -> Cohort | None:
+    """Return the cohort of a table of `write_small` with one target, of the first of these kinds that can be had.
+
+    Without kinds it has no target. None where the phantoms have a target of none of these kinds.
+    """
+    if not kinds:
+        return _with(cohorts.read(table), None)
+    for kind in kinds:
+        for columns in READINGS:
+            cohort = cohorts.read(table, columns=columns)
+            found = next((t for t in cohort.targets.values() if t.kind == kind), None)
+            if found is not None:
+                return _with(cohort, found)
+        cohort = _in_memory(cohorts.read(table))
+        found = next((t for t in cohort.targets.values() if t.kind == kind), None)
+        if found is not None:
+            return _with(cohort, found)
+    return None
+
+
+def _with(cohort: Cohort, target: TargetInfo | None) -> Cohort:
+    """The cohort with one target, or with none."""
+    name = None if target is None else target.name
+
+    def kept(case: Case) -> Case:
+        return replace(case, targets={k: v for k, v in case.targets.items() if k == name})
+
+    cases = tuple(kept(c) for c in cohort.cases)
+    return replace(cohort, cases=cases, targets={} if target is None else {target.name: target})
+
+
+def _in_memory(cohort: Cohort) -> Cohort:
+    """The cohort with targets that stand in no table: the boxes of each phantom's lesions, and its tumour's stage."""
+    made = [patient(k, SEED, size=GRID) for k in range(len(cohort.cases))]
+    known = {one.id: one for one in made}
+    boxes = {c.id: _boxes(known[c.id], c) for c in cohort.cases}
+    stages = {c.id: ("early", "late")[known[c.id].outcome.stage > 1] for c in cohort.cases}
+    cases = tuple(replace(c, targets={"boxes": boxes[c.id], "stage": stages[c.id]}) for c in cohort.cases)
+    names = sorted({b.label for found in boxes.values() for b in found})
+    infos = (
+        TargetInfo("boxes", "boxes", tuple(Label(k + 1, n) for k, n in enumerate(names))),
+        TargetInfo(
+            "stage", "ordinal", tuple(Label(k, n) for k, n in enumerate(sorted(set(stages.values()))))
+        ),
+    )
+    return replace(cohort, cases=cases, targets={t.name: t for t in infos})
+
+
+def _boxes(made: AbdomenPatient, case: Case) -> tuple[Box, ...]:
+    """The boxes of a volume; of a picture those that its slice meets, within it."""
+    image, at = case.image, made.key_slice
+    if not (isinstance(image, Ref) and image.paths[0].suffix == ".png"):
+        return made.boxes
+    met = [b for b in made.boxes if b.low[0] <= at < b.high[0]]
+    return tuple(replace(b, low=(0.0, *b.low[1:]), high=(1.0, *b.high[1:])) for b in met)

@@ -1,0 +1,121 @@
+"""Promises of a task's parts before any training: state, examples, loss, model, and an untrained model's answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vesalius.core.answers import ImageAnswer
+from vesalius.testing.promise import promised, require
+from vesalius.testing.trial import TaskTrial
+
+STEPS, RATE = 8, 3e-3
+
+
+def keeps_its_state_as_json(trial: TaskTrial) -> None:
+    """Require that the values of the state are the same after JSON, and that its arrays are numpy's."""
+    values = trial.state.values
+    with promised(f"{trial}: the values of its state are JSON"):
+        again = json.loads(json.dumps(values))
+    require(again == values, f"{trial}: the values of its state are the same after JSON")
+    odd = [k for k, v in trial.state.arrays.items() if not isinstance(v, np.ndarray)]
+    require(not odd, f"{trial}: the arrays of its state are numpy's, and {', '.join(odd)} is not")
+
+
+def encodes_a_case_without_its_truth_alike(trial: TaskTrial) -> None:
+    """Require that a case without targets is encoded to the same images, and to no targets."""
+    first = trial.space.training[0]
+    bare = replace(first, targets={})
+    reference = trial.reference(bare)
+    with promised(f"{trial}: `encode` takes a case without a target"):
+        prepared = trial.task.prepare(bare, trial.plan, trial.state, reference=reference)
+        made = trial.task.encode(bare, prepared, reference, trial.state)
+    require(
+        not made.targets, f"{trial}: a case without a target is encoded without one, not {list(made.targets)}"
+    )
+    taught = trial.examples[0]
+    require(
+        set(made.images) == set(taught.images), f"{trial}: a case has the same images with and without truth"
+    )
+    for name, array in made.images.items():
+        same = np.array_equal(array, taught.images[name])
+        require(same, f"{trial}: image '{name}' is encoded alike with and without truth")
+
+
+def has_a_loss_that_falls(trial: TaskTrial) -> None:
+    """Require named, finite terms of loss, whose sum falls when one batch is learned again and again."""
+    model = trial.model().train()
+    optimiser = torch.optim.Adam(model.parameters(), lr=RATE)
+    totals = []
+    for _ in range(STEPS):
+        with promised(f"{trial}: `loss` takes a batch"):
+            terms = trial.task.loss(model, trial.batch, torch.Generator().manual_seed(0))
+        named = bool(terms) and all(isinstance(t, Tensor) and t.ndim == 0 for t in terms.values())
+        require(named, f"{trial}: `loss` returns single numbers by name, not {terms!r}")
+        total = torch.stack([*terms.values()]).sum()
+        require(torch.isfinite(total), f"{trial}: its loss is finite, not {float(total.detach())}")
+        optimiser.zero_grad()
+        with promised(f"{trial}: its loss has gradients"):
+            torch.autograd.backward(total)
+        optimiser.step()
+        totals.append(float(total.detach()))
+    told = " → ".join(f"{t:.4g}" for t in (totals[0], totals[-1]))
+    require(totals[-1] < totals[0], f"{trial}: its loss falls over {STEPS} steps on one batch, not {told}")
+
+
+def builds_the_same_model_from_the_same_seed(trial: TaskTrial) -> None:
+    """Require that weights come from torch's global generator, so that a seed makes them again."""
+    one, again, other = trial.model().state_dict(), trial.model().state_dict(), trial.model(1).state_dict()
+    require(list(one) == list(again), f"{trial}: the same plan and state build the same parameters")
+    moved = [k for k, v in one.items() if not torch.equal(v, again[k])]
+    require(not moved, f"{trial}: the same seed builds the same weights, and {', '.join(moved[:3])} differ")
+    differs = any(not torch.equal(v, other[k]) for k, v in one.items())
+    require(differs, f"{trial}: another member has other weights")
+
+
+def ends_in_the_answer_that_it_names(trial: TaskTrial) -> None:
+    """Require that an untrained model, and two together, answer with the kind that the task names."""
+    for members in (1, 2):
+        answer = trial.untrained_answer(members)
+        kind = trial.task.answer
+        told = f"{trial}: {members} model(s) answer with a {kind.__name__}, not a {type(answer).__name__}"
+        require(type(answer) is kind, told)
+        if isinstance(answer, ImageAnswer):
+            shape = trial.reference(trial.cases[0]).shape
+            require(answer.image.shape == shape, f"{trial}: its answer lies on the image's grid {shape}")
+
+
+def has_a_scalar_that_can_be_followed_back(trial: TaskTrial) -> None:
+    """Require that the gradient of `scalar` reaches what the model sees: the images, or the covariates."""
+    model, batch = trial.model().eval(), replace(trial.batch, targets={}, on_grid=frozenset(), has={})
+    images = {k: v.clone().requires_grad_(True) for k, v in batch.images.items()}
+    known = None if batch.covariates is None else batch.covariates.clone().requires_grad_(True)
+    seen = [*images.values(), *([] if known is None else [known])]
+    with promised(f"{trial}: `scalar` is a number of each case"):
+        raw = trial.task.infer(
+            model, replace(batch, images=images, covariates=known), torch.Generator().manual_seed(0)
+        )
+        require(len(raw) == len(batch.case_ids), f"{trial}: `infer` returns a row for each case of a batch")
+        number = trial.task.scalar(raw, 0)
+    require(number.shape == (len(batch.case_ids),), f"{trial}: `scalar` is (B,), not {tuple(number.shape)}")
+    with promised(f"{trial}: `scalar` can be followed back"):
+        gradients = torch.autograd.grad(number.sum(), seen, allow_unused=True)
+    found = [g for g in gradients if g is not None]
+    require(found and all(torch.isfinite(g).all() for g in found), f"{trial}: its gradient is finite")
+    reached = any(bool(g.abs().sum() > 0) for g in found)
+    require(reached, f"{trial}: the gradient of `scalar` reaches an image or a covariate")
+
+
+UNTRAINED: tuple[Callable[[TaskTrial], None], ...] = (
+    keeps_its_state_as_json,
+    encodes_a_case_without_its_truth_alike,
+    has_a_loss_that_falls,
+    builds_the_same_model_from_the_same_seed,
+    ends_in_the_answer_that_it_names,
+    has_a_scalar_that_can_be_followed_back,
+)
