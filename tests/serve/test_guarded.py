@@ -96,6 +96,19 @@ def test_one_call_too_and_a_field_that_says_neither_is_refused(asked: TestClient
     assert said.status_code == 422 and "accept_mismatch" in said.text
 
 
+def test_what_a_form_says_in_a_field_that_is_not_known_is_not_passed_over(
+    asked: TestClient, picture: bytes
+) -> None:
+    files = [("files", ("x.png", picture))]
+    for name in ("accept_missmatch", "covariate", "modell"):
+        said = asked.post("/api/predict", files=files, data={"model": "chest", name: "true"})
+        assert said.status_code == 422 and said.json()["error"] == f"{name}: no such field"
+    two = [*files, ("file", ("y.png", picture))]
+    for where in ("/api/predict", "/api/studies"):
+        said = asked.post(where, files=two, data={"model": "chest"} if where == "/api/predict" else {})
+        assert said.status_code == 422 and said.json()["found"] == "'file' (1 of 2 files)"
+
+
 @pytest.mark.parametrize("channels", [3, 4])
 def test_channels_that_are_no_colours_are_refused(asked: TestClient, channels: int) -> None:
     files = [("files", ("x.nii", nifti(channels)))]

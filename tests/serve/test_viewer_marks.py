@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
+import pydicom
 import pytest
 import torch
 from _browser import Page, in_browser, serving
-from _bundles import classifier
+from _bundles import classifier, segmenter
 from _cines import COLUMNS, FRAMES, ROWS, cine
 
 from vesalius.core.learned import Seen, summary
@@ -68,8 +70,49 @@ def test_an_answer_of_a_model_that_does_not_say_what_it_learned_from_is_marked_s
         page.tab.click("#run")
         assert "is not known: the model does not say" in page.wait("#results .answer .warn").inner_text()
         page.tab.select_option("#model", "films")
-        page.wait("#doubt", "Outside of what this model learned from: size 48×40")
+        doubt = page.wait("#doubt", "Outside of what this model learned from: size 48×40")
+        page.tab.click(
+            "#model-facts summary"
+        )  # however much it says, the verdict and the button stay in sight
+        bottom = page.tab.locator("#run").bounding_box()
+        assert doubt.bounding_box()["y"] < bottom["y"] < bottom["y"] + bottom["height"] < 768
+        narrow = page.tab.evaluate(
+            "Math.min(...[...document.querySelectorAll('#model-facts dd')].map(e => e.clientWidth))"
+        )
+        assert narrow > 80
         page.tab.click("#run")
         said = page.wait("#results .answer .warn", "size").inner_text()
         assert said == "Outside of what the model learned from: size 48×40, learned from 400×400."
         assert page.wrong == []
+
+
+@in_browser
+def test_of_several_cases_the_one_that_is_refused_is_named_with_what_a_person_can_do(
+    browser: Any, tmp_path_factory: pytest.TempPathFactory, series: list[Path], tmp_path: Path
+) -> None:
+    root, threads = tmp_path_factory.mktemp("organs"), torch.get_num_threads()
+    segmenter(
+        root / "organs", learned=summary([Seen((12, 32, 32), None, -1000.0, 900.0, "CT")] * 2, absolute=True)
+    )
+    served = Catalogue([root / "organs"], ["cpu"])
+    torch.set_num_threads(threads)
+    others = []
+    for k, path in enumerate(series):
+        data = pydicom.dcmread(path)
+        data.Modality, data.SeriesInstanceUID, data.SeriesDescription = "MR", "1.2.3.9", "T1"
+        data.SOPInstanceUID = data.file_meta.MediaStorageSOPInstanceUID = f"1.2.3.9.{k}"
+        buffer = io.BytesIO()
+        data.save_as(buffer, enforce_file_format=True)
+        others.append((f"t1-{k}.dcm", buffer.getvalue()))
+    with serving(served, tmp_path / "service") as address:
+        page = Page(browser, address, tmp_path)
+        page.wait("body[data-ready]")
+        page.drop([*((p.name, p.read_bytes()) for p in series), *others])
+        page.wait("#cases", "T1")
+        page.wait("#cases button", "Axial").click()
+        page.tab.check("#every")
+        page.tab.click("#run")
+        said = page.wait("#fault").inner_text()
+        assert "T1: the bundle 'organs' learned from another kind of image" in said
+        assert "modality MR, learned from CT" in said and "choose that case, and Answer all the same" in said
+        assert "accept_mismatch" not in said and page.tab.locator("#results .answer").count() == 1
