@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -80,6 +81,7 @@ def baseline(truths):
 def installed(folder: Path, monkeypatch: pytest.MonkeyPatch, **more: str) -> Iterator[Any]:
     """The class Gaze, while the package is there; `more` are further files of it, by their kind."""
     files = FILES | more
+    _forget()
     package = folder / "otherlab"
     package.mkdir()
     (package / "__init__.py").write_text("")
@@ -104,5 +106,11 @@ def installed(folder: Path, monkeypatch: pytest.MonkeyPatch, **more: str) -> Ite
     finally:
         for function in cached:
             function.cache_clear()
-        for name in [n for n in sys.modules if n.startswith("otherlab")]:
-            del sys.modules[name]
+        _forget()
+
+
+def _forget() -> None:
+    """Drop what is loaded of a package of that name, as other tests make one too."""
+    for name in [n for n in sys.modules if n.startswith("otherlab")]:
+        del sys.modules[name]
+    importlib.invalidate_caches()

@@ -198,3 +198,30 @@ def test_without_an_overlap_the_assignment_is_the_seeds() -> None:
     cohort = cohort_of(["a", "b"] * 20)
     plain = cohorts.assign(cohort, target="class", seed=3)
     assert cohorts.assign(cohort, target="class", seed=3, overlap=Overlap("bundle 0123")) == plain
+
+
+def test_unlabelled_cases_are_learned_from_unless_their_patient_or_their_twin_is_tested(
+    tmp_path: Path,
+) -> None:
+    labels = ["a", "b"] * 10 + [""] * 4
+    patients = [f"p{k}" for k in range(20)] + ["p0", "new", "twin", "new"]
+    cohort = cohort_of(labels, patients=patients)
+    assignment = cohorts.assign(cohort, target="class", folds=2, seed=1)
+    tested, own = assignment.test[0], next(k for k in (0, 1) if "c0" in assignment.folds[k])
+    groups = {"c22": "g", tested: "g"}  # the same image as one that is tested
+    found = cohorts.with_unlabelled(assignment, cohort, target="class", groups=groups)
+    assert found.unlabelled[own] == ("c21", "c23"), "its member is validated on the patient of c20"
+    assert found.unlabelled[1 - own] == ("c20", "c21", "c23") and set(found.beside) == {"c20", "c21", "c23"}
+    assert (found.test, found.folds) == (assignment.test, assignment.folds)
+    cohorts.save_assignment(found, tmp_path / "folds.json")
+    assert cohorts.load_assignment(tmp_path / "folds.json") == found
+
+
+def test_without_unlabelled_cases_nothing_is_changed() -> None:
+    splits: list[Split | None] = ["train"] * 8 + ["test"] * 4
+    labels = ["a", "b"] * 5 + ["", ""]
+    cohort = cohort_of(labels, splits=splits)
+    assignment = cohorts.assign(cohort, target="class", folds=2)
+    assert cohorts.with_unlabelled(assignment, cohort, target="class") is assignment, (
+        "both are to be tested on"
+    )

@@ -146,3 +146,14 @@ def test_a_damaged_record_is_no_empty_one(text: str, tmp_path: Path) -> None:
     path.write_text(text)
     with pytest.raises(DataError, match=r"trained_on\.json"):
         load_trained_on(path)
+
+
+def test_what_was_learned_from_without_a_target_is_known_too(tmp_path: Path) -> None:
+    marks = marked(PICTURES)
+    assignment = Assignment(("p0",), (("p1",), ("p2",)), "seed 0", unlabelled=(("p3",), ("p3", "p4")))
+    known = TrainedOn("0" * 64, (learned(marks, assignment),))
+    save_trained_on(known, tmp_path / "trained_on.json")
+    again = load_trained_on(tmp_path / "trained_on.json")
+    assert again == known
+    found = overlap(again, marks, of="bundle 0")
+    assert found.trained == {"p1": 0, "p2": 1, "p3": None, "p4": None} and found.tested == {"p0"}
