@@ -15,9 +15,10 @@ from PIL import Image as Picture
 from vesalius import cohorts
 from vesalius.cohorts.targets import contract
 from vesalius.core import registry
-from vesalius.core.case import Box, Event, Ref, Target
+from vesalius.core.case import Box, Case, Event, Ref, Target
 from vesalius.core.cohort import Cohort, TargetInfo
 from vesalius.core.errors import DataError, UnknownName
+from vesalius.core.image import Image
 from vesalius.reliability.inspect import inspect
 
 ROOM = "cohorts.targets"
@@ -57,6 +58,18 @@ def test_a_kind_says_what_is_asked_of_it(name: str) -> None:
     assert words == WORDS.get(name, [None] * len(values))
     roles = registry.literals(ROOM, name)["ROLES"]
     assert not roles or contract.in_role(roles[0], ["1", "2"]) is not None
+
+
+def test_a_rare_class_makes_fewer_folds_and_a_rare_number_does_not() -> None:
+    pixels = Image(np.zeros((1, 1, 2, 2), np.uint8))
+
+    def folds(kind: str, values: list[Target]) -> int:
+        cases = tuple(Case(f"c{k}", {"image": pixels}, targets={"t": v}) for k, v in enumerate(values))
+        cohort = Cohort(Path("x"), "table", cases, {"t": TargetInfo("t", kind)})
+        return len(cohorts.assign(cohort, target="t", folds=5, test_fraction=0.0).folds)
+
+    assert folds("class", ["a"] * 20 + ["b"] * 2) == 2
+    assert folds("number", [float(k) for k in range(12)]) == 5, "of twelve, fifths have two or three"
 
 
 def test_kinds_that_share_a_role_are_told_apart_by_the_cells() -> None:

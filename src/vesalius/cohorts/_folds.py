@@ -108,7 +108,7 @@ def assign(
         chosen, by = _inherited(units, test_fraction, rng, overlap or Overlap(), by)
         test = [c for unit in units if unit in chosen for c in unit.cases]
         units = [u for u in units if u not in chosen]
-    count, why = _fold_count(units, folds)
+    count, why = _fold_count(units, folds, every=info is None or kinds.of(info.kind).in_every_fold)
     before: dict[_Unit, int] = {}
     if overlap is not None and overlap.trained:
         same = count == overlap.folds
@@ -258,7 +258,8 @@ def _size(units: Iterable[_Unit]) -> int:
     return sum(len(u.cases) for u in units)
 
 
-def _fold_count(units: Sequence[_Unit], folds: int) -> tuple[int, str]:
+def _fold_count(units: Sequence[_Unit], folds: int, *, every: bool) -> tuple[int, str]:
+    """Return how many folds are made, and why fewer; with `every`, each stratum must be in each of them."""
     if len(units) < 2:
         raise DataError(
             f"{counted(len(units), 'patient is', 'patients are')} too few to train and validate on",
@@ -271,7 +272,7 @@ def _fold_count(units: Sequence[_Unit], folds: int) -> tuple[int, str]:
             f"; {counted(len(units), 'fold')}, as there are {counted(len(units), 'patient')} to train on",
         )
     sizes = {s: len(listed) for s, listed in _by_stratum(units).items() if s and len(listed) > 1}
-    if sizes and min(sizes.values()) < count:
+    if every and sizes and min(sizes.values()) < count:
         rarest = min(sizes, key=lambda s: sizes[s])
         count, why = sizes[rarest], f"; {sizes[rarest]} folds, as '{rarest}' has {sizes[rarest]} patients"
     return count, why

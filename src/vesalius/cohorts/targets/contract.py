@@ -49,7 +49,8 @@ class TargetKind:
 
     `name` is its registered name, the stem of its file. `drawn`: a value is a file or an Image of label values on the
     grid of the case's image. `named`: a value is the name of a label, or where `several` hold at once a tuple of names.
-    `ordered`: the labels' order means something.
+    `ordered`: the labels' order means something. `in_every_fold`: there are only as many folds as can all have a case of
+    each stratum.
     """
 
     name: ClassVar[str]
@@ -57,6 +58,7 @@ class TargetKind:
     named: ClassVar[bool] = False
     several: ClassVar[bool] = False
     ordered: ClassVar[bool] = False
+    in_every_fold: ClassVar[bool] = True
 
     @property
     def nominal(self) -> bool:
@@ -126,7 +128,7 @@ class TargetKind:
 
     def assert_learned(self, info: TargetInfo, learned: Sequence[str]) -> None:
         """Raise DataError where the data have a label that a bundle did not learn."""
-        strange = [x.name for x in info.labels if x.name not in learned]
+        strange = [x.name for x in info.labels if x.name not in learned] if learned else []
         if strange:
             raise DataError(
                 f"the bundle did not learn the class '{strange[0]}' of target '{info.name}'",

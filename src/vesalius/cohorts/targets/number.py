@@ -20,6 +20,7 @@ class Number(TargetKind):
     """A value is a float."""
 
     name: ClassVar[str] = "number"
+    in_every_fold: ClassVar[bool] = False
 
     def describe(self, column: str, columns: Columns, notes: list[str]) -> TargetInfo:
         """Return the target. Raises DataError where a cell is not a number."""
