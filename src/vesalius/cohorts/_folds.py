@@ -108,7 +108,7 @@ def assign(
         chosen, by = _inherited(units, test_fraction, rng, overlap or Overlap(), by)
         test = [c for unit in units if unit in chosen for c in unit.cases]
         units = [u for u in units if u not in chosen]
-    count, why = _fold_count(units, folds, every=info is None or kinds.of(info.kind).in_every_fold)
+    count, why = _fold_count(units, folds, every=info is not None and kinds.of(info.kind).in_every_fold)
     before: dict[_Unit, int] = {}
     if overlap is not None and overlap.trained:
         same = count == overlap.folds
@@ -259,7 +259,7 @@ def _size(units: Iterable[_Unit]) -> int:
 
 
 def _fold_count(units: Sequence[_Unit], folds: int, *, every: bool) -> tuple[int, str]:
-    """Return how many folds are made, and why fewer; with `every`, each stratum must be in each of them."""
+    """Return how many folds are made, and why fewer; `every` where each stratum must be in each of them."""
     if len(units) < 2:
         raise DataError(
             f"{counted(len(units), 'patient is', 'patients are')} too few to train and validate on",

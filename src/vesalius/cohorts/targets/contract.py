@@ -49,8 +49,8 @@ class TargetKind:
 
     `name` is its registered name, the stem of its file. `drawn`: a value is a file or an Image of label values on the
     grid of the case's image. `named`: a value is the name of a label, or where `several` hold at once a tuple of names.
-    `ordered`: the labels' order means something. `in_every_fold`: there are only as many folds as can each have a case
-    of every stratum.
+    `ordered`: the labels' order means something. `in_every_fold`: there are only as many folds as each stratum has
+    patients, so that it is in each of them.
     """
 
     name: ClassVar[str]
