@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -98,6 +99,14 @@ def test_a_kind_of_target_is_named_in_its_own_file(path: str) -> None:
     own |= {"multilabel", "ordinal"} if path in SCORED else set()
     source = (SOURCE / path).read_text(encoding="utf-8")
     assert list(asked(source, TARGETS - own, room="cohorts.targets", of_kind=True)) == []
+
+
+def test_no_template_asks_either() -> None:
+    names = "|".join(sorted(TASKS | TARGETS))
+    test = re.compile(rf"""(?:kind|task)\w*(?:\.name)? *(?:==|!=|in) *[(\[]?["'](?:{names})["']""")
+    assert test.search('{% if t.kind == "mask" %}') and test.search("{% if task.name in ('segment',) %}")
+    paths = sorted(SOURCE.rglob("*.j2"))
+    assert paths and [p.name for p in paths if test.search(p.read_text(encoding="utf-8"))] == []
 
 
 def test_the_exceptions_are_files_that_need_them() -> None:

@@ -15,9 +15,10 @@ from PIL import Image as Picture
 from vesalius import cohorts
 from vesalius.cohorts.targets import contract
 from vesalius.core import registry
-from vesalius.core.case import Box, Event, Ref, Target
+from vesalius.core.case import Box, Case, Event, Ref, Target
 from vesalius.core.cohort import Cohort, TargetInfo
 from vesalius.core.errors import DataError, UnknownName
+from vesalius.core.image import Image
 from vesalius.reliability.inspect import inspect
 
 ROOM = "cohorts.targets"
@@ -47,16 +48,28 @@ def test_each_kind_has_an_example_here() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_kind_says_what_is_asked_of_it(name: str) -> None:
-    kind, values = contract.of(name), VALUES[name]
+    kind, values = contract.of(name), VALUES.get(name, [])
     assert kind.name == name and 10 < len(registry.names(ROOM)[name]) < 130
     assert not (kind.drawn and kind.named) and (kind.named or not (kind.several or kind.ordered))
-    assert [kind.fault(v, None) for v in values] == [None, None]
+    assert all(kind.fault(v, None) is None for v in values)
     strata = kind.strata({str(k): v for k, v in enumerate(values)})
     assert set(strata) <= {"0", "1"} and all(isinstance(s, str) for s in strata.values())
     words = [kind.word(v) for v in values]
-    assert words == WORDS.get(name, [None, None])
+    assert words == WORDS.get(name, [None] * len(values))
     roles = registry.literals(ROOM, name)["ROLES"]
     assert not roles or contract.in_role(roles[0], ["1", "2"]) is not None
+
+
+def test_a_rare_class_makes_fewer_folds_and_a_rare_number_does_not() -> None:
+    pixels = Image(np.zeros((1, 1, 2, 2), np.uint8))
+
+    def folds(kind: str, values: list[Target]) -> int:
+        cases = tuple(Case(f"c{k}", {"image": pixels}, targets={"t": v}) for k, v in enumerate(values))
+        cohort = Cohort(Path("x"), "table", cases, {"t": TargetInfo("t", kind)})
+        return len(cohorts.assign(cohort, target="t", folds=5, test_fraction=0.0).folds)
+
+    assert folds("class", ["a"] * 20 + ["b"] * 2) == 2
+    assert folds("number", [float(k) for k in range(12)]) == 5, "of twelve, fifths have two or three"
 
 
 def test_kinds_that_share_a_role_are_told_apart_by_the_cells() -> None:
@@ -88,6 +101,7 @@ from dataclasses import dataclass
 from vesalius.cohorts.targets.contract import TargetKind
 
 ROLES = ("gaze",)
+CALLED = "gaze|fixations?"
 
 
 @dataclass(frozen=True)
@@ -102,6 +116,9 @@ class Gaze(TargetKind):
     """A value is a Place."""
 
     name = "gaze"
+
+    def fits(self, cells):
+        return float(all(c is None or ":" in c for c in cells))
 
     def parsed(self, cell, row):
         y, _, x = cell.partition(":")
@@ -175,6 +192,15 @@ def test_a_made_up_kind_is_read_checked_spread_and_summed_up_by_its_file_alone(
     assert (target.kind, target.cases) == ("gaze", 23)
     assert target.values is not None and (target.values.low, target.values.high) == (0.0, 15.0)
     assert found.thumbs[3].label == "3:3"
+
+
+def test_its_column_is_known_by_its_name_and_its_cells(gaze: Any, tmp_path: Path) -> None:
+    seen(tmp_path / "data")
+    found = cohorts.read(tmp_path / "data")
+    assert found.targets == {"fixation": TargetInfo("fixation", "gaze", (), "gaze: by its name")}
+    table = tmp_path / "data" / "table.csv"
+    table.write_text(table.read_text().replace(":", "."), encoding="utf-8")
+    assert "gaze" not in {t.kind for t in cohorts.read(tmp_path / "data").targets.values()}
 
 
 def test_its_values_are_in_the_cohorts_hash(gaze: Any, tmp_path: Path) -> None:

@@ -108,8 +108,7 @@ def assign(
         chosen, by = _inherited(units, test_fraction, rng, overlap or Overlap(), by)
         test = [c for unit in units if unit in chosen for c in unit.cases]
         units = [u for u in units if u not in chosen]
-    everywhere = info is None or kinds.of(info.kind).in_every_fold
-    count, why = _fold_count(units, folds, everywhere=everywhere)
+    count, why = _fold_count(units, folds, every=info is not None and kinds.of(info.kind).in_every_fold)
     before: dict[_Unit, int] = {}
     if overlap is not None and overlap.trained:
         same = count == overlap.folds
@@ -283,8 +282,8 @@ def _size(units: Iterable[_Unit]) -> int:
     return sum(len(u.cases) for u in units)
 
 
-def _fold_count(units: Sequence[_Unit], folds: int, *, everywhere: bool) -> tuple[int, str]:
-    """Return how many folds there can be, and why fewer; `everywhere`: each stratum is to be in every fold."""
+def _fold_count(units: Sequence[_Unit], folds: int, *, every: bool) -> tuple[int, str]:
+    """Return how many folds are made, and why fewer; `every` where each stratum must be in each of them."""
     if len(units) < 2:
         raise DataError(
             f"{counted(len(units), 'patient is', 'patients are')} too few to train and validate on",
@@ -296,9 +295,8 @@ def _fold_count(units: Sequence[_Unit], folds: int, *, everywhere: bool) -> tupl
             len(units),
             f"; {counted(len(units), 'fold')}, as there are {counted(len(units), 'patient')} to train on",
         )
-    strata = _by_stratum(units) if everywhere else {}
-    sizes = {s: len(listed) for s, listed in strata.items() if s and len(listed) > 1}
-    if sizes and min(sizes.values()) < count:
+    sizes = {s: len(listed) for s, listed in _by_stratum(units).items() if s and len(listed) > 1}
+    if every and sizes and min(sizes.values()) < count:
         rarest = min(sizes, key=lambda s: sizes[s])
         count, why = sizes[rarest], f"; {sizes[rarest]} folds, as '{rarest}' has {sizes[rarest]} patients"
     return count, why

@@ -38,6 +38,12 @@ def target_roles() -> dict[str, tuple[str, ...]]:
     return {text["ROLES"][0]: tuple(text["ROLES"]) for text in files}
 
 
+def called() -> dict[str, str]:
+    """Return how columns are called that hold targets of a role, as a pattern, as far as the kinds' files say it."""
+    files = [registry.literals("cohorts.targets", stem) for stem in registry.stems("cohorts.targets")]
+    return {text["ROLES"][0]: text["CALLED"] for text in files if text.get("ROLES") and "CALLED" in text}
+
+
 def known_roles() -> tuple[str, ...]:
     """Return every role that a column may have."""
     return tuple(dict.fromkeys((*ROLES, *(role for roles in target_roles().values() for role in roles))))

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from vesalius import formats
 from vesalius.cohorts._build import as_split
 from vesalius.cohorts._index import Index
-from vesalius.cohorts._layout import Options, target_roles
+from vesalius.cohorts._layout import Options, called, target_roles
 from vesalius.cohorts._table_io import Table
 from vesalius.cohorts._views import differs, looks_like_views
+from vesalius.cohorts.targets import contract as kinds
 from vesalius.core.errors import UnknownName
 
 TOLD = "as told"  # how the reason of a column ends whose role a person named
@@ -71,6 +72,7 @@ def infer(table: Table, index: Index, options: Options) -> Roles:
     _by_name(table, roles)
     _studies_stay_together(table, roles)
     _views(table, roles)
+    _called(table, roles)
     _labels(table, roles)
     _rest(table, roles)
     return roles
@@ -268,6 +270,15 @@ def _views(table: Table, roles: Roles) -> None:
     for free in [c for c in table if roles.free(c)]:
         if looks_like_views(free, table[free]) and any(differs(table[free], rows) for rows in several):
             roles.give("view", free, "it differs between the images of a case, and is called or filled so")
+
+
+def _called(table: Table, roles: Roles) -> None:
+    """Columns whose names a kind of target knows, and whose cells it takes."""
+    for role, pattern in called().items():
+        for column, cells in table.items() if not roles.all(role) else ():
+            known = roles.free(column) and re.fullmatch(pattern, column.strip().casefold())
+            if known and kinds.in_role(role, cells).fits(cells) > 0:
+                roles.give(role, column, "by its name")
 
 
 def _labels(table: Table, roles: Roles) -> None:

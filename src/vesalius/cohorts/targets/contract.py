@@ -49,8 +49,8 @@ class TargetKind:
 
     `name` is its registered name, the stem of its file. `drawn`: a value is a file or an Image of label values on the
     grid of the case's image. `named`: a value is the name of a label, or where `several` hold at once a tuple of names.
-    `ordered`: the labels' order means something. `in_every_fold`: no more folds are made than the rarest stratum has
-    cases, so that each fold holds some of every stratum.
+    `ordered`: the labels' order means something. `in_every_fold`: there are only as many folds as each stratum has
+    patients, so that it is in each of them.
     """
 
     name: ClassVar[str]
@@ -132,7 +132,7 @@ class TargetKind:
 
     def assert_learned(self, info: TargetInfo, learned: Sequence[str]) -> None:
         """Raise DataError where the data have a label that a bundle did not learn."""
-        strange = [x.name for x in info.labels if x.name not in learned]
+        strange = [x.name for x in info.labels if x.name not in learned] if learned else []
         if strange:
             raise DataError(
                 f"the bundle did not learn the class '{strange[0]}' of target '{info.name}'",
