@@ -28,6 +28,17 @@ def test_members_are_read_in_place(tmp_path: Path) -> None:
     assert archive.sha256(inside) == archive.sha256(plain)
 
 
+def test_backslashes_of_windows_are_slashes(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("day1\\P03.png", b"one")
+        file.writestr("day2\\P03.png", b"two")
+    found = archive.members(path)
+    assert found == (path / "day1" / "P03.png", path / "day2" / "P03.png")
+    assert [archive.open_file(p).read() for p in found] == [b"one", b"two"]
+    assert [archive.size(p) for p in found] == [3, 3] and all(map(archive.exists, found))
+
+
 @pytest.mark.parametrize("name", ["../up", "/etc/passwd", "a/../../up", "c:\\x", "..\\up"])
 def test_names_that_point_elsewhere_are_left_out(tmp_path: Path, name: str) -> None:
     path = tmp_path / "a.zip"

@@ -70,6 +70,26 @@ def test_an_overlay_is_the_source_with_the_mask_on_it(ct: Image, tmp_path: Path,
     assert dciodvfy(own) == [] and pydicom.dcmread(own).pixel_array.shape == frames.shape
 
 
+def test_objects_of_an_unlike_image_say_so_each_by_itself(
+    ct: Image, tmp_path: Path, dciodvfy: Errors
+) -> None:
+    """A map has no report beside it, and a segmentation may be looked at without its own."""
+    values = np.zeros((1, *ct.shape), np.uint8)
+    values[0, 2:4, 5:15, 6:18] = 3
+    mask = Mask(image=replace(ct, array=values), labels=(Label(3, "liver"),), source=ct.source)
+    said = ("accepted: modality MR, learned from CT", "body part HEAD, learned from ABDOMEN")
+    text = f"Differs from what the model learned from: {'; '.join(said)}"
+    for answer, suffix in (
+        (mask, ".seg.dcm"), (mask, ".rt.dcm"), (mask, ".sc.dcm"), (map_of(ct), ".pm.dcm"), (map_of(ct), ".sc.dcm"),
+    ):  # fmt: skip
+        name = "StructureSetDescription" if suffix == ".rt.dcm" else "ImageComments"
+        plain = formats.write(answer, tmp_path / f"plain-{type(answer).__name__}{suffix}", source=ct)
+        assert "Differs" not in str(pydicom.dcmread(plain).get(name, ""))
+        marked = replace(answer, outside=said)
+        path = formats.write(marked, tmp_path / f"{type(answer).__name__}{suffix}", source=ct)
+        assert str(pydicom.dcmread(path)[name].value).endswith(text) and dciodvfy(path) == []
+
+
 def test_a_text_is_a_document(ct: Image, tmp_path: Path, dciodvfy: Errors) -> None:
     answer = Text(sections={"findings": "Größe 5 μm. " * 600}, source=ct.source, bundle="b")
     path = formats.write(answer, tmp_path / "t.pdf.dcm", source=ct)

@@ -23,6 +23,7 @@ def test_agrees_with_scikit_learn_and_scipy():
             "mae": sk.mean_absolute_error(Y, X),
             "rmse": sk.root_mean_squared_error(Y, X),
             "r2": sk.r2_score(Y, X),
+            "pearson": stats.pearsonr(X, Y).statistic,
             "spearman": stats.spearmanr(X, Y).statistic,
             "bias": (X - Y).mean(),
         }

@@ -87,6 +87,15 @@ def test_the_body_lies_within_the_field_of_view(studies):
         assert not body[:, :, [0, -1]].any() and not body[:, [0, -1], :].any()
 
 
+def test_the_image_tells_the_age_by_the_marrow_of_the_spine(studies):
+    marrow = [
+        study.image[ndimage.binary_erosion(study.organs == ORGANS["spine"], iterations=2)].mean()
+        for study in studies
+    ]
+    ages = [study.covariates["age"] for study in studies]
+    assert np.corrcoef(ages, marrow)[0, 1] < -0.6, "2 HU less for each year, give or take 14"
+
+
 def test_hounsfield_units_inside_each_organ_are_the_stated_ones():
     for index in (1, 3):
         study = patient(index, 2, size=(56, 88, 88))

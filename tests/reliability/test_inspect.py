@@ -16,6 +16,7 @@ from vesalius import cohorts
 from vesalius.cli._inspection import facts
 from vesalius.core.case import Case, Ref
 from vesalius.core.cohort import Assignment, Cohort, Label, TargetInfo
+from vesalius.core.errors import LeakError
 from vesalius.core.image import Array, Image
 from vesalius.reliability import geometry, html, inspect, leakage, summarise, survey, to_json
 
@@ -86,7 +87,7 @@ def test_a_mask_of_another_geometry_is_an_error_that_names_the_case(tmp_path: Pa
     ]
 
 
-def test_leaks_between_splits_are_errors(draw: Draw, cohort_from: Build) -> None:
+def test_leaks_between_splits_are_said_as_fit_takes_them(draw: Draw, cohort_from: Build) -> None:
     pictures = {f"p{k}": draw(k) for k in range(12)}
     pictures["twin"] = pictures["p2"].copy()
     splits = dict.fromkeys(pictures, "train") | {"twin": "test", "p9": "test"}
@@ -99,7 +100,15 @@ def test_leaks_between_splits_are_errors(draw: Draw, cohort_from: Build) -> None
         ("patient", frozenset({"p8", "p9"}), ("train", "test")),
         ("image", frozenset({"p2", "twin"}), ("train", "test")),
     }
-    assert sum(f.kind == "leak" and f.severity == "error" for f in found.findings) == 2
+    patient, image = (f for f in found.findings if f.kind == "leak")  # the worst first
+    assert (patient.severity, image.severity) == ("error", "warning")
+    assert "`fit` stops" in patient.hint and "`fit` does not train on those that test has" in image.hint
+    with pytest.raises(LeakError, match="patient 'q'"):
+        cohorts.assign(cohort, target="class")
+    alone = replace(cohort, cases=tuple(replace(c, patient=None) for c in cohort.cases))
+    copies = {"p2": "g", "twin": "g"}
+    assigned = cohorts.assign(alone, target="class", copies=copies)
+    assert set(assigned.test) == {"twin", "p9"} and "p2" not in {c for f in assigned.folds for c in f}
     parted = Assignment(test=("p8",), folds=(("p9",), ("p2", "twin")), by="hand")
     leaks = leakage.find(survey(cohort, strict=False).good, found.duplicates, assignment=parted)
     assert [(x.kind, x.sides) for x in leaks] == [("patient", ("test", "fold 0"))]

@@ -55,6 +55,26 @@ def test_a_damaged_zip_is_set_aside_and_the_rest_is_kept(
     assert [p.name for p in left(client) if p.is_file()] == ["000001.png"]
 
 
+def test_localisers_are_named_beside_a_series_and_alone(clients: Any, series: list[Path]) -> None:
+    """They are no images to be asked about, and nobody is to look for them in vain."""
+    client, scouts = clients(), []
+    for k, path in enumerate(series[:7]):
+        data = pydicom.dcmread(path)
+        data.ImageType = ["ORIGINAL", "PRIMARY", "LOCALIZER"]
+        data.SeriesInstanceUID = "1.2.3.9"
+        data.SOPInstanceUID = data.file_meta.MediaStorageSOPInstanceUID = f"1.2.3.9.{k}"
+        buffer = io.BytesIO()
+        data.save_as(buffer, enforce_file_format=True)
+        scouts.append((f"scout{k}.dcm", buffer.getvalue()))
+    got = upload(client, *((p.name, p.read_bytes()) for p in series), *scouts).json()
+    assert len(got["cases"]) == 1
+    said = {a["name"]: a["reason"] for a in got["set_aside"]}
+    assert set(said) == {*(f"scout{k}.dcm" for k in range(5)), "the upload"}
+    assert "localiser" in said["scout0.dcm"] and said["the upload"] == "7 localisers and copies in all"
+    alone = upload(client, *scouts)
+    assert alone.status_code == 422 and alone.json()["found"].startswith("scout0.dcm: a localiser")
+
+
 def test_an_empty_file_is_called_one(clients: Any, picture: bytes) -> None:
     names = ("a.png", "b.nii", "c.txt", "d")
     got = upload(clients(), ("good.png", picture), *((name, b"") for name in names)).json()

@@ -53,6 +53,13 @@ def test_a_refused_body_is_refused_at_once_over_a_real_socket(served: Any) -> No
     assert connection.getresponse().status == 413
 
 
+def test_who_sends_too_much_reads_why(served: Any) -> None:
+    """One that is cut off while it sends finds a broken connection instead of the answer."""
+    for _ in range(4):
+        got = httpx.post(f"{served.url}/api/jobs", content=bytes(24 << 20), timeout=60)
+        assert got.status_code == 413 and got.json()["error"] == "a body that is too large"
+
+
 def test_damaged_requests_do_not_stop_it(served: Any) -> None:
     send_damaged(served.url)
     assert httpx.get(f"{served.url}/ready", timeout=60).status_code == 200

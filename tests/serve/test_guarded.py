@@ -29,7 +29,7 @@ from vesalius.serve.models import open_model
 from vesalius.serve.node.answering import series_model
 from vesalius.serve.node.worker import Worker
 
-_MR = Seen((12, 32, 32), (1.0, 1.0, 2.0), 0.0, 900.0, "MR", None)
+_MR = Seen((12, 32, 32), (1.0, 1.0, 2.0), 0.0, 900.0, "MR", None, "HEAD")
 _DX = Seen((1, 40, 48), None, 0.0, 255.0, "DX", None)
 
 
@@ -96,6 +96,19 @@ def test_one_call_too_and_a_field_that_says_neither_is_refused(asked: TestClient
     assert said.status_code == 422 and "accept_mismatch" in said.text
 
 
+def test_what_a_form_says_in_a_field_that_is_not_known_is_not_passed_over(
+    asked: TestClient, picture: bytes
+) -> None:
+    files = [("files", ("x.png", picture))]
+    for name in ("accept_missmatch", "covariate", "modell"):
+        said = asked.post("/api/predict", files=files, data={"model": "chest", name: "true"})
+        assert said.status_code == 422 and said.json()["error"] == f"{name}: no such field"
+    two = [*files, ("file", ("y.png", picture))]
+    for where in ("/api/predict", "/api/studies"):
+        said = asked.post(where, files=two, data={"model": "chest"} if where == "/api/predict" else {})
+        assert said.status_code == 422 and said.json()["found"] == "'file' (1 of 2 files)"
+
+
 @pytest.mark.parametrize("channels", [3, 4])
 def test_channels_that_are_no_colours_are_refused(asked: TestClient, channels: int) -> None:
     files = [("files", ("x.nii", nifti(channels)))]
@@ -113,6 +126,8 @@ def test_headers_alone_tell_what_would_be_said(
     other = upload(asked, ("x.png", picture)).json()
     at = f"/api/studies/{other['study']}/cases/{other['cases'][0]['case']}/verdict"
     assert asked.get(at, params={"model": "chest"}).json() == {"known": True, "mismatch": [], "outside": []}
+    (part,) = (text for text in said["outside"] if text.startswith("body part"))
+    assert part == "body part ABDOMEN, learned from HEAD"
     models = {m["name"]: m for m in asked.get("/api/models").json()}
     assert models["brain"]["modality"] == "MR" and not models["brain"]["accepts_mismatch"]
 
@@ -123,6 +138,27 @@ def test_a_cine_says_what_lies_outside(asked: TestClient) -> None:
         cine.send_bytes(np.random.default_rng(0).integers(0, 255, (200, 200), dtype=np.uint8).tobytes())
         said = json.loads(cine.receive_text())
     assert said["outside"] == ["size 200×200, learned from 48×40"] == said["answer"]["outside"]
+
+
+def test_a_cine_that_says_its_modality_is_refused_and_answered_where_that_is_accepted(
+    asked: TestClient,
+) -> None:
+    at = "ws://127.0.0.1/api/cine?model=chest&modality="
+    for more, found in (
+        ("US", "modality US, learned from DX"),
+        ("US&accept_mismatch=true", ["accepted: modality US, learned from DX"]),
+        ("CR", []),
+        ("", []),
+    ):
+        with asked.websocket_connect(at + more) as cine:
+            cine.send_text(json.dumps({"height": 40, "width": 48}))
+            cine.send_bytes(np.random.default_rng(0).integers(0, 255, (40, 48), dtype=np.uint8).tobytes())
+            said = json.loads(cine.receive_text())
+        assert (said["error"]["found"] if "error" in said else said["outside"]) == found, more
+        assert ("answer" in said) == ("error" not in said)
+    app: Any = asked.app
+    log = [x for x in app.state.service.audit.last(100) if x["what"] == "cine"][-4:]
+    assert [x.get("accept_mismatch") for x in log] == [None, 1, None, None]
 
 
 def test_monai_labels_clients_are_refused_and_told(asked: TestClient, series: list[Path]) -> None:

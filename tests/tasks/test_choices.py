@@ -101,7 +101,13 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
 
 @pytest.mark.parametrize(
     ("kind", "name"),
-    [("class", "classify"), ("multilabel", "classify"), ("ordinal", "classify"), ("mask", "segment")],
+    [
+        ("class", "classify"),
+        ("multilabel", "classify"),
+        ("ordinal", "classify"),
+        ("mask", "segment"),
+        ("number", "regress"),
+    ],
 )
 def test_a_kind_of_target_has_its_task(kind: str, name: str) -> None:
     assert contract.default_for(kind).name == name

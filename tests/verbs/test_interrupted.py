@@ -21,7 +21,7 @@ import vesalius as vs
 from _patience import patience, until
 from vesalius.cli import app
 from vesalius.core.disk import sha256
-from vesalius.core.errors import BundleError, Interrupted, PlanError
+from vesalius.core.errors import BundleError, Interrupted, OutputError, PlanError, UnknownName
 from vesalius.core.plan import load_plan
 from vesalius.learn import checkpoint
 
@@ -194,6 +194,20 @@ def test_other_settings_weights_target_or_seed_are_refused_when_resumed(told: di
             vs.fit(told["table"], told["run"], resume=True, **other)
     assert before == 3 and checkpoint.load(told["run"] / "checkpoints" / "classify-0.pt").step == 3
     assert not (told["run"] / "bundle").exists()
+
+
+def test_other_data_are_said_to_be_others_before_anything_that_they_lack(told: dict[str, Any]) -> None:
+    rows = list(csv.DictReader(told["table"].open()))
+    others = told["table"].with_name("others.csv")
+    with others.open("w", newline="") as file:
+        lines = [[r["case"], r["who"], r["image"], r["first"]] for r in rows]
+        csv.writer(file).writerows([["case", "who", "image", "third"], *lines])
+    said = "not those that this run began with; found .*; try: the data of before .*cases.csv.* or a new run"
+    for columns in (None, {"label": "third"}):
+        with pytest.raises(OutputError, match=said):
+            vs.fit(others, told["run"], columns=columns, resume=True)
+    with pytest.raises(UnknownName, match="unknown target 'secnd'"):
+        vs.fit(told["table"], told["run"], target="secnd", resume=True)
 
 
 def test_the_hint_is_a_whole_command_that_needs_to_be_told_nothing_again(told: dict[str, Any]) -> None:

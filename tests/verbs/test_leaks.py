@@ -455,5 +455,7 @@ def test_the_command_line_says_how_many_are_left_out(data: Path, first: vs.Run) 
     assert done.exit_code == 0 and f"training cases: {n} of {N} cases left out" in " ".join(
         done.stdout.split()
     )
+    assert " ".join(done.output.split()).count("training cases:") == 1
     done = CliRunner().invoke(app, ["evaluate", str(place(first)), str(data), "--split", "train"])
     assert done.exit_code == 0 and done.stdout.startswith("training cases: These are training cases")
+    assert " ".join(done.output.split()).count("was trained on") == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -23,11 +24,12 @@ class ValueHandling(Handling[Value]):
     """What is done with a number."""
 
     kind = Value
-    headlines = ("mae", "rmse", "r2", "spearman")
+    headlines = ("mae", "rmse", "r2", "pearson", "spearman")
     metric_names: ClassVar[Mapping[str, str]] = {
         "mae": "MAE",
         "rmse": "RMSE",
         "r2": "R²",
+        "pearson": "Pearson r",
         "spearman": "Spearman ρ",
     }
     baseline = "the training mean"
@@ -50,14 +52,14 @@ class ValueHandling(Handling[Value]):
         self, path: Path, cases: Sequence[Case], target: TargetInfo, *, positive: str | None = None
     ) -> ForeignAnswers:
         """Return the numbers in a table. Raises DataError where it has no column of them."""
-        return row_answers(path, cases, _value_of)
+        return row_answers(path, cases, partial(_value_of, unit=target.unit))
 
 
-def _value_of(row: Row) -> Value:
+def _value_of(row: Row, *, unit: str | None) -> Value:
     column = row.answer_column()
     if column is None:
         raise DataError(f"{row.table} has no column of values", found=", ".join(row.cells), hint="'value'")
-    return Value(x=row.number(column), case_id=row.case)
+    return Value(x=row.number(column), unit=unit, case_id=row.case)
 
 
 HANDLING = ValueHandling()

@@ -42,7 +42,7 @@ def scorecard_table(card: Scorecard) -> None:
     """What must be read first; then every metric with its 95 % interval, n, and the trivial baseline beside it."""
     for banner in card.banners:
         console().print(f"[bold yellow]{escape(banner.kind)}:[/] {escape(banner.text)}", soft_wrap=True)
-    if card.overlap:
+    if card.overlap and not any(card.overlap in banner.text for banner in card.banners):
         console().print(f"training cases: {escape(card.overlap)}", soft_wrap=True)
     who = counted(card.n_patients, "patient") if card.patients_known else "each case counted as a patient"
     title = f"{card.split}: {counted(card.n_cases, 'case')}, {who}"

@@ -6,7 +6,7 @@ A layout's file has `detect(root) -> Detection | None` and `read(root, *, option
 from vesalius.cohorts._check import Decoded, check, geometry_fault
 from vesalius.cohorts._files import TABLE_SUFFIXES, require, walk
 from vesalius.cohorts._folds import assign, load_assignment, save_assignment, with_unlabelled
-from vesalius.cohorts._layout import UNUSED, Detection, Options
+from vesalius.cohorts._layout import SPARE, UNUSED, Detection, Options
 from vesalius.cohorts._masked import recounted, with_values
 from vesalius.cohorts._overlap import Overlap
 from vesalius.cohorts._read import detect, read
@@ -16,6 +16,7 @@ from vesalius.cohorts._target import select_target
 from vesalius.cohorts._told import assert_untold
 
 __all__ = [
+    "SPARE",
     "TABLE_SUFFIXES",
     "UNUSED",
     "Decoded",

@@ -108,6 +108,8 @@ def _key(target: str, taken: Mapping[str, Target], document: Document) -> str:
 
 def _reports(said: Said, documents: Iterable[Document], meant: Mapping[Path, list[int]]) -> None:
     """Numbers and codes of reports as targets, their texts as the case's report."""
+    from vesalius.dicom.values.ucum import word_of
+
     module = registry.lookup("formats", "dicom_sr")
     numbers: dict[str, set[str | None]] = {}
     codes: dict[str, set[str]] = {}
@@ -131,9 +133,9 @@ def _reports(said: Said, documents: Iterable[Document], meant: Mapping[Path, lis
             for targets in said.targets:
                 targets.pop(name, None)
         elif name not in said.infos:
-            said.infos[name] = TargetInfo(
-                name, "number", (), f"from DICOM reports, in {next(iter(units)) or 'no unit'}"
-            )
+            unit = next(iter(units))
+            why = f"from DICOM reports, in {unit or 'no unit'}"
+            said.infos[name] = TargetInfo(name, "number", (), why, unit=word_of(unit) if unit else None)
     for name, meanings in codes.items():
         if name not in said.infos:
             said.infos[name] = TargetInfo(name, "class", class_labels(meanings), "from DICOM reports")

@@ -14,10 +14,11 @@ import numpy as np
 from vesalius.cohorts._build import SPLIT_NOTE, some
 from vesalius.cohorts._overlap import TEST, Overlap
 from vesalius.cohorts._splits import apply_split_file, leaking_patients
-from vesalius.core.case import Case, Event, Target
+from vesalius.cohorts.targets import contract as kinds
+from vesalius.core.case import Case
 from vesalius.core.cohort import Assignment, Cohort, TargetInfo
 from vesalius.core.disk import write_text
-from vesalius.core.errors import DataError, LeakError
+from vesalius.core.errors import DataError, LeakError, UnknownName
 from vesalius.core.words import counted
 
 
@@ -63,6 +64,9 @@ def assign(
     cases = [c for c in cohort.cases if name is None or name in c.targets]
     if not cases:
         raise DataError(f"no case has the target '{name}'", hint="a cohort with targets, or another --target")
+    info = cohort.targets.get(target) if isinstance(target, str) else target
+    if name is not None and info is None:
+        raise UnknownName("target", name, cohort.targets)
     leaks = leaking_patients(cases)
     if leaks:
         patient, listed = next(iter(leaks.items()))
@@ -91,10 +95,10 @@ def assign(
             pool = [c for c in pool if c.id not in twins]
         if overlap is not None:
             by += overlap.kept_apart(test, [c.id for c in pool], by)
-        units = _units(pool, name, groups)
+        units = _units(pool, info, groups)
     else:
         named = [c for c in cases if c.split is not None]
-        units = _units(named or cases, name, groups)
+        units = _units(named or cases, info, groups)
         if test_fraction > 0 and len(units) < 3:
             raise DataError(
                 f"{counted(len(units), 'patient is', 'patients are')} too few for a test set and two folds",
@@ -104,7 +108,8 @@ def assign(
         chosen, by = _inherited(units, test_fraction, rng, overlap or Overlap(), by)
         test = [c for unit in units if unit in chosen for c in unit.cases]
         units = [u for u in units if u not in chosen]
-    count, why = _fold_count(units, folds)
+    everywhere = info is None or kinds.of(info.kind).in_every_fold
+    count, why = _fold_count(units, folds, everywhere=everywhere)
     before: dict[_Unit, int] = {}
     if overlap is not None and overlap.trained:
         same = count == overlap.folds
@@ -172,12 +177,12 @@ def load_assignment(path: Path) -> Assignment:
         raise DataError(f"{path} is not a stored assignment of folds", found=repr(error)) from error
 
 
-def _units(cases: Sequence[Case], name: str | None, groups: Mapping[str, str]) -> list[_Unit]:
+def _units(cases: Sequence[Case], target: TargetInfo | None, groups: Mapping[str, str]) -> list[_Unit]:
     keys = _connected(cases, groups)
     members: dict[str, list[Case]] = {}
     for case in cases:
         members.setdefault(keys[case.id], []).append(case)
-    strata = _strata(cases, name)
+    strata = _strata(cases, target)
     frequency = Counter(strata.values())
     units = []
     for listed in members.values():
@@ -207,42 +212,12 @@ def _connected(cases: Sequence[Case], groups: Mapping[str, str]) -> dict[str, st
     return {c.id: find(f"case:{c.id}") for c in cases}
 
 
-def _strata(cases: Sequence[Case], name: str | None) -> dict[str, str]:
-    if name is None:
+def _strata(cases: Sequence[Case], target: TargetInfo | None) -> dict[str, str]:
+    """Return what is to be spread evenly, by case, as the target's kind says."""
+    if target is None:
         return {c.id: "" for c in cases}
-    values: dict[str, Target] = {c.id: c.targets[name] for c in cases}
-    counts: Counter[str] = Counter(x for v in values.values() if _names(v) for x in _names(v))
-    numbers = [_number(v) for v in values.values()]
-    edges = (
-        np.quantile([n for n in numbers if n is not None], [0.2, 0.4, 0.6, 0.8])
-        if any(n is not None for n in numbers)
-        else np.zeros(0)
-    )
-    strata = {}
-    for case_id, value in values.items():
-        names, number = _names(value), _number(value)
-        if names:
-            strata[case_id] = min(names, key=lambda n: (counts[n], n))
-        elif number is not None:
-            happened = value.happened if isinstance(value, Event) else ""
-            strata[case_id] = f"{happened}{int(np.searchsorted(edges, number))}"
-        else:
-            strata[case_id] = ""
-    return strata
-
-
-def _names(value: Target) -> tuple[str, ...]:
-    if isinstance(value, str):
-        return (value,)
-    if isinstance(value, tuple):
-        return tuple(v for v in value if isinstance(v, str))
-    return ()
-
-
-def _number(value: Target) -> float | None:
-    if isinstance(value, Event):
-        return value.time_days
-    return float(value) if isinstance(value, (int, float)) else None
+    found = kinds.of(target.kind).strata({c.id: c.targets[target.name] for c in cases})
+    return {c.id: found.get(c.id, "") for c in cases}
 
 
 def _by_stratum(units: Sequence[_Unit]) -> dict[str, list[_Unit]]:
@@ -308,7 +283,8 @@ def _size(units: Iterable[_Unit]) -> int:
     return sum(len(u.cases) for u in units)
 
 
-def _fold_count(units: Sequence[_Unit], folds: int) -> tuple[int, str]:
+def _fold_count(units: Sequence[_Unit], folds: int, *, everywhere: bool) -> tuple[int, str]:
+    """Return how many folds there can be, and why fewer; `everywhere`: each stratum is to be in every fold."""
     if len(units) < 2:
         raise DataError(
             f"{counted(len(units), 'patient is', 'patients are')} too few to train and validate on",
@@ -320,7 +296,8 @@ def _fold_count(units: Sequence[_Unit], folds: int) -> tuple[int, str]:
             len(units),
             f"; {counted(len(units), 'fold')}, as there are {counted(len(units), 'patient')} to train on",
         )
-    sizes = {s: len(listed) for s, listed in _by_stratum(units).items() if s and len(listed) > 1}
+    strata = _by_stratum(units) if everywhere else {}
+    sizes = {s: len(listed) for s, listed in strata.items() if s and len(listed) > 1}
     if sizes and min(sizes.values()) < count:
         rarest = min(sizes, key=lambda s: sizes[s])
         count, why = sizes[rarest], f"; {sizes[rarest]} folds, as '{rarest}' has {sizes[rarest]} patients"

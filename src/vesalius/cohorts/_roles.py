@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from vesalius import formats
 from vesalius.cohorts._build import as_split
 from vesalius.cohorts._index import Index
-from vesalius.cohorts._layout import Options
+from vesalius.cohorts._layout import Options, target_roles
 from vesalius.cohorts._table_io import Table
 from vesalius.cohorts._views import differs, looks_like_views
 from vesalius.core.errors import UnknownName
 
-MANY = ("image", "mask", "label", "covariate", "value")  # roles that several columns may have
+TOLD = "as told"  # how the reason of a column ends whose role a person named
 _NAMES: dict[str, str] = {
     "patient": r"(patient|subject|person|mrn|pid)([ _.-]?(id|uid|name|nr|no|number|key))?",
     "split": r"(split|subset|partition|phase|set|fold|usage|dataset)",
@@ -63,9 +63,9 @@ def infer(table: Table, index: Index, options: Options) -> Roles:
         for column in [text] if text in table else [t.strip() for t in text.split(",")]:
             if column not in table:
                 raise UnknownName("column", column, table)
-            roles.give(role, column, "as told")
+            roles.give(role, column, TOLD)
     if options.target in table and roles.free(options.target) and not _is_mask(options.target, table, index):
-        roles.give("label", options.target, "named as the target")
+        _give_target(options.target, table[options.target], roles)
     _files_in(table, index, roles)
     _images_of_patients(table, roles)
     _by_name(table, roles)
@@ -74,6 +74,32 @@ def infer(table: Table, index: Index, options: Options) -> Roles:
     _labels(table, roles)
     _rest(table, roles)
     return roles
+
+
+def _give_target(column: str, cells: list[str | None], roles: Roles) -> None:
+    """Say whether the column named as the target holds numbers or classes, and how to have the other."""
+    if not is_number(cells) or len(distinct(cells)) <= 2:
+        roles.give("label", column, "named as the target")
+    elif is_categorical(cells):
+        roles.give("label", column, f"named as the target, {_as_classes(column, cells)}")
+    else:
+        roles.give("value", column, f"named as the target, {_as_numbers(column, cells)}")
+
+
+def _as_classes(column: str, cells: list[str | None]) -> str:
+    many = len(distinct(cells))
+    return f"{many} different whole numbers as classes; --column value={column} takes them as numbers"
+
+
+def _as_numbers(column: str, cells: list[str | None]) -> str:
+    many = len(distinct(cells))
+    return f"{many} different numbers; --column label={column} takes each as a class"
+
+
+def may_be_codes(cells: list[str | None]) -> bool:
+    """Return whether numbers may be codes of classes: whole ones from 0 to 20 of which some occur more than once."""
+    held = [float(c) for c in cells if c is not None]
+    return all(v.is_integer() and 0 <= v <= 20 for v in held) and 1 < len(set(held)) < len(held)
 
 
 def distinct(cells: list[str | None]) -> list[str]:
@@ -172,7 +198,7 @@ def _is_mask(column: str, table: Table, index: Index) -> bool:
 
 def _told(roles: Roles) -> set[str]:
     """Roles that a person gave to some column."""
-    return {r.partition(":")[0] for r in roles.reasons.values() if r.endswith("as told")}
+    return {r.partition(":")[0] for r in roles.reasons.values() if r.endswith(TOLD)}
 
 
 def _family(column: str) -> bool:
@@ -259,10 +285,13 @@ def _labels(table: Table, roles: Roles) -> None:
         if is_list(cells):
             roles.give("label", column, "by its name; several names in a cell")
         elif is_categorical(cells):
-            roles.give("label", column, f"by its name, with {len(distinct(cells))} different values")
+            many = len(distinct(cells))
+            codes = is_number(cells) and many > 2
+            how = _as_classes(column, cells) if codes else f"with {many} different values"
+            roles.give("label", column, f"by its name, {how}")
         elif is_number(cells):
-            roles.give("value", column, "by its name; numbers")
-    if roles.all("label") or roles.all("value") or roles.all("mask") or roles.all("time"):
+            roles.give("value", column, f"by its name, {_as_numbers(column, cells)}")
+    if any(roles.all(role) for role in target_roles()):
         return
     left = [c for c in table if roles.free(c) and is_categorical(table[c])]
     if len(left) == 1:
@@ -272,7 +301,7 @@ def _labels(table: Table, roles: Roles) -> None:
 def is_categorical(cells: list[str | None]) -> bool:
     """Return whether values repeat enough to be classes: 2 to 100 of them, at most half as many as rows."""
     values = distinct(cells)
-    if is_number(cells) and (len(values) > 20 or any(float(v) != round(float(v)) for v in values)):
+    if is_number(cells) and (len(values) > 20 or not all(float(v).is_integer() for v in values)):
         return False
     return 2 <= len(values) <= min(100, max(2, len(cells) // 2))
 

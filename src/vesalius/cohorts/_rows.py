@@ -10,7 +10,7 @@ from pathlib import Path
 from vesalius import formats
 from vesalius.cohorts._build import some
 from vesalius.cohorts._files import natural
-from vesalius.cohorts._roles import Roles, distinct
+from vesalius.cohorts._roles import TOLD, Roles, distinct
 from vesalius.cohorts._table_io import Table
 from vesalius.cohorts._views import by_columns, by_file_names, told_apart
 from vesalius.core.errors import DataError
@@ -99,7 +99,7 @@ def _views(
     studies = {case: _different(table, roles, rows) for case, rows in groups.items()}
     studies = {case: rows for case, rows in studies.items() if len(rows) > 1}
     columns = roles.all("view")
-    told = any(roles.reasons[c].endswith("as told") for c in columns)
+    told = any(roles.reasons[c].endswith(TOLD) for c in columns)
     if not studies:
         return {}, {}
     way: tuple[str, ...] = ()

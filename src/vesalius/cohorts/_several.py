@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vesalius.cohorts._build import class_labels
 from vesalius.cohorts._layout import Options
-from vesalius.cohorts._roles import Roles
+from vesalius.cohorts._roles import TOLD, Roles
 from vesalius.cohorts._table_io import Table
 from vesalius.core.cohort import TargetInfo
 from vesalius.core.words import counted, listed
@@ -22,7 +22,7 @@ def together(
     the target is several labels at once; where every row has exactly one yes, it is a class. Rows with an empty
     cell are not known. Nothing is joined where `--target` names one of the columns.
     """
-    columns = [c for c in roles.all("label") if roles.reasons[c].endswith("as told")]
+    columns = [c for c in roles.all("label") if roles.reasons[c].endswith(TOLD)]
     if len(columns) < 2 or options.target in columns or not all(_yes_no(table[c]) for c in columns):
         return table, None
     height = len(table[columns[0]])

@@ -6,7 +6,7 @@ from collections import Counter
 
 from vesalius.cohorts._build import some
 from vesalius.cohorts._layout import Options
-from vesalius.cohorts._roles import Roles, is_categorical, is_list, is_number, may_be_label, parts
+from vesalius.cohorts._roles import TOLD, Roles, is_categorical, is_list, is_number, may_be_label, parts
 from vesalius.cohorts._several import NO, YES
 from vesalius.cohorts._table_io import ABSENT, WORDS, Table, cleaned
 from vesalius.core.cohort import Question
@@ -42,7 +42,7 @@ def settled(
     done: Table = {}
     empty: dict[str, list[str]] = {}
     questions: list[Question] = []
-    several = [c for c in roles.all("label") if roles.reasons[c].endswith("as told")]
+    several = [c for c in roles.all("label") if roles.reasons[c].endswith(TOLD)]
     together = len(several) > 1 and all(_yes_no(without(table[c])) for c in several)
     for column, cells in table.items():
         found = Counter(c for c in cells if c is not None and c.casefold() in WORDS)

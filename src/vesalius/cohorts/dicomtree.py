@@ -10,7 +10,7 @@ from vesalius import formats
 from vesalius.cohorts import _files
 from vesalius.cohorts._build import some
 from vesalius.cohorts._dicom_targets import collect
-from vesalius.cohorts._layout import Detection, Options
+from vesalius.cohorts._layout import SPARE, Detection, Options
 from vesalius.cohorts._series import Unit, place, sort_dicom, unit_of, units, unread
 from vesalius.core import archive
 from vesalius.core.case import Case
@@ -80,7 +80,7 @@ def read(root: Path, *, options: Options) -> Cohort:
     modalities = Counter(u.modality or "unknown" for u in series)
     listed = ", ".join(f"{n} {m}" for m, n in sorted(modalities.items()))
     notes = [f"{len(series)} series ({listed}); a series is a case, its patient is the PatientID"]
-    notes += [f"set aside: {place(path, base)}: {reason}" for path, reason in found.spare[:5]]
+    notes += [f"{SPARE}{place(path, base)}: {reason}" for path, reason in found.spare[:5]]
     if len(found.spare) > 5:
         notes.append(f"set aside: {len(found.spare)} localisers and copies in all")
     others = Counter(d.code for d in found.documents if d.code not in ("SEG", "RTSTRUCT", "SR", "DICOMDIR"))

@@ -59,7 +59,12 @@ def _infos(path: Path) -> list[zipfile.ZipInfo]:
 
 
 def _names(path: Path) -> list[PurePosixPath]:
-    return [PurePosixPath(i.filename.replace("\\", "/")) for i in _infos(path) if not i.is_dir()]
+    return [_name(i) for i in _infos(path) if not i.is_dir()]
+
+
+def _name(info: zipfile.ZipInfo) -> PurePosixPath:
+    """Return a file's name with slashes; some programs of Windows write backslashes."""
+    return PurePosixPath(info.filename.replace("\\", "/"))
 
 
 def directory_bytes(path: Path) -> int:
@@ -136,11 +141,17 @@ def _within(path: Path) -> tuple[zipfile.ZipFile, zipfile.ZipInfo] | None:
     for parent in path.parents:
         if parent.suffix.lower() == ".zip" and parent.is_file():
             try:
-                archive = _opened(parent, parent.stat().st_mtime_ns)
-                return archive, archive.getinfo(path.relative_to(parent).as_posix())
+                mtime_ns = parent.stat().st_mtime_ns
+                archive = _opened(parent, mtime_ns)
+                return archive, _by_name(parent, mtime_ns)[path.relative_to(parent).as_posix()]
             except (*DAMAGE, OSError):
                 return None
     return None
+
+
+@functools.lru_cache(maxsize=4)
+def _by_name(path: Path, mtime_ns: int) -> dict[str, zipfile.ZipInfo]:
+    return {str(_name(info)): info for info in _opened(path, mtime_ns).infolist()}
 
 
 @functools.lru_cache(maxsize=4)

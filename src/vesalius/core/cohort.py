@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 from vesalius.core.case import Case
 from vesalius.core.errors import UnknownName
-
-TargetKind = Literal["class", "multilabel", "ordinal", "number", "event", "mask", "boxes", "text"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +24,19 @@ class Label:
 class TargetInfo:
     """What one target is: its kind, its labels in a fixed order (a mask's background excluded), and why.
 
+    `kind` is a registered name of `cohorts/targets/`.
     `ignore` are a mask's values that mark voxels of which nobody knows what they are. `beside` are further targets that
-    a task learns together with this one, by which the folds are spread.
+    a task learns together with this one, by which the folds are spread. `unit` is that of a number, where the data say
+    it; None where they do not.
     """
 
     name: str
-    kind: TargetKind
+    kind: str
     labels: tuple[Label, ...] = ()
     reason: str = ""
     ignore: tuple[int, ...] = ()
     beside: tuple[TargetInfo, ...] = ()
+    unit: str | None = None
 
     @property
     def full_name(self) -> str:
@@ -99,8 +99,10 @@ class Cohort:
     `hash` is the SHA-256 over every case's files and targets, so two cohorts with the same hash hold the same
     data. `patients_known` is False where each case counts as a patient of its own. `modalities` are what
     the data's author says that the images are, channel by channel ("CT"). `questions` must be answered before
-    anything is learned; `label_notes`, which are among the notes, say what was decided of labels; `told` is what a
-    person said of labels that only pixels can show (`{"255": "1"}`).
+    anything is learned; `doubts` are questions that were answered as their `what` says, until a person answers
+    otherwise; `label_notes`, which are among the notes, say what was decided of labels; `told` is what a person said of
+    labels that only pixels can show (`{"255": "1"}`). `covariates` are those that a person named, which
+    tells them from columns that are only there.
     """
 
     root: Path
@@ -113,8 +115,10 @@ class Cohort:
     patients_known: bool = False
     modalities: tuple[str, ...] = ()
     questions: tuple[Question, ...] = ()
+    doubts: tuple[Question, ...] = ()
     label_notes: tuple[str, ...] = ()
     told: Mapping[str, str] = field(default_factory=dict)
+    covariates: tuple[str, ...] = ()
 
     def case(self, case_id: str) -> Case:
         """The case of that id. Raises UnknownName."""

@@ -92,7 +92,11 @@ class NotAnImage(FormatError):
 
 
 class NoImages(DataError):
-    """A place that can be looked at, and holds nothing to look at."""
+    """A place that can be looked at, and holds nothing to look at; `left` are notes of what it holds instead."""
+
+    def __init__(self, what: str, *, hint: str | None = None, left: Iterable[str] = ()) -> None:
+        self.left = tuple(left)
+        super().__init__(what, found="; ".join(self.left[:3]) or None, hint=hint)
 
 
 class GeometryError(DataError):

@@ -16,7 +16,8 @@ class Header:
     `shape` is `(Z, Y, X)`, `channels` and `frames` are counts (C and T; `frames` is 1 without `times_s`), `dtype` is
     numpy's name of the pixels as `read` gives them. `items` is the length of the first axis of a
     container's array (how many pictures an npz member may hold). Geometry as in Image: `affine` maps index
-    `(x, y, z)` to LPS millimetres; `spacing_mm` is `(x, y, z)`; either may be None. `unit` and `display` as in Image.
+    `(x, y, z)` to LPS millimetres; `spacing_mm` is `(x, y, z)`; either may be None. `unit`, `body_part`, `sequence` and
+    `display` as in Image.
     """
 
     shape: tuple[int, int, int]
@@ -30,4 +31,6 @@ class Header:
     spacing_at: Literal["patient", "detector"] | None = None
     modality: str | None = None
     unit: str | None = None
+    body_part: str | None = None
+    sequence: str | None = None
     display: Mapping[str, Any] = field(default_factory=dict)

@@ -60,6 +60,15 @@ _SLICES = tuple(
     for kind in ("", "Enhanced ", "Legacy Converted Enhanced ")
     for name in ("CT", "MR", "PET", "Positron Emission Tomography")
 )
+_MADE_BY = (  # how the names of classes begin that are made by one modality alone
+    ("CT ", "CT"), ("Enhanced CT ", "CT"), ("Legacy Converted Enhanced CT ", "CT"),
+    ("MR ", "MR"), ("Enhanced MR ", "MR"), ("Legacy Converted Enhanced MR ", "MR"),
+    ("Positron Emission Tomography ", "PT"), ("Enhanced PET ", "PT"), ("Legacy Converted Enhanced PET ", "PT"),
+    ("Ultrasound ", "US"), ("Enhanced US ", "US"), ("Nuclear Medicine ", "NM"), ("Computed Radiography ", "CR"),
+    ("Digital X-Ray ", "DX"), ("Digital Mammography X-Ray ", "MG"), ("Breast Tomosynthesis ", "MG"),
+    ("X-Ray Angiographic ", "XA"), ("Enhanced XA ", "XA"), ("X-Ray Radiofluoroscopic ", "RF"), ("Enhanced XRF ", "RF"),
+    ("Ophthalmic Photography ", "OP"), ("Ophthalmic Tomography ", "OPT"), ("VL Whole Slide Microscopy ", "SM"),
+)  # fmt: skip
 _HINTS = {
     "SEG": "formats.read_mask",
     "RTSTRUCT": "formats.read_mask, with the image's files beside it",
@@ -86,6 +95,15 @@ def _by_class(uid: str) -> str | None:
     if found is None and name.startswith("Encapsulated"):
         found = "SURFACE" if name.split()[1] in ("STL", "OBJ", "MTL") else "DOC"
     return found
+
+
+def modality_of(head: Any) -> str | None:
+    """Return an object's Modality; where it is missing, that which alone makes objects of its class, or None."""
+    said = elements.text(head, "Modality")
+    if said is not None:
+        return said
+    name = UID(str(head.get("SOPClassUID") or "")).name
+    return next((code for begin, code in _MADE_BY if name.startswith(begin)), None)
 
 
 def require_image(where: object, head: Any) -> None:

@@ -38,6 +38,11 @@ def admit(
     return (*(f"{ACCEPTED}{text}" for text in verdict.mismatch), *verdict.outside)
 
 
+def together(of_image: tuple[str, ...] | None, of_more: Sequence[str]) -> tuple[str, ...] | None:
+    """Return remarks about an image and about more; None where there is nothing to say and the image's are unknown."""
+    return (*(of_image or ()), *of_more) if of_more else of_image
+
+
 def require(needs: Sequence[str], case: Case) -> None:
     """Raise DataError where a case lacks one of the covariates that a bundle needs."""
     lacking = [name for name in needs if case.covariates.get(name) is None]

@@ -122,10 +122,12 @@ class Predictor:
 
         Raises MismatchError where it may not be answered.
         """
+        own = [text for one in self.stages for text in one.task.outside(case, one.stage.state)]
         if not case.images:
-            return None
+            return tuple(own) or None
         reference = reference or load_reference(case)
-        return guard.admit(self.bundle, case, reference, accept_mismatch=self.accept_mismatch)
+        found = guard.admit(self.bundle, case, reference, accept_mismatch=self.accept_mismatch)
+        return guard.together(found, own)
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -186,7 +188,7 @@ class Predictor:
             source=reference.source,
             bundle=self.bundle.hash,
             by=self.bundle.name,
-            outside=outside,
+            outside=guard.together(outside, answer.outside or ()),
         )
 
     def _members(self, loaded: Loaded) -> Members:

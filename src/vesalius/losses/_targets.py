@@ -1,4 +1,4 @@
-"""Targets in one form for every loss: hard, soft or overlapping; what is unknown; and the weighted mean."""
+"""Targets in one form for every loss: hard, soft, overlapping or numbers; what is unknown; and the weighted mean."""
 
 from __future__ import annotations
 
@@ -85,3 +85,34 @@ def weighted_mean(loss: Tensor, share: Tensor, weight: Tensor | None) -> Tensor:
         factor = spread(weight, loss)
         loss, share = loss * factor, share * factor
     return loss.sum() / share.sum().clamp_min(torch.finfo(loss.dtype).tiny)
+
+
+class NumberLoss(Loss):
+    """A loss of numbers: the mean of `each` over samples and outputs; `weights` hold one factor an output.
+
+    NaN targets are unknown. A subclass says in `each` what one error costs.
+    """
+
+    def each(self, error: Tensor) -> Tensor:
+        """Return what each error `(B, K, …)` costs, in the same shape."""
+        raise NotImplementedError
+
+    def forward(self, logits: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
+        """`logits` `(B, K, …)` or `(B,)`, `target` of the same shape (or without K where K is 1) → `()`."""
+        guess = full_precision(logits)
+        guess = guess.unsqueeze(1) if guess.dim() == 1 else guess
+        if target.dim() == guess.dim() - 1 and guess.shape[1] == 1:
+            target = target.unsqueeze(1)
+        if target.shape != guess.shape:
+            raise DataError(
+                "numbers to learn must have the output's shape",
+                found=f"{tuple(target.shape)} for {tuple(guess.shape)}",
+            )
+        target = target.to(guess.dtype)
+        known = ~target.isnan()
+        factors = self.class_weights(guess)
+        share = known.to(guess.dtype)
+        if factors is not None:
+            share = share * factors.reshape(-1, *(1,) * (guess.dim() - 2))
+        error = self.each(guess - target.nan_to_num()) * share
+        return weighted_mean(error.sum(1), share.sum(1), weight)

@@ -1,4 +1,4 @@
-"""Metrics of Value: mean absolute and squared error, explained variance and rank correlation."""
+"""Metrics of Value: mean absolute and squared error, explained variance, and linear and rank correlation."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ DESCRIPTIONS = {
     "rmse": {"text": "root mean squared error", "better": "lower", "low": 0.0, "high": None,
              "unit": "the target's"},
     "r2": {"text": "share of the variance explained", "better": "higher", "low": None, "high": 1.0, "unit": ""},
+    "pearson": {"text": "linear correlation", "better": "higher", "low": -1.0, "high": 1.0, "unit": ""},
     "spearman": {"text": "rank correlation", "better": "higher", "low": -1.0, "high": 1.0, "unit": ""},
     "bias": {"text": "mean error, answer minus truth", "better": "zero", "low": None, "high": None,
              "unit": "the target's"},
@@ -50,7 +51,7 @@ def from_arrays(
 
 
 def summary(rows: Rows, index: Array) -> dict[str, float]:
-    """MAE, RMSE, R², Spearman's ρ (ties share a rank) and bias; NaN where the truths, or ranks, do not vary."""
+    """MAE, RMSE, R², Pearson's r, Spearman's ρ (ties share a rank) and bias; NaN where what they need does not vary."""
     x, y = rows["x"][index], rows["y"][index]
     error = x - y
     spread = float(((y - y.mean()) ** 2).sum()) if len(y) else 0.0
@@ -58,6 +59,7 @@ def summary(rows: Rows, index: Array) -> dict[str, float]:
         "mae": float(np.abs(error).mean()),
         "rmse": float(np.sqrt((error**2).mean())),
         "r2": 1 - float((error**2).sum()) / spread if spread > 0 else float("nan"),
+        "pearson": _correlation(x, y),
         "spearman": _correlation(_ranks(x), _ranks(y)),
         "bias": float(error.mean()),
     }

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 
+from vesalius.cohorts.targets import contract as kinds
 from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort, Label, TargetInfo
 from vesalius.core.errors import DataError
 from vesalius.core.image import Triple
 from vesalius.plan.facts import Facts, shared_channels
+from vesalius.prepare.covariates import Covariate, look_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ class Fingerprint:
     labels: tuple[str, ...]
     sided: bool
     channel_names: tuple[str, ...] = ()
+    covariates: Mapping[str, Covariate] = field(default_factory=dict)
 
     def json(self) -> dict[str, Any]:
         """As plain data."""
@@ -71,12 +74,8 @@ def fingerprint(
     low, high, mean, sd = np.median(np.array(rows), axis=0)
     counted: Counter[str] = Counter()
     if target is not None:
-        for case in training:
-            value = case.targets.get(target.name)
-            if isinstance(value, str):
-                counted[value] += 1
-            elif isinstance(value, tuple):
-                counted.update(str(v) for v in value)
+        values = [c.targets[target.name] for c in training if target.name in c.targets]
+        counted = kinds.of(target.kind).tally(values)
     median, largest = np.median(shapes, axis=0).round().astype(int), shapes.max(axis=0)
     return Fingerprint(
         cases=len(training),
@@ -101,6 +100,7 @@ def fingerprint(
         labels=tuple(x.name for x in target.labels) if target else (),
         sided=sided(target.labels) if target else False,
         channel_names=names,
+        covariates=look_at(training, named=cohort.covariates),
     )
 
 

@@ -101,13 +101,19 @@ def check(plan: Plan, task: Planned) -> Plan:
 
 def _check_options(plan: Plan) -> None:
     """Raise UnknownName or PlanError for a name or an option of what is registered that does not exist or fit."""
-    train = plan.train
+    train, task = plan.train, plan.task
+    if task.name in registry.names("tasks") and _states_options(task.name):
+        options_of("tasks", task.name, task.options, where="task.options")
     if plan.loss.name != OWN:
         options_of("losses", plan.loss.name, plan.loss.options, where="loss.options")
     for name, given in plan.augment.options.items():
         options_of("prepare.transforms", name, given, where=f"augment.options.{name}")
     options_of("optimisers", train.optimizer, train.optimizer_options, where="train.optimizer_options")
     options_of("schedules", train.schedule, train.schedule_options, where="train.schedule_options")
+
+
+def _states_options(task: str) -> bool:
+    return "OPTIONS" in registry.literals("tasks", registry.stem_of("tasks", task))
 
 
 def _takes(loss: str) -> tuple[str, ...]:

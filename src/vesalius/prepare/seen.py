@@ -31,7 +31,8 @@ def look(case: Case, image: Image, *, seed: int = 0) -> Seen:
 def glance(header: Header, declared: tuple[str, ...]) -> Seen:
     """Return what a file's header shows of its image, its values unread."""
     size, spacing = canonical(header)
-    return Seen(size, spacing, None, None, modality_of(header, declared), unit_of(header, declared))
+    modality, unit = modality_of(header, declared), unit_of(header, declared)
+    return Seen(size, spacing, None, None, modality, unit, body_part_of(header), header.sequence)
 
 
 def canonical(image: Image | Header) -> tuple[tuple[int, int, int], Triple | None]:
@@ -73,7 +74,7 @@ def unit_of(image: Image | Header, declared: tuple[str, ...]) -> str | None:
     return image.unit
 
 
-def body_part_of(image: Image) -> str | None:
+def body_part_of(image: Image | Header) -> str | None:
     """Return the part of the body that was examined, where its file says so in a code of DICOM's form."""
     found = (image.body_part or "").strip().upper()
     return found if _BODY_PART.match(found) else None

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 from vesalius.cohorts import select_target
+from vesalius.cohorts.targets import contract as kinds
 from vesalius.core.cohort import Cohort
 from vesalius.core.errors import DataError
 from vesalius.core.image import Array
@@ -19,7 +20,7 @@ from vesalius.reliability._survey import Survey, survey
 from vesalius.reliability.duplicates import Duplicate
 from vesalius.reliability.geometry import Misfit
 from vesalius.reliability.leakage import Leak
-from vesalius.reliability.summary import Summary, summary_of
+from vesalius.reliability.summary import Summary, TargetSummary, summary_of
 
 Severity = Literal["error", "warning", "note"]
 _ORDER = {"error": 0, "warning": 1, "note": 2}
@@ -78,8 +79,9 @@ def inspection_of(found: Survey, *, target: str | None = None) -> Inspection:
     findings = [
         *_set_aside(found.cohort),
         *_questions(found.cohort),
+        *_doubts(found.cohort),
         *_twins([t for t in twins if len(t.splits) < 2 or t.contradicts]),  # the others are leaks
-        *_leaks(leaks),
+        *_leaks(leaks, "test" if "test" in summary.splits else "val"),
         *_misfits(misfits),
         *_targets(found, summary, target),
         *_pixels(found.good),
@@ -125,12 +127,16 @@ def _questions(cohort: Cohort) -> list[Finding]:
     ]
 
 
+def _doubts(cohort: Cohort) -> list[Finding]:
+    return [Finding("warning", "labels", (), f"{q.what} ({q.found})", q.hint) for q in cohort.doubts]
+
+
 def _twins(twins: Sequence[Duplicate]) -> list[Finding]:
     found = []
     for twin in twins:
         if twin.contradicts:
             severity: Severity = "error" if twin.exact else "warning"
-            hint = "decide which label is right"
+            hint = "decide which label is right; `fit` learns both"
             found.append(Finding(severity, "contradiction", twin.cases, str(twin), hint))
         else:
             kind = "duplicate" if twin.exact else "near duplicate"
@@ -146,17 +152,27 @@ def _unlooked(good: Sequence[CaseRecord]) -> list[Finding]:
     return [Finding("note", "near duplicate", (), text, "exact ones were, by their hash")]
 
 
-def _leaks(leaks: Sequence[Leak]) -> list[Finding]:
+def _leaks(leaks: Sequence[Leak], held: str) -> list[Finding]:
+    """Return what stands on both sides of a split, and what `fit` does about it; `held` is the split that it scores."""
     found = []
     for leak in leaks:
         sides, cases = " and ".join(leak.sides), ", ".join(leak.cases)
         what = f"patient '{leak.name}'" if leak.kind == "patient" else "one picture"
         if leak.similarity < 1:
             text = f"nearly the same picture ({leak.similarity:.3f}) stands in {sides}: {cases}"
-            found.append(Finding("warning", "near leak", leak.cases, text, "a score may be too good"))
+            hint = "`fit` keeps the split as it is; a score may be too good"
+            found.append(Finding("warning", "near leak", leak.cases, text, hint))
         else:
             text = f"{what} stands in {sides}: {cases}"
-            found.append(Finding("error", "leak", leak.cases, text, "a score on such a split is too good"))
+            severity: Severity = "error" if leak.kind == "patient" else "warning"
+            kept = (
+                f"`fit` does not train on those that {held} has, too"
+                if held in leak.sides
+                else "`fit` keeps them in one fold"
+            )
+            does = "`fit` stops on this: mend the split" if leak.kind == "patient" else kept
+            hint = f"{does}; a score of whatever trains on both is too good"
+            found.append(Finding(severity, "leak", leak.cases, text, hint))
     return found
 
 
@@ -164,14 +180,14 @@ def _misfits(misfits: Sequence[Misfit]) -> list[Finding]:
     return [
         Finding("warning" if m.kind != "channels" else "note", f"geometry: {m.kind}", m.cases, m.text)
         for m in misfits
-        if m.kind != "mask"  # named among those set aside
+        if m.kind != geometry.MASK  # named among those set aside
     ]
 
 
 def _targets(found: Survey, summary: Summary, asked: str | None) -> list[Finding]:
     findings = []
     cohort = found.cohort
-    single = [t for t in summary.targets if t.kind != "mask" and sum(x.cases > 0 for x in t.labels) == 1]
+    single = [t for t in summary.targets if _named(t) and sum(x.cases > 0 for x in t.labels) == 1]
     constant = [t.name for t in single if len(cohort.targets) > 1 and t.name != asked]
     if constant:
         text = f"one class only, nothing to learn: {listed(constant, 5)}"
@@ -189,13 +205,13 @@ def _targets(found: Survey, summary: Summary, asked: str | None) -> list[Finding
             text = f"{target.name}: fewer than 5 cases have {listed(few, 6)}"
             findings.append(Finding("warning", "labels", (), text, "more cases, or merge classes"))
         held = [k for k in counts.values() if k]
-        if target.kind != "mask" and len(held) == 1:
+        if _named(target) and len(held) == 1:
             text = f"{target.name}: one class only, '{next(n for n, k in counts.items() if k)}'"
             findings.append(Finding("error", "labels", (), text, "at least two classes"))
-        elif target.kind != "mask" and held and max(held) > 10 * min(held):
+        elif _named(target) and held and max(held) > 10 * min(held):
             text = f"{target.name}: the largest class has {max(held) / min(held):.0f} times the cases of the smallest"
             findings.append(Finding("note", "labels", (), text, "accuracy alone would mislead"))
-        if target.kind == "mask":
+        if kinds.of(target.kind).drawn:
             empty = tuple(
                 f.case
                 for f in found.good
@@ -222,6 +238,11 @@ def _targets(found: Survey, summary: Summary, asked: str | None) -> list[Finding
         text = f"{len(bare)} without a target, kept for prediction"
         findings.append(Finding("note", "orphans", bare, text))
     return findings
+
+
+def _named(target: TargetSummary) -> bool:
+    """Return whether the target's values are names of labels."""
+    return kinds.of(target.kind).named
 
 
 def _pixels(good: Sequence[CaseRecord]) -> list[Finding]:

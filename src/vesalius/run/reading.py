@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vesalius.core.errors import PlanError
+from vesalius.core.errors import DataError, OutputError, PlanError, UnknownName
 from vesalius.plan import torch_threads
 from vesalius.run.begin import Begun
 from vesalius.run.limited import Limited
@@ -12,11 +12,31 @@ from vesalius.run.workspace import Workspace, prepare_workspace
 def read_workspace(begun: Begun) -> Workspace:
     """Return what a run stands on, and say what was set aside.
 
-    Raises DataError and its kin, UnknownName, PlanError; BudgetError as soon as reading is seen to take too long.
+    Raises DataError and its kin, UnknownName, PlanError; BudgetError as soon as reading is seen to take too long. For a
+    run that is opened again these are one OutputError: what it began with could be read, so it is not there any more.
     """
-    asked, given, progress = begun.asked, begun.given, begun.asked.progress
+    progress = begun.asked.progress
     torch_threads.use(begun.vacancy.cores)
-    space = prepare_workspace(
+    try:
+        space = _prepared(begun)
+    except (DataError, UnknownName) as error:
+        if begun.path is None or (isinstance(error, UnknownName) and error.name == begun.asked.target):
+            raise
+        raise OutputError(
+            "these data, as they are told, are not those that this run began with",
+            found=error.what + (f", {error.found}" if error.found else ""),
+            hint=f"the data of before ({begun.told.get('data')}) told as then, or a new run",
+        ) from error
+    for item in space.cohort.set_aside:
+        progress.note(f"set aside: {item.case}: {item.reason}")
+    if "not trained on" in space.assignment.by:
+        progress.note(f"split: {space.assignment.by}")
+    return space
+
+
+def _prepared(begun: Begun) -> Workspace:
+    asked, given, progress = begun.asked, begun.given, begun.asked.progress
+    return prepare_workspace(
         asked.data,
         task=asked.task or (given.task.name if given else None),
         target=asked.target or (given.task.target if given else None),
@@ -31,11 +51,6 @@ def read_workspace(begun: Begun) -> Workspace:
         assignment=begun.assignment,
         past=begun.start.past if begun.start else None,
     )
-    for item in space.cohort.set_aside:
-        progress.note(f"set aside: {item.case}: {item.reason}")
-    if "not trained on" in space.assignment.by:
-        progress.note(f"split: {space.assignment.by}")
-    return space
 
 
 def _fold_count(begun: Begun) -> int:

@@ -147,6 +147,13 @@ class Task(ABC):
         """Return the covariates that a case must have to be answered; by default those named in the state."""
         return tuple(str(name) for name in state.values.get("covariates", ()))
 
+    def outside(self, case: Case, state: State) -> tuple[str, ...]:
+        """Return in what a case lies outside of what was learned from, beside its image; a sentence each.
+
+        Of an answer itself `decode` says it, in `Answer.outside`.
+        """
+        return ()
+
     def prepare(self, case: Case, plan: Plan, state: State, *, reference: Image) -> Prepared:
         """Return a case made ready as planned, with what the task takes of it. Raises DataError, naming the case."""
         takes = Takes(time=self.takes_time, incomplete=self.takes_incomplete, sizes=self.sizes(plan))
@@ -261,6 +268,10 @@ class Task(ABC):
         """The answer that looks at nothing (majority, mean, mean mask), to stand beside every figure."""
         return None
 
+    def held_against(self, state: State) -> tuple[str, ...]:
+        """Return the kinds of target that answers may be held against; by default all that can be learned from."""
+        return self.targets
+
     def truth(self, case: Case, state: State) -> Any:
         """What `metrics` holds an answer against, or None where the case has no target."""
         target = state.values.get("target")
@@ -315,7 +326,7 @@ def choose(cohort: Cohort, *, task: str | None, target: str | None) -> tuple[Tas
         if info.kind not in chosen.targets:
             raise DataError(
                 f"task '{task}' cannot learn from target '{info.name}'",
-                found=f"a {info.kind}",
+                found=f"a {info.kind}" + (f" ({info.reason})" if info.reason else ""),
                 hint=f"a target of kind {' or '.join(chosen.targets)}",
             )
     return chosen, replace(infos[0], beside=tuple(infos[1:])) if len(infos) > 1 else infos[0]

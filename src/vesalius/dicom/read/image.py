@@ -25,7 +25,7 @@ from vesalius.core.header import Header
 from vesalius.core.image import Array, Image, Source
 from vesalius.core.modalities import sequence_of
 from vesalius.dicom import elements
-from vesalius.dicom.kinds import code_of
+from vesalius.dicom.kinds import code_of, modality_of
 from vesalius.dicom.parser import parse, reading
 from vesalius.dicom.pixels.frames import Frames
 from vesalius.dicom.series.geometry import shifted
@@ -77,6 +77,8 @@ def header(ref: Ref) -> Header:
             spacing_at=image.spacing_at,
             modality=image.modality,
             unit=image.unit,
+            body_part=image.body_part,
+            sequence=image.sequence,
             display=image.display,
         )
 
@@ -188,7 +190,7 @@ def _image(loaded: Stack, array: Array) -> Image:
     return replace(
         image,
         unit=loaded.meaning.unit,
-        modality=elements.text(first, "Modality"),
+        modality=modality_of(first),
         body_part=elements.text(first, "BodyPartExamined"),
         sequence=_sequence(first),
         channels=COLOURS if loaded.layout.colour else (),
@@ -204,7 +206,7 @@ def _image(loaded: Stack, array: Array) -> Image:
 
 def _sequence(head: Any) -> str | None:
     """Return the sequence that an MR image says to be: by its contrast, otherwise by its series' description."""
-    if elements.text(head, "Modality") != "MR":
+    if modality_of(head) != "MR":
         return None
     said = elements.text(head, "AcquisitionContrast"), elements.text(head, "SeriesDescription")
     return next((name for name in map(sequence_of, said) if name is not None), None)

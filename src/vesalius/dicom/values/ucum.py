@@ -13,6 +13,8 @@ _CODES = {
     "mm": ("mm", "millimeter"), "cm": ("cm", "centimeter"), "mm2": ("mm2", "square millimeter"),
     "mm3": ("mm3", "cubic millimeter"), "ml": ("ml", "milliliter"), "mL": ("ml", "milliliter"),
     "years": ("a", "year"), "a": ("a", "year"), "months": ("mo", "month"), "days": ("d", "day"),
+    "weeks": ("wk", "week"), "hours": ("h", "hour"), "minutes": ("min", "minute"), "cm2": ("cm2", "square centimeter"),
+    "kg/m2": ("kg/m2", "kilogram per square meter"), "ml/min": ("ml/min", "milliliter per minute"),
     "HU": ("[hnsf'U]", "Hounsfield unit"), "SUVbw": ("{SUVbw}g/ml", "Standardized Uptake Value body weight"),
     "kg": ("kg", "kilogram"), "g": ("g", "gram"), "s": ("s", "second"), "mm2/s": ("mm2/s", "mm2/s"),
     "pixels": ("{pixels}", "pixels"), "Gy": ("Gy", "gray"), "mmHg": ("mm[Hg]", "millimeter of mercury"),
@@ -38,4 +40,9 @@ def unit_of(item: Any) -> str | None:
         return elements.text(item, "CodeMeaning")
     if scheme != "UCUM" or code in (None, UNITLESS[0]):
         return None
-    return _OURS.get(str(code), code)
+    return word_of(str(code))
+
+
+def word_of(code: str) -> str | None:
+    """Return our word for a unit's UCUM code, the code itself where we have none; None for no unit."""
+    return None if code == UNITLESS[0] else _OURS.get(code, code)

@@ -14,6 +14,11 @@ from typing import Any
 
 from vesalius.dicom import elements
 
+_OF_CT = {  # types of rescale that are none of attenuation, as of spectral scanners (PS3.3 C.11.1.1.2), in UCUM
+    "MGML": "mg/mL", "PCT": "%", "Z_EFF": "{effective atomic number}", "ED": "10*23/mL", "EDW": "{electron density}",
+    "OD": "{thousandths of optical density}",
+}  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Meaning:
@@ -45,6 +50,8 @@ def meaning(
         return Meaning("Gy" if gray else None, scaling, None if gray else "dose is relative")
     if said == "HU" or (said is None and modality == "CT" and rescaled):
         return Meaning("HU")
+    if modality == "CT" and said in _OF_CT:
+        return Meaning(_OF_CT[said])
     return Meaning()
 
 

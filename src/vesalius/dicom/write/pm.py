@@ -75,5 +75,6 @@ def parametric_map(thing: Map, study: studies.ResultStudy) -> Any:
     made.Laterality = studies.side(study)
     complete(made, thing.image, study)
     made.ContentCreatorName = f"{studies.MAKER}^"
+    studies.remark(made, thing)
     studies.copy_patient(made, study)
     return made

@@ -48,6 +48,8 @@ def structure_set(mask: Mask, study: studies.ResultStudy, planes: Array) -> Data
     data.PositionReferenceIndicator = study.first.get("PositionReferenceIndicator") or ""
     data.StructureSetLabel = studies.MAKER
     data.StructureSetDescription = f"Automatic, for {studies.RESEARCH}"
+    if mask.outside:
+        data.StructureSetDescription += f". {studies.remarks_of(mask)}"
     data.StructureSetDate, data.StructureSetTime = data.InstanceCreationDate, data.InstanceCreationTime
     data.ApprovalStatus = "UNAPPROVED"
     data.ReferencedFrameOfReferenceSequence = [_frame_of_reference(study)]

@@ -50,6 +50,7 @@ def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> 
         raise OutputError("an overlay needs its source on the same grid", found=words)
     frames = drawn(thing, source)
     data = capture(frames, study)
+    studies.remark(data, thing)
     with warnings.catch_warnings(action="ignore"):
         data.compress(RLELossless, frames if len(frames) > 1 else frames[0], generate_instance_uid=False)
     studies.save(data, path)
@@ -63,6 +64,8 @@ def drawn(thing: Mask | Map, source: Image) -> Array:
     else:
         frames, words = _scaled(grey, thing)
     if frames.shape[2] >= _LEAST_FOR_WORDS:
+        if thing.outside:
+            words.insert(0, (studies.REMARKS, (255, 170, 60)))
         for plane in frames:
             _write_words(plane, words)
     return frames

@@ -59,6 +59,7 @@ def segmentation(mask: Mask, study: studies.ResultStudy, source: Image | None = 
         item.SegmentDescription = f"value {label.value} of the label map"
     complete(made, mask.image, study)
     made.ContentCreatorName = f"{studies.MAKER}^"
+    studies.remark(made, mask)
     studies.copy_patient(made, study)
     return made
 

@@ -133,7 +133,7 @@ def _scores(answer: Scores, study: studies.ResultStudy, lead: str) -> list[Any]:
 
 
 def _value(answer: Value, study: studies.ResultStudy, lead: str) -> list[Any]:
-    name = lead.removesuffix(": ") or "predicted value"
+    name = lead.removesuffix(": ") or answer.quantity or "predicted value"
     return [
         sr.MeasurementsAndQualitativeEvaluations(
             **_named(name, None, study),

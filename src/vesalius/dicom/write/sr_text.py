@@ -12,6 +12,7 @@ from vesalius.core.answers import Answer
 from vesalius.core.answers.text import Text
 from vesalius.core.errors import OutputError
 from vesalius.dicom.values import terms
+from vesalius.dicom.write.titles import REMARKS
 
 _HEADINGS = {
     "findings": ("59776-5", "LN", "Findings"),
@@ -21,7 +22,6 @@ _HEADINGS = {
     "indication": ("18785-6", "LN", "Indications for Procedure"),
     "recommendation": ("18783-1", "LN", "Recommendations"),
 }
-REMARKS = "Differs from what the model learned from"
 _EVALUATIONS = Code("C0034375", "UMLS", "Qualitative Evaluations")
 _TITLE = Code("18748-4", "LN", "Diagnostic Imaging Report")
 _SAID = {"findings": Code("121071", "DCM", "Finding"), "impression": Code("121073", "DCM", "Impression")}

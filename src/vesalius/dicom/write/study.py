@@ -34,6 +34,7 @@ from vesalius.dicom import parser as raw
 from vesalius.dicom.damage import DAMAGE
 from vesalius.dicom.series import views
 from vesalius.dicom.write.titles import MAKER as MAKER
+from vesalius.dicom.write.titles import REMARKS as REMARKS
 from vesalius.dicom.write.titles import RESEARCH as RESEARCH
 from vesalius.dicom.write.titles import number_of, series_text
 
@@ -248,6 +249,17 @@ def copy_patient(data: Dataset, study: ResultStudy) -> None:
     for name in (*PATIENT, "DeidentificationMethodCodeSequence", *STUDY):
         if name in study.first:
             data[name] = study.first[name]
+
+
+def remark(data: Dataset, answer: Answer) -> None:
+    """Say in an image's comments (PS3.3 C.7.6.1) in what its source differs from what the model learned from."""
+    if answer.outside:
+        data.ImageComments = remarks_of(answer)
+
+
+def remarks_of(answer: Answer) -> str:
+    """Return in one text in what an answer's source differs from what the model learned from."""
+    return shorten(f"{REMARKS}: {'; '.join(answer.outside or ())}", 900, placeholder=" …")
 
 
 def orient(data: Dataset, study: ResultStudy) -> None:

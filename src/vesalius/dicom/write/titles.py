@@ -6,6 +6,7 @@ from pydicom.dataset import Dataset
 
 MAKER = "Vesalius"
 RESEARCH = "research use"
+REMARKS = "Differs from what the model learned from"
 _LO = 64  # bytes of a long string: 64 characters are allowed (PS3.5 6.2), but readers count bytes
 _NAMES = 12  # bytes of it that are left for the bundle and the source, however long the name of the part
 

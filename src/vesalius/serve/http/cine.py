@@ -4,6 +4,7 @@ The client sends pictures (PNG, JPEG) or, after `{"height", "width", "channels",
 pixels, channels interleaved, little-endian; `spacing_mm` `[x, y]` may be said with it. The server sends one JSON a
 frame: `{"frame", "answer", "summary", "outside", "ms", "dropped"}`, or `{"frame", "error", "ms", "dropped"}`. Frames
 count from 0; `ms` is from a frame's arrival to its answer; `dropped` are the frames before it that are not answered.
+Pixels do not say what they are of: the address may (`modality=US`, a code of DICOM).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import asyncio
 import json
 import logging
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,6 +27,7 @@ from vesalius.core.case import Case, Ref
 from vesalius.core.channels import COLOURS
 from vesalius.core.errors import DataError, VesaliusError
 from vesalius.core.image import Image
+from vesalius.infer.predictor import Predictor
 from vesalius.infer.session import Session
 from vesalius.serve.http import results
 from vesalius.serve.http.access import bearer, identify, service_of
@@ -71,7 +73,7 @@ class _Slot:
 
 
 @router.websocket("/api/cine")
-async def cine(socket: WebSocket, model: str = "", accept_mismatch: bool = False) -> None:
+async def cine(socket: WebSocket, model: str = "", accept_mismatch: bool = False, modality: str = "") -> None:
     """Answer a model's frames until the client leaves."""
     service = service_of(socket)
     offered = [p.strip() for p in socket.headers.get("sec-websocket-protocol", "").split(",")]
@@ -90,11 +92,13 @@ async def cine(socket: WebSocket, model: str = "", accept_mismatch: bool = False
         return
     await socket.accept("vesalius" if "vesalius" in offered else None)
     service.sessions += 1
-    service.audit.add(caller.name, "cine", model=found.bundle.hash[:16])
+    accepted = 1 if accept_mismatch else None
+    service.audit.add(caller.name, "cine", model=found.bundle.hash[:16], accept_mismatch=accepted)
     slot = _Slot()
     reader = asyncio.create_task(_read(socket, slot))
     try:
-        answered = await _answer(socket, service, found, slot, accept_mismatch)
+        predictor = found.predictor(accept_mismatch=accept_mismatch)
+        answered = await _answer(socket, service, found, slot, predictor, modality or None)
     finally:
         reader.cancel()
         service.sessions -= 1
@@ -146,11 +150,16 @@ async def _read(socket: WebSocket, slot: _Slot) -> None:
 
 
 async def _answer(
-    socket: WebSocket, service: Service, model: ServedModel, slot: _Slot, accept_mismatch: bool
+    socket: WebSocket,
+    service: Service,
+    model: ServedModel,
+    slot: _Slot,
+    predictor: Predictor,
+    modality: str | None,
 ) -> int:
     """Answer the newest frame again and again; returns how many were answered."""
     loop, answered = asyncio.get_running_loop(), 0
-    session = model.predictor(accept_mismatch=accept_mismatch).open(Case("cine", {}, reference=None))
+    session = predictor.open(Case("cine", {}, reference=None))
     place = service.root / f"cine-{id(slot):x}"
     try:
         while True:
@@ -168,7 +177,7 @@ async def _answer(
             n, data, since = taken
             dropped, slot.dropped = slot.dropped, []
             said, good = await loop.run_in_executor(
-                service.realtime, _one, session, data, slot.layout, f"frame-{n}", place
+                service.realtime, _one, session, data, slot.layout, f"frame-{n}", place, modality
             )
             took_s = time.perf_counter() - since
             answered += good
@@ -181,10 +190,13 @@ async def _answer(
         return answered
 
 
-def _one(session: Session, data: bytes, layout: Layout | None, name: str, place: Path) -> tuple[str, bool]:
+def _one(
+    session: Session, data: bytes, layout: Layout | None, name: str, place: Path, modality: str | None
+) -> tuple[str, bool]:
     """One frame's answer as the members of a JSON object, and whether there is one."""
     try:
-        answer = session.step(Case(name, {"image": frame(data, layout, place)}))
+        image = replace(frame(data, layout, place), modality=modality)
+        answer = session.step(Case(name, {"image": image}))
     except VesaliusError as error:
         return (
             f'"error": {json.dumps({k: v and v.replace(str(place), "a frame") for k, v in error_body(error).items()})}',

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path as FilePath
 from typing import Annotated, Any
 
@@ -32,6 +32,7 @@ _BYTES: dict[int | str, dict[str, Any]] = {
     200: {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
 }
 _COVARIATES = TypeAdapter(Annotated[dict[str, schemas.Covariate], Field(max_length=64)])
+_FIELDS = ("model", "accept_mismatch", "covariates")  # of the form of one call
 _POLL_S = 0.05
 _KEEP_ALIVE_S = 15.0
 
@@ -201,12 +202,13 @@ def file(job: JobId, case: CaseId, file: str, service: Serving, caller: User) ->
     "/predict",
     response_model=schemas.JobBody,
     tags=["jobs"],
-    openapi_extra=schemas.multipart("model", "accept_mismatch", "covariates"),
+    openapi_extra=schemas.multipart(*_FIELDS),
 )
 async def predict(request: Request, response: Response, service: Serving, caller: User) -> Any:
     """Upload and ask in one call; waits for the job, and answers 202 with it where it takes too long."""
     study, fields = await receive_study(request, service, caller)
     try:
+        _assert_known(fields, _FIELDS)
         model = service.models.get(fields.get("model"))
         accept = is_yes("accept_mismatch", fields.get("accept_mismatch", ""))
         known = covariates_of(fields.get("covariates", ""))
@@ -225,6 +227,13 @@ def audit(service: Serving, caller: Admin, last: Annotated[int, Query(ge=0, le=1
     service.audit.add(caller.name, "audit")
     tail = service.audit.tail
     return {"count": tail.count, "hash": tail.hash, "lines": service.audit.last(last)}
+
+
+def _assert_known(fields: Mapping[str, str], known: Sequence[str]) -> None:
+    """Raise Problem 422 for a field of a form that is not known: what a client means by it would not be done."""
+    strange = next((name for name in fields if name not in known), None)
+    if strange is not None:
+        raise Problem(422, f"{strange[:40]}: no such field", hint=f"files, {', '.join(known)}")
 
 
 def covariates_of(text: str) -> dict[str, float | str]:
@@ -263,10 +272,13 @@ async def receive_study(
     with service.studies.folder(caller) as (study_id, folder):
         form = await uploads.receive(request, folder, service.bounds, service.studies.room(study_id))
         files = [f for f in form.files if f.field == field]
-        for other in (f for f in form.files if f.field != field):
-            other.path.unlink()
+        others = [f for f in form.files if f.field != field]
         if not files:
-            raise Problem(422, f"no file in the field '{field}'")
+            found = f"one in the field '{others[0].field[:40]}'" if others else None
+            raise Problem(422, f"no file in the field '{field}'", found=found)
+        if others:  # perhaps slices of the same series
+            found = f"'{others[0].field[:40]}' ({len(others)} of {len(form.files)} files)"
+            raise Problem(422, f"files in another field than '{field}'", found=found)
         service.metrics.uploaded.inc(sum(f.size for f in files))
         study = await run_in_threadpool(service.studies.add, study_id, folder, files, caller)
     service.uploaded(caller, study, len(files))

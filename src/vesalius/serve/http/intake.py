@@ -10,7 +10,7 @@ import numpy as np
 
 from vesalius import cohorts, formats
 from vesalius.core.case import Case, Ref
-from vesalius.core.errors import BudgetError, DataError, VesaliusError
+from vesalius.core.errors import BudgetError, DataError, NoImages, VesaliusError
 from vesalius.formats.dicom import check_streams
 from vesalius.prepare.seen import glance
 from vesalius.serve.http import display
@@ -38,9 +38,12 @@ def find_cases(study: UploadedStudy, files: Sequence[Received], bounds: Bounds) 
     try:
         cohort = cohorts.read(study.folder, layout="dicomtree", max_set_aside=1.0)
         images = [(case, case.image) for case in cohort.cases]
-        left = cohort.set_aside
+        left, notes = cohort.set_aside, cohort.notes
+    except NoImages as error:
+        images, left, notes = [], (), error.left
     except DataError:
-        images, left = [], ()
+        images, left, notes = [], (), ()
+    unread += [_said(study, stems, *spare) for note in notes if (spare := _spare(note))]
     unread += [_said(study, stems, item.case, item.reason) for item in left if item.files == 1]
     unused = [_said(study, stems, item.case, item.reason) for item in left if item.files > 1]
     mendable = bool(unused)
@@ -84,6 +87,14 @@ def _said(study: UploadedStudy, stems: Mapping[str, str], name: str, reason: str
     what, mark, hint = reason.rpartition("; try: ")
     kept = for_clients(hint) if mark else None
     return label, f"{what}; try: {kept}" if kept else what if mark else reason
+
+
+def _spare(note: str) -> tuple[str, str] | None:
+    """Return the name and the reason out of a note about a file that is not to be asked about, such as a localiser."""
+    if not note.startswith(cohorts.SPARE):
+        return None
+    name, sign, reason = note.removeprefix(cohorts.SPARE).partition(": ")
+    return (name, reason) if sign else ("the upload", name)
 
 
 def _nothing(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 import time
 from collections import OrderedDict
@@ -15,6 +16,7 @@ from vesalius.serve.http.problems import Problem, refuse
 from vesalius.serve.transport import loopback
 
 REQUEST_S = 10.0
+_LINGER_S = 2.0  # in which a body that is not taken is read on, so that its client reads the answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,8 @@ class BodyLimit:
                 problem = Problem(413, "a body that is too large", hint=f"at most {most:,} bytes")
             else:
                 problem = Problem(400, "a length that is no number")
+            if b"expect" not in headers:  # who asks before sending is told at once
+                await _drain(receive)
             await refuse(send, problem)
             return
         taken, left_s = 0, self.bounds.idle_s
@@ -118,6 +122,14 @@ class BodyLimit:
             await send(message)
 
         await self.app(scope, counted, watched)
+
+
+async def _drain(receive: Receive) -> None:
+    """Read for a moment what a client sends: one that is cut off while it sends never reads why."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_LINGER_S):
+            while (await receive()).get("more_body", False):
+                pass
 
 
 class SameOrigin:

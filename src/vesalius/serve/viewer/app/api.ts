@@ -161,7 +161,7 @@ function send(files: File[], told: (part: number) => void): Promise<{ status: nu
     sending.onload = () => resolve({ status: sending.status, text: sending.responseText });
     sending.onerror = () => {
       lost();
-      reject(new Failure({ error: "the upload broke off", hint: "is the service running still?" }, 0));
+      reject(new Failure({ error: "the upload broke off", hint: "is the service running still, and is the study not too large for it?" }, 0));
     };
     sending.send(form);
   });

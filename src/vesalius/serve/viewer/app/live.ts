@@ -1,12 +1,13 @@
 // Answers a frame: each one that is seen is sent over a WebSocket, and what a model of pictures says of it is shown.
 import * as api from "./api.ts";
-import { byId, h } from "./dom.ts";
+import { byId, fill, h } from "./dom.ts";
+import { Drawn, fillAnswer } from "./kinds.ts";
 import { head, withLabels } from "./nifti.ts";
-import { fillAnswer } from "./panel_result.ts";
 import { everyFrame } from "./player.ts";
+import { remarks } from "./remarks.ts";
 import { announce, guarded, report } from "./say.ts";
 import type { Stage } from "./stage.ts";
-import { chosenCase, chosenModel, now, on } from "./store.ts";
+import { chosenCase, chosenModel, isRefused, now, on } from "./store.ts";
 import type { Held, Summary } from "./types.ts";
 
 interface Said {
@@ -15,6 +16,7 @@ interface Said {
   dropped: number[];
   answer?: Record<string, unknown> & { kind: string };
   summary?: Summary;
+  outside?: string[] | null;
   error?: unknown;
 }
 
@@ -30,8 +32,10 @@ export function goesLive(): boolean {
 export function liveAnswers(stage: Stage): () => void {
   const button = byId<HTMLButtonElement>("live");
   const head = h("h3", {});
+  const marks = h("div", {});
   const body = h("div", {});
-  const place = h("section", { class: "answer", id: "live-answer" }, head, body);
+  const place = h("section", { class: "answer", id: "live-answer" }, head, marks, body);
+  const drawn = new Drawn(stage);
   let socket: WebSocket | null = null;
   let sent: number[] = []; // which of the stage's frames the n-th message was
   let layout = "";
@@ -46,8 +50,7 @@ export function liveAnswers(stage: Stage): () => void {
     if (!place.isConnected) return;
     place.remove();
     delete body.dataset.kind;
-    void stage.setMask(null);
-    stage.setBoxes([]);
+    void drawn.clear();
     byId("results-none").hidden = byId("results").childElementCount > 0;
   };
 
@@ -80,13 +83,14 @@ export function liveAnswers(stage: Stage): () => void {
     }
   });
 
-  const show = async ({ frame, ms, answer, summary, error }: Said) => {
+  const show = async ({ frame, ms, answer, summary, outside, error }: Said) => {
     if (error || !answer) throw new api.Failure(typeof error === "object" ? (error as never) : { error: String(error) }, 422);
     const mine = socket;
     const held: Held = { case: now().caseId ?? "", kind: answer.kind, answer, summary: summary ?? {}, files: {}, model: now().model ?? "", by: "predict" };
     if (!place.isConnected) byId("results").prepend(place);
     byId("results-none").hidden = true;
-    await fillAnswer(body, held, { stage, current: () => socket === mine, file: () => labelsOf(answer, stage) });
+    await fillAnswer(body, held, { stage, current: () => socket === mine, file: () => labelsOf(answer, stage) }, drawn);
+    fill(marks, remarks(outside));
     head.textContent = `Answer for frame ${(sent[frame] ?? 0) * everyFrame(stage) + 1} (${Math.round(ms)} ms)`;
   };
 
@@ -94,8 +98,13 @@ export function liveAnswers(stage: Stage): () => void {
     const model = chosenModel();
     if (!model) return;
     const key = api.keyInUse();
+    const asked = new URLSearchParams({
+      model: model.name,
+      modality: chosenCase()?.modality ?? "", // bare pixels do not say it
+      ...(now().accepted ? { accept_mismatch: "true" } : {}),
+    });
     const opened = new WebSocket(
-      `${location.origin.replace(/^http/, "ws")}/api/cine?model=${encodeURIComponent(model.name)}`,
+      `${location.origin.replace(/^http/, "ws")}/api/cine?${asked}`,
       ["vesalius", ...(key ? [`key.${key}`] : [])], // all that a page may set
     );
     socket = opened;
@@ -117,6 +126,10 @@ export function liveAnswers(stage: Stage): () => void {
   on(["study", "caseId", "model", "models"], () => {
     stop();
     byId("live-line").hidden = !goesLive();
+  });
+  on(["verdict", "accepted"], () => {
+    button.disabled = isRefused() && !now().accepted;
+    if (button.disabled) stop();
   });
   return send;
 }

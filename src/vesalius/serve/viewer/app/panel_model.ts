@@ -4,7 +4,7 @@ import { byId, fill, h } from "./dom.ts";
 import { goesLive } from "./live.ts";
 import { beats, figureText, metricName } from "./metrics.ts";
 import { announce, guarded, quiet, report } from "./say.ts";
-import { chosenCase, chosenModel, now, on, set, withJob } from "./store.ts";
+import { chosenCase, chosenModel, isRefused, now, on, set, withJob } from "./store.ts";
 import type { Case, Job, Model, Verdict } from "./types.ts";
 
 const KEPT = "vesalius-model";
@@ -35,7 +35,7 @@ export function modelPanel(): void {
   on(["study", "caseId", "model"], () => void judge());
   on(["study", "caseId", "model", "models", "job", "verdict", "accepted"], () => {
     const { study, caseId, model, job, verdict, accepted } = now();
-    const refused = Boolean(verdict?.mismatch.length) && !chosenModel()?.accepts_mismatch;
+    const refused = isRefused();
     const busy = job !== null && running(job);
     const timed = (chosenCase()?.frames ?? 1) > 1; // the service says so, too
     const whole = !timed && !unplaced(chosenModel(), chosenCase()) && (!refused || accepted);
@@ -104,18 +104,25 @@ async function judge(): Promise<void> {
 /** What speaks against asking this model about this image, in words; empty if nothing is known to. */
 function doubt(model: Model | null, shown: Case | null, verdict: Verdict | null): string {
   if (!model || !shown) return "";
-  if (unplaced(model, shown)) return "This model takes volumes in millimetres; this picture has neither slices nor a spacing.";
-  if (model.dims === 2 && shown.shape[0] > 1) return "This model takes pictures; this image is a volume.";
-  if (model.dims === 3 && shown.shape[0] === 1) return "This model takes volumes; this image is a single plane.";
-  if ((shown.frames ?? 1) > 1) return goesLive() ? "A cine is answered frame by frame." : "This image has a time axis, which this model does not take.";
-  if (verdict?.mismatch.length) return `This model learned from another kind of image: ${verdict.mismatch.join("; ")}.`;
+  const other = verdict?.mismatch.length ? `This model learned from another kind of image: ${verdict.mismatch.join("; ")}.` : "";
+  const unfit = shape(model, shown);
+  if (unfit || other) return `${unfit} ${other}`.trim();
   if (verdict?.outside.length) return `Outside of what this model learned from: ${verdict.outside.join("; ")}.`;
   if (verdict?.known) return "";
-  const other = Boolean(model.modality && shown.modality && model.modality !== shown.modality);
-  if (!other && !(model.unit && shown.unit !== model.unit)) return "";
+  const unlike = Boolean(model.modality && shown.modality && model.modality !== shown.modality);
+  if (!unlike && !(model.unit && shown.unit !== model.unit)) return "";
   const learned = [model.modality, model.unit].filter(Boolean).join(" in ");
   const found = [shown.modality, shown.unit].filter(Boolean).join(" in ");
   return `This model learned from ${learned}; this image is ${found || "of a modality and in a unit that its file does not say"}${found && model.unit && !shown.unit ? ", in a unit that its file does not say" : ""}.`;
+}
+
+/** What of an image's shape a model does not take, or takes in its own way; empty where it takes it as it is. */
+function shape(model: Model, shown: Case): string {
+  if (unplaced(model, shown)) return "This model takes volumes in millimetres; this picture has neither slices nor a spacing.";
+  if (model.dims === 2 && shown.shape[0] > 1) return "This model takes pictures; this image is a volume.";
+  if (model.dims === 3 && shown.shape[0] === 1) return "This model takes volumes; this image is a single plane.";
+  if ((shown.frames ?? 1) === 1) return "";
+  return goesLive() ? "A cine is answered frame by frame." : "This image has a time axis, which this model does not take.";
 }
 
 /** A picture of no size that is known, for a model that measures in millimetres along three axes. */

@@ -1,13 +1,16 @@
 // What the page says to a person: errors in words, until they are closed; and news for who cannot see.
 import { Failure } from "./api.ts";
 import { byId, fill, h } from "./dom.ts";
+import type { Fault } from "./types.ts";
 
 let shown: unknown = null;
+const ACCEPT = /^accept_mismatch\b/; // how a hint begins that is for programs: a person has a box for it
 
 /** Show what went wrong. */
 export function report(error: unknown): void {
   shown = error;
-  const fault = error instanceof Failure ? error.fault : { error: error instanceof Error ? error.message : String(error) };
+  const told: Fault = error instanceof Failure ? error.fault : { error: error instanceof Error ? error.message : String(error) };
+  const fault = ACCEPT.test(told.hint ?? "") ? { ...told, hint: "choose that case, and Answer all the same" } : told;
   const bar = byId("fault");
   fill(
     bar,

@@ -62,6 +62,11 @@ export function chosenModel(): Model | null {
   return state.models.find((m) => m.name === state.model) ?? null;
 }
 
+/** Whether the model's bundle refuses the chosen case, as far as its headers tell: it is asked only with `accepted`. */
+export function isRefused(): boolean {
+  return Boolean(state.verdict?.mismatch.length) && !chosenModel()?.accepts_mismatch;
+}
+
 /** The chosen model's answers for the chosen case, explanations last. */
 export function caseAnswers(): Held[] {
   const own = state.answers.filter((a) => a.case === state.caseId && a.model === state.model);

@@ -1,0 +1,17 @@
+// What must be read before an answer: in what its image differs from those that the model learned from.
+import { h } from "./dom.ts";
+
+const ACCEPTED = "accepted: "; // how the service marks what would be refused, had nobody told it to go on
+
+/** A paragraph of the remarks that an answer came with; null where the image is as those that the model learned from. */
+export function remarks(outside: string[] | null | undefined): HTMLElement | null {
+  if (outside === null) return h("p", { class: "warn" }, "Whether the image is like those that the model learned from is not known: the model does not say.");
+  if (!outside?.length) return null;
+  const accepted = outside.filter((text) => text.startsWith(ACCEPTED)).map((text) => text.slice(ACCEPTED.length));
+  const others = outside.filter((text) => !text.startsWith(ACCEPTED));
+  const sentences = [
+    accepted.length && `Answered all the same, though the model learned from another kind of image: ${accepted.join("; ")}.`,
+    others.length && `Outside of what the model learned from: ${others.join("; ")}.`,
+  ];
+  return h("p", { class: "warn" }, sentences.filter(Boolean).join(" "));
+}

@@ -1,0 +1,270 @@
+"""How much, how large, how old? One number for a whole image, with what else is known of the patient."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from vesalius import losses
+from vesalius.core.answers import Answer
+from vesalius.core.answers.value import Value
+from vesalius.core.ask import Ask
+from vesalius.core.bundle import State
+from vesalius.core.case import Case
+from vesalius.core.cohort import Cohort, TargetInfo
+from vesalius.core.errors import DataError, UnknownName
+from vesalius.core.image import Image
+from vesalius.core.moments import Moments
+from vesalius.core.plan import Plan
+from vesalius.core.words import counted, listed
+from vesalius.plan.draft import Draft
+from vesalius.plan.fingerprint import Fingerprint
+from vesalius.plan.machine import Machine
+from vesalius.prepare import covariates as known
+from vesalius.prepare.batch import Batch, Example
+from vesalius.prepare.case import Prepared
+from vesalius.prepare.geometry import Undo
+from vesalius.tasks.contract import Nets, Task, planned_net
+
+NAMES = {"regress": "One number for a whole image: an age, a volume, a score"}
+DEFAULT_FOR = ("number",)
+OPTIONS = {"unit": "", "covariates": "", "categories": ""}
+FEATURES = 16  # what an image is summed up in where covariates stand beside it
+FEW = 5  # of so few numbers nobody can say that another lies far from them
+NO_VALUES = (99.0, 999.0, 9999.0, 99999.0, 999999.0)  # with either sign: how tables say that nothing is known
+
+
+class Regressor(nn.Module):
+    """An encoder and a head: `(B, C, Z, Y, X)` and covariates `(B, F)` → `(B, 1)`, in standard deviations.
+
+    Without covariates the head gives the number. With them it gives features, and the number is a straight line through
+    the covariates plus a small network of both, so that either may count for more the larger the other is.
+    """
+
+    def __init__(self, net: Any, covariates: int, criterion: nn.Module) -> None:
+        super().__init__()
+        self.net, self.criterion = net, criterion
+        self.head = net.head(FEATURES if covariates else 1)
+        self.line = nn.Linear(covariates, 1) if covariates else None
+        self.both = (
+            nn.Sequential(nn.Linear(FEATURES + covariates, FEATURES), nn.ReLU(), nn.Linear(FEATURES, 1))
+            if covariates
+            else None
+        )
+
+    def forward(self, x: Tensor, covariates: Tensor | None) -> Tensor:
+        """Return the standardised numbers `(B, 1)`."""
+        found: Tensor = self.head(self.net(x[:, :, 0] if self.net.dims == 2 else x))
+        if self.line is None or self.both is None:
+            return found
+        if covariates is None:
+            raise DataError("the model needs covariates, and the batch has none")
+        number: Tensor = self.line(covariates) + self.both(torch.cat([found, covariates], dim=1))
+        return number
+
+
+class Regress(Task):
+    """Smooth L1 on the standardised number; covariates enter beside the image's features."""
+
+    name: ClassVar[str] = "regress"
+    answer: ClassVar[type[Answer]] = Value
+    targets: ClassVar[tuple[str, ...]] = ("number",)
+    roles: ClassVar[tuple[str, ...]] = ("encoder",)
+    run: ClassVar[str] = "whole"
+    primary: ClassVar[str] = "r2"
+
+    def defaults(self, prints: Fingerprint, machine: Machine, target: TargetInfo | None) -> Draft:
+        """Return the choices for whole images and one number: its unit, the covariates, and little change of size."""
+        draft = super().defaults(prints, machine, target)
+        if target is not None:
+            why = f"'{target.name}' holds numbers; another task: --task NAME, numbers as classes: --column label=NAME"
+            draft.set("task.name", self.name, why)
+        unit = (target.unit if target else None) or ""
+        why = (
+            f"'{target.name}' says so" if target and unit else "the data say none; --set task.options.unit=ml"
+        )
+        draft.set("task.options.unit", unit, why)
+        _covariates(draft, prints)
+        why = "quadratic near the truth, linear one deviation or more away from it: a few odd truths do not rule"
+        draft.set("loss.name", "smooth_l1", why)
+        for path, what in (("zoom", "size"), ("brightness", "density"), ("contrast", "density")):
+            draft.set(f"augment.{path}", 0.05, f"little, for the number may be a {what}")
+        return draft
+
+    def check(self, cohort: Cohort, target: TargetInfo | None) -> tuple[str, ...]:
+        """Return what is missing: two cases at least, an image and a finite number for each, and numbers that vary."""
+        if target is None:
+            return ("a number for each case (a column of a table: --target NAME)",)
+        cases = [c for c in cohort.cases if target.name in c.targets]
+        if len(cases) < 2:
+            return ("a number for at least two cases",)
+        wrong = [c for c in cases if not _is_finite(c.targets[target.name])]
+        if wrong:
+            odd = f"{counted(len(wrong), 'case')}, such as {wrong[0].id}: {wrong[0].targets[target.name]}"
+            return (f"a finite number in '{target.name}' ({odd})",)
+        bare = [c.id for c in cases if not c.images]
+        if bare:
+            return (f"an image for each case ({listed(bare, 3)})",)
+        numbers = [number_of(c, target.name) for c in cases]
+        if min(numbers) == max(numbers):
+            many = counted(len(cases), "case")
+            return (f"a target that varies: '{target.name}' is {numbers[0]:g} in all {many}",)
+        if (code := _no_value(numbers)) is not None:
+            many = counted(Counter(numbers)[code], "case")
+            return (f"an empty cell where '{target.name}' is not known, in place of {code:g} ({many})",)
+        return ()
+
+    def state(self, cases: Sequence[Case], target: TargetInfo | None, plan: Plan) -> State:
+        """Return mean, deviation and ends of the numbers, and what is learned of the covariates."""
+        if target is None:
+            raise DataError("regression needs a target", hint="--target NAME")
+        held = [c for c in cases if target.name in c.targets]
+        numbers = Moments.of(number_of(c, target.name) for c in held)
+        if not numbers.sd > 0:
+            raise DataError(
+                f"the target '{target.name}' is the same for all training cases",
+                found=f"{numbers.mean:g} in {counted(numbers.n, 'case')}",
+                hint="another target, or another split",
+            )
+        options = plan.task.options
+        names, categories = _listed(options.get("covariates")), _listed(options.get("categories"))
+        strange = [n for n in categories if n not in names]
+        if strange:
+            raise UnknownName("covariate", strange[0], names)
+        if target.name in names:
+            raise DataError(f"'{target.name}' is the target and cannot be a covariate, too")
+        return State(
+            {
+                "target": target.name,
+                "unit": str(options.get("unit") or ""),
+                "n": numbers.n,
+                "mean": numbers.mean,
+                "sd": numbers.sd,
+                "low": numbers.low,
+                "high": numbers.high,
+                "covariates": known.learn(held, names, categories),
+            }
+        )
+
+    def covariates(self, state: State) -> tuple[str, ...]:
+        """Return those that no training case lacked; others may be missing, as they were in training."""
+        return known.needed(state.values["covariates"])
+
+    def outside(self, case: Case, state: State) -> tuple[str, ...]:
+        """Return which covariates lie outside of what was learned from."""
+        return known.outside(case, state.values["covariates"])
+
+    def encode(self, case: Case, prepared: Prepared, reference: Image, state: State) -> Example:
+        """Return the standardised number and the covariates beside the prepared image."""
+        values, targets = state.values, {}
+        if values["target"] in case.targets:
+            z = (number_of(case, values["target"]) - values["mean"]) / values["sd"]
+            targets["number"] = np.array([z], dtype=np.float32)
+        beside = known.encode(case, values["covariates"]) if values["covariates"] else None
+        return Example(case.id, {"image": prepared.array}, targets, covariates=beside)
+
+    def build(self, plan: Plan, state: State, nets: Nets) -> nn.Module:
+        """Return the planned encoder under one output, and the planned loss."""
+        net = planned_net(plan, nets)
+        criterion = losses.build(plan.loss.name, options=plan.loss.options)
+        return Regressor(net, known.width(state.values["covariates"]), criterion)
+
+    def loss(self, model: nn.Module, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        """Return the planned loss over the cases that have a number."""
+        number, truth = self.infer(model, batch, generator), batch.targets.get("number")
+        if truth is None:
+            return {"number": 0.0 * number.sum()}
+        labelled = batch.labelled("number")
+        if labelled is not None:
+            number, truth = number[labelled], truth[labelled]
+        return {"number": model.criterion(number, truth)}  # type: ignore[operator]
+
+    def infer(self, model: nn.Module, batch: Batch, generator: torch.Generator) -> Tensor:
+        """Return standardised numbers `(B, 1)`."""
+        number: Tensor = model(batch.images["image"], batch.covariates)
+        return number
+
+    def decode(
+        self,
+        raw: Any,
+        state: State,
+        calibration: Mapping[str, Any],
+        reference: Image,
+        *,
+        undo: Undo | None = None,
+    ) -> Value:
+        """Return the number in its own unit, the mean over an ensemble's members where `raw` is `(M, 1)`.
+
+        One that lies beyond all that was learned from is marked, for there the model guesses.
+        """
+        about = state.values
+        x = float(np.mean(raw, dtype=np.float64)) * about["sd"] + about["mean"]
+        unit = f" {about['unit']}" if about["unit"] else ""
+        beyond = (
+            f"{about['target']} {x:.4g}{unit}, learned from {about['low']:.4g} to {about['high']:.4g}{unit}"
+        )
+        return _value(x, state, outside=None if about["low"] <= x <= about["high"] else (beyond,))
+
+    def trivial(self, state: State, reference: Image) -> Value:
+        """Return the mean of the training cases, whatever the image shows."""
+        return _value(state.values["mean"], state)
+
+    def scalar(self, raw: Tensor, ask: Ask | int) -> Tensor:
+        """Return the one number, whatever is asked."""
+        return raw[:, 0]
+
+
+def number_of(case: Case, name: str) -> float:
+    """Return a case's target as a number. Raises DataError, naming the case, where it is none or is not finite."""
+    value = case.targets[name]
+    if not _is_finite(value):
+        raise DataError(f"case {case.id}: '{name}' is not a finite number", found=repr(value))
+    return float(value)  # type: ignore[arg-type]
+
+
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _value(x: float, state: State, *, outside: tuple[str, ...] | None = None) -> Value:
+    return Value(x=x, unit=state.values["unit"] or None, quantity=state.values["target"], outside=outside)
+
+
+def _no_value(numbers: Sequence[float]) -> float | None:
+    """Return a number such as 999 that lies more than twice as far from all others as these lie apart."""
+    for code in sorted({n for n in numbers if abs(n) in NO_VALUES}, key=abs, reverse=True):
+        others = [n for n in numbers if n != code]
+        if len(others) >= FEW and max(min(others) - code, code - max(others)) > 2 * (
+            max(others) - min(others)
+        ):
+            return code
+    return None
+
+
+def _listed(text: Any) -> tuple[str, ...]:
+    """Return the names in an option, parted by commas."""
+    return tuple(dict.fromkeys(n for part in str(text or "").split(",") if (n := part.strip())))
+
+
+def _covariates(draft: Draft, prints: Fingerprint) -> None:
+    """Plan which covariates enter, those that a person named, and which of them are categories."""
+    named = [name for name, about in prints.covariates.items() if about.named]
+    others = [name for name in prints.covariates if name not in named]
+    why = "as named" if named else "none was named"
+    if others:
+        why += (
+            f"; not used: {listed(others, 8)} (--column covariate=NAME, or --set task.options.covariates=A,B)"
+        )
+    draft.set("task.options.covariates", ",".join(named), why)
+    sorts = [name for name in named if prints.covariates[name].category]
+    why = "words, or few whole numbers, which may be codes" if sorts else "no covariate is words or codes"
+    draft.set("task.options.categories", ",".join(sorts), why)
+
+
+TASK = Regress()
