@@ -28,9 +28,15 @@ FENCE = re.compile(
     r"^(?:<!-- (?P<mark>[^\n]*?) -->\n)?```(?P<info>[^\n`]*)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL
 )
 TUTORIALS = {
+    "cohorts.targets/gaze.py": "add-a-target.md",
     "formats/pgm.py": "add-a-format.md",
+    "learn.recipes/cleanend.py": "add-an-option.md",
+    "losses/brier.py": "add-an-option.md",
     "nets/pyramid.py": "add-a-net.md",
+    "optimisers/rmsprop.py": "add-an-option.md",
     "phantom/disc.py": "add-a-phantom.md",
+    "prepare.transforms/posterise.py": "add-an-option.md",
+    "schedules/stairs.py": "add-an-option.md",
     "tasks/age.py": "add-a-task.md",
 }
 
@@ -168,10 +174,12 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     points = []
     for place in TUTORIALS:
         kind, _, file = place.partition("/")
-        path = root / "tutorial" / place
-        path.parent.mkdir(parents=True)
-        path.write_text(tutorial(place), encoding="utf-8")
-        (path.parent / "__init__.py").touch()
+        room = root / "tutorial"
+        for part in kind.split("."):
+            room = room / part
+            room.mkdir(parents=True, exist_ok=True)
+            (room / "__init__.py").touch()
+        (room / file).write_text(tutorial(place), encoding="utf-8")
         stem = Path(file).stem
         points.append(f"[vesalius.{kind}]\n{stem} = tutorial.{kind}.{stem}\n")
     (root / "tutorial" / "__init__.py").touch()
@@ -184,7 +192,18 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize(
     ("kind", "entry"),
-    [("formats", "pgm"), ("nets", "pyramid-3"), ("phantom", "disc"), ("tasks", "age")],
+    [
+        ("cohorts.targets", "gaze"),
+        ("formats", "pgm"),
+        ("learn.recipes", "cleanend"),
+        ("losses", "brier"),
+        ("nets", "pyramid-3"),
+        ("optimisers", "rmsprop"),
+        ("phantom", "disc"),
+        ("prepare.transforms", "posterise"),
+        ("schedules", "stairs"),
+        ("tasks", "age"),
+    ],
     ids=str,
 )
 def test_another_package_joins_through_an_entry_point(
@@ -201,14 +220,20 @@ def test_another_package_joins_through_an_entry_point(
 def test_tutorials_pass_the_contract_tests(package: Path) -> None:
     """The contract tests, as they are, see the package's entries and pass on them."""
     searched = os.pathsep.join([str(package), *filter(None, [os.environ.get("PYTHONPATH")])])
-    files = [f"tests/contracts/test_{kind}.py" for kind in ("formats", "nets", "phantoms", "tasks")]
-    chosen = [*files, "-k", "pgm or pyramid-3 or [disc] or [age] or [age-2d] or [age-3d]"]
+    files = [f"tests/contracts/test_{kind}.py" for kind in ("formats", "losses", "nets", "phantoms", "tasks")]
+    chosen = [*files, "-k", "pgm or brier or pyramid-3 or [disc] or [age] or [age-2d] or [age-3d]"]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider", "--durations=0", *chosen],
         cwd=REPO, env={**os.environ, "PYTHONPATH": searched}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
-    for entry, least in (("formats.py", 3), ("nets.py", 3), ("phantoms.py", 5), ("tasks.py", 8)):
+    for entry, least in (
+        ("formats.py", 3),
+        ("losses.py", 3),
+        ("nets.py", 3),
+        ("phantoms.py", 5),
+        ("tasks.py", 8),
+    ):
         assert len(re.findall(rf"{entry}::\S+ PASSED", done.stdout)) >= least, done.stdout[-4000:]
 
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import PIL.Image
 import pytest
+from _gaze import installed
 
 from vesalius import formats
 from vesalius.answers import contract
 from vesalius.answers.drawing.overlay import overlay
-from vesalius.core import encoding, registry
 from vesalius.core.case import Case
 from vesalius.core.errors import OutputError
 from vesalius.core.image import Image
@@ -25,95 +23,12 @@ from vesalius.evaluate.scoring import card_of, tally_for
 from vesalius.serve.http import results
 
 IMAGE = Image(np.zeros((1, 1, 16, 16), np.float32))
-FILES = {
-    "core.answers": '''"""Gaze: where a reader looks first, and for how long."""
-from dataclasses import dataclass
-from vesalius.core.answers import Answer
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Gaze(Answer):
-    """One place `(y, x)` and a duration."""
-
-    at: tuple[float, float]
-    seconds: float
-''',
-    "answers": '''"""Gaze: where a reader looks first, and for how long."""
-from vesalius.answers.contract import Handling
-from otherlab.core_answers.gaze import Gaze
-
-TARGETS = ("gaze",)
-
-class GazeHandling(Handling[Gaze]):
-    kind = Gaze
-    headlines = ("miss",)
-    metric_names = {"miss": "Mean miss"}
-    baseline = "the middle of the image"
-    draws = True
-
-    def columns(self, answer):
-        return {"y": answer.at[0], "x": answer.at[1], "seconds": answer.seconds}
-
-    def draw(self, axes, answer, image, shown):
-        axes.plot([answer.at[1]], [answer.at[0]], "o", color="red")
-
-    def rate(self, answer, truth, measured):
-        miss = abs(answer.seconds - truth)
-        return -miss, f"{miss:.1f} s off"
-
-HANDLING = GazeHandling()
-''',
-    "metrics": '''"""Metrics of Gaze: how far off the duration is."""
-import numpy as np
-from vesalius.metrics import Rows
-
-ANSWER = "Gaze"
-DESCRIPTIONS = {"miss": {"text": "mean error", "better": "lower", "low": 0.0, "high": None, "unit": "s"}}
-
-def rows(answers, truths):
-    miss = np.array([abs(a.seconds - t) for a, t in zip(answers, truths, strict=True)])
-    return Rows(tuple(a.case_id for a in answers), {"miss": miss})
-
-def summary(rows, index):
-    return {"miss": float(rows["miss"][index].mean())}
-
-def counts(rows):
-    return {}
-
-def excluded(rows):
-    return {}
-
-def baseline(truths):
-    return float(np.mean(truths))
-''',
-}
 
 
 @pytest.fixture
 def gaze(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    package = tmp_path / "otherlab"
-    package.mkdir()
-    (package / "__init__.py").write_text("")
-    for kind, text in FILES.items():
-        folder = package / kind.replace(".", "_")
-        folder.mkdir()
-        (folder / "__init__.py").write_text("")
-        (folder / "gaze.py").write_text(text)
-    monkeypatch.syspath_prepend(str(tmp_path))
-
-    def points(*, group: str) -> list[EntryPoint]:
-        kind = group.removeprefix("vesalius.")
-        module = f"otherlab.{kind.replace('.', '_')}.gaze"
-        return [EntryPoint("gaze", module, group)] if kind in FILES else []
-
-    monkeypatch.setattr(registry.metadata, "entry_points", points)
-    cached = (registry.stems, registry.literals, registry.names, encoding._hints)
-    for function in cached:
-        function.cache_clear()
-    yield registry.lookup("core.answers", "gaze").Gaze
-    for function in cached:
-        function.cache_clear()
-    for name in [n for n in sys.modules if n.startswith("otherlab")]:
-        del sys.modules[name]
+    with installed(tmp_path, monkeypatch) as kind:
+        yield kind
 
 
 def test_it_is_written_read_summed_up_and_drawn(gaze: Any, tmp_path: Path) -> None:

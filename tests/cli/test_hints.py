@@ -17,6 +17,7 @@ SOURCE = Path(vesalius.__file__).parent
 READERS = ("inspect", "fit", "predict", "evaluate")  # of a cohort
 ROOMS = {
     "cohorts": READERS,
+    "cohorts/targets": ("fit", "evaluate"),
     "core": READERS,
     "formats": READERS,
     "prepare": ("fit", "predict", "evaluate"),

@@ -160,13 +160,20 @@ def test_all_frames_of_a_cine_move_alike() -> None:
     assert torch.equal(after[:, 0], after[:, 1]) and torch.equal(after[:, 0], after[:, 2])
 
 
-def test_where_boxes_could_not_follow_nothing_moves_and_without_images_nothing_is_asked() -> None:
-    one = Example(
-        "a", {"image": volume().images["image"]}, ragged={"b": np.zeros((1, 2, 3))}, boxes=frozenset("b")
-    )
+def test_boxes_move_with_their_image_and_without_images_nothing_is_asked() -> None:
+    pixels = np.zeros((1, 16, 16, 16), np.float32)
+    pixels[:, 4:8, 5:9, 2:6] = 1
+    block = np.array([[[4.0, 5, 2], [8, 9, 6]]])
+    one = Example("a", {"image": pixels}, ragged={"b": block, "names": np.array([3])}, boxes=frozenset("b"))
     moving = override(PLAN, {"augment": {"flip_axes": ["x"], "rotate_deg": 20, "probability": 1.0}})
-    batch = collate([one])
-    assert torch.equal(augmented(batch, moving, torch.Generator()).images["image"], batch.images["image"])
+    batch = collate([one, one])
+    after = augmented(batch, moving, torch.Generator().manual_seed(2))
+    assert not torch.equal(after.images["image"], batch.images["image"])
+    for image, box in zip(after.images["image"][:, 0], after.ragged["b"], strict=True):
+        where = (image > 0.5).nonzero()
+        assert box is not None and (box[0, 0] <= where.amin(dim=0) + 0.5).all()
+        assert (box[0, 1] >= where.amax(dim=0) + 0.5).all()
+    assert after.ragged["names"] == batch.ragged["names"]
     bare = collate([Example("bare", {}, {"label": np.ones(2, np.float32)})])
     assert augmented(bare, moving, torch.Generator()) is bare
 

@@ -53,7 +53,7 @@ def test_batches_are_to_the_bit_what_they_were(name: str, shape: tuple[int, int,
         made = []
         for module in (before, augment):
             g = torch.Generator().manual_seed(seed)
-            moved, on = module.space(images, fields, plan, g)
+            moved, on, *_ = module.space(images, fields, plan, g)
             moved = module.intensity(moved, plan, g)
             moved, label = module.mixup(moved, {"label": torch.eye(5)}, plan, g)
             made.append({**moved, **on, **label, "drawn": torch.rand(3, generator=g)})
@@ -123,12 +123,12 @@ def test_another_packages_transforms_take_their_turn_where_they_are_named(thirdp
     assert torch.equal(augment.intensity(images, plan, torch.Generator())["image"], images["image"] * 0.75)
 
     ramp = {"image": torch.arange(8.0).expand(2, 1, 1, 4, 8).clone()}
-    moved, _ = augment.space(ramp, {}, AugmentPlan(options={"nudge": {}}), torch.Generator())
+    moved, *_ = augment.space(ramp, {}, AugmentPlan(options={"nudge": {}}), torch.Generator())
     assert torch.allclose(moved["image"][..., :6], ramp["image"][..., 2:], atol=1e-5), (
         "a quarter of the width"
     )
     both = AugmentPlan(probability=0.0, zoom=0.1, options={"nudge": {"share": 0.25}})
-    moved, _ = augment.space(ramp, {}, both, torch.Generator())
+    moved, *_ = augment.space(ramp, {}, both, torch.Generator())
     assert torch.allclose(moved["image"][..., :7], ramp["image"][..., 1:], atol=1e-5), (
         "after a zoom by nothing"
     )

@@ -15,6 +15,7 @@ from vesalius.answers.drawing import figures as draw
 from vesalius.answers.drawing.figures import Figure
 from vesalius.answers.drawing.slices import Slice
 from vesalius.answers.foreign.tables import Row, row_answers
+from vesalius.cohorts.targets import contract as targets
 from vesalius.core.answers.scores import Scores
 from vesalius.core.calibration import operating_point
 from vesalius.core.case import Case
@@ -151,6 +152,7 @@ class ScoresHandling(Handling[Scores]):
 def _scores_of(row: Row, *, target: TargetInfo, positive: str | None) -> Scores:
     """One row's probabilities: a column a class, one column for the one of two classes, or the class's name."""
     lower, said, table, case = row.columns(), row.answer_column(), row.table, row.case
+    several = targets.of(target.kind).several
     names = [x.name for x in target.labels]
     given = {n: lower[k] for n in names for k in (f"p_{n}".lower(), n.lower()) if k in lower}
     p: Array
@@ -163,7 +165,7 @@ def _scores_of(row: Row, *, target: TargetInfo, positive: str | None) -> Scores:
     elif said is not None:
         if not (row.cells[said] or "").strip():
             raise DataError(f"{table}: case {case} has no answer", found=f"an empty cell in '{said}'")
-        called = _classes_of(str(row.cells[said]), names, several=target.kind == "multilabel")
+        called = _classes_of(str(row.cells[said]), names, several=several)
         p = np.array([float(n in called) for n in names])
     else:
         raise DataError(
@@ -173,10 +175,15 @@ def _scores_of(row: Row, *, target: TargetInfo, positive: str | None) -> Scores:
         )
     if (p < -1e-6).any() or (p > 1 + 1e-6).any():
         raise DataError(f"{table}: case {case} has probabilities outside 0 to 1", found=str(p.tolist()))
-    kind = "multilabel" if target.kind == "multilabel" else "exclusive"
-    if kind == "exclusive" and p.sum() > 0:
+    if not several and p.sum() > 0:
         p = p / p.sum()
-    return Scores(labels=target.labels, p=p, kind=kind, positive=positive, case_id=case)  # type: ignore[arg-type]
+    return Scores(
+        labels=target.labels,
+        p=p,
+        kind="multilabel" if several else "exclusive",
+        positive=positive,
+        case_id=case,
+    )
 
 
 def _classes_of(text: str, names: Sequence[str], *, several: bool) -> set[str]:

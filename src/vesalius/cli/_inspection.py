@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from vesalius.cli._show import console
+from vesalius.cohorts.targets import contract as kinds
 from vesalius.core.words import counted, listed, quoted
 from vesalius.reliability.inspect import Finding, Inspection
 from vesalius.reliability.summary import Spread, Summary, TargetSummary
@@ -49,13 +50,13 @@ def show(found: Inspection) -> None:
 
 def label_table(target: TargetSummary) -> Table:
     """The labels of one target, and how many cases (and voxels) have them."""
-    mask = target.kind == "mask"
+    drawn = kinds.of(target.kind).drawn
     labels = Table(box=None, pad_edge=False)
     labels.add_column("label")
-    for column in ("value", "cases", *(("voxels",) if mask else ())):
+    for column in ("value", "cases", *(("voxels",) if drawn else ())):
         labels.add_column(column, justify="right")
     for x in target.labels[:30]:
-        voxels = (f"{x.voxels or 0:,}",) if mask else ()
+        voxels = (f"{x.voxels or 0:,}",) if drawn else ()
         labels.add_row(escape(x.name), str(x.value), str(x.cases), *voxels)
     if target.values is not None:
         v = target.values

@@ -13,20 +13,23 @@ from vesalius.cohorts._coding import Held, coding_of
 from vesalius.cohorts._hashing import case_digest, cohort_digest
 from vesalius.cohorts._limits import enforce_fatal, enforce_limit
 from vesalius.cohorts._masked import count, mapped, with_ignored, with_region, with_values
+from vesalius.cohorts.targets import contract as kinds
 from vesalius.core import grids
 from vesalius.core.case import Case, Ref
 from vesalius.core.cohort import Cohort, Label, SetAside, TargetInfo
 from vesalius.core.errors import DataError, UnknownName, VesaliusError
 from vesalius.core.image import Image, pixel_fault
 from vesalius.core.progress import Progress, Silent
-from vesalius.core.words import counted
 
 MAX_LABELS = 256
 
 
 @dataclass(frozen=True, eq=False)
 class Decoded:
-    """One case with its pixels: images, masks and the region by name; or the fault that stops its use."""
+    """One case with its pixels: images, masks and the region by name; or the fault that stops its use.
+
+    `words` are its targets as words, by name: those that are words, such as classes and numbers.
+    """
 
     case: Case
     images: Mapping[str, Image] = field(default_factory=dict)
@@ -35,6 +38,7 @@ class Decoded:
     values: Mapping[str, Mapping[int, int]] = field(default_factory=dict)  # voxels by label value, by mask
     digest: str = ""
     fault: SetAside | None = None
+    words: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def reference(self) -> Image | None:
@@ -72,12 +76,13 @@ def check(
     progress = progress or Silent()
     good: list[Case] = []
     aside = list(cohort.set_aside)
-    held: dict[str, dict[str, Held]] = {name: {} for name, t in cohort.targets.items() if t.kind == "mask"}
+    drawn = [name for name, info in cohort.targets.items() if kinds.of(info.kind).drawn]
+    held: dict[str, dict[str, Held]] = {name: {} for name in drawn}
     digests: dict[str, str] = {}
     files: dict[Path, str] = {}
     progress.start("check", len(cohort.cases))
     try:
-        for decoded in _decode_all(cohort.cases, files, max(workers, 1)):
+        for decoded in _decode_all(cohort, files, max(workers, 1)):
             if observe is not None:
                 observe(decoded)
             if decoded.fault is not None:
@@ -105,20 +110,27 @@ def check(
     return checked
 
 
-def decode(case: Case, *, files: dict[Path, str] | None = None) -> Decoded:
-    """Read every file of one case and look for faults; `files` keeps the SHA-256 of containers already read."""
+def decode(
+    case: Case, *, infos: Mapping[str, TargetInfo] | None = None, files: dict[Path, str] | None = None
+) -> Decoded:
+    """Read every file of one case and look for faults.
+
+    `infos` are the cohort's targets; `files` keeps the SHA-256 of containers already read.
+    """
+    infos = infos or {}
+    words = kinds.words(case, infos)
     try:
         images = {name: _image(item) for name, item in case.images.items()}
-        masks = {n: _mask(t) for n, t in case.targets.items() if isinstance(t, (Ref, Image))}
+        masks = {n: _mask(t) for n, t in kinds.drawings(case, infos).items()}
         region = None if case.region is None else _mask(case.region)
         digest = case_digest(case, {} if files is None else files)
     except VesaliusError as error:
-        return Decoded(case, fault=SetAside(case.id, str(error)))
+        return Decoded(case, fault=SetAside(case.id, str(error)), words=words)
     except OSError as error:
-        return Decoded(case, fault=SetAside(case.id, f"cannot be opened: {error}"))
+        return Decoded(case, fault=SetAside(case.id, f"cannot be opened: {error}"), words=words)
     values = {name: count(mask.array) for name, mask in masks.items()}
-    fault = _fault(case, images, masks, region, values)
-    return Decoded(case, images, masks, region, values, digest, fault)
+    fault = _fault(case, images, masks, region, values) or _unusable(case, images, infos)
+    return Decoded(case, images, masks, region, values, digest, fault, words)
 
 
 def geometry_fault(image: Image, mask: Image) -> str | None:
@@ -159,15 +171,25 @@ def _fault(
     return None
 
 
-def _decode_all(cases: tuple[Case, ...], files: dict[Path, str], workers: int) -> Iterator[Decoded]:
+def _unusable(case: Case, images: Mapping[str, Image], infos: Mapping[str, TargetInfo]) -> SetAside | None:
+    """Return why a case must be set aside, as the kinds of its targets say."""
+    reference = images.get(case.reference or "")
+    for name, value in case.targets.items():
+        if name in infos and (why := kinds.of(infos[name].kind).fault(value, reference)) is not None:
+            return SetAside(case.id, f"the {name} {why}")
+    return None
+
+
+def _decode_all(cohort: Cohort, files: dict[Path, str], workers: int) -> Iterator[Decoded]:
+    infos = cohort.targets
     if workers == 1:
-        for case in cases:
-            yield decode(case, files=files)
+        for case in cohort.cases:
+            yield decode(case, infos=infos, files=files)
         return
     waiting: list[Future[Decoded]] = []
     with ThreadPoolExecutor(workers) as pool:
-        for case in cases:
-            waiting.append(pool.submit(decode, case, files=files))
+        for case in cohort.cases:
+            waiting.append(pool.submit(decode, case, infos=infos, files=files))
             if len(waiting) > workers:
                 yield waiting.pop(0).result()
         for future in waiting:
@@ -191,7 +213,7 @@ def _coded(cohort: Cohort, held: Mapping[str, Mapping[str, Held]], strict: bool)
     targets, left = dict(cohort.targets), dict(cohort.told)
     pairs: dict[str, dict[str, tuple[tuple[int, int], ...]]] = {}
     for name, info in cohort.targets.items():
-        if info.kind != "mask":
+        if name not in held:
             continue
         coding = coding_of(info, held[name], cohort.told)
         notes += coding.notes
@@ -252,15 +274,6 @@ def _varies(cohort: Cohort, name: str | None) -> None:
     held = [c.targets[name] for c in cohort.cases if name in c.targets]
     if not held:
         raise DataError(f"no case is left that has the target '{name}'", hint="look with `inspect`")
-    if info.kind == "mask" and not info.labels:
-        raise DataError(
-            f"nothing to learn from '{name}'",
-            found="only the background, 0, in every mask",
-            hint="other masks",
-        )
-    if info.kind in ("class", "ordinal") and len(set(map(str, held))) < 2:
-        raise DataError(
-            f"nothing to learn from '{name}'",
-            found=f"one class only, '{held[0]}', in all {counted(len(held), 'case')}",
-            hint="at least two classes, or another --target",
-        )
+    same = kinds.of(info.kind).nothing_to_learn(info, held)
+    if same is not None:
+        raise DataError(f"nothing to learn from '{name}'", found=same[0], hint=same[1])

@@ -14,14 +14,12 @@ import numpy as np
 from vesalius.cohorts._build import SPLIT_NOTE, some
 from vesalius.cohorts._overlap import TEST, Overlap
 from vesalius.cohorts._splits import apply_split_file, leaking_patients
-from vesalius.core.case import Case, Event, Target
+from vesalius.cohorts.targets import contract as kinds
+from vesalius.core.case import Case
 from vesalius.core.cohort import Assignment, Cohort, TargetInfo
 from vesalius.core.disk import write_text
-from vesalius.core.errors import DataError, LeakError
+from vesalius.core.errors import DataError, LeakError, UnknownName
 from vesalius.core.words import counted
-
-# How the stratum of a number begins. Unlike a class, a stratum of numbers need not be in every fold.
-_FIFTH = "fifth of the numbers "
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +64,9 @@ def assign(
     cases = [c for c in cohort.cases if name is None or name in c.targets]
     if not cases:
         raise DataError(f"no case has the target '{name}'", hint="a cohort with targets, or another --target")
+    info = cohort.targets.get(target) if isinstance(target, str) else target
+    if name is not None and info is None:
+        raise UnknownName("target", name, cohort.targets)
     leaks = leaking_patients(cases)
     if leaks:
         patient, listed = next(iter(leaks.items()))
@@ -94,10 +95,10 @@ def assign(
             pool = [c for c in pool if c.id not in twins]
         if overlap is not None:
             by += overlap.kept_apart(test, [c.id for c in pool], by)
-        units = _units(pool, name, groups)
+        units = _units(pool, info, groups)
     else:
         named = [c for c in cases if c.split is not None]
-        units = _units(named or cases, name, groups)
+        units = _units(named or cases, info, groups)
         if test_fraction > 0 and len(units) < 3:
             raise DataError(
                 f"{counted(len(units), 'patient is', 'patients are')} too few for a test set and two folds",
@@ -107,7 +108,7 @@ def assign(
         chosen, by = _inherited(units, test_fraction, rng, overlap or Overlap(), by)
         test = [c for unit in units if unit in chosen for c in unit.cases]
         units = [u for u in units if u not in chosen]
-    count, why = _fold_count(units, folds)
+    count, why = _fold_count(units, folds, every=info is not None and kinds.of(info.kind).in_every_fold)
     before: dict[_Unit, int] = {}
     if overlap is not None and overlap.trained:
         same = count == overlap.folds
@@ -151,12 +152,12 @@ def load_assignment(path: Path) -> Assignment:
         raise DataError(f"{path} is not a stored assignment of folds", found=repr(error)) from error
 
 
-def _units(cases: Sequence[Case], name: str | None, groups: Mapping[str, str]) -> list[_Unit]:
+def _units(cases: Sequence[Case], target: TargetInfo | None, groups: Mapping[str, str]) -> list[_Unit]:
     keys = _connected(cases, groups)
     members: dict[str, list[Case]] = {}
     for case in cases:
         members.setdefault(keys[case.id], []).append(case)
-    strata = _strata(cases, name)
+    strata = _strata(cases, target)
     frequency = Counter(strata.values())
     units = []
     for listed in members.values():
@@ -186,42 +187,12 @@ def _connected(cases: Sequence[Case], groups: Mapping[str, str]) -> dict[str, st
     return {c.id: find(f"case:{c.id}") for c in cases}
 
 
-def _strata(cases: Sequence[Case], name: str | None) -> dict[str, str]:
-    if name is None:
+def _strata(cases: Sequence[Case], target: TargetInfo | None) -> dict[str, str]:
+    """Return what is to be spread evenly, by case, as the target's kind says."""
+    if target is None:
         return {c.id: "" for c in cases}
-    values: dict[str, Target] = {c.id: c.targets[name] for c in cases}
-    counts: Counter[str] = Counter(x for v in values.values() if _names(v) for x in _names(v))
-    numbers = [_number(v) for v in values.values()]
-    edges = (
-        np.quantile([n for n in numbers if n is not None], [0.2, 0.4, 0.6, 0.8])
-        if any(n is not None for n in numbers)
-        else np.zeros(0)
-    )
-    strata = {}
-    for case_id, value in values.items():
-        names, number = _names(value), _number(value)
-        if names:
-            strata[case_id] = min(names, key=lambda n: (counts[n], n))
-        elif number is not None:
-            lead = value.happened if isinstance(value, Event) else _FIFTH
-            strata[case_id] = f"{lead}{int(np.searchsorted(edges, number))}"
-        else:
-            strata[case_id] = ""
-    return strata
-
-
-def _names(value: Target) -> tuple[str, ...]:
-    if isinstance(value, str):
-        return (value,)
-    if isinstance(value, tuple):
-        return tuple(v for v in value if isinstance(v, str))
-    return ()
-
-
-def _number(value: Target) -> float | None:
-    if isinstance(value, Event):
-        return value.time_days
-    return float(value) if isinstance(value, (int, float)) else None
+    found = kinds.of(target.kind).strata({c.id: c.targets[target.name] for c in cases})
+    return {c.id: found.get(c.id, "") for c in cases}
 
 
 def _by_stratum(units: Sequence[_Unit]) -> dict[str, list[_Unit]]:
@@ -287,7 +258,8 @@ def _size(units: Iterable[_Unit]) -> int:
     return sum(len(u.cases) for u in units)
 
 
-def _fold_count(units: Sequence[_Unit], folds: int) -> tuple[int, str]:
+def _fold_count(units: Sequence[_Unit], folds: int, *, every: bool) -> tuple[int, str]:
+    """Return how many folds are made, and why fewer; `every` where each stratum must be in each of them."""
     if len(units) < 2:
         raise DataError(
             f"{counted(len(units), 'patient is', 'patients are')} too few to train and validate on",
@@ -299,9 +271,8 @@ def _fold_count(units: Sequence[_Unit], folds: int) -> tuple[int, str]:
             len(units),
             f"; {counted(len(units), 'fold')}, as there are {counted(len(units), 'patient')} to train on",
         )
-    strata = {s: listed for s, listed in _by_stratum(units).items() if not s.startswith(_FIFTH)}
-    sizes = {s: len(listed) for s, listed in strata.items() if s and len(listed) > 1}
-    if sizes and min(sizes.values()) < count:
+    sizes = {s: len(listed) for s, listed in _by_stratum(units).items() if s and len(listed) > 1}
+    if every and sizes and min(sizes.values()) < count:
         rarest = min(sizes, key=lambda s: sizes[s])
         count, why = sizes[rarest], f"; {sizes[rarest]} folds, as '{rarest}' has {sizes[rarest]} patients"
     return count, why

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, is_dataclass
 from pathlib import Path
 
 import numpy as np
 
 from vesalius.core.archive import sha256
-from vesalius.core.case import Case, Event, Ref, Target
+from vesalius.core.case import Case, Ref, Target
 from vesalius.core.image import Image
 
 
@@ -64,8 +64,9 @@ def _pixels(item: Ref | Image, files: dict[Path, str]) -> list[object]:
 def _target(value: Target, files: dict[Path, str]) -> object:
     if isinstance(value, (Ref, Image)):
         return _pixels(value, files)
-    if isinstance(value, Event):
-        return asdict(value)
-    if isinstance(value, tuple):
-        return [v if isinstance(v, str) else asdict(v) for v in value]
-    return value
+    return [_fields(v) for v in value] if isinstance(value, tuple) else _fields(value)
+
+
+def _fields(value: object) -> object:
+    """Return the fields of a dataclass, and anything else as it is."""
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from vesalius import formats
 from vesalius.cohorts._splits import leaking_patients
+from vesalius.cohorts.targets import contract as kinds
 from vesalius.core import archive, grids
 from vesalius.core.case import Case, Ref
-from vesalius.core.cohort import Cohort, SetAside
+from vesalius.core.cohort import Cohort, SetAside, TargetInfo
 from vesalius.core.errors import FormatError, VesaliusError
 from vesalius.core.image import Image
 from vesalius.formats import Header
@@ -24,7 +26,7 @@ def screen(cohort: Cohort) -> Cohort:
     aside = list(cohort.set_aside)
     leaks = {c.id: p for p, cases in leaking_patients(cohort.cases).items() for c in cases}
     for case in cohort.cases:
-        fault = _leak(case, leaks) or fault_of(case)
+        fault = _leak(case, leaks) or fault_of(case, cohort.targets)
         if fault is None:
             good.append(case)
         else:
@@ -32,16 +34,17 @@ def screen(cohort: Cohort) -> Cohort:
     return replace(cohort, cases=tuple(good), set_aside=tuple(aside))
 
 
-def fault_of(case: Case) -> SetAside | None:
-    """Return the first fault that a case's headers show, or None."""
+def fault_of(case: Case, infos: Mapping[str, TargetInfo]) -> SetAside | None:
+    """Return the first fault that a case's headers show, or None; `infos` are the cohort's targets."""
     try:
         for image in case.images.values():
             if isinstance(image, Ref):
                 _present(image)
-        drawn = any(isinstance(t, Ref) for t in case.targets.values())
+        targets = kinds.drawings(case, infos)
+        drawn = any(isinstance(t, Ref) for t in targets.values())
         held = case.image
         reference = _cheap(held) if drawn and isinstance(held, Ref) else None
-        for name, target in case.targets.items():
+        for name, target in targets.items():
             if isinstance(target, Ref):
                 fault = _contradiction(case, name, reference, _cheap(target))
                 if fault is not None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-TARGET_ROLES = ("label", "mask", "time", "event", "value")
-ROLES = ("image", "id", "patient", "split", "covariate", "report", "region", "view", *TARGET_ROLES)
+from vesalius.core import registry
+
+ROLES = ("image", "id", "patient", "split", "covariate", "report", "region", "view")  # of no target
 UNUSED = "not used: "  # how a note begins that says why a table in the folder was not
 
 
@@ -26,3 +27,15 @@ class Options:
     target: str | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
+
+
+def target_roles() -> dict[str, tuple[str, ...]]:
+    """Return the roles of columns that hold targets, each with all roles of its kinds, as targets are listed."""
+    files = [registry.literals("cohorts.targets", stem) for stem in registry.stems("cohorts.targets")]
+    files = sorted((text for text in files if text.get("ROLES")), key=lambda text: text.get("ORDER", 100))
+    return {text["ROLES"][0]: tuple(text["ROLES"]) for text in files}
+
+
+def known_roles() -> tuple[str, ...]:
+    """Return every role that a column may have."""
+    return tuple(dict.fromkeys((*ROLES, *(role for roles in target_roles().values() for role in roles))))

@@ -9,7 +9,7 @@ from pathlib import Path
 from vesalius.cohorts import _files
 from vesalius.cohorts._build import matched
 from vesalius.cohorts._headers import screen
-from vesalius.cohorts._layout import ROLES, UNUSED, Detection, Options
+from vesalius.cohorts._layout import UNUSED, Detection, Options, known_roles
 from vesalius.cohorts._limits import enforce_limit
 from vesalius.cohorts._spelling import one_spelling
 from vesalius.cohorts._splits import apply_split_file
@@ -60,8 +60,8 @@ def read(
     _files.require(root)
     options = Options(target=target, columns=dict(columns or {}), labels=dict(labels or {}))
     for role in options.columns:
-        if role not in ROLES:
-            raise UnknownName("role", role, ROLES)
+        if role not in known_roles():
+            raise UnknownName("role", role, known_roles())
         if options.columns[role].startswith("re:") and role != "patient":
             raise DataError(
                 f"re: patterns are for --column patient only; '{role}' needs the name of a column",

@@ -9,13 +9,12 @@ from dataclasses import dataclass, field
 from vesalius import formats
 from vesalius.cohorts._build import as_split
 from vesalius.cohorts._index import Index
-from vesalius.cohorts._layout import Options
+from vesalius.cohorts._layout import Options, target_roles
 from vesalius.cohorts._table_io import Table
 from vesalius.cohorts._views import differs, looks_like_views
 from vesalius.core.errors import UnknownName
 
 TOLD = "as told"  # how the reason of a column ends whose role a person named
-MANY = ("image", "mask", "label", "covariate", "value")  # roles that several columns may have
 _NAMES: dict[str, str] = {
     "patient": r"(patient|subject|person|mrn|pid)([ _.-]?(id|uid|name|nr|no|number|key))?",
     "split": r"(split|subset|partition|phase|set|fold|usage|dataset)",
@@ -292,7 +291,7 @@ def _labels(table: Table, roles: Roles) -> None:
             roles.give("label", column, f"by its name, {how}")
         elif is_number(cells):
             roles.give("value", column, f"by its name, {_as_numbers(column, cells)}")
-    if roles.all("label") or roles.all("value") or roles.all("mask") or roles.all("time"):
+    if any(roles.all(role) for role in target_roles()):
         return
     left = [c for c in table if roles.free(c) and is_categorical(table[c])]
     if len(left) == 1:

@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from vesalius.cohorts._build import class_labels
+from vesalius.cohorts.targets import contract as kinds
 from vesalius.core.case import Case, Target
 from vesalius.core.cohort import Cohort, Question, TargetInfo
 from vesalius.core.errors import UnknownName
 from vesalius.core.words import counted
 
-_KINDS = ("class", "ordinal", "multilabel")
 _YES = {"1", "1.0", "true", "yes", "y", "t", "positive", "pos", "+"}
 _NO = {"0", "0.0", "false", "no", "n", "f", "negative", "neg", "-"}
 _HYPHEN = re.compile(r"(?<=[^\W\d])[-\u2010\u2011](?=[^\W\d])")  # a sign before a number stays
@@ -28,7 +28,7 @@ def one_spelling(cohort: Cohort, told: Mapping[str, str]) -> Cohort:
     none.
     """
     left = dict(told)
-    for info in [t for t in cohort.targets.values() if t.kind in _KINDS]:
+    for info in [t for t in cohort.targets.values() if kinds.of(t.kind).named]:
         counts = _counted(cohort.cases, info)
         found = {n: told[w] for n in counts for w in (n, n.strip()) if w in told}
         left = {
@@ -40,7 +40,7 @@ def one_spelling(cohort: Cohort, told: Mapping[str, str]) -> Cohort:
             cohort = noted(cohort, [note])
             cohort = _renamed(cohort, info.name, new)
         cohort = _joined(cohort, info.name, {*found, *told, *told.values()})
-    if left and not any(t.kind == "mask" for t in cohort.targets.values()):
+    if left and not any(kinds.of(t.kind).drawn for t in cohort.targets.values()):
         names = [x.name for t in cohort.targets.values() for x in t.labels]
         raise UnknownName("label", next(iter(left)), names)
     return replace(cohort, told=left)
@@ -151,7 +151,7 @@ def _renamed(cohort: Cohort, target: str, new: Mapping[str, str]) -> Cohort:
     fresh = [n for n in dict.fromkeys(new.values()) if n and n not in known]
     if fresh:
         labels = class_labels([*known, *fresh])
-    elif len(labels) < len(info.labels) and info.kind != "ordinal":
+    elif len(labels) < len(info.labels) and not kinds.of(info.kind).ordered:
         labels = class_labels(known)
     changed = replace(info, labels=labels)
     return replace(cohort, cases=tuple(cases), targets={**cohort.targets, target: changed})

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from vesalius.cohorts._layout import Detection, Options
+from vesalius.cohorts.targets import contract as kinds
 from vesalius.core.case import Case, Ref, Split
-from vesalius.core.cohort import Cohort, Label, TargetInfo, TargetKind
+from vesalius.core.cohort import Cohort, Label, TargetInfo
 from vesalius.core.errors import FormatError
 from vesalius.core.image import Array
 from vesalius.formats import npz
@@ -124,7 +125,8 @@ def read(root: Path, *, options: Options) -> Cohort:
                 )
             )
     notes = ["no patient ids in a MedMNIST file: each image counts as a patient"]
-    if info is not None and info.kind == "class" and any(rows.shape[1:] > (1,) for rows in labels.values()):
+    columns = any(rows.shape[1:] > (1,) for rows in labels.values())
+    if info is not None and kinds.of(info.kind).nominal and columns:
         notes.append(f"{info.name}: {info.reason}: one of {len(info.labels)} classes")
     first = next(
         (shapes[f"{s}_images"] for s in splits if npz.channels_first(shapes[f"{s}_images"][1:])), None
@@ -154,7 +156,7 @@ def _target(name: str, labels: dict[Split, Array]) -> TargetInfo | None:
         return None
     stacked = np.concatenate([rows.reshape(len(rows), -1) for rows in labels.values()])
     known = CLASSES.get(name)
-    kind: TargetKind = "class"
+    kind = "class"
     if stacked.shape[1] > 1 and name != MANY and _one_hot(stacked):
         values = list(range(stacked.shape[1]))
         why = f"{len(values)} columns of labels, of which each row has exactly one"
@@ -176,10 +178,10 @@ def _target(name: str, labels: dict[Split, Array]) -> TargetInfo | None:
 
 def _value(info: TargetInfo, row: Array) -> str | tuple[str, ...]:
     flat = row.reshape(-1)
-    if info.kind != "multilabel" and flat.size > 1:
-        flat = np.flatnonzero(flat)
-    if info.kind == "multilabel":
+    if kinds.of(info.kind).several:
         return tuple(label.name for label in info.labels if flat[label.value])
+    if flat.size > 1:
+        flat = np.flatnonzero(flat)
     names = {label.value: label.name for label in info.labels}
     return names[int(flat[0])]
 

@@ -8,38 +8,26 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vesalius.cohorts import _files
-from vesalius.cohorts._build import as_split, class_labels, some
+from vesalius.cohorts._build import as_split, some
 from vesalius.cohorts._dataset_json import channel_names, labels_of, load, target_info
 from vesalius.cohorts._index import Index
-from vesalius.cohorts._layout import UNUSED, Detection, Options
-from vesalius.cohorts._roles import (
-    TOLD,
-    Roles,
-    called_like_files,
-    distinct,
-    infer,
-    is_list,
-    is_number,
-    may_be_codes,
-    parts,
-)
+from vesalius.cohorts._layout import UNUSED, Detection, Options, target_roles
+from vesalius.cohorts._roles import TOLD, Roles, called_like_files, distinct, infer, is_number
 from vesalius.cohorts._rows import Slots, contradiction, of_images, rows_of_cases, slots
-from vesalius.cohorts._several import NO, YES, together
+from vesalius.cohorts._several import together
 from vesalius.cohorts._sure import doubts
 from vesalius.cohorts._table_io import Table, read_table
-from vesalius.cohorts._units import unit_of
 from vesalius.cohorts._words import plain, settled
-from vesalius.core.case import Case, Event, Ref, Split, Target
+from vesalius.cohorts.targets import contract as kinds
+from vesalius.core.case import Case, Ref, Split, Target
 from vesalius.core.cohort import Cohort, Question, SetAside, TargetInfo
 from vesalius.core.errors import DataError
 from vesalius.core.image import Image
 from vesalius.core.modalities import of_channel
-from vesalius.core.words import counted
 
 _MODALITY = re.compile(
     r"(image[ _.-]?)?(modality|modalities|imaging[ _.-]?(type|method))([ _.-]?(code|name))?", re.I
 )
-_DAYS = {"month": 30.4375, "week": 7.0, "year": 365.25}
 
 
 def detect(root: Path) -> Detection | None:
@@ -64,7 +52,7 @@ def detect(root: Path) -> Detection | None:
         if image is None:
             unused.append(f"{path.name}, as {_no_images(table, index)}")
             continue
-        learn = [c for role in ("label", "value", "mask", "time") for c in roles.all(role)]
+        learn = [c for role in target_roles() for c in roles.all(role)]
         text = f"'{image}' in {path.name} names images"
         seen = Detection(0.94, f"{text}, {', '.join(map(repr, learn[:3]))} what to learn")
         if not learn:
@@ -123,7 +111,7 @@ def read(root: Path, *, options: Options) -> Cohort:
     notes += [f"{UNUSED}{name}, as none of its columns names image files" for name in others]
     label_notes: list[str] = []
     table, questions = settled(table, roles, options, notes, label_notes)
-    questions += _numbers_or_codes(table, roles)
+    questions += _asked(table, roles)
     table, joined = together(table, roles, options, notes)
     infos = _infos(table, roles, notes, joined) | _named_masks(index.root, roles, notes)
     groups = rows_of_cases(table, roles)
@@ -168,18 +156,16 @@ def read(root: Path, *, options: Options) -> Cohort:
     )
 
 
-def _numbers_or_codes(table: Table, roles: Roles) -> tuple[Question, ...]:
-    """Return what must be asked of columns that were taken for numbers, but may as well hold codes of classes."""
-    return tuple(
-        Question(
-            column,
-            f"'{column}' may hold numbers, or codes of classes",
-            f"{len(distinct(table[column]))} different whole numbers in {counted(len(table[column]), 'row')}",
-            f"--column value={column} if they are numbers, --column label={column} if each is a class",
-        )
-        for column in roles.all("value")
-        if not roles.reasons[column].endswith(TOLD) and may_be_codes(table[column])
+def _asked(table: Table, roles: Roles) -> tuple[Question, ...]:
+    """Return what the kinds of target leave open of their columns."""
+    columns = kinds.Columns(table, roles.columns, roles.reasons)
+    found = (
+        kinds.in_role(role, table[column]).question(column, columns)
+        for role in target_roles()
+        for column in roles.all(role)
+        if not roles.reasons[column].endswith(TOLD)
     )
+    return tuple(question for question in found if question is not None)
 
 
 def _doubts(table: Table, roles: Roles, index: Index) -> dict[str, str]:
@@ -260,13 +246,33 @@ class _Rows:
         return next(iter(found.values()))
 
 
+@dataclass(frozen=True)
+class _Row:
+    """One case's rows, as its targets are read from them."""
+
+    seen: _Rows
+    rows: list[int]
+
+    def cell(self, column: str) -> str | None:
+        """Return the case's one value in a column. Raises DataError."""
+        return self.seen.one(self.rows, column)
+
+    def file(self, cell: str, what: str) -> Ref:
+        """Return the one file that a cell means. Raises DataError."""
+        return self.seen.file(cell, what)
+
+    def columns(self, role: str) -> list[str]:
+        """Return the columns that have a role."""
+        return self.seen.roles.all(role)
+
+
 def _case(name: str, rows: list[int], seen: _Rows, infos: Mapping[str, TargetInfo]) -> Case:
     if name in seen.slots.faults:
         raise DataError(seen.slots.faults[name])
     roles, images = seen.roles, _images(name, rows, seen)
     targets: dict[str, Target] = {}
     for info in infos.values():
-        value = _target(info, rows, seen)
+        value = kinds.of(info.kind).value(info, _Row(seen, rows))
         if value is not None:
             targets[info.name] = value
     covariates: dict[str, float | str | None] = {}
@@ -318,44 +324,17 @@ def _apart(images: Mapping[str, Ref | Image], others: Mapping[str, Target]) -> N
             raise DataError(f"the {name} is the image itself", found=str(target))
 
 
-def _target(info: TargetInfo, rows: list[int], seen: _Rows) -> Target | None:
-    if info.kind == "event":
-        time, event = seen.roles.all("time")[0], seen.roles.all("event")[0]
-        days, happened = seen.one(rows, time), seen.one(rows, event)
-        if days is None or happened is None:
-            return None
-        return Event(float(days) * _unit(time), _truth(happened) != ("censor" in event.casefold()))
-    cell = seen.one(rows, info.name)
-    if cell is None:
-        return None
-    if info.kind == "mask":
-        return seen.file(cell, "mask")
-    if info.kind == "number":
-        return float(cell)
-    return parts(cell) if info.kind == "multilabel" else cell
-
-
 def _infos(table: Table, roles: Roles, notes: list[str], joined: TargetInfo | None) -> dict[str, TargetInfo]:
+    """Return the targets by name, each as the kind describes it that is surest of its column."""
     infos: dict[str, TargetInfo] = {} if joined is None else {joined.name: joined}
-    for column in roles.all("label") if joined is None else ():
-        cells = table[column]
-        if is_list(cells):
-            names = [n for c in distinct(cells) for n in parts(c)]
-            infos[column] = TargetInfo(column, "multilabel", class_labels(names), roles.reasons[column])
-        else:
-            infos[column] = TargetInfo(column, "class", class_labels(distinct(cells)), roles.reasons[column])
-    for column in roles.all("value"):
-        if not is_number(table[column]):
-            raise DataError(f"column '{column}' must hold numbers", found=f"'{distinct(table[column])[0]}'")
-        infos[column] = TargetInfo(column, "number", (), roles.reasons[column], unit=unit_of(column))
-    for column in roles.all("mask"):
-        infos[column] = TargetInfo(column, "mask", (), roles.reasons[column])
-    time, event = roles.first("time"), roles.first("event")
-    if time is not None and event is not None:
-        why = f"time in '{time}', event in '{event}'"
-        if _unit(time) == 1.0 and "day" not in time.casefold():
-            notes.append(f"'{time}' is taken as days, as its name gives no unit")
-        infos["survival"] = TargetInfo("survival", "event", (), why)
+    columns = kinds.Columns(table, roles.columns, roles.reasons)
+    for role in target_roles():
+        if joined is not None and role == "label":
+            continue  # its columns are in the joined one
+        for column in roles.all(role):
+            info = kinds.in_role(role, table[column]).describe(column, columns, notes)
+            if info is not None:
+                infos[info.name] = info
     return infos
 
 
@@ -367,14 +346,3 @@ def _named_masks(folder: Path, roles: Roles, notes: list[str]) -> dict[str, Targ
         return {}
     why = f"{roles.reasons[columns[0]]}; the labels' names are in dataset.json"
     return {columns[0]: replace(target_info(names, why, notes), name=columns[0])}
-
-
-def _unit(column: str) -> float:
-    return next((days for word, days in _DAYS.items() if word in column.casefold()), 1.0)
-
-
-def _truth(cell: str) -> bool:
-    word = cell.casefold()
-    if word in YES or word in NO:
-        return word in YES
-    raise DataError(f"'{cell}' does not say whether the event happened", hint="0 and 1")

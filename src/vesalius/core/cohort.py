@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 from vesalius.core.case import Case
 from vesalius.core.errors import UnknownName
-
-TargetKind = Literal["class", "multilabel", "ordinal", "number", "event", "mask", "boxes", "text"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +24,14 @@ class Label:
 class TargetInfo:
     """What one target is: its kind, its labels in a fixed order (a mask's background excluded), and why.
 
+    `kind` is a registered name of `cohorts/targets/`.
     `ignore` are a mask's values that mark voxels of which nobody knows what they are. `beside` are further targets that
     a task learns together with this one, by which the folds are spread. `unit` is that of a number, where the data say
     it; None where they do not.
     """
 
     name: str
-    kind: TargetKind
+    kind: str
     labels: tuple[Label, ...] = ()
     reason: str = ""
     ignore: tuple[int, ...] = ()

@@ -30,6 +30,7 @@ KINDS = (
     "nets",
     "formats",
     "cohorts",
+    "cohorts.targets",
     "losses",
     "optimisers",
     "schedules",
@@ -50,6 +51,7 @@ _SINGULAR |= {
     "learn.recipes": "recipe",
     "answers": "kind of answer",
     "core.answers": "kind of answer",
+    "cohorts.targets": "kind of target",
 }
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from vesalius.answers import contract
 from vesalius.answers.contract import ForeignAnswers
+from vesalius.cohorts.targets import contract as kinds
 from vesalius.core.answers import Answer
 from vesalius.core.case import Case
 from vesalius.core.cohort import TargetInfo
@@ -35,7 +36,7 @@ def assert_drawn_on(reference: Image, answer: Answer, case_id: str) -> None:
 def positive_class(cases: Sequence[Case], target: TargetInfo) -> str | None:
     """The class that sensitivity speaks of where there are two, by the rule that plans follow; a CSV names none."""
     names = [x.name for x in target.labels]
-    if target.kind != "class" or len(names) != 2:
+    if not kinds.of(target.kind).nominal or len(names) != 2:
         return None
     seen = Counter(str(c.targets.get(target.name)) for c in cases)
     return positive_of({name: seen[name] for name in names})

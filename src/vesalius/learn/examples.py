@@ -167,25 +167,27 @@ def cut_out(example: Example, start: Sequence[int], size: Sequence[int]) -> Exam
 def augmented(batch: Batch, plan: Plan, generator: torch.Generator) -> Batch:
     """Return the batch after the planned augmentation; all frames of a cine are changed alike.
 
-    Where there are points or boxes nothing changes place, as they could not follow. Cases are mixed only where each
-    has every target, and their covariates with them.
+    Points and boxes move with the main image. Cases are mixed only where each has every target, and none has places;
+    their covariates are mixed with them.
     """
     if not batch.images:
         return batch
     fields = {k: v for k, v in batch.targets.items() if k in batch.on_grid}
     rest = {k: v for k, v in batch.targets.items() if k not in batch.on_grid}
     images = {k: v.flatten(1, 2) if v.ndim == 6 else v for k, v in batch.images.items()}
-    if not (batch.points or batch.boxes):
-        images, fields = augment.space(images, fields, plan.augment, generator)
+    points, boxes = ({k: v for k, v in batch.ragged.items() if k in of} for of in (batch.points, batch.boxes))
+    places = augment.Places(points, boxes)
+    images, fields, places = augment.space(images, fields, plan.augment, generator, places=places)
     images = augment.intensity(images, plan.augment, generator)
     covariates = batch.covariates
     known = covariates is None or not bool(covariates.isnan().any())
-    if not fields and known and all(batch.labelled(name) is None for name in rest):
+    if not fields and not places and known and all(batch.labelled(name) is None for name in rest):
         beside = {_COVARIATES: covariates} if rest and covariates is not None else {}
         images, rest = augment.mixup(images, {**rest, **beside}, plan.augment, generator)
         covariates = rest.pop(_COVARIATES, covariates)
     images = {k: v.reshape(batch.images[k].shape) for k, v in images.items()}
-    return replace(batch, images=images, targets={**fields, **rest}, covariates=covariates)
+    ragged = {**batch.ragged, **places.points, **places.boxes}
+    return replace(batch, images=images, targets={**fields, **rest}, covariates=covariates, ragged=ragged)
 
 
 def batches(examples: Sequence[Example], plan: Plan, member: int, *, task: Task | None = None) -> Batches:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from vesalius.cohorts.targets import contract as kinds
 from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort, Label, TargetInfo
 from vesalius.core.errors import DataError
@@ -73,12 +74,8 @@ def fingerprint(
     low, high, mean, sd = np.median(np.array(rows), axis=0)
     counted: Counter[str] = Counter()
     if target is not None:
-        for case in training:
-            value = case.targets.get(target.name)
-            if isinstance(value, str):
-                counted[value] += 1
-            elif isinstance(value, tuple):
-                counted.update(str(v) for v in value)
+        values = [c.targets[target.name] for c in training if target.name in c.targets]
+        counted = kinds.of(target.kind).tally(values)
     median, largest = np.median(shapes, axis=0).round().astype(int), shapes.max(axis=0)
     return Fingerprint(
         cases=len(training),

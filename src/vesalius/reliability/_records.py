@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from vesalius.cohorts import Decoded
-from vesalius.core.case import Event, Ref, Split, Target
+from vesalius.core.case import Split
 from vesalius.core.image import Array, Image, Triple
 from vesalius.reliability._thumbs import fingerprint, thumbnail
 
@@ -58,12 +58,11 @@ class CaseRecord:
 def record_of(decoded: Decoded, *, keep_thumb: bool = True) -> CaseRecord:
     """Measure one decoded case; of a faulty one only what can be said."""
     case = decoded.case
-    labels = {name: text for name, value in case.targets.items() if (text := label_text(value)) is not None}
     fault = decoded.fault.reason if decoded.fault else None
     fatal = decoded.fault.fatal if decoded.fault else False
     reference = decoded.reference
     if reference is None:
-        return CaseRecord(case.id, case.patient, case.split, labels, fault=fault, fatal=fatal)
+        return CaseRecord(case.id, case.patient, case.split, decoded.words, fault=fault, fatal=fatal)
     first = next(iter(decoded.masks.values()), None)
     channels: list[Channel] = []
     for name, image in decoded.images.items():
@@ -72,7 +71,7 @@ def record_of(decoded: Decoded, *, keep_thumb: bool = True) -> CaseRecord:
         case=case.id,
         patient=case.patient,
         split=case.split,
-        labels=labels,
+        labels=decoded.words,
         shape=reference.shape,
         channels=tuple(channels),
         dtype=reference.array.dtype.name,
@@ -96,18 +95,6 @@ def _apart(images: Sequence[Image]) -> float:
     """
     said = [image.source.forms for image in images]
     return max((f.apart_mm for f in said if f is not None and f.disagree), default=0.0)
-
-
-def label_text(value: Target) -> str | None:
-    """Return a target as a word, where it is one: classes and numbers, not masks, boxes or times."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, (Ref, Image, Event)):
-        return None
-    if isinstance(value, tuple):
-        names = [v for v in value if isinstance(v, str)]
-        return "|".join(sorted(names)) if len(names) == len(value) else None
-    return f"{value:g}"
 
 
 def pixel_hash(images: Mapping[str, Image]) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from vesalius.cohorts import Decoded
 from vesalius.core.image import Array
 from vesalius.core.words import quoted
-from vesalius.reliability._records import CaseRecord, label_text, pixel_hash
+from vesalius.reliability._records import CaseRecord, pixel_hash
 from vesalius.reliability._thumbs import fingerprint
 
 # Correlation of fine structure from which two pictures are called the same. Measured on six public sets: pictures of
@@ -79,7 +79,7 @@ class Twins:
                     case=case.id,
                     patient=case.patient,
                     split=case.split,
-                    labels={n: t for n, v in case.targets.items() if (t := label_text(v)) is not None},
+                    labels=decoded.words,
                     shape=image.shape,
                     pixels_sha256=pixel_hash(decoded.images),
                     print_=fingerprint(image),

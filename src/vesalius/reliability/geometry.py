@@ -14,13 +14,14 @@ from vesalius.reliability._records import CaseRecord
 
 FACTOR = 3.0  # how many times the median a spacing or a size may be before it is called unusual
 RARE = 0.1
+MASK = "mask"  # the sort of misfit of masks against their images
 
 
 @dataclass(frozen=True, slots=True)
 class Misfit:
     """Cases whose geometry is unlike the others', or contradicts their mask's."""
 
-    kind: str  # "mask", "forms", "spacing", "size", "orientation", "dimensions", "channels", "missing"
+    kind: str  # MASK, "forms", "spacing", "size", "orientation", "dimensions", "channels", "missing"
     cases: tuple[str, ...]
     text: str
 
@@ -28,7 +29,7 @@ class Misfit:
 def find(facts: Sequence[CaseRecord]) -> tuple[Misfit, ...]:
     """Masks that contradict their image, NIfTIs that contradict themselves, then outliers of spacing (over 3 times
     off the median), size, orientation, dimension and channels, and cases without spacing where others have it."""
-    found = [Misfit("mask", (f.case,), f.fault) for f in facts if f.fault and "than its image" in f.fault]
+    found = [Misfit(MASK, (f.case,), f.fault) for f in facts if f.fault and "than its image" in f.fault]
     found += _forms(facts)
     good = [f for f in facts if f.fault is None]
     if len(good) < 2:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 from vesalius.cohorts import select_target
+from vesalius.cohorts.targets import contract as kinds
 from vesalius.core.cohort import Cohort
 from vesalius.core.errors import DataError
 from vesalius.core.image import Array
@@ -19,7 +20,7 @@ from vesalius.reliability._survey import Survey, survey
 from vesalius.reliability.duplicates import Duplicate
 from vesalius.reliability.geometry import Misfit
 from vesalius.reliability.leakage import Leak
-from vesalius.reliability.summary import Summary, summary_of
+from vesalius.reliability.summary import Summary, TargetSummary, summary_of
 
 Severity = Literal["error", "warning", "note"]
 _ORDER = {"error": 0, "warning": 1, "note": 2}
@@ -164,14 +165,14 @@ def _misfits(misfits: Sequence[Misfit]) -> list[Finding]:
     return [
         Finding("warning" if m.kind != "channels" else "note", f"geometry: {m.kind}", m.cases, m.text)
         for m in misfits
-        if m.kind != "mask"  # named among those set aside
+        if m.kind != geometry.MASK  # named among those set aside
     ]
 
 
 def _targets(found: Survey, summary: Summary, asked: str | None) -> list[Finding]:
     findings = []
     cohort = found.cohort
-    single = [t for t in summary.targets if t.kind != "mask" and sum(x.cases > 0 for x in t.labels) == 1]
+    single = [t for t in summary.targets if _named(t) and sum(x.cases > 0 for x in t.labels) == 1]
     constant = [t.name for t in single if len(cohort.targets) > 1 and t.name != asked]
     if constant:
         text = f"one class only, nothing to learn: {listed(constant, 5)}"
@@ -189,13 +190,13 @@ def _targets(found: Survey, summary: Summary, asked: str | None) -> list[Finding
             text = f"{target.name}: fewer than 5 cases have {listed(few, 6)}"
             findings.append(Finding("warning", "labels", (), text, "more cases, or merge classes"))
         held = [k for k in counts.values() if k]
-        if target.kind != "mask" and len(held) == 1:
+        if _named(target) and len(held) == 1:
             text = f"{target.name}: one class only, '{next(n for n, k in counts.items() if k)}'"
             findings.append(Finding("error", "labels", (), text, "at least two classes"))
-        elif target.kind != "mask" and held and max(held) > 10 * min(held):
+        elif _named(target) and held and max(held) > 10 * min(held):
             text = f"{target.name}: the largest class has {max(held) / min(held):.0f} times the cases of the smallest"
             findings.append(Finding("note", "labels", (), text, "accuracy alone would mislead"))
-        if target.kind == "mask":
+        if kinds.of(target.kind).drawn:
             empty = tuple(
                 f.case
                 for f in found.good
@@ -222,6 +223,11 @@ def _targets(found: Survey, summary: Summary, asked: str | None) -> list[Finding
         text = f"{len(bare)} without a target, kept for prediction"
         findings.append(Finding("note", "orphans", bare, text))
     return findings
+
+
+def _named(target: TargetSummary) -> bool:
+    """Return whether the target's values are names of labels."""
+    return kinds.of(target.kind).named
 
 
 def _pixels(good: Sequence[CaseRecord]) -> list[Finding]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vesalius.cohorts.targets import contract as kinds
 from vesalius.core.cohort import Cohort
 from vesalius.core.image import Array
 from vesalius.core.progress import Progress
@@ -173,18 +174,17 @@ def _intensity(name: str, listed: Sequence[Channel]) -> Intensity:
 
 def _target(found: Survey, name: str) -> TargetSummary:
     info = found.cohort.targets[name]
-    cases = [c for c in found.cohort.cases if name in c.targets]
-    values = None
-    if info.kind == "mask":
+    values = [c.targets[name] for c in found.cohort.cases if name in c.targets]
+    kind = kinds.of(info.kind)
+    if kind.drawn:
         held = [f.voxels.get(name, {}) for f in found.good]
         labels = tuple(
             LabelCount(x.value, x.name, sum(x.value in v for v in held), sum(v.get(x.value, 0) for v in held))
             for x in info.labels
         )
     else:
-        named = [t if isinstance(t, tuple) else (t,) for t in (c.targets[name] for c in cases)]
-        counts = Counter(n for names in named for n in names if isinstance(n, str))
+        counts = kind.tally(values)
         labels = tuple(LabelCount(x.value, x.name, counts[x.name]) for x in info.labels)
-        numbers = [t for t in (c.targets[name] for c in cases) if isinstance(t, (int, float))]
-        values = spread(np.array(numbers)) if numbers else None
-    return TargetSummary(name, info.kind, len(cases), labels, values)
+    numbers = [n for value in values if (n := kind.number_of(value)) is not None]
+    between = spread(np.array(numbers)) if numbers else None
+    return TargetSummary(name, info.kind, len(values), labels, between)

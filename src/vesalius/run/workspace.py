@@ -9,6 +9,7 @@ from typing import Any
 
 from vesalius import cohorts
 from vesalius.cohorts import Decoded, Overlap
+from vesalius.cohorts.targets import contract as kinds
 from vesalius.core.case import Case
 from vesalius.core.cohort import Assignment, Cohort, Label, TargetInfo
 from vesalius.core.disk import output_errors
@@ -153,7 +154,7 @@ def prepare_workspace(
     chosen = replace(cohort.targets[chosen.name], beside=chosen.beside) if chosen else None
     for case in cohort.cases:
         observer.recount(as_read[case.id], case)
-    for twin in observer.twins.exact() if chosen is not None and chosen.kind == "class" else ():
+    for twin in observer.twins.exact() if chosen is not None and kinds.of(chosen.kind).nominal else ():
         if (
             chosen is not None and chosen.name in twin.contradicts
         ):  # at least one is wrong, and a person must say which

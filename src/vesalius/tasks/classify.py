@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from vesalius import losses
+from vesalius.cohorts.targets import contract as kinds
 from vesalius.core import calibration as calibrations
 from vesalius.core.answers import Answer
 from vesalius.core.answers.scores import Scores
@@ -73,7 +74,7 @@ class Classify(Task):
         uneven = bool(shares) and max(shares) > 5 * max(1, min(shares))
         why = "the rarest class is more than five times rarer" if uneven else "classes are not far from even"
         draft.set("loss.class_weights", "balanced" if uneven else "none", why)
-        if target is not None and len(target.labels) == 2 and target.kind == "class":
+        if target is not None and len(target.labels) == 2 and kinds.of(target.kind).nominal:
             counts = {x.name: prints.classes.get(x.name, 0) for x in target.labels}
             positive = positive_of(counts)
             draft.set("task.options", {"threshold": "half"}, WHY_HALF)
@@ -88,7 +89,7 @@ class Classify(Task):
         if target is None:
             return ("a class for each case (a folder a class, a label column, …)",)
         counts = Counter(v for c in cohort.cases if (v := c.targets.get(target.name)) is not None)
-        if target.kind == "multilabel":
+        if kinds.of(target.kind).several:
             return () if counts else ("cases with labels",)
         missing = [f"a second class (only '{k}' was found)" for k in counts] if len(counts) == 1 else []
         missing += [f"a second case of class '{k}'" for k, n in counts.items() if n < 2 and len(counts) > 1]
@@ -104,7 +105,7 @@ class Classify(Task):
         return State(
             {
                 "target": target.name,
-                "kind": {"class": "exclusive"}.get(target.kind, target.kind),
+                "kind": _scored(target),
                 "labels": [{"value": x.value, "name": x.name} for x in target.labels],
                 "share": [float(s) for s in share],
             }
@@ -120,7 +121,7 @@ class Classify(Task):
     def build(self, plan: Plan, state: State, nets: Nets) -> nn.Module:
         """An encoder with its head, and the planned loss."""
         share = np.asarray(state.values["share"], dtype=np.float32)
-        multilabel = state.values["kind"] == "multilabel"
+        multilabel = _several(state)
         weights = planned_weights(plan, share, multilabel=multilabel)
         criterion = losses.build(
             plan.loss.name,
@@ -157,12 +158,11 @@ class Classify(Task):
         undo: Undo | None = None,
     ) -> Scores:
         """Calibrated probabilities. `raw` is `(K,)` logits, or `(M, K)` of an ensemble's members."""
-        kind = state.values["kind"]
-        p = calibrations.apply(calibration, np.atleast_2d(raw), multilabel=kind == "multilabel").mean(axis=0)
+        p = calibrations.apply(calibration, np.atleast_2d(raw), multilabel=_several(state)).mean(axis=0)
         return Scores(
             labels=tuple(Label(x["value"], x["name"]) for x in state.values["labels"]),
             p=p,
-            kind=kind,
+            kind=state.values["kind"],
             positive=calibration.get("positive"),
             thresholds=calibration.get("thresholds", {}),
         )
@@ -180,7 +180,7 @@ class Classify(Task):
     ) -> dict[str, Any]:
         """Return a temperature, thresholds and the positive class, fitted on the members' mean logits."""
         labels = [x["name"] for x in state.values["labels"]]
-        multilabel = state.values["kind"] == "multilabel"
+        multilabel = _several(state)
         logits = np.stack([r.mean(axis=0) for r in raw])
         y: Array
         if multilabel:
@@ -200,6 +200,21 @@ class Classify(Task):
     def scalar(self, raw: Tensor, ask: Ask | int) -> Tensor:
         """The logit of one class."""
         return raw[:, asked(ask).place]
+
+    def held_against(self, state: State) -> tuple[str, ...]:
+        """Return the kinds of target with as many labels a case as were learned: one, or several at once."""
+        return tuple(k for k in self.targets if kinds.of(k).several == _several(state))
+
+
+def _scored(target: TargetInfo) -> str:
+    """Return the kind of Scores that answers about such a target are."""
+    kind = kinds.of(target.kind)
+    return "multilabel" if kind.several else "ordinal" if kind.ordered else "exclusive"
+
+
+def _several(state: State) -> bool:
+    """Return whether several labels may hold at once."""
+    return bool(state.values["kind"] == "multilabel")
 
 
 def _hot(value: Any, names: list[str]) -> np.ndarray[Any, np.dtype[np.float32]]:

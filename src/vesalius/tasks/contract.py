@@ -268,6 +268,10 @@ class Task(ABC):
         """The answer that looks at nothing (majority, mean, mean mask), to stand beside every figure."""
         return None
 
+    def held_against(self, state: State) -> tuple[str, ...]:
+        """Return the kinds of target that answers may be held against; by default all that can be learned from."""
+        return self.targets
+
     def truth(self, case: Case, state: State) -> Any:
         """What `metrics` holds an answer against, or None where the case has no target."""
         target = state.values.get("target")

@@ -20,17 +20,17 @@ from vesalius.verbs.predict import predict
 
 LIVER_DICE = 0.90
 GRID = (24, 48, 48)  # coarse, so that two cores see enough of it in two minutes
-CASES = {"segment": 48, "classify": 160}
+CASES = {"volumes": 48, "slices": 160}
 # fixed steps, so that the demo's figures do not depend on how busy the machine is
 SETTINGS: Mapping[str, Mapping[str, Any]] = {
-    "segment": {
+    "volumes": {
         "train.steps": 1000,
         "train.members": 1,
         "net.scale": 0.5,
         "train.lr": 0.006,
         "train.validations": 3,
     },
-    "classify": {"train.steps": 200, "train.members": 2},
+    "slices": {"train.steps": 200, "train.members": 2},
 }
 
 
@@ -53,18 +53,18 @@ def demo(out: Path | str | None = None, *, seed: int = 0, progress: Progress | N
     progress = progress or Silent()
     root = new_folder(Path(out) if out else None, default="demo")
     progress.note(f"demo in {root}: 1. make synthetic studies")
-    volumes = phantom(root / "volumes", cases=CASES["segment"], seed=seed, size=GRID, progress=progress)
-    slices = phantom(root / "slices", cases=CASES["classify"], seed=seed, format="png", progress=progress)
+    volumes = phantom(root / "volumes", cases=CASES["volumes"], seed=seed, size=GRID, progress=progress)
+    slices = phantom(root / "slices", cases=CASES["slices"], seed=seed, format="png", progress=progress)
     new = phantom(root / "new", cases=3, seed=seed + 1000, size=GRID, progress=progress)
     progress.note("2. inspect them")
     inspect(slices / "classes", html=root / "inspect.html", progress=progress)
     progress.note("3. learn to segment volumes")
     segmenter = fit(
-        volumes, root / "segment", target="mask", settings=SETTINGS["segment"], seed=seed, progress=progress
+        volumes, root / "segment", target="mask", settings=SETTINGS["volumes"], seed=seed, progress=progress
     )
     progress.note("4. learn to classify slices")
     classifier = fit(
-        slices / "classes", root / "classify", settings=SETTINGS["classify"], seed=seed, progress=progress
+        slices / "classes", root / "classify", settings=SETTINGS["slices"], seed=seed, progress=progress
     )
     progress.note("5. answer three new studies and score the answers")
     if segmenter.path is None or classifier.path is None:

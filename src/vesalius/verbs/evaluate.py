@@ -7,6 +7,7 @@ from pathlib import Path
 
 from vesalius import cohorts
 from vesalius.answers import contract
+from vesalius.cohorts.targets import contract as kinds
 from vesalius.core.bundle import Bundle, open_bundle
 from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort, Label, TargetInfo
@@ -15,8 +16,7 @@ from vesalius.core.errors import DataError
 from vesalius.core.progress import Progress, Silent
 from vesalius.core.scorecard import Scorecard, save_scorecard
 from vesalius.core.sealed import MANIFEST
-from vesalius.core.words import counted, listed
-from vesalius.evaluate.aligning import aligned
+from vesalius.core.words import counted
 from vesalius.evaluate.answered import score_cases
 from vesalius.evaluate.foreign import assert_drawn_on, foreign_answers, positive_class
 from vesalius.evaluate.scoring import Tally, card_of, tally_for
@@ -79,8 +79,8 @@ def evaluate(
         seen = marks if past is not None else None
         cohort = cohorts.check(cohort, target=info.name, progress=progress, max_set_aside=1.0, observe=seen)
     info = cohort.targets[info.name]  # with the labels that its masks were found to hold
-    if bundle is not None and info.kind == "mask":
-        cohort = aligned(cohort, info.name, _learned(bundle))
+    if bundle is not None and kinds.of(info.kind).drawn:
+        cohort = kinds.of(info.kind).aligned(cohort, info.name, _learned(bundle))
         info = cohort.targets[info.name]
     if past is not None:
         choice = unseen(cohort, info.name, split, past, marks)
@@ -131,18 +131,17 @@ def _target(cohort: Cohort, name: str | None, bundle: Bundle | None) -> TargetIn
     if bundle is None:
         return cohorts.select_target(cohort, name)
     plan, state = bundle.stages[-1].plan.task, bundle.stages[-1].state
-    several = state.values.get("kind") == "multilabel"
-    kinds = [k for k in tasks.get(plan.name).targets if (k == "multilabel") == several]
-    fitting = [t.name for t in cohort.targets.values() if t.kind in kinds]
+    fit = tasks.get(plan.name).held_against(state)
+    fitting = [t.name for t in cohort.targets.values() if t.kind in fit]
     if name is None and plan.target in fitting:
         name = plan.target
     elif name is None and len(fitting) < 2:
         name = next(iter(fitting or cohort.targets), None)
     info = cohorts.select_target(cohort, name)
-    if info.kind not in kinds:
+    if info.kind not in fit:
         raise DataError(
             f"the bundle learned to {plan.name} and cannot be scored against target '{info.name}'",
-            found=f"a target of kind {info.kind}, not {' or '.join(kinds)}",
+            found=f"a target of kind {info.kind}, not {' or '.join(fit)}",
             hint=" or ".join(f"--target {n}" for n in fitting) or "data with the target that was learned",
         )
     unit = state.values.get("unit") or None
@@ -153,13 +152,7 @@ def _target(cohort: Cohort, name: str | None, bundle: Bundle | None) -> TargetIn
             hint=f"a column in {unit}",
         )
     known = [str(x["name"]) for x in state.values.get("labels", ())]
-    strange = [x.name for x in info.labels if x.name not in known]
-    if info.kind != "mask" and strange:
-        raise DataError(
-            f"the bundle did not learn the class '{strange[0]}' of target '{info.name}'",
-            hint=f"--labels '{strange[0]}=NAME' with one that it learned ({listed(known)}), or "
-            f"'{strange[0]}=' where it is not known",
-        )
+    kinds.of(info.kind).assert_learned(info, known)
     return info
 
 

@@ -11,7 +11,7 @@ A transform's file declares literals that are read without importing it:
 and has `make(settings, probability)`, which returns a function, or None where these settings change nothing. What the
 function is given depends on the stage:
 
-    place       (images, fields, generator) -> (images, fields)      what lies on the images' grid moves with them
+    place       (n, shape, generator) -> Exchange                    voxels change place, none is resampled
     grid        (n, shape, generator) -> Move                        all of them together resample once
     intensity   (image, generator) -> image                          (B, C, Z, Y, X), normalised
     mix         (images, targets, generator) -> (images, targets)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -19,6 +20,18 @@ class Move:
     chosen: Tensor
     matrix: Tensor | None = None
     displacement: Tensor | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Exchange:
+    """How the voxels of a batch's samples change place without being resampled.
+
+    `tensor` takes `(B, C, Z, Y, X)` of any size; `points` takes `(…, 3)` of one sample and its number, in voxels of the
+    main image `(z, y, x)`: voxel k reaches from k to k + 1.
+    """
+
+    tensor: Callable[[Tensor], Tensor]
+    points: Callable[[Tensor, int], Tensor]
 
 
 def uniform(n: int, limit: float, generator: torch.Generator) -> Tensor:

@@ -8,30 +8,38 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from vesalius.prepare.transforms.contract import Exchange
+
 NAMES = {"flip": "mirrors along the planned axes"}
 STAGE = "place"
 ORDER = 10
 FIELDS = ("flip_axes",)
 AXES = {"z": 2, "y": 3, "x": 4}
-Named = Mapping[str, Tensor]
 
 
-def make(settings: Mapping[str, Any], probability: float) -> Callable[..., tuple[Named, Named]] | None:
-    """Return the mirroring along `flip_axes`; the probability is one half whatever is planned."""
+def make(settings: Mapping[str, Any], probability: float) -> Callable[..., Exchange] | None:
+    """Return what draws the mirroring along `flip_axes`; the probability is one half whatever is planned."""
     axes: Sequence[str] = settings["flip_axes"]
     if not axes:
         return None
 
-    def flip(images: Named, fields: Named, generator: torch.Generator) -> tuple[Named, Named]:
-        groups = dict(images), dict(fields)
-        n = next(iter(images.values())).shape[0]
-        for axis in axes:
-            drawn = torch.rand(n, generator=generator) < 0.5
-            for group in groups:
-                for name, tensor in group.items():
-                    if tensor.shape[AXES[axis]] > 1:
-                        mask = drawn.to(tensor.device).view(-1, 1, 1, 1, 1)
-                        group[name] = torch.where(mask, tensor.flip(AXES[axis]), tensor)
-        return groups
+    def flip(n: int, shape: torch.Size, generator: torch.Generator) -> Exchange:
+        drawn = {AXES[axis]: torch.rand(n, generator=generator) < 0.5 for axis in axes}
+
+        def tensor(value: Tensor) -> Tensor:
+            for axis, which in drawn.items():
+                if value.shape[axis] > 1:
+                    mask = which.to(value.device).view(-1, 1, 1, 1, 1)
+                    value = torch.where(mask, value.flip(axis), value)
+            return value
+
+        def points(value: Tensor, sample: int) -> Tensor:
+            turned = value.clone()
+            for axis, which in drawn.items():
+                if which[sample]:
+                    turned[..., axis - 2] = shape[axis - 2] - value[..., axis - 2]
+            return turned
+
+        return Exchange(tensor, points)
 
     return flip

@@ -1,8 +1,8 @@
 // Answers a frame: each one that is seen is sent over a WebSocket, and what a model of pictures says of it is shown.
 import * as api from "./api.ts";
 import { byId, h } from "./dom.ts";
+import { Drawn, fillAnswer } from "./kinds.ts";
 import { head, withLabels } from "./nifti.ts";
-import { fillAnswer } from "./panel_result.ts";
 import { everyFrame } from "./player.ts";
 import { announce, guarded, report } from "./say.ts";
 import type { Stage } from "./stage.ts";
@@ -32,6 +32,7 @@ export function liveAnswers(stage: Stage): () => void {
   const head = h("h3", {});
   const body = h("div", {});
   const place = h("section", { class: "answer", id: "live-answer" }, head, body);
+  const drawn = new Drawn(stage);
   let socket: WebSocket | null = null;
   let sent: number[] = []; // which of the stage's frames the n-th message was
   let layout = "";
@@ -46,8 +47,7 @@ export function liveAnswers(stage: Stage): () => void {
     if (!place.isConnected) return;
     place.remove();
     delete body.dataset.kind;
-    void stage.setMask(null);
-    stage.setBoxes([]);
+    void drawn.clear();
     byId("results-none").hidden = byId("results").childElementCount > 0;
   };
 
@@ -86,7 +86,7 @@ export function liveAnswers(stage: Stage): () => void {
     const held: Held = { case: now().caseId ?? "", kind: answer.kind, answer, summary: summary ?? {}, files: {}, model: now().model ?? "", by: "predict" };
     if (!place.isConnected) byId("results").prepend(place);
     byId("results-none").hidden = true;
-    await fillAnswer(body, held, { stage, current: () => socket === mine, file: () => labelsOf(answer, stage) });
+    await fillAnswer(body, held, { stage, current: () => socket === mine, file: () => labelsOf(answer, stage) }, drawn);
     head.textContent = `Answer for frame ${(sent[frame] ?? 0) * everyFrame(stage) + 1} (${Math.round(ms)} ms)`;
   };
 

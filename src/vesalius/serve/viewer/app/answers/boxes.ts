@@ -1,7 +1,8 @@
 // Boxes: drawn on the planes with label and score, and listed, the surest first; a click goes to the middle of one.
 import { colourOf } from "../colours.ts";
 import { h } from "../dom.ts";
-import type { Given } from "../panel_result.ts";
+import type { Given } from "../kinds.ts";
+import type { Stage } from "../stage.ts";
 import type { Held, Label } from "../types.ts";
 
 /** In index coordinates `(z, y, x)`, `low` included, `high` excluded. */
@@ -14,6 +15,9 @@ interface Found {
 type Triple = [number, number, number];
 const turned = (zyx: number[]): Triple => [zyx[2]!, zyx[1]!, zyx[0]!];
 const percent = (p: number): string => `${(100 * p).toFixed(1)} %`;
+
+/** Boxes of the last answer do not lie where those of the next do. */
+export const clear = (stage: Stage): void => stage.setBoxes([]);
 
 export function panel(answer: Held, { stage }: Given): HTMLElement {
   const { boxes = [], p = [], labels = [] } = answer.answer as { boxes?: Found[]; p?: number[]; labels?: Label[] };

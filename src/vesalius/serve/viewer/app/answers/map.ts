@@ -1,8 +1,16 @@
 // Map: a field of numbers over the image, such as what an explanation found; with its scale and how dense it lies.
 import { digits, h } from "../dom.ts";
 import { extremes } from "../nifti.ts";
-import type { Given } from "../panel_result.ts";
+import type { Given } from "../kinds.ts";
+import type { Stage } from "../stage.ts";
 import type { Held } from "../types.ts";
+
+export const ownFile = true;
+
+/** The next map is laid in the place of the last, without a blink between them. */
+export async function clear(stage: Stage, again: boolean): Promise<void> {
+  if (!again) await stage.setMap(null);
+}
 
 export async function panel(answer: Held, given: Given): Promise<HTMLElement> {
   const { quantity, faithfulness } = answer.summary;

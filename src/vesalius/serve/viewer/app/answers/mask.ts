@@ -1,9 +1,16 @@
 // Mask: the labels over the image, with a legend that shows and hides them, their volumes, and how dense they lie.
 import { colourOf } from "../colours.ts";
 import { digits, h } from "../dom.ts";
-import type { Given } from "../panel_result.ts";
-import type { Labelled } from "../stage.ts";
+import type { Given } from "../kinds.ts";
+import type { Labelled, Stage } from "../stage.ts";
 import type { Held, Scored } from "../types.ts";
+
+export const ownFile = true;
+
+/** The next mask is laid in the place of the last, without a blink between them. */
+export async function clear(stage: Stage, again: boolean): Promise<void> {
+  if (!again) await stage.setMask(null);
+}
 
 let laid: { labels: Labelled[]; numbers: HTMLElement[] } = { labels: [], numbers: [] };
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from vesalius import cohorts
+from vesalius.cohorts._masked import with_values
 from vesalius.core.cohort import Cohort, Label, TargetInfo
 from vesalius.core.errors import DataError
 
@@ -28,7 +28,7 @@ def aligned(cohort: Cohort, target: str, learned: Sequence[Label]) -> Cohort:
     if not pairs:
         return cohort
     labels = tuple(replace(x, value=new[x.value]) for x in info.labels)
-    cases = tuple(cohorts.with_values(case, {target: pairs}) for case in cohort.cases)
+    cases = tuple(with_values(case, {target: pairs}) for case in cohort.cases)
     return replace(cohort, cases=cases, targets={**cohort.targets, target: replace(info, labels=labels)})
 
 

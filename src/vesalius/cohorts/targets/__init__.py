@@ -1,0 +1,10 @@
+"""Kinds of target: one file = one kind of truth, from a table's cells to what an answer is held against.
+
+A kind's file declares literals that are read without importing it:
+
+    ROLES = ("value",)     roles of a table's columns that hold such targets, the leading one first; () for none
+    ORDER = 20             its place where a table's targets are listed; 100 where it says nothing
+
+and has `KIND`, an instance of `contract.TargetKind`. Another package joins through the entry-point group
+`vesalius.cohorts.targets`.
+"""

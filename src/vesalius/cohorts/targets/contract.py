@@ -1,0 +1,173 @@
+"""The contract of a kind of target: how it is recognised, read, checked, spread over folds, summed up and aligned."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Protocol, cast
+
+from vesalius.core import registry
+from vesalius.core.case import Case, Ref, Target
+from vesalius.core.cohort import Cohort, Label, Question, TargetInfo
+from vesalius.core.errors import DataError
+from vesalius.core.image import Image
+from vesalius.core.words import listed
+
+ROOM = "cohorts.targets"
+Cells = list[str | None]
+
+
+@dataclass(frozen=True)
+class Columns:
+    """A table as a kind of target sees it: cells by column, columns by role, and why each has its role."""
+
+    table: Mapping[str, Cells]
+    roles: Mapping[str, Sequence[str]]
+    reasons: Mapping[str, str]
+
+    def of(self, role: str) -> Sequence[str]:
+        """Return the columns that have a role."""
+        return self.roles.get(role, ())
+
+
+class Row(Protocol):
+    """One case in a table, which may have several of its rows."""
+
+    def cell(self, column: str) -> str | None:
+        """Return the case's one value in a column. Raises DataError where its rows contradict each other."""
+
+    def file(self, cell: str, what: str) -> Ref:
+        """Return the one file that a cell names. Raises DataError; `what` says in its words what was looked for."""
+
+    def columns(self, role: str) -> Sequence[str]:
+        """Return the columns that have a role."""
+
+
+class TargetKind:
+    """What is asked of one kind of target. Every default suits a target that has no labels and lies in one column.
+
+    `name` is its registered name, the stem of its file. `drawn`: a value is a file or an Image of label values on the
+    grid of the case's image. `named`: a value is the name of a label, or where `several` hold at once a tuple of names.
+    `ordered`: the labels' order means something. `in_every_fold`: there are only as many folds as each stratum has
+    patients, so that it is in each of them.
+    """
+
+    name: ClassVar[str]
+    drawn: ClassVar[bool] = False
+    named: ClassVar[bool] = False
+    several: ClassVar[bool] = False
+    ordered: ClassVar[bool] = False
+    in_every_fold: ClassVar[bool] = True
+
+    @property
+    def nominal(self) -> bool:
+        """Return whether a value is one of several names without an order."""
+        return self.named and not self.several and not self.ordered
+
+    # --- recognised and read
+
+    def fits(self, cells: Cells) -> float:
+        """Return how sure it is, 0 to 1, that a column whose role it claims holds such targets: kinds share roles."""
+        return 1.0
+
+    def describe(self, column: str, columns: Columns, notes: list[str]) -> TargetInfo | None:
+        """Return the target that a column holds; None where it holds none. What is worth knowing goes into `notes`.
+
+        Raises DataError where the column cannot hold such targets.
+        """
+        return TargetInfo(column, self.name, (), columns.reasons[column])
+
+    def value(self, info: TargetInfo, row: Row) -> Target | None:
+        """Return a case's target from a table; None where it has none. Raises DataError."""
+        cell = row.cell(info.name)
+        return None if cell is None else self.parsed(cell, row)
+
+    def parsed(self, cell: str, row: Row) -> Target:
+        """Return what one cell says. Raises DataError."""
+        return cell
+
+    def question(self, column: str, columns: Columns) -> Question | None:
+        """Return what a person must say of a column before it is learned from, which nobody named; None for nothing."""
+        return None
+
+    # --- checked
+
+    def fault(self, value: Target, reference: Image | None) -> str | None:
+        """Return in words why a case with this value must be set aside; None where nothing is wrong with it.
+
+        What is drawn is checked against its image in any case.
+        """
+        return None
+
+    def nothing_to_learn(self, info: TargetInfo, held: Sequence[Target]) -> tuple[str, str] | None:
+        """Return what all cases have alike, and what to try, where there is nothing to tell apart; else None."""
+        return None
+
+    # --- spread over folds
+
+    def strata(self, values: Mapping[str, Target]) -> dict[str, str]:
+        """Return for each case the stratum that is spread evenly over the folds; '' for none."""
+        return dict.fromkeys(values, "")
+
+    # --- summed up
+
+    def names_in(self, value: Target) -> tuple[str, ...]:
+        """Return the names of the labels that a value holds."""
+        return ()
+
+    def number_of(self, value: Target) -> float | None:
+        """Return the number by which a value is summed up."""
+        return None
+
+    def word(self, value: Target) -> str | None:
+        """Return a value as a word, by which duplicates are compared and pictures captioned; None where it is none."""
+        return None
+
+    def tally(self, values: Iterable[Target]) -> Counter[str]:
+        """Return in how many values each label is named, in the order of appearance."""
+        return Counter(name for value in values for name in self.names_in(value))
+
+    # --- held against answers
+
+    def assert_learned(self, info: TargetInfo, learned: Sequence[str]) -> None:
+        """Raise DataError where the data have a label that a bundle did not learn."""
+        strange = [x.name for x in info.labels if x.name not in learned]
+        if strange:
+            raise DataError(
+                f"the bundle did not learn the class '{strange[0]}' of target '{info.name}'",
+                hint=f"--labels '{strange[0]}=NAME' with one that it learned ({listed(learned)}), or "
+                f"'{strange[0]}=' where it is not known",
+            )
+
+    def aligned(self, cohort: Cohort, target: str, learned: Sequence[Label]) -> Cohort:
+        """Return the cohort with its truth in the labels that a bundle learned. Raises DataError."""
+        return cohort
+
+
+def of(kind: str) -> TargetKind:
+    """Return the kind of target of that name. Raises UnknownName."""
+    return cast(TargetKind, registry.lookup(ROOM, kind).KIND)
+
+
+def in_role(role: str, cells: Cells) -> TargetKind:
+    """Return the kind of target that a column of this role holds: the one that is surest of its cells."""
+    claims = [
+        stem for stem in registry.stems(ROOM) if role in registry.literals(ROOM, stem).get("ROLES", ())[:1]
+    ]
+    return max((of(stem) for stem in claims), key=lambda kind: kind.fits(cells))
+
+
+def drawings(case: Case, infos: Mapping[str, TargetInfo]) -> dict[str, Ref | Image]:
+    """Return what is drawn on a case's image, by target: files and images, but those whose kind is not drawn."""
+    return {
+        name: value
+        for name, value in case.targets.items()
+        if isinstance(value, Ref | Image) and (name not in infos or of(infos[name].kind).drawn)
+    }
+
+
+def words(case: Case, infos: Mapping[str, TargetInfo]) -> dict[str, str]:
+    """Return a case's targets as words, by name: those that are words."""
+    found = {n: of(infos[n].kind).word(v) for n, v in case.targets.items() if n in infos}
+    return {name: word for name, word in found.items() if word is not None}

@@ -1,0 +1,81 @@
+// Kinds of answer: a file each in answers/, which the build takes in; what is drawn on an image, and its taking away.
+import { fill, h } from "./dom.ts";
+import type { Stage } from "./stage.ts";
+import type { Held } from "./types.ts";
+
+export interface Given {
+  stage: Stage;
+  /** Bytes of one of the answer's files; null where it has none of that name. */
+  file(name: string): Promise<ArrayBuffer | null>;
+  /** Whether this answer is still the one to be shown. */
+  current(): boolean;
+}
+
+/** What a kind's file exports. */
+export interface Kind {
+  panel(answer: Held, given: Given): HTMLElement | Promise<HTMLElement>;
+  /** Where there is one: another answer in the place of the last, without a new panel. */
+  renew?(answer: Held, given: Given): Promise<void>;
+  /** Of a kind that is drawn on the image: take that away. `again` says that another answer of the kind comes next. */
+  clear?(stage: Stage, again: boolean): void | Promise<void>;
+  /** Whether its pixels lie in a file of their own, so that it has no panel as a part of another answer. */
+  ownFile?: boolean;
+}
+
+/** Which kinds of answer were drawn on the image, to be taken away when others come. */
+export class Drawn {
+  private readonly names = new Set<string>();
+
+  constructor(private readonly stage: Stage) {}
+
+  add(kind: string): void {
+    this.names.add(kind);
+  }
+
+  /** Take away what was drawn, but for what answers of the kinds in `next` will replace. */
+  async clear(next: readonly string[] = []): Promise<void> {
+    for (const name of [...this.names]) {
+      const again = next.includes(name);
+      if (!again) this.names.delete(name);
+      await (await kindOf(name)).clear?.(this.stage, again);
+    }
+  }
+}
+
+/** The panel of an answer's kind, and below it those of its parts. */
+export async function section(answer: Held, given: Given, drawn: Drawn): Promise<HTMLElement[]> {
+  drawn.add(answer.kind);
+  const made = [await (await kindOf(answer.kind)).panel(answer, given)];
+  for (const [name, part] of Object.entries((answer.answer.parts ?? {}) as Record<string, Record<string, unknown>>)) {
+    if ((await kindOf(String(part.kind))).ownFile) continue;
+    const inner: Held = { ...answer, kind: String(part.kind), answer: part, summary: {}, files: {} };
+    made.push(h("h3", {}, name.replaceAll("_", " ")), ...(await section(inner, given, drawn)));
+  }
+  return made;
+}
+
+/** An answer in an element that is there already: the panel of its kind, made once where that can be renewed. */
+export async function fillAnswer(into: HTMLElement, answer: Held, given: Given, drawn: Drawn): Promise<void> {
+  const { renew } = await kindOf(answer.kind);
+  if (renew && into.dataset.kind === answer.kind) {
+    await renew(answer, given);
+    return;
+  }
+  into.dataset.kind = answer.kind;
+  fill(into, await section(answer, given, drawn));
+}
+
+async function kindOf(kind: string): Promise<Kind> {
+  try {
+    // to add a kind, add a file: the build takes in all of the folder
+    return (await import(`./answers/${kind.toLowerCase()}.ts`)) as Kind;
+  } catch {
+    return { panel: plain };
+  }
+}
+
+/** For a kind without a panel of its own: its figures, and the files below. */
+function plain(answer: Held): HTMLElement {
+  const fields = Object.entries(answer.summary.fields ?? {});
+  return h("div", {}, h("h2", {}, answer.kind), h("dl", {}, fields.flatMap(([name, x]) => [h("dt", {}, name.replaceAll("_", " ")), h("dd", {}, String(x))])));
+}

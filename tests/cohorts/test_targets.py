@@ -1,0 +1,187 @@
+"""Kinds of target: every file keeps the contract, and another package's kind joins by its one file."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image as Picture
+
+from vesalius import cohorts
+from vesalius.cohorts.targets import contract
+from vesalius.core import registry
+from vesalius.core.case import Box, Event, Ref, Target
+from vesalius.core.cohort import Cohort, TargetInfo
+from vesalius.core.errors import DataError, UnknownName
+from vesalius.reliability.inspect import inspect
+
+ROOM = "cohorts.targets"
+BOX = Box((0.0, 1.0, 1.0), (1.0, 4.0, 4.0), "cyst")
+VALUES: dict[str, list[Target]] = {
+    "boxes": [(BOX, BOX), ()],
+    "class": ["benign", "malignant"],
+    "event": [Event(10.0, True), Event(400.0, False)],
+    "mask": [Ref((Path("a.png"),)), Ref((Path("b.png"),))],
+    "multilabel": [("cyst", "tumour"), ()],
+    "number": [61.5, 7.0],
+    "ordinal": ["1", "2"],
+    "text": ["no finding", "a cyst"],
+}
+WORDS = {
+    "class": ["benign", "malignant"],
+    "multilabel": ["cyst|tumour", ""],
+    "number": ["61.5", "7"],
+    "ordinal": ["1", "2"],
+}
+NAMES = sorted(registry.names(ROOM))
+
+
+def test_each_kind_has_an_example_here() -> None:
+    assert sorted(VALUES) == [name for name in NAMES if registry.stems(ROOM)[name].startswith("vesalius.")]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_kind_says_what_is_asked_of_it(name: str) -> None:
+    kind, values = contract.of(name), VALUES[name]
+    assert kind.name == name and 10 < len(registry.names(ROOM)[name]) < 130
+    assert not (kind.drawn and kind.named) and (kind.named or not (kind.several or kind.ordered))
+    assert [kind.fault(v, None) for v in values] == [None, None]
+    strata = kind.strata({str(k): v for k, v in enumerate(values)})
+    assert set(strata) <= {"0", "1"} and all(isinstance(s, str) for s in strata.values())
+    words = [kind.word(v) for v in values]
+    assert words == WORDS.get(name, [None, None])
+    roles = registry.literals(ROOM, name)["ROLES"]
+    assert not roles or contract.in_role(roles[0], ["1", "2"]) is not None
+
+
+def test_kinds_that_share_a_role_are_told_apart_by_the_cells() -> None:
+    assert contract.in_role("label", ["a", "b"]).name == "class"
+    assert contract.in_role("label", ["a|b", None, "c"]).name == "multilabel"
+    with pytest.raises(UnknownName, match="unknown kind of target 'numbr'.*number"):
+        contract.of("numbr")
+
+
+def test_labels_are_counted_once_a_case() -> None:
+    assert contract.of("boxes").tally(VALUES["boxes"]) == {"cyst": 1}
+    assert contract.of("multilabel").tally(VALUES["multilabel"]) == {"cyst": 1, "tumour": 1}
+    assert not contract.of("text").tally(VALUES["text"]), "no report stands in a plan"
+
+
+def test_a_class_that_was_not_learned_is_refused_and_a_masks_are_matched_later() -> None:
+    from vesalius.core.cohort import Label
+
+    labels = (Label(0, "cat"), Label(1, "dog"))
+    with pytest.raises(DataError, match="did not learn the class 'dog' of target 'pet'"):
+        contract.of("class").assert_learned(TargetInfo("pet", "class", labels), ["cat"])
+    contract.of("mask").assert_learned(TargetInfo("pet", "mask", labels), ["cat"])
+
+
+GAZE = '''"""Where a reader looks first, as `row:column` in a table's cell."""
+
+from dataclasses import dataclass
+
+from vesalius.cohorts.targets.contract import TargetKind
+
+ROLES = ("gaze",)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Row and column, in pixels."""
+
+    y: float
+    x: float
+
+
+class Gaze(TargetKind):
+    """A value is a Place."""
+
+    name = "gaze"
+
+    def parsed(self, cell, row):
+        y, _, x = cell.partition(":")
+        return Place(float(y), float(x))
+
+    def fault(self, value, reference):
+        inside = reference is None or value.y < reference.shape[1]
+        return None if inside else f"lies outside of the image, in row {value.y:g}"
+
+    def strata(self, values):
+        return {case: "upper" if value.y < 8 else "lower" for case, value in values.items()}
+
+    def number_of(self, value):
+        return value.y
+
+    def word(self, value):
+        return f"{value.y:g}:{value.x:g}"
+
+
+KIND = Gaze()
+'''
+
+
+@pytest.fixture
+def gaze(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Another package's kind of target: one file."""
+    (tmp_path / "otherlab_gaze.py").write_text(GAZE, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    group = f"vesalius.{ROOM}"
+    monkeypatch.setattr(
+        registry.metadata,
+        "entry_points",
+        lambda **wanted: [EntryPoint("gaze", "otherlab_gaze", group)] if wanted == {"group": group} else [],
+    )
+    caches = (registry.stems, registry.literals, registry.names)
+    for cache in caches:
+        cache.cache_clear()
+    yield contract.of("gaze")
+    for cache in caches:
+        cache.cache_clear()
+    sys.modules.pop("otherlab_gaze", None)
+
+
+def seen(folder: Path, *, rows: int = 24) -> Cohort:
+    """A table of pictures of 16 rows, where each was looked at; the last one's place lies outside."""
+    folder.mkdir()
+    lines = ["file,fixation"]
+    for k in range(rows):
+        pixels = np.random.default_rng(k).integers(0, 255, (16, 16), dtype=np.uint8)
+        Picture.fromarray(pixels).save(folder / f"p{k:02d}.png")
+        lines.append(f"p{k:02d}.png,{k % 16 if k < rows - 1 else 40}:3")
+    (folder / "table.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return cohorts.read(folder, columns={"image": "file", "gaze": "fixation"})
+
+
+def test_a_made_up_kind_is_read_checked_spread_and_summed_up_by_its_file_alone(
+    gaze: Any, tmp_path: Path
+) -> None:
+    cohort = seen(tmp_path / "data")
+    assert cohort.targets == {"fixation": TargetInfo("fixation", "gaze", (), "gaze: as told")}
+    assert cohort.case("p03").targets["fixation"] == gaze.parsed("3:3", None)
+    checked = cohorts.check(cohort)
+    assert [(s.case, s.reason) for s in checked.set_aside] == [
+        ("p23", "the fixation lies outside of the image, in row 40")
+    ]
+    assignment = cohorts.assign(checked, target="fixation", folds=3, test_fraction=0.0)
+    upper = [sum(int(c[1:]) % 16 < 8 for c in fold) for fold in assignment.folds]
+    assert max(upper) - min(upper) <= 1 and "fixation" in cohorts.select_target(checked).name
+    found = inspect(cohort)
+    (target,) = found.summary.targets
+    assert (target.kind, target.cases) == ("gaze", 23)
+    assert target.values is not None and (target.values.low, target.values.high) == (0.0, 15.0)
+    assert found.thumbs[3].label == "3:3"
+
+
+def test_its_values_are_in_the_cohorts_hash(gaze: Any, tmp_path: Path) -> None:
+    one, other = (cohorts.check(seen(tmp_path / n, rows=k)) for n, k in (("a", 12), ("b", 12)))
+    assert one.hash == other.hash
+    (tmp_path / "b" / "table.csv").write_text(
+        (tmp_path / "b" / "table.csv").read_text().replace("p03.png,3:3", "p03.png,3:4"), encoding="utf-8"
+    )
+    changed = cohorts.read(tmp_path / "b", columns={"image": "file", "gaze": "fixation"})
+    assert cohorts.check(changed).hash != one.hash
