@@ -117,7 +117,7 @@ def test_images_and_a_target_are_needed() -> None:
 
 def test_a_target_that_varies_among_test_cases_alone_is_refused() -> None:
     with pytest.raises(DataError, match="the same for all training cases"):
-        state_of(cases([40.0, 40.0]))
+        state_of(cases([0.1] * 7))
 
 
 def test_the_answer_is_in_the_units_of_the_training_cases_and_of_nobody_else() -> None:
@@ -187,12 +187,15 @@ def test_what_is_asked_of_covariates_must_exist() -> None:
     some = cases([1.0, 2.0, 3.0, 4.0], sex=list("FMFM"), name=list("abcd"))
     with pytest.raises(UnknownName, match="sx"):
         state_of(some, covariates="sx")
-    with pytest.raises(UnknownName, match="sex"):
-        state_of(some, categories="sex")
+    with pytest.raises(UnknownName, match="sx"):
+        state_of(some, categories="sx")
     with pytest.raises(DataError, match="too many different values"):
         state_of(some, covariates="name", categories="name")
     with pytest.raises(DataError, match="is not a finite number"):
         state_of(some, covariates="sex")
+    odd = cases([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], bmi=[20.0, 22.0, 24.0, 26.0, 28.0, 999.0])
+    with pytest.raises(DataError, match="'bmi' lies far from all other values where it is 999"):
+        state_of(odd, covariates="bmi")
     with pytest.raises(DataError, match="cannot be a covariate, too"):
         state_of(some, covariates="age")
 
@@ -274,7 +277,7 @@ def test_the_plan_says_what_was_chosen_why_and_how_to_choose_otherwise() -> None
                                          "death": Covariate(True, 2, 0, False)})  # fmt: skip
     plan = check(draft_plan(contract.default_for("number"), AGE, prints, CPU), TASK)
     assert (plan.task.name, plan.loss.name, plan.data.sampling) == ("regress", "smooth_l1", "whole")
-    assert plan.task.options == {"unit": "years", "covariates": "sex,bmi", "categories": "sex"}
+    assert plan.task.options == {"unit": "years", "covariates": "sex,bmi", "categories": "sex,death"}
     for path, said in (
         ("task.name", "--task NAME"),
         ("task.options.unit", "'age' says so"),

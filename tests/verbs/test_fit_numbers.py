@@ -16,8 +16,9 @@ from vesalius import formats
 from vesalius.core.answers.value import Value
 from vesalius.core.bundle import open_bundle
 from vesalius.core.cohort import Cohort
-from vesalius.core.errors import DataError
+from vesalius.core.errors import DataError, Interrupted
 from vesalius.core.image import Image
+from vesalius.learn.stepper import Stepper
 from vesalius.verbs.phantom import phantom
 
 SMALL = {
@@ -134,10 +135,31 @@ def test_another_cohort_is_scored_in_the_same_unit_or_refused(
         vs.evaluate(run.bundle, other, target="volume_mm3")
 
 
-def test_it_is_resumed_as_it_was(bright: tuple[Path, vs.Run]) -> None:
-    run = bright[1]
-    again = vs.fit(bright[0], run.path, resume=True)
-    assert again.plan.task == run.plan.task and again.plan.train == run.plan.train
+def test_interrupted_and_resumed_it_ends_the_same(
+    quick: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [{"age_years": x, "sex": "FM"[k % 2]} for k, x in enumerate(numbers(20))]
+    table = pictures(tmp_path / "data", rows, lambda row: 2.5 * row["age_years"])
+    how: dict[str, Any] = {
+        "target": "age_years",
+        "columns": {"covariate": "sex"},
+        "settings": SMALL | {"train.steps": 12, "train.checkpoint_every_s": 0.001, "augment.mixup": 0.4},
+    }
+    whole = vs.fit(table, tmp_path / "whole", **how)
+    step, taken = Stepper.step, []
+
+    def interrupted(self: Stepper, *arguments: Any) -> Any:
+        taken.append(0)
+        if len(taken) == 8:
+            raise KeyboardInterrupt
+        return step(self, *arguments)
+
+    with monkeypatch.context() as patch, pytest.raises(Interrupted):
+        patch.setattr(Stepper, "step", interrupted)
+        vs.fit(table, tmp_path / "again", **how)
+    again = vs.fit(table, tmp_path / "again", resume=True)
+    assert whole.bundle is not None and again.bundle is not None
+    assert again.bundle.hash == whole.bundle.hash
 
 
 def test_covariates_alone_suffice_where_images_show_nothing(quick: None, tmp_path: Path) -> None:

@@ -49,6 +49,8 @@ def scorecard_table(card: Scorecard) -> None:
     if card.positive:
         at = card.thresholds.get(card.positive)
         title += f"; positive: {card.positive}" + (f" from {at:.3f}" if at is not None else "")
+    if card.unit:
+        title += f"; in {card.unit}"
     if card.tolerance_mm is not None:
         title += (
             f"; surface tolerance {card.tolerance_mm:g} mm (or {card.tolerance_px:g} pixel without spacing)"

@@ -111,7 +111,7 @@ def read(root: Path, *, options: Options) -> Cohort:
     notes += [f"{UNUSED}{name}, as none of its columns names image files" for name in others]
     label_notes: list[str] = []
     table, questions = settled(table, roles, options, notes, label_notes)
-    questions += _questions(table, roles)
+    questions += _asked(table, roles)
     table, joined = together(table, roles, options, notes)
     infos = _infos(table, roles, notes, joined) | _named_masks(index.root, roles, notes)
     groups = rows_of_cases(table, roles)
@@ -156,13 +156,16 @@ def read(root: Path, *, options: Options) -> Cohort:
     )
 
 
-def _questions(table: Table, roles: Roles) -> tuple[Question, ...]:
-    """Return what must be asked before anything is learned from the columns of targets."""
+def _asked(table: Table, roles: Roles) -> tuple[Question, ...]:
+    """Return what the kinds of target leave open of their columns."""
     columns = kinds.Columns(table, roles.columns, roles.reasons)
-    asked = (
-        kinds.in_role(role, table[c]).question(c, columns) for role in target_roles() for c in roles.all(role)
+    found = (
+        kinds.in_role(role, table[column]).question(column, columns)
+        for role in target_roles()
+        for column in roles.all(role)
+        if not roles.reasons[column].endswith(TOLD)
     )
-    return tuple(question for question in asked if question is not None)
+    return tuple(question for question in found if question is not None)
 
 
 def _doubts(table: Table, roles: Roles, index: Index) -> dict[str, str]:

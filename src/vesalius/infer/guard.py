@@ -51,7 +51,7 @@ def require(needs: Sequence[str], case: Case) -> None:
         raise DataError(
             f"case {case.id}: the bundle needs the covariate{'s' if len(lacking) > 1 else ''} {names}",
             found=", ".join(k for k, v in case.covariates.items() if v is not None) or "no covariates",
-            hint=f"a table with a column '{lacking[0]}', or `covariates` in a request",
+            hint=f"a table's column '{lacking[0]}' that is named as a covariate, or `covariates` in a request",
         )
 
 

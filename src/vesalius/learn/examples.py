@@ -167,8 +167,8 @@ def cut_out(example: Example, start: Sequence[int], size: Sequence[int]) -> Exam
 def augmented(batch: Batch, plan: Plan, generator: torch.Generator) -> Batch:
     """Return the batch after the planned augmentation; all frames of a cine are changed alike.
 
-    Points and boxes move with the main image. Cases are mixed only where each has every target and none has places,
-    and their covariates with them.
+    Points and boxes move with the main image. Cases are mixed only where each has every target, and none has places;
+    their covariates are mixed with them.
     """
     if not batch.images:
         return batch

@@ -21,10 +21,10 @@ from vesalius.core.image import Array
 from vesalius.core.moments import Moments
 from vesalius.core.words import counted, listed
 
-CODES, WORDS = (
-    10,
-    50,
-)  # whole numbers of so few different values are categories; words of more are no categories
+CODES = 10  # whole numbers of at most so many different values may be codes of categories
+WORDS = 50  # words of more different values are no category
+FEW = 5  # of so few numbers nobody can say that another lies far from them
+NO_VALUES = (99.0, 999.0, 9999.0, 99999.0, 999999.0)  # with either sign: how tables say that nothing is known
 
 Learned = Mapping[str, Mapping[str, Any]]
 
@@ -74,7 +74,14 @@ def _learned(cases: Sequence[Case], name: str, *, category: bool) -> dict[str, A
         raise UnknownName("covariate", name, sorted({n for c in cases for n in c.covariates}))
     missing = len(cases) - len(held)
     if not category:
-        numbers = Moments.of(number_of(c, name) for c, _ in held)
+        each = [number_of(c, name) for c, _ in held]
+        if (code := no_value(each)) is not None:
+            raise DataError(
+                f"the covariate '{name}' lies far from all other values where it is {code:g}",
+                found=counted(each.count(code), "training case"),
+                hint="empty cells where it is not known",
+            )
+        numbers = Moments.of(each)
         return {
             "mean": numbers.mean,
             "sd": numbers.sd or 1.0,
@@ -98,6 +105,20 @@ def number_of(case: Case, name: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise DataError(f"case {case.id}: the covariate '{name}' is not a finite number", found=repr(value))
     return float(value)
+
+
+def no_value(numbers: Sequence[float]) -> float | None:
+    """Return a number such as 999 that stands for an empty cell; None where there is none.
+
+    It lies more than twice as far from all others as these lie apart.
+    """
+    for code in sorted({n for n in numbers if abs(n) in NO_VALUES}, key=abs, reverse=True):
+        others = [n for n in numbers if n != code]
+        if len(others) >= FEW:
+            low, high = min(others), max(others)
+            if max(low - code, code - high) > 2 * (high - low):
+                return code
+    return None
 
 
 def needed(learned: Learned) -> tuple[str, ...]:

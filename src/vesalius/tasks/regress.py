@@ -26,7 +26,7 @@ from vesalius.core.words import counted, listed
 from vesalius.plan.draft import Draft
 from vesalius.plan.fingerprint import Fingerprint
 from vesalius.plan.machine import Machine
-from vesalius.prepare import covariates as known
+from vesalius.prepare import covariates
 from vesalius.prepare.batch import Batch, Example
 from vesalius.prepare.case import Prepared
 from vesalius.prepare.geometry import Undo
@@ -36,8 +36,6 @@ NAMES = {"regress": "One number for a whole image: an age, a volume, a score"}
 DEFAULT_FOR = ("number",)
 OPTIONS = {"unit": "", "covariates": "", "categories": ""}
 FEATURES = 16  # what an image is summed up in where covariates stand beside it
-FEW = 5  # of so few numbers nobody can say that another lies far from them
-NO_VALUES = (99.0, 999.0, 9999.0, 99999.0, 999999.0)  # with either sign: how tables say that nothing is known
 
 
 class Regressor(nn.Module):
@@ -115,7 +113,7 @@ class Regress(Task):
         if min(numbers) == max(numbers):
             many = counted(len(cases), "case")
             return (f"a target that varies: '{target.name}' is {numbers[0]:g} in all {many}",)
-        if (code := _no_value(numbers)) is not None:
+        if (code := covariates.no_value(numbers)) is not None:
             many = counted(Counter(numbers)[code], "case")
             return (f"an empty cell where '{target.name}' is not known, in place of {code:g} ({many})",)
         return ()
@@ -126,7 +124,7 @@ class Regress(Task):
             raise DataError("regression needs a target", hint="--target NAME")
         held = [c for c in cases if target.name in c.targets]
         numbers = Moments.of(number_of(c, target.name) for c in held)
-        if not numbers.sd > 0:
+        if not numbers.low < numbers.high:
             raise DataError(
                 f"the target '{target.name}' is the same for all training cases",
                 found=f"{numbers.mean:g} in {counted(numbers.n, 'case')}",
@@ -134,9 +132,10 @@ class Regress(Task):
             )
         options = plan.task.options
         names, categories = _listed(options.get("covariates")), _listed(options.get("categories"))
-        strange = [n for n in categories if n not in names]
+        there = {n for c in held for n in c.covariates}
+        strange = [n for n in categories if n not in there]
         if strange:
-            raise UnknownName("covariate", strange[0], names)
+            raise UnknownName("covariate", strange[0], there)
         if target.name in names:
             raise DataError(f"'{target.name}' is the target and cannot be a covariate, too")
         return State(
@@ -148,17 +147,17 @@ class Regress(Task):
                 "sd": numbers.sd,
                 "low": numbers.low,
                 "high": numbers.high,
-                "covariates": known.learn(held, names, categories),
+                "covariates": covariates.learn(held, names, categories),
             }
         )
 
     def covariates(self, state: State) -> tuple[str, ...]:
         """Return those that no training case lacked; others may be missing, as they were in training."""
-        return known.needed(state.values["covariates"])
+        return covariates.needed(state.values["covariates"])
 
     def outside(self, case: Case, state: State) -> tuple[str, ...]:
         """Return which covariates lie outside of what was learned from."""
-        return known.outside(case, state.values["covariates"])
+        return covariates.outside(case, state.values["covariates"])
 
     def encode(self, case: Case, prepared: Prepared, reference: Image, state: State) -> Example:
         """Return the standardised number and the covariates beside the prepared image."""
@@ -166,14 +165,14 @@ class Regress(Task):
         if values["target"] in case.targets:
             z = (number_of(case, values["target"]) - values["mean"]) / values["sd"]
             targets["number"] = np.array([z], dtype=np.float32)
-        beside = known.encode(case, values["covariates"]) if values["covariates"] else None
+        beside = covariates.encode(case, values["covariates"]) if values["covariates"] else None
         return Example(case.id, {"image": prepared.array}, targets, covariates=beside)
 
     def build(self, plan: Plan, state: State, nets: Nets) -> nn.Module:
         """Return the planned encoder under one output, and the planned loss."""
         net = planned_net(plan, nets)
         criterion = losses.build(plan.loss.name, options=plan.loss.options)
-        return Regressor(net, known.width(state.values["covariates"]), criterion)
+        return Regressor(net, covariates.width(state.values["covariates"]), criterion)
 
     def loss(self, model: nn.Module, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         """Return the planned loss over the cases that have a number."""
@@ -236,17 +235,6 @@ def _value(x: float, state: State, *, outside: tuple[str, ...] | None = None) ->
     return Value(x=x, unit=state.values["unit"] or None, quantity=state.values["target"], outside=outside)
 
 
-def _no_value(numbers: Sequence[float]) -> float | None:
-    """Return a number such as 999 that lies more than twice as far from all others as these lie apart."""
-    for code in sorted({n for n in numbers if abs(n) in NO_VALUES}, key=abs, reverse=True):
-        others = [n for n in numbers if n != code]
-        if len(others) >= FEW and max(min(others) - code, code - max(others)) > 2 * (
-            max(others) - min(others)
-        ):
-            return code
-    return None
-
-
 def _listed(text: Any) -> tuple[str, ...]:
     """Return the names in an option, parted by commas."""
     return tuple(dict.fromkeys(n for part in str(text or "").split(",") if (n := part.strip())))
@@ -262,7 +250,7 @@ def _covariates(draft: Draft, prints: Fingerprint) -> None:
             f"; not used: {listed(others, 8)} (--column covariate=NAME, or --set task.options.covariates=A,B)"
         )
     draft.set("task.options.covariates", ",".join(named), why)
-    sorts = [name for name in named if prints.covariates[name].category]
+    sorts = [name for name, about in prints.covariates.items() if about.category]
     why = "words, or few whole numbers, which may be codes" if sorts else "no covariate is words or codes"
     draft.set("task.options.categories", ",".join(sorts), why)
 

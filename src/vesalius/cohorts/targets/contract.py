@@ -91,6 +91,10 @@ class TargetKind:
         """Return what one cell says. Raises DataError."""
         return cell
 
+    def question(self, column: str, columns: Columns) -> Question | None:
+        """Return what a person must say of a column before it is learned from, which nobody named; None for nothing."""
+        return None
+
     # --- checked
 
     def fault(self, value: Target, reference: Image | None) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from vesalius.cohorts._roles import TOLD, distinct, is_number, may_be_codes
+from vesalius.cohorts._roles import distinct, is_number, may_be_codes
 from vesalius.cohorts._units import unit_of
 from vesalius.cohorts.targets._strata import by_fifth
 from vesalius.cohorts.targets.contract import Columns, Row, TargetKind
@@ -34,7 +34,7 @@ class Number(TargetKind):
     def question(self, column: str, columns: Columns) -> Question | None:
         """Return the question whether these are numbers or codes of classes, where nobody said and both may be."""
         cells = columns.table[column]
-        if columns.reasons[column].endswith(TOLD) or not may_be_codes(cells):
+        if not may_be_codes(cells):
             return None
         return Question(
             column,
