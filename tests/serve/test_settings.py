@@ -98,6 +98,7 @@ def test_a_series_that_was_given_up_is_listed_and_tried_again(path: Path) -> Non
             queue.fail(job, "no answer")
     lines = said(str(path), "--dead-letters").splitlines()
     assert [x.split()[0] for x in lines] == ["1.2.1", "1.2.2"] and all(x.endswith("no answer") for x in lines)
+    assert "dead: 2, no answer" in said(str(path), "--status").splitlines()
     assert said(str(path), "--replay", "1.2.1") == "1 series are tried again"
     assert said(str(path), "--replay", "all") == "1 series are tried again"
     status = said(str(path), "--status")

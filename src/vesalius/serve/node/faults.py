@@ -31,11 +31,13 @@ def is_permanent(error: Exception) -> bool:
 
 
 def message_of(error: Exception) -> str:
-    """Return a fault as one line for a person who runs a PACS, without hints about other commands."""
+    """Return a fault as one line for a person who runs a PACS, without hints about commands."""
     if isinstance(error, RuleFault):
         return str(error)
     if not isinstance(error, VesaliusError):
         return f"{type(error).__name__}: {' '.join(str(error).split())}"
+    if error.hint and "accept_mismatch" in error.hint:
+        return str(VesaliusError(error.what, found=error.found, hint="accept_mismatch: true in the rule"))
     if error.hint and ("--" in error.hint.replace("--status", "") or "`" in error.hint):
         return str(VesaliusError(error.what, found=error.found))
     return str(error)

@@ -126,8 +126,12 @@ def _series(settings: Settings) -> list[str]:
         counts = queue.counts()
         waiting = queue.jobs("ready", "running", "sending", "failed")
         unrouted = Counter(job.error or "no rule takes it" for job in queue.jobs("unrouted"))
+        dead = Counter(job.error for job in queue.jobs("dead"))
     lines = [f"{state:<10} {n}" for state, n in counts.items()] or ["no series has come yet"]
     lines += [f"unrouted: {n}, {why}" for why, n in unrouted.most_common(_REASONS)]
+    lines += [f"dead: {n}, {why}" for why, n in dead.most_common(_REASONS)]
+    if len(dead) > _REASONS:
+        lines.append(f"dead: {len(dead) - _REASONS} more reasons, see --dead-letters")
     if waiting:
         lines.append(f"the longest wait since {_moment(waiting[0].changed_s)}")
     said = [f"{job.series_uid}: {job.error}" for job in waiting if job.state == "failed" and job.error]
