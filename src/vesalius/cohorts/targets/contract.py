@@ -78,10 +78,6 @@ class TargetKind:
         """
         return TargetInfo(column, self.name, (), columns.reasons[column])
 
-    def question(self, column: str, columns: Columns) -> Question | None:
-        """Return what a person must answer before anything is learned from a column; None where all is clear."""
-        return None
-
     def value(self, info: TargetInfo, row: Row) -> Target | None:
         """Return a case's target from a table; None where it has none. Raises DataError."""
         cell = row.cell(info.name)
@@ -92,7 +88,7 @@ class TargetKind:
         return cell
 
     def question(self, column: str, columns: Columns) -> Question | None:
-        """Return what a person must say of a column before it is learned from, which nobody named; None for nothing."""
+        """Return what a person must answer about a column that nobody named before it is learned from; None for nothing."""
         return None
 
     # --- checked
