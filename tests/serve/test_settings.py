@@ -157,7 +157,11 @@ PACS = 'pacs: {host: 127.0.0.1, port: 4242, aet: ORTHANC, orthanc: "http://127.0
         ("  - {aet: CT1,", "  - {aet: CT1}\n  - {aet: CT1,", "with and without an address"),
         ("attempts: 1", "stable_s: true", "stable_s must be a number; found True"),
         ("attempts: 1", "keep_days: .inf", "must be a finite number"),
-        ("attempts: 1", "queue: mysql://me:secret@x", "no database; found another address"),
+        (
+            "attempts: 1",
+            "queue: mysql://me:secret@x",
+            "this is no address of a PostgreSQL database; found another address",
+        ),
         ("attempts: 1", "attempts: [", "line 11: no YAML; found expected"),
         (GOOD, "", "holds no settings; found nothing"),
         (GOOD, "x: 2026-99-99", "no YAML; found month must be"),

@@ -150,7 +150,7 @@ class ScoresHandling(Handling[Scores]):
 
 
 def _scores_of(row: Row, *, target: TargetInfo, positive: str | None) -> Scores:
-    """One row's probabilities: a column a class, one column for the one of two classes, or the class's name."""
+    """Return one row's probabilities: a column a class, one column for the one of two classes, or the class's name."""
     lower, said, table, case = row.columns(), row.answer_column(), row.table, row.case
     several = targets.of(target.kind).several
     names = [x.name for x in target.labels]
@@ -187,7 +187,7 @@ def _scores_of(row: Row, *, target: TargetInfo, positive: str | None) -> Scores:
 
 
 def _classes_of(text: str, names: Sequence[str], *, several: bool) -> set[str]:
-    """The classes that a cell names: one, or several between bars or semicolons, of which 'none' is none."""
+    """Return the classes that a cell names: one, or several between bars or semicolons, of which 'none' is none."""
     if not several:
         return {_class_of(text, names)}
     words = [w.strip() for w in re.split(r"[|;]", text) if w.strip()]
@@ -197,7 +197,7 @@ def _classes_of(text: str, names: Sequence[str], *, several: bool) -> set[str]:
 
 
 def _class_of(word: str, names: Sequence[str]) -> str:
-    """The class that a word names; another case or blanks around it do no harm where only one can be meant."""
+    """Return the class that a word names; another case or blanks around it do no harm where only one can be meant."""
     if word in names:
         return word
     alike = [n for n in names if n.strip().casefold() == word.strip().casefold()]

@@ -83,7 +83,7 @@ def number_or_word(text: str) -> float | str:
 
 
 def process_began() -> float:
-    """The `time.monotonic()` of this process's first moment: what a person waits for counts from there."""
+    """Return the `time.monotonic()` of this process's first moment: what a person waits for counts from there."""
     import psutil
 
     now = time.monotonic()

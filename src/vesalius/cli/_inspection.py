@@ -49,7 +49,7 @@ def show(found: Inspection) -> None:
 
 
 def label_table(target: TargetSummary) -> Table:
-    """The labels of one target, and how many cases (and voxels) have them."""
+    """Return the labels of one target, and how many cases (and voxels) have them."""
     drawn = kinds.of(target.kind).drawn
     labels = Table(box=None, pad_edge=False)
     labels.add_column("label")
@@ -74,18 +74,18 @@ def grouped(found: Inspection) -> list[list[Finding]]:
 
 
 def line(item: Finding) -> str:
-    """One finding in one line: its kind, its words, the cases that the words do not name, what follows."""
+    """Return one finding in one line: its kind, its words, the cases that the words do not name, what follows."""
     named = "" if all(c in item.text for c in item.cases) else f" [{some(item.cases)}]"
     return f"{item.kind}: {item.text}{named}" + (f" — {item.hint}" if item.hint else "")
 
 
 def some(cases: Sequence[str]) -> str:
-    """A few names, and how many there are."""
+    """Return a few names, and how many there are."""
     return listed(cases, SHOWN)
 
 
 def facts(found: Inspection) -> list[tuple[str, str]]:
-    """The summary as names and words."""
+    """Return the summary as names and words."""
     s: Summary = found.summary
     some_named = f"{s.without_patient} of {s.cases} cases have no id, and count as one each"
     whom = some_named if s.without_patient < s.cases else "not named: each case counts as one"
@@ -117,7 +117,7 @@ def facts(found: Inspection) -> list[tuple[str, str]]:
 
 
 def counts(table: Mapping[str, int]) -> str:
-    """The most frequent, with how often."""
+    """Return the most frequent, with how often."""
     first = sorted(table.items(), key=lambda kv: -kv[1])
     more = f" … ({len(first)} kinds)" if len(first) > SHOWN else ""
     return ", ".join(f"{quoted(k)}: {n}" for k, n in first[:SHOWN]) + more

@@ -30,7 +30,7 @@ def plan_table(plan: Plan) -> None:
 
 
 def figure(found: Interval | None) -> str:
-    """A value with its interval."""
+    """Return a value with its interval."""
     if found is None or found.value is None:
         return "-"
     if found.low is None or found.high is None:

@@ -26,8 +26,9 @@ def is_archive(path: Path) -> bool:
 
 
 def members(path: Path) -> tuple[Path, ...]:
-    """The files in a zip, as paths that go on within it; hidden ones and those that point elsewhere are left out.
+    """Return the files in a zip, as paths that go on within it.
 
+    Hidden ones and those that point elsewhere are left out.
     Raises FormatError for a damaged archive, or one with too many files.
     """
     return tuple(path / n for n in _names(path) if n.parts and not _leads_out(n) and not _hidden(n))

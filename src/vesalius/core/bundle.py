@@ -79,7 +79,7 @@ class Bundle:
 
 
 def name_of(path: Path) -> str:
-    """A bundle's name in words: its folder's, or that of the run that it lies in."""
+    """Return a bundle's name in words: its folder's, or that of the run that it lies in."""
     path = path.absolute()
     return path.parent.name if path.name == "bundle" and path.parent.name else path.name
 
@@ -130,7 +130,7 @@ def open_bundle(path: Path) -> Bundle:
 
 
 def _described(stage: Stage) -> dict[str, Any]:
-    """What bundle.json says of a stage."""
+    """Return what bundle.json says of a stage."""
     return {
         "name": stage.name,
         "members": list(stage.members),
@@ -141,7 +141,7 @@ def _described(stage: Stage) -> dict[str, Any]:
 
 
 def _stage_files(k: int, stage: Stage) -> dict[str, str | bytes]:
-    """The plan and the state of the `k`-th stage, as files by name."""
+    """Return the plan and the state of the `k`-th stage, as files by name."""
     from safetensors.numpy import save
 
     files: dict[str, str | bytes] = {

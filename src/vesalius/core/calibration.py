@@ -46,7 +46,7 @@ def fit(
     positive: str | None = None,
     rule: Rule | None = "balanced_accuracy",
 ) -> dict[str, Any]:
-    """What the Bundle keeps: `temperature`, `thresholds` by label, and the `rule` that chose them.
+    """Return what the Bundle keeps: `temperature`, `thresholds` by label, and the `rule` that chose them.
 
     `logits` `(N, K)` of validation cases, `y` their indexes `(N,)` or bits `(N, K)`, -1 where unknown. With two
     exclusive labels the positive one has a threshold; with more, the largest probability decides. Without a
@@ -67,7 +67,7 @@ def fit(
 
 
 def temperature(logits: Array, y: Array, *, multilabel: bool = False) -> float:
-    """The one divisor of the logits that makes the truth most likely (Guo et al. 2017), from 1/20 to 20.
+    """Return the one divisor of the logits that makes the truth most likely (Guo et al. 2017), from 1/20 to 20.
 
     A log-normal prior around 1 (σ = 1 in log), worth less than one case, keeps a few cases that are all right
     from asking for certainty. Order within a case does not change, so neither does any answer by the largest
@@ -94,7 +94,7 @@ def temperature(logits: Array, y: Array, *, multilabel: bool = False) -> float:
 
 
 def threshold(p: Array, truth: Array, *, rule: Rule = "balanced_accuracy") -> float:
-    """The probability from which a case is called, that does best by `rule`; of equals, the nearest one half.
+    """Return the probability from which a case is called, that does best by `rule`; of equals, the nearest one half.
 
     Only midpoints between neighbouring probabilities are tried. The best balanced accuracy is also the largest
     Youden index. One half where only one kind of case is there.

@@ -121,7 +121,7 @@ class Cohort:
     covariates: tuple[str, ...] = ()
 
     def case(self, case_id: str) -> Case:
-        """The case of that id. Raises UnknownName."""
+        """Return the case of that id. Raises UnknownName."""
         for case in self.cases:
             if case.id == case_id:
                 return case

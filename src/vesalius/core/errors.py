@@ -63,7 +63,7 @@ class UnknownName(VesaliusError):
 
 
 def closest_path(path: Path, otherwise: str) -> str:
-    """What to try where nothing lies at `path`: what is called most like it, or `otherwise`."""
+    """Return what to try where nothing lies at `path`: what is called most like it, or `otherwise`."""
     missing = path
     while missing.parent != missing and not missing.parent.exists():
         missing = missing.parent

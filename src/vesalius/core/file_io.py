@@ -127,7 +127,7 @@ def native(array: Array) -> Array:
 
 @contextlib.contextmanager
 def atomic(path: Path) -> Iterator[IO[bytes]]:
-    """A binary file that appears under its name only when it is complete and on the disk.
+    """Yield a binary file that appears under its name only when it is complete and on the disk.
 
     Raises OutputError for a full disk, a read-only or missing folder; nothing half-written is left.
     """

@@ -48,8 +48,9 @@ def as_colours(image: Image) -> Image | None:
 
 
 def blurred(counts: Mapping[int, int]) -> bool | None:
-    """Whether voxels between 0 and 255 are surely the blurred edges of one label; None where the values are labels.
+    """Return whether voxels between 0 and 255 are surely the blurred edges of one label.
 
+    It is None where the values are labels.
     `counts` are voxels by value. JPEG and resampling leave such edges: many values, nearly all close to an end.
     """
     inner = {v: n for v, n in counts.items() if v}

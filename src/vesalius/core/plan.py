@@ -243,7 +243,7 @@ def load_plan(path: Path) -> Plan:
 
 
 def parse_plan(data: Any, where: str = "the plan") -> Plan:
-    """A Plan from parsed JSON. Raises PlanError or UnknownName, naming the field."""
+    """Return a Plan from parsed JSON. Raises PlanError or UnknownName, naming the field."""
     if not isinstance(data, dict):
         raise PlanError(f"{where} must be a JSON object", found=type(data).__name__)
     needed = [name for name, info in Plan.model_fields.items() if info.is_required()]
@@ -278,7 +278,7 @@ def parse_plan(data: Any, where: str = "the plan") -> Plan:
 
 
 def _as_list(text: str) -> str:
-    """What `16,32,32` should have been."""
+    """Return what `16,32,32` should have been."""
     return json.dumps([_parse(item.strip()) for item in text.split(",")], separators=(",", ":"))
 
 
@@ -288,7 +288,7 @@ def save_plan(plan: Plan, path: Path) -> None:
 
 
 def override(plan: Plan, settings: Mapping[str, Any], *, reason: str = USER) -> Plan:
-    """A new plan with `{'train.steps': 500, …}` set, and the reason recorded for each.
+    """Return a new plan with `{'train.steps': 500, …}` set, and the reason recorded for each.
 
     Values may be text as typed on a command line: JSON where it parses, plain text otherwise. A section that
     is absent (`locate`) is made when one of its fields is set, and removed by `null`.

@@ -156,7 +156,7 @@ def _marked(kind: str) -> str:
 
 
 def _listed(path: Path, kind: Kind, text: str) -> dict[str, str]:
-    """The SHA-256 of each file by its name, as a manifest of that kind lists them."""
+    """Return the SHA-256 of each file by its name, as a manifest of that kind lists them."""
     first, _, rest = text.partition("\n")
     own = first.removeprefix(_MARK) if first.startswith(_MARK) else UNMARKED
     if own != kind.name and own.isidentifier() and (path / f"{own}.json").is_file():

@@ -55,8 +55,9 @@ class Faces:
         return None if masks is None else lambda data: _blank(data, masks)
 
     def of_nifti(self, path: Path) -> Callable[[Array, float], Array] | None:
-        """What blanks the face in this file's stored values, `(X, Y, Z, …)`; None where there is none. Raises SetAside.
+        """Return what blanks the face in this file's stored values, `(X, Y, Z, …)`; None where there is none.
 
+        Raises SetAside.
         Whole numbers of which there are few are labels, and labels are left alone.
         """
         mask = _face(lambda: nifti.read(Ref((path,))), labels=True)

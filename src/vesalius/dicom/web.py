@@ -115,7 +115,7 @@ class Web:
 
     @contextmanager
     def _said(self) -> Iterator[None]:
-        """What goes wrong on the way, as one line that repeats no data."""
+        """Yield what goes wrong on the way, as one line that repeats no data."""
         import requests
 
         try:

@@ -73,7 +73,7 @@ def score_cases(
 
 
 def _told(bundle: Bundle) -> list[Banner]:
-    """What the bundle's own scorecard says of its training; nothing where it has none."""
+    """Return what the bundle's own scorecard says of its training; nothing where it has none."""
     try:
         card = load_scorecard(bundle.path / "scorecard.json")
     except FormatError:

@@ -36,7 +36,7 @@ def write_card(card: Card, scorecard: Scorecard | None, *, path: Path) -> None:
 
 
 def render(card: Card, scorecard: Scorecard | None) -> str:
-    """The card as Markdown; without a scorecard it says that nothing was measured."""
+    """Return the card as Markdown; without a scorecard it says that nothing was measured."""
     from jinja2 import Environment, PackageLoader
 
     shelf = Environment(

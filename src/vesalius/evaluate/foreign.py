@@ -34,7 +34,10 @@ def assert_drawn_on(reference: Image, answer: Answer, case_id: str) -> None:
 
 
 def positive_class(cases: Sequence[Case], target: TargetInfo) -> str | None:
-    """The class that sensitivity speaks of where there are two, by the rule that plans follow; a CSV names none."""
+    """Return the class that sensitivity speaks of where there are two, by the rule that plans follow.
+
+    A CSV names none.
+    """
     names = [x.name for x in target.labels]
     if not kinds.of(target.kind).nominal or len(names) != 2:
         return None

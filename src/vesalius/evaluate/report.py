@@ -47,7 +47,7 @@ def write_report(report: Report, path: Path) -> None:
 
 
 def render(report: Report) -> str:
-    """The report as HTML: style, figures (SVG) and pictures (PNG) are inside, and nothing is fetched."""
+    """Return the report as HTML: style, figures (SVG) and pictures (PNG) are inside, and nothing is fetched."""
     from jinja2 import Environment, PackageLoader
 
     card = report.scorecard
@@ -72,13 +72,13 @@ def render(report: Report) -> str:
 
 
 def headlines(card: Scorecard) -> list[str]:
-    """The metrics that stand on top, of those that the card has."""
+    """Return the metrics that stand on top, of those that the card has."""
     wanted = contract.of(card.answer).headlines or tuple(n for n in card.metrics if "/" not in n)
     return [name for name in wanted if name in card.metrics][:6]
 
 
 def tile(card: Scorecard, name: str) -> dict[str, Any]:
-    """One metric in words: name, value, interval, n, baseline, and whether it beats the baseline's interval."""
+    """Return one metric in words: name, value, interval, n, baseline, and whether it beats the baseline's interval."""
     found, trivial = card.metrics[name], card.baseline.get(name)
     described = _described(card.answer, name)
     unit = described.get("unit", "")
@@ -113,7 +113,7 @@ def metric_name(card: Scorecard, metric: str) -> str:
 
 
 def beats(found: Interval, trivial: Interval | None, better: str) -> bool | None:
-    """Whether the whole interval lies on the better side of the baseline's; None where that cannot be said."""
+    """Return whether the whole interval lies on the better side of the baseline's; None where that cannot be said."""
     if trivial is None or trivial.value is None or found.low is None or found.high is None:
         return None
     if better == "higher":
@@ -135,7 +135,7 @@ def by_label(card: Scorecard) -> dict[str, Any]:
 
 
 def facts(card: Scorecard) -> list[tuple[str, str]]:
-    """What must stand beside the figures: who was scored, by which rules, and what was left out."""
+    """Return what must stand beside the figures: who was scored, by which rules, and what was left out."""
     found = [("split", card.split)]
     people = f"{card.n_patients}" if card.patients_known else "not known: each case counts as a patient"
     found += [("patients", people), ("cases", str(card.n_cases))]

@@ -108,7 +108,7 @@ def bare_scorecard(
 
 
 def _people(patients: Sequence[str | None] | None, n: int) -> tuple[list[str], bool]:
-    """Each row's patient, and whether they are known; where any is not, each row counts as one."""
+    """Return each row's patient, and whether they are known; where any is not, each row counts as one."""
     if patients is None or any(p is None for p in patients):
         return [str(i) for i in range(n)], False
     return [str(p) for p in patients], True

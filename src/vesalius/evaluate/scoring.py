@@ -32,7 +32,7 @@ class Gallery:
     low: list[tuple[float, Slice]] = field(default_factory=list)
 
     def wants(self, score: float) -> bool:
-        """Whether a case of that score would be among the shown."""
+        """Return whether a case of that score would be among the shown."""
         if not np.isfinite(score):
             return False
         return len(self.low) < SHOWN or score > self.high[-1][0] or score < self.low[-1][0]

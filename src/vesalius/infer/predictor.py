@@ -148,7 +148,7 @@ class Predictor:
         return len(self.stages) == 1 and runs.get(self.stages[0].task.run).joins
 
     def together(self, cases: Sequence[Case]) -> list[Answer | DataError]:
-        """The answers to several cases, in one pass where the bundle `joins` them; a faulty one gives its error.
+        """Return the answers to several cases, in one pass where the bundle `joins` them; a faulty one gives its error.
 
         They are those of each case alone but for rounding, which differs with the number of cases in a pass.
         """
@@ -246,12 +246,15 @@ def _or_error(work: Callable[[], T]) -> T | DataError:
 
 
 def _part(watch: Watch | None, k: int, n: int) -> Watch | None:
-    """What watches the k-th of n stages, for who watches them all."""
+    """Return what watches the k-th of n stages, for who watches them all."""
     return None if watch is None else lambda share: watch((k + share) / n)
 
 
 def device_of(name: str | None = None) -> torch.device:
-    """The torch device of that name, by default a GPU where there is one. Raises PlanError for one that is not."""
+    """Return the torch device of that name, by default a GPU where there is one.
+
+    Raises PlanError for one that is not.
+    """
     try:
         device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
         torch.zeros(1, device=device).cpu()

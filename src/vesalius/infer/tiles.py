@@ -21,7 +21,7 @@ ONLY = ""  # the name of a field that has none
 
 
 def starts(n: int, tile: int, overlap: float) -> list[int]:
-    """Where tiles begin along an axis of `n`: evenly spread, at least `overlap` of a tile in common."""
+    """Return where tiles begin along an axis of `n`: evenly spread, at least `overlap` of a tile in common."""
     if n <= tile:
         return [0]
     step = max(1, int(tile * (1 - overlap)))
@@ -81,7 +81,7 @@ def stream(
 
 
 def _finished(slab: Tensor, totals: Sequence[Tensor], axis: int, start: int, stop: int) -> Iterator[Piece]:
-    """The slab's rows `[start, stop)` divided by their weights, a few at a time: no second slab beside it."""
+    """Yield the slab's rows `[start, stop)` divided by their weights, a few at a time: no second slab beside it."""
     rows = max(1, CHUNK_BYTES * slab.shape[axis + 1] // (4 * slab.numel()))
     for low in range(start, stop, rows):
         high = min(low + rows, stop)
@@ -188,7 +188,7 @@ def _plane(shape: Size, axis: int) -> int:
 
 
 def _ready(have: int, n_in: int, n_out: int) -> int:
-    """How many output rows need only the first `have` input rows."""
+    """Return how many output rows need only the first `have` input rows."""
     centre = (np.arange(n_out) + 0.5) * n_in / n_out - 0.5
     return int(np.searchsorted(np.floor(centre) + 1, have))
 

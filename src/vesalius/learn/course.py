@@ -60,23 +60,23 @@ class Course:
         return self.first * (done + (1 - done) * (step - at) / max(1, steps - at))
 
     def passes(self, step: int, marks: Sequence[int]) -> bool:
-        """Whether that step is the last one, or goes past one of the marks, which are in steps of `first`."""
+        """Return whether that step is the last one, or goes past one of the marks, which are in steps of `first`."""
         if step + 1 >= self.steps:
             return True
         before, after = self.position(step) + ROUNDING, self.position(step + 1) + ROUNDING
         return any(before < mark <= after for mark in marks)
 
     def threads_at(self, step: int) -> int:
-        """The threads that a change at that very step asks for, 0 for none."""
+        """Return the threads that a change at that very step asks for, 0 for none."""
         return next((c.threads for c in reversed(self.changes) if c.step == step), 0)
 
     def threads_before(self, step: int) -> int:
-        """The threads in use when that step begins, 0 where no change said."""
+        """Return the threads in use when that step begins, 0 where no change said."""
         return next((c.threads for c in reversed(self.changes) if c.step <= step and c.threads), 0)
 
 
 def planned(plan: Plan, stage: str, member: int) -> list[Change]:
-    """The changes that a plan holds for a member; without any, its number of steps alone."""
+    """Return the changes that a plan holds for a member; without any, its number of steps alone."""
     told = [r for r in plan.train.revisions if (r.stage, r.member) == (stage, member)]
     told.sort(key=lambda r: r.step)
     found = [Change(r.step, max(r.steps, r.step), r.threads or 0) for r in told]
@@ -122,7 +122,7 @@ class Pace:
         return None if steps == course.steps else Change(step, steps)
 
     def _affordable(self, step: int, course: Course, validations: int, now: float) -> int:
-        """How many steps there will be in all, as far as is known now."""
+        """Return how many steps there will be in all, as far as is known now."""
         spent = now - self._since
         if self.deadline is None or spent <= 0 or step <= self._step:
             return course.steps
@@ -139,7 +139,7 @@ class Pace:
         return found if abs(found - course.steps) > worth else course.steps
 
     def _extra_s(self) -> float:
-        """How much longer than foreseen what follows will take, where steps take longer than foreseen."""
+        """Return how much longer than foreseen what follows will take, where steps take longer than foreseen."""
         if not self.step_s or self.measured_s is None:
             return 0.0
         return self.later_s * (min(self.slowest, max(1.0, self.measured_s / self.step_s)) - 1)

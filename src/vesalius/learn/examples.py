@@ -226,7 +226,7 @@ def _centres(example: Example, number: int, plan: Plan) -> tuple[Array, ...]:
 
 
 def _balanced(examples: Sequence[Example]) -> torch.Tensor | None:
-    """A weight for each example, so that each class is drawn equally often."""
+    """Return a weight for each example, so that each class is drawn equally often."""
     hot = [e.targets["label"] for e in examples if "label" in e.targets]
     if len(hot) != len(examples):
         return None

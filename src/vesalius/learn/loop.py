@@ -151,7 +151,7 @@ def _trained(saved: Checkpoint) -> Trained:
 
 
 def _course(saved: Checkpoint, plan: Plan, stage: str, member: int, pace: Pace | None) -> Course:
-    """The member's course: its checkpoint's, or the plan's; with the threads in use where they may change."""
+    """Return the member's course: its checkpoint's, or the plan's; with the threads in use where they may change."""
     changes = [Change(*c) for c in saved.changes] or planned(plan, stage, member)
     if pace and pace.threads and not changes[0].threads:
         changes[0] = replace(changes[0], threads=torch_threads.in_use())

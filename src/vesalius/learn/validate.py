@@ -37,7 +37,7 @@ class Validator:
     truths: Sequence[Any]
 
     def __call__(self, model: nn.Module) -> float:
-        """The score of one model, which must be in evaluation mode."""
+        """Return the score of one model, which must be in evaluation mode."""
         device = next(model.parameters()).device
         run, members = runs.get(self.task.run), Members(self.task, [model], self.plan, device)
         if run.on_grid:

@@ -27,7 +27,7 @@ class Fit:
     share: float
 
     def __str__(self) -> str:
-        """One line: how many are taken over, which are not, and why."""
+        """Return one line: how many are taken over, which are not, and why."""
         whole = len(self.taken) + len(self.missing) + len(self.shapes)
         said = [
             f"{len(self.taken)} of the net's {whole} tensors taken over, {_percent(self.share)} of its parameters"
@@ -65,7 +65,7 @@ def fit_of(model: nn.Module, start: Mapping[str, Tensor]) -> Fit:
 
 
 def _percent(share: float) -> str:
-    """A share of which less than all is never called 100 %."""
+    """Return a share of which less than all is never called 100 %."""
     return "all" if share == 1 else f"{min(99.9, 100 * share):.1f} %"
 
 

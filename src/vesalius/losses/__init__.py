@@ -45,7 +45,7 @@ def build(
     multilabel: bool = False,
     options: Mapping[str, Any] | None = None,
 ) -> nn.Module:
-    """The loss of that registered name, called as `loss(logits, target, weight=None)`; it returns one number.
+    """Return the loss of that registered name, called as `loss(logits, target, weight=None)`; it returns one number.
 
     `logits` is `(B, K)` or `(B, K, …)`. `target` is, where labels exclude one another, integers `(B, …)` or
     `(B, 1, …)` in 0 … K-1 with -1 where unknown, or floats of the logits' shape that sum to one (mixup); where

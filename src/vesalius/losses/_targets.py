@@ -42,7 +42,7 @@ def full_precision(logits: Tensor) -> Tensor:
 
 
 def is_soft(logits: Tensor, target: Tensor) -> bool:
-    """Whether a target of exclusive labels is given as probabilities."""
+    """Return whether a target of exclusive labels is given as probabilities."""
     return target.is_floating_point() and target.shape == logits.shape
 
 

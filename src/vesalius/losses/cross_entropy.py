@@ -24,7 +24,7 @@ def make(
     multilabel: bool,
     options: Mapping[str, Any],
 ) -> CrossEntropy:
-    """The one loss of this file."""
+    """Return the one loss of this file."""
     return CrossEntropy(weights, smoothing, multilabel)
 
 

@@ -127,7 +127,7 @@ def hard_sums(p: Tensor, target: Tensor, counts: Tensor | None) -> Sums:
 
 
 def soft_sums(p: Tensor, target: Tensor, counts: Tensor | None) -> Sums:
-    """The same of fractions or bits `(B, K, …)`; `counts` broadcasts over them."""
+    """Return the same of fractions or bits `(B, K, …)`; `counts` broadcasts over them."""
     if counts is not None:
         p, target_counted = p * counts, target * counts
     else:

@@ -26,7 +26,7 @@ def make(
     multilabel: bool,
     options: Mapping[str, Any],
 ) -> Focal:
-    """The one loss of this file."""
+    """Return the one loss of this file."""
     return Focal(weights, smoothing, multilabel, gamma=float(options["gamma"]))
 
 

@@ -21,7 +21,7 @@ def make(
     multilabel: bool,
     options: Mapping[str, Any],
 ) -> AbsoluteError:
-    """The one loss of this file; `smoothing` and `multilabel` mean nothing to it."""
+    """Return the one loss of this file; `smoothing` and `multilabel` mean nothing to it."""
     return AbsoluteError(weights, smoothing, multilabel)
 
 

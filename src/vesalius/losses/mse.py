@@ -22,7 +22,7 @@ def make(
     multilabel: bool,
     options: Mapping[str, Any],
 ) -> SquaredError:
-    """The one loss of this file; `smoothing` and `multilabel` mean nothing to it."""
+    """Return the one loss of this file; `smoothing` and `multilabel` mean nothing to it."""
     return SquaredError(weights, smoothing, multilabel)
 
 

@@ -28,7 +28,7 @@ def make(
     multilabel: bool,
     options: Mapping[str, Any],
 ) -> SmoothL1:
-    """The one loss of this file; `smoothing` and `multilabel` mean nothing to it."""
+    """Return the one loss of this file; `smoothing` and `multilabel` mean nothing to it."""
     return SmoothL1(weights, smoothing, multilabel, beta=float(options["beta"]))
 
 

@@ -29,7 +29,7 @@ __all__ = ["Interval", "Rows", "bootstrap", "describe", "for_answer", "judges"]
 
 
 def for_answer(answer: str) -> ModuleType:
-    """The file that judges a kind of answer (`"Scores"`). Raises UnknownName."""
+    """Return the file that judges a kind of answer (`"Scores"`). Raises UnknownName."""
     kinds = {registry.literals("metrics", s).get("ANSWER", ""): s for s in registry.stems("metrics")}
     if answer not in kinds:
         raise UnknownName("answer kind with metrics", answer, kinds)
@@ -42,7 +42,7 @@ def judges(answer: str) -> bool:
 
 
 def describe(answer: str, metric: str) -> dict[str, Any]:
-    """What a metric means: `text`, `better` (higher or lower), `low` and `high` of its range, `unit`."""
+    """Return what a metric means: `text`, `better` (higher or lower), `low` and `high` of its range, `unit`."""
     for stem in registry.stems("metrics"):
         text = registry.literals("metrics", stem)
         if text.get("ANSWER") == answer:

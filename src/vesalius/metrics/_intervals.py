@@ -32,7 +32,7 @@ def resample(patients: Sequence[Hashable], rng: np.random.Generator, n: int) -> 
 
 
 def hash_order(patient: Hashable) -> str:
-    """A patient's id as text, so that numbers and names sort alike."""
+    """Return a patient's id as text, so that numbers and names sort alike."""
     return f"{type(patient).__name__}:{patient}"
 
 
@@ -46,7 +46,7 @@ def bootstrap(
     seed: int = 0,
     level: float = 0.95,
 ) -> dict[str, Interval]:
-    """Every metric of `summary` with its percentile interval.
+    """Return every metric of `summary` with its percentile interval.
 
     `patients` names each row's patient; without ids give each case its own. `counts` is how many cases a
     metric speaks of where that is not all of them. A metric needs two cases, and a value on at least half of the

@@ -18,7 +18,7 @@ GRID = 64
 
 
 def prior(masks: Iterable[Image], labels: Sequence[Label], *, grid: int = GRID) -> Array:
-    """How often each voxel of a common grid holds each label: `(K, g, g, g)` float32, `(K, 1, g, g)` in 2-D.
+    """Return how often each voxel of a common grid holds each label: `(K, g, g, g)` float32, `(K, 1, g, g)` in 2-D.
 
     Every mask is stretched onto the grid by exact area averages, so a label's mean over the grid is its mean
     share of the image. What is IGNORED in a mask counts neither way. One plane is in memory at a time. Raises
@@ -60,7 +60,7 @@ def prior(masks: Iterable[Image], labels: Sequence[Label], *, grid: int = GRID) 
 
 
 def baseline(prior: Array, reference: Image, labels: Sequence[Label], *, overlapping: bool = False) -> Mask:
-    """The training-mean mask on a reference's grid: for each label the voxels that held it most often.
+    """Return the training-mean mask on a reference's grid: for each label the voxels that held it most often.
 
     As many as it has on average, rather than those above one half, which for small or wandering labels are none.
     Where labels exclude one another the more frequent one wins.

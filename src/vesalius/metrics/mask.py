@@ -51,7 +51,7 @@ def row(
     tolerance_mm: float = 1.0,
     tolerance_px: float = 1.0,
 ) -> dict[str, float]:
-    """One case: `metric/label` → value, NaN where a metric does not exist.
+    """Return one case: `metric/label` → value, NaN where a metric does not exist.
 
     `truth` is `(1, Z, Y, X)` with the answer's label values, or `(K, Z, Y, X)` of bits in the labels' order;
     `region` `(1, Z, Y, X)` is non-zero where anything counts, and what is IGNORED in the truth counts
@@ -96,9 +96,9 @@ def rows(
     tolerance_mm: float = 1.0,
     tolerance_px: float = 1.0,
 ) -> Rows:
-    """All cases at once, where they fit in memory; otherwise call `row` a case at a time, and then `table`."""
+    """Return all cases at once, where they fit in memory; otherwise call `row` a case at a time, and then `table`."""
     if len(answers) != len(truths):
-        raise DataError("one truth an answer is needed", found=f"{len(answers)} and {len(truths)}")
+        raise DataError("each answer needs one truth", found=f"{len(answers)} answers, {len(truths)} truths")
     made = [
         row(a, t, region=r, tolerance_mm=tolerance_mm, tolerance_px=tolerance_px)
         for a, t, r in zip(answers, truths, regions or [None] * len(answers), strict=True)
@@ -133,7 +133,7 @@ def table(
 
 
 def summary(rows: Rows, index: Array) -> dict[str, float]:
-    """The mean over cases for each label (`dice/liver`), then the mean over labels (`dice`)."""
+    """Return the mean over cases for each label (`dice/liver`), then the mean over labels (`dice`)."""
     weight = np.bincount(index, minlength=len(rows)).astype(np.float64)
     n = weight @ rows.prepared["known"]
     total = weight @ rows.prepared["values"]

@@ -48,13 +48,13 @@ DESCRIPTIONS = {
 
 
 def rows(answers: Sequence[Scores], truths: Sequence[Any]) -> Rows:
-    """A row a case from answers and truths: class names, indexes, or (multilabel) collections of names.
+    """Return a row a case from answers and truths: class names, indexes, or (multilabel) collections of names.
 
     Labels, kind, positive class and thresholds are those of the first answer; all must share the labels.
     Raises DataError where answers differ, UnknownName for a truth that is no label.
     """
     if not answers or len(answers) != len(truths):
-        raise DataError("one truth an answer is needed", found=f"{len(answers)} and {len(truths)}")
+        raise DataError("each answer needs one truth", found=f"{len(answers)} answers, {len(truths)} truths")
     first = answers[0]
     names = [label.name for label in first.labels]
     for answer in answers:
@@ -88,7 +88,7 @@ def from_arrays(
     thresholds: Mapping[str, float] | None = None,
     case_ids: Sequence[str] | None = None,
 ) -> Rows:
-    """A row a case from probabilities `(N, K)` and truths: indexes `(N,)`, or bits `(N, K)` when multilabel.
+    """Return a row a case from probabilities `(N, K)` and truths: indexes `(N,)`, or bits `(N, K)` when multilabel.
 
     With two exclusive labels and no `positive`, the second is positive. A multilabel bit of -1 is unknown.
     Raises DataError for shapes or values that cannot be.
@@ -125,7 +125,7 @@ def from_arrays(
 
 
 def decide(rows: Rows) -> Array:
-    """What is called: indexes `(N,)` or bits `(N, K)`, by the thresholds fixed before, 0.5 or the largest p."""
+    """Return what is called: indexes `(N,)` or bits `(N, K)`, by the thresholds fixed before, 0.5 or the largest p."""
     p, labels, thresholds = rows["p"], rows.info["labels"], rows.info["thresholds"]
     if rows.info["kind"] == "multilabel":
         return np.asarray(p >= np.array([thresholds.get(name, 0.5) for name in labels])).astype(np.int64)
@@ -137,7 +137,7 @@ def decide(rows: Rows) -> Array:
 
 
 def summary(rows: Rows, index: Array) -> dict[str, float]:
-    """Every metric on the rows of `index` (repeats count again); NaN where one is not defined.
+    """Return every metric on the rows of `index` (repeats count again); NaN where one is not defined.
 
     Precision without any call is 0 where there was something to call. Macro figures are means over the labels
     for which a figure is defined. Brier: Σ over classes, 0 to 2 (Brier 1950); with two classes, and a label at

@@ -27,7 +27,7 @@ DESCRIPTIONS = {
 
 
 def rows(answers: Sequence[Value], truths: Sequence[float]) -> Rows:
-    """A row a case. Raises DataError where units differ or a number is not finite."""
+    """Return a row a case. Raises DataError where units differ or a number is not finite."""
     units = {a.unit for a in answers}
     if len(units) > 1:
         raise DataError("answers in different units", found=", ".join(sorted(map(str, units))))
@@ -42,7 +42,7 @@ def rows(answers: Sequence[Value], truths: Sequence[float]) -> Rows:
 def from_arrays(
     x: Array, y: Array, *, unit: str | None = None, case_ids: Sequence[str] | None = None
 ) -> Rows:
-    """A row a case from answers and truths `(N,)`. Raises DataError."""
+    """Return a row a case from answers and truths `(N,)`. Raises DataError."""
     x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     if x.shape != y.shape or x.ndim != 1 or not (np.isfinite(x).all() and np.isfinite(y).all()):
         raise DataError("one finite truth an answer is needed", found=f"shapes {x.shape} and {y.shape}")
@@ -66,7 +66,7 @@ def summary(rows: Rows, index: Array) -> dict[str, float]:
 
 
 def counts(rows: Rows) -> dict[str, int]:
-    """Every metric speaks of all cases."""
+    """Return every metric speaks of all cases."""
     return {}
 
 
@@ -76,7 +76,7 @@ def excluded(rows: Rows) -> dict[str, int]:
 
 
 def baseline(truths: Array) -> float:
-    """The trivial answer: the mean of the training truths, whatever the image shows."""
+    """Return the trivial answer: the mean of the training truths, whatever the image shows."""
     return float(np.mean(truths))
 
 

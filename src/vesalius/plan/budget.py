@@ -55,7 +55,7 @@ def _number(digits: str, text: str) -> float:
 
 
 def as_words(members: int) -> str:
-    """How many members, in words: 1 member, 3 members."""
+    """Return how many members, in words: 1 member, 3 members."""
     return counted(members, "member")
 
 
@@ -68,7 +68,7 @@ def enough_steps(plan: Plan, cases: int) -> int:
 
 
 def most_steps(plan: Plan, cases: int) -> int:
-    """The most steps of one member, where there is time for them: twice what is enough still gains a little."""
+    """Return the most steps of one member, where there is time for them: twice what is enough still gains a little."""
     return 2 * enough_steps(plan, cases)
 
 
@@ -84,7 +84,7 @@ def few_steps(plan: Plan, cases: int) -> int:
 
 
 def _scaled(plan: Plan, available_s: float, few: int, time_step: TimeStep) -> tuple[Plan, float]:
-    """A narrower net where the planned one would get too few steps to learn; and the seconds of its step."""
+    """Return a narrower net where the planned one would get too few steps to learn; and the seconds of its step."""
     step_s = time_step(plan)
     own = USER in (plan.reasons.get("net.scale"), plan.reasons.get("train.steps"))
     while not own and plan.net.scale > NARROWEST and available_s / step_s < few:
@@ -112,7 +112,10 @@ def too_short(
     validation_s: float = 0.0,
     limit_s: float | None = None,
 ) -> BudgetError:
-    """The refusal of a time limit with no time for MINIMUM_STEPS; where `limit_s` is told, it names one that would."""
+    """Return the refusal of a time limit with no time for MINIMUM_STEPS.
+
+    Where `limit_s` is told, it names one that would.
+    """
     need = (MINIMUM_STEPS * step_s + validation_s) * members
     would = "a longer --time-limit"
     if limit_s is not None:
@@ -125,7 +128,10 @@ def too_short(
 
 
 def used_up(needed_s: float, limit_s: float, why: str) -> BudgetError:
-    """The refusal of a time limit before a step is timed: `needed_s` go elsewhere. It names a limit that would do."""
+    """Return the refusal of a time limit before a step is timed: `needed_s` go elsewhere.
+
+    It names a limit that would do.
+    """
     return BudgetError(
         f"the time limit is too short for the minimum of {MINIMUM_STEPS} steps: {why}",
         found=f"{needed_s:.0f} s are needed before and after training, of {limit_s:g} s",

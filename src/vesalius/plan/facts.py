@@ -91,8 +91,9 @@ def _inside(
 def shared_channels(
     training: Sequence[Case], measured: Mapping[str, Facts], images: Sequence[str]
 ) -> tuple[int, tuple[str, ...]]:
-    """How many channels each image has, and what they are called. Raises MismatchError where cases differ in that.
+    """Return how many channels each image has, and what they are called.
 
+    Raises MismatchError where cases differ in that.
     Pictures in colour and grey ones are one cohort, for grey is colour of which all channels are equal.
     """
     kinds: dict[tuple[int, tuple[str, ...]], list[str]] = {}

@@ -105,7 +105,7 @@ def fingerprint(
 
 
 def _images(training: Sequence[Case]) -> tuple[str, ...]:
-    """The images that every case has, the reference first; of cases without images the one that nobody looks at.
+    """Return the images that every case has, the reference first; of cases without images the one that nobody looks at.
 
     Raises DataError where cases have images, and none in common.
     """
@@ -124,7 +124,7 @@ def _images(training: Sequence[Case]) -> tuple[str, ...]:
 
 
 def _shares(found: Sequence[Facts], target: TargetInfo | None) -> dict[str, float]:
-    """The share of all voxels that each label of a mask has; empty without masks."""
+    """Return the share of all voxels that each label of a mask has; empty without masks."""
     counted: Counter[int] = Counter()
     for one in found:
         counted.update(dict(one.voxels))
@@ -140,7 +140,7 @@ def _median(spacings: Sequence[Triple]) -> Triple:
 
 
 def sided(labels: Sequence[Label]) -> bool:
-    """Whether any label names a side of the body, so that left and right may not be exchanged."""
+    """Return whether any label names a side of the body, so that left and right may not be exchanged."""
     words = {"left", "right", "l", "r", "lt", "rt", "links", "rechts", "gauche", "droite", "sin", "dex"}
     for label in labels:
         parts = "".join(ch if ch.isalnum() else " " for ch in label.name.lower()).split()

@@ -42,7 +42,10 @@ def measure() -> Machine:
 
 
 def _granted() -> int | None:
-    """The whole cores that a container's share of processor time comes to, at least one; None without such a share."""
+    """Return the whole cores that a container's share of processor time comes to, at least one.
+
+    None without such a share.
+    """
     try:
         quota, period = QUOTA.read_text(encoding="utf-8").split()
         return max(1, int(quota) // int(period))
@@ -60,7 +63,7 @@ def _cpu_bf16() -> bool:
 
 @cache
 def _quicker_in_bf16() -> bool:
-    """Whether a small convolution and its gradient take less time in bfloat16 than in single precision.
+    """Return whether a small convolution and its gradient take less time in bfloat16 than in single precision.
 
     A processor may have the instructions while its libraries are told to leave them alone; then bfloat16 is several
     times slower. One thread computes, and the least of a few tries counts: other work on the machine hardly touches it.
@@ -107,7 +110,7 @@ class Vacancy:
 
 
 def fitting(free: float, cores: int) -> int:
-    """How many threads suit that many free cores: a core of which a quarter is taken still counts as free."""
+    """Return how many threads suit that many free cores: a core of which a quarter is taken still counts as free."""
     return max(1, min(cores, math.floor(free + 0.25)))
 
 

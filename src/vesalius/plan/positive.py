@@ -39,7 +39,7 @@ def _words(name: str) -> list[str]:
 
 
 def _finding(name: str) -> bool:
-    """Whether a name says that something is there, and does not deny it."""
+    """Return whether a name says that something is there, and does not deny it."""
     if any(word in DENIALS for word in _words(name)):
         return False
     return any(word in name.lower() for word in FINDINGS)

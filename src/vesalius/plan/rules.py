@@ -62,7 +62,7 @@ def staged(plan: Plan) -> Plan:
 
 
 def check(plan: Plan, task: Planned) -> Plan:
-    """The plan, if its net has a role that its task takes and serves its dimensions. Raises PlanError."""
+    """Return the plan, if its net has a role that its task takes and serves its dimensions. Raises PlanError."""
     about = describe(plan.net.name)
     if about.get("ROLE") not in task.roles:
         named = [n for role in task.roles for n in names_for(role, dims=plan.data.dims)]
@@ -117,7 +117,7 @@ def _states_options(task: str) -> bool:
 
 
 def _takes(loss: str) -> tuple[str, ...]:
-    """The kinds of target that a loss is for."""
+    """Return the kinds of target that a loss is for."""
     kinds: tuple[str, ...] = registry.literals("losses", loss.partition("-")[0]).get("TARGETS", ())
     return kinds
 

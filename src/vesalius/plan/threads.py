@@ -36,7 +36,7 @@ class Threads:
         self.follow()
 
     def look(self) -> int | None:
-        """The number that there should be from now on, where it is another one; None where nothing changes."""
+        """Return the number that there should be from now on, where it is another one; None where nothing changes."""
         now = time.monotonic()
         if self.most == 1 or now - self._looked < self._next:
             return None

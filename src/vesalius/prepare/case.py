@@ -66,7 +66,7 @@ class Prepared:
 
 
 def load(item: Ref | Image) -> Image:
-    """The image itself, read where only its place is known."""
+    """Return the image itself, read where only its place is known."""
     return formats.read(item) if isinstance(item, Ref) else item
 
 
@@ -144,10 +144,15 @@ def _shared(
     shared: Sequence[int],
     takes: Takes,
 ) -> Array:
-    """The images that share the reference's grid, prepared; those that are not there are zero, which is the mean."""
+    """Return the images that share the reference's grid, prepared.
+
+    Those that are not there are zero, which is the mean.
+    """
     there = [k for k in shared if named[k] is not None]
     if not there:
-        raise MismatchError("none of the planned images", found=", ".join(map(repr, case.images)))
+        raise MismatchError(
+            "the case has none of the images that the plan names", found=", ".join(map(repr, case.images))
+        )
     stacked = stack(case, plan, reference, named=named, chosen=there, takes=takes)
     array = _finished(stacked, reference, undo, plan, there)
     if len(there) == len(shared):
@@ -225,7 +230,7 @@ def _image_of(case: Case, name: str, reference: Image) -> Image:
 
 
 def _channels(array: Array, image: Image, case: Case, plan: DataPlan, k: int) -> Array:
-    """The pixels of the k-th planned image with as many channels as planned, frame by frame."""
+    """Return the pixels of the k-th planned image with as many channels as planned, frame by frame."""
     each = plan.channels // len(plan.images)
     names, planned = channel_names(image, case), plan.names_of(k)
     if array.ndim == 4:

@@ -67,7 +67,7 @@ def turn(array: Array, order: tuple[int, int, int], flips: tuple[int, ...]) -> A
 
 
 def turn_back(array: Array, order: tuple[int, int, int], flips: tuple[int, ...]) -> Array:
-    """The exact inverse of `turn`; a view."""
+    """Return the exact inverse of `turn`; a view."""
     lead = array.ndim - 3
     if flips:
         array = np.flip(array, tuple(lead + a for a in flips))
@@ -76,7 +76,7 @@ def turn_back(array: Array, order: tuple[int, int, int], flips: tuple[int, ...])
 
 
 def upright(image: Image, like: Image | None = None) -> Image:
-    """The image in canonical axes with its spacing alone, for looking at; `like` lends its orientation."""
+    """Return the image in canonical axes with its spacing alone, for looking at; `like` lends its orientation."""
     order, flips = orientation((like or image).affine)
     spacing = image.spacing_mm
     if spacing is not None:
@@ -186,7 +186,7 @@ def resample_labels(array: Array, shape: Size) -> Array:
 
 
 def forward(array: Array, undo: Undo, *, pad: float = 0.0) -> Array:
-    """An intensity array `(C, Z, Y, X)` on the native grid, brought onto the prepared one; float32."""
+    """Return an intensity array `(C, Z, Y, X)` on the native grid, brought onto the prepared one; float32."""
     turned = resample(turn(array, undo.order, undo.flips), undo.inner)
     return pad_to(turned.astype(np.float32, copy=False), undo, value=pad)
 
@@ -206,13 +206,13 @@ def pad_to(array: Array, undo: Undo, *, value: float) -> Array:
 
 
 def inner_slices(undo: Undo) -> tuple[slice, slice, slice]:
-    """Where the image lies inside the padded grid."""
+    """Return where the image lies inside the padded grid."""
     z, y, x = (slice(b, b + n) for b, n in zip(undo.before, undo.inner, strict=True))
     return z, y, x
 
 
 def backward(array: Array, undo: Undo) -> Array:
-    """A float field `(C, Z, Y, X)` on the prepared grid, brought back to the native one."""
+    """Return a float field `(C, Z, Y, X)` on the prepared grid, brought back to the native one."""
     inner = array[(..., *inner_slices(undo))]
     return turn_back(resample(inner, undo.turned), undo.order, undo.flips)
 
@@ -242,7 +242,7 @@ def backward_points(points: Array, undo: Undo) -> Array:
 
 
 def same_grid(a: Image, b: Image, *, tolerance_mm: float = SAME_MM) -> bool:
-    """Whether two images have the same shape and, as far as both know it, the same geometry."""
+    """Return whether two images have the same shape and, as far as both know it, the same geometry."""
     return grids.difference(a, b, tolerance_mm=tolerance_mm) is None
 
 

@@ -52,8 +52,9 @@ def patient_mark(patient: str) -> str:
 
 
 def picture_marks(image: Image) -> frozenset[str]:
-    """A mark for each channel (and time) of a picture, equal channels once; constant channels only where all are.
+    """Return a mark for each channel (and time) of a picture, equal channels once.
 
+    Constant channels only where all are.
     The same values give the same mark in any type of number, and mirrored or with exchanged axes.
     """
     channels = image.array.reshape(-1, *image.shape)  # (T · C, Z, Y, X)

@@ -136,7 +136,7 @@ def _assert_possible(asked: Asked) -> None:
 
 
 def _completed(asked: Asked, told: Mapping[str, Any]) -> Asked:
-    """What is asked now, and where nothing is, what the run was told of its data when it began."""
+    """Return what is asked now, and where nothing is, what the run was told of its data when it began."""
     return replace(
         asked,
         columns=asked.columns or told.get("columns"),
@@ -157,7 +157,7 @@ def _seed(asked: Asked, given: Plan | None) -> int:
 
 
 def _unfinished(out: Path | None, label: str) -> Path:
-    """The run to go on with: the one named, or the latest of this data without a scorecard."""
+    """Return the run to go on with: the one named, or the latest of this data without a scorecard."""
     if out is not None:
         if not (out / "run.json").is_file():
             raise OutputError(f"{out} holds no run to resume", hint="the folder that an earlier `fit` made")

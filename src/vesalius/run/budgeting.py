@@ -66,7 +66,7 @@ class _Bench:
         return there / self.shares
 
     def step_s(self, candidate: Plan, watch_s: float) -> float:
-        """The least that was measured: what others do on the machine for a moment must not halve a training."""
+        """Return the least that was measured: what others do on the machine for a moment must not halve a training."""
         job = self.ready
         took = time_step(job.task, candidate, job.state, self.examples, seconds=watch_s, device=self.device)
         key = (torch_threads.in_use(), candidate.net.model_dump_json())
@@ -141,7 +141,7 @@ def _bench(
     progress: Progress,
     device: str | None,
 ) -> _Bench:
-    """A few cases prepared, and how long all of them will take."""
+    """Return a few cases prepared, and how long all of them will take."""
     stages, cases = stages_of(plan), space.training[:TIMED]
     ready = begun(space, stages[-1])
     asked = time.monotonic()
@@ -153,7 +153,7 @@ def _bench(
 
 
 def _of_use(ready: Ready) -> Ready:
-    """What training can go on with: where the last stage is given a part of each case, no whole example."""
+    """Return what training can go on with: where the last stage is given a part of each case, no whole example."""
     return ready if ready.stage.takes is None else replace(ready, examples={})
 
 

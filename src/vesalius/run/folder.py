@@ -78,7 +78,7 @@ def at_work(begun: Begun, space: Workspace, path: Path) -> Iterator[None]:
 
 
 def _arguments(begun: Begun, space: Workspace) -> dict[str, object]:
-    """What has to be known again when the run is resumed, as JSON can hold it."""
+    """Return what has to be known again when the run is resumed, as JSON can hold it."""
     asked = begun.asked
     told: dict[str, object] = plain(
         {

@@ -56,7 +56,7 @@ def initial_weights(path: Path) -> Start:
 
 
 def _of_file(path: Path, bundle: Bundle, past: Past) -> Start:
-    """A file of a bundle that was named itself, with the plan of its stage."""
+    """Return a file of a bundle that was named itself, with the plan of its stage."""
     for stage in bundle.stages:
         if path.name in stage.members:
             member = stage.members.index(path.name)
@@ -94,7 +94,7 @@ def same_meaning(start: Start, plan: Plan) -> None:
 
 
 def channel_names(data: DataPlan) -> tuple[str, ...]:
-    """What each input channel is, where the plan says so; empty where it does not."""
+    """Return what each input channel is, where the plan says so; empty where it does not."""
     names_of = getattr(data, "names_of", None)  # plans of before channels had names have it not
     names = tuple(n for k in range(len(data.images)) for n in names_of(k)) if names_of else ()
     if len(names) != data.channels and len(data.images) == data.channels > 1:
@@ -127,7 +127,7 @@ def taken_over(space: Workspace, plan: Plan, start: Start, ready: Ready, progres
 
 
 def record(space: Workspace, assignment: Assignment, start: Start | None) -> TrainedOn:
-    """What is kept of what a run learns from, with what the weights that it begins from had learned from."""
+    """Return what is kept of what a run learns from, with what the weights that it begins from had learned from."""
     own = learned(space.marks, assignment)
     if start is None:
         return TrainedOn(space.cohort.hash, (own,))

@@ -28,7 +28,7 @@ class Ledger:
         self.names: list[str] = []
 
     def cases(self) -> list[str]:
-        """The cases whose rows are on disk, in order; what a crash cut short is dropped from the file."""
+        """Return the cases whose rows are on disk, in order; what a crash cut short is dropped from the file."""
         if self.path.is_file() and not self.partial.is_file():
             self.path.replace(self.partial)
         if not self.partial.is_file():
@@ -89,7 +89,7 @@ class Sheet:
 
     @classmethod
     def new(cls, out: Path, about: Mapping[str, Any]) -> Sheet:
-        """A new folder. Raises OutputError where something lies there, and says if that can be gone on with."""
+        """Return a new folder. Raises OutputError where something lies there, and says if that can be gone on with."""
         if (out / MARK).is_file():
             raise OutputError(
                 f"{out} holds an interrupted predict; nothing is overwritten",
@@ -101,7 +101,10 @@ class Sheet:
 
     @classmethod
     def again(cls, out: Path, about: Mapping[str, Any]) -> Sheet:
-        """A folder to go on in; what could not be answered is tried again. Raises OutputError for other answers."""
+        """Return a folder to go on in; what could not be answered is tried again.
+
+        Raises OutputError for other answers.
+        """
         for name, before in marked(out).items():
             if about.get(name) != before:
                 raise OutputError(
@@ -131,7 +134,7 @@ class Sheet:
 
 
 def marked(out: Path) -> dict[str, Any]:
-    """What an interrupted predict was told. Raises OutputError where there is none."""
+    """Return what an interrupted predict was told. Raises OutputError where there is none."""
     try:
         found: dict[str, Any] = json.loads((out / MARK).read_text(encoding="utf-8"))
         return found

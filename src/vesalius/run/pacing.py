@@ -45,7 +45,10 @@ class Clock:
     early: bool = False
 
     def pace(self, deadline: float | None, most: int) -> Pace | None:
-        """What paces a member with time until `deadline` and at most so many steps; None where nothing may change."""
+        """Return what paces a member with time until `deadline` and at most so many steps.
+
+        It is None where nothing may change.
+        """
         follows = self.free and deadline is not None
         most_threads = (self.foreseen.threads if self.foreseen else None) or machines.measure().cores
         watch = Threads(most_threads) if self.threads else None
@@ -67,13 +70,13 @@ class Clock:
         return now + max(0.0, (self.deadline - now) / members - answers)
 
     def hard(self, share: float | None) -> float | None:
-        """When training stops whatever its schedule says: a little after the moment that it aims at."""
+        """Return when training stops whatever its schedule says: a little after the moment that it aims at."""
         if share is None or not self.free:
             return share
         return share + max(GRACE_S, GRACE * (share - time.monotonic()))
 
     def most_steps(self, plan: Plan, cases: int) -> int:
-        """The most steps that a member of that plan gets, however much time there is."""
+        """Return the most steps that a member of that plan gets, however much time there is."""
         most = most_steps(plan, cases)
         return min(plan.train.steps, most) if self.early else most
 
@@ -86,7 +89,7 @@ class Clock:
         return replace(self, deadline=now + (self.deadline - now) * share / (rest + share), early=True)
 
     def members_left(self, plan: Plan, cases: int, done: int, left: int, step_s: float | None) -> int:
-        """How many more members to train after `done` of them: none that would get too few steps."""
+        """Return how many more members to train after `done` of them: none that would get too few steps."""
         if not self.free or self.deadline is None or not step_s or plan.reasons.get("train.members") == USER:
             return left
         steps = (self.deadline - time.monotonic()) / step_s
@@ -97,7 +100,7 @@ class Clock:
 
 
 def clock_for(plan: Plan, deadline: float | None, foreseen: Foreseen | None, device: str | None) -> Clock:
-    """The clock of a run of that plan."""
+    """Return the clock of a run of that plan."""
     free = plan.reasons.get("train.steps") != USER and not plan.train.revisions
     on_cpu = predictor.device_of(device).type == "cpu"
     threads = free and on_cpu and plan.reasons.get("train.threads") != USER
@@ -105,7 +108,7 @@ def clock_for(plan: Plan, deadline: float | None, foreseen: Foreseen | None, dev
 
 
 def settled(plan: Plan, trained: Mapping[str, Sequence[Trained]]) -> Plan:
-    """The plan as it was carried out: the last stage's members and steps, and every change on the way.
+    """Return the plan as it was carried out: the last stage's members and steps, and every change on the way.
 
     `trained` are the members of each stage by its name. A plan whose steps nothing changed stays as it is.
     """
@@ -143,7 +146,7 @@ def settled(plan: Plan, trained: Mapping[str, Sequence[Trained]]) -> Plan:
 
 
 def _as_made(trained: Trained) -> tuple[Change, ...]:
-    """A member's course, the end by the clock as its last change."""
+    """Return a member's course, the end by the clock as its last change."""
     if not trained.ran_out or not trained.course:
         return trained.course
     return (*trained.course, Change(trained.last_step, trained.last_step))

@@ -30,19 +30,22 @@ class Past:
     began: str | None = None  # the weights that these began from
 
     def known(self, cohort: Cohort, marks: Marks) -> TrainedOn | None:
-        """The record, or one made of an older run's folds where `cohort` is the very same data; None without either."""
+        """Return the record, or one made of an older run's folds where `cohort` is the very same data.
+
+        None without either.
+        """
         if self.record is None and self.folds is not None and self.same(cohort):
             unknown = (self.began,) if self.began else ()
             return TrainedOn(self.data_hash, (learned(marks, self.folds),), unknown)
         return self.record
 
     def overlap(self, cohort: Cohort, marks: Marks) -> Overlap | None:
-        """Which cases of `cohort` the weights learned from; None where that cannot be known."""
+        """Return which cases of `cohort` the weights learned from; None where that cannot be known."""
         known = self.known(cohort, marks)
         return None if known is None else overlap(known, marks, of=self.of)
 
     def inherited(self, cohort: Cohort, marks: Marks, *, declared: bool) -> Overlap | None:
-        """The overlap that a run which begins from these weights must heed; None where it cannot be known.
+        """Return the overlap that a run which begins from these weights must heed; None where it cannot be known.
 
         Raises LeakError where these are the very data that the weights were trained on, which of them is not known,
         and no split is `declared`: any that is made now would test on what was learned.
@@ -57,11 +60,11 @@ class Past:
         return found
 
     def same(self, cohort: Cohort) -> bool:
-        """Whether the weights were trained on this very data, by its hash."""
+        """Return whether the weights were trained on this very data, by its hash."""
         return bool(self.data_hash) and self.data_hash == cohort.hash
 
     def unchecked(self, cohort: Cohort, marks: Marks) -> str:
-        """A sentence that says what of an overlap could not be checked; empty where all could."""
+        """Return a sentence that says what of an overlap could not be checked; empty where all could."""
         known = self.known(cohort, marks)
         if known is not None and not known.unknown:
             return ""
@@ -76,7 +79,7 @@ class Past:
 
 
 def past_of_bundle(bundle: Bundle) -> Past:
-    """The past of a bundle: what the run's folder that it lies in tells, if it is in one and is that run's own.
+    """Return the past of a bundle: what the run's folder that it lies in tells, if it is in one and is that run's own.
 
     Raises DataError for a damaged record.
     """
@@ -95,7 +98,7 @@ def past_of_bundle(bundle: Bundle) -> Past:
 
 
 def _data_hash(run: Path) -> str:
-    """The hash of the data of a run, from its run.json; empty where that cannot be read."""
+    """Return the hash of the data of a run, from its run.json; empty where that cannot be read."""
     try:
         return str(json.loads((run / "run.json").read_text(encoding="utf-8"))["data_hash"])
     except (OSError, ValueError, KeyError, TypeError):

@@ -99,7 +99,7 @@ def _named(space: Workspace) -> str | None:
 
 
 def _first_plan(begun: Begun, space: Workspace) -> Plan:
-    """The rules' plan or the one given, with what the user set; the number of steps is still open."""
+    """Return the rules' plan or the one given, with what the user set; the number of steps is still open."""
     settings = begun.asked.settings
     shared_channels([*space.training, *space.test], space.facts, ())
     plan = _with_members(_given_or_drafted(begun, space), begun.asked.folds, space)
@@ -117,7 +117,7 @@ def _first_plan(begun: Begun, space: Workspace) -> Plan:
 
 
 def _given_or_drafted(begun: Begun, space: Workspace) -> Plan:
-    """The plan that is given, for this seed, task and target; or the rules'."""
+    """Return the plan that is given, for this seed, task and target; or the rules'."""
     given, task, target = begun.given, space.task, space.target
     if given is not None:
         asked = {"train.seed": begun.seed, "task.name": task.name, "task.target": _named(space)}
@@ -131,7 +131,7 @@ def _given_or_drafted(begun: Begun, space: Workspace) -> Plan:
 
 
 def _with_members(plan: Plan, folds: int | None, space: Workspace) -> Plan:
-    """The plan with the folds that were made, and no more members than these."""
+    """Return the plan with the folds that were made, and no more members than these."""
     made = len(space.assignment.folds)
     if folds is not None and folds > len(space.training):
         raise PlanError(
@@ -149,7 +149,7 @@ def _with_members(plan: Plan, folds: int | None, space: Workspace) -> Plan:
 
 
 def _for_net(plan: Plan, settings: Mapping[str, Any]) -> Plan:
-    """The plan without the options of its net, where the user names one of another family."""
+    """Return the plan without the options of its net, where the user names one of another family."""
     named = str(settings.get("net.name", plan.net.name))
     if named.partition("-")[0] == plan.net.name.partition("-")[0]:
         return plan

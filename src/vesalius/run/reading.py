@@ -54,7 +54,7 @@ def _prepared(begun: Begun) -> Workspace:
 
 
 def _fold_count(begun: Begun) -> int:
-    """How many folds are made where the data declare none."""
+    """Return how many folds are made where the data declare none."""
     asked = begun.asked
     if asked.folds is not None:
         return asked.folds

@@ -107,7 +107,7 @@ def _prepared(
     cut: Callable[[Case], Case] | None,
     progress: Progress,
 ) -> list[Example]:
-    """The examples of the cases that are not known yet."""
+    """Return the examples of the cases that are not known yet."""
     if not cases:
         return []
     used = sum(a.nbytes for e in known.values() for a in (*e.images.values(), *e.targets.values()))

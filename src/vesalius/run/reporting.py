@@ -35,7 +35,7 @@ def choices(plan: Plan) -> list[tuple[str, str, str]]:
 
 
 def short(value: Any) -> str:
-    """A planned value in a few words."""
+    """Return a planned value in a few words."""
     if isinstance(value, float):
         return f"{value:g}"
     if isinstance(value, list | tuple) and value and all(v == value[0] for v in value) and len(value) > 3:
@@ -118,13 +118,13 @@ def _members(outcome: Outcome) -> str:
 
 
 def _kept(outcome: Outcome) -> str:
-    """How many members answer, and which do not."""
+    """Return how many members answer, and which do not."""
     every = str(len(outcome.trained))
     return f"{len(outcome.kept)} of {every}; {outcome.left_out}" if outcome.left_out else every
 
 
 def _steps(plan: Plan, outcome: Outcome) -> str:
-    """The steps that each member did, and those that were planned at first where these are others."""
+    """Return the steps that each member did, and those that were planned at first where these are others."""
     if not outcome.steps:
         return str(plan.train.steps)
     planned = sorted({p for _, p in outcome.steps})
@@ -136,7 +136,7 @@ def _steps(plan: Plan, outcome: Outcome) -> str:
 
 
 def _by_clock(outcome: Outcome) -> str:
-    """Whether the time limit took steps away, and how."""
+    """Return whether the time limit took steps away, and how."""
     if outcome.ran_out:
         return "yes"
     return "no, but shortened by it" if any(d < p for d, p in outcome.steps) else "no"
@@ -148,7 +148,7 @@ def _line(history: Sequence[Mapping[str, float]], name: str) -> tuple[list[float
 
 
 def model_card(scorecard: Scorecard, space: Workspace, plan: Plan, outcome: Outcome) -> str:
-    """The model card as Markdown. It names no case, patient, file or path."""
+    """Return the model card as Markdown. It names no case, patient, file or path."""
     hidden = ("data", "split")
     about = Card(
         title=f"{space.task.name.capitalize()} with {plan.net.name}",

@@ -31,7 +31,7 @@ def seal(space: Workspace, plan: Plan, trained: Sequence[TrainedStage], path: Pa
 
 
 def _written(trained: TrainedStage, folder: Path, number: int) -> Stage:
-    """A stage of the bundle, the weights of its members written."""
+    """Return a stage of the bundle, the weights of its members written."""
     from safetensors.torch import save
 
     job, outcome, names = trained.job, trained.outcome, []
@@ -44,7 +44,7 @@ def _written(trained: TrainedStage, folder: Path, number: int) -> Stage:
 
 
 def _plan_kept(plan: Plan, outcome: Outcome) -> Plan:
-    """The plan as it was followed, with the reason why fewer members answer than were planned."""
+    """Return the plan as it was followed, with the reason why fewer members answer than were planned."""
     if not outcome.left_out:
         return plan
     why = f"{plan.reasons.get('train.members', 'planned')}; {outcome.left_out}"

@@ -45,7 +45,7 @@ def stages_of(plan: Plan) -> tuple[StagePlan, ...]:
 
 
 def _coarser(plan: Plan) -> Plan:
-    """The plan of the locating stage: the same net on a coarser grid."""
+    """Return the plan of the locating stage: the same net on a coarser grid."""
     if plan.locate is None or plan.data.spacing_mm is None:
         raise PlanError(
             "two stages need images with spacing, so that the first can be coarser",

@@ -76,7 +76,7 @@ def train_all(
 
 
 def _as_carried_out(done: Sequence[TrainedStage], stages: Sequence[StagePlan]) -> tuple[TrainedStage, ...]:
-    """The stages with their plans as the clock left them."""
+    """Return the stages with their plans as the clock left them."""
     return tuple(replace(d, job=replace(d.job, stage=stage)) for d, stage in zip(done, stages, strict=True))
 
 
@@ -149,7 +149,7 @@ def _members(
 
 
 def _left(job: Ready, space: Workspace, path: Path, clock: Clock, member: int, step_s: float | None) -> int:
-    """How many members are still to be trained, the next one among them; one that was begun is finished."""
+    """Return how many members are still to be trained, the next one among them; one that was begun is finished."""
     left = max(0, job.plan.train.members - member)
     if member == 0:
         return left
@@ -160,7 +160,7 @@ def _left(job: Ready, space: Workspace, path: Path, clock: Clock, member: int, s
 
 
 def _held_out(job: Ready, result: Trained, held: Sequence[Example], device: str | None) -> dict[str, Any]:
-    """What a member says, raw, of the cases it never saw."""
+    """Return what a member says, raw, of the cases it never saw."""
     if not held:
         return {}
     model = build(job.task, job.plan, job.state, 0)

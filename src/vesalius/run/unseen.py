@@ -27,13 +27,13 @@ class Choice:
     banner: str = ""
 
     def told(self, card: Scorecard) -> Scorecard:
-        """The scorecard of these cases with what must be said."""
+        """Return the scorecard of these cases with what must be said."""
         first = (Banner(KIND, self.banner),) if self.banner else ()
         return replace(card, overlap=self.overlap, left_out=self.left_out, banners=(*first, *card.banners))
 
 
 def declared(cohort: Cohort, target: str | None, split: str | None) -> Choice:
-    """The cases with a target that the data declares as such; by default its test cases, or all.
+    """Return the cases with a target that the data declares as such; by default its test cases, or all.
 
     Without a target every case counts. Raises DataError for none.
     """
@@ -50,7 +50,7 @@ def declared(cohort: Cohort, target: str | None, split: str | None) -> Choice:
 
 
 def unseen(cohort: Cohort, target: str | None, split: str | None, past: Past, marks: Marks) -> Choice:
-    """The declared cases without those that the bundle was trained on, as far as that can be known.
+    """Return the declared cases without those that the bundle was trained on, as far as that can be known.
 
     `split="train"` asks for training cases, and a banner says so. Where the data declares no split, `train` and
     `test` are what they were in the bundle's own run. Raises DataError where none is left.
@@ -84,13 +84,13 @@ def unseen(cohort: Cohort, target: str | None, split: str | None, past: Past, ma
 
 
 def of_another_tool(cohort: Cohort, target: str | None, split: str | None) -> Choice:
-    """The declared cases, for predictions of which nobody knows what made them."""
+    """Return the declared cases, for predictions of which nobody knows what made them."""
     said = "whether what made these predictions was trained on some of these cases could not be checked"
     return replace(declared(cohort, target, split), overlap=said)
 
 
 def _as_in_its_run(cohort: Cohort, overlap: Overlap) -> Cohort:
-    """The cohort with the splits of the bundle's own run, where it declares none itself."""
+    """Return the cohort with the splits of the bundle's own run, where it declares none itself."""
     if any(c.split is not None for c in cohort.cases):
         return cohort
 
@@ -110,7 +110,7 @@ def _asked_for(choice: Choice, overlap: Overlap, unchecked: str) -> Choice:
 
 
 def of_run(card: Scorecard, overlap: str, leaking: int) -> Scorecard:
-    """The scorecard of a run that began from other weights, with what is known of what these were trained on."""
+    """Return the scorecard of a run that began from other weights, with what is known of what these were trained on."""
     n = counted(card.n_cases, "test case")
     text = f"The weights that this run began from were trained on {leaking} of {n}: the figures are too good."
     return Choice((), card.split, overlap, 0, text if leaking else "").told(card)

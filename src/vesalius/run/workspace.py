@@ -51,7 +51,7 @@ class Workspace:
         return self.target.labels if self.target else ()
 
     def cases(self, ids: tuple[str, ...]) -> list[Case]:
-        """The cases of those ids, in the cohort's order."""
+        """Return the cases of those ids, in the cohort's order."""
         wanted = set(ids)
         return [c for c in self.cohort.cases if c.id in wanted]
 
@@ -195,7 +195,7 @@ def prepare_workspace(
 
 
 def _said(past: Past, overlap: Overlap | None, cohort: Cohort, assignment: Assignment, marks: Marks) -> str:
-    """What is known of test cases that the weights to begin from were trained on, in a sentence."""
+    """Return what is known of test cases that the weights to begin from were trained on, in a sentence."""
     unchecked = past.unchecked(cohort, marks)
     if overlap is None:
         return unchecked

@@ -96,7 +96,7 @@ class Classify(Task):
         return tuple(missing if counts else ["cases with a class"])
 
     def state(self, cases: Sequence[Case], target: TargetInfo | None, plan: Plan) -> State:
-        """The label map, in the cohort's order, and how often each class occurs in training."""
+        """Return the label map, in the cohort's order, and how often each class occurs in training."""
         if target is None:
             raise DataError("classification needs a target", hint="--target NAME")
         names = [label.name for label in target.labels]
@@ -112,14 +112,14 @@ class Classify(Task):
         )
 
     def encode(self, case: Case, prepared: Prepared, reference: Image, state: State) -> Example:
-        """The class as a one-hot (or several-hot) float vector, so that it can be mixed and smoothed."""
+        """Return the class as a one-hot (or several-hot) float vector, so that it can be mixed and smoothed."""
         value = case.targets.get(state.values["target"])
         names = [x["name"] for x in state.values["labels"]]
         targets = {} if value is None else {"label": _hot(value, names)}
         return Example(case.id, {"image": prepared.array}, targets)
 
     def build(self, plan: Plan, state: State, nets: Nets) -> nn.Module:
-        """An encoder with its head, and the planned loss."""
+        """Return an encoder with its head, and the planned loss."""
         share = np.asarray(state.values["share"], dtype=np.float32)
         multilabel = _several(state)
         weights = planned_weights(plan, share, multilabel=multilabel)
@@ -134,7 +134,7 @@ class Classify(Task):
         return Classifier(net, len(share), criterion)
 
     def loss(self, model: nn.Module, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """The planned loss over the cases that have a label."""
+        """Return the planned loss over the cases that have a label."""
         logits, label = model(batch.images["image"]), batch.targets.get("label")
         if label is None:
             return {"class": 0.0 * logits.sum()}
@@ -168,7 +168,7 @@ class Classify(Task):
         )
 
     def trivial(self, state: State, reference: Image) -> Scores:
-        """How often each class occurs in training, whatever the image shows."""
+        """Return how often each class occurs in training, whatever the image shows."""
         return Scores(
             labels=tuple(Label(x["value"], x["name"]) for x in state.values["labels"]),
             p=np.asarray(state.values["share"], dtype=np.float64),
@@ -198,7 +198,7 @@ class Classify(Task):
         return {**found, "positive": positive}
 
     def scalar(self, raw: Tensor, ask: Ask | int) -> Tensor:
-        """The logit of one class."""
+        """Return the logit of one class."""
         return raw[:, asked(ask).place]
 
     def held_against(self, state: State) -> tuple[str, ...]:

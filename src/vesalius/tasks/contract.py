@@ -57,11 +57,11 @@ class Nets(Protocol):
         size: tuple[int, ...] | None = None,
         options: Mapping[str, Any] | None = None,
     ) -> Any:
-        """A network of that registered name."""
+        """Return a network of that registered name."""
 
 
 def planned_weights(plan: Plan, share: Array, *, multilabel: bool = False) -> list[float] | None:
-    """The planned class weights from how often each class occurs, `(K,)`; their mean over what occurs is one.
+    """Return the planned class weights from how often each class occurs, `(K,)`; their mean over what occurs is one.
 
     For several labels at once: how much rarer a label is than its absence.
     """
@@ -77,7 +77,7 @@ def planned_weights(plan: Plan, share: Array, *, multilabel: bool = False) -> li
 
 
 def planned_net(plan: Plan, nets: Nets) -> Any:
-    """The plan's net, as every task builds it."""
+    """Return the plan's net, as every task builds it."""
     return nets.build(
         plan.net.name,
         dims=plan.data.dims,
@@ -126,11 +126,11 @@ class Task(ABC):
 
     @abstractmethod
     def check(self, cohort: Cohort, target: TargetInfo | None) -> tuple[str, ...]:
-        """What is missing before this cohort can be learned from; empty when nothing is."""
+        """Return what is missing before this cohort can be learned from; empty when nothing is."""
 
     @abstractmethod
     def state(self, cases: Sequence[Case], target: TargetInfo | None, plan: Plan) -> State:
-        """What is learned from the training cases without gradients."""
+        """Return what is learned from the training cases without gradients."""
 
     def sizes(self, plan: Plan) -> Mapping[str, tuple[int, int, int]]:
         """Return the sizes `(Z, Y, X)` of planned images that are prepared by themselves, on grids of their own."""
@@ -161,11 +161,11 @@ class Task(ABC):
 
     @abstractmethod
     def encode(self, case: Case, prepared: Prepared, reference: Image, state: State) -> Example:
-        """A prepared case with its targets as numbers."""
+        """Return a prepared case with its targets as numbers."""
 
     @abstractmethod
     def build(self, plan: Plan, state: State, nets: Nets) -> nn.Module:
-        """The model: a net, what the task puts on it, and its loss."""
+        """Return the model: a net, what the task puts on it, and its loss."""
 
     @abstractmethod
     def loss(self, model: nn.Module, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
@@ -265,7 +265,7 @@ class Task(ABC):
         return state
 
     def trivial(self, state: State, reference: Image) -> Answer | None:
-        """The answer that looks at nothing (majority, mean, mean mask), to stand beside every figure."""
+        """Return the answer that looks at nothing (majority, mean, mean mask), to stand beside every figure."""
         return None
 
     def held_against(self, state: State) -> tuple[str, ...]:
@@ -273,13 +273,13 @@ class Task(ABC):
         return self.targets
 
     def truth(self, case: Case, state: State) -> Any:
-        """What `metrics` holds an answer against, or None where the case has no target."""
+        """Return what `metrics` holds an answer against, or None where the case has no target."""
         target = state.values.get("target")
         return case.targets.get(str(target)) if target else None
 
 
 def get(name: str) -> Task:
-    """The task of that registered name. Raises UnknownName."""
+    """Return the task of that registered name. Raises UnknownName."""
     module = lookup("tasks", name)
     task: Task = module.TASKS[name] if hasattr(module, "TASKS") else module.TASK
     return task

@@ -98,7 +98,7 @@ class Segment(Task):
         return tuple(missing)
 
     def state(self, cases: Sequence[Case], target: TargetInfo | None, plan: Plan) -> State:
-        """The label map: place in the network's output → value in the data."""
+        """Return the label map: place in the network's output → value in the data."""
         if target is None:
             raise DataError("segmentation needs a mask", hint="--target NAME")
         return State(
@@ -113,7 +113,7 @@ class Segment(Task):
         )
 
     def encode(self, case: Case, prepared: Prepared, reference: Image, state: State) -> Example:
-        """The mask as indices `(1, Z, Y, X)`: 0 background, k the k-th label, -1 where nothing is known."""
+        """Return the mask as indices `(1, Z, Y, X)`: 0 background, k the k-th label, -1 where nothing is known."""
         item = case.targets.get(state.values["target"])
         if item is None:
             return Example(case.id, {"image": prepared.array})
@@ -127,7 +127,7 @@ class Segment(Task):
         return Example(case.id, {"image": prepared.array}, {"mask": index[None]}, on_grid=frozenset({"mask"}))
 
     def build(self, plan: Plan, state: State, nets: Nets) -> nn.Module:
-        """A dense net with its heads, and the planned loss."""
+        """Return a dense net with its heads, and the planned loss."""
         net = planned_net(plan, nets)
         weights = planned_weights(plan, np.asarray(state.values["share"]))
         criterion = losses.build(
@@ -137,7 +137,7 @@ class Segment(Task):
         return Segmenter(net, classes, criterion, deep=plan.loss.deep_supervision)
 
     def loss(self, model: nn.Module, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """The planned loss; with deep supervision each coarser map counts half as much as the one before.
+        """Return the planned loss; with deep supervision each coarser map counts half as much as the one before.
 
         Cases without a mask count for nothing: theirs is -1, not known, everywhere.
         """
@@ -205,14 +205,14 @@ class Segment(Task):
     def remember(
         self, model: nn.Module, examples: Sequence[Example], state: State, *, cases: Sequence[Case]
     ) -> State:
-        """The state with how often each place of a common grid holds each label."""
+        """Return the state with how often each place of a common grid holds each label."""
         items = [c.targets.get(state.values["target"]) for c in cases]
         masks = (load_mask(i) for i in items if isinstance(i, Ref | Image))
         prior = priors.prior(masks, _labels(state), grid=PRIOR)
         return State(state.values, {**state.arrays, "prior": prior.astype(np.float16)})
 
     def trivial(self, state: State, reference: Image) -> Mask | None:
-        """The training-mean mask, stretched onto the reference's grid."""
+        """Return the training-mean mask, stretched onto the reference's grid."""
         if "prior" not in state.arrays:
             return None
         return priors.baseline(state.arrays["prior"].astype(np.float32), reference, _labels(state))
@@ -229,7 +229,7 @@ class Segment(Task):
 
 
 def _share(target: TargetInfo, plan: Plan) -> list[float]:
-    """The share of voxels of the background and of each label, as the plan's fingerprint has them; else even."""
+    """Return the share of voxels of the background and of each label, as the plan's fingerprint has them; else even."""
     voxels = plan.fingerprint.get("voxels") or {}
     each = [float(voxels.get(x.name, 0.0)) for x in target.labels]
     if not any(each):

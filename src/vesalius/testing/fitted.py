@@ -71,7 +71,7 @@ def same(one: Answer, other: Answer) -> bool:
 
 
 def _weights(bundle: Path) -> dict[str, bytes]:
-    """The files of weights of a bundle by name."""
+    """Return the files of weights of a bundle by name."""
     return {p.name: p.read_bytes() for p in sorted(bundle.glob("weights-*.safetensors"))}
 
 

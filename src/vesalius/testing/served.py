@@ -64,7 +64,10 @@ def serve_one(bundle: Path, case: Case, folder: Path) -> Served:
 
 
 def _as_files(case: Case, folder: Path) -> Case | None:
-    """The case with its only image in files, its own or one that is written here; None where it has not one image."""
+    """Return the case with its only image in files, its own or one that is written here.
+
+    It is None where it has not one image.
+    """
     if len(case.images) != 1:
         return None
     (item,) = case.images.values()

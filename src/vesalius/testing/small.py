@@ -44,7 +44,7 @@ def read_small(table: Path, kinds: Sequence[str]) -> Cohort | None:
 
 
 def _with(cohort: Cohort, target: TargetInfo | None) -> Cohort:
-    """The cohort with one target, or with none."""
+    """Return the cohort with one target, or with none."""
     name = None if target is None else target.name
 
     def kept(case: Case) -> Case:
@@ -72,7 +72,7 @@ def _in_memory(cohort: Cohort) -> Cohort:
 
 
 def _boxes(made: AbdomenPatient, case: Case) -> tuple[Box, ...]:
-    """The boxes of a volume; of a picture those that its slice meets, within it."""
+    """Return the boxes of a volume; of a picture those that its slice meets, within it."""
     image, at = case.image, made.key_slice
     if not (isinstance(image, Ref) and image.paths[0].suffix == ".png"):
         return made.boxes

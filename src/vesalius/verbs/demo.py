@@ -82,7 +82,7 @@ def demo(out: Path | str | None = None, *, seed: int = 0, progress: Progress | N
 
 
 def judge(cards: Mapping[str, Scorecard]) -> tuple[list[str], bool]:
-    """The two statements that the demo makes, with what was measured, and whether both hold."""
+    """Return the two statements that the demo makes, with what was measured, and whether both hold."""
     liver = cards["segment"].metrics["dice/liver"].value or 0.0
     auc, trivial = cards["classify"].metrics["auc"], cards["classify"].baseline["auc"]
     low, bound = auc.low or 0.0, trivial.high if trivial.high is not None else trivial.value or 0.5
@@ -96,7 +96,7 @@ def judge(cards: Mapping[str, Scorecard]) -> tuple[list[str], bool]:
 
 
 def page(findings: Sequence[str], pictures: Sequence[Path] = ()) -> str:
-    """A page that shows those pictures of the answers, held in itself, and leads to everything the demo made."""
+    """Return a page that shows those pictures of the answers, held in itself, and leads to everything the demo made."""
     links = {
         "segment/report.html": "Segmentation: figures, curves, best and worst cases, every choice with its reason",
         "classify/report.html": "Classification: the same",

@@ -113,7 +113,7 @@ def evaluate(
 
 
 def _bundle_at(path: Path) -> Bundle | None:
-    """The bundle at a path, or None where predictions lie there."""
+    """Return the bundle at a path, or None where predictions lie there."""
     if not path.exists():
         raise DataError(f"nothing at {path}", hint="a bundle, a run, or a folder or CSV of predictions")
     parts = (MANIFEST, "bundle", "bundle.json", "run.json")  # of a run without a bundle, opening it says so
@@ -123,7 +123,7 @@ def _bundle_at(path: Path) -> Bundle | None:
 
 
 def _target(cohort: Cohort, name: str | None, bundle: Bundle | None) -> TargetInfo | None:
-    """The target to score against: the one named, else the one that was learned, else the only one that fits.
+    """Return the target to score against: the one named, else the one that was learned, else the only one that fits.
 
     None for a bundle that learned without a target, where none is named. Raises DataError where it is not of the kind
     that the bundle answers.
@@ -160,7 +160,7 @@ def _target(cohort: Cohort, name: str | None, bundle: Bundle | None) -> TargetIn
 
 
 def _learned(bundle: Bundle) -> tuple[Label, ...]:
-    """The labels that a bundle of masks answers with."""
+    """Return the labels that a bundle of masks answers with."""
     return tuple(
         Label(int(x["value"]), str(x["name"])) for x in bundle.stages[-1].state.values.get("labels", ())
     )

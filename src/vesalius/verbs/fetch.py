@@ -42,7 +42,10 @@ def find(
     login: Path | None = None,
     ca: Path | None = None,
 ) -> tuple[Web, list[Series]]:
-    """The server, and its series that match all that is given. Raises DataError where nothing is given or found."""
+    """Return the server, and its series that match all that is given.
+
+    Raises DataError where nothing is given or found.
+    """
     keys = {"StudyInstanceUID": study, "PatientID": patient, "AccessionNumber": accession, "StudyDate": date}
     query = {k: v for k, v in keys.items() if v}
     if not query and not modalities:

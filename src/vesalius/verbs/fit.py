@@ -135,7 +135,7 @@ def _carried_out(begun: Begun, space: Workspace, planned: Planned, path: Path) -
 
 
 def _as_it_was(begun: Begun, space: Workspace, plan: Plan, path: Path) -> Run:
-    """A run that is finished, as it lies there."""
+    """Return a run that is finished, as it lies there."""
     folder.keep_record(space, path, begun.start)
     begun.asked.progress.note(f"{path} is finished: nothing is left to do")
     return Run(path, plan, open_bundle(path / "bundle"), load_scorecard(path / "scorecard.json"))

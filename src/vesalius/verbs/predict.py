@@ -47,7 +47,7 @@ class Predictions:
 
 
 def with_mirror(bundle: Bundle, axes: Sequence[str]) -> Bundle:
-    """The bundle with mirror test-time augmentation on those axes. Raises PlanError for an axis that may not be.
+    """Return the bundle with mirror test-time augmentation on those axes. Raises PlanError for an axis that may not be.
 
     An axis may be mirrored if the plan allows flipping it, which it does not where labels name a side.
     """
@@ -295,7 +295,7 @@ def _fill(
 
 
 def _all_alike(error: VesaliusError, count: int) -> VesaliusError:
-    """The error of a single case, or of the last of several that were all refused."""
+    """Return the error of a single case, or of the last of several that were all refused."""
     if count == 1:
         return error
     return MismatchError(
@@ -318,7 +318,7 @@ def _only(bundle: Bundle, cohort: Cohort, device: str | None, accept_mismatch: b
 def _files(
     answer: Answer, name: str, folder: Path, *, json: bool, overlays: bool
 ) -> dict[Path, Answer | None]:
-    """The files that a case gets, each with the answer that is written to it; None where its overlay is."""
+    """Return the files that a case gets, each with the answer that is written to it; None where its overlay is."""
     found: dict[Path, Answer | None] = {}
     pictured = dict(contract.images(answer))
     parts = file_names(part for part in pictured if part)

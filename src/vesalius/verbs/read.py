@@ -19,7 +19,7 @@ def read(
     labels: Mapping[str, str] | None = None,
     max_set_aside: float = 0.10,
 ) -> Cohort:
-    """The cohort at `path`: a folder, a table, an npz, a tree of DICOM series, or one image.
+    """Return the cohort at `path`: a folder, a table, an npz, a tree of DICOM series, or one image.
 
     The layout is found by looking, or named. Only headers are read; `inspect` and `fit` decode everything.
     `labels` says what stands for what among classes and masks' values: `{"benign": "Benign", "NA": "", "255": "1"}`.

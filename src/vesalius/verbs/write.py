@@ -25,7 +25,7 @@ def write(thing: Answer | Image, path: Path | str, *, source: Path | str | Image
 
 
 def _source(thing: Answer | Image, path: Path) -> Image:
-    """The image at a path; of a folder the one that the answer was made from, or the only one there is."""
+    """Return the image at a path; of a folder the one that the answer was made from, or the only one there is."""
     if not path.is_dir():
         return formats.read(Ref((path,)))
     cases = cohorts.read(path, max_set_aside=1.0).cases

@@ -46,7 +46,7 @@ class Figure:
 
 
 def colours(values: Mapping[str, int]) -> dict[str, str]:
-    """A colour for each label, in order."""
+    """Return a colour for each label, in order."""
     return {name: PALETTE[i % len(PALETTE)] for i, name in enumerate(values)}
 
 
@@ -122,7 +122,7 @@ def confusion(table: Sequence[Sequence[int]], labels: Sequence[str]) -> str:
 
 
 def strip(card: Scorecard, metric: str) -> str:
-    """A metric's values, a dot a case, with a box, for each label."""
+    """Return a metric's values, a dot a case, with a box, for each label."""
     shown = [label for label in card.labels if f"{metric}/{label}" in card.metrics]
     columns = []
     for label in shown:
@@ -177,7 +177,10 @@ def history(lines: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> str
 
 
 def picture(shown: Slice, values: Mapping[str, int]) -> dict[str, str]:
-    """A case with its contours as a PNG data address: the truth in yellow, dashed; the answer in its label's colour."""
+    """Return a case with its contours as a PNG data address: the truth in yellow, dashed.
+
+    The answer in its label's colour.
+    """
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 

@@ -104,7 +104,7 @@ def _labelled(ref: Ref, labels: Sequence[Label]) -> Image:
 
 
 def _in_colours(mask: Image, ref: Ref, colours: Mapping[int, int]) -> Image | None:
-    """A mask whose file speaks in some of the truth's colours, in the truth's values; None where it does not.
+    """Return a mask whose file speaks in some of the truth's colours, in the truth's values; None where it does not.
 
     Such a file's other colours are other labels than the truth's. A large palette is a program's own, none of labels.
     """

@@ -50,7 +50,7 @@ def mirrored(case: Case, files: Mapping[str, Sequence[Path]], root: Path) -> lis
 
 
 def only_answer(files: Sequence[Path], case: str) -> Path:
-    """The one file that answers a case; copies of one answer are one. Raises DataError for two answers."""
+    """Return the one file that answers a case; copies of one answer are one. Raises DataError for two answers."""
     first, *others = files
     for other in others:
         if not _same(first, other):
@@ -84,7 +84,7 @@ class Names:
         self._folders = {c.id: _folder(c) for c in listed}
 
     def __call__(self, text: str) -> str | None:
-        """The case's id, or None. Folders that are named must not be those of another case's image."""
+        """Return the case's id, or None. Folders that are named must not be those of another case's image."""
         name = text.strip().replace("\\", "/")
         whole = re.sub(r"^(\d+)\.0+$", r"\1", name)  # a number, as spreadsheets write it
         joined = name.strip("/").replace("/", "_")

@@ -76,7 +76,7 @@ def row_answers(path: Path, cases: Sequence[Case], answer_of: Callable[[Row], An
 
 
 def _table_at(path: Path) -> Path:
-    """The table at a path: itself, `answers.csv` in a folder, or the only one there. Raises DataError."""
+    """Return the table at a path: itself, `answers.csv` in a folder, or the only one there. Raises DataError."""
     if path.is_file():
         return path
     if (path / "answers.csv").is_file():

@@ -11,7 +11,7 @@ from vesalius.core.errors import DataError
 
 
 def aligned(cohort: Cohort, target: str, learned: Sequence[Label]) -> Cohort:
-    """The cohort with the masks of `target` in the values of the labels in `learned`.
+    """Return the cohort with the masks of `target` in the values of the labels in `learned`.
 
     Labels are matched by name; one that nothing names is matched by its value, and a single one of 0/255 with one
     of 0/1. Labels that were not learned get values that no answer has. Raises DataError where no label was learned.
@@ -33,7 +33,7 @@ def aligned(cohort: Cohort, target: str, learned: Sequence[Label]) -> Cohort:
 
 
 def _matched(info: TargetInfo, learned: Sequence[Label]) -> dict[int, int]:
-    """The learned value of each of the data's label values; of others a value that nothing has."""
+    """Return the learned value of each of the data's label values; of others a value that nothing has."""
     by_name, by_value = {_plain(x.name): x.value for x in learned}, {x.value: x for x in learned}
     free = max([*by_value, *(x.value for x in info.labels), 255]) + 1
     alone = len(info.labels) == 1 and len(learned) == 1

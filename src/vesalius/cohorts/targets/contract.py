@@ -88,7 +88,7 @@ class TargetKind:
         return cell
 
     def question(self, column: str, columns: Columns) -> Question | None:
-        """Return what a person must answer about a column that nobody named before it is learned from; None for nothing."""
+        """Return what a person must answer before a column is learned from that nobody named; None for nothing."""
         return None
 
     # --- checked

@@ -137,8 +137,9 @@ def _check_even(positions: Array, along: Array, step: Array) -> None:
 
 
 def tilt(affine: Array, count: int) -> tuple[float, float] | None:
-    """How far, in pixels of x and y, each slice of a tilted gantry lies beside the one before; None if it is upright.
+    """Return how far, in pixels of x and y, each slice of a tilted gantry lies beside the one before.
 
+    It is None if it is upright.
     Upright is what drifts by less than half a pixel from the first slice to the last.
     """
     x, y, step = affine[:3, 0], affine[:3, 1], affine[:3, 2]

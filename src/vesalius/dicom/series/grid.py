@@ -40,7 +40,9 @@ class Grid:
         if not self.placed:
             return 0, 0, 0
         if plane.position is None or plane.orientation is None or plane.spacing_mm is None:
-            raise GeometryError("a plane without a place in space")
+            raise GeometryError(
+                "a frame does not say where it lies", found="no position, orientation or pixel spacing"
+            )
         (dx, dy), to = plane.spacing_mm, np.linalg.inv(self.affine)
         x, y, _ = axes(plane)
         steps = np.array([x * dx, y * dy])
@@ -110,7 +112,7 @@ def of_picture(ref: Ref | None, rows: int, columns: int) -> tuple[Grid, Source |
 def of_planes(planes: Sequence[Plane], rows: int, columns: int, spacing_mm: float | None) -> Grid:
     """Return the grid that holds planes of which some may be left out (empty ones often are). Raises GeometryError."""
     if not planes[0].placed:
-        raise GeometryError("frames without a place in space")
+        raise GeometryError("the frames do not say where they lie", found="no position or orientation")
     assert_same(planes)
     first = planes[0]
     x, y, normal = axes(first)

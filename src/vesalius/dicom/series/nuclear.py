@@ -25,8 +25,9 @@ VIEWS = (*_APART, "RotationVector", "AngularViewVector", "PhaseVector", "TimeSli
 
 
 def frame_groups(head: Any, frames: int) -> list[elements.FunctionalGroups]:
-    """Each frame's own and shared functional groups, or what vectors say in their place; empty where neither is there.
+    """Return each frame's own and shared functional groups, or what vectors say in their place.
 
+    Empty where neither is there.
     Raises ValueError for vectors of another length, and for slices whose place does not follow from them.
     """
     found = elements.functional_groups(head, frames)

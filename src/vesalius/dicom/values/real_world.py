@@ -72,8 +72,9 @@ def mapping(head: Any, group: elements.FunctionalGroups | None) -> Mapping | Non
 
 
 def chosen(planes: Sequence[tuple[Any, elements.FunctionalGroups | None]], said: Meaning) -> Meaning | None:
-    """What real-world values mean, if they are what an image's planes should be read as; None where they are not.
+    """Return what real-world values mean, if they are what an image's planes should be read as.
 
+    It is None where they are not.
     `planes` are each plane's header and groups, `said` what its rescale says.
     """
     head = planes[0][0]

@@ -31,8 +31,9 @@ def term_of(unit: str | None) -> terms.Term:
 
 
 def unit_of(item: Any) -> str | None:
-    """The unit that a MeasurementUnitsCodeSequence's item names, as UCUM has it where we have no word; None for none.
+    """Return the unit that a MeasurementUnitsCodeSequence's item names, as UCUM has it where we have no word.
 
+    None for none.
     A code of another scheme than UCUM and our own names no unit that could be relied on.
     """
     code, scheme = elements.text(item, "CodeValue"), elements.text(item, "CodingSchemeDesignator")

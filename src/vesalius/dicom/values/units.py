@@ -30,7 +30,7 @@ class Meaning:
 
 
 def earliest(heads: Iterable[Any]) -> datetime.datetime | None:
-    """When the first of a series' images was acquired, across midnight too; None where none says."""
+    """Return when the first of a series' images was acquired, across midnight too; None where none says."""
     moments = (_acquired(head) for head in heads)
     return min((m for m in moments if m is not None), default=None)
 

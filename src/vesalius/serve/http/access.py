@@ -20,13 +20,13 @@ _BEARER = HTTPBearer(auto_error=False, description="A key of the service's keys 
 
 
 def service_of(connection: HTTPConnection) -> Service:
-    """The service that a request came to."""
+    """Return the service that a request came to."""
     found: Service = connection.app.state.service
     return found
 
 
 def peer(connection: HTTPConnection) -> str:
-    """An address, to count by where it is not known who calls."""
+    """Return an address, to count by where it is not known who calls."""
     return f"peer {connection.client.host if connection.client else ''}"
 
 
@@ -45,7 +45,7 @@ async def audit_refusal(service: Service, connection: HTTPConnection, status: in
 
 
 def bearer(connection: HTTPConnection) -> str | None:
-    """The key that a request carries."""
+    """Return the key that a request carries."""
     scheme, _, key = connection.headers.get("authorization", "").partition(" ")
     return key.strip() if scheme.lower() == "bearer" and key.strip() else None
 

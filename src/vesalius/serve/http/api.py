@@ -35,7 +35,7 @@ _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
 def create_app(service: Service) -> FastAPI:
-    """The ASGI application of a service; starting and stopping it starts and stops the service."""
+    """Return the ASGI application of a service; starting and stopping it starts and stops the service."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

@@ -90,7 +90,7 @@ class Audit:
             self.tail = Tail(self.tail.count + 1, str(line["hash"]))
 
     def last(self, count: int) -> list[dict[str, Any]]:
-        """The last lines, the newest last."""
+        """Return the last lines, the newest last."""
         with self._lock, output_errors(self.path):
             size = os.fstat(self._file.fileno()).st_size
         return list(deque(read(self.path, size), maxlen=count))
@@ -133,7 +133,10 @@ def verify(path: Path, size: int | None = None) -> Tail:
 
 
 def read(path: Path, size: int | None = None) -> Iterator[dict[str, Any]]:
-    """The lines of the first `size` bytes, unchecked. Raises FormatError for what is no JSON object, OutputError."""
+    """Yield the lines of the first `size` bytes, unchecked.
+
+    Raises FormatError for what is no JSON object, OutputError.
+    """
     try:
         with path.open("rb") as file:
             for n, raw in enumerate(file, start=1):

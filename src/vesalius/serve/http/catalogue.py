@@ -61,7 +61,7 @@ class Catalogue:
         }
 
     def get(self, name: str | None) -> ServedModel:
-        """The model of that name; without one, the only one that there is. Raises UnknownName, Problem 422."""
+        """Return the model of that name; without one, the only one that there is. Raises UnknownName, Problem 422."""
         if not name:
             if len(self.by_name) > 1:
                 raise Problem(422, "no model is named", hint=f"model is one of {', '.join(self.by_name)}")
@@ -72,7 +72,7 @@ class Catalogue:
 
 
 def name_and_path(given: Path | str) -> tuple[str, Path]:
-    """A bundle's name in the service and its path: `NAME=PATH`, or the name of its folder or its run's."""
+    """Return a bundle's name in the service and its path: `NAME=PATH`, or the name of its folder or its run's."""
     text = str(given)
     name, sign, path = text.partition("=")
     if sign and _NAME.match(name):
@@ -83,7 +83,7 @@ def name_and_path(given: Path | str) -> tuple[str, Path]:
 
 
 def describe(name: str, bundle: Bundle, predictor: Predictor) -> dict[str, Any]:
-    """What a client is told of a model, by its last stage: the server knows no task."""
+    """Return what a client is told of a model, by its last stage: the server knows no task."""
     stage = bundle.stages[-1]
     plan, values, calibration = stage.plan, stage.state.values, stage.calibration
     kind, learned = predictor.stages[-1].task.answer.__name__, bundle.learned
@@ -113,7 +113,7 @@ def describe(name: str, bundle: Bundle, predictor: Predictor) -> dict[str, Any]:
 
 
 def _explains(name: str) -> Sequence[str]:
-    """The kinds of answer that an explainer says it explains; nothing is imported."""
+    """Return the kinds of answer that an explainer says it explains; nothing is imported."""
     said: Sequence[str] = registry.literals("explain", name.partition("-")[0]).get("EXPLAINS", ())
     return said
 

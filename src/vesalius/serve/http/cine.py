@@ -106,7 +106,7 @@ async def cine(socket: WebSocket, model: str = "", accept_mismatch: bool = False
 
 
 def _key(socket: WebSocket, offered: list[str]) -> str | None:
-    """The key in the header, or among the subprotocols, which is all that a browser lets a page set."""
+    """Return the key in the header, or among the subprotocols, which is all that a browser lets a page set."""
     return bearer(socket) or next((p.removeprefix("key.") for p in offered if p.startswith("key.")), None)
 
 
@@ -193,7 +193,7 @@ async def _answer(
 def _one(
     session: Session, data: bytes, layout: Layout | None, name: str, place: Path, modality: str | None
 ) -> tuple[str, bool]:
-    """One frame's answer as the members of a JSON object, and whether there is one."""
+    """Return one frame's answer as the members of a JSON object, and whether there is one."""
     try:
         image = replace(frame(data, layout, place), modality=modality)
         answer = session.step(Case(name, {"image": image}))
@@ -210,7 +210,7 @@ def _one(
 
 
 def frame(data: bytes, layout: Layout | None, place: Path) -> Image:
-    """A message as an image. Raises DataError for what is neither a picture nor pixels as they were declared.
+    """Return a message as an image. Raises DataError for what is neither a picture nor pixels as they were declared.
 
     A picture passes through a file beside `place`, so that there is one decoder, with its bounds.
     """

@@ -38,7 +38,7 @@ class Datastore:
         self._lock = threading.Lock()
 
     def entry(self, study: UploadedStudy) -> DatastoreEntry:
-        """What is kept beside a study."""
+        """Return what is kept beside a study."""
         with self._lock:
             return self._entries.setdefault(study.id, DatastoreEntry())
 
@@ -48,7 +48,7 @@ class Datastore:
             self._entries.pop(study.id, None)
 
     def images(self, caller: Caller) -> dict[str, tuple[UploadedStudy, StoredCase]]:
-        """Every image of the caller by its id."""
+        """Return every image of the caller by its id."""
         found = {}
         for study in self.studies.seen_by(caller):
             if study.owner != caller.name:
@@ -59,14 +59,14 @@ class Datastore:
         return found
 
     def find(self, image: str, caller: Caller) -> tuple[UploadedStudy, StoredCase]:
-        """One image. Raises Problem 404."""
+        """Return one image. Raises Problem 404."""
         found = self.images(caller).get(image)
         if found is None:
             raise not_found("image")
         return found
 
     def status(self, caller: Caller) -> dict[str, Any]:
-        """How many images of the caller there are, and how many of them are labelled."""
+        """Return how many images of the caller there are, and how many of them are labelled."""
         entries = [self.entry(study) for study, _ in self.images(caller).values()]
         tags = [tag for entry in entries for tag in entry.labels]
         return {
@@ -78,12 +78,12 @@ class Datastore:
 
 
 def described(study: UploadedStudy, case: StoredCase, entry: DatastoreEntry) -> dict[str, Any]:
-    """What is known of an image: what was said of it when it came, and what its headers say."""
+    """Return what is known of an image: what was said of it when it came, and what its headers say."""
     return {**entry.info, "name": case.name, "ts": int(study.created), **case.about}
 
 
 def params(text: str) -> dict[str, Any]:
-    """The JSON object of a form's field. Raises Problem 422."""
+    """Return the JSON object of a form's field. Raises Problem 422."""
     try:
         found = json.loads(text or "{}")
         json.dumps(found, allow_nan=False, ensure_ascii=False).encode()  # it can be said again

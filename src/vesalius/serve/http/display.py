@@ -59,7 +59,7 @@ def first_volume(image: Image, path: Path) -> None:
 
 
 def frame_s(times_s: Sequence[float] | None) -> float | None:
-    """The mean time from one frame to the next; None for an image without times."""
+    """Return the mean time from one frame to the next; None for an image without times."""
     if times_s is None or len(times_s) < 2:
         return None
     mean = (times_s[-1] - times_s[0]) / (len(times_s) - 1)
@@ -94,7 +94,7 @@ def preview(image: Image, path: Path) -> None:
 
 
 def _colour(array: Array, image: Image, step_s: float | None) -> bytes:
-    """A gzipped NIfTI of RGB24 `(X, Y, Z)`, or `(X, Y, Z, T)`, out of `(T, 3, Z, Y, X)`."""
+    """Return a gzipped NIfTI of RGB24 `(X, Y, Z)`, or `(X, Y, Z, T)`, out of `(T, 3, Z, Y, X)`."""
     packed = np.ascontiguousarray(array.transpose(4, 3, 2, 0, 1)).view(_RGB)[..., 0]
     packed = packed if step_s is not None else packed[..., 0]
     made: Any = _NIFTI(packed, None if image.affine is None else _LPS_TO_RAS @ image.affine)

@@ -45,13 +45,13 @@ CaseId = Annotated[str, Path(max_length=64)]
 
 @open_to_all.get("/health")
 async def health() -> dict[str, str]:
-    """Whether the process answers."""
+    """Return whether the process answers."""
     return {"status": "ok"}
 
 
 @open_to_all.get("/ready", responses={503: {"description": "not ready"}})
 async def ready(service: Serving) -> Response:
-    """Whether jobs are taken and worked on; 503 where not, and why."""
+    """Return whether jobs are taken and worked on; 503 where not, and why."""
     why = service.unready
     return JSONResponse({"ready": why is None, "why": why}, 200 if why is None else 503)
 
@@ -66,7 +66,7 @@ def metrics(service: Serving, caller: Monitor) -> Response:
 
 @api.get("/models", response_model=list[schemas.ModelBody], tags=["models"])
 def models(service: Serving, caller: User) -> Any:
-    """The bundles that this service answers with."""
+    """Return the bundles that this service answers with."""
     return [dict(m.about) for m in service.models.by_name.values()]
 
 
@@ -85,13 +85,13 @@ async def upload(request: Request, service: Serving, caller: User) -> Any:
 
 @api.get("/studies", response_model=list[schemas.StudyBody], tags=["studies"])
 def studies(service: Serving, caller: User) -> Any:
-    """The caller's studies; an admin's are all."""
+    """Return the caller's studies; an admin's are all."""
     return [s.json() for s in service.studies.seen_by(caller)]
 
 
 @api.get("/studies/{study}", response_model=schemas.StudyBody, tags=["studies"])
 def study(study: StudyId, service: Serving, caller: User) -> Any:
-    """One study."""
+    """Return one study."""
     return service.studies.get(study, caller).json()
 
 
@@ -108,7 +108,7 @@ def delete_study(study: StudyId, service: Serving, caller: User) -> Response:
     "/studies/{study}/cases/{case}/image.nii.gz", tags=["studies"], responses=_BYTES, response_class=Response
 )
 def image(study: StudyId, case: CaseId, service: Serving, caller: User) -> Response:
-    """The image for a viewer, in its own geometry."""
+    """Return the image for a viewer, in its own geometry."""
     found = service.studies.get(study, caller)
     path = service.studies.image(found, found.case(case))
     service.audit.add(caller.name, "look", study=found.id)
@@ -119,7 +119,7 @@ def image(study: StudyId, case: CaseId, service: Serving, caller: User) -> Respo
     "/studies/{study}/cases/{case}/preview.png", tags=["studies"], responses=_BYTES, response_class=Response
 )
 def preview(study: StudyId, case: CaseId, service: Serving, caller: User) -> Response:
-    """The middle plane as a picture."""
+    """Return the middle plane as a picture."""
     found = service.studies.get(study, caller)
     path = service.studies.preview(found, found.case(case))
     service.audit.add(caller.name, "look", study=found.id)
@@ -163,19 +163,19 @@ def ask(asked: schemas.JobRequest, service: Serving, caller: User) -> Any:
 
 @api.get("/jobs", response_model=list[schemas.JobBody], tags=["jobs"])
 def jobs(service: Serving, caller: User) -> Any:
-    """The caller's jobs; an admin's are all."""
+    """Return the caller's jobs; an admin's are all."""
     return [service.jobs.json(j) for j in service.jobs.seen_by(caller)]
 
 
 @api.get("/jobs/{job}", response_model=schemas.JobBody, tags=["jobs"])
 def job(job: JobId, service: Serving, caller: User) -> Any:
-    """One job, with the answers that there are."""
+    """Return one job, with the answers that there are."""
     return service.jobs.json(service.jobs.get(job, caller))
 
 
 @api.get("/jobs/{job}/events", tags=["jobs"], responses={200: {"content": {"text/event-stream": {}}}})
 async def events(job: JobId, service: Serving, caller: User) -> Response:
-    """The job at each change, as server-sent events, until it ends."""
+    """Return the job at each change, as server-sent events, until it ends."""
     found = service.jobs.get(job, caller)
     return StreamingResponse(_events(service, found), media_type="text/event-stream")
 
@@ -191,7 +191,7 @@ def cancel(job: JobId, service: Serving, caller: User) -> Response:
 
 @api.get("/jobs/{job}/cases/{case}/{file}", tags=["jobs"], responses=_BYTES, response_class=Response)
 def file(job: JobId, case: CaseId, file: str, service: Serving, caller: User) -> Response:
-    """A file of an answer: mask.nii.gz, seg.dcm, sr.dcm, overlay.png, answer.json, …"""
+    """Return a file of an answer: mask.nii.gz, seg.dcm, sr.dcm, overlay.png, answer.json, …"""
     found = service.jobs.get(job, caller)
     path = service.file(found, case, file)
     service.audit.add(caller.name, "download", job=found.id, file=file)
@@ -223,7 +223,7 @@ async def predict(request: Request, response: Response, service: Serving, caller
 
 @api.get("/audit", response_model=schemas.AuditBody, tags=["service"])
 def audit(service: Serving, caller: Admin, last: Annotated[int, Query(ge=0, le=10_000)] = 1000) -> Any:
-    """The end of the audit log."""
+    """Return the end of the audit log."""
     service.audit.add(caller.name, "audit")
     tail = service.audit.tail
     return {"count": tail.count, "hash": tail.hash, "lines": service.audit.last(last)}
@@ -250,7 +250,7 @@ def covariates_of(text: str) -> dict[str, float | str]:
 
 
 def is_yes(name: str, text: str) -> bool:
-    """Whether a field of a form says yes; no where it is empty. Raises Problem 422 for other words."""
+    """Return whether a field of a form says yes; no where it is empty. Raises Problem 422 for other words."""
     word = text.strip().lower()
     if word not in ("", "0", "1", "false", "true", "no", "yes"):
         raise Problem(422, f"{name} is true or false", found=text[:40])
@@ -258,7 +258,7 @@ def is_yes(name: str, text: str) -> bool:
 
 
 def file_response(path: FilePath, media_type: str, *, name: str | None = None) -> Response:
-    """A file as an answer. Raises Problem 404 where it has just gone."""
+    """Return a file as an answer. Raises Problem 404 where it has just gone."""
     try:
         return FileResponse(path, media_type=media_type, filename=name, stat_result=path.stat())
     except FileNotFoundError:

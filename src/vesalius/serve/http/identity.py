@@ -19,7 +19,7 @@ _TAGS = ["SpecificCharacterSet", "PatientID", "StudyDate", "SeriesNumber"]
 
 
 def read_identity(path: Path) -> dict[str, Any]:
-    """What one file says; None for what it does not say, or not as DICOM writes it (PS3.5 6.2: LO, DA, IS)."""
+    """Return what one file says; None for what it does not say, or not as DICOM writes it (PS3.5 6.2: LO, DA, IS)."""
     try:
         with warnings.catch_warnings(action="ignore"):
             head = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(_TAGS), force=True)

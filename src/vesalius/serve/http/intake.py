@@ -23,7 +23,7 @@ from vesalius.serve.node.routing import series_attributes
 
 
 def find_cases(study: UploadedStudy, files: Sequence[Received], bounds: Bounds) -> UploadedStudy:
-    """The study with its cases. Raises Problem 422 where there is none, which names what could not be read.
+    """Return the study with its cases. Raises Problem 422 where there is none, which names what could not be read.
 
     Only series and single images are looked for: a table's or a description's paths are never followed.
     """
@@ -63,7 +63,7 @@ def find_cases(study: UploadedStudy, files: Sequence[Received], bounds: Bounds) 
 
 
 def _labels(files: Sequence[Received]) -> dict[str, str]:
-    """What each file is called by where it lies; of several with one name, which of them it is."""
+    """Return what each file is called by where it lies; of several with one name, which of them it is."""
     count: dict[str, int] = {}
     found = {}
     for item in files:
@@ -75,13 +75,13 @@ def _labels(files: Sequence[Received]) -> dict[str, str]:
 
 
 def _stems(study: UploadedStudy) -> dict[str, str]:
-    """What files are called by their names of ours without a suffix, as cases are named by."""
+    """Return what files are called by their names of ours without a suffix, as cases are named by."""
     found = {Path(p).stem: label for p, label in study.labels.items()}
     return found | {formats.stem(Path(p)): label for p, label in study.labels.items()}
 
 
 def _said(study: UploadedStudy, stems: Mapping[str, str], name: str, reason: str) -> tuple[str, str]:
-    """What a file or a series is called, and why it is not used, in a client's words."""
+    """Return what a file or a series is called, and why it is not used, in a client's words."""
     label = stems.get(name) or study.file_in(reason) or name
     reason = study.plainly(reason).removeprefix(f"{label}: ")
     what, mark, hint = reason.rpartition("; try: ")

@@ -87,7 +87,7 @@ class Jobs:
         return job
 
     def get(self, job_id: str, caller: Caller) -> InferenceJob:
-        """The job of that id. Raises Problem 404, for another's too."""
+        """Return the job of that id. Raises Problem 404, for another's too."""
         with self.lock:
             job = self._jobs.get(job_id)
         if job is None or not (job.owner == caller.name or caller.may("admin")):
@@ -95,7 +95,7 @@ class Jobs:
         return job
 
     def seen_by(self, caller: Caller) -> list[InferenceJob]:
-        """The jobs that a caller may see, oldest first."""
+        """Return the jobs that a caller may see, oldest first."""
         with self.lock:
             return [j for j in self._jobs.values() if j.owner == caller.name or caller.may("admin")]
 
@@ -118,7 +118,7 @@ class Jobs:
                 shutil.rmtree(job.folder, ignore_errors=True)
 
     def of_study(self, study_id: str) -> list[InferenceJob]:
-        """The jobs on a study."""
+        """Return the jobs on a study."""
         with self.lock:
             return [j for j in self._jobs.values() if j.study.id == study_id]
 
@@ -137,7 +137,7 @@ class Jobs:
         return sum(j.size for j in list(self._jobs.values()))
 
     def json(self, job: InferenceJob) -> dict[str, Any]:
-        """A job as clients see it, at one moment."""
+        """Return a job as clients see it, at one moment."""
         with self.lock:
             return job.json()
 
@@ -176,7 +176,7 @@ class Jobs:
         return units
 
     def _next(self) -> list[WorkUnit]:
-        """The first case that waits, with others that may go through the same model with it."""
+        """Return the first case that waits, with others that may go through the same model with it."""
         first = self._queue.popleft()
         if first.job.kind != "predict" or not first.job.model.joins or not _flat(first.case):
             return [first]
@@ -234,7 +234,7 @@ class Jobs:
 
 
 def _alike(job: InferenceJob, other: InferenceJob) -> bool:
-    """Whether cases of two jobs may be answered in one pass."""
+    """Return whether cases of two jobs may be answered in one pass."""
     same = job.model is other.model and job.kind == other.kind
     return same and job.accept_mismatch == other.accept_mismatch
 
@@ -244,7 +244,7 @@ def _flat(case: StoredCase) -> bool:
 
 
 def _explainer(model: ServedModel, name: str | None) -> str:
-    """The explainer that is meant. Raises Problem 422 where none fits."""
+    """Return the explainer that is meant. Raises Problem 422 where none fits."""
     fitting = model.explainers
     if not fitting:
         raise Problem(

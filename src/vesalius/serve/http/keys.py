@@ -78,7 +78,7 @@ class Caller:
     role: Role
 
     def may(self, role: Role) -> bool:
-        """Whether a role is within this caller's."""
+        """Return whether a role is within this caller's."""
         return ROLES.index(self.role) >= ROLES.index(role)
 
 
@@ -149,7 +149,7 @@ class Keys:
 
 
 def check_mode(path: Path, mode: int) -> str | None:
-    """A warning where others than its owner can read a keys file. Raises UnsafeError where they can write it."""
+    """Return a warning where others than its owner can read a keys file. Raises UnsafeError where they can write it."""
     if os.name == "nt":
         return None
     hint = f"chmod 600 {path}"
@@ -165,7 +165,7 @@ def check_mode(path: Path, mode: int) -> str | None:
 
 
 def load(path: Path) -> tuple[Entry, ...]:
-    """The entries of a keys file, YAML or JSON. Raises PlanError, saying where."""
+    """Return the entries of a keys file, YAML or JSON. Raises PlanError, saying where."""
     with contextlib.suppress(OSError):
         if path.stat().st_size == 0:
             return ()

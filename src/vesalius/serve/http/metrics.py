@@ -49,5 +49,5 @@ class Metrics:
         Gauge(name, text, registry=self.registry).set_function(value)
 
     def text(self) -> bytes:
-        """What Prometheus reads."""
+        """Return what Prometheus reads."""
         return generate_latest(self.registry)

@@ -47,20 +47,20 @@ def not_found(what: str) -> Problem:
 
 
 def error_body(error: VesaliusError) -> dict[str, str | None]:
-    """An error of ours as a body, in words of somebody who has made no plan."""
+    """Return an error of ours as a body, in words of somebody who has made no plan."""
     said = {"error": error.what, "found": error.found, "hint": error.hint and for_clients(error.hint)}
     return {k: v and _PLAN.sub("the model", v) for k, v in said.items()}
 
 
 def problem_of(error: VesaliusError, plainly: Callable[[str], str]) -> Problem:
-    """An error of ours as a refusal, in a client's words."""
+    """Return an error of ours as a refusal, in a client's words."""
     status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 422)
     said = {k: v and plainly(v) for k, v in error_body(error).items()}
     return Problem(status, str(said["error"]), found=said["found"], hint=said["hint"])
 
 
 def for_clients(hint: str) -> str | None:
-    """A hint without what only somebody at the command line could do; None where nothing is left of it."""
+    """Return a hint without what only somebody at the command line could do; None where nothing is left of it."""
     if not _COMMAND.search(hint):
         return hint
     return ", or ".join(way for way in re.split(r",? or |; ", hint) if not _COMMAND.search(way)) or None
@@ -107,7 +107,7 @@ def _ours(request: Request, error: Exception) -> Response:
 
 
 def _plain(text: str, root: str) -> str:
-    """A message without where the service keeps its files."""
+    """Return a message without where the service keeps its files."""
     return re.sub(
         re.escape(root) + r"(/[\w.-]+)*/?", lambda m: m[1].lstrip("/") if m[1] else "the service", text
     )

@@ -29,7 +29,7 @@ TYPES = {
 
 
 def outline(answer: Answer) -> dict[str, Any]:
-    """The project's JSON of an answer with the shapes of its arrays of voxels in place of the voxels."""
+    """Return the project's JSON of an answer with the shapes of its arrays of voxels in place of the voxels."""
     text = encoding.as_text(_thin(answer))
     found: dict[str, Any] = json.loads(text)
     _fill_shapes(found, answer)
@@ -66,12 +66,12 @@ def files(answer: Answer, source: Image, folder: Path, *, dicom: bool) -> dict[s
 
 
 def media_type(name: str) -> str:
-    """The media type of a file that clients get."""
+    """Return the media type of a file that clients get."""
     return next((t for s, t in TYPES.items() if name.endswith(s)), "application/octet-stream")
 
 
 def _thin(answer: Answer) -> Answer:
-    """The answer with one voxel for each image in it."""
+    """Return the answer with one voxel for each image in it."""
     parts = {name: _thin(part) for name, part in answer.parts.items()}
     if isinstance(answer, ImageAnswer):
         one = replace(answer.image, array=np.zeros((1, 1, 1, 1), answer.image.array.dtype), times_s=None)

@@ -136,7 +136,7 @@ def _config(service: Service, tls: Tls | None) -> uvicorn.Config:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """A socket that listens already, so that a taken address is known before bundles are loaded."""
+    """Return a socket that listens already, so that a taken address is known before bundles are loaded."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     made = socket.socket(family, socket.SOCK_STREAM)
     try:

@@ -153,13 +153,13 @@ class Service:
         self.datastore.forget(study)
 
     def figures(self) -> bytes:
-        """What Prometheus reads."""
+        """Return what Prometheus reads."""
         self.metrics.audit.clear()
         self.metrics.audit.labels(self.audit.tail.hash).set(self.audit.tail.count)
         return self.metrics.text()
 
     def file(self, job: InferenceJob, case_id: str, name: str) -> Path:
-        """A result's file, looked up by its name and never by a path. Raises Problem 404."""
+        """Return a result's file, looked up by its name and never by a path. Raises Problem 404."""
         path = job.files.get(case_id, {}).get(name)
         if path is None or not path.is_file():
             raise not_found("file")

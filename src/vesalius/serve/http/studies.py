@@ -35,7 +35,10 @@ class Studies:
 
     @contextmanager
     def folder(self, caller: Caller) -> Iterator[tuple[str, Path]]:
-        """A new study's id and folder to upload into, removed if that fails. Raises Problem 429 where all is full."""
+        """Yield a new study's id and folder to upload into, removed if that fails.
+
+        Raises Problem 429 where all is full.
+        """
         with self._lock:
             own = sum(s.owner == caller.name for s in self._studies.values())
             if own >= self.bounds.studies:
@@ -76,7 +79,7 @@ class Studies:
         return study
 
     def get(self, study_id: str, caller: Caller) -> UploadedStudy:
-        """The study of that id. Raises Problem 404, for another's too."""
+        """Return the study of that id. Raises Problem 404, for another's too."""
         with self._lock:
             study = self._studies.get(study_id)
         if study is None or not (study.owner == caller.name or caller.may("admin")):
@@ -84,7 +87,7 @@ class Studies:
         return study
 
     def seen_by(self, caller: Caller) -> list[UploadedStudy]:
-        """The studies that a caller may see, oldest first."""
+        """Return the studies that a caller may see, oldest first."""
         with self._lock:
             every = list(self._studies.values())
         return [s for s in every if s.owner == caller.name or caller.may("admin")]
@@ -141,7 +144,7 @@ class Studies:
         return len(self._studies)
 
     def image(self, study: UploadedStudy, case: StoredCase, *, first: bool = False) -> Path:
-        """The case's image as a NIfTI to look at, or its first frame or channel, made once. Raises Problem."""
+        """Return the case's image as a NIfTI to look at, or its first frame or channel, made once. Raises Problem."""
         about = case.about
         first = first and (about["frames"] > 1 or (about["channels"] > 1 and not about["colour"]))
         make = display.first_volume if first else display.volume
@@ -149,7 +152,7 @@ class Studies:
         return self._made(study, name, lambda path: make(load_reference(case.case), path))
 
     def preview(self, study: UploadedStudy, case: StoredCase) -> Path:
-        """The case's middle plane as a PNG, made once. Raises Problem."""
+        """Return the case's middle plane as a PNG, made once. Raises Problem."""
         return self._made(
             study, f"{case.id}.png", lambda path: display.preview(load_reference(case.case), path)
         )

@@ -49,19 +49,19 @@ class UploadedStudy:
     created: float = field(default_factory=time.time)
 
     def case(self, case_id: str) -> StoredCase:
-        """The case of that id. Raises Problem 404."""
+        """Return the case of that id. Raises Problem 404."""
         for case in self.cases:
             if case.id == case_id:
                 return case
         raise not_found("case")
 
     def plainly(self, text: str) -> str:
-        """A message without this machine's paths: files by what the client calls them."""
+        """Return a message without this machine's paths: files by what the client calls them."""
         text = text.replace(f"{self.folder}/", "").replace(str(self.folder), "the study")
         return _OURS.sub(lambda found: self.labels.get(str(self.folder / found[0]), found[0]), text)
 
     def file_in(self, text: str) -> str | None:
-        """What the client calls the first of its files that a message of ours names."""
+        """Return what the client calls the first of its files that a message of ours names."""
         for found in _OURS.finditer(text.replace(f"{self.folder}/", "")):
             if str(self.folder / found[0]) in self.labels:
                 return self.labels[str(self.folder / found[0])]

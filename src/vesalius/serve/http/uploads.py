@@ -187,19 +187,19 @@ def _shown(text: str) -> str:
 
 
 def suffix(name: str) -> str:
-    """The known suffix of a label, in lower case; empty where it has none that is read."""
+    """Return the known suffix of a label, in lower case; empty where it has none that is read."""
     lower = name.lower()
     known = (*formats.known_suffixes(), ".zip")
     return next((s for s in known if lower.endswith(s) and s not in _APART), "")
 
 
 def stored_path(folder: Path, k: int, name: str) -> Path:
-    """Where the k-th file of a folder goes, whatever a client calls it."""
+    """Return where the k-th file of a folder goes, whatever a client calls it."""
     return folder / f"{k:06d}{suffix(name)}"
 
 
 def with_suffix(item: Received) -> Received:
-    """The file under a suffix of its format where the client's name had none; DICOM needs none."""
+    """Return the file under a suffix of its format where the client's name had none; DICOM needs none."""
     if item.path.suffix:
         return item
     with item.path.open("rb") as file:
@@ -219,7 +219,7 @@ def with_suffix(item: Received) -> Received:
 def unpack(
     files: tuple[Received, ...], folder: Path, bounds: Bounds, room: Room
 ) -> tuple[list[Received], list[tuple[str, str]]]:
-    """The files with those in zips in their place, the zips gone; and what of zips is left out, with the reason.
+    """Return the files with those in zips in their place, the zips gone; and what of zips is left out, with the reason.
 
     A damaged zip is left out whole: of a series in it, some slices might be missing. Raises Problem 413.
     """
@@ -259,7 +259,10 @@ def unpack(
 
 
 def _members(item: Received, bounds: Bounds) -> tuple[tuple[Path, ...], tuple[str, ...]]:
-    """The files in a zip, and the names that lead out of it. Raises Problem 413; FormatError for a damaged one."""
+    """Return the files in a zip, and the names that lead out of it.
+
+    Raises Problem 413; FormatError for a damaged one.
+    """
     if not item.size:
         raise FormatError("an empty file")
     most = bounds.expanded_bytes

@@ -29,7 +29,9 @@ def _network(text: str) -> str:
 def _postgres(text: str) -> str:
     if not text.startswith(("postgresql://", "postgres://")):
         raise Unfit(
-            "no database", found="another address", hint="postgresql://user@host/name, or no queue: at all"
+            "this is no address of a PostgreSQL database",
+            found="another address",
+            hint="postgresql://user@host/name, or leave queue: out",
         )
     return text
 

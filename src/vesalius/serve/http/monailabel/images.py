@@ -21,7 +21,7 @@ router = APIRouter()
 
 @router.get("/datastore/")
 def datastore(service: Serving, caller: User, output: Literal["train", "stats", "all"] = "stats") -> Any:
-    """The caller's images and labels."""
+    """Return the caller's images and labels."""
     if output == "stats":
         return service.datastore.status(caller)
     store = service.datastore
@@ -76,7 +76,7 @@ def check_image(
     image: ImageId,
     check_sum: Annotated[str | None, Query(max_length=160)] = None,
 ) -> Response:
-    """Whether there is such an image, of that check sum (`SHA256:…`, of the file that was uploaded)."""
+    """Return whether there is such an image, of that check sum (`SHA256:…`, of the file that was uploaded)."""
     _, case = service.datastore.find(image, caller)
     if check_sum is not None:
         ref = case.case.image
@@ -89,7 +89,7 @@ def check_image(
 
 @router.get("/datastore/image", response_class=Response)
 def get_image(service: Serving, caller: User, image: ImageId) -> Response:
-    """The image as NIfTI; of a cine or of several channels the first, as its clients know three axes."""
+    """Return the image as NIfTI; of a cine or of several channels the first, as its clients know three axes."""
     study, case = service.datastore.find(image, caller)
     service.audit.add(caller.name, "look", study=study.id)
     return file_response(
@@ -99,7 +99,7 @@ def get_image(service: Serving, caller: User, image: ImageId) -> Response:
 
 @router.get("/datastore/image/info")
 def image_info(service: Serving, caller: User, image: ImageId) -> dict[str, Any]:
-    """What is known of an image."""
+    """Return what is known of an image."""
     store = service.datastore
     study, case = store.find(image, caller)
     return described(study, case, store.entry(study))
@@ -109,7 +109,7 @@ def image_info(service: Serving, caller: User, image: ImageId) -> dict[str, Any]
 def next_sample(
     strategy: str, service: Serving, caller: User, params: Annotated[dict[str, Any] | None, Body()] = None
 ) -> dict[str, Any]:
-    """An image without a label; nothing where all have one."""
+    """Return an image without a label; nothing where all have one."""
     if strategy not in STRATEGIES:
         raise Problem(404, "no such strategy", hint=", ".join(STRATEGIES))
     store = service.datastore

@@ -53,7 +53,7 @@ async def infer(
 async def _asked(
     request: Request, service: Service, caller: Caller, image: str, session_id: str
 ) -> tuple[UploadedStudy, StoredCase]:
-    """The image that is meant. Raises Problem."""
+    """Return the image that is meant. Raises Problem."""
     if request.headers.get("content-type", "").startswith("multipart/"):
         with service.studies.folder(caller) as (study_id, folder):
             form = await uploads.receive(request, folder, service.bounds, service.studies.room(study_id))
@@ -72,7 +72,7 @@ async def _asked(
 
 
 def _answered(job: InferenceJob, case: StoredCase, output: str) -> Response:
-    """A job's answer as MONAI Label's client takes it."""
+    """Return a job's answer as MONAI Label's client takes it."""
     if case.id not in job.answers:
         error = job.error or {"error": f"the job is {job.status}"}
         raise Problem(422, error["error"], found=error.get("found"), hint=error.get("hint"))
@@ -98,7 +98,7 @@ def _answered(job: InferenceJob, case: StoredCase, output: str) -> Response:
 
 
 def _multipart(params: Mapping[str, Any], path: Path) -> Response:
-    """The JSON and the file as two parts of a form."""
+    """Return the JSON and the file as two parts of a form."""
     edge = secrets.token_hex(16)
     lines = [
         f"--{edge}", 'Content-Disposition: form-data; name="params"', "Content-Type: application/json", "",
@@ -119,7 +119,7 @@ async def new_session(request: Request, service: Serving, caller: User) -> dict[
 
 @router.get("/session/{session_id}")
 def session(session_id: str, service: Serving, caller: User) -> dict[str, Any]:
-    """One session."""
+    """Return one session."""
     return service.studies.get(session_id, caller).json()
 
 

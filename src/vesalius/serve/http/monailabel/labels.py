@@ -86,7 +86,7 @@ def _drop(service: Service, study: UploadedStudy, label: Path) -> None:
 
 @router.get("/datastore/label", response_class=Response)
 def get_label(service: Serving, caller: User, label: ImageId, tag: Tag = FINAL) -> Response:
-    """A label as it was saved."""
+    """Return a label as it was saved."""
     study, path, _ = _label(service, caller, label, tag)
     service.audit.add(caller.name, "download", study=study.id, file="label")
     return file_response(path, "application/octet-stream", name=f"label{uploads.suffix(path.name)}")
@@ -94,14 +94,14 @@ def get_label(service: Serving, caller: User, label: ImageId, tag: Tag = FINAL) 
 
 @router.head("/datastore/label")
 def check_label(service: Serving, caller: User, image: ImageId, tag: Tag = FINAL) -> Response:
-    """Whether an image has a label under a tag."""
+    """Return whether an image has a label under a tag."""
     _label(service, caller, image, tag)
     return Response()
 
 
 @router.get("/datastore/label/info")
 def label_info(service: Serving, caller: User, label: ImageId, tag: Tag = FINAL) -> dict[str, Any]:
-    """What was said with a label when it was saved."""
+    """Return what was said with a label when it was saved."""
     return _label(service, caller, label, tag)[2]
 
 

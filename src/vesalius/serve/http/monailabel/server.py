@@ -20,13 +20,13 @@ router = APIRouter()
 
 @router.get("/auth/")
 def auth(service: Serving) -> dict[str, bool]:
-    """Whether keys are asked for."""
+    """Return whether keys are asked for."""
     return {"enabled": service.keys is not None}
 
 
 @router.post("/auth/token")
 async def token(request: Request) -> dict[str, str]:
-    """A key as a token: the password is the key, whatever the user's name."""
+    """Return a key as a token: the password is the key, whatever the user's name."""
     body = b""
     async for data in request.stream():
         body += data
@@ -45,7 +45,7 @@ def valid(caller: User) -> dict[str, str]:
 
 @router.get("/info/")
 def info(service: Serving, caller: User) -> dict[str, Any]:
-    """What this server can do, in MONAI Label's words."""
+    """Return what this server can do, in MONAI Label's words."""
     models = {
         m.name: {
             "type": contract.of(m.about["answer"]).monailabel,
@@ -94,5 +94,5 @@ def train_stop(caller: Admin) -> dict[str, Any]:
 
 @router.get("/logs/", response_class=PlainTextResponse)
 def logs(service: Serving, caller: Admin, lines: Annotated[int, Query(ge=0, le=10_000)] = 300) -> str:
-    """The end of the audit log, as text."""
+    """Return the end of the audit log, as text."""
     return "".join(json.dumps(line) + "\n" for line in service.audit.last(lines))
