@@ -200,7 +200,9 @@ def test_without_an_overlap_the_assignment_is_the_seeds() -> None:
     assert cohorts.assign(cohort, target="class", seed=3, overlap=Overlap("bundle 0123")) == plain
 
 
-def test_unlabelled_cases_are_learned_from_unless_their_patient_or_their_twin_is_tested(tmp_path: Path) -> None:
+def test_unlabelled_cases_are_learned_from_unless_their_patient_or_their_twin_is_tested(
+    tmp_path: Path,
+) -> None:
     labels = ["a", "b"] * 10 + [""] * 4
     patients = [f"p{k}" for k in range(20)] + ["p0", "new", "twin", "new"]
     cohort = cohort_of(labels, patients=patients)
@@ -220,4 +222,6 @@ def test_without_unlabelled_cases_nothing_is_changed() -> None:
     labels = ["a", "b"] * 5 + ["", ""]
     cohort = cohort_of(labels, splits=splits)
     assignment = cohorts.assign(cohort, target="class", folds=2)
-    assert cohorts.with_unlabelled(assignment, cohort, target="class") is assignment, "both are to be tested on"
+    assert cohorts.with_unlabelled(assignment, cohort, target="class") is assignment, (
+        "both are to be tested on"
+    )
