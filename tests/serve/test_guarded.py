@@ -185,7 +185,9 @@ def test_the_node_gives_a_series_of_another_modality_up_unless_its_rule_accepts(
     worker.step()
     now, why = state(worker)
     assert now == "dead" and not pacs.objects
-    said = "no image in this series can be answered; found the bundle 'brain' learned from another kind of image"
+    said = (
+        "no image in this series can be answered; found the bundle 'brain' learned from another kind of image"
+    )
     assert f"{said}; found modality CT, learned from MR; try: accept_mismatch: true in the rule" in why
     accepting = rule.model_copy(update={"accept_mismatch": True})
     worker.routes = worker.routes.model_copy(update={"rules": (accepting,)})
