@@ -155,3 +155,17 @@ def test_a_row_that_names_a_folder_of_unplaced_slices_says_why_there_is_no_image
     cohort = cohorts.read(tmp_path / "t.csv")
     (one,) = cohort.set_aside
     assert one.case == "bad" and "files in 'bad' that cannot be read: 3 slices" in one.reason
+
+
+def test_where_no_case_is_left_inspect_finds_an_error_and_localisers_are_named(tmp_path: Path) -> None:
+    lost = inspect(cohorts.read(slices(tmp_path / "lost", change=without(*PLACE)), max_set_aside=1.0))
+    assert [(f.severity, f.text) for f in lost.findings if f.kind == "cases"] == [
+        ("error", "no case can be used")
+    ]
+    assert not any("0 series" in note for note in lost.cohort.notes)
+
+    def scout(data: Dataset, _: int) -> None:
+        data.ImageType = ["ORIGINAL", "PRIMARY", "LOCALIZER"]
+
+    with pytest.raises(DataError, match="no images found in .*; found IM00: a localiser"):
+        cohorts.read(slices(tmp_path / "scouts", change=scout))

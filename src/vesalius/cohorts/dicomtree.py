@@ -79,7 +79,11 @@ def read(root: Path, *, options: Options) -> Cohort:
     aside = [*missing, *bad, *said.bad, *unread(found, base)]
     modalities = Counter(u.modality or "unknown" for u in series)
     listed = ", ".join(f"{n} {m}" for m, n in sorted(modalities.items()))
-    notes = [f"{len(series)} series ({listed}); a series is a case, its patient is the PatientID"]
+    notes = (
+        [f"{len(series)} series ({listed}); a series is a case, its patient is the PatientID"]
+        if series
+        else []
+    )
     notes += [f"{SPARE}{place(path, base)}: {reason}" for path, reason in found.spare[:5]]
     if len(found.spare) > 5:
         notes.append(f"set aside: {len(found.spare)} localisers and copies in all")

@@ -96,7 +96,9 @@ class NoImages(DataError):
 
     def __init__(self, what: str, *, hint: str | None = None, left: Iterable[str] = ()) -> None:
         self.left = tuple(left)
-        super().__init__(what, found="; ".join(self.left[:3]) or None, hint=hint)
+        super().__init__(
+            what, found="; ".join(n.removeprefix("set aside: ") for n in self.left[:3]) or None, hint=hint
+        )
 
 
 class GeometryError(DataError):

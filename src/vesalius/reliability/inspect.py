@@ -77,6 +77,7 @@ def inspection_of(found: Survey, *, target: str | None = None) -> Inspection:
     misfits = geometry.find(found.facts)
     summary = summary_of(found)
     findings = [
+        *_none_left(found.good),
         *_set_aside(found.cohort),
         *_questions(found.cohort),
         *_doubts(found.cohort),
@@ -109,6 +110,11 @@ def to_json(inspection: Inspection) -> str:
         "notes": list(cohort.notes),
     }
     return json.dumps(data, indent=1, ensure_ascii=False) + "\n"
+
+
+def _none_left(good: Sequence[CaseRecord]) -> list[Finding]:
+    text, hint = "no case can be used", "`fit` and `predict` stop on this: see what was set aside"
+    return [] if good else [Finding("error", "cases", (), text, hint)]
 
 
 def _set_aside(cohort: Cohort) -> list[Finding]:
