@@ -34,6 +34,7 @@ FILES = {
     "cohorts/_folds.py": ("fit",),
     "cohorts/_check.py": ("fit", "evaluate"),
     "cohorts/_coding.py": ("inspect", "fit", "evaluate"),  # predict asks nothing of labels
+    "cohorts/_doubtful.py": ("inspect", "fit", "evaluate"),
     "cohorts/_spelling.py": ("inspect", "fit", "evaluate"),
     "cohorts/_doubtful.py": ("inspect", "fit", "evaluate"),
     "cohorts/_words.py": ("inspect", "fit", "evaluate"),

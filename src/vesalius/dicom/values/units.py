@@ -14,10 +14,8 @@ from typing import Any
 
 from vesalius.dicom import elements
 
-_OF_CT = {  # types of rescale that are none of attenuation, as of spectral scanners (PS3.3 C.11.1.1.2), in UCUM
-    "MGML": "mg/mL", "PCT": "%", "Z_EFF": "{effective atomic number}", "ED": "10*23/mL", "EDW": "{electron density}",
-    "OD": "{thousandths of optical density}",
-}  # fmt: skip
+# types of rescale that name another unit, as spectral scanners write them (PS3.3 C.11.1.1.2), in UCUM
+_OF_CT = {"MGML": "mg/mL", "PCT": "%", "ED": "10*23/mL"}
 
 
 @dataclass(frozen=True)
