@@ -36,7 +36,6 @@ FILES = {
     "cohorts/_coding.py": ("inspect", "fit", "evaluate"),  # predict asks nothing of labels
     "cohorts/_doubtful.py": ("inspect", "fit", "evaluate"),
     "cohorts/_spelling.py": ("inspect", "fit", "evaluate"),
-    "cohorts/_doubtful.py": ("inspect", "fit", "evaluate"),
     "cohorts/_words.py": ("inspect", "fit", "evaluate"),
     "cohorts/_overlap.py": ("fit",),
     "infer/guard.py": ("predict", "evaluate", "serve"),
