@@ -136,6 +136,18 @@ def test_a_slice_unlike_the_others_is_no_image_of_its_own(look: Look, name: str,
         formats.read(Ref(found.refused[0][0]))
 
 
+@pytest.mark.parametrize("name", ["rescale", "unit", "photometric interpretation"])
+@pytest.mark.parametrize("slices", [8, 9])
+def test_every_other_slice_unlike_the_others_makes_no_two_half_volumes(
+    look: Look, name: str, slices: int
+) -> None:
+    def change(data: Dataset, k: int) -> None:
+        if k % 2:
+            one(k, **UNLIKE[name])(data, k)
+
+    assert name in reason(look(slices, change))
+
+
 def test_interleaved_slices_of_another_kind_do_not_fill_the_gaps(look: Look) -> None:
     def change(data: Dataset, k: int) -> None:
         data.EchoTime = (2.5, 80)[k % 2]

@@ -101,13 +101,17 @@ def _kind(file: raw.File) -> tuple[Any, ...]:
 
 
 def _belongs(piece: Piece, other: Piece) -> bool:
-    """Return whether a piece lies in the gaps of another, or is the one slice more at its end."""
-    if len(other.planes) < 2 or len(piece.planes) >= len(other.planes):
+    """Return whether a piece lies in the gaps of another, or between its slices, or is the one slice more at its end."""
+    if len(other.planes) < 2 or len(piece.planes) > len(other.planes):
         return False
     normal, mine = _normal(other.planes[0]), _normal(piece.planes[0])
     if abs(float(normal @ mine)) < _PARALLEL:
         return False
     here, there = _along(piece.planes, normal), _along(other.planes, normal)
+    if differences([piece.traits, other.traits]) and _alternate(here, there):
+        return True
+    if len(piece.planes) == len(other.planes):
+        return False
     step = float(np.median(np.diff(there)))
     if step <= 0:
         return False
@@ -120,6 +124,15 @@ def _belongs(piece: Piece, other: Piece) -> bool:
     if spread(there) != "even" and inside:
         return True
     return len(here) == 1 and not inside and float(away[0]) < 1 + _ON_GRID
+
+
+def _alternate(here: Array, there: Array) -> bool:
+    """Return whether two runs of places, each even by itself, are every other place of one that is even, too."""
+    both = np.sort(np.concatenate([here, there]))
+    if len(here) < 2 or not (here[0] < there[-1] and there[0] < here[-1]):
+        return False
+    step = float(np.median(np.diff(both)))
+    return step > 0 and bool((np.diff(both) > (1 - _ON_GRID) * step).all()) and spread(both) == "even"
 
 
 def _unlike(piece: Piece, other: Piece) -> list[str]:
