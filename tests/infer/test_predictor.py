@@ -212,6 +212,15 @@ def test_an_axis_that_was_not_flipped_in_training_may_not_be_mirrored() -> None:
             with_mirror(bundle, axes)
 
 
+def test_what_cannot_be_joined_is_not_mirrored(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(tasks.get("segment")), "run", "tiles")
+    stage = Stage("boxes", plan("segment"), masks((1,)), ("w",))
+    bundle = Bundle(Path("nowhere"), (stage,), "", "", "")
+    with pytest.raises(PlanError, match="about mirror images cannot be joined"):
+        with_mirror(bundle, ["x"])
+    assert with_mirror(bundle, []).stages[0].plan.infer.mirror == ()
+
+
 def test_the_second_stage_looks_only_into_the_box_and_is_put_back() -> None:
     pixels = np.zeros((20, 24, 30), dtype=np.float32)
     pixels[8:12, 10:16, 12:20] = 1.0

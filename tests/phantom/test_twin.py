@@ -1,5 +1,7 @@
 """A twin is the same patient without a finding: anatomy, grid and noise stay to the bit."""
 
+import json
+
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -7,6 +9,7 @@ from scipy import ndimage
 from vesalius.core.errors import UnknownName
 from vesalius.phantom.abdomen.dicom import dicom_files
 from vesalius.phantom.ct import patient, twin
+from vesalius.verbs.phantom import phantom
 
 GRID = (32, 64, 64)
 
@@ -57,3 +60,14 @@ def test_a_twin_is_another_study_of_the_same_patient_and_says_so():
     assert next(dicom_files(one))[1] != next(dicom_files(other))[1]
     with pytest.raises(UnknownName, match="malignant"):
         twin(1, 4, without="malignat")
+
+
+def test_a_cohort_of_twins_is_written_and_says_so(tmp_path):
+    made = phantom(tmp_path / "twins", cases=2, seed=3, size=GRID, without="lesion")
+    told = json.loads((made / "truth.json").read_text())
+    assert told["without"] == "lesion" and all(row["lesions"] == [] for row in told["cases"])
+    other = phantom(tmp_path / "own", cases=2, seed=3, size=GRID)
+    assert "without" not in json.loads((other / "truth.json").read_text())
+    with pytest.raises(UnknownName, match="finding of phantom ct"):
+        phantom(tmp_path / "wrong", cases=1, without="nothing")
+    assert not (tmp_path / "wrong").exists()

@@ -74,3 +74,16 @@ def test_in_one_call_they_come_as_a_field(client: Any, picture: bytes, seen: lis
     job = client.post("/api/predict", files={"files": ("x.png", picture)}, data=form).json()
     assert job["status"] == "done" and seen == [{"age": 61.5}]
     assert client.post("/api/predict", files={"files": ("x.png", picture)}).status_code == 422
+
+
+def test_monai_labels_parameters_bring_covariates(
+    client: Any, picture: bytes, seen: list[dict[str, Any]]
+) -> None:
+    file = {"file": ("x.png", picture)}
+    lacking = client.post("/infer/aged?output=json", files=file)
+    assert lacking.status_code == 422 and "needs the covariate 'age'" in lacking.text
+    form = {"params": json.dumps({"covariates": {"age": 61}, "device": "cuda"})}
+    assert client.post("/infer/aged?output=json", files=file, data=form).status_code == 200
+    assert seen == [{"age": 61}]
+    wrong = {"params": json.dumps({"covariates": [61]})}
+    assert client.post("/infer/aged?output=json", files=file, data=wrong).status_code == 422

@@ -53,7 +53,7 @@ def asked(there: Destination, contexts: Any = MOVE) -> str:
         pytest.raises(OutputError) as caught,
         scu.association(there, contexts, aet="US", tls=None, timeout_s=60) as made,
     ):
-        scu.find(made, there, "SERIES", aet="US", StudyInstanceUID="1.2")
+        scu.find(made, there, "SERIES", aet="US", keys={"StudyInstanceUID": "1.2"})
         puller._move(made, there, "US", "1.2", "1.2.3")
     text = str(caught.value)
     assert text.startswith(f"{there.aet} at {there.host}:{there.port} ") and "\n" not in text

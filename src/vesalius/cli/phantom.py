@@ -30,6 +30,9 @@ def phantom(
         help="ct: how treatment was assigned, randomised or confounded.",
         show_default="randomised",
     ),
+    without: str | None = typer.Option(
+        None, "--without", help="Make the twins of the same patients, without this finding; ct: lesion."
+    ),
     settings: list[str] | None = typer.Option(
         None, "--set", help="NAME=VALUE: another option of the kind; can be repeated."
     ),
@@ -46,6 +49,7 @@ def phantom(
         format=format,
         assignment=treatment,
         options=pairs(settings, "--set"),
+        without=without,
         progress=shown_progress(),
     )
     typer.echo(f"{counted(cases, 'case')} in {made}; README.md there says what is what")

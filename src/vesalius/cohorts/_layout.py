@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 
 from vesalius.core import registry
 
-ROLES = ("image", "id", "patient", "split", "covariate", "report", "region", "view")  # of no target
+ROLES = (  # of no target
+    "image", "id", "patient", "split", "covariate", "report", "region", "view", "group", "text", "prompts",
+)  # fmt: skip
 SPARE = "set aside: "  # how a note begins that names a file of which no image is made, and why
 LEFT = (SPARE, "not images: ")
 UNUSED = "not used: "  # how a note begins that says why a table in the folder was not
@@ -29,6 +31,11 @@ class Options:
     target: str | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def imageless(self) -> bool:
+        """Return whether the user said that no column names images: `{"image": ""}`."""
+        return self.columns.get("image") == ""
 
 
 def target_roles() -> dict[str, tuple[str, ...]]:

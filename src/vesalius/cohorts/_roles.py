@@ -59,7 +59,7 @@ def infer(table: Table, index: Index, options: Options) -> Roles:
     """Roles as told, then by what cells hold, then by name. Raises UnknownName for a column that is not there."""
     roles = Roles()
     for role, text in options.columns.items():
-        if text.startswith("re:"):
+        if text.startswith("re:") or (role == "image" and options.imageless):
             continue
         for column in [text] if text in table else [t.strip() for t in text.split(",")]:
             if column not in table:
@@ -67,7 +67,8 @@ def infer(table: Table, index: Index, options: Options) -> Roles:
             roles.give(role, column, TOLD)
     if options.target in table and roles.free(options.target) and not _is_mask(options.target, table, index):
         _give_target(options.target, table[options.target], roles)
-    _files_in(table, index, roles)
+    if not options.imageless:
+        _files_in(table, index, roles)
     _images_of_patients(table, roles)
     _by_name(table, roles)
     _studies_stay_together(table, roles)

@@ -12,6 +12,7 @@ from vesalius.cohorts._build import as_split, some
 from vesalius.cohorts._dataset_json import channel_names, labels_of, load, target_info
 from vesalius.cohorts._index import Index
 from vesalius.cohorts._layout import UNUSED, Detection, Options, target_roles
+from vesalius.cohorts._prompts import parsed
 from vesalius.cohorts._roles import TOLD, Roles, called_like_files, distinct, infer, is_number
 from vesalius.cohorts._rows import Slots, contradiction, of_images, rows_of_cases, slots
 from vesalius.cohorts._several import together
@@ -100,11 +101,11 @@ def read(root: Path, *, options: Options) -> Cohort:
     index = Index.of(base if base.is_dir() else base.parent)
     table, source = _load(base, index, options)
     roles = infer(plain(table, options), index, options)
-    if not roles.all("image"):
+    if not roles.all("image") and not options.imageless:
         raise DataError(
             f"no column of {source} names image files",
             found=_nearly(table, index) or f"columns {', '.join(list(table)[:8])}",
-            hint="--column image=NAME, with file names as they lie beside the table",
+            hint="--column image=NAME, with file names as they lie beside the table; image= where there are no images",
         )
     notes = [f"{source}: {column} is {reason}" for column, reason in roles.reasons.items()]
     others = [p.name for p in _files.find_tables(base) if p.name not in source.split(", ")]
@@ -196,7 +197,7 @@ def _load(base: Path, index: Index, options: Options) -> tuple[Table, str]:
         (p, t)
         for p in tables
         for t in [read_table(p)]
-        if infer(plain(t, options), index, options).all("image")
+        if options.imageless or infer(plain(t, options), index, options).all("image")
     ]
     if len(fitting) != 1:
         names = ", ".join(p.name for p in ([p for p, _ in fitting] or tables))
@@ -269,7 +270,8 @@ class _Row:
 def _case(name: str, rows: list[int], seen: _Rows, infos: Mapping[str, TargetInfo]) -> Case:
     if name in seen.slots.faults:
         raise DataError(seen.slots.faults[name])
-    roles, images = seen.roles, _images(name, rows, seen)
+    roles = seen.roles
+    images = _images(name, rows, seen) if roles.all("image") else {}
     targets: dict[str, Target] = {}
     for info in infos.values():
         value = kinds.of(info.kind).value(info, _Row(seen, rows))
@@ -290,7 +292,7 @@ def _case(name: str, rows: list[int], seen: _Rows, infos: Mapping[str, TargetInf
     return Case(
         id=name,
         images=images,
-        reference=next(iter(images)),
+        reference=next(iter(images), None),
         patient=patient,
         targets=targets,
         covariates=covariates,
@@ -298,6 +300,9 @@ def _case(name: str, rows: list[int], seen: _Rows, infos: Mapping[str, TargetInf
         region=inside,
         split=split,
         declared=seen.declared(rows),
+        texts={c: cell for c in roles.all("text") if (cell := seen.one(rows, c)) is not None},
+        prompts=parsed(seen.one(rows, roles.first("prompts"))),
+        group=seen.one(rows, roles.first("group")),
     )
 
 

@@ -209,18 +209,48 @@ class LocatePlan(Section):
     share: float = Field(0.3, gt=0, lt=1)
 
 
+class TakesPlan(Section):
+    """What a stage is given of an earlier one: the part of each image around what the stage of that number found."""
+
+    stage: int = Field(0, ge=0)
+    how: Literal["crop"] = "crop"
+    margin_mm: float = Field(10.0, ge=0)
+
+
+class EarlierPlan(Section):
+    """A stage that is trained, and answers, before the last one: with its own task and target where they are others.
+
+    `settings` are what is other for it than for the last stage, by path (`{"task.target": "liver"}`). Without steps of
+    its own it makes `share` as many as the last stage, and it has that part of the time. `takes` is what it is given
+    of a stage before it.
+    """
+
+    name: str = Field(pattern=r"^\w[\w-]*$")
+    settings: dict[str, Any] = {}
+    takes: TakesPlan | None = None
+    share: float = Field(0.3, gt=0, le=1)
+
+
 class Plan(Section):
-    """A whole run. `reasons['train.steps']` is the rule that set that value, or 'set by the user'."""
+    """A whole run. `reasons['train.steps']` is the rule that set that value, or 'set by the user'.
+
+    All but `earlier` is of the last stage, which gives the answer; most plans have no other. The answers of the stages
+    in `earlier`, in their order, are parts of it, and `takes` is what it is given of one of them. `nets` are further
+    networks by the names that the task gives them, beside `net`.
+    """
 
     version: int = VERSION
     task: TaskPlan
     data: DataPlan
     augment: AugmentPlan = AugmentPlan()
     net: NetPlan
+    nets: dict[str, NetPlan] = {}
     loss: LossPlan
     train: TrainPlan
     infer: InferPlan = InferPlan()
     locate: LocatePlan | None = None
+    earlier: tuple[EarlierPlan, ...] = ()
+    takes: TakesPlan | None = None
     reasons: dict[str, str] = {}
     fingerprint: dict[str, Any] = {}
 
@@ -299,7 +329,7 @@ def override(plan: Plan, settings: Mapping[str, Any], *, reason: str = USER) -> 
         path = MOVED.get(path, path)
         value = _parse(raw) if isinstance(raw, str) else raw
         *parents, leaf = path.split(".")
-        own = any(path.startswith(f"{k}.") for k in known if k.endswith("options"))
+        own = any(path.startswith(f"{k}.") for k in known if k == "nets" or k.endswith("options"))
         node: Any = data
         for parent in parents:
             if not isinstance(node, dict) or (parent not in node and not own):
@@ -328,7 +358,7 @@ def _fields(model: type[BaseModel] = Plan, prefix: str = "") -> list[str]:
             continue
         found.append(prefix + name)
         annotation: Any = info.annotation
-        if get_origin(annotation) is tuple:  # a list is set whole
+        if get_origin(annotation) in (tuple, dict):  # a list is set whole, and names are the task's own
             continue
         options = [annotation, *getattr(annotation, "__args__", ())]
         for option in options:

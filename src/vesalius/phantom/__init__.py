@@ -42,9 +42,7 @@ def twin(
     Raises UnknownName for a kind, a finding or an option that does not exist.
     """
     module = registry.lookup("phantom", kind)
-    findings = registry.literals("phantom", kind).get("FINDINGS", ())
-    if without not in findings:
-        raise UnknownName(f"finding of phantom {kind}", without, findings)
+    _assert_finding(kind, without)
     return cast("SyntheticPatient", module.twin(index, seed, without=without, **chosen(kind, options)))
 
 
@@ -56,24 +54,34 @@ def make(
     seed: int = 0,
     format: str | None = None,
     options: Mapping[str, Any] | None = None,
+    without: str | None = None,
     progress: Progress | None = None,
 ) -> Path:
     """Write a synthetic cohort to the new folder `out` and return it. The same arguments give the same bytes.
 
     `cohort.csv` names every case's files, targets and covariates, `truth.json` holds all that is known, and
-    `README.md` says what lies where. `format` is one of the kind's FORMATS, by default the first.
+    `README.md` says what lies where. `format` is one of the kind's FORMATS, by default the first. `without` makes the
+    twins of the same patients, without that finding.
 
-    Raises UnknownName for a kind, a format or an option that does not exist, OutputError where `out` holds something
-    or cannot be written (what was begun is removed), DataError for no cases.
+    Raises UnknownName for a kind, a format, an option or a finding that does not exist, OutputError where `out` holds
+    something or cannot be written (what was begun is removed), DataError for no cases.
     """
     from vesalius.phantom.common.write import write_cohort
 
     formats = registry.literals("phantom", kind)["FORMATS"]
     if format is not None and format not in formats:
         raise UnknownName(f"format of phantom {kind}", format, formats)
-    recipe = Recipe(kind, cases, seed, format or formats[0], chosen(kind, options))
+    if without is not None:
+        _assert_finding(kind, without)
+    recipe = Recipe(kind, cases, seed, format or formats[0], chosen(kind, options), without)
     module: ModuleType = registry.lookup("phantom", kind)
     return write_cohort(Path(out), module, recipe, progress=progress or Silent())
+
+
+def _assert_finding(kind: str, name: str) -> None:
+    findings = registry.literals("phantom", kind).get("FINDINGS", ())
+    if name not in findings:
+        raise UnknownName(f"finding of phantom {kind}", name, findings)
 
 
 def chosen(kind: str, options: Mapping[str, Any] | None = None) -> dict[str, Any]:

@@ -47,7 +47,8 @@ class SyntheticPatient(Protocol):
 class Recipe:
     """What a cohort is made from: the phantom's name, how many cases, the seed, the format and the options.
 
-    `options` holds every option of the phantom, with the defaults of those that were not given.
+    `options` holds every option of the phantom, with the defaults of those that were not given. `without` is the
+    finding that every patient is made without, if one is.
     """
 
     kind: str
@@ -55,3 +56,4 @@ class Recipe:
     seed: int
     format: str
     options: Mapping[str, Any]
+    without: str | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Protocol
 
 from vesalius.core import registry
@@ -23,6 +24,7 @@ class Planned(Protocol):
     name: ClassVar[str]
     targets: ClassVar[tuple[str, ...]]
     roles: ClassVar[tuple[str, ...]]
+    nets: ClassVar[Mapping[str, tuple[str, ...]]]
 
     def defaults(self, prints: Fingerprint, machine: Machine, target: TargetInfo | None) -> Draft:
         """Return the task's own choices."""
@@ -52,7 +54,7 @@ def draft_plan(
 
 def staged(plan: Plan) -> Plan:
     """The plan with a locating stage where its net's paper has one, the data allow it and nobody said otherwise."""
-    if plan.locate is not None or any(path.startswith("locate") for path in plan.reasons):
+    if plan.locate is not None or plan.earlier or any(path.startswith("locate") for path in plan.reasons):
         return plan
     if not describe(plan.net.name).get("TWO_STAGE") or plan.data.spacing_mm is None:
         return plan
@@ -62,17 +64,17 @@ def staged(plan: Plan) -> Plan:
 
 
 def check(plan: Plan, task: Planned) -> Plan:
-    """Return the plan, if its net has a role that its task takes and serves its dimensions. Raises PlanError."""
-    about = describe(plan.net.name)
-    if about.get("ROLE") not in task.roles:
-        named = [n for role in task.roles for n in names_for(role, dims=plan.data.dims)]
-        fits = {n.partition("-")[0]: n for n in reversed(named)}  # one of each family
+    """Return the plan, if its nets have roles that its task takes and serve its dimensions. Raises PlanError."""
+    _check_net(plan.net.name, plan.data.dims, task.name, task.roles)
+    if set(plan.nets) != set(task.nets):
         raise PlanError(
-            f"net '{plan.net.name}' is of role {about.get('ROLE')}; {task.name} takes {' or '.join(task.roles)}",
-            hint=", ".join(sorted(fits.values())),
+            f"the further nets of {task.name} are {', '.join(task.nets) or 'none'}",
+            found=", ".join(plan.nets) or "none planned",
+            hint=" ".join(f"--set nets.{name}.name=NET" for name in task.nets if name not in plan.nets)
+            or "no other entry in nets",
         )
-    if plan.data.dims not in about.get("DIMS", (2, 3)):
-        raise PlanError(f"net '{plan.net.name}' does not serve {plan.data.dims}-D")
+    for name, roles in task.nets.items():
+        _check_net(plan.nets[name].name, plan.data.dims, f"{task.name}'s '{name}'", roles)
     suited = [n for n in registry.names("losses") if set(_takes(n)) & set(task.targets)]
     if suited and plan.loss.name not in suited:
         if plan.loss.name not in registry.names("losses"):
@@ -97,6 +99,20 @@ def check(plan: Plan, task: Planned) -> Plan:
             hint="--set train.folds=" + str(plan.train.members),
         )
     return plan
+
+
+def _check_net(name: str, dims: int, user: str, roles: Sequence[str]) -> None:
+    """Raise PlanError where a net's role or dimensions do not suit the task that uses it."""
+    about = describe(name)
+    if about.get("ROLE") not in roles:
+        named = [n for role in roles for n in names_for(role, dims=dims)]
+        fits = {n.partition("-")[0]: n for n in reversed(named)}  # one of each family
+        raise PlanError(
+            f"net '{name}' is of role {about.get('ROLE')}; {user} takes {' or '.join(roles)}",
+            hint=", ".join(sorted(fits.values())),
+        )
+    if dims not in about.get("DIMS", (2, 3)):
+        raise PlanError(f"net '{name}' does not serve {dims}-D")
 
 
 def _check_options(plan: Plan) -> None:

@@ -18,6 +18,7 @@ from vesalius.plan.fingerprint import fingerprint
 from vesalius.plan.rules import check, draft_plan, staged
 from vesalius.run.begin import Begun
 from vesalius.run.budgeting import budgeted
+from vesalius.run.earlier import assert_stages, filled
 from vesalius.run.init import same_meaning, taken_over
 from vesalius.run.pacing import Foreseen
 from vesalius.run.ready import Ready
@@ -44,6 +45,7 @@ def choose_plan(begun: Begun, space: Workspace) -> Plan:
     else:
         plan = _first_plan(begun, space)
     options_of(plan)
+    assert_stages(plan, space)
     return plan
 
 
@@ -107,7 +109,7 @@ def _first_plan(begun: Begun, space: Workspace) -> Plan:
         plan = override(plan, {"net.init": begun.start.origin})
     if "train.steps" in settings:  # what the clock changed was about other steps
         plan = plan.model_copy(update={"train": plan.train.model_copy(update={"revisions": ()})})
-    plan = staged(override(_for_net(plan, settings), settings))
+    plan = staged(filled(override(_for_net(plan, settings), settings), space))
     if begun.given is not None:  # its number of steps is kept, whatever the clock says
         plan = plan.model_copy(update={"reasons": {**plan.reasons, "train.steps": USER}})
     names = [x.name for x in space.labels]

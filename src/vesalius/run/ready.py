@@ -23,6 +23,8 @@ from vesalius.tasks.contract import Task
 BUDGETED: dict[str, Any] = {
     "reasons": True,
     "locate": True,
+    "earlier": True,
+    "takes": True,
     "net": {"scale": True},
     "train": {"steps", "members", "threads", "validations", "lr", "revisions"},
 }

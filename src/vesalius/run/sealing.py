@@ -17,10 +17,11 @@ from vesalius.run.workspace import Workspace
 
 
 def seal(space: Workspace, plan: Plan, trained: Sequence[TrainedStage], path: Path) -> Bundle:
-    """Write the weights and the plan into a run's folder, calibrate the last stage, and seal the bundle."""
+    """Write the weights and the plan into a run's folder, calibrate each stage, and seal the bundle."""
     stages = [_written(each, path / "bundle", number) for number, each in enumerate(trained)]
     save_plan(plan, path / "plan.json")
-    stages[-1] = calibrated(space, plan, trained[-1].outcome, stages[-1])
+    early = [calibrated(space, s.plan, t.outcome, s) for s, t in zip(stages[:-1], trained[:-1], strict=True)]
+    stages = [*early, calibrated(space, plan, trained[-1].outcome, stages[-1])]
     return save_bundle(
         path / "bundle",
         tuple(stages),

@@ -9,7 +9,8 @@ from typing import Any
 from vesalius.core.case import IGNORED, Case, Ref
 from vesalius.core.errors import PlanError
 from vesalius.core.image import Image
-from vesalius.core.plan import Plan, override
+from vesalius.core.plan import Plan, TakesPlan, override
+from vesalius.core.words import counted
 from vesalius.infer.cropping import box_around, crop_case, crop_image
 from vesalius.prepare.case import load_mask, load_reference
 
@@ -35,13 +36,51 @@ class StagePlan:
 def stages_of(plan: Plan) -> tuple[StagePlan, ...]:
     """Return the stages of a plan in the order in which they are trained and answer; the last gives the answer.
 
-    Raises PlanError where the plan has two stages and its images have no spacing.
+    Raises PlanError where the plan has a coarse look and its images have no spacing, or where its stages do not fit.
     """
-    if plan.locate is None:
-        return (StagePlan(plan.task.name, plan),)
-    first = StagePlan(LOCATE, _coarser(plan), share=plan.locate.share, purpose="finding the region")
-    takes = {"stage": 0, "as": "crop", "margin_mm": plan.locate.margin_mm}
-    return first, StagePlan(plan.task.name, plan, takes)
+    if plan.locate is not None and (plan.earlier or plan.takes is not None):
+        raise PlanError(
+            "a plan has a locating stage or other earlier ones, not both", hint="--set locate=null"
+        )
+    if plan.locate is not None:
+        first = StagePlan(LOCATE, _coarser(plan), share=plan.locate.share, purpose="finding the region")
+        takes = {"stage": 0, "as": "crop", "margin_mm": plan.locate.margin_mm}
+        return first, StagePlan(plan.task.name, plan, takes)
+    last = StagePlan(plan.task.name, plan, _taken(plan.task.name, plan.takes, len(plan.earlier)))
+    stages = (*(_earlier(plan, number) for number in range(len(plan.earlier))), last)
+    names = [stage.name for stage in stages]
+    for name in names:
+        if names.count(name) > 1:
+            raise PlanError(f"two stages are called '{name}'", hint="another name in earlier")
+    return stages
+
+
+def _earlier(plan: Plan, number: int) -> StagePlan:
+    """Return one of the stages before the last: the plan with what is other for it."""
+    own = plan.earlier[number]
+    settings = {
+        "earlier": [],
+        "takes": None,
+        "train.steps": max(1, round(plan.train.steps * own.share)),
+        "train.members": 1,
+        **own.settings,
+    }
+    reason = f"of the stage '{own.name}'"
+    takes = _taken(own.name, own.takes, number)
+    return StagePlan(own.name, override(plan, settings, reason=reason), takes, own.share, f"'{own.name}'")
+
+
+def _taken(name: str, takes: TakesPlan | None, number: int) -> dict[str, Any] | None:
+    """Return what the `number`-th stage takes of an earlier one, as a bundle has it. Raises PlanError."""
+    if takes is None:
+        return None
+    if takes.stage >= number:
+        raise PlanError(
+            f"the stage '{name}' takes what stage {takes.stage} found, which is not before it",
+            found=f"{counted(number, 'stage')} before it",
+            hint="a number from 0",
+        )
+    return {"stage": takes.stage, "as": takes.how, "margin_mm": takes.margin_mm}
 
 
 def _coarser(plan: Plan) -> Plan:

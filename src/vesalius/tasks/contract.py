@@ -17,7 +17,7 @@ from vesalius.core.ask import Ask
 from vesalius.core.bundle import State
 from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort, TargetInfo
-from vesalius.core.errors import DataError
+from vesalius.core.errors import DataError, PlanError
 from vesalius.core.image import Array, Image
 from vesalius.core.plan import Plan
 from vesalius.core.registry import literals, lookup, stem_of, stems
@@ -76,23 +76,36 @@ def planned_weights(plan: Plan, share: Array, *, multilabel: bool = False) -> li
     return [float(w) for w in weights]
 
 
-def planned_net(plan: Plan, nets: Nets) -> Any:
-    """Return the plan's net, as every task builds it."""
+def planned_net(plan: Plan, nets: Nets, name: str | None = None, *, channels: int | None = None) -> Any:
+    """Return the plan's net as every task builds it, or the one of that name among its further ones, `plan.nets`.
+
+    `channels` is how many it is given, by default those of the planned images. Raises PlanError where no net is
+    planned under that name.
+    """
+    if name is not None and name not in plan.nets:
+        raise PlanError(
+            f"no net is planned under the name '{name}'",
+            found=", ".join(plan.nets) or "no further nets",
+            hint=f"--set nets.{name}.name=NET",
+        )
+    planned = plan.net if name is None else plan.nets[name]
     return nets.build(
-        plan.net.name,
+        planned.name,
         dims=plan.data.dims,
-        in_channels=plan.data.channels,
-        scale=plan.net.scale,
-        dropout=plan.net.dropout,
+        in_channels=plan.data.channels if channels is None else channels,
+        scale=planned.scale,
+        dropout=planned.dropout,
         size=plan.data.size[-plan.data.dims :],
-        options=plan.net.options,
+        options=planned.options,
     )
 
 
 class Task(ABC):
     """One question. Instances hold nothing: what is learned lives in the State and in the model.
 
-    `targets` are the kinds of target it can learn from, `roles` the roles of the nets it takes. `run` names the file
+    `targets` are the kinds of target it can learn from, `roles` the roles of the nets it takes. `nets` says of further
+    nets that it needs, by its own names for them, which roles they may have; `defaults` plans them (`nets.text.name`),
+    and `planned_net(plan, nets, "text")` builds one. `run` names the file
     in `infer/runs/` that answers a case: `whole` in one piece; `dense` tile by tile, blended into one field in bounded
     memory, with `point` turning finished stretches of it into values; `tiles` tile by tile, joined by `merge`.
     `takes_time` says that images have a time axis, `takes_incomplete` that a case may lack some planned images.
@@ -108,6 +121,7 @@ class Task(ABC):
     answer: ClassVar[type[Answer]]
     targets: ClassVar[tuple[str, ...]]
     roles: ClassVar[tuple[str, ...]]
+    nets: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     run: ClassVar[str]
     primary: ClassVar[str]
     recipe: ClassVar[str] = "supervised"

@@ -20,6 +20,7 @@ def phantom(
     format: str | None = None,
     assignment: str | None = None,
     options: Mapping[str, Any] | None = None,
+    without: str | None = None,
     progress: Progress | None = None,
 ) -> Path:
     """Write `cases` synthetic studies of a kind to the new folder `out` and return it.
@@ -27,9 +28,10 @@ def phantom(
     The same arguments give the same bytes. `kind` is one of `vesalius phantoms`; `format` one of the kind's formats, by
     default its first (`ct`: nifti, png, dicom). `options` are the kind's own; `size` and `assignment` are short for the
     options of these names. `ct` has the sizes small and full, or a grid `(Z, Y, X)`, and the assignments of treatment
-    randomised and confounded. `truth.json` holds all that is known.
+    randomised and confounded. `without` makes the twins of the same patients, without a finding (`ct`: lesion).
+    `truth.json` holds all that is known.
 
-    Raises UnknownName for a kind, format or option that does not exist, OutputError where `out` is not empty.
+    Raises UnknownName for a kind, format, option or finding that does not exist, OutputError where `out` is not empty.
     """
     short = {"size": size, "assignment": assignment}
     given = {name: value for name, value in short.items() if value is not None}
@@ -40,5 +42,6 @@ def phantom(
         seed=seed,
         format=format,
         options={**(options or {}), **given},
+        without=without,
         progress=progress,
     )

@@ -21,6 +21,7 @@ from vesalius.core.errors import (
     Interrupted,
     MismatchError,
     OutputError,
+    PlanError,
     VesaliusError,
 )
 from vesalius.core.file_names import file_names
@@ -29,12 +30,14 @@ from vesalius.core.learned import lying_outside
 from vesalius.core.plan import override
 from vesalius.core.progress import Progress, Silent
 from vesalius.core.words import counted
+from vesalius.infer import runs
 from vesalius.infer.each import answers
 from vesalius.infer.guard import in_words
 from vesalius.infer.predictor import Predictor
 from vesalius.plan import machine as machines
 from vesalius.plan import torch_threads
 from vesalius.run.ledger import Sheet, marked
+from vesalius.tasks import contract as tasks
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,12 +52,18 @@ class Predictions:
 def with_mirror(bundle: Bundle, axes: Sequence[str]) -> Bundle:
     """Return the bundle with mirror test-time augmentation on those axes. Raises PlanError for an axis that may not be.
 
-    An axis may be mirrored if the plan allows flipping it, which it does not where labels name a side.
+    An axis may be mirrored if the plan allows flipping it, which it does not where labels name a side, and if raw
+    answers about mirror images can be joined.
     """
-    from vesalius.core.errors import PlanError
-
     stages = []
     for stage in bundle.stages:
+        task = tasks.get(stage.plan.task.name)
+        if axes and not runs.get(task.run).mirrors:
+            raise PlanError(
+                f"the answers of {task.name} about mirror images cannot be joined",
+                found=f"a task that is run in {task.run}",
+                hint="no --mirror",
+            )
         for axis in axes:
             if axis not in stage.plan.augment.flip_axes:
                 raise PlanError(

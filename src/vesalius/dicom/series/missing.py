@@ -101,7 +101,7 @@ def _kind(file: raw.File) -> tuple[Any, ...]:
 
 
 def _belongs(piece: Piece, other: Piece) -> bool:
-    """Return whether a piece lies in the gaps of another, or between its slices, or is the one slice more at its end."""
+    """Return whether a piece lies in the gaps of another or between its slices, or is one slice more at its end."""
     if len(other.planes) < 2 or len(piece.planes) > len(other.planes):
         return False
     normal, mine = _normal(other.planes[0]), _normal(piece.planes[0])

@@ -37,21 +37,25 @@ def write_cohort(out: Path, kind: ModuleType, recipe: Recipe, *, progress: Progr
     write: Write = getattr(kind, "write", plain.write)
     texts: Texts = getattr(kind, "texts", plain.texts)
     known: Callable[[Recipe], dict[str, Any]] = getattr(kind, "cohort_truth", plain.cohort_truth)
-    first = kind.patient(0, recipe.seed, **recipe.options)  # refuses wrong options before a folder is made
+    left_out = {} if recipe.without is None else {"without": recipe.without}
+    draw = kind.twin if left_out else kind.patient
+    first = draw(
+        0, recipe.seed, **left_out, **recipe.options
+    )  # refuses wrong options before a folder is made
     root = new_folder(out, default="phantom")
     rows: list[Row] = []
     truths: list[Row] = []
     progress.start("phantom", recipe.cases)
     try:
         for index in range(recipe.cases):
-            one = kind.patient(index, recipe.seed, **recipe.options) if index else first
+            one = draw(index, recipe.seed, **left_out, **recipe.options) if index else first
             rows.append(write(root, one, recipe.format))
             truths.append(one.truth())
             progress.advance("phantom")
         for name, text in texts(recipe, rows, truths).items():
             write_text(root / name, text)
         write_text(root / "cohort.csv", as_csv(rows))
-        write_text(root / "truth.json", as_json(known(recipe) | {"cases": truths}))
+        write_text(root / "truth.json", as_json(known(recipe) | left_out | {"cases": truths}))
     except OutputError:
         shutil.rmtree(root, ignore_errors=True)
         raise

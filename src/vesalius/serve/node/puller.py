@@ -32,9 +32,8 @@ def pull(settings: Settings, study_uid: str, *, peer: str | None = None, timeout
     with scu.association(
         asked, contexts, aet=settings.aet, tls=settings.certificate, timeout_s=timeout_s
     ) as made:
-        found = scu.find(
-            made, asked, "SERIES", aet=settings.aet, StudyInstanceUID=study_uid, SeriesInstanceUID="", Modality=""
-        )  # fmt: skip
+        keys = {"StudyInstanceUID": study_uid, "SeriesInstanceUID": "", "Modality": ""}
+        found = scu.find(made, asked, "SERIES", aet=settings.aet, keys=keys)
         wanted = [str(d.SeriesInstanceUID) for d in found if str(d.get("Modality")) not in IMAGELESS]
         if not wanted:
             only = "only series without images" if found else "no such study"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -77,7 +77,7 @@ def association(
         made.release()
 
 
-def find(made: Any, peer: Destination, level: str, *, aet: str, **keys: str) -> list[Dataset]:
+def find(made: Any, peer: Destination, level: str, *, aet: str, keys: Mapping[str, str]) -> list[Dataset]:
     """Query a peer by C-FIND, study root; an empty key asks for its value. Raises OutputError."""
     asked = Dataset()
     asked.QueryRetrieveLevel = level

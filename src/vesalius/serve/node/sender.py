@@ -68,7 +68,7 @@ def deliver(
             uids = {name: str(data[name].value) for name in _NAMED}
             if not any(
                 d.get("SOPInstanceUID") == data.SOPInstanceUID
-                for d in scu.find(peer, destination, "IMAGE", aet=aet, **uids)
+                for d in scu.find(peer, destination, "IMAGE", aet=aet, keys=uids)
             ):
                 raise OutputError(
                     f"{destination.where} took a {data.Modality}, and does not find it", hint=_NOT_FOUND

@@ -16,7 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from vesalius.serve.http import schemas, uploads
 from vesalius.serve.http.access import Serving, User
 from vesalius.serve.http.datastore import ImageId
-from vesalius.serve.http.endpoints import file_response, receive_study, wait_for_job
+from vesalius.serve.http.endpoints import covariates_of, file_response, receive_study, wait_for_job
 from vesalius.serve.http.job import InferenceJob
 from vesalius.serve.http.keys import Caller
 from vesalius.serve.http.problems import Problem, not_found
@@ -37,10 +37,14 @@ async def infer(
     output: Literal["image", "json", "all", "dicom_seg"] = "all",
     accept_mismatch: bool = False,
 ) -> Response:
-    """A model's answer about an image of the datastore, of a session, or that comes with the request as `file`."""
+    """Return a model's answer about an image of the datastore, of a session, or that comes with the request as `file`.
+
+    The form's field `params`, a JSON object, may hold `covariates` (`{"covariates": {"age": 61}}`); what else a client
+    says there is of other servers.
+    """
     found = service.models.get(model)
-    study, case = await _asked(request, service, caller, image, session_id)
-    job = service.ask(caller, found, study, case.id, accept_mismatch=accept_mismatch)
+    study, case, known = await _asked(request, service, caller, image, session_id)
+    job = service.ask(caller, found, study, case.id, accept_mismatch=accept_mismatch, covariates=known)
     if not await wait_for_job(service, job, service.bounds.wait_s):
         service.jobs.cancel(job)
         raise Problem(408, "the answer takes too long", hint="POST /api/jobs, which does not wait")
@@ -52,23 +56,35 @@ async def infer(
 
 async def _asked(
     request: Request, service: Service, caller: Caller, image: str, session_id: str
-) -> tuple[UploadedStudy, StoredCase]:
-    """Return the image that is meant. Raises Problem."""
+) -> tuple[UploadedStudy, StoredCase, dict[str, float | str]]:
+    """Return the image that is meant, and the covariates that are sent with the request. Raises Problem."""
+    known: dict[str, float | str] = {}
     if request.headers.get("content-type", "").startswith("multipart/"):
         with service.studies.folder(caller) as (study_id, folder):
             form = await uploads.receive(request, folder, service.bounds, service.studies.room(study_id))
             files = [f for f in form.files if f.field == "file"]
+            known = _covariates(form.fields.get("params", ""))
             if files and not session_id:
                 study = await run_in_threadpool(service.studies.add, study_id, folder, files, caller)
                 service.uploaded(caller, study, len(files))
-                return study, study.cases[0]
+                return study, study.cases[0], known
             shutil.rmtree(folder, ignore_errors=True)
     if session_id:
         study = service.studies.get(session_id, caller)
-        return study, study.cases[0]
+        return study, study.cases[0], known
     if not image:
         raise Problem(422, "no image, no file and no session")
-    return service.datastore.find(image, caller)
+    return *service.datastore.find(image, caller), known
+
+
+def _covariates(text: str) -> dict[str, float | str]:
+    """Return the covariates in MONAI Label's parameters; none where these are no JSON object. Raises Problem 422."""
+    try:
+        params = json.loads(text) if text.strip() else {}
+    except ValueError:
+        params = {}
+    known = params.get("covariates") if isinstance(params, dict) else None
+    return {} if known is None else covariates_of(json.dumps(known))
 
 
 def _answered(job: InferenceJob, case: StoredCase, output: str) -> Response:

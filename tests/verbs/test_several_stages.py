@@ -1,0 +1,95 @@
+"""Plans of several stages go through `fit`: each with its own task, target and calibration, one cut by another."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import vesalius as vs
+from vesalius.core.bundle import open_bundle
+from vesalius.core.errors import DataError, PlanError, UnknownName
+from vesalius.core.plan import load_plan
+from vesalius.verbs.phantom import phantom
+
+SETTINGS: dict[str, Any] = {
+    "net.scale": 0.125, "train.threads": 1, "train.members": 1, "train.steps": 4, "train.batch": 2,
+    "train.validations": 1, "train.precision": "fp32",
+}  # fmt: skip
+ORGANS = {"name": "organs", "settings": {"task.target": "mask", "train.steps": 3, "net.scale": 0.125}}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, quick: None) -> Path:
+    return phantom(tmp_path_factory.mktemp("made") / "ct", cases=10, seed=3, size=(12, 32, 32)) / "cohort.csv"
+
+
+def test_organs_are_found_and_what_is_around_them_is_classified(made: Path, tmp_path: Path) -> None:
+    told = {**SETTINGS, "earlier": json.dumps([ORGANS]), "takes.margin_mm": "5"}
+    run = vs.fit(made, tmp_path / "run", target="class", settings=told)
+    first, last = open_bundle(tmp_path / "run").stages
+    assert (first.name, first.plan.task.name, first.plan.task.target) == ("organs", "segment", "mask")
+    assert (last.plan.task.name, last.plan.task.target) == ("classify", "class")
+    assert last.takes == {"stage": 0, "as": "crop", "margin_mm": 5.0} and first.takes is None
+    assert (first.plan.train.steps, last.plan.train.steps) == (3, 4) and last.calibration["temperature"] > 0
+    assert (first.plan.data.sampling, last.plan.data.sampling) == ("patches", "whole"), "as its task chooses"
+    assert first.plan.reasons["task.target"] == "of the stage 'organs'" and not first.plan.earlier
+    image = next((made.parent / "imagesTr").glob("*"))
+    answer = vs.predict(run.bundle or "", image)
+    assert type(answer).__name__ == "Scores" and type(answer.parts["organs"]).__name__ == "Mask"
+    vs.predict(run.bundle or "", image, tmp_path / "out")
+    assert [p.name for p in (tmp_path / "out").glob("*.nii.gz")] == [f"{answer.case_id}.organs.nii.gz"]
+    again = vs.fit(made, tmp_path / "again", plan=tmp_path / "run" / "plan.json", target="class")
+    assert again.plan.earlier == run.plan.earlier == load_plan(tmp_path / "run" / "plan.json").earlier
+    for k in (0, 1):
+        name = f"weights-{k}-0.safetensors"
+        same = [(tmp_path / r / "bundle" / name).read_bytes() for r in ("run", "again")]
+        assert same[0] == same[1], "the same stages, trained alike"
+
+
+def test_an_earlier_stage_of_scores_is_calibrated_and_stands_beside_the_answer(
+    made: Path, tmp_path: Path
+) -> None:
+    normal = {"name": "normal", "settings": {"task.target": "class", "net.scale": 0.125}, "share": 1.0}
+    told = {**SETTINGS, "earlier": [normal], "data.size": [8, 32, 32]}
+    run = vs.fit(made, tmp_path / "run", target="mask", settings=told)
+    first, last = open_bundle(tmp_path / "run").stages
+    assert (first.plan.task.name, first.plan.train.steps) == ("classify", 4) and last.takes is None
+    assert first.calibration["temperature"] > 0 and first.calibration["n"] > 0
+    answer = vs.predict(run.bundle or "", next((made.parent / "imagesTr").glob("*")))
+    assert type(answer).__name__ == "Mask" and sum(answer.parts["normal"].p) == pytest.approx(1)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        (
+            {"takes.stage": 1, "earlier": [ORGANS]},
+            PlanError,
+            "takes what stage 1 found, which is not before it",
+        ),
+        ({"takes.stage": 0}, PlanError, "0 stages before it"),
+        ({"earlier": [ORGANS, ORGANS]}, PlanError, "two stages are called 'organs'"),
+        ({"earlier": [{**ORGANS, "name": "a/b"}]}, PlanError, r"earlier.0.name"),
+        ({"earlier": [{"name": "x", "settings": {"task.target": "nothing"}}]}, UnknownName, "nothing"),
+        ({"earlier": [{"name": "x", "settings": {"train.stepz": 1}}]}, UnknownName, "train.stepz"),
+        ({"earlier": [ORGANS], "locate.margin_mm": 1}, PlanError, "locating stage or other earlier ones"),
+        (
+            {"earlier": [{"name": "x"}], "takes.stage": 0},
+            PlanError,
+            "which learns no place; found a class; try: takes of a stage",
+        ),
+        (
+            {"earlier": [{"name": "x", "settings": {"task.name": "segment", "task.target": "class"}}]},
+            DataError,
+            "cannot learn from target 'class'",
+        ),
+    ],
+)
+def test_stages_that_do_not_fit_are_refused_before_anything_is_trained(
+    made: Path, settings: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        vs.fit(made, target="class", settings={**SETTINGS, **settings}, dry_run=True)
