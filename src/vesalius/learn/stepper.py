@@ -16,6 +16,7 @@ from vesalius.core.plan import Plan
 from vesalius.core.seeds import seed_of
 from vesalius.learn.checkpoint import Checkpoint
 from vesalius.learn.optimise import Average, optimizer, rate
+from vesalius.learn.shallow import keep_exact
 from vesalius.learn.weights import fit_of
 from vesalius.prepare.batch import Batch
 from vesalius.tasks.contract import Task
@@ -87,7 +88,7 @@ class Stepper:
         start: Mapping[str, Tensor] | None = None,
     ) -> None:
         self.plan, self.member, self.fabric, self.task = plan, member, fabric, task
-        self.model = build(task, plan, state, member, start)
+        self.model = keep_exact(build(task, plan, state, member, start))
         self.optimizer_ = optimizer(self.model, plan.train)
         self.objective, self.wrapped = fabric.setup(Objective(task, self.model), self.optimizer_)
         self.average = Average(self.model, plan.train.ema) if plan.train.ema else None
