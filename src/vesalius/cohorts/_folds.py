@@ -130,7 +130,7 @@ def assign(
 def with_unlabelled(
     assignment: Assignment, cohort: Cohort, *, target: str, groups: Mapping[str, str] | None = None
 ) -> Assignment:
-    """Return the assignment with the cases that lack `target`, for training that learns from them, too.
+    """Return the assignment with the cases that lack `target` added, for recipes that learn from unlabelled cases.
 
     A case that the data declares for testing is left out, and so is one that shares its patient, or one of `groups`,
     with a test case, over any number of links; of each member also one that shares it with the fold that validates it.

@@ -25,7 +25,7 @@ class ShallowConv3d(nn.Conv3d):
 
 
 def keep_exact(model: nn.Module) -> nn.Module:
-    """Return the model, each of its plain 3-D convolutions exact also where its input has few slices.
+    """Return the model with each plain `nn.Conv3d` turned into a ShallowConv3d, in place.
 
     Weights, names and what single precision gives stay the same.
     """

@@ -105,8 +105,9 @@ def fingerprint(
 
 
 def _images(training: Sequence[Case]) -> tuple[str, ...]:
-    """Return the images that every case has, the reference first; of cases without images the one that nobody looks at.
+    """Return the names of the images that every case has, the reference first.
 
+    Where no case has an image it is the one name `image`, as a plan must name one.
     Raises DataError where cases have images, and none in common.
     """
     if not any(case.images for case in training):

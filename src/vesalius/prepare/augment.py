@@ -104,7 +104,7 @@ def _grid(moves: Sequence[Move], chosen: Tensor, shape: torch.Size, device: torc
 def _followed(
     places: Places, exchanges: Sequence[Exchange], moves: Sequence[Move], chosen: Tensor, shape: torch.Size
 ) -> Places:
-    """Return points and boxes where what they mark has gone."""
+    """Return points and boxes moved as the image was, so that they still mark the same things."""
     theta = _matrix(moves, len(chosen)).double()
     shifts = [m.displacement for m in moves if m.displacement is not None]
     share = torch.linspace(0, 1, _LATTICE if shifts else 2, dtype=torch.float64)

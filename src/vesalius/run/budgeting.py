@@ -153,7 +153,7 @@ def _bench(
 
 
 def _of_use(ready: Ready) -> Ready:
-    """Return what training can go on with: where the last stage is given a part of each case, no whole example."""
+    """Return what training can use again; without the examples where the last stage is given parts of the cases."""
     return ready if ready.stage.takes is None else replace(ready, examples={})
 
 
