@@ -10,7 +10,6 @@ from functools import cache
 from pathlib import Path
 
 import psutil
-import torch
 
 from vesalius.plan import torch_threads
 
@@ -30,6 +29,8 @@ class Machine:
 
 def measure() -> Machine:
     """Look at the machine as it is now. bf16 counts only where the hardware multiplies in it, and is quicker for it."""
+    import torch
+
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     cores = min(cores, _granted() or cores)
     memory = int(psutil.virtual_memory().available)
@@ -68,6 +69,8 @@ def _quicker_in_bf16() -> bool:
     A processor may have the instructions while its libraries are told to leave them alone; then bfloat16 is several
     times slower. One thread computes, and the least of a few tries counts: other work on the machine hardly touches it.
     """
+    import torch
+
     layer, x = torch.nn.Conv2d(32, 32, 3, padding=1), torch.zeros(4, 32, 32, 32)
     took = {False: math.inf, True: math.inf}
     with torch_threads.only(1):

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import torch
-from torch import Tensor, nn
 
 from vesalius import losses
 from vesalius.cohorts.targets import contract as kinds
@@ -32,25 +30,15 @@ from vesalius.prepare.case import Prepared
 from vesalius.prepare.geometry import Undo
 from vesalius.tasks.contract import Nets, Task, planned_net, planned_weights
 
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
 NAMES = {"classify": "One class of several, or several findings at once, for a whole image"}
 WHY_HALF = (
     "calibrated probabilities: the likelier class is called; balanced_accuracy, accuracy, f1 tune it on folds"
 )
 DEFAULT_FOR = ("class", "multilabel", "ordinal")
-
-
-class Classifier(nn.Module):
-    """An encoder and a head: `(B, C, Z, Y, X)` → logits `(B, K)`."""
-
-    def __init__(self, net: Any, classes: int, criterion: nn.Module) -> None:
-        super().__init__()
-        self.net, self.head, self.criterion = net, net.head(classes), criterion
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Logits `(B, K)`."""
-        features = self.net(x[:, :, 0] if self.net.dims == 2 else x)  # (B, C, Y, X) in 2-D
-        logits: Tensor = self.head(features)
-        return logits
 
 
 class Classify(Task):
@@ -120,6 +108,8 @@ class Classify(Task):
 
     def build(self, plan: Plan, state: State, nets: Nets) -> nn.Module:
         """Return an encoder with its head, and the planned loss."""
+        from vesalius.tasks._classifier import Classifier
+
         share = np.asarray(state.values["share"], dtype=np.float32)
         multilabel = _several(state)
         weights = planned_weights(plan, share, multilabel=multilabel)

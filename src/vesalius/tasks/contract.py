@@ -5,11 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
-import torch
-from torch import Tensor, nn
 
 from vesalius.cohorts import select_target
 from vesalius.core.answers import Answer
@@ -29,9 +27,11 @@ from vesalius.prepare.batch import Batch, Example, collate
 from vesalius.prepare.case import Prepared, Takes, prepare
 from vesalius.prepare.geometry import Undo
 
-Sampler = Callable[
-    [int, torch.Generator], Sequence[int]
-]  # a step, what is drawn from → places of the examples
+if TYPE_CHECKING:  # encode, merge and decode are numpy; only build, loss and infer need torch
+    import torch
+    from torch import Tensor, nn
+
+Sampler = Callable[[int, "torch.Generator"], Sequence[int]]  # a step, what is drawn from → places of examples
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
 
 from vesalius import losses
 from vesalius.core.answers import Answer
@@ -30,37 +27,13 @@ from vesalius.prepare.case import Prepared, load_mask, prepare_mask
 from vesalius.prepare.geometry import Undo
 from vesalius.tasks.contract import Nets, Task, planned_net, planned_weights
 
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
 PRIOR = 32
 NAMES = {"segment": "A label for every voxel or pixel"}
 DEFAULT_FOR = ("mask",)
-
-
-class Segmenter(nn.Module):
-    """A dense net and 1×1 heads: `(B, C, Z, Y, X)` → logits `(B, K, Z, Y, X)`, class 0 the background.
-
-    In training with deep supervision, `coarse` gives logits of the decoder's coarser maps too.
-    """
-
-    def __init__(self, net: Any, classes: int, criterion: nn.Module, *, deep: bool) -> None:
-        super().__init__()
-        self.net, self.criterion = net, criterion
-        conv = nn.Conv2d if net.dims == 2 else nn.Conv3d
-        self.head = conv(net.out_channels, classes, 1)
-        channels = net.channels[1:-1] if deep else ()
-        self.deep = nn.ModuleList(conv(c, classes, 1) for c in channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Logits at full resolution."""
-        out = self.net(x[:, :, 0] if self.net.dims == 2 else x)
-        logits: Tensor = self.head(out.full)
-        return logits[:, :, None] if self.net.dims == 2 else logits
-
-    def coarse(self, x: Tensor) -> list[Tensor]:
-        """Logits at full resolution and of each coarser map, finest first."""
-        out = self.net(x[:, :, 0] if self.net.dims == 2 else x)
-        maps = [self.head(out.full)]
-        maps += [head(f) for head, f in zip(self.deep, out.features[1:], strict=False)]
-        return [m[:, :, None] if self.net.dims == 2 else m for m in maps]
 
 
 class Segment(Task):
@@ -128,6 +101,8 @@ class Segment(Task):
 
     def build(self, plan: Plan, state: State, nets: Nets) -> nn.Module:
         """Return a dense net with its heads, and the planned loss."""
+        from vesalius.tasks._segmenter import Segmenter
+
         net = planned_net(plan, nets)
         weights = planned_weights(plan, np.asarray(state.values["share"]))
         criterion = losses.build(
@@ -141,10 +116,12 @@ class Segment(Task):
 
         Cases without a mask count for nothing: theirs is -1, not known, everywhere.
         """
+        from torch.nn import functional as F
+
         if "mask" not in batch.targets:
             return {"mask": 0.0 * model(batch.images["image"]).sum()}
         target = batch.targets["mask"][:, 0].long()  # (B, Z, Y, X)
-        if not isinstance(model, Segmenter) or not len(model.deep):
+        if not len(getattr(model, "deep", ())):
             return {"mask": model.criterion(model(batch.images["image"]), target)}  # type: ignore[operator]
         maps = model.coarse(batch.images["image"])
         terms, weights = {}, [0.5**k for k in range(len(maps))]
@@ -219,6 +196,8 @@ class Segment(Task):
 
     def scalar(self, raw: Tensor, ask: Ask | int) -> Tensor:
         """Return the mean logit of one label, over the region that is asked about or the voxels where it wins."""
+        import torch
+
         asked_for = asked(ask)
         if asked_for.where is None:
             inside = (raw.argmax(dim=1) == asked_for.place).to(raw)  # (B, Z, Y, X)
