@@ -118,10 +118,12 @@ class Segment(Task):
         """
         from torch.nn import functional as F
 
+        from vesalius.tasks._segmenter import Segmenter
+
         if "mask" not in batch.targets:
             return {"mask": 0.0 * model(batch.images["image"]).sum()}
         target = batch.targets["mask"][:, 0].long()  # (B, Z, Y, X)
-        if not len(getattr(model, "deep", ())):
+        if not isinstance(model, Segmenter) or not len(model.deep):
             return {"mask": model.criterion(model(batch.images["image"]), target)}  # type: ignore[operator]
         maps = model.coarse(batch.images["image"])
         terms, weights = {}, [0.5**k for k in range(len(maps))]
