@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from vesalius.answers._asking import number_at
 from vesalius.answers.contract import Handling
 from vesalius.core.answers.curve import Curve
+from vesalius.core.ask import Ask
 
 
 class CurveHandling(Handling[Curve]):
     """What is done with survival curves."""
 
     kind = Curve
+    asks = ("horizon",)
 
     def columns(self, answer: Curve) -> dict[str, Any]:
         """Return each arm's median survival in days; empty where the curve does not fall to one half."""
@@ -20,6 +23,11 @@ class CurveHandling(Handling[Curve]):
             below = answer.times_days[curve <= 0.5]
             found[f"median_days_{arm}"] = float(below[0]) if len(below) else ""
         return found
+
+    def ask(self, answer: Curve, of: str, which: str | None) -> Ask:
+        """Return a time in days of the first arm's curve; by default the middle of the times that it tells of."""
+        at = number_at(which, what=of, default=float(answer.times_days[len(answer.times_days) // 2]))
+        return Ask(of, at=at, words=f"at {at:g} days")
 
 
 HANDLING = CurveHandling()

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
+from vesalius.answers._asking import number_place
 from vesalius.answers.contract import Handling
 from vesalius.core.answers.ranking import Ranking
+from vesalius.core.ask import Ask
 
 
 class RankingHandling(Handling[Ranking]):
     """What is done with a ranking."""
 
     kind = Ranking
+    asks = ("neighbour",)
 
     def columns(self, answer: Ranking) -> dict[str, Any]:
         """Return no column: the cases are in the answer's JSON."""
         return {}
+
+    def ask(self, answer: Ranking, of: str, which: str | None) -> Ask:
+        """Return the k-th case of the ranking; by default the nearest."""
+        place = number_place(which, len(answer.case_ids), what=of)
+        return Ask(of, place, words=f"the likeness to {answer.case_ids[place]}")
 
 
 HANDLING = RankingHandling()

@@ -12,6 +12,7 @@ from vesalius.answers.drawing import figures as draw
 from vesalius.answers.drawing.figures import Figure
 from vesalius.answers.foreign.tables import Row, row_answers
 from vesalius.core.answers.value import Value
+from vesalius.core.ask import Ask
 from vesalius.core.case import Case
 from vesalius.core.cohort import TargetInfo
 from vesalius.core.errors import DataError
@@ -33,10 +34,17 @@ class ValueHandling(Handling[Value]):
         "spearman": "Spearman ρ",
     }
     baseline = "the training mean"
+    asks = ("number",)
 
     def columns(self, answer: Value) -> dict[str, Any]:
         """Return the number and its unit."""
         return {"value": answer.x, "unit": answer.unit or ""}
+
+    def ask(self, answer: Value, of: str, which: str | None) -> Ask:
+        """Return the one number. Raises DataError where another is asked for."""
+        if which is not None:
+            raise DataError("the answer is one number", found=which, hint="ask for nothing in particular")
+        return Ask(of, words=answer.quantity or "the number")
 
     def rate(self, answer: Value, truth: Any, measured: Any) -> tuple[float, str]:
         """Return the negative error, and both numbers as the caption."""

@@ -13,7 +13,7 @@ from vesalius.cohorts.targets import contract as kinds
 from vesalius.core import calibration as calibrations
 from vesalius.core.answers import Answer
 from vesalius.core.answers.scores import Scores
-from vesalius.core.ask import Ask, asked
+from vesalius.core.ask import Ask
 from vesalius.core.bundle import State
 from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort, Label, TargetInfo
@@ -187,9 +187,9 @@ class Classify(Task):
             found["thresholds"] = {positive: 0.5}
         return {**found, "positive": positive}
 
-    def scalar(self, raw: Tensor, ask: Ask | int) -> Tensor:
+    def scalar(self, raw: Tensor, ask: Ask) -> Tensor:
         """Return the logit of one class."""
-        return raw[:, asked(ask).place]
+        return raw[:, ask.place]
 
     def held_against(self, state: State) -> tuple[str, ...]:
         """Return the kinds of target with as many labels a case as were learned: one, or several at once."""

@@ -208,10 +208,11 @@ class Task(ABC):
         """
 
     @abstractmethod
-    def scalar(self, raw: Tensor, ask: Ask | int) -> Tensor:
+    def scalar(self, raw: Tensor, ask: Ask) -> Tensor:
         """Return a differentiable number of each case, `(B,)`, that explainers may follow.
 
-        What can be asked is named by the answer's kind; a number alone is the place of a label.
+        What can be asked is said by the file of the answer's kind. `ask.place` counts what the answer lists, so a raw
+        output that has a background before the first label shifts it by one.
         """
 
     def calibrate(

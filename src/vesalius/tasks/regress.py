@@ -188,7 +188,7 @@ class Regress(Task):
         """Return the mean of the training cases, whatever the image shows."""
         return _value(state.values["mean"], state)
 
-    def scalar(self, raw: Tensor, ask: Ask | int) -> Tensor:
+    def scalar(self, raw: Tensor, ask: Ask) -> Tensor:
         """Return the one number, whatever is asked."""
         return raw[:, 0]
 

@@ -10,7 +10,7 @@ import numpy as np
 from vesalius import losses
 from vesalius.core.answers import Answer
 from vesalius.core.answers.mask import Mask
-from vesalius.core.ask import Ask, asked
+from vesalius.core.ask import Ask
 from vesalius.core.bundle import State
 from vesalius.core.case import Case, Ref
 from vesalius.core.cohort import Cohort, Label, TargetInfo
@@ -196,17 +196,17 @@ class Segment(Task):
             return None
         return priors.baseline(state.arrays["prior"].astype(np.float32), reference, _labels(state))
 
-    def scalar(self, raw: Tensor, ask: Ask | int) -> Tensor:
+    def scalar(self, raw: Tensor, ask: Ask) -> Tensor:
         """Return the mean logit of one label, over the region that is asked about or the voxels where it wins."""
         import torch
 
-        asked_for = asked(ask)
-        if asked_for.where is None:
-            inside = (raw.argmax(dim=1) == asked_for.place).to(raw)  # (B, Z, Y, X)
+        place = ask.place + 1  # after the background
+        if ask.where is None:
+            inside = (raw.argmax(dim=1) == place).to(raw)  # (B, Z, Y, X)
         else:
-            inside = torch.as_tensor(asked_for.where).to(raw).expand(len(raw), *raw.shape[2:])
+            inside = torch.as_tensor(ask.where).to(raw).expand(len(raw), *raw.shape[2:])
         total = inside.sum(dim=(1, 2, 3)).clamp_min(1.0)
-        return (raw[:, asked_for.place] * inside).sum(dim=(1, 2, 3)) / total
+        return (raw[:, place] * inside).sum(dim=(1, 2, 3)) / total
 
 
 def _share(target: TargetInfo, plan: Plan) -> list[float]:

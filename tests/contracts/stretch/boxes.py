@@ -94,7 +94,7 @@ class Detect(Task):  # boxes are found on the prepared grid; `undo` brings them 
         boxes = tuple(Box(tuple(low), tuple(high), name) for low, high in found)
         return Boxes(boxes=boxes, p=raw[:, 6].copy(), labels=(Label(1, name),))
 
-    def scalar(self, raw, what):
+    def scalar(self, raw, ask):
         return raw[:, 0].flatten(1).amax(dim=1)
 
 

@@ -86,8 +86,8 @@ class Cox(Task):
         survival = dict(zip(state.values["arms"], curves, strict=True))
         return Curve(times_days=state.arrays["times_days"], survival=survival)
 
-    def scalar(self, raw, what):
-        return raw[:, what]
+    def scalar(self, raw, ask):
+        return raw[:, ask.place]
 
 
 def given(made, folder):

@@ -63,7 +63,7 @@ class Paint(Task):
     def decode(self, raw, state, calibration, reference, *, undo=None):
         return Picture(image=Image(np.asarray(raw, dtype=np.float32)[None], affine=reference.affine))
 
-    def scalar(self, raw, what):
+    def scalar(self, raw, ask):
         return raw.flatten(1).mean(dim=1)
 
 

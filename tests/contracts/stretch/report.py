@@ -10,7 +10,6 @@ from torch import nn
 from torch.nn import functional as F
 
 from vesalius.core.answers.text import Text
-from vesalius.core.ask import asked
 from vesalius.core.bundle import State
 from vesalius.prepare.batch import Example
 from vesalius.tasks.contract import Task, planned_net
@@ -84,7 +83,7 @@ class Report(Task):
         return Text(sections={state.values["section"]: words})
 
     def scalar(self, raw, ask):
-        return raw[:, asked(ask).place].amax(dim=1)
+        return raw[:, ask.place].amax(dim=1)
 
     def truth(self, case, state):
         return case.report

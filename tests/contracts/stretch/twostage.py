@@ -69,8 +69,8 @@ class Outline(Task):
         array = (raw * label.value).astype(np.uint8)
         return Mask(image=Image(array[None], affine=reference.affine), labels=(label,))
 
-    def scalar(self, raw, what):
-        return raw[:, what].flatten(1).mean(dim=1)
+    def scalar(self, raw, ask):
+        return raw[:, ask.place + 1].flatten(1).mean(dim=1)
 
 
 def given(made, folder):
