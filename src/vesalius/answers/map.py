@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -27,12 +29,21 @@ class MapHandling(Handling[Map]):
     def summary(self, answer: Map) -> dict[str, Any]:
         """Return the quantity, its unit, and its lowest and highest value."""
         low, high = np.nanmin(answer.image.array), np.nanmax(answer.image.array)
-        return {"quantity": answer.quantity, "unit": answer.unit, "low": float(low), "high": float(high)}
+        found = {"quantity": answer.quantity, "unit": answer.unit, "low": float(low), "high": float(high)}
+        more = {"figures": answer.figures, "facts": answer.facts, "beside": answer.beside}
+        return found | {name: dict(held) for name, held in more.items() if held}
 
     def draw(self, axes: Any, answer: Map, image: Image, shown: Slice) -> None:
         """Draw the field's slice in colour over the image."""
         field = upright(answer.image, image)
         axes.imshow(field.array[0, shown.z], cmap="magma", alpha=0.45, aspect=shown.aspect)
+
+    def placed(self, answer: Map, low: Sequence[int], reference: Image) -> Map:
+        """Return the field on the whole grid; outside of its part it says nothing."""
+        part = answer.image.array
+        array = np.full((part.shape[0], *reference.shape), np.nan, dtype=np.float32)
+        array[(slice(None), *(slice(a, a + n) for a, n in zip(low, part.shape[1:], strict=True)))] = part
+        return replace(answer, image=replace(answer.image, array=array, affine=reference.affine))
 
 
 HANDLING = MapHandling()

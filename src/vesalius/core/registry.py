@@ -40,10 +40,15 @@ KINDS = (
     "prepare.transforms",
     "infer.runs",
     "learn.recipes",
-    "explain",
+    "explain.methods",
     "compress",
 )
-_SINGULAR = {"cohorts": "layout", "metrics": "answer kind", "losses": "loss", "explain": "explainer"}
+_SINGULAR = {
+    "cohorts": "layout",
+    "metrics": "answer kind",
+    "losses": "loss",
+    "explain.methods": "method of explanation",
+}
 _SINGULAR |= {
     "compress": "compressor",
     "infer.runs": "way of running a case",

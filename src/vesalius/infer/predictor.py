@@ -14,7 +14,7 @@ from torch import nn
 from vesalius import nets
 from vesalius.answers import contract
 from vesalius.core.answers import Answer
-from vesalius.core.bundle import Bundle, Stage
+from vesalius.core.bundle import Bundle, Stage, State
 from vesalius.core.case import Case
 from vesalius.core.errors import BundleError, DataError, PlanError
 from vesalius.core.image import Image
@@ -52,6 +52,24 @@ class _Encoded:
     reference: Image
     undo: Undo
     outside: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """What the last stage is given of a case: its models, the prepared case and the way back to `reference`.
+
+    `low` `(z, y, x)` is where `reference` begins in `whole`, the case's own reference image, where the stage looks only
+    at a part of it. `answer` is the answer to the whole case; `state` the stage's.
+    """
+
+    members: Members
+    example: Example
+    undo: Undo
+    reference: Image
+    low: tuple[int, ...]
+    whole: Image
+    answer: Answer
+    state: State
 
 
 class Predictor:
@@ -101,6 +119,22 @@ class Predictor:
             answers.append(self._inside(loaded, case, reference, answers[takes["stage"]], told))
         parts = {loaded.stage.name: a for loaded, a in zip(self.stages[:-1], answers[:-1], strict=True)}
         return replace(self._signed(answers[-1], case, reference, outside), parts=parts)
+
+    def asked(self, case: Case) -> Asked:
+        """Return what the last stage is given of a case, and the answer, for who asks the models more than that."""
+        answer = self(case)
+        case = self._ready(case)
+        whole = self.reference_of(case)
+        loaded, part, low = self.stages[-1], whole, (0, 0, 0)
+        takes = loaded.stage.takes
+        if takes is not None:
+            case = in_memory(case, whole)
+            found = answer.parts[self.stages[takes["stage"]].stage.name]
+            low, high = box_of(found, whole, how=str(takes["as"]), margin_mm=float(takes["margin_mm"]))
+            case = crop_case(case, whole, low, high)
+            part = load_reference(case)
+        example, undo = _example(loaded, case, part)
+        return Asked(self._members(loaded), example, undo, part, low, whole, answer, loaded.stage.state)
 
     def open(self, case: Case) -> Session:
         """Return a session about a case, to which frames, clicks or words are then added (see `infer/session.py`)."""

@@ -29,6 +29,21 @@ def starts(n: int, tile: int, overlap: float) -> list[int]:
     return [round(k * (n - tile) / (count - 1)) for k in range(count)]
 
 
+def around(shape: Size, size: Size, where: Array | None) -> tuple[Size, Size]:
+    """Return `(start, size)` of the tile whose middle is nearest to that of the bits `where`, or of the image.
+
+    Where the bits surround their own middle, as a ring does, it is the one of them nearest to it.
+    """
+    middle = np.array(shape) / 2
+    places = np.argwhere(where) if where is not None else np.empty((0, 3))
+    if len(places):
+        middle = places[np.argmin(((places - places.mean(axis=0)) ** 2).sum(axis=1))] + 0.5
+    start = [
+        int(np.clip(round(m - t / 2), 0, max(n - t, 0))) for m, t, n in zip(middle, size, shape, strict=True)
+    ]
+    return (start[0], start[1], start[2]), size
+
+
 def gaussian(n: int) -> Tensor:
     """Weight along one axis of a tile: a Gaussian of sigma n/8, never below a thousandth of its peak."""
     if n == 1:

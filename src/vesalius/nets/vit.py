@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -47,12 +48,17 @@ class Attention(nn.Module):
     def __init__(self, channels: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
+        self.told: Callable[[Tensor], None] | None = (
+            None  # given the attention, (B, heads, N, N), of each pass
+        )
         self.qkv = nn.Linear(channels, 3 * channels)
         self.out = nn.Linear(channels, channels)
 
     def forward(self, x: Tensor) -> Tensor:
         b, n, c = x.shape
         q, k, v = self.qkv(x).reshape(b, n, 3, self.heads, c // self.heads).permute(2, 0, 3, 1, 4)
+        if self.told is not None:
+            self.told(torch.softmax(q @ k.transpose(-2, -1) / math.sqrt(c // self.heads), dim=-1))
         y = F.scaled_dot_product_attention(q, k, v)  # (B, heads, N, C / heads)
         out: Tensor = self.out(y.transpose(1, 2).reshape(b, n, c))
         return out
@@ -127,6 +133,19 @@ class ViT(Net):
         token, patches = tokens[..., :1], tokens[..., 1:]
         shape = (*x.shape[:2], *grid)
         return [patches.reshape(shape), token.reshape(*x.shape[:2], *(1,) * self.dims)]
+
+    @contextmanager
+    def attention(self) -> Iterator[list[Tensor]]:
+        """Give a list that each layer adds its attention to, `(B, heads, 1 + N, 1 + N)`, the class token first."""
+        heard: list[Tensor] = []
+        layers = [block.attention for block in self.blocks]
+        for layer in layers:
+            layer.told = heard.append  # type: ignore[union-attr, assignment]
+        try:
+            yield heard
+        finally:
+            for layer in layers:
+                layer.told = None  # type: ignore[union-attr, assignment]
 
     def _whole_patches(self, x: Tensor) -> Tensor:
         pad: list[int] = []

@@ -131,6 +131,11 @@ def width(learned: Learned) -> int:
     return sum(len(about.get("values", (0,))) + bool(about["missing"]) for about in learned.values())
 
 
+def features(learned: Learned) -> tuple[str, ...]:
+    """Return which covariate each of the encoded numbers stands for."""
+    return tuple(name for name, about in learned.items() for _ in range(width({name: about})))
+
+
 def encode(case: Case, learned: Learned) -> Array:
     """Return a case's covariates, `(width,)` float32; zeros and the bit 0 of what it lacks and some training cases did.
 

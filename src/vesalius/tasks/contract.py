@@ -161,6 +161,10 @@ class Task(ABC):
         """Return the covariates that a case must have to be answered; by default those named in the state."""
         return tuple(str(name) for name in state.values.get("covariates", ()))
 
+    def features(self, state: State) -> tuple[str, ...]:
+        """Return which covariate each encoded number stands for, in the order of `Example.covariates`, for readers."""
+        return ()
+
     def outside(self, case: Case, state: State) -> tuple[str, ...]:
         """Return in what a case lies outside of what was learned from, beside its image; a sentence each.
 

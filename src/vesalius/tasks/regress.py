@@ -127,6 +127,10 @@ class Regress(Task):
         """Return those that no training case lacked; others may be missing, as they were in training."""
         return covariates.needed(state.values["covariates"])
 
+    def features(self, state: State) -> tuple[str, ...]:
+        """Return the covariate that each number of the encoded ones stands for."""
+        return covariates.features(state.values["covariates"])
+
     def outside(self, case: Case, state: State) -> tuple[str, ...]:
         """Return which covariates lie outside of what was learned from."""
         return covariates.outside(case, state.values["covariates"])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from vesalius.core.answers import ImageAnswer
 
@@ -11,7 +12,14 @@ DICOM = "dicom_pm"
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Map(ImageAnswer):
-    """A float field on the reference image's grid: a quantity and its unit."""
+    """A float field on the reference image's grid: a quantity and its unit.
+
+    `figures` are numbers about the field by name, `facts` words about how it was made, `beside` what the same quantity
+    is for what is no image, such as covariates by name. A field that says nothing somewhere is NaN there.
+    """
 
     quantity: str
     unit: str | None = None
+    figures: Mapping[str, float] = field(default_factory=dict)
+    facts: Mapping[str, str] = field(default_factory=dict)
+    beside: Mapping[str, float] = field(default_factory=dict)

@@ -12,12 +12,14 @@ import torch
 from torch import Tensor, nn
 
 from vesalius.core.case import Case
+from vesalius.core.image import Array
 from vesalius.core.plan import Plan
 from vesalius.infer.session import Anew, Answering, Session
 from vesalius.prepare.batch import Batch, Example
 from vesalius.prepare.geometry import Undo
 from vesalius.tasks.contract import Task
 
+Grid = tuple[int, int, int]
 AXES = {"z": -3, "y": -2, "x": -1}
 Told = Callable[[float], None]
 
@@ -73,6 +75,14 @@ class Run(ABC):
     def turned_back(self, raw: Tensor, axes: Sequence[int]) -> Tensor:
         """Return the raw output of a mirror image as that of the image itself; `axes` count from the end."""
         return raw
+
+    def window(self, plan: Plan, shape: Grid, where: Array | None) -> tuple[Grid, Grid]:
+        """Return `(start, size)`, each `(z, y, x)`, of what one pass of a model sees of a prepared image.
+
+        It is the whole image unless it is answered tile by tile; then the tile around the bits `where` on the prepared
+        grid, or in the middle.
+        """
+        return (0, 0, 0), shape
 
     def open(self, predictor: Answering, case: Case) -> Session:
         """Return a session about a case; by default every step is answered anew (see `infer/session.py`)."""

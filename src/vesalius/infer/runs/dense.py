@@ -14,7 +14,7 @@ from vesalius.core.errors import DataError
 from vesalius.core.image import Array
 from vesalius.core.plan import Plan
 from vesalius.infer import tiles
-from vesalius.infer.runs.contract import Members, Run, Told, views
+from vesalius.infer.runs.contract import Grid, Members, Run, Told, views
 from vesalius.infer.tiles import Piece
 from vesalius.prepare.batch import Example, main_image, with_tiles
 from vesalius.prepare.geometry import Undo
@@ -38,6 +38,10 @@ class Dense(Run):
         """Return the values on the prepared grid of each case, `(Z, Y, X)`, or several such fields by name."""
         for example in examples:
             yield self._called(members, example)
+
+    def window(self, plan: Plan, shape: Grid, where: Array | None) -> tuple[Grid, Grid]:
+        """Return the tile around what is asked, or in the middle."""
+        return tiles.around(shape, plan.data.size, where)
 
     def turned_back(self, raw: Tensor, axes: Sequence[int]) -> Tensor:
         """Return the field flipped back."""

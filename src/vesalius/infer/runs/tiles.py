@@ -9,8 +9,10 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
+from vesalius.core.image import Array
+from vesalius.core.plan import Plan
 from vesalius.infer import tiles
-from vesalius.infer.runs.contract import Members, Run, Told
+from vesalius.infer.runs.contract import Grid, Members, Run, Told
 from vesalius.prepare.batch import Example, main_image, with_tiles
 from vesalius.prepare.geometry import Undo
 from vesalius.tasks.contract import Tile
@@ -31,6 +33,10 @@ class Tiles(Run):
         """Return what `task.merge` makes of the tiles of each case."""
         for example in examples:
             yield self._merged(members, example, None)
+
+    def window(self, plan: Plan, shape: Grid, where: Array | None) -> tuple[Grid, Grid]:
+        """Return the tile around what is asked, or in the middle."""
+        return tiles.around(shape, plan.data.size, where)
 
     def _merged(self, members: Members, example: Example, told: Told | None) -> Any:
         task, array, size = members.task, main_image(example), members.plan.data.size

@@ -1,0 +1,63 @@
+"""The contract of a method of explanation: one file in `explain/methods/`, found by its name."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+from torch import Tensor
+
+from vesalius.core.image import Array, Triple
+from vesalius.explain.question import Question
+
+
+@dataclass(frozen=True, eq=False)
+class Setting:
+    """How an explanation is made: its samples, its seed, and what stands where something is taken away.
+
+    `spacing_mm` `(x, y, z)` is that of the prepared grid, None where images have none.
+    """
+
+    away: Tensor
+    samples: int = 200
+    seed: int = 0
+    pieces: int = 60
+    spacing_mm: Triple | None = None
+
+    def random(self) -> np.random.Generator:
+        """Return the generator that all drawing comes from."""
+        return np.random.default_rng(self.seed)
+
+
+@dataclass(frozen=True, eq=False)
+class Attribution:
+    """How much each voxel, and each covariate, speaks for what is asked; below zero against it.
+
+    `field` is `(Z, Y, X)` float32 on the question's grid, `beside` `(F,)`; `figures` are what the method
+    tells of itself.
+    """
+
+    field: Array
+    beside: Array | None = None
+    figures: dict[str, float] = field(default_factory=dict)
+
+
+class Method(ABC):
+    """A way of explaining. Instances hold nothing; a file ends in `METHODS = {"name": …}` or `METHOD = …`.
+
+    `signed` says that values below zero speak against what is asked. `samples` is how many are taken unless said
+    otherwise; a method that takes none ignores it.
+    """
+
+    signed: ClassVar[bool] = True
+    samples: ClassVar[int] = 200
+
+    def refuses(self, question: Question) -> str | None:
+        """Return in a sentence why this method cannot explain such a model; None where it can."""
+        return None
+
+    @abstractmethod
+    def attribute(self, question: Question, setting: Setting) -> Attribution:
+        """Return what speaks for what is asked."""
