@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -41,7 +42,7 @@ class Attribution:
 
     field: Array
     beside: Array | None = None
-    figures: dict[str, float] = field(default_factory=dict)
+    figures: dict[str, float] = dataclasses.field(default_factory=dict)
 
 
 class Method(ABC):

@@ -1,4 +1,4 @@
-"""An explanation: what is asked of an answer, the map of each method, and the measures that say whether to believe it."""
+"""An explanation: what is asked of an answer, each method's map, and the measures that say whether to believe it."""
 
 from __future__ import annotations
 
@@ -124,13 +124,14 @@ def _question(given: Asked, asked: Ask, watch: Watch | None) -> tuple[Question, 
     place = tuple(slice(a, a + n) for a, n in zip(start, size, strict=True))
     if where is not None:
         where = where[place]
-    example = _cut(given.example, (..., *place), array)
+    example = _cut(given.example, place, array)
     return Question(given.members, example, replace(asked, where=where), watch=watch), start
 
 
-def _cut(example: Example, place: tuple[object, ...], main: Array) -> Example:
+def _cut(example: Example, place: tuple[slice, ...], main: Array) -> Example:
+    z, y, x = place
     images = {
-        name: np.ascontiguousarray(image[place]) if image is main else image  # type: ignore[index]
+        name: np.ascontiguousarray(image[..., z, y, x]) if image is main else image
         for name, image in example.images.items()
     }
     return replace(example, images=images)
@@ -145,23 +146,35 @@ def _prepared(where: Array | None, given: Asked) -> Array | None:
     return geometry.forward_labels(part.astype(np.uint8), given.undo) > 0
 
 
+def _yardsticks(question: Question, choices: Choices) -> dict[str, float]:
+    """Return what a map's gain is held against: that of random maps, and of one that points at the middle."""
+    setting = Setting(stand_in(question, choices.away), seed=choices.seed)
+    middle = faithful.middle(question.image.shape[1:])
+    return {
+        "gain_by_chance": faithful.by_chance(question, setting),
+        "gain_of_the_middle": faithful.gain(question, setting, middle)["gain"],
+    }
+
+
 def _explained(
-    name: str, method: Method, question: Question, start: Grid, given: Asked, asked: Ask, choices: Choices
+    name: str,
+    method: Method,
+    question: Question,
+    start: Grid,
+    given: Asked,
+    choices: Choices,
+    marks: Mapping[str, float],
 ) -> Explained:
-    spacing = given.undo.turned_spacing_mm
+    words, samples = question.ask.words, choices.samples or method.samples
     setting = Setting(
-        stand_in(question, choices.away),
-        choices.samples or method.samples,
-        choices.seed,
-        choices.pieces,
-        spacing,
+        stand_in(question, choices.away), samples, choices.seed, choices.pieces, given.undo.turned_spacing_mm
     )
     before = question.passes
     found = method.attribute(question, setting)
     figures = {**found.figures, "passes": float(question.passes - before)}
     fails = None
     if choices.check != "none":
-        figures |= marks | _measured(method, question, setting, found, full=choices.check == "full")
+        figures |= {**marks, **_measured(method, question, setting, found, full=choices.check == "full")}
         fails = _fault(figures)
     beside = {} if found.beside is None else _named(found.beside, given)
     image = _native(found.field, start, given)
@@ -171,7 +184,7 @@ def _explained(
         figures={k: round(v, 6) for k, v in figures.items() if math.isfinite(v)},
         facts={
             "method": name,
-            "asked": asked.words,
+            "asked": words,
             "stand_in": choices.away,
             "samples": str(samples),
         }
@@ -225,9 +238,9 @@ def _fault(figures: Mapping[str, float]) -> str | None:
 def _native(field: Array, start: Grid, given: Asked) -> Image:
     """Return a field on the question's grid as an image on the reference's; NaN where the question did not look."""
     shape = main_image(given.example).shape[-3:]
-    place = tuple(slice(a, a + n) for a, n in zip(start, field.shape, strict=True))
+    z, y, x = (slice(a, a + n) for a, n in zip(start, field.shape, strict=True))
     whole, seen = np.zeros((1, *shape), np.float32), np.zeros((1, *shape), np.float32)
-    whole[(0, *place)], seen[(0, *place)] = field, 1.0
+    whole[0, z, y, x], seen[0, z, y, x] = field, 1.0
     array = geometry.backward(whole, given.undo)
     if not bool((seen == 1).all()):
         array = np.where(geometry.backward(seen, given.undo) > 0.5, array, np.nan)

@@ -41,7 +41,7 @@ def curve(question: Question, setting: Setting, ranked: Array, *, insert: bool, 
 
 
 def area(answers: Array, *, whole: float, nothing: float) -> float:
-    """Return a curve's mean height: 1 is what the whole image gives, 0 what nothing gives; NaN where these are alike."""
+    """Return a curve's mean height: 1 is what the whole image gives, 0 what nothing gives; NaN if these are alike."""
     if abs(whole - nothing) < 1e-6:
         return float("nan")
     heights = (answers - nothing) / (whole - nothing)

@@ -57,6 +57,7 @@ class Pieces:
 def cut(question: Question, away: Tensor, *, about: int, spacing_mm: Triple | None = None) -> Pieces:
     """Return the case in about that many pieces by SLIC (Achanta et al. 2012), which follow the edges of the image.
 
+    How compact they are adapts to each piece (SLICO), so that noise and speckle do not melt them into one.
     `spacing_mm` `(x, y, z)` is that of the prepared grid, so that pieces are as long in millimetres one way as another.
     """
     array = question.image.cpu().numpy()
@@ -66,7 +67,7 @@ def cut(question: Question, away: Tensor, *, about: int, spacing_mm: Triple | No
     seen = np.moveaxis(scaled[:, 0] if flat else scaled, 0, -1)
     spacing = None if flat or spacing_mm is None else tuple(s / min(spacing_mm) for s in reversed(spacing_mm))
     found = slic(
-        seen, n_segments=about, compactness=COMPACTNESS, channel_axis=-1, start_label=0, spacing=spacing,
+        seen, n_segments=about, sigma=SMOOTH, slic_zero=True, channel_axis=-1, start_label=0, spacing=spacing,
         enforce_connectivity=True, convert2lab=False,
     )  # fmt: skip
     _, numbers = np.unique(found, return_inverse=True)

@@ -125,7 +125,8 @@ class Predictor:
         answer = self(case)
         case = self._ready(case)
         whole = self.reference_of(case)
-        loaded, part, low = self.stages[-1], whole, (0, 0, 0)
+        loaded, part = self.stages[-1], whole
+        low: tuple[int, ...] = (0, 0, 0)
         takes = loaded.stage.takes
         if takes is not None:
             case = in_memory(case, whole)

@@ -140,12 +140,12 @@ class ViT(Net):
         heard: list[Tensor] = []
         layers = [block.attention for block in self.blocks]
         for layer in layers:
-            layer.told = heard.append  # type: ignore[union-attr, assignment]
+            layer.told = heard.append  # type: ignore[union-attr]
         try:
             yield heard
         finally:
             for layer in layers:
-                layer.told = None  # type: ignore[union-attr, assignment]
+                layer.told = None  # type: ignore[union-attr]
 
     def _whole_patches(self, x: Tensor) -> Tensor:
         pad: list[int] = []

@@ -1,4 +1,4 @@
-"""Integrated gradients: the gradient at every step from nothing to the image, so that all values add up to the answer."""
+"""Integrated gradients: the slope at every step from nothing to the image; all values add up to the answer."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class IntegratedGradients(Method):
         added, beside = question.image - setting.away, question.covariates
         total = torch.zeros_like(question.image, dtype=torch.float64)
         sloped = None if beside is None else torch.zeros_like(beside, dtype=torch.float64)
-        for some in shares.split(max(1, PASS // 4)):
+        for some in torch.split(shares, max(1, PASS // 4)):
             images = setting.away + some.reshape(-1, 1, 1, 1, 1) * added
             slope, beyond = question.slopes(images, None if beside is None else some[:, None] * beside)
             total += slope.double().sum(dim=0)
