@@ -14,8 +14,6 @@ from vesalius.core.image import Array, Triple
 from vesalius.explain.question import Changed, Question
 
 SMOOTH = 1.0  # voxels: pieces follow edges, not noise
-    0.1  # of images scaled to the range 0 to 1: pieces follow edges, and stay compact where there are none
-)
 
 
 @dataclass(frozen=True, eq=False)
