@@ -85,7 +85,7 @@ def sort_dicom(paths: Iterable[Path]) -> Found:
 
 
 def unread(found: Found, root: Path) -> list[SetAside]:
-    """What cannot be read, and each series that would be read wrongly, by the path of its first file below `root`.
+    """Return what cannot be read, and each series that would be read wrongly, by its first file's path below `root`.
 
     One of many files is set aside as one.
     """

@@ -250,7 +250,7 @@ def _common(folders: list[str]) -> tuple[str, ...]:
 
 
 def _by_ending(paths: list[Path]) -> dict[str, list[Path]]:
-    """The files of one folder by ending: '' for those named plainly, '1stHO' for `x_1stHO` where there is an `x`.
+    """Return the files of one folder by ending: '' for plain names, '1stHO' for `x_1stHO` where there is an `x`.
 
     Where plain names come in two file types (`x.jpg` and `x.png`), the types are the endings.
     """

@@ -183,7 +183,7 @@ def occurrences(rows: Rows) -> dict[str, tuple[int, int, int]]:
 
 
 def baseline(truths: Array, labels: int, *, kind: str = "exclusive") -> Array:
-    """The trivial answer `(K,)`: how often each label occurs in the training truths, whatever the image shows."""
+    """Return the answer `(K,)` that heeds no image: how often each label occurs in the training truths."""
     truths = np.asarray(truths, dtype=np.int64)
     if kind == "multilabel":
         known = np.maximum((truths >= 0).sum(axis=0), 1)

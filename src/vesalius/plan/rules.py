@@ -53,7 +53,7 @@ def draft_plan(
 
 
 def staged(plan: Plan) -> Plan:
-    """The plan with a locating stage where its net's paper has one, the data allow it and nobody said otherwise."""
+    """Return the plan, with a locating stage where its net's paper has one, the data allow it and no user decided."""
     if plan.locate is not None or plan.earlier or any(path.startswith("locate") for path in plan.reasons):
         return plan
     if not describe(plan.net.name).get("TWO_STAGE") or plan.data.spacing_mm is None:

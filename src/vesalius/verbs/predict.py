@@ -134,7 +134,7 @@ def predict(
     resume: bool = False,
     progress: Progress | None = None,
 ) -> Answer | Predictions:
-    """Without `out`: the Answer for the one case that `source` holds. With it: every case's, into that folder.
+    """Return the Answer for the one case that `source` holds; with `out`, write every case's into that folder.
 
     Writes `answers.csv`, a row a case; for masks `<case>.nii.gz`, or `.png` where the image is a picture; with
     `json` each whole answer, with `overlays` a picture, with `dicom` the DICOM objects of its kind, and one file more

@@ -134,7 +134,7 @@ def verdict(
     caller: User,
     model: Annotated[str, Query(max_length=64)] = "",
 ) -> Any:
-    """Whether a model would answer about an image, and in what it lies outside of what the model learned from."""
+    """Return whether a model would answer about an image, and in what it differs from what the model learned."""
     found, learned = service.studies.get(study, caller).case(case), service.models.get(model).bundle.learned
     if learned is None or found.seen is None:
         return {"known": False, "mismatch": [], "outside": []}

@@ -114,7 +114,7 @@ def _plain(text: str, root: str) -> str:
 
 
 def _invalid(request: Request, error: Exception) -> Response:
-    """What does not fit the schema, by the name of its field: `body`, `query` and the like are no words of clients."""
+    """Return the problem of a request that does not fit the schema, named by its field."""
     said: Any = error
     return _problem(request, validation_problem(said.errors()[0]))
 
