@@ -46,6 +46,7 @@ FILES = {
     "run/workspace.py": ("fit",),
     "run/clock.py": ("fit",),
     "run/ledger.py": ("predict",),
+    "run/answering.py": ("predict",),
 }
 FOREIGN = {"--psm"}  # tesseract's
 
