@@ -171,10 +171,7 @@ def _opened(bundle: Bundle | Path | str, mirror: Sequence[str]) -> Bundle:
 
 def _read(source: Path | str | Cohort, wanted: Wanted, progress: Progress) -> Cohort:
     """Return the cases to answer, with what is known of each. Raises DataError where there is none."""
-    if isinstance(source, Cohort):
-        cohort = source
-    else:
-        cohort = cohorts.read(source, layout=wanted.layout, columns=wanted.columns, max_set_aside=1.0)
+    cohort = cohorts.open_cohort(source, layout=wanted.layout, columns=wanted.columns, max_set_aside=1.0)
     cohort = _with_covariates(cohort, wanted.covariates)
     if not cohort.cases and not cohort.set_aside:
         raise DataError(f"no images in {cohort.root}")
