@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from vesalius.cohorts._build import SPLIT_NOTE, some
-from vesalius.cohorts._dealing import Unit, connected, deal, fold_count, size, draw_test, units_of
+from vesalius.cohorts._dealing import Unit, connected, deal, draw_test, fold_count, size, units_of
 from vesalius.cohorts._overlap import TEST, Overlap
 from vesalius.cohorts._splits import apply_split_file, leaking_patients
 from vesalius.cohorts.targets import contract as kinds
