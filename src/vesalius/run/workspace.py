@@ -214,15 +214,19 @@ def _said(past: Past, overlap: Overlap | None, cohort: Cohort, assignment: Assig
 
 
 def no_side_swapped(plan: Plan) -> None:
-    """Raises PlanError where the plan mirrors left and right although a label names a side."""
-    if not plan.fingerprint.get("sided"):
-        return
+    """Raise PlanError where the plan mirrors left and right although a label names a side."""
+    if plan.fingerprint.get("sided"):
+        assert_unmirrored(plan)
+
+
+def assert_unmirrored(plan: Plan, where: str = "") -> None:
+    """Raise PlanError where a plan mirrors left and right. `where` is the path of a stage in the plan of a run."""
     for path, axes in (("augment.flip_axes", plan.augment.flip_axes), ("infer.mirror", plan.infer.mirror)):
         if "x" in axes:
             raise PlanError(
-                f"{path} would exchange left and right, and a label names a side",
+                f"{where}{path} would exchange left and right, and a label names a side",
                 found=", ".join(axes),
-                hint=f"--set {path}=[]",
+                hint=f"--set {where}{path}=[]",
             )
 
 

@@ -17,10 +17,10 @@ from vesalius.core.errors import DataError, Interrupted, MismatchError, OutputEr
 from vesalius.core.plan import override
 from vesalius.core.progress import Progress, Silent
 from vesalius.core.words import counted
-from vesalius.infer import runs
 from vesalius.infer.predictor import Predictor
 from vesalius.plan import machine as machines
 from vesalius.plan import torch_threads
+from vesalius.plan.mirroring import assert_joined
 from vesalius.run.answering import Wanted, fill
 from vesalius.run.ledger import Sheet, marked
 from vesalius.tasks import contract as tasks
@@ -43,13 +43,7 @@ def with_mirror(bundle: Bundle, axes: Sequence[str]) -> Bundle:
     """
     stages = []
     for stage in bundle.stages:
-        task = tasks.get(stage.plan.task.name)
-        if axes and not runs.get(task.run).mirrors:
-            raise PlanError(
-                f"the answers of {task.name} about mirror images cannot be joined",
-                found=f"a task that is run in {task.run}",
-                hint="no --mirror",
-            )
+        assert_joined(tasks.get(stage.plan.task.name), axes, hint="no --mirror")
         for axis in axes:
             if axis not in stage.plan.augment.flip_axes:
                 raise PlanError(
