@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -141,7 +141,7 @@ def read(root: Path, *, options: Options) -> Cohort:
 
 
 def _cases(
-    groups: Mapping[str, Sequence[int]], seen: _Rows, infos: Mapping[str, TargetInfo], source: str
+    groups: Mapping[str, list[int]], seen: _Rows, infos: Mapping[str, TargetInfo], source: str
 ) -> tuple[list[Case], list[SetAside]]:
     """Return a case for each group of rows, and what is set aside. Raises DataError where no row leads to an image."""
     cases: dict[str, Case] = {}

@@ -19,6 +19,7 @@ import torch
 
 import vesalius as vs
 from vesalius.core import registry
+from vesalius.core.errors import PlanError
 from vesalius.tasks import contract
 from vesalius.testing import check_phantom, check_task
 
@@ -79,6 +80,20 @@ def test_their_phantom_keeps_its_promises(thirdparty: None, tmp_path: Path) -> N
 def test_it_goes_through_the_front_door(name: str, made: Path, tmp_path: Path) -> None:
     module = importlib.import_module(f"thirdparty.{name}")
     module.judge(check_task(name, **module.given(made, tmp_path), folder=tmp_path))
+
+
+def test_mirror_images_of_what_is_joined_tile_by_tile_are_refused_before_training(
+    made: Path, tmp_path: Path
+) -> None:
+    cohort = importlib.import_module("thirdparty.boxes").given(made, tmp_path)["data"]
+    plan = vs.fit(cohort, task="boxes", dry_run=True).plan
+    assert plan.infer.mirror == () and "not joined in tiles" in plan.reasons["infer.mirror"]
+    edited = plan.model_copy(update={"infer": plan.infer.model_copy(update={"mirror": ("x",)})})
+    why = r"boxes about mirror images cannot be joined.*run in tiles; try: --set infer.mirror=\[\]"
+    for told in ({"settings": {"infer.mirror": '["x"]'}}, {"plan": edited}):
+        with pytest.raises(PlanError, match=why):
+            vs.fit(cohort, tmp_path / "run", task="boxes", **told)  # type: ignore[arg-type]
+        assert not (tmp_path / "run").exists()
 
 
 def test_a_teacher_learns_from_labelled_and_unlabelled(made: Path, tmp_path: Path) -> None:
