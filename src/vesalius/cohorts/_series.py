@@ -76,7 +76,7 @@ def group_series(paths: Iterable[Path], root: Path) -> tuple[list[Unit], list[Se
 
 
 def sort_dicom(paths: Iterable[Path]) -> Found:
-    """DICOM files as the format sorts them: images, other objects, what nobody needs, what cannot be read.
+    """Return DICOM files as the format sorts them: images, other objects, what nobody needs, what cannot be read.
 
     A series of which a DICOMDIR among them lists files that are not there cannot.
     """

@@ -164,7 +164,7 @@ def counts(rows: Rows) -> dict[str, int]:
 
 
 def excluded(rows: Rows) -> dict[str, int]:
-    """Unknown bits of multilabel truths, by label; nothing else is left out."""
+    """Return the unknown bits of multilabel truths, by label; nothing else is left out."""
     if rows.info["kind"] != "multilabel":
         return {}
     unknown = (rows["y"] < 0).sum(axis=0)

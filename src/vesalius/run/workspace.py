@@ -244,7 +244,7 @@ def untouched(out: Path) -> None:
 
 
 def plain(value: Any) -> Any:
-    """Arguments as JSON can hold them."""
+    """Return arguments as JSON can hold them."""
     if isinstance(value, Path):
         return str(value)
     if isinstance(value, Mapping):

@@ -60,7 +60,7 @@ async def ready(service: Serving) -> Response:
     "/metrics", responses={200: {"content": {"text/plain": {}}}, 401: {"model": schemas.ErrorBody}}
 )
 def metrics(service: Serving, caller: Monitor) -> Response:
-    """Figures for Prometheus."""
+    """Return the figures for Prometheus."""
     return Response(service.figures(), media_type=CONTENT_TYPE)
 
 

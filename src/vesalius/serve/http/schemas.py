@@ -179,7 +179,7 @@ class AuditBody(BaseModel):
 
 
 def iso(when: float) -> str:
-    """Seconds since 1970 as ISO 8601 in UTC."""
+    """Return the seconds since 1970 as ISO 8601 in UTC."""
     return datetime.fromtimestamp(when, UTC).isoformat(timespec="milliseconds")
 
 
