@@ -101,7 +101,8 @@ def is_scored(trial: TaskTrial) -> None:
     card, kind = trial.scorecard, trial.task.answer.__name__
     require(card.answer == kind, f"{trial}: it is scored as {kind}, not as {card.answer}")
     require(card.n_cases > 0, f"{trial}: it is scored on one case at least")
-    truths = [trial.task.truth(case, trial.state) for case in trial.space.test]
+    scored = trial.space.test or trial.space.training
+    truths = [trial.task.truth(case, trial.state) for case in scored]
     judged = metrics.judges(kind) and any(truth is not None for truth in truths)
     require(card.metrics or not judged, f"{trial}: its scorecard has figures, as there are metrics of {kind}")
     require(judged or card.banners, f"{trial}: a scorecard without figures says why in a banner")
