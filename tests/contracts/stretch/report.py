@@ -99,6 +99,12 @@ def judge(trial):
     assert case.report and set(answer.sections["findings"].split()) <= known, "words of the training reports"
     other = replace(case, report="something else")
     assert trial.predictor(other).sections == answer.sections, "it does not read the report"
+    tested, card = trial.space.test, trial.scorecard
+    written = [trial.predictor(c).sections["findings"].split() for c in tested]
+    right = [len({*w} & {*c.report.lower().split()}) for w, c in zip(written, tested, strict=True)]
+    shares = [n / max(len({*w}), 1) for n, w in zip(right, written, strict=True)]
+    assert card.target is None and card.n_cases == len(tested), "the truth is the case's report"
+    assert abs(card.metrics["bleu"].value - np.mean(shares)) < 1e-9
     words = trial.state.values["vocabulary"]
     raw = np.eye(len(words))[[[words.index("fluid"), END, words.index("ball")]]]
     assert TASK.decode(raw, trial.state, {}, None).sections == {"findings": "fluid"}
