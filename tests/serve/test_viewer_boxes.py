@@ -38,7 +38,7 @@ class Spots(Task):
     def check(self, cohort, target):
         return ()
 
-    def state(self, cases, target, plan):
+    def state(self, summary, target, plan):
         return State({})
 
     def encode(self, case, prepared, reference, state):

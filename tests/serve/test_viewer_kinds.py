@@ -37,7 +37,7 @@ class Look(Task):
     def check(self, cohort, target):
         return ()
 
-    def state(self, cases, target, plan):
+    def state(self, summary, target, plan):
         return State({})
 
     def encode(self, case, prepared, reference, state):

@@ -70,7 +70,7 @@ def planned(options: Mapping[str, Any] | None = None, *, dims: int = 2) -> Plan:
 
 
 def state_of(some: Sequence[Case], **options: Any) -> State:
-    return TASK.state(some, AGE, planned(options))
+    return TASK.learned(some, AGE, planned(options))
 
 
 def missing(ages: Sequence[Any], **more: Any) -> str:
@@ -112,7 +112,7 @@ def test_images_and_a_target_are_needed() -> None:
     assert "an image for each case" in missing([40.0, 50.0], images={}, reference=None)
     assert TASK.check(Cohort(Path("here"), "table", ()), None)
     with pytest.raises(DataError, match="needs a target"):
-        TASK.state(cases([1.0, 2.0]), None, planned())
+        TASK.learned(cases([1.0, 2.0]), None, planned())
 
 
 def test_a_target_that_varies_among_test_cases_alone_is_refused() -> None:
@@ -203,7 +203,7 @@ def test_what_is_asked_of_covariates_must_exist() -> None:
 def test_codes_are_categories_and_few_ages_are_numbers() -> None:
     some = cases([float(k) for k in range(12)], site=[k % 3 for k in range(12)], age2=[50 + k for k in range(12)],
                  dose=[0.5 * (k % 2) for k in range(12)], sex=["F", None] * 6)  # fmt: skip
-    found = covariates.look_at(some, named=("site",))
+    found = covariates.look_at(covariates.survey(some), named=("site",))
     assert {k: v.category for k, v in found.items()} == {
         "site": True,
         "age2": False,
@@ -226,7 +226,7 @@ def test_covariates_change_the_answer_and_are_learned_from(dims: int) -> None:
         for c in cases([1.0, 2.0, 3.0, None], bmi=[20.0, 25.0, 30.0, 24.0])
     ]
     plan = planned({"covariates": "bmi"}, dims=dims)
-    state = TASK.state(some, AGE, plan)
+    state = TASK.learned(some, AGE, plan)
     torch.manual_seed(0)
     model, batch = TASK.build(plan, state, nets), batch_of(some, state, plan)
     generator = torch.Generator().manual_seed(0)
@@ -245,7 +245,7 @@ def test_covariates_change_the_answer_and_are_learned_from(dims: int) -> None:
 
 def test_a_case_without_a_number_counts_in_no_loss() -> None:
     some, plan = cases([1.0, 2.0, None, 5.0]), planned()
-    state = TASK.state(some, AGE, plan)
+    state = TASK.learned(some, AGE, plan)
     torch.manual_seed(0)
     model = TASK.build(plan, state, nets).eval()
     generator = torch.Generator()

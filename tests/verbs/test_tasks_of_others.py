@@ -47,7 +47,7 @@ class Blind(Task):
     def check(self, cohort, target):
         return ()
 
-    def state(self, cases, target, plan):
+    def state(self, summary, target, plan):
         assert target is None
         return State({})
 

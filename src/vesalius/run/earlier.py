@@ -14,6 +14,7 @@ from vesalius.core.plan import EarlierPlan, Plan
 from vesalius.plan import machine as machines
 from vesalius.plan.fingerprint import fingerprint
 from vesalius.plan.rules import check, draft_plan
+from vesalius.plan.summary import summary
 from vesalius.run.stages import StagePlan, stages_of
 from vesalius.run.workspace import Workspace
 from vesalius.tasks import contract
@@ -66,7 +67,7 @@ def _filled(stage: EarlierPlan, plan: Plan, space: Workspace) -> EarlierPlan:
     facts = {
         name: replace(found, voxels=()) for name, found in space.facts.items()
     }  # of the last stage's labels
-    prints = fingerprint(space.cohort, facts, space.training, info)
+    prints = fingerprint(summary(space.cohort, facts, space.training, info), info)
     draft = draft_plan(task, info, prints, machines.measure(), seed=plan.train.seed)
     return stage.model_copy(update={"settings": {**_other(draft, plan), "task.name": named, **own}})
 
