@@ -81,7 +81,10 @@ def by_numpy(found: Sequence[Facts], *, inside: bool) -> Mapping[str, Any]:
         "flat": bool((shapes[:, 0] == 1).all()),
         "spacing_median": spacing,
         "spacing_known": len(spacings) == len(found),
-        "low": float(low), "high": float(high), "mean": float(mean), "sd": float(sd),
+        "low": float(low),
+        "high": float(high),
+        "mean": float(mean),
+        "sd": float(sd),
     }
 
 

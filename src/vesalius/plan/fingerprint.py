@@ -156,7 +156,8 @@ def _unit(found: Statistics) -> str | None:
     computed = [bool(row) and all(str(m).upper().startswith("CT") for m in row) for row in declared]
     if set(units) == {None} and computed and all(computed):
         return "HU"
-    return _the_one(units)
+    unit = _the_one(units)
+    return None if unit is None else str(unit)
 
 
 def _the_one(tally: Tally) -> Any:
