@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 Plain = str | float | tuple[Any, ...] | None  # what a tally counts: what JSON can hold, and tuples of it
@@ -30,7 +31,8 @@ class Tally:
     @classmethod
     def of_each(cls, rows: Iterable[Iterable[Plain]]) -> Tally:
         """Return the tally of things that have some values each; one that a thing repeats counts once."""
-        return cls.summed(dict.fromkeys(row, 1) for row in rows)
+        held = [dict.fromkeys(row) for row in rows]
+        return cls(len(held), dict(Counter(chain.from_iterable(held))))
 
     @classmethod
     def summed(cls, rows: Iterable[Mapping[Any, int]]) -> Tally:

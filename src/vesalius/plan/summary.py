@@ -50,7 +50,7 @@ def summary(
             "declared": Tally.of(cohort.modalities for _ in training),
             "named": Tally.of_each(cohort.covariates for _ in training),
             "classes": _classes(training, target),
-            "covariates": covariates.survey(training),
+            "covariates": covariates.overview(training),
             "channels": Tally.of((f.channels, f.names) for f in found),
             "grey": Tally.of(f.grey for f in found),
             "bits": Tally.of(f.bits for f in found),

@@ -46,8 +46,8 @@ class Covariate:
     named: bool
 
 
-def survey(cases: Sequence[Case]) -> Statistics:
-    """Return statistics of all covariates of some cases, for `look_at`; they hold no value, only how many there are."""
+def overview(cases: Sequence[Case]) -> Statistics:
+    """Return statistics of all covariates of some cases, for `look_at`; values leave only under a key."""
     held: dict[str, list[float | str]] = {}
     for case in cases:
         for name, value in case.covariates.items():
@@ -67,7 +67,7 @@ def survey(cases: Sequence[Case]) -> Statistics:
 
 
 def look_at(found: Statistics, *, named: Collection[str]) -> dict[str, Covariate]:
-    """Return what cases have of each of their covariates, in order of appearance; `found` is what `survey` returned."""
+    """Return what cases have of each of their covariates, in order of appearance; `found` is their `overview`."""
     held, words = found.part("held", Tally), found.part("words", Tally)
     not_codes, values = found.part("not_codes", Tally), found.part("values", Statistics)
     made: dict[str, Covariate] = {}
@@ -80,7 +80,7 @@ def look_at(found: Statistics, *, named: Collection[str]) -> dict[str, Covariate
 
 
 def _is_no_code(value: float | str) -> bool:
-    return isinstance(value, str) or not (math.isfinite(value) and value == round(value))
+    return isinstance(value, str) or not float(value).is_integer()
 
 
 def summary(cases: Sequence[Case], names: Sequence[str], categories: Collection[str]) -> Statistics:
@@ -101,7 +101,7 @@ def summary(cases: Sequence[Case], names: Sequence[str], categories: Collection[
 def learn(found: Statistics, names: Sequence[str], categories: Collection[str]) -> dict[str, dict[str, Any]]:
     """Return what training cases say of covariates: mean, deviation and ends of numbers, the values of categories.
 
-    `found` is what `summary` returned. Raises UnknownName for a covariate that no case has, DataError where one cannot
+    `found` is their `summary`. Raises UnknownName for a covariate that no case has, DataError where one cannot
     be learned from.
     """
     there = [str(n) for n in found.part("named", Tally)]
