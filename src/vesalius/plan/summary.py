@@ -74,7 +74,8 @@ def _classes(training: Sequence[Case], target: TargetInfo | None) -> Tally:
     if target is None:
         return Tally()
     values = [c.targets[target.name] for c in training if target.name in c.targets]
-    return Tally(len(values), {**kinds.of(target.kind).tally(values)})
+    tallied = kinds.of(target.kind).tally(values)
+    return Tally(len(values), {str(name): n for name, n in tallied.items()})
 
 
 def _seen(f: Facts) -> Seen:
