@@ -19,7 +19,7 @@ class Untrained(Task):
     def check(self, cohort, target):
         return ()
 
-    def state(self, cases, target, plan):
+    def state(self, summary, target, plan):
         return State({{}})
 
     def encode(self, case, prepared, reference, state):

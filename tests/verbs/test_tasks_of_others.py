@@ -54,7 +54,7 @@ class Blind(Task):
     def check(self, cohort, target):
         return ()
 
-    def state(self, cases, target, plan):
+    def state(self, summary, target, plan):
         assert target is None
         return State({})
 
@@ -122,7 +122,7 @@ class Two(Task):
     def check(self, cohort, target):
         return ()
 
-    def state(self, cases, target, plan):
+    def state(self, summary, target, plan):
         return State({"target": target.name})
 
     def encode(self, case, prepared, reference, state):

@@ -14,6 +14,7 @@ from vesalius.core.plan import EarlierPlan, Plan
 from vesalius.plan import machine as machines
 from vesalius.plan.fingerprint import fingerprint, sided
 from vesalius.plan.rules import check, draft_plan, for_net
+from vesalius.plan.summary import summary
 from vesalius.run.stages import StagePlan, stages_of
 from vesalius.run.workspace import Workspace, assert_unmirrored
 from vesalius.tasks import contract
@@ -69,7 +70,7 @@ def _filled(stage: EarlierPlan, plan: Plan, space: Workspace) -> EarlierPlan:
     facts = {
         name: replace(found, voxels=()) for name, found in space.facts.items()
     }  # of the last stage's labels
-    prints = fingerprint(space.cohort, facts, space.training, info)
+    prints = fingerprint(summary(space.cohort, facts, space.training, info), info)
     draft = draft_plan(task, info, prints, machines.measure(), seed=plan.train.seed)
     chosen = _other(for_net(draft, own), plan)
     return stage.model_copy(update={"settings": {**chosen, "task.name": named, **own}})

@@ -12,7 +12,7 @@ from vesalius.core.words import counted
 from vesalius.learn.recipes.contract import options_of
 from vesalius.plan import machine as machines
 from vesalius.plan import torch_threads
-from vesalius.plan.facts import shared_channels
+from vesalius.plan.facts import assert_shared_channels
 from vesalius.plan.fingerprint import fingerprint
 from vesalius.plan.mirroring import assert_joined
 from vesalius.plan.rules import check, draft_plan, for_net, staged
@@ -122,7 +122,7 @@ def _named(space: Workspace) -> str | None:
 def _first_plan(begun: Begun, space: Workspace) -> Plan:
     """Return the rules' plan or the one given, with what the user set; the number of steps is still open."""
     settings = begun.asked.settings
-    shared_channels([*space.training, *space.test], space.facts, ())
+    assert_shared_channels([*space.training, *space.test], space.facts)
     plan = _with_members(_given_or_drafted(begun, space), begun.asked.folds, space)
     if begun.start is not None:
         plan = override(plan, {"net.init": begun.start.origin})
@@ -144,7 +144,7 @@ def _given_or_drafted(begun: Begun, space: Workspace) -> Plan:
         asked = {"train.seed": begun.seed, "task.name": task.name, "task.target": _named(space)}
         now = (given.train.seed, given.task.name, given.task.target)
         return given if now == tuple(asked.values()) else override(given, asked)
-    prints = fingerprint(space.cohort, space.facts, space.training, target)
+    prints = fingerprint(space.summary, target)
     plan = draft_plan(task, target, prints, machines.measure(), seed=begun.seed)
     if plan.train.recipe != task.recipe:
         plan = override(plan, {"train.recipe": task.recipe}, reason=f"how {task.name} is trained")

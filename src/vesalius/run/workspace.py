@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,10 @@ from vesalius.core.disk import output_errors
 from vesalius.core.errors import DataError, OutputError, PlanError
 from vesalius.core.plan import Plan
 from vesalius.core.progress import Progress
+from vesalius.core.statistics import Statistics
 from vesalius.core.words import counted
 from vesalius.plan.facts import Facts, facts
+from vesalius.plan.summary import summary
 from vesalius.prepare.case import BLANK
 from vesalius.reliability.duplicates import Twins
 from vesalius.reliability.marks import Marks
@@ -64,6 +67,11 @@ class Workspace:
     def training(self) -> list[Case]:
         """Every case of every fold: all that may be learned or measured from."""
         return self.cases(tuple(i for fold in self.assignment.folds for i in fold))
+
+    @cached_property
+    def summary(self) -> Statistics:
+        """The statistics of the training cases."""
+        return summary(self.cohort, self.facts, self.training, self.target)
 
     @property
     def unlabelled(self) -> list[Case]:

@@ -11,6 +11,8 @@ from torch.nn import functional as F
 
 from vesalius.core.answers.text import Text
 from vesalius.core.bundle import State
+from vesalius.core.statistics import Statistics
+from vesalius.core.tally import Tally
 from vesalius.prepare.batch import Example
 from vesalius.tasks.contract import Task, planned_net
 
@@ -46,8 +48,11 @@ class Report(Task):
     def check(self, cohort, target):
         return () if any(c.report for c in cohort.cases) else ("a report for each case",)
 
-    def state(self, cases, target, plan):
-        words = sorted({w for c in cases if c.report for w in c.report.lower().split()})
+    def summary(self, cases, target, plan):
+        return Statistics({"words": Tally.of_each(c.report.lower().split() for c in cases if c.report)})
+
+    def state(self, summary, target, plan):
+        words = sorted(summary.part("words", Tally))
         return State({"vocabulary": [*SPECIAL, *words], "section": "findings"})
 
     def encode(self, case, prepared, reference, state):
