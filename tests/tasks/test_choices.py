@@ -52,7 +52,7 @@ class Bare(Task):
     def check(self, cohort: Any, target: Any) -> tuple[str, ...]:
         return ()
 
-    def state(self, cases: Any, target: Any, plan: Any) -> State:
+    def state(self, summary: Any, target: Any, plan: Any) -> State:
         return State({})
 
     def encode(self, case: Any, prepared: Any, reference: Any, state: Any) -> Example:

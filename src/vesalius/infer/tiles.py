@@ -45,7 +45,7 @@ def around(shape: Size, size: Size, where: Array | None) -> tuple[Size, Size]:
 
 
 def gaussian(n: int) -> Tensor:
-    """Weight along one axis of a tile: a Gaussian of sigma n/8, never below a thousandth of its peak."""
+    """Return the weight along one axis of a tile: a Gaussian of sigma n/8, never below a thousandth of its peak."""
     if n == 1:
         return torch.ones(1)
     x = torch.arange(n, dtype=torch.float32) - (n - 1) / 2

@@ -97,7 +97,7 @@ class Vacancy:
         self._asked, self._idle, self._own = time.monotonic(), _idle_s(), _own_s()
 
     def free(self) -> float | None:
-        """Cores, such as 1.9 of 2; None where too little time has passed, or the machine does not tell."""
+        """Return cores, such as 1.9 of 2; None where too little time has passed, or the machine does not tell."""
         now, idle, own = time.monotonic(), _idle_s(), _own_s()
         passed = now - self._asked
         if idle is None or self._idle is None or passed < self.SHORTEST_S:

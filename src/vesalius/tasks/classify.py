@@ -20,6 +20,8 @@ from vesalius.core.cohort import Cohort, Label, TargetInfo
 from vesalius.core.errors import DataError
 from vesalius.core.image import Array, Image
 from vesalius.core.plan import Plan
+from vesalius.core.statistics import Statistics
+from vesalius.core.tally import Tally
 from vesalius.plan import whole
 from vesalius.plan.draft import Draft
 from vesalius.plan.fingerprint import Fingerprint
@@ -83,13 +85,18 @@ class Classify(Task):
         missing += [f"a second case of class '{k}'" for k, n in counts.items() if n < 2 and len(counts) > 1]
         return tuple(missing if counts else ["cases with a class"])
 
-    def state(self, cases: Sequence[Case], target: TargetInfo | None, plan: Plan) -> State:
+    def summary(self, cases: Sequence[Case], target: TargetInfo | None, plan: Plan) -> Statistics:
+        """Return how many cases are of each class, or have each label."""
+        held = [c.targets[target.name] for c in cases if target.name in c.targets] if target else []
+        return Statistics({"labels": Tally.of_each(map(_names_in, held))})
+
+    def state(self, summary: Statistics, target: TargetInfo | None, plan: Plan) -> State:
         """Return the label map, in the cohort's order, and how often each class occurs in training."""
         if target is None:
             raise DataError("classification needs a target", hint="--target NAME")
         names = [label.name for label in target.labels]
-        rows = [_hot(c.targets[target.name], names) for c in cases if target.name in c.targets]
-        share = np.mean(rows, axis=0) if rows else np.full(len(names), 1 / len(names))
+        found = summary.part("labels", Tally)
+        share = [np.float32(found[n] / found.n) if found.n else 1 / len(names) for n in names]
         return State(
             {
                 "target": target.name,
@@ -208,8 +215,12 @@ def _several(state: State) -> bool:
 
 
 def _hot(value: Any, names: list[str]) -> np.ndarray[Any, np.dtype[np.float32]]:
-    chosen = value if isinstance(value, tuple) else (value,)
+    chosen = _names_in(value)
     return np.array([name in chosen for name in names], dtype=np.float32)
+
+
+def _names_in(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)
 
 
 TASK = Classify()

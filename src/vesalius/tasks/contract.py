@@ -19,6 +19,7 @@ from vesalius.core.errors import DataError, PlanError
 from vesalius.core.image import Array, Image
 from vesalius.core.plan import Plan
 from vesalius.core.registry import literals, lookup, stem_of, stems
+from vesalius.core.statistics import Statistics
 from vesalius.plan.draft import Draft
 from vesalius.plan.fingerprint import Fingerprint
 from vesalius.plan.machine import Machine
@@ -142,9 +143,29 @@ class Task(ABC):
     def check(self, cohort: Cohort, target: TargetInfo | None) -> tuple[str, ...]:
         """Return what is missing before this cohort can be learned from; empty when nothing is."""
 
+    def summary(self, cases: Sequence[Case], target: TargetInfo | None, plan: Plan) -> Statistics:
+        """Return what `state` needs to know of some training cases, as statistics that can be merged.
+
+        Hosts, or hospitals whose cases never meet, each summarise their own cases; their statistics are merged, and the
+        state is what it would be had one place held all cases. So nothing is decided here that needs all of them, and
+        what is wrong with one case is refused here, by its name. By default nothing is known: the state then follows
+        from the target and the plan alone.
+
+        A task whose state cannot be computed from less than the cases returns `Statistics({"cases": Cases.of(cases)})`.
+        It then works wherever all cases lie in one memory, and is refused by name where they may not be sent.
+        """
+        return Statistics()
+
     @abstractmethod
-    def state(self, cases: Sequence[Case], target: TargetInfo | None, plan: Plan) -> State:
-        """Return what is learned from the training cases without gradients."""
+    def state(self, summary: Statistics, target: TargetInfo | None, plan: Plan) -> State:
+        """Return what is learned without gradients, from the (merged) statistics of the training cases alone.
+
+        Raises DataError where nothing can be learned from them.
+        """
+
+    def learned(self, cases: Sequence[Case], target: TargetInfo | None, plan: Plan) -> State:
+        """Return the state that follows from training cases which all lie here."""
+        return self.state(self.summary(cases, target, plan), target, plan)
 
     def sizes(self, plan: Plan) -> Mapping[str, tuple[int, int, int]]:
         """Return the sizes `(Z, Y, X)` of planned images that are prepared by themselves, on grids of their own."""

@@ -16,10 +16,12 @@ from vesalius.core.ask import Ask
 from vesalius.core.bundle import State
 from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort, TargetInfo
-from vesalius.core.errors import DataError, UnknownName
+from vesalius.core.errors import DataError
+from vesalius.core.histogram import Histogram
 from vesalius.core.image import Image
 from vesalius.core.moments import Moments
 from vesalius.core.plan import Plan
+from vesalius.core.statistics import Statistics
 from vesalius.core.words import counted, listed
 from vesalius.plan.draft import Draft
 from vesalius.plan.fingerprint import Fingerprint
@@ -85,41 +87,43 @@ class Regress(Task):
         if min(numbers) == max(numbers):
             many = counted(len(cases), "case")
             return (f"a target that varies: '{target.name}' is {numbers[0]:g} in all {many}",)
-        if (code := covariates.no_value(numbers)) is not None:
+        if (code := covariates.no_value(Histogram.of(numbers))) is not None:
             many = counted(Counter(numbers)[code], "case")
             return (f"an empty cell where '{target.name}' is not known, in place of {code:g} ({many})",)
         return ()
 
-    def state(self, cases: Sequence[Case], target: TargetInfo | None, plan: Plan) -> State:
+    def summary(self, cases: Sequence[Case], target: TargetInfo | None, plan: Plan) -> Statistics:
+        """Return the statistics of the numbers, and of the planned covariates."""
+        if target is None:
+            return Statistics()
+        held = [c for c in cases if target.name in c.targets]
+        numbers = Moments.of(number_of(c, target.name) for c in held)
+        return Statistics({"numbers": numbers, "covariates": covariates.summary(held, *_planned(plan))})
+
+    def state(self, summary: Statistics, target: TargetInfo | None, plan: Plan) -> State:
         """Return mean, deviation and ends of the numbers, and what is learned of the covariates."""
         if target is None:
             raise DataError("regression needs a target", hint="--target NAME")
-        held = [c for c in cases if target.name in c.targets]
-        numbers = Moments.of(number_of(c, target.name) for c in held)
+        numbers = summary.part("numbers", Moments)
         if not numbers.low < numbers.high:
             raise DataError(
                 f"the target '{target.name}' is the same for all training cases",
                 found=f"{numbers.mean:g} in {counted(numbers.n, 'case')}",
                 hint="another target, or another split",
             )
-        options = plan.task.options
-        names, categories = _listed(options.get("covariates")), _listed(options.get("categories"))
-        there = {n for c in held for n in c.covariates}
-        strange = [n for n in categories if n not in there]
-        if strange:
-            raise UnknownName("covariate", strange[0], there)
+        names, categories = _planned(plan)
         if target.name in names:
             raise DataError(f"'{target.name}' is the target and cannot be a covariate, too")
         return State(
             {
                 "target": target.name,
-                "unit": str(options.get("unit") or ""),
+                "unit": str(plan.task.options.get("unit") or ""),
                 "n": numbers.n,
                 "mean": numbers.mean,
                 "sd": numbers.sd,
                 "low": numbers.low,
                 "high": numbers.high,
-                "covariates": covariates.learn(held, names, categories),
+                "covariates": covariates.learn(summary.part("covariates", Statistics), names, categories),
             }
         )
 
@@ -211,6 +215,12 @@ def _is_finite(value: Any) -> bool:
 
 def _value(x: float, state: State, *, outside: tuple[str, ...] | None = None) -> Value:
     return Value(x=x, unit=state.values["unit"] or None, quantity=state.values["target"], outside=outside)
+
+
+def _planned(plan: Plan) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the covariates that enter, and those that are categories."""
+    options = plan.task.options
+    return _listed(options.get("covariates")), _listed(options.get("categories"))
 
 
 def _listed(text: Any) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from vesalius.core.cohort import Cohort, Label, TargetInfo
 from vesalius.core.errors import DataError
 from vesalius.core.image import Image
 from vesalius.core.plan import Plan
+from vesalius.core.statistics import Statistics
 from vesalius.metrics import mask as priors
 from vesalius.plan import patches
 from vesalius.plan.draft import Draft
@@ -70,7 +71,7 @@ class Segment(Task):
             missing.append(f"a labelled voxel (every mask '{target.name}' is empty)")
         return tuple(missing)
 
-    def state(self, cases: Sequence[Case], target: TargetInfo | None, plan: Plan) -> State:
+    def state(self, summary: Statistics, target: TargetInfo | None, plan: Plan) -> State:
         """Return the label map: place in the network's output → value in the data."""
         if target is None:
             raise DataError("segmentation needs a mask", hint="--target NAME")

@@ -3,39 +3,25 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import overload
 
 from vesalius import cohorts, formats
-from vesalius.answers import contract
-from vesalius.answers.drawing.overlay import overlay
 from vesalius.core.answers import Answer
 from vesalius.core.bundle import Bundle, open_bundle
 from vesalius.core.cohort import Cohort, SetAside
 from vesalius.core.disk import assert_apart, held
-from vesalius.core.errors import (
-    DataError,
-    GeometryError,
-    Interrupted,
-    MismatchError,
-    OutputError,
-    PlanError,
-    VesaliusError,
-)
-from vesalius.core.file_names import file_names
-from vesalius.core.image import Image
-from vesalius.core.learned import lying_outside
+from vesalius.core.errors import DataError, Interrupted, MismatchError, OutputError, PlanError
 from vesalius.core.plan import override
 from vesalius.core.progress import Progress, Silent
 from vesalius.core.words import counted
-from vesalius.infer import runs
-from vesalius.infer.each import answers
-from vesalius.infer.guard import in_words
 from vesalius.infer.predictor import Predictor
 from vesalius.plan import machine as machines
 from vesalius.plan import torch_threads
+from vesalius.plan.mirroring import assert_joined
+from vesalius.run.answering import Wanted, fill
 from vesalius.run.ledger import Sheet, marked
 from vesalius.tasks import contract as tasks
 
@@ -57,13 +43,7 @@ def with_mirror(bundle: Bundle, axes: Sequence[str]) -> Bundle:
     """
     stages = []
     for stage in bundle.stages:
-        task = tasks.get(stage.plan.task.name)
-        if axes and not runs.get(task.run).mirrors:
-            raise PlanError(
-                f"the answers of {task.name} about mirror images cannot be joined",
-                found=f"a task that is run in {task.run}",
-                hint="no --mirror",
-            )
+        assert_joined(tasks.get(stage.plan.task.name), axes, hint="no --mirror")
         for axis in axes:
             if axis not in stage.plan.augment.flip_axes:
                 raise PlanError(
@@ -134,7 +114,7 @@ def predict(
     resume: bool = False,
     progress: Progress | None = None,
 ) -> Answer | Predictions:
-    """Without `out`: the Answer for the one case that `source` holds. With it: every case's, into that folder.
+    """Return the Answer for the one case that `source` holds; with `out`, write every case's into that folder.
 
     Writes `answers.csv`, a row a case; for masks `<case>.nii.gz`, or `.png` where the image is a picture; with
     `json` each whole answer, with `overlays` a picture, with `dicom` the DICOM objects of its kind, and one file more
@@ -149,59 +129,62 @@ def predict(
     """
     progress = progress or Silent()
     vacancy = machines.Vacancy()
-    told = marked(Path(out)) if resume and out is not None else {}
-    json, overlays = json or told.get("json", False), overlays or told.get("overlays", False)
-    dicom, also = dicom or told.get("dicom", False), tuple(also) or tuple(told.get("also", ()))
-    mirror, columns = mirror or told.get("mirror"), columns or told.get("columns")
-    layout, covariates = layout or told.get("layout"), covariates or told.get("covariates")
-    accept_mismatch = accept_mismatch or told.get("accept_mismatch", False)
+    wanted = Wanted(
+        json=json,
+        overlays=overlays,
+        dicom=dicom,
+        also=tuple(also),
+        mirror=tuple(mirror or ()),
+        columns=columns or {},
+        covariates=covariates or {},
+        layout=layout,
+        accept_mismatch=accept_mismatch,
+    )
+    if out is not None and resume:
+        wanted = wanted.completed(marked(Path(out)))
     if out is not None and not isinstance(source, Cohort):
         assert_apart(Path(source), Path(out))
-    for suffix in also:
+    for suffix in wanted.also:
         formats.require_suffix(suffix)
+    opened = _opened(bundle, wanted.mirror)
+    cohort = _read(source, wanted, progress)
+    torch_threads.use(vacancy.threads())
+    if out is None:
+        return _only(opened, cohort, device, wanted.accept_mismatch)
+    predictor = Predictor(opened, device=device, accept_mismatch=wanted.accept_mismatch, cores=vacancy.cores)
+    _assert_covariates(predictor, cohort)
+    mark = wanted.mark(opened.hash)
+    sheet = Sheet.again(Path(out), mark) if resume else Sheet.new(Path(out), mark)
+    return _filled(sheet, predictor, cohort, wanted=wanted, progress=progress, out=Path(out))
+
+
+def _opened(bundle: Bundle | Path | str, mirror: Sequence[str]) -> Bundle:
     opened = bundle if isinstance(bundle, Bundle) else open_bundle(Path(bundle))
-    if mirror:
-        opened = with_mirror(opened, mirror)
-    if isinstance(source, Cohort):
-        cohort = source
-    else:
-        cohort = cohorts.read(source, layout=layout, columns=columns, max_set_aside=1.0)
-    cohort = _with_covariates(cohort, covariates or {})
+    return with_mirror(opened, mirror) if mirror else opened
+
+
+def _read(source: Path | str | Cohort, wanted: Wanted, progress: Progress) -> Cohort:
+    """Return the cases to answer, with what is known of each. Raises DataError where there is none."""
+    cohort = cohorts.open_cohort(source, layout=wanted.layout, columns=wanted.columns, max_set_aside=1.0)
+    cohort = _with_covariates(cohort, wanted.covariates)
     if not cohort.cases and not cohort.set_aside:
         raise DataError(f"no images in {cohort.root}")
     for note in cohort.notes:
         if note.startswith(cohorts.UNUSED):
             progress.note(note)
-    torch_threads.use(vacancy.threads())
-    if out is None:
-        return _only(opened, cohort, device, accept_mismatch)
-    predictor = Predictor(opened, device=device, accept_mismatch=accept_mismatch, cores=vacancy.cores)
-    _assert_covariates(predictor, cohort)
-    about = {
-        "bundle": opened.hash,
-        "json": json,
-        "overlays": overlays,
-        "dicom": dicom,
-        "also": list(also),
-        "mirror": list(mirror or ()),
-        "columns": dict(columns or {}),
-        "covariates": dict(covariates or {}),
-        "layout": layout,
-        "accept_mismatch": accept_mismatch,
-    }
+    return cohort
 
-    def suffixes(answer: Answer) -> list[str]:
-        own = contract.of(answer).objects if dicom else ()
-        return list(dict.fromkeys((*own, *also)))
 
-    sheet = Sheet.again(Path(out), about) if resume else Sheet.new(Path(out), about)
+def _filled(
+    sheet: Sheet, predictor: Predictor, cohort: Cohort, *, wanted: Wanted, progress: Progress, out: Path
+) -> Predictions:
+    """Fill the folder; where that is cut short, what is finished stays, and the error says how to go on."""
     try:
         with held(sheet.folder):
-            done = _fill(
-                sheet, predictor, cohort, json=json, overlays=overlays, suffixes=suffixes, progress=progress
-            )
+            done, failed = fill(sheet, predictor, cohort, wanted=wanted, progress=progress)
     except (KeyboardInterrupt, OutputError) as error:
-        words = ["vesalius", "predict", str(opened.path), str(cohort.root), "-o", str(out), "--resume"]
+        bundle = predictor.bundle
+        words = ["vesalius", "predict", str(bundle.path), str(cohort.root), "-o", str(out), "--resume"]
         if isinstance(error, OutputError):
             progress.note(f"what is finished is kept; go on with: {shlex.join(words)}")
             raise
@@ -211,7 +194,7 @@ def predict(
         sheet.discard()
         raise
     sheet.close()
-    return done
+    return Predictions(done, failed, sheet.folder)
 
 
 def _with_covariates(cohort: Cohort, known: Mapping[str, float | str]) -> Cohort:
@@ -233,85 +216,6 @@ def _assert_covariates(predictor: Predictor, cohort: Cohort) -> None:
             )
 
 
-def _fill(
-    sheet: Sheet,
-    predictor: Predictor,
-    cohort: Cohort,
-    *,
-    json: bool,
-    overlays: bool,
-    suffixes: Callable[[Answer], Sequence[str]],
-    progress: Progress,
-) -> Predictions:
-    """Answer what has no row yet: first a case's files, then its row, so that a row means that all is there.
-
-    Raises MismatchError where every case is of another kind than the bundle learned from. A reason that several
-    cases share is said once; `failed.csv` has it for each.
-    """
-    done = sheet.answers.cases()
-    ids = {c.id for c in cohort.cases}
-    if not ids.issuperset(done):
-        raise OutputError(
-            f"{sheet.folder} holds answers to cases that are not in {cohort.root}",
-            found=", ".join([c for c in done if c not in ids][:3]),
-            hint="the same input, or another -o",
-        )
-    failed = [s for s in cohort.set_aside if s.case not in ids]
-    for item in failed:
-        sheet.failed.add({"case": item.case, "reason": item.reason})
-    finished, names = set(done), file_names(c.id for c in cohort.cases)
-    left = [c for c in cohort.cases if c.id not in finished]
-    refused, marks = 0, 0
-    for found in answers(predictor, left, progress=progress):
-        case, answer = found.case, found.answer
-        if isinstance(answer, VesaliusError):
-            refused += isinstance(answer, MismatchError | GeometryError)
-            if refused == len(cohort.cases) and not cohort.set_aside:
-                raise _all_alike(answer, refused)
-            reason = str(answer).removeprefix(f"case {case.id}: ")
-            if reason not in {s.reason for s in failed}:
-                progress.note(f"not answered: {case.id}: {reason}")
-            failed.append(SetAside(case.id, reason))
-            sheet.failed.add({"case": case.id, "reason": reason})
-            continue
-        files = _files(answer, names[case.id], sheet.folder, json=json, overlays=overlays)
-        objects = {s: sheet.folder / f"{names[case.id]}{s}" for s in suffixes(answer)}
-        try:
-            _write_case(answer, found.reference, files)
-            for reason in _write_objects(answer, objects):
-                failed.append(SetAside(case.id, reason))
-                sheet.failed.add({"case": case.id, "reason": reason})
-                progress.note(f"{case.id}: {reason}")
-            sheet.answers.add(
-                {"case": case.id, **contract.columns(answer), "outside": in_words(answer.outside)}
-            )
-            marks += bool(answer.outside)
-        except BaseException:
-            if case.id not in sheet.answers.cases():
-                for path in (*files, *objects.values()):
-                    path.unlink(missing_ok=True)
-            raise
-        done.append(case.id)
-        forms = answer.source.forms
-        if forms is not None and forms.disagree:
-            said = (
-                f"its sform and its qform say places {forms.apart_mm:.3g} mm apart; the {forms.used} was used"
-            )
-            progress.note(f"{case.id}: {said}, and the answer has both")
-    if marks:
-        progress.note(f"{lying_outside(marks, len(left))}: see the column 'outside'")
-    return Predictions(tuple(done), tuple(failed), sheet.folder)
-
-
-def _all_alike(error: VesaliusError, count: int) -> VesaliusError:
-    """Return the error of a single case, or of the last of several that were all refused."""
-    if count == 1:
-        return error
-    return MismatchError(
-        f"none of {count} cases can be answered; the last: {error.what}", found=error.found, hint=error.hint
-    )
-
-
 def _only(bundle: Bundle, cohort: Cohort, device: str | None, accept_mismatch: bool) -> Answer:
     if len(cohort.cases) != 1:
         said = "; ".join(s.reason for s in cohort.set_aside[:1])
@@ -322,40 +226,3 @@ def _only(bundle: Bundle, cohort: Cohort, device: str | None, accept_mismatch: b
         )
     cores = machines.measure().cores
     return Predictor(bundle, device=device, accept_mismatch=accept_mismatch, cores=cores)(cohort.cases[0])
-
-
-def _files(
-    answer: Answer, name: str, folder: Path, *, json: bool, overlays: bool
-) -> dict[Path, Answer | None]:
-    """Return the files that a case gets, each with the answer that is written to it; None where its overlay is."""
-    found: dict[Path, Answer | None] = {}
-    pictured = dict(contract.images(answer))
-    parts = file_names(part for part in pictured if part)
-    for part, one in pictured.items():
-        lead = f"{name}.{parts[part]}" if part else name
-        found[folder / f"{lead}{contract.of(one).suffix(one)}"] = one
-    if json:
-        found[folder / f"{name}.json"] = answer
-    if overlays:
-        found[folder / f"{name}.overlay.png"] = None
-    return found
-
-
-def _write_case(answer: Answer, reference: Image | None, files: Mapping[Path, Answer | None]) -> None:
-    for path, one in files.items():
-        if one is None:
-            if reference is not None:
-                overlay(reference, answer, path)
-        else:
-            formats.write(one, path)
-
-
-def _write_objects(answer: Answer, objects: Mapping[str, Path]) -> list[str]:
-    """Write one file for each suffix; what cannot be written is said, and the others are."""
-    reasons = []
-    for suffix, path in objects.items():
-        try:
-            formats.write(answer, path)
-        except (OutputError, DataError) as error:
-            reasons.append(f"answered, but there is no {suffix}: {error}")
-    return reasons

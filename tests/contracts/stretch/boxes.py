@@ -40,7 +40,7 @@ class Detect(Task):  # boxes are found on the prepared grid; `undo` brings them 
     def check(self, cohort, target):
         return () if target else ("boxes for each case",)
 
-    def state(self, cases, target, plan):
+    def state(self, summary, target, plan):
         return State({"target": target.name, "label": target.labels[0].name})
 
     def encode(self, case, prepared, reference, state):

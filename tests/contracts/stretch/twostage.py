@@ -40,7 +40,7 @@ class Outline(Task):
     def check(self, cohort, target):
         return () if target else ("a mask for each case",)
 
-    def state(self, cases, target, plan):
+    def state(self, summary, target, plan):
         (label,) = target.labels
         return State({"target": target.name, "labels": [{"value": label.value, "name": label.name}]})
 

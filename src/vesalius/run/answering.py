@@ -1,0 +1,202 @@
+"""Answering a cohort into a folder: first a case's files, then its row, so that a row means that all is there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from vesalius import formats
+from vesalius.answers import contract
+from vesalius.answers.drawing.overlay import overlay
+from vesalius.core.answers import Answer
+from vesalius.core.case import Case
+from vesalius.core.cohort import Cohort, SetAside
+from vesalius.core.errors import DataError, GeometryError, MismatchError, OutputError, VesaliusError
+from vesalius.core.file_names import file_names
+from vesalius.core.image import Image
+from vesalius.core.learned import lying_outside
+from vesalius.core.progress import Progress
+from vesalius.infer.each import answers
+from vesalius.infer.guard import in_words
+from vesalius.infer.predictor import Predictor
+from vesalius.run.ledger import Sheet
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What a predict reads, how it answers and what it writes; the folder keeps it, so that it is resumed alike."""
+
+    json: bool = False
+    overlays: bool = False
+    dicom: bool = False
+    also: tuple[str, ...] = ()
+    mirror: tuple[str, ...] = ()
+    columns: Mapping[str, str] = field(default_factory=dict)
+    covariates: Mapping[str, float | str] = field(default_factory=dict)
+    layout: str | None = None
+    accept_mismatch: bool = False
+
+    def completed(self, before: Mapping[str, Any]) -> Wanted:
+        """Return what is wanted now, and where nothing is said, what was wanted when the folder was begun."""
+        return replace(
+            self,
+            json=self.json or before.get("json", False),
+            overlays=self.overlays or before.get("overlays", False),
+            dicom=self.dicom or before.get("dicom", False),
+            also=self.also or tuple(before.get("also", ())),
+            mirror=self.mirror or tuple(before.get("mirror", ())),
+            columns=self.columns or before.get("columns", {}),
+            covariates=self.covariates or before.get("covariates", {}),
+            layout=self.layout or before.get("layout"),
+            accept_mismatch=self.accept_mismatch or before.get("accept_mismatch", False),
+        )
+
+    def mark(self, bundle: str) -> dict[str, Any]:
+        """Return what all answers of one folder depend on, with the hash of the bundle, as JSON holds it."""
+        return {
+            "bundle": bundle,
+            "json": self.json,
+            "overlays": self.overlays,
+            "dicom": self.dicom,
+            "also": list(self.also),
+            "mirror": list(self.mirror),
+            "columns": dict(self.columns),
+            "covariates": dict(self.covariates),
+            "layout": self.layout,
+            "accept_mismatch": self.accept_mismatch,
+        }
+
+    def suffixes(self, answer: Answer) -> list[str]:
+        """Return the suffixes of the objects that are written of an answer."""
+        own = contract.of(answer).objects if self.dicom else ()
+        return list(dict.fromkeys((*own, *self.also)))
+
+
+def fill(
+    sheet: Sheet, predictor: Predictor, cohort: Cohort, *, wanted: Wanted, progress: Progress
+) -> tuple[tuple[str, ...], tuple[SetAside, ...]]:
+    """Answer every case that has no row yet; return the ids of all that have one, and what could not be answered.
+
+    Raises MismatchError where every case is of another kind than the bundle learned from, OutputError where the
+    folder holds answers to other cases. A reason that several cases share is said once; `failed.csv` has it for each.
+    """
+    filling = _Filling(sheet, cohort, wanted, progress)
+    for found in answers(predictor, filling.left, progress=progress):
+        if isinstance(found.answer, VesaliusError):
+            filling.refuse(found.case, found.answer)
+        else:
+            filling.write(found.case, found.answer, found.reference)
+    if filling.outside:
+        progress.note(f"{lying_outside(filling.outside, len(filling.left))}: see the column 'outside'")
+    return tuple(filling.done), tuple(filling.failed)
+
+
+class _Filling:
+    """A folder of answers while it is filled: which cases are done, failed or left, and how many were refused."""
+
+    def __init__(self, sheet: Sheet, cohort: Cohort, wanted: Wanted, progress: Progress) -> None:
+        self.sheet, self.cohort, self.wanted, self.progress = sheet, cohort, wanted, progress
+        self.done = sheet.answers.cases()
+        ids = {c.id for c in cohort.cases}
+        if not ids.issuperset(self.done):
+            raise OutputError(
+                f"{sheet.folder} holds answers to cases that are not in {cohort.root}",
+                found=", ".join([c for c in self.done if c not in ids][:3]),
+                hint="the same input, or another -o",
+            )
+        self.failed: list[SetAside] = []
+        for item in cohort.set_aside:
+            if item.case not in ids:
+                self._fail(item.case, item.reason)
+        self.names = file_names(c.id for c in cohort.cases)
+        finished = set(self.done)
+        self.left = [c for c in cohort.cases if c.id not in finished]
+        self.refused, self.outside = 0, 0
+
+    def refuse(self, case: Case, error: VesaliusError) -> None:
+        """Write down why a case has no answer. Raises MismatchError where all of them were refused."""
+        self.refused += isinstance(error, MismatchError | GeometryError)
+        if self.refused == len(self.cohort.cases) and not self.cohort.set_aside:
+            raise _all_alike(error, self.refused)
+        reason = str(error).removeprefix(f"case {case.id}: ")
+        if reason not in {s.reason for s in self.failed}:
+            self.progress.note(f"not answered: {case.id}: {reason}")
+        self._fail(case.id, reason)
+
+    def write(self, case: Case, answer: Answer, reference: Image | None) -> None:
+        """Write an answer's files and then its row; what of it cannot be written leaves no file without a row."""
+        name, folder = self.names[case.id], self.sheet.folder
+        files = _files(answer, name, folder, json=self.wanted.json, overlays=self.wanted.overlays)
+        objects = {s: folder / f"{name}{s}" for s in self.wanted.suffixes(answer)}
+        try:
+            _write_case(answer, reference, files)
+            for reason in write_objects(answer, objects):
+                self._fail(case.id, reason)
+                self.progress.note(f"{case.id}: {reason}")
+            row = {"case": case.id, **contract.columns(answer), "outside": in_words(answer.outside)}
+            self.sheet.answers.add(row)
+            self.outside += bool(answer.outside)
+        except BaseException:
+            if case.id not in self.sheet.answers.cases():
+                for path in (*files, *objects.values()):
+                    path.unlink(missing_ok=True)
+            raise
+        self.done.append(case.id)
+        forms = answer.source.forms
+        if forms is not None and forms.disagree:
+            said = (
+                f"its sform and its qform say places {forms.apart_mm:.3g} mm apart; the {forms.used} was used"
+            )
+            self.progress.note(f"{case.id}: {said}, and the answer has both")
+
+    def _fail(self, case: str, reason: str) -> None:
+        self.failed.append(SetAside(case, reason))
+        self.sheet.failed.add({"case": case, "reason": reason})
+
+
+def _all_alike(error: VesaliusError, count: int) -> VesaliusError:
+    """Return the error of a single case, or of the last of several that were all refused."""
+    if count == 1:
+        return error
+    return MismatchError(
+        f"none of {count} cases can be answered; the last: {error.what}", found=error.found, hint=error.hint
+    )
+
+
+def _files(
+    answer: Answer, name: str, folder: Path, *, json: bool, overlays: bool
+) -> dict[Path, Answer | None]:
+    """Return the files that a case gets, each with the answer that is written to it; None where its overlay is."""
+    found: dict[Path, Answer | None] = {}
+    pictured = dict(contract.images(answer))
+    parts = file_names(part for part in pictured if part)
+    for part, one in pictured.items():
+        lead = f"{name}.{parts[part]}" if part else name
+        found[folder / f"{lead}{contract.of(one).suffix(one)}"] = one
+    if json:
+        found[folder / f"{name}.json"] = answer
+    if overlays:
+        found[folder / f"{name}.overlay.png"] = None
+    return found
+
+
+def _write_case(answer: Answer, reference: Image | None, files: Mapping[Path, Answer | None]) -> None:
+    for path, one in files.items():
+        if one is None:
+            if reference is not None:
+                overlay(reference, answer, path)
+        else:
+            formats.write(one, path)
+
+
+def write_objects(answer: Answer, objects: Mapping[str, Path]) -> Sequence[str]:
+    """Write one file for each suffix; return why those that cannot be written are not."""
+    reasons = []
+    for suffix, path in objects.items():
+        try:
+            formats.write(answer, path)
+        except (OutputError, DataError) as error:
+            reasons.append(f"answered, but there is no {suffix}: {error}")
+    return reasons
