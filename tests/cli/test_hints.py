@@ -47,7 +47,7 @@ FILES = {
     "run/workspace.py": ("fit",),
     "run/clock.py": ("fit",),
     "run/ledger.py": ("predict",),
-    "run/answering.py": ("predict",),
+    "run/filling.py": ("predict",),
 }
 FOREIGN = {"--psm"}  # tesseract's
 

@@ -95,7 +95,7 @@ def process_began() -> float:
 
 
 def shown_progress() -> Progress:
-    """Return bars with an estimate of the time left on a terminal, plain lines elsewhere; both on standard error."""
+    """Bars with an estimate of the time left on a terminal, plain lines elsewhere; both on standard error."""
     from vesalius.cli._progress import Bars, Lines
 
     return Bars() if sys.stderr.isatty() else Lines()

@@ -84,7 +84,7 @@ def nameless(card: Scorecard) -> Scorecard:
 
 
 def as_json(card: Scorecard) -> str:
-    """Return JSON text; what is not finite becomes null."""
+    """JSON text; what is not finite becomes null."""
     return json.dumps(_finite(asdict(card)), indent=1, allow_nan=False) + "\n"
 
 

@@ -124,7 +124,7 @@ def beats(found: Interval, trivial: Interval | None, better: str) -> bool | None
 
 
 def by_label(card: Scorecard) -> dict[str, Any]:
-    """Return metrics a label: `{"metrics": names, "rows": [(label, [tile or None, …])]}`; empty with no labels."""
+    """Metrics a label: `{"metrics": names, "rows": [(label, [tile or None, …])]}`; empty with no labels."""
     names = list(dict.fromkeys(n.partition("/")[0] for n in card.metrics if "/" in n))
     labels = [label for label in card.labels if any(f"{n}/{label}" in card.metrics for n in names)]
     rows = [
@@ -179,14 +179,14 @@ def figures(report: Report) -> list[Figure]:
 
 
 def number(value: float | None) -> str:
-    """Return three decimals below ten, fewer above; a dash where there is none."""
+    """Three decimals below ten, fewer above; a dash where there is none."""
     if value is None:
         return "–"
     return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}" if abs(value) < 1000 else f"{value:.0f}"
 
 
 def interval(found: Interval) -> str:
-    """Return `0.812 – 0.934`, or nothing where there is no interval."""
+    """`0.812 – 0.934`, or nothing where there is no interval."""
     return "" if found.low is None or found.high is None else f"{number(found.low)} – {number(found.high)}"
 
 

@@ -21,8 +21,9 @@ from vesalius.infer.predictor import Predictor
 from vesalius.plan import machine as machines
 from vesalius.plan import torch_threads
 from vesalius.plan.mirroring import assert_joined
-from vesalius.run.answering import Wanted, fill
+from vesalius.run.filling import fill
 from vesalius.run.ledger import Sheet, marked
+from vesalius.run.predict_settings import PredictSettings
 from vesalius.tasks import contract as tasks
 
 
@@ -129,7 +130,7 @@ def predict(
     """
     progress = progress or Silent()
     vacancy = machines.Vacancy()
-    wanted = Wanted(
+    settings = PredictSettings(
         json=json,
         overlays=overlays,
         dicom=dicom,
@@ -141,21 +142,23 @@ def predict(
         accept_mismatch=accept_mismatch,
     )
     if out is not None and resume:
-        wanted = wanted.completed(marked(Path(out)))
+        settings = settings.completed(marked(Path(out)))
     if out is not None and not isinstance(source, Cohort):
         assert_apart(Path(source), Path(out))
-    for suffix in wanted.also:
+    for suffix in settings.also:
         formats.require_suffix(suffix)
-    opened = _opened(bundle, wanted.mirror)
-    cohort = _read(source, wanted, progress)
+    opened = _opened(bundle, settings.mirror)
+    cohort = _read(source, settings, progress)
     torch_threads.use(vacancy.threads())
     if out is None:
-        return _only(opened, cohort, device, wanted.accept_mismatch)
-    predictor = Predictor(opened, device=device, accept_mismatch=wanted.accept_mismatch, cores=vacancy.cores)
+        return _only(opened, cohort, device, settings.accept_mismatch)
+    predictor = Predictor(
+        opened, device=device, accept_mismatch=settings.accept_mismatch, cores=vacancy.cores
+    )
     _assert_covariates(predictor, cohort)
-    mark = wanted.mark(opened.hash)
+    mark = settings.mark(opened.hash)
     sheet = Sheet.again(Path(out), mark) if resume else Sheet.new(Path(out), mark)
-    return _filled(sheet, predictor, cohort, wanted=wanted, progress=progress, out=Path(out))
+    return _filled(sheet, predictor, cohort, settings=settings, progress=progress, out=Path(out))
 
 
 def _opened(bundle: Bundle | Path | str, mirror: Sequence[str]) -> Bundle:
@@ -163,10 +166,10 @@ def _opened(bundle: Bundle | Path | str, mirror: Sequence[str]) -> Bundle:
     return with_mirror(opened, mirror) if mirror else opened
 
 
-def _read(source: Path | str | Cohort, wanted: Wanted, progress: Progress) -> Cohort:
+def _read(source: Path | str | Cohort, settings: PredictSettings, progress: Progress) -> Cohort:
     """Return the cases to answer, with what is known of each. Raises DataError where there is none."""
-    cohort = cohorts.open_cohort(source, layout=wanted.layout, columns=wanted.columns, max_set_aside=1.0)
-    cohort = _with_covariates(cohort, wanted.covariates)
+    cohort = cohorts.open_cohort(source, layout=settings.layout, columns=settings.columns, max_set_aside=1.0)
+    cohort = _with_covariates(cohort, settings.covariates)
     if not cohort.cases and not cohort.set_aside:
         raise DataError(f"no images in {cohort.root}")
     for note in cohort.notes:
@@ -176,12 +179,18 @@ def _read(source: Path | str | Cohort, wanted: Wanted, progress: Progress) -> Co
 
 
 def _filled(
-    sheet: Sheet, predictor: Predictor, cohort: Cohort, *, wanted: Wanted, progress: Progress, out: Path
+    sheet: Sheet,
+    predictor: Predictor,
+    cohort: Cohort,
+    *,
+    settings: PredictSettings,
+    progress: Progress,
+    out: Path,
 ) -> Predictions:
     """Fill the folder; where that is cut short, what is finished stays, and the error says how to go on."""
     try:
         with held(sheet.folder):
-            done, failed = fill(sheet, predictor, cohort, wanted=wanted, progress=progress)
+            done, failed = fill(sheet, predictor, cohort, settings=settings, progress=progress)
     except (KeyboardInterrupt, OutputError) as error:
         bundle = predictor.bundle
         words = ["vesalius", "predict", str(bundle.path), str(cohort.root), "-o", str(out), "--resume"]

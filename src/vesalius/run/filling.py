@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from vesalius import formats
 from vesalius.answers import contract
@@ -22,67 +20,18 @@ from vesalius.infer.each import answers
 from vesalius.infer.guard import in_words
 from vesalius.infer.predictor import Predictor
 from vesalius.run.ledger import Sheet
-
-
-@dataclass(frozen=True, kw_only=True)
-class Wanted:
-    """What a predict reads, how it answers and what it writes; the folder keeps it, so that it is resumed alike."""
-
-    json: bool = False
-    overlays: bool = False
-    dicom: bool = False
-    also: tuple[str, ...] = ()
-    mirror: tuple[str, ...] = ()
-    columns: Mapping[str, str] = field(default_factory=dict)
-    covariates: Mapping[str, float | str] = field(default_factory=dict)
-    layout: str | None = None
-    accept_mismatch: bool = False
-
-    def completed(self, before: Mapping[str, Any]) -> Wanted:
-        """Return what is wanted now, and where nothing is said, what was wanted when the folder was begun."""
-        return replace(
-            self,
-            json=self.json or before.get("json", False),
-            overlays=self.overlays or before.get("overlays", False),
-            dicom=self.dicom or before.get("dicom", False),
-            also=self.also or tuple(before.get("also", ())),
-            mirror=self.mirror or tuple(before.get("mirror", ())),
-            columns=self.columns or before.get("columns", {}),
-            covariates=self.covariates or before.get("covariates", {}),
-            layout=self.layout or before.get("layout"),
-            accept_mismatch=self.accept_mismatch or before.get("accept_mismatch", False),
-        )
-
-    def mark(self, bundle: str) -> dict[str, Any]:
-        """Return what all answers of one folder depend on, with the hash of the bundle, as JSON holds it."""
-        return {
-            "bundle": bundle,
-            "json": self.json,
-            "overlays": self.overlays,
-            "dicom": self.dicom,
-            "also": list(self.also),
-            "mirror": list(self.mirror),
-            "columns": dict(self.columns),
-            "covariates": dict(self.covariates),
-            "layout": self.layout,
-            "accept_mismatch": self.accept_mismatch,
-        }
-
-    def suffixes(self, answer: Answer) -> list[str]:
-        """Return the suffixes of the objects that are written of an answer."""
-        own = contract.of(answer).objects if self.dicom else ()
-        return list(dict.fromkeys((*own, *self.also)))
+from vesalius.run.predict_settings import PredictSettings
 
 
 def fill(
-    sheet: Sheet, predictor: Predictor, cohort: Cohort, *, wanted: Wanted, progress: Progress
+    sheet: Sheet, predictor: Predictor, cohort: Cohort, *, settings: PredictSettings, progress: Progress
 ) -> tuple[tuple[str, ...], tuple[SetAside, ...]]:
     """Answer every case that has no row yet; return the ids of all that have one, and what could not be answered.
 
     Raises MismatchError where every case is of another kind than the bundle learned from, OutputError where the
     folder holds answers to other cases. A reason that several cases share is said once; `failed.csv` has it for each.
     """
-    filling = _Filling(sheet, cohort, wanted, progress)
+    filling = _Filling(sheet, cohort, settings, progress)
     for found in answers(predictor, filling.left, progress=progress):
         if isinstance(found.answer, VesaliusError):
             filling.refuse(found.case, found.answer)
@@ -96,8 +45,8 @@ def fill(
 class _Filling:
     """A folder of answers while it is filled: which cases are done, failed or left, and how many were refused."""
 
-    def __init__(self, sheet: Sheet, cohort: Cohort, wanted: Wanted, progress: Progress) -> None:
-        self.sheet, self.cohort, self.wanted, self.progress = sheet, cohort, wanted, progress
+    def __init__(self, sheet: Sheet, cohort: Cohort, settings: PredictSettings, progress: Progress) -> None:
+        self.sheet, self.cohort, self.settings, self.progress = sheet, cohort, settings, progress
         self.done = sheet.answers.cases()
         ids = {c.id for c in cohort.cases}
         if not ids.issuperset(self.done):
@@ -128,8 +77,8 @@ class _Filling:
     def write(self, case: Case, answer: Answer, reference: Image | None) -> None:
         """Write an answer's files and then its row; what of it cannot be written leaves no file without a row."""
         name, folder = self.names[case.id], self.sheet.folder
-        files = _files(answer, name, folder, json=self.wanted.json, overlays=self.wanted.overlays)
-        objects = {s: folder / f"{name}{s}" for s in self.wanted.suffixes(answer)}
+        files = _files(answer, name, folder, json=self.settings.json, overlays=self.settings.overlays)
+        objects = {s: folder / f"{name}{s}" for s in self.settings.suffixes(answer)}
         try:
             _write_case(answer, reference, files)
             for reason in write_objects(answer, objects):
