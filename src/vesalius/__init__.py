@@ -19,6 +19,8 @@ _HOME = {
     "predict": "verbs.predict",
     "Predictions": "verbs.predict",
     "evaluate": "verbs.evaluate",
+    "explain": "verbs.explain",
+    "Explanations": "verbs.explain",
     "write": "verbs.write",
     "fetch": "verbs.fetch",
     "Fetched": "verbs.fetch",
@@ -29,6 +31,7 @@ _HOME = {
 }
 __all__ = [
     "Deidentified",
+    "Explanations",
     "Fetched",
     "Predictions",
     "Run",
@@ -36,6 +39,7 @@ __all__ = [
     "deidentify",
     "demo",
     "evaluate",
+    "explain",
     "fetch",
     "fit",
     "inspect",
@@ -50,6 +54,8 @@ if TYPE_CHECKING:
     from vesalius.verbs.deidentify import deidentify as deidentify
     from vesalius.verbs.demo import demo as demo
     from vesalius.verbs.evaluate import evaluate as evaluate
+    from vesalius.verbs.explain import Explanations as Explanations
+    from vesalius.verbs.explain import explain as explain
     from vesalius.verbs.fetch import Fetched as Fetched
     from vesalius.verbs.fetch import fetch as fetch
     from vesalius.verbs.fit import Run as Run

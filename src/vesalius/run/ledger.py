@@ -1,4 +1,4 @@
-"""Where a predict writes as it goes: rows that are on disk once they are known, and a mark until all is done."""
+"""Where a verb writes as it goes from case to case: rows that are on disk at once, and a mark until all is done."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from vesalius.core.disk import append, new_folder, output_errors, write_text, wr
 from vesalius.core.errors import OutputError
 
 MARK = "unfinished.json"
+TABLES = {"predict": "answers.csv", "explain": "explanations.csv"}
 
 
 class Ledger:
@@ -80,39 +81,40 @@ class Ledger:
 class Sheet:
     """A predict's folder while it is filled: the tables of what was and was not answered, and the mark.
 
-    The mark holds what the answers depend on, so that they are only ever continued in the same way.
+    The mark holds what the answers depend on, so that they are only ever continued in the same way. Another verb that
+    goes through cases names itself in `verb`, and its table is called after that.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, verb: str = "predict") -> None:
         self.folder = folder
-        self.answers, self.failed = Ledger(folder / "answers.csv"), Ledger(folder / "failed.csv")
+        self.answers, self.failed = Ledger(folder / TABLES[verb]), Ledger(folder / "failed.csv")
 
     @classmethod
-    def new(cls, out: Path, about: Mapping[str, Any]) -> Sheet:
+    def new(cls, out: Path, about: Mapping[str, Any], verb: str = "predict") -> Sheet:
         """Return a new folder. Raises OutputError where something lies there, and says if that can be gone on with."""
         if (out / MARK).is_file():
             raise OutputError(
-                f"{out} holds an interrupted predict; nothing is overwritten",
+                f"{out} holds an interrupted {verb}; nothing is overwritten",
                 hint="--resume to go on with it, or another -o",
             )
-        sheet = cls(new_folder(out, default="answers"))
+        sheet = cls(new_folder(out, default=Path(TABLES[verb]).stem), verb)
         write_text(sheet.folder / MARK, json.dumps(about, indent=1) + "\n")
         return sheet
 
     @classmethod
-    def again(cls, out: Path, about: Mapping[str, Any]) -> Sheet:
+    def again(cls, out: Path, about: Mapping[str, Any], verb: str = "predict") -> Sheet:
         """Return a folder to go on in; what could not be answered is tried again.
 
         Raises OutputError for other answers.
         """
-        for name, before in marked(out).items():
+        for name, before in marked(out, verb).items():
             if about.get(name) != before:
                 raise OutputError(
                     f"what was begun in {out} cannot go on with another {name}",
                     found=str(about.get(name))[:80],
                     hint=f"{str(before)[:80]}, or another -o",
                 )
-        sheet = cls(out)
+        sheet = cls(out, verb)
         sheet.failed.restart()
         return sheet
 
@@ -133,13 +135,13 @@ class Sheet:
             (self.folder / MARK).unlink()
 
 
-def marked(out: Path) -> dict[str, Any]:
-    """Return what an interrupted predict was told. Raises OutputError where there is none."""
+def marked(out: Path, verb: str = "predict") -> dict[str, Any]:
+    """Return what an interrupted predict, or another verb, was told. Raises OutputError where there is none."""
     try:
         found: dict[str, Any] = json.loads((out / MARK).read_text(encoding="utf-8"))
         return found
     except (OSError, ValueError) as error:
-        raise OutputError(f"{out} holds no interrupted predict", hint="predict without --resume") from error
+        raise OutputError(f"{out} holds no interrupted {verb}", hint=f"{verb} without --resume") from error
 
 
 def _text(names: list[str], row: Mapping[str, Any]) -> str:

@@ -1,0 +1,139 @@
+"""Explaining a cohort into a folder: first a case's maps, then its rows, so that a row means that all is there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vesalius import formats
+from vesalius.answers import contract
+from vesalius.answers.drawing.overlay import overlay
+from vesalius.core.case import Case
+from vesalius.core.cohort import SetAside
+from vesalius.core.errors import DataError, OutputError, VesaliusError
+from vesalius.core.file_names import file_names
+from vesalius.core.progress import Progress
+from vesalius.explain.explanation import USUALLY, Choices, Explained, Explanation, explain
+from vesalius.infer.predictor import Predictor
+from vesalius.prepare.case import with_reference
+from vesalius.run.ledger import Sheet
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What an explain asks, how, and what it writes; the folder keeps it, so that it is resumed alike."""
+
+    methods: tuple[str, ...]
+    ask: str | None = None
+    choices: Choices = USUALLY
+    dicom: bool = False
+
+    def mark(self, bundle: str) -> dict[str, Any]:
+        """Return what all explanations of one folder depend on, as JSON holds it."""
+        chosen = self.choices
+        return {
+            "bundle": bundle,
+            "methods": list(self.methods),
+            "ask": self.ask,
+            "samples": chosen.samples,
+            "pieces": chosen.pieces,
+            "stand_in": chosen.away,
+            "seed": chosen.seed,
+            "check": chosen.check,
+            "dicom": self.dicom,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Explanations:
+    """What `explain` did: the cases in order, what was set aside, and where it was written."""
+
+    case_ids: tuple[str, ...]
+    set_aside: tuple[SetAside, ...]
+    out: Path
+
+
+def fill(
+    sheet: Sheet,
+    predictor: Predictor,
+    cases: Sequence[Case],
+    set_aside: Iterable[SetAside],
+    *,
+    wanted: Wanted,
+    progress: Progress,
+) -> Explanations:
+    """Explain the answer to every case that has no rows yet; what cannot be explained is in `failed.csv`."""
+    ids = {c.id for c in cases}
+    done = list(dict.fromkeys(sheet.answers.cases()))
+    if not ids.issuperset(done):
+        odd = ", ".join([c for c in done if c not in ids][:3])
+        raise OutputError(f"{sheet.folder} holds explanations of other cases", found=odd, hint="another -o")
+    failed = [s for s in set_aside if s.case not in ids]
+    for one in failed:
+        sheet.failed.add({"case": one.case, "reason": one.reason})
+    names, left = file_names(c.id for c in cases), [c for c in cases if c.id not in done]
+    progress.start("explain", len(left))
+    try:
+        for case in left:
+            began = time.monotonic()
+            try:
+                found = explain(
+                    predictor, with_reference(case), wanted.methods, ask=wanted.ask, choices=wanted.choices
+                )
+            except DataError as error:
+                failed.append(SetAside(case.id, str(error).removeprefix(f"case {case.id}: ")))
+                sheet.failed.add({"case": case.id, "reason": failed[-1].reason})
+                progress.note(f"not explained: {case.id}: {failed[-1].reason}")
+                progress.advance("explain")
+                continue
+            for line in _write(found, names[case.id], sheet.folder, dicom=wanted.dicom):
+                progress.note(f"{case.id}: {line}")
+            for row in rows(found, case.id, seconds=time.monotonic() - began):
+                sheet.answers.add(row)
+            done.append(case.id)
+            progress.advance("explain")
+    finally:
+        progress.finish("explain")
+    return Explanations(tuple(done), tuple(failed), sheet.folder)
+
+
+def rows(found: Explanation, case: str, *, seconds: float) -> list[dict[str, Any]]:
+    """Return a row for each method that was asked: its figures, or why it has no map."""
+    lead = {"case": case, "asked": found.asked.words}
+    made = [
+        {**lead, "method": e.method, "fails": e.fails or "", **e.map.figures, **_beside(e.map.beside)}
+        for e in found.explained
+    ]
+    made += [{**lead, "method": name, "fails": why} for name, why in found.refused.items()]
+    made[-1]["case_seconds"] = round(seconds, 3)
+    return made
+
+
+def _beside(values: Mapping[str, float]) -> dict[str, float]:
+    return {f"covariate {name}": round(value, 6) for name, value in values.items()}
+
+
+def _write(found: Explanation, name: str, folder: Path, *, dicom: bool) -> list[str]:
+    """Write the maps that hold; return in sentences what could not be written, and which maps do not hold."""
+    said = []
+    for one in found.explained:
+        if one.fails is not None:
+            said.append(f"the map of {one.method} is not shown: {one.fails}")
+            continue
+        said += _map_files(one, found, folder / f"{name}.{one.method}", dicom=dicom)
+    return said
+
+
+def _map_files(one: Explained, found: Explanation, stem: Path, *, dicom: bool) -> list[str]:
+    formats.write(one.map, stem.with_name(f"{stem.name}.nii.gz"))
+    overlay(found.reference, one.map, stem.with_name(f"{stem.name}.png"))
+    said = []
+    for suffix in contract.of(one.map).objects if dicom else ():
+        try:
+            formats.write(one.map, stem.with_name(f"{stem.name}{suffix}"))
+        except VesaliusError as error:
+            said.append(f"explained by {one.method}, but there is no {suffix}: {error}")
+    return said

@@ -1,0 +1,109 @@
+"""explain: what the answers of a bundle rest on, as maps whose faithfulness was measured."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from vesalius import cohorts
+from vesalius.core.bundle import Bundle, open_bundle
+from vesalius.core.cohort import Cohort
+from vesalius.core.disk import assert_apart, held
+from vesalius.core.errors import DataError, Interrupted
+from vesalius.core.progress import Progress, Silent
+from vesalius.core.registry import names
+from vesalius.core.words import counted
+from vesalius.explain import methods as known
+from vesalius.explain.explanation import Check, Choices, Explanation
+from vesalius.explain.explanation import explain as explanation
+from vesalius.explain.stand_in import USUAL
+from vesalius.infer.predictor import Predictor
+from vesalius.prepare.case import with_reference
+from vesalius.run.explaining import Explanations, Wanted, fill
+from vesalius.run.ledger import Sheet
+
+USUAL_METHODS = ("gradcam", "integrated-gradients", "shap-kernel")
+ALL = "all"
+
+
+def explain(
+    bundle: Bundle | Path | str,
+    source: Path | str | Cohort,
+    out: Path | str | None = None,
+    *,
+    method: Sequence[str] | str | None = None,
+    ask: str | None = None,
+    samples: int | None = None,
+    pieces: int = 60,
+    stand_in: str = USUAL,
+    check: Check = "usual",
+    seed: int = 0,
+    dicom: bool = False,
+    columns: Mapping[str, str] | None = None,
+    covariates: Mapping[str, float | str] | None = None,
+    layout: str | None = None,
+    device: str | None = None,
+    accept_mismatch: bool = False,
+    resume: bool = False,
+    progress: Progress | None = None,
+) -> Explanation | Explanations:
+    """Return what the answer to the one case in `source` rests on; with `out`, write every case's maps there.
+
+    `method` are names of `explain/methods/` (see `vesalius explainers`), or `all`; by default class-activation maps,
+    integrated gradients and Shapley values of pieces. `ask` is what is asked of the answer: `tumour`, `region=2`,
+    `box=1`; without it, what the answer says most of. `samples` is how many changed images a method may look at,
+    `pieces` into how many superpixels the image is cut, `stand_in` what stands where a part is taken away (`mean`,
+    `blur`). `check` measures each map: `usual` by deletion and insertion beside chance and the middle of the image, and
+    against models that learned nothing; `full` by infidelity, stability and another seed, too; `none` not at all. A map
+    that does not depend on what was learned, or is no better than pointing at the middle, is named and not written.
+    Raises VesaliusError's kinds, Interrupted after Ctrl-C.
+    """
+    progress = progress or Silent()
+    chosen = _methods(method)
+    wanted = Wanted(
+        methods=chosen,
+        ask=ask,
+        choices=Choices(samples=samples, pieces=pieces, away=stand_in, seed=seed, check=check),
+        dicom=dicom,
+    )
+    opened = bundle if isinstance(bundle, Bundle) else open_bundle(Path(bundle))
+    if out is not None and not isinstance(source, Cohort):
+        assert_apart(Path(source), Path(out))
+    cohort = cohorts.open_cohort(source, layout=layout, columns=columns, max_set_aside=1.0)
+    if not cohort.cases and not cohort.set_aside:
+        raise DataError(f"no images in {cohort.root}")
+    cases = tuple(replace(c, covariates={**c.covariates, **(covariates or {})}) for c in cohort.cases)
+    predictor = Predictor(opened, device=device, accept_mismatch=accept_mismatch)
+    if out is None:
+        if len(cases) != 1:
+            raise DataError(
+                f"{cohort.root} holds {counted(len(cases), 'case')} that can be explained, not one",
+                hint="explain(bundle, source, out) for a cohort",
+            )
+        return explanation(predictor, with_reference(cases[0]), chosen, ask=ask, choices=wanted.choices)
+    mark = wanted.mark(opened.hash)
+    again = Sheet.again if resume else Sheet.new
+    sheet = again(Path(out), mark, "explain")
+    try:
+        with held(sheet.folder):
+            done = fill(sheet, predictor, cases, cohort.set_aside, wanted=wanted, progress=progress)
+    except KeyboardInterrupt as error:
+        words = ["vesalius", "explain", str(opened.path), str(cohort.root), "-o", str(out), "--resume"]
+        kept = len(set(sheet.answers.cases()))
+        raise Interrupted(
+            f"interrupted; {kept} of {counted(len(cases), 'case')} are explained", hint=shlex.join(words)
+        ) from error
+    sheet.close()
+    return done
+
+
+def _methods(named: Sequence[str] | str | None) -> tuple[str, ...]:
+    """Return the methods that are meant, each once. Raises UnknownName."""
+    given = (named,) if isinstance(named, str) else tuple(named or USUAL_METHODS)
+    if ALL in given:
+        return tuple(names(known.KIND))
+    for name in given:
+        known.get(name)
+    return tuple(dict.fromkeys(given))
