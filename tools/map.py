@@ -35,6 +35,7 @@ FLOORS: dict[str, int] = {
     "compress": 10,
     "verbs": 11,
     "serve": 12,
+    "shown": 12,
     "cli": 13,
     "testing": 14,
 }

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from vesalius.answers.contract import Handling
+from vesalius.answers.drawing.lines import Line
 from vesalius.answers.drawing.slices import Slice
 from vesalius.core.answers.boxes import Boxes
 from vesalius.core.case import Box
@@ -29,6 +30,14 @@ class BoxesHandling(Handling[Boxes]):
     def columns(self, answer: Boxes) -> dict[str, Any]:
         """Return how many boxes there are, and the highest probability among them."""
         return {"boxes": len(answer.boxes), "highest_p": float(answer.p.max()) if len(answer.boxes) else 0.0}
+
+    def lines(self, answer: Boxes) -> list[Line]:
+        """Return each box's label, probability and place, the surest first."""
+        pairs = sorted(zip(answer.boxes, answer.p, strict=True), key=lambda pair: -float(pair[1]))
+        return [
+            Line(b.label, f"{float(p):.3f} at z, y, x {_place(b.low)} to {_place(b.high)}", share=float(p))
+            for b, p in pairs
+        ]
 
     def draw(self, axes: Any, answer: Boxes, image: Image, shown: Slice) -> None:
         """Draw the outline of every box."""
@@ -74,6 +83,10 @@ def overlap(one: Box, other: Box) -> float:
     both = float(np.prod(inside))
     sizes = [float(np.prod(np.subtract(box.high, box.low))) for box in (one, other)]
     return both / (sum(sizes) - both) if both else 0.0
+
+
+def _place(corner: Triple) -> str:
+    return ", ".join(f"{v:.4g}" for v in corner)
 
 
 def _moved(corner: Triple, by: Sequence[int]) -> Triple:

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Generic, TypeVar, cast
 
 from vesalius import metrics
 from vesalius.answers.drawing.figures import Figure
+from vesalius.answers.drawing.lines import Line
 from vesalius.answers.drawing.slices import Slice
 from vesalius.core import registry
 from vesalius.core.answers import Answer, ImageAnswer
@@ -77,6 +78,14 @@ class Handling(ABC, Generic[A]):
     def summary(self, answer: A) -> dict[str, Any]:
         """Return what a client shows of an answer at a glance, as JSON takes it; by default its columns."""
         return {"fields": columns(answer)}
+
+    def lines(self, answer: A) -> Sequence[Line]:
+        """Return what a notebook shows of an answer beside its picture, a line each; by default its columns."""
+        return [Line(name, str(value)) for name, value in self.columns(answer).items()]
+
+    def backdrop(self, answer: A) -> Image | None:
+        """Return an image to draw an answer on where its own is not at hand; None of a kind that needs its own."""
+        return answer.image if isinstance(answer, ImageAnswer) else None
 
     def suffix(self, answer: A) -> str:
         """Return the suffix of the file that holds an answer's image, of a kind that has one."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from vesalius.answers.contract import Handling
+from vesalius.answers.drawing.lines import Line
 from vesalius.core.answers.curve import Curve
 
 
@@ -19,6 +20,17 @@ class CurveHandling(Handling[Curve]):
         for arm, curve in answer.survival.items():
             below = answer.times_days[curve <= 0.5]
             found[f"median_days_{arm}"] = float(below[0]) if len(below) else ""
+        return found
+
+    def lines(self, answer: Curve) -> list[Line]:
+        """Return each arm's median survival, and how many survive to the last day."""
+        found = []
+        for arm, curve in answer.survival.items():
+            below = answer.times_days[curve <= 0.5]
+            median = f"median {below[0]:g} days" if len(below) else "median not reached"
+            if len(curve):
+                last = float(curve[-1])
+                found.append(Line(arm, f"{median}, {last:.0%} at {answer.times_days[-1]:g} days", share=last))
         return found
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from vesalius.answers.contract import Handling
+from vesalius.answers.drawing.lines import Line
 from vesalius.answers.drawing.slices import Slice
 from vesalius.core.answers.map import Map
 from vesalius.core.image import Image
@@ -28,6 +29,11 @@ class MapHandling(Handling[Map]):
         """Return the quantity, its unit, and its lowest and highest value."""
         low, high = np.nanmin(answer.image.array), np.nanmax(answer.image.array)
         return {"quantity": answer.quantity, "unit": answer.unit, "low": float(low), "high": float(high)}
+
+    def lines(self, answer: Map) -> list[Line]:
+        """Return the quantity with its lowest and highest value."""
+        low, high = np.nanmin(answer.image.array), np.nanmax(answer.image.array)
+        return [Line(answer.quantity, f"{low:.4g} to {high:.4g} {answer.unit or ''}".rstrip())]
 
     def draw(self, axes: Any, answer: Map, image: Image, shown: Slice) -> None:
         """Draw the field's slice in colour over the image."""

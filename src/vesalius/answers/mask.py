@@ -13,6 +13,7 @@ from vesalius import formats
 from vesalius.answers.contract import Handling
 from vesalius.answers.drawing import figures as draw
 from vesalius.answers.drawing.figures import Figure
+from vesalius.answers.drawing.lines import Line
 from vesalius.answers.drawing.slices import Slice, plane_of
 from vesalius.answers.foreign.masks import LazyMasks, mask_answers
 from vesalius.core import grids
@@ -75,6 +76,23 @@ class MaskHandling(Handling[Mask]):
             for k, (label, size, unit) in enumerate(label_sizes(answer))
         ]
         return {"overlapping": answer.overlapping, "labels": labels}
+
+    def lines(self, answer: Mask) -> list[Line]:
+        """Return each label's size, with its colour."""
+        units = {"ml": "ml", "mm2": "mm²", "pixels": "pixels"}
+        return [
+            Line(label.name, f"{size:,.6g} {units[unit]}", colour=label.colour or PALETTE[k % len(PALETTE)])
+            for k, (label, size, unit) in enumerate(label_sizes(answer))
+        ]
+
+    def backdrop(self, answer: Mask) -> Image:
+        """Return the labels as greys, one for each."""
+        bits = answer.image.array
+        places = [x.value for x in answer.labels]
+        grey = np.zeros((1, *bits.shape[1:]), np.uint16)
+        for k, value in enumerate(places, start=1):
+            grey[0][bits[k - 1] != 0 if answer.overlapping else bits[0] == value] = k
+        return replace(answer.image, array=grey, channels=())
 
     def suffix(self, answer: Mask) -> str:
         """Return `.png` for the mask of a picture, where a PNG holds all its values."""

@@ -13,6 +13,7 @@ import numpy as np
 from vesalius.answers.contract import ForeignAnswers, Handling
 from vesalius.answers.drawing import figures as draw
 from vesalius.answers.drawing.figures import Figure
+from vesalius.answers.drawing.lines import Line
 from vesalius.answers.drawing.slices import Slice
 from vesalius.answers.foreign.tables import Row, row_answers
 from vesalius.cohorts.targets import contract as targets
@@ -60,6 +61,12 @@ class ScoresHandling(Handling[Scores]):
         p = {r["name"]: r["p"] for r in rows}
         above = None if point is None or point["label"] not in p else p[point["label"]] >= point["threshold"]
         return {"labels": rows, "operating_point": point, "positive": above}
+
+    def lines(self, answer: Scores) -> list[Line]:
+        """Return each label's probability, as a number and as a bar."""
+        return [
+            Line(x.name, f"{p:.3f}", share=float(p)) for x, p in zip(answer.labels, answer.p, strict=True)
+        ]
 
     def draw(self, axes: Any, answer: Scores, image: Image, shown: Slice) -> None:
         """Write the first eight probabilities into the corner."""

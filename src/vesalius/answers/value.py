@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from vesalius.answers.contract import ForeignAnswers, Handling
 from vesalius.answers.drawing import figures as draw
 from vesalius.answers.drawing.figures import Figure
+from vesalius.answers.drawing.lines import Line
 from vesalius.answers.foreign.tables import Row, row_answers
 from vesalius.core.answers.value import Value
 from vesalius.core.case import Case
@@ -37,6 +38,10 @@ class ValueHandling(Handling[Value]):
     def columns(self, answer: Value) -> dict[str, Any]:
         """Return the number and its unit."""
         return {"value": answer.x, "unit": answer.unit or ""}
+
+    def lines(self, answer: Value) -> list[Line]:
+        """Return the number with its unit."""
+        return [Line(answer.quantity or "value", f"{answer.x:.6g} {answer.unit or ''}".rstrip())]
 
     def rate(self, answer: Value, truth: Any, measured: Any) -> tuple[float, str]:
         """Return the negative error, and both numbers as the caption."""

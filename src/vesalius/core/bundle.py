@@ -12,7 +12,7 @@ BUNDLE/
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,8 @@ from vesalius.core.learned import Learned
 from vesalius.core.learned import parse as parse_learned
 from vesalius.core.plan import Plan, parse_plan
 from vesalius.core.sealed import Kind, Sealed, damage_named, open_sealed, write_sealed
+from vesalius.core.shown import Shown, cut
+from vesalius.core.words import counted
 
 VERSION = 1
 BUNDLE = Kind(
@@ -59,7 +61,7 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Bundle:
+class Bundle(Shown):
     """An opened bundle. `hash` is the SHA-256 of its manifest: the same hash, the same model.
 
     `learned` is what its training cases were; None where that is not known, as in bundles of earlier versions.
@@ -76,6 +78,14 @@ class Bundle:
     def name(self) -> str:
         """What it is called in words."""
         return name_of(self.path)
+
+    def _words(self) -> Iterable[str]:
+        yield repr(cut(self.name))
+        for stage in self.stages:
+            target = f" '{cut(stage.plan.task.target, 30)}'" if stage.plan.task.target else ""
+            yield f"{stage.plan.task.name}{target}"
+            yield f"{stage.plan.net.name} × {counted(len(stage.members), 'member')}"
+        yield f"hash {self.hash[:12]}"
 
 
 def name_of(path: Path) -> str:

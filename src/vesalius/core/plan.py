@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_origin
 
@@ -13,6 +13,8 @@ from vesalius.core.channels import COLOURS
 from vesalius.core.disk import write_text
 from vesalius.core.errors import PlanError, UnknownName, closest_path
 from vesalius.core.fields import said
+from vesalius.core.shown import Shown, cut, size
+from vesalius.core.words import counted
 
 VERSION = 1
 _Side = Annotated[int, Field(ge=1)]
@@ -231,7 +233,7 @@ class EarlierPlan(Section):
     share: float = Field(0.3, gt=0, le=1)
 
 
-class Plan(Section):
+class Plan(Shown, Section):
     """A whole run. `reasons['train.steps']` is the rule that set that value, or 'set by the user'.
 
     All but `earlier` is of the last stage, which gives the answer; most plans have no other. The answers of the stages
@@ -253,6 +255,20 @@ class Plan(Section):
     takes: TakesPlan | None = None
     reasons: dict[str, str] = {}
     fingerprint: dict[str, Any] = {}
+
+    def _words(self) -> Iterable[str]:
+        yield self.task.name + (f" '{cut(self.task.target, 30)}'" if self.task.target else "")
+        yield self.net.name + (f" at scale {self.net.scale:g}" if self.net.scale != 1 else "")
+        yield f"{self.data.sampling} {size(self.data.size)}"
+        if self.data.spacing_mm is not None:
+            yield "×".join(f"{s:.4g}" for s in self.data.spacing_mm) + " mm"
+        yield f"{counted(self.train.steps, 'step')} of {self.train.batch}"
+        yield counted(self.train.members, "member")
+        if self.earlier:
+            yield f"after {', '.join(e.name for e in self.earlier)}"
+
+    def __str__(self) -> str:
+        return repr(self)
 
 
 USER = "set by the user"

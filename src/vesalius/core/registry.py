@@ -42,6 +42,7 @@ KINDS = (
     "learn.recipes",
     "explain",
     "compress",
+    "shown",
 )
 _SINGULAR = {"cohorts": "layout", "metrics": "answer kind", "losses": "loss", "explain": "explainer"}
 _SINGULAR |= {
@@ -52,6 +53,7 @@ _SINGULAR |= {
     "answers": "kind of answer",
     "core.answers": "kind of answer",
     "cohorts.targets": "kind of target",
+    "shown": "view",
 }
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from vesalius.core.disk import write_text
 from vesalius.core.errors import FormatError
+from vesalius.core.shown import Shown, cut, some
+from vesalius.core.words import counted
 
 VERSION = 1
 
@@ -30,6 +32,13 @@ class Interval:
     undefined: int = 0
     reason: str = ""
 
+    def __str__(self) -> str:
+        if self.value is None:
+            return "not defined"
+        if self.low is None or self.high is None:
+            return f"{self.value:.3f}"
+        return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
+
 
 @dataclass(frozen=True, slots=True)
 class Banner:
@@ -40,7 +49,7 @@ class Banner:
 
 
 @dataclass(frozen=True)
-class Scorecard:
+class Scorecard(Shown):
     """How good the answers to one split are, and what is needed to believe it.
 
     `metrics` and `baseline` hold the same names, `dice` over labels and `dice/liver` for one; `baseline_is` says
@@ -76,6 +85,16 @@ class Scorecard:
     banners: tuple[Banner, ...] = ()
     overlap: str = ""
     left_out: int = 0
+
+    def _words(self) -> Iterable[str]:
+        yield f"{self.answer} of split '{cut(self.split, 20)}'"
+        yield counted(self.n_cases, "case") + (
+            f" of {counted(self.n_patients, 'patient')}" if self.patients_known else ""
+        )
+        overall = {name: found for name, found in self.metrics.items() if "/" not in name}
+        yield some((f"{name} {found}" for name, found in overall.items()), len(overall), 3)
+        if self.banners:
+            yield f"banners: {some((b.kind for b in self.banners), len(self.banners))}"
 
 
 def nameless(card: Scorecard) -> Scorecard:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
@@ -13,6 +13,7 @@ from vesalius.core.cohort import Cohort
 from vesalius.core.errors import DataError
 from vesalius.core.image import Array
 from vesalius.core.progress import Progress
+from vesalius.core.shown import Shown, cut
 from vesalius.core.words import counted, listed
 from vesalius.reliability import duplicates, geometry, leakage
 from vesalius.reliability._records import CaseRecord
@@ -47,7 +48,7 @@ class Thumb:
 
 
 @dataclass(frozen=True, eq=False)
-class Inspection:
+class Inspection(Shown):
     """What is in a cohort and what is wrong with it."""
 
     cohort: Cohort
@@ -57,6 +58,13 @@ class Inspection:
     leaks: tuple[Leak, ...]
     misfits: tuple[Misfit, ...]
     thumbs: tuple[Thumb, ...]
+
+    def _words(self) -> Iterable[str]:
+        yield repr(cut(self.cohort.root.name))
+        yield counted(self.summary.cases, "case")
+        for severity in _ORDER:
+            count = sum(f.severity == severity for f in self.findings)
+            yield counted(count, severity) if count else ""
 
 
 def inspect(

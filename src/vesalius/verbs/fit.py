@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from vesalius.core.cohort import Cohort
 from vesalius.core.plan import Plan
 from vesalius.core.progress import Progress, Silent
 from vesalius.core.scorecard import Scorecard, load_scorecard
+from vesalius.core.shown import Shown, cut
 from vesalius.run import folder
 from vesalius.run.begin import Asked, Begun, begin, reopen
 from vesalius.run.outcome import finish
@@ -27,7 +28,7 @@ from vesalius.run.workspace import Workspace
 
 
 @dataclass(frozen=True, eq=False)
-class Run:
+class Run(Shown):
     """What `fit` leaves behind in `path`: plan.json, folds.json, logs/, bundle/, scorecard.json, report.html; and
     trained_on.json, by which its training cases are known again, and which no bundle holds.
 
@@ -39,6 +40,12 @@ class Run:
     bundle: Bundle | None
     scorecard: Scorecard | None
     ran_out: bool = False
+
+    def _words(self) -> Iterable[str]:
+        yield "a dry run" if self.path is None else repr(cut(str(self.path)))
+        yield repr(self.plan)
+        yield "no scorecard" if self.scorecard is None else repr(self.scorecard)
+        yield "the time ran out" if self.ran_out else ""
 
 
 def fit(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from vesalius.core.answers import ImageAnswer
@@ -15,3 +16,6 @@ class Map(ImageAnswer):
 
     quantity: str
     unit: str | None = None
+
+    def _holds(self) -> Iterable[str]:
+        yield self.quantity + (f" in {self.unit}" if self.unit else "")
