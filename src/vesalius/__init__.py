@@ -17,7 +17,7 @@ _HOME = {
     "fit": "verbs.fit",
     "Run": "verbs.fit",
     "predict": "verbs.predict",
-    "Predictions": "verbs.predict",
+    "Predictions": "run.predictions",
     "evaluate": "verbs.evaluate",
     "write": "verbs.write",
     "fetch": "verbs.fetch",
@@ -26,10 +26,17 @@ _HOME = {
     "Deidentified": "verbs.deidentify",
     "phantom": "verbs.phantom",
     "demo": "verbs.demo",
+    "image": "verbs.image",
+    "Image": "core.image",
+    "Case": "core.case",
+    "Cohort": "core.cohort",
 }
 __all__ = [
+    "Case",
+    "Cohort",
     "Deidentified",
     "Fetched",
+    "Image",
     "Predictions",
     "Run",
     "__version__",
@@ -38,6 +45,7 @@ __all__ = [
     "evaluate",
     "fetch",
     "fit",
+    "image",
     "inspect",
     "phantom",
     "predict",
@@ -46,6 +54,10 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from vesalius.core.case import Case as Case
+    from vesalius.core.cohort import Cohort as Cohort
+    from vesalius.core.image import Image as Image
+    from vesalius.run.predictions import Predictions as Predictions
     from vesalius.verbs.deidentify import Deidentified as Deidentified
     from vesalius.verbs.deidentify import deidentify as deidentify
     from vesalius.verbs.demo import demo as demo
@@ -54,9 +66,9 @@ if TYPE_CHECKING:
     from vesalius.verbs.fetch import fetch as fetch
     from vesalius.verbs.fit import Run as Run
     from vesalius.verbs.fit import fit as fit
+    from vesalius.verbs.image import image as image
     from vesalius.verbs.inspect import inspect as inspect
     from vesalius.verbs.phantom import phantom as phantom
-    from vesalius.verbs.predict import Predictions as Predictions
     from vesalius.verbs.predict import predict as predict
     from vesalius.verbs.read import read as read
     from vesalius.verbs.write import write as write
@@ -77,7 +89,7 @@ class _Package(ModuleType):
             super().__setattr__(name, value)
 
     def __dir__(self) -> list[str]:
-        return sorted({*super().__dir__(), *__all__})
+        return sorted(__all__)  # whatever else is loaded stays within reach by its name
 
 
 sys.modules[__name__].__class__ = _Package

@@ -14,10 +14,11 @@ from typer.testing import CliRunner
 
 import vesalius
 from vesalius import __main__, cli
-from vesalius.cli import _progress, app
+from vesalius.cli import app
 from vesalius.cli._app import pairs, process_began
-from vesalius.cli._progress import Bars, Lines
 from vesalius.cli._show import figure
+from vesalius.core import bars as _bars
+from vesalius.core.bars import Bars, Lines
 from vesalius.core.errors import VesaliusError
 from vesalius.core.registry import names
 from vesalius.core.scorecard import Interval
@@ -117,7 +118,7 @@ def test_lines_say_how_far_and_how_long(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [100.0]
-    monkeypatch.setattr(_progress.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(_bars.time, "monotonic", lambda: now[0])
     shown = Lines()
     shown.start("prepare", 10)
     for _ in range(4):

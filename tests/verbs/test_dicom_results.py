@@ -28,7 +28,7 @@ from vesalius.core.image import Image, Source
 from vesalius.evaluate.foreign import foreign_answers
 from vesalius.phantom.abdomen.dicom import dicom_files
 from vesalius.phantom.ct import patient
-from vesalius.verbs.predict import _write_objects
+from vesalius.run.answers_folder import write_objects
 
 
 @pytest.fixture(scope="module")
@@ -103,11 +103,11 @@ def test_what_has_no_dicom_object_is_one_line_that_says_what_has(study: Path, tm
     ]
     for answer in answers:
         path = tmp_path / "a.sr.dcm"
-        (reason,) = _write_objects(answer, {".sr.dcm": path})
+        (reason,) = write_objects(answer, {".sr.dcm": path})
         kind = type(answer).__name__
         assert (
             f"there is no .sr.dcm: {path}: dicom_sr files do not hold a {kind}; try: one of .json" in reason
         )
         assert "\n" not in reason and not path.exists()
     curve = Curve(times_days=np.array([10.0]), survival={"all": np.array([0.9])}, source=image.source)
-    assert _write_objects(curve, {".sr.dcm": tmp_path / "c.sr.dcm"}) == []
+    assert write_objects(curve, {".sr.dcm": tmp_path / "c.sr.dcm"}) == []

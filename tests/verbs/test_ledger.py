@@ -17,7 +17,7 @@ import vesalius as vs
 from vesalius.cli import app
 from vesalius.core.errors import Interrupted, OutputError
 from vesalius.run.ledger import Ledger
-from vesalius.verbs import predict as verb
+from vesalius.core import file_names as verb
 
 
 def rows(path: Path) -> list[dict[str, str]]:

@@ -75,6 +75,10 @@ class Handling(ABC, Generic[A]):
     def columns(self, answer: A) -> dict[str, Any]:
         """Return an answer's figures by the name of their column in `answers.csv`, without those of its parts."""
 
+    def values(self, answer: A) -> dict[str, Any]:
+        """Return an answer's columns as a table in memory has them: numbers as numbers; by default its columns."""
+        return self.columns(answer)
+
     def summary(self, answer: A) -> dict[str, Any]:
         """Return what a client shows of an answer at a glance, as JSON takes it; by default its columns."""
         return {"fields": columns(answer)}
@@ -207,6 +211,14 @@ def columns(answer: Answer) -> dict[str, Any]:
     found = dict(of(answer).columns(answer))
     for name, part in answer.parts.items():
         found |= {f"{name}.{column}": value for column, value in columns(part).items()}
+    return found
+
+
+def values(answer: Answer) -> dict[str, Any]:
+    """Return an answer's columns as a table in memory has them, and after them those of its parts."""
+    found = dict(of(answer).values(answer))
+    for name, part in answer.parts.items():
+        found |= {f"{name}.{column}": value for column, value in values(part).items()}
     return found
 
 

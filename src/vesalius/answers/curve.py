@@ -22,6 +22,10 @@ class CurveHandling(Handling[Curve]):
             found[f"median_days_{arm}"] = float(below[0]) if len(below) else ""
         return found
 
+    def values(self, answer: Curve) -> dict[str, Any]:
+        """Return the same, with None where the curve does not fall to one half."""
+        return {name: None if days == "" else days for name, days in self.columns(answer).items()}
+
     def lines(self, answer: Curve) -> list[Line]:
         """Return each arm's median survival, and how many survive to the last day."""
         found = []

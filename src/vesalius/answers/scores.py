@@ -54,6 +54,11 @@ class ScoresHandling(Handling[Scores]):
             found["answer"] = names[int(answer.p.argmax())]
         return found
 
+    def values(self, answer: Scores) -> dict[str, Any]:
+        """Return the same with the probabilities as numbers, none of their digits lost."""
+        p = {f"p_{x.name}": float(p) for x, p in zip(answer.labels, answer.p, strict=True)}
+        return {**self.columns(answer), **p}
+
     def summary(self, answer: Scores) -> dict[str, Any]:
         """Return each label's probability, and whether the positive label reaches its operating point."""
         rows = [{"name": x.name, "p": float(p)} for x, p in zip(answer.labels, answer.p, strict=True)]

@@ -69,7 +69,7 @@ def predict(
     )
     typer.echo(f"{len(done.case_ids)} answered in {done.out}")
     if done.set_aside:
-        typer.echo(f"{len(done.set_aside)} could not be answered: {done.out / 'failed.csv'}", err=True)
+        typer.echo(f"{len(done.set_aside)} could not be answered: {out / 'failed.csv'}", err=True)
         alike: dict[str, list[str]] = {}
         for item in done.set_aside:
             alike.setdefault(item.reason, []).append(item.case)

@@ -88,14 +88,14 @@ class Bundle(Shown):
         yield f"hash {self.hash[:12]}"
 
 
-def name_of(path: Path) -> str:
+def name_of(path: Path | str) -> str:
     """Return a bundle's name in words: its folder's, or that of the run that it lies in."""
-    path = path.absolute()
+    path = Path(path).absolute()
     return path.parent.name if path.name == "bundle" and path.parent.name else path.name
 
 
 def save_bundle(
-    path: Path,
+    path: Path | str,
     stages: tuple[Stage, ...],
     *,
     data_hash: str,
@@ -108,6 +108,7 @@ def save_bundle(
     `texts` are further files by name (a scorecard, a card). Whatever else lies there is of an earlier writing and
     goes. A crash before the end leaves no bundle.
     """
+    path = Path(path)
     head: dict[str, Any] = {
         "made_by": made_by,
         "data_hash": data_hash,
@@ -123,11 +124,12 @@ def save_bundle(
     return open_bundle(path)
 
 
-def open_bundle(path: Path) -> Bundle:
+def open_bundle(path: Path | str) -> Bundle:
     """Check every byte against the manifest, then read. A run's folder stands for the bundle inside it.
 
     Raises BundleError where it is no bundle, is newer than this version, or any file was changed.
     """
+    path = Path(path)
     if not (path / BUNDLE.head).is_file() and (path / "bundle" / BUNDLE.head).is_file():
         path = path / "bundle"
     sealed = open_sealed(path, BUNDLE)

@@ -11,6 +11,7 @@ from typing import Any, overload
 
 from vesalius.core.case import Case
 from vesalius.core.errors import DataError, UnknownName
+from vesalius.core.image import Array
 from vesalius.core.registry import lookup
 from vesalius.core.shown import Shown, cut, some
 from vesalius.core.words import counted, listed
@@ -148,7 +149,7 @@ class Cohort(Shown):
     def __getitem__(self, key: int | str) -> Case: ...
 
     @overload
-    def __getitem__(self, key: slice | Sequence[int] | Sequence[str] | Sequence[bool]) -> Cohort: ...
+    def __getitem__(self, key: slice | list[Any] | tuple[Any, ...] | Array) -> Cohort: ...
 
     def __getitem__(self, key: Any) -> Case | Cohort:
         if isinstance(key, str):
@@ -156,7 +157,8 @@ class Cohort(Shown):
         if isinstance(key, slice):
             return self._part(self.cases[key])
         if hasattr(key, "__index__") and not getattr(key, "ndim", 0):
-            return self.cases[key]
+            case: Case = self.cases[key]
+            return case
         return self._part(_chosen(self, list(key)))
 
     def where(

@@ -277,8 +277,9 @@ MOVED = {
 }  # what settings of earlier versions are called now
 
 
-def load_plan(path: Path) -> Plan:
+def load_plan(path: Path | str) -> Plan:
     """Read a `plan.json`. Raises PlanError where it is not one, is newer than this version, or has a bad field."""
+    path = Path(path)
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -328,9 +329,9 @@ def _as_list(text: str) -> str:
     return json.dumps([_parse(item.strip()) for item in text.split(",")], separators=(",", ":"))
 
 
-def save_plan(plan: Plan, path: Path) -> None:
+def save_plan(plan: Plan, path: Path | str) -> None:
     """Write `plan.json`, whole or not at all."""
-    write_text(path, plan.model_dump_json(indent=2) + "\n")
+    write_text(Path(path), plan.model_dump_json(indent=2) + "\n")
 
 
 def override(plan: Plan, settings: Mapping[str, Any], *, reason: str = USER) -> Plan:

@@ -107,13 +107,14 @@ def as_json(card: Scorecard) -> str:
     return json.dumps(_finite(asdict(card)), indent=1, allow_nan=False) + "\n"
 
 
-def save_scorecard(card: Scorecard, path: Path) -> None:
+def save_scorecard(card: Scorecard, path: Path | str) -> None:
     """Write `scorecard.json`, whole or not at all. Raises OutputError."""
-    write_text(path, as_json(card))
+    write_text(Path(path), as_json(card))
 
 
-def load_scorecard(path: Path) -> Scorecard:
+def load_scorecard(path: Path | str) -> Scorecard:
     """Read what `save_scorecard` wrote. Raises FormatError."""
+    path = Path(path)
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         if data["version"] > VERSION:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from vesalius.core.errors import Interrupted
-from vesalius.core.progress import Progress
+from vesalius.core.progress import Progress, watched
 from vesalius.deidentify import run
 from vesalius.deidentify.options import settings
 from vesalius.deidentify.run import Deidentified
@@ -24,7 +24,7 @@ def deidentify(
     key: Path | str | None = None,
     deface: bool = False,
     resume: bool = False,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
 ) -> Deidentified:
     """Copy a file, or all files of a folder, into the new folder `out`, without what identifies a person.
 
@@ -41,7 +41,7 @@ def deidentify(
             settings=settings(profile, wanted),
             key=None if key is None else Path(key),
             resume=resume,
-            progress=progress,
+            progress=watched(progress),
         )
     except Interrupted as error:
         words = ["vesalius", "deidentify", str(source), str(out), "--profile", profile]

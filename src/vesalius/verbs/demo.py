@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vesalius.core.disk import new_folder, write_text
-from vesalius.core.progress import Progress, Silent
+from vesalius.core.progress import Progress, watched
 from vesalius.core.scorecard import Scorecard
 from vesalius.verbs.evaluate import evaluate
 from vesalius.verbs.fit import fit
@@ -44,13 +44,13 @@ class Demo:
     passed: bool
 
 
-def demo(out: Path | str | None = None, *, seed: int = 0, progress: Progress | None = None) -> Demo:
+def demo(out: Path | str | None = None, *, seed: int = 0, progress: Progress | bool | None = None) -> Demo:
     """Make a phantom, look at it, learn to segment and to classify it, answer new cases, and check the figures.
 
     The liver's Dice must be at least 0.90 and the classifier's AUC must lie, with its whole interval, above the
     trivial baseline's.
     """
-    progress = progress or Silent()
+    progress = watched(progress)
     root = new_folder(Path(out) if out else None, default="demo")
     progress.note(f"demo in {root}: 1. make synthetic studies")
     volumes = phantom(root / "volumes", cases=CASES["volumes"], seed=seed, size=GRID, progress=progress)

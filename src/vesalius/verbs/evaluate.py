@@ -13,7 +13,7 @@ from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort, Label, TargetInfo
 from vesalius.core.disk import new_folder
 from vesalius.core.errors import DataError
-from vesalius.core.progress import Progress, Silent
+from vesalius.core.progress import Progress, watched
 from vesalius.core.scorecard import Scorecard, save_scorecard
 from vesalius.core.sealed import MANIFEST
 from vesalius.core.words import counted
@@ -43,7 +43,7 @@ def evaluate(
     labels: Mapping[str, str] | None = None,
     device: str | None = None,
     accept_mismatch: bool = False,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
 ) -> Scorecard:
     """Score `what` (a bundle, or a folder or CSV of any tool's predictions) on the cases of `data`.
 
@@ -56,7 +56,7 @@ def evaluate(
     Raises DataError where no case has the target or all were trained on, MismatchError where none is of the kind
     learned from, BundleError for a damaged bundle, Interrupted after Ctrl-C.
     """
-    progress = progress or Silent()
+    progress = watched(progress)
     torch_threads.use(machines.measure().cores)
     bundle = what if isinstance(what, Bundle) else _bundle_at(Path(what))
     past = past_of_bundle(bundle) if bundle is not None else None

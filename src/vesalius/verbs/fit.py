@@ -12,7 +12,7 @@ from typing import Any
 from vesalius.core.bundle import Bundle, open_bundle
 from vesalius.core.cohort import Cohort
 from vesalius.core.plan import Plan
-from vesalius.core.progress import Progress, Silent
+from vesalius.core.progress import Progress, watched
 from vesalius.core.scorecard import Scorecard, load_scorecard
 from vesalius.core.shown import Shown, cut
 from vesalius.run import folder
@@ -68,7 +68,7 @@ def fit(
     resume: bool = False,
     max_set_aside: float = 0.10,
     device: str | None = None,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
     started: float | None = None,
 ) -> Run:
     """Train on `data` and score on its test cases; returns the run.
@@ -102,7 +102,7 @@ def fit(
         dry_run=dry_run,
         max_set_aside=max_set_aside,
         device=device,
-        progress=progress or Silent(),
+        progress=watched(progress),
     )
     begun = reopen(asked) if resume else begin(asked)
     space = read_workspace(begun)

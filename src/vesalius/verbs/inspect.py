@@ -8,7 +8,7 @@ from pathlib import Path
 from vesalius import cohorts
 from vesalius.core.cohort import Cohort
 from vesalius.core.errors import OutputError
-from vesalius.core.progress import Progress
+from vesalius.core.progress import Progress, watched
 from vesalius.plan import machine
 from vesalius.reliability.html import write
 from vesalius.reliability.inspect import Inspection
@@ -25,7 +25,7 @@ def inspect(
     split: Path | str | None = None,
     labels: Mapping[str, str] | None = None,
     html: Path | str | None = None,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
 ) -> Inspection:
     """Decode everything once and say what is there: counts, sizes, labels, duplicates, leaks, misfits. `labels`
     says what stands for what among the data's labels, as for `read`.
@@ -51,7 +51,7 @@ def inspect(
             )
         if target is not None:
             cohorts.select_target(cohort, target)  # a name that is not there is said, not passed over
-        found = look(cohort, target=target, progress=progress, workers=machine.measure().cores)
+        found = look(cohort, target=target, progress=watched(progress), workers=machine.measure().cores)
         if html is not None:
             write(found, Path(html))
         return found

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from vesalius.core.progress import Progress
+from vesalius.core.progress import Progress, watched
 from vesalius.phantom import make
 
 
@@ -21,7 +21,7 @@ def phantom(
     assignment: str | None = None,
     options: Mapping[str, Any] | None = None,
     without: str | None = None,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
 ) -> Path:
     """Write `cases` synthetic studies of a kind to the new folder `out` and return it.
 
@@ -43,5 +43,5 @@ def phantom(
         format=format,
         options={**(options or {}), **given},
         without=without,
-        progress=progress,
+        progress=watched(progress),
     )

@@ -3,50 +3,37 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import overload
+from typing import Any, TypeAlias, overload
 
 from vesalius import cohorts, formats
 from vesalius.answers import contract
-from vesalius.answers.drawing.overlay import overlay
 from vesalius.core.answers import Answer
 from vesalius.core.bundle import Bundle, open_bundle
-from vesalius.core.cohort import Cohort, SetAside
+from vesalius.core.case import Case
+from vesalius.core.cohort import Cohort
 from vesalius.core.disk import assert_apart, held
-from vesalius.core.errors import (
-    DataError,
-    GeometryError,
-    Interrupted,
-    MismatchError,
-    OutputError,
-    PlanError,
-    VesaliusError,
-)
-from vesalius.core.file_names import file_names
+from vesalius.core.errors import DataError, Interrupted, MismatchError, OutputError, PlanError
 from vesalius.core.image import Image
-from vesalius.core.learned import lying_outside
 from vesalius.core.plan import override
-from vesalius.core.progress import Progress, Silent
-from vesalius.core.words import counted
+from vesalius.core.progress import Progress, watched
 from vesalius.infer import runs
-from vesalius.infer.each import answers
-from vesalius.infer.guard import in_words
+from vesalius.infer.given import asked, is_many
 from vesalius.infer.predictor import Predictor
 from vesalius.plan import machine as machines
 from vesalius.plan import torch_threads
+from vesalius.prepare.pixels import Pixels
+from vesalius.run import answering
 from vesalius.run.ledger import Sheet, marked
+from vesalius.run.predictions import Predictions
 from vesalius.tasks import contract as tasks
 
+__all__ = ["Predictions", "predict", "with_mirror"]
 
-@dataclass(frozen=True, eq=False)
-class Predictions:
-    """What `predict` did: the answers' names in order, what was set aside, and where it was written."""
-
-    case_ids: tuple[str, ...]
-    set_aside: tuple[SetAside, ...]
-    out: Path
+One: TypeAlias = "Path | str | Image | Case | Mapping[str, Any] | Pixels"
+Many: TypeAlias = "list[Any] | tuple[Any, ...] | Iterator[Any]"
 
 
 def with_mirror(bundle: Bundle, axes: Sequence[str]) -> Bundle:
@@ -77,7 +64,7 @@ def with_mirror(bundle: Bundle, axes: Sequence[str]) -> Bundle:
 @overload
 def predict(
     bundle: Bundle | Path | str,
-    source: Path | str | Cohort,
+    source: One,
     out: None = None,
     *,
     json: bool = False,
@@ -91,14 +78,35 @@ def predict(
     device: str | None = None,
     accept_mismatch: bool = False,
     resume: bool = False,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
 ) -> Answer: ...
 
 
 @overload
 def predict(
     bundle: Bundle | Path | str,
-    source: Path | str | Cohort,
+    source: Cohort | Many,
+    out: None = None,
+    *,
+    json: bool = False,
+    overlays: bool = False,
+    dicom: bool = False,
+    also: Sequence[str] = (),
+    mirror: Sequence[str] | None = None,
+    columns: Mapping[str, str] | None = None,
+    covariates: Mapping[str, float | str] | None = None,
+    layout: str | None = None,
+    device: str | None = None,
+    accept_mismatch: bool = False,
+    resume: bool = False,
+    progress: Progress | bool | None = None,
+) -> Predictions: ...
+
+
+@overload
+def predict(
+    bundle: Bundle | Path | str,
+    source: One | Cohort | Many,
     out: Path | str,
     *,
     json: bool = False,
@@ -112,13 +120,13 @@ def predict(
     device: str | None = None,
     accept_mismatch: bool = False,
     resume: bool = False,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
 ) -> Predictions: ...
 
 
 def predict(
     bundle: Bundle | Path | str,
-    source: Path | str | Cohort,
+    source: One | Cohort | Many,
     out: Path | str | None = None,
     *,
     json: bool = False,
@@ -132,51 +140,76 @@ def predict(
     device: str | None = None,
     accept_mismatch: bool = False,
     resume: bool = False,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
 ) -> Answer | Predictions:
-    """Without `out`: the Answer for the one case that `source` holds. With it: every case's, into that folder.
+    """Return the answer to one thing, or those to several; with `out` write them into that folder.
 
-    Writes `answers.csv`, a row a case; for masks `<case>.nii.gz`, or `.png` where the image is a picture; with
-    `json` each whole answer, with `overlays` a picture, with `dicom` the DICOM objects of its kind, and one file more
-    for each suffix in `also` (`.rt.dcm`). `mirror` names axes of mirror test-time augmentation. `covariates` are known
-    of each case (`{"age": 61}`), whatever a table says; others come from a table's columns. A case of another
+    `source` is one thing: the path of a file or of a folder that holds one case, a `vs.Image`, a PIL picture, a NumPy
+    array, a torch tensor, a case, or a mapping of such by the names of a case's images; then the Answer is returned. Or
+    it is several: a cohort, or a list or a generator of such things; then Predictions are, a sequence of answers.
+    A generator's things are answered as they come, and are not kept.
+
+    An array or a tensor that is given bare has no unit, no orientation and no names of channels. A model of pictures
+    takes `(Y, X)`, `(Y, X, C)` and `(C, Y, X)`, one of volumes `(Z, Y, X)`, `(C, Z, Y, X)` and `(Z, Y, X, C)`; a shape
+    that can be read in two ways is refused, as is a batch. What was assumed, and what is unknown that the model learned
+    from, is in `Answer.outside`. Values are taken as a file has them: real numbers that were divided by 255, or
+    standardised, are refused where the model learned from values on one scale. `vs.image` says what is known of pixels.
+
+    With `out` it writes `answers.csv`, a row a case; for masks `<case>.nii.gz`, or `.png` where the image is a picture;
+    with `json` each whole answer, with `overlays` a picture, with `dicom` the DICOM objects of its kind, and one file
+    more for each suffix in `also` (`.rt.dcm`). `mirror` names axes of mirror test-time augmentation. `covariates` are
+    known of each case (`{"age": 61}`), whatever a table says; others come from a table's columns. A case of another
     modality or unit than the bundle learned from is refused unless `accept_mismatch`; in what an answered one lies
     outside of what was learned from is in `Answer.outside` and in the column `outside`.
     Rows are written as they come, to `answers.partial.csv` until all is done; `resume` goes on in `out` where it
-    was interrupted, with the same bundle, as it was told then. Raises VesaliusError's kinds, MismatchError where no
-    case is of the kind that the bundle learned from, Interrupted after Ctrl-C; faulty cases, and those whose study is
-    not known where DICOM is wanted, do not stop the others and are in `set_aside` and `failed.csv`.
+    was interrupted, with the same bundle, as it was told then. `progress` shows itself on a terminal and in a notebook;
+    False shows none. Raises VesaliusError's kinds, MismatchError where no case is of the kind that the bundle learned
+    from, Interrupted after Ctrl-C; faulty cases, and those whose study is not known where DICOM is wanted, do not stop
+    the others and are in `set_aside` and `failed.csv`.
     """
-    progress = progress or Silent()
+    shown = watched(progress)
     vacancy = machines.Vacancy()
+    files = isinstance(source, str | Path | Cohort)
+    if resume and not files:
+        raise DataError("only what lies in files can be gone on with", found=type(source).__name__)
     told = marked(Path(out)) if resume and out is not None else {}
     json, overlays = json or told.get("json", False), overlays or told.get("overlays", False)
     dicom, also = dicom or told.get("dicom", False), tuple(also) or tuple(told.get("also", ()))
     mirror, columns = mirror or told.get("mirror"), columns or told.get("columns")
     layout, covariates = layout or told.get("layout"), covariates or told.get("covariates")
     accept_mismatch = accept_mismatch or told.get("accept_mismatch", False)
-    if out is not None and not isinstance(source, Cohort):
+    if out is not None and isinstance(source, str | Path):
         assert_apart(Path(source), Path(out))
     for suffix in also:
         formats.require_suffix(suffix)
-    opened = bundle if isinstance(bundle, Bundle) else open_bundle(Path(bundle))
+    opened = bundle if isinstance(bundle, Bundle) else open_bundle(bundle)
     if mirror:
         opened = with_mirror(opened, mirror)
-    if isinstance(source, Cohort):
-        cohort = source
+    several = isinstance(source, Cohort) or is_many(source)
+
+    def read(path: Path) -> Cohort:
+        return cohorts.read(path, layout=layout, columns=columns, max_set_aside=1.0)
+
+    if isinstance(source, str | Path | Cohort):
+        found = source if isinstance(source, Cohort) else read(Path(source))
+        wanted = answering.of_cohort(found, covariates or {})
     else:
-        cohort = cohorts.read(source, layout=layout, columns=columns, max_set_aside=1.0)
-    cohort = _with_covariates(cohort, covariates or {})
-    if not cohort.cases and not cohort.set_aside:
-        raise DataError(f"no images in {cohort.root}")
-    for note in cohort.notes:
+        things: Any = source if several else (source,)
+        stream = asked(things, opened, read=read, accept_mismatch=accept_mismatch)
+        wanted = answering.of_things(stream, covariates or {})
+    for note in wanted.notes:
         if note.startswith(cohorts.UNUSED):
-            progress.note(note)
+            shown.note(note)
     torch_threads.use(vacancy.threads())
+    single = answering.only(wanted) if out is None and not several else None
+    cores = vacancy.cores if out is not None or several else machines.measure().cores
+    predictor = Predictor(opened, device=device, accept_mismatch=accept_mismatch, cores=cores)
+    if single is not None:
+        return answering.one_answer(predictor, single)
+    if isinstance(wanted.cases, tuple):
+        _assert_covariates(predictor, wanted.cases)
     if out is None:
-        return _only(opened, cohort, device, accept_mismatch)
-    predictor = Predictor(opened, device=device, accept_mismatch=accept_mismatch, cores=vacancy.cores)
-    _assert_covariates(predictor, cohort)
+        return answering.several_answers(predictor, wanted, shown)
     about = {
         "bundle": opened.hash,
         "json": json,
@@ -197,16 +230,18 @@ def predict(
     sheet = Sheet.again(Path(out), about) if resume else Sheet.new(Path(out), about)
     try:
         with held(sheet.folder):
-            done = _fill(
-                sheet, predictor, cohort, json=json, overlays=overlays, suffixes=suffixes, progress=progress
+            done = answering.fill(
+                sheet, predictor, wanted, json=json, overlays=overlays, suffixes=suffixes, progress=shown
             )
     except (KeyboardInterrupt, OutputError) as error:
-        words = ["vesalius", "predict", str(opened.path), str(cohort.root), "-o", str(out), "--resume"]
+        words = ["vesalius", "predict", str(opened.path), wanted.where, "-o", str(out), "--resume"]
+        hint = shlex.join(words) if files else None
         if isinstance(error, OutputError):
-            progress.note(f"what is finished is kept; go on with: {shlex.join(words)}")
+            shown.note("what is finished is kept" + (f"; go on with: {hint}" if hint else ""))
             raise
-        kept = f"interrupted; {len(sheet.answers.cases())} of {len(cohort.cases)} answers are kept"
-        raise Interrupted(kept, hint=shlex.join(words)) from error
+        kept = len(sheet.answers.cases())
+        of = "" if wanted.count is None else f" of {wanted.count}"
+        raise Interrupted(f"interrupted; {kept}{of} answers are kept", hint=hint) from error
     except MismatchError:
         sheet.discard()
         raise
@@ -214,148 +249,12 @@ def predict(
     return done
 
 
-def _with_covariates(cohort: Cohort, known: Mapping[str, float | str]) -> Cohort:
-    """Return the cohort with what is known of each of its cases."""
-    if not known:
-        return cohort
-    cases = tuple(replace(case, covariates={**case.covariates, **known}) for case in cohort.cases)
-    return replace(cohort, cases=cases)
-
-
-def _assert_covariates(predictor: Predictor, cohort: Cohort) -> None:
+def _assert_covariates(predictor: Predictor, cases: Sequence[Case]) -> None:
     """Raise DataError where no case has a covariate that the bundle needs; single cases that lack one fail alone."""
     for name in predictor.needs:
-        if cohort.cases and all(case.covariates.get(name) is None for case in cohort.cases):
+        if cases and all(case.covariates.get(name) is None for case in cases):
             raise DataError(
                 f"the bundle '{predictor.bundle.name}' needs the covariate '{name}'",
-                found=", ".join(cohort.cases[0].covariates) or "no covariates",
+                found=", ".join(cases[0].covariates) or "no covariates",
                 hint=f"--covariate {name}=VALUE, or a table with --column covariate=NAME of that name",
             )
-
-
-def _fill(
-    sheet: Sheet,
-    predictor: Predictor,
-    cohort: Cohort,
-    *,
-    json: bool,
-    overlays: bool,
-    suffixes: Callable[[Answer], Sequence[str]],
-    progress: Progress,
-) -> Predictions:
-    """Answer what has no row yet: first a case's files, then its row, so that a row means that all is there.
-
-    Raises MismatchError where every case is of another kind than the bundle learned from. A reason that several
-    cases share is said once; `failed.csv` has it for each.
-    """
-    done = sheet.answers.cases()
-    ids = {c.id for c in cohort.cases}
-    if not ids.issuperset(done):
-        raise OutputError(
-            f"{sheet.folder} holds answers to cases that are not in {cohort.root}",
-            found=", ".join([c for c in done if c not in ids][:3]),
-            hint="the same input, or another -o",
-        )
-    failed = [s for s in cohort.set_aside if s.case not in ids]
-    for item in failed:
-        sheet.failed.add({"case": item.case, "reason": item.reason})
-    finished, names = set(done), file_names(c.id for c in cohort.cases)
-    left = [c for c in cohort.cases if c.id not in finished]
-    refused, marks = 0, 0
-    for found in answers(predictor, left, progress=progress):
-        case, answer = found.case, found.answer
-        if isinstance(answer, VesaliusError):
-            refused += isinstance(answer, MismatchError | GeometryError)
-            if refused == len(cohort.cases) and not cohort.set_aside:
-                raise _all_alike(answer, refused)
-            reason = str(answer).removeprefix(f"case {case.id}: ")
-            if reason not in {s.reason for s in failed}:
-                progress.note(f"not answered: {case.id}: {reason}")
-            failed.append(SetAside(case.id, reason))
-            sheet.failed.add({"case": case.id, "reason": reason})
-            continue
-        files = _files(answer, names[case.id], sheet.folder, json=json, overlays=overlays)
-        objects = {s: sheet.folder / f"{names[case.id]}{s}" for s in suffixes(answer)}
-        try:
-            _write_case(answer, found.reference, files)
-            for reason in _write_objects(answer, objects):
-                failed.append(SetAside(case.id, reason))
-                sheet.failed.add({"case": case.id, "reason": reason})
-                progress.note(f"{case.id}: {reason}")
-            sheet.answers.add(
-                {"case": case.id, **contract.columns(answer), "outside": in_words(answer.outside)}
-            )
-            marks += bool(answer.outside)
-        except BaseException:
-            if case.id not in sheet.answers.cases():
-                for path in (*files, *objects.values()):
-                    path.unlink(missing_ok=True)
-            raise
-        done.append(case.id)
-        forms = answer.source.forms
-        if forms is not None and forms.disagree:
-            said = (
-                f"its sform and its qform say places {forms.apart_mm:.3g} mm apart; the {forms.used} was used"
-            )
-            progress.note(f"{case.id}: {said}, and the answer has both")
-    if marks:
-        progress.note(f"{lying_outside(marks, len(left))}: see the column 'outside'")
-    return Predictions(tuple(done), tuple(failed), sheet.folder)
-
-
-def _all_alike(error: VesaliusError, count: int) -> VesaliusError:
-    """Return the error of a single case, or of the last of several that were all refused."""
-    if count == 1:
-        return error
-    return MismatchError(
-        f"none of {count} cases can be answered; the last: {error.what}", found=error.found, hint=error.hint
-    )
-
-
-def _only(bundle: Bundle, cohort: Cohort, device: str | None, accept_mismatch: bool) -> Answer:
-    if len(cohort.cases) != 1:
-        said = "; ".join(s.reason for s in cohort.set_aside[:1])
-        raise DataError(
-            f"{cohort.root} holds {counted(len(cohort.cases), 'case')} that can be answered, not one",
-            found=said or None,
-            hint="predict(bundle, source, out) for a cohort",
-        )
-    cores = machines.measure().cores
-    return Predictor(bundle, device=device, accept_mismatch=accept_mismatch, cores=cores)(cohort.cases[0])
-
-
-def _files(
-    answer: Answer, name: str, folder: Path, *, json: bool, overlays: bool
-) -> dict[Path, Answer | None]:
-    """Return the files that a case gets, each with the answer that is written to it; None where its overlay is."""
-    found: dict[Path, Answer | None] = {}
-    pictured = dict(contract.images(answer))
-    parts = file_names(part for part in pictured if part)
-    for part, one in pictured.items():
-        lead = f"{name}.{parts[part]}" if part else name
-        found[folder / f"{lead}{contract.of(one).suffix(one)}"] = one
-    if json:
-        found[folder / f"{name}.json"] = answer
-    if overlays:
-        found[folder / f"{name}.overlay.png"] = None
-    return found
-
-
-def _write_case(answer: Answer, reference: Image | None, files: Mapping[Path, Answer | None]) -> None:
-    for path, one in files.items():
-        if one is None:
-            if reference is not None:
-                overlay(reference, answer, path)
-        else:
-            formats.write(one, path)
-
-
-def _write_objects(answer: Answer, objects: Mapping[str, Path]) -> list[str]:
-    """Write one file for each suffix; what cannot be written is said, and the others are."""
-    reasons = []
-    for suffix, path in objects.items():
-        try:
-            formats.write(answer, path)
-        except (OutputError, DataError) as error:
-            reasons.append(f"answered, but there is no {suffix}: {error}")
-    return reasons
