@@ -16,8 +16,8 @@ from typer.testing import CliRunner
 import vesalius as vs
 from vesalius.cli import app
 from vesalius.core.errors import Interrupted, OutputError
+from vesalius.core.file_names import file_names
 from vesalius.run.ledger import Ledger
-from vesalius.core import file_names as verb
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -143,7 +143,7 @@ def test_files_and_rows_agree_when_the_disk_is_full(
 
     monkeypatch.setattr(Ledger, "add", full)
     with pytest.raises(OutputError, match="no space left"):
-        verb.predict(pictures.path, pictures.data, out, json=True, progress=press)
+        vs.predict(pictures.path, pictures.data, out, json=True, progress=press)
     assert len(rows(out / "answers.partial.csv")) == len(list(out.glob("*-case-*.json"))) == 4
     assert "what is finished is kept; go on with: vesalius predict" in press.said
 
@@ -163,12 +163,12 @@ def test_what_could_not_be_answered_is_there_too_and_tried_again(pictures: Any, 
 
 
 def test_no_two_cases_share_a_file() -> None:
-    names = verb.file_names(["a/b", "a_b", "A_b", "a_b-2", "..", ""])
+    names = file_names(["a/b", "a_b", "A_b", "a_b-2", "..", ""])
     assert list(names.values()) == ["a_b", "a_b-2", "A_b-3", "a_b-2-2", "case", "case-2"]
 
 
 def test_a_name_that_no_file_system_takes_is_cut_and_stays_its_own() -> None:
     long = ["é" * 200 + "1", "é" * 200 + "2"]
-    names = verb.file_names(long)
+    names = file_names(long)
     assert len(set(names.values())) == 2
     assert all(len(n.encode()) <= 200 and n.startswith("é" * 90) for n in names.values())

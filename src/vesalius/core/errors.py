@@ -62,9 +62,9 @@ class UnknownName(VesaliusError):
         self.name, self.close = name, close
 
 
-def closest_path(path: Path, otherwise: str) -> str:
+def closest_path(path: Path | str, otherwise: str) -> str:
     """Return what to try where nothing lies at `path`: what is called most like it, or `otherwise`."""
-    missing = path
+    missing = Path(path)
     while missing.parent != missing and not missing.parent.exists():
         missing = missing.parent
     try:

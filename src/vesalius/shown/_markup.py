@@ -66,13 +66,15 @@ def table(lines: Sequence[Line]) -> str:
 
 def grid(names: Sequence[str], rows: Iterable[Sequence[str]], count: int) -> str:
     """Return a table with a heading, of the first of `count` rows, and how many more there are."""
-    head = "".join(f'<th style="text-align:left">{escape(n)}</th>' for n in names)
+    left, first = 'style="text-align:left"', 'style="text-align:left;white-space:nowrap"'
+    head = "".join(f"<th {left}>{escape(n)}</th>" for n in names)
     body, shown = "", 0
     for row in rows:
         if shown == MOST:
             break
         shown += 1
-        body += "<tr>" + "".join(f'<td style="text-align:left">{escape(c)}</td>' for c in row) + "</tr>"
+        cells = (f"<td {left if len(c) > 40 else first}>{escape(c)}</td>" for c in row)
+        body += f"<tr>{''.join(cells)}</tr>"
     more = f"<tr><td colspan={len(names)}>and {count - shown} more</td></tr>" if count > shown else ""
     return f'<table style="margin:.3em 0"><tr>{head}</tr>{body}{more}</table>'
 

@@ -7,7 +7,7 @@ from vesalius.core.bundle import Bundle
 from vesalius.core.errors import VesaliusError
 from vesalius.core.scorecard import load_scorecard
 from vesalius.shown.contract import View, facts
-from vesalius.shown.scorecard import figures
+from vesalius.shown.scorecard import VIEW as CARD
 
 
 class BundleView(View[Bundle]):
@@ -24,7 +24,8 @@ class BundleView(View[Bundle]):
             plan, labels = stage.plan, stage.state.values.get("labels", ())
             names = [str(x["name"]) for x in labels if isinstance(x, dict) and "name" in x]
             found += facts(
-                (stage.name, " ".join(filter(None, (plan.task.name, plan.task.target)))),
+                ("stage", stage.name if len(thing.stages) > 1 else ""),
+                ("task", " ".join(filter(None, (plan.task.name, plan.task.target)))),
                 ("labels", ", ".join(names)),
                 ("net", f"{plan.net.name}, members: {len(stage.members)}"),
                 ("input", f"{plan.data.sampling}, {' × '.join(map(str, plan.data.size))}"),
@@ -42,9 +43,10 @@ class BundleView(View[Bundle]):
         """Return the figures of its scorecard, where it has one."""
         path = thing.path / "scorecard.json"
         try:
-            return figures(load_scorecard(path)) if path.is_file() else ""
+            card = load_scorecard(path) if path.is_file() else None
         except VesaliusError:
             return ""
+        return "" if card is None else CARD.before(card) + CARD.after(card)
 
 
 VIEW = BundleView()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from vesalius.answers import contract
 from vesalius.answers.drawing.lines import Line
@@ -42,22 +43,29 @@ class ScorecardView(View[Scorecard]):
 
 
 def figures(card: Scorecard) -> str:
-    """Return a table of the figures of a scorecard: those of all labels first."""
-    ordered = sorted(card.metrics.items(), key=lambda item: "/" in item[0])
-    names = _names(card.answer)
-    rows = [
-        (_named(name, names), str(found), str(found.n), _text(card.baseline.get(name)))
-        for name, found in ordered
-    ]
+    """Return a table of the figures that stand on top of a report, and the others folded behind it."""
+    handling = _handling(card.answer)
+    names: Mapping[str, str] = handling.metric_names if handling else {}
+    wanted = handling.headlines if handling else ()
+    top = [n for n in wanted if n in card.metrics] or [n for n in card.metrics if "/" not in n]
+    rest = sorted((n for n in card.metrics if n not in top), key=lambda name: "/" in name)
+    more = f"<details><summary>{len(rest)} more figures</summary>{_table(card, rest, names)}</details>"
+    return _table(card, top, names) + (more if rest else "")
+
+
+def _table(card: Scorecard, metrics: Sequence[str], names: Mapping[str, str]) -> str:
+    found = [(name, card.metrics[name]) for name in metrics]
+    rows = [(_named(n, names), str(x), str(x.n), _text(card.baseline.get(n))) for n, x in found]
     trivial = f"trivial answer: {card.baseline_is}" if card.baseline_is else "trivial answer"
     return grid(("metric", "value (95 % interval)", "n", trivial), rows, len(rows))
 
 
-def _names(answer: str) -> Mapping[str, str]:
+def _handling(answer: str) -> contract.Handling[Any] | None:
+    """Return what is done with answers of a kind; None for one of another package that is not here."""
     try:
-        return contract.of(answer).metric_names
+        return contract.of(answer)
     except UnknownName:
-        return {}
+        return None
 
 
 def _named(name: str, names: Mapping[str, str]) -> str:

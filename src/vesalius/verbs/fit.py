@@ -43,8 +43,10 @@ class Run(Shown):
 
     def _words(self) -> Iterable[str]:
         yield "a dry run" if self.path is None else repr(cut(str(self.path)))
-        yield repr(self.plan)
-        yield "no scorecard" if self.scorecard is None else repr(self.scorecard)
+        plan = self.plan
+        yield plan.task.name + (f" '{cut(plan.task.target, 30)}'" if plan.task.target else "")
+        yield f"{plan.net.name}, {plan.train.steps} steps"
+        yield from ("no scorecard",) if self.scorecard is None else self.scorecard._words()
         yield "the time ran out" if self.ran_out else ""
 
 
