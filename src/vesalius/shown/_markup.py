@@ -76,7 +76,8 @@ def grid(names: Sequence[str], rows: Iterable[Sequence[str]], count: int) -> str
         cells = (f"<td {left if len(c) > 40 else first}>{escape(c)}</td>" for c in row)
         body += f"<tr>{''.join(cells)}</tr>"
     more = f"<tr><td colspan={len(names)}>and {count - shown} more</td></tr>" if count > shown else ""
-    return f'<table style="margin:.3em 0"><tr>{head}</tr>{body}{more}</table>'
+    table = f'<table style="margin:.3em 0"><tr>{head}</tr>{body}{more}</table>'
+    return f'<div style="overflow-x:auto">{table}</div>'
 
 
 def warned(kind: str, text: str) -> str:
