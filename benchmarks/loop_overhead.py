@@ -96,7 +96,7 @@ def _setting(
         max_set_aside=0.1,
         progress=Silent(),
     )
-    state = space.task.state(space.training, space.target, plan)
+    state = space.task.learned(space.training, space.target, plan)
     examples = prepare_examples(space.task, space.training[:CASES], plan, state, progress=Silent())
     return Setting(space.task, plan, state, examples)
 

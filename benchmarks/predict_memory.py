@@ -111,7 +111,7 @@ def _target() -> TargetInfo:
 
 def _state(plan: Plan) -> State:
     """What the task itself would learn of such masks without looking at any."""
-    return tasks.get("segment").state([], _target(), plan)
+    return tasks.get("segment").learned([], _target(), plan)
 
 
 def _model(plan: Plan, seed: int) -> Any:

@@ -111,7 +111,7 @@ def bundle(path: Path) -> Path:
         train=TrainPlan(steps=1, batch=2),
     )
     info = TargetInfo("class", "class", (Label(0, "cat"), Label(1, "dog")))
-    state = classify.TASK.state([], info, plan)
+    state = classify.TASK.learned([], info, plan)
     path.mkdir(parents=True)
     torch.manual_seed(0)
     save_file(classify.TASK.build(plan, state, nets).state_dict(), path / "weights-0-0.safetensors")

@@ -32,6 +32,7 @@ ROOMS = {
 FILES = {
     "cohorts/_limits.py": ("fit",),  # the others bear any share
     "cohorts/_folds.py": ("fit",),
+    "cohorts/_dealing.py": ("fit",),
     "cohorts/_check.py": ("fit", "evaluate"),
     "cohorts/_coding.py": ("inspect", "fit", "evaluate"),  # predict asks nothing of labels
     "cohorts/_doubtful.py": ("inspect", "fit", "evaluate"),
@@ -46,6 +47,7 @@ FILES = {
     "run/workspace.py": ("fit",),
     "run/clock.py": ("fit",),
     "run/ledger.py": ("predict",),
+    "run/filling.py": ("predict",),
 }
 FOREIGN = {"--psm"}  # tesseract's
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
@@ -142,24 +143,29 @@ KIND = Gaze()
 '''
 
 
-@pytest.fixture
-def gaze(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Another package's kind of target: one file."""
-    (tmp_path / "otherlab_gaze.py").write_text(GAZE, encoding="utf-8")
-    monkeypatch.syspath_prepend(str(tmp_path))
+@contextmanager
+def installed(stem: str, text: str, folder: Path, patch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Another package's kind of target, one file, while inside."""
+    (folder / f"otherlab_{stem}.py").write_text(text, encoding="utf-8")
+    patch.syspath_prepend(str(folder))
     group = f"vesalius.{ROOM}"
-    monkeypatch.setattr(
-        registry.metadata,
-        "entry_points",
-        lambda **wanted: [EntryPoint("gaze", "otherlab_gaze", group)] if wanted == {"group": group} else [],
+    point = EntryPoint(stem, f"otherlab_{stem}", group)
+    patch.setattr(
+        registry.metadata, "entry_points", lambda **wanted: [point] if wanted == {"group": group} else []
     )
     caches = (registry.stems, registry.literals, registry.names)
     for cache in caches:
         cache.cache_clear()
-    yield contract.of("gaze")
+    yield contract.of(stem)
     for cache in caches:
         cache.cache_clear()
-    sys.modules.pop("otherlab_gaze", None)
+    sys.modules.pop(f"otherlab_{stem}", None)
+
+
+@pytest.fixture
+def gaze(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    with installed("gaze", GAZE, tmp_path, monkeypatch) as kind:
+        yield kind
 
 
 def seen(folder: Path, *, rows: int = 24) -> Cohort:
@@ -211,3 +217,59 @@ def test_its_values_are_in_the_cohorts_hash(gaze: Any, tmp_path: Path) -> None:
     )
     changed = cohorts.read(tmp_path / "b", columns={"image": "file", "gaze": "fixation"})
     assert cohorts.check(changed).hash != one.hash
+
+
+DOSE = '''"""A dose over a span, each in a column of its own."""
+
+from vesalius.cohorts.targets.contract import TargetKind
+
+ROLES = ("dose", "span")
+CALLED = {"dose": ".*gray", "span": "fractions?"}
+
+
+class Dose(TargetKind):
+    """A value is a text."""
+
+    name = "dose"
+
+    def holds(self, role, cells):
+        return all(c is None or float(c) < 100 for c in cells)
+
+    def why(self, role, found):
+        return f"its {role}, of {len(found)}"
+
+    def value(self, info, row):
+        return f"{row.cell(row.columns('dose')[0])} in {row.cell(row.columns('span')[0])}"
+
+
+KIND = Dose()
+'''
+
+
+def test_a_kind_in_several_columns_is_found_by_its_own_words_where_all_are_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(name: str, *lines: str) -> Cohort:
+        folder = tmp_path / name
+        folder.mkdir()
+        for k in range(len(lines) - 1):
+            Picture.fromarray(np.full((8, 8), 40 * k, dtype=np.uint8)).save(folder / f"p{k}.png")
+        rows = [lines[0], *(f"p{k}.png,{line}" for k, line in enumerate(lines[1:]))]
+        (folder / "table.csv").write_text("\n".join(rows) + "\n")
+        return cohorts.read(folder)
+
+    with installed("dose", DOSE, tmp_path, monkeypatch):
+        both = read("both", "file,Total Gray,fraction", "60,30", "50,25")
+        alone = read("alone", "file,Total Gray", "60", "50")
+        wrong = read("wrong", "file,Total Gray,fraction", "60,300", "50,250")
+    assert [c.targets["Total Gray"] for c in both.cases] == ["60 in 30", "50 in 25"]
+    assert any(note.endswith("fraction is span: its span, of 2") for note in both.notes)
+    kinds = {t.kind for cohort in (alone, wrong) for t in cohort.targets.values()}
+    assert "dose" not in kinds, "a column is lacking, or holds what it does not take"
+
+
+def test_words_for_columns_stand_in_the_files_of_their_kinds() -> None:
+    words = {stem: registry.literals(ROOM, stem).get("CALLED") for stem in registry.stems(ROOM)}
+    assert set(words["event"]) == {"time", "event"} and "diagnos" in words["class"]
+    read = (Path(cohorts.__file__).parent / "_roles.py").read_text(encoding="utf-8")
+    assert "diagnos" not in read and "censor" not in read

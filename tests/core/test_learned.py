@@ -7,19 +7,19 @@ from dataclasses import replace
 
 import pytest
 
-from vesalius.core.learned import Seen, compare, parse, summary
+from vesalius.core.learned import Seen, compare, parse, statistics, summary
 from vesalius.core.modalities import of_channel, of_code, of_word, sequence_of
 
 CT = Seen((40, 128, 128), (0.8, 0.8, 1.5), -1000.0, 400.0, "CT", "HU", "ABDOMEN", "T1")
 CASES = [CT, replace(CT, size=(60, 128, 128), spacing_mm=(0.8, 0.8, 1.0), darkest=-1020.0, brightest=600.0)]
-LEARNED = summary(CASES, absolute=True)
+LEARNED = summary(statistics(CASES), absolute=True)
 
 
 def test_a_record_is_a_summary_that_json_holds() -> None:
     assert (LEARNED.cases, LEARNED.modality, LEARNED.unit, LEARNED.flat) == (2, "CT", "HU", False)
     assert LEARNED.size[0] == pytest.approx((40.1, 59.9)) and LEARNED.size[1] == (128, 128)
     assert parse(json.loads(json.dumps(LEARNED.json()))) == LEARNED
-    mixed = summary([CT, replace(CT, modality=None, spacing_mm=None)], absolute=True)
+    mixed = summary(statistics([CT, replace(CT, modality=None, spacing_mm=None)]), absolute=True)
     assert (mixed.modalities, mixed.modality, mixed.spacing_mm) == (("CT", None), None, None)
     assert compare(mixed, replace(CT, modality="MR")).mismatch == (), (
         "what one case did not say may have been MR"
@@ -74,7 +74,7 @@ def test_ranges_are_widened_by_a_tolerance() -> None:
         {"brightest": 990.0},
     ):
         assert compare(LEARNED, replace(CT, **near)).outside == ()  # type: ignore[arg-type]
-    relative = summary(CASES, absolute=False)  # images of which each has a scale of its own
+    relative = summary(statistics(CASES), absolute=False)  # images of which each has a scale of its own
     assert compare(relative, replace(CT, darkest=0.0, brightest=3000.0)).outside == ()
     assert compare(relative, replace(CT, brightest=90_000.0)).outside
 

@@ -94,8 +94,8 @@ NEVER_ONE = {
     "cli/_inspection.py: cases have no id",  # of these some have one
     "cohorts/_check.py: different values",
     "cohorts/_dicom_targets.py: structures, of which",
-    "cohorts/_folds.py: folds, as",
-    "cohorts/_folds.py: patients",
+    "cohorts/_dealing.py: folds, as",
+    "cohorts/_dealing.py: patients",
     "cohorts/_limits.py: cases are set aside",  # where none is left, that is said otherwise
     "cohorts/_rows.py: cases only",  # half of several
     "cohorts/_series.py: files)",
@@ -107,7 +107,7 @@ NEVER_ONE = {
     "run/members.py: steps)",  # of one step no half is missing
     "run/reporting.py: models together",
     "run/reporting.py: images like those",  # the hole is a verb
-    "verbs/predict.py: cases can be answered",  # one is told its own error
+    "run/filling.py: cases can be answered",  # one is told its own error
     "run/planning.py: folds are more",  # 2 at least
 }
 

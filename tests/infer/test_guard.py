@@ -14,7 +14,7 @@ from vesalius.core.bundle import Bundle, Stage, State
 from vesalius.core.case import Case
 from vesalius.core.errors import MismatchError
 from vesalius.core.image import Image
-from vesalius.core.learned import Learned, Seen, summary
+from vesalius.core.learned import Learned, Seen, statistics, summary
 from vesalius.core.plan import (
     DataPlan,
     InferPlan,
@@ -76,7 +76,7 @@ def predictor(task: str, learned: Learned | None, *, stages: int = 1) -> Predict
 
 def learned(modality: str | None, size: tuple[int, int, int] = (1, 16, 16)) -> Learned:
     seen = Seen(size, None, 0.0, 255.0, modality, None)
-    return summary([seen, seen], absolute=True)
+    return summary(statistics([seen, seen]), absolute=True)
 
 
 def picture(modality: str | None, *, side: int = 16) -> Image:

@@ -50,7 +50,7 @@ class Probe(Task):
     def check(self, cohort: Any, target: Any) -> tuple[str, ...]:
         return ()
 
-    def state(self, cases: Any, target: Any, plan: Any) -> State:
+    def state(self, summary: Any, target: Any, plan: Any) -> State:
         return State({})
 
     def encode(self, case: Case, prepared: Any, reference: Image, state: State) -> Example:

@@ -232,7 +232,7 @@ def test_https_with_keys(bundles: dict[str, Path], tmp_path: Path) -> None:
 
 def test_the_audit_log_is_checked_by_the_command(tmp_path: Path) -> None:
     log = Audit(tmp_path / "a.jsonl")
-    log.add("ward-3", "upload", study="s")
+    log.add("ward-3", "upload", {"study": "s"})
     log.close()
     words = ["serve", "--check-audit", "--audit", str(tmp_path / "a.jsonl")]
     done = CliRunner().invoke(app, words)

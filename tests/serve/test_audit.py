@@ -18,7 +18,7 @@ from vesalius.serve.http.audit import START, Audit, check, verify
 def written(path: Path, lines: int = 5) -> list[str]:
     log = Audit(path)
     for k in range(lines):
-        log.add("ward-3", "upload", study=f"s{k}", bytes=k)
+        log.add("ward-3", "upload", {"study": f"s{k}", "bytes": k})
     log.close()
     return path.read_text().splitlines()
 
@@ -120,7 +120,7 @@ def test_two_services_do_not_write_one_log(tmp_path: Path) -> None:
     log = Audit(path)
     with pytest.raises(OutputError, match="in use"):
         Audit(path)
-    log.add("ward-3", "upload", study="s")
+    log.add("ward-3", "upload", {"study": "s"})
     log.close()
     Audit(path).close()
     assert verify(path).count == 1
@@ -132,7 +132,7 @@ def test_a_full_disk_leaves_the_chain_as_it_was(
 ) -> None:
     path = tmp_path / "a.jsonl"
     log = Audit(path)
-    log.add("ward-3", "upload", study="s")
+    log.add("ward-3", "upload", {"study": "s"})
     real, written_ = os.write, list[int]()
 
     def full(handle: int, data: bytes = b"") -> int:
@@ -144,8 +144,8 @@ def test_a_full_disk_leaves_the_chain_as_it_was(
     with monkeypatch.context() as patch:
         patch.setattr(os, call, full)
         with pytest.raises(OutputError):
-            log.add("ward-3", "look", study="s")
-    log.add("ward-3", "delete", study="s")
+            log.add("ward-3", "look", {"study": "s"})
+    log.add("ward-3", "delete", {"study": "s"})
     log.close()
     assert verify(path).count == 2
     assert [json.loads(line)["what"] for line in path.read_text().splitlines()] == ["upload", "delete"]

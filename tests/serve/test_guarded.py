@@ -23,7 +23,7 @@ from _peers import Pacs, receive, state
 from _uploads import upload
 from starlette.testclient import TestClient
 
-from vesalius.core.learned import Seen, summary
+from vesalius.core.learned import Seen, statistics, summary
 from vesalius.serve.http.catalogue import Catalogue
 from vesalius.serve.models import open_model
 from vesalius.serve.node.answering import series_model
@@ -37,8 +37,8 @@ _DX = Seen((1, 40, 48), None, 0.0, 255.0, "DX", None)
 def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A segmenter that learned from MR, and a classifier that learned from radiographs."""
     root = tmp_path_factory.mktemp("guarded")
-    segmenter(root / "brain", learned=summary([_MR, _MR], absolute=False))
-    classifier(root / "chest", learned=summary([_DX, _DX], absolute=True))
+    segmenter(root / "brain", learned=summary(statistics([_MR, _MR]), absolute=False))
+    classifier(root / "chest", learned=summary(statistics([_DX, _DX]), absolute=True))
     return {name: root / name for name in ("brain", "chest")}
 
 
@@ -218,7 +218,7 @@ def test_alike_modalities_and_a_service_that_accepts_refuse_nothing(
     assert client.post("/api/predict", files=files).json()["status"] == "done"
     made.close()
     film = replace(_DX, modality="DX")
-    assert summary([film], absolute=True).modality == "DX"
+    assert summary(statistics([film]), absolute=True).modality == "DX"
 
 
 def test_a_text_says_it_in_a_section_of_its_own(series: list[Path], tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 import torch
 from _browser import Page, in_browser, serving
 from _bundles import sealed
+from _tasks import untrained
 
 from vesalius import formats
 from vesalius.core import registry
@@ -18,58 +19,32 @@ from vesalius.core.bundle import State
 from vesalius.core.image import Image
 from vesalius.serve.http.catalogue import Catalogue
 
-SPOTS = '''"""What is bright in an image, as boxes: nothing is learned."""
-import numpy as np
-import torch
+SPOTS = untrained(
+    "spots",
+    "Boxes",
+    about="What is bright in an image, as boxes",
+    imports="""
 from scipy import ndimage
 
 from vesalius.core.answers.boxes import Boxes
-from vesalius.core.bundle import State
 from vesalius.core.case import Box
 from vesalius.core.cohort import Label
-from vesalius.tasks.contract import Example, Task
 
 LABELS = (Label(1, "dim"), Label(2, "bright"))
-
-
-class Spots(Task):
-    name, answer, targets, roles, run, primary = "spots", Boxes, (), (), "whole", "froc"
-
-    def check(self, cohort, target):
-        return ()
-
-    def state(self, cases, target, plan):
-        return State({})
-
-    def encode(self, case, prepared, reference, state):
-        return Example(case.id, {"image": prepared.array})
-
-    def build(self, plan, state, nets):
-        return torch.nn.Linear(1, 1)
-
-    def loss(self, model, batch, generator):
-        return {}
-
-    def infer(self, model, batch, generator):
-        return torch.zeros(len(batch.images["image"]), 1)
-
-    def scalar(self, raw, what):
-        return raw[:, 0]
-
-    def decode(self, raw, state, calibration, reference, *, undo=None):
-        array = reference.array[0]
-        parts, _ = ndimage.label(array > 50)
-        found = ndimage.find_objects(parts)
-        p = [float(array[s].max()) / 1000 for s in found]
-        boxes = tuple(
-            Box(tuple(float(a.start) for a in s), tuple(float(a.stop) for a in s), LABELS[q > 0.5].name)
-            for s, q in zip(found, p, strict=True)
-        )
-        return Boxes(boxes=boxes, p=np.array(p), labels=LABELS)
-
-
-TASK = Spots()
-'''
+""",
+    primary="froc",
+    decode="""
+array = reference.array[0]
+parts, _ = ndimage.label(array > 50)
+found = ndimage.find_objects(parts)
+p = [float(array[s].max()) / 1000 for s in found]
+boxes = tuple(
+    Box(tuple(float(a.start) for a in s), tuple(float(a.stop) for a in s), LABELS[q > 0.5].name)
+    for s, q in zip(found, p, strict=True)
+)
+return Boxes(boxes=boxes, p=np.array(p), labels=LABELS)
+""",
+)
 # X runs to the front, Y to the head, Z to the right of the patient
 CROSSWISE = np.array([[0, 0, -2.0, 30], [-1.0, 0, 0, 5], [0, 1.5, 0, -80], [0, 0, 0, 1]])
 BRIGHT, DIM = (slice(5, 9), slice(20, 30), slice(10, 22)), (slice(1, 2), slice(4, 5), slice(4, 5))

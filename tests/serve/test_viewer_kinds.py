@@ -16,6 +16,7 @@ import pytest
 import torch
 from _browser import CHROMIUM, Page, in_browser, serving
 from _bundles import sealed
+from _tasks import untrained
 
 from vesalius.core.bundle import State
 from vesalius.serve import viewer
@@ -23,44 +24,14 @@ from vesalius.serve.http.catalogue import Catalogue
 
 REPO = Path(__file__).resolve().parents[2]
 VIEWER, NODE = viewer.STATIC.parent, REPO / "node_modules"
-LOOK = '''"""Where a reader would look first: nothing is learned."""
-import torch
-
-from otherlab.core_answers.gaze import Gaze
-from vesalius.core.bundle import State
-from vesalius.tasks.contract import Example, Task
-
-
-class Look(Task):
-    name, answer, targets, roles, run, primary = "gaze", Gaze, (), (), "whole", "miss"
-
-    def check(self, cohort, target):
-        return ()
-
-    def state(self, cases, target, plan):
-        return State({})
-
-    def encode(self, case, prepared, reference, state):
-        return Example(case.id, {"image": prepared.array})
-
-    def build(self, plan, state, nets):
-        return torch.nn.Linear(1, 1)
-
-    def loss(self, model, batch, generator):
-        return {}
-
-    def infer(self, model, batch, generator):
-        return torch.zeros(len(batch.images["image"]), 1)
-
-    def scalar(self, raw, what):
-        return raw[:, 0]
-
-    def decode(self, raw, state, calibration, reference, *, undo=None):
-        return Gaze(at=(10.0, 30.0), seconds=2.5)
-
-
-TASK = Look()
-'''
+LOOK = untrained(
+    "gaze",
+    "Gaze",
+    about="Where a reader would look first",
+    imports="from otherlab.core_answers.gaze import Gaze",
+    primary="miss",
+    decode="return Gaze(at=(10.0, 30.0), seconds=2.5)",
+)
 
 
 def shown() -> str:

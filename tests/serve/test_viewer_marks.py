@@ -13,7 +13,7 @@ from _browser import Page, in_browser, serving
 from _bundles import classifier, segmenter
 from _cines import COLUMNS, FRAMES, ROWS, cine
 
-from vesalius.core.learned import Seen, summary
+from vesalius.core.learned import Seen, statistics, summary
 from vesalius.serve.http.catalogue import Catalogue
 
 
@@ -22,7 +22,8 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Catalogue:
     """A classifier that learned from radiographs of another size, and one that does not say what it learned from."""
     root, threads = tmp_path_factory.mktemp("marks"), torch.get_num_threads()
     classifier(
-        root / "films", learned=summary([Seen((1, 400, 400), None, 0.0, 255.0, "DX")] * 2, absolute=True)
+        root / "films",
+        learned=summary(statistics([Seen((1, 400, 400), None, 0.0, 255.0, "DX")] * 2), absolute=True),
     )
     classifier(root / "silent")
     made = Catalogue([root / "films", root / "silent"], ["cpu"])
@@ -92,7 +93,8 @@ def test_of_several_cases_the_one_that_is_refused_is_named_with_what_a_person_ca
 ) -> None:
     root, threads = tmp_path_factory.mktemp("organs"), torch.get_num_threads()
     segmenter(
-        root / "organs", learned=summary([Seen((12, 32, 32), None, -1000.0, 900.0, "CT")] * 2, absolute=True)
+        root / "organs",
+        learned=summary(statistics([Seen((12, 32, 32), None, -1000.0, 900.0, "CT")] * 2), absolute=True),
     )
     served = Catalogue([root / "organs"], ["cpu"])
     torch.set_num_threads(threads)

@@ -52,7 +52,7 @@ class Bare(Task):
     def check(self, cohort: Any, target: Any) -> tuple[str, ...]:
         return ()
 
-    def state(self, cases: Any, target: Any, plan: Any) -> State:
+    def state(self, summary: Any, target: Any, plan: Any) -> State:
         return State({})
 
     def encode(self, case: Any, prepared: Any, reference: Any, state: Any) -> Example:
@@ -71,7 +71,7 @@ class Bare(Task):
     def decode(self, raw: Any, state: Any, calibration: Any, reference: Any, *, undo: Any = None) -> Value:
         return Value(x=0.0)
 
-    def scalar(self, raw: torch.Tensor, ask: Ask | int) -> torch.Tensor:
+    def scalar(self, raw: torch.Tensor, ask: Ask) -> torch.Tensor:
         return raw[:, 0]
 
 
@@ -270,9 +270,9 @@ def test_what_is_asked_of_a_mask_is_a_label_or_a_region() -> None:
     task = contract.get("segment")
     raw = torch.zeros(1, 2, 1, 2, 2)
     raw[0, 1] = torch.tensor([[[3.0, -1.0], [5.0, -2.0]]])
-    assert task.scalar(raw, 1).tolist() == [4.0] == task.scalar(raw, Ask(place=1)).tolist()
+    assert task.scalar(raw, Ask(place=0)).tolist() == [4.0]
     region = torch.tensor([[[False, True], [True, False]]])
-    assert task.scalar(raw, Ask(of="region", place=1, where=region)).tolist() == [2.0]
+    assert task.scalar(raw, Ask(of="region", place=0, where=region)).tolist() == [2.0]
     assert contract.get("classify").scalar(torch.tensor([[1.0, 2.0]]), Ask(place=1)).tolist() == [2.0]
 
 

@@ -19,6 +19,7 @@ from vesalius.core.cohort import Cohort, TargetInfo
 from vesalius.core.errors import DataError, PlanError, UnknownName
 from vesalius.core.image import Image
 from vesalius.core.plan import DataPlan, LossPlan, NetPlan, Normalisation, Plan, TaskPlan, TrainPlan, override
+from vesalius.core.statistics import Statistics
 from vesalius.learn.examples import augmented
 from vesalius.plan.fingerprint import Fingerprint
 from vesalius.plan.machine import Machine
@@ -70,7 +71,7 @@ def planned(options: Mapping[str, Any] | None = None, *, dims: int = 2) -> Plan:
 
 
 def state_of(some: Sequence[Case], **options: Any) -> State:
-    return TASK.state(some, AGE, planned(options))
+    return TASK.learned(some, AGE, planned(options))
 
 
 def missing(ages: Sequence[Any], **more: Any) -> str:
@@ -112,7 +113,7 @@ def test_images_and_a_target_are_needed() -> None:
     assert "an image for each case" in missing([40.0, 50.0], images={}, reference=None)
     assert TASK.check(Cohort(Path("here"), "table", ()), None)
     with pytest.raises(DataError, match="needs a target"):
-        TASK.state(cases([1.0, 2.0]), None, planned())
+        TASK.learned(cases([1.0, 2.0]), None, planned())
 
 
 def test_a_target_that_varies_among_test_cases_alone_is_refused() -> None:
@@ -200,10 +201,52 @@ def test_what_is_asked_of_covariates_must_exist() -> None:
         state_of(some, covariates="age")
 
 
+def test_hospitals_that_never_meet_learn_what_one_of_all_cases_would() -> None:
+    some = cases(
+        [41.0, 42.5, None, 44.1, 45.0, 61.3, 47.0, 48.2],
+        sex=["F", "F", "F", "F", "M", "X", "M", "M"],
+        bmi=[20.1, 22.0, 24.0, 21.5, None, 28.3, 26.0, 23.0],
+    )
+    here, there = (
+        some[:4],
+        [replace(c, covariates={k: v for k, v in c.covariates.items() if v}) for c in some[4:]],
+    )
+    plan = planned({"covariates": "sex,bmi", "categories": "sex"})
+    parts = [TASK.summary(each, AGE, plan) for each in (here, there)]
+    whole = TASK.learned(some, AGE, plan).values
+    for one, other in (parts, parts[::-1]):
+        sent = [Statistics.parse(json.loads(json.dumps(p.json()))) for p in (one, other)]
+        found = TASK.state(sent[0].merged(sent[1]), AGE, plan).values
+        assert (
+            found["covariates"]["sex"]
+            == whole["covariates"]["sex"]
+            == {"values": ["F", "M", "X"], "missing": 0}
+        )
+        assert found["covariates"]["bmi"] == pytest.approx(whole["covariates"]["bmi"], rel=1e-12)
+        assert (found["n"], found["low"], found["high"]) == (7, 41.0, 61.3)
+        assert (found["mean"], found["sd"]) == pytest.approx((whole["mean"], whole["sd"]), rel=1e-12)
+
+
+def test_what_only_all_hospitals_together_can_tell_is_told_of_the_merged() -> None:
+    same, plan = [cases([40.0, 40.0]), cases([41.0, 41.0])], planned()
+    parts = [TASK.summary(each, AGE, plan) for each in same]
+    assert TASK.state(parts[0].merged(parts[1]), AGE, plan).values["sd"] == 0.5
+    with pytest.raises(DataError, match="the same for all training cases"):
+        TASK.state(parts[0], AGE, plan)
+    coded = [cases([1.0, 2.0, 3.0], bmi=[20.0, 22.0, 999.0]), cases([4.0, 5.0, 6.0], bmi=[24.0, 26.0, 28.0])]
+    plan = planned({"covariates": "bmi"})
+    parts = [TASK.summary(each, AGE, plan) for each in coded]
+    for merged in (parts[0].merged(parts[1]), parts[1].rounded(8).merged(parts[0].rounded(8))):
+        with pytest.raises(
+            DataError, match="far from all other values where it is 999; found 1 training case"
+        ):
+            TASK.state(merged, AGE, plan)
+
+
 def test_codes_are_categories_and_few_ages_are_numbers() -> None:
     some = cases([float(k) for k in range(12)], site=[k % 3 for k in range(12)], age2=[50 + k for k in range(12)],
                  dose=[0.5 * (k % 2) for k in range(12)], sex=["F", None] * 6)  # fmt: skip
-    found = covariates.look_at(some, named=("site",))
+    found = covariates.look_at(covariates.overview(some), named=("site",))
     assert {k: v.category for k, v in found.items()} == {
         "site": True,
         "age2": False,
@@ -226,7 +269,7 @@ def test_covariates_change_the_answer_and_are_learned_from(dims: int) -> None:
         for c in cases([1.0, 2.0, 3.0, None], bmi=[20.0, 25.0, 30.0, 24.0])
     ]
     plan = planned({"covariates": "bmi"}, dims=dims)
-    state = TASK.state(some, AGE, plan)
+    state = TASK.learned(some, AGE, plan)
     torch.manual_seed(0)
     model, batch = TASK.build(plan, state, nets), batch_of(some, state, plan)
     generator = torch.Generator().manual_seed(0)
@@ -245,7 +288,7 @@ def test_covariates_change_the_answer_and_are_learned_from(dims: int) -> None:
 
 def test_a_case_without_a_number_counts_in_no_loss() -> None:
     some, plan = cases([1.0, 2.0, None, 5.0]), planned()
-    state = TASK.state(some, AGE, plan)
+    state = TASK.learned(some, AGE, plan)
     torch.manual_seed(0)
     model = TASK.build(plan, state, nets).eval()
     generator = torch.Generator()

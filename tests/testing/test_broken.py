@@ -19,6 +19,8 @@ from vesalius.core.answers.value import Value
 from vesalius.core.bundle import State
 from vesalius.core.errors import DataError
 from vesalius.core.image import Image
+from vesalius.core.moments import Moments
+from vesalius.core.statistics import Cases, Statistics
 from vesalius.tasks.classify import Classify
 from vesalius.tasks.contract import Task
 from vesalius.testing import (
@@ -30,6 +32,7 @@ from vesalius.testing import (
     check_task,
     described,
     fitted,
+    merged,
     untrained,
 )
 from vesalius.testing import format as formatted
@@ -86,6 +89,52 @@ def test_what_a_task_says_of_itself(trial: TaskTrial) -> None:
     says(described.takes_its_cohort, broken(trial, check=lambda *_: ("a moon",)), "says that it lacks a moon")
 
 
+def test_a_summary_that_is_not_that_of_merged_halves(trial: TaskTrial) -> None:
+    keeps = merged.learns_the_same_of_merged_halves
+    keeps(trial)
+
+    def of_the_first(self: Any, cases: Any, target: Any, plan: Any) -> Statistics:
+        return Classify.summary(self, cases[:1], target, plan)
+
+    def a_mean(self: Any, cases: Any, target: Any, plan: Any) -> Statistics:
+        return Statistics({"size": Moments.of([len(cases)])})
+
+    def ids(self: Any, cases: Any, target: Any, plan: Any) -> Any:
+        return [c.id for c in cases]
+
+    says(
+        keeps,
+        broken(trial, summary=of_the_first),
+        "merged halves are summed up as all cases are, and 'labels' differs",
+    )
+    says(keeps, broken(trial, summary=a_mean), "and 'size' differs")
+    says(keeps, broken(trial, summary=ids), "`summary` returns Statistics, not list")
+    says(
+        keeps,
+        broken(trial, state=lambda *_: State({"n": 1})),
+        "lead to the same state, and what it holds differs",
+    )
+    drawn = iter(range(99))
+    unsteady = lambda self, *a: State({**Classify.state(self, *a).values, "target": next(drawn)})  # noqa: E731
+    says(keeps, broken(trial, state=unsteady), "lead to the same state, and 'target' differs")
+
+
+def test_a_state_that_needs_the_cases_themselves(trial: TaskTrial) -> None:
+    class Index(Classify):
+        def summary(self, cases: Any, target: Any, plan: Any) -> Statistics:
+            parts = super().summary(cases, target, plan).parts
+            return Statistics({**parts, "cases": Cases.of(cases)})
+
+        def state(self, summary: Any, target: Any, plan: Any) -> State:
+            ids = [case.id for case in summary.part("cases", Cases).cases]
+            return State({**super().state(summary, target, plan).values, "ids": ids})
+
+    other = replace(trial, task=Index())
+    other.__dict__.update(plan=trial.plan, space=trial.space)
+    merged.learns_the_same_of_merged_halves(other)
+    assert other.state.values["ids"] == sorted(c.id for c in trial.space.training)
+
+
 def test_its_parts(trial: TaskTrial) -> None:
     def still(self: Any, model: Any, batch: Any, generator: Any) -> dict[str, Any]:
         return {"class": 0.0 * Classify.loss(self, model, batch, generator)["class"]}
@@ -128,7 +177,7 @@ def test_what_is_raised_is_said(trial: TaskTrial) -> None:
 
     other = replace(trial, task=cast(Task, type("Refusing", (Classify,), {"state": refuse})()))
     other.__dict__["plan"] = trial.plan
-    says(untrained.keeps_its_state_as_json, other, "`state` learns .*but it raised DataError: no sun today")
+    says(untrained.keeps_its_state_as_json, other, "`state` learn .*but it raised DataError: no sun today")
 
 
 def test_its_answers(trial: TaskTrial, tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ class Paired:
     name: ClassVar[str] = "paired"
     targets: ClassVar[tuple[str, ...]] = ("class",)
     roles: ClassVar[tuple[str, ...]] = ("encoder",)
+    run: ClassVar[str] = "whole"
     nets: ClassVar[Mapping[str, tuple[str, ...]]] = {"detail": ("encoder", "dense")}
 
     def defaults(self, prints: Any, machine: Any, target: Any) -> Any:

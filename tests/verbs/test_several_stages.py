@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ import pytest
 import vesalius as vs
 from vesalius.core.bundle import open_bundle
 from vesalius.core.errors import DataError, PlanError, UnknownName
-from vesalius.core.plan import load_plan
+from vesalius.core.plan import USER, Plan, load_plan
+from vesalius.run.reporting import choices
+from vesalius.run.stages import stages_of
 from vesalius.verbs.phantom import phantom
 
 SETTINGS: dict[str, Any] = {
@@ -62,6 +65,56 @@ def test_an_earlier_stage_of_scores_is_calibrated_and_stands_beside_the_answer(
     assert type(answer).__name__ == "Mask" and sum(answer.parts["normal"].p) == pytest.approx(1)  # type: ignore[attr-defined]
 
 
+def test_a_setting_of_an_earlier_stage_is_told_by_its_name(made: Path, tmp_path: Path) -> None:
+    told = {
+        **SETTINGS,
+        "earlier": '[{"name": "organs", "settings": {"task.target": "mask"}}]',
+        "earlier.organs.net.scale": "0.25",
+        "earlier.organs.data.size": "[8, 32, 32]",
+        "earlier.organs.train.steps": "2",
+        "earlier.organs.share": "0.5",
+        "takes.margin_mm": "5",
+    }
+    run = vs.fit(made, tmp_path / "run", target="class", settings=told)
+    first, last = (stage.plan for stage in open_bundle(tmp_path / "run").stages)
+    assert (first.net.scale, first.data.size, first.train.steps) == (0.25, (8, 32, 32), 2)
+    assert (last.net.scale, last.train.steps) == (0.125, 4), "the last stage has its own"
+    assert run.plan.earlier[0].share == 0.5 and run.plan.reasons["earlier.organs.net.scale"] == USER
+    assert ("earlier.organs.net.scale", "0.25", USER) in choices(run.plan)
+    vs.fit(made, tmp_path / "run", settings=told, resume=True)  # the same again
+    with pytest.raises(PlanError, match=r"keeps its plan; found earlier\.organs\.net\.scale=0\.5"):
+        vs.fit(made, tmp_path / "run", settings={"earlier.organs.net.scale": "0.5"}, resume=True)
+
+
+def test_a_stage_without_settings_has_its_own_tasks_choices_and_another_net_its_own_options(
+    made: Path,
+) -> None:
+    told = {**SETTINGS, "earlier": '[{"name": "organs", "settings": {"task.target": "mask"}}]'}
+
+    def stage(**more: Any) -> Plan:
+        plan = vs.fit(made, target="class", settings={**told, **more}, dry_run=True).plan
+        return stages_of(plan)[0].plan
+
+    assert stage().net.scale == 1.0, "what is set without a stage is of the last one"
+    assert stage().net.name == "unet" and stage().net.options
+    other = stage(**{"earlier.organs.net.name": "resunet"})
+    assert (other.net.name, other.net.options) == ("resunet", {})
+
+
+def test_an_earlier_stage_does_not_exchange_sides_that_its_labels_name(made: Path) -> None:
+    cohort = vs.read(made)
+    mask = cohort.targets["mask"]
+    names = (replace(mask.labels[0], name="left kidney"), *mask.labels[1:])
+    cohort = replace(cohort, targets={**cohort.targets, "mask": replace(mask, labels=names)})
+    told = {**SETTINGS, "earlier": [{"name": "organs", "settings": {"task.target": "mask"}}]}
+    plan = vs.fit(cohort, target="class", settings=told, dry_run=True).plan
+    assert stages_of(plan)[0].plan.augment.flip_axes == () and plan.augment.flip_axes == ("x",)
+    for path in ("augment.flip_axes", "infer.mirror"):
+        path = f"earlier.organs.{path}"
+        with pytest.raises(PlanError, match=rf"{path} would exchange left and right.*--set {path}=\[\]"):
+            vs.fit(cohort, target="class", settings={**told, path: ["x"]}, dry_run=True)
+
+
 @pytest.mark.parametrize(
     ("settings", "error", "message"),
     [
@@ -75,6 +128,26 @@ def test_an_earlier_stage_of_scores_is_calibrated_and_stands_beside_the_answer(
         ({"earlier": [{**ORGANS, "name": "a/b"}]}, PlanError, r"earlier.0.name"),
         ({"earlier": [{"name": "x", "settings": {"task.target": "nothing"}}]}, UnknownName, "nothing"),
         ({"earlier": [{"name": "x", "settings": {"train.stepz": 1}}]}, UnknownName, "train.stepz"),
+        (
+            {"earlier.organs.net.scale": 1},
+            UnknownName,
+            "unknown earlier stage 'organs'.*first --set 'earlier=",
+        ),
+        ({"earlier": [ORGANS], "earlier.organ.net.scale": 1}, UnknownName, "closest: organs"),
+        (
+            {"earlier": [ORGANS], "earlier.organs.net.scal": 1},
+            UnknownName,
+            r"closest: earlier\.organs\.net\.scale",
+        ),
+        ({"earlier": [ORGANS], "earlier.organs.net.scale": -1}, PlanError, r"the stage 'organs': net\.scale"),
+        ({"earlier": [ORGANS], "earlier.organs.name": "x"}, UnknownName, "earlier.organs.name"),
+        ({"earlier": [ORGANS], "earlier.organs": 1}, UnknownName, "earlier.organs"),
+        ({"earlier": [ORGANS], "earlier.organs.takes.margin": 1}, UnknownName, "takes.margin_mm"),
+        (
+            {"earlier": [{**ORGANS, "settings": {"locate.margin_mm": 3}}]},
+            PlanError,
+            "'locate.margin_mm' is not a setting of the stage 'organs'",
+        ),
         ({"earlier": [ORGANS], "locate.margin_mm": 1}, PlanError, "locating stage or other earlier ones"),
         (
             {"earlier": [{"name": "x"}], "takes.stage": 0},

@@ -8,10 +8,17 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
+from safetensors.torch import load_file
 
 import vesalius as vs
 from vesalius.core import registry
+from vesalius.core.bundle import open_bundle
+from vesalius.core.errors import PlanError
+from vesalius.learn.stepper import build
+from vesalius.tasks import contract
 from vesalius.testing import check_task
 from vesalius.verbs.phantom import phantom
 
@@ -47,7 +54,7 @@ class Blind(Task):
     def check(self, cohort, target):
         return ()
 
-    def state(self, cases, target, plan):
+    def state(self, summary, target, plan):
         assert target is None
         return State({})
 
@@ -76,6 +83,70 @@ class Blind(Task):
 
 
 TASK = Blind()
+'''
+
+
+TWO = '''"""A number from what two nets see, one of them half of the size (throw-away)."""
+
+import numpy as np
+import torch
+from torch import nn
+
+from vesalius.core.answers.value import Value
+from vesalius.core.bundle import State
+from vesalius.prepare.batch import Example
+from vesalius.tasks.contract import Task, planned_net
+
+
+class Both(nn.Module):
+    def __init__(self, net, detail):
+        super().__init__()
+        self.net, self.detail = net, detail
+        self.head = nn.Linear(net.channels[-1] + detail.channels[-1], 1)
+
+    def forward(self, x):
+        seen = (self.net(x[:, :, 0]), self.detail(x[:, :, 0, ::2, ::2]))
+        return self.head(torch.cat([maps[-1].mean(dim=(-2, -1)) for maps in seen], dim=1))
+
+
+class Two(Task):
+    name, answer, targets, roles, run, primary = "two", Value, ("number",), ("encoder",), "whole", "r2"
+    nets = {"detail": ("encoder",)}
+
+    def defaults(self, prints, machine, target):
+        draft = super().defaults(prints, machine, target)
+        draft.set("nets.detail.name", "resnet-10", "small parts need no deep net")
+        draft.set("nets.detail.scale", 0.125, "they are small")
+        return draft
+
+    def check(self, cohort, target):
+        return ()
+
+    def state(self, summary, target, plan):
+        return State({"target": target.name})
+
+    def encode(self, case, prepared, reference, state):
+        known = case.targets.get(state.values["target"])
+        targets = {} if known is None else {"number": np.float32(known)}
+        return Example(case.id, {"image": prepared.array}, targets)
+
+    def build(self, plan, state, nets):
+        return Both(planned_net(plan, nets), planned_net(plan, nets, "detail"))
+
+    def loss(self, model, batch, generator):
+        return {"error": ((self.infer(model, batch, generator)[:, 0] - batch.targets["number"]) ** 2).mean()}
+
+    def infer(self, model, batch, generator):
+        return model(batch.images["image"])
+
+    def decode(self, raw, state, calibration, reference, *, undo=None):
+        return Value(x=float(np.mean(raw)), unit="")
+
+    def scalar(self, raw, ask):
+        return raw[:, 0]
+
+
+TASK = Two()
 '''
 
 
@@ -162,3 +233,28 @@ def test_a_task_without_a_target_is_planned_and_trained(
     assert plan.task.target is None and plan.loss.name == "own"
     run = vs.fit(table, tmp_path / "run", task="blind", settings=SMALL)
     assert run.bundle is not None
+
+
+def test_a_task_with_a_further_net_is_planned_fitted_and_answers_with_both(
+    quick: None, install: Callable[[str, str], None], table: Path, tmp_path: Path
+) -> None:
+    install("two", TWO)
+    columns = {"value": "age"}
+    settings = {**SMALL, "train.members": 1, "nets.detail.scale": 0.25}
+    with pytest.raises(PlanError, match="two's 'detail' takes encoder"):
+        vs.fit(table, task="two", columns=columns, settings={"nets.detail.name": "unet"}, dry_run=True)
+    run = vs.fit(table, tmp_path / "run", task="two", columns=columns, settings=settings)
+    assert (run.plan.nets["detail"].scale, run.plan.net.scale) == (0.25, 0.125)
+    assert run.plan.reasons["nets.detail.name"] == "small parts need no deep net"
+    stage = open_bundle(tmp_path / "run").stages[0]
+    ended = load_file(tmp_path / "run" / "bundle" / stage.members[0])
+    began = build(contract.get("two"), stage.plan, stage.state, 0).state_dict()
+    for part in ("net.", "detail.", "head."):
+        assert any(not torch.equal(ended[n], began[n]) for n in began if n.startswith(part)), part
+    widths = [
+        next(t for n, t in ended.items() if n.startswith(p) and t.dim() == 4) for p in ("net.", "detail.")
+    ]
+    assert widths[1].shape[0] > widths[0].shape[0], "each as wide as it is planned"
+    image = next(table.parent.glob("**/*.png"))
+    answer = vs.predict(tmp_path / "run" / "bundle", image)
+    assert np.isfinite(answer.x)

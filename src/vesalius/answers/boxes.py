@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from vesalius.answers._asking import number_place
 from vesalius.answers.contract import Handling
 from vesalius.answers.drawing.lines import Line
 from vesalius.answers.drawing.slices import Slice
 from vesalius.core.answers.boxes import Boxes
+from vesalius.core.ask import Ask
 from vesalius.core.case import Box
 from vesalius.core.image import Image, Triple
 from vesalius.core.words import counted
@@ -26,6 +28,7 @@ class BoxesHandling(Handling[Boxes]):
     kind = Boxes
     monailabel = "detection"
     draws = True
+    asks = ("box",)
 
     def columns(self, answer: Boxes) -> dict[str, Any]:
         """Return how many boxes there are, and the highest probability among them."""
@@ -46,6 +49,12 @@ class BoxesHandling(Handling[Boxes]):
             axes.plot(
                 [x, box.high[2], box.high[2], x, x], [y, y, box.high[1], box.high[1], y], color=PALETTE[0]
             )
+
+    def ask(self, answer: Boxes, of: str, which: str | None) -> Ask:
+        """Return the k-th box; by default the surest."""
+        surest = int(np.argmax(answer.p)) if len(answer.p) else 0
+        place = number_place(which, len(answer.boxes), what=of, default=surest)
+        return Ask(of, place, words=f"box {place + 1}, {answer.boxes[place].label}")
 
     def placed(self, answer: Boxes, low: Sequence[int], reference: Image) -> Boxes:
         """Return the boxes moved by the place at which the part began."""

@@ -19,6 +19,7 @@ from vesalius.answers.drawing.lines import Line
 from vesalius.answers.drawing.slices import Slice
 from vesalius.core import registry
 from vesalius.core.answers import Answer, ImageAnswer
+from vesalius.core.ask import Ask
 from vesalius.core.case import Case
 from vesalius.core.cohort import Label, TargetInfo
 from vesalius.core.errors import DataError
@@ -56,7 +57,8 @@ class Handling(ABC, Generic[A]):
     top of a report, by default all that speak of no single label; `metric_names` are how metrics are written where
     their identifier is not enough; `one_sided` are metrics that a trivial answer can have perfect, so that no verdict
     is given; `left_out` says in words why cases were not counted. `baseline` says what the trivial answer is.
-    `monailabel` is what MONAI Label calls a model of this kind. `draws` says whether `draw` draws anything.
+    `monailabel` is what MONAI Label calls a model of this kind. `draws` says whether `draw` draws anything. `asks` are
+    the words for what can be asked of an answer, the usual first; a kind with none cannot be explained.
     """
 
     kind: ClassVar[type[Answer]]
@@ -68,6 +70,7 @@ class Handling(ABC, Generic[A]):
     baseline: ClassVar[str] = ""
     monailabel: ClassVar[str] = "others"
     draws: ClassVar[bool] = False
+    asks: ClassVar[tuple[str, ...]] = ()
 
     # --- what is written of an answer and shown of it
 
@@ -101,6 +104,15 @@ class Handling(ABC, Generic[A]):
 
     def draw(self, axes: Any, answer: A, image: Image, shown: Slice) -> None:
         """Draw an answer on matplotlib axes that show the slice `shown` of `image`."""
+
+    # --- what is asked of an answer
+
+    def ask(self, answer: A, of: str, which: str | None) -> Ask:
+        """Return what is asked: a word of `asks`, and which one of those; None is the one that the answer says most of.
+
+        Raises UnknownName or DataError where the answer has no such thing.
+        """
+        return Ask(of, words=of)
 
     # --- where an answer lies in its image
 
@@ -204,6 +216,20 @@ def for_target(kind: str) -> Handling[Any]:
             hint=f"a bundle, or a target of kind {', '.join(known)}",
         )
     return of(fitting[0])
+
+
+def ask(answer: Answer, words: str | None = None) -> Ask:
+    """Return what is asked of an answer in words: `tumour`, `label=tumour`, `box=2`, `horizon=365`.
+
+    Without words it is what the answer itself says most of. Raises DataError where nothing can be asked of this kind.
+    """
+    handling = of(answer)
+    if not handling.asks:
+        raise DataError(f"nothing can be asked of an answer of kind {type(answer).__name__}")
+    word, parted, which = (words or "").partition("=")
+    if word.strip() in handling.asks:
+        return handling.ask(answer, word.strip(), which.strip() or None if parted else None)
+    return handling.ask(answer, handling.asks[0], words or None)
 
 
 def columns(answer: Answer) -> dict[str, Any]:

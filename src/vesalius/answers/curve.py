@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from vesalius.answers._asking import number_at
 from vesalius.answers.contract import Handling
 from vesalius.answers.drawing.lines import Line
 from vesalius.core.answers.curve import Curve
+from vesalius.core.ask import Ask
 
 
 class CurveHandling(Handling[Curve]):
     """What is done with survival curves."""
 
     kind = Curve
+    asks = ("horizon",)
 
     def columns(self, answer: Curve) -> dict[str, Any]:
         """Return each arm's median survival in days; empty where the curve does not fall to one half."""
@@ -36,6 +39,11 @@ class CurveHandling(Handling[Curve]):
                 last = float(curve[-1])
                 found.append(Line(arm, f"{median}, {last:.0%} at {answer.times_days[-1]:g} days", share=last))
         return found
+
+    def ask(self, answer: Curve, of: str, which: str | None) -> Ask:
+        """Return a time in days of the first arm's curve; by default the middle of the times that it tells of."""
+        at = number_at(which, what=of, default=float(answer.times_days[len(answer.times_days) // 2]))
+        return Ask(of, at=at, words=f"at {at:g} days")
 
 
 HANDLING = CurveHandling()

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any, ClassVar, cast
 
 import numpy as np
+from scipy import ndimage
 
 from vesalius import formats
+from vesalius.answers._asking import label_place, number_place
 from vesalius.answers.contract import Handling
 from vesalius.answers.drawing import figures as draw
 from vesalius.answers.drawing.figures import Figure
@@ -18,11 +20,13 @@ from vesalius.answers.drawing.slices import Slice, plane_of
 from vesalius.answers.foreign.masks import LazyMasks, mask_answers
 from vesalius.core import grids
 from vesalius.core.answers.mask import Mask
+from vesalius.core.ask import Ask
 from vesalius.core.case import IGNORED, Case
 from vesalius.core.cohort import Label, TargetInfo
 from vesalius.core.errors import DataError
 from vesalius.core.image import Array, Image
 from vesalius.core.scorecard import Scorecard
+from vesalius.core.words import listed
 from vesalius.dicom.values.colours import PALETTE
 from vesalius.metrics import Rows
 from vesalius.prepare.case import load_mask
@@ -59,6 +63,7 @@ class MaskHandling(Handling[Mask]):
     baseline = "the training-mean mask"
     monailabel = "segmentation"
     draws = True
+    asks = ("label", "region")
 
     def columns(self, answer: Mask) -> dict[str, Any]:
         """Return each label's size under its name and unit."""
@@ -115,6 +120,27 @@ class MaskHandling(Handling[Mask]):
                 axes.plot([], [], color=colour, label=label.name)
         if axes.get_legend_handles_labels()[0]:
             axes.legend(loc="lower right", fontsize=7, framealpha=0.6)
+
+    def ask(self, answer: Mask, of: str, which: str | None) -> Ask:
+        """Return a label and where it is, by default the largest; or the k-th of all connected regions by size.
+
+        Raises DataError where the answer holds nothing of what is asked.
+        """
+        if of == "region":
+            regions = _regions(answer)
+            place, where = regions[number_place(which, len(regions), what=of)]
+            return Ask(of, place, where, words=f"region {which or 1}, {answer.labels[place].name}")
+        sizes = [int(_bits(answer, k).sum()) for k in range(len(answer.labels))]
+        place = label_place(answer.labels, which, default=int(np.argmax(sizes)) if sizes else 0)
+        if not sizes or not sizes[place]:
+            wanted = f"'{answer.labels[place].name}'" if which and sizes else "any label"
+            there = [x.name for x, n in zip(answer.labels, sizes, strict=True) if n]
+            raise DataError(
+                f"the answer has no voxel of {wanted} to ask about",
+                found=listed(there, 6) or "an empty mask",
+                hint=f"--ask {there[0]}" if there else "another case",
+            )
+        return Ask(of, place, _bits(answer, place), words=answer.labels[place].name)
 
     def found(self, answer: Mask) -> Array:
         """Return where any label is."""
@@ -182,6 +208,22 @@ class MaskHandling(Handling[Mask]):
     ) -> LazyMasks:
         """Return the masks in a folder, matched by file name, each read when it is asked for."""
         return mask_answers(path, cases, target)
+
+
+def _bits(answer: Mask, place: int) -> Array:
+    """Return where the label at a place is, `(Z, Y, X)` of bits."""
+    array = answer.image.array
+    bits: Array = array[place] != 0 if answer.overlapping else array[0] == answer.labels[place].value
+    return bits
+
+
+def _regions(answer: Mask) -> list[tuple[int, Array]]:
+    """Return the connected regions of all labels, each with the place of its label, the largest first."""
+    found = []
+    for place in range(len(answer.labels)):
+        numbered, count = ndimage.label(_bits(answer, place))
+        found += [(place, numbered == k) for k in range(1, count + 1)]
+    return sorted(found, key=lambda region: -int(region[1].sum()))
 
 
 def label_sizes(answer: Mask) -> list[tuple[Label, float, str]]:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from vesalius.answers._asking import number_place
 from vesalius.answers.contract import Handling
 from vesalius.answers.drawing.lines import Line
 from vesalius.core.answers.ranking import Ranking
+from vesalius.core.ask import Ask
 
 
 class RankingHandling(Handling[Ranking]):
     """What is done with a ranking."""
 
     kind = Ranking
+    asks = ("neighbour",)
 
     def columns(self, answer: Ranking) -> dict[str, Any]:
         """Return no column: the cases are in the answer's JSON."""
@@ -21,6 +24,11 @@ class RankingHandling(Handling[Ranking]):
     def lines(self, answer: Ranking) -> list[Line]:
         """Return the cases with their distances, the nearest first."""
         return [Line(case, f"{far:.4g}") for case, far in zip(answer.case_ids, answer.distances, strict=True)]
+
+    def ask(self, answer: Ranking, of: str, which: str | None) -> Ask:
+        """Return the k-th case of the ranking; by default the nearest."""
+        place = number_place(which, len(answer.case_ids), what=of)
+        return Ask(of, place, words=f"the likeness to {answer.case_ids[place]}")
 
 
 HANDLING = RankingHandling()

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from vesalius.answers._asking import label_place
 from vesalius.answers.contract import ForeignAnswers, Handling
 from vesalius.answers.drawing import figures as draw
 from vesalius.answers.drawing.figures import Figure
@@ -18,6 +19,7 @@ from vesalius.answers.drawing.slices import Slice
 from vesalius.answers.foreign.tables import Row, row_answers
 from vesalius.cohorts.targets import contract as targets
 from vesalius.core.answers.scores import Scores
+from vesalius.core.ask import Ask
 from vesalius.core.calibration import operating_point
 from vesalius.core.case import Case
 from vesalius.core.cohort import TargetInfo
@@ -45,6 +47,7 @@ class ScoresHandling(Handling[Scores]):
     baseline = "how often each class occurs in training"
     monailabel = "classification"
     draws = True
+    asks = ("label",)
 
     def columns(self, answer: Scores) -> dict[str, Any]:
         """Return the probability of each label, and the likeliest where labels exclude one another."""
@@ -80,6 +83,11 @@ class ScoresHandling(Handling[Scores]):
             0.02, 0.98, "\n".join(lines[:8]), transform=axes.transAxes, va="top", color="white", fontsize=8,
             bbox={"facecolor": "black", "alpha": 0.5, "linewidth": 0},
         )  # fmt: skip
+
+    def ask(self, answer: Scores, of: str, which: str | None) -> Ask:
+        """Return a label; by default the likeliest."""
+        place = label_place(answer.labels, which, default=int(answer.p.argmax()))
+        return Ask(of, place, words=answer.labels[place].name)
 
     def rate(self, answer: Scores, truth: Any, measured: Any) -> tuple[float, str]:
         """Return the probability of what is so; of several labels at once its mean over them."""

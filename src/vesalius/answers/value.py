@@ -13,6 +13,7 @@ from vesalius.answers.drawing.figures import Figure
 from vesalius.answers.drawing.lines import Line
 from vesalius.answers.foreign.tables import Row, row_answers
 from vesalius.core.answers.value import Value
+from vesalius.core.ask import Ask
 from vesalius.core.case import Case
 from vesalius.core.cohort import TargetInfo
 from vesalius.core.errors import DataError
@@ -34,6 +35,7 @@ class ValueHandling(Handling[Value]):
         "spearman": "Spearman ρ",
     }
     baseline = "the training mean"
+    asks = ("number",)
 
     def columns(self, answer: Value) -> dict[str, Any]:
         """Return the number and its unit."""
@@ -42,6 +44,12 @@ class ValueHandling(Handling[Value]):
     def lines(self, answer: Value) -> list[Line]:
         """Return the number with its unit."""
         return [Line(answer.quantity or "value", f"{answer.x:.6g} {answer.unit or ''}".rstrip())]
+
+    def ask(self, answer: Value, of: str, which: str | None) -> Ask:
+        """Return the one number. Raises DataError where another is asked for."""
+        if which is not None:
+            raise DataError("the answer is one number", found=which, hint="ask for nothing in particular")
+        return Ask(of, words=answer.quantity or "the number")
 
     def rate(self, answer: Value, truth: Any, measured: Any) -> tuple[float, str]:
         """Return the negative error, and both numbers as the caption."""

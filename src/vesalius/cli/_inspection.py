@@ -65,7 +65,7 @@ def label_table(target: TargetSummary) -> Table:
 
 
 def grouped(found: Inspection) -> list[list[Finding]]:
-    """Findings by severity and kind, without the notes of reading, which stand in the summary."""
+    """Return the findings by severity and kind, without the notes of reading, which stand in the summary."""
     groups: dict[tuple[str, str], list[Finding]] = {}
     for item in found.findings:
         if item.kind != "reading":
@@ -124,7 +124,7 @@ def counts(table: Mapping[str, int]) -> str:
 
 
 def three(spread: tuple[Spread, Spread, Spread] | None, unit: str = "") -> str:
-    """Three axes as least – median – greatest."""
+    """Return three axes as least – median – greatest."""
     if spread is None:
         return "none"
     parts = [

@@ -14,7 +14,7 @@ LABELS_SHOWN = 12
 
 
 def console() -> Console:
-    """Standard output; as wide as it must be where it is not a terminal."""
+    """Return standard output, as wide as it must be where it is not a terminal."""
     found = Console(highlight=False)
     return found if found.is_terminal else Console(highlight=False, width=150)
 

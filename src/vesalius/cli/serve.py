@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import typer
 
 from vesalius.cli._app import shown_progress, when_told_to_stop
+from vesalius.cli._node import node
 from vesalius.core.errors import VesaliusError
 from vesalius.core.words import counted
 
@@ -77,13 +79,7 @@ def serve(
 ) -> None:
     """Serve bundles over HTTP (a viewer at /, an API, MONAI Label's for 3D Slicer), or as a DICOM node of a PACS."""
     if dicom is not None:
-        if bundles:
-            raise VesaliusError(
-                "a DICOM node's bundles stand in its settings", found=bundles[0], hint="one serve for each"
-            )
-        _only_of_node(context)
-        from vesalius.cli._node import node
-
+        _assert_of_node(context, bundles)
         node(dicom, status=status, dead_letters=dead_letters, replay=replay, pull=pull, peer=peer)
         return
     if status or dead_letters or replay is not None or pull is not None or peer is not None:
@@ -92,22 +88,50 @@ def serve(
         )
     if make_key is not None:
         _make_key(keys, make_key, role)
-        return
-    if check_audit:
-        from vesalius.serve.http.audit import check
-
-        tail = check(audit)
-        typer.echo(
-            f"{audit}: {counted(tail.count, 'line')}, all as they were written; the last one's hash is {tail.hash}"
+    elif check_audit:
+        _check_audit(audit)
+    else:
+        _serve_http(
+            bundles,
+            host=host,
+            port=port,
+            keys=keys,
+            audit=audit,
+            limits=_Limits(max_upload, max_stored, keep),
+            devices=device,
+            tls=(tls_cert, tls_key),
+            accept_mismatch=accept_mismatch,
         )
-        return
+
+
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    """What a service takes and keeps, as it is typed."""
+
+    upload_mib: int
+    stored_gib: int
+    keep_h: float
+
+
+def _serve_http(
+    bundles: list[str] | None,
+    *,
+    host: str,
+    port: int,
+    keys: Path | None,
+    audit: Path,
+    limits: _Limits,
+    devices: list[str] | None,
+    tls: tuple[Path | None, Path | None],
+    accept_mismatch: bool,
+) -> None:
+    """Serve over HTTP until the process is told to stop. `tls` are the files of certificate and key."""
     if not bundles:
         raise VesaliusError("nothing to serve", hint="vesalius serve BUNDLE")
-    if (tls_cert is None) != (tls_key is None):
+    cert, key = tls
+    if (cert is None) != (key is None):
         raise VesaliusError("--tls-cert and --tls-key belong together")
     with when_told_to_stop(_leave):  # how a service ends, while it loads, too
-        from dataclasses import replace
-
         from vesalius.serve.http.limits import Bounds
         from vesalius.serve.http.server import run_service
         from vesalius.serve.transport import Tls
@@ -119,10 +143,13 @@ def serve(
             keys=keys,
             audit=audit,
             bounds=replace(
-                Bounds(), body_bytes=max_upload << 20, stored_bytes=max_stored << 30, keep_s=keep * 3600
+                Bounds(),
+                body_bytes=limits.upload_mib << 20,
+                stored_bytes=limits.stored_gib << 30,
+                keep_s=limits.keep_h * 3600,
             ),
-            devices=device or [None],
-            tls=Tls(tls_cert, tls_key) if tls_cert and tls_key else None,
+            devices=devices or [None],
+            tls=Tls(cert, key) if cert and key else None,
             accept_mismatch=accept_mismatch,
             progress=shown_progress(),
         )
@@ -132,8 +159,12 @@ def _leave() -> None:
     raise SystemExit(0)
 
 
-def _only_of_node(context: typer.Context) -> None:
-    """Raises VesaliusError for an option of the HTTP service, which a node would not heed."""
+def _assert_of_node(context: typer.Context, bundles: list[str] | None) -> None:
+    """Raise VesaliusError for bundles, or an option of the HTTP service, which a node would not heed."""
+    if bundles:
+        raise VesaliusError(
+            "a DICOM node's bundles stand in its settings", found=bundles[0], hint="one serve for each"
+        )
     for parameter in context.command.params:
         name = parameter.name or ""
         source = context.get_parameter_source(name)
@@ -143,6 +174,15 @@ def _only_of_node(context: typer.Context) -> None:
             f"{parameter.opts[0]} is not for a DICOM node, whose settings stand in a file",
             hint="the keys in docs/pacs.md",
         )
+
+
+def _check_audit(path: Path) -> None:
+    from vesalius.serve.http.audit import check
+
+    tail = check(path)
+    typer.echo(
+        f"{path}: {counted(tail.count, 'line')}, all as they were written; the last one's hash is {tail.hash}"
+    )
 
 
 def _make_key(path: Path | None, name: str, role: str) -> None:

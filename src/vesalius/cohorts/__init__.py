@@ -3,14 +3,15 @@
 A layout's file has `detect(root) -> Detection | None` and `read(root, *, options) -> Cohort`.
 """
 
+from vesalius.cohorts._assignment_io import load_assignment, save_assignment
 from vesalius.cohorts._check import Decoded, check, geometry_fault
 from vesalius.cohorts._files import TABLE_SUFFIXES, require, walk
-from vesalius.cohorts._folds import assign, load_assignment, save_assignment, with_unlabelled
+from vesalius.cohorts._folds import assign, with_unlabelled
 from vesalius.cohorts._layout import SPARE, UNUSED, Detection, Options
 from vesalius.cohorts._masked import recounted, with_values
+from vesalius.cohorts._open import name_of, open_cohort
 from vesalius.cohorts._overlap import Overlap
 from vesalius.cohorts._read import detect, read
-from vesalius.cohorts._splits import apply_split_file
 from vesalius.cohorts._table_io import read_cells
 from vesalius.cohorts._target import select_target
 from vesalius.cohorts._told import assert_untold
@@ -23,13 +24,14 @@ __all__ = [
     "Detection",
     "Options",
     "Overlap",
-    "apply_split_file",
     "assert_untold",
     "assign",
     "check",
     "detect",
     "geometry_fault",
     "load_assignment",
+    "name_of",
+    "open_cohort",
     "read",
     "read_cells",
     "recounted",

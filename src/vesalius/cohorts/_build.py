@@ -36,7 +36,7 @@ def mask_labels(named: Mapping[int, str]) -> tuple[Label, ...]:
 
 
 def as_split(text: str) -> Split | None:
-    """'train', 'val' or 'test' for the words people use, None for anything else."""
+    """Return 'train', 'val' or 'test' for the words people use, None for anything else."""
     from vesalius.cohorts._files import SPLITS
 
     word = SPLITS.get(text.strip().casefold())

@@ -46,9 +46,14 @@ def target_roles() -> dict[str, tuple[str, ...]]:
 
 
 def called() -> dict[str, str]:
-    """Return how columns are called that hold targets of a role, as a pattern, as far as the kinds' files say it."""
-    files = [registry.literals("cohorts.targets", stem) for stem in registry.stems("cohorts.targets")]
-    return {text["ROLES"][0]: text["CALLED"] for text in files if text.get("ROLES") and "CALLED" in text}
+    """Return how columns that hold targets are called, as a pattern by role, as far as the kinds' files say it."""
+    found: dict[str, list[str]] = {}
+    for stem in registry.stems("cohorts.targets"):
+        text = registry.literals("cohorts.targets", stem)
+        said = text.get("CALLED", {})
+        for role, pattern in ({text["ROLES"][0]: said} if isinstance(said, str) else said).items():
+            found.setdefault(role, []).append(f"(?:{pattern})")
+    return {role: "|".join(patterns) for role, patterns in found.items()}
 
 
 def known_roles() -> tuple[str, ...]:

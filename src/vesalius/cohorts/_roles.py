@@ -16,16 +16,13 @@ from vesalius.cohorts.targets import contract as kinds
 from vesalius.core.errors import UnknownName
 
 TOLD = "as told"  # how the reason of a column ends whose role a person named
-_NAMES: dict[str, str] = {
+_NAMES: dict[str, str] = {  # of what is no target
     "patient": r"(patient|subject|person|mrn|pid)([ _.-]?(id|uid|name|nr|no|number|key))?",
     "split": r"(split|subset|partition|phase|set|fold|usage|dataset)",
     "id": r"(case|study|exam|accession|record)([ _.-]?(instance)?[ _.-]?(id|uid|name|nr|no|number|key))?|id",
-    "time": r".*(follow.?up|time.?to|duration|survival|^time|_time$|(^|[ _.-])(days|weeks|months|years)$).*",
-    "event": r".*(event|dead|death|deceased|died|vital|censor|relapse|recurrence).*",
-    "label": r"(labels?|class(es)?|diagnos[ie]s|dx|target|category|grade|outcome|findings?([ _.-]?labels?)?|pathology|"
-    r"y|malignan(t|cy)|disease|type|level|stage)([ _.-]?(id|name|code|label))?",
     "report": r".*(report|impression|narrative).*",
 }
+LABEL = "label"  # the role that kinds of named targets share
 _MASK_NAME = re.compile(r"mask|seg|contour|annot|ground|truth|label|roi|lesion", re.I)
 _LISTS = re.compile(r"[|;]")
 
@@ -71,6 +68,7 @@ def infer(table: Table, index: Index, options: Options) -> Roles:
         _files_in(table, index, roles)
     _images_of_patients(table, roles)
     _by_name(table, roles)
+    _in_several_columns(table, roles)
     _studies_stay_together(table, roles)
     _views(table, roles)
     _called(table, roles)
@@ -124,10 +122,10 @@ def may_be_label(column: str, options: Options) -> bool:
     told = {c.strip(): role for role, text in options.columns.items() for c in (text, *text.split(","))}
     if column in told or column == options.target:
         return told.get(column, "label") == "label"
-    name = column.strip().casefold()
-    return bool(re.fullmatch(_NAMES["label"], name)) or not any(
-        re.fullmatch(p, name) for p in _NAMES.values()
-    )
+    name, targets = column.strip().casefold(), called()
+    if re.fullmatch(targets[LABEL], name):
+        return True
+    return not any(re.fullmatch(p, name) for p in (*_NAMES.values(), *targets.values()))
 
 
 def is_list(cells: list[str | None]) -> bool:
@@ -220,16 +218,23 @@ def _by_name(table: Table, roles: Roles) -> None:
             if re.fullmatch(_NAMES[role], name) and _holds(role, cells):
                 roles.give(role, column, "by its name and values")
                 break
-    times = [c for c in table if roles.free(c) and re.fullmatch(_NAMES["time"], c.casefold())]
-    times = [c for c in times if is_number(table[c]) and len(distinct(table[c])) > 2]
-    events = [c for c in table if roles.free(c) and re.fullmatch(_NAMES["event"], c.casefold())]
-    events = [c for c in events if len(distinct(table[c])) <= 2]
-    has_time, has_event = bool(roles.all("time")), bool(roles.all("event"))
-    if (times or has_time) and (events or has_event):
-        if not has_time:
-            roles.give("time", times[0], f"a time, beside the event in '{(roles.all('event') or events)[0]}'")
-        if not has_event:
-            roles.give("event", events[0], f"two values, beside the time in '{roles.all('time')[0]}'")
+
+
+def _in_several_columns(table: Table, roles: Roles) -> None:
+    """Targets that lie in several columns, such as a time and an event, where a column is there for each role."""
+    patterns = called()
+    for kind, needed in kinds.in_several_columns().items():
+        found: dict[str, str] = {}
+        for role in needed:
+            named = [c for c in table if roles.free(c) and re.fullmatch(patterns[role], c.strip().casefold())]
+            fitting = [c for c in named if kind.holds(role, table[c]) and c not in found.values()]
+            if roles.all(role) or fitting:
+                found[role] = (roles.all(role) or fitting)[0]
+        if len(found) < len(needed):
+            continue
+        for role, column in found.items():
+            if roles.free(column):
+                roles.give(role, column, kind.why(role, found))
 
 
 def _studies_stay_together(table: Table, roles: Roles) -> None:
@@ -275,7 +280,10 @@ def _views(table: Table, roles: Roles) -> None:
 
 def _called(table: Table, roles: Roles) -> None:
     """Columns whose names a kind of target knows, and whose cells it takes."""
+    alone = [role for role, needed in target_roles().items() if len(needed) == 1 and role != LABEL]
     for role, pattern in called().items():
+        if role not in alone:
+            continue
         for column, cells in table.items() if not roles.all(role) else ():
             known = roles.free(column) and re.fullmatch(pattern, column.strip().casefold())
             if known and kinds.in_role(role, cells).fits(cells) > 0:
@@ -283,16 +291,14 @@ def _called(table: Table, roles: Roles) -> None:
 
 
 def _labels(table: Table, roles: Roles) -> None:
+    """Columns that are called as labels are: classes, or numbers where there are too many of them."""
+    pattern = called()[LABEL]
     if roles.all("label") or roles.all("value"):
         return
     names = {c.strip().casefold() for c in table}
     for column, cells in table.items():
         name = column.strip().casefold()
-        if (
-            not roles.free(column)
-            or not re.fullmatch(_NAMES["label"], name)
-            or (name == "y" and "x" in names)
-        ):
+        if not roles.free(column) or not re.fullmatch(pattern, name) or (name == "y" and "x" in names):
             continue  # of x and y, y is a place
         if is_list(cells):
             roles.give("label", column, "by its name; several names in a cell")

@@ -25,7 +25,7 @@ class Slots:
 
 
 def rows_of_cases(table: Table, roles: Roles) -> dict[str, list[int]]:
-    """Row numbers by case name: from the id column if there is one, otherwise from the images.
+    """Return the row numbers by case name: from the id column if there is one, otherwise from the images.
 
     Without an id column, rows that name the same images are one case.
     """

@@ -76,7 +76,7 @@ def group_series(paths: Iterable[Path], root: Path) -> tuple[list[Unit], list[Se
 
 
 def sort_dicom(paths: Iterable[Path]) -> Found:
-    """DICOM files as the format sorts them: images, other objects, what nobody needs, what cannot be read.
+    """Return DICOM files as the format sorts them: images, other objects, what nobody needs, what cannot be read.
 
     A series of which a DICOMDIR among them lists files that are not there cannot.
     """
@@ -85,7 +85,7 @@ def sort_dicom(paths: Iterable[Path]) -> Found:
 
 
 def unread(found: Found, root: Path) -> list[SetAside]:
-    """What cannot be read, and each series that would be read wrongly, by the path of its first file below `root`.
+    """Return what cannot be read, and each series that would be read wrongly, by its first file's path below `root`.
 
     One of many files is set aside as one.
     """

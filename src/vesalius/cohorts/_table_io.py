@@ -149,7 +149,7 @@ def _pointed(cell: str) -> str:
 
 
 def _by_child(path: Path) -> bytes:
-    """A Parquet file's table in Arrow's format, read by a process of its own: damage can end that which reads it.
+    """Return a Parquet file's table in Arrow's format, read by another process: damage can end the one that reads it.
 
     Raises DataError where it did.
     """

@@ -101,9 +101,9 @@ def read(root: Path, *, options: Options) -> Cohort:
 
 
 def _paths(root: Path) -> tuple[list[Path], list[SetAside]]:
-    """Every file that is meant: of a folder with the zips in it, of a zip, or those that a DICOMDIR lists, and itself.
+    """Return every file that is meant, and what cannot be looked into.
 
-    And what cannot be looked into.
+    Meant are the files of a folder and of the zips in it, of a zip, or a DICOMDIR and those that it lists.
     """
     if root.is_file() and not archive.is_archive(root) and formats.by_content(root) == "dicom":
         listed = listing(root)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -54,29 +55,12 @@ def read(root: Path, *, options: Options) -> Cohort:
         for name in sorted(ids, key=lambda n: _files.natural(ids[n])):
             case_id = f"{ids[name]}_test" if ids[name] in seen else ids[name]
             seen.add(case_id)
-            if name not in grouped:
-                aside.append(SetAside(case_id, "a label without an image"))
+            files = grouped.get(name, {})
+            fault = _fault(files, expected)
+            if fault is not None:
+                aside.append(SetAside(case_id, fault))
                 continue
-            files = grouped[name]
-            absent = [k for k in range(expected) if k not in files]
-            if absent:
-                which = ", ".join(f"{k:04d}" for k in absent)
-                aside.append(SetAside(case_id, f"no file for channel {which}"))
-                continue
-            targets: dict[str, Target] = {"mask": Ref((masks[name],))} if name in masks else {}
-            refs: dict[str, Ref | Image] = {
-                _name(k, channels, len(files)): Ref((files[k],)) for k in sorted(files)
-            }
-            cases.append(
-                Case(
-                    id=case_id,
-                    images=refs,
-                    reference=next(iter(refs)),
-                    targets=targets,
-                    split=split,
-                    registered=True,
-                )
-            )
+            cases.append(_case(case_id, files, masks.get(name), channels, split))
     if any(c.split == "test" and c.targets for c in cases):
         cases = [c if c.split else replace(c, split="train") for c in cases]
     orphans = [c.id for c in cases if not c.targets and c.split != "test"]
@@ -91,6 +75,29 @@ def read(root: Path, *, options: Options) -> Cohort:
         set_aside=tuple(aside),
         notes=tuple(notes),
         modalities=channel_names(data),
+    )
+
+
+def _fault(files: Mapping[int, Path], expected: int) -> str | None:
+    """Return why the files of a case, by channel, make no image; None where they do."""
+    if not files:
+        return "a label without an image"
+    absent = [k for k in range(expected) if k not in files]
+    return f"no file for channel {', '.join(f'{k:04d}' for k in absent)}" if absent else None
+
+
+def _case(
+    case_id: str, files: Mapping[int, Path], mask: Path | None, channels: tuple[str, ...], split: Split | None
+) -> Case:
+    targets: dict[str, Target] = {} if mask is None else {"mask": Ref((mask,))}
+    refs: dict[str, Ref | Image] = {_name(k, channels, len(files)): Ref((files[k],)) for k in sorted(files)}
+    return Case(
+        id=case_id,
+        images=refs,
+        reference=next(iter(refs)),
+        targets=targets,
+        split=split,
+        registered=True,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,10 +70,26 @@ def read(root: Path, *, options: Options) -> Cohort:
     notes = [f"'{region}' is taken as the field of view: {why}; only inside it is counted"] if region else []
     targets = {name: g for name, g in masks.items() if name != region}
     infos = {name: TargetInfo(name, "mask", (), _reason(name, pairing, region)) for name in targets}
-    reference, *others = pairing.images
-    if others:
+    if len(pairing.images) > 1:
         listed = some([g.name for g in pairing.images])
         notes.append(f"files of one name in {listed} are read as several images of one case")
+    cases = _cases(root, pairing, targets, region)
+    bare = [c.id for c in cases if not c.targets]
+    if bare:
+        notes.append(f"images without a mask, kept for prediction: {some(bare)}")
+    return Cohort(
+        root=root,
+        layout="paired",
+        cases=tuple(cases),
+        targets=infos,
+        set_aside=_masks_alone(masks, pairing),
+        notes=tuple(notes),
+    )
+
+
+def _cases(root: Path, pairing: _Pairing, targets: Iterable[str], region: str | None) -> list[Case]:
+    """Return a case for each image of the first group, with its masks of the groups `targets`."""
+    reference, *others = pairing.images
     ids = _files.case_ids(reference.files, root)
     splits = _splits(root, reference.files)
     cases = []
@@ -96,25 +112,17 @@ def read(root: Path, *, options: Options) -> Cohort:
                 split=splits.get(path),
             )
         )
-    aside = []
+    return cases
+
+
+def _masks_alone(masks: Mapping[str, _Group], pairing: _Pairing) -> tuple[SetAside, ...]:
+    """Return the masks that belong to no image, each with the reason."""
+    aside: list[SetAside] = []
     for name, group in masks.items():
         used = set(pairing.matches[name].values())
-        aside += [
-            SetAside(formats.stem(p), f"a mask in '{name}' without an image")
-            for p in group.files
-            if p not in used
-        ]
-    bare = [c.id for c in cases if not c.targets]
-    if bare:
-        notes.append(f"images without a mask, kept for prediction: {some(bare)}")
-    return Cohort(
-        root=root,
-        layout="paired",
-        cases=tuple(cases),
-        targets=infos,
-        set_aside=tuple(aside),
-        notes=tuple(notes),
-    )
+        why = f"a mask in '{name}' without an image"
+        aside += [SetAside(formats.stem(p), why) for p in group.files if p not in used]
+    return tuple(aside)
 
 
 def _reason(name: str, pairing: _Pairing, region: str | None) -> str:
@@ -250,7 +258,7 @@ def _common(folders: list[str]) -> tuple[str, ...]:
 
 
 def _by_ending(paths: list[Path]) -> dict[str, list[Path]]:
-    """The files of one folder by ending: '' for those named plainly, '1stHO' for `x_1stHO` where there is an `x`.
+    """Return the files of one folder by ending: '' for plain names, '1stHO' for `x_1stHO` where there is an `x`.
 
     Where plain names come in two file types (`x.jpg` and `x.png`), the types are the endings.
     """

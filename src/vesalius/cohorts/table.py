@@ -125,24 +125,7 @@ def read(root: Path, *, options: Options) -> Cohort:
     channels = channel_names(load(index.root / "dataset.json", strict=False) or {})
     modality = None if channels else next((c for c in table if _MODALITY.fullmatch(c.strip())), None)
     seen = _Rows(table, roles, index, named, _doubts(table, roles, index), modality)
-    paths: dict[str, str] = {}
-    cases: list[Case] = []
-    aside: list[SetAside] = []
-    for name, rows in groups.items():
-        try:
-            case = _case(name, rows, seen, infos)
-        except DataError as error:
-            aside.append(SetAside(name, str(error)))
-            continue
-        if case.id in paths:
-            aside.append(SetAside(case.id, f"in {source} twice"))
-            continue
-        paths[case.id] = name
-        cases.append(case)
-    if not cases and aside:
-        raise DataError(
-            f"no row of {source} leads to an image", found=f"'{aside[0].case}': {aside[0].reason}"
-        )
+    cases, aside = _cases(groups, seen, infos, source)
     return Cohort(
         root=root,
         layout="table",
@@ -155,6 +138,29 @@ def read(root: Path, *, options: Options) -> Cohort:
         label_notes=tuple(label_notes),
         covariates=tuple(c for c in roles.all("covariate") if roles.reasons[c].endswith(TOLD)),
     )
+
+
+def _cases(
+    groups: Mapping[str, list[int]], seen: _Rows, infos: Mapping[str, TargetInfo], source: str
+) -> tuple[list[Case], list[SetAside]]:
+    """Return a case for each group of rows, and what is set aside. Raises DataError where no row leads to an image."""
+    cases: dict[str, Case] = {}
+    aside: list[SetAside] = []
+    for name, rows in groups.items():
+        try:
+            case = _case(name, rows, seen, infos)
+        except DataError as error:
+            aside.append(SetAside(name, str(error)))
+            continue
+        if case.id in cases:
+            aside.append(SetAside(case.id, f"in {source} twice"))
+            continue
+        cases[case.id] = case
+    if not cases and aside:
+        raise DataError(
+            f"no row of {source} leads to an image", found=f"'{aside[0].case}': {aside[0].reason}"
+        )
+    return list(cases.values()), aside
 
 
 def _asked(table: Table, roles: Roles) -> tuple[Question, ...]:

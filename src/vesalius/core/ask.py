@@ -1,6 +1,6 @@
 """Ask: what an explainer follows of a raw answer: a label, a region, a box, a horizon, a sentence …
 
-Each file of a kind of answer names in its literal `ASKS` what can be asked of it, the usual first.
+What can be asked of an answer is said by the file of its kind, the usual first (`asks` in `answers/contract.py`).
 """
 
 from __future__ import annotations
@@ -11,18 +11,15 @@ from typing import Any
 
 @dataclass(frozen=True, eq=False)
 class Ask:
-    """One thing asked. `of` is a word of the answer's `ASKS`.
+    """One thing asked. `of` is one of the words in the `asks` of the answer's kind; `words` says it to a reader.
 
-    `place` is the place among labels, boxes or sentences, as in the raw output; `where` marks voxels, a bool array or
-    tensor `(Z, Y, X)` on the raw output's grid; `at` is a number, such as a horizon in days.
+    `place` is the place among what the answer lists: its labels, boxes, sections or arms, from 0. `where` marks voxels,
+    `(Z, Y, X)` of bits on the reference's grid, and on the raw output's for `Task.scalar`; None where all count. `at`
+    is a number, such as a horizon in days.
     """
 
     of: str = "label"
     place: int = 0
     where: Any = None
     at: float | None = None
-
-
-def asked(ask: Ask | int) -> Ask:
-    """Return what is asked; a number alone is the place of a label."""
-    return ask if isinstance(ask, Ask) else Ask(place=ask)
+    words: str = ""

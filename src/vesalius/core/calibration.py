@@ -19,7 +19,7 @@ RULES: tuple[Rule, ...] = ("balanced_accuracy", "accuracy", "f1")
 
 
 def apply(calibration: Mapping[str, Any], logits: Array, *, multilabel: bool = False) -> Array:
-    """Probabilities `(…, K)` float64 of logits `(…, K)`: divided by `temperature`, then softmax, or sigmoid.
+    """Return the probabilities `(…, K)` float64 of logits `(…, K)`: divided by `temperature`, then softmax, or sigmoid.
 
     An empty calibration is a temperature of 1.
     """

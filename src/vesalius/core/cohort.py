@@ -90,7 +90,7 @@ class Assignment:
     unlabelled: tuple[tuple[str, ...], ...] = ()
 
     def training(self, fold: int) -> tuple[str, ...]:
-        """Case ids that member `fold` learns from."""
+        """Return the case ids that member `fold` learns from."""
         return tuple(c for k, ids in enumerate(self.folds) if k != fold for c in ids)
 
     @property

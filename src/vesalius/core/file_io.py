@@ -157,7 +157,7 @@ def pixels(thing: object) -> Image:
 
 
 def label_array(array: Array) -> Array:
-    """Integers in the smallest type that holds them (bits become uint8); other arrays stay as they are."""
+    """Return integers in the smallest type that holds them (bits become uint8); other arrays stay as they are."""
     if array.dtype == np.bool_:
         return array.view(np.uint8)
     if array.dtype.kind not in "iu" or array.dtype.itemsize == 1:

@@ -1,7 +1,8 @@
 """What a bundle learned from, and what of an image differs from it: the modality and the unit, or what lies outside.
 
-A record is a summary of training cases alone: modalities, units and body parts as they were declared (with None where a
-case declares none), and ranges from the 0.5th to the 99.5th percentile of the cases. It names no patient and no file.
+A record follows from statistics of training cases alone: modalities, units and body parts as they were declared (with
+None where a case declares none), and ranges from the 0.5th to the 99.5th percentile of the cases. It names no patient
+and no file.
 Two modalities or units that are both declared and differ are a mismatch; what lies outside of a range, widened by a
 tolerance, is only said.
 """
@@ -9,11 +10,14 @@ tolerance, is only said.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from vesalius.core.histogram import Histogram
 from vesalius.core.image import Triple
+from vesalius.core.statistics import Statistics, columns
+from vesalius.core.tally import Tally
 from vesalius.core.words import counted
 
 Range = tuple[float, float]
@@ -21,6 +25,7 @@ UNKNOWN = "unknown"
 _SIZE, _SPACING = 1.5, 1.25  # factors by which a range of sizes, and one of spacings, is widened
 _ABSOLUTE, _RELATIVE = 0.25, 4.0  # shares of the reach of intensities by which their ranges are widened
 _MOST_CODES = 32
+SIZE_AXES, SPACING_AXES = ("z", "y", "x"), ("x", "y", "z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,22 +85,39 @@ class Verdict:
     outside: tuple[str, ...] = ()
 
 
-def summary(seen: Sequence[Seen], *, absolute: bool) -> Learned:
+def statistics(seen: Sequence[Seen]) -> Statistics:
+    """Return the statistics of what is seen of some images, for `summary`."""
+    return Statistics(
+        {
+            "modality": Tally.of(s.modality for s in seen),
+            "unit": Tally.of(s.unit for s in seen),
+            "body_part": Tally.of(s.body_part for s in seen),
+            "sequence": Tally.of(s.sequence for s in seen),
+            "size": columns((s.size for s in seen), SIZE_AXES),
+            "spacing_mm": columns((s.spacing_mm for s in seen if s.spacing_mm is not None), SPACING_AXES),
+            "darkest": Histogram.of(s.darkest for s in seen if s.darkest is not None),
+            "brightest": Histogram.of(s.brightest for s in seen if s.brightest is not None),
+        }
+    )
+
+
+def summary(seen: Statistics, *, absolute: bool) -> Learned:
     """Return the record of some training cases, one at least, whose values were read."""
-    spaced = [s.spacing_mm for s in seen if s.spacing_mm is not None]
-    flat = {s.size[0] == 1 for s in seen}
+    cases = seen.part("modality", Tally).n
+    slices = seen.part("size", Statistics).part("z", Histogram)
+    spacing = seen.part("spacing_mm", Statistics)
     return Learned(
-        cases=len(seen),
-        modalities=_declared(s.modality for s in seen),
-        units=_declared(s.unit for s in seen),
-        body_parts=_declared(s.body_part for s in seen),
-        flat=flat.pop() if len(flat) == 1 else None,
-        size=_each([s.size for s in seen]),
-        spacing_mm=_each(spaced) if len(spaced) == len(seen) else None,
-        darkest=_range([s.darkest for s in seen if s.darkest is not None]),
-        brightest=_range([s.brightest for s in seen if s.brightest is not None]),
+        cases=cases,
+        modalities=_declared(seen.part("modality", Tally)),
+        units=_declared(seen.part("unit", Tally)),
+        body_parts=_declared(seen.part("body_part", Tally)),
+        flat=slices.high == 1 if slices.high == 1 or slices.low > 1 else None,
+        size=_each(seen.part("size", Statistics), SIZE_AXES),
+        spacing_mm=_each(spacing, SPACING_AXES) if spacing.part("x", Histogram).n == cases else None,
+        darkest=_range(seen.part("darkest", Histogram)),
+        brightest=_range(seen.part("brightest", Histogram)),
         absolute=absolute,
-        sequences=_declared(s.sequence for s in seen),
+        sequences=_declared(seen.part("sequence", Tally)),
     )
 
 
@@ -219,24 +241,25 @@ def _together(known: Sequence[str | None]) -> str | None:
     return _listed(known) if known and None not in known else None
 
 
-def _declared(said: Any) -> tuple[str | None, ...]:
-    found = sorted(set(said), key=lambda s: (s is None, s or ""))
+def _declared(said: Tally) -> tuple[str | None, ...]:
+    words = [None if word is None else str(word) for word in said]
+    found = sorted(words, key=lambda s: (s is None, s or ""))
     return tuple(found) if len(found) <= _MOST_CODES else (None,)
 
 
-def _each(rows: Sequence[Sequence[float]]) -> tuple[Range, Range, Range]:
-    z, y, x = (_range([row[k] for row in rows]) for k in range(3))
-    return z, y, x
+def _each(axes: Statistics, names: Sequence[str]) -> tuple[Range, Range, Range]:
+    a, b, c = (_range(axes.part(name, Histogram)) for name in names)
+    return a, b, c
 
 
-def _range(values: Sequence[float]) -> Range:
+def _range(values: Histogram) -> Range:
     """From the 0.5th to the 99.5th percentile, between ranks."""
-    ordered = sorted(float(v) for v in values)
-    at: Callable[[float], float] = lambda share: _between(ordered, share * (len(ordered) - 1))  # noqa: E731
-    return round(at(0.005), 6), round(at(0.995), 6)
+    return round(_between(values, 0.005), 6), round(_between(values, 0.995), 6)
 
 
-def _between(ordered: Sequence[float], rank: float) -> float:
+def _between(values: Histogram, share: float) -> float:
+    """Return a quantile as the first bundles have it, which is not rounded as `Histogram.quantile` rounds."""
+    rank = share * (values.n - 1)
     low = math.floor(rank)
-    high = min(low + 1, len(ordered) - 1)
-    return ordered[low] + (rank - low) * (ordered[high] - ordered[low])
+    below, above = values.ranked(low), values.ranked(min(low + 1, values.n - 1))
+    return below + (rank - low) * (above - below)

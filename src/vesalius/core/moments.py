@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +45,14 @@ class Moments:
     def sd(self) -> float:
         """Return the standard deviation, of the numbers themselves (divided by n)."""
         return math.sqrt(self.squares / self.n) if self.n else 0.0
+
+    def json(self) -> dict[str, Any]:
+        """Return the summary as plain data."""
+        return asdict(self) if self.n else {"n": 0}
+
+    @classmethod
+    def parse(cls, data: Mapping[str, Any]) -> Moments:
+        """Return a summary from its plain data."""
+        if not data["n"]:
+            return cls()
+        return cls(int(data["n"]), *(float(data[k]) for k in ("mean", "squares", "low", "high")))

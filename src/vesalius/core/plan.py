@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_origin
 
@@ -272,6 +272,8 @@ class Plan(Shown, Section):
 
 
 USER = "set by the user"
+STAGED = ("task", "data", "augment", "net", "nets", "loss", "train", "infer")  # sections of every stage
+_AFTER = "after --set, the plan"
 MOVED = {
     "train.momentum": "train.optimizer_options.momentum"
 }  # what settings of earlier versions are called now
@@ -338,27 +340,85 @@ def override(plan: Plan, settings: Mapping[str, Any], *, reason: str = USER) -> 
     """Return a new plan with `{'train.steps': 500, …}` set, and the reason recorded for each.
 
     Values may be text as typed on a command line: JSON where it parses, plain text otherwise. A section that
-    is absent (`locate`) is made when one of its fields is set, and removed by `null`.
+    is absent (`locate`) is made when one of its fields is set, and removed by `null`. `earlier.NAME.net.scale` is that
+    field of the earlier stage of that name.
     Raises UnknownName (with the closest fields) or PlanError (with what the field takes).
     """
-    data, known = plan.model_dump(), _fields()
+    data = plan.model_dump()
     for path, raw in settings.items():
         path = MOVED.get(path, path)
         value = _parse(raw) if isinstance(raw, str) else raw
-        *parents, leaf = path.split(".")
-        own = any(path.startswith(f"{k}.") for k in known if k == "nets" or k.endswith("options"))
-        node: Any = data
-        for parent in parents:
-            if not isinstance(node, dict) or (parent not in node and not own):
-                raise UnknownName("plan field", path, known)
-            if node.get(parent) is None:
-                node[parent] = {}
-            node = node[parent]
-        if (path not in known and not own) or not isinstance(node, dict):
-            raise UnknownName("plan field", path, known)
-        node[leaf] = value
+        if path.startswith("earlier."):
+            data = _set_in_stage(parse_plan(data, _AFTER), path, value)
+        else:
+            _set(data, path, value)
         data["reasons"][path] = reason
-    return parse_plan(data, "after --set, the plan")
+    return parse_plan(data, _AFTER)
+
+
+def value_at(plan: Plan, path: str) -> Any:
+    """Return what a plan says at a path, as plain data; None where it says nothing."""
+    top, _, inner = path.partition(".")
+    if top == "earlier" and inner:
+        name, _, field = inner.partition(".")
+        stages = [stage for stage in plan.earlier if stage.name == name]
+        own = stages[0].model_dump() if stages else {}
+        return own.get("settings", {}).get(field, _value_in(own, field))
+    return _value_in(plan.model_dump(), path)
+
+
+def _value_in(data: Any, path: str) -> Any:
+    for part in path.split("."):
+        data = data.get(part) if isinstance(data, Mapping) else None
+    return data
+
+
+def _set(data: dict[str, Any], path: str, value: Any) -> None:
+    """Set one value in a plan's plain data. Raises UnknownName."""
+    known = _fields()
+    *parents, leaf = path.split(".")
+    own = _free(path, known)
+    node: Any = data
+    for parent in parents:
+        if not isinstance(node, dict) or (parent not in node and not own):
+            raise UnknownName("plan field", path, known)
+        if node.get(parent) is None:
+            node[parent] = {}
+        node = node[parent]
+    if (path not in known and not own) or not isinstance(node, dict):
+        raise UnknownName("plan field", path, known)
+    node[leaf] = value
+
+
+def _set_in_stage(plan: Plan, path: str, value: Any) -> dict[str, Any]:
+    """Return a plan's plain data with one value of an earlier stage set. Raises UnknownName or PlanError."""
+    _, name, *inner = path.split(".")
+    places = {stage.name: k for k, stage in enumerate(plan.earlier)}
+    if name not in places:
+        first = None if places else f"""first --set 'earlier=[{{"name": "{name}"}}]'"""
+        raise UnknownName("earlier stage", name, places, hint=first)
+    field = ".".join(inner)
+    field = MOVED.get(field, field)
+    beside = [k for k in _fields(EarlierPlan) if k not in ("name", "settings")]
+    known = [k for k in _fields() if k.partition(".")[0] in STAGED]
+    if field not in (*beside, *known) and not _free(field, known):
+        raise UnknownName("plan field", path, [f"earlier.{name}.{k}" for k in (*beside, *known)])
+    data = plan.model_dump()
+    own = data["earlier"][places[name]]
+    if field in beside:
+        section, _, leaf = field.partition(".")
+        own[section] = {**(own[section] or {}), leaf: value} if leaf else value
+    else:
+        trial = plan.model_dump()
+        _set(trial, field, value)
+        parse_plan(trial, f"after --set, the stage '{name}'")
+        own["settings"] = {**own["settings"], field: value}
+    return data
+
+
+def _free(path: str, known: Sequence[str]) -> bool:
+    """Return whether a path lies where names are free: in the options of what is registered, or of further nets."""
+    return any(path.startswith(f"{k}.") for k in known if k == "nets" or k.endswith("options"))
 
 
 def _parse(text: str) -> Any:

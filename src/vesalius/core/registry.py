@@ -59,7 +59,7 @@ _SINGULAR |= {
 
 @functools.cache
 def stems(kind: str) -> dict[str, str]:
-    """Module path by file stem, for one kind. Nothing is imported but the kind's own package."""
+    """Return the module path by file stem, for one kind. Nothing is imported but the kind's own package."""
     found: dict[str, str] = {}
     package = f"vesalius.{kind}"
     spec = importlib.util.find_spec(package)

@@ -43,7 +43,7 @@ _WORDED = {(0x0043, "GEMS_PARM_01", 0x27), (0x0019, "GEMS_ACQU_01", 0x9E), (0x00
 
 
 def safe_tags(data: Iterable[Any]) -> set[Any]:
-    """Tags of one data set's safe private elements, with the creators that they need."""
+    """Return the tags of one data set's safe private elements, with the creators that they need."""
     elements = [e for e in data if e.tag.is_private]
     creators = {(e.tag.group, e.tag.elem): str(e.value).strip() for e in elements if e.tag.is_private_creator}
     kept: set[Any] = set()

@@ -28,7 +28,7 @@ def value_of(item: Any) -> str | None:
 
 
 def action(item: Any, columns: frozenset[str]) -> str:
-    """X, D, K, C or U for an item: the table's row of its concept name, else what its value type calls for."""
+    """Return X, D, K, C or U for an item: the table's row of its concept name, else what its value type calls for."""
     kind = str(item.get("ValueType", ""))
     names = item.get("ConceptNameCodeSequence") or ()
     if names:

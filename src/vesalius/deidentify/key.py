@@ -27,7 +27,7 @@ class Key:
         return f"2.25.{int.from_bytes(self._digest('uid', uid)[:16], 'big')}"
 
     def pseudonym(self, kind: str, text: str, *, digits: int = 12) -> str:
-        """Hexadecimal digits that stand for `text` among things of one kind."""
+        """Return hexadecimal digits that stand for `text` among things of one kind."""
         return self._digest(kind, text).hex()[:digits]
 
     def shift_days(self, patient: str) -> int:

@@ -63,7 +63,7 @@ def _spacing(head: Any) -> tuple[tuple[float, float] | None, Literal["patient", 
 
 
 def rescale(head: Any, group: FunctionalGroups | None) -> tuple[float, float]:
-    """Slope and intercept, 1 and 0 where none are said (PS3.3 C.11.1)."""
+    """Return the slope and intercept, 1 and 0 where none are said (PS3.3 C.11.1)."""
     place = macro(group, "PixelValueTransformationSequence") or head
     slope, inter = _floats(place, "RescaleSlope", 1), _floats(place, "RescaleIntercept", 1)
     if slope and slope[0] == 0:
@@ -84,7 +84,7 @@ def rescale_type(head: Any, group: FunctionalGroups | None) -> str | None:
 
 
 def frame_times(head: Any, frames: int) -> tuple[float, ...] | None:
-    """Seconds from the first frame of a cine to each, or None where the object has none (PS3.3 C.7.6.5)."""
+    """Return the seconds from the first frame of a cine to each, or None where the object has none (PS3.3 C.7.6.5)."""
     vector = head.get("FrameTimeVector")
     if vector not in (None, "") and frames > 1:
         steps = [float(v) for v in vector]

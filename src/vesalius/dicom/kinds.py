@@ -129,7 +129,7 @@ def require_image(where: object, head: Any) -> None:
 
 
 def is_slice(head: Any) -> bool:
-    """Whether a single-frame image is a slice of a volume by its class, or by its modality where its class is unknown.
+    """Return whether a single-frame image is a slice of a volume: by its class, or by its modality if that is unknown.
 
     Radiographs, ultrasound, photographs, planar nuclear medicine and screen shots are pictures. So are colours, which
     a scanner does not measure.

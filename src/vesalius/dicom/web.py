@@ -180,7 +180,7 @@ def _uid(data: Dataset, name: str) -> str:
 
 
 def login_of(path: Path) -> tuple[str, str]:
-    """User and password in a file. Raises DataError."""
+    """Return the user and password in a file. Raises DataError."""
     try:
         text = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:

@@ -32,6 +32,8 @@ def score_cases(
 ) -> tuple[Tally, Scorecard]:
     """Answer and score case after case; one is in memory at a time. A faulty case is noted and not counted.
 
+    The truth is the case's `target`, by default the one that was learned; of a task that learned without a target it
+    is what the task itself takes for it (`Task.truth`). A case without a truth is not counted where others have one.
     `told` are banners of the model's training; by default those that its own scorecard has. Raises
     MismatchError where no case is of the kind that the bundle learned from.
     """
@@ -39,10 +41,11 @@ def score_cases(
     stage, task = predictor.stages[-1].stage, predictor.stages[-1].task
     target = target or stage.plan.task.target
     tally, marks = tally_for(task.answer), 0
+    untold: list[Case] = []
     refused: MismatchError | None = None
     for found in answers(predictor, cases, progress=progress):
         case, answer = found.case, found.answer
-        truth = case.targets.get(target) if target is not None else None
+        truth = task.truth(case, stage.state) if target is None else case.targets.get(target)
         if target is not None and truth is None:
             continue
         if isinstance(answer, VesaliusError):
@@ -50,10 +53,11 @@ def score_cases(
             progress.note(f"not scored: {case.id}: {answer}")
             continue
         marks += bool(answer.outside)
-        if target is None:
-            tally.cases.append(case)
+        if truth is None:
+            untold.append(case)
         elif found.reference is not None:
             tally.add(case, answer, truth, task.trivial(stage.state, found.reference), found.reference)
+    tally.cases = tally.cases or untold
     if refused is not None and not tally.cases:
         raise refused
     if marks:

@@ -57,7 +57,7 @@ def render(card: Card, scorecard: Scorecard | None) -> str:
 
 
 def cell(text: object) -> str:
-    """Text that stays in its table cell and is not read as HTML."""
+    """Return text that stays in its table cell and is not read as HTML."""
     escaped = str(text).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace(">", "&gt;")
     return " ".join(escaped.split())
 

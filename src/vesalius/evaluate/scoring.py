@@ -58,12 +58,13 @@ class Gallery:
 class Tally:
     """Collects what the metrics of one kind of answer need, and the cases that a report shows.
 
-    Of a kind that no metric judges it keeps the cases alone. Raises UnknownName where there is no such kind.
+    `has_truth` says that a case had a truth. Of a kind that no metric judges it keeps the cases alone.
+    Raises UnknownName where there is no such kind.
     """
 
     def __init__(self, kind: str) -> None:
         self.kind, self.handling = kind, contract.of(kind)
-        self.judged = metrics.judges(kind)
+        self.judged, self.has_truth = metrics.judges(kind), False
         self.cases: list[Case] = []
         self.gallery = Gallery()
         self._made: list[Any] = []
@@ -75,6 +76,7 @@ class Tally:
             raise DataError(
                 f"case {case.id}: the answer is not of kind {self.kind}", found=type(answer).__name__
             )
+        self.has_truth = True
         truth = self.handling.truth(truth, case)
         measured = self.handling.measure(answer, truth, case)
         base = None if trivial is None else self.handling.measure(trivial, truth, case)
@@ -114,14 +116,14 @@ def card_of(
 ) -> Scorecard:
     """Return the scorecard of what was collected, after `told`, banners of the model.
 
-    Without a target, and of a kind that no metric judges, it has no figures, and a banner that says so. Raises
+    Without a truth, and of a kind that no metric judges, it has no figures, and a banner that says so. Raises
     DataError where nothing was collected.
     """
     if not tally.cases:
         raise DataError("no case with a truth to score against", hint="data with the target that was learned")
     patients: Sequence[str | None] = [c.patient if patients_known else None for c in tally.cases]
-    if target is None or not tally.judged:
-        why = banners.of_no_target() if target is None else banners.of_unjudged(kind)
+    if not tally.has_truth or not tally.judged:
+        why = banners.of_unjudged(kind) if tally.has_truth else banners.of_no_target()
         return bare_scorecard(
             kind,
             split=split,

@@ -89,7 +89,7 @@ def stem(path: Path | str) -> str:
 
 
 def header(ref: Ref | Path | str) -> Header:
-    """Shape, type and geometry, without decoding pixels where the format allows it. Raises FormatError."""
+    """Return the shape, type and geometry, without decoding pixels where the format allows it. Raises FormatError."""
     ref = as_ref(ref)
     module = _module(ref)
     with typed_errors(ref):

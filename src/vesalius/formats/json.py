@@ -18,7 +18,7 @@ WRITES = ("Answer",)
 
 
 def header(ref: Ref) -> Header:
-    """Answers have no one shape. Raises FormatError."""
+    """Raise FormatError, as answers have no one shape."""
     raise FormatError(f"{ref}: holds an answer, not pixels", hint="formats.read_answer")
 
 

@@ -61,7 +61,7 @@ class _Head:
 
 
 def header(ref: Ref) -> Header:
-    """Shape and geometry from the text header."""
+    """Return the shape and geometry from the text header."""
     head = _parse(file_io.one_file(ref), ref)
     spacing = head.spacing_mm
     if head.affine is not None:

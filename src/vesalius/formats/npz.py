@@ -82,7 +82,7 @@ def table(path: Path, member: str) -> Array:
 
 
 def header(ref: Ref) -> Header:
-    """Shape and type from the headers inside, without inflating pixels."""
+    """Return the shape and type from the headers inside, without inflating pixels."""
     path = file_io.one_file(ref)
     known = members(path)
     name = _choose(ref, known)

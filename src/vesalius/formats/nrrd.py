@@ -119,7 +119,7 @@ class _Head:
 
 
 def header(ref: Ref) -> Header:
-    """Shape and geometry from the text header."""
+    """Return the shape and geometry from the text header."""
     path = file_io.one_file(ref)
     with file_io.typed_errors(ref, pynrrd.NRRDError), path.open("rb") as file:
         head = _Head(_fields(file), ref)

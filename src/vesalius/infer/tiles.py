@@ -30,7 +30,7 @@ def starts(n: int, tile: int, overlap: float) -> list[int]:
 
 
 def gaussian(n: int) -> Tensor:
-    """Weight along one axis of a tile: a Gaussian of sigma n/8, never below a thousandth of its peak."""
+    """Return the weight along one axis of a tile: a Gaussian of sigma n/8, never below a thousandth of its peak."""
     if n == 1:
         return torch.ones(1)
     x = torch.arange(n, dtype=torch.float32) - (n - 1) / 2

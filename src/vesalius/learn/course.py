@@ -44,7 +44,7 @@ class Course:
         return self.changes[-1].steps
 
     def position(self, step: int) -> float:
-        """Where the schedule is before that step, in steps of `first`: the step itself where nothing has changed.
+        """Return where the schedule is before that step, in steps of `first`: the step itself if nothing has changed.
 
         Each step goes an equal part of the way that is left, so that the schedule ends with the last step.
         """

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass, replace
+from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -83,59 +83,121 @@ def train(
     if saved.step:
         recipe.restore(saved)
     course = _course(saved, plan, name, member, pace)
-    marks = sorted(_marks(plan, course.first)) if validate else []
-    log = Log(folder / "logs", label, from_step=saved.step)
+    saved.loss_sum = saved.loss_sum.to(fabric.device)
+    now = _Training(
+        plan=plan,
+        recipe=recipe,
+        saved=saved,
+        course=course,
+        validate=validate,
+        marks=sorted(_marks(plan, course.first)) if validate else [],
+        log=Log(folder / "logs", label, from_step=saved.step),
+        progress=progress,
+        label=label,
+        path=path,
+        deadline=deadline,
+        pace=pace,
+    )
     progress.start(label, course.steps)
     progress.advance(label, saved.step)
-    last_save = time.monotonic()
-    saved.loss_sum = saved.loss_sum.to(fabric.device)
     try:
         with _interruptible() as stop:
             while saved.step < course.steps:
-                step = saved.step
-                torch_threads.use(course.threads_at(step))
-                lr = rate(course.position(step), plan.train, course.first)
-                loss = recipe.step(step, lr)
-                saved.loss_sum, saved.loss_n = saved.loss_sum + loss, saved.loss_n + 1
-                saved.step = step + 1
-                late = deadline is not None and time.monotonic() > deadline
-                if course.passes(step, marks) or late:
-                    mean = float(saved.loss_sum) / saved.loss_n
-                    if not math.isfinite(mean):
-                        raise VesaliusError(
-                            f"the loss is not finite at step {saved.step}",
-                            hint="--set train.lr= a tenth of what it was",
-                        )
-                    figures = {"loss": mean, "lr": lr}
-                    saved.loss_sum, saved.loss_n = torch.zeros_like(saved.loss_sum), 0
-                    began = time.monotonic()
-                    _validate(recipe, plan, saved, validate, figures)
-                    if pace:
-                        pace.validated(time.monotonic() - began)
-                    log.row(saved.step, figures)
-                    saved.history.append({"step": float(saved.step), **figures})
-                    progress.advance(label, 0, ", ".join(f"{k} {v:.4g}" for k, v in figures.items()))
-                progress.advance(label)
-                tired = plan.train.patience is not None and saved.stale >= plan.train.patience
-                if stop.is_set() or late or tired:
-                    if stop.is_set():
-                        _keep(recipe, saved, path)
-                        raise Interrupted(
-                            f"interrupted at step {saved.step} of {course.steps}; saved", hint="--resume"
-                        )
-                    saved.ran_out = late and saved.step < course.steps
+                late = now.step()
+                if now.ends(stop, late=late):
                     break
-                if pace and saved.step < course.steps:
-                    _revise(pace, course, saved, marks, progress, label)
-                if time.monotonic() - last_save > plan.train.checkpoint_every_s:
-                    _keep(recipe, saved, path)
-                    last_save = time.monotonic()
+                now.revise()
+                now.keep_at_times()
         saved.done = True
         _keep(recipe, saved, path)
     finally:
-        log.close()
+        now.log.close()
         progress.finish(label)
     return _trained(saved)
+
+
+@dataclass(eq=False, kw_only=True)
+class _Training:
+    """One member while it is trained: what is saved of it, and what its steps need beside that."""
+
+    plan: Plan
+    recipe: Recipe
+    saved: Checkpoint
+    course: Course
+    validate: Validate | None
+    marks: Sequence[int]
+    log: Log
+    progress: Progress
+    label: str
+    path: Path
+    deadline: float | None
+    pace: Pace | None
+    last_save: float = field(default_factory=time.monotonic)
+
+    def step(self) -> bool:
+        """Make a step, and validate where that is due; return whether the deadline is over."""
+        saved, step = self.saved, self.saved.step
+        torch_threads.use(self.course.threads_at(step))
+        lr = rate(self.course.position(step), self.plan.train, self.course.first)
+        loss = self.recipe.step(step, lr)
+        saved.loss_sum, saved.loss_n = saved.loss_sum + loss, saved.loss_n + 1
+        saved.step = step + 1
+        late = self.deadline is not None and time.monotonic() > self.deadline
+        if self.course.passes(step, self.marks) or late:
+            self._look(lr)
+        self.progress.advance(self.label)
+        return late
+
+    def _look(self, lr: float) -> None:
+        """Validate, and log the mean loss since the last time. Raises VesaliusError where that is not finite."""
+        saved = self.saved
+        mean = float(saved.loss_sum) / saved.loss_n
+        if not math.isfinite(mean):
+            raise VesaliusError(
+                f"the loss is not finite at step {saved.step}",
+                hint="--set train.lr= a tenth of what it was",
+            )
+        figures = {"loss": mean, "lr": lr}
+        saved.loss_sum, saved.loss_n = torch.zeros_like(saved.loss_sum), 0
+        began = time.monotonic()
+        _validate(self.recipe, self.plan, saved, self.validate, figures)
+        if self.pace:
+            self.pace.validated(time.monotonic() - began)
+        self.log.row(saved.step, figures)
+        saved.history.append({"step": float(saved.step), **figures})
+        self.progress.advance(self.label, 0, ", ".join(f"{k} {v:.4g}" for k, v in figures.items()))
+
+    def ends(self, stop: threading.Event, *, late: bool) -> bool:
+        """Return whether this was the last step before its time. Raises Interrupted, after saving, where told to."""
+        saved, steps = self.saved, self.course.steps
+        if stop.is_set():
+            _keep(self.recipe, saved, self.path)
+            raise Interrupted(f"interrupted at step {saved.step} of {steps}; saved", hint="--resume")
+        patience = self.plan.train.patience
+        tired = patience is not None and saved.stale >= patience
+        if late or tired:
+            saved.ran_out = late and saved.step < steps
+        return late or tired
+
+    def revise(self) -> None:
+        """Ask the clock, and take in what it changes from the next step on."""
+        saved, course = self.saved, self.course
+        if not self.pace or saved.step >= course.steps:
+            return
+        here = course.position(saved.step)
+        change = self.pace.look(saved.step, course, sum(mark > here for mark in self.marks))
+        if change is None:
+            return
+        if change.steps != course.steps:
+            self.progress.start(self.label, change.steps)
+        course.changes.append(change)
+        saved.changes.append(list(astuple(change)))
+
+    def keep_at_times(self) -> None:
+        """Save where the last time is long ago."""
+        if time.monotonic() - self.last_save > self.plan.train.checkpoint_every_s:
+            _keep(self.recipe, self.saved, self.path)
+            self.last_save = time.monotonic()
 
 
 def _trained(saved: Checkpoint) -> Trained:
@@ -161,22 +223,8 @@ def _course(saved: Checkpoint, plan: Plan, stage: str, member: int, pace: Pace |
     return course
 
 
-def _revise(
-    pace: Pace, course: Course, saved: Checkpoint, marks: Sequence[int], progress: Progress, label: str
-) -> None:
-    """Ask the clock, and take in what it changes from the next step on."""
-    here = course.position(saved.step)
-    change = pace.look(saved.step, course, sum(mark > here for mark in marks))
-    if change is None:
-        return
-    if change.steps != course.steps:
-        progress.start(label, change.steps)
-    course.changes.append(change)
-    saved.changes.append(list(astuple(change)))
-
-
 def _marks(plan: Plan, steps: int | None = None) -> set[int]:
-    """After which of that many steps (the planned number) to validate: evenly spread, the last among them."""
+    """Return after which of that many steps (the planned number) to validate: evenly spread, the last among them."""
     steps = steps or plan.train.steps
     n = min(plan.train.validations, steps)
     return {round((k + 1) * steps / n) for k in range(n)}
@@ -237,7 +285,7 @@ def time_step(
     steps: int = 3,
     device: str | None = None,
 ) -> float:
-    """Median seconds of a real training step of this plan, augmentation included; measured for about `seconds`.
+    """Return the median seconds of a training step of this plan, augmentation included, measured for about `seconds`.
 
     At least that many `steps` are made; the first counts only where it is the only one.
 

@@ -30,6 +30,16 @@ class TellsEach(Protocol):
         """Return the loss of each case, `(B,)`."""
 
 
+class Words:
+    """The ids of a batch's cases, patients and groups by field, which Fabric hands on without a look at each of them.
+
+    It looks into every tuple and mapping for tensors to convert, which for words alone costs 1 % of a short step.
+    """
+
+    def __init__(self, fields: Mapping[str, Any]) -> None:
+        self.fields = fields
+
+
 class Objective(nn.Module):
     """A model and its task's loss as one module, so that devices, precision and gradients are Fabric's business."""
 
@@ -37,9 +47,9 @@ class Objective(nn.Module):
         super().__init__()
         self.task, self.model = task, model
 
-    def forward(self, fields: dict[str, Any], generator: torch.Generator) -> dict[str, Tensor]:
-        """Return the named terms of the loss. `fields` are a Batch's."""
-        return self.task.loss(self.model, Batch(**fields), generator)
+    def forward(self, fields: dict[str, Any], words: Words, generator: torch.Generator) -> dict[str, Tensor]:
+        """Return the named terms of the loss. `fields` and `words` together are a Batch's."""
+        return self.task.loss(self.model, Batch(**fields, **words.fields), generator)
 
 
 def build(
@@ -124,7 +134,10 @@ class Stepper:
         """Return the sum of the loss's terms for a batch, with what its gradients need; drawn as `step` says."""
         generator = self._seeded(step)
         fields = {name: getattr(batch, name) for name in batch.__dataclass_fields__}
-        return torch.stack(list(self.objective(fields, generator).values())).sum()
+        words = Words(
+            {name: fields.pop(name) for name, held in list(fields.items()) if isinstance(held, tuple)}
+        )
+        return torch.stack(list(self.objective(fields, words, generator).values())).sum()
 
     def loss_each(self, step: int, batch: Batch) -> Tensor:
         """Return the loss of each case of a batch, `(B,)`, with what its gradients need.

@@ -25,7 +25,7 @@ class Loss(nn.Module):
         self.multilabel = multilabel
 
     def class_weights(self, logits: Tensor) -> Tensor | None:
-        """`(K,)` in the logits' type, or None. Raises DataError when there are not K of them."""
+        """Return `(K,)` in the logits' type, or None. Raises DataError when there are not K of them."""
         if self.weights is None:
             return None
         if self.weights.numel() != logits.shape[1]:
@@ -47,7 +47,7 @@ def is_soft(logits: Tensor, target: Tensor) -> bool:
 
 
 def hard(logits: Tensor, target: Tensor) -> Tensor:
-    """Integers `(B, …)`: the channel axis of a `(B, 1, …)` target is dropped. Raises DataError."""
+    """Return integers `(B, …)`: the channel axis of a `(B, 1, …)` target is dropped. Raises DataError."""
     wanted = (logits.shape[0], *logits.shape[2:])
     if target.shape == (wanted[0], 1, *wanted[1:]):
         target = target[:, 0]
@@ -60,7 +60,7 @@ def hard(logits: Tensor, target: Tensor) -> Tensor:
 
 
 def bits(logits: Tensor, target: Tensor) -> Tensor:
-    """Overlapping labels `(B, K, …)` in the logits' type, -1 where unknown. Raises DataError."""
+    """Return overlapping labels `(B, K, …)` in the logits' type, -1 where unknown. Raises DataError."""
     if target.shape != logits.shape:
         raise DataError(
             "a target of overlapping labels must have the logits' shape",
@@ -70,7 +70,7 @@ def bits(logits: Tensor, target: Tensor) -> Tensor:
 
 
 def spread(weight: Tensor, like: Tensor) -> Tensor:
-    """`weight` `(B,)`, `(B, …)` or `(B, 1, …)` so that it broadcasts over `like` `(B, …)`."""
+    """Return `weight` `(B,)`, `(B, …)` or `(B, 1, …)` so that it broadcasts over `like` `(B, …)`."""
     if weight.dim() == like.dim() + 1 and weight.shape[1] == 1:
         weight = weight[:, 0]
     return weight.to(like.dtype).reshape(weight.shape + (1,) * (like.dim() - weight.dim()))

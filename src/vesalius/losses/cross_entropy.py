@@ -32,7 +32,7 @@ class CrossEntropy(Loss):
     """-Σ y log p, as the mean over what is known, weighted by class (Σ w l / Σ w, as PyTorch does for integers)."""
 
     def forward(self, logits: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
-        """`logits` `(B, K, …)`, `target` and `weight` as `losses.build` says → `()`."""
+        """Return the loss `()` of `logits` `(B, K, …)`, `target` and `weight` as `losses.build` says."""
         logits = full_precision(logits)
         factors = self.class_weights(logits)
         if self.multilabel:
@@ -57,7 +57,7 @@ class CrossEntropy(Loss):
 
 
 def share_of(target: Tensor, factors: Tensor | None, dtype: torch.dtype) -> Tensor:
-    """`(B, …)`: the weight of each element's class; zero where the class is unknown."""
+    """Return `(B, …)`: the weight of each element's class; zero where the class is unknown."""
     known = target != UNKNOWN
     return known.to(dtype) if factors is None else factors[target.clamp_min(0)] * known
 

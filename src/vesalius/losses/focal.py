@@ -40,7 +40,7 @@ class Focal(Loss):
         self.gamma = gamma
 
     def forward(self, logits: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
-        """`logits` `(B, K, …)`, `target` and `weight` as `losses.build` says → `()`."""
+        """Return the loss `()` of `logits` `(B, K, …)`, `target` and `weight` as `losses.build` says."""
         logits = full_precision(logits)
         factors = self.class_weights(logits)
         if self.multilabel:

@@ -18,7 +18,7 @@ def roc(y: Array, p: Array) -> tuple[Array, Array, Array]:
 
 
 def precision_recall(y: Array, p: Array) -> tuple[Array, Array, Array]:
-    """Recall, precision and threshold, recall rising from the first call on."""
+    """Return recall, precision and threshold, recall rising from the first call on."""
     truth, order, ends = _ranked(y, p)
     hit, called = np.cumsum(truth)[ends], np.arange(1, len(truth) + 1)[ends]
     at = np.asarray(p, dtype=np.float64)[order][ends]
@@ -37,7 +37,7 @@ def calibration_curve(y: Array, p: Array, *, bins: int = 15) -> tuple[Array, Arr
 
 
 def confusion(y: Array, called: Array, k: int) -> Array:
-    """`(K, K)` counts: a row a true label, a column a called one."""
+    """Return `(K, K)` counts: a row a true label, a column a called one."""
     return np.bincount(np.asarray(y) * k + np.asarray(called), minlength=k * k).reshape(k, k)
 
 

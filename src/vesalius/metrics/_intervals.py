@@ -14,7 +14,7 @@ from vesalius.metrics._rows import Rows
 
 
 def resample(patients: Sequence[Hashable], rng: np.random.Generator, n: int) -> list[Array]:
-    """`n` index arrays: patients drawn with replacement, then as many cases of each as it has, likewise.
+    """Return `n` index arrays: patients drawn with replacement, then as many cases of each as it has, likewise.
 
     Two-stage (hierarchical) bootstrap, Davison & Hinkley 1997, section 3.8, strategy 2.
     """

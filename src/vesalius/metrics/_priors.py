@@ -96,7 +96,7 @@ def baseline(prior: Array, reference: Image, labels: Sequence[Label], *, overlap
 
 
 def _stretched(one: Array, held: Box, shape: tuple[int, int, int]) -> tuple[Box, Array]:
-    """Where on a grid of `shape` the part of a prior within `held` reaches, and its values there, interpolated."""
+    """Return the box on a grid of `shape` that the part of a prior within `held` reaches, and its values there."""
     full, reach = one.astype(np.float32), []
     for axis, (g, n, cells) in enumerate(zip(one.shape, shape, held, strict=True)):
         weights = _linear(g, n)

@@ -17,7 +17,7 @@ def descending(p: Array) -> tuple[Array, Array]:
 
 
 def auc(y: Array, weight: Array, ends: Array) -> float:
-    """Area under the ROC curve by trapezia, of bits and weights in falling order; NaN with one class only.
+    """Return the area under the ROC curve by trapezia, of bits and weights in falling order; NaN with one class only.
 
     Equals the chance that a positive ranks above a negative, ties counted half (Mann-Whitney).
     """
@@ -31,7 +31,7 @@ def auc(y: Array, weight: Array, ends: Array) -> float:
 
 
 def average_precision(y: Array, weight: Array, ends: Array) -> float:
-    """Σ (recall step × precision), without interpolation; NaN without positives."""
+    """Return Σ (recall step × precision), without interpolation; NaN without positives."""
     positive = np.cumsum(weight * y)[ends]
     called = np.cumsum(weight)[ends]
     if not len(positive) or positive[-1] <= 0:

@@ -31,7 +31,7 @@ def boxes(array: Array, labels: Sequence[Label]) -> list[Box | None]:
 
 
 def cut(array: Array, k: int, value: int, around: Sequence[Box | None], inside: Array | None) -> Array:
-    """Label `k`'s bits within the box around both masks, and within the region where there is one."""
+    """Return label `k`'s bits within the box around both masks, and within the region where there is one."""
     held = [b for b in around if b is not None]
     if not held:
         return np.zeros((0, 0, 0), dtype=bool)

@@ -113,7 +113,7 @@ def table(
     tolerance_mm: float = 1.0,
     tolerance_px: float = 1.0,
 ) -> Rows:
-    """Rows from what `row` gave for each case; a metric that a case lacks is NaN there."""
+    """Return the rows from what `row` gave for each case; a metric that a case lacks is NaN there."""
     names = list(dict.fromkeys(name for one in made for name in one))
     columns = {n: np.array([one.get(n, np.nan) for one in made], dtype=np.float64) for n in names}
     labels = tuple(dict.fromkeys(n.partition("/")[2] for n in names))
@@ -147,7 +147,7 @@ def summary(rows: Rows, index: Array) -> dict[str, float]:
 
 
 def counts(rows: Rows) -> dict[str, int]:
-    """Cases with a value, for each `metric/label`; for a metric alone, cases with a value for any label."""
+    """Return the cases with a value, for each `metric/label`; for a metric alone, cases with a value for any label."""
     known = rows.prepared["known"] > 0
     names = [str(n) for n in rows.prepared["names"]]
     found = {name: int(known[:, j].sum()) for j, name in enumerate(names)}
@@ -158,7 +158,7 @@ def counts(rows: Rows) -> dict[str, int]:
 
 
 def excluded(rows: Rows) -> dict[str, int]:
-    """Cases left out, by reason and label: `both_empty/liver`, `hd95_missing/liver`; only what occurs."""
+    """Return the cases left out, by reason and label: `both_empty/liver`, `hd95_missing/liver`; only what occurs."""
     return {
         name: int(column.sum())
         for name, column in rows.columns.items()

@@ -164,7 +164,7 @@ def counts(rows: Rows) -> dict[str, int]:
 
 
 def excluded(rows: Rows) -> dict[str, int]:
-    """Unknown bits of multilabel truths, by label; nothing else is left out."""
+    """Return the unknown bits of multilabel truths, by label; nothing else is left out."""
     if rows.info["kind"] != "multilabel":
         return {}
     unknown = (rows["y"] < 0).sum(axis=0)
@@ -183,7 +183,7 @@ def occurrences(rows: Rows) -> dict[str, tuple[int, int, int]]:
 
 
 def baseline(truths: Array, labels: int, *, kind: str = "exclusive") -> Array:
-    """The trivial answer `(K,)`: how often each label occurs in the training truths, whatever the image shows."""
+    """Return the answer `(K,)` that heeds no image: how often each label occurs in the training truths."""
     truths = np.asarray(truths, dtype=np.int64)
     if kind == "multilabel":
         known = np.maximum((truths >= 0).sum(axis=0), 1)

@@ -110,5 +110,5 @@ def build(
 
 
 def count_parameters(net: nn.Module) -> int:
-    """Number of trainable parameters (works on the `meta` device too)."""
+    """Return the number of trainable parameters (works on the `meta` device too)."""
     return sum(p.numel() for p in net.parameters() if p.requires_grad)

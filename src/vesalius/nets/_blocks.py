@@ -20,14 +20,14 @@ NORMS = ("instance", "batch", "group")
 
 
 def width(channels: int, scale: float, *, multiple: int = 4) -> int:
-    """`channels · scale`, rounded to a multiple; exactly `channels` at scale 1."""
+    """Return `channels · scale`, rounded to a multiple; exactly `channels` at scale 1."""
     if scale == 1.0:
         return channels
     return max(multiple, round(channels * scale / multiple) * multiple)
 
 
 def depth(blocks: int, scale: float) -> int:
-    """Number of blocks at this scale: `blocks · √scale`, rounded up; exactly `blocks` at scale 1."""
+    """Return the number of blocks at this scale: `blocks · √scale`, rounded up; exactly `blocks` at scale 1."""
     return max(1, math.ceil(blocks * math.sqrt(scale) - 1e-9))
 
 
@@ -131,7 +131,7 @@ def at_least(x: Tensor, smallest: int) -> Tensor:
 
 
 def global_mean(x: Tensor) -> Tensor:
-    """Mean over space: `(B, C, …) -> (B, C)`."""
+    """Return the mean over space: `(B, C, …) -> (B, C)`."""
     return x.flatten(2).mean(-1)
 
 

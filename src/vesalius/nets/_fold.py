@@ -59,7 +59,7 @@ class Folded(Net):
         )
 
     def forward(self, x: Tensor) -> Dense:
-        """Feature maps of the inner net, and a full-resolution map."""
+        """Return feature maps of the inner net, and a full-resolution map."""
         self.check_input(x)
         size = x.shape[2:]
         padding = [p for n in reversed(size) for p in (0, n % 2)]

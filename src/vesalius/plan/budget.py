@@ -27,7 +27,7 @@ class Budget:
 
 
 def seconds(text: str | float) -> float:
-    """Seconds from '90', '90s', '10m', '1.5h', '1h30m'. Raises BudgetError."""
+    """Return seconds from '90', '90s', '10m', '1.5h', '1h30m'. Raises BudgetError."""
     if isinstance(text, int | float):
         value = float(text)
     else:
@@ -73,7 +73,7 @@ def most_steps(plan: Plan, cases: int) -> int:
 
 
 def few_steps(plan: Plan, cases: int) -> int:
-    """Steps of one member below which another member is not worth its time: a third of what is enough.
+    """Return the steps of one member below which another member is not worth its time: a third of what is enough.
 
     Of whole images it is less where a member has seen FEW_SEEN of them, and each of them in FEW_EPOCHS epochs.
     """
@@ -140,7 +140,7 @@ def used_up(needed_s: float, limit_s: float, why: str) -> BudgetError:
 
 
 def written(time_s: float) -> str:
-    """Seconds as a time limit is written, rounded up: 25s, 2m, 3h."""
+    """Return seconds as a time limit is written, rounded up: 25s, 2m, 3h."""
     if time_s <= 90:
         return f"{5 * math.ceil(time_s / 5)}s"
     return f"{math.ceil(time_s / 60)}m" if time_s <= 5400 else f"{math.ceil(time_s / 3600)}h"

@@ -1,4 +1,4 @@
-"""Facts: what each case of a cohort is like, measured while it is decoded anyway; and what all of them share."""
+"""Facts: what each case of a cohort is like, measured while it is decoded anyway; and which channels all have."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from vesalius.core.case import IGNORED, Case
 from vesalius.core.channels import are_colours, described, order
 from vesalius.core.errors import MismatchError
 from vesalius.core.image import Array, Image, Triple
-from vesalius.core.learned import Learned, Seen, summary
 from vesalius.prepare.case import channel_names, frame
 from vesalius.prepare.seen import SAMPLE, body_part_of, canonical, modality_of, sample, unit_of
 
@@ -89,28 +88,27 @@ def _inside(
 
 
 def shared_channels(
-    training: Sequence[Case], measured: Mapping[str, Facts], images: Sequence[str]
+    kinds: Mapping[tuple[int, tuple[str, ...]], int],
+    images: Sequence[str],
+    *,
+    such_as: Mapping[tuple[int, tuple[str, ...]], str] | None = None,
 ) -> tuple[int, tuple[str, ...]]:
     """Return how many channels each image has, and what they are called.
 
+    `kinds` says how many cases have which number and names of channels, and `such_as` which case does, for example.
     Raises MismatchError where cases differ in that.
     Pictures in colour and grey ones are one cohort, for grey is colour of which all channels are equal.
     """
-    kinds: dict[tuple[int, tuple[str, ...]], list[str]] = {}
-    for case in training:
-        if case.id in measured:
-            one = measured[case.id]
-            kinds.setdefault((one.channels, one.names), []).append(case.id)
     counts = {n for n, _ in kinds}
     named = [names for n, names in kinds if names]
     coloured = any(map(are_colours, named))
     if counts - {1} and len(counts - ({1} if coloured else set())) > 1:
-        rare = min(kinds, key=lambda k: len(kinds[k]))
-        usual = max(kinds, key=lambda k: len(kinds[k]))
+        rare = min(kinds, key=lambda k: kinds[k])
+        usual = max(kinds, key=lambda k: kinds[k])
+        example = f", such as {such_as[rare]}" if such_as else ""
         raise MismatchError(
             "the images of this cohort have different channels",
-            found=f"{described(*usual)} in {len(kinds[usual])} cases, {described(*rare)} in {len(kinds[rare])}, "
-            f"such as {kinds[rare][0]}",
+            found=f"{described(*usual)} in {kinds[usual]} cases, {described(*rare)} in {kinds[rare]}{example}",
             hint="images with the same channels in all cases",
         )
     count = max(counts)
@@ -126,11 +124,11 @@ def shared_channels(
     return count, (full[0] * max(len(images), 1) if full else ())
 
 
-def learned_from(measured: Mapping[str, Facts], training: Sequence[Case]) -> Learned:
-    """Return the record of what was learned from, by the training cases alone, for the bundle to keep."""
-    found = [measured[c.id] for c in training if c.id in measured]
-    seen = [
-        Seen(f.shape, f.spacing_mm, f.low, f.high, f.modality, f.unit, f.body_part, f.sequence) for f in found
-    ]
-    absolute = {f.unit for f in found} != {None} or {f.bits for f in found} == {8}
-    return summary(seen, absolute=absolute)
+def assert_shared_channels(cases: Sequence[Case], measured: Mapping[str, Facts]) -> None:
+    """Raise MismatchError, with a case for example, where the images of some cases have different channels."""
+    kinds: dict[tuple[int, tuple[str, ...]], list[str]] = {}
+    for case in cases:
+        if case.id in measured:
+            one = measured[case.id]
+            kinds.setdefault((one.channels, one.names), []).append(case.id)
+    shared_channels({k: len(v) for k, v in kinds.items()}, (), such_as={k: v[0] for k, v in kinds.items()})

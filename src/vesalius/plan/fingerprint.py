@@ -1,20 +1,22 @@
-"""Fingerprint: what a cohort is like, measured while its cases are decoded anyway, on training cases alone."""
+"""Fingerprint: what a cohort is like, in numbers that follow from a summary of its training cases alone."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import numpy as np
-
-from vesalius.cohorts.targets import contract as kinds
-from vesalius.core.case import Case
-from vesalius.core.cohort import Cohort, Label, TargetInfo
+from vesalius.core.cohort import Label, TargetInfo
+from vesalius.core.distinct import Distinct
 from vesalius.core.errors import DataError
+from vesalius.core.histogram import Histogram
 from vesalius.core.image import Triple
-from vesalius.plan.facts import Facts, shared_channels
+from vesalius.core.learned import SIZE_AXES, SPACING_AXES
+from vesalius.core.statistics import Statistics
+from vesalius.core.tally import Tally
+from vesalius.plan.facts import shared_channels
+from vesalius.plan.summary import INSIDE
 from vesalius.prepare.covariates import Covariate, look_at
 
 
@@ -52,92 +54,133 @@ class Fingerprint:
         return asdict(self)
 
 
-def fingerprint(
-    cohort: Cohort, measured: Mapping[str, Facts], training: Sequence[Case], target: TargetInfo | None
-) -> Fingerprint:
-    """Put the facts of the training cases together. Raises DataError where no image is in all of them."""
-    found = [measured[c.id] for c in training if c.id in measured]
-    shapes = np.array([f.shape for f in found])
-    spacings = [f.spacing_mm for f in found if f.spacing_mm is not None]
-    spacing = _median(spacings) if spacings else None
-    if spacing is not None and len(spacings) == len(found) and (shapes[:, 0] > 1).any():
-        own = np.array([s[::-1] for s in spacings])
-        shapes = np.maximum((shapes * own / np.array(spacing[::-1])).round(), 1).astype(int)
-    units = {f.unit for f in found}
-    if units == {None} and cohort.modalities and all(m.upper().startswith("CT") for m in cohort.modalities):
-        units = {"HU"}  # a CT's values are Hounsfield units, and its author says that it is one
-    channels, names = shared_channels(training, measured, images := _images(training))
-    bits = {f.bits for f in found}
-    within = [f.inside for f in found if f.inside is not None]
-    use_inside = bool(within) and units == {"HU"}
-    rows = within if use_inside else [(f.low, f.high, f.mean, f.sd) for f in found]
-    low, high, mean, sd = np.median(np.array(rows), axis=0)
-    counted: Counter[str] = Counter()
-    if target is not None:
-        values = [c.targets[target.name] for c in training if target.name in c.targets]
-        counted = kinds.of(target.kind).tally(values)
-    median, largest = np.median(shapes, axis=0).round().astype(int), shapes.max(axis=0)
+def fingerprint(found: Statistics, target: TargetInfo | None) -> Fingerprint:
+    """Return the fingerprint of the training cases of a summary (`plan/summary.py`).
+
+    Raises DataError where no image is in all of them.
+    """
+    seen = found.part("seen", Statistics)
+    measured = seen.part("size", Statistics).part("z", Histogram).n
+    images = _images(found)
+    channels, names = shared_channels(found.part("channels", Tally).counts, images)  # type: ignore[arg-type]
+    spacings = seen.part("spacing_mm", Statistics)
+    spacing = _spacing(spacings)
+    known = spacings.part("x", Histogram).n == measured
+    z, y, x = _sides(found, spacing if known else None)
+    unit = _unit(found)
+    inside = found.part("inside", Statistics)
+    use_inside = inside.part("low", Histogram).n > 0 and unit == "HU"
+    low, high, mean, sd = (each.median() for each in (_within(inside) if use_inside else _whole(found)))
     return Fingerprint(
-        cases=len(training),
-        patients=len({c.patient or c.id for c in training}),
+        cases=found.part("images", Tally).n,
+        patients=len(found.part("patients", Distinct)),
         images=images,
         channels=channels,
-        grey=all(f.grey for f in found),
-        flat=bool((shapes[:, 0] == 1).all()),
-        shape_median=(int(median[0]), int(median[1]), int(median[2])),
-        shape_max=(int(largest[0]), int(largest[1]), int(largest[2])),
+        grey=not found.part("grey", Tally)[False],
+        flat=z.high == 1,
+        shape_median=(round(z.median()), round(y.median()), round(x.median())),
+        shape_max=(int(z.high), int(y.high), int(x.high)),
         spacing_median=spacing,
-        spacing_known=len(spacings) == len(found),
-        unit=next(iter(units)) if len(units) == 1 else None,
-        bits=next(iter(bits)) if len(bits) == 1 else None,
-        low=float(low),
-        high=float(high),
-        mean=float(mean),
-        sd=float(sd),
+        spacing_known=known,
+        unit=unit,
+        bits=_the_one(found.part("bits", Tally)),
+        low=low,
+        high=high,
+        mean=mean,
+        sd=sd,
         inside=use_inside,
-        classes=dict(counted),
-        voxels=_shares(found, target),
+        classes={str(name): n for name, n in found.part("classes", Tally).counts.items()},
+        voxels=_shares(found.part("voxels", Tally), target),
         labels=tuple(x.name for x in target.labels) if target else (),
         sided=sided(target.labels) if target else False,
         channel_names=names,
-        covariates=look_at(training, named=cohort.covariates),
+        covariates=look_at(
+            found.part("covariates", Statistics), named=[str(n) for n in found.part("named", Tally)]
+        ),
     )
 
 
-def _images(training: Sequence[Case]) -> tuple[str, ...]:
+def _images(found: Statistics) -> tuple[str, ...]:
     """Return the names of the images that every case has, the reference first.
 
     Where no case has an image it is the one name `image`, as a plan must name one.
     Raises DataError where cases have images, and none in common.
     """
-    if not any(case.images for case in training):
+    there = found.part("images", Tally)
+    names = Counter({str(name): n for name, n in there.counts.items()})
+    if not names:
         return ("image",)
-    reference = training[0].reference
-    shared = set.intersection(*(set(c.images) for c in training))
+    reference = next(iter(found.part("references", Tally)))
+    shared = [name for name, n in names.items() if n == there.n]
     if not shared:
-        names = Counter(n for c in training for n in c.images)
         raise DataError(
-            f"the {len(training)} cases to learn from have no image in common",
+            f"the {there.n} cases to learn from have no image in common",
             found=", ".join(f"'{n}' in {k}" for n, k in names.most_common(4)),
             hint="images of the same names in every case; a table can name one column for each",
         )
     return tuple(sorted(shared, key=lambda n: (n != reference, n)))
 
 
-def _shares(found: Sequence[Facts], target: TargetInfo | None) -> dict[str, float]:
+def _sides(found: Statistics, spacing: Triple | None) -> list[Histogram]:
+    """Return the sizes of the images, `(Z, Y, X)`; of volumes as they are at the median spacing, where all have one.
+
+    How many voxels an extent is then only grows with the extent, so that the order of sizes is that of extents.
+    """
+    sizes = found.part("seen", Statistics).part("size", Statistics)
+    own = [sizes.part(axis, Histogram) for axis in SIZE_AXES]
+    if spacing is None or own[0].high == 1 or not min(spacing):
+        return own
+    extents = found.part("extent_mm", Statistics)
+
+    def at(mm: float) -> Callable[[float], float]:
+        return lambda extent: max(round(extent / mm), 1)
+
+    return [
+        extents.part(axis, Histogram).mapped(at(mm))
+        for axis, mm in zip(SIZE_AXES, reversed(spacing), strict=True)
+    ]
+
+
+def _spacing(axes: Statistics) -> Triple | None:
+    """Return the median spacing `(x, y, z)`; None where no image has one."""
+    x, y, z = (axes.part(axis, Histogram) for axis in SPACING_AXES)
+    if not x.n:
+        return None
+    return round(x.median(), 6), round(y.median(), 6), round(z.median(), 6)
+
+
+def _unit(found: Statistics) -> str | None:
+    """Return the unit of all images. A CT's values are Hounsfield units, and its author says that it is one."""
+    units = found.part("seen", Statistics).part("unit", Tally)
+    declared = [row for row in found.part("declared", Tally) if isinstance(row, tuple)]
+    computed = [bool(row) and all(str(m).upper().startswith("CT") for m in row) for row in declared]
+    if set(units) == {None} and computed and all(computed):
+        return "HU"
+    unit = _the_one(units)
+    return None if unit is None else str(unit)
+
+
+def _the_one(tally: Tally) -> Any:
+    """Return the only value of a tally; None where there are several."""
+    return next(iter(tally)) if len(tally) == 1 else None
+
+
+def _within(inside: Statistics) -> list[Histogram]:
+    return [inside.part(name, Histogram) for name in INSIDE]
+
+
+def _whole(found: Statistics) -> list[Histogram]:
+    seen, values = found.part("seen", Statistics), found.part("values", Statistics)
+    ends = [seen.part(name, Histogram) for name in ("darkest", "brightest")]
+    return [*ends, *(values.part(name, Histogram) for name in INSIDE[2:])]
+
+
+def _shares(voxels: Tally, target: TargetInfo | None) -> dict[str, float]:
     """Return the share of all voxels that each label of a mask has; empty without masks."""
-    counted: Counter[int] = Counter()
-    for one in found:
-        counted.update(dict(one.voxels))
-    total = sum(counted.values())
+    total = sum(voxels.counts.values())
     if not total or target is None:
         return {}
-    return {x.name: counted[x.value] / total for x in target.labels}
-
-
-def _median(spacings: Sequence[Triple]) -> Triple:
-    x, y, z = np.median(np.array(spacings), axis=0)
-    return round(float(x), 6), round(float(y), 6), round(float(z), 6)
+    return {x.name: voxels[x.value] / total for x in target.labels}
 
 
 def sided(labels: Sequence[Label]) -> bool:

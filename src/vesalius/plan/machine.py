@@ -10,7 +10,6 @@ from functools import cache
 from pathlib import Path
 
 import psutil
-import torch
 
 from vesalius.plan import torch_threads
 
@@ -30,6 +29,8 @@ class Machine:
 
 def measure() -> Machine:
     """Look at the machine as it is now. bf16 counts only where the hardware multiplies in it, and is quicker for it."""
+    import torch
+
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     cores = min(cores, _granted() or cores)
     memory = int(psutil.virtual_memory().available)
@@ -68,6 +69,8 @@ def _quicker_in_bf16() -> bool:
     A processor may have the instructions while its libraries are told to leave them alone; then bfloat16 is several
     times slower. One thread computes, and the least of a few tries counts: other work on the machine hardly touches it.
     """
+    import torch
+
     layer, x = torch.nn.Conv2d(32, 32, 3, padding=1), torch.zeros(4, 32, 32, 32)
     took = {False: math.inf, True: math.inf}
     with torch_threads.only(1):
@@ -94,7 +97,7 @@ class Vacancy:
         self._asked, self._idle, self._own = time.monotonic(), _idle_s(), _own_s()
 
     def free(self) -> float | None:
-        """Cores, such as 1.9 of 2; None where too little time has passed, or the machine does not tell."""
+        """Return cores, such as 1.9 of 2; None where too little time has passed, or the machine does not tell."""
         now, idle, own = time.monotonic(), _idle_s(), _own_s()
         passed = now - self._asked
         if idle is None or self._idle is None or passed < self.SHORTEST_S:

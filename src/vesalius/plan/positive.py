@@ -46,6 +46,6 @@ def _finding(name: str) -> bool:
 
 
 def _normal(name: str) -> bool:
-    """Whether a name says that nothing is there: in every word (`normal, benign`), or by denying it (`no tumour`)."""
+    """Return whether a name says that nothing is there: each word does (`normal, benign`), or it denies (`no cyst`)."""
     words = _words(name)
     return any(word in DENIALS for word in words) or (bool(words) and all(word in NORMAL for word in words))

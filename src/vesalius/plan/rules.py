@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 from vesalius.core import registry
 from vesalius.core.cohort import TargetInfo
@@ -16,6 +16,7 @@ from vesalius.nets import describe, names_for
 from vesalius.plan.draft import Draft
 from vesalius.plan.fingerprint import Fingerprint
 from vesalius.plan.machine import Machine
+from vesalius.plan.mirroring import joins_mirrored
 
 
 class Planned(Protocol):
@@ -24,6 +25,7 @@ class Planned(Protocol):
     name: ClassVar[str]
     targets: ClassVar[tuple[str, ...]]
     roles: ClassVar[tuple[str, ...]]
+    run: ClassVar[str]
     nets: ClassVar[Mapping[str, tuple[str, ...]]]
 
     def defaults(self, prints: Fingerprint, machine: Machine, target: TargetInfo | None) -> Draft:
@@ -46,6 +48,8 @@ def draft_plan(
     _images(draft, prints)
     _intensity(draft, prints)
     draft.add(task.defaults(prints, machine, target))
+    if draft.values.get("infer.mirror") and not joins_mirrored(task.run):
+        draft.set("infer.mirror", [], f"answers about mirror images are not joined in {task.run}")
     _learning(draft, prints, machine, seed)
     data = draft.json()
     data["fingerprint"] = {**prints.json(), "machine": {"cores": machine.cores, "gpu": machine.gpu}}
@@ -53,7 +57,7 @@ def draft_plan(
 
 
 def staged(plan: Plan) -> Plan:
-    """The plan with a locating stage where its net's paper has one, the data allow it and nobody said otherwise."""
+    """Return the plan, with a locating stage where its net's paper has one, the data allow it and no user decided."""
     if plan.locate is not None or plan.earlier or any(path.startswith("locate") for path in plan.reasons):
         return plan
     if not describe(plan.net.name).get("TWO_STAGE") or plan.data.spacing_mm is None:
@@ -61,6 +65,16 @@ def staged(plan: Plan) -> Plan:
     return override(
         plan, {"locate": LocatePlan().model_dump()}, reason="as in the net's paper: first where, then what"
     )
+
+
+def for_net(plan: Plan, settings: Mapping[str, Any]) -> Plan:
+    """Return the plan without the options of its net, where settings name one of another family."""
+    named = str(settings.get("net.name", plan.net.name))
+    if named.partition("-")[0] == plan.net.name.partition("-")[0]:
+        return plan
+    smallest = describe(named).get("SMALLEST", 0.0)
+    changed = {"net.options": {}, "net.scale": max(plan.net.scale, smallest)}
+    return override(plan, changed, reason=f"what {named} takes; the rules had planned {plan.net.name}")
 
 
 def check(plan: Plan, task: Planned) -> Plan:

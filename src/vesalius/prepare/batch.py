@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from vesalius.core.errors import DataError
 from vesalius.core.image import Array
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 UNKNOWN = -1  # in an integer target on the images' grid: nothing is known here
 
@@ -76,6 +78,7 @@ class Batch:
 
     def to(self, device: torch.device) -> Batch:
         """Return the same on another device."""
+        from torch import Tensor
 
         def move(value: Any) -> Any:
             if isinstance(value, Tensor):
@@ -100,6 +103,8 @@ def collate(examples: Sequence[Example]) -> Batch:
 
     Raises DataError where two cases' arrays of one name differ in shape otherwise than in their number of frames.
     """
+    import torch
+
     targets = {k: [e.targets.get(k) for e in examples] for k in _names(e.targets for e in examples)}
     images = {k: [e.images.get(k) for e in examples] for k in _names(e.images for e in examples)}
     on_grid = frozenset().union(*(e.on_grid for e in examples))
@@ -147,6 +152,8 @@ def with_tiles(example: Example, device: torch.device) -> Callable[[Tensor], Bat
 
     Tiles are `(B, C, z, y, x)`; those of a cine `(B, T * C, z, y, x)` or `(B, T, C, z, y, x)`, given on as the latter.
     """
+    from torch import Tensor
+
     main = main_image(example)
     name = next(k for k, v in example.images.items() if v is main)
     rest = {k: v for k, v in example.images.items() if k != name}
@@ -176,6 +183,8 @@ def _names(mappings: Any) -> list[str]:
 
 
 def _there(arrays: Sequence[Array | None]) -> Tensor:
+    import torch
+
     return torch.tensor([a is not None for a in arrays])
 
 
@@ -186,6 +195,8 @@ def _unknown(arrays: Sequence[Array | None]) -> int:
 
 def _stacked(name: str, arrays: Sequence[Array | None], fill: float) -> Tensor:
     """Stack arrays `(…)` into `(B, …)`; cines are as long as the longest, and what is lacking is `fill`."""
+    import torch
+
     held = [a for a in arrays if a is not None]
     if len(held) == len(arrays) and len({a.shape for a in held}) == 1:
         return torch.from_numpy(np.stack(held))

@@ -71,7 +71,7 @@ def load(item: Ref | Image) -> Image:
 
 
 def load_mask(item: Ref | Image) -> Image:
-    """Integer labels `(1, Z, Y, X)`, read where only their place is known."""
+    """Return integer labels `(1, Z, Y, X)`, read where only their place is known."""
     return formats.read_mask(item) if isinstance(item, Ref) else item
 
 
@@ -318,7 +318,7 @@ def _dark_for_nothing(image: Image, array: Array) -> Array:
 
 
 def prepare_mask(mask: Image, reference: Image, undo: geometry.Undo, *, case_id: str = "") -> Array:
-    """Integer labels `(Z, Y, X)` on the prepared grid, padded with -1 (nothing is known there).
+    """Return integer labels `(Z, Y, X)` on the prepared grid, padded with -1 (nothing is known there).
 
     Raises GeometryError where the mask contradicts its image's geometry.
     """

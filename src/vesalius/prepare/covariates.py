@@ -9,16 +9,20 @@ What is learned of them is plain data, for a task's State:
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from vesalius.core.case import Case
+from vesalius.core.distinct import Distinct
 from vesalius.core.errors import DataError, UnknownName
+from vesalius.core.histogram import Histogram
 from vesalius.core.image import Array
 from vesalius.core.moments import Moments
+from vesalius.core.statistics import Statistics
+from vesalius.core.tally import Tally
 from vesalius.core.words import counted, listed
 
 CODES = 10  # whole numbers of at most so many different values may be codes of categories
@@ -42,61 +46,107 @@ class Covariate:
     named: bool
 
 
-def look_at(cases: Sequence[Case], *, named: Sequence[str]) -> dict[str, Covariate]:
-    """Return what some cases have of each of their covariates, in order of appearance."""
-    found: dict[str, Covariate] = {}
-    for name in dict.fromkeys(n for c in cases for n in c.covariates):
-        held = [v for c in cases if (v := c.covariates.get(name)) is not None]
-        if held:
-            category = any(isinstance(v, str) for v in held) or _are_codes(held)
-            found[name] = Covariate(category, len(set(held)), len(cases) - len(held), name in named)
-    return found
+def overview(cases: Sequence[Case]) -> Statistics:
+    """Return statistics of all covariates of some cases, for `look_at`; values leave only under a key."""
+    held: dict[str, list[float | str]] = {}
+    for case in cases:
+        for name, value in case.covariates.items():
+            if value is not None:
+                held.setdefault(name, []).append(value)
+    return Statistics(
+        {
+            "named": Tally.of_each(c.covariates for c in cases),
+            "held": Tally(len(cases), {name: len(values) for name, values in held.items()}),
+            "not_codes": Tally(len(cases), {name: sum(map(_is_no_code, v)) for name, v in held.items()}),
+            "words": Tally(
+                len(cases), {name: sum(isinstance(x, str) for x in v) for name, v in held.items()}
+            ),
+            "values": Statistics({name: Distinct.of(values) for name, values in held.items()}),
+        }
+    )
 
 
-def _are_codes(numbers: Sequence[Any]) -> bool:
-    few = len(set(numbers)) <= min(CODES, len(numbers) // 3)
-    return few and all(math.isfinite(v) and v == round(v) for v in numbers)
+def look_at(found: Statistics, *, named: Collection[str]) -> dict[str, Covariate]:
+    """Return what cases have of each of their covariates, in order of appearance; `found` is their `overview`."""
+    held, words = found.part("held", Tally), found.part("words", Tally)
+    not_codes, values = found.part("not_codes", Tally), found.part("values", Statistics)
+    made: dict[str, Covariate] = {}
+    for name in map(str, found.part("named", Tally)):
+        if held[name]:
+            different = len(values.part(name, Distinct))
+            codes = not not_codes[name] and different <= min(CODES, held[name] // 3)
+            made[name] = Covariate(bool(words[name]) or codes, different, held.n - held[name], name in named)
+    return made
 
 
-def learn(
-    cases: Sequence[Case], names: Sequence[str], categories: Sequence[str]
-) -> dict[str, dict[str, Any]]:
+def _is_no_code(value: float | str) -> bool:
+    return isinstance(value, str) or not float(value).is_integer()
+
+
+def summary(cases: Sequence[Case], names: Sequence[str], categories: Collection[str]) -> Statistics:
+    """Return statistics of some covariates, for `learn`. Raises DataError, naming the case, where one is no number."""
+    held = {name: [c for c in cases if c.covariates.get(name) is not None] for name in names}
+    numbers = {n: [number_of(c, n) for c in some] for n, some in held.items() if n not in categories}
+    sorts = {n: [_word(c.covariates[n]) for c in some] for n, some in held.items() if n in categories}
+    return Statistics(
+        {
+            "named": Tally.of_each(c.covariates for c in cases),
+            "numbers": Statistics({name: Moments.of(each) for name, each in numbers.items()}),
+            "spread": Statistics({name: Histogram.of(each) for name, each in numbers.items()}),
+            "words": Statistics({name: Tally.of(each) for name, each in sorts.items()}),
+        }
+    )
+
+
+def learn(found: Statistics, names: Sequence[str], categories: Collection[str]) -> dict[str, dict[str, Any]]:
     """Return what training cases say of covariates: mean, deviation and ends of numbers, the values of categories.
 
-    Raises UnknownName for a covariate that no case has, DataError where one cannot be learned from.
+    `found` is their `summary`. Raises UnknownName for a covariate that no case has, DataError where one cannot
+    be learned from.
     """
-    return {name: _learned(cases, name, category=name in categories) for name in names}
+    there = [str(n) for n in found.part("named", Tally)]
+    for name in (*categories, *names):
+        if name not in there:
+            raise UnknownName("covariate", name, there)
+    return {name: (_category if name in categories else _number)(found, name) for name in names}
 
 
-def _learned(cases: Sequence[Case], name: str, *, category: bool) -> dict[str, Any]:
-    held = [(c, v) for c in cases if (v := c.covariates.get(name)) is not None]
-    if not held:
-        raise UnknownName("covariate", name, sorted({n for c in cases for n in c.covariates}))
-    missing = len(cases) - len(held)
-    if not category:
-        each = [number_of(c, name) for c, _ in held]
-        if (code := no_value(each)) is not None:
-            raise DataError(
-                f"the covariate '{name}' lies far from all other values where it is {code:g}",
-                found=counted(each.count(code), "training case"),
-                hint="empty cells where it is not known",
-            )
-        numbers = Moments.of(each)
-        return {
-            "mean": numbers.mean,
-            "sd": numbers.sd or 1.0,
-            "low": numbers.low,
-            "high": numbers.high,
-            "missing": missing,
-        }
-    values = sorted({_word(v) for _, v in held})
-    if len(values) > min(WORDS, max(2, len(held) // 2)):
+def _number(found: Statistics, name: str) -> dict[str, Any]:
+    numbers = found.part("numbers", Statistics).part(name, Moments)
+    each = found.part("spread", Statistics).part(name, Histogram)
+    if (code := no_value(each)) is not None:
+        raise DataError(
+            f"the covariate '{name}' lies far from all other values where it is {code:g}",
+            found=counted(each.count(code), "training case"),
+            hint="empty cells where it is not known",
+        )
+    return {
+        "mean": numbers.mean,
+        "sd": numbers.sd or 1.0,
+        "low": numbers.low,
+        "high": numbers.high,
+        "missing": _missing(found, name, numbers.n),
+    }
+
+
+def _category(found: Statistics, name: str) -> dict[str, Any]:
+    words = found.part("words", Statistics).part(name, Tally)
+    values = sorted(map(str, words))
+    if len(values) > min(WORDS, max(2, words.n // 2)):
         raise DataError(
             f"the covariate '{name}' has too many different values for a category",
-            found=f"{len(values)} in {counted(len(held), 'training case')}",
+            found=f"{len(values)} in {counted(words.n, 'training case')}",
             hint="another column, or leave it out",
         )
-    return {"values": values, "missing": missing}
+    return {"values": values, "missing": _missing(found, name, words.n)}
+
+
+def _missing(found: Statistics, name: str, held: int) -> int:
+    """Return how many cases lack a covariate. Raises UnknownName where all do."""
+    named = found.part("named", Tally)
+    if not held:
+        raise UnknownName("covariate", name, [str(n) for n in named])
+    return named.n - held
 
 
 def number_of(case: Case, name: str) -> float:
@@ -107,15 +157,15 @@ def number_of(case: Case, name: str) -> float:
     return float(value)
 
 
-def no_value(numbers: Sequence[float]) -> float | None:
+def no_value(numbers: Histogram) -> float | None:
     """Return a number such as 999 that stands for an empty cell; None where there is none.
 
     It lies more than twice as far from all others as these lie apart.
     """
-    for code in sorted({n for n in numbers if abs(n) in NO_VALUES}, key=abs, reverse=True):
-        others = [n for n in numbers if n != code]
-        if len(others) >= FEW:
-            low, high = min(others), max(others)
+    for code in sorted((sign * n for n in NO_VALUES for sign in (1, -1)), key=abs, reverse=True):
+        others = numbers.without(code)
+        if FEW <= others.n < numbers.n:
+            low, high = others.low, others.high
             if max(low - code, code - high) > 2 * (high - low):
                 return code
     return None
@@ -174,6 +224,6 @@ def outside(case: Case, learned: Learned) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _word(value: float | str) -> str:
+def _word(value: float | str | None) -> str:
     """Return a category as text: a code is the same whether it was read as a number or as a word."""
     return value if isinstance(value, str) else f"{value:.15g}"

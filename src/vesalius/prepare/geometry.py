@@ -192,7 +192,7 @@ def forward(array: Array, undo: Undo, *, pad: float = 0.0) -> Array:
 
 
 def forward_labels(array: Array, undo: Undo, *, pad: int = 0) -> Array:
-    """Integer labels `(Z, Y, X)` on the native grid, brought onto the prepared one."""
+    """Return integer labels `(Z, Y, X)` on the native grid, brought onto the prepared one."""
     return pad_to(resample_labels(turn(array, undo.order, undo.flips), undo.inner), undo, value=pad)
 
 
@@ -247,7 +247,7 @@ def same_grid(a: Image, b: Image, *, tolerance_mm: float = SAME_MM) -> bool:
 
 
 def onto(moving: Image, reference: Image) -> Array:
-    """`moving` interpolated on the grid of `reference`, `(C, Z, Y, X)` float32; outside it is its minimum.
+    """Return `moving` interpolated on the grid of `reference`, `(C, Z, Y, X)` float32; outside it is its minimum.
 
     Raises GeometryError where either has no affine.
     """

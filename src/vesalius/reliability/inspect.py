@@ -207,33 +207,8 @@ def _targets(found: Survey, summary: Summary, asked: str | None) -> list[Finding
         text = f"one class only, nothing to learn: {listed(constant, 5)}"
         findings.append(Finding("note", "targets", (), text))
     for target in summary.targets:
-        if target.name in constant:
-            continue
-        counts = {x.name: x.cases for x in target.labels}
-        missing = [n for n, k in counts.items() if k == 0]
-        few = [n for n, k in counts.items() if 0 < k < 5]
-        if missing:
-            text = f"{target.name}: no case has {listed(missing, 6)}"
-            findings.append(Finding("note", "labels", (), text))
-        if few:
-            text = f"{target.name}: fewer than 5 cases have {listed(few, 6)}"
-            findings.append(Finding("warning", "labels", (), text, "more cases, or merge classes"))
-        held = [k for k in counts.values() if k]
-        if _named(target) and len(held) == 1:
-            text = f"{target.name}: one class only, '{next(n for n, k in counts.items() if k)}'"
-            findings.append(Finding("error", "labels", (), text, "at least two classes"))
-        elif _named(target) and held and max(held) > 10 * min(held):
-            text = f"{target.name}: the largest class has {max(held) / min(held):.0f} times the cases of the smallest"
-            findings.append(Finding("note", "labels", (), text, "accuracy alone would mislead"))
-        if kinds.of(target.kind).drawn:
-            empty = tuple(
-                f.case
-                for f in found.good
-                if target.name in f.voxels and not any(v for v in f.voxels[target.name])
-            )
-            if empty:
-                text = f"{target.name}: {counted(len(empty), 'mask is', 'masks are')} empty"
-                findings.append(Finding("note", "labels", empty, text))
+        if target.name not in constant:
+            findings += _of_target(found, target)
     if len(cohort.targets) > 1:
         try:
             select_target(cohort)
@@ -251,6 +226,37 @@ def _targets(found: Survey, summary: Summary, asked: str | None) -> list[Finding
         bare = tuple(c.id for c in cohort.cases if not c.targets)
         text = f"{len(bare)} without a target, kept for prediction"
         findings.append(Finding("note", "orphans", bare, text))
+    return findings
+
+
+def _of_target(found: Survey, target: TargetSummary) -> list[Finding]:
+    """Return what is to be said of the labels of one target."""
+    findings = []
+    counts = {x.name: x.cases for x in target.labels}
+    missing = [n for n, k in counts.items() if k == 0]
+    few = [n for n, k in counts.items() if 0 < k < 5]
+    if missing:
+        text = f"{target.name}: no case has {listed(missing, 6)}"
+        findings.append(Finding("note", "labels", (), text))
+    if few:
+        text = f"{target.name}: fewer than 5 cases have {listed(few, 6)}"
+        findings.append(Finding("warning", "labels", (), text, "more cases, or merge classes"))
+    held = [k for k in counts.values() if k]
+    if _named(target) and len(held) == 1:
+        text = f"{target.name}: one class only, '{next(n for n, k in counts.items() if k)}'"
+        findings.append(Finding("error", "labels", (), text, "at least two classes"))
+    elif _named(target) and held and max(held) > 10 * min(held):
+        text = f"{target.name}: the largest class has {max(held) / min(held):.0f} times the cases of the smallest"
+        findings.append(Finding("note", "labels", (), text, "accuracy alone would mislead"))
+    if kinds.of(target.kind).drawn:
+        empty = tuple(
+            f.case
+            for f in found.good
+            if target.name in f.voxels and not any(v for v in f.voxels[target.name])
+        )
+        if empty:
+            text = f"{target.name}: {counted(len(empty), 'mask is', 'masks are')} empty"
+            findings.append(Finding("note", "labels", empty, text))
     return findings
 
 

@@ -49,9 +49,7 @@ class Asked:
     @property
     def label(self) -> str:
         """What the data are called, and so a run of them that is given no folder."""
-        if isinstance(self.data, Cohort):
-            return self.data.root.name
-        return Path(self.data).resolve().name.partition(".")[0]
+        return cohorts.name_of(self.data)
 
 
 @dataclass(frozen=True, eq=False)

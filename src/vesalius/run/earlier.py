@@ -12,10 +12,11 @@ from vesalius.core.cohort import TargetInfo
 from vesalius.core.errors import DataError, PlanError
 from vesalius.core.plan import EarlierPlan, Plan
 from vesalius.plan import machine as machines
-from vesalius.plan.fingerprint import fingerprint
-from vesalius.plan.rules import check, draft_plan
+from vesalius.plan.fingerprint import fingerprint, sided
+from vesalius.plan.rules import check, draft_plan, for_net
+from vesalius.plan.summary import summary
 from vesalius.run.stages import StagePlan, stages_of
-from vesalius.run.workspace import Workspace
+from vesalius.run.workspace import Workspace, assert_unmirrored
 from vesalius.tasks import contract
 from vesalius.tasks.contract import Task
 
@@ -49,6 +50,8 @@ def assert_stages(plan: Plan, space: Workspace) -> None:
         if number < len(stages) - 1:
             check(stage.plan, task)
             _assert_learnable(stage, task, target, space)
+            if target is not None and sided(target.labels):
+                assert_unmirrored(stage.plan, f"earlier.{stage.name}.")
         if stage.takes is not None:
             _assert_drawn(stage, stages[stage.takes["stage"]], space)
 
@@ -61,14 +64,16 @@ def _filled(stage: EarlierPlan, plan: Plan, space: Workspace) -> EarlierPlan:
         kind = select_target(space.cohort, target).kind
         named = space.task.name if kind in space.task.targets else contract.default_for(kind).name
     if named is None or named == plan.task.name:
-        return stage
+        chosen = _other(for_net(plan, own), plan)
+        return stage.model_copy(update={"settings": {**chosen, **own}}) if chosen else stage
     task, info = _asked(named, target, space)
     facts = {
         name: replace(found, voxels=()) for name, found in space.facts.items()
     }  # of the last stage's labels
-    prints = fingerprint(space.cohort, facts, space.training, info)
+    prints = fingerprint(summary(space.cohort, facts, space.training, info), info)
     draft = draft_plan(task, info, prints, machines.measure(), seed=plan.train.seed)
-    return stage.model_copy(update={"settings": {**_other(draft, plan), "task.name": named, **own}})
+    chosen = _other(for_net(draft, own), plan)
+    return stage.model_copy(update={"settings": {**chosen, "task.name": named, **own}})
 
 
 def _other(draft: Plan, plan: Plan) -> Mapping[str, Any]:

@@ -81,8 +81,10 @@ class Clock:
         return min(plan.train.steps, most) if self.early else most
 
     def first(self, share: float, rest: float = 1.0) -> Clock:
-        """The clock of an earlier stage: `share` of the time, of which later ones have `rest`, and no more steps than
-        planned."""
+        """Return the clock of an earlier stage, which makes no more steps than planned.
+
+        It has `share` of the time, of which later stages have `rest`.
+        """
         if self.deadline is None:
             return replace(self, early=True)
         now = time.monotonic()

@@ -10,19 +10,21 @@ from vesalius.core.errors import OutputError, PlanError, UnknownName
 from vesalius.core.plan import USER, Plan, override
 from vesalius.core.words import counted
 from vesalius.learn.recipes.contract import options_of
-from vesalius.nets import describe
 from vesalius.plan import machine as machines
 from vesalius.plan import torch_threads
-from vesalius.plan.facts import shared_channels
+from vesalius.plan.facts import assert_shared_channels
 from vesalius.plan.fingerprint import fingerprint
-from vesalius.plan.rules import check, draft_plan, staged
+from vesalius.plan.mirroring import assert_joined
+from vesalius.plan.rules import check, draft_plan, for_net, staged
 from vesalius.run.begin import Begun
 from vesalius.run.budgeting import budgeted
 from vesalius.run.earlier import assert_stages, filled
 from vesalius.run.init import same_meaning, taken_over
 from vesalius.run.pacing import Foreseen
 from vesalius.run.ready import Ready
+from vesalius.run.stages import stages_of
 from vesalius.run.workspace import Workspace, no_side_swapped
+from vesalius.tasks import contract
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +48,18 @@ def choose_plan(begun: Begun, space: Workspace) -> Plan:
         plan = _first_plan(begun, space)
     options_of(plan)
     assert_stages(plan, space)
+    if not begun.follows:  # a run of before goes on as it began
+        _assert_mirrored(plan)
     return plan
+
+
+def _assert_mirrored(plan: Plan) -> None:
+    """Raise PlanError where a stage is to answer mirror images, too, about which its raw answers cannot be joined."""
+    earlier = [stage.name for stage in plan.earlier]
+    for stage in stages_of(plan):
+        where = f"earlier.{stage.name}." if stage.name in earlier else ""
+        task = contract.get(stage.plan.task.name)
+        assert_joined(task, stage.plan.infer.mirror, hint=f"--set {where}infer.mirror=[]")
 
 
 def assert_meaning(begun: Begun, plan: Plan) -> None:
@@ -86,14 +99,20 @@ def _same_run(begun: Begun, plan: Plan, space: Workspace) -> None:
             "this run began from other weights", found=str(origin), hint=f"--init with {plan.net.init}"
         )
     named = {"task.name": space.task.name, "task.target": _named(space), "train.seed": begun.seed}
-    before = plan.model_dump(exclude={"reasons"})
-    for name, value in {**named, **begun.asked.settings}.items():
-        if override(plan, {name: value}).model_dump(exclude={"reasons"}) != before:
-            raise PlanError(
-                "a run that is resumed keeps its plan",
-                found=f"{name}={value}",
-                hint="the same again, nothing, or a new run",
-            )
+    settings = {**named, **begun.asked.settings}
+    if _changed(plan, settings, space):
+        other = {name: value for name, value in settings.items() if _changed(plan, {name: value}, space)}
+        raise PlanError(
+            "a run that is resumed keeps its plan",
+            found=", ".join(f"{name}={value}" for name, value in list((other or settings).items())[:1]),
+            hint="the same again, nothing, or a new run",
+        )
+
+
+def _changed(plan: Plan, settings: Mapping[str, Any], space: Workspace) -> bool:
+    """Return whether settings, and what earlier stages choose after them, make another plan than this."""
+    asked = filled(override(plan, settings), space)
+    return asked.model_dump(exclude={"reasons"}) != plan.model_dump(exclude={"reasons"})
 
 
 def _named(space: Workspace) -> str | None:
@@ -103,13 +122,13 @@ def _named(space: Workspace) -> str | None:
 def _first_plan(begun: Begun, space: Workspace) -> Plan:
     """Return the rules' plan or the one given, with what the user set; the number of steps is still open."""
     settings = begun.asked.settings
-    shared_channels([*space.training, *space.test], space.facts, ())
+    assert_shared_channels([*space.training, *space.test], space.facts)
     plan = _with_members(_given_or_drafted(begun, space), begun.asked.folds, space)
     if begun.start is not None:
         plan = override(plan, {"net.init": begun.start.origin})
     if "train.steps" in settings:  # what the clock changed was about other steps
         plan = plan.model_copy(update={"train": plan.train.model_copy(update={"revisions": ()})})
-    plan = staged(filled(override(_for_net(plan, settings), settings), space))
+    plan = staged(filled(override(for_net(plan, settings), settings), space))
     if begun.given is not None:  # its number of steps is kept, whatever the clock says
         plan = plan.model_copy(update={"reasons": {**plan.reasons, "train.steps": USER}})
     names = [x.name for x in space.labels]
@@ -125,7 +144,7 @@ def _given_or_drafted(begun: Begun, space: Workspace) -> Plan:
         asked = {"train.seed": begun.seed, "task.name": task.name, "task.target": _named(space)}
         now = (given.train.seed, given.task.name, given.task.target)
         return given if now == tuple(asked.values()) else override(given, asked)
-    prints = fingerprint(space.cohort, space.facts, space.training, target)
+    prints = fingerprint(space.summary, target)
     plan = draft_plan(task, target, prints, machines.measure(), seed=begun.seed)
     if plan.train.recipe != task.recipe:
         plan = override(plan, {"train.recipe": task.recipe}, reason=f"how {task.name} is trained")
@@ -148,13 +167,3 @@ def _with_members(plan: Plan, folds: int | None, space: Workspace) -> Plan:
     if plan.train.members > made:
         plan = override(plan, {"train.members": made}, reason="one for each fold")
     return plan
-
-
-def _for_net(plan: Plan, settings: Mapping[str, Any]) -> Plan:
-    """Return the plan without the options of its net, where the user names one of another family."""
-    named = str(settings.get("net.name", plan.net.name))
-    if named.partition("-")[0] == plan.net.name.partition("-")[0]:
-        return plan
-    smallest = describe(named).get("SMALLEST", 0.0)
-    changed = {"net.options": {}, "net.scale": max(plan.net.scale, smallest)}
-    return override(plan, changed, reason=f"what {named} takes; the rules had planned {plan.net.name}")

@@ -60,7 +60,7 @@ def begun(space: Workspace, stage: StagePlan, before: Ready | None = None) -> Re
     if before is not None and before.serves(stage.plan):
         return Ready(stage, task, before.state)
     target = space.cohort.targets.get(stage.plan.task.target or "", space.target)
-    return Ready(stage, task, task.state(training_cases(space, stage), target, stage.plan))
+    return Ready(stage, task, task.learned(training_cases(space, stage), target, stage.plan))
 
 
 def with_examples(job: Ready, cases: Sequence[Case], progress: Progress) -> Ready:

@@ -11,7 +11,7 @@ from vesalius.answers import contract
 from vesalius.core.bundle import Bundle, Stage
 from vesalius.core.cohort import Cohort
 from vesalius.core.disk import write_text
-from vesalius.core.plan import Plan
+from vesalius.core.plan import Plan, value_at
 from vesalius.core.scorecard import Scorecard
 from vesalius.core.words import counted, listed
 from vesalius.evaluate.card import Card, render
@@ -23,15 +23,8 @@ from vesalius.run.workspace import Workspace
 
 
 def choices(plan: Plan) -> list[tuple[str, str, str]]:
-    """`(field, value, reason)` for every planned value that has a reason, in the plan's order."""
-    data = plan.model_dump()
-    rows = []
-    for path, reason in plan.reasons.items():
-        node: Any = data
-        for part in path.split("."):
-            node = node.get(part) if isinstance(node, Mapping) else None
-        rows.append((path, short(node), reason))
-    return rows
+    """Return `(field, value, reason)` for every planned value that has a reason, in the plan's order."""
+    return [(path, short(value_at(plan, path)), reason) for path, reason in plan.reasons.items()]
 
 
 def short(value: Any) -> str:

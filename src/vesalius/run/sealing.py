@@ -9,7 +9,7 @@ from vesalius.core.bundle import Bundle, Stage, save_bundle
 from vesalius.core.disk import write_bytes
 from vesalius.core.plan import Plan, save_plan
 from vesalius.core.version import VERSION
-from vesalius.plan.facts import learned_from
+from vesalius.plan.summary import learned_from
 from vesalius.run.members import Outcome
 from vesalius.run.outcome import calibrated
 from vesalius.run.training import TrainedStage
@@ -27,7 +27,7 @@ def seal(space: Workspace, plan: Plan, trained: Sequence[TrainedStage], path: Pa
         tuple(stages),
         data_hash=space.cohort.hash,
         made_by=f"vesalius {VERSION}",
-        learned=learned_from(space.facts, space.training),
+        learned=learned_from(space.summary),
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from vesalius.core.case import IGNORED, Case, Ref
 from vesalius.core.errors import PlanError
 from vesalius.core.image import Image
-from vesalius.core.plan import Plan, TakesPlan, override
+from vesalius.core.plan import STAGED, Plan, TakesPlan, override
 from vesalius.core.words import counted
 from vesalius.infer.cropping import box_around, crop_case, crop_image
 from vesalius.prepare.case import load_mask, load_reference
@@ -58,6 +58,13 @@ def stages_of(plan: Plan) -> tuple[StagePlan, ...]:
 def _earlier(plan: Plan, number: int) -> StagePlan:
     """Return one of the stages before the last: the plan with what is other for it."""
     own = plan.earlier[number]
+    for path in own.settings:
+        if path.partition(".")[0] not in STAGED:
+            raise PlanError(
+                f"'{path}' is not a setting of the stage '{own.name}'",
+                found=f"a stage before the last has the sections {', '.join(STAGED)}",
+                hint="share and takes stand beside settings",
+            )
     settings = {
         "earlier": [],
         "takes": None,

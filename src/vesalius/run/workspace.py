@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,10 @@ from vesalius.core.disk import output_errors
 from vesalius.core.errors import DataError, OutputError, PlanError
 from vesalius.core.plan import Plan
 from vesalius.core.progress import Progress
+from vesalius.core.statistics import Statistics
 from vesalius.core.words import counted
 from vesalius.plan.facts import Facts, facts
+from vesalius.plan.summary import summary
 from vesalius.prepare.case import BLANK
 from vesalius.reliability.duplicates import Twins
 from vesalius.reliability.marks import Marks
@@ -64,6 +67,11 @@ class Workspace:
     def training(self) -> list[Case]:
         """Every case of every fold: all that may be learned or measured from."""
         return self.cases(tuple(i for fold in self.assignment.folds for i in fold))
+
+    @cached_property
+    def summary(self) -> Statistics:
+        """The statistics of the training cases."""
+        return summary(self.cohort, self.facts, self.training, self.target)
 
     @property
     def unlabelled(self) -> list[Case]:
@@ -136,47 +144,26 @@ def prepare_workspace(
     `past` is that of the weights to begin from: nothing that they learned from is tested on.
     Raises DataError and its kin, UnknownName, PlanError.
     """
-    if isinstance(data, Cohort):
-        cohort = data if split is None else cohorts.apply_split_file(data, split)
-    else:
-        cohort = cohorts.read(
-            data,
-            layout=layout,
-            target=target,
-            columns=columns,
-            split=split,
-            labels=labels,
-            max_set_aside=max_set_aside,
-        )
+    cohort = cohorts.open_cohort(
+        data,
+        layout=layout,
+        target=target,
+        columns=columns,
+        split=split,
+        labels=labels,
+        max_set_aside=max_set_aside,
+    )
     job, chosen = contract.choose(cohort, task=task, target=target)
     observer = Observer(chosen)
-    as_read = {c.id: c for c in cohort.cases}
-    cohort = cohorts.check(
-        cohort,
-        target=chosen.name if chosen else None,
-        progress=progress,
-        max_set_aside=max_set_aside,
-        observe=observer,
-    )
-    chosen = replace(cohort.targets[chosen.name], beside=chosen.beside) if chosen else None
-    for case in cohort.cases:
-        observer.recount(as_read[case.id], case)
-    for twin in observer.twins.exact() if chosen is not None and kinds.of(chosen.kind).nominal else ():
-        if (
-            chosen is not None and chosen.name in twin.contradicts
-        ):  # at least one is wrong, and a person must say which
-            progress.note(str(twin))
+    cohort, chosen = _checked(cohort, chosen, observer, progress, max_set_aside)
     missing = job.check(cohort, chosen)
     if missing:
         raise DataError(
             f"{job.name} needs {'; '.join(missing)}",
             found=f"{counted(len(cohort.cases), 'case')} in {cohort.root}",
         )
-    overlap = None
-    if past is not None:
-        splits = {c.split for c in cohort.cases if chosen is None or chosen.name in c.targets}
-        declared = assignment is not None or "test" in splits or {"train", "val"} <= splits
-        overlap = past.inherited(cohort, observer.marks, declared=declared)
+    given = assignment is not None
+    overlap = None if past is None else _inherited(past, cohort, chosen, observer.marks, given=given)
     groups: Mapping[str, str] = {}
     if assignment is None:
         groups = observer.groups
@@ -194,6 +181,35 @@ def prepare_workspace(
     return Workspace(cohort, chosen, job, assignment, observer.facts, observer.marks, said, seen, groups)
 
 
+def _checked(
+    cohort: Cohort, chosen: TargetInfo | None, observer: Observer, progress: Progress, max_set_aside: float
+) -> tuple[Cohort, TargetInfo | None]:
+    """Return the cohort and its target after every case was decoded; copies with other labels are told."""
+    as_read = {c.id: c for c in cohort.cases}
+    name = chosen.name if chosen else None
+    cohort = cohorts.check(
+        cohort, target=name, progress=progress, max_set_aside=max_set_aside, observe=observer
+    )
+    for case in cohort.cases:
+        observer.recount(as_read[case.id], case)
+    if chosen is None:
+        return cohort, None
+    chosen = replace(cohort.targets[chosen.name], beside=chosen.beside)
+    for twin in observer.twins.exact() if kinds.of(chosen.kind).nominal else ():
+        if chosen.name in twin.contradicts:  # at least one is wrong, and a person must say which
+            progress.note(str(twin))
+    return cohort, chosen
+
+
+def _inherited(
+    past: Past, cohort: Cohort, chosen: TargetInfo | None, marks: Marks, *, given: bool
+) -> Overlap | None:
+    """Return which cases the weights to begin from learned from; `given` says that the folds are there already."""
+    splits = {c.split for c in cohort.cases if chosen is None or chosen.name in c.targets}
+    declared = given or "test" in splits or {"train", "val"} <= splits
+    return past.inherited(cohort, marks, declared=declared)
+
+
 def _said(past: Past, overlap: Overlap | None, cohort: Cohort, assignment: Assignment, marks: Marks) -> str:
     """Return what is known of test cases that the weights to begin from were trained on, in a sentence."""
     unchecked = past.unchecked(cohort, marks)
@@ -206,15 +222,19 @@ def _said(past: Past, overlap: Overlap | None, cohort: Cohort, assignment: Assig
 
 
 def no_side_swapped(plan: Plan) -> None:
-    """Raises PlanError where the plan mirrors left and right although a label names a side."""
-    if not plan.fingerprint.get("sided"):
-        return
+    """Raise PlanError where the plan mirrors left and right although a label names a side."""
+    if plan.fingerprint.get("sided"):
+        assert_unmirrored(plan)
+
+
+def assert_unmirrored(plan: Plan, where: str = "") -> None:
+    """Raise PlanError where a plan mirrors left and right. `where` is the path of a stage in the plan of a run."""
     for path, axes in (("augment.flip_axes", plan.augment.flip_axes), ("infer.mirror", plan.infer.mirror)):
         if "x" in axes:
             raise PlanError(
-                f"{path} would exchange left and right, and a label names a side",
+                f"{where}{path} would exchange left and right, and a label names a side",
                 found=", ".join(axes),
-                hint=f"--set {path}=[]",
+                hint=f"--set {where}{path}=[]",
             )
 
 
@@ -232,7 +252,7 @@ def untouched(out: Path) -> None:
 
 
 def plain(value: Any) -> Any:
-    """Arguments as JSON can hold them."""
+    """Return arguments as JSON can hold them."""
     if isinstance(value, Path):
         return str(value)
     if isinstance(value, Mapping):

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import torch
-from torch import Tensor, nn
 
 from vesalius import losses
 from vesalius.cohorts.targets import contract as kinds
 from vesalius.core import calibration as calibrations
 from vesalius.core.answers import Answer
 from vesalius.core.answers.scores import Scores
-from vesalius.core.ask import Ask, asked
+from vesalius.core.ask import Ask
 from vesalius.core.bundle import State
 from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort, Label, TargetInfo
 from vesalius.core.errors import DataError
 from vesalius.core.image import Array, Image
 from vesalius.core.plan import Plan
+from vesalius.core.statistics import Statistics
+from vesalius.core.tally import Tally
 from vesalius.plan import whole
 from vesalius.plan.draft import Draft
 from vesalius.plan.fingerprint import Fingerprint
@@ -32,25 +32,15 @@ from vesalius.prepare.case import Prepared
 from vesalius.prepare.geometry import Undo
 from vesalius.tasks.contract import Nets, Task, planned_net, planned_weights
 
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
 NAMES = {"classify": "One class of several, or several findings at once, for a whole image"}
 WHY_HALF = (
     "calibrated probabilities: the likelier class is called; balanced_accuracy, accuracy, f1 tune it on folds"
 )
 DEFAULT_FOR = ("class", "multilabel", "ordinal")
-
-
-class Classifier(nn.Module):
-    """An encoder and a head: `(B, C, Z, Y, X)` → logits `(B, K)`."""
-
-    def __init__(self, net: Any, classes: int, criterion: nn.Module) -> None:
-        super().__init__()
-        self.net, self.head, self.criterion = net, net.head(classes), criterion
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Logits `(B, K)`."""
-        features = self.net(x[:, :, 0] if self.net.dims == 2 else x)  # (B, C, Y, X) in 2-D
-        logits: Tensor = self.head(features)
-        return logits
 
 
 class Classify(Task):
@@ -95,13 +85,18 @@ class Classify(Task):
         missing += [f"a second case of class '{k}'" for k, n in counts.items() if n < 2 and len(counts) > 1]
         return tuple(missing if counts else ["cases with a class"])
 
-    def state(self, cases: Sequence[Case], target: TargetInfo | None, plan: Plan) -> State:
+    def summary(self, cases: Sequence[Case], target: TargetInfo | None, plan: Plan) -> Statistics:
+        """Return how many cases are of each class, or have each label."""
+        held = [c.targets[target.name] for c in cases if target.name in c.targets] if target else []
+        return Statistics({"labels": Tally.of_each(map(_names_in, held))})
+
+    def state(self, summary: Statistics, target: TargetInfo | None, plan: Plan) -> State:
         """Return the label map, in the cohort's order, and how often each class occurs in training."""
         if target is None:
             raise DataError("classification needs a target", hint="--target NAME")
         names = [label.name for label in target.labels]
-        rows = [_hot(c.targets[target.name], names) for c in cases if target.name in c.targets]
-        share = np.mean(rows, axis=0) if rows else np.full(len(names), 1 / len(names))
+        found = summary.part("labels", Tally)
+        share = [np.float32(found[n] / found.n) if found.n else 1 / len(names) for n in names]
         return State(
             {
                 "target": target.name,
@@ -120,6 +115,8 @@ class Classify(Task):
 
     def build(self, plan: Plan, state: State, nets: Nets) -> nn.Module:
         """Return an encoder with its head, and the planned loss."""
+        from vesalius.tasks._classifier import Classifier
+
         share = np.asarray(state.values["share"], dtype=np.float32)
         multilabel = _several(state)
         weights = planned_weights(plan, share, multilabel=multilabel)
@@ -197,9 +194,9 @@ class Classify(Task):
             found["thresholds"] = {positive: 0.5}
         return {**found, "positive": positive}
 
-    def scalar(self, raw: Tensor, ask: Ask | int) -> Tensor:
+    def scalar(self, raw: Tensor, ask: Ask) -> Tensor:
         """Return the logit of one class."""
-        return raw[:, asked(ask).place]
+        return raw[:, ask.place]
 
     def held_against(self, state: State) -> tuple[str, ...]:
         """Return the kinds of target with as many labels a case as were learned: one, or several at once."""
@@ -218,8 +215,12 @@ def _several(state: State) -> bool:
 
 
 def _hot(value: Any, names: list[str]) -> np.ndarray[Any, np.dtype[np.float32]]:
-    chosen = value if isinstance(value, tuple) else (value,)
+    chosen = _names_in(value)
     return np.array([name in chosen for name in names], dtype=np.float32)
+
+
+def _names_in(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)
 
 
 TASK = Classify()

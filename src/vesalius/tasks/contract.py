@@ -5,11 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
-import torch
-from torch import Tensor, nn
 
 from vesalius.cohorts import select_target
 from vesalius.core.answers import Answer
@@ -21,6 +19,7 @@ from vesalius.core.errors import DataError, PlanError
 from vesalius.core.image import Array, Image
 from vesalius.core.plan import Plan
 from vesalius.core.registry import literals, lookup, stem_of, stems
+from vesalius.core.statistics import Statistics
 from vesalius.plan.draft import Draft
 from vesalius.plan.fingerprint import Fingerprint
 from vesalius.plan.machine import Machine
@@ -29,9 +28,11 @@ from vesalius.prepare.batch import Batch, Example, collate
 from vesalius.prepare.case import Prepared, Takes, prepare
 from vesalius.prepare.geometry import Undo
 
-Sampler = Callable[
-    [int, torch.Generator], Sequence[int]
-]  # a step, what is drawn from → places of the examples
+if TYPE_CHECKING:  # encode, merge and decode are numpy; only build, loss and infer need torch
+    import torch
+    from torch import Tensor, nn
+
+Sampler = Callable[[int, "torch.Generator"], Sequence[int]]  # a step, what is drawn from → places of examples
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,9 +143,29 @@ class Task(ABC):
     def check(self, cohort: Cohort, target: TargetInfo | None) -> tuple[str, ...]:
         """Return what is missing before this cohort can be learned from; empty when nothing is."""
 
+    def summary(self, cases: Sequence[Case], target: TargetInfo | None, plan: Plan) -> Statistics:
+        """Return what `state` needs to know of some training cases, as statistics that can be merged.
+
+        Hosts, or hospitals whose cases never meet, each summarise their own cases; their statistics are merged, and the
+        state is what it would be had one place held all cases. So nothing is decided here that needs all of them, and
+        what is wrong with one case is refused here, by its name. By default nothing is known: the state then follows
+        from the target and the plan alone.
+
+        A task whose state cannot be computed from less than the cases returns `Statistics({"cases": Cases.of(cases)})`.
+        It then works wherever all cases lie in one memory, and is refused by name where they may not be sent.
+        """
+        return Statistics()
+
     @abstractmethod
-    def state(self, cases: Sequence[Case], target: TargetInfo | None, plan: Plan) -> State:
-        """Return what is learned from the training cases without gradients."""
+    def state(self, summary: Statistics, target: TargetInfo | None, plan: Plan) -> State:
+        """Return what is learned without gradients, from the (merged) statistics of the training cases alone.
+
+        Raises DataError where nothing can be learned from them.
+        """
+
+    def learned(self, cases: Sequence[Case], target: TargetInfo | None, plan: Plan) -> State:
+        """Return the state that follows from training cases which all lie here."""
+        return self.state(self.summary(cases, target, plan), target, plan)
 
     def sizes(self, plan: Plan) -> Mapping[str, tuple[int, int, int]]:
         """Return the sizes `(Z, Y, X)` of planned images that are prepared by themselves, on grids of their own."""
@@ -208,10 +229,11 @@ class Task(ABC):
         """
 
     @abstractmethod
-    def scalar(self, raw: Tensor, ask: Ask | int) -> Tensor:
+    def scalar(self, raw: Tensor, ask: Ask) -> Tensor:
         """Return a differentiable number of each case, `(B,)`, that explainers may follow.
 
-        What can be asked is named by the answer's kind; a number alone is the place of a label.
+        What can be asked is said by the file of the answer's kind. `ask.place` counts what the answer lists, so a raw
+        output that has a background before the first label shifts it by one.
         """
 
     def calibrate(

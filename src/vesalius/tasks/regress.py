@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import torch
-from torch import Tensor, nn
 
 from vesalius import losses
 from vesalius.core.answers import Answer
@@ -18,10 +16,12 @@ from vesalius.core.ask import Ask
 from vesalius.core.bundle import State
 from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort, TargetInfo
-from vesalius.core.errors import DataError, UnknownName
+from vesalius.core.errors import DataError
+from vesalius.core.histogram import Histogram
 from vesalius.core.image import Image
 from vesalius.core.moments import Moments
 from vesalius.core.plan import Plan
+from vesalius.core.statistics import Statistics
 from vesalius.core.words import counted, listed
 from vesalius.plan.draft import Draft
 from vesalius.plan.fingerprint import Fingerprint
@@ -32,39 +32,13 @@ from vesalius.prepare.case import Prepared
 from vesalius.prepare.geometry import Undo
 from vesalius.tasks.contract import Nets, Task, planned_net
 
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
 NAMES = {"regress": "One number for a whole image: an age, a volume, a score"}
 DEFAULT_FOR = ("number",)
 OPTIONS = {"unit": "", "covariates": "", "categories": ""}
-FEATURES = 16  # what an image is summed up in where covariates stand beside it
-
-
-class Regressor(nn.Module):
-    """An encoder and a head: `(B, C, Z, Y, X)` and covariates `(B, F)` → `(B, 1)`, in standard deviations.
-
-    Without covariates the head gives the number. With them it gives features, and the number is a straight line through
-    the covariates plus a small network of both, so that either may count for more the larger the other is.
-    """
-
-    def __init__(self, net: Any, covariates: int, criterion: nn.Module) -> None:
-        super().__init__()
-        self.net, self.criterion = net, criterion
-        self.head = net.head(FEATURES if covariates else 1)
-        self.line = nn.Linear(covariates, 1) if covariates else None
-        self.both = (
-            nn.Sequential(nn.Linear(FEATURES + covariates, FEATURES), nn.ReLU(), nn.Linear(FEATURES, 1))
-            if covariates
-            else None
-        )
-
-    def forward(self, x: Tensor, covariates: Tensor | None) -> Tensor:
-        """Return the standardised numbers `(B, 1)`."""
-        found: Tensor = self.head(self.net(x[:, :, 0] if self.net.dims == 2 else x))
-        if self.line is None or self.both is None:
-            return found
-        if covariates is None:
-            raise DataError("the model needs covariates, and the batch has none")
-        number: Tensor = self.line(covariates) + self.both(torch.cat([found, covariates], dim=1))
-        return number
 
 
 class Regress(Task):
@@ -113,41 +87,43 @@ class Regress(Task):
         if min(numbers) == max(numbers):
             many = counted(len(cases), "case")
             return (f"a target that varies: '{target.name}' is {numbers[0]:g} in all {many}",)
-        if (code := covariates.no_value(numbers)) is not None:
+        if (code := covariates.no_value(Histogram.of(numbers))) is not None:
             many = counted(Counter(numbers)[code], "case")
             return (f"an empty cell where '{target.name}' is not known, in place of {code:g} ({many})",)
         return ()
 
-    def state(self, cases: Sequence[Case], target: TargetInfo | None, plan: Plan) -> State:
+    def summary(self, cases: Sequence[Case], target: TargetInfo | None, plan: Plan) -> Statistics:
+        """Return the statistics of the numbers, and of the planned covariates."""
+        if target is None:
+            return Statistics()
+        held = [c for c in cases if target.name in c.targets]
+        numbers = Moments.of(number_of(c, target.name) for c in held)
+        return Statistics({"numbers": numbers, "covariates": covariates.summary(held, *_planned(plan))})
+
+    def state(self, summary: Statistics, target: TargetInfo | None, plan: Plan) -> State:
         """Return mean, deviation and ends of the numbers, and what is learned of the covariates."""
         if target is None:
             raise DataError("regression needs a target", hint="--target NAME")
-        held = [c for c in cases if target.name in c.targets]
-        numbers = Moments.of(number_of(c, target.name) for c in held)
+        numbers = summary.part("numbers", Moments)
         if not numbers.low < numbers.high:
             raise DataError(
                 f"the target '{target.name}' is the same for all training cases",
                 found=f"{numbers.mean:g} in {counted(numbers.n, 'case')}",
                 hint="another target, or another split",
             )
-        options = plan.task.options
-        names, categories = _listed(options.get("covariates")), _listed(options.get("categories"))
-        there = {n for c in held for n in c.covariates}
-        strange = [n for n in categories if n not in there]
-        if strange:
-            raise UnknownName("covariate", strange[0], there)
+        names, categories = _planned(plan)
         if target.name in names:
             raise DataError(f"'{target.name}' is the target and cannot be a covariate, too")
         return State(
             {
                 "target": target.name,
-                "unit": str(options.get("unit") or ""),
+                "unit": str(plan.task.options.get("unit") or ""),
                 "n": numbers.n,
                 "mean": numbers.mean,
                 "sd": numbers.sd,
                 "low": numbers.low,
                 "high": numbers.high,
-                "covariates": covariates.learn(held, names, categories),
+                "covariates": covariates.learn(summary.part("covariates", Statistics), names, categories),
             }
         )
 
@@ -170,6 +146,8 @@ class Regress(Task):
 
     def build(self, plan: Plan, state: State, nets: Nets) -> nn.Module:
         """Return the planned encoder under one output, and the planned loss."""
+        from vesalius.tasks._regressor import Regressor
+
         net = planned_net(plan, nets)
         criterion = losses.build(plan.loss.name, options=plan.loss.options)
         return Regressor(net, covariates.width(state.values["covariates"]), criterion)
@@ -214,7 +192,7 @@ class Regress(Task):
         """Return the mean of the training cases, whatever the image shows."""
         return _value(state.values["mean"], state)
 
-    def scalar(self, raw: Tensor, ask: Ask | int) -> Tensor:
+    def scalar(self, raw: Tensor, ask: Ask) -> Tensor:
         """Return the one number, whatever is asked."""
         return raw[:, 0]
 
@@ -233,6 +211,12 @@ def _is_finite(value: Any) -> bool:
 
 def _value(x: float, state: State, *, outside: tuple[str, ...] | None = None) -> Value:
     return Value(x=x, unit=state.values["unit"] or None, quantity=state.values["target"], outside=outside)
+
+
+def _planned(plan: Plan) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the covariates that enter, and those that are categories."""
+    options = plan.task.options
+    return _listed(options.get("covariates")), _listed(options.get("categories"))
 
 
 def _listed(text: Any) -> tuple[str, ...]:

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
 
 from vesalius import losses
 from vesalius.core.answers import Answer
 from vesalius.core.answers.mask import Mask
-from vesalius.core.ask import Ask, asked
+from vesalius.core.ask import Ask
 from vesalius.core.bundle import State
 from vesalius.core.case import Case, Ref
 from vesalius.core.cohort import Cohort, Label, TargetInfo
 from vesalius.core.errors import DataError
 from vesalius.core.image import Image
 from vesalius.core.plan import Plan
+from vesalius.core.statistics import Statistics
 from vesalius.metrics import mask as priors
 from vesalius.plan import patches
 from vesalius.plan.draft import Draft
@@ -30,37 +28,13 @@ from vesalius.prepare.case import Prepared, load_mask, prepare_mask
 from vesalius.prepare.geometry import Undo
 from vesalius.tasks.contract import Nets, Task, planned_net, planned_weights
 
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
 PRIOR = 32
 NAMES = {"segment": "A label for every voxel or pixel"}
 DEFAULT_FOR = ("mask",)
-
-
-class Segmenter(nn.Module):
-    """A dense net and 1×1 heads: `(B, C, Z, Y, X)` → logits `(B, K, Z, Y, X)`, class 0 the background.
-
-    In training with deep supervision, `coarse` gives logits of the decoder's coarser maps too.
-    """
-
-    def __init__(self, net: Any, classes: int, criterion: nn.Module, *, deep: bool) -> None:
-        super().__init__()
-        self.net, self.criterion = net, criterion
-        conv = nn.Conv2d if net.dims == 2 else nn.Conv3d
-        self.head = conv(net.out_channels, classes, 1)
-        channels = net.channels[1:-1] if deep else ()
-        self.deep = nn.ModuleList(conv(c, classes, 1) for c in channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Logits at full resolution."""
-        out = self.net(x[:, :, 0] if self.net.dims == 2 else x)
-        logits: Tensor = self.head(out.full)
-        return logits[:, :, None] if self.net.dims == 2 else logits
-
-    def coarse(self, x: Tensor) -> list[Tensor]:
-        """Logits at full resolution and of each coarser map, finest first."""
-        out = self.net(x[:, :, 0] if self.net.dims == 2 else x)
-        maps = [self.head(out.full)]
-        maps += [head(f) for head, f in zip(self.deep, out.features[1:], strict=False)]
-        return [m[:, :, None] if self.net.dims == 2 else m for m in maps]
 
 
 class Segment(Task):
@@ -97,7 +71,7 @@ class Segment(Task):
             missing.append(f"a labelled voxel (every mask '{target.name}' is empty)")
         return tuple(missing)
 
-    def state(self, cases: Sequence[Case], target: TargetInfo | None, plan: Plan) -> State:
+    def state(self, summary: Statistics, target: TargetInfo | None, plan: Plan) -> State:
         """Return the label map: place in the network's output → value in the data."""
         if target is None:
             raise DataError("segmentation needs a mask", hint="--target NAME")
@@ -128,6 +102,8 @@ class Segment(Task):
 
     def build(self, plan: Plan, state: State, nets: Nets) -> nn.Module:
         """Return a dense net with its heads, and the planned loss."""
+        from vesalius.tasks._segmenter import Segmenter
+
         net = planned_net(plan, nets)
         weights = planned_weights(plan, np.asarray(state.values["share"]))
         criterion = losses.build(
@@ -141,6 +117,10 @@ class Segment(Task):
 
         Cases without a mask count for nothing: theirs is -1, not known, everywhere.
         """
+        from torch.nn import functional as F
+
+        from vesalius.tasks._segmenter import Segmenter
+
         if "mask" not in batch.targets:
             return {"mask": 0.0 * model(batch.images["image"]).sum()}
         target = batch.targets["mask"][:, 0].long()  # (B, Z, Y, X)
@@ -217,15 +197,17 @@ class Segment(Task):
             return None
         return priors.baseline(state.arrays["prior"].astype(np.float32), reference, _labels(state))
 
-    def scalar(self, raw: Tensor, ask: Ask | int) -> Tensor:
+    def scalar(self, raw: Tensor, ask: Ask) -> Tensor:
         """Return the mean logit of one label, over the region that is asked about or the voxels where it wins."""
-        asked_for = asked(ask)
-        if asked_for.where is None:
-            inside = (raw.argmax(dim=1) == asked_for.place).to(raw)  # (B, Z, Y, X)
+        import torch
+
+        place = ask.place + 1  # after the background
+        if ask.where is None:
+            inside = (raw.argmax(dim=1) == place).to(raw)  # (B, Z, Y, X)
         else:
-            inside = torch.as_tensor(asked_for.where).to(raw).expand(len(raw), *raw.shape[2:])
+            inside = torch.as_tensor(ask.where).to(raw).expand(len(raw), *raw.shape[2:])
         total = inside.sum(dim=(1, 2, 3)).clamp_min(1.0)
-        return (raw[:, asked_for.place] * inside).sum(dim=(1, 2, 3)) / total
+        return (raw[:, place] * inside).sum(dim=(1, 2, 3)) / total
 
 
 def _share(target: TargetInfo, plan: Plan) -> list[float]:

@@ -16,6 +16,7 @@ from vesalius.answers import contract
 from vesalius.answers.contract import Handling
 from vesalius.answers.drawing.overlay import overlay
 from vesalius.core.answers import Answer, ImageAnswer, kind_of
+from vesalius.core.errors import VesaliusError
 from vesalius.core.image import Image
 from vesalius.serve.http import results
 from vesalius.testing.promise import promised, require, workplace
@@ -123,6 +124,23 @@ def is_placed_in_a_whole_image(trial: AnswerTrial) -> None:
     require(np.array_equal(there, wanted), f"{trial}: placed in a whole image, it lies where it did")  # type: ignore[arg-type]
 
 
+def says_what_can_be_asked_of_it(trial: AnswerTrial) -> None:
+    """Require that each word of `asks` gives what is asked and says it in words, or an error for who asks."""
+    for word in trial.handling.asks:
+        with promised(f"{trial}: '{word}' can be asked of it"):
+            try:
+                found = contract.ask(trial.answer, word)
+            except VesaliusError:
+                continue  # this one answer has no such thing
+        require(
+            found.of == word and found.words, f"{trial}: what is asked names '{word}' and says it in words"
+        )
+        require(found.place >= 0, f"{trial}: what is asked has a place among what the answer lists")
+        if found.where is not None and isinstance(trial.answer, ImageAnswer):
+            fits = np.asarray(found.where).shape == trial.answer.image.shape
+            require(fits, f"{trial}: the voxels that are asked about lie on its image's grid")
+
+
 def _volume() -> Image:
     return Image(np.arange(192, dtype=np.float32).reshape(1, 3, 8, 8), spacing_mm=(1.0, 1.0, 2.0))
 
@@ -134,4 +152,5 @@ ANSWER_PROMISES: tuple[Callable[[AnswerTrial], None], ...] = (
     is_drawn_on_its_image,
     comes_back_from_json,
     is_placed_in_a_whole_image,
+    says_what_can_be_asked_of_it,
 )

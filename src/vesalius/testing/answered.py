@@ -98,11 +98,13 @@ def has_a_trivial_answer_of_its_kind(trial: TaskTrial) -> None:
 
 
 def is_scored(trial: TaskTrial) -> None:
-    """Require that `evaluate` scores it, with figures where its kind of answer has metrics and it has a target."""
+    """Require that `evaluate` scores it, with figures where its kind of answer has metrics and cases have a truth."""
     card, kind = trial.scorecard, trial.task.answer.__name__
     require(card.answer == kind, f"{trial}: it is scored as {kind}, not as {card.answer}")
     require(card.n_cases > 0, f"{trial}: it is scored on one case at least")
-    judged = metrics.judges(kind) and trial.space.target is not None
+    scored = trial.space.test or trial.space.training
+    truths = [trial.task.truth(case, trial.state) for case in scored]
+    judged = metrics.judges(kind) and any(truth is not None for truth in truths)
     require(card.metrics or not judged, f"{trial}: its scorecard has figures, as there are metrics of {kind}")
     require(judged or card.banners, f"{trial}: a scorecard without figures says why in a banner")
     require((trial.folder / "evaluated" / "report.html").is_file(), f"{trial}: an evaluation has a report")

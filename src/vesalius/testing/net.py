@@ -36,7 +36,7 @@ class Classifier(nn.Module):
             self.last = net.head(CLASSES)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits `(B, K)`, or `(B, K, …)` of a dense net."""
+        """Return logits `(B, K)`, or `(B, K, …)` of a dense net."""
         out = self.net(x)
         logits: Tensor = self.last(out.full if self.dense else out)
         return logits

@@ -55,7 +55,7 @@ def _with(cohort: Cohort, target: TargetInfo | None) -> Cohort:
 
 
 def _in_memory(cohort: Cohort) -> Cohort:
-    """The cohort with targets that stand in no table: the boxes of each phantom's lesions, and its tumour's stage."""
+    """Return the cohort with targets that stand in no table: boxes of each phantom's lesions, its tumour's stage."""
     made = [patient(k, SEED, size=GRID) for k in range(len(cohort.cases))]
     known = {one.id: one for one in made}
     boxes = {c.id: _boxes(known[c.id], c) for c in cohort.cases}

@@ -11,13 +11,14 @@ from vesalius.tasks.contract import Task
 from vesalius.testing.answered import ANSWERED
 from vesalius.testing.described import DESCRIBED
 from vesalius.testing.fitted import FITTED
+from vesalius.testing.merged import MERGED
 from vesalius.testing.promise import workplace
 from vesalius.testing.trial import TaskTrial, trial_of
 from vesalius.testing.untrained import UNTRAINED
 
 __all__ = ["TASK_PROMISES", "TaskTrial", "check_task", "trial_of"]
 
-TASK_PROMISES: tuple[Callable[[TaskTrial], None], ...] = (*DESCRIBED, *UNTRAINED, *FITTED, *ANSWERED)
+TASK_PROMISES: tuple[Callable[[TaskTrial], None], ...] = (*DESCRIBED, *MERGED, *UNTRAINED, *FITTED, *ANSWERED)
 
 
 def check_task(

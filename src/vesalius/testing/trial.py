@@ -138,8 +138,8 @@ class TaskTrial:
     @cached_property
     def state(self) -> State:
         """What it learns of the training cases without gradients."""
-        with promised(f"{self}: `state` learns from the training cases"):
-            return self.task.state(self.space.training, self.space.target, self.plan)
+        with promised(f"{self}: `summary` and `state` learn from the training cases"):
+            return self.task.learned(self.space.training, self.space.target, self.plan)
 
     @cached_property
     def examples(self) -> list[Example]:

@@ -11,6 +11,9 @@ import torch
 from torch import Tensor
 
 from vesalius.core.answers import ImageAnswer
+from vesalius.core.ask import Ask
+from vesalius.core.image import Array
+from vesalius.prepare.batch import Batch
 from vesalius.testing.promise import promised, require
 from vesalius.testing.trial import TaskTrial
 
@@ -101,7 +104,7 @@ def has_a_scalar_that_can_be_followed_back(trial: TaskTrial) -> None:
             model, replace(batch, images=images, covariates=known), torch.Generator().manual_seed(0)
         )
         require(len(raw) == len(batch.case_ids), f"{trial}: `infer` returns a row for each case of a batch")
-        number = trial.task.scalar(raw, 0)
+        number = trial.task.scalar(raw, Ask(where=_everywhere(batch)))
     require(number.shape == (len(batch.case_ids),), f"{trial}: `scalar` is (B,), not {tuple(number.shape)}")
     with promised(f"{trial}: `scalar` can be followed back"):
         gradients = torch.autograd.grad(number.sum(), seen, allow_unused=True)
@@ -109,6 +112,11 @@ def has_a_scalar_that_can_be_followed_back(trial: TaskTrial) -> None:
     require(found and all(torch.isfinite(g).all() for g in found), f"{trial}: its gradient is finite")
     reached = any(bool(g.abs().sum() > 0) for g in found)
     require(reached, f"{trial}: the gradient of `scalar` reaches an image or a covariate")
+
+
+def _everywhere(batch: Batch) -> Array | None:
+    """Return all voxels of a batch's first image, `(Z, Y, X)` of bits."""
+    return next((np.ones(image.shape[-3:], dtype=bool) for image in batch.images.values()), None)
 
 
 UNTRAINED: tuple[Callable[[TaskTrial], None], ...] = (

@@ -62,27 +62,18 @@ def evaluate(
     past = past_of_bundle(bundle) if bundle is not None else None
     marks = Marks()
     with all_or_nothing():
-        if isinstance(data, Cohort):
-            cohorts.assert_untold(labels)
-            cohort = data if split_file is None else cohorts.apply_split_file(data, Path(split_file))
-        else:
-            cohort = cohorts.read(
-                data,
-                layout=layout,
-                columns=columns,
-                split=split_file,
-                target=target,
-                labels=labels,
-                max_set_aside=1.0,
-            )
+        cohort = cohorts.open_cohort(
+            data,
+            layout=layout,
+            columns=columns,
+            split=split_file,
+            target=target,
+            labels=labels,
+            max_set_aside=1.0,
+        )
         info = _target(cohort, target, bundle)
-        name = info.name if info is not None else None
-        seen = marks if past is not None else None
-        cohort = cohorts.check(cohort, target=name, progress=progress, max_set_aside=1.0, observe=seen)
-    info = cohort.targets[name] if name is not None else None  # with the labels that its masks hold
-    if bundle is not None and info is not None and kinds.of(info.kind).drawn:
-        cohort = kinds.of(info.kind).aligned(cohort, info.name, _learned(bundle))
-        info = cohort.targets[info.name]
+        cohort, info = _checked(cohort, info, bundle, marks if past is not None else None, progress)
+    name = info.name if info is not None else None
     if past is not None:
         choice = unseen(cohort, name, split, past, marks)
     else:
@@ -105,11 +96,33 @@ def evaluate(
             tally, card = _score_foreign(Path(str(what)), choice.cases, cohort, info, choice.split, progress)
         card = choice.told(card)
         if folder is not None:
-            from vesalius.run.reporting import write_evaluation
-
-            write_evaluation(card, folder, cohort=cohort, bundle=bundle, tally=tally)
-            save_scorecard(card, folder / "scorecard.json")
+            _write(card, folder, cohort, bundle, tally)
     return card
+
+
+def _checked(
+    cohort: Cohort, info: TargetInfo | None, bundle: Bundle | None, marks: Marks | None, progress: Progress
+) -> tuple[Cohort, TargetInfo | None]:
+    """Return the cohort after every case was decoded, and its target with the labels that its masks hold.
+
+    Masks are in the label values that a bundle answers with. `marks` observe every case.
+    """
+    name = info.name if info is not None else None
+    cohort = cohorts.check(cohort, target=name, progress=progress, max_set_aside=1.0, observe=marks)
+    if name is None:
+        return cohort, None
+    kind = kinds.of(cohort.targets[name].kind)
+    if bundle is not None and kind.drawn:
+        cohort = kind.aligned(cohort, name, _learned(bundle))
+    return cohort, cohort.targets[name]
+
+
+def _write(card: Scorecard, folder: Path, cohort: Cohort, bundle: Bundle | None, tally: Tally) -> None:
+    """Write scorecard and report."""
+    from vesalius.run.reporting import write_evaluation
+
+    write_evaluation(card, folder, cohort=cohort, bundle=bundle, tally=tally)
+    save_scorecard(card, folder / "scorecard.json")
 
 
 def _bundle_at(path: Path) -> Bundle | None:

@@ -27,8 +27,10 @@ def inspect(
     html: Path | str | None = None,
     progress: Progress | bool | None = None,
 ) -> Inspection:
-    """Decode everything once and say what is there: counts, sizes, labels, duplicates, leaks, misfits. `labels`
-    says what stands for what among the data's labels, as for `read`.
+    """Decode everything once and say what is there: counts, sizes, labels, duplicates, leaks, misfits.
+
+    `split` is a CSV `case,split` that wins over what the data declare, `labels` says what stands for what among their
+    labels, both as for `read`.
 
     Nothing stops it but the lack of any image, or a target that is not there. With `html` a page with a contact sheet
     is written there. Raises VesaliusError's kinds; OutputError where the page exists, Interrupted after Ctrl-C.
@@ -36,19 +38,15 @@ def inspect(
     if html is not None and Path(html).exists():
         raise OutputError(f"{html} exists; nothing is overwritten", hint="another --html")
     with all_or_nothing():
-        if isinstance(data, Cohort):
-            cohorts.assert_untold(labels)
-            cohort = data
-        else:
-            cohort = cohorts.read(
-                data,
-                layout=layout,
-                target=target,
-                columns=columns,
-                split=split,
-                labels=labels,
-                max_set_aside=1.0,
-            )
+        cohort = cohorts.open_cohort(
+            data,
+            layout=layout,
+            target=target,
+            columns=columns,
+            split=split,
+            labels=labels,
+            max_set_aside=1.0,
+        )
         if target is not None:
             cohorts.select_target(cohort, target)  # a name that is not there is said, not passed over
         found = look(cohort, target=target, progress=watched(progress), workers=machine.measure().cores)

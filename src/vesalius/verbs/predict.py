@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, TypeAlias, overload
 
 from vesalius import cohorts, formats
-from vesalius.answers import contract
 from vesalius.core.answers import Answer
 from vesalius.core.bundle import Bundle, open_bundle
 from vesalius.core.case import Case
@@ -19,15 +18,18 @@ from vesalius.core.errors import DataError, Interrupted, MismatchError, OutputEr
 from vesalius.core.image import Image
 from vesalius.core.plan import override
 from vesalius.core.progress import Progress, watched
-from vesalius.infer import runs
 from vesalius.infer.given import asked, is_many
 from vesalius.infer.predictor import Predictor
 from vesalius.plan import machine as machines
 from vesalius.plan import torch_threads
+from vesalius.plan.mirroring import assert_joined
 from vesalius.prepare.pixels import Pixels
-from vesalius.run import answering
+from vesalius.run.answering import one_answer, several_answers
+from vesalius.run.filling import fill
 from vesalius.run.ledger import Sheet, marked
+from vesalius.run.predict_settings import PredictSettings
 from vesalius.run.predictions import Predictions
+from vesalius.run.wanted import Wanted, of_cohort, of_things, only
 from vesalius.tasks import contract as tasks
 
 __all__ = ["Predictions", "predict", "with_mirror"]
@@ -44,13 +46,7 @@ def with_mirror(bundle: Bundle, axes: Sequence[str]) -> Bundle:
     """
     stages = []
     for stage in bundle.stages:
-        task = tasks.get(stage.plan.task.name)
-        if axes and not runs.get(task.run).mirrors:
-            raise PlanError(
-                f"the answers of {task.name} about mirror images cannot be joined",
-                found=f"a task that is run in {task.run}",
-                hint="no --mirror",
-            )
+        assert_joined(tasks.get(stage.plan.task.name), axes, hint="no --mirror")
         for axis in axes:
             if axis not in stage.plan.augment.flip_axes:
                 raise PlanError(
@@ -169,75 +165,95 @@ def predict(
     """
     shown = watched(progress)
     vacancy = machines.Vacancy()
-    files = isinstance(source, str | Path | Cohort)
-    if resume and not files:
+    settings = PredictSettings(
+        json=json,
+        overlays=overlays,
+        dicom=dicom,
+        also=tuple(also),
+        mirror=tuple(mirror or ()),
+        columns=columns or {},
+        covariates=covariates or {},
+        layout=layout,
+        accept_mismatch=accept_mismatch,
+    )
+    if resume and not isinstance(source, str | Path | Cohort):
         raise DataError("only what lies in files can be gone on with", found=type(source).__name__)
-    told = marked(Path(out)) if resume and out is not None else {}
-    json, overlays = json or told.get("json", False), overlays or told.get("overlays", False)
-    dicom, also = dicom or told.get("dicom", False), tuple(also) or tuple(told.get("also", ()))
-    mirror, columns = mirror or told.get("mirror"), columns or told.get("columns")
-    layout, covariates = layout or told.get("layout"), covariates or told.get("covariates")
-    accept_mismatch = accept_mismatch or told.get("accept_mismatch", False)
+    if out is not None and resume:
+        settings = settings.completed(marked(Path(out)))
     if out is not None and isinstance(source, str | Path):
         assert_apart(Path(source), Path(out))
-    for suffix in also:
+    for suffix in settings.also:
         formats.require_suffix(suffix)
-    opened = bundle if isinstance(bundle, Bundle) else open_bundle(bundle)
-    if mirror:
-        opened = with_mirror(opened, mirror)
+    opened = _opened(bundle, settings.mirror)
     several = isinstance(source, Cohort) or is_many(source)
-
-    def read(path: Path) -> Cohort:
-        return cohorts.read(path, layout=layout, columns=columns, max_set_aside=1.0)
-
-    if isinstance(source, str | Path | Cohort):
-        found = source if isinstance(source, Cohort) else read(Path(source))
-        wanted = answering.of_cohort(found, covariates or {})
-    else:
-        things: Any = source if several else (source,)
-        stream = asked(things, opened, read=read, accept_mismatch=accept_mismatch)
-        wanted = answering.of_things(stream, covariates or {})
-    for note in wanted.notes:
-        if note.startswith(cohorts.UNUSED):
-            shown.note(note)
+    wanted = _wanted(source, opened, settings, shown, several=several)
     torch_threads.use(vacancy.threads())
-    single = answering.only(wanted) if out is None and not several else None
-    cores = vacancy.cores if out is not None or several else machines.measure().cores
-    predictor = Predictor(opened, device=device, accept_mismatch=accept_mismatch, cores=cores)
-    if single is not None:
-        return answering.one_answer(predictor, single)
+    alone = only(wanted) if out is None and not several else None
+    cores = machines.measure().cores if alone is not None else vacancy.cores
+    predictor = Predictor(opened, device=device, accept_mismatch=settings.accept_mismatch, cores=cores)
+    if alone is not None:
+        return one_answer(predictor, alone)
     if isinstance(wanted.cases, tuple):
         _assert_covariates(predictor, wanted.cases)
     if out is None:
-        return answering.several_answers(predictor, wanted, shown)
-    about = {
-        "bundle": opened.hash,
-        "json": json,
-        "overlays": overlays,
-        "dicom": dicom,
-        "also": list(also),
-        "mirror": list(mirror or ()),
-        "columns": dict(columns or {}),
-        "covariates": dict(covariates or {}),
-        "layout": layout,
-        "accept_mismatch": accept_mismatch,
-    }
+        return several_answers(predictor, wanted, shown)
+    mark = settings.mark(opened.hash)
+    sheet = Sheet.again(Path(out), mark) if resume else Sheet.new(Path(out), mark)
+    return _filled(sheet, predictor, wanted, settings=settings, progress=shown, out=Path(out))
 
-    def suffixes(answer: Answer) -> list[str]:
-        own = contract.of(answer).objects if dicom else ()
-        return list(dict.fromkeys((*own, *also)))
 
-    sheet = Sheet.again(Path(out), about) if resume else Sheet.new(Path(out), about)
+def _opened(bundle: Bundle | Path | str, mirror: Sequence[str]) -> Bundle:
+    opened = bundle if isinstance(bundle, Bundle) else open_bundle(bundle)
+    return with_mirror(opened, mirror) if mirror else opened
+
+
+def _wanted(
+    source: One | Cohort | Many,
+    bundle: Bundle,
+    settings: PredictSettings,
+    progress: Progress,
+    *,
+    several: bool,
+) -> Wanted:
+    """Return what is to be answered, with what is known of each case. Raises DataError where there is none."""
+
+    def read(path: Path) -> Cohort:
+        return cohorts.read(path, layout=settings.layout, columns=settings.columns, max_set_aside=1.0)
+
+    if isinstance(source, str | Path | Cohort):
+        opened = cohorts.open_cohort(
+            source, layout=settings.layout, columns=settings.columns, max_set_aside=1.0
+        )
+        wanted = of_cohort(opened, settings.covariates)
+    else:
+        things: Any = source if several else (source,)
+        stream = asked(things, bundle, read=read, accept_mismatch=settings.accept_mismatch)
+        wanted = of_things(stream, settings.covariates)
+    for note in wanted.notes:
+        if note.startswith(cohorts.UNUSED):
+            progress.note(note)
+    return wanted
+
+
+def _filled(
+    sheet: Sheet,
+    predictor: Predictor,
+    wanted: Wanted,
+    *,
+    settings: PredictSettings,
+    progress: Progress,
+    out: Path,
+) -> Predictions:
+    """Fill the folder; where that is cut short, what is finished stays, and the error says how to go on."""
     try:
         with held(sheet.folder):
-            done = answering.fill(
-                sheet, predictor, wanted, json=json, overlays=overlays, suffixes=suffixes, progress=shown
-            )
+            done = fill(sheet, predictor, wanted, settings=settings, progress=progress)
     except (KeyboardInterrupt, OutputError) as error:
-        words = ["vesalius", "predict", str(opened.path), wanted.where, "-o", str(out), "--resume"]
-        hint = shlex.join(words) if files else None
+        bundle = predictor.bundle
+        words = ["vesalius", "predict", str(bundle.path), wanted.where, "-o", str(out), "--resume"]
+        hint = None if wanted.count is None else shlex.join(words)  # what came one at a time is gone
         if isinstance(error, OutputError):
-            shown.note("what is finished is kept" + (f"; go on with: {hint}" if hint else ""))
+            progress.note("what is finished is kept" + (f"; go on with: {hint}" if hint else ""))
             raise
         kept = len(sheet.answers.cases())
         of = "" if wanted.count is None else f" of {wanted.count}"

@@ -40,7 +40,7 @@ class Detect(Task):  # boxes are found on the prepared grid; `undo` brings them 
     def check(self, cohort, target):
         return () if target else ("boxes for each case",)
 
-    def state(self, cases, target, plan):
+    def state(self, summary, target, plan):
         return State({"target": target.name, "label": target.labels[0].name})
 
     def encode(self, case, prepared, reference, state):
@@ -94,7 +94,7 @@ class Detect(Task):  # boxes are found on the prepared grid; `undo` brings them 
         boxes = tuple(Box(tuple(low), tuple(high), name) for low, high in found)
         return Boxes(boxes=boxes, p=raw[:, 6].copy(), labels=(Label(1, name),))
 
-    def scalar(self, raw, what):
+    def scalar(self, raw, ask):
         return raw[:, 0].flatten(1).amax(dim=1)
 
 

@@ -11,6 +11,9 @@ from torch import nn
 from vesalius.core.answers.curve import Curve
 from vesalius.core.bundle import State
 from vesalius.core.case import Case
+from vesalius.core.histogram import Histogram
+from vesalius.core.moments import Moments
+from vesalius.core.statistics import Statistics
 from vesalius.prepare.batch import Example
 from vesalius.tasks.contract import Task
 
@@ -37,14 +40,21 @@ class Cox(Task):
     def check(self, cohort, target):
         return () if target else ("a time to event for each case",)
 
-    def state(self, cases, target, plan):
+    def summary(self, cases, target, plan):
         events = [c.targets[target.name] for c in cases]
-        times = np.array([e.time_days for e in events])
-        happened = np.array([e.happened for e in events])
-        grid = np.unique(times[happened])
-        steps = [(happened & (times == t)).sum() / (times >= t).sum() for t in grid]
-        age = np.array([c.covariates["age"] for c in cases], dtype=float)
-        scaler = {"mean": float(age.mean()), "sd": float(age.std())}
+        parts = {
+            "seen_until": Histogram.of(e.time_days for e in events),
+            "happened": Histogram.of(e.time_days for e in events if e.happened),
+            "age": Moments.of(c.covariates["age"] for c in cases),
+        }
+        return Statistics(parts)
+
+    def state(self, summary, target, plan):
+        until, happened = summary.part("seen_until", Histogram), summary.part("happened", Histogram)
+        grid = np.array(happened.bins)
+        steps = [happened.count(t) / sum(np.array(until.counts)[np.array(until.bins) >= t]) for t in grid]
+        age = summary.part("age", Moments)
+        scaler = {"mean": age.mean, "sd": age.sd}
         arrays = {"times_days": grid, "hazard": np.cumsum(steps)}
         return State({"target": target.name, "covariates": {"age": scaler}, "arms": ["no", "yes"]}, arrays)
 
@@ -86,8 +96,8 @@ class Cox(Task):
         survival = dict(zip(state.values["arms"], curves, strict=True))
         return Curve(times_days=state.arrays["times_days"], survival=survival)
 
-    def scalar(self, raw, what):
-        return raw[:, what]
+    def scalar(self, raw, ask):
+        return raw[:, ask.place]
 
 
 def given(made, folder):

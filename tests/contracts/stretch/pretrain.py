@@ -10,6 +10,8 @@ from torch.nn import functional as F
 from vesalius.core.answers.picture import Picture
 from vesalius.core.bundle import State
 from vesalius.core.image import Image
+from vesalius.core.statistics import Statistics
+from vesalius.core.tally import Tally
 from vesalius.prepare.batch import Example
 from vesalius.tasks.contract import Task, planned_net
 
@@ -36,9 +38,12 @@ class Paint(Task):
     def check(self, cohort, target):
         return () if cohort.cases else ("images",)
 
-    def state(self, cases, target, plan):
+    def summary(self, cases, target, plan):
+        return Statistics({"images": Tally.of(c.reference for c in cases)})
+
+    def state(self, summary, target, plan):
         assert target is None
-        return State({"cases": len(cases)})
+        return State({"cases": summary.part("images", Tally).n})
 
     def encode(self, case, prepared, reference, state):
         return Example(case.id, {"image": prepared.array})
@@ -63,7 +68,7 @@ class Paint(Task):
     def decode(self, raw, state, calibration, reference, *, undo=None):
         return Picture(image=Image(np.asarray(raw, dtype=np.float32)[None], affine=reference.affine))
 
-    def scalar(self, raw, what):
+    def scalar(self, raw, ask):
         return raw.flatten(1).mean(dim=1)
 
 

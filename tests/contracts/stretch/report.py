@@ -10,8 +10,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from vesalius.core.answers.text import Text
-from vesalius.core.ask import asked
 from vesalius.core.bundle import State
+from vesalius.core.statistics import Statistics
+from vesalius.core.tally import Tally
 from vesalius.prepare.batch import Example
 from vesalius.tasks.contract import Task, planned_net
 
@@ -47,8 +48,11 @@ class Report(Task):
     def check(self, cohort, target):
         return () if any(c.report for c in cohort.cases) else ("a report for each case",)
 
-    def state(self, cases, target, plan):
-        words = sorted({w for c in cases if c.report for w in c.report.lower().split()})
+    def summary(self, cases, target, plan):
+        return Statistics({"words": Tally.of_each(c.report.lower().split() for c in cases if c.report)})
+
+    def state(self, summary, target, plan):
+        words = sorted(summary.part("words", Tally))
         return State({"vocabulary": [*SPECIAL, *words], "section": "findings"})
 
     def encode(self, case, prepared, reference, state):
@@ -84,7 +88,7 @@ class Report(Task):
         return Text(sections={state.values["section"]: words})
 
     def scalar(self, raw, ask):
-        return raw[:, asked(ask).place].amax(dim=1)
+        return raw[:, ask.place].amax(dim=1)
 
     def truth(self, case, state):
         return case.report
@@ -100,6 +104,12 @@ def judge(trial):
     assert case.report and set(answer.sections["findings"].split()) <= known, "words of the training reports"
     other = replace(case, report="something else")
     assert trial.predictor(other).sections == answer.sections, "it does not read the report"
+    tested, card = trial.space.test, trial.scorecard
+    written = [trial.predictor(c).sections["findings"].split() for c in tested]
+    right = [len({*w} & {*c.report.lower().split()}) for w, c in zip(written, tested, strict=True)]
+    shares = [n / max(len({*w}), 1) for n, w in zip(right, written, strict=True)]
+    assert card.target is None and card.n_cases == len(tested), "the truth is the case's report"
+    assert abs(card.metrics["bleu"].value - np.mean(shares)) < 1e-9
     words = trial.state.values["vocabulary"]
     raw = np.eye(len(words))[[[words.index("fluid"), END, words.index("ball")]]]
     assert TASK.decode(raw, trial.state, {}, None).sections == {"findings": "fluid"}

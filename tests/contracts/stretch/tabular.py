@@ -9,6 +9,8 @@ from vesalius.core.bundle import State
 from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort, Label, TargetInfo
 from vesalius.core.image import Image
+from vesalius.core.moments import Moments
+from vesalius.core.statistics import Statistics
 from vesalius.prepare.batch import Example
 from vesalius.tasks.classify import Classify
 
@@ -28,10 +30,14 @@ class Tabular(Classify):
 
     name, targets = "tabular", ("class",)
 
-    def state(self, cases, target, plan):
-        age = np.array([c.covariates["age"] for c in cases], dtype=float)
-        scale = {"age": {"mean": float(age.mean()), "sd": float(age.std())}}
-        return State({**super().state(cases, target, plan).values, "covariates": scale})
+    def summary(self, cases, target, plan):
+        ages = Moments.of(c.covariates["age"] for c in cases)
+        return Statistics({**super().summary(cases, target, plan).parts, "ages": ages})
+
+    def state(self, summary, target, plan):
+        ages = summary.part("ages", Moments)
+        scale = {"age": {"mean": ages.mean, "sd": ages.sd}}
+        return State({**super().state(summary, target, plan).values, "covariates": scale})
 
     def geometry(self, case, state):
         return Image(np.zeros((1, 1, 1, 1), dtype=np.uint8))

@@ -1,7 +1,7 @@
 """Eight ways to learn that the contract must carry, each through the front door; none may need a change in `src`.
 
 They lie in a package of their own that joins through entry points, as another author's would: seven tasks, the phantom
-that they learn from, and the recipe of a mean teacher.
+that they learn from, metrics of texts, and the recipe of a mean teacher.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ import torch
 
 import vesalius as vs
 from vesalius.core import registry
+from vesalius.core.errors import PlanError
 from vesalius.tasks import contract
 from vesalius.testing import check_phantom, check_task
 
 HERE = Path(__file__).parent
 NAMES = ("cox", "boxes", "twostage", "report", "pretrain", "cine", "tabular")
-GROUPS = {"tasks": NAMES, "phantom": ("balls",), "learn.recipes": ("teacher",)}
+GROUPS = {"tasks": NAMES, "phantom": ("balls",), "learn.recipes": ("teacher",), "metrics": ("words",)}
 TEACHER = HERE.parents[1] / "learn" / "_teacher.py"
 
 
@@ -38,7 +39,7 @@ def thirdparty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """An installed package `thirdparty` whose entry points name the tasks, the phantom and the recipe."""
     site = tmp_path_factory.mktemp("site")
     (site / "thirdparty").mkdir()
-    for name in (*NAMES, "balls"):
+    for name in (*NAMES, "balls", "words"):
         shutil.copy(HERE / f"{name}.py", site / "thirdparty")
     shutil.copy(TEACHER, site / "thirdparty" / "teacher.py")
     about = site / "thirdparty-1.dist-info"
@@ -81,6 +82,20 @@ def test_it_goes_through_the_front_door(name: str, made: Path, tmp_path: Path) -
     module.judge(check_task(name, **module.given(made, tmp_path), folder=tmp_path))
 
 
+def test_mirror_images_of_what_is_joined_tile_by_tile_are_refused_before_training(
+    made: Path, tmp_path: Path
+) -> None:
+    cohort = importlib.import_module("thirdparty.boxes").given(made, tmp_path)["data"]
+    plan = vs.fit(cohort, task="boxes", dry_run=True).plan
+    assert plan.infer.mirror == () and "not joined in tiles" in plan.reasons["infer.mirror"]
+    edited = plan.model_copy(update={"infer": plan.infer.model_copy(update={"mirror": ("x",)})})
+    why = r"boxes about mirror images cannot be joined.*run in tiles; try: --set infer.mirror=\[\]"
+    for told in ({"settings": {"infer.mirror": '["x"]'}}, {"plan": edited}):
+        with pytest.raises(PlanError, match=why):
+            vs.fit(cohort, tmp_path / "run", task="boxes", **told)  # type: ignore[arg-type]
+        assert not (tmp_path / "run").exists()
+
+
 def test_a_teacher_learns_from_labelled_and_unlabelled(made: Path, tmp_path: Path) -> None:
     settings, weights = {"train.recipe": "teacher", "train.ema": 0}, []
     for name, kept in (("all", 8), ("labelled", 6)):
@@ -104,6 +119,6 @@ def test_a_teacher_learns_from_labelled_and_unlabelled(made: Path, tmp_path: Pat
     assert weights[0] != weights[1], "the unlabelled cases are learned from"
 
 
-@pytest.mark.parametrize("name", (*NAMES, "balls"))
+@pytest.mark.parametrize("name", (*NAMES, "balls", "words"))
 def test_it_is_short(name: str) -> None:
     assert len((HERE / f"{name}.py").read_text(encoding="utf-8").splitlines()) <= 120

@@ -40,7 +40,7 @@ class Outline(Task):
     def check(self, cohort, target):
         return () if target else ("a mask for each case",)
 
-    def state(self, cases, target, plan):
+    def state(self, summary, target, plan):
         (label,) = target.labels
         return State({"target": target.name, "labels": [{"value": label.value, "name": label.name}]})
 
@@ -69,8 +69,8 @@ class Outline(Task):
         array = (raw * label.value).astype(np.uint8)
         return Mask(image=Image(array[None], affine=reference.affine), labels=(label,))
 
-    def scalar(self, raw, what):
-        return raw[:, what].flatten(1).mean(dim=1)
+    def scalar(self, raw, ask):
+        return raw[:, ask.place + 1].flatten(1).mean(dim=1)
 
 
 def given(made, folder):

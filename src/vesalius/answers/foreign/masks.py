@@ -79,7 +79,10 @@ class LazyMasks(ForeignAnswers):
 
 
 def _labelled(ref: Ref, labels: Sequence[Label]) -> Image:
-    """A mask in the values of `labels`: colours as the truth has them, and one label of 0/255 where it has 0/1."""
+    """Return a mask in the values of `labels`.
+
+    Colours become the labels that have them in the truth; 0/255 of a single label becomes 0/1 where the truth has that.
+    """
     mask = formats.read_mask(ref)
     colours = {int(x.colour[1:], 16): x.value for x in labels if x.colour is not None}
     shown = _in_colours(mask, ref, colours) if colours and len(colours) == len(labels) else None

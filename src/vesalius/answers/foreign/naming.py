@@ -37,7 +37,7 @@ def _masks_of(files: list[Path]) -> list[Path]:
 
 
 def mirrored(case: Case, files: Mapping[str, Sequence[Path]], root: Path) -> list[Path]:
-    """Files that lie below `root` in the same folders as a case's image lies in its own: `day1/P03`."""
+    """Return the files that lie below `root` in the same folders as a case's image lies in its own: `day1/P03`."""
     image = case.image
     if not isinstance(image, Ref):
         return []

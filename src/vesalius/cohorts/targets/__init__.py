@@ -4,7 +4,8 @@ A kind's file declares literals that are read without importing it:
 
     ROLES = ("value",)     roles of a table's columns that hold such targets, the leading one first; () for none
     ORDER = 20             its place where a table's targets are listed; 100 where it says nothing
-    CALLED = "age|years"   what such a column is called, as a pattern, where nobody says that it holds them
+    CALLED = "age|years"   what such a column is called, as a pattern, where nobody says that it holds them; for a kind
+                           that lies in several columns a pattern by role, and it is found where all of them are
 
 and has `KIND`, an instance of `contract.TargetKind`. Another package joins through the entry-point group
 `vesalius.cohorts.targets`.

@@ -12,6 +12,10 @@ from vesalius.core.cohort import TargetInfo
 
 ROLES = ("label",)
 ORDER = 10
+CALLED = (
+    r"(labels?|class(es)?|diagnos[ie]s|dx|target|category|grade|outcome|findings?([ _.-]?labels?)?|pathology|"
+    r"y|malignan(t|cy)|disease|type|level|stage)([ _.-]?(id|name|code|label))?"
+)
 
 
 class Class(OneName):

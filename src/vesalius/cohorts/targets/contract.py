@@ -71,6 +71,14 @@ class TargetKind:
         """Return how sure it is, 0 to 1, that a column whose role it claims holds such targets: kinds share roles."""
         return 1.0
 
+    def holds(self, role: str, cells: Cells) -> bool:
+        """Return whether a column may have this role, of a kind that lies in several columns; its name is known."""
+        return True
+
+    def why(self, role: str, found: Mapping[str, str]) -> str:
+        """Return why a column of `found`, by role, has this role, where a kind lies in several columns."""
+        return "by its name"
+
     def describe(self, column: str, columns: Columns, notes: list[str]) -> TargetInfo | None:
         """Return the target that a column holds; None where it holds none. What is worth knowing goes into `notes`.
 
@@ -156,6 +164,13 @@ def in_role(role: str, cells: Cells) -> TargetKind:
         stem for stem in registry.stems(ROOM) if role in registry.literals(ROOM, stem).get("ROLES", ())[:1]
     ]
     return max((of(stem) for stem in claims), key=lambda kind: kind.fits(cells))
+
+
+def in_several_columns() -> dict[TargetKind, tuple[str, ...]]:
+    """Return the kinds that lie in several columns whose names they know, each with the roles of these."""
+    files = {stem: registry.literals(ROOM, stem) for stem in registry.stems(ROOM)}
+    known = {stem: text["ROLES"] for stem, text in files.items() if isinstance(text.get("CALLED"), dict)}
+    return {of(stem): tuple(roles) for stem, roles in known.items()}
 
 
 def drawings(case: Case, infos: Mapping[str, TargetInfo]) -> dict[str, Ref | Image]:

@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
+from vesalius.cohorts._roles import distinct, is_number
 from vesalius.cohorts._several import NO, YES
 from vesalius.cohorts.targets._strata import by_fifth
-from vesalius.cohorts.targets.contract import Columns, Row, TargetKind
+from vesalius.cohorts.targets.contract import Cells, Columns, Row, TargetKind
 from vesalius.core.case import Event, Target
 from vesalius.core.cohort import TargetInfo
 from vesalius.core.errors import DataError
 
 ROLES = ("time", "event")
 ORDER = 40
+CALLED = {
+    "time": r".*(follow.?up|time.?to|duration|survival|^time|_time$|(^|[ _.-])(days|weeks|months|years)$).*",
+    "event": r".*(event|dead|death|deceased|died|vital|censor|relapse|recurrence).*",
+}
 NAME = "survival"  # what a table's target is called, as it lies in two columns
 _DAYS = {"month": 30.4375, "week": 7.0, "year": 365.25}
 
@@ -22,6 +27,17 @@ class TimeToEvent(TargetKind):
     """A value is an Event."""
 
     name: ClassVar[str] = "event"
+
+    def holds(self, role: str, cells: Cells) -> bool:
+        """Return whether cells may be times, numbers of which there are several; or an event, which has two values."""
+        many = len(distinct(cells))
+        return is_number(cells) and many > 2 if role == "time" else many <= 2
+
+    def why(self, role: str, found: Mapping[str, str]) -> str:
+        """Return why a column is the time or the event."""
+        if role == "time":
+            return f"a time, beside the event in '{found['event']}'"
+        return f"two values, beside the time in '{found['time']}'"
 
     def describe(self, column: str, columns: Columns, notes: list[str]) -> TargetInfo | None:
         """Return the target of the first column of times, where there is one of events."""

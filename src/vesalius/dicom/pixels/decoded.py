@@ -25,7 +25,7 @@ def is_encapsulated(data: Any) -> bool:
 
 
 def frames(data: Any) -> Array:
-    """`(frames, Y, X)` or `(frames, Y, X, samples)`, as stored. Raises what is UNREADABLE."""
+    """Return `(frames, Y, X)` or `(frames, Y, X, samples)`, as stored. Raises what is UNREADABLE."""
     if is_encapsulated(data):
         if not has_decoder(data):
             return _by_imagecodecs(data)

@@ -133,7 +133,7 @@ class Frames:
         self._stream: video.Video | None = None
 
     def plane(self, k: int) -> Array:
-        """Frame `k`: `(Y, X)` of stored values (floats where floats are stored), or `(Y, X, 3)` of RGB."""
+        """Return frame `k`: `(Y, X)` of stored values (floats where floats are stored), or `(Y, X, 3)` of RGB."""
         if self.layout.mosaic is not None:
             return self.layout.mosaic.tile(self._large(self.layout.mosaic), k)
         found = self._decoded(k)

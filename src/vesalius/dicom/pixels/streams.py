@@ -29,7 +29,7 @@ _RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))  # of a JP
 
 
 def decoder(syntax: str) -> Callable[[bytes], Array] | None:
-    """imagecodecs' decoder for grey frames of a transfer syntax, where there is one."""
+    """Return imagecodecs' decoder for grey frames of a transfer syntax, where there is one."""
     try:
         import imagecodecs
     except ImportError:
@@ -111,7 +111,7 @@ def _check_boxes(data: bytes, path: object) -> None:
 
 
 def precision(data: bytes) -> int | None:
-    """Bits of a sample that a JPEG, JPEG-LS or JPEG 2000 code stream declares; None where it declares none."""
+    """Return bits of a sample that a JPEG, JPEG-LS or JPEG 2000 code stream declares; None where it declares none."""
     at = data.find(b"\xff\x4f\xff\x51", 0, 4096)
     if at >= 0:
         return (data[at + 42] & 0x7F) + 1 if len(data) > at + 42 else None

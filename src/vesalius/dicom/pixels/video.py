@@ -41,7 +41,7 @@ class Video:
         ] = {}  # decoded on the way to a later one, which another thread asked for
 
     def plane(self, k: int) -> Array:
-        """Frame `k`."""
+        """Return frame `k`."""
         with self._lock:
             if k in self._early:
                 return self._early.pop(k)

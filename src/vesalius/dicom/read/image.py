@@ -60,7 +60,7 @@ def code(path: Path) -> str | None:
 
 
 def header(ref: Ref) -> Header:
-    """Shape and geometry from the data elements, without decoding pixels."""
+    """Return the shape and geometry from the data elements, without decoding pixels."""
     with reading(ref):
         loaded = Stack(ref)
         channels = 3 if loaded.layout.colour else 1

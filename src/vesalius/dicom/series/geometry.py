@@ -67,7 +67,7 @@ def stack(planes: Sequence[Plane]) -> tuple[list[int], Array | None, Triple | No
 
 
 def axes(plane: Plane) -> tuple[Array, Array, Array]:
-    """Unit vectors along a placed plane's rows and columns, and their normal.
+    """Return unit vectors along a placed plane's rows and columns, and their normal.
 
     What was rounded is made of length 1 again, as SimpleITK does. Raises GeometryError beyond rounding.
     """

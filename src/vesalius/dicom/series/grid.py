@@ -33,7 +33,7 @@ class Grid:
     placed: bool = True
 
     def place(self, plane: Plane) -> tuple[int, int, int] | None:
-        """Index (x, y, z) of a plane's first pixel; None for a plane beside the grid. Raises GeometryError.
+        """Return the index (x, y, z) of a plane's first pixel; None for a plane beside the grid. Raises GeometryError.
 
         The plane must have the grid's rows, columns and pixel spacing, and lie on one of its slices.
         """
@@ -182,6 +182,6 @@ class Drawing:
         into[bits] = value
 
     def image(self, source: Source) -> Image:
-        """`(1, Z, Y, X)` in the grid's geometry."""
+        """Return `(1, Z, Y, X)` in the grid's geometry."""
         affine = self.grid.affine if self.grid.placed else None
         return Image(array=self.labels[None], affine=affine, source=source)

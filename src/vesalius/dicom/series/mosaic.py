@@ -34,7 +34,7 @@ class Mosaic:
     columns: int
 
     def tile(self, whole: Array, k: int) -> Array:
-        """Slice `k` `(rows, columns)` of the large plane."""
+        """Return slice `k` `(rows, columns)` of the large plane."""
         down, right = divmod(k, self.across)
         return whole[
             down * self.rows : (down + 1) * self.rows, right * self.columns : (right + 1) * self.columns

@@ -38,7 +38,7 @@ class Mapping:
         return self.table is None and (same or (self.first <= low and high <= self.last))
 
     def apply(self, stored: Array) -> Array:
-        """Float64 of the same shape, NaN outside of the range."""
+        """Return float64 of the same shape, NaN outside of the range."""
         inside = (stored >= self.first) & (stored <= self.last)
         if self.table is None:
             return np.where(inside, stored * np.float64(self.slope) + self.inter, np.nan)

@@ -54,7 +54,7 @@ def meaning(
 
 
 def suv(head: Any, first: datetime.datetime | None) -> Meaning:
-    """SUVbw in g/ml of a PET series, from its units, its decay correction, the dose and the patient's weight."""
+    """Return SUVbw in g/ml of a PET series, from its units, its decay correction, the dose and the patient's weight."""
     units = elements.text(head, "Units")
     if units == "GML":
         kind = elements.text(head, "SUVType") or "BW"

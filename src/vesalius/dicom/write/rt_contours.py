@@ -16,7 +16,7 @@ from vesalius.core.image import Array
 
 
 def outlines(plane: Array) -> list[Array]:
-    """Closed polygons `(N, 2)` of (x, y) in pixel indexes, none closed by repeating its first point.
+    """Return closed polygons `(N, 2)` of (x, y) in pixel indexes, none closed by repeating its first point.
 
     A hole is part of the polygon around it: a cut of no width leads to it and back (the keyhole of PS3.3 C.8.8.6.3).
     """

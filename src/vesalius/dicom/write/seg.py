@@ -65,7 +65,7 @@ def segmentation(mask: Mask, study: studies.ResultStudy, source: Image | None = 
 
 
 def numbered(mask: Mask) -> Array:
-    """Segment numbers `(Z, Y, X)`, the labels' places from 1 on; or bits `(Z, Y, X, K)` where they overlap.
+    """Return segment numbers `(Z, Y, X)`, the labels' places from 1 on; or bits `(Z, Y, X, K)` where they overlap.
 
     Raises OutputError for a value that no label has, for it would be lost.
     """
@@ -87,7 +87,7 @@ def numbered(mask: Mask) -> Array:
 
 
 def geometry(image: Image, study: studies.ResultStudy) -> dict[str, Any]:
-    """highdicom's words for where the planes are, where they are not simply the source's; {} where they are."""
+    """Return highdicom's words for where the planes are, where they are not simply the source's; {} where they are."""
     planes = study.planes(image)
     first = study.first
     if planes is None or image.affine is None or "FrameOfReferenceUID" not in first:

@@ -29,7 +29,7 @@ _LANGUAGE = sr.CodedConcept("und", "RFC5646", "undetermined")
 
 
 def sections(answer: Text) -> list[tuple[str, str]]:
-    """Headings and texts, without empty ones, and the remarks last. Raises OutputError where nothing is left."""
+    """Return headings and texts, without empty ones, and the remarks last. Raises OutputError where nothing is left."""
     found = [(name, text.strip()) for name, text in answer.sections.items() if text.strip()]
     if not found:
         raise OutputError("an empty text")

@@ -110,7 +110,7 @@ class ResultStudy:
         return series_text(what, self.first, by=self.by, part=self.part)
 
     def number(self, kind: int) -> int:
-        """The number of a result's series: 1, the source series' own (4 digits), 4 of the bundle and images, the kind.
+        """Return the number of a result's series: 1, the source's own (4 digits), 4 of bundle and images, the kind.
 
         So results lie behind what scanners number, in the order of their sources, each under a number of its own.
         """

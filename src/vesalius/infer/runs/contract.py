@@ -35,17 +35,16 @@ class Members:
 class Run(ABC):
     """A way of running cases. Instances hold nothing; a file of this kind ends in `RUN = …()`.
 
-    A file also has the literal `SAMPLING`, which is read without import: whether training sees images `whole` or in
-    `patches`. `joins` says that several cases go through the models in one pass, so that an answer is cheap.
-    `held_out` says that the members' raw answers about the cases that they never saw are kept, for calibration.
-    `on_grid` says that a raw answer has a value for each point of the image's grid, `mirrors` that raw answers about
-    mirror images can be joined with the others.
+    A file also has literals that are read without import: `SAMPLING`, whether training sees images `whole` or in
+    `patches`, and `MIRRORS = False` where raw answers about mirror images cannot be joined with the others.
+    `joins` says that several cases go through the models in one pass, so that an answer is cheap. `held_out` says
+    that the members' raw answers about the cases that they never saw are kept, for calibration. `on_grid` says that
+    a raw answer has a value for each point of the image's grid.
     """
 
     joins: ClassVar[bool] = False
     held_out: ClassVar[bool] = False
     on_grid: ClassVar[bool] = False
-    mirrors: ClassVar[bool] = True
 
     @abstractmethod
     def answer(self, members: Members, example: Example, undo: Undo, *, told: Told | None = None) -> Any:

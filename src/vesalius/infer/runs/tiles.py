@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,12 +16,11 @@ from vesalius.prepare.geometry import Undo
 from vesalius.tasks.contract import Tile
 
 SAMPLING = "patches"
+MIRRORS = False
 
 
 class Tiles(Run):
     """Each tile's raw outputs are joined over the members by `task.join`, then all tiles by `task.merge`."""
-
-    mirrors: ClassVar[bool] = False
 
     def answer(self, members: Members, example: Example, undo: Undo, *, told: Told | None = None) -> Any:
         """Return what `task.merge` makes of the tiles."""

@@ -65,7 +65,7 @@ def _rotation(degrees: tuple[float, ...]) -> Array:
 
 
 def voxel_points(acquisition: Acquisition) -> Array:
-    """LPS mm of every voxel's centre, `(3, Z, Y, X)` float32."""
+    """Return LPS mm of every voxel's centre, `(3, Z, Y, X)` float32."""
     z, y, x = (np.arange(n, dtype=np.float64) for n in acquisition.shape)
     a = acquisition.affine
     points = [

@@ -28,7 +28,7 @@ class Blob:
     tilt: tuple[float, float] = (0.0, 0.0)
 
     def distance(self, q: Array) -> Array:
-        """Signed distance of points `(3, …)`."""
+        """Return the signed distance of points `(3, …)`."""
         x, y, z = (q[i] - np.float32(self.centre[i]) for i in range(3))
         if any(self.tilt):
             (cy, sy), (cx, sx) = ((np.float32(np.cos(t)), np.float32(np.sin(t))) for t in self.tilt)
@@ -72,18 +72,18 @@ class Anatomy:
     dome_mm: tuple[float, float]
 
     def atlas(self, points: Array) -> Array:
-        """Patient millimetres `(3, …)` to atlas millimetres."""
+        """Return the atlas millimetres of patient millimetres `(3, …)`."""
         return np.asarray(self.deform(points) / np.float32(self.scale))
 
     def cavity_distance(self, q: Array) -> Array:
-        """Distance to the inner side of the abdominal wall."""
+        """Return the distance to the inner side of the abdominal wall."""
         a, b = self.cavity
         n = np.float32(2.4)
         f = (np.abs(q[0] / np.float32(a)) ** n + np.abs(q[1] / np.float32(b)) ** n) ** (1 / n)
         return np.asarray((f - 1) * np.float32(0.5 * (a + b)))
 
     def diaphragm_distance(self, q: Array) -> Array:
-        """Distance to the lungs' lower face: positive below it, negative in the lungs."""
+        """Return the distance to the lungs' lower face: positive below it, negative in the lungs."""
         right, left = self.dome_mm
         r2 = (q[1] + 10) ** 2
         dome_right = right - ((q[0] + 62) ** 2 + r2) * np.float32(0.0075)
@@ -91,7 +91,7 @@ class Anatomy:
         return np.asarray(np.maximum(dome_right, dome_left) - q[2])
 
     def liver_distance(self, q: Array, *, cavity: Array | None = None) -> Array:
-        """Distance to the liver: two lobes, held by the wall, the diaphragm and the great vessels."""
+        """Return the distance to the liver: two lobes, held by the wall, the diaphragm and the great vessels."""
         wall = self.cavity_distance(q) if cavity is None else cavity
         lobes = smooth_union(self.liver_right.distance(q), self.liver_left.distance(q), width_mm=14.0)
         vessels = 44 - np.sqrt((q[0] - 8) ** 2 + (q[1] - 50) ** 2)

@@ -67,7 +67,7 @@ def draw_masks(
     spacing_mm: Triple,
     diagnosis: Diagnosis,
 ) -> tuple[Drawing, ...]:
-    """Three readers' drawings of `liver` (boolean, with its lesions) and `lesions` (k + 1 where lesion k is)."""
+    """Return three readers' drawings of `liver` (boolean, with its lesions) and `lesions` (k + 1 where lesion k is)."""
     x, y, z = spacing_mm
     sampling = (z, y, x)
     window = _window(liver, sampling, margin_mm=24.0)
@@ -131,7 +131,7 @@ def _draw(
 
 
 def signed_distance(mask: Array, sampling: tuple[float, ...]) -> Array:
-    """Distance in mm from the border of a mask `(Z, Y, X)`, negative inside.
+    """Return the distance in mm from the border of a mask `(Z, Y, X)`, negative inside.
 
     The border runs half a voxel (of the finest axis) before the nearest voxel of the other side.
     """

@@ -40,7 +40,7 @@ class Lesion:
         return 4 / 3 * np.pi * self.radius_mm**3 / 1000
 
     def distance(self, points: Array) -> Array:
-        """Radial signed distance of points `(3, …)` in LPS mm."""
+        """Return the radial signed distance of points `(3, …)` in LPS mm."""
         offset = [points[i] - np.float32(self.centre_mm[i]) for i in range(3)]
         r = np.sqrt(offset[0] ** 2 + offset[1] ** 2 + offset[2] ** 2)
         unit = [o / np.maximum(r, np.float32(1e-3)) for o in offset]

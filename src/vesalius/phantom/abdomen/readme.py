@@ -24,7 +24,7 @@ _FILES = {
 
 
 def readme(kind: str, *, cases: int, seed: int, assignment: str) -> str:
-    """Markdown for a cohort written as `kind` (nifti, png or dicom)."""
+    """Return Markdown for a cohort written as `kind` (nifti, png or dicom)."""
     labels = ", ".join(f"{value} {name}" for name, value in LABELS.items())
     return f"""# A synthetic cohort: {cases} abdominal CT studies whose truth is known
 

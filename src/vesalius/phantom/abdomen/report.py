@@ -60,7 +60,7 @@ def write_report(
     liver_hu: float,
     aorta_mm: float,
 ) -> Mapping[str, str]:
-    """Sections `indication`, `technique`, `findings`, `impression`; the wording varies, the content does not."""
+    """Return sections `indication`, `technique`, `findings`, `impression`; the wording varies, the content does not."""
 
     def one_of(*choices: str) -> str:
         return choices[int(rng.integers(len(choices)))]

@@ -49,7 +49,7 @@ class Formulas:
     grid_days: tuple[float, ...] = tuple(float(t) for t in range(0, 3651, 73))
 
     def cumulative_hazard(self, times_days: Array, log_hazard: float) -> Array:
-        """H(t) = (t / λ)^k · exp(log_hazard); S(t) = exp(−H(t))."""
+        """Return the cumulative hazard H(t) = (t / λ)^k · exp(log_hazard); S(t) = exp(−H(t))."""
         return np.asarray((times_days / self.scale_days) ** self.shape_k * np.exp(log_hazard))
 
     def stated(self) -> dict[str, Any]:
@@ -81,7 +81,7 @@ class Outcome:
 
 
 def stage_of(lesions: tuple[Lesion, ...]) -> int:
-    """0 for benign; 1 to 3 by the number and the largest nominal diameter of the malignant lesions."""
+    """Return 0 for benign; 1 to 3 by the number and the largest nominal diameter of the malignant lesions."""
     diameters = [2 * one.radius_mm for one in lesions if one.kind == "malignant"]
     if not diameters:
         return 0

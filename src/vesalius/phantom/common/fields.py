@@ -45,7 +45,7 @@ def draw_deformation(rng: np.random.Generator, *, rms_mm: float = 4.0, waves: in
 def correlated_noise(
     rng: np.random.Generator, shape: tuple[int, int, int], *, sigma_voxels: tuple[float, float, float]
 ) -> Array:
-    """Gaussian noise `(Z, Y, X)` float32 of mean 0 and variance 1 at every voxel, smooth over `sigma_voxels`.
+    """Return Gaussian noise `(Z, Y, X)` float32 of mean 0 and variance 1 at every voxel, smooth over `sigma_voxels`.
 
     White noise through a periodic Gaussian filter, divided by the filter's own norm: the variance is exact
     by construction and not by measuring the draw.

@@ -12,7 +12,7 @@ from vesalius.core.image import Array
 
 
 def nifti_gz(array: Array, affine: Array) -> bytes:
-    """Gzipped NIfTI-1 of `(Z, Y, X)` with an affine from index (x, y, z) to LPS mm.
+    """Return gzipped NIfTI-1 of `(Z, Y, X)` with an affine from index (x, y, z) to LPS mm.
 
     NIfTI's millimetres are RAS, so the first two rows change sign; both forms carry code 1 (scanner), the
     header says mm, and the gzip header has no time in it.

@@ -17,14 +17,40 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypedDict
 
 from vesalius.core.disk import append, held, output_errors, write_bytes
 from vesalius.core.errors import FormatError, OutputError
 from vesalius.core.words import counted
 
 START = "0" * 64
-_FIELDS = {"n", "at", "who", "what", "previous", "hash"}
+
+
+class Details(TypedDict, total=False):
+    """What a line may say beside who did what: opaque ids, names of models, counts and sizes.
+
+    Never a client's name of a file, nor anything out of a file. `file` is the service's own name of a result, `model`
+    and `models` begin hashes of bundles, `route` is a path as the service calls it.
+    """
+
+    study: str
+    job: str
+    model: str
+    models: str
+    version: str
+    file: str
+    route: str
+    status: int
+    cases: int
+    files: int
+    folders: int
+    frames: int
+    answered: int
+    times: int
+    others: int
+    bytes: int
+    sha256: str
+    accept_mismatch: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,24 +91,20 @@ class Audit:
         write_bytes(aside, torn)
         aside.chmod(0o600)
         self._file.truncate(whole)
-        self.add("service", "repaired", bytes=len(torn), sha256=hashlib.sha256(torn).hexdigest())
+        said: Details = {"bytes": len(torn), "sha256": hashlib.sha256(torn).hexdigest()}
+        self.add("service", "repaired", said)
         self.mended = f"the last line of {self.path} was never finished: its "
         self.mended += f"{counted(len(torn), 'byte is', 'bytes are')} in {aside.name}"
 
-    def add(self, who: str, what: str, **about: str | int | float | None) -> None:
-        """Write one line; on return it is on the disk. Raises OutputError.
-
-        `about` are opaque ids, names of models, counts and sizes: never a file's name or anything out of a file.
-        """
-        if _FIELDS & set(about):
-            raise ValueError(f"names that the log itself uses: {sorted(_FIELDS & set(about))}")
+    def add(self, who: str, what: str, details: Details | None = None) -> None:
+        """Write one line; on return it is on the disk. Raises OutputError."""
         with self._lock, output_errors(self.path):
             line = {
                 "n": self.tail.count + 1,
                 "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
                 "who": who,
                 "what": what,
-                **{k: v for k, v in about.items() if v is not None},
+                **(details or {}),
                 "previous": self.tail.hash,
             }
             line["hash"] = _hash(line)

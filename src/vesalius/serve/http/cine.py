@@ -31,6 +31,7 @@ from vesalius.infer.predictor import Predictor
 from vesalius.infer.session import Session
 from vesalius.serve.http import results
 from vesalius.serve.http.access import bearer, identify, service_of
+from vesalius.serve.http.audit import Details
 from vesalius.serve.http.catalogue import ServedModel
 from vesalius.serve.http.problems import Problem, error_body, log_unexpected, validation_problem
 from vesalius.serve.http.service import Service
@@ -92,8 +93,10 @@ async def cine(socket: WebSocket, model: str = "", accept_mismatch: bool = False
         return
     await socket.accept("vesalius" if "vesalius" in offered else None)
     service.sessions += 1
-    accepted = 1 if accept_mismatch else None
-    service.audit.add(caller.name, "cine", model=found.bundle.hash[:16], accept_mismatch=accepted)
+    about: Details = {"model": found.bundle.hash[:16]}
+    if accept_mismatch:
+        about["accept_mismatch"] = 1
+    service.audit.add(caller.name, "cine", about)
     slot = _Slot()
     reader = asyncio.create_task(_read(socket, slot))
     try:
@@ -102,7 +105,7 @@ async def cine(socket: WebSocket, model: str = "", accept_mismatch: bool = False
     finally:
         reader.cancel()
         service.sessions -= 1
-    service.audit.add(caller.name, "cine ended", frames=slot.count, answered=answered)
+    service.audit.add(caller.name, "cine ended", {"frames": slot.count, "answered": answered})
 
 
 def _key(socket: WebSocket, offered: list[str]) -> str | None:

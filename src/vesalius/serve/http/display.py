@@ -71,7 +71,7 @@ def _coloured(image: Image) -> bool:
 
 
 def hints(display: Mapping[str, Any]) -> dict[str, Any]:
-    """What a viewer may apply of an image's `display`: whether low values are bright, and windows (centre, width)."""
+    """Return what a viewer may apply of `display`: whether low values are bright, and windows (centre, width)."""
     window = display.get("window")
     return {
         "invert": display.get("photometric") == "MONOCHROME1",

@@ -60,7 +60,7 @@ async def ready(service: Serving) -> Response:
     "/metrics", responses={200: {"content": {"text/plain": {}}}, 401: {"model": schemas.ErrorBody}}
 )
 def metrics(service: Serving, caller: Monitor) -> Response:
-    """Figures for Prometheus."""
+    """Return the figures for Prometheus."""
     return Response(service.figures(), media_type=CONTENT_TYPE)
 
 
@@ -100,7 +100,7 @@ def delete_study(study: StudyId, service: Serving, caller: User) -> Response:
     """Remove a study, its jobs and all their files."""
     found = service.studies.get(study, caller)
     service.forget(found)
-    service.audit.add(caller.name, "delete", study=found.id)
+    service.audit.add(caller.name, "delete", {"study": found.id})
     return Response(status_code=204)
 
 
@@ -111,7 +111,7 @@ def image(study: StudyId, case: CaseId, service: Serving, caller: User) -> Respo
     """Return the image for a viewer, in its own geometry."""
     found = service.studies.get(study, caller)
     path = service.studies.image(found, found.case(case))
-    service.audit.add(caller.name, "look", study=found.id)
+    service.audit.add(caller.name, "look", {"study": found.id})
     return file_response(path, "application/gzip")
 
 
@@ -122,7 +122,7 @@ def preview(study: StudyId, case: CaseId, service: Serving, caller: User) -> Res
     """Return the middle plane as a picture."""
     found = service.studies.get(study, caller)
     path = service.studies.preview(found, found.case(case))
-    service.audit.add(caller.name, "look", study=found.id)
+    service.audit.add(caller.name, "look", {"study": found.id})
     return file_response(path, "image/png")
 
 
@@ -134,7 +134,7 @@ def verdict(
     caller: User,
     model: Annotated[str, Query(max_length=64)] = "",
 ) -> Any:
-    """Whether a model would answer about an image, and in what it lies outside of what the model learned from."""
+    """Return whether a model would answer about an image, and in what it differs from what the model learned."""
     found, learned = service.studies.get(study, caller).case(case), service.models.get(model).bundle.learned
     if learned is None or found.seen is None:
         return {"known": False, "mismatch": [], "outside": []}
@@ -185,7 +185,7 @@ def cancel(job: JobId, service: Serving, caller: User) -> Response:
     """Cancel a job; one that has ended stays as it is."""
     found = service.jobs.get(job, caller)
     service.jobs.cancel(found)
-    service.audit.add(caller.name, "cancel", job=found.id)
+    service.audit.add(caller.name, "cancel", {"job": found.id})
     return Response(status_code=204)
 
 
@@ -194,7 +194,7 @@ def file(job: JobId, case: CaseId, file: str, service: Serving, caller: User) ->
     """Return a file of an answer: mask.nii.gz, seg.dcm, sr.dcm, overlay.png, answer.json, …"""
     found = service.jobs.get(job, caller)
     path = service.file(found, case, file)
-    service.audit.add(caller.name, "download", job=found.id, file=file)
+    service.audit.add(caller.name, "download", {"job": found.id, "file": file})
     return file_response(path, results.media_type(file), name=file)
 
 

@@ -129,11 +129,11 @@ class Jobs:
                 self.remove(job)
 
     def waiting(self) -> int:
-        """Cases in the queue."""
+        """Return how many cases wait in the queue."""
         return len(self._queue)
 
     def size(self) -> int:
-        """Bytes of all results."""
+        """Return how many bytes all results have."""
         return sum(j.size for j in list(self._jobs.values()))
 
     def json(self, job: InferenceJob) -> dict[str, Any]:

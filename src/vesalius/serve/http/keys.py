@@ -198,5 +198,5 @@ def make(path: Path, name: str, role: Role) -> str:
 
 
 def digest(key: str) -> str:
-    """Hex SHA-256 of a key."""
+    """Return the hex SHA-256 of a key."""
     return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()

@@ -42,7 +42,7 @@ class Problem(HTTPException):
 
 
 def not_found(what: str) -> Problem:
-    """404, of a thing that is not there or not the caller's: no one learns which."""
+    """Return 404, of a thing that is not there or not the caller's: no one learns which."""
     return Problem(404, f"no such {what}")
 
 
@@ -114,13 +114,13 @@ def _plain(text: str, root: str) -> str:
 
 
 def _invalid(request: Request, error: Exception) -> Response:
-    """What does not fit the schema, by the name of its field: `body`, `query` and the like are no words of clients."""
+    """Return the problem of a request that does not fit the schema, named by its field."""
     said: Any = error
     return _problem(request, validation_problem(said.errors()[0]))
 
 
 def validation_problem(fault: Mapping[str, Any]) -> Problem:
-    """422 for what a client sent in place of what is asked for, as pydantic says it."""
+    """Return 422 for what a client sent in place of what is asked for, as pydantic says it."""
     kind, (part, *where) = fault["type"], fields.place(fault) or ("body",)
     name = fields.dotted(where) or f"the {part}"
     if kind == "json_invalid":

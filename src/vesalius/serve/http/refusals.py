@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 
 from vesalius.core.errors import VesaliusError
-from vesalius.serve.http.audit import Audit
+from vesalius.serve.http.audit import Audit, Details
 
 STATUSES = (401, 403, 429)  # without a known key, beyond its role, too many
 WINDOW_S = 60.0
@@ -47,7 +47,7 @@ class Refusals:
                 self._others.times += 1
             else:
                 self._told[key] = _Count()
-                self._write(who, status=status, route=route)
+                self._write(who, {"status": status, "route": route})
 
     def flush(self, *, last: bool = False) -> None:
         """Write the counts of a minute that is over; with `last`, of this one too."""
@@ -59,13 +59,13 @@ class Refusals:
             return
         for (who, status), more in self._told.items():
             if more.times:
-                self._write(who, status=status, times=more.times)
+                self._write(who, {"status": status, "times": more.times})
         if self._others.times:
-            self._write("service", others=self._others.times)
+            self._write("service", {"others": self._others.times})
         self._told, self._others, self._began = {}, _Count(), now
 
-    def _write(self, who: str, **about: str | int) -> None:
+    def _write(self, who: str, details: Details) -> None:
         with contextlib.suppress(
             VesaliusError, ValueError
         ):  # a full disk, or a closed log: it is refused all the same
-            self._audit.add(who, "refused", **about)
+            self._audit.add(who, "refused", details)

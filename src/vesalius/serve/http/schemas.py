@@ -179,12 +179,12 @@ class AuditBody(BaseModel):
 
 
 def iso(when: float) -> str:
-    """Seconds since 1970 as ISO 8601 in UTC."""
+    """Return the seconds since 1970 as ISO 8601 in UTC."""
     return datetime.fromtimestamp(when, UTC).isoformat(timespec="milliseconds")
 
 
 def multipart(*fields: str, files: str = "files", many: bool = True) -> dict[str, Any]:
-    """The OpenAPI of a multipart body that is read by `uploads`: files under one name, and text fields if need be."""
+    """Return the OpenAPI of a multipart body that `uploads` reads: files under one name, and text fields if any."""
     binary = {"type": "string", "format": "binary"}
     item = {"type": "array", "items": binary, "minItems": 1} if many else binary
     properties: dict[str, Any] = {files: item} | {name: {"type": "string"} for name in fields}

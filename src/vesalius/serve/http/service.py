@@ -12,7 +12,7 @@ from pathlib import Path
 
 from vesalius.core.errors import VesaliusError
 from vesalius.core.version import VERSION
-from vesalius.serve.http.audit import Audit
+from vesalius.serve.http.audit import Audit, Details
 from vesalius.serve.http.catalogue import Catalogue, ServedModel
 from vesalius.serve.http.datastore import Datastore
 from vesalius.serve.http.job import InferenceJob
@@ -72,9 +72,9 @@ class Service:
     def start(self) -> None:
         """Begin to work."""
         hashes = ",".join(m.bundle.hash[:16] for m in self.models.by_name.values())
-        self.audit.add("service", "start", version=VERSION, models=hashes)
+        self.audit.add("service", "start", {"version": VERSION, "models": hashes})
         if self.workdir.cleared:
-            self.audit.add("service", "cleared", folders=self.workdir.cleared)
+            self.audit.add("service", "cleared", {"folders": self.workdir.cleared})
         self.workers.start()
         self._sweeper.start()
 
@@ -127,11 +127,16 @@ class Service:
             accept_mismatch=accept_mismatch,
             covariates=given,
         )
-        about: dict[str, str | int] = {"job": job.id, "study": study.id, "model": model.bundle.hash[:16]}
+        about: Details = {
+            "cases": len(cases),
+            "job": job.id,
+            "study": study.id,
+            "model": model.bundle.hash[:16],
+        }
         if accept_mismatch:
             about["accept_mismatch"] = 1
         try:
-            self.audit.add(caller.name, job.kind, cases=len(cases), **about)
+            self.audit.add(caller.name, job.kind, about)
         except VesaliusError:  # what cannot be written down is not done
             self.jobs.remove(job)
             raise
@@ -140,7 +145,7 @@ class Service:
     def uploaded(self, caller: Caller, study: UploadedStudy, files: int) -> None:
         """Write an upload down; one that cannot be is not kept. Raises OutputError."""
         try:
-            self.audit.add(caller.name, "upload", study=study.id, files=files, bytes=study.size)
+            self.audit.add(caller.name, "upload", {"study": study.id, "files": files, "bytes": study.size})
         except VesaliusError:
             self.forget(study)
             raise
@@ -167,7 +172,7 @@ class Service:
 
     def _job_ended(self, job: InferenceJob) -> None:
         with contextlib.suppress(VesaliusError, ValueError):  # a full disk must not end the thread that works
-            self.audit.add("service", job.status, job=job.id, answered=len(job.answers))
+            self.audit.add("service", job.status, {"job": job.id, "answered": len(job.answers)})
 
     def _sweep(self) -> None:
         while not self.stopping.wait(_SWEEP_S):
@@ -182,7 +187,7 @@ class Service:
         for study in self.studies.expire(now):
             self.forget(study)
             with contextlib.suppress(VesaliusError):
-                self.audit.add("service", "expired", study=study.id)
+                self.audit.add("service", "expired", {"study": study.id})
 
 
 def _require(model: ServedModel, covariates: Mapping[str, float | str | None]) -> None:

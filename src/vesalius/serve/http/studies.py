@@ -124,7 +124,7 @@ class Studies:
         return old
 
     def stored(self) -> int:
-        """Bytes of all uploads and results."""
+        """Return how many bytes all uploads and results have."""
         with self._lock:
             kept = sum(s.size for s in self._studies.values())
             return kept + sum(self._grown.values()) + sum(self._coming.values()) + self.result_bytes()

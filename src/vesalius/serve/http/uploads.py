@@ -167,7 +167,7 @@ class _Reader:
 
 
 def _named(raw: bytes) -> str:
-    """A file's name as a form sends it: a quotation mark and ends of lines are written with %, and nothing else is.
+    """Return a file's name from what a form sends, where only a quotation mark and ends of lines are written with %.
 
     Source: the HTML standard, "Multipart form data".
     """
@@ -176,12 +176,12 @@ def _named(raw: bytes) -> str:
 
 
 def label(name: str) -> str:
-    """What a client calls a file, fit to be shown: its last component, without control characters, not too long."""
+    """Return a client's name of a file, fit to be shown: its last component, shortened, without control characters."""
     return _shown(re.split(r"[/\\]", name)[-1]) or "file"
 
 
 def _shown(text: str) -> str:
-    """Without control characters; of what is too long, the beginning and the end."""
+    """Return the text without control characters; of a long one the beginning and the end."""
     clean = "".join(c for c in text if c.isprintable()).strip()
     return clean if len(clean) <= 120 else f"{clean[:105]}…{clean[-14:]}"
 

@@ -65,7 +65,7 @@ def remove_image(service: Serving, caller: User, id: ImageId) -> dict[str, str]:
     """Remove an image with its labels and answers."""
     study, _ = service.datastore.find(id, caller)
     service.forget(study)
-    service.audit.add(caller.name, "delete", study=study.id)
+    service.audit.add(caller.name, "delete", {"study": study.id})
     return {}
 
 
@@ -91,7 +91,7 @@ def check_image(
 def get_image(service: Serving, caller: User, image: ImageId) -> Response:
     """Return the image as NIfTI; of a cine or of several channels the first, as its clients know three axes."""
     study, case = service.datastore.find(image, caller)
-    service.audit.add(caller.name, "look", study=study.id)
+    service.audit.add(caller.name, "look", {"study": study.id})
     return file_response(
         service.studies.image(study, case, first=True), "application/gzip", name=f"{case.id}.nii.gz"
     )

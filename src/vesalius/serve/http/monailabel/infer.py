@@ -144,5 +144,5 @@ def remove_session(session_id: str, service: Serving, caller: User) -> dict[str,
     """End a session; its files go."""
     study = service.studies.get(session_id, caller)
     service.forget(study)
-    service.audit.add(caller.name, "delete", study=study.id)
+    service.audit.add(caller.name, "delete", {"study": study.id})
     return study.json()

@@ -55,7 +55,7 @@ async def save_label(
             raise
     if old is not None:
         _drop(service, study, old[0])
-    service.audit.add(caller.name, "label", study=study.id)
+    service.audit.add(caller.name, "label", {"study": study.id})
     return {"image": image, "label": image}
 
 
@@ -88,7 +88,7 @@ def _drop(service: Service, study: UploadedStudy, label: Path) -> None:
 def get_label(service: Serving, caller: User, label: ImageId, tag: Tag = FINAL) -> Response:
     """Return a label as it was saved."""
     study, path, _ = _label(service, caller, label, tag)
-    service.audit.add(caller.name, "download", study=study.id, file="label")
+    service.audit.add(caller.name, "download", {"study": study.id, "file": "label"})
     return file_response(path, "application/octet-stream", name=f"label{uploads.suffix(path.name)}")
 
 
@@ -112,5 +112,5 @@ def remove_label(service: Serving, caller: User, id: ImageId, tag: Tag = FINAL) 
     kept = service.datastore.entry(study).labels.pop(tag, None)
     if kept is not None:
         _drop(service, study, kept[0])
-    service.audit.add(caller.name, "delete", study=study.id, file="label")
+    service.audit.add(caller.name, "delete", {"study": study.id, "file": "label"})
     return {}

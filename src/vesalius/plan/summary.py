@@ -1,0 +1,82 @@
+"""Summary: statistics of a set of training cases, from which follow the fingerprint and what a bundle learned from.
+
+They can be merged: hosts, or hospitals whose cases never meet, each summarise their own. What is in them:
+
+    images, references     in how many cases each image is, and is the reference
+    patients               different patients
+    declared, named        the modalities that the data's author declared; the covariates that a person named
+    classes                in how many cases each label of the target is
+    covariates             what there is of each (`prepare/covariates.py`)
+    channels, grey, bits   of the reference images
+    voxels                 of each value of the target's masks
+    seen                   sizes, spacings, units, ends of intensities, and what is declared (`core/learned.py`)
+    extent_mm              of the images whose spacing is known
+    values, inside         means and deviations of intensities; their ends, means and deviations where a label is
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from vesalius.cohorts.targets import contract as kinds
+from vesalius.core import learned
+from vesalius.core.case import Case
+from vesalius.core.cohort import Cohort, TargetInfo
+from vesalius.core.distinct import Distinct
+from vesalius.core.learned import SIZE_AXES, Learned, Seen
+from vesalius.core.statistics import Statistics, columns
+from vesalius.core.tally import Tally
+from vesalius.plan.facts import Facts
+from vesalius.prepare import covariates
+
+INSIDE = ("low", "high", "mean", "sd")
+
+
+def summary(
+    cohort: Cohort, measured: Mapping[str, Facts], training: Sequence[Case], target: TargetInfo | None
+) -> Statistics:
+    """Return the statistics of some training cases; `measured` are the facts of each, by its id."""
+    found = [measured[c.id] for c in training if c.id in measured]
+    extents = [
+        [n * mm for n, mm in zip(f.shape, f.spacing_mm[::-1], strict=True)]
+        for f in found
+        if f.spacing_mm is not None
+    ]
+    return Statistics(
+        {
+            "images": Tally.of_each(c.images for c in training),
+            "references": Tally.of(c.reference for c in training),
+            "patients": Distinct.of(c.patient or c.id for c in training),
+            "declared": Tally.of(cohort.modalities for _ in training),
+            "named": Tally.of_each(cohort.covariates for _ in training),
+            "classes": _classes(training, target),
+            "covariates": covariates.overview(training),
+            "channels": Tally.of((f.channels, f.names) for f in found),
+            "grey": Tally.of(f.grey for f in found),
+            "bits": Tally.of(f.bits for f in found),
+            "voxels": Tally.summed(dict(f.voxels) for f in found),
+            "seen": learned.statistics([_seen(f) for f in found]),
+            "extent_mm": columns(extents, SIZE_AXES),
+            "values": columns([(f.mean, f.sd) for f in found], INSIDE[2:]),
+            "inside": columns([f.inside for f in found if f.inside is not None], INSIDE),
+        }
+    )
+
+
+def learned_from(found: Statistics) -> Learned:
+    """Return the record of what was learned from, for the bundle to keep."""
+    seen = found.part("seen", Statistics)
+    scaled = set(seen.part("unit", Tally)) != {None} or set(found.part("bits", Tally)) == {8}
+    return learned.summary(seen, absolute=scaled)
+
+
+def _classes(training: Sequence[Case], target: TargetInfo | None) -> Tally:
+    if target is None:
+        return Tally()
+    values = [c.targets[target.name] for c in training if target.name in c.targets]
+    tallied = kinds.of(target.kind).tally(values)
+    return Tally(len(values), {str(name): n for name, n in tallied.items()})
+
+
+def _seen(f: Facts) -> Seen:
+    return Seen(f.shape, f.spacing_mm, f.low, f.high, f.modality, f.unit, f.body_part, f.sequence)

@@ -1,0 +1,60 @@
+"""What a predict is told, kept in its folder while it is filled, so that it can be gone on with alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from vesalius.answers import contract
+from vesalius.core.answers import Answer
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictSettings:
+    """What to read, how to answer and what to write; the folder keeps it, so that a predict is resumed alike."""
+
+    json: bool = False
+    overlays: bool = False
+    dicom: bool = False
+    also: tuple[str, ...] = ()
+    mirror: tuple[str, ...] = ()
+    columns: Mapping[str, str] = field(default_factory=dict)
+    covariates: Mapping[str, float | str] = field(default_factory=dict)
+    layout: str | None = None
+    accept_mismatch: bool = False
+
+    def completed(self, before: Mapping[str, Any]) -> PredictSettings:
+        """Return what is told now, and where nothing is, what was told when the folder was begun."""
+        return replace(
+            self,
+            json=self.json or before.get("json", False),
+            overlays=self.overlays or before.get("overlays", False),
+            dicom=self.dicom or before.get("dicom", False),
+            also=self.also or tuple(before.get("also", ())),
+            mirror=self.mirror or tuple(before.get("mirror", ())),
+            columns=self.columns or before.get("columns", {}),
+            covariates=self.covariates or before.get("covariates", {}),
+            layout=self.layout or before.get("layout"),
+            accept_mismatch=self.accept_mismatch or before.get("accept_mismatch", False),
+        )
+
+    def mark(self, bundle: str) -> dict[str, Any]:
+        """Return what all answers of one folder depend on, with the hash of the bundle, as JSON holds it."""
+        return {
+            "bundle": bundle,
+            "json": self.json,
+            "overlays": self.overlays,
+            "dicom": self.dicom,
+            "also": list(self.also),
+            "mirror": list(self.mirror),
+            "columns": dict(self.columns),
+            "covariates": dict(self.covariates),
+            "layout": self.layout,
+            "accept_mismatch": self.accept_mismatch,
+        }
+
+    def suffixes(self, answer: Answer) -> list[str]:
+        """Return the suffixes of the objects that are written of an answer."""
+        own = contract.of(answer).objects if self.dicom else ()
+        return list(dict.fromkeys((*own, *self.also)))

@@ -1,0 +1,37 @@
+"""Task files speak numpy: what reads, encodes, merges and decodes loads no torch; build, loss and infer do."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from vesalius import tasks
+from vesalius.core.registry import stems
+
+ROOM = Path(tasks.__file__).parent
+
+
+@pytest.mark.parametrize("stem", ["contract", *stems("tasks")])
+def test_a_task_file_is_imported_without_torch(stem: str) -> None:
+    code = f"import sys, vesalius.tasks.{stem}; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("stem", ["contract", *stems("tasks")])
+def test_only_methods_that_compute_with_a_model_import_torch(stem: str) -> None:
+    allowed = {"build", "loss", "loss_each", "infer", "scalar", "join"}
+    tree = ast.parse((ROOM / f"{stem}.py").read_text(encoding="utf-8"))
+    found = {
+        function.name
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef)
+        for node in ast.walk(function)
+        if (isinstance(node, ast.Import) and any(a.name.split(".")[0] == "torch" for a in node.names))
+        or (isinstance(node, ast.ImportFrom) and str(node.module).split(".")[0] == "torch")
+    }
+    assert found <= allowed
