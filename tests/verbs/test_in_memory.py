@@ -244,6 +244,15 @@ def test_where_every_one_is_refused_that_is_an_error(volumes: Any) -> None:
         vs.predict(volumes.bundle, [array, array])
 
 
+def test_where_none_can_be_answered_that_is_an_error_at_once(pictures: Any) -> None:
+    batches = torch.utils.data.DataLoader([torch.zeros(1, 48, 48)] * 4, batch_size=2)
+    with pytest.raises(DataError, match="none of 2 cases can be answered.*list\\(batch\\)"):
+        vs.predict(pictures.bundle, batches)
+    with pytest.raises(DataError, match="no data at nowhere.png"):
+        vs.predict(pictures.bundle, ["nowhere.png"])
+    assert len(vs.predict(pictures.bundle, [])) == 0
+
+
 def test_a_generators_things_are_let_go(pictures: Any) -> None:
     alive: list[weakref.ref[Any]] = []
     most = 0
@@ -296,7 +305,12 @@ def test_saved_predictions_are_the_files_that_predict_writes(volumes: Any, tmp_p
     for name in names:
         assert (tmp_path / "held" / name).read_bytes() == (tmp_path / "done" / name).read_bytes(), name
     assert all(same(a, b) for a, b in zip(done, held, strict=True)), "read from the folder"
-    assert done.to_polars()["case"].to_list() == held.to_polars()["case"].to_list()
+    ours, theirs = held.to_polars(), done.to_polars()
+    assert ours.columns == theirs.columns and ours["case"].to_list() == theirs["case"].to_list()
+    assert (
+        theirs["liver_ml"].to_list() == ours["liver_ml"].to_list()
+        and theirs["outside"].dtype == polars.String
+    )
     with pytest.raises(OutputError, match="in a folder already"):
         done.save(tmp_path / "again")
     with pytest.raises(OutputError):

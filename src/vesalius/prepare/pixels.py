@@ -53,10 +53,12 @@ def image(
     if isinstance(pixels, Image):
         raise DataError("this is an Image already", hint="dataclasses.replace to change what is known of it")
     if isinstance(pixels, Pil.Image):
+        if axes is not None:
+            raise DataError("a PIL picture says itself what its axes are", found=f"axes='{axes}'")
         base = of_pil(pixels)
-        array, names = base.array, tuple(channels) or base.channels
+        array, names, display = base.array, tuple(channels) or base.channels, base.display
     else:
-        array, names = laid_out(as_array(pixels), axes), tuple(channels)
+        array, names, display = laid_out(as_array(pixels), axes), tuple(channels), {}
     if names and len(names) != array.shape[-4]:
         raise DataError(
             "each channel has one name",
@@ -70,6 +72,7 @@ def image(
         unit=unit,
         modality=modality,
         channels=names,
+        display=display,
     )
 
 

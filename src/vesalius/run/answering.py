@@ -8,7 +8,7 @@ from dataclasses import replace
 from vesalius.core.answers import Answer
 from vesalius.core.case import Case, Ref
 from vesalius.core.cohort import SetAside
-from vesalius.core.errors import GeometryError, MismatchError, VesaliusError
+from vesalius.core.errors import DataError, GeometryError, MismatchError, VesaliusError
 from vesalius.core.progress import Progress, Silent
 from vesalius.core.words import counted
 from vesalius.infer.each import answers
@@ -30,7 +30,7 @@ def one_answer(predictor: Predictor, wanted: Case | Asked) -> Answer:
 def several_answers(predictor: Predictor, wanted: Wanted, progress: Progress) -> Predictions:
     """Return the answers to all cases, in memory; each knows the file of its image, and keeps no pixels of it.
 
-    Raises the error of the last where all were refused as another kind of image.
+    Raises MismatchError where all were refused as another kind of image, DataError where none could be answered.
     """
     asked: list[str] = []
     found: dict[str, Answer] = {}
@@ -45,9 +45,11 @@ def several_answers(predictor: Predictor, wanted: Wanted, progress: Progress) ->
             failed.append(SetAside(case, reason_of(one.answer, case)))
         else:
             found[case] = replace(one.answer, on=files.get(case))
-    refused = [e for e in errors if isinstance(e, MismatchError | GeometryError)]
-    if errors and len(refused) == len(asked) and not wanted.set_aside:
-        raise all_alike(errors[-1], len(errors))
+    if errors and not found:
+        refused = all(isinstance(e, MismatchError | GeometryError) for e in errors)
+        if refused or len(errors) == 1:
+            raise all_alike(errors[-1], len(errors))
+        raise DataError(f"none of {len(errors)} cases can be answered", found=failed[-1].reason)
     if errors:
         progress.note(f"{len(errors)} of {counted(len(asked), 'case')} could not be answered: see set_aside")
     return Predictions(tuple(found), tuple(failed), asked=tuple(asked), answers=found)

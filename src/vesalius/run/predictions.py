@@ -26,6 +26,13 @@ if TYPE_CHECKING:
     import polars
 
 
+WORDS = (
+    "case",
+    "answer",
+    "outside",
+)  # columns of answers.csv that hold words, also where these look like numbers
+
+
 @dataclass(frozen=True, eq=False)
 class Predictions(Shown, Sequence[Answer]):
     """What `predict` answered about several cases: a sequence of answers, in the order in which they were asked for.
@@ -62,16 +69,18 @@ class Predictions(Shown, Sequence[Answer]):
         """Return a row a case as a polars DataFrame: `case`, the columns of `answers.csv`, `outside`.
 
         `outside` says in what the image lies outside of what the model learned from. A case that was not answered has
-        the reason in the column `error`, which is there where any has.
+        the reason in the column `error`, which is there where any has; of answers in a folder it has no row.
         """
         import polars
 
         if self.out is not None:
             path = self.out / "answers.csv"
-            text = {"case": polars.String, "outside": polars.String}
             if not path.is_file():
-                return polars.DataFrame(schema=text)
-            return polars.read_csv(path, schema_overrides=text, infer_schema_length=None)
+                return polars.DataFrame(schema={"case": polars.String, "outside": polars.String})
+            words = polars.read_csv(path, infer_schema=False)
+            return words.with_columns(
+                words[c].fill_null("") if c in WORDS else _as_numbers(words[c]) for c in words.columns
+            )
         return (
             polars.from_dicts(self._rows(), infer_schema_length=None) if self._order else polars.DataFrame()
         )
@@ -152,6 +161,15 @@ class Predictions(Shown, Sequence[Answer]):
             yield f"{len(self.set_aside)} not answered"
         if self.out is not None:
             yield f"in {cut(str(self.out))!r}"
+
+
+def _as_numbers(column: polars.Series) -> polars.Series:
+    """Return a column of text as numbers where each of its cells is one or empty, and one is."""
+    import polars
+
+    numbers = column.cast(polars.Float64, strict=False)
+    sound = (numbers.is_not_null() | column.is_null()).all() and numbers.is_not_null().any()
+    return numbers if sound else column
 
 
 def _save(
