@@ -49,7 +49,7 @@ def several_answers(predictor: Predictor, wanted: Wanted, progress: Progress) ->
         refused = all(isinstance(e, MismatchError | GeometryError) for e in errors)
         if refused or len(errors) == 1:
             raise all_alike(errors[-1], len(errors))
-        raise DataError(f"none of {len(errors)} cases can be answered", found=failed[-1].reason)
+        raise DataError(f"none of {counted(len(errors), 'case')} can be answered", found=failed[-1].reason)
     if errors:
         progress.note(f"{len(errors)} of {counted(len(asked), 'case')} could not be answered: see set_aside")
     return Predictions(tuple(found), tuple(failed), asked=tuple(asked), answers=found)

@@ -15,6 +15,7 @@ from vesalius.core.plan import Plan
 from vesalius.core.progress import Progress, watched
 from vesalius.core.scorecard import Scorecard, load_scorecard
 from vesalius.core.shown import Shown, cut
+from vesalius.core.words import counted
 from vesalius.run import folder
 from vesalius.run.begin import Asked, Begun, begin, reopen
 from vesalius.run.outcome import finish
@@ -45,7 +46,7 @@ class Run(Shown):
         yield "a dry run" if self.path is None else repr(cut(str(self.path)))
         plan = self.plan
         yield plan.task.name + (f" '{cut(plan.task.target, 30)}'" if plan.task.target else "")
-        yield f"{plan.net.name}, {plan.train.steps} steps"
+        yield f"{plan.net.name}, {counted(plan.train.steps, 'step')}"
         yield from ("no scorecard",) if self.scorecard is None else self.scorecard._words()
         yield "the time ran out" if self.ran_out else ""
 
