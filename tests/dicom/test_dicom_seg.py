@@ -122,7 +122,7 @@ def test_it_says_what_it_is_and_whose(ct: Image, tmp_path: Path) -> None:
     assert said.SegmentedPropertyTypeModifierCodeSequence[0].CodeMeaning == "Left"
     assert tumour.SegmentedPropertyTypeCodeSequence[0].CodeMeaning == "Neoplasm"
     assert tumour.AnatomicRegionSequence[0].CodeMeaning == "Liver"
-    assert list(tumour.RecommendedDisplayCIELabValue) == cielab("#ff0000", 0)
+    assert list(tumour.RecommendedDisplayCIELabValue) == cielab("#ff0000")
     said = wedge.SegmentedPropertyTypeCodeSequence[0]
     assert (said.CodingSchemeDesignator, said.CodeMeaning) == ("99VESALIUS", "Zwickel")
     assert "no standard code" in data.CodingSchemeIdentificationSequence[0].CodingSchemeName
@@ -188,7 +188,7 @@ def test_a_description_of_any_script_is_64_bytes_at_most(said: str, by: str, par
 
 
 def test_red_is_red_in_cielab() -> None:
-    lightness, a, b = cielab("#ff0000", 0)  # L* 54.29, a* 80.81, b* 69.89 under D50 (Lindbloom's calculator)
+    lightness, a, b = cielab("#ff0000")  # L* 54.29, a* 80.81, b* 69.89 under D50 (Lindbloom's calculator)
     assert abs(lightness / 65535 * 100 - 54.29) < 0.05
     assert abs(a / 65535 * 255 - 128 - 80.81) < 0.1 and abs(b / 65535 * 255 - 128 - 69.89) < 0.1
 

@@ -13,8 +13,8 @@ from vesalius.answers.drawing.slices import Slice
 from vesalius.core.answers.boxes import Boxes
 from vesalius.core.case import Box
 from vesalius.core.image import Image, Triple
+from vesalius.core.palette import BEFORE, colour_of
 from vesalius.core.words import counted
-from vesalius.dicom.values.colours import PALETTE
 
 OVERLAP = 0.5  # intersection over union from which a box has found a true one
 
@@ -31,11 +31,14 @@ class BoxesHandling(Handling[Boxes]):
         return {"boxes": len(answer.boxes), "highest_p": float(answer.p.max()) if len(answer.boxes) else 0.0}
 
     def draw(self, axes: Any, answer: Boxes, image: Image, shown: Slice) -> None:
-        """Draw the outline of every box."""
+        """Draw the outline of every box, in the colour of its label."""
+        colours = {label.name: colour_of(label, k) for k, label in enumerate(answer.labels)}
         for box in answer.boxes:
             y, x = box.low[1], box.low[2]
             axes.plot(
-                [x, box.high[2], box.high[2], x, x], [y, y, box.high[1], box.high[1], y], color=PALETTE[0]
+                [x, box.high[2], box.high[2], x, x],
+                [y, y, box.high[1], box.high[1], y],
+                color=colours.get(box.label, BEFORE[0]),
             )
 
     def placed(self, answer: Boxes, low: Sequence[int], reference: Image) -> Boxes:

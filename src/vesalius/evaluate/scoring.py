@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,7 +21,7 @@ from vesalius.evaluate.scorecard import bare_scorecard, scorecard
 from vesalius.metrics import Rows
 from vesalius.prepare.geometry import upright
 
-SHOWN = 4
+SHOWN = 6
 
 
 @dataclass
@@ -66,6 +66,7 @@ class Tally:
         self.judged = metrics.judges(kind)
         self.cases: list[Case] = []
         self.gallery = Gallery()
+        self.colours: dict[str, str] = {}  # of the labels, by name
         self._made: list[Any] = []
         self._base: list[Any] = []
 
@@ -79,6 +80,7 @@ class Tally:
         measured = self.handling.measure(answer, truth, case)
         base = None if trivial is None else self.handling.measure(trivial, truth, case)
         self.cases.append(case)
+        self.colours = self.colours or self.handling.colours(answer)
         if self.judged:
             self._made.append(measured)
             self._base += [base] if trivial is not None else []
@@ -111,8 +113,9 @@ def card_of(
     target: str | None,
     baseline_is: str = "",
     told: Sequence[Banner] = (),
+    fixed: Mapping[str, Any] | None = None,
 ) -> Scorecard:
-    """Return the scorecard of what was collected, after `told`, banners of the model.
+    """Return the scorecard of what was collected, after `told`, banners of the model; `fixed` is its calibration.
 
     Without a target, and of a kind that no metric judges, it has no figures, and a banner that says so. Raises
     DataError where nothing was collected.
@@ -144,4 +147,6 @@ def card_of(
         baseline=base,
         baseline_is=baseline_is if base is not None else "",
         told=told,
+        fixed=fixed,
+        colours=tally.colours,
     )

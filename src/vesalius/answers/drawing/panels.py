@@ -1,0 +1,87 @@
+"""What a report shows beside figures: tables that can be sorted, and what a call means at a prevalence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from vesalius.core.scorecard import Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One cell of a table: its text, the number it is sorted by (None: by its text), a second line, and its tone.
+
+    `tone` is "", "good", "warn" or "bad"; it only colours what the text says already.
+    """
+
+    text: str
+    number: float | None = None
+    under: str = ""
+    tone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of a report: its title, its heads, its rows, and a line that says how to read it."""
+
+    show: ClassVar[str] = "table"
+    title: str
+    heads: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One operating point: what is called, and how often a call is right where one of two people has it."""
+
+    name: str
+    sensitivity: Interval
+    specificity: Interval
+    ppv_even: Interval
+    npv_even: Interval
+    observed: float
+
+
+@dataclass(frozen=True, slots=True)
+class Odds:
+    """What a positive and a negative call mean at a prevalence that the reader sets."""
+
+    show: ClassVar[str] = "odds"
+    title: str
+    calls: Sequence[Call]
+    text: str = ""
+
+
+def figure(value: float | None, decimals: int | None = None) -> str:
+    """Return a number as a report writes it: three decimals below ten, fewer above; a dash where there is none."""
+    if value is None:
+        return "–"
+    if decimals is None:
+        decimals = decimals_of(value)
+    text = f"{value:.{decimals}f}"
+    return text.removeprefix("-") if float(text) == 0 else text
+
+
+def decimals_of(*values: float | None) -> int:
+    """Return how many decimals the largest of some numbers has, and so all that stand beside it."""
+    most = max((abs(v) for v in values if v is not None), default=0.0)
+    return 3 if most < 10 else 1 if most < 1000 else 0
+
+
+def spread(found: Interval, decimals: int | None = None) -> str:
+    """Return the interval as `0.812 – 0.934`, with the decimals of its value; empty where there is none."""
+    if found.low is None or found.high is None:
+        return ""
+    if decimals is None:
+        decimals = decimals_of(found.value, found.low, found.high)
+    return f"{figure(found.low, decimals)} – {figure(found.high, decimals)}"
+
+
+def measured(found: Interval, *, unit: str = "") -> Cell:
+    """Return a cell that holds a figure and, under it, its interval or why it has none."""
+    decimals = decimals_of(found.value, found.low, found.high)
+    shown = figure(found.value, decimals) + (f" {unit}" if unit and found.value is not None else "")
+    return Cell(shown, found.value, spread(found, decimals) or found.reason)
