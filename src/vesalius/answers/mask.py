@@ -221,16 +221,17 @@ class MaskHandling(Handling[Mask]):
         """Return Dice and surface distance, case by case."""
         if not card.cases:
             return []
-        dice = draw.strip(card, "dice", "Dice")
         found = [
-            Figure("Dice, case by case", dice, "A dot a case; the box holds the middle half.", wide=True)
+            Figure(
+                "Dice, case by case",
+                draw.strip(card, "dice", "Dice"),
+                "A dot a case; the box holds the middle half.",
+            )
         ]
         for name in ("hd95_mm", "hd95_px"):
             if name in card.metrics:
                 text = "Cases without a surface are missing here."
-                found.append(
-                    Figure("HD95, case by case", draw.strip(card, name, HEADS[name]), text, wide=True)
-                )
+                found.append(Figure("HD95, case by case", draw.strip(card, name, HEADS[name]), text))
         return found
 
     def legend(self, labels: Sequence[Label]) -> dict[str, int]:

@@ -16,7 +16,7 @@ from vesalius import metrics
 from vesalius.answers.contract import ForeignAnswers, Handling, Judged, Panel
 from vesalius.answers.drawing import figures as draw
 from vesalius.answers.drawing.figures import Figure
-from vesalius.answers.drawing.panels import Call, Cell, Odds, Table, figure, measured
+from vesalius.answers.drawing.panels import Call, Cell, Odds, Table, figure, share
 from vesalius.answers.drawing.slices import Slice
 from vesalius.answers.foreign.tables import Row, row_answers
 from vesalius.cohorts.targets import contract as targets
@@ -34,6 +34,7 @@ from vesalius.metrics import scores as judge
 TARGETS = ("class", "ordinal", "multilabel")
 POINTS = 200  # of a curve that is drawn
 CLINICAL = 20  # labels at most of which a clinician's tables speak
+OTHER = {"sensitivity": "specificity", "specificity": "sensitivity"}
 RATES = ("sensitivity", "specificity", "ppv_even", "npv_even")
 ACT_AT = tuple(round(0.02 * k, 2) for k in range(1, 50))  # thresholds of the decision curve
 ODDS_SAY = "How often a call is right depends on how common the finding is among those who are asked. "
@@ -47,8 +48,12 @@ CHOSEN_HERE = (
 )
 DECISION_SAYS = (
     "Vickers and Elkin 2006: what acting on the model's calls gains, in true positives a case, where a person acts "
-    "from that probability on; above both other lines it is worth having. The band is the 95 % interval."
+    "from that probability on. "
 )
+DECISION_ALONE = (
+    "It is worth having above both other lines: acting on everybody and on nobody. The band is 95 %."
+)
+DECISION_OTHERS = "Below 0, acting on nobody is better. A curve a finding; the scorecard has their intervals."
 
 
 class ScoresHandling(Handling[Scores]):
@@ -161,8 +166,8 @@ class ScoresHandling(Handling[Scores]):
                 if threshold is not None:
                     rule = metrics.rates_at(truth, chance, threshold)
                 kept.append({"keep": keep, "at": at, "threshold": threshold, **_stored(judged(rule))})
-            share = float((truth == 1).sum() / (truth >= 0).sum())
-            found["calls"][label] = {"own": _stored(own), "kept": kept, "share": share}
+            known = float((truth == 1).sum() / (truth >= 0).sum())
+            found["calls"][label] = {"own": _stored(own), "kept": kept, "share": known}
             net = judged(metrics.net_benefit(truth, chance, ACT_AT))
             found["decision"][label] = {"at": list(ACT_AT)} | {
                 key: [_rounded_or_none(getattr(net[f"{which}/{k}"], part)) for k in range(len(ACT_AT))]
@@ -184,7 +189,11 @@ class ScoresHandling(Handling[Scores]):
         return [
             Odds("What a call means", shown, ODDS_SAY + _says(card)),
             _kept_table(card, calls),
-            Figure("Decision curve", draw.decision(card.clinical["decision"]), DECISION_SAYS),
+            Figure(
+                "Decision curve",
+                draw.decision(card.clinical["decision"]),
+                DECISION_SAYS + (DECISION_ALONE if len(calls) == 1 else DECISION_OTHERS),
+            ),
         ]
 
     def case_table(self, card: Scorecard) -> Table | None:
@@ -252,23 +261,25 @@ def _says(card: Scorecard) -> str:
 
 
 def _kept_table(card: Scorecard, calls: Mapping[str, Any]) -> Table:
-    """Return the rates at the points where a sensitivity or a specificity is kept."""
-    rows, chosen_here = [], False
+    """Return for each label the rate that is left where the other is kept, and what the kept one comes to here."""
+    rows, here = [], False
     for label, one in calls.items():
+        cells = [Cell(label)]
         for point in one["kept"]:
-            t = point["threshold"]
-            chosen_here |= t is None
-            name = f"{point['keep']} of at least {point['at']:.0%}"
-            rows.append(
-                (
-                    *((Cell(label),) if len(calls) > 1 else ()),
-                    Cell(name, under="" if t is None else f"from a probability of {t:.3g}"),
-                    measured(Interval(**point["sensitivity"])),
-                    measured(Interval(**point["specificity"])),
-                )
-            )
-    heads = (*(("label",) if len(calls) > 1 else ()), "to keep", "sensitivity", "specificity")
-    return Table("If one rate has to be kept", heads, rows, CHOSEN_HERE if chosen_here else CHOSEN_BEFORE)
+            keep, other = point["keep"], OTHER[point["keep"]]
+            left, kept = share(Interval(**point[other])), share(Interval(**point[keep]))
+            here |= point["threshold"] is None
+            cells.append(Cell(left.text, left.number, f"{left.under}\n{keep} {kept.text}\n{kept.under}"))
+        rows.append(cells)
+    first = next(iter(calls.values()))["kept"]
+    heads = [f"{OTHER[k['keep']]}, to keep a {k['keep']} of {k['at']:.0%}" for k in first]
+    return Table(
+        "If one rate has to be kept",
+        ("finding", *heads),
+        rows,
+        CHOSEN_HERE if here else CHOSEN_BEFORE,
+        wide=True,
+    )
 
 
 def _case_row(case: Mapping[str, Any], told: str | None) -> tuple[Cell, ...]:

@@ -109,8 +109,7 @@ def headlines(card: Scorecard) -> list[str]:
 def tile(card: Scorecard, name: str) -> dict[str, Any]:
     """Return one metric in words: name, value, interval, n, baseline, and whether it beats the baseline's interval."""
     found, trivial = card.metrics[name], card.baseline.get(name)
-    ends = (found.value, found.low, found.high, *((trivial.value,) if trivial else ()))
-    decimals = decimals_of(*ends)
+    decimals = decimals_of(found.value, found.low, found.high)
     described = _described(card.answer, name)
     unit = described.get("unit", "")
     unit = (card.unit or "") if unit == "the target's" else unit
@@ -121,6 +120,7 @@ def tile(card: Scorecard, name: str) -> dict[str, Any]:
         "name": metric_name(card, metric),
         "sentence": f"the {metric_name(card, metric)}",
         "raw": found.value,
+        "baseline_raw": None if trivial is None else trivial.value,
         "label": label,
         "text": described.get("text", ""),
         "better": described.get("better", ""),

@@ -41,10 +41,17 @@ def verdict(card: Scorecard, tiles: list[dict[str, Any]], labels: dict[str, Any]
     elif lead["beaten"]:
         text, tone = f"{text}, which is clearly beaten.", GOOD
     else:
-        text, tone = f"{text}, which is not clearly beaten: the intervals overlap.", WARN
+        better = lead["baseline_raw"] is not None and _worse(
+            lead["raw"], lead["baseline_raw"], lead["better"]
+        )
+        text, tone = f"{text}, which {'is better' if better else 'is not clearly beaten'}.", WARN
     return Verdict(
         WARN if card.banners else tone, text, " ".join(filter(None, (_but(card), _weakest(lead, labels))))
     )
+
+
+def _worse(value: float, than: float, better: str) -> bool:
+    return value < than if better == "higher" else value > than
 
 
 def _cases(card: Scorecard) -> str:

@@ -66,9 +66,8 @@ def precision_recall(curves: Mapping[str, Any], scored: Mapping[str, Interval]) 
 def calibration(curves: Mapping[str, Any]) -> str:
     """Share that is so against the mean probability, by bin with its 95 % band: a panel for each label."""
     shown = list(curves.items())[:PANELS]
-    columns = min(3 if len(shown) > 4 else 2, len(shown)) or 1
-    rows = -(-len(shown) // columns) or 1
-    size = (4.0, 3.6) if len(shown) < 2 else (2.75 * columns, 2.7 * rows)
+    columns, rows = _grid(len(shown))
+    size = (4.0, 3.6) if len(shown) < 2 else (2.6 * columns, 2.7 * rows)
     with _axes(*size, rows=rows, columns=columns) as (panels, finish):
         places = np.atleast_1d(panels).ravel()
         for axes in places[len(shown) :]:
@@ -172,9 +171,8 @@ def agreement(
     `panels` holds by name the answers, the truths, and the intervals `bias`, `low` and `high`.
     """
     shown = list(panels.items())[:PANELS]
-    columns = min(3, len(shown)) or 1
-    rows = -(-len(shown) // columns) or 1
-    size = (4.6, 3.4) if len(shown) < 2 else (2.9 * columns, 2.5 * rows)
+    columns, rows = _grid(len(shown))
+    size = (4.6, 3.4) if len(shown) < 2 else (2.7 * columns, 2.5 * rows)
     with _axes(*size, rows=rows, columns=columns) as (found, finish):
         places = np.atleast_1d(found).ravel()
         for axes in places[len(shown) :]:
@@ -215,7 +213,7 @@ def decision(curves: Mapping[str, Any]) -> str:
         axes.set_xlim(0, 1)
         axes.set_xlabel("threshold: the probability from which one would act")
         axes.set_ylabel("net benefit")
-        _legend(axes, curves, "upper right")
+        _legend(axes, curves, "best")
         return finish()
 
 
@@ -288,6 +286,14 @@ def _unit_square(axes: Any, across: str, up: str) -> None:
 def _legend(axes: Any, curves: Mapping[str, Any], where: str) -> None:
     if len(curves) <= LINES:
         axes.legend(loc=where, frameon=True, facecolor=PAPER, edgecolor="none", framealpha=0.85)
+
+
+def _grid(many: int) -> tuple[int, int]:
+    """Return the columns and rows that so many panels stand in, with as few holes as may be."""
+    if many <= 4:
+        return max(many, 1), 1
+    columns = min((4, 3), key=lambda c: (-many % c, -c))
+    return columns, -(-many // columns)
 
 
 def _named(label: str, scored: Mapping[str, Interval], metric: str) -> str:

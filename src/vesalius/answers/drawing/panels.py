@@ -11,7 +11,7 @@ from vesalius.core.scorecard import Interval
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One cell of a table: its text, the number it is sorted by (None: by its text), a second line, and its tone.
+    """One cell of a table: its text, the number it is sorted by (None: by its text), lines under it, and its tone.
 
     `tone` is "", "good", "warn" or "bad"; it only colours what the text says already.
     """
@@ -31,6 +31,7 @@ class Table:
     heads: Sequence[str]
     rows: Sequence[Sequence[Cell]]
     text: str = ""
+    wide: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ def figure(value: float | None, decimals: int | None = None) -> str:
     if decimals is None:
         decimals = decimals_of(value)
     text = f"{value:.{decimals}f}"
-    return text.removeprefix("-") if float(text) == 0 else text
+    return text.removeprefix("-") if float(text) == 0 else text.replace("-", "−")
 
 
 def decimals_of(*values: float | None) -> int:
@@ -78,6 +79,19 @@ def spread(found: Interval, decimals: int | None = None) -> str:
     if decimals is None:
         decimals = decimals_of(found.value, found.low, found.high)
     return f"{figure(found.low, decimals)} – {figure(found.high, decimals)}"
+
+
+def share(found: Interval) -> Cell:
+    """Return a cell that holds a share in percent and, under it, its interval or why it has none."""
+    bounds = (
+        "" if found.low is None or found.high is None else f"{percent(found.low)} – {percent(found.high)}"
+    )
+    return Cell(percent(found.value), found.value, bounds or found.reason)
+
+
+def percent(value: float | None) -> str:
+    """Return a share in percent, with one decimal; a dash where there is none."""
+    return "–" if value is None else f"{100 * value:.1f} %"
 
 
 def measured(found: Interval, *, unit: str = "") -> Cell:
