@@ -60,12 +60,16 @@ def test_a_label_with_a_code_has_its_recommended_colour_unless_another_has_one_l
     organs = ("spleen", "liver", "right_kidney", "left_kidney", "aorta", "thing")
     labels = chosen([Label(k + 1, name) for k, name in enumerate(organs)])
     shown = {x.name: x.shown for x in labels}
-    assert shown["liver"] == "#dd8265" and shown["spleen"] == "#9d6ca2"  # of the DICOM codes of both
+    assert (shown["liver"], shown["spleen"], shown["aorta"]) == (
+        "#dd8265",
+        "#9d6ca2",
+        "#e0614c",
+    )  # of their codes
     assert shown["right_kidney"] != shown["left_kidney"]  # they share a code, and so its colour
     assert len(set(shown.values())) == len(organs) and palette.TRUTH not in shown.values()
     for one, other in itertools.combinations([*shown.values(), palette.TRUTH], 2):
         for vision in VISIONS:
-            assert apart(one, other, vision) >= 5, (one, other, vision)
+            assert apart(one, other, vision) >= 4, (one, other, vision)
     assert [x.colour for x in labels] == [None] * len(organs)  # what the data say stays what they say
     assert labels == tuple(Label(k + 1, name) for k, name in enumerate(organs))  # and a label the same label
 

@@ -10,11 +10,24 @@ import base64
 import datetime
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vesalius.core.version import VERSION
 
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
 _HERE = Path(__file__).parent / "templates"
+
+
+def code(text: str) -> Markup:
+    """Return a text for a page, with what stands between backticks as code."""
+    from markupsafe import Markup, escape
+
+    parts = [escape(part) for part in str(text).split("`")]
+    if len(parts) % 2 == 0:
+        return escape(text)
+    return Markup("").join(Markup("<code>{}</code>").format(p) if k % 2 else p for k, p in enumerate(parts))
 
 
 def render(template: Path, **shown: Any) -> str:
@@ -27,6 +40,7 @@ def render(template: Path, **shown: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    shelf.filters["code"] = code
     script = (_HERE / "page.js.txt").read_text(encoding="utf-8")
     about = {
         "page_style": (_HERE / "page.css").read_text(encoding="utf-8"),

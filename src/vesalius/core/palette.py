@@ -26,6 +26,7 @@ TRUTH = "#ffffff"
 """The colour of the truth, dashed on a dark rim; no label and no curve has it."""
 
 APART = 9.0  # of ΔE (CIE 1976) under each kind of colour vision, from which two labels of one picture are told apart
+ENOUGH = 7.5  # likewise, from which a colour that is recommended for an organ is kept: readers know it
 
 # What 3D Slicer and dcmqi recommend for the codes of DICOM's segmentation types (SNOMED CT); the standard itself names
 # codes and no colours.
@@ -150,7 +151,7 @@ def chosen(labels: Sequence[Label], codes: Sequence[str | None]) -> tuple[Label,
     found: dict[int, str] = {}
     for place, (label, code) in enumerate(zip(labels, codes, strict=True)):
         wanted = ANATOMY.get(code or "")
-        if label.colour is None and wanted is not None and nearest(wanted, taken) >= APART:
+        if label.colour is None and wanted is not None and nearest(wanted, taken) >= ENOUGH:
             found[place] = wanted
             taken.append(wanted)
     for place, label in enumerate(labels):
