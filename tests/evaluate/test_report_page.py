@@ -72,7 +72,8 @@ def with_masks() -> Report:
         title="Segment: phantom", scorecard=card, worst=pictures[:2], best=pictures[2:],
         label_values={"liver": 1, "lesion": 2}, history={"training loss": {"net-0": ([1, 2, 3], [3.0, 2.0, 1.0])}},
         choices=[("train.steps", "9", "set by the user")], own=[("train.steps", "9", "set by the user")],
-        run={"net": "unet"}, command="vesalius fit data", notes=["a note"], set_aside=[("c99", "empty")], data={"data hash": "d" * 64},
+        run={"net": "unet"}, command="vesalius fit data", notes=["a note"],
+        set_aside=[("c99", "empty")], data={"data hash": "d" * 64},
     )  # fmt: skip
 
 

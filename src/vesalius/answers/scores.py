@@ -183,7 +183,7 @@ class ScoresHandling(Handling[Scores]):
         if not calls:
             return []
         shown = [
-            Call(label, *(Interval(**one["own"][k]) for k in RATES), observed=one["share"])
+            Call(label, one["share"], *(Interval(**one["own"][rate]) for rate in RATES))
             for label, one in calls.items()
         ]
         return [

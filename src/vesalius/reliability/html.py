@@ -156,7 +156,7 @@ def _distinct(channels: Sequence[Intensity]) -> list[Intensity]:
 
 def _bars(one: Intensity) -> Bars:
     ranked = sorted(one.counts, reverse=True)
-    top = ranked[0] if ranked else 1
+    top = float(ranked[0]) if ranked else 1.0
     if (
         len(ranked) > 1 and ranked[1] and ranked[0] > CUT * ranked[1]
     ):  # the background, beside which nothing is seen

@@ -36,14 +36,14 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One operating point: what is called, and how often a call is right where one of two people has it."""
+    """One operating point: what is called, how many have it here, and how right calls are where one of two has it."""
 
     name: str
+    observed: float
     sensitivity: Interval
     specificity: Interval
     ppv_even: Interval
     npv_even: Interval
-    observed: float
 
 
 @dataclass(frozen=True, slots=True)
