@@ -20,7 +20,9 @@ def test_rates_of_a_call_and_what_it_means() -> None:
     y = np.array([1, 1, 1, 1, 0, 0, 0, 0, 0, -1])
     p = np.array([0.9, 0.8, 0.7, 0.2, 0.6, 0.4, 0.3, 0.2, 0.1, 0.99])
     found = metrics.rates_at(y, p, 0.5)(rows_of(10), np.arange(10))
-    assert found["sensitivity"] == 3 / 4 and found["specificity"] == 4 / 5  # the last is not known: it counts nowhere
+    assert (
+        found["sensitivity"] == 3 / 4 and found["specificity"] == 4 / 5
+    )  # the last is not known: it counts nowhere
     assert found["ppv_even"] == pytest.approx(0.75 / (0.75 + 0.2))
     assert found["npv_even"] == pytest.approx(0.8 / (0.8 + 0.25))
     # at the share of these very cases, Bayes gives what is counted: 3 of 4 positive calls and 4 of 5 negative ones
@@ -40,7 +42,10 @@ def test_the_point_that_keeps_a_rate_is_the_best_of_all_thresholds(keep: str) ->
     for at in (0.5, 0.9, 0.95, 1.0):
         best = -1.0
         for threshold in [*np.unique(p), 2.0]:
-            one = {"sensitivity": (p >= threshold)[y == 1].mean(), "specificity": (p < threshold)[y == 0].mean()}
+            one = {
+                "sensitivity": (p >= threshold)[y == 1].mean(),
+                "specificity": (p < threshold)[y == 0].mean(),
+            }
             if one[keep] >= at - 1e-12:
                 best = max(best, one[other])
         found = metrics.rates_kept(y, p, keep=keep, at=at)(rows_of(120), np.arange(120))
