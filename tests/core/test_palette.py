@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
 import numpy as np
+import PIL.Image
 import pytest
 from skimage.color import deltaE_ciede2000, rgb2lab
 
+from vesalius import formats
 from vesalius.core import encoding, palette
 from vesalius.core.answers.mask import Mask
 from vesalius.core.cohort import Label
@@ -92,3 +95,11 @@ def test_labels_without_colours_are_shown_as_in_bundles_of_before() -> None:
     told = Mask(image=answer.image, labels=chosen(answer.labels))
     back = encoding.from_text(encoding.as_text(told))
     assert back.labels[0].shown == "#dd8265"
+
+
+def test_a_png_of_label_values_stays_one_of_greys(tmp_path: Path) -> None:
+    """Chosen colours are for showing: a program that reads the values must not meet colours in their place."""
+    labels = chosen([Label(1, "liver"), Label(2, "spleen")])
+    answer = Mask(image=Image(np.array([[[[0, 1, 2]]]], np.uint8)), labels=labels)
+    with PIL.Image.open(formats.write(answer, tmp_path / "mask.png")) as picture:
+        assert picture.mode == "L" and np.asarray(picture).tolist() == [[0, 1, 2]]
