@@ -34,11 +34,15 @@ from vesalius.tasks.contract import Task
 Validate = Callable[[nn.Module], float]
 
 
+POINTS = 30  # of the loss, to be drawn
+
+
 @dataclass(frozen=True, eq=False)
 class Trained:
     """One member's outcome: its chosen weights, the score that chose them, and whether the clock ended it.
 
     `course` holds the number of steps that it began with and every change to it; `last_step` is the last one made.
+    `losses` are `(step, mean loss since the one before)`, more of them than there are validations, to be drawn.
     """
 
     weights: dict[str, Tensor]
@@ -48,6 +52,7 @@ class Trained:
     ran_out: bool
     history: tuple[dict[str, float], ...]
     course: tuple[Change, ...] = ()
+    losses: tuple[tuple[float, float], ...] = ()
 
 
 def train(
@@ -84,11 +89,12 @@ def train(
         recipe.restore(saved)
     course = _course(saved, plan, name, member, pace)
     marks = sorted(_marks(plan, course.first)) if validate else []
+    points = sorted(_evenly(course.first, POINTS))
     log = Log(folder / "logs", label, from_step=saved.step)
     progress.start(label, course.steps)
     progress.advance(label, saved.step)
     last_save = time.monotonic()
-    saved.loss_sum = saved.loss_sum.to(fabric.device)
+    saved.loss_sum, saved.part_sum = saved.loss_sum.to(fabric.device), saved.part_sum.to(fabric.device)
     try:
         with _interruptible() as stop:
             while saved.step < course.steps:
@@ -97,7 +103,11 @@ def train(
                 lr = rate(course.position(step), plan.train, course.first)
                 loss = recipe.step(step, lr)
                 saved.loss_sum, saved.loss_n = saved.loss_sum + loss, saved.loss_n + 1
+                saved.part_sum, saved.part_n = saved.part_sum + loss, saved.part_n + 1
                 saved.step = step + 1
+                if course.passes(step, points):
+                    saved.losses.append([float(saved.step), float(saved.part_sum) / saved.part_n])
+                    saved.part_sum, saved.part_n = torch.zeros_like(saved.part_sum), 0
                 late = deadline is not None and time.monotonic() > deadline
                 if course.passes(step, marks) or late:
                     mean = float(saved.loss_sum) / saved.loss_n
@@ -147,6 +157,7 @@ def _trained(saved: Checkpoint) -> Trained:
         saved.ran_out,
         tuple(saved.history),
         tuple(Change(*c) for c in saved.changes),
+        tuple((step, mean) for step, mean in saved.losses),
     )
 
 
@@ -177,8 +188,12 @@ def _revise(
 
 def _marks(plan: Plan, steps: int | None = None) -> set[int]:
     """After which of that many steps (the planned number) to validate: evenly spread, the last among them."""
-    steps = steps or plan.train.steps
-    n = min(plan.train.validations, steps)
+    return _evenly(steps or plan.train.steps, plan.train.validations)
+
+
+def _evenly(steps: int, many: int) -> set[int]:
+    """After which of so many steps to do something that many times: evenly spread, the last among them."""
+    n = min(many, steps)
     return {round((k + 1) * steps / n) for k in range(n)}
 
 

@@ -161,13 +161,15 @@ def _history(
     stage: str, primary: str, outcome: Outcome
 ) -> dict[str, dict[str, tuple[Sequence[float], Sequence[float]]]]:
     """Return the loss and the score on validation cases against the step, a line a member."""
-    named = {"training loss": "loss", f"validation {primary}": "score"}
-    return {
-        quantity: {
-            f"{stage}-{k}": line for k, t in enumerate(outcome.trained) if (line := _line(t.history, key))[0]
-        }
-        for quantity, key in named.items()
+    losses = {
+        f"{stage}-{k}": ([s for s, _ in t.losses], [v for _, v in t.losses])
+        for k, t in enumerate(outcome.trained)
+        if t.losses
     }
+    scores = {
+        f"{stage}-{k}": line for k, t in enumerate(outcome.trained) if (line := _line(t.history, "score"))[0]
+    }
+    return {"training loss": losses, f"validation {primary}": scores}
 
 
 def _line(history: Sequence[Mapping[str, float]], name: str) -> tuple[list[float], list[float]]:
