@@ -20,13 +20,12 @@ def rates_at(y: Array, p: Array, threshold: float) -> Summary:
     which grows with v, so that its interval follows from that of v; `npv_even` likewise. NaN where nobody has it,
     nobody lacks it, or nobody is called so.
     """
-    truth, lacking, called = np.equal(y, 1), np.equal(y, 0), np.asarray(p) >= threshold
+    called = np.asarray(p) >= threshold
+    cell = np.where(np.asarray(y) < 0, 4, 2 * np.equal(y, 1) + called)
 
     def summary(rows: Rows, index: Array) -> dict[str, float]:
-        weight = np.bincount(index, minlength=len(truth)).astype(np.float64)
-        have, lack = weight[truth].sum(), weight[lacking].sum()
-        hit, spared = weight[truth & called].sum(), weight[lacking & ~called].sum()
-        sensitivity, specificity = _over(hit, have), _over(spared, lack)
+        spared, false, missed, hit, _ = np.bincount(cell[index], minlength=5)
+        sensitivity, specificity = _over(hit, hit + missed), _over(spared, spared + false)
         return {
             "sensitivity": sensitivity,
             "specificity": specificity,
@@ -43,18 +42,18 @@ def rates_kept(y: Array, p: Array, *, keep: str, at: float) -> Summary:
     `keep` is "sensitivity" or "specificity". The point is read off the very cases that are summed up, anew on each
     resample: it is what a threshold that is chosen on them gives, and so somewhat too good.
     """
-    order = np.argsort(-np.asarray(p, dtype=np.float64), kind="stable")
-    ranked = np.asarray(p)[order]
-    truth, lacking = np.equal(y, 1)[order], np.equal(y, 0)[order]
-    ends = np.concatenate([np.flatnonzero(ranked[1:] != ranked[:-1]), [len(ranked) - 1]])
+    levels, place = np.unique(np.asarray(p, dtype=np.float64), return_inverse=True)
+    key = _keys(y, place.ravel(), len(levels))
 
     def summary(rows: Rows, index: Array) -> dict[str, float]:
-        weight = np.bincount(index, minlength=len(order)).astype(np.float64)[order]
-        hits = np.concatenate([[0.0], np.cumsum(weight * truth)[ends]])
-        false = np.concatenate([[0.0], np.cumsum(weight * lacking)[ends]])
-        if not hits[-1] or not false[-1]:
+        hits, false = _reaching(key[index], len(levels))
+        hits, false = (
+            np.append(hits, 0),
+            np.append(false, 0),
+        )  # from the lowest probability up to calling nobody
+        if not hits[0] or not false[0]:
             return {"sensitivity": float("nan"), "specificity": float("nan")}
-        sensitivity, specificity = hits / hits[-1], 1 - false / false[-1]
+        sensitivity, specificity = hits / hits[0], 1 - false / false[0]
         kept, other = (sensitivity, specificity) if keep == "sensitivity" else (specificity, sensitivity)
         best = int(np.where(kept >= at - 1e-12, other, -1.0).argmax())
         return {"sensitivity": float(sensitivity[best]), "specificity": float(specificity[best])}
@@ -68,19 +67,20 @@ def net_benefit(y: Array, p: Array, thresholds: Sequence[float]) -> Summary:
     At a threshold t it is (true positives − false positives · t / (1 − t)) / cases: what acting on the calls gains over
     acting on nobody, in true positives a case. `all/k` is what acting on everybody gains.
     """
-    truth, lacking, at = np.equal(y, 1), np.equal(y, 0), np.asarray(thresholds, dtype=np.float64)
+    at = np.asarray(thresholds, dtype=np.float64)
     place = np.searchsorted(
         at, np.asarray(p, dtype=np.float64), side="right"
     )  # how many thresholds a case reaches
+    key = _keys(y, place, len(at) + 1)
     cost = at / (1 - at)
 
     def summary(rows: Rows, index: Array) -> dict[str, float]:
-        weight = np.bincount(index, minlength=len(truth)).astype(np.float64)
-        hit = _reaching(place, weight * truth, len(at))
-        false = _reaching(place, weight * lacking, len(at))
-        total = weight[truth | lacking].sum()
-        share = float((weight * truth).sum() / total)
-        net = (hit - false * cost) / total
+        hits, false = _reaching(key[index], len(at) + 1)
+        total = hits[0] + false[0]
+        if not total:
+            return {}
+        share = hits[0] / total
+        net = (hits[1:] - false[1:] * cost) / total
         everybody = share - (1 - share) * cost
         return {f"net/{k}": float(v) for k, v in enumerate(net)} | {
             f"all/{k}": float(v) for k, v in enumerate(everybody)
@@ -117,10 +117,17 @@ def wilson(share: float, n: float) -> tuple[float, float]:
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
-def _reaching(place: Array, weight: Array, many: int) -> Array:
-    """Return the weight of the cases that reach each threshold."""
-    held = np.bincount(place, weights=weight, minlength=many + 1)
-    return np.asarray(held[::-1].cumsum()[::-1][1:])
+def _keys(y: Array, place: Array, places: int) -> Array:
+    """Return for each case a number that says its place and whether it has it; the last of all where nobody knows."""
+    known = np.asarray(y) >= 0
+    return np.asarray(np.where(known, 2 * place + np.equal(y, 1), 2 * places))
+
+
+def _reaching(keys: Array, places: int) -> tuple[Array, Array]:
+    """Return how many of those who have it, and of those who have not, reach each place; the first counts all."""
+    held = np.bincount(keys, minlength=2 * places + 1)[:-1].reshape(places, 2)
+    reached = held[::-1].cumsum(axis=0)[::-1]
+    return reached[:, 1], reached[:, 0]
 
 
 def _over(part: float, whole: float) -> float:

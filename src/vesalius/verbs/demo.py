@@ -27,7 +27,11 @@ CASES = {"volumes": 48, "slices": 160}
 # fixed steps, so that the demo's figures do not depend on how busy the machine is
 SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "volumes": {
-        "data.spacing_mm": [8.0, 8.0, 12.0],  # coarser than the data, so that two cores see enough in two minutes
+        "data.spacing_mm": [
+            8.0,
+            8.0,
+            12.0,
+        ],  # coarser than the data, so that two cores see enough in two minutes
         "data.size": [24, 48, 48],
         "train.steps": 800,
         "train.members": 1,
