@@ -13,7 +13,7 @@ from vesalius import formats, metrics
 from vesalius.answers.contract import Handling, Judged, Panel
 from vesalius.answers.drawing import figures as draw
 from vesalius.answers.drawing.figures import Figure
-from vesalius.answers.drawing.panels import Cell, Table, figure, measured
+from vesalius.answers.drawing.panels import Cell, Table, decimals_of, figure, measured
 from vesalius.answers.drawing.slices import Slice, plane_of
 from vesalius.answers.foreign.masks import LazyMasks, mask_answers
 from vesalius.core import grids
@@ -171,6 +171,9 @@ class MaskHandling(Handling[Mask]):
         if not sizes or not card.cases:
             return []
         panels, rows = {}, []
+        digits = decimals_of(
+            *(one[name]["value"] for one in sizes.values() for name in ("bias", "low", "high"))
+        )
         for label, one in sizes.items():
             lines = {name: Interval(**one[name]) for name in ("bias", "low", "high")}
             pairs = [
@@ -179,7 +182,7 @@ class MaskHandling(Handling[Mask]):
             ]
             known = [(a, b) for a, b in pairs if a is not None and b is not None and np.isfinite(a - b)]
             panels[label] = ([a for a, _ in known], [b for _, b in known], lines)
-            cells = (measured(lines[name]) for name in ("bias", "low", "high"))
+            cells = (measured(lines[name], decimals=digits) for name in ("bias", "low", "high"))
             rows.append((Cell(label), Cell(str(len(known)), len(known)), *cells))
         units = {SHOWN_IN[one["unit"]] for one in sizes.values()}
         unit = f" ({units.pop()})" if len(units) == 1 else ""

@@ -62,8 +62,9 @@ class ValueHandling(Handling[Value]):
         lines = {name: Interval(**one) for name, one in card.clinical["agreement"].items()}
         x, y = ([case[key] for case in card.cases] for key in ("x", "y"))
         unit = f" ({card.unit})" if card.unit else ""
+        digits = decimals_of(*(one.value for one in lines.values()))
         rows = [
-            (Cell(name), measured(lines[key], unit=card.unit or ""))
+            (Cell(name), measured(lines[key], unit=card.unit or "", decimals=digits))
             for name, key in (
                 ("mean difference (bias)", "bias"),
                 ("lower limit", "low"),

@@ -106,10 +106,10 @@ def headlines(card: Scorecard) -> list[str]:
     return [name for name in wanted if name in card.metrics][:6]
 
 
-def tile(card: Scorecard, name: str) -> dict[str, Any]:
+def tile(card: Scorecard, name: str, *, decimals: int | None = None) -> dict[str, Any]:
     """Return one metric in words: name, value, interval, n, baseline, and whether it beats the baseline's interval."""
     found, trivial = card.metrics[name], card.baseline.get(name)
-    decimals = decimals_of(found.value, found.low, found.high)
+    decimals = decimals_of(found.value, found.low, found.high) if decimals is None else decimals
     described = _described(card.answer, name)
     unit = described.get("unit", "")
     unit = (card.unit or "") if unit == "the target's" else unit
@@ -160,10 +160,16 @@ def by_label(card: Scorecard) -> dict[str, Any]:
     """Metrics a label: `{"metrics": names, "rows": [(label, [tile or None, …])]}`; empty with no labels."""
     names = list(dict.fromkeys(n.partition("/")[0] for n in card.metrics if "/" in n))
     labels = [label for label in card.labels if any(f"{n}/{label}" in card.metrics for n in names)]
-    rows = [
-        (lab, [tile(card, f"{n}/{lab}") if f"{n}/{lab}" in card.metrics else None for n in names])
-        for lab in labels
-    ]
+    digits = {
+        n: decimals_of(*(i.value for lab in labels if (i := card.metrics.get(f"{n}/{lab}")) is not None))
+        for n in names
+    }  # a column has one number of decimals
+
+    def cell(label: str, name: str) -> dict[str, Any] | None:
+        full = f"{name}/{label}"
+        return tile(card, full, decimals=digits[name]) if full in card.metrics else None
+
+    rows = [(lab, [cell(lab, n) for n in names]) for lab in labels]
     return {"metrics": [metric_name(card, n) for n in names], "rows": rows}
 
 

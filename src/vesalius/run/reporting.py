@@ -161,12 +161,12 @@ def _history(
     stage: str, primary: str, outcome: Outcome
 ) -> dict[str, dict[str, tuple[Sequence[float], Sequence[float]]]]:
     """Return the loss and the score on validation cases against the step, a line a member."""
-    losses = {
+    losses: dict[str, tuple[Sequence[float], Sequence[float]]] = {
         f"{stage}-{k}": ([s for s, _ in t.losses], [v for _, v in t.losses])
         for k, t in enumerate(outcome.trained)
         if t.losses
     }
-    scores = {
+    scores: dict[str, tuple[Sequence[float], Sequence[float]]] = {
         f"{stage}-{k}": line for k, t in enumerate(outcome.trained) if (line := _line(t.history, "score"))[0]
     }
     return {"training loss": losses, f"validation {primary}": scores}

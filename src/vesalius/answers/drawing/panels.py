@@ -94,8 +94,8 @@ def percent(value: float | None) -> str:
     return "–" if value is None else f"{100 * value:.1f} %"
 
 
-def measured(found: Interval, *, unit: str = "") -> Cell:
+def measured(found: Interval, *, unit: str = "", decimals: int | None = None) -> Cell:
     """Return a cell that holds a figure and, under it, its interval or why it has none."""
-    decimals = decimals_of(found.value, found.low, found.high)
+    decimals = decimals_of(found.value, found.low, found.high) if decimals is None else decimals
     shown = figure(found.value, decimals) + (f" {unit}" if unit and found.value is not None else "")
     return Cell(shown, found.value, spread(found, decimals) or found.reason)
