@@ -16,8 +16,8 @@ from vesalius.core.answers.boxes import Boxes
 from vesalius.core.ask import Ask
 from vesalius.core.case import Box
 from vesalius.core.image import Image, Triple
+from vesalius.core.palette import BEFORE, colour_of
 from vesalius.core.words import counted
-from vesalius.dicom.values.colours import PALETTE
 
 OVERLAP = 0.5  # intersection over union from which a box has found a true one
 
@@ -43,11 +43,14 @@ class BoxesHandling(Handling[Boxes]):
         ]
 
     def draw(self, axes: Any, answer: Boxes, image: Image, shown: Slice) -> None:
-        """Draw the outline of every box."""
+        """Draw the outline of every box, in the colour of its label."""
+        colours = {label.name: colour_of(label, k) for k, label in enumerate(answer.labels)}
         for box in answer.boxes:
             y, x = box.low[1], box.low[2]
             axes.plot(
-                [x, box.high[2], box.high[2], x, x], [y, y, box.high[1], box.high[1], y], color=PALETTE[0]
+                [x, box.high[2], box.high[2], x, x],
+                [y, y, box.high[1], box.high[1], y],
+                color=colours.get(box.label, BEFORE[0]),
             )
 
     def ask(self, answer: Boxes, of: str, which: str | None) -> Ask:

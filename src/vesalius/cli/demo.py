@@ -15,18 +15,22 @@ def demo(
     ),
     seed: int = typer.Option(0, "--seed", min=0, help="Of the phantom and of the training."),
 ) -> None:
-    """All of it on a synthetic cohort, ending in a report to open. Some four minutes on two cores."""
-    from vesalius.cli._show import scorecard_table
+    """All of it on a synthetic cohort, ending in a report to open. Some two minutes on two cores."""
+    from vesalius.core.words import counted
+    from vesalius.evaluate.report import headlines, tile
     from vesalius.verbs.demo import demo as verb
 
     done = verb(out, seed=seed, progress=shown_progress())
+    typer.echo("")
     for name, card in done.scorecards.items():
-        typer.echo(f"\n{name}")
-        scorecard_table(card)
+        lead = tile(card, headlines(card)[0])
+        typer.echo(
+            f"{name:<13} {lead['name']} {lead['value']} ({lead['interval']}), {counted(card.n_cases, 'case')}"
+        )
     typer.echo("")
     for line in done.findings:
         typer.echo(line)
-    typer.echo(f"open       {done.path / 'report.html'}")
+    typer.echo(f"\nopen  {done.path / 'report.html'}")
     if not done.passed:
         raise typer.Exit(1)
 

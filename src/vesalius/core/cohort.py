@@ -19,12 +19,17 @@ from vesalius.core.words import counted, listed
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A label as it stands in the data: `value` (in a mask, or a class's index), `name`, and a coded concept."""
+    """A label as it stands in the data: `value` (in a mask, or a class's index), `name`, and a coded concept.
+
+    `colour` is the one that the data have for it, `#rrggbb`; `shown` the one that was chosen to show it where they have
+    none (see `core/palette.py`), which makes it no other label.
+    """
 
     value: int
     name: str
     code: tuple[str, str, str] | None = None  # (value, scheme, meaning)
     colour: str | None = None
+    shown: str | None = field(default=None, compare=False, metadata={"stored": "where given"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,8 @@ class Scorecard(Shown):
     which trivial answer that was. `excluded` counts what was left out, by reason. `curves` are what a report
     draws. `cases` has a mapping a case, with its id: `nameless` drops them for the Bundle. `banners` come before
     every figure; cards of before have none. `overlap` says what is known of training cases among those scored, and
-    `left_out` counts those that were therefore not scored.
+    `left_out` counts those that were therefore not scored. `clinical` is what a clinician's part of the report shows,
+    as the kind of answer has it, and `colours` are those of labels, by name; cards of before have neither.
     """
 
     answer: str
@@ -85,6 +86,8 @@ class Scorecard(Shown):
     banners: tuple[Banner, ...] = ()
     overlap: str = ""
     left_out: int = 0
+    clinical: Mapping[str, Any] = field(default_factory=dict)
+    colours: Mapping[str, str] = field(default_factory=dict)
 
     def _words(self) -> Iterable[str]:
         yield f"{self.answer} of split '{cut(self.split, 20)}'"

@@ -22,10 +22,14 @@ from typing import Any
 from vesalius.core import registry
 from vesalius.core.errors import UnknownName
 from vesalius.core.scorecard import Interval
+from vesalius.metrics._decisions import agreement, net_benefit, rates_at, rates_kept, wilson
 from vesalius.metrics._intervals import bootstrap
 from vesalius.metrics._rows import Rows
 
-__all__ = ["Interval", "Rows", "bootstrap", "describe", "for_answer", "judges"]
+__all__ = [
+    "Interval", "Rows", "agreement", "bootstrap", "describe", "for_answer", "judges", "net_benefit", "rates_at",
+    "rates_kept", "wilson",
+]  # fmt: skip
 
 
 def for_answer(answer: str) -> ModuleType:

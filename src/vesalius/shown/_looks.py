@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import base64
+import io
 import time
 from collections.abc import Callable, Iterable, Mapping
 
-from vesalius.answers.drawing.figures import picture
+from PIL import Image as Pil
+
+from vesalius.answers.drawing.pictures import picture
 from vesalius.answers.drawing.slices import Slice, look
 from vesalius.core.case import Case, Ref
 from vesalius.core.cohort import Label
 from vesalius.core.errors import VesaliusError
 from vesalius.core.image import Image
+from vesalius.core.palette import colour_of
 from vesalius.prepare.case import load, load_mask
 from vesalius.prepare.geometry import upright
 
@@ -58,7 +62,8 @@ def of_case(case: Case, labels: Mapping[str, tuple[Label, ...]]) -> bytes | None
     named = {x.name: x.value for x in labels[drawn]}
     here = set(shown.answer.ravel().tolist()) - {0} if shown.answer is not None else set()
     known = named or {str(v): v for v in sorted(here)}
-    return _png(shown, {name: value for name, value in known.items() if value in here or named})
+    colours = {x.name: colour_of(x, k) for k, x in enumerate(labels[drawn])}
+    return _png(shown, {name: value for name, value in known.items() if value in here or named}, colours)
 
 
 def address(png: bytes) -> str:
@@ -73,5 +78,9 @@ def _still(image: Image) -> Image:
     return image if image.times_s is None else replace(image, array=image.array[0], times_s=None)
 
 
-def _png(shown: Slice, values: Mapping[str, int]) -> bytes:
-    return base64.b64decode(picture(shown, values)["src"].partition(",")[2])
+def _png(shown: Slice, values: Mapping[str, int], colours: Mapping[str, str] | None = None) -> bytes:
+    view = picture(shown, values, colours or {})["views"][-1]
+    found = Pil.open(io.BytesIO(base64.b64decode(view["src"].partition(",")[2])))
+    buffer = io.BytesIO()
+    found.save(buffer, format="PNG")
+    return buffer.getvalue()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from vesalius import cohorts
@@ -17,6 +18,7 @@ from vesalius.core.progress import Progress, watched
 from vesalius.core.scorecard import Scorecard, save_scorecard
 from vesalius.core.sealed import MANIFEST
 from vesalius.core.words import counted
+from vesalius.dicom.values.colours import chosen
 from vesalius.evaluate.answered import score_cases
 from vesalius.evaluate.foreign import assert_drawn_on, foreign_answers, positive_class
 from vesalius.evaluate.scoring import Tally, card_of, tally_for
@@ -183,6 +185,7 @@ def _score_foreign(
     path: Path, cases: Sequence[Case], cohort: Cohort, info: TargetInfo, split: str, progress: Progress
 ) -> tuple[Tally, Scorecard]:
     kind = contract.for_target(info.kind).kind.__name__
+    info = replace(info, labels=chosen(info.labels))
     found = foreign_answers(path, cases, info)
     tally = tally_for(kind)
     positive = positive_class(cases, info)

@@ -82,6 +82,7 @@ class BannerBody(BaseModel):
 class ModelBody(BaseModel):
     """A bundle that this service answers with; `baseline_is` says which trivial answer its scorecard compares with.
 
+    `labels` have the colours that they are shown in, and `palette` holds those of all that has none of its own.
     `banners` come before every figure of the scorecard.
     """
 
@@ -90,6 +91,7 @@ class ModelBody(BaseModel):
     task: str
     answer: str
     labels: list[dict[str, Any]]
+    palette: list[str]
     inputs: list[str]
     dims: int
     modality: str | None

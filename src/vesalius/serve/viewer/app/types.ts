@@ -4,6 +4,8 @@ export interface Label {
   value?: number;
   name: string;
   colour?: string | null;
+  /** The colour that was chosen to show it, where the data have none. */
+  shown?: string | null;
 }
 
 export interface Scored extends Label {
@@ -24,6 +26,8 @@ export interface Model {
   task: string;
   answer: string;
   labels: Label[];
+  /** The colours of what has none of its own, by place. */
+  palette?: string[];
   dims: number;
   modality: string | null;
   unit: string | null;
