@@ -293,11 +293,8 @@ def _fill(
             raise
         done.append(case.id)
         forms = answer.source.forms
-        if forms is not None and forms.disagree:
-            said = (
-                f"its sform and its qform say places {forms.apart_mm:.3g} mm apart; the {forms.used} was used"
-            )
-            progress.note(f"{case.id}: {said}, and the answer has both")
+        if forms is not None and forms.doubt is not None:
+            progress.note(f"{case.id}: {forms.doubt}, and the answer has both")
     if marks:
         progress.note(f"{lying_outside(marks, len(left))}: see the column 'outside'")
     return Predictions(tuple(done), tuple(failed), sheet.folder)
