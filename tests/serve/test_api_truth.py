@@ -115,7 +115,7 @@ def test_the_truth_of_another_image_is_refused(
         assert got.status_code == 422 and words in got.json()["error"], (name, got.text)
         assert str(tmp_path) not in got.text
     assert same.FrameOfReferenceUID != source.source.frame_of_reference_uid
-    assert client.get(url).status_code == 404
+    assert client.get(url).status_code == 204
 
 
 def test_a_place_that_only_one_of_the_two_says_is_not_taken_as_the_same(

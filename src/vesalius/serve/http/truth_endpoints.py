@@ -56,11 +56,13 @@ async def give(
     return truth.json(found, about, _named(service, model))
 
 
-@router.get("", response_model=schemas.TruthBody)
+@router.get("", response_model=schemas.TruthBody, responses={204: {"description": "nobody gave one"}})
 def look(study: StudyId, case: CaseId, service: Serving, caller: User, model: ModelName = None) -> Any:
-    """Return a case's truth; 404 where nobody gave one."""
-    found, about, truth = _held(service, study, case, caller)
-    return truth.json(found, about, _named(service, model))
+    """Return a case's truth; 204 where nobody gave one."""
+    found = service.studies.get(study, caller)
+    about = found.case(case)
+    truth = service.truths.get(found, about)
+    return Response(status_code=204) if truth is None else truth.json(found, about, _named(service, model))
 
 
 @router.get("/mask.nii.gz", response_class=Response)

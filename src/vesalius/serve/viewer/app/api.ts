@@ -145,10 +145,8 @@ const truthPath = (study: string, shown: string, model: string | null) =>
 
 /** A case's truth; null where nobody gave one. */
 export async function truth(study: string, shown: string, model: string | null): Promise<Truth | null> {
-  return json<Truth>(truthPath(study, shown, model), {}, true).catch((error: unknown) => {
-    if (error instanceof Failure && error.status === 404) return null;
-    throw error;
-  });
+  const answer = await request(truthPath(study, shown, model), {}, true);
+  return answer.status === 204 ? null : ((await answer.json()) as Truth);
 }
 
 export function giveTruth(study: string, shown: string, model: string | null, file: File): Promise<Truth> {
