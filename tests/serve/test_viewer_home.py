@@ -33,6 +33,7 @@ def test_an_empty_page_offers_a_sample_that_is_said_to_be_synthetic_and_opens_it
             page.tab.emulate_media(color_scheme=scheme)
             page.audit(f"empty, {scheme}")
         page.tab.select_option("#model", "organs")
+        page.tab.keyboard.press("2")  # one plane is drawn sooner than all and 3-D
         page.tab.click("#sample")
         page.wait("#place", "slice")
         assert "Synthetic" in page.tab.inner_text("#case-notes")
@@ -45,9 +46,7 @@ def test_an_empty_page_offers_a_sample_that_is_said_to_be_synthetic_and_opens_it
         page.tab.select_option("#beside-choice", "truth")
         page.wait(".agreement")
         assert page.tab.inner_text("#second-caption") == "Truth: known of the phantom"
-        for scheme in ("dark", "light"):
-            page.tab.emulate_media(color_scheme=scheme)
-            page.audit(f"beside the truth, {scheme}")
+        page.audit("beside the truth")
         assert page.wrong == []
         page.tab.close()
 
@@ -68,11 +67,14 @@ def test_planes_fill_their_quarters_at_one_scale_and_a_double_click_makes_one_la
         said = page.tab.get_attribute("#over", "data-legends")
         per_mm = [float(px) / float(mm) for mm, px in re.findall(r"(\d+) mm = ([\d.]+) px", said)]
         assert len(per_mm) == 3 and max(per_mm) - min(per_mm) < 0.01, said
-        seen = page.picture("quarters").max(axis=2) > 200
+        seen = page.picture("quarters").min(axis=2) > 127
         high, wide = (n // 2 for n in seen.shape)
         scale = per_mm[0]
         for (top, left), size in (((0, 0), (40, 20)), ((0, wide), (20, 18)), ((high, 0), (40, 18))):
-            rows, columns = np.nonzero(seen[top : top + high - 4, left : left + wide - 4])
+            inner = seen[
+                top + 30 : top + high - 60, left + 30 : left + wide - 30
+            ]  # without the words at the edges
+            rows, columns = np.nonzero(inner)
             found = (np.ptp(columns) + 1, np.ptp(rows) + 1)  # of the block, in pixels
             assert all(abs(f - s * scale) < 0.1 * s * scale + 4 for f, s in zip(found, size, strict=True)), (
                 found

@@ -83,7 +83,8 @@ async function display(): Promise<void> {
       flat: c.shape[0] === 1,
       colour: c.colour ?? false,
       invert: c.display?.invert ?? false,
-      window: c.colour ? null : (keptWindow(c) ?? firstWindow(c)),
+      window: c.colour ? null : firstWindow(c),
+      first: keptWindow(c),
       unit: c.spacing_mm ? "mm" : "px",
       unknown: !c.unit && !c.modality && !c.colour,
     });

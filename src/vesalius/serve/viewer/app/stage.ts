@@ -29,6 +29,8 @@ export interface Shown {
   colour: boolean;
   invert: boolean;
   window: { centre: number; width: number } | null;
+  /** Another window that it is seen in first; its own stays the one that is gone back to. */
+  first: { centre: number; width: number } | null;
   /** Of lengths on the image. */
   unit: "mm" | "px";
   /** Whether nothing says what the values are in: then they may be a CT's, for all that is known. */
@@ -265,6 +267,7 @@ export class Stage {
     const window = shown.window ?? (shown.unknown && looksLikeCT(this.range) ? SOFT : null);
     if (window) [image.cal_min, image.cal_max] = ends(window.centre, window.width);
     this.began = [image.cal_min ?? 0, image.cal_max ?? 1];
+    if (shown.first) [image.cal_min, image.cal_max] = ends(shown.first.centre, shown.first.width);
     this.planes.addVolume(image);
     this.root.classList.toggle("flat", shown.flat);
     this.setLayout(this.layout);
