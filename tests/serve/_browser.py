@@ -27,7 +27,7 @@ from vesalius.serve.http.service import Service
 AXE = viewer.STATIC.parents[4] / "node_modules" / "axe-core" / "axe.min.js"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = ["--headless=new", "--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
-PATIENCE_MS = 20_000  # a busy machine draws slowly without a graphics card
+PATIENCE_MS = 120_000  # a busy machine draws slowly without a graphics card
 in_browser = pytest.mark.skipif(
     CHROMIUM is None or not viewer.built(),
     reason="chromium is not installed" if CHROMIUM is None else "the viewer is not built: make viewer",
