@@ -45,7 +45,7 @@ def test_an_empty_page_offers_a_sample_that_is_said_to_be_synthetic_and_opens_it
         page.wait("#results .legend li")
         page.tab.select_option("#beside-choice", "truth")
         page.wait(".agreement")
-        assert page.tab.inner_text("#second-caption") == "Truth: known of the phantom"
+        assert page.tab.inner_text("#second-caption") == "Truth: the phantom's own"
         page.audit("beside the truth")
         assert page.wrong == []
         page.tab.close()

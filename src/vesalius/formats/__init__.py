@@ -11,8 +11,9 @@ A format's file declares, as literals that are read without importing it:
     LOSSY = (".jpg",)                    suffixes under which grey values may change a little, so that no answer is
 
 and has `read(ref) -> Image`, `header(ref) -> Header` and `write(thing, path, *, source=None)`; a format whose
-pixels need another reading when they are labels also has `read_mask(ref) -> Image`. A format that shares another's
-files, and is told from it by what is in them, says `OF = "dicom"` and `CODES = ("SEG",)`: the other's `code(path)`.
+pixels need another reading when they are labels also has `read_mask(ref) -> Image`, and `labels(path)` where its files
+name them. A format that shares another's files, and is told from it by what is in them, says `OF = "dicom"` and
+`CODES = ("SEG",)`: the other's `code(path)`.
 """
 
 from __future__ import annotations

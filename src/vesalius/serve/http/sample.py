@@ -18,7 +18,7 @@ from vesalius.phantom import DEFAULT, make
 from vesalius.prepare.case import load_mask
 from vesalius.serve.http.uploads import Received, stored_path
 
-KNOWN = "known of the phantom"
+KNOWN = "the phantom's own"
 SEED = 1543  # another than people give, so that no model learned from this patient
 _GRID = (64, 160, 160)  # (Z, Y, X): fine enough to look at, made in a second or two
 _LEAST, _MOST = 16, 192  # along an axis, whatever a model learned from

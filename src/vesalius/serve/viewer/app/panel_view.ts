@@ -148,7 +148,7 @@ export function viewPanel(stage: Stage): View {
       PRESETS.map((p) => h("option", { value: p.id, disabled: !units }, p.name)),
     );
     presets.title = units ? "Window presets" : "The presets need Hounsfield units, which this image is not in";
-    for (const e of [presets, level, width]) e.disabled = !c;
+    for (const e of [presets, level, width, cross, byId<HTMLButtonElement>("reset"), byId<HTMLButtonElement>("picture")]) e.disabled = !c;
     byId("windowing").hidden = Boolean(c?.colour); // colours are shown as they are stored
     if (!c) level.value = width.value = "";
     byId("which").textContent = c ? titleOf(c) : "";
