@@ -93,7 +93,7 @@ def _answered(job: InferenceJob, case: StoredCase, output: str) -> Response:
     """Return a job's answer as MONAI Label's client takes it."""
     if case.id not in job.answers:
         error = job.error or {"error": f"the job is {job.status}"}
-        raise Problem(422, error["error"], found=error.get("found"), hint=error.get("hint"))
+        raise Problem(job.refusal or 422, error["error"], found=error.get("found"), hint=error.get("hint"))
     row, written = job.answers[case.id], job.files[case.id]
     params = {
         "label_names": {x["name"]: x["value"] for x in job.model.about["labels"]},

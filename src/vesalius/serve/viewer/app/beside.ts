@@ -22,6 +22,7 @@ export function besidePanel(stage: Stage, second: Stage, ready: () => Promise<vo
   let chosen = "";
   let turn = 0;
   let linked = false;
+  let work: Promise<void> = Promise.resolve();
 
   /** Earlier answers of the chosen case that are not the one that is shown. */
   const earlier = (): Held[] => {
@@ -61,8 +62,12 @@ export function besidePanel(stage: Stage, second: Stage, ready: () => Promise<vo
     stage.resized();
   };
 
-  const show = guarded(async () => {
+  /** One after the other, and of several that wait the last alone: two at once would both lay an image on the stage. */
+  const show = (): Promise<void> => {
     const mine = ++turn;
+    return (work = work.then(() => (mine === turn ? draw(mine) : undefined)));
+  };
+  const draw = guarded(async (mine: number) => {
     const current = () => mine === turn;
     const what = found();
     if (!what) {
@@ -89,6 +94,7 @@ export function besidePanel(stage: Stage, second: Stage, ready: () => Promise<vo
       const path = answer.files[name];
       return path ? api.bytes(path) : null;
     };
+    await drawn.clear([what.held.kind]);
     const shown = caseAnswers().find((a) => a.by === "predict");
     byId("first-caption").hidden = !placed;
     byId("first-caption").textContent = shown ? nameOf(shown) : "No answer yet";
@@ -139,7 +145,8 @@ export function besidePanel(stage: Stage, second: Stage, ready: () => Promise<vo
   on(["study", "caseId"], () => {
     [truth, chosen] = [null, ""];
     turn++;
-    void close();
+    linked = false;
+    work = work.then(close);
   });
   on(["study", "caseId", "model"], () => void look());
   on(["answers", "history", "caseId", "model", "study"], () => {

@@ -68,10 +68,10 @@ export const valueText = ({ value }: Figure): string => (typeof value === "numbe
 /** Its interval; nothing where it has none. */
 export const intervalText = ({ low, high }: Figure): string => (typeof low === "number" && typeof high === "number" ? `${digits(low)} to ${digits(high)}` : "");
 
-/** What stands beside a value: its interval, how many cases it is of, and the baseline. */
-export function besideText(figure: Figure): string {
+/** What stands beside a value: its interval, how many cases it is of where these are not all, and the baseline. */
+export function besideText(figure: Figure, all: number | null): string {
   const { n, baseline } = figure;
-  return [intervalText(figure), n && `n = ${n}`, typeof baseline === "number" && `baseline ${digits(baseline)}`].filter(Boolean).join(" · ");
+  return [intervalText(figure), n && n !== all && `n = ${n}`, typeof baseline === "number" && `baseline ${digits(baseline)}`].filter(Boolean).join(" · ");
 }
 
 /** What figures were measured on, as a sentence: never the image that is seen. */

@@ -161,7 +161,7 @@ function facts(model: Model): HTMLElement {
   if (model.labels.length) rows.push(["Labels", called(model.labels).map((name) => (/[,;]/.test(name) ? `\u2018${name}\u2019` : name)).join(", ")]);
   const weak = [...first, ...others].filter((name) => beats(name, card[name]!) === false).map(metricName);
   const compared = first.some((name) => typeof card[name]!.baseline === "number");
-  const list = (some: string[]) => h("ul", { class: "figures" }, some.map((name) => figure(name, card[name]!)));
+  const list = (some: string[]) => h("ul", { class: "figures" }, some.map((name) => figure(name, card[name]!, model.measured_on?.cases ?? null)));
   return h(
     "details",
     { open: (model.banners ?? []).length > 0 },
@@ -179,6 +179,6 @@ function facts(model: Model): HTMLElement {
 }
 
 /** A figure in two lines: what it is and its value; its interval and what it is held against. */
-function figure(name: string, found: Figure): HTMLElement {
-  return h("li", {}, h("span", { class: "name" }, metricName(name)), h("span", { class: "number" }, valueText(found)), h("span", { class: "faint" }, besideText(found)));
+function figure(name: string, found: Figure, all: number | null): HTMLElement {
+  return h("li", {}, h("span", { class: "name" }, metricName(name)), h("span", { class: "number" }, valueText(found)), h("span", { class: "faint" }, besideText(found, all)));
 }

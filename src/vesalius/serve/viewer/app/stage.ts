@@ -240,6 +240,7 @@ export class Stage {
     if (crossed === this.crossed) return;
     this.crossed = crossed;
     this.drawOver();
+    if (this.buffer && !this.following) this.onlook();
   }
 
   /** The frame that is seen, as a NIfTI of its own in the order of the file; null where it is shown in blocks. */
