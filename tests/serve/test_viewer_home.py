@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import nibabel as nib
 import numpy as np
 import pytest
 from _browser import Page, in_browser, serving
@@ -100,7 +101,11 @@ def test_a_ct_opens_in_a_soft_tissue_window_and_the_cross_is_off_for_pictures(
     values[2:6, 4:20, 4:20] = 40
     values[3, 8:12, 8:12] = 700
     ct = formats.write(Image(values[None], affine=np.eye(4)), tmp_path / "ct.nii.gz")
-    mr = formats.write(Image(np.abs(values[None]), affine=np.eye(4)), tmp_path / "mr.nii.gz")
+    two: Any = nib.Nifti1Image(np.abs(values.T), np.eye(4))
+    two.set_sform(np.eye(4), code=1)
+    two.set_qform(np.diag([1.0, 1.0, 1.0, 1.0]) + np.eye(4, k=3) * 9, code=1)  # 9 mm to the side of it
+    mr = tmp_path / "mr.nii.gz"
+    nib.save(two, mr)
     with serving(models, tmp_path / "service") as address:
         page = Page(browser, address, tmp_path)
         page.show(("ct.nii.gz", ct.read_bytes()))
@@ -111,9 +116,11 @@ def test_a_ct_opens_in_a_soft_tissue_window_and_the_cross_is_off_for_pictures(
         page.wait("#which", "mr")
         page.wait("#place", "slice")
         assert page.tab.input_value("#width") != "400"
+        assert "sform and its qform say places 9 mm apart" in page.tab.inner_text("#case-notes")
         page.drop([("film.png", picture)])
         page.wait("#which", "film")
         page.wait("#place", "column")
+        assert not page.tab.is_visible("#case-notes")
         assert page.tab.get_attribute("#cross", "aria-pressed") == "false"
         before = page.picture("film")
         page.tab.keyboard.press("c")
