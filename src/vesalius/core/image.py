@@ -40,6 +40,13 @@ class Forms:
         """Whether the two lie more than half a voxel apart."""
         return self.apart_voxels > 0.5
 
+    @property
+    def doubt(self) -> str | None:
+        """What a person must know of the two in one sentence; None where they agree."""
+        if not self.disagree:
+            return None
+        return f"its sform and its qform say places {self.apart_mm:.3g} mm apart; the {self.used} was used"
+
     def fit(self, image: Image) -> bool:
         """Return whether an image still lies where these forms have it."""
         if self.affine is None or image.affine is None:
