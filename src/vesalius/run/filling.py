@@ -100,11 +100,8 @@ class _Filling:
             raise
         self.done.append(case.id)
         forms = answer.source.forms
-        if forms is not None and forms.disagree:
-            said = (
-                f"its sform and its qform say places {forms.apart_mm:.3g} mm apart; the {forms.used} was used"
-            )
-            self.progress.note(f"{case.id}: {said}, and the answer has both")
+        if forms is not None and forms.doubt is not None:
+            self.progress.note(f"{case.id}: {forms.doubt}, and the answer has both")
 
     def end(self) -> None:
         """Say how many lie outside of what was learned from. Raises MismatchError where all that came were refused."""

@@ -52,7 +52,7 @@ async def give(
             raise
         service.studies.grow(found, truth.path.stat().st_size)
         _drop(service, found, service.truths.put(found, about, truth))
-    service.audit.add(caller.name, "truth", study=found.id)
+    service.audit.add(caller.name, "truth", {"study": found.id})
     return truth.json(found, about, _named(service, model))
 
 
@@ -69,7 +69,7 @@ def look(study: StudyId, case: CaseId, service: Serving, caller: User, model: Mo
 def mask(study: StudyId, case: CaseId, service: Serving, caller: User) -> Response:
     """Return the labels on the image's grid."""
     found, _, truth = _held(service, study, case, caller)
-    service.audit.add(caller.name, "look", study=found.id)
+    service.audit.add(caller.name, "look", {"study": found.id})
     return file_response(truth.path, "application/gzip", name="truth.nii.gz")
 
 
@@ -78,7 +78,7 @@ def take_away(study: StudyId, case: CaseId, service: Serving, caller: User) -> R
     """Remove a case's truth."""
     found, about, _ = _held(service, study, case, caller)
     _drop(service, found, service.truths.remove(found, about))
-    service.audit.add(caller.name, "delete", study=found.id, file="truth")
+    service.audit.add(caller.name, "delete", {"study": found.id, "file": "truth"})
     return Response(status_code=204)
 
 
