@@ -24,6 +24,7 @@ from vesalius.learn.checkpoint import Checkpoint
 from vesalius.learn.course import Change, Course, Pace, planned
 from vesalius.learn.log import Log
 from vesalius.learn.optimise import rate
+from vesalius.learn.phases import span_at
 from vesalius.learn.recipes import contract as recipes
 from vesalius.learn.recipes.contract import Member, Recipe
 from vesalius.learn.stepper import fabric_for
@@ -89,12 +90,17 @@ def train(
     progress.advance(label, saved.step)
     last_save = time.monotonic()
     saved.loss_sum = saved.loss_sum.to(fabric.device)
+    phases, phase = plan.train.phases, -1
     try:
         with _interruptible() as stop:
             while saved.step < course.steps:
                 step = saved.step
                 torch_threads.use(course.threads_at(step))
-                lr = rate(course.position(step), plan.train, course.first)
+                at = course.position(step)
+                if phases and (now := span_at(at, phases, course.first).number) != phase:
+                    recipe.enter(phases[now])
+                    phase = now
+                lr = rate(at, plan.train, course.first)
                 loss = recipe.step(step, lr)
                 saved.loss_sum, saved.loss_n = saved.loss_sum + loss, saved.loss_n + 1
                 saved.step = step + 1

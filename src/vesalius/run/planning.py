@@ -12,7 +12,7 @@ from vesalius.core.words import counted
 from vesalius.learn.recipes.contract import options_of
 from vesalius.nets import describe
 from vesalius.plan import machine as machines
-from vesalius.plan import torch_threads
+from vesalius.plan import presets, torch_threads
 from vesalius.plan.facts import shared_channels
 from vesalius.plan.fingerprint import fingerprint
 from vesalius.plan.rules import check, draft_plan, staged
@@ -50,10 +50,18 @@ def choose_plan(begun: Begun, space: Workspace) -> Plan:
 
 
 def assert_meaning(begun: Begun, plan: Plan) -> None:
-    """Raise PlanError where a plan would exchange sides that a label names, or begins from other channels' weights."""
+    """Raise PlanError where a plan would exchange sides that a label names, or begins from other channels' weights.
+
+    Frozen parts need weights to begin from: random ones would stay random.
+    """
     no_side_swapped(plan)
     if begun.start is not None:
         same_meaning(begun.start, plan)
+    elif any(phase.frozen for phase in plan.train.phases):
+        raise PlanError(
+            "a phase of train.phases freezes a part of the model, and there are no weights to begin from",
+            hint="--init with a run, a bundle or a file of weights, or --set train.phases=[]",
+        )
 
 
 def fix_steps(begun: Begun, space: Workspace, plan: Plan) -> Planned:
@@ -85,6 +93,12 @@ def _same_run(begun: Begun, plan: Plan, space: Workspace) -> None:
         raise PlanError(
             "this run began from other weights", found=str(origin), hint=f"--init with {plan.net.init}"
         )
+    if begun.asked.preset not in (None, plan.preset):
+        raise PlanError(
+            "a run that is resumed keeps its plan",
+            found=f"preset {begun.asked.preset}, begun with {plan.preset or 'none'}",
+            hint="the same again, nothing, or a new run",
+        )
     named = {"task.name": space.task.name, "task.target": _named(space), "train.seed": begun.seed}
     before = plan.model_dump(exclude={"reasons"})
     for name, value in {**named, **begun.asked.settings}.items():
@@ -104,7 +118,13 @@ def _first_plan(begun: Begun, space: Workspace) -> Plan:
     """Return the rules' plan or the one given, with what the user set; the number of steps is still open."""
     settings = begun.asked.settings
     shared_channels([*space.training, *space.test], space.facts, ())
-    plan = _with_members(_given_or_drafted(begun, space), begun.asked.folds, space)
+    plan = _given_or_drafted(begun, space)
+    if begun.asked.preset is not None:
+        told = override(
+            _for_net(plan, settings), settings
+        )  # what the user set wins, and a preset may look at it
+        plan = presets.applied(begun.asked.preset, told)
+    plan = _with_members(plan, begun.asked.folds, space)
     if begun.start is not None:
         plan = override(plan, {"net.init": begun.start.origin})
     if "train.steps" in settings:  # what the clock changed was about other steps

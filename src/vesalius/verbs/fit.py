@@ -57,6 +57,7 @@ def fit(
     init: Path | str | None = None,
     settings: Mapping[str, Any] | None = None,
     plan: Path | str | Plan | None = None,
+    preset: str | None = None,
     dry_run: bool = False,
     resume: bool = False,
     max_set_aside: float = 0.10,
@@ -68,7 +69,8 @@ def fit(
 
     `labels` says what stands for what among classes and masks' values: `{"benign": "Benign", "NA": "", "255": "1"}`.
     `time_limit` ('10m', seconds) bounds all of it. `folds` trains a member for each fold. `settings` override
-    planned values by path (`{"train.steps": 500}`). `plan` is a plan.json to follow instead of the rules'.
+    planned values by path (`{"train.steps": 500}`). `plan` is a plan.json to follow instead of the rules'. `preset`
+    (`quick`, `good`, `best`, `finetune` …) changes what the rules chose, and gives its reasons; `settings` win over it.
     `dry_run` stops at the plan. `resume` goes on in `out` (or the latest unfinished run of this data) where it
     was interrupted; what that run was told of its data, target and time limit need not be told again: it has the
     time that is left, unless `time_limit` gives it another from now on. `started` is the `time.monotonic()` that the
@@ -92,6 +94,7 @@ def fit(
         labels=labels,
         init=Path(init) if init else None,
         plan=plan,
+        preset=preset,
         dry_run=dry_run,
         max_set_aside=max_set_aside,
         device=device,
