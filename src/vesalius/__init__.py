@@ -25,6 +25,7 @@ _HOME = {
     "deidentify": "verbs.deidentify",
     "Deidentified": "verbs.deidentify",
     "phantom": "verbs.phantom",
+    "register": "verbs.register",
     "demo": "verbs.demo",
 }
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "phantom",
     "predict",
     "read",
+    "register",
     "write",
 ]
 
@@ -59,6 +61,7 @@ if TYPE_CHECKING:
     from vesalius.verbs.predict import Predictions as Predictions
     from vesalius.verbs.predict import predict as predict
     from vesalius.verbs.read import read as read
+    from vesalius.verbs.register import register as register
     from vesalius.verbs.write import write as write
 
 

@@ -1,4 +1,4 @@
-"""Phases: what is frozen stays as it is to the bit, rates follow each phase, and a kill within either changes nothing."""
+"""Phases: what is frozen stays as it is to the bit, rates follow each phase, and a kill in either changes nothing."""
 
 from __future__ import annotations
 

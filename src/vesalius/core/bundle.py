@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from vesalius.core import registry
 from vesalius.core.errors import BundleError, VesaliusError
 from vesalius.core.image import Array
 from vesalius.core.learned import Learned
@@ -59,10 +60,24 @@ class Stage:
 
 
 @dataclass(frozen=True)
+class Need:
+    """A registered name that a bundle answers with and that another package, or a script, brings.
+
+    `origin` is that package with its version, or `vs.register`; `digest` is a hash of the source of the latter.
+    """
+
+    kind: str
+    name: str
+    origin: str
+    digest: str = ""
+
+
+@dataclass(frozen=True)
 class Bundle:
     """An opened bundle. `hash` is the SHA-256 of its manifest: the same hash, the same model.
 
-    `learned` is what its training cases were; None where that is not known, as in bundles of earlier versions.
+    `learned` is what its training cases were; None where that is not known, as in bundles of earlier versions. `needs`
+    are the registered names that it answers with and that are not Vesalius's own.
     """
 
     path: Path
@@ -71,6 +86,7 @@ class Bundle:
     hash: str
     made_by: str
     learned: Learned | None = None
+    needs: tuple[Need, ...] = ()
 
     @property
     def name(self) -> str:
@@ -105,6 +121,8 @@ def save_bundle(
     }
     if learned is not None:
         head["learned_from"] = learned.json()
+    if needed := needs_of(stages):
+        head["needs"] = [asdict(need) for need in needed]
     files: dict[str, str | bytes] = {}
     for k, stage in enumerate(stages):
         files |= _stage_files(k, stage)
@@ -123,10 +141,48 @@ def open_bundle(path: Path) -> Bundle:
     sealed = open_sealed(path, BUNDLE)
     with damage_named(path, BUNDLE):
         head = sealed.head
+        needs = tuple(Need(**entry) for entry in head.get("needs", ()))
+    for need in needs:
+        _assert_there(need, path)
+    with damage_named(path, BUNDLE):
         stages = tuple(_read_stage(sealed, k, entry) for k, entry in enumerate(head["stages"]))
         record = head.get("learned_from")
         learned = None if record is None else parse_learned(record)
-        return Bundle(path, stages, head["data_hash"], sealed.hash, head["made_by"], learned)
+        return Bundle(path, stages, head["data_hash"], sealed.hash, head["made_by"], learned, needs)
+
+
+def needs_of(stages: tuple[Stage, ...]) -> tuple[Need, ...]:
+    """Return the registered names that stages answer with and that are not Vesalius's own, each once."""
+    found: dict[tuple[str, str], Need] = {}
+    for stage in stages:
+        plan = stage.plan
+        used = [("tasks", plan.task.name), ("losses", plan.loss.name)]
+        used += [("nets", net.name) for net in (plan.net, *plan.nets.values())]
+        for kind, name in used:
+            if name in registry.names(kind) and (told := registry.provenance(kind, name)) is not None:
+                found[kind, name] = Need(kind, name, told["from"], told.get("digest", ""))
+    return tuple(found.values())
+
+
+def _assert_there(need: Need, path: Path) -> None:
+    """Raise BundleError where what a bundle needs is not registered here, or is something else of that name."""
+    what = f"{registry.singular(need.kind)} '{need.name}'"
+    own = need.origin == registry.REGISTERED
+    if need.name not in registry.names(need.kind):
+        raise BundleError(
+            f"{path} needs the {what}, which is not registered here",
+            found="it was registered by the script that trained it" if own else f"it is of {need.origin}",
+            hint=f'vs.register("{need.kind}", …) before it is opened'
+            if own
+            else f"pip install {need.origin}",
+        )
+    digest = (registry.provenance(need.kind, need.name) or {}).get("digest", "")
+    if need.digest and digest and digest != need.digest:
+        raise BundleError(
+            f"the {what} that is registered here is not the one that {path} was trained with",
+            found="another source under the same name",
+            hint="the definition of then, or another name for the new one",
+        )
 
 
 def _described(stage: Stage) -> dict[str, Any]:

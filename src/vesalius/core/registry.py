@@ -17,9 +17,9 @@ import ast
 import functools
 import importlib
 import importlib.util
-from importlib import metadata
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from types import ModuleType
 from typing import Any

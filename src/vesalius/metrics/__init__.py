@@ -25,7 +25,10 @@ from vesalius.core.scorecard import Interval
 from vesalius.metrics._intervals import bootstrap
 from vesalius.metrics._rows import Rows
 
-__all__ = ["Interval", "Rows", "bootstrap", "describe", "for_answer", "judges"]
+__all__ = ["MUST", "Interval", "Rows", "bootstrap", "describe", "for_answer", "judges"]
+
+
+MUST = ("ANSWER", "DESCRIPTIONS", "rows", "summary", "counts", "excluded")
 
 
 def for_answer(answer: str) -> ModuleType:
