@@ -11,6 +11,7 @@ BUNDLE/
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -92,6 +93,45 @@ class Bundle:
     def name(self) -> str:
         """What it is called in words."""
         return name_of(self.path)
+
+    def torch(
+        self,
+        *,
+        member: int | None = None,
+        calibrated: bool = False,
+        mirror: bool = True,
+        device: str = "cpu",
+    ) -> Any:
+        """Return the last stage as a plain `torch.nn.Module` in evaluation mode: `infer.module.BundleModule`.
+
+        It takes what `prepare` gives, `(B, C, Z, Y, X)` float32, and returns raw outputs (logits), or with `calibrated`
+        the probabilities, or numbers in their unit, that answers have. `member` is one of an ensemble, by default all
+        of them; `mirror=False` leaves out the planned mirror images. Raises PlanError for a member that is not there
+        and for a task that is not calibrated, BundleError for weights that do not fit.
+        """
+        module = registry.room("infer.module")
+        return module.as_module(self, member=member, calibrated=calibrated, mirror=mirror, device=device)
+
+    def prepare(self, source: Any, *, accept_mismatch: bool = False) -> Any:
+        """Return one image as the module takes it, `(1, C, Z, Y, X)` float32, exactly as `predict` prepares it.
+
+        `source` is a path, an `Image`, a `Case`, or pixels in memory (PIL, numpy, torch). A mapping of tensors is
+        returned where the task takes more than one (covariates beside the image). Raises DataError's kinds,
+        MismatchError for another kind of image than the bundle learned from, unless that is accepted.
+        """
+        return registry.room("infer.module").prepared(self, source, accept_mismatch=accept_mismatch)
+
+    def features(self, x: Any) -> Any:
+        """Return features `(B, F)` of prepared tensors: the mean over space of the deepest map of the first member.
+
+        The model is loaded at the first call and kept; for other members, or another device, see
+        `bundle.torch().features`.
+        """
+        return registry.room("infer.module").features_of(self._module, x)
+
+    @functools.cached_property
+    def _module(self) -> Any:
+        return self.torch(mirror=False)
 
 
 def name_of(path: Path) -> str:

@@ -197,6 +197,14 @@ def lookup(kind: str, name: str) -> ModuleType:
         raise MissingExtra(missing, literals(kind, stem).get("EXTRA", missing)) from error
 
 
+def room(path: str) -> ModuleType:
+    """Import and return a file of a room above (`infer.module`), for what a noun gives when it is asked.
+
+    Raises ModuleNotFoundError.
+    """
+    return importlib.import_module(f"vesalius.{path}")
+
+
 def stem_of(kind: str, name: str) -> str:
     """Return the stem of the file that holds a registered name. Raises UnknownName."""
     if name not in names(kind):
