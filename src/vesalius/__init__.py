@@ -12,6 +12,8 @@ from vesalius.core.version import VERSION
 __version__ = VERSION
 
 _HOME = {
+    "cohort_from_dataset": "verbs.cohort_from_dataset",
+    "torch_dataset": "verbs.torch_dataset",
     "read": "verbs.read",
     "inspect": "verbs.inspect",
     "fit": "verbs.fit",
@@ -34,6 +36,7 @@ __all__ = [
     "Predictions",
     "Run",
     "__version__",
+    "cohort_from_dataset",
     "deidentify",
     "demo",
     "evaluate",
@@ -44,10 +47,12 @@ __all__ = [
     "predict",
     "read",
     "register",
+    "torch_dataset",
     "write",
 ]
 
 if TYPE_CHECKING:
+    from vesalius.verbs.cohort_from_dataset import cohort_from_dataset as cohort_from_dataset
     from vesalius.verbs.deidentify import Deidentified as Deidentified
     from vesalius.verbs.deidentify import deidentify as deidentify
     from vesalius.verbs.demo import demo as demo
@@ -62,6 +67,7 @@ if TYPE_CHECKING:
     from vesalius.verbs.predict import predict as predict
     from vesalius.verbs.read import read as read
     from vesalius.verbs.register import register as register
+    from vesalius.verbs.torch_dataset import torch_dataset as torch_dataset
     from vesalius.verbs.write import write as write
 
 

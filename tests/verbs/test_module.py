@@ -18,8 +18,8 @@ from vesalius.core.case import Case, Ref
 from vesalius.core.errors import DataError, PlanError
 from vesalius.core.image import Image
 from vesalius.core.plan import override
+from vesalius.formats import image_of
 from vesalius.infer.predictor import Predictor
-from vesalius.prepare.given import image_of
 from vesalius.tasks import contract as tasks
 
 
@@ -139,7 +139,7 @@ def test_axes_that_may_be_others_are_not_guessed() -> None:
             image_of(np.zeros(shape))
     with pytest.raises(DataError, match="do not name the axes"):
         image_of(np.zeros((5, 7)), axes="YXC")
-    with pytest.raises(DataError, match="holds no pixels"):
+    with pytest.raises(DataError, match="holds no numbers"):
         image_of("a text")
     image: Image = image_of(Picture.new("RGB", (7, 5)))
     assert image.array.shape == (3, 1, 5, 7) and image.in_colour and image.affine is None

@@ -11,6 +11,7 @@ from vesalius.cohorts._masked import recounted, with_values
 from vesalius.cohorts._overlap import Overlap
 from vesalius.cohorts._read import detect, read
 from vesalius.cohorts._splits import apply_split_file
+from vesalius.cohorts._spool import Reading, spool
 from vesalius.cohorts._table_io import read_cells
 from vesalius.cohorts._target import select_target
 from vesalius.cohorts._told import assert_untold
@@ -23,6 +24,7 @@ __all__ = [
     "Detection",
     "Options",
     "Overlap",
+    "Reading",
     "apply_split_file",
     "assert_untold",
     "assign",
@@ -36,6 +38,7 @@ __all__ = [
     "require",
     "save_assignment",
     "select_target",
+    "spool",
     "walk",
     "with_unlabelled",
     "with_values",

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vesalius import cohorts
+from vesalius import cohorts, formats
 from vesalius.answers import contract
 from vesalius.core.answers import Answer
 from vesalius.core.bundle import Bundle
@@ -25,7 +25,6 @@ from vesalius.infer.runs.contract import Members
 from vesalius.nets import Net
 from vesalius.prepare.batch import Batch
 from vesalius.prepare.case import MAIN
-from vesalius.prepare.given import image_of
 from vesalius.tasks.contract import Task
 
 Prepared = Tensor | dict[str, Tensor]
@@ -200,7 +199,7 @@ def case_of(source: Any) -> Case:
     if isinstance(source, Case):
         return source
     if not isinstance(source, str | Path):
-        image = source if isinstance(source, Image) else image_of(source)
+        image = source if isinstance(source, Image) else formats.image_of(source)
         return Case("image", {MAIN: image})
     cohort = cohorts.read(source, max_set_aside=1.0)
     if len(cohort.cases) != 1:

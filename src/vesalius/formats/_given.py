@@ -51,7 +51,7 @@ def as_array(pixels: Any) -> Array:
             pixels = pixels.float()
     array = np.asarray(pixels)
     if array.dtype.kind not in "biuf":
-        raise DataError("this holds no pixels", found=type(pixels).__name__, hint="an array of numbers")
+        raise DataError("this holds no numbers", found=type(pixels).__name__, hint="an array of numbers")
     return array.astype(np.float32) if array.dtype == np.float16 else array
 
 
