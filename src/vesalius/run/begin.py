@@ -153,6 +153,7 @@ def _completed(asked: Asked, told: Mapping[str, Any]) -> Asked:
         columns=asked.columns or told.get("columns"),
         layout=asked.layout or told.get("layout"),
         labels=asked.labels or told.get("labels"),
+        folds=asked.folds or told.get("folds"),
         split=asked.split or _path(told, "split"),
         init=asked.init or _path(told, "init"),
         max_set_aside=max(asked.max_set_aside, told.get("max_set_aside", 0.0)),

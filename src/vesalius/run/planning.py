@@ -20,6 +20,7 @@ from vesalius.run.begin import Begun
 from vesalius.run.budgeting import budgeted
 from vesalius.run.earlier import assert_stages, filled
 from vesalius.run.init import same_meaning, taken_over
+from vesalius.run.out_of_fold import is_free
 from vesalius.run.pacing import Foreseen
 from vesalius.run.ready import Ready
 from vesalius.run.workspace import Workspace, no_side_swapped
@@ -79,6 +80,7 @@ def fix_steps(begun: Begun, space: Workspace, plan: Plan) -> Planned:
         progress=asked.progress,
         device=asked.device,
         start=start.weights if start else None,
+        answered_again=asked.folds is not None and not is_free(plan),
     )
     fixed = taken_over(space, found.plan, start, found.ready, asked.progress) if start else found.plan
     return Planned(fixed, found.foreseen, found.ready)

@@ -11,11 +11,13 @@ from typing import Any
 
 from vesalius.core.bundle import Bundle, open_bundle
 from vesalius.core.cohort import Cohort
+from vesalius.core.errors import DataError
 from vesalius.core.plan import Plan
 from vesalius.core.progress import Progress, Silent
 from vesalius.core.scorecard import Scorecard, load_scorecard
-from vesalius.run import folder
+from vesalius.run import folder, out_of_fold
 from vesalius.run.begin import Asked, Begun, begin, reopen
+from vesalius.run.out_of_fold import OutOfFold
 from vesalius.run.outcome import finish
 from vesalius.run.pacing import clock_for
 from vesalius.run.planning import Planned, assert_meaning, choose_plan, fix_steps
@@ -39,6 +41,16 @@ class Run:
     bundle: Bundle | None
     scorecard: Scorecard | None
     ran_out: bool = False
+
+    def out_of_fold(self) -> OutOfFold:
+        """Return what each member said of the cases of its own fold, which it never saw: rows and a scorecard.
+
+        It is in the run's folder for tasks about whole images, and for others where `folds` were asked for. Raises
+        DataError where there is none.
+        """
+        if self.path is None:
+            raise DataError("a dry run has no answers out of fold", hint="fit without dry_run")
+        return out_of_fold.load(self.path)
 
 
 def fit(
@@ -68,7 +80,8 @@ def fit(
     """Train on `data` and score on its test cases; returns the run.
 
     `labels` says what stands for what among classes and masks' values: `{"benign": "Benign", "NA": "", "255": "1"}`.
-    `time_limit` ('10m', seconds) bounds all of it. `folds` trains a member for each fold. `settings` override
+    `time_limit` ('10m', seconds) bounds all of it. `folds` trains a member for each fold, and has it answer the cases
+    of its fold, which it never saw (`Run.out_of_fold`). `settings` override
     planned values by path (`{"train.steps": 500}`). `plan` is a plan.json to follow instead of the rules'. `preset`
     (`quick`, `good`, `best`, `finetune` …) changes what the rules chose, and gives its reasons; `settings` win over it.
     `dry_run` stops at the plan. `resume` goes on in `out` (or the latest unfinished run of this data) where it
@@ -132,6 +145,8 @@ def _carried_out(begun: Begun, space: Workspace, planned: Planned, path: Path) -
     )
     outcome = trained[-1].outcome
     bundle = seal(space, plan, trained, path)
+    if begun.asked.folds is not None or out_of_fold.is_free(plan):
+        out_of_fold.write(space, bundle, outcome, path, progress=progress, device=device)
     bundle, scorecard = finish(space, bundle, outcome, path, progress=progress, device=device)
     shutil.rmtree(path / "cache", ignore_errors=True)  # prepared pixels, of no use to anybody now
     return Run(path, plan, bundle, scorecard, outcome.ran_out)
