@@ -13,6 +13,11 @@ __version__ = VERSION
 
 _HOME = {
     "cohort_from_dataset": "verbs.cohort_from_dataset",
+    "compare": "verbs.compare",
+    "Comparison": "verbs.compare",
+    "find_lr": "verbs.find_lr",
+    "LearningRates": "verbs.find_lr",
+    "OutOfFold": "verbs.fit",
     "torch_dataset": "verbs.torch_dataset",
     "read": "verbs.read",
     "inspect": "verbs.inspect",
@@ -31,16 +36,21 @@ _HOME = {
     "demo": "verbs.demo",
 }
 __all__ = [
+    "Comparison",
     "Deidentified",
     "Fetched",
+    "LearningRates",
+    "OutOfFold",
     "Predictions",
     "Run",
     "__version__",
     "cohort_from_dataset",
+    "compare",
     "deidentify",
     "demo",
     "evaluate",
     "fetch",
+    "find_lr",
     "fit",
     "inspect",
     "phantom",
@@ -53,12 +63,17 @@ __all__ = [
 
 if TYPE_CHECKING:
     from vesalius.verbs.cohort_from_dataset import cohort_from_dataset as cohort_from_dataset
+    from vesalius.verbs.compare import Comparison as Comparison
+    from vesalius.verbs.compare import compare as compare
     from vesalius.verbs.deidentify import Deidentified as Deidentified
     from vesalius.verbs.deidentify import deidentify as deidentify
     from vesalius.verbs.demo import demo as demo
     from vesalius.verbs.evaluate import evaluate as evaluate
     from vesalius.verbs.fetch import Fetched as Fetched
     from vesalius.verbs.fetch import fetch as fetch
+    from vesalius.verbs.find_lr import LearningRates as LearningRates
+    from vesalius.verbs.find_lr import find_lr as find_lr
+    from vesalius.verbs.fit import OutOfFold as OutOfFold
     from vesalius.verbs.fit import Run as Run
     from vesalius.verbs.fit import fit as fit
     from vesalius.verbs.inspect import inspect as inspect

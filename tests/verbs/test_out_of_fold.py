@@ -69,9 +69,7 @@ def test_masks_are_answered_out_of_fold_where_folds_are_asked_for(volumes: Any, 
     cohort = vs.read(volumes.data, target="mask")
     card = vs.evaluate(one, replace(cohort, cases=(cohort.case(row["case"]),)), split="train")
     assert float(row["dice/liver"]) == pytest.approx(card.metrics["dice/liver"].value, abs=1e-5)
-    assert (
-        found.scorecard.answer == "Mask" and "Temperature" not in found.scorecard.banners[0].text
-    )
+    assert found.scorecard.answer == "Mask" and "Temperature" not in found.scorecard.banners[0].text
     told = json.loads((tmp_path / "run" / "run.json").read_text())
     assert told["folds"] == 2
     assert "out_of_fold" not in " ".join(p.name for p in (tmp_path / "run" / "bundle").iterdir())

@@ -7,6 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
+
 from vesalius.answers.contract import ForeignAnswers, Handling
 from vesalius.answers.drawing import figures as draw
 from vesalius.answers.drawing.figures import Figure
@@ -15,7 +17,10 @@ from vesalius.core.answers.value import Value
 from vesalius.core.case import Case
 from vesalius.core.cohort import TargetInfo
 from vesalius.core.errors import DataError
+from vesalius.core.image import Array
 from vesalius.core.scorecard import Scorecard
+from vesalius.metrics import Rows
+from vesalius.metrics import value as judge
 
 TARGETS = ("number",)
 
@@ -41,6 +46,15 @@ class ValueHandling(Handling[Value]):
     def rate(self, answer: Value, truth: Any, measured: Any) -> tuple[float, str]:
         """Return the negative error, and both numbers as the caption."""
         return -abs(float(answer.x) - float(truth)), f"{answer.x:.4g}, truly {float(truth):.4g}"
+
+    def each(self, rows: Rows) -> Array:
+        """Return the negative errors."""
+        return np.asarray(-np.abs(rows["x"] - rows["y"]))
+
+    def again(self, card: Scorecard) -> Rows:
+        """Return the answers and the truths."""
+        x, y = (np.array([case[name] for case in card.cases]) for name in ("x", "y"))
+        return judge.from_arrays(x, y, unit=card.unit, case_ids=[case["case"] for case in card.cases])
 
     def figures(self, card: Scorecard) -> list[Figure]:
         """Return the answers against the truths."""

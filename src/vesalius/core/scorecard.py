@@ -46,7 +46,8 @@ class Scorecard:
     `metrics` and `baseline` hold the same names, `dice` over labels and `dice/liver` for one; `baseline_is` says
     which trivial answer that was. `excluded` counts what was left out, by reason. `curves` are what a report
     draws. `cases` has a mapping a case, with its id: `nameless` drops them for the Bundle. `banners` come before
-    every figure; cards of before have none. `overlap` says what is known of training cases among those scored, and
+    every figure; cards of before have none. `patients` says by a case's id whose it is, where that is known, so that
+    two cards can be compared by patient. `overlap` says what is known of training cases among those scored, and
     `left_out` counts those that were therefore not scored.
     """
 
@@ -76,11 +77,12 @@ class Scorecard:
     banners: tuple[Banner, ...] = ()
     overlap: str = ""
     left_out: int = 0
+    patients: Mapping[str, str] = field(default_factory=dict)
 
 
 def nameless(card: Scorecard) -> Scorecard:
     """Return the same without what is said of single cases."""
-    return replace(card, cases=())
+    return replace(card, cases=(), patients={})
 
 
 def as_json(card: Scorecard) -> str:

@@ -72,6 +72,7 @@ def scorecard(
         excluded=module.excluded(rows),
         curves=handling.curves(rows),
         cases=tuple({"case": case, **handling.case(rows, i)} for i, case in enumerate(rows.case_ids)),
+        patients=dict(zip(rows.case_ids, who, strict=True)) if known else {},
         banners=(
             *told,
             *banners.of_rows(rows, answer, split=split, patients=len(set(who)), known=known),

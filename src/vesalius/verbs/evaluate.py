@@ -58,7 +58,7 @@ def evaluate(
     """
     progress = progress or Silent()
     torch_threads.use(machines.measure().cores)
-    bundle = what if isinstance(what, Bundle) else _bundle_at(Path(what))
+    bundle = what if isinstance(what, Bundle) else bundle_at(Path(what))
     past = past_of_bundle(bundle) if bundle is not None else None
     marks = Marks()
     with all_or_nothing():
@@ -75,13 +75,13 @@ def evaluate(
                 labels=labels,
                 max_set_aside=1.0,
             )
-        info = _target(cohort, target, bundle)
+        info = target_of(cohort, target, bundle)
         name = info.name if info is not None else None
         seen = marks if past is not None else None
         cohort = cohorts.check(cohort, target=name, progress=progress, max_set_aside=1.0, observe=seen)
     info = cohort.targets[name] if name is not None else None  # with the labels that its masks hold
     if bundle is not None and info is not None and kinds.of(info.kind).drawn:
-        cohort = kinds.of(info.kind).aligned(cohort, info.name, _learned(bundle))
+        cohort = kinds.of(info.kind).aligned(cohort, info.name, learned_labels(bundle))
         info = cohort.targets[info.name]
     if past is not None:
         choice = unseen(cohort, name, split, past, marks)
@@ -102,7 +102,7 @@ def evaluate(
                 accept_mismatch=accept_mismatch,
             )
         elif info is not None:
-            tally, card = _score_foreign(Path(str(what)), choice.cases, cohort, info, choice.split, progress)
+            tally, card = score_foreign(Path(str(what)), choice.cases, cohort, info, choice.split, progress)
         card = choice.told(card)
         if folder is not None:
             from vesalius.run.reporting import write_evaluation
@@ -112,7 +112,7 @@ def evaluate(
     return card
 
 
-def _bundle_at(path: Path) -> Bundle | None:
+def bundle_at(path: Path) -> Bundle | None:
     """Return the bundle at a path, or None where predictions lie there."""
     if not path.exists():
         raise DataError(f"nothing at {path}", hint="a bundle, a run, or a folder or CSV of predictions")
@@ -122,7 +122,7 @@ def _bundle_at(path: Path) -> Bundle | None:
     return None
 
 
-def _target(cohort: Cohort, name: str | None, bundle: Bundle | None) -> TargetInfo | None:
+def target_of(cohort: Cohort, name: str | None, bundle: Bundle | None) -> TargetInfo | None:
     """Return the target to score against: the one named, else the one that was learned, else the only one that fits.
 
     None for a bundle that learned without a target, where none is named. Raises DataError where it is not of the kind
@@ -159,16 +159,17 @@ def _target(cohort: Cohort, name: str | None, bundle: Bundle | None) -> TargetIn
     return info
 
 
-def _learned(bundle: Bundle) -> tuple[Label, ...]:
+def learned_labels(bundle: Bundle) -> tuple[Label, ...]:
     """Return the labels that a bundle of masks answers with."""
     return tuple(
         Label(int(x["value"]), str(x["name"])) for x in bundle.stages[-1].state.values.get("labels", ())
     )
 
 
-def _score_foreign(
+def score_foreign(
     path: Path, cases: Sequence[Case], cohort: Cohort, info: TargetInfo, split: str, progress: Progress
 ) -> tuple[Tally, Scorecard]:
+    """Score another tool's predictions on cases. Raises DataError where they do not lie on the images they answer."""
     kind = contract.for_target(info.kind).kind.__name__
     found = foreign_answers(path, cases, info)
     tally = tally_for(kind)
