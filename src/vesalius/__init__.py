@@ -17,7 +17,7 @@ _HOME = {
     "Comparison": "verbs.compare",
     "find_lr": "verbs.find_lr",
     "LearningRates": "verbs.find_lr",
-    "OutOfFold": "verbs.fit",
+    "OutOfFold": "run.out_of_fold",
     "torch_dataset": "verbs.torch_dataset",
     "read": "verbs.read",
     "inspect": "verbs.inspect",
@@ -62,6 +62,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from vesalius.run.out_of_fold import OutOfFold as OutOfFold
     from vesalius.verbs.cohort_from_dataset import cohort_from_dataset as cohort_from_dataset
     from vesalius.verbs.compare import Comparison as Comparison
     from vesalius.verbs.compare import compare as compare
@@ -73,7 +74,6 @@ if TYPE_CHECKING:
     from vesalius.verbs.fetch import fetch as fetch
     from vesalius.verbs.find_lr import LearningRates as LearningRates
     from vesalius.verbs.find_lr import find_lr as find_lr
-    from vesalius.verbs.fit import OutOfFold as OutOfFold
     from vesalius.verbs.fit import Run as Run
     from vesalius.verbs.fit import fit as fit
     from vesalius.verbs.inspect import inspect as inspect

@@ -64,5 +64,5 @@ def test_the_command_says_what_to_use(pictures: Any, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "planned    0.003" in done.stdout and "suggested  " in done.stdout and "picture    " in done.stdout
     assert (tmp_path / "lr.svg").read_text().count("<svg") == 1
-    again = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert again.returncode == 2 and "nothing is overwritten" in again.stderr
+    with pytest.raises(OutputError, match="nothing is overwritten"):
+        room.assert_writable(tmp_path / "lr.svg")

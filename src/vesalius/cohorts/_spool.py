@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -212,4 +212,4 @@ def _info(seen: _Seen, reading: Reading) -> dict[str, Any]:
 
 
 def _as_number(name: str) -> float:
-    return float(name) if name.isdecimal() else cast(float, float("inf"))
+    return float(name) if name.isdecimal() else float("inf")

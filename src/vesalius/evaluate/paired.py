@@ -107,9 +107,9 @@ def together(answer: str, first: Rows, second: Rows) -> Rows:
             found=f"{listed(first.info['labels'], 6)}; and {listed(second.info['labels'], 6)}",
             hint=HINT,
         )
-    truth = (first.columns.get("y"), second.columns.get("y"))
-    if truth[0] is not None and truth[1] is not None and not np.array_equal(*truth):
-        where = np.flatnonzero((truth[0] != truth[1]).reshape(len(first), -1).any(axis=1))
+    one, other = first.columns.get("y"), second.columns.get("y")
+    if one is not None and other is not None and not np.array_equal(one, other):
+        where = np.flatnonzero((one != other).reshape(len(first), -1).any(axis=1))
         raise DataError(
             "the two models were held against different truths",
             found=f"{counted(len(where), 'case')}, such as {first.case_ids[int(where[0])]}",

@@ -185,7 +185,7 @@ def batch_of(x: Tensor | Mapping[str, Tensor]) -> Batch:
     if isinstance(x, Tensor):
         return Batch(images={MAIN: x}, case_ids=tuple(str(k) for k in range(len(x))))
     images = {name: value for name, value in x.items() if name not in BESIDE}
-    beside = {name: x[name] for name in BESIDE if name in x}
+    beside: dict[str, Any] = {name: x[name] for name in BESIDE if name in x}
     n = len(next(iter(x.values())))
     present = {name: torch.ones(n, dtype=torch.bool) for name in x}
     return Batch(images=images, case_ids=tuple(str(k) for k in range(n)), present=present, **beside)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +16,7 @@ from vesalius.core.answers import Answer
 from vesalius.core.bundle import Bundle
 from vesalius.core.case import Case
 from vesalius.core.disk import write_text
-from vesalius.core.errors import DataError, VesaliusError
+from vesalius.core.errors import DataError, MissingExtra, VesaliusError
 from vesalius.core.plan import Plan
 from vesalius.core.progress import Progress
 from vesalius.core.scorecard import Banner, Scorecard, load_scorecard, save_scorecard
@@ -55,13 +56,11 @@ class OutOfFold:
 
     def to_pandas(self) -> Any:
         """Return the rows as a pandas DataFrame. Raises MissingExtra where pandas is not installed."""
-        from vesalius.core.errors import MissingExtra
-
         try:
-            import pandas as pd
+            pandas = importlib.import_module("pandas")
         except ModuleNotFoundError as error:
             raise MissingExtra("pandas", "pandas") from error
-        return pd.read_csv(io.StringIO(_as_csv(self.rows)))
+        return pandas.read_csv(io.StringIO(_as_csv(self.rows)))
 
 
 def load(path: Path) -> OutOfFold:

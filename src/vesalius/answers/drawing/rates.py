@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from vesalius.core.disk import write_bytes
 from vesalius.core.errors import OutputError
@@ -25,7 +26,7 @@ def draw_rates(
     import matplotlib
     from matplotlib.figure import Figure
 
-    style = {"svg.hashsalt": "vesalius", "font.family": "DejaVu Sans", "text.parse_math": False}
+    style: Any = {"svg.hashsalt": "vesalius", "font.family": "DejaVu Sans", "text.parse_math": False}
     with matplotlib.rc_context(style):
         figure = Figure(figsize=(7, 4), dpi=120, layout="constrained")
         axes = figure.add_subplot()
