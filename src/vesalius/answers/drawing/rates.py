@@ -25,6 +25,7 @@ def draw_rates(
     """Return the picture as SVG, PNG or PDF: each step's loss, their average, and a line at the suggestion."""
     import matplotlib
     from matplotlib.figure import Figure
+    from matplotlib.ticker import FuncFormatter, NullFormatter
 
     style: Any = {"svg.hashsalt": "vesalius", "font.family": "DejaVu Sans", "text.parse_math": False}
     with matplotlib.rc_context(style):
@@ -35,9 +36,11 @@ def draw_rates(
         if suggestion is not None:
             axes.axvline(suggestion, color=MARK, ls="--", lw=1.5, label=f"suggested: {suggestion:.2g}")
         axes.set_xscale("log")
-        if averages:
-            low, high = min(averages), max(averages)
-            axes.set_ylim(low - 0.1 * (high - low) - 1e-9, high + 0.4 * (high - low) + 1e-9)
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda rate, _: f"{rate:g}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        if averages:  # what broke out at the end would flatten all else
+            low, high = min(*averages, *losses), max(averages)
+            axes.set_ylim(low - 0.1 * (high - low) - 1e-9, high + 0.2 * (high - low) + 1e-9)
         axes.set_xlabel("learning rate", color=INK)
         axes.set_ylabel("training loss", color=INK)
         axes.spines[["top", "right"]].set_visible(False)
