@@ -194,7 +194,7 @@ def _names(value: Any) -> bool:
 
 
 def _unasked() -> Iterable[str]:
-    """Return the kinds of target that a value may be of without being told, those that come first first."""
+    """Return the kinds of target that a value may be of without being told, in their order."""
     texts = {stem: registry.literals(kinds.ROOM, stem) for stem in registry.stems(kinds.ROOM)}
     asked = [stem for stem, text in texts.items() if text.get("ROLES")]
     return sorted(asked, key=lambda stem: int(texts[stem].get("ORDER", 100)))

@@ -11,6 +11,7 @@ from vesalius.cohorts._layout import Detection, Options
 from vesalius.core.case import Case, Ref, Target
 from vesalius.core.cohort import Cohort, Label, TargetInfo
 from vesalius.core.errors import FormatError
+from vesalius.core.words import counted
 
 HEAD = "vesalius-dataset.json"  # written last: a folder without it is not whole
 LINES = "cases.jsonl"
@@ -33,7 +34,9 @@ def read(root: Path, *, options: Options) -> Cohort:
         with (root / LINES).open(encoding="utf-8") as lines:
             cases = tuple(_case(root, json.loads(line)) for line in lines)
         if len(cases) != head["cases"]:
-            raise FormatError(f"{root / LINES} is not whole", found=f"{len(cases)} of {head['cases']} lines")
+            raise FormatError(
+                f"{root / LINES} is not whole", found=f"{len(cases)} of {counted(int(head['cases']), 'line')}"
+            )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise FormatError(f"{root} is damaged", found=f"{type(error).__name__}: {error}"[:120]) from error
     notes = () if head.get("placed") else (NOTE,)

@@ -123,7 +123,7 @@ def page(found: Comparison) -> str:
         tally=f"{found.names[1]} is more right on {counted(up, 'case')}, {found.names[0]} on {down}; "
         f"{len(changed) - up - down} are alike.",
         shown="All cases, the largest changes first" if len(ranked) == len(changed)
-        else f"The {len(ranked)} largest changes of {len(changed)} cases",
+        else f"The {len(ranked)} largest changes of {counted(len(changed), 'case')}",
         version=VERSION,
     )  # fmt: skip
 

@@ -13,6 +13,7 @@ from vesalius.core.cohort import Cohort
 from vesalius.core.errors import OutputError, PlanError
 from vesalius.core.plan import Plan, override
 from vesalius.core.progress import Progress, Silent
+from vesalius.core.words import counted
 from vesalius.learn.rates import suggested, sweep
 from vesalius.plan import torch_threads
 from vesalius.run.begin import Asked, begin
@@ -93,7 +94,8 @@ def find_lr(
     """
     if steps < 20 or not 0 < low < high:
         raise PlanError(
-            "the rate must grow over 20 steps or more", found=f"{steps} steps from {low:g} to {high:g}"
+            "the rate must grow over 20 steps or more",
+            found=f"{counted(steps, 'step')} from {low:g} to {high:g}",
         )
     asked = Asked(
         data=data,

@@ -16,6 +16,7 @@ from vesalius.core.errors import DataError, UnknownName
 from vesalius.core.plan import Plan
 from vesalius.core.progress import Progress, Silent
 from vesalius.core.sealed import MANIFEST
+from vesalius.core.words import counted
 from vesalius.reliability.marks import Marks
 from vesalius.run.begin import Asked, begin
 from vesalius.run.dataset import CaseDataset, dataset_of
@@ -79,7 +80,7 @@ def torch_dataset(
     state = ready_of(space, last).state
     folds = space.assignment.folds
     if not 0 <= fold < len(folds):
-        raise DataError(f"there is no fold {fold}", found=f"{len(folds)} folds", hint="a number from 0")
+        raise DataError(f"there is no fold {fold}", found=counted(len(folds), "fold"), hint="a number from 0")
     learning = {c.id for c in training_cases(space, last)}
     ids = {
         "train": set(space.assignment.training(fold)) & learning,

@@ -14,6 +14,7 @@ from vesalius.cohorts.targets.contract import Cells, Columns, Row
 from vesalius.core.cohort import TargetInfo
 from vesalius.core.errors import DataError
 from vesalius.core.image import Image
+from vesalius.core.words import counted
 
 ROLES = ("label",)
 ORDER = 10
@@ -43,7 +44,7 @@ class Multilabel(Named):
         if classes and len(classes) != len(value):
             raise DataError(
                 "each place of a row of zeros and ones needs a name",
-                found=f"{len(value)} places, {len(classes)} names",
+                found=f"{counted(len(value), 'place')}, {counted(len(classes), 'name')}",
             )
         return tuple(class_name(int(k), classes) for k in np.flatnonzero(value))
 
