@@ -280,7 +280,7 @@ def test_every_command_shown_exists_with_its_options() -> None:
 
 def test_every_command_is_documented_with_its_options() -> None:
     text = (REPO / "docs" / "commands.md").read_text(encoding="utf-8")
-    headings = set(re.findall(r"\w+", " ".join(re.findall(r"^## (.*)$", text, re.MULTILINE))))
+    headings = set(re.findall(r"[\w-]+", " ".join(re.findall(r"^## (.*)$", text, re.MULTILINE))))
     assert set(commands()) <= headings
     missing = [
         f"{k} {o}"

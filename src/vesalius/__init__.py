@@ -12,6 +12,13 @@ from vesalius.core.version import VERSION
 __version__ = VERSION
 
 _HOME = {
+    "cohort_from_dataset": "verbs.cohort_from_dataset",
+    "compare": "verbs.compare",
+    "Comparison": "verbs.compare",
+    "find_lr": "verbs.find_lr",
+    "LearningRates": "verbs.find_lr",
+    "OutOfFold": "run.out_of_fold",
+    "torch_dataset": "verbs.torch_dataset",
     "read": "verbs.read",
     "inspect": "verbs.inspect",
     "fit": "verbs.fit",
@@ -25,6 +32,7 @@ _HOME = {
     "deidentify": "verbs.deidentify",
     "Deidentified": "verbs.deidentify",
     "phantom": "verbs.phantom",
+    "register": "verbs.register",
     "demo": "verbs.demo",
     "image": "verbs.image",
     "Image": "core.image",
@@ -34,22 +42,30 @@ _HOME = {
 __all__ = [
     "Case",
     "Cohort",
+    "Comparison",
     "Deidentified",
     "Fetched",
     "Image",
+    "LearningRates",
+    "OutOfFold",
     "Predictions",
     "Run",
     "__version__",
+    "cohort_from_dataset",
+    "compare",
     "deidentify",
     "demo",
     "evaluate",
     "fetch",
+    "find_lr",
     "fit",
     "image",
     "inspect",
     "phantom",
     "predict",
     "read",
+    "register",
+    "torch_dataset",
     "write",
 ]
 
@@ -57,13 +73,19 @@ if TYPE_CHECKING:
     from vesalius.core.case import Case as Case
     from vesalius.core.cohort import Cohort as Cohort
     from vesalius.core.image import Image as Image
+    from vesalius.run.out_of_fold import OutOfFold as OutOfFold
     from vesalius.run.predictions import Predictions as Predictions
+    from vesalius.verbs.cohort_from_dataset import cohort_from_dataset as cohort_from_dataset
+    from vesalius.verbs.compare import Comparison as Comparison
+    from vesalius.verbs.compare import compare as compare
     from vesalius.verbs.deidentify import Deidentified as Deidentified
     from vesalius.verbs.deidentify import deidentify as deidentify
     from vesalius.verbs.demo import demo as demo
     from vesalius.verbs.evaluate import evaluate as evaluate
     from vesalius.verbs.fetch import Fetched as Fetched
     from vesalius.verbs.fetch import fetch as fetch
+    from vesalius.verbs.find_lr import LearningRates as LearningRates
+    from vesalius.verbs.find_lr import find_lr as find_lr
     from vesalius.verbs.fit import Run as Run
     from vesalius.verbs.fit import fit as fit
     from vesalius.verbs.image import image as image
@@ -71,6 +93,8 @@ if TYPE_CHECKING:
     from vesalius.verbs.phantom import phantom as phantom
     from vesalius.verbs.predict import predict as predict
     from vesalius.verbs.read import read as read
+    from vesalius.verbs.register import register as register
+    from vesalius.verbs.torch_dataset import torch_dataset as torch_dataset
     from vesalius.verbs.write import write as write
 
 

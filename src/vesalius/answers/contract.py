@@ -159,6 +159,14 @@ class Handling(ABC, Generic[A]):
         """Return label values of the truth and of the answer, upright, for the outlines that a report draws."""
         return None, None
 
+    def each(self, rows: Rows) -> Array | None:
+        """Return how right each answer is, `(N,)`, the higher the better, as `rate` has it; None where nothing says."""
+        return None
+
+    def again(self, card: Scorecard) -> Rows | None:
+        """Return the rows that a scorecard was computed from; None where its cases do not hold them."""
+        return None
+
     @property
     def judge(self) -> Any:
         """The metrics of this kind. Raises UnknownName where there are none."""

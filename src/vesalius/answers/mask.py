@@ -183,6 +183,23 @@ class MaskHandling(Handling[Mask]):
         """Return the table of the figures."""
         return cast(Rows, self.judge.table(measured, case_ids))
 
+    def each(self, rows: Rows) -> Array:
+        """Return the mean Dice over the labels that are there, NaN where none is."""
+        dice = np.stack([v for k, v in rows.columns.items() if k.startswith("dice/")], axis=1)
+        n = np.isfinite(dice).sum(axis=1)
+        return np.asarray(np.where(n > 0, np.nansum(dice, axis=1) / np.maximum(n, 1), np.nan))
+
+    def again(self, card: Scorecard) -> Rows:
+        """Return the figures of each label."""
+        made = [
+            {n: float("nan") if v is None else float(v) for n, v in case.items() if n != "case"}
+            for case in card.cases
+        ]
+        ids = [case["case"] for case in card.cases]
+        sizes = (card.tolerance_mm, card.tolerance_px)
+        mm, px = (1.0 if size is None else size for size in sizes)
+        return cast(Rows, self.judge.table(made, ids, tolerance_mm=mm, tolerance_px=px))
+
     def rate(self, answer: Mask, truth: Drawn, measured: dict[str, float]) -> tuple[float, str]:
         """Return the mean Dice over the labels that are there."""
         dice = [v for k, v in measured.items() if k.startswith("dice/") and np.isfinite(v)]

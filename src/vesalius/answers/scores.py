@@ -163,6 +163,33 @@ class ScoresHandling(Handling[Scores]):
         one["p"] = {name: float(v) for name, v in zip(labels, rows["p"][index], strict=True)}
         return one
 
+    def each(self, rows: Rows) -> Array:
+        """Return the probability of what is so; of several labels at once its mean over those that are known."""
+        p, y = rows["p"], rows["y"]
+        if rows.info["kind"] != "multilabel":
+            return np.asarray(p[np.arange(len(p)), y])
+        right = np.where(y == 1, p, 1 - p)
+        known = np.maximum((y >= 0).sum(axis=1), 1)
+        return np.asarray(np.where(y >= 0, right, 0.0).sum(axis=1) / known)
+
+    def again(self, card: Scorecard) -> Rows | None:
+        """Return the probabilities and the truths; None where a truth was not known in part, which cases do not say."""
+        if any(name.startswith("unknown/") for name in card.excluded) or not card.cases:
+            return None
+        labels, many = list(card.labels), isinstance(card.cases[0].get("truth"), list | tuple)
+        p = np.array([[case["p"][name] for name in labels] for case in card.cases])
+        truths = [case["truth"] for case in card.cases]
+        bits = [[int(name in truth) for name in labels] for truth in truths]
+        return judge.from_arrays(
+            p,
+            np.array(bits if many else [labels.index(truth) for truth in truths]),
+            labels=labels,
+            kind="multilabel" if many else "exclusive",
+            positive=card.positive,
+            thresholds=card.thresholds,
+            case_ids=[case["case"] for case in card.cases],
+        )
+
     def facts(self, card: Scorecard) -> list[tuple[str, str]]:
         """Return what is called where no threshold is fixed."""
         if card.thresholds:

@@ -8,6 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
+
 from vesalius import metrics
 from vesalius.answers.contract import ForeignAnswers, Handling, Judged, Panel
 from vesalius.answers.drawing import figures as draw
@@ -20,8 +22,10 @@ from vesalius.core.ask import Ask
 from vesalius.core.case import Case
 from vesalius.core.cohort import TargetInfo
 from vesalius.core.errors import DataError
+from vesalius.core.image import Array
 from vesalius.core.scorecard import Scorecard
 from vesalius.metrics import Interval, Rows
+from vesalius.metrics import value as judge
 
 TARGETS = ("number",)
 AGREEMENT_SAYS = (
@@ -109,6 +113,15 @@ class ValueHandling(Handling[Value]):
         return Table(
             "All cases", ("case", f"truth{unit}", f"answer{unit}", "error", "size of the error"), rows
         )
+
+    def each(self, rows: Rows) -> Array:
+        """Return the negative errors."""
+        return np.asarray(-np.abs(rows["x"] - rows["y"]))
+
+    def again(self, card: Scorecard) -> Rows:
+        """Return the answers and the truths."""
+        x, y = (np.array([case[name] for case in card.cases]) for name in ("x", "y"))
+        return judge.from_arrays(x, y, unit=card.unit, case_ids=[case["case"] for case in card.cases])
 
     def figures(self, card: Scorecard) -> list[Figure]:
         """Return the answers against the truths."""

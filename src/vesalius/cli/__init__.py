@@ -6,13 +6,39 @@ import sys
 
 import typer
 
-from vesalius.cli import deidentify, demo, evaluate, fetch, fit, inspect, listing, phantom, predict, serve
+from vesalius.cli import (
+    compare,
+    deidentify,
+    demo,
+    evaluate,
+    fetch,
+    find_lr,
+    fit,
+    inspect,
+    listing,
+    phantom,
+    predict,
+    serve,
+)
 from vesalius.cli._app import app, process_began
 from vesalius.core.errors import Interrupted, VesaliusError
 
 __all__ = ["app", "main"]
 
-for verb in (inspect, fit, predict, evaluate, fetch, serve, deidentify, phantom, demo, listing):
+for verb in (
+    inspect,
+    find_lr,
+    fit,
+    predict,
+    evaluate,
+    compare,
+    fetch,
+    serve,
+    deidentify,
+    phantom,
+    demo,
+    listing,
+):
     verb.register(app)
 
 

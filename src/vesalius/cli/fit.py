@@ -39,6 +39,12 @@ def fit(
         None, "--set", help="Override the plan: train.steps=500; can be repeated."
     ),
     plan: Path | None = typer.Option(None, "--plan", help="Follow this plan.json."),
+    preset: str | None = typer.Option(
+        None,
+        "--preset",
+        help="quick: a first look. good: what the rules choose. best: where time does not matter. "
+        "finetune: with --init, the encoder frozen at first.",
+    ),
     dry_run: bool = typer.Option(False, "--dry-run", help="Print the plan and stop."),
     resume: bool = typer.Option(False, "--resume", help="Go on with an interrupted run."),
     max_set_aside: float = typer.Option(
@@ -68,6 +74,7 @@ def fit(
         init=init,
         settings=pairs(settings, "--set"),
         plan=plan,
+        preset=preset,
         dry_run=dry_run,
         resume=resume,
         max_set_aside=max_set_aside,

@@ -11,12 +11,14 @@ BUNDLE/
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from vesalius.core import registry
 from vesalius.core.errors import BundleError, VesaliusError
 from vesalius.core.image import Array
 from vesalius.core.learned import Learned
@@ -61,10 +63,24 @@ class Stage:
 
 
 @dataclass(frozen=True)
+class Need:
+    """A registered name that a bundle answers with and that another package, or a script, brings.
+
+    `origin` is that package with its version, or `vs.register`; `digest` is a hash of the source of the latter.
+    """
+
+    kind: str
+    name: str
+    origin: str
+    digest: str = ""
+
+
+@dataclass(frozen=True)
 class Bundle(Shown):
     """An opened bundle. `hash` is the SHA-256 of its manifest: the same hash, the same model.
 
-    `learned` is what its training cases were; None where that is not known, as in bundles of earlier versions.
+    `learned` is what its training cases were; None where that is not known, as in bundles of earlier versions. `needs`
+    are the registered names that it answers with and that are not Vesalius's own.
     """
 
     path: Path
@@ -73,6 +89,7 @@ class Bundle(Shown):
     hash: str
     made_by: str
     learned: Learned | None = None
+    needs: tuple[Need, ...] = ()
 
     @property
     def name(self) -> str:
@@ -86,6 +103,45 @@ class Bundle(Shown):
             yield f"{stage.plan.task.name}{target}"
             yield f"{stage.plan.net.name} × {counted(len(stage.members), 'member')}"
         yield f"hash {self.hash[:12]}"
+
+    def torch(
+        self,
+        *,
+        member: int | None = None,
+        calibrated: bool = False,
+        mirror: bool = True,
+        device: str = "cpu",
+    ) -> Any:
+        """Return the last stage as a plain `torch.nn.Module` in evaluation mode: `infer.module.BundleModule`.
+
+        It takes what `prepare` gives, `(B, C, Z, Y, X)` float32, and returns raw outputs (logits), or with `calibrated`
+        the probabilities, or numbers in their unit, that answers have. `member` is one of an ensemble, by default all
+        of them; `mirror=False` leaves out the planned mirror images. Raises PlanError for a member that is not there
+        and for a task that is not calibrated, BundleError for weights that do not fit.
+        """
+        module = registry.room("infer.module")
+        return module.as_module(self, member=member, calibrated=calibrated, mirror=mirror, device=device)
+
+    def prepare(self, source: Any, *, accept_mismatch: bool = False) -> Any:
+        """Return one image as the module takes it, `(1, C, Z, Y, X)` float32, exactly as `predict` prepares it.
+
+        `source` is a path, an `Image`, a `Case`, or pixels in memory (PIL, numpy, torch). A mapping of tensors is
+        returned where the task takes more than one (covariates beside the image). Raises DataError's kinds,
+        MismatchError for another kind of image than the bundle learned from, unless that is accepted.
+        """
+        return registry.room("infer.module").prepared(self, source, accept_mismatch=accept_mismatch)
+
+    def features(self, x: Any) -> Any:
+        """Return features `(B, F)` of prepared tensors: the mean over space of the deepest map of the first member.
+
+        The model is loaded at the first call and kept; for other members, or another device, see
+        `bundle.torch().features`.
+        """
+        return registry.room("infer.module").features_of(self._module, x)
+
+    @functools.cached_property
+    def _module(self) -> Any:
+        return self.torch(mirror=False)
 
 
 def name_of(path: Path | str) -> str:
@@ -116,6 +172,8 @@ def save_bundle(
     }
     if learned is not None:
         head["learned_from"] = learned.json()
+    if needed := needs_of(stages):
+        head["needs"] = [asdict(need) for need in needed]
     files: dict[str, str | bytes] = {}
     for k, stage in enumerate(stages):
         files |= _stage_files(k, stage)
@@ -135,10 +193,48 @@ def open_bundle(path: Path | str) -> Bundle:
     sealed = open_sealed(path, BUNDLE)
     with damage_named(path, BUNDLE):
         head = sealed.head
+        needs = tuple(Need(**entry) for entry in head.get("needs", ()))
+    for need in needs:
+        _assert_there(need, path)
+    with damage_named(path, BUNDLE):
         stages = tuple(_read_stage(sealed, k, entry) for k, entry in enumerate(head["stages"]))
         record = head.get("learned_from")
         learned = None if record is None else parse_learned(record)
-        return Bundle(path, stages, head["data_hash"], sealed.hash, head["made_by"], learned)
+        return Bundle(path, stages, head["data_hash"], sealed.hash, head["made_by"], learned, needs)
+
+
+def needs_of(stages: tuple[Stage, ...]) -> tuple[Need, ...]:
+    """Return the registered names that stages answer with and that are not Vesalius's own, each once."""
+    found: dict[tuple[str, str], Need] = {}
+    for stage in stages:
+        plan = stage.plan
+        used = [("tasks", plan.task.name), ("losses", plan.loss.name)]
+        used += [("nets", net.name) for net in (plan.net, *plan.nets.values())]
+        for kind, name in used:
+            if name in registry.names(kind) and (told := registry.provenance(kind, name)) is not None:
+                found[kind, name] = Need(kind, name, told["from"], told.get("digest", ""))
+    return tuple(found.values())
+
+
+def _assert_there(need: Need, path: Path) -> None:
+    """Raise BundleError where what a bundle needs is not registered here, or is something else of that name."""
+    what = f"{registry.singular(need.kind)} '{need.name}'"
+    own = need.origin == registry.REGISTERED
+    if need.name not in registry.names(need.kind):
+        raise BundleError(
+            f"{path} needs the {what}, which is not registered here",
+            found="it was registered by the script that trained it" if own else f"it is of {need.origin}",
+            hint=f'vs.register("{need.kind}", …) before it is opened'
+            if own
+            else f"pip install {need.origin}",
+        )
+    digest = (registry.provenance(need.kind, need.name) or {}).get("digest", "")
+    if need.digest and digest and digest != need.digest:
+        raise BundleError(
+            f"the {what} that is registered here is not the one that {path} was trained with",
+            found="another source under the same name",
+            hint="the definition of then, or another name for the new one",
+        )
 
 
 def _described(stage: Stage) -> dict[str, Any]:

@@ -11,6 +11,7 @@ VesaliusError              exit code 2, one line
 │   └── LeakError          the same patient (or image) on both sides of a split
 ├── PlanError              a plan that cannot be followed
 ├── BudgetError            not enough time, memory or disk for what was asked
+├── RegisterError          something that cannot be registered: a name that is taken, or a part that is missing
 ├── BundleError            a bundle that is damaged, foreign or from a newer version
 ├── OutputError            a place that cannot be written to, or already holds something
 ├── Interrupted            Ctrl-C, where something can be said of what is kept; exit code 130
@@ -119,6 +120,10 @@ class PlanError(VesaliusError):
 
 class BudgetError(VesaliusError):
     """Not enough time, memory or disk for what was asked."""
+
+
+class RegisterError(VesaliusError):
+    """Something that cannot be registered: its name is taken, or a part of what its kind promises is missing."""
 
 
 class BundleError(VesaliusError):

@@ -55,7 +55,8 @@ class Scorecard(Shown):
     `metrics` and `baseline` hold the same names, `dice` over labels and `dice/liver` for one; `baseline_is` says
     which trivial answer that was. `excluded` counts what was left out, by reason. `curves` are what a report
     draws. `cases` has a mapping a case, with its id: `nameless` drops them for the Bundle. `banners` come before
-    every figure; cards of before have none. `overlap` says what is known of training cases among those scored, and
+    every figure; cards of before have none. `patients` says by a case's id whose it is, where that is known, so that
+    two cards can be compared by patient. `overlap` says what is known of training cases among those scored, and
     `left_out` counts those that were therefore not scored. `clinical` is what a clinician's part of the report shows,
     as the kind of answer has it, and `colours` are those of labels, by name; cards of before have neither.
     """
@@ -88,6 +89,7 @@ class Scorecard(Shown):
     left_out: int = 0
     clinical: Mapping[str, Any] = field(default_factory=dict)
     colours: Mapping[str, str] = field(default_factory=dict)
+    patients: Mapping[str, str] = field(default_factory=dict)
 
     def _words(self) -> Iterable[str]:
         yield f"{self.answer} of split '{cut(self.split, 20)}'"
@@ -102,7 +104,7 @@ class Scorecard(Shown):
 
 def nameless(card: Scorecard) -> Scorecard:
     """Return the same without what is said of single cases."""
-    return replace(card, cases=())
+    return replace(card, cases=(), patients={})
 
 
 def as_json(card: Scorecard) -> str:

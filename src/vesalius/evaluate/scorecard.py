@@ -82,6 +82,7 @@ def scorecard(
         clinical=handling.clinical(rows, bounded, fixed or {}),
         colours=dict(colours or {}),
         cases=tuple({"case": case, **handling.case(rows, i)} for i, case in enumerate(rows.case_ids)),
+        patients=dict(zip(rows.case_ids, who, strict=True)) if known else {},
         banners=(
             *told,
             *banners.of_rows(rows, answer, split=split, patients=len(set(who)), known=known),

@@ -33,13 +33,16 @@ from vesalius.core.file_io import as_ref, one_file, pixels, typed_errors
 from vesalius.core.header import Header
 from vesalius.core.image import Image
 from vesalius.core.masks import COLOURS, as_colours, as_labels, blurred, recoded
+from vesalius.formats._given import as_array, image_of
 
 __all__ = [
     "COLOURS",
     "Header",
+    "as_array",
     "blurred",
     "by_content",
     "header",
+    "image_of",
     "known_suffixes",
     "labels",
     "read",

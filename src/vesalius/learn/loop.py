@@ -24,6 +24,7 @@ from vesalius.learn.checkpoint import Checkpoint
 from vesalius.learn.course import Change, Course, Pace, planned
 from vesalius.learn.log import Log
 from vesalius.learn.optimise import rate
+from vesalius.learn.phases import span_at
 from vesalius.learn.recipes import contract as recipes
 from vesalius.learn.recipes.contract import Member, Recipe
 from vesalius.learn.stepper import fabric_for
@@ -140,12 +141,17 @@ class _Training:
     deadline: float | None
     pace: Pace | None
     last_save: float = field(default_factory=time.monotonic)
+    phase: int = -1
 
     def step(self) -> bool:
         """Make a step, and validate where that is due; return whether the deadline is over."""
         saved, step = self.saved, self.saved.step
         torch_threads.use(self.course.threads_at(step))
-        lr = rate(self.course.position(step), self.plan.train, self.course.first)
+        at, phases = self.course.position(step), self.plan.train.phases
+        if phases and (now := span_at(at, phases, self.course.first).number) != self.phase:
+            self.recipe.enter(phases[now])
+            self.phase = now
+        lr = rate(at, self.plan.train, self.course.first)
         loss = self.recipe.step(step, lr)
         saved.loss_sum, saved.loss_n = saved.loss_sum + loss, saved.loss_n + 1
         saved.part_sum, saved.part_n = saved.part_sum + loss, saved.part_n + 1

@@ -17,7 +17,18 @@ from vesalius.metrics._priors import baseline, prior
 from vesalius.metrics._rows import Rows
 from vesalius.metrics._surfaces import boxes, cut, distances
 
-__all__ = ["baseline", "counts", "excluded", "occurrences", "prior", "row", "rows", "summary", "table"]
+__all__ = [
+    "baseline",
+    "counts",
+    "excluded",
+    "joined",
+    "occurrences",
+    "prior",
+    "row",
+    "rows",
+    "summary",
+    "table",
+]
 
 ANSWER = "Mask"
 DESCRIPTIONS = {
@@ -134,6 +145,18 @@ def table(
             "names": np.array(shown),
         },
     )
+
+
+def joined(first: Rows, second: Rows) -> Rows:
+    """Return the rows of two tables of the same labels and tolerances; what one lacks is NaN in its rows."""
+    made = [
+        {name: float(c[k]) for name, c in rows.columns.items()}
+        for rows in (first, second)
+        for k in range(len(rows))
+    ]
+    ids = (*first.case_ids, *second.case_ids)
+    info = first.info
+    return table(made, ids, tolerance_mm=info["tolerance_mm"], tolerance_px=info["tolerance_px"])
 
 
 def summary(rows: Rows, index: Array) -> dict[str, float]:

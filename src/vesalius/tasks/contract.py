@@ -246,6 +246,15 @@ class Task(ABC):
         """
         return {}
 
+    def calibrated(self, raw: Tensor, state: State, calibration: Mapping[str, Any]) -> Tensor:
+        """Return what answers say of raw outputs `(B, M, …)`, as torch, so that gradients pass: `(B, K)`.
+
+        Probabilities, or numbers in their unit. Raises PlanError by default: answers of the task are not calibrated.
+        """
+        raise PlanError(
+            f"the raw outputs of {self.name} are not calibrated", hint="calibrated=False, and the raw outputs"
+        )
+
     def score(self, raw: Any, example: Example, state: State) -> Mapping[str, float] | None:
         """Return figures of one answer on the prepared grid, by name, larger is better; None where there is no truth.
 

@@ -60,7 +60,7 @@ def evaluate(
     """
     progress = watched(progress)
     torch_threads.use(machines.measure().cores)
-    bundle = what if isinstance(what, Bundle) else _bundle_at(Path(what))
+    bundle = what if isinstance(what, Bundle) else bundle_at(Path(what))
     past = past_of_bundle(bundle) if bundle is not None else None
     marks = Marks()
     with all_or_nothing():
@@ -73,7 +73,7 @@ def evaluate(
             labels=labels,
             max_set_aside=1.0,
         )
-        info = _target(cohort, target, bundle)
+        info = target_of(cohort, target, bundle)
         cohort, info = _checked(cohort, info, bundle, marks if past is not None else None, progress)
     name = info.name if info is not None else None
     if past is not None:
@@ -95,7 +95,7 @@ def evaluate(
                 accept_mismatch=accept_mismatch,
             )
         elif info is not None:
-            tally, card = _score_foreign(Path(str(what)), choice.cases, cohort, info, choice.split, progress)
+            tally, card = score_foreign(Path(str(what)), choice.cases, cohort, info, choice.split, progress)
         card = choice.told(card)
         if folder is not None:
             _write(card, folder, cohort, bundle, tally)
@@ -115,7 +115,7 @@ def _checked(
         return cohort, None
     kind = kinds.of(cohort.targets[name].kind)
     if bundle is not None and kind.drawn:
-        cohort = kind.aligned(cohort, name, _learned(bundle))
+        cohort = kind.aligned(cohort, name, learned_labels(bundle))
     return cohort, cohort.targets[name]
 
 
@@ -127,7 +127,7 @@ def _write(card: Scorecard, folder: Path, cohort: Cohort, bundle: Bundle | None,
     save_scorecard(card, folder / "scorecard.json")
 
 
-def _bundle_at(path: Path) -> Bundle | None:
+def bundle_at(path: Path) -> Bundle | None:
     """Return the bundle at a path, or None where predictions lie there."""
     if not path.exists():
         raise DataError(f"nothing at {path}", hint="a bundle, a run, or a folder or CSV of predictions")
@@ -137,7 +137,7 @@ def _bundle_at(path: Path) -> Bundle | None:
     return None
 
 
-def _target(cohort: Cohort, name: str | None, bundle: Bundle | None) -> TargetInfo | None:
+def target_of(cohort: Cohort, name: str | None, bundle: Bundle | None) -> TargetInfo | None:
     """Return the target to score against: the one named, else the one that was learned, else the only one that fits.
 
     None for a bundle that learned without a target, where none is named. Raises DataError where it is not of the kind
@@ -174,16 +174,17 @@ def _target(cohort: Cohort, name: str | None, bundle: Bundle | None) -> TargetIn
     return info
 
 
-def _learned(bundle: Bundle) -> tuple[Label, ...]:
+def learned_labels(bundle: Bundle) -> tuple[Label, ...]:
     """Return the labels that a bundle of masks answers with."""
     return tuple(
         Label(int(x["value"]), str(x["name"])) for x in bundle.stages[-1].state.values.get("labels", ())
     )
 
 
-def _score_foreign(
+def score_foreign(
     path: Path, cases: Sequence[Case], cohort: Cohort, info: TargetInfo, split: str, progress: Progress
 ) -> tuple[Tally, Scorecard]:
+    """Score another tool's predictions on cases. Raises DataError where they do not lie on the images they answer."""
     kind = contract.for_target(info.kind).kind.__name__
     info = replace(info, labels=chosen(info.labels))
     found = foreign_answers(path, cases, info)

@@ -11,13 +11,15 @@ from typing import Any
 
 from vesalius.core.bundle import Bundle, open_bundle
 from vesalius.core.cohort import Cohort
+from vesalius.core.errors import DataError
 from vesalius.core.plan import Plan
 from vesalius.core.progress import Progress, watched
 from vesalius.core.scorecard import Scorecard, load_scorecard
 from vesalius.core.shown import Shown, cut
 from vesalius.core.words import counted
-from vesalius.run import folder
+from vesalius.run import folder, out_of_fold
 from vesalius.run.begin import Asked, Begun, begin, reopen
+from vesalius.run.out_of_fold import OutOfFold
 from vesalius.run.outcome import finish
 from vesalius.run.pacing import clock_for
 from vesalius.run.planning import Planned, assert_meaning, choose_plan, fix_steps
@@ -50,6 +52,16 @@ class Run(Shown):
         yield from ("no scorecard",) if self.scorecard is None else self.scorecard._words()
         yield "the time ran out" if self.ran_out else ""
 
+    def out_of_fold(self) -> OutOfFold:
+        """Return what each member said of the cases of its own fold, which it never saw: rows and a scorecard.
+
+        It is in the run's folder for tasks about whole images, and for others where `folds` were asked for. Raises
+        DataError where there is none.
+        """
+        if self.path is None:
+            raise DataError("a dry run has no answers out of fold", hint="fit without dry_run")
+        return out_of_fold.load(self.path)
+
 
 def fit(
     data: Path | str | Cohort,
@@ -67,6 +79,7 @@ def fit(
     init: Path | str | None = None,
     settings: Mapping[str, Any] | None = None,
     plan: Path | str | Plan | None = None,
+    preset: str | None = None,
     dry_run: bool = False,
     resume: bool = False,
     max_set_aside: float = 0.10,
@@ -77,8 +90,10 @@ def fit(
     """Train on `data` and score on its test cases; returns the run.
 
     `labels` says what stands for what among classes and masks' values: `{"benign": "Benign", "NA": "", "255": "1"}`.
-    `time_limit` ('10m', seconds) bounds all of it. `folds` trains a member for each fold. `settings` override
-    planned values by path (`{"train.steps": 500}`). `plan` is a plan.json to follow instead of the rules'.
+    `time_limit` ('10m', seconds) bounds all of it. `folds` trains a member for each fold, and has it answer the cases
+    of its fold, which it never saw (`Run.out_of_fold`). `settings` override
+    planned values by path (`{"train.steps": 500}`). `plan` is a plan.json to follow instead of the rules'. `preset`
+    (`quick`, `good`, `best`, `finetune` …) changes what the rules chose, and gives its reasons; `settings` win over it.
     `dry_run` stops at the plan. `resume` goes on in `out` (or the latest unfinished run of this data) where it
     was interrupted; what that run was told of its data, target and time limit need not be told again: it has the
     time that is left, unless `time_limit` gives it another from now on. `started` is the `time.monotonic()` that the
@@ -102,6 +117,7 @@ def fit(
         labels=labels,
         init=Path(init) if init else None,
         plan=plan,
+        preset=preset,
         dry_run=dry_run,
         max_set_aside=max_set_aside,
         device=device,
@@ -139,6 +155,8 @@ def _carried_out(begun: Begun, space: Workspace, planned: Planned, path: Path) -
     )
     outcome = trained[-1].outcome
     bundle = seal(space, plan, trained, path)
+    if begun.asked.folds is not None or out_of_fold.is_free(plan):
+        out_of_fold.write(space, bundle, outcome, path, progress=progress, device=device)
     bundle, scorecard = finish(space, bundle, outcome, path, progress=progress, device=device)
     shutil.rmtree(path / "cache", ignore_errors=True)  # prepared pixels, of no use to anybody now
     return Run(path, plan, bundle, scorecard, outcome.ran_out)
