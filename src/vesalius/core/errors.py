@@ -1,6 +1,7 @@
 """One tree of errors; each says what is wrong, what was found and what to try.
 
 VesaliusError              exit code 2, one line
+├── UsageError             an option of the command line that is not there, or a value that it does not take
 ├── UnknownName            a task, net, format, field … that does not exist (with the closest names)
 ├── DataError              the data cannot be used as it is
 │   ├── FormatError        a file that cannot be read: truncated, corrupt, hostile, unsupported
@@ -73,6 +74,10 @@ def closest_path(path: Path, otherwise: str) -> str:
         names = []
     close = difflib.get_close_matches(missing.name, names, n=3, cutoff=0.7)
     return f"closest: {', '.join(str(missing.parent / n) for n in close)}" if close else otherwise
+
+
+class UsageError(VesaliusError):
+    """An option of the command line is not there, or does not take the value that it was given."""
 
 
 class DataError(VesaliusError):

@@ -24,7 +24,7 @@ from vesalius.plan import machine as machines
 from vesalius.plan import torch_threads
 from vesalius.prepare.case import load_reference
 from vesalius.reliability.marks import Marks
-from vesalius.run.past import past_of_bundle
+from vesalius.run.past import past_of_bundle, past_of_predictions
 from vesalius.run.stopping import all_or_nothing
 from vesalius.run.unseen import of_another_tool, unseen
 from vesalius.tasks import contract as tasks
@@ -49,7 +49,8 @@ def evaluate(
 
     `split` limits it to the cases that the data, or `split_file`, declares as such; by default the declared
     test cases, or all where there are none. Cases that the bundle was trained on are left out where its run's folder
-    tells which these are, unless `split` is "train"; the scorecard says how many, or that it could not be checked.
+    tells which these are, unless `split` is "train"; the scorecard says how many, or that it could not be checked. The
+    same holds for a folder that `predict` wrote, which names its bundle.
     `labels` says what stands for what among the data's labels.
     Cases of another modality or unit than a bundle learned from are not scored unless `accept_mismatch`.
     With `out` the scorecard and a report are written there.
@@ -59,7 +60,7 @@ def evaluate(
     progress = progress or Silent()
     torch_threads.use(machines.measure().cores)
     bundle = what if isinstance(what, Bundle) else _bundle_at(Path(what))
-    past = past_of_bundle(bundle) if bundle is not None else None
+    past = past_of_bundle(bundle) if bundle is not None else past_of_predictions(Path(str(what)))
     marks = Marks()
     with all_or_nothing():
         if isinstance(data, Cohort):

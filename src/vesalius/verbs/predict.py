@@ -29,7 +29,7 @@ from vesalius.core.image import Image
 from vesalius.core.learned import lying_outside
 from vesalius.core.plan import override
 from vesalius.core.progress import Progress, Silent
-from vesalius.core.words import counted
+from vesalius.core.words import counted, listed
 from vesalius.infer import runs
 from vesalius.infer.each import answers
 from vesalius.infer.guard import in_words
@@ -37,6 +37,7 @@ from vesalius.infer.predictor import Predictor
 from vesalius.plan import machine as machines
 from vesalius.plan import torch_threads
 from vesalius.run.ledger import Sheet, marked
+from vesalius.run.past import keep_origin
 from vesalius.tasks import contract as tasks
 
 
@@ -172,6 +173,8 @@ def predict(
     for note in cohort.notes:
         if note.startswith(cohorts.UNUSED):
             progress.note(note)
+    named = [n.strip() for n in (columns or {}).get("covariate", "").split(",") if n.strip()]
+    _say_passed_over(opened, [*(covariates or ()), *named], progress)
     torch_threads.use(vacancy.threads())
     if out is None:
         return _only(opened, cohort, device, accept_mismatch)
@@ -210,6 +213,7 @@ def predict(
     except MismatchError:
         sheet.discard()
         raise
+    keep_origin(sheet.folder, opened)
     sheet.close()
     return done
 
@@ -220,6 +224,21 @@ def _with_covariates(cohort: Cohort, known: Mapping[str, float | str]) -> Cohort
         return cohort
     cases = tuple(replace(case, covariates={**case.covariates, **known}) for case in cohort.cases)
     return replace(cohort, cases=cases)
+
+
+def _say_passed_over(bundle: Bundle, given: Sequence[str], progress: Progress) -> None:
+    """Say which of the covariates that were given do not enter the bundle's models."""
+    known = {
+        name
+        for stage in bundle.stages
+        for name in tasks.get(stage.plan.task.name).known_covariates(stage.state)
+    }
+    if unknown := [name for name in dict.fromkeys(given) if name not in known]:
+        which = "covariate" if len(unknown) == 1 else "covariates"
+        takes = f"only {listed(sorted(known))}" if known else "no covariates"
+        progress.note(
+            f"passed over: the {which} {listed(unknown)}, as the bundle '{bundle.name}' learned from {takes}"
+        )
 
 
 def _assert_covariates(predictor: Predictor, cohort: Cohort) -> None:
