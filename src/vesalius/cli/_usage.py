@@ -12,7 +12,6 @@ from vesalius.core import fields
 from vesalius.core.errors import UsageError
 from vesalius.core.words import listed
 
-
 MEANT = {"train": "fit", "learn": "fit", "test": "evaluate", "score": "evaluate", "infer": "predict"}
 _EXTRA = "Got unexpected extra argument(s)"
 
