@@ -141,7 +141,9 @@ def read(root: Path, *, options: Options) -> Cohort:
         cases.append(case)
     if not cases and aside:
         raise DataError(
-            f"no row of {source} leads to an image", found=f"'{aside[0].case}': {aside[0].reason}"
+            f"no row of {source} leads to an image",
+            found=f"'{aside[0].case}': {aside[0].reason}",
+            hint="paths that begin at the table, or --column image=NAME",
         )
     return Cohort(
         root=root,

@@ -55,9 +55,10 @@ class UnknownName(VesaliusError):
         close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
         shown = close or names[:8]
         more = "" if close or len(names) <= 8 else f" … ({len(names)} in all)"
-        lead = "closest: " if close else "there are: "
+        lead = "closest: " if close else "one of "
+        colon = ":" if set(kind) & set("'/.") else ""  # where the kind ends in another name or in a file's
         super().__init__(
-            f"unknown {kind} '{name}'" + ("" if names else ": there is none to name"),
+            f"unknown {kind}{colon} '{name}'" + ("" if names else "; there is none"),
             hint=hint or (f"{lead}{listed(shown)}{more}" if names else None),
         )
         self.name, self.close = name, close

@@ -268,7 +268,7 @@ def load_plan(path: Path) -> Plan:
     except FileNotFoundError as error:
         raise PlanError(f"no plan at {path}", hint=closest_path(path, "the path of a plan.json")) from error
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise PlanError(f"{path} is not a plan", found=str(error)) from error
+        raise PlanError(f"{path} is not a plan", found=str(error), hint="the plan.json of a run") from error
     return parse_plan(data, str(path))
 
 
@@ -341,7 +341,7 @@ def override(plan: Plan, settings: Mapping[str, Any], *, reason: str = USER) -> 
             raise UnknownName("plan field", path, known)
         node[leaf] = value
         data["reasons"][path] = reason
-    return parse_plan(data, "after --set, the plan")
+    return parse_plan(data, "the plan with what was set")
 
 
 def _parse(text: str) -> Any:

@@ -70,6 +70,7 @@ def with_mirror(bundle: Bundle, axes: Sequence[str]) -> Bundle:
                 raise PlanError(
                     f"axis '{axis}' may not be mirrored: the model was not trained on mirrored images",
                     found=", ".join(stage.plan.augment.flip_axes) or "no axis that may be",
+                    hint="no --mirror",
                 )
         stages.append(replace(stage, plan=override(stage.plan, {"infer.mirror": list(axes)})))
     return replace(bundle, stages=tuple(stages))
