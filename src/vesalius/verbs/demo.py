@@ -47,8 +47,20 @@ class Demo:
 def demo(out: Path | str | None = None, *, seed: int = 0, progress: Progress | None = None) -> Demo:
     """Make a phantom, look at it, learn to segment and to classify it, answer new cases, and check the figures.
 
-    The liver's Dice must be at least 0.90 and the classifier's AUC must lie, with its whole interval, above the
+    The liver's Dice must be at least 0.90, and the classifier's AUC must lie, with its whole interval, above the
     trivial baseline's.
+
+    Args:
+        out: A new folder, by default `runs/demo-<n>`.
+        seed: Of the phantom and of the training.
+        progress: What is told how far the work is.
+
+    Returns:
+        The scorecards, what they were held against in words, and whether all held.
+
+    Raises:
+        OutputError: `out` is not empty.
+        Interrupted: Ctrl-C.
     """
     progress = progress or Silent()
     root = new_folder(Path(out) if out else None, default="demo")

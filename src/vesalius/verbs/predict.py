@@ -136,18 +136,43 @@ def predict(
     resume: bool = False,
     progress: Progress | None = None,
 ) -> Answer | Predictions:
-    """Without `out`: the Answer for the one case that `source` holds. With it: every case's, into that folder.
+    """Return the answer to one case; with `out`, write every case's answer into that folder.
 
-    Writes `answers.csv`, a row a case; for masks `<case>.nii.gz`, or `.png` where the image is a picture; with
-    `json` each whole answer, with `overlays` a picture, with `dicom` the DICOM objects of its kind, and one file more
-    for each suffix in `also` (`.rt.dcm`). `mirror` names axes of mirror test-time augmentation. `covariates` are known
-    of each case (`{"age": 61}`), whatever a table says; others come from a table's columns. A case of another
-    modality or unit than the bundle learned from is refused unless `accept_mismatch`; in what an answered one lies
-    outside of what was learned from is in `Answer.outside` and in the column `outside`.
-    Rows are written as they come, to `answers.partial.csv` until all is done; `resume` goes on in `out` where it
-    was interrupted, with the same bundle, as it was told then. Raises VesaliusError's kinds, MismatchError where no
-    case is of the kind that the bundle learned from, Interrupted after Ctrl-C; faulty cases, and those whose study is
-    not known where DICOM is wanted, do not stop the others and are in `set_aside` and `failed.csv`.
+    Writes `answers.csv`, a row a case, and for masks `<case>.nii.gz`, or `.png` where the image is a picture.
+    Rows are written as they come, to `answers.partial.csv` until all is done. Faulty cases, and those whose study
+    is not known where DICOM is wanted, do not stop the others; they are in `set_aside` and `failed.csv`. What of
+    an image lies outside of what was learned from is in `Answer.outside` and in the column `outside`.
+
+    Args:
+        bundle: A bundle, or the path of one or of the run that holds it.
+        source: One file, one folder of a study, or a whole cohort.
+        out: A new folder.
+        json: Write each whole answer as JSON, too.
+        overlays: Write a picture of each answer, too.
+        dicom: Write the DICOM objects of each answer's kind, too, in the study of its source.
+        also: Suffixes of further files of each answer, such as `.rt.dcm`.
+        mirror: Axes of mirror test-time augmentation, such as `("x", "y")`; only those that the plan lets be
+            flipped.
+        columns: What a table's columns are, where their names do not tell: `{"covariate": "age,sex"}`.
+        covariates: What is known of each case, whatever a table says: `{"age": 61}`. Those that the bundle
+            does not take are named and passed over.
+        layout: How to read it, where it could be read in several ways; one of `vesalius layouts`.
+        device: `cpu`, `cuda`, `cuda:1`; by default a GPU where there is one.
+        accept_mismatch: Answer images of another modality or unit than the bundle learned from, too; they are
+            marked.
+        resume: Go on in `out` where it was interrupted, with the same bundle, as it was told then.
+        progress: What is told how far the work is.
+
+    Returns:
+        The answer; with `out`, which cases were answered, which were not and why, and where all lies.
+
+    Raises:
+        DataError: There is no image, or without `out` not exactly one; or a covariate is missing that the
+            bundle needs.
+        MismatchError: No case is of the kind that the bundle learned from.
+        BundleError: The bundle is damaged.
+        OutputError: `out` holds something.
+        Interrupted: Ctrl-C; what is finished is kept, and `resume` goes on.
     """
     progress = progress or Silent()
     vacancy = machines.Vacancy()
