@@ -1,8 +1,9 @@
 """Make docs/pictures/: a phantom, a model of it, the top of its report, and the viewer that shows its answer.
 
-    python tools/pictures.py [--work FOLDER] [--steps N]
+    python tools/pictures.py [--work FOLDER] [--steps N] [--run RUN]
 
-Everything is synthetic. With --work what was made before in that folder (the studies, the run) is used again.
+Everything is synthetic. With --work what was made before in that folder (the studies, the run) is used again. With
+--run a run of before is shown, such as the demo's `segment`. Some ten minutes on two cores that do nothing else.
 """
 
 from __future__ import annotations
@@ -21,22 +22,23 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 PICTURES = ROOT / "docs" / "pictures"
-CASES, SIZE, NEW_SEED = 40, (32, 64, 64), 1000
+CASES, SIZE, NEW_SEED = 60, (32, 64, 64), 1000
 FLAGS = ["--headless=new", "--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 VIEWER, REPORT = (1440, 810), (1440, 810)
 PATIENCE_MS = 180_000
 
 
-def run_of(work: Path, steps: int) -> tuple[Path, Path]:
+def run_of(work: Path, steps: int, run: Path | None) -> tuple[Path, Path]:
     """Return a run that segments the phantom's organs, and a new study; both are made where they are not there yet."""
     import vesalius as vs
 
-    studies, run, new = work / "studies", work / "organs", work / "new"
-    if not studies.exists():
+    studies, new = work / "studies", work / "new"
+    if run is None and not studies.exists():
         vs.phantom(studies, cases=CASES, size=SIZE)
+    run = (run or work / "organs").resolve()
     if not new.exists():
         vs.phantom(new, cases=1, seed=NEW_SEED, size=SIZE, format="dicom")
-    if not (run / "report.html").exists():
+    if run.parent == work and not (run / "report.html").exists():
         shutil.rmtree(run, ignore_errors=True)
         settings = {"train.steps": steps, "train.members": 1, "net.scale": 0.5, "train.lr": 0.006}
         vs.fit(studies, run, target="mask", settings=settings)
@@ -120,6 +122,7 @@ def main() -> int:
         "--work", type=Path, help="a folder to work in, and to find again what was made before"
     )
     asked.add_argument("--steps", type=int, default=800, help="of the segmenter's training")
+    asked.add_argument("--run", type=Path, help="a run of before, of a segmenter of the phantom's CTs")
     given = asked.parse_args()
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
@@ -130,7 +133,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as temporary:
         work = (given.work or Path(temporary)).resolve()
         work.mkdir(parents=True, exist_ok=True)
-        run, study = run_of(work, given.steps)
+        run, study = run_of(work, given.steps, given.run)
         with sync_playwright() as running:
             browser = running.chromium.launch(executable_path=chromium, args=FLAGS)
             small(report(browser, run), PICTURES / "report.png")

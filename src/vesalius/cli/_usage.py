@@ -27,11 +27,12 @@ def in_our_words(error: typer.TyperException, verb: str, verbs: Iterable[str]) -
     said: Any = error  # what each kind of error knows beyond its text
     whom = verb or "vesalius"
     option, parameter = getattr(said, "option_name", None), getattr(said, "param", None)
-    faults = error.__cause__.errors() if hasattr(error.__cause__, "errors") else []
-    if option and (close := getattr(said, "possibilities", None)) is not None:
-        return UsageError(
-            f"{whom} has no option {option}", hint=f"closest: {', '.join(close)}" if close else help_of
-        )
+    cause: Any = error.__cause__  # pydantic's, where a value is not what it should be
+    faults = cause.errors() if hasattr(cause, "errors") else []
+    alike = getattr(said, "possibilities", None)
+    if option and alike is not None:
+        hint = f"closest: {', '.join(alike)}" if alike else help_of
+        return UsageError(f"{whom} has no option {option}", hint=hint)
     if option:
         return UsageError(f"{option} needs a value", hint=help_of)
     if parameter is not None and faults:
