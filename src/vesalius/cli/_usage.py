@@ -31,8 +31,8 @@ def in_our_words(error: typer.TyperException, verb: str, verbs: Iterable[str]) -
     faults = cause.errors() if hasattr(cause, "errors") else []
     alike = getattr(said, "possibilities", None)
     if option and alike is not None:
-        hint = f"closest: {', '.join(alike)}" if alike else help_of
-        return UsageError(f"{whom} has no option {option}", hint=hint)
+        closest = f"closest: {', '.join(alike)}" if alike else help_of
+        return UsageError(f"{whom} has no option {option}", hint=closest)
     if option:
         return UsageError(f"{option} needs a value", hint=help_of)
     if parameter is not None and faults:
