@@ -12,10 +12,10 @@ QUIETLY = $(BIN)/python tools/quietly.py
 export NO_MKDOCS_2_WARNING := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install viewer wheel demo test check format map pictures pin docs bench soak clean
+.PHONY: help install viewer wheel demo test check format map pictures notebooks pin docs bench soak clean
 
 help:  ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # The viewer is built where Node is; without it everything else works, and its tests are skipped.
 install: $(STAMP) $(if $(shell command -v npm),$(VIEWER))  ## install what was tested into .venv (PYTHON=python3.12 chooses another Python)
@@ -71,6 +71,9 @@ map: install  ## rewrite docs/map.md, and the README's tree, from the files' fir
 
 pictures: install $(VIEWER)  ## make the pictures of README.md and docs/ anew (needs chromium)
 	$(BIN)/python tools/pictures.py
+
+notebooks: install  ## run the notebooks of docs/ anew, and keep what their cells show
+	$(BIN)/python tools/notebooks.py
 
 pin: install  ## rewrite constraints.txt from what is installed
 	$(BIN)/python tools/pin.py
