@@ -50,6 +50,7 @@ KINDS = {
     "metrics": "Metrics, by kind of answer",
     "prepare/transforms": "Transforms of training batches",
     "learn/recipes": "Recipes",
+    "infer/runs": "Ways of running a case",
     "answers": "Kinds of answer",
     "cohorts": "Layouts",
     "cohorts/targets": "Kinds of target",
@@ -61,7 +62,7 @@ KINDS = {
 AVAILABLE = """\
 # What is available
 
-One line each, as `vesalius tasks`, `nets`, `layouts`, `formats` and `phantoms` print it.
+One line each, as `vesalius tasks`, `nets`, `losses` and the other lists print it; with `--json` they say more.
 Made by `make map`; a test keeps it true.
 """
 HEAD = """\

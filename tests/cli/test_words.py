@@ -56,7 +56,8 @@ def test_a_time_limit_counts_from_the_first_moment_of_the_process(monkeypatch: p
 
 COMMANDS = (
     *("inspect", "fit", "predict", "evaluate", "fetch", "serve", "deidentify", "phantom", "demo"),
-    *("nets", "tasks", "formats", "layouts", "phantoms"),
+    *("nets", "tasks", "formats", "layouts", "targets", "losses", "optimisers", "schedules", "metrics"),
+    *("answers", "phantoms", "transforms", "runs", "recipes"),
 )  # that were promised
 
 
@@ -95,6 +96,9 @@ def test_help_shows_every_word_of_it(command: str, monkeypatch: pytest.MonkeyPat
         ("formats", "formats"),
         ("layouts", "cohorts"),
         ("phantoms", "phantom"),
+        ("losses", "losses"),
+        ("transforms", "prepare.transforms"),
+        ("targets", "cohorts.targets"),
     ],
 )
 def test_lists_hold_every_registered_name(command: str, kind: str) -> None:

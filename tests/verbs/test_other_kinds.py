@@ -85,7 +85,7 @@ def test_an_accepted_mismatch_is_answered_and_marked_everywhere(
     volumes: Any, brain: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    done = run("predict", volumes.bundle, brain, "-o", out, "--accept-mismatch", "--json", "--dicom")
+    done = run("predict", volumes.bundle, brain, "-o", out, "--accept-mismatch", "--also", ".json", "--dicom")
     assert done.exit_code == 0, done.output
     (row,) = table(out)
     assert row["outside"].startswith("accepted: modality MR, learned from CT")

@@ -377,7 +377,7 @@ def _scores_of(row: Row, *, target: TargetInfo, positive: str | None) -> Scores:
         raise DataError(
             f"{table} has neither probabilities nor classes",
             found=", ".join(row.cells),
-            hint=f"'p_{names[0]}' …",
+            hint=f"a column 'p_{names[0]}' for each class, or one called 'answer'",
         )
     if (p < -1e-6).any() or (p > 1 + 1e-6).any():
         raise DataError(f"{table}: case {case} has probabilities outside 0 to 1", found=str(p.tolist()))

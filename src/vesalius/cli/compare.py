@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import typer
 
-from vesalius.cli._app import pairs, shown_progress
+from vesalius.cli._app import pairs
+from vesalius.cli._outcome import Outcome, Talk, add
 
 
 def compare(
+    talk: Talk,
     first: Path = typer.Argument(metavar="A", help="A run, a bundle, an evaluation, or predictions."),
     second: Path = typer.Argument(metavar="B", help="The other one."),
     data: Path | None = typer.Option(
@@ -33,7 +36,7 @@ def compare(
     accept_mismatch: bool = typer.Option(
         False, "--accept-mismatch", help="Score images of another modality or unit, too."
     ),
-) -> None:
+) -> Outcome:
     """Compare two models on the same cases: each difference with its interval and a test."""
     from vesalius.cli._show import comparison_table
     from vesalius.verbs.compare import compare as verb
@@ -50,14 +53,20 @@ def compare(
         labels=pairs(labels, "--labels"),
         device=device,
         accept_mismatch=accept_mismatch,
-        progress=shown_progress(),
+        progress=talk.progress,
     )
-    comparison_table(found)
-    if out is not None:
-        typer.echo(f"numbers  {out / 'comparison.json'}")
-        typer.echo(f"page     {out / 'compare.html'}")
+    names = {"comparison": "comparison.json", "page": "compare.html"}
+    files = {} if out is None else {name: str(out / file) for name, file in names.items()}
+
+    def show() -> None:
+        comparison_table(found)
+        for name, place in files.items():
+            typer.echo(f"{name:<10}  {place}")
+
+    result = {"out": out, "files": files, "verdict": found.verdict, "comparison": asdict(found)}
+    return Outcome(result, show, warnings=[("note", text) for text in found.notes])
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("compare")(compare)
+    add(app, "compare", compare)

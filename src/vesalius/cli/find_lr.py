@@ -6,10 +6,12 @@ from pathlib import Path
 
 import typer
 
-from vesalius.cli._app import pairs, shown_progress
+from vesalius.cli._app import pairs
+from vesalius.cli._outcome import Outcome, Talk, add
 
 
 def find_lr(
+    talk: Talk,
     data: Path = typer.Argument(help="A folder, a table, an npz, a tree of DICOM series."),
     out: Path | None = typer.Option(
         None, "--output", "-o", help="A picture of the losses: .svg, .png or .pdf."
@@ -42,7 +44,7 @@ def find_lr(
     device: str | None = typer.Option(
         None, "--device", help="cpu, cuda, …", show_default="a GPU where there is one"
     ),
-) -> None:
+) -> Outcome:
     """Find the learning rate for DATA by a short training whose rate grows; nothing is kept of it."""
     from vesalius.verbs.find_lr import assert_writable
     from vesalius.verbs.find_lr import find_lr as verb
@@ -65,19 +67,32 @@ def find_lr(
         preset=preset,
         steps=steps,
         device=device,
-        progress=shown_progress(),
+        progress=talk.progress,
     )
-    typer.echo(f"planned    {found.plan.train.lr:.2g}: {found.plan.reasons.get('train.lr', 'as given')}")
-    typer.echo(
-        f"suggested  {'none' if found.suggestion is None else f'{found.suggestion:.2g}'}: {found.reason}"
-    )
-    if found.suggestion is not None:
-        typer.echo(f"use        --set train.lr={found.suggestion:.2g}")
     if out is not None:
         found.write(out)
-        typer.echo(f"picture    {out}")
+
+    def show() -> None:
+        rate = "none" if found.suggestion is None else f"{found.suggestion:.2g}"
+        typer.echo(f"planned    {found.plan.train.lr:.2g}: {found.plan.reasons.get('train.lr', 'as given')}")
+        typer.echo(f"suggested  {rate}: {found.reason}")
+        if found.suggestion is not None:
+            typer.echo(f"use        --set train.lr={rate}")
+        if out is not None:
+            typer.echo(f"picture    {out}")
+
+    result = {
+        "planned": found.plan.train.lr,
+        "suggestion": found.suggestion,
+        "reason": found.reason,
+        "rates": list(found.rates),
+        "losses": list(found.losses),
+        "averages": list(found.averages),
+        "picture": out,
+    }
+    return Outcome(result, show)
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("find-lr")(find_lr)
+    add(app, "find-lr", find_lr)

@@ -155,10 +155,10 @@ def _fault(
     for name, mask in masks.items():
         fault = geometry_fault(reference, mask)
         if fault:
-            return SetAside(case.id, f"the {name} has {fault}", fatal=True)
+            return SetAside(case.id, f"'{name}' has {fault}", fatal=True)
         if len(values[name]) > MAX_LABELS:
             return SetAside(
-                case.id, f"the {name} holds {len(values[name])} different values, too many for a mask"
+                case.id, f"'{name}' holds {len(values[name])} different values, too many for a mask"
             )
     fault = geometry_fault(reference, region) if region is not None else None
     if fault:

@@ -41,6 +41,6 @@ def enforce_fatal(cohort: Cohort) -> None:
     shown = leaks or fatal
     raise kind(
         f"{cohort.root}: {shown[0].reason}",
-        found=f"case {some([s.case for s in shown])}",
+        found=f"case{'s' if len(shown) > 1 else ''} {some([s.case for s in shown])}",
         hint="mend the data, or take these cases out",
     )

@@ -1,6 +1,7 @@
 """One tree of errors; each says what is wrong, what was found and what to try.
 
 VesaliusError              exit code 2, one line
+├── UsageError             an option of the command line that is not there, or a value that it does not take
 ├── UnknownName            a task, net, format, field … that does not exist (with the closest names)
 ├── DataError              the data cannot be used as it is
 │   ├── FormatError        a file that cannot be read: truncated, corrupt, hostile, unsupported
@@ -55,9 +56,10 @@ class UnknownName(VesaliusError):
         close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
         shown = close or names[:8]
         more = "" if close or len(names) <= 8 else f" … ({len(names)} in all)"
-        lead = "closest: " if close else "there are: "
+        lead = "closest: " if close else "one of "
+        colon = ":" if set(kind) & set("'/.") else ""  # where the kind ends in another name or in a file's
         super().__init__(
-            f"unknown {kind} '{name}'" + ("" if names else ": there is none to name"),
+            f"unknown {kind}{colon} '{name}'" + ("" if names else "; there is none"),
             hint=hint or (f"{lead}{listed(shown)}{more}" if names else None),
         )
         self.name, self.close = name, close
@@ -74,6 +76,10 @@ def closest_path(path: Path | str, otherwise: str) -> str:
         names = []
     close = difflib.get_close_matches(missing.name, names, n=3, cutoff=0.7)
     return f"closest: {', '.join(str(missing.parent / n) for n in close)}" if close else otherwise
+
+
+class UsageError(VesaliusError):
+    """An option of the command line is not there, or does not take the value that it was given."""
 
 
 class DataError(VesaliusError):

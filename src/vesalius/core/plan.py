@@ -300,7 +300,7 @@ class Plan(Shown, Section):
 
 USER = "set by the user"
 STAGED = ("task", "data", "augment", "net", "nets", "loss", "train", "infer")  # sections of every stage
-_AFTER = "after --set, the plan"
+_AFTER = "the plan with what was set"
 MOVED = {
     "train.momentum": "train.optimizer_options.momentum"
 }  # what settings of earlier versions are called now
@@ -314,7 +314,7 @@ def load_plan(path: Path | str) -> Plan:
     except FileNotFoundError as error:
         raise PlanError(f"no plan at {path}", hint=closest_path(path, "the path of a plan.json")) from error
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise PlanError(f"{path} is not a plan", found=str(error)) from error
+        raise PlanError(f"{path} is not a plan", found=str(error), hint="the plan.json of a run") from error
     return parse_plan(data, str(path))
 
 

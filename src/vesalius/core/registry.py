@@ -47,6 +47,7 @@ KINDS = (
     "compress",
     "shown",
 )
+_PLURAL = {"cohorts": "layouts", "phantom": "phantoms", "explain": "explainers", "compress": "compressors"}
 _SINGULAR = {"cohorts": "layout", "metrics": "answer kind", "losses": "loss", "explain": "explainer"}
 _SINGULAR |= {
     "compress": "compressor",
@@ -217,3 +218,13 @@ def stem_of(kind: str, name: str) -> str:
 def singular(kind: str) -> str:
     """Return what one entry of a kind is called in messages."""
     return _SINGULAR.get(kind, kind.rstrip("s"))
+
+
+def plural(kind: str) -> str:
+    """Return what the entries of a kind are called, which is the command that lists them: `losses`, `layouts`."""
+    return _PLURAL.get(kind, kind.rpartition(".")[2])
+
+
+def exists(kind: str) -> bool:
+    """Return whether a kind has a room of ours; nothing is imported."""
+    return (Path(__file__).parent.parent / kind.replace(".", "/")).is_dir()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 from vesalius.core.disk import write_text
 from vesalius.core.errors import FormatError
+from vesalius.core.numbers import finite
 from vesalius.core.shown import Shown, cut, some
 from vesalius.core.words import counted
 
@@ -109,7 +109,7 @@ def nameless(card: Scorecard) -> Scorecard:
 
 def as_json(card: Scorecard) -> str:
     """JSON text; what is not finite becomes null."""
-    return json.dumps(_finite(asdict(card)), indent=1, allow_nan=False) + "\n"
+    return json.dumps(finite(asdict(card)), indent=1, allow_nan=False) + "\n"
 
 
 def save_scorecard(card: Scorecard, path: Path | str) -> None:
@@ -134,15 +134,3 @@ def load_scorecard(path: Path | str) -> Scorecard:
         return Scorecard(**data)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise FormatError(f"{path} is not a scorecard", found=f"{type(error).__name__}: {error}") from error
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(k): _finite(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(v) for v in value]
-    if hasattr(value, "tolist"):
-        return _finite(value.tolist())
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

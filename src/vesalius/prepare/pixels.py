@@ -38,17 +38,30 @@ def image(
     channels: Sequence[str] = (),
     times_s: Sequence[float] | None = None,
 ) -> Image:
-    """Return pixels in memory as an Image, with what is said of them. The pixels are not copied where they need not be.
+    """Return pixels in memory as an Image, with what is said of them; what is not said is not known, and not guessed.
 
-    `axes` names each axis of an array in its order by a letter: `t` time, `c` channel, `z`, `y`, `x`. It need not be
-    said of an array of two axes (`"yx"`) and of a PIL picture. `affine` (4 × 4) maps the index `(x, y, z)` to
-    millimetres, where x is the axis that `axes` calls so; `world` says to which: `"RAS"` as NIfTI and nibabel have
-    it (with `axes="xyz"`), `"LPS"` as DICOM and SimpleITK have it (with `axes="zyx"`). Without an affine `spacing_mm`
-    is `(x, y, z)`, or `(x, y)` of a picture. `unit` is HU, SUVbw …, `modality` a code of DICOM (`CT`), `channels` their
-    names (`("red", "green", "blue")`), `times_s` the times of frames. What is not given is not known and not guessed.
+    The pixels are not copied where they need not be. An affine maps the index `(x, y, z)` to millimetres, where x
+    is the axis that `axes` calls so.
 
-    Raises DataError for what is no pixels or where axes must be named, GeometryError where the geometry contradicts
-    itself, or where an affine does not say its world.
+    Args:
+        pixels: A NumPy array, a torch tensor, or a PIL picture.
+        axes: A letter for each axis of an array in its order: `t` time, `c` channel, `z`, `y`, `x`. It need
+            not be said of an array of two axes (`"yx"`) and of a PIL picture.
+        affine: 4 × 4, from the index to millimetres.
+        world: To which millimetres: `"RAS"` as NIfTI and nibabel have it (with `axes="xyz"`), `"LPS"` as
+            DICOM and SimpleITK have it (with `axes="zyx"`).
+        spacing_mm: Without an affine, `(x, y, z)`, or `(x, y)` of a picture.
+        unit: HU, SUVbw, …
+        modality: A code of DICOM, such as `CT`.
+        channels: Their names, such as `("red", "green", "blue")`.
+        times_s: The times of frames in seconds.
+
+    Returns:
+        The image, which every verb takes.
+
+    Raises:
+        DataError: These are no pixels, or their axes must be named.
+        GeometryError: The geometry contradicts itself, or an affine does not say its world.
     """
     if isinstance(pixels, Image):
         raise DataError("this is an Image already", hint="dataclasses.replace to change what is known of it")

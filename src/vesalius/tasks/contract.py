@@ -182,6 +182,13 @@ class Task(ABC):
         """Return the covariates that a case must have to be answered; by default those named in the state."""
         return tuple(str(name) for name in state.values.get("covariates", ()))
 
+    def known_covariates(self, state: State) -> tuple[str, ...]:
+        """Return the covariates that enter the model where a case has them; by default those named in the state.
+
+        What a user gives beyond them is said to be passed over.
+        """
+        return tuple(str(name) for name in state.values.get("covariates", ()))
+
     def outside(self, case: Case, state: State) -> tuple[str, ...]:
         """Return in what a case lies outside of what was learned from, beside its image; a sentence each.
 

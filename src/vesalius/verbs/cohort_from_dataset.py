@@ -30,22 +30,36 @@ def cohort_from_dataset(
     affine: Array | None = None,
     progress: Progress | None = None,
 ) -> Cohort:
-    """Return a cohort of the items of a dataset, which are written into the new folder `out`, one in memory at a time.
+    """Return a cohort of the items of a dataset, which are written into a new folder once, one in memory at a time.
 
-    `dataset` is anything with items (a torch Dataset, a list), or a mapping of several by their split
-    (`{"train": …, "test": …}`). An item is a tuple `(image, target)`, or a mapping whose keys `image` and `target`
-    name; `target=None` takes none. Images are PIL images, arrays or tensors; `axes` names their axes (`"CYX"`, `"ZYX"`)
-    where these could be others. Their geometry is what `affine` (4 × 4, index `(x, y, z)` to LPS mm) or `spacing_mm`
-    say, and unknown without them.
+    An item is a tuple `(image, target)`, or a mapping. A target is a class (a whole number or a text), several
+    (zeros and ones, or texts), a number (a float), or a mask (label values on the image's grid). Turn random
+    transforms of the dataset off: training changes images anew at each step. `vs.read(out)` reads the cohort
+    again.
 
-    A target is a class (a whole number, named by `classes` or by `dataset.classes`, or a text), several (zeros and
-    ones, or texts), a number (a float), or a mask (label values on the image's grid); `kind` says which where that is
-    not what is meant: `kind="number"` for whole numbers that are no classes. `patient`, `name` and `split` are called
-    with each item's place and the item, for its patient's id, its own id, and `train`, `val` or `test`.
+    Args:
+        dataset: Anything with items (a torch Dataset, a list), or a mapping of several by their split.
+        out: A new folder.
+        image: The place or the key of an item's image: a PIL image, an array or a tensor.
+        target: The place or the key of its target; None takes none.
+        kind: The kind of target where it is not what is meant: `"number"` for whole numbers that are no
+            classes.
+        classes: The names of classes; by default those of `dataset.classes`.
+        patient: Called with an item's place and the item, for its patient's id.
+        name: The same, for its own id.
+        split: The same, for `train`, `val` or `test`.
+        axes: The axes of images, where these could be others: `"CYX"`, `"ZYX"`.
+        spacing_mm: `(x, y, z)` of every image.
+        affine: 4 × 4, from the index `(x, y, z)` to LPS millimetres, of every image.
+        progress: A `Progress`; True, False or None: by default a bar shows itself on a terminal and in a
+            notebook.
 
-    Turn random transforms of the dataset off: training changes images anew at each step. `vs.read(out)` reads the
-    cohort again. Raises DataError for items that cannot be read or differ when they are read again, OutputError where
-    `out` holds something.
+    Returns:
+        The cohort, whose images lie in `out`.
+
+    Raises:
+        DataError: Items cannot be read, or differ when they are read again.
+        OutputError: `out` holds something.
     """
     parts = dict(dataset) if isinstance(dataset, Mapping) else {"": dataset}
     named = classes if classes is not None else _classes_of(parts.values())

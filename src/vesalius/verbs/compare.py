@@ -67,15 +67,37 @@ def compare(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Comparison:
-    """Compare two runs, bundles, scorecards or folders (or CSVs) of predictions on the same cases, paired.
+    """Compare two runs, bundles, scorecards or folders (or tables) of predictions on the same cases, paired.
 
-    Without `data` the scorecards that two runs, or two evaluations, left behind are compared, whose cases must be the
-    very same, with the same truth; else it is refused. With `data` both are scored on its cases as `evaluate` does it;
-    a case that either was trained on is left out, as far as that is known, and the notes say so. Patients are drawn for
-    the 95 % interval of each difference, and exchanged for its test (see `evaluate/paired.py`).
+    Without `data` the scorecards that two runs, or two evaluations, left behind are compared, whose cases must be
+    the very same, with the same truth. With `data` both are scored on its cases as `evaluate` does it; a case
+    that either was trained on is left out, as far as that is known, and the notes say so. Patients are drawn for
+    the 95 % interval of each difference, and exchanged for its test.
 
-    With `out` a page and the numbers are written there. Raises DataError where the two cannot be compared, and what
-    `evaluate` raises.
+    Args:
+        first: A run, a bundle, a scorecard, or the path of one or of predictions.
+        second: The other one; differences are the second less the first.
+        data: A cohort with the truth, or its path as for `read`.
+        out: A new folder for `compare.html` and `comparison.json`.
+        split: With `data`: which of its cases: `train`, `val`, `test` or `all`.
+        target: The truth, where there are several.
+        columns: What a table's columns are, where their names do not tell: `{"covariate": "age,sex"}`.
+        layout: How to read it, where it could be read in several ways; one of `vesalius layouts`.
+        labels: What stands for what among classes and masks' values: `{"NA": "", "255": "1"}`.
+        device: `cpu`, `cuda`, `cuda:1`; by default a GPU where there is one.
+        accept_mismatch: Score images of another modality or unit than a bundle learned from, too.
+        resamples: How many times patients are drawn.
+        seed: Of these draws.
+        progress: A `Progress`; True, False or None: by default a bar shows itself on a terminal and in a
+            notebook.
+
+    Returns:
+        Each difference with its interval and a test, and how right both are on each case.
+
+    Raises:
+        DataError: The two cannot be compared: other cases, another truth, another kind of answer.
+        OutputError: `out` holds something.
+        Interrupted: Ctrl-C; nothing is left behind.
     """
     progress = progress or Silent()
     names = comparison.names_apart(_name(first), _name(second))

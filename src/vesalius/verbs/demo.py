@@ -65,8 +65,21 @@ class Demo:
 def demo(out: Path | str | None = None, *, seed: int = 0, progress: Progress | bool | None = None) -> Demo:
     """Make a phantom, look at it, learn to segment and to classify it, answer new cases, and check the figures.
 
-    The liver's Dice must be at least 0.90 and the classifier's AUC must lie, with its whole interval, above the
+    The liver's Dice must be at least 0.90, and the classifier's AUC must lie, with its whole interval, above the
     trivial baseline's.
+
+    Args:
+        out: A new folder, by default `runs/demo-<n>`.
+        seed: Of the phantom and of the training.
+        progress: A `Progress`; True, False or None: by default a bar shows itself on a terminal and in a
+            notebook.
+
+    Returns:
+        The scorecards, what they were held against in words, and whether all held.
+
+    Raises:
+        OutputError: `out` is not empty.
+        Interrupted: Ctrl-C.
     """
     told = watched(progress)
     progress = WithoutNotes(told)

@@ -26,7 +26,7 @@ from vesalius.plan import machine as machines
 from vesalius.plan import torch_threads
 from vesalius.prepare.case import load_reference
 from vesalius.reliability.marks import Marks
-from vesalius.run.past import past_of_bundle
+from vesalius.run.past import past_of_bundle, past_of_predictions
 from vesalius.run.stopping import all_or_nothing
 from vesalius.run.unseen import of_another_tool, unseen
 from vesalius.tasks import contract as tasks
@@ -47,21 +47,41 @@ def evaluate(
     accept_mismatch: bool = False,
     progress: Progress | bool | None = None,
 ) -> Scorecard:
-    """Score `what` (a bundle, or a folder or CSV of any tool's predictions) on the cases of `data`.
+    """Score a bundle, or any tool's predictions, on the cases of `data`.
 
-    `split` limits it to the cases that the data, or `split_file`, declares as such; by default the declared
-    test cases, or all where there are none. Cases that the bundle was trained on are left out where its run's folder
-    tells which these are, unless `split` is "train"; the scorecard says how many, or that it could not be checked.
-    `labels` says what stands for what among the data's labels.
-    Cases of another modality or unit than a bundle learned from are not scored unless `accept_mismatch`.
-    With `out` the scorecard and a report are written there.
-    Raises DataError where no case has the target or all were trained on, MismatchError where none is of the kind
-    learned from, BundleError for a damaged bundle, Interrupted after Ctrl-C.
+    Cases that the bundle was trained on are left out where its run's folder tells which these are, unless `split`
+    is "train"; the scorecard says how many, or that it could not be checked. The same holds for a folder that
+    `predict` wrote, which names its bundle.
+
+    Args:
+        what: A bundle or the run that holds it, or a folder of masks, or a table of probabilities or classes.
+        data: A cohort with the truth, or its path as for `read`.
+        out: A new folder for `scorecard.json` and `report.html`.
+        split: Which cases to score: `train`, `val`, `test` or `all`; by default the declared test cases, or
+            all.
+        target: The truth, where there are several.
+        columns: What a table's columns are, where their names do not tell: `{"covariate": "age,sex"}`.
+        layout: How to read it, where it could be read in several ways; one of `vesalius layouts`.
+        split_file: A CSV with the columns `case,split`.
+        labels: What stands for what among classes and masks' values: `{"NA": "", "255": "1"}`.
+        device: `cpu`, `cuda`, `cuda:1`; by default a GPU where there is one.
+        accept_mismatch: Score images of another modality or unit than the bundle learned from, too.
+        progress: A `Progress`; True, False or None: by default a bar shows itself on a terminal and in a
+            notebook.
+
+    Returns:
+        Every figure with its 95 % interval and n, beside the trivial baseline of a bundle.
+
+    Raises:
+        DataError: No case has the target, or all were trained on.
+        MismatchError: No case is of the kind that the bundle learned from.
+        BundleError: The bundle is damaged.
+        Interrupted: Ctrl-C; nothing is left behind.
     """
     progress = watched(progress)
     torch_threads.use(machines.measure().cores)
     bundle = what if isinstance(what, Bundle) else bundle_at(Path(what))
-    past = past_of_bundle(bundle) if bundle is not None else None
+    past = past_of_bundle(bundle) if bundle is not None else past_of_predictions(Path(str(what)))
     marks = Marks()
     with all_or_nothing():
         cohort = cohorts.open_cohort(

@@ -85,9 +85,30 @@ def fetch(
 ) -> Fetched:
     """Copy the series that match from a DICOMweb server to `out/<study>/<series>/<object>.dcm`.
 
-    `date` is `20260131` or a range `20260101-20260131`; wildcards (`*`) are the server's business. A series that comes
-    incomplete is left out and named in `set_aside`. `resume` goes on in `out` and fetches what is not there. Raises
-    DataError where nothing matches, OutputError where the server cannot be reached; Interrupted after Ctrl-C.
+    A series is there whole or not at all. At least one of the keys is needed; wildcards (`*`) are the server's
+    business.
+
+    Args:
+        url: The server's DICOMweb root, such as `https://host/dicom-web`.
+        out: A new folder.
+        study: A StudyInstanceUID.
+        patient: A PatientID.
+        accession: An accession number.
+        date: The study's day `20260131`, or a range `20260101-20260131`.
+        modalities: Only series of these kinds, such as `("CT", "SEG")`.
+        login: A file that holds `user:password`.
+        ca: A file of certificates that the server's is signed by.
+        resume: Go on in `out`, and fetch what is not there yet.
+        progress: A `Progress`; True, False or None: by default a bar shows itself on a terminal and in a
+            notebook.
+
+    Returns:
+        The series that are there, how many objects they have, and what could not be had, with the reason.
+
+    Raises:
+        DataError: Nothing matches, or no key is given.
+        OutputError: The server cannot be reached, or `out` holds something.
+        Interrupted: Ctrl-C; what is fetched is kept.
     """
     progress, folder = watched(progress), Path(out)
     web, wanted = find(

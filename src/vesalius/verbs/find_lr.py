@@ -85,12 +85,41 @@ def find_lr(
     device: str | None = None,
     progress: Progress | None = None,
 ) -> LearningRates:
-    """Train for `steps` steps whose rate grows from `low` to `high`; returns the losses, and the rate that follows.
+    """Train for some steps whose learning rate grows, and return the losses and the rate that follows; nothing is kept.
 
-    The arguments are those of `fit`, and so is the plan: with a `time_limit` that `fit` will have, the net is as wide
-    as it will be then. Only cases that the first member trains on are used, no validation or test case, and nothing is
-    written or kept. The rule is Gugger's (2018) reading of Smith's range test (2017): a tenth of the rate at which
-    the averaged loss is lowest. The rate is `train.lr`, the highest of the planned schedule. Raises what `fit` raises.
+    The plan is that of `fit`: with a `time_limit` that `fit` will have, the net is as wide as it will be then.
+    Only cases that the first member trains on are used. The rule is Gugger's (2018) reading of Smith's range test
+    (2017): a tenth of the rate at which the averaged loss is lowest. The rate is `train.lr`, the highest of the
+    planned schedule.
+
+    Args:
+        data: A path as for `read`, or a cohort.
+        task: The question; by default it follows from the target.
+        target: What to learn, where there are several.
+        time_limit: The limit that `fit` will have.
+        seed: As for `fit`.
+        split: A CSV with the columns `case,split`.
+        columns: What a table's columns are, where their names do not tell: `{"covariate": "age,sex"}`.
+        layout: How to read it, where it could be read in several ways; one of `vesalius layouts`.
+        labels: What stands for what among classes and masks' values: `{"NA": "", "255": "1"}`.
+        init: A run, a bundle or a safetensors file to begin from.
+        settings: Planned values by path, over the rules'.
+        plan: A plan, or the path of a plan.json, to follow instead of the rules.
+        preset: One of `vesalius presets`.
+        steps: How many steps the rate grows over; 20 at least.
+        low: The rate of the first step.
+        high: The rate of the last step.
+        max_set_aside: The share of faulty cases to bear.
+        device: `cpu`, `cuda`, `cuda:1`; by default a GPU where there is one.
+        progress: A `Progress`; True, False or None: by default a bar shows itself on a terminal and in a
+            notebook.
+
+    Returns:
+        Each step's rate, loss and averaged loss, the suggestion with its reason, and the plan.
+
+    Raises:
+        PlanError: The rate cannot grow so, or the plan cannot be followed.
+        DataError: The data cannot be learned from.
     """
     if steps < 20 or not 0 < low < high:
         raise PlanError(

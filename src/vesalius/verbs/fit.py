@@ -87,18 +87,46 @@ def fit(
     progress: Progress | bool | None = None,
     started: float | None = None,
 ) -> Run:
-    """Train on `data` and score on its test cases; returns the run.
+    """Train on `data`, calibrate, score on its test cases, and leave a run behind.
 
-    `labels` says what stands for what among classes and masks' values: `{"benign": "Benign", "NA": "", "255": "1"}`.
-    `time_limit` ('10m', seconds) bounds all of it. `folds` trains a member for each fold, and has it answer the cases
-    of its fold, which it never saw (`Run.out_of_fold`). `settings` override
-    planned values by path (`{"train.steps": 500}`). `plan` is a plan.json to follow instead of the rules'. `preset`
-    (`quick`, `good`, `best`, `finetune` …) changes what the rules chose, and gives its reasons; `settings` win over it.
-    `dry_run` stops at the plan. `resume` goes on in `out` (or the latest unfinished run of this data) where it
-    was interrupted; what that run was told of its data, target and time limit need not be told again: it has the
-    time that is left, unless `time_limit` gives it another from now on. `started` is the `time.monotonic()` that the
-    time limit counts from, by default that of the call.
-    Raises VesaliusError's kinds; Interrupted after Ctrl-C, when all is saved.
+    Args:
+        data: A path as for `read`, or a cohort.
+        out: The run's folder, by default `runs/<data>-<n>`; nothing is overwritten.
+        task: The question, one of `vesalius tasks`; by default it follows from the target.
+        target: What to learn, where there are several; or a table's column that is one.
+        time_limit: For all of it: `"10m"`, `"1h30m"`, or seconds.
+        seed: Decides folds, weights and batches.
+        folds: How many parts the training patients are dealt into; one member is trained for each, and
+            answers the cases of its fold, which it never saw (`Run.out_of_fold`).
+        split: A CSV with the columns `case,split`.
+        columns: What a table's columns are, where their names do not tell: `{"covariate": "age,sex"}`.
+        layout: How to read it, where it could be read in several ways; one of `vesalius layouts`.
+        labels: What stands for what among classes and masks' values: `{"NA": "", "255": "1"}`.
+        init: A run, a bundle or a safetensors file to begin from; of a run, its test cases stay test.
+        settings: Planned values by path, over the rules': `{"train.steps": 500}`.
+        plan: A plan, or the path of a plan.json, to follow instead of the rules.
+        preset: One of `vesalius presets` (`quick`, `good`, `best`, `finetune` …): it changes what the rules
+            chose, and gives its reasons; `settings` win over it.
+        dry_run: Stop at the plan.
+        resume: Go on in `out`, or in the latest unfinished run of this data, where it was interrupted. What
+            that run was told need not be told again; it has the time that is left, unless `time_limit` gives it
+            another from now on.
+        max_set_aside: The share of faulty cases to bear.
+        device: `cpu`, `cuda`, `cuda:1`; by default a GPU where there is one.
+        progress: A `Progress`; True, False or None: by default a bar shows itself on a terminal and in a
+            notebook.
+        started: The `time.monotonic()` that the time limit counts from, by default that of the call.
+
+    Returns:
+        The run: its folder, plan, bundle and scorecard. After a dry run it has the plan alone.
+
+    Raises:
+        DataError: The data cannot be learned from, or too much of it is faulty.
+        PlanError: The plan, or what was set, cannot be followed.
+        BudgetError: The time or the memory is not enough.
+        UnknownName: There is no task, net, target, … of that name; the message says the closest.
+        OutputError: `out` holds something.
+        Interrupted: Ctrl-C; all is saved, and `resume` goes on.
     """
     others = dict(settings or {})
     asked = Asked(

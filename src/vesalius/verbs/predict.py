@@ -18,6 +18,7 @@ from vesalius.core.errors import DataError, Interrupted, MismatchError, OutputEr
 from vesalius.core.image import Image
 from vesalius.core.plan import override
 from vesalius.core.progress import Progress, watched
+from vesalius.core.words import listed
 from vesalius.infer.given import asked, is_many
 from vesalius.infer.predictor import Predictor
 from vesalius.plan import machine as machines
@@ -27,6 +28,7 @@ from vesalius.prepare.pixels import Pixels
 from vesalius.run.answering import one_answer, several_answers
 from vesalius.run.filling import fill
 from vesalius.run.ledger import Sheet, marked
+from vesalius.run.past import keep_origin
 from vesalius.run.predict_settings import PredictSettings
 from vesalius.run.predictions import Predictions
 from vesalius.run.wanted import Wanted, of_cohort, of_things, only
@@ -52,6 +54,7 @@ def with_mirror(bundle: Bundle, axes: Sequence[str]) -> Bundle:
                 raise PlanError(
                     f"axis '{axis}' may not be mirrored: the model was not trained on mirrored images",
                     found=", ".join(stage.plan.augment.flip_axes) or "no axis that may be",
+                    hint="no --mirror",
                 )
         stages.append(replace(stage, plan=override(stage.plan, {"infer.mirror": list(axes)})))
     return replace(bundle, stages=tuple(stages))
@@ -140,28 +143,54 @@ def predict(
 ) -> Answer | Predictions:
     """Return the answer to one thing, or those to several; with `out` write them into that folder.
 
-    `source` is one thing: the path of a file or of a folder that holds one case, a `vs.Image`, a PIL picture, a NumPy
-    array, a torch tensor, a case, or a mapping of such by the names of a case's images; then the Answer is returned. Or
-    it is several: a cohort, or a list or a generator of such things; then Predictions are, a sequence of answers.
-    A generator's things are answered as they come, and are not kept.
+    An array or a tensor that is given bare has no unit, no orientation and no names of channels. A model of
+    pictures takes `(Y, X)`, `(Y, X, C)` and `(C, Y, X)`, one of volumes `(Z, Y, X)`, `(C, Z, Y, X)` and `(Z, Y,
+    X, C)`; a shape that can be read in two ways is refused, as is a batch. What was assumed, and what is unknown
+    that the model learned from, is in `Answer.outside`. Values are taken as a file has them: real numbers that
+    were divided by 255, or standardised, are refused where the model learned from values on one scale. `vs.image`
+    says what is known of pixels.
 
-    An array or a tensor that is given bare has no unit, no orientation and no names of channels. A model of pictures
-    takes `(Y, X)`, `(Y, X, C)` and `(C, Y, X)`, one of volumes `(Z, Y, X)`, `(C, Z, Y, X)` and `(Z, Y, X, C)`; a shape
-    that can be read in two ways is refused, as is a batch. What was assumed, and what is unknown that the model learned
-    from, is in `Answer.outside`. Values are taken as a file has them: real numbers that were divided by 255, or
-    standardised, are refused where the model learned from values on one scale. `vs.image` says what is known of pixels.
+    With `out` it writes `answers.csv`, a row a case, and for masks `<case>.nii.gz`, or `.png` where the image is
+    a picture. Rows are written as they come, to `answers.partial.csv` until all is done. Faulty cases, and those
+    whose study is not known where DICOM is wanted, do not stop the others; they are in `set_aside` and
+    `failed.csv`. What of an image lies outside of what was learned from is in `Answer.outside` and in the column
+    `outside`.
 
-    With `out` it writes `answers.csv`, a row a case; for masks `<case>.nii.gz`, or `.png` where the image is a picture;
-    with `json` each whole answer, with `overlays` a picture, with `dicom` the DICOM objects of its kind, and one file
-    more for each suffix in `also` (`.rt.dcm`). `mirror` names axes of mirror test-time augmentation. `covariates` are
-    known of each case (`{"age": 61}`), whatever a table says; others come from a table's columns. A case of another
-    modality or unit than the bundle learned from is refused unless `accept_mismatch`; in what an answered one lies
-    outside of what was learned from is in `Answer.outside` and in the column `outside`.
-    Rows are written as they come, to `answers.partial.csv` until all is done; `resume` goes on in `out` where it
-    was interrupted, with the same bundle, as it was told then. `progress` shows itself on a terminal and in a notebook;
-    False shows none. Raises VesaliusError's kinds, MismatchError where no case is of the kind that the bundle learned
-    from, Interrupted after Ctrl-C; faulty cases, and those whose study is not known where DICOM is wanted, do not stop
-    the others and are in `set_aside` and `failed.csv`.
+    Args:
+        bundle: A bundle, or the path of one or of the run that holds it.
+        source: One thing: the path of a file or of a folder that holds one case, a `vs.Image`, a PIL picture,
+            a NumPy array, a torch tensor, a case, or a mapping of such by the names of a case's images. Or
+            several: a cohort, or a list or a generator of such things; a generator's are answered as they come,
+            and are not kept.
+        out: A new folder.
+        json: Write each whole answer as JSON, too.
+        overlays: Write a picture of each answer, too.
+        dicom: Write the DICOM objects of each answer's kind, too, in the study of its source.
+        also: Suffixes of further files of each answer, such as `.rt.dcm`.
+        mirror: Axes of mirror test-time augmentation, such as `("x", "y")`; only those that the plan lets be
+            flipped.
+        columns: What a table's columns are, where their names do not tell: `{"covariate": "age,sex"}`.
+        covariates: What is known of each case, whatever a table says: `{"age": 61}`. Those that the bundle
+            does not take are named and passed over.
+        layout: How to read it, where it could be read in several ways; one of `vesalius layouts`.
+        device: `cpu`, `cuda`, `cuda:1`; by default a GPU where there is one.
+        accept_mismatch: Answer images of another modality or unit than the bundle learned from, too; they are
+            marked.
+        resume: Go on in `out` where it was interrupted, with the same bundle, as it was told then.
+        progress: A `Progress`; True, False or None: by default a bar shows itself on a terminal and in a
+            notebook.
+
+    Returns:
+        The answer of one thing, or Predictions, a sequence of answers; with `out`, which cases were answered,
+            which were not and why, and where all lies.
+
+    Raises:
+        DataError: There is no image, or without `out` not exactly one; or a covariate is missing that the
+            bundle needs.
+        MismatchError: No case is of the kind that the bundle learned from.
+        BundleError: The bundle is damaged.
+        OutputError: `out` holds something.
+        Interrupted: Ctrl-C; what is finished is kept, and `resume` goes on.
     """
     shown = watched(progress)
     vacancy = machines.Vacancy()
@@ -232,6 +261,8 @@ def _wanted(
     for note in wanted.notes:
         if note.startswith(cohorts.UNUSED):
             progress.note(note)
+    named = [n.strip() for n in settings.columns.get("covariate", "").split(",") if n.strip()]
+    _say_passed_over(bundle, [*settings.covariates, *named], progress)
     return wanted
 
 
@@ -261,8 +292,24 @@ def _filled(
     except MismatchError:
         sheet.discard()
         raise
+    keep_origin(sheet.folder, predictor.bundle)
     sheet.close()
     return done
+
+
+def _say_passed_over(bundle: Bundle, given: Sequence[str], progress: Progress) -> None:
+    """Say which of the covariates that were given do not enter the bundle's models."""
+    known = {
+        name
+        for stage in bundle.stages
+        for name in tasks.get(stage.plan.task.name).known_covariates(stage.state)
+    }
+    if unknown := [name for name in dict.fromkeys(given) if name not in known]:
+        which = "covariate" if len(unknown) == 1 else "covariates"
+        takes = f"only {listed(sorted(known))}" if known else "no covariates"
+        progress.note(
+            f"passed over: the {which} {listed(unknown)}, as the bundle '{bundle.name}' learned from {takes}"
+        )
 
 
 def _assert_covariates(predictor: Predictor, cases: Sequence[Case]) -> None:

@@ -28,10 +28,9 @@ def register(
 def register(
     kind: str, thing: Any = None, *, name: str | None = None, literals: Mapping[str, Any] | None = None
 ) -> Any:
-    """Register `thing` under `name` among those of `kind`, until the process ends, and return it.
+    """Register a thing of a script or a notebook under a name of its kind, until the process ends, and return it.
 
-    `kind` is `nets`, `losses`, `tasks`, `metrics`, `optimisers`, `schedules`, `prepare.transforms`, `learn.recipes` or
-    another kind of the registry. `thing` is a module with what a file of that kind holds, or:
+    A thing is a module with what a file of that kind holds, or:
 
     - `nets`: a class of `vesalius.nets.Net`, or any `nn.Module` that takes `in_channels` and gives a map `(B, C, …)`,
       several of them, or features `(B, F)`; of other arguments with a default the plan sets `net.options`;
@@ -40,13 +39,24 @@ def register(
     - `optimisers`: a class of `torch.optim.Optimizer`; `schedules`: a function of `t`, from 0 to 1;
     - others: a class whose attributes and static methods are what a file of that kind holds.
 
-    `name` is by default that of the thing, in lower case. `literals` are what a file says in capitals (`{"TARGETS":
-    ("class",)}`), and may as well be attributes of the class. Without `thing` it is a decorator. The same definition
-    may be registered again, as when a cell of a notebook is run twice.
+    The same definition may be registered again, as when a cell of a notebook is run twice. A bundle that was
+    trained with it says which name it needs, and opens only where the same is registered: nothing of it is
+    pickled.
 
-    A bundle that was trained with it says which name it needs, and opens only where the same is registered: nothing of
-    it is pickled. Raises RegisterError for a name that is taken or a promise that is not kept, UnknownName for a kind
-    that does not exist.
+    Args:
+        kind: `nets`, `losses`, `tasks`, `metrics`, `optimisers`, `schedules`, `prepare.transforms`,
+            `learn.recipes` or another kind of the registry.
+        thing: What to register; without it, this is a decorator.
+        name: By default that of the thing, in lower case.
+        literals: What a file says in capitals (`{"TARGETS": ("class",)}`); they may as well be attributes of
+            the class.
+
+    Returns:
+        The thing, or the decorator.
+
+    Raises:
+        RegisterError: The name is taken, or a promise is not kept.
+        UnknownName: There is no such kind.
     """
     if thing is None:
         return lambda found: register(kind, found, name=name, literals=literals)

@@ -46,15 +46,32 @@ def torch_dataset(
 ) -> CaseDataset:
     """Return cases as a map-style `torch.utils.data.Dataset`: a dict of tensors each, prepared as `fit` would.
 
-    `plan` is a bundle, a run, a Plan or its file; without one the rules choose, as in `fit`, and `settings` override
-    them. Everything is decoded once, checked, and faulty cases are left out. `split` is `train`, `val`, `test` or `all`
-    (the default): what `fit` of these data with this `seed` would train member `fold` on, validate it on, and test on;
-    of a run's bundle, what that run did. Patients are never split. What is learned without gradients (labels, means)
-    comes from the bundle, or from the cases that are not tested on.
+    Everything is decoded once, checked, and faulty cases are left out. Patients are never split. What is learned
+    without gradients (labels, means) comes from the bundle, or from the cases that are not tested on. The items
+    are described at `CaseDataset`.
 
-    `patches` says whether items are random patches of the planned size, by default those for training where the plan
-    trains in patches. The items are described at `CaseDataset`. Raises DataError where no case is left, UnknownName,
-    PlanError.
+    Args:
+        data: A path as for `read`, or a cohort.
+        plan: A bundle, a run, a plan or its file; without one the rules choose, as in `fit`.
+        split: `train`, `val`, `test` or `all` (the default): what `fit` of these data with this `seed` would
+            train member `fold` on, validate it on, and test on; of a run's bundle, what that run did.
+        fold: Which member's.
+        task: The question; by default it follows from the target.
+        target: The target, where there are several.
+        settings: Planned values by path, over the rules'.
+        seed: Decides the folds.
+        patches: Whether items are random patches of the planned size; by default those for training are,
+            where the plan trains in patches.
+        progress: A `Progress`; True, False or None: by default a bar shows itself on a terminal and in a
+            notebook.
+
+    Returns:
+        The dataset.
+
+    Raises:
+        DataError: No case is left, or there is no such fold.
+        UnknownName: There is no such split or target.
+        PlanError: The plan cannot be followed.
     """
     if split is not None and split not in SPLITS:
         raise UnknownName("split", split, SPLITS)
