@@ -147,7 +147,7 @@ class MaskHandling(Handling[Mask]):
             raise DataError(
                 f"the answer has no voxel of {wanted} to ask about",
                 found=listed(there, 6) or "an empty mask",
-                hint=f"--ask {there[0]}" if there else "another case",
+                hint=f"ask about {there[0]}" if there else "another case",
             )
         return Ask(of, place, _bits(answer, place), words=answer.labels[place].name)
 

@@ -19,6 +19,8 @@ from vesalius.learn.loop import Trained
 from vesalius.plan import machine as machines
 from vesalius.run.clock import CLOCK
 
+TOLD = ("task.name", "task.target")  # by options of their own
+
 
 def command(path: Path, plan: Plan) -> str:
     """Return the command line that makes the same run again, from what the run's folder was told; "" without it."""
@@ -33,13 +35,15 @@ def command(path: Path, plan: Plan) -> str:
     words += ["--init", str(told["init"])] if told.get("init") else []
     words += ["--seed", str(told["seed"])] if told.get("seed") is not None else []
     words += ["--time-limit", str(told["time_limit"])] if told.get("time_limit") else []
+    if plan.reasons.get("task.name") == USER:
+        words += ["--task", plan.task.name]
     for name in ("columns", "labels"):
         flag = {"columns": "--column", "labels": "--labels"}[name]
         for key, value in (told.get(name) or {}).items():
             words += [flag, f"{key}={value}"]
     values = plan.model_dump(mode="json")
     for field, reason in plan.reasons.items():
-        if reason == USER:
+        if reason == USER and field not in TOLD:
             words += ["--set", f"{field}={_typed(_at(values, field))}"]
     return shlex.join(words)
 

@@ -220,6 +220,9 @@ def decision(curves: Mapping[str, Any]) -> str:
 def history(panels: Mapping[str, Mapping[str, tuple[Sequence[float], Sequence[float]]]]) -> str:
     """Values against steps: a panel a quantity, in each a line a member."""
     names = list(dict.fromkeys(name for lines in panels.values() for name in lines))
+    last = max(
+        (max(steps) for lines in panels.values() for steps, _ in lines.values() if len(steps)), default=1.0
+    )
     with _axes(5.4, 1.75 * len(panels) + 0.5, rows=len(panels)) as (found, finish):
         for axes, (quantity, lines) in zip(np.atleast_1d(found).ravel(), panels.items(), strict=True):
             for name, (steps, values) in lines.items():
@@ -227,7 +230,7 @@ def history(panels: Mapping[str, Mapping[str, tuple[Sequence[float], Sequence[fl
                 mark = "o" if len(values) < 60 else ""
                 axes.plot(steps, values, color=colour, lw=1.5, marker=mark, ms=3.5, label=name)
             axes.set_ylabel(quantity)
-            axes.set_xlim(left=0)
+            axes.set_xlim(0, 1.03 * last)
         if 1 < len(names) <= LINES:
             np.atleast_1d(found).ravel()[0].legend(loc="best", fontsize=8)
         axes.set_xlabel("optimiser step")
