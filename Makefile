@@ -7,13 +7,15 @@ LABEL := $(VENV)/monailabel/.installed
 PAGES := src/vesalius/serve/viewer
 VIEWER := $(PAGES)/static/index.html
 WORKERS ?= logical
+# One line of how far it is; all that was said where it fails.
+QUIETLY = $(BIN)/python tools/quietly.py
 export NO_MKDOCS_2_WARNING := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install viewer wheel demo test check format map pin docs bench soak clean
+.PHONY: help install viewer wheel demo test check format map pictures notebooks pin docs bench soak clean
 
 help:  ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # The viewer is built where Node is; without it everything else works, and its tests are skipped.
 install: $(STAMP) $(if $(shell command -v npm),$(VIEWER))  ## install what was tested into .venv (PYTHON=python3.12 chooses another Python)
@@ -23,8 +25,8 @@ $(BIN)/python:
 
 # torch first: its exact pin decides which build everything after it is resolved against.
 $(STAMP): pyproject.toml constraints.txt | $(BIN)/python
-	$(BIN)/python -m pip install -c constraints.txt torch
-	$(BIN)/python -m pip install -c constraints.txt -e '.[dev,docs,postgres,video]'
+	@$(QUIETLY) "install torch" $(BIN)/python -m pip install -c constraints.txt torch
+	@$(QUIETLY) "install what else was tested" $(BIN)/python -m pip install -c constraints.txt -e '.[dev,docs,postgres,video]'
 	@touch $(STAMP)
 
 # A test calls the service with MONAI Label's own client. The package wants torchvision, which has no place beside this torch;
@@ -35,7 +37,7 @@ $(LABEL): Makefile | $(STAMP)
 	@touch $@
 
 node_modules/.installed: package.json package-lock.json
-	npm ci --no-audit --no-fund --loglevel=error
+	npm ci --silent --no-audit --no-fund --loglevel=error
 	@touch $@
 
 $(VIEWER): node_modules/.installed $(PAGES)/build.mjs $(wildcard $(PAGES)/page/* $(PAGES)/app/*.ts $(PAGES)/app/*/*.ts)
@@ -66,6 +68,12 @@ format: install  ## put every file into the project's format, and mend what lint
 
 map: install  ## rewrite docs/map.md, and the README's tree, from the files' first lines
 	$(BIN)/python tools/map.py
+
+pictures: install $(VIEWER)  ## make the pictures of README.md and docs/ anew (needs chromium)
+	$(BIN)/python tools/pictures.py
+
+notebooks: install  ## run the notebooks of docs/ anew, and keep what their cells show
+	$(BIN)/python tools/notebooks.py
 
 pin: install  ## rewrite constraints.txt from what is installed
 	$(BIN)/python tools/pin.py

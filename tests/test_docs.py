@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import os
 import re
 import shlex
@@ -280,7 +281,7 @@ def test_every_command_shown_exists_with_its_options() -> None:
 
 def test_every_command_is_documented_with_its_options() -> None:
     text = (REPO / "docs" / "commands.md").read_text(encoding="utf-8")
-    headings = set(re.findall(r"\w+", " ".join(re.findall(r"^## (.*)$", text, re.MULTILINE))))
+    headings = set(re.findall(r"[\w-]+", " ".join(re.findall(r"^## (.*)$", text, re.MULTILINE))))
     assert set(commands()) <= headings
     missing = [
         f"{k} {o}"
@@ -299,6 +300,36 @@ def test_every_public_name_is_documented() -> None:
     text = (REPO / "docs" / "api.md").read_text(encoding="utf-8")
     missing = [n for n in public if not n.startswith("__") and not re.search(rf"\b{n}\b", text)]
     assert public and missing == []
+
+
+def test_every_public_name_has_an_example() -> None:
+    """After what mkdocstrings makes of its docstring."""
+    text = (REPO / "docs" / "api.md").read_text(encoding="utf-8")
+    parts = dict(re.findall(r"^::: [\w.]+\.(\w+)\n(.*?)(?=^:::|^## |\Z)", text, re.MULTILINE | re.DOTALL))
+    public = [n for n in importlib.import_module("vesalius").__all__ if not n.startswith("__")]
+    wrong = [n for n in public if "```python\n" not in parts.get(n, "")]
+    assert wrong == [], "docs/api.md lacks `::: where.NAME` and an example of these"
+
+
+def described(section: str, docstring: str) -> str:
+    """What stands under a section of a docstring, such as `Args`; empty without it."""
+    found = re.search(rf"^    {section}:\n(.*?)(?=^    \S|\Z)", docstring, re.MULTILINE | re.DOTALL)
+    return found[1] if found else ""
+
+
+def test_every_public_function_describes_its_parameters_result_and_errors() -> None:
+    vesalius = importlib.import_module("vesalius")
+    wrong = []
+    for name in vesalius.__all__:
+        thing = getattr(vesalius, name)
+        if not inspect.isfunction(thing):
+            continue
+        text = f"    {thing.__doc__}"
+        said = re.findall(r"^        (\w+): \S", described("Args", text), re.MULTILINE)
+        if said != list(inspect.signature(thing).parameters):
+            wrong.append(f"{name}: Args {said}")
+        wrong += [f"{name}: no {part}" for part in ("Returns", "Raises") if not described(part, text)]
+    assert wrong == []
 
 
 def test_every_public_name_can_be_had() -> None:

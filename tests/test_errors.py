@@ -331,7 +331,7 @@ def _(here: Path, _b: Path) -> Argv:
     return fit(classes(here / "data"), here, "--set", "net.name=resnet18")
 
 
-@row("a net of another role", "'unet' is of role dense; classify takes encoder", "resnet-10")
+@row("a net of another role", "net 'unet' does not suit classify; found a net of role dense", "resnet-10")
 def _(here: Path, _b: Path) -> Argv:
     return fit(classes(here / "data"), here, "--set", "net.name=unet")
 
@@ -638,7 +638,7 @@ def _(here: Path, made: Path) -> Argv:
     return ["evaluate", made, classes(here / "data"), "-o", here / "out", "--split", "val"]
 
 
-@row("an option of another net", "unknown option of net 'cnn' 'stem'", "none")
+@row("an option of another net", "unknown option of net 'cnn': 'stem'", "none")
 def _(here: Path, _b: Path) -> Argv:
     return fit(classes(here / "data"), here, "--set", "net.name=cnn", "--set", "net.options.stem=small")
 

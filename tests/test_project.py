@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from importlib import metadata
 from pathlib import Path
@@ -105,6 +106,19 @@ def test_a_fresh_clone_would_install_pinned_torch_first(tmp_path: Path) -> None:
     assert steps[1].endswith("-c constraints.txt torch")
     assert "-c constraints.txt -e '.[dev,docs,postgres,video]'" in steps[2]
     assert "-m pytest --durations=20 -n " in steps[-1]
+
+
+def test_an_install_says_one_line_and_all_of_it_where_it_fails() -> None:
+    def quietly(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, str(REPO / "tools" / "quietly.py"), "install", *words]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    well, badly = (
+        quietly("sh", "-c", "echo many; echo lines"),
+        quietly("sh", "-c", "echo what is wrong; exit 3"),
+    )
+    assert well.returncode == 0 and "lines" not in well.stderr and "install: done" in well.stderr
+    assert badly.returncode == 3 and "what is wrong" in badly.stderr
 
 
 def test_ci_fails_when_anything_fails() -> None:

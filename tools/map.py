@@ -35,6 +35,7 @@ FLOORS: dict[str, int] = {
     "compress": 10,
     "verbs": 11,
     "serve": 12,
+    "shown": 12,
     "cli": 13,
     "testing": 14,
 }
@@ -49,6 +50,7 @@ KINDS = {
     "metrics": "Metrics, by kind of answer",
     "prepare/transforms": "Transforms of training batches",
     "learn/recipes": "Recipes",
+    "infer/runs": "Ways of running a case",
     "answers": "Kinds of answer",
     "cohorts": "Layouts",
     "cohorts/targets": "Kinds of target",
@@ -60,7 +62,7 @@ KINDS = {
 AVAILABLE = """\
 # What is available
 
-One line each, as `vesalius tasks`, `nets`, `layouts`, `formats` and `phantoms` print it.
+One line each, as `vesalius tasks`, `nets`, `losses` and the other lists print it; with `--json` they say more.
 Made by `make map`; a test keeps it true.
 """
 HEAD = """\

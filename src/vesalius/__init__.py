@@ -12,12 +12,19 @@ from vesalius.core.version import VERSION
 __version__ = VERSION
 
 _HOME = {
+    "cohort_from_dataset": "verbs.cohort_from_dataset",
+    "compare": "verbs.compare",
+    "Comparison": "verbs.compare",
+    "find_lr": "verbs.find_lr",
+    "LearningRates": "verbs.find_lr",
+    "OutOfFold": "run.out_of_fold",
+    "torch_dataset": "verbs.torch_dataset",
     "read": "verbs.read",
     "inspect": "verbs.inspect",
     "fit": "verbs.fit",
     "Run": "verbs.fit",
     "predict": "verbs.predict",
-    "Predictions": "verbs.predict",
+    "Predictions": "run.predictions",
     "evaluate": "verbs.evaluate",
     "explain": "verbs.explain",
     "Explanations": "verbs.explain",
@@ -27,29 +34,54 @@ _HOME = {
     "deidentify": "verbs.deidentify",
     "Deidentified": "verbs.deidentify",
     "phantom": "verbs.phantom",
+    "register": "verbs.register",
     "demo": "verbs.demo",
+    "image": "verbs.image",
+    "Image": "core.image",
+    "Case": "core.case",
+    "Cohort": "core.cohort",
 }
 __all__ = [
+    "Case",
+    "Cohort",
+    "Comparison",
     "Deidentified",
     "Explanations",
     "Fetched",
+    "Image",
+    "LearningRates",
+    "OutOfFold",
     "Predictions",
     "Run",
     "__version__",
+    "cohort_from_dataset",
+    "compare",
     "deidentify",
     "demo",
     "evaluate",
     "explain",
     "fetch",
+    "find_lr",
     "fit",
+    "image",
     "inspect",
     "phantom",
     "predict",
     "read",
+    "register",
+    "torch_dataset",
     "write",
 ]
 
 if TYPE_CHECKING:
+    from vesalius.core.case import Case as Case
+    from vesalius.core.cohort import Cohort as Cohort
+    from vesalius.core.image import Image as Image
+    from vesalius.run.out_of_fold import OutOfFold as OutOfFold
+    from vesalius.run.predictions import Predictions as Predictions
+    from vesalius.verbs.cohort_from_dataset import cohort_from_dataset as cohort_from_dataset
+    from vesalius.verbs.compare import Comparison as Comparison
+    from vesalius.verbs.compare import compare as compare
     from vesalius.verbs.deidentify import Deidentified as Deidentified
     from vesalius.verbs.deidentify import deidentify as deidentify
     from vesalius.verbs.demo import demo as demo
@@ -58,13 +90,17 @@ if TYPE_CHECKING:
     from vesalius.verbs.explain import explain as explain
     from vesalius.verbs.fetch import Fetched as Fetched
     from vesalius.verbs.fetch import fetch as fetch
+    from vesalius.verbs.find_lr import LearningRates as LearningRates
+    from vesalius.verbs.find_lr import find_lr as find_lr
     from vesalius.verbs.fit import Run as Run
     from vesalius.verbs.fit import fit as fit
+    from vesalius.verbs.image import image as image
     from vesalius.verbs.inspect import inspect as inspect
     from vesalius.verbs.phantom import phantom as phantom
-    from vesalius.verbs.predict import Predictions as Predictions
     from vesalius.verbs.predict import predict as predict
     from vesalius.verbs.read import read as read
+    from vesalius.verbs.register import register as register
+    from vesalius.verbs.torch_dataset import torch_dataset as torch_dataset
     from vesalius.verbs.write import write as write
 
 
@@ -83,7 +119,7 @@ class _Package(ModuleType):
             super().__setattr__(name, value)
 
     def __dir__(self) -> list[str]:
-        return sorted({*super().__dir__(), *__all__})
+        return sorted(__all__)  # whatever else is loaded stays within reach by its name
 
 
 sys.modules[__name__].__class__ = _Package

@@ -14,10 +14,11 @@ from typer.testing import CliRunner
 
 import vesalius
 from vesalius import __main__, cli
-from vesalius.cli import _progress, app
+from vesalius.cli import app
 from vesalius.cli._app import pairs, process_began
-from vesalius.cli._progress import Bars, Lines
 from vesalius.cli._show import figure
+from vesalius.core import bars as _bars
+from vesalius.core.bars import Bars, Lines
 from vesalius.core.errors import VesaliusError
 from vesalius.core.registry import names
 from vesalius.core.scorecard import Interval
@@ -55,7 +56,8 @@ def test_a_time_limit_counts_from_the_first_moment_of_the_process(monkeypatch: p
 
 COMMANDS = (
     *("inspect", "fit", "predict", "evaluate", "fetch", "serve", "deidentify", "phantom", "demo"),
-    *("nets", "tasks", "formats", "layouts", "phantoms"),
+    *("nets", "tasks", "formats", "layouts", "targets", "losses", "optimisers", "schedules", "metrics"),
+    *("answers", "phantoms", "transforms", "runs", "recipes"),
 )  # that were promised
 
 
@@ -94,6 +96,9 @@ def test_help_shows_every_word_of_it(command: str, monkeypatch: pytest.MonkeyPat
         ("formats", "formats"),
         ("layouts", "cohorts"),
         ("phantoms", "phantom"),
+        ("losses", "losses"),
+        ("transforms", "prepare.transforms"),
+        ("targets", "cohorts.targets"),
     ],
 )
 def test_lists_hold_every_registered_name(command: str, kind: str) -> None:
@@ -117,7 +122,7 @@ def test_lines_say_how_far_and_how_long(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [100.0]
-    monkeypatch.setattr(_progress.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(_bars.time, "monotonic", lambda: now[0])
     shown = Lines()
     shown.start("prepare", 10)
     for _ in range(4):

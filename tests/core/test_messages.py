@@ -15,11 +15,11 @@ def test_an_unknown_name_lists_the_closest_or_the_first() -> None:
     known = [f"net-{k}" for k in range(20)]
     assert UnknownName("net", "net-1", known).close[0] == "net-1"
     far = str(UnknownName("net", "qqqqqq", known))
-    assert "there are: net-0" in far and "(20 in all)" in far and far.count("net-") == 8
+    assert "one of net-0" in far and "(20 in all)" in far and far.count("net-") == 8
 
 
 def test_an_unknown_name_where_there_is_none_says_so() -> None:
-    assert str(UnknownName("target", "bogus", ())) == "unknown target 'bogus': there is none to name"
+    assert str(UnknownName("target", "bogus", ())) == "unknown target 'bogus'; there is none"
 
 
 def test_an_extra_says_what_to_install() -> None:

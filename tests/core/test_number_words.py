@@ -35,7 +35,7 @@ def test_a_name_with_a_comma_is_one_name() -> None:
     assert [quoted(n) for n in ("a and b", "a; b", " a", "", "sandor")] == [
         *("'a and b'", "'a; b'", "' a'", "''", "sandor")
     ]
-    assert str(UnknownName("class", "x", names)).endswith("there are: malignant, 'normal, benign'")
+    assert str(UnknownName("class", "x", names)).endswith("one of malignant, 'normal, benign'")
     assert (
         some(names) == listed(names) and counts({"normal, benign": 2, "b": 1}) == "'normal, benign': 2, b: 1"
     )
@@ -107,7 +107,7 @@ NEVER_ONE = {
     "run/members.py: steps)",  # of one step no half is missing
     "run/reporting.py: models together",
     "run/reporting.py: images like those",  # the hole is a verb
-    "run/filling.py: cases can be answered",  # one is told its own error
+    "run/wanted.py: cases can be answered",  # one is told its own error
     "run/planning.py: folds are more",  # 2 at least
 }
 

@@ -16,6 +16,7 @@ from pydicom.dataset import Dataset
 from pydicom.sr._concepts_dict import concepts
 
 from vesalius import formats
+from vesalius.core import palette
 from vesalius.core.answers.mask import Mask
 from vesalius.core.answers.scores import Scores
 from vesalius.core.case import Ref
@@ -23,7 +24,7 @@ from vesalius.core.cohort import Label
 from vesalius.core.errors import GeometryError, OutputError
 from vesalius.core.image import Array, Image
 from vesalius.dicom.values import terms
-from vesalius.dicom.values.colours import cielab
+from vesalius.dicom.values.colours import chosen, cielab
 from vesalius.dicom.write.study import series_text
 
 Errors = Callable[[Path], list[str]]
@@ -122,7 +123,7 @@ def test_it_says_what_it_is_and_whose(ct: Image, tmp_path: Path) -> None:
     assert said.SegmentedPropertyTypeModifierCodeSequence[0].CodeMeaning == "Left"
     assert tumour.SegmentedPropertyTypeCodeSequence[0].CodeMeaning == "Neoplasm"
     assert tumour.AnatomicRegionSequence[0].CodeMeaning == "Liver"
-    assert list(tumour.RecommendedDisplayCIELabValue) == cielab("#ff0000", 0)
+    assert list(tumour.RecommendedDisplayCIELabValue) == cielab("#ff0000")
     said = wedge.SegmentedPropertyTypeCodeSequence[0]
     assert (said.CodingSchemeDesignator, said.CodeMeaning) == ("99VESALIUS", "Zwickel")
     assert "no standard code" in data.CodingSchemeIdentificationSequence[0].CodingSchemeName
@@ -188,7 +189,7 @@ def test_a_description_of_any_script_is_64_bytes_at_most(said: str, by: str, par
 
 
 def test_red_is_red_in_cielab() -> None:
-    lightness, a, b = cielab("#ff0000", 0)  # L* 54.29, a* 80.81, b* 69.89 under D50 (Lindbloom's calculator)
+    lightness, a, b = cielab("#ff0000")  # L* 54.29, a* 80.81, b* 69.89 under D50 (Lindbloom's calculator)
     assert abs(lightness / 65535 * 100 - 54.29) < 0.05
     assert abs(a / 65535 * 255 - 128 - 80.81) < 0.1 and abs(b / 65535 * 255 - 128 - 69.89) < 0.1
 
@@ -278,3 +279,18 @@ def test_a_real_series_is_found_in_its_place(
     assert all(
         np.array_equal(on_planes(planes[k + 1], image), values[0] == x.value) for k, x in enumerate(labels)
     )
+
+
+def test_a_segment_has_the_colour_that_its_bundle_chose_and_without_one_that_of_before(
+    ct: Image, tmp_path: Path
+) -> None:
+    mask = mask_of(ct)
+    bare = tuple(replace(x, colour=None) for x in mask.labels)
+    for name, labels, colours in (
+        ("chosen", chosen(bare), [palette.colour_of(x, k) for k, x in enumerate(chosen(bare))]),
+        ("before", bare, list(palette.BEFORE)),
+    ):
+        path = formats.write(replace(mask, labels=labels), tmp_path / f"{name}.seg.dcm")
+        found = [list(s.RecommendedDisplayCIELabValue) for s in pydicom.dcmread(path).SegmentSequence]
+        assert found == [cielab(colour) for colour in colours[: len(found)]]
+    assert chosen(bare)[0].shown == palette.ANATOMY["64033007"]  # a kidney's, by its code

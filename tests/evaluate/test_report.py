@@ -1,6 +1,7 @@
 """The report and the card: self-contained, complete, and safe with any name."""
 
 import base64
+import hashlib
 import io
 import re
 from dataclasses import replace
@@ -9,7 +10,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from vesalius.answers.drawing import figures as draw
+from vesalius.answers.drawing.pictures import picture
 from vesalius.answers.drawing.slices import look
 from vesalius.core.answers.mask import Mask
 from vesalius.core.cohort import Label
@@ -23,6 +24,11 @@ from vesalius.metrics import mask, scores, value
 
 RNG = np.random.default_rng(0)
 NASTY = "a <script>alert(1)</script> | $x_1$ --> `b`"
+
+
+def hash_of_script(html):
+    script = html.partition("<script>")[2].partition("</script>")[0]
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
 
 
 def scores_card(labels=("benign", NASTY), n=40):
@@ -63,10 +69,11 @@ def test_nothing_is_fetched_and_no_name_becomes_code(tmp_path):
                     notes=[NASTY], choices=[("net.name", "resnet-18", NASTY)])  # fmt: skip
     write_report(report, tmp_path / "report.html")
     html = (tmp_path / "report.html").read_text()
-    assert "<script" not in html
+    assert html.count("<script") == 1 and f"'sha256-{hash_of_script(html)}'" in html
+    assert "<script>alert" not in html and "x_1$ --> `b`</" not in html.partition("<script>")[2]
     assert not re.search(r'(?:src|href)="(?!data:|#)', html)
     assert "@import" not in html and not re.search(r"url\((?!#)", html)
-    assert html.count("<svg") == 4  # confusion, ROC, precision-recall, calibration
+    assert html.count("<svg") == 5  # confusion, ROC, precision-recall, calibration, decision curve
     for shown in ("95 %", "the majority", "resnet-18", "Not a medical device", "d" * 16, "n = 40"):
         assert shown in html
     assert len(html) < 1_000_000
@@ -83,9 +90,9 @@ def test_masks_with_pictures_of_best_and_worst():
     pictures = [look(image, "c3", caption="Dice 0.5", truth=Image(truth), answer=answers[3].image)]
     html = render(
         Report(title="x", scorecard=card, worst=pictures, label_values={"liver": 1, "lesion": 2},
-               history={"loss": ([0, 1], [2.0, 1.0])})
+               history={"loss": {"net-0": ([0, 1], [2.0, 1.0])}})
     )  # fmt: skip
-    assert html.count("data:image/png;base64,") == 1 and "Dice, case by case" in html and "Learning" in html
+    assert html.count("data:image/png;base64,") == 2 and "Dice, case by case" in html and "Learning" in html
     assert "1 pixels (no spacing is known)" in html
 
 
@@ -205,7 +212,7 @@ def test_hounsfield_units_are_drawn_in_a_window_for_soft_tissue():
     array = np.full((1, 1, 32, 32), -1000.0)
     array[..., 8:16, 8:24], array[..., 16:24, 8:24], array[..., 26:28, 8:24] = 50, 100, 2000
     for unit, least in (("HU", 25), (None, 0)):
-        shown = draw.picture(look(Image(array, unit=unit), "x"), {})["src"]
+        shown = picture(look(Image(array, unit=unit), "x"), {}, {})["views"][0]["src"]
         pixels = np.asarray(
             PIL.Image.open(io.BytesIO(base64.b64decode(shown.partition(",")[2]))).convert("L")
         )

@@ -305,3 +305,16 @@ def test_killed_while_a_checkpoint_is_written_the_one_before_is_whole(tmp_path: 
     assert done.returncode == -signal.SIGKILL
     saved = checkpoint.load(path)
     assert saved.step == 1 and torch.equal(saved.model["w"], torch.ones(1000))
+
+
+def test_the_loss_is_kept_at_more_points_than_there_are_validations(bench: Bench) -> None:
+    settings = {"train.checkpoint_every_s": 1e-9, "train.validations": 2}
+    straight = bench.train(settings, folder=bench.folder / "straight", validate=lambda m: 0.5)
+    assert [step for step, _ in straight.losses] == [float(k) for k in range(1, straight.last_step + 1)]
+    assert len(straight.history) == 2
+    means = [h["loss"] for h in straight.history]
+    half = straight.last_step // 2
+    assert means[0] == pytest.approx(sum(loss for _, loss in straight.losses[:half]) / half, rel=1e-5)
+    with pytest.raises(Crash):
+        bench.train(settings, progress=Stop(half + 1, crash), validate=lambda m: 0.5)
+    assert bench.train(settings, validate=lambda m: 0.5).losses == straight.losses

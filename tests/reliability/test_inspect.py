@@ -194,8 +194,8 @@ def test_the_page_is_self_contained_and_escapes_names(draw: Draw, cohort_from: B
     html.write(found, tmp_path / "out.html")
     page = (tmp_path / "out.html").read_text()
     assert "&lt;b&gt;1&lt;/b&gt;" in page and "<b>1</b>" not in page
-    assert not re.search(r"""(src|href)=["'](?!data:)""", page)
-    assert page.count("data:image/png;base64,") == 6
+    assert not re.search(r"""(src|href)=["'](?!data:|#)""", page)
+    assert page.count("data:image/png;base64,") == 7  # the labelled one also without its label
     thumb = next(t for t in found.thumbs if t.case == "deep")
     assert thumb.picture.shape == (64, 96, 3)
     assert np.ptp(thumb.picture.astype(int), axis=-1).max() > 20  # the label is drawn in colour

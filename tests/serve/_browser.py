@@ -157,10 +157,10 @@ class Page:
         self.click(x, y)
         said = self.tab.locator("#place").inner_text()
         value = re.search(r"· (-?[\d.]+) HU", said)
-        label = re.search(r"· ([a-z]+)$", said)
+        label = re.search(r"· ([A-Z][a-z]+)$", said)
         return {
             "pixel": (x, y),
             "index": self.index(),
             "value": float(value[1]) if value else None,
-            "label": label[1] if label else None,
+            "label": label[1].lower() if label else None,
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,24 @@ from vesalius.core.plan import (
     TaskPlan,
     TrainPlan,
 )
+from vesalius.core.scorecard import Scorecard, as_json
 from vesalius.tasks import contract as tasks
 
 NAMES = ("healthy", "lesion")
 ORGANS = ((1, "liver", "#aa4411"), (7, "spleen", None))
+
+
+def scored(bundle: Bundle, card: Scorecard, *, of: str | None = None) -> Bundle:
+    """The bundle with a scorecard sealed into it as `fit` does: measured on it, or on the bundle of another hash."""
+    text = as_json(replace(card, bundle=of or bundle.hash))
+    return save_bundle(
+        bundle.path,
+        bundle.stages,
+        data_hash=bundle.data_hash,
+        made_by=bundle.made_by,
+        learned=bundle.learned,
+        texts={"scorecard.json": text, "card.md": "A card.\n"},
+    )
 
 
 def classifier(folder: Path, learned: Learned | None = None) -> Bundle:

@@ -17,8 +17,13 @@ def block(k: int) -> slice:
     return slice(4 + STEP * k, 12 + STEP * k)
 
 
-def cine(*, colour: bool = False, frame_ms: float = 250.0) -> tuple[bytes, np.ndarray[Any, Any]]:
-    """An ultrasound cine of a bright block that moves to the right, and its pixels `(T, Y, X, C)`."""
+def cine(
+    *, colour: bool = False, frame_ms: float = 250.0, steps_ms: list[float] | None = None
+) -> tuple[bytes, np.ndarray[Any, Any]]:
+    """An ultrasound cine of a bright block that moves to the right, and its pixels `(T, Y, X, C)`.
+
+    `steps_ms` are the times from each frame to the next where they are not even, the first of them 0.
+    """
     pixels = np.random.default_rng(4).integers(0, 20, (FRAMES, ROWS, COLUMNS, 3 if colour else 1), np.uint8)
     for k in range(FRAMES):
         pixels[k, 10:30, block(k)] += 200
@@ -37,6 +42,9 @@ def cine(*, colour: bool = False, frame_ms: float = 250.0) -> tuple[bytes, np.nd
     if colour:
         made.PlanarConfiguration = 0
     made.FrameTime, made.FrameIncrementPointer = frame_ms, 0x00181063
+    if steps_ms is not None:
+        del made.FrameTime
+        made.FrameTimeVector, made.FrameIncrementPointer = steps_ms, 0x00181065
     made.PixelData = pixels.tobytes()
     buffer = io.BytesIO()
     made.save_as(buffer, enforce_file_format=True)

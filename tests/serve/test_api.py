@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import io
 import json
-import shutil
 import threading
 import time
 import zipfile
@@ -29,9 +28,8 @@ from vesalius.core.answers.mask import Mask
 from vesalius.core.answers.scores import Scores
 from vesalius.core.case import Case, Ref
 from vesalius.core.image import Image
-from vesalius.core.scorecard import Interval, Scorecard, save_scorecard
-from vesalius.serve.http import results, schemas
-from vesalius.serve.http.catalogue import Catalogue, _scorecard, name_and_path
+from vesalius.serve.http import results
+from vesalius.serve.http.catalogue import Catalogue, name_and_path
 from vesalius.serve.http.identity import read_identity
 from vesalius.serve.http.keys import LOCAL
 from vesalius.serve.http.service import Service
@@ -121,24 +119,6 @@ def test_what_dicom_says_badly_of_whose_it_is_is_not_said(
     (tmp_path / "x").write_bytes(raw)
     found = read_identity(tmp_path / "x")
     assert (found["study_date"], found["series_number"]) == said
-
-
-def test_a_scorecard_stands_beside_the_trivial_answer(
-    bundles: dict[str, Path], models: Catalogue, tmp_path: Path
-) -> None:
-    shutil.copytree(bundles["organs"], tmp_path / "organs")
-    figure, trivial = Interval(0.9, 0.8, 0.95, 12), Interval(0.1, 0.0, 0.2, 12)
-    card = Scorecard(
-        "Mask", "test", 12, 12, True, "d", "b", {"dice": figure, "hd95": figure}, {"dice": trivial}, "no mask"
-    )
-    save_scorecard(card, tmp_path / "organs" / "scorecard.json")
-    found = _scorecard(tmp_path / "organs")
-    row = {"value": 0.9, "low": 0.8, "high": 0.95, "n": 12}
-    assert found["scorecard"] == {"dice": row | {"baseline": 0.1}, "hd95": row | {"baseline": None}}
-    assert found["baseline_is"] == "no mask"
-    about = dict(models.get("organs").about)
-    assert schemas.ModelBody.model_validate(about | found).model_dump()["scorecard"] == found["scorecard"]
-    assert (about["scorecard"], about["baseline_is"]) == (None, None)
 
 
 def test_a_mask_is_the_predictors_and_other_readers_find_it_in_every_file(

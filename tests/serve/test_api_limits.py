@@ -269,7 +269,7 @@ def test_what_could_not_be_read_is_named_and_what_could_is_counted(
     [
         ("images with spacing, or --set data.spacing_mm=null to work in pixels", "images with spacing"),
         ("another --layout", None),
-        ("class folders, or a table; see `vesalius layouts`", "class folders, or a table"),
+        ("class folders, or a table; see `vesalius layouts`", "class folders"),
         ("the folder that `vesalius fit` wrote", None),
         ("DICOM, NIfTI or PNG", "DICOM, NIfTI or PNG"),
     ],

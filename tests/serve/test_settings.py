@@ -251,7 +251,7 @@ def test_whom_to_pull_from_is_said_with_what_there_is(path: Path) -> None:
         "the node does not run, and could not take what is sent to it; "
         "try: start it: vesalius serve --dicom SETTINGS"
     )
-    assert "unknown destination 'elsewhere'; try: there are: pacs" in refused(*asked, "--from", "elsewhere")
+    assert "unknown destination 'elsewhere'; try: one of pacs" in refused(*asked, "--from", "elsewhere")
     assert "which study" in refused("--dicom", str(path), "--pull", "")
     assert "none is named; try: --pull STUDY --from pacs" in refused("--dicom", str(path), "--from", "pacs")
     assert "ask a DICOM node" in refused("bundle", "--from", "pacs")

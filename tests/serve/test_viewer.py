@@ -227,7 +227,9 @@ def the_overlay_lies_on_the_mask(page: Page, mask: Image) -> None:
     swatches = page.tab.locator(".legend .swatch").evaluate_all(
         "all => all.map(s => getComputedStyle(s).backgroundColor)"
     )
-    names = page.tab.locator(".legend .name").all_inner_texts()
+    shown = page.tab.locator(".legend .name").all_inner_texts()
+    names = [name.lower() for name in shown]
+    assert shown == [name.capitalize() for name in names]
     rgb = [tuple(float(x) for x in re.findall(r"\d+", s)) for s in swatches]
     colours: dict[str, Any] = dict(zip(names, rgb, strict=True))
     page.tab.keyboard.press("2")
@@ -249,9 +251,9 @@ def the_overlay_lies_on_the_mask(page: Page, mask: Image) -> None:
     assert np.mean(agree) > 0.9
     most = max(names, key=lambda n: int(np.sum(mask.array == VALUES[n])))
     before = near(seen, colours[most])
-    page.tab.locator(".legend li").filter(has_text=most).locator("input").uncheck()
+    page.tab.locator(".legend li").filter(has_text=most.capitalize()).locator("input").uncheck()
     assert near(page.picture("hidden"), colours[most]) < before / 20
-    page.tab.locator(".legend li").filter(has_text=most).locator("input").check()
+    page.tab.locator(".legend li").filter(has_text=most.capitalize()).locator("input").check()
     page.tab.fill("#mask-opacity", "0.5")
     page.tab.keyboard.press("1")
     page.picture("all")
@@ -439,11 +441,11 @@ def test_a_picture_is_classified_and_explained_behind_a_key(
             (float(t.removesuffix(" %")) for t in page.tab.locator(".bars .number").all_inner_texts()),
             strict=True,
         ))  # fmt: skip
-        assert set(shown) == {"healthy", "lesion"} and abs(sum(shown.values()) - 100) < 0.2
+        assert set(shown) == {"Healthy", "Lesion"} and abs(sum(shown.values()) - 100) < 0.2
         mark = page.tab.locator(".mark").evaluate("m => m.style.left")
         assert mark == "25%"
-        above = "above" if shown["lesion"] >= 25 else "below"
-        assert f"lesion: {above}" in page.tab.inner_text(".verdict")
+        above = "above" if shown["Lesion"] >= 25 else "below"
+        assert f"Lesion: {above}" in page.tab.inner_text(".verdict")
         name, path = page.saved(lambda: page.tab.click('[data-file="answer.json"]'))
         assert name == "film-answer.json" and b'"Scores"' in path.read_bytes()
         page.tab.click("#explain")

@@ -79,8 +79,8 @@ def test_boxes_lie_on_what_was_found_with_label_and_score(
         page.show(("crosswise.nii.gz", path.read_bytes()))
         page.tab.click("#run")
         rows = page.wait('.answer[data-kind="Boxes"] .list')
-        assert rows.locator("button").all_inner_texts() == ["bright\n90.0 %", "dim\n20.0 %"]
-        assert page.tab.locator(".legend li").all_inner_texts() == ["dim\n1", "bright\n1"]
+        assert rows.locator("button").all_inner_texts() == ["Bright\n90.0 %", "Dim\n20.0 %"]
+        assert page.tab.locator(".legend li").all_inner_texts() == ["Dim\n1", "Bright\n1"]
         for key, name, axis in (("2", "axial", 1), ("3", "coronal", 2), ("4", "sagittal", 0)):
             page.tab.keyboard.press(key)
             rows.locator("button").first.click()
@@ -99,7 +99,7 @@ def test_boxes_lie_on_what_was_found_with_label_and_score(
         page.tab.fill("#box-least", "0.95")
         assert drawn(page, "none", "bright") is None and rows.locator("button:visible").count() == 0
         page.tab.fill("#box-least", "0")
-        page.tab.locator(".legend li").filter(has_text="bright").locator("input").uncheck()
+        page.tab.locator(".legend li").filter(has_text="Bright").locator("input").uncheck()
         assert drawn(page, "hidden", "bright") is None
         rows.locator("button:visible").click()
         assert page.index() == tuple(s.start for s in DIM)  # a box of one voxel

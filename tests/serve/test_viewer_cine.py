@@ -49,6 +49,64 @@ def test_a_viewer_is_given_all_frames_or_every_nth_where_they_are_too_many(
         assert some.times_s[1] == pytest.approx(3 * mean_s)
 
 
+@pytest.mark.parametrize(
+    ("times", "kept"),
+    [
+        (None, None),
+        ((0.0,), None),
+        ((0.0, 0.1, 0.2), None),
+        ((0.0, 0.1, 0.2005), None),  # as a clock that is not quite even
+        ((5.0, 5.1, 5.4), [0.0, 0.1, 0.4]),
+        ((0.0, 0.2, 0.1), None),  # not in the order of time
+        ((0.0, 0.0, 0.1), None),
+    ],
+)
+def test_times_are_told_where_they_are_uneven(
+    times: tuple[float, ...] | None, kept: list[float] | None
+) -> None:
+    assert display.uneven(times) == kept
+
+
+STEPS_MS = [0.0, 60, 60, 1800, 60, 60, 60, 60]  # it rests at the third frame
+WATCH = """() => new Promise((done) => {
+    const count = document.getElementById("frame-count"), stays = {};
+    let [said, since] = [count.textContent, performance.now()];
+    new MutationObserver(() => {
+        if (count.textContent === said) return;
+        const now = performance.now();
+        stays[said] = Math.max(stays[said] ?? 0, now - since);
+        [said, since] = [count.textContent, now];
+        if (Object.keys(stays).some((s) => s.startsWith("Frame 3")) && said.startsWith("Frame 8")) done(stays);
+    }).observe(count, {childList: true, characterData: true, subtree: true});
+    setTimeout(() => done(stays), 30000);
+})"""
+
+
+@in_browser
+def test_frames_that_were_taken_at_uneven_times_are_played_so(
+    browser: Any, models: Catalogue, tmp_path: Path
+) -> None:
+    with serving(models, tmp_path / "service") as address:
+        page = Page(browser, address, tmp_path)
+        page.wait("body[data-ready]")
+        page.drop([("uneven.dcm", cine(steps_ms=STEPS_MS)[0])])
+        page.wait("#frame-count", f"Frame 1 of {FRAMES}, 0.00 s")
+        page.tab.keyboard.press("ArrowRight")
+        page.tab.keyboard.press("ArrowRight")
+        page.tab.keyboard.press("ArrowRight")
+        assert page.tab.inner_text("#frame-count") == f"Frame 4 of {FRAMES}, 1.92 s"
+        page.tab.fill("#frame", "1")
+        page.tab.locator("#frame").blur()
+        page.tab.evaluate(f"() => {{ window.watched = ({WATCH})(); }}")  # it is not waited for
+        page.tab.keyboard.press(" ")
+        stays = page.tab.evaluate("window.watched")
+        long = max(stays, key=lambda words: float(stays[words]))
+        assert long.startswith("Frame 3 ") and 1500 < stays[long] < 4000, stays
+        page.tab.keyboard.press(" ")
+        assert page.wrong == []
+        page.tab.close()
+
+
 def shown(page: Page, name: str) -> float:
     """The middle of the bright block, in columns of the image."""
     seen = page.picture(name)[..., 0]

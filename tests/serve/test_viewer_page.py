@@ -40,7 +40,10 @@ def test_studies_are_told_apart_and_lists_stay_true_when_the_service_starts_anew
         page = Page(browser, address, tmp_path)
         page.wait("body[data-ready]")
         page.tab.keyboard.press("2")
-        for dropped in ([(f"{name}.png", picture)], files, files):
+        renamed = [
+            (f"again-{n}", data) for n, data in files
+        ]  # a study of its own: who knows why they have other names
+        for dropped in ([(f"{name}.png", picture)], files, renamed):
             count = page.tab.locator("#studies li").count()
             page.drop(dropped)
             page.tab.locator("#studies li").nth(count).wait_for()
@@ -48,6 +51,9 @@ def test_studies_are_told_apart_and_lists_stay_true_when_the_service_starts_anew
         page.wait("#place", "slice")
         about = page.tab.locator("#studies .faint").all_inner_texts()
         assert len(set(about)) == 3 and all("CT 32×32×12" in a for a in about[:2]), about
+        page.drop(renamed)  # once more: no study more, and that is said
+        assert "here already" in page.wait("#note").inner_text()
+        assert page.tab.locator("#studies li").count() == 3
         title = page.tab.locator("#studies button.row").last.get_attribute("title")
         assert title is not None and title.startswith(name) and "48×40" in title
         other = Page(browser, f"{address}/", tmp_path)  # a second tab, opened beside
@@ -126,10 +132,16 @@ def test_the_keyboard_alone_leads_from_files_to_a_segmentation_and_no_state_shut
         page.drop([("notes.txt", b"nothing to see")])
         page.wait("#fault")
         assert page.tab.locator("#planes").bounding_box() == place  # a message moves nothing
-        for width, height in ((1366, 768), (1280, 720)):
+        for width, height in ((1366, 768), (1024, 768), (390, 844)):
             page.tab.set_viewport_size({"width": width, "height": height})
-            page.picture(f"{width}")
-            page.audit(f"measured, with a fault, at {width} × {height}")
+            for scheme in ("dark", "light"):
+                page.tab.emulate_media(color_scheme=scheme)
+                page.tab.screenshot(path=tmp_path / f"{width}-{scheme}.png")
+                page.audit(f"measured, with a fault, at {width} × {height}, {scheme}")
+        seen = page.tab.locator("#planes").bounding_box()
+        assert seen["width"] > 380 and seen["height"] > 300  # on a phone the image is above, as wide as that
+        assert seen["y"] < page.tab.locator("#results").bounding_box()["y"]
+        page.tab.set_viewport_size({"width": 1366, "height": 768})
         page.tab.keyboard.press("?")
         page.wait("#help")
         page.audit("help")

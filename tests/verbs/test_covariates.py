@@ -125,3 +125,31 @@ def test_each_image_is_decoded_once(pictures: Any, tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(formats, "read", counting)
     vs.predict(pictures.bundle, one_of(pictures), tmp_path / "out", overlays=True, json=True, device="cpu")
     assert len(decoded) == 1
+
+
+class Heard:
+    """Progress of which only the notes are kept."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+        self.note = self.notes.append
+
+    def start(self, name: str, total: int | None = None) -> None: ...
+
+    def advance(self, name: str, done: int = 1, text: str = "") -> None: ...
+
+    def finish(self, name: str) -> None: ...
+
+
+def test_covariates_that_a_bundle_does_not_take_are_named(
+    needing: Bundle, pictures: Any, tmp_path: Path
+) -> None:
+    heard, picture = Heard(), one_of(pictures)
+    vs.predict(needing, picture, covariates={"age": 61, "agee": 7}, device="cpu", progress=heard)
+    vs.predict(pictures.bundle, picture, covariates={"age": 61, "sex": "F"}, device="cpu", progress=heard)
+    one, none = heard.notes
+    assert one == f"passed over: the covariate agee, as the bundle '{needing.name}' learned from only age"
+    assert none.endswith("learned from no covariates") and "covariates age, sex" in none
+    quiet = Heard()
+    vs.predict(needing, picture, covariates={"age": 61}, device="cpu", progress=quiet)
+    assert quiet.notes == []

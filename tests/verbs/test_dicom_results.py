@@ -28,7 +28,7 @@ from vesalius.core.image import Image, Source
 from vesalius.evaluate.foreign import foreign_answers
 from vesalius.phantom.abdomen.dicom import dicom_files
 from vesalius.phantom.ct import patient
-from vesalius.run.filling import write_objects
+from vesalius.run.answers_folder import write_objects
 
 
 @pytest.fixture(scope="module")

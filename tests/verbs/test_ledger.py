@@ -18,7 +18,6 @@ from vesalius.cli import app
 from vesalius.core.errors import Interrupted, OutputError
 from vesalius.core.file_names import file_names
 from vesalius.run.ledger import Ledger
-from vesalius.verbs import predict as verb
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -144,7 +143,7 @@ def test_files_and_rows_agree_when_the_disk_is_full(
 
     monkeypatch.setattr(Ledger, "add", full)
     with pytest.raises(OutputError, match="no space left"):
-        verb.predict(pictures.path, pictures.data, out, json=True, progress=press)
+        vs.predict(pictures.path, pictures.data, out, json=True, progress=press)
     assert len(rows(out / "answers.partial.csv")) == len(list(out.glob("*-case-*.json"))) == 4
     assert "what is finished is kept; go on with: vesalius predict" in press.said
 

@@ -85,7 +85,7 @@ def test_an_accepted_mismatch_is_answered_and_marked_everywhere(
     volumes: Any, brain: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    done = run("predict", volumes.bundle, brain, "-o", out, "--accept-mismatch", "--json", "--dicom")
+    done = run("predict", volumes.bundle, brain, "-o", out, "--accept-mismatch", "--also", ".json", "--dicom")
     assert done.exit_code == 0, done.output
     (row,) = table(out)
     assert row["outside"].startswith("accepted: modality MR, learned from CT")
@@ -132,13 +132,13 @@ def test_colours_become_grey_bit_for_bit_as_before(pictures: Any, tmp_path: Path
     Pillow.fromarray(rgb).save(tmp_path / "c.png")
     found = vs.predict(pictures.bundle, tmp_path / "c.png")
     grey = np.moveaxis(rgb, -1, 0)[:, None].mean(axis=0, keepdims=True, dtype=np.float32)
-    want = vs.predict(pictures.bundle, alone(Image(grey)))
+    want = vs.predict(pictures.bundle, alone(Image(grey)))[0]
     assert isinstance(found, Scores) and isinstance(want, Scores) and np.array_equal(found.p, want.p)
     np.savez(tmp_path / "c.npz", rgb)
     same = vs.predict(pictures.bundle, tmp_path / "c.npz")
     assert isinstance(same, Scores) and np.array_equal(same.p, want.p)
     named = Image(np.moveaxis(rgb, -1, 0)[:, None], channels=COLOURS)
-    assert np.array_equal(vs.predict(pictures.bundle, alone(named)).p, want.p)  # type: ignore[attr-defined]
+    assert np.array_equal(vs.predict(pictures.bundle, alone(named))[0].p, want.p)  # type: ignore[attr-defined]
 
 
 def alone(image: Image) -> Cohort:

@@ -20,6 +20,7 @@ from vesalius.core.answers.mask import Mask
 from vesalius.core.answers.scores import Scores
 from vesalius.core.errors import BundleError, DataError, PlanError
 from vesalius.core.plan import override
+from vesalius.run.past import ORIGIN
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +35,36 @@ def rows(path: Path) -> list[dict[str, str]]:
     return list(csv.DictReader(path.open()))
 
 
+def unnamed(folder: Path, place: Path) -> Path:
+    """A copy of predictions that does not say which bundle made them, as another tool's."""
+    return shutil.copytree(folder, place / "unnamed", ignore=shutil.ignore_patterns(ORIGIN))
+
+
+def test_what_a_bundle_predicted_is_scored_as_the_bundle_itself(pictures: Any, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    vs.predict(pictures.path, pictures.data, out)
+    own, written = vs.evaluate(pictures.path, pictures.data), vs.evaluate(out, pictures.data)
+    assert written.left_out == own.left_out > 0 and written.overlap == own.overlap
+    assert (written.split, written.n_cases) == ("test", own.n_cases)
+    assert written.metrics["accuracy"] == own.metrics["accuracy"]
+    assert vs.evaluate(out / "answers.csv", pictures.data).left_out == own.left_out
+    asked = vs.evaluate(out, pictures.data, split="train")
+    assert asked.banners[0].kind == "training cases" and asked.n_cases == own.left_out
+    other = vs.evaluate(unnamed(out, tmp_path), pictures.data)
+    assert other.n_cases == 12 and "could not be checked" in other.overlap
+
+
+def test_predictions_of_a_bundle_that_is_gone_are_known_by_their_data(pictures: Any, tmp_path: Path) -> None:
+    bare = shutil.copytree(pictures.bundle, tmp_path / "bare")
+    vs.predict(bare, pictures.data, tmp_path / "out")
+    shutil.rmtree(bare)
+    card = vs.evaluate(tmp_path / "out", pictures.data)
+    assert card.n_cases == 12 and "these very data" in card.banners[0].text
+    (tmp_path / "out" / ORIGIN).write_text("{", encoding="utf-8")
+    again = vs.evaluate(tmp_path / "out", pictures.data)
+    assert "training cases" not in {b.kind for b in again.banners}
+
+
 def test_a_bundle_and_its_written_answers_score_the_same(
     volumes: Any, answered: Path, tmp_path: Path
 ) -> None:
@@ -41,7 +72,7 @@ def test_a_bundle_and_its_written_answers_score_the_same(
         volumes.bundle, tmp_path / "bare"
     )  # in its run's folder, training cases are left out
     own = vs.evaluate(bare, volumes.data, tmp_path / "own", split="all", target="mask")
-    written = vs.evaluate(answered, volumes.data, split="all", target="mask")
+    written = vs.evaluate(unnamed(answered, tmp_path), volumes.data, split="all", target="mask")
     assert own.n_cases == written.n_cases == 8 and own.metrics.keys() == written.metrics.keys()
     for name, found in own.metrics.items():
         assert found == written.metrics[name], name
@@ -94,7 +125,7 @@ def test_pictures_give_probabilities(pictures: Any, tmp_path: Path) -> None:
         pictures.bundle, tmp_path / "bare"
     )  # in its run's folder, training cases are left out
     own = vs.evaluate(bare, pictures.data, split="all")
-    again = vs.evaluate(tmp_path / "out", pictures.data, split="all")
+    again = vs.evaluate(unnamed(tmp_path / "out", tmp_path), pictures.data, split="all")
     assert own.metrics["accuracy"] == again.metrics["accuracy"]
     assert own.metrics["auc"].value == pytest.approx(again.metrics["auc"].value, abs=1e-9)
     one = vs.predict(pictures.path, next(pictures.data.parent.rglob("*_004.png")))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 import vesalius as vs
 from vesalius.core.bundle import open_bundle
@@ -42,6 +43,13 @@ def test_organs_are_found_and_what_is_around_them_is_classified(made: Path, tmp_
     image = next((made.parent / "imagesTr").glob("*"))
     answer = vs.predict(run.bundle or "", image)
     assert type(answer).__name__ == "Scores" and type(answer.parts["organs"]).__name__ == "Mask"
+    assert run.bundle is not None
+    model = run.bundle.torch()
+    with torch.inference_mode():
+        said = model.answer(model(run.bundle.prepare(image)), image)
+    assert said.p.tolist() == answer.p.tolist(), "prepare finds the part that the last stage sees"
+    item = vs.torch_dataset(made, run, target="class")[0]
+    assert item["image"].shape[1:] == tuple(last.plan.data.size) and item["label"].sum() == 1
     vs.predict(run.bundle or "", image, tmp_path / "out")
     assert [p.name for p in (tmp_path / "out").glob("*.nii.gz")] == [f"{answer.case_id}.organs.nii.gz"]
     again = vs.fit(made, tmp_path / "again", plan=tmp_path / "run" / "plan.json", target="class")

@@ -10,13 +10,14 @@ import numpy as np
 
 from vesalius.answers._asking import number_place
 from vesalius.answers.contract import Handling
+from vesalius.answers.drawing.lines import Line
 from vesalius.answers.drawing.slices import Slice
 from vesalius.core.answers.boxes import Boxes
 from vesalius.core.ask import Ask
 from vesalius.core.case import Box
 from vesalius.core.image import Image, Triple
+from vesalius.core.palette import BEFORE, colour_of
 from vesalius.core.words import counted
-from vesalius.dicom.values.colours import PALETTE
 
 OVERLAP = 0.5  # intersection over union from which a box has found a true one
 
@@ -33,12 +34,23 @@ class BoxesHandling(Handling[Boxes]):
         """Return how many boxes there are, and the highest probability among them."""
         return {"boxes": len(answer.boxes), "highest_p": float(answer.p.max()) if len(answer.boxes) else 0.0}
 
+    def lines(self, answer: Boxes) -> list[Line]:
+        """Return each box's label, probability and place, the surest first."""
+        pairs = sorted(zip(answer.boxes, answer.p, strict=True), key=lambda pair: -float(pair[1]))
+        return [
+            Line(b.label, f"{float(p):.3f} at z, y, x {_place(b.low)} to {_place(b.high)}", share=float(p))
+            for b, p in pairs
+        ]
+
     def draw(self, axes: Any, answer: Boxes, image: Image, shown: Slice) -> None:
-        """Draw the outline of every box."""
+        """Draw the outline of every box, in the colour of its label."""
+        colours = {label.name: colour_of(label, k) for k, label in enumerate(answer.labels)}
         for box in answer.boxes:
             y, x = box.low[1], box.low[2]
             axes.plot(
-                [x, box.high[2], box.high[2], x, x], [y, y, box.high[1], box.high[1], y], color=PALETTE[0]
+                [x, box.high[2], box.high[2], x, x],
+                [y, y, box.high[1], box.high[1], y],
+                color=colours.get(box.label, BEFORE[0]),
             )
 
     def ask(self, answer: Boxes, of: str, which: str | None) -> Ask:
@@ -83,6 +95,10 @@ def overlap(one: Box, other: Box) -> float:
     both = float(np.prod(inside))
     sizes = [float(np.prod(np.subtract(box.high, box.low))) for box in (one, other)]
     return both / (sum(sizes) - both) if both else 0.0
+
+
+def _place(corner: Triple) -> str:
+    return ", ".join(f"{v:.4g}" for v in corner)
 
 
 def _moved(corner: Triple, by: Sequence[int]) -> Triple:

@@ -8,13 +8,15 @@ The file is named after the dataclass in lower case (`answers/scores.py` for `Sc
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
 from vesalius import metrics
 from vesalius.answers.drawing.figures import Figure
+from vesalius.answers.drawing.lines import Line
+from vesalius.answers.drawing.panels import Cell, Odds, Table, decimals_of, figure
 from vesalius.answers.drawing.slices import Slice
 from vesalius.core import registry
 from vesalius.core.answers import Answer, ImageAnswer
@@ -24,8 +26,10 @@ from vesalius.core.cohort import Label, TargetInfo
 from vesalius.core.errors import DataError
 from vesalius.core.image import Array, Image
 from vesalius.core.scorecard import Scorecard
-from vesalius.metrics import Rows
+from vesalius.metrics import Interval, Rows
 
+Panel = Figure | Table | Odds
+Judged = Callable[[Callable[[Rows, Array], Mapping[str, float]]], dict[str, Interval]]
 A = TypeVar("A", bound=Answer)
 NOT_RATED = (float("nan"), "")
 
@@ -77,9 +81,21 @@ class Handling(ABC, Generic[A]):
     def columns(self, answer: A) -> dict[str, Any]:
         """Return an answer's figures by the name of their column in `answers.csv`, without those of its parts."""
 
+    def values(self, answer: A) -> dict[str, Any]:
+        """Return an answer's columns as a table in memory has them: numbers as numbers; by default its columns."""
+        return self.columns(answer)
+
     def summary(self, answer: A) -> dict[str, Any]:
         """Return what a client shows of an answer at a glance, as JSON takes it; by default its columns."""
         return {"fields": columns(answer)}
+
+    def lines(self, answer: A) -> Sequence[Line]:
+        """Return what a notebook shows of an answer beside its picture, a line each; by default its columns."""
+        return [Line(name, str(value)) for name, value in self.columns(answer).items()]
+
+    def backdrop(self, answer: A) -> Image | None:
+        """Return an image to draw an answer on where its own is not at hand; None of a kind that needs its own."""
+        return answer.image if isinstance(answer, ImageAnswer) else None
 
     def suffix(self, answer: A) -> str:
         """Return the suffix of the file that holds an answer's image, of a kind that has one."""
@@ -143,6 +159,14 @@ class Handling(ABC, Generic[A]):
         """Return label values of the truth and of the answer, upright, for the outlines that a report draws."""
         return None, None
 
+    def each(self, rows: Rows) -> Array | None:
+        """Return how right each answer is, `(N,)`, the higher the better, as `rate` has it; None where nothing says."""
+        return None
+
+    def again(self, card: Scorecard) -> Rows | None:
+        """Return the rows that a scorecard was computed from; None where its cases do not hold them."""
+        return None
+
     @property
     def judge(self) -> Any:
         """The metrics of this kind. Raises UnknownName where there are none."""
@@ -158,6 +182,18 @@ class Handling(ABC, Generic[A]):
         """Return what a scorecard keeps of one case: by default its number in each column that has one a case."""
         return {name: float(column[index]) for name, column in rows.columns.items() if column.ndim == 1}
 
+    def clinical(self, rows: Rows, judged: Judged, fixed: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what a scorecard keeps for `clinic`, as JSON takes it; by default nothing.
+
+        `judged` gives what a summary of rows says of all of them, each figure with its interval. `fixed` is what was
+        fitted on validation cases, the calibration of the bundle's last stage; empty of another tool's answers.
+        """
+        return {}
+
+    def colours(self, answer: A) -> dict[str, str]:
+        """Return the colour of each label by its name, of a kind whose labels have colours of their own."""
+        return {}
+
     def facts(self, card: Scorecard) -> list[tuple[str, str]]:
         """Return which rules of this kind the figures follow, as `(name, text)`."""
         return []
@@ -165,6 +201,14 @@ class Handling(ABC, Generic[A]):
     def figures(self, card: Scorecard) -> list[Figure]:
         """Return the drawings of a report that belong to this kind."""
         return []
+
+    def clinic(self, card: Scorecard) -> list[Panel]:
+        """Return what a clinician reads of a scorecard: tables and drawings of this kind; by default nothing."""
+        return []
+
+    def case_table(self, card: Scorecard) -> Table | None:
+        """Return all cases as a table, the worst first; by default each with its numbers. None where there is none."""
+        return plain_cases(card)
 
     def legend(self, labels: Sequence[Label]) -> dict[str, int]:
         """Return the label values that stand in the report's outlines, by name."""
@@ -180,6 +224,21 @@ class Handling(ABC, Generic[A]):
         Raises DataError where there are none, or where they cannot be read.
         """
         raise DataError(f"another tool's predictions cannot be read as {self.kind.__name__}")
+
+
+def plain_cases(card: Scorecard) -> Table | None:
+    """Return all cases with what is a number of them; None where nothing is known of single cases."""
+    names = list(
+        dict.fromkeys(k for case in card.cases for k, v in case.items() if isinstance(v, int | float))
+    )
+    if not card.cases or not names:
+        return None
+    digits = {n: decimals_of(*(case.get(n) for case in card.cases)) for n in names}
+    rows = [
+        (Cell(str(case["case"])), *(Cell(figure(case.get(n), digits[n]), case.get(n)) for n in names))
+        for case in card.cases
+    ]
+    return Table("All cases", ("case", *names), rows)
 
 
 def of(answer: Answer | type[Answer] | str) -> Handling[Any]:
@@ -224,6 +283,14 @@ def columns(answer: Answer) -> dict[str, Any]:
     found = dict(of(answer).columns(answer))
     for name, part in answer.parts.items():
         found |= {f"{name}.{column}": value for column, value in columns(part).items()}
+    return found
+
+
+def values(answer: Answer) -> dict[str, Any]:
+    """Return an answer's columns as a table in memory has them, and after them those of its parts."""
+    found = dict(of(answer).values(answer))
+    for name, part in answer.parts.items():
+        found |= {f"{name}.{column}": value for column, value in values(part).items()}
     return found
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from vesalius.answers._asking import number_at
 from vesalius.answers.contract import Handling
+from vesalius.answers.drawing.lines import Line
 from vesalius.core.answers.curve import Curve
 from vesalius.core.ask import Ask
 
@@ -22,6 +23,21 @@ class CurveHandling(Handling[Curve]):
         for arm, curve in answer.survival.items():
             below = answer.times_days[curve <= 0.5]
             found[f"median_days_{arm}"] = float(below[0]) if len(below) else ""
+        return found
+
+    def values(self, answer: Curve) -> dict[str, Any]:
+        """Return the same, with None where the curve does not fall to one half."""
+        return {name: None if days == "" else days for name, days in self.columns(answer).items()}
+
+    def lines(self, answer: Curve) -> list[Line]:
+        """Return each arm's median survival, and how many survive to the last day."""
+        found = []
+        for arm, curve in answer.survival.items():
+            below = answer.times_days[curve <= 0.5]
+            median = f"median {below[0]:g} days" if len(below) else "median not reached"
+            if len(curve):
+                last = float(curve[-1])
+                found.append(Line(arm, f"{median}, {last:.0%} at {answer.times_days[-1]:g} days", share=last))
         return found
 
     def ask(self, answer: Curve, of: str, which: str | None) -> Ask:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from vesalius.answers.contract import Handling
+from vesalius.answers.drawing.lines import Line
 from vesalius.answers.drawing.slices import Slice
 from vesalius.core.answers.map import Map
 from vesalius.core.image import Image
@@ -32,6 +33,11 @@ class MapHandling(Handling[Map]):
         found = {"quantity": answer.quantity, "unit": answer.unit, "low": float(low), "high": float(high)}
         more = {"figures": answer.figures, "facts": answer.facts, "beside": answer.beside}
         return found | {name: dict(held) for name, held in more.items() if held}
+
+    def lines(self, answer: Map) -> list[Line]:
+        """Return the quantity with its lowest and highest value."""
+        low, high = np.nanmin(answer.image.array), np.nanmax(answer.image.array)
+        return [Line(answer.quantity, f"{low:.4g} to {high:.4g} {answer.unit or ''}".rstrip())]
 
     def draw(self, axes: Any, answer: Map, image: Image, shown: Slice) -> None:
         """Draw the field's slice in colour over the image."""

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
 import numpy as np
 from scipy import ndimage
 
-from vesalius import formats
+from vesalius import formats, metrics
 from vesalius.answers._asking import label_place, number_place
-from vesalius.answers.contract import Handling
+from vesalius.answers.contract import Handling, Judged, Panel
 from vesalius.answers.drawing import figures as draw
 from vesalius.answers.drawing.figures import Figure
+from vesalius.answers.drawing.lines import Line
+from vesalius.answers.drawing.panels import Cell, Table, decimals_of, figure, measured
 from vesalius.answers.drawing.slices import Slice, plane_of
 from vesalius.answers.foreign.masks import LazyMasks, mask_answers
 from vesalius.core import grids
@@ -24,16 +26,24 @@ from vesalius.core.case import IGNORED, Case
 from vesalius.core.cohort import Label, TargetInfo
 from vesalius.core.errors import DataError
 from vesalius.core.image import Array, Image
+from vesalius.core.palette import colour_of
 from vesalius.core.scorecard import Scorecard
 from vesalius.core.words import listed
-from vesalius.dicom.values.colours import PALETTE
-from vesalius.metrics import Rows
+from vesalius.metrics import Interval, Rows
 from vesalius.prepare.case import load_mask
 from vesalius.prepare.geometry import upright
 
 TARGETS = ("mask",)
 LARGEST_IN_PNG = 65535  # the largest label value that a PNG holds; masks with others become volumes
 SIZES = {"ml": "volume_ml", "mm2": "area_mm2", "pixels": "pixels"}
+SHOWN_IN = {
+    "ml": "ml",
+    "mm2": "mm²",
+    "px": "voxels",
+}  # the units in which metrics measure sizes, as they are written
+HEADS = {"hd95_mm": "HD95 (mm)", "hd95_px": "HD95 (pixels)"}
+CLINICAL = 20  # labels at most of which a clinician's tables speak
+MOST_COLUMNS = 8  # labels with a column of their own in the table of all cases
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,12 +84,29 @@ class MaskHandling(Handling[Mask]):
             {
                 "value": label.value,
                 "name": label.name,
-                "colour": label.colour or PALETTE[k % len(PALETTE)],
+                "colour": colour_of(label, k),
                 SIZES[unit]: size,
             }
             for k, (label, size, unit) in enumerate(label_sizes(answer))
         ]
         return {"overlapping": answer.overlapping, "labels": labels}
+
+    def lines(self, answer: Mask) -> list[Line]:
+        """Return each label's size, with its colour."""
+        units = {"ml": "ml", "mm2": "mm²", "pixels": "pixels"}
+        return [
+            Line(label.name, f"{size:,.6g} {units[unit]}", colour=colour_of(label, k))
+            for k, (label, size, unit) in enumerate(label_sizes(answer))
+        ]
+
+    def backdrop(self, answer: Mask) -> Image:
+        """Return the labels as greys, one for each."""
+        bits = answer.image.array
+        places = [x.value for x in answer.labels]
+        grey = np.zeros((1, *bits.shape[1:]), np.uint16)
+        for k, value in enumerate(places, start=1):
+            grey[0][bits[k - 1] != 0 if answer.overlapping else bits[0] == value] = k
+        return replace(answer.image, array=grey, channels=())
 
     def suffix(self, answer: Mask) -> str:
         """Return `.png` for the mask of a picture, where a PNG holds all its values."""
@@ -96,7 +123,7 @@ class MaskHandling(Handling[Mask]):
         for n, label in enumerate(answer.labels):
             where = cut == label.value
             if where.any():
-                colour = label.colour or PALETTE[n % len(PALETTE)]
+                colour = colour_of(label, n)
                 if min(where.shape) > 1:  # a line of pixels has no outline
                     axes.contour(where, [0.5], colors=[colour], linewidths=1.4)
                 axes.plot([], [], color=colour, label=label.name)
@@ -156,6 +183,23 @@ class MaskHandling(Handling[Mask]):
         """Return the table of the figures."""
         return cast(Rows, self.judge.table(measured, case_ids))
 
+    def each(self, rows: Rows) -> Array:
+        """Return the mean Dice over the labels that are there, NaN where none is."""
+        dice = np.stack([v for k, v in rows.columns.items() if k.startswith("dice/")], axis=1)
+        n = np.isfinite(dice).sum(axis=1)
+        return np.asarray(np.where(n > 0, np.nansum(dice, axis=1) / np.maximum(n, 1), np.nan))
+
+    def again(self, card: Scorecard) -> Rows:
+        """Return the figures of each label."""
+        made = [
+            {n: float("nan") if v is None else float(v) for n, v in case.items() if n != "case"}
+            for case in card.cases
+        ]
+        ids = [case["case"] for case in card.cases]
+        sizes = (card.tolerance_mm, card.tolerance_px)
+        mm, px = (1.0 if size is None else size for size in sizes)
+        return cast(Rows, self.judge.table(made, ids, tolerance_mm=mm, tolerance_px=px))
+
     def rate(self, answer: Mask, truth: Drawn, measured: dict[str, float]) -> tuple[float, str]:
         """Return the mean Dice over the labels that are there."""
         dice = [v for k, v in measured.items() if k.startswith("dice/") and np.isfinite(v)]
@@ -167,18 +211,91 @@ class MaskHandling(Handling[Mask]):
         real = formats.recoded(truth.image, ((IGNORED, 0),))
         return upright(real, reference), upright(answer.image, reference)
 
+    def colours(self, answer: Mask) -> dict[str, str]:
+        """Return the colour of each label, as overlays and DICOM objects show it."""
+        return {label.name: colour_of(label, place) for place, label in enumerate(answer.labels)}
+
+    def clinical(self, rows: Rows, judged: Judged, fixed: Mapping[str, Any]) -> dict[str, Any]:
+        """Return bias and limits of agreement of each label's size, in the unit in which it was measured."""
+        found: dict[str, Any] = {}
+        for label in rows.info["labels"][:CLINICAL]:
+            for unit in SHOWN_IN:
+                a, b = (rows.columns.get(f"{side}_{unit}/{label}") for side in ("answer", "truth"))
+                if a is not None and b is not None and np.isfinite(a - b).sum() > 1:
+                    lines = judged(metrics.agreement(a, b))
+                    found[label] = {"unit": unit, **{name: asdict(one) for name, one in lines.items()}}
+        return {"sizes": found} if found else {}
+
+    def clinic(self, card: Scorecard) -> list[Panel]:
+        """Return Bland and Altman's drawing of each label's size, and its figures."""
+        sizes: Mapping[str, Any] = card.clinical.get("sizes", {})
+        if not sizes or not card.cases:
+            return []
+        panels, rows = {}, []
+        digits = decimals_of(
+            *(one[name]["value"] for one in sizes.values() for name in ("bias", "low", "high"))
+        )
+        for label, one in sizes.items():
+            lines = {name: Interval(**one[name]) for name in ("bias", "low", "high")}
+            pairs = [
+                tuple(c.get(f"{side}_{one['unit']}/{label}") for side in ("answer", "truth"))
+                for c in card.cases
+            ]
+            known = [(a, b) for a, b in pairs if a is not None and b is not None and np.isfinite(a - b)]
+            panels[label] = ([a for a, _ in known], [b for _, b in known], lines)
+            cells = (measured(lines[name], decimals=digits) for name in ("bias", "low", "high"))
+            rows.append((Cell(label), Cell(str(len(known)), len(known)), *cells))
+        units = {SHOWN_IN[one["unit"]] for one in sizes.values()}
+        unit = f" ({units.pop()})" if len(units) == 1 else ""
+        says = "A dot a case in which the truth or the answer holds the label. The line is the mean difference, the "
+        says += "dashes hold 95 of 100 differences if these are normal; the bands are 95 % intervals."
+        heads = ("label", "n", f"bias{unit}", "lower limit", "upper limit")
+        return [
+            Figure(
+                "Agreement in size (Bland–Altman)", draw.agreement(panels, unit), says, wide=len(panels) > 1
+            ),
+            Table("Limits of agreement: answer minus truth", heads, rows),
+        ]
+
+    def case_table(self, card: Scorecard) -> Table | None:
+        """Return the mean Dice of all cases, that of each label, and the largest surface distance; the worst first."""
+        if not card.cases:
+            return None
+        shown = [label for label in card.labels if f"dice/{label}" in card.metrics][:MOST_COLUMNS]
+        distance = next((n for n in ("hd95_mm", "hd95_px") if n in card.metrics), None)
+        heads = ["case", "mean Dice", *shown, *([f"largest {HEADS[distance]}"] if distance else [])]
+        rows = []
+        for case in card.cases:
+            dice = {label: case.get(f"dice/{label}") for label in card.labels}
+            known = [v for v in dice.values() if v is not None and np.isfinite(v)]
+            far = [
+                v
+                for k, v in case.items()
+                if distance and k.startswith(f"{distance}/") and v is not None and np.isfinite(v)
+            ]
+            mean = float(np.mean(known)) if known else None
+            cells = [_number(mean), *(_number(dice[label]) for label in shown)]
+            rows.append(
+                (Cell(str(case["case"])), *cells, *([_number(max(far, default=None), 1)] if distance else []))
+            )
+        rows.sort(key=lambda row: 2.0 if row[1].number is None else row[1].number)
+        return Table("All cases", heads, rows, "A dash: the label is neither in the truth nor in the answer.")
+
     def figures(self, card: Scorecard) -> list[Figure]:
         """Return Dice and surface distance, case by case."""
         if not card.cases:
             return []
-        dice = draw.strip(card, "dice")
         found = [
-            Figure("Dice, case by case", dice, "A dot a case; the box holds the middle half.", wide=True)
+            Figure(
+                "Dice, case by case",
+                draw.strip(card, "dice", "Dice"),
+                "A dot a case; the box holds the middle half.",
+            )
         ]
         for name in ("hd95_mm", "hd95_px"):
             if name in card.metrics:
                 text = "Cases without a surface are missing here."
-                found.append(Figure("HD95, case by case", draw.strip(card, name), text, wide=True))
+                found.append(Figure("HD95, case by case", draw.strip(card, name, HEADS[name]), text))
         return found
 
     def legend(self, labels: Sequence[Label]) -> dict[str, int]:
@@ -224,6 +341,11 @@ def label_sizes(answer: Mask) -> list[tuple[Label, float, str]]:
         else:
             found.append((label, round(count * x * y * z / 1000, 4), "ml"))
     return found
+
+
+def _number(value: float | None, decimals: int = 3) -> Cell:
+    known = value is not None and np.isfinite(value)
+    return Cell(figure(value, decimals), value) if known else Cell("–")
 
 
 HANDLING = MaskHandling()

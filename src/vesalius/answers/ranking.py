@@ -6,6 +6,7 @@ from typing import Any
 
 from vesalius.answers._asking import number_place
 from vesalius.answers.contract import Handling
+from vesalius.answers.drawing.lines import Line
 from vesalius.core.answers.ranking import Ranking
 from vesalius.core.ask import Ask
 
@@ -19,6 +20,10 @@ class RankingHandling(Handling[Ranking]):
     def columns(self, answer: Ranking) -> dict[str, Any]:
         """Return no column: the cases are in the answer's JSON."""
         return {}
+
+    def lines(self, answer: Ranking) -> list[Line]:
+        """Return the cases with their distances, the nearest first."""
+        return [Line(case, f"{far:.4g}") for case, far in zip(answer.case_ids, answer.distances, strict=True)]
 
     def ask(self, answer: Ranking, of: str, which: str | None) -> Ask:
         """Return the k-th case of the ranking; by default the nearest."""

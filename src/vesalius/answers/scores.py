@@ -4,33 +4,59 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
+from vesalius import metrics
 from vesalius.answers._asking import label_place
-from vesalius.answers.contract import ForeignAnswers, Handling
+from vesalius.answers.contract import ForeignAnswers, Handling, Judged, Panel
 from vesalius.answers.drawing import figures as draw
 from vesalius.answers.drawing.figures import Figure
+from vesalius.answers.drawing.lines import Line
+from vesalius.answers.drawing.panels import Call, Cell, Odds, Table, figure, share
 from vesalius.answers.drawing.slices import Slice
 from vesalius.answers.foreign.tables import Row, row_answers
 from vesalius.cohorts.targets import contract as targets
 from vesalius.core.answers.scores import Scores
 from vesalius.core.ask import Ask
-from vesalius.core.calibration import operating_point
+from vesalius.core.calibration import KEPT_AT, operating_point
 from vesalius.core.case import Case
 from vesalius.core.cohort import TargetInfo
 from vesalius.core.errors import DataError, UnknownName
 from vesalius.core.image import Array, Image
 from vesalius.core.scorecard import Scorecard
 from vesalius.core.words import listed
-from vesalius.metrics import Rows
+from vesalius.metrics import Interval, Rows
 from vesalius.metrics import scores as judge
 
 TARGETS = ("class", "ordinal", "multilabel")
 POINTS = 200  # of a curve that is drawn
+CLINICAL = 20  # labels at most of which a clinician's tables speak
+OTHER = {"sensitivity": "specificity", "specificity": "sensitivity"}
+RATES = ("sensitivity", "specificity", "ppv_even", "npv_even")
+ACT_AT = tuple(round(0.02 * k, 2) for k in range(1, 50))  # thresholds of the decision curve
+ODDS_SAY = "How often a call is right depends on how common the finding is among those who are asked. "
+CHOSEN_BEFORE = (
+    "The thresholds were chosen on validation cases, and these rates measured on the cases of this report: a rate that "
+    "was to be kept may lie lower here."
+)
+CHOSEN_HERE = (
+    "No threshold was chosen beforehand: these points are read off the ROC curve of the very cases of this report (in "
+    "the intervals, of each resample), and are therefore somewhat too good."
+)
+DECISION_SAYS = (
+    "Vickers and Elkin 2006: what acting on the model's calls gains, in true positives a case, where a person acts "
+    "from that probability on. "
+)
+DECISION_ALONE = (
+    "It is worth having above both other lines: acting on everybody and on nobody. The band is 95 %."
+)
+DECISION_OTHERS = "Below 0, acting on nobody is better. A curve a finding; the scorecard has their intervals."
 
 
 class ScoresHandling(Handling[Scores]):
@@ -56,6 +82,11 @@ class ScoresHandling(Handling[Scores]):
             found["answer"] = names[int(answer.p.argmax())]
         return found
 
+    def values(self, answer: Scores) -> dict[str, Any]:
+        """Return the same with the probabilities as numbers, none of their digits lost."""
+        p = {f"p_{x.name}": float(p) for x, p in zip(answer.labels, answer.p, strict=True)}
+        return {**self.columns(answer), **p}
+
     def summary(self, answer: Scores) -> dict[str, Any]:
         """Return each label's probability, and whether the positive label reaches its operating point."""
         rows = [{"name": x.name, "p": float(p)} for x, p in zip(answer.labels, answer.p, strict=True)]
@@ -63,6 +94,12 @@ class ScoresHandling(Handling[Scores]):
         p = {r["name"]: r["p"] for r in rows}
         above = None if point is None or point["label"] not in p else p[point["label"]] >= point["threshold"]
         return {"labels": rows, "operating_point": point, "positive": above}
+
+    def lines(self, answer: Scores) -> list[Line]:
+        """Return each label's probability, as a number and as a bar."""
+        return [
+            Line(x.name, f"{p:.3f}", share=float(p)) for x, p in zip(answer.labels, answer.p, strict=True)
+        ]
 
     def draw(self, axes: Any, answer: Scores, image: Image, shown: Slice) -> None:
         """Write the first eight probabilities into the corner."""
@@ -126,6 +163,33 @@ class ScoresHandling(Handling[Scores]):
         one["p"] = {name: float(v) for name, v in zip(labels, rows["p"][index], strict=True)}
         return one
 
+    def each(self, rows: Rows) -> Array:
+        """Return the probability of what is so; of several labels at once its mean over those that are known."""
+        p, y = rows["p"], rows["y"]
+        if rows.info["kind"] != "multilabel":
+            return np.asarray(p[np.arange(len(p)), y])
+        right = np.where(y == 1, p, 1 - p)
+        known = np.maximum((y >= 0).sum(axis=1), 1)
+        return np.asarray(np.where(y >= 0, right, 0.0).sum(axis=1) / known)
+
+    def again(self, card: Scorecard) -> Rows | None:
+        """Return the probabilities and the truths; None where a truth was not known in part, which cases do not say."""
+        if any(name.startswith("unknown/") for name in card.excluded) or not card.cases:
+            return None
+        labels, many = list(card.labels), isinstance(card.cases[0].get("truth"), list | tuple)
+        p = np.array([[case["p"][name] for name in labels] for case in card.cases])
+        truths = [case["truth"] for case in card.cases]
+        bits = [[int(name in truth) for name in labels] for truth in truths]
+        return judge.from_arrays(
+            p,
+            np.array(bits if many else [labels.index(truth) for truth in truths]),
+            labels=labels,
+            kind="multilabel" if many else "exclusive",
+            positive=card.positive,
+            thresholds=card.thresholds,
+            case_ids=[case["case"] for case in card.cases],
+        )
+
     def facts(self, card: Scorecard) -> list[tuple[str, str]]:
         """Return what is called where no threshold is fixed."""
         if card.thresholds:
@@ -133,6 +197,61 @@ class ScoresHandling(Handling[Scores]):
         many = any(name.startswith("exact_match") for name in card.metrics)
         rule = "each label from a probability of 0.5" if many else "the most probable class"
         return [("what is called", rule)]
+
+    def clinical(self, rows: Rows, judged: Judged, fixed: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the rates of each call, the rates where one of them is kept, and the decision curve, by label."""
+        found: dict[str, Any] = {"calls": {}, "decision": {}}
+        for label, truth, chance, called in _questions(rows)[:CLINICAL]:
+            if not (truth == 1).any() or not (truth == 0).any():
+                continue
+            own = judged(metrics.rates_at(truth, called, 0.5))
+            kept = []
+            points = (fixed.get("points") or {}).get(label, {})
+            for keep, at in product(("specificity", "sensitivity"), KEPT_AT):
+                threshold = points.get(keep, {}).get(f"{at:g}")
+                rule = metrics.rates_kept(truth, chance, keep=keep, at=at)
+                if threshold is not None:
+                    rule = metrics.rates_at(truth, chance, threshold)
+                kept.append({"keep": keep, "at": at, "threshold": threshold, **_stored(judged(rule))})
+            known = float((truth == 1).sum() / (truth >= 0).sum())
+            found["calls"][label] = {"own": _stored(own), "kept": kept, "share": known}
+            net = judged(metrics.net_benefit(truth, chance, ACT_AT))
+            found["decision"][label] = {"at": list(ACT_AT)} | {
+                key: [_rounded_or_none(getattr(net[f"{which}/{k}"], part)) for k in range(len(ACT_AT))]
+                for key, which, part in (
+                    ("net", "net", "value"), ("low", "net", "low"), ("high", "net", "high"), ("all", "all", "value"),
+                )
+            }  # fmt: skip
+        return found if found["calls"] else {}
+
+    def clinic(self, card: Scorecard) -> list[Panel]:
+        """Return what a call means at a prevalence, the rates where one of them is kept, and the decision curve."""
+        calls: Mapping[str, Any] = card.clinical.get("calls", {})
+        if not calls:
+            return []
+        shown = [
+            Call(label, one["share"], *(Interval(**one["own"][rate]) for rate in RATES))
+            for label, one in calls.items()
+        ]
+        return [
+            Odds("What a call means", shown, ODDS_SAY + _says(card)),
+            _kept_table(card, calls),
+            Figure(
+                "Decision curve",
+                draw.decision(card.clinical["decision"]),
+                DECISION_SAYS + (DECISION_ALONE if len(calls) == 1 else DECISION_OTHERS),
+            ),
+        ]
+
+    def case_table(self, card: Scorecard) -> Table | None:
+        """Return what is so, what was called and how sure, the most mistaken first."""
+        if not card.cases or "p" not in card.cases[0]:
+            return None
+        told = card.positive if card.positive in card.labels else None
+        heads = ("case", "truth", "called", "result", f"p({told})" if told else "p(called)", "p(truth)")
+        rows = [_case_row(case, told) for case in card.cases]
+        rows.sort(key=lambda row: row[5].number if row[5].number is not None else 0.0)
+        return Table("All cases", heads, rows)
 
     def figures(self, card: Scorecard) -> list[Figure]:
         """Return the confusion matrix and the curves."""
@@ -146,8 +265,11 @@ class ScoresHandling(Handling[Scores]):
             svg = draw.precision_recall(curves["precision_recall"], card.metrics)
             found.append(Figure("Precision and recall", svg, "Dotted: calling every case."))
         if curves.get("calibration"):
-            text = "Ten bins. On the diagonal a probability means what it says; larger dots hold more cases."
-            found.append(Figure("Calibration", draw.calibration(curves["calibration"]), text))
+            many = len(curves["calibration"])
+            text = "Ten bins: on the diagonal a probability means what it says. Larger dots hold more cases; bars are "
+            text += "95 % intervals (Wilson's, each case by itself)."
+            text += f" The first {draw.PANELS} of {many} labels." if many > draw.PANELS else ""
+            found.append(Figure("Calibration", draw.calibration(curves["calibration"]), text, wide=many > 1))
         return found
 
     def foreign(
@@ -155,6 +277,82 @@ class ScoresHandling(Handling[Scores]):
     ) -> ForeignAnswers:
         """Return the probabilities, or the classes, in a table. Raises DataError where it has neither."""
         return row_answers(path, cases, partial(_scores_of, target=target, positive=positive))
+
+
+def _questions(rows: Rows) -> list[tuple[str, Array, Array, Array]]:
+    """Return for each label that is asked after: its name, what is so (1, 0, or -1), its probability, what was called.
+
+    Of two exclusive labels only the positive one is asked after.
+    """
+    p, y, called, labels = rows["p"], rows["y"], rows["decided"], rows.info["labels"]
+    many = rows.info["kind"] == "multilabel"
+    places = [
+        k for k, label in enumerate(labels) if many or len(labels) != 2 or label == rows.info["positive"]
+    ]
+    return [
+        (
+            labels[k],
+            y[:, k] if many else np.equal(y, k).astype(np.int64),
+            p[:, k],
+            (called[:, k] if many else np.equal(called, k)).astype(np.float64),
+        )
+        for k in places
+    ]
+
+
+def _says(card: Scorecard) -> str:
+    """Return by which rule a call is made, in words."""
+    if card.thresholds:
+        return "A call is made by the thresholds that were fixed on validation cases."
+    return "A call is what the model answers: no threshold was fixed."
+
+
+def _kept_table(card: Scorecard, calls: Mapping[str, Any]) -> Table:
+    """Return for each label the rate that is left where the other is kept, and what the kept one comes to here."""
+    rows, here = [], False
+    for label, one in calls.items():
+        cells = [Cell(label)]
+        for point in one["kept"]:
+            keep, other = point["keep"], OTHER[point["keep"]]
+            left, kept = share(Interval(**point[other])), share(Interval(**point[keep]))
+            here |= point["threshold"] is None
+            cells.append(Cell(left.text, left.number, f"{left.under}\n{keep} {kept.text}\n{kept.under}"))
+        rows.append(cells)
+    first = next(iter(calls.values()))["kept"]
+    heads = [f"{OTHER[k['keep']]}, to keep a {k['keep']} of {k['at']:.0%}" for k in first]
+    return Table(
+        "If one rate has to be kept",
+        ("finding", *heads),
+        rows,
+        CHOSEN_HERE if here else CHOSEN_BEFORE,
+        wide=True,
+    )
+
+
+def _case_row(case: Mapping[str, Any], told: str | None) -> tuple[Cell, ...]:
+    truth, called, p = case["truth"], case["called"], case["p"]
+    several = not isinstance(truth, str)
+    right = set(truth) == set(called) if several else truth == called
+    names = list(truth) if several else [truth]
+    sure = [p[n] if n in names else 1 - p[n] for n in p] if several else [p[truth]]
+    first = p[told] if told else max((p[n] for n in ([called] if not several else called)), default=None)
+    mean = float(np.mean(sure))
+    return (
+        Cell(str(case["case"])),
+        Cell((listed(truth) or "none") if several else truth),
+        Cell((listed(called) or "none") if several else called),
+        Cell("right", 1.0) if right else Cell("wrong", 0.0, tone="warn"),
+        Cell(figure(first), first),
+        Cell(figure(mean), mean),
+    )
+
+
+def _stored(found: Mapping[str, Interval]) -> dict[str, Any]:
+    return {name: asdict(interval) for name, interval in found.items()}
+
+
+def _rounded_or_none(value: float | None) -> float | None:
+    return None if value is None else round(value, 5)
 
 
 def _scores_of(row: Row, *, target: TargetInfo, positive: str | None) -> Scores:
@@ -179,7 +377,7 @@ def _scores_of(row: Row, *, target: TargetInfo, positive: str | None) -> Scores:
         raise DataError(
             f"{table} has neither probabilities nor classes",
             found=", ".join(row.cells),
-            hint=f"'p_{names[0]}' …",
+            hint=f"a column 'p_{names[0]}' for each class, or one called 'answer'",
         )
     if (p < -1e-6).any() or (p > 1 + 1e-6).any():
         raise DataError(f"{table}: case {case} has probabilities outside 0 to 1", found=str(p.tolist()))

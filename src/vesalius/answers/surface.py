@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from vesalius.answers.contract import Handling
+from vesalius.answers.drawing.lines import Line
 from vesalius.core.answers.surface import Surface
 
 
@@ -16,6 +17,10 @@ class SurfaceHandling(Handling[Surface]):
     def columns(self, answer: Surface) -> dict[str, Any]:
         """Return no column: the mesh is in the answer's JSON."""
         return {}
+
+    def lines(self, answer: Surface) -> list[Line]:
+        """Return how many vertices and faces there are."""
+        return [Line("vertices", str(len(answer.vertices_mm))), Line("faces", str(len(answer.faces)))]
 
 
 HANDLING = SurfaceHandling()

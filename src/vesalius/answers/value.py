@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
-from vesalius.answers.contract import ForeignAnswers, Handling
+import numpy as np
+
+from vesalius import metrics
+from vesalius.answers.contract import ForeignAnswers, Handling, Judged, Panel
 from vesalius.answers.drawing import figures as draw
 from vesalius.answers.drawing.figures import Figure
+from vesalius.answers.drawing.lines import Line
+from vesalius.answers.drawing.panels import Cell, Table, decimals_of, figure, measured
 from vesalius.answers.foreign.tables import Row, row_answers
 from vesalius.core.answers.value import Value
 from vesalius.core.ask import Ask
 from vesalius.core.case import Case
 from vesalius.core.cohort import TargetInfo
 from vesalius.core.errors import DataError
+from vesalius.core.image import Array
 from vesalius.core.scorecard import Scorecard
+from vesalius.metrics import Interval, Rows
+from vesalius.metrics import value as judge
 
 TARGETS = ("number",)
+AGREEMENT_SAYS = (
+    "A dot a case: how far the answer lies above or below the truth, against the mean of both. The line is the mean "
+    "difference, the dashes hold 95 of 100 differences if these are normal; the bands are 95 % intervals."
+)
 
 
 class ValueHandling(Handling[Value]):
@@ -40,6 +53,10 @@ class ValueHandling(Handling[Value]):
         """Return the number and its unit."""
         return {"value": answer.x, "unit": answer.unit or ""}
 
+    def lines(self, answer: Value) -> list[Line]:
+        """Return the number with its unit."""
+        return [Line(answer.quantity or "value", f"{answer.x:.6g} {answer.unit or ''}".rstrip())]
+
     def ask(self, answer: Value, of: str, which: str | None) -> Ask:
         """Return the one number. Raises DataError where another is asked for."""
         if which is not None:
@@ -49,6 +66,62 @@ class ValueHandling(Handling[Value]):
     def rate(self, answer: Value, truth: Any, measured: Any) -> tuple[float, str]:
         """Return the negative error, and both numbers as the caption."""
         return -abs(float(answer.x) - float(truth)), f"{answer.x:.4g}, truly {float(truth):.4g}"
+
+    def clinical(self, rows: Rows, judged: Judged, fixed: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the bias and the limits of agreement."""
+        found = judged(metrics.agreement(rows["x"], rows["y"]))
+        return {"agreement": {name: asdict(interval) for name, interval in found.items()}}
+
+    def clinic(self, card: Scorecard) -> list[Panel]:
+        """Return Bland and Altman's drawing and its figures."""
+        if "agreement" not in card.clinical or not card.cases:
+            return []
+        lines = {name: Interval(**one) for name, one in card.clinical["agreement"].items()}
+        x, y = ([case[key] for case in card.cases] for key in ("x", "y"))
+        unit = f" ({card.unit})" if card.unit else ""
+        digits = decimals_of(*(one.value for one in lines.values()))
+        rows = [
+            (Cell(name), measured(lines[key], unit=card.unit or "", decimals=digits))
+            for name, key in (
+                ("mean difference (bias)", "bias"),
+                ("lower limit", "low"),
+                ("upper limit", "high"),
+            )
+        ]
+        return [
+            Figure("Agreement (Bland–Altman)", draw.agreement({"": (x, y, lines)}, unit), AGREEMENT_SAYS),
+            Table("Limits of agreement", ("answer minus truth", "95 % interval below"), rows),
+        ]
+
+    def case_table(self, card: Scorecard) -> Table | None:
+        """Return truth, answer and error of all cases, the largest error first."""
+        if not card.cases:
+            return None
+        digits = decimals_of(*(c[k] for c in card.cases for k in ("x", "y")))
+        ordered = sorted(card.cases, key=lambda c: -abs(c["x"] - c["y"]))
+        rows = [
+            (
+                Cell(str(c["case"])),
+                *(
+                    Cell(figure(v, digits), v)
+                    for v in (c["y"], c["x"], c["x"] - c["y"], abs(c["x"] - c["y"]))
+                ),
+            )
+            for c in ordered
+        ]
+        unit = f", {card.unit}" if card.unit else ""
+        return Table(
+            "All cases", ("case", f"truth{unit}", f"answer{unit}", "error", "size of the error"), rows
+        )
+
+    def each(self, rows: Rows) -> Array:
+        """Return the negative errors."""
+        return np.asarray(-np.abs(rows["x"] - rows["y"]))
+
+    def again(self, card: Scorecard) -> Rows:
+        """Return the answers and the truths."""
+        x, y = (np.array([case[name] for case in card.cases]) for name in ("x", "y"))
+        return judge.from_arrays(x, y, unit=card.unit, case_ids=[case["case"] for case in card.cases])
 
     def figures(self, card: Scorecard) -> list[Figure]:
         """Return the answers against the truths."""

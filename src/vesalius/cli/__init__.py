@@ -7,11 +7,13 @@ import sys
 import typer
 
 from vesalius.cli import (
+    compare,
     deidentify,
     demo,
     evaluate,
     explain,
     fetch,
+    find_lr,
     fit,
     inspect,
     listing,
@@ -20,41 +22,84 @@ from vesalius.cli import (
     serve,
 )
 from vesalius.cli._app import app, process_began
-from vesalius.core.errors import Interrupted, VesaliusError
+from vesalius.cli._outcome import FLAG, document, write
+from vesalius.cli._usage import in_our_words
+from vesalius.core.errors import BudgetError, Interrupted, VesaliusError
 
 __all__ = ["app", "main"]
 
-for verb in (inspect, fit, predict, evaluate, explain, fetch, serve, deidentify, phantom, demo, listing):
+for verb in (
+    inspect,
+    find_lr,
+    fit,
+    predict,
+    evaluate,
+    explain,
+    compare,
+    fetch,
+    serve,
+    deidentify,
+    phantom,
+    demo,
+    listing,
+):
     verb.register(app)
 
 
 def main() -> None:
-    """Run the command line. What a person can mend is one line on standard error, exit code 2."""
+    """Run the command line. What a person can mend is one line on standard error, exit code 2.
+
+    With `--json` it is a document on standard output, too.
+    """
+    words = sys.argv[1:]
+    verb = next((w for w in words[:1] if not w.startswith("-")), "")
     try:
-        code = app(sys.argv[1:] or ["--help"], standalone_mode=False, obj=process_began)
-    except Interrupted as error:
-        more = f"go on with: {error.hint}\n" if error.hint else ""
-        sys.stderr.write(f"vesalius: {error.what}\n{more}")
-        raise SystemExit(error.exit_code) from None
-    except VesaliusError as error:
-        sys.stderr.write(f"vesalius: {error}\n")
-        raise SystemExit(error.exit_code) from None
-    except typer.TyperException as error:  # an option that is not there, a number that is none
-        said = " ".join(error.format_message().split()).rstrip(".")
-        verb = next((v for v in sys.argv[1:2] if not v.startswith("-")), "")
-        sys.stderr.write(f"vesalius: {said}; try: {' '.join(('vesalius', verb)).strip()} --help\n")
-        raise SystemExit(error.exit_code) from None
-    except (MemoryError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and "allocate memory" not in str(error):
-            raise
-        hint = "a smaller net (net.scale), batch or size" if sys.argv[1:2] == ["fit"] else "a larger machine"
-        sys.stderr.write(f"vesalius: not enough memory; try: {hint}\n")
-        raise SystemExit(2) from None
-    except KeyboardInterrupt:
-        code = Interrupted.exit_code
+        code = app(words or ["--help"], standalone_mode=False, obj=process_began)
     except BrokenPipeError:
         raise SystemExit(1) from None
+    except Exception as error:
+        known = _in_our_words(error, verb)
+        if (
+            known is None
+        ):  # a fault of ours: a developer gets the traceback, and a program a document all the same
+            _tell(_fault(error), words, verb, code=1)
+            raise
+        sys.stderr.write(f"vesalius: {known.what if isinstance(known, Interrupted) else known}\n")
+        if isinstance(known, Interrupted) and known.hint:
+            sys.stderr.write(f"go on with: {known.hint}\n")
+        _tell(known, words, verb, code=known.exit_code)
+        raise SystemExit(known.exit_code) from None
+    except KeyboardInterrupt:
+        code = Interrupted.exit_code
     if code == Interrupted.exit_code:  # what typer makes of Ctrl-C where no verb has more to say
         sys.stderr.write("vesalius: interrupted\n")
+        _tell(Interrupted("interrupted"), words, verb, code=code)
     if code:
         raise SystemExit(code)
+
+
+def _in_our_words(error: Exception, verb: str) -> VesaliusError | None:
+    """Return an error that a person can mend as one of ours; None for any other."""
+    if isinstance(error, VesaliusError):
+        return error
+    if isinstance(error, typer.TyperException):  # an option that is not there, a number that is none
+        return in_our_words(error, verb, [command.name or "" for command in app.registered_commands])
+    if isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and "allocate memory" in str(error)
+    ):
+        hint = "a smaller net (net.scale), batch or size" if verb == "fit" else "a larger machine"
+        return BudgetError("not enough memory", hint=hint)
+    return None
+
+
+def _fault(error: Exception) -> VesaliusError:
+    text = " ".join(str(error).split())
+    return VesaliusError(
+        "this is a fault of Vesalius itself", found=f"{type(error).__name__}: {text}", hint="report it"
+    )
+
+
+def _tell(error: VesaliusError, words: list[str], verb: str, *, code: int) -> None:
+    """Print an error as a document, where one was asked for."""
+    if FLAG in words:
+        write(document(verb, error=error, code=code), sys.stdout)

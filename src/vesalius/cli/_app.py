@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import math
 import signal
-import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -96,6 +95,6 @@ def process_began() -> float:
 
 def shown_progress() -> Progress:
     """Bars with an estimate of the time left on a terminal, plain lines elsewhere; both on standard error."""
-    from vesalius.cli._progress import Bars, Lines
+    from vesalius.core.progress import watched
 
-    return Bars() if sys.stderr.isatty() else Lines()
+    return watched(True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -9,6 +11,9 @@ from rich.table import Table
 from vesalius.core.plan import Plan
 from vesalius.core.scorecard import Interval, Scorecard
 from vesalius.core.words import counted
+
+if TYPE_CHECKING:
+    from vesalius.evaluate.comparison import Comparison
 
 LABELS_SHOWN = 12
 
@@ -71,3 +76,29 @@ def scorecard_table(card: Scorecard) -> None:
     console().print(table)
     for reason, n in card.excluded.items():
         console().print(f"not counted: {reason}: {n}")
+
+
+def comparison_table(found: Comparison) -> None:
+    """What must be read first, the verdict, and every figure of both with the difference, its interval and p."""
+    from vesalius.evaluate.comparison import figures
+
+    for note in found.notes:
+        console().print(f"[bold yellow]note:[/] {escape(note)}", soft_wrap=True)
+    console().print(escape(found.verdict), soft_wrap=True)
+    who = counted(found.n_patients, "patient") if found.patients_known else "each case counted as a patient"
+    title = f"{found.split}: {counted(found.n_cases, 'case')}, {who}; {found.names[1]} less {found.names[0]}"
+    table = Table(title=escape(title), title_justify="left", box=None, pad_edge=False)
+    for name in ("metric", *found.names, "difference (95 % interval)", "p", "n", "better"):
+        table.add_column(escape(name))
+    for row in figures(found):
+        span = f"{row['difference']} ({row['interval']})"
+        table.add_row(
+            escape(row["name"]),
+            row["first"],
+            row["second"],
+            span,
+            row["p"],
+            str(row["n"]),
+            escape(row["better"]),
+        )
+    console().print(table)

@@ -6,10 +6,13 @@ from pathlib import Path
 
 import typer
 
-from vesalius.cli._app import pairs, shown_progress
+from vesalius.cli._app import pairs
+from vesalius.cli._outcome import Outcome, Talk, add
+from vesalius.cli._results import scorecard_data, scorecard_warnings
 
 
 def evaluate(
+    talk: Talk,
     what: Path = typer.Argument(
         metavar="BUNDLE|PREDICTIONS", help="A run or its bundle, or any tool's masks or CSV."
     ),
@@ -38,7 +41,7 @@ def evaluate(
         "--accept-mismatch",
         help="Score images of another modality or unit than the bundle learned from, too.",
     ),
-) -> None:
+) -> Outcome:
     """Score a bundle on another cohort, or another tool's predictions, with intervals."""
     from vesalius.cli._show import scorecard_table
     from vesalius.verbs.evaluate import evaluate as verb
@@ -56,14 +59,20 @@ def evaluate(
         labels=pairs(labels, "--labels"),
         device=device,
         accept_mismatch=accept_mismatch,
-        progress=shown_progress(),
+        progress=talk.progress,
     )
-    scorecard_table(card)
-    if out is not None:
-        typer.echo(f"scorecard  {out / 'scorecard.json'}")
-        typer.echo(f"report     {out / 'report.html'}")
+    names = {"scorecard": "scorecard.json", "report": "report.html"}
+    files = {} if out is None else {name: str(out / file) for name, file in names.items()}
+
+    def show() -> None:
+        scorecard_table(card)
+        for name, place in files.items():
+            typer.echo(f"{name:<9}  {place}")
+
+    result = {"out": out, "files": files, "scorecard": scorecard_data(card)}
+    return Outcome(result, show, warnings=scorecard_warnings(card))
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("evaluate")(evaluate)
+    add(app, "evaluate", evaluate)

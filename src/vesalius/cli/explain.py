@@ -7,11 +7,14 @@ from typing import Literal, cast
 
 import typer
 
-from vesalius.cli._app import number_or_word, pairs, shown_progress
+from vesalius.cli._app import number_or_word, pairs
+from vesalius.cli._outcome import Outcome, Talk, add
+from vesalius.cli._results import rows
 from vesalius.core.words import listed
 
 
 def explain(
+    talk: Talk,
     bundle: Path = typer.Argument(help="A bundle, or the run that holds it."),
     source: Path = typer.Argument(
         metavar="INPUT", help="One file, one folder of a study, or a whole cohort."
@@ -63,7 +66,7 @@ def explain(
         help="Explain answers to images of another modality or unit than the bundle learned from, too.",
     ),
     resume: bool = typer.Option(False, "--resume", help="Go on with an interrupted explain."),
-) -> None:
+) -> Outcome:
     """Say what the answer to each case of INPUT rests on: a map a method, and how far it can be believed."""
     from vesalius.core.errors import UnknownName
     from vesalius.run.explaining import Explanations
@@ -89,16 +92,25 @@ def explain(
         device=device,
         accept_mismatch=accept_mismatch,
         resume=resume,
-        progress=shown_progress(),
+        progress=talk.progress,
     )
     assert isinstance(done, Explanations)
-    typer.echo(f"{len(done.case_ids)} explained in {done.out}")
-    if done.set_aside:
-        typer.echo(f"{len(done.set_aside)} could not be explained: {done.out / 'failed.csv'}", err=True)
-        typer.echo(f"  {listed([s.case for s in done.set_aside], 3)}: {done.set_aside[0].reason}", err=True)
-        raise typer.Exit(1)
+
+    def show() -> None:
+        typer.echo(f"{len(done.case_ids)} explained in {done.out}")
+        if done.set_aside:
+            typer.echo(f"{len(done.set_aside)} could not be explained: {done.out / 'failed.csv'}", err=True)
+            cases = listed([s.case for s in done.set_aside], 3)
+            typer.echo(f"  {cases}: {done.set_aside[0].reason}", err=True)
+
+    result = {
+        "out": done.out,
+        "explanations": rows(done.out / "explanations.csv"),
+        "set_aside": [{"case": item.case, "reason": item.reason} for item in done.set_aside],
+    }
+    return Outcome(result, show, code=1 if done.set_aside else 0)
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("explain")(explain)
+    add(app, "explain", explain)

@@ -6,11 +6,14 @@ from pathlib import Path
 
 import typer
 
-from vesalius.cli._app import pairs, shown_progress
+from vesalius.cli._app import pairs
+from vesalius.cli._outcome import Outcome, Talk, add
+from vesalius.cli._results import plan_data, scorecard_data, scorecard_warnings
 
 
 def fit(
     context: typer.Context,
+    talk: Talk,
     data: Path = typer.Argument(help="A folder, a table, an npz, a tree of DICOM series."),
     out: Path | None = typer.Option(
         None, "--output", "-o", help="The run's folder.", show_default="runs/<data>-<n>"
@@ -39,6 +42,12 @@ def fit(
         None, "--set", help="Override the plan: train.steps=500; can be repeated."
     ),
     plan: Path | None = typer.Option(None, "--plan", help="Follow this plan.json."),
+    preset: str | None = typer.Option(
+        None,
+        "--preset",
+        help="quick: a first look. good: what the rules choose. best: where time does not matter. "
+        "finetune: with --init, the encoder frozen at first.",
+    ),
     dry_run: bool = typer.Option(False, "--dry-run", help="Print the plan and stop."),
     resume: bool = typer.Option(False, "--resume", help="Go on with an interrupted run."),
     max_set_aside: float = typer.Option(
@@ -47,12 +56,11 @@ def fit(
     device: str | None = typer.Option(
         None, "--device", help="cpu, cuda, …", show_default="a GPU where there is one"
     ),
-) -> None:
+) -> Outcome:
     """Train on DATA: a bundle, an honest scorecard and a report."""
     from vesalius.cli._show import plan_table, scorecard_table
     from vesalius.verbs.fit import fit as verb
 
-    progress = shown_progress()
     run = verb(
         data,
         out,
@@ -68,25 +76,41 @@ def fit(
         init=init,
         settings=pairs(settings, "--set"),
         plan=plan,
+        preset=preset,
         dry_run=dry_run,
         resume=resume,
         max_set_aside=max_set_aside,
         device=device,
-        progress=progress,
+        progress=talk.progress,
         started=context.obj() if context.obj else None,
     )
-    if dry_run:
-        plan_table(run.plan)
-        return
     if run.ran_out:
-        progress.note("the time limit ended the training before all planned steps were done")
-    if run.scorecard is not None and run.path is not None:
-        scorecard_table(run.scorecard)
-        typer.echo(f"bundle     {run.path / 'bundle'}")
-        typer.echo(f"scorecard  {run.path / 'scorecard.json'}")
-        typer.echo(f"report     {run.path / 'report.html'}")
+        talk.progress.note("the time limit ended the training before all planned steps were done")
+    card, path = run.scorecard, run.path
+    files = (
+        {"bundle": "bundle", "scorecard": "scorecard.json", "report": "report.html"} if path and card else {}
+    )
+    lying = {name: str(path / file) for name, file in files.items() if path}
+
+    def show() -> None:
+        if card is None:
+            plan_table(run.plan)
+            return
+        scorecard_table(card)
+        for name, place in lying.items():
+            typer.echo(f"{name:<9}  {place}")
+
+    result = {
+        "run": path,
+        "files": lying,
+        "dry_run": dry_run,
+        "ran_out": run.ran_out,
+        "plan": plan_data(run.plan),
+        "scorecard": scorecard_data(card),
+    }
+    return Outcome(result, show, warnings=scorecard_warnings(card))
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("fit")(fit)
+    add(app, "fit", fit)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import typer
 
-from vesalius.cli._app import pairs, shown_progress
+from vesalius.cli._app import pairs
+from vesalius.cli._outcome import Outcome, Talk, add
 
 
 def inspect(
+    talk: Talk,
     data: Path = typer.Argument(help="A folder, a table, an npz, a tree of DICOM series."),
     html: Path | None = typer.Option(None, "--html", help="Write a page with a contact sheet."),
-    as_json: bool = typer.Option(False, "--json", help="Print JSON instead of tables."),
     target: str | None = typer.Option(
         None, "--target", help="The target to look at, where there are several."
     ),
@@ -24,7 +26,7 @@ def inspect(
     labels: list[str] | None = typer.Option(
         None, "--labels", help="WORD=LABEL: what a class or a mask's value stands for; can be repeated."
     ),
-) -> None:
+) -> Outcome:
     """Say what is in DATA, and what is wrong with it. Exit code 1 if errors are among it."""
     from vesalius.reliability.inspect import to_json
     from vesalius.verbs.inspect import inspect as verb
@@ -37,20 +39,20 @@ def inspect(
         labels=pairs(labels, "--labels"),
         split=split,
         html=html,
-        progress=shown_progress(),
+        progress=talk.progress,
     )
-    if as_json:
-        typer.echo(to_json(found))
-    else:
-        from vesalius.cli._inspection import show
 
-        show(found)
-    if html is not None:
-        typer.echo(f"page       {html}", err=as_json)
-    if any(f.severity == "error" for f in found.findings):
-        raise typer.Exit(1)
+    def show() -> None:
+        from vesalius.cli import _inspection
+
+        _inspection.show(found)
+        if html is not None:
+            typer.echo(f"page       {html}")
+
+    bad = any(f.severity == "error" for f in found.findings)
+    return Outcome({"page": html, **json.loads(to_json(found))}, show, code=1 if bad else 0)
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("inspect")(inspect)
+    add(app, "inspect", inspect)

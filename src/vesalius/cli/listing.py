@@ -1,49 +1,77 @@
-"""`vesalius nets | tasks | formats | layouts | phantoms`: what is available, one line each."""
+"""`vesalius nets | tasks | losses | …`: what is available of each kind that the registry knows, one line each."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from typing import Any
+
 import typer
 
+from vesalius.cli._outcome import Outcome, add
+from vesalius.core.registry import KINDS, exists, literals, names, plural, stem_of, stems
 
-def show(kind: str) -> None:
-    """Print the registered names of a kind with their descriptions."""
-    from vesalius.core.registry import literals, names
-
-    listed = names(kind)
-    width = max(len(n) for n in listed)
-    for name, text in listed.items():
-        suffixes = ""
-        if kind == "formats":
-            suffixes = "  " + " ".join(literals(kind, name.partition("-")[0]).get("SUFFIXES", ()))
-        typer.echo(f"{name:<{width}}  {text}{suffixes}")
-
-
-def nets() -> None:
-    """The networks that can be trained."""
-    show("nets")
-
-
-def tasks() -> None:
-    """The questions that can be asked."""
-    show("tasks")
-
-
-def formats() -> None:
-    """The file formats that are read and written."""
-    show("formats")
+PANEL = "What is available"
+HELP = {
+    "nets": "The networks that can be trained.",
+    "tasks": "The questions that can be asked.",
+    "formats": "The file formats that are read and written.",
+    "cohorts": "The ways in which data may be laid out.",
+    "cohorts.targets": "The kinds of target that can be learned from.",
+    "losses": "The losses that can be learned with.",
+    "optimisers": "The optimisers: how gradients become changes of weights.",
+    "schedules": "The courses of the learning rate.",
+    "metrics": "The figures that answers are scored with, by kind of answer.",
+    "answers": "The kinds of answer that a model can end in.",
+    "phantom": "The synthetic studies that can be made.",
+    "prepare.transforms": "The changes that training images are put through.",
+    "infer.runs": "The ways in which a model is run over a case.",
+    "learn.recipes": "The ways of training.",
+}
+ABOUT = (
+    *("ROLE", "DIMS", "SOURCE", "EXTRA", "OPTIONS", "LIMITS", "DEFAULT_FOR", "TARGETS", "FORMATS"),
+    *("FINDINGS", "SUFFIXES", "WRITES", "READ_ONLY", "STAGE", "FIELDS", "ANSWER"),
+)  # literals that say something to whoever chooses
 
 
-def layouts() -> None:
-    """The ways data may be laid out."""
-    show("cohorts")
+def entries(kind: str) -> Iterator[dict[str, Any]]:
+    """Yield what is known of each registered name of a kind, without importing its file."""
+    for name, text in names(kind).items():
+        stem = stem_of(kind, name)
+        found = literals(kind, stem)
+        about = {key.lower(): found[key] for key in ABOUT if key in found}
+        figures = {key: value["text"] for key, value in found.get("DESCRIPTIONS", {}).items()}
+        yield {"name": name, "text": text, "module": stems(kind)[stem], "about": about, "figures": figures}
 
 
-def phantoms() -> None:
-    """The synthetic studies that can be made."""
-    show("phantom")
+def outcome(kind: str) -> Outcome:
+    """Return the registered names of a kind with their descriptions."""
+    listed = list(entries(kind))
+
+    def show() -> None:
+        width = max(
+            (len(n) for one in listed for n in (one["name"], *(f"  {f}" for f in one["figures"]))), default=0
+        )
+        for one in listed:
+            suffixes = " ".join(one["about"].get("suffixes", ()))
+            typer.echo(f"{one['name']:<{width}}  {one['text']}" + (f"  {suffixes}" if suffixes else ""))
+            for figure, text in one["figures"].items():
+                typer.echo(f"  {figure:<{width - 2}}  {text}")
+
+    return Outcome({"kind": plural(kind), "entries": listed}, show)
+
+
+def command(kind: str) -> Callable[[], Outcome]:
+    """Return the command that lists a kind."""
+
+    def listing() -> Outcome:
+        return outcome(kind)
+
+    listing.__doc__ = HELP.get(kind) or f"The {plural(kind)} that there are."
+    return listing
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    for command in (nets, tasks, formats, layouts, phantoms):
-        app.command(command.__name__)(command)
+    """Add a command for each kind that has a room."""
+    for kind in KINDS:
+        if exists(kind):
+            add(app, plural(kind), command(kind), panel=PANEL)

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import typer
 
-from vesalius.cli._app import pairs, shown_progress
+from vesalius.cli._app import pairs
+from vesalius.cli._outcome import Outcome, Talk, add
 from vesalius.core.words import counted
 
 
 def phantom(
+    talk: Talk,
     out: Path = typer.Argument(help="A new folder."),
     kind: str = typer.Option("ct", "--kind", help="What is imaged; see `vesalius phantoms`."),
     cases: int = typer.Option(60, "--cases", min=1, help="How many patients."),
@@ -36,7 +38,7 @@ def phantom(
     settings: list[str] | None = typer.Option(
         None, "--set", help="NAME=VALUE: another option of the kind; can be repeated."
     ),
-) -> None:
+) -> Outcome:
     """Make a synthetic cohort whose truth is known."""
     from vesalius.verbs.phantom import phantom as verb
 
@@ -50,11 +52,13 @@ def phantom(
         assignment=treatment,
         options=pairs(settings, "--set"),
         without=without,
-        progress=shown_progress(),
+        progress=talk.progress,
     )
-    typer.echo(f"{counted(cases, 'case')} in {made}; README.md there says what is what")
+    result = {"out": made, "kind": kind, "cases": cases, "seed": seed}
+    said = f"{counted(cases, 'case')} in {made}; README.md there says what is what"
+    return Outcome(result, lambda: typer.echo(said))
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("phantom")(phantom)
+    add(app, "phantom", phantom)

@@ -6,17 +6,19 @@ from pathlib import Path
 
 import typer
 
-from vesalius.cli._app import number_or_word, pairs, shown_progress
+from vesalius.cli._app import number_or_word, pairs
+from vesalius.cli._outcome import Outcome, Talk, add
+from vesalius.cli._results import rows
 from vesalius.core.words import listed
 
 
 def predict(
+    talk: Talk,
     bundle: Path = typer.Argument(help="A bundle, or the run that holds it."),
     source: Path = typer.Argument(
         metavar="INPUT", help="One file, one folder of a study, or a whole cohort."
     ),
     out: Path = typer.Option(..., "--output", "-o", help="A new folder for the answers."),
-    json: bool = typer.Option(False, "--json", help="Each whole answer as JSON too."),
     overlays: bool = typer.Option(False, "--overlays", help="A picture of each answer too."),
     dicom: bool = typer.Option(
         False, "--dicom", help="DICOM objects of each answer too: SEG, SR, …, in the study of its source."
@@ -24,7 +26,7 @@ def predict(
     also: list[str] | None = typer.Option(
         None,
         "--also",
-        help="A further file of each answer, by its suffix: .rt.dcm, .sc.dcm, …; can be repeated.",
+        help="A further file of each answer, by its suffix: .json, .rt.dcm, .sc.dcm, …; can be repeated.",
     ),
     mirror: str = typer.Option(
         "", "--mirror", help="Axes of mirror test-time augmentation, such as x or xy."
@@ -45,16 +47,14 @@ def predict(
         help="Answer images of another modality or unit than the bundle learned from, too; they are marked.",
     ),
     resume: bool = typer.Option(False, "--resume", help="Go on with an interrupted predict."),
-) -> None:
+) -> Outcome:
     """Answer every case of INPUT: answers.csv, and a file a case for masks. Exit code 1 if some could not be."""
     from vesalius.verbs.predict import predict as verb
 
-    progress = shown_progress()
     done = verb(
         bundle,
         source,
         out,
-        json=json,
         overlays=overlays,
         dicom=dicom,
         also=also or (),
@@ -65,19 +65,28 @@ def predict(
         device=device,
         accept_mismatch=accept_mismatch,
         resume=resume,
-        progress=progress,
+        progress=talk.progress,
     )
-    typer.echo(f"{len(done.case_ids)} answered in {done.out}")
-    if done.set_aside:
-        typer.echo(f"{len(done.set_aside)} could not be answered: {done.out / 'failed.csv'}", err=True)
+
+    def show() -> None:
+        typer.echo(f"{len(done.case_ids)} answered in {out}")
+        if not done.set_aside:
+            return
+        typer.echo(f"{len(done.set_aside)} could not be answered: {out / 'failed.csv'}", err=True)
         alike: dict[str, list[str]] = {}
         for item in done.set_aside:
             alike.setdefault(item.reason, []).append(item.case)
         for reason, cases in alike.items():
             typer.echo(f"  {listed(cases, 3)}: {reason}", err=True)
-        raise typer.Exit(1)
+
+    result = {
+        "out": out,
+        "answers": rows(out / "answers.csv"),
+        "set_aside": [{"case": item.case, "reason": item.reason} for item in done.set_aside],
+    }
+    return Outcome(result, show, code=1 if done.set_aside else 0)
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("predict")(predict)
+    add(app, "predict", predict)

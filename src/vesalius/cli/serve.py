@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import typer
 
-from vesalius.cli._app import shown_progress, when_told_to_stop
+from vesalius.cli._app import when_told_to_stop
 from vesalius.cli._node import node
+from vesalius.cli._outcome import Outcome, Talk, add
 from vesalius.core.errors import VesaliusError
 from vesalius.core.words import counted
 
@@ -17,6 +19,7 @@ _OF_NODE = {"status", "dead_letters", "replay", "pull", "peer"}
 
 def serve(
     context: typer.Context,
+    talk: Talk,
     bundles: list[str] | None = typer.Argument(
         None, metavar="BUNDLE…", help="Bundles, or the runs that hold them; NAME=PATH names one."
     ),
@@ -76,32 +79,34 @@ def serve(
         "--accept-mismatch",
         help="Answer images of another modality or unit than a bundle learned from, whatever a request says.",
     ),
-) -> None:
+) -> Outcome | None:
     """Serve bundles over HTTP (a viewer at /, an API, MONAI Label's for 3D Slicer), or as a DICOM node of a PACS."""
     if dicom is not None:
         _assert_of_node(context, bundles)
-        node(dicom, status=status, dead_letters=dead_letters, replay=replay, pull=pull, peer=peer)
-        return
+        return node(
+            dicom, talk, status=status, dead_letters=dead_letters, replay=replay, pull=pull, peer=peer
+        )
     if status or dead_letters or replay is not None or pull is not None or peer is not None:
         raise VesaliusError(
             "--status, --dead-letters, --replay, --pull and --from ask a DICOM node", hint="--dicom SETTINGS"
         )
     if make_key is not None:
-        _make_key(keys, make_key, role)
-    elif check_audit:
-        _check_audit(audit)
-    else:
-        _serve_http(
-            bundles,
-            host=host,
-            port=port,
-            keys=keys,
-            audit=audit,
-            limits=_Limits(max_upload, max_stored, keep),
-            devices=device,
-            tls=(tls_cert, tls_key),
-            accept_mismatch=accept_mismatch,
-        )
+        return _make_key(keys, make_key, role)
+    if check_audit:
+        return _check_audit(audit)
+    _serve_http(
+        bundles,
+        talk,
+        host=host,
+        port=port,
+        keys=keys,
+        audit=audit,
+        limits=_Limits(max_upload, max_stored, keep),
+        devices=device,
+        tls=(tls_cert, tls_key),
+        accept_mismatch=accept_mismatch,
+    )
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +120,7 @@ class _Limits:
 
 def _serve_http(
     bundles: list[str] | None,
+    talk: Talk,
     *,
     host: str,
     port: int,
@@ -131,6 +137,10 @@ def _serve_http(
     cert, key = tls
     if (cert is None) != (key is None):
         raise VesaliusError("--tls-cert and --tls-key belong together")
+
+    def listening(address: str, models: Sequence[str]) -> None:
+        talk.say(Outcome({"service": {"url": address, "models": list(models), "audit": audit}}, lambda: None))
+
     with when_told_to_stop(_leave):  # how a service ends, while it loads, too
         from vesalius.serve.http.limits import Bounds
         from vesalius.serve.http.server import run_service
@@ -151,7 +161,8 @@ def _serve_http(
             devices=devices or [None],
             tls=Tls(cert, key) if cert and key else None,
             accept_mismatch=accept_mismatch,
-            progress=shown_progress(),
+            progress=talk.progress,
+            ready=listening,
         )
 
 
@@ -168,7 +179,11 @@ def _assert_of_node(context: typer.Context, bundles: list[str] | None) -> None:
     for parameter in context.command.params:
         name = parameter.name or ""
         source = context.get_parameter_source(name)
-        if name in _OF_NODE | {"dicom", "bundles"} or source is None or source.name != "COMMANDLINE":
+        if (
+            name in _OF_NODE | {"dicom", "bundles", "as_json"}
+            or source is None
+            or source.name != "COMMANDLINE"
+        ):
             continue
         raise VesaliusError(
             f"{parameter.opts[0]} is not for a DICOM node, whose settings stand in a file",
@@ -176,16 +191,18 @@ def _assert_of_node(context: typer.Context, bundles: list[str] | None) -> None:
         )
 
 
-def _check_audit(path: Path) -> None:
+def _check_audit(path: Path) -> Outcome:
     from vesalius.serve.http.audit import check
 
     tail = check(path)
-    typer.echo(
-        f"{path}: {counted(tail.count, 'line')}, all as they were written; the last one's hash is {tail.hash}"
+    said = f"{counted(tail.count, 'line')}, all as they were written; the last one's hash is {tail.hash}"
+    return Outcome(
+        {"audit": {"path": path, "lines": tail.count, "hash": tail.hash}},
+        lambda: typer.echo(f"{path}: {said}"),
     )
 
 
-def _make_key(path: Path | None, name: str, role: str) -> None:
+def _make_key(path: Path | None, name: str, role: str) -> Outcome:
     from vesalius.serve.http.keys import ROLES, make
 
     found = next((r for r in ROLES if r == role), None)
@@ -193,10 +210,14 @@ def _make_key(path: Path | None, name: str, role: str) -> None:
         wrong = "--make-key needs the file to add it to" if path is None else f"no role '{role}'"
         raise VesaliusError(wrong, hint="--keys FILE" if path is None else ", ".join(ROLES))
     key = make(path, name, found)
-    typer.echo(f"added '{name}' ({role}) to {path}; its key, shown this once:", err=True)
-    typer.echo(key)
+
+    def show() -> None:
+        typer.echo(f"added '{name}' ({role}) to {path}; its key, shown this once:", err=True)
+        typer.echo(key)
+
+    return Outcome({"key": {"name": name, "role": role, "file": path, "key": key}}, show)
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("serve")(serve)
+    add(app, "serve", serve)

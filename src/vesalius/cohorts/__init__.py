@@ -12,6 +12,7 @@ from vesalius.cohorts._masked import recounted, with_values
 from vesalius.cohorts._open import name_of, open_cohort
 from vesalius.cohorts._overlap import Overlap
 from vesalius.cohorts._read import detect, read
+from vesalius.cohorts._spool import Reading, spool
 from vesalius.cohorts._table_io import read_cells
 from vesalius.cohorts._target import select_target
 from vesalius.cohorts._told import assert_untold
@@ -24,6 +25,7 @@ __all__ = [
     "Detection",
     "Options",
     "Overlap",
+    "Reading",
     "assert_untold",
     "assign",
     "check",
@@ -38,6 +40,7 @@ __all__ = [
     "require",
     "save_assignment",
     "select_target",
+    "spool",
     "walk",
     "with_unlabelled",
     "with_values",

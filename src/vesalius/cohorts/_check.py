@@ -10,13 +10,13 @@ from pathlib import Path
 from vesalius import formats
 from vesalius.cohorts._build import some
 from vesalius.cohorts._coding import Held, coding_of
-from vesalius.cohorts._hashing import case_digest, cohort_digest
+from vesalius.cohorts._hashing import case_digest
 from vesalius.cohorts._limits import enforce_fatal, enforce_limit
 from vesalius.cohorts._masked import count, mapped, with_ignored, with_region, with_values
 from vesalius.cohorts.targets import contract as kinds
 from vesalius.core import grids
 from vesalius.core.case import Case, Ref
-from vesalius.core.cohort import Cohort, Label, SetAside, TargetInfo
+from vesalius.core.cohort import Cohort, Label, SetAside, TargetInfo, cohort_digest
 from vesalius.core.errors import DataError, UnknownName, VesaliusError
 from vesalius.core.image import Image, pixel_fault
 from vesalius.core.progress import Progress, Silent
@@ -97,9 +97,10 @@ def check(
             progress.advance("check")
     finally:
         progress.finish("check")
-    checked = _coded(
-        replace(cohort, cases=tuple(good), set_aside=tuple(aside), hash=cohort_digest(digests)), held, strict
+    checked = replace(
+        cohort, cases=tuple(good), set_aside=tuple(aside), hash=cohort_digest(digests), digests=digests
     )
+    checked = _coded(checked, held, strict)
     if strict:
         enforce_fatal(checked)
         enforce_limit(checked, max_set_aside)
@@ -154,10 +155,10 @@ def _fault(
     for name, mask in masks.items():
         fault = geometry_fault(reference, mask)
         if fault:
-            return SetAside(case.id, f"the {name} has {fault}", fatal=True)
+            return SetAside(case.id, f"'{name}' has {fault}", fatal=True)
         if len(values[name]) > MAX_LABELS:
             return SetAside(
-                case.id, f"the {name} holds {len(values[name])} different values, too many for a mask"
+                case.id, f"'{name}' holds {len(values[name])} different values, too many for a mask"
             )
     fault = geometry_fault(reference, region) if region is not None else None
     if fault:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 
@@ -36,12 +35,6 @@ def case_digest(case: Case, files: dict[Path, str]) -> str:
     }
     parts |= {name: value for name, value in more.items() if value}  # cases of before keep their digests
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
-
-
-def cohort_digest(digests: Mapping[str, str]) -> str:
-    """Return hex SHA-256 over the cases' digests in the order of their ids."""
-    text = "".join(f"{digests[case_id]}  {case_id}\n" for case_id in sorted(digests))
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _pixels(item: Ref | Image, files: dict[Path, str]) -> list[object]:

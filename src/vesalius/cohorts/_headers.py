@@ -71,7 +71,7 @@ def _leak(case: Case, leaks: dict[str, str]) -> SetAside | None:
 def _contradiction(case: Case, name: str, image: Header | None, mask: Header | None) -> SetAside | None:
     if image is None or mask is None or image.shape == mask.shape:
         return None
-    return SetAside(case.id, f"the {name} has {grids.mask_fault(image, mask)}", fatal=True)
+    return SetAside(case.id, f"'{name}' has {grids.mask_fault(image, mask)}", fatal=True)
 
 
 def _present(ref: Ref) -> None:

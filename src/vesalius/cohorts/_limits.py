@@ -10,11 +10,12 @@ from vesalius.core.errors import DataError, GeometryError, LeakError
 def enforce_limit(cohort: Cohort, max_set_aside: float) -> None:
     """Raise DataError when nothing usable is left, or more than the share `max_set_aside` was set aside.
 
-    Raise LeakError or GeometryError, whatever the share, where a case that was set aside would corrupt a result.
+    Raise LeakError or GeometryError, whatever the share, where a case that was set aside would corrupt a result. What
+    was set aside before these cases were chosen from a larger cohort has been counted there.
     """
     if max_set_aside >= 1.0:
         return
-    aside = cohort.set_aside
+    aside = cohort.set_aside[cohort.aside_before :]
     total = len(cohort.cases) + len({s.case for s in aside})
     if not cohort.cases or total - len(cohort.cases) > max_set_aside * total:
         enforce_fatal(cohort)  # which no higher limit mends
@@ -40,6 +41,6 @@ def enforce_fatal(cohort: Cohort) -> None:
     shown = leaks or fatal
     raise kind(
         f"{cohort.root}: {shown[0].reason}",
-        found=f"case {some([s.case for s in shown])}",
+        found=f"case{'s' if len(shown) > 1 else ''} {some([s.case for s in shown])}",
         hint="mend the data, or take these cases out",
     )

@@ -158,7 +158,9 @@ def _cases(
         cases[case.id] = case
     if not cases and aside:
         raise DataError(
-            f"no row of {source} leads to an image", found=f"'{aside[0].case}': {aside[0].reason}"
+            f"no row of {source} leads to an image",
+            found=f"'{aside[0].case}': {aside[0].reason}",
+            hint="paths that begin at the table, or --column image=NAME",
         )
     return list(cases.values()), aside
 

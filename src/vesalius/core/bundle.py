@@ -11,18 +11,22 @@ BUNDLE/
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from vesalius.core import registry
 from vesalius.core.errors import BundleError, VesaliusError
 from vesalius.core.image import Array
 from vesalius.core.learned import Learned
 from vesalius.core.learned import parse as parse_learned
 from vesalius.core.plan import Plan, parse_plan
 from vesalius.core.sealed import Kind, Sealed, damage_named, open_sealed, write_sealed
+from vesalius.core.shown import Shown, cut
+from vesalius.core.words import counted
 
 VERSION = 1
 BUNDLE = Kind(
@@ -59,10 +63,24 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Bundle:
+class Need:
+    """A registered name that a bundle answers with and that another package, or a script, brings.
+
+    `origin` is that package with its version, or `vs.register`; `digest` is a hash of the source of the latter.
+    """
+
+    kind: str
+    name: str
+    origin: str
+    digest: str = ""
+
+
+@dataclass(frozen=True)
+class Bundle(Shown):
     """An opened bundle. `hash` is the SHA-256 of its manifest: the same hash, the same model.
 
-    `learned` is what its training cases were; None where that is not known, as in bundles of earlier versions.
+    `learned` is what its training cases were; None where that is not known, as in bundles of earlier versions. `needs`
+    are the registered names that it answers with and that are not Vesalius's own.
     """
 
     path: Path
@@ -71,21 +89,69 @@ class Bundle:
     hash: str
     made_by: str
     learned: Learned | None = None
+    needs: tuple[Need, ...] = ()
 
     @property
     def name(self) -> str:
         """What it is called in words."""
         return name_of(self.path)
 
+    def _words(self) -> Iterable[str]:
+        yield repr(cut(self.name))
+        for stage in self.stages:
+            target = f" '{cut(stage.plan.task.target, 30)}'" if stage.plan.task.target else ""
+            yield f"{stage.plan.task.name}{target}"
+            yield f"{stage.plan.net.name} × {counted(len(stage.members), 'member')}"
+        yield f"hash {self.hash[:12]}"
 
-def name_of(path: Path) -> str:
+    def torch(
+        self,
+        *,
+        member: int | None = None,
+        calibrated: bool = False,
+        mirror: bool = True,
+        device: str = "cpu",
+    ) -> Any:
+        """Return the last stage as a plain `torch.nn.Module` in evaluation mode: `infer.module.BundleModule`.
+
+        It takes what `prepare` gives, `(B, C, Z, Y, X)` float32, and returns raw outputs (logits), or with `calibrated`
+        the probabilities, or numbers in their unit, that answers have. `member` is one of an ensemble, by default all
+        of them; `mirror=False` leaves out the planned mirror images. Raises PlanError for a member that is not there
+        and for a task that is not calibrated, BundleError for weights that do not fit.
+        """
+        module = registry.room("infer.module")
+        return module.as_module(self, member=member, calibrated=calibrated, mirror=mirror, device=device)
+
+    def prepare(self, source: Any, *, accept_mismatch: bool = False) -> Any:
+        """Return one image as the module takes it, `(1, C, Z, Y, X)` float32, exactly as `predict` prepares it.
+
+        `source` is a path, an `Image`, a `Case`, or pixels in memory (PIL, numpy, torch). A mapping of tensors is
+        returned where the task takes more than one (covariates beside the image). Raises DataError's kinds,
+        MismatchError for another kind of image than the bundle learned from, unless that is accepted.
+        """
+        return registry.room("infer.module").prepared(self, source, accept_mismatch=accept_mismatch)
+
+    def features(self, x: Any) -> Any:
+        """Return features `(B, F)` of prepared tensors: the mean over space of the deepest map of the first member.
+
+        The model is loaded at the first call and kept; for other members, or another device, see
+        `bundle.torch().features`.
+        """
+        return registry.room("infer.module").features_of(self._module, x)
+
+    @functools.cached_property
+    def _module(self) -> Any:
+        return self.torch(mirror=False)
+
+
+def name_of(path: Path | str) -> str:
     """Return a bundle's name in words: its folder's, or that of the run that it lies in."""
-    path = path.absolute()
+    path = Path(path).absolute()
     return path.parent.name if path.name == "bundle" and path.parent.name else path.name
 
 
 def save_bundle(
-    path: Path,
+    path: Path | str,
     stages: tuple[Stage, ...],
     *,
     data_hash: str,
@@ -98,6 +164,7 @@ def save_bundle(
     `texts` are further files by name (a scorecard, a card). Whatever else lies there is of an earlier writing and
     goes. A crash before the end leaves no bundle.
     """
+    path = Path(path)
     head: dict[str, Any] = {
         "made_by": made_by,
         "data_hash": data_hash,
@@ -105,6 +172,8 @@ def save_bundle(
     }
     if learned is not None:
         head["learned_from"] = learned.json()
+    if needed := needs_of(stages):
+        head["needs"] = [asdict(need) for need in needed]
     files: dict[str, str | bytes] = {}
     for k, stage in enumerate(stages):
         files |= _stage_files(k, stage)
@@ -113,20 +182,59 @@ def save_bundle(
     return open_bundle(path)
 
 
-def open_bundle(path: Path) -> Bundle:
+def open_bundle(path: Path | str) -> Bundle:
     """Check every byte against the manifest, then read. A run's folder stands for the bundle inside it.
 
     Raises BundleError where it is no bundle, is newer than this version, or any file was changed.
     """
+    path = Path(path)
     if not (path / BUNDLE.head).is_file() and (path / "bundle" / BUNDLE.head).is_file():
         path = path / "bundle"
     sealed = open_sealed(path, BUNDLE)
     with damage_named(path, BUNDLE):
         head = sealed.head
+        needs = tuple(Need(**entry) for entry in head.get("needs", ()))
+    for need in needs:
+        _assert_there(need, path)
+    with damage_named(path, BUNDLE):
         stages = tuple(_read_stage(sealed, k, entry) for k, entry in enumerate(head["stages"]))
         record = head.get("learned_from")
         learned = None if record is None else parse_learned(record)
-        return Bundle(path, stages, head["data_hash"], sealed.hash, head["made_by"], learned)
+        return Bundle(path, stages, head["data_hash"], sealed.hash, head["made_by"], learned, needs)
+
+
+def needs_of(stages: tuple[Stage, ...]) -> tuple[Need, ...]:
+    """Return the registered names that stages answer with and that are not Vesalius's own, each once."""
+    found: dict[tuple[str, str], Need] = {}
+    for stage in stages:
+        plan = stage.plan
+        used = [("tasks", plan.task.name), ("losses", plan.loss.name)]
+        used += [("nets", net.name) for net in (plan.net, *plan.nets.values())]
+        for kind, name in used:
+            if name in registry.names(kind) and (told := registry.provenance(kind, name)) is not None:
+                found[kind, name] = Need(kind, name, told["from"], told.get("digest", ""))
+    return tuple(found.values())
+
+
+def _assert_there(need: Need, path: Path) -> None:
+    """Raise BundleError where what a bundle needs is not registered here, or is something else of that name."""
+    what = f"{registry.singular(need.kind)} '{need.name}'"
+    own = need.origin == registry.REGISTERED
+    if need.name not in registry.names(need.kind):
+        raise BundleError(
+            f"{path} needs the {what}, which is not registered here",
+            found="it was registered by the script that trained it" if own else f"it is of {need.origin}",
+            hint=f'vs.register("{need.kind}", …) before it is opened'
+            if own
+            else f"pip install {need.origin}",
+        )
+    digest = (registry.provenance(need.kind, need.name) or {}).get("digest", "")
+    if need.digest and digest and digest != need.digest:
+        raise BundleError(
+            f"the {what} that is registered here is not the one that {path} was trained with",
+            found="another source under the same name",
+            hint="the definition of then, or another name for the new one",
+        )
 
 
 def _described(stage: Stage) -> dict[str, Any]:

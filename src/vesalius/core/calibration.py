@@ -16,6 +16,7 @@ from vesalius.core.words import counted
 
 Rule = Literal["balanced_accuracy", "accuracy", "f1"]
 RULES: tuple[Rule, ...] = ("balanced_accuracy", "accuracy", "f1")
+KEPT_AT = (0.9, 0.95)  # sensitivities and specificities that a person may want to keep
 
 
 def apply(calibration: Mapping[str, Any], logits: Array, *, multilabel: bool = False) -> Array:
@@ -48,6 +49,8 @@ def fit(
 ) -> dict[str, Any]:
     """Return what the Bundle keeps: `temperature`, `thresholds` by label, and the `rule` that chose them.
 
+    And `points` by label: the thresholds that keep a sensitivity or a specificity on these cases (see `points`).
+
     `logits` `(N, K)` of validation cases, `y` their indexes `(N,)` or bits `(N, K)`, -1 where unknown. With two
     exclusive labels the positive one has a threshold; with more, the largest probability decides. Without a
     `rule`, none has. A label without both kinds of case keeps one half.
@@ -63,7 +66,14 @@ def fit(
         name = positive or labels[1]
         k = list(labels).index(name)
         chosen[name] = threshold(p[:, k], y == k, rule=rule)
-    return {"temperature": heat, "thresholds": chosen, "rule": rule}
+    kept = {}
+    for k, name in enumerate(labels):
+        if multilabel:
+            known = y[:, k] >= 0
+            kept[name] = points(p[known, k], y[known, k] == 1)
+        elif len(labels) > 2 or name == (positive or labels[1]):
+            kept[name] = points(p[:, k], y == k)
+    return {"temperature": heat, "thresholds": chosen, "rule": rule, "points": kept}
 
 
 def temperature(logits: Array, y: Array, *, multilabel: bool = False) -> float:
@@ -91,6 +101,28 @@ def temperature(logits: Array, y: Array, *, multilabel: bool = False) -> float:
 
     found = minimize_scalar(cost, bounds=(-np.log(20), np.log(20)), method="bounded", options={"xatol": 1e-4})
     return float(np.exp(found.x))
+
+
+def points(p: Array, truth: Array) -> dict[str, dict[str, float]]:
+    """Return the probabilities from which to call so that a rate is kept: `{"sensitivity": {"0.9": 0.31, …}, …}`.
+
+    Of those that keep a sensitivity the highest, of those that keep a specificity the lowest; midpoints between
+    neighbouring probabilities are tried. Empty where only one kind of case is there.
+    """
+    p, truth = np.asarray(p, dtype=np.float64), np.asarray(truth, dtype=bool)
+    if truth.all() or not truth.any():
+        return {}
+    levels = np.unique(p)
+    cuts = np.concatenate([[0.0], (levels[1:] + levels[:-1]) / 2, [min(1.0, (levels[-1] + 1) / 2)]])
+    missed = np.searchsorted(np.sort(p[truth]), cuts, side="left") / truth.sum()
+    spared = np.searchsorted(np.sort(p[~truth]), cuts, side="left") / (~truth).sum()
+    found: dict[str, dict[str, float]] = {"sensitivity": {}, "specificity": {}}
+    for at in KEPT_AT:
+        found["sensitivity"][f"{at:g}"] = float(cuts[1 - missed >= at - 1e-12].max())
+        reached = cuts[spared >= at - 1e-12]
+        if len(reached):
+            found["specificity"][f"{at:g}"] = float(reached.min())
+    return found
 
 
 def threshold(p: Array, truth: Array, *, rule: Rule = "balanced_accuracy") -> float:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from vesalius.core.errors import DataError
 from vesalius.core.image import Image
+from vesalius.core.shown import Shown, about, cut, some
 from vesalius.core.words import counted
 
 Split = Literal["train", "val", "test"]
@@ -83,12 +84,27 @@ class Prompt:
             )
 
 
+def said(value: Target) -> str:
+    """Return a target in a few letters: a class's name, a number, or what sort of thing it is."""
+    if isinstance(value, str):
+        return cut(value)
+    if isinstance(value, float | int):
+        return f"{value:.6g}"
+    if isinstance(value, Ref):
+        return cut(value.paths[0].name)
+    if isinstance(value, tuple):
+        return some((v if isinstance(v, str) else v.label for v in value), len(value)) or "none"
+    if isinstance(value, Event):
+        return f"{'event' if value.happened else 'none yet'} at {value.time_days:g} days"
+    return repr(value)
+
+
 # class name · several class names · number · time to event · where the mask lies, or the mask · boxes
 Target = str | tuple[str, ...] | float | Event | Ref | Image | tuple[Box, ...]
 
 
 @dataclass(frozen=True)
-class Case:
+class Case(Shown):
     """One unit of prediction.
 
     `images` by name, one of them the `reference`, whose geometry every answer has. The others are resampled
@@ -120,6 +136,14 @@ class Case:
     def image(self) -> Ref | Image | None:
         """Return the reference image, or None where the case has none."""
         return None if self.reference is None else self.images.get(self.reference)
+
+    def _words(self) -> Iterable[str]:
+        yield about(self.id)
+        yield f"images: {some(self.images, len(self.images))}" if self.images else "no images"
+        for name, value in self.targets.items():
+            yield f"{name}: {said(value)}"
+        yield f"patient: {cut(self.patient)}" if self.patient is not None else ""
+        yield f"split: {self.split}" if self.split is not None else ""
 
     def of_role(self, role: str) -> tuple[str, ...]:
         """Return the names of the images under a role, in order: the one of that name, or `role#1`, `role#2` …"""

@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, overload
 
 from vesalius.core.case import Case
-from vesalius.core.errors import UnknownName
+from vesalius.core.errors import DataError, UnknownName
+from vesalius.core.image import Array
+from vesalius.core.registry import lookup
+from vesalius.core.shown import Shown, cut, some
+from vesalius.core.words import counted, listed
 
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A label as it stands in the data: `value` (in a mask, or a class's index), `name`, and a coded concept."""
+    """A label as it stands in the data: `value` (in a mask, or a class's index), `name`, and a coded concept.
+
+    `colour` is the one that the data have for it, `#rrggbb`; `shown` the one that was chosen to show it where they have
+    none (see `core/palette.py`), which makes it no other label.
+    """
 
     value: int
     name: str
     code: tuple[str, str, str] | None = None  # (value, scheme, meaning)
     colour: str | None = None
+    shown: str | None = field(default=None, compare=False, metadata={"stored": "where given"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +105,7 @@ class Assignment:
 
 
 @dataclass(frozen=True)
-class Cohort:
+class Cohort(Shown):
     """What was read: cases, targets, what was set aside and what was noticed.
 
     `hash` is the SHA-256 over every case's files and targets, so two cohorts with the same hash hold the same
@@ -102,7 +114,11 @@ class Cohort:
     anything is learned; `doubts` are questions that were answered as their `what` says, until a person answers
     otherwise; `label_notes`, which are among the notes, say what was decided of labels; `told` is what a person said of
     labels that only pixels can show (`{"255": "1"}`). `covariates` are those that a person named, which
-    tells them from columns that are only there.
+    tells them from columns that are only there. `digests` is the SHA-256 of each case by its id, where they were
+    decoded; `aside_before` is how many of `set_aside` were so before these cases were chosen from a larger cohort.
+
+    A cohort is a sequence of its cases: `len(cohort)`, `for case in cohort`, `cohort[0]`, `cohort["case-0001"]`. A part
+    of it is a cohort again: `cohort[:10]`, `cohort[["case-0001", "case-0004"]]`, `cohort.where(split="train")`.
     """
 
     root: Path
@@ -119,6 +135,119 @@ class Cohort:
     label_notes: tuple[str, ...] = ()
     told: Mapping[str, str] = field(default_factory=dict)
     covariates: tuple[str, ...] = ()
+    digests: Mapping[str, str] = field(default_factory=dict)
+    aside_before: int = 0
+
+    def __len__(self) -> int:
+        return len(self.cases)
+
+    def __bool__(self) -> bool:
+        return True  # a cohort without cases is one all the same
+
+    def __iter__(self) -> Iterator[Case]:
+        return iter(self.cases)
+
+    def __contains__(self, case: object) -> bool:
+        return any(c is case or c.id == case for c in self.cases)
+
+    @overload
+    def __getitem__(self, key: int | str) -> Case: ...
+
+    @overload
+    def __getitem__(self, key: slice | list[Any] | tuple[Any, ...] | Array) -> Cohort: ...
+
+    def __getitem__(self, key: Any) -> Case | Cohort:
+        if isinstance(key, str):
+            return self.case(key)
+        if isinstance(key, slice):
+            return self._part(self.cases[key])
+        if hasattr(key, "__index__") and not getattr(key, "ndim", 0):
+            case: Case = self.cases[key]
+            return case
+        return self._part(_chosen(self, list(key)))
+
+    def where(
+        self,
+        test: Callable[[Case], bool] | None = None,
+        *,
+        split: str | Sequence[str] | None = None,
+        label: str | Sequence[str] | None = None,
+        target: str | None = None,
+        patient: str | Sequence[str] | None = None,
+    ) -> Cohort:
+        """Return the cases for which all that is asked holds, as a cohort.
+
+        `test` is a function of a case. `split` is one that the data declare, or several ("train", "val", "test").
+        `label` is a label of the target, or several; a case is taken that has one of them. `target` names the target
+        where there are several. `patient` is a patient's id, or several. Where every case has one label at most, the
+        target's labels are then those that were asked for, so that a model of the part learns no others.
+
+        What was set aside stays in `set_aside`, as nobody can say whether it would have been chosen. Folds belong to
+        no cohort: they are made anew from the cases that are left, by patient, when something is fitted to them.
+        Raises UnknownName for a split, label, target or patient that is not there; DataError where labels stand in
+        pixels alone, or where a target must be named.
+        """
+        kept = [c for c in self.cases if test is None or test(c)]
+        if split is not None:
+            wanted = _known("split", split, (c.split for c in self.cases))
+            kept = [c for c in kept if c.split in wanted]
+        if patient is not None:
+            wanted = _known("patient", patient, (c.patient for c in self.cases))
+            kept = [c for c in kept if c.patient in wanted]
+        if label is None:
+            return self._part(kept)
+        info = _labelled(self, target)
+        wanted = _known("label", label, (x.name for x in info.labels))
+        kind = lookup("cohorts.targets", info.kind).KIND
+        kept = [
+            c for c in kept if info.name in c.targets and wanted & set(kind.names_in(c.targets[info.name]))
+        ]
+        part = self._part(kept)
+        if kind.several:
+            return part
+        fewer = replace(info, labels=tuple(x for x in info.labels if x.name in wanted))
+        return replace(part, targets={**self.targets, info.name: fewer})
+
+    def _part(self, cases: Sequence[Case]) -> Cohort:
+        """Return a cohort of some of the cases, with the hash that reading these alone would give."""
+        digests = {c.id: self.digests[c.id] for c in cases if c.id in self.digests}
+        whole = len(digests) == len(cases) and bool(self.hash)
+        said = f"{len(cases)} of {counted(len(self.cases), 'case')} were chosen"
+        return replace(
+            self,
+            cases=tuple(cases),
+            hash=cohort_digest(digests) if whole else "",
+            digests=digests if whole else {},
+            patients_known=bool(cases) and all(c.patient is not None for c in cases),
+            aside_before=len(self.set_aside),
+            notes=self.notes if len(cases) == len(self.cases) else (*self.notes, said),
+        )
+
+    def _words(self) -> Iterable[str]:
+        yield repr(cut(self.root.name))
+        patients = {c.patient for c in self.cases}
+        of = f" of {counted(len(patients), 'patient')}" if self.patients_known else ""
+        yield counted(len(self.cases), "case") + of
+        for name in self.targets:
+            yield f"{name}: {self._count(name)}"
+        splits = Counter(c.split for c in self.cases if c.split is not None)
+        if splits:
+            yield "split: " + " · ".join(f"{s} {n}" for s, n in splits.items())
+        if self.set_aside:
+            yield f"{len(self.set_aside)} set aside"
+
+    def _count(self, target: str) -> str:
+        """Return how many cases have each label of a target; of one whose labels are no words, how many have it."""
+        held = [c.targets[target] for c in self.cases if target in c.targets]
+        named = Counter(
+            name
+            for value in held
+            for name in ((value,) if isinstance(value, str) else value if isinstance(value, tuple) else ())
+            if isinstance(name, str)
+        )
+        if not named:
+            return counted(len(held), "case has it", "cases have it")
+        return some((f"{cut(n, 30)} {k}" for n, k in named.most_common()), len(named), 6)
 
     def case(self, case_id: str) -> Case:
         """Return the case of that id. Raises UnknownName."""
@@ -126,3 +255,62 @@ class Cohort:
             if case.id == case_id:
                 return case
         raise UnknownName("case", case_id, (c.id for c in self.cases))
+
+
+def cohort_digest(digests: Mapping[str, str]) -> str:
+    """Return hex SHA-256 over the cases' digests in the order of their ids."""
+    text = "".join(f"{digests[case_id]}  {case_id}\n" for case_id in sorted(digests))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _chosen(cohort: Cohort, keys: Sequence[Any]) -> list[Case]:
+    """Return the cases of some ids, of some places, or those whose place in a list holds True."""
+    if keys and all(isinstance(k, bool) or str(getattr(k, "dtype", "")) == "bool" for k in keys):
+        if len(keys) != len(cohort.cases):
+            raise DataError(
+                "a choice by True and False needs one for each case",
+                found=f"{len(keys)} for {counted(len(cohort.cases), 'case')}",
+            )
+        return [case for case, k in zip(cohort.cases, keys, strict=True) if k]
+    by_id = {c.id: c for c in cohort.cases} if any(isinstance(k, str) for k in keys) else {}
+    found = []
+    for key in keys:
+        if isinstance(key, str) and key not in by_id:
+            raise UnknownName("case", key, by_id)
+        found.append(by_id[key] if isinstance(key, str) else cohort.cases[key])
+    twice = [case for case, n in Counter(c.id for c in found).items() if n > 1]
+    if twice:
+        raise DataError("a case was chosen more than once", found=listed(twice, 3))
+    return found
+
+
+def _known(what: str, asked: str | Sequence[str], there: Iterable[str | None]) -> set[str | None]:
+    """Return the names that were asked for. Raises UnknownName for one that is not there."""
+    known = {name for name in there if name is not None}
+    wanted = [asked] if isinstance(asked, str) else list(asked)
+    for name in wanted:
+        if name not in known:
+            raise UnknownName(what, str(name), known)
+    return set(wanted)
+
+
+def _labelled(cohort: Cohort, target: str | None) -> TargetInfo:
+    """Return the target whose labels are asked for. Raises UnknownName, or DataError where it has none in words."""
+    if target is not None and target not in cohort.targets:
+        raise UnknownName("target", target, cohort.targets)
+    fitting = [
+        t
+        for t in cohort.targets.values()
+        if target in (None, t.name) and lookup("cohorts.targets", t.kind).KIND.named
+    ]
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        raise DataError(
+            "several targets have labels", found=listed(t.name for t in fitting), hint="where(…, target=NAME)"
+        )
+    raise DataError(
+        "no target has labels that are known without its pixels",
+        found=listed(cohort.targets) or "no targets",
+        hint="where(test), with a function of a case",
+    )

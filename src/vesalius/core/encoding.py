@@ -48,7 +48,7 @@ def from_text(text: str) -> Any:
 
 def _encode(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        kept = [f.name for f in dataclasses.fields(value) if f.metadata.get("stored", True)]
+        kept = [f.name for f in dataclasses.fields(value) if _is_stored(f, getattr(value, f.name))]
         fields = {name: _encode(getattr(value, name)) for name in kept}
         plain = fields.pop("kind", None)  # Scores has a field of that name
         return {
@@ -71,6 +71,12 @@ def _encode(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return {"float": repr(value)}
     return value
+
+
+def _is_stored(field: dataclasses.Field[Any], value: Any) -> bool:
+    """Return whether a field's metadata let it be stored: always by default, never, or only where it is given."""
+    stored = field.metadata.get("stored", True)
+    return bool(stored) and not (stored == "where given" and value is None)
 
 
 def _decode(value: Any, hint: Any = None) -> Any:

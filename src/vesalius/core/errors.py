@@ -1,6 +1,7 @@
 """One tree of errors; each says what is wrong, what was found and what to try.
 
 VesaliusError              exit code 2, one line
+├── UsageError             an option of the command line that is not there, or a value that it does not take
 ├── UnknownName            a task, net, format, field … that does not exist (with the closest names)
 ├── DataError              the data cannot be used as it is
 │   ├── FormatError        a file that cannot be read: truncated, corrupt, hostile, unsupported
@@ -11,6 +12,7 @@ VesaliusError              exit code 2, one line
 │   └── LeakError          the same patient (or image) on both sides of a split
 ├── PlanError              a plan that cannot be followed
 ├── BudgetError            not enough time, memory or disk for what was asked
+├── RegisterError          something that cannot be registered: a name that is taken, or a part that is missing
 ├── BundleError            a bundle that is damaged, foreign or from a newer version
 ├── OutputError            a place that cannot be written to, or already holds something
 ├── Interrupted            Ctrl-C, where something can be said of what is kept; exit code 130
@@ -54,17 +56,18 @@ class UnknownName(VesaliusError):
         close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
         shown = close or names[:8]
         more = "" if close or len(names) <= 8 else f" … ({len(names)} in all)"
-        lead = "closest: " if close else "there are: "
+        lead = "closest: " if close else "one of "
+        colon = ":" if set(kind) & set("'/.") else ""  # where the kind ends in another name or in a file's
         super().__init__(
-            f"unknown {kind} '{name}'" + ("" if names else ": there is none to name"),
+            f"unknown {kind}{colon} '{name}'" + ("" if names else "; there is none"),
             hint=hint or (f"{lead}{listed(shown)}{more}" if names else None),
         )
         self.name, self.close = name, close
 
 
-def closest_path(path: Path, otherwise: str) -> str:
+def closest_path(path: Path | str, otherwise: str) -> str:
     """Return what to try where nothing lies at `path`: what is called most like it, or `otherwise`."""
-    missing = path
+    missing = Path(path)
     while missing.parent != missing and not missing.parent.exists():
         missing = missing.parent
     try:
@@ -73,6 +76,10 @@ def closest_path(path: Path, otherwise: str) -> str:
         names = []
     close = difflib.get_close_matches(missing.name, names, n=3, cutoff=0.7)
     return f"closest: {', '.join(str(missing.parent / n) for n in close)}" if close else otherwise
+
+
+class UsageError(VesaliusError):
+    """An option of the command line is not there, or does not take the value that it was given."""
 
 
 class DataError(VesaliusError):
@@ -119,6 +126,10 @@ class PlanError(VesaliusError):
 
 class BudgetError(VesaliusError):
     """Not enough time, memory or disk for what was asked."""
+
+
+class RegisterError(VesaliusError):
+    """Something that cannot be registered: its name is taken, or a part of what its kind promises is missing."""
 
 
 class BundleError(VesaliusError):

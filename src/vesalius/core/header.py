@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from vesalius.core.image import Array, Triple
+from vesalius.core.image import Array, Forms, Triple
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -17,7 +17,7 @@ class Header:
     numpy's name of the pixels as `read` gives them. `items` is the length of the first axis of a
     container's array (how many pictures an npz member may hold). Geometry as in Image: `affine` maps index
     `(x, y, z)` to LPS millimetres; `spacing_mm` is `(x, y, z)`; either may be None. `unit`, `body_part`, `sequence` and
-    `display` as in Image.
+    `display` as in Image; `forms` is the place as a NIfTI header says it, as in Source.
     """
 
     shape: tuple[int, int, int]
@@ -34,3 +34,4 @@ class Header:
     body_part: str | None = None
     sequence: str | None = None
     display: Mapping[str, Any] = field(default_factory=dict)
+    forms: Forms | None = None

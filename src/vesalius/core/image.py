@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from vesalius.core.channels import are_colours
 from vesalius.core.errors import GeometryError
+from vesalius.core.shown import Shown, size, some
 from vesalius.core.words import counted
 
 Array = npt.NDArray[Any]
@@ -38,6 +39,13 @@ class Forms:
     def disagree(self) -> bool:
         """Whether the two lie more than half a voxel apart."""
         return self.apart_voxels > 0.5
+
+    @property
+    def doubt(self) -> str | None:
+        """What a person must know of the two in one sentence; None where they agree."""
+        if not self.disagree:
+            return None
+        return f"its sform and its qform say places {self.apart_mm:.3g} mm apart; the {self.used} was used"
 
     def fit(self, image: Image) -> bool:
         """Return whether an image still lies where these forms have it."""
@@ -69,7 +77,7 @@ class Source:
 
 
 @dataclass(frozen=True, eq=False)
-class Image:
+class Image(Shown):
     """Pixels and their geometry.
 
     `array` is `(C, Z, Y, X)`, or `(T, C, Z, Y, X)` with `times_s`; a 2-D picture has `Z == 1`.
@@ -120,6 +128,19 @@ class Image:
                 raise GeometryError("spacing must be positive", found=str(self.spacing_mm))
             if self.spacing_at is None:
                 object.__setattr__(self, "spacing_at", "patient")
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        return np.array(self.array, dtype=dtype, copy=copy)
+
+    def _words(self) -> Iterable[str]:
+        yield f"{size(self.array.shape)} {self.array.dtype}"
+        if self.spacing_mm is not None:
+            yield "×".join(f"{s:.4g}" for s in self.spacing_mm) + " mm"
+        yield from (word for word in (self.unit, self.modality) if word)
+        if self.channels:
+            yield f"channels: {some(self.channels, len(self.channels))}"
+        if self.times_s is not None:
+            yield counted(len(self.times_s), "frame")
 
     @property
     def shape(self) -> tuple[int, int, int]:

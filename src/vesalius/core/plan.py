@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from vesalius.core.channels import COLOURS
 from vesalius.core.disk import write_text
 from vesalius.core.errors import PlanError, UnknownName, closest_path
-from vesalius.core.fields import said
+from vesalius.core.fields import Unfit, said
+from vesalius.core.shown import Shown, cut, size
+from vesalius.core.words import counted
 
 VERSION = 1
 _Side = Annotated[int, Field(ge=1)]
@@ -145,11 +147,26 @@ class Revision(Section):
     threads: int | None = Field(None, ge=1)
 
 
+class PhasePlan(Section):
+    """A part of a member's training: a `share` of its steps, at `rate` × `train.lr`, some of the model frozen.
+
+    `frozen` names what keeps its weights and its statistics: `encoder`, or parts of the model by name (`net.stem`).
+    Each phase has the planned warm-up and the planned schedule to itself.
+    """
+
+    share: float = Field(gt=0, le=1)
+    frozen: tuple[str, ...] = ()
+    rate: float = Field(1.0, gt=0, le=10)
+
+
 class TrainPlan(Section):
     """How the weights are found. `steps` is the number of optimiser steps of one member, the most that one made.
 
     `optimizer` and `schedule` are registered names of `optimisers/` and `schedules/`, each with options of its own.
     `recipe` is a registered name of `learn/recipes/`, and `recipe_options` are its own options.
+
+    `enough` is how many steps are made where there is time, as a share of what is enough for so many cases. `phases`
+    follow one another, with parts of the model frozen (see `learn/phases.py`); without any, all of it learns.
 
     `revisions` are written when a run ends whose number of steps, or of threads, followed the clock; a run that is
     given such a plan makes the same changes at the same steps, whatever its own clock says.
@@ -179,7 +196,18 @@ class TrainPlan(Section):
     seed: int = Field(0, ge=0)
     recipe: str = "supervised"
     recipe_options: dict[str, Scalar] = {}
+    enough: float = Field(1.0, gt=0, le=10)
+    phases: tuple[PhasePlan, ...] = ()
     revisions: tuple[Revision, ...] = ()
+
+    @field_validator("phases")
+    @classmethod
+    def _whole(cls, phases: tuple[PhasePlan, ...]) -> tuple[PhasePlan, ...]:
+        """Refuse phases that are not all of the training, or more than it."""
+        total = sum(phase.share for phase in phases)
+        if phases and abs(total - 1) > 1e-6:
+            raise Unfit("the shares of its entries must make 1 together", found=f"{total:g}")
+        return phases
 
     @model_validator(mode="before")
     @classmethod
@@ -231,15 +259,16 @@ class EarlierPlan(Section):
     share: float = Field(0.3, gt=0, le=1)
 
 
-class Plan(Section):
+class Plan(Shown, Section):
     """A whole run. `reasons['train.steps']` is the rule that set that value, or 'set by the user'.
 
     All but `earlier` is of the last stage, which gives the answer; most plans have no other. The answers of the stages
     in `earlier`, in their order, are parts of it, and `takes` is what it is given of one of them. `nets` are further
-    networks by the names that the task gives them, beside `net`.
+    networks by the names that the task gives them, beside `net`. `preset` names the preset that it was made with.
     """
 
     version: int = VERSION
+    preset: str | None = None
     task: TaskPlan
     data: DataPlan
     augment: AugmentPlan = AugmentPlan()
@@ -254,23 +283,38 @@ class Plan(Section):
     reasons: dict[str, str] = {}
     fingerprint: dict[str, Any] = {}
 
+    def _words(self) -> Iterable[str]:
+        yield self.task.name + (f" '{cut(self.task.target, 30)}'" if self.task.target else "")
+        yield self.net.name + (f" at scale {self.net.scale:g}" if self.net.scale != 1 else "")
+        yield f"{self.data.sampling} {size(self.data.size)}"
+        if self.data.spacing_mm is not None:
+            yield "×".join(f"{s:.4g}" for s in self.data.spacing_mm) + " mm"
+        yield f"{counted(self.train.steps, 'step')} of {self.train.batch}"
+        yield counted(self.train.members, "member")
+        if self.earlier:
+            yield f"after {', '.join(e.name for e in self.earlier)}"
+
+    def __str__(self) -> str:
+        return repr(self)
+
 
 USER = "set by the user"
 STAGED = ("task", "data", "augment", "net", "nets", "loss", "train", "infer")  # sections of every stage
-_AFTER = "after --set, the plan"
+_AFTER = "the plan with what was set"
 MOVED = {
     "train.momentum": "train.optimizer_options.momentum"
 }  # what settings of earlier versions are called now
 
 
-def load_plan(path: Path) -> Plan:
+def load_plan(path: Path | str) -> Plan:
     """Read a `plan.json`. Raises PlanError where it is not one, is newer than this version, or has a bad field."""
+    path = Path(path)
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise PlanError(f"no plan at {path}", hint=closest_path(path, "the path of a plan.json")) from error
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise PlanError(f"{path} is not a plan", found=str(error)) from error
+        raise PlanError(f"{path} is not a plan", found=str(error), hint="the plan.json of a run") from error
     return parse_plan(data, str(path))
 
 
@@ -314,9 +358,9 @@ def _as_list(text: str) -> str:
     return json.dumps([_parse(item.strip()) for item in text.split(",")], separators=(",", ":"))
 
 
-def save_plan(plan: Plan, path: Path) -> None:
+def save_plan(plan: Plan, path: Path | str) -> None:
     """Write `plan.json`, whole or not at all."""
-    write_text(path, plan.model_dump_json(indent=2) + "\n")
+    write_text(Path(path), plan.model_dump_json(indent=2) + "\n")
 
 
 def override(plan: Plan, settings: Mapping[str, Any], *, reason: str = USER) -> Plan:
@@ -414,7 +458,7 @@ def _parse(text: str) -> Any:
 def _fields(model: type[BaseModel] = Plan, prefix: str = "") -> list[str]:
     found: list[str] = []
     for name, info in model.model_fields.items():
-        if name in ("reasons", "fingerprint", "version"):
+        if name in ("reasons", "fingerprint", "version", "preset"):
             continue
         found.append(prefix + name)
         annotation: Any = info.annotation

@@ -1,9 +1,12 @@
-"""Progress, as the rooms report it: names, totals and notes. How it is shown is the caller's business."""
+"""Progress, as the rooms report it: names, totals and notes; and who watches it where nobody says."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
 from typing import Protocol, TypeVar
+
+from vesalius.core.notebook import notebook
 
 T = TypeVar("T")
 
@@ -38,6 +41,26 @@ class Silent:
 
     def note(self, text: str) -> None:
         """Nothing."""
+
+
+def watched(progress: Progress | bool | None) -> Progress:
+    """Return what is told how far the work of a verb is.
+
+    A Progress is itself; None shows bars in a notebook and on a terminal, and nothing elsewhere; True shows plain lines
+    on standard error there, too; False shows nothing.
+    """
+    if progress is False:
+        return Silent()
+    if progress is not None and progress is not True:
+        return progress
+    from vesalius.core.bars import Bars, Lines, NotebookBars
+
+    display = notebook()
+    if display is not None:
+        return NotebookBars(display)
+    if sys.stderr is not None and sys.stderr.isatty():
+        return Bars()
+    return Lines() if progress else Silent()
 
 
 def track(items: Iterable[T], progress: Progress, name: str, total: int | None = None) -> Iterator[T]:

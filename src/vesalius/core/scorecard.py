@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from vesalius.core.disk import write_text
 from vesalius.core.errors import FormatError
+from vesalius.core.numbers import finite
+from vesalius.core.shown import Shown, cut, some
+from vesalius.core.words import counted
 
 VERSION = 1
 
@@ -30,6 +32,13 @@ class Interval:
     undefined: int = 0
     reason: str = ""
 
+    def __str__(self) -> str:
+        if self.value is None:
+            return "not defined"
+        if self.low is None or self.high is None:
+            return f"{self.value:.3f}"
+        return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
+
 
 @dataclass(frozen=True, slots=True)
 class Banner:
@@ -40,14 +49,16 @@ class Banner:
 
 
 @dataclass(frozen=True)
-class Scorecard:
+class Scorecard(Shown):
     """How good the answers to one split are, and what is needed to believe it.
 
     `metrics` and `baseline` hold the same names, `dice` over labels and `dice/liver` for one; `baseline_is` says
     which trivial answer that was. `excluded` counts what was left out, by reason. `curves` are what a report
     draws. `cases` has a mapping a case, with its id: `nameless` drops them for the Bundle. `banners` come before
-    every figure; cards of before have none. `overlap` says what is known of training cases among those scored, and
-    `left_out` counts those that were therefore not scored.
+    every figure; cards of before have none. `patients` says by a case's id whose it is, where that is known, so that
+    two cards can be compared by patient. `overlap` says what is known of training cases among those scored, and
+    `left_out` counts those that were therefore not scored. `clinical` is what a clinician's part of the report shows,
+    as the kind of answer has it, and `colours` are those of labels, by name; cards of before have neither.
     """
 
     answer: str
@@ -76,25 +87,39 @@ class Scorecard:
     banners: tuple[Banner, ...] = ()
     overlap: str = ""
     left_out: int = 0
+    clinical: Mapping[str, Any] = field(default_factory=dict)
+    colours: Mapping[str, str] = field(default_factory=dict)
+    patients: Mapping[str, str] = field(default_factory=dict)
+
+    def _words(self) -> Iterable[str]:
+        yield f"{self.answer} of split '{cut(self.split, 20)}'"
+        yield counted(self.n_cases, "case") + (
+            f" of {counted(self.n_patients, 'patient')}" if self.patients_known else ""
+        )
+        overall = {name: found for name, found in self.metrics.items() if "/" not in name}
+        yield some((f"{name} {found}" for name, found in overall.items()), len(overall), 3)
+        if self.banners:
+            yield f"banners: {some((b.kind for b in self.banners), len(self.banners))}"
 
 
 def nameless(card: Scorecard) -> Scorecard:
     """Return the same without what is said of single cases."""
-    return replace(card, cases=())
+    return replace(card, cases=(), patients={})
 
 
 def as_json(card: Scorecard) -> str:
     """JSON text; what is not finite becomes null."""
-    return json.dumps(_finite(asdict(card)), indent=1, allow_nan=False) + "\n"
+    return json.dumps(finite(asdict(card)), indent=1, allow_nan=False) + "\n"
 
 
-def save_scorecard(card: Scorecard, path: Path) -> None:
+def save_scorecard(card: Scorecard, path: Path | str) -> None:
     """Write `scorecard.json`, whole or not at all. Raises OutputError."""
-    write_text(path, as_json(card))
+    write_text(Path(path), as_json(card))
 
 
-def load_scorecard(path: Path) -> Scorecard:
+def load_scorecard(path: Path | str) -> Scorecard:
     """Read what `save_scorecard` wrote. Raises FormatError."""
+    path = Path(path)
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         if data["version"] > VERSION:
@@ -109,15 +134,3 @@ def load_scorecard(path: Path) -> Scorecard:
         return Scorecard(**data)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise FormatError(f"{path} is not a scorecard", found=f"{type(error).__name__}: {error}") from error
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(k): _finite(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(v) for v in value]
-    if hasattr(value, "tolist"):
-        return _finite(value.tolist())
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

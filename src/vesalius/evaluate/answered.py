@@ -72,6 +72,7 @@ def score_cases(
         target=target,
         baseline_is=contract.of(task.answer).baseline,
         told=_told(bundle) if told is None else told,
+        fixed=stage.calibration,
     )
     return tally, card
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,33 +11,48 @@ from vesalius import metrics
 from vesalius.answers import contract
 from vesalius.answers.drawing import figures as draw
 from vesalius.answers.drawing.figures import Figure
+from vesalius.answers.drawing.panels import Table, decimals_of, figure, spread
+from vesalius.answers.drawing.pictures import picture
 from vesalius.answers.drawing.slices import Slice
+from vesalius.core import page, palette
 from vesalius.core.disk import write_text
 from vesalius.core.errors import UnknownName
 from vesalius.core.scorecard import Interval, Scorecard
 from vesalius.core.words import counted
+from vesalius.evaluate.verdict import verdict
+
+TEMPLATE = Path(__file__).parent / "templates" / "report.html.j2"
+MOST_CASES = 2000  # rows of the table of all cases, the worst; the scorecard has all
+LEARNING_SAYS = (
+    "As it went, by optimiser step: the loss on what is learned from, and the score on validation cases."
+)
 
 
 @dataclass(frozen=True, eq=False)
 class Report:
     """All that a report shows; whatever is empty is left out.
 
-    `choices` are `(field, value, reason)` of the plan; `data` and `run` are facts by name; `set_aside` is
-    `(case, reason)`; `history` holds `(steps, values)` by name, drawn against the step. `label_values` maps a mask's
-    label names to the values in pictures.
+    `choices` are `(field, value, reason)` of the plan, and `own` those of them that somebody set; `data`, `run` and
+    `engineer` are facts by name; `set_aside` is `(case, reason)`; `history` holds by quantity, then by member,
+    `(steps, values)` to draw against the step. `label_values` maps a mask's label names to the values in pictures.
+    `remarks` are sentences to read with the figures, `command` is what made it all.
     """
 
     title: str
     scorecard: Scorecard
     subtitle: str = ""
     choices: Sequence[tuple[str, str, str]] = ()
+    own: Sequence[tuple[str, str, str]] = ()
+    remarks: Sequence[str] = ()
+    engineer: Mapping[str, str] = field(default_factory=dict)
+    command: str = ""
     data: Mapping[str, str] = field(default_factory=dict)
     run: Mapping[str, str] = field(default_factory=dict)
     notes: Sequence[str] = ()
     set_aside: Sequence[tuple[str, str]] = ()
     best: Sequence[Slice] = ()
     worst: Sequence[Slice] = ()
-    history: Mapping[str, tuple[Sequence[float], Sequence[float]]] = field(default_factory=dict)
+    history: Mapping[str, Mapping[str, tuple[Sequence[float], Sequence[float]]]] = field(default_factory=dict)
     label_values: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -47,28 +62,42 @@ def write_report(report: Report, path: Path) -> None:
 
 
 def render(report: Report) -> str:
-    """Return the report as HTML: style, figures (SVG) and pictures (PNG) are inside, and nothing is fetched."""
-    from jinja2 import Environment, PackageLoader
-
+    """Return the report as HTML: style, script, figures (SVG) and pictures are inside, and nothing is fetched."""
     card = report.scorecard
-    shelf = Environment(
-        loader=PackageLoader("vesalius.evaluate", "templates"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return shelf.get_template("report.html.j2").render(
+    handling = contract.of(card.answer)
+    tiles, labels = [tile(card, name) for name in headlines(card)], by_label(card)
+    colours = {
+        name: card.colours.get(name, palette.of_place(k)) for k, name in enumerate(report.label_values)
+    }
+    seen = {
+        heading: [picture(p, report.label_values, colours) for p in shown]
+        for heading, shown in (("The worst", report.worst), ("The best", report.best))
+        if shown
+    }
+    return page.render(
+        TEMPLATE,
         report=report,
         card=card,
-        tiles=[tile(card, name) for name in headlines(card)],
+        verdict=verdict(card, tiles, labels),
+        tiles=tiles,
         table=[tile(card, name) for name in card.metrics if "/" not in name],
-        by_label=by_label(card),
+        by_label=labels,
         figures=figures(report),
+        learning=learning(report),
+        clinic=handling.clinic(card) if card.metrics else [],
+        cases=_bounded(handling.case_table(card)),
+        total=len(card.cases),
         facts=facts(card),
-        best=[draw.picture(p, report.label_values) for p in report.best],
-        worst=[draw.picture(p, report.label_values) for p in report.worst],
-        colours=draw.colours(report.label_values),
+        pictures=seen,
+        in_pairs=any(len(p["views"]) > 1 for shown in seen.values() for p in shown),
+        colours=colours,
+        truth=palette.TRUTH,
     )
+
+
+def _bounded(table: Table | None) -> Table | None:
+    """Return at most the first `MOST_CASES` rows of a table of cases, which has the worst first."""
+    return None if table is None else replace(table, rows=table.rows[:MOST_CASES])
 
 
 def headlines(card: Scorecard) -> list[str]:
@@ -77,9 +106,10 @@ def headlines(card: Scorecard) -> list[str]:
     return [name for name in wanted if name in card.metrics][:6]
 
 
-def tile(card: Scorecard, name: str) -> dict[str, Any]:
+def tile(card: Scorecard, name: str, *, decimals: int | None = None) -> dict[str, Any]:
     """Return one metric in words: name, value, interval, n, baseline, and whether it beats the baseline's interval."""
     found, trivial = card.metrics[name], card.baseline.get(name)
+    decimals = decimals_of(found.value, found.low, found.high) if decimals is None else decimals
     described = _described(card.answer, name)
     unit = described.get("unit", "")
     unit = (card.unit or "") if unit == "the target's" else unit
@@ -88,17 +118,20 @@ def tile(card: Scorecard, name: str) -> dict[str, Any]:
     return {
         "key": name,
         "name": metric_name(card, metric),
+        "sentence": f"the {metric_name(card, metric)}",
+        "raw": found.value,
+        "baseline_raw": None if trivial is None else trivial.value,
         "label": label,
         "text": described.get("text", ""),
         "better": described.get("better", ""),
-        "value": number(found.value),
+        "value": number(found.value, decimals),
         "unit": unit if found.value is not None else "",
-        "interval": interval(found),
+        "interval": interval(found, decimals),
         "n": found.n,
         "reason": found.reason,
         "undefined": found.undefined,
-        "baseline": "" if trivial is None else number(trivial.value),
-        "baseline_interval": "" if trivial is None else interval(trivial),
+        "baseline": "" if trivial is None else number(trivial.value, decimals),
+        "baseline_interval": "" if trivial is None else interval(trivial, decimals),
         "beaten": None
         if metric in handling.one_sided
         else beats(found, trivial, str(described.get("better", ""))),
@@ -127,10 +160,16 @@ def by_label(card: Scorecard) -> dict[str, Any]:
     """Metrics a label: `{"metrics": names, "rows": [(label, [tile or None, …])]}`; empty with no labels."""
     names = list(dict.fromkeys(n.partition("/")[0] for n in card.metrics if "/" in n))
     labels = [label for label in card.labels if any(f"{n}/{label}" in card.metrics for n in names)]
-    rows = [
-        (lab, [tile(card, f"{n}/{lab}") if f"{n}/{lab}" in card.metrics else None for n in names])
-        for lab in labels
-    ]
+    digits = {
+        n: decimals_of(*(i.value for lab in labels if (i := card.metrics.get(f"{n}/{lab}")) is not None))
+        for n in names
+    }  # a column has one number of decimals
+
+    def cell(label: str, name: str) -> dict[str, Any] | None:
+        full = f"{name}/{label}"
+        return tile(card, full, decimals=digits[name]) if full in card.metrics else None
+
+    rows = [(lab, [cell(lab, n) for n in names]) for lab in labels]
     return {"metrics": [metric_name(card, n) for n in names], "rows": rows}
 
 
@@ -169,25 +208,27 @@ def facts(card: Scorecard) -> list[tuple[str, str]]:
 
 
 def figures(report: Report) -> list[Figure]:
-    """Return the drawings that fit this card: those of its kind of answer where it was measured, and of learning."""
+    """Return the drawings that fit this card: those of its kind of answer, where it was measured."""
     card = report.scorecard
-    found = list(contract.of(card.answer).figures(card)) if card.metrics else []
-    if report.history:
-        svg = draw.history(report.history)
-        found.append(Figure("Learning", svg, "As it went, by optimiser step.", wide=True))
-    return found
+    return list(contract.of(card.answer).figures(card)) if card.metrics else []
 
 
-def number(value: float | None) -> str:
-    """Three decimals below ten, fewer above; a dash where there is none."""
-    if value is None:
-        return "–"
-    return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}" if abs(value) < 1000 else f"{value:.0f}"
+def learning(report: Report) -> Figure | None:
+    """Return the drawing of how training went; None where nothing is known of it."""
+    panels = {name: lines for name, lines in report.history.items() if lines}
+    if not panels:
+        return None
+    return Figure("Learning", draw.history(panels), LEARNING_SAYS, wide=True)
 
 
-def interval(found: Interval) -> str:
+def number(value: float | None, decimals: int | None = None) -> str:
+    """Three decimals below ten, fewer above, or as many as are asked for; a dash where there is none."""
+    return figure(value, decimals)
+
+
+def interval(found: Interval, decimals: int | None = None) -> str:
     """`0.812 – 0.934`, or nothing where there is no interval."""
-    return "" if found.low is None or found.high is None else f"{number(found.low)} – {number(found.high)}"
+    return spread(found, decimals)
 
 
 def _described(answer: str, name: str) -> Mapping[str, Any]:
@@ -198,16 +239,20 @@ def _described(answer: str, name: str) -> Mapping[str, Any]:
 
 
 def _bar(found: Interval, trivial: Interval | None, described: Mapping[str, Any]) -> dict[str, float] | None:
-    """Positions in percent along the metric's range, for a small drawing; None without a bounded range."""
-    low, high = described.get("low"), described.get("high")
-    if low is None or high is None or high > 1 or None in (found.value, found.low, found.high):
+    """Positions in percent for a small drawing, along the metric's range or, where it has none, along what is there."""
+    if found.value is None:
         return None
+    ends = [v for i in (found, trivial) if i is not None for v in (i.value, i.low, i.high) if v is not None]
+    low, high = described.get("low"), described.get("high")
+    low = min(0.0, *ends) if low is None else float(low)
+    high = max(*ends, low + 1e-9) * 1.05 if high is None or high > 1 else float(high)
 
-    def place(value: float | None) -> float:
-        held = min(max(value or 0.0, float(low)), float(high))
-        return round(100 * (held - float(low)) / (float(high) - float(low)), 2)
+    def place(value: float) -> float:
+        held = min(max(value, low), high)
+        return round(100 * (held - low) / (high - low), 2)
 
-    made = {"low": place(found.low), "high": place(found.high), "value": place(found.value)}
+    made = {"value": place(found.value)}
+    made["low"], made["high"] = (place(found.value if v is None else v) for v in (found.low, found.high))
     if trivial is not None and trivial.value is not None:
         made["baseline"] = place(trivial.value)
     return made

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from vesalius import metrics
 from vesalius.answers import contract
 from vesalius.core.errors import DataError
+from vesalius.core.image import Array
 from vesalius.core.scorecard import Banner, Scorecard
 from vesalius.evaluate import banners
 from vesalius.metrics import Rows
@@ -27,12 +29,15 @@ def scorecard(
     resamples: int = 1000,
     seed: int = 0,
     told: Sequence[Banner] = (),
+    fixed: Mapping[str, Any] | None = None,
+    colours: Mapping[str, str] | None = None,
 ) -> Scorecard:
     """Score `rows`, as the metric file of that kind of answer (`"Scores"`, `"Mask"`, …) made them.
 
     `patients` names each row's patient; where any is None, each case counts as a patient and the card says so.
     `baseline` are the trivial answer's rows to the same cases, in the same order. `told` are banners of the model,
-    which come before those of the cases. Raises DataError.
+    which come before those of the cases. `fixed` is what was fitted on validation cases, and `colours` are those of
+    the labels. Raises DataError.
     """
     module, handling = metrics.for_answer(answer), contract.of(answer)
     who, known = _people(patients, len(rows))
@@ -47,6 +52,9 @@ def scorecard(
         return metrics.bootstrap(
             table, module.summary, patients=who, counts=module.counts(table), n=resamples, seed=seed
         )
+
+    def bounded(summary: Callable[[Rows, Array], Mapping[str, float]]) -> dict[str, metrics.Interval]:
+        return metrics.bootstrap(rows, summary, patients=who, n=resamples, seed=seed)
 
     info = rows.info
     return Scorecard(
@@ -71,7 +79,10 @@ def scorecard(
         seed=seed,
         excluded=module.excluded(rows),
         curves=handling.curves(rows),
+        clinical=handling.clinical(rows, bounded, fixed or {}),
+        colours=dict(colours or {}),
         cases=tuple({"case": case, **handling.case(rows, i)} for i, case in enumerate(rows.case_ids)),
+        patients=dict(zip(rows.case_ids, who, strict=True)) if known else {},
         banners=(
             *told,
             *banners.of_rows(rows, answer, split=split, patients=len(set(who)), known=known),

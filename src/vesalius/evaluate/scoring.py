@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,7 +21,7 @@ from vesalius.evaluate.scorecard import bare_scorecard, scorecard
 from vesalius.metrics import Rows
 from vesalius.prepare.geometry import upright
 
-SHOWN = 4
+SHOWN = 6
 
 
 @dataclass
@@ -67,6 +67,7 @@ class Tally:
         self.judged, self.has_truth = metrics.judges(kind), False
         self.cases: list[Case] = []
         self.gallery = Gallery()
+        self.colours: dict[str, str] = {}  # of the labels, by name
         self._made: list[Any] = []
         self._base: list[Any] = []
 
@@ -81,6 +82,7 @@ class Tally:
         measured = self.handling.measure(answer, truth, case)
         base = None if trivial is None else self.handling.measure(trivial, truth, case)
         self.cases.append(case)
+        self.colours = self.colours or self.handling.colours(answer)
         if self.judged:
             self._made.append(measured)
             self._base += [base] if trivial is not None else []
@@ -113,8 +115,9 @@ def card_of(
     target: str | None,
     baseline_is: str = "",
     told: Sequence[Banner] = (),
+    fixed: Mapping[str, Any] | None = None,
 ) -> Scorecard:
-    """Return the scorecard of what was collected, after `told`, banners of the model.
+    """Return the scorecard of what was collected, after `told`, banners of the model; `fixed` is its calibration.
 
     Without a truth, and of a kind that no metric judges, it has no figures, and a banner that says so. Raises
     DataError where nothing was collected.
@@ -146,4 +149,6 @@ def card_of(
         baseline=base,
         baseline_is=baseline_is if base is not None else "",
         told=told,
+        fixed=fixed,
+        colours=tally.colours,
     )

@@ -11,8 +11,9 @@ A format's file declares, as literals that are read without importing it:
     LOSSY = (".jpg",)                    suffixes under which grey values may change a little, so that no answer is
 
 and has `read(ref) -> Image`, `header(ref) -> Header` and `write(thing, path, *, source=None)`; a format whose
-pixels need another reading when they are labels also has `read_mask(ref) -> Image`. A format that shares another's
-files, and is told from it by what is in them, says `OF = "dicom"` and `CODES = ("SEG",)`: the other's `code(path)`.
+pixels need another reading when they are labels also has `read_mask(ref) -> Image`, and `labels(path)` where its files
+name them. A format that shares another's files, and is told from it by what is in them, says `OF = "dicom"` and
+`CODES = ("SEG",)`: the other's `code(path)`.
 """
 
 from __future__ import annotations
@@ -26,19 +27,24 @@ from typing import Literal, cast
 from vesalius.core import archive, grids, registry
 from vesalius.core.answers import Answer, ImageAnswer
 from vesalius.core.case import Ref
+from vesalius.core.cohort import Label
 from vesalius.core.errors import FormatError, GeometryError, OutputError
 from vesalius.core.file_io import as_ref, one_file, pixels, typed_errors
 from vesalius.core.header import Header
 from vesalius.core.image import Image
 from vesalius.core.masks import COLOURS, as_colours, as_labels, blurred, recoded
+from vesalius.formats._given import as_array, image_of
 
 __all__ = [
     "COLOURS",
     "Header",
+    "as_array",
     "blurred",
     "by_content",
     "header",
+    "image_of",
     "known_suffixes",
+    "labels",
     "read",
     "read_answer",
     "read_colours",
@@ -123,6 +129,17 @@ def read_mask(ref: Ref | Path | str) -> Image:
     with typed_errors(ref):
         image = module.read_mask(ref) if hasattr(module, "read_mask") else module.read(ref)
         return as_labels(image, ref)
+
+
+def labels(path: Path | str) -> tuple[Label, ...]:
+    """Return the labels that a file of labels names itself, by their values in `read_mask`; none for most formats.
+
+    Raises FormatError.
+    """
+    path = Path(path)
+    module = registry.lookup("formats", _kind(sniff(path), path))
+    with typed_errors(as_ref(path)):
+        return cast("tuple[Label, ...]", module.labels(path) if hasattr(module, "labels") else ())
 
 
 def read_colours(ref: Ref | Path | str) -> Image | None:

@@ -16,7 +16,9 @@ NEEDS = ("source",)
 OF = "dicom"
 CODES = ("RTSTRUCT",)
 
-__all__ = ["header", "read", "read_mask", "structures", "write"]
+__all__ = ["header", "labels", "read", "read_mask", "structures", "write"]
+
+labels = structures
 
 
 def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> None:

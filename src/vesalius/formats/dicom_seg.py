@@ -16,7 +16,9 @@ NEEDS = ("source",)
 OF = "dicom"
 CODES = ("SEG",)
 
-__all__ = ["header", "read", "read_mask", "segments", "write"]
+__all__ = ["header", "labels", "read", "read_mask", "segments", "write"]
+
+labels = segments
 
 
 def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> None:

@@ -61,6 +61,7 @@ def header(ref: Ref) -> Header:
         affine=image.affine,
         spacing_mm=image.spacing_mm,
         spacing_at=image.spacing_at,
+        forms=image.source.forms,
     )
 
 

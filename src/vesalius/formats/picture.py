@@ -93,6 +93,25 @@ def read(ref: Ref) -> Image:
     return _read(ref, as_mask=False)
 
 
+def of_pil(picture: Pil.Image) -> Image:
+    """Return a picture that PIL has opened or made as an Image, the same that reading its file gives.
+
+    Raises FormatError for one of several pages, and for a TIFF of which PIL keeps 8 bits alone.
+    """
+    ref = Ref((Path(getattr(picture, "filename", "") or "a picture in memory"),))
+    if _pages(picture) > 1 or _deep_tiff(picture):
+        what = "of several pages" if _pages(picture) > 1 else "with more than 8 bits a colour"
+        raise FormatError(
+            f"{ref}: a picture {what} that PIL has opened", hint="its path, or vs.image of an array"
+        )
+    try:
+        tag = exif.orientation(picture)
+        array = _plane(picture, ref, False)
+    except _errors() as error:
+        raise _typed(ref, error) from error
+    return Image(array=array[:, None], channels=COLOURS if len(array) == 3 else (), display=_display([tag]))
+
+
 def read_mask(ref: Ref) -> Image:
     """Read labels: a palette's indexes, not its colours, which stand in `display["palette"]` as 0xRRGGBB.
 

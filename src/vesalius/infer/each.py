@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sized
+from dataclasses import dataclass, replace
 
 from vesalius.core.answers import Answer
 from vesalius.core.case import Case
 from vesalius.core.errors import DataError, VesaliusError
 from vesalius.core.image import Image
 from vesalius.core.progress import Progress
+from vesalius.infer.given import Asked
+from vesalius.infer.guard import together
 from vesalius.infer.predictor import Predictor
 from vesalius.prepare.case import with_reference
 
@@ -27,12 +29,12 @@ class Answered:
     reference: Image | None
 
 
-def answers(predictor: Predictor, cases: Sequence[Case], *, progress: Progress) -> Iterator[Answered]:
-    """Answer case after case; a faulty one gives its error instead of stopping the rest."""
-    progress.start("predict", len(cases))
+def answers(predictor: Predictor, cases: Iterable[Case | Asked], *, progress: Progress) -> Iterator[Answered]:
+    """Answer case after case, of a generator each when it comes; a faulty one gives its error and stops no other."""
+    progress.start("predict", len(cases) if isinstance(cases, Sized) else None)
     try:
         for case in cases:
-            found = _answered(predictor, case)
+            found = _answered(predictor, case if isinstance(case, Asked) else Asked(case.id, case))
             yield found
             found.reference = None
             progress.advance("predict")
@@ -40,9 +42,15 @@ def answers(predictor: Predictor, cases: Sequence[Case], *, progress: Progress) 
         progress.finish("predict")
 
 
-def _answered(predictor: Predictor, case: Case) -> Answered:
+def _answered(predictor: Predictor, asked: Asked) -> Answered:
+    case = asked.case
+    if isinstance(case, VesaliusError):
+        return Answered(Case(asked.id, {}), case, None)
     try:
         held = with_reference(case)
-        return Answered(case, predictor(held), predictor.reference_of(held))
+        answer = predictor(held)
+        if asked.assumed:
+            answer = replace(answer, outside=together(answer.outside, asked.assumed))
+        return Answered(case, answer, predictor.reference_of(held))
     except DataError as error:
         return Answered(case, error, None)

@@ -44,14 +44,21 @@ class Loaded:
 
 
 @dataclass(frozen=True, eq=False)
-class _Encoded:
-    """A case as its example, with what its answer will need."""
+class Encoded:
+    """A case as the last stage is given it: its example, with what its answer will need.
 
+    `reference` is what the stage sees, a part of `whole` from index `low` `(z, y, x)` on where an earlier stage found
+    that part; else `low` is None.
+    """
+
+    task: Task
     case: Case
     example: Example
     reference: Image
     undo: Undo
     outside: tuple[str, ...] | None
+    whole: Image
+    low: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +84,8 @@ class Predictor:
 
     `device` is a torch device, by default a GPU where there is one. A case whose modality or unit is another than what
     the bundle learned from is refused unless `accept_mismatch` says to go on. On a processor it computes with as many
-    threads as there are cores that others leave free, at most `cores`, by default torch's threads. Raises BundleError.
+    threads as there are cores that others leave free, at most `cores`, by default torch's threads. Without `weights` it
+    prepares cases and answers none. Raises BundleError.
     """
 
     accept_mismatch = False
@@ -90,10 +98,11 @@ class Predictor:
         device: str | None = None,
         accept_mismatch: bool = False,
         cores: int | None = None,
+        weights: bool = True,
     ) -> None:
         self.bundle, self.accept_mismatch = bundle, accept_mismatch
         self.device = device_of(device)
-        self.stages = tuple(_load(bundle, stage, self.device) for stage in bundle.stages)
+        self.stages = tuple(_load(bundle, stage, self.device, weights) for stage in bundle.stages)
         if self.device.type == "cpu":
             self.threads = Threads(cores or torch.get_num_threads())
 
@@ -190,7 +199,7 @@ class Predictor:
         if not self.joins:
             return [_or_error(partial(self, case)) for case in cases]
         (loaded,) = self.stages
-        ready = [_or_error(partial(self._encoded, loaded, case)) for case in cases]
+        ready = [_or_error(partial(self.encoded, case)) for case in cases]
         examples = [r.example for r in ready if not isinstance(r, DataError)]
         if not examples:
             return [r for r in ready if isinstance(r, DataError)]
@@ -229,12 +238,30 @@ class Predictor:
     def _members(self, loaded: Loaded) -> Members:
         return Members(loaded.task, loaded.models, loaded.stage.plan, self.device)
 
-    def _encoded(self, loaded: Loaded, case: Case) -> _Encoded:
+    def encoded(self, case: Case) -> Encoded:
+        """Return a case as the last stage is given it, prepared; earlier stages find which part of it that is.
+
+        Raises what answering it would raise before a model sees it.
+        """
         case = self._ready(case)
-        reference = self.reference_of(case)
-        outside = self.admit(case, reference)
-        example, undo = _example(loaded, case, reference)
-        return _Encoded(case, example, reference, undo, outside)
+        whole = self.reference_of(case)
+        outside = self.admit(case, whole)
+        last = self.stages[-1]
+        seen, reference, low = case, whole, None
+        if last.stage.takes is not None:
+            seen = in_memory(case, whole)
+            found: list[Answer] = []
+            for loaded in self.stages[: last.stage.takes["stage"] + 1]:
+                takes = loaded.stage.takes
+                if takes is None:
+                    found.append(self._answer(loaded, seen, whole))
+                else:
+                    found.append(self._inside(loaded, seen, whole, found[takes["stage"]], None))
+            low, high = _box(last, found[-1], whole)
+            seen = crop_case(seen, whole, low, high)
+            reference = load_reference(seen)
+        example, undo = _example(last, seen, reference)
+        return Encoded(last.task, case, example, reference, undo, outside, whole, low)
 
     def _answer(self, loaded: Loaded, case: Case, reference: Image, watch: Watch | None = None) -> Answer:
         raw, undo = self._raw(loaded, case, reference, watch)
@@ -259,8 +286,7 @@ class Predictor:
         self, loaded: Loaded, case: Case, reference: Image, found: Answer, watch: Watch | None
     ) -> Answer:
         """Answer within the box of what an earlier stage found, and put the answer back into the whole."""
-        takes = loaded.stage.takes or {}
-        low, high = box_of(found, reference, how=str(takes["as"]), margin_mm=float(takes["margin_mm"]))
+        low, high = _box(loaded, found, reference)
         cropped = crop_case(case, reference, low, high)
         answer = self._answer(loaded, cropped, load_reference(cropped), watch)
         whole: Answer = contract.of(answer).placed(answer, low, reference)
@@ -271,6 +297,13 @@ def _example(loaded: Loaded, case: Case, reference: Image) -> tuple[Example, Und
     task, stage = loaded.task, loaded.stage
     prepared = task.prepare(case, stage.plan, stage.state, reference=reference)
     return task.encode(case, prepared, reference, stage.state), prepared.undo
+
+
+def _box(loaded: Loaded, found: Answer, reference: Image) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the part of an image that a stage takes of what an earlier one found."""
+    takes = loaded.stage.takes or {}
+    low, high = box_of(found, reference, how=str(takes["as"]), margin_mm=float(takes["margin_mm"]))
+    return tuple(low), tuple(high)
 
 
 def _or_error(work: Callable[[], T]) -> T | DataError:
@@ -299,14 +332,14 @@ def device_of(name: str | None = None) -> torch.device:
     return device
 
 
-def _load(bundle: Bundle, stage: Stage, device: torch.device) -> Loaded:
+def _load(bundle: Bundle, stage: Stage, device: torch.device, weights: bool) -> Loaded:
     from safetensors.torch import load_file
 
     if stage.runtime != "torch":
         raise BundleError(f"this Vesalius cannot run '{stage.runtime}' bundles", hint="runtime torch")
     task = tasks.get(stage.plan.task.name)
     models = []
-    for name in stage.members:
+    for name in stage.members if weights else ():
         model = task.build(stage.plan, stage.state, nets)
         try:
             model.load_state_dict(load_file(bundle.path / name, device="cpu"))

@@ -28,6 +28,11 @@ class Checkpoint:
     stale: int = 0
     loss_sum: Tensor = field(default_factory=lambda: torch.zeros(()))
     loss_n: int = 0
+    part_sum: Tensor = field(
+        default_factory=lambda: torch.zeros(())
+    )  # of the loss since the last of `losses`
+    part_n: int = 0
+    losses: list[list[float]] = field(default_factory=list)  # step, and the mean loss since the one before
     done: bool = False
     ran_out: bool = False
     history: list[dict[str, float]] = field(default_factory=list)

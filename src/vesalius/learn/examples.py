@@ -45,12 +45,7 @@ def prepare_examples(
     examples: list[Example] = []
     used = 0
     for case in track(cases, progress, "prepare", len(cases)):
-        cut = crop(case) if crop else case
-        reference = None if cut.images else task.geometry(cut, state)
-        reference = reference or load_reference(cut)
-        prepared = task.prepare(cut, plan, state, reference=reference)
-        example = task.encode(cut, prepared, reference, state)
-        example = replace(example, patient=case.patient, group=case.group)
+        example = example_of(task, case, plan, state, crop=crop)
         size = sum(a.nbytes for a in (*example.images.values(), *example.targets.values()))
         if folder is not None and used + size > memory_bytes:
             example = _spill(example, folder, len(examples))
@@ -58,6 +53,21 @@ def prepare_examples(
             used += size
         examples.append(example)
     return examples
+
+
+def example_of(
+    task: Task, case: Case, plan: Plan, state: State, *, crop: Callable[[Case], Case] | None = None
+) -> Example:
+    """Return one case prepared and encoded, as training is given it; `crop` may cut it first.
+
+    Raises DataError, naming the case.
+    """
+    cut = crop(case) if crop else case
+    reference = None if cut.images else task.geometry(cut, state)
+    reference = reference or load_reference(cut)
+    prepared = task.prepare(cut, plan, state, reference=reference)
+    example = task.encode(cut, prepared, reference, state)
+    return replace(example, patient=case.patient, group=case.group)
 
 
 def _spill(example: Example, folder: Path, number: int) -> Example:
@@ -118,21 +128,28 @@ class Batches:
         return augmented(batch, self.plan, g)
 
     def _patch(self, k: int, generator: torch.Generator) -> Example:
-        example, size = self.examples[k], self.plan.data.size
-        shape = main_image(example).shape[-3:]
-        centres = self.centres[k] if self.centres else ()
+        return patch_of(self.examples[k], self.centres[k] if self.centres else (), self.plan, generator)
+
+
+def patch_of(
+    example: Example, centres: Sequence[Array], plan: Plan, generator: torch.Generator | None
+) -> Example:
+    """Return a random patch of an example, of the planned size; as often as planned around one of the `centres`.
+
+    `centres` hold voxels `(N, 3)` of each label (see `centres_of`). Without a generator torch's own is drawn from.
+    """
+    size, shape = plan.data.size, main_image(example).shape[-3:]
+    start = [
+        int(torch.randint(0, n - s + 1, (1,), generator=generator)) for n, s in zip(shape, size, strict=True)
+    ]
+    if centres and float(torch.rand(1, generator=generator)) < plan.train.foreground:
+        label = centres[int(torch.randint(0, len(centres), (1,), generator=generator))]
+        centre = label[int(torch.randint(0, len(label), (1,), generator=generator))]
+        jitter = [int(torch.randint(0, max(1, s), (1,), generator=generator)) for s in size]
         start = [
-            int(torch.randint(0, n - s + 1, (1,), generator=generator))
-            for n, s in zip(shape, size, strict=True)
+            int(np.clip(c - j, 0, n - s)) for c, j, n, s in zip(centre, jitter, shape, size, strict=True)
         ]
-        if centres and float(torch.rand(1, generator=generator)) < self.plan.train.foreground:
-            label = centres[int(torch.randint(0, len(centres), (1,), generator=generator))]
-            centre = label[int(torch.randint(0, len(label), (1,), generator=generator))]
-            jitter = [int(torch.randint(0, max(1, s), (1,), generator=generator)) for s in size]
-            start = [
-                int(np.clip(c - j, 0, n - s)) for c, j, n, s in zip(centre, jitter, shape, size, strict=True)
-            ]
-        return cut_out(example, start, size)
+    return cut_out(example, start, size)
 
 
 def cut_out(example: Example, start: Sequence[int], size: Sequence[int]) -> Example:
@@ -197,7 +214,7 @@ def batches(examples: Sequence[Example], plan: Plan, member: int, *, task: Task 
     """
     centres: tuple[tuple[Array, ...], ...] = ()
     if plan.data.sampling == "patches" and plan.train.foreground > 0:
-        centres = tuple(_centres(e, k, plan) for k, e in enumerate(examples))
+        centres = tuple(centres_of(e, k, plan) for k, e in enumerate(examples))
     weights = None
     if plan.train.balance:
         weights = _balanced(examples)
@@ -208,7 +225,7 @@ def batches(examples: Sequence[Example], plan: Plan, member: int, *, task: Task 
     )
 
 
-def _centres(example: Example, number: int, plan: Plan) -> tuple[Array, ...]:
+def centres_of(example: Example, number: int, plan: Plan) -> tuple[Array, ...]:
     """Up to CENTRES voxels `(N, 3)` of each label that is there."""
     found = []
     rng = np.random.default_rng(seed_of(plan.train.seed, "centres", number))

@@ -24,6 +24,7 @@ from vesalius.learn.checkpoint import Checkpoint
 from vesalius.learn.course import Change, Course, Pace, planned
 from vesalius.learn.log import Log
 from vesalius.learn.optimise import rate
+from vesalius.learn.phases import span_at
 from vesalius.learn.recipes import contract as recipes
 from vesalius.learn.recipes.contract import Member, Recipe
 from vesalius.learn.stepper import fabric_for
@@ -34,11 +35,15 @@ from vesalius.tasks.contract import Task
 Validate = Callable[[nn.Module], float]
 
 
+POINTS = 30  # of the loss, to be drawn
+
+
 @dataclass(frozen=True, eq=False)
 class Trained:
     """One member's outcome: its chosen weights, the score that chose them, and whether the clock ended it.
 
     `course` holds the number of steps that it began with and every change to it; `last_step` is the last one made.
+    `losses` are `(step, mean loss since the one before)`, more of them than there are validations, to be drawn.
     """
 
     weights: dict[str, Tensor]
@@ -48,6 +53,7 @@ class Trained:
     ran_out: bool
     history: tuple[dict[str, float], ...]
     course: tuple[Change, ...] = ()
+    losses: tuple[tuple[float, float], ...] = ()
 
 
 def train(
@@ -83,7 +89,7 @@ def train(
     if saved.step:
         recipe.restore(saved)
     course = _course(saved, plan, name, member, pace)
-    saved.loss_sum = saved.loss_sum.to(fabric.device)
+    saved.loss_sum, saved.part_sum = saved.loss_sum.to(fabric.device), saved.part_sum.to(fabric.device)
     now = _Training(
         plan=plan,
         recipe=recipe,
@@ -91,6 +97,7 @@ def train(
         course=course,
         validate=validate,
         marks=sorted(_marks(plan, course.first)) if validate else [],
+        points=sorted(_evenly(course.first, POINTS)),
         log=Log(folder / "logs", label, from_step=saved.step),
         progress=progress,
         label=label,
@@ -126,6 +133,7 @@ class _Training:
     course: Course
     validate: Validate | None
     marks: Sequence[int]
+    points: Sequence[int]
     log: Log
     progress: Progress
     label: str
@@ -133,15 +141,24 @@ class _Training:
     deadline: float | None
     pace: Pace | None
     last_save: float = field(default_factory=time.monotonic)
+    phase: int = -1
 
     def step(self) -> bool:
         """Make a step, and validate where that is due; return whether the deadline is over."""
         saved, step = self.saved, self.saved.step
         torch_threads.use(self.course.threads_at(step))
-        lr = rate(self.course.position(step), self.plan.train, self.course.first)
+        at, phases = self.course.position(step), self.plan.train.phases
+        if phases and (now := span_at(at, phases, self.course.first).number) != self.phase:
+            self.recipe.enter(phases[now])
+            self.phase = now
+        lr = rate(at, self.plan.train, self.course.first)
         loss = self.recipe.step(step, lr)
         saved.loss_sum, saved.loss_n = saved.loss_sum + loss, saved.loss_n + 1
+        saved.part_sum, saved.part_n = saved.part_sum + loss, saved.part_n + 1
         saved.step = step + 1
+        if self.course.passes(step, self.points):
+            saved.losses.append([float(saved.step), float(saved.part_sum) / saved.part_n])
+            saved.part_sum, saved.part_n = torch.zeros_like(saved.part_sum), 0
         late = self.deadline is not None and time.monotonic() > self.deadline
         if self.course.passes(step, self.marks) or late:
             self._look(lr)
@@ -209,6 +226,7 @@ def _trained(saved: Checkpoint) -> Trained:
         saved.ran_out,
         tuple(saved.history),
         tuple(Change(*c) for c in saved.changes),
+        tuple((step, mean) for step, mean in saved.losses),
     )
 
 
@@ -224,9 +242,13 @@ def _course(saved: Checkpoint, plan: Plan, stage: str, member: int, pace: Pace |
 
 
 def _marks(plan: Plan, steps: int | None = None) -> set[int]:
-    """Return after which of that many steps (the planned number) to validate: evenly spread, the last among them."""
-    steps = steps or plan.train.steps
-    n = min(plan.train.validations, steps)
+    """After which of that many steps (the planned number) to validate: evenly spread, the last among them."""
+    return _evenly(steps or plan.train.steps, plan.train.validations)
+
+
+def _evenly(steps: int, many: int) -> set[int]:
+    """After which of so many steps to do something that many times: evenly spread, the last among them."""
+    n = min(many, steps)
     return {round((k + 1) * steps / n) for k in range(n)}
 
 

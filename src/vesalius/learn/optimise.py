@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from vesalius import optimisers, schedules
 from vesalius.core.plan import TrainPlan
+from vesalius.learn.phases import span_at
 
 
 def optimizer(model: nn.Module, plan: TrainPlan) -> torch.optim.Optimizer:
@@ -23,8 +24,18 @@ def optimizer(model: nn.Module, plan: TrainPlan) -> torch.optim.Optimizer:
 
 
 def rate(step: float, plan: TrainPlan, steps: int | None = None) -> float:
-    """Return the learning rate of a step of `steps` (the planned number): a linear warm-up, then the schedule down."""
+    """Return the learning rate of a step of `steps` (the planned number): a linear warm-up, then the schedule down.
+
+    Where the plan has phases, each of them has both to itself.
+    """
     steps = steps or plan.steps
+    if plan.phases:
+        span = span_at(step, plan.phases, steps)
+        return plan.phases[span.number].rate * _rate(step - span.begin, plan, span.steps)
+    return _rate(step, plan, steps)
+
+
+def _rate(step: float, plan: TrainPlan, steps: int) -> float:
     warm = max(1, round(plan.warmup * steps)) if plan.warmup else 0
     if step < warm:
         return min(plan.lr, plan.lr * (step + 1) / warm)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol, runtime_checkable
 
@@ -16,6 +16,7 @@ from vesalius.core.plan import Plan
 from vesalius.core.seeds import seed_of
 from vesalius.learn.checkpoint import Checkpoint
 from vesalius.learn.optimise import Average, optimizer, rate
+from vesalius.learn.phases import frozen_parts, is_frozen
 from vesalius.learn.shallow import keep_exact
 from vesalius.learn.weights import fit_of
 from vesalius.prepare.batch import Batch
@@ -102,6 +103,29 @@ class Stepper:
         self.optimizer_ = optimizer(self.model, plan.train)
         self.objective, self.wrapped = fabric.setup(Objective(task, self.model), self.optimizer_)
         self.average = Average(self.model, plan.train.ema) if plan.train.ema else None
+        self._learning = [n for n, p in self.model.named_parameters() if p.requires_grad]
+        self._asleep: list[nn.Module] = []
+
+    def freeze(self, names: Sequence[str]) -> None:
+        """Keep the weights and the statistics of these parts as they are, and let all others learn.
+
+        `names` are as in `PhasePlan.frozen`. Frozen parts are in evaluation mode: their dropout is off, and what they
+        give for an image stays the same. Raises PlanError, UnknownName.
+        """
+        parts = frozen_parts(self.model, names)
+        learning = set(self._learning)
+        for name, parameter in self.model.named_parameters():
+            parameter.requires_grad_(name in learning and not is_frozen(name, parts))
+            if not parameter.requires_grad:
+                parameter.grad = None
+        self._asleep = [m for n, m in self.model.named_modules() if n and is_frozen(n, parts)]
+        self._awake()
+
+    def _awake(self) -> None:
+        """Put the model into training mode, but for what is frozen."""
+        self.model.train()
+        for module in self._asleep:
+            module.training = False
 
     def step(self, step: int, batch: Batch, lr: float | None = None) -> Tensor:
         """Take one optimiser step. Returns the loss, detached and still on the device.
@@ -159,7 +183,7 @@ class Stepper:
         self._seed(seed_of(seed, self.member, "step", step))
         generator = torch.Generator().manual_seed(seed_of(seed, self.member, "loss", step))
         if not self.model.training:
-            self.model.train()
+            self._awake()
         return generator
 
     def _seed(self, seed: int) -> None:
@@ -185,7 +209,7 @@ class Stepper:
         finally:
             if own is not None:
                 self.load(own)
-            self.model.train()
+            self._awake()
 
     def load(self, weights: Mapping[str, Tensor]) -> None:
         """Take other weights, all of them by name; the optimiser and the average stay."""

@@ -24,8 +24,19 @@ from vesalius.core.options import options_of
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["OWN", "build", "default_for"]
+__all__ = ["MUST", "OWN", "adopt", "build", "default_for"]
 OWN = "own"  # the name in a plan of a loss that a task brings itself
+MUST = ("TARGETS", "make")
+
+
+def adopt(thing: Any, name: str, said: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a loss's file would hold, of a class or a function that is registered in the running process.
+
+    Raises RegisterError.
+    """
+    from vesalius.losses._adopt import adopted
+
+    return adopted(thing, name, said)
 
 
 def default_for(kind: str) -> str:

@@ -10,6 +10,9 @@ on a resample of those rows (NaN where it is not defined); `counts(rows) -> dict
 metric speaks of; `excluded(rows) -> dict[str, int]`, what was left out and why; and `baseline(…)`, the trivial
 answer to beat. A metric of one label is named `dice/liver`; `dice` alone is the mean over labels.
 
+A file may have `joined(first, second) -> Rows`, the rows of two tables one after the other, whose figures are computed
+as before: by it two models are compared with a test.
+
 One whose answers have labels may have `occurrences(rows) -> dict[str, tuple[int, int, int]]`: for each label how
 many truths have it, how many answers have it, and of how many cases that is known.
 """
@@ -22,10 +25,16 @@ from typing import Any
 from vesalius.core import registry
 from vesalius.core.errors import UnknownName
 from vesalius.core.scorecard import Interval
-from vesalius.metrics._intervals import bootstrap
+from vesalius.metrics._decisions import agreement, net_benefit, rates_at, rates_kept, wilson
+from vesalius.metrics._intervals import bootstrap, resample
 from vesalius.metrics._rows import Rows
 
-__all__ = ["Interval", "Rows", "bootstrap", "describe", "for_answer", "judges"]
+__all__ = [
+    "MUST", "Interval", "Rows", "agreement", "bootstrap", "describe", "for_answer", "judges", "net_benefit",
+    "rates_at", "rates_kept", "resample", "wilson",
+]  # fmt: skip
+
+MUST = ("ANSWER", "DESCRIPTIONS", "rows", "summary", "counts", "excluded")
 
 
 def for_answer(answer: str) -> ModuleType:

@@ -17,7 +17,18 @@ from vesalius.metrics._priors import baseline, prior
 from vesalius.metrics._rows import Rows
 from vesalius.metrics._surfaces import boxes, cut, distances
 
-__all__ = ["baseline", "counts", "excluded", "occurrences", "prior", "row", "rows", "summary", "table"]
+__all__ = [
+    "baseline",
+    "counts",
+    "excluded",
+    "joined",
+    "occurrences",
+    "prior",
+    "row",
+    "rows",
+    "summary",
+    "table",
+]
 
 ANSWER = "Mask"
 DESCRIPTIONS = {
@@ -41,6 +52,9 @@ DESCRIPTIONS = {
                      "high": None, "unit": ""},
 }  # fmt: skip
 _COUNTED = ("both_empty", "hd95_missing")
+_KEPT = tuple(
+    f"{side}_{unit}" for side in ("answer", "truth") for unit in ("ml", "mm2", "px")
+)  # sizes, no metrics
 
 
 def row(
@@ -62,6 +76,7 @@ def row(
     where Nikolov et al. 2018 (DeepMind's surface-distance) weigh each by its area. HD95 is the larger of the two
     directions' 95th percentiles, as there. Both masks empty: every metric is NaN and `both_empty/label` is 1.
     One empty: Dice, Jaccard and surface Dice are 0, HD95 is NaN and `hd95_missing/label` is 1.
+    `answer_ml/label` and `truth_ml/label` (or mm2, px) are the sizes themselves.
 
     Raises GeometryError where the grids differ.
     """
@@ -118,7 +133,7 @@ def table(
     columns = {n: np.array([one.get(n, np.nan) for one in made], dtype=np.float64) for n in names}
     labels = tuple(dict.fromkeys(n.partition("/")[2] for n in names))
     info: dict[str, Any] = {"labels": labels, "tolerance_mm": tolerance_mm, "tolerance_px": tolerance_px}
-    shown = [n for n in names if n.partition("/")[0] not in _COUNTED]
+    shown = [n for n in names if n.partition("/")[0] not in (*_COUNTED, *_KEPT)]
     grid = np.stack([columns[n] for n in shown], axis=1) if shown else np.zeros((len(made), 0))
     return Rows(
         tuple(case_ids),
@@ -130,6 +145,18 @@ def table(
             "names": np.array(shown),
         },
     )
+
+
+def joined(first: Rows, second: Rows) -> Rows:
+    """Return the rows of two tables of the same labels and tolerances; what one lacks is NaN in its rows."""
+    made = [
+        {name: float(c[k]) for name, c in rows.columns.items()}
+        for rows in (first, second)
+        for k in range(len(rows))
+    ]
+    ids = (*first.case_ids, *second.case_ids)
+    info = first.info
+    return table(made, ids, tolerance_mm=info["tolerance_mm"], tolerance_px=info["tolerance_px"])
 
 
 def summary(rows: Rows, index: Array) -> dict[str, float]:
@@ -190,9 +217,10 @@ def _one(
         size = "area_error_mm2" if flat else "volume_error_ml"
         unit = step[0] * step[1] * (1.0 if flat else step[2] / 1000)
     names = ("dice", "jaccard", hd95, surface, size, "volume_error")
+    sizes = (f"answer_{size.rpartition('_')[2]}", f"truth_{size.rpartition('_')[2]}")
     nan = float("nan")
     if not size_a and not size_b:
-        return dict.fromkeys(names, nan) | {"both_empty": 1.0, "hd95_missing": 0.0}
+        return dict.fromkeys((*names, *sizes), nan) | {"both_empty": 1.0, "hd95_missing": 0.0}
     values = [2 * both / (size_a + size_b), both / (size_a + size_b - both), nan, 0.0]
     if size_a and size_b:
         there, back = distances(a, b, spacing_mm=step, flat=flat)
@@ -200,6 +228,6 @@ def _one(
         near = (there <= tolerance).sum() + (back <= tolerance).sum()
         values[3] = float(near / (len(there) + len(back)))
     error = abs(size_a - size_b)
-    values += [error * unit, error / size_b if size_b else nan]
+    values += [error * unit, error / size_b if size_b else nan, size_a * unit, size_b * unit]
     missing = float(not (size_a and size_b))
-    return dict(zip(names, values, strict=True)) | {"both_empty": 0.0, "hd95_missing": missing}
+    return dict(zip((*names, *sizes), values, strict=True)) | {"both_empty": 0.0, "hd95_missing": missing}

@@ -15,8 +15,8 @@ from vesalius.metrics._ranks import auc, average_precision, descending
 from vesalius.metrics._rows import Rows
 
 __all__ = [
-    "baseline", "calibration_curve", "confusion", "counts", "decide", "excluded", "from_arrays", "occurrences",
-    "precision_recall", "roc", "rows", "summary",
+    "baseline", "calibration_curve", "confusion", "counts", "decide", "excluded", "from_arrays", "joined",
+    "occurrences", "precision_recall", "roc", "rows", "summary",
 ]  # fmt: skip
 
 ANSWER = "Scores"
@@ -122,6 +122,14 @@ def from_arrays(
     bare = Rows(ids, {"p": p, "y": y}, info)
     made = {"p": p, "y": y, "decided": decide(bare)}
     return Rows(ids, made, info, {"order": order, "ends": ends})
+
+
+def joined(first: Rows, second: Rows) -> Rows:
+    """Return the rows of two tables of the same labels; each keeps what was called by its own thresholds."""
+    columns = {name: np.concatenate([first[name], second[name]]) for name in first.columns}
+    order, ends = descending(columns["p"])
+    ids = (*first.case_ids, *second.case_ids)
+    return Rows(ids, columns, first.info, {"order": order, "ends": ends})
 
 
 def decide(rows: Rows) -> Array:

@@ -11,7 +11,7 @@ from vesalius.core.errors import DataError
 from vesalius.core.image import Array
 from vesalius.metrics._rows import Rows
 
-__all__ = ["baseline", "counts", "excluded", "from_arrays", "rows", "summary"]
+__all__ = ["baseline", "counts", "excluded", "from_arrays", "joined", "rows", "summary"]
 
 ANSWER = "Value"
 DESCRIPTIONS = {
@@ -48,6 +48,12 @@ def from_arrays(
         raise DataError("one finite truth an answer is needed", found=f"shapes {x.shape} and {y.shape}")
     ids = tuple(case_ids) if case_ids is not None else tuple(str(i) for i in range(len(x)))
     return Rows(ids, {"x": x, "y": y}, {"unit": unit})
+
+
+def joined(first: Rows, second: Rows) -> Rows:
+    """Return the rows of two tables in one unit."""
+    columns = {name: np.concatenate([first[name], second[name]]) for name in first.columns}
+    return Rows((*first.case_ids, *second.case_ids), columns, first.info)
 
 
 def summary(rows: Rows, index: Array) -> dict[str, float]:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from vesalius.nets._net import Dense as Dense
     from vesalius.nets._net import Net as Net
 
-__all__ = ["Dense", "Net", "build", "count_parameters", "describe", "names_for", "topology"]
+__all__ = ["MUST", "Dense", "Net", "adopt", "build", "count_parameters", "describe", "names_for", "topology"]
 
 
 def __getattr__(name: str) -> Any:
@@ -42,6 +42,19 @@ def __getattr__(name: str) -> Any:
 
         return getattr(_net, name)
     raise AttributeError(f"module 'vesalius.nets' has no attribute '{name}'")
+
+
+MUST = ("ROLE", "DIMS", "SOURCE", "SMALLEST", "OPTIONS", "build")
+
+
+def adopt(thing: Any, name: str, said: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a net's file would hold, of a class that is registered in the running process (see `vs.register`).
+
+    Raises RegisterError for what is no net.
+    """
+    from vesalius.nets._adopt import adopted
+
+    return adopted(thing, name, said)
 
 
 def describe(name: str) -> dict[str, Any]:

@@ -58,6 +58,11 @@ class Folded(Net):
             dims, out_channels + in_channels, out_channels, kernel=(3,) * dims, normalise=normalise
         )
 
+    @property
+    def encoding(self) -> tuple[str, ...]:
+        """Return the inner net's."""
+        return tuple(f"inner.{part}" for part in self.inner.encoding)
+
     def forward(self, x: Tensor) -> Dense:
         """Return feature maps of the inner net, and a full-resolution map."""
         self.check_input(x)

@@ -36,6 +36,16 @@ class Net(nn.Module):
     out_channels: int
     dropout: float
 
+    @property
+    def encoding(self) -> tuple[str, ...]:
+        """Return the names of the parts that see the image, `""` for all of the net; none where the net does not say.
+
+        By default all of an encoder, and what a dense net calls `encoder`.
+        """
+        if self.role == "encoder":
+            return ("",)
+        return ("encoder",) if isinstance(getattr(self, "encoder", None), nn.Module) else ()
+
     def __init__(
         self,
         dims: int,
@@ -73,6 +83,14 @@ class Net(nn.Module):
         """
         found: Tensor = output.full if self.role == "dense" else output[-1]
         return found
+
+    def summed_up(self, output: Any) -> Tensor:
+        """Return `(B, F)`, the mean over space of the deepest map, out of what `forward` returned.
+
+        It is an encoder's last map, and the bottom of a U-Net. A family that sums an image up otherwise overrides this.
+        """
+        deepest: Tensor = (output.features if self.role == "dense" else output)[-1]
+        return deepest.flatten(2).mean(-1)
 
     def check_input(self, x: Tensor) -> None:
         """Refuse a tensor of another rank with one line instead of a stack of torch."""

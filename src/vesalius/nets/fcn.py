@@ -55,6 +55,11 @@ class FCN(Net):
         self.mode = "bilinear" if dims == 2 else "trilinear"
         initialise(self)
 
+    @property
+    def encoding(self) -> tuple[str, ...]:
+        """Return the trunk."""
+        return ("trunk",)
+
     def forward(self, x: Tensor) -> Dense:
         self.check_input(x)
         size = [int(n) for n in x.shape[2:]]

@@ -54,6 +54,11 @@ class WrappedSwinUNETR(Net):
         )
         self.net.add_module("out", nn.Identity())
 
+    @property
+    def encoding(self) -> tuple[str, ...]:
+        """Return the transformer and the convolutions that read it."""
+        return ("net.swinViT", *(f"net.encoder{k}" for k in (1, 2, 3, 4, 10)))
+
     def forward(self, x: Tensor) -> Dense:
         self.check_input(x)
         size = [int(n) for n in x.shape[2:]]

@@ -52,6 +52,11 @@ class WrappedUNETR(Net):
         for block in self.net.vit.blocks:
             block.norm_cross_attn = nn.Identity()  # MONAI makes it, and never calls it
 
+    @property
+    def encoding(self) -> tuple[str, ...]:
+        """Return the transformer and the convolutions that read it."""
+        return ("net.vit", *(f"net.encoder{k}" for k in (1, 2, 3, 4)))
+
     def forward(self, x: Tensor) -> Dense:
         self.check_input(x)
         size = [int(n) for n in x.shape[2:]]

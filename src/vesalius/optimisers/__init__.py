@@ -15,13 +15,25 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from vesalius.core import registry
+from vesalius.core.joining import literals_in, options_in
 from vesalius.core.options import options_of
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
-__all__ = ["build"]
+__all__ = ["MUST", "adopt", "build"]
+MUST = ("make",)
+
+
+def adopt(thing: Any, name: str, said: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what an optimiser's file would hold, of a class of torch.optim.Optimizer. Raises RegisterError."""
+    options = options_in(thing, ("params", "lr", "weight_decay"))
+
+    def make(groups: list[dict[str, Any]], *, lr: float, options: Mapping[str, Any]) -> torch.optim.Optimizer:
+        return cast("torch.optim.Optimizer", thing(groups, lr=lr, **options))
+
+    return {"OPTIONS": options, **literals_in(thing), **said, "make": make}
 
 
 def build(

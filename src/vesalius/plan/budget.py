@@ -60,11 +60,14 @@ def as_words(members: int) -> str:
 
 
 def enough_steps(plan: Plan, cases: int) -> int:
-    """Steps of one member beyond which more of them gain little: epochs for whole images, patches otherwise."""
+    """Steps of one member beyond which more of them gain little: epochs for whole images, patches otherwise.
+
+    The plan may ask for a share of them, or for more (`train.enough`).
+    """
     if plan.data.sampling == "whole":
         epochs = 120 if cases < 2000 else 30 if cases < 20000 else 10
-        return max(MINIMUM_STEPS, math.ceil(epochs * cases / plan.train.batch))
-    return 6000
+        return max(MINIMUM_STEPS, math.ceil(plan.train.enough * epochs * cases / plan.train.batch))
+    return max(MINIMUM_STEPS, math.ceil(plan.train.enough * 6000))
 
 
 def most_steps(plan: Plan, cases: int) -> int:

@@ -122,7 +122,8 @@ def _check_net(name: str, dims: int, user: str, roles: Sequence[str]) -> None:
         named = [n for role in roles for n in names_for(role, dims=dims)]
         fits = {n.partition("-")[0]: n for n in reversed(named)}  # one of each family
         raise PlanError(
-            f"net '{name}' is of role {about.get('ROLE')}; {user} takes {' or '.join(roles)}",
+            f"net '{name}' does not suit {user}",
+            found=f"a net of role {about.get('ROLE')}, where {' or '.join(roles)} is needed",
             hint=", ".join(sorted(fits.values())),
         )
     if dims not in about.get("DIMS", (2, 3)):

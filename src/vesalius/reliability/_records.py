@@ -11,7 +11,7 @@ import numpy as np
 from vesalius.cohorts import Decoded
 from vesalius.core.case import Split
 from vesalius.core.image import Array, Image, Triple
-from vesalius.reliability._thumbs import fingerprint, thumbnail
+from vesalius.reliability._thumbs import Small, fingerprint, thumbnail
 
 SAMPLES = 2000  # pixels kept of a channel, evenly spread, for quantiles over the cohort
 
@@ -49,7 +49,8 @@ class CaseRecord:
     )
     pixels_sha256: str = ""
     print_: Array = field(default_factory=lambda: np.zeros(0, np.float32))
-    thumb: Array | None = None
+    thumb: Small | None = None
+    grey_in_colour: bool = False
     voxels: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
     fault: str | None = None
     fatal: bool = False
@@ -83,9 +84,18 @@ def record_of(decoded: Decoded, *, keep_thumb: bool = True) -> CaseRecord:
         pixels_sha256=pixel_hash(decoded.images),
         print_=fingerprint(reference),
         thumb=thumbnail(reference, first) if keep_thumb else None,
+        grey_in_colour=_is_grey(reference),
         voxels=decoded.values,
         fault=fault,
         fatal=fatal,
+    )
+
+
+def _is_grey(image: Image) -> bool:
+    """Return whether a picture in colour has three equal channels."""
+    array = image.array
+    return image.in_colour and all(
+        np.array_equal(array[..., 0, :, :, :], array[..., k, :, :, :]) for k in (1, 2)
     )
 
 

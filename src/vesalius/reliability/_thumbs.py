@@ -2,19 +2,59 @@
 
 from __future__ import annotations
 
+import io
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import numpy as np
 from PIL import Image as Picture
 from scipy import ndimage
 
+from vesalius.core import palette
 from vesalius.core.case import IGNORED
 from vesalius.core.image import Array, Image
 
-THUMB = 96  # pixels, the longer side
+THUMB = 256  # pixels, the longer side at most
+LEAST = 96  # to which a smaller picture is enlarged
 PRINT = 32  # pixels, each side of a fingerprint's plane
-COLOURS = np.array(
-    [[230, 85, 60], [70, 160, 235], [90, 195, 110], [240, 190, 60], [170, 110, 220], [240, 130, 190]],
-    np.float32,
-)
+DRAWN = 0.45  # how dense a label lies over the picture
+SEEN = 0.25  # the share of a pixel from which a label is seen in it: thin structures cover a part of one
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Small:
+    """A small picture of a case as a coded file, and the label values that lie in it, packed; a few kilobytes."""
+
+    data: bytes
+    kind: str
+    size: tuple[int, int]
+    labels: bytes = b""
+
+    @property
+    def picture(self) -> Array:
+        """Return the picture, RGB `(H, W, 3)` of uint8, without its labels."""
+        found: Array = np.array(Picture.open(io.BytesIO(self.data)).convert("RGB"))
+        return found
+
+    @property
+    def values(self) -> Array | None:
+        """Return the label values `(H, W)`, 0 where there is none; None of a case without a mask."""
+        if not self.labels:
+            return None
+        return np.frombuffer(zlib.decompress(self.labels), np.int32).reshape(self.size)
+
+    def drawn(self, colours: Mapping[int, str]) -> Array:
+        """Return the picture with its labels over it, each value in its colour."""
+        picture, values = self.picture.astype(np.float32), self.values
+        for k, value in enumerate([] if values is None else np.unique(values[values != 0])):
+            colour = np.array(palette.rgb(colours.get(int(value), palette.of_place(k))), np.float32)
+            where = values == value
+            rim = where & ~ndimage.binary_erosion(where)
+            picture[where] = (1 - DRAWN) * picture[where] + DRAWN * colour
+            picture[rim] = colour
+        found: Array = np.clip(picture, 0, 255).astype(np.uint8)
+        return found
 
 
 def plane_of(image: Image, mask: Image | None = None) -> int:
@@ -24,10 +64,8 @@ def plane_of(image: Image, mask: Image | None = None) -> int:
     return image.shape[0] // 2
 
 
-def thumbnail(image: Image, mask: Image | None = None) -> Array:
-    """Return an RGB picture `(H, W, 3)` of uint8, at most 96 pixels a side, labels drawn over it; square pixels in
-    mm.
-    """
+def thumbnail(image: Image, mask: Image | None = None) -> Small:
+    """Return a small picture of a case, of at most 256 pixels a side and square ones in mm, with its labels beside."""
     z = plane_of(image, mask)
     frame = image.array if image.times_s is None else image.array[0]
     plane = frame[:3, z].astype(np.float32) if frame.shape[0] == 3 else frame[:1, z].astype(np.float32)
@@ -35,20 +73,28 @@ def thumbnail(image: Image, mask: Image | None = None) -> Array:
     low, high = (0.0, 255.0) if frame.dtype == np.uint8 else np.percentile(plane, [0.5, 99.5])
     aspect = 1.0 if image.spacing_mm is None else image.spacing_mm[1] / image.spacing_mm[0]
     height, width = plane.shape[1] * aspect, float(plane.shape[2])
-    zoom = THUMB / max(height, width)
+    zoom = min(THUMB, max(LEAST, height, width)) / max(height, width)
     size = (max(1, round(height * zoom)), max(1, round(width * zoom)))
     small = np.stack([shrink(channel, size) for channel in plane])
     small = np.clip((small - low) / max(high - low, 1e-6), 0, 1) * 255
     rgb = np.repeat(small, 3, axis=0) if len(small) == 1 else small
-    picture = np.moveaxis(rgb, 0, -1).copy()
+    buffer, kind = io.BytesIO(), "JPEG" if max(size) > LEAST else "PNG"
+    Picture.fromarray(np.moveaxis(rgb, 0, -1).astype(np.uint8)).save(buffer, format=kind, quality=88)
+    labels = b""
     if mask is not None and mask.shape == image.shape:
-        labels = mask.array[0, z]
-        for k, value in enumerate(v for v in np.unique(labels) if v not in (0, IGNORED)):
-            share = shrink(labels == value, size)[..., None]  # thin structures cover a part of a pixel
-            opacity = 0.45 * np.minimum(2 * share, 1)
-            picture = (1 - opacity) * picture + opacity * COLOURS[k % len(COLOURS)]
-    result: Array = np.clip(picture, 0, 255).astype(np.uint8)
-    return result
+        labels = zlib.compress(_shrunk(mask.array[0, z], size).tobytes(), 1)
+    return Small(buffer.getvalue(), kind.lower(), size, labels)
+
+
+def _shrunk(labels: Array, size: tuple[int, int]) -> Array:
+    """Return the label that is seen in each pixel of a smaller grid: the one with the largest share of it."""
+    best = np.full(size, SEEN, np.float32)
+    found = np.zeros(size, np.int32)
+    for value in (v for v in np.unique(labels) if v not in (0, IGNORED)):
+        share = shrink(labels == value, size)
+        found[share > best] = value
+        best = np.maximum(best, share)
+    return found
 
 
 def fingerprint(image: Image) -> Array:

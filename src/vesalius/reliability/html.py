@@ -1,42 +1,73 @@
-"""The inspection as one self-contained HTML page: findings, tables, histograms and a contact sheet."""
+"""The inspection as one self-contained HTML page: findings with their pictures, tables, histograms, a contact sheet."""
 
 from __future__ import annotations
 
 import base64
 import io
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image as Picture
 
+from vesalius.core import page, palette
 from vesalius.core.disk import write_text
+from vesalius.core.words import counted
+from vesalius.dicom.values.colours import chosen
 from vesalius.reliability.inspect import Finding, Inspection, Thumb
+from vesalius.reliability.summary import Intensity
 
+TEMPLATE = Path(__file__).parent / "inspection.html.j2"
 SHEET = 60  # pictures on the contact sheet
 SHOWN = 40  # findings of one kind that are written out
+WITH_PICTURES = 12  # of these
+SIDE_BY_SIDE = 4  # pictures of one finding
+CUT = 3  # a column of a histogram so many times higher than all others is cut
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A case as the page shows it: its name, what is said of it, how bad that is, and its views by what they show."""
+
+    case: str
+    label: str
+    flag: str
+    views: Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """A histogram to draw: heights from 0 to 1, which of them are cut, and what it is of."""
+
+    about: Intensity
+    heights: Sequence[float]
+    cut: Sequence[bool]
 
 
 def render(inspection: Inspection) -> str:
     """Return the page as text. Nothing in it is loaded from elsewhere."""
-    from jinja2 import Environment, FileSystemLoader, select_autoescape
-
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=select_autoescape(default=True, default_for_string=True),
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    template = environment.get_template("inspection.html.j2")
-    return template.render(
+    by_case = {t.case: t for t in inspection.thumbs}
+    sheet = [_shown(t, flag) for t, flag in _sheet(inspection)]
+    return page.render(
+        TEMPLATE,
         name=inspection.cohort.root.resolve().name,
         cohort=inspection.cohort,
         s=inspection.summary,
-        groups=_grouped(inspection.findings),
+        groups=[
+            (
+                severity,
+                kind,
+                [(f, _pictures(f, by_case) if k < WITH_PICTURES else []) for k, f in enumerate(listed)],
+            )
+            for severity, kind, listed in _grouped(inspection.findings)
+        ],
         counts={k: sum(f.severity == k for f in inspection.findings) for k in ("error", "warning", "note")},
         shown=SHOWN,
-        sheet=[
-            {"case": t.case, "label": t.label, "flag": flag, "src": data_uri(t)}
-            for t, flag in _sheet(inspection)
-        ],
+        next_steps=next_steps(inspection),
+        histograms=[_bars(i) for i in _distinct(inspection.summary.intensities)],
+        legend=_legend(inspection),
+        sheet=sheet,
         sheet_total=len(inspection.cohort.cases) + len(inspection.cohort.set_aside),
     )
 
@@ -46,18 +77,100 @@ def write(inspection: Inspection, path: Path) -> None:
     write_text(path, render(inspection))
 
 
+def next_steps(inspection: Inspection) -> list[tuple[str, str]]:
+    """Return what to do next, in order: a sentence, and a command or an option where there is one."""
+    found: dict[str, tuple[str, str]] = {}
+    for severity in ("error", "warning"):
+        for kind, listed in _of_kind(inspection.findings, severity).items():
+            hint = next((f.hint for f in listed if f.hint), "")
+            what = "Mend first" if severity == "error" else "Look at"
+            text = f"{what}: {kind} ({counted(len(listed), 'finding')})"
+            found.setdefault(f"{severity} {kind}", (f"{text}. {hint[:1].upper()}{hint[1:]}".strip(), ""))
+    if not inspection.summary.patients_known and inspection.summary.cases:
+        text = "Say which images are of one patient, or those of one may be learned from and tested on."
+        found["patients"] = (text, "--column patient=NAME")
+    stops = any(f.severity == "error" for f in inspection.findings)
+    root = shlex.quote(str(inspection.cohort.root.name))
+    several = len(inspection.cohort.targets) > 1
+    target = f" --target {shlex.quote(next(iter(inspection.cohort.targets)))}" if several else ""
+    if inspection.cohort.targets:
+        lead = "Then see" if stops else "See"
+        found["plan"] = (f"{lead} what would be done, and why.", f"vesalius fit {root}{target} --dry-run")
+        found["fit"] = ("Train, within a time.", f"vesalius fit {root}{target} -o RUN --time-limit 10m")
+    elif inspection.cohort.cases:
+        text = "There is nothing to learn in it, but a trained model can answer it."
+        found["predict"] = (text, f"vesalius predict RUN {root} -o OUT")
+    return list(found.values())
+
+
 def data_uri(thumb: Thumb) -> str:
-    """Return a thumbnail as an inline PNG."""
-    buffer = io.BytesIO()
-    Picture.fromarray(thumb.picture).save(buffer, format="PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+    """Return a thumbnail as an inline picture, its labels drawn over it."""
+    if thumb.small.labels:
+        buffer = io.BytesIO()
+        png = thumb.small.kind == "png"
+        Picture.fromarray(thumb.picture).save(buffer, format="PNG" if png else "JPEG", quality=88)
+        return _address(buffer.getvalue(), thumb.small.kind)
+    return _address(thumb.small.data, thumb.small.kind)
 
 
-def _grouped(findings: tuple[Finding, ...]) -> list[tuple[str, str, list[Finding]]]:
+def _address(data: bytes, kind: str) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+
+
+def _shown(thumb: Thumb, flag: str = "") -> Shown:
+    views = [("with its labels" if thumb.small.labels else "image", data_uri(thumb))]
+    if thumb.small.labels:
+        views.append(("image alone", _address(thumb.small.data, thumb.small.kind)))
+    return Shown(thumb.case, thumb.label, flag, views)
+
+
+def _pictures(finding: Finding, by_case: Mapping[str, Thumb]) -> list[Shown]:
+    """Return the pictures of a finding about a few cases, side by side; of one about many none, they are no pair."""
+    if not 1 < len(finding.cases) <= SIDE_BY_SIDE:
+        return []
+    return [_shown(by_case[c]) for c in finding.cases if c in by_case]
+
+
+def _of_kind(findings: Sequence[Finding], severity: str) -> dict[str, list[Finding]]:
+    found: dict[str, list[Finding]] = {}
+    for finding in findings:
+        if finding.severity == severity:
+            found.setdefault(finding.kind, []).append(finding)
+    return found
+
+
+def _grouped(findings: Sequence[Finding]) -> list[tuple[str, str, list[Finding]]]:
     groups: dict[tuple[str, str], list[Finding]] = {}
     for finding in findings:
         groups.setdefault((finding.severity, finding.kind), []).append(finding)
     return [(severity, kind, listed) for (severity, kind), listed in groups.items()]
+
+
+def _distinct(channels: Sequence[Intensity]) -> list[Intensity]:
+    """Return the channels without those that are equal to one before: the colours of grey pictures."""
+    found: dict[tuple[object, ...], Intensity] = {}
+    for one in channels:
+        found.setdefault((one.mean, one.sd, one.low, one.high, one.counts), one)
+    return list(found.values())
+
+
+def _bars(one: Intensity) -> Bars:
+    ranked = sorted(one.counts, reverse=True)
+    top = float(ranked[0]) if ranked else 1.0
+    if (
+        len(ranked) > 1 and ranked[1] and ranked[0] > CUT * ranked[1]
+    ):  # the background, beside which nothing is seen
+        top = 1.2 * ranked[1]
+    return Bars(one, [min(n / (top or 1), 1.0) for n in one.counts], [n > top for n in one.counts])
+
+
+def _legend(inspection: Inspection) -> list[tuple[str, str]]:
+    """Return name and colour of the labels that are drawn over the pictures."""
+    colours = next((t.colours for t in inspection.thumbs if t.small.labels), {})
+    for target in inspection.cohort.targets.values():
+        if colours and {x.value for x in target.labels} >= set(colours):
+            return [(x.name, palette.colour_of(x, k)) for k, x in enumerate(chosen(target.labels))][:30]
+    return []
 
 
 def _sheet(inspection: Inspection) -> list[tuple[Thumb, str]]:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Literal
 
 from vesalius.cohorts import select_target
 from vesalius.cohorts.targets import contract as kinds
+from vesalius.core import palette
 from vesalius.core.cohort import Cohort
 from vesalius.core.errors import DataError
 from vesalius.core.image import Array
 from vesalius.core.progress import Progress
+from vesalius.core.shown import Shown, cut
 from vesalius.core.words import counted, listed
+from vesalius.dicom.values.colours import chosen
 from vesalius.reliability import duplicates, geometry, leakage
 from vesalius.reliability._records import CaseRecord
 from vesalius.reliability._survey import Survey, survey
+from vesalius.reliability._thumbs import Small
 from vesalius.reliability.duplicates import Duplicate
 from vesalius.reliability.geometry import Misfit
 from vesalius.reliability.leakage import Leak
@@ -39,15 +43,21 @@ class Finding:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Thumb:
-    """A small picture of a case: RGB `(H, W, 3)` of uint8, its labels drawn over it."""
+    """A small picture of a case, what is said of it, and the colours of its labels by their values."""
 
     case: str
     label: str
-    picture: Array
+    small: Small
+    colours: Mapping[int, str] = field(default_factory=dict)
+
+    @property
+    def picture(self) -> Array:
+        """RGB `(H, W, 3)` of uint8, its labels drawn over it."""
+        return self.small.drawn(self.colours)
 
 
 @dataclass(frozen=True, eq=False)
-class Inspection:
+class Inspection(Shown):
     """What is in a cohort and what is wrong with it."""
 
     cohort: Cohort
@@ -57,6 +67,13 @@ class Inspection:
     leaks: tuple[Leak, ...]
     misfits: tuple[Misfit, ...]
     thumbs: tuple[Thumb, ...]
+
+    def _words(self) -> Iterable[str]:
+        yield repr(cut(self.cohort.root.name))
+        yield counted(self.summary.cases, "case")
+        for severity in _ORDER:
+            count = sum(f.severity == severity for f in self.findings)
+            yield counted(count, severity) if count else ""
 
 
 def inspect(
@@ -89,9 +106,18 @@ def inspection_of(found: Survey, *, target: str | None = None) -> Inspection:
         *_unlooked(found.good),
         *_notes(found.cohort),
     ]
-    thumbs = tuple(Thumb(f.case, _caption(f), f.thumb) for f in found.facts if f.thumb is not None)
+    colours = label_colours(found.cohort)
+    thumbs = tuple(Thumb(f.case, _caption(f), f.thumb, colours) for f in found.facts if f.thumb is not None)
     findings.sort(key=lambda f: _ORDER[f.severity])
     return Inspection(found.cohort, summary, tuple(findings), twins, leaks, misfits, thumbs)
+
+
+def label_colours(cohort: Cohort) -> dict[int, str]:
+    """Return the colour of each value of the masks that are drawn: those of the first target that is a mask."""
+    drawn = next((t for t in cohort.targets.values() if kinds.of(t.kind).drawn), None)
+    if drawn is None:
+        return {}
+    return {x.value: palette.colour_of(x, k) for k, x in enumerate(chosen(drawn.labels))}
 
 
 def to_json(inspection: Inspection) -> str:
@@ -263,6 +289,18 @@ def _pixels(good: Sequence[CaseRecord]) -> list[Finding]:
     if flat:
         text = f"{counted(len(flat), 'image has', 'images have')} the same value everywhere"
         findings.append(Finding("warning", "pixels", flat, text, "look at them"))
+    grey = tuple(f.case for f in good if f.grey_in_colour)
+    if grey:
+        every = len(grey) == len(good)
+        text = "all pictures are" if every else f"{counted(len(grey), 'picture is', 'pictures are')}"
+        hint = (
+            "`fit` learns one channel of each" if every else "beside those in colour they are read as colour"
+        )
+        findings.append(
+            Finding(
+                "note", "grey in colour files", grey, f"{text} grey, although their files hold colours", hint
+            )
+        )
     tops = {f.case: max(abs(c.high) for c in f.channels) for f in good if f.channels}
     held = [t for t in tops.values() if t > 0]
     if held and max(held) > 20 * min(held):

@@ -14,7 +14,9 @@ from vesalius.core.disk import held
 from vesalius.core.errors import OutputError, PlanError
 from vesalius.core.plan import Plan, load_plan
 from vesalius.core.progress import Progress, Silent
+from vesalius.core.registry import stem_of
 from vesalius.infer import predictor
+from vesalius.plan import presets
 from vesalius.plan.budget import seconds
 from vesalius.plan.machine import Vacancy
 from vesalius.run.clock import left
@@ -41,6 +43,7 @@ class Asked:
     init: Path | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     plan: Path | str | Plan | None = None
+    preset: str | None = None
     dry_run: bool = False
     max_set_aside: float = 0.10
     device: str | None = None
@@ -127,7 +130,15 @@ def reopen(asked: Asked) -> Begun:
 
 
 def _assert_possible(asked: Asked) -> None:
-    """Raise, before an hour of reading and not after, what can be known of labels and device."""
+    """Raise, before an hour of reading and not after, what can be known of labels, device and preset."""
+    if asked.preset is not None:
+        stem_of(presets.KIND, asked.preset)
+        if asked.plan is not None:
+            raise PlanError(
+                "a plan that is given is followed, and a preset chooses another",
+                found=f"--plan and --preset {asked.preset}",
+                hint="one of the two",
+            )
     if isinstance(asked.data, Cohort):
         cohorts.assert_untold(asked.labels)
     predictor.device_of(asked.device)
@@ -140,6 +151,7 @@ def _completed(asked: Asked, told: Mapping[str, Any]) -> Asked:
         columns=asked.columns or told.get("columns"),
         layout=asked.layout or told.get("layout"),
         labels=asked.labels or told.get("labels"),
+        folds=asked.folds or told.get("folds"),
         split=asked.split or _path(told, "split"),
         init=asked.init or _path(told, "init"),
         max_set_aside=max(asked.max_set_aside, told.get("max_set_aside", 0.0)),

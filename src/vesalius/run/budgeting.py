@@ -84,9 +84,11 @@ def budgeted(
     progress: Progress,
     device: str | None,
     start: Mapping[str, Any] | None,
+    answered_again: bool = False,
 ) -> Budgeted:
     """Time real steps on a few cases, then plan how many there will be.
 
+    `answered_again` says that each training case will be answered by one member once the training is over.
     `vacancy` has watched how many cores are free since the data was read. Raises BudgetError, as soon as it is known,
     where the time does not suffice for the fewest steps.
     """
@@ -94,10 +96,10 @@ def budgeted(
     bench = _bench(space, plan, limit, began, progress, device)
     plan, slower = _vacant(plan, vacancy, device)
     if limit is not None and plan.reasons.get("train.steps") != USER:
-        available = bench.left(_after(space, plan, 0.0, slower))
+        available = bench.left(_after(space, plan, 0.0, slower, answered_again))
         _not_hopeless(bench, plan, available, limit, slower * START_S)
     one = _time_answer(space.task, plan, bench.ready.state, bench.examples, device, start)
-    after = _after(space, plan, one, slower)
+    after = _after(space, plan, one, slower, answered_again)
     still = len(space.assignment.folds[0]) if space.assignment.folds else 0
     watched_s = min(MONITOR, still) * one
     available = bench.left(after)
@@ -129,7 +131,7 @@ def budgeted(
     if not runs.get(
         space.task.run
     ).joins:  # the answers of a further member take too long to be decided on late
-        most, after = fixed.train.members, _after(space, fixed, one, slower)
+        most, after = fixed.train.members, _after(space, fixed, one, slower, answered_again)
     return Budgeted(fixed, Foreseen(found.step_s, after, one, most, pay, slower), _of_use(bench.ready))
 
 
@@ -236,10 +238,13 @@ def _time_answer(
     return runs.get(task.run).time(Members(task, [model], plan, where), examples)
 
 
-def _after(space: Workspace, plan: Plan, answer_s: float, slower: float) -> float:
+def _after(space: Workspace, plan: Plan, answer_s: float, slower: float, again: bool) -> float:
     """Seconds that scoring, the bundle and the report will take, where one model answers in `answer_s`.
 
-    `slower` is how much longer a thread takes because of what else this machine does.
+    `slower` is how much longer a thread takes because of what else this machine does. `again` says that each training
+    case is answered, too, by the member that never saw it.
     """
     each = 0.3 if plan.data.sampling == "patches" else 0.01
-    return slower * (REPORT_S + len(space.test) * each) + len(space.test) * answer_s * plan.train.members
+    tested, once_more = len(space.test), len(space.training) if again else 0
+    scoring = slower * (REPORT_S + (tested + once_more) * each)
+    return scoring + (tested * plan.train.members + once_more) * answer_s

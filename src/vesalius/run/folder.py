@@ -88,6 +88,7 @@ def _arguments(begun: Begun, space: Workspace) -> dict[str, object]:
             "columns": asked.columns,
             "layout": asked.layout,
             "labels": asked.labels,
+            "folds": asked.folds,
             "split": asked.split.resolve() if asked.split else None,
             "init": asked.init.resolve() if asked.init else None,
             "max_set_aside": asked.max_set_aside,

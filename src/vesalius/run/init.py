@@ -15,6 +15,7 @@ from vesalius.core.plan import DataPlan, Plan, override
 from vesalius.core.progress import Progress
 from vesalius.core.sealed import MANIFEST
 from vesalius.core.words import counted
+from vesalius.learn.phases import assert_learned
 from vesalius.learn.stepper import build
 from vesalius.learn.weights import fit_of
 from vesalius.reliability.trained_on import TrainedOn, learned
@@ -113,7 +114,9 @@ def taken_over(space: Workspace, plan: Plan, start: Start, ready: Ready, progres
     `ready` is the plan's last stage as it was timed. What is taken is said, too, and what is known of cases that the
     weights were trained on. Raises PlanError where none fits.
     """
-    fit = fit_of(build(ready.task, plan, ready.state, 0), start.weights)
+    model = build(ready.task, plan, ready.state, 0)
+    fit = fit_of(model, start.weights)
+    assert_learned(model, plan.train.phases, fit.taken)
     said = str(fit) + (f"; member {start.member + 1} of its {start.members}" if start.members > 1 else "")
     validating = [i for fold in space.assignment.folds[: plan.train.members] for i in fold]
     seen = sum(i in space.seen and space.seen[i] != start.member for i in validating)

@@ -8,11 +8,14 @@ from pathlib import Path
 
 from vesalius import cohorts
 from vesalius.cohorts import Overlap
-from vesalius.core.bundle import Bundle
+from vesalius.core.bundle import Bundle, open_bundle
 from vesalius.core.cohort import Assignment, Cohort
-from vesalius.core.errors import LeakError
+from vesalius.core.disk import write_text
+from vesalius.core.errors import LeakError, VesaliusError
 from vesalius.reliability.marks import Marks
 from vesalius.reliability.trained_on import FILE, TrainedOn, learned, load_trained_on, overlap
+
+ORIGIN = ".predicted_by"  # beside predictions of ours
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,32 @@ def past_of_bundle(bundle: Bundle) -> Past:
     if record is None and (run / "folds.json").is_file() and _data_hash(run) == bundle.data_hash:
         folds = cohorts.load_assignment(run / "folds.json")
     return Past(of, bundle.data_hash, record, folds, began)
+
+
+def keep_origin(folder: Path, bundle: Bundle) -> None:
+    """Write down, beside predictions, which bundle made them and where it lay. Raises OutputError."""
+    known = {"bundle": bundle.hash, "data_hash": bundle.data_hash, "path": str(bundle.path.resolve())}
+    write_text(folder / ORIGIN, json.dumps(known, indent=1) + "\n")
+
+
+def past_of_predictions(path: Path) -> Past | None:
+    """Return the past of the bundle that made a folder of predictions, or the table in one; None for another tool's.
+
+    Where the bundle is gone, or is another one now, only its own data are known again, by their hash.
+    """
+    if path.is_file() and path.name != "answers.csv":
+        return None
+    folder = path if path.is_dir() else path.parent
+    try:
+        known = json.loads((folder / ORIGIN).read_text(encoding="utf-8"))
+        place, made_by, data_hash = Path(known["path"]), str(known["bundle"]), str(known["data_hash"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    try:
+        bundle = open_bundle(place)
+    except VesaliusError:
+        return Past(f"bundle {made_by[:16]}", data_hash)
+    return past_of_bundle(bundle) if bundle.hash == made_by else Past(f"bundle {made_by[:16]}", data_hash)
 
 
 def _data_hash(run: Path) -> str:

@@ -11,7 +11,7 @@ from vesalius.core.plan import USER, Plan, override
 from vesalius.core.words import counted
 from vesalius.learn.recipes.contract import options_of
 from vesalius.plan import machine as machines
-from vesalius.plan import torch_threads
+from vesalius.plan import presets, torch_threads
 from vesalius.plan.facts import assert_shared_channels
 from vesalius.plan.fingerprint import fingerprint
 from vesalius.plan.mirroring import assert_joined
@@ -20,6 +20,7 @@ from vesalius.run.begin import Begun
 from vesalius.run.budgeting import budgeted
 from vesalius.run.earlier import assert_stages, filled
 from vesalius.run.init import same_meaning, taken_over
+from vesalius.run.out_of_fold import is_free
 from vesalius.run.pacing import Foreseen
 from vesalius.run.ready import Ready
 from vesalius.run.stages import stages_of
@@ -63,10 +64,18 @@ def _assert_mirrored(plan: Plan) -> None:
 
 
 def assert_meaning(begun: Begun, plan: Plan) -> None:
-    """Raise PlanError where a plan would exchange sides that a label names, or begins from other channels' weights."""
+    """Raise PlanError where a plan would exchange sides that a label names, or begins from other channels' weights.
+
+    Frozen parts need weights to begin from: random ones would stay random.
+    """
     no_side_swapped(plan)
     if begun.start is not None:
         same_meaning(begun.start, plan)
+    elif any(phase.frozen for phase in plan.train.phases):
+        raise PlanError(
+            "a phase of train.phases freezes a part of the model, and there are no weights to begin from",
+            hint="--init with a run, a bundle or a file of weights, or --set train.phases=[]",
+        )
 
 
 def fix_steps(begun: Begun, space: Workspace, plan: Plan) -> Planned:
@@ -84,6 +93,7 @@ def fix_steps(begun: Begun, space: Workspace, plan: Plan) -> Planned:
         progress=asked.progress,
         device=asked.device,
         start=start.weights if start else None,
+        answered_again=asked.folds is not None and not is_free(plan),
     )
     fixed = taken_over(space, found.plan, start, found.ready, asked.progress) if start else found.plan
     return Planned(fixed, found.foreseen, found.ready)
@@ -97,6 +107,12 @@ def _same_run(begun: Begun, plan: Plan, space: Workspace) -> None:
     if plan.net.init != origin:
         raise PlanError(
             "this run began from other weights", found=str(origin), hint=f"--init with {plan.net.init}"
+        )
+    if begun.asked.preset not in (None, plan.preset):
+        raise PlanError(
+            "a run that is resumed keeps its plan",
+            found=f"preset {begun.asked.preset}, begun with {plan.preset or 'none'}",
+            hint="the same again, nothing, or a new run",
         )
     named = {"task.name": space.task.name, "task.target": _named(space), "train.seed": begun.seed}
     settings = {**named, **begun.asked.settings}
@@ -123,7 +139,13 @@ def _first_plan(begun: Begun, space: Workspace) -> Plan:
     """Return the rules' plan or the one given, with what the user set; the number of steps is still open."""
     settings = begun.asked.settings
     assert_shared_channels([*space.training, *space.test], space.facts)
-    plan = _with_members(_given_or_drafted(begun, space), begun.asked.folds, space)
+    plan = _given_or_drafted(begun, space)
+    if begun.asked.preset is not None:
+        told = override(
+            for_net(plan, settings), settings
+        )  # what the user set wins, and a preset may look at it
+        plan = presets.applied(begun.asked.preset, told)
+    plan = _with_members(plan, begun.asked.folds, space)
     if begun.start is not None:
         plan = override(plan, {"net.init": begun.start.origin})
     if "train.steps" in settings:  # what the clock changed was about other steps

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,14 @@ from vesalius.answers import contract
 from vesalius.core.bundle import Bundle, Stage
 from vesalius.core.cohort import Cohort
 from vesalius.core.disk import write_text
-from vesalius.core.plan import Plan, value_at
+from vesalius.core.plan import USER, Plan, value_at
 from vesalius.core.scorecard import Scorecard
 from vesalius.core.words import counted, listed
 from vesalius.evaluate.card import Card, render
 from vesalius.evaluate.report import Report
 from vesalius.evaluate.report import write_report as write_html
 from vesalius.evaluate.scoring import Tally
+from vesalius.run import engineering
 from vesalius.run.members import Outcome
 from vesalius.run.workspace import Workspace
 
@@ -80,23 +82,23 @@ def write_report(
 ) -> str:
     """Write `report.html` and `card.md` into a run's folder; returns the card's text, which names no case."""
     plan = stage.plan
-    history = {
-        f"{stage.name}-{k} {name}": _line(t.history, name)
-        for k, t in enumerate(outcome.trained)
-        for name in ("loss",)
-    }
+    rows = choices(plan)
     report = Report(
         title=f"{space.task.name.capitalize()}: {space.cohort.root.name}",
         scorecard=scorecard,
         subtitle=f"{plan.net.name}, {_members(outcome)}, {counted(scorecard.n_cases, f'{scorecard.split} case')}",
-        choices=choices(plan),
+        choices=rows,
+        own=[row for row in rows if row[2] == USER],
+        remarks=_remarks(outcome),
         data=_data_facts(space),
         run=_run_facts(plan, outcome),
+        engineer=engineering.facts(path, outcome.trained),
+        command=engineering.command(path, plan),
         notes=space.cohort.notes,
         set_aside=[(s.case, s.reason) for s in space.cohort.set_aside],
         best=tally.gallery.best,
         worst=tally.gallery.worst,
-        history={k: v for k, v in history.items() if v[0]},
+        history=_history(stage.name, space.task.primary, outcome),
         label_values=contract.of(scorecard.answer).legend(space.labels),
     )
     write_html(report, path / "report.html")
@@ -135,8 +137,36 @@ def _by_clock(outcome: Outcome) -> str:
     return "no, but shortened by it" if any(d < p for d, p in outcome.steps) else "no"
 
 
+def _remarks(outcome: Outcome) -> list[str]:
+    """Return what the clock took away, where that is too little for a banner."""
+    if not any(d < p for d, p in outcome.steps):
+        return []
+    how = (
+        "The time limit ended the training early"
+        if outcome.ran_out
+        else "The time limit shortened the training"
+    )
+    told = ", ".join(f"{d} of {p}" for d, p in outcome.steps)
+    return [f"{how}: of the planned steps, {told} were made. With more time it may be better."]
+
+
+def _history(
+    stage: str, primary: str, outcome: Outcome
+) -> dict[str, dict[str, tuple[Sequence[float], Sequence[float]]]]:
+    """Return the loss and the score on validation cases against the step, a line a member."""
+    losses: dict[str, tuple[Sequence[float], Sequence[float]]] = {
+        f"{stage}-{k}": ([s for s, _ in t.losses], [v for _, v in t.losses])
+        for k, t in enumerate(outcome.trained)
+        if t.losses
+    }
+    scores: dict[str, tuple[Sequence[float], Sequence[float]]] = {
+        f"{stage}-{k}": line for k, t in enumerate(outcome.trained) if (line := _line(t.history, "score"))[0]
+    }
+    return {"training loss": losses, f"validation {primary}": scores}
+
+
 def _line(history: Sequence[Mapping[str, float]], name: str) -> tuple[list[float], list[float]]:
-    rows = [h for h in history if name in h]
+    rows = [h for h in history if math.isfinite(h.get(name, math.nan))]
     return [h["step"] for h in rows], [h[name] for h in rows]
 
 
@@ -158,14 +188,17 @@ def write_evaluation(
 ) -> None:
     """Write the report of an evaluation."""
     plan = bundle.stages[-1].plan if bundle else None
+    rows = choices(plan) if plan else []
     target = cohort.targets.get(scorecard.target or "")
     report = Report(
         title=f"Evaluation on {cohort.root.name}",
         scorecard=scorecard,
         subtitle=f"{counted(scorecard.n_cases, 'case')} of split '{scorecard.split}'",
-        choices=choices(plan) if plan else (),
+        choices=rows,
+        own=[row for row in rows if row[2] == USER],
         data={"data": cohort.root.name, "layout": cohort.layout, "data hash": cohort.hash},
         run={"bundle": bundle.hash if bundle else "another tool's predictions"},
+        engineer=engineering.machine_facts(),
         notes=cohort.notes,
         set_aside=[(s.case, s.reason) for s in cohort.set_aside],
         best=tally.gallery.best,

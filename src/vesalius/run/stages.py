@@ -70,6 +70,7 @@ def _earlier(plan: Plan, number: int) -> StagePlan:
         "takes": None,
         "train.steps": max(1, round(plan.train.steps * own.share)),
         "train.members": 1,
+        "train.phases": [],  # the weights to begin from are the last stage's
         **own.settings,
     }
     reason = f"of the stage '{own.name}'"
@@ -104,6 +105,7 @@ def _coarser(plan: Plan) -> Plan:
         "data.spacing_mm": [x * factor, y * factor, z * factor],
         "train.steps": max(1, round(plan.train.steps * plan.locate.share)),
         "train.members": 1,
+        "train.phases": [],
     }
     return override(plan, settings, reason=f"the locating stage: {factor:g} times coarser")
 

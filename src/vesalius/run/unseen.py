@@ -14,6 +14,7 @@ from vesalius.reliability.marks import Marks
 from vesalius.run.past import Past
 
 KIND = "training cases"  # of a banner
+UNCHECKED = "whether what made these predictions was trained on some of these cases could not be checked"
 
 
 @dataclass(frozen=True)
@@ -85,8 +86,7 @@ def unseen(cohort: Cohort, target: str | None, split: str | None, past: Past, ma
 
 def of_another_tool(cohort: Cohort, target: str | None, split: str | None) -> Choice:
     """Return the declared cases, for predictions of which nobody knows what made them."""
-    said = "whether what made these predictions was trained on some of these cases could not be checked"
-    return replace(declared(cohort, target, split), overlap=said)
+    return replace(declared(cohort, target, split), overlap=UNCHECKED)
 
 
 def _as_in_its_run(cohort: Cohort, overlap: Overlap) -> Cohort:

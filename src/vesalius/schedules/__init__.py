@@ -10,13 +10,29 @@ and has `factor(t, options) -> float`: the share of the planned rate at `t`, fro
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
 from vesalius.core import registry
+from vesalius.core.joining import literals_in, options_in
 from vesalius.core.options import options_of
 
-__all__ = ["factor"]
+__all__ = ["MUST", "adopt", "factor"]
+MUST = ("factor",)
+
+
+def adopt(thing: Any, name: str, said: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a schedule's file would hold, of a function of `t` and of options with defaults.
+
+    Raises RegisterError.
+    """
+    options = options_in(thing, (next(iter(inspect.signature(thing).parameters), ""),))
+
+    def share(t: float, options: Mapping[str, Any]) -> float:
+        return float(thing(t, **options))
+
+    return {"OPTIONS": options, **literals_in(thing), **said, "factor": share}
 
 
 def factor(name: str, t: float, *, options: Mapping[str, Any] | None = None) -> float:

@@ -194,6 +194,12 @@ class Classify(Task):
             found["thresholds"] = {positive: 0.5}
         return {**found, "positive": positive}
 
+    def calibrated(self, raw: Tensor, state: State, calibration: Mapping[str, Any]) -> Tensor:
+        """Return the mean of the members' calibrated probabilities, `(B, K)`; those of answers, but for rounding."""
+        scaled = raw.double() / float(calibration.get("temperature", 1.0))
+        p = scaled.sigmoid() if _several(state) else scaled.softmax(dim=-1)
+        return p.mean(dim=1).to(raw.dtype)
+
     def scalar(self, raw: Tensor, ask: Ask) -> Tensor:
         """Return the logit of one class."""
         return raw[:, ask.place]

@@ -186,6 +186,13 @@ class Task(ABC):
         """Return which covariate each encoded number stands for, in the order of `Example.covariates`, for readers."""
         return ()
 
+    def known_covariates(self, state: State) -> tuple[str, ...]:
+        """Return the covariates that enter the model where a case has them; by default those named in the state.
+
+        What a user gives beyond them is said to be passed over.
+        """
+        return tuple(str(name) for name in state.values.get("covariates", ()))
+
     def outside(self, case: Case, state: State) -> tuple[str, ...]:
         """Return in what a case lies outside of what was learned from, beside its image; a sentence each.
 
@@ -249,6 +256,15 @@ class Task(ABC):
         of the same cases.
         """
         return {}
+
+    def calibrated(self, raw: Tensor, state: State, calibration: Mapping[str, Any]) -> Tensor:
+        """Return what answers say of raw outputs `(B, M, …)`, as torch, so that gradients pass: `(B, K)`.
+
+        Probabilities, or numbers in their unit. Raises PlanError by default: answers of the task are not calibrated.
+        """
+        raise PlanError(
+            f"the raw outputs of {self.name} are not calibrated", hint="calibrated=False, and the raw outputs"
+        )
 
     def score(self, raw: Any, example: Example, state: State) -> Mapping[str, float] | None:
         """Return figures of one answer on the prepared grid, by name, larger is better; None where there is no truth.

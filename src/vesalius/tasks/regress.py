@@ -192,6 +192,11 @@ class Regress(Task):
         )
         return _value(x, state, outside=None if about["low"] <= x <= about["high"] else (beyond,))
 
+    def calibrated(self, raw: Tensor, state: State, calibration: Mapping[str, Any]) -> Tensor:
+        """Return the mean of the members' numbers in their own unit, `(B, 1)`."""
+        number: Tensor = raw.double().mean(dim=1) * state.values["sd"] + state.values["mean"]
+        return number.to(raw.dtype)
+
     def trivial(self, state: State, reference: Image) -> Value:
         """Return the mean of the training cases, whatever the image shows."""
         return _value(state.values["mean"], state)

@@ -80,7 +80,7 @@ class Segment(Task):
                 "target": target.name,
                 "share": _share(target, plan),
                 "labels": [
-                    {"value": x.value, "name": x.name, "code": x.code, "colour": x.colour}
+                    {"value": x.value, "name": x.name, "code": x.code, "colour": x.colour, "shown": x.shown}
                     for x in target.labels
                 ],
             }
@@ -221,7 +221,7 @@ def _share(target: TargetInfo, plan: Plan) -> list[float]:
 
 def _labels(state: State) -> tuple[Label, ...]:
     return tuple(
-        Label(x["value"], x["name"], tuple(x["code"]) if x["code"] else None, x["colour"])
+        Label(x["value"], x["name"], tuple(x["code"]) if x["code"] else None, x["colour"], x.get("shown"))
         for x in state.values["labels"]
     )
 

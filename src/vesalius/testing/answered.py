@@ -59,12 +59,13 @@ def is_predicted_into_files(trial: TaskTrial) -> None:
     failed = "; ".join(f"{s.case}: {s.reason}" for s in done.set_aside)
     require(not failed, f"{trial}: `predict` answers each case, but {failed}")
     ids = [case.id for case in trial.cases]
-    with (done.out / "answers.csv").open(newline="", encoding="utf-8") as file:
+    out = done.out or trial.folder
+    with (out / "answers.csv").open(newline="", encoding="utf-8") as file:
         rows = [row["case"] for row in csv.DictReader(file)]
     require(rows == ids, f"{trial}: answers.csv has a row for each case, not {rows}")
     names = file_names(ids)
     for case in ids:
-        back = formats.read_answer(done.out / f"{names[case]}.json")
+        back = formats.read_answer(out / f"{names[case]}.json")
         require(type(back) is trial.task.answer, f"{trial}: the JSON of an answer is read back as its kind")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from vesalius.core.errors import Interrupted
-from vesalius.core.progress import Progress
+from vesalius.core.progress import Progress, watched
 from vesalius.deidentify import run
 from vesalius.deidentify.options import settings
 from vesalius.deidentify.run import Deidentified
@@ -24,14 +24,34 @@ def deidentify(
     key: Path | str | None = None,
     deface: bool = False,
     resume: bool = False,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
 ) -> Deidentified:
-    """Copy a file, or all files of a folder, into the new folder `out`, without what identifies a person.
+    """Copy a file, or all files of a folder, into a new folder, without what identifies a person.
 
-    DICOM by PS3.15 Annex E (`profile` basic or research, and its `options`), NIfTI, JSON side-cars and pictures. UIDs,
-    pseudonyms and shifts of dates come from the secret `key` (by default the file `<out>.key`, made if there is none).
-    `deface` is the option of that name. Originals are only read. Raises UnknownName, DataError, OutputError,
-    MissingProgram; Interrupted after Ctrl-C.
+    DICOM after PS3.15 Annex E, NIfTI, JSON side-cars and pictures. Originals are only read.
+
+    Args:
+        source: A file or a folder.
+        out: A new folder.
+        profile: `basic`, or `research`: patient characteristics, shifted dates and cleaned text stay.
+        options: Annex E's options by name, such as `retain-uids`.
+        key: The file of the secret that UIDs, pseudonyms and shifts of dates come from; made if there is
+            none, by default `<out>.key`.
+        deface: Remove the face from head volumes.
+        resume: Go on with an interrupted run.
+        progress: A `Progress`; True, False or None: by default a bar shows itself on a terminal and in a
+            notebook.
+
+    Returns:
+        Where the copies, the report, the key and the list of names are, and what was set aside, with the
+            reason.
+
+    Raises:
+        UnknownName: There is no such profile or option.
+        DataError: There is nothing to copy, or the key is another run's.
+        OutputError: `out` holds something.
+        MissingProgram: An option needs tesseract, and it is not installed.
+        Interrupted: Ctrl-C; what is done is kept.
     """
     wanted = [*options, "deface"] if deface else list(options)
     try:
@@ -41,7 +61,7 @@ def deidentify(
             settings=settings(profile, wanted),
             key=None if key is None else Path(key),
             resume=resume,
-            progress=progress,
+            progress=watched(progress),
         )
     except Interrupted as error:
         words = ["vesalius", "deidentify", str(source), str(out), "--profile", profile]

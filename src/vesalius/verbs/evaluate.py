@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from vesalius import cohorts
@@ -13,10 +14,11 @@ from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort, Label, TargetInfo
 from vesalius.core.disk import new_folder
 from vesalius.core.errors import DataError
-from vesalius.core.progress import Progress, Silent
+from vesalius.core.progress import Progress, watched
 from vesalius.core.scorecard import Scorecard, save_scorecard
 from vesalius.core.sealed import MANIFEST
 from vesalius.core.words import counted
+from vesalius.dicom.values.colours import chosen
 from vesalius.evaluate.answered import score_cases
 from vesalius.evaluate.foreign import assert_drawn_on, foreign_answers, positive_class
 from vesalius.evaluate.scoring import Tally, card_of, tally_for
@@ -24,7 +26,7 @@ from vesalius.plan import machine as machines
 from vesalius.plan import torch_threads
 from vesalius.prepare.case import load_reference
 from vesalius.reliability.marks import Marks
-from vesalius.run.past import past_of_bundle
+from vesalius.run.past import past_of_bundle, past_of_predictions
 from vesalius.run.stopping import all_or_nothing
 from vesalius.run.unseen import of_another_tool, unseen
 from vesalius.tasks import contract as tasks
@@ -43,23 +45,43 @@ def evaluate(
     labels: Mapping[str, str] | None = None,
     device: str | None = None,
     accept_mismatch: bool = False,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
 ) -> Scorecard:
-    """Score `what` (a bundle, or a folder or CSV of any tool's predictions) on the cases of `data`.
+    """Score a bundle, or any tool's predictions, on the cases of `data`.
 
-    `split` limits it to the cases that the data, or `split_file`, declares as such; by default the declared
-    test cases, or all where there are none. Cases that the bundle was trained on are left out where its run's folder
-    tells which these are, unless `split` is "train"; the scorecard says how many, or that it could not be checked.
-    `labels` says what stands for what among the data's labels.
-    Cases of another modality or unit than a bundle learned from are not scored unless `accept_mismatch`.
-    With `out` the scorecard and a report are written there.
-    Raises DataError where no case has the target or all were trained on, MismatchError where none is of the kind
-    learned from, BundleError for a damaged bundle, Interrupted after Ctrl-C.
+    Cases that the bundle was trained on are left out where its run's folder tells which these are, unless `split`
+    is "train"; the scorecard says how many, or that it could not be checked. The same holds for a folder that
+    `predict` wrote, which names its bundle.
+
+    Args:
+        what: A bundle or the run that holds it, or a folder of masks, or a table of probabilities or classes.
+        data: A cohort with the truth, or its path as for `read`.
+        out: A new folder for `scorecard.json` and `report.html`.
+        split: Which cases to score: `train`, `val`, `test` or `all`; by default the declared test cases, or
+            all.
+        target: The truth, where there are several.
+        columns: What a table's columns are, where their names do not tell: `{"covariate": "age,sex"}`.
+        layout: How to read it, where it could be read in several ways; one of `vesalius layouts`.
+        split_file: A CSV with the columns `case,split`.
+        labels: What stands for what among classes and masks' values: `{"NA": "", "255": "1"}`.
+        device: `cpu`, `cuda`, `cuda:1`; by default a GPU where there is one.
+        accept_mismatch: Score images of another modality or unit than the bundle learned from, too.
+        progress: A `Progress`; True, False or None: by default a bar shows itself on a terminal and in a
+            notebook.
+
+    Returns:
+        Every figure with its 95 % interval and n, beside the trivial baseline of a bundle.
+
+    Raises:
+        DataError: No case has the target, or all were trained on.
+        MismatchError: No case is of the kind that the bundle learned from.
+        BundleError: The bundle is damaged.
+        Interrupted: Ctrl-C; nothing is left behind.
     """
-    progress = progress or Silent()
+    progress = watched(progress)
     torch_threads.use(machines.measure().cores)
-    bundle = what if isinstance(what, Bundle) else _bundle_at(Path(what))
-    past = past_of_bundle(bundle) if bundle is not None else None
+    bundle = what if isinstance(what, Bundle) else bundle_at(Path(what))
+    past = past_of_bundle(bundle) if bundle is not None else past_of_predictions(Path(str(what)))
     marks = Marks()
     with all_or_nothing():
         cohort = cohorts.open_cohort(
@@ -71,7 +93,7 @@ def evaluate(
             labels=labels,
             max_set_aside=1.0,
         )
-        info = _target(cohort, target, bundle)
+        info = target_of(cohort, target, bundle)
         cohort, info = _checked(cohort, info, bundle, marks if past is not None else None, progress)
     name = info.name if info is not None else None
     if past is not None:
@@ -93,7 +115,7 @@ def evaluate(
                 accept_mismatch=accept_mismatch,
             )
         elif info is not None:
-            tally, card = _score_foreign(Path(str(what)), choice.cases, cohort, info, choice.split, progress)
+            tally, card = score_foreign(Path(str(what)), choice.cases, cohort, info, choice.split, progress)
         card = choice.told(card)
         if folder is not None:
             _write(card, folder, cohort, bundle, tally)
@@ -113,7 +135,7 @@ def _checked(
         return cohort, None
     kind = kinds.of(cohort.targets[name].kind)
     if bundle is not None and kind.drawn:
-        cohort = kind.aligned(cohort, name, _learned(bundle))
+        cohort = kind.aligned(cohort, name, learned_labels(bundle))
     return cohort, cohort.targets[name]
 
 
@@ -125,7 +147,7 @@ def _write(card: Scorecard, folder: Path, cohort: Cohort, bundle: Bundle | None,
     save_scorecard(card, folder / "scorecard.json")
 
 
-def _bundle_at(path: Path) -> Bundle | None:
+def bundle_at(path: Path) -> Bundle | None:
     """Return the bundle at a path, or None where predictions lie there."""
     if not path.exists():
         raise DataError(f"nothing at {path}", hint="a bundle, a run, or a folder or CSV of predictions")
@@ -135,7 +157,7 @@ def _bundle_at(path: Path) -> Bundle | None:
     return None
 
 
-def _target(cohort: Cohort, name: str | None, bundle: Bundle | None) -> TargetInfo | None:
+def target_of(cohort: Cohort, name: str | None, bundle: Bundle | None) -> TargetInfo | None:
     """Return the target to score against: the one named, else the one that was learned, else the only one that fits.
 
     None for a bundle that learned without a target, where none is named. Raises DataError where it is not of the kind
@@ -172,17 +194,19 @@ def _target(cohort: Cohort, name: str | None, bundle: Bundle | None) -> TargetIn
     return info
 
 
-def _learned(bundle: Bundle) -> tuple[Label, ...]:
+def learned_labels(bundle: Bundle) -> tuple[Label, ...]:
     """Return the labels that a bundle of masks answers with."""
     return tuple(
         Label(int(x["value"]), str(x["name"])) for x in bundle.stages[-1].state.values.get("labels", ())
     )
 
 
-def _score_foreign(
+def score_foreign(
     path: Path, cases: Sequence[Case], cohort: Cohort, info: TargetInfo, split: str, progress: Progress
 ) -> tuple[Tally, Scorecard]:
+    """Score another tool's predictions on cases. Raises DataError where they do not lie on the images they answer."""
     kind = contract.for_target(info.kind).kind.__name__
+    info = replace(info, labels=chosen(info.labels))
     found = foreign_answers(path, cases, info)
     tally = tally_for(kind)
     positive = positive_class(cases, info)

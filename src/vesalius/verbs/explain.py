@@ -21,7 +21,8 @@ from vesalius.explain.explanation import explain as explanation
 from vesalius.explain.stand_in import USUAL
 from vesalius.infer.predictor import Predictor
 from vesalius.prepare.case import with_reference
-from vesalius.run.explaining import Explanations, Wanted, fill
+from vesalius.run.explaining import Explanations as Explanations
+from vesalius.run.explaining import Wanted, fill
 from vesalius.run.ledger import Sheet
 
 USUAL_METHODS = ("gradcam", "integrated-gradients", "shap-kernel")

@@ -14,7 +14,7 @@ import pydicom
 from vesalius.core import disk
 from vesalius.core.cohort import SetAside
 from vesalius.core.errors import DataError, Interrupted, OutputError
-from vesalius.core.progress import Progress, Silent
+from vesalius.core.progress import Progress, watched
 from vesalius.core.words import counted
 from vesalius.dicom.web import Series, Web
 
@@ -39,8 +39,8 @@ def find(
     accession: str = "",
     date: str = "",
     modalities: Sequence[str] = (),
-    login: Path | None = None,
-    ca: Path | None = None,
+    login: Path | str | None = None,
+    ca: Path | str | None = None,
 ) -> tuple[Web, list[Series]]:
     """Return the server, and its series that match all that is given.
 
@@ -56,7 +56,7 @@ def find(
         raise DataError(
             "a date or a range of dates is wanted", found=date, hint="20260131 or 20260101-20260131"
         )
-    web = Web(url, login=login, ca=ca)
+    web = Web(url, login=None if login is None else Path(login), ca=None if ca is None else Path(ca))
     wanted = {m.upper() for m in modalities}
     found: dict[str, Series] = {}
     for modality in sorted(wanted) or [""]:
@@ -78,18 +78,39 @@ def fetch(
     accession: str = "",
     date: str = "",
     modalities: Sequence[str] = (),
-    login: Path | None = None,
-    ca: Path | None = None,
+    login: Path | str | None = None,
+    ca: Path | str | None = None,
     resume: bool = False,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
 ) -> Fetched:
     """Copy the series that match from a DICOMweb server to `out/<study>/<series>/<object>.dcm`.
 
-    `date` is `20260131` or a range `20260101-20260131`; wildcards (`*`) are the server's business. A series that comes
-    incomplete is left out and named in `set_aside`. `resume` goes on in `out` and fetches what is not there. Raises
-    DataError where nothing matches, OutputError where the server cannot be reached; Interrupted after Ctrl-C.
+    A series is there whole or not at all. At least one of the keys is needed; wildcards (`*`) are the server's
+    business.
+
+    Args:
+        url: The server's DICOMweb root, such as `https://host/dicom-web`.
+        out: A new folder.
+        study: A StudyInstanceUID.
+        patient: A PatientID.
+        accession: An accession number.
+        date: The study's day `20260131`, or a range `20260101-20260131`.
+        modalities: Only series of these kinds, such as `("CT", "SEG")`.
+        login: A file that holds `user:password`.
+        ca: A file of certificates that the server's is signed by.
+        resume: Go on in `out`, and fetch what is not there yet.
+        progress: A `Progress`; True, False or None: by default a bar shows itself on a terminal and in a
+            notebook.
+
+    Returns:
+        The series that are there, how many objects they have, and what could not be had, with the reason.
+
+    Raises:
+        DataError: Nothing matches, or no key is given.
+        OutputError: The server cannot be reached, or `out` holds something.
+        Interrupted: Ctrl-C; what is fetched is kept.
     """
-    progress, folder = progress or Silent(), Path(out)
+    progress, folder = watched(progress), Path(out)
     web, wanted = find(
         url,
         study=study,

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from vesalius.core.bundle import Bundle, open_bundle
 from vesalius.core.cohort import Cohort
+from vesalius.core.errors import DataError
 from vesalius.core.plan import Plan
-from vesalius.core.progress import Progress, Silent
+from vesalius.core.progress import Progress, watched
 from vesalius.core.scorecard import Scorecard, load_scorecard
-from vesalius.run import folder
+from vesalius.core.shown import Shown, cut
+from vesalius.core.words import counted
+from vesalius.run import folder, out_of_fold
 from vesalius.run.begin import Asked, Begun, begin, reopen
+from vesalius.run.out_of_fold import OutOfFold
 from vesalius.run.outcome import finish
 from vesalius.run.pacing import clock_for
 from vesalius.run.planning import Planned, assert_meaning, choose_plan, fix_steps
@@ -27,7 +31,7 @@ from vesalius.run.workspace import Workspace
 
 
 @dataclass(frozen=True, eq=False)
-class Run:
+class Run(Shown):
     """What `fit` leaves behind in `path`: plan.json, folds.json, logs/, bundle/, scorecard.json, report.html; and
     trained_on.json, by which its training cases are known again, and which no bundle holds.
 
@@ -39,6 +43,24 @@ class Run:
     bundle: Bundle | None
     scorecard: Scorecard | None
     ran_out: bool = False
+
+    def _words(self) -> Iterable[str]:
+        yield "a dry run" if self.path is None else repr(cut(str(self.path)))
+        plan = self.plan
+        yield plan.task.name + (f" '{cut(plan.task.target, 30)}'" if plan.task.target else "")
+        yield f"{plan.net.name}, {counted(plan.train.steps, 'step')}"
+        yield from ("no scorecard",) if self.scorecard is None else self.scorecard._words()
+        yield "the time ran out" if self.ran_out else ""
+
+    def out_of_fold(self) -> OutOfFold:
+        """Return what each member said of the cases of its own fold, which it never saw: rows and a scorecard.
+
+        It is in the run's folder for tasks about whole images, and for others where `folds` were asked for. Raises
+        DataError where there is none.
+        """
+        if self.path is None:
+            raise DataError("a dry run has no answers out of fold", hint="fit without dry_run")
+        return out_of_fold.load(self.path)
 
 
 def fit(
@@ -57,23 +79,54 @@ def fit(
     init: Path | str | None = None,
     settings: Mapping[str, Any] | None = None,
     plan: Path | str | Plan | None = None,
+    preset: str | None = None,
     dry_run: bool = False,
     resume: bool = False,
     max_set_aside: float = 0.10,
     device: str | None = None,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
     started: float | None = None,
 ) -> Run:
-    """Train on `data` and score on its test cases; returns the run.
+    """Train on `data`, calibrate, score on its test cases, and leave a run behind.
 
-    `labels` says what stands for what among classes and masks' values: `{"benign": "Benign", "NA": "", "255": "1"}`.
-    `time_limit` ('10m', seconds) bounds all of it. `folds` trains a member for each fold. `settings` override
-    planned values by path (`{"train.steps": 500}`). `plan` is a plan.json to follow instead of the rules'.
-    `dry_run` stops at the plan. `resume` goes on in `out` (or the latest unfinished run of this data) where it
-    was interrupted; what that run was told of its data, target and time limit need not be told again: it has the
-    time that is left, unless `time_limit` gives it another from now on. `started` is the `time.monotonic()` that the
-    time limit counts from, by default that of the call.
-    Raises VesaliusError's kinds; Interrupted after Ctrl-C, when all is saved.
+    Args:
+        data: A path as for `read`, or a cohort.
+        out: The run's folder, by default `runs/<data>-<n>`; nothing is overwritten.
+        task: The question, one of `vesalius tasks`; by default it follows from the target.
+        target: What to learn, where there are several; or a table's column that is one.
+        time_limit: For all of it: `"10m"`, `"1h30m"`, or seconds.
+        seed: Decides folds, weights and batches.
+        folds: How many parts the training patients are dealt into; one member is trained for each, and
+            answers the cases of its fold, which it never saw (`Run.out_of_fold`).
+        split: A CSV with the columns `case,split`.
+        columns: What a table's columns are, where their names do not tell: `{"covariate": "age,sex"}`.
+        layout: How to read it, where it could be read in several ways; one of `vesalius layouts`.
+        labels: What stands for what among classes and masks' values: `{"NA": "", "255": "1"}`.
+        init: A run, a bundle or a safetensors file to begin from; of a run, its test cases stay test.
+        settings: Planned values by path, over the rules': `{"train.steps": 500}`.
+        plan: A plan, or the path of a plan.json, to follow instead of the rules.
+        preset: One of `vesalius presets` (`quick`, `good`, `best`, `finetune` …): it changes what the rules
+            chose, and gives its reasons; `settings` win over it.
+        dry_run: Stop at the plan.
+        resume: Go on in `out`, or in the latest unfinished run of this data, where it was interrupted. What
+            that run was told need not be told again; it has the time that is left, unless `time_limit` gives it
+            another from now on.
+        max_set_aside: The share of faulty cases to bear.
+        device: `cpu`, `cuda`, `cuda:1`; by default a GPU where there is one.
+        progress: A `Progress`; True, False or None: by default a bar shows itself on a terminal and in a
+            notebook.
+        started: The `time.monotonic()` that the time limit counts from, by default that of the call.
+
+    Returns:
+        The run: its folder, plan, bundle and scorecard. After a dry run it has the plan alone.
+
+    Raises:
+        DataError: The data cannot be learned from, or too much of it is faulty.
+        PlanError: The plan, or what was set, cannot be followed.
+        BudgetError: The time or the memory is not enough.
+        UnknownName: There is no task, net, target, … of that name; the message says the closest.
+        OutputError: `out` holds something.
+        Interrupted: Ctrl-C; all is saved, and `resume` goes on.
     """
     others = dict(settings or {})
     asked = Asked(
@@ -92,10 +145,11 @@ def fit(
         labels=labels,
         init=Path(init) if init else None,
         plan=plan,
+        preset=preset,
         dry_run=dry_run,
         max_set_aside=max_set_aside,
         device=device,
-        progress=progress or Silent(),
+        progress=watched(progress),
     )
     begun = reopen(asked) if resume else begin(asked)
     space = read_workspace(begun)
@@ -129,6 +183,8 @@ def _carried_out(begun: Begun, space: Workspace, planned: Planned, path: Path) -
     )
     outcome = trained[-1].outcome
     bundle = seal(space, plan, trained, path)
+    if begun.asked.folds is not None or out_of_fold.is_free(plan):
+        out_of_fold.write(space, bundle, outcome, path, progress=progress, device=device)
     bundle, scorecard = finish(space, bundle, outcome, path, progress=progress, device=device)
     shutil.rmtree(path / "cache", ignore_errors=True)  # prepared pixels, of no use to anybody now
     return Run(path, plan, bundle, scorecard, outcome.ran_out)

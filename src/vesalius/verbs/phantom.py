@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from vesalius.core.progress import Progress
+from vesalius.core.progress import Progress, watched
 from vesalius.phantom import make
 
 
@@ -21,17 +21,30 @@ def phantom(
     assignment: str | None = None,
     options: Mapping[str, Any] | None = None,
     without: str | None = None,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
 ) -> Path:
-    """Write `cases` synthetic studies of a kind to the new folder `out` and return it.
+    """Write synthetic studies whose truth is known to a new folder; the same arguments give the same bytes.
 
-    The same arguments give the same bytes. `kind` is one of `vesalius phantoms`; `format` one of the kind's formats, by
-    default its first (`ct`: nifti, png, dicom). `options` are the kind's own; `size` and `assignment` are short for the
-    options of these names. `ct` has the sizes small and full, or a grid `(Z, Y, X)`, and the assignments of treatment
-    randomised and confounded. `without` makes the twins of the same patients, without a finding (`ct`: lesion).
-    `truth.json` holds all that is known.
+    Args:
+        out: A new folder; `truth.json` in it holds all that is known, and `README.md` says what is what.
+        kind: What is imaged; one of `vesalius phantoms`.
+        cases: How many patients.
+        seed: Another seed gives other patients.
+        size: Short for the option of that name; `ct` has `small`, `full`, or a grid `(Z, Y, X)`.
+        format: One of the kind's formats, by default its first; `ct` has `nifti`, `png` and `dicom`.
+        assignment: Short for the option of that name; how `ct` assigns treatment: `randomised` or
+            `confounded`.
+        options: The kind's own options by name.
+        without: A finding to leave out, for the twins of the same patients; `ct` has `lesion`.
+        progress: A `Progress`; True, False or None: by default a bar shows itself on a terminal and in a
+            notebook.
 
-    Raises UnknownName for a kind, format, option or finding that does not exist, OutputError where `out` is not empty.
+    Returns:
+        The folder.
+
+    Raises:
+        UnknownName: There is no such kind, format, option or finding.
+        OutputError: `out` is not empty.
     """
     short = {"size": size, "assignment": assignment}
     given = {name: value for name, value in short.items() if value is not None}
@@ -43,5 +56,5 @@ def phantom(
         format=format,
         options={**(options or {}), **given},
         without=without,
-        progress=progress,
+        progress=watched(progress),
     )

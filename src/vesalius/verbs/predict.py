@@ -3,37 +3,41 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import overload
+from typing import Any, TypeAlias, overload
 
 from vesalius import cohorts, formats
 from vesalius.core.answers import Answer
 from vesalius.core.bundle import Bundle, open_bundle
-from vesalius.core.cohort import Cohort, SetAside
+from vesalius.core.case import Case
+from vesalius.core.cohort import Cohort
 from vesalius.core.disk import assert_apart, held
 from vesalius.core.errors import DataError, Interrupted, MismatchError, OutputError, PlanError
+from vesalius.core.image import Image
 from vesalius.core.plan import override
-from vesalius.core.progress import Progress, Silent
-from vesalius.core.words import counted
+from vesalius.core.progress import Progress, watched
+from vesalius.core.words import listed
+from vesalius.infer.given import asked, is_many
 from vesalius.infer.predictor import Predictor
 from vesalius.plan import machine as machines
 from vesalius.plan import torch_threads
 from vesalius.plan.mirroring import assert_joined
+from vesalius.prepare.pixels import Pixels
+from vesalius.run.answering import one_answer, several_answers
 from vesalius.run.filling import fill
 from vesalius.run.ledger import Sheet, marked
+from vesalius.run.past import keep_origin
 from vesalius.run.predict_settings import PredictSettings
+from vesalius.run.predictions import Predictions
+from vesalius.run.wanted import Wanted, of_cohort, of_things, only
 from vesalius.tasks import contract as tasks
 
+__all__ = ["Predictions", "predict", "with_mirror"]
 
-@dataclass(frozen=True, eq=False)
-class Predictions:
-    """What `predict` did: the answers' names in order, what was set aside, and where it was written."""
-
-    case_ids: tuple[str, ...]
-    set_aside: tuple[SetAside, ...]
-    out: Path
+One: TypeAlias = "Path | str | Image | Case | Mapping[str, Any] | Pixels"
+Many: TypeAlias = "list[Any] | tuple[Any, ...] | Iterator[Any]"
 
 
 def with_mirror(bundle: Bundle, axes: Sequence[str]) -> Bundle:
@@ -50,6 +54,7 @@ def with_mirror(bundle: Bundle, axes: Sequence[str]) -> Bundle:
                 raise PlanError(
                     f"axis '{axis}' may not be mirrored: the model was not trained on mirrored images",
                     found=", ".join(stage.plan.augment.flip_axes) or "no axis that may be",
+                    hint="no --mirror",
                 )
         stages.append(replace(stage, plan=override(stage.plan, {"infer.mirror": list(axes)})))
     return replace(bundle, stages=tuple(stages))
@@ -58,7 +63,7 @@ def with_mirror(bundle: Bundle, axes: Sequence[str]) -> Bundle:
 @overload
 def predict(
     bundle: Bundle | Path | str,
-    source: Path | str | Cohort,
+    source: One,
     out: None = None,
     *,
     json: bool = False,
@@ -72,14 +77,35 @@ def predict(
     device: str | None = None,
     accept_mismatch: bool = False,
     resume: bool = False,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
 ) -> Answer: ...
 
 
 @overload
 def predict(
     bundle: Bundle | Path | str,
-    source: Path | str | Cohort,
+    source: Cohort | Many,
+    out: None = None,
+    *,
+    json: bool = False,
+    overlays: bool = False,
+    dicom: bool = False,
+    also: Sequence[str] = (),
+    mirror: Sequence[str] | None = None,
+    columns: Mapping[str, str] | None = None,
+    covariates: Mapping[str, float | str] | None = None,
+    layout: str | None = None,
+    device: str | None = None,
+    accept_mismatch: bool = False,
+    resume: bool = False,
+    progress: Progress | bool | None = None,
+) -> Predictions: ...
+
+
+@overload
+def predict(
+    bundle: Bundle | Path | str,
+    source: One | Cohort | Many,
     out: Path | str,
     *,
     json: bool = False,
@@ -93,13 +119,13 @@ def predict(
     device: str | None = None,
     accept_mismatch: bool = False,
     resume: bool = False,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
 ) -> Predictions: ...
 
 
 def predict(
     bundle: Bundle | Path | str,
-    source: Path | str | Cohort,
+    source: One | Cohort | Many,
     out: Path | str | None = None,
     *,
     json: bool = False,
@@ -113,22 +139,60 @@ def predict(
     device: str | None = None,
     accept_mismatch: bool = False,
     resume: bool = False,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
 ) -> Answer | Predictions:
-    """Return the Answer for the one case that `source` holds; with `out`, write every case's into that folder.
+    """Return the answer to one thing, or those to several; with `out` write them into that folder.
 
-    Writes `answers.csv`, a row a case; for masks `<case>.nii.gz`, or `.png` where the image is a picture; with
-    `json` each whole answer, with `overlays` a picture, with `dicom` the DICOM objects of its kind, and one file more
-    for each suffix in `also` (`.rt.dcm`). `mirror` names axes of mirror test-time augmentation. `covariates` are known
-    of each case (`{"age": 61}`), whatever a table says; others come from a table's columns. A case of another
-    modality or unit than the bundle learned from is refused unless `accept_mismatch`; in what an answered one lies
-    outside of what was learned from is in `Answer.outside` and in the column `outside`.
-    Rows are written as they come, to `answers.partial.csv` until all is done; `resume` goes on in `out` where it
-    was interrupted, with the same bundle, as it was told then. Raises VesaliusError's kinds, MismatchError where no
-    case is of the kind that the bundle learned from, Interrupted after Ctrl-C; faulty cases, and those whose study is
-    not known where DICOM is wanted, do not stop the others and are in `set_aside` and `failed.csv`.
+    An array or a tensor that is given bare has no unit, no orientation and no names of channels. A model of
+    pictures takes `(Y, X)`, `(Y, X, C)` and `(C, Y, X)`, one of volumes `(Z, Y, X)`, `(C, Z, Y, X)` and `(Z, Y,
+    X, C)`; a shape that can be read in two ways is refused, as is a batch. What was assumed, and what is unknown
+    that the model learned from, is in `Answer.outside`. Values are taken as a file has them: real numbers that
+    were divided by 255, or standardised, are refused where the model learned from values on one scale. `vs.image`
+    says what is known of pixels.
+
+    With `out` it writes `answers.csv`, a row a case, and for masks `<case>.nii.gz`, or `.png` where the image is
+    a picture. Rows are written as they come, to `answers.partial.csv` until all is done. Faulty cases, and those
+    whose study is not known where DICOM is wanted, do not stop the others; they are in `set_aside` and
+    `failed.csv`. What of an image lies outside of what was learned from is in `Answer.outside` and in the column
+    `outside`.
+
+    Args:
+        bundle: A bundle, or the path of one or of the run that holds it.
+        source: One thing: the path of a file or of a folder that holds one case, a `vs.Image`, a PIL picture,
+            a NumPy array, a torch tensor, a case, or a mapping of such by the names of a case's images. Or
+            several: a cohort, or a list or a generator of such things; a generator's are answered as they come,
+            and are not kept.
+        out: A new folder.
+        json: Write each whole answer as JSON, too.
+        overlays: Write a picture of each answer, too.
+        dicom: Write the DICOM objects of each answer's kind, too, in the study of its source.
+        also: Suffixes of further files of each answer, such as `.rt.dcm`.
+        mirror: Axes of mirror test-time augmentation, such as `("x", "y")`; only those that the plan lets be
+            flipped.
+        columns: What a table's columns are, where their names do not tell: `{"covariate": "age,sex"}`.
+        covariates: What is known of each case, whatever a table says: `{"age": 61}`. Those that the bundle
+            does not take are named and passed over.
+        layout: How to read it, where it could be read in several ways; one of `vesalius layouts`.
+        device: `cpu`, `cuda`, `cuda:1`; by default a GPU where there is one.
+        accept_mismatch: Answer images of another modality or unit than the bundle learned from, too; they are
+            marked.
+        resume: Go on in `out` where it was interrupted, with the same bundle, as it was told then.
+        progress: A `Progress`; True, False or None: by default a bar shows itself on a terminal and in a
+            notebook.
+
+    Returns:
+        The answer of one thing, or Predictions, a sequence of answers; with `out`, which cases were answered,
+            which were not and why, and where all lies.
+
+    Raises:
+        DataError: There is no image, or without `out` not exactly one; or a covariate is missing that the
+            bundle needs.
+        MismatchError: No case is of the kind that the bundle learned from.
+        BundleError: The bundle is damaged.
+        OutputError: `out` holds something.
+        Interrupted: Ctrl-C; what is finished is kept, and `resume` goes on.
     """
-    progress = progress or Silent()
+    shown = watched(progress)
     vacancy = machines.Vacancy()
     settings = PredictSettings(
         json=json,
@@ -141,47 +205,71 @@ def predict(
         layout=layout,
         accept_mismatch=accept_mismatch,
     )
+    if resume and not isinstance(source, str | Path | Cohort):
+        raise DataError("only what lies in files can be gone on with", found=type(source).__name__)
     if out is not None and resume:
         settings = settings.completed(marked(Path(out)))
-    if out is not None and not isinstance(source, Cohort):
+    if out is not None and isinstance(source, str | Path):
         assert_apart(Path(source), Path(out))
     for suffix in settings.also:
         formats.require_suffix(suffix)
     opened = _opened(bundle, settings.mirror)
-    cohort = _read(source, settings, progress)
+    several = isinstance(source, Cohort) or is_many(source)
+    wanted = _wanted(source, opened, settings, shown, several=several)
     torch_threads.use(vacancy.threads())
+    alone = only(wanted) if out is None and not several else None
+    cores = machines.measure().cores if alone is not None else vacancy.cores
+    predictor = Predictor(opened, device=device, accept_mismatch=settings.accept_mismatch, cores=cores)
+    if alone is not None:
+        return one_answer(predictor, alone)
+    if isinstance(wanted.cases, tuple):
+        _assert_covariates(predictor, wanted.cases)
     if out is None:
-        return _only(opened, cohort, device, settings.accept_mismatch)
-    predictor = Predictor(
-        opened, device=device, accept_mismatch=settings.accept_mismatch, cores=vacancy.cores
-    )
-    _assert_covariates(predictor, cohort)
+        return several_answers(predictor, wanted, shown)
     mark = settings.mark(opened.hash)
     sheet = Sheet.again(Path(out), mark) if resume else Sheet.new(Path(out), mark)
-    return _filled(sheet, predictor, cohort, settings=settings, progress=progress, out=Path(out))
+    return _filled(sheet, predictor, wanted, settings=settings, progress=shown, out=Path(out))
 
 
 def _opened(bundle: Bundle | Path | str, mirror: Sequence[str]) -> Bundle:
-    opened = bundle if isinstance(bundle, Bundle) else open_bundle(Path(bundle))
+    opened = bundle if isinstance(bundle, Bundle) else open_bundle(bundle)
     return with_mirror(opened, mirror) if mirror else opened
 
 
-def _read(source: Path | str | Cohort, settings: PredictSettings, progress: Progress) -> Cohort:
-    """Return the cases to answer, with what is known of each. Raises DataError where there is none."""
-    cohort = cohorts.open_cohort(source, layout=settings.layout, columns=settings.columns, max_set_aside=1.0)
-    cohort = _with_covariates(cohort, settings.covariates)
-    if not cohort.cases and not cohort.set_aside:
-        raise DataError(f"no images in {cohort.root}")
-    for note in cohort.notes:
+def _wanted(
+    source: One | Cohort | Many,
+    bundle: Bundle,
+    settings: PredictSettings,
+    progress: Progress,
+    *,
+    several: bool,
+) -> Wanted:
+    """Return what is to be answered, with what is known of each case. Raises DataError where there is none."""
+
+    def read(path: Path) -> Cohort:
+        return cohorts.read(path, layout=settings.layout, columns=settings.columns, max_set_aside=1.0)
+
+    if isinstance(source, str | Path | Cohort):
+        opened = cohorts.open_cohort(
+            source, layout=settings.layout, columns=settings.columns, max_set_aside=1.0
+        )
+        wanted = of_cohort(opened, settings.covariates)
+    else:
+        things: Any = source if several else (source,)
+        stream = asked(things, bundle, read=read, accept_mismatch=settings.accept_mismatch)
+        wanted = of_things(stream, settings.covariates)
+    for note in wanted.notes:
         if note.startswith(cohorts.UNUSED):
             progress.note(note)
-    return cohort
+    named = [n.strip() for n in settings.columns.get("covariate", "").split(",") if n.strip()]
+    _say_passed_over(bundle, [*settings.covariates, *named], progress)
+    return wanted
 
 
 def _filled(
     sheet: Sheet,
     predictor: Predictor,
-    cohort: Cohort,
+    wanted: Wanted,
     *,
     settings: PredictSettings,
     progress: Progress,
@@ -190,48 +278,46 @@ def _filled(
     """Fill the folder; where that is cut short, what is finished stays, and the error says how to go on."""
     try:
         with held(sheet.folder):
-            done, failed = fill(sheet, predictor, cohort, settings=settings, progress=progress)
+            done = fill(sheet, predictor, wanted, settings=settings, progress=progress)
     except (KeyboardInterrupt, OutputError) as error:
         bundle = predictor.bundle
-        words = ["vesalius", "predict", str(bundle.path), str(cohort.root), "-o", str(out), "--resume"]
+        words = ["vesalius", "predict", str(bundle.path), wanted.where, "-o", str(out), "--resume"]
+        hint = None if wanted.count is None else shlex.join(words)  # what came one at a time is gone
         if isinstance(error, OutputError):
-            progress.note(f"what is finished is kept; go on with: {shlex.join(words)}")
+            progress.note("what is finished is kept" + (f"; go on with: {hint}" if hint else ""))
             raise
-        kept = f"interrupted; {len(sheet.answers.cases())} of {len(cohort.cases)} answers are kept"
-        raise Interrupted(kept, hint=shlex.join(words)) from error
+        kept = len(sheet.answers.cases())
+        of = "" if wanted.count is None else f" of {wanted.count}"
+        raise Interrupted(f"interrupted; {kept}{of} answers are kept", hint=hint) from error
     except MismatchError:
         sheet.discard()
         raise
+    keep_origin(sheet.folder, predictor.bundle)
     sheet.close()
-    return Predictions(done, failed, sheet.folder)
+    return done
 
 
-def _with_covariates(cohort: Cohort, known: Mapping[str, float | str]) -> Cohort:
-    """Return the cohort with what is known of each of its cases."""
-    if not known:
-        return cohort
-    cases = tuple(replace(case, covariates={**case.covariates, **known}) for case in cohort.cases)
-    return replace(cohort, cases=cases)
+def _say_passed_over(bundle: Bundle, given: Sequence[str], progress: Progress) -> None:
+    """Say which of the covariates that were given do not enter the bundle's models."""
+    known = {
+        name
+        for stage in bundle.stages
+        for name in tasks.get(stage.plan.task.name).known_covariates(stage.state)
+    }
+    if unknown := [name for name in dict.fromkeys(given) if name not in known]:
+        which = "covariate" if len(unknown) == 1 else "covariates"
+        takes = f"only {listed(sorted(known))}" if known else "no covariates"
+        progress.note(
+            f"passed over: the {which} {listed(unknown)}, as the bundle '{bundle.name}' learned from {takes}"
+        )
 
 
-def _assert_covariates(predictor: Predictor, cohort: Cohort) -> None:
+def _assert_covariates(predictor: Predictor, cases: Sequence[Case]) -> None:
     """Raise DataError where no case has a covariate that the bundle needs; single cases that lack one fail alone."""
     for name in predictor.needs:
-        if cohort.cases and all(case.covariates.get(name) is None for case in cohort.cases):
+        if cases and all(case.covariates.get(name) is None for case in cases):
             raise DataError(
                 f"the bundle '{predictor.bundle.name}' needs the covariate '{name}'",
-                found=", ".join(cohort.cases[0].covariates) or "no covariates",
+                found=", ".join(cases[0].covariates) or "no covariates",
                 hint=f"--covariate {name}=VALUE, or a table with --column covariate=NAME of that name",
             )
-
-
-def _only(bundle: Bundle, cohort: Cohort, device: str | None, accept_mismatch: bool) -> Answer:
-    if len(cohort.cases) != 1:
-        said = "; ".join(s.reason for s in cohort.set_aside[:1])
-        raise DataError(
-            f"{cohort.root} holds {counted(len(cohort.cases), 'case')} that can be answered, not one",
-            found=said or None,
-            hint="predict(bundle, source, out) for a cohort",
-        )
-    cores = machines.measure().cores
-    return Predictor(bundle, device=device, accept_mismatch=accept_mismatch, cores=cores)(cohort.cases[0])

@@ -19,11 +19,25 @@ def read(
     labels: Mapping[str, str] | None = None,
     max_set_aside: float = 0.10,
 ) -> Cohort:
-    """Return the cohort at `path`: a folder, a table, an npz, a tree of DICOM series, or one image.
+    """Return the cohort at `path`, found by looking, or as the named layout.
 
-    The layout is found by looking, or named. Only headers are read; `inspect` and `fit` decode everything.
-    `labels` says what stands for what among classes and masks' values: `{"benign": "Benign", "NA": "", "255": "1"}`.
-    Raises DataError where nothing usable is found, UnknownName for a layout that does not exist.
+    Only headers are read; `inspect` and `fit` decode everything.
+
+    Args:
+        path: A folder, a table, an npz, a tree of DICOM series, or one image.
+        layout: How to read it, where it could be read in several ways; one of `vesalius layouts`.
+        target: The target to learn, where there are several; or a table's column that is one.
+        columns: What a table's columns are, where their names do not tell: `{"covariate": "age,sex"}`.
+        split: A CSV with the columns `case,split` that says which case is for training, validation or test.
+        labels: What stands for what among classes and masks' values: `{"NA": "", "255": "1"}`.
+        max_set_aside: The share of faulty cases to bear.
+
+    Returns:
+        The cases with their targets, what was set aside and why, and the hash of it all.
+
+    Raises:
+        DataError: Nothing usable is there, or more than `max_set_aside` is faulty.
+        UnknownName: There is no layout, target or column of that name.
     """
     return cohorts.read(
         path,

@@ -14,11 +14,24 @@ from vesalius.prepare.case import load_reference
 
 
 def write(thing: Answer | Image, path: Path | str, *, source: Path | str | Image | None = None) -> Path:
-    """Write whole or not at all; returns the path.
+    """Write an answer or an image to a file, in the format that its suffix names; whole or not at all.
 
-    `source` is the image the answer was made from, its file, or the folder of its study, in which its series is
-    found. DICOM is written into that study, and not without it, unless the answer still knows its source's files.
-    Raises OutputError, GeometryError, FormatError.
+    DICOM is written into the study of the source, and not without it, unless the answer still knows its source's
+    files.
+
+    Args:
+        thing: What to write.
+        path: Where: `.nii.gz`, `.png`, `.json`, `.seg.dcm`, …
+        source: The image that the answer was made from, its file, or the folder of its study, in which its
+            series is found.
+
+    Returns:
+        The path.
+
+    Raises:
+        OutputError: It cannot be written there, or this format does not hold such a thing.
+        GeometryError: `source` has another shape.
+        FormatError: There is no format with that suffix.
     """
     image = _source(thing, Path(source)) if isinstance(source, str | Path) else source
     return formats.write(thing, path, source=image)

@@ -17,6 +17,11 @@ from vesalius.prepare.geometry import upright
 
 def overlay(image: Image, answer: Answer, path: Path) -> None:
     """Write a PNG of the answer on its image; of a kind that draws nothing, of its parts. Raises OutputError."""
+    write_bytes(path, overlay_png(image, answer))
+
+
+def overlay_png(image: Image, answer: Answer) -> bytes:
+    """Return a PNG of the answer on its image; of a kind that draws nothing, of its parts."""
     from matplotlib.figure import Figure
 
     drawn = list(contract.drawable(answer))
@@ -32,4 +37,4 @@ def overlay(image: Image, answer: Answer, path: Path) -> None:
         contract.of(one).draw(axes, one, image, shown)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
-    write_bytes(path, buffer.getvalue())
+    return buffer.getvalue()

@@ -55,7 +55,9 @@ def row_answers(path: Path, cases: Sequence[Case], answer_of: Callable[[Row], An
     columns = list(cells)
     key = next((c for c in columns if c.strip().lower() in CASE_COLUMNS), None)
     if key is None:
-        raise DataError(f"{table} has no column that names the case", found=", ".join(columns), hint="'case'")
+        raise DataError(
+            f"{table} has no column that names the case", found=", ".join(columns), hint="a column 'case'"
+        )
     case_of = Names(cases)
     found: dict[str, Answer] = {}
     rows: dict[str, dict[str, str | None]] = {}
@@ -71,7 +73,9 @@ def row_answers(path: Path, cases: Sequence[Case], answer_of: Callable[[Row], An
                 )
             found[case] = answer_of(Row(table, case, row, key))
     if not found:
-        raise DataError(f"no row of {table} names a case", found=str(cells[key][0]))
+        raise DataError(
+            f"no row of {table} names a case", found=str(cells[key][0]), hint=f"names such as {cases[0].id}"
+        )
     return ForeignAnswers(found)
 
 

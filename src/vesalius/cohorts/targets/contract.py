@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol, cast
+from typing import Any, ClassVar, Protocol, cast
 
 from vesalius.core import registry
 from vesalius.core.case import Case, Ref, Target
@@ -94,6 +94,14 @@ class TargetKind:
     def parsed(self, cell: str, row: Row) -> Target:
         """Return what one cell says. Raises DataError."""
         return cell
+
+    def given(self, value: Any, *, classes: Sequence[str], image: Image) -> Target | None:
+        """Return what an item of somebody's dataset holds beside its image, as a target; None where it is no such one.
+
+        `value` is a text, a sequence of texts, or an array of any number of axes. `classes` names classes or label
+        values by their number. Raises DataError for what is of this kind and cannot be.
+        """
+        return None
 
     def question(self, column: str, columns: Columns) -> Question | None:
         """Return what a person must answer before a column is learned from that nobody named; None for nothing."""

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import numpy as np
 
 from vesalius.cohorts.targets._aligning import aligned
 from vesalius.cohorts.targets.contract import Row, TargetKind
 from vesalius.core.case import Ref, Target
 from vesalius.core.cohort import Cohort, Label, TargetInfo
+from vesalius.core.errors import DataError
+from vesalius.core.image import Image
 
 ROLES = ("mask",)
 ORDER = 30
@@ -19,6 +24,24 @@ class DrawnMask(TargetKind):
 
     name: ClassVar[str] = "mask"
     drawn: ClassVar[bool] = True
+
+    def given(self, value: Any, *, classes: Sequence[str], image: Image) -> Image | None:
+        """Return whole label values on the grid of the image. Raises DataError for another grid, or other numbers."""
+        if not isinstance(value, np.ndarray) or value.ndim < 2:
+            return None
+        if value.size != int(np.prod(image.shape)) or tuple(n for n in value.shape if n > 1) != tuple(
+            n for n in image.shape if n > 1
+        ):
+            raise DataError(
+                "a mask has the axes of its image, without channels",
+                found=f"shape {value.shape} on an image of (Z, Y, X) {image.shape}",
+            )
+        whole = value.astype(np.int32)
+        if not np.array_equal(whole, value):
+            raise DataError("a mask holds whole label values", found=f"{value.min():g} to {value.max():g}")
+        kind = np.uint8 if whole.min() >= 0 and whole.max() < 256 else np.int32
+        array = whole.astype(kind).reshape(1, *image.shape)
+        return replace(image, array=array, channels=(), unit=None)
 
     def parsed(self, cell: str, row: Row) -> Ref:
         """Return the file that a cell names."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
 
 from vesalius.cohorts._roles import distinct, is_number, may_be_codes
 from vesalius.cohorts._units import unit_of
@@ -12,6 +14,7 @@ from vesalius.cohorts.targets.contract import Columns, Row, TargetKind
 from vesalius.core.case import Target
 from vesalius.core.cohort import Question, TargetInfo
 from vesalius.core.errors import DataError
+from vesalius.core.image import Image
 from vesalius.core.words import counted
 
 ROLES = ("value",)
@@ -46,6 +49,11 @@ class Number(TargetKind):
     def parsed(self, cell: str, row: Row) -> float:
         """Return the number in a cell."""
         return float(cell)
+
+    def given(self, value: Any, *, classes: Sequence[str], image: Image) -> float | None:
+        """Return a number, whole or not."""
+        found = isinstance(value, np.ndarray) and value.ndim == 0 and value.dtype.kind in "iuf"
+        return float(value) if found else None
 
     def strata(self, values: Mapping[str, Target]) -> dict[str, str]:
         """Return in which fifth of all cases each lies."""

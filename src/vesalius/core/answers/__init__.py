@@ -8,21 +8,26 @@ kind by an entry point in each of the groups `vesalius.core.answers` and `vesali
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, ClassVar, Literal
 
+from vesalius.core.case import Ref
 from vesalius.core.errors import UnknownName
-from vesalius.core.image import Image, Source
+from vesalius.core.image import Array, Image, Source
 from vesalius.core.registry import lookup, names
+from vesalius.core.shown import Shown, about, short, size
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Answer:
+class Answer(Shown):
     """What every answer carries: whose it is, of which image, by which bundle, and its named parts.
 
     `by` is what that bundle is called where its results are named; it is never written down. `outside` says in what
-    the image differs from those that the bundle learned from, a sentence each; None where nobody knows.
+    the image differs from those that the bundle learned from, a sentence each; None where nobody knows. `on` is the
+    image that it is about, or where that lies, for who looks at the answer; it is never written down, and None where
+    an answer was not just made of one image.
     """
 
     case_id: str = ""
@@ -31,6 +36,34 @@ class Answer:
     by: str = field(default="", compare=False, repr=False, metadata={"stored": False})
     parts: Mapping[str, Answer] = field(default_factory=dict)
     outside: tuple[str, ...] | None = None
+    on: Ref | Image | None = field(default=None, compare=False, repr=False, metadata={"stored": False})
+
+    def _words(self) -> Iterable[str]:
+        yield about(self.case_id)
+        yield from self._says()
+        if self.outside:
+            yield f"outside: {short(self.outside[0])}" + (
+                f" and {len(self.outside) - 1} more" if len(self.outside) > 1 else ""
+            )
+        if self.parts:
+            yield f"parts: {', '.join(self.parts)}"
+
+    def _says(self) -> Iterable[str]:
+        """Return what an answer of this kind says, piece by piece, for its short text; by default its own fields."""
+        shared = {f.name for f in fields(Answer)}
+        for item in fields(self):
+            if item.name not in shared:
+                yield f"{item.name}={short(getattr(self, item.name))}"
+
+    def show(self, path: Path | str | None = None, *, on: Path | str | Image | None = None) -> Path | None:
+        """Show the answer on its image, as `Shown.show` says; `on` is that image, or its file, where it is not known.
+
+        An answer knows its image while the process lives that made it, if it was made of one image or of files.
+        """
+        if on is not None:
+            seen = on if isinstance(on, Image) else Ref((Path(on),))
+            return replace(self, on=seen).show(path)
+        return super().show(path)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -39,6 +72,17 @@ class ImageAnswer(Answer):
 
     holds: ClassVar[Literal["labels", "values", "picture"]] = "values"
     image: Image
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        return self.image.__array__(dtype, copy)
+
+    def _says(self) -> Iterable[str]:
+        yield size(self.image.array.shape if self.image.array.shape[0] > 1 else self.image.array.shape[1:])
+        yield from self._holds()
+
+    def _holds(self) -> Iterable[str]:
+        """Return what the image holds, for the short text."""
+        return ()
 
 
 def kind_of(name: str) -> type[Answer]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from vesalius.core.answers import ImageAnswer
@@ -23,3 +23,6 @@ class Map(ImageAnswer):
     figures: Mapping[str, float] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)
     beside: Mapping[str, float] = field(default_factory=dict)
+
+    def _holds(self) -> Iterable[str]:
+        yield self.quantity + (f" in {self.unit}" if self.unit else "")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from vesalius.core.answers import ImageAnswer
 from vesalius.core.cohort import Label
+from vesalius.core.shown import some
 
 DICOM = "dicom_seg"
 
@@ -22,3 +24,6 @@ class Mask(ImageAnswer):
     holds: ClassVar[Literal["labels", "values", "picture"]] = "labels"
     labels: tuple[Label, ...]
     overlapping: bool = False
+
+    def _holds(self) -> Iterable[str]:
+        yield f"labels: {some((x.name for x in self.labels), len(self.labels))}"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from vesalius.core.answers import Answer
 from vesalius.core.image import Array
+from vesalius.core.shown import cut, some
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -14,3 +16,7 @@ class Ranking(Answer):
 
     case_ids: tuple[str, ...]
     distances: Array  # (N,)
+
+    def _says(self) -> Iterable[str]:
+        pairs = zip(self.case_ids, self.distances.tolist(), strict=True)
+        yield "nearest: " + some((f"{cut(case)} {far:.3g}" for case, far in pairs), len(self.case_ids))

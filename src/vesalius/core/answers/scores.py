@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 from vesalius.core.answers import Answer
 from vesalius.core.cohort import Label
 from vesalius.core.image import Array
+from vesalius.core.shown import some
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -20,3 +21,7 @@ class Scores(Answer):
     kind: Literal["exclusive", "multilabel", "ordinal"] = "exclusive"
     positive: str | None = None
     thresholds: Mapping[str, float] = field(default_factory=dict)
+
+    def _says(self) -> Iterable[str]:
+        pairs = sorted(zip(self.labels, self.p.tolist(), strict=True), key=lambda pair: -pair[1])
+        yield some((f"{label.name} {p:.3f}" for label, p in pairs), len(pairs))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from vesalius.core.answers import Answer
@@ -15,3 +16,7 @@ class Surface(Answer):
     vertices_mm: Array  # (V, 3)
     faces: Array  # (F, 3) integers
     spacing_mm: Triple | None = None
+
+    def _says(self) -> Iterable[str]:
+        yield f"{len(self.vertices_mm)} vertices"
+        yield f"{len(self.faces)} faces"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from vesalius.core.answers import Answer
@@ -14,3 +15,7 @@ class Value(Answer):
     x: float
     unit: str | None = None
     quantity: str | None = None
+
+    def _says(self) -> Iterable[str]:
+        lead = f"{self.quantity} " if self.quantity else ""
+        yield f"{lead}{self.x:.6g}" + (f" {self.unit}" if self.unit else "")

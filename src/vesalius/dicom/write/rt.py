@@ -17,8 +17,8 @@ from vesalius.core.answers.mask import Mask
 from vesalius.core.cohort import Label
 from vesalius.core.errors import GeometryError, OutputError
 from vesalius.core.image import Array, Image
+from vesalius.core.palette import colour_of, rgb
 from vesalius.dicom.values import terms
-from vesalius.dicom.values.colours import rgb
 from vesalius.dicom.write import study as studies
 from vesalius.dicom.write.rt_contours import outlines
 
@@ -106,7 +106,7 @@ def _contours(
 ) -> Dataset:
     item = Dataset()
     item.ReferencedROINumber = number
-    item.ROIDisplayColor = list(rgb(label.colour, number - 1))
+    item.ROIDisplayColor = list(rgb(colour_of(label, number - 1)))
     found = []
     if image.affine is None:
         raise GeometryError("contours need an affine")

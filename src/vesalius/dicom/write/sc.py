@@ -25,7 +25,7 @@ from vesalius.core.answers.mask import Mask
 from vesalius.core.case import Ref
 from vesalius.core.errors import OutputError
 from vesalius.core.image import Array, Image
-from vesalius.dicom.values.colours import rgb
+from vesalius.core.palette import colour_of, rgb
 from vesalius.dicom.write import study as studies
 
 KIND, NUMBER = "SC", 5
@@ -123,7 +123,7 @@ def _tinted(grey: Array, mask: Mask) -> tuple[Array, list[tuple[str, tuple[int, 
     words = []
     for k, label in enumerate(mask.labels):
         bits = mask.image.array[k] != 0 if mask.overlapping else mask.image.array[0] == label.value
-        colour = rgb(label.colour, k)
+        colour = rgb(colour_of(label, k))
         if bits.any():
             words.append((label.name, colour))
         tint = np.array(colour, np.float32) / 255

@@ -17,6 +17,7 @@ from vesalius.core.answers import Answer
 from vesalius.core.answers.mask import Mask
 from vesalius.core.errors import OutputError
 from vesalius.core.image import Array, Image
+from vesalius.core.palette import colour_of
 from vesalius.dicom.series import views
 from vesalius.dicom.values import terms
 from vesalius.dicom.values.colours import cielab
@@ -173,5 +174,5 @@ def _segment(number: int, label: Any, study: studies.ResultStudy) -> Any:
         made.AnatomicRegionSequence[0].AnatomicRegionModifierSequence = side
     elif side:
         made.SegmentedPropertyTypeCodeSequence[0].SegmentedPropertyTypeModifierCodeSequence = side
-    made.RecommendedDisplayCIELabValue = cielab(label.colour, number - 1)
+    made.RecommendedDisplayCIELabValue = cielab(colour_of(label, number - 1))
     return made

@@ -40,11 +40,13 @@ class Run(ABC):
     A file also has literals that are read without import: `SAMPLING`, whether training sees images `whole` or in
     `patches`, and `MIRRORS = False` where raw answers about mirror images cannot be joined with the others.
     `joins` says that several cases go through the models in one pass, so that an answer is cheap. `held_out` says
-    that the members' raw answers about the cases that they never saw are kept, for calibration. `on_grid` says that
+    that the members' raw answers about the cases that they never saw are kept, for calibration. `apart` says that raw
+    answers about a batch are `(B, M, …)`, one of each member, instead of what these say together. `on_grid` says that
     a raw answer has a value for each point of the image's grid.
     """
 
     joins: ClassVar[bool] = False
+    apart: ClassVar[bool] = False
     held_out: ClassVar[bool] = False
     on_grid: ClassVar[bool] = False
 
@@ -59,6 +61,14 @@ class Run(ABC):
     @abstractmethod
     def raw(self, members: Members, examples: Sequence[Example]) -> Iterator[Any]:
         """Return what `task.decode` takes of many prepared cases, one after the other, on their prepared grids."""
+
+    def together(self, members: Members, batch: Batch, generator: torch.Generator) -> Tensor:
+        """Return the raw outputs about a batch, `(B, …)`, of all models; `(B, M, …)` of a way that keeps them apart."""
+        return members.task.join(views(self, members, m, batch, generator) for m in members.models)
+
+    def decodable(self, members: Members, raw: Tensor, undo: Undo) -> Any:
+        """Return what `task.decode` takes, of what `together` says of one whole prepared case, without its `B`."""
+        return raw.float().cpu().numpy()
 
     def time(self, members: Members, examples: Sequence[Example]) -> float:
         """Return the seconds that one answer takes, the second time that it is asked for."""

@@ -14,9 +14,9 @@ from vesalius.core.errors import DataError
 from vesalius.core.image import Array
 from vesalius.core.plan import Plan
 from vesalius.infer import tiles
-from vesalius.infer.runs.contract import Grid, Members, Run, Told, views
+from vesalius.infer.runs.contract import Grid, Members, Run, Told
 from vesalius.infer.tiles import Piece
-from vesalius.prepare.batch import Example, main_image, with_tiles
+from vesalius.prepare.batch import Batch, Example, main_image, with_tiles
 from vesalius.prepare.geometry import Undo
 
 SAMPLING = "patches"
@@ -43,6 +43,15 @@ class Dense(Run):
         """Return the tile around what is asked, or in the middle."""
         return tiles.around(shape, plan.data.size, where)
 
+    def together(self, members: Members, batch: Batch, generator: torch.Generator) -> Tensor:
+        """Return the mean field of the members, `(B, K, Z, Y, X)`, in the planned precision."""
+        with _precision(members.plan, members.device):
+            return super().together(members, batch, generator)
+
+    def decodable(self, members: Members, raw: Tensor, undo: Undo) -> Any:
+        """Return the values on the native grid of a field over the whole prepared image, `(K, Z, Y, X)`."""
+        return tiles.to_native(iter([(0, 0, raw.shape[1], raw.float())]), undo, members.task.point)
+
     def turned_back(self, raw: Tensor, axes: Sequence[int]) -> Tensor:
         """Return the field flipped back."""
         return raw.flip(list(axes))
@@ -67,14 +76,13 @@ class Dense(Run):
 
     def _stream(self, members: Members, example: Example) -> Iterator[Piece]:
         """Blend the field of all models over a prepared image, streamed (see `tiles.stream`)."""
-        task, plan, array = members.task, members.plan, main_image(example)
+        plan, array = members.plan, main_image(example)
         generator = torch.Generator(device="cpu").manual_seed(0)
         batch_of = with_tiles(example, members.device)
 
         def run(tile: Tensor) -> Tensor:
-            with torch.inference_mode(), _precision(plan, members.device):
-                batch = batch_of(tile)
-                return task.join(views(self, members, m, batch, generator) for m in members.models)
+            with torch.inference_mode():
+                return self.together(members, batch_of(tile), generator)
 
         return tiles.stream(
             array.reshape(-1, *array.shape[-3:]),  # the frames of a cine beside one another, as channels

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from vesalius.core.image import Array
 from vesalius.core.plan import Plan
 from vesalius.infer import tiles
 from vesalius.infer.runs.contract import Grid, Members, Run, Told
-from vesalius.prepare.batch import Example, main_image, with_tiles
+from vesalius.prepare.batch import Batch, Example, main_image, with_tiles
 from vesalius.prepare.geometry import Undo
 from vesalius.tasks.contract import Tile
 
@@ -37,6 +38,17 @@ class Tiles(Run):
         """Return the tile around what is asked, or in the middle."""
         return tiles.around(shape, plan.data.size, where)
 
+    def together(self, members: Members, batch: Batch, generator: torch.Generator) -> Tensor:
+        """Return the raw outputs about a batch of tiles, joined over the members; there are no mirror images."""
+        each = (members.task.infer(m, batch, generator) for m in members.models)
+        several = [members.task.join(raws) for raws in zip(*each, strict=True)]
+        return torch.stack(several)
+
+    def decodable(self, members: Members, raw: Tensor, undo: Undo) -> Any:
+        """Return what `task.merge` makes of one tile that is the whole prepared image."""
+        size = members.plan.data.size
+        return members.task.merge([Tile(raw.float().cpu().numpy(), (0, 0, 0), size)], size)
+
     def _merged(self, members: Members, example: Example, told: Told | None) -> Any:
         task, array, size = members.task, main_image(example), members.plan.data.size
         shape = (int(array.shape[-3]), int(array.shape[-2]), int(array.shape[-1]))
@@ -49,7 +61,7 @@ class Tiles(Run):
             cut = array[..., z : z + size[0], y : y + size[1], x : x + size[2]]
             with torch.inference_mode():
                 batch = batch_of(torch.from_numpy(np.ascontiguousarray(cut))[None].to(members.device))
-                raw = task.join(task.infer(m, batch, generator)[0] for m in members.models)
+                raw = self.together(members, batch, generator)[0]
                 found.append(Tile(raw.float().cpu().numpy(), (z, y, x), size))
             if told is not None:
                 told(n / len(places))

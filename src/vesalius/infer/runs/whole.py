@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 import torch
+from torch import Tensor
 
 from vesalius.core.seeds import seed_of
 from vesalius.infer.runs.contract import Members, Run, Told, views
-from vesalius.prepare.batch import Example
+from vesalius.prepare.batch import Batch, Example
 from vesalius.prepare.geometry import Undo
 
 SAMPLING = "whole"
@@ -19,6 +20,7 @@ class Whole(Run):
     """Cases go through the models in batches; raw answers are `(M, …)`, one of each member."""
 
     joins: ClassVar[bool] = True
+    apart: ClassVar[bool] = True
     held_out: ClassVar[bool] = True
 
     def answer(self, members: Members, example: Example, undo: Undo, *, told: Told | None = None) -> Any:
@@ -37,9 +39,13 @@ class Whole(Run):
                 generator.manual_seed(seed_of(chosen[0].case_id))
             with torch.inference_mode():
                 batch = members.task.collate(chosen).to(members.device)
-                outs = [views(self, members, m, batch, generator).float().cpu() for m in members.models]
-                rows = torch.stack(outs, dim=1).numpy()  # (B, M, …)
+                rows = self.together(members, batch, generator).cpu().numpy()
             yield from rows
+
+    def together(self, members: Members, batch: Batch, generator: torch.Generator) -> Tensor:
+        """Return the raw outputs of each model about a batch, `(B, M, …)`."""
+        outs = [views(self, members, m, batch, generator).float() for m in members.models]
+        return torch.stack(outs, dim=1)
 
 
 RUN = Whole()

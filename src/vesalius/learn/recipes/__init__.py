@@ -3,3 +3,5 @@
 A file's `RECIPE` is its class (see `contract.py`). Another package adds one by an entry point in the group
 `vesalius.learn.recipes`.
 """
+
+HOLDS = "RECIPE"

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from vesalius.core.bundle import State
 from vesalius.core.errors import PlanError
 from vesalius.core.fields import said
-from vesalius.core.plan import Plan, Section
+from vesalius.core.plan import PhasePlan, Plan, Section
 from vesalius.core.registry import lookup
 from vesalius.learn.checkpoint import Checkpoint
 from vesalius.prepare.batch import Example
@@ -67,6 +67,18 @@ class Recipe(ABC):
     @abstractmethod
     def step(self, step: int, lr: float) -> Tensor:
         """Draw what step number `step` needs and take it. Returns the loss, detached and still on the device."""
+
+    def enter(self, phase: PhasePlan) -> None:
+        """Begin a phase of the planned `train.phases`, also after an interruption within it.
+
+        What is frozen must depend on the phase alone. Raises PlanError for a recipe that cannot freeze anything.
+        """
+        if phase.frozen:
+            raise PlanError(
+                f"recipe '{self.given.plan.train.recipe}' cannot freeze parts of a model",
+                found=", ".join(phase.frozen),
+                hint="--set train.phases=[]",
+            )
 
     @abstractmethod
     def weights(self) -> dict[str, Tensor]:

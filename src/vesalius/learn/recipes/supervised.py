@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 
 from torch import Tensor, nn
 
-from vesalius.core.plan import Section
+from vesalius.core.plan import PhasePlan, Section
 from vesalius.learn.checkpoint import Checkpoint
 from vesalius.learn.examples import Batches, batches
 from vesalius.learn.recipes.contract import Member, Recipe
@@ -30,6 +30,10 @@ class Supervised(Recipe):
     def step(self, step: int, lr: float) -> Tensor:
         """Draw a batch and take one optimiser step on it."""
         return self.stepper.step(step, self.draw(step, self.device), lr)
+
+    def enter(self, phase: PhasePlan) -> None:
+        """Freeze the parts that the phase names, and let all others learn."""
+        self.stepper.freeze(phase.frozen)
 
     def weights(self) -> dict[str, Tensor]:
         """Return the moving average, or the weights themselves."""

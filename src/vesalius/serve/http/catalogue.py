@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vesalius.core import registry
+from vesalius.core import palette, registry
 from vesalius.core.bundle import Bundle
 from vesalius.core.calibration import operating_point
-from vesalius.core.errors import DataError, UnknownName, VesaliusError
-from vesalius.core.scorecard import load_scorecard
-from vesalius.dicom.values.colours import PALETTE
+from vesalius.core.errors import DataError, UnknownName
 from vesalius.infer.predictor import Predictor
+from vesalius.serve.http.measured import measured
 from vesalius.serve.http.problems import Problem
 from vesalius.serve.models import LoadedModel, open_models
 
@@ -87,16 +86,16 @@ def describe(name: str, bundle: Bundle, predictor: Predictor) -> dict[str, Any]:
     stage = bundle.stages[-1]
     plan, values, calibration = stage.plan, stage.state.values, stage.calibration
     kind, learned = predictor.stages[-1].task.answer.__name__, bundle.learned
-    labels = [
-        {"value": x["value"], "name": x["name"], "colour": x.get("colour") or PALETTE[k % len(PALETTE)]}
-        for k, x in enumerate(values.get("labels") or ())
-    ]
+    held = values.get("labels") or ()
+    colours = palette.by_name(held)
+    labels = [{"value": x["value"], "name": x["name"], "colour": colours[x["name"]]} for x in held]
     return {
         "name": name,
         "hash": bundle.hash,
         "task": plan.task.name,
         "answer": kind,
         "labels": labels,
+        "palette": list(palette.SERIES),
         "inputs": list(plan.data.images),
         "dims": plan.data.dims,
         "modality": learned.modality if learned else None,
@@ -108,7 +107,7 @@ def describe(name: str, bundle: Bundle, predictor: Predictor) -> dict[str, Any]:
         "calibrated": "temperature" in calibration,
         "explainers": [n for n in registry.names("explain") if kind in _explains(n)],
         "research_use": True,
-        **_scorecard(bundle.path),
+        **measured(bundle, kind),
     }
 
 
@@ -116,22 +115,3 @@ def _explains(name: str) -> Sequence[str]:
     """Return the kinds of answer that an explainer says it explains; nothing is imported."""
     said: Sequence[str] = registry.literals("explain", name.partition("-")[0]).get("EXPLAINS", ())
     return said
-
-
-def _scorecard(path: Path) -> dict[str, Any]:
-    try:
-        card = load_scorecard(path / "scorecard.json")
-    except VesaliusError:
-        return {"scorecard": None, "baseline_is": None, "banners": []}
-    rows = {
-        metric: {
-            "value": i.value,
-            "low": i.low,
-            "high": i.high,
-            "n": i.n,
-            "baseline": card.baseline[metric].value if metric in card.baseline else None,
-        }
-        for metric, i in card.metrics.items()
-    }
-    banners = [{"kind": b.kind, "text": b.text} for b in card.banners]
-    return {"scorecard": rows, "baseline_is": card.baseline_is or None, "banners": banners}

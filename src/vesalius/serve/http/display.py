@@ -66,6 +66,20 @@ def frame_s(times_s: Sequence[float] | None) -> float | None:
     return mean if np.isfinite(mean) and mean > 0 else 1.0
 
 
+def uneven(times_s: Sequence[float] | None) -> list[float] | None:
+    """Return the frames' times from the first on, in seconds, where they increase unevenly: by 1 % of their mean step.
+
+    None where they are even, where there are none, and where they do not increase.
+    """
+    mean = frame_s(times_s)
+    if times_s is None or mean is None:
+        return None
+    steps = np.diff(np.asarray(times_s, float))
+    if not (np.isfinite(steps).all() and (steps > 0).all()) or np.abs(steps - mean).max() <= 0.01 * mean:
+        return None
+    return [round(float(t - times_s[0]), 6) for t in times_s]
+
+
 def _coloured(image: Image) -> bool:
     return image.array.shape[-4] == 3 and image.array.dtype == np.uint8
 

@@ -76,10 +76,44 @@ def models(service: Serving, caller: User) -> Any:
     response_model=schemas.StudyBody,
     tags=["studies"],
     openapi_extra=schemas.multipart(),
+    responses={
+        200: {"model": schemas.StudyBody, "description": "with `once`: the study that is here already"}
+    },
 )
-async def upload(request: Request, service: Serving, caller: User) -> Any:
-    """Upload the files of a study, or a zip of them: DICOM, NIfTI, PNG, …"""
+async def upload(
+    request: Request, response: Response, service: Serving, caller: User, once: bool = False
+) -> Any:
+    """Upload the files of a study, or a zip of them: DICOM, NIfTI, PNG, …
+
+    With `once`, files that are here already under the same names, byte for byte, make no second study: the first is
+    the answer, under status 200.
+    """
     study, _ = await receive_study(request, service, caller)
+    earlier = await run_in_threadpool(service.studies.twin, study) if once else None
+    if earlier is not None:
+        service.forget(study)
+        response.status_code = 200
+        return earlier.json()
+    return study.json()
+
+
+@api.post(
+    "/studies/sample",
+    status_code=201,
+    response_model=schemas.StudyBody,
+    tags=["studies"],
+    responses={200: {"model": schemas.StudyBody, "description": "the sample that is here already"}},
+)
+def sample(
+    response: Response,
+    service: Serving,
+    caller: User,
+    model: Annotated[str | None, Query(max_length=64)] = None,
+) -> Any:
+    """Make a synthetic study of nobody, as a model takes it: a picture for a model of pictures, or else a CT volume."""
+    study, new = service.sample(caller, service.models.get(model) if model else None)
+    if not new:
+        response.status_code = 200
     return study.json()
 
 
@@ -203,9 +237,15 @@ def file(job: JobId, case: CaseId, file: str, service: Serving, caller: User) ->
     response_model=schemas.JobBody,
     tags=["jobs"],
     openapi_extra=schemas.multipart(*_FIELDS),
+    responses={
+        422: {"model": schemas.JobBody | schemas.ErrorBody, "description": "refused, or not understood"}
+    },
 )
 async def predict(request: Request, response: Response, service: Serving, caller: User) -> Any:
-    """Upload and ask in one call; waits for the job, and answers 202 with it where it takes too long."""
+    """Upload and ask in one call; waits for the job, and answers 202 with it where it takes too long.
+
+    Where no case is answered, the job comes under the status of its `error`: 422 for an image that the model refuses.
+    """
     study, fields = await receive_study(request, service, caller)
     try:
         _assert_known(fields, _FIELDS)
@@ -218,6 +258,8 @@ async def predict(request: Request, response: Response, service: Serving, caller
         raise
     if not await wait_for_job(service, found, service.bounds.wait_s):
         response.status_code = 202
+    elif found.status == "failed":
+        response.status_code = found.refusal
     return service.jobs.json(found)
 
 
@@ -257,10 +299,14 @@ def is_yes(name: str, text: str) -> bool:
     return word in ("1", "true", "yes")
 
 
-def file_response(path: FilePath, media_type: str, *, name: str | None = None) -> Response:
+def file_response(
+    path: FilePath, media_type: str, *, name: str | None = None, headers: Mapping[str, str] | None = None
+) -> Response:
     """Return a file as an answer. Raises Problem 404 where it has just gone."""
     try:
-        return FileResponse(path, media_type=media_type, filename=name, stat_result=path.stat())
+        return FileResponse(
+            path, media_type=media_type, filename=name, stat_result=path.stat(), headers=headers
+        )
     except FileNotFoundError:
         raise not_found("file") from None
 

@@ -150,11 +150,13 @@ def _stored(case_id: str, case: Case, ref: Ref, said: str, bounds: Bounds) -> St
         "orientation_known": head.affine is not None,
         "frames": head.frames,
         "frame_s": display.frame_s(head.times_s),
+        "times_s": display.uneven(head.times_s),
         "channels": head.channels,
         "colour": head.channels == 3 and head.dtype == "uint8",
         "source": "dicom" if dicom else "other",
         "display": display.hints(head.display),
         **(read_identity(ref.paths[0]) if dicom else UNKNOWN),
+        "notes": [head.forms.doubt] if head.forms is not None and head.forms.doubt else [],
     }
     kept = replace(case, id=case_id, targets={}, patient=None, report=None)
     return StoredCase(case_id, name, kept, dicom, about, glance(head, case.declared))

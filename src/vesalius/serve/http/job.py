@@ -34,6 +34,7 @@ class InferenceJob:
     stage: str = "waiting"
     shares: dict[str, float] = field(default_factory=dict)
     error: dict[str, Any] | None = None
+    refusal: int = 0  # the HTTP status of that error
     created: float = field(default_factory=time.time)
     finished: float | None = None
     answers: dict[str, dict[str, Any]] = field(default_factory=dict)

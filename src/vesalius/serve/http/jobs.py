@@ -17,7 +17,7 @@ from vesalius.serve.http.job import InferenceJob, Kind, WorkUnit
 from vesalius.serve.http.keys import Caller
 from vesalius.serve.http.limits import Bounds
 from vesalius.serve.http.metrics import Metrics
-from vesalius.serve.http.problems import Problem, error_body, not_found
+from vesalius.serve.http.problems import Problem, error_body, not_found, status_of
 from vesalius.serve.http.study import StoredCase, UploadedStudy
 
 _PASS = 8  # cases that go through a model together at most
@@ -212,8 +212,11 @@ class Jobs:
             self.metrics.cases.labels(job.model.name, "answered").inc()
             self._settle(job)
 
-    def add_failure(self, unit: WorkUnit, error: VesaliusError) -> None:
-        """One case that cannot be answered: the others are, and the job says which were not."""
+    def add_failure(self, unit: WorkUnit, error: VesaliusError, *, status: int | None = None) -> None:
+        """One case that cannot be answered: the others are, and the job says which were not.
+
+        `status` is the HTTP status of the error, by default that of its kind.
+        """
         job, case = unit.job, unit.case
         said = {k: v and job.study.plainly(v) for k, v in error_body(error).items()}
         said["error"] = str(said["error"]).replace(f"case {case.id}", case.name)
@@ -221,7 +224,8 @@ class Jobs:
         with self._more:
             if job.ended:
                 return
-            job.error = job.error or {**said, "case": case.id}
+            if job.error is None:
+                job.error, job.refusal = {**said, "case": case.id}, status or status_of(error)
             job.shares[case.id] = 1.0
             job.version += 1
             self._settle(job)

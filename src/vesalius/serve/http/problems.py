@@ -20,6 +20,11 @@ from vesalius.core import fields
 from vesalius.core.errors import BudgetError, OutputError, UnknownName, VesaliusError
 
 _COMMAND = re.compile(r"--\w|`|\bvesalius \w|\bpip install|\bapt-get|plan\.json")
+_OF_A_COHORT = re.compile(  # what only somebody does who reads files in Python, or describes a cohort
+    r"\bformats\.\w|\bvs\.\w|\b[Ii]n Python\b|\ba table\b|dataset\.json|\bby the reference\b|\bone reference for"
+    r"|\bas the member\b|\balong the first axis\b|\bby its index\b|\bcohort\b|\bread (?:it|them) (?:alone|one by one)\b"
+    r"|\bfitted with\b|\bruntime \w+"
+)
 _PLAN = re.compile(r"\bthe plan\b")
 _SCHEMA = "see /openapi.json"
 _STATUS = {UnknownName: 404, BudgetError: 413, OutputError: 507}
@@ -52,18 +57,28 @@ def error_body(error: VesaliusError) -> dict[str, str | None]:
     return {k: v and _PLAN.sub("the model", v) for k, v in said.items()}
 
 
+def status_of(error: VesaliusError) -> int:
+    """Return the HTTP status of an error of ours."""
+    return next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 422)
+
+
 def problem_of(error: VesaliusError, plainly: Callable[[str], str]) -> Problem:
     """Return an error of ours as a refusal, in a client's words."""
-    status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 422)
+    status = status_of(error)
     said = {k: v and plainly(v) for k, v in error_body(error).items()}
     return Problem(status, str(said["error"]), found=said["found"], hint=said["hint"])
 
 
 def for_clients(hint: str) -> str | None:
-    """Return a hint without what only somebody at the command line could do; None where nothing is left of it."""
-    if not _COMMAND.search(hint):
+    """Return a hint without what only people at a command line or in Python can do; None where nothing is left."""
+    if not _beyond(hint):
         return hint
-    return ", or ".join(way for way in re.split(r",? or |; ", hint) if not _COMMAND.search(way)) or None
+    ways = [way.removeprefix("or ") for way in re.split(r",? or |; ", hint)]
+    return ", or ".join(way for way in ways if not _beyond(way)) or None
+
+
+def _beyond(text: str) -> bool:
+    return bool(_COMMAND.search(text) or _OF_A_COHORT.search(text))
 
 
 async def refuse(send: Send, problem: Problem) -> None:

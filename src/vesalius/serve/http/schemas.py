@@ -23,7 +23,8 @@ class CaseBody(BaseModel):
 
     `frames` are those of a cine, `frame_s` the mean time between two. `display` says whether low values are bright
     (`invert`) and in which windows (centre, width) it is to be seen. `patient` (the PatientID), `study_date`
-    (YYYY-MM-DD) and `series_number` are DICOM's, null where it does not say.
+    (YYYY-MM-DD) and `series_number` are DICOM's, null where it does not say. `times_s` are the frames' times where
+    these are uneven, from 0 on. `notes` are sentences to read before the image is believed.
     """
 
     case: str
@@ -37,6 +38,7 @@ class CaseBody(BaseModel):
     orientation_known: bool
     frames: int
     frame_s: float | None
+    times_s: list[float] | None
     channels: int
     colour: bool
     source: Literal["dicom", "other"]
@@ -44,6 +46,7 @@ class CaseBody(BaseModel):
     patient: str | None
     study_date: str | None
     series_number: int | None
+    notes: list[str]
 
 
 class AsideBody(BaseModel):
@@ -54,10 +57,11 @@ class AsideBody(BaseModel):
 
 
 class StudyBody(BaseModel):
-    """An upload, and when it came (ISO 8601, UTC)."""
+    """An upload, and when it came (ISO 8601, UTC); `synthetic` where the service itself made it, of nobody."""
 
     study: str
     created: str
+    synthetic: bool
     cases: list[CaseBody]
     set_aside: list[AsideBody]
 
@@ -72,6 +76,21 @@ class FigureBody(BaseModel):
     baseline: float | None
 
 
+class MeasuredBody(BaseModel):
+    """What a scorecard's figures were measured on: a split of data with a hash, never the image that is seen.
+
+    `patients` is null where the data name no patients. `learned_from_it` says that the model learned from these cases;
+    `same_data` that they belong to the data with which it was fitted.
+    """
+
+    split: str
+    cases: int
+    patients: int | None
+    data: str
+    learned_from_it: bool
+    same_data: bool
+
+
 class BannerBody(BaseModel):
     """What must be read before a scorecard's figures: a sentence, and its kind."""
 
@@ -82,7 +101,9 @@ class BannerBody(BaseModel):
 class ModelBody(BaseModel):
     """A bundle that this service answers with; `baseline_is` says which trivial answer its scorecard compares with.
 
-    `banners` come before every figure of the scorecard.
+    `labels` have the colours that they are shown in, and `palette` holds those of all that has none of its own.
+    `banners` come before every figure of the scorecard; `headlines` are the metrics that come first, `measured_on` what
+    all of them are of.
     """
 
     name: str
@@ -90,6 +111,7 @@ class ModelBody(BaseModel):
     task: str
     answer: str
     labels: list[dict[str, Any]]
+    palette: list[str]
     inputs: list[str]
     dims: int
     modality: str | None
@@ -102,7 +124,9 @@ class ModelBody(BaseModel):
     explainers: list[str]
     research_use: bool
     scorecard: dict[str, FigureBody] | None
+    headlines: list[str]
     baseline_is: str | None
+    measured_on: MeasuredBody | None
     banners: list[BannerBody]
 
 
@@ -143,6 +167,7 @@ class AnswerBody(BaseModel):
     """One case's answer: its kind, the project's JSON without voxels, what to show, and where its files are.
 
     `outside` says in what the image differs from those that the model learned from; null where that is not known.
+    `notes` are those of the image.
     """
 
     case: str
@@ -150,7 +175,19 @@ class AnswerBody(BaseModel):
     answer: dict[str, Any]
     summary: dict[str, Any]
     outside: list[str] | None
+    notes: list[str]
     files: dict[str, str]
+
+
+class TruthBody(AnswerBody):
+    """A case's true labels in the form of an answer; `source` is what its file was called.
+
+    `names_from` says who calls the labels what they are called: the file, the model that was named in the request
+    (whose values are then taken to mean the same), or nobody.
+    """
+
+    source: str
+    names_from: Literal["file", "model"] | None
 
 
 class JobBody(BaseModel):

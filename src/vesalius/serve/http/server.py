@@ -6,7 +6,7 @@ import contextlib
 import functools
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -54,8 +54,10 @@ def run_service(
     tls: Tls | None = None,
     accept_mismatch: bool = False,
     progress: Progress | None = None,
+    ready: Callable[[str, Sequence[str]], None] = lambda address, models: None,
 ) -> None:
-    """Serve until SIGINT or SIGTERM. `port` 0 takes a free one; what it is, `progress` is told.
+    """Serve until SIGINT or SIGTERM. `port` 0 takes a free one; what it is, `progress` is told, and `ready`, beside the
+    models' names.
 
     Images of another modality or unit than a bundle learned from are refused unless `accept_mismatch`, or a request,
     says otherwise.
@@ -95,6 +97,7 @@ def run_service(
                 progress.note(warning)
         if tls is None and not loopback(host):
             progress.note("keys go over this network unencrypted: --tls-cert, or a proxy that has one")
+        ready(address, tuple(service.models.by_name))
         with quiet():
             server.run(sockets=[listening])
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from vesalius.core.errors import VesaliusError
 from vesalius.core.version import VERSION
+from vesalius.prepare.case import load_reference
 from vesalius.serve.http.audit import Audit, Details
 from vesalius.serve.http.catalogue import Catalogue, ServedModel
 from vesalius.serve.http.datastore import Datastore
@@ -22,8 +23,10 @@ from vesalius.serve.http.limits import Bounds, RateLimit
 from vesalius.serve.http.metrics import Metrics
 from vesalius.serve.http.problems import Problem, log_unexpected, not_found
 from vesalius.serve.http.refusals import Refusals
+from vesalius.serve.http.sample import KNOWN, make_sample, recipe
 from vesalius.serve.http.studies import Studies
 from vesalius.serve.http.study import StoredCase, UploadedStudy
+from vesalius.serve.http.truth import Truths, on_image
 from vesalius.serve.http.workdir import WorkDir
 from vesalius.serve.http.workers import Workers
 
@@ -61,6 +64,7 @@ class Service:
         self.sessions = 0  # cines at this moment; touched by the event loop alone
         self.realtime = ThreadPoolExecutor(1, thread_name_prefix="cine")
         self.datastore = Datastore(self.studies)
+        self.truths = Truths()
         self.stopping = threading.Event()
         self._sweeper = threading.Thread(target=self._sweep, name="sweeper", daemon=True)
         for model in models.by_name.values():
@@ -156,6 +160,33 @@ class Service:
             self.jobs.remove(job)
         self.studies.remove(study.id)
         self.datastore.forget(study)
+        self.truths.forget(study)
+
+    def sample(self, caller: Caller, model: ServedModel | None = None) -> tuple[UploadedStudy, bool]:
+        """Return a phantom's study that suits a model as the caller's, with its truth, and whether it is new.
+
+        Raises Problem, OutputError.
+        """
+        flat = model is not None and model.about["dims"] == 2
+        form, options = recipe(flat=flat, learned=model.bundle.learned if model else None)
+        sort = f"{form} {options}"
+        for earlier in self.studies.seen_by(caller):
+            if earlier.owner == caller.name and earlier.made == sort:
+                return earlier, False
+        with self.studies.folder(caller) as (study_id, folder):
+            made = make_sample(folder, form, options)
+            self.studies.check_room(sum(f.size for f in made.files))
+            study = self.studies.add(
+                study_id, folder, made.files, caller, made=sort, covariates=made.covariates
+            )
+        self.uploaded(caller, study, len(made.files))
+        case = study.cases[0]
+        if made.truth is not None:
+            reference = load_reference(case.case)
+            kept = on_image(made.truth, made.labels, reference, folder / "truth" / case.id, source=KNOWN)
+            self.truths.put(study, case, kept)
+            self.studies.grow(study, kept.path.stat().st_size)
+        return study, True
 
     def figures(self) -> bytes:
         """Return what Prometheus reads."""

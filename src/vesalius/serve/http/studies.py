@@ -5,13 +5,14 @@ from __future__ import annotations
 import secrets
 import shutil
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from vesalius.core.errors import VesaliusError
 from vesalius.prepare.case import load_reference
-from vesalius.serve.http import display
+from vesalius.serve.http import copies, display
 from vesalius.serve.http.intake import find_cases
 from vesalius.serve.http.keys import Caller
 from vesalius.serve.http.limits import Bounds
@@ -66,17 +67,38 @@ class Studies:
 
         return take
 
-    def add(self, study_id: str, folder: Path, received: Sequence[Received], caller: Caller) -> UploadedStudy:
-        """Look at what was uploaded and keep it. Raises Problem 422 where there is no image in it, 413."""
+    def add(
+        self,
+        study_id: str,
+        folder: Path,
+        received: Sequence[Received],
+        caller: Caller,
+        *,
+        made: str = "",
+        covariates: Mapping[str, float | str | None] | None = None,
+    ) -> UploadedStudy:
+        """Look at what was uploaded and keep it. Raises Problem 422 where there is no image in it, 413.
+
+        `made` says which sort of sample it is where no client sent the files, and `covariates` what is known with them.
+        """
         files, strays = unpack(tuple(received), folder, self.bounds, self.room(study_id))
+        files, again = copies.once(files)
         size = sum(f.size for f in files)
-        study = find_cases(
-            UploadedStudy(study_id, caller.name, folder, (), tuple(strays), size), files, self.bounds
-        )
+        begun = UploadedStudy(study_id, caller.name, folder, (), (*strays, *again), size, made=made)
+        study = find_cases(begun, files, self.bounds)
+        if covariates:
+            known = [replace(c, case=replace(c.case, covariates=dict(covariates))) for c in study.cases]
+            study = replace(study, cases=tuple(known))
         with self._lock:
             self._studies[study_id] = study
             self._coming.pop(study_id, None)
         return study
+
+    def twin(self, study: UploadedStudy) -> UploadedStudy | None:
+        """Return the newest other study of its owner that was made of the very same files."""
+        with self._lock:
+            others = list(self._studies.values())
+        return copies.find(study, others)
 
     def get(self, study_id: str, caller: Caller) -> UploadedStudy:
         """Return the study of that id. Raises Problem 404, for another's too."""

@@ -37,7 +37,10 @@ class StoredCase:
 
 @dataclass(frozen=True)
 class UploadedStudy:
-    """One upload. `labels` are a client's names of files by where they lie."""
+    """One upload. `labels` are a client's names of files by where they lie.
+
+    `made` says which sort of sample it is, where the service itself made it and no client.
+    """
 
     id: str
     owner: str
@@ -47,6 +50,7 @@ class UploadedStudy:
     size: int
     labels: Mapping[str, str] = field(default_factory=dict)
     created: float = field(default_factory=time.time)
+    made: str = ""
 
     def case(self, case_id: str) -> StoredCase:
         """Return the case of that id. Raises Problem 404."""
@@ -72,6 +76,7 @@ class UploadedStudy:
         return {
             "study": self.id,
             "created": iso(self.created),
+            "synthetic": bool(self.made),
             "cases": [c.json() for c in self.cases],
             "set_aside": [{"name": n, "reason": r} for n, r in self.set_aside],
         }

@@ -100,7 +100,8 @@ class Workers:
             if unit.job.ended:
                 return  # its folder went while it was being written into
             log_unexpected(_LOG, "a case could not be answered", error)
-            self.jobs.add_failure(unit, VesaliusError("an internal error", found=type(error).__name__))
+            inner = VesaliusError("an internal error", found=type(error).__name__)
+            self.jobs.add_failure(unit, inner, status=500)
         finally:
             self.jobs.release(unit.job)
 
@@ -132,6 +133,7 @@ class Workers:
             "answer": results.outline(answer),
             "summary": results.summary(answer),
             "outside": None if answer.outside is None else list(answer.outside),
+            "notes": list(case.about["notes"]),
             "files": {name: f"/api/jobs/{job.id}/cases/{case.id}/{name}" for name in written},
         }
         self.jobs.add_answer(unit, row, written)

@@ -6,7 +6,8 @@ import contextlib
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vesalius.core.errors import DataError, VesaliusError
@@ -38,8 +39,16 @@ def opened_store(settings: Settings) -> Iterator[tuple[Store, Queue]]:
         queue.close()
 
 
-def run_node(settings: Settings, *, progress: Progress, stop: threading.Event) -> bool:
+def run_node(
+    settings: Settings,
+    *,
+    progress: Progress,
+    stop: threading.Event,
+    ready: Callable[[int], None] = lambda port: None,
+) -> bool:
     """Listen and work until `stop` is set. Returns whether the work in hand was finished; if not, the next start does.
+
+    `ready` is told the port once the node listens.
 
     Raises the kinds of VesaliusError before it listens, for settings, bundles and folders that cannot be used, and
     later where the worker ends by a fault.
@@ -81,6 +90,7 @@ def run_node(settings: Settings, *, progress: Progress, stop: threading.Event) -
         with node:
             progress.note(f"{settings.aet} listens at {settings.host}:{node.port}")
             thread.start()
+            ready(node.port)
             looked = -_LOOK_S
             while not stop.wait(0.2):
                 if not thread.is_alive():
@@ -103,47 +113,108 @@ def _take_up(store: Store, queue: Queue, progress: Progress) -> None:
         progress.note(f"{taken} series were at work when the node ended; they are taken up again")
 
 
-def status(settings: Settings) -> list[str]:
-    """Return lines for a person: the series in each state, the longest wait, the disk, and whether the node runs."""
+@dataclass(frozen=True)
+class Standing:
+    """Where a node stands: its series by state, why some are not answered, the disk, and whether it runs.
+
+    `unrouted`, `dead` and `failed` are pairs of a reason, or a series and its reason, with how many or why. Moments are
+    seconds since 1970. `fault` says why the queue could not be looked into; the counts are empty then.
+    """
+
+    counts: Mapping[str, int]
+    unrouted: tuple[tuple[str, int], ...]
+    dead: tuple[tuple[str, int], ...]
+    failed: tuple[tuple[str, str], ...]
+    waiting_since_s: float | None
+    free_mib: int
+    reserve_mib: int
+    refusing: str | None
+    refusing_since_s: float | None
+    running: bool
+    fault: str | None = None
+
+
+@dataclass(frozen=True)
+class DeadSeries:
+    """A series that was given up, since when, and why."""
+
+    series_uid: str
+    since_s: float
+    reason: str
+
+
+def standing(settings: Settings) -> Standing:
+    """Return where the node of these settings stands, whether it runs or not."""
     store = Store(settings.store, reserve_bytes=settings.reserve_mib << 20)
-    free, refused, full = store.free(), read_pause(store.root), not store.has_room()
+    free, pause, full, alive = (
+        store.free(),
+        read_pause(store.root),
+        not store.has_room(),
+        running(settings.store),
+    )
+    refusing = "disk full" if full else pause.why if pause is not None and alive else None
+    found = Standing(
+        counts={},
+        unrouted=(),
+        dead=(),
+        failed=(),
+        waiting_since_s=None,
+        free_mib=free >> 20,
+        reserve_mib=settings.reserve_mib,
+        refusing=refusing,
+        refusing_since_s=pause.since_s if pause is not None and refusing else None,
+        running=alive,
+    )
     try:
-        lines = _series(settings)
-    except VesaliusError as error:  # the full disk below is shown all the same
-        lines = [str(error)]
-    alive = running(settings.store)
-    lines.append(f"disk: {free >> 20} MiB free, of which {settings.reserve_mib} stay free")
-    if full or (refused is not None and alive):
-        since = f" since {_moment(refused.since_s)}" if refused else ""
-        why = "disk full" if full else refused.why if refused else ""
-        lines.append(f"refusing images{since}: {why}")
-    lines.append(f"the node {'runs' if alive else 'does not run'}")
+        with opened_store(settings) as (_, queue):
+            counts = queue.counts()
+            waiting = queue.jobs("ready", "running", "sending", "failed")
+            unrouted = Counter(job.error or "no rule takes it" for job in queue.jobs("unrouted"))
+            dead = Counter(job.error for job in queue.jobs("dead"))
+    except VesaliusError as error:  # a full disk is shown all the same
+        return replace(found, fault=str(error))
+    return replace(
+        found,
+        counts=counts,
+        unrouted=tuple(unrouted.most_common()),
+        dead=tuple(dead.most_common()),
+        failed=tuple((job.series_uid, job.error) for job in waiting if job.state == "failed" and job.error),
+        waiting_since_s=waiting[0].changed_s if waiting else None,
+    )
+
+
+def status(found: Standing) -> list[str]:
+    """Return lines for a person: the series in each state, the longest wait, the disk, and whether the node runs."""
+    lines = [found.fault] if found.fault else _series(found)
+    lines.append(f"disk: {found.free_mib} MiB free, of which {found.reserve_mib} stay free")
+    if found.refusing is not None:
+        since = "" if found.refusing_since_s is None else f" since {_moment(found.refusing_since_s)}"
+        lines.append(f"refusing images{since}: {found.refusing}")
+    lines.append(f"the node {'runs' if found.running else 'does not run'}")
     return lines
 
 
-def _series(settings: Settings) -> list[str]:
-    with opened_store(settings) as (_, queue):
-        counts = queue.counts()
-        waiting = queue.jobs("ready", "running", "sending", "failed")
-        unrouted = Counter(job.error or "no rule takes it" for job in queue.jobs("unrouted"))
-        dead = Counter(job.error for job in queue.jobs("dead"))
-    lines = [f"{state:<10} {n}" for state, n in counts.items()] or ["no series has come yet"]
-    lines += [f"unrouted: {n}, {why}" for why, n in unrouted.most_common(_REASONS)]
-    lines += [f"dead: {n}, {why}" for why, n in dead.most_common(_REASONS)]
-    if len(dead) > _REASONS:
-        lines.append(f"dead: {len(dead) - _REASONS} more reasons, see --dead-letters")
-    if waiting:
-        lines.append(f"the longest wait since {_moment(waiting[0].changed_s)}")
-    said = [f"{job.series_uid}: {job.error}" for job in waiting if job.state == "failed" and job.error]
-    lines += [f"failed, and tried again: {text}" for text in said[:_REASONS]]
-    return lines
+def _series(found: Standing) -> list[str]:
+    lines = [f"{state:<10} {n}" for state, n in found.counts.items()] or ["no series has come yet"]
+    lines += [f"unrouted: {n}, {why}" for why, n in found.unrouted[:_REASONS]]
+    lines += [f"dead: {n}, {why}" for why, n in found.dead[:_REASONS]]
+    if len(found.dead) > _REASONS:
+        lines.append(f"dead: {len(found.dead) - _REASONS} more reasons, see --dead-letters")
+    if found.waiting_since_s is not None:
+        lines.append(f"the longest wait since {_moment(found.waiting_since_s)}")
+    return lines + [f"failed, and tried again: {uid}: {why}" for uid, why in found.failed[:_REASONS]]
 
 
-def dead_letters(settings: Settings) -> list[str]:
-    """Return lines for a person: each dead series, and why."""
+def dead_series(settings: Settings) -> list[DeadSeries]:
+    """Return each series that was given up, and why."""
     with opened_store(settings) as (_, queue):
         dead = queue.jobs("dead")
-    return [f"{job.series_uid}  {_moment(job.changed_s)}  {job.error}" for job in dead]
+    return [DeadSeries(job.series_uid, job.changed_s, job.error) for job in dead]
+
+
+def dead_letters(dead: Sequence[DeadSeries]) -> list[str]:
+    """Return lines for a person: each dead series, and why."""
+    return [f"{one.series_uid}  {_moment(one.since_s)}  {one.reason}" for one in dead]
 
 
 def replay(settings: Settings, series_uid: str) -> int:

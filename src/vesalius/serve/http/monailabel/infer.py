@@ -24,6 +24,7 @@ from vesalius.serve.http.service import Service
 from vesalius.serve.http.study import StoredCase, UploadedStudy
 
 router = APIRouter()
+MARK = "X-Vesalius-Marks"  # of an answer that is a file alone: JSON in ASCII, `{"outside": […] or null, "notes": […]}`
 
 
 @router.post("/infer/{model}")
@@ -40,7 +41,8 @@ async def infer(
     """Return a model's answer about an image of the datastore, of a session, or that comes with the request as `file`.
 
     The form's field `params`, a JSON object, may hold `covariates` (`{"covariates": {"age": 61}}`); what else a client
-    says there is of other servers.
+    says there is of other servers. A file alone (`output` image or dicom_seg) says in the header `X-Vesalius-Marks`
+    what the JSON says as `outside` and `notes`.
     """
     found = service.models.get(model)
     study, case, known = await _asked(request, service, caller, image, session_id)
@@ -91,23 +93,25 @@ def _answered(job: InferenceJob, case: StoredCase, output: str) -> Response:
     """Return a job's answer as MONAI Label's client takes it."""
     if case.id not in job.answers:
         error = job.error or {"error": f"the job is {job.status}"}
-        raise Problem(422, error["error"], found=error.get("found"), hint=error.get("hint"))
+        raise Problem(job.refusal or 422, error["error"], found=error.get("found"), hint=error.get("hint"))
     row, written = job.answers[case.id], job.files[case.id]
     params = {
         "label_names": {x["name"]: x["value"] for x in job.model.about["labels"]},
         "kind": row["kind"],
         "summary": row["summary"],
         "outside": row["outside"],
+        "notes": row["notes"],
     }
+    marks = {MARK: json.dumps({name: row[name] for name in ("outside", "notes")})}
     if output == "dicom_seg":
         if "seg.dcm" not in written:
             raise Problem(422, "there is no SEG of this answer", hint="a mask on a DICOM image")
-        return file_response(written["seg.dcm"], "application/dicom", name="seg.dcm")
+        return file_response(written["seg.dcm"], "application/dicom", name="seg.dcm", headers=marks)
     mask = next((written[n] for n in ("mask.nii.gz", "map.nii.gz", "picture.nii.gz") if n in written), None)
     if output == "image":
         if mask is None:
             raise Problem(422, "this answer is no image", hint="output=json")
-        return file_response(mask, "application/gzip", name="answer.nii.gz")
+        return file_response(mask, "application/gzip", name="answer.nii.gz", headers=marks)
     if output == "json" or mask is None:
         return JSONResponse(params)
     return _multipart(params, mask)

@@ -1,5 +1,5 @@
 // Speaking with the service: the key, errors in words, uploads with progress, and events as they come.
-import type { Fault, Job, Model, Study, Verdict } from "./types.ts";
+import type { Fault, Job, Model, Study, Truth, Verdict } from "./types.ts";
 
 const KEY = "vesalius-key";
 let askForKey: (wrong: boolean) => Promise<string> = async () => "";
@@ -136,8 +136,27 @@ export async function bytes(path: string, signal?: AbortSignal): Promise<ArrayBu
   return new Response(new Blob([buffer]).stream().pipeThrough(new DecompressionStream("gzip"))).arrayBuffer();
 }
 
-/** Send files as one study; `told` hears the part that is sent, 0 to 1. */
-export async function upload(files: File[], told: (part: number) => void): Promise<Study> {
+/** A synthetic study, of a shape that the model takes. */
+export const sample = (model: string | null) =>
+  json<Study>(`/api/studies/sample${model ? `?model=${encodeURIComponent(model)}` : ""}`, { method: "POST" });
+
+const truthPath = (study: string, shown: string, model: string | null) =>
+  `/api/studies/${study}/cases/${shown}/truth${model ? `?model=${encodeURIComponent(model)}` : ""}`;
+
+/** A case's truth; null where nobody gave one. */
+export async function truth(study: string, shown: string, model: string | null): Promise<Truth | null> {
+  const answer = await request(truthPath(study, shown, model), {}, true);
+  return answer.status === 204 ? null : ((await answer.json()) as Truth);
+}
+
+export function giveTruth(study: string, shown: string, model: string | null, file: File): Promise<Truth> {
+  const form = new FormData();
+  form.append("truth", file, file.name);
+  return json<Truth>(truthPath(study, shown, model), { method: "PUT", body: form });
+}
+
+/** Send files as one study; `told` hears the part that is sent, 0 to 1. Also whether it was there already. */
+export async function upload(files: File[], told: (part: number) => void): Promise<[Study, boolean]> {
   for (;;) {
     const used = key();
     const { status, text } = await send(files, told);
@@ -146,7 +165,7 @@ export async function upload(files: File[], told: (part: number) => void): Promi
       continue;
     }
     if (status < 200 || status >= 300) throw new Failure(asFault(text, status), status);
-    return JSON.parse(text) as Study;
+    return [JSON.parse(text) as Study, status === 200];
   }
 }
 
@@ -155,7 +174,7 @@ function send(files: File[], told: (part: number) => void): Promise<{ status: nu
   for (const file of files) form.append("files", file, file.name);
   return new Promise((resolve, reject) => {
     const sending = new XMLHttpRequest(); // fetch does not tell how much is sent
-    sending.open("POST", "/api/studies");
+    sending.open("POST", "/api/studies?once=true");
     for (const [name, value] of Object.entries(headers())) sending.setRequestHeader(name, value);
     sending.upload.onprogress = (e) => e.lengthComputable && told(e.loaded / e.total);
     sending.onload = () => resolve({ status: sending.status, text: sending.responseText });

@@ -9,6 +9,8 @@ export interface Given {
   file(name: string): Promise<ArrayBuffer | null>;
   /** Whether this answer is still the one to be shown. */
   current(): boolean;
+  /** Whether it is shown beside another answer, which has the controls. */
+  beside?: boolean;
 }
 
 /** What a kind's file exports. */
@@ -20,6 +22,8 @@ export interface Kind {
   clear?(stage: Stage, again: boolean): void | Promise<void>;
   /** Whether its pixels lie in a file of their own, so that it has no panel as a part of another answer. */
   ownFile?: boolean;
+  /** How far two answers of the kind to one image agree; `bytes` are a file's of one of them. */
+  agree?(one: Held, other: Held, bytes: (answer: Held, name: string) => Promise<ArrayBuffer | null>): Promise<HTMLElement | null>;
 }
 
 /** Which kinds of answer were drawn on the image, to be taken away when others come. */
@@ -64,6 +68,14 @@ export async function fillAnswer(into: HTMLElement, answer: Held, given: Given, 
   into.dataset.kind = answer.kind;
   fill(into, await section(answer, given, drawn));
 }
+
+/** How far two answers to one image agree; null where they are not of one kind, or it cannot be said. */
+export async function agreement(one: Held, other: Held, bytes: (answer: Held, name: string) => Promise<ArrayBuffer | null>): Promise<HTMLElement | null> {
+  return one.kind === other.kind ? ((await (await kindOf(one.kind)).agree?.(one, other, bytes)) ?? null) : null;
+}
+
+/** Whether answers of a kind are drawn on the image. */
+export const isDrawn = async (kind: string): Promise<boolean> => (await kindOf(kind)).clear !== undefined;
 
 async function kindOf(kind: string): Promise<Kind> {
   try {

@@ -1,7 +1,9 @@
 // The viewer: study, model, answer; this file only joins the panels to the stage.
 import * as api from "./api.ts";
+import { besidePanel } from "./beside.ts";
 import { keepTrue, look } from "./connection.ts";
 import { byId } from "./dom.ts";
+import { forgetHangings } from "./hanging.ts";
 import { askKey } from "./key_dialog.ts";
 import { leaveAfterClicks, listen } from "./keys.ts";
 import { liveAnswers } from "./live.ts";
@@ -14,9 +16,10 @@ import { keepAddress } from "./route.ts";
 import { player } from "./player.ts";
 import { guarded, quiet, report } from "./say.ts";
 import { Stage } from "./stage.ts";
-import { chosenCase, now, on, set, withJob } from "./store.ts";
+import { themeButton } from "./theme.ts";
+import { chosenCase, now, on, set, withAll, withJob } from "./store.ts";
 import type { Model, Study } from "./types.ts";
-import { firstWindow } from "./windows.ts";
+import { firstWindow, keptWindow } from "./windows.ts";
 
 const stage = new Stage(byId("viewer"), byId<HTMLCanvasElement>("planes"), byId<HTMLCanvasElement>("solid"), byId<HTMLCanvasElement>("over"));
 let image: Promise<void> = Promise.resolve();
@@ -31,7 +34,7 @@ async function choose(study: Study, caseId: string | null = null, keepModel = fa
     if (first && caseId) set({ caseId: first.case });
     return;
   }
-  set({ study, caseId: first?.case ?? null, job: null, answers: [] });
+  set({ study, caseId: first?.case ?? null, job: null, answers: [], history: [] });
   if (!first) throw new api.Failure({ error: "nothing in this study can be read", found: study.set_aside?.[0]?.reason }, 422);
   await recall(study, keepModel);
 }
@@ -41,10 +44,11 @@ async function recall(study: Study, keepModel = false): Promise<void> {
   const before = (await api.jobs()).filter((j) => j.study === study.study);
   if (now().study?.study !== study.study) return;
   before.sort((a, b) => String(a.created ?? "").localeCompare(String(b.created ?? "")));
-  const answers = before.filter((j) => j.status === "done").reduce(withJob, now().answers);
+  const done = before.filter((j) => j.status === "done");
+  const answers = done.reduce(withJob, now().answers);
   const last = before.at(-1);
   const known = last && now().models.some((m) => m.name === last.model);
-  set({ answers, ...(known && !keepModel ? { model: last.model } : {}) });
+  set({ answers, history: done.reduce(withAll, now().history), ...(known && !keepModel ? { model: last.model } : {}) });
   const running = before.find((j) => j.status === "queued" || j.status === "running");
   if (running && now().job?.job !== running.job) await watch(running);
 }
@@ -55,7 +59,7 @@ async function reopen(id: string, caseId: string | null): Promise<void> {
   const found = now().studies.find((s) => s.study === id);
   if (found) await choose(found, caseId, keepModel);
   else {
-    set({ study: null, caseId: null, job: null, answers: [] });
+    set({ study: null, caseId: null, job: null, answers: [], history: [] });
     throw new api.Failure({ error: "that study is no longer on the server", hint: "drop it again" }, 404);
   }
 }
@@ -80,7 +84,9 @@ async function display(): Promise<void> {
       colour: c.colour ?? false,
       invert: c.display?.invert ?? false,
       window: c.colour ? null : firstWindow(c),
+      first: keptWindow(c),
       unit: c.spacing_mm ? "mm" : "px",
+      unknown: !c.unit && !c.modality && !c.colour,
     });
   } catch (error) {
     if (signal.aborted) return;
@@ -142,10 +148,16 @@ async function start(): Promise<void> {
   studyPanel(choose);
   modelPanel();
   resultPanel(stage, () => image);
+  besidePanel(stage, new Stage(byId("beside"), byId<HTMLCanvasElement>("beside-planes"), byId<HTMLCanvasElement>("beside-solid"), byId<HTMLCanvasElement>("beside-over")), () => image);
+  themeButton();
   byId("help-button").addEventListener("click", () => help.showModal());
   byId("forget-key").addEventListener("click", () => {
     api.useKey(null);
     location.reload();
+  });
+  byId("forget-hanging").addEventListener("click", () => {
+    forgetHangings();
+    help.close();
   });
   leaveAfterClicks();
   listen([
@@ -161,6 +173,7 @@ async function start(): Promise<void> {
     { keys: [" "], does: "play or pause a cine", act: frames.toggle },
     { keys: ["ArrowRight"], does: "next frame", act: () => frames.step(1) },
     { keys: ["ArrowLeft"], does: "frame before", act: () => frames.step(-1) },
+    { keys: ["c"], does: "the cross shown or hidden", act: click("cross") },
     { keys: ["n"], does: "navigate: drag the cross", act: () => view.tool("navigate") },
     { keys: ["w"], does: "window: drag up and down for the level, sideways for the width (the right button does so always)", act: () => view.tool("window") },
     { keys: ["z"], does: "zoom with the wheel, drag to move", act: () => view.tool("pan") },
@@ -176,7 +189,7 @@ async function start(): Promise<void> {
     { keys: ["f"], does: "full range", act: () => view.preset("full") },
     { keys: ["l"], does: "lung window", act: () => view.preset("lung") },
     { keys: ["o"], does: "bone window", act: () => view.preset("bone") },
-    { keys: ["t"], does: "abdomen window", act: () => view.preset("abdomen") },
+    { keys: ["t"], does: "soft-tissue window", act: () => view.preset("soft") },
     { keys: ["r"], does: "zoom, position and window as at first", act: view.reset },
     { keys: ["p"], does: "save a picture of this view", act: view.picture },
   ]);
@@ -190,7 +203,7 @@ async function start(): Promise<void> {
     const { study } = now();
     if (study && !study.gone) await recall(study);
   });
-  keepAddress(guarded(reopen), () => set({ study: null, caseId: null, job: null, answers: [] }));
+  keepAddress(guarded(reopen), () => set({ study: null, caseId: null, job: null, answers: [], history: [] }));
   loaded = false;
   document.body.dataset.ready = "true";
 }

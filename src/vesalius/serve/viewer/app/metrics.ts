@@ -1,6 +1,7 @@
 // A scorecard's figures in words: what each is called, which way is better, and whether the trivial answer is beaten.
 import { digits } from "./dom.ts";
-import type { Figure } from "./types.ts";
+import { written } from "./called.ts";
+import type { Figure, MeasuredOn } from "./types.ts";
 
 const NAMES: Record<string, string> = {
   accuracy: "Accuracy",
@@ -49,7 +50,7 @@ export function metricName(metric: string): string {
   const plain = base.replaceAll("_", " ");
   const name = NAMES[base] ?? plain.charAt(0).toUpperCase() + plain.slice(1);
   const of = !unit ? "" : base === "surface_dice" ? ` (tolerance in ${UNITS[unit]})` : ` (${UNITS[unit]})`;
-  return `${name}${of}${label && `, ${label}`}`;
+  return `${name}${of}${label && `, ${written(label)}`}`;
 }
 
 export const lowerIsBetter = (metric: string): boolean => LOWER.includes(parts(metric).base);
@@ -61,9 +62,21 @@ export function beats(metric: string, figure: Figure): boolean | null {
   return lowerIsBetter(metric) ? (high ?? value) < baseline : (low ?? value) > baseline;
 }
 
-/** A value with its interval, how many cases it is of, and the baseline beside it. */
-export function figureText({ value, low, high, n, baseline }: Figure): string {
-  const known = typeof low === "number" && typeof high === "number";
-  const said = typeof value === "number" ? `${digits(value)}${known ? ` (${digits(low)} to ${digits(high)})` : ""}` : "not defined";
-  return [said, n && `n = ${n}`, typeof baseline === "number" && `baseline ${digits(baseline)}`].filter(Boolean).join(", ");
+/** A figure's value. */
+export const valueText = ({ value }: Figure): string => (typeof value === "number" ? digits(value) : "not defined");
+
+/** Its interval; nothing where it has none. */
+export const intervalText = ({ low, high }: Figure): string => (typeof low === "number" && typeof high === "number" ? `${digits(low)} to ${digits(high)}` : "");
+
+/** What stands beside a value: its interval, how many cases it is of where these are not all, and the baseline. */
+export function besideText(figure: Figure, all: number | null): string {
+  const { n, baseline } = figure;
+  return [intervalText(figure), n && n !== all && `n = ${n}`, typeof baseline === "number" && `baseline ${digits(baseline)}`].filter(Boolean).join(" · ");
+}
+
+/** What figures were measured on, as a sentence: never the image that is seen. */
+export function measuredOn({ split, cases, patients, data, learned_from_it, same_data }: MeasuredOn): string {
+  const of = `${cases} ${cases === 1 ? "case" : "cases"}${patients === null ? "" : ` of ${patients} ${patients === 1 ? "patient" : "patients"}`}`;
+  const where = `${same_data ? "the data it was fitted with" : "other data than it was fitted with"} (${data.slice(0, 8)})`;
+  return `Measured on ${of}, ${split} split of ${where}${learned_from_it ? ", from which it learned: too good, therefore" : ""}.`;
 }

@@ -1,11 +1,12 @@
 // The second step: a model, what is known of it, and asking it; with progress until the answer is there.
 import * as api from "./api.ts";
+import { called } from "./called.ts";
 import { byId, fill, h } from "./dom.ts";
 import { goesLive } from "./live.ts";
-import { beats, figureText, metricName } from "./metrics.ts";
+import { beats, besideText, measuredOn, metricName, valueText } from "./metrics.ts";
 import { announce, guarded, quiet, report } from "./say.ts";
-import { chosenCase, chosenModel, isRefused, now, on, set, withJob } from "./store.ts";
-import type { Case, Job, Model, Verdict } from "./types.ts";
+import { chosenCase, chosenModel, isRefused, now, on, set, withAll, withJob } from "./store.ts";
+import type { Case, Figure, Job, Model, Verdict } from "./types.ts";
 
 const KEPT = "vesalius-model";
 const NO_MODEL = { waiting: "", refused: "A key is needed to see the models.", given: "No model is served." };
@@ -83,7 +84,7 @@ export async function watch(started: Job): Promise<void> {
     }
     throw error;
   }
-  if (now().study?.study === ended.study && ended.answers?.length) set({ answers: withJob(now().answers, ended) });
+  if (now().study?.study === ended.study && ended.answers?.length) set({ answers: withJob(now().answers, ended), history: withAll(now().history, ended) });
   if (!mine()) return;
   set({ job: ended });
   if (ended.status === "done") announce("The answer is there");
@@ -148,25 +149,36 @@ function progress(job: Job | null): void {
 }
 
 function facts(model: Model): HTMLElement {
+  const card = model.scorecard ?? {};
+  const names = Object.keys(card);
+  const whole = names.filter((name) => !name.includes("/")); // of all labels together
+  const headlines = (model.headlines ?? []).filter((name) => name in card);
+  const first = headlines.length ? headlines : (whole.length ? whole : names).slice(0, MOST_FIGURES);
+  const others = whole.filter((name) => !first.includes(name));
   const rows: [string, string][] = [["Task", `${model.task}, ${model.dims}-D`]];
   const expects = [model.modality, model.unit].filter(Boolean).join(", ");
   if (expects) rows.push(["Expects", expects]);
-  if (model.labels.length) rows.push(["Labels", model.labels.map((l) => (/[,;]/.test(l.name) ? `'${l.name}'` : l.name)).join(", ")]);
-  // of all labels together; those of single labels are in the report
-  const whole = Object.entries(model.scorecard ?? {}).filter(([name]) => !name.includes("/"));
-  const measured = (whole.length ? whole : Object.entries(model.scorecard ?? {})).slice(0, MOST_FIGURES);
-  for (const [name, figure] of measured) rows.push([metricName(name), figureText(figure)]);
-  const weak = measured.filter(([name, figure]) => beats(name, figure) === false).map(([name]) => metricName(name));
-  const compared = measured.some(([, figure]) => typeof figure.baseline === "number");
+  if (model.labels.length) rows.push(["Labels", called(model.labels).map((name) => (/[,;]/.test(name) ? `\u2018${name}\u2019` : name)).join(", ")]);
+  const weak = [...first, ...others].filter((name) => beats(name, card[name]!) === false).map(metricName);
+  const compared = first.some((name) => typeof card[name]!.baseline === "number");
+  const list = (some: string[]) => h("ul", { class: "figures" }, some.map((name) => figure(name, card[name]!, model.measured_on?.cases ?? null)));
   return h(
     "details",
     { open: (model.banners ?? []).length > 0 },
     h("summary", {}, "About this model"),
     ...(model.banners ?? []).map((b) => h("p", { class: "warn" }, b.text)),
     h("dl", {}, rows.flatMap(([name, text]) => [h("dt", {}, name), h("dd", {}, text)])),
+    first.length > 0 && list(first),
+    others.length > 0 && h("details", { class: "others" }, h("summary", {}, `${others.length} more figures`), list(others)),
     weak.length > 0 && h("p", { class: "warn" }, `Does not clearly beat the baseline in ${weak.join(", ")}.`),
+    model.measured_on && h("p", { class: "faint" }, `${measuredOn(model.measured_on)} Intervals are of 95 %.`),
     compared && h("p", { class: "faint" }, `Baseline: ${model.baseline_is ?? "a trivial answer"}.`),
-    !measured.length && h("p", { class: "faint" }, "How good it is was not measured."),
-    h("p", { class: "faint mono", title: model.hash }, model.hash.slice(0, 16)),
+    !names.length && h("p", { class: "faint" }, "How good it is was not measured."),
+    h("p", { class: "faint mono", title: `The bundle's hash: ${model.hash}` }, model.hash.slice(0, 16)),
   );
+}
+
+/** A figure in two lines: what it is and its value; its interval and what it is held against. */
+function figure(name: string, found: Figure, all: number | null): HTMLElement {
+  return h("li", {}, h("span", { class: "name" }, metricName(name)), h("span", { class: "number" }, valueText(found)), h("span", { class: "faint" }, besideText(found, all)));
 }

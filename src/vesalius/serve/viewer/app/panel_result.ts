@@ -3,7 +3,7 @@ import * as api from "./api.ts";
 import { byId, fill, h } from "./dom.ts";
 import { Drawn, section } from "./kinds.ts";
 import { fileStem } from "./names.ts";
-import { remarks } from "./remarks.ts";
+import { imageNotes, remarks } from "./remarks.ts";
 import { guarded } from "./say.ts";
 import type { Stage } from "./stage.ts";
 import { caseAnswers, chosenCase, chosenModel, now, on } from "./store.ts";
@@ -40,7 +40,7 @@ export function resultPanel(stage: Stage, ready: () => Promise<void>): void {
     if (!current()) return;
     await drawn.clear(answers.map((a) => a.kind));
     for (const answer of answers) {
-      const parts = [remarks(answer.outside), await section(answer, { stage, current, file: (name) => file(answer, name) }, drawn), downloads(answer)];
+      const parts = [imageNotes(answer.notes), remarks(answer.outside), await section(answer, { stage, current, file: (name) => file(answer, name) }, drawn), downloads(answer)];
       if (current()) byId("results").append(h("section", { class: "answer", "data-kind": answer.kind }, parts.flat().filter((part) => part !== null)));
     }
   });

@@ -3,7 +3,7 @@ import * as api from "./api.ts";
 import { byId, fill, h } from "./dom.ts";
 import { takeDrops, worthSending } from "./drop.ts";
 import { aboutCase, aboutStudy, holds, nameInStudy, patientsOf, studyName, titleOf, whenCame } from "./names.ts";
-import { announce, guarded, quiet } from "./say.ts";
+import { announce, guarded, note, quiet } from "./say.ts";
 import { now, on, set } from "./store.ts";
 import type { Study } from "./types.ts";
 
@@ -15,15 +15,30 @@ export function studyPanel(choose: (study: Study) => Promise<void>): void {
     quiet();
     set({ uploading: 0 });
     let study: Study;
+    let known = false;
     try {
-      study = await api.upload(files, (part) => set({ uploading: part }));
+      [study, known] = await api.upload(files, (part) => set({ uploading: part }));
       set({ studies: [study, ...now().studies.filter((s) => s.study !== study.study)] });
     } finally {
       set({ uploading: null });
     }
-    announce(study.cases.length === 1 ? "1 case read" : `${study.cases.length} cases read`);
+    if (known) note("These files are here already: the study that was made of them is open, with its answers.");
+    else announce(study.cases.length === 1 ? "1 case read" : `${study.cases.length} cases read`);
     await choose(study);
   });
+  const sample = guarded(async () => {
+    if (now().uploading !== null) return;
+    quiet();
+    set({ uploading: 1 });
+    try {
+      const study = await api.sample(now().model);
+      set({ uploading: null, studies: [study, ...now().studies.filter((s) => s.study !== study.study)] });
+      await choose(study);
+    } finally {
+      set({ uploading: null });
+    }
+  });
+  byId("sample").addEventListener("click", sample);
   takeDrops(document.body, take);
   for (const id of ["files", "folder"]) {
     const input = byId<HTMLInputElement>(id);
@@ -34,6 +49,14 @@ export function studyPanel(choose: (study: Study) => Promise<void>): void {
     });
   }
   on(["uploading"], uploading);
+  on(["study", "access"], () => {
+    const { study, access } = now();
+    const [drop, empty] = [byId("drop"), byId("empty")];
+    const place = study ? byId("drop-place") : empty; // where nothing is open yet, it stands in the middle
+    if (drop.parentElement !== place) place.prepend(drop);
+    empty.hidden = study !== null;
+    byId<HTMLButtonElement>("sample").disabled = access !== "given";
+  });
   on(["studies", "study"], () => studies(choose));
   on(["study", "caseId", "answers"], cases);
 }
@@ -45,7 +68,7 @@ function uploading(): void {
   const bar = byId<HTMLProgressElement>("sending");
   bar.hidden = part === null;
   byId("drop-text").textContent =
-    part === null ? "Drop DICOM files, a folder, a zip, NIfTI or pictures here" : part < 1 ? `Sending… ${Math.round(100 * part)} %` : "Reading…";
+    part === null ? "DICOM files, a folder, a zip, NIfTI or pictures" : part < 1 ? `Sending… ${Math.round(100 * part)} %` : "Reading…";
   const stage = part === null ? "" : part < 1 ? "Sending the study" : "Reading the study";
   if (stage && stage !== told) announce(stage);
   told = stage;
@@ -63,6 +86,7 @@ function studies(choose: (study: Study) => Promise<void>): void {
       "button",
       { class: "row two", "aria-pressed": String(s.study === study?.study), title: `${studyName(s)}\n${aboutStudy(s)}`, onclick: guarded(() => choose(s)) },
       h("span", { class: "name" }, studyName(s)),
+      s.synthetic && h("span", { class: "tag" }, "Synthetic"),
       h("span", { class: s.gone ? "gone" : "faint" }, s.gone ? "no longer on the server" : aboutStudy(s)),
     );
   }
@@ -84,7 +108,7 @@ async function forget(study: Study): Promise<void> {
 /** Take a study off the page. */
 function drop(study: Study): void {
   const open = now().study?.study === study.study;
-  set({ studies: now().studies.filter((s) => s.study !== study.study), ...(open ? { study: null, caseId: null, job: null, answers: [] } : {}) });
+  set({ studies: now().studies.filter((s) => s.study !== study.study), ...(open ? { study: null, caseId: null, job: null, answers: [], history: [] } : {}) });
 }
 
 function cases(): void {

@@ -1,10 +1,12 @@
 // The bar over the stage: layouts, tools, windows and the picture; and the line under it.
 import { byId, digits, fill, h } from "./dom.ts";
 import { saveBlob } from "./api.ts";
+import { hangingOf, remember } from "./hanging.ts";
 import { announce, guarded } from "./say.ts";
 import type { Layout, Stage, Tool } from "./stage.ts";
 import { fileStem, titleOf } from "./names.ts";
-import { chosenCase, on } from "./store.ts";
+import { chosenCase, now, on } from "./store.ts";
+import type { Case } from "./types.ts";
 import { inHounsfield, PRESETS } from "./windows.ts";
 
 const LAYOUTS: [Layout, string, string][] = [
@@ -44,9 +46,11 @@ export function viewPanel(stage: Stage): View {
   };
   const view: View = {
     layout(layout) {
-      if (chosenCase()?.shape[0] === 1) return;
+      const c = chosenCase();
+      if (c?.shape[0] === 1) return;
       stage.setLayout(layout);
       layouts(layout);
+      if (c) remember(c, { layout });
     },
     tool(tool) {
       stage.setTool(tool);
@@ -59,6 +63,8 @@ export function viewPanel(stage: Stage): View {
       else if (preset && inHounsfield(chosenCase())) stage.setWindow(preset.centre, preset.width);
       else return;
       choose(id);
+      const c = chosenCase();
+      if (c) remember(c, { preset: id });
     },
     picture: guarded(() => picture(stage)),
     reset() {
@@ -66,6 +72,18 @@ export function viewPanel(stage: Stage): View {
       view.preset("own");
     },
   };
+  const cross = byId<HTMLButtonElement>("cross");
+  const setCross = (crossed: boolean) => {
+    stage.setCross(crossed);
+    cross.setAttribute("aria-pressed", String(crossed));
+  };
+  cross.addEventListener("click", () => {
+    const crossed = cross.getAttribute("aria-pressed") !== "true";
+    setCross(crossed);
+    const c = chosenCase();
+    if (c) remember(c, { crossed });
+  });
+  stage.onpick = (layout) => view.layout(stage.chosenLayout === layout ? "all" : layout);
   layouts("all");
   tools("navigate");
   presets.addEventListener("change", () => view.preset(presets.value));
@@ -130,14 +148,26 @@ export function viewPanel(stage: Stage): View {
       PRESETS.map((p) => h("option", { value: p.id, disabled: !units }, p.name)),
     );
     presets.title = units ? "Window presets" : "The presets need Hounsfield units, which this image is not in";
-    for (const e of [presets, level, width]) e.disabled = !c;
+    for (const e of [presets, level, width, cross, byId<HTMLButtonElement>("reset"), byId<HTMLButtonElement>("picture")]) e.disabled = !c;
     byId("windowing").hidden = Boolean(c?.colour); // colours are shown as they are stored
     if (!c) level.value = width.value = "";
-    byId("empty").hidden = c !== null;
     byId("which").textContent = c ? titleOf(c) : "";
+    const notes = [...(c?.notes ?? []), now().study?.synthetic && "synthetic: made by the program, of nobody"].filter(Boolean);
+    byId("case-notes").hidden = !notes.length;
+    byId("case-notes").textContent = notes.map((n) => `${String(n).charAt(0).toUpperCase()}${String(n).slice(1)}.`).join(" ");
+    if (c) hang(c);
     if (!c) byId("place").textContent = "";
   });
   return view;
+
+  /** As images of its kind were looked at last; the cross is off for a picture, unless it was wanted. */
+  function hang(c: Case): void {
+    const { layout, crossed } = hangingOf(c);
+    setCross(crossed ?? c.shape[0] > 1);
+    if (!layout || c.shape[0] === 1 || !LAYOUTS.some(([name]) => name === layout)) return;
+    stage.setLayout(layout);
+    layouts(layout);
+  }
 }
 
 /** A row of buttons of which one is pressed; returns how to press one. */
@@ -158,7 +188,7 @@ async function picture(stage: Stage): Promise<void> {
   sheet.width = seen.width;
   sheet.height = seen.height + line;
   const pen = sheet.getContext("2d")!;
-  pen.fillStyle = "#101113";
+  pen.fillStyle = "#000000";
   pen.fillRect(0, 0, sheet.width, sheet.height);
   pen.drawImage(seen, 0, 0);
   pen.fillStyle = "#d8dadd";

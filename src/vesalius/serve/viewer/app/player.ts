@@ -1,4 +1,4 @@
-// Frames of a cine, or of any image with a fourth axis: play, pause, step, their rate, and which one is seen.
+// Frames of a cine, or of any image with a fourth axis: play, pause, step, their times or rate, and which one is seen.
 import { byId } from "./dom.ts";
 import type { Stage } from "./stage.ts";
 import { chosenCase, on } from "./store.ts";
@@ -24,6 +24,11 @@ export function player(stage: Stage, seen: () => void): Player {
   let began = { at: 0, frame: 0 };
 
   const every = () => everyFrame(stage);
+  /** The times of the stage's frames where these are uneven, in seconds from the first. */
+  const times = (): number[] | null => {
+    const known = chosenCase()?.times_s;
+    return known?.length === chosenCase()?.frames ? (known ?? null)?.filter((_, k) => k % every() === 0) ?? null : null;
+  };
   const perSecond = () => (rate.valueAsNumber >= SLOWEST && rate.valueAsNumber <= FASTEST ? rate.valueAsNumber : USUAL) / every();
 
   const show = () => {
@@ -37,7 +42,8 @@ export function player(stage: Stage, seen: () => void): Player {
     slider.max = String(stage.frames);
     slider.value = String(stage.frame + 1);
     slider.setAttribute("aria-valuetext", words);
-    count.textContent = every() > 1 ? `${words}, 1 in ${every()} shown` : words;
+    const at = times()?.[stage.frame];
+    count.textContent = [words, at !== undefined && `${at.toFixed(2)} s`, every() > 1 && `1 in ${every()} shown`].filter(Boolean).join(", ");
     box.classList.toggle("timed", timed);
   };
   const go = (frame: number) => {
@@ -53,10 +59,19 @@ export function player(stage: Stage, seen: () => void): Player {
     play.setAttribute("aria-label", "Play");
     play.title = "Play (space)";
   };
+  /** Which frame is due so many seconds after the start: each stays as long as it did when it was taken. */
+  const dueAt = (seconds: number): number => {
+    const known = times();
+    if (!known) return began.frame + Math.floor(seconds * perSecond());
+    const n = known.length;
+    const whole = (known[n - 1]! * n) / (n - 1); // the last one stays for as long as one does on the mean
+    const pace = (perSecond() * every()) / usual(); // another rate plays all of it faster or slower
+    return frameAt(known, (known[began.frame]! + seconds * pace) % whole);
+  };
   const tick = (at: number) => {
     if (!playing) return;
     // by the clock, so that a slow machine leaves frames out and keeps the rate
-    const due = began.frame + Math.floor(((at - began.at) * perSecond()) / 1000);
+    const due = dueAt((at - began.at) / 1000);
     if (due % stage.frames !== stage.frame) go(due);
     requestAnimationFrame(tick);
   };
@@ -99,6 +114,7 @@ export function player(stage: Stage, seen: () => void): Player {
   stage.onshown = () => {
     rest();
     rate.value = String(usual());
+    rate.title = times() ? "Frames a second on the mean: the frames were taken at uneven times, and are played so" : "Frames a second";
     show();
     seen();
   };
@@ -108,4 +124,11 @@ export function player(stage: Stage, seen: () => void): Player {
   });
   rest();
   return made;
+}
+
+/** The last frame whose time has come. */
+export function frameAt(times: readonly number[], seconds: number): number {
+  let found = 0;
+  for (let k = 0; k < times.length && times[k]! <= seconds; k++) found = k;
+  return found;
 }

@@ -3,6 +3,10 @@ import { h } from "./dom.ts";
 
 const ACCEPTED = "accepted: "; // how the service marks what would be refused, had nobody told it to go on
 
+/** A paragraph of what must be known of the image itself; null where there is nothing. */
+export const imageNotes = (notes: string[] | undefined): HTMLElement | null =>
+  notes?.length ? h("p", { class: "warn" }, `Of the image: ${notes.join("; ")}.`) : null;
+
 /** A paragraph of the remarks that an answer came with; null where the image is as those that the model learned from. */
 export function remarks(outside: string[] | null | undefined): HTMLElement | null {
   if (outside === null) return h("p", { class: "warn" }, "Whether the image is like those that the model learned from is not known: the model does not say.");

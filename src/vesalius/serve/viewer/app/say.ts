@@ -31,6 +31,18 @@ export function quiet(): void {
   byId("fault").hidden = true;
 }
 
+const NOTE_MS = 8_000;
+let noted = 0;
+
+/** Say it to everybody for a while. */
+export function note(text: string): void {
+  const line = byId("note");
+  line.textContent = text;
+  line.hidden = false;
+  clearTimeout(noted);
+  noted = setTimeout(() => (line.hidden = true), NOTE_MS) as unknown as number;
+}
+
 /** Say it to screen readers only. */
 export function announce(text: string): void {
   byId("news").textContent = text;

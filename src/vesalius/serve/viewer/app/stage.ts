@@ -1,6 +1,7 @@
 // The stage: an image in planes and in 3-D, with what lies over it; it knows no task and no service.
 import { DRAG_MODE, Niivue, SLICE_TYPE } from "@niivue/niivue";
 import { coloursOf, cut, edges } from "./contours.ts";
+import { fillBoxes, type Boxed } from "./fitted.ts";
 import { toIndex, toMm } from "./geometry.ts";
 import { colours, imageLayer, isImage, isOf, labelAt, labelsIn, mapLayer, maskLayer, partOf, refill, type Field, type Labelled, type Mask } from "./layers.ts";
 import type { Legend } from "./legend.ts";
@@ -8,7 +9,8 @@ import { apart, head, shrinkage, shrunk, upright, volumeAt, volumesIn, wholeWind
 import { Over, type Framed, type Outline } from "./over.ts";
 import { Ruler } from "./ruler.ts";
 import { Solid } from "./solid.ts";
-import { tilesOf, type Tile, type Triple } from "./tiles.ts";
+import { tileAt, tilesOf, type Tile, type Triple } from "./tiles.ts";
+import { looksLikeCT, SOFT } from "./windows.ts";
 
 export type { Labelled } from "./layers.ts";
 export type Layout = "all" | "axial" | "coronal" | "sagittal" | "solid";
@@ -27,12 +29,28 @@ export interface Shown {
   colour: boolean;
   invert: boolean;
   window: { centre: number; width: number } | null;
+  /** Another window that it is seen in first; its own stays the one that is gone back to. */
+  first: { centre: number; width: number } | null;
   /** Of lengths on the image. */
   unit: "mm" | "px";
+  /** Whether nothing says what the values are in: then they may be a CT's, for all that is known. */
+  unknown: boolean;
+}
+
+/** What of a stage another one follows, so that both are looked at in one place and one way. */
+export interface Look {
+  cross: readonly number[];
+  pan: readonly number[];
+  window: readonly [number, number];
+  frame: number;
+  layout: Layout;
+  crossed: boolean;
+  outline: boolean;
+  opacity: number;
 }
 
 const OPTIONS = {
-  backColor: [0.063, 0.067, 0.075, 1],
+  backColor: [0, 0, 0, 1],
   isRadiologicalConvention: true, // the patient's right on the left of the screen
   sagittalNoseLeft: true,
   isOrientationTextVisible: false, // over.ts writes the letters, for oblique images too
@@ -55,10 +73,11 @@ const PRIMARY: Record<Tool, DRAG_MODE> = {
   angle: DRAG_MODE.none,
 };
 const SLICE = { axial: SLICE_TYPE.AXIAL, coronal: SLICE_TYPE.CORONAL, sagittal: SLICE_TYPE.SAGITTAL } as const;
-const QUARTERS: { sliceType: SLICE_TYPE; position: [number, number, number, number] }[] = [
-  { sliceType: SLICE_TYPE.AXIAL, position: [0, 0, 0.495, 0.495] },
-  { sliceType: SLICE_TYPE.SAGITTAL, position: [0.505, 0, 0.495, 0.495] },
-  { sliceType: SLICE_TYPE.CORONAL, position: [0, 0.505, 0.495, 0.495] },
+const HALF = 0.4985; // of the canvas: a line of it stays between two planes
+const QUARTERS: Boxed[] = [
+  { sliceType: SLICE_TYPE.AXIAL, position: [0, 0, HALF, HALF] },
+  { sliceType: SLICE_TYPE.SAGITTAL, position: [1 - HALF, 0, HALF, HALF] },
+  { sliceType: SLICE_TYPE.CORONAL, position: [0, 1 - HALF, HALF, HALF] },
 ];
 
 export class Stage {
@@ -66,6 +85,10 @@ export class Stage {
   onshown: () => void = () => {};
   onplace: (place: Place) => void = () => {};
   onwindow: (centre: number, width: number) => void = () => {};
+  /** Something else is seen, or in another way: the place, the zoom, the window, the frame. */
+  onlook: () => void = () => {};
+  /** A plane, or the 3-D view, was clicked twice. */
+  onpick: (layout: Layout) => void = () => {};
   /** What a measured length, and an angle, is called; the words stand beside the lines. */
   ondistance: (mm: number, plane: string) => string = (mm) => mm.toFixed(1);
   onangle: (degrees: number, plane: string) => string = (degrees) => degrees.toFixed(1);
@@ -73,6 +96,7 @@ export class Stage {
   private planes = new Niivue(OPTIONS);
   private solid: Solid;
   private buffer: ArrayBuffer | null = null;
+  private original: ArrayBuffer | null = null;
   private shown: Shown | null = null;
   private mask: Mask | null = null;
   private map: Field | null = null;
@@ -82,6 +106,8 @@ export class Stage {
   private began: [number, number] = [0, 1];
   private range: [number, number] = [0, 1];
   private outline = false;
+  private crossed = true;
+  private following = false;
   private told: [number, number] = [NaN, NaN];
   private layout: Layout = "all";
   private over: Over;
@@ -108,6 +134,14 @@ export class Stage {
       canvas.addEventListener("keydown", (e) => e.stopImmediatePropagation()); // NiiVue has keys of its own
     }
     solidCanvas.parentElement!.addEventListener("keydown", (e) => this.turn(e), true);
+    fillBoxes(this.planes, () => (this.root.dataset.layout === "all" ? QUARTERS : null));
+    this.planes.resetBriCon = () => {}; // a double click makes a plane large
+    planesCanvas.addEventListener("dblclick", (e) => {
+      const box = planesCanvas.getBoundingClientRect();
+      const tile = this.ruler.tool ? null : tileAt(this.tiles(), [e.clientX - box.x, e.clientY - box.y]);
+      if (tile) this.onpick(tile.name as Layout);
+    });
+    solidCanvas.addEventListener("dblclick", () => this.onpick("solid"));
   }
 
   async open(): Promise<void> {
@@ -122,6 +156,7 @@ export class Stage {
     this.planes.drawScene = () => {
       const said = draw();
       this.drawOver();
+      if (this.buffer && !this.following) this.onlook();
       return said;
     };
     this.setTool("navigate");
@@ -142,6 +177,72 @@ export class Stage {
     return this.at;
   }
 
+  /** Which planes are to be seen. */
+  get chosenLayout(): Layout {
+    return this.layout;
+  }
+
+  /** How the image is looked at now. */
+  get look(): Look {
+    const { crosshairPos, pan2Dxyzmm } = this.planes.scene;
+    const image = this.planes.volumes[0];
+    return {
+      cross: Array.from(crosshairPos),
+      pan: Array.from(pan2Dxyzmm),
+      window: [image?.cal_min ?? 0, image?.cal_max ?? 1],
+      frame: this.at,
+      layout: this.layout,
+      crossed: this.crossed,
+      outline: this.outline,
+      opacity: this.opacity.mask,
+    };
+  }
+
+  /** Look at the image on this stage as another one is looked at; both are of one size. */
+  follow(look: Look): void {
+    if (!this.planes.volumes.length || JSON.stringify(look) === JSON.stringify(this.look)) return;
+    this.following = true;
+    this.planes.scene.crosshairPos = new Float32Array(look.cross) as never;
+    this.planes.setPan2Dxyzmm([...look.pan] as never);
+    this.limit([...look.window]);
+    if (look.layout !== this.layout) this.setLayout(look.layout);
+    this.setCross(look.crossed);
+    this.setOutline(look.outline);
+    if (look.opacity !== this.opacity.mask) this.setOpacity("mask", look.opacity);
+    this.setFrame(look.frame, false);
+    this.planes.createOnLocationChange();
+    this.planes.drawScene();
+    this.following = false;
+  }
+
+  /** Show on another stage what is on this one, with nothing over it. */
+  async copyTo(other: Stage): Promise<void> {
+    if (!this.original || !this.shown) return;
+    await other.show(this.original, this.shown);
+    other.follow(this.look);
+  }
+
+  /** The box of the stage has another size. */
+  resized(): void {
+    requestAnimationFrame(() => {
+      this.planes.resizeListener();
+      void this.solid.setVisible(this.solidShown);
+      this.drawOver();
+    });
+  }
+
+  private get solidShown(): boolean {
+    return ["all", "solid"].includes(this.root.dataset.layout ?? "");
+  }
+
+  /** The cross through the planes, seen or not. */
+  setCross(crossed: boolean): void {
+    if (crossed === this.crossed) return;
+    this.crossed = crossed;
+    this.drawOver();
+    if (this.buffer && !this.following) this.onlook();
+  }
+
   /** The frame that is seen, as a NIfTI of its own in the order of the file; null where it is shown in blocks. */
   get frameBytes(): ArrayBuffer | null {
     return this.buffer && this.by.every((n) => n === 1) ? volumeAt(this.buffer, this.at) : null;
@@ -152,6 +253,7 @@ export class Stage {
     this.clear();
     const gl = this.planes.gl;
     // beyond this size NiiVue draws a plane as it lies, and nothing over it
+    this.original = buffer;
     this.by = shrinkage(buffer, gl.getParameter(gl.MAX_3D_TEXTURE_SIZE) as number);
     this.buffer = shrunk(upright(buffer), this.by, false);
     this.shown = shown;
@@ -163,8 +265,10 @@ export class Stage {
     // eight bits are a picture that was made to be seen, black at 0 and white at 255; a few values are labels
     const bytes = head(this.buffer)?.datatype === UINT8;
     if (bytes && (this.range[1] > 25 || this.range[1] - this.range[0] <= 1)) [image.cal_min, image.cal_max] = [0, 255];
-    if (shown.window) [image.cal_min, image.cal_max] = ends(shown.window.centre, shown.window.width);
+    const window = shown.window ?? (shown.unknown && looksLikeCT(this.range) ? SOFT : null);
+    if (window) [image.cal_min, image.cal_max] = ends(window.centre, window.width);
     this.began = [image.cal_min ?? 0, image.cal_max ?? 1];
+    if (shown.first) [image.cal_min, image.cal_max] = ends(shown.first.centre, shown.first.width);
     this.planes.addVolume(image);
     this.root.classList.toggle("flat", shown.flat);
     this.setLayout(this.layout);
@@ -185,7 +289,7 @@ export class Stage {
     this.boxes = [];
     this.outlines.clear();
     this.ruler.clear();
-    this.mask = this.map = this.buffer = this.shown = null;
+    this.mask = this.map = this.buffer = this.original = this.shown = null;
     void this.solid.show(null);
   }
 
@@ -295,10 +399,7 @@ export class Stage {
       this.planes.clearCustomLayout();
       this.planes.setSliceType(flat ? this.face() : SLICE[now]);
     }
-    requestAnimationFrame(() => {
-      this.planes.resizeListener();
-      void this.solid.setVisible(now === "all" || now === "solid");
-    });
+    this.resized();
   }
 
   /** The plane that a single slice lies in: which one follows from the file's orientation. */
@@ -421,7 +522,7 @@ export class Stage {
     const boxes = this.boxes.map((box) => this.framed(box)).filter((b): b is Framed => b !== null);
     const { measures, pending } = this.ruler;
     const tiles = this.tiles();
-    const cross = this.buffer ? (Array.from(this.planes.scene.crosshairPos) as Triple) : null;
+    const cross = this.buffer && this.crossed ? (Array.from(this.planes.scene.crosshairPos) as Triple) : null;
     this.over.draw({ cross, tiles, legends: tiles.map((t) => this.legend(t)).filter((l) => l !== null), outlines: this.outline ? tiles.map((t) => this.outlined(t)) : [], oriented: this.shown?.oriented ?? false, boxes, measures, pending, toMm: (f) => this.toMm(f) });
   }
 

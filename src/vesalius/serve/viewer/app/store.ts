@@ -12,6 +12,8 @@ export interface State {
   job: Job | null;
   /** The newest answer of each case, model and kind of job. */
   answers: Held[];
+  /** Every answer to the open study that is kept, the oldest first. */
+  history: Held[];
   uploading: number | null;
   /** What the chosen model's bundle says of the chosen case; null until the service has said it. */
   verdict: Verdict | null;
@@ -30,6 +32,7 @@ const state: State = {
   model: null,
   job: null,
   answers: [],
+  history: [],
   uploading: null,
   verdict: null,
   accepted: false,
@@ -73,9 +76,15 @@ export function caseAnswers(): Held[] {
   return [...own.filter((a) => a.by === "predict"), ...own.filter((a) => a.by !== "predict")];
 }
 
+/** A job's answers, each with what it needs to be told from others. */
+const answersOf = (job: Job): Held[] => job.answers.map((a): Held => ({ ...a, model: job.model, by: job.kind, job: job.job, at: job.created }));
+
+/** All answers, with a finished job's at the end. */
+export const withAll = (history: Held[], job: Job): Held[] => [...history.filter((a) => a.job !== job.job), ...answersOf(job)];
+
 /** The answers, with a finished job's in the place of older ones of its kind. */
 export function withJob(answers: Held[], job: Job): Held[] {
-  const fresh = job.answers.map((a): Held => ({ ...a, model: job.model, by: job.kind }));
+  const fresh = answersOf(job);
   const same = (a: Held, b: Held) => a.case === b.case && a.model === b.model && a.by === b.by;
   return [...answers.filter((a) => !fresh.some((b) => same(a, b))), ...fresh];
 }

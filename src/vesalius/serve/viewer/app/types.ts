@@ -4,6 +4,8 @@ export interface Label {
   value?: number;
   name: string;
   colour?: string | null;
+  /** The colour that was chosen to show it, where the data have none. */
+  shown?: string | null;
 }
 
 export interface Scored extends Label {
@@ -24,6 +26,8 @@ export interface Model {
   task: string;
   answer: string;
   labels: Label[];
+  /** The colours of what has none of its own, by place. */
+  palette?: string[];
   dims: number;
   modality: string | null;
   unit: string | null;
@@ -33,9 +37,22 @@ export interface Model {
   calibrated: boolean;
   explainers: string[];
   scorecard: Record<string, Figure> | null;
+  /** The metrics that come first. */
+  headlines?: string[];
+  measured_on?: MeasuredOn | null;
   /** Which trivial answer the scorecard's baseline is. */
   baseline_is?: string | null;
   banners?: { kind: string; text: string }[];
+}
+
+/** What a scorecard's figures are of; never of the image that is seen. */
+export interface MeasuredOn {
+  split: string;
+  cases: number;
+  patients: number | null;
+  data: string;
+  learned_from_it: boolean;
+  same_data: boolean;
 }
 
 export interface Figure {
@@ -63,8 +80,12 @@ export interface Case {
   frames?: number;
   /** Seconds from one frame to the next, on the mean. */
   frame_s?: number | null;
+  /** The times of its frames, from 0, where these are uneven. */
+  times_s?: number[] | null;
   channels?: number;
   colour?: boolean;
+  /** Sentences to read before the image is believed. */
+  notes?: string[];
   source?: string;
   display?: { invert?: boolean; windows?: [number, number, (string | null)?][] };
 }
@@ -80,6 +101,8 @@ export interface Study {
   cases: Case[];
   set_aside?: SetAside[];
   created?: string;
+  /** Made by the service itself, of nobody. */
+  synthetic?: boolean;
   /** The page's own word: it is not on the server any more. */
   gone?: boolean;
 }
@@ -102,7 +125,17 @@ export interface Answer {
   summary: Summary;
   /** In what the image differs from those that the model learned from; null where that is not known. */
   outside?: string[] | null;
+  /** Those of its image. */
+  notes?: string[];
   files: Record<string, string>;
+}
+
+/** A case's true labels, in the form of an answer. */
+export interface Truth extends Answer {
+  /** What its file was called. */
+  source: string;
+  /** Who calls its labels what they are called. */
+  names_from: "file" | "model" | null;
 }
 
 /** How an image compares with what a model learned from, by its headers alone. */
@@ -116,6 +149,9 @@ export interface Verdict {
 export interface Held extends Answer {
   model: string;
   by: "predict" | "explain";
+  /** The job that gave it, and when that was asked. */
+  job?: string;
+  at?: string;
 }
 
 export type Status = "queued" | "running" | "done" | "failed" | "cancelled";

@@ -1,4 +1,5 @@
 // Boxes: drawn on the planes with label and score, and listed, the surest first; a click goes to the middle of one.
+import { calledBy } from "../called.ts";
 import { colourOf } from "../colours.ts";
 import { h } from "../dom.ts";
 import type { Given } from "../kinds.ts";
@@ -19,10 +20,13 @@ const percent = (p: number): string => `${(100 * p).toFixed(1)} %`;
 /** Boxes of the last answer do not lie where those of the next do. */
 export const clear = (stage: Stage): void => stage.setBoxes([]);
 
-export function panel(answer: Held, { stage }: Given): HTMLElement {
+export function panel(answer: Held, given: Given): HTMLElement {
+  const { stage } = given;
   const { boxes = [], p = [], labels = [] } = answer.answer as { boxes?: Found[]; p?: number[]; labels?: Label[] };
   const order = boxes.map((_, k) => k).sort((a, b) => (p[b] ?? 0) - (p[a] ?? 0));
   const colours = new Map(labels.map((l, k) => [l.name, colourOf(l, k)]));
+  const names = calledBy(labels);
+  const nameOf = (k: number) => names.get(boxes[k]!.label) ?? boxes[k]!.label;
   const colour = (k: number) => colours.get(boxes[k]!.label) ?? colourOf({ name: "" }, 0);
   const seen = new Set(labels.map((l) => l.name));
   let least = 0;
@@ -34,23 +38,23 @@ export function panel(answer: Held, { stage }: Given): HTMLElement {
       order.filter(wanted).map((k) => ({
         low: turned(boxes[k]!.low),
         high: turned(boxes[k]!.high),
-        text: p[k] === undefined ? boxes[k]!.label : `${boxes[k]!.label} ${percent(p[k]!)}`,
+        text: p[k] === undefined ? nameOf(k) : `${nameOf(k)} ${percent(p[k]!)}`,
         colour: colour(k),
       })),
     );
   };
-  apply();
+  if (given.current()) apply();
   return h(
     "div",
     {},
     h("h2", {}, boxes.length ? "Findings" : "No findings"),
     legend(),
-    p.length > 1 && threshold(),
+    p.length > 1 && !given.beside && threshold(),
     h("ul", { class: "list" }, [...rows.values()]),
   );
 
   function row(k: number): HTMLElement {
-    const { low, high, label } = boxes[k]!;
+    const { low, high } = boxes[k]!;
     const middle = turned(low.map((x, n) => Math.floor((x + high[n]! - 1) / 2)));
     return h(
       "li",
@@ -58,7 +62,7 @@ export function panel(answer: Held, { stage }: Given): HTMLElement {
       h(
         "button",
         { class: "row", title: "Go to its middle", onclick: () => stage.goTo(middle) },
-        h("span", { class: "name" }, h("span", { class: "swatch", style: { "background-color": colour(k) } }), label),
+        h("span", { class: "name" }, h("span", { class: "swatch", style: { "background-color": colour(k) } }), nameOf(k)),
         h("span", { class: "number" }, p[k] === undefined ? "" : percent(p[k]!)),
       ),
     );
@@ -79,7 +83,7 @@ export function panel(answer: Held, { stage }: Given): HTMLElement {
             if ((e.target as HTMLInputElement).checked) seen.add(l.name);
             else seen.delete(l.name);
             apply();
-          } }), h("span", { class: "swatch", style: { "background-color": colours.get(l.name)! } }), h("span", { class: "name" }, l.name)),
+          } }), h("span", { class: "swatch", style: { "background-color": colours.get(l.name)! } }), h("span", { class: "name", title: l.name }, names.get(l.name) ?? l.name)),
           h("span", { class: "number" }, boxes.filter((b) => b.label === l.name).length),
         ),
       ),

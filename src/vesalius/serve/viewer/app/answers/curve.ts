@@ -1,4 +1,5 @@
 // Curve: survival over time as steps, one line for each arm.
+import { called } from "../called.ts";
 import { colourOf } from "../colours.ts";
 import { h } from "../dom.ts";
 import type { Held } from "../types.ts";
@@ -21,7 +22,8 @@ export function panel(answer: Held): HTMLElement {
     survival.forEach((s, i) => (path += `H${x(days[i] ?? end)}V${y(s)}`));
     chart.append(svg("path", { d: path, fill: "none", stroke: colourOf({ name: "" }, k), "stroke-width": 2 }));
   });
-  const legend = arms.map(([name], k) => h("li", {}, h("span", { class: "swatch", style: { "background-color": colourOf({ name: "" }, k) } }), name));
+  const names = called(arms.map(([name]) => ({ name })));
+  const legend = names.map((name, k) => h("li", {}, h("span", { class: "swatch", style: { "background-color": colourOf({ name: "" }, k) } }), name));
   return h("div", {}, h("h2", {}, "Survival"), chart as unknown as HTMLElement, arms.length > 1 && h("ul", { class: "legend" }, legend));
 }
 

@@ -28,7 +28,7 @@ export async function panel(answer: Held, given: Given): Promise<HTMLElement> {
     h("p", {}, (quantity ?? String(answer.answer.quantity ?? "")).replaceAll("_", " ")),
     h("div", { class: "scale" }, h("span", {}, digits(low < 0 ? -most : low)), h("div", { class: low < 0 ? "ramp signed" : "ramp" }), h("span", {}, digits(low < 0 ? most : high))),
     Object.entries(faithfulness ?? {}).map(([name, x]) => h("p", { class: "faint" }, `${name.replaceAll("_", " ")}: ${digits(x)}`)),
-    h(
+    !given.beside && h(
       "div",
       { class: "controls" },
       h("label", {}, h("input", { type: "checkbox", id: "map-shown", checked: true, onchange: (e: Event) => void lay((e.target as HTMLInputElement).checked) }), "Show it"),

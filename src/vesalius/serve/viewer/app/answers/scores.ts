@@ -1,4 +1,5 @@
 // Scores: a bar for each probability, and a mark where the operating point lies.
+import { calledBy } from "../called.ts";
 import { h } from "../dom.ts";
 import { chosenModel } from "../store.ts";
 import type { Held, Label, OperatingPoint } from "../types.ts";
@@ -15,13 +16,15 @@ export function panel(answer: Held): HTMLElement {
   const rows = answer.summary.labels?.map((l) => ({ name: l.name, p: l.p ?? 0 }))
     ?? (inner.labels ?? []).map((l, k) => ({ name: l.name, p: inner.p?.[k] ?? 0 }));
   const points = marks(inner, answer.summary.operating_point ?? null);
+  const names = calledBy(rows);
+  const nameOf = (name: string) => names.get(name) ?? name;
   rows.sort((a, b) => b.p - a.p);
   return h(
     "div",
     {},
     h("h2", {}, chosenModel()?.calibrated ? "Calibrated probabilities" : "Scores, not calibrated"),
-    h("ul", { class: "bars" }, rows.map(({ name, p }) => bar(name, p, points[name]))),
-    Object.entries(points).map(([name, threshold]) => verdict(name, threshold, rows.find((r) => r.name === name)?.p)),
+    h("ul", { class: "bars" }, rows.map(({ name, p }) => bar(nameOf(name), p, points[name]))),
+    Object.entries(points).map(([name, threshold]) => verdict(nameOf(name), threshold, rows.find((r) => r.name === name)?.p)),
   );
 }
 

@@ -1,0 +1,80 @@
+"""The verdict: what a scorecard comes to, in a sentence or two, before any table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from vesalius.core.scorecard import Scorecard
+from vesalius.core.words import counted
+
+GOOD, OPEN, WARN = "good", "open", "warn"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is to be thought of a scorecard: `tone` is good, open or warn, `text` and `more` are whole sentences."""
+
+    tone: str
+    text: str
+    more: str = ""
+
+
+def verdict(card: Scorecard, tiles: list[dict[str, Any]], labels: dict[str, Any]) -> Verdict:
+    """Return the verdict by the first headline that can be compared with the trivial answer's.
+
+    `tiles` are the headlines in words, `labels` the figures by label (`report.tile`, `report.by_label`).
+    """
+    usable = [t for t in tiles if t["raw"] is not None]
+    if not usable:
+        return Verdict(WARN, f"No figure tells how good the answers to {_cases(card)} are.", _but(card))
+    lead = next((t for t in usable if t["beaten"] is not None), usable[0])
+    said = f"{lead['value']}{' ' + lead['unit'] if lead['unit'] else ''}"
+    if lead["interval"]:
+        said += f" (95 % interval {lead['interval']})"
+    of = f" for “{card.positive}”" if card.positive else ""
+    text = f"On {_cases(card)}, {lead['sentence']}{of} is {said}"
+    if lead["baseline"]:
+        text += f"; the trivial answer{f' ({card.baseline_is})' if card.baseline_is else ''} has {lead['baseline']}"
+    if lead["beaten"] is None:
+        text, tone = f"{text}.", OPEN
+    elif lead["beaten"]:
+        text, tone = f"{text}, which is clearly beaten.", GOOD
+    else:
+        better = lead["baseline_raw"] is not None and _worse(
+            lead["raw"], lead["baseline_raw"], lead["better"]
+        )
+        text, tone = f"{text}, which {'is better' if better else 'is not clearly beaten'}.", WARN
+    return Verdict(
+        WARN if card.banners else tone, text, " ".join(filter(None, (_but(card), _weakest(lead, labels))))
+    )
+
+
+def _worse(value: float, than: float, better: str) -> bool:
+    return value < than if better == "higher" else value > than
+
+
+def _cases(card: Scorecard) -> str:
+    people = f" of {counted(card.n_patients, 'patient')}" if card.patients_known else ""
+    return f"{counted(card.n_cases, f'{card.split} case')}{people}"
+
+
+def _but(card: Scorecard) -> str:
+    """Return what takes from the verdict: the kinds of banner that stand below."""
+    kinds = list(dict.fromkeys(b.kind for b in card.banners))
+    return f"Do not rely on it before reading what stands below: {', '.join(kinds)}." if kinds else ""
+
+
+def _weakest(lead: dict[str, Any], labels: dict[str, Any]) -> str:
+    """Return for which label the same metric is best and for which it is worst, where there are several."""
+    metric = lead["key"]
+    held = {}
+    for label, cells in labels["rows"]:
+        for one in cells:
+            if one is not None and one["key"] == f"{metric}/{label}" and one["raw"] is not None:
+                held[label] = one
+    if len(held) < 2 or lead["better"] not in ("higher", "lower"):
+        return ""
+    ranked = sorted(held, key=lambda name: held[name]["raw"], reverse=lead["better"] == "higher")
+    best, worst = ranked[0], ranked[-1]
+    return f"Best on {best} ({held[best]['value']}), weakest on {worst} ({held[worst]['value']})."

@@ -1,0 +1,52 @@
+"""What a folder of answers holds of each case: its images, its JSON, its overlay, its DICOM objects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from vesalius import formats
+from vesalius.answers import contract
+from vesalius.answers.drawing.overlay import overlay
+from vesalius.core.answers import Answer
+from vesalius.core.errors import DataError, OutputError
+from vesalius.core.file_names import file_names
+from vesalius.core.image import Image
+
+
+def case_files(
+    answer: Answer, name: str, folder: Path, *, json: bool, overlays: bool
+) -> dict[Path, Answer | None]:
+    """Return the files that a case gets, each with the answer that is written to it; None where its overlay is."""
+    found: dict[Path, Answer | None] = {}
+    pictured = dict(contract.images(answer))
+    parts = file_names(part for part in pictured if part)
+    for part, one in pictured.items():
+        lead = f"{name}.{parts[part]}" if part else name
+        found[folder / f"{lead}{contract.of(one).suffix(one)}"] = one
+    if json:
+        found[folder / f"{name}.json"] = answer
+    if overlays:
+        found[folder / f"{name}.overlay.png"] = None
+    return found
+
+
+def write_case(answer: Answer, reference: Image | None, files: Mapping[Path, Answer | None]) -> None:
+    """Write a case's files. Raises OutputError, DataError."""
+    for path, one in files.items():
+        if one is None:
+            if reference is not None:
+                overlay(reference, answer, path)
+        else:
+            formats.write(one, path)
+
+
+def write_objects(answer: Answer, objects: Mapping[str, Path]) -> list[str]:
+    """Write one file for each suffix; what cannot be written is said, and the others are."""
+    reasons = []
+    for suffix, path in objects.items():
+        try:
+            formats.write(answer, path)
+        except (OutputError, DataError) as error:
+            reasons.append(f"answered, but there is no {suffix}: {error}")
+    return reasons

@@ -1,0 +1,189 @@
+"""Out of fold: what each member says of the cases of its own fold, which it never saw; as a table and a scorecard."""
+
+from __future__ import annotations
+
+import csv
+import importlib
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from vesalius import metrics
+from vesalius.answers import contract
+from vesalius.core.answers import Answer
+from vesalius.core.bundle import Bundle
+from vesalius.core.case import Case
+from vesalius.core.disk import write_text
+from vesalius.core.errors import DataError, MissingExtra, VesaliusError
+from vesalius.core.plan import Plan
+from vesalius.core.progress import Progress
+from vesalius.core.scorecard import Banner, Scorecard, load_scorecard, save_scorecard
+from vesalius.core.words import counted
+from vesalius.evaluate.scorecard import scorecard
+from vesalius.infer import runs
+from vesalius.infer.each import answers
+from vesalius.infer.predictor import Predictor
+from vesalius.prepare.case import BLANK
+from vesalius.run.members import Outcome
+from vesalius.run.workspace import Workspace
+from vesalius.tasks import contract as tasks
+
+TABLE, CARD = "out_of_fold.csv", "out_of_fold.json"
+SPLIT = "out of fold"
+
+
+@dataclass(frozen=True, eq=False)
+class OutOfFold:
+    """What each member of a run said of the cases that it never saw, a row a case, and how good that is.
+
+    `rows` have the case, its patient and its fold, the answer's columns as `predict` writes them, what is so, and how
+    right the answer is (`score`, the larger the better); all of them are text, as in the run's `out_of_fold.csv`.
+    """
+
+    rows: tuple[Mapping[str, str], ...]
+    scorecard: Scorecard
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def to_polars(self) -> Any:
+        """Return the rows as a polars DataFrame, its columns' types inferred."""
+        import polars as pl
+
+        return pl.read_csv(io.BytesIO(_as_csv(self.rows).encode()), infer_schema_length=None)
+
+    def to_pandas(self) -> Any:
+        """Return the rows as a pandas DataFrame. Raises MissingExtra where pandas is not installed."""
+        try:
+            pandas = importlib.import_module("pandas")
+        except ModuleNotFoundError as error:
+            raise MissingExtra("pandas", "pandas") from error
+        return pandas.read_csv(io.StringIO(_as_csv(self.rows)))
+
+
+def load(path: Path) -> OutOfFold:
+    """Return what a run's folder holds of it. Raises DataError where it holds nothing."""
+    if not (path / TABLE).is_file():
+        raise DataError(
+            f"{path} holds no answers out of fold",
+            hint="fit with --folds N: each member then answers the fold that it never saw",
+        )
+    with (path / TABLE).open(newline="", encoding="utf-8") as file:
+        rows = tuple(dict(row) for row in csv.DictReader(file))
+    return OutOfFold(rows, load_scorecard(path / CARD))
+
+
+def is_free(plan: Plan) -> bool:
+    """Return whether the members' answers about their own folds are there anyway, for calibration."""
+    return runs.get(tasks.get(plan.task.name).run).held_out
+
+
+def write(
+    space: Workspace,
+    bundle: Bundle,
+    outcome: Outcome,
+    path: Path,
+    *,
+    progress: Progress,
+    device: str | None,
+) -> OutOfFold | None:
+    """Write the table and the scorecard into a run's folder; None for answers that no metric judges."""
+    task = tasks.get(bundle.stages[-1].plan.task.name)
+    if space.target is None or not metrics.judges(task.answer.__name__):
+        return None
+    handling, name = contract.of(task.answer), space.target.name
+    cases: list[Case] = []
+    made: list[Any] = []
+    lines: list[dict[str, Any]] = []
+    folds = {i: k for k, ids in enumerate(space.assignment.folds) for i in ids}
+    for case, answer in _said(space, bundle, outcome, progress, device):
+        if name not in case.targets:
+            continue
+        truth = handling.truth(case.targets[name], case)
+        measured = handling.measure(answer, truth, case)
+        cases.append(case)
+        made.append(measured)
+        score, _ = handling.rate(answer, truth, measured)
+        lines.append({**contract.columns(answer), "score": f"{score:.6g}"})
+    if not cases:
+        return None
+    table = handling.rows(made, [c.id for c in cases])
+    rows = []
+    for k, (case, line) in enumerate(zip(cases, lines, strict=True)):
+        figures = {n: v for n, v in handling.case(table, k).items() if not isinstance(v, Mapping)}
+        about = {"case": case.id, "patient": case.patient or "", "fold": folds[case.id]}
+        rows.append({n: _text(v) for n, v in {**about, **line, **figures}.items()})
+    card = scorecard(
+        table,
+        task.answer.__name__,
+        split=SPLIT,
+        data_hash=space.cohort.hash,
+        patients=[c.patient if space.cohort.patients_known else None for c in cases],
+        bundle=bundle.hash,
+        target=name,
+        told=_told(space, bundle, outcome, len(cases)),
+    )
+    write_text(path / TABLE, _as_csv(rows))
+    save_scorecard(card, path / CARD)
+    return OutOfFold(tuple(rows), card)
+
+
+def _said(
+    space: Workspace, bundle: Bundle, outcome: Outcome, progress: Progress, device: str | None
+) -> Iterator[tuple[Case, Answer]]:
+    """Yield each case of a kept member's fold with what that member alone answers."""
+    stage = bundle.stages[-1]
+    task = tasks.get(stage.plan.task.name)
+    if outcome.held_out:  # what they said for calibration
+        for i, raw in outcome.held_out.items():
+            yield space.cohort.case(i), task.decode(raw, stage.state, stage.calibration, BLANK)
+        return
+    for place, k in enumerate(outcome.kept):
+        alone = replace(stage, members=(stage.members[place],))
+        predictor = Predictor(
+            replace(bundle, stages=(*bundle.stages[:-1], alone)), device=device, accept_mismatch=True
+        )
+        for found in answers(predictor, space.cases(space.assignment.folds[k]), progress=progress):
+            if isinstance(found.answer, VesaliusError):
+                progress.note(f"not answered out of fold: {found.case.id}: {found.answer}")
+            else:
+                yield found.case, found.answer
+
+
+def _told(space: Workspace, bundle: Bundle, outcome: Outcome, answered: int) -> tuple[Banner, ...]:
+    """Return what must be read before these figures: whose they are, and what makes them too good."""
+    plan = bundle.stages[-1].plan
+    said = [
+        f"Each of these {counted(answered, 'training case')} was answered by the one member that never saw it, "
+        "not by the ensemble that the bundle is."
+    ]
+    if bundle.stages[-1].calibration:
+        said.append("Temperature and thresholds were fitted on these very answers.")
+    if plan.train.select == "best":
+        said.append("Each member's best checkpoint was chosen on them.")
+    if len(bundle.stages) > 1:
+        said.append("Earlier stages have one member, which has seen most of these cases.")
+    if any(i in space.seen for i in space.assignment.training(-1)):
+        said.append("The weights that the run began from were trained on some of them.")
+    missing = len(space.training) - answered
+    if missing:
+        said.append(f"{counted(missing, 'case')} of folds without a member that answers are missing.")
+    return (Banner(SPLIT, " ".join(said)),)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return "|".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return rows as CSV; a column that a row lacks is empty there."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, names, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()

@@ -1,0 +1,80 @@
+"""What is to be answered: the cases of a cohort, or things that come one at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from vesalius.core.case import Case
+from vesalius.core.cohort import Cohort, SetAside
+from vesalius.core.errors import DataError, MismatchError, VesaliusError
+from vesalius.core.words import counted
+from vesalius.infer.given import Asked
+
+Known = Mapping[str, float | str]
+
+
+@dataclass(frozen=True, eq=False)
+class Wanted:
+    """What is to be answered: cases that are known, or that come one at a time; and what was set aside before.
+
+    `where` says where they are from.
+    """
+
+    cases: tuple[Case, ...] | Iterator[Asked]
+    where: str
+    set_aside: tuple[SetAside, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def count(self) -> int | None:
+        """How many cases there are; None where nobody knows yet."""
+        return len(self.cases) if isinstance(self.cases, tuple) else None
+
+
+def of_cohort(cohort: Cohort, known: Known) -> Wanted:
+    """Return a cohort's cases, with what is known of each. Raises DataError where there is none, faulty or not."""
+    if not cohort.cases and not cohort.set_aside:
+        raise DataError(f"no images in {cohort.root}")
+    cases = tuple(_with_covariates(case, known) for case in cohort.cases)
+    return Wanted(cases, str(cohort.root), cohort.set_aside, cohort.notes)
+
+
+def of_things(things: Iterator[Asked], known: Known) -> Wanted:
+    """Return things that come one at a time, with what is known of each."""
+    told = (
+        replace(one, case=_with_covariates(one.case, known)) if isinstance(one.case, Case) else one
+        for one in things
+    )
+    return Wanted(told, "what was given")
+
+
+def only(wanted: Wanted) -> Case | Asked:
+    """Return the one case that is wanted. Raises DataError where it is not one."""
+    found: list[Case | Asked] = [*wanted.cases]
+    if len(found) == 1:
+        return found[0]
+    raise DataError(
+        f"{wanted.where} holds {counted(len(found), 'case')} that can be answered, not one",
+        found="; ".join(s.reason for s in wanted.set_aside[:1]) or None,
+        hint="predict(bundle, vs.read(source)) for a cohort, or predict(bundle, source, out)",
+    )
+
+
+def reason_of(error: VesaliusError, case: str) -> str:
+    """Return an error's words where the case is named already."""
+    return str(error).removeprefix(f"case {case}: ")
+
+
+def all_alike(error: VesaliusError, count: int) -> VesaliusError:
+    """Return the error of a single case, or of the last of several that were all refused."""
+    if count == 1:
+        return error
+    return MismatchError(
+        f"none of {count} cases can be answered; the last: {error.what}", found=error.found, hint=error.hint
+    )
+
+
+def _with_covariates(case: Case, known: Known) -> Case:
+    """Return a case with what is known of it beside what a table says."""
+    return replace(case, covariates={**case.covariates, **known}) if known else case

@@ -1,0 +1,297 @@
+"""`--json`: one document of one schema on standard output, from every verb, whether it ends well or not."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+import numpy as np
+import pytest
+import typer
+from PIL import Image as Picture
+
+import vesalius
+from vesalius import cli
+from vesalius.cli import _outcome
+from vesalius.cli._results import rows
+from vesalius.core.cohort import SetAside
+from vesalius.core.errors import Interrupted, VesaliusError
+from vesalius.core.registry import KINDS, exists, plural
+from vesalius.core.scorecard import load_scorecard
+from vesalius.dicom.web import Series
+from vesalius.verbs import demo as demo_verb
+from vesalius.verbs import fetch as fetch_verb
+
+SCHEMA = jsonschema_rs.validator_for(_outcome.schema())
+LISTS = [plural(kind) for kind in KINDS if exists(kind)]
+
+Ask = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def ask(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Ask:
+    """Run the command line as a process would; its document, held against the schema."""
+
+    def run(*words: object, code: int = 0) -> dict[str, Any]:
+        monkeypatch.setattr(sys, "argv", ["vesalius", *map(str, words), "--json"])
+        try:
+            cli.main()
+            left = 0
+        except SystemExit as error:
+            left = int(error.code or 0)
+        said = capsys.readouterr()
+        found: dict[str, Any] = json.loads(said.out)  # which fails where anything else is there
+        SCHEMA.validate(found)
+        assert (left, found["exit_code"], found["vesalius"]) == (code, code, vesalius.__version__), said.err
+        return found
+
+    return run
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_lists(name: str, ask: Ask) -> None:
+    found = ask(name)["result"]
+    assert found["kind"] == name and len(found["entries"]) > 0
+    assert all(
+        one["name"] and one["text"] and one["module"].startswith("vesalius.") for one in found["entries"]
+    )
+
+
+def test_lists_say_what_a_file_says_of_itself(ask: Ask) -> None:
+    by_name = {one["name"]: one for one in ask("losses")["result"]["entries"]}
+    assert by_name["focal"]["about"]["options"] == {"gamma": 2.0}
+    figures = {one["name"]: one["figures"] for one in ask("metrics")["result"]["entries"]}
+    assert figures["value"]["mae"] == "mean absolute error" and "dice" in figures["mask"]
+    assert (
+        ".nii.gz"
+        in {one["name"]: one for one in ask("formats")["result"]["entries"]}["nifti"]["about"]["suffixes"]
+    )
+
+
+def test_inspect(pictures: Any, tmp_path: Path, ask: Ask) -> None:
+    found = ask("inspect", pictures.data, "--html", tmp_path / "page.html")
+    assert found["ok"] and found["result"]["summary"]["cases"] == 12
+    assert found["result"]["page"] == str(tmp_path / "page.html") and (tmp_path / "page.html").is_file()
+
+
+def test_inspect_with_errors(tmp_path: Path, ask: Ask) -> None:
+    rng = np.random.default_rng(0)
+    for k in range(8):
+        place = tmp_path / "data" / ("ill" if k % 2 else "well") / f"{k}.png"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        Picture.fromarray(rng.integers(0, 255, (24, 24), dtype=np.uint8)).save(place)
+    (tmp_path / "data" / "ill" / "again.png").write_bytes((tmp_path / "data" / "well" / "0.png").read_bytes())
+    found = ask("inspect", tmp_path / "data", code=1)
+    assert not found["ok"] and "error" in {one["severity"] for one in found["result"]["findings"]}
+
+
+def test_fit_and_its_dry_run(pictures: Any, ask: Ask) -> None:
+    dry = ask("fit", pictures.data, "--dry-run", "--set", "net.scale=0.125")["result"]
+    assert dry["run"] is None and dry["files"] == {} and dry["scorecard"] is None
+    assert dry["plan"]["net"]["scale"] == 0.125 and dry["plan"]["reasons"]["net.scale"] == "set by the user"
+    done = ask("fit", pictures.data, "-o", pictures.path, "--resume")  # it is finished: as it lies there
+    card = load_scorecard(pictures.path / "scorecard.json")
+    assert done["result"]["scorecard"]["metrics"]["auc"]["value"] == card.metrics["auc"].value
+    assert {Path(p).exists() for p in done["result"]["files"].values()} == {True}
+    assert {b.text for b in card.banners} <= {w["text"] for w in done["warnings"]}
+    assert any("nothing is left to do" in w["text"] for w in done["warnings"]), "notes, too"
+
+
+def test_predict(pictures: Any, tmp_path: Path, ask: Ask) -> None:
+    out = tmp_path / "answers"
+    found = ask("predict", pictures.path, pictures.data, "-o", out, "--also", ".json")["result"]
+    assert found["out"] == str(out) and len(found["answers"]) == 12 and found["set_aside"] == []
+    first = found["answers"][0]
+    sure = [value for name, value in first.items() if name.startswith("p_")]
+    assert sum(sure) == pytest.approx(1, abs=1e-5) and first["outside"] is None
+    assert len(list(out.glob("*.json"))) == 12, "each whole answer is a file"
+
+
+def test_predict_where_a_case_cannot_be_answered(volumes: Any, tmp_path: Path, ask: Ask) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    for path in sorted((volumes.data / "imagesTr").glob("*.nii.gz"))[:2]:
+        (data / path.name).write_bytes(path.read_bytes())
+    (data / path.name).write_bytes(b"no image")
+    found = ask("predict", volumes.path, data, "-o", tmp_path / "out", code=1)
+    assert not found["ok"] and len(found["result"]["answers"]) == 1
+    (bad,) = found["result"]["set_aside"]
+    assert bad["case"] and bad["reason"] and any(bad["reason"] in w["text"] for w in found["warnings"])
+
+
+def test_evaluate(pictures: Any, tmp_path: Path, ask: Ask) -> None:
+    found = ask("evaluate", pictures.path, pictures.data, "-o", tmp_path / "out")["result"]
+    assert found["scorecard"]["answer"] == "Scores" and Path(found["files"]["report"]).is_file()
+    assert ask("evaluate", pictures.path, pictures.data)["result"]["files"] == {}
+
+
+def test_phantom_and_deidentify(tmp_path: Path, ask: Ask) -> None:
+    made = ask("phantom", tmp_path / "made", "--cases", 1, "--format", "png")
+    assert made["result"] == {"out": str(tmp_path / "made"), "kind": "ct", "cases": 1, "seed": 0}
+    picture = next((tmp_path / "made").rglob("*.png"))
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.png").write_bytes(picture.read_bytes())
+    (tmp_path / "in" / "b.dcm").write_bytes(b"nothing")
+    found = ask("deidentify", tmp_path / "in", tmp_path / "out", code=1)["result"]
+    assert found["written"] == 1 and found["new_key"] and Path(found["key"]).is_file()
+    assert len(found["set_aside"]) == 1
+
+
+def test_fetch(tmp_path: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    series = Series("1.2", "1.2.3", "CT", "abdomen", None)
+    monkeypatch.setattr(fetch_verb, "find", lambda *args, **how: (None, [series]))
+    found = ask("fetch", "http://pacs/dicom-web", "--patient", "7", "--list")["result"]
+    assert found["out"] is None and found["series"][0]["description"] == "abdomen"
+    done = fetch_verb.Fetched((series,), 3, (SetAside("1.2.4", "it is gone"),), tmp_path)
+    monkeypatch.setattr(fetch_verb, "fetch", lambda *args, **how: done)
+    found = ask("fetch", "http://pacs/dicom-web", "-o", tmp_path, "--patient", "7", code=1)["result"]
+    assert found["set_aside"] == [{"series": "1.2.4", "reason": "it is gone"}] and found["instances"] == 3
+
+
+def test_demo(pictures: Any, tmp_path: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    card = load_scorecard(pictures.path / "scorecard.json")
+    done = demo_verb.Demo(tmp_path, {"classify": card}, ("holds: all",), True)
+    monkeypatch.setattr(demo_verb, "demo", lambda *args, **how: done)
+    assert ask("demo")["result"]["scorecards"]["classify"]["n_cases"] == card.n_cases
+
+
+def test_serve_says_where_it_listens_and_then_nothing(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    from vesalius.serve.http import server
+
+    def run(bundles: Any, *, ready: Callable[[str, list[str]], None], progress: Any, **how: Any) -> None:
+        progress.note("serving")
+        print("a library's word")  # which must not come between
+        ready("http://127.0.0.1:8080", ["liver"])
+
+    monkeypatch.setattr(server, "run_service", run)
+    found = ask("serve", "bundle")
+    assert found["result"]["service"]["url"] == "http://127.0.0.1:8080"
+    assert found["warnings"] == [{"kind": "note", "text": "serving"}]
+
+
+def test_serve_of_keys_logs_and_nodes(tmp_path: Path, ask: Ask) -> None:
+    key = ask("serve", "--make-key", "ward", "--keys", tmp_path / "keys.yaml")["result"]["key"]
+    assert key["role"] == "user" and len(key["key"]) > 30
+    (tmp_path / "audit.jsonl").touch()
+    assert ask("serve", "--check-audit", "--audit", tmp_path / "audit.jsonl")["result"]["audit"]["lines"] == 0
+    (tmp_path / "node.yaml").write_text(
+        "aet: VESALIUS\nport: 0\nallow: [{aet: CT1, address: 10.1.2.0/24}]\n"
+        "destinations: {pacs: {host: 127.0.0.1, port: 4242, aet: PACS}}\n"
+        "rules: [{bundle: liver, destination: pacs, modality: CT}]\n"
+    )
+    standing = ask("serve", "--dicom", tmp_path / "node.yaml", "--status")["result"]["status"]
+    assert standing["running"] is False and standing["free_mib"] > 0 and standing["fault"] is None
+    assert ask("serve", "--dicom", tmp_path / "node.yaml", "--dead-letters")["result"] == {"dead_letters": []}
+    assert ask("serve", "--dicom", tmp_path / "node.yaml", "--replay", "all")["result"] == {"replayed": 0}
+
+
+@pytest.mark.parametrize(
+    ("words", "kind", "says"),
+    [
+        (["fit", "nowhere"], "DataError", "no data at nowhere; found no such file"),
+        (
+            ["fit", "nowhere", "--sed", "3"],
+            "UsageError",
+            "fit has no option --sed; try: closest: --seed, --set",
+        ),
+        (["predict"], "UsageError", "predict needs BUNDLE: A bundle, or the run that holds it; try: "),
+        (
+            ["phantom", "out", "--cases", "many"],
+            "UsageError",
+            "--cases must be a whole number; found 'many'; try: ",
+        ),
+        (["phantom", "out", "--cases", "0"], "UsageError", "--cases must be 1 or more; found '0'; try: "),
+        (["fit", "one", "two"], "UsageError", "fit takes no further argument; found two; try: "),
+        (["inspct", "data"], "UsageError", "unknown command 'inspct'; try: closest: inspect"),
+        ([], "UsageError", "vesalius has no option --json"),
+    ],
+)
+def test_errors_are_documents_too(
+    words: list[str], kind: str, says: str, ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = ask(*words, code=2)
+    assert not found["ok"] and found["result"] is None and found["error"]["kind"] == kind
+    error = found["error"]
+    line = str(VesaliusError(error["what"], found=error["found"], hint=error["hint"]))
+    assert line.startswith(says) and error["hint"], "what to try"
+
+
+def test_what_stops_a_verb_is_a_document(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(*args: Any, **how: Any) -> None:
+        raise Interrupted("interrupted; 3 of 9 answers are kept", hint="vesalius predict … --resume")
+
+    monkeypatch.setattr("vesalius.verbs.fit.fit", stopped)
+    error = ask("fit", "data", code=130)["error"]
+    assert error["what"].startswith("interrupted") and error["hint"].endswith("--resume")
+
+    def pressed(*args: Any, **how: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("vesalius.verbs.fit.fit", pressed)
+    assert ask("fit", "data", code=130)["error"]["kind"] == "Interrupted"
+
+
+def test_a_fault_of_ours_is_a_document_and_a_traceback(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def faulty(*args: Any, **how: Any) -> None:
+        raise RuntimeError("a tensor that is none")
+
+    monkeypatch.setattr("vesalius.verbs.fit.fit", faulty)
+    monkeypatch.setattr(sys, "argv", ["vesalius", "fit", "data", "--json"])
+    with pytest.raises(RuntimeError):
+        cli.main()
+    found = json.loads(capsys.readouterr().out)
+    SCHEMA.validate(found)
+    assert found["exit_code"] == 1 and "a tensor that is none" in found["error"]["found"]
+
+
+def test_rows_of_a_table_are_numbers_where_a_column_is(tmp_path: Path) -> None:
+    (tmp_path / "answers.csv").write_text(
+        "case,p_a,grade,code,answer\n007,0.500000,1,01,\n8,nan,2,02,b\n9,-1.5e-05,,03,c\n", encoding="utf-8"
+    )
+    assert rows(tmp_path / "answers.csv") == [
+        {"case": "007", "p_a": 0.5, "grade": 1, "code": "01", "answer": None},
+        {"case": "8", "p_a": None, "grade": 2, "code": "02", "answer": "b"},
+        {"case": "9", "p_a": -1.5e-05, "grade": None, "code": "03", "answer": "c"},
+    ]
+    assert rows(tmp_path / "none.csv") == []
+
+
+def test_the_schema_refuses_what_is_not_so() -> None:
+    good = _outcome.document("phantom", result={"out": "x", "kind": "ct", "cases": 1, "seed": 0})
+    assert SCHEMA.is_valid(good)
+    for wrong in (
+        {**good, "result": {"out": "x"}},
+        {**good, "more": 1},
+        {**good, "result": None},
+        {**good, "exit_code": 2},
+        {**good, "verb": "fit"},
+    ):
+        assert not SCHEMA.is_valid(wrong), wrong
+
+
+def test_every_verb_is_held_against_the_schema_here() -> None:
+    known: Any = typer.main.get_command(cli.app)
+    asked = set(re.findall(r'ask\("([\w-]+)"', Path(__file__).read_text(encoding="utf-8")))
+    defined = set(_outcome.schema()["$defs"])
+    for name, command in known.commands.items():
+        assert command.hidden or name in LISTS or name in asked & defined, name
+
+
+def test_compare(pictures: Any, tmp_path: Path, ask: Ask) -> None:
+    found = ask("compare", pictures.path, pictures.path, "-o", tmp_path / "out")
+    assert Path(found["result"]["files"]["page"]).is_file() and found["result"]["comparison"]["differences"]
+    assert any("same bundle" in w["text"] for w in found["warnings"])
+
+
+def test_find_lr(pictures: Any, ask: Ask) -> None:
+    quick = ("--steps", "20", "--set", "net.scale=0.125", "--set", "data.size=[1,32,32]")
+    found = ask("find-lr", pictures.data, *quick)["result"]
+    assert len(found["rates"]) == len(found["losses"]) > 0 and found["reason"]
