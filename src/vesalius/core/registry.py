@@ -47,7 +47,13 @@ KINDS = (
     "compress",
     "shown",
 )
-_PLURAL = {"cohorts": "layouts", "phantom": "phantoms", "explain": "explainers", "compress": "compressors"}
+_PLURAL = {
+    "shown": "views",
+    "cohorts": "layouts",
+    "phantom": "phantoms",
+    "explain": "explainers",
+    "compress": "compressors",
+}
 _SINGULAR = {"cohorts": "layout", "metrics": "answer kind", "losses": "loss", "explain": "explainer"}
 _SINGULAR |= {
     "compress": "compressor",
