@@ -37,6 +37,7 @@ class ScoresHandling(Handling[Scores]):
     """What is done with probabilities."""
 
     kind = Scores
+    objects = (".sr.dcm",)
     headlines = ("auc", "accuracy", "balanced_accuracy", "average_precision", "recall", "specificity", "ece")
     metric_names: ClassVar[Mapping[str, str]] = {
         "auc": "AUC", "f1": "F1", "ece": "ECE", "brier": "Brier score", "recall": "sensitivity (recall)",
