@@ -184,7 +184,12 @@ class Handling(ABC, Generic[A]):
 
         Raises DataError where there are none, or where they cannot be read.
         """
-        raise DataError(f"another tool's predictions cannot be read as {self.kind.__name__}")
+        name = self.kind.__name__
+        raise DataError(
+            f"another tool's predictions cannot be read as {name}",
+            found=f"no `foreign` in answers/{name.lower()}.py",
+            hint="evaluate a bundle, or add that method",
+        )
 
 
 def of(answer: Answer | type[Answer] | str) -> Handling[Any]:
@@ -200,7 +205,11 @@ def for_target(kind: str) -> Handling[Any]:
     read = {stem: registry.literals("answers", stem).get("TARGETS", ()) for stem in registry.stems("answers")}
     fitting = [stem for stem, targets in read.items() if kind in targets]
     if len(fitting) > 1:
-        raise DataError(f"several kinds of answer claim targets of kind '{kind}'", found=", ".join(fitting))
+        raise DataError(
+            f"several kinds of answer claim targets of kind '{kind}'",
+            found=", ".join(fitting),
+            hint=f"keep '{kind}' in TARGETS of one of their files in answers/",
+        )
     if not fitting:
         known = sorted({target for targets in read.values() for target in targets})
         raise DataError(

@@ -116,7 +116,7 @@ class ScoresHandling(Handling[Scores]):
         return found
 
     def case(self, rows: Rows, index: int) -> dict[str, Any]:
-        """Return what is so, what is called, and the probabilities."""
+        """Return one case's true labels, the labels that the answer decides for, and its probabilities by label."""
         labels, y, called = rows.info["labels"], rows["y"][index], rows["decided"][index]
         one: dict[str, Any] = {}
         if rows.info["kind"] == "multilabel":
