@@ -226,7 +226,10 @@ def ask(answer: Answer, words: str | None = None) -> Ask:
     """
     handling = of(answer)
     if not handling.asks:
-        raise DataError(f"nothing can be asked of an answer of kind {type(answer).__name__}")
+        raise DataError(
+            f"nothing can be asked of an answer of kind {type(answer).__name__}",
+            hint="an answer whose kind names what can be asked, in `asks` of its file in answers/",
+        )
     word, parted, which = (words or "").partition("=")
     if word.strip() in handling.asks:
         return handling.ask(answer, word.strip(), which.strip() or None if parted else None)

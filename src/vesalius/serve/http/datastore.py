@@ -47,7 +47,7 @@ class Datastore:
             return self._entries.setdefault(study.id, DatastoreEntry())
 
     def forget(self, study: UploadedStudy) -> None:
-        """Keep nothing of a study any more."""
+        """Drop all that is kept of a study."""
         with self._lock:
             self._entries.pop(study.id, None)
 
