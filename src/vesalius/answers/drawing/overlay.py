@@ -60,7 +60,7 @@ def with_layer(answer: Answer, image: Image, *, title: str, caption: str) -> Sli
     axes.set_aspect("auto")
     axes.axis("off")
     _draw(axes, answer, image, shown)
-    canvas = FigureCanvasAgg(figure)
+    canvas: Any = FigureCanvasAgg(figure)
     canvas.draw()
     return replace(shown, layer=np.array(canvas.buffer_rgba()))
 

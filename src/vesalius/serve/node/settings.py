@@ -95,9 +95,9 @@ class Settings(Routes):
         for k, caller in enumerate(self.allow):
             if caller in self.allow[:k]:
                 raise Unfit(
-                    "an application entity may call only once in this list, and this one is there twice",
+                    "this caller is listed twice",
                     found=caller.aet,
-                    hint="each once",
+                    hint="each caller once",
                     at=("allow", k),
                 )
             if caller.address is None and any(c.aet == caller.aet and c.address for c in self.allow):
