@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -14,9 +15,10 @@ from vesalius.answers.drawing.slices import Slice
 from vesalius.core.answers.boxes import Boxes
 from vesalius.core.ask import Ask
 from vesalius.core.case import Box
-from vesalius.core.image import Image, Triple
+from vesalius.core.image import Array, Image, Triple
 from vesalius.core.words import counted
 from vesalius.dicom.values.colours import PALETTE
+from vesalius.prepare.geometry import upright, upright_points
 
 OVERLAP = 0.5  # intersection over union from which a box has found a true one
 
@@ -25,6 +27,7 @@ class BoxesHandling(Handling[Boxes]):
     """What is done with boxes."""
 
     kind = Boxes
+    objects = (".sr.dcm",)
     monailabel = "detection"
     draws = True
     asks = ("box",)
@@ -33,13 +36,22 @@ class BoxesHandling(Handling[Boxes]):
         """Return how many boxes there are, and the highest probability among them."""
         return {"boxes": len(answer.boxes), "highest_p": float(answer.p.max()) if len(answer.boxes) else 0.0}
 
+    def shown_by(self, answer: Boxes, image: Image) -> Image | None:
+        """Return where the surest box is, so that a slice through it is shown; None without boxes."""
+        if not answer.boxes:
+            return None
+        low, high = _corners(answer.boxes[int(np.argmax(answer.p))], image)
+        bits = np.zeros((1, *upright(image).shape), dtype=np.uint8)
+        first = np.clip(np.floor(low), 0, None).astype(int)
+        bits[0][tuple(slice(a, math.ceil(b)) for a, b in zip(first, high, strict=True))] = 1
+        return Image(bits)
+
     def draw(self, axes: Any, answer: Boxes, image: Image, shown: Slice) -> None:
-        """Draw the outline of every box."""
+        """Draw the outline of every box that the slice cuts."""
         for box in answer.boxes:
-            y, x = box.low[1], box.low[2]
-            axes.plot(
-                [x, box.high[2], box.high[2], x, x], [y, y, box.high[1], box.high[1], y], color=PALETTE[0]
-            )
+            (bottom, y, x), (top, down, across) = _corners(box, image)
+            if bottom < shown.z + 1 and top > shown.z:
+                axes.plot([x, across, across, x, x], [y, y, down, down, y], color=PALETTE[0])
 
     def ask(self, answer: Boxes, of: str, which: str | None) -> Ask:
         """Return the k-th box; by default the surest."""
@@ -83,6 +95,12 @@ def overlap(one: Box, other: Box) -> float:
     both = float(np.prod(inside))
     sizes = [float(np.prod(np.subtract(box.high, box.low))) for box in (one, other)]
     return both / (sum(sizes) - both) if both else 0.0
+
+
+def _corners(box: Box, image: Image) -> tuple[Array, Array]:
+    """Return the low and the high corner of a box, `(z, y, x)`, in the image as it is shown upright."""
+    corners = upright_points(np.array([box.low, box.high]), image)
+    return corners.min(axis=0), corners.max(axis=0)
 
 
 def _moved(corner: Triple, by: Sequence[int]) -> Triple:

@@ -14,6 +14,7 @@ from vesalius import formats
 from vesalius.answers._asking import label_place, number_place
 from vesalius.answers.contract import Handling
 from vesalius.answers.drawing import figures as draw
+from vesalius.answers.drawing import planes
 from vesalius.answers.drawing.figures import Figure
 from vesalius.answers.drawing.slices import Slice, plane_of
 from vesalius.answers.foreign.masks import LazyMasks, mask_answers
@@ -97,8 +98,7 @@ class MaskHandling(Handling[Mask]):
             where = cut == label.value
             if where.any():
                 colour = label.colour or PALETTE[n % len(PALETTE)]
-                if min(where.shape) > 1:  # a line of pixels has no outline
-                    axes.contour(where, [0.5], colors=[colour], linewidths=1.4)
+                planes.outline(axes, where, colour)
                 axes.plot([], [], color=colour, label=label.name)
         if axes.get_legend_handles_labels()[0]:
             axes.legend(loc="lower right", fontsize=7, framealpha=0.6)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from vesalius import metrics
@@ -48,7 +48,7 @@ def scorecard(
             table, module.summary, patients=who, counts=module.counts(table), n=resamples, seed=seed
         )
 
-    info = rows.info
+    info, found = rows.info, judged(rows)
     return Scorecard(
         answer=answer,
         split=split,
@@ -57,11 +57,11 @@ def scorecard(
         patients_known=known,
         data_hash=data_hash,
         bundle=bundle,
-        metrics=judged(rows),
+        metrics=found,
         baseline=judged(baseline) if baseline is not None else {},
         baseline_is=baseline_is,
         target=target,
-        labels=tuple(info.get("labels", ())),
+        labels=tuple(info.get("labels") or _labels_of(found)),
         unit=info.get("unit"),
         positive=info.get("positive"),
         thresholds=dict(info.get("thresholds", {})),
@@ -105,6 +105,11 @@ def bare_scorecard(
         cases=tuple({"case": case} for case in case_ids),
         banners=tuple(banners),
     )
+
+
+def _labels_of(figures: Iterable[str]) -> tuple[str, ...]:
+    """Return the labels that figures speak of, in their order: `apex` of `error/apex`."""
+    return tuple(dict.fromkeys(name.partition("/")[2] for name in figures if "/" in name))
 
 
 def _people(patients: Sequence[str | None] | None, n: int) -> tuple[list[str], bool]:

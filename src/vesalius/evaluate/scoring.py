@@ -10,6 +10,7 @@ import numpy as np
 
 from vesalius import metrics
 from vesalius.answers import contract
+from vesalius.answers.drawing.overlay import with_layer
 from vesalius.answers.drawing.slices import Slice, look
 from vesalius.core.answers import Answer
 from vesalius.core.case import Case
@@ -87,8 +88,11 @@ class Tally:
         score, caption = self.handling.rate(answer, truth, measured)
         if self.gallery.wants(score):
             real, given = self.handling.outlines(answer, truth, reference)
-            seen = upright(reference)
-            self.gallery.add(score, look(seen, case.id, caption=caption, truth=real, answer=given))
+            if real is None and given is None:
+                shown = with_layer(answer, reference, title=case.id, caption=caption)
+            else:
+                shown = look(upright(reference), case.id, caption=caption, truth=real, answer=given)
+            self.gallery.add(score, shown)
 
     def rows(self) -> tuple[Rows, Rows | None]:
         """Return the rows of the answers, and those of the trivial ones where there is one for each case."""

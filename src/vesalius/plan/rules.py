@@ -10,7 +10,7 @@ from vesalius.core.cohort import TargetInfo
 from vesalius.core.errors import PlanError, UnknownName
 from vesalius.core.options import options_of
 from vesalius.core.plan import LocatePlan, Plan, override, parse_plan
-from vesalius.core.words import counted
+from vesalius.core.words import counted, one_of_kind
 from vesalius.losses import OWN
 from vesalius.nets import describe, names_for
 from vesalius.plan.draft import Draft
@@ -33,15 +33,22 @@ class Planned(Protocol):
 
 
 def draft_plan(
-    task: Planned, target: TargetInfo | None, prints: Fingerprint, machine: Machine, *, seed: int = 0
+    task: Planned,
+    target: TargetInfo | None,
+    prints: Fingerprint,
+    machine: Machine,
+    *,
+    seed: int = 0,
+    asked: bool = False,
 ) -> Plan:
     """Return a first plan: what is common to all tasks, and the task's own choices.
 
     It is not checked yet (see `check`), so that a user's settings can mend it. The number of steps is still open (see
-    `budget`) and stands at 1.
+    `budget`) and stands at 1. `asked` says that somebody named the task.
     """
     draft = Draft()
-    draft.set("task.name", task.name, f"the target is a {target.kind}" if target else "asked for")
+    why = "asked for" if asked or target is None else f"the target is {one_of_kind(target.kind)}"
+    draft.set("task.name", task.name, why)
     name, why = (target.full_name, target.reason) if target else (None, "no target is needed")
     why = why or "as the cohort names it"
     draft.set("task.target", name, why)

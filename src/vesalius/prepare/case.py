@@ -106,7 +106,9 @@ def prepare(case: Case, plan: DataPlan, *, reference: Image | None = None, takes
             return Prepared(case.id, {}, undo, reference.source)
         if plan.dims == 2 and plan.sampling == "whole" and not reference.is_2d:
             raise MismatchError(
-                "the plan reads single pictures", found=f"a volume of shape {reference.shape}"
+                "the plan reads single pictures, one plane (Y, X) a case",
+                found=f"a volume of shape {reference.shape}",
+                hint="pictures, or a model fitted on volumes (fit --set data.dims=3)",
             )
         named = planned_images(case, plan, incomplete=takes.incomplete)
         shared = [k for k, name in enumerate(plan.images) if name not in takes.sizes]

@@ -145,7 +145,9 @@ def _given_or_drafted(begun: Begun, space: Workspace) -> Plan:
         now = (given.train.seed, given.task.name, given.task.target)
         return given if now == tuple(asked.values()) else override(given, asked)
     prints = fingerprint(space.summary, target)
-    plan = draft_plan(task, target, prints, machines.measure(), seed=begun.seed)
+    plan = draft_plan(
+        task, target, prints, machines.measure(), seed=begun.seed, asked=begun.asked.task is not None
+    )
     if plan.train.recipe != task.recipe:
         plan = override(plan, {"train.recipe": task.recipe}, reason=f"how {task.name} is trained")
     return plan

@@ -16,7 +16,7 @@ from vesalius.core.disk import assert_apart, held
 from vesalius.core.errors import DataError, Interrupted, MismatchError, OutputError, PlanError
 from vesalius.core.plan import override
 from vesalius.core.progress import Progress, Silent
-from vesalius.core.words import counted
+from vesalius.core.words import counted, named_things
 from vesalius.infer.predictor import Predictor
 from vesalius.plan import machine as machines
 from vesalius.plan import torch_threads
@@ -216,13 +216,14 @@ def _with_covariates(cohort: Cohort, known: Mapping[str, float | str]) -> Cohort
 
 def _assert_covariates(predictor: Predictor, cohort: Cohort) -> None:
     """Raise DataError where no case has a covariate that the bundle needs; single cases that lack one fail alone."""
-    for name in predictor.needs:
-        if cohort.cases and all(case.covariates.get(name) is None for case in cohort.cases):
-            raise DataError(
-                f"the bundle '{predictor.bundle.name}' needs the covariate '{name}'",
-                found=", ".join(cohort.cases[0].covariates) or "no covariates",
-                hint=f"--covariate {name}=VALUE, or a table with --column covariate=NAME of that name",
-            )
+    lacking = [n for n in predictor.needs if all(case.covariates.get(n) is None for case in cohort.cases)]
+    if cohort.cases and lacking:
+        options = " ".join(f"--covariate {name}=VALUE" for name in lacking)
+        raise DataError(
+            f"the bundle '{predictor.bundle.name}' needs {named_things('covariate', lacking)}",
+            found=", ".join(cohort.cases[0].covariates) or "no covariates",
+            hint=f"{options}, or a table with --column covariate=NAME of that name",
+        )
 
 
 def _only(bundle: Bundle, cohort: Cohort, device: str | None, accept_mismatch: bool) -> Answer:

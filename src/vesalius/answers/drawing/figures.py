@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from vesalius.answers.drawing import planes
 from vesalius.answers.drawing.slices import Slice
 from vesalius.core.scorecard import Interval, Scorecard
 
@@ -198,17 +199,19 @@ def picture(shown: Slice, values: Mapping[str, int]) -> dict[str, str]:
         figure = Figure(figsize=(max(width * scale, 0.6), max(height * scale, 0.6)), dpi=110)
         axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
         smooth = "bilinear" if max(image.shape[:2]) > 64 else "nearest"
-        axes.imshow(image, cmap="gray", vmin=0, vmax=1, aspect=shown.aspect, interpolation=smooth)
+        axes.imshow(
+            image, cmap="gray", vmin=0, vmax=1, aspect=shown.aspect, interpolation=smooth,
+            extent=planes.extent(image),
+        )  # fmt: skip
         tint = colours(values)
         for name, value in values.items():
             for field, colour, style in ((shown.answer, tint[name], "solid"), (shown.truth, TRUTH, "dashed")):
                 if field is not None and (np.asarray(field) == value).any():
-                    bits = np.pad((np.asarray(field) == value).astype(np.float64), 1)
-                    at = np.arange(-1, bits.shape[1] - 1), np.arange(-1, bits.shape[0] - 1)
-                    axes.contour(*at, bits, levels=[0.5], colors=[colour], linewidths=1.3, linestyles=style)
+                    planes.outline(axes, np.asarray(field) == value, colour, width=1.3, style=style)
+        if shown.layer is not None:
+            axes.imshow(shown.layer, aspect=shown.aspect, extent=planes.extent(image))
         axes.set_axis_off()
-        axes.set_xlim(-0.5, image.shape[1] - 0.5)
-        axes.set_ylim(image.shape[0] - 0.5, -0.5)
+        planes.fit(axes, image)
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", facecolor="black")
     coded = base64.b64encode(buffer.getvalue()).decode()

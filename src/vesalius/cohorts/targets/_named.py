@@ -33,7 +33,7 @@ class Named(TargetKind):
 
 
 class OneName(Named):
-    """A target whose values are one name each."""
+    """A kind of target whose value is the name of one label."""
 
     def nothing_to_learn(self, info: TargetInfo, held: Sequence[Target]) -> tuple[str, str] | None:
         """Return the class, where all cases have the same."""
