@@ -47,7 +47,7 @@ def calling(what: str, thing: object, function: str, *, case: str = "") -> Itera
         raise CodeError(
             f"{what}: `{function}` failed{about}",
             found=f"{type(error).__name__}: {error}" + (f" ({at})" if at else ""),
-            hint=f"mend {at or function}; Python shows the traceback where vs.fit, or what else was asked, is called",
+            hint=f"mend {at or function}; called from Python, Vesalius shows the whole traceback",
         ) from error
 
 
@@ -60,7 +60,9 @@ def assert_takes(what: str, thing: object, name: str, like: Callable[..., Any]) 
     where = file_of(thing)
     if not callable(function):
         raise CodeError(
-            f"{what} has no function `{name}`", found=where, hint=f"def {name}{_called(like)} in its file"
+            f"{what}: there is no function `{name}`",
+            found=where,
+            hint=f"def {name}{_called(like)} in its file",
         )
     try:
         inspect.signature(function).bind(*_positional(like), **_named(like))
