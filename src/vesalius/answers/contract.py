@@ -19,9 +19,10 @@ from vesalius.answers.drawing.slices import Slice
 from vesalius.core import registry
 from vesalius.core.answers import Answer, ImageAnswer
 from vesalius.core.ask import Ask
+from vesalius.core.calling import calling
 from vesalius.core.case import Case
 from vesalius.core.cohort import Label, TargetInfo
-from vesalius.core.errors import DataError
+from vesalius.core.errors import CodeError, DataError
 from vesalius.core.image import Array, Image
 from vesalius.core.scorecard import Scorecard
 from vesalius.metrics import Rows
@@ -197,7 +198,7 @@ def of(answer: Answer | type[Answer] | str) -> Handling[Any]:
     kind = (
         answer if isinstance(answer, str) else (answer if isinstance(answer, type) else type(answer)).__name__
     )
-    return cast("Handling[Any]", registry.lookup("answers", kind.lower()).HANDLING)
+    return cast("Handling[Any]", registry.held("answers", kind.lower(), "HANDLING"))
 
 
 def for_target(kind: str) -> Handling[Any]:
@@ -238,7 +239,15 @@ def ask(answer: Answer, words: str | None = None) -> Ask:
 
 def columns(answer: Answer) -> dict[str, Any]:
     """Return an answer's columns of `answers.csv`, and after them those of its parts, led by the part's name."""
-    found = dict(of(answer).columns(answer))
+    handling = of(answer)
+    with calling(f"answers of kind {type(answer).__name__}", handling, "columns", case=answer.case_id):
+        made = handling.columns(answer)
+    if not isinstance(made, Mapping):
+        raise CodeError(
+            f"answers of kind {type(answer).__name__}: `columns` must return a dict of figures by column",
+            found=type(made).__name__,
+        )
+    found = dict(made)
     for name, part in answer.parts.items():
         found |= {f"{name}.{column}": value for column, value in columns(part).items()}
     return found

@@ -7,9 +7,11 @@ import typer
 
 def show(kind: str) -> None:
     """Print the registered names of a kind with their descriptions."""
-    from vesalius.core.registry import literals, names
+    from vesalius.core.registry import literals, names, problems
 
     listed = names(kind)
+    for problem in problems(kind):
+        typer.echo(f"vesalius: {problem}", err=True)
     width = max(len(n) for n in listed)
     for name, text in listed.items():
         suffixes = ""

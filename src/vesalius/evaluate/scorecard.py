@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from vesalius import metrics
 from vesalius.answers import contract
+from vesalius.core.calling import calling
 from vesalius.core.errors import DataError
 from vesalius.core.scorecard import Banner, Scorecard
 from vesalius.evaluate import banners
@@ -43,10 +44,15 @@ def scorecard(
     ):  # a trivial answer knows no positive class of its own
         baseline = replace(baseline, info={**baseline.info, "positive": rows.info["positive"]})
 
+    what = f"the metrics of {answer}"
+
     def judged(table: Rows) -> dict[str, metrics.Interval]:
-        return metrics.bootstrap(
-            table, module.summary, patients=who, counts=module.counts(table), n=resamples, seed=seed
-        )
+        with calling(what, module, "counts"):
+            counts = module.counts(table)
+        with calling(what, module, "summary"):
+            return metrics.bootstrap(
+                table, module.summary, patients=who, counts=counts, n=resamples, seed=seed
+            )
 
     info, found = rows.info, judged(rows)
     return Scorecard(

@@ -28,6 +28,7 @@ from vesalius.prepare.batch import Example
 from vesalius.prepare.case import load_reference
 from vesalius.prepare.geometry import Undo
 from vesalius.tasks import contract as tasks
+from vesalius.tasks.asked import built, decoded, encoded
 from vesalius.tasks.contract import Task
 
 Watch = Callable[[float], None]
@@ -167,10 +168,7 @@ class Predictor:
             if isinstance(r, DataError):
                 answers.append(r)
                 continue
-            answer = loaded.task.decode(
-                next(raw), loaded.stage.state, loaded.stage.calibration, r.reference, undo=r.undo
-            )
-            answers.append(self._signed(answer, r.case, r.reference, r.outside))
+            answers.append(_or_error(partial(self._decoded, loaded, next(raw), r)))
         return answers
 
     def _ready(self, case: Case) -> Case:
@@ -201,9 +199,17 @@ class Predictor:
         example, undo = _example(loaded, case, reference)
         return _Encoded(case, example, reference, undo, outside)
 
+    def _decoded(self, loaded: Loaded, raw: Any, of: _Encoded) -> Answer:
+        stage = loaded.stage
+        answer = decoded(
+            loaded.task, raw, stage.state, stage.calibration, of.reference, undo=of.undo, case=of.case.id
+        )
+        return self._signed(answer, of.case, of.reference, of.outside)
+
     def _answer(self, loaded: Loaded, case: Case, reference: Image, watch: Watch | None = None) -> Answer:
         raw, undo = self._raw(loaded, case, reference, watch)
-        return loaded.task.decode(raw, loaded.stage.state, loaded.stage.calibration, reference, undo=undo)
+        stage = loaded.stage
+        return decoded(loaded.task, raw, stage.state, stage.calibration, reference, undo=undo, case=case.id)
 
     def _raw(self, loaded: Loaded, case: Case, reference: Image, watch: Watch | None) -> tuple[Any, Undo]:
         """Return what is to be decoded, and the way back; the prepared pixels are let go with this call."""
@@ -235,7 +241,7 @@ class Predictor:
 def _example(loaded: Loaded, case: Case, reference: Image) -> tuple[Example, Undo]:
     task, stage = loaded.task, loaded.stage
     prepared = task.prepare(case, stage.plan, stage.state, reference=reference)
-    return task.encode(case, prepared, reference, stage.state), prepared.undo
+    return encoded(task, case, prepared, reference, stage.state), prepared.undo
 
 
 def _or_error(work: Callable[[], T]) -> T | DataError:
@@ -272,7 +278,7 @@ def _load(bundle: Bundle, stage: Stage, device: torch.device) -> Loaded:
     task = tasks.get(stage.plan.task.name)
     models = []
     for name in stage.members:
-        model = task.build(stage.plan, stage.state, nets)
+        model = built(task, stage.plan, stage.state, nets)
         try:
             model.load_state_dict(load_file(bundle.path / name, device="cpu"))
         except (OSError, RuntimeError, ValueError) as error:

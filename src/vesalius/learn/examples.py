@@ -19,6 +19,7 @@ from vesalius.core.seeds import seed_of
 from vesalius.prepare import augment
 from vesalius.prepare.batch import Batch, Example, collate, main_image
 from vesalius.prepare.case import load_reference
+from vesalius.tasks.asked import encoded, sampler_of
 from vesalius.tasks.contract import Sampler, Task
 
 Loader = Callable[[Case], Image]
@@ -49,7 +50,7 @@ def prepare_examples(
         reference = None if cut.images else task.geometry(cut, state)
         reference = reference or load_reference(cut)
         prepared = task.prepare(cut, plan, state, reference=reference)
-        example = task.encode(cut, prepared, reference, state)
+        example = encoded(task, cut, prepared, reference, state)
         example = replace(example, patient=case.patient, group=case.group)
         size = sum(a.nbytes for a in (*example.images.values(), *example.targets.values()))
         if folder is not None and used + size > memory_bytes:
@@ -204,7 +205,7 @@ def batches(examples: Sequence[Example], plan: Plan, member: int, *, task: Task 
     if task is None:
         return Batches(examples, plan, member, centres, weights)
     return Batches(
-        examples, plan, member, centres, weights, sampler=task.sampler(examples, plan), stack=task.collate
+        examples, plan, member, centres, weights, sampler=sampler_of(task, examples, plan), stack=task.collate
     )
 
 

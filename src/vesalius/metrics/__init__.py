@@ -22,10 +22,10 @@ from typing import Any
 from vesalius.core import registry
 from vesalius.core.errors import UnknownName
 from vesalius.core.scorecard import Interval
-from vesalius.metrics._intervals import bootstrap
+from vesalius.metrics._intervals import HEEDLESS, bootstrap
 from vesalius.metrics._rows import Rows
 
-__all__ = ["Interval", "Rows", "bootstrap", "describe", "for_answer", "judges"]
+__all__ = ["HEEDLESS", "Interval", "Rows", "bootstrap", "describe", "for_answer", "judges"]
 
 
 def for_answer(answer: str) -> ModuleType:

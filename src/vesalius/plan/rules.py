@@ -16,7 +16,7 @@ from vesalius.nets import describe, names_for
 from vesalius.plan.draft import Draft
 from vesalius.plan.fingerprint import Fingerprint
 from vesalius.plan.machine import Machine
-from vesalius.plan.mirroring import joins_mirrored
+from vesalius.plan.mirroring import why_unmirrored
 
 
 class Planned(Protocol):
@@ -27,6 +27,7 @@ class Planned(Protocol):
     roles: ClassVar[tuple[str, ...]]
     run: ClassVar[str]
     nets: ClassVar[Mapping[str, tuple[str, ...]]]
+    mirrors: ClassVar[bool]
 
     def defaults(self, prints: Fingerprint, machine: Machine, target: TargetInfo | None) -> Draft:
         """Return the task's own choices."""
@@ -55,8 +56,9 @@ def draft_plan(
     _images(draft, prints)
     _intensity(draft, prints)
     draft.add(task.defaults(prints, machine, target))
-    if draft.values.get("infer.mirror") and not joins_mirrored(task.run):
-        draft.set("infer.mirror", [], f"answers about mirror images are not joined in {task.run}")
+    alone = why_unmirrored(task) if draft.values.get("infer.mirror") else None
+    if alone is not None:
+        draft.set("infer.mirror", [], f"answers about mirror images cannot be joined: {alone}")
     _learning(draft, prints, machine, seed)
     data = draft.json()
     data["fingerprint"] = {**prints.json(), "machine": {"cores": machine.cores, "gpu": machine.gpu}}

@@ -25,6 +25,7 @@ from vesalius.run.ready import Ready
 from vesalius.run.stages import stages_of
 from vesalius.run.workspace import Workspace, no_side_swapped
 from vesalius.tasks import contract
+from vesalius.tasks.sound import assert_sound
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +42,7 @@ def choose_plan(begun: Begun, space: Workspace) -> Plan:
 
     Raises PlanError and UnknownName for what cannot be followed, OutputError where a run's data have changed.
     """
+    assert_sound(space.task)
     if begun.follows and begun.given is not None:
         _same_run(begun, begun.given, space)
         plan = check(begun.given, space.task)
@@ -59,6 +61,7 @@ def _assert_mirrored(plan: Plan) -> None:
     for stage in stages_of(plan):
         where = f"earlier.{stage.name}." if stage.name in earlier else ""
         task = contract.get(stage.plan.task.name)
+        assert_sound(task)
         assert_joined(task, stage.plan.infer.mirror, hint=f"--set {where}infer.mirror=[]")
 
 

@@ -17,6 +17,7 @@ from vesalius.prepare.batch import Example
 from vesalius.run.stages import StagePlan, training_cut
 from vesalius.run.workspace import Workspace
 from vesalius.tasks import contract as tasks
+from vesalius.tasks.asked import learned
 from vesalius.tasks.contract import Task
 
 # what the budget decides, and the reasons for it: no state and no example depends on these
@@ -60,7 +61,7 @@ def begun(space: Workspace, stage: StagePlan, before: Ready | None = None) -> Re
     if before is not None and before.serves(stage.plan):
         return Ready(stage, task, before.state)
     target = space.cohort.targets.get(stage.plan.task.target or "", space.target)
-    return Ready(stage, task, task.learned(training_cases(space, stage), target, stage.plan))
+    return Ready(stage, task, learned(task, training_cases(space, stage), target, stage.plan))
 
 
 def with_examples(job: Ready, cases: Sequence[Case], progress: Progress) -> Ready:

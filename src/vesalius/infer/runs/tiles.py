@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from vesalius.core.calling import calling
 from vesalius.infer import tiles
 from vesalius.infer.runs.contract import Members, Run, Told
 from vesalius.prepare.batch import Example, main_image, with_tiles
 from vesalius.prepare.geometry import Undo
+from vesalius.tasks.asked import inferred
 from vesalius.tasks.contract import Tile
 
 SAMPLING = "patches"
@@ -43,11 +45,12 @@ class Tiles(Run):
             cut = array[..., z : z + size[0], y : y + size[1], x : x + size[2]]
             with torch.inference_mode():
                 batch = batch_of(torch.from_numpy(np.ascontiguousarray(cut))[None].to(members.device))
-                raw = task.join(task.infer(m, batch, generator)[0] for m in members.models)
+                raw = task.join(inferred(task, m, batch, generator)[0] for m in members.models)
                 found.append(Tile(raw.float().cpu().numpy(), (z, y, x), size))
             if told is not None:
                 told(n / len(places))
-        return task.merge(found, shape)
+        with calling(f"task {task.name}", task, "merge", case=example.case_id):
+            return task.merge(found, shape)
 
 
 RUN = Tiles()
