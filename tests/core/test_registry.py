@@ -38,6 +38,8 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fresh: None) -> P
         '"""A net that needs more."""\nEXTRA = "needful"\nimport not_installed_at_all\n'
     )
     (folder / "broken.py").write_text('"""A net with a slip."""\nimport vesalius.nothing_here\n')
+    for name in [m for m in sys.modules if m.partition(".")[0] == "otherlab"]:
+        monkeypatch.delitem(sys.modules, name)  # of another test's package of that name
     monkeypatch.syspath_prepend(str(tmp_path))
     points = [EntryPoint(n, f"otherlab.{n}", "vesalius.nets") for n in ("tiny", "needy", "broken", "unet")]
     monkeypatch.setattr(

@@ -68,7 +68,6 @@ def stems(kind: str) -> dict[str, str]:
     return found
 
 
-@functools.cache
 def _own(kind: str) -> dict[str, str]:
     """Return the module path by stem of what comes with Vesalius."""
     package = f"vesalius.{kind}"
@@ -127,7 +126,7 @@ def literals(kind: str, stem: str) -> dict[str, Any]:
     module = stems(kind).get(stem)
     if module is None:
         raise UnknownName(singular(kind), stem, stems(kind))
-    if stem not in _own(kind):
+    if module != f"vesalius.{kind}.{stem}":
         try:
             return _read(module)
         except Exception as error:  # noqa: BLE001 - what another package raises must not end a listing
@@ -169,13 +168,13 @@ def _read(module: str) -> dict[str, Any]:
 def names(kind: str) -> dict[str, str]:
     """Return one-line description by registered name. Imports no entry."""
     listed: dict[str, str] = {}
-    for stem in stems(kind):
+    for stem, module in stems(kind).items():
         text = literals(kind, stem)
         summary = (text["__doc__"].splitlines() or [""])[0].rstrip(".")
         named = text.get("NAMES")
         if not isinstance(named, dict) or not named:
             named = {stem: summary}
-        if stem not in _own(kind):
+        if module != f"vesalius.{kind}.{stem}":
             named = {n: str(words) for n, words in named.items() if str(n).partition("-")[0] == stem}
         listed |= named
     return listed

@@ -14,9 +14,9 @@ from vesalius.core.progress import Progress
 from vesalius.core.scorecard import Banner, Scorecard, load_scorecard
 from vesalius.evaluate.banners import TRAINING
 from vesalius.evaluate.scoring import Tally, card_of, tally_for
+from vesalius.infer.asked import assert_kind
 from vesalius.infer.each import answers
 from vesalius.infer.predictor import Predictor
-from vesalius.tasks.asked import assert_kind
 
 
 def score_cases(

@@ -19,6 +19,7 @@ from vesalius.core.case import Case
 from vesalius.core.errors import BundleError, DataError, PlanError
 from vesalius.core.image import Image
 from vesalius.infer import guard, runs
+from vesalius.infer.asked import built, decoded, encoded
 from vesalius.infer.cropping import box_of, crop_case, in_memory
 from vesalius.infer.guard import require
 from vesalius.infer.runs.contract import Members
@@ -28,7 +29,6 @@ from vesalius.prepare.batch import Example
 from vesalius.prepare.case import load_reference
 from vesalius.prepare.geometry import Undo
 from vesalius.tasks import contract as tasks
-from vesalius.tasks.asked import built, decoded, encoded
 from vesalius.tasks.contract import Task
 
 Watch = Callable[[float], None]

@@ -16,10 +16,10 @@ from vesalius.core.image import Array, Image
 from vesalius.core.plan import Plan
 from vesalius.core.progress import Progress, track
 from vesalius.core.seeds import seed_of
+from vesalius.infer.asked import encoded, sampler_of
 from vesalius.prepare import augment
 from vesalius.prepare.batch import Batch, Example, collate, main_image
 from vesalius.prepare.case import load_reference
-from vesalius.tasks.asked import encoded, sampler_of
 from vesalius.tasks.contract import Sampler, Task
 
 Loader = Callable[[Case], Image]

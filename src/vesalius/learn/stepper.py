@@ -14,12 +14,12 @@ from vesalius.core.bundle import State
 from vesalius.core.errors import CodeError, PlanError
 from vesalius.core.plan import Plan
 from vesalius.core.seeds import seed_of
+from vesalius.infer.asked import built, terms_of
 from vesalius.learn.checkpoint import Checkpoint
 from vesalius.learn.optimise import Average, optimizer, rate
 from vesalius.learn.shallow import keep_exact
 from vesalius.learn.weights import fit_of
 from vesalius.prepare.batch import Batch
-from vesalius.tasks.asked import built, terms_of
 from vesalius.tasks.contract import Task
 
 

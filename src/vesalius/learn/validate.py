@@ -17,10 +17,10 @@ from vesalius.core.calling import calling
 from vesalius.core.errors import UnknownName
 from vesalius.core.plan import Plan
 from vesalius.infer import runs
+from vesalius.infer.asked import decoded, terms_of
 from vesalius.infer.runs.contract import Members
 from vesalius.prepare.batch import Example
 from vesalius.prepare.case import BLANK
-from vesalius.tasks.asked import decoded, terms_of
 from vesalius.tasks.contract import Task
 
 

@@ -15,13 +15,13 @@ from vesalius.core.errors import OutputError, PlanError
 from vesalius.core.plan import Plan, load_plan
 from vesalius.core.progress import Progress, Silent
 from vesalius.infer import predictor
+from vesalius.infer.sound import assert_sound
 from vesalius.plan.budget import seconds
 from vesalius.plan.machine import Vacancy
 from vesalius.run.clock import left
 from vesalius.run.init import Start, initial_weights
 from vesalius.run.workspace import untouched
 from vesalius.tasks import contract as tasks
-from vesalius.tasks.sound import assert_sound
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -9,6 +9,7 @@ from typing import Any
 from vesalius.core.errors import OutputError, PlanError, UnknownName
 from vesalius.core.plan import USER, Plan, override
 from vesalius.core.words import counted
+from vesalius.infer.sound import assert_sound
 from vesalius.learn.recipes.contract import options_of
 from vesalius.plan import machine as machines
 from vesalius.plan import torch_threads
@@ -25,7 +26,6 @@ from vesalius.run.ready import Ready
 from vesalius.run.stages import stages_of
 from vesalius.run.workspace import Workspace, no_side_swapped
 from vesalius.tasks import contract
-from vesalius.tasks.sound import assert_sound
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,13 +11,13 @@ from vesalius.core.bundle import State
 from vesalius.core.case import Case
 from vesalius.core.plan import Plan
 from vesalius.core.progress import Progress
+from vesalius.infer.asked import learned
 from vesalius.learn.examples import prepare_examples
 from vesalius.plan import machine as machines
 from vesalius.prepare.batch import Example
 from vesalius.run.stages import StagePlan, training_cut
 from vesalius.run.workspace import Workspace
 from vesalius.tasks import contract as tasks
-from vesalius.tasks.asked import learned
 from vesalius.tasks.contract import Task
 
 # what the budget decides, and the reasons for it: no state and no example depends on these

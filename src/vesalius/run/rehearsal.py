@@ -9,12 +9,12 @@ from vesalius.core.case import Case
 from vesalius.core.errors import CodeError, VesaliusError
 from vesalius.evaluate.scoring import Tally
 from vesalius.infer import predictor, runs
+from vesalius.infer.asked import assert_empty, assert_kind, encoded
 from vesalius.infer.runs.contract import Members
 from vesalius.learn.stepper import build
 from vesalius.prepare.case import load_reference
 from vesalius.run.ready import Ready
 from vesalius.run.workspace import Workspace
-from vesalius.tasks.asked import assert_empty, assert_kind, encoded
 
 CASES = 2
 

@@ -12,8 +12,8 @@ from vesalius.core.answers import kinds
 from vesalius.core.cohort import Cohort
 from vesalius.core.plan import parse_plan
 from vesalius.infer import runs
+from vesalius.infer.sound import assert_sound
 from vesalius.tasks import contract
-from vesalius.tasks.sound import assert_sound
 from vesalius.testing.promise import promised, require
 from vesalius.testing.trial import TaskTrial
 

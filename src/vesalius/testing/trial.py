@@ -24,6 +24,7 @@ from vesalius.core.plan import Plan
 from vesalius.core.progress import Silent
 from vesalius.core.scorecard import Scorecard
 from vesalius.infer import runs
+from vesalius.infer.asked import encoded, learned
 from vesalius.infer.predictor import Predictor
 from vesalius.infer.runs.contract import Members
 from vesalius.learn.examples import batches, prepare_examples
@@ -33,7 +34,6 @@ from vesalius.prepare.case import load_reference
 from vesalius.prepare.geometry import Undo
 from vesalius.run.workspace import Workspace, prepare_workspace
 from vesalius.tasks import contract
-from vesalius.tasks.asked import encoded, learned
 from vesalius.tasks.contract import Task
 from vesalius.testing.promise import promised, require
 from vesalius.testing.served import Served, serve_one

@@ -13,10 +13,10 @@ from torch import Tensor, nn
 
 from vesalius.core.case import Case
 from vesalius.core.plan import Plan
+from vesalius.infer.asked import inferred
 from vesalius.infer.session import Anew, Answering, Session
 from vesalius.prepare.batch import Batch, Example
 from vesalius.prepare.geometry import Undo
-from vesalius.tasks.asked import inferred
 from vesalius.tasks.contract import Task
 
 AXES = {"z": -3, "y": -2, "x": -1}

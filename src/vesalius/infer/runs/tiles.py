@@ -11,10 +11,10 @@ import torch
 
 from vesalius.core.calling import calling
 from vesalius.infer import tiles
+from vesalius.infer.asked import inferred
 from vesalius.infer.runs.contract import Members, Run, Told
 from vesalius.prepare.batch import Example, main_image, with_tiles
 from vesalius.prepare.geometry import Undo
-from vesalius.tasks.asked import inferred
 from vesalius.tasks.contract import Tile
 
 SAMPLING = "patches"

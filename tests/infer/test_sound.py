@@ -17,14 +17,14 @@ from vesalius.core.calling import assert_takes, calling
 from vesalius.core.case import Case
 from vesalius.core.errors import CodeError, DataError, PlanError
 from vesalius.core.image import Image
+from vesalius.infer import asked
+from vesalius.infer.sound import assert_sound
 from vesalius.plan.mirroring import assert_joined, why_unmirrored
 from vesalius.prepare.batch import Example
-from vesalius.tasks import asked
 from vesalius.tasks.classify import Classify
 from vesalius.tasks.contract import Task
 from vesalius.tasks.regress import Regress
 from vesalius.tasks.segment import Segment
-from vesalius.tasks.sound import assert_sound
 
 ANY: Any = SimpleNamespace()
 IMAGE = Image(np.zeros((1, 1, 4, 4), np.float32))

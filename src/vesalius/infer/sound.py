@@ -13,8 +13,8 @@ from vesalius.core.answers import Answer, kind_of
 from vesalius.core.calling import assert_takes, file_of, is_ours
 from vesalius.core.errors import CodeError
 from vesalius.core.options import assert_options
+from vesalius.infer.asked import assert_empty
 from vesalius.metrics import Rows
-from vesalius.tasks.asked import assert_empty
 from vesalius.tasks.contract import Task
 
 WORDS = ("name", "run", "primary", "recipe")
