@@ -186,9 +186,16 @@ def lookup(kind: str, name: str) -> ModuleType:
     Raises UnknownName; CodeError where another package's file cannot be imported, or several bring that name;
     MissingExtra where a file of Vesalius needs a library that is not installed.
     """
-    stem = stem_of(kind, name)
-    module = stems(kind)[stem]
-    if stem in _own(kind):
+    stem = name.partition("-")[0]
+    module = stems(kind).get(stem, "")
+    if module != f"vesalius.{kind}.{stem}" and len(brought := _foreign(kind).get(stem, [])) > 1:
+        raise CodeError(
+            f"several packages bring a {singular(kind)} '{stem}'",
+            found=", ".join(brought),
+            hint="another name for one, or uninstall one",
+        )
+    stem_of(kind, name)
+    if module == f"vesalius.{kind}.{stem}":
         try:
             return importlib.import_module(module)
         except ModuleNotFoundError as error:
@@ -196,13 +203,6 @@ def lookup(kind: str, name: str) -> ModuleType:
             if missing in ("", "vesalius"):
                 raise
             raise MissingExtra(missing, literals(kind, stem).get("EXTRA", missing)) from error
-    brought = _foreign(kind).get(stem, [module])
-    if len(brought) > 1:
-        raise CodeError(
-            f"several packages bring a {singular(kind)} '{stem}'",
-            found=", ".join(brought),
-            hint="another name for one, or uninstall one",
-        )
     return _imported(module, f"{singular(kind)} {name}")
 
 
