@@ -38,6 +38,7 @@ class ValueHandling(Handling[Value]):
     """What is done with a number."""
 
     kind = Value
+    objects = (".sr.dcm",)
     headlines = ("mae", "rmse", "r2", "pearson", "spearman")
     metric_names: ClassVar[Mapping[str, str]] = {
         "mae": "MAE",

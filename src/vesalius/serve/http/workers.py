@@ -47,7 +47,7 @@ class Workers:
             thread.start()
 
     def join(self, timeout_s: float = 10.0) -> None:
-        """Wait until they have ended, as they do once the queue has."""
+        """Wait until the workers have ended, which they do once the queue is closed."""
         for thread in self._threads:
             if thread.is_alive():
                 thread.join(timeout_s)
