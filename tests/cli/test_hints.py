@@ -74,7 +74,9 @@ def commands_of(path: Path) -> tuple[str, ...]:
 def test_a_command_that_is_named_exists() -> None:
     known = set(options())
     for path in sorted(SOURCE.rglob("*.py")):
-        for name in re.findall(r"`vesalius ([a-z-]+)|\"vesalius ([a-z-]+) ", path.read_text(encoding="utf-8")):
+        for name in re.findall(
+            r"`vesalius ([a-z-]+)|\"vesalius ([a-z-]+) ", path.read_text(encoding="utf-8")
+        ):
             assert "".join(name) in known, f"{path.name} names `vesalius {''.join(name)}`"
 
 
