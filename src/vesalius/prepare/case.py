@@ -108,7 +108,7 @@ def prepare(case: Case, plan: DataPlan, *, reference: Image | None = None, takes
             raise MismatchError(
                 "the plan reads single pictures, one plane (Y, X) a case",
                 found=f"a volume of shape {reference.shape}",
-                hint="pictures, or a model fitted on volumes (fit --set data.dims=3)",
+                hint="a plan or a bundle that was made for volumes",
             )
         named = planned_images(case, plan, incomplete=takes.incomplete)
         shared = [k for k, name in enumerate(plan.images) if name not in takes.sizes]
