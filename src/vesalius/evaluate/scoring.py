@@ -18,6 +18,7 @@ from vesalius.core.case import Case
 from vesalius.core.errors import CodeError, DataError
 from vesalius.core.image import Image
 from vesalius.core.scorecard import Banner, Scorecard
+from vesalius.core.words import counted
 from vesalius.evaluate import banners
 from vesalius.evaluate.scorecard import bare_scorecard, scorecard
 from vesalius.metrics import Rows
@@ -114,7 +115,7 @@ class Tally:
         if not isinstance(rows, Rows) or len(rows) != len(ids):
             raise CodeError(
                 f"{what}: `rows` must return Rows with a row a case",
-                found=f"{len(rows)} rows for {len(ids)} cases"
+                found=f"{counted(len(rows), 'row')} for {counted(len(ids), 'case')}"
                 if isinstance(rows, Rows)
                 else type(rows).__name__,
             )
