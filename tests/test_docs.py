@@ -9,6 +9,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,10 +30,13 @@ FENCE = re.compile(
     r"^(?:<!-- (?P<mark>[^\n]*?) -->\n)?```(?P<info>[^\n`]*)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL
 )
 TUTORIALS = {
+    "answers/gaze.py": "add-an-answer.md",
+    "core.answers/gaze.py": "add-an-answer.md",
     "cohorts.targets/gaze.py": "add-a-target.md",
     "formats/pgm.py": "add-a-format.md",
     "learn.recipes/cleanend.py": "add-an-option.md",
     "losses/brier.py": "add-an-option.md",
+    "metrics/gaze.py": "add-an-answer.md",
     "nets/pyramid.py": "add-a-net.md",
     "optimisers/rmsprop.py": "add-an-option.md",
     "phantom/disc.py": "add-a-phantom.md",
@@ -194,10 +198,13 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("kind", "entry"),
     [
+        ("answers", "gaze"),
         ("cohorts.targets", "gaze"),
+        ("core.answers", "gaze"),
         ("formats", "pgm"),
         ("learn.recipes", "cleanend"),
         ("losses", "brier"),
+        ("metrics", "gaze"),
         ("nets", "pyramid-3"),
         ("optimisers", "rmsprop"),
         ("phantom", "disc"),
@@ -216,6 +223,31 @@ def test_another_package_joins_through_an_entry_point(
         cache.cache_clear()
     assert registry.names(kind)[entry]
     assert registry.lookup(kind, entry).__name__ == f"tutorial.{kind}.{entry.partition('-')[0]}"
+
+
+@pytest.mark.parametrize("place", TUTORIALS, ids=str)
+def test_a_tutorial_shows_its_entry_point(place: str) -> None:
+    kind, _, file = place.partition("/")
+    shown = [b.code for b in blocks(REPO / "docs" / TUTORIALS[place]) if b.language == "toml"]
+    (points,) = (tomllib.loads(code)["project"]["entry-points"] for code in shown)
+    assert points[f"vesalius.{kind}"][Path(file).stem].startswith("mylab.")
+    assert TUTORIALS[place] in (REPO / "CONTRIBUTING.md").read_text(encoding="utf-8")
+
+
+def test_the_viewers_script_is_the_one_that_is_tested() -> None:
+    (script,) = (b.code for b in blocks(REPO / "docs" / "add-an-answer.md") if b.language == "js")
+    assert script in (REPO / "tests" / "serve" / "test_viewer_kinds.py").read_text(encoding="utf-8")
+
+
+def test_all_that_a_task_may_say_is_on_its_page() -> None:
+    contract = importlib.import_module("vesalius.tasks.contract")
+    names = {n for n in (*vars(contract.Task), *contract.Task.__annotations__) if not n.startswith("_")}
+    table = (
+        (REPO / "docs" / "add-a-task.md")
+        .read_text(encoding="utf-8")
+        .partition("## All that a task may say")[2]
+    )
+    assert {n for n in names if f"`{n}`" not in table} == {"learned"}
 
 
 def test_tutorials_pass_the_contract_tests(package: Path) -> None:
@@ -305,7 +337,8 @@ def test_every_public_name_is_documented() -> None:
 def test_every_public_name_has_an_example() -> None:
     """After what mkdocstrings makes of its docstring."""
     text = (REPO / "docs" / "api.md").read_text(encoding="utf-8")
-    parts = dict(re.findall(r"^::: [\w.]+\.(\w+)\n(.*?)(?=^:::|^## |\Z)", text, re.MULTILINE | re.DOTALL))
+    found = re.findall(r"^::: [\w.]+\.(\w+)\n(.*?)(?=^:::|^## |\Z)", text, re.MULTILINE | re.DOTALL)
+    parts = dict(reversed(found))  # of a verb and a module of one name it is the verb, which comes first
     public = [n for n in importlib.import_module("vesalius").__all__ if not n.startswith("__")]
     wrong = [n for n in public if "```python\n" not in parts.get(n, "")]
     assert wrong == [], "docs/api.md lacks `::: where.NAME` and an example of these"

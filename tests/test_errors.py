@@ -658,7 +658,7 @@ setting("a task by --set that the target is not for", "task.name=segment", "cann
 setting("a negative seed by --set", "train.seed=-1", "train.seed")
 
 
-@row("two answers to one case", "answers case cat0 twice, differently")
+@row("two answers to one case", "holds two different answers to case cat0")
 def _(here: Path, _b: Path) -> Argv:
     return scored(here, "case,answer\ncat/cat0,cat\ncat/cat0,dog\n")
 

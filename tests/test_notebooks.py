@@ -45,5 +45,17 @@ def test_a_notebook_is_sound(path: Path) -> None:
             assert not any(output["output_type"] == "error" for output in cell["outputs"])
 
 
-def test_the_first_notebook_is_there() -> None:
-    assert "first-model" in {path.stem for path in BOOKS}
+def test_the_four_notebooks_are_there_and_in_the_site() -> None:
+    assert {path.stem for path in BOOKS} >= {"first-model", "own-parts", "compare", "bundle-to-pacs"}
+    pages = (BOOKS[0].parent.parent.parent / "mkdocs.yml").read_text(encoding="utf-8")
+    assert [path.stem for path in BOOKS if f"notebooks/{path.stem}.md" not in pages] == []
+
+
+@pytest.mark.parametrize("path", BOOKS, ids=ids)
+def test_what_a_notebook_shows_is_kept_with_it(path: Path) -> None:
+    """`make notebooks` was run after the last change: each cell that shows something has its output."""
+    cells = [c for c in json.loads(path.read_text(encoding="utf-8"))["cells"] if c["cell_type"] == "code"]
+    assert sum(bool(cell["outputs"]) for cell in cells) >= 3
+    assert [cell["execution_count"] for cell in cells] == list(range(1, len(cells) + 1))
+    kept = [output.get("data", {}).get("text/html", "") for cell in cells for output in cell["outputs"]]
+    assert not any("<progress" in "".join(html) for html in kept), "no bar that nobody watches any more"

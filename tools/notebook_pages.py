@@ -50,4 +50,8 @@ def shown(output: dict[str, Any]) -> str:
     if "text/html" in data:
         return f'<div class="shown" markdown="0">{"".join(data["text/html"])}</div>'
     text = "".join(output.get("text", data.get("text/plain", "")))
-    return f'<pre class="shown">{html.escape(text.rstrip())}</pre>' if text.strip() else ""
+    return (
+        f'<pre class="shown" style="overflow-x:auto">{html.escape(text.rstrip())}</pre>'
+        if text.strip()
+        else ""
+    )

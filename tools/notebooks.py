@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import sys
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -28,15 +29,28 @@ def run(path: Path) -> None:
         cell.metadata.clear()
         if cell.cell_type == "code":
             cell.outputs = [clean(output) for output in cell.outputs if output.get("name") != "stderr"]
-            cell.outputs = [output for output in cell.outputs if not bar(output)]
+            cell.outputs = joined(output for output in cell.outputs if not bar(output))
     book.metadata.pop("widgets", None)
     book.metadata.language_info = {"name": "python"}
     path.write_text(nbformat.writes(book, version=4) + "\n", encoding="utf-8")
 
 
 def bar(output: Any) -> bool:
-    """Return whether an output is a bar of progress that nobody watches any more."""
-    return "application/vnd.jupyter.widget-view+json" in output.get("data", {})
+    """Return whether an output is a bar of progress that nobody watches any more, or a note beside one."""
+    data = output.get("data", {})
+    noted = output["output_type"] == "display_data" and "<img" not in data.get("text/html", "<img")
+    return "application/vnd.jupyter.widget-view+json" in data or noted
+
+
+def joined(outputs: Iterable[Any]) -> list[Any]:
+    """Return outputs with what was printed piece by piece as one."""
+    kept: list[Any] = []
+    for output in outputs:
+        if kept and output["output_type"] == kept[-1]["output_type"] == "stream":
+            kept[-1]["text"] += output["text"]
+        else:
+            kept.append(output)
+    return kept
 
 
 def clean(output: Any) -> Any:

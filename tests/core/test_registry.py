@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from vesalius.core import registry
-from vesalius.core.errors import MissingExtra, UnknownName
+from vesalius.core.errors import CodeError, UnknownName
 
 
 @pytest.fixture
@@ -37,6 +38,8 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fresh: None) -> P
         '"""A net that needs more."""\nEXTRA = "needful"\nimport not_installed_at_all\n'
     )
     (folder / "broken.py").write_text('"""A net with a slip."""\nimport vesalius.nothing_here\n')
+    for name in [m for m in sys.modules if m.partition(".")[0] == "otherlab"]:
+        monkeypatch.delitem(sys.modules, name)  # of another test's package of that name
     monkeypatch.syspath_prepend(str(tmp_path))
     points = [EntryPoint(n, f"otherlab.{n}", "vesalius.nets") for n in ("tiny", "needy", "broken", "unet")]
     monkeypatch.setattr(
@@ -85,13 +88,67 @@ def test_another_package_joins_by_entry_point(elsewhere: Path) -> None:
     assert registry.stems("nets")["unet"] == "vesalius.nets.unet", "our own names are not taken over"
 
 
-def test_a_missing_library_breaks_nobody_else_and_names_the_extra(elsewhere: Path) -> None:
+def test_a_missing_library_breaks_nobody_else_and_is_named(elsewhere: Path) -> None:
     assert registry.names("nets")["needy"] == "A net that needs more"
-    with pytest.raises(MissingExtra, match=r"not_installed_at_all.*vesalius\[needful\]"):
+    words = r"net needy: otherlab.needy needs 'not_installed_at_all'.*pip install not_installed_at_all"
+    with pytest.raises(CodeError, match=words):
         registry.lookup("nets", "needy")
     assert registry.lookup("nets", "tiny-2")
 
 
 def test_a_slip_of_our_own_is_not_called_a_missing_library(elsewhere: Path) -> None:
-    with pytest.raises(ModuleNotFoundError, match="nothing_here"):
+    with pytest.raises(CodeError, match=r"vesalius.nothing_here.*mend its import"):
         registry.lookup("nets", "broken")
+
+
+class Groups(list[EntryPoint]):
+    """Entry points as importlib gives them."""
+
+    @property
+    def groups(self) -> set[str]:
+        return {point.group for point in self}
+
+
+def test_a_broken_file_breaks_only_itself_and_what_is_not_used_is_said(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (elsewhere / "syntax.py").write_text('"""A net."""\nclass Net(:\n')
+    (elsewhere / "other.py").write_text('NAMES = {"unet": "not its own"}\n')
+    importlib.invalidate_caches()
+    points = Groups(
+        EntryPoint(name, f"otherlab.{module}", f"vesalius.{group}")
+        for name, module, group in (
+            ("syntax", "syntax", "nets"),
+            ("ghost", "ghost", "nets"),
+            ("other", "other", "nets"),
+            ("unet", "tiny", "nets"),
+            ("twice", "tiny", "nets"),
+            ("twice", "needy", "nets"),
+            ("disc", "tiny", "phantoms"),
+        )
+    )
+
+    def found(*, group: str | None = None) -> Groups:
+        return Groups(p for p in points if group is None or p.group == group)
+
+    monkeypatch.setattr(registry.metadata, "entry_points", found)
+    names = registry.names("nets")
+    assert "cannot be read: SyntaxError" in names["syntax"] and "syntax.py:2" in names["syntax"]
+    assert "there is no module 'otherlab.ghost'" in names["ghost"] and "resnet-18" in names
+    assert names["unet"] != "not its own"
+    said = " | ".join(registry.problems("nets"))
+    for words in (
+        "has a net 'unet' of its own",
+        "several packages bring a net 'twice'",
+        "names begin with 'other'",
+    ):
+        assert words in said, said
+    assert "no group 'vesalius.phantoms'" in said and "mean vesalius.phantom?" in said
+    for name, words in (
+        ("twice", "otherlab.tiny, otherlab.needy"),
+        ("syntax", "otherlab.syntax cannot be imported; found SyntaxError"),
+        ("ghost", "there is no module 'otherlab.ghost'"),
+    ):
+        with pytest.raises(CodeError, match=words):
+            registry.lookup("nets", name)
+    assert registry.lookup("nets", "unet").__name__ == "vesalius.nets.unet"

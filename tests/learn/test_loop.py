@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import signal
 import subprocess
 import sys
@@ -237,16 +238,27 @@ def test_validation_sees_the_average_in_evaluation_mode_and_changes_nothing(benc
 
 
 def test_a_loss_that_is_not_finite_is_an_error(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = Classify.loss
+    real, calls = Classify.loss, itertools.count()
 
     def loss(self: Classify, model: Any, batch: Any, generator: Any) -> dict[str, Tensor]:
-        terms = real(self, model, batch, generator)
-        return {k: v * float("nan") for k, v in terms.items()}
+        terms, wrong = real(self, model, batch, generator), float("nan") if next(calls) else 1.0
+        return {k: v * wrong for k, v in terms.items()}
 
     monkeypatch.setattr(Classify, "loss", loss)
     with pytest.raises(VesaliusError, match=r"not finite at step 3; try: --set train\.lr"):
         bench.train(validate=lambda m: 0.0)
     assert not (bench.checkpoint).exists()
+
+
+def test_a_loss_that_never_was_finite_says_so(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Classify.loss
+
+    def loss(self: Classify, model: Any, batch: Any, generator: Any) -> dict[str, Tensor]:
+        return {k: v * float("nan") for k, v in real(self, model, batch, generator).items()}
+
+    monkeypatch.setattr(Classify, "loss", loss)
+    with pytest.raises(VesaliusError, match="not finite from the first step on"):
+        bench.train(validate=lambda m: 0.0)
 
 
 def test_members_differ_and_each_is_the_same_again(bench: Bench) -> None:

@@ -36,6 +36,21 @@ def test_the_gradient_is_the_true_one_and_always_the_same(slices: int, channels:
     assert float((found[0] - true).abs().max() / true.abs().max()) < 0.05
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (2, 1), (4, 1), (3, 1, 1), (3, 1, 4), (4, 4, 1)])
+@pytest.mark.parametrize("kernel", [3, 7])
+def test_a_stride_over_an_axis_of_one_place_learns_from_the_true_gradient(
+    shape: tuple[int, ...], kernel: int
+) -> None:
+    torch.manual_seed(0)
+    make = nn.Conv2d if len(shape) == 2 else nn.Conv3d
+    layer = keep_exact(nn.Sequential(make(16, 32, kernel, stride=2, padding=kernel // 2, bias=False)))
+    x = torch.randn(2, 16, *shape)
+    true = gradient(layer, x, low=False)
+    found = [gradient(layer, x, low=True) for _ in range(4)]
+    assert all(torch.equal(found[0], g) for g in found)
+    assert float((found[0] - true).abs().max() / true.abs().max()) < 0.05
+
+
 def test_weights_names_and_copies_stay_the_same() -> None:
     torch.manual_seed(0)
     plain = nn.Sequential(nn.Conv3d(2, 2, 3, padding=1), nn.ReLU())

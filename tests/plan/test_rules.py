@@ -232,3 +232,12 @@ def test_a_plan_that_contradicts_itself_is_refused() -> None:
         check(override(plan, {"data.channels": 2}), task)
     with pytest.raises(PlanError, match="more members than folds"):
         check(override(plan, {"train.members": 9}), task)
+
+
+def test_a_task_that_somebody_named_is_planned_because_it_was_asked_for() -> None:
+    target = TargetInfo("truth", "class", (), "it is there")
+    reasons = [
+        draft_plan(tasks.get("classify"), target, COHORTS["many cases"][1], CPU, asked=asked).reasons
+        for asked in (True, False)
+    ]
+    assert [r["task.name"] for r in reasons] == ["asked for", "the target is a class"]

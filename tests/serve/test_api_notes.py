@@ -20,7 +20,7 @@ from _uploads import upload
 from PIL import Image as Pil
 from starlette.testclient import TestClient
 
-from vesalius.core.learned import Seen, summary
+from vesalius.core.learned import Seen, statistics, summary
 from vesalius.infer.predictor import Predictor
 from vesalius.serve.http.catalogue import Catalogue
 from vesalius.serve.http.problems import for_clients
@@ -32,7 +32,7 @@ APART = "its sform and its qform say places 40 mm apart; the sform was used"
 def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     """A classifier and a segmenter that learned from CT alone."""
     root, threads = tmp_path_factory.mktemp("strict"), torch.get_num_threads()
-    ct = summary([Seen((1, 40, 48), None, 0.0, 255.0, "CT", "HU")] * 2, absolute=True)
+    ct = summary(statistics([Seen((1, 40, 48), None, 0.0, 255.0, "CT", "HU")] * 2), absolute=True)
     classifier(root / "chest", learned=ct)
     segmenter(root / "organs")
     made = Clients(Catalogue([root / "chest", root / "organs"], ["cpu"]), root)

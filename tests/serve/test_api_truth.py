@@ -17,7 +17,7 @@ from vesalius.core.answers.mask import Mask
 from vesalius.core.case import Ref
 from vesalius.core.cohort import Label
 from vesalius.core.image import Image
-from vesalius.core.learned import Seen, summary
+from vesalius.core.learned import Seen, statistics, summary
 from vesalius.phantom.abdomen.dicom import dicom_files
 from vesalius.phantom.ct import patient
 from vesalius.serve.http import sample
@@ -154,7 +154,7 @@ def test_a_truth_goes_with_its_study_and_is_the_owners_alone(
 
 def test_a_sample_has_the_size_that_a_model_learned_from() -> None:
     learned = summary(
-        [Seen((24, 48, 40), None, 0.0, 1.0), Seen((28, 48, 600), None, 0.0, 1.0)], absolute=True
+        statistics([Seen((24, 48, 40), None, 0.0, 1.0), Seen((28, 48, 600), None, 0.0, 1.0)]), absolute=True
     )
     (volume, grid), (flat, wide) = (sample.recipe(flat=f, learned=learned) for f in (False, True))
     assert (volume, grid) == ("dicom", {"size": (26, 48, 192)})  # no larger than is soon made

@@ -8,9 +8,11 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from functools import partial
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 import torch
@@ -112,6 +114,73 @@ def test_another_packages_kind_has_its_panel_and_is_drawn_and_taken_away(
         page.settle()
         assert red(page.picture("after")) < reds, "and taken away with its answer"
         page.audit("gaze")
+        assert page.wrong == []
+        page.tab.close()
+
+
+SCRIPT = """// Gaze: where a reader looks first; a click goes there.
+export function panel(answer, { stage, h }) {
+  const [y, x] = answer.answer.at;
+  stage.setBoxes([{ low: [x, y, 0], high: [x + 1, y + 1, 1], text: "", colour: "#ff0000" }]);
+  const button = h("button", { class: "row", onclick: () => stage.goTo([x, y, 0]) }, `Row ${y + 1}`);
+  return h("div", {}, h("h2", {}, "Gaze"), button);
+}
+export const clear = (stage) => stage.setBoxes([]);
+"""
+
+
+@pytest.fixture
+def packaged(look: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Catalogue:
+    """The same, with a script for the viewer in the other package, and entry points to three that are not there."""
+    (tmp_path / "otherlab" / "viewer").mkdir()
+    (tmp_path / "otherlab" / "viewer" / "gaze.js").write_text(SCRIPT, encoding="utf-8")
+    others = metadata.entry_points
+
+    def points(*, group: str) -> list[metadata.EntryPoint]:
+        if group != "vesalius.viewer":
+            return list(others(group=group))
+        named = {
+            "gaze": "otherlab.viewer",
+            "lost": "otherlab.viewer",
+            "../x": "otherlab.viewer",
+            "far": "nolab.x",
+        }
+        return [metadata.EntryPoint(name, value, group) for name, value in named.items()]
+
+    monkeypatch.setattr(metadata, "entry_points", points)
+    return look
+
+
+def test_a_packages_script_is_served_and_nothing_else_of_it(
+    packaged: Catalogue, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("WARNING"), serving(packaged, tmp_path / "service") as address:
+        found = httpx.get(f"{address}/kinds/gaze.js")
+        assert found.text == SCRIPT and found.headers["content-type"].startswith("text/javascript")
+        assert "script-src 'self'" in found.headers["content-security-policy"]
+        assert httpx.get(f"{address}/kinds/lost.js").status_code == 404
+        assert httpx.get(f"{address}/kinds/__init__.py").status_code == 404
+        if viewer.built():
+            assert '<html data-kinds="gaze"' in httpx.get(address).text
+    told = [r.getMessage() for r in caplog.records if "the viewer takes nothing" in r.getMessage()]
+    assert len(told) == 3 and "lost = otherlab.viewer: there is no lost.js" in told[0]
+
+
+@in_browser
+def test_a_packages_script_shows_its_kind_without_a_build(
+    browser: Any, packaged: Catalogue, picture: bytes, tmp_path: Path
+) -> None:
+    with serving(packaged, tmp_path / "service") as address:
+        page = Page(browser, address, tmp_path)
+        page.wait("body[data-ready]")
+        page.drop([("film.png", picture)])
+        page.wait("#place", "row")
+        page.tab.click("#run")
+        panel = page.wait('.answer[data-kind="Gaze"]')
+        assert panel.locator("button.row").inner_text() == "Row 11"
+        panel.locator("button.row").click()
+        assert page.index() == (0, 10, 30)
+        assert red(page.picture("gaze")) > 8, "it is drawn on the image"
         assert page.wrong == []
         page.tab.close()
 

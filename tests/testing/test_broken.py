@@ -171,6 +171,23 @@ def test_its_parts(trial: TaskTrial) -> None:
     says(untrained.keeps_its_state_as_json, late, "the same after JSON")
 
 
+def test_a_place_is_not_averaged_over_mirror_images(trial: TaskTrial) -> None:
+    """A raw output that is a place in the image may not be joined with that about its mirror image."""
+    keeps = untrained.speaks_of_no_place_where_it_takes_mirror_images
+    keeps(trial)
+
+    def a_place(self: Any, raw: Any, *rest: Any, **more: Any) -> Any:
+        answer = Classify.decode(self, raw, *rest, **more)
+        p = np.full(len(answer.p), 1.0 / rest[-1].shape[-1])
+        return replace(answer, p=p)
+
+    says(keeps, broken(trial, decode=a_place), "is another answer in a part of the image")
+    keeps(broken(trial, decode=a_place, mirrors=False))
+    boxed = broken(trial)
+    boxed.__dict__["batch"] = replace(trial.batch, points=frozenset({"apex"}))
+    says(keeps, boxed, "its examples have places: apex")
+
+
 def test_what_is_raised_is_said(trial: TaskTrial) -> None:
     def refuse(self: Any, *_: Any) -> Any:
         raise DataError("no sun today")

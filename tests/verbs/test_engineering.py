@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from vesalius.core.plan import load_plan, override
+from vesalius.core.scorecard import Banner
+from vesalius.evaluate.banners import TRAINING
 from vesalius.run.engineering import command, facts, lasting
+from vesalius.run.members import Outcome
+from vesalius.run.reporting import _remarks
 
 
 def test_the_command_has_all_that_somebody_set(volumes: Any, tmp_path: Path) -> None:
@@ -37,3 +42,13 @@ def test_facts_say_how_long_and_on_what(tmp_path: Path) -> None:
     found = facts(tmp_path, ())
     assert found["version"].startswith("Vesalius ") and "cores in use" in found["processor"]
     assert "duration" not in found  # no clock was kept there
+
+
+def test_what_the_clock_took_is_a_remark_unless_a_banner_says_it(volumes: Any) -> None:
+    card = volumes.run.scorecard
+    plain = replace(card, banners=())
+    shortened = Outcome(trained=(), kept=(0,), held_out={}, ran_out=False, steps=((70, 100),))
+    (remark,) = _remarks(shortened, plain)
+    assert "shortened the training" in remark and "70 of 100" in remark
+    assert _remarks(replace(shortened, steps=((100, 100),)), plain) == []
+    assert _remarks(shortened, replace(card, banners=(Banner(TRAINING, "It was hardly trained."),))) == []

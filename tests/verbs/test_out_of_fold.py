@@ -16,6 +16,7 @@ import vesalius as vs
 from vesalius import cohorts, metrics
 from vesalius.core.bundle import open_bundle
 from vesalius.core.errors import DataError
+from vesalius.core.scorecard import Scorecard
 from vesalius.metrics import scores as judge
 
 PICTURES = {
@@ -85,3 +86,12 @@ def test_a_run_that_is_resumed_after_training_still_writes_them(pictures: Any, t
     with (tmp_path / "run" / "out_of_fold.csv").open() as file:
         assert len(list(csv.DictReader(file))) == len(again.out_of_fold())
     assert open_bundle(tmp_path / "run").hash
+
+
+def test_names_of_cases_stay_text_and_the_short_text_is_short() -> None:
+    rows = tuple({"case": f"{k:03}", "patient": f"0{k}", "fold": "0", "score": "0.5"} for k in range(200))
+    card = Scorecard("Scores", "out of fold", 200, 200, True, "", "", {})
+    found = vs.OutOfFold(rows, card)
+    table = found.to_polars()
+    assert table["case"].to_list()[:2] == ["000", "001"] and table["patient"][7] == "07"
+    assert table["score"].dtype.is_float() and len(repr(found)) < 300 and "<" in found._repr_html_()

@@ -177,3 +177,13 @@ def test_what_is_trained_with_it_says_which_name_it_needs(pictures: Any, tmp_pat
         "needs the net 'mine', which is not registered here" in done.stderr
     )
     assert "vs.register(" in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_what_was_made_of_a_page_can_be_registered() -> None:
+    """Its lines cannot be read as Python, so that nothing is known of its source."""
+    page = Path(__file__).resolve().parents[2] / "docs" / "api.md"
+    space: dict[str, object] = {}
+    source = "\n" * 200 + "def of_a_page(logits, target):\n    return (logits * target).sum()\n"
+    exec(compile(source, str(page), "exec"), space)
+    vs.register("losses", space["of_a_page"], name="paged", literals={"TARGETS": ("class",)})
+    assert losses.build("paged", options={}) is not None

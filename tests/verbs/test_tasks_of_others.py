@@ -241,7 +241,7 @@ def test_a_task_with_a_further_net_is_planned_fitted_and_answers_with_both(
     install("two", TWO)
     columns = {"value": "age"}
     settings = {**SMALL, "train.members": 1, "nets.detail.scale": 0.25}
-    with pytest.raises(PlanError, match="two's 'detail' takes encoder"):
+    with pytest.raises(PlanError, match="does not suit two's 'detail'"):
         vs.fit(table, task="two", columns=columns, settings={"nets.detail.name": "unet"}, dry_run=True)
     run = vs.fit(table, tmp_path / "run", task="two", columns=columns, settings=settings)
     assert (run.plan.nets["detail"].scale, run.plan.net.scale) == (0.25, 0.125)

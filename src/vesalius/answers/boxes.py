@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -15,9 +16,10 @@ from vesalius.answers.drawing.slices import Slice
 from vesalius.core.answers.boxes import Boxes
 from vesalius.core.ask import Ask
 from vesalius.core.case import Box
-from vesalius.core.image import Image, Triple
+from vesalius.core.image import Array, Image, Triple
 from vesalius.core.palette import BEFORE, colour_of
 from vesalius.core.words import counted
+from vesalius.prepare.geometry import upright, upright_points
 
 OVERLAP = 0.5  # intersection over union from which a box has found a true one
 
@@ -26,6 +28,7 @@ class BoxesHandling(Handling[Boxes]):
     """What is done with boxes."""
 
     kind = Boxes
+    objects = (".sr.dcm",)
     monailabel = "detection"
     draws = True
     asks = ("box",)
@@ -42,16 +45,24 @@ class BoxesHandling(Handling[Boxes]):
             for b, p in pairs
         ]
 
+    def shown_by(self, answer: Boxes, image: Image) -> Image | None:
+        """Return where the surest box is, so that a slice through it is shown; None without boxes."""
+        if not answer.boxes:
+            return None
+        low, high = _corners(answer.boxes[int(np.argmax(answer.p))], image)
+        bits = np.zeros((1, *upright(image).shape), dtype=np.uint8)
+        first = np.clip(np.floor(low), 0, None).astype(int)
+        bits[0][tuple(slice(a, math.ceil(b)) for a, b in zip(first, high, strict=True))] = 1
+        return Image(bits)
+
     def draw(self, axes: Any, answer: Boxes, image: Image, shown: Slice) -> None:
-        """Draw the outline of every box, in the colour of its label."""
+        """Draw the outline of every box that the slice cuts, in the colour of its label."""
         colours = {label.name: colour_of(label, k) for k, label in enumerate(answer.labels)}
         for box in answer.boxes:
-            y, x = box.low[1], box.low[2]
-            axes.plot(
-                [x, box.high[2], box.high[2], x, x],
-                [y, y, box.high[1], box.high[1], y],
-                color=colours.get(box.label, BEFORE[0]),
-            )
+            (bottom, y, x), (top, down, across) = _corners(box, image)
+            if bottom < shown.z + 1 and top > shown.z:
+                outline = [x, across, across, x, x], [y, y, down, down, y]
+                axes.plot(*outline, color=colours.get(box.label, BEFORE[0]))
 
     def ask(self, answer: Boxes, of: str, which: str | None) -> Ask:
         """Return the k-th box; by default the surest."""
@@ -99,6 +110,12 @@ def overlap(one: Box, other: Box) -> float:
 
 def _place(corner: Triple) -> str:
     return ", ".join(f"{v:.4g}" for v in corner)
+
+
+def _corners(box: Box, image: Image) -> tuple[Array, Array]:
+    """Return the low and the high corner of a box, `(z, y, x)`, in the image as it is shown upright."""
+    corners = upright_points(np.array([box.low, box.high]), image)
+    return corners.min(axis=0), corners.max(axis=0)
 
 
 def _moved(corner: Triple, by: Sequence[int]) -> Triple:

@@ -21,9 +21,10 @@ from vesalius.answers.drawing.slices import Slice
 from vesalius.core import registry
 from vesalius.core.answers import Answer, ImageAnswer
 from vesalius.core.ask import Ask
+from vesalius.core.calling import calling
 from vesalius.core.case import Case
 from vesalius.core.cohort import Label, TargetInfo
-from vesalius.core.errors import DataError
+from vesalius.core.errors import CodeError, DataError
 from vesalius.core.image import Array, Image
 from vesalius.core.scorecard import Scorecard
 from vesalius.metrics import Interval, Rows
@@ -56,7 +57,8 @@ class ForeignAnswers(Mapping[str, Answer]):
 class Handling(ABC, Generic[A]):
     """All that is done with answers of one kind.
 
-    `objects` are the suffixes of the DICOM objects that an answer becomes. `headlines` are the metrics that stand on
+    `objects` are the suffixes of the DICOM objects that an answer becomes, in formats whose `WRITES` names this kind; a
+    kind that no such format holds has none, and is answered in JSON alone. `headlines` are the metrics that stand on
     top of a report, by default all that speak of no single label; `metric_names` are how metrics are written where
     their identifier is not enough; `one_sided` are metrics that a trivial answer can have perfect, so that no verdict
     is given; `left_out` says in words why cases were not counted. `baseline` says what the trivial answer is.
@@ -65,7 +67,7 @@ class Handling(ABC, Generic[A]):
     """
 
     kind: ClassVar[type[Answer]]
-    objects: ClassVar[tuple[str, ...]] = (".sr.dcm",)
+    objects: ClassVar[tuple[str, ...]] = ()
     headlines: ClassVar[tuple[str, ...]] = ()
     metric_names: ClassVar[Mapping[str, str]] = {}
     one_sided: ClassVar[tuple[str, ...]] = ()
@@ -106,7 +108,11 @@ class Handling(ABC, Generic[A]):
         return None
 
     def draw(self, axes: Any, answer: A, image: Image, shown: Slice) -> None:
-        """Draw an answer on matplotlib axes that show the slice `shown` of `image`."""
+        """Draw an answer on matplotlib axes that show the slice `shown` of `image`, upright.
+
+        Voxel k reaches from k to k + 1 on the axes, so that its middle is k + 0.5: coordinates of boxes and points hold
+        as they are, once `prepare.geometry.upright_points` has turned them as the image is shown.
+        """
 
     # --- what is asked of an answer
 
@@ -223,7 +229,12 @@ class Handling(ABC, Generic[A]):
 
         Raises DataError where there are none, or where they cannot be read.
         """
-        raise DataError(f"another tool's predictions cannot be read as {self.kind.__name__}")
+        name = self.kind.__name__
+        raise DataError(
+            f"another tool's predictions cannot be read as {name}",
+            found=f"no `foreign` in answers/{name.lower()}.py",
+            hint="evaluate a bundle, or add that method",
+        )
 
 
 def plain_cases(card: Scorecard) -> Table | None:
@@ -246,7 +257,7 @@ def of(answer: Answer | type[Answer] | str) -> Handling[Any]:
     kind = (
         answer if isinstance(answer, str) else (answer if isinstance(answer, type) else type(answer)).__name__
     )
-    return cast("Handling[Any]", registry.lookup("answers", kind.lower()).HANDLING)
+    return cast("Handling[Any]", registry.held("answers", kind.lower(), "HANDLING"))
 
 
 def for_target(kind: str) -> Handling[Any]:
@@ -254,7 +265,11 @@ def for_target(kind: str) -> Handling[Any]:
     read = {stem: registry.literals("answers", stem).get("TARGETS", ()) for stem in registry.stems("answers")}
     fitting = [stem for stem, targets in read.items() if kind in targets]
     if len(fitting) > 1:
-        raise DataError(f"several kinds of answer claim targets of kind '{kind}'", found=", ".join(fitting))
+        raise DataError(
+            f"several kinds of answer claim targets of kind '{kind}'",
+            found=", ".join(fitting),
+            hint=f"keep '{kind}' in TARGETS of one of their files in answers/",
+        )
     if not fitting:
         known = sorted({target for targets in read.values() for target in targets})
         raise DataError(
@@ -271,7 +286,10 @@ def ask(answer: Answer, words: str | None = None) -> Ask:
     """
     handling = of(answer)
     if not handling.asks:
-        raise DataError(f"nothing can be asked of an answer of kind {type(answer).__name__}")
+        raise DataError(
+            f"nothing can be asked of an answer of kind {type(answer).__name__}",
+            hint="an answer whose kind names what can be asked, in `asks` of its file in answers/",
+        )
     word, parted, which = (words or "").partition("=")
     if word.strip() in handling.asks:
         return handling.ask(answer, word.strip(), which.strip() or None if parted else None)
@@ -280,7 +298,15 @@ def ask(answer: Answer, words: str | None = None) -> Ask:
 
 def columns(answer: Answer) -> dict[str, Any]:
     """Return an answer's columns of `answers.csv`, and after them those of its parts, led by the part's name."""
-    found = dict(of(answer).columns(answer))
+    handling = of(answer)
+    with calling(f"answers of kind {type(answer).__name__}", handling, "columns", case=answer.case_id):
+        made = handling.columns(answer)
+    if not isinstance(made, Mapping):
+        raise CodeError(
+            f"answers of kind {type(answer).__name__}: `columns` must return a dict of figures by column",
+            found=type(made).__name__,
+        )
+    found = dict(made)
     for name, part in answer.parts.items():
         found |= {f"{name}.{column}": value for column, value in columns(part).items()}
     return found

@@ -15,6 +15,7 @@ class CurveHandling(Handling[Curve]):
     """What is done with survival curves."""
 
     kind = Curve
+    objects = (".sr.dcm",)
     asks = ("horizon",)
 
     def columns(self, answer: Curve) -> dict[str, Any]:

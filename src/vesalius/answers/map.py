@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from vesalius.answers.contract import Handling
+from vesalius.answers.drawing import planes
 from vesalius.answers.drawing.lines import Line
 from vesalius.answers.drawing.slices import Slice
 from vesalius.core.answers.map import Map
@@ -42,7 +43,8 @@ class MapHandling(Handling[Map]):
     def draw(self, axes: Any, answer: Map, image: Image, shown: Slice) -> None:
         """Draw the field's slice in colour over the image."""
         field = upright(answer.image, image)
-        axes.imshow(field.array[0, shown.z], cmap="magma", alpha=0.45, aspect=shown.aspect)
+        plane = field.array[0, shown.z]
+        axes.imshow(plane, cmap="magma", alpha=0.45, aspect=shown.aspect, extent=planes.extent(plane))
 
     def placed(self, answer: Map, low: Sequence[int], reference: Image) -> Map:
         """Return the field on the whole grid; outside of its part it says nothing."""

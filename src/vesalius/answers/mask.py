@@ -14,6 +14,7 @@ from vesalius import formats, metrics
 from vesalius.answers._asking import label_place, number_place
 from vesalius.answers.contract import Handling, Judged, Panel
 from vesalius.answers.drawing import figures as draw
+from vesalius.answers.drawing import planes
 from vesalius.answers.drawing.figures import Figure
 from vesalius.answers.drawing.lines import Line
 from vesalius.answers.drawing.panels import Cell, Table, decimals_of, figure, measured
@@ -124,8 +125,7 @@ class MaskHandling(Handling[Mask]):
             where = cut == label.value
             if where.any():
                 colour = colour_of(label, n)
-                if min(where.shape) > 1:  # a line of pixels has no outline
-                    axes.contour(where, [0.5], colors=[colour], linewidths=1.4)
+                planes.outline(axes, where, colour)
                 axes.plot([], [], color=colour, label=label.name)
         if axes.get_legend_handles_labels()[0]:
             axes.legend(loc="lower right", fontsize=7, framealpha=0.6)

@@ -63,6 +63,7 @@ class ScoresHandling(Handling[Scores]):
     """What is done with probabilities."""
 
     kind = Scores
+    objects = (".sr.dcm",)
     headlines = ("auc", "accuracy", "balanced_accuracy", "average_precision", "recall", "specificity", "ece")
     metric_names: ClassVar[Mapping[str, str]] = {
         "auc": "AUC", "f1": "F1", "ece": "ECE", "brier": "Brier score", "recall": "sensitivity (recall)",
@@ -152,7 +153,7 @@ class ScoresHandling(Handling[Scores]):
         return found
 
     def case(self, rows: Rows, index: int) -> dict[str, Any]:
-        """Return what is so, what is called, and the probabilities."""
+        """Return one case's true labels, the labels that the answer decides for, and its probabilities by label."""
         labels, y, called = rows.info["labels"], rows["y"][index], rows["decided"][index]
         one: dict[str, Any] = {}
         if rows.info["kind"] == "multilabel":

@@ -38,6 +38,7 @@ class ValueHandling(Handling[Value]):
     """What is done with a number."""
 
     kind = Value
+    objects = (".sr.dcm",)
     headlines = ("mae", "rmse", "r2", "pearson", "spearman")
     metric_names: ClassVar[Mapping[str, str]] = {
         "mae": "MAE",
@@ -94,8 +95,8 @@ class ValueHandling(Handling[Value]):
         ]
 
     def case_table(self, card: Scorecard) -> Table | None:
-        """Return truth, answer and error of all cases, the largest error first."""
-        if not card.cases:
+        """Return truth, answer and error of all cases, the largest error first; None where a card holds neither."""
+        if not all({"x", "y"} <= case.keys() for case in card.cases) or not card.cases:
             return None
         digits = decimals_of(*(c[k] for c in card.cases for k in ("x", "y")))
         ordered = sorted(card.cases, key=lambda c: -abs(c["x"] - c["y"]))

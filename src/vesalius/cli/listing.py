@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from vesalius.cli._outcome import Outcome, add
-from vesalius.core.registry import KINDS, exists, literals, names, plural, stem_of, stems
+from vesalius.core.registry import KINDS, exists, literals, names, plural, problems, stem_of, stems
 
 PANEL = "What is available"
 HELP = {
@@ -47,7 +47,11 @@ def outcome(kind: str) -> Outcome:
     """Return the registered names of a kind with their descriptions."""
     listed = list(entries(kind))
 
+    wrong = problems(kind)
+
     def show() -> None:
+        for text in wrong:
+            typer.echo(f"vesalius: {text}", err=True)
         width = max(
             (len(n) for one in listed for n in (one["name"], *(f"  {f}" for f in one["figures"]))), default=0
         )
@@ -57,7 +61,8 @@ def outcome(kind: str) -> Outcome:
             for figure, text in one["figures"].items():
                 typer.echo(f"  {figure:<{width - 2}}  {text}")
 
-    return Outcome({"kind": plural(kind), "entries": listed}, show)
+    warnings = [("not-used", text) for text in wrong]
+    return Outcome({"kind": plural(kind), "entries": listed}, show, warnings=warnings)
 
 
 def command(kind: str) -> Callable[[], Outcome]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from vesalius import formats
 from vesalius.cohorts._build import as_split
-from vesalius.cohorts.dataset import HEAD, LINES, VERSION
+from vesalius.cohorts._spooled import HEAD, LINES, VERSION
 from vesalius.cohorts.targets import contract as kinds
 from vesalius.core import registry
 from vesalius.core.case import Target

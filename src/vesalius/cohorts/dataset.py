@@ -8,14 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from vesalius.cohorts._layout import Detection, Options
+from vesalius.cohorts._spooled import HEAD, LINES, VERSION
 from vesalius.core.case import Case, Ref, Target
 from vesalius.core.cohort import Cohort, Label, TargetInfo
 from vesalius.core.errors import FormatError
 from vesalius.core.words import counted
 
-HEAD = "vesalius-dataset.json"  # written last: a folder without it is not whole
-LINES = "cases.jsonl"
-VERSION = 1
 NOTE = "no geometry is known of these items but what was told of them: measures are in pixels without it"
 
 

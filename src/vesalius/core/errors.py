@@ -9,7 +9,8 @@ VesaliusError              exit code 2, one line
 │   ├── NoImages           a place that can be looked at, and holds nothing to look at
 │   ├── GeometryError      shape, affine or spacing contradict each other, or are missing where needed
 │   ├── MismatchError      an image of another kind than a bundle learned from: other channels, modality or unit
-│   └── LeakError          the same patient (or image) on both sides of a split
+│   ├── LeakError          the same patient (or image) on both sides of a split
+│   └── CodeError          a file that another package brings does not do what its kind promises, or fails
 ├── PlanError              a plan that cannot be followed
 ├── BudgetError            not enough time, memory or disk for what was asked
 ├── RegisterError          something that cannot be registered: a name that is taken, or a part that is missing
@@ -118,6 +119,10 @@ class MismatchError(DataError):
 
 class LeakError(DataError):
     """The same patient or image stands on both sides of a split."""
+
+
+class CodeError(DataError):
+    """A file that another package brings does not do what its kind promises, or fails; what it raised is the cause."""
 
 
 class PlanError(VesaliusError):

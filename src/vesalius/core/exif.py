@@ -24,7 +24,7 @@ def orientation(picture: Pil.Image) -> int | None:
 
 
 def valid(value: Any) -> int | None:
-    """Return an orientation as a number, or None for what is none."""
+    """Return the value as an EXIF orientation, 1 to 8; None where it is no such number."""
     return value if isinstance(value, int) and 1 <= value <= 8 else None
 
 

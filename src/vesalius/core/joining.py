@@ -6,6 +6,7 @@ import ast
 import hashlib
 import inspect
 import textwrap
+import tokenize
 from collections.abc import Callable, Iterable, Mapping
 from types import ModuleType
 from typing import Any
@@ -119,7 +120,7 @@ def digest_of(thing: Any) -> str:
     made = thing if isinstance(thing, ModuleType) or hasattr(thing, "__qualname__") else type(thing)
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(made)))
-    except (OSError, TypeError, SyntaxError, IndentationError):
+    except (OSError, TypeError, SyntaxError, tokenize.TokenError):  # a block of a page is no file of Python
         return ""
     for node in ast.walk(tree):
         body = getattr(node, "body", None)

@@ -26,6 +26,7 @@ def options_of(kind: str, name: str, given: Mapping[str, Any], *, where: str) ->
     `where` is the path in the plan, such as `loss.options`. Raises UnknownName for an option that does not exist,
     PlanError for a value that it does not take.
     """
+    assert_options(kind, name)
     text = registry.literals(kind, registry.stem_of(kind, name))
     defaults: dict[str, Any] = text.get("OPTIONS", {})
     limits: dict[str, dict[str, Any]] = text.get("LIMITS", {})
@@ -36,6 +37,23 @@ def options_of(kind: str, name: str, given: Mapping[str, Any], *, where: str) ->
         option: _fitting(value, defaults[option], limits.get(option, {}), path=f"{where}.{option}")
         for option, value in given.items()
     }
+
+
+def assert_options(kind: str, name: str) -> None:
+    """Raise PlanError where a file states options that are no numbers, texts, truth values or lists of these."""
+    options = registry.literals(kind, registry.stem_of(kind, name)).get("OPTIONS", {})
+    for option, default in options.items() if isinstance(options, Mapping) else ():
+        if not isinstance(default, bool | int | float | str | list | tuple):
+            raise PlanError(
+                f"OPTIONS of {registry.singular(kind)} {name}: '{option}' has no default that says of which type it is",
+                found=short(default),
+                hint="a number, a text, true or false, or a list",
+            )
+    if not isinstance(options, Mapping):
+        raise PlanError(
+            f"OPTIONS of {registry.singular(kind)} {name} must be a dict of options with their defaults",
+            found=type(options).__name__,
+        )
 
 
 def _fitting(value: Any, default: Any, limits: Mapping[str, Any], *, path: str) -> Any:

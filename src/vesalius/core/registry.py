@@ -14,6 +14,7 @@ is the module. What a script or a notebook defines joins for the running process
 from __future__ import annotations
 
 import ast
+import difflib
 import functools
 import importlib
 import importlib.util
@@ -24,7 +25,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from vesalius.core.errors import MissingExtra, RegisterError, UnknownName
+from vesalius.core.errors import CodeError, MissingExtra, RegisterError, UnknownName, VesaliusError
 
 CONTRACT = "contract"
 KINDS = (
@@ -48,6 +49,7 @@ KINDS = (
     "shown",
 )
 _PLURAL = {
+    "shown": "views",
     "cohorts": "layouts",
     "phantom": "phantoms",
     "explain.methods": "explainers",
@@ -135,34 +137,101 @@ def provenance(kind: str, name: str) -> dict[str, str] | None:
 
 @functools.cache
 def stems(kind: str) -> dict[str, str]:
-    """Return the module path by file stem, for one kind. Nothing is imported but the kind's own package."""
-    found: dict[str, str] = {}
-    package = f"vesalius.{kind}"
-    spec = importlib.util.find_spec(package)
-    for folder in (spec.submodule_search_locations or ()) if spec else ():
-        for path in sorted(Path(folder).glob("*.py")):
-            if not path.stem.startswith("_") and path.stem != CONTRACT:
-                found[path.stem] = f"{package}.{path.stem}"
-    for point in metadata.entry_points(group=package):
-        found.setdefault(point.name, point.value)
+    """Return the module path by file stem, for one kind. Nothing is imported but the kind's own package.
+
+    A stem of Vesalius itself stays what it is where another package brings the same; `problems` says so.
+    """
+    found = dict(_own(kind))
+    for stem, modules in _foreign(kind).items():
+        found.setdefault(stem, modules[0])
     for (other, stem), entry in _joined.items():
         if other == kind:
             found.setdefault(stem, entry.origin)
     return found
 
 
+def _own(kind: str) -> dict[str, str]:
+    """Return the module path by stem of what comes with Vesalius."""
+    package = f"vesalius.{kind}"
+    spec = importlib.util.find_spec(package)
+    return {
+        path.stem: f"{package}.{path.stem}"
+        for folder in ((spec.submodule_search_locations or ()) if spec else ())
+        for path in sorted(Path(folder).glob("*.py"))
+        if not path.stem.startswith("_") and path.stem != CONTRACT
+    }
+
+
+def _foreign(kind: str) -> dict[str, list[str]]:
+    """Return the modules that other packages bring, by stem; each once."""
+    found: dict[str, list[str]] = {}
+    for point in metadata.entry_points(group=f"vesalius.{kind}"):
+        modules = found.setdefault(point.name, [])
+        modules += [point.value] if point.value not in modules else []
+    return found
+
+
+def problems(kind: str) -> tuple[str, ...]:
+    """Return what other packages bring that cannot be used: of one kind, and in groups of no kind; a sentence each."""
+    found = []
+    for stem, modules in _foreign(kind).items():
+        if stem in _own(kind):
+            found.append(
+                f"{modules[0]} is not used: Vesalius has a {singular(kind)} '{stem}' of its own; rename it"
+            )
+        elif len(modules) > 1:
+            found.append(
+                f"several packages bring a {singular(kind)} '{stem}': {', '.join(modules)}; rename one"
+            )
+        else:
+            wrong = [n for n in literals(kind, stem).get("NAMES") or () if n.partition("-")[0] != stem]
+            found += [
+                f"{modules[0]} names a {singular(kind)} '{name}', which is not found: names begin with '{stem}'"
+                for name in wrong
+            ]
+    for group in sorted(metadata.entry_points().groups):
+        name = group.removeprefix("vesalius.")
+        if group.startswith("vesalius.") and name not in (*KINDS, "core.answers"):
+            close = difflib.get_close_matches(name, KINDS, n=1, cutoff=0.4) or [k for k in KINDS if name in k]
+            hint = f"; did it mean vesalius.{close[0]}?" if close else ""
+            brought = ", ".join(sorted(p.value for p in metadata.entry_points(group=group)))
+            found.append(f"{brought}: there is no group '{group}' of entry points{hint}")
+    return tuple(found)
+
+
 @functools.cache
 def literals(kind: str, stem: str) -> dict[str, Any]:
-    """Return the module-level literals of one entry's file, and `__doc__`, read as text."""
+    """Return the module-level literals of one entry's file, and `__doc__`, read as text.
+
+    Of another package's file that cannot be read `__doc__` says why, so that it breaks nothing but itself.
+    """
     if (entry := _joined.get((kind, stem))) is not None:
         return dict(entry.literals)
     module = stems(kind).get(stem)
     if module is None:
         raise UnknownName(singular(kind), stem, stems(kind))
+    if module != f"vesalius.{kind}.{stem}":
+        try:
+            return _read(module)
+        except Exception as error:  # noqa: BLE001 - what another package raises must not end a listing
+            where = (
+                f" ({Path(error.filename or '').name}:{error.lineno})"
+                if isinstance(error, SyntaxError)
+                else ""
+            )
+            why = error.msg if isinstance(error, SyntaxError) else error
+            return {"__doc__": f"cannot be read: {type(error).__name__}: {why}{where}"}
+    return _read(module)
+
+
+def _read(module: str) -> dict[str, Any]:
+    """Return the literals of a module. Raises ModuleNotFoundError where there is none."""
     spec = importlib.util.find_spec(module)
-    if spec is None or spec.origin is None:
+    if spec is None:
+        raise ModuleNotFoundError(f"there is no module '{module}'", name=module)
+    if spec.origin is None:
         return {"__doc__": ""}
-    tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
+    tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"), filename=spec.origin)
     values: dict[str, Any] = {"__doc__": ast.get_docstring(tree) or ""}
     for node in tree.body:
         if isinstance(node, ast.Assign) and len(node.targets) == 1:
@@ -183,26 +252,83 @@ def literals(kind: str, stem: str) -> dict[str, Any]:
 def names(kind: str) -> dict[str, str]:
     """Return one-line description by registered name. Imports no entry."""
     listed: dict[str, str] = {}
-    for stem in stems(kind):
+    for stem, module in stems(kind).items():
         text = literals(kind, stem)
         summary = (text["__doc__"].splitlines() or [""])[0].rstrip(".")
-        listed |= text.get("NAMES") or {stem: summary}
+        named = text.get("NAMES")
+        if not isinstance(named, dict) or not named:
+            named = {stem: summary}
+        if module != f"vesalius.{kind}.{stem}":
+            named = {n: str(words) for n, words in named.items() if str(n).partition("-")[0] == stem}
+        listed |= named
     return listed
 
 
 def lookup(kind: str, name: str) -> ModuleType:
-    """Import and return the one file that holds `name`."""
-    stem = stem_of(kind, name)
+    """Import and return the one file that holds `name`.
+
+    Raises UnknownName; CodeError where another package's file cannot be imported, or several bring that name;
+    MissingExtra where a file of Vesalius needs a library that is not installed.
+    """
+    stem = name.partition("-")[0]
+    module = stems(kind).get(stem, "")
     if (entry := _joined.get((kind, stem))) is not None:
+        stem_of(kind, name)
         return entry.module
-    module = stems(kind)[stem]
+    if module != f"vesalius.{kind}.{stem}" and len(brought := _foreign(kind).get(stem, [])) > 1:
+        raise CodeError(
+            f"several packages bring a {singular(kind)} '{stem}'",
+            found=", ".join(brought),
+            hint="another name for one, or uninstall one",
+        )
+    stem_of(kind, name)
+    if module == f"vesalius.{kind}.{stem}":
+        try:
+            return importlib.import_module(module)
+        except ModuleNotFoundError as error:
+            missing = (error.name or "").partition(".")[0]
+            if missing in ("", "vesalius"):
+                raise
+            raise MissingExtra(missing, literals(kind, stem).get("EXTRA", missing)) from error
+    return _imported(module, f"{singular(kind)} {name}")
+
+
+def _imported(module: str, what: str) -> ModuleType:
+    """Import another package's file. Raises CodeError, in one line."""
     try:
         return importlib.import_module(module)
+    except VesaliusError:
+        raise
     except ModuleNotFoundError as error:
-        missing = (error.name or "").partition(".")[0]
-        if missing in ("", "vesalius"):
-            raise
-        raise MissingExtra(missing, literals(kind, stem).get("EXTRA", missing)) from error
+        missing = error.name or ""
+        if module == missing or module.startswith(f"{missing}."):
+            raise CodeError(
+                f"{what}: there is no module '{module}'", hint="the entry point of its package"
+            ) from error
+        hint = (
+            "mend its import"
+            if missing.startswith("vesalius")
+            else f"pip install {missing.partition('.')[0]}"
+        )
+        raise CodeError(f"{what}: {module} needs '{missing}', which is not there", hint=hint) from error
+    except Exception as error:
+        raise CodeError(
+            f"{what}: {module} cannot be imported",
+            found=f"{type(error).__name__}: {error}",
+            hint="mend its file",
+        ) from error
+
+
+def held(kind: str, name: str, word: str) -> Any:
+    """Return what the file of a registered name holds as `word` (`TASK`, `HANDLING`). Raises as `lookup`, CodeError."""
+    module = lookup(kind, name)
+    if not hasattr(module, word):
+        raise CodeError(
+            f"the file of {singular(kind)} {name} has no {word}",
+            found=module.__name__,
+            hint=f"{word} = … at its end",
+        )
+    return getattr(module, word)
 
 
 def room(path: str) -> ModuleType:

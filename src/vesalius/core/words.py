@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 _BREAKS = re.compile(r"[,;|]|\s(and|or)\s|^\s|\s$|^$")
 
@@ -16,6 +16,17 @@ def counted(n: int, one: str, many: str | None = None) -> str:
 def quoted(name: str) -> str:
     """Return a name as it stands in a list: in quotes where it would read as several (`'normal, benign'`)."""
     return f"'{name}'" if _BREAKS.search(name) else name
+
+
+def named_things(what: str, names: Sequence[str]) -> str:
+    """Return one or several things with their names in a sentence: `the covariates 'age' and 'sex'`."""
+    together = " and ".join(f"'{name}'" for name in names)
+    return f"the {what}{'s' if len(names) > 1 else ''} {together}"
+
+
+def one_of_kind(kind: str) -> str:
+    """Return the name of a kind in a sentence: `a mask`, and `spots` of a name in the plural."""
+    return kind if kind.endswith("s") and not kind.endswith("ss") else f"a {kind}"
 
 
 def listed(names: Iterable[str], most: int | None = None) -> str:

@@ -28,7 +28,10 @@ _BY_SOFTWARE = ("AlgorithmDescription", "DimensionDescriptionLabel", "Reconstruc
 
 
 def identifies(tag: BaseTag, vr: str) -> bool:
-    """Return whether an attribute holds an identifier, a place, or where something is stored."""
+    """Return whether an attribute that no profile lists may identify a patient.
+
+    That is an identifier (of a person, a device or an order), the name of a place, or the address of stored data.
+    """
     keyword = keyword_for_tag(tag)
     return keyword in _IDENTIFYING or (vr == "UR" and keyword not in _PUBLIC_URIS)
 

@@ -47,7 +47,10 @@ def face(image: Image) -> Array | None:
     Raises GeometryError where there may be a face that cannot be found: no affine, few slices, no vertex.
     """
     if image.affine is None:
-        raise GeometryError("no affine, so no face can be found", hint="a file with its geometry")
+        raise GeometryError(
+            "a face is looked for in millimetres, and the image has no affine",
+            hint="a file with its geometry",
+        )
     if min(image.shape) < 8:
         raise GeometryError("too few slices to find a face in", found=f"shape {image.shape}")
     volume = image.array[0, 0] if image.array.ndim == 5 else image.array[0]
@@ -110,7 +113,7 @@ def _head(values: Array, *, hounsfield: bool) -> Array:
     solid = ndimage.binary_opening(ndimage.gaussian_filter(values, 1.0) > limit)
     labels, number = ndimage.label(solid)
     if number == 0:
-        raise GeometryError("nothing but air, so no face can be found")
+        raise GeometryError("no head is found: the image is air alone", hint="an image of a head")
     largest = labels == 1 + int(np.argmax(np.bincount(labels.ravel())[1:]))
     return np.stack([ndimage.binary_fill_holes(plane) for plane in largest])
 

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 
 from vesalius.answers import contract
 from vesalius.core.bundle import Bundle
+from vesalius.core.calling import calling
 from vesalius.core.case import Case
-from vesalius.core.errors import FormatError, MismatchError, VesaliusError
+from vesalius.core.errors import CodeError, FormatError, MismatchError, VesaliusError
 from vesalius.core.learned import lying_outside
 from vesalius.core.progress import Progress
 from vesalius.core.scorecard import Banner, Scorecard, load_scorecard
 from vesalius.evaluate.banners import TRAINING
 from vesalius.evaluate.scoring import Tally, card_of, tally_for
+from vesalius.infer.asked import assert_kind
 from vesalius.infer.each import answers
 from vesalius.infer.predictor import Predictor
 
@@ -48,6 +50,8 @@ def score_cases(
         truth = task.truth(case, stage.state) if target is None else case.targets.get(target)
         if target is not None and truth is None:
             continue
+        if isinstance(answer, CodeError):  # it would fail for every case, and is no fault of the case
+            raise answer
         if isinstance(answer, VesaliusError):
             refused = answer if isinstance(answer, MismatchError) else refused
             progress.note(f"not scored: {case.id}: {answer}")
@@ -56,7 +60,11 @@ def score_cases(
         if truth is None:
             untold.append(case)
         elif found.reference is not None:
-            tally.add(case, answer, truth, task.trivial(stage.state, found.reference), found.reference)
+            with calling(f"task {task.name}", task, "trivial"):
+                trivial = task.trivial(stage.state, found.reference)
+            if trivial is not None:
+                assert_kind(task, trivial, "trivial")
+            tally.add(case, answer, truth, trivial, found.reference)
     tally.cases = tally.cases or untold
     if refused is not None and not tally.cases:
         raise refused

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from vesalius import metrics
 from vesalius.answers import contract
+from vesalius.core.calling import calling
 from vesalius.core.errors import DataError
 from vesalius.core.image import Array
 from vesalius.core.scorecard import Banner, Scorecard
@@ -48,15 +49,20 @@ def scorecard(
     ):  # a trivial answer knows no positive class of its own
         baseline = replace(baseline, info={**baseline.info, "positive": rows.info["positive"]})
 
+    what = f"the metrics of {answer}"
+
+    def bounded(
+        summary: Callable[[Rows, Array], Mapping[str, float]], table: Rows = rows, *, counts: Any = None
+    ) -> dict[str, metrics.Interval]:
+        return metrics.bootstrap(table, summary, patients=who, counts=counts, n=resamples, seed=seed)
+
     def judged(table: Rows) -> dict[str, metrics.Interval]:
-        return metrics.bootstrap(
-            table, module.summary, patients=who, counts=module.counts(table), n=resamples, seed=seed
-        )
+        with calling(what, module, "counts"):
+            counts = module.counts(table)
+        with calling(what, module, "summary"):
+            return bounded(module.summary, table, counts=counts)
 
-    def bounded(summary: Callable[[Rows, Array], Mapping[str, float]]) -> dict[str, metrics.Interval]:
-        return metrics.bootstrap(rows, summary, patients=who, n=resamples, seed=seed)
-
-    info = rows.info
+    info, found = rows.info, judged(rows)
     return Scorecard(
         answer=answer,
         split=split,
@@ -65,11 +71,11 @@ def scorecard(
         patients_known=known,
         data_hash=data_hash,
         bundle=bundle,
-        metrics=judged(rows),
+        metrics=found,
         baseline=judged(baseline) if baseline is not None else {},
         baseline_is=baseline_is,
         target=target,
-        labels=tuple(info.get("labels", ())),
+        labels=tuple(info.get("labels") or _labels_of(found)),
         unit=info.get("unit"),
         positive=info.get("positive"),
         thresholds=dict(info.get("thresholds", {})),
@@ -116,6 +122,11 @@ def bare_scorecard(
         cases=tuple({"case": case} for case in case_ids),
         banners=tuple(banners),
     )
+
+
+def _labels_of(figures: Iterable[str]) -> tuple[str, ...]:
+    """Return the labels that figures speak of, in their order: `apex` of `error/apex`."""
+    return tuple(dict.fromkeys(name.partition("/")[2] for name in figures if "/" in name))
 
 
 def _people(patients: Sequence[str | None] | None, n: int) -> tuple[list[str], bool]:

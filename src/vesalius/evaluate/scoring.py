@@ -10,12 +10,15 @@ import numpy as np
 
 from vesalius import metrics
 from vesalius.answers import contract
+from vesalius.answers.drawing.overlay import with_layer
 from vesalius.answers.drawing.slices import Slice, look
 from vesalius.core.answers import Answer
+from vesalius.core.calling import calling
 from vesalius.core.case import Case
-from vesalius.core.errors import DataError
+from vesalius.core.errors import CodeError, DataError
 from vesalius.core.image import Image
 from vesalius.core.scorecard import Banner, Scorecard
+from vesalius.core.words import counted
 from vesalius.evaluate import banners
 from vesalius.evaluate.scorecard import bare_scorecard, scorecard
 from vesalius.metrics import Rows
@@ -78,25 +81,45 @@ class Tally:
                 f"case {case.id}: the answer is not of kind {self.kind}", found=type(answer).__name__
             )
         self.has_truth = True
-        truth = self.handling.truth(truth, case)
-        measured = self.handling.measure(answer, truth, case)
-        base = None if trivial is None else self.handling.measure(trivial, truth, case)
+        what = f"answers of kind {self.kind}"
+        with calling(what, self.handling, "measure", case=case.id):
+            truth = self.handling.truth(truth, case)
+            measured = self.handling.measure(answer, truth, case)
+            base = None if trivial is None else self.handling.measure(trivial, truth, case)
         self.cases.append(case)
         self.colours = self.colours or self.handling.colours(answer)
         if self.judged:
             self._made.append(measured)
             self._base += [base] if trivial is not None else []
-        score, caption = self.handling.rate(answer, truth, measured)
+        with calling(what, self.handling, "rate", case=case.id):
+            score, caption = self.handling.rate(answer, truth, measured)
         if self.gallery.wants(score):
             real, given = self.handling.outlines(answer, truth, reference)
-            seen = upright(reference)
-            self.gallery.add(score, look(seen, case.id, caption=caption, truth=real, answer=given))
+            if real is None and given is None:
+                shown = with_layer(answer, reference, title=case.id, caption=caption)
+            else:
+                shown = look(upright(reference), case.id, caption=caption, truth=real, answer=given)
+            self.gallery.add(score, shown)
 
     def rows(self) -> tuple[Rows, Rows | None]:
         """Return the rows of the answers, and those of the trivial ones where there is one for each case."""
         ids = [c.id for c in self.cases]
-        base = self.handling.rows(self._base, ids) if len(self._base) == len(ids) else None
-        return self.handling.rows(self._made, ids), base
+        base = self._rows(self._base, ids) if len(self._base) == len(ids) else None
+        return self._rows(self._made, ids), base
+
+    def _rows(self, measured: Sequence[Any], ids: Sequence[str]) -> Rows:
+        """Return a row a case. Raises CodeError where another package's metrics give other rows."""
+        judge, what = self.handling.judge, f"the metrics of {self.kind}"
+        with calling(what, judge, "rows"):
+            rows = self.handling.rows(measured, ids)
+        if not isinstance(rows, Rows) or len(rows) != len(ids):
+            raise CodeError(
+                f"{what}: `rows` must return Rows with a row a case",
+                found=f"{counted(len(rows), 'row')} for {counted(len(ids), 'case')}"
+                if isinstance(rows, Rows)
+                else type(rows).__name__,
+            )
+        return rows
 
 
 def tally_for(answer: type[Answer] | str) -> Tally:

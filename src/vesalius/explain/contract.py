@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
-from torch import Tensor
+from torch import Tensor, nn
 
 from vesalius.core.image import Array, Triple
 from vesalius.explain.question import Question
@@ -45,15 +45,25 @@ class Attribution:
     figures: dict[str, float] = dataclasses.field(default_factory=dict)
 
 
+def networks(model: nn.Module, having: str) -> list[Any]:
+    """Return the networks of a model, the outermost first, that have what a method needs."""
+    return [m for m in model.modules() if hasattr(m, "cam_map") and hasattr(m, having)]
+
+
 class Method(ABC):
     """A way of explaining. Instances hold nothing; a file ends in `METHODS = {"name": …}` or `METHOD = …`.
 
     `signed` says that values below zero speak against what is asked. `samples` is how many are taken unless said
-    otherwise; a method that takes none ignores it.
+    otherwise; a method that takes none ignores it. `needs` names what a model's network must have, such as `cam_map`.
     """
 
     signed: ClassVar[bool] = True
     samples: ClassVar[int] = 200
+    needs: ClassVar[str] = ""
+
+    def suits(self, model: nn.Module) -> bool:
+        """Return whether a model has a network with what this method needs."""
+        return not self.needs or bool(networks(model, self.needs))
 
     def refuses(self, question: Question) -> str | None:
         """Return in a sentence why this method cannot explain such a model; None where it can."""

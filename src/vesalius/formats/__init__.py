@@ -169,21 +169,10 @@ def write(thing: Image | Answer, path: Path | str, *, source: Image | None = Non
     take such a thing), GeometryError if `source` has another shape, FormatError for an unknown suffix.
     """
     path = Path(path)
-    require_suffix(path.name)
-    writable = _writable()
-    name = sniff(path)
-    kinds = {kind.__name__ for kind in type(thing).__mro__}
-    if not kinds & set(registry.literals("formats", name).get("WRITES", ())):
-        fits = [n for n in writable if kinds & set(registry.literals("formats", n)["WRITES"])]
-        raise OutputError(
-            f"{path}: {name} files do not hold a {type(thing).__name__}",
-            hint=f"one of {' '.join(registry.literals('formats', n)['SUFFIXES'][0] for n in fits)}"
-            if fits
-            else None,
-        )
+    require_holds(path, type(thing))
     if path.is_dir():
         raise OutputError(f"{path} is a folder")
-    registry.lookup("formats", name).write(_placed(thing, source), path, source=source)
+    registry.lookup("formats", sniff(path)).write(_placed(thing, source), path, source=source)
     return path
 
 
@@ -192,6 +181,18 @@ def require_suffix(name: str) -> None:
     if not any(name.lower().endswith(s) for s in known_suffixes(holds=None)):
         shown = " ".join(s for n in _writable() for s in registry.literals("formats", n)["SUFFIXES"])
         raise OutputError(f"{name}: no format with this suffix can be written", hint=f"one of {shown}")
+
+
+def require_holds(path: Path | str, kind: type[Image | Answer]) -> None:
+    """Raise OutputError unless a format with the path's suffix takes things of this kind, as its `WRITES` says."""
+    require_suffix(Path(path).name)
+    name, kinds = sniff(path), {one.__name__ for one in kind.__mro__}
+    if not kinds & set(registry.literals("formats", name).get("WRITES", ())):
+        fits = [n for n in _writable() if kinds & set(registry.literals("formats", n)["WRITES"])]
+        suffixes = " ".join(registry.literals("formats", n)["SUFFIXES"][0] for n in fits)
+        raise OutputError(
+            f"{path}: {name} files do not hold a {kind.__name__}", hint=f"one of {suffixes}" if fits else None
+        )
 
 
 def _writable() -> list[str]:

@@ -9,6 +9,7 @@ from vesalius.core.case import Case
 from vesalius.core.errors import DataError, MismatchError
 from vesalius.core.image import Image
 from vesalius.core.learned import UNKNOWN, Verdict, compare
+from vesalius.core.words import named_things
 from vesalius.prepare.seen import look
 
 ACCEPTED = "accepted: "
@@ -47,9 +48,8 @@ def require(needs: Sequence[str], case: Case) -> None:
     """Raise DataError where a case lacks one of the covariates that a bundle needs."""
     lacking = [name for name in needs if case.covariates.get(name) is None]
     if lacking:
-        names = " and ".join(f"'{name}'" for name in lacking)
         raise DataError(
-            f"case {case.id}: the bundle needs the covariate{'s' if len(lacking) > 1 else ''} {names}",
+            f"case {case.id}: the bundle needs {named_things('covariate', lacking)}",
             found=", ".join(k for k, v in case.covariates.items() if v is not None) or "no covariates",
             hint=f"a table's column '{lacking[0]}' that is named as a covariate, or `covariates` in a request",
         )

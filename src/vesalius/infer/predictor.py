@@ -19,6 +19,7 @@ from vesalius.core.case import Case
 from vesalius.core.errors import BundleError, DataError, PlanError
 from vesalius.core.image import Image
 from vesalius.infer import guard, runs
+from vesalius.infer.asked import built, decoded, encoded
 from vesalius.infer.cropping import box_of, crop_case, in_memory
 from vesalius.infer.guard import require
 from vesalius.infer.runs.contract import Members
@@ -211,10 +212,7 @@ class Predictor:
             if isinstance(r, DataError):
                 answers.append(r)
                 continue
-            answer = loaded.task.decode(
-                next(raw), loaded.stage.state, loaded.stage.calibration, r.reference, undo=r.undo
-            )
-            answers.append(self._signed(answer, r.case, r.reference, r.outside))
+            answers.append(_or_error(partial(self._decoded, loaded, next(raw), r)))
         return answers
 
     def _ready(self, case: Case) -> Case:
@@ -263,9 +261,17 @@ class Predictor:
         example, undo = _example(last, seen, reference)
         return Encoded(last.task, case, example, reference, undo, outside, whole, low)
 
+    def _decoded(self, loaded: Loaded, raw: Any, of: Encoded) -> Answer:
+        stage = loaded.stage
+        answer = decoded(
+            loaded.task, raw, stage.state, stage.calibration, of.reference, undo=of.undo, case=of.case.id
+        )
+        return self._signed(answer, of.case, of.reference, of.outside)
+
     def _answer(self, loaded: Loaded, case: Case, reference: Image, watch: Watch | None = None) -> Answer:
         raw, undo = self._raw(loaded, case, reference, watch)
-        return loaded.task.decode(raw, loaded.stage.state, loaded.stage.calibration, reference, undo=undo)
+        stage = loaded.stage
+        return decoded(loaded.task, raw, stage.state, stage.calibration, reference, undo=undo, case=case.id)
 
     def _raw(self, loaded: Loaded, case: Case, reference: Image, watch: Watch | None) -> tuple[Any, Undo]:
         """Return what is to be decoded, and the way back; the prepared pixels are let go with this call."""
@@ -296,7 +302,7 @@ class Predictor:
 def _example(loaded: Loaded, case: Case, reference: Image) -> tuple[Example, Undo]:
     task, stage = loaded.task, loaded.stage
     prepared = task.prepare(case, stage.plan, stage.state, reference=reference)
-    return task.encode(case, prepared, reference, stage.state), prepared.undo
+    return encoded(task, case, prepared, reference, stage.state), prepared.undo
 
 
 def _box(loaded: Loaded, found: Answer, reference: Image) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -340,7 +346,7 @@ def _load(bundle: Bundle, stage: Stage, device: torch.device, weights: bool) -> 
     task = tasks.get(stage.plan.task.name)
     models = []
     for name in stage.members if weights else ():
-        model = task.build(stage.plan, stage.state, nets)
+        model = built(task, stage.plan, stage.state, nets)
         try:
             model.load_state_dict(load_file(bundle.path / name, device="cpu"))
         except (OSError, RuntimeError, ValueError) as error:

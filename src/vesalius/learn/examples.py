@@ -16,6 +16,7 @@ from vesalius.core.image import Array, Image
 from vesalius.core.plan import Plan
 from vesalius.core.progress import Progress, track
 from vesalius.core.seeds import seed_of
+from vesalius.infer.asked import encoded, sampler_of
 from vesalius.prepare import augment
 from vesalius.prepare.batch import Batch, Example, collate, main_image
 from vesalius.prepare.case import load_reference
@@ -66,7 +67,7 @@ def example_of(
     reference = None if cut.images else task.geometry(cut, state)
     reference = reference or load_reference(cut)
     prepared = task.prepare(cut, plan, state, reference=reference)
-    example = task.encode(cut, prepared, reference, state)
+    example = encoded(task, cut, prepared, reference, state)
     return replace(example, patient=case.patient, group=case.group)
 
 
@@ -221,7 +222,7 @@ def batches(examples: Sequence[Example], plan: Plan, member: int, *, task: Task 
     if task is None:
         return Batches(examples, plan, member, centres, weights)
     return Batches(
-        examples, plan, member, centres, weights, sampler=task.sampler(examples, plan), stack=task.collate
+        examples, plan, member, centres, weights, sampler=sampler_of(task, examples, plan), stack=task.collate
     )
 
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from vesalius.core.bundle import State
-from vesalius.core.errors import BudgetError, Interrupted, VesaliusError
+from vesalius.core.errors import BudgetError, DataError, Interrupted, VesaliusError
 from vesalius.core.plan import Plan
 from vesalius.core.progress import Progress
 from vesalius.learn import checkpoint as checkpoints
@@ -153,6 +153,8 @@ class _Training:
             self.phase = now
         lr = rate(at, self.plan.train, self.course.first)
         loss = self.recipe.step(step, lr)
+        if step == 0:
+            _assert_finite(loss, self.recipe.given.task)
         saved.loss_sum, saved.loss_n = saved.loss_sum + loss, saved.loss_n + 1
         saved.part_sum, saved.part_n = saved.part_sum + loss, saved.part_n + 1
         saved.step = step + 1
@@ -215,6 +217,16 @@ class _Training:
         if time.monotonic() - self.last_save > self.plan.train.checkpoint_every_s:
             _keep(self.recipe, self.saved, self.path)
             self.last_save = time.monotonic()
+
+
+def _assert_finite(loss: Tensor, task: Task) -> None:
+    """Raise DataError where already the first loss, of a model that has learned nothing, is not finite."""
+    if not bool(torch.isfinite(loss).all()):
+        raise DataError(
+            f"task {task.name}: the loss is not finite from the first step on, before anything is learned",
+            found=f"{float(loss):g}",
+            hint="look at `loss`, and at what `encode` and `state` give it: a division by zero, a log of zero, NaN",
+        )
 
 
 def _trained(saved: Checkpoint) -> Trained:
@@ -320,7 +332,9 @@ def time_step(
         began = time.monotonic()
         for step in range(1000):
             start = time.monotonic()
-            recipe.step(step, rate(step, plan.train))
+            loss = recipe.step(step, rate(step, plan.train))
+            if step == 0:
+                _assert_finite(loss, task)
             if fabric.device.type == "cuda":
                 torch.cuda.synchronize()
             times.append(time.monotonic() - start)

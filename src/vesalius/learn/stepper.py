@@ -11,9 +11,10 @@ from torch import Tensor, nn
 
 from vesalius import nets
 from vesalius.core.bundle import State
-from vesalius.core.errors import PlanError
+from vesalius.core.errors import CodeError, PlanError
 from vesalius.core.plan import Plan
 from vesalius.core.seeds import seed_of
+from vesalius.infer.asked import built, terms_of
 from vesalius.learn.checkpoint import Checkpoint
 from vesalius.learn.optimise import Average, optimizer, rate
 from vesalius.learn.phases import frozen_parts, is_frozen
@@ -50,7 +51,7 @@ class Objective(nn.Module):
 
     def forward(self, fields: dict[str, Any], words: Words, generator: torch.Generator) -> dict[str, Tensor]:
         """Return the named terms of the loss. `fields` and `words` together are a Batch's."""
-        return self.task.loss(self.model, Batch(**fields, **words.fields), generator)
+        return dict(terms_of(self.task, self.model, Batch(**fields, **words.fields), generator))
 
 
 def build(
@@ -62,7 +63,7 @@ def build(
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed_of(plan.train.seed, member, "weights"))
-        model = task.build(plan, state, nets)
+        model = built(task, plan, state, nets)
     if start:
         transfer(model, start)
     layout = torch.channels_last_3d if plan.data.dims == 3 else torch.channels_last
@@ -139,6 +140,12 @@ class Stepper:
     def gradients(self, step: int, batch: Batch) -> Tensor:
         """Add the gradients of a batch's loss to the parameters. Returns the loss, detached."""
         loss = self.loss(step, batch)
+        if not loss.requires_grad:
+            raise CodeError(
+                f"task {self.task.name}: the loss has no gradient, so that nothing can be learned",
+                found="a loss that does not follow from the parameters of the model",
+                hint="no detach(), no item() and no numpy in `loss`, and in the model that it asks",
+            )
         self.fabric.backward(loss)
         return loss.detach()
 

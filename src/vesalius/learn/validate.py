@@ -13,9 +13,11 @@ from torch import nn
 
 from vesalius import metrics
 from vesalius.core.bundle import State
+from vesalius.core.calling import calling
 from vesalius.core.errors import UnknownName
 from vesalius.core.plan import Plan
 from vesalius.infer import runs
+from vesalius.infer.asked import decoded, terms_of
 from vesalius.infer.runs.contract import Members
 from vesalius.prepare.batch import Example
 from vesalius.prepare.case import BLANK
@@ -67,19 +69,22 @@ class Validator:
             judge = metrics.for_answer(self.task.answer.__name__)
         except UnknownName:
             return float("nan")
-        said = zip(raw, self.truths, strict=True)
-        known = [(r, truth) for r, truth in said if truth is not None]
+        said = zip(self.examples, raw, self.truths, strict=True)
+        known = [(e.case_id, r, truth) for e, r, truth in said if truth is not None]
         if not known:
             return float("nan")
-        answers = [self.task.decode(r, self.state, {}, BLANK) for r, _ in known]
-        rows = judge.rows(answers, [truth for _, truth in known])
-        return float(judge.summary(rows, np.arange(len(answers))).get(self.task.primary, float("nan")))
+        answers = [decoded(self.task, r, self.state, {}, BLANK, case=case) for case, r, _ in known]
+        what = f"the metrics of {self.task.answer.__name__}"
+        with calling(what, judge, "rows"):
+            rows = judge.rows(answers, [truth for *_, truth in known])
+        with calling(what, judge, "summary"):
+            return float(judge.summary(rows, np.arange(len(answers))).get(self.task.primary, float("nan")))
 
     def _loss(self, model: nn.Module, device: torch.device) -> float:
         total, n = 0.0, 0
         with torch.inference_mode():
             for example in self.examples:
                 batch = self.task.collate([example]).to(device)
-                terms = self.task.loss(model, batch, torch.Generator().manual_seed(0))
+                terms = terms_of(self.task, model, batch, torch.Generator().manual_seed(0))
                 total, n = total + float(torch.stack(list(terms.values())).sum()), n + 1
         return total / max(n, 1)

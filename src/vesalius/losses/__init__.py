@@ -6,7 +6,8 @@ A loss's file declares, as literals that are read without importing it:
     TARGETS = ("mask",)                       the kinds of target it takes
     OPTIONS = {"smooth": 1e-5}                its own options with their defaults (see `core/options.py`)
     LIMITS = {"smooth": {"ge": 0}}            what values they take
-    DEFAULT_FOR = {"mask": "dice-ce"}         the kinds of target for which a plan chooses it, and by which name
+    DEFAULT_FOR = {"mask": "dice-ce"}         the kinds of target for which it is chosen, and by which name, where a
+                                              task chooses no loss itself; `classify`, `segment`, `regress` do
 
 and has `make(name, *, weights, smoothing, multilabel, options) -> nn.Module`, whose call is
 `(logits, target, weight=None) -> ()`: the mean that is minimised.
@@ -40,12 +41,21 @@ def adopt(thing: Any, name: str, said: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def default_for(kind: str) -> str:
-    """Return the name of the loss that a plan chooses for a kind of target; `OWN` where no file claims it."""
+    """Return the name of the loss that is chosen for a kind of target where its task chooses none.
+
+    It is `OWN` where no file claims the kind. Raises PlanError where several do.
+    """
+    claims = []
     for stem in registry.stems("losses"):
         claimed: dict[str, str] = registry.literals("losses", stem).get("DEFAULT_FOR", {})
-        if kind in claimed:
-            return claimed[kind]
-    return OWN
+        claims += [claimed[kind]] if kind in claimed else []
+    if len(claims) > 1:
+        raise PlanError(
+            f"{len(claims)} losses would be chosen for a target of kind {kind}",
+            found=" and ".join(claims),
+            hint="a DEFAULT_FOR in one file alone, or `loss.name` in the task's own `defaults`",
+        )
+    return claims[0] if claims else OWN
 
 
 def build(

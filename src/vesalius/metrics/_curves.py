@@ -37,7 +37,7 @@ def calibration_curve(y: Array, p: Array, *, bins: int = 15) -> tuple[Array, Arr
 
 
 def confusion(y: Array, called: Array, k: int) -> Array:
-    """Return `(K, K)` counts: a row a true label, a column a called one."""
+    """Return the confusion matrix, counts `(K, K)`: true labels down the rows, called labels along the columns."""
     return np.bincount(np.asarray(y) * k + np.asarray(called), minlength=k * k).reshape(k, k)
 
 

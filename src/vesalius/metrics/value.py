@@ -44,9 +44,16 @@ def from_arrays(
 ) -> Rows:
     """Return a row a case from answers and truths `(N,)`. Raises DataError."""
     x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
-    if x.shape != y.shape or x.ndim != 1 or not (np.isfinite(x).all() and np.isfinite(y).all()):
-        raise DataError("one finite truth an answer is needed", found=f"shapes {x.shape} and {y.shape}")
+    if x.shape != y.shape or x.ndim != 1:
+        raise DataError("need one truth per answer", found=f"shapes {x.shape} and {y.shape}")
     ids = tuple(case_ids) if case_ids is not None else tuple(str(i) for i in range(len(x)))
+    for what, numbers in (("answer", x), ("truth", y)):
+        odd = np.flatnonzero(~np.isfinite(numbers))
+        if len(odd):
+            raise DataError(
+                f"the {what} about case {ids[odd[0]]} is not a finite number",
+                found=f"{numbers[odd[0]]:g}, and {len(odd)} such of {len(numbers)}",
+            )
     return Rows(ids, {"x": x, "y": y}, {"unit": unit})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
@@ -99,10 +100,16 @@ def chosen(kind: str, options: Mapping[str, Any] | None = None) -> dict[str, Any
     return found
 
 
+def _numbers(value: Any) -> Any:
+    """Return whole numbers that the command line gives with commas, `12,32,32`, as a tuple; all else as it is."""
+    whole = isinstance(value, str) and re.fullmatch(r"\d+(,\d+)+", value.replace(" ", ""))
+    return tuple(int(n) for n in value.split(",")) if whole else value
+
+
 def _read(kind: str, name: str, value: Any, default: Any) -> Any:
     """Return an option's value in the type of its default; what has a word as default is the kind's to judge."""
     if isinstance(default, str):
-        return value
+        return _numbers(value)
     try:
         read = json.loads(value) if isinstance(value, str) else value
     except ValueError:

@@ -1,4 +1,4 @@
-"""Mirror images at answering: only where raw answers about them can be joined, which the way of running a case says."""
+"""Mirror images at answering: only where a task, and the way in which it is run, say that raw answers can be joined."""
 
 from __future__ import annotations
 
@@ -12,22 +12,27 @@ ROOM = "infer.runs"
 
 
 class Ran(Protocol):
-    """What must be known of a task: its name and the way in which its cases are run."""
+    """What must be known of a task: its name, how its cases are run, and whether it takes mirror images."""
 
     name: ClassVar[str]
     run: ClassVar[str]
+    mirrors: ClassVar[bool]
 
 
-def joins_mirrored(run: str) -> bool:
-    """Return whether a way of running a case joins raw answers about mirror images. Raises UnknownName."""
-    return bool(registry.literals(ROOM, registry.stem_of(ROOM, run)).get("MIRRORS", True))
+def why_unmirrored(task: Ran) -> str | None:
+    """Return in words why a task's raw answers about mirror images cannot be joined; None where they can be.
+
+    Raises UnknownName for a way of running that does not exist.
+    """
+    if not registry.literals(ROOM, registry.stem_of(ROOM, task.run)).get("MIRRORS", True):
+        return f"a task that is run in {task.run}"
+    return None if task.mirrors else "a task that does not say `mirrors = True`"
 
 
 def assert_joined(task: Ran, axes: Sequence[str], *, hint: str) -> None:
     """Raise PlanError where a task's raw answers about images mirrored along `axes` cannot be joined."""
-    if axes and not joins_mirrored(task.run):
+    why = why_unmirrored(task) if axes else None
+    if why is not None:
         raise PlanError(
-            f"the answers of {task.name} about mirror images cannot be joined",
-            found=f"a task that is run in {task.run}",
-            hint=hint,
+            f"the answers of {task.name} about mirror images cannot be joined", found=why, hint=hint
         )

@@ -10,13 +10,13 @@ from vesalius.core.cohort import TargetInfo
 from vesalius.core.errors import PlanError, UnknownName
 from vesalius.core.options import options_of
 from vesalius.core.plan import LocatePlan, Plan, override, parse_plan
-from vesalius.core.words import counted
+from vesalius.core.words import counted, one_of_kind
 from vesalius.losses import OWN
 from vesalius.nets import describe, names_for
 from vesalius.plan.draft import Draft
 from vesalius.plan.fingerprint import Fingerprint
 from vesalius.plan.machine import Machine
-from vesalius.plan.mirroring import joins_mirrored
+from vesalius.plan.mirroring import why_unmirrored
 
 
 class Planned(Protocol):
@@ -27,29 +27,38 @@ class Planned(Protocol):
     roles: ClassVar[tuple[str, ...]]
     run: ClassVar[str]
     nets: ClassVar[Mapping[str, tuple[str, ...]]]
+    mirrors: ClassVar[bool]
 
     def defaults(self, prints: Fingerprint, machine: Machine, target: TargetInfo | None) -> Draft:
         """Return the task's own choices."""
 
 
 def draft_plan(
-    task: Planned, target: TargetInfo | None, prints: Fingerprint, machine: Machine, *, seed: int = 0
+    task: Planned,
+    target: TargetInfo | None,
+    prints: Fingerprint,
+    machine: Machine,
+    *,
+    seed: int = 0,
+    asked: bool = False,
 ) -> Plan:
     """Return a first plan: what is common to all tasks, and the task's own choices.
 
     It is not checked yet (see `check`), so that a user's settings can mend it. The number of steps is still open (see
-    `budget`) and stands at 1.
+    `budget`) and stands at 1. `asked` says that somebody named the task.
     """
     draft = Draft()
-    draft.set("task.name", task.name, f"the target is a {target.kind}" if target else "asked for")
+    why = "asked for" if asked or target is None else f"the target is {one_of_kind(target.kind)}"
+    draft.set("task.name", task.name, why)
     name, why = (target.full_name, target.reason) if target else (None, "no target is needed")
     why = why or "as the cohort names it"
     draft.set("task.target", name, why)
     _images(draft, prints)
     _intensity(draft, prints)
     draft.add(task.defaults(prints, machine, target))
-    if draft.values.get("infer.mirror") and not joins_mirrored(task.run):
-        draft.set("infer.mirror", [], f"answers about mirror images are not joined in {task.run}")
+    alone = why_unmirrored(task) if draft.values.get("infer.mirror") else None
+    if alone is not None:
+        draft.set("infer.mirror", [], f"answers about mirror images cannot be joined: {alone}")
     _learning(draft, prints, machine, seed)
     data = draft.json()
     data["fingerprint"] = {**prints.json(), "machine": {"cores": machine.cores, "gpu": machine.gpu}}

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from vesalius import losses
 from vesalius.core.cohort import TargetInfo
 from vesalius.core.errors import PlanError
+from vesalius.core.words import one_of_kind
 from vesalius.nets import names_for
 from vesalius.plan import patches, whole
 from vesalius.plan.draft import Draft
@@ -36,7 +37,11 @@ def usual(
     net(draft, prints, machine, roles=roles)
     kind = None if target is None else target.kind
     name = losses.OWN if kind is None else losses.default_for(kind)
-    draft.set("loss.name", name, "the task's own" if name == losses.OWN else f"the target is a {kind}")
+    draft.set(
+        "loss.name",
+        name,
+        "the task's own" if name == losses.OWN or kind is None else f"the target is {one_of_kind(kind)}",
+    )
     if sampling == "whole":
         whole.augmentation(draft, prints)
         whole.batches(draft, prints)

@@ -106,7 +106,7 @@ def prepare(case: Case, plan: DataPlan, *, reference: Image | None = None, takes
             return Prepared(case.id, {}, undo, reference.source)
         if plan.dims == 2 and plan.sampling == "whole" and not reference.is_2d:
             raise MismatchError(
-                "the plan reads single pictures",
+                "the plan reads single pictures, one plane (Y, X) a case",
                 found=f"a volume of shape {reference.shape}",
                 hint="a plan or a bundle that was made for volumes",
             )

@@ -85,6 +85,15 @@ def upright(image: Image, like: Image | None = None) -> Image:
     return replace(image, array=turn(image.array, order, flips), affine=None, spacing_mm=spacing)
 
 
+def upright_points(points: Array, image: Image) -> Array:
+    """Bring points `(…, 3)` of an image's own grid onto that of `upright(image)`; voxel k is k to k + 1."""
+    order, flips = orientation(image.affine)
+    turned: Array = np.asarray(points, dtype=np.float64)[..., list(order)]
+    for axis in flips:
+        turned[..., axis] = image.shape[order[axis]] - turned[..., axis]
+    return turned
+
+
 def layout(
     image: Image, *, canonical: bool, spacing_mm: Triple | None, size: Size | None, whole: bool
 ) -> Undo:

@@ -52,7 +52,7 @@ def several_answers(predictor: Predictor, wanted: Wanted, progress: Progress) ->
         raise DataError(f"none of {counted(len(errors), 'case')} can be answered", found=failed[-1].reason)
     if errors:
         progress.note(f"{len(errors)} of {counted(len(asked), 'case')} could not be answered: see set_aside")
-    return Predictions(tuple(found), tuple(failed), asked=tuple(asked), answers=found)
+    return Predictions(tuple(found), tuple(failed), asked=tuple(asked), answers=found, by=predictor.bundle)
 
 
 def _noting(cases: Iterable[Case | Asked], files: dict[str, Ref]) -> Iterable[Case | Asked]:

@@ -16,12 +16,14 @@ from vesalius.core.plan import Plan, load_plan
 from vesalius.core.progress import Progress, Silent
 from vesalius.core.registry import stem_of
 from vesalius.infer import predictor
+from vesalius.infer.sound import assert_sound
 from vesalius.plan import presets
 from vesalius.plan.budget import seconds
 from vesalius.plan.machine import Vacancy
 from vesalius.run.clock import left
 from vesalius.run.init import Start, initial_weights
 from vesalius.run.workspace import untouched
+from vesalius.tasks import contract as tasks
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -86,6 +88,8 @@ def begin(asked: Asked) -> Begun:
     """Return a new run. Raises VesaliusError's kinds for what can be said before the data are read."""
     limit = None if asked.time_limit is None else seconds(asked.time_limit)
     _assert_possible(asked)
+    if asked.task is not None:  # said at once, not when the data are read
+        assert_sound(tasks.get(asked.task))
     given = asked.plan if isinstance(asked.plan, Plan) or asked.plan is None else load_plan(Path(asked.plan))
     if asked.out is not None and not asked.dry_run:
         untouched(asked.out)

@@ -23,6 +23,7 @@ from vesalius.prepare.batch import Example
 from vesalius.run.limited import REPORT_S, SHARE, START_S
 from vesalius.run.pacing import Foreseen
 from vesalius.run.ready import Ready, begun, with_examples
+from vesalius.run.rehearsal import rehearse
 from vesalius.run.stages import stages_of
 from vesalius.run.workspace import Workspace
 from vesalius.tasks.contract import Task
@@ -94,6 +95,7 @@ def budgeted(
     """
     _fits_memory(plan)
     bench = _bench(space, plan, limit, began, progress, device)
+    rehearse(space, bench.ready, device)
     plan, slower = _vacant(plan, vacancy, device)
     if limit is not None and plan.reasons.get("train.steps") != USER:
         available = bench.left(_after(space, plan, 0.0, slower, answered_again))

@@ -85,6 +85,9 @@ class _Filling:
         name, folder = self.names[case.id], self.sheet.folder
         files = case_files(answer, name, folder, json=self.settings.json, overlays=self.settings.overlays)
         objects = {s: folder / f"{name}{s}" for s in self.settings.suffixes(answer)}
+        if self.settings.dicom and not contract.of(answer).objects and not self.done:
+            kind = type(answer).__name__
+            self.progress.note(f"no DICOM object holds an answer of kind {kind}: none is written; try --json")
         try:
             write_case(answer, reference, files)
             for reason in write_objects(answer, objects):

@@ -110,9 +110,9 @@ class Sheet:
         for name, before in marked(out, verb).items():
             if about.get(name) != before:
                 raise OutputError(
-                    f"what was begun in {out} cannot go on with another {name}",
-                    found=str(about.get(name))[:80],
-                    hint=f"{str(before)[:80]}, or another -o",
+                    f"the predict in {out} was begun with {name} {before!s:.80} and cannot go on with another {name}",
+                    found=f"{name} {about.get(name)!s:.80}",
+                    hint=f"--resume without another {name}, or another -o",
                 )
         sheet = cls(out, verb)
         sheet.failed.restart()

@@ -32,6 +32,7 @@ from vesalius.tasks import contract as tasks
 
 TABLE, CARD = "out_of_fold.csv", "out_of_fold.json"
 SPLIT = "out of fold"
+NAMES = ("case", "patient")  # columns that stay text: `007` is no number
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,11 +49,19 @@ class OutOfFold:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def __repr__(self) -> str:
+        return f"OutOfFold({counted(len(self), 'case')}, {self.scorecard!r})"
+
+    def _repr_html_(self) -> str:
+        return self.scorecard._repr_html_()
+
     def to_polars(self) -> Any:
-        """Return the rows as a polars DataFrame, its columns' types inferred."""
+        """Return the rows as a polars DataFrame; names of cases and patients are text, other types are inferred."""
         import polars as pl
 
-        return pl.read_csv(io.BytesIO(_as_csv(self.rows).encode()), infer_schema_length=None)
+        kept = dict.fromkeys((n for n in NAMES if self.rows and n in self.rows[0]), pl.String)
+        text = io.BytesIO(_as_csv(self.rows).encode())
+        return pl.read_csv(text, infer_schema_length=None, schema_overrides=kept)
 
     def to_pandas(self) -> Any:
         """Return the rows as a pandas DataFrame. Raises MissingExtra where pandas is not installed."""
@@ -60,7 +69,7 @@ class OutOfFold:
             pandas = importlib.import_module("pandas")
         except ModuleNotFoundError as error:
             raise MissingExtra("pandas", "pandas") from error
-        return pandas.read_csv(io.StringIO(_as_csv(self.rows)))
+        return pandas.read_csv(io.StringIO(_as_csv(self.rows)), dtype=dict.fromkeys(NAMES, "str"))
 
 
 def load(path: Path) -> OutOfFold:

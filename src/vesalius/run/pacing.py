@@ -45,9 +45,9 @@ class Clock:
     early: bool = False
 
     def pace(self, deadline: float | None, most: int) -> Pace | None:
-        """Return what paces a member with time until `deadline` and at most so many steps.
+        """Return what fits one member's steps and threads to the time until `deadline`, with at most `most` steps.
 
-        It is None where nothing may change.
+        Returns None where neither may be changed: the user set both, or there is no limit and no choice of threads.
         """
         follows = self.free and deadline is not None
         most_threads = (self.foreseen.threads if self.foreseen else None) or machines.measure().cores

@@ -9,6 +9,7 @@ from typing import Any
 from vesalius.core.errors import OutputError, PlanError, UnknownName
 from vesalius.core.plan import USER, Plan, override
 from vesalius.core.words import counted
+from vesalius.infer.sound import assert_sound
 from vesalius.learn.recipes.contract import options_of
 from vesalius.plan import machine as machines
 from vesalius.plan import presets, torch_threads
@@ -42,6 +43,7 @@ def choose_plan(begun: Begun, space: Workspace) -> Plan:
 
     Raises PlanError and UnknownName for what cannot be followed, OutputError where a run's data have changed.
     """
+    assert_sound(space.task)
     if begun.follows and begun.given is not None:
         _same_run(begun, begun.given, space)
         plan = check(begun.given, space.task)
@@ -60,6 +62,7 @@ def _assert_mirrored(plan: Plan) -> None:
     for stage in stages_of(plan):
         where = f"earlier.{stage.name}." if stage.name in earlier else ""
         task = contract.get(stage.plan.task.name)
+        assert_sound(task)
         assert_joined(task, stage.plan.infer.mirror, hint=f"--set {where}infer.mirror=[]")
 
 
@@ -167,7 +170,9 @@ def _given_or_drafted(begun: Begun, space: Workspace) -> Plan:
         now = (given.train.seed, given.task.name, given.task.target)
         return given if now == tuple(asked.values()) else override(given, asked)
     prints = fingerprint(space.summary, target)
-    plan = draft_plan(task, target, prints, machines.measure(), seed=begun.seed)
+    plan = draft_plan(
+        task, target, prints, machines.measure(), seed=begun.seed, asked=begun.asked.task is not None
+    )
     if plan.train.recipe != task.recipe:
         plan = override(plan, {"train.recipe": task.recipe}, reason=f"how {task.name} is trained")
     return plan

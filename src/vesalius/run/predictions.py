@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, overload
 from vesalius import formats
 from vesalius.answers import contract
 from vesalius.core.answers import Answer
+from vesalius.core.bundle import Bundle
 from vesalius.core.cohort import SetAside
 from vesalius.core.errors import DataError, MissingExtra, OutputError, UnknownName
 from vesalius.core.file_names import FileNames
@@ -20,6 +21,7 @@ from vesalius.core.words import counted
 from vesalius.infer.guard import in_words
 from vesalius.run.answers_folder import case_files, write_case, write_objects
 from vesalius.run.ledger import Sheet
+from vesalius.run.past import keep_origin
 from vesalius.run.stopping import all_or_nothing
 
 if TYPE_CHECKING:
@@ -41,7 +43,7 @@ class Predictions(Shown, Sequence[Answer]):
     could not be answered raises its reason there and in a `for` loop, so that answers and what they were asked about
     never get out of step. `case_ids` are those that were answered, `set_aside` the others with the reason of each;
     `asked` are the ids of all in order. `out` is the folder that they were written to: the answers are then read from
-    it when they are asked for. `answers` are those in memory, by case id.
+    it when they are asked for. `answers` are those in memory, by case id, and `by` the bundle that gave these.
     """
 
     case_ids: tuple[str, ...]
@@ -50,6 +52,7 @@ class Predictions(Shown, Sequence[Answer]):
     asked: tuple[str, ...] = ()
     answers: Mapping[str, Answer] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
+    by: Bundle | None = None
 
     def __len__(self) -> int:
         return len(self._order)
@@ -114,6 +117,8 @@ class Predictions(Shown, Sequence[Answer]):
             for case in self._order:
                 if case in self.answers:
                     _save(self.answers[case], case, names[case], sheet, json=json, dicom=dicom, also=also)
+            if self.by is not None:
+                keep_origin(sheet.folder, self.by)
             sheet.close()
         return sheet.folder
 

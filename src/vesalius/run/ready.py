@@ -12,6 +12,7 @@ from vesalius.core.case import Case
 from vesalius.core.plan import Plan
 from vesalius.core.progress import Progress
 from vesalius.dicom.values.colours import chosen
+from vesalius.infer.asked import learned
 from vesalius.learn.examples import prepare_examples
 from vesalius.plan import machine as machines
 from vesalius.prepare.batch import Example
@@ -63,7 +64,7 @@ def begun(space: Workspace, stage: StagePlan, before: Ready | None = None) -> Re
     target = space.cohort.targets.get(stage.plan.task.target or "", space.target)
     if target is not None:  # a bundle keeps the colours that its labels are shown in
         target = replace(target, labels=chosen(target.labels))
-    return Ready(stage, task, task.learned(training_cases(space, stage), target, stage.plan))
+    return Ready(stage, task, learned(task, training_cases(space, stage), target, stage.plan))
 
 
 def with_examples(job: Ready, cases: Sequence[Case], progress: Progress) -> Ready:

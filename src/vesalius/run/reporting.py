@@ -15,6 +15,7 @@ from vesalius.core.disk import write_text
 from vesalius.core.plan import USER, Plan, value_at
 from vesalius.core.scorecard import Scorecard
 from vesalius.core.words import counted, listed
+from vesalius.evaluate.banners import TRAINING
 from vesalius.evaluate.card import Card, render
 from vesalius.evaluate.report import Report
 from vesalius.evaluate.report import write_report as write_html
@@ -89,7 +90,7 @@ def write_report(
         subtitle=f"{plan.net.name}, {_members(outcome)}, {counted(scorecard.n_cases, f'{scorecard.split} case')}",
         choices=rows,
         own=[row for row in rows if row[2] == USER],
-        remarks=_remarks(outcome),
+        remarks=_remarks(outcome, scorecard),
         data=_data_facts(space),
         run=_run_facts(plan, outcome),
         engineer=engineering.facts(path, outcome.trained),
@@ -137,9 +138,10 @@ def _by_clock(outcome: Outcome) -> str:
     return "no, but shortened by it" if any(d < p for d, p in outcome.steps) else "no"
 
 
-def _remarks(outcome: Outcome) -> list[str]:
+def _remarks(outcome: Outcome, scorecard: Scorecard) -> list[str]:
     """Return what the clock took away, where that is too little for a banner."""
-    if not any(d < p for d, p in outcome.steps):
+    said = any(banner.kind == TRAINING for banner in scorecard.banners)
+    if said or not any(d < p for d, p in outcome.steps):
         return []
     how = (
         "The time limit ended the training early"

@@ -52,6 +52,7 @@ class Classify(Task):
     roles: ClassVar[tuple[str, ...]] = ("encoder",)
     run: ClassVar[str] = "whole"
     primary: ClassVar[str] = "auc"
+    mirrors: ClassVar[bool] = True
 
     def defaults(self, prints: Fingerprint, machine: Machine, target: TargetInfo | None) -> Draft:
         """Return the choices for whole images and probabilities: weights of uneven classes, the positive class."""

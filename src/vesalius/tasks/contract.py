@@ -18,7 +18,7 @@ from vesalius.core.cohort import Cohort, TargetInfo
 from vesalius.core.errors import DataError, PlanError
 from vesalius.core.image import Array, Image
 from vesalius.core.plan import Plan
-from vesalius.core.registry import literals, lookup, stem_of, stems
+from vesalius.core.registry import held, literals, lookup, stem_of, stems
 from vesalius.core.statistics import Statistics
 from vesalius.plan.draft import Draft
 from vesalius.plan.fingerprint import Fingerprint
@@ -109,6 +109,10 @@ class Task(ABC):
     and `planned_net(plan, nets, "text")` builds one. `run` names the file
     in `infer/runs/` that answers a case: `whole` in one piece; `dense` tile by tile, blended into one field in bounded
     memory, with `point` turning finished stretches of it into values; `tiles` tile by tile, joined by `merge`.
+    `mirrors` says that raw outputs about mirror images can be joined with those about the image itself, so that plans
+    may ask about mirror images, too: they speak of no place, side or direction, as a class or a number does; or they
+    are a `dense` field, which is flipped back. It is False unless a task says otherwise, for the mean of two places is
+    a wrong answer that looks right.
     `takes_time` says that images have a time axis, `takes_incomplete` that a case may lack some planned images.
     `primary` is the metric (of the answer's kind) that picks the checkpoint; larger is better. `recipe` names how it is
     trained unless a plan says otherwise (`learn/recipes/`). `needs_target` is False
@@ -128,6 +132,7 @@ class Task(ABC):
     recipe: ClassVar[str] = "supervised"
     needs_target: ClassVar[bool] = True
     takes_several: ClassVar[bool] = False
+    mirrors: ClassVar[bool] = False
     takes_time: ClassVar[bool] = False
     takes_incomplete: ClassVar[bool] = False
 
@@ -337,7 +342,7 @@ class Task(ABC):
 def get(name: str) -> Task:
     """Return the task of that registered name. Raises UnknownName."""
     module = lookup("tasks", name)
-    task: Task = module.TASKS[name] if hasattr(module, "TASKS") else module.TASK
+    task: Task = module.TASKS[name] if hasattr(module, "TASKS") else held("tasks", name, "TASK")
     return task
 
 

@@ -50,6 +50,7 @@ class Regress(Task):
     roles: ClassVar[tuple[str, ...]] = ("encoder",)
     run: ClassVar[str] = "whole"
     primary: ClassVar[str] = "r2"
+    mirrors: ClassVar[bool] = True
 
     def defaults(self, prints: Fingerprint, machine: Machine, target: TargetInfo | None) -> Draft:
         """Return the choices for whole images and one number: its unit, the covariates, and little change of size."""

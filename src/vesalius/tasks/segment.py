@@ -46,6 +46,7 @@ class Segment(Task):
     roles: ClassVar[tuple[str, ...]] = ("dense",)
     run: ClassVar[str] = "dense"
     primary: ClassVar[str] = "dice"
+    mirrors: ClassVar[bool] = True
 
     def defaults(self, prints: Fingerprint, machine: Machine, target: TargetInfo | None) -> Draft:
         """Return the choices for patches and overlap: Dice with cross-entropy, weights where a label is rare."""

@@ -69,14 +69,22 @@ def has_its_two_files(trial: AnswerTrial) -> None:
 
 
 def can_be_written_as_files(trial: AnswerTrial) -> None:
-    """Require that the suffixes of its DICOM objects, and of its image, are those of formats."""
+    """Require that formats hold this kind as its DICOM objects and as its image.
+
+    Each object is written where the answer is about a DICOM image, and asked of the format's `WRITES` where it is not.
+    """
     objects = trial.handling.objects
-    dicom = objects and all(s.endswith(".dcm") for s in objects)
+    require(isinstance(objects, tuple), f"{trial}: `objects` is a tuple of suffixes, not {objects!r}")
+    dicom = all(s.endswith(".dcm") for s in objects)
     require(dicom, f"{trial}: `objects` are suffixes that end in .dcm, not {objects}")
     image = (trial.handling.suffix(trial.answer),) if isinstance(trial.answer, ImageAnswer) else ()
     for suffix in (*objects, *image):
-        with promised(f"{trial}: a format writes {suffix}"):
-            formats.require_suffix(suffix)
+        with promised(f"{trial}: a format writes {suffix} of this kind"):
+            formats.require_holds(suffix, type(trial.answer))
+    if trial.answer.source.series_uid is not None:
+        for suffix in objects:
+            with promised(f"{trial}: it is written as {suffix}"):
+                formats.write(trial.answer, trial.folder / f"object{suffix}")
 
 
 def has_plain_columns_and_a_summary(trial: AnswerTrial) -> None:

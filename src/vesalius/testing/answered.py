@@ -106,6 +106,11 @@ def is_scored(trial: TaskTrial) -> None:
     truths = [trial.task.truth(case, trial.state) for case in scored]
     judged = metrics.judges(kind) and any(truth is not None for truth in truths)
     require(card.metrics or not judged, f"{trial}: its scorecard has figures, as there are metrics of {kind}")
+    fixed = ", ".join(k for k, v in card.metrics.items() if v.reason == metrics.HEEDLESS)
+    require(
+        not fixed,
+        f"{trial}: `summary` of its metrics heeds `index`, and {fixed} is the same on each resample",
+    )
     require(judged or card.banners, f"{trial}: a scorecard without figures says why in a banner")
     require((trial.folder / "evaluated" / "report.html").is_file(), f"{trial}: an evaluation has a report")
 

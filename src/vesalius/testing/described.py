@@ -12,6 +12,7 @@ from vesalius.core.answers import kinds
 from vesalius.core.cohort import Cohort
 from vesalius.core.plan import parse_plan
 from vesalius.infer import runs
+from vesalius.infer.sound import assert_sound
 from vesalius.tasks import contract
 from vesalius.testing.promise import promised, require
 from vesalius.testing.trial import TaskTrial
@@ -49,8 +50,13 @@ def names_a_metric_of_its_answer(trial: TaskTrial) -> None:
 
 def holds_nothing(trial: TaskTrial) -> None:
     """Require that the instance has no attributes: what is learned lives in the State and in the model."""
+    require_empty(trial, "")
+
+
+def require_empty(trial: TaskTrial, when: str) -> None:
+    """Require that the instance has no attributes; `when` says in words after what."""
     held = ", ".join(vars(trial.task))
-    require(not held, f"{trial}: its instance holds nothing, and this one holds {held}")
+    require(not held, f"{trial}: its instance holds nothing{when}, and this one holds {held}")
 
 
 def says_what_an_empty_cohort_lacks(trial: TaskTrial) -> None:
@@ -84,8 +90,15 @@ def is_planned_with_reasons(trial: TaskTrial) -> None:
     require(kept, f"{trial}: its plan is the same when it is read again")
 
 
+def has_the_names_that_are_needed(trial: TaskTrial) -> None:
+    """Require that the task, its kind of answer and the metrics of that have every name, each to be called as it is."""
+    with promised(f"{trial}: it has what is needed of it"):
+        assert_sound(trial.task)
+
+
 DESCRIBED: tuple[Callable[[TaskTrial], None], ...] = (
     is_found_by_its_name,
+    has_the_names_that_are_needed,
     names_what_it_takes_and_gives,
     names_a_metric_of_its_answer,
     holds_nothing,

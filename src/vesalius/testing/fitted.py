@@ -7,6 +7,7 @@ from pathlib import Path
 
 from vesalius.core import encoding
 from vesalius.core.answers import Answer
+from vesalius.testing.described import require_empty
 from vesalius.testing.promise import require
 from vesalius.testing.trial import TaskTrial
 
@@ -47,6 +48,11 @@ def answers_from_its_bundle_alone(trial: TaskTrial) -> None:
         require(same(trial.moved(case), answer), f"{trial}: a copy of its bundle gives the same answer")
 
 
+def still_holds_nothing(trial: TaskTrial) -> None:
+    """Require that the instance holds nothing after it was fitted and asked: a new process would not have it."""
+    require_empty(trial, " after a fit and an answer")
+
+
 def answers_alike_when_asked_twice(trial: TaskTrial) -> None:
     """Require that the same question has the same answer, to the bit."""
     again = trial.predictor(trial.cases[0])
@@ -80,5 +86,6 @@ FITTED: tuple[Callable[[TaskTrial], None], ...] = (
     ends_with_the_same_weights_when_resumed,
     answers_from_its_bundle_alone,
     answers_alike_when_asked_twice,
+    still_holds_nothing,
     names_no_case_in_its_bundle,
 )

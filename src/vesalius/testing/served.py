@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -40,7 +41,12 @@ def serve_one(bundle: Path, case: Case, folder: Path) -> Served:
     without httpx.
     """
     try:
-        from starlette.testclient import TestClient
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore", DeprecationWarning
+            )  # Starlette's own, about which client it drives
+            warnings.simplefilter("ignore", UserWarning)
+            from starlette.testclient import TestClient
     except RuntimeError as error:
         raise MissingExtra("httpx", "testing") from error
     folder.mkdir(parents=True)

@@ -24,12 +24,14 @@ from vesalius.core.plan import Plan
 from vesalius.core.progress import Silent
 from vesalius.core.scorecard import Scorecard
 from vesalius.infer import runs
+from vesalius.infer.asked import encoded, learned
 from vesalius.infer.predictor import Predictor
 from vesalius.infer.runs.contract import Members
 from vesalius.learn.examples import batches, prepare_examples
 from vesalius.learn.stepper import build
 from vesalius.prepare.batch import Batch, Example
 from vesalius.prepare.case import load_reference
+from vesalius.prepare.geometry import Undo
 from vesalius.run.workspace import Workspace, prepare_workspace
 from vesalius.tasks import contract
 from vesalius.tasks.contract import Task
@@ -125,7 +127,7 @@ class TaskTrial:
     @cached_property
     def plan(self) -> Plan:
         """The plan of a dry run."""
-        with promised(f"{self}: a plan is made for it"):
+        with promised(f"{self}: it is planned, and a few of its steps are timed"):
             return self._fit(None, dry_run=True).plan
 
     @cached_property
@@ -139,7 +141,7 @@ class TaskTrial:
     def state(self) -> State:
         """What it learns of the training cases without gradients."""
         with promised(f"{self}: `summary` and `state` learn from the training cases"):
-            return self.task.learned(self.space.training, self.space.target, self.plan)
+            return learned(self.task, self.space.training, self.space.target, self.plan)
 
     @cached_property
     def examples(self) -> list[Example]:
@@ -167,17 +169,21 @@ class TaskTrial:
         require(found, f"{self}: `geometry` gives a case without images the geometry of its answer")
         return found  # type: ignore[return-value]
 
+    def untrained_raw(self, case: Case, members: int = 1) -> tuple[Any, Undo]:
+        """Return what some untrained members together say of a case, to be decoded, and the way back."""
+        models = [self.model(k).eval() for k in range(members)]
+        reference = self.reference(case)
+        prepared = self.task.prepare(case, self.plan, self.state, reference=reference)
+        example = encoded(self.task, case, prepared, reference, self.state)
+        asked = Members(self.task, models, self.plan, CPU)
+        return runs.get(self.task.run).answer(asked, example, prepared.undo), prepared.undo
+
     def untrained_answer(self, members: int = 1) -> Answer:
         """Return the answer of some untrained members together to the first case."""
         case = self.cases[0]
-        models = [self.model(k).eval() for k in range(members)]
-        reference = self.reference(case)
         with promised(f"{self}: {members} untrained model(s) answer a case"):
-            prepared = self.task.prepare(case, self.plan, self.state, reference=reference)
-            example = self.task.encode(case, prepared, reference, self.state)
-            asked = Members(self.task, models, self.plan, CPU)
-            raw = runs.get(self.task.run).answer(asked, example, prepared.undo)
-            return self.task.decode(raw, self.state, {}, reference, undo=prepared.undo)
+            raw, undo = self.untrained_raw(case, members)
+            return self.task.decode(raw, self.state, {}, self.reference(case), undo=undo)
 
     # --- what is made of it
 

@@ -10,9 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vesalius.core import encoding
 from vesalius.core.answers import ImageAnswer
 from vesalius.core.ask import Ask
-from vesalius.core.image import Array
+from vesalius.core.image import Array, Source
+from vesalius.infer import runs
+from vesalius.infer.cropping import crop_case
 from vesalius.prepare.batch import Batch
 from vesalius.testing.promise import promised, require
 from vesalius.testing.trial import TaskTrial
@@ -93,6 +96,35 @@ def ends_in_the_answer_that_it_names(trial: TaskTrial) -> None:
             require(answer.image.shape == shape, f"{trial}: its answer lies on the image's grid {shape}")
 
 
+def speaks_of_no_place_where_it_takes_mirror_images(trial: TaskTrial) -> None:
+    """Require that a task with `mirrors`, whose raw output is no field that is flipped back, speaks of no place.
+
+    Its examples then hold no points and no boxes, and one raw output is the same answer about an image and about a
+    part of it, in which a place would lie elsewhere.
+    """
+    task = trial.task
+    if not task.mirrors or runs.get(task.run).on_grid:
+        return
+    placed = ", ".join(sorted(trial.batch.points | trial.batch.boxes | trial.batch.on_grid))
+    wrong = f"{trial}: `mirrors` is True of a task whose raw output speaks of no place, and"
+    require(not placed, f"{wrong} its examples have places: {placed}")
+    case = next((c for c in trial.cases if c.images), None)
+    if case is None:
+        return
+    reference = trial.reference(case)
+    low = [n // 4 for n in reference.shape]
+    part = crop_case(case, reference, low, list(reference.shape))
+    with promised(f"{trial}: one raw output is decoded about an image and about a part of it"):
+        raw = trial.untrained_raw(case)[0]
+        answers = []
+        for about in (case, part):
+            image = trial.reference(about)
+            undo = task.prepare(about, trial.plan, trial.state, reference=image).undo
+            answers.append(task.decode(raw, trial.state, {}, image, undo=undo))
+    one, other = (encoding.as_text(replace(a, source=Source(), outside=None)) for a in answers)
+    require(one == other, f"{wrong} the same output is another answer in a part of the image")
+
+
 def has_a_scalar_that_can_be_followed_back(trial: TaskTrial) -> None:
     """Require that the gradient of `scalar` reaches what the model sees: the images, or the covariates."""
     model, batch = trial.model().eval(), replace(trial.batch, targets={}, on_grid=frozenset(), has={})
@@ -125,5 +157,6 @@ UNTRAINED: tuple[Callable[[TaskTrial], None], ...] = (
     has_a_loss_that_falls,
     builds_the_same_model_from_the_same_seed,
     ends_in_the_answer_that_it_names,
+    speaks_of_no_place_where_it_takes_mirror_images,
     has_a_scalar_that_can_be_followed_back,
 )

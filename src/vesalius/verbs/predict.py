@@ -18,7 +18,7 @@ from vesalius.core.errors import DataError, Interrupted, MismatchError, OutputEr
 from vesalius.core.image import Image
 from vesalius.core.plan import override
 from vesalius.core.progress import Progress, watched
-from vesalius.core.words import listed
+from vesalius.core.words import listed, named_things
 from vesalius.infer.given import asked, is_many
 from vesalius.infer.predictor import Predictor
 from vesalius.plan import machine as machines
@@ -314,10 +314,11 @@ def _say_passed_over(bundle: Bundle, given: Sequence[str], progress: Progress) -
 
 def _assert_covariates(predictor: Predictor, cases: Sequence[Case]) -> None:
     """Raise DataError where no case has a covariate that the bundle needs; single cases that lack one fail alone."""
-    for name in predictor.needs:
-        if cases and all(case.covariates.get(name) is None for case in cases):
-            raise DataError(
-                f"the bundle '{predictor.bundle.name}' needs the covariate '{name}'",
-                found=", ".join(cases[0].covariates) or "no covariates",
-                hint=f"--covariate {name}=VALUE, or a table with --column covariate=NAME of that name",
-            )
+    lacking = [n for n in predictor.needs if all(case.covariates.get(n) is None for case in cases)]
+    if cases and lacking:
+        options = " ".join(f"--covariate {name}=VALUE" for name in lacking)
+        raise DataError(
+            f"the bundle '{predictor.bundle.name}' needs {named_things('covariate', lacking)}",
+            found=", ".join(cases[0].covariates) or "no covariates",
+            hint=f"{options}, or a table with --column covariate=NAME of that name",
+        )

@@ -87,7 +87,7 @@ def test_mirror_images_of_what_is_joined_tile_by_tile_are_refused_before_trainin
 ) -> None:
     cohort = importlib.import_module("thirdparty.boxes").given(made, tmp_path)["data"]
     plan = vs.fit(cohort, task="boxes", dry_run=True).plan
-    assert plan.infer.mirror == () and "not joined in tiles" in plan.reasons["infer.mirror"]
+    assert plan.infer.mirror == () and "run in tiles" in plan.reasons["infer.mirror"]
     edited = plan.model_copy(update={"infer": plan.infer.model_copy(update={"mirror": ("x",)})})
     why = r"boxes about mirror images cannot be joined.*run in tiles; try: --set infer.mirror=\[\]"
     for told in ({"settings": {"infer.mirror": '["x"]'}}, {"plan": edited}):

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from vesalius.answers import contract
-from vesalius.answers.drawing.slices import look
+from vesalius.answers.drawing import planes
+from vesalius.answers.drawing.slices import Slice, look
 from vesalius.core.answers import Answer
 from vesalius.core.disk import write_bytes
 from vesalius.core.image import Image
 from vesalius.prepare.geometry import upright
+
+LONGEST = 480  # pixels of the longer side of a layer
 
 
 def overlay(image: Image, answer: Answer, path: Path) -> None:
@@ -24,17 +29,54 @@ def overlay_png(image: Image, answer: Answer) -> bytes:
     """Return a PNG of the answer on its image; of a kind that draws nothing, of its parts."""
     from matplotlib.figure import Figure
 
-    drawn = list(contract.drawable(answer))
-    fields = (contract.of(one).shown_by(one, image) for one in drawn)
-    shown = look(upright(image), "", truth=next((f for f in fields if f is not None), None))
+    shown = look(upright(image), "", truth=_field(answer, image))
     height, width = shown.image.shape[:2]
     figure = Figure(figsize=(6, max(2.0, 6 * height * shown.aspect / width)), dpi=120)
     axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
     low, high = shown.window or np.nanpercentile(shown.image, (0.5, 99.5))
-    axes.imshow(shown.image, cmap="gray", vmin=low, vmax=high, interpolation="nearest", aspect=shown.aspect)
+    axes.imshow(
+        shown.image, cmap="gray", vmin=low, vmax=high, interpolation="nearest", aspect=shown.aspect,
+        extent=planes.extent(shown.image),
+    )  # fmt: skip
     axes.axis("off")
-    for one in drawn:
-        contract.of(one).draw(axes, one, image, shown)
+    _draw(axes, answer, image, shown)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     return buffer.getvalue()
+
+
+def with_layer(answer: Answer, image: Image, *, title: str, caption: str) -> Slice:
+    """Return the slice that the answer's kind chooses, and over it what the kind draws there, as a layer of its own.
+
+    Of a kind that draws nothing its parts are drawn; where these draw nothing either, the slice has no layer.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    field = _field(answer, image)
+    shown = replace(look(upright(image), title, caption=caption, truth=field), truth=None)
+    if not any(True for _ in contract.drawable(answer)):
+        return shown
+    height, width = shown.image.shape[0] * shown.aspect, shown.image.shape[1]
+    scale = LONGEST / max(height, width) / 100
+    figure = Figure(figsize=(max(width * scale, 0.6), max(height * scale, 0.6)), dpi=100)
+    figure.patch.set_alpha(0.0)
+    axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
+    axes.set_aspect("auto")
+    axes.axis("off")
+    _draw(axes, answer, image, shown)
+    canvas: Any = FigureCanvasAgg(figure)
+    canvas.draw()
+    return replace(shown, layer=np.array(canvas.buffer_rgba()))
+
+
+def _field(answer: Answer, image: Image) -> Image | None:
+    """Return the labels by which a slice is chosen, of the first that has any."""
+    fields = (contract.of(one).shown_by(one, image) for one in contract.drawable(answer))
+    return next((f for f in fields if f is not None), None)
+
+
+def _draw(axes: Any, answer: Answer, image: Image, shown: Slice) -> None:
+    for one in contract.drawable(answer):
+        contract.of(one).draw(axes, one, image, shown)
+    planes.fit(axes, shown.image)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image as Pil
 
+from vesalius.answers.drawing import planes
 from vesalius.answers.drawing.slices import Slice
 from vesalius.core import palette
 from vesalius.core.image import Array
@@ -76,7 +77,15 @@ def _drawn(
     figure = Figure(figsize=(max(width * scale, 0.6), max(height * scale, 0.6)), dpi=100)
     axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
     smooth = "bilinear" if max(grey.shape[:2]) > 64 else "nearest"
-    axes.imshow(grey, cmap="gray", vmin=0, vmax=1, aspect=shown.aspect, interpolation=smooth)
+    axes.imshow(
+        grey,
+        cmap="gray",
+        vmin=0,
+        vmax=1,
+        aspect=shown.aspect,
+        interpolation=smooth,
+        extent=planes.extent(grey),
+    )
     for name, value in values.items():
         colour = colours.get(name, palette.BEFORE[0])
         if field is not None:
@@ -84,9 +93,10 @@ def _drawn(
         truth = field if other is None else other
         if truth is not None:
             _truth(axes, truth == value)
+    if shown.layer is not None:
+        axes.imshow(shown.layer, aspect=shown.aspect, extent=planes.extent(grey))
     axes.set_axis_off()
-    axes.set_xlim(-0.5, grey.shape[1] - 0.5)
-    axes.set_ylim(grey.shape[0] - 0.5, -0.5)
+    planes.fit(axes, grey)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", facecolor="black")
     return address(Pil.open(buffer).convert("RGB"))
@@ -114,4 +124,4 @@ def _truth(axes: Any, bits: Array) -> None:
 
 def _padded(bits: Array) -> tuple[tuple[Array, Array], Array]:
     padded = np.pad(np.asarray(bits).astype(np.float64), 1)
-    return (np.arange(-1, padded.shape[1] - 1), np.arange(-1, padded.shape[0] - 1)), padded
+    return (np.arange(padded.shape[1]) - 0.5, np.arange(padded.shape[0]) - 0.5), padded

@@ -18,7 +18,8 @@ class Slice:
 
     `z` is its place among the slices. `aspect` is the height of a pixel over its width; `window` what is drawn black
     and white, by default the values that all but one in a hundred pixels lie between. `title` names the case,
-    `caption` says how well it went.
+    `caption` says how well it went. `layer` is what is drawn over all of the slice, in red, green, blue and opacity,
+    `(rows, columns, 4)`, of any size.
     """
 
     image: Array
@@ -29,6 +30,7 @@ class Slice:
     z: int = 0
     aspect: float = 1.0
     window: tuple[float, float] | None = None
+    layer: Array | None = None
 
 
 def look(

@@ -67,7 +67,7 @@ def row_answers(path: Path, cases: Sequence[Case], answer_of: Callable[[Row], An
         if case is not None:
             if rows.setdefault(case, row) != row:
                 raise DataError(
-                    f"{table} answers case {case} twice, differently",
+                    f"{table} holds two different answers to case {case}",
                     found=str(row[key]),
                     hint="one row a case",
                 )

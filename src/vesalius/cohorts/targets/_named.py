@@ -37,7 +37,7 @@ class Named(TargetKind):
 
 
 class OneName(Named):
-    """A target whose values are one name each."""
+    """A kind of target whose value is the name of one label."""
 
     def given(self, value: Any, *, classes: Sequence[str], image: Image) -> str | None:
         """Return a text, or the name of the class of a whole number. Raises DataError for a number without a class."""

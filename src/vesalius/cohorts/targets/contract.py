@@ -72,7 +72,7 @@ class TargetKind:
         return 1.0
 
     def holds(self, role: str, cells: Cells) -> bool:
-        """Return whether a column may have this role, of a kind that lies in several columns; its name is known."""
+        """Return whether a column whose name fits may have this role, by its cells; for kinds with several columns."""
         return True
 
     def why(self, role: str, found: Mapping[str, str]) -> str:

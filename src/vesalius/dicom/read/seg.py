@@ -80,7 +80,7 @@ def _segments(file: raw.File) -> tuple[Label, ...]:
     for item in file.head.get("SegmentSequence") or ():
         number = elements.integer(item, "SegmentNumber")
         if number is None:
-            raise FormatError(f"{file.path}: a segment without a number")
+            raise FormatError(f"{file.path}: a segment has no Segment Number, so its voxels cannot be told")
         kind = (item.get("SegmentedPropertyTypeCodeSequence") or [None])[0]
         name = elements.text(item, "SegmentLabel") or (elements.text(kind, "CodeMeaning") if kind else None)
         words = (

@@ -58,7 +58,10 @@ def frame_groups(head: Any, frames: int) -> list[elements.FunctionalGroups]:
 
 
 def frame_times(head: Any, frames: int) -> tuple[float, ...] | None:
-    """Seconds of a dynamic study's frames from the first, None where it is none, or one of several views at once."""
+    """Return when each frame of a dynamic study began, in seconds after the first; None of other studies.
+
+    A study that shows several views at once has no such times either.
+    """
     phases = _vector(head, "PhaseVector", frames)
     several = any(len(set(_vector(head, name, frames))) > 1 for name in _APART)
     if not phases or several or list(phases) != sorted(phases):

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vesalius.explain.contract import Attribution, Method, Setting
+from vesalius.explain.contract import Attribution, Method, Setting, networks
 from vesalius.explain.question import Question
 
 NAMES = {
@@ -29,13 +29,14 @@ class GradCam(Method):
 
     signed = False
     samples = 1
+    needs = "cam_map"
 
     def __init__(self, weigh: Callable[[Tensor, Tensor], Tensor]) -> None:
         self.weigh = weigh
 
     def refuses(self, question: Question) -> str | None:
         """Return why not: a network without a map, or with one of a single place, which shows nothing."""
-        if any(not _nets(model) for model in question.models):
+        if not all(self.suits(model) for model in question.models):
             return "the model has no network with a map to weigh"
         with torch.enable_grad():
             found, _ = _map_and_answer(question, question.models[0])
@@ -52,7 +53,7 @@ class GradCam(Method):
                 (slope,) = torch.autograd.grad(answer.sum(), found)
             weights = self.weigh(found.detach(), slope)
             weighed = torch.relu((weights * found.detach()).sum(dim=1, keepdim=True))
-            fields.append(_onto(weighed, question.image.shape[1:], _nets(model)[0]))
+            fields.append(_onto(weighed, question.image.shape[1:], networks(model, "cam_map")[0]))
         return Attribution(torch.stack(fields).mean(dim=0).cpu().numpy())
 
 
@@ -70,14 +71,9 @@ def curved_slope(found: Tensor, slope: Tensor) -> Tensor:
     return weights.reshape(*found.shape[:2], *(1,) * (found.ndim - 2))
 
 
-def _nets(model: nn.Module) -> list[Any]:
-    """Return the networks of a model that name their map for class-activation maps, the outermost first."""
-    return [m for m in model.modules() if hasattr(m, "cam_map")]
-
-
 def _map_and_answer(question: Question, model: nn.Module) -> tuple[Tensor, Tensor]:
     """Return the map that a model's answer is read from, and the answer to the image as it is."""
-    net, caught = _nets(model)[0], []
+    net, caught = networks(model, "cam_map")[0], []
 
     def catch(module: nn.Module, given: Any, output: Any) -> None:
         caught.append(module.cam_map(output))  # type: ignore[operator]

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vesalius.explain.contract import Attribution, Method, Setting
+from vesalius.explain.contract import Attribution, Method, Setting, networks
 from vesalius.explain.question import Question
 
 NAMES = {"rollout": "What a vision transformer's class token looked at, through all of its layers"}
@@ -20,10 +18,11 @@ class Rollout(Method):
 
     signed = False
     samples = 1
+    needs = "attention"
 
     def refuses(self, question: Question) -> str | None:
         """Return why not: only networks that tell their attention, one token a patch and one of the class, have one."""
-        if any(not _transformers(model) for model in question.models):
+        if not all(self.suits(model) for model in question.models):
             return "the network has no class token that looks at patches"
         return None
 
@@ -33,7 +32,7 @@ class Rollout(Method):
         return Attribution(torch.stack(fields).mean(dim=0).cpu().numpy())
 
     def _flow(self, question: Question, model: nn.Module) -> Tensor:
-        (net, *_) = _transformers(model)
+        (net, *_) = networks(model, "attention")
         with net.attention() as layers, torch.inference_mode():
             question.one(model, question.image[None])
         flow: Tensor | None = None
@@ -49,11 +48,6 @@ class Rollout(Method):
         grown = F.interpolate(looked, size=[n * p for n, p in zip(grid, patch, strict=True)], mode="nearest")
         z, y, x = question.image.shape[1:]
         return grown[0, 0, :z, :y, :x]
-
-
-def _transformers(model: nn.Module) -> list[Any]:
-    """Return the networks of a model that tell their attention."""
-    return [m for m in model.modules() if hasattr(m, "attention") and hasattr(m, "cam_map")]
 
 
 METHOD = Rollout()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vesalius.core.registry import lookup
+from vesalius.core.registry import held
 
 if TYPE_CHECKING:  # listing the ways loads no torch
     from vesalius.infer.runs.contract import Run
@@ -14,5 +14,5 @@ KIND = "infer.runs"
 
 def get(name: str) -> Run:
     """Return the run of that registered name. Raises UnknownName."""
-    run: Run = lookup(KIND, name).RUN
+    run: Run = held(KIND, name, "RUN")
     return run

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from vesalius.core.case import Case
 from vesalius.core.image import Array
 from vesalius.core.plan import Plan
+from vesalius.infer.asked import inferred
 from vesalius.infer.session import Anew, Answering, Session
 from vesalius.prepare.batch import Batch, Example
 from vesalius.prepare.geometry import Undo
@@ -38,7 +39,8 @@ class Run(ABC):
     """A way of running cases. Instances hold nothing; a file of this kind ends in `RUN = …()`.
 
     A file also has literals that are read without import: `SAMPLING`, whether training sees images `whole` or in
-    `patches`, and `MIRRORS = False` where raw answers about mirror images cannot be joined with the others.
+    `patches`, and `MIRRORS = False` where raw answers about mirror images cannot be joined with the others, whatever
+    a task's `mirrors` says.
     `joins` says that several cases go through the models in one pass, so that an answer is cheap. `held_out` says
     that the members' raw answers about the cases that they never saw are kept, for calibration. `apart` says that raw
     answers about a batch are `(B, M, …)`, one of each member, instead of what these say together. `on_grid` says that
@@ -106,11 +108,11 @@ def views(run: Run, members: Members, model: nn.Module, batch: Batch, generator:
 def _each_view(
     run: Run, members: Members, model: nn.Module, batch: Batch, generator: torch.Generator
 ) -> Iterator[Tensor]:
-    yield members.task.infer(model, batch, generator)
+    yield inferred(members.task, model, batch, generator)
     axes = [AXES[a] for a in members.plan.infer.mirror]
     for k in range(1, 2 ** len(axes)):
         chosen = [a for i, a in enumerate(axes) if k >> i & 1]
         if not batch.images or any(t.shape[a] == 1 for t in batch.images.values() for a in chosen):
             continue
         flipped = replace(batch, images={name: t.flip(chosen) for name, t in batch.images.items()})
-        yield run.turned_back(members.task.infer(model, flipped, generator), chosen)
+        yield run.turned_back(inferred(members.task, model, flipped, generator), chosen)

@@ -10,9 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vesalius.core.calling import calling
 from vesalius.core.image import Array
 from vesalius.core.plan import Plan
 from vesalius.infer import tiles
+from vesalius.infer.asked import inferred
 from vesalius.infer.runs.contract import Grid, Members, Run, Told
 from vesalius.prepare.batch import Batch, Example, main_image, with_tiles
 from vesalius.prepare.geometry import Undo
@@ -40,7 +42,7 @@ class Tiles(Run):
 
     def together(self, members: Members, batch: Batch, generator: torch.Generator) -> Tensor:
         """Return the raw outputs about a batch of tiles, joined over the members; there are no mirror images."""
-        each = (members.task.infer(m, batch, generator) for m in members.models)
+        each = (inferred(members.task, m, batch, generator) for m in members.models)
         several = [members.task.join(raws) for raws in zip(*each, strict=True)]
         return torch.stack(several)
 
@@ -65,7 +67,8 @@ class Tiles(Run):
                 found.append(Tile(raw.float().cpu().numpy(), (z, y, x), size))
             if told is not None:
                 told(n / len(places))
-        return task.merge(found, shape)
+        with calling(f"task {task.name}", task, "merge", case=example.case_id):
+            return task.merge(found, shape)
 
 
 RUN = Tiles()

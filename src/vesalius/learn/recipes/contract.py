@@ -20,7 +20,7 @@ from vesalius.core.bundle import State
 from vesalius.core.errors import PlanError
 from vesalius.core.fields import said
 from vesalius.core.plan import PhasePlan, Plan, Section
-from vesalius.core.registry import lookup
+from vesalius.core.registry import held
 from vesalius.learn.checkpoint import Checkpoint
 from vesalius.prepare.batch import Example
 from vesalius.tasks.contract import Task
@@ -99,7 +99,7 @@ class Recipe(ABC):
 
 def get(name: str) -> type[Recipe]:
     """Return the recipe of that registered name. Raises UnknownName."""
-    recipe: type[Recipe] = lookup(KIND, name).RECIPE
+    recipe: type[Recipe] = held(KIND, name, "RECIPE")
     return recipe
 
 

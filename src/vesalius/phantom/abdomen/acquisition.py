@@ -75,7 +75,7 @@ def voxel_points(acquisition: Acquisition) -> Array:
 
 
 def scan(rng: np.random.Generator, hu: Array, acquisition: Acquisition) -> Array:
-    """Blur, add noise, round: `(Z, Y, X)` int16 within −1024 … 3071 HU."""
+    """Return densities as a scanner shows them, blurred, noisy and rounded: `(Z, Y, X)` int16, −1024 to 3071 HU."""
     x, _, z = acquisition.spacing_mm
     in_plane, through = acquisition.blur_mm
     blurred = ndimage.gaussian_filter(hu, (through / z, in_plane / x, in_plane / x), mode="nearest")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from vesalius.core.case import Box, Case, Event, Ref, Target
+from vesalius.core.case import Case, Event, Ref, Target
 from vesalius.core.errors import OutputError
 from vesalius.core.image import Image
 from vesalius.core.registry import names
@@ -22,7 +22,7 @@ def write(root: Path, patient: SyntheticPatient, format: str) -> Row:
     """Write a patient's images and masks and return the row of cohort.csv.
 
     `nifti` writes volumes with one channel as `.nii.gz`, `png` planes of one channel in uint8. A target or covariate
-    is a column, a time to event two. Boxes and texts with several sections are in truth.json alone.
+    is a column, a time to event two. Boxes, and targets of further kinds, are in truth.json alone.
 
     Raises OutputError for pixels that the format does not hold.
     """
@@ -70,9 +70,9 @@ def _columns(root: Path, case: Case, name: str, target: Target, format: str) -> 
     if isinstance(target, (Image, Ref)):
         return {name: _stored(root, case, f"{name}s", target, format)}
     if isinstance(target, tuple):
-        words = [one for one in target if not isinstance(one, Box)]
+        words = [one for one in target if isinstance(one, str)]
         return {name: "|".join(words)} if len(words) == len(target) else {}
-    return {name: target}
+    return {name: target} if isinstance(target, str | int | float) else {}
 
 
 def _stored(root: Path, case: Case, folder: str, image: Image | Ref, format: str) -> str:

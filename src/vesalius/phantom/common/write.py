@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import Any
 
 from vesalius.core.disk import new_folder, write_text
-from vesalius.core.errors import DataError, OutputError
+from vesalius.core.errors import DataError
 from vesalius.core.progress import Progress
 from vesalius.phantom.common import plain
 from vesalius.phantom.common.output import as_csv, as_json
@@ -56,7 +56,7 @@ def write_cohort(out: Path, kind: ModuleType, recipe: Recipe, *, progress: Progr
             write_text(root / name, text)
         write_text(root / "cohort.csv", as_csv(rows))
         write_text(root / "truth.json", as_json(known(recipe) | left_out | {"cases": truths}))
-    except OutputError:
+    except BaseException:  # whatever ends it, nothing half-written is left
         shutil.rmtree(root, ignore_errors=True)
         raise
     progress.finish("phantom")

@@ -26,7 +26,7 @@ def service_of(connection: HTTPConnection) -> Service:
 
 
 def peer(connection: HTTPConnection) -> str:
-    """Return an address, to count by where it is not known who calls."""
+    """Return the caller's address, by which failed keys are counted before it is known whose key it is."""
     return f"peer {connection.client.host if connection.client else ''}"
 
 

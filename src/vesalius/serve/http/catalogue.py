@@ -12,6 +12,7 @@ from vesalius.core import palette, registry
 from vesalius.core.bundle import Bundle
 from vesalius.core.calibration import operating_point
 from vesalius.core.errors import DataError, UnknownName
+from vesalius.explain import methods
 from vesalius.infer.predictor import Predictor
 from vesalius.serve.http.measured import measured
 from vesalius.serve.http.problems import Problem
@@ -105,13 +106,15 @@ def describe(name: str, bundle: Bundle, predictor: Predictor) -> dict[str, Any]:
         "accepts_mismatch": predictor.accept_mismatch,
         "operating_point": operating_point(calibration.get("positive"), calibration.get("thresholds", {})),
         "calibrated": "temperature" in calibration,
-        "explainers": [n for n in registry.names("explain") if kind in _explains(n)],
+        "explainers": _explainers(kind, predictor),
         "research_use": True,
         **measured(bundle, kind),
     }
 
 
-def _explains(name: str) -> Sequence[str]:
-    """Return the kinds of answer that an explainer says it explains; nothing is imported."""
-    said: Sequence[str] = registry.literals("explain", name.partition("-")[0]).get("EXPLAINS", ())
-    return said
+def _explainers(kind: str, predictor: Predictor) -> list[str]:
+    """Return the methods that can explain a model's answers, where anything can be asked of these."""
+    if not answers.of(kind).asks:
+        return []
+    models = predictor.stages[-1].models
+    return [n for n in registry.names(methods.KIND) if all(map(methods.get(n).suits, models))]

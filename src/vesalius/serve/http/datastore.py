@@ -22,7 +22,11 @@ ImageId = Annotated[str, Query(max_length=128)]
 
 @dataclass
 class DatastoreEntry:
-    """Of one study: its image's name, its info, its labels by tag with what was said when they were saved."""
+    """What MONAI Label keeps of one study.
+
+    `alias` is the name that its image was given, `info` what a client stored about it. `labels` are the label files by
+    tag, each with the parameters that were sent when it was saved.
+    """
 
     alias: str | None = None
     info: dict[str, Any] = field(default_factory=dict)
@@ -43,7 +47,7 @@ class Datastore:
             return self._entries.setdefault(study.id, DatastoreEntry())
 
     def forget(self, study: UploadedStudy) -> None:
-        """Keep nothing of a study any more."""
+        """Drop all that is kept of a study."""
         with self._lock:
             self._entries.pop(study.id, None)
 

@@ -189,6 +189,7 @@ def ask(asked: schemas.JobRequest, service: Serving, caller: User) -> Any:
         asked.case,
         explain=explain,
         explainer=asked.explainer,
+        ask=asked.ask,
         accept_mismatch=asked.accept_mismatch,
         covariates=asked.covariates,
     )

@@ -28,6 +28,7 @@ class InferenceJob:
     kind: Kind
     folder: Path
     explainer: str | None = None
+    ask: str | None = None
     accept_mismatch: bool = False
     covariates: Mapping[str, float | str] = field(default_factory=dict)
     status: str = "queued"
@@ -56,6 +57,7 @@ class InferenceJob:
             "study": self.study.id,
             "kind": self.kind,
             "explainer": self.explainer,
+            "ask": self.ask,
             "status": self.status,
             "progress": 1.0 if self.status == "done" else round(min(share, 1.0), 4),
             "stage": self.stage,

@@ -52,6 +52,7 @@ class Jobs:
         *,
         kind: Kind = "predict",
         explainer: str | None = None,
+        ask: str | None = None,
         accept_mismatch: bool = False,
         covariates: Mapping[str, float | str] | None = None,
     ) -> InferenceJob:
@@ -78,6 +79,7 @@ class Jobs:
                 kind,
                 folder,
                 explainer,
+                ask,
                 accept_mismatch,
                 dict(covariates or {}),
             )

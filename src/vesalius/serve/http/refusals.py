@@ -27,7 +27,10 @@ class _Count:
 
 
 class Refusals:
-    """Writes refusals down: at most two lines a client and status in a minute, and of `CLIENTS` at most."""
+    """Writes refused requests into the audit log: for each client and status at most two lines a minute.
+
+    At most `CLIENTS` clients are told apart at a time.
+    """
 
     def __init__(self, audit: Audit) -> None:
         self._audit = audit

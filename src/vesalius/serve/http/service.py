@@ -12,6 +12,7 @@ from pathlib import Path
 
 from vesalius.core.errors import VesaliusError
 from vesalius.core.version import VERSION
+from vesalius.core.words import named_things
 from vesalius.prepare.case import load_reference
 from vesalius.serve.http.audit import Audit, Details
 from vesalius.serve.http.catalogue import Catalogue, ServedModel
@@ -113,6 +114,7 @@ class Service:
         *,
         explain: bool = False,
         explainer: str | None = None,
+        ask: str | None = None,
         accept_mismatch: bool = False,
         covariates: Mapping[str, float | str] | None = None,
     ) -> InferenceJob:
@@ -128,6 +130,7 @@ class Service:
             caller,
             kind="explain" if explain else "predict",
             explainer=explainer,
+            ask=ask,
             accept_mismatch=accept_mismatch,
             covariates=given,
         )
@@ -225,9 +228,10 @@ def _require(model: ServedModel, covariates: Mapping[str, float | str | None]) -
     """Raise Problem 422 where a case lacks a covariate that a model needs."""
     lacking = [name for name in model.about["covariates"] if covariates.get(name) is None]
     if lacking:
+        wanted = ", ".join(f'"{name}": …' for name in lacking)
         raise Problem(
             422,
-            f"the model '{model.name}' needs the covariate '{lacking[0]}'",
+            f"the model '{model.name}' needs {named_things('covariate', lacking)}",
             found=", ".join(k for k, v in covariates.items() if v is not None) or "no covariates",
-            hint=f'"covariates": {{"{lacking[0]}": …}} in the request',
+            hint=f'"covariates": {{{wanted}}} in the request',
         )

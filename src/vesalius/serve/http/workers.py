@@ -10,11 +10,11 @@ from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 
-from vesalius.core import registry
 from vesalius.core.answers import Answer
 from vesalius.core.case import Case
 from vesalius.core.errors import DataError, VesaliusError
 from vesalius.core.image import Image
+from vesalius.explain.explanation import explain
 from vesalius.infer.predictor import Predictor
 from vesalius.prepare.case import load_reference, with_reference
 from vesalius.serve.http import results
@@ -47,7 +47,7 @@ class Workers:
             thread.start()
 
     def join(self, timeout_s: float = 10.0) -> None:
-        """Wait until they have ended, as they do once the queue has."""
+        """Wait until the workers have ended, which they do once the queue is closed."""
         for thread in self._threads:
             if thread.is_alive():
                 thread.join(timeout_s)
@@ -107,11 +107,24 @@ class Workers:
 
     def _alone(self, unit: WorkUnit, case: Case, predictor: Predictor) -> Answer | DataError:
         if unit.job.kind == "explain":
-            outside = predictor.admit(case)
-            explainer = registry.lookup("explain", str(unit.job.explainer))
-            explained: Answer = explainer.explain(predictor, case)
-            return replace(explained, outside=outside)
+            return self._explained(unit, case, predictor)
         return predictor(case, watch=lambda share: self._watch(unit, share))
+
+    def _explained(self, unit: WorkUnit, case: Case, predictor: Predictor) -> Answer:
+        """Return the map of the method that is asked for. Raises DataError for one that does not hold."""
+        name = str(unit.job.explainer)
+
+        def watch(passes: int) -> None:
+            if unit.job.ended:
+                raise _Cancelled
+
+        found = explain(predictor, case, [name], ask=unit.job.ask, watch=watch)
+        (one,) = found.explained
+        if one.fails is not None:
+            raise DataError(
+                f"the map of {name} is not shown", found=one.fails, hint="another method, or another case"
+            )
+        return one.map
 
     def _watch(self, unit: WorkUnit, share: float) -> None:
         if unit.job.ended:
@@ -142,12 +155,12 @@ class Workers:
 def _opened(unit: WorkUnit) -> Case:
     """Return a unit's case with the covariates of its job and its reference image read, so that it is decoded once.
 
-    One that cannot be read is returned unread: its answer is the error that says so. Explainers read for themselves.
+    One that cannot be read is returned unread: its answer is the error that says so.
     """
     case = unit.case.case
     case = replace(case, covariates={**case.covariates, **unit.job.covariates})
     try:
-        return case if unit.job.kind == "explain" else with_reference(case)
+        return with_reference(case)
     except DataError:
         return case
 

@@ -45,7 +45,7 @@ def pull(settings: Settings, study_uid: str, *, peer: str | None = None, timeout
             faults += [f"{failed} of series {series_uid} failed"] if failed else []
     if faults:
         raise OutputError(
-            f"{asked.where} did not send all of it", found="; ".join(faults[:3]),
+            f"{asked.where} did not send all images of study {study_uid}", found="; ".join(faults[:3]),
             hint=f"the node's log, and whether {asked.aet} can reach it and may call it",
         )  # fmt: skip
     return sent

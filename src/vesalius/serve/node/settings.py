@@ -94,7 +94,12 @@ class Settings(Routes):
                 )
         for k, caller in enumerate(self.allow):
             if caller in self.allow[:k]:
-                raise Unfit("it may call already", found=caller.aet, hint="each once", at=("allow", k))
+                raise Unfit(
+                    "this caller is listed twice",
+                    found=caller.aet,
+                    hint="each caller once",
+                    at=("allow", k),
+                )
             if caller.address is None and any(c.aet == caller.aet and c.address for c in self.allow):
                 raise Unfit(
                     "the same AE title with and without an address: it may call from anywhere then",

@@ -247,7 +247,14 @@ class Worker:
         results = []
         folder = self.store.new_results(job.series_uid, job.generation, model.hash)
         for k, answer in enumerate(made, start=1):
-            for suffix in contract.of(answer).objects:
+            objects = contract.of(answer).objects
+            if not objects:
+                raise OutputError(
+                    "no DICOM object holds an answer of this kind, so there is nothing to send",
+                    found=type(answer).__name__,
+                    hint="another bundle",
+                )
+            for suffix in objects:
                 path = folder / f"{k}{suffix}"
                 formats.write(answer, path)
                 head = pydicom.dcmread(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vesalius.serve.viewer import packages
+
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
@@ -47,14 +49,25 @@ def mount(app: FastAPI, *, static: Path = STATIC) -> None:
     """Add the routes of `/` and of the viewer's files to `app`; a plain page where the viewer was not built.
 
     Call it after all other routes are added. The files hold no data and need no key; the page asks for a key when the
-    API does.
+    API does. Scripts of other packages are at `/kinds/NAME.js`, and the page is told their names.
     """
     from fastapi.responses import FileResponse, HTMLResponse
+
+    others = packages.scripts()
 
     @app.get("/", include_in_schema=False)
     def page() -> HTMLResponse:
         text = (static / "index.html").read_text(encoding="utf-8") if built(static) else UNBUILT
+        if others:
+            text = text.replace("<html", f'<html data-kinds="{" ".join(others)}"', 1)
         return HTMLResponse(text, headers=HEADERS)
+
+    for name, script in others.items():
+
+        def kind(script: Path = script) -> FileResponse:
+            return FileResponse(script, headers=HEADERS, media_type="text/javascript")
+
+        app.add_api_route(f"/kinds/{name}.js", kind, include_in_schema=False)
 
     for path in sorted(static.iterdir()) if static.is_dir() else ():
         if path.is_file() and path.name != "index.html":

@@ -11,6 +11,8 @@ export interface Given {
   current(): boolean;
   /** Whether it is shown beside another answer, which has the controls. */
   beside?: boolean;
+  /** Makes an element in one expression, for the script of another package, which cannot import it. */
+  h?: typeof h;
 }
 
 /** What a kind's file exports. */
@@ -78,12 +80,20 @@ export async function agreement(one: Held, other: Held, bytes: (answer: Held, na
 export const isDrawn = async (kind: string): Promise<boolean> => (await kindOf(kind)).clear !== undefined;
 
 async function kindOf(kind: string): Promise<Kind> {
+  const name = kind.toLowerCase();
   try {
     // to add a kind, add a file: the build takes in all of the folder
-    return (await import(`./answers/${kind.toLowerCase()}.ts`)) as Kind;
+    return (await import(`./answers/${name}.ts`)) as Kind;
   } catch {
-    return { panel: plain };
+    return (await ofPackage(name)) ?? { panel: plain };
   }
+}
+
+/** What another package's script says of a kind, where the service has one: see serve/viewer/packages.py. */
+async function ofPackage(name: string): Promise<Kind | null> {
+  if (!(document.documentElement.dataset.kinds ?? "").split(" ").includes(name)) return null;
+  const found = (await import(new URL(`kinds/${name}.js`, document.baseURI).href)) as Kind;
+  return { ...found, panel: (answer, given) => found.panel(answer, { ...given, h }) };
 }
 
 /** For a kind without a panel of its own: its figures, and the files below. */
