@@ -23,7 +23,6 @@ from starlette.testclient import TestClient
 import vesalius as vs
 from _patience import until
 from vesalius import formats
-from vesalius.core import registry
 from vesalius.core.answers.mask import Mask
 from vesalius.core.answers.scores import Scores
 from vesalius.core.case import Case, Ref
@@ -360,51 +359,24 @@ def test_every_device_has_a_thread_that_works(
     clients.close()
 
 
-def test_without_an_explainer_nothing_is_explained(client: TestClient, study: dict[str, Any]) -> None:
-    asked = {"model": "organs", "study": study["study"], "kind": "explain"}
-    for more in ({}, {"explainer": "gradcam"}):
-        got = client.post("/api/jobs", json=asked | more)
-        assert got.status_code == 422 and "cannot be explained" in got.json()["error"]
-
-
-BRIGHTNESS = '''"""How bright."""
-from dataclasses import replace
-
-from vesalius import formats
-from vesalius.core.answers.map import Map
-
-EXPLAINS = ("Scores",)
-
-
-def explain(predictor, case):
-    image = formats.read(case.images["image"])
-    bright = image.array.astype("float32") / 255
-    return Map(image=replace(image, array=bright), quantity="brightness", case_id=case.id)
-'''
-
-
-def test_an_explainer_that_is_there_is_asked(
-    bundles: dict[str, Path], tmp_path: Path, picture: bytes, monkeypatch: pytest.MonkeyPatch
+def test_an_answer_is_explained_by_the_methods_that_suit_its_model(
+    client: TestClient, picture: bytes
 ) -> None:
-    (tmp_path / "brightness_explainer.py").write_text(BRIGHTNESS)
-    monkeypatch.syspath_prepend(tmp_path)
-    stems = registry.stems
-    there = {"brightness": "brightness_explainer"}
-    monkeypatch.setattr(registry, "stems", lambda kind: there if kind == "explain" else stems(kind))
-    registry.names.cache_clear()
-    clients = Clients(Catalogue([bundles["chest"], bundles["organs"]], ["cpu"]), tmp_path)
-    try:
-        client = clients()
-        assert [m["explainers"] for m in client.get("/api/models").json()] == [["brightness"], []]
-        made = upload(client, ("x.png", picture)).json()
-        asked = {"model": "chest", "study": made["study"], "kind": "explain"}
-        job = ended(client, client.post("/api/jobs", json=asked).json())
-        assert job["answers"][0]["kind"] == "Map" and "map.nii.gz" in job["answers"][0]["files"]
-        other = client.post("/api/jobs", json=asked | {"explainer": "lime"})
-        assert other.status_code == 422 and other.json()["hint"] == "brightness"
-    finally:
-        clients.close()
-        registry.names.cache_clear()
+    methods = {m["name"]: set(m["explainers"]) for m in client.get("/api/models").json()}
+    assert {"gradcam", "shap-kernel"} <= methods["chest"] and "rollout" not in methods["chest"]
+    made = upload(client, ("x.png", picture)).json()
+    asked = {"model": "chest", "study": made["study"], "kind": "explain"}
+    job = ended(client, client.post("/api/jobs", json=asked | {"explainer": "occlusion"}).json())
+    if job["status"] == "done":
+        (answer,) = job["answers"]
+        assert answer["kind"] == "Map" and "map.nii.gz" in answer["files"]
+        assert answer["summary"]["facts"]["method"] == "occlusion" and answer["summary"]["figures"]["gain"]
+    else:  # of a model that hardly learned a map may not hold, and then is named and not shown
+        assert job["error"]["error"] == "the map of occlusion is not shown" and not job["answers"]
+    other = client.post("/api/jobs", json=asked | {"explainer": "rollout"})
+    assert other.status_code == 422 and "gradcam" in other.json()["hint"]
+    wrong = ended(client, client.post("/api/jobs", json=asked | {"ask": "nothing such"}).json())
+    assert wrong["status"] == "failed" and "unknown label" in wrong["error"]["error"]
 
 
 def test_studies_are_listed_and_removed_with_their_jobs(clients: Any, picture: bytes) -> None:

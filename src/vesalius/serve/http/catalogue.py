@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from vesalius.answers import contract as answers
 from vesalius.core import palette, registry
 from vesalius.core.bundle import Bundle
 from vesalius.core.calibration import operating_point
