@@ -13,10 +13,12 @@ from vesalius.answers import contract
 from vesalius.answers.drawing.overlay import overlay
 from vesalius.core.case import Case
 from vesalius.core.cohort import SetAside
+from vesalius.core.disk import write_text
 from vesalius.core.errors import DataError, OutputError, VesaliusError
 from vesalius.core.file_names import file_names
 from vesalius.core.progress import Progress
-from vesalius.explain.explanation import USUALLY, Choices, Explained, Explanation, explain
+from vesalius.explain.explanation import USUALLY, Choices, Explanation, explain
+from vesalius.explain.page import html
 from vesalius.infer.predictor import Predictor
 from vesalius.prepare.case import with_reference
 from vesalius.run.ledger import Sheet
@@ -117,23 +119,25 @@ def _beside(values: Mapping[str, float]) -> dict[str, float]:
 
 
 def _write(found: Explanation, name: str, folder: Path, *, dicom: bool) -> list[str]:
-    """Write the maps that hold; return in sentences what could not be written, and which maps do not hold."""
-    said = []
-    for one in found.explained:
-        if one.fails is not None:
-            said.append(f"the map of {one.method} is not shown: {one.fails}")
-            continue
-        said += _map_files(one, found, folder / f"{name}.{one.method}", dicom=dicom)
+    """Write a case's page and the maps that hold; return in sentences what is not shown or could not be written."""
+    said = [f"the map of {e.method} is not shown: {e.fails}" for e in found.explained if e.fails is not None]
+    for one in found.holds:
+        stem = folder / f"{name}.{one.method}"
+        formats.write(one.map, stem.with_name(f"{stem.name}.nii.gz"))
+        overlay(found.reference, one.map, stem.with_name(f"{stem.name}.png"))
+    if dicom:
+        said += _objects(found, folder / name)
+    write_text(folder / f"{name}.html", html(found))
     return said
 
 
-def _map_files(one: Explained, found: Explanation, stem: Path, *, dicom: bool) -> list[str]:
-    formats.write(one.map, stem.with_name(f"{stem.name}.nii.gz"))
-    overlay(found.reference, one.map, stem.with_name(f"{stem.name}.png"))
-    said = []
-    for suffix in contract.of(one.map).objects if dicom else ():
-        try:
-            formats.write(one.map, stem.with_name(f"{stem.name}{suffix}"))
-        except VesaliusError as error:
-            said.append(f"explained by {one.method}, but there is no {suffix}: {error}")
-    return said
+def _objects(found: Explanation, stem: Path) -> list[str]:
+    """Write the DICOM objects of each map that holds; a reason that all share is said once."""
+    reasons: dict[str, None] = {}
+    for one in found.holds:
+        for suffix in contract.of(one.map).objects:
+            try:
+                formats.write(one.map, stem.with_name(f"{stem.name}.{one.method}{suffix}"))
+            except VesaliusError as error:
+                reasons[f"explained, but there are no DICOM objects: {error}"] = None
+    return list(reasons)

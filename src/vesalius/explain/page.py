@@ -1,0 +1,123 @@
+"""The page of one case's explanation: the maps side by side, their figures, and which methods do not hold."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+from PIL import Image as Pil
+
+from vesalius.answers import contract
+from vesalius.answers.drawing.overlay import overlay_png
+from vesalius.answers.drawing.panels import Cell, Table
+from vesalius.answers.drawing.pictures import address
+from vesalius.core import page
+from vesalius.core.words import counted, listed
+from vesalius.explain.explanation import Explained, Explanation
+
+TEMPLATE = Path(__file__).parent / "explanation.html.j2"
+FIGURES = {
+    "gain": "gain",
+    "deletion": "deletion",
+    "insertion": "insertion",
+    "gain_by_chance": "gain by chance",
+    "gain_of_the_middle": "gain of the middle",
+    "same_without_learning": "without learning",
+    "infidelity": "infidelity",
+    "stability": "stability",
+    "same_from_another_seed": "another seed",
+    "r2": "R² of the line",
+    "left_over": "left over",
+    "passes": "passes",
+}
+
+
+def html(found: Explanation) -> str:
+    """Return the page of one explanation, one file that fetches nothing."""
+    held = found.holds
+    about = {
+        "case": found.answer.case_id or "this case",
+        "asked": found.asked.words,
+        "model": found.answer.by,
+        "tried": len(found.explained) + len(found.refused),
+        "shown": held,
+        "answer": [
+            (k, f"{v:.4g}" if isinstance(v, float) else v) for k, v in contract.columns(found.answer).items()
+        ][:6],
+        "verdict": _verdict(found),
+        "failing": [(e.method, e.fails) for e in found.explained if e.fails]
+        + [(name, why) for name, why in found.refused.items()],
+        "pictures": _pictures(found),
+        "figures": _figures(found.explained),
+        "beside": _beside(held),
+        "agreement": _agreement(found),
+    }
+    return page.render(TEMPLATE, page=about)
+
+
+def _verdict(found: Explanation) -> str:
+    """Return in a sentence what may be believed."""
+    if not found.holds:
+        return "No map holds: none of the methods shows what this answer rests on. That is a finding, too."
+    names = listed([e.method for e in found.holds], 8)
+    best = max(found.holds, key=lambda e: e.map.figures.get("gain", float("-inf")))
+    gain = best.map.figures.get("gain")
+    if gain is None:
+        return f"{counted(len(found.holds), 'map')}, not measured: {names}."
+    chance = best.map.figures["gain_by_chance"]
+    return (
+        f"{counted(len(found.holds), 'map')} held what they were measured against: {names}. "
+        f"The order of {best.method} counts most (gain {gain:.2f}, by chance {chance:.2f})."
+    )
+
+
+def _pictures(found: Explanation) -> list[dict[str, str]]:
+    """Return the image with the answer, and with each map that holds."""
+    shown = [("the answer", "", overlay_png(found.reference, found.answer))]
+    for one in found.holds:
+        gain = one.map.figures.get("gain")
+        text = "" if gain is None else f"gain {gain:.2f}"
+        shown.append((one.method, text, overlay_png(found.reference, one.map)))
+    return [
+        {
+            "title": title,
+            "text": text,
+            "alt": f"{found.answer.case_id}: {title}",
+            "src": address(Pil.open(io.BytesIO(png)).convert("RGB")),
+        }
+        for title, text, png in shown
+    ]
+
+
+def _figures(explained: tuple[Explained, ...]) -> Table:
+    there = [name for name in FIGURES if any(name in e.map.figures for e in explained)]
+    rows = [
+        (
+            Cell(e.method, under="not shown" if e.fails else ""),
+            *(_number(e.map.figures.get(name)) for name in there),
+        )
+        for e in explained
+    ]
+    return Table("Figures", ("method", *(FIGURES[name] for name in there)), rows)
+
+
+def _beside(held: tuple[Explained, ...]) -> Table:
+    names = list(dict.fromkeys(n for e in held for n in e.map.beside))
+    rows = [(Cell(n), *(_number(e.map.beside.get(n)) for e in held)) for n in names]
+    return Table("Beside the image", ("covariate", *(e.method for e in held)), rows)
+
+
+def _agreement(found: Explanation) -> Table:
+    names = [e.method for e in found.holds]
+    if len(names) < 2:
+        return Table("Agreement", (), [])
+    pairs: dict[Any, float] = {**found.agreement, **{(b, a): r for (a, b), r in found.agreement.items()}}
+    rows = [(Cell(a), *(_number(1.0 if a == b else pairs.get((a, b))) for b in names)) for a in names]
+    return Table("Agreement", ("", *names), rows)
+
+
+def _number(value: float | None) -> Cell:
+    return (
+        Cell("–") if value is None else Cell(f"{value:.2f}" if abs(value) < 1000 else f"{value:.0f}", value)
+    )
