@@ -13,8 +13,8 @@ from _gaze import installed
 
 from vesalius.answers import contract
 from vesalius.answers.drawing import planes
-from vesalius.answers.drawing.figures import picture
 from vesalius.answers.drawing.overlay import overlay, with_layer
+from vesalius.answers.drawing.pictures import picture
 from vesalius.core.answers import Answer
 from vesalius.core.answers.boxes import Boxes
 from vesalius.core.answers.map import Map
@@ -99,7 +99,8 @@ def test_a_report_shows_what_a_kind_without_outlines_draws(gaze: Any) -> None:
     place = [axis.mean() * SIDE / n for axis, n in zip(red, shown.layer.shape, strict=False)]
     assert place == pytest.approx([4.5, 12.5], abs=0.15)
     bare = with_layer(gaze(at=(99.0, 99.0), seconds=1.0), Image(GREY), title="a", caption="1 s off")
-    assert picture(shown, {})["src"] != picture(bare, {})["src"]
+    drawn, without = (picture(one, {}, {})["views"][0]["src"] for one in (shown, bare))
+    assert drawn != without
 
 
 class _Axes:
