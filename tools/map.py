@@ -56,7 +56,7 @@ KINDS = {
     "cohorts/targets": "Kinds of target",
     "formats": "Formats",
     "phantom": "Phantoms",
-    "explain": "Explainers",
+    "explain/methods": "Explainers",
     "compress": "Compressors",
 }
 AVAILABLE = """\

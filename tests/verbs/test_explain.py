@@ -1,4 +1,4 @@
-"""explain, from files to maps: on the image's own grid, measured, resumable; what does not hold is named and not written."""
+"""explain, from files to maps: on the image's own grid, measured, resumable; what does not hold is named alone."""
 
 from __future__ import annotations
 

@@ -4,26 +4,31 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from vesalius import cohorts
 from vesalius.core.bundle import Bundle, open_bundle
+from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort
 from vesalius.core.disk import assert_apart, held
-from vesalius.core.errors import DataError, Interrupted
-from vesalius.core.progress import Progress, Silent
+from vesalius.core.errors import DataError, Interrupted, VesaliusError
+from vesalius.core.image import Image
+from vesalius.core.progress import Progress, watched
 from vesalius.core.registry import names
 from vesalius.core.words import counted
 from vesalius.explain import methods as known
 from vesalius.explain.explanation import Check, Choices, Explanation
 from vesalius.explain.explanation import explain as explanation
 from vesalius.explain.stand_in import USUAL
+from vesalius.infer.given import Asked, asked
 from vesalius.infer.predictor import Predictor
 from vesalius.prepare.case import with_reference
+from vesalius.prepare.pixels import Pixels
 from vesalius.run.explaining import Explanations as Explanations
 from vesalius.run.explaining import Wanted, fill
 from vesalius.run.ledger import Sheet
+from vesalius.run.wanted import of_cohort, of_things
 
 USUAL_METHODS = ("gradcam", "integrated-gradients", "shap-kernel")
 ALL = "all"
@@ -31,7 +36,7 @@ ALL = "all"
 
 def explain(
     bundle: Bundle | Path | str,
-    source: Path | str | Cohort,
+    source: Path | str | Image | Case | Mapping[str, Any] | Pixels | Cohort,
     out: Path | str | None = None,
     *,
     method: Sequence[str] | str | None = None,
@@ -48,7 +53,7 @@ def explain(
     device: str | None = None,
     accept_mismatch: bool = False,
     resume: bool = False,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
 ) -> Explanation | Explanations:
     """Return what the answer to the one case in `source` rests on; with `out`, write every case's maps there.
 
@@ -61,7 +66,7 @@ def explain(
     that does not depend on what was learned, or is no better than pointing at the middle, is named and not written.
     Raises VesaliusError's kinds, Interrupted after Ctrl-C.
     """
-    progress = progress or Silent()
+    shown = watched(progress)
     chosen = _methods(method)
     wanted = Wanted(
         methods=chosen,
@@ -70,17 +75,23 @@ def explain(
         dicom=dicom,
     )
     opened = bundle if isinstance(bundle, Bundle) else open_bundle(Path(bundle))
-    if out is not None and not isinstance(source, Cohort):
+    if out is not None and isinstance(source, str | Path):
         assert_apart(Path(source), Path(out))
-    cohort = cohorts.open_cohort(source, layout=layout, columns=columns, max_set_aside=1.0)
-    if not cohort.cases and not cohort.set_aside:
-        raise DataError(f"no images in {cohort.root}")
-    cases = tuple(replace(c, covariates={**c.covariates, **(covariates or {})}) for c in cohort.cases)
+
+    def read(path: Path | str | Cohort) -> Cohort:
+        return cohorts.open_cohort(path, layout=layout, columns=columns, max_set_aside=1.0)
+
+    if isinstance(source, str | Path | Cohort):
+        wanted_cases = of_cohort(read(source), covariates or {})
+    else:
+        given = asked((source,), opened, read=read, accept_mismatch=accept_mismatch)
+        wanted_cases = of_things(given, covariates or {})
+    cases = tuple(_sound(one) for one in wanted_cases.cases)
     predictor = Predictor(opened, device=device, accept_mismatch=accept_mismatch)
     if out is None:
         if len(cases) != 1:
             raise DataError(
-                f"{cohort.root} holds {counted(len(cases), 'case')} that can be explained, not one",
+                f"{wanted_cases.where} holds {counted(len(cases), 'case')} that can be explained, not one",
                 hint="explain(bundle, source, out) for a cohort",
             )
         return explanation(predictor, with_reference(cases[0]), chosen, ask=ask, choices=wanted.choices)
@@ -89,15 +100,23 @@ def explain(
     sheet = again(Path(out), mark, "explain")
     try:
         with held(sheet.folder):
-            done = fill(sheet, predictor, cases, cohort.set_aside, wanted=wanted, progress=progress)
+            done = fill(sheet, predictor, cases, wanted_cases.set_aside, wanted=wanted, progress=shown)
     except KeyboardInterrupt as error:
-        words = ["vesalius", "explain", str(opened.path), str(cohort.root), "-o", str(out), "--resume"]
+        words = ["vesalius", "explain", str(opened.path), wanted_cases.where, "-o", str(out), "--resume"]
         kept = len(set(sheet.answers.cases()))
         raise Interrupted(
             f"interrupted; {kept} of {counted(len(cases), 'case')} are explained", hint=shlex.join(words)
         ) from error
     sheet.close()
     return done
+
+
+def _sound(one: Case | Asked) -> Case:
+    """Return the case of what was given. Raises what is wrong with it."""
+    case = one.case if isinstance(one, Asked) else one
+    if isinstance(case, VesaliusError):
+        raise case
+    return case
 
 
 def _methods(named: Sequence[str] | str | None) -> tuple[str, ...]:
