@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from vesalius.answers.drawing.rates import draw_rates, write_rates
+from vesalius.core.bundle import Bundle
 from vesalius.core.cohort import Cohort
 from vesalius.core.errors import OutputError, PlanError
 from vesalius.core.plan import Plan, override
@@ -17,6 +18,7 @@ from vesalius.core.words import counted
 from vesalius.learn.rates import suggested, sweep
 from vesalius.plan import torch_threads
 from vesalius.run.begin import Asked, begin
+from vesalius.run.finished import Run, place_of
 from vesalius.run.planning import assert_meaning, choose_plan, fix_steps
 from vesalius.run.reading import read_workspace
 from vesalius.run.ready import begun as ready_of
@@ -74,7 +76,7 @@ def find_lr(
     columns: Mapping[str, str] | None = None,
     layout: str | None = None,
     labels: Mapping[str, str] | None = None,
-    init: Path | str | None = None,
+    init: Run | Bundle | Path | str | None = None,
     settings: Mapping[str, Any] | None = None,
     plan: Path | str | Plan | None = None,
     preset: str | None = None,
@@ -137,7 +139,7 @@ def find_lr(
         columns=columns,
         layout=layout,
         labels=labels,
-        init=Path(init) if init else None,
+        init=None if init is None else place_of(init),
         settings=dict(settings or {}),
         plan=plan,
         preset=preset,
