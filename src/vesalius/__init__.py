@@ -50,6 +50,7 @@ _HOME = {
     "MismatchError": "core.errors",
     "LeakError": "core.errors",
     "CodeError": "core.errors",
+    "SourceError": "core.errors",
     "PlanError": "core.errors",
     "BudgetError": "core.errors",
     "RegisterError": "core.errors",
@@ -88,6 +89,7 @@ __all__ = [
     "Predictions",
     "RegisterError",
     "Run",
+    "SourceError",
     "UnknownName",
     "UnsafeError",
     "UsageError",
@@ -130,6 +132,7 @@ if TYPE_CHECKING:
     from vesalius.core.errors import OutputError as OutputError
     from vesalius.core.errors import PlanError as PlanError
     from vesalius.core.errors import RegisterError as RegisterError
+    from vesalius.core.errors import SourceError as SourceError
     from vesalius.core.errors import UnknownName as UnknownName
     from vesalius.core.errors import UnsafeError as UnsafeError
     from vesalius.core.errors import UsageError as UsageError

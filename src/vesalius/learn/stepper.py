@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol, runtime_checkable
@@ -81,6 +82,9 @@ def fabric_for(plan: Plan, device: str | None = None) -> Any:
     """Return Lightning Fabric on the device there is, in the planned precision."""
     from lightning_fabric import Fabric
 
+    logging.getLogger("lightning_fabric.utilities.rank_zero").setLevel(
+        logging.ERROR
+    )  # its "Using bfloat16 …"
     kind = torch.device(device).type if device else ("cuda" if torch.cuda.is_available() else "cpu")
     return Fabric(
         accelerator=kind, devices=1, precision="bf16-mixed" if plan.train.precision == "bf16" else "32-true"

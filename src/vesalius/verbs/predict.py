@@ -14,11 +14,11 @@ from vesalius.core.bundle import Bundle
 from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort
 from vesalius.core.disk import assert_apart, held
-from vesalius.core.errors import DataError, Interrupted, MismatchError, OutputError, PlanError
+from vesalius.core.errors import DataError, Interrupted, MismatchError, OutputError, PlanError, SourceError
 from vesalius.core.image import Image
 from vesalius.core.plan import override
 from vesalius.core.progress import Progress, watched
-from vesalius.core.words import listed, named_things
+from vesalius.core.words import counted, listed, named_things
 from vesalius.infer.given import asked, is_many
 from vesalius.infer.predictor import Predictor
 from vesalius.plan import machine as machines
@@ -290,6 +290,13 @@ def _filled(
         kept = len(sheet.answers.cases())
         of = "" if wanted.count is None else f" of {wanted.count}"
         raise Interrupted(f"interrupted; {kept}{of} answers are kept", hint=hint) from error
+    except SourceError as error:
+        made = counted(len(sheet.answers.cases()), "answer")
+        raise SourceError(
+            f"{error.what}; {made} made before are kept in {sheet.folder}",
+            found=error.found,
+            hint=f"{sheet.answers.partial.name} there, and another folder for the rest",
+        ) from error.__cause__
     except MismatchError:
         sheet.discard()
         raise
