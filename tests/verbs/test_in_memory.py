@@ -394,7 +394,7 @@ def test_saved_predictions_are_the_files_that_predict_writes(volumes: Any, tmp_p
     assert (
         names == {p.name for p in (tmp_path / "held").iterdir()}
         and "answers.csv" in names
-        and len(names) == 5
+        and len(names) == 6
     )
     for name in names:
         assert (tmp_path / "held" / name).read_bytes() == (tmp_path / "done" / name).read_bytes(), name

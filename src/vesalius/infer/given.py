@@ -200,8 +200,9 @@ def _scale(case: Case, image: Image, bundle: Bundle, accept_mismatch: bool) -> t
 def _far_off(case: Case, image: Image, bundle: Bundle) -> tuple[str, str, str] | None:
     """Return what is wrong with values that cannot be on the scale that was learned, what was found, what to try.
 
-    They are far smaller, even the largest is, though not all are zero. They are far larger: even the 99.5th percentile is. Or none is below
-    zero, where those of every training case reach far below it, as Hounsfield units do: they were shifted or rescaled.
+    They are far smaller: even the largest is, though not all are zero. They are far larger: even the 99.5th percentile
+    is. Or none is below zero, where those of every training case reach far below it, as Hounsfield units do: they were
+    shifted or rescaled.
     """
     learned, plan = bundle.learned, bundle.stages[-1].plan.data
     absolute = any(n.method != "zscore" or n.low is not None or n.high is not None for n in plan.normalise)
