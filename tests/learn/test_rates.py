@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +12,7 @@ from _bench import PLAN, STATE, Bench
 from vesalius.core.plan import override
 from vesalius.core.progress import Silent
 from vesalius.learn.rates import Sweep, suggested, sweep
+from vesalius.learn.stepper import fabric_for
 from vesalius.tasks import contract as tasks
 
 
@@ -31,6 +33,14 @@ def test_the_rate_grows_by_a_factor_and_the_loss_is_averaged(bench: Bench) -> No
         running = (1 - 1 / 6) * running + loss / 6  # over a tenth of 60 steps
         assert found.averages[k] == pytest.approx(running / (1 - (1 - 1 / 6) ** (k + 1)))
     assert swept() == found, "the same steps, the same losses"
+
+
+def test_the_precision_is_not_announced(caplog: pytest.LogCaptureFixture) -> None:
+    level = logging.getLogger("lightning_fabric.utilities.rank_zero").level
+    with caplog.at_level(logging.INFO):
+        assert fabric_for(override(PLAN, {"train.precision": "bf16"}), "cpu") is not None
+    assert "Mixed Precision" not in caplog.text
+    assert logging.getLogger("lightning_fabric.utilities.rank_zero").level == level
 
 
 def curve(averages: list[float], *, broke: bool = True) -> Sweep:

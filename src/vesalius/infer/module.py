@@ -154,7 +154,7 @@ class BundleModule(nn.Module):
             return
         data = self.plan.data
         wrong = x.ndim != 5 or x.shape[1] != data.channels or not x.dtype.is_floating_point
-        if wrong or (data.dims == 2 and x.shape[2] != 1):
+        if wrong or (data.dims == 2 and data.sampling == "whole" and x.shape[2] != 1):
             raise DataError(
                 f"this module takes {self.takes}",
                 found=f"{tuple(x.shape)} {str(x.dtype).removeprefix('torch.')}",
