@@ -46,6 +46,9 @@ def test_two_runs_are_compared_by_what_they_left_behind(pictures: Any, other: vs
     assert all(case["case"] in page for case in found.cases)
     assert found.to_polars().height == len(found.differences) and len(repr(found)) < 120
     assert "<table>" in found._repr_html_()
+    assert found.to_pandas()["figure"].to_list() == list(found.differences)
+    shown = found.show(tmp_path / "shown.html")
+    assert shown is not None and shown.read_text() == page
 
 
 def test_scored_again_they_differ_by_the_same(pictures: Any, other: vs.Run) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 
 from vesalius.answers import contract
 from vesalius.core.disk import write_text
+from vesalius.core.frames import as_pandas
+from vesalius.core.shown import Shown
 from vesalius.core.version import VERSION
 from vesalius.core.words import counted
 from vesalius.evaluate.paired import Difference
@@ -19,7 +21,7 @@ EVEN = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison:
+class Comparison(Shown):
     """Two models on the same cases. `names` are what they are called; `differences` are the second less the first.
 
     `cases` say how right each is on each case, and the change; `notes` must be read before the figures.
@@ -76,6 +78,10 @@ class Comparison:
         import polars as pl
 
         return pl.DataFrame([{"figure": n, **asdict(d)} for n, d in self.differences.items()])
+
+    def to_pandas(self) -> Any:
+        """Return the same as a pandas DataFrame. Raises MissingExtra where pandas is not installed."""
+        return as_pandas(self.to_polars())
 
     def __str__(self) -> str:
         return f"{self.names[0]} and {self.names[1]}: {self.verdict}"
