@@ -40,7 +40,10 @@ CLINICAL = 20  # labels at most of which a clinician's tables speak
 OTHER = {"sensitivity": "specificity", "specificity": "sensitivity"}
 RATES = ("sensitivity", "specificity", "ppv_even", "npv_even")
 ACT_AT = tuple(round(0.02 * k, 2) for k in range(1, 50))  # thresholds of the decision curve
-ODDS_SAY = "How often a call is right depends on how common the finding is among those who are asked. "
+ODDS_SAY = (
+    "How often a call is right depends on how common the finding is among those who are asked. Rates of 0 or 100 % "
+    "have Wilson's interval, each case by itself. "
+)
 CHOSEN_BEFORE = (
     "The thresholds were chosen on validation cases, and these rates measured on the cases of this report: a rate that "
     "was to be kept may lie lower here."
@@ -205,7 +208,10 @@ class ScoresHandling(Handling[Scores]):
         for label, truth, chance, called in _questions(rows)[:CLINICAL]:
             if not (truth == 1).any() or not (truth == 0).any():
                 continue
-            own = judged(metrics.rates_at(truth, called, 0.5))
+            bounded = partial(
+                metrics.bounded_rates, having=int((truth == 1).sum()), lacking=int((truth == 0).sum())
+            )
+            own = bounded(judged(metrics.rates_at(truth, called, 0.5)))
             kept = []
             points = (fixed.get("points") or {}).get(label, {})
             for keep, at in product(("specificity", "sensitivity"), KEPT_AT):
@@ -213,7 +219,9 @@ class ScoresHandling(Handling[Scores]):
                 rule = metrics.rates_kept(truth, chance, keep=keep, at=at)
                 if threshold is not None:
                     rule = metrics.rates_at(truth, chance, threshold)
-                kept.append({"keep": keep, "at": at, "threshold": threshold, **_stored(judged(rule))})
+                kept.append(
+                    {"keep": keep, "at": at, "threshold": threshold, **_stored(bounded(judged(rule)))}
+                )
             known = float((truth == 1).sum() / (truth >= 0).sum())
             found["calls"][label] = {"own": _stored(own), "kept": kept, "share": known}
             net = judged(metrics.net_benefit(truth, chance, ACT_AT))

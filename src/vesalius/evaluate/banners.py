@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from vesalius import metrics
-from vesalius.core.scorecard import Banner
+from vesalius.answers import contract
+from vesalius.answers.drawing.panels import figure
+from vesalius.core.scorecard import Banner, Scorecard
 from vesalius.core.words import counted
+from vesalius.evaluate import standing as standings
+from vesalius.evaluate.standing import lead, standing
 from vesalius.metrics import Rows
 
 FEW_STEPS = 100  # of all members together: fewer teach a net hardly more than how frequent classes are
@@ -18,6 +22,7 @@ TRAINING = "hardly trained"
 UNCALLED = "never called"
 FEW = "few cases"
 UNJUDGED = "not measured"
+WORSE = "worse than the trivial answer"
 
 
 def of_training(steps: Sequence[tuple[int, int]], name: str = "") -> tuple[Banner, ...]:
@@ -56,6 +61,24 @@ def of_no_target() -> Banner:
     return Banner(
         UNJUDGED, "The model learned without a target, so there is no truth to measure its answers against."
     )
+
+
+def of_figures(card: Scorecard) -> tuple[Banner, ...]:
+    """Return the banner of a model that the trivial answer beats, by the figure that leads the verdict; else none."""
+    handling = contract.of(card.answer)
+    wanted = handling.headlines or tuple(n for n in card.metrics if "/" not in n)
+    names = [n for n in wanted if n in card.metrics]
+    first = lead(card, names)
+    if first is None or standing(card, first) != standings.WORSE:
+        return ()
+    worse = [n for n in names if standing(card, n) == standings.WORSE]
+    told = [
+        f"{handling.metric_names.get(n, n.replace('_', ' '))} {figure(card.metrics[n].value)} against "
+        f"{figure(card.baseline[n].value)}"
+        for n in worse
+    ]
+    what = f" ({card.baseline_is})" if card.baseline_is else ""
+    return (Banner(WORSE, f"The trivial answer{what} is better than this model: {'; '.join(told)}."),)
 
 
 def is_short(done: int, planned: int) -> bool:

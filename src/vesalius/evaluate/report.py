@@ -19,6 +19,7 @@ from vesalius.core.disk import write_text
 from vesalius.core.errors import UnknownName
 from vesalius.core.scorecard import Interval, Scorecard
 from vesalius.core.words import counted
+from vesalius.evaluate.standing import WORDS, standing
 from vesalius.evaluate.verdict import verdict
 
 TEMPLATE = Path(__file__).parent / "templates" / "report.html.j2"
@@ -80,6 +81,7 @@ def render(report: Report) -> str:
         card=card,
         verdict=verdict(card, tiles, labels),
         tiles=tiles,
+        standings=WORDS,
         table=[tile(card, name) for name in card.metrics if "/" not in name],
         by_label=labels,
         figures=figures(report),
@@ -107,14 +109,13 @@ def headlines(card: Scorecard) -> list[str]:
 
 
 def tile(card: Scorecard, name: str, *, decimals: int | None = None) -> dict[str, Any]:
-    """Return one metric in words: name, value, interval, n, baseline, and whether it beats the baseline's interval."""
+    """Return one metric in words: name, value, interval, n, baseline, and how it stands beside that."""
     found, trivial = card.metrics[name], card.baseline.get(name)
     decimals = decimals_of(found.value, found.low, found.high) if decimals is None else decimals
     described = _described(card.answer, name)
     unit = described.get("unit", "")
     unit = (card.unit or "") if unit == "the target's" else unit
     metric, _, label = name.partition("/")
-    handling = contract.of(card.answer)
     return {
         "key": name,
         "name": metric_name(card, metric),
@@ -132,9 +133,7 @@ def tile(card: Scorecard, name: str, *, decimals: int | None = None) -> dict[str
         "undefined": found.undefined,
         "baseline": "" if trivial is None else number(trivial.value, decimals),
         "baseline_interval": "" if trivial is None else interval(trivial, decimals),
-        "beaten": None
-        if metric in handling.one_sided
-        else beats(found, trivial, str(described.get("better", ""))),
+        "standing": standing(card, name),
         "doubted": bool(card.banners),
         "bar": _bar(found, trivial, described),
     }
@@ -143,17 +142,6 @@ def tile(card: Scorecard, name: str, *, decimals: int | None = None) -> dict[str
 def metric_name(card: Scorecard, metric: str) -> str:
     """Return how a metric is written in a report."""
     return contract.of(card.answer).metric_names.get(metric, metric.replace("_", " "))
-
-
-def beats(found: Interval, trivial: Interval | None, better: str) -> bool | None:
-    """Return whether the whole interval lies on the better side of the baseline's; None where that cannot be said."""
-    if trivial is None or trivial.value is None or found.low is None or found.high is None:
-        return None
-    if better == "higher":
-        return found.low > (trivial.value if trivial.high is None else trivial.high)
-    if better == "lower":
-        return found.high < (trivial.value if trivial.low is None else trivial.low)
-    return None
 
 
 def by_label(card: Scorecard) -> dict[str, Any]:

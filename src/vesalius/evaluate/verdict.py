@@ -7,13 +7,14 @@ from typing import Any
 
 from vesalius.core.scorecard import Scorecard
 from vesalius.core.words import counted
+from vesalius.evaluate.standing import WORDS
 
-GOOD, OPEN, WARN = "good", "open", "warn"
+OPEN, WARN, BAD = "open", "warn", "bad"
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What is to be thought of a scorecard: `tone` is good, open or warn, `text` and `more` are whole sentences."""
+    """What is to be thought of a scorecard: `tone` is good, open, warn or bad; `text` and `more` are sentences."""
 
     tone: str
     text: str
@@ -28,7 +29,7 @@ def verdict(card: Scorecard, tiles: list[dict[str, Any]], labels: dict[str, Any]
     usable = [t for t in tiles if t["raw"] is not None]
     if not usable:
         return Verdict(WARN, f"No figure tells how good the answers to {_cases(card)} are.", _but(card))
-    lead = next((t for t in usable if t["beaten"] is not None), usable[0])
+    lead = next((t for t in usable if t["standing"] is not None), usable[0])
     said = f"{lead['value']}{' ' + lead['unit'] if lead['unit'] else ''}"
     if lead["interval"]:
         said += f" (95 % interval {lead['interval']})"
@@ -36,22 +37,16 @@ def verdict(card: Scorecard, tiles: list[dict[str, Any]], labels: dict[str, Any]
     text = f"On {_cases(card)}, {lead['sentence']}{of} is {said}"
     if lead["baseline"]:
         text += f"; the trivial answer{f' ({card.baseline_is})' if card.baseline_is else ''} has {lead['baseline']}"
-    if lead["beaten"] is None:
+    if lead["standing"] is None:
         text, tone = f"{text}.", OPEN
-    elif lead["beaten"]:
-        text, tone = f"{text}, which is clearly beaten.", GOOD
     else:
-        better = lead["baseline_raw"] is not None and _worse(
-            lead["raw"], lead["baseline_raw"], lead["better"]
-        )
-        text, tone = f"{text}, which {'is better' if better else 'is not clearly beaten'}.", WARN
+        words = WORDS[lead["standing"]]
+        text, tone = f"{text}, which {words.which}.", words.tone
     return Verdict(
-        WARN if card.banners else tone, text, " ".join(filter(None, (_but(card), _weakest(lead, labels))))
+        BAD if tone == BAD else WARN if card.banners else tone,
+        text,
+        " ".join(filter(None, (_but(card), _weakest(lead, labels)))),
     )
-
-
-def _worse(value: float, than: float, better: str) -> bool:
-    return value < than if better == "higher" else value > than
 
 
 def _cases(card: Scorecard) -> str:

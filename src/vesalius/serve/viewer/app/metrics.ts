@@ -1,4 +1,4 @@
-// A scorecard's figures in words: what each is called, which way is better, and whether the trivial answer is beaten.
+// A scorecard's figures in words: what each is called, its interval, and what it is of.
 import { digits } from "./dom.ts";
 import { written } from "./called.ts";
 import type { Figure, MeasuredOn } from "./types.ts";
@@ -34,8 +34,6 @@ const NAMES: Record<string, string> = {
   volume_error: "Volume error",
 };
 const UNITS: Record<string, string> = { mm: "mm", mm2: "mm²", ml: "ml", px: "px" };
-const LOWER = ["area_error", "assd", "brier", "ece", "hd", "hd95", "integrated_brier", "log_loss", "mae", "rmse", "volume_error"];
-const NEITHER = ["bias", "ece", "precision", "recall", "sensitivity", "specificity"]; // a trivial answer can have these perfect
 
 /** `hd95_mm/liver` as what is measured, its unit and the label that it is of. */
 function parts(metric: string): { base: string; unit: string | null; label: string } {
@@ -51,15 +49,6 @@ export function metricName(metric: string): string {
   const name = NAMES[base] ?? plain.charAt(0).toUpperCase() + plain.slice(1);
   const of = !unit ? "" : base === "surface_dice" ? ` (tolerance in ${UNITS[unit]})` : ` (${UNITS[unit]})`;
   return `${name}${of}${label && `, ${written(label)}`}`;
-}
-
-export const lowerIsBetter = (metric: string): boolean => LOWER.includes(parts(metric).base);
-
-/** Whether the whole interval is better than the baseline, as a report has it; null where that cannot be said. */
-export function beats(metric: string, figure: Figure): boolean | null {
-  const { value, low, high, baseline } = figure;
-  if (typeof baseline !== "number" || typeof value !== "number" || NEITHER.includes(parts(metric).base)) return null;
-  return lowerIsBetter(metric) ? (high ?? value) < baseline : (low ?? value) > baseline;
 }
 
 /** A figure's value. */
