@@ -215,7 +215,7 @@ def number(value: float | None, decimals: int | None = None) -> str:
 
 
 def interval(found: Interval, decimals: int | None = None) -> str:
-    """`0.812 – 0.934`, or nothing where there is no interval."""
+    """`0.812 to 0.934`, or nothing where there is no interval."""
     return spread(found, decimals)
 
 
