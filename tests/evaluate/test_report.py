@@ -196,7 +196,7 @@ def test_card_holds_figures_limits_and_whole_tables(tmp_path):
         if line.startswith("|---"):  # a table: head above, rows below, all with as many cells
             cells = [len(re.findall(r"(?<!\\)\|", row)) for row in (lines[i - 1], line, lines[i + 1])]
             assert cells[0] == cells[1] == cells[2], lines[i - 1 : i + 2]
-    assert re.search(r"^\| liver \| 0\.\d+", text, re.M)
+    assert re.search(r"^\| Liver \| 0\.\d+", text, re.M)
 
 
 def test_card_without_figures_says_so():
@@ -226,7 +226,7 @@ def test_each_label_stands_beside_its_baseline_and_how_many_cases_it_speaks_of()
     page, text = render(Report(title="x", scorecard=card)), render_card(Card("x", "y"), card)
     base = number(card.baseline["dice/liver"].value)
     assert f"baseline {base}" in page.partition("By label")[2]
-    assert re.search(rf"\| liver \| [^|]*; baseline {base} \|", text)
+    assert re.search(rf"\| Liver \| [^|]*; baseline {base} \|", text)
     # the lesion is in one truth and in no answer: one Dice, which is 0, and no surface distance at all
     assert "n = 1" in page.partition("By label")[2] and ", n = 1" in text
     assert "– px" not in page and "– px" not in text
@@ -243,7 +243,7 @@ def test_how_a_class_was_called_is_said_with_and_without_thresholds():
     assert said()["what is called"] == "the most probable class"
     assert "0.5" in said(kind="multilabel")["what is called"]
     thresholds = said(thresholds={"b": 0.35})
-    assert "0.35" in thresholds["threshold for b"] and "what is called" not in thresholds
+    assert "0.35" in thresholds["threshold for B"] and "what is called" not in thresholds
 
 
 def test_hounsfield_units_are_drawn_in_a_window_for_soft_tissue():

@@ -10,6 +10,7 @@ from typing import Any
 
 from vesalius.answers import contract
 from vesalius.core import page as pages
+from vesalius.core.called import written
 from vesalius.core.disk import write_text
 from vesalius.core.words import counted
 from vesalius.evaluate.paired import SURE, Difference, apart, directed
@@ -75,7 +76,7 @@ class Comparison:
         """Return how a figure is written: `AUC`, `Dice, liver`."""
         metric, _, label = name.partition("/")
         words = contract.of(self.answer).metric_names.get(metric, metric.replace("_", " "))
-        return f"{words}, {label}" if label else words
+        return f"{words}, {written(label)}" if label else words
 
     def to_polars(self) -> Any:
         """Return a row a figure as a polars DataFrame."""

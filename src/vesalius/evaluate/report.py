@@ -15,6 +15,7 @@ from vesalius.answers.drawing.panels import Table, decimals_of, figure, spread
 from vesalius.answers.drawing.pictures import picture
 from vesalius.answers.drawing.slices import Slice
 from vesalius.core import page, palette
+from vesalius.core.called import called_by
 from vesalius.core.disk import write_text
 from vesalius.core.errors import UnknownName
 from vesalius.core.scorecard import Interval, Scorecard
@@ -70,6 +71,7 @@ def render(report: Report) -> str:
     colours = {
         name: card.colours.get(name, palette.of_place(k)) for k, name in enumerate(report.label_values)
     }
+    nice = called_by(report.label_values)
     seen = {
         heading: [picture(p, report.label_values, colours) for p in shown]
         for heading, shown in (("The worst", report.worst), ("The best", report.best))
@@ -79,6 +81,7 @@ def render(report: Report) -> str:
         TEMPLATE,
         report=report,
         card=card,
+        positive=called_by(card.labels).get(card.positive or "", card.positive),
         verdict=verdict(card, tiles, labels),
         tiles=tiles,
         standings=WORDS,
@@ -92,7 +95,7 @@ def render(report: Report) -> str:
         facts=facts(card),
         pictures=seen,
         in_pairs=any(len(p["views"]) > 1 for shown in seen.values() for p in shown),
-        colours=colours,
+        colours={nice[name]: colour for name, colour in colours.items()},
         truth=palette.TRUTH,
     )
 
@@ -157,7 +160,8 @@ def by_label(card: Scorecard) -> dict[str, Any]:
         full = f"{name}/{label}"
         return tile(card, full, decimals=digits[name]) if full in card.metrics else None
 
-    rows = [(lab, [cell(lab, n) for n in names]) for lab in labels]
+    nice = called_by(card.labels)
+    rows = [(nice[lab], [cell(lab, n) for n in names]) for lab in labels]
     return {"metrics": [metric_name(card, n) for n in names], "rows": rows}
 
 
@@ -167,9 +171,10 @@ def facts(card: Scorecard) -> list[tuple[str, str]]:
     people = f"{card.n_patients}" if card.patients_known else "not known: each case counts as a patient"
     found += [("patients", people), ("cases", str(card.n_cases))]
     if card.positive:
-        found.append(("positive class", card.positive))
+        found.append(("positive class", called_by(card.labels).get(card.positive, card.positive)))
+    nice = called_by(card.labels)
     for label, at in card.thresholds.items():
-        found.append((f"threshold for {label}", f"{at:.3g}, fixed on validation data"))
+        found.append((f"threshold for {nice.get(label, label)}", f"{at:.3g}, fixed on validation data"))
     handling = contract.of(card.answer)
     found += handling.facts(card)
     if any("/" in name for name in card.metrics):
@@ -181,7 +186,7 @@ def facts(card: Scorecard) -> list[tuple[str, str]]:
     for reason, n in card.excluded.items():
         metric, _, label = reason.partition("/")
         what = handling.left_out.get(metric, metric)
-        found.append((label, f"{what}: {n} of {counted(card.n_cases, 'case')}"))
+        found.append((nice.get(label, label), f"{what}: {n} of {counted(card.n_cases, 'case')}"))
     if card.overlap:
         found.append(("training cases", card.overlap))
     if card.baseline_is:

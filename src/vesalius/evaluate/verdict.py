@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from vesalius.core.called import called_by
 from vesalius.core.scorecard import Scorecard
 from vesalius.core.words import counted
 from vesalius.evaluate.standing import WORDS
@@ -33,7 +34,7 @@ def verdict(card: Scorecard, tiles: list[dict[str, Any]], labels: dict[str, Any]
     said = f"{lead['value']}{' ' + lead['unit'] if lead['unit'] else ''}"
     if lead["interval"]:
         said += f" (95 % interval {lead['interval']})"
-    of = f" for “{card.positive}”" if card.positive else ""
+    of = f" for “{called_by(card.labels).get(card.positive, card.positive)}”" if card.positive else ""
     text = f"On {_cases(card)}, {lead['sentence']}{of} is {said}"
     if lead["baseline"]:
         text += f"; the trivial answer{f' ({card.baseline_is})' if card.baseline_is else ''} has {lead['baseline']}"
@@ -66,7 +67,7 @@ def _weakest(lead: dict[str, Any], labels: dict[str, Any]) -> str:
     held = {}
     for label, cells in labels["rows"]:
         for one in cells:
-            if one is not None and one["key"] == f"{metric}/{label}" and one["raw"] is not None:
+            if one is not None and one["key"].startswith(f"{metric}/") and one["raw"] is not None:
                 held[label] = one
     if len(held) < 2 or lead["better"] not in ("higher", "lower"):
         return ""
