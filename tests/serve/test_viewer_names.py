@@ -77,8 +77,8 @@ def test_patients_and_models_are_told_apart_in_words(
         assert page.tab.inner_text("#doubt") == said
         page.tab.click("#model-facts summary")
         facts = page.tab.inner_text("#model-facts")
-        assert "Dice\n0.91\n0.88 to 0.93 · baseline 0.1" in facts  # of all cases, as is said once
-        assert "HD95 (mm)\n8\n6.5 to 9.5 · n = 17 · baseline 7" in facts and "Log loss" in facts
+        assert "Dice\n0.910\n0.880 to 0.930 · baseline 0.100" in facts  # of all cases, as is said once
+        assert "HD95 (mm)\n8.000\n6.500 to 9.500 · n = 17 · baseline 7.000" in facts and "Log loss" in facts
         assert (
             "Measured on 20 cases of 18 patients, test split of other data than it was fitted with (3f2a91cc)."
             in facts

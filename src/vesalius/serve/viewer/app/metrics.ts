@@ -1,5 +1,5 @@
 // A scorecard's figures in words: what each is called, its interval, and what it is of.
-import { digits } from "./dom.ts";
+import { fixed } from "./dom.ts";
 import { written } from "./called.ts";
 import type { Figure, MeasuredOn } from "./types.ts";
 
@@ -52,15 +52,15 @@ export function metricName(metric: string): string {
 }
 
 /** A figure's value. */
-export const valueText = ({ value }: Figure): string => (typeof value === "number" ? digits(value) : "not defined");
+export const valueText = ({ value }: Figure): string => (typeof value === "number" ? fixed(value, value) : "not defined");
 
 /** Its interval; nothing where it has none. */
-export const intervalText = ({ low, high }: Figure): string => (typeof low === "number" && typeof high === "number" ? `${digits(low)} to ${digits(high)}` : "");
+export const intervalText = ({ low, high }: Figure): string => (typeof low === "number" && typeof high === "number" ? `${fixed(low, low, high)} to ${fixed(high, low, high)}` : "");
 
 /** What stands beside a value: its interval, how many cases it is of where these are not all, and the baseline. */
 export function besideText(figure: Figure, all: number | null): string {
   const { n, baseline } = figure;
-  return [intervalText(figure), n && n !== all && `n = ${n}`, typeof baseline === "number" && `baseline ${digits(baseline)}`].filter(Boolean).join(" · ");
+  return [intervalText(figure), n && n !== all && `n = ${n}`, typeof baseline === "number" && `baseline ${fixed(baseline, baseline)}`].filter(Boolean).join(" · ");
 }
 
 /** What figures were measured on, as a sentence: never the image that is seen. */
