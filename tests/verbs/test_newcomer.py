@@ -40,9 +40,7 @@ def test_a_reason_that_cases_share_is_said_once_and_names_no_case_twice(volumes:
     shutil.copy(next((volumes.data / "imagesTr").glob("*.nii.gz")), some / "good.nii.gz")
     done = CliRunner().invoke(app, ["predict", str(volumes.path), str(some), "-o", str(tmp_path / "out")])
     assert done.exit_code == 1 and "1 answered in" in done.output
-    told = [
-        x for x in done.output.splitlines() if "reads volumes" in x and not x.startswith("not answered")
-    ]
+    told = [x for x in done.output.splitlines() if "reads volumes" in x and not x.startswith("not answered")]
     assert len(told) == 1 and "p0, p1, p2 … (4 in all): this model reads volumes" in told[0]
     assert done.output.count("not answered: ") == 1 and "case p0" not in done.output
     with (tmp_path / "out" / "failed.csv").open() as file:
