@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import vesalius as vs
+from vesalius.core import errors
 from vesalius.core.bundle import open_bundle
 from vesalius.core.errors import BundleError, FormatError, PlanError
 from vesalius.core.plan import load_plan
@@ -24,16 +25,23 @@ REPO = Path(__file__).resolve().parent.parent
 
 
 def test_dir_lists_what_is_public_and_nothing_else() -> None:
-    assert dir(vs) == sorted(vs.__all__) and len(set(vs.__all__)) == len(vs.__all__)
-    assert not any(isinstance(getattr(vs, name), ModuleType) for name in vs.__all__)
-    assert set(vs.__all__) - {"__version__"} == set(vs._HOME)
+    assert dir(vs) == sorted({*vs.__all__, "open"}) and len(set(vs.__all__)) == len(vs.__all__)
+    assert not any(isinstance(getattr(vs, name), ModuleType) for name in dir(vs))
+    assert set(dir(vs)) - {"__version__"} == set(vs._HOME)
 
 
 def test_star_import_and_submodules_go_on_working() -> None:
     space: dict[str, Any] = {}
     exec("from vesalius import *", space)
-    assert set(vs.__all__) <= set(space)
+    assert set(vs.__all__) <= set(space) and "open" not in space  # Python's own stays within reach
     assert importlib.import_module("vesalius.core").__name__ == "vesalius.core"
+
+
+def test_every_error_is_within_reach() -> None:
+    kinds = [v for v in vars(errors).values() if inspect.isclass(v) and issubclass(v, Exception)]
+    assert len(kinds) > 15 and all(getattr(vs, kind.__name__) is kind for kind in kinds)
+    with pytest.raises(vs.VesaliusError, match="nothing at"):
+        vs.open("nowhere")
 
 
 def test_listing_names_imports_nothing() -> None:
@@ -60,7 +68,7 @@ def documented() -> list[tuple[str, Any]]:
                 found |= {
                     f"{key}.{n}": m for n, m in vars(member).items() if inspect.isfunction(m) and n[0] != "_"
                 }
-    found |= {name: getattr(vs, name) for name in vs.__all__ if inspect.isfunction(getattr(vs, name))}
+    found |= {name: getattr(vs, name) for name in dir(vs) if inspect.isfunction(getattr(vs, name))}
     return sorted(found.items())
 
 

@@ -22,7 +22,8 @@ _HOME = {
     "read": "verbs.read",
     "inspect": "verbs.inspect",
     "fit": "verbs.fit",
-    "Run": "verbs.fit",
+    "open": "verbs.open",
+    "Run": "run.finished",
     "predict": "verbs.predict",
     "Predictions": "run.predictions",
     "evaluate": "verbs.evaluate",
@@ -40,19 +41,62 @@ _HOME = {
     "Image": "core.image",
     "Case": "core.case",
     "Cohort": "core.cohort",
+    "VesaliusError": "core.errors",
+    "UnknownName": "core.errors",
+    "UsageError": "core.errors",
+    "DataError": "core.errors",
+    "FormatError": "core.errors",
+    "NotAnImage": "core.errors",
+    "NoImages": "core.errors",
+    "GeometryError": "core.errors",
+    "MismatchError": "core.errors",
+    "LeakError": "core.errors",
+    "CodeError": "core.errors",
+    "SourceError": "core.errors",
+    "PlanError": "core.errors",
+    "BudgetError": "core.errors",
+    "RegisterError": "core.errors",
+    "BundleError": "core.errors",
+    "OutputError": "core.errors",
+    "UnsafeError": "core.errors",
+    "MissingExtra": "core.errors",
+    "MissingProgram": "core.errors",
+    "Interrupted": "core.errors",
 }
+_APART = ("open",)  # `from vesalius import *` must not hide Python's own `open`
 __all__ = [
+    "BudgetError",
+    "BundleError",
     "Case",
+    "CodeError",
     "Cohort",
     "Comparison",
+    "DataError",
     "Deidentified",
     "Explanations",
     "Fetched",
+    "FormatError",
+    "GeometryError",
     "Image",
+    "Interrupted",
+    "LeakError",
     "LearningRates",
+    "MismatchError",
+    "MissingExtra",
+    "MissingProgram",
+    "NoImages",
+    "NotAnImage",
     "OutOfFold",
+    "OutputError",
+    "PlanError",
     "Predictions",
+    "RegisterError",
     "Run",
+    "SourceError",
+    "UnknownName",
+    "UnsafeError",
+    "UsageError",
+    "VesaliusError",
     "__version__",
     "cohort_from_dataset",
     "compare",
@@ -76,7 +120,29 @@ __all__ = [
 if TYPE_CHECKING:
     from vesalius.core.case import Case as Case
     from vesalius.core.cohort import Cohort as Cohort
+    from vesalius.core.errors import BudgetError as BudgetError
+    from vesalius.core.errors import BundleError as BundleError
+    from vesalius.core.errors import CodeError as CodeError
+    from vesalius.core.errors import DataError as DataError
+    from vesalius.core.errors import FormatError as FormatError
+    from vesalius.core.errors import GeometryError as GeometryError
+    from vesalius.core.errors import Interrupted as Interrupted
+    from vesalius.core.errors import LeakError as LeakError
+    from vesalius.core.errors import MismatchError as MismatchError
+    from vesalius.core.errors import MissingExtra as MissingExtra
+    from vesalius.core.errors import MissingProgram as MissingProgram
+    from vesalius.core.errors import NoImages as NoImages
+    from vesalius.core.errors import NotAnImage as NotAnImage
+    from vesalius.core.errors import OutputError as OutputError
+    from vesalius.core.errors import PlanError as PlanError
+    from vesalius.core.errors import RegisterError as RegisterError
+    from vesalius.core.errors import SourceError as SourceError
+    from vesalius.core.errors import UnknownName as UnknownName
+    from vesalius.core.errors import UnsafeError as UnsafeError
+    from vesalius.core.errors import UsageError as UsageError
+    from vesalius.core.errors import VesaliusError as VesaliusError
     from vesalius.core.image import Image as Image
+    from vesalius.run.finished import Run as Run
     from vesalius.run.out_of_fold import OutOfFold as OutOfFold
     from vesalius.run.predictions import Predictions as Predictions
     from vesalius.verbs.cohort_from_dataset import cohort_from_dataset as cohort_from_dataset
@@ -92,10 +158,10 @@ if TYPE_CHECKING:
     from vesalius.verbs.fetch import fetch as fetch
     from vesalius.verbs.find_lr import LearningRates as LearningRates
     from vesalius.verbs.find_lr import find_lr as find_lr
-    from vesalius.verbs.fit import Run as Run
     from vesalius.verbs.fit import fit as fit
     from vesalius.verbs.image import image as image
     from vesalius.verbs.inspect import inspect as inspect
+    from vesalius.verbs.open import open as open
     from vesalius.verbs.phantom import phantom as phantom
     from vesalius.verbs.predict import predict as predict
     from vesalius.verbs.read import read as read
@@ -119,7 +185,7 @@ class _Package(ModuleType):
             super().__setattr__(name, value)
 
     def __dir__(self) -> list[str]:
-        return sorted(__all__)  # whatever else is loaded stays within reach by its name
+        return sorted({*__all__, *_APART})  # whatever else is loaded stays within reach by its name
 
 
 sys.modules[__name__].__class__ = _Package

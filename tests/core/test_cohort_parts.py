@@ -70,6 +70,9 @@ def test_parts_are_cohorts(table: Path) -> None:
     [
         (lambda c: c.where(split="val"), "unknown split 'val'"),
         (lambda c: c.where(label="cist"), "closest: cyst"),
+        (lambda c: c.where(), "asks for nothing"),
+        (lambda c: c.where(target="class"), r"asks for no label; try: where\(label=…, target='class'\)"),
+        (lambda c: c[1.5], "by their place or their id; found 1.5, float"),
         (lambda c: c.where(label="cyst", target="mask"), "unknown target"),
         (lambda c: c.where(patient="p77"), "unknown patient"),
         (lambda c: c[["01", "01"]], "more than once"),

@@ -64,12 +64,12 @@ def test_a_class_that_is_never_called_is_named_with_how_many_have_it() -> None:
     card = card_of(called(y, [0] * 30 + [2] * 8, ("cat", "normal, benign", "dog")))
     (banner,) = card.banners
     assert banner.kind == "never called"
-    assert banner.text == ("This class is never called in split 'test': 'normal, benign' (10 of 38 have it).")
+    assert banner.text == ("This class is never called in split 'test': 'Normal, benign' (10 of 38 have it).")
 
 
 def test_a_threshold_that_nothing_reaches_counts_as_never_called() -> None:
     rows = called([0, 1] * 10, [0, 1] * 10, ("ill", "well"), positive="ill", thresholds={"ill": 0.95})
-    assert "'ill' (10 of 20 have it)" in card_of(rows).banners[0].text
+    assert "'Ill' (10 of 20 have it)" in card_of(rows).banners[0].text
 
 
 def test_labels_that_hold_together_are_called_from_their_thresholds() -> None:
@@ -77,8 +77,8 @@ def test_labels_that_hold_together_are_called_from_their_thresholds() -> None:
     p = np.where(y == 1, 0.9, 0.2) * np.array([1.0, 0.5, 1.0])
     rows = scores.from_arrays(p, y, labels=("a", "b", "c"), kind="multilabel")
     found = {b.kind: b.text for b in card_of(rows).banners}
-    assert found["never called"].endswith("'b' (24 of 24 have it).")
-    assert "'c' (0)" in found["few cases"] and "'a'" not in found["few cases"]
+    assert found["never called"].endswith("'B' (24 of 24 have it).")
+    assert "'C' (0)" in found["few cases"] and "'A'" not in found["few cases"]
 
 
 def masks(truths: list[list[int]], answers: list[list[int]]) -> Any:
@@ -96,7 +96,7 @@ def test_a_label_that_no_answer_holds_though_truths_do_is_a_banner() -> None:
     rows = masks([[0, 1, 1, 2]] * 11 + [[0, 1, 1, 0]], [[0, 1, 1, 0]] * 12)
     assert mask.occurrences(rows) == {"liver": (12, 12, 12), "tumour": (11, 0, 12)}
     (banner,) = card_of(rows, "Mask").banners
-    assert banner.text == "This class is never called in split 'test': 'tumour' (11 of 12 have it)."
+    assert banner.text == "This class is never called in split 'test': 'Tumour' (11 of 12 have it)."
 
 
 def test_a_label_that_is_only_called_where_it_is_not_is_called() -> None:
@@ -115,13 +115,21 @@ def test_few_patients_and_few_of_a_class_are_said() -> None:
     (banner,) = card_of(rows, patients=[f"p{k % 9}" for k in range(16)]).banners
     assert banner.kind == "few cases"
     assert "9 patients, where 10 are few already" in banner.text
-    assert "fewer than 5 cases with 'b' (4)" in banner.text
+    assert "fewer than 5 cases with 'B' (4)" in banner.text
     (banner,) = card_of(called([0, 1] * 4, [0, 1] * 4, ("a", "b"))).banners
-    assert "8 cases, each counted as a patient" in banner.text and "'a' (4), 'b' (4)" in banner.text
+    assert "8 cases, each counted as a patient" in banner.text and "'A' (4), 'B' (4)" in banner.text
     enough = called([0, 1] * 5, [0, 1] * 5, ("a", "b"))
     assert card_of(enough, patients=[f"p{k}" for k in range(10)]).banners == ()
     few = value.from_arrays(np.arange(3.0), np.arange(3.0), unit="mm")
     assert kinds(card_of(few, "Value")) == ["few cases"]
+
+
+def test_where_every_label_is_scarce_they_are_not_listed() -> None:
+    names = tuple(Label(k, f"organ_{k}") for k in range(1, 5))
+    image = Image(np.arange(5, dtype=np.uint8)[None, None, None], spacing_mm=(1.0, 1.0, 1.0))
+    rows = mask.rows([Mask(labels=names, image=image, case_id=str(k)) for k in range(3)], [image] * 3)
+    (banner,) = card_of(rows, "Mask").banners
+    assert "fewer than 5 cases with any label: each of 4 has 3." in banner.text and "Organ" not in banner.text
 
 
 def test_what_the_model_was_told_of_comes_first_everywhere(tmp_path: Any) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from vesalius.core.errors import DataError
 from vesalius.core.scorecard import Scorecard
+from vesalius.evaluate.comparison import Comparison, figures, page
 from vesalius.evaluate.paired import aligned, assert_comparable, differences, each_case, together
 from vesalius.evaluate.scorecard import scorecard
 from vesalius.metrics import Rows, mask, scores, value
@@ -34,7 +35,29 @@ def test_the_difference_and_its_test_by_hand() -> None:
     exact = [abs((change * s).mean()) >= abs(change.mean()) - 1e-12 for s in product((1, -1), repeat=6)]
     assert found.p == pytest.approx(np.mean(exact), abs=0.02), "all 64 exchanges"
     assert found.low is not None and found.high is not None and found.low < found.difference < found.high <= 0
-    assert found.better == ("new" if found.high < 0 else "")
+    assert found.better == ("new" if found.high < 0 and found.p < 0.05 else "")
+
+
+def test_one_is_called_better_only_where_interval_and_test_agree() -> None:
+    first, second = numbers([2, 3, 2, 3], [0.0] * 4, "abcd"), numbers([1, 2, 1.5, 2], [0.0] * 4, "abcd")
+    few = differences("Value", together("Value", first, second), patients=list("abcd"), names=NAMES)
+    one = few["mae"]
+    assert one.high is not None and one.high < 0 and one.p is not None and one.p > 0.05, "2/2^4 at best"
+    assert one.better == ""
+    made = Comparison(
+        names=NAMES, answer="Value", target="age", split="test", n_cases=4, n_patients=4, patients_known=True,
+        data_hash="d" * 64, differences=few,
+    )  # fmt: skip
+    assert made.verdict.startswith("Undecided, as interval and test do not agree: ")
+    row = next(r for r in figures(made) if r["name"] == made.called("mae"))
+    assert row["better"] == "undecided" and row["side"] == "none"
+    shown = page(made)
+    assert "<strong>undecided</strong>" in shown and 'class="toc"' in shown and 'data-head="p"' in shown
+    many = [f"{k}" for k in range(16)]
+    rows = together(
+        "Value", *(value.from_arrays(np.full(16, v), np.zeros(16), case_ids=many) for v in (2.0, 1.0))
+    )
+    assert differences("Value", rows, patients=many, names=NAMES)["mae"].better == "new"
 
 
 def test_pairing_narrows_the_interval_and_equal_models_do_not_differ() -> None:

@@ -18,8 +18,9 @@ from vesalius.core.image import Image
 from vesalius.core.scorecard import Interval, Scorecard
 from vesalius.evaluate.card import Card, write_card
 from vesalius.evaluate.card import render as render_card
-from vesalius.evaluate.report import Report, beats, facts, number, render, tile, write_report
+from vesalius.evaluate.report import Report, facts, number, render, tile, write_report
 from vesalius.evaluate.scorecard import scorecard
+from vesalius.evaluate.standing import against
 from vesalius.metrics import mask, scores, value
 
 RNG = np.random.default_rng(0)
@@ -124,16 +125,54 @@ def test_numbers_and_bare_cards():
 
 @pytest.mark.parametrize(
     ("figures", "better", "wanted"),
-    [((0.9, 0.8, 1.0), "higher", True), ((0.9, 0.65, 1.0), "higher", False), ((0.2, 0.1, 0.4), "lower", True),
-     ((0.2, None, None), "lower", None)],
+    [((0.9, 0.8, 1.0), "higher", "beaten"), ((0.9, 0.65, 1.0), "higher", "better"),
+     ((0.2, 0.1, 0.4), "lower", "beaten"), ((0.2, None, None), "lower", None), ((0.2, 0.1, 0.4), "higher", "worse"),
+     ((0.9, 0.8, 1.0), "lower", "worse"), ((0.55, 0.4, 0.7), "higher", "level"), ((0.6, 0.5, 0.7), "lower", "level")],
 )  # fmt: skip
 def test_a_baseline_is_beaten_only_when_intervals_do_not_touch(figures, better, wanted):
-    assert beats(Interval(*figures, 9), Interval(0.6, 0.5, 0.7, 9), better) is wanted
+    assert against(Interval(*figures, 9), Interval(0.6, 0.5, 0.7, 9), better) == wanted
+
+
+def test_an_interval_without_a_width_proves_nothing_of_few_cases():
+    trivial = Interval(0.5, 0.5, 0.5, 4)
+    assert against(Interval(1.0, 1.0, 1.0, 4), trivial, "higher") == "better"
+    assert against(Interval(1.0, 1.0, 1.0, 40), trivial, "higher") == "beaten"
+    assert against(Interval(1.0, 1.0, 1.0, 40), trivial, "higher", patients=4) == "better"
+    assert against(Interval(0.0, 0.0, 0.0, 4), trivial, "lower") == "better"
+    y = np.array([0, 1, 0, 1])
+    rows, base = (scores.from_arrays(p, y, labels=["a", "b"], positive="b", case_ids=list("wxyz"))
+                  for p in (np.eye(2)[y], np.full((4, 2), 0.5)))  # fmt: skip
+    card = scorecard(rows, "Scores", split="test", data_hash="", baseline=base, resamples=50)
+    assert card.metrics["auc"] == Interval(
+        1.0, 1.0, 1.0, 4, card.metrics["auc"].undefined
+    )  # as it was computed
+    page = render(Report(title="x", scorecard=card))
+    assert "clearly beaten" not in page.replace("not clearly beaten", "") and "not clearly beaten" in page
+    assert "100.0 % – 100.0 %" not in page and "100.0 % to 100.0 %" not in page
+
+
+def test_worse_than_the_trivial_answer_is_said_in_red():
+    y, rng = np.arange(60) % 2, np.random.default_rng(1)
+    p = np.clip(0.5 - 0.3 * (y - 0.5) + rng.normal(0, 0.1, 60), 0.01, 0.99)
+    rows, base = (scores.from_arrays(np.stack([1 - q, q], 1), y, labels=["a", "b"], positive="b",
+                  case_ids=[f"c{k}" for k in range(60)]) for q in (p, np.full(60, 0.5)))  # fmt: skip
+    card = scorecard(
+        rows, "Scores", split="test", data_hash="", baseline=base, baseline_is="a coin", resamples=50
+    )
+    page = render(Report(title="x", scorecard=card))
+    assert (
+        '<div class="verdict bad"' in page and '<span class="tone-bad">worse than the trivial answer' in page
+    )
+    assert [b.kind for b in card.banners] == ["worse than the trivial answer"]
+    assert "(a coin) is better than this model: AUC" in card.banners[0].text
+    assert re.search(
+        "It is worse than the trivial answer in .*AUC", render_card(Card(title="x", intended="y"), card)
+    )
 
 
 def test_no_verdict_on_what_a_trivial_answer_can_have_perfect():
     card = scores_card(("a", "b"))
-    assert tile(card, "specificity")["beaten"] is None and tile(card, "auc")["beaten"] is True
+    assert tile(card, "specificity")["standing"] is None and tile(card, "auc")["standing"] == "beaten"
 
 
 def test_numbers_are_short():
@@ -157,7 +196,7 @@ def test_card_holds_figures_limits_and_whole_tables(tmp_path):
         if line.startswith("|---"):  # a table: head above, rows below, all with as many cells
             cells = [len(re.findall(r"(?<!\\)\|", row)) for row in (lines[i - 1], line, lines[i + 1])]
             assert cells[0] == cells[1] == cells[2], lines[i - 1 : i + 2]
-    assert re.search(r"^\| liver \| 0\.\d+", text, re.M)
+    assert re.search(r"^\| Liver \| 0\.\d+", text, re.M)
 
 
 def test_card_without_figures_says_so():
@@ -187,7 +226,7 @@ def test_each_label_stands_beside_its_baseline_and_how_many_cases_it_speaks_of()
     page, text = render(Report(title="x", scorecard=card)), render_card(Card("x", "y"), card)
     base = number(card.baseline["dice/liver"].value)
     assert f"baseline {base}" in page.partition("By label")[2]
-    assert re.search(rf"\| liver \| [^|]*; baseline {base} \|", text)
+    assert re.search(rf"\| Liver \| [^|]*; baseline {base} \|", text)
     # the lesion is in one truth and in no answer: one Dice, which is 0, and no surface distance at all
     assert "n = 1" in page.partition("By label")[2] and ", n = 1" in text
     assert "– px" not in page and "– px" not in text
@@ -204,7 +243,7 @@ def test_how_a_class_was_called_is_said_with_and_without_thresholds():
     assert said()["what is called"] == "the most probable class"
     assert "0.5" in said(kind="multilabel")["what is called"]
     thresholds = said(thresholds={"b": 0.35})
-    assert "0.35" in thresholds["threshold for b"] and "what is called" not in thresholds
+    assert "0.35" in thresholds["threshold for B"] and "what is called" not in thresholds
 
 
 def test_hounsfield_units_are_drawn_in_a_window_for_soft_tissue():

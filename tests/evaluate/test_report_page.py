@@ -144,7 +144,7 @@ def test_a_prevalence_that_the_reader_sets_gives_what_bayes_says(browser: Any, t
             shown = [tab.locator(f"[data-{k}]").inner_text().split("\n")[0] for k in ("ppv", "npv")]
             assert shown == [f"{100 * ppv:.1f} %", f"{100 * npv:.1f} %"]
             assert tab.locator("[data-odds] input[type=range]").input_value() == f"{100 * share:g}"
-        low, high = (float(t.strip(" %")) for t in tab.locator("[data-ppv] small").inner_text().split("–"))
+        low, high = (float(t.strip(" %")) for t in tab.locator("[data-ppv] small").inner_text().split(" to "))
         assert low <= 100 * ppv <= high
 
 

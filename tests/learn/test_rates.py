@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import math
+import logging
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from _bench import PLAN, STATE, Bench
 from vesalius.core.plan import override
 from vesalius.core.progress import Silent
 from vesalius.learn.rates import Sweep, suggested, sweep
+from vesalius.learn.stepper import fabric_for
 from vesalius.tasks import contract as tasks
 
 
@@ -28,9 +30,17 @@ def test_the_rate_grows_by_a_factor_and_the_loss_is_averaged(bench: Bench) -> No
     )
     running = 0.0
     for k, loss in enumerate(found.losses):
-        running = 0.98 * running + 0.02 * loss
-        assert found.averages[k] == pytest.approx(running / (1 - 0.98 ** (k + 1)))
+        running = (1 - 1 / 6) * running + loss / 6  # over a tenth of 60 steps
+        assert found.averages[k] == pytest.approx(running / (1 - (1 - 1 / 6) ** (k + 1)))
     assert swept() == found, "the same steps, the same losses"
+
+
+def test_the_precision_is_not_announced(caplog: pytest.LogCaptureFixture) -> None:
+    level = logging.getLogger("lightning_fabric.utilities.rank_zero").level
+    with caplog.at_level(logging.INFO):
+        assert fabric_for(override(PLAN, {"train.precision": "bf16"}), "cpu") is not None
+    assert "Mixed Precision" not in caplog.text
+    assert logging.getLogger("lightning_fabric.utilities.rank_zero").level == level
 
 
 def curve(averages: list[float], *, broke: bool = True) -> Sweep:
@@ -59,6 +69,13 @@ def test_where_none_follows_none_is_suggested(found: Sweep, says: str) -> None:
     assert rate is None and says in why
 
 
-def test_a_loss_that_still_falls_at_the_end_is_said() -> None:
+def test_where_the_loss_still_falls_at_the_end_no_rate_follows() -> None:
     rate, why = suggested(curve([1 - 0.02 * k for k in range(30)], broke=False))
-    assert rate is not None and "still falling" in why and math.isfinite(rate)
+    assert rate is None and "still falling" in why and "(high)" in why
+
+
+def test_few_steps_are_said_to_be_few() -> None:
+    falling = [1.0] * 10 + [1 - 0.04 * k for k in range(15)] + [2.0]
+    for steps, few in ((26, True), (100, False)):
+        rate, why = suggested(replace(curve(falling), steps=steps))
+        assert rate is not None and ("steps are few" in why) == few

@@ -12,9 +12,9 @@ from vesalius.serve.http.catalogue import Catalogue
 from vesalius.serve.http.keys import make
 
 CARD = {
-    "dice": {"value": 0.91, "low": 0.88, "high": 0.93, "n": 20, "baseline": 0.1},
-    "hd95_mm": {"value": 8.0, "low": 6.5, "high": 9.5, "n": 17, "baseline": 7.0},
-    "log_loss": {"value": 0.2, "low": 0.1, "high": 0.3, "n": 20, "baseline": 0.69},
+    "dice": {"value": 0.91, "low": 0.88, "high": 0.93, "n": 20, "baseline": 0.1, "standing": "beaten"},
+    "hd95_mm": {"value": 8.0, "low": 6.5, "high": 9.5, "n": 17, "baseline": 7.0, "standing": "level"},
+    "log_loss": {"value": 0.2, "low": 0.1, "high": 0.3, "n": 20, "baseline": 0.69, "standing": "worse"},
     "dice/liver": {"value": 0.91, "low": 0.88, "high": 0.93, "n": 20, "baseline": 0.1},
 }
 
@@ -77,14 +77,16 @@ def test_patients_and_models_are_told_apart_in_words(
         assert page.tab.inner_text("#doubt") == said
         page.tab.click("#model-facts summary")
         facts = page.tab.inner_text("#model-facts")
-        assert "Dice\n0.91\n0.88 to 0.93 · baseline 0.1" in facts  # of all cases, as is said once
-        assert "HD95 (mm)\n8\n6.5 to 9.5 · n = 17 · baseline 7" in facts and "Log loss" in facts
+        assert "Dice\n0.910\n0.880 to 0.930 · baseline 0.100" in facts  # of all cases, as is said once
+        assert "HD95 (mm)\n8.000\n6.500 to 9.500 · n = 17 · baseline 7.000" in facts and "Log loss" in facts
         assert (
             "Measured on 20 cases of 18 patients, test split of other data than it was fitted with (3f2a91cc)."
             in facts
         )
         assert "Liver\n" not in facts and "Baseline: the empty mask." in facts
         assert page.tab.inner_text("#model-facts .warn") == "Does not clearly beat the baseline in HD95 (mm)."
+        worse = page.tab.inner_text("#model-facts .wrong")
+        assert worse == "Worse than the baseline, a trivial answer, in Log loss."
         page.picture("told")
         page.tab.locator("#studies button.row").click()  # with the mouse: Enter asks
         page.tab.keyboard.press("Enter")

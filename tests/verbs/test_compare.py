@@ -42,10 +42,18 @@ def test_two_runs_are_compared_by_what_they_left_behind(pictures: Any, other: vs
     told = json.loads((tmp_path / "c" / "comparison.json").read_text())
     assert told["names"] == ["run", "plainer"] and len(told["cases"]) == found.n_cases
     page = (tmp_path / "c" / "compare.html").read_text()
-    assert found.verdict.split(":")[0] in page and "http" not in page and page.count("<svg") >= 1
+    assert (
+        found.verdict.split(":")[0] in page
+        and "http:" not in page
+        and "https:" not in page
+        and page.count("<svg") >= 1
+    )
     assert all(case["case"] in page for case in found.cases)
     assert found.to_polars().height == len(found.differences) and len(repr(found)) < 120
     assert "<table>" in found._repr_html_()
+    assert found.to_pandas()["figure"].to_list() == list(found.differences)
+    shown = found.show(tmp_path / "shown.html")
+    assert shown is not None and shown.read_text() == page
 
 
 def test_scored_again_they_differ_by_the_same(pictures: Any, other: vs.Run) -> None:

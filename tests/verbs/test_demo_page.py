@@ -38,7 +38,7 @@ def test_it_says_what_holds_and_leads_only_to_what_is_there(done: Demo, tmp_path
     PIL.Image.fromarray(np.zeros((20, 30, 3), np.uint8)).save(picture)
     text = page(done, [picture])
     assert done.passed and "All that the demo asserts holds." in text and text.count("Holds.") == 2
-    assert "The liver&#39;s Dice is 0.930" in text and "0.700 – 0.900" in text
+    assert "The liver&#39;s Dice is 0.930" in text and "0.700 to 0.900" in text
     assert 'href="inspect.html"' in text and "segment/report.html" not in text
     assert text.count("data:image/png;base64,") == 1 and "case-0001" in text
 

@@ -36,6 +36,10 @@ def test_only_cases_of_training_are_used_and_nothing_is_written(
     assert len(found.rates) == len(found.losses) <= 40 and found.plan.train.lr == 3e-3
     assert found.reason and "suggested rate" in str(found)
     assert found._repr_html_().count("<svg") == 1 and len(repr(found)) < 80
+    page, picture = tmp_path / "lr.html", tmp_path / "shown.png"
+    assert found.show(page) == page and page.read_text().count("<svg") == 1
+    assert found.show(picture) == picture and picture.read_bytes().startswith(b"\x89PNG")
+    assert "40 steps are few" in found.reason or found.suggestion is None
     found.write(tmp_path / "lr.png")
     assert (tmp_path / "lr.png").read_bytes().startswith(b"\x89PNG")
     with pytest.raises(OutputError, match="nothing is overwritten"):

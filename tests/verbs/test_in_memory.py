@@ -182,6 +182,98 @@ def test_pixels_that_were_scaled_for_another_model_are_refused(pictures: Any, ch
     assert any(text.startswith("accepted: values") for text in found.outside or ())
 
 
+@pytest.mark.parametrize("kind", [bool, np.uint8, np.int32, np.float16, np.float64, "PIL"])
+def test_the_scale_is_judged_by_values_whatever_their_type(pictures: Any, kind: Any) -> None:
+    bits = np.asarray(Pillow.open(scans(pictures)[0])) > 90
+    pixels = Pillow.fromarray(bits) if kind == "PIL" else bits.astype(kind)
+    with pytest.raises(MismatchError, match=r"another scale.*found values 0 to 1, learned from 0 to 2\d\d"):
+        vs.predict(pictures.bundle, pixels)
+    found = vs.predict(pictures.bundle, pixels, accept_mismatch=True)
+    assert any(text.startswith("accepted: values 0 to 1,") for text in found.outside or ())
+
+
+def test_values_that_are_many_times_larger_are_refused_and_those_of_a_file_are_not(
+    pictures: Any, tmp_path: Path
+) -> None:
+    array = np.asarray(Pillow.open(scans(pictures)[0]))
+    with pytest.raises(MismatchError, match="another scale"):
+        vs.predict(pictures.bundle, array.astype(np.uint16) * 257)
+    dark = array // 8  # as a file has it: little light, and some of it
+    assert vs.predict(pictures.bundle, dark).outside is not None
+    Pillow.fromarray((array > 90).astype(np.uint8)).save(tmp_path / "bits.png")
+    assert vs.predict(pictures.bundle, tmp_path / "bits.png").outside, "a file is answered, and noted"
+
+
+def test_hounsfield_units_that_were_shifted_or_rescaled_are_refused(volumes: Any) -> None:
+    held = formats.read(Ref((study(volumes),)))
+    hu, learned = held.array[0], volumes.run.bundle.learned
+    assert learned.unit == "HU" and hu.min() < -200
+
+    def given(pixels: Any, **known: Any) -> Any:
+        return vs.image(pixels, axes="zyx", affine=held.affine, world="LPS", **known)
+
+    byte = ((hu - hu.min()) / (hu.max() - hu.min()) * 255).astype(np.uint8)
+    for wrong in ((hu + 1024).clip(0).astype(np.int32), byte):
+        with pytest.raises(
+            MismatchError, match=r"values are on another scale.*HU; try: vs.image\(.*unit='HU'"
+        ):
+            vs.predict(volumes.bundle, given(wrong))
+    for right in (hu, hu.clip(-160, 240), hu.astype(np.float32)):
+        assert vs.predict(volumes.bundle, given(right)).outside is not None
+    assert vs.predict(volumes.bundle, given(hu.clip(0, 80), unit="HU")).outside is not None
+    with pytest.raises(MismatchError, match="the spacing is on another scale.*in millimetres"):
+        vs.predict(volumes.bundle, vs.image(hu, axes="zyx", spacing_mm=(0.001, 0.001, 0.002)))
+
+
+def test_a_sheared_affine_is_said_and_one_of_another_last_row_refused(volumes: Any) -> None:
+    held = formats.read(Ref((study(volumes),)))
+    assert held.affine is not None
+    sheared = held.affine.copy()
+    sheared[:3, 2] += 0.3 * sheared[:3, 0]
+    found = vs.predict(volumes.bundle, replace(held, affine=sheared))
+    assert any("read as if at right angles" in text for text in found.outside or ())
+    assert not any("right angles" in t for t in vs.predict(volumes.bundle, held).outside or ())
+    last = held.affine.copy()
+    last[3, 3] = 2
+    with pytest.raises(GeometryError, match="the last row of an affine is 0, 0, 0, 1"):
+        vs.image(held.array[0], axes="zyx", affine=last, world="LPS")
+
+
+def test_a_wrong_name_of_an_image_is_refused(pictures: Any) -> None:
+    array = np.asarray(Pillow.open(scans(pictures)[0]))
+    with pytest.raises(UnknownName, match="unknown image 'foo'; try: one of image"):
+        vs.predict(pictures.bundle, {"foo": array})
+    assert same(vs.predict(pictures.bundle, {"image": array}), vs.predict(pictures.bundle, array))
+
+
+def test_a_plane_before_a_model_of_volumes_is_told_so(volumes: Any) -> None:
+    for plane in (np.zeros((32, 32), np.int16), Pillow.new("L", (32, 32)), Pillow.new("RGB", (32, 32))):
+        with pytest.raises(MismatchError, match="reads volumes"):
+            vs.predict(volumes.bundle, plane, accept_mismatch=True)
+
+
+def test_what_was_answered_before_a_generator_raised_is_kept(pictures: Any, tmp_path: Path) -> None:
+    def things() -> Iterator[Any]:
+        yield from scans(pictures, 2)
+        raise RuntimeError("boom")
+
+    with pytest.raises(vs.SourceError, match="raised after 2 things.*found RuntimeError: boom") as caught:
+        vs.predict(pictures.bundle, things())
+    kept = caught.value.answers
+    assert len(kept) == 2 and same(kept[1], vs.predict(pictures.bundle, scans(pictures, 2)[1]))
+    with pytest.raises(
+        vs.SourceError, match=r"2 answers made before are kept in .*out.*answers\.partial\.csv"
+    ):
+        vs.predict(pictures.bundle, things(), tmp_path / "out")
+    assert (tmp_path / "out" / "answers.partial.csv").read_text().count("\n") == 3
+
+
+def test_tensors_without_values_are_refused(pictures: Any) -> None:
+    for tensor in (torch.zeros(48, 48).to_sparse(), torch.zeros(48, 48, device="meta")):
+        with pytest.raises(DataError, match="whose values cannot be taken"):
+            vs.predict(pictures.bundle, tensor)
+
+
 def test_the_callers_pixels_are_left_alone(pictures: Any) -> None:
     array = np.asarray(Pillow.open(scans(pictures)[0])).astype(np.float32)
     before = array.copy()
@@ -224,7 +316,7 @@ def test_two_things_of_one_name_are_two_cases(pictures: Any) -> None:
 def test_answers_never_get_out_of_step_with_what_was_asked(pictures: Any) -> None:
     paths = scans(pictures, 3)
     found = vs.predict(pictures.bundle, [paths[0], "nowhere.png", np.zeros((2, 2, 2, 2)), paths[1]])
-    assert len(found) == 4 and found.case_ids == (paths[0].stem, paths[1].stem)
+    assert len(found) == len(found.case_ids) == 4 and found.answered == (paths[0].stem, paths[1].stem)
     assert [s.case for s in found.set_aside] == ["nowhere", "image-0003"]
     assert same(found[3], vs.predict(pictures.bundle, paths[1]))
     with pytest.raises(DataError, match="nowhere was not answered; found no data at"):
@@ -246,8 +338,10 @@ def test_where_every_one_is_refused_that_is_an_error(volumes: Any) -> None:
 
 def test_where_none_can_be_answered_that_is_an_error_at_once(pictures: Any) -> None:
     batches = torch.utils.data.DataLoader([torch.zeros(1, 48, 48)] * 4, batch_size=2)
-    with pytest.raises(DataError, match="none of 2 cases can be answered.*list\\(batch\\)"):
+    with pytest.raises(DataError, match="a loader gives batches.*list\\(batch\\)"):
         vs.predict(pictures.bundle, batches)
+    with pytest.raises(DataError, match="bytes are no pixels"):
+        vs.predict(pictures.bundle, scans(pictures)[0].read_bytes())  # type: ignore[call-overload]
     with pytest.raises(DataError, match="no data at nowhere.png"):
         vs.predict(pictures.bundle, ["nowhere.png"])
     assert len(vs.predict(pictures.bundle, [])) == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -127,6 +128,20 @@ def test_a_volume_of_one_tile_is_predicts_mask(volumes: Any) -> None:
     assert bundle.features(x).shape == (1, module.members[0].net.channels[-1])
     with pytest.raises(PlanError, match="not calibrated"):
         bundle.torch(calibrated=True)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 32, 32), (1, 3, 1, 32, 32), (1, 1, 4, 32, 32)])
+def test_what_does_not_fit_the_module_is_said_with_its_own_shape(
+    pictures: Any, shape: tuple[int, ...]
+) -> None:
+    bundle = pictures.run.bundle
+    for call in (bundle.torch(), bundle.features):
+        with pytest.raises(DataError, match=re.escape(f"found {shape} float32; try: bundle.prepare(source)")):
+            call(torch.zeros(shape))
+        with pytest.raises(DataError, match="uint8"):
+            call(torch.zeros(1, 1, 1, 32, 32, dtype=torch.uint8))
+        with pytest.raises(DataError, match="a module takes prepared tensors; found str"):
+            call("x.png")
 
 
 def test_axes_that_may_be_others_are_not_guessed() -> None:

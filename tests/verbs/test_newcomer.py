@@ -30,7 +30,7 @@ def pictures(folder: Path, n: int) -> Path:
 
 
 def test_where_every_case_lacks_spacing_nothing_is_written(volumes: Any, tmp_path: Path) -> None:
-    with pytest.raises(MismatchError, match="none of 3 cases can be answered.*says no spacing"):
+    with pytest.raises(MismatchError, match="none of 3 cases can be answered.*reads volumes"):
         vs.predict(volumes.path, pictures(tmp_path / "some", 3), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -40,10 +40,8 @@ def test_a_reason_that_cases_share_is_said_once_and_names_no_case_twice(volumes:
     shutil.copy(next((volumes.data / "imagesTr").glob("*.nii.gz")), some / "good.nii.gz")
     done = CliRunner().invoke(app, ["predict", str(volumes.path), str(some), "-o", str(tmp_path / "out")])
     assert done.exit_code == 1 and "1 answered in" in done.output
-    told = [
-        x for x in done.output.splitlines() if "says no spacing" in x and not x.startswith("not answered")
-    ]
-    assert len(told) == 1 and "p0, p1, p2 … (4 in all): the plan works" in told[0]
+    told = [x for x in done.output.splitlines() if "reads volumes" in x and not x.startswith("not answered")]
+    assert len(told) == 1 and "p0, p1, p2 … (4 in all): this model reads volumes" in told[0]
     assert done.output.count("not answered: ") == 1 and "case p0" not in done.output
     with (tmp_path / "out" / "failed.csv").open() as file:
         assert [r["case"] for r in csv.DictReader(file)] == ["p0", "p1", "p2", "p3"]

@@ -14,6 +14,7 @@ import vesalius as vs
 from vesalius.answers import contract
 from vesalius.core import palette
 from vesalius.core.bundle import open_bundle
+from vesalius.core.called import called_by
 from vesalius.core.scorecard import load_scorecard
 from vesalius.dicom.values.colours import cielab
 from vesalius.phantom.abdomen.dicom import dicom_files
@@ -38,8 +39,9 @@ def test_a_label_has_one_colour_wherever_it_is_shown(volumes: Any, tmp_path: Pat
     card = load_scorecard(volumes.path / "scorecard.json")
     assert dict(card.colours) == shown
     page = (volumes.path / "report.html").read_text(encoding="utf-8")
-    legend = dict(re.findall(r'<span class="line" style="--c:(#[0-9a-f]{6})"></span>([^<]+)<', page))
-    assert {name: colour for colour, name in legend.items()} == shown
+    legend = dict(re.findall(r'<span class="patch" style="--c:(#[0-9a-f]{6})"></span>([^<]+)<', page))
+    nice = called_by(shown)
+    assert {name: colour for colour, name in legend.items()} == {nice[n]: c for n, c in shown.items()}
     told = next(iter(Catalogue([volumes.bundle], ("cpu",)).by_name.values())).about
     assert {x["name"]: x["colour"] for x in told["labels"]} == shown and told["palette"] == list(
         palette.SERIES

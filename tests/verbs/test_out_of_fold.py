@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -88,10 +89,12 @@ def test_a_run_that_is_resumed_after_training_still_writes_them(pictures: Any, t
     assert open_bundle(tmp_path / "run").hash
 
 
-def test_names_of_cases_stay_text_and_the_short_text_is_short() -> None:
+def test_names_of_cases_stay_text_and_the_short_text_is_short(tmp_path: Path) -> None:
     rows = tuple({"case": f"{k:03}", "patient": f"0{k}", "fold": "0", "score": "0.5"} for k in range(200))
     card = Scorecard("Scores", "out of fold", 200, 200, True, "", "", {})
     found = vs.OutOfFold(rows, card)
     table = found.to_polars()
     assert table["case"].to_list()[:2] == ["000", "001"] and table["patient"][7] == "07"
     assert table["score"].dtype.is_float() and len(repr(found)) < 300 and "<" in found._repr_html_()
+    shown = found.show(tmp_path / "a.html")
+    assert shown is not None and "split 'out of fold'" in html.unescape(shown.read_text())

@@ -18,6 +18,7 @@ from vesalius import losses, nets, optimisers, schedules
 from vesalius.core import registry
 from vesalius.core.bundle import open_bundle
 from vesalius.core.errors import BundleError, PlanError, RegisterError, UnknownName
+from vesalius.core.joining import digest_of
 
 
 @pytest.fixture(autouse=True)
@@ -93,10 +94,27 @@ def test_names_that_are_taken_are_refused() -> None:
 
     with pytest.raises(RegisterError, match="the net 'mine' is registered already; found .*Plain"):
         vs.register("nets", Other, name="mine")
+    vs.register("nets", Other, name="mine", replace=True)
+    assert (registry.provenance("nets", "mine") or {}).get("digest") == digest_of(Other)
+    with pytest.raises(RegisterError, match="there is a net 'resnet' already"):
+        vs.register("nets", Plain, name="resnet", replace=True)
+    with pytest.raises(RegisterError, match=r"found an instance of Sequential, which is built.*its class"):
+        vs.register("nets", nn.Sequential(), name="built")
     with pytest.raises(UnknownName, match="unknown kind 'net'.*nets"):
         vs.register("net", Plain)
     with pytest.raises(RegisterError, match="cannot be a name"):
         vs.register("nets", Plain, name="my net")
+
+
+def test_what_the_notebook_that_runs_defines_is_replaced_by_what_it_defines_later() -> None:
+    """A class may have another name in the edited cell, under the name that it is registered by."""
+    first = type("First", (Plain,), {"__module__": "__main__"})
+    second = type("Second", (Plain,), {"__module__": "__main__"})
+    vs.register("nets", first, name="edited")
+    vs.register("nets", second, name="edited")
+    assert registry.stems("nets")["edited"] == "__main__.Second"
+    with pytest.raises(RegisterError, match="registered already; found __main__.Second; .*replace=True"):
+        vs.register("nets", Plain, name="edited")
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from vesalius.answers.foreign.masks import LazyMasks, mask_answers
 from vesalius.core import grids
 from vesalius.core.answers.mask import Mask
 from vesalius.core.ask import Ask
+from vesalius.core.called import called_by
 from vesalius.core.case import IGNORED, Case
 from vesalius.core.cohort import Label, TargetInfo
 from vesalius.core.errors import DataError
@@ -231,7 +232,7 @@ class MaskHandling(Handling[Mask]):
         sizes: Mapping[str, Any] = card.clinical.get("sizes", {})
         if not sizes or not card.cases:
             return []
-        panels, rows = {}, []
+        panels, rows, nice = {}, [], called_by([*card.labels, *sizes])
         digits = decimals_of(
             *(one[name]["value"] for one in sizes.values() for name in ("bias", "low", "high"))
         )
@@ -242,9 +243,9 @@ class MaskHandling(Handling[Mask]):
                 for c in card.cases
             ]
             known = [(a, b) for a, b in pairs if a is not None and b is not None and np.isfinite(a - b)]
-            panels[label] = ([a for a, _ in known], [b for _, b in known], lines)
+            panels[nice[label]] = ([a for a, _ in known], [b for _, b in known], lines)
             cells = (measured(lines[name], decimals=digits) for name in ("bias", "low", "high"))
-            rows.append((Cell(label), Cell(str(len(known)), len(known)), *cells))
+            rows.append((Cell(nice[label]), Cell(str(len(known)), len(known)), *cells))
         units = {SHOWN_IN[one["unit"]] for one in sizes.values()}
         unit = f" ({units.pop()})" if len(units) == 1 else ""
         says = "A dot a case in which the truth or the answer holds the label. The line is the mean difference, the "
@@ -263,7 +264,13 @@ class MaskHandling(Handling[Mask]):
             return None
         shown = [label for label in card.labels if f"dice/{label}" in card.metrics][:MOST_COLUMNS]
         distance = next((n for n in ("hd95_mm", "hd95_px") if n in card.metrics), None)
-        heads = ["case", "mean Dice", *shown, *([f"largest {HEADS[distance]}"] if distance else [])]
+        nice = called_by(card.labels)
+        heads = [
+            "case",
+            "mean Dice",
+            *(nice[label] for label in shown),
+            *([f"largest {HEADS[distance]}"] if distance else []),
+        ]
         rows = []
         for case in card.cases:
             dice = {label: case.get(f"dice/{label}") for label in card.labels}

@@ -25,6 +25,7 @@ from vesalius.cohorts.targets import contract as targets
 from vesalius.core.answers.scores import Scores
 from vesalius.core.ask import Ask
 from vesalius.core.calibration import KEPT_AT, operating_point
+from vesalius.core.called import called_by
 from vesalius.core.case import Case
 from vesalius.core.cohort import TargetInfo
 from vesalius.core.errors import DataError, UnknownName
@@ -40,7 +41,10 @@ CLINICAL = 20  # labels at most of which a clinician's tables speak
 OTHER = {"sensitivity": "specificity", "specificity": "sensitivity"}
 RATES = ("sensitivity", "specificity", "ppv_even", "npv_even")
 ACT_AT = tuple(round(0.02 * k, 2) for k in range(1, 50))  # thresholds of the decision curve
-ODDS_SAY = "How often a call is right depends on how common the finding is among those who are asked. "
+ODDS_SAY = (
+    "How often a call is right depends on how common the finding is among those who are asked. Rates of 0 or 100 % "
+    "have Wilson's interval, each case by itself. "
+)
 CHOSEN_BEFORE = (
     "The thresholds were chosen on validation cases, and these rates measured on the cases of this report: a rate that "
     "was to be kept may lie lower here."
@@ -205,7 +209,10 @@ class ScoresHandling(Handling[Scores]):
         for label, truth, chance, called in _questions(rows)[:CLINICAL]:
             if not (truth == 1).any() or not (truth == 0).any():
                 continue
-            own = judged(metrics.rates_at(truth, called, 0.5))
+            bounded = partial(
+                metrics.bounded_rates, having=int((truth == 1).sum()), lacking=int((truth == 0).sum())
+            )
+            own = bounded(judged(metrics.rates_at(truth, called, 0.5)))
             kept = []
             points = (fixed.get("points") or {}).get(label, {})
             for keep, at in product(("specificity", "sensitivity"), KEPT_AT):
@@ -213,7 +220,9 @@ class ScoresHandling(Handling[Scores]):
                 rule = metrics.rates_kept(truth, chance, keep=keep, at=at)
                 if threshold is not None:
                     rule = metrics.rates_at(truth, chance, threshold)
-                kept.append({"keep": keep, "at": at, "threshold": threshold, **_stored(judged(rule))})
+                kept.append(
+                    {"keep": keep, "at": at, "threshold": threshold, **_stored(bounded(judged(rule)))}
+                )
             known = float((truth == 1).sum() / (truth >= 0).sum())
             found["calls"][label] = {"own": _stored(own), "kept": kept, "share": known}
             net = judged(metrics.net_benefit(truth, chance, ACT_AT))
@@ -230,8 +239,9 @@ class ScoresHandling(Handling[Scores]):
         calls: Mapping[str, Any] = card.clinical.get("calls", {})
         if not calls:
             return []
+        nice = called_by([*card.labels, *calls])
         shown = [
-            Call(label, one["share"], *(Interval(**one["own"][rate]) for rate in RATES))
+            Call(nice[label], one["share"], *(Interval(**one["own"][rate]) for rate in RATES))
             for label, one in calls.items()
         ]
         return [
@@ -249,8 +259,9 @@ class ScoresHandling(Handling[Scores]):
         if not card.cases or "p" not in card.cases[0]:
             return None
         told = card.positive if card.positive in card.labels else None
-        heads = ("case", "truth", "called", "result", f"p({told})" if told else "p(called)", "p(truth)")
-        rows = [_case_row(case, told) for case in card.cases]
+        nice = called_by(card.labels)
+        heads = ("case", "truth", "called", "result", f"p({nice[told]})" if told else "p(called)", "p(truth)")
+        rows = [_case_row(case, told, nice) for case in card.cases]
         rows.sort(key=lambda row: row[5].number if row[5].number is not None else 0.0)
         return Table("All cases", heads, rows)
 
@@ -310,9 +321,9 @@ def _says(card: Scorecard) -> str:
 
 def _kept_table(card: Scorecard, calls: Mapping[str, Any]) -> Table:
     """Return for each label the rate that is left where the other is kept, and what the kept one comes to here."""
-    rows, here = [], False
+    rows, here, nice = [], False, called_by([*card.labels, *calls])
     for label, one in calls.items():
-        cells = [Cell(label)]
+        cells = [Cell(nice[label])]
         for point in one["kept"]:
             keep, other = point["keep"], OTHER[point["keep"]]
             left, kept = share(Interval(**point[other])), share(Interval(**point[keep]))
@@ -330,7 +341,7 @@ def _kept_table(card: Scorecard, calls: Mapping[str, Any]) -> Table:
     )
 
 
-def _case_row(case: Mapping[str, Any], told: str | None) -> tuple[Cell, ...]:
+def _case_row(case: Mapping[str, Any], told: str | None, nice: Mapping[str, str]) -> tuple[Cell, ...]:
     truth, called, p = case["truth"], case["called"], case["p"]
     several = not isinstance(truth, str)
     right = set(truth) == set(called) if several else truth == called
@@ -340,8 +351,10 @@ def _case_row(case: Mapping[str, Any], told: str | None) -> tuple[Cell, ...]:
     mean = float(np.mean(sure))
     return (
         Cell(str(case["case"])),
-        Cell((listed(truth) or "none") if several else truth),
-        Cell((listed(called) or "none") if several else called),
+        *(
+            Cell(listed([nice.get(n, n) for n in ([one] if isinstance(one, str) else one)]) or "none")
+            for one in (truth, called)
+        ),
         Cell("right", 1.0) if right else Cell("wrong", 0.0, tone="warn"),
         Cell(figure(first), first),
         Cell(figure(mean), mean),

@@ -69,7 +69,7 @@ def predict(
     )
 
     def show() -> None:
-        typer.echo(f"{len(done.case_ids)} answered in {out}")
+        typer.echo(f"{len(done.answered)} answered in {out}")
         if not done.set_aside:
             return
         typer.echo(f"{len(done.set_aside)} could not be answered: {out / 'failed.csv'}", err=True)

@@ -164,6 +164,12 @@ class Cohort(Shown):
         if hasattr(key, "__index__") and not getattr(key, "ndim", 0):
             case: Case = self.cases[key]
             return case
+        if not isinstance(key, Iterable):
+            raise DataError(
+                "cases are taken by their place or their id",
+                found=f"{key!r}, {type(key).__name__}",
+                hint="cohort[0], cohort['case-0001'], cohort[:10], or a list of such",
+            )
         return self._part(_chosen(self, list(key)))
 
     def where(
@@ -184,9 +190,17 @@ class Cohort(Shown):
 
         What was set aside stays in `set_aside`, as nobody can say whether it would have been chosen. Folds belong to
         no cohort: they are made anew from the cases that are left, by patient, when something is fitted to them.
-        Raises UnknownName for a split, label, target or patient that is not there; DataError where labels stand in
-        pixels alone, or where a target must be named.
+        Raises UnknownName for a split, label, target or patient that is not there; DataError where nothing is asked
+        for, where labels stand in pixels alone, or where a target must be named.
         """
+        if target is not None and label is None:
+            raise DataError(
+                f"where(target='{target}') asks for no label", hint=f"where(label=…, target='{target}')"
+            )
+        if test is None and split is None and label is None and patient is None:
+            raise DataError(
+                "where() asks for nothing", hint="where(split=…), where(label=…) or where(lambda case: …)"
+            )
         kept = [c for c in self.cases if test is None or test(c)]
         if split is not None:
             wanted = _known("split", split, (c.split for c in self.cases))
@@ -312,5 +326,5 @@ def _labelled(cohort: Cohort, target: str | None) -> TargetInfo:
     raise DataError(
         "no target has labels that are known without its pixels",
         found=listed(cohort.targets) or "no targets",
-        hint="where(test), with a function of a case",
+        hint="cohort.where(lambda case: …), with a function that says True of the cases to keep",
     )

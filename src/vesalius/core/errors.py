@@ -10,6 +10,7 @@ VesaliusError              exit code 2, one line
 │   ├── GeometryError      shape, affine or spacing contradict each other, or are missing where needed
 │   ├── MismatchError      an image of another kind than a bundle learned from: other channels, modality or unit
 │   ├── LeakError          the same patient (or image) on both sides of a split
+│   ├── SourceError        a generator, or what else things come from one at a time, raised midway
 │   └── CodeError          a file that another package brings does not do what its kind promises, or fails
 ├── PlanError              a plan that cannot be followed
 ├── BudgetError            not enough time, memory or disk for what was asked
@@ -27,6 +28,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from vesalius.core.words import listed
 
@@ -123,6 +125,15 @@ class LeakError(DataError):
 
 class CodeError(DataError):
     """A file that another package brings does not do what its kind promises, or fails; what it raised is the cause."""
+
+
+class SourceError(DataError):
+    """A generator, or what else things come from one at a time, raised midway; what it raised is the cause.
+
+    `answers` are those that `predict` had made by then in memory, a `Predictions`; None where there are none.
+    """
+
+    answers: Any = None
 
 
 class PlanError(VesaliusError):

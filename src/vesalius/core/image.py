@@ -119,6 +119,8 @@ class Image(Shown):
                 raise GeometryError(
                     "an affine must be 4 × 4, finite and invertible", found=repr(affine.tolist())
                 )
+            if not np.allclose(affine[3], (0, 0, 0, 1), atol=1e-6):
+                raise GeometryError("the last row of an affine is 0, 0, 0, 1", found=str(affine[3].tolist()))
             object.__setattr__(self, "affine", affine)
             spacing = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
             object.__setattr__(self, "spacing_mm", tuple(float(s) for s in spacing))

@@ -12,6 +12,7 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vesalius.core.called import called_by
 from vesalius.core.version import VERSION
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def render(template: Path, **shown: Any) -> str:
         lstrip_blocks=True,
     )
     shelf.filters["code"] = code
+    shelf.filters["called"] = called_by
     script = (_HERE / "page.js.txt").read_text(encoding="utf-8")
     about = {
         "page_style": (_HERE / "page.css").read_text(encoding="utf-8"),

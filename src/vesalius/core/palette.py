@@ -26,7 +26,7 @@ TRUTH = "#ffffff"
 """The colour of the truth, dashed on a dark rim; no label and no curve has it."""
 
 APART = 9.0  # of ΔE (CIE 1976) under each kind of colour vision, from which two labels of one picture are told apart
-ENOUGH = 7.5  # likewise, from which a colour that is recommended for an organ is kept: readers know it
+CLEAR = 15.0  # likewise, from which they are told apart at a glance: a recommended colour is kept from here on only
 
 # What 3D Slicer and dcmqi recommend for the codes of DICOM's segmentation types (SNOMED CT); the standard itself names
 # codes and no colours.
@@ -151,13 +151,14 @@ def chosen(labels: Sequence[Label], codes: Sequence[str | None]) -> tuple[Label,
     found: dict[int, str] = {}
     for place, (label, code) in enumerate(zip(labels, codes, strict=True)):
         wanted = ANATOMY.get(code or "")
-        if label.colour is None and wanted is not None and nearest(wanted, taken) >= ENOUGH:
+        if label.colour is None and wanted is not None and nearest(wanted, taken) >= CLEAR:
             found[place] = wanted
             taken.append(wanted)
     for place, label in enumerate(labels):
         if label.colour is None and place not in found:
-            free = (c for c in (*SERIES, *BEFORE) if nearest(c, taken) >= APART)
-            found[place] = next(free, None) or max((*SERIES, *BEFORE), key=lambda c: nearest(c, taken))
+            apart = {c: nearest(c, taken) for c in (*SERIES, *BEFORE)}
+            free = (c for least in (CLEAR, APART) for c, far in apart.items() if far >= least)
+            found[place] = next(free, None) or max((*SERIES, *BEFORE), key=lambda c: apart[c])
             taken.append(found[place])
     return tuple(replace(x, shown=found[k]) if k in found else x for k, x in enumerate(labels))
 

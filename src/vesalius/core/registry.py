@@ -88,17 +88,22 @@ class Joined:
 _joined: dict[tuple[str, str], Joined] = {}
 
 
-def join(kind: str, stem: str, entry: Joined) -> None:
+def join(kind: str, stem: str, entry: Joined, *, replace: bool = False) -> None:
     """Add an entry to a kind for the running process. One that is defined in the same place is replaced.
+
+    So is, by one of a notebook or a script that runs, one of the same; and with `replace` any that was registered.
 
     Raises UnknownName for a kind that does not exist, RegisterError where the name is taken.
     """
     if kind not in KINDS:
         raise UnknownName("kind", kind, KINDS)
     before = _joined.get((kind, stem))
-    if before is not None and before.origin != entry.origin:
+    running = all(e is not None and e.origin.startswith("__main__.") for e in (before, entry))
+    if before is not None and before.origin != entry.origin and not running and not replace:
         raise RegisterError(
-            f"the {singular(kind)} '{stem}' is registered already", found=before.origin, hint="another name"
+            f"the {singular(kind)} '{stem}' is registered already",
+            found=before.origin,
+            hint="another name, or replace=True",
         )
     if before is None and stem in stems(kind):
         raise RegisterError(

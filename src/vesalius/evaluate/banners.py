@@ -5,19 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from vesalius import metrics
-from vesalius.core.scorecard import Banner
+from vesalius.answers import contract
+from vesalius.answers.drawing.panels import figure
+from vesalius.core.called import called_by
+from vesalius.core.scorecard import Banner, Scorecard
 from vesalius.core.words import counted
+from vesalius.evaluate import standing as standings
+from vesalius.evaluate.standing import lead, standing
 from vesalius.metrics import Rows
 
 FEW_STEPS = 100  # of all members together: fewer teach a net hardly more than how frequent classes are
 FEW_PATIENTS = 10  # to test on
 FEW_CASES = 5  # of one class, or with one label
 NAMED = 8  # classes that a sentence names
+SHORT = 2  # labels that are named even where all are scarce
 
 TRAINING = "hardly trained"
 UNCALLED = "never called"
 FEW = "few cases"
 UNJUDGED = "not measured"
+WORSE = "worse than the trivial answer"
 
 
 def of_training(steps: Sequence[tuple[int, int]], name: str = "") -> tuple[Banner, ...]:
@@ -58,6 +65,24 @@ def of_no_target() -> Banner:
     )
 
 
+def of_figures(card: Scorecard) -> tuple[Banner, ...]:
+    """Return the banner of a model that the trivial answer beats, by the figure that leads the verdict; else none."""
+    handling = contract.of(card.answer)
+    wanted = handling.headlines or tuple(n for n in card.metrics if "/" not in n)
+    names = [n for n in wanted if n in card.metrics]
+    first = lead(card, names)
+    if first is None or standing(card, first) != standings.WORSE:
+        return ()
+    worse = [n for n in names if standing(card, n) == standings.WORSE]
+    told = [
+        f"{handling.metric_names.get(n, n.replace('_', ' '))} {figure(card.metrics[n].value)} against "
+        f"{figure(card.baseline[n].value)}"
+        for n in worse
+    ]
+    what = f" ({card.baseline_is})" if card.baseline_is else ""
+    return (Banner(WORSE, f"The trivial answer{what} is better than this model: {'; '.join(told)}."),)
+
+
 def is_short(done: int, planned: int) -> bool:
     """Return whether a member did under half of its planned steps."""
     return 2 * done < planned
@@ -75,7 +100,8 @@ def _uncalled(held: Mapping[str, tuple[int, int, int]], split: str) -> tuple[Ban
     never = {name: (truths, n) for name, (truths, called, n) in held.items() if truths and not called}
     if not never:
         return ()
-    told = [f"'{name}' ({truths} of {n} have it)" for name, (truths, n) in never.items()]
+    nice = called_by(held)
+    told = [f"'{nice[name]}' ({truths} of {n} have it)" for name, (truths, n) in never.items()]
     more = f" and {len(told) - NAMED} more" if len(told) > NAMED else ""
     what = "This class is" if len(never) == 1 else f"{len(never)} classes are"
     text = f"{what} never called in split '{split}': {', '.join(told[:NAMED])}{more}."
@@ -95,11 +121,19 @@ def _few(
         parts.append(f"{who}, where {FEW_PATIENTS} are few already, in split '{split}'")
     scarce = {name: truths for name, (truths, _, _) in held.items() if truths < FEW_CASES}
     if scarce:
-        told = ", ".join([f"'{name}' ({truths})" for name, truths in scarce.items()][:NAMED])
-        more = f" and {len(scarce) - NAMED} more" if len(scarce) > NAMED else ""
-        parts.append(f"fewer than {FEW_CASES} cases with {told}{more}")
+        parts.append(f"fewer than {FEW_CASES} cases with {_scarce(scarce, held)}")
     if not parts:
         return ()
     return (
         Banner(FEW, f"The figures stand on few cases: {'; '.join(parts)}. See the width of the intervals."),
     )
+
+
+def _scarce(scarce: Mapping[str, int], held: Mapping[str, tuple[int, int, int]]) -> str:
+    """Return which labels few cases have, each with how many; in one word where all of several have as few."""
+    least, most = min(scarce.values()), max(scarce.values())
+    if len(scarce) == len(held) > SHORT:
+        return f"any label: each of {len(held)} has {least if least == most else f'{least} to {most}'}"
+    nice = called_by(held)
+    told = ", ".join([f"'{nice[name]}' ({truths})" for name, truths in scarce.items()][:NAMED])
+    return told + (f" and {len(scarce) - NAMED} more" if len(scarce) > NAMED else "")

@@ -10,6 +10,7 @@ from vesalius.core.disk import write_text
 from vesalius.core.scorecard import Scorecard
 from vesalius.core.words import counted
 from vesalius.evaluate.report import by_label, facts, tile
+from vesalius.evaluate.standing import BETTER, LEVEL, WORSE, standing
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +29,11 @@ ALWAYS = (
     "It is not a medical device: it has not been cleared for diagnosis or treatment, and must not be used for either.",
     "It was measured on the data named here; on other scanners, protocols or people it may be worse.",
 )
+
+LIMITS = {
+    (WORSE,): "It is worse than the trivial answer in",
+    (BETTER, LEVEL): "It does not clearly beat the trivial baseline in",
+}
 
 
 def write_card(card: Card, scorecard: Scorecard | None, *, path: Path) -> None:
@@ -74,9 +80,12 @@ def _measured_limits(scored: Scorecard | None) -> list[str]:
         found.append(
             f"It was measured on {counted(scored.n_patients, 'patient')} only; see the width of the intervals."
         )
-    weak = [t for name in scored.metrics if "/" not in name and (t := tile(scored, name))["beaten"] is False]
-    if weak:
-        found.append(
-            f"It does not clearly beat the trivial baseline in {', '.join(str(t['name']) for t in weak)}."
-        )
+    for kind, said in LIMITS.items():
+        names = [
+            str(tile(scored, name)["name"])
+            for name in scored.metrics
+            if "/" not in name and standing(scored, name) in kind
+        ]
+        if names:
+            found.append(f"{said} {', '.join(names)}.")
     return found

@@ -9,17 +9,21 @@ from pathlib import Path
 from typing import Any
 
 from vesalius.answers import contract
+from vesalius.core import page as pages
+from vesalius.core.called import written
 from vesalius.core.disk import write_text
-from vesalius.core.version import VERSION
+from vesalius.core.frames import as_pandas
+from vesalius.core.shown import Shown
 from vesalius.core.words import counted
-from vesalius.evaluate.paired import Difference
+from vesalius.evaluate.paired import SURE, Difference, apart, directed
 
+TEMPLATE = Path(__file__).parent / "templates" / "compare.html.j2"
 MOST = 400  # cases on the page, those that changed most
 EVEN = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison:
+class Comparison(Shown):
     """Two models on the same cases. `names` are what they are called; `differences` are the second less the first.
 
     `cases` say how right each is on each case, and the change; `notes` must be read before the figures.
@@ -53,6 +57,11 @@ class Comparison:
         span = f"difference {signed(found.difference)}, {signed(found.low)} to {signed(found.high)}"
         if found.better:
             return f"{found.better} is better: {both} ({span}; p {p_words(found.p)})."
+        if apart(found) != (found.p is not None and found.p < SURE):
+            return (
+                f"Undecided, as interval and test do not agree: {both} ({span}; p {p_words(found.p)}), "
+                f"on {counted(self.n_cases, 'case')}."
+            )
         return (
             f"These {counted(self.n_cases, 'case')} do not tell which is better: {both} ({span}; "
             f"p {p_words(found.p)})."
@@ -69,13 +78,17 @@ class Comparison:
         """Return how a figure is written: `AUC`, `Dice, liver`."""
         metric, _, label = name.partition("/")
         words = contract.of(self.answer).metric_names.get(metric, metric.replace("_", " "))
-        return f"{words}, {label}" if label else words
+        return f"{words}, {written(label)}" if label else words
 
     def to_polars(self) -> Any:
         """Return a row a figure as a polars DataFrame."""
         import polars as pl
 
         return pl.DataFrame([{"figure": n, **asdict(d)} for n, d in self.differences.items()])
+
+    def to_pandas(self) -> Any:
+        """Return the same as a pandas DataFrame. Raises MissingExtra where pandas is not installed."""
+        return as_pandas(self.to_polars())
 
     def __str__(self) -> str:
         return f"{self.names[0]} and {self.names[1]}: {self.verdict}"
@@ -86,11 +99,13 @@ class Comparison:
     def _repr_html_(self) -> str:
         rows = "".join(
             f"<tr><td>{r['name']}</td><td>{r['first']}</td><td>{r['second']}</td><td>{r['difference']}</td>"
-            f"<td>{r['interval']}</td><td>{r['p']}</td></tr>"
+            f"<td>{r['interval']}</td><td>{r['p']}</td><td>{r['better'] or r['reason']}</td></tr>"
             for r in map(_escaped, figures(self))
         )
         a, b, verdict = (_text(t) for t in (*self.names, self.verdict))
-        head = "".join(f"<th>{t}</th>" for t in ("figure", a, b, "difference", "95 % interval", "p"))
+        head = "".join(
+            f"<th>{t}</th>" for t in ("figure", a, b, "difference", "95 % interval", "p", "better")
+        )
         return f"<div><p>{verdict}</p><table><tr>{head}</tr>{rows}</table></div>"
 
 
@@ -102,19 +117,25 @@ def write(found: Comparison, folder: Path) -> None:
 
 def page(found: Comparison) -> str:
     """Return one self-contained page: the verdict, what must be read first, figures, and the cases that changed."""
-    from jinja2 import Environment, PackageLoader
-
     changed = [c for c in found.cases if c["change"] is not None]
     ranked = sorted(changed, key=lambda c: -abs(c["change"]))[:MOST]
     up, down = (sum(s * c["change"] > EVEN for c in changed) for s in (1, -1))
-    environment = Environment(loader=PackageLoader("vesalius.evaluate"), autoescape=True)
+    decided = found.headline is not None and bool(found.differences[found.headline].better)
     who = counted(found.n_patients, "patient") if found.patients_known else "each case counted as a patient"
-    return environment.get_template("compare.html.j2").render(
+    return pages.render(
+        TEMPLATE,
         title=f"{found.names[0]} and {found.names[1]}",
         names=found.names,
-        subtitle=f"{found.target or 'no target'}: {counted(found.n_cases, 'case')} of split '{found.split}', {who}; "
-        f"data {found.data_hash[:12]}",
+        subtitle=f"Two models on the same cases, {found.names[1]} against {found.names[0]}",
+        chips=[
+            f"target: {found.target or 'none'}",
+            f"split: {found.split}",
+            counted(found.n_cases, "case"),
+            who,
+            f"data {found.data_hash[:12]}",
+        ],
         verdict=found.verdict,
+        tone="warn" if found.notes else "good" if decided else "open",
         notes=found.notes,
         figures=figures(found),
         resamples=found.resamples,
@@ -124,7 +145,6 @@ def page(found: Comparison) -> str:
         f"{len(changed) - up - down} are alike.",
         shown="All cases, the largest changes first" if len(ranked) == len(changed)
         else f"The {len(ranked)} largest changes of {counted(len(changed), 'case')}",
-        version=VERSION,
     )  # fmt: skip
 
 
@@ -148,13 +168,20 @@ def figures(found: Comparison) -> list[dict[str, Any]]:
                 "interval": "–" if one.low is None else f"{signed(one.low)} to {signed(one.high)}",
                 "p": p_words(one.p),
                 "n": one.n,
-                "better": one.better,
+                "better": one.better or _undecided(found.answer, name, one),
                 "side": "none" if not one.better else "second" if one.better == found.names[1] else "first",
                 "reason": one.reason,
                 "bar": _bar(one, reach.get(name.partition("/")[0], 0.0)),
             }
         )
     return rows
+
+
+def _undecided(answer: str, name: str, one: Difference) -> str:
+    """Return "undecided" where a figure could have told which is better and does not, a dash where it never could."""
+    if one.low is None or one.p is None:
+        return ""
+    return "undecided" if directed(answer, name) else "–"
 
 
 def _bar(one: Difference, reach: float) -> dict[str, float] | None:

@@ -17,6 +17,7 @@ from vesalius.core.scorecard import Scorecard
 from vesalius.core.words import counted, listed
 from vesalius.metrics import Rows, resample
 
+SURE = 0.05  # p below which, where the interval does not hold 0 either, one of two is called better
 HINT = "compare(first, second, DATA), which scores both on the same cases"
 SAME = ("positive", "unit", "tolerance_mm", "tolerance_px")
 Summary = Callable[[Rows, Array], Mapping[str, float]]
@@ -28,7 +29,8 @@ class Difference:
 
     `p` is the share of exchanges of the two models' answers, patient by patient, after which they differ at least as
     much as they do: how likely that is if it made no difference which is which. `better` is the name of the better one,
-    empty where the interval holds 0. `reason` says why a bound or `p` is missing.
+    empty where the interval holds 0 or `p` is not below `SURE`, so that it is undecided. `reason` says why a bound or
+    `p` is missing.
     """
 
     first: float | None
@@ -194,21 +196,30 @@ def _difference(
     other = np.array([s[name] for s in swapped])
     other = other[np.isfinite(other)]
     p = (1 + int((np.abs(other) >= abs(change) - 1e-12).sum())) / (1 + len(other))
-    better = _better(answer, name, float(low), float(high), names)
-    return Difference(first, second, change, float(low), float(high), p, n, better)
+    made = Difference(first, second, change, float(low), float(high), p, n)
+    return replace(made, better=_better(answer, name, made, names))
 
 
-def _better(answer: str, name: str, low: float, high: float, names: tuple[str, str]) -> str:
-    """Return which is better for sure, as far as the interval goes; empty where it holds 0 or nobody says which way."""
-    if low <= 0 <= high:
-        return ""
+def apart(found: Difference) -> bool:
+    """Return whether the interval of a difference does not hold 0."""
+    return found.low is not None and found.high is not None and not found.low <= 0 <= found.high
+
+
+def directed(answer: str, name: str) -> str:
+    """Return which way a figure is better, `higher` or `lower`; empty where nothing says it."""
     try:
         way = metrics.describe(answer, name)["better"]
     except (UnknownName, KeyError):
         return ""
-    if way not in ("higher", "lower"):
+    return way if way in ("higher", "lower") else ""
+
+
+def _better(answer: str, name: str, found: Difference, names: tuple[str, str]) -> str:
+    """Return which is better, where both the interval and the test say so; empty where it is undecided."""
+    way = directed(answer, name)
+    if not way or not apart(found) or found.low is None or found.p is None or found.p >= SURE:
         return ""
-    return names[1] if (low > 0) == (way == "higher") else names[0]
+    return names[1] if (found.low > 0) == (way == "higher") else names[0]
 
 
 def each_case(answer: str, rows: Rows) -> tuple[dict[str, Any], ...]:

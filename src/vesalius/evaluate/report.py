@@ -15,10 +15,12 @@ from vesalius.answers.drawing.panels import Table, decimals_of, figure, spread
 from vesalius.answers.drawing.pictures import picture
 from vesalius.answers.drawing.slices import Slice
 from vesalius.core import page, palette
+from vesalius.core.called import called_by
 from vesalius.core.disk import write_text
 from vesalius.core.errors import UnknownName
 from vesalius.core.scorecard import Interval, Scorecard
 from vesalius.core.words import counted
+from vesalius.evaluate.standing import WORDS, standing
 from vesalius.evaluate.verdict import verdict
 
 TEMPLATE = Path(__file__).parent / "templates" / "report.html.j2"
@@ -69,6 +71,7 @@ def render(report: Report) -> str:
     colours = {
         name: card.colours.get(name, palette.of_place(k)) for k, name in enumerate(report.label_values)
     }
+    nice = called_by(report.label_values)
     seen = {
         heading: [picture(p, report.label_values, colours) for p in shown]
         for heading, shown in (("The worst", report.worst), ("The best", report.best))
@@ -78,8 +81,10 @@ def render(report: Report) -> str:
         TEMPLATE,
         report=report,
         card=card,
+        positive=called_by(card.labels).get(card.positive or "", card.positive),
         verdict=verdict(card, tiles, labels),
         tiles=tiles,
+        standings=WORDS,
         table=[tile(card, name) for name in card.metrics if "/" not in name],
         by_label=labels,
         figures=figures(report),
@@ -90,7 +95,7 @@ def render(report: Report) -> str:
         facts=facts(card),
         pictures=seen,
         in_pairs=any(len(p["views"]) > 1 for shown in seen.values() for p in shown),
-        colours=colours,
+        colours={nice[name]: colour for name, colour in colours.items()},
         truth=palette.TRUTH,
     )
 
@@ -107,14 +112,13 @@ def headlines(card: Scorecard) -> list[str]:
 
 
 def tile(card: Scorecard, name: str, *, decimals: int | None = None) -> dict[str, Any]:
-    """Return one metric in words: name, value, interval, n, baseline, and whether it beats the baseline's interval."""
+    """Return one metric in words: name, value, interval, n, baseline, and how it stands beside that."""
     found, trivial = card.metrics[name], card.baseline.get(name)
     decimals = decimals_of(found.value, found.low, found.high) if decimals is None else decimals
     described = _described(card.answer, name)
     unit = described.get("unit", "")
     unit = (card.unit or "") if unit == "the target's" else unit
     metric, _, label = name.partition("/")
-    handling = contract.of(card.answer)
     return {
         "key": name,
         "name": metric_name(card, metric),
@@ -132,9 +136,7 @@ def tile(card: Scorecard, name: str, *, decimals: int | None = None) -> dict[str
         "undefined": found.undefined,
         "baseline": "" if trivial is None else number(trivial.value, decimals),
         "baseline_interval": "" if trivial is None else interval(trivial, decimals),
-        "beaten": None
-        if metric in handling.one_sided
-        else beats(found, trivial, str(described.get("better", ""))),
+        "standing": standing(card, name),
         "doubted": bool(card.banners),
         "bar": _bar(found, trivial, described),
     }
@@ -143,17 +145,6 @@ def tile(card: Scorecard, name: str, *, decimals: int | None = None) -> dict[str
 def metric_name(card: Scorecard, metric: str) -> str:
     """Return how a metric is written in a report."""
     return contract.of(card.answer).metric_names.get(metric, metric.replace("_", " "))
-
-
-def beats(found: Interval, trivial: Interval | None, better: str) -> bool | None:
-    """Return whether the whole interval lies on the better side of the baseline's; None where that cannot be said."""
-    if trivial is None or trivial.value is None or found.low is None or found.high is None:
-        return None
-    if better == "higher":
-        return found.low > (trivial.value if trivial.high is None else trivial.high)
-    if better == "lower":
-        return found.high < (trivial.value if trivial.low is None else trivial.low)
-    return None
 
 
 def by_label(card: Scorecard) -> dict[str, Any]:
@@ -169,7 +160,8 @@ def by_label(card: Scorecard) -> dict[str, Any]:
         full = f"{name}/{label}"
         return tile(card, full, decimals=digits[name]) if full in card.metrics else None
 
-    rows = [(lab, [cell(lab, n) for n in names]) for lab in labels]
+    nice = called_by(card.labels)
+    rows = [(nice[lab], [cell(lab, n) for n in names]) for lab in labels]
     return {"metrics": [metric_name(card, n) for n in names], "rows": rows}
 
 
@@ -179,9 +171,10 @@ def facts(card: Scorecard) -> list[tuple[str, str]]:
     people = f"{card.n_patients}" if card.patients_known else "not known: each case counts as a patient"
     found += [("patients", people), ("cases", str(card.n_cases))]
     if card.positive:
-        found.append(("positive class", card.positive))
+        found.append(("positive class", called_by(card.labels).get(card.positive, card.positive)))
+    nice = called_by(card.labels)
     for label, at in card.thresholds.items():
-        found.append((f"threshold for {label}", f"{at:.3g}, fixed on validation data"))
+        found.append((f"threshold for {nice.get(label, label)}", f"{at:.3g}, fixed on validation data"))
     handling = contract.of(card.answer)
     found += handling.facts(card)
     if any("/" in name for name in card.metrics):
@@ -193,7 +186,7 @@ def facts(card: Scorecard) -> list[tuple[str, str]]:
     for reason, n in card.excluded.items():
         metric, _, label = reason.partition("/")
         what = handling.left_out.get(metric, metric)
-        found.append((label, f"{what}: {n} of {counted(card.n_cases, 'case')}"))
+        found.append((nice.get(label, label), f"{what}: {n} of {counted(card.n_cases, 'case')}"))
     if card.overlap:
         found.append(("training cases", card.overlap))
     if card.baseline_is:
@@ -227,7 +220,7 @@ def number(value: float | None, decimals: int | None = None) -> str:
 
 
 def interval(found: Interval, decimals: int | None = None) -> str:
-    """`0.812 – 0.934`, or nothing where there is no interval."""
+    """`0.812 to 0.934`, or nothing where there is no interval."""
     return spread(found, decimals)
 
 

@@ -63,7 +63,7 @@ def scorecard(
             return bounded(module.summary, table, counts=counts)
 
     info, found = rows.info, judged(rows)
-    return Scorecard(
+    made = Scorecard(
         answer=answer,
         split=split,
         n_patients=len(set(who)),
@@ -94,6 +94,7 @@ def scorecard(
             *banners.of_rows(rows, answer, split=split, patients=len(set(who)), known=known),
         ),
     )
+    return replace(made, banners=(*made.banners, *banners.of_figures(made)))
 
 
 def bare_scorecard(

@@ -5,15 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from vesalius.core.called import called_by
 from vesalius.core.scorecard import Scorecard
 from vesalius.core.words import counted
+from vesalius.evaluate.standing import WORDS
 
-GOOD, OPEN, WARN = "good", "open", "warn"
+OPEN, WARN, BAD = "open", "warn", "bad"
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What is to be thought of a scorecard: `tone` is good, open or warn, `text` and `more` are whole sentences."""
+    """What is to be thought of a scorecard: `tone` is good, open, warn or bad; `text` and `more` are sentences."""
 
     tone: str
     text: str
@@ -28,30 +30,24 @@ def verdict(card: Scorecard, tiles: list[dict[str, Any]], labels: dict[str, Any]
     usable = [t for t in tiles if t["raw"] is not None]
     if not usable:
         return Verdict(WARN, f"No figure tells how good the answers to {_cases(card)} are.", _but(card))
-    lead = next((t for t in usable if t["beaten"] is not None), usable[0])
+    lead = next((t for t in usable if t["standing"] is not None), usable[0])
     said = f"{lead['value']}{' ' + lead['unit'] if lead['unit'] else ''}"
     if lead["interval"]:
         said += f" (95 % interval {lead['interval']})"
-    of = f" for “{card.positive}”" if card.positive else ""
+    of = f" for “{called_by(card.labels).get(card.positive, card.positive)}”" if card.positive else ""
     text = f"On {_cases(card)}, {lead['sentence']}{of} is {said}"
     if lead["baseline"]:
         text += f"; the trivial answer{f' ({card.baseline_is})' if card.baseline_is else ''} has {lead['baseline']}"
-    if lead["beaten"] is None:
+    if lead["standing"] is None:
         text, tone = f"{text}.", OPEN
-    elif lead["beaten"]:
-        text, tone = f"{text}, which is clearly beaten.", GOOD
     else:
-        better = lead["baseline_raw"] is not None and _worse(
-            lead["raw"], lead["baseline_raw"], lead["better"]
-        )
-        text, tone = f"{text}, which {'is better' if better else 'is not clearly beaten'}.", WARN
+        words = WORDS[lead["standing"]]
+        text, tone = f"{text}, which {words.which}.", words.tone
     return Verdict(
-        WARN if card.banners else tone, text, " ".join(filter(None, (_but(card), _weakest(lead, labels))))
+        BAD if tone == BAD else WARN if card.banners else tone,
+        text,
+        " ".join(filter(None, (_but(card), _weakest(lead, labels)))),
     )
-
-
-def _worse(value: float, than: float, better: str) -> bool:
-    return value < than if better == "higher" else value > than
 
 
 def _cases(card: Scorecard) -> str:
@@ -71,7 +67,7 @@ def _weakest(lead: dict[str, Any], labels: dict[str, Any]) -> str:
     held = {}
     for label, cells in labels["rows"]:
         for one in cells:
-            if one is not None and one["key"] == f"{metric}/{label}" and one["raw"] is not None:
+            if one is not None and one["key"].startswith(f"{metric}/") and one["raw"] is not None:
                 held[label] = one
     if len(held) < 2 or lead["better"] not in ("higher", "lower"):
         return ""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from vesalius.core.bundle import Bundle
 from vesalius.core.case import Case
 from vesalius.core.errors import DataError, MismatchError
@@ -13,6 +15,7 @@ from vesalius.core.words import named_things
 from vesalius.prepare.seen import look
 
 ACCEPTED = "accepted: "
+_SLANT = 0.01  # the cosine between two axes, from which an affine is sheared: half a degree
 
 
 def judge(bundle: Bundle, case: Case, reference: Image) -> Verdict | None:
@@ -36,7 +39,19 @@ def admit(
             found="; ".join(verdict.mismatch),
             hint="--accept-mismatch, or accept_mismatch: true in a request, to go on all the same",
         )
-    return (*(f"{ACCEPTED}{text}" for text in verdict.mismatch), *verdict.outside)
+    return (*(f"{ACCEPTED}{text}" for text in verdict.mismatch), *verdict.outside, *_sheared(reference))
+
+
+def _sheared(image: Image) -> tuple[str, ...]:
+    """Return what to say of an image whose axes are not at right angles, as its voxels are taken for boxes."""
+    if image.affine is None:
+        return ()
+    axes = image.affine[:3, :3] / np.linalg.norm(image.affine[:3, :3], axis=0)
+    slant = float(np.abs(axes.T @ axes - np.eye(3)).max())
+    if slant < _SLANT:
+        return ()
+    angle = float(np.degrees(np.arccos(min(1.0, slant))))
+    return (f"axes at {angle:.3g} degrees to one another, read as if at right angles",)
 
 
 def together(of_image: tuple[str, ...] | None, of_more: Sequence[str]) -> tuple[str, ...] | None:

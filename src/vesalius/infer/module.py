@@ -70,7 +70,11 @@ class BundleModule(nn.Module):
         self.eval()
 
     def forward(self, x: Tensor | Mapping[str, Tensor]) -> Tensor:
-        """Return the raw outputs about prepared cases, or what answers say of them where `calibrated`."""
+        """Return the raw outputs about prepared cases, or what answers say of them where `calibrated`.
+
+        Raises DataError for a tensor of another shape or type than `takes` says.
+        """
+        self._assert_fits(x)
         raw = self.run.together(self._members(), batch_of(x), _generator())
         if self.calibrated:
             return self.task.calibrated(raw, self.stage.state, self.stage.calibration)
@@ -82,6 +86,7 @@ class BundleModule(nn.Module):
         It is the last map of an encoder, on which a head stands, and the bottom of a U-Net. Members' features are not
         comparable with one another's. Raises PlanError for a model without a net.
         """
+        self._assert_fits(x)
         model, found = self.members[member], []
         net = next((m for m in model.modules() if isinstance(m, Net)), None)
         if net is None:
@@ -143,6 +148,19 @@ class BundleModule(nn.Module):
         gives = "calibrated" if self.calibrated else "raw outputs"
         return f"{self.task.name}; takes {self.takes}; gives {gives}"
 
+    def _assert_fits(self, x: Tensor | Mapping[str, Tensor]) -> None:
+        """Raise DataError where a tensor that stands for an image alone is none that `prepare` could give."""
+        if not isinstance(x, Tensor):
+            return
+        data = self.plan.data
+        wrong = x.ndim != 5 or x.shape[1] != data.channels or not x.dtype.is_floating_point
+        if wrong or (data.dims == 2 and data.sampling == "whole" and x.shape[2] != 1):
+            raise DataError(
+                f"this module takes {self.takes}",
+                found=f"{tuple(x.shape)} {str(x.dtype).removeprefix('torch.')}",
+                hint="bundle.prepare(source), which gives it of a path, an array or a picture",
+            )
+
     def _members(self) -> Members:
         return Members(self.task, list(self.members), self.plan, self.device)
 
@@ -181,7 +199,13 @@ def tensors(seen: Encoded, device: torch.device) -> Prepared:
 
 
 def batch_of(x: Tensor | Mapping[str, Tensor]) -> Batch:
-    """Return prepared tensors as the batch that tasks take."""
+    """Return prepared tensors as the batch that tasks take. Raises DataError for what is not prepared."""
+    if not isinstance(x, Tensor | Mapping) or not all(isinstance(v, Tensor) for v in _values(x)):
+        raise DataError(
+            "a module takes prepared tensors",
+            found=type(x).__name__,
+            hint="bundle.prepare(source), which gives them of a path, an array or a picture",
+        )
     if isinstance(x, Tensor):
         return Batch(images={MAIN: x}, case_ids=tuple(str(k) for k in range(len(x))))
     images = {name: value for name, value in x.items() if name not in BESIDE}
@@ -189,6 +213,10 @@ def batch_of(x: Tensor | Mapping[str, Tensor]) -> Batch:
     n = len(next(iter(x.values())))
     present = {name: torch.ones(n, dtype=torch.bool) for name in x}
     return Batch(images=images, case_ids=tuple(str(k) for k in range(n)), present=present, **beside)
+
+
+def _values(x: Tensor | Mapping[str, Tensor]) -> list[Tensor]:
+    return [x] if isinstance(x, Tensor) else list(x.values())
 
 
 def case_of(source: Any) -> Case:

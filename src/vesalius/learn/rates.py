@@ -2,8 +2,9 @@
 
 Smith 2017 (Cyclical learning rates, WACV, arXiv 1506.01186) lets the rate grow over one short training and looks at
 where the loss falls and where it breaks. Gugger 2018 ("How do you find a good learning rate", as in fastai) says how
-to read it: the rate grows by a factor, the loss is averaged with a weight of 0.98, the test ends where that average is
-four times its best, and the rate to take is a tenth of the one at its minimum.
+to read it: the rate grows by a factor, the loss is averaged, the test ends where that average is four times its best,
+and the rate to take is a tenth of the one at its minimum. His weight of 0.98 averages over fifty steps; in a short test
+that average lags so far behind that its minimum lies where the loss rises, so here it is a tenth of the steps at most.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from vesalius.prepare.batch import Example
 from vesalius.tasks.contract import Task
 
 RULE = "a tenth of the rate at which the averaged loss was lowest (Gugger 2018, after Smith 2017, arXiv 1506.01186)"
-WEIGHT = 0.98  # of what was, in the average of the loss
+WEIGHT = 0.98  # of what was, in the average of the loss: fifty steps, or a tenth of all where these are fewer
+ENOUGH = 100  # steps, from which a test is trusted without a word
 BROKEN = 4.0  # times the best average: the test ends
 TENTH = 0.1
 FELL = 0.95  # of the first average: a loss that never got there was lowered by no rate
@@ -32,12 +34,16 @@ FELL = 0.95  # of the first average: a loss that never got there was lowered by 
 
 @dataclass(frozen=True)
 class Sweep:
-    """A rate, its loss and the average of the losses so far, for each step; `broke` says that the loss broke out."""
+    """A rate, its loss and the average of the losses so far, for each step; `broke` says that the loss broke out.
+
+    `steps` were planned.
+    """
 
     rates: tuple[float, ...]
     losses: tuple[float, ...]
     averages: tuple[float, ...]
     broke: bool
+    steps: int = ENOUGH
 
 
 def sweep(
@@ -60,6 +66,7 @@ def sweep(
     losses: list[float] = []
     averages: list[float] = []
     running, best, broke = 0.0, math.inf, False
+    weight = min(WEIGHT, 1 - 10 / steps)
     progress.start("find-lr", steps)
     try:
         for step in range(steps):
@@ -68,8 +75,8 @@ def sweep(
             if not math.isfinite(loss):
                 broke = True
                 break
-            running = WEIGHT * running + (1 - WEIGHT) * loss
-            average = running / (1 - WEIGHT ** (step + 1))
+            running = weight * running + (1 - weight) * loss
+            average = running / (1 - weight ** (step + 1))
             rates, losses, averages = [*rates, rate], [*losses, loss], [*averages, average]
             best = min(best, average)
             progress.advance("find-lr", text=f"loss {loss:.4g} at {rate:.2g}")
@@ -78,7 +85,7 @@ def sweep(
                 break
     finally:
         progress.finish("find-lr")
-    return Sweep(tuple(rates), tuple(losses), tuple(averages), broke)
+    return Sweep(tuple(rates), tuple(losses), tuple(averages), broke, steps)
 
 
 def suggested(found: Sweep) -> tuple[float | None, str]:
@@ -92,11 +99,17 @@ def suggested(found: Sweep) -> tuple[float | None, str]:
             f"no rate lowered the averaged loss by a twentieth (from {found.averages[0]:.4g} to {least:.4g} at most): "
             "more steps, or a target that cannot be learned from these images"
         )
-    why = f"{RULE}: it was {least:.4g} at {rate:.2g}"
+    few = (
+        f"; {found.steps} steps are few, and another seed may say another: {ENOUGH} or more are usual"
+        if found.steps < ENOUGH
+        else ""
+    )
     if not found.broke and place == len(found.averages) - 1:
-        why += (
-            "; the loss was still falling at the highest rate that was tried (high), so a higher one may do"
+        return None, (
+            f"the averaged loss was still falling at the highest rate that was tried ({rate:.2g}), so its lowest "
+            f"point is not known: more steps, or a higher rate at the end (high){few}"
         )
+    why = f"{RULE}: it was {least:.4g} at {rate:.2g}{few}"
     return _two_digits(TENTH * rate), why
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol, runtime_checkable
@@ -78,13 +79,18 @@ def transfer(model: nn.Module, start: Mapping[str, Tensor]) -> int:
 
 
 def fabric_for(plan: Plan, device: str | None = None) -> Any:
-    """Return Lightning Fabric on the device there is, in the planned precision."""
+    """Return Lightning Fabric on the device there is, in the planned precision, which it does not announce."""
     from lightning_fabric import Fabric
 
     kind = torch.device(device).type if device else ("cuda" if torch.cuda.is_available() else "cpu")
-    return Fabric(
-        accelerator=kind, devices=1, precision="bf16-mixed" if plan.train.precision == "bf16" else "32-true"
-    )
+    precision: Any = "bf16-mixed" if plan.train.precision == "bf16" else "32-true"
+    announced = logging.getLogger("lightning_fabric.utilities.rank_zero")
+    before = announced.level
+    announced.setLevel(logging.WARNING)
+    try:
+        return Fabric(accelerator=kind, devices=1, precision=precision)
+    finally:
+        announced.setLevel(before)
 
 
 class Stepper:

@@ -25,13 +25,13 @@ from typing import Any
 from vesalius.core import registry
 from vesalius.core.errors import UnknownName
 from vesalius.core.scorecard import Interval
-from vesalius.metrics._decisions import agreement, net_benefit, rates_at, rates_kept, wilson
+from vesalius.metrics._decisions import agreement, bounded_rates, net_benefit, rates_at, rates_kept, wilson
 from vesalius.metrics._intervals import HEEDLESS, bootstrap, resample
 from vesalius.metrics._rows import Rows
 
 __all__ = [
-    "HEEDLESS", "MUST", "Interval", "Rows", "agreement", "bootstrap", "describe", "for_answer", "judges",
-    "net_benefit", "rates_at", "rates_kept", "resample", "wilson",
+    "HEEDLESS", "MUST", "Interval", "Rows", "agreement", "bootstrap", "bounded_rates", "describe", "for_answer",
+    "judges", "net_benefit", "rates_at", "rates_kept", "resample", "wilson",
 ]  # fmt: skip
 
 MUST = ("ANSWER", "DESCRIPTIONS", "rows", "summary", "counts", "excluded")

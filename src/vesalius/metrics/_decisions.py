@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from vesalius.core.image import Array
+from vesalius.core.scorecard import Interval
 from vesalius.metrics._rows import Rows
 
 Summary = Callable[[Rows, Array], Mapping[str, float]]
@@ -34,6 +36,43 @@ def rates_at(y: Array, p: Array, threshold: float) -> Summary:
         }
 
     return summary
+
+
+def bounded_rates(found: Mapping[str, Interval], *, having: int, lacking: int) -> dict[str, Interval]:
+    """Return rates as `rates_at` has them, with bounds that say how few cases they stand on where they are 0 or 1.
+
+    There the bootstrap has no width. `having` and `lacking` are how many cases have it and lack it: their Wilson
+    bounds are joined with the bootstrap's. Those of `ppv_even` and `npv_even`, which grow with both rates, follow
+    from the bounds of these. A rate without bounds stays as it is.
+    """
+    made = dict(found)
+    bounds: dict[str, tuple[float, float]] = {}
+    for name, n in (("sensitivity", having), ("specificity", lacking)):
+        if (value := found[name].value) is not None:
+            bounds[name] = wilson(value, n)
+            made[name] = _widened(found[name], *bounds[name])
+    if len(bounds) == 2:
+        (low, high), (other_low, other_high) = bounds["sensitivity"], bounds["specificity"]
+        for name, ends in (
+            ("ppv_even", (_even(low, other_low), _even(high, other_high))),
+            ("npv_even", (_even(other_low, low), _even(other_high, high))),
+        ):
+            if name in made:
+                made[name] = _widened(made[name], *ends)
+    return made
+
+
+def _widened(found: Interval, low: float, high: float) -> Interval:
+    if found.value is None or found.low is None or found.high is None:
+        return found
+    if min(abs(found.value), abs(1 - found.value)) > 1e-9:
+        return found
+    ends = [v for v in (low, high) if np.isfinite(v)]
+    return replace(found, low=min(found.low, *ends, 1.0), high=max(found.high, *ends, 0.0))
+
+
+def _even(rate: float, other: float) -> float:
+    return _over(rate, rate + 1 - other)
 
 
 def rates_kept(y: Array, p: Array, *, keep: str, at: float) -> Summary:

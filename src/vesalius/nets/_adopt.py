@@ -77,7 +77,16 @@ def _maps(out: Any) -> list[Tensor]:
 def adopted(thing: Any, name: str, said: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the file of a net would hold, of a class. Raises RegisterError for what is no net."""
     if not (isinstance(thing, type) and issubclass(thing, nn.Module)):
-        raise RegisterError(f"net '{name}' is not a class of nn.Module", found=repr(thing)[:80])
+        built = isinstance(thing, nn.Module)
+        raise RegisterError(
+            f"net '{name}' is not a class of nn.Module",
+            found=f"an instance of {type(thing).__name__}, which is built already"
+            if built
+            else repr(thing)[:80],
+            hint=f"its class, which each member builds anew: vs.register('nets', {type(thing).__name__}, …)"
+            if built
+            else "a class of nn.Module that takes in_channels",
+        )
     own = {**literals_in(thing), **said}
     role = str(own.get("ROLE") or getattr(thing, "role", "encoder"))
     options = dict(own.get("OPTIONS") or options_in(thing, GIVEN))

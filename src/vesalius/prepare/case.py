@@ -101,6 +101,17 @@ def prepare(case: Case, plan: DataPlan, *, reference: Image | None = None, takes
     """
     reference = reference or load_reference(case)
     try:
+        if (
+            plan.dims == 3
+            and plan.spacing_mm is not None
+            and reference.spacing_mm is None
+            and reference.is_2d
+        ):
+            raise MismatchError(
+                "this model reads volumes, in millimetres",
+                found=f"a single plane of {reference.shape[2]} × {reference.shape[1]} pixels without a spacing",
+                hint="a volume (Z, Y, X) with its spacing: vs.image(x, axes='zyx', spacing_mm=(x, y, z))",
+            )
         undo = _layout(reference, plan, plan.size)
         if not case.images and case.reference is None:
             return Prepared(case.id, {}, undo, reference.source)

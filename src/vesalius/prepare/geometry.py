@@ -115,7 +115,8 @@ def layout(
         if turned_spacing is None:
             raise GeometryError(
                 "the plan works in millimetres but this image says no spacing",
-                hint="images with spacing, or a model that works in pixels (fitted with data.spacing_mm=null)",
+                hint="of an array vs.image(x, axes='zyx', spacing_mm=(x, y, z)); files with a spacing; "
+                "or a model that works in pixels (fitted with data.spacing_mm=null)",
             )
         scaled = [n * turned_spacing[2 - a] / spacing_mm[2 - a] for a, n in enumerate(turned)]
     if whole and size is not None:

@@ -128,6 +128,18 @@ def as_array(pixels: Any) -> Array:
             found=f"its '{geometry}'",
             hint="its file, or vs.image(array, axes=…, affine=…, world=…): 'xyz' and 'RAS' with nibabel",
         )
+    if (
+        getattr(pixels, "is_meta", False)
+        or str(getattr(pixels, "layout", "torch.strided")) != "torch.strided"
+    ):
+        held = (
+            "a tensor on the device 'meta', which holds no values"
+            if pixels.is_meta
+            else f"layout {pixels.layout}"
+        )
+        raise DataError(
+            "a tensor whose values cannot be taken as pixels", found=held, hint="tensor.to_dense()"
+        )
     if hasattr(pixels, "detach"):  # a tensor, perhaps with a gradient and on a GPU
         pixels = pixels.detach().cpu()
         pixels = pixels.float() if str(pixels.dtype) == "torch.bfloat16" else pixels

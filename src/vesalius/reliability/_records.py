@@ -11,6 +11,7 @@ import numpy as np
 from vesalius.cohorts import Decoded
 from vesalius.core.case import Split
 from vesalius.core.image import Array, Image, Triple
+from vesalius.prepare.seen import modality_of
 from vesalius.reliability._thumbs import Small, fingerprint, thumbnail
 
 SAMPLES = 2000  # pixels kept of a channel, evenly spread, for quantiles over the cohort
@@ -79,7 +80,7 @@ def record_of(decoded: Decoded, *, keep_thumb: bool = True) -> CaseRecord:
         frames=1 if reference.times_s is None else reference.array.shape[0],
         spacing_mm=reference.spacing_mm,
         orientation=orientation(reference),
-        modality=reference.modality,
+        modality=modality_of(reference, case.declared),
         apart_mm=_apart([*decoded.images.values(), *decoded.masks.values()]),
         pixels_sha256=pixel_hash(decoded.images),
         print_=fingerprint(reference),

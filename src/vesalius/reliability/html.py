@@ -12,6 +12,7 @@ from pathlib import Path
 from PIL import Image as Picture
 
 from vesalius.core import page, palette
+from vesalius.core.called import called_by
 from vesalius.core.disk import write_text
 from vesalius.core.words import counted
 from vesalius.dicom.values.colours import chosen
@@ -169,7 +170,8 @@ def _legend(inspection: Inspection) -> list[tuple[str, str]]:
     colours = next((t.colours for t in inspection.thumbs if t.small.labels), {})
     for target in inspection.cohort.targets.values():
         if colours and {x.value for x in target.labels} >= set(colours):
-            return [(x.name, palette.colour_of(x, k)) for k, x in enumerate(chosen(target.labels))][:30]
+            nice = called_by(x.name for x in target.labels)
+            return [(nice[x.name], palette.colour_of(x, k)) for k, x in enumerate(chosen(target.labels))][:30]
     return []
 
 

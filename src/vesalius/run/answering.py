@@ -8,7 +8,7 @@ from dataclasses import replace
 from vesalius.core.answers import Answer
 from vesalius.core.case import Case, Ref
 from vesalius.core.cohort import SetAside
-from vesalius.core.errors import DataError, GeometryError, MismatchError, VesaliusError
+from vesalius.core.errors import DataError, GeometryError, MismatchError, SourceError, VesaliusError
 from vesalius.core.progress import Progress, Silent
 from vesalius.core.words import counted
 from vesalius.infer.each import answers
@@ -37,14 +37,29 @@ def several_answers(predictor: Predictor, wanted: Wanted, progress: Progress) ->
     failed = list(wanted.set_aside)
     errors: list[VesaliusError] = []
     files: dict[str, Ref] = {}
-    for one in answers(predictor, _noting(wanted.cases, files), progress=progress):
-        case = one.case.id
-        asked.append(case)
-        if isinstance(one.answer, VesaliusError):
-            errors.append(one.answer)
-            failed.append(SetAside(case, reason_of(one.answer, case)))
-        else:
-            found[case] = replace(one.answer, on=files.get(case))
+
+    def so_far() -> Predictions:
+        return Predictions(
+            tuple(found), tuple(failed), asked=tuple(asked), answers=found, by=predictor.bundle
+        )
+
+    try:
+        for one in answers(predictor, _noting(wanted.cases, files), progress=progress):
+            case = one.case.id
+            asked.append(case)
+            if isinstance(one.answer, VesaliusError):
+                errors.append(one.answer)
+                failed.append(SetAside(case, reason_of(one.answer, case)))
+            else:
+                found[case] = replace(one.answer, on=files.get(case))
+    except SourceError as error:
+        kept = SourceError(
+            f"{error.what}; {counted(len(found), 'answer')} made before are the error's `answers`",
+            found=error.found,
+            hint=error.hint,
+        )
+        kept.answers = so_far()
+        raise kept from error.__cause__
     if errors and not found:
         refused = all(isinstance(e, MismatchError | GeometryError) for e in errors)
         if refused or len(errors) == 1:
@@ -52,7 +67,7 @@ def several_answers(predictor: Predictor, wanted: Wanted, progress: Progress) ->
         raise DataError(f"none of {counted(len(errors), 'case')} can be answered", found=failed[-1].reason)
     if errors:
         progress.note(f"{len(errors)} of {counted(len(asked), 'case')} could not be answered: see set_aside")
-    return Predictions(tuple(found), tuple(failed), asked=tuple(asked), answers=found, by=predictor.bundle)
+    return so_far()
 
 
 def _noting(cases: Iterable[Case | Asked], files: dict[str, Ref]) -> Iterable[Case | Asked]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import importlib
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,10 +15,12 @@ from vesalius.core.answers import Answer
 from vesalius.core.bundle import Bundle
 from vesalius.core.case import Case
 from vesalius.core.disk import write_text
-from vesalius.core.errors import DataError, MissingExtra, VesaliusError
+from vesalius.core.errors import DataError, VesaliusError
+from vesalius.core.frames import pandas
 from vesalius.core.plan import Plan
 from vesalius.core.progress import Progress
 from vesalius.core.scorecard import Banner, Scorecard, load_scorecard, save_scorecard
+from vesalius.core.shown import Shown
 from vesalius.core.words import counted
 from vesalius.evaluate.scorecard import scorecard
 from vesalius.infer import runs
@@ -36,7 +37,7 @@ NAMES = ("case", "patient")  # columns that stay text: `007` is no number
 
 
 @dataclass(frozen=True, eq=False)
-class OutOfFold:
+class OutOfFold(Shown):
     """What each member of a run said of the cases that it never saw, a row a case, and how good that is.
 
     `rows` have the case, its patient and its fold, the answer's columns as `predict` writes them, what is so, and how
@@ -52,9 +53,6 @@ class OutOfFold:
     def __repr__(self) -> str:
         return f"OutOfFold({counted(len(self), 'case')}, {self.scorecard!r})"
 
-    def _repr_html_(self) -> str:
-        return self.scorecard._repr_html_()
-
     def to_polars(self) -> Any:
         """Return the rows as a polars DataFrame; names of cases and patients are text, other types are inferred."""
         import polars as pl
@@ -65,11 +63,7 @@ class OutOfFold:
 
     def to_pandas(self) -> Any:
         """Return the rows as a pandas DataFrame. Raises MissingExtra where pandas is not installed."""
-        try:
-            pandas = importlib.import_module("pandas")
-        except ModuleNotFoundError as error:
-            raise MissingExtra("pandas", "pandas") from error
-        return pandas.read_csv(io.StringIO(_as_csv(self.rows)), dtype=dict.fromkeys(NAMES, "str"))
+        return pandas().read_csv(io.StringIO(_as_csv(self.rows)), dtype=dict.fromkeys(NAMES, "str"))
 
 
 def load(path: Path) -> OutOfFold:

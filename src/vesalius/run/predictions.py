@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,8 +13,9 @@ from vesalius.answers import contract
 from vesalius.core.answers import Answer
 from vesalius.core.bundle import Bundle
 from vesalius.core.cohort import SetAside
-from vesalius.core.errors import DataError, MissingExtra, OutputError, UnknownName
+from vesalius.core.errors import DataError, OutputError, UnknownName
 from vesalius.core.file_names import FileNames
+from vesalius.core.frames import as_pandas
 from vesalius.core.shown import Shown, cut
 from vesalius.core.words import counted
 from vesalius.infer.guard import in_words
@@ -41,12 +41,13 @@ class Predictions(Shown, Sequence[Answer]):
 
     `predictions[0]` is the answer to the first case and `predictions["case-0001"]` that to a case by its id; one that
     could not be answered raises its reason there and in a `for` loop, so that answers and what they were asked about
-    never get out of step. `case_ids` are those that were answered, `set_aside` the others with the reason of each;
-    `asked` are the ids of all in order. `out` is the folder that they were written to: the answers are then read from
-    it when they are asked for. `answers` are those in memory, by case id, and `by` the bundle that gave these.
+    never get out of step. `case_ids` are those of all, in that order. `answered` are the ids of those that were
+    answered, `set_aside` the others with the reason of each, `asked` the ids as they were asked for. `out` is the
+    folder that they were written to: the answers are then read from it when they are asked for. `answers` are those in
+    memory, by case id, and `by` the bundle that gave these.
     """
 
-    case_ids: tuple[str, ...]
+    answered: tuple[str, ...]
     set_aside: tuple[SetAside, ...] = ()
     out: Path | None = None
     asked: tuple[str, ...] = ()
@@ -90,11 +91,7 @@ class Predictions(Shown, Sequence[Answer]):
 
     def to_pandas(self) -> Any:
         """Return the same as a pandas DataFrame. Raises MissingExtra where pandas is not installed."""
-        try:
-            pandas = importlib.import_module("pandas")
-        except ModuleNotFoundError as error:
-            raise MissingExtra("pandas", "pandas") from error
-        return pandas.DataFrame(self.to_polars().to_dict(as_series=False))
+        return as_pandas(self.to_polars())
 
     def save(
         self, folder: Path | str, *, json: bool = False, dicom: bool = False, also: Sequence[str] = ()
@@ -123,8 +120,13 @@ class Predictions(Shown, Sequence[Answer]):
         return sheet.folder
 
     @property
+    def case_ids(self) -> tuple[str, ...]:
+        """The ids of all cases in the order of the sequence, answered or not."""
+        return self._order
+
+    @property
     def _order(self) -> tuple[str, ...]:
-        return self.asked or self.case_ids
+        return self.asked or self.answered
 
     @cached_property
     def _reasons(self) -> Mapping[str, str]:
@@ -161,7 +163,7 @@ class Predictions(Shown, Sequence[Answer]):
 
     def _words(self) -> Iterable[str]:
         kinds = dict.fromkeys(type(a).__name__ for a in self.answers.values())
-        yield counted(len(self.case_ids), "answer") + (f" of kind {', '.join(kinds)}" if kinds else "")
+        yield counted(len(self.answered), "answer") + (f" of kind {', '.join(kinds)}" if kinds else "")
         if self.set_aside:
             yield f"{len(self.set_aside)} not answered"
         if self.out is not None:

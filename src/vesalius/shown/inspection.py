@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vesalius.answers.drawing.lines import Line
+from vesalius.core.called import called_by
 from vesalius.core.shown import cut
 from vesalius.reliability import html
 from vesalius.reliability.inspect import Finding, Inspection
@@ -39,10 +40,11 @@ class InspectionView(View[Inspection]):
             ("shapes", ", ".join(f"{name} {n}" for name, n in list(s.shapes.items())[:4])),
         )
         for target in s.targets:
+            nice = called_by(x.name for x in target.labels)
             most = max((x.cases for x in target.labels), default=0)
             found.append(Line(target.name, f"{target.kind}: {target.cases} cases"))
             found += [
-                Line(f"\u2003{x.name}", f"{x.cases} cases", share=x.cases / most if most else None)
+                Line(f"\u2003{nice[x.name]}", f"{x.cases} cases", share=x.cases / most if most else None)
                 for x in target.labels
             ]
         return found

@@ -26,7 +26,7 @@ class PredictionsView(View[Predictions]):
 
     def lines(self, thing: Predictions) -> list[Line]:
         """Return how many answers there are, and where they lie."""
-        return facts(("answers", len(thing.case_ids)), ("in", thing.out))
+        return facts(("answers", len(thing.answered)), ("in", thing.out))
 
     def after(self, thing: Predictions) -> str:
         """Return the table of the answers, and pictures."""

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from vesalius.answers.drawing.lines import Line
 from vesalius.core.notebook import notebook
+from vesalius.run.finished import Run
 from vesalius.shown.contract import View, facts, opened
 from vesalius.shown.scorecard import VIEW as CARD
-from vesalius.verbs.fit import Run
 
 REPORT = "report.html"
 

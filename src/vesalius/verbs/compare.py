@@ -28,11 +28,11 @@ from vesalius.metrics import Rows
 from vesalius.plan import machine as machines
 from vesalius.plan import torch_threads
 from vesalius.reliability.marks import Marks
+from vesalius.run.finished import Run, bundle_of
 from vesalius.run.past import past_of_bundle
 from vesalius.run.stopping import all_or_nothing
 from vesalius.run.unseen import UNCHECKED, Choice, of_another_tool, unseen
 from vesalius.verbs.evaluate import bundle_at, learned_labels, score_foreign, target_of
-from vesalius.verbs.fit import Run
 
 __all__ = ["Comparison", "compare"]
 
@@ -270,11 +270,9 @@ def _model_of(what: What) -> Bundle | Path:
     """Return a bundle, or where predictions lie."""
     if isinstance(what, Scorecard):
         raise DataError("a scorecard cannot be scored on other data", hint="the run or the bundle it is of")
-    if isinstance(what, Run):
-        if what.bundle is None:
-            raise DataError("a dry run has no bundle to compare")
-        return what.bundle
-    return what if isinstance(what, Bundle) else bundle_at(Path(what)) or Path(what)
+    if isinstance(what, Run | Bundle):
+        return bundle_of(what)
+    return bundle_at(Path(what)) or Path(what)
 
 
 def _read(data: Path | str | Cohort, how: Mapping[str, Any]) -> Cohort:

@@ -26,6 +26,7 @@ from vesalius.plan import machine as machines
 from vesalius.plan import torch_threads
 from vesalius.prepare.case import load_reference
 from vesalius.reliability.marks import Marks
+from vesalius.run.finished import Run, bundle_of
 from vesalius.run.past import past_of_bundle, past_of_predictions
 from vesalius.run.stopping import all_or_nothing
 from vesalius.run.unseen import of_another_tool, unseen
@@ -33,7 +34,7 @@ from vesalius.tasks import contract as tasks
 
 
 def evaluate(
-    what: Bundle | Path | str,
+    what: Run | Bundle | Path | str,
     data: Path | str | Cohort,
     out: Path | str | None = None,
     *,
@@ -54,7 +55,8 @@ def evaluate(
     `predict` wrote, which names its bundle.
 
     Args:
-        what: A bundle or the run that holds it, or a folder of masks, or a table of probabilities or classes.
+        what: A bundle or the run that holds it, or the path of either; or a folder of masks, or a table of
+            probabilities or classes.
         data: A cohort with the truth, or its path as for `read`.
         out: A new folder for `scorecard.json` and `report.html`.
         split: Which cases to score: `train`, `val`, `test` or `all`; by default the declared test cases, or
@@ -80,7 +82,7 @@ def evaluate(
     """
     progress = watched(progress)
     torch_threads.use(machines.measure().cores)
-    bundle = what if isinstance(what, Bundle) else bundle_at(Path(what))
+    bundle = bundle_at(Path(what)) if isinstance(what, str | Path) else bundle_of(what)
     past = past_of_bundle(bundle) if bundle is not None else past_of_predictions(Path(str(what)))
     marks = Marks()
     with all_or_nothing():

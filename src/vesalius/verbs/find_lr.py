@@ -9,14 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from vesalius.answers.drawing.rates import draw_rates, write_rates
+from vesalius.core.bundle import Bundle
 from vesalius.core.cohort import Cohort
 from vesalius.core.errors import OutputError, PlanError
 from vesalius.core.plan import Plan, override
 from vesalius.core.progress import Progress, Silent
+from vesalius.core.shown import Shown
 from vesalius.core.words import counted
 from vesalius.learn.rates import suggested, sweep
 from vesalius.plan import torch_threads
 from vesalius.run.begin import Asked, begin
+from vesalius.run.finished import Run, place_of
 from vesalius.run.planning import assert_meaning, choose_plan, fix_steps
 from vesalius.run.reading import read_workspace
 from vesalius.run.ready import begun as ready_of
@@ -28,7 +31,7 @@ MOST = 2000  # cases that are prepared for it: steps draw from them
 
 
 @dataclass(frozen=True, eq=False)
-class LearningRates:
+class LearningRates(Shown):
     """What a learning-rate range test found: a rate, its loss and the average of the losses so far, for each step.
 
     `suggestion` is the rate to train with, None where none follows; `reason` says by which rule, or why not. `plan` is
@@ -74,7 +77,7 @@ def find_lr(
     columns: Mapping[str, str] | None = None,
     layout: str | None = None,
     labels: Mapping[str, str] | None = None,
-    init: Path | str | None = None,
+    init: Run | Bundle | Path | str | None = None,
     settings: Mapping[str, Any] | None = None,
     plan: Path | str | Plan | None = None,
     preset: str | None = None,
@@ -106,7 +109,7 @@ def find_lr(
         settings: Planned values by path, over the rules'.
         plan: A plan, or the path of a plan.json, to follow instead of the rules.
         preset: One of `vesalius presets`.
-        steps: How many steps the rate grows over; 20 at least.
+        steps: How many steps the rate grows over; 20 at least, and fewer than 100 are said to be few.
         low: The rate of the first step.
         high: The rate of the last step.
         max_set_aside: The share of faulty cases to bear.
@@ -137,7 +140,7 @@ def find_lr(
         columns=columns,
         layout=layout,
         labels=labels,
-        init=Path(init) if init else None,
+        init=None if init is None else place_of(init),
         settings=dict(settings or {}),
         plan=plan,
         preset=preset,

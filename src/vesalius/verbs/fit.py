@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from vesalius.core.bundle import Bundle, open_bundle
+from vesalius.core.bundle import Bundle
 from vesalius.core.cohort import Cohort
-from vesalius.core.errors import DataError
 from vesalius.core.plan import Plan
 from vesalius.core.progress import Progress, watched
-from vesalius.core.scorecard import Scorecard, load_scorecard
-from vesalius.core.shown import Shown, cut
-from vesalius.core.words import counted
 from vesalius.run import folder, out_of_fold
 from vesalius.run.begin import Asked, Begun, begin, reopen
-from vesalius.run.out_of_fold import OutOfFold
+from vesalius.run.finished import Run, keep_ran_out, place_of, run_at
 from vesalius.run.outcome import finish
 from vesalius.run.pacing import clock_for
 from vesalius.run.planning import Planned, assert_meaning, choose_plan, fix_steps
@@ -29,38 +24,7 @@ from vesalius.run.training import train_all
 from vesalius.run.unlabelled import with_unlabelled
 from vesalius.run.workspace import Workspace
 
-
-@dataclass(frozen=True, eq=False)
-class Run(Shown):
-    """What `fit` leaves behind in `path`: plan.json, folds.json, logs/, bundle/, scorecard.json, report.html; and
-    trained_on.json, by which its training cases are known again, and which no bundle holds.
-
-    `bundle` and `scorecard` are None after a dry run. `ran_out` says that the clock ended the training.
-    """
-
-    path: Path | None
-    plan: Plan
-    bundle: Bundle | None
-    scorecard: Scorecard | None
-    ran_out: bool = False
-
-    def _words(self) -> Iterable[str]:
-        yield "a dry run" if self.path is None else repr(cut(str(self.path)))
-        plan = self.plan
-        yield plan.task.name + (f" '{cut(plan.task.target, 30)}'" if plan.task.target else "")
-        yield f"{plan.net.name}, {counted(plan.train.steps, 'step')}"
-        yield from ("no scorecard",) if self.scorecard is None else self.scorecard._words()
-        yield "the time ran out" if self.ran_out else ""
-
-    def out_of_fold(self) -> OutOfFold:
-        """Return what each member said of the cases of its own fold, which it never saw: rows and a scorecard.
-
-        It is in the run's folder for tasks about whole images, and for others where `folds` were asked for. Raises
-        DataError where there is none.
-        """
-        if self.path is None:
-            raise DataError("a dry run has no answers out of fold", hint="fit without dry_run")
-        return out_of_fold.load(self.path)
+__all__ = ["Run", "fit"]
 
 
 def fit(
@@ -76,7 +40,7 @@ def fit(
     columns: Mapping[str, str] | None = None,
     layout: str | None = None,
     labels: Mapping[str, str] | None = None,
-    init: Path | str | None = None,
+    init: Run | Bundle | Path | str | None = None,
     settings: Mapping[str, Any] | None = None,
     plan: Path | str | Plan | None = None,
     preset: str | None = None,
@@ -102,7 +66,7 @@ def fit(
         columns: What a table's columns are, where their names do not tell: `{"covariate": "age,sex"}`.
         layout: How to read it, where it could be read in several ways; one of `vesalius layouts`.
         labels: What stands for what among classes and masks' values: `{"NA": "", "255": "1"}`.
-        init: A run, a bundle or a safetensors file to begin from; of a run, its test cases stay test.
+        init: A run, a bundle, the path of one, or a safetensors file to begin from; of a run, its test cases stay test.
         settings: Planned values by path, over the rules': `{"train.steps": 500}`.
         plan: A plan, or the path of a plan.json, to follow instead of the rules.
         preset: One of `vesalius presets` (`quick`, `good`, `best`, `finetune` …): it changes what the rules
@@ -143,7 +107,7 @@ def fit(
         columns=columns,
         layout=layout,
         labels=labels,
-        init=Path(init) if init else None,
+        init=None if init is None else place_of(init),
         plan=plan,
         preset=preset,
         dry_run=dry_run,
@@ -156,7 +120,7 @@ def fit(
     chosen = choose_plan(begun, space)
     space = with_unlabelled(space, chosen)
     if begun.finished is not None:
-        return _as_it_was(begun, space, chosen, begun.finished)
+        return _as_it_was(begun, space, begun.finished)
     assert_meaning(begun, chosen)
     if dry_run:
         return Run(None, fix_steps(begun, space, chosen).plan, None, None)
@@ -187,11 +151,13 @@ def _carried_out(begun: Begun, space: Workspace, planned: Planned, path: Path) -
         out_of_fold.write(space, bundle, outcome, path, progress=progress, device=device)
     bundle, scorecard = finish(space, bundle, outcome, path, progress=progress, device=device)
     shutil.rmtree(path / "cache", ignore_errors=True)  # prepared pixels, of no use to anybody now
+    if outcome.ran_out:
+        keep_ran_out(path)
     return Run(path, plan, bundle, scorecard, outcome.ran_out)
 
 
-def _as_it_was(begun: Begun, space: Workspace, plan: Plan, path: Path) -> Run:
+def _as_it_was(begun: Begun, space: Workspace, path: Path) -> Run:
     """Return a run that is finished, as it lies there."""
     folder.keep_record(space, path, begun.start)
     begun.asked.progress.note(f"{path} is finished: nothing is left to do")
-    return Run(path, plan, open_bundle(path / "bundle"), load_scorecard(path / "scorecard.json"))
+    return run_at(path)

@@ -10,15 +10,15 @@ from typing import Any, TypeAlias, overload
 
 from vesalius import cohorts, formats
 from vesalius.core.answers import Answer
-from vesalius.core.bundle import Bundle, open_bundle
+from vesalius.core.bundle import Bundle
 from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort
 from vesalius.core.disk import assert_apart, held
-from vesalius.core.errors import DataError, Interrupted, MismatchError, OutputError, PlanError
+from vesalius.core.errors import DataError, Interrupted, MismatchError, OutputError, PlanError, SourceError
 from vesalius.core.image import Image
 from vesalius.core.plan import override
 from vesalius.core.progress import Progress, watched
-from vesalius.core.words import listed, named_things
+from vesalius.core.words import counted, listed, named_things
 from vesalius.infer.given import asked, is_many
 from vesalius.infer.predictor import Predictor
 from vesalius.plan import machine as machines
@@ -27,6 +27,7 @@ from vesalius.plan.mirroring import assert_joined
 from vesalius.prepare.pixels import Pixels
 from vesalius.run.answering import one_answer, several_answers
 from vesalius.run.filling import fill
+from vesalius.run.finished import Run, bundle_of
 from vesalius.run.ledger import Sheet, marked
 from vesalius.run.past import keep_origin
 from vesalius.run.predict_settings import PredictSettings
@@ -62,7 +63,7 @@ def with_mirror(bundle: Bundle, axes: Sequence[str]) -> Bundle:
 
 @overload
 def predict(
-    bundle: Bundle | Path | str,
+    bundle: Run | Bundle | Path | str,
     source: One,
     out: None = None,
     *,
@@ -83,7 +84,7 @@ def predict(
 
 @overload
 def predict(
-    bundle: Bundle | Path | str,
+    bundle: Run | Bundle | Path | str,
     source: Cohort | Many,
     out: None = None,
     *,
@@ -104,7 +105,7 @@ def predict(
 
 @overload
 def predict(
-    bundle: Bundle | Path | str,
+    bundle: Run | Bundle | Path | str,
     source: One | Cohort | Many,
     out: Path | str,
     *,
@@ -124,7 +125,7 @@ def predict(
 
 
 def predict(
-    bundle: Bundle | Path | str,
+    bundle: Run | Bundle | Path | str,
     source: One | Cohort | Many,
     out: Path | str | None = None,
     *,
@@ -157,7 +158,7 @@ def predict(
     `outside`.
 
     Args:
-        bundle: A bundle, or the path of one or of the run that holds it.
+        bundle: A bundle, the run that holds it, or the path of either.
         source: One thing: the path of a file or of a folder that holds one case, a `vs.Image`, a PIL picture,
             a NumPy array, a torch tensor, a case, or a mapping of such by the names of a case's images. Or
             several: a cohort, or a list or a generator of such things; a generator's are answered as they come,
@@ -231,8 +232,8 @@ def predict(
     return _filled(sheet, predictor, wanted, settings=settings, progress=shown, out=Path(out))
 
 
-def _opened(bundle: Bundle | Path | str, mirror: Sequence[str]) -> Bundle:
-    opened = bundle if isinstance(bundle, Bundle) else open_bundle(bundle)
+def _opened(bundle: Run | Bundle | Path | str, mirror: Sequence[str]) -> Bundle:
+    opened = bundle_of(bundle)
     return with_mirror(opened, mirror) if mirror else opened
 
 
@@ -289,6 +290,13 @@ def _filled(
         kept = len(sheet.answers.cases())
         of = "" if wanted.count is None else f" of {wanted.count}"
         raise Interrupted(f"interrupted; {kept}{of} answers are kept", hint=hint) from error
+    except SourceError as error:
+        made = counted(len(sheet.answers.cases()), "answer")
+        raise SourceError(
+            f"{error.what}; {made} made before are kept in {sheet.folder}",
+            found=error.found,
+            hint=f"{sheet.answers.partial.name} there, and another folder for the rest",
+        ) from error.__cause__
     except MismatchError:
         sheet.discard()
         raise

@@ -15,18 +15,33 @@ T = TypeVar("T")
 
 @overload
 def register(
-    kind: str, thing: T, *, name: str | None = None, literals: Mapping[str, Any] | None = None
+    kind: str,
+    thing: T,
+    *,
+    name: str | None = None,
+    literals: Mapping[str, Any] | None = None,
+    replace: bool = False,
 ) -> T: ...
 
 
 @overload
 def register(
-    kind: str, thing: None = None, *, name: str | None = None, literals: Mapping[str, Any] | None = None
+    kind: str,
+    thing: None = None,
+    *,
+    name: str | None = None,
+    literals: Mapping[str, Any] | None = None,
+    replace: bool = False,
 ) -> Callable[[T], T]: ...
 
 
 def register(
-    kind: str, thing: Any = None, *, name: str | None = None, literals: Mapping[str, Any] | None = None
+    kind: str,
+    thing: Any = None,
+    *,
+    name: str | None = None,
+    literals: Mapping[str, Any] | None = None,
+    replace: bool = False,
 ) -> Any:
     """Register a thing of a script or a notebook under a name of its kind, until the process ends, and return it.
 
@@ -39,7 +54,7 @@ def register(
     - `optimisers`: a class of `torch.optim.Optimizer`; `schedules`: a function of `t`, from 0 to 1;
     - others: a class whose attributes and static methods are what a file of that kind holds.
 
-    The same definition may be registered again, as when a cell of a notebook is run twice. A bundle that was
+    A definition may be registered again, as when a cell of a notebook is edited and run again. A bundle that was
     trained with it says which name it needs, and opens only where the same is registered: nothing of it is
     pickled.
 
@@ -50,6 +65,9 @@ def register(
         name: By default that of the thing, in lower case.
         literals: What a file says in capitals (`{"TARGETS": ("class",)}`); they may as well be attributes of
             the class.
+        replace: Take the place of what was registered under the name by another module. One of the notebook or
+            the script that runs is replaced anyway, so that an edited cell may be run again. What Vesalius or
+            an installed package brings is never replaced.
 
     Returns:
         The thing, or the decorator.
@@ -59,7 +77,7 @@ def register(
         UnknownName: There is no such kind.
     """
     if thing is None:
-        return lambda found: register(kind, found, name=name, literals=literals)
+        return lambda found: register(kind, found, name=name, literals=literals, replace=replace)
     if kind not in registry.KINDS:
         raise UnknownName("kind", kind, registry.KINDS)
     called = name or joining.name_of(thing)
@@ -70,7 +88,7 @@ def register(
     room = importlib.import_module(f"vesalius.{kind}")
     parts = _parts(room, thing, called, literals or {})
     entry = joining.entry_of(kind, called, thing, parts, must=getattr(room, "MUST", ()))
-    registry.join(kind, called.partition("-")[0], entry)
+    registry.join(kind, called.partition("-")[0], entry, replace=replace)
     for function in vars(room).values():  # what a room remembers of its entries is of before
         if callable(getattr(function, "cache_clear", None)):
             function.cache_clear()

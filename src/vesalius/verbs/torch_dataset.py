@@ -20,6 +20,7 @@ from vesalius.core.words import counted
 from vesalius.reliability.marks import Marks
 from vesalius.run.begin import Asked, begin
 from vesalius.run.dataset import CaseDataset, dataset_of
+from vesalius.run.finished import Run
 from vesalius.run.past import past_of_bundle
 from vesalius.run.planning import choose_plan
 from vesalius.run.reading import read_workspace
@@ -33,7 +34,7 @@ SPLITS = ("train", "val", "test", "all")
 
 def torch_dataset(
     data: Path | str | Cohort,
-    plan: Plan | Bundle | Path | str | None = None,
+    plan: Run | Plan | Bundle | Path | str | None = None,
     *,
     split: str | None = None,
     fold: int = 0,
@@ -109,11 +110,10 @@ def torch_dataset(
     return dataset_of(_some(cases, split), chosen, state, patches=patches, training=split == "train")
 
 
-def _given(plan: Plan | Bundle | Path | str | None) -> Plan | Bundle | Path | None:
+def _given(plan: Run | Plan | Bundle | Path | str | None) -> Plan | Bundle | Path | None:
     """Return a plan or a bundle: a folder, or what has a bundle, is one."""
-    inner = getattr(plan, "bundle", None)  # a Run
-    if isinstance(inner, Bundle):
-        return inner
+    if isinstance(plan, Run):
+        return plan.plan if plan.bundle is None else plan.bundle
     if plan is None or isinstance(plan, Plan | Bundle):
         return plan
     path = Path(plan)

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from vesalius.core import palette
+from vesalius.core.called import written
 from vesalius.core.scorecard import Interval, Scorecard
 from vesalius.metrics import wilson
 
@@ -207,7 +208,7 @@ def decision(curves: Mapping[str, Any]) -> str:
                 axes.fill_between(curve["at"], _floats(curve["low"]), _floats(curve["high"]), color=colour,
                                   alpha=0.16, lw=0)  # fmt: skip
                 axes.plot(curve["at"], curve["all"], "--", color=SOFT, lw=1.2, label="acting on everybody")
-            axes.plot(curve["at"], net, color=colour, lw=1.9, label=label)
+            axes.plot(curve["at"], net, color=colour, lw=1.9, label=_short(label))
             top = max(top, float(np.nanmax(net)), float(np.nanmax(_floats(curve["high"]))) if alone else 0.0)
         axes.set_ylim(-0.15 * top, 1.08 * top)
         axes.set_xlim(0, 1)
@@ -305,6 +306,7 @@ def _named(label: str, scored: Mapping[str, Interval], metric: str) -> str:
 
 
 def _short(name: str) -> str:
+    name = written(name)
     return name if len(name) <= 18 else name[:17] + "…"
 
 

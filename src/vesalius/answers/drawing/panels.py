@@ -73,18 +73,18 @@ def decimals_of(*values: float | None) -> int:
 
 
 def spread(found: Interval, decimals: int | None = None) -> str:
-    """Return the interval as `0.812 – 0.934`, with the decimals of its value; empty where there is none."""
+    """Return the interval as `0.812 to 0.934`, with the decimals of its value; empty where there is none."""
     if found.low is None or found.high is None:
         return ""
     if decimals is None:
         decimals = decimals_of(found.value, found.low, found.high)
-    return f"{figure(found.low, decimals)} – {figure(found.high, decimals)}"
+    return f"{figure(found.low, decimals)} to {figure(found.high, decimals)}"
 
 
 def share(found: Interval) -> Cell:
     """Return a cell that holds a share in percent and, under it, its interval or why it has none."""
     bounds = (
-        "" if found.low is None or found.high is None else f"{percent(found.low)} – {percent(found.high)}"
+        "" if found.low is None or found.high is None else f"{percent(found.low)} to {percent(found.high)}"
     )
     return Cell(percent(found.value), found.value, bounds or found.reason)
 

@@ -10,6 +10,7 @@ from vesalius.core.bundle import Bundle
 from vesalius.core.errors import VesaliusError
 from vesalius.core.scorecard import Interval, Scorecard, load_scorecard
 from vesalius.core.sealed import MANIFEST
+from vesalius.evaluate.standing import standing
 
 _ADDED = ("scorecard.json", "card.md")  # what is sealed into a bundle once it has been scored
 _OTHER = "The scorecard in this bundle was measured on another model, so its figures are not shown."
@@ -60,6 +61,7 @@ def _figure(card: Scorecard, name: str, found: Interval) -> dict[str, Any]:
         "high": found.high,
         "n": found.n,
         "baseline": None if trivial is None else trivial.value,
+        "standing": standing(card, name),
     }
 
 

@@ -67,13 +67,17 @@ class StudyBody(BaseModel):
 
 
 class FigureBody(BaseModel):
-    """One metric of a scorecard on `n` cases with its 95 % interval, and what the trivial answer reaches."""
+    """One metric of a scorecard on `n` cases with its 95 % interval, and what the trivial answer reaches.
+
+    `standing` says how it stands beside that: `beaten` (clearly), `better`, `level` or `worse`; null if nothing says.
+    """
 
     value: float | None
     low: float | None
     high: float | None
     n: int
     baseline: float | None
+    standing: str | None
 
 
 class MeasuredBody(BaseModel):

@@ -42,6 +42,12 @@ export function fill(parent: HTMLElement, ...children: (Child | Child[])[]): voi
 
 const within = (parent: HTMLElement): HTMLElement[] => [...parent.querySelectorAll<HTMLElement>("button, input, select, summary, a")];
 
+/** A number as reports write it, with the decimals of the largest that stand beside it: three below ten, one below 1000. */
+export function fixed(x: number, ...beside: number[]): string {
+  const most = Math.max(...beside.map(Math.abs));
+  return Number.isFinite(x) ? x.toFixed(most < 10 ? 3 : most < 1000 ? 1 : 0) : "–";
+}
+
 /** A number in few digits. */
 export function digits(x: number, most = 3): string {
   return Number.isFinite(x) ? String(Number(x.toPrecision(most))) : "–";

@@ -1,5 +1,5 @@
-// A scorecard's figures in words: what each is called, which way is better, and whether the trivial answer is beaten.
-import { digits } from "./dom.ts";
+// A scorecard's figures in words: what each is called, its interval, and what it is of.
+import { fixed } from "./dom.ts";
 import { written } from "./called.ts";
 import type { Figure, MeasuredOn } from "./types.ts";
 
@@ -34,8 +34,6 @@ const NAMES: Record<string, string> = {
   volume_error: "Volume error",
 };
 const UNITS: Record<string, string> = { mm: "mm", mm2: "mm²", ml: "ml", px: "px" };
-const LOWER = ["area_error", "assd", "brier", "ece", "hd", "hd95", "integrated_brier", "log_loss", "mae", "rmse", "volume_error"];
-const NEITHER = ["bias", "ece", "precision", "recall", "sensitivity", "specificity"]; // a trivial answer can have these perfect
 
 /** `hd95_mm/liver` as what is measured, its unit and the label that it is of. */
 function parts(metric: string): { base: string; unit: string | null; label: string } {
@@ -53,25 +51,16 @@ export function metricName(metric: string): string {
   return `${name}${of}${label && `, ${written(label)}`}`;
 }
 
-export const lowerIsBetter = (metric: string): boolean => LOWER.includes(parts(metric).base);
-
-/** Whether the whole interval is better than the baseline, as a report has it; null where that cannot be said. */
-export function beats(metric: string, figure: Figure): boolean | null {
-  const { value, low, high, baseline } = figure;
-  if (typeof baseline !== "number" || typeof value !== "number" || NEITHER.includes(parts(metric).base)) return null;
-  return lowerIsBetter(metric) ? (high ?? value) < baseline : (low ?? value) > baseline;
-}
-
 /** A figure's value. */
-export const valueText = ({ value }: Figure): string => (typeof value === "number" ? digits(value) : "not defined");
+export const valueText = ({ value }: Figure): string => (typeof value === "number" ? fixed(value, value) : "not defined");
 
 /** Its interval; nothing where it has none. */
-export const intervalText = ({ low, high }: Figure): string => (typeof low === "number" && typeof high === "number" ? `${digits(low)} to ${digits(high)}` : "");
+export const intervalText = ({ low, high }: Figure): string => (typeof low === "number" && typeof high === "number" ? `${fixed(low, low, high)} to ${fixed(high, low, high)}` : "");
 
 /** What stands beside a value: its interval, how many cases it is of where these are not all, and the baseline. */
 export function besideText(figure: Figure, all: number | null): string {
   const { n, baseline } = figure;
-  return [intervalText(figure), n && n !== all && `n = ${n}`, typeof baseline === "number" && `baseline ${digits(baseline)}`].filter(Boolean).join(" · ");
+  return [intervalText(figure), n && n !== all && `n = ${n}`, typeof baseline === "number" && `baseline ${fixed(baseline, baseline)}`].filter(Boolean).join(" · ");
 }
 
 /** What figures were measured on, as a sentence: never the image that is seen. */

@@ -3,7 +3,7 @@ import * as api from "./api.ts";
 import { called } from "./called.ts";
 import { byId, fill, h } from "./dom.ts";
 import { goesLive } from "./live.ts";
-import { beats, besideText, measuredOn, metricName, valueText } from "./metrics.ts";
+import { besideText, measuredOn, metricName, valueText } from "./metrics.ts";
 import { announce, guarded, quiet, report } from "./say.ts";
 import { chosenCase, chosenModel, isRefused, now, on, set, withAll, withJob } from "./store.ts";
 import type { Case, Figure, Job, Model, Verdict } from "./types.ts";
@@ -159,18 +159,20 @@ function facts(model: Model): HTMLElement {
   const expects = [model.modality, model.unit].filter(Boolean).join(", ");
   if (expects) rows.push(["Expects", expects]);
   if (model.labels.length) rows.push(["Labels", called(model.labels).map((name) => (/[,;]/.test(name) ? `\u2018${name}\u2019` : name)).join(", ")]);
-  const weak = [...first, ...others].filter((name) => beats(name, card[name]!) === false).map(metricName);
+  const standing = (...kinds: string[]) => [...first, ...others].filter((name) => kinds.includes(card[name]!.standing ?? "")).map(metricName);
+  const [weak, worse] = [standing("better", "level"), standing("worse")];
   const compared = first.some((name) => typeof card[name]!.baseline === "number");
   const list = (some: string[]) => h("ul", { class: "figures" }, some.map((name) => figure(name, card[name]!, model.measured_on?.cases ?? null)));
   return h(
     "details",
     { open: (model.banners ?? []).length > 0 },
     h("summary", {}, "About this model"),
-    ...(model.banners ?? []).map((b) => h("p", { class: "warn" }, b.text)),
-    h("dl", {}, rows.flatMap(([name, text]) => [h("dt", {}, name), h("dd", {}, text)])),
+    ...(model.banners ?? []).map((b) => h("details", { class: "warn" }, h("summary", {}, b.kind.charAt(0).toUpperCase() + b.kind.slice(1)), h("p", {}, b.text))),
     first.length > 0 && list(first),
     others.length > 0 && h("details", { class: "others" }, h("summary", {}, `${others.length} more figures`), list(others)),
+    worse.length > 0 && h("p", { class: "wrong" }, `Worse than the baseline, a trivial answer, in ${worse.join(", ")}.`),
     weak.length > 0 && h("p", { class: "warn" }, `Does not clearly beat the baseline in ${weak.join(", ")}.`),
+    h("dl", {}, rows.flatMap(([name, text]) => [h("dt", {}, name), h("dd", {}, text)])),
     model.measured_on && h("p", { class: "faint" }, `${measuredOn(model.measured_on)} Intervals are of 95 %.`),
     compared && h("p", { class: "faint" }, `Baseline: ${model.baseline_is ?? "a trivial answer"}.`),
     !names.length && h("p", { class: "faint" }, "How good it is was not measured."),

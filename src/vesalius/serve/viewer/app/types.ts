@@ -61,6 +61,8 @@ export interface Figure {
   high?: number | null;
   n?: number | null;
   baseline?: number | null;
+  /** How it stands beside the baseline, as the service judges it; null where that cannot be said. */
+  standing?: "beaten" | "better" | "level" | "worse" | null;
 }
 
 export interface Case {

@@ -140,9 +140,12 @@ function controls({ stage }: Given): HTMLElement {
   );
 }
 
+/** A size with one decimal, or two digits where that would be next to nothing. */
+const size = (x: number): string => (x >= 1 ? x.toFixed(1) : digits(x, 2));
+
 function extent(row: Scored): string {
-  if (row.volume_ml !== null && row.volume_ml !== undefined) return row.volume_ml > 0 ? `${digits(row.volume_ml)} ml` : "none";
-  if (row.area_mm2 !== null && row.area_mm2 !== undefined) return row.area_mm2 > 0 ? `${digits(row.area_mm2)} mm²` : "none";
+  if (row.volume_ml !== null && row.volume_ml !== undefined) return row.volume_ml > 0 ? `${size(row.volume_ml)} ml` : "none";
+  if (row.area_mm2 !== null && row.area_mm2 !== undefined) return row.area_mm2 > 0 ? `${size(row.area_mm2)} mm²` : "none";
   if (row.pixels !== null && row.pixels !== undefined) return row.pixels > 0 ? `${row.pixels.toLocaleString("en")} px` : "none";
   return "";
 }
