@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from vesalius import cohorts
-from vesalius.core.bundle import Bundle, open_bundle
+from vesalius.core.bundle import Bundle
 from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort
 from vesalius.core.disk import assert_apart, held
@@ -27,6 +27,7 @@ from vesalius.prepare.case import with_reference
 from vesalius.prepare.pixels import Pixels
 from vesalius.run.explaining import Explanations as Explanations
 from vesalius.run.explaining import Wanted, fill
+from vesalius.run.finished import Run, bundle_of
 from vesalius.run.ledger import Sheet
 from vesalius.run.wanted import of_cohort, of_things
 
@@ -35,7 +36,7 @@ ALL = "all"
 
 
 def explain(
-    bundle: Bundle | Path | str,
+    bundle: Run | Bundle | Path | str,
     source: Path | str | Image | Case | Mapping[str, Any] | Pixels | Cohort,
     out: Path | str | None = None,
     *,
@@ -55,16 +56,42 @@ def explain(
     resume: bool = False,
     progress: Progress | bool | None = None,
 ) -> Explanation | Explanations:
-    """Return what the answer to the one case in `source` rests on; with `out`, write every case's maps there.
+    """Return what the answer to one case rests on; with `out`, write every case's maps into that folder.
 
-    `method` are names of `explain/methods/` (see `vesalius explainers`), or `all`; by default class-activation maps,
-    integrated gradients and Shapley values of pieces. `ask` is what is asked of the answer: `tumour`, `region=2`,
-    `box=1`; without it, what the answer says most of. `samples` is how many changed images a method may look at,
-    `pieces` into how many superpixels the image is cut, `stand_in` what stands where a part is taken away (`mean`,
-    `blur`). `check` measures each map: `usual` by deletion and insertion beside chance and the middle of the image, and
-    against models that learned nothing; `full` by infidelity, stability and another seed, too; `none` not at all. A map
-    that does not depend on what was learned, or is no better than pointing at the middle, is named and not written.
-    Raises VesaliusError's kinds, Interrupted after Ctrl-C.
+    A map that does not depend on what was learned, or is no better than pointing at the middle of the image, is named
+    and not written.
+
+    Args:
+        bundle: A run, a bundle, or the path of one.
+        source: One thing as `predict` takes it: a path, an image, an array; or a cohort.
+        out: A new folder: a page a case, the maps, and `explanations.csv`.
+        method: Names of `vesalius explainers`, or `"all"`; by default class-activation maps, integrated gradients and
+            Shapley values of superpixels.
+        ask: What is asked of the answer: `"tumour"`, `"region=2"`, `"box=1"`; by default what it says most of.
+        samples: How many changed images a method may look at, by default its own number.
+        pieces: Into how many superpixels (supervoxels in 3-D) the image is cut.
+        stand_in: What stands where a part is taken away: `"blur"` or `"mean"`.
+        check: How much each map is measured: `"none"`; `"usual"`, by deletion and insertion beside chance and the
+            middle, and against models that learned nothing; `"full"`, by infidelity, stability and another seed, too.
+        seed: Of all that is drawn.
+        dicom: Write a parametric map and a secondary capture, too, in the study of the source.
+        columns: What a table's columns are, where their names do not tell: `{"covariate": "age,sex"}`.
+        covariates: What is known of each case, whatever a table says: `{"age": 61}`.
+        layout: How to read it, where it could be read in several ways; one of `vesalius layouts`.
+        device: `cpu`, `cuda`, `cuda:1`; by default a GPU where there is one.
+        accept_mismatch: Explain answers to images of another modality or unit than the bundle learned from, too.
+        resume: Go on in `out` where it was interrupted, as it was told then.
+        progress: A `Progress`; True, False or None: by default a bar shows itself on a terminal and in a notebook.
+
+    Returns:
+        The explanation; with `out`, which cases were explained, which were not and why, and where all lies.
+
+    Raises:
+        DataError: There is no image, what is asked is not in the answer, or no method fits the model.
+        UnknownName: There is no such method, label or stand-in.
+        MismatchError: The image is of another kind than the bundle learned from.
+        OutputError: `out` holds something.
+        Interrupted: Ctrl-C; what is finished is kept, and `resume` goes on.
     """
     shown = watched(progress)
     chosen = _methods(method)
@@ -74,7 +101,7 @@ def explain(
         choices=Choices(samples=samples, pieces=pieces, away=stand_in, seed=seed, check=check),
         dicom=dicom,
     )
-    opened = bundle if isinstance(bundle, Bundle) else open_bundle(Path(bundle))
+    opened = bundle_of(bundle)
     if out is not None and isinstance(source, str | Path):
         assert_apart(Path(source), Path(out))
 
