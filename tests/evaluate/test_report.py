@@ -148,6 +148,7 @@ def test_an_interval_without_a_width_proves_nothing_of_few_cases():
     )  # as it was computed
     page = render(Report(title="x", scorecard=card))
     assert "clearly beaten" not in page.replace("not clearly beaten", "") and "not clearly beaten" in page
+    assert "The interval has no width" in page
     assert "100.0 % – 100.0 %" not in page and "100.0 % to 100.0 %" not in page
 
 

@@ -132,9 +132,9 @@ def test_the_truth_and_an_earlier_answer_are_seen_at_the_same_place_and_compared
         page.tab.click("#run")
         page.wait("#results .legend li")
         assert page.tab.locator("#results .known").count() == 0  # the card in its bundle is another model's
-        if not page.tab.locator("#model-facts details").evaluate("d => d.open"):
-            page.tab.click("#model-facts summary")
-        assert "another model" in page.tab.inner_text("#model-facts .warn")
+        if not page.tab.locator("#model-facts > details").evaluate("d => d.open"):
+            page.tab.click("#model-facts > details > summary")
+        assert page.tab.inner_text("#model-facts .warn") == "Another model"
         page.drop(
             [
                 (

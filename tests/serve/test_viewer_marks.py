@@ -73,7 +73,7 @@ def test_an_answer_of_a_model_that_does_not_say_what_it_learned_from_is_marked_s
         page.tab.select_option("#model", "films")
         doubt = page.wait("#doubt", "Outside of what this model learned from: size 48×40")
         page.tab.click(
-            "#model-facts summary"
+            "#model-facts > details > summary"
         )  # however much it says, the verdict and the button stay in sight
         bottom = page.tab.locator("#run").bounding_box()
         assert doubt.bounding_box()["y"] < bottom["y"] < bottom["y"] + bottom["height"] < 768

@@ -75,7 +75,7 @@ def test_patients_and_models_are_told_apart_in_words(
         page.tab.select_option("#model", "organs")
         said = "This model learned from MR; this image is CT in HU."
         assert page.tab.inner_text("#doubt") == said
-        page.tab.click("#model-facts summary")
+        page.tab.click("#model-facts > details > summary")
         facts = page.tab.inner_text("#model-facts")
         assert "Dice\n0.910\n0.880 to 0.930 · baseline 0.100" in facts  # of all cases, as is said once
         assert "HD95 (mm)\n8.000\n6.500 to 9.500 · n = 17 · baseline 7.000" in facts and "Log loss" in facts

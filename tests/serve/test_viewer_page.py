@@ -124,7 +124,7 @@ def test_the_keyboard_alone_leads_from_files_to_a_segmentation_and_no_state_shut
         name, _ = page.saved(lambda: page.tab.keyboard.press("Enter"))
         assert name.endswith("seg.dcm")
         page.tab.keyboard.press("m")
-        page.tab.click("#model-facts summary")
+        page.tab.click("#model-facts > details > summary")
         page.audit("an answer")
         page.tab.keyboard.press("d")
         page.drag((0.1, 0.1), (0.2, 0.2))

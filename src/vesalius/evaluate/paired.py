@@ -208,7 +208,7 @@ def apart(found: Difference) -> bool:
 def directed(answer: str, name: str) -> str:
     """Return which way a figure is better, `higher` or `lower`; empty where nothing says it."""
     try:
-        way = metrics.describe(answer, name)["better"]
+        way = str(metrics.describe(answer, name)["better"])
     except (UnknownName, KeyError):
         return ""
     return way if way in ("higher", "lower") else ""

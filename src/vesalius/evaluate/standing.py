@@ -52,6 +52,14 @@ def lead(card: Scorecard, names: Sequence[str]) -> str | None:
     return next((name for name in names if standing(card, name) is not None), None)
 
 
+def unproven(found: Interval, patients: int | None = None) -> bool:
+    """Return whether an interval has no width because there are few cases or patients."""
+    if found.low is None or found.high is None:
+        return False
+    cases = found.n if patients is None else min(found.n, patients)
+    return found.high - found.low <= TINY and cases < ENOUGH
+
+
 def against(
     found: Interval, trivial: Interval | None, better: str, *, patients: int | None = None
 ) -> str | None:
@@ -71,9 +79,7 @@ def against(
     low = trivial.value if trivial.low is None else trivial.low
     high = trivial.value if trivial.high is None else trivial.high
     other = sorted((sign * low, sign * high))
-    cases = found.n if patients is None else min(found.n, patients)
-    proven = own[1] - own[0] > TINY or cases >= ENOUGH
-    if own[0] > other[1] and proven:
+    if own[0] > other[1] and not unproven(found, patients):
         return BEATEN
     if own[1] < other[0]:
         return WORSE

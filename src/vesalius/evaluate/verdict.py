@@ -8,7 +8,7 @@ from typing import Any
 from vesalius.core.called import called_by
 from vesalius.core.scorecard import Scorecard
 from vesalius.core.words import counted
-from vesalius.evaluate.standing import WORDS
+from vesalius.evaluate.standing import WORDS, unproven
 
 OPEN, WARN, BAD = "open", "warn", "bad"
 
@@ -46,7 +46,7 @@ def verdict(card: Scorecard, tiles: list[dict[str, Any]], labels: dict[str, Any]
     return Verdict(
         BAD if tone == BAD else WARN if card.banners else tone,
         text,
-        " ".join(filter(None, (_but(card), _weakest(lead, labels)))),
+        " ".join(filter(None, (_but(card), _narrow(card, lead), _weakest(lead, labels)))),
     )
 
 
@@ -59,6 +59,16 @@ def _but(card: Scorecard) -> str:
     """Return what takes from the verdict: the kinds of banner that stand below."""
     kinds = list(dict.fromkeys(b.kind for b in card.banners))
     return f"Do not rely on it before reading what stands below: {', '.join(kinds)}." if kinds else ""
+
+
+def _narrow(card: Scorecard, lead: dict[str, Any]) -> str:
+    """Return what an interval without a width means of few cases."""
+    found = card.metrics[lead["key"]]
+    if unproven(found, card.n_patients):
+        return (
+            "The interval has no width, as every draw of these few cases gives the same: it proves nothing."
+        )
+    return ""
 
 
 def _weakest(lead: dict[str, Any], labels: dict[str, Any]) -> str:
