@@ -295,3 +295,11 @@ def test_find_lr(pictures: Any, ask: Ask) -> None:
     quick = ("--steps", "20", "--set", "net.scale=0.125", "--set", "data.size=[1,32,32]")
     found = ask("find-lr", pictures.data, *quick)["result"]
     assert len(found["rates"]) == len(found["losses"]) > 0 and found["reason"]
+
+
+def test_explain(pictures: Any, tmp_path: Path, ask: Ask) -> None:
+    image = vesalius.read(pictures.data).cases[0].image.paths[0]
+    few = ("--method", "occlusion", "--samples", "12", "--check", "none")
+    found = ask("explain", pictures.path, image, "-o", tmp_path / "why", *few)["result"]
+    (row,) = found["explanations"]
+    assert row["method"] == "occlusion" and row["fails"] is None and found["set_aside"] == []
