@@ -97,4 +97,4 @@ def test_its_figures_of_single_labels_have_their_table(gaze: Any, monkeypatch: p
     )
     assert card.labels == ("left",)
     ((label, (tile,)),) = by_label(card)["rows"]
-    assert label == "left" and tile is not None and tile["value"] == "0.250"
+    assert label == "Left" and tile is not None and tile["value"] == "0.250"

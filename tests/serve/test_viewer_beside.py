@@ -94,7 +94,7 @@ def test_the_truth_and_an_earlier_answer_are_seen_at_the_same_place_and_compared
         names = page.tab.locator("#results .legend .name").all_inner_texts()
         assert names == ["Liver", "right_kidney", "kidney_right"]  # what would read alike keeps its own name
         known = page.tab.locator("#results .known").all_inner_texts()
-        assert known == ["Dice 0.91 (0.88 to 0.93)"]  # of the label that was measured, and of no other
+        assert known == ["Dice 0.910 (0.880 to 0.930)"]  # of the label that was measured, and of no other
         of = page.tab.inner_text("#results .known-of")
         assert "not on this one" in of and "20 cases of 18 patients, test split" in of and "dddddddd" in of
         choose_file(page, away)  # of the same size, and elsewhere
