@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import pytest
 
 import vesalius as vs
+from vesalius import cli
 from vesalius.core.bundle import open_bundle
 from vesalius.core.errors import DataError, OutputError
 from vesalius.core.scorecard import load_scorecard
@@ -124,23 +124,17 @@ def test_masks_are_compared_from_their_scorecards(volumes: Any, tmp_path: Path) 
     assert found.differences["dice"].second == pytest.approx(0.5 * (card.metrics["dice"].value or 0))
 
 
-def test_the_command_prints_a_table_and_writes_a_page(pictures: Any, other: vs.Run, tmp_path: Path) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "vesalius",
-        "compare",
-        str(pictures.path),
-        str(other.path),
-        "-o",
-        str(tmp_path / "c"),
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert (
-        "difference (95 % interval)" in done.stdout
-        and "plainer" in done.stdout
-        and "compare.html" in done.stdout
-    )
+def test_the_command_prints_a_table_and_writes_a_page(
+    pictures: Any,
+    other: vs.Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = ["vesalius", "compare", str(pictures.path), str(other.path), "-o", str(tmp_path / "c")]
+    monkeypatch.setattr(sys, "argv", words)
+    cli.main()
+    said = capsys.readouterr().out
+    assert "difference (95 % interval)" in said and "plainer" in said and "compare.html" in said
     with pytest.raises(OutputError, match="not empty"):
         vs.compare(pictures.path, other, out=tmp_path / "c", resamples=2)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import pytest
 
 import vesalius as vs
-from vesalius import cohorts
+from vesalius import cli, cohorts
 from vesalius.core.errors import OutputError, PlanError
 from vesalius.verbs import find_lr as room
 
@@ -50,23 +49,24 @@ def test_only_cases_of_training_are_used_and_nothing_is_written(
         vs.find_lr(pictures.data, steps=3)
 
 
-def test_the_command_says_what_to_use(pictures: Any, tmp_path: Path) -> None:
+def test_the_command_says_what_to_use(
+    pictures: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     words = [w for k, v in SMALL.items() for w in ("--set", f"{k}={v}".replace(" ", ""))]
     command = [
-        sys.executable,
-        "-m",
         "vesalius",
         "find-lr",
-        pictures.data,
+        str(pictures.data),
         "-o",
-        tmp_path / "lr.svg",
+        str(tmp_path / "lr.svg"),
         *words,
         "--steps",
         "20",
     ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "planned    0.003" in done.stdout and "suggested  " in done.stdout and "picture    " in done.stdout
+    monkeypatch.setattr(sys, "argv", command)
+    cli.main()
+    said = capsys.readouterr().out
+    assert "planned    0.003" in said and "suggested  " in said and "picture    " in said
     assert (tmp_path / "lr.svg").read_text().count("<svg") == 1
     with pytest.raises(OutputError, match="nothing is overwritten"):
         room.assert_writable(tmp_path / "lr.svg")

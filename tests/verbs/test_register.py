@@ -140,7 +140,7 @@ def test_functions_and_classes_of_other_kinds() -> None:
     vs.register("losses", crossed, literals={"TARGETS": ("class",)})
     loss = losses.build("crossed", options={"power": 2.0})
     logits, hot = torch.tensor([[2.0, 0.0]], requires_grad=True), torch.tensor([[1.0, 0.0]])
-    assert float(loss(logits, hot)) == pytest.approx(float(crossed(logits, hot)) ** 2)
+    assert loss(logits, hot).item() == pytest.approx(crossed(logits, hot).item() ** 2)
     with pytest.raises(PlanError, match="takes no class weights"):
         losses.build("crossed", weights=[1.0, 2.0])
     with pytest.raises(PlanError, match="loss.options.power must be a finite number"):

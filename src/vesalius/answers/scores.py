@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from functools import partial
-from itertools import product
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
-from vesalius import metrics
+from vesalius.answers import _calls as calls
 from vesalius.answers._asking import label_place
 from vesalius.answers.contract import ForeignAnswers, Handling, Judged, Panel
 from vesalius.answers.drawing import figures as draw
 from vesalius.answers.drawing.figures import Figure
 from vesalius.answers.drawing.lines import Line
-from vesalius.answers.drawing.panels import Call, Cell, Odds, Table, figure, share
+from vesalius.answers.drawing.panels import Cell, Table, figure
 from vesalius.answers.drawing.slices import Slice
 from vesalius.answers.foreign.tables import Row, row_answers
 from vesalius.cohorts.targets import contract as targets
 from vesalius.core.answers.scores import Scores
 from vesalius.core.ask import Ask
-from vesalius.core.calibration import KEPT_AT, operating_point
+from vesalius.core.calibration import operating_point
 from vesalius.core.called import called_by
 from vesalius.core.case import Case
 from vesalius.core.cohort import TargetInfo
@@ -32,35 +30,11 @@ from vesalius.core.errors import DataError, UnknownName
 from vesalius.core.image import Array, Image
 from vesalius.core.scorecard import Scorecard
 from vesalius.core.words import listed
-from vesalius.metrics import Interval, Rows
+from vesalius.metrics import Rows
 from vesalius.metrics import scores as judge
 
 TARGETS = ("class", "ordinal", "multilabel")
 POINTS = 200  # of a curve that is drawn
-CLINICAL = 20  # labels at most of which a clinician's tables speak
-OTHER = {"sensitivity": "specificity", "specificity": "sensitivity"}
-RATES = ("sensitivity", "specificity", "ppv_even", "npv_even")
-ACT_AT = tuple(round(0.02 * k, 2) for k in range(1, 50))  # thresholds of the decision curve
-ODDS_SAY = (
-    "How often a call is right depends on how common the finding is among those who are asked. Rates of 0 or 100 % "
-    "have Wilson's interval, each case by itself. "
-)
-CHOSEN_BEFORE = (
-    "The thresholds were chosen on validation cases, and these rates measured on the cases of this report: a rate that "
-    "was to be kept may lie lower here."
-)
-CHOSEN_HERE = (
-    "No threshold was chosen beforehand: these points are read off the ROC curve of the very cases of this report (in "
-    "the intervals, of each resample), and are therefore somewhat too good."
-)
-DECISION_SAYS = (
-    "Vickers and Elkin 2006: what acting on the model's calls gains, in true positives a case, where a person acts "
-    "from that probability on. "
-)
-DECISION_ALONE = (
-    "It is worth having above both other lines: acting on everybody and on nobody. The band is 95 %."
-)
-DECISION_OTHERS = "Below 0, acting on nobody is better. A curve a finding; the scorecard has their intervals."
 
 
 class ScoresHandling(Handling[Scores]):
@@ -205,54 +179,11 @@ class ScoresHandling(Handling[Scores]):
 
     def clinical(self, rows: Rows, judged: Judged, fixed: Mapping[str, Any]) -> dict[str, Any]:
         """Return the rates of each call, the rates where one of them is kept, and the decision curve, by label."""
-        found: dict[str, Any] = {"calls": {}, "decision": {}}
-        for label, truth, chance, called in _questions(rows)[:CLINICAL]:
-            if not (truth == 1).any() or not (truth == 0).any():
-                continue
-            bounded = partial(
-                metrics.bounded_rates, having=int((truth == 1).sum()), lacking=int((truth == 0).sum())
-            )
-            own = bounded(judged(metrics.rates_at(truth, called, 0.5)))
-            kept = []
-            points = (fixed.get("points") or {}).get(label, {})
-            for keep, at in product(("specificity", "sensitivity"), KEPT_AT):
-                threshold = points.get(keep, {}).get(f"{at:g}")
-                rule = metrics.rates_kept(truth, chance, keep=keep, at=at)
-                if threshold is not None:
-                    rule = metrics.rates_at(truth, chance, threshold)
-                kept.append(
-                    {"keep": keep, "at": at, "threshold": threshold, **_stored(bounded(judged(rule)))}
-                )
-            known = float((truth == 1).sum() / (truth >= 0).sum())
-            found["calls"][label] = {"own": _stored(own), "kept": kept, "share": known}
-            net = judged(metrics.net_benefit(truth, chance, ACT_AT))
-            found["decision"][label] = {"at": list(ACT_AT)} | {
-                key: [_rounded_or_none(getattr(net[f"{which}/{k}"], part)) for k in range(len(ACT_AT))]
-                for key, which, part in (
-                    ("net", "net", "value"), ("low", "net", "low"), ("high", "net", "high"), ("all", "all", "value"),
-                )
-            }  # fmt: skip
-        return found if found["calls"] else {}
+        return calls.kept_of(_questions(rows), judged, fixed)
 
     def clinic(self, card: Scorecard) -> list[Panel]:
         """Return what a call means at a prevalence, the rates where one of them is kept, and the decision curve."""
-        calls: Mapping[str, Any] = card.clinical.get("calls", {})
-        if not calls:
-            return []
-        nice = called_by([*card.labels, *calls])
-        shown = [
-            Call(nice[label], one["share"], *(Interval(**one["own"][rate]) for rate in RATES))
-            for label, one in calls.items()
-        ]
-        return [
-            Odds("What a call means", shown, ODDS_SAY + _says(card)),
-            _kept_table(card, calls),
-            Figure(
-                "Decision curve",
-                draw.decision(card.clinical["decision"]),
-                DECISION_SAYS + (DECISION_ALONE if len(calls) == 1 else DECISION_OTHERS),
-            ),
-        ]
+        return calls.panels(card)
 
     def case_table(self, card: Scorecard) -> Table | None:
         """Return what is so, what was called and how sure, the most mistaken first."""
@@ -291,7 +222,7 @@ class ScoresHandling(Handling[Scores]):
         return row_answers(path, cases, partial(_scores_of, target=target, positive=positive))
 
 
-def _questions(rows: Rows) -> list[tuple[str, Array, Array, Array]]:
+def _questions(rows: Rows) -> list[calls.Question]:
     """Return for each label that is asked after: its name, what is so (1, 0, or -1), its probability, what was called.
 
     Of two exclusive labels only the positive one is asked after.
@@ -302,7 +233,7 @@ def _questions(rows: Rows) -> list[tuple[str, Array, Array, Array]]:
         k for k, label in enumerate(labels) if many or len(labels) != 2 or label == rows.info["positive"]
     ]
     return [
-        (
+        calls.Question(
             labels[k],
             y[:, k] if many else np.equal(y, k).astype(np.int64),
             p[:, k],
@@ -310,35 +241,6 @@ def _questions(rows: Rows) -> list[tuple[str, Array, Array, Array]]:
         )
         for k in places
     ]
-
-
-def _says(card: Scorecard) -> str:
-    """Return by which rule a call is made, in words."""
-    if card.thresholds:
-        return "A call is made by the thresholds that were fixed on validation cases."
-    return "A call is what the model answers: no threshold was fixed."
-
-
-def _kept_table(card: Scorecard, calls: Mapping[str, Any]) -> Table:
-    """Return for each label the rate that is left where the other is kept, and what the kept one comes to here."""
-    rows, here, nice = [], False, called_by([*card.labels, *calls])
-    for label, one in calls.items():
-        cells = [Cell(nice[label])]
-        for point in one["kept"]:
-            keep, other = point["keep"], OTHER[point["keep"]]
-            left, kept = share(Interval(**point[other])), share(Interval(**point[keep]))
-            here |= point["threshold"] is None
-            cells.append(Cell(left.text, left.number, f"{left.under}\n{keep} {kept.text}\n{kept.under}"))
-        rows.append(cells)
-    first = next(iter(calls.values()))["kept"]
-    heads = [f"{OTHER[k['keep']]}, to keep a {k['keep']} of {k['at']:.0%}" for k in first]
-    return Table(
-        "If one rate has to be kept",
-        ("finding", *heads),
-        rows,
-        CHOSEN_HERE if here else CHOSEN_BEFORE,
-        wide=True,
-    )
 
 
 def _case_row(case: Mapping[str, Any], told: str | None, nice: Mapping[str, str]) -> tuple[Cell, ...]:
@@ -359,14 +261,6 @@ def _case_row(case: Mapping[str, Any], told: str | None, nice: Mapping[str, str]
         Cell(figure(first), first),
         Cell(figure(mean), mean),
     )
-
-
-def _stored(found: Mapping[str, Interval]) -> dict[str, Any]:
-    return {name: asdict(interval) for name, interval in found.items()}
-
-
-def _rounded_or_none(value: float | None) -> float | None:
-    return None if value is None else round(value, 5)
 
 
 def _scores_of(row: Row, *, target: TargetInfo, positive: str | None) -> Scores:
