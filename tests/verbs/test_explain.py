@@ -17,6 +17,7 @@ from vesalius.core.registry import names
 from vesalius.explain import explanation, methods
 from vesalius.explain.contract import Attribution, Method, Setting
 from vesalius.explain.question import Question
+from vesalius.run.ledger import Ledger
 
 FEW: dict[str, Any] = {"samples": 24, "pieces": 12}
 
@@ -117,3 +118,23 @@ def test_explaining_leaves_the_model_as_it_was(pictures: Any) -> None:
     (one,), (two,) = first.explained, again.explained
     assert np.array_equal(one.map.image.array, two.map.image.array) and one.map.figures == two.map.figures
     assert vs.predict(pictures.path, case).p.tolist() == first.answer.p.tolist()
+
+
+def test_rows_that_a_crash_cut_short_are_added_once(
+    pictures: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted: dict[str, Any] = {"method": ["occlusion", "gradcam"], "check": "none", **FEW}
+    cohort, real = vs.read(pictures.data)[:1], Ledger.add
+
+    def crashing(self: Ledger, row: Any) -> None:
+        if row.get("method") == "gradcam":
+            raise KeyboardInterrupt
+        real(self, row)
+
+    monkeypatch.setattr(Ledger, "add", crashing)
+    with pytest.raises(Interrupted):
+        vs.explain(pictures.path, cohort, tmp_path / "why", **wanted)
+    monkeypatch.setattr(Ledger, "add", real)
+    done = vs.explain(pictures.path, cohort, tmp_path / "why", resume=True, **wanted)
+    rows = list(csv.DictReader((done.out / "explanations.csv").open()))
+    assert [r["method"] for r in rows] == ["occlusion", "gradcam"] and len(done.case_ids) == 1

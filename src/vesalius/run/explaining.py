@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from vesalius.explain.page import html
 from vesalius.infer.predictor import Predictor
 from vesalius.prepare.case import with_reference
 from vesalius.run.ledger import Sheet
+from vesalius.run.wanted import reason_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,11 +69,14 @@ def fill(
     wanted: Wanted,
     progress: Progress,
 ) -> Explanations:
-    """Explain the answer to every case that has no rows yet; what cannot be explained is in `failed.csv`."""
-    ids = {c.id for c in cases}
-    done = list(dict.fromkeys(sheet.answers.cases()))
-    if not ids.issuperset(done):
-        odd = ", ".join([c for c in done if c not in ids][:3])
+    """Explain the answer to every case that has not all its rows yet; what cannot be explained is in `failed.csv`.
+
+    A case has a row for each method, in one order; of one whose rows a crash cut short the others are added.
+    """
+    ids, there = {c.id for c in cases}, Counter(sheet.answers.cases())
+    done = [case for case, count in there.items() if count >= len(wanted.methods)]
+    if not ids.issuperset(there):
+        odd = ", ".join([c for c in there if c not in ids][:3])
         raise OutputError(f"{sheet.folder} holds explanations of other cases", found=odd, hint="another -o")
     failed = [s for s in set_aside if s.case not in ids]
     for one in failed:
@@ -86,14 +91,14 @@ def fill(
                     predictor, with_reference(case), wanted.methods, ask=wanted.ask, choices=wanted.choices
                 )
             except DataError as error:
-                failed.append(SetAside(case.id, str(error).removeprefix(f"case {case.id}: ")))
+                failed.append(SetAside(case.id, reason_of(error, case.id)))
                 sheet.failed.add({"case": case.id, "reason": failed[-1].reason})
                 progress.note(f"not explained: {case.id}: {failed[-1].reason}")
                 progress.advance("explain")
                 continue
             for line in _write(found, names[case.id], sheet.folder, dicom=wanted.dicom):
                 progress.note(f"{case.id}: {line}")
-            for row in rows(found, case.id, seconds=time.monotonic() - began):
+            for row in rows(found, case.id, seconds=time.monotonic() - began)[there[case.id] :]:
                 sheet.answers.add(row)
             done.append(case.id)
             progress.advance("explain")

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
+from vesalius import cohorts
+from vesalius.core.bundle import Bundle
 from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort, SetAside
 from vesalius.core.errors import DataError, MismatchError, VesaliusError
 from vesalius.core.words import counted
-from vesalius.infer.given import Asked
+from vesalius.infer.given import Asked, asked
 
 Known = Mapping[str, float | str]
 
@@ -47,6 +51,30 @@ def of_things(things: Iterator[Asked], known: Known) -> Wanted:
         for one in things
     )
     return Wanted(told, "what was given")
+
+
+def wanted_of(
+    source: Any,
+    bundle: Bundle,
+    *,
+    several: bool = False,
+    layout: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    covariates: Known | None = None,
+    accept_mismatch: bool = False,
+) -> Wanted:
+    """Return what is wanted of a source: a path's or a cohort's cases; else one thing in memory, or `several`.
+
+    Raises DataError where there is none.
+    """
+
+    def read(path: Path | str | Cohort) -> Cohort:
+        return cohorts.open_cohort(path, layout=layout, columns=columns, max_set_aside=1.0)
+
+    if isinstance(source, str | Path | Cohort):
+        return of_cohort(read(source), covariates or {})
+    things = source if several else (source,)
+    return of_things(asked(things, bundle, read=read, accept_mismatch=accept_mismatch), covariates or {})
 
 
 def only(wanted: Wanted) -> Case | Asked:

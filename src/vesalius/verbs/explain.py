@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from vesalius import cohorts
 from vesalius.core.bundle import Bundle
 from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort
@@ -21,7 +20,7 @@ from vesalius.explain import methods as known
 from vesalius.explain.explanation import Check, Choices, Explanation
 from vesalius.explain.explanation import explain as explanation
 from vesalius.explain.stand_in import USUAL
-from vesalius.infer.given import Asked, asked
+from vesalius.infer.given import Asked
 from vesalius.infer.predictor import Predictor
 from vesalius.prepare.case import with_reference
 from vesalius.prepare.pixels import Pixels
@@ -29,7 +28,7 @@ from vesalius.run.explaining import Explanations as Explanations
 from vesalius.run.explaining import Wanted, fill
 from vesalius.run.finished import Run, bundle_of
 from vesalius.run.ledger import Sheet
-from vesalius.run.wanted import of_cohort, of_things
+from vesalius.run.wanted import wanted_of
 
 USUAL_METHODS = ("gradcam", "integrated-gradients", "shap-kernel")
 ALL = "all"
@@ -104,15 +103,14 @@ def explain(
     opened = bundle_of(bundle)
     if out is not None and isinstance(source, str | Path):
         assert_apart(Path(source), Path(out))
-
-    def read(path: Path | str | Cohort) -> Cohort:
-        return cohorts.open_cohort(path, layout=layout, columns=columns, max_set_aside=1.0)
-
-    if isinstance(source, str | Path | Cohort):
-        wanted_cases = of_cohort(read(source), covariates or {})
-    else:
-        given = asked((source,), opened, read=read, accept_mismatch=accept_mismatch)
-        wanted_cases = of_things(given, covariates or {})
+    wanted_cases = wanted_of(
+        source,
+        opened,
+        layout=layout,
+        columns=columns,
+        covariates=covariates,
+        accept_mismatch=accept_mismatch,
+    )
     cases = tuple(_sound(one) for one in wanted_cases.cases)
     predictor = Predictor(opened, device=device, accept_mismatch=accept_mismatch)
     if out is None:

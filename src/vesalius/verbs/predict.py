@@ -19,7 +19,7 @@ from vesalius.core.image import Image
 from vesalius.core.plan import override
 from vesalius.core.progress import Progress, watched
 from vesalius.core.words import counted, listed, named_things
-from vesalius.infer.given import asked, is_many
+from vesalius.infer.given import is_many
 from vesalius.infer.predictor import Predictor
 from vesalius.plan import machine as machines
 from vesalius.plan import torch_threads
@@ -32,7 +32,7 @@ from vesalius.run.ledger import Sheet, marked
 from vesalius.run.past import keep_origin
 from vesalius.run.predict_settings import PredictSettings
 from vesalius.run.predictions import Predictions
-from vesalius.run.wanted import Wanted, of_cohort, of_things, only
+from vesalius.run.wanted import Wanted, only, wanted_of
 from vesalius.tasks import contract as tasks
 
 __all__ = ["Predictions", "predict", "with_mirror"]
@@ -246,19 +246,15 @@ def _wanted(
     several: bool,
 ) -> Wanted:
     """Return what is to be answered, with what is known of each case. Raises DataError where there is none."""
-
-    def read(path: Path) -> Cohort:
-        return cohorts.read(path, layout=settings.layout, columns=settings.columns, max_set_aside=1.0)
-
-    if isinstance(source, str | Path | Cohort):
-        opened = cohorts.open_cohort(
-            source, layout=settings.layout, columns=settings.columns, max_set_aside=1.0
-        )
-        wanted = of_cohort(opened, settings.covariates)
-    else:
-        things: Any = source if several else (source,)
-        stream = asked(things, bundle, read=read, accept_mismatch=settings.accept_mismatch)
-        wanted = of_things(stream, settings.covariates)
+    wanted = wanted_of(
+        source,
+        bundle,
+        several=several,
+        layout=settings.layout,
+        columns=settings.columns,
+        covariates=settings.covariates,
+        accept_mismatch=settings.accept_mismatch,
+    )
     for note in wanted.notes:
         if note.startswith(cohorts.UNUSED):
             progress.note(note)
