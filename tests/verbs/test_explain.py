@@ -108,6 +108,10 @@ def test_what_cannot_be_explained_is_said(pictures: Any, tmp_path: Path) -> None
         vs.explain(pictures.path, case, method="rollout")
     with pytest.raises(UnknownName, match="stand-in"):
         vs.explain(pictures.path, case, stand_in="grey", **FEW)
+    for wrong in ({"stand_in": "grey"}, {"ask": "no-such-class"}):
+        with pytest.raises(UnknownName):
+            vs.explain(pictures.path, case, tmp_path / "why", **wrong, **FEW)
+        assert not (tmp_path / "why").exists()
 
 
 def test_explaining_leaves_the_model_as_it_was(pictures: Any) -> None:

@@ -11,7 +11,7 @@ from vesalius.core.bundle import Bundle
 from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort
 from vesalius.core.disk import assert_apart, held
-from vesalius.core.errors import DataError, Interrupted, VesaliusError
+from vesalius.core.errors import DataError, Interrupted, UnknownName, VesaliusError
 from vesalius.core.image import Image
 from vesalius.core.progress import Progress, watched
 from vesalius.core.registry import names
@@ -126,6 +126,10 @@ def explain(
     try:
         with held(sheet.folder):
             done = fill(sheet, predictor, cases, wanted_cases.set_aside, wanted=wanted, progress=shown)
+    except UnknownName:  # what was asked for is wrong, not a case: nothing half-written stays
+        if not sheet.answers.cases():
+            sheet.discard()
+        raise
     except KeyboardInterrupt as error:
         words = ["vesalius", "explain", str(opened.path), wanted_cases.where, "-o", str(out), "--resume"]
         kept = len(set(sheet.answers.cases()))
