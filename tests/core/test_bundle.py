@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,8 @@ import pytest
 
 from vesalius.core import bundle as bundles
 from vesalius.core import sealed as folders
-from vesalius.core.bundle import Bundle, open_bundle
-from vesalius.core.errors import BundleError
+from vesalius.core.bundle import Bundle, State, open_bundle, save_bundle
+from vesalius.core.errors import BundleError, CodeError
 from vesalius.core.sealed import MANIFEST, seal
 
 
@@ -29,6 +30,19 @@ def test_it_opens_as_it_was_saved(sealed: Bundle) -> None:
     )
     assert after.takes == before.takes and after.calibration == {"temperature": 1.5}
     assert after.members == ("weights-0-0.safetensors",)
+
+
+def test_extra_records_are_kept_by_name_and_none_leave_no_trace(sealed: Bundle) -> None:
+    (stage,) = sealed.stages
+    assert "extras" not in (sealed.path / "bundle.json").read_text()
+    record = State({"rate": 0.05}, {"mean": np.arange(3.0)})
+    same = {"data_hash": sealed.data_hash, "made_by": sealed.made_by}
+    found = save_bundle(sealed.path, (replace(stage, extras={"novelty": record}),), **same)
+    kept = open_bundle(sealed.path).stages[0].extras["novelty"]
+    assert kept.values == record.values and np.array_equal(kept.arrays["mean"], record.arrays["mean"])
+    assert found.hash != sealed.hash
+    with pytest.raises(CodeError, match="name of its own"):
+        save_bundle(sealed.path, (replace(stage, extras={"state": record}),), **same)
 
 
 def test_a_run_stands_for_the_bundle_inside_it(sealed: Bundle) -> None:

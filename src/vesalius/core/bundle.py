@@ -4,6 +4,7 @@ BUNDLE/
   bundle.json        stages, in the order they run; members; labels; hash of the data; what was learned from
   plan-0.json        the plan of stage 0, and so on
   state-0.json       what the task learned without gradients;  state-0.safetensors: its arrays
+  novelty-0.json     an extra record of stage 0, by its name;  novelty-0.safetensors: its arrays
   weights-0-0.safetensors   stage 0, member 0
   scorecard.json     card.md
   MANIFEST.sha256    one line a file
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from vesalius.core import registry
-from vesalius.core.errors import BundleError, VesaliusError
+from vesalius.core.errors import BundleError, CodeError, VesaliusError
 from vesalius.core.image import Array
 from vesalius.core.learned import Learned
 from vesalius.core.learned import parse as parse_learned
@@ -50,7 +51,8 @@ class Stage:
     """One step of a bundle: its plan, its state, its members' weight files, and how they are run.
 
     `takes` says what an earlier stage's answer is to this one: `{"stage": 0, "as": "crop", "margin_mm": 10}`.
-    `calibration` is what was fitted on validation: a temperature, thresholds.
+    `calibration` is what was fitted on validation: a temperature, thresholds. `extras` are further records by name, such
+    as what tells images apart that are unlike those of training; a name is one word in lower case.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Stage:
     runtime: str = "torch"
     takes: Mapping[str, Any] | None = None
     calibration: Mapping[str, Any] = field(default_factory=dict)
+    extras: Mapping[str, State] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -245,19 +248,28 @@ def _described(stage: Stage) -> dict[str, Any]:
         "runtime": stage.runtime,
         "takes": stage.takes,
         "calibration": dict(stage.calibration),
+        **({"extras": list(stage.extras)} if stage.extras else {}),
     }
 
 
 def _stage_files(k: int, stage: Stage) -> dict[str, str | bytes]:
-    """Return the plan and the state of the `k`-th stage, as files by name."""
+    """Return the plan, the state and the extra records of the `k`-th stage, as files by name."""
+    files: dict[str, str | bytes] = {f"plan-{k}.json": stage.plan.model_dump_json(indent=2) + "\n"}
+    for name in stage.extras:
+        if not (name.isidentifier() and name.islower()) or name in ("plan", "state", "weights"):
+            raise CodeError("an extra record of a bundle needs a name of its own, in lower case", found=name)
+    for name, record in {"state": stage.state, **stage.extras}.items():
+        files |= _state_files(f"{name}-{k}", record)
+    return files
+
+
+def _state_files(stem: str, state: State) -> dict[str, str | bytes]:
+    """Return a state as files by name: its values as JSON, its arrays, where there are any, as safetensors."""
     from safetensors.numpy import save
 
-    files: dict[str, str | bytes] = {
-        f"plan-{k}.json": stage.plan.model_dump_json(indent=2) + "\n",
-        f"state-{k}.json": json.dumps(stage.state.values, indent=1) + "\n",
-    }
-    if stage.state.arrays:
-        files[f"state-{k}.safetensors"] = save(dict(stage.state.arrays))
+    files: dict[str, str | bytes] = {f"{stem}.json": json.dumps(state.values, indent=1) + "\n"}
+    if state.arrays:
+        files[f"{stem}.safetensors"] = save(dict(state.arrays))
     return files
 
 
@@ -271,9 +283,14 @@ def _read_stage(sealed: Sealed, k: int, entry: Mapping[str, Any]) -> Stage:
     return Stage(
         name=entry["name"],
         plan=plan,
-        state=State(sealed.json(f"state-{k}.json"), sealed.arrays(f"state-{k}.safetensors")),
+        state=_read_state(sealed, f"state-{k}"),
         members=tuple(entry["members"]),
         runtime=entry["runtime"],
         takes=entry["takes"],
         calibration=entry["calibration"],
+        extras={name: _read_state(sealed, f"{name}-{k}") for name in entry.get("extras", ())},
     )
+
+
+def _read_state(sealed: Sealed, stem: str) -> State:
+    return State(sealed.json(f"{stem}.json"), sealed.arrays(f"{stem}.safetensors"))
