@@ -51,8 +51,8 @@ class Stage:
     """One step of a bundle: its plan, its state, its members' weight files, and how they are run.
 
     `takes` says what an earlier stage's answer is to this one: `{"stage": 0, "as": "crop", "margin_mm": 10}`.
-    `calibration` is what was fitted on validation: a temperature, thresholds. `extras` are further records by name, such
-    as what tells images apart that are unlike those of training; a name is one word in lower case.
+    `calibration` is what was fitted on validation: a temperature, thresholds. `extras` are further records by name,
+    one word in lower case, such as what tells images apart that are unlike those of training.
     """
 
     name: str
