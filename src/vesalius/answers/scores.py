@@ -20,6 +20,7 @@ from vesalius.answers.drawing.panels import Cell, Table, figure
 from vesalius.answers.drawing.slices import Slice
 from vesalius.answers.foreign.tables import Row, row_answers
 from vesalius.cohorts.targets import contract as targets
+from vesalius.core import operating
 from vesalius.core.answers.scores import Scores
 from vesalius.core.ask import Ask
 from vesalius.core.calibration import operating_point
@@ -170,16 +171,24 @@ class ScoresHandling(Handling[Scores]):
         )
 
     def facts(self, card: Scorecard) -> list[tuple[str, str]]:
-        """Return what is called where no threshold is fixed."""
+        """Return what is called where no threshold is fixed, and what the rule of a threshold reached on validation."""
         if card.thresholds:
-            return []
+            nice, reached = called_by(card.labels), card.clinical.get("reached", {})
+            return [
+                (f"operating point for {nice.get(label, label)}", operating.in_words(one))
+                for label, one in reached.items()
+            ]
         many = any(name.startswith("exact_match") for name in card.metrics)
         rule = "each label from a probability of 0.5" if many else "the most probable class"
         return [("what is called", rule)]
 
     def clinical(self, rows: Rows, judged: Judged, fixed: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the rates of each call, the rates where one of them is kept, and the decision curve, by label."""
-        return calls.kept_of(_questions(rows), judged, fixed)
+        """Return the rates of each call, the rates where one of them is kept, and the decision curve, by label.
+
+        And what the rule of a threshold reached on the cases that it was chosen on, where it has a number.
+        """
+        reached = {"reached": fixed["reached"]} if fixed.get("reached") else {}
+        return calls.kept_of(_questions(rows), judged, fixed) | reached
 
     def clinic(self, card: Scorecard) -> list[Panel]:
         """Return what a call means at a prevalence, the rates where one of them is kept, and the decision curve."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -151,6 +152,22 @@ def decoded(
             hint="look at `decode` and at the state; a model that has come apart, too, needs a smaller train.lr",
         )
     return answer
+
+
+def calibrated(
+    task: Task,
+    raw: Sequence[Any],
+    truths: Sequence[Any],
+    *,
+    state: State,
+    plan: Plan,
+    patients: Sequence[str] | None = None,
+) -> dict[str, Any]:
+    """Return what a task fits on cases that its models never saw; one whose `calibrate` takes no patients has none."""
+    takes = inspect.signature(task.calibrate).parameters
+    beside: dict[str, Any] = {"patients": patients} if "patients" in takes else {}
+    with calling(f"task {task.name}", task, "calibrate"):
+        return task.calibrate(raw, truths, state=state, plan=plan, **beside)
 
 
 def assert_kind(task: Task, answer: object, function: str) -> None:

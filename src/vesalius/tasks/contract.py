@@ -148,6 +148,9 @@ class Task(ABC):
     def check(self, cohort: Cohort, target: TargetInfo | None) -> tuple[str, ...]:
         """Return what is missing before this cohort can be learned from; empty when nothing is."""
 
+    def check_plan(self, plan: Plan, target: TargetInfo | None) -> None:  # noqa: B027 - most tasks ask for nothing
+        """Raise PlanError where a plan asks of this task what cannot be; called before training. By default nothing."""
+
     def summary(self, cases: Sequence[Case], target: TargetInfo | None, plan: Plan) -> Statistics:
         """Return what `state` needs to know of some training cases, as statistics that can be merged.
 
@@ -258,7 +261,8 @@ class Task(ABC):
         """Return what `decode` takes as `calibration`, fitted on validation cases alone; by default nothing.
 
         `raw` are the raw outputs about each case, `(M, …)`, of models that never saw it; `truths` are what `truth` says
-        of the same cases.
+        of the same cases. A task whose `calibrate` has a further `patients: Sequence[str] | None = None` is told whose
+        the cases are, where that is known.
         """
         return {}
 
