@@ -27,6 +27,7 @@ from vesalius.core.calibration import operating_point
 from vesalius.core.called import called_by
 from vesalius.core.case import Case
 from vesalius.core.cohort import TargetInfo
+from vesalius.core.doubt import NAT, Doubt, binary_entropies, entropies
 from vesalius.core.errors import DataError, UnknownName
 from vesalius.core.image import Array, Image
 from vesalius.core.scorecard import Scorecard
@@ -93,6 +94,27 @@ class ScoresHandling(Handling[Scores]):
         """Return a label; by default the likeliest."""
         place = label_place(answer.labels, which, default=int(answer.p.argmax()))
         return Ask(of, place, words=answer.labels[place].name)
+
+    def doubt(self, answer: Scores, samples: Sequence[Scores]) -> Doubt:
+        """Return entropies in nats, and the spread of each label's probability; of several labels means over these.
+
+        Where several labels may hold, each is a yes or no of its own.
+        """
+        p = np.stack([one.p for one in samples])  # (S, K)
+        found = binary_entropies(p) if answer.kind == "multilabel" else entropies(p)
+        three = {
+            "entropy": found.entropy,
+            "expected_entropy": found.expected,
+            "mutual_information": found.mutual,
+        }
+        figures = {name: float(np.mean(value)) for name, value in three.items()}
+        units = dict.fromkeys(figures, NAT)
+        spread = p.std(axis=0, ddof=1)
+        return Doubt(
+            figures=figures
+            | {f"p_{x.name}_sd": float(v) for x, v in zip(answer.labels, spread, strict=True)},
+            units=units,
+        )
 
     def rate(self, answer: Scores, truth: Any, measured: Any) -> tuple[float, str]:
         """Return the probability of what is so; of several labels at once its mean over them."""

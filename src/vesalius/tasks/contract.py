@@ -315,6 +315,13 @@ class Task(ABC):
             dim=0
         ).indices  # as argmax says, which takes three times as long along this axis on a CPU
 
+    def chances(self, raw: Tensor) -> Tensor | None:
+        """For `dense`: raw `(B, K, z, y, x)` → how likely each value of a point is, `(B, K, z, y, x)`, sums of one.
+
+        The background comes first, as `point` counts. By default None: a point's value is no choice among several.
+        """
+        return None
+
     def merge(self, tiles: Sequence[Tile], shape: tuple[int, int, int]) -> Any:
         """For `tiles`: join what the tiles gave. `shape` is the prepared grid."""
         raise NotImplementedError(f"{self.name} does not run in tiles")
