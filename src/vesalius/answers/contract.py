@@ -24,6 +24,7 @@ from vesalius.core.ask import Ask
 from vesalius.core.calling import calling
 from vesalius.core.case import Case
 from vesalius.core.cohort import Label, TargetInfo
+from vesalius.core.doubt import Doubt
 from vesalius.core.errors import CodeError, DataError
 from vesalius.core.image import Array, Image
 from vesalius.core.scorecard import Scorecard
@@ -122,6 +123,30 @@ class Handling(ABC, Generic[A]):
         Raises UnknownName or DataError where the answer has no such thing.
         """
         return Ask(of, words=of)
+
+    # --- how far several opinions are apart
+
+    def doubt(self, answer: A, samples: Sequence[A]) -> Doubt | None:
+        """Return how far several answers to the one case are from one another; None of a kind that does not say.
+
+        `answer` is the one that is given. Figures that have a unit say it.
+        """
+        return None
+
+    def point_doubt(self, mean: Array, expected: Array) -> Mapping[str, Array]:
+        """Return figures of each point of a field, `(…)` by name, of a kind whose answers are such fields.
+
+        `mean` `(K, …)` are the opinions' mean chances of each value, the background first, `expected` `(…)` the mean of
+        the opinions' entropies in nats.
+        """
+        return {}
+
+    def field_doubt(self, answer: A, fields: Mapping[str, Array], called: Array) -> Doubt | None:
+        """Return what figures of each point, `(Z, Y, X)` by name, come to for the whole case; None where nothing says.
+
+        `called` `(S, K)` is how many points each opinion gives each value, the background first.
+        """
+        return None
 
     # --- where an answer lies in its image
 
@@ -307,14 +332,41 @@ def columns(answer: Answer) -> dict[str, Any]:
             found=type(made).__name__,
         )
     found = dict(made)
+    found |= _columns_beside(answer)
     for name, part in answer.parts.items():
         found |= {f"{name}.{column}": value for column, value in columns(part).items()}
     return found
 
 
+def summary(answer: Answer) -> dict[str, Any]:
+    """Return what a client shows of an answer at a glance, as JSON takes it: what its kind says, and its doubt."""
+    found: dict[str, Any] = of(answer).summary(answer)
+    return found if answer.doubt is None else {**found, "doubt": answer.doubt.summary()}
+
+
+def lines(answer: Answer) -> list[Line]:
+    """Return what a notebook shows of an answer, a line each: what its kind says, and its doubt."""
+    said = {} if answer.doubt is None else answer.doubt.said()
+    return [*of(answer).lines(answer), *(Line(name, text) for name, text in said.items())]
+
+
+def placed(answer: Answer, low: Sequence[int], reference: Image) -> Answer:
+    """Return the answer to a part of an image from index `low` `(z, y, x)` on, with its maps, as one to the whole."""
+    whole: Answer = of(answer).placed(answer, low, reference)
+    if answer.doubt is None:
+        return whole
+    maps = {n: of(answer.parts[n]).placed(answer.parts[n], low, reference) for n in answer.doubt.maps}
+    return replace(whole, parts={**whole.parts, **maps})
+
+
+def _columns_beside(answer: Answer) -> dict[str, float]:
+    """Return the columns of what every kind of answer may have beside its own."""
+    return {} if answer.doubt is None else answer.doubt.columns()
+
+
 def values(answer: Answer) -> dict[str, Any]:
     """Return an answer's columns as a table in memory has them, and after them those of its parts."""
-    found = dict(of(answer).values(answer))
+    found = {**of(answer).values(answer), **_columns_beside(answer)}
     for name, part in answer.parts.items():
         found |= {f"{name}.{column}": value for column, value in values(part).items()}
     return found
@@ -323,10 +375,13 @@ def values(answer: Answer) -> dict[str, Any]:
 def images(answer: Answer, name: str = "") -> Iterator[tuple[str, ImageAnswer]]:
     """Yield the answers whose images are written as files, by the part's name.
 
-    That is the answer itself, under "", where it is an image, and else those of its parts that are.
+    That is the answer itself, under "", where it is an image, with the maps of its doubt; and else those of its parts
+    that are.
     """
     if isinstance(answer, ImageAnswer):
         yield name, answer
+        for one in answer.doubt.maps if answer.doubt is not None else ():
+            yield from images(answer.parts[one], f"{name}.{one}" if name else one)
         return
     for part_name, part in answer.parts.items():
         yield from images(part, f"{name}.{part_name}" if name else part_name)

@@ -26,6 +26,7 @@ from vesalius.core.ask import Ask
 from vesalius.core.called import called_by
 from vesalius.core.case import IGNORED, Case
 from vesalius.core.cohort import Label, TargetInfo
+from vesalius.core.doubt import NAT, Doubt, entropy
 from vesalius.core.errors import DataError
 from vesalius.core.image import Array, Image
 from vesalius.core.palette import colour_of
@@ -43,6 +44,8 @@ SHOWN_IN = {
     "mm2": "mm²",
     "px": "voxels",
 }  # the units in which metrics measure sizes, as they are written
+SHOWN_UNITS = {"ml": "ml", "mm2": "mm²", "pixels": "pixels"}  # those of `label_sizes`
+NEAR = 2  # voxels around what is called within which doubt counts
 HEADS = {"hd95_mm": "HD95 (mm)", "hd95_px": "HD95 (pixels)"}
 CLINICAL = 20  # labels at most of which a clinician's tables speak
 MOST_COLUMNS = 8  # labels with a column of their own in the table of all cases
@@ -95,9 +98,8 @@ class MaskHandling(Handling[Mask]):
 
     def lines(self, answer: Mask) -> list[Line]:
         """Return each label's size, with its colour."""
-        units = {"ml": "ml", "mm2": "mm²", "pixels": "pixels"}
         return [
-            Line(label.name, f"{size:,.6g} {units[unit]}", colour=colour_of(label, k))
+            Line(label.name, f"{size:,.6g} {SHOWN_UNITS[unit]}", colour=colour_of(label, k))
             for k, (label, size, unit) in enumerate(label_sizes(answer))
         ]
 
@@ -151,6 +153,27 @@ class MaskHandling(Handling[Mask]):
                 hint=f"ask about {there[0]}" if there else "another case",
             )
         return Ask(of, place, _bits(answer, place), words=answer.labels[place].name)
+
+    def point_doubt(self, mean: Array, expected: Array) -> dict[str, Array]:
+        """Return a voxel's entropy, and what of it the opinions disagree in (mutual information), in nats."""
+        whole = entropy(mean, axis=0)
+        return {"entropy": whole, "mutual_information": np.maximum(whole - expected, 0)}
+
+    def field_doubt(self, answer: Mask, fields: Mapping[str, Array], called: Array) -> Doubt:
+        """Return the mean of each figure where something is called and two voxels around it, and how sizes spread.
+
+        Where nothing is called it is the largest of any voxel: how near the model came to calling something. Sizes are
+        those of single opinions' masks; `liver_ml_sd` is their standard deviation.
+        """
+        near = ndimage.binary_dilation(self.found(answer), iterations=NEAR)
+        figures = {name: float(one[near].mean() if near.any() else one.max()) for name, one in fields.items()}
+        units = dict.fromkeys(figures, NAT)
+        for k, label in enumerate(answer.labels, start=1):
+            unit, each = _unit_of(answer.image)
+            name = f"{label.name}_{unit}_sd"
+            figures[name] = float(called[:, k].std(ddof=1)) * each
+            units[name] = SHOWN_UNITS[unit]
+        return Doubt(figures=figures, units=units)
 
     def found(self, answer: Mask) -> Array:
         """Return where any label is."""
@@ -348,6 +371,14 @@ def label_sizes(answer: Mask) -> list[tuple[Label, float, str]]:
         else:
             found.append((label, round(count * x * y * z / 1000, 4), "ml"))
     return found
+
+
+def _unit_of(image: Image) -> tuple[str, float]:
+    """Return the unit of sizes on an image's grid, and what one voxel is in it."""
+    if image.spacing_mm is None:
+        return "pixels", 1.0
+    x, y, z = image.spacing_mm
+    return ("mm2", x * y) if image.is_2d else ("ml", x * y * z / 1000)
 
 
 def _number(value: float | None, decimals: int = 3) -> Cell:

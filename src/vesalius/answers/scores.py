@@ -20,12 +20,14 @@ from vesalius.answers.drawing.panels import Cell, Table, figure
 from vesalius.answers.drawing.slices import Slice
 from vesalius.answers.foreign.tables import Row, row_answers
 from vesalius.cohorts.targets import contract as targets
+from vesalius.core import operating
 from vesalius.core.answers.scores import Scores
 from vesalius.core.ask import Ask
 from vesalius.core.calibration import operating_point
 from vesalius.core.called import called_by
 from vesalius.core.case import Case
 from vesalius.core.cohort import TargetInfo
+from vesalius.core.doubt import NAT, Doubt, binary_entropies, entropies
 from vesalius.core.errors import DataError, UnknownName
 from vesalius.core.image import Array, Image
 from vesalius.core.scorecard import Scorecard
@@ -92,6 +94,27 @@ class ScoresHandling(Handling[Scores]):
         """Return a label; by default the likeliest."""
         place = label_place(answer.labels, which, default=int(answer.p.argmax()))
         return Ask(of, place, words=answer.labels[place].name)
+
+    def doubt(self, answer: Scores, samples: Sequence[Scores]) -> Doubt:
+        """Return entropies in nats, and the spread of each label's probability; of several labels means over these.
+
+        Where several labels may hold, each is a yes or no of its own.
+        """
+        p = np.stack([one.p for one in samples])  # (S, K)
+        found = binary_entropies(p) if answer.kind == "multilabel" else entropies(p)
+        three = {
+            "entropy": found.entropy,
+            "expected_entropy": found.expected,
+            "mutual_information": found.mutual,
+        }
+        figures = {name: float(np.mean(value)) for name, value in three.items()}
+        units = dict.fromkeys(figures, NAT)
+        spread = p.std(axis=0, ddof=1)
+        return Doubt(
+            figures=figures
+            | {f"p_{x.name}_sd": float(v) for x, v in zip(answer.labels, spread, strict=True)},
+            units=units,
+        )
 
     def rate(self, answer: Scores, truth: Any, measured: Any) -> tuple[float, str]:
         """Return the probability of what is so; of several labels at once its mean over them."""
@@ -170,16 +193,24 @@ class ScoresHandling(Handling[Scores]):
         )
 
     def facts(self, card: Scorecard) -> list[tuple[str, str]]:
-        """Return what is called where no threshold is fixed."""
+        """Return what is called where no threshold is fixed, and what the rule of a threshold reached on validation."""
         if card.thresholds:
-            return []
+            nice, reached = called_by(card.labels), card.clinical.get("reached", {})
+            return [
+                (f"operating point for {nice.get(label, label)}", operating.in_words(one))
+                for label, one in reached.items()
+            ]
         many = any(name.startswith("exact_match") for name in card.metrics)
         rule = "each label from a probability of 0.5" if many else "the most probable class"
         return [("what is called", rule)]
 
     def clinical(self, rows: Rows, judged: Judged, fixed: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the rates of each call, the rates where one of them is kept, and the decision curve, by label."""
-        return calls.kept_of(_questions(rows), judged, fixed)
+        """Return the rates of each call, the rates where one of them is kept, and the decision curve, by label.
+
+        And what the rule of a threshold reached on the cases that it was chosen on, where it has a number.
+        """
+        reached = {"reached": fixed["reached"]} if fixed.get("reached") else {}
+        return calls.kept_of(_questions(rows), judged, fixed) | reached
 
     def clinic(self, card: Scorecard) -> list[Panel]:
         """Return what a call means at a prevalence, the rates where one of them is kept, and the decision curve."""

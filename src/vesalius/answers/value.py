@@ -21,6 +21,7 @@ from vesalius.core.answers.value import Value
 from vesalius.core.ask import Ask
 from vesalius.core.case import Case
 from vesalius.core.cohort import TargetInfo
+from vesalius.core.doubt import Doubt
 from vesalius.core.errors import DataError
 from vesalius.core.image import Array
 from vesalius.core.scorecard import Scorecard
@@ -63,6 +64,11 @@ class ValueHandling(Handling[Value]):
         if which is not None:
             raise DataError("the answer is one number", found=which, hint="ask for nothing in particular")
         return Ask(of, words=answer.quantity or "the number")
+
+    def doubt(self, answer: Value, samples: Sequence[Value]) -> Doubt:
+        """Return the standard deviation of the samples, in the number's unit."""
+        sd = float(np.std([one.x for one in samples], ddof=1))
+        return Doubt(figures={"sd": sd}, units={"sd": answer.unit} if answer.unit else {})
 
     def rate(self, answer: Value, truth: Any, measured: Any) -> tuple[float, str]:
         """Return the negative error, and both numbers as the caption."""

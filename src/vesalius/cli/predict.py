@@ -46,6 +46,14 @@ def predict(
         "--accept-mismatch",
         help="Answer images of another modality or unit than the bundle learned from, too; they are marked.",
     ),
+    doubt: str | None = typer.Option(
+        None,
+        "--doubt",
+        help="How far several opinions about each case are apart: members, dropout or mirror; see `vesalius opinions`.",
+    ),
+    samples: int | None = typer.Option(
+        None, "--samples", min=2, help="Opinions that dropout gives.", show_default="20"
+    ),
     resume: bool = typer.Option(False, "--resume", help="Go on with an interrupted predict."),
 ) -> Outcome:
     """Answer every case of INPUT: answers.csv, and a file a case for masks. Exit code 1 if some could not be."""
@@ -64,6 +72,8 @@ def predict(
         layout=layout,
         device=device,
         accept_mismatch=accept_mismatch,
+        doubt=doubt,
+        samples=samples,
         resume=resume,
         progress=talk.progress,
     )

@@ -1,22 +1,27 @@
-"""Calibration: raw scores to probabilities, by a temperature and thresholds fitted on validation data alone.
+"""Calibration: raw scores to probabilities, by a temperature, maps and thresholds fitted on validation data alone.
 
-What was fitted is kept in the Bundle, and applied to each answer.
+What was fitted is kept in the Bundle, and applied to each answer. `fit` is for raw outputs and truths of any cases that
+the models never saw: at the end of a fit those of validation, later those of another place.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
 
-from vesalius.core.errors import DataError
+from vesalius.core import isotonic, operating
+from vesalius.core.errors import DataError, PlanError
 from vesalius.core.image import Array
 from vesalius.core.words import counted
 
 Rule = Literal["balanced_accuracy", "accuracy", "f1"]
 RULES: tuple[Rule, ...] = ("balanced_accuracy", "accuracy", "f1")
 KEPT_AT = (0.9, 0.95)  # sensitivities and specificities that a person may want to keep
+Method = Literal["temperature", "isotonic", "auto"]
+METHODS: tuple[Method, ...] = ("temperature", "isotonic", "auto")
+PARTS = 5  # into which validation cases are dealt where a method is chosen by cross-validation
 
 
 def apply(calibration: Mapping[str, Any], logits: Array, *, multilabel: bool = False) -> Array:
@@ -29,6 +34,29 @@ def apply(calibration: Mapping[str, Any], logits: Array, *, multilabel: bool = F
         return np.asarray(0.5 * (1 + np.tanh(scaled / 2)))
     grown = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
     return np.asarray(grown / grown.sum(axis=-1, keepdims=True))
+
+
+def answered(
+    calibration: Mapping[str, Any], logits: Array, *, labels: Sequence[str], multilabel: bool = False
+) -> Array:
+    """Return the probabilities `(…, K)` that answers have, of the members' logits `(…, M, K)`.
+
+    The members' probabilities are averaged, then mapped where isotonic maps were fitted.
+    """
+    p = apply(calibration, logits, multilabel=multilabel).mean(axis=-2)
+    return isotonic.mapped(
+        isotonic.parse(calibration.get("isotonic")), p, labels=labels, multilabel=multilabel
+    )
+
+
+def method_of(word: Any, *, where: str = "task.options.calibration") -> Method:
+    """Return the method that a plan's word means, `temperature` where it has none. Raises PlanError for another."""
+    if word is None or word == "":
+        return "temperature"
+    found = next((m for m in METHODS if m == word), None)
+    if found is None:
+        raise PlanError(f"{where} is no method of calibration", found=repr(word), hint=", ".join(METHODS))
+    return found
 
 
 def operating_point(positive: str | None, thresholds: Mapping[str, float]) -> dict[str, Any] | None:
@@ -45,35 +73,123 @@ def fit(
     labels: Sequence[str],
     multilabel: bool = False,
     positive: str | None = None,
-    rule: Rule | None = "balanced_accuracy",
+    rule: Rule | operating.Rule | None = "balanced_accuracy",
+    method: Method = "temperature",
+    patients: Sequence[str] | None = None,
 ) -> dict[str, Any]:
     """Return what the Bundle keeps: `temperature`, `thresholds` by label, and the `rule` that chose them.
 
     And `points` by label: the thresholds that keep a sensitivity or a specificity on these cases (see `points`).
 
-    `logits` `(N, K)` of validation cases, `y` their indexes `(N,)` or bits `(N, K)`, -1 where unknown. With two
-    exclusive labels the positive one has a threshold; with more, the largest probability decides. Without a
-    `rule`, none has. A label without both kinds of case keeps one half.
+    `logits` `(N, K)` of validation cases, or `(N, M, K)` of each of several members, whose probabilities are then
+    averaged as in answers; `y` their indexes `(N,)` or bits `(N, K)`, -1 where unknown. With two exclusive labels the
+    positive one has a threshold; with more, the largest probability decides. Without a `rule`, none has. A label
+    without both kinds of case keeps one half, but for a net benefit. What a rule with a number reached is kept as
+    `reached` by label.
+
+    `method` `isotonic` adds `isotonic` maps by label, fitted on the probabilities after the temperature; `auto` takes
+    them only where they do better by more than one standard error (see `compared`), and keeps what it found as
+    `chosen`. `patients` names each case's, so that nobody is on both sides of that comparison.
     """
     heat = temperature(logits, y, multilabel=multilabel)
-    p = apply({"temperature": heat}, logits, multilabel=multilabel)
+    found: dict[str, Any] = {"temperature": heat}
+    p = _probabilities(heat, logits, multilabel=multilabel)
+    if method != "temperature":
+        if method == "auto":
+            found["chosen"] = compared(
+                logits, y, labels=labels, multilabel=multilabel, positive=positive, patients=patients
+            )
+        if method == "isotonic" or found["chosen"]["method"] == "isotonic":
+            maps = isotonic.fit(p, y, labels=labels, multilabel=multilabel, positive=positive)
+            found["isotonic"] = maps
+            p = isotonic.mapped(maps, p, labels=labels, multilabel=multilabel)
+    asked = {
+        name: (p[known, k], truth) for name, k, known, truth in _asked(p, y, labels, multilabel, positive)
+    }
+    ruled = asked if multilabel or len(labels) == 2 else {}
     chosen: dict[str, float] = {}
-    if rule is not None and multilabel:
-        for k, name in enumerate(labels):
-            known = y[:, k] >= 0
-            chosen[name] = threshold(p[known, k], y[known, k] == 1, rule=rule)
-    elif rule is not None and len(labels) == 2:
-        name = positive or labels[1]
-        k = list(labels).index(name)
-        chosen[name] = threshold(p[:, k], y == k, rule=rule)
-    kept = {}
+    reached: dict[str, Any] = {}
+    for name, (chance, truth) in ruled.items() if rule is not None else ():
+        if isinstance(rule, operating.Rule):
+            chosen[name] = operating.threshold(chance, truth, rule)
+            reached[name] = operating.reached(chance, truth, chosen[name], rule)
+        elif rule is not None:
+            chosen[name] = threshold(chance, truth, rule=rule)
+    kept = {name: points(chance, truth) for name, (chance, truth) in asked.items()}
+    found |= {"thresholds": chosen, "rule": str(rule) if rule is not None else None, "points": kept}
+    return {**found, "reached": reached} if reached else found
+
+
+def compared(
+    logits: Array,
+    y: Array,
+    *,
+    labels: Sequence[str],
+    multilabel: bool = False,
+    positive: str | None = None,
+    patients: Sequence[str] | None = None,
+) -> dict[str, Any]:
+    """Return which of temperature and isotonic has the lower log loss on cases that it was not fitted on.
+
+    The cases are dealt into parts, those of a patient together; each part is judged by what was fitted on the others.
+    `gain` is the mean log loss after the temperature minus that after the maps, `se` its standard error over patients.
+    `method` is `isotonic` only where the gain is more than one standard error; fewer than two patients a part, or a
+    comparison that cannot be made, leave the temperature.
+    """
+    who = np.unique(
+        np.arange(len(y)).astype(str) if patients is None else np.asarray(patients), return_inverse=True
+    )[1]
+    groups = int(who.max()) + 1 if len(who) else 0
+    found: dict[str, Any] = {"method": "temperature", "gain": None, "se": None, "n": len(y)}
+    if groups < 2 * PARTS:
+        return found
+    part = (np.random.default_rng(0).permutation(groups) % PARTS)[who]
+    gain = np.zeros(len(y))
+    for k in range(PARTS):
+        out, rest = part == k, part != k
+        heat = temperature(logits[rest], y[rest], multilabel=multilabel)
+        before = _probabilities(heat, logits[rest], multilabel=multilabel)
+        maps = isotonic.fit(before, y[rest], labels=labels, multilabel=multilabel, positive=positive)
+        p = _probabilities(heat, logits[out], multilabel=multilabel)
+        after = isotonic.mapped(maps, p, labels=labels, multilabel=multilabel)
+        gain[out] = log_losses(p, y[out], multilabel=multilabel) - log_losses(
+            after, y[out], multilabel=multilabel
+        )
+    mean = float(np.nanmean(gain)) if np.isfinite(gain).any() else 0.0
+    by_patient = np.bincount(who, weights=np.where(np.isfinite(gain), gain - mean, 0.0))
+    se = float(np.sqrt((by_patient**2).sum() * groups / (groups - 1)) / max(np.isfinite(gain).sum(), 1))
+    return found | {"method": "isotonic" if mean > se else "temperature", "gain": mean, "se": se}
+
+
+def log_losses(p: Array, y: Array, *, multilabel: bool = False) -> Array:
+    """Return the negative log probability `(N,)` of what is so; of several labels its mean over those that are known.
+
+    `p` is `(N, K)`, `y` `(N,)` indexes or `(N, K)` bits, -1 where unknown; NaN of a case of which nothing is known.
+    """
+    if not multilabel:
+        return np.asarray(-np.log(np.clip(p[np.arange(len(y)), y], 1e-12, 1)))
+    loss = -np.log(np.clip(np.where(y == 1, p, 1 - p), 1e-12, 1))
+    known = (y >= 0).sum(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(np.where(y >= 0, loss, 0.0).sum(axis=1) / known)
+
+
+def _probabilities(heat: float, logits: Array, *, multilabel: bool) -> Array:
+    """Return the probabilities `(N, K)` of logits `(N, K)`, or the members' mean of `(N, M, K)`."""
+    p = apply({"temperature": heat}, logits, multilabel=multilabel)
+    return p.mean(axis=1) if p.ndim == 3 else p
+
+
+def _asked(
+    p: Array, y: Array, labels: Sequence[str], multilabel: bool, positive: str | None
+) -> Iterator[tuple[str, int, Array, Array]]:
+    """Yield the labels that are asked after: name, place, which cases are known, and where among these it is so."""
     for k, name in enumerate(labels):
         if multilabel:
             known = y[:, k] >= 0
-            kept[name] = points(p[known, k], y[known, k] == 1)
+            yield name, k, known, y[known, k] == 1
         elif len(labels) > 2 or name == (positive or labels[1]):
-            kept[name] = points(p[:, k], y == k)
-    return {"temperature": heat, "thresholds": chosen, "rule": rule, "points": kept}
+            yield name, k, np.ones(len(p), dtype=bool), y == k
 
 
 def temperature(logits: Array, y: Array, *, multilabel: bool = False) -> float:
@@ -92,7 +208,7 @@ def temperature(logits: Array, y: Array, *, multilabel: bool = False) -> float:
         )
 
     def cost(log_heat: float) -> float:
-        p = apply({"temperature": np.exp(log_heat)}, logits, multilabel=multilabel)
+        p = _probabilities(float(np.exp(log_heat)), logits, multilabel=multilabel)
         if multilabel:
             chance = np.where(y == 1, p, 1 - p)[y >= 0]
         else:

@@ -22,12 +22,13 @@ import numpy as np
 from vesalius.core.answers import Answer, kind_of
 from vesalius.core.case import Box
 from vesalius.core.cohort import Label
+from vesalius.core.doubt import Doubt
 from vesalius.core.errors import FormatError, UnknownName
 from vesalius.core.file_io import DEFLATE_RATIO
 from vesalius.core.image import Array, Image, Source
 
 VERSION = 1
-_PARTS: dict[str, type[Any]] = {kind.__name__: kind for kind in (Image, Source, Label, Box)}
+_PARTS: dict[str, type[Any]] = {kind.__name__: kind for kind in (Image, Source, Label, Box, Doubt)}
 _MOST_BYTES = 1 << 32
 
 

@@ -42,6 +42,7 @@ KINDS = (
     "phantom",
     "prepare.transforms",
     "infer.runs",
+    "infer.opinions",
     "learn.recipes",
     "plan.presets",
     "explain.methods",
@@ -53,12 +54,14 @@ _PLURAL = {
     "cohorts": "layouts",
     "phantom": "phantoms",
     "explain.methods": "explainers",
+    "infer.opinions": "opinions",
     "compress": "compressors",
 }
 _SINGULAR = {"cohorts": "layout", "metrics": "answer kind", "losses": "loss", "explain.methods": "explainer"}
 _SINGULAR |= {
     "compress": "compressor",
     "infer.runs": "way of running a case",
+    "infer.opinions": "way of having several opinions",
     "prepare.transforms": "transform",
     "learn.recipes": "recipe",
     "plan.presets": "preset",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +15,7 @@ from vesalius.core.answers import Answer
 from vesalius.core.bundle import State
 from vesalius.core.calling import calling
 from vesalius.core.case import Case
-from vesalius.core.errors import CodeError, DataError
+from vesalius.core.errors import CodeError, DataError, PlanError
 from vesalius.core.fields import short
 from vesalius.core.image import Image
 from vesalius.core.plan import Plan
@@ -151,6 +152,34 @@ def decoded(
             hint="look at `decode` and at the state; a model that has come apart, too, needs a smaller train.lr",
         )
     return answer
+
+
+def calibrated(
+    task: Task,
+    raw: Sequence[Any],
+    truths: Sequence[Any],
+    *,
+    state: State,
+    plan: Plan,
+    patients: Sequence[str] | None = None,
+) -> dict[str, Any]:
+    """Return what a task fits on cases that its models never saw; one whose `calibrate` takes no patients has none."""
+    takes = inspect.signature(task.calibrate).parameters
+    beside: dict[str, Any] = {"patients": patients} if "patients" in takes else {}
+    with calling(f"task {task.name}", task, "calibrate"):
+        return task.calibrate(raw, truths, state=state, plan=plan, **beside)
+
+
+def chances_of(task: Task, raw: Tensor) -> Tensor:
+    """Return the chances `(B, K, z, y, x)` of a `dense` task's raw field. Raises PlanError where it says none."""
+    with calling(f"task {task.name}", task, "chances"):
+        found = task.chances(raw)
+    if found is None:
+        raise PlanError(
+            f"the points of {task.name} have no chances, so that opinions about them cannot be compared",
+            hint="a task whose `chances` says them",
+        )
+    return found
 
 
 def assert_kind(task: Task, answer: object, function: str) -> None:

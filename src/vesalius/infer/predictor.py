@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, TypeVar
 
 import torch
@@ -21,6 +21,7 @@ from vesalius.core.image import Image
 from vesalius.infer import guard, runs
 from vesalius.infer.asked import built, decoded, encoded
 from vesalius.infer.cropping import box_of, crop_case, in_memory
+from vesalius.infer.doubting import Doubter, Doubting, Prepared, ways_of
 from vesalius.infer.guard import require
 from vesalius.infer.runs.contract import Members
 from vesalius.infer.session import Session
@@ -90,6 +91,7 @@ class Predictor:
     """
 
     accept_mismatch = False
+    doubts: tuple[str, int | None] | None = None  # the way of doubting, and how many samples
     threads: Threads | None = None  # on a processor alone
 
     def __init__(
@@ -116,6 +118,7 @@ class Predictor:
         """
         case = self._ready(case)
         answers: list[Answer] = []
+        doubter = None if self.doubts is None else self._doubting.get(*self.doubts)
         reference = self.reference_of(case)
         outside = self.admit(case, reference)
         if len(self.stages) > 1:  # each image is decoded once, whichever stages look at it
@@ -123,12 +126,16 @@ class Predictor:
         for k, loaded in enumerate(self.stages):
             takes = loaded.stage.takes
             told = _part(watch, k, len(self.stages))
+            asked = doubter if k == len(self.stages) - 1 else None
             if takes is None:
-                answers.append(self._answer(loaded, case, reference, told))
+                answers.append(self._answer(loaded, case, reference, told, asked))
                 continue
-            answers.append(self._inside(loaded, case, reference, answers[takes["stage"]], told))
+            answers.append(self._inside(loaded, case, reference, answers[takes["stage"]], told, asked))
         parts = {loaded.stage.name: a for loaded, a in zip(self.stages[:-1], answers[:-1], strict=True)}
-        return replace(self._signed(answers[-1], case, reference, outside), parts=parts)
+        last = answers[-1]
+        for name in last.doubt.maps if last.doubt is not None else ():
+            parts[name] = self._signed(last.parts[name], case, reference, None)
+        return replace(self._signed(last, case, reference, outside), parts=parts)
 
     def asked(self, case: Case) -> Asked:
         """Return what the last stage is given of a case, and the answer, for who asks the models more than that."""
@@ -187,10 +194,33 @@ class Predictor:
         other.accept_mismatch = True
         return other
 
+    def doubting(self, way: str, samples: int | None = None) -> Predictor:
+        """Return the same models, whose answers also say how far several opinions are from one another.
+
+        `way` is one of `vesalius opinions`; `samples` is how many opinions are asked for, of a way that has any number.
+        An answer itself stays what it is. Raises UnknownName, and PlanError where the bundle does not go with it.
+        """
+        self._doubting.get(way, samples)
+        other = copy.copy(self)
+        other.doubts = (way, samples)
+        return other
+
+    @cached_property
+    def _doubting(self) -> Doubting:
+        last = self.stages[-1]
+        return Doubting(
+            lambda way, samples: Doubter(way, samples, members=self._members(last), stage=last.stage)
+        )
+
+    @property
+    def ways_of_doubting(self) -> tuple[str, ...]:
+        """Return the ways in which this bundle's answers can be doubted, of `vesalius opinions`."""
+        return tuple(ways_of(self._members(self.stages[-1])))
+
     @property
     def joins(self) -> bool:
         """Whether several cases go through the models in one pass: one stage, run in a way that joins them."""
-        return len(self.stages) == 1 and runs.get(self.stages[0].task.run).joins
+        return self.doubts is None and len(self.stages) == 1 and runs.get(self.stages[0].task.run).joins
 
     def together(self, cases: Sequence[Case]) -> list[Answer | DataError]:
         """Return the answers to several cases, in one pass where the bundle `joins` them; a faulty one gives its error.
@@ -268,16 +298,34 @@ class Predictor:
         )
         return self._signed(answer, of.case, of.reference, of.outside)
 
-    def _answer(self, loaded: Loaded, case: Case, reference: Image, watch: Watch | None = None) -> Answer:
-        raw, undo = self._raw(loaded, case, reference, watch)
+    def _answer(
+        self,
+        loaded: Loaded,
+        case: Case,
+        reference: Image,
+        watch: Watch | None = None,
+        doubter: Doubter | None = None,
+    ) -> Answer:
+        first = watch if doubter is None else _part(watch, 0, 2)
+        raw, undo = self._raw(loaded, case, reference, first)
         stage = loaded.stage
-        return decoded(loaded.task, raw, stage.state, stage.calibration, reference, undo=undo, case=case.id)
+        answer = decoded(loaded.task, raw, stage.state, stage.calibration, reference, undo=undo, case=case.id)
+        if doubter is None:
+            return answer
+        del raw
+        example, undo = _example(loaded, case, reference)
+        return doubter(answer, Prepared(case, example, undo, reference), told=self._told(_part(watch, 1, 2)))
 
     def _raw(self, loaded: Loaded, case: Case, reference: Image, watch: Watch | None) -> tuple[Any, Undo]:
         """Return what is to be decoded, and the way back; the prepared pixels are let go with this call."""
         example, undo = _example(loaded, case, reference)
         if self.threads is not None:
             self.threads.begin()
+        run = runs.get(loaded.task.run)
+        return run.answer(self._members(loaded), example, undo, told=self._told(watch)), undo
+
+    def _told(self, watch: Watch | None) -> Watch:
+        """Return what is told of the work's share: the threads follow what is free, and whoever watches is told."""
 
         def told(share: float) -> None:
             if self.threads is not None:
@@ -285,18 +333,22 @@ class Predictor:
             if watch is not None:
                 watch(share)
 
-        run = runs.get(loaded.task.run)
-        return run.answer(self._members(loaded), example, undo, told=told), undo
+        return told
 
     def _inside(
-        self, loaded: Loaded, case: Case, reference: Image, found: Answer, watch: Watch | None
+        self,
+        loaded: Loaded,
+        case: Case,
+        reference: Image,
+        found: Answer,
+        watch: Watch | None,
+        doubter: Doubter | None = None,
     ) -> Answer:
         """Answer within the box of what an earlier stage found, and put the answer back into the whole."""
         low, high = _box(loaded, found, reference)
         cropped = crop_case(case, reference, low, high)
-        answer = self._answer(loaded, cropped, load_reference(cropped), watch)
-        whole: Answer = contract.of(answer).placed(answer, low, reference)
-        return whole
+        answer = self._answer(loaded, cropped, load_reference(cropped), watch, doubter)
+        return contract.placed(answer, low, reference)
 
 
 def _example(loaded: Loaded, case: Case, reference: Image) -> tuple[Example, Undo]:

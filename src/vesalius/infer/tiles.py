@@ -44,6 +44,24 @@ def around(shape: Size, size: Size, where: Array | None) -> tuple[Size, Size]:
     return (start[0], start[1], start[2]), size
 
 
+def shares(shape: Size, size: Size, overlap: float) -> Callable[[Size], Tensor]:
+    """Return a function from where a tile begins to how much each of its points counts in the blend, `(z, y, x)`.
+
+    Over all tiles of an array of that shape these make one at each of its points.
+    """
+    places = [starts(n, t, overlap) for n, t in zip(shape, size, strict=True)]
+    ramps = [gaussian(t) for t in size]
+    totals = [_total(ramp, at, n) for ramp, at, n in zip(ramps, places, shape, strict=True)]
+
+    def share(start: Size) -> Tensor:
+        z, y, x = (
+            ramp / total[s : s + len(ramp)] for ramp, total, s in zip(ramps, totals, start, strict=True)
+        )
+        return z[:, None, None] * y[None, :, None] * x[None, None, :]
+
+    return share
+
+
 def gaussian(n: int) -> Tensor:
     """Return the weight along one axis of a tile: a Gaussian of sigma n/8, never below a thousandth of its peak."""
     if n == 1:
@@ -53,9 +71,18 @@ def gaussian(n: int) -> Tensor:
 
 
 def stream(
-    array: Array, *, size: Size, overlap: float, batch: int, forward: Forward, device: torch.device
+    array: Array,
+    *,
+    size: Size,
+    overlap: float,
+    batch: int,
+    forward: Forward,
+    device: torch.device,
+    before: Callable[[Sequence[Size]], None] | None = None,
 ) -> Iterator[Piece]:
     """Blend tiles of `array` `(C, Z, Y, X)`; yields `(axis, start, stop, raw)` as stretches are finished.
+
+    `before` is told where the tiles begin that `forward` is given next.
 
     `raw` is `(K, z, y, x)` on `device`, whole in two axes and `[start, stop)` along `axis`, the longest one.
     The Gaussian is a product of three, so its sum over a grid of tiles is too: no weight volume is kept.
@@ -65,12 +92,7 @@ def stream(
     places = [starts(n, t, overlap) for n, t in zip(shape, size, strict=True)]
     ramps = [gaussian(t) for t in size]
     window = (ramps[0][:, None, None] * ramps[1][None, :, None] * ramps[2][None, None, :]).to(device)
-    totals = []
-    for ramp, at, n in zip(ramps, places, shape, strict=True):
-        total = torch.zeros(n)
-        for s in at:
-            total[s : s + len(ramp)] += ramp
-        totals.append(total)
+    totals = [_total(ramp, at, n) for ramp, at, n in zip(ramps, places, shape, strict=True)]
     across = [k for k in range(3) if k != axis]
     slab: Tensor | None = None
     along = places[axis]
@@ -79,6 +101,8 @@ def stream(
         tiles = [_ordered(axis, s, across, other) for other in others]
         for group in _batches(tiles, batch):
             stacked = np.stack([array[(slice(None), *_cut(at, size))] for at in group])
+            if before is not None:
+                before(group)
             raw = forward(torch.from_numpy(stacked).to(device)).float()
             if slab is None:
                 extent = list(shape)
@@ -93,6 +117,14 @@ def stream(
         stop = along[i + 1] if i + 1 < len(along) else shape[axis]
         yield from _finished(slab, totals, axis, s, stop)
         _shift(slab, axis + 1, stop - s)
+
+
+def _total(ramp: Tensor, at: Sequence[int], n: int) -> Tensor:
+    """Return the sum of the weights along an axis of `n`, of tiles that begin at `at`."""
+    total = torch.zeros(n)
+    for s in at:
+        total[s : s + len(ramp)] += ramp
+    return total
 
 
 def _finished(slab: Tensor, totals: Sequence[Tensor], axis: int, start: int, stop: int) -> Iterator[Piece]:

@@ -49,6 +49,7 @@ def assert_stages(plan: Plan, space: Workspace) -> None:
         task, target = _asked(stage.plan.task.name, stage.plan.task.target, space)
         if number < len(stages) - 1:
             check(stage.plan, task)
+            task.check_plan(stage.plan, target)
             _assert_learnable(stage, task, target, space)
             if target is not None and sided(target.labels):
                 assert_unmirrored(stage.plan, f"earlier.{stage.name}.")

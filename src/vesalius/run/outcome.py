@@ -11,6 +11,7 @@ from vesalius.core.progress import Progress
 from vesalius.core.scorecard import Scorecard, as_json, nameless, save_scorecard
 from vesalius.evaluate.answered import score_cases
 from vesalius.evaluate.banners import of_training
+from vesalius.infer import asked
 from vesalius.run.members import Outcome
 from vesalius.run.reporting import write_report
 from vesalius.run.unseen import of_run
@@ -26,7 +27,9 @@ def calibrated(space: Workspace, plan: Plan, outcome: Outcome, stage: Stage) -> 
     task = contract.get(stage.plan.task.name)
     truths = [task.truth(space.cohort.case(i), stage.state) for i in ids]
     raw = [outcome.held_out[i] for i in ids]
-    found = task.calibrate(raw, truths, state=stage.state, plan=plan)
+    known = space.cohort.patients_known
+    patients = [space.cohort.case(i).patient or i for i in ids] if known else None
+    found = asked.calibrated(task, raw, truths, state=stage.state, plan=plan, patients=patients)
     return replace(stage, calibration={**found, "n": len(ids)}) if found else stage
 
 

@@ -53,6 +53,7 @@ def choose_plan(begun: Begun, space: Workspace) -> Plan:
     assert_stages(plan, space)
     if not begun.follows:  # a run of before goes on as it began
         _assert_mirrored(plan)
+        space.task.check_plan(plan, space.target)
     return plan
 
 

@@ -23,6 +23,8 @@ class PredictSettings:
     covariates: Mapping[str, float | str] = field(default_factory=dict)
     layout: str | None = None
     accept_mismatch: bool = False
+    doubt: str | None = None
+    samples: int | None = None
 
     def completed(self, before: Mapping[str, Any]) -> PredictSettings:
         """Return what is told now, and where nothing is, what was told when the folder was begun."""
@@ -37,10 +39,13 @@ class PredictSettings:
             covariates=self.covariates or before.get("covariates", {}),
             layout=self.layout or before.get("layout"),
             accept_mismatch=self.accept_mismatch or before.get("accept_mismatch", False),
+            doubt=self.doubt or before.get("doubt"),
+            samples=self.samples or before.get("samples"),
         )
 
     def mark(self, bundle: str) -> dict[str, Any]:
         """Return what all answers of one folder depend on, with the hash of the bundle, as JSON holds it."""
+        doubt = {"doubt": self.doubt, "samples": self.samples} if self.doubt is not None else {}
         return {
             "bundle": bundle,
             "json": self.json,
@@ -52,6 +57,7 @@ class PredictSettings:
             "covariates": dict(self.covariates),
             "layout": self.layout,
             "accept_mismatch": self.accept_mismatch,
+            **doubt,  # folders of before, and those without it, say nothing of it
         }
 
     def suffixes(self, answer: Answer) -> list[str]:

@@ -39,12 +39,12 @@ class AnswerView(View[Answer]):
 
     def lines(self, thing: Answer) -> Sequence[Line]:
         """Return what its kind says of it."""
-        return list(contract.of(thing).lines(thing))
+        return contract.lines(thing)
 
     def after(self, thing: Answer) -> str:
         """Return the lines of its parts."""
         return "".join(
-            f"<div><b>{escape(name)}</b></div>{table(contract.of(part).lines(part))}"
+            f"<div><b>{escape(name)}</b></div>{table(contract.lines(part))}"
             for name, part in thing.parts.items()
         )
 

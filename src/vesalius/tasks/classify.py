@@ -11,13 +11,14 @@ import numpy as np
 from vesalius import losses
 from vesalius.cohorts.targets import contract as kinds
 from vesalius.core import calibration as calibrations
+from vesalius.core import isotonic, operating
 from vesalius.core.answers import Answer
 from vesalius.core.answers.scores import Scores
 from vesalius.core.ask import Ask
 from vesalius.core.bundle import State
 from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort, Label, TargetInfo
-from vesalius.core.errors import DataError
+from vesalius.core.errors import DataError, PlanError
 from vesalius.core.image import Array, Image
 from vesalius.core.plan import Plan
 from vesalius.core.statistics import Statistics
@@ -41,6 +42,7 @@ WHY_HALF = (
     "calibrated probabilities: the likelier class is called; balanced_accuracy, accuracy, f1 tune it on folds"
 )
 DEFAULT_FOR = ("class", "multilabel", "ordinal")
+OPTIONS = {"threshold": "", "calibration": "temperature"}
 
 
 class Classify(Task):
@@ -156,7 +158,8 @@ class Classify(Task):
         undo: Undo | None = None,
     ) -> Scores:
         """Calibrated probabilities. `raw` is `(K,)` logits, or `(M, K)` of an ensemble's members."""
-        p = calibrations.apply(calibration, np.atleast_2d(raw), multilabel=_several(state)).mean(axis=0)
+        names = [x["name"] for x in state.values["labels"]]
+        p = calibrations.answered(calibration, np.atleast_2d(raw), labels=names, multilabel=_several(state))
         return Scores(
             labels=tuple(Label(x["value"], x["name"]) for x in state.values["labels"]),
             p=p,
@@ -173,23 +176,61 @@ class Classify(Task):
             kind=state.values["kind"],
         )
 
+    def check_plan(self, plan: Plan, target: TargetInfo | None) -> None:
+        """Refuse words that are no rule for a threshold or no method of calibration, and rates to keep of many classes.
+
+        Of more than two exclusive classes the likeliest is called, so that no threshold decides.
+        """
+        calibrations.method_of(plan.task.options.get("calibration"))
+        rule = operating.parse(plan.task.options.get("threshold"))
+        if rule is None or not rule.valued or target is None or kinds.of(target.kind).several:
+            return
+        if len(target.labels) > 2:
+            raise PlanError(
+                f"a threshold by {rule.name} needs a yes or no",
+                found=f"{len(target.labels)} classes that exclude one another, of which the likeliest is called",
+                hint="classes joined into two (--labels OLD=NEW), or --set task.options.threshold=half",
+            )
+
     def calibrate(
-        self, raw: Sequence[Array], truths: Sequence[Any], *, state: State, plan: Plan
+        self,
+        raw: Sequence[Array],
+        truths: Sequence[Any],
+        *,
+        state: State,
+        plan: Plan,
+        patients: Sequence[str] | None = None,
     ) -> dict[str, Any]:
-        """Return a temperature, thresholds and the positive class, fitted on the members' mean logits."""
+        """Return a temperature, maps where planned, thresholds and the positive class, fitted on what answers say."""
         labels = [x["name"] for x in state.values["labels"]]
         multilabel = _several(state)
-        logits = np.stack([r.mean(axis=0) for r in raw])
+        logits = np.stack(list(raw))  # (N, M, K)
+        if logits.shape[1] == 1:
+            logits = logits[:, 0]
         y: Array
         if multilabel:
             y = np.array([[name in t for name in labels] for t in truths], dtype=np.int64)
         else:
             y = np.array([labels.index(str(t)) for t in truths])
         positive = plan.task.positive if plan.task.positive in labels else None
-        asked_for = plan.task.options.get("threshold")
-        rule = next((r for r in calibrations.RULES if r == asked_for), None)
+        options = plan.task.options
+        asked_for = operating.parse(options.get("threshold"))
+        rule: calibrations.Rule | operating.Rule | None = None
+        if asked_for is not None:
+            rule = (
+                asked_for
+                if asked_for.valued
+                else next((r for r in calibrations.RULES if r == asked_for.name), None)
+            )
         found = calibrations.fit(
-            logits, y, labels=labels, multilabel=multilabel, positive=positive, rule=rule
+            logits,
+            y,
+            labels=labels,
+            multilabel=multilabel,
+            positive=positive,
+            rule=rule,
+            method=calibrations.method_of(options.get("calibration")),
+            patients=patients,
         )
         if rule is None and positive is not None:
             found["thresholds"] = {positive: 0.5}
@@ -197,9 +238,13 @@ class Classify(Task):
 
     def calibrated(self, raw: Tensor, state: State, calibration: Mapping[str, Any]) -> Tensor:
         """Return the mean of the members' calibrated probabilities, `(B, K)`; those of answers, but for rounding."""
+        from vesalius.tasks._mapped import mapped
+
         scaled = raw.double() / float(calibration.get("temperature", 1.0))
         p = scaled.sigmoid() if _several(state) else scaled.softmax(dim=-1)
-        return p.mean(dim=1).to(raw.dtype)
+        names = [x["name"] for x in state.values["labels"]]
+        maps = isotonic.parse(calibration.get("isotonic"))
+        return mapped(maps, p.mean(dim=1), labels=names, multilabel=_several(state)).to(raw.dtype)
 
     def scalar(self, raw: Tensor, ask: Ask) -> Tensor:
         """Return the logit of one class."""

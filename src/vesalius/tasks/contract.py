@@ -148,6 +148,9 @@ class Task(ABC):
     def check(self, cohort: Cohort, target: TargetInfo | None) -> tuple[str, ...]:
         """Return what is missing before this cohort can be learned from; empty when nothing is."""
 
+    def check_plan(self, plan: Plan, target: TargetInfo | None) -> None:  # noqa: B027 - most tasks ask for nothing
+        """Raise PlanError where a plan asks of this task what cannot be; called before training. By default nothing."""
+
     def summary(self, cases: Sequence[Case], target: TargetInfo | None, plan: Plan) -> Statistics:
         """Return what `state` needs to know of some training cases, as statistics that can be merged.
 
@@ -258,7 +261,8 @@ class Task(ABC):
         """Return what `decode` takes as `calibration`, fitted on validation cases alone; by default nothing.
 
         `raw` are the raw outputs about each case, `(M, …)`, of models that never saw it; `truths` are what `truth` says
-        of the same cases.
+        of the same cases. A task whose `calibrate` has a further `patients: Sequence[str] | None = None` is told whose
+        the cases are, where that is known.
         """
         return {}
 
@@ -310,6 +314,13 @@ class Task(ABC):
         return raw.max(
             dim=0
         ).indices  # as argmax says, which takes three times as long along this axis on a CPU
+
+    def chances(self, raw: Tensor) -> Tensor | None:
+        """For `dense`: raw `(B, K, z, y, x)` → how likely each value of a point is, `(B, K, z, y, x)`, sums of one.
+
+        The background comes first, as `point` counts. By default None: a point's value is no choice among several.
+        """
+        return None
 
     def merge(self, tiles: Sequence[Tile], shape: tuple[int, int, int]) -> Any:
         """For `tiles`: join what the tiles gave. `shape` is the prepared grid."""

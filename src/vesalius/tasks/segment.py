@@ -170,6 +170,10 @@ class Segment(Task):
         )
         return Mask(image=image, labels=labels)
 
+    def chances(self, raw: Tensor) -> Tensor:
+        """Return the soft-max over background and labels."""
+        return raw.softmax(dim=1)
+
     def score(self, raw: Any, example: Example, state: State) -> dict[str, float] | None:
         """Return the Dice of each label, by its value, on the prepared grid where the truth is known."""
         if "mask" not in example.targets:

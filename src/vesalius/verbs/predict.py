@@ -77,6 +77,8 @@ def predict(
     layout: str | None = None,
     device: str | None = None,
     accept_mismatch: bool = False,
+    doubt: str | None = None,
+    samples: int | None = None,
     resume: bool = False,
     progress: Progress | bool | None = None,
 ) -> Answer: ...
@@ -98,6 +100,8 @@ def predict(
     layout: str | None = None,
     device: str | None = None,
     accept_mismatch: bool = False,
+    doubt: str | None = None,
+    samples: int | None = None,
     resume: bool = False,
     progress: Progress | bool | None = None,
 ) -> Predictions: ...
@@ -119,6 +123,8 @@ def predict(
     layout: str | None = None,
     device: str | None = None,
     accept_mismatch: bool = False,
+    doubt: str | None = None,
+    samples: int | None = None,
     resume: bool = False,
     progress: Progress | bool | None = None,
 ) -> Predictions: ...
@@ -139,6 +145,8 @@ def predict(
     layout: str | None = None,
     device: str | None = None,
     accept_mismatch: bool = False,
+    doubt: str | None = None,
+    samples: int | None = None,
     resume: bool = False,
     progress: Progress | bool | None = None,
 ) -> Answer | Predictions:
@@ -177,6 +185,10 @@ def predict(
         device: `cpu`, `cuda`, `cuda:1`; by default a GPU where there is one.
         accept_mismatch: Answer images of another modality or unit than the bundle learned from, too; they are
             marked.
+        doubt: Say also how far several opinions about each case are from one another, in `Answer.doubt`: of the
+            ensemble's `members`, of the net with `dropout`, or about `mirror` images; one of `vesalius opinions`.
+            Answers themselves stay what they are.
+        samples: How many opinions are asked for by `dropout`, by default 20.
         resume: Go on in `out` where it was interrupted, with the same bundle, as it was told then.
         progress: A `Progress`; True, False or None: by default a bar shows itself on a terminal and in a
             notebook.
@@ -190,6 +202,7 @@ def predict(
             bundle needs.
         MismatchError: No case is of the kind that the bundle learned from.
         BundleError: The bundle is damaged.
+        PlanError: Its answers cannot be doubted in that way, or an axis may not be mirrored.
         OutputError: `out` holds something.
         Interrupted: Ctrl-C; what is finished is kept, and `resume` goes on.
     """
@@ -205,7 +218,13 @@ def predict(
         covariates=covariates or {},
         layout=layout,
         accept_mismatch=accept_mismatch,
+        doubt=doubt,
+        samples=samples,
     )
+    if samples is not None and doubt is None and not resume:
+        raise PlanError(
+            "samples are taken for a doubt alone", found=f"{samples} samples", hint="--doubt dropout"
+        )
     if resume and not isinstance(source, str | Path | Cohort):
         raise DataError("only what lies in files can be gone on with", found=type(source).__name__)
     if out is not None and resume:
@@ -221,6 +240,8 @@ def predict(
     alone = only(wanted) if out is None and not several else None
     cores = machines.measure().cores if alone is not None else vacancy.cores
     predictor = Predictor(opened, device=device, accept_mismatch=settings.accept_mismatch, cores=cores)
+    if settings.doubt is not None:
+        predictor = predictor.doubting(settings.doubt, settings.samples)
     if alone is not None:
         return one_answer(predictor, alone)
     if isinstance(wanted.cases, tuple):

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from vesalius.core.case import Ref
+from vesalius.core.doubt import Doubt
 from vesalius.core.errors import UnknownName
 from vesalius.core.image import Array, Image, Source
 from vesalius.core.registry import lookup, names
@@ -25,7 +26,8 @@ class Answer(Shown):
     """What every answer carries: whose it is, of which image, by which bundle, and its named parts.
 
     `by` is what that bundle is called where its results are named; it is never written down. `outside` says in what
-    the image differs from those that the bundle learned from, a sentence each; None where nobody knows. `on` is the
+    the image differs from those that the bundle learned from, a sentence each; None where nobody knows. `doubt` is how
+    far several opinions about the case are from one another, where they were asked for. `on` is the
     image that it is about, or where that lies, for who looks at the answer; it is never written down, and None where
     an answer was not just made of one image.
     """
@@ -36,6 +38,7 @@ class Answer(Shown):
     by: str = field(default="", compare=False, repr=False, metadata={"stored": False})
     parts: Mapping[str, Answer] = field(default_factory=dict)
     outside: tuple[str, ...] | None = None
+    doubt: Doubt | None = field(default=None, metadata={"stored": "where given"})
     on: Ref | Image | None = field(default=None, compare=False, repr=False, metadata={"stored": False})
 
     def _words(self) -> Iterable[str]:

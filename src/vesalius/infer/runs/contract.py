@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -27,12 +27,29 @@ Told = Callable[[float], None]
 
 @dataclass(frozen=True, eq=False)
 class Members:
-    """The models of one stage in evaluation mode, with their task, their plan and the device that they are on."""
+    """The models of one stage in evaluation mode, with their task, their plan and the device that they are on.
+
+    `view` are the axes of the one mirror image that is asked about, none for the image itself; where it is None it is
+    the image with all planned mirror images.
+    """
 
     task: Task
     models: Sequence[nn.Module]
     plan: Plan
     device: torch.device
+    view: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Spread:
+    """What several opinions about a field come to: figures of each point, and how much each of them calls.
+
+    `fields` are `(Z, Y, X)` float32 on the native grid by name; `called` `(S, K)` is how many native points each
+    opinion gives each value, the background first.
+    """
+
+    fields: Mapping[str, Array]
+    called: Array
 
 
 class Run(ABC):
@@ -95,6 +112,22 @@ class Run(ABC):
         """
         return (0, 0, 0), shape
 
+    def spread(
+        self,
+        opinions: Sequence[Members],
+        example: Example,
+        undo: Undo,
+        *,
+        fields: Callable[[Array, Array], Mapping[str, Array]],
+        told: Told | None = None,
+    ) -> Spread:
+        """Return how far opinions about each point are from one another, of a run whose answers are `on_grid`.
+
+        `fields` makes named figures of each point from the opinions' mean chances `(K, …)` and the mean of their
+        entropies `(…)`.
+        """
+        raise NotImplementedError("a run whose answers lie on no grid")
+
     def open(self, predictor: Answering, case: Case) -> Session:
         """Return a session about a case; by default every step is answered anew (see `infer/session.py`)."""
         return Anew(predictor, case)
@@ -108,8 +141,13 @@ def views(run: Run, members: Members, model: nn.Module, batch: Batch, generator:
 def _each_view(
     run: Run, members: Members, model: nn.Module, batch: Batch, generator: torch.Generator
 ) -> Iterator[Tensor]:
+    if members.view:
+        chosen = [AXES[a] for a in members.view]
+        flipped = replace(batch, images={name: t.flip(chosen) for name, t in batch.images.items()})
+        yield run.turned_back(inferred(members.task, model, flipped, generator), chosen)
+        return
     yield inferred(members.task, model, batch, generator)
-    axes = [AXES[a] for a in members.plan.infer.mirror]
+    axes = [AXES[a] for a in (members.plan.infer.mirror if members.view is None else ())]
     for k in range(1, 2 ** len(axes)):
         chosen = [a for i, a in enumerate(axes) if k >> i & 1]
         if not batch.images or any(t.shape[a] == 1 for t in batch.images.values() for a in chosen):

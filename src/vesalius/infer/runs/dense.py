@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar
 
@@ -14,10 +14,11 @@ from vesalius.core.errors import DataError
 from vesalius.core.image import Array
 from vesalius.core.plan import Plan
 from vesalius.infer import tiles
-from vesalius.infer.runs.contract import Grid, Members, Run, Told
+from vesalius.infer.asked import chances_of
+from vesalius.infer.runs.contract import Grid, Members, Run, Spread, Told
 from vesalius.infer.tiles import Piece
 from vesalius.prepare.batch import Batch, Example, main_image, with_tiles
-from vesalius.prepare.geometry import Undo
+from vesalius.prepare.geometry import Undo, inner_slices
 
 SAMPLING = "patches"
 
@@ -56,6 +57,22 @@ class Dense(Run):
         """Return the field flipped back."""
         return raw.flip(list(axes))
 
+    def spread(
+        self,
+        opinions: Sequence[Members],
+        example: Example,
+        undo: Undo,
+        *,
+        fields: Callable[[Array, Array], Mapping[str, Array]],
+        told: Told | None = None,
+    ) -> Spread:
+        """Return figures of each point and how much each opinion calls, in the memory of one slab of these figures.
+
+        Within a tile the opinions' chances are compared; what that gives is blended over the tiles as an answer is, so
+        that opinions which are all alike differ nowhere. A tile's calls count by its share in the blend.
+        """
+        return _Spreading(self, opinions, example, undo, fields).over(told)
+
     def _called(self, members: Members, example: Example) -> Array | dict[str, Array]:
         shape = main_image(example).shape[-3:]
         out: dict[str, Array] = {}
@@ -92,6 +109,86 @@ class Dense(Run):
             forward=run,
             device=members.device,
         )
+
+
+class _Spreading:
+    """Opinions about one prepared image, compared tile by tile."""
+
+    def __init__(
+        self,
+        run: Dense,
+        opinions: Sequence[Members],
+        example: Example,
+        undo: Undo,
+        fields: Callable[[Array, Array], Mapping[str, Array]],
+    ) -> None:
+        self.run, self.opinions, self.example, self.undo, self.fields = run, opinions, example, undo, fields
+        self.task, self.plan, self.device = opinions[0].task, opinions[0].plan, opinions[0].device
+        self.batch_of = with_tiles(example, self.device)
+        self.generator = torch.Generator(device="cpu").manual_seed(0)
+        self.names: list[str] = []
+        self.called: Tensor | None = None  # (S, K) of prepared points
+        self.starts: Sequence[tiles.Size] = ()
+
+    def over(self, told: Told | None) -> Spread:
+        """Return what the opinions come to, on the native grid."""
+        array, undo = main_image(self.example), self.undo
+        array = array.reshape(-1, *array.shape[-3:])
+        shape = (int(array.shape[1]), int(array.shape[2]), int(array.shape[3]))
+        self.share = tiles.shares(shape, self.plan.data.size, self.plan.infer.overlap)
+        self.inside = torch.zeros(shape, dtype=torch.bool)
+        self.inside[inner_slices(undo)] = True
+        pieces = tiles.stream(
+            array,
+            size=self.plan.data.size,
+            overlap=self.plan.infer.overlap,
+            batch=self.plan.infer.batch,
+            forward=self._compared,
+            device=self.device,
+            before=self._begin,
+        )
+        if told is not None:
+            pieces = _telling(pieces, undo.shape, told)
+        found = tiles.to_native(pieces, undo, lambda raw: dict(zip(self.names, raw, strict=True)))
+        if not isinstance(found, Mapping) or self.called is None:
+            raise DataError(f"case {self.example.case_id}: an empty image")
+        grown = float(np.prod(undo.turned)) / float(np.prod(undo.inner))
+        return Spread(found, self.called.numpy() * grown)
+
+    def _begin(self, starts: Sequence[tiles.Size]) -> None:
+        self.starts = starts
+
+    def _compared(self, tile: Tensor) -> Tensor:
+        """Return the figures of each point of a batch of tiles, `(B, F, z, y, x)`; count what each opinion calls."""
+        mean: Tensor | None = None
+        expected = torch.zeros((), device=self.device)
+        for k, members in enumerate(self.opinions):
+            with torch.inference_mode():
+                raw = self.run.together(members, self.batch_of(tile), self.generator)
+                p = chances_of(self.task, raw.float())
+                each = torch.special.entr(p).sum(dim=1)
+            mean = p if mean is None else mean + p
+            expected = expected + each
+            self._count(k, p)
+        n = len(self.opinions)
+        mean = torch.zeros_like(tile) if mean is None else mean / n
+        made = [
+            self.fields(a.cpu().numpy(), b.cpu().numpy()) for a, b in zip(mean, expected / n, strict=True)
+        ]
+        self.names = list(made[0])
+        stacked = np.stack([np.stack([one[name] for name in self.names]) for one in made])
+        return torch.from_numpy(stacked.astype(np.float32)).to(self.device)
+
+    def _count(self, k: int, p: Tensor) -> None:
+        """Add the calls of the `k`-th opinion about the tiles that begin at `starts`, `(B, K, z, y, x)` of chances."""
+        if self.called is None:
+            self.called = torch.zeros((len(self.opinions), p.shape[1]), dtype=torch.float64)
+        for (z, y, x), one in zip(self.starts, p.argmax(dim=1).cpu(), strict=True):
+            dz, dy, dx = one.shape
+            counts = self.share((z, y, x)) * self.inside[z : z + dz, y : y + dy, x : x + dx]
+            self.called[k] += torch.bincount(
+                one.flatten(), weights=counts.flatten().double(), minlength=p.shape[1]
+            )
 
 
 def _telling(pieces: Iterator[Piece], shape: Sequence[int], told: Told) -> Iterator[Piece]:

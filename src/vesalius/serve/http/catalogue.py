@@ -108,6 +108,7 @@ def describe(name: str, bundle: Bundle, predictor: Predictor) -> dict[str, Any]:
         "operating_point": operating_point(calibration.get("positive"), calibration.get("thresholds", {})),
         "calibrated": "temperature" in calibration,
         "explainers": _explainers(kind, predictor),
+        "doubts": list(predictor.ways_of_doubting),
         "research_use": True,
         **measured(bundle, kind),
     }

@@ -18,7 +18,7 @@ from vesalius.core.errors import UnknownName
 from vesalius.core.learned import compare
 from vesalius.serve.http import results, schemas, uploads
 from vesalius.serve.http.access import Admin, Monitor, Serving, User
-from vesalius.serve.http.job import InferenceJob
+from vesalius.serve.http.job import Doubts, InferenceJob
 from vesalius.serve.http.keys import Caller
 from vesalius.serve.http.metrics import CONTENT_TYPE
 from vesalius.serve.http.problems import Problem, not_found
@@ -192,6 +192,7 @@ def ask(asked: schemas.JobRequest, service: Serving, caller: User) -> Any:
         ask=asked.ask,
         accept_mismatch=asked.accept_mismatch,
         covariates=asked.covariates,
+        doubt=_doubt_of(asked),
     )
     return service.jobs.json(job)
 
@@ -277,6 +278,15 @@ def _assert_known(fields: Mapping[str, str], known: Sequence[str]) -> None:
     strange = next((name for name in fields if name not in known), None)
     if strange is not None:
         raise Problem(422, f"{strange[:40]}: no such field", hint=f"files, {', '.join(known)}")
+
+
+def _doubt_of(asked: schemas.JobRequest) -> Doubts | None:
+    """Return which doubt is asked for. Raises Problem 422 where none can be, or samples are asked for without one."""
+    if asked.doubt is None and asked.samples is not None:
+        raise Problem(422, "samples are taken for a doubt alone", hint='"doubt": "dropout"')
+    if asked.doubt is not None and asked.kind != "predict":
+        raise Problem(422, "an explanation has no doubt", hint='"kind": "predict"')
+    return None if asked.doubt is None else (asked.doubt, asked.samples)
 
 
 def covariates_of(text: str) -> dict[str, float | str]:

@@ -13,6 +13,7 @@ from vesalius.serve.http.schemas import iso
 from vesalius.serve.http.study import StoredCase, UploadedStudy
 
 Kind = Literal["predict", "explain"]
+Doubts = tuple[str, int | None]  # a way of doubting, and how many samples
 ENDED = ("done", "failed", "cancelled")
 
 
@@ -31,6 +32,7 @@ class InferenceJob:
     ask: str | None = None
     accept_mismatch: bool = False
     covariates: Mapping[str, float | str] = field(default_factory=dict)
+    doubt: Doubts | None = None
     status: str = "queued"
     stage: str = "waiting"
     shares: dict[str, float] = field(default_factory=dict)

@@ -13,7 +13,7 @@ from typing import Any
 
 from vesalius.core.errors import VesaliusError
 from vesalius.serve.http.catalogue import ServedModel
-from vesalius.serve.http.job import InferenceJob, Kind, WorkUnit
+from vesalius.serve.http.job import Doubts, InferenceJob, Kind, WorkUnit
 from vesalius.serve.http.keys import Caller
 from vesalius.serve.http.limits import Bounds
 from vesalius.serve.http.metrics import Metrics
@@ -55,6 +55,7 @@ class Jobs:
         ask: str | None = None,
         accept_mismatch: bool = False,
         covariates: Mapping[str, float | str] | None = None,
+        doubt: Doubts | None = None,
     ) -> InferenceJob:
         """Queue a job. Raises Problem 429 where the queue is full, 422 for an explainer that does not fit."""
         if kind == "explain":
@@ -82,6 +83,7 @@ class Jobs:
                 ask,
                 accept_mismatch,
                 dict(covariates or {}),
+                doubt,
             )
             self._jobs[job_id] = job
             self._queue.extend(WorkUnit(job, case) for case in cases)
@@ -180,7 +182,12 @@ class Jobs:
     def _next(self) -> list[WorkUnit]:
         """Return the first case that waits, with others that may go through the same model with it."""
         first = self._queue.popleft()
-        if first.job.kind != "predict" or not first.job.model.joins or not _flat(first.case):
+        if (
+            first.job.kind != "predict"
+            or first.job.doubt is not None
+            or not first.job.model.joins
+            or not _flat(first.case)
+        ):
             return [first]
         units = [first]
         for unit in list(self._queue):
@@ -242,7 +249,7 @@ class Jobs:
 def _alike(job: InferenceJob, other: InferenceJob) -> bool:
     """Return whether cases of two jobs may be answered in one pass."""
     same = job.model is other.model and job.kind == other.kind
-    return same and job.accept_mismatch == other.accept_mismatch
+    return same and other.doubt is None and job.accept_mismatch == other.accept_mismatch
 
 
 def _flat(case: StoredCase) -> bool:

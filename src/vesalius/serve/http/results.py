@@ -38,7 +38,7 @@ def outline(answer: Answer) -> dict[str, Any]:
 
 def summary(answer: Answer) -> dict[str, Any]:
     """Return what is shown of an answer at a glance; of a kind without a form of its own, its figures."""
-    return contract.of(answer).summary(answer)
+    return contract.summary(answer)
 
 
 def files(answer: Answer, source: Image, folder: Path, *, dicom: bool) -> dict[str, Path]:

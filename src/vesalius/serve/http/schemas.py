@@ -106,6 +106,7 @@ class ModelBody(BaseModel):
     """A bundle that this service answers with; `baseline_is` says which trivial answer its scorecard compares with.
 
     `labels` have the colours that they are shown in, and `palette` holds those of all that has none of its own.
+    `doubts` are the ways in which its answers can be doubted.
     `banners` come before every figure of the scorecard; `headlines` are the metrics that come first, `measured_on` what
     all of them are of.
     """
@@ -126,6 +127,7 @@ class ModelBody(BaseModel):
     operating_point: dict[str, Any] | None
     calibrated: bool
     explainers: list[str]
+    doubts: list[str]
     research_use: bool
     scorecard: dict[str, FigureBody] | None
     headlines: list[str]
@@ -154,7 +156,8 @@ class JobRequest(BaseModel):
 
     `accept_mismatch` asks for answers about images of another modality or unit than the model learned from, too.
     `ask` is what an explanation is about: a label's name, `region=2`, `box=1`; without it what the answer says most of.
-    `covariates` are what else is known of the patient (`{"age": 61, "sex": "F"}`), the same for each case.
+    `covariates` are what else is known of the patient (`{"age": 61, "sex": "F"}`), the same for each case. `doubt` asks
+    how far several opinions are apart, in a way of the model's `doubts`, and `samples` how many `dropout` gives.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -167,6 +170,8 @@ class JobRequest(BaseModel):
     ask: str | None = Field(default=None, max_length=200)
     accept_mismatch: bool = False
     covariates: dict[str, Covariate] = Field(default_factory=dict, max_length=64)
+    doubt: str | None = Field(default=None, max_length=64)
+    samples: int | None = Field(default=None, ge=2, le=200)
 
 
 class AnswerBody(BaseModel):

@@ -17,7 +17,7 @@ from vesalius.prepare.case import load_reference
 from vesalius.serve.http.audit import Audit, Details
 from vesalius.serve.http.catalogue import Catalogue, ServedModel
 from vesalius.serve.http.datastore import Datastore
-from vesalius.serve.http.job import InferenceJob
+from vesalius.serve.http.job import Doubts, InferenceJob
 from vesalius.serve.http.jobs import Jobs
 from vesalius.serve.http.keys import Caller, Keys
 from vesalius.serve.http.limits import Bounds, RateLimit
@@ -117,8 +117,11 @@ class Service:
         ask: str | None = None,
         accept_mismatch: bool = False,
         covariates: Mapping[str, float | str] | None = None,
+        doubt: Doubts | None = None,
     ) -> InferenceJob:
-        """Queue a job on a study, or on one case of it. Raises Problem."""
+        """Queue a job on a study, or on one case of it. Raises Problem, and PlanError for a doubt that cannot be."""
+        if doubt is not None:
+            model.predictor().doubting(*doubt)
         cases: tuple[StoredCase, ...] = study.cases if case_id is None else (study.case(case_id),)
         given = dict(covariates or {})
         for case in cases:
@@ -133,6 +136,7 @@ class Service:
             ask=ask,
             accept_mismatch=accept_mismatch,
             covariates=given,
+            doubt=doubt,
         )
         about: Details = {
             "cases": len(cases),
@@ -142,6 +146,8 @@ class Service:
         }
         if accept_mismatch:
             about["accept_mismatch"] = 1
+        if doubt is not None:
+            about["doubt"] = doubt[0]
         try:
             self.audit.add(caller.name, job.kind, about)
         except VesaliusError:  # what cannot be written down is not done

@@ -65,6 +65,8 @@ class Workers:
         """Answer some cases of one model; where they cannot be answered together, each by itself."""
         model = units[0].job.model
         predictor = model.predictor(device, accept_mismatch=units[0].job.accept_mismatch)
+        if units[0].job.doubt is not None:  # such a unit comes alone
+            predictor = predictor.doubting(*units[0].job.doubt)
         with ExitStack() as stack:
             for unit in units:
                 stack.enter_context(self.studies.in_use(unit.job.study))
