@@ -25,9 +25,10 @@ from vesalius.core.cohort import Label
 from vesalius.core.errors import FormatError, UnknownName
 from vesalius.core.file_io import DEFLATE_RATIO
 from vesalius.core.image import Array, Image, Source
+from vesalius.core.promise import Promise
 
 VERSION = 1
-_PARTS: dict[str, type[Any]] = {kind.__name__: kind for kind in (Image, Source, Label, Box)}
+_PARTS: dict[str, type[Any]] = {kind.__name__: kind for kind in (Image, Source, Label, Box, Promise)}
 _MOST_BYTES = 1 << 32
 
 

@@ -45,6 +45,7 @@ KINDS = (
     "learn.recipes",
     "plan.presets",
     "explain.methods",
+    "evaluate.calibrations",
     "compress",
     "shown",
 )
@@ -54,11 +55,13 @@ _PLURAL = {
     "phantom": "phantoms",
     "explain.methods": "explainers",
     "compress": "compressors",
+    "evaluate.calibrations": "refits",
 }
 _SINGULAR = {"cohorts": "layout", "metrics": "answer kind", "losses": "loss", "explain.methods": "explainer"}
 _SINGULAR |= {
     "compress": "compressor",
     "infer.runs": "way of running a case",
+    "evaluate.calibrations": "refit",
     "prepare.transforms": "transform",
     "learn.recipes": "recipe",
     "plan.presets": "preset",

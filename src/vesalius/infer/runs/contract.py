@@ -27,12 +27,16 @@ Told = Callable[[float], None]
 
 @dataclass(frozen=True, eq=False)
 class Members:
-    """The models of one stage in evaluation mode, with their task, their plan and the device that they are on."""
+    """The models of one stage in evaluation mode, with their task, their plan and the device that they are on.
+
+    `levels` asks a way that has a field for how likely each label is at each point, too (`Task.levels`).
+    """
 
     task: Task
     models: Sequence[nn.Module]
     plan: Plan
     device: torch.device
+    levels: bool = False
 
 
 class Run(ABC):
