@@ -9,6 +9,7 @@ import typer
 
 from vesalius.cli._app import number_or_word, pairs
 from vesalius.cli._outcome import Outcome, Talk, add
+from vesalius.core.words import counted
 
 
 def calibrate(
@@ -85,8 +86,10 @@ def calibrate(
     record, rule = calibration["promise"], calibration.get("withhold")
 
     def show() -> None:
-        typer.echo(f"{out}: promises {100 * record['coverage']:g} %, from {record['on']['cases']} cases")
-        for group, one in {"all cases": record["pooled"], **record["groups"]}.items():
+        typer.echo(
+            f"{out}: promises {100 * record['coverage']:g} %, from {counted(record['on']['cases'], 'case')}"
+        )
+        for group, one in {"in all": record["pooled"], **record["groups"]}.items():
             typer.echo(f"  {group}: {_words(one)}")
         if rule is not None and "answered" in rule:
             typer.echo(

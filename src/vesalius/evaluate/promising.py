@@ -14,7 +14,7 @@ from vesalius.core.bundle import Stage
 from vesalius.core.case import Case
 from vesalius.core.errors import DataError, PlanError, UnknownName
 from vesalius.core.groups import Grouping
-from vesalius.core.promise import OWN, PROMISE, WITHHOLD
+from vesalius.core.promise import FEW, OWN, PROMISE, WITHHOLD
 from vesalius.core.words import counted, listed
 from vesalius.evaluate import conformal, selective
 from vesalius.infer.judging import ERROR, SEVERAL
@@ -160,5 +160,5 @@ def notes_of(record: Mapping[str, Any]) -> list[str]:
         )
     if record["few"]:
         small = listed((f"{name} ({n})" for name, n in record["few"].items()), 6)
-        said.append(f"groups with fewer than {conformal.FEW} cases have the thresholds of all cases: {small}")
+        said.append(f"groups with fewer than {FEW} cases have no thresholds of their own: {small}")
     return said

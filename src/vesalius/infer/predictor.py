@@ -93,6 +93,7 @@ class Predictor:
     """
 
     accept_mismatch = False
+    levels = False
     threads: Threads | None = None  # on a processor alone
 
     def __init__(

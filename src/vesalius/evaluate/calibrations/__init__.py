@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from vesalius.core import registry
-from vesalius.evaluate.calibrations.contract import Refit
+
+if TYPE_CHECKING:  # listing what there is loads nothing
+    from vesalius.evaluate.calibrations.contract import Refit
 
 KIND = "evaluate.calibrations"
 
 
 def get(name: str) -> Refit:
     """Return what fits that anew. Raises UnknownName."""
-    return cast(Refit, registry.held(KIND, name, "REFIT"))
+    return cast("Refit", registry.held(KIND, name, "REFIT"))
 
 
 def in_order(names: tuple[str, ...]) -> tuple[Refit, ...]:
