@@ -27,6 +27,7 @@ _HOME = {
     "predict": "verbs.predict",
     "Predictions": "run.predictions",
     "evaluate": "verbs.evaluate",
+    "calibrate": "verbs.calibrate",
     "explain": "verbs.explain",
     "Explanations": "verbs.explain",
     "write": "verbs.write",
@@ -98,6 +99,7 @@ __all__ = [
     "UsageError",
     "VesaliusError",
     "__version__",
+    "calibrate",
     "cohort_from_dataset",
     "compare",
     "deidentify",
@@ -145,6 +147,7 @@ if TYPE_CHECKING:
     from vesalius.run.finished import Run as Run
     from vesalius.run.out_of_fold import OutOfFold as OutOfFold
     from vesalius.run.predictions import Predictions as Predictions
+    from vesalius.verbs.calibrate import calibrate as calibrate
     from vesalius.verbs.cohort_from_dataset import cohort_from_dataset as cohort_from_dataset
     from vesalius.verbs.compare import Comparison as Comparison
     from vesalius.verbs.compare import compare as compare

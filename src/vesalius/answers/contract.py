@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
@@ -27,12 +27,28 @@ from vesalius.core.cohort import Label, TargetInfo
 from vesalius.core.doubt import Doubt
 from vesalius.core.errors import CodeError, DataError
 from vesalius.core.image import Array, Image
+from vesalius.core.promise import Limits
 from vesalius.core.scorecard import Scorecard
 from vesalius.metrics import Interval, Rows
 
 Panel = Figure | Table | Odds
 Judged = Callable[[Callable[[Rows, Array], Mapping[str, float]]], dict[str, Interval]]
 A = TypeVar("A", bound=Answer)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """How a promise of one answer turned out, by name; `""` where there is only one.
+
+    `held` is 1 where it was kept and 0 where not; of a promise about a mean loss (`mean`) it is that loss. `size` is
+    how much is said: labels of a set, the width of an interval, how often as large an outer mask is as the inner one.
+    """
+
+    held: Mapping[str, float]
+    size: float
+    mean: bool = False
+
+
 NOT_RATED = (float("nan"), "")
 
 
@@ -64,7 +80,9 @@ class Handling(ABC, Generic[A]):
     their identifier is not enough; `one_sided` are metrics that a trivial answer can have perfect, so that no verdict
     is given; `left_out` says in words why cases were not counted. `baseline` says what the trivial answer is.
     `monailabel` is what MONAI Label calls a model of this kind. `draws` says whether `draw` draws anything. `asks` are
-    the words for what can be asked of an answer, the usual first; a kind with none cannot be explained.
+    the words for what can be asked of an answer, the usual first; a kind with none cannot be explained. `ways` are
+    those in which a calibration can promise something of an answer, the usual first; a kind with none makes no promise.
+    `error` is what `losses` measures, in words.
     """
 
     kind: ClassVar[type[Answer]]
@@ -77,6 +95,8 @@ class Handling(ABC, Generic[A]):
     monailabel: ClassVar[str] = "others"
     draws: ClassVar[bool] = False
     asks: ClassVar[tuple[str, ...]] = ()
+    ways: ClassVar[tuple[str, ...]] = ()
+    error: ClassVar[str] = "error"
 
     # --- what is written of an answer and shown of it
 
@@ -146,6 +166,45 @@ class Handling(ABC, Generic[A]):
 
         `called` `(S, K)` is how many points each opinion gives each value, the background first.
         """
+
+    # --- what is promised of an answer, and how sure it is
+
+    def strangeness(self, answer: A, truth: Any, way: str) -> Mapping[str, float | Array]:
+        """Return by name how strange a truth looks beside an answer, for thresholds to be fitted; by default nothing.
+
+        A name has one threshold: of a number (`evaluate.conformal.quantile`), or of a curve of losses that do not fall
+        (`evaluate.conformal.controlled`); `""` where there is only one. A name that says nothing of a case is absent.
+        `truth` is what `truth` returns, `way` one of `ways`. Raises DataError where the answer cannot be judged so.
+        """
+        return {}
+
+    def promised(self, answer: A, limits: Limits) -> A:
+        """Return the answer with what the thresholds of its case promise, in `Answer.promise`; by default as it is."""
+        return answer
+
+    def extent(self, answers: Sequence[tuple[A, Any]]) -> dict[str, Any]:
+        """Return what `Limits.about` holds of the calibration's answers and truths; by default nothing."""
+        return {}
+
+    def kept(self, answer: A, truth: Any) -> Kept | None:
+        """Return whether a promise of this answer was kept, and how much it says; None where nothing is promised."""
+        return None
+
+    def sure(self, answer: A) -> float | None:
+        """Return how sure an answer is, the higher the better, as `sureness` has it; None where it does not say."""
+        return None
+
+    def sureness(self, rows: Rows) -> Array | None:
+        """Return how sure each answer is, `(N,)`, the higher the better; None where nothing says."""
+        return None
+
+    def losses(self, rows: Rows) -> Array | None:
+        """Return how wrong each answer is, `(N,)`, the lower the better: by default the negative of `each`."""
+        right = self.each(rows)
+        return None if right is None else -right
+
+    def wrong(self, answer: A, truth: Any) -> bool | None:
+        """Return whether an answer is wrong; None of a kind whose answers are never plainly right or wrong."""
         return None
 
     # --- where an answer lies in its image
@@ -331,23 +390,53 @@ def columns(answer: Answer) -> dict[str, Any]:
             f"answers of kind {type(answer).__name__}: `columns` must return a dict of figures by column",
             found=type(made).__name__,
         )
-    found = dict(made)
-    found |= _columns_beside(answer)
+    found = {**made, **_columns_beside(answer)}
     for name, part in answer.parts.items():
         found |= {f"{name}.{column}": value for column, value in columns(part).items()}
-    return found
+    return _without_results(found, answer)
 
 
-def summary(answer: Answer) -> dict[str, Any]:
-    """Return what a client shows of an answer at a glance, as JSON takes it: what its kind says, and its doubt."""
-    found: dict[str, Any] = of(answer).summary(answer)
-    return found if answer.doubt is None else {**found, "doubt": answer.doubt.summary()}
+def values(answer: Answer) -> dict[str, Any]:
+    """Return an answer's columns as a table in memory has them, and after them those of its parts."""
+    found = {**of(answer).values(answer), **_columns_beside(answer)}
+    for name, part in answer.parts.items():
+        found |= {f"{name}.{column}": value for column, value in values(part).items()}
+    return _without_results(found, answer)
+
+
+def _columns_beside(answer: Answer) -> dict[str, Any]:
+    """Return the columns of what every kind of answer may have beside its own: a promise and a doubt."""
+    found: dict[str, Any] = {} if answer.promise is None else dict(answer.promise.columns())
+    return found if answer.doubt is None else {**found, **answer.doubt.columns()}
+
+
+def _without_results(found: dict[str, Any], answer: Answer) -> dict[str, Any]:
+    """Return the columns of an answer, empty but for the reason where it is withheld: nobody takes it for a result."""
+    if answer.withheld is None:
+        return found
+    return {**dict.fromkeys(found), "withheld": answer.withheld}
 
 
 def lines(answer: Answer) -> list[Line]:
-    """Return what a notebook shows of an answer, a line each: what its kind says, and its doubt."""
+    """Return what a notebook shows of an answer: its lines, its promise and its doubt, or why it is withheld."""
+    if answer.withheld is not None:
+        return [Line("withheld", answer.withheld)]
+    found = list(of(answer).lines(answer))
+    if answer.promise is not None:
+        found.append(Line(f"promised at {answer.promise.share}", answer.promise.text))
+        found += [Line("mind", text) for text in answer.promise.remarks]
     said = {} if answer.doubt is None else answer.doubt.said()
-    return [*of(answer).lines(answer), *(Line(name, text) for name, text in said.items())]
+    return [*found, *(Line(name, text) for name, text in said.items())]
+
+
+def summary(answer: Answer) -> dict[str, Any]:
+    """Return what a client shows of an answer, with its promise and its doubt; of one that is withheld the reason."""
+    if answer.withheld is not None:
+        return {"withheld": answer.withheld}
+    found: dict[str, Any] = dict(of(answer).summary(answer))
+    if answer.promise is not None:
+        found["promise"] = answer.promise.json()
+    return found if answer.doubt is None else {**found, "doubt": answer.doubt.summary()}
 
 
 def placed(answer: Answer, low: Sequence[int], reference: Image) -> Answer:
@@ -359,28 +448,17 @@ def placed(answer: Answer, low: Sequence[int], reference: Image) -> Answer:
     return replace(whole, parts={**whole.parts, **maps})
 
 
-def _columns_beside(answer: Answer) -> dict[str, float]:
-    """Return the columns of what every kind of answer may have beside its own."""
-    return {} if answer.doubt is None else answer.doubt.columns()
-
-
-def values(answer: Answer) -> dict[str, Any]:
-    """Return an answer's columns as a table in memory has them, and after them those of its parts."""
-    found = {**of(answer).values(answer), **_columns_beside(answer)}
-    for name, part in answer.parts.items():
-        found |= {f"{name}.{column}": value for column, value in values(part).items()}
-    return found
-
-
 def images(answer: Answer, name: str = "") -> Iterator[tuple[str, ImageAnswer]]:
     """Yield the answers whose images are written as files, by the part's name.
 
-    That is the answer itself, under "", where it is an image, with the maps of its doubt; and else those of its parts
-    that are.
+    That is the answer itself, under "", where it is an image, with the part that a promise is made of and the maps of
+    its doubt; and else those of its parts that are.
     """
     if isinstance(answer, ImageAnswer):
         yield name, answer
-        for one in answer.doubt.maps if answer.doubt is not None else ():
+        outer = None if answer.promise is None else answer.promise.part
+        beside = [outer] if outer is not None and outer in answer.parts else []
+        for one in [*beside, *(answer.doubt.maps if answer.doubt is not None else ())]:
             yield from images(answer.parts[one], f"{name}.{one}" if name else one)
         return
     for part_name, part in answer.parts.items():

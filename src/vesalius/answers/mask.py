@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, cast
@@ -11,8 +11,9 @@ import numpy as np
 from scipy import ndimage
 
 from vesalius import formats, metrics
+from vesalius.answers import _outer as outer
 from vesalius.answers._asking import label_place, number_place
-from vesalius.answers.contract import Handling, Judged, Panel
+from vesalius.answers.contract import Handling, Judged, Kept, Panel
 from vesalius.answers.drawing import figures as draw
 from vesalius.answers.drawing import planes
 from vesalius.answers.drawing.figures import Figure
@@ -30,6 +31,7 @@ from vesalius.core.doubt import NAT, Doubt, entropy
 from vesalius.core.errors import DataError
 from vesalius.core.image import Array, Image
 from vesalius.core.palette import colour_of
+from vesalius.core.promise import LEVELS, Limits
 from vesalius.core.scorecard import Scorecard
 from vesalius.core.words import listed
 from vesalius.metrics import Interval, Rows
@@ -78,6 +80,8 @@ class MaskHandling(Handling[Mask]):
     monailabel = "segmentation"
     draws = True
     asks = ("label", "region")
+    ways = ("voxels",)
+    error = "1 − mean Dice"
 
     def columns(self, answer: Mask) -> dict[str, Any]:
         """Return each label's size under its name and unit."""
@@ -175,6 +179,22 @@ class MaskHandling(Handling[Mask]):
             units[name] = SHOWN_UNITS[unit]
         return Doubt(figures=figures, units=units)
 
+    def strangeness(self, answer: Mask, truth: Drawn, way: str) -> Mapping[str, float | Array]:
+        """Return for each label that is there which share of its voxels each threshold would miss, `(257,)`."""
+        return dict(outer.missed(answer, _true_bits(answer, truth)))
+
+    def promised(self, answer: Mask, limits: Limits) -> Mask:
+        """Return the mask with the outer one that misses few of the true voxels, in the part `outer`."""
+        return outer.promised(answer, limits)
+
+    def kept(self, answer: Mask, truth: Drawn) -> Kept | None:
+        """Return the share of each label's true voxels that the outer mask misses, and how large it is."""
+        return outer.kept(answer, _true_bits(answer, truth))
+
+    def losses(self, rows: Rows) -> Array:
+        """Return what is lacking in the mean Dice over the labels that are there."""
+        return np.asarray(1 - self.each(rows))
+
     def found(self, answer: Mask) -> Array:
         """Return where any label is."""
         bits: Array = (answer.image.array != 0).any(axis=0)
@@ -186,7 +206,12 @@ class MaskHandling(Handling[Mask]):
         array = np.zeros((part.shape[0], *reference.shape), dtype=part.dtype)
         where = tuple(slice(a, a + n) for a, n in zip(low, part.shape[1:], strict=True))
         array[(slice(None), *where)] = part
-        return replace(answer, image=replace(answer.image, array=array, affine=reference.affine))
+        whole = replace(answer, image=replace(answer.image, array=array, affine=reference.affine))
+        if LEVELS not in answer.parts:
+            return whole
+        likely = np.zeros((len(answer.labels), *reference.shape), dtype=np.uint8)
+        likely[(slice(None), *where)] = outer.levels_of(answer)
+        return outer.with_levels(whole, likely)
 
     def misplaced(self, answer: Mask, reference: Image) -> str | None:
         """Return how the mask's grid differs from its image's."""
@@ -337,6 +362,22 @@ class MaskHandling(Handling[Mask]):
     ) -> LazyMasks:
         """Return the masks in a folder, matched by file name, each read when it is asked for."""
         return mask_answers(path, cases, target)
+
+
+def _true_bits(answer: Mask, truth: Drawn) -> Callable[[int], Array]:
+    """Return what gives the voxels `(Z, Y, X)` that truly have the label at a place, within the case's region."""
+    words = grids.difference(answer.image, truth.image)
+    if words is not None:
+        raise DataError("the answer lies on another grid than the truth", found=words)
+    array = truth.image.array
+    inside = None if truth.region is None else truth.region.array[0] != 0
+
+    def bits(place: int) -> Array:
+        each = array.shape[0] == len(answer.labels) and (answer.overlapping or array.shape[0] > 1)
+        found: Array = array[place] == 1 if each else array[0] == answer.labels[place].value
+        return found if inside is None else found & inside
+
+    return bits
 
 
 def _bits(answer: Mask, place: int) -> Array:

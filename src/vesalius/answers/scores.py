@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -11,8 +13,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from vesalius.answers import _calls as calls
+from vesalius.answers import _sets as sets
 from vesalius.answers._asking import label_place
-from vesalius.answers.contract import ForeignAnswers, Handling, Judged, Panel
+from vesalius.answers.contract import ForeignAnswers, Handling, Judged, Kept, Panel
 from vesalius.answers.drawing import figures as draw
 from vesalius.answers.drawing.figures import Figure
 from vesalius.answers.drawing.lines import Line
@@ -30,8 +33,9 @@ from vesalius.core.cohort import TargetInfo
 from vesalius.core.doubt import NAT, Doubt, binary_entropies, entropies
 from vesalius.core.errors import DataError, UnknownName
 from vesalius.core.image import Array, Image
+from vesalius.core.promise import Limits, Promise
 from vesalius.core.scorecard import Scorecard
-from vesalius.core.words import listed
+from vesalius.core.words import counted, listed
 from vesalius.metrics import Rows
 from vesalius.metrics import scores as judge
 
@@ -54,6 +58,8 @@ class ScoresHandling(Handling[Scores]):
     monailabel = "classification"
     draws = True
     asks = ("label",)
+    ways = sets.WAYS
+    error = "share of wrong calls"
 
     def columns(self, answer: Scores) -> dict[str, Any]:
         """Return the probability of each label, and the likeliest where labels exclude one another."""
@@ -115,6 +121,88 @@ class ScoresHandling(Handling[Scores]):
             | {f"p_{x.name}_sd": float(v) for x, v in zip(answer.labels, spread, strict=True)},
             units=units,
         )
+
+    def strangeness(self, answer: Scores, truth: Any, way: str) -> Mapping[str, float | Array]:
+        """Return how strange the true class is; of several labels at once 1 − p of each that is there, by its name.
+
+        Grades that have an order have one way only, as have several labels. Raises DataError for another, or for a
+        truth that the answer does not list.
+        """
+        names = [x.name for x in answer.labels]
+        many = answer.kind == "multilabel"
+        if lost := sorted(set(truth if many else [truth]) - set(names)):
+            raise DataError(
+                "the truth is no label of the answer", found=listed(lost, 3), hint=listed(names, 8)
+            )
+        if many:
+            _assert_usual(way, "several labels at once have a threshold each")
+            return {name: float(1 - answer.p[names.index(name)]) for name in truth}
+        return {"": float(_strange(answer, way)[names.index(truth)])}
+
+    def promised(self, answer: Scores, limits: Limits) -> Scores:
+        """Return the answer with the set that holds the true class, or each label that is there."""
+        names = [x.name for x in answer.labels]
+        if answer.kind == "multilabel":
+            held = [n for n, p in zip(names, answer.p, strict=True) if 1 - p <= limits.of(n)]
+            unknown = [n for n in names if math.isinf(limits.of(n))]
+            says = f"of the cases that show a finding the set holds it in at least {limits.share}, finding by finding"
+            least = limits.least(names)
+        else:
+            places = sets.held(_strange(answer, limits.way), limits.of(), answer.p)
+            held, says = (
+                [names[k] for k in places],
+                f"the set holds the true class in at least {limits.share} cases",
+            )
+            unknown, least = ([""] if math.isinf(limits.of()) else []), limits.least()
+        remarks = limits.remarks
+        if unknown:
+            of = "" if unknown == [""] else f" with {listed(unknown, 4)}"
+            few = counted(min(limits.n.get(n, 0) for n in unknown), "calibration case")
+            remarks = (*remarks, f"too few calibration cases{of} ({few}): nothing is left out")
+        made = Promise(
+            limits.coverage,
+            f"{says} like those of the calibration",
+            labels=tuple(held),
+            group=limits.group,
+            n=least,
+            remarks=remarks,
+        )
+        return replace(answer, promise=made)
+
+    def kept(self, answer: Scores, truth: Any) -> Kept | None:
+        """Return whether the set holds the true class, or each label that is there, and how many labels it has."""
+        if answer.promise is None or answer.promise.labels is None:
+            return None
+        held = answer.promise.labels
+        found = {name: float(name in held) for name in truth} if answer.kind == "multilabel" else None
+        return Kept({"": float(truth in held)} if found is None else found, len(held))
+
+    def sure(self, answer: Scores) -> float:
+        """Return the probability of what is called; of several labels at once its mean over them."""
+        p = np.asarray(answer.p, dtype=np.float64)
+        if answer.kind == "multilabel":
+            called = p >= np.array([answer.thresholds.get(x.name, 0.5) for x in answer.labels])
+            return float(np.where(called, p, 1 - p).mean())
+        return float(p[_called(answer)])
+
+    def wrong(self, answer: Scores, truth: Any) -> bool | None:
+        """Return whether another class is called than the true one; None of several labels at once."""
+        return None if answer.kind == "multilabel" else answer.labels[_called(answer)].name != truth
+
+    def sureness(self, rows: Rows) -> Array:
+        """Return the probability of what is called; of several labels at once its mean over them."""
+        p, called = rows["p"], rows["decided"]
+        if rows.info["kind"] != "multilabel":
+            return np.asarray(p[np.arange(len(p)), called])
+        return np.asarray(np.where(called == 1, p, 1 - p).mean(axis=1))
+
+    def losses(self, rows: Rows) -> Array:
+        """Return whether the call is wrong; of several labels at once the share of wrong ones of those known."""
+        y, called = rows["y"], rows["decided"]
+        if rows.info["kind"] != "multilabel":
+            return np.asarray(called != y, dtype=np.float64)
+        known = np.maximum((y >= 0).sum(axis=1), 1)
+        return np.asarray(((y >= 0) & ((y == 1) != (called == 1))).sum(axis=1) / known)
 
     def rate(self, answer: Scores, truth: Any, measured: Any) -> tuple[float, str]:
         """Return the probability of what is so; of several labels at once its mean over them."""
@@ -251,6 +339,28 @@ class ScoresHandling(Handling[Scores]):
     ) -> ForeignAnswers:
         """Return the probabilities, or the classes, in a table. Raises DataError where it has neither."""
         return row_answers(path, cases, partial(_scores_of, target=target, positive=positive))
+
+
+def _strange(answer: Scores, way: str) -> Array:
+    """Return how strange each of the labels that exclude one another would be as the truth."""
+    if answer.kind == "ordinal":
+        _assert_usual(way, "grades that have an order have one way")
+        return sets.in_order(answer.p)
+    return sets.strangeness(answer.p, way or sets.LAC)
+
+
+def _assert_usual(way: str, why: str) -> None:
+    if way not in ("", sets.LAC):
+        raise DataError(f"a set cannot be made in the way '{way}' here", found=why, hint="no --way")
+
+
+def _called(answer: Scores) -> int:
+    """Return the place of the class that is called: by the operating point of two classes, else the likeliest."""
+    names = [x.name for x in answer.labels]
+    if len(names) == 2 and answer.positive in answer.thresholds and answer.positive in names:
+        k = names.index(answer.positive)
+        return k if answer.p[k] >= answer.thresholds[answer.positive] else 1 - k
+    return int(answer.p.argmax())
 
 
 def _questions(rows: Rows) -> list[calls.Question]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -11,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from vesalius import metrics
-from vesalius.answers.contract import ForeignAnswers, Handling, Judged, Panel
+from vesalius.answers.contract import ForeignAnswers, Handling, Judged, Kept, Panel
 from vesalius.answers.drawing import figures as draw
 from vesalius.answers.drawing.figures import Figure
 from vesalius.answers.drawing.lines import Line
@@ -22,13 +23,16 @@ from vesalius.core.ask import Ask
 from vesalius.core.case import Case
 from vesalius.core.cohort import TargetInfo
 from vesalius.core.doubt import Doubt
-from vesalius.core.errors import DataError
+from vesalius.core.errors import DataError, UnknownName
 from vesalius.core.image import Array
+from vesalius.core.promise import Limits, Promise
 from vesalius.core.scorecard import Scorecard
+from vesalius.core.words import counted
 from vesalius.metrics import Interval, Rows
 from vesalius.metrics import value as judge
 
 TARGETS = ("number",)
+ABSOLUTE, NORMALISED = "absolute", "normalised"
 AGREEMENT_SAYS = (
     "A dot a case: how far the answer lies above or below the truth, against the mean of both. The line is the mean "
     "difference, the dashes hold 95 of 100 differences if these are normal; the bands are 95 % intervals."
@@ -50,6 +54,8 @@ class ValueHandling(Handling[Value]):
     }
     baseline = "the training mean"
     asks = ("number",)
+    ways = (ABSOLUTE, NORMALISED)
+    error = "mean size of the error"
 
     def columns(self, answer: Value) -> dict[str, Any]:
         """Return the number and its unit."""
@@ -69,6 +75,54 @@ class ValueHandling(Handling[Value]):
         """Return the standard deviation of the samples, in the number's unit."""
         sd = float(np.std([one.x for one in samples], ddof=1))
         return Doubt(figures={"sd": sd}, units={"sd": answer.unit} if answer.unit else {})
+
+    def strangeness(self, answer: Value, truth: Any, way: str) -> Mapping[str, float | Array]:
+        """Return the size of the error; of `normalised` as a multiple of the answer's own doubt."""
+        return {"": abs(float(answer.x) - float(truth)) / _scale(answer, way)}
+
+    def extent(self, answers: Sequence[tuple[Value, Any]]) -> dict[str, Any]:
+        """Return between which numbers the truths of the calibration lie."""
+        truths = [float(truth) for _, truth in answers]
+        return {"low": min(truths), "high": max(truths)} if truths else {}
+
+    def promised(self, answer: Value, limits: Limits) -> Value:
+        """Return the answer with the interval that holds the true number, marked where it goes beyond all seen."""
+        reach, remarks = limits.of() * _scale(answer, limits.way), limits.remarks
+        interval: tuple[float | None, float | None] = (None, None)
+        if math.isfinite(reach):
+            interval = (answer.x - reach, answer.x + reach)
+        else:
+            few = counted(limits.least(), "calibration case")
+            remarks = (*remarks, f"too few calibration cases ({few}): the interval has no bounds")
+        about = limits.about or {}
+        if {"low", "high"} <= about.keys():
+            low, high = float(about["low"]), float(about["high"])
+            if interval[0] is None or interval[1] is None or interval[0] < low or interval[1] > high:
+                unit = f" {answer.unit}" if answer.unit else ""
+                known = f"{low:.5g} to {high:.5g}{unit}"
+                remarks = (
+                    *remarks,
+                    f"the interval goes beyond the numbers that the calibration saw, {known}",
+                )
+        made = Promise(
+            limits.coverage,
+            f"the true number lies in the interval in at least {limits.share} cases like those of the calibration",
+            interval=interval,
+            unit=answer.unit,
+            group=limits.group,
+            n=limits.least(),
+            remarks=remarks,
+        )
+        return replace(answer, promise=made)
+
+    def kept(self, answer: Value, truth: Any) -> Kept | None:
+        """Return whether the interval holds the true number, and its width."""
+        if answer.promise is None or answer.promise.interval is None:
+            return None
+        low, high = answer.promise.interval
+        x, bounded = float(truth), low is not None and high is not None
+        held = (low is None or low <= x) and (high is None or x <= high)
+        return Kept({"": float(held)}, high - low if bounded else math.inf)  # type: ignore[operator]
 
     def rate(self, answer: Value, truth: Any, measured: Any) -> tuple[float, str]:
         """Return the negative error, and both numbers as the caption."""
@@ -141,6 +195,23 @@ class ValueHandling(Handling[Value]):
     ) -> ForeignAnswers:
         """Return the numbers in a table. Raises DataError where it has no column of them."""
         return row_answers(path, cases, partial(_value_of, unit=target.unit))
+
+
+def _scale(answer: Value, way: str) -> float:
+    """Return what an error is divided by: 1, or the answer's own doubt. Raises DataError where it has none."""
+    if way in ("", ABSOLUTE):
+        return 1.0
+    if way != NORMALISED:
+        raise UnknownName("way to make an interval", way, (ABSOLUTE, NORMALISED))
+    doubt = getattr(answer, "doubt", None)
+    spread = getattr(doubt, "spread", None)
+    if spread is None or not spread > 0:
+        raise DataError(
+            "a normalised interval needs answers that say how much they doubt",
+            found="an answer without a spread",
+            hint="--way absolute, or a bundle of several members",
+        )
+    return float(spread)
 
 
 def _value_of(row: Row, *, unit: str | None) -> Value:

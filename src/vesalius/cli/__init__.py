@@ -7,6 +7,7 @@ import sys
 import typer
 
 from vesalius.cli import (
+    calibrate,
     compare,
     deidentify,
     demo,
@@ -34,6 +35,7 @@ for verb in (
     fit,
     predict,
     evaluate,
+    calibrate,
     explain,
     compare,
     fetch,

@@ -76,6 +76,11 @@ def scorecard_table(card: Scorecard) -> None:
     console().print(table)
     for reason, n in card.excluded.items():
         console().print(f"not counted: {reason}: {n}")
+    if card.selective or card.promise or card.withheld:
+        from vesalius.evaluate.trust import lines
+
+        for line in lines(card):
+            console().print(escape(line), soft_wrap=True)
 
 
 def comparison_table(found: Comparison) -> None:

@@ -26,9 +26,10 @@ from vesalius.core.doubt import Doubt
 from vesalius.core.errors import FormatError, UnknownName
 from vesalius.core.file_io import DEFLATE_RATIO
 from vesalius.core.image import Array, Image, Source
+from vesalius.core.promise import Promise
 
 VERSION = 1
-_PARTS: dict[str, type[Any]] = {kind.__name__: kind for kind in (Image, Source, Label, Box, Doubt)}
+_PARTS: dict[str, type[Any]] = {kind.__name__: kind for kind in (Image, Source, Label, Box, Doubt, Promise)}
 _MOST_BYTES = 1 << 32
 
 

@@ -46,6 +46,7 @@ KINDS = (
     "learn.recipes",
     "plan.presets",
     "explain.methods",
+    "evaluate.calibrations",
     "compress",
     "shown",
 )
@@ -56,12 +57,14 @@ _PLURAL = {
     "explain.methods": "explainers",
     "infer.opinions": "opinions",
     "compress": "compressors",
+    "evaluate.calibrations": "refits",
 }
 _SINGULAR = {"cohorts": "layout", "metrics": "answer kind", "losses": "loss", "explain.methods": "explainer"}
 _SINGULAR |= {
     "compress": "compressor",
     "infer.runs": "way of running a case",
     "infer.opinions": "way of having several opinions",
+    "evaluate.calibrations": "refit",
     "prepare.transforms": "transform",
     "learn.recipes": "recipe",
     "plan.presets": "preset",

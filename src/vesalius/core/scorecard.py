@@ -58,7 +58,9 @@ class Scorecard(Shown):
     every figure; cards of before have none. `patients` says by a case's id whose it is, where that is known, so that
     two cards can be compared by patient. `overlap` says what is known of training cases among those scored, and
     `left_out` counts those that were therefore not scored. `clinical` is what a clinician's part of the report shows,
-    as the kind of answer has it, and `colours` are those of labels, by name; cards of before have neither.
+    as the kind of answer has it, and `colours` are those of labels, by name; cards of before have neither. `selective`
+    says what becomes of the error where the least sure answers are left out, `promise` how what was promised turned
+    out, and `withheld` what became of answers that are withheld; cards of before have none of them.
     """
 
     answer: str
@@ -90,6 +92,9 @@ class Scorecard(Shown):
     clinical: Mapping[str, Any] = field(default_factory=dict)
     colours: Mapping[str, str] = field(default_factory=dict)
     patients: Mapping[str, str] = field(default_factory=dict)
+    selective: Mapping[str, Any] = field(default_factory=dict)
+    promise: Mapping[str, Any] = field(default_factory=dict)
+    withheld: Mapping[str, Any] = field(default_factory=dict)
 
     def _words(self) -> Iterable[str]:
         yield f"{self.answer} of split '{cut(self.split, 20)}'"

@@ -18,6 +18,10 @@ from vesalius.infer.asked import assert_kind
 from vesalius.infer.each import answers
 from vesalius.infer.predictor import Predictor
 
+BEFORE = (
+    "scorecard_before.json"  # in a bundle that was calibrated: the card of the bundle that it was made of
+)
+
 
 def score_cases(
     bundle: Bundle,
@@ -87,8 +91,10 @@ def score_cases(
 
 def _told(bundle: Bundle) -> list[Banner]:
     """Return what the bundle's own scorecard says of its training; nothing where it has none."""
-    try:
-        card = load_scorecard(bundle.path / "scorecard.json")
-    except FormatError:
-        return []
-    return [b for b in card.banners if b.kind == TRAINING]
+    for name in ("scorecard.json", BEFORE):
+        try:
+            card = load_scorecard(bundle.path / name)
+        except FormatError:
+            continue
+        return [b for b in card.banners if b.kind == TRAINING]
+    return []

@@ -20,6 +20,7 @@ from vesalius.core.disk import write_text
 from vesalius.core.errors import UnknownName
 from vesalius.core.scorecard import Interval, Scorecard
 from vesalius.core.words import counted
+from vesalius.evaluate import trust
 from vesalius.evaluate.standing import WORDS, standing
 from vesalius.evaluate.verdict import verdict
 
@@ -90,6 +91,7 @@ def render(report: Report) -> str:
         figures=figures(report),
         learning=learning(report),
         clinic=handling.clinic(card) if card.metrics else [],
+        trust=trust.panels(card),
         cases=_bounded(handling.case_table(card)),
         total=len(card.cases),
         facts=facts(card),

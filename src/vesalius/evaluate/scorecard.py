@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
+
+import numpy as np
 
 from vesalius import metrics
 from vesalius.answers import contract
+from vesalius.answers.contract import Handling, Judged
 from vesalius.core.calling import calling
 from vesalius.core.errors import DataError
 from vesalius.core.image import Array
 from vesalius.core.scorecard import Banner, Scorecard
-from vesalius.evaluate import banners
+from vesalius.evaluate import banners, selective
 from vesalius.metrics import Rows
 
 
@@ -89,12 +92,41 @@ def scorecard(
         colours=dict(colours or {}),
         cases=tuple({"case": case, **handling.case(rows, i)} for i, case in enumerate(rows.case_ids)),
         patients=dict(zip(rows.case_ids, who, strict=True)) if known else {},
+        selective=_selective(rows, handling, bounded),
         banners=(
             *told,
             *banners.of_rows(rows, answer, split=split, patients=len(set(who)), known=known),
         ),
     )
     return replace(made, banners=(*made.banners, *banners.of_figures(made)))
+
+
+def _selective(rows: Rows, handling: Handling[Any], judged: Judged) -> dict[str, Any]:
+    """Return what becomes of the error where the least sure answers are left out; empty where no answer says how sure.
+
+    Answers without a loss count for nothing.
+    """
+    sure, losses = handling.sureness(rows), handling.losses(rows)
+    if sure is None or losses is None:
+        return {}
+    known = np.isfinite(sure) & np.isfinite(losses)
+    if known.sum() < 2:
+        return {}
+
+    def summary(table: Rows, index: Array) -> dict[str, float]:
+        sureness, loss = handling.sureness(table), handling.losses(table)
+        if sureness is None or loss is None:
+            return {}
+        a, b = sureness[index], loss[index]
+        fine = np.isfinite(a) & np.isfinite(b)
+        return selective.figures(a[fine], b[fine]) if fine.any() else {}
+
+    return {
+        "error": handling.error,
+        "n": int(known.sum()),
+        "metrics": {name: asdict(found) for name, found in judged(summary).items()},
+        "curve": selective.thinned(sure[known], losses[known]),
+    }
 
 
 def bare_scorecard(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from vesalius.core.errors import CodeError, DataError
 from vesalius.core.image import Image
 from vesalius.core.scorecard import Banner, Scorecard
 from vesalius.core.words import counted
-from vesalius.evaluate import banners
+from vesalius.evaluate import banners, kept
 from vesalius.evaluate.scorecard import bare_scorecard, scorecard
 from vesalius.metrics import Rows
 from vesalius.prepare.geometry import upright
@@ -71,6 +71,7 @@ class Tally:
         self.cases: list[Case] = []
         self.gallery = Gallery()
         self.colours: dict[str, str] = {}  # of the labels, by name
+        self.outcomes: list[kept.Outcome] = []  # of promises, and of answers that are withheld
         self._made: list[Any] = []
         self._base: list[Any] = []
 
@@ -86,6 +87,7 @@ class Tally:
             truth = self.handling.truth(truth, case)
             measured = self.handling.measure(answer, truth, case)
             base = None if trivial is None else self.handling.measure(trivial, truth, case)
+            self.outcomes.append(_outcome(self.handling, case, answer, truth))
         self.cases.append(case)
         self.colours = self.colours or self.handling.colours(answer)
         if self.judged:
@@ -120,6 +122,14 @@ class Tally:
                 else type(rows).__name__,
             )
         return rows
+
+
+def _outcome(handling: contract.Handling[Any], case: Case, answer: Answer, truth: Any) -> kept.Outcome:
+    """Return what became of an answer's promise, and whether the answer is withheld."""
+    held = None if answer.promise is None else handling.kept(answer, truth)
+    return kept.Outcome(
+        case, answer.promise, held, answer.withheld is not None, handling.wrong(answer, truth)
+    )
 
 
 def tally_for(answer: type[Answer] | str) -> Tally:
@@ -161,7 +171,9 @@ def card_of(
             banners=(*told, why),
         )
     rows, base = tally.rows()
-    return scorecard(
+    who = [str(k) if p is None else p for k, p in enumerate(patients)]
+    promised = kept.section(tally.outcomes, fixed or {}, patients=who)
+    made = scorecard(
         rows,
         kind,
         split=split,
@@ -174,4 +186,10 @@ def card_of(
         told=told,
         fixed=fixed,
         colours=tally.colours,
+    )
+    return replace(
+        made,
+        promise=promised,
+        withheld=kept.withheld(tally.outcomes, fixed or {}),
+        banners=(*made.banners, *kept.banners(promised)),
     )

@@ -18,11 +18,13 @@ from vesalius.core.bundle import Bundle, Stage, State
 from vesalius.core.case import Case
 from vesalius.core.errors import BundleError, DataError, PlanError
 from vesalius.core.image import Image
+from vesalius.core.promise import PROMISE
 from vesalius.infer import guard, runs
 from vesalius.infer.asked import built, decoded, encoded
 from vesalius.infer.cropping import box_of, crop_case, in_memory
 from vesalius.infer.doubting import Doubter, Doubting, Prepared, ways_of
 from vesalius.infer.guard import require
+from vesalius.infer.judging import judged_by
 from vesalius.infer.runs.contract import Members
 from vesalius.infer.session import Session
 from vesalius.plan.threads import Threads
@@ -87,11 +89,13 @@ class Predictor:
     `device` is a torch device, by default a GPU where there is one. A case whose modality or unit is another than what
     the bundle learned from is refused unless `accept_mismatch` says to go on. On a processor it computes with as many
     threads as there are cores that others leave free, at most `cores`, by default torch's threads. Without `weights` it
-    prepares cases and answers none. Raises BundleError.
+    prepares cases and answers none. With `levels` answers that have a field keep how likely each label is at each
+    point, for who promises something of them; a bundle that promises something does so by itself. Raises BundleError.
     """
 
     accept_mismatch = False
     doubts: tuple[str, int | None] | None = None  # the way of doubting, and how many samples
+    levels = False
     threads: Threads | None = None  # on a processor alone
 
     def __init__(
@@ -102,8 +106,10 @@ class Predictor:
         accept_mismatch: bool = False,
         cores: int | None = None,
         weights: bool = True,
+        levels: bool = False,
     ) -> None:
         self.bundle, self.accept_mismatch = bundle, accept_mismatch
+        self.levels = levels or bool(bundle.stages[-1].calibration.get(PROMISE))
         self.device = device_of(device)
         self.stages = tuple(_load(bundle, stage, self.device, weights) for stage in bundle.stages)
         if self.device.type == "cpu":
@@ -135,7 +141,13 @@ class Predictor:
         last = answers[-1]
         for name in last.doubt.maps if last.doubt is not None else ():
             parts[name] = self._signed(last.parts[name], case, reference, None)
-        return replace(self._signed(last, case, reference, outside), parts=parts)
+        signed = self._signed(last, case, reference, outside)
+        return replace(signed, parts={**signed.parts, **parts})
+
+    def raw(self, case: Case) -> Any:
+        """Return what the last stage says of a case before it is decoded, in a way of running that joins cases."""
+        loaded = self.stages[-1]
+        return next(runs.get(loaded.task.run).raw(self._members(loaded), [self.encoded(case).example]))
 
     def asked(self, case: Case) -> Asked:
         """Return what the last stage is given of a case, and the answer, for who asks the models more than that."""
@@ -253,9 +265,9 @@ class Predictor:
     def _signed(
         self, answer: Answer, case: Case, reference: Image, outside: tuple[str, ...] | None
     ) -> Answer:
-        """Return an answer that says what it is about and what gave it."""
+        """Return an answer that says what it is about, what gave it and what is promised of it."""
         return replace(
-            answer,
+            judged_by(answer, self.bundle.stages[-1].calibration, case),
             case_id=case.id,
             source=reference.source,
             bundle=self.bundle.hash,
@@ -264,7 +276,8 @@ class Predictor:
         )
 
     def _members(self, loaded: Loaded) -> Members:
-        return Members(loaded.task, loaded.models, loaded.stage.plan, self.device)
+        levels = self.levels and loaded is self.stages[-1]
+        return Members(loaded.task, loaded.models, loaded.stage.plan, self.device, levels=levels)
 
     def encoded(self, case: Case) -> Encoded:
         """Return a case as the last stage is given it, prepared; earlier stages find which part of it that is.

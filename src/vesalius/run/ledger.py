@@ -7,7 +7,7 @@ import io
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from vesalius.core.disk import append, new_folder, output_errors, write_text, wr
 from vesalius.core.errors import OutputError
 
 MARK = "unfinished.json"
-TABLES = {"predict": "answers.csv", "explain": "explanations.csv"}
+TABLES = {"predict": "answers.csv", "explain": "explanations.csv", "calibrate": "calibrating.csv"}
 
 
 class Ledger:
@@ -40,6 +40,13 @@ class Ledger:
             found = [row["case"] for row in reader]
             self.names = list(reader.fieldnames or ())
         return found
+
+    def texts(self, column: str) -> Iterator[tuple[str, str]]:
+        """Yield each case whose row is on disk with its cell in a column, in order."""
+        if self.partial.is_file():
+            with self.partial.open(encoding="utf-8", newline="") as file:
+                for row in csv.DictReader(file):
+                    yield row["case"], row[column]
 
     def add(self, row: Mapping[str, Any]) -> None:
         """Append a row, whole or not at all. Raises OutputError."""

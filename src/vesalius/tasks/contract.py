@@ -322,6 +322,14 @@ class Task(ABC):
         """
         return None
 
+    def levels(self, raw: Tensor) -> Mapping[str, Tensor]:
+        """For `dense`: raw `(K, z, y, x)` → how likely each label is at each point, as uint8 fields by name.
+
+        They are steps of log-odds (`core/levels.py`) that `decode` is given beside what `point` says, where a promise
+        is made of masks; by default none, so that nothing is promised.
+        """
+        return {}
+
     def merge(self, tiles: Sequence[Tile], shape: tuple[int, int, int]) -> Any:
         """For `tiles`: join what the tiles gave. `shape` is the prepared grid."""
         raise NotImplementedError(f"{self.name} does not run in tiles")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from vesalius import losses
 from vesalius.core.answers import Answer
+from vesalius.core.answers.map import Map
 from vesalius.core.answers.mask import Mask
 from vesalius.core.ask import Ask
 from vesalius.core.bundle import State
@@ -16,7 +18,9 @@ from vesalius.core.case import Case, Ref
 from vesalius.core.cohort import Cohort, Label, TargetInfo
 from vesalius.core.errors import DataError
 from vesalius.core.image import Image
+from vesalius.core.levels import PER_STEP, SPAN, STEPS
 from vesalius.core.plan import Plan
+from vesalius.core.promise import LEVELS
 from vesalius.core.statistics import Statistics
 from vesalius.metrics import mask as priors
 from vesalius.plan import patches
@@ -33,6 +37,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 PRIOR = 32
+ALONE = ""  # the field of labels among several
 NAMES = {"segment": "A label for every voxel or pixel"}
 DEFAULT_FOR = ("mask",)
 
@@ -154,6 +159,8 @@ class Segment(Task):
     ) -> Mask:
         """Indices on the reference's grid, as the data's own label values in the reference's geometry."""
         labels = _labels(state)
+        fields: Mapping[str, Any] = raw if isinstance(raw, Mapping) else {ALONE: raw}
+        raw = fields[ALONE]
         values = np.array([0, *(x.value for x in labels)])
         kind = np.min_scalar_type(int(values.max())) if values.min() >= 0 else np.dtype(np.int32)
         if np.array_equal(values, np.arange(len(values))):
@@ -168,7 +175,21 @@ class Segment(Task):
             modality="SEG",
             source=reference.source,
         )
-        return Mask(image=image, labels=labels)
+        mask = Mask(image=image, labels=labels)
+        if len(fields) == 1:
+            return mask
+        likely = np.stack([fields[f"{LEVELS}-{k}"] for k in range(len(labels))])
+        part = Map(image=replace(image, array=likely), quantity="log-odds in steps")
+        return replace(mask, parts={LEVELS: part})
+
+    def levels(self, raw: Tensor) -> Mapping[str, Tensor]:
+        """Return how likely each label is at each point, beside all others together."""
+        import torch
+
+        sure = raw.log_softmax(dim=0)[1:]  # without the background
+        odds = sure - torch.log1p(-sure.exp().clamp(max=1 - 1e-7))
+        steps = ((odds + SPAN) / PER_STEP).floor().clamp(0, STEPS - 1).to(torch.uint8)
+        return {f"{LEVELS}-{k}": field for k, field in enumerate(steps)}
 
     def chances(self, raw: Tensor) -> Tensor:
         """Return the soft-max over background and labels."""

@@ -96,7 +96,7 @@ def evaluate(
             max_set_aside=1.0,
         )
         info = target_of(cohort, target, bundle)
-        cohort, info = _checked(cohort, info, bundle, marks if past is not None else None, progress)
+        cohort, info = checked(cohort, info, bundle, marks if past is not None else None, progress)
     name = info.name if info is not None else None
     if past is not None:
         choice = unseen(cohort, name, split, past, marks)
@@ -124,7 +124,7 @@ def evaluate(
     return card
 
 
-def _checked(
+def checked(
     cohort: Cohort, info: TargetInfo | None, bundle: Bundle | None, marks: Marks | None, progress: Progress
 ) -> tuple[Cohort, TargetInfo | None]:
     """Return the cohort after every case was decoded, and its target with the labels that its masks hold.

@@ -17,6 +17,7 @@ from vesalius.core.case import Ref
 from vesalius.core.doubt import Doubt
 from vesalius.core.errors import UnknownName
 from vesalius.core.image import Array, Image, Source
+from vesalius.core.promise import Promise
 from vesalius.core.registry import lookup, names
 from vesalius.core.shown import Shown, about, short, size
 
@@ -27,9 +28,10 @@ class Answer(Shown):
 
     `by` is what that bundle is called where its results are named; it is never written down. `outside` says in what
     the image differs from those that the bundle learned from, a sentence each; None where nobody knows. `doubt` is how
-    far several opinions about the case are from one another, where they were asked for. `on` is the
-    image that it is about, or where that lies, for who looks at the answer; it is never written down, and None where
-    an answer was not just made of one image.
+    far several opinions about the case are from one another, `promise` what a calibration promises of it, and
+    `withheld` says why it must not be taken for a result; None where there is no such thing. `on` is the image that it
+    is about, or where that lies, for who looks at the answer; it is never written down, and None where an answer was
+    not just made of one image.
     """
 
     case_id: str = ""
@@ -39,11 +41,17 @@ class Answer(Shown):
     parts: Mapping[str, Answer] = field(default_factory=dict)
     outside: tuple[str, ...] | None = None
     doubt: Doubt | None = field(default=None, metadata={"stored": "where given"})
+    promise: Promise | None = field(default=None, metadata={"stored": "where given"})
+    withheld: str | None = field(default=None, metadata={"stored": "where given"})
     on: Ref | Image | None = field(default=None, compare=False, repr=False, metadata={"stored": False})
 
     def _words(self) -> Iterable[str]:
         yield about(self.case_id)
+        if self.withheld:
+            yield f"withheld: {short(self.withheld)}"
         yield from self._says()
+        if self.promise is not None:
+            yield f"{self.promise.share}: {self.promise.text}"
         if self.outside:
             yield f"outside: {short(self.outside[0])}" + (
                 f" and {len(self.outside) - 1} more" if len(self.outside) > 1 else ""

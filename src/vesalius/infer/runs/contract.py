@@ -31,6 +31,7 @@ class Members:
 
     `view` are the axes of the one mirror image that is asked about, none for the image itself; where it is None it is
     the image with all planned mirror images.
+    `levels` asks a way that has a field for how likely each label is at each point, too (`Task.levels`).
     """
 
     task: Task
@@ -38,6 +39,7 @@ class Members:
     plan: Plan
     device: torch.device
     view: tuple[str, ...] | None = None
+    levels: bool = False
 
 
 @dataclass(frozen=True, eq=False)

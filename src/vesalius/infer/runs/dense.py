@@ -33,7 +33,7 @@ class Dense(Run):
         pieces = self._stream(members, example)
         if told is not None:
             pieces = _telling(pieces, undo.shape, told)
-        return tiles.to_native(pieces, undo, members.task.point)
+        return tiles.to_native(pieces, undo, _point(members))
 
     def raw(self, members: Members, examples: Sequence[Example]) -> Iterator[Any]:
         """Return the values on the prepared grid of each case, `(Z, Y, X)`, or several such fields by name."""
@@ -189,6 +189,14 @@ class _Spreading:
             self.called[k] += torch.bincount(
                 one.flatten(), weights=counts.flatten().double(), minlength=p.shape[1]
             )
+
+
+def _point(members: Members) -> Callable[[Tensor], tiles.Values]:
+    """Return what turns finished stretches of the field into values, with levels beside them where these are asked."""
+    task = members.task
+    if not members.levels:
+        return task.point
+    return lambda raw: {**tiles.by_name(task.point(raw)), **task.levels(raw)}
 
 
 def _telling(pieces: Iterator[Piece], shape: Sequence[int], told: Told) -> Iterator[Piece]:

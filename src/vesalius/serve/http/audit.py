@@ -51,6 +51,7 @@ class Details(TypedDict, total=False):
     bytes: int
     sha256: str
     accept_mismatch: int
+    doubt: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,189 @@
+"""Calibrating: what a bundle says of each case of a cohort, kept on disk as it comes; and the stage that follows."""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from vesalius.answers import contract
+from vesalius.core.bundle import Bundle, Stage
+from vesalius.core.case import Case
+from vesalius.core.cohort import Cohort, SetAside
+from vesalius.core.errors import CodeError, DataError, MismatchError, VesaliusError
+from vesalius.core.groups import grouping
+from vesalius.core.image import Array
+from vesalius.core.progress import Progress
+from vesalius.core.words import counted
+from vesalius.evaluate import calibrations
+from vesalius.evaluate.calibrations.contract import Collected
+from vesalius.evaluate.promising import Asked, Basis, Judged, judge, promised, withholding
+from vesalius.infer import runs
+from vesalius.infer.predictor import Predictor
+from vesalius.prepare.case import BLANK, with_reference
+from vesalius.run.ledger import Sheet
+from vesalius.run.wanted import reason_of
+from vesalius.tasks import contract as tasks
+
+NAME = "calibrate"
+
+
+@dataclass(frozen=True, eq=False)
+class Said:
+    """What is kept of each case, by its id: raw outputs where these are small, else how strange the truth was."""
+
+    raw: Mapping[str, Array]
+    judged: Mapping[str, Judged]
+    set_aside: tuple[SetAside, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.raw) + len(self.judged)
+
+
+def collect(
+    sheet: Sheet, predictor: Predictor, cases: Sequence[Case], *, target: str, way: str, progress: Progress
+) -> Said:
+    """Answer every case that has no row yet, each once; a faulty one is set aside by name and stops no other.
+
+    Of answers about whole images the raw outputs are kept; of those tile by tile only how strange the truth is, so that
+    the pixels of one case are in memory. Raises MismatchError where no case is of the kind that was learned from.
+    """
+    done = set(sheet.answers.cases())
+    left = [case for case in cases if case.id not in done]
+    failed: list[SetAside] = []
+    refused: MismatchError | None = None
+    progress.start(NAME, len(left))
+    try:
+        for case in left:
+            try:
+                record = _record(predictor, with_reference(case), target, way)
+                sheet.answers.add({"case": case.id, "record": json.dumps(record, allow_nan=False)})
+            except CodeError:
+                raise
+            except DataError as error:
+                refused = error if isinstance(error, MismatchError) else refused
+                failed.append(SetAside(case.id, reason_of(error, case.id)))
+                progress.note(f"not used: {case.id}: {failed[-1].reason}")
+            progress.advance(NAME)
+    finally:
+        progress.finish(NAME)
+    if refused is not None and not sheet.answers.cases():
+        raise refused
+    return replace(read(sheet), set_aside=tuple(failed))
+
+
+def read(sheet: Sheet) -> Said:
+    """Return what lies in a folder of a calibration."""
+    raw: dict[str, Array] = {}
+    judged: dict[str, Judged] = {}
+    for case, record in sheet.answers.texts("record"):
+        data = json.loads(record)
+        if "raw" in data:
+            raw[case] = np.array(data["raw"], dtype=data["type"])
+            continue
+        strange = {name: _unpacked(value) for name, value in data["strange"].items()}
+        judged[case] = Judged(strange, data["sure"], data["wrong"])
+    return Said(raw, judged)
+
+
+def fitted(
+    bundle: Bundle,
+    cohort: Cohort,
+    said: Said,
+    *,
+    target: str,
+    asked: Asked,
+    refit: Sequence[str] = (),
+) -> Stage:
+    """Return the bundle's last stage with what was fitted on a cohort.
+
+    What is named in `refit` is fitted first; promises and the rule that withholds answers then follow from the answers
+    with those numbers. Raises DataError where too little is known for what is asked.
+    """
+    stage = bundle.stages[-1]
+    if not len(said):
+        raise DataError("no case could be used to calibrate on")
+    ids = list(said.raw) or list(said.judged)
+    cases = [cohort.case(i) for i in ids]
+    stage = _refitted(stage, said, cases, refit)
+    judged = [said.judged[i] for i in ids] if said.judged else []
+    about: dict[str, Any] = {}
+    if said.raw:
+        judged, about = _rejudged(stage, said, cases, target=target, way=asked.way)
+    by = None if asked.by is None else grouping(cases, asked.by)
+    patients = len({c.patient for c in cases}) if cohort.patients_known else None
+    basis = Basis(cohort.hash, patients, more={"refit": list(refit)})
+    stage = promised(stage, judged, cases, asked=asked, basis=basis, grouping=by, about=about)
+    return stage if asked.withhold is None else withholding(stage, judged, asked.withhold)
+
+
+def _record(predictor: Predictor, case: Case, target: str, way: str) -> dict[str, Any]:
+    """Return what is kept of one case, as JSON holds it."""
+    loaded = predictor.stages[-1]
+    if runs.get(loaded.task.run).held_out:
+        raw = np.asarray(predictor.raw(case))
+        if not np.isfinite(raw).all():
+            raise DataError(f"case {case.id}: the model's output is not a number")
+        return {"type": str(raw.dtype), "raw": raw.tolist()}
+    answer = predictor(case)
+    handling = contract.of(answer)
+    one = judge(answer, handling.truth(case.targets[target], case), way)
+    strange = {name: _packed(value) for name, value in one.strange.items()}
+    return {"strange": strange, "sure": one.sure, "wrong": one.wrong}
+
+
+def _packed(value: float | Array) -> float | str:
+    """Return a number as it is, and a curve as text: most of its values are alike."""
+    if not isinstance(value, np.ndarray):
+        return float(value)
+    return base64.b64encode(zlib.compress(value.astype("<f8").tobytes())).decode("ascii")
+
+
+def _unpacked(value: float | str) -> float | Array:
+    if not isinstance(value, str):
+        return float(value)
+    return np.frombuffer(zlib.decompress(base64.b64decode(value)), dtype="<f8")
+
+
+def _refitted(stage: Stage, said: Said, cases: Sequence[Case], refit: Sequence[str]) -> Stage:
+    chosen = calibrations.in_order(tuple(refit))
+    if not chosen:
+        return stage
+    task = tasks.get(stage.plan.task.name)
+    if not said.raw:
+        raise DataError(
+            "only answers about whole images are fitted anew: raw answers tile by tile are not kept",
+            found=task.name,
+            hint="no --refit",
+        )
+    truths = [task.truth(case, stage.state) for case in cases]
+    collected = Collected(cases, [said.raw[c.id] for c in cases], truths)
+    for one in chosen:
+        stage = one.fit(stage, task, collected)
+    return stage
+
+
+def _rejudged(
+    stage: Stage, said: Said, cases: Sequence[Case], *, target: str, way: str
+) -> tuple[list[Judged], dict[str, Any]]:
+    """Return what the raw outputs come to with the stage's own calibration, and what its kind keeps of them all."""
+    task = tasks.get(stage.plan.task.name)
+    handling = contract.of(task.answer)
+    pairs = []
+    for case in cases:
+        answer = replace(
+            task.decode(said.raw[case.id], stage.state, stage.calibration, BLANK), case_id=case.id
+        )
+        pairs.append((answer, handling.truth(case.targets[target], case)))
+    try:
+        return [judge(answer, truth, way) for answer, truth in pairs], handling.extent(pairs)
+    except VesaliusError as error:
+        many = counted(len(pairs), "case")
+        raise DataError(
+            f"nothing can be promised of {many}: {error.what}", found=error.found, hint=error.hint
+        ) from error

@@ -1,0 +1,191 @@
+"""`calibrate`: what a copy of a bundle promises, on what it stands, and what must not be claimed."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import vesalius as vs
+from vesalius import formats
+from vesalius.core.promise import PROMISE
+from vesalius.verbs.phantom import phantom
+
+SITES = ("A", "B")
+
+
+@pytest.fixture(scope="module")
+def others(tmp_path_factory: pytest.TempPathFactory, quick: None) -> Path:
+    """Twenty-four more slices in a table, of two sites."""
+    root = tmp_path_factory.mktemp("others")
+    made = phantom(root / "made", cases=24, seed=11, size=(16, 48, 48), format="png")
+    rows = [
+        [f"new-{k}", f"person-{k}", row["image"], row["class"], SITES[k % 2]]
+        for k, row in enumerate(csv.DictReader((made / "cohort.csv").open()))
+    ]
+    with (made / "cases.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([["case", "patient", "image", "class", "site"], *rows])
+    return made / "cases.csv"
+
+
+@pytest.fixture(scope="module")
+def sure(pictures: Any, others: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The pictures' bundle, calibrated to promise 80 %."""
+    out = tmp_path_factory.mktemp("sure") / "calibrated"
+    vs.calibrate(pictures.path, others, out, coverage=0.8, by="site", progress=False)
+    return out
+
+
+def test_the_copy_promises_and_the_threshold_is_what_the_answers_give(
+    pictures: Any, others: Path, sure: Path
+) -> None:
+    record = vs.open(sure).stages[-1].calibration[PROMISE]  # type: ignore[union-attr]
+    answers = vs.predict(pictures.bundle, vs.read(others), progress=False)
+    truth = {row["case"]: row["class"] for row in csv.DictReader(others.open())}
+    strange = sorted(
+        1 - dict(zip([x.name for x in a.labels], a.p, strict=True))[truth[a.case_id]] for a in answers
+    )
+    assert record["pooled"]["at"][""] == pytest.approx(strange[20 - 1], abs=1e-6)  # ⌈25 · 0.8⌉ = 20
+    assert record["pooled"]["n"] == {"": 24} and record["groups"] == {}
+    assert record["few"] == {"A": 12, "B": 12}
+    assert record["on"]["cases"] == 24 and record["on"]["patients"] == 24
+    assert len(record["on"]["data_hash"]) == 64
+
+
+def test_weights_are_the_same_and_the_old_scorecard_is_not_the_copys(pictures: Any, sure: Path) -> None:
+    weights = [p.name for p in pictures.bundle.glob("weights-*")]
+    assert weights
+    for name in weights:
+        assert (sure / "bundle" / name).read_bytes() == (pictures.bundle / name).read_bytes()
+    assert not (sure / "bundle" / "scorecard.json").exists()
+    assert "of the bundle before that" in (sure / "bundle" / "card.md").read_text()
+    assert "PLANTED" not in (sure / "bundle" / "bundle.json").read_text()
+    assert sorted(p.name for p in sure.iterdir() if not p.name.startswith(".")) == [
+        "bundle",
+        "trained_on.json",
+    ]
+
+
+def test_answers_carry_the_promise_in_columns_and_json(sure: Path, others: Path, tmp_path: Path) -> None:
+    done = vs.predict(sure, others, tmp_path / "out", json=True, progress=False)
+    at = vs.open(sure).stages[-1].calibration[PROMISE]["pooled"]["at"][""]  # type: ignore[union-attr]
+    rows = {row["case"]: row for row in csv.DictReader((tmp_path / "out" / "answers.csv").open())}
+    for answer in done:
+        assert answer.promise is not None and answer.promise.labels is not None
+        named = [x.name for x, p in zip(answer.labels, answer.p, strict=True) if 1 - p <= at]
+        assert list(answer.promise.labels) == (named or [answer.labels[int(answer.p.argmax())].name])
+        assert rows[answer.case_id]["promise_set"] == "|".join(answer.promise.labels)
+        assert rows[answer.case_id]["promise"] == "0.8"
+        assert any("thresholds are those of all cases" in text for text in answer.promise.remarks)
+    again = formats.read_answer(next((tmp_path / "out").glob("*.json")))
+    assert again.promise == done[again.case_id].promise
+
+
+def test_cases_it_was_calibrated_on_are_not_evaluated_on(sure: Path, others: Path) -> None:
+    with pytest.raises(vs.DataError, match="trained on every case"):
+        vs.evaluate(sure, others, progress=False)
+
+
+def test_cases_it_learned_from_are_refused(pictures: Any, tmp_path: Path) -> None:
+    with pytest.raises(vs.DataError, match="learned from|trained on every case"):
+        vs.calibrate(pictures.path, pictures.data, tmp_path / "a", split="train", progress=False)
+    with pytest.raises(vs.DataError, match="very data"):
+        (tmp_path / "alone").mkdir()
+        for path in pictures.bundle.iterdir():
+            (tmp_path / "alone" / path.name).write_bytes(path.read_bytes())
+        vs.calibrate(tmp_path / "alone", pictures.data, tmp_path / "b", progress=False)
+    assert not (tmp_path / "a").exists() and not (tmp_path / "b").exists()
+
+
+def test_temperature_is_fitted_anew_and_sets_follow_it(pictures: Any, others: Path, tmp_path: Path) -> None:
+    made = vs.calibrate(
+        pictures.path, others, tmp_path / "t", refit=["temperature"], coverage=0.8, progress=False
+    )
+    before = pictures.run.bundle.stages[-1].calibration["temperature"]  # type: ignore[union-attr]
+    after = made.stages[-1].calibration
+    assert after["temperature"] != before and after["n"] == 24
+    answer = next(iter(vs.predict(made, vs.read(others), progress=False)))
+    at = after[PROMISE]["pooled"]["at"][""]
+    assert answer.promise is not None
+    assert (
+        answer.promise.labels
+        == tuple(x.name for x, p in zip(answer.labels, answer.p, strict=True) if 1 - p <= at)
+        or len(answer.promise.labels or ()) == 1
+    )
+
+
+def test_what_cannot_be_asked_is_one_line(pictures: Any, others: Path, tmp_path: Path) -> None:
+    out = tmp_path / "x"
+    with pytest.raises(vs.PlanError, match="between 0 and 1"):
+        vs.calibrate(pictures.path, others, out, coverage=1.2, progress=False)
+    with pytest.raises(vs.UnknownName, match="way to promise"):
+        vs.calibrate(pictures.path, others, out, way="absolute", progress=False)
+    with pytest.raises(vs.UnknownName, match="refit"):
+        vs.calibrate(pictures.path, others, out, refit=["magic"], progress=False)
+    with pytest.raises(vs.PlanError, match="withheld"):
+        vs.calibrate(pictures.path, others, out, withhold="now and then", progress=False)
+    assert not out.exists()
+
+
+def test_what_fails_after_the_answers_is_gone_on_with(pictures: Any, others: Path, tmp_path: Path) -> None:
+    out = tmp_path / "kept"
+    with pytest.raises(vs.DataError, match="no case has a column 'hospital'"):
+        vs.calibrate(pictures.path, others, out, by="hospital", coverage=0.8, progress=False)
+    assert not out.exists()
+    with pytest.raises(vs.DataError, match="no threshold keeps the error at 0.1 % or less"):
+        vs.calibrate(pictures.path, others, out, withhold=0.001, coverage=0.8, progress=False)
+    kept = (out / "calibrating.partial.csv").read_text()
+    assert len(kept.splitlines()) == 25
+    made = vs.calibrate(pictures.path, others, out, by="site", coverage=0.8, resume=True, progress=False)
+    assert made.stages[-1].calibration[PROMISE]["by"]["column"] == "site"
+    assert not (out / "calibrating.partial.csv").exists()
+
+
+def test_masks_have_an_outer_mask_that_holds_them(volumes: Any, tmp_path: Path, quick: None) -> None:
+    data = phantom(tmp_path / "data", cases=14, seed=21, size=(12, 32, 32))
+    out = tmp_path / "calibrated"
+    made = vs.calibrate(volumes.path, data, out, target="mask", coverage=0.8, progress=False)
+    record = made.stages[-1].calibration[PROMISE]
+    assert set(record["pooled"]["at"]) <= {x["name"] for x in made.stages[-1].state.values["labels"]}
+    fresh = phantom(tmp_path / "fresh", cases=2, seed=33, size=(12, 32, 32))
+    cases = vs.read(fresh)
+    done = vs.predict(out, cases, progress=False)
+    plain = vs.predict(volumes.bundle, cases, progress=False)
+    for answer, before in zip(done, plain, strict=True):
+        outer = answer.parts["outer"]
+        assert np.array_equal(answer.image.array, before.image.array)
+        assert answer.promise is not None and answer.promise.part == "outer"
+        assert outer.image.array.shape == (len(answer.labels), *answer.image.shape)
+        for k, label in enumerate(answer.labels):
+            inner = answer.image.array[0] == label.value
+            assert (outer.image.array[k].astype(bool) | ~inner).all()
+        assert list(answer.parts) == ["outer"]
+    vs.predict(out, fresh, tmp_path / "out", json=True, progress=False)
+    names = sorted(p.name for p in (tmp_path / "out").glob("*.nii.gz"))
+    assert len(names) == 4 and sum(".outer." in name for name in names) == 2
+    head = next(csv.reader((tmp_path / "out" / "answers.csv").open()))
+    assert any(name.startswith("outer.") for name in head)
+
+
+def test_the_command_line_says_it_in_a_document(
+    pictures: Any, others: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from vesalius.cli import app
+
+    words = [
+        "calibrate",
+        str(pictures.path),
+        str(others),
+        "-o",
+        str(tmp_path / "c"),
+        "--coverage",
+        "0.8",
+        "--json",
+    ]
+    assert not app(words, standalone_mode=False)
+    told = json.loads(capsys.readouterr().out)
+    assert told["result"]["promise"]["coverage"] == 0.8
