@@ -51,6 +51,7 @@ KINDS = {
     "prepare/transforms": "Transforms of training batches",
     "learn/recipes": "Recipes",
     "infer/runs": "Ways of running a case",
+    "infer/novelty": "Detectors of unlike images",
     "answers": "Kinds of answer",
     "cohorts": "Layouts",
     "cohorts/targets": "Kinds of target",

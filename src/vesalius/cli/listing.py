@@ -25,6 +25,7 @@ HELP = {
     "phantom": "The synthetic studies that can be made.",
     "prepare.transforms": "The changes that training images are put through.",
     "infer.runs": "The ways in which a model is run over a case.",
+    "infer.novelty": "What can tell images apart that are unlike those of training.",
     "learn.recipes": "The ways of training.",
 }
 ABOUT = (

@@ -42,6 +42,7 @@ KINDS = (
     "phantom",
     "prepare.transforms",
     "infer.runs",
+    "infer.novelty",
     "learn.recipes",
     "plan.presets",
     "explain.methods",
@@ -54,11 +55,13 @@ _PLURAL = {
     "phantom": "phantoms",
     "explain.methods": "explainers",
     "compress": "compressors",
+    "infer.novelty": "detectors",
 }
 _SINGULAR = {"cohorts": "layout", "metrics": "answer kind", "losses": "loss", "explain.methods": "explainer"}
 _SINGULAR |= {
     "compress": "compressor",
     "infer.runs": "way of running a case",
+    "infer.novelty": "detector",
     "prepare.transforms": "transform",
     "learn.recipes": "recipe",
     "plan.presets": "preset",

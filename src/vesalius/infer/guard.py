@@ -12,6 +12,8 @@ from vesalius.core.errors import DataError, MismatchError
 from vesalius.core.image import Image
 from vesalius.core.learned import UNKNOWN, Verdict, compare
 from vesalius.core.words import named_things
+from vesalius.infer.alarm import UNLIKE, Alarm
+from vesalius.infer.layers import Features
 from vesalius.prepare.seen import look
 
 ACCEPTED = "accepted: "
@@ -40,6 +42,28 @@ def admit(
             hint="--accept-mismatch, or accept_mismatch: true in a request, to go on all the same",
         )
     return (*(f"{ACCEPTED}{text}" for text in verdict.mismatch), *verdict.outside, *_sheared(reference))
+
+
+def unlike(
+    bundle: Bundle, case: str, alarm: Alarm, features: Features | None, *, refuse: bool = False
+) -> tuple[str, ...]:
+    """Return what an answer says of a case that raises the alarm, by what the layers showed of it; else nothing.
+
+    Raises MismatchError instead with `refuse`.
+    """
+    text = alarm.remark(features)
+    if text and refuse:
+        raise MismatchError(
+            f"case {case}: unlike the cases that the bundle '{bundle.name}' learned from",
+            found=text.removeprefix(UNLIKE),
+            hint="without --refuse-unlike, or refuse_unlike in a request, it is answered and marked",
+        )
+    return (text,) if text else ()
+
+
+def alarms(outside: Sequence[str] | None) -> int:
+    """Return 1 where an answer says that its case is unlike those of training, else 0."""
+    return int(any(text.startswith(UNLIKE) for text in outside or ()))
 
 
 def _sheared(image: Image) -> tuple[str, ...]:

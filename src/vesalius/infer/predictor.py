@@ -19,9 +19,12 @@ from vesalius.core.case import Case
 from vesalius.core.errors import BundleError, DataError, PlanError
 from vesalius.core.image import Image
 from vesalius.infer import guard, runs
+from vesalius.infer.alarm import Alarm, alarm_of, watched_of
 from vesalius.infer.asked import built, decoded, encoded
 from vesalius.infer.cropping import box_of, crop_case, in_memory
 from vesalius.infer.guard import require
+from vesalius.infer.layers import Features
+from vesalius.infer.layers import Watch as Layers
 from vesalius.infer.runs.contract import Members
 from vesalius.infer.session import Session
 from vesalius.plan.threads import Threads
@@ -37,11 +40,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, eq=False)
 class Loaded:
-    """One stage, ready: its task and its members' models in evaluation mode."""
+    """One stage, ready: its task, its members' models in evaluation mode, and what tells strange cases, if anything."""
 
     stage: Stage
     task: Task
     models: tuple[nn.Module, ...]
+    alarm: Alarm | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,12 +88,14 @@ class Predictor:
     """Answers of a bundle. The models are loaded once; memory is bounded by one case and one slab of tiles.
 
     `device` is a torch device, by default a GPU where there is one. A case whose modality or unit is another than what
-    the bundle learned from is refused unless `accept_mismatch` says to go on. On a processor it computes with as many
+    the bundle learned from is refused unless `accept_mismatch` says to go on; one that raises the alarm of the bundle
+    (`infer/alarm.py`) is answered and marked, and with `refuse_unlike` refused. On a processor it computes with as many
     threads as there are cores that others leave free, at most `cores`, by default torch's threads. Without `weights` it
     prepares cases and answers none. Raises BundleError.
     """
 
     accept_mismatch = False
+    refuse_unlike = False
     threads: Threads | None = None  # on a processor alone
 
     def __init__(
@@ -98,10 +104,11 @@ class Predictor:
         *,
         device: str | None = None,
         accept_mismatch: bool = False,
+        refuse_unlike: bool = False,
         cores: int | None = None,
         weights: bool = True,
     ) -> None:
-        self.bundle, self.accept_mismatch = bundle, accept_mismatch
+        self.bundle, self.accept_mismatch, self.refuse_unlike = bundle, accept_mismatch, refuse_unlike
         self.device = device_of(device)
         self.stages = tuple(_load(bundle, stage, self.device, weights) for stage in bundle.stages)
         if self.device.type == "cpu":
@@ -116,18 +123,20 @@ class Predictor:
         """
         case = self._ready(case)
         answers: list[Answer] = []
+        unlike: list[str] = []
         reference = self.reference_of(case)
         outside = self.admit(case, reference)
         if len(self.stages) > 1:  # each image is decoded once, whichever stages look at it
             case = in_memory(case, reference)
         for k, loaded in enumerate(self.stages):
             takes = loaded.stage.takes
-            told = _part(watch, k, len(self.stages))
+            part = _part(watch, k, len(self.stages))
             if takes is None:
-                answers.append(self._answer(loaded, case, reference, told))
+                answers.append(self._answer(loaded, case, reference, part, unlike))
                 continue
-            answers.append(self._inside(loaded, case, reference, answers[takes["stage"]], told))
+            answers.append(self._inside(loaded, case, reference, answers[takes["stage"]], part))
         parts = {loaded.stage.name: a for loaded, a in zip(self.stages[:-1], answers[:-1], strict=True)}
+        outside = guard.together(outside, unlike)
         return replace(self._signed(answers[-1], case, reference, outside), parts=parts)
 
     def asked(self, case: Case) -> Asked:
@@ -188,6 +197,13 @@ class Predictor:
         return other
 
     @property
+    def refusing(self) -> Predictor:
+        """The same models, which refuse cases that raise the alarm."""
+        other = copy.copy(self)
+        other.refuse_unlike = True
+        return other
+
+    @property
     def joins(self) -> bool:
         """Whether several cases go through the models in one pass: one stage, run in a way that joins them."""
         return len(self.stages) == 1 and runs.get(self.stages[0].task.run).joins
@@ -206,13 +222,16 @@ class Predictor:
             return [r for r in ready if isinstance(r, DataError)]
         if self.threads is not None:
             self.threads.begin()
-        raw = iter(runs.get(loaded.task.run).raw(self._members(loaded), examples))
+        layers = None if loaded.alarm is None else Layers(apart=True)
+        raw = list(runs.get(loaded.task.run).raw(self._members(loaded, layers), examples))
+        several = iter(zip(raw, watched_of(layers, len(raw)), strict=True))
         answers: list[Answer | DataError] = []
         for r in ready:
             if isinstance(r, DataError):
                 answers.append(r)
                 continue
-            answers.append(_or_error(partial(self._decoded, loaded, next(raw), r)))
+            one, features = next(several)
+            answers.append(_or_error(partial(self._decoded, loaded, one, r, features)))
         return answers
 
     def _ready(self, case: Case) -> Case:
@@ -233,8 +252,8 @@ class Predictor:
             outside=guard.together(outside, answer.outside or ()),
         )
 
-    def _members(self, loaded: Loaded) -> Members:
-        return Members(loaded.task, loaded.models, loaded.stage.plan, self.device)
+    def _members(self, loaded: Loaded, layers: Layers | None = None) -> Members:
+        return Members(loaded.task, loaded.models, loaded.stage.plan, self.device, layers)
 
     def encoded(self, case: Case) -> Encoded:
         """Return a case as the last stage is given it, prepared; earlier stages find which part of it that is.
@@ -249,44 +268,68 @@ class Predictor:
         if last.stage.takes is not None:
             seen = in_memory(case, whole)
             found: list[Answer] = []
+            unlike: list[str] = []
             for loaded in self.stages[: last.stage.takes["stage"] + 1]:
                 takes = loaded.stage.takes
                 if takes is None:
-                    found.append(self._answer(loaded, seen, whole))
+                    found.append(self._answer(loaded, seen, whole, unlike=unlike))
                 else:
                     found.append(self._inside(loaded, seen, whole, found[takes["stage"]], None))
             low, high = _box(last, found[-1], whole)
             seen = crop_case(seen, whole, low, high)
             reference = load_reference(seen)
+            outside = guard.together(outside, unlike)
         example, undo = _example(last, seen, reference)
         return Encoded(last.task, case, example, reference, undo, outside, whole, low)
 
-    def _decoded(self, loaded: Loaded, raw: Any, of: Encoded) -> Answer:
+    def _decoded(self, loaded: Loaded, raw: Any, of: Encoded, features: Features | None) -> Answer:
         stage = loaded.stage
+        outside = guard.together(of.outside, self._unlike(loaded, of.case, features))
         answer = decoded(
             loaded.task, raw, stage.state, stage.calibration, of.reference, undo=of.undo, case=of.case.id
         )
-        return self._signed(answer, of.case, of.reference, of.outside)
+        return self._signed(answer, of.case, of.reference, outside)
 
-    def _answer(self, loaded: Loaded, case: Case, reference: Image, watch: Watch | None = None) -> Answer:
-        raw, undo = self._raw(loaded, case, reference, watch)
+    def _unlike(self, loaded: Loaded, case: Case, features: Features | None) -> tuple[str, ...]:
+        """Return what is said of a case that raises the alarm. Raises MismatchError where such cases are refused."""
+        if loaded.alarm is None:
+            return ()
+        return guard.unlike(self.bundle, case.id, loaded.alarm, features, refuse=self.refuse_unlike)
+
+    def _answer(
+        self,
+        loaded: Loaded,
+        case: Case,
+        reference: Image,
+        watch: Watch | None = None,
+        unlike: list[str] | None = None,
+    ) -> Answer:
+        """Answer with one stage; what it says of a case that is unlike those of training is put into `unlike`."""
+        layers = (
+            None if loaded.alarm is None or unlike is None else Layers(apart=runs.get(loaded.task.run).joins)
+        )
+        raw, undo = self._raw(loaded, case, reference, watch, layers)
+        if layers is not None and unlike is not None:
+            unlike += self._unlike(loaded, case, watched_of(layers, 1)[0])
         stage = loaded.stage
         return decoded(loaded.task, raw, stage.state, stage.calibration, reference, undo=undo, case=case.id)
 
-    def _raw(self, loaded: Loaded, case: Case, reference: Image, watch: Watch | None) -> tuple[Any, Undo]:
+    def _raw(
+        self, loaded: Loaded, case: Case, reference: Image, watch: Watch | None, layers: Layers | None
+    ) -> tuple[Any, Undo]:
         """Return what is to be decoded, and the way back; the prepared pixels are let go with this call."""
         example, undo = _example(loaded, case, reference)
         if self.threads is not None:
             self.threads.begin()
 
-        def told(share: float) -> None:
+        def follow(share: float) -> None:
             if self.threads is not None:
                 self.threads.follow()
             if watch is not None:
                 watch(share)
 
         run = runs.get(loaded.task.run)
-        return run.answer(self._members(loaded), example, undo, told=told), undo
+        return run.answer(self._members(loaded, layers), example, undo, told=follow), undo
 
     def _inside(
         self, loaded: Loaded, case: Case, reference: Image, found: Answer, watch: Watch | None
@@ -354,4 +397,4 @@ def _load(bundle: Bundle, stage: Stage, device: torch.device, weights: bool) -> 
                 f"{bundle.path}: weights '{name}' do not fit the plan", found=str(error)[:200]
             ) from error
         models.append(model.to(device).eval())
-    return Loaded(stage, task, tuple(models))
+    return Loaded(stage, task, tuple(models), alarm_of(stage) if weights else None)

@@ -15,6 +15,7 @@ from vesalius.core.case import Case
 from vesalius.core.image import Array
 from vesalius.core.plan import Plan
 from vesalius.infer.asked import inferred
+from vesalius.infer.layers import Watch
 from vesalius.infer.session import Anew, Answering, Session
 from vesalius.prepare.batch import Batch, Example
 from vesalius.prepare.geometry import Undo
@@ -27,12 +28,16 @@ Told = Callable[[float], None]
 
 @dataclass(frozen=True, eq=False)
 class Members:
-    """The models of one stage in evaluation mode, with their task, their plan and the device that they are on."""
+    """The models of one stage in evaluation mode, with their task, their plan and the device that they are on.
+
+    `watch` sums up what the first model's layers show of what it is asked (see `unflipped`).
+    """
 
     task: Task
     models: Sequence[nn.Module]
     plan: Plan
     device: torch.device
+    watch: Watch | None = None
 
 
 class Run(ABC):
@@ -105,10 +110,21 @@ def views(run: Run, members: Members, model: nn.Module, batch: Batch, generator:
     return members.task.join(_each_view(run, members, model, batch, generator))
 
 
+def unflipped(members: Members, model: nn.Module, batch: Batch, generator: torch.Generator) -> Tensor:
+    """Return the raw output of one model about a batch as it is; the first model's layers are watched if asked for."""
+    watch = members.watch
+    if watch is None or model is not members.models[0]:
+        return inferred(members.task, model, batch, generator)
+    with watch.over(model, batch.rows):
+        raw = inferred(members.task, model, batch, generator)
+    watch.told(raw)
+    return raw
+
+
 def _each_view(
     run: Run, members: Members, model: nn.Module, batch: Batch, generator: torch.Generator
 ) -> Iterator[Tensor]:
-    yield inferred(members.task, model, batch, generator)
+    yield unflipped(members, model, batch, generator)
     axes = [AXES[a] for a in members.plan.infer.mirror]
     for k in range(1, 2 ** len(axes)):
         chosen = [a for i, a in enumerate(axes) if k >> i & 1]
