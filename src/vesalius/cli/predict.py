@@ -46,6 +46,11 @@ def predict(
         "--accept-mismatch",
         help="Answer images of another modality or unit than the bundle learned from, too; they are marked.",
     ),
+    refuse_unlike: bool = typer.Option(
+        False,
+        "--refuse-unlike",
+        help="Refuse images that are unlike the training cases, instead of marking their answers.",
+    ),
     resume: bool = typer.Option(False, "--resume", help="Go on with an interrupted predict."),
 ) -> Outcome:
     """Answer every case of INPUT: answers.csv, and a file a case for masks. Exit code 1 if some could not be."""
@@ -64,6 +69,7 @@ def predict(
         layout=layout,
         device=device,
         accept_mismatch=accept_mismatch,
+        refuse_unlike=refuse_unlike,
         resume=resume,
         progress=talk.progress,
     )

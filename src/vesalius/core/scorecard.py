@@ -58,7 +58,8 @@ class Scorecard(Shown):
     every figure; cards of before have none. `patients` says by a case's id whose it is, where that is known, so that
     two cards can be compared by patient. `overlap` says what is known of training cases among those scored, and
     `left_out` counts those that were therefore not scored. `clinical` is what a clinician's part of the report shows,
-    as the kind of answer has it, and `colours` are those of labels, by name; cards of before have neither.
+    as the kind of answer has it, and `colours` are those of labels, by name; cards of before have neither. `novelty`
+    says how many cases raised the bundle's alarm (`evaluate/strange.py`); it is empty where there is none.
     """
 
     answer: str
@@ -90,6 +91,7 @@ class Scorecard(Shown):
     clinical: Mapping[str, Any] = field(default_factory=dict)
     colours: Mapping[str, str] = field(default_factory=dict)
     patients: Mapping[str, str] = field(default_factory=dict)
+    novelty: Mapping[str, Any] = field(default_factory=dict)
 
     def _words(self) -> Iterable[str]:
         yield f"{self.answer} of split '{cut(self.split, 20)}'"

@@ -61,9 +61,14 @@ def unlike(
     return (text,) if text else ()
 
 
-def alarms(outside: Sequence[str] | None) -> int:
-    """Return 1 where an answer says that its case is unlike those of training, else 0."""
-    return int(any(text.startswith(UNLIKE) for text in outside or ()))
+def raised(outside: Sequence[str] | None) -> bool:
+    """Return whether an answer says that its case raised the alarm."""
+    return any(text.startswith(UNLIKE) for text in outside or ())
+
+
+def declared(outside: Sequence[str] | None) -> tuple[str, ...]:
+    """Return what an answer says of its image beside the alarm."""
+    return tuple(text for text in outside or () if not text.startswith(UNLIKE))
 
 
 def _sheared(image: Image) -> tuple[str, ...]:

@@ -184,6 +184,11 @@ class Predictor:
         return guard.together(found, own)
 
     @property
+    def alarm(self) -> Alarm | None:
+        """Return what tells cases apart that are unlike those of training; None where nothing does."""
+        return next((loaded.alarm for loaded in self.stages if loaded.alarm is not None), None)
+
+    @property
     def needs(self) -> tuple[str, ...]:
         """Return the names of the covariates that every case must have."""
         found = (name for loaded in self.stages for name in loaded.task.covariates(loaded.stage.state))

@@ -23,6 +23,7 @@ class PredictSettings:
     covariates: Mapping[str, float | str] = field(default_factory=dict)
     layout: str | None = None
     accept_mismatch: bool = False
+    refuse_unlike: bool = False
 
     def completed(self, before: Mapping[str, Any]) -> PredictSettings:
         """Return what is told now, and where nothing is, what was told when the folder was begun."""
@@ -37,6 +38,7 @@ class PredictSettings:
             covariates=self.covariates or before.get("covariates", {}),
             layout=self.layout or before.get("layout"),
             accept_mismatch=self.accept_mismatch or before.get("accept_mismatch", False),
+            refuse_unlike=self.refuse_unlike or before.get("refuse_unlike", False),
         )
 
     def mark(self, bundle: str) -> dict[str, Any]:
@@ -52,6 +54,7 @@ class PredictSettings:
             "covariates": dict(self.covariates),
             "layout": self.layout,
             "accept_mismatch": self.accept_mismatch,
+            **({"refuse_unlike": True} if self.refuse_unlike else {}),
         }
 
     def suffixes(self, answer: Answer) -> list[str]:

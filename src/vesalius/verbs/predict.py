@@ -77,6 +77,7 @@ def predict(
     layout: str | None = None,
     device: str | None = None,
     accept_mismatch: bool = False,
+    refuse_unlike: bool = False,
     resume: bool = False,
     progress: Progress | bool | None = None,
 ) -> Answer: ...
@@ -98,6 +99,7 @@ def predict(
     layout: str | None = None,
     device: str | None = None,
     accept_mismatch: bool = False,
+    refuse_unlike: bool = False,
     resume: bool = False,
     progress: Progress | bool | None = None,
 ) -> Predictions: ...
@@ -119,6 +121,7 @@ def predict(
     layout: str | None = None,
     device: str | None = None,
     accept_mismatch: bool = False,
+    refuse_unlike: bool = False,
     resume: bool = False,
     progress: Progress | bool | None = None,
 ) -> Predictions: ...
@@ -139,6 +142,7 @@ def predict(
     layout: str | None = None,
     device: str | None = None,
     accept_mismatch: bool = False,
+    refuse_unlike: bool = False,
     resume: bool = False,
     progress: Progress | bool | None = None,
 ) -> Answer | Predictions:
@@ -177,6 +181,8 @@ def predict(
         device: `cpu`, `cuda`, `cuda:1`; by default a GPU where there is one.
         accept_mismatch: Answer images of another modality or unit than the bundle learned from, too; they are
             marked.
+        refuse_unlike: Refuse cases that raise the bundle's alarm for being unlike its training cases, which are
+            marked otherwise.
         resume: Go on in `out` where it was interrupted, with the same bundle, as it was told then.
         progress: A `Progress`; True, False or None: by default a bar shows itself on a terminal and in a
             notebook.
@@ -205,6 +211,7 @@ def predict(
         covariates=covariates or {},
         layout=layout,
         accept_mismatch=accept_mismatch,
+        refuse_unlike=refuse_unlike,
     )
     if resume and not isinstance(source, str | Path | Cohort):
         raise DataError("only what lies in files can be gone on with", found=type(source).__name__)
@@ -220,7 +227,13 @@ def predict(
     torch_threads.use(vacancy.threads())
     alone = only(wanted) if out is None and not several else None
     cores = machines.measure().cores if alone is not None else vacancy.cores
-    predictor = Predictor(opened, device=device, accept_mismatch=settings.accept_mismatch, cores=cores)
+    predictor = Predictor(
+        opened,
+        device=device,
+        accept_mismatch=settings.accept_mismatch,
+        refuse_unlike=settings.refuse_unlike,
+        cores=cores,
+    )
     if alone is not None:
         return one_answer(predictor, alone)
     if isinstance(wanted.cases, tuple):

@@ -31,6 +31,7 @@ class InferenceJob:
     ask: str | None = None
     accept_mismatch: bool = False
     covariates: Mapping[str, float | str] = field(default_factory=dict)
+    refuse_unlike: bool = False
     status: str = "queued"
     stage: str = "waiting"
     shares: dict[str, float] = field(default_factory=dict)

@@ -55,6 +55,7 @@ class Jobs:
         ask: str | None = None,
         accept_mismatch: bool = False,
         covariates: Mapping[str, float | str] | None = None,
+        refuse_unlike: bool = False,
     ) -> InferenceJob:
         """Queue a job. Raises Problem 429 where the queue is full, 422 for an explainer that does not fit."""
         if kind == "explain":
@@ -82,6 +83,7 @@ class Jobs:
                 ask,
                 accept_mismatch,
                 dict(covariates or {}),
+                refuse_unlike,
             )
             self._jobs[job_id] = job
             self._queue.extend(WorkUnit(job, case) for case in cases)
@@ -242,7 +244,8 @@ class Jobs:
 def _alike(job: InferenceJob, other: InferenceJob) -> bool:
     """Return whether cases of two jobs may be answered in one pass."""
     same = job.model is other.model and job.kind == other.kind
-    return same and job.accept_mismatch == other.accept_mismatch
+    flags = [(j.accept_mismatch, j.refuse_unlike) for j in (job, other)]
+    return same and flags[0] == flags[1]
 
 
 def _flat(case: StoredCase) -> bool:

@@ -117,6 +117,7 @@ class Service:
         ask: str | None = None,
         accept_mismatch: bool = False,
         covariates: Mapping[str, float | str] | None = None,
+        refuse_unlike: bool = False,
     ) -> InferenceJob:
         """Queue a job on a study, or on one case of it. Raises Problem."""
         cases: tuple[StoredCase, ...] = study.cases if case_id is None else (study.case(case_id),)
@@ -133,6 +134,7 @@ class Service:
             ask=ask,
             accept_mismatch=accept_mismatch,
             covariates=given,
+            refuse_unlike=refuse_unlike,
         )
         about: Details = {
             "cases": len(cases),

@@ -64,7 +64,10 @@ class Workers:
     def _answer(self, units: Sequence[WorkUnit], device: int) -> None:
         """Answer some cases of one model; where they cannot be answered together, each by itself."""
         model = units[0].job.model
-        predictor = model.predictor(device, accept_mismatch=units[0].job.accept_mismatch)
+        first = units[0].job
+        predictor = model.predictor(
+            device, accept_mismatch=first.accept_mismatch, refuse_unlike=first.refuse_unlike
+        )
         with ExitStack() as stack:
             for unit in units:
                 stack.enter_context(self.studies.in_use(unit.job.study))
