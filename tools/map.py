@@ -52,6 +52,7 @@ KINDS = {
     "learn/recipes": "Recipes",
     "infer/runs": "Ways of running a case",
     "infer/opinions": "Ways of having several opinions",
+    "infer/novelty": "Detectors of unlike images",
     "answers": "Kinds of answer",
     "cohorts": "Layouts",
     "cohorts/targets": "Kinds of target",

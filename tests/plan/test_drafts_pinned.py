@@ -1,7 +1,7 @@
 """Drafts are pinned: plans are, to the last value and reason and in the same order, what they were.
 
 `drafts.json` was written by the rules of before each task owned its choices (commit cc2ddb9). It holds what differs
-from the defaults of the schema.
+from the defaults of the schema. What has been planned beside that since then (`infer.novelty`) was added to it alone.
 """
 
 from __future__ import annotations

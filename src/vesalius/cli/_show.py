@@ -74,6 +74,10 @@ def scorecard_table(card: Scorecard) -> None:
             continue
         table.add_row(escape(name), figure(found), str(found.n), figure(card.baseline.get(name)))
     console().print(table)
+    if card.novelty:
+        from vesalius.evaluate.strange import in_words
+
+        console().print(escape(in_words(card.novelty)), soft_wrap=True)
     for reason, n in card.excluded.items():
         console().print(f"not counted: {reason}: {n}")
     if card.selective or card.promise or card.withheld:

@@ -26,6 +26,7 @@ HELP = {
     "prepare.transforms": "The changes that training images are put through.",
     "infer.runs": "The ways in which a model is run over a case.",
     "infer.opinions": "The ways of having several opinions about a case, for `predict --doubt`.",
+    "infer.novelty": "What can tell images apart that are unlike those of training.",
     "learn.recipes": "The ways of training.",
 }
 ABOUT = (

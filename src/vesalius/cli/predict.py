@@ -54,6 +54,11 @@ def predict(
     samples: int | None = typer.Option(
         None, "--samples", min=2, help="Opinions that dropout gives.", show_default="20"
     ),
+    refuse_unlike: bool = typer.Option(
+        False,
+        "--refuse-unlike",
+        help="Refuse images that are unlike the training cases, instead of marking their answers.",
+    ),
     resume: bool = typer.Option(False, "--resume", help="Go on with an interrupted predict."),
 ) -> Outcome:
     """Answer every case of INPUT: answers.csv, and a file a case for masks. Exit code 1 if some could not be."""
@@ -74,6 +79,7 @@ def predict(
         accept_mismatch=accept_mismatch,
         doubt=doubt,
         samples=samples,
+        refuse_unlike=refuse_unlike,
         resume=resume,
         progress=talk.progress,
     )

@@ -222,11 +222,20 @@ class TrainPlan(Section):
 
 
 class InferPlan(Section):
-    """How answers are made: tile overlap, axes to mirror, tiles a batch."""
+    """How answers are made: tile overlap, axes to mirror, tiles a batch; and what tells strange cases.
+
+    `novelty` is a registered name of `infer/novelty/`, which looks for cases unlike those of training, or `none`, as in
+    the plans of earlier versions. It is fitted on `novelty_cases` at most, of which those that were not learned from
+    decide where the alarm is raised: of cases like them `alarm_rate` raise it, or the smallest share that so many can
+    promise.
+    """
 
     overlap: float = Field(0.5, ge=0, lt=1)
     mirror: tuple[Literal["z", "y", "x"], ...] = ()
     batch: int = Field(1, ge=1)
+    novelty: str = "none"
+    novelty_cases: int = Field(500, ge=1)
+    alarm_rate: float = Field(0.01, gt=0, lt=0.5)
 
 
 class LocatePlan(Section):

@@ -43,6 +43,7 @@ KINDS = (
     "prepare.transforms",
     "infer.runs",
     "infer.opinions",
+    "infer.novelty",
     "learn.recipes",
     "plan.presets",
     "explain.methods",
@@ -58,6 +59,7 @@ _PLURAL = {
     "infer.opinions": "opinions",
     "compress": "compressors",
     "evaluate.calibrations": "refits",
+    "infer.novelty": "detectors",
 }
 _SINGULAR = {"cohorts": "layout", "metrics": "answer kind", "losses": "loss", "explain.methods": "explainer"}
 _SINGULAR |= {
@@ -65,6 +67,7 @@ _SINGULAR |= {
     "infer.runs": "way of running a case",
     "infer.opinions": "way of having several opinions",
     "evaluate.calibrations": "refit",
+    "infer.novelty": "detector",
     "prepare.transforms": "transform",
     "learn.recipes": "recipe",
     "plan.presets": "preset",

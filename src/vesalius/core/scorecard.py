@@ -60,7 +60,8 @@ class Scorecard(Shown):
     `left_out` counts those that were therefore not scored. `clinical` is what a clinician's part of the report shows,
     as the kind of answer has it, and `colours` are those of labels, by name; cards of before have neither. `selective`
     says what becomes of the error where the least sure answers are left out, `promise` how what was promised turned
-    out, and `withheld` what became of answers that are withheld; cards of before have none of them.
+    out, `withheld` what became of answers that are withheld, and `novelty` how many cases raised the bundle's alarm
+    (`evaluate/strange.py`); cards of before have none of them.
     """
 
     answer: str
@@ -95,6 +96,7 @@ class Scorecard(Shown):
     selective: Mapping[str, Any] = field(default_factory=dict)
     promise: Mapping[str, Any] = field(default_factory=dict)
     withheld: Mapping[str, Any] = field(default_factory=dict)
+    novelty: Mapping[str, Any] = field(default_factory=dict)
 
     def _words(self) -> Iterable[str]:
         yield f"{self.answer} of split '{cut(self.split, 20)}'"

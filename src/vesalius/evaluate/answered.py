@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 from vesalius.answers import contract
 from vesalius.core.bundle import Bundle
@@ -14,6 +16,8 @@ from vesalius.core.progress import Progress
 from vesalius.core.scorecard import Banner, Scorecard, load_scorecard
 from vesalius.evaluate.banners import TRAINING
 from vesalius.evaluate.scoring import Tally, card_of, tally_for
+from vesalius.evaluate.strange import in_words, of_strange, strange
+from vesalius.infer import guard
 from vesalius.infer.asked import assert_kind
 from vesalius.infer.each import answers
 from vesalius.infer.predictor import Predictor
@@ -47,6 +51,7 @@ def score_cases(
     stage, task = predictor.stages[-1].stage, predictor.stages[-1].task
     target = target or stage.plan.task.target
     tally, marks = tally_for(task.answer), 0
+    raised: set[str] = set()
     untold: list[Case] = []
     refused: MismatchError | None = None
     for found in answers(predictor, cases, progress=progress):
@@ -60,7 +65,8 @@ def score_cases(
             refused = answer if isinstance(answer, MismatchError) else refused
             progress.note(f"not scored: {case.id}: {answer}")
             continue
-        marks += bool(answer.outside)
+        marks += bool(guard.declared(answer.outside))
+        raised |= {case.id} if guard.raised(answer.outside) else set()
         if truth is None:
             untold.append(case)
         elif found.reference is not None:
@@ -86,7 +92,11 @@ def score_cases(
         told=_told(bundle) if told is None else told,
         fixed=stage.calibration,
     )
-    return tally, card
+    alarms: dict[str, Any] = {}
+    if predictor.alarm is not None:
+        alarms = strange(sum(c.id in raised for c in tally.cases), len(tally.cases), predictor.alarm)
+        progress.note(in_words(alarms))
+    return tally, replace(card, novelty=alarms, banners=(*card.banners, *of_strange(alarms)))
 
 
 def _told(bundle: Bundle) -> list[Banner]:

@@ -22,6 +22,7 @@ from vesalius.core.scorecard import Interval, Scorecard
 from vesalius.core.words import counted
 from vesalius.evaluate import trust
 from vesalius.evaluate.standing import WORDS, standing
+from vesalius.evaluate.strange import STRANGE, in_words
 from vesalius.evaluate.verdict import verdict
 
 TEMPLATE = Path(__file__).parent / "templates" / "report.html.j2"
@@ -191,6 +192,8 @@ def facts(card: Scorecard) -> list[tuple[str, str]]:
         found.append((nice.get(label, label), f"{what}: {n} of {counted(card.n_cases, 'case')}"))
     if card.overlap:
         found.append(("training cases", card.overlap))
+    if card.novelty:
+        found.append((STRANGE, in_words(card.novelty)))
     if card.baseline_is:
         found.append(("baseline", card.baseline_is))
     found.append(

@@ -12,6 +12,8 @@ from vesalius.core.errors import DataError, MismatchError
 from vesalius.core.image import Image
 from vesalius.core.learned import UNKNOWN, Verdict, compare
 from vesalius.core.words import named_things
+from vesalius.infer.alarm import UNLIKE, Alarm
+from vesalius.infer.layers import Features
 from vesalius.prepare.seen import look
 
 ACCEPTED = "accepted: "
@@ -40,6 +42,33 @@ def admit(
             hint="--accept-mismatch, or accept_mismatch: true in a request, to go on all the same",
         )
     return (*(f"{ACCEPTED}{text}" for text in verdict.mismatch), *verdict.outside, *_sheared(reference))
+
+
+def unlike(
+    bundle: Bundle, case: str, alarm: Alarm, features: Features | None, *, refuse: bool = False
+) -> tuple[str, ...]:
+    """Return what an answer says of a case that raises the alarm, by what the layers showed of it; else nothing.
+
+    Raises MismatchError instead with `refuse`.
+    """
+    text = alarm.remark(features)
+    if text and refuse:
+        raise MismatchError(
+            f"case {case}: unlike the cases that the bundle '{bundle.name}' learned from",
+            found=text.removeprefix(UNLIKE),
+            hint="without --refuse-unlike, or refuse_unlike in a request, it is answered and marked",
+        )
+    return (text,) if text else ()
+
+
+def raised(outside: Sequence[str] | None) -> bool:
+    """Return whether an answer says that its case raised the alarm."""
+    return any(text.startswith(UNLIKE) for text in outside or ())
+
+
+def declared(outside: Sequence[str] | None) -> tuple[str, ...]:
+    """Return what an answer says of its image beside the alarm."""
+    return tuple(text for text in outside or () if not text.startswith(UNLIKE))
 
 
 def _sheared(image: Image) -> tuple[str, ...]:

@@ -20,11 +20,14 @@ from vesalius.core.errors import BundleError, DataError, PlanError
 from vesalius.core.image import Image
 from vesalius.core.promise import PROMISE
 from vesalius.infer import guard, runs
+from vesalius.infer.alarm import Alarm, alarm_of, watched_of
 from vesalius.infer.asked import built, decoded, encoded
 from vesalius.infer.cropping import box_of, crop_case, in_memory
 from vesalius.infer.doubting import Doubter, Doubting, Prepared, ways_of
 from vesalius.infer.guard import require
 from vesalius.infer.judging import judged_by
+from vesalius.infer.layers import Features
+from vesalius.infer.layers import Watch as Layers
 from vesalius.infer.runs.contract import Members
 from vesalius.infer.session import Session
 from vesalius.plan.threads import Threads
@@ -40,11 +43,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, eq=False)
 class Loaded:
-    """One stage, ready: its task and its members' models in evaluation mode."""
+    """One stage, ready: its task, its members' models in evaluation mode, and what tells strange cases, if anything."""
 
     stage: Stage
     task: Task
     models: tuple[nn.Module, ...]
+    alarm: Alarm | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +91,8 @@ class Predictor:
     """Answers of a bundle. The models are loaded once; memory is bounded by one case and one slab of tiles.
 
     `device` is a torch device, by default a GPU where there is one. A case whose modality or unit is another than what
-    the bundle learned from is refused unless `accept_mismatch` says to go on. On a processor it computes with as many
+    the bundle learned from is refused unless `accept_mismatch` says to go on; one that raises the alarm of the bundle
+    (`infer/alarm.py`) is answered and marked, and with `refuse_unlike` refused. On a processor it computes with as many
     threads as there are cores that others leave free, at most `cores`, by default torch's threads. Without `weights` it
     prepares cases and answers none. With `levels` answers that have a field keep how likely each label is at each
     point, for who promises something of them; a bundle that promises something does so by itself. Raises BundleError.
@@ -96,6 +101,7 @@ class Predictor:
     accept_mismatch = False
     doubts: tuple[str, int | None] | None = None  # the way of doubting, and how many samples
     levels = False
+    refuse_unlike = False
     threads: Threads | None = None  # on a processor alone
 
     def __init__(
@@ -104,11 +110,12 @@ class Predictor:
         *,
         device: str | None = None,
         accept_mismatch: bool = False,
+        refuse_unlike: bool = False,
         cores: int | None = None,
         weights: bool = True,
         levels: bool = False,
     ) -> None:
-        self.bundle, self.accept_mismatch = bundle, accept_mismatch
+        self.bundle, self.accept_mismatch, self.refuse_unlike = bundle, accept_mismatch, refuse_unlike
         self.levels = levels or bool(bundle.stages[-1].calibration.get(PROMISE))
         self.device = device_of(device)
         self.stages = tuple(_load(bundle, stage, self.device, weights) for stage in bundle.stages)
@@ -125,6 +132,7 @@ class Predictor:
         case = self._ready(case)
         answers: list[Answer] = []
         doubter = None if self.doubts is None else self._doubting.get(*self.doubts)
+        unlike: list[str] = []
         reference = self.reference_of(case)
         outside = self.admit(case, reference)
         if len(self.stages) > 1:  # each image is decoded once, whichever stages look at it
@@ -134,14 +142,14 @@ class Predictor:
             told = _part(watch, k, len(self.stages))
             asked = doubter if k == len(self.stages) - 1 else None
             if takes is None:
-                answers.append(self._answer(loaded, case, reference, told, asked))
+                answers.append(self._answer(loaded, case, reference, told, unlike=unlike, doubter=asked))
                 continue
             answers.append(self._inside(loaded, case, reference, answers[takes["stage"]], told, asked))
         parts = {loaded.stage.name: a for loaded, a in zip(self.stages[:-1], answers[:-1], strict=True)}
         last = answers[-1]
         for name in last.doubt.maps if last.doubt is not None else ():
             parts[name] = self._signed(last.parts[name], case, reference, None)
-        signed = self._signed(last, case, reference, outside)
+        signed = self._signed(last, case, reference, guard.together(outside, unlike))
         return replace(signed, parts={**signed.parts, **parts})
 
     def raw(self, case: Case) -> Any:
@@ -194,6 +202,11 @@ class Predictor:
         return guard.together(found, own)
 
     @property
+    def alarm(self) -> Alarm | None:
+        """Return what tells cases apart that are unlike those of training; None where nothing does."""
+        return next((loaded.alarm for loaded in self.stages if loaded.alarm is not None), None)
+
+    @property
     def needs(self) -> tuple[str, ...]:
         """Return the names of the covariates that every case must have."""
         found = (name for loaded in self.stages for name in loaded.task.covariates(loaded.stage.state))
@@ -230,6 +243,13 @@ class Predictor:
         return tuple(ways_of(self._members(self.stages[-1])))
 
     @property
+    def refusing(self) -> Predictor:
+        """The same models, which refuse cases that raise the alarm."""
+        other = copy.copy(self)
+        other.refuse_unlike = True
+        return other
+
+    @property
     def joins(self) -> bool:
         """Whether several cases go through the models in one pass: one stage, run in a way that joins them."""
         return self.doubts is None and len(self.stages) == 1 and runs.get(self.stages[0].task.run).joins
@@ -248,13 +268,16 @@ class Predictor:
             return [r for r in ready if isinstance(r, DataError)]
         if self.threads is not None:
             self.threads.begin()
-        raw = iter(runs.get(loaded.task.run).raw(self._members(loaded), examples))
+        layers = None if loaded.alarm is None else Layers(apart=True)
+        raw = list(runs.get(loaded.task.run).raw(self._members(loaded, layers), examples))
+        several = iter(zip(raw, watched_of(layers, len(raw)), strict=True))
         answers: list[Answer | DataError] = []
         for r in ready:
             if isinstance(r, DataError):
                 answers.append(r)
                 continue
-            answers.append(_or_error(partial(self._decoded, loaded, next(raw), r)))
+            one, features = next(several)
+            answers.append(_or_error(partial(self._decoded, loaded, one, r, features)))
         return answers
 
     def _ready(self, case: Case) -> Case:
@@ -275,9 +298,11 @@ class Predictor:
             outside=guard.together(outside, answer.outside or ()),
         )
 
-    def _members(self, loaded: Loaded) -> Members:
+    def _members(self, loaded: Loaded, layers: Layers | None = None) -> Members:
         levels = self.levels and loaded is self.stages[-1]
-        return Members(loaded.task, loaded.models, loaded.stage.plan, self.device, levels=levels)
+        return Members(
+            loaded.task, loaded.models, loaded.stage.plan, self.device, levels=levels, watch=layers
+        )
 
     def encoded(self, case: Case) -> Encoded:
         """Return a case as the last stage is given it, prepared; earlier stages find which part of it that is.
@@ -292,24 +317,33 @@ class Predictor:
         if last.stage.takes is not None:
             seen = in_memory(case, whole)
             found: list[Answer] = []
+            unlike: list[str] = []
             for loaded in self.stages[: last.stage.takes["stage"] + 1]:
                 takes = loaded.stage.takes
                 if takes is None:
-                    found.append(self._answer(loaded, seen, whole))
+                    found.append(self._answer(loaded, seen, whole, unlike=unlike))
                 else:
                     found.append(self._inside(loaded, seen, whole, found[takes["stage"]], None))
             low, high = _box(last, found[-1], whole)
             seen = crop_case(seen, whole, low, high)
             reference = load_reference(seen)
+            outside = guard.together(outside, unlike)
         example, undo = _example(last, seen, reference)
         return Encoded(last.task, case, example, reference, undo, outside, whole, low)
 
-    def _decoded(self, loaded: Loaded, raw: Any, of: Encoded) -> Answer:
+    def _decoded(self, loaded: Loaded, raw: Any, of: Encoded, features: Features | None) -> Answer:
         stage = loaded.stage
+        outside = guard.together(of.outside, self._unlike(loaded, of.case, features))
         answer = decoded(
             loaded.task, raw, stage.state, stage.calibration, of.reference, undo=of.undo, case=of.case.id
         )
-        return self._signed(answer, of.case, of.reference, of.outside)
+        return self._signed(answer, of.case, of.reference, outside)
+
+    def _unlike(self, loaded: Loaded, case: Case, features: Features | None) -> tuple[str, ...]:
+        """Return what is said of a case that raises the alarm. Raises MismatchError where such cases are refused."""
+        if loaded.alarm is None:
+            return ()
+        return guard.unlike(self.bundle, case.id, loaded.alarm, features, refuse=self.refuse_unlike)
 
     def _answer(
         self,
@@ -317,10 +351,18 @@ class Predictor:
         case: Case,
         reference: Image,
         watch: Watch | None = None,
+        *,
+        unlike: list[str] | None = None,
         doubter: Doubter | None = None,
     ) -> Answer:
+        """Answer with one stage; what it says of a case that is unlike those of training is put into `unlike`."""
+        layers = (
+            None if loaded.alarm is None or unlike is None else Layers(apart=runs.get(loaded.task.run).joins)
+        )
         first = watch if doubter is None else _part(watch, 0, 2)
-        raw, undo = self._raw(loaded, case, reference, first)
+        raw, undo = self._raw(loaded, case, reference, first, layers)
+        if layers is not None and unlike is not None:
+            unlike += self._unlike(loaded, case, watched_of(layers, 1)[0])
         stage = loaded.stage
         answer = decoded(loaded.task, raw, stage.state, stage.calibration, reference, undo=undo, case=case.id)
         if doubter is None:
@@ -329,24 +371,26 @@ class Predictor:
         example, undo = _example(loaded, case, reference)
         return doubter(answer, Prepared(case, example, undo, reference), told=self._told(_part(watch, 1, 2)))
 
-    def _raw(self, loaded: Loaded, case: Case, reference: Image, watch: Watch | None) -> tuple[Any, Undo]:
+    def _raw(
+        self, loaded: Loaded, case: Case, reference: Image, watch: Watch | None, layers: Layers | None
+    ) -> tuple[Any, Undo]:
         """Return what is to be decoded, and the way back; the prepared pixels are let go with this call."""
         example, undo = _example(loaded, case, reference)
         if self.threads is not None:
             self.threads.begin()
         run = runs.get(loaded.task.run)
-        return run.answer(self._members(loaded), example, undo, told=self._told(watch)), undo
+        return run.answer(self._members(loaded, layers), example, undo, told=self._told(watch)), undo
 
     def _told(self, watch: Watch | None) -> Watch:
         """Return what is told of the work's share: the threads follow what is free, and whoever watches is told."""
 
-        def told(share: float) -> None:
+        def follow(share: float) -> None:
             if self.threads is not None:
                 self.threads.follow()
             if watch is not None:
                 watch(share)
 
-        return told
+        return follow
 
     def _inside(
         self,
@@ -360,7 +404,7 @@ class Predictor:
         """Answer within the box of what an earlier stage found, and put the answer back into the whole."""
         low, high = _box(loaded, found, reference)
         cropped = crop_case(case, reference, low, high)
-        answer = self._answer(loaded, cropped, load_reference(cropped), watch, doubter)
+        answer = self._answer(loaded, cropped, load_reference(cropped), watch, doubter=doubter)
         return contract.placed(answer, low, reference)
 
 
@@ -419,4 +463,4 @@ def _load(bundle: Bundle, stage: Stage, device: torch.device, weights: bool) -> 
                 f"{bundle.path}: weights '{name}' do not fit the plan", found=str(error)[:200]
             ) from error
         models.append(model.to(device).eval())
-    return Loaded(stage, task, tuple(models))
+    return Loaded(stage, task, tuple(models), alarm_of(stage) if weights else None)

@@ -18,6 +18,11 @@ from vesalius.plan.fingerprint import Fingerprint
 from vesalius.plan.machine import Machine
 from vesalius.plan.mirroring import why_unmirrored
 
+NONE = "none"
+FEWEST_HELD_OUT = (
+    19  # cases that were not learned from: with fewer, one ordinary case in twenty would raise the alarm
+)
+
 
 class Planned(Protocol):
     """What the rules must know of a task; every `tasks.contract.Task` has it."""
@@ -60,6 +65,7 @@ def draft_plan(
     if alone is not None:
         draft.set("infer.mirror", [], f"answers about mirror images cannot be joined: {alone}")
     _learning(draft, prints, machine, seed)
+    _strange(draft, prints)
     data = draft.json()
     data["fingerprint"] = {**prints.json(), "machine": {"cores": machine.cores, "gpu": machine.gpu}}
     return parse_plan(data)
@@ -104,6 +110,7 @@ def check(plan: Plan, task: Planned) -> Plan:
             raise UnknownName("loss", plan.loss.name, suited)
         raise PlanError(f"loss '{plan.loss.name}' is not for {task.name}", hint=", ".join(suited))
     _check_options(plan)
+    _check_novelty(plan.infer.novelty)
     if len(plan.data.normalise) != plan.data.channels:
         raise PlanError(
             "data.normalise must have one entry a channel",
@@ -137,6 +144,13 @@ def _check_net(name: str, dims: int, user: str, roles: Sequence[str]) -> None:
         )
     if dims not in about.get("DIMS", (2, 3)):
         raise PlanError(f"net '{name}' does not serve {dims}-D")
+
+
+def _check_novelty(name: str) -> None:
+    """Raise UnknownName where no detector is called so."""
+    known = registry.names("infer.novelty")
+    if name != NONE and name not in known:
+        raise UnknownName("detector", name, [*known, NONE])
 
 
 def _check_options(plan: Plan) -> None:
@@ -220,3 +234,15 @@ def _learning(draft: Draft, p: Fingerprint, machine: Machine, seed: int) -> None
     draft.propose("train.threads", None, f"all {machine.cores} cores")
     draft.propose("train.seed", seed, "asked for" if seed else "the default")
     draft.propose("train.steps", 1, "not yet budgeted")
+
+
+def _strange(draft: Draft, p: Fingerprint) -> None:
+    """Plan what tells cases apart that are unlike those of training, where there are cases enough to say how often."""
+    folds = draft.values.get("train.folds") or 5
+    held = p.cases // folds
+    if held < FEWEST_HELD_OUT:
+        why = f"{counted(held, 'case')} held out, of which {FEWEST_HELD_OUT} are needed to say how often it is wrong"
+        draft.propose("infer.novelty", NONE, why)
+        return
+    why = "it found more of what was done to held-out pictures than knn and vim did"
+    draft.propose("infer.novelty", "mahalanobis", why)

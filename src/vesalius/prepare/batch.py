@@ -76,6 +76,12 @@ class Batch:
     patients: tuple[str | None, ...] = ()
     groups: tuple[str | None, ...] = ()
 
+    @property
+    def rows(self) -> int:
+        """Return how many cases or tiles there are."""
+        held = (*self.images.values(), *(t for t in (self.covariates, self.tokens) if t is not None))
+        return len(held[0]) if held else len(self.case_ids)
+
     def to(self, device: torch.device) -> Batch:
         """Return the same on another device."""
         from torch import Tensor

@@ -21,6 +21,7 @@ from vesalius.plan import torch_threads
 from vesalius.plan.budget import MINIMUM_STEPS, as_words, budget, too_short, used_up
 from vesalius.prepare.batch import Example
 from vesalius.run.limited import REPORT_S, SHARE, START_S
+from vesalius.run.novelty import afforded, looked_at
 from vesalius.run.pacing import Foreseen
 from vesalius.run.ready import Ready, begun, with_examples
 from vesalius.run.rehearsal import rehearse
@@ -101,6 +102,8 @@ def budgeted(
         available = bench.left(_after(space, plan, 0.0, slower, answered_again))
         _not_hopeless(bench, plan, available, limit, slower * START_S)
     one = _time_answer(space.task, plan, bench.ready.state, bench.examples, device, start)
+    if limit is not None:
+        plan = afforded(plan, limit, one * slower)
     after = _after(space, plan, one, slower, answered_again)
     still = len(space.assignment.folds[0]) if space.assignment.folds else 0
     watched_s = min(MONITOR, still) * one
@@ -126,6 +129,8 @@ def budgeted(
         validation_s=monitored,
         limit_s=limit,
     )
+    if limit is None:
+        fixed = afforded(fixed, found.training_s, one)
     progress.note(
         f"{as_words(fixed.train.members)} of {fixed.train.steps} steps at {found.step_s:.3f} s: "
         f"about {found.training_s / 60:.1f} min of training"
@@ -249,4 +254,6 @@ def _after(space: Workspace, plan: Plan, answer_s: float, slower: float, again: 
     each = 0.3 if plan.data.sampling == "patches" else 0.01
     tested, once_more = len(space.test), len(space.training) if again else 0
     scoring = slower * (REPORT_S + (tested + once_more) * each)
-    return scoring + (tested * plan.train.members + once_more) * answer_s
+    return (
+        scoring + (tested * plan.train.members + once_more + looked_at(plan, len(space.training))) * answer_s
+    )

@@ -38,6 +38,11 @@ class Outcome:
         return f"{told} {verb} left out: under half of the planned steps when the time ran out"
 
 
+def weights_file(stage: int, member: int) -> str:
+    """Return the name of the file of a member's weights in the bundle."""
+    return f"weights-{stage}-{member}.safetensors"
+
+
 def steps_of(trained: Trained, plan: Plan) -> tuple[int, int]:
     """Return the steps that a member did and those it was to do at first.
 

@@ -25,6 +25,7 @@ class PredictSettings:
     accept_mismatch: bool = False
     doubt: str | None = None
     samples: int | None = None
+    refuse_unlike: bool = False
 
     def completed(self, before: Mapping[str, Any]) -> PredictSettings:
         """Return what is told now, and where nothing is, what was told when the folder was begun."""
@@ -41,6 +42,7 @@ class PredictSettings:
             accept_mismatch=self.accept_mismatch or before.get("accept_mismatch", False),
             doubt=self.doubt or before.get("doubt"),
             samples=self.samples or before.get("samples"),
+            refuse_unlike=self.refuse_unlike or before.get("refuse_unlike", False),
         )
 
     def mark(self, bundle: str) -> dict[str, Any]:
@@ -58,6 +60,7 @@ class PredictSettings:
             "layout": self.layout,
             "accept_mismatch": self.accept_mismatch,
             **doubt,  # folders of before, and those without it, say nothing of it
+            **({"refuse_unlike": True} if self.refuse_unlike else {}),
         }
 
     def suffixes(self, answer: Answer) -> list[str]:

@@ -28,6 +28,7 @@ BUDGETED: dict[str, Any] = {
     "earlier": True,
     "takes": True,
     "net": {"scale": True},
+    "infer": {"novelty", "novelty_cases", "alarm_rate"},
     "train": {"steps", "members", "threads", "validations", "lr", "revisions"},
 }
 

@@ -10,7 +10,7 @@ from vesalius.core.disk import write_bytes
 from vesalius.core.plan import Plan, save_plan
 from vesalius.core.version import VERSION
 from vesalius.plan.summary import learned_from
-from vesalius.run.members import Outcome
+from vesalius.run.members import Outcome, weights_file
 from vesalius.run.outcome import calibrated
 from vesalius.run.training import TrainedStage
 from vesalius.run.workspace import Workspace
@@ -38,10 +38,11 @@ def _written(trained: TrainedStage, folder: Path, number: int) -> Stage:
     job, outcome, names = trained.job, trained.outcome, []
     for k in outcome.kept:
         weights = {n: t.contiguous() for n, t in outcome.trained[k].weights.items()}
-        name = f"weights-{number}-{k}.safetensors"
+        name = weights_file(number, k)
         write_bytes(folder / name, save(weights))
         names.append(name)
-    return Stage(job.name, _plan_kept(job.plan, outcome), job.state, tuple(names), takes=job.stage.takes)
+    kept = _plan_kept(job.plan, outcome)
+    return Stage(job.name, kept, job.state, tuple(names), takes=job.stage.takes, extras=dict(trained.extras))
 
 
 def _plan_kept(plan: Plan, outcome: Outcome) -> Plan:

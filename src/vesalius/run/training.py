@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,9 @@ from vesalius.learn.loop import Trained, train
 from vesalius.learn.stepper import build
 from vesalius.learn.validate import Validator
 from vesalius.prepare.batch import Example
+from vesalius.run import novelty
 from vesalius.run.budgeting import MONITOR
-from vesalius.run.members import Outcome, kept_of, steps_of
+from vesalius.run.members import Outcome, kept_of, steps_of, weights_file
 from vesalius.run.pacing import Clock, settled
 from vesalius.run.ready import Ready, made_ready
 from vesalius.run.stages import StagePlan, stages_of
@@ -33,6 +34,7 @@ class TrainedStage:
 
     job: Ready
     outcome: Outcome
+    extras: Mapping[str, State] = field(default_factory=dict)
 
 
 def train_all(
@@ -67,7 +69,11 @@ def train_all(
         )
         if last:
             job = replace(job, state=_remembered(job, space, outcome))
-        done.append(TrainedStage(replace(job, examples={}), outcome))
+        extras: Mapping[str, State] = {}
+        if stage is novelty.judges(stages):
+            weights = weights_file(number, outcome.kept[0])
+            extras = novelty.extras(job, space, outcome, weights=weights, progress=progress, device=device)
+        done.append(TrainedStage(replace(job, examples={}), outcome, extras))
     *early, main = done
     said = tuple(b for d in early for b in of_training(d.outcome.steps, d.job.stage.purpose))
     last_one = replace(main, outcome=replace(main.outcome, before=said))

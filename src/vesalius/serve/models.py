@@ -25,17 +25,26 @@ class LoadedModel:
         """Whether the model can answer several waiting cases in one pass."""
         return self.predictors[0].joins
 
-    def predictor(self, device: int = 0, *, accept_mismatch: bool = False) -> Predictor:
+    def predictor(
+        self, device: int = 0, *, accept_mismatch: bool = False, refuse_unlike: bool = False
+    ) -> Predictor:
         """Return the predictor of the device with that index.
 
-        With `accept_mismatch`, it also answers images of another modality or unit than the bundle learned from.
+        With `accept_mismatch`, it also answers images of another modality or unit than the bundle learned from; with
+        `refuse_unlike` none that raises the alarm for being unlike those of training.
         """
         found = self.predictors[device]
-        return found.accepting if accept_mismatch else found
+        found = found.accepting if accept_mismatch else found
+        return found.refusing if refuse_unlike else found
 
 
 def open_model(
-    name: str, path: Path, *, devices: Sequence[str | None] = (None,), accept_mismatch: bool = False
+    name: str,
+    path: Path,
+    *,
+    devices: Sequence[str | None] = (None,),
+    accept_mismatch: bool = False,
+    refuse_unlike: bool = False,
 ) -> LoadedModel:
     """Open a bundle, or the bundle inside a run's folder, and load it on each device.
 
@@ -43,12 +52,19 @@ def open_model(
     a bundle, or whose files were changed; PlanError for a device that this machine does not have.
     """
     bundle = open_bundle(path)
-    predictors = tuple(Predictor(bundle, device=d, accept_mismatch=accept_mismatch) for d in devices)
+    predictors = tuple(
+        Predictor(bundle, device=d, accept_mismatch=accept_mismatch, refuse_unlike=refuse_unlike)
+        for d in devices
+    )
     return LoadedModel(name, bundle, predictors)
 
 
 def open_models(
-    paths: Mapping[str, Path], *, devices: Sequence[str | None] = (None,), accept_mismatch: bool = False
+    paths: Mapping[str, Path],
+    *,
+    devices: Sequence[str | None] = (None,),
+    accept_mismatch: bool = False,
+    refuse_unlike: bool = False,
 ) -> dict[str, LoadedModel]:
     """Open every bundle of a server, and let torch use all the cores of this machine that the process may use.
 
@@ -61,6 +77,8 @@ def open_models(
     for name, path in paths.items():
         folder = path.absolute()
         if folder not in opened:
-            opened[folder] = open_model(name, path, devices=devices, accept_mismatch=accept_mismatch)
+            opened[folder] = open_model(
+                name, path, devices=devices, accept_mismatch=accept_mismatch, refuse_unlike=refuse_unlike
+            )
         found[name] = LoadedModel(name, opened[folder].bundle, opened[folder].predictors)
     return found

@@ -79,6 +79,7 @@ def predict(
     accept_mismatch: bool = False,
     doubt: str | None = None,
     samples: int | None = None,
+    refuse_unlike: bool = False,
     resume: bool = False,
     progress: Progress | bool | None = None,
 ) -> Answer: ...
@@ -102,6 +103,7 @@ def predict(
     accept_mismatch: bool = False,
     doubt: str | None = None,
     samples: int | None = None,
+    refuse_unlike: bool = False,
     resume: bool = False,
     progress: Progress | bool | None = None,
 ) -> Predictions: ...
@@ -125,6 +127,7 @@ def predict(
     accept_mismatch: bool = False,
     doubt: str | None = None,
     samples: int | None = None,
+    refuse_unlike: bool = False,
     resume: bool = False,
     progress: Progress | bool | None = None,
 ) -> Predictions: ...
@@ -147,6 +150,7 @@ def predict(
     accept_mismatch: bool = False,
     doubt: str | None = None,
     samples: int | None = None,
+    refuse_unlike: bool = False,
     resume: bool = False,
     progress: Progress | bool | None = None,
 ) -> Answer | Predictions:
@@ -189,6 +193,8 @@ def predict(
             ensemble's `members`, of the net with `dropout`, or about `mirror` images; one of `vesalius opinions`.
             Answers themselves stay what they are.
         samples: How many opinions are asked for by `dropout`, by default 20.
+        refuse_unlike: Refuse cases that raise the bundle's alarm for being unlike its training cases, which are
+            marked otherwise.
         resume: Go on in `out` where it was interrupted, with the same bundle, as it was told then.
         progress: A `Progress`; True, False or None: by default a bar shows itself on a terminal and in a
             notebook.
@@ -220,6 +226,7 @@ def predict(
         accept_mismatch=accept_mismatch,
         doubt=doubt,
         samples=samples,
+        refuse_unlike=refuse_unlike,
     )
     if samples is not None and doubt is None and not resume:
         raise PlanError(
@@ -239,7 +246,13 @@ def predict(
     torch_threads.use(vacancy.threads())
     alone = only(wanted) if out is None and not several else None
     cores = machines.measure().cores if alone is not None else vacancy.cores
-    predictor = Predictor(opened, device=device, accept_mismatch=settings.accept_mismatch, cores=cores)
+    predictor = Predictor(
+        opened,
+        device=device,
+        accept_mismatch=settings.accept_mismatch,
+        refuse_unlike=settings.refuse_unlike,
+        cores=cores,
+    )
     if settings.doubt is not None:
         predictor = predictor.doubting(settings.doubt, settings.samples)
     if alone is not None:

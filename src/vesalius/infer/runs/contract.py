@@ -15,6 +15,7 @@ from vesalius.core.case import Case
 from vesalius.core.image import Array
 from vesalius.core.plan import Plan
 from vesalius.infer.asked import inferred
+from vesalius.infer.layers import Watch
 from vesalius.infer.session import Anew, Answering, Session
 from vesalius.prepare.batch import Batch, Example
 from vesalius.prepare.geometry import Undo
@@ -30,8 +31,8 @@ class Members:
     """The models of one stage in evaluation mode, with their task, their plan and the device that they are on.
 
     `view` are the axes of the one mirror image that is asked about, none for the image itself; where it is None it is
-    the image with all planned mirror images.
-    `levels` asks a way that has a field for how likely each label is at each point, too (`Task.levels`).
+    the image with all planned mirror images. `levels` asks a way that has a field for how likely each label is at each
+    point, too (`Task.levels`). `watch` sums up what the first model's layers show of what it is asked.
     """
 
     task: Task
@@ -40,6 +41,7 @@ class Members:
     device: torch.device
     view: tuple[str, ...] | None = None
     levels: bool = False
+    watch: Watch | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,6 +142,17 @@ def views(run: Run, members: Members, model: nn.Module, batch: Batch, generator:
     return members.task.join(_each_view(run, members, model, batch, generator))
 
 
+def unflipped(members: Members, model: nn.Module, batch: Batch, generator: torch.Generator) -> Tensor:
+    """Return the raw output of one model about a batch as it is; the first model's layers are watched if asked for."""
+    watch = members.watch
+    if watch is None or model is not members.models[0]:
+        return inferred(members.task, model, batch, generator)
+    with watch.over(model, batch.rows):
+        raw = inferred(members.task, model, batch, generator)
+    watch.told(raw)
+    return raw
+
+
 def _each_view(
     run: Run, members: Members, model: nn.Module, batch: Batch, generator: torch.Generator
 ) -> Iterator[Tensor]:
@@ -148,7 +161,7 @@ def _each_view(
         flipped = replace(batch, images={name: t.flip(chosen) for name, t in batch.images.items()})
         yield run.turned_back(inferred(members.task, model, flipped, generator), chosen)
         return
-    yield inferred(members.task, model, batch, generator)
+    yield unflipped(members, model, batch, generator)
     axes = [AXES[a] for a in (members.plan.infer.mirror if members.view is None else ())]
     for k in range(1, 2 ** len(axes)):
         chosen = [a for i, a in enumerate(axes) if k >> i & 1]

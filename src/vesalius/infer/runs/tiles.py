@@ -14,8 +14,7 @@ from vesalius.core.calling import calling
 from vesalius.core.image import Array
 from vesalius.core.plan import Plan
 from vesalius.infer import tiles
-from vesalius.infer.asked import inferred
-from vesalius.infer.runs.contract import Grid, Members, Run, Told
+from vesalius.infer.runs.contract import Grid, Members, Run, Told, unflipped
 from vesalius.prepare.batch import Batch, Example, main_image, with_tiles
 from vesalius.prepare.geometry import Undo
 from vesalius.tasks.contract import Tile
@@ -42,7 +41,7 @@ class Tiles(Run):
 
     def together(self, members: Members, batch: Batch, generator: torch.Generator) -> Tensor:
         """Return the raw outputs about a batch of tiles, joined over the members; there are no mirror images."""
-        each = (inferred(members.task, m, batch, generator) for m in members.models)
+        each = (unflipped(members, m, batch, generator) for m in members.models)
         several = [members.task.join(raws) for raws in zip(*each, strict=True)]
         return torch.stack(several)
 

@@ -47,6 +47,7 @@ class Catalogue:
         devices: Sequence[str | None] = (None,),
         *,
         accept_mismatch: bool = False,
+        refuse_unlike: bool = False,
     ) -> None:
         self.devices = tuple(devices)
         paths: dict[str, Path] = {}
@@ -55,7 +56,9 @@ class Catalogue:
             if name in paths:
                 raise DataError(f"two bundles named '{name}'", hint=f"{name}-2={path}")
             paths[name] = path
-        loaded = open_models(paths, devices=self.devices, accept_mismatch=accept_mismatch)
+        loaded = open_models(
+            paths, devices=self.devices, accept_mismatch=accept_mismatch, refuse_unlike=refuse_unlike
+        )
         self.by_name = {
             name: ServedModel(name, m.bundle, m.predictors, describe(name, m.bundle, m.predictors[0]))
             for name, m in loaded.items()

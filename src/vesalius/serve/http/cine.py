@@ -74,7 +74,13 @@ class _Slot:
 
 
 @router.websocket("/api/cine")
-async def cine(socket: WebSocket, model: str = "", accept_mismatch: bool = False, modality: str = "") -> None:
+async def cine(
+    socket: WebSocket,
+    model: str = "",
+    accept_mismatch: bool = False,
+    modality: str = "",
+    refuse_unlike: bool = False,
+) -> None:
     """Answer a model's frames until the client leaves."""
     service = service_of(socket)
     offered = [p.strip() for p in socket.headers.get("sec-websocket-protocol", "").split(",")]
@@ -100,7 +106,7 @@ async def cine(socket: WebSocket, model: str = "", accept_mismatch: bool = False
     slot = _Slot()
     reader = asyncio.create_task(_read(socket, slot))
     try:
-        predictor = found.predictor(accept_mismatch=accept_mismatch)
+        predictor = found.predictor(accept_mismatch=accept_mismatch, refuse_unlike=refuse_unlike)
         answered = await _answer(socket, service, found, slot, predictor, modality or None)
     finally:
         reader.cancel()

@@ -32,7 +32,7 @@ _BYTES: dict[int | str, dict[str, Any]] = {
     200: {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
 }
 _COVARIATES = TypeAdapter(Annotated[dict[str, schemas.Covariate], Field(max_length=64)])
-_FIELDS = ("model", "accept_mismatch", "covariates")  # of the form of one call
+_FIELDS = ("model", "accept_mismatch", "refuse_unlike", "covariates")  # of the form of one call
 _POLL_S = 0.05
 _KEEP_ALIVE_S = 15.0
 
@@ -193,6 +193,7 @@ def ask(asked: schemas.JobRequest, service: Serving, caller: User) -> Any:
         accept_mismatch=asked.accept_mismatch,
         covariates=asked.covariates,
         doubt=_doubt_of(asked),
+        refuse_unlike=asked.refuse_unlike,
     )
     return service.jobs.json(job)
 
@@ -253,8 +254,11 @@ async def predict(request: Request, response: Response, service: Serving, caller
         _assert_known(fields, _FIELDS)
         model = service.models.get(fields.get("model"))
         accept = is_yes("accept_mismatch", fields.get("accept_mismatch", ""))
+        refuse = is_yes("refuse_unlike", fields.get("refuse_unlike", ""))
         known = covariates_of(fields.get("covariates", ""))
-        found = service.ask(caller, model, study, accept_mismatch=accept, covariates=known)
+        found = service.ask(
+            caller, model, study, accept_mismatch=accept, covariates=known, refuse_unlike=refuse
+        )
     except (Problem, UnknownName):
         service.forget(study)
         raise

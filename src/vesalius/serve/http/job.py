@@ -33,6 +33,7 @@ class InferenceJob:
     accept_mismatch: bool = False
     covariates: Mapping[str, float | str] = field(default_factory=dict)
     doubt: Doubts | None = None
+    refuse_unlike: bool = False
     status: str = "queued"
     stage: str = "waiting"
     shares: dict[str, float] = field(default_factory=dict)

@@ -56,6 +56,7 @@ class Jobs:
         accept_mismatch: bool = False,
         covariates: Mapping[str, float | str] | None = None,
         doubt: Doubts | None = None,
+        refuse_unlike: bool = False,
     ) -> InferenceJob:
         """Queue a job. Raises Problem 429 where the queue is full, 422 for an explainer that does not fit."""
         if kind == "explain":
@@ -84,6 +85,7 @@ class Jobs:
                 accept_mismatch,
                 dict(covariates or {}),
                 doubt,
+                refuse_unlike,
             )
             self._jobs[job_id] = job
             self._queue.extend(WorkUnit(job, case) for case in cases)
@@ -249,7 +251,8 @@ class Jobs:
 def _alike(job: InferenceJob, other: InferenceJob) -> bool:
     """Return whether cases of two jobs may be answered in one pass."""
     same = job.model is other.model and job.kind == other.kind
-    return same and other.doubt is None and job.accept_mismatch == other.accept_mismatch
+    flags = [(j.accept_mismatch, j.refuse_unlike) for j in (job, other)]
+    return same and other.doubt is None and flags[0] == flags[1]
 
 
 def _flat(case: StoredCase) -> bool:

@@ -155,6 +155,7 @@ class JobRequest(BaseModel):
     """What is asked of a model: one case of a study, or all of them. A service of one model need not be told which.
 
     `accept_mismatch` asks for answers about images of another modality or unit than the model learned from, too.
+    `refuse_unlike` asks for none about a case that raises the model's alarm for being unlike its training cases.
     `ask` is what an explanation is about: a label's name, `region=2`, `box=1`; without it what the answer says most of.
     `covariates` are what else is known of the patient (`{"age": 61, "sex": "F"}`), the same for each case. `doubt` asks
     how far several opinions are apart, in a way of the model's `doubts`, and `samples` how many `dropout` gives.
@@ -169,6 +170,7 @@ class JobRequest(BaseModel):
     explainer: str | None = Field(default=None, max_length=64)
     ask: str | None = Field(default=None, max_length=200)
     accept_mismatch: bool = False
+    refuse_unlike: bool = False
     covariates: dict[str, Covariate] = Field(default_factory=dict, max_length=64)
     doubt: str | None = Field(default=None, max_length=64)
     samples: int | None = Field(default=None, ge=2, le=200)

@@ -53,6 +53,7 @@ def run_service(
     devices: Sequence[str | None] = (None,),
     tls: Tls | None = None,
     accept_mismatch: bool = False,
+    refuse_unlike: bool = False,
     progress: Progress | None = None,
     ready: Callable[[str, Sequence[str]], None] = lambda address, models: None,
 ) -> None:
@@ -60,7 +61,8 @@ def run_service(
     models' names.
 
     Images of another modality or unit than a bundle learned from are refused unless `accept_mismatch`, or a request,
-    says otherwise.
+    says otherwise; those that raise a bundle's alarm are answered and marked unless `refuse_unlike`, or a request, says
+    otherwise.
 
     Raises UnsafeError for an address other than loopback without keys, OutputError for one that is taken, and what
     opening bundles, keys and the audit log raises.
@@ -71,7 +73,7 @@ def run_service(
     listening = _listen(host, port)
     with contextlib.closing(listening):
         service = Service(
-            Catalogue(bundles, devices, accept_mismatch=accept_mismatch),
+            Catalogue(bundles, devices, accept_mismatch=accept_mismatch, refuse_unlike=refuse_unlike),
             audit=audit,
             keys=keys,
             bounds=bounds,

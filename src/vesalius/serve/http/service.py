@@ -118,6 +118,7 @@ class Service:
         accept_mismatch: bool = False,
         covariates: Mapping[str, float | str] | None = None,
         doubt: Doubts | None = None,
+        refuse_unlike: bool = False,
     ) -> InferenceJob:
         """Queue a job on a study, or on one case of it. Raises Problem, and PlanError for a doubt that cannot be."""
         if doubt is not None:
@@ -137,6 +138,7 @@ class Service:
             accept_mismatch=accept_mismatch,
             covariates=given,
             doubt=doubt,
+            refuse_unlike=refuse_unlike,
         )
         about: Details = {
             "cases": len(cases),

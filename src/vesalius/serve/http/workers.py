@@ -64,9 +64,12 @@ class Workers:
     def _answer(self, units: Sequence[WorkUnit], device: int) -> None:
         """Answer some cases of one model; where they cannot be answered together, each by itself."""
         model = units[0].job.model
-        predictor = model.predictor(device, accept_mismatch=units[0].job.accept_mismatch)
-        if units[0].job.doubt is not None:  # such a unit comes alone
-            predictor = predictor.doubting(*units[0].job.doubt)
+        first = units[0].job
+        predictor = model.predictor(
+            device, accept_mismatch=first.accept_mismatch, refuse_unlike=first.refuse_unlike
+        )
+        if first.doubt is not None:  # such a unit comes alone
+            predictor = predictor.doubting(*first.doubt)
         with ExitStack() as stack:
             for unit in units:
                 stack.enter_context(self.studies.in_use(unit.job.study))

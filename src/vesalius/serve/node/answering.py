@@ -30,14 +30,19 @@ class SeriesModel:
     """A bundle's hash, and the functions that answer the images in a folder with it.
 
     `answer` refuses images of another modality or unit than the bundle learned from; `accepting` answers them, too.
+    `refusing` answers none that is unlike the training cases; its second argument says whether it accepts otherwise.
     """
 
     hash: str
     answer: Callable[[Path], SeriesAnswers]
     accepting: Callable[[Path], SeriesAnswers] | None = None
+    refusing: Callable[[Path, bool], SeriesAnswers] | None = None
 
     def answer_by(self, rule: Rule) -> Callable[[Path], SeriesAnswers]:
         """Return the function that answers a series as the rule asks."""
+        refusing = self.refusing
+        if rule.refuse_unlike and refusing is not None:
+            return lambda folder: refusing(folder, rule.accept_mismatch)
         return self.accepting if rule.accept_mismatch and self.accepting is not None else self.answer
 
 
@@ -47,6 +52,9 @@ def series_model(model: LoadedModel) -> SeriesModel:
         model.bundle.hash,
         lambda folder: answer_series(model.predictor(), folder),
         lambda folder: answer_series(model.predictor(accept_mismatch=True), folder),
+        lambda folder, accept: answer_series(
+            model.predictor(accept_mismatch=accept, refuse_unlike=True), folder
+        ),
     )
 
 

@@ -38,6 +38,8 @@ def message_of(error: Exception) -> str:
         return f"{type(error).__name__}: {' '.join(str(error).split())}"
     if error.hint and "accept_mismatch" in error.hint:
         return str(VesaliusError(error.what, found=error.found, hint="accept_mismatch: true in the rule"))
+    if error.hint and "refuse_unlike" in error.hint:
+        return str(VesaliusError(error.what, found=error.found, hint="no refuse_unlike in the rule"))
     if error.hint and ("--" in error.hint.replace("--status", "") or "`" in error.hint):
         return str(VesaliusError(error.what, found=error.found))
     return str(error)

@@ -123,7 +123,9 @@ class Rule(Strict):
 
     `modality` and `body_part` must be equal, whatever their case; `series_description`, `study_description` and
     `protocol` are regular expressions that must match somewhere, whatever the case. With `accept_mismatch`, series of
-    another modality or unit than the bundle learned from are answered, too; otherwise they end as dead letters.
+    another modality or unit than the bundle learned from are answered, too; otherwise they end as dead letters. With
+    `refuse_unlike` so do those that raise the bundle's alarm for being unlike its training cases, whose answers are
+    otherwise marked.
     """
 
     bundle: Text
@@ -135,6 +137,7 @@ class Rule(Strict):
     protocol: Pattern | None = None
     min_instances: Whole = Field(default=1, ge=1)
     accept_mismatch: Flag = False
+    refuse_unlike: Flag = False
 
     @property
     def name(self) -> str:

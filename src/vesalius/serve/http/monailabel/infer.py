@@ -37,6 +37,7 @@ async def infer(
     session_id: Annotated[str, Query(max_length=64)] = "",
     output: Literal["image", "json", "all", "dicom_seg"] = "all",
     accept_mismatch: bool = False,
+    refuse_unlike: bool = False,
 ) -> Response:
     """Return a model's answer about an image of the datastore, of a session, or that comes with the request as `file`.
 
@@ -46,7 +47,15 @@ async def infer(
     """
     found = service.models.get(model)
     study, case, known = await _asked(request, service, caller, image, session_id)
-    job = service.ask(caller, found, study, case.id, accept_mismatch=accept_mismatch, covariates=known)
+    job = service.ask(
+        caller,
+        found,
+        study,
+        case.id,
+        accept_mismatch=accept_mismatch,
+        covariates=known,
+        refuse_unlike=refuse_unlike,
+    )
     if not await wait_for_job(service, job, service.bounds.wait_s):
         service.jobs.cancel(job)
         raise Problem(408, "the answer takes too long", hint="POST /api/jobs, which does not wait")

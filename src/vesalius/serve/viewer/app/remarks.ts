@@ -2,6 +2,7 @@
 import { h } from "./dom.ts";
 
 const ACCEPTED = "accepted: "; // how the service marks what would be refused, had nobody told it to go on
+const UNLIKE = "unlike the training cases: "; // how it marks an image whose way through the model is a rare one
 
 /** A paragraph of what must be known of the image itself; null where there is nothing. */
 export const imageNotes = (notes: string[] | undefined): HTMLElement | null =>
@@ -12,9 +13,11 @@ export function remarks(outside: string[] | null | undefined): HTMLElement | nul
   if (outside === null) return h("p", { class: "warn" }, "Whether the image is like those that the model learned from is not known: the model does not say.");
   if (!outside?.length) return null;
   const accepted = outside.filter((text) => text.startsWith(ACCEPTED)).map((text) => text.slice(ACCEPTED.length));
-  const others = outside.filter((text) => !text.startsWith(ACCEPTED));
+  const unlike = outside.filter((text) => text.startsWith(UNLIKE)).map((text) => text.slice(UNLIKE.length));
+  const others = outside.filter((text) => !text.startsWith(ACCEPTED) && !text.startsWith(UNLIKE));
   const sentences = [
     accepted.length && `Answered all the same, though the model learned from another kind of image: ${accepted.join("; ")}.`,
+    unlike.length && `The model finds this image unlike those that it learned from: ${unlike.join("; ")}.`,
     others.length && `Outside of what the model learned from: ${others.join("; ")}.`,
   ];
   return h("p", { class: "warn" }, sentences.filter(Boolean).join(" "));

@@ -1,0 +1,187 @@
+"""What the layers of a model show of a case, as means and deviations over space, gathered while it answers."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from vesalius.core.image import Array
+from vesalius.nets import Net
+
+QUIET = 1e-3  # added to deviations before their logarithm: what is below it counts as none
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """What the layers of one model show of one case.
+
+    `layers` holds by a layer's name the mean over space of each of its `C` channels, then the logarithm of the standard
+    deviation of each, `(2 C,)` float64. `raw` is the model's raw output `(K,)` where that has no place in space, else
+    None.
+    """
+
+    layers: Mapping[str, Array]
+    raw: Array | None = None
+
+
+@dataclass(eq=False)
+class Sum:
+    """Count, means `(C,)` and sums of squared deviations `(C,)` of a layer's channels, to which more can be added.
+
+    Source: Chan, Golub, LeVeque, "Algorithms for computing the sample variance", 1983.
+    """
+
+    n: float
+    mean: Array
+    squares: Array
+
+    def add(self, other: Sum) -> None:
+        """Take in what was seen elsewhere of the same layer."""
+        n = self.n + other.n
+        apart = other.mean - self.mean
+        self.mean = self.mean + apart * (other.n / n)
+        self.squares = self.squares + other.squares + apart**2 * (self.n * other.n / n)
+        self.n = n
+
+    def described(self) -> Array:
+        """Return the means and then the logarithms of the standard deviations, `(2 C,)`."""
+        return np.concatenate([self.mean, np.log(np.sqrt(np.maximum(self.squares / self.n, 0.0)) + QUIET)])
+
+
+class Watch:
+    """Sums up what the networks of one model show of the cases that pass, for one thread and one answer.
+
+    With `apart` each row of a batch is a case by itself, in the order in which they come; else all that passes is of
+    one case, such as its tiles. Memory is that of the sums, whatever the number of tiles.
+    """
+
+    def __init__(self, *, apart: bool) -> None:
+        self.apart = apart
+        self.lost = ""  # why the features cannot be told, in words
+        self._cases: list[dict[str, Sum]] = []
+        self._raw: list[Array | None] = []
+
+    @contextmanager
+    def over(self, model: nn.Module, rows: int) -> Iterator[None]:
+        """Watch one pass of `rows` cases or tiles through a model; what other threads ask of it is not looked at."""
+        mine, seen = threading.get_ident(), _Pass(rows)
+
+        def looking(name: str) -> Any:
+            def look(module: nn.Module, inputs: Any, output: Any) -> None:
+                if threading.get_ident() == mine:
+                    seen.look(name, [*grain_of(inputs), *maps_of(module, output)])
+
+            return look
+
+        handles = [m.register_forward_hook(looking(name)) for name, m in watched(model).items()]
+        try:
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
+        self._keep(seen)
+
+    def told(self, raw: Tensor) -> None:
+        """Take in the raw output of the pass that was watched last, where it is a few numbers about each case."""
+        if self.apart and raw.ndim == 2:
+            self._raw += list(raw.detach().float().cpu().numpy().astype(np.float64))
+
+    def features(self) -> list[Features]:
+        """Return what was seen of each case; of all that passed as of one, unless they are `apart`."""
+        raws = self._raw if len(self._raw) == len(self._cases) else [None] * len(self._cases)
+        return [
+            Features({name: found.described() for name, found in sums.items()}, raw)
+            for sums, raw in zip(self._cases, raws, strict=True)
+        ]
+
+    def _keep(self, seen: _Pass) -> None:
+        self.lost = self.lost or seen.lost
+        cases = seen.cases()
+        if self.apart:
+            self._cases += cases
+            return
+        self._cases = self._cases or [{}]
+        for sums in cases:
+            _merge(self._cases[0], sums)
+
+
+class _Pass:
+    """One pass of a batch through a model: the sums of each of its rows, by layer."""
+
+    def __init__(self, rows: int) -> None:
+        self.rows, self.lost = rows, ""
+        self._found: list[dict[str, Sum]] = [{} for _ in range(rows)]
+
+    def cases(self) -> list[dict[str, Sum]]:
+        """Return the sums of each row."""
+        return self._found
+
+    def look(self, name: str, maps: Sequence[Tensor]) -> None:
+        """Take in the maps of one call of a network; of a network that is called again, both calls count."""
+        for k, found in enumerate(maps):
+            flat = found.detach().float().flatten(2) if found.ndim > 2 else found.detach().float()[..., None]
+            times, left = divmod(len(flat), self.rows)
+            if left or not times:
+                self.lost = f"a network sees {len(flat)} rows of {self.rows}"
+                return
+            mean = flat.mean(dim=-1)
+            squares = (flat - mean[..., None]).square_().sum(dim=-1)
+            means, sums = (t.cpu().numpy().astype(np.float64) for t in (mean, squares))
+            for row in range(len(flat)):  # the frames of a cine, say, follow one another within their case
+                part = {f"{name}.{k}": Sum(float(flat.shape[-1]), means[row], sums[row])}
+                _merge(self._found[row // times], part)
+
+
+def _merge(into: dict[str, Sum], more: Mapping[str, Sum]) -> None:
+    for name, found in more.items():
+        if name in into:
+            into[name].add(found)
+        else:
+            into[name] = found
+
+
+def watched(model: nn.Module) -> dict[str, nn.Module]:
+    """Return the parts of a model whose outputs are watched, by name: its networks, the outermost of each.
+
+    Of a model without a network of ours it is what the model is made of, part by part.
+    """
+    found: dict[str, nn.Module] = {}
+    for name, module in model.named_modules():
+        if isinstance(module, Net) and not any(name.startswith(f"{n}." if n else "") for n in found):
+            found[name] = module
+    return {name or "net": m for name, m in found.items()} or dict(model.named_children())
+
+
+def grain_of(inputs: Any) -> list[Tensor]:
+    """Return what is seen before the first layer, `(N, C, …)`: each channel, and how far neighbours differ, by axis.
+
+    Layers that learned to overlook noise or blur do not tell of them; the differences of neighbours do.
+    """
+    found = inputs[0] if isinstance(inputs, tuple) and inputs else None
+    if not isinstance(found, Tensor) or found.ndim < 4 or not torch.is_floating_point(found):
+        return []
+    x = found.detach().float()
+    axes = [a for a in range(2, x.ndim) if x.shape[a] > 1]
+    inner = x[(..., *(slice(0, -1) if a in axes else slice(None) for a in range(2, x.ndim)))]
+    steps = [x.diff(dim=a)[tuple(slice(0, n) for n in inner.shape)].abs() for a in axes]
+    return [torch.cat([inner, *steps], dim=1)]
+
+
+def maps_of(module: nn.Module, output: Any) -> Sequence[Tensor]:
+    """Return the maps `(N, C, …)` of numbers in what a network returned, the finest first."""
+    if isinstance(output, Tensor):
+        listed: list[Any] = [output.movedim(-1, 1) if getattr(module, "role", "") == "sequence" else output]
+    elif isinstance(output, Mapping):
+        listed = list(output.values())
+    elif isinstance(output, list | tuple):
+        listed = [m for part in output for m in (part if isinstance(part, list | tuple) else [part])]
+    else:
+        listed = []
+    return [m for m in listed if isinstance(m, Tensor) and m.ndim > 1 and torch.is_floating_point(m)]
