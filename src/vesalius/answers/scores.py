@@ -49,6 +49,7 @@ class ScoresHandling(Handling[Scores]):
     one_sided = ("recall", "specificity", "precision", "ece")
     left_out: ClassVar[Mapping[str, str]] = {"unknown": "truth not known, not counted"}
     baseline = "how often each class occurs in training"
+    compared = ("auc", "recall", "specificity", "ece")
     monailabel = "classification"
     draws = True
     asks = ("label",)
@@ -150,6 +151,10 @@ class ScoresHandling(Handling[Scores]):
         right = np.where(y == 1, p, 1 - p)
         known = np.maximum((y >= 0).sum(axis=1), 1)
         return np.asarray(np.where(y >= 0, right, 0.0).sum(axis=1) / known)
+
+    def strata(self, rows: Rows) -> Array | None:
+        """Return the true class; of several labels at once nothing is held fixed."""
+        return None if rows.info["kind"] == "multilabel" else rows["y"]
 
     def again(self, card: Scorecard) -> Rows | None:
         """Return the probabilities and the truths; None where a truth was not known in part, which cases do not say."""

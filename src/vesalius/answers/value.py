@@ -48,6 +48,7 @@ class ValueHandling(Handling[Value]):
         "spearman": "Spearman ρ",
     }
     baseline = "the training mean"
+    compared = ("mae", "bias")
     asks = ("number",)
 
     def columns(self, answer: Value) -> dict[str, Any]:

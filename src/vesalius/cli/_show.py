@@ -76,6 +76,18 @@ def scorecard_table(card: Scorecard) -> None:
     console().print(table)
     for reason, n in card.excluded.items():
         console().print(f"not counted: {reason}: {n}")
+    _worst_groups(card)
+
+
+def _worst_groups(card: Scorecard) -> None:
+    """What the gaps between groups of patients come to, a line a grouping; gaps that were found are banners, too."""
+    if not card.subgroups:
+        return
+    from vesalius.evaluate.subgroup_page import worst
+
+    for text in worst(card):
+        if not any(text == banner.text for banner in card.banners):
+            console().print(f"groups: {escape(text)}", soft_wrap=True)
 
 
 def comparison_table(found: Comparison) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,8 +10,10 @@ from vesalius.core.bundle import Bundle, Stage, save_bundle
 from vesalius.core.plan import Plan
 from vesalius.core.progress import Progress
 from vesalius.core.scorecard import Scorecard, as_json, nameless, save_scorecard
+from vesalius.core.subgroups import SMALLEST
 from vesalius.evaluate.answered import score_cases
 from vesalius.evaluate.banners import of_training
+from vesalius.evaluate.fairness import with_subgroups
 from vesalius.run.members import Outcome
 from vesalius.run.reporting import write_report
 from vesalius.run.unseen import of_run
@@ -36,10 +39,15 @@ def finish(
     outcome: Outcome,
     path: Path,
     *,
+    by: Sequence[str] | None = None,
+    smallest_group: int = SMALLEST,
     progress: Progress,
     device: str | None,
 ) -> tuple[Bundle, Scorecard]:
-    """Score the bundle on the test cases, seal the scorecard into it, and write what a person reads."""
+    """Score the bundle on the test cases, seal the scorecard into it, and write what a person reads.
+
+    `by` are the columns by whose groups figures are given, too, by default those of people that there are.
+    """
     stage = bundle.stages[-1]
     cases, split = (space.test, "test") if space.test else (space.training, "training")
     tally, card = score_cases(
@@ -54,6 +62,7 @@ def finish(
         accept_mismatch=True,  # the data's author says that it is one cohort
     )
     card = of_run(card, space.overlap, len(space.leaking))
+    card = with_subgroups(card, tally, by, smallest=smallest_group, bands=space.training)
     written = write_report(card, path, space=space, stage=stage, tally=tally, outcome=outcome)
     texts = {"scorecard.json": as_json(nameless(card)), "card.md": written}
     sealed = save_bundle(

@@ -9,6 +9,7 @@ from typing import Any
 from vesalius.core.errors import OutputError, PlanError, UnknownName
 from vesalius.core.plan import USER, Plan, override
 from vesalius.core.words import counted
+from vesalius.evaluate.fairness import assert_columns
 from vesalius.infer.sound import assert_sound
 from vesalius.learn.recipes.contract import options_of
 from vesalius.plan import machine as machines
@@ -44,6 +45,7 @@ def choose_plan(begun: Begun, space: Workspace) -> Plan:
     Raises PlanError and UnknownName for what cannot be followed, OutputError where a run's data have changed.
     """
     assert_sound(space.task)
+    assert_columns(begun.asked.by, space.cohort.cases, begun.asked.smallest_group)
     if begun.follows and begun.given is not None:
         _same_run(begun, begun.given, space)
         plan = check(begun.given, space.task)
