@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -164,7 +165,7 @@ class ScoresHandling(Handling[Scores]):
         p = np.array([[case["p"][name] for name in labels] for case in card.cases])
         truths = [case["truth"] for case in card.cases]
         bits = [[int(name in truth) for name in labels] for truth in truths]
-        return judge.from_arrays(
+        made = judge.from_arrays(
             p,
             np.array(bits if many else [labels.index(truth) for truth in truths]),
             labels=labels,
@@ -173,18 +174,32 @@ class ScoresHandling(Handling[Scores]):
             thresholds=card.thresholds,
             case_ids=[case["case"] for case in card.cases],
         )
+        if not all("called" in case for case in card.cases):
+            return made
+        said = [case["called"] for case in card.cases]  # by thresholds that may be those of the case's group
+        hot = [[int(name in one) for name in labels] for one in said]
+        called = np.array(hot if many else [labels.index(one) for one in said])
+        return replace(made, columns={**made.columns, "decided": called})
 
     def facts(self, card: Scorecard) -> list[tuple[str, str]]:
         """Return what is called where no threshold is fixed."""
         if card.thresholds:
             return []
+        if card.clinical.get("own_thresholds"):
+            return [
+                (
+                    "what is called",
+                    "from the threshold of each case's group of patients, fixed on validation data",
+                )
+            ]
         many = any(name.startswith("exact_match") for name in card.metrics)
         rule = "each label from a probability of 0.5" if many else "the most probable class"
         return [("what is called", rule)]
 
     def clinical(self, rows: Rows, judged: Judged, fixed: Mapping[str, Any]) -> dict[str, Any]:
         """Return the rates of each call, the rates where one of them is kept, and the decision curve, by label."""
-        return calls.kept_of(_questions(rows), judged, fixed)
+        found = calls.kept_of(_questions(rows), judged, fixed)
+        return {**found, "own_thresholds": True} if rows.info.get("own_thresholds") else found
 
     def clinic(self, card: Scorecard) -> list[Panel]:
         """Return what a call means at a prevalence, the rates where one of them is kept, and the decision curve."""

@@ -88,6 +88,18 @@ def grouping(cases: Sequence[Case], column: str) -> Grouping:
     return Grouping(column, tuple(sorted(cuts - {numbers[0]})))
 
 
+def fitted_for(calibration: Mapping[str, Any], case: Case) -> Mapping[str, Any]:
+    """Return a calibration as it holds for a case: with the thresholds of its group, where these were fitted.
+
+    A case whose group is not known, or had too few validation cases, has those of all cases together.
+    """
+    fitted = calibration.get("groups")
+    if not fitted:
+        return calibration
+    own = fitted["thresholds"].get(parse(fitted["grouping"]).of(case))
+    return calibration if own is None else {**calibration, "thresholds": {**calibration["thresholds"], **own}}
+
+
 def known_columns(cases: Sequence[Case]) -> list[str]:
     """Return the columns that cases are grouped by unless somebody names others: those of `BY_DEFAULT` with two values.
 

@@ -17,6 +17,7 @@ from vesalius.core.answers import Answer
 from vesalius.core.bundle import Bundle, Stage, State
 from vesalius.core.case import Case
 from vesalius.core.errors import BundleError, DataError, PlanError
+from vesalius.core.groups import fitted_for
 from vesalius.core.image import Image
 from vesalius.infer import guard, runs
 from vesalius.infer.asked import built, decoded, encoded
@@ -263,15 +264,15 @@ class Predictor:
 
     def _decoded(self, loaded: Loaded, raw: Any, of: Encoded) -> Answer:
         stage = loaded.stage
-        answer = decoded(
-            loaded.task, raw, stage.state, stage.calibration, of.reference, undo=of.undo, case=of.case.id
-        )
+        fitted = fitted_for(stage.calibration, of.case)
+        answer = decoded(loaded.task, raw, stage.state, fitted, of.reference, undo=of.undo, case=of.case.id)
         return self._signed(answer, of.case, of.reference, of.outside)
 
     def _answer(self, loaded: Loaded, case: Case, reference: Image, watch: Watch | None = None) -> Answer:
         raw, undo = self._raw(loaded, case, reference, watch)
         stage = loaded.stage
-        return decoded(loaded.task, raw, stage.state, stage.calibration, reference, undo=undo, case=case.id)
+        fitted = fitted_for(stage.calibration, case)
+        return decoded(loaded.task, raw, stage.state, fitted, reference, undo=undo, case=case.id)
 
     def _raw(self, loaded: Loaded, case: Case, reference: Image, watch: Watch | None) -> tuple[Any, Undo]:
         """Return what is to be decoded, and the way back; the prepared pixels are let go with this call."""

@@ -14,6 +14,7 @@ from vesalius.core.subgroups import SMALLEST
 from vesalius.evaluate.answered import score_cases
 from vesalius.evaluate.banners import of_training
 from vesalius.evaluate.fairness import with_subgroups
+from vesalius.run.grouped import group_thresholds
 from vesalius.run.members import Outcome
 from vesalius.run.reporting import write_report
 from vesalius.run.unseen import of_run
@@ -30,6 +31,9 @@ def calibrated(space: Workspace, plan: Plan, outcome: Outcome, stage: Stage) -> 
     truths = [task.truth(space.cohort.case(i), stage.state) for i in ids]
     raw = [outcome.held_out[i] for i in ids]
     found = task.calibrate(raw, truths, state=stage.state, plan=plan)
+    if found and plan.train.group_thresholds != "none":
+        cases = [space.cohort.case(i) for i in ids]
+        found = {**found, "groups": group_thresholds(task, cases, raw, truths, stage.state, plan, found)}
     return replace(stage, calibration={**found, "n": len(ids)}) if found else stage
 
 

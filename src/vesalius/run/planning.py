@@ -21,6 +21,7 @@ from vesalius.plan.rules import check, draft_plan, for_net, staged
 from vesalius.run.begin import Begun
 from vesalius.run.budgeting import budgeted
 from vesalius.run.earlier import assert_stages, filled
+from vesalius.run.grouped import grouped
 from vesalius.run.init import same_meaning, taken_over
 from vesalius.run.out_of_fold import is_free
 from vesalius.run.pacing import Foreseen
@@ -158,6 +159,7 @@ def _first_plan(begun: Begun, space: Workspace) -> Plan:
     plan = staged(filled(override(for_net(plan, settings), settings), space))
     if begun.given is not None:  # its number of steps is kept, whatever the clock says
         plan = plan.model_copy(update={"reasons": {**plan.reasons, "train.steps": USER}})
+    plan = grouped(plan, space, begun.asked.by)
     names = [x.name for x in space.labels]
     if plan.task.positive is not None and plan.task.positive not in names:
         raise UnknownName("class", plan.task.positive, names)
