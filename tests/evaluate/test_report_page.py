@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from _patience import patience
 from vesalius.answers.drawing.slices import look
 from vesalius.core.image import Image
 from vesalius.core.scorecard import Banner, Interval, Scorecard
+from vesalius.evaluate.fairness import subgroups
 from vesalius.evaluate.report import Report, render
 from vesalius.evaluate.scorecard import scorecard
 from vesalius.metrics import mask, scores, value
@@ -84,6 +86,19 @@ def with_numbers() -> Report:
     )
 
 
+def with_groups() -> Report:
+    y = np.arange(90) % 2
+    p = np.clip(0.3 + 0.3 * y + RNG.normal(0, 0.2, 90), 0.01, 0.99)
+    rows = scores.from_arrays(np.stack([1 - p, p], axis=1), y, labels=["benign", "malignant"])
+    labels: dict[tuple[str, ...], list[tuple[str, ...]]] = {
+        ("sex",): [("F" if k < 40 else "M" if k < 85 else "not known",) for k in range(90)],
+        ("site", "age"): [(f"a hospital of a long name {k % 2}", "from 80") for k in range(90)],
+    }
+    found = subgroups(rows, "Scores", labels, patients=[str(k) for k in range(90)], resamples=20, shuffles=39)
+    card = scorecard(rows, "Scores", split="test", data_hash="", resamples=20)
+    return Report("Groups", replace(card, subgroups=found))
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     with chromium() as started:
@@ -96,7 +111,9 @@ def written(folder: Path, name: str, report: Report) -> Path:
     return path
 
 
-@pytest.mark.parametrize("make", [lambda: Report("Classify", scored(40)), with_masks, with_numbers])
+@pytest.mark.parametrize(
+    "make", [lambda: Report("Classify", scored(40)), with_masks, with_numbers, with_groups]
+)
 def test_everyone_can_read_it_at_any_width_in_light_and_dark(make: Any, browser: Any, tmp_path: Path) -> None:
     read_by_everyone(browser, written(tmp_path, "report", make()))
 

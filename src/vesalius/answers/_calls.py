@@ -115,6 +115,8 @@ def _says(card: Scorecard) -> str:
     """Return by which rule a call is made, in words."""
     if card.thresholds:
         return "A call is made by the thresholds that were fixed on validation cases."
+    if card.clinical.get("own_thresholds"):
+        return "A call is made by the threshold of each case's group of patients, fixed on validation cases."
     return "A call is what the model answers: no threshold was fixed."
 
 

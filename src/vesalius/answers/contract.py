@@ -79,6 +79,7 @@ class Handling(ABC, Generic[A]):
     top of a report, by default all that speak of no single label; `metric_names` are how metrics are written where
     their identifier is not enough; `one_sided` are metrics that a trivial answer can have perfect, so that no verdict
     is given; `left_out` says in words why cases were not counted. `baseline` says what the trivial answer is.
+    `compared` are the metrics whose gap between groups of patients is tested, by default the headlines.
     `monailabel` is what MONAI Label calls a model of this kind. `draws` says whether `draw` draws anything. `asks` are
     the words for what can be asked of an answer, the usual first; a kind with none cannot be explained. `ways` are
     those in which a calibration can promise something of an answer, the usual first; a kind with none makes no promise.
@@ -92,6 +93,7 @@ class Handling(ABC, Generic[A]):
     one_sided: ClassVar[tuple[str, ...]] = ()
     left_out: ClassVar[Mapping[str, str]] = {}
     baseline: ClassVar[str] = ""
+    compared: ClassVar[tuple[str, ...]] = ()
     monailabel: ClassVar[str] = "others"
     draws: ClassVar[bool] = False
     asks: ClassVar[tuple[str, ...]] = ()
@@ -251,6 +253,14 @@ class Handling(ABC, Generic[A]):
 
     def each(self, rows: Rows) -> Array | None:
         """Return how right each answer is, `(N,)`, the higher the better, as `rate` has it; None where nothing says."""
+        return None
+
+    def strata(self, rows: Rows) -> Array | None:
+        """Return a code a case, `(N,)`: patients are exchanged between groups only within one code; None for all.
+
+        Where it is the truth, groups of which one has a finding more often are not taken for groups that are served
+        worse.
+        """
         return None
 
     def again(self, card: Scorecard) -> Rows | None:

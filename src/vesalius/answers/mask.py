@@ -67,6 +67,7 @@ class MaskHandling(Handling[Mask]):
     kind = Mask
     objects = (".seg.dcm", ".sr.dcm")
     headlines = ("dice", "hd95_mm", "hd95_px", "surface_dice_mm", "surface_dice_px", "volume_error")
+    compared = ("dice", "hd95_mm", "hd95_px")
     metric_names: ClassVar[Mapping[str, str]] = {
         "dice": "Dice", "jaccard": "Jaccard", "hd95_mm": "HD95", "hd95_px": "HD95", "surface_dice_mm": "surface Dice",
         "surface_dice_px": "surface Dice", "volume_error": "relative volume error",

@@ -55,6 +55,7 @@ class ScoresHandling(Handling[Scores]):
     one_sided = ("recall", "specificity", "precision", "ece")
     left_out: ClassVar[Mapping[str, str]] = {"unknown": "truth not known, not counted"}
     baseline = "how often each class occurs in training"
+    compared = ("auc", "recall", "specificity", "ece")
     monailabel = "classification"
     draws = True
     asks = ("label",)
@@ -262,6 +263,10 @@ class ScoresHandling(Handling[Scores]):
         known = np.maximum((y >= 0).sum(axis=1), 1)
         return np.asarray(np.where(y >= 0, right, 0.0).sum(axis=1) / known)
 
+    def strata(self, rows: Rows) -> Array | None:
+        """Return the true class; of several labels at once nothing is held fixed."""
+        return None if rows.info["kind"] == "multilabel" else rows["y"]
+
     def again(self, card: Scorecard) -> Rows | None:
         """Return the probabilities and the truths; None where a truth was not known in part, which cases do not say."""
         if any(name.startswith("unknown/") for name in card.excluded) or not card.cases:
@@ -270,7 +275,7 @@ class ScoresHandling(Handling[Scores]):
         p = np.array([[case["p"][name] for name in labels] for case in card.cases])
         truths = [case["truth"] for case in card.cases]
         bits = [[int(name in truth) for name in labels] for truth in truths]
-        return judge.from_arrays(
+        made = judge.from_arrays(
             p,
             np.array(bits if many else [labels.index(truth) for truth in truths]),
             labels=labels,
@@ -279,6 +284,12 @@ class ScoresHandling(Handling[Scores]):
             thresholds=card.thresholds,
             case_ids=[case["case"] for case in card.cases],
         )
+        if not all("called" in case for case in card.cases):
+            return made
+        said = [case["called"] for case in card.cases]  # by thresholds that may be those of the case's group
+        hot = [[int(name in one) for name in labels] for one in said]
+        called = np.array(hot if many else [labels.index(one) for one in said])
+        return replace(made, columns={**made.columns, "decided": called})
 
     def facts(self, card: Scorecard) -> list[tuple[str, str]]:
         """Return what is called where no threshold is fixed, and what the rule of a threshold reached on validation."""
@@ -287,6 +298,13 @@ class ScoresHandling(Handling[Scores]):
             return [
                 (f"operating point for {nice.get(label, label)}", operating.in_words(one))
                 for label, one in reached.items()
+            ]
+        if card.clinical.get("own_thresholds"):
+            return [
+                (
+                    "what is called",
+                    "from the threshold of each case's group of patients, fixed on validation data",
+                )
             ]
         many = any(name.startswith("exact_match") for name in card.metrics)
         rule = "each label from a probability of 0.5" if many else "the most probable class"
@@ -298,7 +316,8 @@ class ScoresHandling(Handling[Scores]):
         And what the rule of a threshold reached on the cases that it was chosen on, where it has a number.
         """
         reached = {"reached": fixed["reached"]} if fixed.get("reached") else {}
-        return calls.kept_of(_questions(rows), judged, fixed) | reached
+        own = {"own_thresholds": True} if rows.info.get("own_thresholds") else {}
+        return calls.kept_of(_questions(rows), judged, fixed) | reached | own
 
     def clinic(self, card: Scorecard) -> list[Panel]:
         """Return what a call means at a prevalence, the rates where one of them is kept, and the decision curve."""

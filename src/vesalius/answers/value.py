@@ -53,6 +53,7 @@ class ValueHandling(Handling[Value]):
         "spearman": "Spearman ρ",
     }
     baseline = "the training mean"
+    compared = ("mae", "bias")
     asks = ("number",)
     ways = (ABSOLUTE, NORMALISED)
     error = "mean size of the error"

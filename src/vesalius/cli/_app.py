@@ -72,6 +72,11 @@ def pairs(items: Sequence[str] | None, option: str) -> dict[str, str]:
     return found
 
 
+def columns_of(items: Sequence[str] | None) -> tuple[str, ...] | None:
+    """Return the columns of `--by`; None where it is not given, and no column for `none` alone."""
+    return () if items == ["none"] else tuple(items) if items else None
+
+
 def number_or_word(text: str) -> float | str:
     """Return a finite number where a text is one, and otherwise the text, as a column of a table is read."""
     try:

@@ -85,6 +85,18 @@ def scorecard_table(card: Scorecard) -> None:
 
         for line in lines(card):
             console().print(escape(line), soft_wrap=True)
+    _worst_groups(card)
+
+
+def _worst_groups(card: Scorecard) -> None:
+    """What the gaps between groups of patients come to, a line a grouping; gaps that were found are banners, too."""
+    if not card.subgroups:
+        return
+    from vesalius.evaluate.subgroup_page import worst
+
+    for text in worst(card):
+        if not any(text == banner.text for banner in card.banners):
+            console().print(f"groups: {escape(text)}", soft_wrap=True)
 
 
 def comparison_table(found: Comparison) -> None:

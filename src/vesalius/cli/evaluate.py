@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from vesalius.cli._app import pairs
+from vesalius.cli._app import columns_of, pairs
 from vesalius.cli._outcome import Outcome, Talk, add
 from vesalius.cli._results import scorecard_data, scorecard_warnings
 
@@ -36,6 +36,16 @@ def evaluate(
     device: str | None = typer.Option(
         None, "--device", help="cpu, cuda, …", show_default="a GPU where there is one"
     ),
+    by: list[str] | None = typer.Option(
+        None,
+        "--by",
+        help="A column by whose groups figures are given, too; sex,age for both at once, none for no groups; can be "
+        "repeated.",
+        show_default="sex, age, site … where there are any",
+    ),
+    smallest_group: int = typer.Option(
+        10, "--smallest-group", min=1, help="Patients that a group must have for its figures to be given."
+    ),
     accept_mismatch: bool = typer.Option(
         False,
         "--accept-mismatch",
@@ -59,6 +69,8 @@ def evaluate(
         labels=pairs(labels, "--labels"),
         device=device,
         accept_mismatch=accept_mismatch,
+        by=columns_of(by),
+        smallest_group=smallest_group,
         progress=talk.progress,
     )
     names = {"scorecard": "scorecard.json", "report": "report.html"}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from vesalius.cli._app import pairs
+from vesalius.cli._app import columns_of, pairs
 from vesalius.cli._outcome import Outcome, Talk, add
 from vesalius.cli._results import plan_data, scorecard_data, scorecard_warnings
 
@@ -48,6 +48,16 @@ def fit(
         help="quick: a first look. good: what the rules choose. best: where time does not matter. "
         "finetune: with --init, the encoder frozen at first.",
     ),
+    by: list[str] | None = typer.Option(
+        None,
+        "--by",
+        help="A column by whose groups figures are given, too; sex,age for both at once, none for no groups; can be "
+        "repeated.",
+        show_default="sex, age, site … where there are any",
+    ),
+    smallest_group: int = typer.Option(
+        10, "--smallest-group", min=1, help="Patients that a group must have for its figures to be given."
+    ),
     dry_run: bool = typer.Option(False, "--dry-run", help="Print the plan and stop."),
     resume: bool = typer.Option(False, "--resume", help="Go on with an interrupted run."),
     max_set_aside: float = typer.Option(
@@ -77,6 +87,8 @@ def fit(
         settings=pairs(settings, "--set"),
         plan=plan,
         preset=preset,
+        by=columns_of(by),
+        smallest_group=smallest_group,
         dry_run=dry_run,
         resume=resume,
         max_set_aside=max_set_aside,

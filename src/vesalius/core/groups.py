@@ -13,6 +13,16 @@ from vesalius.core.words import listed
 
 GROUP = "group"  # the column of a case's own `group`, such as a site or a scanner
 AGES = (18.0, 40.0, 65.0, 80.0)  # years from which a band of ages begins
+BY_DEFAULT = (
+    "sex",
+    "gender",
+    "age",
+    "ethnicity",
+    "race",
+    "group",
+    "scanner",
+    "manufacturer",
+)  # columns of people
 FEW_CODES = 6  # whole numbers that are at most so many are taken for codes
 _BANDS = 3
 
@@ -76,6 +86,29 @@ def grouping(cases: Sequence[Case], column: str) -> Grouping:
         return Grouping(column)
     cuts = {numbers[len(numbers) * k // _BANDS] for k in range(1, _BANDS)}
     return Grouping(column, tuple(sorted(cuts - {numbers[0]})))
+
+
+def fitted_for(calibration: Mapping[str, Any], case: Case) -> Mapping[str, Any]:
+    """Return a calibration as it holds for a case: with the thresholds of its group, where these were fitted.
+
+    A case whose group is not known, or had too few validation cases, has those of all cases together.
+    """
+    fitted = calibration.get("groups")
+    if not fitted:
+        return calibration
+    own = fitted["thresholds"].get(parse(fitted["grouping"]).of(case))
+    return calibration if own is None else {**calibration, "thresholds": {**calibration["thresholds"], **own}}
+
+
+def known_columns(cases: Sequence[Case]) -> list[str]:
+    """Return the columns that cases are grouped by unless somebody names others: those of `BY_DEFAULT` with two values.
+
+    A unit behind the name does not count: `age_years` is an age.
+    """
+    names = list(dict.fromkeys(name for case in cases for name in case.covariates))
+    names += [GROUP] if GROUP not in names else []
+    of_people = [n for n in names if n.lower() in BY_DEFAULT or n.lower().split("_")[0] == "age"]
+    return [n for n in of_people if len({v for c in cases if (v := value_of(c, n)) is not None}) > 1]
 
 
 def value_of(case: Case, column: str) -> float | str | None:

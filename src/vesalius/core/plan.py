@@ -165,6 +165,9 @@ class TrainPlan(Section):
     `optimizer` and `schedule` are registered names of `optimisers/` and `schedules/`, each with options of its own.
     `recipe` is a registered name of `learn/recipes/`, and `recipe_options` are its own options.
 
+    `by` is the column by whose groups `select=worst_group`, `balance_groups` and `group_thresholds` go, and `by_bounds`
+    are the numbers from which its bands begin (see `run/grouped.py`).
+
     `enough` is how many steps are made where there is time, as a share of what is enough for so many cases. `phases`
     follow one another, with parts of the model frozen (see `learn/phases.py`); without any, all of it learns.
 
@@ -188,8 +191,12 @@ class TrainPlan(Section):
     precision: Literal["fp32", "bf16"] = "fp32"
     foreground: float = Field(0.0, ge=0, le=1)
     balance: bool = False
+    balance_groups: bool = False
+    group_thresholds: Literal["none", "best", "sensitivity"] = "none"
+    by: str | None = None
+    by_bounds: tuple[float, ...] = ()
     validations: int = Field(10, ge=1)
-    select: Literal["best", "last"] = "best"
+    select: Literal["best", "last", "worst_group"] = "best"
     checkpoint_every_s: float = Field(60.0, gt=0)
     patience: int | None = Field(None, ge=1)
     threads: int | None = Field(None, ge=1)

@@ -10,34 +10,14 @@ from typing import Any
 
 from vesalius.core.disk import write_text
 from vesalius.core.errors import FormatError
+from vesalius.core.interval import Interval as Interval
 from vesalius.core.numbers import finite
 from vesalius.core.shown import Shown, cut, some
+from vesalius.core.subgroups import Subgroups
+from vesalius.core.subgroups import parse as parse_subgroups
 from vesalius.core.words import counted
 
 VERSION = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """A metric on `n` cases with its 95 % interval; `reason` says why a bound is missing.
-
-    `undefined` counts the resamples on which the metric does not exist (one class only) and which are not in
-    the interval. `value` is None where the metric is not defined on the cases themselves.
-    """
-
-    value: float | None
-    low: float | None
-    high: float | None
-    n: int
-    undefined: int = 0
-    reason: str = ""
-
-    def __str__(self) -> str:
-        if self.value is None:
-            return "not defined"
-        if self.low is None or self.high is None:
-            return f"{self.value:.3f}"
-        return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +40,9 @@ class Scorecard(Shown):
     `left_out` counts those that were therefore not scored. `clinical` is what a clinician's part of the report shows,
     as the kind of answer has it, and `colours` are those of labels, by name; cards of before have neither. `selective`
     says what becomes of the error where the least sure answers are left out, `promise` how what was promised turned
-    out, `withheld` what became of answers that are withheld, and `novelty` how many cases raised the bundle's alarm
-    (`evaluate/strange.py`); cards of before have none of them.
+    out, `withheld` what became of answers that are withheld, `novelty` how many cases raised the bundle's alarm
+    (`evaluate/strange.py`), and `subgroups` are figures by group, a grouping each, and what a test says of their gaps;
+    cards of before have none of them.
     """
 
     answer: str
@@ -97,6 +78,7 @@ class Scorecard(Shown):
     promise: Mapping[str, Any] = field(default_factory=dict)
     withheld: Mapping[str, Any] = field(default_factory=dict)
     novelty: Mapping[str, Any] = field(default_factory=dict)
+    subgroups: tuple[Subgroups, ...] = ()
 
     def _words(self) -> Iterable[str]:
         yield f"{self.answer} of split '{cut(self.split, 20)}'"
@@ -137,6 +119,7 @@ def load_scorecard(path: Path | str) -> Scorecard:
         for name in ("metrics", "baseline"):
             data[name] = {k: Interval(**v) for k, v in data[name].items()}
         data["labels"], data["cases"] = tuple(data["labels"]), tuple(data["cases"])
+        data["subgroups"] = tuple(map(parse_subgroups, data.get("subgroups", ())))
         data["banners"] = tuple(Banner(**b) for b in data.get("banners", ()))
         return Scorecard(**data)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

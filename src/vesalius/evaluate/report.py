@@ -20,7 +20,7 @@ from vesalius.core.disk import write_text
 from vesalius.core.errors import UnknownName
 from vesalius.core.scorecard import Interval, Scorecard
 from vesalius.core.words import counted
-from vesalius.evaluate import trust
+from vesalius.evaluate import subgroup_page, trust
 from vesalius.evaluate.standing import WORDS, standing
 from vesalius.evaluate.strange import STRANGE, in_words
 from vesalius.evaluate.verdict import verdict
@@ -90,6 +90,7 @@ def render(report: Report) -> str:
         table=[tile(card, name) for name in card.metrics if "/" not in name],
         by_label=labels,
         figures=figures(report),
+        subgroups=subgroup_page.shown(card),
         learning=learning(report),
         clinic=handling.clinic(card) if card.metrics else [],
         trust=trust.panels(card),

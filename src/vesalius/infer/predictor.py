@@ -17,6 +17,7 @@ from vesalius.core.answers import Answer
 from vesalius.core.bundle import Bundle, Stage, State
 from vesalius.core.case import Case
 from vesalius.core.errors import BundleError, DataError, PlanError
+from vesalius.core.groups import fitted_for
 from vesalius.core.image import Image
 from vesalius.core.promise import PROMISE
 from vesalius.infer import guard, runs
@@ -334,9 +335,8 @@ class Predictor:
     def _decoded(self, loaded: Loaded, raw: Any, of: Encoded, features: Features | None) -> Answer:
         stage = loaded.stage
         outside = guard.together(of.outside, self._unlike(loaded, of.case, features))
-        answer = decoded(
-            loaded.task, raw, stage.state, stage.calibration, of.reference, undo=of.undo, case=of.case.id
-        )
+        fitted = fitted_for(stage.calibration, of.case)
+        answer = decoded(loaded.task, raw, stage.state, fitted, of.reference, undo=of.undo, case=of.case.id)
         return self._signed(answer, of.case, of.reference, outside)
 
     def _unlike(self, loaded: Loaded, case: Case, features: Features | None) -> tuple[str, ...]:
@@ -364,7 +364,8 @@ class Predictor:
         if layers is not None and unlike is not None:
             unlike += self._unlike(loaded, case, watched_of(layers, 1)[0])
         stage = loaded.stage
-        answer = decoded(loaded.task, raw, stage.state, stage.calibration, reference, undo=undo, case=case.id)
+        fitted = fitted_for(stage.calibration, case)
+        answer = decoded(loaded.task, raw, stage.state, fitted, reference, undo=undo, case=case.id)
         if doubter is None:
             return answer
         del raw

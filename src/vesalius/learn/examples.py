@@ -12,6 +12,8 @@ import torch
 from vesalius.core.bundle import State
 from vesalius.core.case import Case
 from vesalius.core.disk import output_errors
+from vesalius.core.errors import PlanError
+from vesalius.core.groups import Grouping
 from vesalius.core.image import Array, Image
 from vesalius.core.plan import Plan
 from vesalius.core.progress import Progress, track
@@ -24,6 +26,7 @@ from vesalius.tasks.contract import Sampler, Task
 
 Loader = Callable[[Case], Image]
 CENTRES = 512
+MOST_OFTEN = 10.0  # times the mean: so often an example of a small group is drawn at most
 _COVARIATES = "covariates beside the targets"
 
 
@@ -68,7 +71,8 @@ def example_of(
     reference = reference or load_reference(cut)
     prepared = task.prepare(cut, plan, state, reference=reference)
     example = encoded(task, cut, prepared, reference, state)
-    return replace(example, patient=case.patient, group=case.group)
+    stratum = None if plan.train.by is None else Grouping(plan.train.by, plan.train.by_bounds).of(case)
+    return replace(example, patient=case.patient, group=case.group, stratum=stratum)
 
 
 def _spill(example: Example, folder: Path, number: int) -> Example:
@@ -217,13 +221,19 @@ def batches(examples: Sequence[Example], plan: Plan, member: int, *, task: Task 
     if plan.data.sampling == "patches" and plan.train.foreground > 0:
         centres = tuple(centres_of(e, k, plan) for k, e in enumerate(examples))
     weights = None
-    if plan.train.balance:
+    if plan.train.balance_groups:
+        weights = _balanced_by_group(examples)
+    elif plan.train.balance:
         weights = _balanced(examples)
     if task is None:
         return Batches(examples, plan, member, centres, weights)
-    return Batches(
-        examples, plan, member, centres, weights, sampler=sampler_of(task, examples, plan), stack=task.collate
-    )
+    sampler = sampler_of(task, examples, plan)
+    if sampler is not None and plan.train.balance_groups:
+        raise PlanError(
+            f"task {task.name} draws its batches itself, so groups cannot be balanced",
+            hint="--set train.balance_groups=false",
+        )
+    return Batches(examples, plan, member, centres, weights, sampler=sampler, stack=task.collate)
 
 
 def centres_of(example: Example, number: int, plan: Plan) -> tuple[Array, ...]:
@@ -253,3 +263,19 @@ def _balanced(examples: Sequence[Example]) -> torch.Tensor | None:
     share = matrix.mean(axis=0)
     each = (matrix / np.maximum(share, 1e-6)).sum(axis=1)
     return torch.from_numpy(each.astype(np.float64))
+
+
+def _balanced_by_group(examples: Sequence[Example]) -> torch.Tensor:
+    """Return a weight for each example, so that each group is drawn equally often, and in it each class.
+
+    The cases whose group is not known are a group, too. No example is drawn more than `MOST_OFTEN` times as often as in
+    a draw that heeds no group, so that a group of few patients is not learned by heart.
+    """
+    weights = torch.zeros(len(examples), dtype=torch.float64)
+    for group in dict.fromkeys(e.stratum for e in examples):
+        at = [k for k, e in enumerate(examples) if e.stratum == group]
+        own = _balanced([examples[k] for k in at])
+        own = torch.ones(len(at), dtype=torch.float64) if own is None else own
+        weights[at] = own / own.sum()
+    weights = weights / weights.mean()
+    return weights.clamp(max=MOST_OFTEN)

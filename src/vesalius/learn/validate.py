@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,9 @@ from vesalius import metrics
 from vesalius.core.bundle import State
 from vesalius.core.calling import calling
 from vesalius.core.errors import UnknownName
+from vesalius.core.image import Array
 from vesalius.core.plan import Plan
+from vesalius.core.subgroups import SMALLEST
 from vesalius.infer import runs
 from vesalius.infer.asked import decoded, terms_of
 from vesalius.infer.runs.contract import Members
@@ -39,52 +41,87 @@ class Validator:
     truths: Sequence[Any]
 
     def __call__(self, model: nn.Module) -> float:
-        """Return the score of one model, which must be in evaluation mode."""
+        """Return the score of one model, which must be in evaluation mode; of `worst_group` that of the worst group."""
         device = next(model.parameters()).device
         run, members = runs.get(self.task.run), Members(self.task, [model], self.plan, device)
+        every = np.arange(len(self.examples))
         if run.on_grid:
-            score = self._on_grid(run.raw(members, self.examples))
-            if score is not None:
-                return score
+            figures = self._on_grid(run.raw(members, self.examples))
+            if figures is not None:
+                return self._least(lambda at: _mean([figures[k] for k in at]), every)
         if run.held_out and self.truths:
             score = self._primary(run.raw(members, self.examples))
             if math.isfinite(score):
                 return score
-        return -self._loss(model, device)
+        return self._least(lambda at: -self._loss(model, device, [self.examples[k] for k in at]), every)
 
-    def _on_grid(self, raw: Iterator[Any]) -> float | None:
-        """Return the mean over figures of their means over cases; None where a case has no figures."""
-        found: dict[str, list[float]] = {}
+    def _least(self, score: Callable[[Sequence[int]], float], places: Array) -> float:
+        """Return the score of the examples at `places`; where the worst group decides, the least of any large group.
+
+        A group is large from `SMALLEST` patients on. Where it is not defined for two of them, it is that of all.
+        """
+        if self.plan.train.select != "worst_group":
+            return score(np.arange(len(places)))
+        groups: dict[str, list[int]] = {}
+        for k, place in enumerate(places):
+            stratum = self.examples[place].stratum
+            if stratum is not None:
+                groups.setdefault(stratum, []).append(k)
+        large = [at for at in groups.values() if self._patients([places[k] for k in at]) >= SMALLEST]
+        found = [value for at in large if math.isfinite(value := score(np.array(at)))]
+        return min(found) if len(found) > 1 else score(np.arange(len(places)))
+
+    def _patients(self, places: Sequence[int]) -> int:
+        return len({self.examples[k].patient or self.examples[k].case_id for k in places})
+
+    def _on_grid(self, raw: Iterator[Any]) -> list[Mapping[str, float]] | None:
+        """Return the figures of each case; None where a case has none."""
+        found: list[Mapping[str, float]] = []
         for example, called in zip(self.examples, raw, strict=True):
             figures = self.task.score(called, example, self.state)
             if figures is None:
                 return None
-            for name, value in figures.items():
-                found.setdefault(name, []).append(value)
-        means = [np.nanmean(values) for values in found.values() if np.isfinite(values).any()]
-        return float(np.mean(means)) if means else float("nan")
+            found.append(figures)
+        return found
 
     def _primary(self, raw: Iterator[Any]) -> float:
         try:
             judge = metrics.for_answer(self.task.answer.__name__)
         except UnknownName:
             return float("nan")
-        said = zip(self.examples, raw, self.truths, strict=True)
-        known = [(e.case_id, r, truth) for e, r, truth in said if truth is not None]
+        said = zip(range(len(self.examples)), raw, self.truths, strict=True)
+        known = [(k, r, truth) for k, r, truth in said if truth is not None]
         if not known:
             return float("nan")
-        answers = [decoded(self.task, r, self.state, {}, BLANK, case=case) for case, r, _ in known]
+        places = np.array([k for k, *_ in known])
+        answers = [
+            decoded(self.task, r, self.state, {}, BLANK, case=self.examples[k].case_id) for k, r, _ in known
+        ]
         what = f"the metrics of {self.task.answer.__name__}"
         with calling(what, judge, "rows"):
             rows = judge.rows(answers, [truth for *_, truth in known])
-        with calling(what, judge, "summary"):
-            return float(judge.summary(rows, np.arange(len(answers))).get(self.task.primary, float("nan")))
 
-    def _loss(self, model: nn.Module, device: torch.device) -> float:
+        def score(index: Sequence[int]) -> float:
+            with calling(what, judge, "summary"):
+                return float(judge.summary(rows, np.asarray(index)).get(self.task.primary, float("nan")))
+
+        return self._least(score, places)
+
+    def _loss(self, model: nn.Module, device: torch.device, examples: Sequence[Example]) -> float:
         total, n = 0.0, 0
         with torch.inference_mode():
-            for example in self.examples:
+            for example in examples:
                 batch = self.task.collate([example]).to(device)
                 terms = terms_of(self.task, model, batch, torch.Generator().manual_seed(0))
                 total, n = total + float(torch.stack(list(terms.values())).sum()), n + 1
         return total / max(n, 1)
+
+
+def _mean(cases: Sequence[Mapping[str, float]]) -> float:
+    """Return the mean over figures of their means over cases; NaN where none is defined."""
+    found: dict[str, list[float]] = {}
+    for figures in cases:
+        for name, value in figures.items():
+            found.setdefault(name, []).append(value)
+    means = [np.nanmean(values) for values in found.values() if np.isfinite(values).any()]
+    return float(np.mean(means)) if means else float("nan")

@@ -26,12 +26,13 @@ from vesalius.core import registry
 from vesalius.core.errors import UnknownName
 from vesalius.core.scorecard import Interval
 from vesalius.metrics._decisions import agreement, bounded_rates, net_benefit, rates_at, rates_kept, wilson
-from vesalius.metrics._intervals import HEEDLESS, bootstrap, resample
+from vesalius.metrics._intervals import HEEDLESS, bootstrap, bounds, resample
 from vesalius.metrics._rows import Rows
+from vesalius.metrics._subset import Subset, subset
 
 __all__ = [
-    "HEEDLESS", "MUST", "Interval", "Rows", "agreement", "bootstrap", "bounded_rates", "describe", "for_answer",
-    "judges", "net_benefit", "rates_at", "rates_kept", "resample", "wilson",
+    "HEEDLESS", "MUST", "Interval", "Rows", "Subset", "agreement", "bootstrap", "bounded_rates", "bounds", "describe",
+    "for_answer", "judges", "net_benefit", "rates_at", "rates_kept", "resample", "subset", "wilson",
 ]  # fmt: skip
 
 MUST = ("ANSWER", "DESCRIPTIONS", "rows", "summary", "counts", "excluded")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -72,24 +73,30 @@ def bootstrap(
     found = {}
     for name, value in point.items():
         values = np.array([d.get(name, math.nan) for d in drawn])
-        defined = values[np.isfinite(values)]
-        undefined = n - len(defined)
-        if not math.isfinite(value):
-            found[name] = Interval(None, None, None, cases[name], undefined, "not defined on these cases")
-        elif cases[name] < 2:
-            why = "one case only: nothing to resample"
-            found[name] = Interval(float(value), None, None, cases[name], undefined, why)
-        elif len(defined) < n / 2 or not len(defined):
-            why = f"not defined on {undefined} of {n} resamples"
-            found[name] = Interval(float(value), None, None, cases[name], undefined, why)
-        else:
-            tail = 50 * (1 - level)
-            low, high = np.percentile(defined, [tail, 100 - tail])
-            if not np.ptp(defined) and _heedless(rows, summary, name, float(value)):
-                found[name] = Interval(float(value), None, None, cases[name], undefined, HEEDLESS)
-                continue
-            found[name] = Interval(float(value), float(low), float(high), cases[name], undefined)
+        found[name] = bounds(float(value), values, cases[name], level=level)
+        if found[name].low is None or np.ptp(values[np.isfinite(values)]):
+            continue
+        if _heedless(rows, summary, name, float(value)):
+            found[name] = replace(found[name], low=None, high=None, reason=HEEDLESS)
     return found
+
+
+def bounds(value: float, values: Array, cases: int, *, level: float = 0.95) -> Interval:
+    """Return a figure on so many cases with the percentile interval of its `values` on resamples, NaN where undefined.
+
+    It needs two cases, and a value on at least half of the resamples, to have bounds.
+    """
+    n, defined = len(values), values[np.isfinite(values)]
+    undefined = n - len(defined)
+    if not math.isfinite(value):
+        return Interval(None, None, None, cases, undefined, "not defined on these cases")
+    if cases < 2:
+        return Interval(value, None, None, cases, undefined, "one case only: nothing to resample")
+    if len(defined) < n / 2 or not len(defined):
+        return Interval(value, None, None, cases, undefined, f"not defined on {undefined} of {n} resamples")
+    tail = 50 * (1 - level)
+    low, high = np.percentile(defined, [tail, 100 - tail])
+    return Interval(value, float(low), float(high), cases, undefined)
 
 
 def _assert_numbers(point: Mapping[str, float]) -> None:

@@ -50,8 +50,9 @@ DESCRIPTIONS = {
 def rows(answers: Sequence[Scores], truths: Sequence[Any]) -> Rows:
     """Return a row a case from answers and truths: class names, indexes, or (multilabel) collections of names.
 
-    Labels, kind, positive class and thresholds are those of the first answer; all must share the labels.
-    Raises DataError where answers differ, UnknownName for a truth that is no label.
+    Labels, kind and positive class are those of the first answer; all must share the labels. Each answer is called by
+    its own thresholds; where these differ, as by groups of patients, the rows have none. Raises DataError where
+    answers differ, UnknownName for a truth that is no label.
     """
     if not answers or len(answers) != len(truths):
         raise DataError("each answer needs one truth", found=f"{len(answers)} answers, {len(truths)} truths")
@@ -67,15 +68,17 @@ def rows(answers: Sequence[Scores], truths: Sequence[Any]) -> Rows:
                 y[i, _place(names, name)] = 1
     else:
         y = np.array([_place(names, t) for t in truths], dtype=np.int64)
-    return from_arrays(
+    alike = all(a.thresholds == first.thresholds for a in answers)
+    made = from_arrays(
         np.stack([a.p for a in answers]),
         y,
         labels=names,
         kind=first.kind,
         positive=first.positive,
-        thresholds=first.thresholds,
+        thresholds=first.thresholds if alike else None,
         case_ids=[a.case_id for a in answers],
     )
+    return made if alike else _called_by_own(made, answers)
 
 
 def from_arrays(
@@ -122,6 +125,16 @@ def from_arrays(
     bare = Rows(ids, {"p": p, "y": y}, info)
     made = {"p": p, "y": y, "decided": decide(bare)}
     return Rows(ids, made, info, {"order": order, "ends": ends})
+
+
+def _called_by_own(rows: Rows, answers: Sequence[Scores]) -> Rows:
+    """Return the rows with each answer called by its own thresholds."""
+    called = rows["decided"].copy()
+    for k, answer in enumerate(answers):
+        info = {**rows.info, "thresholds": dict(answer.thresholds)}
+        called[k] = decide(Rows((answer.case_id,), {"p": rows["p"][k : k + 1]}, info))[0]
+    info = {**rows.info, "own_thresholds": True}
+    return Rows(rows.case_ids, {**rows.columns, "decided": called}, info, rows.prepared)
 
 
 def joined(first: Rows, second: Rows) -> Rows:

@@ -28,7 +28,7 @@ class Example:
     prompts whose number differs from case to case, along their first axis; those named in `points` `(N, 3)` and
     `boxes` `(N, 2, 3)`, low and high corner, are `(z, y, x)` in voxels of the prepared grid and move with it, too.
     `frame_times_s` `(T,)` are those of a cine's frames, `times_days` those of events. `patient` and `group` (a site,
-    a scanner) are for samplers and losses that keep cases together.
+    a scanner) are for samplers and losses that keep cases together. `stratum` is the group by the planned `train.by`.
     """
 
     case_id: str
@@ -45,6 +45,7 @@ class Example:
     boxes: frozenset[str] = frozenset()
     patient: str | None = None
     group: str | None = None
+    stratum: str | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,6 +15,7 @@ from vesalius.core.errors import OutputError, PlanError
 from vesalius.core.plan import Plan, load_plan
 from vesalius.core.progress import Progress, Silent
 from vesalius.core.registry import stem_of
+from vesalius.core.subgroups import SMALLEST
 from vesalius.infer import predictor
 from vesalius.infer.sound import assert_sound
 from vesalius.plan import presets
@@ -46,6 +47,8 @@ class Asked:
     settings: Mapping[str, Any] = field(default_factory=dict)
     plan: Path | str | Plan | None = None
     preset: str | None = None
+    by: tuple[str, ...] | None = None
+    smallest_group: int = SMALLEST
     dry_run: bool = False
     max_set_aside: float = 0.10
     device: str | None = None
@@ -158,12 +161,18 @@ def _completed(asked: Asked, told: Mapping[str, Any]) -> Asked:
         folds=asked.folds or told.get("folds"),
         split=asked.split or _path(told, "split"),
         init=asked.init or _path(told, "init"),
+        by=asked.by if asked.by is not None else _texts(told, "by"),
+        smallest_group=asked.smallest_group if asked.by is not None else told.get("smallest_group", SMALLEST),
         max_set_aside=max(asked.max_set_aside, told.get("max_set_aside", 0.0)),
     )
 
 
 def _path(told: Mapping[str, Any], name: str) -> Path | None:
     return Path(told[name]) if told.get(name) else None
+
+
+def _texts(told: Mapping[str, Any], name: str) -> tuple[str, ...] | None:
+    return None if told.get(name) is None else tuple(map(str, told[name]))
 
 
 def _seed(asked: Asked, given: Plan | None) -> int:

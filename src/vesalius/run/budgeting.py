@@ -106,7 +106,7 @@ def budgeted(
         plan = afforded(plan, limit, one * slower)
     after = _after(space, plan, one, slower, answered_again)
     still = len(space.assignment.folds[0]) if space.assignment.folds else 0
-    watched_s = min(MONITOR, still) * one
+    watched_s = (still if plan.train.select == "worst_group" else min(MONITOR, still)) * one
     available = bench.left(after)
     watch_s = 4.0 if available is None else min(4.0, max(0.3, available * 0.015))
     if available is None and plan.reasons.get("train.steps") == USER:

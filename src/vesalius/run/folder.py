@@ -91,6 +91,8 @@ def _arguments(begun: Begun, space: Workspace) -> dict[str, object]:
             "folds": asked.folds,
             "split": asked.split.resolve() if asked.split else None,
             "init": asked.init.resolve() if asked.init else None,
+            "by": None if asked.by is None else list(asked.by),
+            "smallest_group": asked.smallest_group,
             "max_set_aside": asked.max_set_aside,
         }
     )

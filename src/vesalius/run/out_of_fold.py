@@ -17,6 +17,7 @@ from vesalius.core.case import Case
 from vesalius.core.disk import write_text
 from vesalius.core.errors import DataError, VesaliusError
 from vesalius.core.frames import pandas
+from vesalius.core.groups import fitted_for
 from vesalius.core.plan import Plan
 from vesalius.core.progress import Progress
 from vesalius.core.scorecard import Banner, Scorecard, load_scorecard, save_scorecard
@@ -141,7 +142,8 @@ def _said(
     task = tasks.get(stage.plan.task.name)
     if outcome.held_out:  # what they said for calibration
         for i, raw in outcome.held_out.items():
-            yield space.cohort.case(i), task.decode(raw, stage.state, stage.calibration, BLANK)
+            case = space.cohort.case(i)
+            yield case, task.decode(raw, stage.state, fitted_for(stage.calibration, case), BLANK)
         return
     for place, k in enumerate(outcome.kept):
         alone = replace(stage, members=(stage.members[place],))
@@ -164,7 +166,7 @@ def _told(space: Workspace, bundle: Bundle, outcome: Outcome, answered: int) -> 
     ]
     if bundle.stages[-1].calibration:
         said.append("Temperature and thresholds were fitted on these very answers.")
-    if plan.train.select == "best":
+    if plan.train.select != "last":
         said.append("Each member's best checkpoint was chosen on them.")
     if len(bundle.stages) > 1:
         said.append("Earlier stages have one member, which has seen most of these cases.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,9 +10,12 @@ from vesalius.core.bundle import Bundle, Stage, save_bundle
 from vesalius.core.plan import Plan
 from vesalius.core.progress import Progress
 from vesalius.core.scorecard import Scorecard, as_json, nameless, save_scorecard
+from vesalius.core.subgroups import SMALLEST
 from vesalius.evaluate.answered import score_cases
 from vesalius.evaluate.banners import of_training
+from vesalius.evaluate.fairness import with_subgroups
 from vesalius.infer import asked
+from vesalius.run.grouped import group_thresholds
 from vesalius.run.members import Outcome
 from vesalius.run.reporting import write_report
 from vesalius.run.unseen import of_run
@@ -30,6 +34,9 @@ def calibrated(space: Workspace, plan: Plan, outcome: Outcome, stage: Stage) -> 
     known = space.cohort.patients_known
     patients = [space.cohort.case(i).patient or i for i in ids] if known else None
     found = asked.calibrated(task, raw, truths, state=stage.state, plan=plan, patients=patients)
+    if found and plan.train.group_thresholds != "none":
+        cases = [space.cohort.case(i) for i in ids]
+        found = {**found, "groups": group_thresholds(task, cases, raw, truths, stage.state, plan, found)}
     return replace(stage, calibration={**found, "n": len(ids)}) if found else stage
 
 
@@ -39,10 +46,15 @@ def finish(
     outcome: Outcome,
     path: Path,
     *,
+    by: Sequence[str] | None = None,
+    smallest_group: int = SMALLEST,
     progress: Progress,
     device: str | None,
 ) -> tuple[Bundle, Scorecard]:
-    """Score the bundle on the test cases, seal the scorecard into it, and write what a person reads."""
+    """Score the bundle on the test cases, seal the scorecard into it, and write what a person reads.
+
+    `by` are the columns by whose groups figures are given, too, by default those of people that there are.
+    """
     stage = bundle.stages[-1]
     cases, split = (space.test, "test") if space.test else (space.training, "training")
     tally, card = score_cases(
@@ -57,6 +69,7 @@ def finish(
         accept_mismatch=True,  # the data's author says that it is one cohort
     )
     card = of_run(card, space.overlap, len(space.leaking))
+    card = with_subgroups(card, tally, by, smallest=smallest_group, bands=space.training)
     written = write_report(card, path, space=space, stage=stage, tally=tally, outcome=outcome)
     texts = {"scorecard.json": as_json(nameless(card)), "card.md": written}
     sealed = save_bundle(

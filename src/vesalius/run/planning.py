@@ -9,6 +9,7 @@ from typing import Any
 from vesalius.core.errors import OutputError, PlanError, UnknownName
 from vesalius.core.plan import USER, Plan, override
 from vesalius.core.words import counted
+from vesalius.evaluate.fairness import assert_columns
 from vesalius.infer.sound import assert_sound
 from vesalius.learn.recipes.contract import options_of
 from vesalius.plan import machine as machines
@@ -20,6 +21,7 @@ from vesalius.plan.rules import check, draft_plan, for_net, staged
 from vesalius.run.begin import Begun
 from vesalius.run.budgeting import budgeted
 from vesalius.run.earlier import assert_stages, filled
+from vesalius.run.grouped import grouped
 from vesalius.run.init import same_meaning, taken_over
 from vesalius.run.out_of_fold import is_free
 from vesalius.run.pacing import Foreseen
@@ -44,6 +46,7 @@ def choose_plan(begun: Begun, space: Workspace) -> Plan:
     Raises PlanError and UnknownName for what cannot be followed, OutputError where a run's data have changed.
     """
     assert_sound(space.task)
+    assert_columns(begun.asked.by, space.cohort.cases, begun.asked.smallest_group)
     if begun.follows and begun.given is not None:
         _same_run(begun, begun.given, space)
         plan = check(begun.given, space.task)
@@ -157,6 +160,7 @@ def _first_plan(begun: Begun, space: Workspace) -> Plan:
     plan = staged(filled(override(for_net(plan, settings), settings), space))
     if begun.given is not None:  # its number of steps is kept, whatever the clock says
         plan = plan.model_copy(update={"reasons": {**plan.reasons, "train.steps": USER}})
+    plan = grouped(plan, space, begun.asked.by)
     names = [x.name for x in space.labels]
     if plan.task.positive is not None and plan.task.positive not in names:
         raise UnknownName("class", plan.task.positive, names)

@@ -117,7 +117,8 @@ def _members(
         held = [i for i in space.assignment.folds[member] if i in job.examples]
         learned = [job.examples[i] for i in space.assignment.training(member) if i in job.examples]
         beside = [job.examples[i] for ids in space.assignment.unlabelled[member : member + 1] for i in ids]
-        watched = [job.examples[i] for i in held][: None if run.joins else MONITOR]
+        many = None if run.joins or job.plan.train.select == "worst_group" else MONITOR
+        watched = [job.examples[i] for i in held][:many]
         truths = [job.task.truth(space.cohort.case(e.case_id), job.state) for e in watched]
         share = clock.share(left, len(held) if run.held_out else 0)
         pace = clock.pace(share, clock.most_steps(job.plan, len(learned)))

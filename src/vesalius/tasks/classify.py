@@ -21,6 +21,7 @@ from vesalius.core.cohort import Cohort, Label, TargetInfo
 from vesalius.core.errors import DataError, PlanError
 from vesalius.core.image import Array, Image
 from vesalius.core.plan import Plan
+from vesalius.core.sensitivity import keeping
 from vesalius.core.statistics import Statistics
 from vesalius.core.tally import Tally
 from vesalius.plan import whole
@@ -41,6 +42,7 @@ NAMES = {"classify": "One class of several, or several findings at once, for a w
 WHY_HALF = (
     "calibrated probabilities: the likelier class is called; balanced_accuracy, accuracy, f1 tune it on folds"
 )
+FEW = 5  # cases with and without a label from which a threshold is fitted to a group
 DEFAULT_FOR = ("class", "multilabel", "ordinal")
 OPTIONS = {"threshold": "", "calibration": "temperature"}
 
@@ -236,6 +238,41 @@ class Classify(Task):
             found["thresholds"] = {positive: 0.5}
         return {**found, "positive": positive}
 
+    def has_thresholds(self, target: TargetInfo | None) -> bool:
+        """Return whether there are two classes, or several labels at once: of more classes the likeliest is called."""
+        return target is not None and (kinds.of(target.kind).several or len(target.labels) == 2)
+
+    def thresholds(
+        self,
+        raw: Sequence[Array],
+        truths: Sequence[Any],
+        *,
+        state: State,
+        plan: Plan,
+        calibration: Mapping[str, Any],
+        sensitivity: Mapping[str, float] | None = None,
+    ) -> dict[str, float]:
+        """Return thresholds of the calibrated probabilities, of labels that FEW cases have and FEW have not."""
+        asked_for = plan.task.options.get("threshold")
+        rule = next((r for r in calibrations.RULES if r == asked_for), calibrations.RULES[0])
+        found = {}
+        for name, (p, so) in _by_label(raw, truths, state, calibration).items():
+            if min(so.sum(), (~so).sum()) < FEW:
+                continue
+            if sensitivity is None:
+                found[name] = calibrations.threshold(p, so, rule=rule)
+            elif name in sensitivity:
+                found[name] = keeping(p, so, sensitivity[name])
+        return found
+
+    def sensitivities(
+        self, raw: Sequence[Array], truths: Sequence[Any], *, state: State, calibration: Mapping[str, Any]
+    ) -> dict[str, float]:
+        """Return the share of the cases with a label that are called so."""
+        held = _by_label(raw, truths, state, calibration)
+        at = calibration["thresholds"]
+        return {name: float((p[so] >= at[name]).mean()) for name, (p, so) in held.items() if so.any()}
+
     def calibrated(self, raw: Tensor, state: State, calibration: Mapping[str, Any]) -> Tensor:
         """Return the mean of the members' calibrated probabilities, `(B, K)`; those of answers, but for rounding."""
         from vesalius.tasks._mapped import mapped
@@ -264,6 +301,19 @@ def _scored(target: TargetInfo) -> str:
 def _several(state: State) -> bool:
     """Return whether several labels may hold at once."""
     return bool(state.values["kind"] == "multilabel")
+
+
+def _by_label(
+    raw: Sequence[Array], truths: Sequence[Any], state: State, calibration: Mapping[str, Any]
+) -> dict[str, tuple[Array, Array]]:
+    """Return the calibrated probability and the truth of each case, by the labels that have a threshold."""
+    p = np.stack([calibrations.apply(calibration, r, multilabel=_several(state)).mean(axis=0) for r in raw])
+    names = [x["name"] for x in state.values["labels"]]
+    found = {}
+    for name in calibration.get("thresholds", {}):
+        so = np.array([name in _names_in(truth) for truth in truths])
+        found[name] = (p[:, names.index(name)], so)
+    return found
 
 
 def _hot(value: Any, names: list[str]) -> np.ndarray[Any, np.dtype[np.float32]]:

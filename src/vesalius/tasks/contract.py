@@ -266,6 +266,33 @@ class Task(ABC):
         """
         return {}
 
+    def has_thresholds(self, target: TargetInfo | None) -> bool:
+        """Return whether answers about such a target are called from thresholds that `thresholds` can fit anew."""
+        return False
+
+    def thresholds(
+        self,
+        raw: Sequence[Array],
+        truths: Sequence[Any],
+        *,
+        state: State,
+        plan: Plan,
+        calibration: Mapping[str, Any],
+        sensitivity: Mapping[str, float] | None = None,
+    ) -> dict[str, float]:
+        """Return by label the threshold that suits these validation cases, all else being as `calibration` has it.
+
+        With `sensitivity` it is the highest that keeps so much of each label's, else the best by the planned rule. A
+        label of which these cases tell too little has none. By default there are none.
+        """
+        return {}
+
+    def sensitivities(
+        self, raw: Sequence[Array], truths: Sequence[Any], *, state: State, calibration: Mapping[str, Any]
+    ) -> dict[str, float]:
+        """Return by label the sensitivity that the thresholds of `calibration` have on these cases."""
+        return {}
+
     def calibrated(self, raw: Tensor, state: State, calibration: Mapping[str, Any]) -> Tensor:
         """Return what answers say of raw outputs `(B, M, …)`, as torch, so that gradients pass: `(B, K)`.
 

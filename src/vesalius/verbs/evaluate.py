@@ -17,9 +17,11 @@ from vesalius.core.errors import DataError
 from vesalius.core.progress import Progress, watched
 from vesalius.core.scorecard import Scorecard, save_scorecard
 from vesalius.core.sealed import MANIFEST
+from vesalius.core.subgroups import SMALLEST
 from vesalius.core.words import counted
 from vesalius.dicom.values.colours import chosen
 from vesalius.evaluate.answered import score_cases
+from vesalius.evaluate.fairness import assert_columns, with_subgroups
 from vesalius.evaluate.foreign import assert_drawn_on, foreign_answers, positive_class
 from vesalius.evaluate.scoring import Tally, card_of, tally_for
 from vesalius.plan import machine as machines
@@ -46,6 +48,8 @@ def evaluate(
     labels: Mapping[str, str] | None = None,
     device: str | None = None,
     accept_mismatch: bool = False,
+    by: Sequence[str] | None = None,
+    smallest_group: int = SMALLEST,
     progress: Progress | bool | None = None,
 ) -> Scorecard:
     """Score a bundle, or any tool's predictions, on the cases of `data`.
@@ -68,6 +72,9 @@ def evaluate(
         labels: What stands for what among classes and masks' values: `{"NA": "", "255": "1"}`.
         device: `cpu`, `cuda`, `cuda:1`; by default a GPU where there is one.
         accept_mismatch: Score images of another modality or unit than the bundle learned from, too.
+        by: Columns by whose groups every figure is given, too, such as `("sex", "age")`, or `("sex,age",)` for their
+            combinations; by default those of people that there are (sex, age, site …), and `()` for none.
+        smallest_group: Patients that a group must have for its figures to be given.
         progress: A `Progress`; True, False or None: by default a bar shows itself on a terminal and in a
             notebook.
 
@@ -75,7 +82,7 @@ def evaluate(
         Every figure with its 95 % interval and n, beside the trivial baseline of a bundle.
 
     Raises:
-        DataError: No case has the target, or all were trained on.
+        DataError: No case has the target, or all were trained on; no case has a column to group by.
         MismatchError: No case is of the kind that the bundle learned from.
         BundleError: The bundle is damaged.
         Interrupted: Ctrl-C; nothing is left behind.
@@ -95,6 +102,7 @@ def evaluate(
             labels=labels,
             max_set_aside=1.0,
         )
+        assert_columns(by, cohort.cases, smallest_group)
         info = target_of(cohort, target, bundle)
         cohort, info = checked(cohort, info, bundle, marks if past is not None else None, progress)
     name = info.name if info is not None else None
@@ -118,7 +126,7 @@ def evaluate(
             )
         elif info is not None:
             tally, card = score_foreign(Path(str(what)), choice.cases, cohort, info, choice.split, progress)
-        card = choice.told(card)
+        card = with_subgroups(choice.told(card), tally, by, smallest=smallest_group)
         if folder is not None:
             _write(card, folder, cohort, bundle, tally)
     return card

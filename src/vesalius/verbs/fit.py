@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from vesalius.core.bundle import Bundle
 from vesalius.core.cohort import Cohort
 from vesalius.core.plan import Plan
 from vesalius.core.progress import Progress, watched
+from vesalius.core.subgroups import SMALLEST
 from vesalius.run import folder, out_of_fold
 from vesalius.run.begin import Asked, Begun, begin, reopen
 from vesalius.run.finished import Run, keep_ran_out, place_of, run_at
@@ -44,6 +45,8 @@ def fit(
     settings: Mapping[str, Any] | None = None,
     plan: Path | str | Plan | None = None,
     preset: str | None = None,
+    by: Sequence[str] | None = None,
+    smallest_group: int = SMALLEST,
     dry_run: bool = False,
     resume: bool = False,
     max_set_aside: float = 0.10,
@@ -71,6 +74,9 @@ def fit(
         plan: A plan, or the path of a plan.json, to follow instead of the rules.
         preset: One of `vesalius presets` (`quick`, `good`, `best`, `finetune` …): it changes what the rules
             chose, and gives its reasons; `settings` win over it.
+        by: Columns by whose groups the report gives every figure, too, and which `train.select=worst_group` and its
+            kin go by; by default those of people that there are (sex, age, site …), and `()` for none.
+        smallest_group: Patients that a group must have for its figures to be given.
         dry_run: Stop at the plan.
         resume: Go on in `out`, or in the latest unfinished run of this data, where it was interrupted. What
             that run was told need not be told again; it has the time that is left, unless `time_limit` gives it
@@ -110,6 +116,8 @@ def fit(
         init=None if init is None else place_of(init),
         plan=plan,
         preset=preset,
+        by=None if by is None else tuple(by),
+        smallest_group=smallest_group,
         dry_run=dry_run,
         max_set_aside=max_set_aside,
         device=device,
@@ -149,7 +157,17 @@ def _carried_out(begun: Begun, space: Workspace, planned: Planned, path: Path) -
     bundle = seal(space, plan, trained, path)
     if begun.asked.folds is not None or out_of_fold.is_free(plan):
         out_of_fold.write(space, bundle, outcome, path, progress=progress, device=device)
-    bundle, scorecard = finish(space, bundle, outcome, path, progress=progress, device=device)
+    asked = begun.asked
+    bundle, scorecard = finish(
+        space,
+        bundle,
+        outcome,
+        path,
+        by=asked.by,
+        smallest_group=asked.smallest_group,
+        progress=progress,
+        device=device,
+    )
     shutil.rmtree(path / "cache", ignore_errors=True)  # prepared pixels, of no use to anybody now
     if outcome.ran_out:
         keep_ran_out(path)
