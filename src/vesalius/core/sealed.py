@@ -140,6 +140,12 @@ def open_sealed(path: Path, kind: Kind) -> Sealed:
         return Sealed(path, kind, head, frozenset(listed), hashlib.sha256(text.encode()).hexdigest())
 
 
+def digests(path: Path, kind: Kind) -> dict[str, str]:
+    """Return the SHA-256 of each file of a sealed folder by its name, as its manifest lists them."""
+    with damage_named(path, kind):
+        return _listed(path, kind, (path / MANIFEST).read_text(encoding="utf-8"))
+
+
 @contextmanager
 def damage_named(path: Path, kind: Kind) -> Iterator[None]:
     """Turn what reading a damaged file raises inside this block into a BundleError that names the folder."""
