@@ -74,11 +74,14 @@ def _image_recipe(data: Mapping[str, Any]) -> ImageRecipe:
     return ImageRecipe(**{**known, "spacing_mm": None if spacing is None else tuple(spacing)})
 
 
-def recipe_of(bundle: Bundle, *, takes_time: bool) -> Recipe:
-    """Return what a bundle's made-up cases are like: as its training cases were, but no larger than they need be."""
+def recipe_of(bundle: Bundle, task: Task) -> Recipe:
+    """Return what a bundle's made-up cases are like: as its training cases were, but no larger than they need be.
+
+    `task` is that of its last stage.
+    """
     stage = bundle.stages[0] if bundle.stages[-1].takes is not None else bundle.stages[-1]
     data, learned = stage.plan.data, bundle.learned
-    if not data.images or (learned is not None and not learned.cases):
+    if not data.images or _without_images(task, bundle):
         return Recipe(())
     spacing = _spacing(data, learned)
     shape = _shape(stage, learned, spacing)
@@ -101,10 +104,17 @@ def recipe_of(bundle: Bundle, *, takes_time: bool) -> Recipe:
                 dtype=kind,
                 unit=_first(learned.units) if learned else None,
                 modality=_first(learned.modalities) if learned else None,
-                frames=FRAMES if takes_time else 0,
+                frames=FRAMES if task.takes_time else 0,
             )
         )
     return Recipe(tuple(images))
+
+
+def _without_images(task: Task, bundle: Bundle) -> bool:
+    """Return whether the training cases had no images: the task answers such ones, and all that was seen is a point."""
+    nothing = task.geometry(Case("", {}, reference=None), bundle.stages[-1].state)
+    points = bundle.learned is None or all(high <= 1 for _, high in bundle.learned.size)
+    return nothing is not None and points
 
 
 def _first(known: Sequence[str | None]) -> str | None:

@@ -73,6 +73,7 @@ class _Listening:
 
     def __init__(self, task: Task, heard: _Heard) -> None:
         self._task, self._heard = task, heard
+        self.__module__ = type(task).__module__  # whose code an error is of
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._task, name)

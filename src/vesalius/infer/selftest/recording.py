@@ -91,7 +91,7 @@ def made(bundle: Bundle, *, device: str | None = None) -> Record:
     covers, about = record.covered(bundle), machine.facts(predictor.device)
     empty = Record(covers, about, tolerance=TOLERANCE[arithmetic], arithmetic=arithmetic)
     try:
-        recipe = inputs.recipe_of(bundle, takes_time=predictor.stages[-1].task.takes_time)
+        recipe = inputs.recipe_of(bundle, predictor.stages[-1].task)
         tried = list(_tried(predictor, recipe))
         chosen, why = _chosen(predictor, tried, empty)
     except VesaliusError as error:
@@ -121,9 +121,9 @@ def _chosen(predictor: Predictor, tried: Sequence[_Tried], about: Record) -> tup
     ordered = sorted(tried, key=lambda one: sum(one.margins()) / max(len(one.margins()), 1))
     sound = [o for o in ordered if all(m >= MARGIN * about.tolerance for m in o.margins())] or ordered
     kept: list[_Tried] = []
-    with _shaken(predictor, ROUNDING[about.arithmetic]) as shaken:
+    with shaken(predictor, ROUNDING[about.arithmetic]) as changed:
         for one in _each_called_otherwise(sound):
-            if one.seen.work > SLOW or _steady(one, observe(shaken, one.case), about.tolerance):
+            if one.seen.work > SLOW or _steady(one, observe(changed, one.case), about.tolerance):
                 kept.append(one)
             if len(kept) == KEPT:
                 break
@@ -149,7 +149,7 @@ def _steady(one: _Tried, shaken: Observed, tolerance: float) -> bool:
 
 
 @contextmanager
-def _shaken(predictor: Predictor, share: float) -> Iterator[Predictor]:
+def shaken(predictor: Predictor, share: float) -> Iterator[Predictor]:
     """Change all weights by up to that share inside this block, the same way each time, and then back to the bit."""
     models = [model for loaded in predictor.stages for model in loaded.models]
     kept = [{name: t.clone() for name, t in model.state_dict().items()} for model in models]
