@@ -19,6 +19,7 @@ from vesalius.cli import (
     listing,
     phantom,
     predict,
+    selftest,
     serve,
 )
 from vesalius.cli._app import app, process_began
@@ -36,6 +37,7 @@ for verb in (
     evaluate,
     explain,
     compare,
+    selftest,
     fetch,
     serve,
     deidentify,

@@ -1,4 +1,4 @@
-"""From trained members to a finished run: calibration, scorecard, self-test, card and report."""
+"""From trained members to a finished run: calibration, scorecard, card and report."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from vesalius.core.progress import Progress
 from vesalius.core.scorecard import Scorecard, as_json, nameless, save_scorecard
 from vesalius.evaluate.answered import score_cases
 from vesalius.evaluate.banners import of_training
-from vesalius.infer.selftest.recording import with_record
 from vesalius.run.members import Outcome
 from vesalius.run.reporting import write_report
 from vesalius.run.unseen import of_run
@@ -40,7 +39,7 @@ def finish(
     progress: Progress,
     device: str | None,
 ) -> tuple[Bundle, Scorecard]:
-    """Score the bundle on the test cases, seal the scorecard and a self-test into it, and write what a person reads."""
+    """Score the bundle on the test cases, seal the scorecard into it, and write what a person reads."""
     stage = bundle.stages[-1]
     cases, split = (space.test, "test") if space.test else (space.training, "training")
     tally, card = score_cases(
@@ -59,7 +58,7 @@ def finish(
     texts = {"scorecard.json": as_json(nameless(card)), "card.md": written}
     sealed = save_bundle(
         bundle.path,
-        with_record(bundle, device=device),
+        bundle.stages,
         data_hash=bundle.data_hash,
         made_by=bundle.made_by,
         learned=bundle.learned,

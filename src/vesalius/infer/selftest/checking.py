@@ -141,12 +141,13 @@ def _verdict(found: Record, parts: list[str], rows: list[Row], fault: str, done:
             else f", off by {first.difference:.3g} (limit {first.limit:.3g})"
         )
         more = f", and {len(failed) - 1} more" if len(failed) > 1 else ""
-        return "failed", f"{first.what} is {_said(first.found)}, not {_said(first.expected)}{far}{more}"
+        return "failed", f"{first.what} is {said(first.found)}, not {said(first.expected)}{far}{more}"
     part = "" if done == len(found.inputs) else f", the first {done} of {len(found.inputs)} alone"
     return "passed", f"it answers {counted(done, 'made-up input')} as it did where it was recorded{part}"
 
 
-def _said(value: str | float) -> str:
+def said(value: str | float) -> str:
+    """Return a word as it is, and a number in a few digits."""
     return value if isinstance(value, str) else f"{value:.6g}"
 
 

@@ -7,7 +7,7 @@ is allowed, when all weights are changed by as little as rounding does.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from vesalius.core.bundle import BUNDLE, Bundle, Stage, open_bundle, save_bundle
+from vesalius.core.bundle import BUNDLE, SCORED, Bundle, Stage, hash_when_scored, open_bundle, save_bundle
 from vesalius.core.case import Case
 from vesalius.core.errors import VesaliusError
 from vesalius.core.marks import difference
@@ -54,7 +54,8 @@ class _Tried:
 def recorded(bundle: Bundle | Path | str, *, device: str | None = None) -> Bundle:
     """Record a sealed bundle's self-test anew, in its place, and return it as it is sealed then.
 
-    Whoever changes a bundle calls this last. Whatever else is sealed into it stays. Raises BundleError, OutputError.
+    Whoever changes a bundle calls this last. Whatever else is sealed into it stays; a scorecard that was of the bundle
+    without this record is of the bundle with it. Raises BundleError, OutputError.
     """
     opened = bundle if isinstance(bundle, Bundle) else open_bundle(bundle)
     own = {f"{stem}-{k}" for k, s in enumerate(opened.stages) for stem in ("plan", "state", *s.extras)}
@@ -64,14 +65,17 @@ def recorded(bundle: Bundle | Path | str, *, device: str | None = None) -> Bundl
         for name in digests(opened.path, BUNDLE)
         if name != BUNDLE.head and name not in weights and Path(name).stem not in own
     }
-    return save_bundle(
-        opened.path,
-        with_record(opened, device=device),
-        data_hash=opened.data_hash,
-        made_by=opened.made_by,
-        learned=opened.learned,
-        texts=texts,
-    )
+    was, stages = hash_when_scored(opened), with_record(opened, device=device)
+    sealed = _saved(opened, stages, {k: v for k, v in texts.items() if k not in SCORED})
+    if not any(name in texts for name in SCORED):
+        return sealed
+    found = {**texts, SCORED[0]: texts[SCORED[0]].replace(was, sealed.hash)} if SCORED[0] in texts else texts
+    return _saved(opened, stages, found)
+
+
+def _saved(bundle: Bundle, stages: tuple[Stage, ...], texts: Mapping[str, str]) -> Bundle:
+    about = {"data_hash": bundle.data_hash, "made_by": bundle.made_by}
+    return save_bundle(bundle.path, stages, learned=bundle.learned, texts=texts, **about)
 
 
 def with_record(bundle: Bundle, *, device: str | None = None) -> tuple[Stage, ...]:
