@@ -29,6 +29,8 @@ _HOME = {
     "evaluate": "verbs.evaluate",
     "calibrate": "verbs.calibrate",
     "explain": "verbs.explain",
+    "selftest": "verbs.selftest",
+    "SelfTest": "infer.selftest.checking",
     "Explanations": "verbs.explain",
     "write": "verbs.write",
     "fetch": "verbs.fetch",
@@ -93,6 +95,7 @@ __all__ = [
     "Predictions",
     "RegisterError",
     "Run",
+    "SelfTest",
     "SourceError",
     "UnknownName",
     "UnsafeError",
@@ -115,6 +118,7 @@ __all__ = [
     "predict",
     "read",
     "register",
+    "selftest",
     "torch_dataset",
     "write",
 ]
@@ -144,6 +148,7 @@ if TYPE_CHECKING:
     from vesalius.core.errors import UsageError as UsageError
     from vesalius.core.errors import VesaliusError as VesaliusError
     from vesalius.core.image import Image as Image
+    from vesalius.infer.selftest.checking import SelfTest as SelfTest
     from vesalius.run.finished import Run as Run
     from vesalius.run.out_of_fold import OutOfFold as OutOfFold
     from vesalius.run.predictions import Predictions as Predictions
@@ -169,6 +174,7 @@ if TYPE_CHECKING:
     from vesalius.verbs.predict import predict as predict
     from vesalius.verbs.read import read as read
     from vesalius.verbs.register import register as register
+    from vesalius.verbs.selftest import selftest as selftest
     from vesalius.verbs.torch_dataset import torch_dataset as torch_dataset
     from vesalius.verbs.write import write as write
 

@@ -17,10 +17,12 @@ from vesalius.core.answers.boxes import Boxes
 from vesalius.core.ask import Ask
 from vesalius.core.case import Box
 from vesalius.core.image import Array, Image, Triple
+from vesalius.core.marks import Mark
 from vesalius.core.palette import BEFORE, colour_of
 from vesalius.core.words import counted
 from vesalius.prepare.geometry import upright, upright_points
 
+KNOWN_AGAIN = 16  # of the surest boxes
 OVERLAP = 0.5  # intersection over union from which a box has found a true one
 
 
@@ -36,6 +38,20 @@ class BoxesHandling(Handling[Boxes]):
     def columns(self, answer: Boxes) -> dict[str, Any]:
         """Return how many boxes there are, and the highest probability among them."""
         return {"boxes": len(answer.boxes), "highest_p": float(answer.p.max()) if len(answer.boxes) else 0.0}
+
+    def marks(self, answer: Boxes) -> list[Mark]:
+        """Return how many boxes there are, and the labels, probabilities and corners of the surest of them."""
+        surest = sorted(range(len(answer.boxes)), key=lambda k: -float(answer.p[k]))[:KNOWN_AGAIN]
+        chosen = [answer.boxes[k] for k in surest]
+        corners = [float(x) for box in chosen for x in (*box.low, *box.high)]
+        return [
+            Mark("boxes", str(len(answer.boxes))),
+            Mark("labels of the surest boxes", ", ".join(box.label for box in chosen)),
+            Mark("probabilities of the surest boxes", tuple(float(answer.p[k]) for k in surest)),
+            Mark(
+                "corners of the surest boxes", tuple(corners), unit=max(map(abs, corners), default=1.0) or 1.0
+            ),
+        ]
 
     def lines(self, answer: Boxes) -> list[Line]:
         """Return each box's label, probability and place, the surest first."""

@@ -7,6 +7,7 @@ The file is named after the dataclass in lower case (`answers/scores.py` for `Sc
 
 from __future__ import annotations
 
+import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -27,6 +28,7 @@ from vesalius.core.cohort import Label, TargetInfo
 from vesalius.core.doubt import Doubt
 from vesalius.core.errors import CodeError, DataError
 from vesalius.core.image import Array, Image
+from vesalius.core.marks import Mark, fields_of, means, place
 from vesalius.core.promise import Limits
 from vesalius.core.scorecard import Scorecard
 from vesalius.metrics import Interval, Rows
@@ -136,6 +138,18 @@ class Handling(ABC, Generic[A]):
         Voxel k reaches from k to k + 1 on the axes, so that its middle is k + 0.5: coordinates of boxes and points hold
         as they are, once `prepare.geometry.upright_points` has turned them as the image is shown.
         """
+
+    def marks(self, answer: A) -> Sequence[Mark]:
+        """Return what an answer is known again by, on another machine and in a later version: see `core/marks.py`.
+
+        They are stored in bundles, so they hold no text that may name somebody. By default they are the blocks of an
+        image, and the other fields as they are.
+        """
+        shared = [f.name for f in dataclasses.fields(Answer)]
+        if isinstance(answer, ImageAnswer):
+            own = fields_of(answer, left_out=[*shared, "image"])
+            return [*place(answer.image), means("image", answer.image.array), *own]
+        return list(fields_of(answer, left_out=shared))
 
     # --- what is asked of an answer
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from vesalius.answers._asking import number_at
@@ -9,6 +10,7 @@ from vesalius.answers.contract import Handling
 from vesalius.answers.drawing.lines import Line
 from vesalius.core.answers.curve import Curve
 from vesalius.core.ask import Ask
+from vesalius.core.marks import Mark, fields_of
 
 
 class CurveHandling(Handling[Curve]):
@@ -29,6 +31,19 @@ class CurveHandling(Handling[Curve]):
     def values(self, answer: Curve) -> dict[str, Any]:
         """Return the same, with None where the curve does not fall to one half."""
         return {name: None if days == "" else days for name, days in self.columns(answer).items()}
+
+    def marks(self, answer: Curve) -> list[Mark]:
+        """Return the times, the arms in their order, and the survival of each, a probability."""
+        curves = [
+            replace(mark, unit=1.0)
+            for arm, curve in answer.survival.items()
+            for mark in fields_of(curve, f"survival of {arm}")
+        ]
+        return [
+            Mark("arms", ", ".join(answer.survival)),
+            *fields_of(answer.times_days, "times in days"),
+            *curves,
+        ]
 
     def lines(self, answer: Curve) -> list[Line]:
         """Return each arm's median survival, and how many survive to the last day."""

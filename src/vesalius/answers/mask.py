@@ -21,7 +21,7 @@ from vesalius.answers.drawing.lines import Line
 from vesalius.answers.drawing.panels import Cell, Table, decimals_of, figure, measured
 from vesalius.answers.drawing.slices import Slice, plane_of
 from vesalius.answers.foreign.masks import LazyMasks, mask_answers
-from vesalius.core import grids
+from vesalius.core import grids, marks
 from vesalius.core.answers.mask import Mask
 from vesalius.core.ask import Ask
 from vesalius.core.called import called_by
@@ -30,6 +30,7 @@ from vesalius.core.cohort import Label, TargetInfo
 from vesalius.core.doubt import NAT, Doubt, entropy
 from vesalius.core.errors import DataError
 from vesalius.core.image import Array, Image
+from vesalius.core.marks import Mark
 from vesalius.core.palette import colour_of
 from vesalius.core.promise import LEVELS, Limits
 from vesalius.core.scorecard import Scorecard
@@ -87,6 +88,23 @@ class MaskHandling(Handling[Mask]):
     def columns(self, answer: Mask) -> dict[str, Any]:
         """Return each label's size under its name and unit."""
         return {f"{label.name}_{unit}": size for label, size, unit in label_sizes(answer)}
+
+    def marks(self, answer: Mask) -> list[Mark]:
+        """Return the labels, the grid, how many voxels of each label lie in each block, and which label has most."""
+        labels, array = answer.labels, answer.image.array
+        found = [Mark("labels", ", ".join(f"{x.value} {x.name}" for x in labels)), *marks.place(answer.image)]
+        if answer.overlapping:
+            return found + [marks.counts(f"voxels of {x.name}", array[k], [1]) for k, x in enumerate(labels)]
+        found.append(marks.counts("voxels of each label", array[0], [x.value for x in labels]))
+        sizes = {x.name: int((array[0] == x.value).sum()) for x in labels}
+        sizes = {"nothing": array[0].size - sum(sizes.values()), **sizes}
+        first, second, *_ = [*sorted(sizes.values(), reverse=True), 0]
+        return [
+            *found,
+            Mark(
+                "most voxels are", max(sizes, key=sizes.__getitem__), margin=(first - second) / array[0].size
+            ),
+        ]
 
     def summary(self, answer: Mask) -> dict[str, Any]:
         """Return the labels with their colours and sizes."""

@@ -9,6 +9,7 @@ from vesalius.answers.contract import Handling
 from vesalius.answers.drawing.lines import Line
 from vesalius.core.answers.ranking import Ranking
 from vesalius.core.ask import Ask
+from vesalius.core.marks import Mark, digest, fields_of
 
 
 class RankingHandling(Handling[Ranking]):
@@ -20,6 +21,11 @@ class RankingHandling(Handling[Ranking]):
     def columns(self, answer: Ranking) -> dict[str, Any]:
         """Return no column: the cases are in the answer's JSON."""
         return {}
+
+    def marks(self, answer: Ranking) -> list[Mark]:
+        """Return the distances, and the order of the cases, whose ids no bundle may hold, as a hash."""
+        order = Mark("order of the cases", digest("\n".join(answer.case_ids)))
+        return [order, *fields_of(answer.distances, "distances")]
 
     def lines(self, answer: Ranking) -> list[Line]:
         """Return the cases with their distances, the nearest first."""

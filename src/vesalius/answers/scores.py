@@ -33,6 +33,7 @@ from vesalius.core.cohort import TargetInfo
 from vesalius.core.doubt import NAT, Doubt, binary_entropies, entropies
 from vesalius.core.errors import DataError, UnknownName
 from vesalius.core.image import Array, Image
+from vesalius.core.marks import Mark
 from vesalius.core.promise import Limits, Promise
 from vesalius.core.scorecard import Scorecard
 from vesalius.core.words import counted, listed
@@ -74,6 +75,22 @@ class ScoresHandling(Handling[Scores]):
         """Return the same with the probabilities as numbers, none of their digits lost."""
         p = {f"p_{x.name}": float(p) for x, p in zip(answer.labels, answer.p, strict=True)}
         return {**self.columns(answer), **p}
+
+    def marks(self, answer: Scores) -> list[Mark]:
+        """Return the labels in their order, each one's probability, what is called, and how far that is from not."""
+        names = [x.name for x in answer.labels]
+        p = {name: float(x) for name, x in zip(names, answer.p, strict=True)}
+        found = [Mark("labels", ", ".join(names)), *(Mark(f"probability of {n}", x) for n, x in p.items())]
+        if answer.kind != "multilabel" and len(p) > 1:
+            first, second = sorted(p.values(), reverse=True)[:2]
+            found.append(Mark("likeliest", max(p, key=p.__getitem__), margin=first - second))
+        for name, threshold in answer.thresholds.items():
+            if name in p:
+                called = "yes" if p[name] >= threshold else "no"
+                far = abs(p[name] - threshold) / max(threshold, 1 - threshold)
+                found.append(Mark(f"{name} called at its threshold", called, margin=far))
+                found.append(Mark(f"threshold of {name}", float(threshold)))
+        return found
 
     def summary(self, answer: Scores) -> dict[str, Any]:
         """Return each label's probability, and whether the positive label reaches its operating point."""

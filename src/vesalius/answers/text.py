@@ -9,6 +9,7 @@ from vesalius.answers._asking import number_place
 from vesalius.answers.contract import Handling
 from vesalius.core.answers.text import Text
 from vesalius.core.ask import Ask
+from vesalius.core.marks import Mark, digest
 
 
 class TextHandling(Handling[Text]):
@@ -21,6 +22,11 @@ class TextHandling(Handling[Text]):
     def columns(self, answer: Text) -> dict[str, Any]:
         """Return each section under its name."""
         return dict(answer.sections)
+
+    def marks(self, answer: Text) -> list[Mark]:
+        """Return the sections, and the text of each as a hash, as it may hold words of somebody's report."""
+        found = [Mark("sections", ", ".join(answer.sections))]
+        return found + [Mark(f"text of {name}", digest(text)) for name, text in answer.sections.items()]
 
     def ask(self, answer: Text, of: str, which: str | None) -> Ask:
         """Return the k-th sentence of all sections, as they follow one another; by default the first."""

@@ -25,6 +25,7 @@ from vesalius.core.cohort import TargetInfo
 from vesalius.core.doubt import Doubt
 from vesalius.core.errors import DataError, UnknownName
 from vesalius.core.image import Array
+from vesalius.core.marks import Mark
 from vesalius.core.promise import Limits, Promise
 from vesalius.core.scorecard import Scorecard
 from vesalius.core.words import counted
@@ -61,6 +62,13 @@ class ValueHandling(Handling[Value]):
     def columns(self, answer: Value) -> dict[str, Any]:
         """Return the number and its unit."""
         return {"value": answer.x, "unit": answer.unit or ""}
+
+    def marks(self, answer: Value) -> list[Mark]:
+        """Return the number and its unit."""
+        return [
+            Mark(answer.quantity or "value", float(answer.x), unit=None),
+            Mark("unit", answer.unit or "none"),
+        ]
 
     def lines(self, answer: Value) -> list[Line]:
         """Return the number with its unit."""

@@ -20,6 +20,7 @@ from vesalius.cli import (
     listing,
     phantom,
     predict,
+    selftest,
     serve,
 )
 from vesalius.cli._app import app, process_began
@@ -38,6 +39,7 @@ for verb in (
     calibrate,
     explain,
     compare,
+    selftest,
     fetch,
     serve,
     deidentify,

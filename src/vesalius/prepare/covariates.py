@@ -24,6 +24,7 @@ from vesalius.core.moments import Moments
 from vesalius.core.statistics import Statistics
 from vesalius.core.tally import Tally
 from vesalius.core.words import counted, listed
+from vesalius.prepare.made_up import Draw
 
 CODES = 10  # whole numbers of at most so many different values may be codes of categories
 WORDS = 50  # words of more different values are no category
@@ -215,6 +216,25 @@ def _encoded(case: Case, name: str, about: Mapping[str, Any]) -> list[float]:
             hint=f"one of {listed(values)}",
         )
     return [float(_word(value) == v) for v in values] + present
+
+
+def made_up(learned: Learned, name: str, draw: Draw) -> float | str:
+    """Return a value that a covariate may have: a category, or a number among those learned from.
+
+    Raises DataError where what was learned says neither.
+    """
+    about = learned.get(name, {})
+    if not isinstance(about, Mapping):
+        about = {}
+    if about.get("values"):
+        return str(draw.one(about["values"]))
+    if "low" in about and "high" in about:
+        return draw.between(float(about["low"]), float(about["high"]))
+    if "mean" in about and "sd" in about:
+        return draw.between(float(about["mean"] - about["sd"]), float(about["mean"] + about["sd"]))
+    raise DataError(
+        f"nobody knows which values the covariate '{name}' may have", hint="`made_up` of the task"
+    )
 
 
 def outside(case: Case, learned: Learned) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from vesalius.core.bundle import Bundle, Stage, save_bundle
 from vesalius.core.disk import write_bytes
 from vesalius.core.plan import Plan, save_plan
 from vesalius.core.version import VERSION
+from vesalius.infer.selftest.recording import recorded
 from vesalius.plan.summary import learned_from
 from vesalius.run.members import Outcome, weights_file
 from vesalius.run.outcome import calibrated
@@ -16,19 +17,25 @@ from vesalius.run.training import TrainedStage
 from vesalius.run.workspace import Workspace
 
 
-def seal(space: Workspace, plan: Plan, trained: Sequence[TrainedStage], path: Path) -> Bundle:
-    """Write the weights and the plan into a run's folder, calibrate each stage, and seal the bundle."""
+def seal(
+    space: Workspace, plan: Plan, trained: Sequence[TrainedStage], path: Path, *, device: str | None = None
+) -> Bundle:
+    """Write the weights and the plan into a run's folder, calibrate each stage, and seal the bundle with a self-test.
+
+    `device` is where the self-test is recorded.
+    """
     stages = [_written(each, path / "bundle", number) for number, each in enumerate(trained)]
     save_plan(plan, path / "plan.json")
     early = [calibrated(space, s.plan, t.outcome, s) for s, t in zip(stages[:-1], trained[:-1], strict=True)]
     stages = [*early, calibrated(space, plan, trained[-1].outcome, stages[-1])]
-    return save_bundle(
+    bundle = save_bundle(
         path / "bundle",
         tuple(stages),
         data_hash=space.cohort.hash,
         made_by=f"vesalius {VERSION}",
         learned=learned_from(space.summary),
     )
+    return recorded(bundle, device=device)
 
 
 def _written(trained: TrainedStage, folder: Path, number: int) -> Stage:

@@ -24,9 +24,11 @@ from vesalius.plan.draft import Draft
 from vesalius.plan.fingerprint import Fingerprint
 from vesalius.plan.machine import Machine
 from vesalius.plan.usual import usual
+from vesalius.prepare import covariates
 from vesalius.prepare.batch import Batch, Example, collate
 from vesalius.prepare.case import Prepared, Takes, prepare
 from vesalius.prepare.geometry import Undo
+from vesalius.prepare.made_up import Draw
 
 if TYPE_CHECKING:  # encode, merge and decode are numpy; only build, loss and infer need torch
     import torch
@@ -200,6 +202,23 @@ class Task(ABC):
         What a user gives beyond them is said to be passed over.
         """
         return tuple(str(name) for name in state.values.get("covariates", ()))
+
+    def made_up(self, case: Case, state: State, draw: Draw) -> Case:
+        """Return a made-up case, which has images alone, with what else the task needs to answer it.
+
+        It is for the self-test of a bundle. By default it is given covariates that may be. Raises DataError, whose
+        words stand in the bundle, where the task cannot be asked about what is made up.
+        """
+        about = state.values.get("covariates")
+        learned = about if isinstance(about, Mapping) else {}
+        found = {name: covariates.made_up(learned, name, draw) for name in self.covariates(state)}
+        known = [n for n in self.known_covariates(state) if n in learned and n not in found]
+        found |= {name: covariates.made_up(learned, name, draw) for name in known}
+        return replace(case, covariates=found)
+
+    def spread(self, state: State) -> float | None:
+        """Return how widely the numbers that are answered spread over training cases, in their unit; None unknown."""
+        return None
 
     def outside(self, case: Case, state: State) -> tuple[str, ...]:
         """Return in what a case lies outside of what was learned from, beside its image; a sentence each.

@@ -136,6 +136,10 @@ class Regress(Task):
         """Return the covariate that each number of the encoded ones stands for."""
         return covariates.features(state.values["covariates"])
 
+    def spread(self, state: State) -> float:
+        """Return the deviation of the training cases' numbers."""
+        return float(state.values["sd"])
+
     def outside(self, case: Case, state: State) -> tuple[str, ...]:
         """Return which covariates lie outside of what was learned from."""
         return covariates.outside(case, state.values["covariates"])

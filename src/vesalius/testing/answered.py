@@ -12,10 +12,14 @@ from vesalius import formats, metrics
 from vesalius.core.answers import ImageAnswer
 from vesalius.core.errors import DataError
 from vesalius.core.file_names import file_names
+from vesalius.infer.selftest.checking import selftested
+from vesalius.infer.selftest.recording import shaken
 from vesalius.serve.http import results
 from vesalius.testing.answer import check_answer
 from vesalius.testing.promise import promised, require
 from vesalius.testing.trial import TaskTrial
+
+CHANGED = 0.1  # how far weights are changed, each by another share
 
 
 def answers_each_case(trial: TaskTrial) -> None:
@@ -115,6 +119,23 @@ def is_scored(trial: TaskTrial) -> None:
     require((trial.folder / "evaluated" / "report.html").is_file(), f"{trial}: an evaluation has a report")
 
 
+def passes_its_self_test(trial: TaskTrial) -> None:
+    """Require that its bundle passes the self-test that `fit` sealed into it, and fails it with other weights.
+
+    A bundle that cannot be asked about what is made up says why in words.
+    """
+    predictor = trial.predictor
+    found = selftested(predictor.bundle, predictor)
+    if found.outcome == "none":
+        require(bool(found.why), f"{trial}: a bundle without a self-test says why")
+        return
+    require(found.passed, f"{trial}: its bundle passes its self-test, but {found.why}")
+    with shaken(predictor, CHANGED):
+        changed = selftested(predictor.bundle, predictor)
+    told = f"{trial}: its self-test fails where all weights are changed by up to {CHANGED:.0%}"
+    require(changed.outcome == "failed", f"{told}, and does not: {changed.why}")
+
+
 def is_listed_by_the_service(trial: TaskTrial) -> None:
     """Require that the HTTP service lists the model with its task, its kind of answer and what it needs."""
     about, kind = trial.served.about, trial.task.answer.__name__
@@ -157,6 +178,7 @@ ANSWERED: tuple[Callable[[TaskTrial], None], ...] = (
     says_which_covariates_it_needs,
     has_a_trivial_answer_of_its_kind,
     is_scored,
+    passes_its_self_test,
     is_listed_by_the_service,
     is_answered_over_http,
 )

@@ -154,7 +154,7 @@ def _carried_out(begun: Begun, space: Workspace, planned: Planned, path: Path) -
         ready=planned.ready,
     )
     outcome = trained[-1].outcome
-    bundle = seal(space, plan, trained, path)
+    bundle = seal(space, plan, trained, path, device=device)
     if begun.asked.folds is not None or out_of_fold.is_free(plan):
         out_of_fold.write(space, bundle, outcome, path, progress=progress, device=device)
     asked = begun.asked

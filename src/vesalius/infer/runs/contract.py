@@ -65,13 +65,15 @@ class Run(ABC):
     `joins` says that several cases go through the models in one pass, so that an answer is cheap. `held_out` says
     that the members' raw answers about the cases that they never saw are kept, for calibration. `apart` says that raw
     answers about a batch are `(B, M, …)`, one of each member, instead of what these say together. `on_grid` says that
-    a raw answer has a value for each point of the image's grid.
+    a raw answer has a value for each point of the image's grid. `lowers` says that answers are computed in the planned
+    precision of training where that is lower than single.
     """
 
     joins: ClassVar[bool] = False
     apart: ClassVar[bool] = False
     held_out: ClassVar[bool] = False
     on_grid: ClassVar[bool] = False
+    lowers: ClassVar[bool] = False
 
     @abstractmethod
     def answer(self, members: Members, example: Example, undo: Undo, *, told: Told | None = None) -> Any:

@@ -27,6 +27,7 @@ class Dense(Run):
     """The members' mean field is streamed; the task's `point` turns finished stretches of it into values."""
 
     on_grid: ClassVar[bool] = True
+    lowers: ClassVar[bool] = True
 
     def answer(self, members: Members, example: Example, undo: Undo, *, told: Told | None = None) -> Any:
         """Return the values on the native grid, `(Z, Y, X)`, or several such fields by name."""
