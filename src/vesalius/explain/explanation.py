@@ -25,7 +25,7 @@ from vesalius.infer import runs
 from vesalius.infer.predictor import Asked, Predictor
 from vesalius.infer.runs.contract import Grid
 from vesalius.prepare import geometry
-from vesalius.prepare.batch import Example, main_image
+from vesalius.prepare.batch import main_image, part_of
 
 Check = Literal["none", "usual", "full"]
 SAME = 0.5  # rank correlation from which a map of a model that learned nothing is the same map
@@ -121,20 +121,10 @@ def _question(given: Asked, asked: Ask, watch: Watch | None) -> tuple[Question, 
     shape = (int(array.shape[-3]), int(array.shape[-2]), int(array.shape[-1]))
     run = runs.get(given.members.task.run)
     start, size = run.window(given.members.plan, shape, where)
-    place = tuple(slice(a, a + n) for a, n in zip(start, size, strict=True))
     if where is not None:
-        where = where[place]
-    example = _cut(given.example, place, array)
+        where = where[tuple(slice(a, a + n) for a, n in zip(start, size, strict=True))]
+    example = part_of(given.example, start, size)
     return Question(given.members, example, replace(asked, where=where), watch=watch), start
-
-
-def _cut(example: Example, place: tuple[slice, ...], main: Array) -> Example:
-    z, y, x = place
-    images = {
-        name: np.ascontiguousarray(image[..., z, y, x]) if image is main else image
-        for name, image in example.images.items()
-    }
-    return replace(example, images=images)
 
 
 def _prepared(where: Array | None, given: Asked) -> Array | None:

@@ -12,7 +12,7 @@ from vesalius.core.bundle import Bundle
 from vesalius.core.cohort import Cohort
 from vesalius.core.plan import Plan
 from vesalius.core.progress import Progress, watched
-from vesalius.run import folder, out_of_fold
+from vesalius.run import folder, neighbours, out_of_fold
 from vesalius.run.begin import Asked, Begun, begin, reopen
 from vesalius.run.finished import Run, keep_ran_out, place_of, run_at
 from vesalius.run.outcome import finish
@@ -144,12 +144,14 @@ def _carried_out(begun: Begun, space: Workspace, planned: Planned, path: Path) -
         device=device,
         start=begun.start.weights if begun.start else None,
         ready=planned.ready,
+        index_until=folder.index_until(begun, planned),
     )
     outcome = trained[-1].outcome
     bundle = seal(space, plan, trained, path)
     if begun.asked.folds is not None or out_of_fold.is_free(plan):
         out_of_fold.write(space, bundle, outcome, path, progress=progress, device=device)
     bundle, scorecard = finish(space, bundle, outcome, path, progress=progress, device=device)
+    neighbours.write(space, bundle, trained[-1].vectors, path)
     shutil.rmtree(path / "cache", ignore_errors=True)  # prepared pixels, of no use to anybody now
     if outcome.ran_out:
         keep_ran_out(path)
@@ -159,5 +161,6 @@ def _carried_out(begun: Begun, space: Workspace, planned: Planned, path: Path) -
 def _as_it_was(begun: Begun, space: Workspace, path: Path) -> Run:
     """Return a run that is finished, as it lies there."""
     folder.keep_record(space, path, begun.start)
+    neighbours.made_again(space, path, progress=begun.asked.progress, device=begun.asked.device)
     begun.asked.progress.note(f"{path} is finished: nothing is left to do")
     return run_at(path)
