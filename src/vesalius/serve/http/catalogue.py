@@ -108,6 +108,7 @@ def describe(name: str, bundle: Bundle, predictor: Predictor) -> dict[str, Any]:
         "operating_point": operating_point(calibration.get("positive"), calibration.get("thresholds", {})),
         "calibrated": "temperature" in calibration,
         "explainers": _explainers(kind, predictor),
+        "asks": list(answers.of(kind).asks),
         "research_use": True,
         **measured(bundle, kind),
     }
