@@ -83,7 +83,11 @@ def test_explanations_are_asked_for_switched_and_withheld_with_the_reason(
         page.tab.select_option("#model", "chest")
         page.tab.focus("#explaining summary")
         page.tab.keyboard.press("Enter")  # all of it works from the keyboard
-        assert page.tab.locator("#ask option").all_inner_texts() == ["what it says most of", "Healthy", "Lesion"]
+        assert page.tab.locator("#ask option").all_inner_texts() == [
+            "what it says most of",
+            "Healthy",
+            "Lesion",
+        ]
         page.tab.select_option("#ask", "label=lesion")
         page.tab.check('#explainers input[value="corner-flat"]')
         page.audit("asking")
