@@ -19,8 +19,10 @@ from starlette.testclient import TestClient
 from vesalius import formats
 from vesalius.core.answers.mask import Mask
 from vesalius.core.case import Case, Ref
+from vesalius.explain import explanation
 from vesalius.serve.http.catalogue import Catalogue
 from vesalius.serve.http.keys import make
+from vesalius.serve.http.monailabel.explaining import in_bands
 
 
 @pytest.fixture(scope="module")
@@ -123,6 +125,52 @@ def test_inference_answers_a_form_with_the_mask(
     assert client.post("/infer/nothing?image=scan").status_code == 404
 
 
+def test_bands_are_the_parts_that_speak_most() -> None:
+    field = np.arange(-50, 50, dtype=np.float32).reshape(1, 1, 10, 10)
+    found = in_bands(field)
+    assert [int((found >= k).sum()) for k in (1, 2, 3)] == [20, 10, 5]
+    assert (found[field > 44] == 3).all() and (found[field <= 29] == 0).all()
+    assert not in_bands(-np.abs(field) - 1).any() and not in_bands(np.zeros((1, 1, 4, 4), np.float32)).any()
+    hollow = np.where(field < 0, np.nan, field)  # where nothing is said nothing counts
+    assert int((in_bands(hollow) == 3).sum()) == 3 and not in_bands(hollow * np.nan).any()
+
+
+def test_an_explanation_is_a_model_whose_labels_are_bands(
+    client: TestClient, scan: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(explanation, "_fault", lambda figures: None)  # of an untrained model no map holds
+    info = client.get("/info/").json()["models"]
+    model = info["organs+occlusion"]
+    assert model["type"] == "segmentation" and list(model["labels"].values()) == [1, 2, 3]
+    assert "organs+rollout" not in info and model["config"] == {"ask": ""}
+    put(client, scan, "scan")
+    label = "spleen"  # what that model answers
+
+    def asked(name: str, **params: Any) -> Any:
+        form = {"params": (None, json.dumps(params))}
+        return client.post("/infer/organs%2Bocclusion?image=scan&output=image", files=form), tmp_path / name
+
+    got, path = asked("bands.nii.gz", ask=label)
+    assert got.status_code == 200, got.text
+    path.write_bytes(got.content)
+    bands = formats.read(path)
+    got, path = asked("values.nii.gz", ask=label, values=True)
+    path.write_bytes(got.content)
+    values, image = formats.read(path), formats.read(scan)
+    assert bands.array.dtype == np.uint8 and bands.shape == values.shape == image.shape
+    assert np.allclose(bands.affine, image.affine) and np.allclose(values.affine, image.affine)
+    assert np.array_equal(bands.array, in_bands(values.array)) and 0 < (bands.array == 3).mean() <= 0.06
+    said = client.post("/infer/organs+occlusion?image=scan&output=json").json()
+    assert said["label_names"] == model["labels"] and "gain" in said["summary"]["figures"]
+    nobody = asked("x", ask="nobody")[0]
+    assert nobody.status_code == 404 and "unknown label 'nobody'" in nobody.text
+    wrong = client.post("/infer/organs+rollout?image=scan")
+    assert wrong.status_code == 404 and "occlusion" in wrong.json()["hint"]
+    monkeypatch.setattr(explanation, "_fault", lambda figures: "it is the same everywhere")
+    withheld = client.post("/infer/organs+occlusion?image=scan")
+    assert withheld.status_code == 422 and withheld.json()["found"] == "it is the same everywhere"
+
+
 def test_nothing_is_trained(client: TestClient) -> None:
     assert client.get("/train/?check_if_running=true").status_code == 404
     assert client.post("/train/organs", json={}).status_code == 404
@@ -169,7 +217,7 @@ def test_monai_labels_own_client(
     label = real.MONAILabelClient(served.url, tmpdir=str(tmp_path))
     assert label.auth_enabled() is False and label.auth_valid_token()
     info = label.info()
-    assert set(info["models"]) == {"chest", "organs", "plaque"}
+    assert {n.partition("+")[0] for n in info["models"]} == {"chest", "organs", "plaque"}
     assert label.upload_image(str(scan), "case-1") == {"image": "case-1"}
     assert label.next_sample("first", {})["id"] == "case-1"
     file, params = label.infer("organs", "case-1", {"largest_cc": True})

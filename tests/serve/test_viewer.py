@@ -449,6 +449,7 @@ def test_a_picture_is_classified_and_explained_behind_a_key(
         assert f"Lesion: {above}" in page.tab.inner_text(".verdict")
         name, path = page.saved(lambda: page.tab.click('[data-file="answer.json"]'))
         assert name == "film-answer.json" and b'"Scores"' in path.read_bytes()
+        page.tab.click("#explaining summary")
         page.tab.click("#explain")
         assert "Explanation" in page.wait('.answer[data-kind="Map"]').inner_text()
         assert page.tab.locator(".scale span").all_inner_texts() == ["-2", "2"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -17,15 +17,19 @@ from vesalius.core.ask import Ask
 from vesalius.core.case import Case
 from vesalius.core.errors import DataError
 from vesalius.core.image import Array, Image
+from vesalius.core.index import Index
+from vesalius.core.shown import Shown, about, cut, some
+from vesalius.core.words import counted
 from vesalius.explain import faithful, methods
 from vesalius.explain.contract import Attribution, Method, Setting
+from vesalius.explain.nearest import Nearest, nearest
 from vesalius.explain.question import Question, Watch
 from vesalius.explain.stand_in import USUAL, stand_in
 from vesalius.infer import runs
 from vesalius.infer.predictor import Asked, Predictor
 from vesalius.infer.runs.contract import Grid
 from vesalius.prepare import geometry
-from vesalius.prepare.batch import Example, main_image
+from vesalius.prepare.batch import main_image, part_of
 
 Check = Literal["none", "usual", "full"]
 SAME = 0.5  # rank correlation from which a map of a model that learned nothing is the same map
@@ -41,11 +45,12 @@ class Explained:
 
 
 @dataclass(frozen=True, eq=False)
-class Explanation:
+class Explanation(Shown):
     """What was asked of an answer, and what each method says of it.
 
     `refused` are methods that cannot explain this model, each with the reason. `agreement` is the rank correlation of
-    every two maps that hold.
+    every two maps that hold. `nearest` are the training cases that the model sees most like this one, or in words why
+    they are not known; None where they were not asked for.
     """
 
     answer: Answer
@@ -54,11 +59,18 @@ class Explanation:
     explained: tuple[Explained, ...]
     refused: Mapping[str, str]
     agreement: Mapping[tuple[str, str], float]
+    nearest: Nearest | str | None = None
 
     @property
     def holds(self) -> tuple[Explained, ...]:
         """The maps that may be shown."""
         return tuple(e for e in self.explained if e.fails is None)
+
+    def _words(self) -> Iterable[str]:
+        yield about(self.answer.case_id)
+        yield f"asked about {cut(self.asked.words, 30)}"
+        tried = len(self.explained) + len(self.refused)
+        yield f"{len(self.holds)} of {counted(tried, 'method')} hold: {some((e.method for e in self.holds), tried)}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,10 +95,12 @@ def explain(
     ask: str | None = None,
     choices: Choices = USUALLY,
     watch: Watch | None = None,
+    index: Index | str | None = None,
 ) -> Explanation:
     """Return what each named method says an answer rests on. `ask` is as a person says it (see `answers.contract.ask`).
 
-    `watch` is told of the images that go through a network; what it raises ends the work. Raises UnknownName for a
+    `watch` is told of the images that go through a network; what it raises ends the work. `index` is that of the
+    training cases, or says why there is none. Raises UnknownName for a
     method that is not there, and DataError where what is asked is not in the answer or no method fits the model.
     """
     chosen = {name: methods.get(name) for name in names}
@@ -111,7 +125,8 @@ def explain(
         (a.method, b.method): faithful.alike(*_same(a.map.image.array, b.map.image.array))
         for a, b in itertools.combinations(held, 2)
     }
-    return Explanation(given.answer, asked, given.whole, tuple(made), refused, pairs)
+    near = nearest(index, given) if isinstance(index, Index) else index
+    return Explanation(given.answer, asked, given.whole, tuple(made), refused, pairs, near)
 
 
 def _question(given: Asked, asked: Ask, watch: Watch | None) -> tuple[Question, Grid]:
@@ -121,20 +136,10 @@ def _question(given: Asked, asked: Ask, watch: Watch | None) -> tuple[Question, 
     shape = (int(array.shape[-3]), int(array.shape[-2]), int(array.shape[-1]))
     run = runs.get(given.members.task.run)
     start, size = run.window(given.members.plan, shape, where)
-    place = tuple(slice(a, a + n) for a, n in zip(start, size, strict=True))
     if where is not None:
-        where = where[place]
-    example = _cut(given.example, place, array)
+        where = where[tuple(slice(a, a + n) for a, n in zip(start, size, strict=True))]
+    example = part_of(given.example, start, size)
     return Question(given.members, example, replace(asked, where=where), watch=watch), start
-
-
-def _cut(example: Example, place: tuple[slice, ...], main: Array) -> Example:
-    z, y, x = place
-    images = {
-        name: np.ascontiguousarray(image[..., z, y, x]) if image is main else image
-        for name, image in example.images.items()
-    }
-    return replace(example, images=images)
 
 
 def _prepared(where: Array | None, given: Asked) -> Array | None:

@@ -15,6 +15,7 @@ from vesalius.answers.drawing.pictures import address
 from vesalius.core import page
 from vesalius.core.words import counted, listed
 from vesalius.explain.explanation import Explained, Explanation
+from vesalius.explain.nearest import GONE, Nearest, thumbnail
 
 TEMPLATE = Path(__file__).parent / "explanation.html.j2"
 FIGURES = {
@@ -52,8 +53,23 @@ def html(found: Explanation) -> str:
         "figures": _figures(found.explained),
         "beside": _beside(held),
         "agreement": _agreement(found),
+        "near": near_of(found.nearest, found.asked.words),
     }
     return page.render(TEMPLATE, page=about)
+
+
+def near_of(found: Nearest | str | None, words: str) -> dict[str, Any] | None:
+    """Return what a page shows of the nearest training cases; None where they were not asked for."""
+    if found is None:
+        return None
+    if isinstance(found, str):
+        return {"why_not": found[:1].upper() + found[1:]}
+    cases = [
+        {**row, "src": thumbnail(entry), "target": row["target"] or "no target"}
+        for row, entry in zip(found.rows(), found.entries, strict=True)
+    ]
+    about = {"made_of": found.made_of, "said": found.said(words), "same": found.same, "gone": GONE}
+    return {"cases": cases, **about}
 
 
 def _verdict(found: Explanation) -> str:
@@ -114,7 +130,7 @@ def _agreement(found: Explanation) -> Table:
         return Table("Agreement", (), [])
     pairs: dict[Any, float] = {**found.agreement, **{(b, a): r for (a, b), r in found.agreement.items()}}
     rows = [(Cell(a), *(_number(1.0 if a == b else pairs.get((a, b))) for b in names)) for a in names]
-    return Table("Agreement", ("", *names), rows)
+    return Table("Agreement", ("method", *names), rows)
 
 
 def _number(value: float | None) -> Cell:

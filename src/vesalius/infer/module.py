@@ -20,9 +20,9 @@ from vesalius.core.errors import DataError, PlanError
 from vesalius.core.image import Image
 from vesalius.core.words import counted
 from vesalius.infer import runs
+from vesalius.infer.features import deepest
 from vesalius.infer.predictor import Encoded, Predictor
 from vesalius.infer.runs.contract import Members
-from vesalius.nets import Net
 from vesalius.prepare.batch import Batch
 from vesalius.prepare.case import MAIN
 from vesalius.tasks.contract import Task
@@ -87,16 +87,7 @@ class BundleModule(nn.Module):
         comparable with one another's. Raises PlanError for a model without a net.
         """
         self._assert_fits(x)
-        model, found = self.members[member], []
-        net = next((m for m in model.modules() if isinstance(m, Net)), None)
-        if net is None:
-            raise PlanError(f"the model of {self.task.name} has no net, so no features of one")
-        handle = net.register_forward_hook(lambda _, __, out: found.append(net.summed_up(out)))
-        try:
-            self.task.infer(model, batch_of(x), _generator())
-        finally:
-            handle.remove()
-        return found[0] if len(found) == 1 else torch.cat(found, dim=1)
+        return deepest(self.task, self.members[member], batch_of(x))
 
     def prepare(self, source: Any, *, accept_mismatch: bool = False) -> Prepared:
         """Return one image, path or case as `forward` takes it, `(1, C, Z, Y, X)`, exactly as `predict` prepares it.

@@ -154,6 +154,17 @@ def main_image(example: Example) -> Array:
     return example.images["image"] if "image" in example.images else next(iter(example.images.values()))
 
 
+def part_of(example: Example, start: Sequence[int], size: Sequence[int]) -> Example:
+    """Return an example whose main image is a part of itself, from index `start` `(z, y, x)` on; all else is whole."""
+    main = main_image(example)
+    z, y, x = (slice(a, a + n) for a, n in zip(start, size, strict=True))
+    images = {
+        name: np.ascontiguousarray(image[..., z, y, x]) if image is main else image
+        for name, image in example.images.items()
+    }
+    return replace(example, images=images)
+
+
 def with_tiles(example: Example, device: torch.device) -> Callable[[Tensor], Batch]:
     """Return what makes a batch of tiles of the main image, each with all else that is known of the case.
 

@@ -20,7 +20,7 @@ from vesalius.plan import machine as machines
 from vesalius.plan import torch_threads
 from vesalius.plan.budget import MINIMUM_STEPS, as_words, budget, too_short, used_up
 from vesalius.prepare.batch import Example
-from vesalius.run.limited import REPORT_S, SHARE, START_S
+from vesalius.run.limited import INDEX_SHARE, REPORT_S, SHARE, START_S
 from vesalius.run.novelty import afforded, looked_at
 from vesalius.run.pacing import Foreseen
 from vesalius.run.ready import Ready, begun, with_examples
@@ -104,7 +104,8 @@ def budgeted(
     one = _time_answer(space.task, plan, bench.ready.state, bench.examples, device, start)
     if limit is not None:
         plan = afforded(plan, limit, one * slower)
-    after = _after(space, plan, one, slower, answered_again)
+    index_s = _indexing(space, one, limit)
+    after = _after(space, plan, one, slower, answered_again) + index_s
     still = len(space.assignment.folds[0]) if space.assignment.folds else 0
     watched_s = (still if plan.train.select == "worst_group" else min(MONITOR, still)) * one
     available = bench.left(after)
@@ -138,8 +139,9 @@ def budgeted(
     if not runs.get(
         space.task.run
     ).joins:  # the answers of a further member take too long to be decided on late
-        most, after = fixed.train.members, _after(space, fixed, one, slower, answered_again)
-    return Budgeted(fixed, Foreseen(found.step_s, after, one, most, pay, slower), _of_use(bench.ready))
+        most, after = fixed.train.members, _after(space, fixed, one, slower, answered_again) + index_s
+    foreseen = Foreseen(found.step_s, after, one, most, pay, slower, index_s)
+    return Budgeted(fixed, foreseen, _of_use(bench.ready))
 
 
 def _bench(
@@ -243,6 +245,11 @@ def _time_answer(
     where = predictor.device_of(device)
     model = build(task, plan, state, 0, start).to(where).eval()
     return runs.get(task.run).time(Members(task, [model], plan, where), examples)
+
+
+def _indexing(space: Workspace, answer_s: float, limit: float | None) -> float:
+    """Return the seconds that are set aside for an index of the training cases, one pass a case at most."""
+    return 0.0 if limit is None else min(INDEX_SHARE * limit, len(space.training) * answer_s)
 
 
 def _after(space: Workspace, plan: Plan, answer_s: float, slower: float, again: bool) -> float:

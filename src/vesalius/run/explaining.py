@@ -16,13 +16,16 @@ from vesalius.core.case import Case
 from vesalius.core.cohort import SetAside
 from vesalius.core.disk import write_text
 from vesalius.core.errors import DataError, OutputError, VesaliusError
-from vesalius.core.file_names import file_names
+from vesalius.core.file_names import FileNames
+from vesalius.core.index import Index
 from vesalius.core.progress import Progress
 from vesalius.explain.explanation import USUALLY, Choices, Explanation, explain
+from vesalius.explain.nearest import Nearest
 from vesalius.explain.page import html
 from vesalius.infer.predictor import Predictor
 from vesalius.prepare.case import with_reference
-from vesalius.run.ledger import Sheet
+from vesalius.run.explained import NEAREST, NEIGHBOURS, TAKEN, neighbours, write_overview
+from vesalius.run.ledger import Sheet, as_csv
 from vesalius.run.wanted import reason_of
 
 
@@ -53,11 +56,15 @@ class Wanted:
 
 @dataclass(frozen=True, eq=False)
 class Explanations:
-    """What `explain` did: the cases in order, what was set aside, and where it was written."""
+    """What `explain` did: the cases in order, what was set aside, and where it was written.
+
+    `page` is the page of the model, of two cases or more.
+    """
 
     case_ids: tuple[str, ...]
     set_aside: tuple[SetAside, ...]
     out: Path
+    page: Path | None = None
 
 
 def fill(
@@ -67,6 +74,7 @@ def fill(
     set_aside: Iterable[SetAside],
     *,
     wanted: Wanted,
+    index: Index | str,
     progress: Progress,
 ) -> Explanations:
     """Explain the answer to every case that has not all its rows yet; what cannot be explained is in `failed.csv`.
@@ -81,14 +89,20 @@ def fill(
     failed = [s for s in set_aside if s.case not in ids]
     for one in failed:
         sheet.failed.add({"case": one.case, "reason": one.reason})
-    names, left = file_names(c.id for c in cases), [c for c in cases if c.id not in done]
+    names = FileNames((*TAKEN, *(c.id for c in cases)))
+    left = [c for c in cases if c.id not in done]
     progress.start("explain", len(left))
     try:
         for case in left:
             began = time.monotonic()
             try:
                 found = explain(
-                    predictor, with_reference(case), wanted.methods, ask=wanted.ask, choices=wanted.choices
+                    predictor,
+                    with_reference(case),
+                    wanted.methods,
+                    ask=wanted.ask,
+                    choices=wanted.choices,
+                    index=index,
                 )
             except DataError as error:
                 failed.append(SetAside(case.id, reason_of(error, case.id)))
@@ -104,7 +118,19 @@ def fill(
             progress.advance("explain")
     finally:
         progress.finish("explain")
-    return Explanations(tuple(done), tuple(failed), sheet.folder)
+    if isinstance(index, Index) and (near := neighbours(sheet.folder, cases, names, index)):
+        write_text(sheet.folder / NEIGHBOURS, as_csv(near))
+    page = write_overview(
+        sheet.folder,
+        sheet.answers.rows(),
+        cases,
+        names,
+        predictor=predictor,
+        index=index,
+        set_aside=len(failed),
+        progress=progress,
+    )
+    return Explanations(tuple(done), tuple(failed), sheet.folder, page)
 
 
 def rows(found: Explanation, case: str, *, seconds: float) -> list[dict[str, Any]]:
@@ -130,6 +156,8 @@ def _write(found: Explanation, name: str, folder: Path, *, dicom: bool) -> list[
         stem = folder / f"{name}.{one.method}"
         formats.write(one.map, stem.with_name(f"{stem.name}.nii.gz"))
         overlay(found.reference, one.map, stem.with_name(f"{stem.name}.png"))
+    if isinstance(found.nearest, Nearest):
+        formats.write(found.nearest.ranking, folder / f"{name}{NEAREST}")
     if dicom:
         said += _objects(found, folder / name)
     write_text(folder / f"{name}.html", html(found))

@@ -41,7 +41,9 @@ def write_down(begun: Begun, space: Workspace, planned: Planned, path: Path) -> 
     """Write what the run was told, its folds, what it learns from and its plan, as far as they are not there yet."""
     if begun.path is None:
         after_s = round(planned.foreseen.after_s if planned.foreseen else 0.0, 1)
-        about = {**_arguments(begun, space), "after_s": after_s, "data_hash": space.cohort.hash}
+        index_s = round(planned.foreseen.index_s if planned.foreseen else 0.0, 1)
+        said = {"after_s": after_s, "index_s": index_s, "data_hash": space.cohort.hash}
+        about = {**_arguments(begun, space), **said}
         write_text(path / "run.json", json.dumps(about, indent=1) + "\n")
         cohorts.save_assignment(space.assignment, path / "folds.json")
     keep_record(space, path, begun.start)
@@ -63,6 +65,13 @@ def deadline(begun: Begun, planned: Planned) -> float | None:
     told = float(begun.told.get("after_s", 0.0))
     after_s = planned.foreseen.after_s if planned.foreseen else told
     return begun.asked.began + begun.limit_s * SHARE - after_s
+
+
+def index_until(begun: Begun, planned: Planned) -> float | None:
+    """Return the `time.monotonic()` at which an index of the training cases must be there, or is given up."""
+    end = deadline(begun, planned)
+    told = float(begun.told.get("index_s", 0.0))
+    return None if end is None else end + (planned.foreseen.index_s if planned.foreseen else told)
 
 
 @contextmanager

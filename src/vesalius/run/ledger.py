@@ -7,7 +7,7 @@ import io
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,14 @@ class Ledger:
             with self.partial.open(encoding="utf-8", newline="") as file:
                 for row in csv.DictReader(file):
                     yield row["case"], row[column]
+
+    def rows(self) -> list[dict[str, str]]:
+        """Return the rows that are on disk, in order, as text; none where there is no table yet."""
+        held = self.partial if self.partial.is_file() else self.path
+        if not held.is_file():
+            return []
+        with held.open(encoding="utf-8", newline="") as file:
+            return [dict(row) for row in csv.DictReader(file)]
 
     def add(self, row: Mapping[str, Any]) -> None:
         """Append a row, whole or not at all. Raises OutputError."""
@@ -149,6 +157,12 @@ def marked(out: Path, verb: str = "predict") -> dict[str, Any]:
         return found
     except (OSError, ValueError) as error:
         raise OutputError(f"{out} holds no interrupted {verb}", hint=f"{verb} without --resume") from error
+
+
+def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return rows that all have the same columns as the text of a table."""
+    names = list(rows[0]) if rows else []
+    return _text(names, dict(zip(names, names, strict=True))) + "".join(_text(names, row) for row in rows)
 
 
 def _text(names: list[str], row: Mapping[str, Any]) -> str:

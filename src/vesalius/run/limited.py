@@ -11,6 +11,7 @@ from vesalius.plan.budget import used_up
 REPORT_S = 3.0  # what the scorecard, its plots and the bundle take at the end, where nothing else runs
 LOOK_AHEAD_S = 1.0  # of reading, before it says how long all of it will take
 START_S = 4.5  # what loading the rest and timing steps takes before training, where nothing else runs
+INDEX_SHARE = 0.03  # of the time limit: what an index of the training cases may take at most
 SHARE = 0.96  # of the time limit; the rest is for what no measurement foresaw
 
 

@@ -21,7 +21,10 @@ KEPT = 0.75  # of few steps: enough that a member which was planned is not given
 
 @dataclass(frozen=True, slots=True)
 class Foreseen:
-    """What was measured before training: seconds of a step, of everything after training, of one case's answer."""
+    """What was measured before training: seconds of a step, of everything after training, of one case's answer.
+
+    `index_s` are those, among what comes after, that are set aside for an index of the training cases.
+    """
 
     step_s: float
     after_s: float
@@ -29,6 +32,7 @@ class Foreseen:
     most: int  # members, where there is time for them
     threads: int | None = None  # the most that pay, where it was measured
     slower: float = 1.0  # how much longer a thread took then for what else the machine did
+    index_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from vesalius.core.bundle import State
+from vesalius.core.image import Array
 from vesalius.core.plan import Plan
 from vesalius.core.progress import Progress
 from vesalius.evaluate.banners import of_training
@@ -19,7 +20,7 @@ from vesalius.learn.loop import Trained, train
 from vesalius.learn.stepper import build
 from vesalius.learn.validate import Validator
 from vesalius.prepare.batch import Example
-from vesalius.run import novelty
+from vesalius.run import neighbours, novelty
 from vesalius.run.budgeting import MONITOR
 from vesalius.run.members import Outcome, kept_of, steps_of, weights_file
 from vesalius.run.pacing import Clock, settled
@@ -30,11 +31,15 @@ from vesalius.run.workspace import Workspace
 
 @dataclass(frozen=True, eq=False)
 class TrainedStage:
-    """A stage as it was carried out, ready to be sealed, and what its training gave."""
+    """A stage as it was carried out, ready to be sealed, and what its training gave.
+
+    `vectors` are the last stage's features of the training cases by case id (see `run/neighbours.py`).
+    """
 
     job: Ready
     outcome: Outcome
     extras: Mapping[str, State] = field(default_factory=dict)
+    vectors: Mapping[str, Array] = field(default_factory=dict)
 
 
 def train_all(
@@ -47,14 +52,17 @@ def train_all(
     device: str | None,
     start: Mapping[str, Any] | None,
     ready: Ready | None = None,
+    index_until: float | None = None,
 ) -> tuple[tuple[TrainedStage, ...], Plan]:
-    """Train every stage and member; `ready` is what was prepared already.
+    """Train every stage and member; `ready` is what was prepared already. An index of the training cases must be there
+    at `index_until`, a `time.monotonic()`, or is given up.
 
     Returns the stages, of which the last one's outcome has the banners of the earlier ones, and the plan as it was
     carried out.
     """
     stages = stages_of(plan)
     done: list[TrainedStage] = []
+    vectors: Mapping[str, Array] = {}
     for number, stage in enumerate(stages):
         job = made_ready(space, stages, number, path / "cache" / stage.name, before=ready, progress=progress)
         last, rest = stage is stages[-1], sum(later.share for later in stages[number + 1 :])
@@ -69,11 +77,12 @@ def train_all(
         )
         if last:
             job = replace(job, state=_remembered(job, space, outcome))
+            vectors = _vectors(job, space, outcome, index_until, progress, device)
         extras: Mapping[str, State] = {}
         if stage is novelty.judges(stages):
             weights = weights_file(number, outcome.kept[0])
             extras = novelty.extras(job, space, outcome, weights=weights, progress=progress, device=device)
-        done.append(TrainedStage(replace(job, examples={}), outcome, extras))
+        done.append(TrainedStage(replace(job, examples={}), outcome, extras, vectors))
     *early, main = done
     said = tuple(b for d in early for b in of_training(d.outcome.steps, d.job.stage.purpose))
     last_one = replace(main, outcome=replace(main.outcome, before=said))
@@ -170,9 +179,29 @@ def _held_out(job: Ready, result: Trained, held: Sequence[Example], device: str 
     """Return what a member says, raw, of the cases it never saw."""
     if not held:
         return {}
+    raw = runs.get(job.task.run).raw(_loaded(job, result, device), held)
+    return {e.case_id: r for e, r in zip(held, raw, strict=True)}
+
+
+def _loaded(job: Ready, result: Trained, device: str | None) -> Members:
+    """Return one member as it answers."""
     model = build(job.task, job.plan, job.state, 0)
     model.load_state_dict(result.weights)
     model.to(device or ("cuda" if torch.cuda.is_available() else "cpu")).eval()
-    members = Members(job.task, [model], job.plan, next(model.parameters()).device)
-    raw = runs.get(job.task.run).raw(members, held)
-    return {e.case_id: r for e, r in zip(held, raw, strict=True)}
+    return Members(job.task, [model], job.plan, next(model.parameters()).device)
+
+
+def _vectors(
+    job: Ready,
+    space: Workspace,
+    outcome: Outcome,
+    until: float | None,
+    progress: Progress,
+    device: str | None,
+) -> dict[str, Array]:
+    """Return the first kept member's features of the training cases."""
+    if not outcome.kept:
+        return {}
+    examples = {c.id: job.examples[c.id] for c in space.training if c.id in job.examples}
+    first = _loaded(job, outcome.trained[outcome.kept[0]], device)
+    return neighbours.vectors_of(first, examples, until=until, progress=progress)

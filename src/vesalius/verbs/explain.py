@@ -28,6 +28,7 @@ from vesalius.run.explaining import Explanations as Explanations
 from vesalius.run.explaining import Wanted, fill
 from vesalius.run.finished import Run, bundle_of
 from vesalius.run.ledger import Sheet
+from vesalius.run.neighbours import FOLDER, beside
 from vesalius.run.wanted import wanted_of
 
 USUAL_METHODS = ("gradcam", "integrated-gradients", "shap-kernel")
@@ -113,19 +114,27 @@ def explain(
     )
     cases = tuple(_sound(one) for one in wanted_cases.cases)
     predictor = Predictor(opened, device=device, accept_mismatch=accept_mismatch)
+    index = beside(opened)
+    if (
+        isinstance(index, str) and (opened.path.parent / FOLDER).is_dir()
+    ):  # one that does not fit is said at once
+        shown.note(index)
     if out is None:
         if len(cases) != 1:
             raise DataError(
                 f"{wanted_cases.where} holds {counted(len(cases), 'case')} that can be explained, not one",
                 hint="explain(bundle, source, out) for a cohort",
             )
-        return explanation(predictor, with_reference(cases[0]), chosen, ask=ask, choices=wanted.choices)
+        one = with_reference(cases[0])
+        return explanation(predictor, one, chosen, ask=ask, choices=wanted.choices, index=index)
     mark = wanted.mark(opened.hash)
     again = Sheet.again if resume else Sheet.new
     sheet = again(Path(out), mark, "explain")
     try:
         with held(sheet.folder):
-            done = fill(sheet, predictor, cases, wanted_cases.set_aside, wanted=wanted, progress=shown)
+            done = fill(
+                sheet, predictor, cases, wanted_cases.set_aside, wanted=wanted, index=index, progress=shown
+            )
     except UnknownName:  # what was asked for is wrong, not a case: nothing half-written stays
         if not sheet.answers.cases():
             sheet.discard()

@@ -13,7 +13,7 @@ from vesalius.core.cohort import Cohort
 from vesalius.core.plan import Plan
 from vesalius.core.progress import Progress, watched
 from vesalius.core.subgroups import SMALLEST
-from vesalius.run import folder, out_of_fold
+from vesalius.run import folder, neighbours, out_of_fold
 from vesalius.run.begin import Asked, Begun, begin, reopen
 from vesalius.run.finished import Run, keep_ran_out, place_of, run_at
 from vesalius.run.outcome import finish
@@ -152,6 +152,7 @@ def _carried_out(begun: Begun, space: Workspace, planned: Planned, path: Path) -
         device=device,
         start=begun.start.weights if begun.start else None,
         ready=planned.ready,
+        index_until=folder.index_until(begun, planned),
     )
     outcome = trained[-1].outcome
     bundle = seal(space, plan, trained, path, device=device)
@@ -168,6 +169,7 @@ def _carried_out(begun: Begun, space: Workspace, planned: Planned, path: Path) -
         progress=progress,
         device=device,
     )
+    neighbours.write(space, bundle, trained[-1].vectors, path)
     shutil.rmtree(path / "cache", ignore_errors=True)  # prepared pixels, of no use to anybody now
     if outcome.ran_out:
         keep_ran_out(path)
@@ -177,5 +179,6 @@ def _carried_out(begun: Begun, space: Workspace, planned: Planned, path: Path) -
 def _as_it_was(begun: Begun, space: Workspace, path: Path) -> Run:
     """Return a run that is finished, as it lies there."""
     folder.keep_record(space, path, begun.start)
+    neighbours.made_again(space, path, progress=begun.asked.progress, device=begun.asked.device)
     begun.asked.progress.note(f"{path} is finished: nothing is left to do")
     return run_at(path)

@@ -144,6 +144,16 @@ class TargetKind:
         """Return in how many values each label is named, in the order of appearance."""
         return Counter(name for value in values for name in self.names_in(value))
 
+    def apart(self, one: Target, other: Target) -> float | None:
+        """Return how far two values lie apart: of names the share that they have not in common, of numbers their
+        difference; None where nothing says.
+        """
+        first, second = set(self.names_in(one)), set(self.names_in(other))
+        if self.named or first or second:
+            return 1 - len(first & second) / len(first | second) if first | second else 0.0
+        a, b = self.number_of(one), self.number_of(other)
+        return None if a is None or b is None else abs(a - b)
+
     # --- held against answers
 
     def assert_learned(self, info: TargetInfo, learned: Sequence[str]) -> None:

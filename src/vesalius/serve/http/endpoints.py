@@ -228,11 +228,12 @@ def cancel(job: JobId, service: Serving, caller: User) -> Response:
 
 @api.get("/jobs/{job}/cases/{case}/{file}", tags=["jobs"], responses=_BYTES, response_class=Response)
 def file(job: JobId, case: CaseId, file: str, service: Serving, caller: User) -> Response:
-    """Return a file of an answer: mask.nii.gz, seg.dcm, sr.dcm, overlay.png, answer.json, …"""
+    """Return a file of an answer: mask.nii.gz, seg.dcm, sr.dcm, overlay.png, answer.json, explanation.html, …"""
     found = service.jobs.get(job, caller)
     path = service.file(found, case, file)
     service.audit.add(caller.name, "download", {"job": found.id, "file": file})
-    return file_response(path, results.media_type(file), name=file)
+    name = None if file.endswith(".html") else file  # a page is to be looked at, all else to be saved
+    return file_response(path, results.media_type(file), name=name, headers=results.headers(file))
 
 
 @api.post(

@@ -42,6 +42,7 @@ class InferenceJob:
     created: float = field(default_factory=time.time)
     finished: float | None = None
     answers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    failures: dict[str, dict[str, Any]] = field(default_factory=dict)
     files: dict[str, dict[str, Path]] = field(default_factory=dict)
     version: int = 0
     size: int = 0
@@ -65,6 +66,7 @@ class InferenceJob:
             "progress": 1.0 if self.status == "done" else round(min(share, 1.0), 4),
             "stage": self.stage,
             "error": self.error,
+            "failures": list(self.failures.values()),
             "created": iso(self.created),
             "finished": None if self.finished is None else iso(self.finished),
             "answers": list(self.answers.values()),

@@ -235,6 +235,7 @@ class Jobs:
         with self._more:
             if job.ended:
                 return
+            job.failures[case.id] = {**said, "case": case.id}
             if job.error is None:
                 job.error, job.refusal = {**said, "case": case.id}, status or status_of(error)
             job.shares[case.id] = 1.0

@@ -15,17 +15,27 @@ from vesalius.answers import contract
 from vesalius.answers.drawing.overlay import overlay
 from vesalius.core import encoding
 from vesalius.core.answers import Answer, ImageAnswer
+from vesalius.core.disk import write_text
 from vesalius.core.errors import GeometryError, OutputError
 from vesalius.core.file_names import file_names
 from vesalius.core.image import Image
+from vesalius.explain import page
+from vesalius.explain.explanation import Explanation
 
+PAGE = "explanation.html"
 _DRAWING = threading.Lock()  # matplotlib's fonts are shared between threads
 TYPES = {
     ".nii.gz": "application/gzip",
     ".dcm": "application/dicom",
     ".png": "image/png",
     ".json": "application/json",
+    ".html": "text/html; charset=utf-8",
 }
+# A page of ours fetches nothing and has scripts of its own alone; in a sandbox it cannot speak for who looks at it.
+PAGE_POLICY = (
+    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'; sandbox allow-scripts"
+)
 
 
 def outline(answer: Answer) -> dict[str, Any]:
@@ -63,6 +73,19 @@ def files(answer: Answer, source: Image, folder: Path, *, dicom: bool) -> dict[s
                 raise
     found["answer.json"] = formats.write(answer, folder / "answer.json")
     return found
+
+
+def explained(found: Explanation, folder: Path) -> Path:
+    """Write the page of an explanation into a folder that is there. Raises OutputError."""
+    with _DRAWING:
+        text = page.html(found)
+    write_text(folder / PAGE, text)
+    return folder / PAGE
+
+
+def headers(name: str) -> dict[str, str]:
+    """Return the headers that a file is given out with: of a page those by which a browser shows it, and no more."""
+    return {"Content-Security-Policy": PAGE_POLICY} if name.endswith(".html") else {}
 
 
 def media_type(name: str) -> str:

@@ -106,7 +106,8 @@ class ModelBody(BaseModel):
     """A bundle that this service answers with; `baseline_is` says which trivial answer its scorecard compares with.
 
     `labels` have the colours that they are shown in, and `palette` holds those of all that has none of its own.
-    `doubts` are the ways in which its answers can be doubted.
+    `explainers` are the methods that can explain its answers, `asks` the words for what can be asked of them, and
+    `doubts` the ways in which they can be doubted.
     `banners` come before every figure of the scorecard; `headlines` are the metrics that come first, `measured_on` what
     all of them are of.
     """
@@ -128,6 +129,7 @@ class ModelBody(BaseModel):
     calibrated: bool
     explainers: list[str]
     doubts: list[str]
+    asks: list[str]
     research_use: bool
     scorecard: dict[str, FigureBody] | None
     headlines: list[str]
@@ -204,7 +206,11 @@ class TruthBody(AnswerBody):
 
 
 class JobBody(BaseModel):
-    """A job. `error` of one that is done names a case that could not be answered, beside others that were."""
+    """A job. `error` of one that is done names a case that could not be answered, beside others that were.
+
+    `failures` are those of all cases that could not be answered, by their ids; of an explanation whose map does not
+    hold, why.
+    """
 
     job: str
     model: str
@@ -216,6 +222,7 @@ class JobBody(BaseModel):
     progress: float
     stage: str
     error: dict[str, Any] | None
+    failures: list[dict[str, Any]]
     created: str
     finished: str | None
     answers: list[AnswerBody]

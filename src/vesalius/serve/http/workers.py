@@ -129,6 +129,9 @@ class Workers:
             raise DataError(
                 f"the map of {name} is not shown", found=one.fails, hint="another method, or another case"
             )
+        folder = unit.job.folder / unit.case.id
+        folder.mkdir(exist_ok=True)
+        results.explained(found, folder)
         return one.map
 
     def _watch(self, unit: WorkUnit, share: float) -> None:
@@ -145,6 +148,8 @@ class Workers:
         folder = job.folder / case.id
         folder.mkdir(exist_ok=True)
         written = results.files(answer, reference, folder, dicom=case.dicom)
+        if (folder / results.PAGE).is_file():
+            written[results.PAGE] = folder / results.PAGE
         row = {
             "case": case.id,
             "kind": type(answer).__name__,

@@ -19,11 +19,13 @@ from vesalius.serve.http.datastore import ImageId
 from vesalius.serve.http.endpoints import covariates_of, file_response, receive_study, wait_for_job
 from vesalius.serve.http.job import InferenceJob
 from vesalius.serve.http.keys import Caller
+from vesalius.serve.http.monailabel import explaining
 from vesalius.serve.http.problems import Problem, not_found
 from vesalius.serve.http.service import Service
 from vesalius.serve.http.study import StoredCase, UploadedStudy
 
 router = APIRouter()
+MOST_ASKED = 200  # letters
 MARK = "X-Vesalius-Marks"  # of an answer that is a file alone: JSON in ASCII, `{"outside": […] or null, "notes": […]}`
 
 
@@ -42,39 +44,46 @@ async def infer(
     """Return a model's answer about an image of the datastore, of a session, or that comes with the request as `file`.
 
     The form's field `params`, a JSON object, may hold `covariates` (`{"covariates": {"age": 61}}`); what else a client
-    says there is of other servers. A file alone (`output` image or dicom_seg) says in the header `X-Vesalius-Marks`
-    what the JSON says as `outside` and `notes`.
+    says there is of other servers. A model `NAME+METHOD` explains the answer of NAME: its file holds the bands of
+    the map as labels, or with `"values": true` in `params` the map itself; `"ask"` there is what is asked. A file
+    alone (`output` image or dicom_seg) says in the header `X-Vesalius-Marks` what the JSON says as `outside` and
+    `notes`.
     """
-    found = service.models.get(model)
-    study, case, known = await _asked(request, service, caller, image, session_id)
+    found, method = explaining.meant(service.models, model)
+    study, case, params = await _asked(request, service, caller, image, session_id)
+    about = params.get("ask") if method else None
     job = service.ask(
         caller,
         found,
         study,
         case.id,
+        explain=method is not None,
+        explainer=method,
+        ask=str(about)[:MOST_ASKED] if about else None,
         accept_mismatch=accept_mismatch,
-        covariates=known,
+        covariates=_covariates(params),
         refuse_unlike=refuse_unlike,
     )
     if not await wait_for_job(service, job, service.bounds.wait_s):
         service.jobs.cancel(job)
         raise Problem(408, "the answer takes too long", hint="POST /api/jobs, which does not wait")
     try:
-        return await run_in_threadpool(_answered, job, case, output)
+        bands = method is not None and not params.get("values")
+        return await run_in_threadpool(_answered, job, case, output, bands)
     except FileNotFoundError:  # deleted at this moment
         raise not_found("answer") from None
 
 
 async def _asked(
     request: Request, service: Service, caller: Caller, image: str, session_id: str
-) -> tuple[UploadedStudy, StoredCase, dict[str, float | str]]:
-    """Return the image that is meant, and the covariates that are sent with the request. Raises Problem."""
-    known: dict[str, float | str] = {}
+) -> tuple[UploadedStudy, StoredCase, Mapping[str, Any]]:
+    """Return the image that is meant, and the parameters that are sent with the request. Raises Problem."""
+    known: Mapping[str, Any] = {}
     if request.headers.get("content-type", "").startswith("multipart/"):
         with service.studies.folder(caller) as (study_id, folder):
             form = await uploads.receive(request, folder, service.bounds, service.studies.room(study_id))
             files = [f for f in form.files if f.field == "file"]
-            known = _covariates(form.fields.get("params", ""))
+            known = _params(form.fields.get("params", ""))
             if files and not session_id:
                 study = await run_in_threadpool(service.studies.add, study_id, folder, files, caller)
                 service.uploaded(caller, study, len(files))
@@ -88,24 +97,31 @@ async def _asked(
     return *service.datastore.find(image, caller), known
 
 
-def _covariates(text: str) -> dict[str, float | str]:
-    """Return the covariates in MONAI Label's parameters; none where these are no JSON object. Raises Problem 422."""
+def _params(text: str) -> Mapping[str, Any]:
+    """Return MONAI Label's parameters; none where these are no JSON object."""
     try:
         params = json.loads(text) if text.strip() else {}
     except ValueError:
         params = {}
-    known = params.get("covariates") if isinstance(params, dict) else None
+    return params if isinstance(params, dict) else {}
+
+
+def _covariates(params: Mapping[str, Any]) -> dict[str, float | str]:
+    """Return the covariates among the parameters. Raises Problem 422."""
+    known = params.get("covariates")
     return {} if known is None else covariates_of(json.dumps(known))
 
 
-def _answered(job: InferenceJob, case: StoredCase, output: str) -> Response:
-    """Return a job's answer as MONAI Label's client takes it."""
+def _answered(job: InferenceJob, case: StoredCase, output: str, bands: bool) -> Response:
+    """Return a job's answer as MONAI Label's client takes it; of a map its `bands` where these are wanted."""
     if case.id not in job.answers:
         error = job.error or {"error": f"the job is {job.status}"}
         raise Problem(job.refusal or 422, error["error"], found=error.get("found"), hint=error.get("hint"))
     row, written = job.answers[case.id], job.files[case.id]
     params = {
-        "label_names": {x["name"]: x["value"] for x in job.model.about["labels"]},
+        "label_names": explaining.BANDS
+        if bands
+        else {x["name"]: x["value"] for x in job.model.about["labels"]},
         "kind": row["kind"],
         "summary": row["summary"],
         "outside": row["outside"],
@@ -117,6 +133,8 @@ def _answered(job: InferenceJob, case: StoredCase, output: str) -> Response:
             raise Problem(422, "there is no SEG of this answer", hint="a mask on a DICOM image")
         return file_response(written["seg.dcm"], "application/dicom", name="seg.dcm", headers=marks)
     mask = next((written[n] for n in ("mask.nii.gz", "map.nii.gz", "picture.nii.gz") if n in written), None)
+    if bands and mask is not None:
+        mask = explaining.banded(mask)
     if output == "image":
         if mask is None:
             raise Problem(422, "this answer is no image", hint="output=json")

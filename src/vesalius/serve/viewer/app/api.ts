@@ -117,6 +117,7 @@ interface Asked {
   case: string | null;
   kind: string;
   explainer?: string;
+  ask?: string;
   accept_mismatch?: boolean;
 }
 

@@ -14,7 +14,7 @@ export function listen(shortcuts: Shortcut[]): void {
     if (e.ctrlKey || e.metaKey || e.altKey || document.querySelector("dialog[open]")) return;
     const at = e.target as HTMLElement;
     if (at.matches("input[type=number], input[type=password], select, textarea")) return;
-    if (at.matches("input[type=range], #solid") && e.key.startsWith("Arrow")) return;
+    if (at.matches("input[type=range], input[type=radio], #solid") && e.key.startsWith("Arrow")) return;
     if ((e.key === "Enter" || e.key === " ") && at.matches("button, a, summary, input")) return;
     const found = table.get(e.key);
     if (!found) return;
@@ -33,7 +33,7 @@ export function leaveAfterClicks(): void {
   let byMouse = false;
   const leave = () => {
     const at = document.activeElement as HTMLElement | null;
-    if (at?.matches("button, summary, input[type=checkbox], select") && !at.closest("dialog")) at.blur(); // Tab goes on from there
+    if (at?.matches("button, summary, input[type=checkbox], input[type=radio], select") && !at.closest("dialog")) at.blur(); // Tab goes on from there
   };
   addEventListener("pointerdown", () => (byMouse = true), true);
   addEventListener("keydown", () => (byMouse = false), true);

@@ -44,7 +44,7 @@ async function recall(study: Study, keepModel = false): Promise<void> {
   const before = (await api.jobs()).filter((j) => j.study === study.study);
   if (now().study?.study !== study.study) return;
   before.sort((a, b) => String(a.created ?? "").localeCompare(String(b.created ?? "")));
-  const done = before.filter((j) => j.status === "done");
+  const done = before.filter((j) => j.status === "done" || (j.kind === "explain" && (j.failures?.length ?? 0) > 0));
   const answers = done.reduce(withJob, now().answers);
   const last = before.at(-1);
   const known = last && now().models.some((m) => m.name === last.model);

@@ -1,7 +1,9 @@
 // The second step: a model, what is known of it, and asking it; with progress until the answer is there.
 import * as api from "./api.ts";
 import { called } from "./called.ts";
+import { chosenAsk, chosenExplainers, fillAsking } from "./asking.ts";
 import { byId, fill, h } from "./dom.ts";
+import { seeNext } from "./explained.ts";
 import { goesLive } from "./live.ts";
 import { besideText, measuredOn, metricName, valueText } from "./metrics.ts";
 import { announce, guarded, quiet, report } from "./say.ts";
@@ -20,7 +22,7 @@ export function modelPanel(): void {
   select.addEventListener("change", () => set({ model: select.value }));
   on(["model"], () => now().model && sessionStorage.setItem(KEPT, now().model!));
   byId("run").addEventListener("click", guarded(() => ask("predict")));
-  byId("explain").addEventListener("click", guarded(() => ask("explain")));
+  byId("explain").addEventListener("click", guarded(explain));
   byId("cancel").addEventListener("click", guarded(() => now().job && api.cancel(now().job!.job)));
   on(["models", "model", "access"], () => {
     const { models, model, access } = now();
@@ -28,9 +30,7 @@ export function modelPanel(): void {
     select.disabled = models.length < 2;
     const chosen = chosenModel();
     fill(byId("model-facts"), chosen ? facts(chosen) : h("p", { class: "faint" }, NO_MODEL[access]));
-    const explainers = chosen?.explainers ?? [];
-    byId("explaining").hidden = !explainers.length;
-    fill(byId("explainer"), explainers.map((name) => h("option", { value: name }, name)));
+    fillAsking(chosen);
   });
   byId("accept").addEventListener("change", () => set({ accepted: byId<HTMLInputElement>("accept").checked }));
   on(["study", "caseId", "model"], () => void judge());
@@ -53,8 +53,19 @@ export function modelPanel(): void {
 
 const running = (job: Job): boolean => job.status === "queued" || job.status === "running";
 
+/** Ask for each chosen explanation, one after the other; what one cannot say is said in its place. */
+async function explain(): Promise<void> {
+  const about = chosenAsk();
+  const [first] = chosenExplainers();
+  if (first) seeNext(first, about);
+  for (const explainer of chosenExplainers()) {
+    await ask("explain", { explainer, ...(about ? { ask: about } : {}) });
+    if (now().job?.status === "cancelled") return;
+  }
+}
+
 /** Ask the chosen model about the chosen case, or about all of the study. */
-export async function ask(kind: "predict" | "explain"): Promise<void> {
+export async function ask(kind: "predict" | "explain", more: { explainer?: string; ask?: string } = {}): Promise<void> {
   const { study, caseId, model, job } = now();
   if (!study || study.gone || !caseId || !model || byId<HTMLButtonElement>("run").disabled || (job && running(job))) return;
   quiet();
@@ -65,7 +76,7 @@ export async function ask(kind: "predict" | "explain"): Promise<void> {
     case: every ? null : caseId,
     kind,
     ...(now().accepted ? { accept_mismatch: true } : {}),
-    ...(kind === "explain" ? { explainer: byId<HTMLSelectElement>("explainer").value } : {}),
+    ...more,
   });
   await watch(started);
 }
@@ -84,10 +95,14 @@ export async function watch(started: Job): Promise<void> {
     }
     throw error;
   }
-  if (now().study?.study === ended.study && ended.answers?.length) set({ answers: withJob(now().answers, ended), history: withAll(now().history, ended) });
+  if (now().study?.study === ended.study && (ended.answers?.length || ended.failures?.length)) set({ answers: withJob(now().answers, ended), history: withAll(now().history, ended) });
   if (!mine()) return;
   set({ job: ended });
   if (ended.status === "done") announce("The answer is there");
+  if (ended.kind === "explain" && ended.failures?.length) {
+    announce(`${ended.explainer} shows no map: ${ended.error?.found ?? ended.error?.error ?? ""}`);
+    return; // the panel of the answer says why
+  }
   // one that is done may have cases that could not be answered beside those that were
   if (ended.status === "failed" || ended.error) report(new api.Failure(ended.error ?? { error: "the job failed" }, 500));
 }

@@ -1,6 +1,7 @@
 // The third step: what the model answered, a panel for each kind of answer, and the files to take away.
 import * as api from "./api.ts";
 import { byId, fill, h } from "./dom.ts";
+import { explanations } from "./explained.ts";
 import { Drawn, section } from "./kinds.ts";
 import { fileStem } from "./names.ts";
 import { imageNotes, remarks } from "./remarks.ts";
@@ -20,6 +21,7 @@ const FILES: Record<string, string> = {
   "map.nii.gz": "NIfTI map",
   "overlay.png": "PNG",
   "answer.json": "JSON",
+  "explanation.html": "Page",
 };
 let turn = 0;
 
@@ -29,7 +31,7 @@ export function resultPanel(stage: Stage, ready: () => Promise<void>): void {
   const drawn = new Drawn(stage);
   const show = guarded(async () => {
     const answers = caseAnswers();
-    const sign = JSON.stringify([now().study?.study, chosenCase()?.case, chosenModel()?.name, answers.map((a) => a.files)]);
+    const sign = JSON.stringify([now().study?.study, chosenCase()?.case, chosenModel()?.name, answers.map((a) => [a.files, a.explainer, a.withheld])]);
     if (sign === before) return;
     before = sign;
     const mine = ++turn;
@@ -39,10 +41,15 @@ export function resultPanel(stage: Stage, ready: () => Promise<void>): void {
     await ready();
     if (!current()) return;
     await drawn.clear(answers.map((a) => a.kind));
-    for (const answer of answers) {
+    const why = answers.filter((a) => a.by === "explain");
+    for (const answer of answers.filter((a) => a.by !== "explain")) {
       const parts = [imageNotes(answer.notes), remarks(answer.outside), await section(answer, { stage, current, file: (name) => file(answer, name) }, drawn), downloads(answer)];
       if (current()) byId("results").append(h("section", { class: "answer", "data-kind": answer.kind }, parts.flat().filter((part) => part !== null)));
     }
+    if (!why.length || !current()) return;
+    const given = (answer: Held) => ({ stage, current, file: (name: string) => file(answer, name) });
+    const panel = await explanations(why, { given, drawn, below: downloads });
+    if (current()) byId("results").append(panel);
   });
   on(["answers", "caseId", "model", "study"], () => {
     void show();

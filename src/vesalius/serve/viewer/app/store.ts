@@ -1,5 +1,5 @@
 // The one state of the page, and who wants to know when a part of it changes.
-import type { Case, Held, Job, Model, Study, Verdict } from "./types.ts";
+import type { Case, Fault, Held, Job, Model, Study, Verdict } from "./types.ts";
 
 export interface State {
   /** Whether the service has said what it serves, or wants a key (another key) first. */
@@ -77,7 +77,15 @@ export function caseAnswers(): Held[] {
 }
 
 /** A job's answers, each with what it needs to be told from others. */
-const answersOf = (job: Job): Held[] => job.answers.map((a): Held => ({ ...a, model: job.model, by: job.kind, job: job.job, at: job.created }));
+const answersOf = (job: Job): Held[] => {
+  const about = { model: job.model, by: job.kind, explainer: job.explainer, ask: job.ask, job: job.job, at: job.created };
+  const given = job.answers.map((a): Held => ({ ...a, ...about }));
+  return job.kind === "explain" ? [...given, ...(job.failures ?? []).map((f) => ({ ...unseen(f), ...about }))] : given;
+};
+
+/** An explanation without a map, with the reason in its place. */
+const unseen = (f: Fault & { case: string }): Held =>
+  ({ case: f.case, kind: "Map", answer: {}, summary: {}, files: {}, notes: [], outside: null, withheld: [f.error, f.found].filter(Boolean).join(": "), model: "", by: "explain" });
 
 /** All answers, with a finished job's at the end. */
 export const withAll = (history: Held[], job: Job): Held[] => [...history.filter((a) => a.job !== job.job), ...answersOf(job)];
@@ -85,6 +93,6 @@ export const withAll = (history: Held[], job: Job): Held[] => [...history.filter
 /** The answers, with a finished job's in the place of older ones of its kind. */
 export function withJob(answers: Held[], job: Job): Held[] {
   const fresh = answersOf(job);
-  const same = (a: Held, b: Held) => a.case === b.case && a.model === b.model && a.by === b.by;
+  const same = (a: Held, b: Held) => a.case === b.case && a.model === b.model && a.by === b.by && a.explainer === b.explainer && a.ask === b.ask;
   return [...answers.filter((a) => !fresh.some((b) => same(a, b))), ...fresh];
 }

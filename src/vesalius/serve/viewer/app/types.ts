@@ -36,6 +36,8 @@ export interface Model {
   operating_point: OperatingPoint | null;
   calibrated: boolean;
   explainers: string[];
+  /** The words for what can be asked of its answers, the usual first. */
+  asks?: string[];
   scorecard: Record<string, Figure> | null;
   /** The metrics that come first. */
   headlines?: string[];
@@ -116,7 +118,8 @@ export interface Summary {
   quantity?: string;
   low?: number;
   high?: number;
-  faithfulness?: Record<string, number> | null;
+  figures?: Record<string, number>;
+  beside?: Record<string, number>;
   fields?: Record<string, unknown>;
 }
 
@@ -151,6 +154,10 @@ export interface Verdict {
 export interface Held extends Answer {
   model: string;
   by: "predict" | "explain";
+  /** Of an explanation: its method, what was asked, and why its map is not shown, where it does not hold. */
+  explainer?: string | null;
+  ask?: string | null;
+  withheld?: string;
   /** The job that gave it, and when that was asked. */
   job?: string;
   at?: string;
@@ -163,6 +170,9 @@ export interface Job {
   model: string;
   study: string;
   kind: "predict" | "explain";
+  explainer?: string | null;
+  ask?: string | null;
+  failures?: (Fault & { case: string })[];
   status: Status;
   progress: number;
   stage: string | null;

@@ -13,7 +13,7 @@ export async function clear(stage: Stage, again: boolean): Promise<void> {
 }
 
 export async function panel(answer: Held, given: Given): Promise<HTMLElement> {
-  const { quantity, faithfulness } = answer.summary;
+  const { quantity } = answer.summary;
   const buffer = await given.file("map.nii.gz");
   const [least, greatest] = buffer ? extremes(buffer) : [0, 1];
   const { low = least, high = greatest } = answer.summary;
@@ -27,7 +27,6 @@ export async function panel(answer: Held, given: Given): Promise<HTMLElement> {
     h("h2", {}, answer.by === "explain" ? "Explanation" : "Map"),
     h("p", {}, (quantity ?? String(answer.answer.quantity ?? "")).replaceAll("_", " ")),
     h("div", { class: "scale" }, h("span", {}, digits(low < 0 ? -most : low)), h("div", { class: low < 0 ? "ramp signed" : "ramp" }), h("span", {}, digits(low < 0 ? most : high))),
-    Object.entries(faithfulness ?? {}).map(([name, x]) => h("p", { class: "faint" }, `${name.replaceAll("_", " ")}: ${digits(x)}`)),
     !given.beside && h(
       "div",
       { class: "controls" },

@@ -1,0 +1,60 @@
+"""Features of a case: what the deepest map of a model's net says of it, by which cases can be compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from vesalius.core.errors import PlanError
+from vesalius.core.image import Array
+from vesalius.infer import runs
+from vesalius.infer.runs.contract import Members
+from vesalius.nets import Net
+from vesalius.prepare.batch import Batch, Example, main_image, part_of, with_tiles
+from vesalius.tasks.contract import Task
+
+
+def deepest(task: Task, model: nn.Module, batch: Batch) -> Tensor:
+    """Return `(B, F)`, the mean over space of the deepest map of a model's net (`Net.summed_up`), about a batch.
+
+    Where a task asks its net several times, what was said each time stands side by side. Raises PlanError for a model
+    without a net.
+    """
+    net = next((m for m in model.modules() if isinstance(m, Net)), None)
+    if net is None:
+        raise PlanError(f"the model of {task.name} has no net, so no features of one")
+    found: list[Tensor] = []
+    handle = net.register_forward_hook(lambda _, __, out: found.append(net.summed_up(out)))
+    try:
+        task.infer(model, batch, torch.Generator(device="cpu").manual_seed(0))
+    finally:
+        handle.remove()
+    return found[0] if len(found) == 1 else torch.cat(found, dim=1)
+
+
+def features(members: Members, examples: Sequence[Example]) -> Iterator[Array]:
+    """Yield the first member's features `(F,)` float32 of each prepared case, one after the other.
+
+    Members' features are not comparable with one another's. Of a model that answers tile by tile they are those of the
+    tile in the middle. Raises PlanError for a model without a net, and for cases without images.
+    """
+    run, size = runs.get(members.task.run), max(members.plan.infer.batch, 1)
+    if not all(e.images for e in examples):
+        raise PlanError("cases without images have no features")
+    for k in range(0, len(examples), size if run.joins else 1):
+        chosen = examples[k : k + size] if run.joins else examples[k : k + 1]
+        batch = members.task.collate(chosen).to(members.device) if run.joins else _middle(members, chosen[0])
+        with torch.inference_mode():
+            yield from deepest(members.task, members.models[0], batch).float().cpu().numpy()
+
+
+def _middle(members: Members, example: Example) -> Batch:
+    """Return the one tile in the middle of a prepared case as a batch."""
+    shape = main_image(example).shape[-3:]
+    grid = (int(shape[0]), int(shape[1]), int(shape[2]))
+    start, size = runs.get(members.task.run).window(members.plan, grid, None)
+    part = part_of(example, start, size)
+    image = torch.from_numpy(main_image(part)).to(members.device)
+    return with_tiles(part, members.device)(image[None])
