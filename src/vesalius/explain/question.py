@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from vesalius.core.ask import Ask
-from vesalius.core.image import Array
+from vesalius.core.image import Array, Triple
 from vesalius.infer.runs.contract import Members
 from vesalius.prepare.batch import Example, main_image, with_tiles
 
@@ -26,12 +26,14 @@ class Question:
 
     `image` is the main image `(C, Z, Y, X)` as prepared, `covariates` `(F,)` what stands beside it, both on the device;
     all else of the case stays as it is. Calling it gives the mean over the members of `Task.scalar`, a logit for
-    instance; gradients can be followed through it. `passes` counts the images that went through a network.
+    instance; gradients can be followed through it. `passes` counts the images that went through a network. `cuts` keeps
+    how the image was cut into pieces, which is the same for every method and every model.
     """
 
     def __init__(self, members: Members, example: Example, ask: Ask, *, watch: Watch | None = None) -> None:
         self.members, self.example, self.ask, self.watch = members, example, ask, watch
         self.passes = 0
+        self.cuts: dict[tuple[int, Triple | None], Array] = {}
         array = np.ascontiguousarray(main_image(example), dtype=np.float32)
         self.image = torch.from_numpy(array).to(members.device)
         known = example.covariates
@@ -47,7 +49,9 @@ class Question:
 
     def of(self, models: Sequence[nn.Module]) -> Question:
         """Return the same question to other models."""
-        return Question(replace(self.members, models=models), self.example, self.ask, watch=self.watch)
+        other = Question(replace(self.members, models=models), self.example, self.ask, watch=self.watch)
+        other.cuts = self.cuts
+        return other
 
     def about(self, image: Array) -> Question:
         """Return the same question about another image `(C, Z, Y, X)` in place of this one."""

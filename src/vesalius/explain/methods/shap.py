@@ -25,6 +25,7 @@ SOURCE = (
 class KernelShap(Method):
     """Coalitions are drawn in pairs, one and its complement; the values add up to the answer's change exactly."""
 
+    sampled = True
     samples = 200
 
     def attribute(self, question: Question, setting: Setting) -> Attribution:
@@ -71,6 +72,7 @@ def shares(kept: Array, answers: Array, *, whole: float, nothing: float) -> Arra
 class GradientShap(Method):
     """Each sample begins at one of three stand-ins (mean, blurred little or much) with noise; it ends at the image."""
 
+    sampled = True
     samples = 100
 
     def attribute(self, question: Question, setting: Setting) -> Attribution:
