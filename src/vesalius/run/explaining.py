@@ -20,6 +20,7 @@ from vesalius.core.file_names import file_names
 from vesalius.core.progress import Progress
 from vesalius.explain.explanation import USUALLY, Choices, Explanation, explain
 from vesalius.explain.page import html
+from vesalius.explain.summary import as_csv, over_cases
 from vesalius.infer.predictor import Predictor
 from vesalius.prepare.case import with_reference
 from vesalius.run.ledger import Sheet
@@ -34,6 +35,7 @@ class Wanted:
     ask: str | None = None
     choices: Choices = USUALLY
     dicom: bool = False
+    against: str | None = None  # the hash of the model to compare with
 
     def mark(self, bundle: str) -> dict[str, Any]:
         """Return what all explanations of one folder depend on, as JSON holds it."""
@@ -48,7 +50,7 @@ class Wanted:
             "seed": chosen.seed,
             "check": chosen.check,
             "dicom": self.dicom,
-        }
+        } | ({} if self.against is None else {"against": self.against})
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,10 +70,12 @@ def fill(
     *,
     wanted: Wanted,
     progress: Progress,
+    against: Predictor | None = None,
 ) -> Explanations:
     """Explain the answer to every case that has not all its rows yet; what cannot be explained is in `failed.csv`.
 
-    A case has a row for each method, in one order; of one whose rows a crash cut short the others are added.
+    A case has a row for each method, in one order; of one whose rows a crash cut short the others are added. The means
+    of all figures over the cases, method by method, are in `faithfulness.csv`.
     """
     ids, there = {c.id for c in cases}, Counter(sheet.answers.cases())
     done = [case for case, count in there.items() if count >= len(wanted.methods)]
@@ -88,7 +92,12 @@ def fill(
             began = time.monotonic()
             try:
                 found = explain(
-                    predictor, with_reference(case), wanted.methods, ask=wanted.ask, choices=wanted.choices
+                    predictor,
+                    with_reference(case),
+                    wanted.methods,
+                    ask=wanted.ask,
+                    choices=wanted.choices,
+                    against=against,
                 )
             except DataError as error:
                 failed.append(SetAside(case.id, reason_of(error, case.id)))
@@ -104,6 +113,9 @@ def fill(
             progress.advance("explain")
     finally:
         progress.finish("explain")
+    if done:
+        table = over_cases(sheet.answers.rows(), {c.id: c.patient or c.id for c in cases})
+        write_text(sheet.folder / "faithfulness.csv", as_csv(table))
     return Explanations(tuple(done), tuple(failed), sheet.folder)
 
 
@@ -112,11 +124,19 @@ def rows(found: Explanation, case: str, *, seconds: float) -> list[dict[str, Any
     lead = {"case": case, "asked": found.asked.words}
     made = [
         {**lead, "method": e.method, "fails": e.fails or "", **e.map.figures, **_beside(e.map.beside)}
+        | _agreement(found, e.method)
+        | {name: round(value, 6) for p in e.pointed for name, value in p.figures().items()}
         for e in found.explained
     ]
     made += [{**lead, "method": name, "fails": why} for name, why in found.refused.items()]
     made[-1]["case_seconds"] = round(seconds, 3)
     return made
+
+
+def _agreement(found: Explanation, method: str) -> dict[str, float]:
+    """Return the rank correlation of a map with each of the others that hold."""
+    pairs = {**found.agreement, **{(b, a): r for (a, b), r in found.agreement.items()}}
+    return {f"agrees_with {other}": round(r, 6) for (one, other), r in pairs.items() if one == method}
 
 
 def _beside(values: Mapping[str, float]) -> dict[str, float]:
@@ -126,6 +146,7 @@ def _beside(values: Mapping[str, float]) -> dict[str, float]:
 def _write(found: Explanation, name: str, folder: Path, *, dicom: bool) -> list[str]:
     """Write a case's page and the maps that hold; return in sentences what is not shown or could not be written."""
     said = [f"the map of {e.method} is not shown: {e.fails}" for e in found.explained if e.fails is not None]
+    said += [f"not held against the maps: {note}" for note in found.notes]
     for one in found.holds:
         stem = folder / f"{name}.{one.method}"
         formats.write(one.map, stem.with_name(f"{stem.name}.nii.gz"))

@@ -41,6 +41,13 @@ class Ledger:
             self.names = list(reader.fieldnames or ())
         return found
 
+    def rows(self) -> list[dict[str, str]]:
+        """Return the rows that are on disk, as texts by column."""
+        if not self.partial.is_file():
+            return []
+        with self.partial.open(encoding="utf-8", newline="") as file:
+            return [dict(row) for row in csv.DictReader(file)]
+
     def add(self, row: Mapping[str, Any]) -> None:
         """Append a row, whole or not at all. Raises OutputError."""
         if any(name not in self.names for name in row):
