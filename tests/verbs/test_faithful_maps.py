@@ -159,7 +159,7 @@ def test_a_map_no_better_than_the_middle_is_named_wherever_it_is_asked_for(
     assert found.map.quantity.endswith("which does not hold") and found.map.facts["fails"] == found.fails
     words = ["explain", str(blobs.path), str(case.image.paths[0]), "-o", str(tmp_path / "why")]
     done = CliRunner().invoke(app, [*words, "--method", "occlusion", "--json"])
-    (row,) = json.loads(done.stdout)["explanations"]
+    (row,) = json.loads(done.stdout)["result"]["explanations"]
     assert "no better than pointing at the middle" in row["fails"]
     assert not [p for p in (tmp_path / "why").iterdir() if p.suffix in (".gz", ".png", ".dcm")]
     page = next((tmp_path / "why").glob("*.html")).read_text(encoding="utf-8")

@@ -117,6 +117,7 @@ def explain(
     result = {
         "out": done.out,
         "explanations": rows(done.out / "explanations.csv"),
+        "faithfulness": rows(done.out / "faithfulness.csv"),
         "set_aside": [{"case": item.case, "reason": item.reason} for item in done.set_aside],
     }
     return Outcome(result, show, code=1 if done.set_aside else 0)
