@@ -47,6 +47,15 @@ def explain(
     ),
     check: str = typer.Option("usual", "--check", help="How much each map is measured: none, usual or full."),
     seed: int = typer.Option(0, "--seed", help="The seed of all that is drawn."),
+    against: Path | None = typer.Option(
+        None, "--against", help="A model of the same question that learned from labels in a random order."
+    ),
+    randomised_labels: str | None = typer.Option(
+        None,
+        "--randomised-labels",
+        metavar="TIME",
+        help="Train such a model from the run's data, for at most so long (2m); it is kept in the run's folder.",
+    ),
     dicom: bool = typer.Option(
         False, "--dicom", help="A parametric map and a secondary capture too, in the study of the source."
     ),
@@ -85,6 +94,8 @@ def explain(
         stand_in=stand_in,
         check=cast(Literal["none", "usual", "full"], check),
         seed=seed,
+        against=against,
+        randomised_labels=randomised_labels,
         dicom=dicom,
         columns=pairs(column, "--column"),
         covariates={k: number_or_word(v) for k, v in pairs(covariate, "--covariate").items()},
@@ -106,6 +117,7 @@ def explain(
     result = {
         "out": done.out,
         "explanations": rows(done.out / "explanations.csv"),
+        "faithfulness": rows(done.out / "faithfulness.csv"),
         "set_aside": [{"case": item.case, "reason": item.reason} for item in done.set_aside],
     }
     return Outcome(result, show, code=1 if done.set_aside else 0)

@@ -53,11 +53,13 @@ def networks(model: nn.Module, having: str) -> list[Any]:
 class Method(ABC):
     """A way of explaining. Instances hold nothing; a file ends in `METHODS = {"name": …}` or `METHOD = …`.
 
-    `signed` says that values below zero speak against what is asked. `samples` is how many are taken unless said
-    otherwise; a method that takes none ignores it. `needs` names what a model's network must have, such as `cam_map`.
+    `signed` says that values below zero speak against what is asked. `sampled` says that its samples are drawn, so that
+    another seed gives another map. `samples` is how many are taken unless said otherwise; a method that takes none
+    ignores it. `needs` names what a model's network must have, such as `cam_map`.
     """
 
     signed: ClassVar[bool] = True
+    sampled: ClassVar[bool] = False
     samples: ClassVar[int] = 200
     needs: ClassVar[str] = ""
 

@@ -20,9 +20,10 @@ from vesalius.core.image import Array, Image
 from vesalius.core.index import Index
 from vesalius.core.shown import Shown, about, cut, some
 from vesalius.core.words import counted
-from vesalius.explain import faithful, methods
-from vesalius.explain.contract import Attribution, Method, Setting
+from vesalius.explain import faithful, methods, pointing, verdict
+from vesalius.explain.contract import Method, Setting
 from vesalius.explain.nearest import Nearest, nearest
+from vesalius.explain.pointing import Part, Pointed
 from vesalius.explain.question import Question, Watch
 from vesalius.explain.stand_in import USUAL, stand_in
 from vesalius.infer import runs
@@ -32,16 +33,19 @@ from vesalius.prepare import geometry
 from vesalius.prepare.batch import main_image, part_of
 
 Check = Literal["none", "usual", "full"]
-SAME = 0.5  # rank correlation from which a map of a model that learned nothing is the same map
 
 
 @dataclass(frozen=True, eq=False)
 class Explained:
-    """One method's map, `fails` with the reason why it is not to be shown, None where it holds."""
+    """One method's map, `fails` with the reason why it is not to be shown, None where it holds.
+
+    `pointed` is where it points, for each part of what is drawn on the image beside what is asked.
+    """
 
     method: str
     map: Map
     fails: str | None
+    pointed: tuple[Pointed, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,8 +53,9 @@ class Explanation(Shown):
     """What was asked of an answer, and what each method says of it.
 
     `refused` are methods that cannot explain this model, each with the reason. `agreement` is the rank correlation of
-    every two maps that hold. `nearest` are the training cases that the model sees most like this one, or in words why
-    they are not known; None where they were not asked for.
+    every two maps that hold, over the same pieces of the image. `nearest` are the training cases that the model sees
+    most like this one, or in words why they are not known; None where they were not asked for. `notes` say what is
+    drawn on the image and could not be held against the maps.
     """
 
     answer: Answer
@@ -60,6 +65,7 @@ class Explanation(Shown):
     refused: Mapping[str, str]
     agreement: Mapping[tuple[str, str], float]
     nearest: Nearest | str | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def holds(self) -> tuple[Explained, ...]:
@@ -87,6 +93,25 @@ class Choices:
 USUALLY = Choices()
 
 
+@dataclass(frozen=True, eq=False)
+class _Posed:
+    """The question to one model, where it begins on the prepared grid, and the case as that model is given it."""
+
+    question: Question
+    start: Grid
+    given: Asked
+
+    def setting(self, method: Method | None, choices: Choices) -> Setting:
+        """Return how a method explains it; None is how maps are measured."""
+        return Setting(
+            stand_in(self.question, choices.away),
+            choices.samples or (method.samples if method else 0),
+            choices.seed,
+            choices.pieces,
+            self.given.undo.turned_spacing_mm,
+        )
+
+
 def explain(
     predictor: Predictor,
     case: Case,
@@ -96,37 +121,64 @@ def explain(
     choices: Choices = USUALLY,
     watch: Watch | None = None,
     index: Index | str | None = None,
+    against: Predictor | None = None,
 ) -> Explanation:
     """Return what each named method says an answer rests on. `ask` is as a person says it (see `answers.contract.ask`).
 
     `watch` is told of the images that go through a network; what it raises ends the work. `index` is that of the
-    training cases, or says why there is none. Raises UnknownName for a
-    method that is not there, and DataError where what is asked is not in the answer or no method fits the model.
+    training cases, or says why there is none. `against` is a model of the same question that learned from labels in a
+    random order: a map that is the same of both does not hold. Raises UnknownName for a method that is not there, and
+    DataError where what is asked is not in the answer, no method fits the model, or `against` answers something else.
     """
     chosen = {name: methods.get(name) for name in names}
     given = predictor.asked(case)
     asked = answers.ask(given.answer, ask)
-    question, start = _question(given, asked, watch)
-    refused = {name: why for name, method in chosen.items() if (why := method.refuses(question))}
+    posed = _posed(given, asked, watch)
+    refused = {name: why for name, method in chosen.items() if (why := method.refuses(posed.question))}
     if len(refused) == len(chosen):
         raise DataError(
             "no method that was named can explain this model",
             found="; ".join(f"{name}: {why}" for name, why in refused.items()),
             hint="--method shap-kernel",
         )
-    marks = _yardsticks(question, choices) if choices.check != "none" else {}
+    other = None if against is None else _other(against, case, given, asked, watch)
+    marks = {}
+    if choices.check != "none":
+        marks = verdict.yardsticks(posed.question, posed.setting(None, choices))
+    target = predictor.stages[-1].stage.plan.task.target or ""
+    parts, notes = pointing.drawn(case, given.whole, but=target)
+    context = _Context(asked, choices, marks, parts, other)
     made = [
-        _explained(name, method, question, start, given, choices, marks)
-        for name, method in chosen.items()
-        if name not in refused
+        _explained(name, method, posed, context) for name, method in chosen.items() if name not in refused
     ]
-    held = [e for e in made if e.fails is None]
+    held = [(e, f) for e, f in made if e.fails is None]
     pairs = {
-        (a.method, b.method): faithful.alike(*_same(a.map.image.array, b.map.image.array))
-        for a, b in itertools.combinations(held, 2)
+        (a.method, b.method): verdict.alike_in_pieces(posed.question, posed.setting(None, choices), f, g)
+        for (a, f), (b, g) in itertools.combinations(held, 2)
     }
     near = nearest(index, given) if isinstance(index, Index) else index
-    return Explanation(given.answer, asked, given.whole, tuple(made), refused, pairs, near)
+    told = tuple(e for e, _ in made)
+    return Explanation(given.answer, asked, given.whole, told, refused, pairs, near, notes)
+
+
+def _posed(given: Asked, asked: Ask, watch: Watch | None) -> _Posed:
+    question, start = _question(given, asked, watch)
+    return _Posed(question, start, given)
+
+
+def _other(against: Predictor, case: Case, given: Asked, asked: Ask, watch: Watch | None) -> _Posed:
+    """Return the same question to another model. Raises DataError where that answers something else."""
+    other = against.asked(case)
+    one, two = (
+        (type(a.answer).__name__, [x.name for x in getattr(a.answer, "labels", ())]) for a in (given, other)
+    )
+    if one != two or given.members.task.name != other.members.task.name:
+        raise DataError(
+            "the model to compare with answers another question",
+            found=f"{two[0]} {', '.join(two[1])}".rstrip(),
+            hint=f"one that learned the same from other labels: {one[0]} {', '.join(one[1])}".rstrip(),
+        )
+    return _posed(other, asked, watch)
 
 
 def _question(given: Asked, asked: Ask, watch: Watch | None) -> tuple[Question, Grid]:
@@ -151,93 +203,65 @@ def _prepared(where: Array | None, given: Asked) -> Array | None:
     return geometry.forward_labels(part.astype(np.uint8), given.undo) > 0
 
 
-def _yardsticks(question: Question, choices: Choices) -> dict[str, float]:
-    """Return what a map's gain is held against: that of random maps, and of one that points at the middle."""
-    setting = Setting(stand_in(question, choices.away), seed=choices.seed)
-    middle = faithful.middle(question.image.shape[1:])
-    return {
-        "gain_by_chance": faithful.by_chance(question, setting),
-        "gain_of_the_middle": faithful.gain(question, setting, middle)["gain"],
-    }
+@dataclass(frozen=True, eq=False)
+class _Context:
+    """What all methods share: what is asked, how, what a gain is held against, what is drawn, and the other model."""
+
+    asked: Ask
+    choices: Choices
+    marks: Mapping[str, float]
+    parts: tuple[Part, ...]
+    other: _Posed | None
 
 
-def _explained(
-    name: str,
-    method: Method,
-    question: Question,
-    start: Grid,
-    given: Asked,
-    choices: Choices,
-    marks: Mapping[str, float],
-) -> Explained:
-    words, samples = question.ask.words, choices.samples or method.samples
-    setting = Setting(
-        stand_in(question, choices.away), samples, choices.seed, choices.pieces, given.undo.turned_spacing_mm
-    )
+def _explained(name: str, method: Method, posed: _Posed, context: _Context) -> tuple[Explained, Array]:
+    """Return a method's map, and its field on the question's grid."""
+    question, given, choices = posed.question, posed.given, context.choices
+    setting = posed.setting(method, choices)
     before = question.passes
     found = method.attribute(question, setting)
     figures = {**found.figures, "passes": float(question.passes - before)}
-    fails = None
+    image = _native(found.field, posed.start, given)
     if choices.check != "none":
-        figures |= {**marks, **_measured(method, question, setting, found, full=choices.check == "full")}
-        fails = _fault(figures)
-    beside = {} if found.beside is None else _named(found.beside, given)
-    image = _native(found.field, start, given)
+        full = choices.check == "full"
+        figures |= {**context.marks, **verdict.measured(method, question, setting, found, full=full)}
+    facts = {"method": name, "asked": context.asked.words, "stand_in": choices.away}
+    facts["samples"] = str(setting.samples)
+    if context.other is not None:
+        same = _same_of(method, image, context.other, choices)
+        if isinstance(same, str):
+            facts["other_labels"] = same
+        else:
+            figures["same_with_other_labels"] = same
+    fails = verdict.fault(figures)
     field = Map(
         image=image,
-        quantity=f"relevance for {words}",
+        quantity=f"relevance for {context.asked.words}" + ("" if fails is None else ", which does not hold"),
         figures={k: round(v, 6) for k, v in figures.items() if math.isfinite(v)},
-        facts={
-            "method": name,
-            "asked": words,
-            "stand_in": choices.away,
-            "samples": str(samples),
-        }
-        | ({} if fails is None else {"fails": fails}),
-        beside=beside,
+        facts=facts | ({} if fails is None else {"fails": fails}),
+        beside={} if found.beside is None else _named(found.beside, given),
         case_id=given.answer.case_id,
         source=given.answer.source,
         bundle=given.answer.bundle,
         by=given.answer.by,
         outside=given.answer.outside,
     )
-    return Explained(name, answers.of(field).placed(field, given.low, given.whole), fails)
+    placed: Map = answers.of(field).placed(field, given.low, given.whole)
+    pointed = tuple(pointing.pointed(placed.image.array[0], part) for part in context.parts)
+    return Explained(name, placed, fails, pointed), found.field
 
 
-def _measured(
-    method: Method, question: Question, setting: Setting, found: Attribution, *, full: bool
-) -> dict[str, float]:
-    """Return how faithful a map is."""
-
-    def again(other: Question) -> Array:
-        return method.attribute(other, setting).field
-
-    figures = faithful.gain(question, setting, found.field)
-    others = [again(faithful.with_other_weights(question, seed)) for seed in (1, 2)]
-    figures["same_without_learning"] = float(np.mean([abs(faithful.alike(found.field, f)) for f in others]))
-    if full:
-        figures["infidelity"] = faithful.infidelity(question, setting, found.field)
-        figures["stability"] = faithful.stability(question, again, found.field, seed=setting.seed)
-        other = method.attribute(question, replace(setting, seed=setting.seed + 1)).field
-        figures["same_from_another_seed"] = faithful.alike(found.field, other)
-    return figures
-
-
-def _fault(figures: Mapping[str, float]) -> str | None:
-    """Return why a map is not to be shown; None where it holds."""
-    if math.isnan(figures["gain"]):
-        return "what is asked is answered alike without the image"
-    if figures["same_without_learning"] >= SAME:
-        return (
-            "a model that learned nothing gives nearly the same map "
-            f"(rank correlation {figures['same_without_learning']:.2f})"
-        )
-    if figures["gain"] <= figures["gain_of_the_middle"]:
-        return (
-            f"it is no better than pointing at the middle of the image (gain {figures['gain']:.2f}, "
-            f"the middle {figures['gain_of_the_middle']:.2f})"
-        )
-    return None
+def _same_of(method: Method, image: Image, other: _Posed, choices: Choices) -> float | str:
+    """Return the rank correlation, without its sign, of a map with the same method's of another model; or why not."""
+    refused = method.refuses(other.question)
+    if refused is not None:
+        return refused
+    theirs = method.attribute(other.question, other.setting(method, choices)).field
+    one, two = image.array, _native(theirs, other.start, other.given).array
+    both = np.isfinite(one) & np.isfinite(two) if one.shape == two.shape else np.zeros(0, bool)
+    if not both.any():
+        return "the other model looked at another part of the image"
+    return abs(faithful.alike(one[both], two[both]))
 
 
 def _native(field: Array, start: Grid, given: Asked) -> Image:
@@ -269,9 +293,3 @@ def _named(values: Array, given: Asked) -> dict[str, float]:
     for name, value in zip(names, values, strict=True):
         found[name] = found.get(name, 0.0) + float(value)
     return found
-
-
-def _same(one: Array, other: Array) -> tuple[Array, Array]:
-    """Return two fields where both say something."""
-    both = np.isfinite(one) & np.isfinite(other)
-    return one[both], other[both]

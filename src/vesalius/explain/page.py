@@ -25,6 +25,7 @@ FIGURES = {
     "gain_by_chance": "gain by chance",
     "gain_of_the_middle": "gain of the middle",
     "same_without_learning": "without learning",
+    "same_with_other_labels": "other labels",
     "infidelity": "infidelity",
     "stability": "stability",
     "same_from_another_seed": "another seed",
@@ -54,6 +55,8 @@ def html(found: Explanation) -> str:
         "beside": _beside(held),
         "agreement": _agreement(found),
         "near": near_of(found.nearest, found.asked.words),
+        "pointing": _pointing(found),
+        "notes": found.notes,
     }
     return page.render(TEMPLATE, page=about)
 
@@ -131,6 +134,17 @@ def _agreement(found: Explanation) -> Table:
     pairs: dict[Any, float] = {**found.agreement, **{(b, a): r for (a, b), r in found.agreement.items()}}
     rows = [(Cell(a), *(_number(1.0 if a == b else pairs.get((a, b))) for b in names)) for a in names]
     return Table("Agreement", ("method", *names), rows)
+
+
+def _pointing(found: Explanation) -> Table:
+    """Return where each map that holds points, for each part of what is drawn on the image."""
+    heads = ("drawn", "method", "points inside", "share inside", "by chance", "share of the middle")
+    rows = [
+        (Cell(p.part), Cell(e.method), *map(_number, (p.hit, p.share, p.by_chance, p.middle_share)))
+        for e in found.holds
+        for p in e.pointed
+    ]
+    return Table("Pointing", heads, sorted(rows, key=lambda row: row[0].text))
 
 
 def _number(value: float | None) -> Cell:

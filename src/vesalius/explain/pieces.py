@@ -53,12 +53,34 @@ class Pieces:
 
 
 def cut(question: Question, away: Tensor, *, about: int, spacing_mm: Triple | None = None) -> Pieces:
-    """Return the case in about that many pieces by SLIC (Achanta et al. 2012), which follow the edges of the image.
+    """Return the case in about that many pieces; an image is cut once, whichever methods and models look at it.
 
-    How compact they are adapts to each piece (SLICO), so that noise and speckle do not melt them into one.
     `spacing_mm` `(x, y, z)` is that of the prepared grid, so that pieces are as long in millimetres one way as another.
     """
-    array = question.image.cpu().numpy()
+    numbers = numbered(question, about=about, spacing_mm=spacing_mm)
+    return Pieces(numbers, int(numbers.max()) + 1, question, away)
+
+
+def numbered(question: Question, *, about: int, spacing_mm: Triple | None = None) -> Array:
+    """Return the number of each voxel's piece, `(Z, Y, X)` int32 from 0 on."""
+    if (about, spacing_mm) not in question.cuts:
+        found = _superpixels(question.image.cpu().numpy(), about, spacing_mm)
+        question.cuts[about, spacing_mm] = found
+    return question.cuts[about, spacing_mm]
+
+
+def means(numbers: Array, field: Array) -> Array:
+    """Return the mean of a field in each piece, `(P,)`."""
+    flat = numbers.ravel()
+    found: Array = np.bincount(flat, np.asarray(field, np.float64).ravel()) / np.bincount(flat)
+    return found
+
+
+def _superpixels(array: Array, about: int, spacing_mm: Triple | None) -> Array:
+    """Return pieces by SLIC (Achanta et al. 2012), which follow the edges of the image `(C, Z, Y, X)`.
+
+    How compact they are adapts to each piece (SLICO), so that noise and speckle do not melt them into one.
+    """
     low, high = np.percentile(array, (0.5, 99.5))
     scaled = np.clip((array - low) / max(float(high - low), 1e-6), 0, 1)
     flat = array.shape[1] == 1
@@ -69,5 +91,4 @@ def cut(question: Question, away: Tensor, *, about: int, spacing_mm: Triple | No
         enforce_connectivity=True, convert2lab=False,
     )  # fmt: skip
     _, numbers = np.unique(found, return_inverse=True)
-    numbers = numbers.reshape(array.shape[1:]).astype(np.int32)
-    return Pieces(numbers, int(numbers.max()) + 1, question, away)
+    return np.asarray(numbers.reshape(array.shape[1:]), dtype=np.int32)

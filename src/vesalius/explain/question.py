@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from vesalius.core.ask import Ask
-from vesalius.core.image import Array
+from vesalius.core.image import Array, Triple
 from vesalius.infer.runs.contract import Members
 from vesalius.prepare.batch import Example, main_image, with_tiles
 
@@ -25,15 +25,19 @@ class Question:
     """How much the models say what is asked, of a case whose image was changed.
 
     `image` is the main image `(C, Z, Y, X)` as prepared, `covariates` `(F,)` what stands beside it, both on the device;
-    all else of the case stays as it is. Calling it gives the mean over the members of `Task.scalar`, a logit for
-    instance; gradients can be followed through it. `passes` counts the images that went through a network.
+    the frames of an image in time are channels here, so that a map is of places, whatever the time. All else of the case
+    stays as it is. Calling it gives the mean over the members of `Task.scalar`, a logit for instance; gradients can be
+    followed through it. `passes` counts the images that went through a network. `cuts` keeps how the image was cut into
+    pieces, which is the same for every method and every model.
     """
 
     def __init__(self, members: Members, example: Example, ask: Ask, *, watch: Watch | None = None) -> None:
         self.members, self.example, self.ask, self.watch = members, example, ask, watch
         self.passes = 0
+        self.cuts: dict[tuple[int, Triple | None], Array] = {}
         array = np.ascontiguousarray(main_image(example), dtype=np.float32)
-        self.image = torch.from_numpy(array).to(members.device)
+        self._shape = array.shape  # (C, Z, Y, X) or (T, C, Z, Y, X)
+        self.image = torch.from_numpy(array.reshape(-1, *array.shape[-3:])).to(members.device)
         known = example.covariates
         self.covariates = (
             None if known is None else torch.from_numpy(np.asarray(known, np.float32)).to(members.device)
@@ -47,17 +51,19 @@ class Question:
 
     def of(self, models: Sequence[nn.Module]) -> Question:
         """Return the same question to other models."""
-        return Question(replace(self.members, models=models), self.example, self.ask, watch=self.watch)
+        other = Question(replace(self.members, models=models), self.example, self.ask, watch=self.watch)
+        other.cuts = self.cuts
+        return other
 
     def about(self, image: Array) -> Question:
         """Return the same question about another image `(C, Z, Y, X)` in place of this one."""
         name = next(k for k, v in self.example.images.items() if v is main_image(self.example))
-        example = replace(self.example, images={**self.example.images, name: image})
+        example = replace(self.example, images={**self.example.images, name: image.reshape(self._shape)})
         return Question(self.members, example, self.ask, watch=self.watch)
 
     def one(self, model: nn.Module, images: Tensor, covariates: Tensor | None = None) -> Tensor:
         """Return what one model says of each image, `(N, C, Z, Y, X)` → `(N,)`."""
-        batch = self._batch(images)
+        batch = self._batch(images.reshape(len(images), *self._shape))
         if covariates is not None:
             batch = replace(batch, covariates=covariates)
         generator = torch.Generator(device="cpu").manual_seed(0)

@@ -22,6 +22,7 @@ from vesalius.core.progress import Progress
 from vesalius.explain.explanation import USUALLY, Choices, Explanation, explain
 from vesalius.explain.nearest import Nearest
 from vesalius.explain.page import html
+from vesalius.explain.summary import over_cases
 from vesalius.infer.predictor import Predictor
 from vesalius.prepare.case import with_reference
 from vesalius.run.explained import NEAREST, NEIGHBOURS, TAKEN, neighbours, write_overview
@@ -37,6 +38,7 @@ class Wanted:
     ask: str | None = None
     choices: Choices = USUALLY
     dicom: bool = False
+    against: str | None = None  # the hash of the model to compare with
 
     def mark(self, bundle: str) -> dict[str, Any]:
         """Return what all explanations of one folder depend on, as JSON holds it."""
@@ -51,7 +53,7 @@ class Wanted:
             "seed": chosen.seed,
             "check": chosen.check,
             "dicom": self.dicom,
-        }
+        } | ({} if self.against is None else {"against": self.against})
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,10 +78,12 @@ def fill(
     wanted: Wanted,
     index: Index | str,
     progress: Progress,
+    against: Predictor | None = None,
 ) -> Explanations:
     """Explain the answer to every case that has not all its rows yet; what cannot be explained is in `failed.csv`.
 
-    A case has a row for each method, in one order; of one whose rows a crash cut short the others are added.
+    A case has a row for each method, in one order; of one whose rows a crash cut short the others are added. The means
+    of all figures over the cases, method by method, are in `faithfulness.csv`.
     """
     ids, there = {c.id for c in cases}, Counter(sheet.answers.cases())
     done = [case for case, count in there.items() if count >= len(wanted.methods)]
@@ -103,6 +107,7 @@ def fill(
                     ask=wanted.ask,
                     choices=wanted.choices,
                     index=index,
+                    against=against,
                 )
             except DataError as error:
                 failed.append(SetAside(case.id, reason_of(error, case.id)))
@@ -120,6 +125,9 @@ def fill(
         progress.finish("explain")
     if isinstance(index, Index) and (near := neighbours(sheet.folder, cases, names, index)):
         write_text(sheet.folder / NEIGHBOURS, as_csv(near))
+    if done:
+        table = over_cases(sheet.answers.rows(), {c.id: c.patient or c.id for c in cases})
+        write_text(sheet.folder / "faithfulness.csv", as_csv(table))
     page = write_overview(
         sheet.folder,
         sheet.answers.rows(),
@@ -138,11 +146,19 @@ def rows(found: Explanation, case: str, *, seconds: float) -> list[dict[str, Any
     lead = {"case": case, "asked": found.asked.words}
     made = [
         {**lead, "method": e.method, "fails": e.fails or "", **e.map.figures, **_beside(e.map.beside)}
+        | _agreement(found, e.method)
+        | {name: round(value, 6) for p in e.pointed for name, value in p.figures().items()}
         for e in found.explained
     ]
     made += [{**lead, "method": name, "fails": why} for name, why in found.refused.items()]
     made[-1]["case_seconds"] = round(seconds, 3)
     return made
+
+
+def _agreement(found: Explanation, method: str) -> dict[str, float]:
+    """Return the rank correlation of a map with each of the others that hold."""
+    pairs = {**found.agreement, **{(b, a): r for (a, b), r in found.agreement.items()}}
+    return {f"agrees_with {other}": round(r, 6) for (one, other), r in pairs.items() if one == method}
 
 
 def _beside(values: Mapping[str, float]) -> dict[str, float]:
@@ -152,6 +168,7 @@ def _beside(values: Mapping[str, float]) -> dict[str, float]:
 def _write(found: Explanation, name: str, folder: Path, *, dicom: bool) -> list[str]:
     """Write a case's page and the maps that hold; return in sentences what is not shown or could not be written."""
     said = [f"the map of {e.method} is not shown: {e.fails}" for e in found.explained if e.fails is not None]
+    said += [f"not held against the maps: {note}" for note in found.notes]
     for one in found.holds:
         stem = folder / f"{name}.{one.method}"
         formats.write(one.map, stem.with_name(f"{stem.name}.nii.gz"))

@@ -43,10 +43,7 @@ class Ledger:
 
     def texts(self, column: str) -> Iterator[tuple[str, str]]:
         """Yield each case whose row is on disk with its cell in a column, in order."""
-        if self.partial.is_file():
-            with self.partial.open(encoding="utf-8", newline="") as file:
-                for row in csv.DictReader(file):
-                    yield row["case"], row[column]
+        yield from ((row["case"], row[column]) for row in self.rows())
 
     def rows(self) -> list[dict[str, str]]:
         """Return the rows that are on disk, in order, as text; none where there is no table yet."""
@@ -160,8 +157,8 @@ def marked(out: Path, verb: str = "predict") -> dict[str, Any]:
 
 
 def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return rows that all have the same columns as the text of a table."""
-    names = list(rows[0]) if rows else []
+    """Return rows as the text of a table; a column that a row lacks is empty there."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
     return _text(names, dict(zip(names, names, strict=True))) + "".join(_text(names, row) for row in rows)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from vesalius.infer import runs
 from vesalius.infer.each import answers
 from vesalius.infer.predictor import Predictor
 from vesalius.prepare.case import BLANK
+from vesalius.run.ledger import as_csv
 from vesalius.run.members import Outcome
 from vesalius.run.workspace import Workspace
 from vesalius.tasks import contract as tasks
@@ -59,12 +60,12 @@ class OutOfFold(Shown):
         import polars as pl
 
         kept = dict.fromkeys((n for n in NAMES if self.rows and n in self.rows[0]), pl.String)
-        text = io.BytesIO(_as_csv(self.rows).encode())
+        text = io.BytesIO(as_csv(self.rows).encode())
         return pl.read_csv(text, infer_schema_length=None, schema_overrides=kept)
 
     def to_pandas(self) -> Any:
         """Return the rows as a pandas DataFrame. Raises MissingExtra where pandas is not installed."""
-        return pandas().read_csv(io.StringIO(_as_csv(self.rows)), dtype=dict.fromkeys(NAMES, "str"))
+        return pandas().read_csv(io.StringIO(as_csv(self.rows)), dtype=dict.fromkeys(NAMES, "str"))
 
 
 def load(path: Path) -> OutOfFold:
@@ -129,7 +130,7 @@ def write(
         target=name,
         told=_told(space, bundle, outcome, len(cases)),
     )
-    write_text(path / TABLE, _as_csv(rows))
+    write_text(path / TABLE, as_csv(rows))
     save_scorecard(card, path / CARD)
     return OutOfFold(tuple(rows), card)
 
@@ -182,13 +183,3 @@ def _text(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
     return "|".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-
-
-def _as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return rows as CSV; a column that a row lacks is empty there."""
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, names, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()

@@ -9,9 +9,13 @@ from dataclasses import replace
 import numpy as np
 
 from vesalius import formats, metrics
-from vesalius.core.answers import ImageAnswer
+from vesalius.answers import contract as answers
+from vesalius.core import registry
+from vesalius.core.answers import Answer, ImageAnswer
 from vesalius.core.errors import DataError
 from vesalius.core.file_names import file_names
+from vesalius.explain import methods
+from vesalius.explain.explanation import Choices, explain
 from vesalius.infer.selftest.checking import selftested
 from vesalius.infer.selftest.recording import shaken
 from vesalius.serve.http import results
@@ -20,6 +24,7 @@ from vesalius.testing.promise import promised, require
 from vesalius.testing.trial import TaskTrial
 
 CHANGED = 0.1  # how far weights are changed, each by another share
+FEW = Choices(samples=8, pieces=6, check="none")  # what an explainer may look at here
 
 
 def answers_each_case(trial: TaskTrial) -> None:
@@ -136,6 +141,46 @@ def passes_its_self_test(trial: TaskTrial) -> None:
     require(changed.outcome == "failed", f"{told}, and does not: {changed.why}")
 
 
+def is_explained_or_says_why_not(trial: TaskTrial) -> None:
+    """Require that every method explains an answer with a map on its image's grid which is not the same everywhere.
+
+    Where a method cannot explain such a model, it says why in a sentence; likewise a kind of answer of which nothing
+    can be asked.
+    """
+    names = tuple(registry.names(methods.KIND))
+    asked = [case for case, answer in zip(trial.cases, trial.answers, strict=True) if _can_be_asked(answer)]
+    if not asked:
+        return
+    if not asked[0].images:
+        return  # there is nothing to draw a map on
+    found = explain(trial.predictor, asked[0], names, choices=FEW)
+    told = {e.method for e in found.explained} | set(found.refused)
+    require(
+        told == set(names), f"{trial}: each explainer has a map or a reason, not {', '.join(sorted(told))}"
+    )
+    for method, why in found.refused.items():
+        require(len(why) > 20, f"{trial}: why {method} explains nothing is said in words, not: {why!r}")
+    for one in found.explained:
+        field = one.map.image.array
+        require(
+            one.map.image.shape == found.reference.shape,
+            f"{trial}: the map of {one.method} lies on its image",
+        )
+        seen = field[np.isfinite(field)]
+        require(
+            seen.size and np.ptp(seen) > 0, f"{trial}: the map of {one.method} is not the same everywhere"
+        )
+
+
+def _can_be_asked(answer: Answer) -> bool:
+    """Return whether an answer says anything that can be asked about: an empty mask does not."""
+    try:
+        return bool(answers.ask(answer).words)
+    except DataError as error:
+        require(len(str(error)) > 20, f"why nothing can be asked is said in words, not: {error}")
+        return False
+
+
 def is_listed_by_the_service(trial: TaskTrial) -> None:
     """Require that the HTTP service lists the model with its task, its kind of answer and what it needs."""
     about, kind = trial.served.about, trial.task.answer.__name__
@@ -179,6 +224,7 @@ ANSWERED: tuple[Callable[[TaskTrial], None], ...] = (
     has_a_trivial_answer_of_its_kind,
     is_scored,
     passes_its_self_test,
+    is_explained_or_says_why_not,
     is_listed_by_the_service,
     is_answered_over_http,
 )

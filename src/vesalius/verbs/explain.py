@@ -24,12 +24,14 @@ from vesalius.infer.given import Asked
 from vesalius.infer.predictor import Predictor
 from vesalius.prepare.case import with_reference
 from vesalius.prepare.pixels import Pixels
+from vesalius.run import relabelling
 from vesalius.run.explaining import Explanations as Explanations
 from vesalius.run.explaining import Wanted, fill
-from vesalius.run.finished import Run, bundle_of
+from vesalius.run.finished import TOLD, Run, bundle_of, opened
 from vesalius.run.ledger import Sheet
 from vesalius.run.neighbours import FOLDER, beside
 from vesalius.run.wanted import wanted_of
+from vesalius.verbs.fit import fit
 
 USUAL_METHODS = ("gradcam", "integrated-gradients", "shap-kernel")
 ALL = "all"
@@ -47,6 +49,8 @@ def explain(
     stand_in: str = USUAL,
     check: Check = "usual",
     seed: int = 0,
+    against: Run | Bundle | Path | str | None = None,
+    randomised_labels: str | float | None = None,
     dicom: bool = False,
     columns: Mapping[str, str] | None = None,
     covariates: Mapping[str, float | str] | None = None,
@@ -72,8 +76,13 @@ def explain(
         pieces: Into how many superpixels (supervoxels in 3-D) the image is cut.
         stand_in: What stands where a part is taken away: `"blur"` or `"mean"`.
         check: How much each map is measured: `"none"`; `"usual"`, by deletion and insertion beside chance and the
-            middle, and against models that learned nothing; `"full"`, by infidelity, stability and another seed, too.
+            middle, against models that learned nothing, and by another seed where samples are drawn; `"full"`, by
+            infidelity and stability, too.
         seed: Of all that is drawn.
+        against: A model of the same question that learned from labels in a random order; a map that is the same of
+            both does not hold.
+        randomised_labels: Train such a model, for at most so long (`"2m"`, or seconds). It is kept in the folder of the
+            run, whose data must be where they were, and is not trained again.
         dicom: Write a parametric map and a secondary capture, too, in the study of the source.
         columns: What a table's columns are, where their names do not tell: `{"covariate": "age,sex"}`.
         covariates: What is known of each case, whatever a table says: `{"age": 61}`.
@@ -95,28 +104,43 @@ def explain(
     """
     shown = watched(progress)
     chosen = _methods(method)
+    if randomised_labels is not None and against is not None:
+        raise DataError(
+            "a model of labels in a random order is trained, or given, not both",
+            found=f"randomised_labels {randomised_labels} and against",
+            hint="one of the two",
+        )
+    if randomised_labels is not None:
+        against = _relabelled(bundle, randomised_labels, device, shown)
+    other_model = None if against is None else bundle_of(against)
     wanted = Wanted(
         methods=chosen,
         ask=ask,
         choices=Choices(samples=samples, pieces=pieces, away=stand_in, seed=seed, check=check),
         dicom=dicom,
+        against=other_model.hash if other_model else None,
     )
-    opened = bundle_of(bundle)
+    model = bundle_of(bundle)
     if out is not None and isinstance(source, str | Path):
         assert_apart(Path(source), Path(out))
     wanted_cases = wanted_of(
         source,
-        opened,
+        model,
         layout=layout,
         columns=columns,
         covariates=covariates,
         accept_mismatch=accept_mismatch,
     )
     cases = tuple(_sound(one) for one in wanted_cases.cases)
-    predictor = Predictor(opened, device=device, accept_mismatch=accept_mismatch)
-    index = beside(opened)
+    predictor = Predictor(model, device=device, accept_mismatch=accept_mismatch)
+    other = (
+        None
+        if other_model is None
+        else Predictor(other_model, device=device, accept_mismatch=accept_mismatch)
+    )
+    index = beside(model)
     if (
-        isinstance(index, str) and (opened.path.parent / FOLDER).is_dir()
+        isinstance(index, str) and (model.path.parent / FOLDER).is_dir()
     ):  # one that does not fit is said at once
         shown.note(index)
     if out is None:
@@ -126,27 +150,71 @@ def explain(
                 hint="explain(bundle, source, out) for a cohort",
             )
         one = with_reference(cases[0])
-        return explanation(predictor, one, chosen, ask=ask, choices=wanted.choices, index=index)
-    mark = wanted.mark(opened.hash)
+        return explanation(
+            predictor, one, chosen, ask=ask, choices=wanted.choices, index=index, against=other
+        )
+    mark = wanted.mark(model.hash)
     again = Sheet.again if resume else Sheet.new
     sheet = again(Path(out), mark, "explain")
     try:
         with held(sheet.folder):
             done = fill(
-                sheet, predictor, cases, wanted_cases.set_aside, wanted=wanted, index=index, progress=shown
+                sheet,
+                predictor,
+                cases,
+                wanted_cases.set_aside,
+                wanted=wanted,
+                index=index,
+                progress=shown,
+                against=other,
             )
     except UnknownName:  # what was asked for is wrong, not a case: nothing half-written stays
         if not sheet.answers.cases():
             sheet.discard()
         raise
     except KeyboardInterrupt as error:
-        words = ["vesalius", "explain", str(opened.path), wanted_cases.where, "-o", str(out), "--resume"]
+        words = ["vesalius", "explain", str(model.path), wanted_cases.where, "-o", str(out), "--resume"]
         kept = len(set(sheet.answers.cases()))
         raise Interrupted(
             f"interrupted; {kept} of {counted(len(cases), 'case')} are explained", hint=shlex.join(words)
         ) from error
     sheet.close()
     return done
+
+
+def _relabelled(
+    bundle: Run | Bundle | Path | str, limit: str | float, device: str | None, progress: Progress
+) -> Bundle:
+    """Return the model of labels in a random order of a run: as it lies in the run's folder, or trained now.
+
+    Raises DataError where there is no run, or its data cannot be dealt anew, and what `fit` raises.
+    """
+    found = opened(bundle) if isinstance(bundle, Path | str) else bundle
+    if not isinstance(found, Run):
+        raise DataError(
+            "labels in a random order need the run that a bundle is from, with its data",
+            found="a bundle",
+            hint="the run's folder, or --against with a bundle that learned from such labels",
+        )
+    place = relabelling.place(found)
+    if (place / "scorecard.json").is_file():
+        return bundle_of(place)
+    again = (place / TOLD).is_file()
+    progress.note(
+        f"training on labels in a random order in {place}" + (", where it stopped" if again else "")
+    )
+    run = fit(
+        relabelling.shuffled(found),
+        place,
+        target=found.plan.task.target or None,
+        time_limit=limit,
+        settings=None if again else relabelling.settings(found.plan),
+        plan=None if again else found.plan,
+        resume=again,
+        device=device,
+        progress=progress,
+    )
+    return bundle_of(run)
 
 
 def _sound(one: Case | Asked) -> Case:

@@ -53,6 +53,7 @@ class GradCam(Method):
                 (slope,) = torch.autograd.grad(answer.sum(), found)
             weights = self.weigh(found.detach(), slope)
             weighed = torch.relu((weights * found.detach()).sum(dim=1, keepdim=True))
+            weighed = weighed.mean(dim=0, keepdim=True)  # over frames, where the network sees each by itself
             fields.append(_onto(weighed, question.image.shape[1:], networks(model, "cam_map")[0]))
         return Attribution(torch.stack(fields).mean(dim=0).cpu().numpy())
 

@@ -8,9 +8,11 @@ import torch
 from vesalius.core.image import Array
 from vesalius.explain.contract import Attribution, Method, Setting
 from vesalius.explain.question import PASS, Question
+from vesalius.explain.smoothed import Smoothed
 
 NAMES = {
-    "integrated-gradients": "Gradients along the way from nothing to the image; all values add up to the answer"
+    "integrated-gradients": "Gradients along the way from nothing to the image; all values add up to the answer",
+    "integrated-gradients-smooth": "The same, each voxel with its neighbours, so that what is noise cancels out",
 }
 SOURCE = "Sundararajan et al.: Axiomatic Attribution for Deep Networks, ICML 2017, arXiv:1703.01365"
 
@@ -53,4 +55,7 @@ class IntegratedGradients(Method):
         return abs(found - change) / max(abs(change), 1e-6)
 
 
-METHOD = IntegratedGradients()
+METHODS = {
+    "integrated-gradients": IntegratedGradients(),
+    "integrated-gradients-smooth": Smoothed(IntegratedGradients()),
+}

@@ -20,6 +20,7 @@ RIDGE = 1.0  # as there
 class Lime(Method):
     """Every piece is kept with even odds; the first sample is the image itself."""
 
+    sampled = True
     samples = 200
 
     def attribute(self, question: Question, setting: Setting) -> Attribution:

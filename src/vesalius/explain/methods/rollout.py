@@ -36,15 +36,15 @@ class Rollout(Method):
         with net.attention() as layers, torch.inference_mode():
             question.one(model, question.image[None])
         flow: Tensor | None = None
-        for attention in layers:  # each (1, heads, N, N)
-            each = attention.mean(dim=1)[0]
-            each = 0.5 * each + 0.5 * torch.eye(len(each), device=each.device)
+        for attention in layers:  # each (B, heads, N, N); B are frames, where the network sees each by itself
+            each = attention.mean(dim=1)
+            each = 0.5 * each + 0.5 * torch.eye(each.shape[-1], device=each.device)
             flow = each if flow is None else each @ flow
         if flow is None:
             return torch.zeros(question.image.shape[1:])
         patch = [1] * (3 - len(net.strides[0])) + list(net.strides[0])
         grid = [-(-n // p) for n, p in zip(question.image.shape[1:], patch, strict=True)]
-        looked = flow[0, 1:].reshape(1, 1, *grid)
+        looked = flow.mean(dim=0)[0, 1:].reshape(1, 1, *grid)
         grown = F.interpolate(looked, size=[n * p for n, p in zip(grid, patch, strict=True)], mode="nearest")
         z, y, x = question.image.shape[1:]
         return grown[0, 0, :z, :y, :x]

@@ -9,11 +9,13 @@ from vesalius.core.image import Array
 from vesalius.explain.contract import Attribution, Method, Setting
 from vesalius.explain.pieces import cut
 from vesalius.explain.question import PASS, Question
+from vesalius.explain.smoothed import Smoothed
 from vesalius.explain.stand_in import blurred
 
 NAMES = {
     "shap-kernel": "Shapley values of the image's pieces, from a weighted regression over coalitions",
     "shap-gradient": "Expected gradients: the fair share of each voxel, averaged over several beginnings",
+    "shap-gradient-smooth": "The same, each voxel with its neighbours, so that what is noise cancels out",
 }
 SOURCE = (
     "Lundberg and Lee: A Unified Approach to Interpreting Model Predictions, NeurIPS 2017, arXiv:1705.07874; "
@@ -25,6 +27,7 @@ SOURCE = (
 class KernelShap(Method):
     """Coalitions are drawn in pairs, one and its complement; the values add up to the answer's change exactly."""
 
+    sampled = True
     samples = 200
 
     def attribute(self, question: Question, setting: Setting) -> Attribution:
@@ -71,6 +74,7 @@ def shares(kept: Array, answers: Array, *, whole: float, nothing: float) -> Arra
 class GradientShap(Method):
     """Each sample begins at one of three stand-ins (mean, blurred little or much) with noise; it ends at the image."""
 
+    sampled = True
     samples = 100
 
     def attribute(self, question: Question, setting: Setting) -> Attribution:
@@ -97,4 +101,8 @@ class GradientShap(Method):
         return Attribution(values, None if sloped is None else (sloped / samples).float().cpu().numpy())
 
 
-METHODS = {"shap-kernel": KernelShap(), "shap-gradient": GradientShap()}
+METHODS = {
+    "shap-kernel": KernelShap(),
+    "shap-gradient": GradientShap(),
+    "shap-gradient-smooth": Smoothed(GradientShap()),
+}
