@@ -57,6 +57,7 @@ KINDS = {
     "formats": "Formats",
     "phantom": "Phantoms",
     "explain/methods": "Explainers",
+    "evaluate/checklists": "Checklists of a report",
     "compress": "Compressors",
 }
 AVAILABLE = """\

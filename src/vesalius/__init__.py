@@ -13,6 +13,8 @@ __version__ = VERSION
 
 _HOME = {
     "cohort_from_dataset": "verbs.cohort_from_dataset",
+    "card": "verbs.card",
+    "Cards": "verbs.card",
     "compare": "verbs.compare",
     "Comparison": "verbs.compare",
     "find_lr": "verbs.find_lr",
@@ -67,6 +69,7 @@ _APART = ("open",)  # `from vesalius import *` must not hide Python's own `open`
 __all__ = [
     "BudgetError",
     "BundleError",
+    "Cards",
     "Case",
     "CodeError",
     "Cohort",
@@ -98,6 +101,7 @@ __all__ = [
     "UsageError",
     "VesaliusError",
     "__version__",
+    "card",
     "cohort_from_dataset",
     "compare",
     "deidentify",
@@ -145,6 +149,8 @@ if TYPE_CHECKING:
     from vesalius.run.finished import Run as Run
     from vesalius.run.out_of_fold import OutOfFold as OutOfFold
     from vesalius.run.predictions import Predictions as Predictions
+    from vesalius.verbs.card import Cards as Cards
+    from vesalius.verbs.card import card as card
     from vesalius.verbs.cohort_from_dataset import cohort_from_dataset as cohort_from_dataset
     from vesalius.verbs.compare import Comparison as Comparison
     from vesalius.verbs.compare import compare as compare

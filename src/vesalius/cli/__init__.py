@@ -7,6 +7,7 @@ import sys
 import typer
 
 from vesalius.cli import (
+    card,
     compare,
     deidentify,
     demo,
@@ -36,6 +37,7 @@ for verb in (
     evaluate,
     explain,
     compare,
+    card,
     fetch,
     serve,
     deidentify,

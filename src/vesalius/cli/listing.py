@@ -26,6 +26,7 @@ HELP = {
     "prepare.transforms": "The changes that training images are put through.",
     "infer.runs": "The ways in which a model is run over a case.",
     "learn.recipes": "The ways of training.",
+    "evaluate.checklists": "The checklists of reporting that a model's card fills in.",
 }
 ABOUT = (
     *("ROLE", "DIMS", "SOURCE", "EXTRA", "OPTIONS", "LIMITS", "DEFAULT_FOR", "TARGETS", "FORMATS"),

@@ -45,6 +45,7 @@ KINDS = (
     "learn.recipes",
     "plan.presets",
     "explain.methods",
+    "evaluate.checklists",
     "compress",
     "shown",
 )
@@ -62,6 +63,7 @@ _SINGULAR |= {
     "prepare.transforms": "transform",
     "learn.recipes": "recipe",
     "plan.presets": "preset",
+    "evaluate.checklists": "checklist",
     "answers": "kind of answer",
     "core.answers": "kind of answer",
     "cohorts.targets": "kind of target",

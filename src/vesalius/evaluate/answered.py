@@ -57,6 +57,7 @@ def score_cases(
             progress.note(f"not scored: {case.id}: {answer}")
             continue
         marks += bool(answer.outside)
+        tally.seconds.append(found.seconds)
         if truth is None:
             untold.append(case)
         elif found.reference is not None:

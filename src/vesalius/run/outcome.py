@@ -11,8 +11,10 @@ from vesalius.core.progress import Progress
 from vesalius.core.scorecard import Scorecard, as_json, nameless, save_scorecard
 from vesalius.evaluate.answered import score_cases
 from vesalius.evaluate.banners import of_training
+from vesalius.infer.predictor import device_of
 from vesalius.run.members import Outcome
 from vesalius.run.reporting import write_report
+from vesalius.run.speed import keep_speed
 from vesalius.run.unseen import of_run
 from vesalius.run.workspace import Workspace
 from vesalius.tasks import contract
@@ -40,7 +42,6 @@ def finish(
     device: str | None,
 ) -> tuple[Bundle, Scorecard]:
     """Score the bundle on the test cases, seal the scorecard into it, and write what a person reads."""
-    stage = bundle.stages[-1]
     cases, split = (space.test, "test") if space.test else (space.training, "training")
     tally, card = score_cases(
         bundle,
@@ -54,7 +55,8 @@ def finish(
         accept_mismatch=True,  # the data's author says that it is one cohort
     )
     card = of_run(card, space.overlap, len(space.leaking))
-    written = write_report(card, path, space=space, stage=stage, tally=tally, outcome=outcome)
+    keep_speed(path, bundle, tally.seconds, device_of(device).type)
+    written = write_report(card, path, space=space, bundle=bundle, tally=tally, outcome=outcome)
     texts = {"scorecard.json": as_json(nameless(card)), "card.md": written}
     sealed = save_bundle(
         bundle.path,

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 from vesalius.answers import contract
 from vesalius.core.bundle import Bundle
-from vesalius.core.errors import VesaliusError
-from vesalius.core.scorecard import Interval, Scorecard, load_scorecard
-from vesalius.core.sealed import MANIFEST
+from vesalius.core.scorecard import Interval, Scorecard
+from vesalius.evaluate.own_card import is_of, scorecard_within
 from vesalius.evaluate.standing import standing
 
-_ADDED = ("scorecard.json", "card.md")  # what is sealed into a bundle once it has been scored
 _OTHER = "The scorecard in this bundle was measured on another model, so its figures are not shown."
 
 
@@ -21,11 +18,10 @@ def measured(bundle: Bundle, kind: str) -> dict[str, Any]:
 
     `kind` is the kind of answer of the bundle's last stage, by name.
     """
-    try:
-        card = load_scorecard(bundle.path / _ADDED[0])
-    except VesaliusError:
+    card = scorecard_within(bundle)
+    if card is None:
         return _nothing()
-    if card.answer != kind or card.bundle not in (bundle.hash, _hash_before(bundle)):
+    if card.answer != kind or not is_of(card, bundle):
         return _nothing({"kind": "another model", "text": _OTHER})
     return {
         "scorecard": {name: _figure(card, name, found) for name, found in card.metrics.items()},
@@ -69,10 +65,3 @@ def _headlines(card: Scorecard) -> list[str]:
     """Return the metrics that come first: those of the kind of answer, or else all that speak of no single label."""
     wanted = contract.of(card.answer).headlines or tuple(n for n in card.metrics if "/" not in n)
     return [name for name in wanted if name in card.metrics]
-
-
-def _hash_before(bundle: Bundle) -> str:
-    """Return the hash that a bundle had when it was scored: that of its manifest without what scoring added."""
-    lines = (bundle.path / MANIFEST).read_text(encoding="utf-8").splitlines(keepends=True)
-    kept = "".join(line for line in lines if line[66:].rstrip("\n") not in _ADDED)
-    return hashlib.sha256(kept.encode()).hexdigest()
