@@ -59,6 +59,7 @@ KINDS = {
     "formats": "Formats",
     "phantom": "Phantoms",
     "explain/methods": "Explainers",
+    "evaluate/checklists": "Checklists of a report",
     "compress": "Compressors",
 }
 AVAILABLE = """\

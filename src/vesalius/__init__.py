@@ -13,6 +13,8 @@ __version__ = VERSION
 
 _HOME = {
     "cohort_from_dataset": "verbs.cohort_from_dataset",
+    "card": "verbs.card",
+    "Cards": "verbs.card",
     "compare": "verbs.compare",
     "Comparison": "verbs.compare",
     "find_lr": "verbs.find_lr",
@@ -70,6 +72,7 @@ _APART = ("open",)  # `from vesalius import *` must not hide Python's own `open`
 __all__ = [
     "BudgetError",
     "BundleError",
+    "Cards",
     "Case",
     "CodeError",
     "Cohort",
@@ -103,6 +106,7 @@ __all__ = [
     "VesaliusError",
     "__version__",
     "calibrate",
+    "card",
     "cohort_from_dataset",
     "compare",
     "deidentify",
@@ -153,6 +157,8 @@ if TYPE_CHECKING:
     from vesalius.run.out_of_fold import OutOfFold as OutOfFold
     from vesalius.run.predictions import Predictions as Predictions
     from vesalius.verbs.calibrate import calibrate as calibrate
+    from vesalius.verbs.card import Cards as Cards
+    from vesalius.verbs.card import card as card
     from vesalius.verbs.cohort_from_dataset import cohort_from_dataset as cohort_from_dataset
     from vesalius.verbs.compare import Comparison as Comparison
     from vesalius.verbs.compare import compare as compare

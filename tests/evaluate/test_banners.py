@@ -7,14 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from _known import card as model_card
 
 from vesalius.core.answers.mask import Mask
 from vesalius.core.cohort import Label
 from vesalius.core.image import Image
 from vesalius.core.scorecard import Banner, as_json, load_scorecard
 from vesalius.evaluate.banners import FEW_STEPS, of_training
-from vesalius.evaluate.card import Card
-from vesalius.evaluate.card import render as card_text
 from vesalius.evaluate.report import Report, render
 from vesalius.evaluate.scorecard import scorecard
 from vesalius.metrics import mask, scores, value
@@ -141,8 +140,8 @@ def test_what_the_model_was_told_of_comes_first_everywhere(tmp_path: Any) -> Non
     page = render(Report("A run", card))
     assert page.index("6 of 63") < page.index('class="tiles"') < page.index("baseline ")
     assert "clearly beaten" not in page.replace("not clearly beaten", "")
-    text = card_text(Card("A model", "Research"), card)
-    assert text.index("6 of 63") < text.index("## Intended use") < text.index("## How good it is")
+    text = model_card(card).markdown()
+    assert text.index("6 of 63") < text.index("## Intended use") < text.index("## Quantitative analyses")
     path = tmp_path / "scorecard.json"
     path.write_text(as_json(card))
     assert load_scorecard(path).banners == card.banners
@@ -169,4 +168,4 @@ def test_a_banner_is_text_and_never_code() -> None:
     nasty = Banner("never called", "<script>x</script> | y")
     card = card_of(called([0, 1] * 20, [0, 1] * 20, ("a", "b")), told=(nasty,))
     assert "<script>x" not in render(Report("A run", card))
-    assert "<script>" not in card_text(Card("A model", "Research"), card)
+    assert "<script>" not in model_card(card).markdown()

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import PIL.Image
 import pytest
+from _known import card as card_of
 
 from vesalius.answers.drawing.pictures import picture
 from vesalius.answers.drawing.slices import look
@@ -16,8 +17,7 @@ from vesalius.core.answers.mask import Mask
 from vesalius.core.cohort import Label
 from vesalius.core.image import Image
 from vesalius.core.scorecard import Interval, Scorecard
-from vesalius.evaluate.card import Card, write_card
-from vesalius.evaluate.card import render as render_card
+from vesalius.evaluate.cards.about import About
 from vesalius.evaluate.report import Report, facts, number, render, tile, write_report
 from vesalius.evaluate.scorecard import scorecard
 from vesalius.evaluate.standing import against
@@ -168,9 +168,7 @@ def test_worse_than_the_trivial_answer_is_said_in_red():
     )
     assert [b.kind for b in card.banners] == ["worse than the trivial answer"]
     assert "(a coin) is better than this model: AUC" in card.banners[0].text
-    assert re.search(
-        "It is worse than the trivial answer in .*AUC", render_card(Card(title="x", intended="y"), card)
-    )
+    assert re.search("It is worse than the trivial answer in .*AUC", card_of(card).markdown())
 
 
 def test_no_verdict_on_what_a_trivial_answer_can_have_perfect():
@@ -182,15 +180,12 @@ def test_numbers_are_short():
     assert [number(v) for v in (0.91234, 12.345, 12345.6, None)] == ["0.912", "12.3", "12346", "–"]
 
 
-def test_card_holds_figures_limits_and_whole_tables(tmp_path):
+def test_card_holds_figures_limits_and_whole_tables():
     card, _ = mask_card()
-    write_card(
-        Card(title="Liver", intended="Outlines the liver on CT.", about={"net": NASTY}),
-        card,
-        path=tmp_path / "card.md",
-    )
-    text = (tmp_path / "card.md").read_text()
-    for heading in ("Intended use", "How good it is", "Limits"):
+    about = About(intended_use="Outlines the liver on CT.", users=NASTY)
+    text = card_of(card, title="Liver", answer="Mask", about=about, data={NASTY: NASTY}).markdown()
+    assert "Outlines the liver on CT." in text
+    for heading in ("Intended use", "Quantitative analyses", "Caveats and recommendations"):
         assert f"## {heading}" in text
     assert "Not a medical device" in text and "Patients were not known" in text and "4 patients only" in text
     assert "<script" not in text
@@ -203,12 +198,13 @@ def test_card_holds_figures_limits_and_whole_tables(tmp_path):
 
 
 def test_card_without_figures_says_so():
-    text = render_card(Card(title="x", intended="y"), None)
-    assert "Not measured" in text and "has not been evaluated" in text
+    text = card_of(None).markdown()
+    assert "**open**: not measured" in text and "has not been evaluated" in text
 
 
 def test_card_names_no_case():
-    assert "case 1" not in render_card(Card(title="x", intended="y"), scores_card())
+    found = card_of(scores_card())
+    assert all("case 1" not in text for text in (found.markdown(), found.html(), found.json()))
 
 
 def test_each_label_stands_beside_its_baseline_and_how_many_cases_it_speaks_of():
@@ -226,7 +222,7 @@ def test_each_label_stands_beside_its_baseline_and_how_many_cases_it_speaks_of()
     card = scorecard(
         rows, "Mask", split="test", data_hash="", baseline=trivial, baseline_is="the first", resamples=50
     )
-    page, text = render(Report(title="x", scorecard=card)), render_card(Card("x", "y"), card)
+    page, text = render(Report(title="x", scorecard=card)), card_of(card, answer="Mask").markdown()
     base = number(card.baseline["dice/liver"].value)
     assert f"baseline {base}" in page.partition("By label")[2]
     assert re.search(rf"\| Liver \| [^|]*; baseline {base} \|", text)

@@ -21,8 +21,8 @@ from vesalius.learn import checkpoint
 from vesalius.learn.course import Change
 from vesalius.learn.loop import Trained
 from vesalius.run import training
-from vesalius.run.members import Outcome, kept_of, steps_of
-from vesalius.run.reporting import model_card
+from vesalius.run.facts import data_facts
+from vesalius.run.members import kept_of, steps_of
 from vesalius.run.workspace import prepare_workspace
 from vesalius.serve.http.catalogue import describe
 
@@ -144,9 +144,7 @@ def test_a_class_with_a_comma_is_one_class_in_card_and_report(pictures: Any) -> 
     )
     labels = (Label(0, "malignant"), Label(1, "normal, benign"))
     space = dataclasses.replace(space, target=dataclasses.replace(space.target, labels=labels))
-    outcome = Outcome((), (), {}, False)
-    card = model_card(pictures.run.scorecard, space, pictures.run.plan, outcome)
-    assert card.count("| labels | malignant, 'normal, benign' |") == 2
+    assert data_facts(space)["labels"] == "malignant, 'normal, benign'"
 
 
 def test_resumed_after_training_it_leaves_out_the_same_and_ends_the_same(cut: dict[str, Any]) -> None:

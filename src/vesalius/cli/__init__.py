@@ -8,6 +8,7 @@ import typer
 
 from vesalius.cli import (
     calibrate,
+    card,
     compare,
     deidentify,
     demo,
@@ -40,6 +41,7 @@ for verb in (
     explain,
     compare,
     selftest,
+    card,
     fetch,
     serve,
     deidentify,

@@ -13,6 +13,7 @@ from vesalius.core.scorecard import Interval, Scorecard
 from vesalius.core.words import counted
 
 if TYPE_CHECKING:
+    from vesalius.answers.drawing import panels
     from vesalius.evaluate.comparison import Comparison
 
 LABELS_SHOWN = 12
@@ -122,4 +123,14 @@ def comparison_table(found: Comparison) -> None:
             str(row["n"]),
             escape(row["better"]),
         )
+    console().print(table)
+
+
+def plain_table(shown: panels.Table) -> None:
+    """A table of a report, a cell a line with what stands under it in brackets."""
+    table = Table(title=escape(shown.title), title_justify="left", box=None, pad_edge=False)
+    for head in shown.heads:
+        table.add_column(escape(head))
+    for row in shown.rows:
+        table.add_row(*(escape(f"{c.text} ({c.under})" if c.under else c.text) for c in row))
     console().print(table)

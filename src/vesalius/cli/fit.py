@@ -66,6 +66,11 @@ def fit(
     device: str | None = typer.Option(
         None, "--device", help="cpu, cuda, …", show_default="a GPU where there is one"
     ),
+    about: Path | None = typer.Option(
+        None,
+        "--about",
+        help="What only a person knows of the model, for its card: `vesalius card --template`.",
+    ),
 ) -> Outcome:
     """Train on DATA: a bundle, an honest scorecard and a report."""
     from vesalius.cli._show import plan_table, scorecard_table
@@ -93,6 +98,7 @@ def fit(
         resume=resume,
         max_set_aside=max_set_aside,
         device=device,
+        about=about,
         progress=talk.progress,
         started=context.obj() if context.obj else None,
     )

@@ -28,6 +28,7 @@ HELP = {
     "infer.opinions": "The ways of having several opinions about a case, for `predict --doubt`.",
     "infer.novelty": "What can tell images apart that are unlike those of training.",
     "learn.recipes": "The ways of training.",
+    "evaluate.checklists": "The checklists of reporting that a model's card fills in.",
 }
 ABOUT = (
     *("ROLE", "DIMS", "SOURCE", "EXTRA", "OPTIONS", "LIMITS", "DEFAULT_FOR", "TARGETS", "FORMATS"),

@@ -48,6 +48,7 @@ KINDS = (
     "plan.presets",
     "explain.methods",
     "evaluate.calibrations",
+    "evaluate.checklists",
     "compress",
     "shown",
 )
@@ -71,6 +72,7 @@ _SINGULAR |= {
     "prepare.transforms": "transform",
     "learn.recipes": "recipe",
     "plan.presets": "preset",
+    "evaluate.checklists": "checklist",
     "answers": "kind of answer",
     "core.answers": "kind of answer",
     "cohorts.targets": "kind of target",

@@ -67,6 +67,7 @@ def score_cases(
             continue
         marks += bool(guard.declared(answer.outside))
         raised |= {case.id} if guard.raised(answer.outside) else set()
+        tally.seconds.append(found.seconds)
         if truth is None:
             untold.append(case)
         elif found.reference is not None:

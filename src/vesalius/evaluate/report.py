@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from vesalius import metrics
 from vesalius.answers import contract
@@ -32,6 +32,26 @@ LEARNING_SAYS = (
 )
 
 
+class Papers(Protocol):
+    """What a report shows of a model's card (`cards/card.py`): its sections, checklists, change-control plan."""
+
+    @property
+    def use(self) -> Any:
+        """The section on intended use."""
+
+    @property
+    def sections(self) -> Sequence[Any]:
+        """All sections of the card."""
+
+    @property
+    def changes(self) -> Sequence[Any]:
+        """The parts of the change-control plan."""
+
+    @property
+    def checklists(self) -> Sequence[Any]:
+        """The checklists, filled in."""
+
+
 @dataclass(frozen=True, eq=False)
 class Report:
     """All that a report shows; whatever is empty is left out.
@@ -39,7 +59,7 @@ class Report:
     `choices` are `(field, value, reason)` of the plan, and `own` those of them that somebody set; `data`, `run` and
     `engineer` are facts by name; `set_aside` is `(case, reason)`; `history` holds by quantity, then by member,
     `(steps, values)` to draw against the step. `label_values` maps a mask's label names to the values in pictures.
-    `remarks` are sentences to read with the figures, `command` is what made it all.
+    `remarks` are sentences to read with the figures, `command` is what made it all. `card` is the model's.
     """
 
     title: str
@@ -58,6 +78,7 @@ class Report:
     worst: Sequence[Slice] = ()
     history: Mapping[str, Mapping[str, tuple[Sequence[float], Sequence[float]]]] = field(default_factory=dict)
     label_values: Mapping[str, int] = field(default_factory=dict)
+    card: Papers | None = None
 
 
 def write_report(report: Report, path: Path) -> None:

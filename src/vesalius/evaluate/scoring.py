@@ -70,6 +70,7 @@ class Tally:
         self.judged, self.has_truth = metrics.judges(kind), False
         self.cases: list[Case] = []
         self.gallery = Gallery()
+        self.seconds: list[float] = []  # that each answer took
         self.colours: dict[str, str] = {}  # of the labels, by name
         self.outcomes: list[kept.Outcome] = []  # of promises, and of answers that are withheld
         self._made: list[Any] = []

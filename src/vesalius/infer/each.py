@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Sized
 from dataclasses import dataclass, replace
 
@@ -21,12 +22,13 @@ class Answered:
     """A case, its answer or what was wrong, and its reference image as it was decoded for the answer.
 
     `reference` is there until the next case is asked for, so that pixels of one case at a time are in memory; it is
-    None where there is no answer.
+    None where there is no answer. `seconds` is how long the answer took, reading included.
     """
 
     case: Case
     answer: Answer | VesaliusError
     reference: Image | None
+    seconds: float = 0.0
 
 
 def answers(predictor: Predictor, cases: Iterable[Case | Asked], *, progress: Progress) -> Iterator[Answered]:
@@ -47,10 +49,12 @@ def _answered(predictor: Predictor, asked: Asked) -> Answered:
     if isinstance(case, VesaliusError):
         return Answered(Case(asked.id, {}), case, None)
     try:
+        began = time.perf_counter()
         held = with_reference(case)
         answer = predictor(held)
+        took = time.perf_counter() - began
         if asked.assumed:
             answer = replace(answer, outside=together(answer.outside, asked.assumed))
-        return Answered(case, answer, predictor.reference_of(held))
+        return Answered(case, answer, predictor.reference_of(held), took)
     except DataError as error:
         return Answered(case, error, None)

@@ -16,6 +16,7 @@ from vesalius.core.plan import Plan, load_plan
 from vesalius.core.progress import Progress, Silent
 from vesalius.core.registry import stem_of
 from vesalius.core.subgroups import SMALLEST
+from vesalius.evaluate.cards.about import About, read_about
 from vesalius.infer import predictor
 from vesalius.infer.sound import assert_sound
 from vesalius.plan import presets
@@ -25,6 +26,8 @@ from vesalius.run.clock import left
 from vesalius.run.init import Start, initial_weights
 from vesalius.run.workspace import untouched
 from vesalius.tasks import contract as tasks
+
+ABOUT = "about.json"  # in a run's folder: what its maker said of the model
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -52,6 +55,7 @@ class Asked:
     dry_run: bool = False
     max_set_aside: float = 0.10
     device: str | None = None
+    about: About | None = None
     progress: Progress = field(default_factory=Silent)
 
     @property
@@ -115,7 +119,7 @@ def reopen(asked: Asked) -> Begun:
     with held(path):  # said at once, not when training begins
         pass
     told: dict[str, Any] = json.loads((path / "run.json").read_text(encoding="utf-8"))
-    asked = _completed(asked, told)
+    asked = _completed(asked, told, path)
     if limit is None and not (path / "scorecard.json").is_file():
         limit = left(path, told)
         if limit is not None:
@@ -151,7 +155,7 @@ def _assert_possible(asked: Asked) -> None:
     predictor.device_of(asked.device)
 
 
-def _completed(asked: Asked, told: Mapping[str, Any]) -> Asked:
+def _completed(asked: Asked, told: Mapping[str, Any], path: Path) -> Asked:
     """Return what is asked now, and where nothing is, what the run was told of its data when it began."""
     return replace(
         asked,
@@ -164,7 +168,14 @@ def _completed(asked: Asked, told: Mapping[str, Any]) -> Asked:
         by=asked.by if asked.by is not None else _texts(told, "by"),
         smallest_group=asked.smallest_group if asked.by is not None else told.get("smallest_group", SMALLEST),
         max_set_aside=max(asked.max_set_aside, told.get("max_set_aside", 0.0)),
+        about=asked.about or _about(path),
     )
+
+
+def _about(path: Path) -> About | None:
+    """Return what its maker said of the model when the run began; None where nothing was said."""
+    file = path / ABOUT
+    return read_about(file) if file.is_file() else None
 
 
 def _path(told: Mapping[str, Any], name: str) -> Path | None:

@@ -13,7 +13,7 @@ from vesalius.core.disk import held, new_folder, write_text
 from vesalius.core.errors import Interrupted, VesaliusError
 from vesalius.core.plan import save_plan
 from vesalius.reliability.trained_on import FILE, save_trained_on
-from vesalius.run.begin import Begun
+from vesalius.run.begin import ABOUT, Begun
 from vesalius.run.clock import on_the_clock
 from vesalius.run.init import Start, record
 from vesalius.run.limited import SHARE
@@ -47,6 +47,8 @@ def write_down(begun: Begun, space: Workspace, planned: Planned, path: Path) -> 
         write_text(path / "run.json", json.dumps(about, indent=1) + "\n")
         cohorts.save_assignment(space.assignment, path / "folds.json")
     keep_record(space, path, begun.start)
+    if begun.asked.about is not None:
+        write_text(path / ABOUT, json.dumps(begun.asked.about.plain(), indent=1) + "\n")
     if not begun.follows:
         save_plan(planned.plan, path / "plan.json")
     begun.asked.progress.note(f"run: {path}")

@@ -15,9 +15,11 @@ from vesalius.evaluate.answered import score_cases
 from vesalius.evaluate.banners import of_training
 from vesalius.evaluate.fairness import with_subgroups
 from vesalius.infer import asked
+from vesalius.infer.predictor import device_of
 from vesalius.run.grouped import group_thresholds
 from vesalius.run.members import Outcome
 from vesalius.run.reporting import write_report
+from vesalius.run.speed import keep_speed
 from vesalius.run.unseen import of_run
 from vesalius.run.workspace import Workspace
 from vesalius.tasks import contract
@@ -55,7 +57,6 @@ def finish(
 
     `by` are the columns by whose groups figures are given, too, by default those of people that there are.
     """
-    stage = bundle.stages[-1]
     cases, split = (space.test, "test") if space.test else (space.training, "training")
     tally, card = score_cases(
         bundle,
@@ -70,7 +71,8 @@ def finish(
     )
     card = of_run(card, space.overlap, len(space.leaking))
     card = with_subgroups(card, tally, by, smallest=smallest_group, bands=space.training)
-    written = write_report(card, path, space=space, stage=stage, tally=tally, outcome=outcome)
+    keep_speed(path, bundle, tally.seconds, device_of(device).type)
+    written = write_report(card, path, space=space, bundle=bundle, tally=tally, outcome=outcome)
     texts = {"scorecard.json": as_json(nameless(card)), "card.md": written}
     sealed = save_bundle(
         bundle.path,

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import datetime
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from vesalius.answers import contract
-from vesalius.core.bundle import Bundle, Stage
+from vesalius.core.bundle import Bundle
 from vesalius.core.cohort import Cohort
 from vesalius.core.disk import write_text
 from vesalius.core.plan import USER, Plan, value_at
 from vesalius.core.scorecard import Scorecard
-from vesalius.core.words import counted, listed
+from vesalius.core.words import counted
 from vesalius.evaluate.banners import TRAINING
-from vesalius.evaluate.card import Card, render
+from vesalius.evaluate.cards.card import card_of
+from vesalius.evaluate.cards.known import known_of
 from vesalius.evaluate.report import Report
 from vesalius.evaluate.report import write_report as write_html
 from vesalius.evaluate.scoring import Tally
 from vesalius.run import engineering
+from vesalius.run.facts import data_facts, run_facts
 from vesalius.run.members import Outcome
 from vesalius.run.workspace import Workspace
 
@@ -44,46 +45,14 @@ def short(value: Any) -> str:
     return "none" if value is None else str(value)
 
 
-def _data_facts(space: Workspace) -> dict[str, str]:
-    cohort, beside = space.cohort, space.unlabelled
-    patients = len({c.patient or c.id for c in cohort.cases})
-    return {
-        "data": cohort.root.name,
-        "layout": cohort.layout,
-        "cases": str(len(cohort.cases)),
-        "patients": str(patients)
-        if cohort.patients_known
-        else f"{patients} (no patient ids: a case counts as one)",
-        "trained on": f"{counted(len(space.training), 'case')} in {counted(len(space.assignment.folds), 'fold')}",
-        **({"beside them": f"{counted(len(beside), 'case')} without the target"} if beside else {}),
-        "tested on": counted(len(space.test), "case"),
-        "split": space.assignment.by,
-        "target": f"{space.target.full_name} ({space.target.kind})" if space.target else "none",
-        "labels": listed((x.name for x in space.labels), 20) or "none",
-        "data hash": cohort.hash,
-    }
-
-
-def _run_facts(plan: Plan, outcome: Outcome) -> dict[str, str]:
-    scores = ", ".join(f"{t.score:.4f} at step {t.step}" for t in outcome.trained)
-    began = f"{plan.net.init}: {plan.reasons.get('net.init', '')}" if plan.net.init else "random weights"
-    return {
-        "net": f"{plan.net.name}, scale {plan.net.scale:g}",
-        "began from": began,
-        "members": _kept(outcome),
-        "steps": _steps(plan, outcome),
-        "validation": scores,
-        "ended by the clock": _by_clock(outcome),
-        "made on": datetime.date.today().isoformat(),
-    }
-
-
 def write_report(
-    scorecard: Scorecard, path: Path, *, space: Workspace, stage: Stage, tally: Tally, outcome: Outcome
+    scorecard: Scorecard, path: Path, *, space: Workspace, bundle: Bundle, tally: Tally, outcome: Outcome
 ) -> str:
     """Write `report.html` and `card.md` into a run's folder; returns the card's text, which names no case."""
+    stage = bundle.stages[-1]
     plan = stage.plan
     rows = choices(plan)
+    card = card_of(known_of(bundle, scorecard=scorecard, sealed=False))
     report = Report(
         title=f"{space.task.name.capitalize()}: {space.cohort.root.name}",
         scorecard=scorecard,
@@ -91,8 +60,8 @@ def write_report(
         choices=rows,
         own=[row for row in rows if row[2] == USER],
         remarks=_remarks(outcome, scorecard),
-        data=_data_facts(space),
-        run=_run_facts(plan, outcome),
+        data={"data": space.cohort.root.name, **data_facts(space), "split": space.assignment.by},
+        run=run_facts(plan, outcome),
         engineer=engineering.facts(path, outcome.trained),
         command=engineering.command(path, plan),
         notes=space.cohort.notes,
@@ -101,9 +70,10 @@ def write_report(
         worst=tally.gallery.worst,
         history=_history(stage.name, space.task.primary, outcome),
         label_values=contract.of(scorecard.answer).legend(space.labels),
+        card=card,
     )
     write_html(report, path / "report.html")
-    text = model_card(scorecard, space, plan, outcome)
+    text = card.markdown()
     write_text(path / "card.md", text)
     return text
 
@@ -111,31 +81,6 @@ def write_report(
 def _members(outcome: Outcome) -> str:
     many = len(outcome.kept)
     return "one model" if many == 1 else f"{many} models together"
-
-
-def _kept(outcome: Outcome) -> str:
-    """Return how many members answer, and which do not."""
-    every = str(len(outcome.trained))
-    return f"{len(outcome.kept)} of {every}; {outcome.left_out}" if outcome.left_out else every
-
-
-def _steps(plan: Plan, outcome: Outcome) -> str:
-    """Return the steps that each member did, and those that were planned at first where these are others."""
-    if not outcome.steps:
-        return str(plan.train.steps)
-    planned = sorted({p for _, p in outcome.steps})
-    if all(d == p for d, p in outcome.steps):
-        return ", ".join(map(str, planned if len(planned) == 1 else (d for d, _ in outcome.steps)))
-    if len(planned) == 1:
-        return f"{', '.join(str(d) for d, _ in outcome.steps)} of {planned[0]}"
-    return ", ".join(str(d) if d == p else f"{d} of {p}" for d, p in outcome.steps)
-
-
-def _by_clock(outcome: Outcome) -> str:
-    """Return whether the time limit took steps away, and how."""
-    if outcome.ran_out:
-        return "yes"
-    return "no, but shortened by it" if any(d < p for d, p in outcome.steps) else "no"
 
 
 def _remarks(outcome: Outcome, scorecard: Scorecard) -> list[str]:
@@ -172,19 +117,6 @@ def _line(history: Sequence[Mapping[str, float]], name: str) -> tuple[list[float
     return [h["step"] for h in rows], [h[name] for h in rows]
 
 
-def model_card(scorecard: Scorecard, space: Workspace, plan: Plan, outcome: Outcome) -> str:
-    """Return the model card as Markdown. It names no case, patient, file or path."""
-    hidden = ("data", "split")
-    about = Card(
-        title=f"{space.task.name.capitalize()} with {plan.net.name}",
-        intended=f"Research: to {space.task.name} images like those it learned from; answers are for review.",
-        about={"task": space.task.name, "labels": listed(x.name for x in space.labels)},
-        data={k: v for k, v in _data_facts(space).items() if k not in hidden},
-        training=_run_facts(plan, outcome),
-    )
-    return render(about, scorecard)
-
-
 def write_evaluation(
     scorecard: Scorecard, folder: Path, *, cohort: Cohort, bundle: Bundle | None, tally: Tally
 ) -> None:
@@ -206,5 +138,6 @@ def write_evaluation(
         best=tally.gallery.best,
         worst=tally.gallery.worst,
         label_values=contract.of(scorecard.answer).legend(target.labels) if target else {},
+        card=card_of(known_of(bundle, scorecard=scorecard)) if bundle else None,
     )
     write_html(report, folder / "report.html")

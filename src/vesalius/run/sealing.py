@@ -9,8 +9,11 @@ from vesalius.core.bundle import Bundle, Stage, save_bundle
 from vesalius.core.disk import write_bytes
 from vesalius.core.plan import Plan, save_plan
 from vesalius.core.version import VERSION
+from vesalius.evaluate.cards.about import NOTHING, About
+from vesalius.evaluate.cards.known import with_record
 from vesalius.infer.selftest.recording import recorded
 from vesalius.plan.summary import learned_from
+from vesalius.run.facts import data_facts, run_facts
 from vesalius.run.members import Outcome, weights_file
 from vesalius.run.outcome import calibrated
 from vesalius.run.training import TrainedStage
@@ -18,16 +21,26 @@ from vesalius.run.workspace import Workspace
 
 
 def seal(
-    space: Workspace, plan: Plan, trained: Sequence[TrainedStage], path: Path, *, device: str | None = None
+    space: Workspace,
+    plan: Plan,
+    trained: Sequence[TrainedStage],
+    path: Path,
+    *,
+    about: About = NOTHING,
+    device: str | None = None,
 ) -> Bundle:
     """Write the weights and the plan into a run's folder, calibrate each stage, and seal the bundle with a self-test.
 
-    `device` is where the self-test is recorded.
+    The last stage keeps what its card will say of how it was made, and `about`, its maker's word. `device` is where the
+    self-test is recorded.
     """
     stages = [_written(each, path / "bundle", number) for number, each in enumerate(trained)]
     save_plan(plan, path / "plan.json")
     early = [calibrated(space, s.plan, t.outcome, s) for s, t in zip(stages[:-1], trained[:-1], strict=True)]
-    stages = [*early, calibrated(space, plan, trained[-1].outcome, stages[-1])]
+    outcome = trained[-1].outcome
+    last = calibrated(space, plan, outcome, stages[-1])
+    last = with_record(last, data=data_facts(space), training=run_facts(last.plan, outcome), about=about)
+    stages = [*early, last]
     bundle = save_bundle(
         path / "bundle",
         tuple(stages),

@@ -13,6 +13,7 @@ from vesalius.core.cohort import Cohort
 from vesalius.core.plan import Plan
 from vesalius.core.progress import Progress, watched
 from vesalius.core.subgroups import SMALLEST
+from vesalius.evaluate.cards.about import NOTHING, read_about
 from vesalius.run import folder, neighbours, out_of_fold
 from vesalius.run.begin import Asked, Begun, begin, reopen
 from vesalius.run.finished import Run, keep_ran_out, place_of, run_at
@@ -51,6 +52,7 @@ def fit(
     resume: bool = False,
     max_set_aside: float = 0.10,
     device: str | None = None,
+    about: Path | str | Mapping[str, Any] | None = None,
     progress: Progress | bool | None = None,
     started: float | None = None,
 ) -> Run:
@@ -83,6 +85,8 @@ def fit(
             another from now on.
         max_set_aside: The share of faulty cases to bear.
         device: `cpu`, `cuda`, `cuda:1`; by default a GPU where there is one.
+        about: What only a person knows of the model (its use, its users, its maker), for its card: a mapping, or a
+            file as `vesalius card --template` writes one.
         progress: A `Progress`; True, False or None: by default a bar shows itself on a terminal and in a
             notebook.
         started: The `time.monotonic()` that the time limit counts from, by default that of the call.
@@ -121,6 +125,7 @@ def fit(
         dry_run=dry_run,
         max_set_aside=max_set_aside,
         device=device,
+        about=None if about is None else read_about(about),
         progress=watched(progress),
     )
     begun = reopen(asked) if resume else begin(asked)
@@ -155,7 +160,7 @@ def _carried_out(begun: Begun, space: Workspace, planned: Planned, path: Path) -
         index_until=folder.index_until(begun, planned),
     )
     outcome = trained[-1].outcome
-    bundle = seal(space, plan, trained, path, device=device)
+    bundle = seal(space, plan, trained, path, about=begun.asked.about or NOTHING, device=device)
     if begun.asked.folds is not None or out_of_fold.is_free(plan):
         out_of_fold.write(space, bundle, outcome, path, progress=progress, device=device)
     asked = begun.asked

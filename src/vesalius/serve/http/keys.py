@@ -24,10 +24,10 @@ from typing import Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
+from vesalius.core import settings_file
 from vesalius.core.disk import write_text
 from vesalius.core.errors import FormatError, OutputError, UnsafeError, VesaliusError
 from vesalius.core.fields import Unfit, said
-from vesalius.serve import settings_file
 
 _LOG = logging.getLogger(__name__)
 Role = Literal["monitor", "user", "admin"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from vesalius.answers import contract
-from vesalius.core.bundle import SCORED, Bundle, hash_when_scored
-from vesalius.core.errors import VesaliusError
-from vesalius.core.scorecard import Interval, Scorecard, load_scorecard
+from vesalius.core.bundle import Bundle
+from vesalius.core.scorecard import Interval, Scorecard
+from vesalius.evaluate.own_card import is_of, scorecard_within
 from vesalius.evaluate.standing import standing
 
 _OTHER = "The scorecard in this bundle was measured on another model, so its figures are not shown."
@@ -18,11 +18,10 @@ def measured(bundle: Bundle, kind: str) -> dict[str, Any]:
 
     `kind` is the kind of answer of the bundle's last stage, by name.
     """
-    try:
-        card = load_scorecard(bundle.path / SCORED[0])
-    except VesaliusError:
+    card = scorecard_within(bundle)
+    if card is None:
         return _nothing()
-    if card.answer != kind or card.bundle not in (bundle.hash, hash_when_scored(bundle)):
+    if card.answer != kind or not is_of(card, bundle):
         return _nothing({"kind": "another model", "text": _OTHER})
     return {
         "scorecard": {name: _figure(card, name, found) for name, found in card.metrics.items()},

@@ -8,8 +8,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 
+from vesalius.core import settings_file
 from vesalius.core.fields import Unfit
-from vesalius.serve import settings_file
 from vesalius.serve.node.listener import Peer
 from vesalius.serve.node.routing import Destination, Routes, Strict
 from vesalius.serve.node.values import FilePath, Host, Number, Text, Title, Whole

@@ -1,0 +1,58 @@
+"""CLAIM: what a study reports that uses artificial intelligence in medical imaging; 44 items (Tejani et al. 2024)."""
+
+from __future__ import annotations
+
+from vesalius.evaluate.cards import filling as fill
+from vesalius.evaluate.checklists.contract import Checklist, Item
+
+CHECKLIST = Checklist(
+    "CLAIM 2024",
+    "Tejani et al., Radiology: Artificial Intelligence 2024;6(4):e240300: numbers as in the paper, wording our own",
+    (
+        Item("1", "Title and abstract", "named as a study of AI, with the kind of technique", fill=fill.technique),
+        Item("2", "Title and abstract", "a summary of design, methods, results and conclusions"),
+        Item("3", "Introduction", "background, with intended use and role", ("background",), fill.role),
+        Item("4", "Introduction", "aims, objectives, hypotheses", ("objectives",)),
+        Item("5", "Methods: design", "prospective or retrospective", ("study_design",)),
+        Item("6", "Methods: design", "goal of the study", ("objectives",)),
+        Item("7", "Methods: data", "sources of the data", ("data_source",), fill.sources),
+        Item("8", "Methods: data", "who and what was included and excluded", ("eligibility",), fill.excluded),
+        Item("9", "Methods: data", "how the data were prepared", fill=fill.preparation),
+        Item("10", "Methods: data", "how parts of the data were selected", fill=fill.selection),
+        Item("11", "Methods: data", "how the data were de-identified", ("deidentification",)),
+        Item("12", "Methods: data", "how missing data were handled", ("missing_data",), fill.missing),
+        Item("13", "Methods: data", "how the images were acquired", ("acquisition",), fill.acquired),
+        Item("14", "Methods: reference standard", "how the truth was found", ("reference_standard",), fill.outcome),
+        Item("15", "Methods: reference standard", "why it was found in this way"),
+        Item("16", "Methods: reference standard", "where the annotations are from", ("annotators",)),
+        Item("17", "Methods: reference standard", "how the test set was annotated"),
+        Item("18", "Methods: reference standard", "how well annotators agree",
+             ("annotator_agreement",)),
+        Item("19", "Methods: partitions", "how cases were assigned to partitions", fill=fill.partition),
+        Item("20", "Methods: partitions", "at which level partitions are disjoint", fill=fill.disjoint),
+        Item("21", "Methods: testing data", "the intended size of the sample", ("sample_size",), fill.sample_size),
+        Item("22", "Methods: model", "the model in detail: inputs, outputs, layers between", fill=fill.model),
+        Item("23", "Methods: model", "software, libraries, packages", fill=fill.software),
+        Item("24", "Methods: model", "how parameters were initialised", fill=fill.initialised),
+        Item("25", "Methods: training", "how it was trained", fill=fill.trained),
+        Item("26", "Methods: training", "how the final model was chosen", fill=fill.chosen),
+        Item("27", "Methods: training", "how models were joined to an ensemble", fill=fill.ensemble),
+        Item("28", "Methods: evaluation", "measures of performance", fill=fill.measures),
+        Item("29", "Methods: evaluation", "measures of uncertainty and significance", fill=fill.uncertainty),
+        Item("30", "Methods: evaluation", "analysis of robustness or sensitivity", fill=fill.robustness),
+        Item("31", "Methods: evaluation", "methods of explanation, and whether they hold", fill=fill.explained),
+        Item("32", "Methods: evaluation", "evaluation on data of the same source", fill=fill.internal),
+        Item("33", "Methods: evaluation", "testing on data of other places", ("external_testing",), fill.external),
+        Item("34", "Methods: evaluation", "registration of a clinical trial", ("registration",)),
+        Item("35", "Results: data", "numbers of patients or examinations included and excluded", fill=fill.flow),
+        Item("36", "Results: data", "traits of the cases in each partition", ("demographics",), fill.characteristics),
+        Item("37", "Results: performance", "figures and their uncertainty", fill=fill.performance_overall),
+        Item("38", "Results: performance", "diagnostic performance and its precision", fill=fill.diagnostic),
+        Item("39", "Results: performance", "analysis of wrong answers", fill=fill.failures),
+        Item("40", "Discussion", "limits of the study", fill=fill.limits),
+        Item("41", "Discussion", "what follows for practice, intended use and role", fill=fill.purpose),
+        Item("42", "Other", "where the full protocol or further details are", ("protocol",)),
+        Item("43", "Other", "availability of software, model and data", ("code_availability", "data_availability")),
+        Item("44", "Other", "funding and the role of those who funded", ("funding",)),
+    ),
+)  # fmt: skip
