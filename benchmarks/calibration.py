@@ -116,7 +116,7 @@ def calibration(found: OutOfFold, name: str, *, splits: int, seed: str) -> list[
     rows = []
     note = f"{splits} random halves of {n} cases out of fold"
     for method in METHODS:
-        each = np.nanmean(losses[method], axis=0)
+        each = _mean_a_case(losses[method])
         value = f"{each.mean():.4f} {_between(_bootstrap(each, lambda x: x.mean()))}"
         rows.append(Figure(f"{name}: log loss, {method}", value, seed=seed, note=note))
         low, high = np.quantile(errors[method], [0.025, 0.975])
@@ -138,7 +138,7 @@ def _fitted(found: OutOfFold, some: Array) -> dict[str, Mapping[str, Any]]:
 def _against(losses: Mapping[str, Array], method: str, other: str, *, name: str, seed: str) -> list[Figure]:
     """Return how much more log loss a method has than another, and the share of halves that it is clearly worse on."""
     gap = losses[method] - losses[other]  # (splits, N), NaN where a case was fitted on
-    each = np.nanmean(gap, axis=0)
+    each = _mean_a_case(gap)
     low, high = _bootstrap(each, lambda x: x.mean())
     value = f"{each.mean():+.4f} {_between((low, high))}"
     mean = np.nanmean(gap, axis=1)
@@ -151,6 +151,12 @@ def _against(losses: Mapping[str, Array], method: str, other: str, *, name: str,
         return [Figure(f"{name}: log loss, {method} − {other}", value, seed=seed, note=verdict), share]
     held = Figure(f"{name}: log loss, {method} − {other}", value, "interval not above 0", low <= 0, seed=seed)
     return [held, at_most(f"{name}: {method}: {says}", worse, LARGEST_SHARE, digits=2, seed=seed)]
+
+
+def _mean_a_case(values: Array) -> Array:
+    """Return each case's mean over the halves `(splits, N)` on which it was held out; without those that never were."""
+    kept = np.isfinite(values).any(axis=0)
+    return np.asarray(np.nanmean(values[:, kept], axis=0))
 
 
 def doubts(path: Path, cohort: vs.Cohort, name: str, *, seed: str) -> list[Figure]:
