@@ -7,7 +7,7 @@ import pytest
 from scipy.special import expit, softmax
 
 from vesalius.core import isotonic
-from vesalius.core.calibration import answered, apply, compared, fit, log_losses, method_of
+from vesalius.core.calibration import answered, apply, compared, fit, in_words, log_losses, method_of
 from vesalius.core.errors import DataError, PlanError
 
 RNG = np.random.default_rng(5)
@@ -90,6 +90,7 @@ def test_auto_keeps_the_temperature_where_maps_do_no_better() -> None:
     logits = RNG.normal(0, 2, (300, 3))
     y = (softmax(logits, axis=1).cumsum(1) < RNG.random((300, 1))).sum(1)
     found = fit(logits, y, labels=list("abc"), method="auto")
+    assert "log loss" in str(in_words(found)) and in_words(fit(logits, y, labels=list("abc"))) is None
     assert "isotonic" not in found and found["chosen"]["method"] == "temperature"
     assert found["temperature"] == fit(logits, y, labels=list("abc"))["temperature"]
     few = compared(logits[:9], y[:9], labels=list("abc"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,11 +17,10 @@ from vesalius.core.plan import override
 from vesalius.serve.http.catalogue import Catalogue
 
 
-@pytest.fixture
-def client(tmp_path: Path) -> Iterator[Any]:
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """Two services' models: an ensemble of two with dropout, and a segmenter of pictures that may be mirrored."""
-    from dataclasses import replace
-
+    tmp_path = tmp_path_factory.mktemp("doubted")
     one = classifier(tmp_path / "pair")
     weights = load_file(one.path / "weights-0-0.safetensors")
     save_file(

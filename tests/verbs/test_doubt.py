@@ -39,7 +39,7 @@ def ensemble(pictures: Any, tmp_path_factory: pytest.TempPathFactory) -> vs.Run:
     """Two members whose probabilities are mapped, with a threshold that keeps a sensitivity."""
     settings = SMALL | {
         "train.members": 2,
-        "train.steps": 8,
+        "train.steps": 4,
         "task.options.calibration": "isotonic",
         "task.options.threshold": "sensitivity:0.9",
     }
@@ -56,7 +56,8 @@ def test_a_bundle_keeps_maps_and_what_its_threshold_reached(ensemble: vs.Run) ->
     assert calibration["thresholds"] == {label: one["threshold"]} and calibration["positive"] == label
     assert ensemble.path is not None
     for page in ("report.html", "card.md", "bundle/card.md"):
-        assert "chosen by sensitivity:0.9" in (ensemble.path / page).read_text(encoding="utf-8"), page
+        text = (ensemble.path / page).read_text(encoding="utf-8")
+        assert "chosen by sensitivity:0.9" in text and "isotonic maps after a temperature" in text, page
 
 
 def test_torch_and_numpy_answer_alike_with_maps(ensemble: vs.Run, pictures: Any) -> None:

@@ -26,6 +26,7 @@ from vesalius.cohorts.targets import contract as targets
 from vesalius.core import operating
 from vesalius.core.answers.scores import Scores
 from vesalius.core.ask import Ask
+from vesalius.core.calibration import in_words as calibration_in_words
 from vesalius.core.calibration import operating_point
 from vesalius.core.called import called_by
 from vesalius.core.case import Case
@@ -309,15 +310,18 @@ class ScoresHandling(Handling[Scores]):
         return replace(made, columns={**made.columns, "decided": called})
 
     def facts(self, card: Scorecard) -> list[tuple[str, str]]:
-        """Return what is called where no threshold is fixed, and what the rule of a threshold reached on validation."""
+        """Return how probabilities were calibrated, what is called, and what a threshold reached on validation."""
+        said = card.clinical.get("calibration")
+        found = [("calibration", str(said))] if said else []
         if card.thresholds:
             nice, reached = called_by(card.labels), card.clinical.get("reached", {})
-            return [
+            return found + [
                 (f"operating point for {nice.get(label, label)}", operating.in_words(one))
                 for label, one in reached.items()
             ]
         if card.clinical.get("own_thresholds"):
             return [
+                *found,
                 (
                     "what is called",
                     "from the threshold of each case's group of patients, fixed on validation data",
@@ -325,16 +329,19 @@ class ScoresHandling(Handling[Scores]):
             ]
         many = any(name.startswith("exact_match") for name in card.metrics)
         rule = "each label from a probability of 0.5" if many else "the most probable class"
-        return [("what is called", rule)]
+        return [*found, ("what is called", rule)]
 
     def clinical(self, rows: Rows, judged: Judged, fixed: Mapping[str, Any]) -> dict[str, Any]:
         """Return the rates of each call, the rates where one of them is kept, and the decision curve, by label.
 
-        And what the rule of a threshold reached on the cases that it was chosen on, where it has a number.
+        And how they were calibrated, where by more than a temperature, and what the rule of a threshold with a number
+        reached on the cases that it was chosen on.
         """
-        reached = {"reached": fixed["reached"]} if fixed.get("reached") else {}
-        own = {"own_thresholds": True} if rows.info.get("own_thresholds") else {}
-        return calls.kept_of(_questions(rows), judged, fixed) | reached | own
+        said = calibration_in_words(fixed)
+        own = bool(rows.info.get("own_thresholds"))
+        beside = {"reached": fixed.get("reached"), "calibration": said, "own_thresholds": own}
+        kept = calls.kept_of(_questions(rows), judged, fixed)
+        return kept | {name: value for name, value in beside.items() if value}
 
     def clinic(self, card: Scorecard) -> list[Panel]:
         """Return what a call means at a prevalence, the rates where one of them is kept, and the decision curve."""

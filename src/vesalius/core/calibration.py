@@ -59,6 +59,22 @@ def method_of(word: Any, *, where: str = "task.options.calibration") -> Method:
     return found
 
 
+def in_words(calibration: Mapping[str, Any]) -> str | None:
+    """Return how probabilities were calibrated, where that is more than a temperature or was chosen; else None."""
+    chosen = calibration.get("chosen")
+    if chosen is None and not calibration.get("isotonic"):
+        return None
+    method = "isotonic maps after a temperature" if calibration.get("isotonic") else "a temperature"
+    if chosen is None:
+        return f"{method}, on validation cases"
+    if chosen["gain"] is None:
+        return f"{method}; validation has too few patients to compare with isotonic maps"
+    return (
+        f"{method}; of isotonic maps the log loss on validation cases that they were not fitted on was "
+        f"{abs(chosen['gain']):.4f} {'lower' if chosen['gain'] > 0 else 'higher'} (standard error {chosen['se']:.4f})"
+    )
+
+
 def operating_point(positive: str | None, thresholds: Mapping[str, float]) -> dict[str, Any] | None:
     """Return the positive label and the threshold fixed for it on validation data; None where there is none."""
     if positive is None or positive not in thresholds:

@@ -56,6 +56,8 @@ class Answer(Shown):
             yield f"outside: {short(self.outside[0])}" + (
                 f" and {len(self.outside) - 1} more" if len(self.outside) > 1 else ""
             )
+        if self.doubt is not None:
+            yield f"doubt by {self.doubt.way}"
         if self.parts:
             yield f"parts: {', '.join(self.parts)}"
 

@@ -30,7 +30,7 @@ class Details(TypedDict, total=False):
     """What a line may say beside who did what: opaque ids, names of models, counts and sizes.
 
     Never a client's name of a file, nor anything out of a file. `file` is the service's own name of a result, `model`
-    and `models` begin hashes of bundles, `route` is a path as the service calls it.
+    and `models` begin hashes of bundles, `route` is a path as the service calls it, `doubt` a registered way.
     """
 
     study: str
