@@ -74,7 +74,9 @@ def test_nothing_is_fetched_and_no_name_becomes_code(tmp_path):
     assert "<script>alert" not in html and "x_1$ --> `b`</" not in html.partition("<script>")[2]
     assert not re.search(r'(?:src|href)="(?!data:|#)', html)
     assert "@import" not in html and not re.search(r"url\((?!#)", html)
-    assert html.count("<svg") == 6  # confusion, ROC, precision-recall, calibration, decision curve, risk–coverage
+    assert (
+        html.count("<svg") == 6
+    )  # confusion, ROC, precision-recall, calibration, decision curve, risk–coverage
     for shown in ("95 %", "the majority", "resnet-18", "Not a medical device", "d" * 16, "n = 40"):
         assert shown in html
     assert len(html) < 1_000_000

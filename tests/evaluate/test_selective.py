@@ -19,7 +19,9 @@ def test_the_curve_by_hand_and_ties_share_their_loss() -> None:
     assert found["aurc"] == pytest.approx((0 + 0.5 + 0.5 + 0.5) / 4)
     assert found["gain"] == pytest.approx(0.5 - 0.375)
     assert found["risk@0.5"] == 0.5 and found["risk@0.8"] == 0.5
-    assert selective.figures(np.ones(4), loss)["gain"] == pytest.approx(0)  # all are equally sure: a random order
+    assert selective.figures(np.ones(4), loss)["gain"] == pytest.approx(
+        0
+    )  # all are equally sure: a random order
 
 
 def test_the_mean_over_orders_of_ties_is_what_a_tie_counts() -> None:
