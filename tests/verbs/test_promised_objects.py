@@ -27,7 +27,9 @@ SAYS = "it is so in at least 90 of 100 cases like those of the calibration"
 @pytest.fixture(scope="module")
 def image(tmp_path_factory: pytest.TempPathFactory) -> vs.Image:
     """A small CT of DICOM files."""
-    folder = phantom(tmp_path_factory.mktemp("ct") / "made", cases=1, seed=2, size=(8, 24, 24), format="dicom")
+    folder = phantom(
+        tmp_path_factory.mktemp("ct") / "made", cases=1, seed=2, size=(8, 24, 24), format="dicom"
+    )
     return formats.read(vs.read(folder).cases[0].images["image"])
 
 
@@ -36,7 +38,9 @@ def texts(data: Any) -> list[str]:
     found = []
     for item in data.get("ContentSequence", ()):
         found += [str(item.get("TextValue", ""))]
-        found += [str(item.ConceptNameCodeSequence[0].CodeMeaning)] if "ConceptNameCodeSequence" in item else []
+        found += (
+            [str(item.ConceptNameCodeSequence[0].CodeMeaning)] if "ConceptNameCodeSequence" in item else []
+        )
         found += texts(item)
     return [text for text in found if text]
 
@@ -57,7 +61,8 @@ def test_a_set_is_a_text_and_an_interval_two_measurements(image: vs.Image, tmp_p
     plain = Scores(labels=labels, p=np.array([0.7, 0.3]), source=image.source, bundle="b" * 64, outside=())
     made = dataclasses.replace(plain, promise=Promise(0.9, SAYS, labels=("benign", "malignant"), n=120))
     both = [
-        pydicom.dcmread(vs.write(a, tmp_path / f"{k}.sr.dcm", source=image)) for k, a in enumerate((plain, made))
+        pydicom.dcmread(vs.write(a, tmp_path / f"{k}.sr.dcm", source=image))
+        for k, a in enumerate((plain, made))
     ]
     told = [t for t in texts(both[1]) if t not in texts(both[0])]
     assert any("promised at 90 %, set: benign, malignant" in t for t in told)

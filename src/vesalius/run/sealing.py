@@ -10,6 +10,7 @@ from vesalius.core.disk import write_bytes
 from vesalius.core.plan import Plan, save_plan
 from vesalius.core.version import VERSION
 from vesalius.plan.summary import learned_from
+from vesalius.run.free_promise import with_promise
 from vesalius.run.members import Outcome
 from vesalius.run.outcome import calibrated
 from vesalius.run.training import TrainedStage
@@ -21,7 +22,8 @@ def seal(space: Workspace, plan: Plan, trained: Sequence[TrainedStage], path: Pa
     stages = [_written(each, path / "bundle", number) for number, each in enumerate(trained)]
     save_plan(plan, path / "plan.json")
     early = [calibrated(space, s.plan, t.outcome, s) for s, t in zip(stages[:-1], trained[:-1], strict=True)]
-    stages = [*early, calibrated(space, plan, trained[-1].outcome, stages[-1])]
+    last = calibrated(space, plan, trained[-1].outcome, stages[-1])
+    stages = [*early, with_promise(space, plan, trained[-1].outcome, last)]
     return save_bundle(
         path / "bundle",
         tuple(stages),
