@@ -20,7 +20,7 @@ SITES = {"quiet": (0.5, 0.6), "usual": (0.3, 1.0), "noisy": (0.2, 1.8)}  # share
 
 
 def make(folder: Path, cases: int, *, seed: int, first: int = 0) -> Path:
-    """Write pictures, masks and a table with case, patient, image, mask, class, radius_px and site; return the table."""
+    """Write pictures, masks and a table of cases with their class, radius_px and site; return the table."""
     rng = np.random.default_rng(seed)
     for name in ("images", "masks"):
         (folder / name).mkdir(parents=True, exist_ok=True)
@@ -37,7 +37,9 @@ def make(folder: Path, cases: int, *, seed: int, first: int = 0) -> Path:
         files = (f"images/{name}.png", f"masks/{name}.png")
         rows.append([name, f"patient-{k:04d}", *files, shape, f"{radius:.3f}", site])
     with (folder / "cases.csv").open("w", newline="") as file:
-        csv.writer(file).writerows([["case", "patient", "image", "mask", "class", "radius_px", "site"], *rows])
+        csv.writer(file).writerows(
+            [["case", "patient", "image", "mask", "class", "radius_px", "site"], *rows]
+        )
     return folder / "cases.csv"
 
 
