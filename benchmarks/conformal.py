@@ -25,10 +25,10 @@ SEEDS = (0,)
 COVERAGE = 0.9
 REDRAWS = 20
 INSIDE = 17  # of 20 redraws: fewer lie within a 95 % interval in 1.6 of 100 tries, if the law holds
-TRAIN, POOL = 400, 900
+TRAIN, POOL = 300, 700
 TARGETS = {"class": "lac", "radius_px": "absolute", "mask": "voxels"}
 SETTINGS = {
-    "net.scale": 0.25, "train.steps": 400, "train.batch": 16, "train.members": 1, "train.threads": 1,
+    "net.scale": 0.25, "train.steps": 250, "train.batch": 16, "train.members": 1, "train.threads": 1,
     "train.validations": 2,
 }  # fmt: skip
 
