@@ -12,7 +12,8 @@ import pytest
 
 import vesalius as vs
 from vesalius import formats
-from vesalius.core.promise import PROMISE
+from vesalius.core.promise import PROMISE, Promise
+from vesalius.core.scorecard import load_scorecard
 from vesalius.verbs.phantom import phantom
 
 SITES = ("A", "B")
@@ -189,3 +190,66 @@ def test_the_command_line_says_it_in_a_document(
     assert not app(words, standalone_mode=False)
     told = json.loads(capsys.readouterr().out)
     assert told["result"]["promise"]["coverage"] == 0.8
+
+
+def test_fit_promises_only_where_it_is_asked_and_says_that_it_is_not_exact(
+    pictures: Any, others: Path, tmp_path: Path
+) -> None:
+    assert PROMISE not in pictures.run.bundle.stages[-1].calibration
+    settings = {
+        "net.scale": 0.125, "train.threads": 1, "train.members": 2, "train.steps": 4, "train.batch": 4,
+        "train.validations": 1, "data.size": [1, 32, 32],
+    }  # fmt: skip
+    asked = {**settings, "task.options.coverage": 0.8}
+    run = vs.fit(others, tmp_path / "run", target="class", settings=asked, seed=3, progress=False)
+    assert run.bundle is not None
+    record = run.bundle.stages[-1].calibration[PROMISE]
+    assert record["on"]["source"] == "out-of-fold answers of single members"
+    first = vs.predict(run, vs.read(pictures.data), progress=False)[0]
+    assert first.promise is not None
+    assert any("the promise is not exact" in text for text in first.promise.remarks)
+    plain = vs.fit(others, tmp_path / "plain", target="class", settings=settings, seed=3, progress=False)
+    weights = [p.name for p in run.bundle.path.glob("weights-*")]
+    assert len(weights) == 2 and plain.bundle is not None
+    for name in weights:
+        assert (plain.bundle.path / name).read_bytes() == (run.bundle.path / name).read_bytes()
+
+
+def test_evaluate_measures_the_promise(sure: Path, tmp_path: Path) -> None:
+    from vesalius.evaluate import trust
+
+    made = phantom(tmp_path / "made", cases=16, seed=77, size=(16, 48, 48), format="png")
+    rows = [
+        [f"late-{k}", f"late-{k}", row["image"], row["class"], SITES[k % 2]]
+        for k, row in enumerate(csv.DictReader((made / "cohort.csv").open()))
+    ]
+    with (made / "cases.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([["case", "patient", "image", "class", "site"], *rows])
+    card = vs.evaluate(sure, made / "cases.csv", tmp_path / "card", progress=False)
+    done = vs.predict(sure, made / "cases.csv", tmp_path / "out", json=True, progress=False)
+    truth = {row[0]: row[3] for row in rows}
+    held = sum(truth[a.case_id] in (a.promise.labels or ()) for a in done if a.promise)
+    whole = card.promise["overall"][""]
+    assert whole["value"] == held / 16 and whole["n"] == 16
+    assert card.promise["groups"].keys() == {"A", "B"} and not card.promise["groups"]["A"]["own"]
+    assert sum(card.promise["sizes"]["counts"].values()) == 16
+    html = (tmp_path / "card" / "report.html").read_text()
+    assert "The promise: kept on these cases" in html and "Risk and coverage" in html
+    assert any(line.startswith("covered of the promised 80.0 %, all:") for line in trust.lines(card))
+    again = load_scorecard(tmp_path / "card" / "scorecard.json")
+    assert again.promise == json.loads(json.dumps(card.promise)) and again.selective["metrics"].keys()
+
+
+def test_a_broken_promise_is_said(sure: Path) -> None:
+    from vesalius.answers.contract import Kept
+    from vesalius.core.case import Case
+    from vesalius.evaluate import kept
+
+    bundle = vs.open(sure)
+    fixed = bundle.stages[-1].calibration  # type: ignore[union-attr]
+    promise = Promise(0.8, "so", labels=("a",), n=24)
+    told = [kept.Outcome(Case(f"{k}", {}), promise, Kept({"": float(k < 20)}, 1.0)) for k in range(60)]
+    section = kept.section(told, fixed, patients=[str(k) for k in range(60)])
+    assert section["overall"][""]["below"] and kept.banners(section)[0].kind == "promise not kept"
+    fine = [kept.Outcome(Case(f"{k}", {}), promise, Kept({"": float(k < 45)}, 1.0)) for k in range(60)]
+    assert kept.banners(kept.section(fine, fixed, patients=[str(k) for k in range(60)])) == ()

@@ -325,7 +325,7 @@ class ScoresHandling(Handling[Scores]):
                 (
                     "what is called",
                     "from the threshold of each case's group of patients, fixed on validation data",
-                )
+                ),
             ]
         many = any(name.startswith("exact_match") for name in card.metrics)
         rule = "each label from a probability of 0.5" if many else "the most probable class"

@@ -170,10 +170,25 @@ def write(thing: Image | Answer, path: Path | str, *, source: Image | None = Non
     """
     path = Path(path)
     require_holds(path, type(thing))
+    if isinstance(thing, Answer) and thing.withheld is not None:
+        _require_marked(path, thing.withheld)
     if path.is_dir():
         raise OutputError(f"{path} is a folder")
     registry.lookup("formats", sniff(path)).write(_placed(thing, source), path, source=source)
     return path
+
+
+def _require_marked(path: Path, why: str) -> None:
+    """Raise OutputError unless a path's format says of an answer that it is withheld: nobody may take it for a result.
+
+    Its file then has the literal `MARKS_WITHHELD = True`.
+    """
+    if not registry.literals("formats", sniff(path)).get("MARKS_WITHHELD"):
+        marks = [n for n in _writable() if registry.literals("formats", n).get("MARKS_WITHHELD")]
+        suffixes = " ".join(registry.literals("formats", n)["SUFFIXES"][0] for n in marks)
+        raise OutputError(
+            "the answer is withheld and is not written as a result", found=why, hint=f"one of {suffixes}"
+        )
 
 
 def require_suffix(name: str) -> None:

@@ -14,6 +14,7 @@ from vesalius.core.image import Image
 SUFFIXES = (".json",)
 MAGIC = ()
 HOLDS = "Answer"
+MARKS_WITHHELD = True  # a reader of the file sees that an answer is withheld, and why
 WRITES = ("Answer",)
 
 

@@ -19,6 +19,8 @@ def case_files(
 ) -> dict[Path, Answer | None]:
     """Return the files that a case gets, each with the answer that is written to it; None where its overlay is."""
     found: dict[Path, Answer | None] = {}
+    if answer.withheld is not None:  # nobody is to take it for a result; the JSON says that it is withheld
+        return {folder / f"{name}.json": answer} if json else {}
     pictured = dict(contract.images(answer))
     parts = file_names(part for part in pictured if part)
     for part, one in pictured.items():

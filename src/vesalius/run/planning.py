@@ -21,6 +21,7 @@ from vesalius.plan.rules import check, draft_plan, for_net, staged
 from vesalius.run.begin import Begun
 from vesalius.run.budgeting import budgeted
 from vesalius.run.earlier import assert_stages, filled
+from vesalius.run.free_promise import assert_possible
 from vesalius.run.grouped import grouped
 from vesalius.run.init import same_meaning, taken_over
 from vesalius.run.out_of_fold import is_free
@@ -53,6 +54,7 @@ def choose_plan(begun: Begun, space: Workspace) -> Plan:
     else:
         plan = _first_plan(begun, space)
     options_of(plan)
+    assert_possible(plan)
     assert_stages(plan, space)
     if not begun.follows:  # a run of before goes on as it began
         _assert_mirrored(plan)

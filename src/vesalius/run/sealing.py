@@ -14,6 +14,7 @@ from vesalius.evaluate.cards.known import with_record
 from vesalius.infer.selftest.recording import recorded
 from vesalius.plan.summary import learned_from
 from vesalius.run.facts import data_facts, run_facts
+from vesalius.run.free_promise import with_promise
 from vesalius.run.members import Outcome, weights_file
 from vesalius.run.outcome import calibrated
 from vesalius.run.training import TrainedStage
@@ -38,7 +39,7 @@ def seal(
     save_plan(plan, path / "plan.json")
     early = [calibrated(space, s.plan, t.outcome, s) for s, t in zip(stages[:-1], trained[:-1], strict=True)]
     outcome = trained[-1].outcome
-    last = calibrated(space, plan, outcome, stages[-1])
+    last = with_promise(space, plan, outcome, calibrated(space, plan, outcome, stages[-1]))
     last = with_record(last, data=data_facts(space), training=run_facts(last.plan, outcome), about=about)
     stages = [*early, last]
     bundle = save_bundle(

@@ -27,6 +27,8 @@ class AnswerView(View[Answer]):
     def picture(self, thing: Answer) -> bytes | None:
         """Return the answer drawn on its image, or alone where that is not known and its kind can be."""
         image = _image_of(thing)
+        if thing.withheld is not None:
+            return None
         if image is None:
             backdrops = (contract.of(one).backdrop(one) for one in contract.drawable(thing))
             image = next((b for b in backdrops if b is not None), None)
@@ -34,8 +36,11 @@ class AnswerView(View[Answer]):
         return None if image is None else overlay_png(image, thing)
 
     def before(self, thing: Answer) -> str:
-        """Return in what the image lies outside of what the model learned from."""
-        return warned("outside of what was learned", in_words(thing.outside)) if thing.outside else ""
+        """Return why the answer is withheld, and in what the image lies outside of what the model learned from."""
+        held = warned("withheld", thing.withheld) if thing.withheld else ""
+        return held + (
+            warned("outside of what was learned", in_words(thing.outside)) if thing.outside else ""
+        )
 
     def lines(self, thing: Answer) -> Sequence[Line]:
         """Return what its kind says of it."""

@@ -14,6 +14,7 @@ from vesalius.core.case import Case
 from vesalius.core.errors import DataError
 
 CASE_COLUMNS = ("case", "case_id", "id", "name", "image", "file", "filename")
+WITHHELD = "withheld"  # a column of ours that says why there is no answer
 ANSWER_COLUMNS = ("answer", "prediction", "predicted", "pred", "class", "label", "value")
 
 
@@ -64,7 +65,7 @@ def row_answers(path: Path, cases: Sequence[Case], answer_of: Callable[[Row], An
     for values in zip(*cells.values(), strict=True):
         row = dict(zip(columns, values, strict=True))
         case = case_of(row[key] or "")
-        if case is not None:
+        if case is not None and not (row.get(WITHHELD) or "").strip():
             if rows.setdefault(case, row) != row:
                 raise DataError(
                     f"{table} holds two different answers to case {case}",

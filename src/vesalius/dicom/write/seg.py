@@ -5,6 +5,7 @@ Every plane has a frame for every segment, empty ones too, so that what is read 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ def segmentation(mask: Mask, study: studies.ResultStudy, source: Image | None = 
     if not mask.labels:
         raise OutputError("a mask without labels")
     studies.check_grid(mask.image, study, source)
+    mask = _with_promised(mask)
     described = [_segment(k, label, study) for k, label in enumerate(mask.labels, start=1)]
     placed = geometry(mask.image, study)
     with studies.making("segmentation"):
@@ -63,6 +65,29 @@ def segmentation(mask: Mask, study: studies.ResultStudy, source: Image | None = 
     studies.remark(made, mask)
     studies.copy_patient(made, study)
     return made
+
+
+def _with_promised(mask: Mask) -> Mask:
+    """Return the mask with a further segment for each label of the part that a promise is made of, if there is one."""
+    part = None if mask.promise is None or mask.promise.part is None else mask.parts.get(mask.promise.part)
+    if mask.promise is None or not isinstance(part, Mask):
+        return mask
+    name = f"{mask.promise.part}, {mask.promise.share}"
+    most = max(label.value for label in mask.labels)
+    wider = [
+        replace(label, value=most + k, name=f"{label.name} ({name})")
+        for k, label in enumerate(part.labels, 1)
+    ]
+    bits = np.concatenate([_planes(mask), _planes(part)])
+    image = replace(mask.image, array=bits, channels=())
+    return replace(mask, image=image, labels=(*mask.labels, *wider), overlapping=True)
+
+
+def _planes(mask: Mask) -> Array:
+    """Return a plane of bits for each label, `(K, Z, Y, X)`."""
+    if mask.overlapping:
+        return np.asarray(mask.image.array != 0, dtype=np.uint8)
+    return np.stack([mask.image.array[0] == label.value for label in mask.labels]).astype(np.uint8)
 
 
 def numbered(mask: Mask) -> Array:

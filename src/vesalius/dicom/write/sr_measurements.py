@@ -137,9 +137,28 @@ def _value(answer: Value, study: studies.ResultStudy, lead: str) -> list[Any]:
     return [
         sr.MeasurementsAndQualitativeEvaluations(
             **_named(name, None, study),
-            measurements=[_number(Code(*terms.private(name)), answer.x, unit_of(answer.unit))],
+            measurements=[
+                _number(Code(*terms.private(name)), answer.x, unit_of(answer.unit)),
+                *_bounds(answer, name),
+            ],
             source_images=_images(study),
         )
+    ]
+
+
+def _bounds(answer: Value, name: str) -> list[Any]:
+    """Return the bounds of a promised interval as measurements of their own; none where there is no such bound."""
+    if answer.promise is None or answer.promise.interval is None:
+        return []
+    named = zip(("lower", "upper"), answer.promise.interval, strict=True)
+    return [
+        _number(
+            Code(*terms.private(f"{side} bound of {name}, {answer.promise.share}")),
+            bound,
+            unit_of(answer.unit),
+        )
+        for side, bound in named
+        if bound is not None
     ]
 
 

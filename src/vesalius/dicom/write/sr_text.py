@@ -39,9 +39,21 @@ def sections(answer: Text) -> list[tuple[str, str]]:
 
 def remarks(answer: Answer) -> tuple[str, ...]:
     """Return in what the image differs from those that the model learned from, or that nobody knows."""
+    promised = _promised(answer)
     if answer.outside is None and answer.bundle:
-        return ("unknown: the model does not say what it learned from",)
-    return answer.outside or ()
+        return ("unknown: the model does not say what it learned from", *promised)
+    return (*(answer.outside or ()), *promised)
+
+
+def _promised(answer: Answer) -> tuple[str, ...]:
+    """Return what a calibration promises of an answer, and what weakens that, as texts; none without a promise."""
+    made = answer.promise
+    if made is None:
+        return ()
+    what = "set" if made.labels is not None else "interval" if made.interval is not None else "part"
+    group = f" of the group {made.group}" if made.group else ""
+    told = f"promised at {made.share}, {what}: {made.text}; {made.says}, which were {made.n}{group}"
+    return (told, *(f"of the promise: {text}" for text in made.remarks))
 
 
 def remarks_item(said: Sequence[str]) -> Any:

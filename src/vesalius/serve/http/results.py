@@ -47,16 +47,19 @@ def outline(answer: Answer) -> dict[str, Any]:
 
 
 def summary(answer: Answer) -> dict[str, Any]:
-    """Return what is shown of an answer at a glance; of a kind without a form of its own, its figures."""
+    """Return what is shown of an answer at a glance and what is promised of it; why one is withheld, and no more."""
     return contract.summary(answer)
 
 
 def files(answer: Answer, source: Image, folder: Path, *, dicom: bool) -> dict[str, Path]:
     """Write the files that an answer's kind and source make sense of, by the names that clients know them by.
 
-    What cannot be written (an object without what DICOM needs) is left out. Raises OutputError for a full disk.
+    What cannot be written (an object without what DICOM needs) is left out; of an answer that is withheld there is the
+    JSON alone. Raises OutputError for a full disk.
     """
     found: dict[str, Path] = {}
+    if answer.withheld is not None:
+        return {"answer.json": formats.write(answer, folder / "answer.json")}
     pictured = dict(contract.images(answer))
     parts = file_names(part for part in pictured if part)
     for part, one in pictured.items():

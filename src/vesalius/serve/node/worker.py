@@ -226,18 +226,22 @@ class Worker:
         made = model.answer_by(rule)(folder)
         if not made.answers and made.reasons:
             raise DataError("no image in this series can be answered", found="; ".join(made.reasons[:2]))
-        if made.answers:
+        given = [a for a in made.answers if a.withheld is None]
+        held = [f"not sent, as it is withheld: {a.withheld}" for a in made.answers if a.withheld is not None]
+        if given:
             results = self._results(
-                job, rule, model, [with_revision(replace(a, by=rule.name), changed) for a in made.answers]
+                job, rule, model, [with_revision(replace(a, by=rule.name), changed) for a in given]
             )
             self.queue.record(job, model.hash, rule.destination, results)
             there = sum(1 for _ in folder.glob("*.dcm"))
-            used = len({uid for a in made.answers for uid in a.source.sop_uids}) or there
+            used = len({uid for a in given for uid in a.source.sop_uids}) or there
             self.progress.note(
                 f"series {job.series_uid}: {self._named(rule)}: {_kinds(results)} of"
                 f" {used if used == there else f'{used} of {there}'} images in {time.monotonic() - began:.1f} s"
             )
-            return [f"not answered: {r}" for r in made.reasons]
+            return [*held, *(f"not answered: {r}" for r in made.reasons)]
+        if held:
+            return held
         return ["nothing to answer: localisers, copies or objects without images"]
 
     def _results(

@@ -1,5 +1,6 @@
 // Kinds of answer: a file each in answers/, which the build takes in; what is drawn on an image, and its taking away.
 import { fill, h } from "./dom.ts";
+import { promise, withheld, withheldBecause } from "./promise.ts";
 import type { Stage } from "./stage.ts";
 import type { Held } from "./types.ts";
 
@@ -50,8 +51,12 @@ export class Drawn {
 
 /** The panel of an answer's kind, and below it those of its parts. */
 export async function section(answer: Held, given: Given, drawn: Drawn): Promise<HTMLElement[]> {
+  const why = withheldBecause(answer);
+  if (why !== null) return [withheld(why)];
   drawn.add(answer.kind);
   const made = [await (await kindOf(answer.kind)).panel(answer, given)];
+  const promised = promise(answer);
+  if (promised) made.push(promised);
   for (const [name, part] of Object.entries((answer.answer.parts ?? {}) as Record<string, Record<string, unknown>>)) {
     if ((await kindOf(String(part.kind))).ownFile) continue;
     const inner: Held = { ...answer, kind: String(part.kind), answer: part, summary: {}, files: {} };
@@ -63,6 +68,12 @@ export async function section(answer: Held, given: Given, drawn: Drawn): Promise
 /** An answer in an element that is there already: the panel of its kind, made once where that can be renewed. */
 export async function fillAnswer(into: HTMLElement, answer: Held, given: Given, drawn: Drawn): Promise<void> {
   const { renew } = await kindOf(answer.kind);
+  if (withheldBecause(answer) !== null) {
+    delete into.dataset.kind;
+    await drawn.clear();
+    fill(into, await section(answer, given, drawn));
+    return;
+  }
   if (renew && into.dataset.kind === answer.kind) {
     await renew(answer, given);
     return;

@@ -18,6 +18,7 @@ const FILES: Record<string, string> = {
   "pm.dcm": "DICOM map",
   "pdf.dcm": "DICOM PDF",
   "mask.nii.gz": "NIfTI",
+  "outer.mask.nii.gz": "NIfTI, outer mask",
   "map.nii.gz": "NIfTI map",
   "overlay.png": "PNG",
   "answer.json": "JSON",

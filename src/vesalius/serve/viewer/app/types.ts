@@ -121,6 +121,23 @@ export interface Summary {
   figures?: Record<string, number>;
   beside?: Record<string, number>;
   fields?: Record<string, unknown>;
+  promise?: Promised;
+  /** Why the answer is withheld; then nothing else of it is shown. */
+  withheld?: string;
+}
+
+/** What a calibration promises of an answer: a set of labels, an interval, or a part of it. */
+export interface Promised {
+  coverage: number;
+  says: string;
+  text: string;
+  labels: string[] | null;
+  interval: [number | null, number | null] | null;
+  unit: string | null;
+  part: string | null;
+  group: string | null;
+  n: number;
+  remarks: string[];
 }
 
 export interface Answer {

@@ -60,8 +60,22 @@ export async function panel(answer: Held, given: Given): Promise<HTMLElement> {
     h("div", { class: "head" }, h("h2", {}, "Labels"), h("span", {}, h("button", { class: "plain", onclick: all(true) }, "all"), h("button", { class: "plain", onclick: all(false) }, "none"))),
     h("ul", { class: "legend" }, list),
     measured && h("p", { class: "faint known-of" }, `Dice with its 95 % interval says how good the model was on other images, not on this one. ${measuredOn(model.measured_on!)}`),
+    answer.files[OUTER] && !given.beside ? outerSwitch(answer, given, labels) : null,
     given.beside ? null : controls(given),
   );
+}
+
+const OUTER = "outer.mask.nii.gz";
+
+/** Shows the outer mask, which a promise is made of, in the place of the mask. */
+function outerSwitch(answer: Held, given: Given, labels: Labelled[]): HTMLElement {
+  const show = async (e: Event) => {
+    const outer = (e.target as HTMLInputElement).checked;
+    const buffer = await given.file(outer ? OUTER : "mask.nii.gz");
+    const overlapping = outer ? labels.length > 1 || answer.answer.overlapping === true : answer.answer.overlapping === true;
+    if (buffer && given.current()) await given.stage.setMask(buffer, labels, overlapping);
+  };
+  return h("label", { class: "outer" }, h("input", { type: "checkbox", id: "outer", onchange: (e: Event) => void show(e) }), "Outer mask, as promised below");
 }
 
 /** How good a model was at a label, on the data of its scorecard; null where that is not known. */

@@ -1,0 +1,61 @@
+"""The promise that `fit` makes where a plan asks for one: of the answers that members gave to their own folds.
+
+It costs no case, but each answer is that of one member and the bundle answers with all, and a member's best checkpoint
+may have been chosen on them. So it is not exact, and every answer says so; `calibrate` makes one that is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from vesalius.answers import contract
+from vesalius.core.bundle import Stage
+from vesalius.core.errors import PlanError
+from vesalius.core.plan import Plan
+from vesalius.core.promise import OUT_OF_FOLD
+from vesalius.evaluate.promising import Asked, Basis, judge, promised
+from vesalius.infer import runs
+from vesalius.prepare.case import BLANK
+from vesalius.run.members import Outcome
+from vesalius.run.workspace import Workspace
+from vesalius.tasks import contract as tasks
+
+OPTION = "coverage"  # in a plan's `task.options`, as it is the answers of the task that promise it
+
+
+def assert_possible(plan: Plan) -> None:
+    """Raise PlanError where a plan asks for a promise that this run cannot make."""
+    asked = plan.task.options.get(OPTION)
+    if asked is None:
+        return
+    task = tasks.get(plan.task.name)
+    Asked(coverage=asked).assert_sound(contract.of(task.answer))  # type: ignore[arg-type]
+    if not runs.get(task.run).held_out:
+        raise PlanError(
+            f"answers of the task {task.name} about cases of their own folds are not kept, so nothing can be promised",
+            hint="no task.options.coverage; vesalius calibrate, with a cohort of its own",
+        )
+
+
+def with_promise(space: Workspace, plan: Plan, outcome: Outcome, stage: Stage) -> Stage:
+    """Return the last stage with what its plan asks to promise; as it is where it asks for nothing."""
+    asked = plan.task.options.get(OPTION)
+    if asked is None or not outcome.held_out or space.target is None:
+        return stage
+    task = tasks.get(plan.task.name)
+    handling = contract.of(task.answer)
+    cases = [space.cohort.case(i) for i in outcome.held_out]
+    pairs = []
+    for case in cases:
+        answer = task.decode(outcome.held_out[case.id], stage.state, stage.calibration, BLANK)
+        truth = handling.truth(case.targets[space.target.name], case)
+        pairs.append((replace(answer, case_id=case.id), truth))
+    patients = len({c.patient for c in cases}) if space.cohort.patients_known else None
+    return promised(
+        stage,
+        [judge(answer, truth, "") for answer, truth in pairs],
+        cases,
+        asked=Asked(coverage=float(asked)),
+        basis=Basis(space.cohort.hash, patients, OUT_OF_FOLD),
+        about=handling.extent(pairs),
+    )
