@@ -137,7 +137,7 @@ def planted(cases: Sequence[Case], *, seed: int) -> dict[str, Iterable[Image]]:
     images = [load_reference(c) for c in cases]
     generator = np.random.default_rng(seed)
     return {
-        "negative": (replace(i, array=i.array.max() + i.array.min() - i.array) for i in images),
+        "negative": (replace(i, array=i.array.max() - (i.array - i.array.min())) for i in images),
         "upside down": (replace(i, array=i.array[..., ::-1, :].copy()) for i in images),
         "shuffled": (replace(i, array=_shuffled(i.array, generator)) for i in images),
     }
