@@ -88,11 +88,11 @@ def score_cases(
         told=_told(bundle) if told is None else told,
         fixed=stage.calibration,
     )
-    found: dict[str, Any] = {}
+    odd: dict[str, Any] = {}
     if predictor.alarm is not None:
-        found = strange(sum(c.id in raised for c in tally.cases), len(tally.cases), predictor.alarm)
-        progress.note(in_words(found))
-    return tally, replace(card, novelty=found, banners=(*card.banners, *of_strange(found)))
+        odd = strange(sum(c.id in raised for c in tally.cases), len(tally.cases), predictor.alarm)
+        progress.note(in_words(odd))
+    return tally, replace(card, novelty=odd, banners=(*card.banners, *of_strange(odd)))
 
 
 def _told(bundle: Bundle) -> list[Banner]:
