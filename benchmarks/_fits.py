@@ -65,6 +65,18 @@ def fit(
     return Fitted(out, wall, parsed_seconds(limit), load_scorecard(out / "scorecard.json"), command)
 
 
+def kept(
+    data: Path, name: str, *, limit: str, seed: int, options: Sequence[str] = (), test_split: bool
+) -> Path:
+    """A finished run under `runs/benchmarks/NAME`, which later benchmarks take again; one that was begun goes on."""
+    out = _record.ROOT / "runs" / "benchmarks" / name
+    if (out / "scorecard.json").is_file():
+        return out
+    resume = ("--resume",) if (out / "run.json").is_file() else ()
+    out.parent.mkdir(parents=True, exist_ok=True)
+    return fit(data, out, limit=limit, seed=seed, options=(*options, *resume), test_split=test_split).run
+
+
 def written_down(out: Path, data: Path, command: str, seed: int, wall_s: float, *, at: str) -> None:
     """Append the figures of a run that scored a test split to the table of such runs."""
     card = load_scorecard(out / "scorecard.json")

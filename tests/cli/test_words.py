@@ -62,6 +62,7 @@ COMMANDS = (
         "phantoms",
         "transforms",
         "runs",
+        "detectors",
         "recipes",
         "presets",
         "views",

@@ -93,11 +93,11 @@ def score_cases(
         told=_told(bundle) if told is None else told,
         fixed=stage.calibration,
     )
-    alarms: dict[str, Any] = {}
+    odd: dict[str, Any] = {}
     if predictor.alarm is not None:
-        alarms = strange(sum(c.id in raised for c in tally.cases), len(tally.cases), predictor.alarm)
-        progress.note(in_words(alarms))
-    return tally, replace(card, novelty=alarms, banners=(*card.banners, *of_strange(alarms)))
+        odd = strange(sum(c.id in raised for c in tally.cases), len(tally.cases), predictor.alarm)
+        progress.note(in_words(odd))
+    return tally, replace(card, novelty=odd, banners=(*card.banners, *of_strange(odd)))
 
 
 def _told(bundle: Bundle) -> list[Banner]:

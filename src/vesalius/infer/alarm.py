@@ -228,7 +228,7 @@ def told(watch: Watch, cases: int) -> list[Features]:
         raise DataError(
             "what the layers of the model show cannot be told case by case",
             found=watch.lost or f"layers of {len(found)} of {counted(cases, 'case')}",
-            hint="--set infer.novelty=none",
+            hint="infer.novelty=none in the plan, and no alarm",
         )
     return found
 

@@ -56,7 +56,7 @@ def unlike(
         raise MismatchError(
             f"case {case}: unlike the cases that the bundle '{bundle.name}' learned from",
             found=text.removeprefix(UNLIKE),
-            hint="without --refuse-unlike, or refuse_unlike in a request, it is answered and marked",
+            hint="where refuse_unlike is not asked for, it is answered and marked",
         )
     return (text,) if text else ()
 

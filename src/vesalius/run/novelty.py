@@ -153,5 +153,5 @@ def _assert_alone(members: Members, few: Sequence[Example]) -> None:
         if not all(b is not None and np.allclose(a, b, rtol=SAME, atol=SAME) for a, b in pairs):
             raise DataError(
                 "what the layers of the model show of a case depends on the cases beside it",
-                hint="--set infer.novelty=none",
+                hint="infer.novelty=none in the plan, and no alarm",
             )
