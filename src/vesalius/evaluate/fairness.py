@@ -6,6 +6,7 @@ Nothing here says that a model is fair: only how large a gap was found, or which
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -140,6 +141,13 @@ def subgroups(
         )
         for columns, keys in labels.items()
     )
+
+
+def count_groups(by: Sequence[str] | None, cases: Sequence[Case], smallest: int) -> int:
+    """Return about how many groups `with_subgroups` will give figures of."""
+    wanted = [(n,) for n in known_columns(cases)] if by is None else [_columns(text, cases) for text in by]
+    sizes = (Counter(_keys(columns, cases, cases)) for columns in dict.fromkeys(wanted))
+    return sum(n >= smallest for size in sizes if len(size) <= MOST for n in size.values())
 
 
 def assert_columns(by: Sequence[str] | None, cases: Sequence[Case], smallest: int = SMALLEST) -> None:
