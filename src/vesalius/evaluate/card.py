@@ -11,6 +11,7 @@ from vesalius.core.scorecard import Scorecard
 from vesalius.core.words import counted
 from vesalius.evaluate.report import by_label, facts, tile
 from vesalius.evaluate.standing import BETTER, LEVEL, WORSE, standing
+from vesalius.evaluate.subgroup_page import worst
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +81,7 @@ def _measured_limits(scored: Scorecard | None) -> list[str]:
         found.append(
             f"It was measured on {counted(scored.n_patients, 'patient')} only; see the width of the intervals."
         )
+    found += [f"By group of patients: {text}" for text in worst(scored)]
     for kind, said in LIMITS.items():
         names = [
             str(tile(scored, name)["name"])

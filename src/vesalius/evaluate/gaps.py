@@ -150,7 +150,8 @@ def gap_of(
     bound = _bound(known, drawn)
     low, high = ends
     margin = MARGIN * (high - low) if low is not None and high is not None else RELATIVE * abs(overall)
-    verdict: Verdict = "none found" if bound is not None and bound <= margin else "undecided"
+    small = p is not None and bound is not None and bound <= margin
+    verdict: Verdict = "none found" if small else "undecided"
     return Gap(metric, better, best, worst, gap, p, None, None, bound, verdict, apart)
 
 
@@ -181,7 +182,14 @@ def _ends(known: Mapping[str, float], better: str) -> tuple[str, str, float]:
 
 
 def _bound(known: Mapping[str, float], drawn: Mapping[str, Array]) -> float | None:
-    """Return the largest difference of any two groups that its 95 % interval holds; None where one has no interval."""
+    """Return the largest difference of any two groups that its 95 % interval holds; None where one has no interval.
+
+    Where every draw of a group's patients gives the same, as where all are right, the interval has no width and proves
+    nothing.
+    """
+    each = [drawn[group][np.isfinite(drawn[group])] for group in known]
+    if any(not len(values) or not np.ptp(values) for values in each):
+        return None
     found = []
     for a, b in combinations(known, 2):
         held = metrics.bounds(known[a] - known[b], drawn[a] - drawn[b], 2)
