@@ -120,7 +120,7 @@ def subgroups(
     tests: list[Shuffled] = []
     owner: list[Key] = []
     for columns, groups in drawn.items():
-        for gap, test in _gaps(rows, answer, groups, ways, overall, patients, shuffles=times, seed=seed):
+        for gap, test in _gaps(rows, answer, groups, ways, patients, shuffles=times, seed=seed):
             gaps.append(gap)
             tests.append(test)
             owner.append(columns)
@@ -229,7 +229,6 @@ def _gaps(
     answer: str,
     groups: Mapping[Key, _Drawn],
     ways: Mapping[str, str],
-    overall: Mapping[str, float],
     patients: Sequence[str],
     *,
     shuffles: int,
@@ -250,15 +249,12 @@ def _gaps(
     )
     found = []
     for metric, better in ways.items():
-        described = metrics.describe(answer, metric)
         gap = gap_of(
             metric,
             better,
             tests[metric],
             {name: one.draws[metric] for name, one in told.items() if metric in one.draws},
             n={name: one.figures[metric].n for name, one in told.items() if metric in one.figures},
-            overall=overall.get(metric, math.nan),
-            ends=(described.get("low"), described.get("high")),
         )
         if gap is not None:
             found.append((gap, tests[metric]))
