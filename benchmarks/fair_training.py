@@ -1,4 +1,4 @@
-"""A gap between groups that is in the images: whether choosing, drawing or calling by group narrows it, on a phantom."""
+"""A gap between groups that lies in the images: whether choosing, drawing or calling by group narrows it."""
 
 from __future__ import annotations
 
