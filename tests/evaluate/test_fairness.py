@@ -141,12 +141,13 @@ def test_holm_by_hand() -> None:
     assert [g.p_corrected for g in found] == pytest.approx([0.03, 0.06, 0.06])
 
 
-def test_a_constant_metric_gives_no_p_and_no_warning() -> None:
+def test_where_all_are_right_in_both_groups_nothing_is_proven() -> None:
     rows = scores.from_arrays(
         np.tile([[0.0, 1.0], [1.0, 0.0]], (20, 1)), np.tile([1, 0], 20), labels=["no", "yes"]
     )
     found = grouped(rows, "Scores", ["F", "F", "M", "M"] * 10)
-    assert all(g.p is None and g.gap.value == 0 and g.verdict != "found" for g in found.gaps)
+    assert all(g.p is None and g.gap.value == 0 for g in found.gaps)
+    assert {g.verdict for g in found.gaps} == {"undecided"} and {g.bound for g in found.gaps} == {None}
 
 
 def carded(rows: Rows, who: list[str | None], **options: Any) -> tuple[Any, Subgroups]:

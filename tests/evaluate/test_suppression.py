@@ -89,6 +89,13 @@ def test_nobody_is_left_out_where_no_group_is_small_and_all_cases_of_a_patient_g
     assert all(key == (LEFT_OUT,) for p, key in zip(twice, after, strict=True) if p in out)
 
 
+def test_a_group_that_is_all_cases_and_a_few_of_them_are_withheld_and_that_is_all() -> None:
+    for text in ("F" * 4, "F" * 4 + "M" * 3, "F" * 40):
+        found = withheld({("sex",): keys(text)}, people(len(text)), 10)[("sex",)]
+        assert set(found) == ({(c,) for c in text} if len(text) < 10 else set())
+        assert thinned(keys(text), people(len(text)), 10, np.random.default_rng(0)) == keys(text)
+
+
 def test_one_group_of_many_cases_of_few_patients_is_small() -> None:
     who = ["a", "b"] * 20 + people(40)
     hidden = withheld({("sex",): keys("F" * 40 + "M" * 40)}, who, 10)[("sex",)]

@@ -6,6 +6,7 @@ Nothing here says that a model is fair: only how large a gap was found, or which
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -119,7 +120,7 @@ def subgroups(
     tests: list[Shuffled] = []
     owner: list[Key] = []
     for columns, groups in drawn.items():
-        for gap, test in _gaps(rows, answer, groups, ways, overall, patients, shuffles=times, seed=seed):
+        for gap, test in _gaps(rows, answer, groups, ways, patients, shuffles=times, seed=seed):
             gaps.append(gap)
             tests.append(test)
             owner.append(columns)
@@ -140,6 +141,13 @@ def subgroups(
         )
         for columns, keys in labels.items()
     )
+
+
+def count_groups(by: Sequence[str] | None, cases: Sequence[Case], smallest: int) -> int:
+    """Return about how many groups `with_subgroups` will give figures of."""
+    wanted = [(n,) for n in known_columns(cases)] if by is None else [_columns(text, cases) for text in by]
+    sizes = (Counter(_keys(columns, cases, cases)) for columns in dict.fromkeys(wanted))
+    return sum(n >= smallest for size in sizes if len(size) <= MOST for n in size.values())
 
 
 def assert_columns(by: Sequence[str] | None, cases: Sequence[Case], smallest: int = SMALLEST) -> None:
@@ -221,7 +229,6 @@ def _gaps(
     answer: str,
     groups: Mapping[Key, _Drawn],
     ways: Mapping[str, str],
-    overall: Mapping[str, float],
     patients: Sequence[str],
     *,
     shuffles: int,
@@ -242,15 +249,12 @@ def _gaps(
     )
     found = []
     for metric, better in ways.items():
-        described = metrics.describe(answer, metric)
         gap = gap_of(
             metric,
             better,
             tests[metric],
             {name: one.draws[metric] for name, one in told.items() if metric in one.draws},
             n={name: one.figures[metric].n for name, one in told.items() if metric in one.figures},
-            overall=overall.get(metric, math.nan),
-            ends=(described.get("low"), described.get("high")),
         )
         if gap is not None:
             found.append((gap, tests[metric]))

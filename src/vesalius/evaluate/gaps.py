@@ -17,6 +17,7 @@ from vesalius.core.subgroups import SURE, Gap, Verdict
 from vesalius.metrics import Rows
 
 POWER = 0.8  # how often a gap as large as `detectable` is found
+ROUNDS = 30  # until the detectable gap and the spread that goes with it agree
 _Z = 0.8416  # the quantile of a standard normal distribution at POWER
 SHUFFLES = 999
 MARGIN = 0.1  # of a metric from 0 to 1: a larger gap that is not ruled out leaves the matter undecided
@@ -25,10 +26,15 @@ RELATIVE = 0.25  # the same of a metric without an upper end, as a share of its 
 
 @dataclass(frozen=True, eq=False)
 class Shuffled:
-    """A metric by group, `(1 + shuffles, groups)`: first as it is, then with the patients exchanged."""
+    """A metric by group, `(1 + shuffles, groups)`: first as it is, then with the patients exchanged.
+
+    `overall` is the metric of all cases, and `ends` are those of its range, None where it has none.
+    """
 
     names: tuple[str, ...]
     values: Array
+    overall: float = math.nan
+    ends: tuple[float | None, float | None] = (None, None)
 
     @property
     def pairs(self) -> list[tuple[int, int]]:
@@ -118,7 +124,13 @@ def shuffled(
         each = [judge.summary(rows, order[drawn == g]) for g in range(len(groups))]
         for name in names:
             found[name].append([float(one.get(name, math.nan)) for one in each])
-    return {name: Shuffled(tuple(groups), np.array(values)) for name, values in found.items()}
+    whole = judge.summary(rows, order)
+    made = {}
+    for name, values in found.items():
+        described = metrics.describe(answer, name)
+        ends = (described.get("low"), described.get("high"))
+        made[name] = Shuffled(tuple(groups), np.array(values), float(whole.get(name, math.nan)), ends)
+    return made
 
 
 def gap_of(
@@ -128,13 +140,10 @@ def gap_of(
     drawn: Mapping[str, Array],
     *,
     n: Mapping[str, int],
-    overall: float,
-    ends: tuple[float | None, float | None],
 ) -> Gap | None:
     """Return the gap of one metric, with p still to be corrected; None where it is not defined for two groups.
 
-    `drawn` gives the metric on resamples of each group's patients, `n` each group's cases, `overall` the metric of all
-    cases and `ends` those of its range.
+    `drawn` gives the metric on resamples of each group's patients, and `n` each group's cases.
     """
     real = dict(zip(of.names, of.values[0], strict=True))
     known = {name: float(v) for name, v in real.items() if math.isfinite(v)}
@@ -148,9 +157,10 @@ def gap_of(
     pair = of.largest_pair()
     apart = (of.names[pair[0]], of.names[pair[1]]) if pair else (best, worst)
     bound = _bound(known, drawn)
-    low, high = ends
-    margin = MARGIN * (high - low) if low is not None and high is not None else RELATIVE * abs(overall)
-    verdict: Verdict = "none found" if bound is not None and bound <= margin else "undecided"
+    low, high = of.ends
+    margin = MARGIN * (high - low) if low is not None and high is not None else RELATIVE * abs(of.overall)
+    small = p is not None and bound is not None and bound <= margin
+    verdict: Verdict = "none found" if small else "undecided"
     return Gap(metric, better, best, worst, gap, p, None, None, bound, verdict, apart)
 
 
@@ -181,7 +191,14 @@ def _ends(known: Mapping[str, float], better: str) -> tuple[str, str, float]:
 
 
 def _bound(known: Mapping[str, float], drawn: Mapping[str, Array]) -> float | None:
-    """Return the largest difference of any two groups that its 95 % interval holds; None where one has no interval."""
+    """Return the largest difference of any two groups that its 95 % interval holds; None where one has no interval.
+
+    Where every draw of a group's patients gives the same, as where all are right, the interval has no width and proves
+    nothing.
+    """
+    each = [drawn[group][np.isfinite(drawn[group])] for group in known]
+    if any(not len(values) or not np.ptp(values) for values in each):
+        return None
     found = []
     for a, b in combinations(known, 2):
         held = metrics.bounds(known[a] - known[b], drawn[a] - drawn[b], 2)
@@ -194,14 +211,37 @@ def _bound(known: Mapping[str, float], drawn: Mapping[str, Array]) -> float | No
 def _detectable(gap: Gap, of: Shuffled, tests: int) -> float | None:
     """Return the gap of the two groups that stand out which is found with the chance POWER, by a normal approximation.
 
-    The test's own critical value is taken at SURE over the number of tests, the first and strictest step of Holm's.
+    The test's own critical value is taken at SURE over the number of tests, the first and strictest step of Holm's. A
+    metric varies more where it is worse, and so does its gap the larger it is: the spread is taken to grow as the
+    metric's own does from what it is on all cases to what it would be in the worse group (see `_grown`).
     """
     statistic, pairs = of.statistic()
     if not pairs:
         return None
     critical = float(np.quantile(statistic, 1 - SURE / max(tests, 1)))
     a, b = (of.names.index(name) for name in gap.apart)
-    return (critical + _Z) * of.spread(a, b)
+    spread = of.spread(a, b)
+    able = (critical + _Z) * spread
+    for _ in range(ROUNDS):
+        able = spread * (critical * _grown(of, gap.better, able / 2) + _Z * _grown(of, gap.better, able))
+    return able
+
+
+def _grown(of: Shuffled, better: str, worse_by: float) -> float:
+    """Return how many times as large a metric's spread is where it is worse by so much, 1 or more.
+
+    That of a share goes with √(m (1 − m)), that of a mean of errors with the mean; of others it is taken to stay.
+    """
+    low, high = of.ends
+    worse = of.overall + (worse_by if better == "lower" else -worse_by)
+    if better == "zero" or not math.isfinite(of.overall):
+        return 1.0
+    if low is not None and high is not None:
+        shares = [min(max((m - low) / (high - low), 0.01), 0.99) for m in (of.overall, worse)]
+        # a metric that would be worse than the middle of its range varies no less than there
+        shares[1] = max(shares[1], 0.5) if better == "higher" else min(shares[1], 0.5)
+        return max(1.0, math.sqrt(shares[1] * (1 - shares[1]) / (shares[0] * (1 - shares[0]))))
+    return max(1.0, worse / of.overall) if better == "lower" and of.overall > 0 else 1.0
 
 
 def _blocks(patients: Sequence[str], strata: Array | None) -> list[list[Array]]:

@@ -9,6 +9,7 @@ from vesalius.core.errors import UnknownName
 from vesalius.core.interval import Interval
 from vesalius.core.scorecard import Scorecard
 from vesalius.core.subgroups import Gap, Subgroups
+from vesalius.core.words import counted
 
 
 def metric_name(card: Scorecard, metric: str) -> str:
@@ -31,7 +32,7 @@ def sentence(card: Scorecard, of: Subgroups, gap: Gap) -> str:
     shown = metric_name(card, gap.metric)
     between = f"between '{gap.worst}' and '{gap.best}' ({of.name})"
     size = _figure(gap.gap, unit)
-    p = f"p {p_words(gap.p_corrected)}, corrected for {of.tests}"
+    p = f"p {p_words(gap.p_corrected)}, corrected for {counted(of.tests, 'gap')}"
     if gap.verdict == "found":
         pair = {gap.best, gap.worst} == set(gap.apart)
         also = "" if pair else f"; '{gap.apart[0]}' and '{gap.apart[1]}' stand out most"

@@ -148,5 +148,8 @@ class _Audit:
                 continue
             used = [s for s, weight in zip(shown, best[1:], strict=True) if abs(weight) > 1e-8]
             same = [s for s in used if s[0] == at[0]]
-            return (same or used or shown)[0]
+            if (
+                used
+            ):  # nothing but all cases is needed where the group is all cases: then nothing can be hidden
+                return (same or used)[0]
         return None

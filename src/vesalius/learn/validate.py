@@ -55,7 +55,7 @@ class Validator:
                 return score
         return self._least(lambda at: -self._loss(model, device, [self.examples[k] for k in at]), every)
 
-    def _least(self, score: Callable[[Sequence[int]], float], places: Array) -> float:
+    def _least(self, score: Callable[[Array], float], places: Array) -> float:
         """Return the score of the examples at `places`; where the worst group decides, the least of any large group.
 
         A group is large from `SMALLEST` patients on. Where it is not defined for two of them, it is that of all.
@@ -101,9 +101,9 @@ class Validator:
         with calling(what, judge, "rows"):
             rows = judge.rows(answers, [truth for *_, truth in known])
 
-        def score(index: Sequence[int]) -> float:
+        def score(index: Array) -> float:
             with calling(what, judge, "summary"):
-                return float(judge.summary(rows, np.asarray(index)).get(self.task.primary, float("nan")))
+                return float(judge.summary(rows, index).get(self.task.primary, float("nan")))
 
         return self._least(score, places)
 

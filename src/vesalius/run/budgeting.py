@@ -29,6 +29,10 @@ from vesalius.run.stages import stages_of
 from vesalius.run.workspace import Workspace
 from vesalius.tasks.contract import Task
 
+GROUP_S, GROUP_CASE_S = (
+    0.3,
+    0.0003,
+)  # the figures and the test of one group, and what each test case adds to them
 MONITOR = 24  # validation cases that are looked at while training, where each takes a while
 TIMED = 16  # cases that are prepared first, to time preparation, steps and answers on
 
@@ -87,10 +91,12 @@ def budgeted(
     device: str | None,
     start: Mapping[str, Any] | None,
     answered_again: bool = False,
+    groups: int = 0,
 ) -> Budgeted:
     """Time real steps on a few cases, then plan how many there will be.
 
-    `answered_again` says that each training case will be answered by one member once the training is over.
+    `answered_again` says that each training case will be answered by one member once the training is over, and
+    `groups` of how many groups of patients the test cases' figures will be given.
     `vacancy` has watched how many cores are free since the data was read. Raises BudgetError, as soon as it is known,
     where the time does not suffice for the fewest steps.
     """
@@ -99,13 +105,13 @@ def budgeted(
     rehearse(space, bench.ready, device)
     plan, slower = _vacant(plan, vacancy, device)
     if limit is not None and plan.reasons.get("train.steps") != USER:
-        available = bench.left(_after(space, plan, 0.0, slower, answered_again))
+        available = bench.left(_after(space, plan, 0.0, slower, answered_again, groups))
         _not_hopeless(bench, plan, available, limit, slower * START_S)
     one = _time_answer(space.task, plan, bench.ready.state, bench.examples, device, start)
     if limit is not None:
         plan = afforded(plan, limit, one * slower)
     index_s = _indexing(space, one, limit)
-    after = _after(space, plan, one, slower, answered_again) + index_s
+    after = _after(space, plan, one, slower, answered_again, groups) + index_s
     still = len(space.assignment.folds[0]) if space.assignment.folds else 0
     watched_s = (still if plan.train.select == "worst_group" else min(MONITOR, still)) * one
     available = bench.left(after)
@@ -139,7 +145,8 @@ def budgeted(
     if not runs.get(
         space.task.run
     ).joins:  # the answers of a further member take too long to be decided on late
-        most, after = fixed.train.members, _after(space, fixed, one, slower, answered_again) + index_s
+        most = fixed.train.members
+        after = _after(space, fixed, one, slower, answered_again, groups) + index_s
     foreseen = Foreseen(found.step_s, after, one, most, pay, slower, index_s)
     return Budgeted(fixed, foreseen, _of_use(bench.ready))
 
@@ -252,15 +259,16 @@ def _indexing(space: Workspace, answer_s: float, limit: float | None) -> float:
     return 0.0 if limit is None else min(INDEX_SHARE * limit, len(space.training) * answer_s)
 
 
-def _after(space: Workspace, plan: Plan, answer_s: float, slower: float, again: bool) -> float:
+def _after(space: Workspace, plan: Plan, answer_s: float, slower: float, again: bool, groups: int) -> float:
     """Seconds that scoring, the bundle and the report will take, where one model answers in `answer_s`.
 
     `slower` is how much longer a thread takes because of what else this machine does. `again` says that each training
-    case is answered, too, by the member that never saw it.
+    case is answered, too, by the member that never saw it; `groups` are those that figures are given for.
     """
     each = 0.3 if plan.data.sampling == "patches" else 0.01
     tested, once_more = len(space.test), len(space.training) if again else 0
-    scoring = slower * (REPORT_S + (tested + once_more) * each)
+    grouped = groups * (GROUP_S + tested * GROUP_CASE_S)
+    scoring = slower * (REPORT_S + (tested + once_more) * each + grouped)
     return (
         scoring + (tested * plan.train.members + once_more + looked_at(plan, len(space.training))) * answer_s
     )

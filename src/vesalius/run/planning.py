@@ -9,7 +9,7 @@ from typing import Any
 from vesalius.core.errors import OutputError, PlanError, UnknownName
 from vesalius.core.plan import USER, Plan, override
 from vesalius.core.words import counted
-from vesalius.evaluate.fairness import assert_columns
+from vesalius.evaluate.fairness import assert_columns, count_groups
 from vesalius.infer.sound import assert_sound
 from vesalius.learn.recipes.contract import options_of
 from vesalius.plan import machine as machines
@@ -103,6 +103,7 @@ def fix_steps(begun: Begun, space: Workspace, plan: Plan) -> Planned:
         device=asked.device,
         start=start.weights if start else None,
         answered_again=asked.folds is not None and not is_free(plan),
+        groups=count_groups(asked.by, space.test, asked.smallest_group),
     )
     fixed = taken_over(space, found.plan, start, found.ready, asked.progress) if start else found.plan
     return Planned(fixed, found.foreseen, found.ready)

@@ -11,6 +11,7 @@ from vesalius.core.scorecard import Scorecard
 from vesalius.core.words import counted, listed
 from vesalius.evaluate.report import by_label, facts, headlines, tile
 from vesalius.evaluate.standing import BETTER, LEVEL, WORSE, standing
+from vesalius.evaluate.subgroup_page import worst
 
 ALWAYS = (
     "It is not a medical device: it has not been cleared for diagnosis or treatment, and must not be used for either.",
@@ -105,6 +106,7 @@ def _measured(card: Scorecard | None) -> list[str]:
         found.append(
             f"It was measured on {counted(card.n_patients, 'patient')} only; see the width of the intervals."
         )
+    found += [f"By group of patients: {text}" for text in worst(card)]
     for kinds, said in LIMITS.items():
         names: Sequence[str] = [
             str(tile(card, name)["name"])
