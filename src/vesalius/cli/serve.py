@@ -79,6 +79,11 @@ def serve(
         "--accept-mismatch",
         help="Answer images of another modality or unit than a bundle learned from, whatever a request says.",
     ),
+    without_selftest: bool = typer.Option(
+        False,
+        "--without-selftest",
+        help="Serve bundles that nobody has tested on this machine; see `vesalius selftest`.",
+    ),
 ) -> Outcome | None:
     """Serve bundles over HTTP (a viewer at /, an API, MONAI Label's for 3D Slicer), or as a DICOM node of a PACS."""
     if dicom is not None:
@@ -105,6 +110,7 @@ def serve(
         devices=device,
         tls=(tls_cert, tls_key),
         accept_mismatch=accept_mismatch,
+        selftest=not without_selftest,
     )
     return None
 
@@ -130,6 +136,7 @@ def _serve_http(
     devices: list[str] | None,
     tls: tuple[Path | None, Path | None],
     accept_mismatch: bool,
+    selftest: bool,
 ) -> None:
     """Serve over HTTP until the process is told to stop. `tls` are the files of certificate and key."""
     if not bundles:
@@ -161,6 +168,7 @@ def _serve_http(
             devices=devices or [None],
             tls=Tls(cert, key) if cert and key else None,
             accept_mismatch=accept_mismatch,
+            selftest=selftest,
             progress=talk.progress,
             ready=listening,
         )

@@ -53,6 +53,7 @@ def run_service(
     devices: Sequence[str | None] = (None,),
     tls: Tls | None = None,
     accept_mismatch: bool = False,
+    selftest: bool = True,
     progress: Progress | None = None,
     ready: Callable[[str, Sequence[str]], None] = lambda address, models: None,
 ) -> None:
@@ -60,10 +61,11 @@ def run_service(
     models' names.
 
     Images of another modality or unit than a bundle learned from are refused unless `accept_mismatch`, or a request,
-    says otherwise.
+    says otherwise. Before anything is answered, each bundle proves that it answers here as it did where it was made,
+    unless `selftest` is False.
 
     Raises UnsafeError for an address other than loopback without keys, OutputError for one that is taken, and what
-    opening bundles, keys and the audit log raises.
+    opening and testing bundles, keys and the audit log raises.
     """
     progress = progress or Silent()
     check_exposure(host, keys=keys)
@@ -71,7 +73,7 @@ def run_service(
     listening = _listen(host, port)
     with contextlib.closing(listening):
         service = Service(
-            Catalogue(bundles, devices, accept_mismatch=accept_mismatch),
+            Catalogue(bundles, devices, accept_mismatch=accept_mismatch, selftest=selftest),
             audit=audit,
             keys=keys,
             bounds=bounds,
@@ -92,6 +94,7 @@ def run_service(
             service.audit.mended,
             f"removed uploads and results of services that were killed: {cleared}" if cleared else None,
             keys and check_mode(keys, keys.stat().st_mode),
+            *(model.doubt for model in service.models.by_name.values()),
         ):
             if warning:
                 progress.note(warning)

@@ -50,7 +50,8 @@ def run_node(
 
     `ready` is told the port once the node listens.
 
-    Raises the kinds of VesaliusError before it listens, for settings, bundles and folders that cannot be used, and
+    Raises the kinds of VesaliusError before it listens, for settings, bundles and folders that cannot be used (a bundle
+    that fails its self-test is one), and
     later where the worker ends by a fault.
     """
     from vesalius.serve.models import open_models
@@ -63,7 +64,10 @@ def run_node(
         for doubt in likely_mistakes(settings):
             progress.note(f"settings: {doubt}")
         paths = {rule.bundle: Path(rule.bundle) for rule in settings.rules}
-        loaded = open_models(paths, devices=[settings.device])
+        loaded = open_models(paths, devices=[settings.device], selftest=settings.selftest)
+        for doubt in (model.doubt for model in loaded.values()):
+            if doubt is not None:
+                progress.note(doubt)
         models = {name: series_model(model) for name, model in loaded.items()}
         node = Node(
             store,
