@@ -65,9 +65,6 @@ def run_node(
             progress.note(f"settings: {doubt}")
         paths = {rule.bundle: Path(rule.bundle) for rule in settings.rules}
         loaded = open_models(paths, devices=[settings.device], selftest=settings.selftest)
-        for doubt in (model.doubt for model in loaded.values()):
-            if doubt is not None:
-                progress.note(doubt)
         models = {name: series_model(model) for name, model in loaded.items()}
         node = Node(
             store,
@@ -93,6 +90,8 @@ def run_node(
         thread = threading.Thread(target=worker.run, args=(stop,), name="worker", daemon=True)
         with node:
             progress.note(f"{settings.aet} listens at {settings.host}:{node.port}")
+            for untested in filter(None, (model.doubt for model in loaded.values())):
+                progress.note(untested)
             thread.start()
             ready(node.port)
             looked = -_LOOK_S
