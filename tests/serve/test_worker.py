@@ -468,7 +468,7 @@ def painter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SeriesModel:
     monkeypatch.setattr("vesalius.serve.models.open_bundle", lambda path: type("B", (), {"hash": "h" * 64})())
     monkeypatch.setattr("vesalius.serve.models.Predictor", lambda *a, **k: object())
     monkeypatch.setattr("vesalius.serve.node.answering.answers", every)
-    return series_model(open_model("bone", tmp_path))
+    return series_model(open_model("bone", tmp_path, selftest=False))
 
 
 def test_images_of_two_patients_in_one_series_are_answered_by_nobody(

@@ -303,3 +303,17 @@ def test_explain(pictures: Any, tmp_path: Path, ask: Ask) -> None:
     found = ask("explain", pictures.path, image, "-o", tmp_path / "why", *few)["result"]
     (row,) = found["explanations"]
     assert row["method"] == "occlusion" and row["fails"] is None and found["set_aside"] == []
+
+
+def test_selftest(pictures: Any, tmp_path: Path, ask: Ask) -> None:
+    (one,) = ask("selftest", pictures.path)["result"]["bundles"]
+    assert one["passed"] and one["outcome"] == "passed" and one["largest"] < 1
+    assert {"labels", "raw outputs"} < {row["what"] for row in one["rows"]}
+    weights = shutil.copytree(pictures.bundle, tmp_path / "other") / "weights-0-0.safetensors"
+    shutil.copy(pictures.bundle / "weights-0-0.safetensors", weights)
+    data = bytearray(weights.read_bytes())
+    data[-2] ^= 0x40  # the last weight's exponent
+    weights.write_bytes(data)
+    seal(tmp_path / "other")
+    both = ask("selftest", pictures.path, tmp_path / "other", code=1)["result"]["bundles"]
+    assert [b["outcome"] for b in both] == ["passed", "stale"]

@@ -84,6 +84,11 @@ def serve(
         "--refuse-unlike",
         help="Refuse images unlike those that a bundle learned from, whatever a request says.",
     ),
+    without_selftest: bool = typer.Option(
+        False,
+        "--without-selftest",
+        help="Serve bundles that nobody has tested on this machine; see `vesalius selftest`.",
+    ),
 ) -> Outcome | None:
     """Serve bundles over HTTP (a viewer at /, an API, MONAI Label's for 3D Slicer), or as a DICOM node of a PACS."""
     if dicom is not None:
@@ -111,6 +116,7 @@ def serve(
         tls=(tls_cert, tls_key),
         accept_mismatch=accept_mismatch,
         refuse_unlike=refuse_unlike,
+        selftest=not without_selftest,
     )
     return None
 
@@ -137,6 +143,7 @@ def _serve_http(
     tls: tuple[Path | None, Path | None],
     accept_mismatch: bool,
     refuse_unlike: bool,
+    selftest: bool,
 ) -> None:
     """Serve over HTTP until the process is told to stop. `tls` are the files of certificate and key."""
     if not bundles:
@@ -169,6 +176,7 @@ def _serve_http(
             tls=Tls(cert, key) if cert and key else None,
             accept_mismatch=accept_mismatch,
             refuse_unlike=refuse_unlike,
+            selftest=selftest,
             progress=talk.progress,
             ready=listening,
         )

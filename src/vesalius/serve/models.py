@@ -1,24 +1,43 @@
-"""The bundles that a server answers with, each opened once and loaded once per device; used by http/ and node/."""
+"""The bundles that a server answers with, each opened, loaded and tested once per device; used by http/ and node/."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vesalius.core.bundle import Bundle, open_bundle
+from vesalius.core.errors import BundleError
 from vesalius.infer.predictor import Predictor
+from vesalius.infer.selftest.checking import SelfTest, selftested
 from vesalius.plan import machine as machines
 from vesalius.plan import torch_threads
+
+MOST_S = (
+    10.0  # after so many seconds no further made-up input of a self-test is answered; the first always is
+)
 
 
 @dataclass(frozen=True, eq=False)
 class LoadedModel:
-    """One bundle under the name that the server gives it. `predictors` has one predictor per device, in their order."""
+    """One bundle under the name that the server gives it. `predictors` has one predictor per device, in their order.
+
+    `selftest` says how its self-test went, on the device on which most differed.
+    """
 
     name: str
     bundle: Bundle
     predictors: tuple[Predictor, ...]
+    selftest: SelfTest
+
+    @property
+    def doubt(self) -> str | None:
+        """What a person must know of the self-test, in one sentence; None where the bundle passed it."""
+        return (
+            None
+            if self.selftest.passed
+            else f"{self.name}: self-test {self.selftest.outcome}: {self.selftest.why}"
+        )
 
     @property
     def joins(self) -> bool:
@@ -45,18 +64,31 @@ def open_model(
     devices: Sequence[str | None] = (None,),
     accept_mismatch: bool = False,
     refuse_unlike: bool = False,
+    selftest: bool = True,
 ) -> LoadedModel:
-    """Open a bundle, or the bundle inside a run's folder, and load it on each device.
+    """Open a bundle, or the bundle inside a run's folder, load it on each device, and test it there.
 
-    A device of None is a GPU where there is one, otherwise the processor. Raises BundleError for a folder that is not
-    a bundle, or whose files were changed; PlanError for a device that this machine does not have.
+    A device of None is a GPU where there is one, otherwise the processor. Without `selftest` nothing is tested. Raises
+    BundleError for a folder that is not a bundle, or whose files were changed, or that does not answer here as it did
+    where it was made; PlanError for a device that this machine does not have.
     """
     bundle = open_bundle(path)
     predictors = tuple(
         Predictor(bundle, device=d, accept_mismatch=accept_mismatch, refuse_unlike=refuse_unlike)
         for d in devices
     )
-    return LoadedModel(name, bundle, predictors)
+    if not selftest:
+        skipped = SelfTest(bundle.name, bundle.hash, "skipped", "it was not asked for")
+        return LoadedModel(name, bundle, predictors, skipped)
+    tests = [selftested(bundle, predictor, most_s=MOST_S) for predictor in predictors]
+    for found in tests:
+        if found.refused:
+            raise BundleError(
+                f"the bundle at {path} does not answer here as it did where it was made",
+                found=found.why,
+                hint=f"vesalius selftest {path}; all the same: --without-selftest, of a node selftest: false",
+            )
+    return LoadedModel(name, bundle, predictors, max(tests, key=lambda found: found.largest or 0.0))
 
 
 def open_models(
@@ -65,8 +97,9 @@ def open_models(
     devices: Sequence[str | None] = (None,),
     accept_mismatch: bool = False,
     refuse_unlike: bool = False,
+    selftest: bool = True,
 ) -> dict[str, LoadedModel]:
-    """Open every bundle of a server, and let torch use all the cores of this machine that the process may use.
+    """Open and test every bundle of a server, and let torch use all the cores that this process may use.
 
     `paths`: the model's name → the folder of its bundle or of its run. Names of the same folder share
     its loaded weights. Raises what `open_model` raises.
@@ -78,7 +111,12 @@ def open_models(
         folder = path.absolute()
         if folder not in opened:
             opened[folder] = open_model(
-                name, path, devices=devices, accept_mismatch=accept_mismatch, refuse_unlike=refuse_unlike
+                name,
+                path,
+                devices=devices,
+                accept_mismatch=accept_mismatch,
+                refuse_unlike=refuse_unlike,
+                selftest=selftest,
             )
-        found[name] = LoadedModel(name, opened[folder].bundle, opened[folder].predictors)
+        found[name] = replace(opened[folder], name=name)
     return found

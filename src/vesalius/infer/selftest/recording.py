@@ -32,9 +32,9 @@ SEEDS = 6
 FAST, SLOW = 5e11, 1e13  # values times weights of one answer; about a tenth of a second, and some seconds
 ROUNDING = {
     "fp32": 2.0**-19,
-    "bf16": 2.0**-8,
-}  # relative changes of weights, as large as rounding along a net
-STEADY = 0.25  # of what is allowed, at most, such a change may move an answer
+    "bf16": 2.0**-13,
+}  # relative changes of weights that stand for rounding on the way
+STEADY = 0.5  # of what is allowed, at most, such a change may move an answer
 MARGIN = 10  # times what is allowed, at least, a called label must be from another one
 
 

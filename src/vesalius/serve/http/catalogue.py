@@ -15,6 +15,7 @@ from vesalius.core.calibration import operating_point
 from vesalius.core.errors import DataError, UnknownName
 from vesalius.explain import methods
 from vesalius.infer.predictor import Predictor
+from vesalius.infer.selftest.checking import SelfTest
 from vesalius.serve.http.measured import measured
 from vesalius.serve.http.problems import Problem
 from vesalius.serve.models import LoadedModel, open_models
@@ -37,8 +38,9 @@ class ServedModel(LoadedModel):
 class Catalogue:
     """All models of a service by name, in the order given.
 
-    `bundles` are folders of bundles or runs, or `NAME=FOLDER`. Raises BundleError, PlanError; DataError where two
-    bundles have one name.
+    `bundles` are folders of bundles or runs, or `NAME=FOLDER`. Each is tested (`vesalius selftest`) unless `selftest`
+    says otherwise. Raises BundleError, also for a bundle that fails; PlanError; DataError where two bundles have one
+    name.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class Catalogue:
         *,
         accept_mismatch: bool = False,
         refuse_unlike: bool = False,
+        selftest: bool = True,
     ) -> None:
         self.devices = tuple(devices)
         paths: dict[str, Path] = {}
@@ -57,10 +60,14 @@ class Catalogue:
                 raise DataError(f"two bundles named '{name}'", hint=f"{name}-2={path}")
             paths[name] = path
         loaded = open_models(
-            paths, devices=self.devices, accept_mismatch=accept_mismatch, refuse_unlike=refuse_unlike
+            paths,
+            devices=self.devices,
+            accept_mismatch=accept_mismatch,
+            refuse_unlike=refuse_unlike,
+            selftest=selftest,
         )
         self.by_name = {
-            name: ServedModel(name, m.bundle, m.predictors, describe(name, m.bundle, m.predictors[0]))
+            name: ServedModel(name, m.bundle, m.predictors, m.selftest, _about(m))
             for name, m in loaded.items()
         }
 
@@ -115,6 +122,23 @@ def describe(name: str, bundle: Bundle, predictor: Predictor) -> dict[str, Any]:
         "asks": list(answers.of(kind).asks),
         "research_use": True,
         **measured(bundle, kind),
+    }
+
+
+def _about(model: LoadedModel) -> dict[str, Any]:
+    return describe(model.name, model.bundle, model.predictors[0]) | _proven(model.selftest)
+
+
+def _proven(found: SelfTest) -> dict[str, Any]:
+    """Return the part of `schemas.ModelBody` that a self-test gives."""
+    return {
+        "selftest": {
+            "outcome": found.outcome,
+            "why": found.why,
+            "seconds": round(found.seconds, 3),
+            "inputs": found.inputs,
+            "largest": found.largest,
+        }
     }
 
 

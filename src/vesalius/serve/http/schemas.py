@@ -102,6 +102,20 @@ class BannerBody(BaseModel):
     text: str
 
 
+class SelfTestBody(BaseModel):
+    """Whether a bundle answered made-up images at the service's start as it did where it was made.
+
+    `largest` is the largest difference as a share of what is allowed; null where nothing was compared. `seconds` is how
+    long it took for so many `inputs`; `why` says the outcome in words.
+    """
+
+    outcome: Literal["passed", "none", "absent", "skipped"]
+    why: str
+    seconds: float
+    inputs: int
+    largest: float | None
+
+
 class ModelBody(BaseModel):
     """A bundle that this service answers with; `baseline_is` says which trivial answer its scorecard compares with.
 
@@ -136,6 +150,7 @@ class ModelBody(BaseModel):
     baseline_is: str | None
     measured_on: MeasuredBody | None
     banners: list[BannerBody]
+    selftest: SelfTestBody
 
 
 class VerdictBody(BaseModel):

@@ -54,6 +54,7 @@ def run_service(
     tls: Tls | None = None,
     accept_mismatch: bool = False,
     refuse_unlike: bool = False,
+    selftest: bool = True,
     progress: Progress | None = None,
     ready: Callable[[str, Sequence[str]], None] = lambda address, models: None,
 ) -> None:
@@ -62,10 +63,11 @@ def run_service(
 
     Images of another modality or unit than a bundle learned from are refused unless `accept_mismatch`, or a request,
     says otherwise; those that raise a bundle's alarm are answered and marked unless `refuse_unlike`, or a request, says
-    otherwise.
+    otherwise. Before anything is answered, each bundle proves that it answers here as it did where it was made, unless
+    `selftest` is False.
 
     Raises UnsafeError for an address other than loopback without keys, OutputError for one that is taken, and what
-    opening bundles, keys and the audit log raises.
+    opening and testing bundles, keys and the audit log raises.
     """
     progress = progress or Silent()
     check_exposure(host, keys=keys)
@@ -73,7 +75,13 @@ def run_service(
     listening = _listen(host, port)
     with contextlib.closing(listening):
         service = Service(
-            Catalogue(bundles, devices, accept_mismatch=accept_mismatch, refuse_unlike=refuse_unlike),
+            Catalogue(
+                bundles,
+                devices,
+                accept_mismatch=accept_mismatch,
+                refuse_unlike=refuse_unlike,
+                selftest=selftest,
+            ),
             audit=audit,
             keys=keys,
             bounds=bounds,
@@ -94,6 +102,7 @@ def run_service(
             service.audit.mended,
             f"removed uploads and results of services that were killed: {cleared}" if cleared else None,
             keys and check_mode(keys, keys.stat().st_mode),
+            *(model.doubt for model in service.models.by_name.values()),
         ):
             if warning:
                 progress.note(warning)

@@ -50,7 +50,8 @@ def run_node(
 
     `ready` is told the port once the node listens.
 
-    Raises the kinds of VesaliusError before it listens, for settings, bundles and folders that cannot be used, and
+    Raises the kinds of VesaliusError before it listens, for settings, bundles and folders that cannot be used (a bundle
+    that fails its self-test is one), and
     later where the worker ends by a fault.
     """
     from vesalius.serve.models import open_models
@@ -63,7 +64,7 @@ def run_node(
         for doubt in likely_mistakes(settings):
             progress.note(f"settings: {doubt}")
         paths = {rule.bundle: Path(rule.bundle) for rule in settings.rules}
-        loaded = open_models(paths, devices=[settings.device])
+        loaded = open_models(paths, devices=[settings.device], selftest=settings.selftest)
         models = {name: series_model(model) for name, model in loaded.items()}
         node = Node(
             store,
@@ -89,6 +90,8 @@ def run_node(
         thread = threading.Thread(target=worker.run, args=(stop,), name="worker", daemon=True)
         with node:
             progress.note(f"{settings.aet} listens at {settings.host}:{node.port}")
+            for untested in filter(None, (model.doubt for model in loaded.values())):
+                progress.note(untested)
             thread.start()
             ready(node.port)
             looked = -_LOOK_S

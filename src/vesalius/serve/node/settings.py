@@ -77,6 +77,7 @@ class Settings(Routes):
     keep_days: Number | None = Field(default=None, ge=0)
     reserve_mib: Whole = Field(default=256, ge=0)
     device: Text | None = None
+    selftest: bool = True
 
     @model_validator(mode="after")
     def _certified(self) -> Settings:
