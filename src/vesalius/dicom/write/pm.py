@@ -30,7 +30,7 @@ def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> 
 
 
 def _window(low: float, high: float) -> dict[str, Any]:
-    """Return the window from the least to the largest value; one narrower than 1 must say LINEAR_EXACT (C.11.2.1.3)."""
+    """Return the window from the least to the largest value; one narrower than 1 must say LINEAR_EXACT (C.11.2.1.2)."""
     centre, width = (low + high) / 2, max(high - low, 1e-6)
     if width >= 1:
         return {"window_center": centre, "window_width": width}
