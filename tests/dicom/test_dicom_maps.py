@@ -152,3 +152,20 @@ def test_every_object_of_real_files_is_sound(
             place = min(found, key=lambda p: float(np.abs(np.array(p) - there).max()))
             assert np.abs(np.array(place) - there).max() < 0.01
             assert np.array_equal(found[place], values[0, k] == 40)
+
+
+def test_a_map_of_a_narrow_range_has_a_window_that_may_be_so_narrow(
+    ct: Image, tmp_path: Path, dciodvfy: Errors
+) -> None:
+    """PS3.3 C.11.2.1.2: a width below 1 is for LINEAR_EXACT and SIGMOID alone; explanations often have one."""
+    wide = map_of(ct)
+    scaled = wide.image.array / np.abs(wide.image.array).max() * 0.2
+    narrow = replace(wide, image=replace(wide.image, array=scaled.astype(np.float32)))
+    path = formats.write(narrow, tmp_path / "narrow.pm.dcm", source=ct)
+    assert dciodvfy(path) == []
+    (voi,) = pydicom.dcmread(path).SharedFunctionalGroupsSequence[0].FrameVOILUTSequence
+    assert voi.VOILUTFunction == "LINEAR_EXACT"
+    ends = voi.WindowCenter - voi.WindowWidth / 2, voi.WindowCenter + voi.WindowWidth / 2
+    assert ends == pytest.approx((float(scaled.min()), float(scaled.max())), abs=1e-6)
+    plain = pydicom.dcmread(formats.write(wide, tmp_path / "wide.pm.dcm", source=ct))
+    assert "VOILUTFunction" not in plain.SharedFunctionalGroupsSequence[0].FrameVOILUTSequence[0]

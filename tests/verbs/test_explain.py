@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import csv
+import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -12,12 +16,18 @@ import torch
 
 import vesalius as vs
 from vesalius import formats
+from vesalius.core.case import Case, Ref
+from vesalius.core.cohort import TargetInfo
 from vesalius.core.errors import DataError, Interrupted, OutputError, UnknownName
+from vesalius.core.index import open_index, save_index
 from vesalius.core.registry import names
 from vesalius.explain import explanation, methods
 from vesalius.explain.contract import Attribution, Method, Setting
+from vesalius.explain.nearest import Nearest, thumbnail
+from vesalius.explain.page import html
 from vesalius.explain.question import Question
 from vesalius.run.ledger import Ledger
+from vesalius.run.neighbours import in_common
 
 FEW: dict[str, Any] = {"samples": 24, "pieces": 12}
 
@@ -75,8 +85,91 @@ def test_a_folder_has_a_page_and_rows_and_goes_on_where_it_stopped(
     maps = {p.name.split(".")[-3] + p.name for p in done.out.glob("*.nii.gz")}
     assert len(maps) == sum(r["fails"] == "" for r in rows)
     pages = list(done.out.glob("*.html"))
-    assert len(pages) == 3 and not (done.out / "unfinished.json").exists()
-    assert all("What the answer to" in p.read_text(encoding="utf-8") for p in pages)
+    assert len(pages) == 4 and done.page in pages and not (done.out / "unfinished.json").exists()
+    assert all("What the answer" in p.read_text(encoding="utf-8") for p in pages)
+    near = list(csv.DictReader((done.out / "neighbours.csv").open()))
+    assert {r["case"] for r in near} == set(done.case_ids) and {r["rank"] for r in near} == set("12345")
+    told = json.loads((done.out / "model.json").read_text())
+    assert told["cases"] == 3 and {m for a in told["asked"].values() for m in a["methods"]} == {
+        "occlusion",
+        "gradcam",
+    }
+    assert done.page is not None
+    for case in done.case_ids:
+        assert f'href="{quote(case)}.html"' in done.page.read_text(encoding="utf-8")
+    # what the page says follows alone from what lies there: made again without a break it is the same, byte for byte
+    whole = vs.explain(pictures.path, cohort, tmp_path / "whole", **wanted)
+    for name in ("model.json", "neighbours.csv", "index.html"):
+        assert (done.out / name).read_bytes() == (whole.out / name).read_bytes(), name
+
+
+def test_the_nearest_training_cases_are_named_with_what_is_known_of_them(
+    pictures: Any, tmp_path: Path
+) -> None:
+    index = open_index(pictures.path / "neighbours", bundle=pictures.run.bundle.hash)
+    cases = {c.id: c for c in vs.read(pictures.data).cases}
+    assert {e.case for e in index.entries} < set(cases)  # no test case among them
+    for k in (0, 4):  # the vectors are those of the bundle's own features
+        entry = index.entries[k]
+        features = pictures.run.bundle.features(pictures.run.bundle.prepare(cases[entry.case]))
+        assert np.allclose(features[0].numpy(), index.vectors[k], atol=1e-4)
+        assert entry.target == cases[entry.case].targets["class"]
+    one = cases[index.entries[4].case]
+    found = vs.explain(pictures.path, one, method="gradcam", check="none")
+    assert isinstance(found.nearest, Nearest) and found.nearest.same == one.id
+    assert found.nearest.ranking.distances[0] == pytest.approx(0, abs=1e-5)
+    assert (np.diff(found.nearest.ranking.distances) >= 0).all()
+    assert one.id in found._repr_html_() and thumbnail(found.nearest.entries[0])
+    moved = replace(found.nearest.entries[0], image=Ref((tmp_path / "gone.png",)))
+    assert thumbnail(moved) is None
+    shutil.copy(cases[index.entries[5].case].image.paths[0], tmp_path / "gone.png")  # type: ignore[union-attr]
+    assert (
+        thumbnail(moved) is None
+    )  # another picture under its name is not shown as the one that was learned from
+    page = html(replace(found, nearest=replace(found.nearest, entries=(moved, *found.nearest.entries[1:]))))
+    assert "not here any more" in page and "This image was learned from" in page
+
+
+def test_where_there_is_no_index_that_fits_that_is_said(pictures: Any, tmp_path: Path) -> None:
+    case = vs.read(pictures.data).cases[0]
+    alone = shutil.copytree(pictures.bundle, tmp_path / "bundle")
+    found = vs.explain(alone, case, method="gradcam", check="none")
+    assert isinstance(found.nearest, str) and "there is no index of the training cases" in found.nearest
+    index = open_index(pictures.path / "neighbours")
+    save_index(replace(index, bundle="0" * 64), tmp_path / "neighbours")
+    found = vs.explain(alone, case, method="gradcam", check="none")
+    assert isinstance(found.nearest, str) and "is of another bundle" in found.nearest
+    assert "is of another bundle" in html(found)
+
+
+def test_a_finished_run_without_an_index_gets_one_when_it_is_resumed(pictures: Any, tmp_path: Path) -> None:
+    run = shutil.copytree(pictures.path, tmp_path / "run")
+    before = open_index(run / "neighbours")
+    shutil.rmtree(run / "neighbours")
+    again = vs.fit(pictures.data, run, resume=True)
+    assert again.bundle is not None and again.bundle.hash == pictures.run.bundle.hash
+    after = open_index(run / "neighbours", bundle=again.bundle.hash)
+    assert after.entries == before.entries and np.allclose(after.vectors, before.vectors, atol=1e-4)
+    assert not (run / "cache").exists()
+
+
+def test_how_much_near_cases_have_in_common_is_measured_on_cases_that_were_not_seen() -> None:
+    """Two clusters, one a class: all of the nearest share it; of all others half do, less the chance of a draw."""
+    rng = np.random.default_rng(0)
+    kinds = ["a", "b"] * 20
+    vectors = np.array([[5.0 if k == "a" else -5.0, 0.0] for k in kinds]) + 0.1 * rng.standard_normal((40, 2))
+    cases = [Case(str(k), {}, targets={"y": kind}) for k, kind in enumerate(kinds)]
+    unseen = {str(k) for k in range(10)}
+    info = TargetInfo("y", "class", (), "")
+    found = in_common(vectors, cases, unseen, info)
+    assert found["nearest"]["value"] == 0 and found["any"]["value"] == pytest.approx(0.5)
+    assert (found["n"], found["among"]) == (10, 30) and found["difference"]["low"] > 0.4
+    shuffled = [Case(str(k), {}, targets={"y": str(kind)}) for k, kind in enumerate(rng.permutation(kinds))]
+    assert in_common(vectors, shuffled, unseen, info)["difference"]["low"] < 0.1
+    numbers = [Case(str(k), {}, targets={"y": float(v[0])}) for k, v in enumerate(vectors)]
+    of = in_common(vectors, numbers, unseen, TargetInfo("y", "number", (), "", unit="ml"))
+    assert of["what"] == "ml" and of["nearest"]["value"] < 0.3 < 3 < of["any"]["value"]
+    assert in_common(vectors, cases, set(), info) == {}
 
 
 class Pointing(Method):

@@ -11,6 +11,7 @@ import numpy as np
 from vesalius.answers.contract import Handling
 from vesalius.answers.drawing import planes
 from vesalius.answers.drawing.lines import Line
+from vesalius.answers.drawing.signed import tinted
 from vesalius.answers.drawing.slices import Slice
 from vesalius.core.answers.map import Map
 from vesalius.core.image import Image
@@ -41,9 +42,13 @@ class MapHandling(Handling[Map]):
         return [Line(answer.quantity, f"{low:.4g} to {high:.4g} {answer.unit or ''}".rstrip())]
 
     def draw(self, axes: Any, answer: Map, image: Image, shown: Slice) -> None:
-        """Draw the field's slice in colour over the image."""
+        """Draw the field's slice in colour over the image; one of two signs in two colours that meet at zero."""
         field = upright(answer.image, image)
         plane = field.array[0, shown.z]
+        if float(np.nanmin(field.array)) < 0:
+            layer = tinted(plane, float(np.nanmax(np.abs(field.array))))
+            axes.imshow(layer, aspect=shown.aspect, extent=planes.extent(plane))
+            return
         axes.imshow(plane, cmap="magma", alpha=0.45, aspect=shown.aspect, extent=planes.extent(plane))
 
     def placed(self, answer: Map, low: Sequence[int], reference: Image) -> Map:

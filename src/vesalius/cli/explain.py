@@ -109,6 +109,8 @@ def explain(
 
     def show() -> None:
         typer.echo(f"{len(done.case_ids)} explained in {done.out}")
+        if done.page is not None:
+            typer.echo(f"all of them together: {done.page}")
         if done.set_aside:
             typer.echo(f"{len(done.set_aside)} could not be explained: {done.out / 'failed.csv'}", err=True)
             cases = listed([s.case for s in done.set_aside], 3)
@@ -118,6 +120,8 @@ def explain(
         "out": done.out,
         "explanations": rows(done.out / "explanations.csv"),
         "faithfulness": rows(done.out / "faithfulness.csv"),
+        "neighbours": rows(near) if (near := done.out / "neighbours.csv").is_file() else [],
+        "page": done.page,
         "set_aside": [{"case": item.case, "reason": item.reason} for item in done.set_aside],
     }
     return Outcome(result, show, code=1 if done.set_aside else 0)

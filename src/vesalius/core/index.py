@@ -70,7 +70,8 @@ class Index:
     def distances(self, vector: Array) -> Array:
         """Return the cosine distance of each case from a vector `(F,)`, `(N,)`: 0 one direction, 2 the opposite."""
         direction = unit((np.asarray(vector, np.float64) - self.mean)[None])[0]
-        return np.clip(1 - self.directions @ direction, 0.0, 2.0)
+        found: Array = np.clip(1 - self.directions @ direction, 0.0, 2.0)
+        return found
 
     def nearest(self, vector: Array, count: int = 5) -> list[tuple[Entry, float]]:
         """Return the `count` nearest cases with their distances, the nearest first; of equals the earlier one first."""

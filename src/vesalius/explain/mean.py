@@ -31,9 +31,9 @@ class Common:
     def of(self, image: Image) -> tuple[Array, Array]:
         """Return an image's channels on this grid, `(C, Z, Y, X)`, and where it says something, `(Z, Y, X)` of bits."""
         array = image.array if image.times_s is None else image.array[0]
-        seen = np.isfinite(array).all(axis=0)[None]
+        seen = np.isfinite(array).all(axis=0, keepdims=True).astype(np.float32)
         held = np.where(np.isfinite(array), array, 0).astype(np.float32)
-        return self._moved(held, image), self._moved(seen.astype(np.float32), image)[0] > 0.5
+        return self._moved(held, image), self._moved(seen, image)[0] > 0.5
 
     def _moved(self, array: Array, image: Image) -> Array:
         if self.plan is not None:
@@ -94,7 +94,9 @@ class MeanMap:
     @property
     def mean(self) -> Array | None:
         """The mean `(Z, Y, X)`; NaN where no map says anything. None without any map."""
-        return _ratio(sum(self.sums), sum(self.counts)) if self.sums else None
+        if not self.sums:
+            return None
+        return _ratio(self.sums[0] + self.sums[1], self.counts[0] + self.counts[1])
 
     @property
     def halves(self) -> float | None:

@@ -6,9 +6,9 @@ import numpy as np
 from PIL import Image as Pil
 
 from vesalius.answers.drawing.pictures import address
+from vesalius.answers.drawing.signed import tinted
 from vesalius.core.image import Array
 
-FOR, AGAINST = (255.0, 140.0, 0.0), (60.0, 130.0, 255.0)
 SIDE = 320  # pixels of the longer side
 
 
@@ -26,9 +26,9 @@ def drawn(mean: Array, ground: Array | None) -> str:
     plane = np.nan_to_num(mean[z])
     grey = np.zeros_like(plane) if ground is None else np.clip(np.nan_to_num(ground[z]), 0, 1)
     most = float(np.percentile(np.abs(plane), 99.5)) or float(np.abs(plane).max()) or 1.0
-    dense = np.clip(np.abs(plane) / most, 0, 1)[..., None] * 0.85
-    colour = np.where(plane[..., None] >= 0, np.array(FOR), np.array(AGAINST))
-    rgb = (1 - dense) * 255 * 0.8 * grey[..., None] + dense * colour
+    layer = tinted(plane, most)
+    dense = layer[..., 3:]
+    rgb = 255 * ((1 - dense) * 0.8 * grey[..., None] + dense * layer[..., :3])
     picture = Pil.fromarray(np.clip(rgb, 0, 255).astype(np.uint8))
     zoom = SIDE / max(picture.size)
     size = (max(1, round(picture.width * zoom)), max(1, round(picture.height * zoom)))

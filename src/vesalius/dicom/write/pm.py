@@ -29,6 +29,17 @@ def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> 
     studies.save(parametric_map(thing, study), path)
 
 
+def _window(low: float, high: float) -> dict[str, Any]:
+    """Return the window from the least to the largest value; one narrower than 1 must say LINEAR_EXACT (C.11.2.1.2)."""
+    centre, width = (low + high) / 2, max(high - low, 1e-6)
+    if width >= 1:
+        return {"window_center": centre, "window_width": width}
+    exact = hd.VOILUTTransformation(
+        window_center=centre, window_width=width, voi_lut_function=hd.VOILUTFunctionValues.LINEAR_EXACT
+    )
+    return {"voi_lut_transformations": [exact]}
+
+
 def parametric_map(thing: Map, study: studies.ResultStudy) -> Any:
     """Return the map as a ParametricMap object of highdicom; float64 becomes float32.
 
@@ -62,8 +73,7 @@ def parametric_map(thing: Map, study: studies.ResultStudy) -> Any:
             **study.made(KIND, NUMBER),
             contains_recognizable_visual_features=False,
             real_world_value_mappings=[mapping],
-            window_center=(low + high) / 2,
-            window_width=max(high - low, 1e-6),
+            **_window(low, high),
             content_label="MAP",
             content_description=f"Automatic, for {studies.RESEARCH}",
             content_qualification="RESEARCH",

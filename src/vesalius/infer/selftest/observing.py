@@ -91,6 +91,7 @@ def observe(predictor: Predictor, case: Case) -> Observed:
     """Return what is observed while a case is answered in the ordinary way. Raises what answering it raises."""
     heard = [_Heard() for _ in predictor.stages]
     listening = copy.copy(predictor)
+    listening.refuse_unlike = False  # what is made up is unlike everything
     listening.stages = tuple(
         replace(loaded, task=cast(Task, _Listening(loaded.task, one)))
         for loaded, one in zip(predictor.stages, heard, strict=True)
