@@ -1,8 +1,8 @@
 """Explainers beside the packages lime, shap and captum, in their environment: the same answers, and the time of each.
 
 Run as `PYTHON -m benchmarks._peers MANY FEW SIZE SCALE` by `explain_peers`, where PYTHON has the packages; it prints
-one JSON document. Answers are compared with MANY samples of a small net and a small picture, times with FEW samples of a
-picture of SIZE pixels and a net of SCALE.
+one JSON document. Answers are compared with MANY samples of a small net and a small picture, times with FEW samples of
+a picture of SIZE pixels and a net of SCALE.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ import numpy as np
 import torch
 from scipy import stats
 
-from benchmarks._asked import Classifier, Timed, asked
+from benchmarks._asked import Classifier, asked
 from vesalius.explain import methods
 from vesalius.explain.contract import Setting
 from vesalius.explain.methods.lime import line
 from vesalius.explain.methods.shap import shares
 from vesalius.explain.pieces import cut, means
+from vesalius.explain.question import Question
 from vesalius.explain.stand_in import stand_in
 
 PIECES, TIMES, SMALL = 20, 2, 64
@@ -41,7 +42,7 @@ def main() -> int:
     return 0
 
 
-def _asked(samples: int, size: int, scale: float) -> tuple[Timed, Setting]:
+def _asked(samples: int, size: int, scale: float) -> tuple[Question, Setting]:
     net = Classifier("resnet-18", dims=2, channels=3, size=(size, size), scale=scale)
     for parameter in net.parameters():
         parameter.requires_grad_(False)
@@ -66,7 +67,7 @@ def _both(ours: Callable[[], Any], theirs: Callable[[], Any]) -> tuple[Any, Any,
     return one, other, (min(a for a, _ in times), min(b for _, b in times))
 
 
-def _numpy_answers(question: Timed) -> Callable[[Any], Any]:
+def _numpy_answers(question: Question) -> Callable[[Any], Any]:
     """Return what the packages call: pictures `(N, Y, X, C)` → logits `(N, 1)`."""
 
     def answers(pictures: Any) -> Any:
@@ -79,7 +80,7 @@ def _numpy_answers(question: Timed) -> Callable[[Any], Any]:
     return answers
 
 
-def lime(question: Timed, setting: Setting) -> dict[str, Any]:
+def lime(question: Question, setting: Setting) -> dict[str, Any]:
     """LIME with our segments, and with our samples: its own random state is made to draw them."""
     from lime.lime_image import LimeImageExplainer
 
@@ -112,7 +113,7 @@ def lime(question: Timed, setting: Setting) -> dict[str, Any]:
     return _result("lime", "lime", weights, other, seconds)
 
 
-def kernel(question: Timed, setting: Setting) -> dict[str, Any]:
+def kernel(question: Question, setting: Setting) -> dict[str, Any]:
     """Kernel SHAP with our segments; our values are computed from the package's own coalitions."""
     import shap
 
@@ -140,7 +141,7 @@ def kernel(question: Timed, setting: Setting) -> dict[str, Any]:
 class _Flat(torch.nn.Module):
     """The net as the packages call it: pictures `(N, C, Y, X)` → logits `(N, 1)`."""
 
-    def __init__(self, question: Timed) -> None:
+    def __init__(self, question: Question) -> None:
         super().__init__()
         self.model = question.models[0]
 
@@ -149,7 +150,7 @@ class _Flat(torch.nn.Module):
         return found
 
 
-def gradients(question: Timed, setting: Setting) -> dict[str, Any]:
+def gradients(question: Question, setting: Setting) -> dict[str, Any]:
     """Expected gradients from the beginnings that ours has, by their sums over pieces: both draw for themselves."""
     import shap
 
@@ -170,7 +171,7 @@ def gradients(question: Timed, setting: Setting) -> dict[str, Any]:
     return _result("shap-gradient", "shap", one, two, seconds)
 
 
-def integrated(question: Timed, setting: Setting) -> dict[str, Any]:
+def integrated(question: Question, setting: Setting) -> dict[str, Any]:
     """Integrated gradients with as many steps, voxel by voxel."""
     from captum.attr import IntegratedGradients
 
@@ -189,7 +190,7 @@ def integrated(question: Timed, setting: Setting) -> dict[str, Any]:
     return _result("integrated-gradients", "captum", *found)
 
 
-def occlusion(question: Timed, setting: Setting) -> dict[str, Any]:
+def occlusion(question: Question, setting: Setting) -> dict[str, Any]:
     """Occlusion with windows of the same size and stride, by means over pieces: captum's begin at the edge."""
     from captum.attr import Occlusion
 
@@ -215,7 +216,7 @@ def occlusion(question: Timed, setting: Setting) -> dict[str, Any]:
     return _result("occlusion", "captum", means(numbers, ours), means(numbers, other), seconds)
 
 
-def gradcam(question: Timed, setting: Setting) -> dict[str, Any]:
+def gradcam(question: Question, setting: Setting) -> dict[str, Any]:
     """Grad-CAM on the last map, brought to the picture's grid by the package's own interpolation."""
     from captum.attr import LayerAttribution, LayerGradCam
 
