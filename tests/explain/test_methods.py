@@ -14,7 +14,10 @@ from vesalius.explain.methods.occlusion import blocks
 from vesalius.explain.methods.shap import coalitions, shares
 from vesalius.explain.pieces import cut
 
-BLACK_BOX = ("integrated-gradients", "occlusion", "lime", "shap-kernel", "shap-gradient")
+BLACK_BOX = (
+    "integrated-gradients", "integrated-gradients-smooth", "occlusion", "lime", "shap-kernel", "shap-gradient",
+    "shap-gradient-smooth",
+)  # fmt: skip
 VOLUME = (8, 12, 12)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import torch
 from scipy import stats
+from torch import nn
 
 from vesalius.core.image import Array
 from vesalius.explain.contract import Setting
@@ -135,17 +136,22 @@ def stability(question: Question, again: Again, field: Array, *, seed: int, time
 
 
 def with_other_weights(question: Question, seed: int) -> Question:
-    """Return the question to models of the same make that have learned nothing: every weight is drawn anew.
+    """Return the question to models of the same make that have learned nothing (see `shuffled`)."""
+    return question.of(shuffled(question.models, seed))
 
-    Parameters and statistics are permuted within themselves, which keeps their size and breaks what they learned.
+
+def shuffled(models: Sequence[nn.Module], seed: int) -> list[nn.Module]:
+    """Return copies of models whose every weight is drawn anew.
+
+    Parameters are permuted within themselves, which keeps their size and breaks what they learned.
     """
     generator = torch.Generator().manual_seed(seed)
     others = []
-    for model in question.models:
+    for model in models:
         other = copy.deepcopy(model)
         with torch.no_grad():
             for value in other.parameters():
                 mixed = value.flatten()[torch.randperm(value.numel(), generator=generator).to(value.device)]
                 value.copy_(mixed.reshape(value.shape))
         others.append(other.eval())
-    return question.of(others)
+    return others

@@ -19,13 +19,14 @@ Changed = tuple[
     Tensor, Tensor | None
 ]  # an image `(C, Z, Y, X)` and covariates `(F,)`, one or both of them changed
 PASS = 16  # images that go through a model at once
+SLOPED = 2**21  # values of images whose gradients are followed at once, which bounds the memory for them
 
 
 class Question:
     """How much the models say what is asked, of a case whose image was changed.
 
     `image` is the main image `(C, Z, Y, X)` as prepared, `covariates` `(F,)` what stands beside it, both on the device;
-    the frames of an image in time are channels here, so that a map is of places, whatever the time. All else of the case
+    frames of an image in time are channels here, so that a map is of places, whatever the time. All else of the case
     stays as it is. Calling it gives the mean over the members of `Task.scalar`, a logit for instance; gradients can be
     followed through it. `passes` counts the images that went through a network. `cuts` keeps how the image was cut into
     pieces, which is the same for every method and every model.
@@ -54,6 +55,11 @@ class Question:
         other = Question(replace(self.members, models=models), self.example, self.ask, watch=self.watch)
         other.cuts = self.cuts
         return other
+
+    @property
+    def sloped(self) -> int:
+        """How many images go through a model at once where gradients are followed."""
+        return max(1, min(PASS, SLOPED // max(self.image.numel(), 1)))
 
     def about(self, image: Array) -> Question:
         """Return the same question about another image `(C, Z, Y, X)` in place of this one."""

@@ -7,7 +7,7 @@ import torch
 
 from vesalius.core.image import Array
 from vesalius.explain.contract import Attribution, Method, Setting
-from vesalius.explain.question import PASS, Question
+from vesalius.explain.question import Question
 from vesalius.explain.smoothed import Smoothed
 
 NAMES = {
@@ -29,12 +29,12 @@ class IntegratedGradients(Method):
         added, beside = question.image - setting.away, question.covariates
         total = torch.zeros_like(question.image, dtype=torch.float64)
         sloped = None if beside is None else torch.zeros_like(beside, dtype=torch.float64)
-        for some in torch.split(shares, max(1, PASS // 4)):
+        for some in torch.split(shares, question.sloped):
             images = setting.away + some.reshape(-1, 1, 1, 1, 1) * added
             slope, beyond = question.slopes(images, None if beside is None else some[:, None] * beside)
-            total += slope.double().sum(dim=0)
+            total += slope.sum(dim=0, dtype=torch.float64)
             if sloped is not None and beyond is not None:
-                sloped += beyond.double().sum(dim=0)
+                sloped += beyond.sum(dim=0, dtype=torch.float64)
         values = (total / steps * added).sum(dim=0)  # over channels
         covariates = None if sloped is None or beside is None else (sloped / steps * beside).cpu().numpy()
         return Attribution(

@@ -8,7 +8,7 @@ import torch
 from vesalius.core.image import Array
 from vesalius.explain.contract import Attribution, Method, Setting
 from vesalius.explain.pieces import cut
-from vesalius.explain.question import PASS, Question
+from vesalius.explain.question import Question
 from vesalius.explain.smoothed import Smoothed
 from vesalius.explain.stand_in import blurred
 
@@ -55,10 +55,13 @@ def coalitions(count: int, samples: int, random: np.random.Generator) -> Array:
     return np.stack(rows)[:samples]
 
 
-def shares(kept: Array, answers: Array, *, whole: float, nothing: float) -> Array:
+def shares(
+    kept: Array, answers: Array, *, whole: float, nothing: float, weights: Array | None = None
+) -> Array:
     """Return Shapley values `(P,)` that add up to `whole - nothing`, by least squares over drawn coalitions.
 
-    Coalitions were drawn as the kernel weighs them, so each counts alike. What the samples leave open is kept small.
+    Coalitions that were drawn as the kernel weighs them count alike; `weights` `(N,)` are those of others. What the
+    samples leave open is kept small.
     """
     count = kept.shape[1]
     change = whole - nothing
@@ -67,7 +70,8 @@ def shares(kept: Array, answers: Array, *, whole: float, nothing: float) -> Arra
     x = kept.astype(np.float64)
     last, rest = x[:, -1], x[:, :-1] - x[:, -1:]
     target = answers - nothing - change * last
-    found = np.linalg.lstsq(rest, target, rcond=1e-6)[0]
+    root = np.ones(len(x)) if weights is None else np.sqrt(np.asarray(weights, dtype=np.float64))
+    found = np.linalg.lstsq(rest * root[:, None], target * root, rcond=1e-6)[0]
     return np.append(found, change - found.sum())
 
 
@@ -85,18 +89,18 @@ class GradientShap(Method):
         total = torch.zeros_like(image, dtype=torch.float64)
         sloped = None if beside is None else torch.zeros_like(beside, dtype=torch.float64)
         noise = 0.1 * float(image.std())
-        for first in range(0, samples, max(1, PASS // 4)):
-            n = min(max(1, PASS // 4), samples - first)
+        for first in range(0, samples, question.sloped):
+            n = min(question.sloped, samples - first)
             chosen = begins[torch.from_numpy(random.integers(0, len(begins), n))]
-            drawn = torch.from_numpy(random.standard_normal((n, *image.shape)).astype(np.float32))
+            drawn = torch.from_numpy(random.standard_normal((n, *image.shape), dtype=np.float32))
             begin = chosen + noise * drawn.to(image.device)
             share = torch.from_numpy(random.random(n).astype(np.float32)).to(image.device)
             added = image - begin
             images = begin + share.reshape(-1, 1, 1, 1, 1) * added
             slope, beyond = question.slopes(images, None if beside is None else share[:, None] * beside)
-            total += (slope * added).double().sum(dim=0)
+            total += (slope * added).sum(dim=0, dtype=torch.float64)
             if sloped is not None and beside is not None and beyond is not None:
-                sloped += (beyond * beside).double().sum(dim=0)
+                sloped += (beyond * beside).sum(dim=0, dtype=torch.float64)
         values = (total / samples).sum(dim=0).float().cpu().numpy()
         return Attribution(values, None if sloped is None else (sloped / samples).float().cpu().numpy())
 
