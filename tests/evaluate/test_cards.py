@@ -15,9 +15,10 @@ from vesalius.core.learned import Learned
 from vesalius.core.scorecard import Banner, Interval, Scorecard
 from vesalius.evaluate import checklists
 from vesalius.evaluate.cards import change_plan, filling
-from vesalius.evaluate.cards.about import About, read_about, template
+from vesalius.evaluate.cards.about import About, template
 from vesalius.evaluate.cards.entries import FILLED, NOT_APPLICABLE, OPEN
 from vesalius.evaluate.cards.filled import FilledItem, filled_in
+from vesalius.evaluate.cards.reading import read_about
 
 
 def scored(**more: object) -> Scorecard:

@@ -130,6 +130,19 @@ def test_evaluate(pictures: Any, tmp_path: Path, ask: Ask) -> None:
     assert ask("evaluate", pictures.path, pictures.data)["result"]["files"] == {}
 
 
+def test_card(pictures: Any, tmp_path: Path, ask: Ask) -> None:
+    found = ask("card", pictures.path, "-o", tmp_path / "card")
+    (card,) = found["result"]["cards"].values()
+    assert card["open"] > 0 and sum(card["checklists"]["claim"].values()) == 44
+    assert found["result"]["decision"] == json.loads((tmp_path / "card" / "decision.json").read_text())
+    assert {w["kind"] for w in found["warnings"]} >= {b.kind for b in pictures.run.scorecard.banners}
+    assert ask("card", "--template", tmp_path / "a.yaml")["result"] == {
+        "out": None,
+        "template": str(tmp_path / "a.yaml"),
+    }
+    assert "needs MODEL" in ask("card", code=2)["error"]["what"]
+
+
 def test_phantom_and_deidentify(tmp_path: Path, ask: Ask) -> None:
     made = ask("phantom", tmp_path / "made", "--cases", 1, "--format", "png")
     assert made["result"] == {"out": str(tmp_path / "made"), "kind": "ct", "cases": 1, "seed": 0}

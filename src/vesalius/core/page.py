@@ -31,6 +31,19 @@ def code(text: str) -> Markup:
     return Markup("").join(Markup("<code>{}</code>").format(p) if k % 2 else p for k, p in enumerate(parts))
 
 
+def policy() -> str:
+    """Return what a page allows itself: its own style, pictures within it, and the one script of all pages."""
+    script = base64.b64encode(hashlib.sha256(_script().encode()).digest()).decode()
+    return (
+        "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
+        f"script-src 'sha256-{script}'; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _script() -> str:
+    return (_HERE / "page.js.txt").read_text(encoding="utf-8")
+
+
 def render(template: Path, **shown: Any) -> str:
     """Return a page made from a template file of one's own room; of what is `shown`, nothing is read as markup."""
     from jinja2 import ChoiceLoader, Environment, FileSystemLoader
@@ -43,11 +56,10 @@ def render(template: Path, **shown: Any) -> str:
     )
     shelf.filters["code"] = code
     shelf.filters["called"] = called_by
-    script = (_HERE / "page.js.txt").read_text(encoding="utf-8")
     about = {
         "page_style": (_HERE / "page.css").read_text(encoding="utf-8"),
-        "page_script": script,
-        "page_script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        "page_script": _script(),
+        "page_policy": policy(),
         "version": VERSION,
         "today": datetime.date.today().isoformat(),
     }

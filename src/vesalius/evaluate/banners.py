@@ -25,6 +25,7 @@ UNCALLED = "never called"
 FEW = "few cases"
 UNJUDGED = "not measured"
 WORSE = "worse than the trivial answer"
+LEARNED = "training cases"
 
 
 def of_training(steps: Sequence[tuple[int, int]], name: str = "") -> tuple[Banner, ...]:

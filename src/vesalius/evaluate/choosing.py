@@ -9,6 +9,7 @@ from vesalius.answers import contract
 from vesalius.core.errors import DataError
 from vesalius.core.scorecard import Scorecard
 from vesalius.core.words import counted, listed
+from vesalius.evaluate.banners import LEARNED
 from vesalius.evaluate.comparison import signed
 from vesalius.evaluate.decision import Against, Candidate, Decision
 from vesalius.evaluate.paired import (
@@ -23,6 +24,8 @@ from vesalius.evaluate.paired import (
 from vesalius.evaluate.report import headlines, metric_name
 from vesalius.evaluate.standing import BEATEN, lead, standing
 from vesalius.metrics import Rows
+
+TRAINED_ON = ("training", "train")  # splits whose figures say how well a model remembers
 
 
 def decide(candidates: Sequence[Candidate], *, resamples: int = 1000) -> Decision:
@@ -111,7 +114,7 @@ def _usable(candidates: Sequence[Candidate]) -> tuple[list[Candidate], list[str]
     for c in candidates:
         if c.card is None or not c.card.metrics:
             reasons.append(f"{c.name} has no figures: `vesalius evaluate` it.")
-        elif c.card.split in ("training", "train"):
+        elif c.card.split in TRAINED_ON or any(b.kind == LEARNED for b in c.card.banners):
             reasons.append(f"{c.name} was measured on cases that it learned from.")
         else:
             usable.append(c)

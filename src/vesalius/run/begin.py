@@ -16,7 +16,8 @@ from vesalius.core.plan import Plan, load_plan
 from vesalius.core.progress import Progress, Silent
 from vesalius.core.registry import stem_of
 from vesalius.core.subgroups import SMALLEST
-from vesalius.evaluate.cards.about import About, read_about
+from vesalius.evaluate.cards.about import About
+from vesalius.evaluate.cards.reading import read_about
 from vesalius.infer import predictor
 from vesalius.infer.sound import assert_sound
 from vesalius.plan import presets

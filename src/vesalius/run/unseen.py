@@ -10,10 +10,10 @@ from vesalius.core.cohort import Cohort
 from vesalius.core.errors import DataError
 from vesalius.core.scorecard import Banner, Scorecard
 from vesalius.core.words import counted
+from vesalius.evaluate.banners import LEARNED
 from vesalius.reliability.marks import Marks
 from vesalius.run.past import Past
 
-KIND = "training cases"  # of a banner
 UNCHECKED = "whether what made these predictions was trained on some of these cases could not be checked"
 
 
@@ -29,7 +29,7 @@ class Choice:
 
     def told(self, card: Scorecard) -> Scorecard:
         """Return the scorecard of these cases with what must be said."""
-        first = (Banner(KIND, self.banner),) if self.banner else ()
+        first = (Banner(LEARNED, self.banner),) if self.banner else ()
         return replace(card, overlap=self.overlap, left_out=self.left_out, banners=(*first, *card.banners))
 
 

@@ -17,10 +17,11 @@ from vesalius.core.file_names import file_names
 from vesalius.core.progress import Progress, watched
 from vesalius.core.scorecard import Scorecard, load_scorecard
 from vesalius.core.shown import Shown, some
-from vesalius.evaluate.cards.about import About, read_about
+from vesalius.evaluate.cards.about import About
 from vesalius.evaluate.cards.about import template as empty
 from vesalius.evaluate.cards.card import ModelCard, card_of
 from vesalius.evaluate.cards.known import known_of
+from vesalius.evaluate.cards.reading import read_about
 from vesalius.evaluate.choosing import decide
 from vesalius.evaluate.decision import Candidate, Decision
 from vesalius.evaluate.own_card import is_of, own_scorecard

@@ -13,7 +13,8 @@ from vesalius.core.cohort import Cohort
 from vesalius.core.plan import Plan
 from vesalius.core.progress import Progress, watched
 from vesalius.core.subgroups import SMALLEST
-from vesalius.evaluate.cards.about import NOTHING, read_about
+from vesalius.evaluate.cards.about import NOTHING
+from vesalius.evaluate.cards.reading import read_about
 from vesalius.run import folder, neighbours, out_of_fold
 from vesalius.run.begin import Asked, Begun, begin, reopen
 from vesalius.run.finished import Run, keep_ran_out, place_of, run_at

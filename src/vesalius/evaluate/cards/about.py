@@ -1,19 +1,16 @@
-"""About: what only a person knows of a model (its maker, its use, its ethics), read from one file and checked."""
+"""About: what only a person knows of a model: its maker, its use, its ethics; each field asks for one thing."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from vesalius.core import settings_file
 from vesalius.core.errors import PlanError, UnknownName
 from vesalius.core.fields import Unfit, dotted, place, said
-from vesalius.evaluate import checklists
 
 LONGEST = 4000  # letters of one entry
 _PATH = re.compile(r"(?:^|[\s\"'(=:])(?:~?/[\w.@-]+/[\w.@-]|[A-Za-z]:\\\w|\\\\\w|file:/)")
@@ -139,18 +136,6 @@ def asked_for(field: str) -> str:
     return About.model_fields[field].description or field
 
 
-def read_about(given: About | Mapping[str, Any] | Path | str) -> About:
-    """Return what a file (YAML or JSON) or a mapping says. Raises PlanError, in one line, for what is not right."""
-    if isinstance(given, About):
-        found = given
-    elif isinstance(given, Mapping):
-        found = parse_about(given)
-    else:
-        found = settings_file.read(Path(given), About)
-    _assert_items(found)
-    return found
-
-
 def parse_about(data: Mapping[str, Any]) -> About:
     """Return what a mapping says, as `About.plain` gives it. Raises PlanError, UnknownName."""
     try:
@@ -172,12 +157,3 @@ def template() -> str:
         if info.description
     ]
     return HEAD + "\n" + "\n".join(rows) + "\n" + MORE
-
-
-def _assert_items(found: About) -> None:
-    """Raise UnknownName where an answer is given to an item that no checklist has."""
-    given: Iterable[str] = (*found.items, *found.not_applicable)
-    known = [f"{name} {item.number}" for name in checklists.names() for item in checklists.get(name).items]
-    for name in given:
-        if name not in known:
-            raise UnknownName("item of a checklist", name, known)

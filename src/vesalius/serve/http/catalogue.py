@@ -16,6 +16,7 @@ from vesalius.core.errors import DataError, UnknownName
 from vesalius.explain import methods
 from vesalius.infer.predictor import Predictor
 from vesalius.infer.selftest.checking import SelfTest
+from vesalius.serve.http.cards import page_of
 from vesalius.serve.http.measured import measured
 from vesalius.serve.http.problems import Problem
 from vesalius.serve.models import LoadedModel, open_models
@@ -33,6 +34,10 @@ class ServedModel(LoadedModel):
     def explainers(self) -> tuple[str, ...]:
         """The names of the explainers that can explain this model's answers."""
         return tuple(self.about["explainers"])
+
+    def card(self) -> str:
+        """Return the model's card as one page."""
+        return page_of(self.bundle, self.explainers)
 
 
 class Catalogue:

@@ -10,13 +10,13 @@ from pathlib import Path as FilePath
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, StreamingResponse
 from pydantic import Field, TypeAdapter, ValidationError
 from starlette.concurrency import run_in_threadpool
 
 from vesalius.core.errors import UnknownName
 from vesalius.core.learned import compare
-from vesalius.serve.http import results, schemas, uploads
+from vesalius.serve.http import cards, results, schemas, uploads
 from vesalius.serve.http.access import Admin, Monitor, Serving, User
 from vesalius.serve.http.job import Doubts, InferenceJob
 from vesalius.serve.http.keys import Caller
@@ -40,6 +40,7 @@ open_to_all = APIRouter(tags=["service"])
 api = APIRouter(prefix="/api", responses=_ERRORS)
 StudyId = Annotated[str, Path(max_length=64)]
 JobId = Annotated[str, Path(max_length=64)]
+ModelName = Annotated[str, Path(max_length=64)]
 CaseId = Annotated[str, Path(max_length=64)]
 
 
@@ -68,6 +69,17 @@ def metrics(service: Serving, caller: Monitor) -> Response:
 def models(service: Serving, caller: User) -> Any:
     """Return the bundles that this service answers with."""
     return [dict(m.about) for m in service.models.by_name.values()]
+
+
+@api.get(
+    "/models/{model}/card",
+    tags=["models"],
+    response_class=HTMLResponse,
+    responses={200: {"content": {"text/html": {"schema": {"type": "string"}}}}},
+)
+def model_card(model: ModelName, service: Serving, caller: User) -> Response:
+    """Return a model's card, its checklists and its change-control plan as one page."""
+    return HTMLResponse(service.models.get(model).card(), headers=cards.HEADERS)
 
 
 @api.post(

@@ -191,8 +191,22 @@ function facts(model: Model): HTMLElement {
     model.measured_on && h("p", { class: "faint" }, `${measuredOn(model.measured_on)} Intervals are of 95 %.`),
     compared && h("p", { class: "faint" }, `Baseline: ${model.baseline_is ?? "a trivial answer"}.`),
     !names.length && h("p", { class: "faint" }, "How good it is was not measured."),
+    h("p", {}, cardLink(model.name)),
     h("p", { class: "faint mono", title: `The bundle's hash: ${model.hash}` }, model.hash.slice(0, 16)),
   );
+}
+
+/** The model's card, in a tab of its own; where a key is asked for, which a link cannot send, as a file. */
+function cardLink(name: string): HTMLElement {
+  const path = `/api/models/${encodeURIComponent(name)}/card`;
+  const link = h("a", { href: path, target: "_blank", rel: "noopener" }, "The model's card");
+  const save = guarded(() => api.save(path, `${name}-card.html`));
+  link.addEventListener("click", (event) => {
+    if (api.keyInUse() === null) return;
+    event.preventDefault();
+    save();
+  });
+  return link;
 }
 
 /** A figure in two lines: what it is and its value; its interval and what it is held against. */
