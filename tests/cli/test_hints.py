@@ -22,6 +22,7 @@ ROOMS = {
     "formats": READERS,
     "prepare": ("fit", "predict", "evaluate"),
     "infer": ("fit", "predict", "evaluate"),
+    "infer/opinions": ("predict",),
     "reliability": ("inspect",),
     "deidentify": ("deidentify",),
     "plan": ("fit",),
@@ -40,6 +41,9 @@ FILES = {
     "cohorts/_words.py": ("inspect", "fit", "evaluate"),
     "cohorts/_overlap.py": ("fit",),
     "infer/guard.py": ("predict", "evaluate", "serve"),
+    "infer/doubting.py": ("predict",),
+    "core/groups.py": ("fit", "evaluate", "calibrate"),
+    "core/index.py": ("explain",),
     "cohorts/_target.py": ("inspect", "fit", "evaluate"),
     "core/plan.py": ("fit",),  # --set is fit's
     "core/bundle.py": ("fit",),  # it says `fit --resume`
@@ -80,9 +84,13 @@ def test_a_command_that_is_named_exists() -> None:
             assert "".join(name) in known, f"{path.name} names `vesalius {''.join(name)}`"
 
 
-def named() -> list[tuple[str, str]]:
-    """`(file, option)` for each option that a string of the source names, where it is no docstring."""
-    found: set[tuple[str, str]] = set()
+def named() -> list[tuple[str, str, str]]:
+    """`(file, option, command)` for each option that a string of the source names, where it is no docstring.
+
+    The command is the one whose name stands before the option (`fit --folds`), and else empty.
+    """
+    found: set[tuple[str, str, str]] = set()
+    before = rf"(?:\b({'|'.join(c for c in options() if c)}) )?(?<![\w-])(--[a-z][a-z-]*[a-z])"
     for path in sorted(SOURCE.rglob("*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         docs = {
@@ -94,20 +102,22 @@ def named() -> list[tuple[str, str]]:
         }
         for node in ast.walk(tree):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs:
-                for option in re.findall(r"(?<![\w-])--[a-z][a-z-]*[a-z]", node.value):
-                    found.add((path.relative_to(SOURCE).as_posix(), option))
-    return sorted(found - {(f, o) for f, o in found if o in FOREIGN})
+                for command, option in re.findall(before, node.value):
+                    found.add((path.relative_to(SOURCE).as_posix(), option, command))
+    return sorted(one for one in found if one[1] not in FOREIGN)
 
 
 def test_there_are_hints_to_look_at() -> None:
-    assert {("cohorts/_read.py", "--layout"), ("learn/loop.py", "--set")} <= set(named())
+    assert {("cohorts/_read.py", "--layout", ""), ("learn/loop.py", "--set", "")} <= set(named())
 
 
-@pytest.mark.parametrize(("file", "option"), named())
-def test_an_option_that_is_named_exists_on_the_command_that_names_it(file: str, option: str) -> None:
+@pytest.mark.parametrize(("file", "option", "command"), named())
+def test_an_option_that_is_named_exists_on_the_command_that_names_it(
+    file: str, option: str, command: str
+) -> None:
     known = options()
-    commands = commands_of(SOURCE / file)
+    commands = (command,) if command else commands_of(SOURCE / file)
     if not commands:
         assert any(option in has for has in known.values()), f"{file} names {option}, which no command has"
-    for command in commands:
-        assert option in known[command], f"{file} names {option}, which `vesalius {command}` lacks"
+    for one in commands:
+        assert option in known[one], f"{file} names {option}, which `vesalius {one}` lacks"

@@ -69,6 +69,12 @@ COMMANDS = (
         "explainers",
         "compare",
         "find-lr",
+        "calibrate",
+        "card",
+        "selftest",
+        "opinions",
+        "refits",
+        "checklists",
     ),
 )  # that were promised
 

@@ -35,7 +35,7 @@ class MonteCarloDropout(Way):
         return PlanError(
             "the net has no dropout layer that could be at work",
             found=f"net.dropout={members.plan.net.dropout:g} of {members.plan.net.name}",
-            hint="a bundle fitted with --set net.dropout=0.2, or --doubt members or mirror",
+            hint="a bundle of fit --set net.dropout=0.2, or --doubt members or mirror",
         )
 
     def opinions(self, members: Members, *, samples: int | None) -> Sequence[Opinion]:

@@ -20,7 +20,7 @@ class EnsembleMembers(Way):
         return PlanError(
             "an ensemble of one member has no second opinion",
             found="1 member",
-            hint="--doubt dropout or mirror, or a bundle fitted with --folds 5 or --set train.members=5",
+            hint="--doubt dropout or mirror, or a bundle of fit --folds 5 or of fit --set train.members=5",
         )
 
     def opinions(self, members: Members, *, samples: int | None) -> Sequence[Opinion]:
