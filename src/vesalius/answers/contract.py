@@ -332,7 +332,7 @@ def columns(answer: Answer) -> dict[str, Any]:
             found=type(made).__name__,
         )
     found = dict(made)
-    found |= _columns_beside(answer)
+    found |= {name: f"{value:.6g}" for name, value in _columns_beside(answer).items()}
     for name, part in answer.parts.items():
         found |= {f"{name}.{column}": value for column, value in columns(part).items()}
     return found
