@@ -117,7 +117,8 @@ def test_members_are_asked_one_by_one() -> None:
     assert figures["mutual_information"] == pytest.approx(h[2] - (h[0] + h[1]) / 2, abs=1e-6)
     assert figures["p_b_sd"] == pytest.approx(0.4 / np.sqrt(2)) and found.doubt.samples == 2  # type: ignore[union-attr]
     columns = answers.columns(found)
-    assert columns["doubt_mutual_information"] == figures["mutual_information"]
+    assert answers.values(found)["doubt_mutual_information"] == figures["mutual_information"]
+    assert columns["doubt_mutual_information"] == f"{figures['mutual_information']:.6g}"
     assert list(answers.columns(plain)) == [c for c in columns if not c.startswith("doubt_")]
     assert answers.summary(found)["doubt"]["way"] == "members" and "doubt" not in answers.summary(plain)
     assert [x.name for x in answers.lines(found)][2:5] == [

@@ -415,6 +415,8 @@ def columns(answer: Answer) -> dict[str, Any]:
             found=type(made).__name__,
         )
     found = {**made, **_columns_beside(answer)}
+    doubt = {} if answer.doubt is None else answer.doubt.columns()
+    found |= {name: f"{value:.6g}" for name, value in doubt.items()}
     for name, part in answer.parts.items():
         found |= {f"{name}.{column}": value for column, value in columns(part).items()}
     return _without_results(found, answer)
