@@ -303,3 +303,9 @@ def test_explain(pictures: Any, tmp_path: Path, ask: Ask) -> None:
     found = ask("explain", pictures.path, image, "-o", tmp_path / "why", *few)["result"]
     (row,) = found["explanations"]
     assert row["method"] == "occlusion" and row["fails"] is None and found["set_aside"] == []
+
+
+def test_calibrate(pictures: Any, tmp_path: Path, ask: Ask) -> None:
+    data = vesalius.phantom(tmp_path / "made", cases=12, seed=11, size=(16, 48, 48), format="png") / "classes"
+    found = ask("calibrate", pictures.path, data, "-o", tmp_path / "sure", "--coverage", "0.8")["result"]
+    assert found["promise"]["coverage"] == 0.8 and found["withhold"] is None and len(found["bundle"]) == 64
