@@ -172,26 +172,6 @@ def test_masks_have_an_outer_mask_that_holds_them(volumes: Any, tmp_path: Path, 
     assert any(name.startswith("outer.") for name in head)
 
 
-def test_the_command_line_says_it_in_a_document(
-    pictures: Any, others: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    from vesalius.cli import app
-
-    words = [
-        "calibrate",
-        str(pictures.path),
-        str(others),
-        "-o",
-        str(tmp_path / "c"),
-        "--coverage",
-        "0.8",
-        "--json",
-    ]
-    assert not app(words, standalone_mode=False)
-    told = json.loads(capsys.readouterr().out)
-    assert told["result"]["promise"]["coverage"] == 0.8
-
-
 def test_fit_promises_only_where_it_is_asked_and_says_that_it_is_not_exact(
     pictures: Any, others: Path, tmp_path: Path
 ) -> None:

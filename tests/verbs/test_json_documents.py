@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +24,7 @@ from vesalius.core.cohort import SetAside
 from vesalius.core.errors import Interrupted, VesaliusError
 from vesalius.core.registry import KINDS, exists, plural
 from vesalius.core.scorecard import load_scorecard
+from vesalius.core.sealed import seal
 from vesalius.dicom.web import Series
 from vesalius.verbs import demo as demo_verb
 from vesalius.verbs import fetch as fetch_verb
@@ -330,3 +332,9 @@ def test_selftest(pictures: Any, tmp_path: Path, ask: Ask) -> None:
     seal(tmp_path / "other")
     both = ask("selftest", pictures.path, tmp_path / "other", code=1)["result"]["bundles"]
     assert [b["outcome"] for b in both] == ["passed", "stale"]
+
+
+def test_calibrate(pictures: Any, tmp_path: Path, ask: Ask) -> None:
+    data = vesalius.phantom(tmp_path / "made", cases=12, seed=11, size=(16, 48, 48), format="png") / "classes"
+    found = ask("calibrate", pictures.path, data, "-o", tmp_path / "sure", "--coverage", "0.8")["result"]
+    assert found["promise"]["coverage"] == 0.8 and found["withhold"] is None and len(found["bundle"]) == 64
