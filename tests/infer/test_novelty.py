@@ -16,7 +16,7 @@ from vesalius import nets
 from vesalius.core import registry
 from vesalius.core.bundle import Bundle, Stage, State
 from vesalius.core.case import Case
-from vesalius.core.errors import DataError, MismatchError
+from vesalius.core.errors import DataError, MismatchError, PlanError
 from vesalius.core.image import Image
 from vesalius.core.plan import (
     DataPlan,
@@ -38,6 +38,7 @@ from vesalius.infer.alarm import (
     fitted,
     gathered,
     recalibrated,
+    set_anew,
     threshold,
 )
 from vesalius.infer.layers import Features, Watch, watched
@@ -48,6 +49,8 @@ from vesalius.infer.novelty.vim import energy, residual
 from vesalius.infer.predictor import Loaded, Predictor
 from vesalius.infer.runs.contract import Members
 from vesalius.prepare.batch import Example
+from vesalius.run.novelty import judges
+from vesalius.run.stages import StagePlan
 from vesalius.tasks import contract as tasks
 
 CPU = torch.device("cpu")
@@ -387,6 +390,35 @@ def test_a_strange_case_is_marked_or_refused_alone_and_beside_others() -> None:
     found = of.refusing.together([ordinary[0], strange(), ordinary[1]])
     assert [isinstance(a, MismatchError) for a in found] == [False, True, False]
     assert not of.refuse_unlike and of(strange()).outside == said
+
+
+def test_two_stages_are_judged_by_the_one_that_is_given_the_whole_image() -> None:
+    """Its alarm marks the last answer, once; the part that the other stage is given is not looked at."""
+    of = alarmed("segment", 32)
+    first = of.stages[0]
+    takes = {"stage": 0, "as": "crop", "margin_mm": 0.0}
+    second = replace(first, stage=replace(first.stage, name="fine", takes=takes), alarm=None)
+    of.stages = (first, second)
+    said = of(strange())
+    assert said.outside is not None and [t.startswith(UNLIKE) for t in said.outside] == [True]
+    assert said.parts["segment"].outside is None
+    assert of.encoded(strange()).outside == said.outside and of(cases(1, start=200)[0]).outside is None
+    plans = (StagePlan("coarse", first.stage.plan), StagePlan("fine", first.stage.plan, takes))
+    assert judges(plans) is plans[0] and judges(plans[:1]) is plans[0]
+
+
+def test_the_threshold_is_set_anew_on_other_cases() -> None:
+    of = alarmed("classify")
+    (loaded,) = of.stages
+    assert loaded.alarm is not None
+    stage = replace(loaded.stage, extras={RECORD: loaded.alarm.state()})
+    others = of.watched(cases(60, start=400))
+    again = alarm_of(set_anew(stage, others, rate=0.05))
+    assert again is not None and (again.held_out, again.rate) == (60, 3 / 61)
+    assert (again.score(others) > again.threshold).sum() == 2  # fewer than three of sixty lie above the third
+    assert set_anew(loaded.stage, others) is loaded.stage
+    with pytest.raises(PlanError, match="nothing that tells strange cases"):
+        predictor("classify").watched(cases(1))
 
 
 def test_threads_that_share_a_model_do_not_mix_what_they_watch() -> None:

@@ -179,6 +179,17 @@ def recalibrated(alarm: Alarm, features: Sequence[Features], *, rate: float = RA
     return replace(alarm, **threshold(alarm.score(features), rate=rate))
 
 
+def set_anew(stage: Stage, features: Sequence[Features], *, rate: float = RATE) -> Stage:
+    """Return a stage whose alarm has its threshold from other cases (see `recalibrated`); one without any as it is.
+
+    `features` are what its first member's layers show of these cases (`Predictor.watched`).
+    """
+    alarm = alarm_of(stage)
+    if alarm is None:
+        return stage
+    return replace(stage, extras={**stage.extras, RECORD: recalibrated(alarm, features, rate=rate).state()})
+
+
 def threshold(scores: Array, *, rate: float = RATE) -> dict[str, Any]:
     """Return above which score `(n,)` the alarm is raised, which rate is promised, and on how many cases that stands.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any, TypeVar
@@ -21,7 +21,7 @@ from vesalius.core.groups import fitted_for
 from vesalius.core.image import Image
 from vesalius.core.promise import PROMISE
 from vesalius.infer import guard, runs
-from vesalius.infer.alarm import Alarm, alarm_of, watched_of
+from vesalius.infer.alarm import Alarm, alarm_of, gathered, watched_of
 from vesalius.infer.asked import built, decoded, encoded
 from vesalius.infer.cropping import box_of, crop_case, in_memory
 from vesalius.infer.doubting import Doubter, Doubting, Prepared, ways_of
@@ -206,6 +206,22 @@ class Predictor:
     def alarm(self) -> Alarm | None:
         """Return what tells cases apart that are unlike those of training; None where nothing does."""
         return next((loaded.alarm for loaded in self.stages if loaded.alarm is not None), None)
+
+    def watched(self, cases: Iterable[Case]) -> list[Features]:
+        """Return what the layers show of cases that the alarm listens to, as they are watched in an answer.
+
+        Raises PlanError where the bundle has no alarm, DataError for a case that cannot be answered.
+        """
+        loaded = next((one for one in self.stages if one.alarm is not None), None)
+        if loaded is None:
+            raise PlanError(
+                "the bundle has nothing that tells strange cases", hint="infer.novelty in its plan"
+            )
+        found: list[Features] = []
+        for case in map(self._ready, cases):
+            example, _ = _example(loaded, case, self.reference_of(case))
+            found += gathered(self._members(loaded), [example])
+        return found
 
     @property
     def needs(self) -> tuple[str, ...]:
