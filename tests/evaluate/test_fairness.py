@@ -240,3 +240,38 @@ def test_directions_come_from_the_metric_files() -> None:
         "recall": "higher",
         "ece": "lower",
     }
+
+
+def test_metrics_that_prepare_something_and_cannot_join_are_asked_about_the_whole_table() -> None:
+    """A metric file of another package: each figure of a subset is that of its cases, in the whole table."""
+
+    def summary(rows: Rows, index: Any) -> dict[str, float]:
+        return {"miss": float(rows.prepared["error"][index].mean())}
+
+    judge: Any = SimpleNamespace(summary=summary, counts=lambda rows: {}, excluded=lambda rows: {})
+    error = np.arange(10.0)
+    rows = Rows(tuple(map(str, range(10))), {"x": error}, {}, {"error": error})
+    part = subset(judge, rows, np.array([7, 2, 4]))
+    assert part.rows.case_ids == ("7", "2", "4")
+    assert part.summary(part.rows, np.array([0, 0, 2])) == {"miss": pytest.approx((7 + 7 + 4) / 3)}
+
+
+def test_a_gap_that_would_be_found_is_larger_where_the_metric_varies_more_when_it_is_worse() -> None:
+    """By hand, with one test: T's 0.95 quantile, the spread, and a share's √(m (1 − m)) at half and all of the gap."""
+    values = np.random.default_rng(0).normal(0.9, 0.03, (1000, 2))
+    rows, who = binormal(60, {"F": 1.0, "M": 2.0})
+    first = replace(grouped(rows, "Scores", who).gaps[0], p=0.5, apart=("F", "M"))
+    of = Shuffled(("F", "M"), values, 0.9, (0.0, 1.0))
+    (found,) = corrected([first], [of])
+    difference = values[:, 0] - values[:, 1]
+    critical = np.quantile(np.abs(difference - difference.mean()) / difference.std(), 0.95)
+
+    def grown(m: float) -> float:
+        return float(np.sqrt(m * (1 - m) / 0.09))
+
+    able = found.detectable
+    assert able is not None and able > (critical + 0.8416) * difference.std()
+    right = difference.std() * (critical * grown(0.9 - able / 2) + 0.8416 * grown(0.9 - able))
+    assert able == pytest.approx(right, rel=1e-3)
+    (flat,) = corrected([first], [Shuffled(("F", "M"), values)])  # nothing is known of its range
+    assert flat.detectable == pytest.approx((critical + 0.8416) * difference.std(), rel=1e-4)

@@ -16,6 +16,7 @@ import torch
 from typer.testing import CliRunner
 
 import vesalius as vs
+from vesalius.answers import contract
 from vesalius.cli import app
 from vesalius.core.errors import DataError, PlanError
 from vesalius.core.groups import Grouping, fitted_for
@@ -93,6 +94,17 @@ def test_each_case_is_scored_by_its_own_threshold(fitted: vs.Run, spots: Path) -
     for case in card.cases:
         name = card.positive
         assert (case["called"] == name) == (case["p"][name] >= own[sex[case["case"]]][name])
+
+
+def test_a_card_gives_back_the_calls_that_were_made_by_group(fitted: vs.Run) -> None:
+    """`compare` reads rows out of a card: with one threshold for all they would be other calls."""
+    card = fitted.scorecard
+    assert card is not None
+    rows = contract.of("Scores").again(card)
+    assert rows is not None
+    found = scores.summary(rows, np.arange(len(rows)))
+    assert found["recall"] == pytest.approx(card.metrics["recall"].value)
+    assert found["accuracy"] == pytest.approx(card.metrics["accuracy"].value)
 
 
 def test_the_report_has_the_groups_of_the_test_cases(fitted: vs.Run) -> None:
