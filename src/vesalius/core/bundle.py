@@ -25,11 +25,12 @@ from vesalius.core.image import Array
 from vesalius.core.learned import Learned
 from vesalius.core.learned import parse as parse_learned
 from vesalius.core.plan import Plan, parse_plan
-from vesalius.core.sealed import Kind, Sealed, damage_named, open_sealed, write_sealed
+from vesalius.core.sealed import Kind, Sealed, damage_named, hash_without, open_sealed, write_sealed
 from vesalius.core.shown import Shown, cut
 from vesalius.core.words import counted
 
 VERSION = 1
+SCORED = ("scorecard.json", "card.md")  # what is sealed into a bundle once it has been scored
 BUNDLE = Kind(
     "bundle",
     VERSION,
@@ -204,6 +205,11 @@ def open_bundle(path: Path | str) -> Bundle:
         record = head.get("learned_from")
         learned = None if record is None else parse_learned(record)
         return Bundle(path, stages, head["data_hash"], sealed.hash, head["made_by"], learned, needs)
+
+
+def hash_when_scored(bundle: Bundle) -> str:
+    """Return the hash that a bundle had when it was scored: that of its manifest without what scoring added."""
+    return hash_without(bundle.path, SCORED)
 
 
 def needs_of(stages: tuple[Stage, ...]) -> tuple[Need, ...]:

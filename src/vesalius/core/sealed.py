@@ -140,6 +140,19 @@ def open_sealed(path: Path, kind: Kind) -> Sealed:
         return Sealed(path, kind, head, frozenset(listed), hashlib.sha256(text.encode()).hexdigest())
 
 
+def hash_without(path: Path, names: Collection[str]) -> str:
+    """Return the hash that a sealed folder would have without some of its files."""
+    lines = (path / MANIFEST).read_text(encoding="utf-8").splitlines(keepends=True)
+    kept = "".join(line for line in lines if line[66:].rstrip("\n") not in names)
+    return hashlib.sha256(kept.encode()).hexdigest()
+
+
+def digests(path: Path, kind: Kind) -> dict[str, str]:
+    """Return the SHA-256 of each file of a sealed folder by its name, as its manifest lists them."""
+    with damage_named(path, kind):
+        return _listed(path, kind, (path / MANIFEST).read_text(encoding="utf-8"))
+
+
 @contextmanager
 def damage_named(path: Path, kind: Kind) -> Iterator[None]:
     """Turn what reading a damaged file raises inside this block into a BundleError that names the folder."""
