@@ -58,8 +58,8 @@ def each_label(card: Scorecard) -> Table | None:
 def each_group(card: Scorecard, parts: Any) -> list[Table]:
     """Return the first main figure a group, a table for each way of grouping; a group that is withheld says why.
 
-    `parts` are the `subgroups` of a scorecard: each with what it is grouped `by`, and `groups` with a `name`, `n_cases`,
-    `metrics` and perhaps `withheld`. What has none of this gives no table.
+    `parts` are the `subgroups` of a scorecard: each with what it is grouped `by`, and `groups` with a `name`,
+    `n_cases`, `metrics` and perhaps `withheld`. What has none of this gives no table.
     """
     lead_by = next(iter(headlines(card)), None)
     found = []
@@ -86,12 +86,7 @@ def gaps(card: Scorecard, parts: Any) -> str:
         for gap in getattr(part, "gaps", ()):
             if gap.metric == lead_by:
                 by = " × ".join(getattr(part, "by", ()))
-                text = (
-                    f"a gap by {by} is {gap.verdict}"
-                    if gap.verdict == "undecided"
-                    else f"gap by {by}: {gap.verdict}"
-                )
-                found.append(f"{text}, {gap.worst} against {gap.best} {gap.gap}")
+                found.append(f"gap by {by}: {gap.verdict}, {gap.worst} against {gap.best} {gap.gap}")
     return f"; {'; '.join(found)}" if found else ""
 
 
