@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from _known import card, known, plan
@@ -14,7 +16,7 @@ from vesalius.core.errors import PlanError, UnknownName
 from vesalius.core.learned import Learned
 from vesalius.core.scorecard import Banner, Interval, Scorecard
 from vesalius.evaluate import checklists
-from vesalius.evaluate.cards import change_plan, filling
+from vesalius.evaluate.cards import change_plan, figures, filling
 from vesalius.evaluate.cards.about import About, template
 from vesalius.evaluate.cards.entries import FILLED, NOT_APPLICABLE, OPEN
 from vesalius.evaluate.cards.filled import FilledItem, filled_in
@@ -39,6 +41,14 @@ def scored(**more: object) -> Scorecard:
         "baseline_is": "the majority", "labels": ("benign", "malignant"),
     }  # fmt: skip
     return Scorecard(**{**told, **more})  # type: ignore[arg-type]
+
+
+def with_parts(card: Scorecard, **parts: object) -> Scorecard:
+    """The same with optional parts, whether scorecards have fields for them yet or not."""
+    later = copy.copy(card)
+    for name, value in parts.items():
+        object.__setattr__(later, name, value)
+    return later
 
 
 def items(name: str, **more: object) -> dict[str, FilledItem]:
@@ -159,12 +169,8 @@ def test_the_makers_word_fills_items_by_field_by_number_or_takes_them_away() -> 
 def test_other_parts_of_a_scorecard_are_taken_in_where_they_are_there() -> None:
     """`subgroups`, `selective` and extra records are of others; a card reads them by name and tolerates none."""
 
-    class Later(Scorecard):
-        subgroups = {"sex": {}, "site": {}}
-        selective = {"coverage": [1.0]}
-
     plain_card = scored()
-    later = Later(**{name: getattr(plain_card, name) for name in plain_card.__dataclass_fields__})
+    later = with_parts(plain_card, subgroups={"sex": {}, "site": {}}, selective={"coverage": [1.0]})
     assert items("tripod", scorecard=later)["23b"].text == "figures by sex, site"
     assert items("tripod", scorecard=later)["23a"].state == FILLED
     text = card(later, extras=("selftest", "novelty"), calibration={"conformal": {}}).markdown()
@@ -201,6 +207,29 @@ def test_what_it_learned_from_stands_in_the_card() -> None:
     text = card(learned=learned).markdown()
     assert "modality CT; unit HU; size 48 × 64 × 20 to 30; spacing 1 × 1 × 2 to 5 mm" in text
     assert "images that declare a modality other than CT or a unit other than HU" in text
+
+
+def test_groups_and_gaps_of_a_scorecard_stand_in_the_card_and_small_groups_stay_withheld() -> None:
+    """As `evaluate --by` makes them: what each is grouped by, its groups, and the gap between best and worst."""
+    group = SimpleNamespace(
+        name="F", n_cases=90, metrics={"auc": Interval(0.93, 0.88, 0.97, 90)}, withheld=""
+    )
+    small = SimpleNamespace(name="M", n_cases=None, metrics={}, withheld="fewer than 10 patients")
+    gap = SimpleNamespace(
+        metric="auc", verdict="found", worst="M", best="F", gap=Interval(0.1, 0.02, 0.2, 200)
+    )
+    parts = (
+        SimpleNamespace(by=("sex",), groups=(group, small), gaps=(gap,)),
+        SimpleNamespace(by=("sex", "age"), groups=(group,), gaps=()),
+    )
+    plain_card = scored()
+    assert [t.title for t in figures.each_group(plain_card, parts)] == ["By sex", "By sex × age"]
+
+    later = with_parts(plain_card, subgroups=parts)
+    text = card(later).markdown()
+    assert "| F | 90 | 0.930 (0.880 to 0.970) |" in text and "| M | – | fewer than 10 patients |" in text
+    assert "gap by sex: found, M against F 0.100 (0.020 to 0.200)" in text
+    assert "| intersectional results | by sex, sex × age |" in text
 
 
 # --- change control

@@ -164,3 +164,16 @@ def test_the_table_and_the_json_name_no_case_and_call_an_estimate_one() -> None:
 
 def test_large_numbers_are_short() -> None:
     assert [short(n) for n in (7, 1200, 11_200_000, 3.6e9, 2e12)] == ["7", "1.2 k", "11.2 M", "3.6 G", "2 T"]
+
+
+def test_a_smaller_one_that_proves_nothing_is_not_enough_and_no_claim_is_made_of_it() -> None:
+    strong, weak = scored(0.9, seed=4, n=40), scored(0.35, seed=9, n=40)
+    weak = replace(weak, baseline={}, baseline_is="")  # so that nothing says whether it beats anything
+    found = chosen(model("large", strong, parameters=99), model("small", weak, parameters=1))
+    apart = {a.name: a.told_apart for a in found.against}
+    assert found.chosen == "large"
+    if not apart["small"]:
+        assert "small has no trivial answer beside it in AUC." in found.reasons
+        assert "none that clearly beats the trivial answer is smaller" in found.advice
+    alone = chosen(model("small", weak, parameters=1))
+    assert alone.chosen == "" and "None is recommended" in alone.advice

@@ -87,6 +87,11 @@ def test_patients_and_models_are_told_apart_in_words(
         assert page.tab.inner_text("#model-facts .warn") == "Does not clearly beat the baseline in HD95 (mm)."
         worse = page.tab.inner_text("#model-facts .wrong")
         assert worse == "Worse than the baseline, a trivial answer, in Log loss."
+        with page.tab.expect_popup() as opened:
+            page.tab.click("#model-facts a")
+        opened.value.locator("#details h2", has_text="Model details").wait_for()
+        assert opened.value.evaluate("getComputedStyle(document.querySelector('.card')).borderRadius") == "10px"
+        opened.value.close()
         page.picture("told")
         page.tab.locator("#studies button.row").click()  # with the mouse: Enter asks
         page.tab.keyboard.press("Enter")

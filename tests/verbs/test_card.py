@@ -156,6 +156,7 @@ def test_without_cases_the_seconds_are_the_runs_and_said_to_be(pictures: Any, tm
     kept = json.loads((pictures.path / SPEED).read_text())
     assert cost.how == RECORDED and cost.seconds is not None and cost.seconds.n == len(kept["seconds"]) - 1
     assert cost.memory_bytes is None and cost.energy is None
+    assert "seconds a case" in (pictures.path / "report.html").read_text(encoding="utf-8")
     alone = tmp_path / "alone"
     shutil.copytree(pictures.bundle, alone)
     assert vs.card(alone).decision.candidates[0].cost.seconds is None, "a bundle on its own does not know"

@@ -69,11 +69,13 @@ def _advised(
     reasons: list[str],
 ) -> Decision:
     """Return the decision among the models that are not told apart from the best."""
-    proven = [c for c in level if standing(_card(c), name) in (BEATEN, None)]
+    proven = [c for c in level if standing(_card(c), name) == BEATEN]
     shown = metric_name(_card(best), name.partition("/")[0])
     for c in level:
         if c not in proven:
-            reasons.append(f"{c.name} does not clearly beat the trivial answer in {shown}.")
+            alone = standing(_card(c), name) is None
+            why = "has no trivial answer beside it" if alone else "does not clearly beat the trivial answer"
+            reasons.append(f"{c.name} {why} in {shown}.")
     reasons += [a.text for a in against]
     if not proven:
         text = (
@@ -91,16 +93,22 @@ def _advised(
         reasons.append(
             f"Read first of {small.name}: {listed(dict.fromkeys(b.kind for b in _card(small).banners))}."
         )
-    return Decision(every, small.name, _sentence(best, small, level, shown), tuple(reasons), against, name)
+    sentence = _sentence(best, small, level, shown, alone=len(level) == 1 and not against)
+    return Decision(every, small.name, sentence, tuple(reasons), against, name)
 
 
-def _sentence(best: Candidate, small: Candidate, level: Sequence[Candidate], shown: str) -> str:
+def _sentence(
+    best: Candidate, small: Candidate, level: Sequence[Candidate], shown: str, *, alone: bool
+) -> str:
     n = counted(_card(best).n_cases, "case")
-    if len(level) == 1 and len({best.name, small.name}) == 1:
-        return f"{best.name} has the best {shown} of those that are told apart on these {n}."
+    if alone:
+        return f"{best.name} alone has figures here; its {shown} on {n} clearly beats the trivial answer."
+    if len(level) == 1:
+        return f"{best.name} has the best {shown}, and the others are told apart from it on these {n}."
     if small is best:
         return (
-            f"{best.name} has the best {shown} and is the smallest of those that these {n} do not tell apart."
+            f"{best.name} has the best {shown}; of those that these {n} do not tell apart from it, none that clearly "
+            "beats the trivial answer is smaller."
         )
     return (
         f"{small.name} is enough: it is smaller, and on these {n} not told apart from {best.name}, which has the best "

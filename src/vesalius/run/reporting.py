@@ -23,6 +23,7 @@ from vesalius.evaluate.scoring import Tally
 from vesalius.run import engineering
 from vesalius.run.facts import data_facts, run_facts
 from vesalius.run.members import Outcome
+from vesalius.run.speed import speed_facts
 from vesalius.run.workspace import Workspace
 
 
@@ -62,7 +63,7 @@ def write_report(
         remarks=_remarks(outcome, scorecard),
         data={"data": space.cohort.root.name, **data_facts(space), "split": space.assignment.by},
         run=run_facts(plan, outcome),
-        engineer=engineering.facts(path, outcome.trained),
+        engineer={**engineering.facts(path, outcome.trained), **speed_facts(tally.seconds)},
         command=engineering.command(path, plan),
         notes=space.cohort.notes,
         set_aside=[(s.case, s.reason) for s in space.cohort.set_aside],
@@ -132,7 +133,7 @@ def write_evaluation(
         own=[row for row in rows if row[2] == USER],
         data={"data": cohort.root.name, "layout": cohort.layout, "data hash": cohort.hash},
         run={"bundle": bundle.hash if bundle else "another tool's predictions"},
-        engineer=engineering.machine_facts(),
+        engineer={**engineering.machine_facts(), **speed_facts(tally.seconds)},
         notes=cohort.notes,
         set_aside=[(s.case, s.reason) for s in cohort.set_aside],
         best=tally.gallery.best,

@@ -46,6 +46,14 @@ def recorded_speed(bundle: Bundle, cost: Cost) -> Cost:
     return replace(cost, seconds=timed(taken), machine=machine, how=RECORDED)
 
 
+def speed_facts(seconds: Sequence[float]) -> dict[str, str]:
+    """Return how long an answer took, by name and in words; nothing where there were none."""
+    if not seconds:
+        return {}
+    found = timed(seconds)
+    return {"seconds a case": f"{found.median:.3g}, from {found.low:.3g} to {found.high:.3g}"}
+
+
 def timed(seconds: Sequence[float]) -> Timed:
     """Return the median of some times without the first, if there are more: it builds what others find."""
     kept = list(seconds[1:] or seconds)

@@ -98,5 +98,5 @@ def _value(checklist: str, item: Item, k: Known) -> tuple[str, str, str]:
         return OPEN, f"{f'known: {given}; ' if given else ''}{ASKED}: {ask}", ""
     text = f"{found.text}. {given}" if given else found.text
     if found.missing and (lacking or not item.about):
-        return OPEN, f"known: {text}; {ASKED}: {found.missing}", found.where
+        return OPEN, f"known: {text.rstrip('.')}; {ASKED}: {found.missing}", found.where
     return FILLED, text, found.where

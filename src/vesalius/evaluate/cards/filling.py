@@ -10,7 +10,7 @@ from vesalius.core.words import counted, listed
 from vesalius.evaluate.cards import figures
 from vesalius.evaluate.cards.about import asked_for
 from vesalius.evaluate.cards.found import Found
-from vesalius.evaluate.cards.known import Known, in_words
+from vesalius.evaluate.cards.known import Known, in_words, taken
 from vesalius.evaluate.cards.model_card import SHOWN, intended, names_of, refuses
 
 CARD, PLAN, NUMBERS, RULES = "Model card", "The plan", "All numbers", "How it was measured"
@@ -65,12 +65,10 @@ def sources(k: Known) -> Found | None:
 def preparation(k: Known) -> Found:
     """Return how images are prepared and how data are checked."""
     data = k.plan.data
-    size = " × ".join(str(s) for s in reversed(data.size) if s > 1 or data.dims == 3)
-    spacing = f" at {' × '.join(f'{s:.4g}' for s in data.spacing_mm)} mm" if data.spacing_mm else ""
     how = listed(dict.fromkeys(n.method for n in data.normalise))
     text = (
         "every case is decoded once and faulty ones are set aside by name; axes made canonical, "
-        f"{data.sampling} images of {size}{spacing}; intensities: {how}; alike for all cases"
+        f"{data.sampling} images of {taken(k.plan)}; intensities: {how}; alike for all cases"
     )
     return Found(text, PLAN)
 
@@ -93,7 +91,7 @@ def selection(k: Known) -> Found | None:
     if data.sampling == "whole":
         return Found("none: each image enters as a whole", PLAN)
     return Found(
-        f"patches of {' × '.join(map(str, reversed(data.size)))}, {k.plan.train.foreground:.0%} of them on a label",
+        f"patches of {taken(k.plan)}, {k.plan.train.foreground:.0%} of them on a label",
         PLAN,
     )
 
@@ -173,7 +171,7 @@ def difference(k: Known) -> Found | None:
     if k.scorecard is None or k.scorecard.data_hash != k.hashes.get("data"):
         return None
     return Found(
-        "none in setting: both are parts of the same data, by their hash",
+        "both are parts of the same data, by their hash",
         RULES,
         asked_for("external_testing"),
     )
@@ -185,9 +183,9 @@ def difference(k: Known) -> Found | None:
 def model(k: Known) -> Found:
     """Return what the model takes and puts out."""
     data, net = k.plan.data, k.plan.net
-    size = " × ".join(map(str, reversed(data.size)))
     text = (
-        f"{net.name} at scale {net.scale:g}, {data.dims}-D; takes {counted(data.channels, 'channel')} of {size}; "
+        f"{net.name} at scale {net.scale:g}, {data.dims}-D; "
+        f"takes {counted(data.channels, 'channel')} of {taken(k.plan)}; "
         f"answers of kind {k.answer}{': ' + listed(k.labels, 12) if k.labels else ''}"
     )
     return Found(text, PLAN)

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from vesalius.core.bundle import Bundle, Stage, State
+from vesalius.core.bundle import BUNDLE, Bundle, Stage, State
 from vesalius.core.called import called_by
 from vesalius.core.learned import Learned
 from vesalius.core.plan import Plan
 from vesalius.core.scorecard import Scorecard
-from vesalius.core.sealed import MANIFEST
+from vesalius.core.sealed import digests
 from vesalius.core.words import counted, listed
 from vesalius.evaluate.cards.about import NOTHING, About, parse_about
 from vesalius.evaluate.own_card import own_scorecard
@@ -114,9 +114,8 @@ def with_record(stage: Stage, *, data: Mapping[str, str], training: Mapping[str,
 def weights_hash(bundle: Bundle) -> str:
     """Return one SHA-256 of all the weights of a bundle: of their lines in its manifest, in its order."""
     names = {name for stage in bundle.stages for name in stage.members}
-    lines = (bundle.path / MANIFEST).read_text(encoding="utf-8").splitlines(keepends=True)
-    kept = "".join(line for line in lines if line[66:].rstrip("\n") in names)
-    return hashlib.sha256(kept.encode()).hexdigest()
+    lines = (f"{digest}  {name}\n" for name, digest in digests(bundle.path, BUNDLE).items() if name in names)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def in_words(learned: Learned | None) -> list[str]:
@@ -144,3 +143,13 @@ def in_words(learned: Learned | None) -> list[str]:
         spacing = learned.spacing_mm[:2] if learned.flat else learned.spacing_mm
         found.append(f"spacing {' × '.join(reach(s) for s in spacing)} mm")
     return [text for text in found if text]
+
+
+def taken(plan: Plan) -> str:
+    """Return the size of what the network is given, columns × rows × slices, and its planned spacing."""
+    data = plan.data
+    axes = data.size[-data.dims :]
+    spacing = (
+        f" at {' × '.join(f'{s:.4g}' for s in data.spacing_mm[: data.dims])} mm" if data.spacing_mm else ""
+    )
+    return f"{' × '.join(map(str, reversed(axes)))}{spacing}"

@@ -13,7 +13,7 @@ from vesalius.answers.drawing.panels import Table
 from vesalius.core.words import counted, listed
 from vesalius.evaluate.cards import figures
 from vesalius.evaluate.cards.entries import MAKER, Entry, Section, known, not_measured, stated
-from vesalius.evaluate.cards.known import Known, in_words
+from vesalius.evaluate.cards.known import Known, in_words, taken
 from vesalius.evaluate.report import facts
 
 NO_DEVICE = "Not a medical device. For research; not for diagnosis or treatment."
@@ -132,8 +132,6 @@ def _metrics(k: Known) -> Section:
 def _evaluation(k: Known) -> Section:
     card, data = k.scorecard, k.plan.data
     normalised = listed(dict.fromkeys(n.method for n in data.normalise))
-    size = " × ".join(str(s) for s in reversed(data.size) if s > 1 or data.dims == 3)
-    spacing = f" at {' × '.join(f'{s:.4g}' for s in data.spacing_mm)} mm" if data.spacing_mm else ""
     entries = [
         known("data", "" if card is None else figures.scored_on(card), ask="on which cases it was evaluated"),
         known("data hash", "" if card is None else card.data_hash[:SHOWN], ask="the hash of the data"),
@@ -146,7 +144,7 @@ def _evaluation(k: Known) -> Section:
         stated("tested elsewhere", k.about, "external_testing"),
         Entry(
             "preparation",
-            f"{data.sampling}, {size} voxels{spacing}; intensities: {normalised}",
+            f"{data.sampling}, {taken(k.plan)}; intensities: {normalised}",
             where="The plan",
         ),
     ]
@@ -182,13 +180,15 @@ def _training(k: Known) -> Section:
 def _analyses(k: Known) -> Section:
     card = k.scorecard
     tables: list[Table] = [t for t in (figures.overall(card), figures.each_label(card)) if t] if card else []
-    groups = names_of(k.section("subgroups"))
-    crossed = "×" in groups or "*" in groups
+    parts = k.section("subgroups")
+    tables += figures.each_group(card, parts) if card else []
+    groups, gaps = names_of(parts), figures.gaps(card, parts) if card else ""
+    crossed = "×" in groups
     entries = [
         Entry("unitary results", figures.leading(card) or "no figure is defined", where="All numbers")
         if card is not None
         else not_measured("unitary results", "`vesalius evaluate RUN DATA`"),
-        Entry("results by group", f"by {groups}", where="Subgroups")
+        Entry("results by group", f"by {groups}{gaps}", where="Subgroups")
         if groups
         else not_measured("results by group", BY),
         Entry("intersectional results", f"by {groups}", where="Subgroups")
@@ -213,6 +213,8 @@ def trust(k: Known) -> list[Entry]:
         else not_measured("sets and intervals", "`vesalius calibrate` gives them a promised coverage"),
         Entry("abstention", "risk against coverage was measured", where="Risk and coverage")
         if k.section("selective")
+        else Entry("abstention", "answers are withheld by a rule", where="the bundle's calibration")
+        if k.calibration.get("withhold")
         else not_measured("abstention", "no curve of risk against coverage is in the scorecard"),
         Entry(
             "unlike images",
@@ -266,19 +268,22 @@ def _caveats(k: Known) -> Section:
 def names_of(part: Any) -> str:
     """Return what an optional part of a scorecard speaks of, such as the columns of its groups, in words.
 
-    A mapping speaks of its keys, a list of its entries' `column` or `name`; whatever else only says that it is there.
+    A mapping speaks of its keys, a list of what each entry is grouped `by`, or of its `column` or `name`; several at
+    once are joined by a cross. Whatever else only says that it is there.
     """
     if not part:
         return ""
     if isinstance(part, Mapping):
         return listed(map(str, part), 8)
-    if isinstance(part, list | tuple):
-        named = [
-            e.get("column") or e.get("by") or e.get("name")
-            if isinstance(e, Mapping)
-            else getattr(e, "column", None)
-            for e in part
-        ]
-        return listed(dict.fromkeys(str(n) for n in named if n), 8) or counted(len(part), "group")
-    found = getattr(part, "column", None) or getattr(part, "by", None)
-    return str(found) if found else "columns of the data"
+    if not isinstance(part, list | tuple):
+        part = (part,)
+    named = [word for entry in part if (word := _grouped_by(entry))]
+    return listed(dict.fromkeys(named), 8) or counted(len(part), "group")
+
+
+def _grouped_by(entry: Any) -> str:
+    for name in ("by", "column", "name"):
+        found = entry.get(name) if isinstance(entry, Mapping) else getattr(entry, name, None)
+        if found:
+            return str(found) if isinstance(found, str) else " × ".join(map(str, found))
+    return ""

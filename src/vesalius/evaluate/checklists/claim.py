@@ -14,7 +14,7 @@ CHECKLIST = Checklist(
         Item("3", "Introduction", "background, with intended use and role", ("background",), fill.role),
         Item("4", "Introduction", "aims, objectives, hypotheses", ("objectives",)),
         Item("5", "Methods: design", "prospective or retrospective", ("study_design",)),
-        Item("6", "Methods: design", "goal of the study", ("objectives",)),
+        Item("6", "Methods: design", "goal of the study", ("study_design",)),
         Item("7", "Methods: data", "sources of the data", ("data_source",), fill.sources),
         Item("8", "Methods: data", "who and what was included and excluded", ("eligibility",), fill.excluded),
         Item("9", "Methods: data", "how the data were prepared", fill=fill.preparation),
