@@ -19,7 +19,7 @@ from vesalius.prepare.batch import Batch, Example
 
 
 class Classifier(nn.Module):
-    """A net and its head, and the seconds that passes through it took (see `counted`)."""
+    """A net and its head, the images that it saw, and the seconds that it took (see `counted`)."""
 
     def __init__(
         self, name: str, *, dims: int, channels: int, size: tuple[int, ...], scale: float = 1.0
@@ -28,13 +28,14 @@ class Classifier(nn.Module):
         torch.manual_seed(0)
         self.net = nets.build(name, dims=dims, in_channels=channels, size=size, scale=scale)
         self.head = self.net.head(2)
-        self.seconds = 0.0
+        self.seconds, self.images = 0.0, 0
 
     def forward(self, image: Tensor) -> Tensor:
         """Return logits of `(B, C, Z, Y, X)`; a 2-D net sees the one plane."""
         began = time.perf_counter()
         x = image[:, :, 0] if self.net.dims == 2 else image
         logits: Tensor = self.head(self.net(x))
+        self.images += len(image)
         self.seconds += time.perf_counter() - began
         return logits
 

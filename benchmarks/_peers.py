@@ -27,7 +27,8 @@ from vesalius.explain.pieces import cut, means
 from vesalius.explain.question import Question
 from vesalius.explain.stand_in import stand_in
 
-PIECES, TIMES, SMALL = 20, 2, 64
+PIECES, TIMES, SMALL = 20, 3, 64
+Times = tuple[float, float]  # ours, the package's
 
 
 def main() -> int:
@@ -50,20 +51,22 @@ def _asked(samples: int, size: int, scale: float) -> tuple[Question, Setting]:
     return question, Setting(stand_in(question, "mean"), samples, 0, PIECES)
 
 
-def _result(name: str, package: str, ours: Any, theirs: Any, seconds: tuple[float, float]) -> dict[str, Any]:
+def _result(name: str, package: str, ours: Any, theirs: Any, times: Times) -> dict[str, Any]:
     r = float(stats.spearmanr(np.ravel(ours), np.ravel(theirs)).statistic)
-    return {"method": name, "package": package, "r": r, "ours_s": seconds[0], "theirs_s": seconds[1]}
+    return {"method": name, "package": package, "r": r, "ours_s": times[0], "theirs_s": times[1]}
 
 
-def _both(ours: Callable[[], Any], theirs: Callable[[], Any]) -> tuple[Any, Any, tuple[float, float]]:
-    """Return what both give, and the least seconds of several turns, which they take one after the other."""
-    times: list[tuple[float, float]] = []
+def _both(question: Question, ours: Callable[[], Any], theirs: Callable[[], Any]) -> tuple[Any, Any, Times]:
+    """Return what both give, and the least processor seconds an image of several turns, one after the other."""
+    net: Any = question.models[0]
+    times: list[Times] = []
     for _ in range(TIMES):
-        begun = time.perf_counter()
+        net.images, begun = 0, time.process_time()
         one = ours()
-        between = time.perf_counter()
+        ours_s = (time.process_time() - begun) / net.images
+        net.images, begun = 0, time.process_time()
         other = theirs()
-        times.append((between - begun, time.perf_counter() - between))
+        times.append((ours_s, (time.process_time() - begun) / net.images))
     return one, other, (min(a for a, _ in times), min(b for _, b in times))
 
 
@@ -105,7 +108,9 @@ def lime(question: Question, setting: Setting) -> dict[str, Any]:
             weights[k] = v
         return weights
 
-    ours, other, seconds = _both(lambda: methods.get("lime").attribute(question, setting).field, theirs)
+    ours, other, seconds = _both(
+        question, lambda: methods.get("lime").attribute(question, setting).field, theirs
+    )
     same = kept.astype(bool)
     same[0] = True
     weights, _ = line(same, question.each(pieces.changed(same)))
@@ -130,7 +135,9 @@ def kernel(question: Question, setting: Setting) -> dict[str, Any]:
         every = f"num_features({pieces.count})"
         return np.ravel(explainer.shap_values(ones, nsamples=setting.samples, silent=True, l1_reg=every))
 
-    _, other, seconds = _both(lambda: methods.get("shap-kernel").attribute(question, setting).field, theirs)
+    _, other, seconds = _both(
+        question, lambda: methods.get("shap-kernel").attribute(question, setting).field, theirs
+    )
     n = explainer.nsamplesAdded
     kept, weights = explainer.maskMatrix[:n] > 0.5, explainer.kernelWeights[:n]
     whole, nothing = float(explainer.fx[0]), float(explainer.fnull[0])
@@ -165,7 +172,7 @@ def gradients(question: Question, setting: Setting) -> dict[str, Any]:
         return np.asarray(found).reshape(image.shape).sum(axis=0)
 
     ours, other, seconds = _both(
-        lambda: methods.get("shap-gradient").attribute(question, setting).field, theirs
+        question, lambda: methods.get("shap-gradient").attribute(question, setting).field, theirs
     )
     one, two = (means(pieces.numbers, f) for f in (ours, other))
     return _result("shap-gradient", "shap", one, two, seconds)
@@ -186,7 +193,9 @@ def integrated(question: Question, setting: Setting) -> dict[str, Any]:
         return found.detach().numpy()[0].sum(axis=0)
 
     own = Setting(setting.away, steps)
-    found = _both(lambda: methods.get("integrated-gradients").attribute(question, own).field, theirs)
+    found = _both(
+        question, lambda: methods.get("integrated-gradients").attribute(question, own).field, theirs
+    )
     return _result("integrated-gradients", "captum", *found)
 
 
@@ -211,7 +220,9 @@ def occlusion(question: Question, setting: Setting) -> dict[str, Any]:
         )  # fmt: skip
         return found.detach().numpy()[0].mean(axis=0)
 
-    ours, other, seconds = _both(lambda: methods.get("occlusion").attribute(question, setting).field, theirs)
+    ours, other, seconds = _both(
+        question, lambda: methods.get("occlusion").attribute(question, setting).field, theirs
+    )
     numbers = cut(question, setting.away, about=setting.pieces).numbers
     return _result("occlusion", "captum", means(numbers, ours), means(numbers, other), seconds)
 
@@ -247,7 +258,7 @@ def gradcam(question: Question, setting: Setting) -> dict[str, Any]:
         found = explainer.attribute(picture, target=0, relu_attributions=True)
         return LayerAttribution.interpolate(found, size, "bilinear").detach().numpy()[0, 0]
 
-    found = _both(lambda: methods.get("gradcam").attribute(question, setting).field, theirs)
+    found = _both(question, lambda: methods.get("gradcam").attribute(question, setting).field, theirs)
     return _result("gradcam", "captum", *found)
 
 
