@@ -90,7 +90,9 @@ def test_patients_and_models_are_told_apart_in_words(
         with page.tab.expect_popup() as opened:
             page.tab.click("#model-facts a")
         opened.value.locator("#details h2", has_text="Model details").wait_for()
-        assert opened.value.evaluate("getComputedStyle(document.querySelector('.card')).borderRadius") == "10px"
+        assert (
+            opened.value.evaluate("getComputedStyle(document.querySelector('.card')).borderRadius") == "10px"
+        )
         opened.value.close()
         page.picture("told")
         page.tab.locator("#studies button.row").click()  # with the mouse: Enter asks

@@ -9,6 +9,7 @@ import typer
 from vesalius.cli._app import pairs
 from vesalius.cli._outcome import Outcome, Talk, add
 from vesalius.core.errors import UsageError
+from vesalius.core.words import counted
 
 
 def card(
@@ -80,7 +81,8 @@ def card(
             typer.echo(text)
         for name, one in found.cards.items():
             lists = ", ".join(f"{c.title} {c.summary}" for c in one.checklists)
-            typer.echo(f"{name}: {one.open} entries of its card are open; {lists}")
+            still = counted(one.open, "entry of its card is", "entries of its card are")
+            typer.echo(f"{name}: {still} open; {lists}")
         if found.out is not None:
             typer.echo(f"written    {found.out}")
 

@@ -23,6 +23,7 @@ from vesalius.core.disk import output_errors
 from vesalius.core.errors import BundleError
 from vesalius.core.image import Array
 from vesalius.core.sealed import Kind, damage_named, open_sealed, write_sealed
+from vesalius.core.words import counted
 
 INDEX = Kind("index", 1, source="the folder `neighbours` of a run that `vesalius fit` wrote")
 _VECTORS = "vectors.safetensors"
@@ -116,7 +117,7 @@ def open_index(path: Path | str, *, bundle: str | None = None) -> Index:
         head = opened.head
         vectors, entries = opened.arrays(_VECTORS)["vectors"], tuple(_parsed(one) for one in head["cases"])
         if vectors.ndim != 2 or len(vectors) != len(entries):
-            raise ValueError(f"{len(entries)} cases and vectors of shape {vectors.shape}")
+            raise ValueError(f"{counted(len(entries), 'case')} and vectors of shape {vectors.shape}")
         found = Index(
             head["bundle"], head["data_hash"], head["made_of"], vectors, entries, dict(head["measured"])
         )

@@ -52,7 +52,7 @@ def decide(candidates: Sequence[Candidate], *, resamples: int = 1000) -> Decisio
     if strange:
         text = (
             "The models were not measured on the same cases of the same data, so none is recommended: "
-            f"`vesalius compare {' '.join(c.name for c in (best, strange[0]))} --data DATA` scores both on the same."
+            f"`vesalius compare {' '.join(c.name for c in (best, strange[0]))} --data` scores both on the same."
         )
         return Decision(every, "", text, tuple(reasons), figure=name)
     against = _against(best, [c for c in rest if c is not best], name, resamples=resamples)
@@ -147,7 +147,7 @@ def _unlike(first: Scorecard, second: Scorecard, names: tuple[str, str]) -> str:
     except DataError as error:
         return str(error.found or error.what)
     if (first.n_cases, first.split) != (second.n_cases, second.split):
-        return f"{first.n_cases} {first.split} cases and {second.n_cases} {second.split} cases"
+        return " and ".join(counted(c.n_cases, f"{c.split} case") for c in (first, second))
     return ""
 
 

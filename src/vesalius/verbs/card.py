@@ -17,6 +17,7 @@ from vesalius.core.file_names import file_names
 from vesalius.core.progress import Progress, watched
 from vesalius.core.scorecard import Scorecard, load_scorecard
 from vesalius.core.shown import Shown, some
+from vesalius.core.words import counted
 from vesalius.evaluate.cards.about import About
 from vesalius.evaluate.cards.about import template as empty
 from vesalius.evaluate.cards.card import ModelCard, card_of
@@ -51,7 +52,7 @@ class Cards(Shown):
 
     def _words(self) -> Iterable[str]:
         yield some(map(repr, self.cards), len(self.cards))
-        yield f"{sum(one.open for one in self.cards.values())} entries open"
+        yield f"{counted(sum(one.open for one in self.cards.values()), 'open entry', 'open entries')}"
         yield self.decision.advice
 
 

@@ -17,8 +17,8 @@ _PATH = re.compile(r"(?:^|[\s\"'(=:])(?:~?/[\w.@-]+/[\w.@-]|[A-Za-z]:\\\w|\\\\\w
 HEAD = """\
 # What only a person knows of a model, for its card, its change-control plan and its checklists:
 #
-#     vesalius fit DATA --about about.yaml          it goes into the bundle
-#     vesalius card RUN --about about.yaml -o OUT   it goes into this card alone
+#     vesalius fit DATA --about FILE                it goes into the bundle
+#     vesalius card RUN --about FILE -o OUT   it goes into this card alone
 #
 # Leave out, or leave empty, what is not known: the card then says that it is open. Write no patient's name, no path.
 """

@@ -10,6 +10,7 @@ from __future__ import annotations
 from vesalius.answers.drawing.panels import Cell, Table
 from vesalius.core.called import called_by
 from vesalius.core.scorecard import Interval, Scorecard
+from vesalius.core.words import counted
 from vesalius.evaluate.cards.entries import OPEN, Entry, Section, known, not_measured, stated
 from vesalius.evaluate.cards.known import Known
 from vesalius.evaluate.cards.model_card import BY, SHOWN, names_of
@@ -98,7 +99,7 @@ def _protocol(k: Known) -> Section:
 def _same_cases(card: Scorecard | None) -> Entry:
     if card is None:
         return not_measured("same test cases", "`vesalius evaluate` first, on cases that are kept for this")
-    cases = f"the {card.n_cases} {card.split} cases of the data with hash {card.data_hash[:SHOWN]}"
+    cases = f"{counted(card.n_cases, f'{card.split} case')} of the data with hash {card.data_hash[:SHOWN]}"
     return Entry(
         "same test cases", f"{cases}; no later fit may train on them: `vesalius fit --init` keeps them apart"
     )

@@ -221,7 +221,8 @@ def trained(k: Known) -> Found:
 def _course(k: Known) -> str:
     train, loss = k.plan.train, k.plan.loss
     return (
-        f"{counted(train.steps, 'step')} of {train.batch} cases, {train.optimizer} at {train.lr:g} ({train.schedule}), "
+        f"{counted(train.steps, 'step')} of {counted(train.batch, 'case')}, "
+        f"{train.optimizer} at {train.lr:g} ({train.schedule}), "
         f"loss {loss.name}, seed {train.seed}"
     )
 
