@@ -85,6 +85,7 @@ class Handling(ABC, Generic[A]):
     `monailabel` is what MONAI Label calls a model of this kind. `draws` says whether `draw` draws anything. `asks` are
     the words for what can be asked of an answer, the usual first; a kind with none cannot be explained. `ways` are
     those in which a calibration can promise something of an answer, the usual first; a kind with none makes no promise.
+    `doubted_ways` are those of them that need the answer's doubt.
     `error` is what `losses` measures, in words.
     """
 
@@ -100,6 +101,7 @@ class Handling(ABC, Generic[A]):
     draws: ClassVar[bool] = False
     asks: ClassVar[tuple[str, ...]] = ()
     ways: ClassVar[tuple[str, ...]] = ()
+    doubted_ways: ClassVar[tuple[str, ...]] = ()
     error: ClassVar[str] = "error"
 
     # --- what is written of an answer and shown of it

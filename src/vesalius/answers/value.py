@@ -33,6 +33,7 @@ from vesalius.metrics import Interval, Rows
 from vesalius.metrics import value as judge
 
 TARGETS = ("number",)
+NO_SPREAD = 1e-9  # opinions that are all alike
 ABSOLUTE, NORMALISED = "absolute", "normalised"
 AGREEMENT_SAYS = (
     "A dot a case: how far the answer lies above or below the truth, against the mean of both. The line is the mean "
@@ -57,6 +58,7 @@ class ValueHandling(Handling[Value]):
     compared = ("mae", "bias")
     asks = ("number",)
     ways = (ABSOLUTE, NORMALISED)
+    doubted_ways = (NORMALISED,)
     error = "mean size of the error"
 
     def columns(self, answer: Value) -> dict[str, Any]:
@@ -212,15 +214,14 @@ def _scale(answer: Value, way: str) -> float:
         return 1.0
     if way != NORMALISED:
         raise UnknownName("way to make an interval", way, (ABSOLUTE, NORMALISED))
-    doubt = getattr(answer, "doubt", None)
-    spread = getattr(doubt, "spread", None)
-    if spread is None or not spread > 0:
+    spread = None if answer.doubt is None else answer.doubt.figures.get("sd")
+    if spread is None:
         raise DataError(
             "a normalised interval needs answers that say how much they doubt",
-            found="an answer without a spread",
-            hint="--way absolute, or a bundle of several members",
+            found="an answer without a doubt",
+            hint="--way absolute, or --doubt members, dropout or mirror",
         )
-    return float(spread)
+    return max(float(spread), NO_SPREAD)
 
 
 def _value_of(row: Row, *, unit: str | None) -> Value:

@@ -37,6 +37,17 @@ def calibrate(
     refit: list[str] | None = typer.Option(
         None, "--refit", help="What else to fit anew: temperature, …; see `vesalius refits`; can be repeated."
     ),
+    settings: list[str] | None = typer.Option(
+        None,
+        "--set",
+        help="Options for what is fitted anew: task.options.threshold=sensitivity:0.95; can be repeated.",
+    ),
+    doubt: str | None = typer.Option(
+        None, "--doubt", help="How answers are doubted, of the way normalised; see `vesalius opinions`."
+    ),
+    samples: int | None = typer.Option(
+        None, "--samples", min=2, help="Opinions that dropout gives.", show_default="20"
+    ),
     split: str | None = typer.Option(
         None, "--split", help="val, test or all, or a CSV with case,split; by default the test cases, or all."
     ),
@@ -71,6 +82,9 @@ def calibrate(
         by=by,
         withhold=None if withhold is None else number_or_word(withhold),
         refit=refit or (),
+        settings=pairs(settings, "--set"),
+        doubt=doubt,
+        samples=samples,
         split=None if is_file else split,
         split_file=split if is_file else None,
         target=target,

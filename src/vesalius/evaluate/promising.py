@@ -35,13 +35,15 @@ class Judged:
 class Asked:
     """What is asked of a calibration: the promised share and the way, by which column, and which answers to withhold.
 
-    `withhold` is `several`, or the largest share of errors among those that are answered; None withholds none.
+    `withhold` is `several`, or the largest share of errors among those that are answered; None withholds none. `doubt`
+    is how the answers are doubted, of a way that needs it.
     """
 
     coverage: float = 0.9
     way: str = ""
     by: str | None = None
     withhold: float | str | None = None
+    doubt: str | None = None
 
     def assert_sound(self, handling: Handling[Any]) -> None:
         """Raise PlanError or UnknownName for what cannot be asked, or not of this kind of answer."""
@@ -53,6 +55,18 @@ class Asked:
             )
         if self.way and self.way not in handling.ways:
             raise UnknownName("way to promise", self.way, handling.ways)
+        doubted = self.way in handling.doubted_ways
+        if doubted and self.doubt is None:
+            raise PlanError(
+                f"the way '{self.way}' stands on how much an answer is doubted",
+                hint="--doubt members, dropout or mirror",
+            )
+        if self.doubt is not None and not doubted:
+            raise PlanError(
+                "this promise does not stand on a doubt",
+                found=f"--doubt {self.doubt}",
+                hint=f"--way {handling.doubted_ways[0]}" if handling.doubted_ways else "no --doubt",
+            )
         share = isinstance(self.withhold, int | float) and 0 < float(self.withhold) < 1
         if self.withhold is not None and self.withhold != SEVERAL and not share:
             raise PlanError(

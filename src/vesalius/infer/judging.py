@@ -15,6 +15,12 @@ from vesalius.core.words import listed
 SEVERAL, ERROR = "several", "error"  # the rules by which answers are withheld
 
 
+def doubt_of(calibration: Mapping[str, Any]) -> tuple[str, int | None] | None:
+    """Return the way of doubting, and how many samples, that what is promised stands on; None where on none."""
+    found = calibration.get(PROMISE, {}).get("on", {}).get("doubt")
+    return None if found is None else (str(found[0]), None if found[1] is None else int(found[1]))
+
+
 def judged_by(answer: Answer, calibration: Mapping[str, Any], case: Case) -> Answer:
     """Return the answer with what its bundle's calibration promises of it, withheld where a rule says so."""
     if calibration.get(PROMISE):

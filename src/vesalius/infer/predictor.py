@@ -26,7 +26,7 @@ from vesalius.infer.asked import built, decoded, encoded
 from vesalius.infer.cropping import box_of, crop_case, in_memory
 from vesalius.infer.doubting import Doubter, Doubting, Prepared, ways_of
 from vesalius.infer.guard import require
-from vesalius.infer.judging import judged_by
+from vesalius.infer.judging import doubt_of, judged_by
 from vesalius.infer.layers import Features
 from vesalius.infer.layers import Watch as Layers
 from vesalius.infer.runs.contract import Members
@@ -118,6 +118,7 @@ class Predictor:
     ) -> None:
         self.bundle, self.accept_mismatch, self.refuse_unlike = bundle, accept_mismatch, refuse_unlike
         self.levels = levels or bool(bundle.stages[-1].calibration.get(PROMISE))
+        self.doubts = doubt_of(bundle.stages[-1].calibration)
         self.device = device_of(device)
         self.stages = tuple(_load(bundle, stage, self.device, weights) for stage in bundle.stages)
         if self.device.type == "cpu":
@@ -243,6 +244,13 @@ class Predictor:
         An answer itself stays what it is. Raises UnknownName, and PlanError where the bundle does not go with it.
         """
         self._doubting.get(way, samples)
+        promised = doubt_of(self.bundle.stages[-1].calibration)
+        if promised is not None and (way, samples) != promised:
+            raise PlanError(
+                f"what the bundle promises stands on the doubt '{promised[0]}', which its answers have unasked",
+                found=f"another doubt: {way}",
+                hint="no --doubt",
+            )
         other = copy.copy(self)
         other.doubts = (way, samples)
         return other

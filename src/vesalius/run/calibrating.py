@@ -6,7 +6,7 @@ import base64
 import json
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,9 +15,11 @@ from vesalius.answers import contract
 from vesalius.core.bundle import Bundle, Stage
 from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort, SetAside
+from vesalius.core.doubt import Doubt
 from vesalius.core.errors import CodeError, DataError, MismatchError, VesaliusError
 from vesalius.core.groups import grouping
 from vesalius.core.image import Array
+from vesalius.core.plan import override
 from vesalius.core.progress import Progress
 from vesalius.core.words import counted
 from vesalius.evaluate import calibrations
@@ -35,10 +37,15 @@ NAME = "calibrate"
 
 @dataclass(frozen=True, eq=False)
 class Said:
-    """What is kept of each case, by its id: raw outputs where these are small, else how strange the truth was."""
+    """What is kept of each case, by its id: raw outputs where these are small, else how strange the truth was.
+
+    Where they are asked for, `strange` is how strange the case is to the alarm, and `doubts` are those of raw outputs.
+    """
 
     raw: Mapping[str, Array]
     judged: Mapping[str, Judged]
+    strange: Mapping[str, float] = field(default_factory=dict)
+    doubts: Mapping[str, Doubt] = field(default_factory=dict)
     set_aside: tuple[SetAside, ...] = ()
 
     def __len__(self) -> int:
@@ -46,12 +53,20 @@ class Said:
 
 
 def collect(
-    sheet: Sheet, predictor: Predictor, cases: Sequence[Case], *, target: str, way: str, progress: Progress
+    sheet: Sheet,
+    predictor: Predictor,
+    cases: Sequence[Case],
+    *,
+    target: str,
+    way: str,
+    alarm: bool = False,
+    progress: Progress,
 ) -> Said:
     """Answer every case that has no row yet, each once; a faulty one is set aside by name and stops no other.
 
     Of answers about whole images the raw outputs are kept; of those tile by tile only how strange the truth is, so that
-    the pixels of one case are in memory. Raises MismatchError where no case is of the kind that was learned from.
+    the pixels of one case are in memory. With `alarm` it is kept, too, how strange each case is to the bundle's alarm.
+    Raises MismatchError where no case is of the kind that was learned from.
     """
     done = set(sheet.answers.cases())
     left = [case for case in cases if case.id not in done]
@@ -62,6 +77,8 @@ def collect(
         for case in left:
             try:
                 record = _record(predictor, with_reference(case), target, way)
+                if alarm and predictor.alarm is not None:
+                    record["alarm"] = float(predictor.alarm.score(predictor.watched([case]))[0])
                 sheet.answers.add({"case": case.id, "record": json.dumps(record, allow_nan=False)})
             except CodeError:
                 raise
@@ -81,14 +98,20 @@ def read(sheet: Sheet) -> Said:
     """Return what lies in a folder of a calibration."""
     raw: dict[str, Array] = {}
     judged: dict[str, Judged] = {}
+    odd: dict[str, float] = {}
+    doubts: dict[str, Doubt] = {}
     for case, record in sheet.answers.texts("record"):
         data = json.loads(record)
+        if "alarm" in data:
+            odd[case] = float(data["alarm"])
+        if "doubt" in data:
+            doubts[case] = Doubt(**data["doubt"])
         if "raw" in data:
             raw[case] = np.array(data["raw"], dtype=data["type"])
             continue
         strange = {name: _unpacked(value) for name, value in data["strange"].items()}
         judged[case] = Judged(strange, data["sure"], data["wrong"])
-    return Said(raw, judged)
+    return Said(raw, judged, odd, doubts)
 
 
 def fitted(
@@ -99,13 +122,20 @@ def fitted(
     target: str,
     asked: Asked,
     refit: Sequence[str] = (),
+    settings: Mapping[str, Any] | None = None,
+    doubt: tuple[str, int | None] | None = None,
 ) -> Stage:
     """Return the bundle's last stage with what was fitted on a cohort.
+
+    `settings` are options of its task that hold for what is fitted anew. `doubt` is the way of doubting, and how many
+    samples, that what is promised stands on.
 
     What is named in `refit` is fitted first; promises and the rule that withholds answers then follow from the answers
     with those numbers. Raises DataError where too little is known for what is asked.
     """
     stage = bundle.stages[-1]
+    if settings:
+        stage = replace(stage, plan=override(stage.plan, settings))
     if not len(said):
         raise DataError("no case could be used to calibrate on")
     ids = list(said.raw) or list(said.judged)
@@ -117,7 +147,10 @@ def fitted(
         judged, about = _rejudged(stage, said, cases, target=target, way=asked.way)
     by = None if asked.by is None else grouping(cases, asked.by)
     patients = len({c.patient for c in cases}) if cohort.patients_known else None
-    basis = Basis(cohort.hash, patients, more={"refit": list(refit)})
+    more: dict[str, Any] = {"refit": list(refit)}
+    if doubt is not None:
+        more["doubt"] = list(doubt)
+    basis = Basis(cohort.hash, patients, more=more)
     stage = promised(stage, judged, cases, asked=asked, basis=basis, grouping=by, about=about)
     return stage if asked.withhold is None else withholding(stage, judged, asked.withhold)
 
@@ -129,7 +162,10 @@ def _record(predictor: Predictor, case: Case, target: str, way: str) -> dict[str
         raw = np.asarray(predictor.raw(case))
         if not np.isfinite(raw).all():
             raise DataError(f"case {case.id}: the model's output is not a number")
-        return {"type": str(raw.dtype), "raw": raw.tolist()}
+        record: dict[str, Any] = {"type": str(raw.dtype), "raw": raw.tolist()}
+        if predictor.doubts is not None and (doubt := predictor(case).doubt) is not None:
+            record["doubt"] = doubt.summary()
+        return record
     answer = predictor(case)
     handling = contract.of(answer)
     one = judge(answer, handling.truth(case.targets[target], case), way)
@@ -155,14 +191,15 @@ def _refitted(stage: Stage, said: Said, cases: Sequence[Case], refit: Sequence[s
     if not chosen:
         return stage
     task = tasks.get(stage.plan.task.name)
-    if not said.raw:
+    if not said.raw and any(one.looks_at == "raw" for one in chosen):
         raise DataError(
             "only answers about whole images are fitted anew: raw answers tile by tile are not kept",
             found=task.name,
-            hint="no --refit",
+            hint="--refit alarm alone, or none",
         )
     truths = [task.truth(case, stage.state) for case in cases]
-    collected = Collected(cases, [said.raw[c.id] for c in cases], truths)
+    raw = [said.raw[c.id] for c in cases] if said.raw else []
+    collected = Collected(cases, raw, truths, [said.strange[c.id] for c in cases if c.id in said.strange])
     for one in chosen:
         stage = one.fit(stage, task, collected)
     return stage
@@ -176,9 +213,8 @@ def _rejudged(
     handling = contract.of(task.answer)
     pairs = []
     for case in cases:
-        answer = replace(
-            task.decode(said.raw[case.id], stage.state, stage.calibration, BLANK), case_id=case.id
-        )
+        answer = task.decode(said.raw[case.id], stage.state, stage.calibration, BLANK)
+        answer = replace(answer, case_id=case.id, doubt=said.doubts.get(case.id))
         pairs.append((answer, handling.truth(case.targets[target], case)))
     try:
         return [judge(answer, truth, way) for answer, truth in pairs], handling.extent(pairs)

@@ -7,14 +7,16 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from vesalius import cohorts
 from vesalius.answers import contract
 from vesalius.core.bundle import Bundle, Stage, save_bundle
-from vesalius.core.cohort import Assignment, Cohort
+from vesalius.core.cohort import Assignment, Cohort, TargetInfo
 from vesalius.core.disk import assert_apart, held, output_errors
-from vesalius.core.errors import DataError, Interrupted, VesaliusError
+from vesalius.core.errors import DataError, Interrupted, PlanError, VesaliusError
 from vesalius.core.groups import grouping
+from vesalius.core.plan import override
 from vesalius.core.progress import Progress, watched
 from vesalius.core.promise import PROMISE
 from vesalius.core.words import counted
@@ -22,6 +24,7 @@ from vesalius.evaluate import calibrations
 from vesalius.evaluate.answered import BEFORE
 from vesalius.evaluate.promising import Asked, notes_of
 from vesalius.infer.predictor import Predictor
+from vesalius.infer.selftest.recording import recorded
 from vesalius.plan import machine as machines
 from vesalius.plan import torch_threads
 from vesalius.reliability.marks import Marks
@@ -32,7 +35,10 @@ from vesalius.run.ledger import Sheet
 from vesalius.run.past import Past, past_of_bundle
 from vesalius.run.unseen import Choice, unseen
 from vesalius.tasks import contract as tasks
+from vesalius.tasks.contract import Task
 from vesalius.verbs.evaluate import checked, target_of
+
+USUAL = "temperature"  # what settings are for
 
 
 def calibrate(
@@ -45,6 +51,9 @@ def calibrate(
     by: str | None = None,
     withhold: float | str | None = None,
     refit: Sequence[str] = (),
+    settings: Mapping[str, Any] | None = None,
+    doubt: str | None = None,
+    samples: int | None = None,
     split: str | None = None,
     target: str | None = None,
     columns: Mapping[str, str] | None = None,
@@ -75,6 +84,10 @@ def calibrate(
         withhold: Which answers to withhold: the largest share of errors among those that are answered, such as 0.05,
             which is kept with 95 % confidence; or `"several"`, those whose set is not one label.
         refit: What else to fit anew, such as `temperature`; see `vesalius refits`.
+        settings: Options of its task that hold for what is fitted anew: `{"task.options.calibration": "isotonic"}`,
+            `{"task.options.threshold": "sensitivity:0.95"}`. They ask for `temperature` to be fitted anew.
+        doubt: How answers are doubted, of the way `normalised`; one of `vesalius opinions`.
+        samples: How many opinions `dropout` gives.
         split: Which cases to use: `val`, `test` or `all`; by default the declared test cases, or all.
         target: The truth, where there are several.
         columns: What a table's columns are, where their names do not tell: `{"group": "hospital"}`.
@@ -98,9 +111,11 @@ def calibrate(
     """
     shown = watched(progress)
     opened, folder = bundle_of(bundle), Path(out)
-    asked = Asked(coverage=coverage, way=way, by=by, withhold=withhold)
-    asked.assert_sound(contract.of(tasks.get(opened.stages[-1].plan.task.name).answer))
-    calibrations.in_order(tuple(refit))
+    asked = Asked(coverage=coverage, way=way, by=by, withhold=withhold, doubt=doubt)
+    task = tasks.get(opened.stages[-1].plan.task.name)
+    asked.assert_sound(contract.of(task.answer))
+    refit = (*refit, USUAL) if settings and USUAL not in refit else refit
+    kinds = {one.looks_at for one in calibrations.in_order(tuple(refit))}
     for place in (opened.path, *([Path(data)] if isinstance(data, str | Path) else [])):
         assert_apart(place, folder)
     torch_threads.use(machines.measure().cores)
@@ -124,17 +139,41 @@ def calibrate(
         grouping(choice.cases, by)  # a column that is not there is said before any case is answered
     if choice.overlap:
         shown.note(choice.overlap)
-    mark = {"bundle": opened.hash, "data": cohort.hash, "target": name, "way": way, "split": choice.split}
+    if settings:
+        _assert_options(settings, opened, task, info)
+    mark: dict[str, Any] = {"bundle": opened.hash, "data": cohort.hash, "target": name, "way": way}
+    mark["split"] = choice.split
+    more = {"doubt": doubt, "samples": samples, "alarm": True if "strange" in kinds else None}
+    mark |= {key: value for key, value in more.items() if value is not None}
     sheet = (Sheet.again if resume else Sheet.new)(folder, mark, NAME)
     try:
         with held(sheet.folder):
             predictor = Predictor(opened, device=device, accept_mismatch=accept_mismatch, levels=True)
-            said = collect(sheet, predictor, choice.cases, target=name, way=way, progress=shown)
-            stage = fitted(opened, cohort, said, target=name, asked=asked, refit=refit)
+            if doubt is not None:
+                predictor = predictor.doubting(doubt, samples)
+            said = collect(
+                sheet,
+                predictor,
+                choice.cases,
+                target=name,
+                way=way,
+                alarm="strange" in kinds,
+                progress=shown,
+            )
+            stage = fitted(
+                opened,
+                cohort,
+                said,
+                target=name,
+                asked=asked,
+                refit=refit,
+                settings=settings,
+                doubt=None if doubt is None else (doubt, samples),
+            )
             for note in notes_of(stage.calibration[PROMISE]):
                 shown.note(note)
             used = [*said.raw, *said.judged]
-            made = _written(folder, opened, stage, _now_known(past, marks, opened, used))
+            made = _written(folder, opened, stage, _now_known(past, marks, opened, used), device=device)
     except KeyboardInterrupt as error:
         kept = len(sheet.answers.cases())
         words = ["vesalius", NAME, str(opened.path), str(cohort.root), "-o", str(out), "--resume"]
@@ -154,6 +193,18 @@ def calibrate(
     return made
 
 
+def _assert_options(settings: Mapping[str, Any], bundle: Bundle, task: Task, info: TargetInfo | None) -> None:
+    """Raise PlanError for what is no option of the task, or one that it refuses: nothing else can be set anew."""
+    for path in settings:
+        if not path.startswith("task.options."):
+            raise PlanError(
+                "only options of the task can be set where the weights stay",
+                found=path,
+                hint="task.options.calibration or task.options.threshold",
+            )
+    task.check_plan(override(bundle.stages[-1].plan, settings), info)
+
+
 def _fresh(choice: Choice) -> Choice:
     """Return the cases. Raises DataError where the bundle learned from some: nothing could be promised of others."""
     if choice.banner:
@@ -171,8 +222,11 @@ def _now_known(past: Past, marks: Marks, bundle: Bundle, used: Sequence[str]) ->
     return replace(past.record, runs=(*past.record.runs, cases))
 
 
-def _written(folder: Path, bundle: Bundle, stage: Stage, known: TrainedOn) -> Bundle:
-    """Write the copy into a folder that is a run's in this: it holds the bundle and what is known of its cases."""
+def _written(folder: Path, bundle: Bundle, stage: Stage, known: TrainedOn, *, device: str | None) -> Bundle:
+    """Write the copy into a folder that is a run's in this: it holds the bundle and what is known of its cases.
+
+    Its self-test is recorded anew.
+    """
     inner = folder / "bundle"
     with output_errors(inner):
         inner.mkdir(exist_ok=True)
@@ -186,7 +240,7 @@ def _written(folder: Path, bundle: Bundle, stage: Stage, known: TrainedOn) -> Bu
             texts[new] = (bundle.path / old).read_text(encoding="utf-8")
     if "card.md" in texts:
         texts["card.md"] = _ahead(stage, bundle) + texts["card.md"]
-    return save_bundle(
+    made = save_bundle(
         inner,
         (*bundle.stages[:-1], stage),
         data_hash=bundle.data_hash,
@@ -194,6 +248,7 @@ def _written(folder: Path, bundle: Bundle, stage: Stage, known: TrainedOn) -> Bu
         learned=bundle.learned,
         texts=texts,
     )
+    return recorded(made, device=device)
 
 
 def _ahead(stage: Stage, bundle: Bundle) -> str:

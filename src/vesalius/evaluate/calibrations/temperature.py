@@ -8,6 +8,7 @@ from typing import ClassVar
 from vesalius.core.bundle import Stage
 from vesalius.core.errors import DataError
 from vesalius.evaluate.calibrations.contract import Collected, Refit
+from vesalius.infer import asked
 from vesalius.tasks.contract import Task
 
 
@@ -18,7 +19,15 @@ class Temperature(Refit):
 
     def fit(self, stage: Stage, task: Task, collected: Collected) -> Stage:
         """Return the stage with what its task fits. Raises DataError for a task that fits nothing."""
-        found = task.calibrate(collected.raw, collected.truths, state=stage.state, plan=stage.plan)
+        patients = [case.patient for case in collected.cases]
+        found = asked.calibrated(
+            task,
+            collected.raw,
+            collected.truths,
+            state=stage.state,
+            plan=stage.plan,
+            patients=None if None in patients else [str(p) for p in patients],
+        )
         if not found:
             raise DataError(
                 f"answers of the task {task.name} have no temperature", hint="no --refit temperature"
