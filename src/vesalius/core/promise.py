@@ -23,6 +23,7 @@ from vesalius.core.case import Case
 from vesalius.core.groups import parse
 from vesalius.core.words import counted, listed
 
+OPTION = "coverage"  # in a plan's `task.options`, whatever the task: what its answers are to promise
 PROMISE = "promise"  # in a stage's calibration
 WITHHOLD = "withhold"  # in a stage's calibration: the rule by which answers are withheld
 LEVELS = (

@@ -10,6 +10,7 @@ from vesalius.core.cohort import TargetInfo
 from vesalius.core.errors import PlanError, UnknownName
 from vesalius.core.options import options_of
 from vesalius.core.plan import LocatePlan, Plan, override, parse_plan
+from vesalius.core.promise import OPTION
 from vesalius.core.words import counted, one_of_kind
 from vesalius.losses import OWN
 from vesalius.nets import describe, names_for
@@ -157,7 +158,8 @@ def _check_options(plan: Plan) -> None:
     """Raise UnknownName or PlanError for a name or an option of what is registered that does not exist or fit."""
     train, task = plan.train, plan.task
     if task.name in registry.names("tasks") and _states_options(task.name):
-        options_of("tasks", task.name, task.options, where="task.options")
+        own = {name: value for name, value in task.options.items() if name != OPTION}
+        options_of("tasks", task.name, own, where="task.options")
     if plan.loss.name != OWN:
         options_of("losses", plan.loss.name, plan.loss.options, where="loss.options")
     for name, given in plan.augment.options.items():

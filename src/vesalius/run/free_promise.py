@@ -12,15 +12,13 @@ from vesalius.answers import contract
 from vesalius.core.bundle import Stage
 from vesalius.core.errors import PlanError
 from vesalius.core.plan import Plan
-from vesalius.core.promise import OUT_OF_FOLD
+from vesalius.core.promise import OPTION, OUT_OF_FOLD
 from vesalius.evaluate.promising import Asked, Basis, judge, promised
 from vesalius.infer import runs
 from vesalius.prepare.case import BLANK
 from vesalius.run.members import Outcome
 from vesalius.run.workspace import Workspace
 from vesalius.tasks import contract as tasks
-
-OPTION = "coverage"  # in a plan's `task.options`, as it is the answers of the task that promise it
 
 
 def assert_possible(plan: Plan) -> None:
