@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import re
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from _known import card, known, plan
@@ -15,6 +13,7 @@ from _known import card, known, plan
 from vesalius.core.errors import PlanError, UnknownName
 from vesalius.core.learned import Learned
 from vesalius.core.scorecard import Banner, Interval, Scorecard
+from vesalius.core.subgroups import Gap, Group, Subgroups
 from vesalius.evaluate import checklists
 from vesalius.evaluate.cards import change_plan, figures, filling
 from vesalius.evaluate.cards.about import About, template
@@ -41,14 +40,6 @@ def scored(**more: object) -> Scorecard:
         "baseline_is": "the majority", "labels": ("benign", "malignant"),
     }  # fmt: skip
     return Scorecard(**{**told, **more})  # type: ignore[arg-type]
-
-
-def with_parts(card: Scorecard, **parts: object) -> Scorecard:
-    """The same with optional parts, whether scorecards have fields for them yet or not."""
-    later = copy.copy(card)
-    for name, value in parts.items():
-        object.__setattr__(later, name, value)
-    return later
 
 
 def items(name: str, **more: object) -> dict[str, FilledItem]:
@@ -167,14 +158,22 @@ def test_the_makers_word_fills_items_by_field_by_number_or_takes_them_away() -> 
 
 
 def test_other_parts_of_a_scorecard_are_taken_in_where_they_are_there() -> None:
-    """`subgroups`, `selective` and extra records are of others; a card reads them by name and tolerates none."""
-
     plain_card = scored()
-    later = with_parts(plain_card, subgroups={"sex": {}, "site": {}}, selective={"coverage": [1.0]})
+    parts = (Subgroups(("sex",), ()), Subgroups(("site",), ()))
+    later = replace(plain_card, subgroups=parts, selective={"coverage": [1.0]})
     assert items("tripod", scorecard=later)["23b"].text == "figures by sex, site"
     assert items("tripod", scorecard=later)["23a"].state == FILLED
-    text = card(later, extras=("selftest", "novelty"), calibration={"conformal": {}}).markdown()
-    for told in ("by sex, site", "risk against coverage was measured", "vesalius selftest", "conformal"):
+    text = card(
+        later,
+        extras=("selftest", "novelty"),
+        calibration={"promise": {"coverage": 0.9, "on": {"source": "a cohort of its own"}}},
+    ).markdown()
+    for told in (
+        "by sex, site",
+        "risk against coverage was measured",
+        "vesalius selftest",
+        "coverage of 90 %",
+    ):
         assert told in text
     bare = card(plain_card).markdown()
     for missing in ("results by group", "abstention", "unlike images", "self-test", "sets and intervals"):
@@ -211,21 +210,13 @@ def test_what_it_learned_from_stands_in_the_card() -> None:
 
 def test_groups_and_gaps_of_a_scorecard_stand_in_the_card_and_small_groups_stay_withheld() -> None:
     """As `evaluate --by` makes them: what each is grouped by, its groups, and the gap between best and worst."""
-    group = SimpleNamespace(
-        name="F", n_cases=90, metrics={"auc": Interval(0.93, 0.88, 0.97, 90)}, withheld=""
-    )
-    small = SimpleNamespace(name="M", n_cases=None, metrics={}, withheld="fewer than 10 patients")
-    gap = SimpleNamespace(
-        metric="auc", verdict="found", worst="M", best="F", gap=Interval(0.1, 0.02, 0.2, 200)
-    )
-    parts = (
-        SimpleNamespace(by=("sex",), groups=(group, small), gaps=(gap,)),
-        SimpleNamespace(by=("sex", "age"), groups=(group,), gaps=()),
-    )
-    plain_card = scored()
-    assert [t.title for t in figures.each_group(plain_card, parts)] == ["By sex", "By sex × age"]
-
-    later = with_parts(plain_card, subgroups=parts)
+    group = Group("F", 90, 90, {"auc": Interval(0.93, 0.88, 0.97, 90)})
+    small = Group("M", None, None, withheld="fewer than 10 patients")
+    spread = Interval(0.1, 0.02, 0.2, 200)
+    gap = Gap("auc", "higher", "F", "M", spread, 0.01, 0.02, 0.1, 0.2, "found", ("F", "M"))
+    parts = (Subgroups(("sex",), (group, small), (gap,)), Subgroups(("sex", "age"), (group,)))
+    later = replace(scored(), subgroups=parts)
+    assert [t.title for t in figures.each_group(later)] == ["By sex", "By sex × age"]
     text = card(later).markdown()
     assert "| F | 90 | 0.930 (0.880 to 0.970) |" in text and "| M | – | fewer than 10 patients |" in text
     assert "gap by sex: found, M against F 0.100 (0.020 to 0.200)" in text

@@ -13,7 +13,7 @@ from vesalius.core.scorecard import Interval, Scorecard
 from vesalius.core.words import counted
 from vesalius.evaluate.cards.entries import OPEN, Entry, Section, known, not_measured, stated
 from vesalius.evaluate.cards.known import Known
-from vesalius.evaluate.cards.model_card import BY, SHOWN, names_of
+from vesalius.evaluate.cards.model_card import BY, SHOWN
 from vesalius.evaluate.paired import directed
 from vesalius.evaluate.report import headlines, metric_name, number
 from vesalius.evaluate.standing import BEATEN, standing, unproven
@@ -82,10 +82,10 @@ def _protocol(k: Known) -> Section:
         _accepted(k.scorecard, bounds),
         Entry(
             "groups",
-            f"the same figures by {names_of(k.section('subgroups'))}, and no gap that is wider than now",
+            f"the same figures by {k.grouped_by}, and no gap that is wider than now",
             where="Subgroups",
         )
-        if k.section("subgroups")
+        if k.subgroups
         else not_measured("groups", BY),
         Entry("self-test", "`vesalius selftest` passes where the model will run")
         if k.has("selftest")

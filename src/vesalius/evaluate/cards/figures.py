@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from vesalius.answers import contract
 from vesalius.answers.drawing.panels import Cell, Table
 from vesalius.core.called import called_by
 from vesalius.core.scorecard import Scorecard
+from vesalius.core.subgroups import Group
 from vesalius.core.words import counted, listed
 from vesalius.evaluate.report import by_label, facts, headlines, metric_name, tile
 from vesalius.evaluate.standing import BETTER, LEVEL, WORSE, standing
@@ -56,38 +56,34 @@ def each_label(card: Scorecard) -> Table | None:
     return Table("By label", ("label", *found["metrics"]), rows)
 
 
-def each_group(card: Scorecard, parts: Any) -> list[Table]:
-    """Return the first main figure a group, a table for each way of grouping; a group that is withheld says why.
-
-    `parts` are the `subgroups` of a scorecard: each with what it is grouped `by`, and `groups` with a `name`,
-    `n_cases`, `metrics` and perhaps `withheld`. What has none of this gives no table.
-    """
+def each_group(card: Scorecard) -> list[Table]:
+    """Return the first main figure a group, a table for each way of grouping; a group that is withheld says why."""
     lead_by = next(iter(headlines(card)), None)
-    found = []
-    for part in parts if isinstance(parts, list | tuple) and lead_by else ():
-        rows = [_group_row(group, str(lead_by)) for group in getattr(part, "groups", ())]
-        if rows:
-            title = f"By {' × '.join(getattr(part, 'by', ()) or ('group',))}"
-            found.append(Table(title, ("group", "cases", metric_name(card, str(lead_by))), rows))
-    return found
+    if lead_by is None:
+        return []
+    heads = ("group", "cases", metric_name(card, lead_by))
+    return [
+        Table(f"By {' × '.join(part.by)}", heads, [_group_row(group, lead_by) for group in part.groups])
+        for part in card.subgroups
+    ]
 
 
-def _group_row(group: Any, name: str) -> list[Cell]:
+def _group_row(group: Group, name: str) -> list[Cell]:
     interval = group.metrics.get(name)
     cases = "–" if group.n_cases is None else str(group.n_cases)
-    text = str(getattr(group, "withheld", "") or ("–" if interval is None else str(interval)))
-    return [Cell(str(group.name)), Cell(cases), Cell(text)]
+    text = group.withheld or ("–" if interval is None else str(interval))
+    return [Cell(group.name), Cell(cases), Cell(text)]
 
 
-def gaps(card: Scorecard, parts: Any) -> str:
+def gaps(card: Scorecard) -> str:
     """Return what is said of the gaps between groups in the first main figure; empty where nothing is."""
     lead_by = next(iter(headlines(card)), None)
-    found = []
-    for part in parts if isinstance(parts, list | tuple) else ():
-        for gap in getattr(part, "gaps", ()):
-            if gap.metric == lead_by:
-                by = " × ".join(getattr(part, "by", ()))
-                found.append(f"gap by {by}: {gap.verdict}, {gap.worst} against {gap.best} {gap.gap}")
+    found = [
+        f"gap by {' × '.join(part.by)}: {gap.verdict}, {gap.worst} against {gap.best} {gap.gap}"
+        for part in card.subgroups
+        for gap in part.gaps
+        if gap.metric == lead_by
+    ]
     return f"; {'; '.join(found)}" if found else ""
 
 

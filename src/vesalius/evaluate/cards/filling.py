@@ -11,7 +11,7 @@ from vesalius.evaluate.cards import figures
 from vesalius.evaluate.cards.about import asked_for
 from vesalius.evaluate.cards.found import Found
 from vesalius.evaluate.cards.known import Known, in_words, taken
-from vesalius.evaluate.cards.model_card import SHOWN, intended, names_of, refuses
+from vesalius.evaluate.cards.model_card import SHOWN, intended, refuses
 
 CARD, PLAN, NUMBERS, RULES = "Model card", "The plan", "All numbers", "How it was measured"
 
@@ -325,9 +325,7 @@ def performance(k: Known) -> Found | None:
     return Found(
         lead,
         NUMBERS,
-        ""
-        if k.section("subgroups")
-        else "figures of key subgroups: `vesalius evaluate RUN DATA --by COLUMN`",
+        "" if k.subgroups else "figures of key subgroups: `vesalius evaluate RUN DATA --by COLUMN`",
     )
 
 
@@ -344,13 +342,13 @@ def diagnostic(k: Known) -> Found | None:
 
 def clusters(k: Known) -> Found | None:
     """Return figures by cluster, where groups were measured."""
-    groups = names_of(k.section("subgroups"))
+    groups = k.grouped_by
     return Found(f"figures by {groups}", "Subgroups") if groups else None
 
 
 def fairness(k: Known) -> Found | None:
     """Return what was measured of fairness; what was done about it only the maker knows."""
-    groups = names_of(k.section("subgroups"))
+    groups = k.grouped_by
     return Found(f"figures and gaps by {groups}", "Subgroups", asked_for("fairness")) if groups else None
 
 
@@ -366,9 +364,9 @@ def updating(k: Known) -> Found:
 def robustness(k: Known) -> Found | None:
     """Return what was measured of unlike images and of groups."""
     parts = [
-        "images unlike those of training are told" if k.has("novelty") or k.section("novelty") else "",
-        f"figures by {names_of(k.section('subgroups'))}" if k.section("subgroups") else "",
-        "risk against coverage" if k.section("selective") else "",
+        "images unlike those of training are told" if k.has("novelty") else "",
+        f"figures by {k.grouped_by}" if k.subgroups else "",
+        "risk against coverage" if k.selective else "",
     ]
     found = listed(p for p in parts if p)
     return Found(found, "Quantitative analyses") if found else None

@@ -13,6 +13,7 @@ from vesalius.core.learned import Learned
 from vesalius.core.plan import Plan
 from vesalius.core.scorecard import Scorecard
 from vesalius.core.sealed import digests
+from vesalius.core.subgroups import Subgroups
 from vesalius.core.words import counted, listed
 from vesalius.evaluate.cards.about import NOTHING, About, parse_about
 from vesalius.evaluate.own_card import own_scorecard
@@ -59,9 +60,20 @@ class Known:
         """Whether probabilities were calibrated on validation cases: by a temperature, or by whatever says so."""
         return any(name in self.calibration for name in ("temperature", "isotonic"))
 
-    def section(self, name: str) -> Any:
-        """Return an optional part of the scorecard, such as `subgroups`; None where there is none."""
-        return getattr(self.scorecard, name, None) or None
+    @property
+    def subgroups(self) -> tuple[Subgroups, ...]:
+        """The figures by group of patients that the scorecard has."""
+        return () if self.scorecard is None else self.scorecard.subgroups
+
+    @property
+    def grouped_by(self) -> str:
+        """By what these are grouped, in words: `sex, sex × age`; empty where there are none."""
+        return listed(dict.fromkeys(" × ".join(one.by) for one in self.subgroups), 8)
+
+    @property
+    def selective(self) -> bool:
+        """Whether the scorecard says what becomes of the error where the least sure answers are left out."""
+        return bool(self.scorecard and self.scorecard.selective)
 
     def has(self, extra: str) -> bool:
         """Return whether the bundle has an extra record of that name."""

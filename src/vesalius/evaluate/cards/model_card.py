@@ -6,10 +6,8 @@ What is not known stands there as open, so that nobody takes silence for an answ
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from vesalius.answers.drawing.panels import Table
+from vesalius.core.promise import PROMISE, WITHHOLD
 from vesalius.core.words import counted, listed
 from vesalius.evaluate.cards import figures
 from vesalius.evaluate.cards.entries import MAKER, Entry, Section, known, not_measured, stated
@@ -94,7 +92,7 @@ def refuses(k: Known) -> str:
 
 
 def _factors(k: Known) -> Section:
-    groups = names_of(k.section("subgroups"))
+    groups = k.grouped_by
     entries = [
         stated("relevant factors", k.about, "factors"),
         Entry("evaluated factors", f"groups by {groups}", where="Subgroups")
@@ -180,9 +178,8 @@ def _training(k: Known) -> Section:
 def _analyses(k: Known) -> Section:
     card = k.scorecard
     tables: list[Table] = [t for t in (figures.overall(card), figures.each_label(card)) if t] if card else []
-    parts = k.section("subgroups")
-    tables += figures.each_group(card, parts) if card else []
-    groups, gaps = names_of(parts), figures.gaps(card, parts) if card else ""
+    tables += figures.each_group(card) if card else []
+    groups, gaps = k.grouped_by, figures.gaps(card) if card else ""
     crossed = "×" in groups
     entries = [
         Entry("unitary results", figures.leading(card) or "no figure is defined", where="All numbers")
@@ -206,22 +203,26 @@ def _analyses(k: Known) -> Section:
 
 def trust(k: Known) -> list[Entry]:
     """Return what was measured of how sure, for what and whether it works here, each open where it was not."""
-    promised = listed(name for name in k.calibration if name.startswith(("conformal", "promise")))
+    promised = k.calibration.get(PROMISE)
     return [
-        Entry("sets and intervals", f"with a promised coverage: {promised}", where="the bundle's calibration")
+        Entry(
+            "sets and intervals",
+            f"with a promised coverage of {100 * promised['coverage']:g} %, from {promised['on']['source']}",
+            where="the bundle's calibration",
+        )
         if promised
         else not_measured("sets and intervals", "`vesalius calibrate` gives them a promised coverage"),
         Entry("abstention", "risk against coverage was measured", where="Risk and coverage")
-        if k.section("selective")
+        if k.selective
         else Entry("abstention", "answers are withheld by a rule", where="the bundle's calibration")
-        if k.calibration.get("withhold")
+        if k.calibration.get(WITHHOLD)
         else not_measured("abstention", "no curve of risk against coverage is in the scorecard"),
         Entry(
             "unlike images",
             "the bundle tells images that are unlike those of training",
             where="Unlike images",
         )
-        if k.has("novelty") or k.section("novelty")
+        if k.has("novelty")
         else not_measured(
             "unlike images", "the bundle has no record of what its training images are like inside"
         ),
@@ -263,27 +264,3 @@ def _caveats(k: Known) -> Section:
         stated("next steps", k.about, "next_steps"),
     ]
     return Section("caveats", "Caveats and recommendations", entries)
-
-
-def names_of(part: Any) -> str:
-    """Return what an optional part of a scorecard speaks of, such as the columns of its groups, in words.
-
-    A mapping speaks of its keys, a list of what each entry is grouped `by`, or of its `column` or `name`; several at
-    once are joined by a cross. Whatever else only says that it is there.
-    """
-    if not part:
-        return ""
-    if isinstance(part, Mapping):
-        return listed(map(str, part), 8)
-    if not isinstance(part, list | tuple):
-        part = (part,)
-    named = [word for entry in part if (word := _grouped_by(entry))]
-    return listed(dict.fromkeys(named), 8) or counted(len(part), "group")
-
-
-def _grouped_by(entry: Any) -> str:
-    for name in ("by", "column", "name"):
-        found = entry.get(name) if isinstance(entry, Mapping) else getattr(entry, name, None)
-        if found:
-            return str(found) if isinstance(found, str) else " × ".join(map(str, found))
-    return ""
