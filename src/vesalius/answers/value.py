@@ -81,9 +81,16 @@ class ValueHandling(Handling[Value]):
 
     def promised(self, answer: Value, limits: Limits) -> Value:
         """Return the answer with the interval that holds the true number, marked where it goes beyond all seen."""
-        reach, remarks = limits.of() * _scale(answer, limits.way), limits.remarks
+        doubtless = limits.way == NORMALISED and _spread(answer) is None
+        reach = math.inf if doubtless else limits.of() * _scale(answer, limits.way)
         interval: tuple[float | None, float | None] = (None, None)
-        if math.isfinite(reach):
+        remarks = limits.remarks
+        if doubtless:
+            remarks = (
+                *remarks,
+                "the answer says no standard deviation of its own: the interval has no bounds",
+            )
+        elif math.isfinite(reach):
             interval = (answer.x - reach, answer.x + reach)
         else:
             few = counted(limits.least(), "calibration case")
@@ -197,15 +204,21 @@ def _scale(answer: Value, way: str) -> float:
         return 1.0
     if way != NORMALISED:
         raise UnknownName("way to make an interval", way, (ABSOLUTE, NORMALISED))
-    doubt = getattr(answer, "doubt", None)
-    spread = getattr(doubt, "spread", None)
-    if spread is None or not spread > 0:
+    spread = _spread(answer)
+    if spread is None:
         raise DataError(
             "a normalised interval needs answers that say how much they doubt",
-            found="an answer without a spread",
-            hint="--way absolute, or a bundle of several members",
+            found="an answer without a standard deviation",
+            hint="--way absolute",
         )
-    return float(spread)
+    return spread
+
+
+def _spread(answer: Value) -> float | None:
+    """Return the standard deviation of several opinions about an answer; None where it does not say one."""
+    figures = getattr(getattr(answer, "doubt", None), "figures", {})
+    found = figures.get("sd")
+    return float(found) if found is not None and found > 0 else None
 
 
 def _value_of(row: Row, *, unit: str | None) -> Value:
