@@ -88,6 +88,8 @@ def test_an_interval_and_what_lies_beyond_all_seen() -> None:
     assert handling.kept(made, 0).size == 6
     with pytest.raises(DataError, match="how much they doubt"):
         handling.strangeness(answer, 1.0, "normalised")
+    vague = promised(answer, limits({"": 3.0}, way="normalised"))
+    assert vague.interval == (None, None) and "no standard deviation" in vague.remarks[0]
     with pytest.raises(UnknownName):
         handling.strangeness(answer, 1.0, "loud")
 

@@ -98,9 +98,16 @@ class ValueHandling(Handling[Value]):
 
     def promised(self, answer: Value, limits: Limits) -> Value:
         """Return the answer with the interval that holds the true number, marked where it goes beyond all seen."""
-        reach, remarks = limits.of() * _scale(answer, limits.way), limits.remarks
+        doubtless = limits.way == NORMALISED and _spread(answer) is None
+        reach = math.inf if doubtless else limits.of() * _scale(answer, limits.way)
         interval: tuple[float | None, float | None] = (None, None)
-        if math.isfinite(reach):
+        remarks = limits.remarks
+        if doubtless:
+            remarks = (
+                *remarks,
+                "the answer says no standard deviation of its own: the interval has no bounds",
+            )
+        elif math.isfinite(reach):
             interval = (answer.x - reach, answer.x + reach)
         else:
             few = counted(limits.least(), "calibration case")
@@ -214,14 +221,20 @@ def _scale(answer: Value, way: str) -> float:
         return 1.0
     if way != NORMALISED:
         raise UnknownName("way to make an interval", way, (ABSOLUTE, NORMALISED))
-    spread = None if answer.doubt is None else answer.doubt.figures.get("sd")
+    spread = _spread(answer)
     if spread is None:
         raise DataError(
             "a normalised interval needs answers that say how much they doubt",
-            found="an answer without a doubt",
+            found="an answer without a standard deviation",
             hint="--way absolute, or --doubt members, dropout or mirror",
         )
-    return max(float(spread), NO_SPREAD)
+    return spread
+
+
+def _spread(answer: Value) -> float | None:
+    """Return the standard deviation of several opinions about an answer; None where it does not say one."""
+    found = None if answer.doubt is None else answer.doubt.figures.get("sd")
+    return None if found is None else max(float(found), NO_SPREAD)
 
 
 def _value_of(row: Row, *, unit: str | None) -> Value:
