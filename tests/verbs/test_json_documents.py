@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +24,7 @@ from vesalius.core.cohort import SetAside
 from vesalius.core.errors import Interrupted, VesaliusError
 from vesalius.core.registry import KINDS, exists, plural
 from vesalius.core.scorecard import load_scorecard
+from vesalius.core.sealed import seal
 from vesalius.dicom.web import Series
 from vesalius.verbs import demo as demo_verb
 from vesalius.verbs import fetch as fetch_verb
