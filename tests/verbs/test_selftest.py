@@ -1,4 +1,4 @@
-"""A bundle's self-test: it passes where the arithmetic differs by rounding, and fails where the model is another one."""
+"""A bundle's self-test: it passes where arithmetic differs by rounding, and fails where the model is another one."""
 
 from __future__ import annotations
 
@@ -77,15 +77,15 @@ def test_it_passes_where_it_was_made_and_tells_two_answers_apart(fitted: Any) ->
     assert first != second, "a constant answer is not a right one"
 
 
-def test_the_guard_has_nothing_to_say_about_its_images(fitted: Any) -> None:
+def test_the_guard_takes_its_images_for_what_was_learned_from(fitted: Any) -> None:
     bundle = fitted.run.bundle
     found = record.of(bundle)
     assert found is not None
     case = inputs.again(found.recipe, found.inputs[0].made)
     answer = Predictor(bundle)(case)  # not told to accept another kind of image
-    assert not [
-        text for text in answer.outside or () if "modality" in text or "unit" in text or "values" in text
-    ]
+    beside = ("size", "darkest values", "brightest values")  # smaller, and within what the plan clips to
+    said = [text for text in answer.outside or () if not text.startswith(beside)]
+    assert said == []
 
 
 @pytest.mark.parametrize("how", ["one thread", "two threads", "without oneDNN"])
@@ -129,7 +129,7 @@ def _largest(weights: dict[str, torch.Tensor]) -> str:
 def _scattered(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     name, generator = _largest(weights), torch.Generator().manual_seed(1)
     noise = torch.randn(weights[name].shape, generator=generator)
-    return {**weights, name: weights[name] * (1 + 0.1 * noise)}
+    return {**weights, name: weights[name] * (1 + 0.5 * noise)}
 
 
 def _permuted(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -137,7 +137,7 @@ def _permuted(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return {**weights, name: weights[name].roll(1, dims=0)}
 
 
-@pytest.mark.parametrize("change", [_scaled, _permuted])
+@pytest.mark.parametrize("change", [_scattered, _permuted])
 def test_other_weights_fail_by_their_hash_and_by_their_answers(
     fitted: Any, tmp_path: Path, change: Callable[[dict[str, torch.Tensor]], dict[str, torch.Tensor]]
 ) -> None:
@@ -240,10 +240,12 @@ def test_what_is_recorded_is_the_same_each_time(pictures: Any, tmp_path: Path) -
 def test_a_bundle_of_before_gets_one_and_its_scorecard_stays_its_own(pictures: Any, tmp_path: Path) -> None:
     old = copied(pictures, tmp_path)
     bare = resealed(old, lambda stage: replace(stage, extras={}))
-    card = json.loads((pictures.bundle / "scorecard.json").read_text()) | {"bundle": open_bundle(bare).hash}
-    texts = {"scorecard.json": json.dumps(card), "card.md": "A card.\n", "notes.md": "kept\n"}
     bundle = open_bundle(bare)
+    texts = {"notes.md": "kept\n"}
     about = {"data_hash": bundle.data_hash, "made_by": bundle.made_by}
+    scored = save_bundle(bare, bundle.stages, learned=bundle.learned, texts=texts, **about)
+    card = json.loads((pictures.bundle / "scorecard.json").read_text()) | {"bundle": scored.hash}
+    texts |= {"scorecard.json": json.dumps(card), "card.md": "A card.\n"}
     save_bundle(bare, bundle.stages, learned=bundle.learned, texts=texts, **about)
     absent = vs.selftest(old)
     assert absent.outcome == "absent" and not absent.passed and not absent.refused and absent.rows == ()
