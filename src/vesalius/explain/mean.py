@@ -31,7 +31,7 @@ class Common:
     def of(self, image: Image) -> tuple[Array, Array]:
         """Return an image's channels on this grid, `(C, Z, Y, X)`, and where it says something, `(Z, Y, X)` of bits."""
         array = image.array if image.times_s is None else image.array[0]
-        seen = np.asarray(np.isfinite(array).all(axis=0, keepdims=True), dtype=np.float32)
+        seen: Array = np.asarray(np.isfinite(array).all(axis=0, keepdims=True), np.float32)
         held = np.where(np.isfinite(array), array, 0).astype(np.float32)
         return self._moved(held, image), self._moved(seen, image)[0] > 0.5
 

@@ -65,11 +65,12 @@ class Nearest:
 def nearest(index: Index, given: Asked) -> Nearest | str:
     """Return the training cases nearest to what the last stage is given of a case, or why none can be found."""
     try:
-        (vector,) = features(given.members, [given.example])
+        vectors = list(features(given.members, [given.example]))
     except PlanError as error:
         return error.what
-    if vector.shape != index.mean.shape:
-        return f"the index is of {counted(index.mean.size, 'feature')}, and this case has {vector.size}"
+    if len(vectors) != 1 or vectors[0].shape != index.mean.shape:
+        return f"the index is of {counted(index.mean.size, 'feature')} a case, and this one has others"
+    (vector,) = vectors
     found = index.nearest(vector, COUNT)
     entries = tuple(entry for entry, _ in found)
     answer = given.answer

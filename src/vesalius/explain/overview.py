@@ -7,7 +7,7 @@ import re
 import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -163,13 +163,24 @@ def _method(rows: Sequence[Row], name: str, patients: Mapping[str, str], mean: M
     return Method(
         name,
         len(cases),
-        every.pop("held"),
+        _bounded(every.pop("held"), len({patients[c] for c in cases})),
         dict(Counter(why(r["fails"]) for r in rows if r["fails"]).most_common()),
         every,
         means_of(figures, cases, patients, middle=True) if figures else {},
         {key: (sized[key], signed[key]) for key in beside},
         mean,
     )
+
+
+def _bounded(share: Interval, patients: int) -> Interval:
+    """Return a share with an interval that says how few patients it stands on where all or none have it.
+
+    There the bootstrap has no width; its bounds are joined with Wilson's.
+    """
+    if share.value not in (0.0, 1.0):
+        return share
+    low, high = metrics.wilson(share.value, patients)
+    return replace(share, low=min(low, share.value), high=max(high, share.value), reason="")
 
 
 def _json(method: Method) -> dict[str, Any]:

@@ -53,8 +53,14 @@ def vectors_of(
     except PlanError as error:  # no net on an image: nothing that could be compared
         progress.note(f"no index of the training cases: {error.what}")
         return {}
+    except Exception as error:  # noqa: BLE001 - what is only shown beside answers must not cost a trained model
+        progress.note(f"no index of the training cases: {type(error).__name__}: {error}")
+        return {}
     finally:
         progress.finish("index")
+    if any(v.ndim != 1 for v in found.values()) or len({v.shape for v in found.values()}) > 1:
+        progress.note("no index of the training cases: their features differ in number")
+        return {}
     return found
 
 
