@@ -12,7 +12,8 @@ from vesalius.explain import faithful, methods
 from vesalius.explain.methods.lime import line
 from vesalius.explain.methods.occlusion import blocks
 from vesalius.explain.methods.shap import coalitions, shares
-from vesalius.explain.pieces import cut
+from vesalius.explain.pieces import cut, numbered
+from vesalius.explain.smoothed import smooth
 
 BLACK_BOX = (
     "integrated-gradients", "integrated-gradients-smooth", "occlusion", "lime", "shap-kernel", "shap-gradient",
@@ -71,6 +72,39 @@ def test_shapley_values_of_a_game_are_those_of_the_definition() -> None:
     every = np.array([[k >> i & 1 for i in range(3)] for k in range(1, 7)], dtype=bool)
     worth = (every[:, :2].any(axis=1) & every[:, 2]).astype(float)
     assert np.allclose(shares(every, worth, whole=1.0, nothing=0.0), [1 / 6, 1 / 6, 2 / 3])
+
+
+def test_a_coalition_that_weighs_twice_counts_as_two() -> None:
+    random = np.random.default_rng(0)
+    kept, answers = random.integers(0, 2, (30, 5)).astype(bool), random.standard_normal(30)
+    weights = random.integers(1, 4, 30)
+    twice = shares(kept.repeat(weights, axis=0), answers.repeat(weights), whole=1.0, nothing=0.0)
+    assert np.allclose(shares(kept, answers, whole=1.0, nothing=0.0, weights=weights), twice)
+
+
+def test_a_smoothed_map_has_the_same_sum_and_less_noise() -> None:
+    field = np.random.default_rng(0).standard_normal((1, 100, 100)).astype(np.float32)
+    found = smooth(field)
+    assert found.sum() == pytest.approx(field.sum(), abs=1e-2)
+    # white noise through a Gaussian of sigma s keeps 1 / (4 pi s^2) of its variance
+    assert found.var() == pytest.approx(1 / (4 * np.pi * 2.0**2), rel=0.3)
+
+
+def test_an_image_is_cut_once_for_all_models_that_are_asked() -> None:
+    asked = question([Weighed(torch.from_numpy(spot()))], picture())
+    other = faithful.with_other_weights(asked, seed=1)
+    assert numbered(asked, about=30) is numbered(other, about=30)
+    assert numbered(asked, about=30) is not numbered(asked.about(2 * picture(seed=1)), about=30)
+
+
+def test_frames_are_explained_in_places() -> None:
+    """An answer that is the spot in the second of two frames."""
+    weights = np.stack([np.zeros((1, *SHAPE), np.float32), spot()])
+    frames = np.stack([picture(), picture(seed=1)])
+    asked = question([Weighed(torch.from_numpy(weights))], frames)
+    found = methods.get("integrated-gradients").attribute(asked, setting(asked)).field
+    assert asked.image.shape == (2, *SHAPE)
+    assert np.allclose(found, (spot() * frames[1])[0], atol=1e-5)
 
 
 def test_coalitions_come_in_pairs_and_leave_none_out() -> None:

@@ -27,6 +27,9 @@ from vesalius.core.answers.mask import Mask
 from vesalius.core.answers.scores import Scores
 from vesalius.core.case import Case, Ref
 from vesalius.core.image import Image
+from vesalius.explain import faithful, methods
+from vesalius.explain.contract import Attribution, Method, Setting
+from vesalius.explain.question import Question
 from vesalius.serve.http import results
 from vesalius.serve.http.catalogue import Catalogue, name_and_path
 from vesalius.serve.http.identity import read_identity
@@ -377,6 +380,25 @@ def test_an_answer_is_explained_by_the_methods_that_suit_its_model(
     assert other.status_code == 422 and "gradcam" in other.json()["hint"]
     wrong = ended(client, client.post("/api/jobs", json=asked | {"ask": "nothing such"}).json())
     assert wrong["status"] == "failed" and "unknown label" in wrong["error"]["error"]
+
+
+def test_a_map_that_does_not_hold_is_named_and_no_file_of_it_is_written(
+    client: TestClient, picture: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Pointing(Method):
+        """Points at the middle, whatever the model says."""
+
+        def attribute(self, question: Question, setting: Setting) -> Attribution:
+            return Attribution(faithful.middle(question.image.shape[1:]))
+
+    monkeypatch.setattr(methods, "get", lambda name: Pointing())
+    made = upload(client, ("x.png", picture)).json()
+    asked = {"model": "chest", "study": made["study"], "kind": "explain", "explainer": "occlusion"}
+    job = ended(client, client.post("/api/jobs", json=asked).json())
+    assert job["status"] == "failed" and not job["answers"]
+    assert job["error"]["error"] == "the map of occlusion is not shown"
+    assert "gives nearly the same map" in job["error"]["found"]
+    assert not list(serving(client).root.rglob("map.*"))
 
 
 def test_studies_are_listed_and_removed_with_their_jobs(clients: Any, picture: bytes) -> None:
