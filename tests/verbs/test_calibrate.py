@@ -233,3 +233,78 @@ def test_a_broken_promise_is_said(sure: Path) -> None:
     assert section["overall"][""]["below"] and kept.banners(section)[0].kind == "promise not kept"
     fine = [kept.Outcome(Case(f"{k}", {}), promise, Kept({"": float(k < 45)}, 1.0)) for k in range(60)]
     assert kept.banners(kept.section(fine, fixed, patients=[str(k) for k in range(60)])) == ()
+
+
+def test_isotonic_lines_and_an_operating_point_are_fitted_anew_where_settings_ask(
+    pictures: Any, others: Path, tmp_path: Path
+) -> None:
+    labels = [x["name"] for x in pictures.run.bundle.stages[-1].state.values["labels"]]
+    settings = {"task.options.calibration": "isotonic"}
+    if len(labels) == 2:
+        settings["task.options.threshold"] = "sensitivity:0.9"
+    made = vs.calibrate(
+        pictures.path, others, tmp_path / "i", settings=settings, coverage=0.8, progress=False
+    )
+    stage = made.stages[-1]
+    assert stage.plan.task.options["calibration"] == "isotonic" and stage.calibration["isotonic"]
+    assert stage.plan.reasons["task.options.calibration"] == "set by the user"
+    if len(labels) == 2:
+        (reached,) = stage.calibration["reached"].values()
+        assert reached["sensitivity"]["value"] >= 0.9
+    assert vs.selftest(made).passed, "the copy has a self-test of its own"
+    with pytest.raises(vs.PlanError, match="only options of the task"):
+        vs.calibrate(pictures.path, others, tmp_path / "j", settings={"net.scale": 2}, progress=False)
+    with pytest.raises(vs.VesaliusError, match="magic"):
+        vs.calibrate(
+            pictures.path,
+            others,
+            tmp_path / "j",
+            settings={"task.options.calibration": "magic"},
+            progress=False,
+        )
+    assert not (tmp_path / "j").exists()
+
+
+def test_an_interval_that_stands_on_a_doubt_is_as_wide_as_the_answer_is_doubted(
+    tmp_path: Path, quick: None
+) -> None:
+    made = phantom(tmp_path / "made", cases=30, seed=5, size=(16, 48, 48), format="png")
+    rng = np.random.default_rng(0)
+    rows = [
+        [f"c{k}", row["image"], f"{rng.normal(50, 10):.2f}", "train" if k < 14 else "test"]
+        for k, row in enumerate(csv.DictReader((made / "cohort.csv").open()))
+    ]
+    for name, wanted in (("learn.csv", "train"), ("hold.csv", "test")):
+        with (made / name).open("w", newline="") as file:
+            csv.writer(file).writerows(
+                [["case", "image", "volume_ml"], *[r[:3] for r in rows if r[3] == wanted]]
+            )
+    tiny = {"net.scale": 0.125, "train.steps": 3, "train.batch": 4, "data.size": [1, 32, 32]}
+    run = vs.fit(
+        made / "learn.csv", tmp_path / "run", target="volume_ml", folds=2, settings=tiny, progress=False
+    )
+    hold = made / "hold.csv"
+    with pytest.raises(vs.PlanError, match="stands on how much an answer is doubted"):
+        vs.calibrate(run, hold, tmp_path / "n", target="volume_ml", way="normalised", progress=False)
+    with pytest.raises(vs.PlanError, match="does not stand on a doubt"):
+        vs.calibrate(run, hold, tmp_path / "n", target="volume_ml", doubt="members", progress=False)
+    copy = vs.calibrate(
+        run,
+        hold,
+        tmp_path / "n",
+        target="volume_ml",
+        way="normalised",
+        doubt="members",
+        coverage=0.8,
+        progress=False,
+    )
+    cases = vs.read(hold, target="volume_ml")
+    widths = {}
+    for answer in vs.predict(copy, cases, progress=False):
+        assert answer.doubt is not None and answer.doubt.way == "members" and answer.promise is not None
+        low, high = answer.promise.interval  # type: ignore[misc]
+        widths[answer.case_id] = (high - low) / answer.doubt.figures["sd"]
+    at = copy.stages[-1].calibration[PROMISE]["pooled"]["at"][""]
+    assert np.allclose(list(widths.values()), 2 * at) and len(widths) == 16
+    with pytest.raises(vs.PlanError, match="stands on the doubt 'members'"):
+        vs.predict(copy, cases, doubt="mirror", progress=False)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from vesalius.core.bundle import BUNDLE, Bundle, Stage, State
+from vesalius.core.bundle import BUNDLE, RECORD, Bundle, Stage, State
 from vesalius.core.called import called_by
 from vesalius.core.learned import Learned
 from vesalius.core.plan import Plan
@@ -18,10 +18,6 @@ from vesalius.core.words import counted, listed
 from vesalius.evaluate.cards.about import NOTHING, About, parse_about
 from vesalius.evaluate.own_card import own_scorecard
 from vesalius.tasks import contract as tasks
-
-RECORD = (
-    "record"  # the extra record of a bundle's last stage that holds what its card says of how it was made
-)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

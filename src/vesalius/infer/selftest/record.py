@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from vesalius.core.bundle import BUNDLE, Bundle, State
+from vesalius.core.bundle import BUNDLE, RECORD, Bundle, State
 from vesalius.core.errors import BundleError
 from vesalius.core.marks import Mark
 from vesalius.core.sealed import damage_named, digests
@@ -30,7 +30,7 @@ NAME = "selftest"  # of the extra record
 VERSION = 1
 TOLERANCE: Mapping[str, float] = {"fp32": 1e-3, "bf16": 1e-2}  # shares of a mark's unit
 _FINER = 100  # times finer than what is allowed are numbers kept
-_BESIDE = (NAME,)  # extra records that no answer follows from
+_BESIDE = (NAME, RECORD)  # extra records that no answer follows from
 
 
 @dataclass(frozen=True, slots=True)
