@@ -41,6 +41,7 @@ FILES = {
     "cohorts/_overlap.py": ("fit",),
     "infer/guard.py": ("predict", "evaluate", "serve"),
     "cohorts/_target.py": ("inspect", "fit", "evaluate"),
+    "core/groups.py": ("calibrate",),
     "core/plan.py": ("fit",),  # --set is fit's
     "core/bundle.py": ("fit",),  # it says `fit --resume`
     "reliability/html.py": ("fit",),  # its page says what to do next
