@@ -78,6 +78,7 @@ COMMANDS = (
         "presets",
         "views",
         "explainers",
+        "refits",
         "compare",
         "find-lr",
     ),
