@@ -55,7 +55,19 @@ def test_a_time_limit_counts_from_the_first_moment_of_the_process(monkeypatch: p
 
 
 COMMANDS = (
-    *("inspect", "fit", "predict", "evaluate", "explain", "fetch", "serve", "deidentify", "phantom", "demo"),
+    *(
+        "inspect",
+        "fit",
+        "predict",
+        "evaluate",
+        "calibrate",
+        "explain",
+        "fetch",
+        "serve",
+        "deidentify",
+        "phantom",
+        "demo",
+    ),
     *("nets", "tasks", "formats", "layouts", "targets", "losses", "optimisers", "schedules", "metrics"),
     *(
         "answers",
@@ -67,6 +79,7 @@ COMMANDS = (
         "presets",
         "views",
         "explainers",
+        "refits",
         "compare",
         "find-lr",
         "calibrate",

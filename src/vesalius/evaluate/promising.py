@@ -174,5 +174,5 @@ def notes_of(record: Mapping[str, Any]) -> list[str]:
         )
     if record["few"]:
         small = listed((f"{name} ({n})" for name, n in record["few"].items()), 6)
-        said.append(f"groups with fewer than {FEW} cases have no thresholds of their own: {small}")
+        said.append(f"groups too small for thresholds of their own (under {FEW}): {small}")
     return said
