@@ -95,7 +95,7 @@ class Alarm:
             "grouped": self.grouped,
             "logits": self.logits,
         }
-        return State(values, dict(self.fitted))
+        return State(values, {name: array.astype(np.float32) for name, array in self.fitted.items()})
 
 
 def alarm_of(stage: Stage) -> Alarm | None:
@@ -114,7 +114,7 @@ def alarm_of(stage: Stage) -> Alarm | None:
         layers={str(name): int(size) for name, size in values["layers"].items()},
         centres=np.asarray(values["centres"], dtype=np.float64),
         spreads=np.asarray(values["spreads"], dtype=np.float64),
-        fitted={name: np.asarray(array) for name, array in record.arrays.items()},
+        fitted={name: np.asarray(array, dtype=np.float64) for name, array in record.arrays.items()},
         threshold=float(values["threshold"]),
         rate=float(values["rate"]),
         held_out=int(values["held_out"]),
@@ -150,9 +150,8 @@ def fitted(
     numbers = np.array([known.index(g) for g in groups or [""] * len(training)])
     seen = replace(stacked(training, layers, logits=logits), groups=numbers)
     judge = novelty.get(detector)
-    kept = {
-        name: np.asarray(a, dtype=np.float32) for name, a in judge.fit(seen).items()
-    }  # as it is read again
+    arrays = judge.fit(seen).items()
+    kept = {n: np.asarray(a, np.float32).astype(np.float64) for n, a in arrays}  # as it is read again
     scores = judge.scores(kept, stacked(held_out, layers, logits=logits))
     centres, spreads = scores.mean(axis=0), scores.std(axis=0) + _SPREAD
     found = threshold(_left_out(scores), rate=rate)
