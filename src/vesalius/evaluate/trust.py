@@ -98,7 +98,11 @@ def _promise(card: Scorecard) -> list[Table]:
         f"{_sizes(section)}"
     )
     title = f"The promise: {head} on these cases"
-    return [Table(title, ("cases", "label", f"{head}, 95 % interval below", "n", ""), rows, text, wide=True)]
+    return [
+        Table(
+            title, ("cases", "label", f"{head}, 95 % interval below", "n", "verdict"), rows, text, wide=True
+        )
+    ]
 
 
 def _withheld(card: Scorecard) -> list[Table]:
@@ -120,7 +124,9 @@ def _withheld(card: Scorecard) -> list[Table]:
     if "most" in rule:
         most, sure = percent(rule["most"]), percent(rule["confidence"])
         promised = f"Promised: at most {most} wrong of those answered, with {sure} confidence."
-    return [Table("Answers that are withheld", ("", "share, 95 % interval below", "n"), rows, promised)]
+    return [
+        Table("Answers that are withheld", ("answers", "share, 95 % interval below", "n"), rows, promised)
+    ]
 
 
 def _rows_of(section: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any], bool]]:
@@ -135,7 +141,7 @@ def _rows_of(section: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any], b
 
 def _verdict(section: Mapping[str, Any], one: Mapping[str, Any], *, own: bool) -> Cell:
     if not own:
-        return Cell("not promised of this group by itself")
+        return Cell("not promised of this group by itself", 0.5)
     if one["below"]:
         return Cell(
             "above by more than chance" if section["mean"] else "below by more than chance", 0.0, tone="bad"
