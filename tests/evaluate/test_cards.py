@@ -284,7 +284,7 @@ def test_what_is_given_comes_back(tmp_path: Path) -> None:
         ("makre: Us\n", PlanError, r"line 1: unknown key 'makre'; try: .*maker"),
         ("maker: 3\n", PlanError, r"line 1: maker: must be a text; found 3; try: quotes around it"),
         ("maker: Us\nmaker: You\n", PlanError, r"line 2: the key 'maker' stands twice"),
-        ("contact: see /home/jane/notes.txt\n", PlanError, "contact: names a path of this machine"),
+        ("contact: see /data/jane/notes.txt\n", PlanError, "contact: names a path of this machine"),
         ("contact: C:\\Users\\jane\n", PlanError, "names a path"),
         ("items: {'tripod 99': x}\n", UnknownName, "unknown item of a checklist 'tripod 99'; try: closest: tripod 9"),
         ("not_applicable: {'tripod 6x': x}\n", UnknownName, "tripod 6x"),
