@@ -57,16 +57,16 @@ def _result(name: str, package: str, ours: Any, theirs: Any, times: Times) -> di
 
 
 def _both(question: Question, ours: Callable[[], Any], theirs: Callable[[], Any]) -> tuple[Any, Any, Times]:
-    """Return what both give, and the least processor seconds an image of several turns, one after the other."""
+    """Return what both give, and the least processor seconds for each image that the net saw, over turns."""
     net: Any = question.models[0]
     times: list[Times] = []
     for _ in range(TIMES):
         net.images, begun = 0, time.process_time()
         one = ours()
-        ours_s = (time.process_time() - begun) / net.images
+        ours_s = (time.process_time() - begun) / max(net.images, 1)
         net.images, begun = 0, time.process_time()
         other = theirs()
-        times.append((ours_s, (time.process_time() - begun) / net.images))
+        times.append((ours_s, (time.process_time() - begun) / max(net.images, 1)))
     return one, other, (min(a for a, _ in times), min(b for _, b in times))
 
 
