@@ -55,7 +55,8 @@ def test_a_time_limit_counts_from_the_first_moment_of_the_process(monkeypatch: p
 
 
 COMMANDS = (
-    *("inspect", "fit", "predict", "evaluate", "explain", "fetch", "serve", "deidentify", "phantom", "demo"),
+    *("inspect", "fit", "predict", "evaluate", "explain", "selftest", "fetch", "serve", "deidentify"),
+    *("phantom", "demo"),
     *("nets", "tasks", "formats", "layouts", "targets", "losses", "optimisers", "schedules", "metrics"),
     *(
         "answers",
