@@ -16,7 +16,7 @@ from vesalius.core.bundle import open_bundle
 from vesalius.core.errors import MismatchError, UnknownName
 from vesalius.core.plan import Plan, load_plan, parse_plan, save_plan
 from vesalius.infer.alarm import RECORD, UNLIKE, alarm_of
-from vesalius.run.novelty import ENOUGH, afforded, looked_at
+from vesalius.run.novelty import ENOUGH, afforded, allowed_s, looked_at
 
 SETTINGS: dict[str, Any] = {
     "net.scale": 0.125,
@@ -144,20 +144,21 @@ def test_a_detector_that_is_not_there_is_refused_before_training(data: Path, tmp
         vs.fit(data, tmp_path / "run", settings=SETTINGS | {"infer.novelty": "mahalonobis"}, dry_run=True)
 
 
-def few(plan: Plan, time_s: float, answer_s: float) -> Plan:
-    return afforded(
-        plan.model_copy(update={"infer": plan.infer.model_copy(update={"mirror": ()})}), time_s, answer_s
-    )
+def few(plan: Plan, limit_s: float, answer_s: float) -> Plan:
+    plain = plan.model_copy(update={"infer": plan.infer.model_copy(update={"mirror": ()})})
+    return afforded(plain, allowed_s(limit_s, 0.0), answer_s)
 
 
 def test_looking_at_cases_takes_a_small_share_of_the_time(fitted: vs.Run) -> None:
     plan = fitted.plan
     assert few(plan, 600, 0.01).infer.novelty_cases == 500
+    assert few(plan, 600, 0.1).infer.novelty_cases == 240  # 24 s of ten minutes
     fewer = few(plan, 3600, 1.0)
     assert fewer.infer.novelty_cases == 144 and looked_at(fewer, 1000) * 1.0 <= 0.04 * 3600
-    assert fewer.reasons["infer.novelty_cases"] == "4% of the time, no more"
+    assert fewer.reasons["infer.novelty_cases"] == "so many can be looked at within 144 s"
     none = few(plan, 3600, 30.0)
     assert none.infer.novelty == "none" and looked_at(none, 1000) == 0
-    assert "more than 4% of the time" in none.reasons["infer.novelty"]
+    assert "48 cases would take more than the 144 s" in none.reasons["infer.novelty"]
     asked = plan.model_copy(update={"reasons": {**plan.reasons, "infer.novelty": "set by the user"}})
     assert few(asked, 3600, 30.0).infer.novelty_cases == ENOUGH
+    assert (allowed_s(None, 10.0), allowed_s(None, 5000.0)) == (60.0, 200.0)

@@ -25,7 +25,10 @@ from vesalius.run.stages import StagePlan
 from vesalius.run.workspace import Workspace
 
 HELD_OUT = 0.4  # of the cases that are looked at: at most so many decide where the alarm is raised
-TIME, TIME_S = 0.04, 60.0  # of a run's time, and seconds without a limit: how long looking at cases may take
+TIME, TIME_S = (
+    0.04,
+    60.0,
+)  # the share of the time that looking at cases may take, and seconds where there is no limit
 ENOUGH = 48  # cases, of which HELD_OUT are the fewest that will do
 SAME = 1e-3  # by how much features may differ, as a share, when a case comes beside others or alone
 
@@ -39,28 +42,31 @@ def judges(stages: Sequence[StagePlan]) -> StagePlan:
     return [stage for stage in stages if stage.takes is None][-1]
 
 
-def afforded(plan: Plan, time_s: float, answer_s: float) -> Plan:
-    """Return the plan, with fewer cases to look at where all of them would take more than a small share of the time.
+def allowed_s(limit_s: float | None, training_s: float) -> float:
+    """Return how many seconds looking at cases may take: a small share of a run's limit, or of its training."""
+    return TIME * limit_s if limit_s is not None else max(TIME * training_s, TIME_S)
 
-    `time_s` is that of the run, or of its training, `answer_s` that of one model's answer to one case. Where too few
-    would be left, nothing is planned to tell strange cases; what the user set stays.
+
+def afforded(plan: Plan, seconds: float, answer_s: float) -> Plan:
+    """Return the plan, with fewer cases to look at where all of them would take more than so many seconds.
+
+    `answer_s` is how long one model's answer to one case takes. Where too few would be left, nothing is planned to tell
+    strange cases; what the user set stays.
     """
     wanted = plan.infer
     if wanted.novelty == NONE or "infer.novelty_cases" in plan.reasons:
         return plan
-    most = int(
-        max(TIME * time_s, TIME_S if time_s < TIME_S / TIME else 0.0) / max(answer_s / _views(plan), 1e-6)
-    )
+    most = int(seconds / max(answer_s / _views(plan), 1e-6))
     if most >= wanted.novelty_cases:
         return plan
     if int(HELD_OUT * most) < FEWEST_HELD_OUT:
         if plan.reasons.get("infer.novelty") == USER:
-            return override(
-                plan, {"infer.novelty_cases": ENOUGH}, reason="the fewest that say how often it is wrong"
-            )
-        why = f"looking at {ENOUGH} cases would take more than {TIME:.0%} of the time"
+            why = "the fewest that say how often it is wrong"
+            return override(plan, {"infer.novelty_cases": ENOUGH}, reason=why)
+        why = f"looking at {ENOUGH} cases would take more than the {seconds:.0f} s that there are for it"
         return override(plan, {"infer.novelty": NONE}, reason=why)
-    return override(plan, {"infer.novelty_cases": most}, reason=f"{TIME:.0%} of the time, no more")
+    why = f"so many can be looked at within {seconds:.0f} s"
+    return override(plan, {"infer.novelty_cases": most}, reason=why)
 
 
 def looked_at(plan: Plan, cases: int) -> float:
