@@ -45,7 +45,6 @@ FILES = {
     "core/groups.py": ("fit", "evaluate", "calibrate"),
     "core/index.py": ("explain",),
     "cohorts/_target.py": ("inspect", "fit", "evaluate"),
-    "core/groups.py": ("calibrate",),
     "core/plan.py": ("fit",),  # --set is fit's
     "core/bundle.py": ("fit",),  # it says `fit --resume`
     "reliability/html.py": ("fit",),  # its page says what to do next

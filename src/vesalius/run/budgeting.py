@@ -20,13 +20,8 @@ from vesalius.plan import machine as machines
 from vesalius.plan import torch_threads
 from vesalius.plan.budget import MINIMUM_STEPS, as_words, budget, too_short, used_up
 from vesalius.prepare.batch import Example
-<<<<<<< HEAD
 from vesalius.run.limited import INDEX_SHARE, REPORT_S, SHARE, START_S
-from vesalius.run.novelty import afforded, looked_at
-=======
-from vesalius.run.limited import REPORT_S, SHARE, START_S
 from vesalius.run.novelty import afforded, allowed_s, looked_at
->>>>>>> w-novelty
 from vesalius.run.pacing import Foreseen
 from vesalius.run.ready import Ready, begun, with_examples
 from vesalius.run.rehearsal import rehearse
@@ -114,14 +109,9 @@ def budgeted(
         _not_hopeless(bench, plan, available, limit, slower * START_S)
     one = _time_answer(space.task, plan, bench.ready.state, bench.examples, device, start)
     if limit is not None:
-<<<<<<< HEAD
-        plan = afforded(plan, limit, one * slower)
+        plan = afforded(plan, allowed_s(limit, 0.0), one * slower)
     index_s = _indexing(space, one, limit)
     after = _after(space, plan, one, slower, answered_again, groups) + index_s
-=======
-        plan = afforded(plan, allowed_s(limit, 0.0), one * slower)
-    after = _after(space, plan, one, slower, answered_again)
->>>>>>> w-novelty
     still = len(space.assignment.folds[0]) if space.assignment.folds else 0
     watched_s = (still if plan.train.select == "worst_group" else min(MONITOR, still)) * one
     available = bench.left(after)
