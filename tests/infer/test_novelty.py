@@ -28,6 +28,8 @@ from vesalius.core.plan import (
     TaskPlan,
     TrainPlan,
 )
+from vesalius.evaluate import calibrations
+from vesalius.evaluate.calibrations.contract import Collected
 from vesalius.infer import novelty
 from vesalius.infer.alarm import (
     RECORD,
@@ -191,7 +193,7 @@ def test_a_planted_shift_is_found_and_an_ordinary_case_is_not() -> None:
     assert said.startswith(f"{UNLIKE}mahalanobis ") and said.endswith("which 1 % of such cases exceed")
     assert alarm.remark(Features({"a": np.zeros(4), "b": np.zeros(4)})) == ""
     assert alarm.remark(None) == UNTOLD and alarm.remark(Features({"a": np.zeros(4)})) == UNTOLD
-    again = recalibrated(alarm, draw(199, 12.0), rate=0.05)
+    again = recalibrated(alarm, alarm.score(draw(199, 12.0)), rate=0.05)
     assert (again.rate, again.held_out) == (10 / 200, 199) and again.threshold > alarm.threshold
     assert (again.score(draw(50, 12.0)) > again.threshold).mean() < 0.2
 
@@ -413,10 +415,16 @@ def test_the_threshold_is_set_anew_on_other_cases() -> None:
     assert loaded.alarm is not None
     stage = replace(loaded.stage, extras={RECORD: loaded.alarm.state()})
     others = of.watched(cases(60, start=400))
-    again = alarm_of(set_anew(stage, others, rate=0.05))
+    again = alarm_of(set_anew(stage, loaded.alarm.score(others), rate=0.05))
     assert again is not None and (again.held_out, again.rate) == (60, 3 / 61)
     assert (again.score(others) > again.threshold).sum() == 2  # fewer than three of sixty lie above the third
-    assert set_anew(loaded.stage, others) is loaded.stage
+    collected = Collected((), (), (), loaded.alarm.score(others).tolist())
+    refitted = alarm_of(
+        calibrations.get("alarm").fit(stage, loaded.task, collected)
+    )  # `calibrate --refit alarm`
+    assert refitted is not None and (refitted.held_out, refitted.rate) == (60, 1 / 61)
+    with pytest.raises(DataError, match="no alarm to set anew"):
+        set_anew(replace(stage, extras={}), loaded.alarm.score(others))
     with pytest.raises(PlanError, match="nothing that tells strange cases"):
         predictor("classify").watched(cases(1))
 

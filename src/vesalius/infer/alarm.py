@@ -170,23 +170,24 @@ def fitted(
     )
 
 
-def recalibrated(alarm: Alarm, features: Sequence[Features], *, rate: float = RATE) -> Alarm:
-    """Return the alarm with its threshold set anew, on cases that no part of it was fitted on.
+def recalibrated(alarm: Alarm, scores: Array, *, rate: float = RATE) -> Alarm:
+    """Return the alarm with its threshold set anew, by its scores `(n,)` of cases that no part of it was fitted on.
 
     Raises DataError where there are fewer than `FEWEST_HELD_OUT` of them.
     """
-    return replace(alarm, **threshold(alarm.score(features), rate=rate))
+    return replace(alarm, **threshold(scores, rate=rate))
 
 
-def set_anew(stage: Stage, features: Sequence[Features], *, rate: float = RATE) -> Stage:
-    """Return a stage whose alarm has its threshold from other cases (see `recalibrated`); one without any as it is.
+def set_anew(stage: Stage, scores: Array, *, rate: float = RATE) -> Stage:
+    """Return a stage whose alarm has its threshold from other cases (see `recalibrated`).
 
-    `features` are what its first member's layers show of these cases (`Predictor.watched`).
+    `scores` are how strange these are to it: `Alarm.score` of `Predictor.watched`. Raises DataError where the stage has
+    no alarm, or for too few scores.
     """
     alarm = alarm_of(stage)
     if alarm is None:
-        return stage
-    return replace(stage, extras={**stage.extras, RECORD: recalibrated(alarm, features, rate=rate).state()})
+        raise DataError("the bundle's last stage has no alarm to set anew", hint="infer.novelty in its plan")
+    return replace(stage, extras={**stage.extras, RECORD: recalibrated(alarm, scores, rate=rate).state()})
 
 
 def threshold(scores: Array, *, rate: float = RATE) -> dict[str, Any]:

@@ -249,7 +249,7 @@ class Predictor:
             raise PlanError(
                 f"what the bundle promises stands on the doubt '{promised[0]}', which its answers have unasked",
                 found=f"another doubt: {way}",
-                hint="no --doubt",
+                hint="leave the doubt out",
             )
         other = copy.copy(self)
         other.doubts = (way, samples)

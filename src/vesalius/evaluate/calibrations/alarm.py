@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import ClassVar, Literal
 
 import numpy as np
 
 from vesalius.core.bundle import Stage
-from vesalius.core.errors import DataError
 from vesalius.evaluate.calibrations.contract import Collected, Refit
-from vesalius.infer.alarm import RECORD, alarm_of, threshold
+from vesalius.infer.alarm import set_anew
 from vesalius.tasks.contract import Task
 
 
@@ -22,11 +20,7 @@ class Alarm(Refit):
 
     def fit(self, stage: Stage, task: Task, collected: Collected) -> Stage:
         """Return the stage with the threshold set anew. Raises DataError for a stage without an alarm."""
-        found = alarm_of(stage)
-        if found is None:
-            raise DataError("the bundle's last stage has no alarm to set anew", hint="no --refit alarm")
-        made = replace(found, **threshold(np.asarray(collected.strange)))
-        return replace(stage, extras={**stage.extras, RECORD: made.state()})
+        return set_anew(stage, np.asarray(collected.strange), rate=stage.plan.infer.alarm_rate)
 
 
 REFIT = Alarm()
