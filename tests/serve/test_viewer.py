@@ -32,7 +32,7 @@ from vesalius.core.case import Box, Ref
 from vesalius.core.cohort import Label
 from vesalius.core.encoding import as_text
 from vesalius.core.image import Image
-from vesalius.explain import explanation
+from vesalius.explain import verdict
 from vesalius.serve import viewer
 from vesalius.serve.http import display, results
 from vesalius.serve.http.catalogue import Catalogue
@@ -403,7 +403,7 @@ def explained(
     there = {"corner": "corner_explainer"}
     monkeypatch.setattr(registry, "stems", lambda kind: there if kind == "explain.methods" else stems(kind))
     monkeypatch.setattr(
-        explanation, "_fault", lambda figures: None
+        verdict, "fault", lambda figures: None
     )  # of a model that learned nothing no map holds
     registry.names.cache_clear()
     threads = torch.get_num_threads()

@@ -11,7 +11,7 @@ import torch
 from _browser import Page, in_browser, serving
 
 from vesalius.core import registry
-from vesalius.explain import explanation
+from vesalius.explain import verdict
 from vesalius.serve.http.catalogue import Catalogue
 
 METHODS = '''"""One method that finds a quarter, and one whose map does not hold (throw-away)."""
@@ -53,7 +53,7 @@ def explained(
     def fault(figures: dict[str, float]) -> str | None:
         return "it is the same everywhere (0.00)" if "flat" in figures else None
 
-    monkeypatch.setattr(explanation, "_fault", fault)
+    monkeypatch.setattr(verdict, "fault", fault)
     registry.names.cache_clear()
     threads = torch.get_num_threads()
     yield Catalogue([bundles["chest"], bundles["plaque"]], ["cpu"])

@@ -465,7 +465,9 @@ def painter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SeriesModel:
             mask = Mask(image=drawn, labels=(Label(1, "bone"),), case_id=case.id, source=image.source)
             yield Answered(case, mask, image)
 
-    monkeypatch.setattr("vesalius.serve.models.open_bundle", lambda path: type("B", (), {"hash": "h" * 64})())
+    monkeypatch.setattr(
+        "vesalius.serve.models.open_bundle", lambda path: type("B", (), {"hash": "h" * 64, "name": "bone"})()
+    )
     monkeypatch.setattr("vesalius.serve.models.Predictor", lambda *a, **k: object())
     monkeypatch.setattr("vesalius.serve.node.answering.answers", every)
     return series_model(open_model("bone", tmp_path, selftest=False))

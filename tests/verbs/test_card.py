@@ -82,7 +82,7 @@ def test_one_model_flat_several_each_in_a_folder(pictures: Any, volumes: Any, tm
         "decision.json",
     }
     assert two.decision.chosen == "" and "no figure in common" in two.decision.advice
-    assert "run" in repr(two) and "entries open" in repr(two)
+    assert "run" in repr(two) and "open entries" in repr(two)
     assert found.show(tmp_path / "shown.html") and "Model details" in (tmp_path / "shown.html").read_text()
 
 

@@ -16,8 +16,8 @@ from typer.testing import CliRunner
 import vesalius as vs
 from vesalius.cli import app
 from vesalius.core.errors import BundleError, MismatchError, OutputError
+from vesalius.run.facts import _by_clock, _steps
 from vesalius.run.members import Outcome
-from vesalius.run.reporting import _by_clock, _steps
 from vesalius.run.workspace import untouched
 
 
