@@ -232,6 +232,9 @@ def _powers(name: str, bundle: Bundle, seed: int, tensors: int) -> list[Figure]:
                 ),
             )
         )
+    after = selftested(bundle, predictor)
+    if not after.passed:  # or else all that came later would have been found for what came before
+        raise RuntimeError(f"{name}: the weights are not what they were before the changes: {after.why}")
     return rows
 
 
