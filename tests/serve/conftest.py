@@ -173,9 +173,9 @@ def worker(store: Store, queue: Queue, pacs: Pacs) -> Worker:
     return Worker(store, queue, routes, {"bone": SeriesModel("h" * 64, bright)})
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Chromium without a window, drawing without a graphics card."""
+    """Chromium without a window, drawing without a graphics card; one a file, as tests after it may open another."""
     playwright = pytest.importorskip("playwright.sync_api")
     with playwright.sync_playwright() as running:
         opened = running.chromium.launch(executable_path=CHROMIUM, args=FLAGS)

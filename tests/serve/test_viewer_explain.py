@@ -19,10 +19,10 @@ import numpy as np
 
 from vesalius.explain.contract import Attribution, Method
 
-NAMES = {"corner": "A quarter", "corner-flat": "A quarter that does not hold"}
+NAMES = {"quarter": "A quarter", "quarter-flat": "A quarter that does not hold"}
 
 
-class Corner(Method):
+class Quarter(Method):
     def attribute(self, question, setting):
         field = np.zeros(tuple(question.image.shape[1:]), np.float32)
         place = question.ask.place  # another label, another corner
@@ -31,12 +31,12 @@ class Corner(Method):
         return Attribution(field)
 
 
-class Flat(Corner):
+class Flat(Quarter):
     def attribute(self, question, setting):
         return Attribution(super().attribute(question, setting).field, figures={"flat": 1.0})
 
 
-METHODS = {"corner": Corner(), "corner-flat": Flat()}
+METHODS = {"quarter": Quarter(), "quarter-flat": Flat()}
 '''
 
 
@@ -45,9 +45,9 @@ def explained(
     bundles: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Catalogue]:
     """A classifier and a segmenter with two explainers, of which one never holds."""
-    (tmp_path / "corner_methods.py").write_text(METHODS)
+    (tmp_path / "quarter_methods.py").write_text(METHODS)
     monkeypatch.syspath_prepend(tmp_path)
-    stems, there = registry.stems, {"corner": "corner_methods"}
+    stems, there = registry.stems, {"quarter": "quarter_methods"}
     monkeypatch.setattr(registry, "stems", lambda kind: there if kind == "explain.methods" else stems(kind))
 
     def fault(figures: dict[str, float]) -> str | None:
@@ -89,13 +89,13 @@ def test_explanations_are_asked_for_switched_and_withheld_with_the_reason(
             "Lesion",
         ]
         page.tab.select_option("#ask", "label=lesion")
-        page.tab.check('#explainers input[value="corner-flat"]')
+        page.tab.check('#explainers input[value="quarter-flat"]')
         page.audit("asking")
         page.tab.focus("#explain")
         page.tab.keyboard.press("Enter")
         page.wait("#explained label >> nth=1")
         labels = page.tab.locator("#explained label").all_inner_texts()
-        assert [t.replace("\n", " ") for t in labels] == ["corner, lesion", "corner-flat, lesion not shown"]
+        assert [t.replace("\n", " ") for t in labels] == ["quarter, lesion", "quarter-flat, lesion not shown"]
         said = page.wait(".explained").inner_text()
         assert "relevance for lesion" in said and "by chance" in said
         lesion = warmth(page, "lesion")
@@ -109,7 +109,7 @@ def test_explanations_are_asked_for_switched_and_withheld_with_the_reason(
         assert page.tab.locator("#fault").is_hidden()
         page.audit("withheld")
         page.tab.select_option("#ask", "label=healthy")
-        page.tab.uncheck('#explainers input[value="corner-flat"]')
+        page.tab.uncheck('#explainers input[value="quarter-flat"]')
         page.tab.click("#explain")
         page.wait(".explained", "relevance for healthy")
         healthy = warmth(page, "healthy")
