@@ -32,13 +32,18 @@ def commands() -> list[list[str]]:
 
 @pytest.fixture
 def studies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """What the README speaks of: studies, a new one, and another hospital's."""
+    """What the README speaks of: studies, a new one, another hospital's, and a table of its patients."""
     monkeypatch.chdir(tmp_path)
     for name, seed in (("studies", 0), ("other_hospital", 7)):
         made = phantom(tmp_path / "first" / name, cases=12, seed=seed, format="png", size=(16, 48, 48))
         shutil.move(made / "classes", tmp_path / name)
     (tmp_path / "new_study").mkdir()
-    shutil.copy(next((tmp_path / "other_hospital").rglob("*.png")), tmp_path / "new_study")
+    pictures = sorted((tmp_path / "other_hospital").rglob("*.png"))
+    shutil.copy(pictures[0], tmp_path / "new_study")
+    rows = [
+        f"{p.relative_to(tmp_path)},{p.parent.name},{'FM'[k % 2]},{40 + k}" for k, p in enumerate(pictures)
+    ]
+    (tmp_path / "patients.csv").write_text("\n".join(["image,class,sex,age", *rows]) + "\n")
     return tmp_path
 
 
