@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
@@ -19,6 +20,7 @@ Changed = tuple[
     Tensor, Tensor | None
 ]  # an image `(C, Z, Y, X)` and covariates `(F,)`, one or both of them changed
 PASS = 16  # images that go through a model at once
+CACHED = 450_000  # voxels, on a processor: of more the maps leave its cache, and each image takes half as long again
 SLOPED = 2**21  # values of images whose gradients are followed at once, which bounds the memory for them
 
 
@@ -61,6 +63,13 @@ class Question:
         """How many images go through a model at once where gradients are followed."""
         return max(1, min(PASS, SLOPED // max(self.image.numel(), 1)))
 
+    @property
+    def _at_once(self) -> int:
+        """How many images go through a model at once where nothing is kept for gradients."""
+        if self.image.device.type != "cpu":
+            return PASS
+        return max(1, min(PASS, CACHED // max(math.prod(self.image.shape[-3:]), 1)))
+
     def about(self, image: Array) -> Question:
         """Return the same question about another image `(C, Z, Y, X)` in place of this one."""
         name = next(k for k, v in self.example.images.items() if v is main_image(self.example))
@@ -98,7 +107,7 @@ class Question:
         """Return what the models say of each changed case, `(N,)` float64, without gradients and in bounded memory."""
         found: list[Tensor] = []
         with torch.inference_mode():
-            for group in _groups(changed, PASS):
+            for group in _groups(changed, self._at_once):
                 images = torch.stack([image for image, _ in group])
                 beside = [c for _, c in group if c is not None]
                 found.append(self(images, torch.stack(beside) if beside else None).double().cpu())
