@@ -205,7 +205,7 @@ def test_evaluate_measures_the_promise(sure: Path, tmp_path: Path) -> None:
     ]
     with (made / "cases.csv").open("w", newline="") as file:
         csv.writer(file).writerows([["case", "patient", "image", "class", "site"], *rows])
-    card = vs.evaluate(sure, made / "cases.csv", tmp_path / "card", progress=False)
+    card = vs.evaluate(sure, made / "cases.csv", tmp_path / "card", smallest_group=8, progress=False)
     done = vs.predict(sure, made / "cases.csv", tmp_path / "out", json=True, progress=False)
     truth = {row[0]: row[3] for row in rows}
     held = sum(truth[a.case_id] in (a.promise.labels or ()) for a in done if a.promise)
@@ -233,6 +233,39 @@ def test_a_broken_promise_is_said(sure: Path) -> None:
     assert section["overall"][""]["below"] and kept.banners(section)[0].kind == "promise not kept"
     fine = [kept.Outcome(Case(f"{k}", {}), promise, Kept({"": float(k < 45)}, 1.0)) for k in range(60)]
     assert kept.banners(kept.section(fine, fixed, patients=[str(k) for k in range(60)])) == ()
+
+
+def test_a_promise_of_few_patients_is_not_measured_by_group() -> None:
+    from vesalius.answers.contract import Kept
+    from vesalius.core.case import Case
+    from vesalius.evaluate import kept
+
+    fixed = {
+        PROMISE: {
+            "coverage": 0.8,
+            "by": {"column": "site", "bounds": []},
+            "pooled": {"n": {"": 24}, "at": {"": 0.5}},
+            "groups": {},
+            "on": {"cases": 24, "when": "2026-11-29", "source": "a cohort of its own"},
+        }
+    }
+    promise = Promise(0.8, "so", labels=("a",), n=24)
+
+    def section(**sizes: int) -> dict[str, Any]:
+        sites = [site for site, n in sizes.items() for _ in range(n)]
+        cases = [
+            Case(f"{k}", {}, covariates={} if s == "unknown" else {"site": s}) for k, s in enumerate(sites)
+        ]
+        told = [kept.Outcome(case, promise, Kept({"": 0.0}, 1.0)) for case in cases]
+        return kept.section(told, fixed, patients=[case.id for case in cases])
+
+    both = section(A=30, B=12)
+    assert both["groups"].keys() == {"A", "B"} and "groups_withheld" not in both
+    small = section(A=30, B=12, Anne=3)  # B, too: all cases less A and B are Anne's three
+    assert small["groups"].keys() == {"A"} and small["groups_withheld"] == 2
+    assert "Anne" not in json.dumps(small) and "Anne" not in str(kept.banners(small))
+    assert section(A=30, B=12, unknown=3)["groups"].keys() == {"A"}  # nor those whose site nobody knows
+    assert section(A=30, B=6, C=5)["groups"].keys() == {"A"}
 
 
 def test_isotonic_lines_and_an_operating_point_are_fitted_anew_where_settings_ask(
@@ -298,6 +331,9 @@ def test_an_interval_that_stands_on_a_doubt_is_as_wide_as_the_answer_is_doubted(
         coverage=0.8,
         progress=False,
     )
+    about = copy.stages[-1].calibration[PROMISE]["about"]
+    held = [float(r[2]) for r in rows if r[3] == "test"]
+    assert about == {"low": min(held), "high": max(held)}  # an interval beyond these is marked, as of any way
     cases = vs.read(hold, target="volume_ml")
     widths = {}
     for answer in vs.predict(copy, cases, progress=False):
