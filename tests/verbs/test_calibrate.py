@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -218,6 +219,23 @@ def test_evaluate_measures_the_promise(sure: Path, tmp_path: Path) -> None:
     assert any(line.startswith("covered of the promised 80.0 %, all:") for line in trust.lines(card))
     again = load_scorecard(tmp_path / "card" / "scorecard.json")
     assert again.promise == json.loads(json.dumps(card.promise)) and again.selective["metrics"].keys()
+
+
+def test_answers_with_other_mirror_images_say_that_their_promise_is_not_exact(sure: Path) -> None:
+    from vesalius.core.case import Case
+    from vesalius.core.plan import override
+    from vesalius.core.promise import limits_of
+    from vesalius.verbs.predict import with_mirror
+
+    def remarks(bundle: Any) -> tuple[str, ...]:
+        return limits_of(bundle.stages[-1].calibration[PROMISE], Case("k", {})).remarks
+
+    bundle: Any = vs.open(sure)
+    stage = bundle.stages[-1]
+    bare = replace(bundle, stages=(replace(stage, plan=override(stage.plan, {"infer.mirror": []})),))
+    assert stage.plan.infer.mirror == ("x",) and remarks(with_mirror(bundle, ["x"])) == remarks(bundle)
+    assert not any("not exact" in text for text in remarks(bundle))
+    assert "other mirror images, so that the promise is not exact" in remarks(with_mirror(bare, ["x"]))[-1]
 
 
 def test_a_broken_promise_is_said(sure: Path) -> None:
