@@ -13,6 +13,7 @@ import pytest
 
 import vesalius as vs
 from vesalius import formats
+from vesalius.core.progress import Silent
 from vesalius.core.promise import PROMISE, Promise
 from vesalius.core.scorecard import load_scorecard
 from vesalius.verbs.phantom import phantom
@@ -219,6 +220,37 @@ def test_evaluate_measures_the_promise(sure: Path, tmp_path: Path) -> None:
     assert any(line.startswith("covered of the promised 80.0 %, all:") for line in trust.lines(card))
     again = load_scorecard(tmp_path / "card" / "scorecard.json")
     assert again.promise == json.loads(json.dumps(card.promise)) and again.selective["metrics"].keys()
+
+
+def test_what_cannot_be_fitted_anew_is_said_before_any_case_is_answered() -> None:
+    from types import SimpleNamespace
+
+    from vesalius.run.calibrating import assert_refits
+    from vesalius.tasks import contract
+
+    def with_task(name: str) -> Any:
+        return SimpleNamespace(stages=[SimpleNamespace(task=contract.get(name), alarm=None)])
+
+    assert_refits(with_task("classify"), {"raw"})
+    with pytest.raises(vs.DataError, match="only answers about whole images are fitted anew"):
+        assert_refits(with_task("segment"), {"raw"})
+    with pytest.raises(vs.DataError, match="has no alarm to set anew"):
+        assert_refits(with_task("segment"), {"strange"})
+
+
+def test_predict_says_how_many_answers_are_withheld(pictures: Any, others: Path, tmp_path: Path) -> None:
+    class Told(Silent):
+        def note(self, text: str) -> None:
+            notes.append(text)
+
+    notes: list[str] = []
+    vs.calibrate(pictures.path, others, tmp_path / "c", coverage=0.95, withhold="several", progress=False)
+    vs.predict(tmp_path / "c", others, tmp_path / "out", progress=Told())
+    held = sum(bool(row["withheld"]) for row in csv.DictReader((tmp_path / "out" / "answers.csv").open()))
+    assert (
+        held > 0
+        and f"withheld, for a person to answer: {held} of 24 cases; see the column 'withheld'" in notes
+    )
 
 
 def test_answers_with_other_mirror_images_say_that_their_promise_is_not_exact(sure: Path) -> None:
