@@ -67,6 +67,12 @@ def test_findings_have_a_threshold_each() -> None:
         handling.strangeness(answer, ("a",), "aps")
 
 
+def test_what_a_threshold_calls_is_in_the_set_though_it_is_less_likely() -> None:
+    answer = Scores(labels=ABC[:2], p=np.array([0.9, 0.1]), positive="b", thresholds={"b": 0.05})
+    assert promised(answer, limits({"": 0.3})).labels == ("a", "b")
+    assert promised(dataclasses.replace(answer, thresholds={"b": 0.5}), limits({"": 0.3})).labels == ("a",)
+
+
 def test_grades_lie_side_by_side() -> None:
     answer = scores(0.3, 0.6, 0.1, kind="ordinal")
     assert dict(contract.of(Scores).strangeness(answer, "a", "")) == pytest.approx({"": 0.9})

@@ -180,6 +180,22 @@ def test_other_parts_of_a_scorecard_are_taken_in_where_they_are_there() -> None:
         assert re.search(rf"^\| {missing} \| \*\*open\*\*", bare, re.M), missing
 
 
+def test_a_card_does_not_say_validation_of_what_calibrate_fitted_nor_unseen_of_training_cases() -> None:
+    on = {"source": "a cohort of its own", "refit": ["temperature"]}
+    fitted = {"temperature": 1.2, "n": 40, "promise": {"coverage": 0.9, "on": on}}
+    text = card(scored(), calibration=fitted).markdown()
+    assert "| calibrated | yes, on cases of a calibration |" in text and "on validation cases |" not in text
+    assert (
+        "| calibrated | yes, on validation cases |"
+        in card(scored(), calibration={"temperature": 1.2}).markdown()
+    )
+    assert items("tripod", scorecard=scored())["12f"].state == FILLED
+    assert items("tripod", scorecard=replace(scored(), split="training"))["12f"].state == OPEN
+    leaking = replace(scored(), banners=(Banner("training cases", "These are training cases."),))
+    assert items("tripod", scorecard=leaking)["12f"].state == OPEN
+    assert items("tripod")["12f"].state == OPEN
+
+
 def test_patients_that_are_not_known_keep_their_item_open() -> None:
     assert items("claim", scorecard=scored())["20"].state == FILLED
     item = items("claim", scorecard=replace(scored(), patients_known=False))["20"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 import vesalius as vs
 from vesalius import formats
+from vesalius.core.progress import Silent
 from vesalius.core.promise import PROMISE, Promise
 from vesalius.core.scorecard import load_scorecard
 from vesalius.verbs.phantom import phantom
@@ -205,7 +207,7 @@ def test_evaluate_measures_the_promise(sure: Path, tmp_path: Path) -> None:
     ]
     with (made / "cases.csv").open("w", newline="") as file:
         csv.writer(file).writerows([["case", "patient", "image", "class", "site"], *rows])
-    card = vs.evaluate(sure, made / "cases.csv", tmp_path / "card", progress=False)
+    card = vs.evaluate(sure, made / "cases.csv", tmp_path / "card", smallest_group=8, progress=False)
     done = vs.predict(sure, made / "cases.csv", tmp_path / "out", json=True, progress=False)
     truth = {row[0]: row[3] for row in rows}
     held = sum(truth[a.case_id] in (a.promise.labels or ()) for a in done if a.promise)
@@ -218,6 +220,54 @@ def test_evaluate_measures_the_promise(sure: Path, tmp_path: Path) -> None:
     assert any(line.startswith("covered of the promised 80.0 %, all:") for line in trust.lines(card))
     again = load_scorecard(tmp_path / "card" / "scorecard.json")
     assert again.promise == json.loads(json.dumps(card.promise)) and again.selective["metrics"].keys()
+
+
+def test_what_cannot_be_fitted_anew_is_said_before_any_case_is_answered() -> None:
+    from types import SimpleNamespace
+
+    from vesalius.run.calibrating import assert_refits
+    from vesalius.tasks import contract
+
+    def with_task(name: str) -> Any:
+        return SimpleNamespace(stages=[SimpleNamespace(task=contract.get(name), alarm=None)])
+
+    assert_refits(with_task("classify"), {"raw"})
+    with pytest.raises(vs.DataError, match="only answers about whole images are fitted anew"):
+        assert_refits(with_task("segment"), {"raw"})
+    with pytest.raises(vs.DataError, match="has no alarm to set anew"):
+        assert_refits(with_task("segment"), {"strange"})
+
+
+def test_predict_says_how_many_answers_are_withheld(pictures: Any, others: Path, tmp_path: Path) -> None:
+    class Told(Silent):
+        def note(self, text: str) -> None:
+            notes.append(text)
+
+    notes: list[str] = []
+    vs.calibrate(pictures.path, others, tmp_path / "c", coverage=0.95, withhold="several", progress=False)
+    vs.predict(tmp_path / "c", others, tmp_path / "out", progress=Told())
+    held = sum(bool(row["withheld"]) for row in csv.DictReader((tmp_path / "out" / "answers.csv").open()))
+    assert (
+        held > 0
+        and f"withheld, for a person to answer: {held} of 24 cases; see the column 'withheld'" in notes
+    )
+
+
+def test_answers_with_other_mirror_images_say_that_their_promise_is_not_exact(sure: Path) -> None:
+    from vesalius.core.case import Case
+    from vesalius.core.plan import override
+    from vesalius.core.promise import limits_of
+    from vesalius.verbs.predict import with_mirror
+
+    def remarks(bundle: Any) -> tuple[str, ...]:
+        return limits_of(bundle.stages[-1].calibration[PROMISE], Case("k", {})).remarks
+
+    bundle: Any = vs.open(sure)
+    stage = bundle.stages[-1]
+    bare = replace(bundle, stages=(replace(stage, plan=override(stage.plan, {"infer.mirror": []})),))
+    assert stage.plan.infer.mirror == ("x",) and remarks(with_mirror(bundle, ["x"])) == remarks(bundle)
+    assert not any("not exact" in text for text in remarks(bundle))
+    assert "other mirror images, so that the promise is not exact" in remarks(with_mirror(bare, ["x"]))[-1]
 
 
 def test_a_broken_promise_is_said(sure: Path) -> None:
@@ -233,6 +283,39 @@ def test_a_broken_promise_is_said(sure: Path) -> None:
     assert section["overall"][""]["below"] and kept.banners(section)[0].kind == "promise not kept"
     fine = [kept.Outcome(Case(f"{k}", {}), promise, Kept({"": float(k < 45)}, 1.0)) for k in range(60)]
     assert kept.banners(kept.section(fine, fixed, patients=[str(k) for k in range(60)])) == ()
+
+
+def test_a_promise_of_few_patients_is_not_measured_by_group() -> None:
+    from vesalius.answers.contract import Kept
+    from vesalius.core.case import Case
+    from vesalius.evaluate import kept
+
+    fixed = {
+        PROMISE: {
+            "coverage": 0.8,
+            "by": {"column": "site", "bounds": []},
+            "pooled": {"n": {"": 24}, "at": {"": 0.5}},
+            "groups": {},
+            "on": {"cases": 24, "when": "2026-11-29", "source": "a cohort of its own"},
+        }
+    }
+    promise = Promise(0.8, "so", labels=("a",), n=24)
+
+    def section(**sizes: int) -> dict[str, Any]:
+        sites = [site for site, n in sizes.items() for _ in range(n)]
+        cases = [
+            Case(f"{k}", {}, covariates={} if s == "unknown" else {"site": s}) for k, s in enumerate(sites)
+        ]
+        told = [kept.Outcome(case, promise, Kept({"": 0.0}, 1.0)) for case in cases]
+        return kept.section(told, fixed, patients=[case.id for case in cases])
+
+    both = section(A=30, B=12)
+    assert both["groups"].keys() == {"A", "B"} and "groups_withheld" not in both
+    small = section(A=30, B=12, Anne=3)  # B, too: all cases less A and B are Anne's three
+    assert small["groups"].keys() == {"A"} and small["groups_withheld"] == 2
+    assert "Anne" not in json.dumps(small) and "Anne" not in str(kept.banners(small))
+    assert section(A=30, B=12, unknown=3)["groups"].keys() == {"A"}  # nor those whose site nobody knows
+    assert section(A=30, B=6, C=5)["groups"].keys() == {"A"}
 
 
 def test_isotonic_lines_and_an_operating_point_are_fitted_anew_where_settings_ask(
@@ -298,6 +381,9 @@ def test_an_interval_that_stands_on_a_doubt_is_as_wide_as_the_answer_is_doubted(
         coverage=0.8,
         progress=False,
     )
+    about = copy.stages[-1].calibration[PROMISE]["about"]
+    held = [float(r[2]) for r in rows if r[3] == "test"]
+    assert about == {"low": min(held), "high": max(held)}  # an interval beyond these is marked, as of any way
     cases = vs.read(hold, target="volume_ml")
     widths = {}
     for answer in vs.predict(copy, cases, progress=False):

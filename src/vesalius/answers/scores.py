@@ -169,7 +169,7 @@ class ScoresHandling(Handling[Scores]):
         else:
             places = sets.held(_strange(answer, limits.way), limits.of(), answer.p)
             held, says = (
-                [names[k] for k in places],
+                [names[k] for k in sorted({*places, _called(answer)})],  # nobody is told 'a', of b alone
                 f"the set holds the true class in at least {limits.share} cases",
             )
             unknown, least = ([""] if math.isinf(limits.of()) else []), limits.least()

@@ -14,6 +14,7 @@ from vesalius.core.errors import CodeError, FormatError, MismatchError, Vesalius
 from vesalius.core.learned import lying_outside
 from vesalius.core.progress import Progress
 from vesalius.core.scorecard import Banner, Scorecard, load_scorecard
+from vesalius.core.subgroups import SMALLEST
 from vesalius.evaluate.banners import TRAINING
 from vesalius.evaluate.scoring import Tally, card_of, tally_for
 from vesalius.evaluate.strange import in_words, of_strange, strange
@@ -39,13 +40,15 @@ def score_cases(
     target: str | None = None,
     told: Sequence[Banner] | None = None,
     accept_mismatch: bool = False,
+    smallest: int = SMALLEST,
 ) -> tuple[Tally, Scorecard]:
     """Answer and score case after case; one is in memory at a time. A faulty case is noted and not counted.
 
     The truth is the case's `target`, by default the one that was learned; of a task that learned without a target it
     is what the task itself takes for it (`Task.truth`). A case without a truth is not counted where others have one.
-    `told` are banners of the model's training; by default those that its own scorecard has. Raises
-    MismatchError where no case is of the kind that the bundle learned from.
+    `told` are banners of the model's training; by default those that its own scorecard has. How promises were kept is
+    given of groups of at least `smallest` patients. Raises MismatchError where no case is of the kind that the bundle
+    learned from.
     """
     predictor = Predictor(bundle, device=device, accept_mismatch=accept_mismatch)
     stage, task = predictor.stages[-1].stage, predictor.stages[-1].task
@@ -92,6 +95,7 @@ def score_cases(
         baseline_is=contract.of(task.answer).baseline,
         told=_told(bundle) if told is None else told,
         fixed=stage.calibration,
+        smallest=smallest,
     )
     odd: dict[str, Any] = {}
     if predictor.alarm is not None:

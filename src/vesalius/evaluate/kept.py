@@ -20,8 +20,10 @@ from vesalius.core.case import Case
 from vesalius.core.groups import parse
 from vesalius.core.promise import PROMISE, WITHHOLD, Promise
 from vesalius.core.scorecard import Banner
+from vesalius.core.subgroups import NOT_KNOWN, SMALLEST
 from vesalius.core.words import counted, listed
 from vesalius.evaluate import conformal
+from vesalius.evaluate.suppression import withheld as withheld_groups
 
 RARE = 0.025  # of draws in which a kept promise looks as bad, below which it is said to be broken
 RESAMPLES = 1000
@@ -41,11 +43,16 @@ class Outcome:
 
 
 def section(
-    outcomes: Sequence[Outcome], fixed: Mapping[str, Any], *, patients: Sequence[str]
+    outcomes: Sequence[Outcome],
+    fixed: Mapping[str, Any],
+    *,
+    patients: Sequence[str],
+    smallest: int = SMALLEST,
 ) -> dict[str, Any]:
     """Return what a scorecard keeps of promises, as JSON takes it; empty where nothing was promised.
 
     `fixed` is the calibration of the bundle's last stage, and `patients` names each case's patient.
+    Groups of fewer than `smallest` patients have no figures and no name, nor have those that would give them away.
     """
     told = [(o, p) for o, p in zip(outcomes, patients, strict=True) if o.promise and o.kept]
     record = fixed.get(PROMISE)
@@ -64,7 +71,11 @@ def section(
     if record.get("by"):
         grouping = parse(record["by"])
         groups = [grouping.of(o.case) for o, _ in told]
+        keys = [(NOT_KNOWN if g is None else g,) for g in groups]
+        hidden = {key[0] for key in withheld_groups({("",): keys}, [p for _, p in told], smallest)[("",)]}
         found["by"] = grouping.column
+        if hidden:
+            found["groups_withheld"], found["smallest"] = len(hidden), smallest
         found["groups"] = {
             name: {
                 "own": name in record["groups"],
@@ -75,7 +86,7 @@ def section(
                     mean=mean,
                 ),
             }
-            for name in sorted({g for g in groups if g is not None})
+            for name in sorted({g for g in groups if g is not None} - hidden)
         }
     return found
 

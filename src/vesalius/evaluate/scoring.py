@@ -18,6 +18,7 @@ from vesalius.core.case import Case
 from vesalius.core.errors import CodeError, DataError
 from vesalius.core.image import Image
 from vesalius.core.scorecard import Banner, Scorecard
+from vesalius.core.subgroups import SMALLEST
 from vesalius.core.words import counted
 from vesalius.evaluate import banners, kept
 from vesalius.evaluate.scorecard import bare_scorecard, scorecard
@@ -150,8 +151,11 @@ def card_of(
     baseline_is: str = "",
     told: Sequence[Banner] = (),
     fixed: Mapping[str, Any] | None = None,
+    smallest: int = SMALLEST,
 ) -> Scorecard:
     """Return the scorecard of what was collected, after `told`, banners of the model; `fixed` is its calibration.
+
+    How promises were kept is given of groups of at least `smallest` patients.
 
     Without a truth, and of a kind that no metric judges, it has no figures, and a banner that says so. Raises
     DataError where nothing was collected.
@@ -173,7 +177,7 @@ def card_of(
         )
     rows, base = tally.rows()
     who = [str(k) if p is None else p for k, p in enumerate(patients)]
-    promised = kept.section(tally.outcomes, fixed or {}, patients=who)
+    promised = kept.section(tally.outcomes, fixed or {}, patients=who, smallest=smallest)
     made = scorecard(
         rows,
         kind,

@@ -97,6 +97,11 @@ def _promise(card: Scorecard) -> list[Table]:
         f"Promised: {limit}, as {section['says']}; calibrated on {counted(on['cases'], 'case')}, {on['source']}. "
         f"{_sizes(section)}"
     )
+    if gone := section.get("groups_withheld"):
+        text += (
+            f" {counted(gone, 'group')} withheld: there, or by subtraction, figures would be of fewer than "
+        )
+        text += f"{counted(section['smallest'], 'patient')}."
     title = f"The promise: {head} on these cases"
     return [
         Table(

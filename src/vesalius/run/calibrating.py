@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -94,6 +94,21 @@ def collect(
     return replace(read(sheet), set_aside=tuple(failed))
 
 
+def assert_refits(predictor: Predictor, looks_at: Collection[str]) -> None:
+    """Raise DataError for what cannot be fitted anew of a bundle, before any case is answered."""
+    task = predictor.stages[-1].task
+    if "raw" in looks_at and not runs.get(task.run).held_out:
+        raise DataError(
+            "only answers about whole images are fitted anew: raw answers tile by tile are not kept",
+            found=task.name,
+            hint="--refit alarm alone, or none",
+        )
+    if "strange" in looks_at and predictor.stages[-1].alarm is None:
+        raise DataError(
+            "the bundle's last stage has no alarm to set anew", hint="a bundle with infer.novelty in its plan"
+        )
+
+
 def read(sheet: Sheet) -> Said:
     """Return what lies in a folder of a calibration."""
     raw: dict[str, Array] = {}
@@ -158,7 +173,7 @@ def fitted(
 def _record(predictor: Predictor, case: Case, target: str, way: str) -> dict[str, Any]:
     """Return what is kept of one case, as JSON holds it."""
     loaded = predictor.stages[-1]
-    if runs.get(loaded.task.run).held_out and getattr(predictor, "doubts", None) is None:
+    if runs.get(loaded.task.run).held_out:
         raw = np.asarray(predictor.raw(case))
         if not np.isfinite(raw).all():
             raise DataError(f"case {case.id}: the model's output is not a number")

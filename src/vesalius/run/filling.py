@@ -66,7 +66,7 @@ class _Filling:
         self.left: Iterable[Case | Asked] = wanted.cases
         if isinstance(wanted.cases, tuple):
             self.left = tuple(c for c in known if c.id not in finished)
-        self.seen, self.refused, self.outside = 0, 0, 0
+        self.seen, self.refused, self.outside, self.withheld = 0, 0, 0, 0
 
     def refuse(self, case: Case, error: VesaliusError) -> None:
         """Write down why a case has no answer. Raises MismatchError where all of them were refused."""
@@ -96,6 +96,7 @@ class _Filling:
             row = {"case": case.id, **contract.columns(answer), "outside": in_words(answer.outside)}
             self.sheet.answers.add(row)
             self.outside += bool(answer.outside)
+            self.withheld += answer.withheld is not None
         except BaseException:
             if case.id not in self.sheet.answers.cases():
                 for path in (*files, *objects.values()):
@@ -107,12 +108,18 @@ class _Filling:
             self.progress.note(f"{case.id}: {forms.doubt}, and the answer has both")
 
     def end(self) -> None:
-        """Say how many lie outside of what was learned from. Raises MismatchError where all that came were refused."""
+        """Say how many lie outside of what was learned from, and how many answers are withheld.
+
+        Raises MismatchError where all that came were refused.
+        """
         if self.wanted.count is None and self.seen and self.refused == self.seen:
             many = counted(self.seen, "case")
             raise MismatchError(f"none of {many} can be answered", found=self.failed[-1].reason)
         if self.outside:
             self.progress.note(f"{lying_outside(self.outside, self.seen)}: see the column 'outside'")
+        if self.withheld:
+            many = f"{self.withheld} of {counted(self.seen, 'case')}"
+            self.progress.note(f"withheld, for a person to answer: {many}; see the column 'withheld'")
 
     def _fail(self, case: str, reason: str) -> None:
         self.failed.append(SetAside(case, reason))

@@ -67,6 +67,7 @@ def finish(
         progress=progress,
         device=device,
         told=(*outcome.before, *of_training(outcome.steps)),
+        smallest=smallest_group,
         accept_mismatch=True,  # the data's author says that it is one cohort
     )
     card = of_run(card, space.overlap, len(space.leaking))

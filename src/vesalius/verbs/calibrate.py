@@ -29,7 +29,7 @@ from vesalius.plan import machine as machines
 from vesalius.plan import torch_threads
 from vesalius.reliability.marks import Marks
 from vesalius.reliability.trained_on import FILE, TrainedOn, learned, save_trained_on
-from vesalius.run.calibrating import NAME, collect, fitted
+from vesalius.run.calibrating import NAME, assert_refits, collect, fitted
 from vesalius.run.finished import Run, bundle_of
 from vesalius.run.ledger import Sheet
 from vesalius.run.past import Past, past_of_bundle
@@ -149,6 +149,7 @@ def calibrate(
     try:
         with held(sheet.folder):
             predictor = Predictor(opened, device=device, accept_mismatch=accept_mismatch, levels=True)
+            assert_refits(predictor, kinds)
             if doubt is not None:
                 predictor = predictor.doubting(doubt, samples)
             said = collect(

@@ -123,6 +123,7 @@ def evaluate(
                 device=device,
                 target=name,
                 accept_mismatch=accept_mismatch,
+                smallest=smallest_group,
             )
         elif info is not None:
             tally, card = score_foreign(Path(str(what)), choice.cases, cohort, info, choice.split, progress)

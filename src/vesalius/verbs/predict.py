@@ -10,7 +10,7 @@ from typing import Any, TypeAlias, overload
 
 from vesalius import cohorts, formats
 from vesalius.core.answers import Answer
-from vesalius.core.bundle import Bundle
+from vesalius.core.bundle import Bundle, Stage
 from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort
 from vesalius.core.disk import assert_apart, held
@@ -18,6 +18,7 @@ from vesalius.core.errors import DataError, Interrupted, MismatchError, OutputEr
 from vesalius.core.image import Image
 from vesalius.core.plan import override
 from vesalius.core.progress import Progress, watched
+from vesalius.core.promise import OWN, PROMISE
 from vesalius.core.words import counted, listed, named_things
 from vesalius.infer.given import is_many
 from vesalius.infer.predictor import Predictor
@@ -45,7 +46,7 @@ def with_mirror(bundle: Bundle, axes: Sequence[str]) -> Bundle:
     """Return the bundle with mirror test-time augmentation on those axes. Raises PlanError for an axis that may not be.
 
     An axis may be mirrored if the plan allows flipping it, which it does not where labels name a side, and if raw
-    answers about mirror images can be joined.
+    answers about mirror images can be joined. What it promises was fitted on other answers, and says so.
     """
     stages = []
     for stage in bundle.stages:
@@ -57,8 +58,20 @@ def with_mirror(bundle: Bundle, axes: Sequence[str]) -> Bundle:
                     found=", ".join(stage.plan.augment.flip_axes) or "no axis that may be",
                     hint="no --mirror",
                 )
-        stages.append(replace(stage, plan=override(stage.plan, {"infer.mirror": list(axes)})))
+        other = set(axes) != set(stage.plan.infer.mirror)
+        mirrored = replace(stage, plan=override(stage.plan, {"infer.mirror": list(axes)}))
+        stages.append(_inexact(mirrored) if other and stage.calibration.get(PROMISE) else mirrored)
     return replace(bundle, stages=tuple(stages))
+
+
+def _inexact(stage: Stage) -> Stage:
+    """Return a stage whose promise says of itself that it was fitted on answers of other mirror images."""
+    record = stage.calibration[PROMISE]
+    source = f"{record['on'].get('source', OWN)}, answered with other mirror images"
+    return replace(
+        stage,
+        calibration={**stage.calibration, PROMISE: {**record, "on": {**record["on"], "source": source}}},
+    )
 
 
 @overload

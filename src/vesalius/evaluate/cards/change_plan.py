@@ -46,7 +46,7 @@ def _modifications(k: Known) -> Section:
         ),
         (
             "calibration",
-            "fitted on validation cases" if k.calibrated else "none",
+            f"fitted on {k.calibrated_on}" if k.calibrated else "none",
             f"fitted anew, {VALIDATION}",
         ),
         ("thresholds", points or "none", f"fixed anew, {VALIDATION}"),

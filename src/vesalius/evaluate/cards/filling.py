@@ -7,6 +7,7 @@ what the bundle, its plan and its scorecard do not hold is missing.
 from __future__ import annotations
 
 from vesalius.core.words import counted, listed
+from vesalius.evaluate.banners import LEARNED
 from vesalius.evaluate.cards import figures
 from vesalius.evaluate.cards.about import asked_for
 from vesalius.evaluate.cards.found import Found
@@ -264,7 +265,7 @@ def imbalance(k: Known) -> Found:
     ]
     text = listed(d for d in done if d) or "nothing: classes enter as often as they occur"
     after = (
-        "probabilities were calibrated on validation cases"
+        f"probabilities were calibrated on {k.calibrated_on}"
         if k.calibrated
         else "probabilities were not recalibrated"
     )
@@ -352,8 +353,14 @@ def fairness(k: Known) -> Found | None:
     return Found(f"figures and gaps by {groups}", "Subgroups", asked_for("fairness")) if groups else None
 
 
-def updating(k: Known) -> Found:
-    """Return that nothing was fitted on the cases of the figures, and what the bundle's calibration holds."""
+def updating(k: Known) -> Found | None:
+    """Return that nothing was fitted on the cases of the figures, and what the bundle's calibration holds.
+
+    None where there are no figures, or where these may be of cases that the model was trained on.
+    """
+    card = k.scorecard
+    if card is None or card.split in ("train", "training") or any(b.kind == LEARNED for b in card.banners):
+        return None
     held = listed(k.calibration) or "nothing"
     return Found(
         f"nothing was fitted on the cases of these figures; calibrated on other cases: {held}",
@@ -425,7 +432,7 @@ def numbers(k: Known) -> Found | None:
     """Return how many took part in each analysis."""
     held = _data(k, "trained on", "tested on")
     n = k.calibration.get("n")
-    more = f"; calibrated on {counted(int(n), 'validation case')}" if isinstance(n, int) else ""
+    more = f"; calibrated on {int(n)} {k.calibrated_on}" if isinstance(n, int) else ""
     return Found(held + more, "Training data", "how many had the outcome in each part") if held else None
 
 

@@ -11,6 +11,7 @@ from vesalius.core.bundle import BUNDLE, RECORD, Bundle, Stage, State
 from vesalius.core.called import called_by
 from vesalius.core.learned import Learned
 from vesalius.core.plan import Plan
+from vesalius.core.promise import PROMISE
 from vesalius.core.scorecard import Scorecard
 from vesalius.core.sealed import digests
 from vesalius.core.subgroups import Subgroups
@@ -53,8 +54,14 @@ class Known:
 
     @property
     def calibrated(self) -> bool:
-        """Whether probabilities were calibrated on validation cases: by a temperature, or by whatever says so."""
+        """Whether probabilities were calibrated: by a temperature, or by whatever says so."""
         return any(name in self.calibration for name in ("temperature", "isotonic"))
+
+    @property
+    def calibrated_on(self) -> str:
+        """On which cases probabilities and thresholds were fitted: those of validation, or those of `calibrate`."""
+        on = self.calibration.get(PROMISE, {}).get("on", {})
+        return "cases of a calibration" if "temperature" in on.get("refit", ()) else "validation cases"
 
     @property
     def subgroups(self) -> tuple[Subgroups, ...]:

@@ -122,7 +122,7 @@ def _metrics(k: Known) -> Section:
         ),
         Entry("variation", intervals),
         Entry("compared with", card.baseline_is or "no trivial answer"),
-        Entry("calibrated", "yes, on validation cases" if k.calibrated else "no"),
+        Entry("calibrated", f"yes, on {k.calibrated_on}" if k.calibrated else "no"),
     ]
     return Section("metrics", "Metrics", entries)
 
