@@ -7,7 +7,8 @@ import io
 
 import pytest
 
-from vesalius.explain.summary import as_csv, over_cases
+from vesalius.explain.summary import over_cases
+from vesalius.run.ledger import as_csv
 
 ROWS = [
     {
