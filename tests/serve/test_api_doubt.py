@@ -101,6 +101,8 @@ def test_maps_of_a_mask_are_files(client: Any, picture: bytes) -> None:
         ({"model": "pair", "samples": 5}, "samples"),
         ({"model": "pair", "doubt": "members", "samples": 7}, "as many samples"),
         ({"model": "pair", "kind": "explain", "doubt": "members"}, "explanation"),
+        ({"model": "pair", "explainer": "lime"}, "explainer is of an explanation alone"),
+        ({"model": "pair", "ask": "lesion"}, "ask is of an explanation alone"),
     ],
 )
 def test_what_cannot_be_is_refused_at_once(
