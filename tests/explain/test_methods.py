@@ -8,7 +8,7 @@ import torch
 from tests.explain._planted import SHAPE, Weighed, picture, question, setting, spot
 
 from vesalius.core.registry import names
-from vesalius.explain import faithful, methods
+from vesalius.explain import faithful, methods, verdict
 from vesalius.explain.methods.lime import line
 from vesalius.explain.methods.occlusion import blocks
 from vesalius.explain.methods.shap import coalitions, shares
@@ -192,6 +192,15 @@ def test_deletion_and_insertion_of_the_true_map_beat_chance_and_the_middle() -> 
 def test_an_answer_that_does_not_look_has_no_gain() -> None:
     asked = question([Weighed(0 * torch.from_numpy(spot()))], picture())
     assert np.isnan(faithful.gain(asked, setting(asked), spot()[0])["gain"])
+
+
+def test_a_map_that_is_the_same_everywhere_does_not_hold_whatever_its_gain() -> None:
+    figures = {"gain": 0.1, "gain_of_the_middle": -0.3, "same_without_learning": 0.0}
+    assert verdict.fault(figures, spot()[0]) is None
+    assert verdict.fault(figures, np.zeros(SHAPE, np.float32)) == "it is the same everywhere"
+    assert (
+        verdict.fault({}, np.ones(SHAPE, np.float32)) == "it is the same everywhere"
+    )  # not measured: --check none
 
 
 def test_infidelity_is_none_for_the_true_map_and_much_for_another() -> None:

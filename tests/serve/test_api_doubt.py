@@ -15,6 +15,9 @@ from safetensors.numpy import load_file, save_file
 from vesalius.core.bundle import save_bundle
 from vesalius.core.plan import override
 from vesalius.serve.http.catalogue import Catalogue
+from vesalius.serve.http.job import Doubts
+from vesalius.serve.http.keys import LOCAL
+from vesalius.serve.http.service import Service
 
 
 @pytest.fixture(scope="module")
@@ -43,11 +46,14 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 
 def answered(client: Any, **asked: Any) -> Any:
-    job = client.post("/api/jobs", json=asked).json()
-    while (job := client.get(f"/api/jobs/{job['job']}").json())["status"] not in ("done", "failed"):
+    return ended(client, client.post("/api/jobs", json=asked).json()["job"])["answers"][0]
+
+
+def ended(client: Any, job_id: str) -> Any:
+    while (job := client.get(f"/api/jobs/{job_id}").json())["status"] not in ("done", "failed"):
         pass
     assert job["status"] == "done", job
-    return job["answers"][0]
+    return job
 
 
 def test_a_job_asks_for_doubt_and_the_same_picture_has_the_same(client: Any, picture: bytes) -> None:
@@ -61,6 +67,20 @@ def test_a_job_asks_for_doubt_and_the_same_picture_has_the_same(client: Any, pic
     one, two = (answered(client, study=study, **asked) for study in studies)
     assert one["summary"]["labels"] == plain["summary"]["labels"]
     assert one["summary"]["doubt"]["samples"] == 5 and one["summary"]["doubt"] == two["summary"]["doubt"]
+
+
+def test_a_plain_question_that_waits_beside_it_does_not_take_the_doubt_away(
+    client: Any, picture: bytes
+) -> None:
+    study = client.post("/api/studies", files={"files": ("a.png", picture)}).json()["study"]
+    service: Service = client.app.state.service
+    model, held = service.models.get("pair"), service.studies.get(study, LOCAL)
+    ways: list[Doubts | None] = [None, ("members", None), None, ("dropout", 5)] * 2
+    with service.jobs.lock:  # all of them wait, so that those that are alike go together
+        jobs = [service.ask(LOCAL, model, held, doubt=way) for way in ways]
+    for job, way in zip(jobs, ways, strict=True):
+        (answer,) = ended(client, job.id)["answers"]
+        assert ("doubt" in answer["summary"]) == (way is not None)
 
 
 def test_maps_of_a_mask_are_files(client: Any, picture: bytes) -> None:
@@ -81,6 +101,8 @@ def test_maps_of_a_mask_are_files(client: Any, picture: bytes) -> None:
         ({"model": "pair", "samples": 5}, "samples"),
         ({"model": "pair", "doubt": "members", "samples": 7}, "as many samples"),
         ({"model": "pair", "kind": "explain", "doubt": "members"}, "explanation"),
+        ({"model": "pair", "explainer": "lime"}, "explainer is of an explanation alone"),
+        ({"model": "pair", "ask": "lesion"}, "ask is of an explanation alone"),
     ],
 )
 def test_what_cannot_be_is_refused_at_once(

@@ -138,7 +138,9 @@ def test_bands_are_the_parts_that_speak_most() -> None:
 def test_an_explanation_is_a_model_whose_labels_are_bands(
     client: TestClient, scan: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(verdict, "fault", lambda figures: None)  # of an untrained model no map holds
+    monkeypatch.setattr(
+        verdict, "fault", lambda figures, field=None: None
+    )  # of an untrained model no map holds
     info = client.get("/info/").json()["models"]
     model = info["organs+occlusion"]
     assert model["type"] == "segmentation" and list(model["labels"].values()) == [1, 2, 3]
@@ -166,7 +168,7 @@ def test_an_explanation_is_a_model_whose_labels_are_bands(
     assert nobody.status_code == 404 and "unknown label 'nobody'" in nobody.text
     wrong = client.post("/infer/organs+rollout?image=scan")
     assert wrong.status_code == 404 and "occlusion" in wrong.json()["hint"]
-    monkeypatch.setattr(verdict, "fault", lambda figures: "it is the same everywhere")
+    monkeypatch.setattr(verdict, "fault", lambda figures, field=None: "it is the same everywhere")
     withheld = client.post("/infer/organs+occlusion?image=scan")
     assert withheld.status_code == 422 and withheld.json()["found"] == "it is the same everywhere"
 

@@ -403,7 +403,7 @@ def explained(
     there = {"corner": "corner_explainer"}
     monkeypatch.setattr(registry, "stems", lambda kind: there if kind == "explain.methods" else stems(kind))
     monkeypatch.setattr(
-        verdict, "fault", lambda figures: None
+        verdict, "fault", lambda figures, field=None: None
     )  # of a model that learned nothing no map holds
     registry.names.cache_clear()
     threads = torch.get_num_threads()

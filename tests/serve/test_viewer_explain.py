@@ -50,7 +50,7 @@ def explained(
     stems, there = registry.stems, {"quarter": "quarter_methods"}
     monkeypatch.setattr(registry, "stems", lambda kind: there if kind == "explain.methods" else stems(kind))
 
-    def fault(figures: dict[str, float]) -> str | None:
+    def fault(figures: dict[str, float], field: object = None) -> str | None:
         return "it is the same everywhere (0.00)" if "flat" in figures else None
 
     monkeypatch.setattr(verdict, "fault", fault)
@@ -108,6 +108,18 @@ def test_explanations_are_asked_for_switched_and_withheld_with_the_reason(
         assert all(abs(x) < 5 for x in warmth(page, "withheld"))  # nothing lies over the image
         assert page.tab.locator("#fault").is_hidden()
         page.audit("withheld")
+        late: list[Any] = []
+        page.tab.route("**/map.nii.gz", lambda route: late.append(route))  # a map that is still on its way
+        page.tab.click("#explained input >> nth=0")
+        page.tab.click("#explained input >> nth=1")
+        page.wait("#withheld")
+        page.tab.wait_for_timeout(300)
+        assert len(late) == 1
+        late[0].continue_()
+        page.tab.unroute("**/map.nii.gz")
+        page.tab.wait_for_timeout(1500)
+        assert page.tab.locator("#withheld").is_visible()
+        assert all(abs(x) < 5 for x in warmth(page, "late"))  # it is not laid over what was chosen since
         page.tab.select_option("#ask", "label=healthy")
         page.tab.uncheck('#explainers input[value="quarter-flat"]')
         page.tab.click("#explain")

@@ -26,6 +26,7 @@ from vesalius.explain.contract import Attribution, Method, Setting
 from vesalius.explain.nearest import Nearest, thumbnail
 from vesalius.explain.page import html
 from vesalius.explain.question import Question
+from vesalius.infer.predictor import Predictor
 from vesalius.run.ledger import Ledger
 from vesalius.run.neighbours import in_common
 
@@ -191,6 +192,26 @@ def test_a_map_that_does_not_depend_on_what_was_learned_is_named_and_not_written
     assert not list(done.out.glob("*.nii.gz")) and not list(done.out.glob("*.png"))
     (page,) = done.out.glob("*.html")
     assert "No map holds" in page.read_text(encoding="utf-8")
+
+
+def test_of_a_withheld_answer_the_page_does_not_tell_the_answer(
+    pictures: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = Predictor.asked
+
+    def withheld(self: Predictor, case: Case) -> Any:
+        found = asked(self, case)
+        return replace(found, answer=replace(found.answer, withheld="not sure enough: 0.600"))
+
+    monkeypatch.setattr(Predictor, "asked", withheld)
+    case = vs.read(pictures.data).cases[0].image.paths[0]
+    few: dict[str, Any] = {"method": "occlusion", "check": "none", **FEW}
+    with pytest.raises(DataError, match=r"the answer is withheld.* not sure enough: 0\.600"):
+        vs.explain(pictures.path, case, **few)
+    label = vs.predict(pictures.path, case).labels[0].name
+    page = html(vs.explain(pictures.path, case, ask=label, **few))
+    assert "the answer is withheld: not sure enough: 0.600" in page
+    assert ": the answer" not in page and "None" not in page  # no picture of it, and no empty columns
 
 
 def test_what_cannot_be_explained_is_said(pictures: Any, tmp_path: Path) -> None:

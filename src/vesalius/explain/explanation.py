@@ -128,10 +128,17 @@ def explain(
     `watch` is told of the images that go through a network; what it raises ends the work. `index` is that of the
     training cases, or says why there is none. `against` is a model of the same question that learned from labels in a
     random order: a map that is the same of both does not hold. Raises UnknownName for a method that is not there, and
-    DataError where what is asked is not in the answer, no method fits the model, or `against` answers something else.
+    DataError where what is asked is not in the answer, no method fits the model, or `against` answers something else;
+    and where the answer is withheld and nothing is asked, for what it says most of would tell the answer.
     """
     chosen = {name: methods.get(name) for name in names}
     given = predictor.asked(case)
+    if given.answer.withheld is not None and ask is None:
+        raise DataError(
+            "the answer is withheld, and with it what it says most of",
+            found=given.answer.withheld,
+            hint="ask about a label by its name",
+        )
     asked = answers.ask(given.answer, ask)
     posed = _posed(given, asked, watch)
     refused = {name: why for name, method in chosen.items() if (why := method.refuses(posed.question))}
@@ -233,7 +240,7 @@ def _explained(name: str, method: Method, posed: _Posed, context: _Context) -> t
             facts["other_labels"] = same
         else:
             figures["same_with_other_labels"] = same
-    fails = verdict.fault(figures)
+    fails = verdict.fault(figures, found.field)
     field = Map(
         image=image,
         quantity=f"relevance for {context.asked.words}" + ("" if fails is None else ", which does not hold"),

@@ -44,9 +44,7 @@ def html(found: Explanation) -> str:
         "model": found.answer.by,
         "tried": len(found.explained) + len(found.refused),
         "shown": held,
-        "answer": [
-            (k, f"{v:.4g}" if isinstance(v, float) else v) for k, v in contract.columns(found.answer).items()
-        ][:6],
+        "answer": _answer(found),
         "verdict": _verdict(found),
         "failing": [(e.method, e.fails) for e in found.explained if e.fails]
         + [(name, why) for name, why in found.refused.items()],
@@ -75,6 +73,14 @@ def near_of(found: Nearest | str | None, words: str) -> dict[str, Any] | None:
     return {"cases": cases, **about}
 
 
+def _answer(found: Explanation) -> list[tuple[str, object]]:
+    """Return the first columns of the answer; of one that is withheld the reason alone."""
+    if found.answer.withheld is not None:
+        return [("the answer is withheld", found.answer.withheld)]
+    columns = contract.columns(found.answer)
+    return [(k, f"{v:.4g}" if isinstance(v, float) else v) for k, v in columns.items()][:6]
+
+
 def _verdict(found: Explanation) -> str:
     """Return in a sentence what may be believed."""
     if not found.holds:
@@ -92,8 +98,10 @@ def _verdict(found: Explanation) -> str:
 
 
 def _pictures(found: Explanation) -> list[dict[str, str]]:
-    """Return the image with the answer, and with each map that holds."""
-    shown = [("the answer", "", overlay_png(found.reference, found.answer))]
+    """Return the image with the answer, unless that is withheld, and with each map that holds."""
+    shown = []
+    if found.answer.withheld is None:
+        shown.append(("the answer", "", overlay_png(found.reference, found.answer)))
     for one in found.holds:
         gain = one.map.figures.get("gain")
         text = "" if gain is None else f"gain {gain:.2f}"

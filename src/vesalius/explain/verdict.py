@@ -55,10 +55,15 @@ def alike_in_pieces(question: Question, setting: Setting, one: Array, other: Arr
     return faithful.alike(means(numbers, one), means(numbers, other))
 
 
-def fault(figures: Mapping[str, float]) -> str | None:
-    """Return why a map is not to be shown; None where it holds, as far as was measured."""
+def fault(figures: Mapping[str, float], field: Array | None = None) -> str | None:
+    """Return why a map is not to be shown; None where it holds, as far as was measured.
+
+    A `field` that is the same everywhere has no order: its gain is that of chance, and may beat a bad middle.
+    """
     if math.isnan(figures.get("gain", 0.0)):
         return "what is asked is answered alike without the image"
+    if field is not None and np.ptp(field) == 0:
+        return "it is the same everywhere"
     for name, who in (
         ("same_without_learning", "a model that learned nothing"),
         ("same_with_other_labels", "a model that learned from labels in a random order"),

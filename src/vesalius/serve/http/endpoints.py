@@ -298,7 +298,10 @@ def _assert_known(fields: Mapping[str, str], known: Sequence[str]) -> None:
 
 
 def _doubt_of(asked: schemas.JobRequest) -> Doubts | None:
-    """Return which doubt is asked for. Raises Problem 422 where none can be, or samples are asked for without one."""
+    """Return which doubt is asked for. Raises Problem 422 where a job asks for what its kind does not give."""
+    for name, value in (("explainer", asked.explainer), ("ask", asked.ask)):
+        if asked.kind == "predict" and value is not None:
+            raise Problem(422, f"{name} is of an explanation alone", hint='"kind": "explain"')
     if asked.doubt is None and asked.samples is not None:
         raise Problem(422, "samples are taken for a doubt alone", hint='"doubt": "dropout"')
     if asked.doubt is not None and asked.kind != "predict":

@@ -253,7 +253,7 @@ def _alike(job: InferenceJob, other: InferenceJob) -> bool:
     """Return whether cases of two jobs may be answered in one pass."""
     same = job.model is other.model and job.kind == other.kind
     flags = [(j.accept_mismatch, j.refuse_unlike) for j in (job, other)]
-    return same and other.doubt is None and flags[0] == flags[1]
+    return same and job.doubt is None and other.doubt is None and flags[0] == flags[1]
 
 
 def _flat(case: StoredCase) -> bool:

@@ -37,8 +37,10 @@ export async function explanations(held: Held[], shown: Shown): Promise<HTMLElem
     const mine = ++turn;
     current = chosen;
     last = name(chosen);
-    const made = chosen.withheld ? notShown(chosen) : [...(await section(chosen, shown.given(chosen), shown.drawn)), figures(chosen), shown.below(chosen)];
-    if (chosen.withheld) await shown.given(chosen).stage.setMap(null);
+    const base = shown.given(chosen);
+    const given = { ...base, current: () => mine === turn && base.current() }; // a map that comes late is not laid over the next
+    const made = chosen.withheld ? notShown(chosen) : [...(await section(chosen, given, shown.drawn)), figures(chosen), shown.below(chosen)];
+    if (chosen.withheld) await base.stage.setMap(null);
     if (mine === turn) fill(body, made);
   };
   const buttons = held.map((a) =>
