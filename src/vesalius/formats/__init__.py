@@ -183,12 +183,17 @@ def _require_marked(path: Path, why: str) -> None:
 
     Its file then has the literal `MARKS_WITHHELD = True`.
     """
-    if not registry.literals("formats", sniff(path)).get("MARKS_WITHHELD"):
+    if not marks_withheld(path):
         marks = [n for n in _writable() if registry.literals("formats", n).get("MARKS_WITHHELD")]
         suffixes = " ".join(registry.literals("formats", n)["SUFFIXES"][0] for n in marks)
         raise OutputError(
             "the answer is withheld and is not written as a result", found=why, hint=f"one of {suffixes}"
         )
+
+
+def marks_withheld(path: Path) -> bool:
+    """Return whether a file at this path says of an answer that it is withheld."""
+    return bool(registry.literals("formats", sniff(path)).get("MARKS_WITHHELD"))
 
 
 def require_suffix(name: str) -> None:

@@ -15,13 +15,13 @@ from vesalius.core.bundle import Bundle, Stage, save_bundle
 from vesalius.core.cohort import Assignment, Cohort, TargetInfo
 from vesalius.core.disk import assert_apart, held, output_errors
 from vesalius.core.errors import DataError, Interrupted, PlanError, VesaliusError
-from vesalius.core.groups import grouping
 from vesalius.core.plan import override
 from vesalius.core.progress import Progress, watched
 from vesalius.core.promise import PROMISE
 from vesalius.core.words import counted
 from vesalius.evaluate import calibrations
 from vesalius.evaluate.answered import BEFORE
+from vesalius.evaluate.fairness import assert_columns
 from vesalius.evaluate.promising import Asked, notes_of
 from vesalius.infer.predictor import Predictor
 from vesalius.infer.selftest.recording import recorded
@@ -136,7 +136,7 @@ def calibrate(
     name = info.name if info is not None else ""
     choice = _fresh(unseen(cohort, name, split, past, marks))
     if by is not None:
-        grouping(choice.cases, by)  # a column that is not there is said before any case is answered
+        assert_columns((by,), choice.cases, 1)  # what is no column of groups is said before any case is answered
     if choice.overlap:
         shown.note(choice.overlap)
     if settings:

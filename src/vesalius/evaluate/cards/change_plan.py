@@ -168,7 +168,7 @@ def _impact(k: Known) -> Section:
             "calibration and thresholds",
             "probabilities and calls that fit the new cases",
             "more missed or more false calls",
-            "fitted on validation cases alone; sensitivity and specificity with intervals",
+            "fitted on cases that the weights never saw; sensitivity and specificity with intervals",
         ),
         (
             "all of them together",
