@@ -12,6 +12,7 @@ from vesalius.core import page
 from vesalius.core.numbers import finite
 from vesalius.core.scorecard import Interval, Scorecard
 from vesalius.core.words import counted
+from vesalius.evaluate.banners import TRAINING
 from vesalius.evaluate.paired import Difference
 from vesalius.evaluate.report import headlines, metric_name
 from vesalius.evaluate.standing import standing
@@ -119,7 +120,9 @@ class Decision:
 
     def html(self) -> str:
         """Return it as one page that fetches nothing."""
-        tone = "open" if not self.chosen else "good"
+        cards = [c.card for c in self.candidates if c.name == self.chosen and c.card is not None]
+        hardly = any(b.kind == TRAINING for card in cards for b in card.banners)
+        tone = "good" if self.chosen and not hardly else "open"
         machines = dict.fromkeys(c.cost.machine for c in self.candidates if c.cost.machine)
         return page.render(
             TEMPLATE, decision=self, table=self.table(), tone=tone, rule=RULE, machines=list(machines),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from vesalius import formats
@@ -12,6 +12,15 @@ from vesalius.core.answers import Answer
 from vesalius.core.errors import DataError, OutputError
 from vesalius.core.file_names import file_names
 from vesalius.core.image import Image
+
+
+def object_suffixes(answer: Answer, *, dicom: bool, also: Sequence[str]) -> list[str]:
+    """Return the suffixes of the objects that are written of an answer, its DICOM objects and those asked for beside.
+
+    Of an answer that is withheld these are only those of formats that say so.
+    """
+    every = dict.fromkeys((*(contract.of(answer).objects if dicom else ()), *also))
+    return [s for s in every if answer.withheld is None or formats.marks_withheld(Path(f"answer{s}"))]
 
 
 def case_files(

@@ -18,7 +18,7 @@ from vesalius.infer.each import answers
 from vesalius.infer.given import Asked
 from vesalius.infer.guard import in_words
 from vesalius.infer.predictor import Predictor
-from vesalius.run.answers_folder import case_files, write_case, write_objects
+from vesalius.run.answers_folder import case_files, object_suffixes, write_case, write_objects
 from vesalius.run.ledger import Sheet
 from vesalius.run.predict_settings import PredictSettings
 from vesalius.run.predictions import Predictions
@@ -84,7 +84,9 @@ class _Filling:
         self.seen += 1
         name, folder = self.names[case.id], self.sheet.folder
         files = case_files(answer, name, folder, json=self.settings.json, overlays=self.settings.overlays)
-        objects = {s: folder / f"{name}{s}" for s in self.settings.suffixes(answer)}
+        told = self.settings
+        suffixes = object_suffixes(answer, dicom=told.dicom, also=told.also)
+        objects = {s: folder / f"{name}{s}" for s in suffixes}
         if self.settings.dicom and not contract.of(answer).objects and not self.done:
             kind = type(answer).__name__
             self.progress.note(f"no DICOM object holds an answer of kind {kind}: none is written; try --json")

@@ -120,6 +120,8 @@ def beside(bundle: Bundle) -> Index | str:
     """Return the index that lies beside a bundle in its run's folder, or in words why there is none that fits."""
     folder = bundle.path.absolute().parent / FOLDER
     if bundle.path.absolute().name != "bundle" or not folder.is_dir():
+        if (bundle.path.parent / "plan.json").is_file():
+            return "this run has no index of its training cases; `vesalius fit DATA -o RUN --resume` makes it"
         return "there is no index of the training cases here: it lies in the folder of the run, and a bundle holds none"
     try:
         return open_index(folder, bundle=bundle.hash)

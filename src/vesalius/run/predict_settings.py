@@ -6,9 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from vesalius.answers import contract
-from vesalius.core.answers import Answer
-
 
 @dataclass(frozen=True, kw_only=True)
 class PredictSettings:
@@ -62,8 +59,3 @@ class PredictSettings:
             **doubt,  # folders of before, and those without it, say nothing of it
             **({"refuse_unlike": True} if self.refuse_unlike else {}),
         }
-
-    def suffixes(self, answer: Answer) -> list[str]:
-        """Return the suffixes of the objects that are written of an answer."""
-        own = contract.of(answer).objects if self.dicom else ()
-        return list(dict.fromkeys((*own, *self.also)))

@@ -19,7 +19,7 @@ from vesalius.core.frames import as_pandas
 from vesalius.core.shown import Shown, cut
 from vesalius.core.words import counted
 from vesalius.infer.guard import in_words
-from vesalius.run.answers_folder import case_files, write_case, write_objects
+from vesalius.run.answers_folder import case_files, object_suffixes, write_case, write_objects
 from vesalius.run.ledger import Sheet
 from vesalius.run.past import keep_origin
 from vesalius.run.stopping import all_or_nothing
@@ -183,7 +183,7 @@ def _save(
     answer: Answer, case: str, name: str, sheet: Sheet, *, json: bool, dicom: bool, also: Sequence[str]
 ) -> None:
     files = case_files(answer, name, sheet.folder, json=json, overlays=False)
-    suffixes = dict.fromkeys((*(contract.of(answer).objects if dicom else ()), *also))
+    suffixes = object_suffixes(answer, dicom=dicom, also=also)
     write_case(answer, None, files)
     for reason in write_objects(answer, {s: sheet.folder / f"{name}{s}" for s in suffixes}):
         sheet.failed.add({"case": case, "reason": reason})

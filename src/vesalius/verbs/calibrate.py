@@ -136,7 +136,9 @@ def calibrate(
     name = info.name if info is not None else ""
     choice = _fresh(unseen(cohort, name, split, past, marks))
     if by is not None:
-        assert_columns((by,), choice.cases, 1)  # what is no column of groups is said before any case is answered
+        assert_columns(
+            (by,), choice.cases, 1
+        )  # what is no column of groups is said before any case is answered
     if choice.overlap:
         shown.note(choice.overlap)
     if settings:
