@@ -21,7 +21,7 @@ from vesalius.core.image import Image, Source
 from vesalius.core.scorecard import load_scorecard, save_scorecard
 from vesalius.evaluate.report import Report, by_label, headlines, render
 from vesalius.evaluate.scoring import card_of, tally_for
-from vesalius.run.predict_settings import PredictSettings
+from vesalius.run.answers_folder import object_suffixes
 from vesalius.serve.http import results
 from vesalius.testing import check_answer
 
@@ -54,7 +54,7 @@ def test_its_objects_are_those_that_a_format_holds(
 ) -> None:
     answer = gaze(at=(4.0, 12.0), seconds=2.5)
     check_answer(answer, IMAGE, folder=tmp_path)
-    assert contract.of(answer).objects == () and PredictSettings(dicom=True).suffixes(answer) == []
+    assert contract.of(answer).objects == () and object_suffixes(answer, dicom=True, also=()) == []
     monkeypatch.setattr(type(contract.of(answer)), "objects", (".sr.dcm",))
     with pytest.raises(
         AssertionError, match=r"writes \.sr\.dcm of this kind.*dicom_sr files do not hold a Gaze"
