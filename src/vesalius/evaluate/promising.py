@@ -12,12 +12,16 @@ from vesalius.answers.contract import Handling
 from vesalius.core.answers import Answer
 from vesalius.core.bundle import Stage
 from vesalius.core.case import Case
+from vesalius.core.doubt import Doubt
 from vesalius.core.errors import DataError, PlanError, UnknownName
 from vesalius.core.groups import Grouping
+from vesalius.core.image import Array
 from vesalius.core.promise import FEW, OWN, PROMISE, WITHHOLD
 from vesalius.core.words import counted, listed
 from vesalius.evaluate import conformal, selective
 from vesalius.infer.judging import ERROR, SEVERAL
+from vesalius.prepare.case import BLANK
+from vesalius.tasks import contract as tasks
 
 CONFIDENCE = 0.95  # with which the error of those that are answered stays below what is asked
 
@@ -92,6 +96,29 @@ def judge(answer: Answer, truth: Any, way: str) -> Judged:
     return Judged(
         handling.strangeness(answer, truth, way), handling.sure(answer), handling.wrong(answer, truth)
     )
+
+
+def judged_raw(
+    stage: Stage,
+    raw: Mapping[str, Array],
+    cases: Sequence[Case],
+    *,
+    target: str,
+    way: str = "",
+    doubts: Mapping[str, Doubt] | None = None,
+) -> tuple[list[Judged], dict[str, Any]]:
+    """Return what a stage's raw outputs come to, decoded with its own calibration, and what their kind keeps of all.
+
+    `raw` are the outputs about each case by its id, `(M, …)`, one of each member, and `doubts` those that answers have.
+    """
+    task = tasks.get(stage.plan.task.name)
+    handling = contract.of(task.answer)
+    pairs = []
+    for case in cases:
+        answer = task.decode(raw[case.id], stage.state, stage.calibration, BLANK)
+        answer = replace(answer, case_id=case.id, doubt=(doubts or {}).get(case.id))
+        pairs.append((answer, handling.truth(case.targets[target], case)))
+    return [judge(answer, truth, way) for answer, truth in pairs], handling.extent(pairs)
 
 
 def promised(

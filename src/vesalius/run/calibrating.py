@@ -24,10 +24,10 @@ from vesalius.core.progress import Progress
 from vesalius.core.words import counted
 from vesalius.evaluate import calibrations
 from vesalius.evaluate.calibrations.contract import Collected
-from vesalius.evaluate.promising import Asked, Basis, Judged, judge, promised, withholding
+from vesalius.evaluate.promising import Asked, Basis, Judged, judge, judged_raw, promised, withholding
 from vesalius.infer import runs
 from vesalius.infer.predictor import Predictor
-from vesalius.prepare.case import BLANK, with_reference
+from vesalius.prepare.case import with_reference
 from vesalius.run.ledger import Sheet
 from vesalius.run.wanted import reason_of
 from vesalius.tasks import contract as tasks
@@ -223,18 +223,11 @@ def _refitted(stage: Stage, said: Said, cases: Sequence[Case], refit: Sequence[s
 def _rejudged(
     stage: Stage, said: Said, cases: Sequence[Case], *, target: str, way: str
 ) -> tuple[list[Judged], dict[str, Any]]:
-    """Return what the raw outputs come to with the stage's own calibration, and what its kind keeps of them all."""
-    task = tasks.get(stage.plan.task.name)
-    handling = contract.of(task.answer)
-    pairs = []
-    for case in cases:
-        answer = task.decode(said.raw[case.id], stage.state, stage.calibration, BLANK)
-        answer = replace(answer, case_id=case.id, doubt=said.doubts.get(case.id))
-        pairs.append((answer, handling.truth(case.targets[target], case)))
+    """Return what `judged_raw` does. Raises DataError, which counts the cases, where nothing can be promised."""
     try:
-        return [judge(answer, truth, way) for answer, truth in pairs], handling.extent(pairs)
+        return judged_raw(stage, said.raw, cases, target=target, way=way, doubts=said.doubts)
     except VesaliusError as error:
-        many = counted(len(pairs), "case")
+        many = counted(len(cases), "case")
         raise DataError(
             f"nothing can be promised of {many}: {error.what}", found=error.found, hint=error.hint
         ) from error

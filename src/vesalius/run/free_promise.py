@@ -6,16 +6,13 @@ may have been chosen on them. So it is not exact, and every answer says so; `cal
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from vesalius.answers import contract
 from vesalius.core.bundle import Stage
 from vesalius.core.errors import PlanError
 from vesalius.core.plan import Plan
 from vesalius.core.promise import OPTION, OUT_OF_FOLD
-from vesalius.evaluate.promising import Asked, Basis, judge, promised
+from vesalius.evaluate.promising import Asked, Basis, judged_raw, promised
 from vesalius.infer import runs
-from vesalius.prepare.case import BLANK
 from vesalius.run.members import Outcome
 from vesalius.run.workspace import Workspace
 from vesalius.tasks import contract as tasks
@@ -40,20 +37,14 @@ def with_promise(space: Workspace, plan: Plan, outcome: Outcome, stage: Stage) -
     asked = plan.task.options.get(OPTION)
     if asked is None or not outcome.held_out or space.target is None:
         return stage
-    task = tasks.get(plan.task.name)
-    handling = contract.of(task.answer)
     cases = [space.cohort.case(i) for i in outcome.held_out]
-    pairs = []
-    for case in cases:
-        answer = task.decode(outcome.held_out[case.id], stage.state, stage.calibration, BLANK)
-        truth = handling.truth(case.targets[space.target.name], case)
-        pairs.append((replace(answer, case_id=case.id), truth))
+    judged, about = judged_raw(stage, outcome.held_out, cases, target=space.target.name)
     patients = len({c.patient for c in cases}) if space.cohort.patients_known else None
     return promised(
         stage,
-        [judge(answer, truth, "") for answer, truth in pairs],
+        judged,
         cases,
         asked=Asked(coverage=float(asked)),
         basis=Basis(space.cohort.hash, patients, OUT_OF_FOLD),
-        about=handling.extent(pairs),
+        about=about,
     )
