@@ -210,17 +210,20 @@ def test_other_data_are_said_to_be_others_before_anything_that_they_lack(told: d
         vs.fit(told["table"], told["run"], target="secnd", resume=True)
 
 
-def test_the_hint_is_a_whole_command_that_needs_to_be_told_nothing_again(told: dict[str, Any]) -> None:
+def test_the_hint_is_a_whole_command_that_needs_to_be_told_nothing_again(
+    told: dict[str, Any], tmp_path: Path
+) -> None:
     words = shlex.split(told["error"].hint)
     assert words == ["vesalius", "fit", str(told["table"]), "-o", str(told["run"]), "--resume"]
     assert "step 3 of 6" in told["error"].what
-    done = CliRunner().invoke(app, words[1:])
+    run = shutil.copytree(told["run"], tmp_path / "a run")  # the stopped one stays as it is for other tests
+    done = CliRunner().invoke(app, [str(run) if word == str(told["run"]) else word for word in words[1:]])
     assert done.exit_code == 0, done.output
     for name in ("plan.json", "folds.json"):
-        assert (told["run"] / name).read_text() == (told["straight"].path / name).read_text()
+        assert (run / name).read_text() == (told["straight"].path / name).read_text()
     weights = "bundle/weights-0-0.safetensors"
-    assert sha256(told["run"] / weights) == sha256(told["straight"].path / weights)
-    assert load_plan(told["run"] / "plan.json").task.target == "first"
+    assert sha256(run / weights) == sha256(told["straight"].path / weights)
+    assert load_plan(run / "plan.json").task.target == "first"
 
 
 def test_stopped_before_there_is_a_plan_nothing_is_left(
