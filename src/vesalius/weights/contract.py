@@ -1,0 +1,36 @@
+"""What weights of others are once they are read: tensors under our own net's names, and what is known of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from vesalius.core.plan import NetPlan
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """Tensors by the names that the net `net` gives them (`stem.0.weight`, not `net.stem.0.weight`).
+
+    `origin` is what they are called in a plan, without a path. `net` is None where only the tensors are known.
+    `head` are the tensors of their own last layer, which a task replaces; `labels` are what it tells apart.
+    `channels` are what the input's channels are called, and `mean` and `sd` what each of them was normalised with, on
+    the scale of 8-bit pictures, 0 to 255; all three are empty where nobody knows. `dims` is 2 or 3. `unused` are names
+    of tensors in the file that have no place in the net.
+    """
+
+    tensors: Mapping[str, Tensor]
+    origin: str
+    net: NetPlan | None = None
+    dims: int = 2
+    channels: tuple[str, ...] = ()
+    mean: tuple[float, ...] = ()
+    sd: tuple[float, ...] = ()
+    head: Mapping[str, Tensor] = field(default_factory=dict)
+    labels: tuple[str, ...] = ()
+    licence: str = ""
+    unused: tuple[str, ...] = ()
