@@ -1,4 +1,4 @@
-"""Layers: the nets in a model and their depths, and the share of the learning rate that each parameter has by its depth.
+"""Layers: the nets in a model and their depths, and the share of the learning rate that a parameter has by its depth.
 
 Layer-wise rates keep what is general, near the input, and let change what is particular, near the head (Howard and
 Ruder 2018, arXiv 1801.06146; as a power of one number in Bao et al. 2022, BEiT, arXiv 2106.08254).
@@ -16,7 +16,9 @@ from vesalius.nets import Net
 def outer_nets(model: nn.Module) -> list[tuple[str, Net]]:
     """Return the nets of a model with their names in it, without those that lie within another net."""
     nets = [(name, m) for name, m in model.named_modules() if isinstance(m, Net)]
-    return [(n, m) for n, m in nets if not any(n != o and n.startswith(f"{o}." if o else "") for o, _ in nets)]
+    return [
+        (n, m) for n, m in nets if not any(n != o and n.startswith(f"{o}." if o else "") for o, _ in nets)
+    ]
 
 
 def depths_of(model: nn.Module) -> list[tuple[tuple[str, ...], ...]]:

@@ -20,7 +20,7 @@ from vesalius.learn.checkpoint import Checkpoint
 from vesalius.learn.optimise import Average, optimizer, rate
 from vesalius.learn.phases import frozen_parts, is_frozen
 from vesalius.learn.shallow import keep_exact
-from vesalius.learn.weights import placed
+from vesalius.learn.weights import fit_of, placed
 from vesalius.prepare.batch import Batch
 from vesalius.tasks.contract import Task
 
@@ -107,7 +107,8 @@ class Stepper:
     ) -> None:
         self.plan, self.member, self.fabric, self.task = plan, member, fabric, task
         self.model = keep_exact(build(task, plan, state, member, start))
-        self.optimizer_ = optimizer(self.model, plan.train)
+        taken = fit_of(self.model, start).taken if start and plan.train.layer_decay < 1 else ()
+        self.optimizer_ = optimizer(self.model, plan.train, taken)
         self.objective, self.wrapped = fabric.setup(Objective(task, self.model), self.optimizer_)
         self.average = Average(self.model, plan.train.ema) if plan.train.ema else None
         self._learning = [n for n, p in self.model.named_parameters() if p.requires_grad]
