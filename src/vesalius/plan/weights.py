@@ -32,12 +32,14 @@ def propose(draft: Draft, prints: Fingerprint, machine: Machine) -> None:
         return
     there = [name for name in (*ORDER, *machine.weights) if name in machine.weights]
     if not there:
-        about = _about(ORDER[0])
-        draft.set("net.init", None, f"from nothing, as weights of ImageNet are missing: {about['INSTALL']}")
+        install = _about(ORDER[0])["INSTALL"]
+        draft.set("net.init", None, f"from nothing, as weights of ImageNet are missing: {install}")
         return
-    about = _about(there[0])
-    why = f"pictures of {prints.patients} patients are few beside those of ImageNet; licence: {about['LICENCE']}"
-    draft.set("net.init", there[0], why)
+    draft.set(
+        "net.init",
+        there[0],
+        "these pictures are few beside those of ImageNet; --init none begins from nothing",
+    )
 
 
 def side(draft: Draft, machine: Machine) -> int | None:

@@ -132,6 +132,8 @@ def taken_over(space: Workspace, plan: Plan, start: Start, ready: Ready, progres
     fit = fit_of(model, start.weights)
     assert_learned(model, plan.train.phases, fit.taken)
     said = str(fit) + (f"; member {start.member + 1} of its {start.members}" if start.members > 1 else "")
+    if start.given is not None and start.given.licence:
+        said += f"; their licence: {start.given.licence}"
     validating = [i for fold in space.assignment.folds[: plan.train.members] for i in fold]
     seen = sum(i in space.seen and space.seen[i] != start.member for i in validating)
     if seen:
