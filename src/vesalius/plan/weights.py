@@ -14,7 +14,7 @@ from vesalius.plan.machine import Machine
 from vesalius.weights.sources import KIND
 
 ORDER = ("mobilenetv2-imagenet", "efficientnetlite0-imagenet")  # of those that are there, the first is taken
-SMALLEST = 64  # pixels along the longer side: nothing of a photograph is learned from thumbnails
+SMALLEST = 96  # pixels along the longer side: what photographs taught is not seen in thumbnails
 SIDE, SIDE_GPU = 160, 224  # what pictures are scaled to at most
 STILL = "encoder:3"  # of nine depths: the stem and two stages, which work at the highest resolutions
 CHANNELS = (1, 3)
