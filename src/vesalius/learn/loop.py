@@ -6,7 +6,7 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
@@ -71,13 +71,15 @@ def train(
     pace: Pace | None = None,
     device: str | None = None,
     start: Mapping[str, Tensor] | None = None,
+    unlabelled: Collection[str] = (),
 ) -> Trained:
     """Train one member, from its checkpoint below `folder` where there is one; logs go there too.
 
     `validate` gives the score of a model, larger is better; the best checkpoint is kept. `deadline` is a
     `time.monotonic()`: past it, training stops at the next checkpoint and says so. `pace` may change the number of
     steps and of threads on the way; what it changed is in the checkpoint. Raises Interrupted on Ctrl-C, after saving.
-    `start` are weights to begin from (see `stepper.transfer`). How a step is taken is the planned recipe's business.
+    `start` are weights to begin from (see `stepper.transfer`), and `unlabelled` the ids of the examples that lack the
+    target, for recipes that learn from them, too. How a step is taken is the planned recipe's business.
     """
     label = f"{name}-{member}"
     path = folder / "checkpoints" / f"{label}.pt"
@@ -85,10 +87,13 @@ def train(
     if saved.done:
         return _trained(saved)
     fabric = fabric_for(plan, device)
-    recipe = recipes.begin(Member(task, plan, state, examples, member, fabric, start))
+    course = _course(saved, plan, name, member, pace)
+    without = frozenset(unlabelled)
+    recipe = recipes.begin(
+        Member(task, plan, state, examples, member, fabric, start, unlabelled=without, steps=course.first)
+    )
     if saved.step:
         recipe.restore(saved)
-    course = _course(saved, plan, name, member, pace)
     saved.loss_sum, saved.part_sum = saved.loss_sum.to(fabric.device), saved.part_sum.to(fabric.device)
     now = _Training(
         plan=plan,
@@ -327,7 +332,7 @@ def time_step(
     """
     fabric = fabric_for(plan, device)
     try:
-        recipe = recipes.begin(Member(task, plan, state, examples, 0, fabric))
+        recipe = recipes.begin(Member(task, plan, state, examples, 0, fabric, steps=plan.train.steps))
         times: list[float] = []
         began = time.monotonic()
         for step in range(1000):

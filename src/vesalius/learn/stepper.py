@@ -15,7 +15,7 @@ from vesalius.core.bundle import State
 from vesalius.core.errors import CodeError, PlanError
 from vesalius.core.plan import Plan
 from vesalius.core.seeds import seed_of
-from vesalius.infer.asked import built, terms_of
+from vesalius.infer.asked import built, inferred, terms_of
 from vesalius.learn.checkpoint import Checkpoint
 from vesalius.learn.optimise import Average, optimizer, rate
 from vesalius.learn.phases import frozen_parts, is_frozen
@@ -189,6 +189,12 @@ class Stepper:
         generator = self._seeded(step)
         with self.fabric.autocast():
             return self.task.loss_each(self.model, batch, generator)
+
+    def raw(self, step: int, batch: Batch) -> Tensor:
+        """Return the raw outputs about a batch of the model in training mode, with what their gradients need."""
+        generator = self._seeded(step)
+        with self.fabric.autocast():
+            return inferred(self.task, self.model, batch, generator)
 
     def _seeded(self, step: int) -> torch.Generator:
         """Put the model into training mode; seed what dropout and its kin draw from. Returns the loss's generator."""

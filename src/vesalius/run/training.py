@@ -145,6 +145,7 @@ def _members(
             pace=pace,
             device=device,
             start=start,
+            unlabelled=[e.case_id for e in beside],
         )
         if pace is not None and pace.measured_s is not None:
             step_s = pace.measured_s

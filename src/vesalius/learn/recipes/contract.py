@@ -30,7 +30,10 @@ KIND = "learn.recipes"
 
 @dataclass(frozen=True, eq=False)
 class Member:
-    """What the training of one member is given. `start` are weights to begin from, `fabric` holds the device."""
+    """What the training of one member is given. `start` are weights to begin from, `fabric` holds the device.
+
+    `unlabelled` are the ids of the examples that lack the target. `steps` is how many steps the schedule was made for.
+    """
 
     task: Task
     plan: Plan
@@ -39,6 +42,8 @@ class Member:
     number: int
     fabric: Any
     start: Mapping[str, Tensor] | None = None
+    unlabelled: frozenset[str] = frozenset()
+    steps: int = 1
 
 
 class NoOptions(Section):
