@@ -159,7 +159,7 @@ class Stepper:
         """Clip the gradients, take the optimiser's step with them, clear them, and move the average."""
         train = self.plan.train
         for group in self.optimizer_.param_groups:
-            group["lr"] = rate(step, train) if lr is None else lr
+            group["lr"] = (rate(step, train) if lr is None else lr) * group.get("rate_scale", 1.0)
         if train.clip_norm:
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), train.clip_norm, foreach=True)
         self.wrapped.step()
