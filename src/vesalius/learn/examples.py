@@ -124,13 +124,14 @@ class Batches:
     def __call__(self, step: int, device: torch.device) -> Batch:
         """Batch number `step`, augmented, on `device`."""
         g = torch.Generator().manual_seed(seed_of(self.plan.train.seed, self.member, "batch", step))
+        return augmented(self.cut(step, g).to(device), self.plan, g)
+
+    def cut(self, step: int, generator: torch.Generator) -> Batch:
+        """Return batch number `step` before it is augmented; where patches lie follows from the generator."""
         chosen = self.order(step)
         if self.plan.data.sampling == "patches":
-            cut = [self._patch(k, g) for k in chosen]
-        else:
-            cut = [self.examples[k] for k in chosen]
-        batch = self.stack(cut).to(device)
-        return augmented(batch, self.plan, g)
+            return self.stack([self._patch(k, generator) for k in chosen])
+        return self.stack([self.examples[k] for k in chosen])
 
     def _patch(self, k: int, generator: torch.Generator) -> Example:
         return patch_of(self.examples[k], self.centres[k] if self.centres else (), self.plan, generator)

@@ -26,7 +26,7 @@ from vesalius.learn.log import Log
 from vesalius.learn.optimise import rate
 from vesalius.learn.phases import span_at
 from vesalius.learn.recipes import contract as recipes
-from vesalius.learn.recipes.contract import Member, Recipe
+from vesalius.learn.recipes.contract import Held, Member, Recipe
 from vesalius.learn.stepper import fabric_for
 from vesalius.plan import torch_threads
 from vesalius.prepare.batch import Example
@@ -72,6 +72,7 @@ def train(
     device: str | None = None,
     start: Mapping[str, Tensor] | None = None,
     unlabelled: Collection[str] = (),
+    held: Held | None = None,
 ) -> Trained:
     """Train one member, from its checkpoint below `folder` where there is one; logs go there too.
 
@@ -79,7 +80,8 @@ def train(
     `time.monotonic()`: past it, training stops at the next checkpoint and says so. `pace` may change the number of
     steps and of threads on the way; what it changed is in the checkpoint. Raises Interrupted on Ctrl-C, after saving.
     `start` are weights to begin from (see `stepper.transfer`), and `unlabelled` the ids of the examples that lack the
-    target, for recipes that learn from them, too. How a step is taken is the planned recipe's business.
+    target, for recipes that learn from them, too; `held` is what a recipe may look at. How a step is taken is the
+    planned recipe's business.
     """
     label = f"{name}-{member}"
     path = folder / "checkpoints" / f"{label}.pt"
@@ -90,7 +92,18 @@ def train(
     course = _course(saved, plan, name, member, pace)
     without = frozenset(unlabelled)
     recipe = recipes.begin(
-        Member(task, plan, state, examples, member, fabric, start, unlabelled=without, steps=course.first)
+        Member(
+            task,
+            plan,
+            state,
+            examples,
+            member,
+            fabric,
+            start,
+            unlabelled=without,
+            steps=course.first,
+            held=held or Held(),
+        )
     )
     if saved.step:
         recipe.restore(saved)
@@ -114,6 +127,9 @@ def train(
     progress.advance(label, saved.step)
     try:
         with _interruptible() as stop:
+            if not saved.step and (before := recipe.looked()):
+                now.log.row(0, before)
+                saved.history.append({"step": 0.0, **before})
             while saved.step < course.steps:
                 late = now.step()
                 if now.ends(stop, late=late):
@@ -273,7 +289,11 @@ def _validate(
     recipe: Recipe, plan: Plan, saved: Checkpoint, validate: Validate | None, figures: dict[str, float]
 ) -> None:
     score = float("nan")
-    if validate is not None:
+    looked = recipe.looked()
+    figures |= looked
+    if "score" in looked:
+        score = looked["score"]
+    elif validate is not None:
         with recipe.answering() as model:
             score = validate(model)
         figures["score"] = score

@@ -169,7 +169,7 @@ class Stepper:
 
     def loss(self, step: int, batch: Batch) -> Tensor:
         """Return the sum of the loss's terms for a batch, with what its gradients need; drawn as `step` says."""
-        generator = self._seeded(step)
+        generator = self.seeded(step)
         fields = {name: getattr(batch, name) for name in batch.__dataclass_fields__}
         words = Words(
             {name: fields.pop(name) for name, held in list(fields.items()) if isinstance(held, tuple)}
@@ -186,17 +186,17 @@ class Stepper:
                 f"recipe '{self.plan.train.recipe}' needs the loss of each case, which {self.task.name} does not tell",
                 hint="--set train.recipe=supervised, or a `loss_each` in the task's file",
             )
-        generator = self._seeded(step)
+        generator = self.seeded(step)
         with self.fabric.autocast():
             return self.task.loss_each(self.model, batch, generator)
 
     def raw(self, step: int, batch: Batch) -> Tensor:
         """Return the raw outputs about a batch of the model in training mode, with what their gradients need."""
-        generator = self._seeded(step)
+        generator = self.seeded(step)
         with self.fabric.autocast():
             return inferred(self.task, self.model, batch, generator)
 
-    def _seeded(self, step: int) -> torch.Generator:
+    def seeded(self, step: int) -> torch.Generator:
         """Put the model into training mode; seed what dropout and its kin draw from. Returns the loss's generator."""
         seed = self.plan.train.seed
         self._seed(seed_of(seed, self.member, "step", step))

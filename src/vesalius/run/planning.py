@@ -11,6 +11,7 @@ from vesalius.core.plan import USER, Plan, override
 from vesalius.core.words import counted
 from vesalius.evaluate.fairness import assert_columns, count_groups
 from vesalius.infer.sound import assert_sound
+from vesalius.learn.recipes import contract as recipes
 from vesalius.learn.recipes.contract import options_of
 from vesalius.plan import machine as machines
 from vesalius.plan import presets, torch_threads
@@ -181,8 +182,15 @@ def _given_or_drafted(begun: Begun, space: Workspace) -> Plan:
         now = (given.train.seed, given.task.name, given.task.target)
         return given if now == tuple(asked.values()) else override(given, asked)
     prints = fingerprint(space.summary, target)
+    recipe = str(begun.asked.settings.get("train.recipe", task.recipe))
     plan = draft_plan(
-        task, target, prints, machines.measure(), seed=begun.seed, asked=begun.asked.task is not None
+        task,
+        target,
+        prints,
+        machines.measure(),
+        seed=begun.seed,
+        asked=begun.asked.task is not None,
+        also=recipes.get(recipe).defaults,
     )
     if plan.train.recipe != task.recipe:
         plan = override(plan, {"train.recipe": task.recipe}, reason=f"how {task.name} is trained")
