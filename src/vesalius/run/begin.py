@@ -43,6 +43,7 @@ class Asked:
     time_limit: str | float | None = None
     seed: int | None = None
     folds: int | None = None
+    shots: int | None = None
     split: Path | None = None
     columns: Mapping[str, str] | None = None
     layout: str | None = None
@@ -164,6 +165,7 @@ def _completed(asked: Asked, told: Mapping[str, Any], path: Path) -> Asked:
         layout=asked.layout or told.get("layout"),
         labels=asked.labels or told.get("labels"),
         folds=asked.folds or told.get("folds"),
+        shots=asked.shots or told.get("shots"),
         split=asked.split or _path(told, "split"),
         init=asked.init or _path(told, "init"),
         by=asked.by if asked.by is not None else _texts(told, "by"),

@@ -27,6 +27,7 @@ from vesalius.run.init import same_meaning, taken_over
 from vesalius.run.out_of_fold import is_free
 from vesalius.run.pacing import Foreseen
 from vesalius.run.ready import Ready
+from vesalius.run.shots import as_many_steps, assert_few, few_shots
 from vesalius.run.stages import stages_of
 from vesalius.run.workspace import Workspace, no_side_swapped
 from vesalius.tasks import contract
@@ -163,7 +164,8 @@ def _first_plan(begun: Begun, space: Workspace) -> Plan:
     plan = staged(filled(override(for_net(plan, settings), settings), space))
     if begun.given is not None:  # its number of steps is kept, whatever the clock says
         plan = plan.model_copy(update={"reasons": {**plan.reasons, "train.steps": USER}})
-    plan = grouped(plan, space, begun.asked.by)
+    plan = as_many_steps(grouped(plan, space, begun.asked.by))
+    assert_few(plan, begun.asked.folds)
     names = [x.name for x in space.labels]
     if plan.task.positive is not None and plan.task.positive not in names:
         raise UnknownName("class", plan.task.positive, names)
@@ -176,14 +178,15 @@ def _given_or_drafted(begun: Begun, space: Workspace) -> Plan:
     if given is not None:
         asked = {"train.seed": begun.seed, "task.name": task.name, "task.target": _named(space)}
         now = (given.train.seed, given.task.name, given.task.target)
-        return given if now == tuple(asked.values()) else override(given, asked)
+        plan = given if now == tuple(asked.values()) else override(given, asked)
+        return plan if plan.train.shots == space.assignment.shots else few_shots(plan, space.assignment.shots)
     prints = fingerprint(space.summary, target)
     plan = draft_plan(
         task, target, prints, machines.measure(), seed=begun.seed, asked=begun.asked.task is not None
     )
     if plan.train.recipe != task.recipe:
         plan = override(plan, {"train.recipe": task.recipe}, reason=f"how {task.name} is trained")
-    return plan
+    return few_shots(plan, space.assignment.shots)
 
 
 def _with_members(plan: Plan, folds: int | None, space: Workspace) -> Plan:
