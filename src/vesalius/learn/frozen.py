@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -15,6 +15,7 @@ from vesalius.core.errors import DataError, PlanError
 from vesalius.core.image import Array
 from vesalius.core.plan import Plan
 from vesalius.core.seeds import seed_of
+from vesalius.core.words import listed
 from vesalius.infer.asked import inferred
 from vesalius.learn.examples import augmented, centres_of, patch_of
 from vesalius.learn.heads import Head, Rows
@@ -49,6 +50,19 @@ def assert_linear(task: Task, recipe: str) -> Linear:
         f"recipe '{recipe}' finds a linear last layer, and {task.name} has none",
         hint="--set train.recipe=supervised, or without --shots",
     )
+
+
+def assert_known(task: Task, model: nn.Module, taken: Iterable[str], recipe: str) -> None:
+    """Raise PlanError where weights below the last layer are not among the `taken`: they are random."""
+    last = {id(p) for p in assert_linear(task, recipe).last_layer(model).parameters()}
+    given = set(taken)
+    random = [n for n, p in model.named_parameters() if id(p) not in last and n not in given]
+    if random:
+        raise PlanError(
+            f"recipe '{recipe}' learns nothing below the last layer, and weights there would stay random",
+            found=f"{listed(random, 3)} not among the weights that --init names",
+            hint="--init with weights of the same net, or --set train.recipe=supervised",
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,6 +11,8 @@ from vesalius.core.plan import USER, Plan, override
 from vesalius.core.words import counted
 from vesalius.evaluate.fairness import assert_columns, count_groups
 from vesalius.infer.sound import assert_sound
+from vesalius.learn.frozen import assert_linear
+from vesalius.learn.recipes import contract as recipes
 from vesalius.learn.recipes.contract import options_of
 from vesalius.plan import machine as machines
 from vesalius.plan import presets, torch_threads
@@ -28,7 +30,7 @@ from vesalius.run.init import same_meaning, taken_over
 from vesalius.run.out_of_fold import is_free
 from vesalius.run.pacing import Foreseen
 from vesalius.run.ready import Ready
-from vesalius.run.shots import as_many_steps, assert_few, few_shots
+from vesalius.run.shots import as_many_steps, assert_few, few_shots, frozen_columns
 from vesalius.run.stages import stages_of
 from vesalius.run.workspace import Workspace, no_side_swapped
 from vesalius.tasks import contract
@@ -56,6 +58,8 @@ def choose_plan(begun: Begun, space: Workspace) -> Plan:
     else:
         plan = _first_plan(begun, space)
     options_of(plan)
+    if recipes.get(plan.train.recipe).steps is not None:
+        assert_linear(space.task, plan.train.recipe)
     assert_possible(plan)
     assert_stages(plan, space)
     if not begun.follows:  # a run of before goes on as it began
@@ -153,7 +157,7 @@ def _first_plan(begun: Begun, space: Workspace) -> Plan:
     assert_shared_channels([*space.training, *space.test], space.facts)
     plan = _given_or_drafted(begun, space)
     if begun.start is not None and begun.given is None:
-        plan = adopted(plan, begun.start, space.task, settings)
+        plan = frozen_columns(adopted(plan, begun.start, space.task, settings), settings)
     if begun.asked.preset is not None:
         told = override(
             for_net(plan, settings), settings

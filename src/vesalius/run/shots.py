@@ -13,6 +13,7 @@ from vesalius.core.cohort import Assignment, Cohort, TargetInfo
 from vesalius.core.errors import PlanError
 from vesalius.core.plan import AS_MANY, Plan, override
 from vesalius.learn.recipes import contract as recipes
+from vesalius.nets import describe
 from vesalius.plan.facts import Facts
 
 FEWEST = 2  # cases of a label from which a strength can be chosen by leaving one out
@@ -21,6 +22,7 @@ WHY = {
     "arXiv 2003.11539)",
     "prototypes": "one shot: of one case a label nothing can be left out by which a strength is chosen",
 }
+COLUMNS = "hypercolumn"  # the dense net that is an encoder's maps and nothing else
 ONE_MEMBER = "few shots: all of them are learned from, so there are no folds of them"
 
 
@@ -99,6 +101,21 @@ def few_shots(plan: Plan, shots: int | None) -> Plan:
     plan = override(plan, {"train.shots": shots})
     plan = override(plan, {"train.recipe": recipe}, reason=WHY[recipe])
     return override(plan, {"train.members": 1}, reason=ONE_MEMBER)
+
+
+def frozen_columns(plan: Plan, settings: Mapping[str, Any]) -> Plan:
+    """Return the plan with an encoder's stacked maps in place of a decoder over it, where nothing of a net is learned.
+
+    A decoder's weights would stay random. A net that the user named stays.
+    """
+    recipe = str(settings.get("train.recipe", plan.train.recipe))
+    named = any(path.startswith("net.") for path in settings)
+    if named or recipes.get(recipe).steps is None or "encoder" not in plan.net.options:
+        return plan
+    known = describe(COLUMNS)["OPTIONS"]
+    options = {name: value for name, value in plan.net.options.items() if name in known}
+    why = "nothing of the net is learned, so it is an encoder whose weights are known, without a decoder"
+    return override(plan, {"net.name": COLUMNS, "net.scale": 1.0, "net.options": options}, reason=why)
 
 
 def as_many_steps(plan: Plan) -> Plan:
