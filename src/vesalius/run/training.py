@@ -101,8 +101,8 @@ def _remembered(job: Ready, space: Workspace, outcome: Outcome) -> State:
     """Return the state with what its task remembers after training, of the first member that is kept."""
     model = build(job.task, job.plan, job.state, 0)
     model.load_state_dict(outcome.trained[outcome.kept[0]].weights)
-    examples = [job.examples[c.id] for c in space.training if c.id in job.examples]
-    return job.task.remember(model.eval(), examples, job.state, cases=space.training)
+    examples = [job.examples[c.id] for c in space.learned if c.id in job.examples]
+    return job.task.remember(model.eval(), examples, job.state, cases=space.learned)
 
 
 def _members(

@@ -33,7 +33,7 @@ from vesalius.plan.positive import positive_of, why_positive
 from vesalius.prepare.batch import Batch, Example
 from vesalius.prepare.case import Prepared
 from vesalius.prepare.geometry import Undo
-from vesalius.tasks.contract import Nets, Task, planned_net, planned_weights
+from vesalius.tasks.contract import Nets, Task, Wanted, planned_net, planned_weights
 from vesalius.tasks.opinion import Opinion
 
 if TYPE_CHECKING:
@@ -151,6 +151,23 @@ class Classify(Task):
         """Logits `(B, K)`."""
         logits: Tensor = model(batch.images["image"])
         return logits
+
+    def last_layer(self, model: nn.Module) -> nn.Module:
+        """Return the last linear layer of the head."""
+        from torch import nn
+
+        return [m for m in model.head.modules() if isinstance(m, nn.Linear)][-1]  # type: ignore[operator, union-attr]
+
+    def wanted(self, batch: Batch, state: State) -> Wanted:
+        """Return the class of each case as 0 and 1, or which labels it has."""
+        import torch
+
+        label = batch.targets.get("label")
+        if label is None:
+            label = torch.full((batch.rows, len(state.values["labels"])), float("nan"))
+        known = batch.labelled("label")
+        values = label if known is None else torch.where(known[:, None], label, float("nan"))
+        return Wanted(values, "several" if _several(state) else "exclusive")
 
     def decode(
         self,

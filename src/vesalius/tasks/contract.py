@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 import numpy as np
 
@@ -45,6 +45,23 @@ class Tile:
     raw: Any
     start: tuple[int, int, int]
     size: tuple[int, int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class Wanted:
+    """What a linear last layer should give for a batch: `values` `(B, K)`, or `(B, K, …)` of maps; NaN where unknown.
+
+    `kind` says what they are: one of `K` labels that exclude each other, as 0 and 1; `several` labels that may hold at
+    once; or numbers. Recipes that find the last layer without gradients ask for it (see `learn/frozen.py`).
+    """
+
+    values: Tensor
+    kind: Literal["exclusive", "several", "number"]
+
+    @property
+    def exclusive(self) -> bool:
+        """Whether one label holds and no other."""
+        return self.kind == "exclusive"
 
 
 class Nets(Protocol):

@@ -72,11 +72,13 @@ class Recipe(ABC):
     """One member in training. What it draws must depend on the seed, the member and the step alone.
 
     `Options` are its typed options, which `train.recipe_options` of a plan sets. `unlabelled` says that it also learns
-    from training cases that lack the target; `given.examples` then hold such cases, too.
+    from training cases that lack the target; `given.examples` then hold such cases, too. `steps` is how many it makes,
+    where that does not follow from the time there is.
     """
 
     Options: ClassVar[type[Section]] = NoOptions
     unlabelled: ClassVar[bool] = False
+    steps: ClassVar[int | None] = None
 
     def __init__(self, given: Member, options: Section) -> None:
         self.given = given
