@@ -107,11 +107,11 @@ def of_torchvision(name: str, size: int = 64, **options: Any) -> dict[str, Any]:
     return record(getattr(models, name)(weights=None, num_classes=CLASSES, **options), (size, size))
 
 
-def vgg(name: str) -> dict[str, Any]:
-    """Record a VGG without its dense layers, which are large: the mean of its last map."""
+def in_a_row(name: str, size: int = 64) -> dict[str, Any]:
+    """Record a VGG or AlexNet without its dense layers, which are large: the mean of its last map."""
     net = getattr(importlib.import_module("torchvision.models"), name)(weights=None, num_classes=CLASSES)
     del net.classifier
-    return record(net, (64, 64), answer=lambda x: net.features(x).mean((2, 3))[:, :24])
+    return record(net, (size, size), answer=lambda x: net.features(x).mean((2, 3))[:, :24])
 
 
 def small_vit() -> dict[str, Any]:
@@ -138,9 +138,9 @@ def of_timm(name: str, size: int = 64, **options: Any) -> dict[str, Any]:
 
 
 NETS: dict[str, Callable[[], dict[str, Any]]] = {
-    "torchvision/alexnet": lambda: of_torchvision("alexnet", 96),
-    "torchvision/vgg11": lambda: vgg("vgg11"),
-    "torchvision/vgg13_bn": lambda: vgg("vgg13_bn"),
+    "torchvision/alexnet": lambda: in_a_row("alexnet", 96),
+    "torchvision/vgg11": lambda: in_a_row("vgg11"),
+    "torchvision/vgg13_bn": lambda: in_a_row("vgg13_bn"),
     "torchvision/googlenet": lambda: of_torchvision(
         "googlenet", 75, init_weights=False, aux_logits=True, transform_input=False
     ),
@@ -153,8 +153,10 @@ NETS: dict[str, Callable[[], dict[str, Any]]] = {
     "torchvision/swin_t": lambda: of_torchvision("swin_t", 224),
 }
 MORE: dict[str, Callable[[], dict[str, Any]]] = {
+    "torchvision/alexnet whole": lambda: of_torchvision("alexnet", 96),
+    "torchvision/vgg11 whole": lambda: of_torchvision("vgg11", 64),
     **{
-        f"torchvision/{n}": (lambda n=n: vgg(n))
+        f"torchvision/{n}": (lambda n=n: in_a_row(n))
         for n in ("vgg13", "vgg16", "vgg19", "vgg11_bn", "vgg16_bn", "vgg19_bn")
     },
     **{f"torchvision/{n}": (lambda n=n: of_torchvision(n)) for n in ("resnet34", "resnet101", "resnet152")},

@@ -39,24 +39,26 @@ def as_file(record: dict[str, Any], about: dict[str, Any] | None = None) -> Foun
 def ours(weights: Weights, *, channels: int, classes: int | None = None) -> nn.Module:
     """Return our net with the weights, and the head where they have one and a number of classes is given."""
     assert weights.net is not None
-    torch.manual_seed(0)
-    net = nets.build(
-        weights.net.name,
-        dims=weights.dims,
-        in_channels=channels,
-        scale=weights.net.scale,
-        size=weights.size,
-        options=weights.net.options,
-    )
-    net.load_state_dict(weights.tensors)
-    if classes is None:
+    head: Any = None
+    with torch.device("meta"):  # no weights are drawn that are replaced anyway
+        net = nets.build(
+            weights.net.name,
+            dims=weights.dims,
+            in_channels=channels,
+            scale=weights.net.scale,
+            size=weights.size,
+            options=weights.net.options,
+        )
+        if classes is not None and net.role == "dense":
+            head = (nn.Conv2d if net.dims == 2 else nn.Conv3d)(net.out_channels, classes, 1)
+        elif classes is not None:
+            head = net.head(classes)
+    own = net.state_dict()
+    counters = {k: torch.zeros(()) for k in own if k.endswith("num_batches_tracked")}
+    net.load_state_dict({**counters, **weights.tensors}, assign=True)
+    if head is None:
         return net.eval()
-    head: Any
-    if net.role == "dense":
-        head = (nn.Conv2d if net.dims == 2 else nn.Conv3d)(net.out_channels, classes, 1)
-    else:
-        head = net.head(classes)
-    head.load_state_dict(weights.head)
+    head.load_state_dict(weights.head, assign=True)
     return Whole(net, head).eval()
 
 

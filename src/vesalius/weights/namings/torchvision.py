@@ -39,6 +39,7 @@ DENSENETS = {
     (6, 12, 48, 32): "densenet-201",
 }
 VGGS = {8: "vgg-11", 10: "vgg-13", 13: "vgg-16", 16: "vgg-19"}  # by the number of convolutions
+MOBILE = (1, 2, 3, 4, 3, 3, 1)  # layers of each stage
 VITS = {(192, 12): "vit-tiny", (384, 12): "vit-small", (768, 12): "vit-base", (1024, 24): "vit-large"}
 SWINS = {
     (96, (2, 2, 6, 2)): "swin-tiny",
@@ -252,6 +253,24 @@ EFFICIENTNET = Family(
 )
 
 
+MOBILENET = Family(
+    marks=("features.0.0.weight", "features.1.conv.0.0.weight", "features.18.0.weight"),
+    plan=lambda theirs: NetPlan(name="mobilenetv2"),
+    first="stem.0.weight",
+    rules=(
+        (r"features\.0\.([01]\..+)", r"stem.\1"),
+        (r"features\.18\.([01]\..+)", r"last.\1"),
+        *(
+            (rf"features\.{1 + sum(MOBILE[:stage]) + k}\.conv\.(.+)", rf"stages.{stage}.{k}.layers.\1")
+            for stage, layers in enumerate(MOBILE)
+            for k in range(layers)
+        ),
+    ),
+    head=((r"classifier\.1\.(weight|bias)", r"linear.\1"),),
+    imagenet=PICTURES,
+)
+
+
 def vit(theirs: Tensors) -> NetPlan:
     """Return our ViT by its width and the number of its layers."""
     width = theirs["conv_proj.weight"].shape[0]
@@ -361,7 +380,7 @@ SWIN = Family(
     imagenet=PICTURES,
 )
 
-FAMILIES = (RESNET, DENSENET, GOOGLENET, EFFICIENTNET, VIT, SWIN, ALEXNET, VGG)
+FAMILIES = (RESNET, DENSENET, GOOGLENET, EFFICIENTNET, MOBILENET, VIT, SWIN, ALEXNET, VGG)
 RELATIVES = {
     r"stem\.0\.weight|layer1\.0\.conv1\.0\.weight": "torchvision's nets of films, whose kernels run over time",
     r"features\.\d+\.\d+\.layer_scale": "ConvNeXt, which is no net of ours",
