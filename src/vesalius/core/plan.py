@@ -118,7 +118,7 @@ class NetPlan(Section):
     scale: float = Field(1.0, gt=0, le=16)
     dropout: float = Field(0.0, ge=0, lt=1)
     init: str | None = None
-    options: dict[str, Scalar | list[int]] = {}
+    options: dict[str, Scalar | list[int] | list[list[int]]] = {}
 
 
 class LossPlan(Section):
