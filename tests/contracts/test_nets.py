@@ -42,6 +42,9 @@ PUBLISHED = {
     "efficientnet-b5": 30_389_784,  # torchvision
     "efficientnet-b6": 43_040_704,  # torchvision
     "efficientnet-b7": 66_347_960,  # torchvision
+    "efficientnet-lite0": 4_652_008,  # EfficientNet-PyTorch's Lite0, built and counted
+    "efficientnet-lite1": 5_416_680,  # the same library's Lite1
+    "mobilenetv2": 3_504_872,  # torchvision
     "vit-tiny": 5_717_416,  # DeiT-Ti
     "vit-small": 22_050_664,  # DeiT-S
     "vit-base": 86_567_656,  # torchvision, vit_b_16

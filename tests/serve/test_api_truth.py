@@ -162,7 +162,7 @@ def test_a_sample_has_the_size_that_a_model_learned_from() -> None:
 
 
 def test_a_sample_suits_the_model_is_synthetic_and_comes_with_its_truth(
-    client: TestClient, monkeypatch: pytest.MonkeyPatch
+    client: TestClient, study: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sample, "_GRID", (16, 48, 48))  # these models do not say what they learned from
     made = client.post("/api/studies/sample?model=organs")

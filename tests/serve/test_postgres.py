@@ -14,7 +14,7 @@ import pytest
 from vesalius.core.errors import OutputError, UnknownName
 from vesalius.serve.node.queue import Queue, Result, SeriesJob
 
-pytest.importorskip("psycopg", reason="psycopg is not installed")
+psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed")
 FOUND = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl")) or [Path(shutil.which("pg_ctl") or "absent")]
 PROGRAM = FOUND[-1]
 ROOT = os.geteuid() == 0
@@ -49,11 +49,20 @@ class Server:
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
+def started() -> Iterator[Server]:
     made = Server()
     yield made
     made.stop("immediate")
     shutil.rmtree(made.folder)
+
+
+@pytest.fixture
+def server(started: Server) -> Server:
+    """The server with nothing in it, whatever test came before."""
+    with psycopg.connect(started.url, autocommit=True) as base:
+        base.execute("DROP SCHEMA public CASCADE")
+        base.execute("CREATE SCHEMA public")
+    return started
 
 
 def claimed(queue: Queue) -> SeriesJob:

@@ -32,9 +32,7 @@ def find_lr(
     labels: list[str] | None = typer.Option(
         None, "--labels", help="WORD=LABEL: what a class or a mask's value stands for; can be repeated."
     ),
-    init: Path | None = typer.Option(
-        None, "--init", help="Begin from the weights of a run, a bundle or a safetensors file."
-    ),
+    init: str | None = typer.Option(None, "--init", help="Begin from weights, as in `vesalius fit`."),
     settings: list[str] | None = typer.Option(
         None, "--set", help="Override the plan: net.name=resnet-18; can be repeated."
     ),

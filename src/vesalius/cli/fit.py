@@ -35,8 +35,11 @@ def fit(
     labels: list[str] | None = typer.Option(
         None, "--labels", help="WORD=LABEL: what a class or a mask's value stands for; can be repeated."
     ),
-    init: Path | None = typer.Option(
-        None, "--init", help="Begin from the weights of a run, a bundle or a safetensors file."
+    init: str | None = typer.Option(
+        None,
+        "--init",
+        help="Begin from weights: of a run, a bundle, a file of others, or by name; see `vesalius weights`. none: from "
+        "nothing.",
     ),
     settings: list[str] | None = typer.Option(
         None, "--set", help="Override the plan: train.steps=500; can be repeated."

@@ -20,7 +20,7 @@ from vesalius.learn.checkpoint import Checkpoint
 from vesalius.learn.optimise import Average, optimizer, rate
 from vesalius.learn.phases import frozen_parts, is_frozen
 from vesalius.learn.shallow import keep_exact
-from vesalius.learn.weights import fit_of
+from vesalius.learn.weights import placed
 from vesalius.prepare.batch import Batch
 from vesalius.tasks.contract import Task
 
@@ -72,9 +72,9 @@ def build(
 
 
 def transfer(model: nn.Module, start: Mapping[str, Tensor]) -> int:
-    """Copy every tensor of `start` that fits by name and shape; returns how many did. Raises PlanError for none."""
-    taken = fit_of(model, start).taken
-    model.load_state_dict({k: start[k] for k in taken}, strict=False)
+    """Copy every tensor of `start` that fits, adapted where it must be; returns how many. Raises PlanError for none."""
+    taken, _ = placed(model, start)
+    model.load_state_dict(taken, strict=False)
     return len(taken)
 
 

@@ -1,13 +1,14 @@
-"""Which tensors of given weights a net takes over, which not, and why; counted, and in words."""
+"""Which tensors of given weights a model takes over, as they are or adapted, which not, and why; counted, in words."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch import Tensor, nn
 
 from vesalius.core.errors import PlanError
+from vesalius.nets import Net
 
 NAMED = 4  # tensors that are named before the others are only counted
 
@@ -17,7 +18,8 @@ class Fit:
     """The names of a net's tensors, held against given weights. `share` is that of the net's parameters taken over.
 
     `missing` are the net's that the weights lack, `strange` the weights' that the net lacks, and `shapes` those that
-    both have in different shapes, each as (theirs, ours).
+    both have in different shapes, each as (theirs, ours). `adapted` says of those among the taken that were fitted to
+    this net how.
     """
 
     taken: tuple[str, ...]
@@ -25,6 +27,7 @@ class Fit:
     strange: tuple[str, ...]
     shapes: Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]]
     share: float
+    adapted: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         """Return one line: how many are taken over, which are not, and why."""
@@ -32,6 +35,11 @@ class Fit:
         said = [
             f"{len(self.taken)} of the net's {whole} tensors taken over, {_percent(self.share)} of its parameters"
         ]
+        if self.adapted:
+            how: dict[str, list[str]] = {}
+            for name, done in self.adapted.items():
+                how.setdefault(done, []).append(name)
+            said += [f"{done}: {_some(names)}" for done, names in how.items()]
         if self.shapes:
             shown = [f"{n} ({_shape(a)} there, {_shape(b)} here)" for n, (a, b) in self.shapes.items()]
             said.append(f"not taken, of another shape: {_some(shown)}")
@@ -43,17 +51,40 @@ class Fit:
 
 
 def fit_of(model: nn.Module, start: Mapping[str, Tensor]) -> Fit:
-    """Hold given weights against a net's, by name and shape. Raises PlanError where no kernel or matrix fits."""
+    """Hold given weights against a model's (see `placed`). Raises PlanError where no kernel or matrix fits."""
+    return placed(model, start)[1]
+
+
+def placed(model: nn.Module, start: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], Fit]:
+    """Return given weights under the model's own names, adapted where they must be, and how they fit.
+
+    The names may be a model's (`net.stem.0.weight`), a net's (`stem.0.weight`), or those of what a net sees images
+    with (`encoder.stem.0.weight`): they are taken where most parameters fit, so that an encoder's weights find their
+    place in a dense net over it. Raises PlanError where no kernel or matrix fits.
+    """
     own = model.state_dict()
-    taken = tuple(k for k in own if k in start and start[k].shape == own[k].shape)
-    shapes = {k: (tuple(start[k].shape), tuple(own[k].shape)) for k in own if k in start and k not in taken}
+    nets = _nets(model)
+    given = max(_readings(start, nets), key=lambda names: _fitting(names, own))
+    found, adapted, shapes = {}, {}, {}
+    for name, tensor in given.items():
+        if name not in own:
+            continue
+        shape = tuple(own[name].shape)
+        if tuple(tensor.shape) == shape:
+            found[name] = tensor
+        elif (fitted := _adapted(name, tensor, shape, nets)) is not None:
+            found[name], adapted[name] = fitted
+        else:
+            shapes[name] = (tuple(tensor.shape), shape)
     size = {k: p.numel() for k, p in model.named_parameters()}
+    taken = tuple(k for k in own if k in found)
     fit = Fit(
         taken=taken,
-        missing=tuple(k for k in own if k not in start),
-        strange=tuple(k for k in start if k not in own),
-        shapes=shapes,
+        missing=tuple(k for k in own if k not in given),
+        strange=tuple(k for k in given if k not in own),
+        shapes={k: shapes[k] for k in own if k in shapes},
         share=sum(size.get(k, 0) for k in taken) / max(1, sum(size.values())),
+        adapted={k: adapted[k] for k in own if k in adapted},
     )
     if not any(own[k].ndim > 1 for k in taken):  # of norms and counters alone nothing is learned
         raise PlanError(
@@ -61,7 +92,39 @@ def fit_of(model: nn.Module, start: Mapping[str, Tensor]) -> Fit:
             found=f"{len(start)} tensors; {fit}",
             hint="--set net.name of that model",
         )
-    return fit
+    return {k: found[k] for k in taken}, fit
+
+
+def _nets(model: nn.Module) -> dict[str, Net]:
+    """Return the model's nets by where they are in it, the outermost first."""
+    return {name: m for name, m in model.named_modules() if isinstance(m, Net)}
+
+
+def _readings(start: Mapping[str, Tensor], nets: Mapping[str, Net]) -> list[dict[str, Tensor]]:
+    """Return the given tensors under every name that they may have in the model; as they are first."""
+    inside = sorted({p for name in start for p in ("net.encoder.", "net.", "encoder.") if name.startswith(p)})
+    found = [dict(start)]
+    for theirs in ("", *inside):
+        kept = {n.removeprefix(theirs): t for n, t in start.items() if n.startswith(theirs)}
+        for ours in nets:
+            found.append({f"{ours}.{n}" if ours else n: t for n, t in kept.items()})
+    return found
+
+
+def _fitting(given: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> int:
+    """Return how many numbers of the given tensors have a place in the model, by their names and first sides."""
+    return sum(t.numel() for n, t in given.items() if n in own and t.ndim and t.shape[:1] == own[n].shape[:1])
+
+
+def _adapted(
+    name: str, tensor: Tensor, shape: tuple[int, ...], nets: Mapping[str, Net]
+) -> tuple[Tensor, str] | None:
+    """Return a tensor as the innermost net that it belongs to fits it to a shape, and how; None where it cannot."""
+    inner = [where for where in nets if not where or name.startswith(f"{where}.")]
+    if not inner:
+        return None
+    where = max(inner, key=len)
+    return nets[where].adapted(name.removeprefix(f"{where}.") if where else name, tensor, shape)
 
 
 def _percent(share: float) -> str:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from vesalius.core.errors import PlanError
+from vesalius.nets._adapt import adapted_kernel
 
 
 class Dense(NamedTuple):
@@ -91,6 +92,15 @@ class Net(nn.Module):
         """
         deepest: Tensor = (output.features if self.role == "dense" else output)[-1]
         return deepest.flatten(2).mean(-1)
+
+    def adapted(self, name: str, tensor: Tensor, shape: Sequence[int]) -> tuple[Tensor, str] | None:
+        """Return a tensor of given weights in the `shape` that this net's tensor `name` has, and what was done to it.
+
+        None where it cannot be. By default a kernel is fitted to other input channels of the first layer, and to a
+        third axis. A family with learned positions overrides this.
+        """
+        first = next((n for n, p in self.named_parameters() if p.ndim > 3), None)
+        return adapted_kernel(tensor, shape, first=name == first)
 
     def check_input(self, x: Tensor) -> None:
         """Refuse a tensor of another rank with one line instead of a stack of torch."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from vesalius.nets._blocks import DropPath, conv, initialise, norm, one_of, read_options
 from vesalius.nets._net import Net
@@ -20,10 +21,15 @@ NAMES = {
     "efficientnet-b5": "EfficientNet-B5, 30 million parameters",
     "efficientnet-b6": "EfficientNet-B6, 43 million parameters",
     "efficientnet-b7": "EfficientNet-B7, 66 million parameters",
+    "efficientnet-lite0": "EfficientNet-Lite0, 4.7 million parameters: without squeeze and excitation, for CPUs",
+    "efficientnet-lite1": "EfficientNet-Lite1, 5.4 million parameters",
 }
 ROLE = "encoder"
 DIMS = (2, 3)
-SOURCE = "Tan, Le: EfficientNet, ICML 2019, arXiv:1905.11946, table 1"
+SOURCE = (
+    "Tan, Le: EfficientNet, ICML 2019, arXiv:1905.11946, table 1; "
+    "Lite: Liu: Higher accuracy on vision models with EfficientNet-Lite, TensorFlow blog, 2020"
+)
 SMALLEST = 0.125
 OPTIONS = {"stem": "paper", "drop_path": 0.0}
 
@@ -36,6 +42,8 @@ WIDTH_DEPTH = {
     "b5": (1.6, 2.2),
     "b6": (1.8, 2.6),
     "b7": (2.0, 3.1),
+    "lite0": (1.0, 1.0),
+    "lite1": (1.0, 1.1),
 }
 # expansion, kernel, stride, channels, layers
 STAGES = (
@@ -70,15 +78,25 @@ class MBConv(nn.Module):
     """1×1 expansion, depthwise convolution, squeeze and excitation, 1×1 projection, and a shortcut."""
 
     def __init__(
-        self, dims: int, inside: int, outside: int, *, expansion: int, kernel: int, stride: int, drop: float
+        self,
+        dims: int,
+        inside: int,
+        outside: int,
+        *,
+        expansion: int,
+        kernel: int,
+        stride: int,
+        drop: float,
+        lite: bool,
     ) -> None:
         super().__init__()
         middle = inside * expansion
         layers = nn.Sequential()
         if expansion != 1:
-            layers.append(_unit(dims, inside, middle, kernel=1))
-        layers.append(_unit(dims, middle, middle, kernel=kernel, stride=stride, groups=middle))
-        layers.append(SqueezeExcite(dims, middle, max(1, inside // 4)))
+            layers.append(_unit(dims, inside, middle, kernel=1, lite=lite))
+        layers.append(_unit(dims, middle, middle, kernel=kernel, stride=stride, groups=middle, lite=lite))
+        if not lite:
+            layers.append(SqueezeExcite(dims, middle, max(1, inside // 4)))
         layers.append(conv(dims, middle, outside, kernel=1, bias=False))
         layers.append(norm("batch", dims, outside, eps=EPS))
         self.layers = layers
@@ -103,6 +121,7 @@ class EfficientNet(Net):
         stem: str,
         drop_path: float,
         dropout: float,
+        lite: bool = False,
     ) -> None:
         first, *stages, last = channels
         finest = 1 if stem == "small" else 2
@@ -112,7 +131,7 @@ class EfficientNet(Net):
             strides=[finest * 2**i for i in range(5)],
             dropout=dropout,
         )
-        self.stem = _unit(dims, in_channels, first, kernel=3, stride=finest)
+        self.stem = _unit(dims, in_channels, first, kernel=3, stride=finest, lite=lite)
         self.stages = nn.ModuleList()
         inside, seen, total = first, 0, sum(counts)
         for (expansion, kernel, stride, _, _), outside, count in zip(STAGES, stages, counts, strict=True):
@@ -127,11 +146,12 @@ class EfficientNet(Net):
                         kernel=kernel,
                         stride=stride if j == 0 else 1,
                         drop=drop_path * seen / total,
+                        lite=lite,
                     )
                 )
                 inside, seen = outside, seen + 1
             self.stages.append(stage)
-        self.last = _unit(dims, inside, last, kernel=1)
+        self.last = _unit(dims, inside, last, kernel=1, lite=lite)
         initialise(self)
 
     def forward(self, x: Tensor) -> list[Tensor]:
@@ -160,17 +180,27 @@ def build(
 
     The paper trains with dropout 0.2 (B0) to 0.5 (B7) and with stochastic depth 0.2. Options: `stem` "paper"
     (stride 2) or "small" (stride 1); `drop_path`, the last block's probability of being skipped in training.
+
+    The Lite forms have ReLU6, no squeeze and excitation, TensorFlow's padding, and a first and a last stage of fixed
+    width and depth.
     """
     chosen = read_options(name, options, OPTIONS)
     one_of(name, "stem", chosen["stem"], ("paper", "small"))
-    wide, deep = WIDTH_DEPTH[name.split("-")[1]]
+    form = name.split("-")[1]
+    lite = form.startswith("lite")
+    wide, deep = WIDTH_DEPTH[form]
     wide, deep = wide * scale, deep * math.sqrt(scale)
     channels = [_round(c * wide) for c in (32, *(stage[3] for stage in STAGES))]
+    counts = [max(1, math.ceil(stage[4] * deep - 1e-9)) for stage in STAGES]
+    if lite:
+        channels[0] = _round(32 * scale)
+        counts[0] = counts[-1] = 1
     return EfficientNet(
         dims,
         in_channels,
-        channels=[*channels, 4 * channels[-1]],
-        counts=[max(1, math.ceil(stage[4] * deep - 1e-9)) for stage in STAGES],
+        channels=[*channels, _round(1280 * scale) if lite else 4 * channels[-1]],
+        counts=counts,
+        lite=lite,
         stem=chosen["stem"],
         drop_path=float(chosen["drop_path"]),
         dropout=dropout,
@@ -183,11 +213,38 @@ def _round(channels: float, multiple: int = 8) -> int:
     return rounded + multiple if rounded < 0.9 * channels else rounded
 
 
+class PaddedAfter(nn.Module):
+    """Zero padding as TensorFlow's "same": what is odd is added at the end, so that a stride of 2 begins at place 0."""
+
+    def __init__(self, kernel: int, stride: int) -> None:
+        super().__init__()
+        self.kernel, self.stride = kernel, stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        pad: list[int] = []
+        for n in reversed(x.shape[2:]):
+            missing = max(0, (-(-int(n) // self.stride) - 1) * self.stride + self.kernel - int(n))
+            pad += [missing // 2, missing - missing // 2]
+        return F.pad(x, pad) if any(pad) else x
+
+
 def _unit(
-    dims: int, inside: int, outside: int, *, kernel: int, stride: int = 1, groups: int = 1
+    dims: int, inside: int, outside: int, *, kernel: int, stride: int = 1, groups: int = 1, lite: bool = False
 ) -> nn.Module:
-    return nn.Sequential(
-        conv(dims, inside, outside, kernel=kernel, stride=stride, groups=groups, bias=False),
+    """Return convolution, batch normalisation and activation; where TensorFlow pads otherwise, that padding before."""
+    shifted = lite and stride > 1
+    layers = [
+        conv(
+            dims,
+            inside,
+            outside,
+            kernel=kernel,
+            stride=stride,
+            padding=0 if shifted else None,
+            groups=groups,
+            bias=False,
+        ),
         norm("batch", dims, outside, eps=EPS),
-        nn.SiLU(inplace=True),
-    )
+        nn.ReLU6(inplace=True) if lite else nn.SiLU(inplace=True),
+    ]
+    return nn.Sequential(*([PaddedAfter(kernel, stride)] if shifted else []), *layers)

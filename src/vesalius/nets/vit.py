@@ -134,6 +134,21 @@ class ViT(Net):
         shape = (*x.shape[:2], *grid)
         return [patches.reshape(shape), token.reshape(*x.shape[:2], *(1,) * self.dims)]
 
+    def adapted(self, name: str, tensor: Tensor, shape: Sequence[int]) -> tuple[Tensor, str] | None:
+        """Return positions interpolated to this net's grid; a square grid of two axes is theirs."""
+        if name != "positions":
+            return super().adapted(name, tensor, shape)
+        side = math.isqrt(tensor.shape[1] - 1)
+        if tensor.shape[2] != shape[2] or side * side != tensor.shape[1] - 1:
+            return None
+        token, patches = tensor[:, :1], tensor[:, 1:]
+        plane = patches.transpose(1, 2).reshape(1, -1, side, side)
+        plane = F.interpolate(plane, size=self.grid[-2:], mode="bicubic", align_corners=False)
+        if self.dims == 3:
+            plane = plane[:, :, None].expand(-1, -1, self.grid[0], -1, -1)
+        moved = torch.cat((token, plane.flatten(2).transpose(1, 2)), dim=1)
+        return moved, f"positions of {side}×{side} patches interpolated to {'×'.join(map(str, self.grid))}"
+
     @contextmanager
     def attention(self) -> Iterator[list[Tensor]]:
         """Give a list that each layer adds its attention to, `(B, heads, 1 + N, 1 + N)`, the class token first."""

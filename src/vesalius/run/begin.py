@@ -28,6 +28,9 @@ from vesalius.run.init import Start, initial_weights
 from vesalius.run.workspace import untouched
 from vesalius.tasks import contract as tasks
 
+NOTHING = (
+    "none"  # what `init` is where a run is to begin from random weights, whatever the rules would choose
+)
 ABOUT = "about.json"  # in a run's folder: what its maker said of the model
 
 
@@ -47,7 +50,7 @@ class Asked:
     columns: Mapping[str, str] | None = None
     layout: str | None = None
     labels: Mapping[str, str] | None = None
-    init: Path | None = None
+    init: str | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     plan: Path | str | Plan | None = None
     preset: str | None = None
@@ -101,7 +104,7 @@ def begin(asked: Asked) -> Begun:
     given = asked.plan if isinstance(asked.plan, Plan) or asked.plan is None else load_plan(Path(asked.plan))
     if asked.out is not None and not asked.dry_run:
         untouched(asked.out)
-    start = initial_weights(asked.init) if asked.init else None
+    start = _start(asked)
     return Begun(asked, _seed(asked, given), limit, Vacancy(), given=given, start=start)
 
 
@@ -132,13 +135,18 @@ def reopen(asked: Asked) -> Begun:
         _seed(asked, given),
         limit,
         assignment=cohorts.load_assignment(folds) if folds.is_file() else None,
-        start=initial_weights(asked.init) if asked.init else None,
+        start=_start(asked),
         vacancy=Vacancy(),
         path=path,
         told=told,
         given=given,
         follows=follows,
     )
+
+
+def _start(asked: Asked) -> Start | None:
+    """Return the weights that were named to begin from; None where none were, or it was said to begin from nothing."""
+    return None if asked.init in (None, NOTHING) else initial_weights(str(asked.init))
 
 
 def _assert_possible(asked: Asked) -> None:
@@ -165,7 +173,7 @@ def _completed(asked: Asked, told: Mapping[str, Any], path: Path) -> Asked:
         labels=asked.labels or told.get("labels"),
         folds=asked.folds or told.get("folds"),
         split=asked.split or _path(told, "split"),
-        init=asked.init or _path(told, "init"),
+        init=asked.init or told.get("init"),
         by=asked.by if asked.by is not None else _texts(told, "by"),
         smallest_group=asked.smallest_group if asked.by is not None else told.get("smallest_group", SMALLEST),
         max_set_aside=max(asked.max_set_aside, told.get("max_set_aside", 0.0)),

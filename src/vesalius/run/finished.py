@@ -96,6 +96,6 @@ def bundle_of(what: Run | Bundle | Path | str) -> Bundle:
     return what if isinstance(what, Bundle) else open_bundle(what)
 
 
-def place_of(what: Run | Bundle | Path | str) -> Path:
-    """Return where a run's bundle, a bundle or a file of weights lies. Raises DataError for a dry run."""
-    return Path(what) if isinstance(what, str | Path) else bundle_of(what).path
+def place_of(what: Run | Bundle | Path | str) -> str:
+    """Return where a run's bundle or a bundle lies, and a path or a name as it is. Raises DataError for a dry run."""
+    return str(what) if isinstance(what, str | Path) else str(bundle_of(what).path)

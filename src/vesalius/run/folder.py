@@ -101,7 +101,7 @@ def _arguments(begun: Begun, space: Workspace) -> dict[str, object]:
             "labels": asked.labels,
             "folds": asked.folds,
             "split": asked.split.resolve() if asked.split else None,
-            "init": asked.init.resolve() if asked.init else None,
+            "init": Path(asked.init).resolve() if asked.init and Path(asked.init).exists() else asked.init,
             "by": None if asked.by is None else list(asked.by),
             "smallest_group": asked.smallest_group,
             "max_set_aside": asked.max_set_aside,

@@ -1,4 +1,4 @@
-"""Weights to begin from: another bundle's, or a safetensors file's; what they mean, and what is taken of them."""
+"""Weights to begin from: another bundle's, or those of others; what they mean, and what is taken of them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any
 
 from vesalius.core.bundle import Bundle, open_bundle
 from vesalius.core.cohort import Assignment
-from vesalius.core.disk import sha256
 from vesalius.core.errors import BundleError, PlanError
 from vesalius.core.plan import DataPlan, Plan, override
 from vesalius.core.progress import Progress
@@ -22,18 +21,23 @@ from vesalius.reliability.trained_on import TrainedOn, learned
 from vesalius.run.past import Past, past_of_bundle
 from vesalius.run.ready import Ready
 from vesalius.run.workspace import Workspace
+from vesalius.weights import reader
+from vesalius.weights.contract import Weights
+from vesalius.weights.files import open_file
 
 
 @dataclass(frozen=True, eq=False)
 class Start:
     """Weights to begin from. `plan` is that of the bundle they are of, `member` which of its `members` they are.
 
-    Where the folds of its run are known, member k learned from all of them but the k-th.
+    Where the folds of its run are known, member k learned from all of them but the k-th. `given` is what is known of
+    weights that are no bundle's.
     """
 
     weights: Mapping[str, Any]
     past: Past
     plan: Plan | None = None
+    given: Weights | None = None
     member: int = 0
     members: int = 1
 
@@ -43,17 +47,35 @@ class Start:
         return self.past.of
 
 
-def initial_weights(path: Path) -> Start:
-    """Tensors by name, and what is known of them. A file of a bundle stands for its bundle. Raises BundleError."""
+def initial_weights(what: str) -> Start:
+    """Return the weights of a run, a bundle, a file of one, or those of others that `weights.reader` reads.
+
+    A file of a bundle stands for its bundle. Raises BundleError, UnknownName.
+    """
     from safetensors.torch import load_file
 
-    if path.is_file() and not (path.parent / MANIFEST).is_file():
-        return Start(_loaded(path), Past(f"weights with SHA-256 {sha256(path)[:16]}"))
-    bundle = open_bundle(path.parent if path.is_file() else path)
-    stage, past = bundle.stages[-1], past_of_bundle(bundle)
-    if path.is_file():
-        return _of_file(path, bundle, past)
-    return Start(load_file(bundle.path / stage.members[0]), past, stage.plan, 0, len(stage.members))
+    path = Path(what)
+    if path.is_file() and (path.parent / MANIFEST).is_file():
+        bundle = open_bundle(path.parent)
+        return _of_file(path, bundle, past_of_bundle(bundle))
+    if path.is_dir() and not _is_foreign(path):
+        bundle = open_bundle(path)
+        stage = bundle.stages[-1]
+        weights = load_file(bundle.path / stage.members[0])
+        return Start(weights, past_of_bundle(bundle), stage.plan, members=len(stage.members))
+    return _of_others(reader.read(what))
+
+
+def _is_foreign(folder: Path) -> bool:
+    """Return whether a folder is neither a run's nor a bundle's, and holds something that a naming may know."""
+    ours = ("run.json", "plan.json", MANIFEST, "bundle")
+    return not any((folder / name).exists() for name in ours) and reader.is_known(folder)
+
+
+def _of_others(given: Weights) -> Start:
+    """Return weights of others; of some it is known that they never saw a case of anybody's study."""
+    record = TrainedOn("", ()) if given.learned_from else None
+    return Start(given.tensors, Past(given.origin, record=record), given=given)
 
 
 def _of_file(path: Path, bundle: Bundle, past: Past) -> Start:
@@ -61,19 +83,11 @@ def _of_file(path: Path, bundle: Bundle, past: Past) -> Start:
     for stage in bundle.stages:
         if path.name in stage.members:
             member = stage.members.index(path.name)
-            return Start(_loaded(path), past, stage.plan, member, len(stage.members))
+            weights = open_file(path).tensors
+            return Start(weights, past, stage.plan, member=member, members=len(stage.members))
     raise BundleError(
         f"{path} holds no weights of its bundle", hint=f"{path.parent}, or a file of weights in it"
     )
-
-
-def _loaded(path: Path) -> Mapping[str, Any]:
-    from safetensors.torch import load_file
-
-    try:
-        return load_file(path)
-    except Exception as error:  # safetensors raises an error of its own that derives from Exception alone
-        raise BundleError(f"{path} is not a safetensors file", found=str(error)[:120]) from error
 
 
 def same_meaning(start: Start, plan: Plan) -> None:

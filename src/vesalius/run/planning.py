@@ -18,6 +18,7 @@ from vesalius.plan.facts import assert_shared_channels
 from vesalius.plan.fingerprint import fingerprint
 from vesalius.plan.mirroring import assert_joined
 from vesalius.plan.rules import check, draft_plan, for_net, staged
+from vesalius.run.adopting import adopted
 from vesalius.run.begin import Begun
 from vesalius.run.budgeting import budgeted
 from vesalius.run.earlier import assert_stages, filled
@@ -150,6 +151,8 @@ def _first_plan(begun: Begun, space: Workspace) -> Plan:
     settings = begun.asked.settings
     assert_shared_channels([*space.training, *space.test], space.facts)
     plan = _given_or_drafted(begun, space)
+    if begun.start is not None and begun.given is None:
+        plan = adopted(plan, begun.start, space.task, settings)
     if begun.asked.preset is not None:
         told = override(
             for_net(plan, settings), settings

@@ -105,7 +105,7 @@ def find_lr(
         columns: What a table's columns are, where their names do not tell: `{"covariate": "age,sex"}`.
         layout: How to read it, where it could be read in several ways; one of `vesalius layouts`.
         labels: What stands for what among classes and masks' values: `{"NA": "", "255": "1"}`.
-        init: A run, a bundle or a safetensors file to begin from.
+        init: What to begin from, as in `fit`.
         settings: Planned values by path, over the rules'.
         plan: A plan, or the path of a plan.json, to follow instead of the rules.
         preset: One of `vesalius presets`.

@@ -72,7 +72,8 @@ def fit(
         columns: What a table's columns are, where their names do not tell: `{"covariate": "age,sex"}`.
         layout: How to read it, where it could be read in several ways; one of `vesalius layouts`.
         labels: What stands for what among classes and masks' values: `{"NA": "", "255": "1"}`.
-        init: A run, a bundle, the path of one, or a safetensors file to begin from; of a run, its test cases stay test.
+        init: What to begin from: a run, a bundle, the path of one, a file of weights, or the name of weights that pip
+            installs (`mobilenetv2-imagenet`); "none" for random weights. The test cases of a run stay test cases.
         settings: Planned values by path, over the rules': `{"train.steps": 500}`.
         plan: A plan, or the path of a plan.json, to follow instead of the rules.
         preset: One of `vesalius presets` (`quick`, `good`, `best`, `finetune` …): it changes what the rules

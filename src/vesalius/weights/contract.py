@@ -20,7 +20,8 @@ class Weights:
     `head` are the tensors of their own last layer, which a task replaces; `labels` are what it tells apart.
     `channels` are what the input's channels are called, and `mean` and `sd` what each of them was normalised with, on
     the scale of 8-bit pictures, 0 to 255; all three are empty where nobody knows. `dims` is 2 or 3. `unused` are names
-    of tensors in the file that have no place in the net.
+    of tensors in the file that have no place in the net. `learned_from` is what they learned from, where it is known
+    that no case of anybody's study is among it.
     """
 
     tensors: Mapping[str, Tensor]
@@ -33,4 +34,5 @@ class Weights:
     head: Mapping[str, Tensor] = field(default_factory=dict)
     labels: tuple[str, ...] = ()
     licence: str = ""
+    learned_from: str = ""
     unused: tuple[str, ...] = ()
