@@ -88,14 +88,15 @@ def described(text: Any, families: Mapping[str, Family], *, net: str) -> dict[st
     return held
 
 
-def kept(held: Mapping[str, Any], families: Mapping[str, Family], *, net: str) -> str:
+def form_of(config: Mapping[str, Any], families: Mapping[str, Family], *, net: str) -> str:
     """Return the JSON of what a config says of the network's form, and nothing else; of a pair, of its part alone.
 
     Labels, paths, versions and how attention is computed are left out; what the config does not say is written out with
-    the library's default, so that a later default changes nothing. Raises PlanError for a bad value, MissingExtra.
+    the library's default, so that a later default changes nothing. Raises PlanError for one that describes no network
+    that is known here, MissingExtra.
     """
-    kind, form = _form(held, families, net=net)
     try:
+        kind, form = _form(described(json.dumps(config), families, net=net), families, net=net)
         return json.dumps(
             {"model_type": kind, **form}, sort_keys=True, separators=(",", ":"), allow_nan=False
         )

@@ -9,7 +9,7 @@ from vesalius.core.errors import PlanError
 from vesalius.nets._blocks import read_options
 from vesalius.nets._hf_stages import ConvNeXtStages, ResNetStages, SwinStages
 from vesalius.nets._hf_tokens import ClassToken, Tokens
-from vesalius.nets._transformers import Family, instance
+from vesalius.nets._transformers import Family, form_of, instance
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -85,6 +85,11 @@ def build(
     return encoder(config, in_channels=in_channels, size=size, dropout=dropout)[0]
 
 
+def kept(config: Mapping[str, Any]) -> str:
+    """Return what the option `config` holds of a whole `config.json`. Raises PlanError, MissingExtra."""
+    return form_of(config, FAMILIES, net="huggingface")
+
+
 def encoder(
     config: Any,
     *,
@@ -95,9 +100,11 @@ def encoder(
 ) -> tuple[Net, Mapping[str, Any]]:
     """Return the encoder of a config with freshly drawn weights, or with `tensors`; and what was told of these.
 
-    `in_channels` are the config's own unless given. See `_transformers.instance` for the tensors.
+    `in_channels` are the config's own unless given. `tensors` have the names of a checkpoint; what is told is as of the
+    library's `from_pretrained`: `missing_keys`, `unexpected_keys` and `mismatched_keys`, behind `inner.` in the net.
+    Raises PlanError, MissingExtra.
     """
     changed = {} if in_channels is None else {"num_channels": in_channels}
     inner, told = instance(config, FAMILIES, net="huggingface", changed=changed, tensors=tensors)
-    form = FORMS.get(inner.config.model_type, ClassToken)  # type: ignore[union-attr]
+    form = FORMS.get(inner.config.model_type, ClassToken)  # type: ignore[union-attr,arg-type]
     return form(inner, size=size, dropout=dropout), told
