@@ -112,13 +112,24 @@ class AugmentPlan(Section):
 
 
 class NetPlan(Section):
-    """The network: a registered name, its dial of width and depth, and its own options."""
+    """The network: a registered name, its dial of width and depth, and its own options.
+
+    An option that is a JSON object, such as another library's config, is kept as its text.
+    """
 
     name: str
     scale: float = Field(1.0, gt=0, le=16)
     dropout: float = Field(0.0, ge=0, lt=1)
     init: str | None = None
     options: dict[str, Scalar | list[int] | list[list[int]]] = {}
+
+    @field_validator("options", mode="before")
+    @classmethod
+    def _objects_as_text(cls, options: Any) -> Any:
+        """Return the options with each JSON object as its text, as `--set` reads one."""
+        if not isinstance(options, Mapping):
+            return options
+        return {k: json.dumps(v, sort_keys=True) if isinstance(v, Mapping) else v for k, v in options.items()}
 
 
 class LossPlan(Section):
