@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,8 +10,6 @@ import pytest
 from safetensors.numpy import load_file
 
 import vesalius as vs
-from vesalius.core.errors import DataError, PlanError
-from vesalius.verbs.phantom import phantom
 
 SMALL = {"train.threads": 1, "infer.novelty": "none"}
 

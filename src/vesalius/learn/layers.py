@@ -16,7 +16,9 @@ from vesalius.nets import Net
 def outer_nets(model: nn.Module) -> list[tuple[str, Net]]:
     """Return the nets of a model with their names in it, without those that lie within another net."""
     nets = [(name, m) for name, m in model.named_modules() if isinstance(m, Net)]
-    return [(n, m) for n, m in nets if not any(n != o and n.startswith(f"{o}." if o else "") for o, _ in nets)]
+    return [
+        (n, m) for n, m in nets if not any(n != o and n.startswith(f"{o}." if o else "") for o, _ in nets)
+    ]
 
 
 def depths_of(model: nn.Module) -> list[tuple[tuple[str, ...], ...]]:

@@ -151,9 +151,9 @@ def _members(
             unlabelled=[e.case_id for e in beside],
             held=looked_at,
         )
-        said = recipes.get(job.plan.train.recipe).said(result.history, looked_at)
-        if said:
-            progress.note(f"{job.name}-{member}: {said}")
+        seen = recipes.get(job.plan.train.recipe).said(result.history, looked_at)
+        if seen:
+            progress.note(f"{job.name}-{member}: {seen}")
         if pace is not None and pace.measured_s is not None:
             step_s = pace.measured_s
         if result.ran_out:

@@ -155,7 +155,9 @@ def says_its_depths(trial: NetTrial) -> None:
     with torch.no_grad():
         net(torch.zeros(1, 1, *trial.size))
     firsts = list(dict.fromkeys(passed))
-    require(firsts == list(range(len(depths))), f"{trial}: an image passes its depths in order, not as {firsts}")
+    require(
+        firsts == list(range(len(depths))), f"{trial}: an image passes its depths in order, not as {firsts}"
+    )
 
 
 def _lies_in(name: str, part: str) -> bool:

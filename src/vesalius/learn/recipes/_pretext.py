@@ -80,7 +80,7 @@ class Pretext(Recipe):
         """Return what the loss compares of images, `(B, D)`; None of a recipe that compares none."""
         return None
 
-    def after(self, net: Net, seen: Views, step: int) -> None:  # noqa: B027 - most do nothing
+    def after(self, net: Net, seen: Views, step: int) -> None:
         """Do what follows a step, such as moving a teacher."""
 
     # --- a member in training

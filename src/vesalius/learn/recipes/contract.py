@@ -84,7 +84,7 @@ class Recipe(ABC):
         self.given = given
 
     @classmethod
-    def defaults(cls, draft: Draft, prints: Fingerprint, machine: Machine) -> None:  # noqa: B027 - most change nothing
+    def defaults(cls, draft: Draft, prints: Fingerprint, machine: Machine) -> None:
         """Change in a draft what this recipe wants otherwise than the task, each with its reason; by default nothing."""
 
     def looked(self) -> dict[str, float]:
