@@ -77,6 +77,7 @@ def fit(
         labels: What stands for what among classes and masks' values: `{"NA": "", "255": "1"}`.
         init: What to begin from: a run, a bundle, the path of one, a file of weights, or the name of weights that pip
             installs (`mobilenetv2-imagenet`); "none" for random weights. The test cases of a run stay test cases.
+            By default pictures begin from installed weights of ImageNet, and all else from random ones.
         settings: Planned values by path, over the rules': `{"train.steps": 500}`.
         plan: A plan, or the path of a plan.json, to follow instead of the rules.
         preset: One of `vesalius presets` (`quick`, `good`, `best`, `finetune` …): it changes what the rules
