@@ -14,6 +14,7 @@ from vesalius.core.image import Array, Image, Triple
 from vesalius.prepare.case import channel_names, frame
 from vesalius.prepare.seen import SAMPLE, body_part_of, canonical, modality_of, sample, unit_of
 
+RARE = 0.05  # of the labelled area
 Ends = tuple[float, float, float, float]  # the 0.5th and the 99.5th percentile, the mean and the deviation
 
 
@@ -36,7 +37,8 @@ class ChannelFacts:
 class Facts:
     """One image and its mask: `shape` and `spacing_mm` in canonical axes, (Z, Y, X) and (x, y, z); its intensities.
 
-    `each` are those of each channel by itself, and of the case's other images.
+    `each` are those of each channel by itself, and of the other images. `width_px` is how wide the thinnest label
+    of a flat mask is, in pixels; None where there is no label, and of volumes.
     """
 
     shape: tuple[int, int, int]
@@ -56,6 +58,7 @@ class Facts:
     body_part: str | None = None
     sequence: str | None = None
     each: tuple[ChannelFacts, ...] = ()
+    width_px: float | None = None
 
 
 def facts(
@@ -106,6 +109,7 @@ def facts(
         body_part=body_part_of(image),
         sequence=image.sequence,
         each=each,
+        width_px=None if mask is None or mask.shape != array.shape[1:] else width_px(mask.array[0]),
     )
 
 
@@ -147,6 +151,25 @@ def _each(
         )
         for k in range(array.shape[0])
     )
+
+
+def width_px(mask: Array) -> float | None:
+    """Return how wide the thinnest label of a flat mask `(1, Y, X)` is on average, in pixels; None without labels.
+
+    It is twice a label's area by the length of its edges: about the width of a line, and 0.8 of a disc's radius. What
+    makes up less than a twentieth of the labelled area counts for nothing, as blurred edges are.
+    """
+    if mask.shape[0] != 1:
+        return None
+    plane = mask[0]
+    values, areas = np.unique(plane[(plane != 0) & (plane != IGNORED)], return_counts=True)
+    found = []
+    for value, area in zip(values, areas, strict=True):
+        inside = plane == value
+        edges = int((inside[1:] != inside[:-1]).sum()) + int((inside[:, 1:] != inside[:, :-1]).sum())
+        if area >= RARE * areas.sum() and edges:
+            found.append(2 * int(area) / edges)
+    return min(found, default=None)
 
 
 def shared_channels(

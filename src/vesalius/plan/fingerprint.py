@@ -41,7 +41,7 @@ class ChannelPrint:
 class Fingerprint:
     """A cohort in numbers. Spacings are `(x, y, z)` in mm; shapes `(Z, Y, X)` in canonical axes, as they are at the
     median spacing where every volume has one. `each` are the channels by themselves, those of the first image first;
-    it is empty where not all cases have the same."""
+    it is empty where not all cases have the same. `width_px` is the median width of a flat mask's thinnest label."""
 
     cases: int
     patients: int
@@ -67,6 +67,7 @@ class Fingerprint:
     channel_names: tuple[str, ...] = ()
     covariates: Mapping[str, Covariate] = field(default_factory=dict)
     each: tuple[ChannelPrint, ...] = ()
+    width_px: float | None = None
 
     def json(self) -> dict[str, Any]:
         """As plain data."""
@@ -117,7 +118,13 @@ def fingerprint(found: Statistics, target: TargetInfo | None) -> Fingerprint:
             found.part("covariates", Statistics), named=[str(n) for n in found.part("named", Tally)]
         ),
         each=_each(found, images, channels, declared_unit=unit),
+        width_px=_width_px(found),
     )
+
+
+def _width_px(found: Statistics) -> float | None:
+    widths = found.parts.get("width_px")
+    return widths.median() if isinstance(widths, Histogram) and widths.n else None
 
 
 def _each(

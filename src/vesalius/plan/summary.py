@@ -12,6 +12,7 @@ They can be merged: hosts, or hospitals whose cases never meet, each summarise t
     seen                   sizes, spacings, units, ends of intensities, and what is declared (`core/learned.py`)
     extent_mm              of the images whose spacing is known
     values, inside         means and deviations of intensities; their ends, means and deviations where a label is
+    width_px               of the thinnest label of each flat mask
     each                   by image, then by channel from 0: its units, bits, values and inside
 """
 
@@ -24,6 +25,7 @@ from vesalius.core import learned
 from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort, TargetInfo
 from vesalius.core.distinct import Distinct
+from vesalius.core.histogram import Histogram
 from vesalius.core.learned import SIZE_AXES, Learned, Seen
 from vesalius.core.statistics import Statistics, columns
 from vesalius.core.tally import Tally
@@ -61,6 +63,7 @@ def summary(
             "values": columns([(f.mean, f.sd) for f in found], INSIDE[2:]),
             "inside": columns([f.inside for f in found if f.inside is not None], INSIDE),
             "each": _each(found),
+            "width_px": Histogram.of(f.width_px for f in found if f.width_px is not None),
         }
     )
 
