@@ -20,7 +20,7 @@ from vesalius.learn.checkpoint import Checkpoint
 from vesalius.learn.optimise import Average, optimizer, rate
 from vesalius.learn.phases import frozen_parts, is_frozen
 from vesalius.learn.shallow import keep_exact
-from vesalius.learn.weights import placed
+from vesalius.learn.weights import fit_of, placed
 from vesalius.prepare.batch import Batch
 from vesalius.tasks.contract import Task
 
@@ -107,7 +107,8 @@ class Stepper:
     ) -> None:
         self.plan, self.member, self.fabric, self.task = plan, member, fabric, task
         self.model = keep_exact(build(task, plan, state, member, start))
-        self.optimizer_ = optimizer(self.model, plan.train)
+        taken = fit_of(self.model, start).taken if start and plan.train.layer_decay < 1 else ()
+        self.optimizer_ = optimizer(self.model, plan.train, taken)
         self.objective, self.wrapped = fabric.setup(Objective(task, self.model), self.optimizer_)
         self.average = Average(self.model, plan.train.ema) if plan.train.ema else None
         self._learning = [n for n, p in self.model.named_parameters() if p.requires_grad]
@@ -159,7 +160,7 @@ class Stepper:
         """Clip the gradients, take the optimiser's step with them, clear them, and move the average."""
         train = self.plan.train
         for group in self.optimizer_.param_groups:
-            group["lr"] = rate(step, train) if lr is None else lr
+            group["lr"] = (rate(step, train) if lr is None else lr) * group.get("rate_scale", 1.0)
         if train.clip_norm:
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), train.clip_norm, foreach=True)
         self.wrapped.step()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from vesalius import cohorts
+from vesalius.core import registry
 from vesalius.core.cohort import Assignment, Cohort
 from vesalius.core.disk import held
 from vesalius.core.errors import OutputError, PlanError
@@ -27,6 +28,7 @@ from vesalius.run.clock import left
 from vesalius.run.init import Start, initial_weights
 from vesalius.run.workspace import untouched
 from vesalius.tasks import contract as tasks
+from vesalius.weights.sources import KIND as SOURCES
 
 NOTHING = (
     "none"  # what `init` is where a run is to begin from random weights, whatever the rules would choose
@@ -104,7 +106,7 @@ def begin(asked: Asked) -> Begun:
     given = asked.plan if isinstance(asked.plan, Plan) or asked.plan is None else load_plan(Path(asked.plan))
     if asked.out is not None and not asked.dry_run:
         untouched(asked.out)
-    start = _start(asked)
+    start = _start(asked, given)
     return Begun(asked, _seed(asked, given), limit, Vacancy(), given=given, start=start)
 
 
@@ -135,7 +137,7 @@ def reopen(asked: Asked) -> Begun:
         _seed(asked, given),
         limit,
         assignment=cohorts.load_assignment(folds) if folds.is_file() else None,
-        start=_start(asked),
+        start=_start(asked, given),
         vacancy=Vacancy(),
         path=path,
         told=told,
@@ -144,9 +146,20 @@ def reopen(asked: Asked) -> Begun:
     )
 
 
-def _start(asked: Asked) -> Start | None:
-    """Return the weights that were named to begin from; None where none were, or it was said to begin from nothing."""
-    return None if asked.init in (None, NOTHING) else initial_weights(str(asked.init))
+def with_weights(begun: Begun, plan: Plan) -> Begun:
+    """Return the run with the weights that its plan begins from, where it names installed ones and nobody else did."""
+    return begun if begun.start is not None else replace(begun, start=_start(begun.asked, plan))
+
+
+def _start(asked: Asked, given: Plan | None = None) -> Start | None:
+    """Return the weights that were named to begin from, or those of `weights/sources/` that a given plan names.
+
+    None where none were named, or it was said to begin from nothing.
+    """
+    if asked.init is not None:
+        return None if asked.init == NOTHING else initial_weights(asked.init)
+    name = ((given.net.init if given else None) or "").partition(" ")[0]
+    return initial_weights(name) if name in registry.names(SOURCES) else None
 
 
 def _assert_possible(asked: Asked) -> None:

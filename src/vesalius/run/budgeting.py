@@ -14,8 +14,8 @@ from vesalius.core.plan import USER, Plan, override
 from vesalius.core.progress import Progress
 from vesalius.infer import predictor, runs
 from vesalius.infer.runs.contract import Members
-from vesalius.learn.loop import time_step
 from vesalius.learn.stepper import build
+from vesalius.learn.timing import time_step
 from vesalius.plan import machine as machines
 from vesalius.plan import torch_threads
 from vesalius.plan.budget import MINIMUM_STEPS, as_words, budget, too_short, used_up

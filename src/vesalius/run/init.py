@@ -10,7 +10,7 @@ from typing import Any
 from vesalius.core.bundle import Bundle, open_bundle
 from vesalius.core.cohort import Assignment
 from vesalius.core.errors import BundleError, PlanError
-from vesalius.core.plan import DataPlan, Plan, override
+from vesalius.core.plan import USER, DataPlan, Plan, override
 from vesalius.core.progress import Progress
 from vesalius.core.sealed import MANIFEST
 from vesalius.core.words import counted
@@ -139,8 +139,9 @@ def taken_over(space: Workspace, plan: Plan, start: Start, ready: Ready, progres
             f"; validation is too good, as {seen} of its {counted(len(validating), 'case')} were trained on"
         )
     progress.note(f"begins from {start.origin}: {said}")
-    progress.note(f"{space.overlap}; split: {space.assignment.by}")
-    return override(plan, {"net.init": start.origin}, reason=said)
+    progress.note("; ".join(filter(None, (space.overlap, f"split: {space.assignment.by}"))))
+    why = plan.reasons.get("net.init", USER)
+    return override(plan, {"net.init": start.origin}, reason=said if why == USER else f"{why}; {said}")
 
 
 def record(space: Workspace, assignment: Assignment, start: Start | None) -> TrainedOn:

@@ -16,7 +16,7 @@ from vesalius.core.subgroups import SMALLEST
 from vesalius.evaluate.cards.about import NOTHING
 from vesalius.evaluate.cards.reading import read_about
 from vesalius.run import folder, neighbours, out_of_fold
-from vesalius.run.begin import Asked, Begun, begin, reopen
+from vesalius.run.begin import Asked, Begun, begin, reopen, with_weights
 from vesalius.run.finished import Run, keep_ran_out, place_of, run_at
 from vesalius.run.outcome import finish
 from vesalius.run.pacing import clock_for
@@ -133,6 +133,7 @@ def fit(
     begun = reopen(asked) if resume else begin(asked)
     space = read_workspace(begun)
     chosen = choose_plan(begun, space)
+    begun = with_weights(begun, chosen)
     space = with_unlabelled(space, chosen)
     if begun.finished is not None:
         return _as_it_was(begun, space, begun.finished)

@@ -1,0 +1,71 @@
+"""Weights to begin from where nobody names any: which, for which pictures, and how a net that has them is trained.
+
+What was tried, and what each gave, is in docs/decisions/0015-weights-of-others-by-default.md.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from vesalius.core import registry
+from vesalius.plan.draft import Draft
+from vesalius.plan.fingerprint import Fingerprint
+from vesalius.plan.machine import Machine
+from vesalius.weights.sources import KIND
+
+ORDER = ("mobilenetv2-imagenet", "efficientnetlite0-imagenet")  # of those that are there, the first is taken
+SMALLEST = 64  # pixels along the longer side: nothing of a photograph is learned from thumbnails
+SIDE, SIDE_GPU = 160, 224  # what pictures are scaled to at most
+STILL = "encoder:3"  # of nine depths: the stem and two stages, which work at the highest resolutions
+CHANNELS = (1, 3)
+
+
+def propose(draft: Draft, prints: Fingerprint, machine: Machine) -> None:
+    """Plan the weights of ImageNet for pictures, where they are installed; where they are missing, say how to get them.
+
+    Nothing is planned where none are wanted (`machine.weights` is None), for volumes, and for thumbnails.
+    """
+    if machine.weights is None or not prints.flat:
+        return
+    side = max(prints.shape_median[1:])
+    if side < SMALLEST or (1 if prints.grey else prints.channels) * len(prints.images) not in CHANNELS:
+        return
+    there = [name for name in (*ORDER, *machine.weights) if name in machine.weights]
+    if not there:
+        about = _about(ORDER[0])
+        draft.set("net.init", None, f"from nothing, as weights of ImageNet are missing: {about['INSTALL']}")
+        return
+    about = _about(there[0])
+    why = f"pictures of {prints.patients} patients are few beside those of ImageNet; licence: {about['LICENCE']}"
+    draft.set("net.init", there[0], why)
+
+
+def side(draft: Draft, machine: Machine) -> int | None:
+    """Return how large pictures are at most for a net that has the proposed weights; None without any."""
+    if draft.values.get("net.init") is None:
+        return None
+    return SIDE_GPU if machine.gpu else SIDE
+
+
+def encoder(draft: Draft, machine: Machine) -> bool:
+    """Set the net of the proposed weights, and how it is trained. Returns False where there are none."""
+    name = draft.values.get("net.init")
+    if name is None:
+        return False
+    draft.set("net.name", _about(name)["NET"], "what the weights to begin from are of")
+    draft.set("net.scale", 1.0, "as the weights to begin from have it")
+    draft.set("net.options", {}, "as the weights to begin from have them")
+    draft.set("net.dropout", 0.2, "few images")
+    why = "the first layers see edges and spots in any picture: they stay, at half the time a step; by folds"
+    draft.set("train.phases", [{"share": 1.0, "frozen": [STILL]}], why)
+    draft.set("train.lr", 1e-3, "by folds: weights that know something move in smaller steps")
+    draft.set("train.enough", 0.25, "by folds: weights that know something need fewer steps")
+    if machine.gpu is None:
+        draft.set(
+            "train.precision", "fp32", "convolutions of single channels are no quicker in bf16 on a processor"
+        )
+    return True
+
+
+def _about(name: str) -> dict[str, Any]:
+    return registry.literals(KIND, registry.stem_of(KIND, name))
