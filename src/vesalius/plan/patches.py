@@ -61,7 +61,7 @@ def dense_net(draft: Draft, prints: Fingerprint, machine: Machine) -> None:
 
     Without weights it works at half resolution inside where there is no GPU.
     """
-    if weights.dense(draft, prints, machine):
+    if weights.dense(draft):
         return
     draft.set("net.name", "unet", "the strongest baseline wherever it was measured")
     draft.set("net.scale", 1.0, "the usual width")
