@@ -51,6 +51,8 @@ def _whole_picture(draft: Draft, prints: Fingerprint, machine: Machine) -> bool:
     size = [1, *(min(limit, up(round(n * factor), UNIT)) for n in prints.shape_median[1:])]
     if factor < 1:
         draft.set("data.sampling", "whole", f"{told}: enough in whole pictures of {limit} pixels")
+        draft.set("train.select", "best", "by the task's own metric on validation")
+        draft.set("train.weight_decay", 0.01, "each picture teaches as many points as it has")
     why = f"the median shape {prints.shape_median}"
     draft.set("data.size", size, why if factor == 1 else f"{why}, scaled to {limit} pixels")
     return True

@@ -57,8 +57,8 @@ def _changed(plan: Plan, chosen: Mapping[str, Any], why: str) -> Plan:
 def _normalised(plan: Plan, given: Weights) -> Plan:
     """Return the plan with 8-bit pictures normalised as those that the weights learned from.
 
-    A grey picture takes the mean over their channels. Channels of another meaning, values on another scale, and channels
-    that are each normalised by themselves because they are unlike, keep what was planned.
+    A grey picture takes the mean over their channels. Channels of another meaning, values on another scale, and those
+    that are unlike, and so each normalised by themselves, keep what was planned.
     """
     now = plan.data.normalise
     if len(set(now)) > 1:
