@@ -71,5 +71,16 @@ def encoder(draft: Draft, machine: Machine) -> bool:
     return True
 
 
+def dense(draft: Draft) -> bool:
+    """Set a U-Net over the net of the proposed weights, and how it is trained. Returns False where there are none."""
+    name = draft.values.get("net.init")
+    if name is None:
+        return False
+    draft.set("net.name", "flexunet", "a U-Net over the encoder that the weights to begin from are of")
+    draft.set("net.scale", 1.0, "the usual width of a decoder")
+    draft.set("net.options", {"encoder": _about(name)["NET"]}, "what the weights to begin from are of")
+    return True
+
+
 def _about(name: str) -> dict[str, Any]:
     return registry.literals(KIND, registry.stem_of(KIND, name))

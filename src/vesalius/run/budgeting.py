@@ -271,7 +271,8 @@ def _after(space: Workspace, plan: Plan, answer_s: float, slower: float, again: 
     `slower` is how much longer a thread takes because of what else this machine does. `again` says that each training
     case is answered, too, by the member that never saw it; `groups` are those that figures are given for.
     """
-    each = 0.3 if plan.data.sampling == "patches" else 0.01
+    fields = plan.data.sampling == "patches" or runs.get(space.task.run).on_grid
+    each = 0.3 if fields else 0.01
     tested, once_more = len(space.test), len(space.training) if again else 0
     grouped = groups * (GROUP_S + tested * GROUP_CASE_S)
     scoring = slower * (REPORT_S + (tested + once_more) * each + grouped)

@@ -108,7 +108,8 @@ class Observer:
         if decoded.fault is not None or image is None:
             return
         counted = tuple(sorted(decoded.values.get(self.target, {}).items()))
-        measured = facts(image, decoded.masks.get(self.target), case=decoded.case)
+        beside = {n: i for n, i in decoded.images.items() if n != decoded.case.reference}
+        measured = facts(image, decoded.masks.get(self.target), case=decoded.case, beside=beside)
         self.facts[decoded.case.id] = replace(measured, voxels=counted)
 
     def recount(self, before: Case, after: Case) -> None:
