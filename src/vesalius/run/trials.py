@@ -16,13 +16,16 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from torch import Tensor
 
 from vesalius.core.disk import write_text
+from vesalius.core.errors import Interrupted, VesaliusError
 from vesalius.core.plan import Plan, override
 from vesalius.core.progress import Progress
+from vesalius.core.seeds import seed_of
 from vesalius.core.words import counted
 from vesalius.evaluate.gain import Gain, gain
 from vesalius.learn.course import Pace
@@ -37,11 +40,15 @@ from vesalius.run.workspace import Workspace
 
 FOLDER = "trials"  # in a run's folder
 PLAIN = "plain"
+MEMBER = 0  # whose first weights and draws all plans have
+LATE = 1.1  # times its seconds: when a training ends whatever its schedule says
 SHARE = 0.25  # of the time for training: what all trainings and answers of a trial may take together
 LEVEL = 0.95  # of the interval that must exclude no gain, all candidates together
 FEWEST = 4  # held-out patients from which on anything is measured
 WANTED = 16  # held-out patients that are enough: no more folds are held out than make as many
+Groups = tuple[tuple[int, ...], ...]  # folds that are held out together, by number
 MOST_LEFT = 0.5  # of the time that is left: a trial that was interrupted is given up where it would take more
+ANSWERS = 0.4  # of a plan's share: what its answers may take at most
 TIMED = 16  # examples that a step is timed on
 LEAST_STEPS = 60  # of the plain plan: with fewer nothing is learned that tells plans apart
 
@@ -56,20 +63,17 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Terms:
-    """How a trial is carried out: for how long, or how many steps, each plan is trained; and which cases are held out.
+    """How a trial is carried out: for how long, or how many steps, each plan is trained a time; and what is held out.
 
+    A plan is trained once for each of the `groups` of folds, on all others, and answers the `asked` cases of the group.
     `seconds` is None where steps are counted: nobody limits the time, or the user set the steps.
     """
 
     arms: Mapping[str, Mapping[str, Any]]
     steps: Mapping[str, int]
     seconds: float | None
-    folds: int
-    held: tuple[str, ...]
-
-    def json(self) -> dict[str, Any]:
-        """Return them as JSON can hold them."""
-        return {**asdict(self), "held": list(self.held), "arms": {k: dict(v) for k, v in self.arms.items()}}
+    groups: Groups
+    asked: tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -86,12 +90,13 @@ class Measured:
 class Verdict:
     """What is done, and why in a sentence: `chosen` is a candidate, or None for the plain plan.
 
-    `gains` are those of each candidate over the plain plan; there are none where nothing was tried.
+    `gains` are those of each candidate over the plain plan. `spent` says that time was: it was tried.
     """
 
     chosen: Candidate | None
     why: str
     gains: Mapping[str, Gain] = field(default_factory=dict)
+    spent: bool = True
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -121,15 +126,23 @@ class Trial:
         return self.path / FOLDER / self.name
 
 
-def held_out(space: Workspace) -> tuple[int, tuple[str, ...]]:
-    """Return how many folds a trial holds out, and their cases: as few as make WANTED patients, half of all at most."""
-    folds = space.assignment.folds
-    most = max(1, len(folds) // 2)
-    for many in range(1, most + 1):
-        ids = tuple(i for fold in folds[:many] for i in fold)
-        if many == most or len({_patients(space, ids)[i] for i in ids}) >= WANTED:
-            return many, ids
-    raise ValueError("an assignment without folds")
+def held_out(space: Workspace) -> Groups:
+    """Return which folds a trial holds out together: as few as make WANTED patients, if half of all folds do.
+
+    Else, with so few labels, two halves of the folds, each of which is held out while the other is learned from, so
+    that every patient is measured.
+    """
+    folds = range(len(space.assignment.folds))
+    half = max(1, len(folds) // 2)
+    for many in range(1, half + 1):
+        if len(set(_patients(space, _held(space, folds[:many])).values())) >= WANTED:
+            return (tuple(folds[:many]),)
+    return tuple(group for group in (tuple(folds[:half]), tuple(folds[half:])) if group)
+
+
+def _held(space: Workspace, group: Sequence[int]) -> tuple[str, ...]:
+    """Return the cases of some folds."""
+    return tuple(i for k in group for i in space.assignment.folds[k])
 
 
 def _patients(space: Workspace, ids: Sequence[str]) -> dict[str, str]:
@@ -148,27 +161,37 @@ def tried(trial: Trial) -> tuple[Verdict, Ready | None]:
     terms = _terms_of_before(trial)
     why = _why_not(trial, terms)
     if why:
-        return Verdict(None, f"not tried: {why}"), None
+        return Verdict(None, f"not tried: {why}", spent=terms is not None), None
     job = _prepared(trial)
     terms = terms or _terms(trial, job)
-    found = {name: _measured(trial, terms, name, job) for name in terms.arms}
-    verdict = judged(trial, terms, found)
+    found, failed = {PLAIN: _measured(trial, terms, PLAIN, job)}, {}
+    for candidate in trial.candidates:
+        try:
+            found[candidate.name] = _measured(trial, terms, candidate.name, job)
+        except Interrupted:
+            raise
+        except VesaliusError as error:  # another plan that cannot be trained leaves the plain one as it is
+            failed[candidate.name] = error.what
+    verdict = judged(trial, found, failed)
     _keep(trial, verdict)
     return verdict, job
 
 
 def _why_not(trial: Trial, terms: Terms | None) -> str:
     """Return why nothing is worth being tried, or tried any further, in words; empty where it is."""
-    _, held = held_out(trial.space)
-    many = len(set(_patients(trial.space, held).values()))
+    groups = held_out(trial.space)
+    asked = _asked(trial, groups)
+    many = len(set(_patients(trial.space, [i for ids in asked for i in ids]).values()))
     if many < FEWEST:
         return f"{counted(many, 'held-out patient is', 'held-out patients are')} too few to measure by ({FEWEST} are)"
-    arms = 1 + len(trial.candidates)
     if terms is None:
-        steps = max(0, int(_each_s(trial, len(held)) / trial.step_s))
-        few = f"a {SHARE:.0%} share of {trial.training_s:.0f} s of training is {steps} steps for each of {arms} plans"
+        steps = max(0, int(_each_s(trial, groups, asked) / trial.step_s))
+        arms = f"{1 + len(trial.candidates)} plans" + (", twice" if len(groups) > 1 else "")
+        few = (
+            f"a {SHARE:.0%} share of {trial.training_s:.0f} s of training is {steps} steps for each of {arms}"
+        )
         return f"{few}, and {LEAST_STEPS} are needed to tell them apart" if steps < LEAST_STEPS else ""
-    to_come = sum(not (trial.folder / f"{name}.json").is_file() for name in terms.arms)
+    to_come = sum(not f.is_file() for name in terms.arms for f in _files(trial, terms, name))
     if terms.seconds is not None and to_come * terms.seconds > MOST_LEFT * trial.training_s:
         return (
             f"it was begun, and what is left of it takes more than {MOST_LEFT:.0%} of the time that is left"
@@ -176,44 +199,60 @@ def _why_not(trial: Trial, terms: Terms | None) -> str:
     return ""
 
 
-def _each_s(trial: Trial, held: int) -> float:
-    """Return the seconds that each plan is trained for, its answers taken off."""
-    return SHARE * trial.training_s / (1 + len(trial.candidates)) - held * trial.answer_s
+def _part_s(trial: Trial, groups: Groups) -> float:
+    """Return the seconds that each plan has for each group, its answers included."""
+    return SHARE * trial.training_s / (1 + len(trial.candidates)) / len(groups)
 
 
-def judged(trial: Trial, terms: Terms, found: Mapping[str, Measured]) -> Verdict:
-    """Return which plan is best beyond its interval, from what each of them came to.
+def _asked(trial: Trial, groups: Groups) -> tuple[tuple[str, ...], ...]:
+    """Return the cases of each group that are answered: as many as a part of the time allows, drawn by the seed."""
+    most = max(1, int(ANSWERS * _part_s(trial, groups) / max(trial.answer_s, 1e-9)))
+    seed = trial.plan.train.seed
+    held = (_held(trial.space, group) for group in groups)
+    return tuple(tuple(sorted(ids, key=lambda i: seed_of(seed, "asked", i))[:most]) for ids in held)
+
+
+def _each_s(trial: Trial, groups: Groups, asked: Sequence[Sequence[str]]) -> float:
+    """Return the seconds that each plan is trained for each group, the answers to it taken off."""
+    return _part_s(trial, groups) - max(map(len, asked)) * trial.answer_s
+
+
+def judged(
+    trial: Trial, found: Mapping[str, Measured], failed: Mapping[str, str] = MappingProxyType({})
+) -> Verdict:
+    """Return which plan is best beyond its interval, from what each of them came to, or why it could not be trained.
 
     A candidate is chosen where its gain over the plain plan, case by case, is sure, at a level that holds for all of
     them together (Bonferroni), and where its common score, the one that picks checkpoints, is not lower.
     """
-    patients = _patients(trial.space, terms.held)
+    patients = _patients(trial.space, list(found[PLAIN].cases))
     level = 1 - (1 - LEVEL) / len(trial.candidates)
     plain = found[PLAIN]
     gains = {
         c.name: gain(plain.cases, found[c.name].cases, patients, level=level, seed=trial.plan.train.seed)
         for c in trial.candidates
+        if c.name in found
     }
-    better = [c for c in trial.candidates if gains[c.name].sure and not found[c.name].score < plain.score]
+    trained = [c for c in trial.candidates if c.name in found]
+    better = [c for c in trained if gains[c.name].sure and not found[c.name].score < plain.score]
     chosen = max(better, key=lambda c: gains[c.name].mean, default=None)
-    return Verdict(chosen, _said(trial, terms, found, gains, chosen), gains)
+    said = _said(trial, found, gains, chosen) if gains else ""
+    also = [f"{name} could not be trained: {why}" for name, why in failed.items()]
+    return Verdict(chosen, "; ".join(filter(None, (said, *also))), gains)
 
 
 def _said(
     trial: Trial,
-    terms: Terms,
     found: Mapping[str, Measured],
     gains: Mapping[str, Gain],
     chosen: Candidate | None,
 ) -> str:
     """Return in a sentence what was tried, at what cost, and what came of it."""
-    many = len(set(_patients(trial.space, terms.held).values()))
+    many = len(set(_patients(trial.space, list(found[PLAIN].cases)).values()))
     cost = sum(m.seconds for m in found.values())
     each = ", ".join(f"{name} {g}" for name, g in gains.items())
-    where = f"{counted(len(terms.held), 'held-out case')} of {counted(many, 'patient')}"
-    lower = [
-        c.name for c in trial.candidates if gains[c.name].sure and found[c.name].score < found[PLAIN].score
-    ]
+    where = f"{counted(len(found[PLAIN].cases), 'held-out case')} of {counted(many, 'patient')}"
+    lower = [name for name, g in gains.items() if g.sure and found[name].score < found[PLAIN].score]
     if chosen is not None:
         end = f"{chosen.name} is better beyond its interval"
     elif lower:
@@ -248,18 +287,20 @@ def _terms_of_before(trial: Trial) -> Terms | None:
     if not file.is_file():
         return None
     told = json.loads(file.read_text(encoding="utf-8"))
-    made = Terms(told["arms"], told["steps"], told["seconds"], told["folds"], tuple(told["held"]))
+    groups = tuple(tuple(group) for group in told["groups"])
     asked = json.loads(json.dumps({name: dict(settings) for name, settings in _arms(trial).items()}))
-    if made.arms == asked and (made.folds, made.held) == held_out(trial.space):
-        return made
+    if told["arms"] == asked and groups == held_out(trial.space):
+        asked_before = tuple(tuple(ids) for ids in told["asked"])
+        return Terms(told["arms"], told["steps"], told["seconds"], groups, asked_before)
     shutil.rmtree(trial.folder)
     return None
 
 
 def _terms(trial: Trial, job: Ready) -> Terms:
     """Return how the trial is carried out, from what a step of each plan takes, and write it down."""
-    folds, held = held_out(trial.space)
-    seconds, arms = _each_s(trial, len(held)), _arms(trial)
+    groups, arms = held_out(trial.space), _arms(trial)
+    asked = _asked(trial, groups)
+    seconds = _each_s(trial, groups, asked)
     few, steps = list(job.examples.values())[:TIMED], {}
     for name, settings in arms.items():
         took = trial.step_s
@@ -267,35 +308,61 @@ def _terms(trial: Trial, job: Ready) -> Terms:
             plan = _arm(trial, settings, trial.plan.train.steps)
             took = time_step(job.task, plan, job.state, few, seconds=0.02 * seconds, device=trial.device)
         steps[name] = max(1, int(seconds / took))
-    made = Terms(arms, steps, seconds if trial.limited else None, folds, held)
+    made = Terms(arms, steps, seconds if trial.limited else None, groups, asked)
     trial.folder.mkdir(parents=True, exist_ok=True)
-    write_text(trial.folder / "terms.json", json.dumps(made.json(), indent=1) + "\n")
+    write_text(trial.folder / "terms.json", json.dumps(asdict(made), indent=1) + "\n")
     return made
 
 
+def _files(trial: Trial, terms: Terms, name: str) -> list[Path]:
+    """Return where what a plan came to lies, a file a group."""
+    return [trial.folder / f"{name}-{k}.json" for k in range(len(terms.groups))]
+
+
 def _measured(trial: Trial, terms: Terms, name: str, job: Ready) -> Measured:
-    """Return what one plan came to, from disk where it is known."""
-    file = trial.folder / f"{name}.json"
-    if file.is_file():
+    """Return what one plan came to over all groups; their common score is the mean of each group's."""
+    parts = []
+    for k, file in enumerate(_files(trial, terms, name)):
+        if not file.is_file():
+            part = _trained(trial, terms, name, k, job)
+            cases = {case: v if math.isfinite(v) else None for case, v in part.cases.items()}
+            write_text(file, json.dumps({**asdict(part), "cases": cases}, indent=1) + "\n")
+            (trial.folder / "checkpoints" / f"{_label(name, k)}-{MEMBER}.pt").unlink(missing_ok=True)
         told = json.loads(file.read_text(encoding="utf-8"))
-        cases = {case: math.nan if v is None else float(v) for case, v in told["cases"].items()}
-        return Measured(cases, float(told["score"]), int(told["steps"]), float(told["seconds"]))
+        known = {case: math.nan if v is None else float(v) for case, v in told["cases"].items()}
+        parts.append(replace(Measured(**told), cases=known))
+    scores = [p.score for p in parts]
+    return Measured(
+        {case: v for p in parts for case, v in p.cases.items()},
+        sum(scores) / len(scores),
+        sum(p.steps for p in parts),
+        sum(p.seconds for p in parts),
+    )
+
+
+def _label(name: str, k: int) -> str:
+    return f"trial-{name}-{k}"
+
+
+def _trained(trial: Trial, terms: Terms, name: str, k: int, job: Ready) -> Measured:
+    """Train one plan on all but a group of folds, and return what it says of that group's cases."""
     began = time.monotonic()
     plan = _arm(trial, terms.arms[name], terms.steps[name])
-    learned, beside, held = _dealt(trial.space, terms, job, plan)
-    until = None if terms.seconds is None else began + terms.seconds
+    learned, beside = _dealt(trial.space, terms.groups[k], job, plan)
+    held = [job.examples[i] for i in terms.asked[k] if i in job.examples]
+    seconds = terms.seconds
     result = train(
         job.task,
         plan,
         job.state,
         [*learned, *beside],
         None,
-        member=0,
+        member=MEMBER,
         folder=trial.folder,
         progress=trial.progress,
-        name=f"trial-{name}",
-        deadline=None if until is None or terms.seconds is None else until + 0.1 * terms.seconds,
-        pace=None if until is None else Pace(until, 2 * terms.steps[name]),
+        name=_label(name, k),
+        deadline=None if seconds is None else began + LATE * seconds,
+        pace=None if seconds is None else Pace(began + seconds, 2 * terms.steps[name]),
         device=trial.device,
         start=trial.start,
         unlabelled=[e.case_id for e in beside],
@@ -303,34 +370,29 @@ def _measured(trial: Trial, terms: Terms, name: str, job: Ready) -> Measured:
     truths = [job.task.truth(trial.space.cohort.case(e.case_id), job.state) for e in held]
     judge = Validator(job.task, plan, job.state, held, truths)
     model = loaded(replace(job, stage=replace(job.stage, plan=plan)), result, trial.device).models[0]
-    cases, score = judge.each(model), judge(model)
-    found = Measured(cases, score, result.last_step, time.monotonic() - began)
-    told = {**asdict(found), "cases": {k: v if math.isfinite(v) else None for k, v in cases.items()}}
-    write_text(file, json.dumps(told, indent=1) + "\n")
-    (trial.folder / "checkpoints" / f"trial-{name}-0.pt").unlink(missing_ok=True)
-    return found
+    return Measured(judge.each(model), judge(model), result.last_step, time.monotonic() - began)
 
 
 def _dealt(
-    space: Workspace, terms: Terms, job: Ready, plan: Plan
-) -> tuple[list[Example], list[Example], list[Example]]:
-    """Return the labelled examples to learn from, those without the target, and those that are held out.
+    space: Workspace, group: Sequence[int], job: Ready, plan: Plan
+) -> tuple[list[Example], list[Example]]:
+    """Return the labelled examples to learn from where a group of folds is held out, and those without the target.
 
     No case without the target is learned from that shares its patient with one that is held out.
     """
-    held = [job.examples[i] for i in terms.held if i in job.examples]
-    rest = [i for fold in space.assignment.folds[terms.folds :] for i in fold]
-    learned = [job.examples[i] for i in rest if i in job.examples]
+    rest = [k for k in range(len(space.assignment.folds)) if k not in group]
+    learned = [job.examples[i] for i in _held(space, rest) if i in job.examples]
     if not recipes.get(plan.train.recipe).unlabelled:
-        return learned, [], held
-    allowed = [set(ids) for ids in space.assignment.unlabelled[: terms.folds]]
+        return learned, []
+    allowed = [set(space.assignment.unlabelled[k]) for k in group]
     beside = [i for i in space.assignment.beside if all(i in ids for ids in allowed)]
-    return learned, [job.examples[i] for i in beside], held
+    return learned, [job.examples[i] for i in beside]
 
 
 def _keep(trial: Trial, verdict: Verdict) -> None:
     """Write the verdict down, and remove what only its measuring needed."""
-    said = {"chosen": verdict.chosen.name if verdict.chosen else None, "why": verdict.why}
+    arms = sorted(c.name for c in trial.candidates)
+    said = {"arms": arms, "chosen": verdict.chosen.name if verdict.chosen else None, "why": verdict.why}
     told = {**said, "gains": {name: asdict(g) for name, g in verdict.gains.items()}}
     write_text(trial.folder / "verdict.json", json.dumps(told, indent=1) + "\n")
     for name in ("checkpoints", "logs"):
@@ -343,7 +405,7 @@ def _verdict_of_before(trial: Trial) -> Verdict | None:
     if not file.is_file():
         return None
     told = json.loads(file.read_text(encoding="utf-8"))
-    if set(told["gains"]) != {c.name for c in trial.candidates}:
+    if told["arms"] != sorted(c.name for c in trial.candidates):
         return None
     gains = {name: Gain(**g) for name, g in told["gains"].items()}
     chosen = next((c for c in trial.candidates if c.name == told["chosen"]), None)

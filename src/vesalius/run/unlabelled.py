@@ -76,7 +76,7 @@ def decided(
     """
     plan, names = planned.plan, space.task.semi_supervised(space.target)
     few = _too_few(space)
-    verdict, ready = Verdict(None, f"not tried: {few}"), None
+    verdict, ready = Verdict(None, f"not tried: {few}", spent=False), None
     if not few and planned.foreseen is not None:
         verdict, ready = tried(_trial(begun, space, plan, planned.foreseen, path))
     recipe = verdict.chosen.name if verdict.chosen else plan.train.recipe
@@ -84,7 +84,7 @@ def decided(
     reason = f"{_many(space)} and {used}; {listed(names)} {verdict.why}"
     begun.asked.progress.note(reason)
     planned = replace(planned, ready=ready or planned.ready)
-    return _fixed(begun, first, space, planned, reason, recipe=recipe, spent=bool(verdict.gains))
+    return _fixed(begun, first, space, planned, reason, recipe=recipe, spent=verdict.spent)
 
 
 def _trial(begun: Begun, space: Workspace, plan: Plan, seen: Foreseen, path: Path) -> Trial:
