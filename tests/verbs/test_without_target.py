@@ -15,9 +15,13 @@ from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort, Label, TargetInfo
 from vesalius.core.errors import Interrupted
 from vesalius.core.image import Image
-from vesalius.core.plan import USER
+from vesalius.core.plan import USER, override
 from vesalius.evaluate.gain import Gain
 from vesalius.run import unlabelled
+from vesalius.run.begin import Asked, begin
+from vesalius.run.pacing import Foreseen
+from vesalius.run.planning import Planned
+from vesalius.run.reading import read_workspace
 from vesalius.run.trials import Trial, Verdict
 
 TOLD = {
@@ -141,6 +145,20 @@ def test_the_users_word_and_a_dry_run_try_nothing(tmp_path: Path, seen: Callable
         )
         assert (told.plan.train.recipe, told.plan.reasons["train.recipe"]) == (recipe, USER)
     assert not asked
+
+
+def test_no_more_are_prepared_than_there_is_time_for(quick: None) -> None:
+    space = unlabelled.found(read_workspace(begin(Asked(cohort(), 0.0))))
+    assert len(space.assignment.beside) == 22
+    plan = vs.fit(cohort(), settings=TOLD, dry_run=True, device="cpu", progress=False).plan
+    seen = Foreseen(step_s=1.0, after_s=0.0, answer_s=0.0, most=1, case_s=0.1)
+    limited = begin(Asked(cohort(), 0.0, time_limit=60))
+    fewer = unlabelled.affordable(limited, space, Planned(plan, seen))
+    assert len(fewer.assignment.beside) == 12, "0.15 of 8 steps of a second, a tenth of a second each"
+    assert set(fewer.assignment.beside) < set(space.assignment.beside)
+    told = override(plan, {"train.recipe": "fixmatch", "train.unlabelled": 12})
+    assert unlabelled.with_unlabelled(space, told).assignment == fewer.assignment, "the plan makes them again"
+    assert unlabelled.affordable(begin(Asked(cohort(), 0.0)), space, Planned(plan, seen)) is space
 
 
 def test_few_cases_without_the_target_are_not_worth_a_trial(

@@ -29,7 +29,17 @@ BUDGETED: dict[str, Any] = {
     "takes": True,
     "net": {"scale": True},
     "infer": {"novelty", "novelty_cases", "alarm_rate"},
-    "train": {"steps", "members", "threads", "validations", "lr", "revisions", "recipe", "recipe_options"},
+    "train": {
+        "steps",
+        "members",
+        "threads",
+        "validations",
+        "lr",
+        "revisions",
+        "recipe",
+        "recipe_options",
+        "unlabelled",
+    },
 }
 
 

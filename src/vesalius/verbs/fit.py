@@ -132,7 +132,7 @@ def fit(
     space = read_workspace(begun)
     chosen = choose_plan(begun, space)
     trying = unlabelled.to_try(begun, space, chosen)
-    space = trying or unlabelled.with_unlabelled(space, chosen)
+    space = unlabelled.with_unlabelled(space, chosen)
     if begun.finished is not None:
         return _as_it_was(begun, space, begun.finished)
     assert_meaning(begun, chosen)
@@ -142,9 +142,10 @@ def fit(
     with folder.opened(begun) as path:
         planned = fix_steps(begun, space, chosen)
     if trying is not None:
-        folder.write_begun(begun, space, planned, path)
-        with folder.at_work(begun, space, path):
-            space, planned = unlabelled.decided(begun, chosen, space, planned, path)
+        trying = unlabelled.affordable(begun, trying, planned)
+        folder.write_begun(begun, trying, planned, path)
+        with folder.at_work(begun, trying, path):
+            space, planned = unlabelled.decided(begun, chosen, trying, planned, path)
     folder.write_down(begun, space, planned, path)
     with folder.at_work(begun, space, path):
         return _carried_out(begun, space, planned, path)
