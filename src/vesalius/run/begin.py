@@ -36,6 +36,7 @@ NOTHING = (
 )
 DEFAULT = "mobilenetv2-imagenet"  # what few shots begin from unasked, where it is installed
 ABOUT = "about.json"  # in a run's folder: what its maker said of the model
+UNPLANNED = "unplanned"  # in a run.json: what a run was told of its plan, while it has none
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -203,9 +204,17 @@ def _assert_possible(asked: Asked) -> None:
 
 
 def _completed(asked: Asked, told: Mapping[str, Any], path: Path) -> Asked:
-    """Return what is asked now, and where nothing is, what the run was told of its data when it began."""
+    """Return what is asked now, and where nothing is, what the run was told of its data when it began.
+
+    Of a run that was stopped before it had its plan also what it was told of that.
+    """
+    unplanned = {} if (path / "plan.json").is_file() else told.get(UNPLANNED) or {}
     return replace(
         asked,
+        task=asked.task or unplanned.get("task"),
+        target=asked.target or unplanned.get("target"),
+        settings={**(unplanned.get("settings") or {}), **asked.settings},
+        preset=asked.preset or unplanned.get("preset"),
         columns=asked.columns or told.get("columns"),
         layout=asked.layout or told.get("layout"),
         labels=asked.labels or told.get("labels"),

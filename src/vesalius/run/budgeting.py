@@ -153,7 +153,8 @@ def budgeted(
     ).joins:  # the answers of a further member take too long to be decided on late
         most = fixed.train.members
         after = _after(space, fixed, one, slower, answered_again, groups) + index_s
-    foreseen = Foreseen(found.step_s, after, one, most, pay, slower, index_s)
+    case_s = bench.prepare_s / (len(space.training) + len(space.unlabelled))
+    foreseen = Foreseen(found.step_s, after, one, most, pay, slower, index_s, case_s)
     return Budgeted(fixed, foreseen, _of_use(bench.ready))
 
 

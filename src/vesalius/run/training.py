@@ -187,11 +187,11 @@ def _held_out(job: Ready, result: Trained, held: Sequence[Example], device: str 
     """Return what a member says, raw, of the cases it never saw."""
     if not held:
         return {}
-    raw = runs.get(job.task.run).raw(_loaded(job, result, device), held)
+    raw = runs.get(job.task.run).raw(loaded(job, result, device), held)
     return {e.case_id: r for e, r in zip(held, raw, strict=True)}
 
 
-def _loaded(job: Ready, result: Trained, device: str | None) -> Members:
+def loaded(job: Ready, result: Trained, device: str | None) -> Members:
     """Return one member as it answers."""
     model = build(job.task, job.plan, job.state, 0)
     model.load_state_dict(result.weights)
@@ -211,5 +211,5 @@ def _vectors(
     if not outcome.kept:
         return {}
     examples = {c.id: job.examples[c.id] for c in space.training if c.id in job.examples}
-    first = _loaded(job, outcome.trained[outcome.kept[0]], device)
+    first = loaded(job, outcome.trained[outcome.kept[0]], device)
     return neighbours.vectors_of(first, examples, until=until, progress=progress)

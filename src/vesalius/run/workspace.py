@@ -36,7 +36,7 @@ class Workspace:
 
     `seen` are the cases that the weights to begin from were trained on, with the fold that they had; `overlap` says in
     words what is known of that. `groups` are cases that show nearly the same image, which no split may part; they
-    are looked for where the folds are made.
+    are looked for where the folds are made, which was before where the run is `resumed`.
     """
 
     cohort: Cohort
@@ -48,6 +48,7 @@ class Workspace:
     overlap: str = ""
     seen: Mapping[str, int | None] = field(default_factory=dict)
     groups: Mapping[str, str] = field(default_factory=dict)
+    resumed: bool = False
 
     @property
     def labels(self) -> tuple[Label, ...]:
@@ -198,7 +199,8 @@ def prepare_workspace(
             )
     said = "" if past is None else _said(past, overlap, cohort, assignment, observer.marks)
     seen = overlap.trained if overlap is not None else {}
-    return Workspace(cohort, chosen, job, assignment, observer.facts, observer.marks, said, seen, groups)
+    facts, marks = observer.facts, observer.marks
+    return Workspace(cohort, chosen, job, assignment, facts, marks, said, seen, groups, resumed=given)
 
 
 def _checked(

@@ -386,6 +386,13 @@ class Task(ABC):
         """
         return None
 
+    def semi_supervised(self, target: TargetInfo | None) -> tuple[str, ...]:
+        """Return the recipes that `fit` tries where training cases lack such a target, by name; by default none.
+
+        They are tried beside the plain plan, each at the same cost, so that more of them leave less time for each.
+        """
+        return ()
+
     def opinion(self, raw: Tensor, state: State) -> Opinion | None:
         """Return what raw outputs `(B, …)` say, in numbers that can be compared and averaged; gradients pass.
 

@@ -15,7 +15,7 @@ from vesalius.core.progress import Progress, watched
 from vesalius.core.subgroups import SMALLEST
 from vesalius.evaluate.cards.about import NOTHING
 from vesalius.evaluate.cards.reading import read_about
-from vesalius.run import folder, neighbours, out_of_fold
+from vesalius.run import folder, neighbours, out_of_fold, unlabelled
 from vesalius.run.begin import Asked, Begun, begin, reopen, with_weights
 from vesalius.run.finished import Run, keep_ran_out, place_of, run_at
 from vesalius.run.outcome import finish
@@ -24,7 +24,6 @@ from vesalius.run.planning import Planned, assert_meaning, choose_plan, fix_step
 from vesalius.run.reading import read_workspace
 from vesalius.run.sealing import seal
 from vesalius.run.training import train_all
-from vesalius.run.unlabelled import with_unlabelled
 from vesalius.run.workspace import Workspace
 
 __all__ = ["Run", "fit"]
@@ -139,14 +138,21 @@ def fit(
     space = read_workspace(begun)
     chosen = choose_plan(begun, space)
     begun = with_weights(begun, chosen)
-    space = with_unlabelled(space, chosen)
+    trying = unlabelled.to_try(begun, space, chosen)
+    space = unlabelled.with_unlabelled(space, chosen)
     if begun.finished is not None:
         return _as_it_was(begun, space, begun.finished)
     assert_meaning(begun, chosen)
     if dry_run:
+        chosen = chosen if trying is None else unlabelled.announced(trying, chosen)
         return Run(None, fix_steps(begun, space, chosen).plan, None, None)
     with folder.opened(begun) as path:
         planned = fix_steps(begun, space, chosen)
+    if trying is not None:
+        trying = unlabelled.affordable(begun, trying, planned)
+        folder.write_begun(begun, trying, planned, path)
+        with folder.at_work(begun, trying, path):
+            space, planned = unlabelled.decided(begun, chosen, trying, planned, path)
     folder.write_down(begun, space, planned, path)
     with folder.at_work(begun, space, path):
         return _carried_out(begun, space, planned, path)
