@@ -327,7 +327,7 @@ def time_step(
     """
     fabric = fabric_for(plan, device)
     try:
-        recipe = recipes.begin(Member(task, plan, state, examples, 0, fabric))
+        recipe = recipes.begin(Member(task, plan, state, examples, 0, fabric, timed=True))
         times: list[float] = []
         began = time.monotonic()
         for step in range(1000):

@@ -30,7 +30,10 @@ KIND = "learn.recipes"
 
 @dataclass(frozen=True, eq=False)
 class Member:
-    """What the training of one member is given. `start` are weights to begin from, `fabric` holds the device."""
+    """What the training of one member is given. `start` are weights to begin from, `fabric` holds the device.
+
+    `timed` says that some steps are only timed, on a few examples that may lack a class; nothing is kept of them.
+    """
 
     task: Task
     plan: Plan
@@ -39,6 +42,7 @@ class Member:
     number: int
     fabric: Any
     start: Mapping[str, Tensor] | None = None
+    timed: bool = False
 
 
 class NoOptions(Section):
