@@ -13,7 +13,7 @@ from _bench import PLAN, STATE, Bench
 from vesalius.core.errors import DataError, PlanError
 from vesalius.core.plan import override
 from vesalius.learn.episodes import draw
-from vesalius.learn.frozen import features_of, rows_of
+from vesalius.learn.frozen import assert_linear, features_of, rows_of
 from vesalius.learn.loop import time_step
 from vesalius.learn.stepper import build
 from vesalius.tasks import contract as tasks
@@ -113,3 +113,11 @@ def test_closed_forms_take_one_step_and_leave_the_net_as_it_was(bench: Bench, re
     assert changed == {"head.linear.weight", "head.linear.bias"}
     assert done.last_step == 1 and done.score == 1.0 and np.isfinite(done.history[0]["loss"])
     assert bench.train({"train.recipe": recipe, "train.steps": 1}).step == 1, "what is done is read back"
+
+
+def test_a_task_without_a_linear_last_layer_is_refused_by_name() -> None:
+    class Other:
+        name = "drawing"
+
+    with pytest.raises(PlanError, match="recipe 'linear' finds a linear last layer, and drawing has none"):
+        assert_linear(Other(), "linear")  # type: ignore[arg-type]

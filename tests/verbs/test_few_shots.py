@@ -85,6 +85,37 @@ def test_what_cannot_be_is_said_before_anything_is_written(pictures: Any, tmp_pa
     assert not out.exists()
 
 
+def test_where_all_are_shots_nothing_validates_and_nothing_is_calibrated(
+    pictures: Any, tmp_path: Path
+) -> None:
+    rows = ["case,split"]
+    for k in range(10):
+        folder = tmp_path / "data" / "ab"[k % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        pixels = np.random.default_rng(k).normal(60 + 90 * (k % 2), 20, size=(32, 32))
+        Pillow.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(folder / f"{k}.png")
+    data = vs.read(tmp_path / "data")
+    rows += [
+        f"{c.id},{'train' if n // 2 < 3 else 'test'}"
+        for n, c in enumerate(sorted(data, key=lambda c: c.id[-5:]))
+    ]
+    (tmp_path / "split.csv").write_text("\n".join(rows))
+    run = vs.fit(
+        tmp_path / "data",
+        tmp_path / "run",
+        shots=3,
+        init=pictures.path,
+        settings=SMALL,
+        split=tmp_path / "split.csv",
+    )
+    assert run.path is not None and run.bundle is not None and run.scorecard is not None
+    folds = json.loads((run.path / "folds.json").read_text())
+    assert [len(fold) for fold in folds["folds"]] == [0, 6] and "no case is left to validate on" in folds[
+        "by"
+    ]
+    assert run.bundle.stages[0].calibration == {} and run.scorecard.metrics["auc"].value is not None
+
+
 def test_a_net_from_nothing_says_what_that_means(pictures: Any) -> None:
     class Notes:
         def __init__(self) -> None:

@@ -166,7 +166,10 @@ def _batches(
     patches = plan.data.sampling == "patches"
     for view in range(views + 1):
         generator = torch.Generator().manual_seed(seed_of(plan.train.seed, member, "view", view))
-        size = 1 if patches else max(1, min(BATCH, plan.train.batch))
+        maps = patches or any(
+            e.on_grid for e in examples
+        )  # the features of each point of several would be many
+        size = 1 if maps else max(1, min(BATCH, plan.train.batch))
         for first in range(0, len(examples), size):
             places = list(range(first, min(first + size, len(examples))))
             for _ in range(PATCHES if patches else 1):

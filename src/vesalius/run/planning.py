@@ -21,7 +21,7 @@ from vesalius.plan.fingerprint import fingerprint
 from vesalius.plan.mirroring import assert_joined
 from vesalius.plan.rules import check, draft_plan, for_net, staged
 from vesalius.run.adopting import adopted
-from vesalius.run.begin import Begun
+from vesalius.run.begin import DEFAULT, NOTHING, Begun
 from vesalius.run.budgeting import budgeted
 from vesalius.run.earlier import assert_stages, filled
 from vesalius.run.free_promise import assert_possible
@@ -34,6 +34,7 @@ from vesalius.run.shots import as_many_steps, assert_few, few_shots, frozen_colu
 from vesalius.run.stages import stages_of
 from vesalius.run.workspace import Workspace, no_side_swapped
 from vesalius.tasks import contract
+from vesalius.weights.packages import how_installed
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +87,11 @@ def assert_meaning(begun: Begun, plan: Plan) -> None:
     no_side_swapped(plan)
     if begun.start is not None:
         same_meaning(begun.start, plan)
+    elif recipes.get(plan.train.recipe).steps is not None and begun.asked.init != NOTHING:
+        raise PlanError(
+            f"recipe '{plan.train.recipe}' learns nothing below the last layer, and there are no weights to begin from",
+            hint=f"--init with a run, a bundle or {DEFAULT} ({how_installed(DEFAULT)}); --init none to compare with",
+        )
     elif any(phase.frozen for phase in plan.train.phases):
         raise PlanError(
             "a phase of train.phases freezes a part of the model, and there are no weights to begin from",
