@@ -194,8 +194,15 @@ def _given_or_drafted(begun: Begun, space: Workspace) -> Plan:
         plan = given if now == tuple(asked.values()) else override(given, asked)
         return plan if plan.train.shots == space.assignment.shots else few_shots(plan, space.assignment.shots)
     prints = fingerprint(space.summary, target)
+    recipe = str(begun.asked.settings.get("train.recipe", task.recipe))
     plan = draft_plan(
-        task, target, prints, machines.measure(), seed=begun.seed, asked=begun.asked.task is not None
+        task,
+        target,
+        prints,
+        machines.measure(),
+        seed=begun.seed,
+        asked=begun.asked.task is not None,
+        also=recipes.get(recipe).defaults,
     )
     if plan.train.recipe != task.recipe:
         plan = override(plan, {"train.recipe": task.recipe}, reason=f"how {task.name} is trained")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -31,6 +32,7 @@ from vesalius.prepare.batch import Batch, Example
 from vesalius.prepare.case import Prepared
 from vesalius.prepare.geometry import Undo
 from vesalius.tasks.contract import Nets, Task, Wanted, planned_net
+from vesalius.tasks.opinion import Opinion
 
 if TYPE_CHECKING:
     import torch
@@ -219,6 +221,14 @@ class Regress(Task):
             f"{about['target']} {x:.4g}{unit}, learned from {about['low']:.4g} to {about['high']:.4g}{unit}"
         )
         return _value(x, state, outside=None if about["low"] <= x <= about["high"] else (beyond,))
+
+    def opinion(self, raw: Tensor, state: State) -> Opinion:
+        """Return the number in standard deviations."""
+        return Opinion(raw, "none")
+
+    def taught(self, batch: Batch, opinion: Opinion, sure: Tensor) -> Batch:
+        """Return the batch with the number that was said of each case as its target."""
+        return replace(batch, targets={"number": opinion.values}, on_grid=frozenset(), has={"number": sure})
 
     def calibrated(self, raw: Tensor, state: State, calibration: Mapping[str, Any]) -> Tensor:
         """Return the mean of the members' numbers in their own unit, `(B, 1)`."""

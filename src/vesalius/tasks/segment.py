@@ -27,10 +27,11 @@ from vesalius.plan import patches
 from vesalius.plan.draft import Draft
 from vesalius.plan.fingerprint import Fingerprint
 from vesalius.plan.machine import Machine
-from vesalius.prepare.batch import Batch, Example
+from vesalius.prepare.batch import UNKNOWN, Batch, Example
 from vesalius.prepare.case import Prepared, load_mask, prepare_mask
 from vesalius.prepare.geometry import Undo
 from vesalius.tasks.contract import Nets, Task, Wanted, planned_net, planned_weights
+from vesalius.tasks.opinion import Opinion
 
 if TYPE_CHECKING:
     import torch
@@ -211,6 +212,11 @@ class Segment(Task):
     def chances(self, raw: Tensor) -> Tensor:
         """Return the soft-max over background and labels."""
         return raw.softmax(dim=1)
+
+    def taught(self, batch: Batch, opinion: Opinion, sure: Tensor) -> Batch:
+        """Return the batch with the likeliest label of each point as its mask, -1 where it is not sure."""
+        mask = opinion.values.argmax(dim=1).masked_fill(~sure, UNKNOWN)[:, None]
+        return replace(batch, targets={"mask": mask}, on_grid=frozenset({"mask"}), has={})
 
     def score(self, raw: Any, example: Example, state: State) -> dict[str, float] | None:
         """Return the Dice of each label, by its value, on the prepared grid where the truth is known."""
