@@ -80,6 +80,7 @@ COMMANDS = (
         "explainers",
         "compare",
         "find-lr",
+        "few-shot",
         "calibrate",
         "card",
         "selftest",

@@ -157,24 +157,23 @@ def with_weights(begun: Begun, plan: Plan) -> Begun:
 
 
 def _with_weights(asked: Asked, given: Plan | None) -> Asked:
-    """Return what was asked, with the first weights that are installed where few shots have none to begin from.
+    """Return what was asked, with weights that are installed where few shots have none to begin from.
 
-    What it means where there are none is said.
+    What a net from nothing means for them is said.
     """
     few = asked.shots or asked.settings.get("train.shots") or (given.train.shots if given else None)
     if not few or asked.init not in (None, NOTHING):
         return asked
+    if asked.init == NOTHING:
+        asked.progress.note(
+            "few shots on a net from nothing: its features are random and stay so, which is to compare with, and no "
+            "model to use"
+        )
+        return asked
     installed = [name for name in registry.names(SOURCES) if is_installed(name)]
     planned = given.net.init if given and given.net.init else DEFAULT
     installed.sort(key=lambda name: not planned.startswith(name))
-    if asked.init is None and installed:
-        return replace(asked, init=installed[0])
-    how = registry.literals(SOURCES, registry.stem_of(SOURCES, DEFAULT))["INSTALL"]
-    asked.progress.note(
-        "few shots on a net from nothing: its features are random and stay so, which is to compare with, and no model "
-        f"to use; --init with weights that learned something ({how})"
-    )
-    return asked
+    return replace(asked, init=installed[0]) if installed else asked
 
 
 def _start(asked: Asked, given: Plan | None = None) -> Start | None:

@@ -22,7 +22,7 @@ from vesalius.plan.fingerprint import fingerprint
 from vesalius.plan.mirroring import assert_joined
 from vesalius.plan.rules import check, draft_plan, for_net, staged
 from vesalius.run.adopting import adopted
-from vesalius.run.begin import NOTHING, Begun, with_weights
+from vesalius.run.begin import DEFAULT, NOTHING, Begun, with_weights
 from vesalius.run.budgeting import budgeted
 from vesalius.run.earlier import assert_stages, filled
 from vesalius.run.free_promise import assert_possible
@@ -35,7 +35,7 @@ from vesalius.run.shots import as_many_steps, assert_few, few_shots, frozen_colu
 from vesalius.run.stages import stages_of
 from vesalius.run.workspace import Workspace, no_side_swapped
 from vesalius.tasks import contract
-from vesalius.weights.packages import is_installed
+from vesalius.weights.packages import how_installed, is_installed
 from vesalius.weights.sources import KIND as SOURCES
 
 
@@ -91,6 +91,11 @@ def assert_meaning(begun: Begun, plan: Plan) -> None:
     if begun.start is not None:
         same_meaning(begun.start, plan)
         return
+    if recipes.get(plan.train.recipe).steps is not None and begun.asked.init != NOTHING:
+        raise PlanError(
+            f"recipe '{plan.train.recipe}' learns nothing below the last layer, and there are no weights to begin from",
+            hint=f"--init with a run, a bundle or {DEFAULT} ({how_installed(DEFAULT)}); --init none to compare with",
+        )
     frozen = any(phase.frozen for phase in plan.train.phases)
     if frozen or plan.train.layer_decay < 1:
         path = "train.phases" if frozen else "train.layer_decay"

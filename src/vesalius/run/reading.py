@@ -29,7 +29,9 @@ def read_workspace(begun: Begun) -> Workspace:
         ) from error
     for item in space.cohort.set_aside:
         progress.note(f"set aside: {item.case}: {item.reason}")
-    if "not trained on" in space.assignment.by:
+    if "not trained on" in space.assignment.by or (
+        space.assignment.shots is not None and begun.start is None
+    ):
         progress.note(f"split: {space.assignment.by}")
     return space
 
