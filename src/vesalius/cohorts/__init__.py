@@ -14,6 +14,7 @@ from vesalius.cohorts._open import name_of, open_cohort
 from vesalius.cohorts._overlap import Overlap
 from vesalius.cohorts._read import detect, read
 from vesalius.cohorts._shares import with_declared_test, with_share_of_labels
+from vesalius.cohorts._shots import draw_shots
 from vesalius.cohorts._spool import Reading, spool
 from vesalius.cohorts._table_io import read_cells
 from vesalius.cohorts._target import select_target
@@ -33,6 +34,7 @@ __all__ = [
     "check",
     "connected",
     "detect",
+    "draw_shots",
     "geometry_fault",
     "load_assignment",
     "name_of",
