@@ -78,7 +78,8 @@ def train(
     `validate` gives the score of a model, larger is better; the best checkpoint is kept. `deadline` is a
     `time.monotonic()`: past it, training stops at the next checkpoint and says so. `pace` may change the number of
     steps and of threads on the way; what it changed is in the checkpoint. Raises Interrupted on Ctrl-C, after saving.
-    `start` are weights to begin from (see `stepper.transfer`), `held` is what a recipe may look at. How a step is taken is the planned recipe's business.
+    `start` are weights to begin from (see `stepper.transfer`), `held` is what the recipe may look at. How a step is
+    taken is the planned recipe's business.
     """
     label = f"{name}-{member}"
     path = folder / "checkpoints" / f"{label}.pt"

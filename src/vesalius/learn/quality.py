@@ -26,7 +26,7 @@ def effective_rank(vectors: Array) -> float:
 
 
 def spread(vectors: Array) -> float:
-    """Return how far the directions of vectors `(N, F)` lie apart: 1 where they point everywhere, 0 where all are alike.
+    """Return how far the directions of vectors `(N, F)` lie apart: 1 where they point everywhere, 0 where all agree.
 
     It is the root of one minus the squared length of their mean direction; 0 is a collapse (Chen and He 2021).
     """

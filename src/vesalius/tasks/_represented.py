@@ -1,4 +1,4 @@
-"""The model of `represent`: a net, a place among its maps that shows where things are, and a look along one direction."""
+"""The model of `represent`: a net, one of its maps that shows where things are, and a look along one direction."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def blocks(x: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def unfolded(x: Tensor, parts: Sequence[int]) -> Tensor:
-    """Return `(B, C · parts, *grid)` as an image with `parts` points a side at each place, `(B, C, *(grid · parts))`."""
+    """Return `(B, C · parts, *grid)` as an image of `parts` points at each place, `(B, C, *(grid · parts))`."""
     b, grid, n = len(x), x.shape[2:], len(parts)
     split = x.reshape(b, -1, *parts, *grid)
     order = [0, 1]

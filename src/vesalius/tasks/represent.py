@@ -146,7 +146,7 @@ class Represent(Task):
 
 
 def direction_of(vectors: Array) -> dict[str, Array]:
-    """Return the middle `(F,)` of vectors `(N, F)`, the direction `(F,)` along which they differ most, and their spread.
+    """Return the middle `(F,)` of vectors `(N, F)`, the direction `(F,)` in which they differ most, and their spread.
 
     The direction points to where its largest part is positive, so that the same vectors always have the same one.
     """

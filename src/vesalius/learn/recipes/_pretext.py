@@ -1,4 +1,4 @@
-"""What recipes without targets share: views of a batch, heads that no bundle needs, and figures that tell a collapse."""
+"""What recipes without targets share: views of a batch, heads that stay in the run, figures that tell a collapse."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -80,7 +81,7 @@ class Pretext(Recipe):
         """Return what the loss compares of images, `(B, D)`; None of a recipe that compares none."""
         return None
 
-    def after(self, net: Net, seen: Views, step: int) -> None:  # noqa: B027 - most do nothing
+    def after(self, net: Net, seen: Views, step: int) -> None:
         """Do what follows a step, such as moving a teacher."""
 
     # --- a member in training
@@ -165,7 +166,7 @@ class Pretext(Recipe):
             one, other, embedded, loss = self._seen(net, few)
             among = self._among(net, held)
         found = {
-            "effective_rank": quality.effective_rank(one),
+            "effective_rank": quality.effective_rank(one - one.mean(axis=0)),
             "spread": quality.spread(one),
             "alignment": quality.alignment(one, other),
             "uniformity": quality.uniformity(one),
@@ -253,7 +254,8 @@ class Pretext(Recipe):
             ("spread", "effective_rank", "its features"),
         ):
             if last.get(spread, 1.0) < FLAT:
-                return f"{what} are all but the same for all held-out cases: a spread of {last[spread]:.3f}, where 1 is all ways"
+                far = f"a spread of {last[spread]:.3f}, where 1 is all ways"
+                return f"{what} are all but the same for all held-out cases: {far}"
             if last.get(rank, math.inf) < NARROW:
                 return f"{what} of all held-out cases lie on one line: an effective rank of {last[rank]:.2f}"
         return ""
@@ -312,7 +314,7 @@ def perceptron(
 ) -> nn.Module:
     """Return linear layers of these widths with ReLU between them, normalised over the batch where asked."""
     layers: list[nn.Module] = []
-    for k, (a, b) in enumerate(zip(sizes, sizes[1:], strict=False)):
+    for k, (a, b) in enumerate(pairwise(sizes)):
         inner = k < len(sizes) - 2
         layers.append(nn.Linear(a, b, bias=not (inner and norm)))
         if inner:

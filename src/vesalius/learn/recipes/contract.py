@@ -79,8 +79,9 @@ class Recipe(ABC):
         self.given = given
 
     @classmethod
-    def defaults(cls, draft: Draft, prints: Fingerprint, machine: Machine) -> None:  # noqa: B027 - most change nothing
-        """Change in a draft what this recipe wants otherwise than the task, each with its reason; by default nothing."""
+    def defaults(cls, draft: Draft, prints: Fingerprint, machine: Machine) -> None:
+        """Change in a draft what this recipe wants otherwise than the task, with its reasons; by default nothing."""
+        return None
 
     def looked(self) -> dict[str, float]:
         """Return figures of what would answer now, by name, found on cases that it does not learn from.

@@ -119,7 +119,7 @@ def sharpened(said: Tensor, centre: Tensor, temperature: float) -> Tensor:
 
 
 def part(x: Tensor, share: float, generator: torch.Generator) -> Tensor:
-    """Return a part of images `(B, C, Z, Y, X)`, one box for all of them, `share` as long a side where that is enough."""
+    """Return a part of images `(B, C, Z, Y, X)`, one box for all of them, each side `share` as long where it can be."""
     size = [min(n, max(round(n * share), SMALLEST)) for n in x.shape[2:]]
     starts = [
         int(torch.randint(0, n - s + 1, (1,), generator=generator))

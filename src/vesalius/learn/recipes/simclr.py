@@ -1,4 +1,4 @@
-"""Contrast: two views of an image are to be nearer to one another than to views of other images (SimCLR, MoCo's queue)."""
+"""Contrast: two views of an image are to be nearer to one another than to those of others (SimCLR; MoCo's queue)."""
 
 from __future__ import annotations
 

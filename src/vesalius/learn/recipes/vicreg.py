@@ -1,4 +1,4 @@
-"""Variance, invariance, covariance: two views alike, and no feature idle or told twice; no others are needed (VICReg)."""
+"""Variance, invariance, covariance: two views alike, and no feature idle or told twice (VICReg)."""
 
 from __future__ import annotations
 
