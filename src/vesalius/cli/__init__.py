@@ -21,6 +21,7 @@ from vesalius.cli import (
     listing,
     phantom,
     predict,
+    pretrain,
     selftest,
     serve,
 )
@@ -35,6 +36,7 @@ for verb in (
     inspect,
     find_lr,
     fit,
+    pretrain,
     predict,
     evaluate,
     calibrate,

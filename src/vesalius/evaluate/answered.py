@@ -15,7 +15,7 @@ from vesalius.core.learned import lying_outside
 from vesalius.core.progress import Progress
 from vesalius.core.scorecard import Banner, Scorecard, load_scorecard
 from vesalius.core.subgroups import SMALLEST
-from vesalius.evaluate.banners import TRAINING
+from vesalius.evaluate.banners import OF_TRAINING
 from vesalius.evaluate.scoring import Tally, card_of, tally_for
 from vesalius.evaluate.strange import in_words, of_strange, strange
 from vesalius.infer import guard
@@ -111,5 +111,5 @@ def _told(bundle: Bundle) -> list[Banner]:
             card = load_scorecard(bundle.path / name)
         except FormatError:
             continue
-        return [b for b in card.banners if b.kind == TRAINING]
+        return [b for b in card.banners if b.kind in OF_TRAINING]
     return []

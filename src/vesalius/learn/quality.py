@@ -34,6 +34,14 @@ def spread(vectors: Array) -> float:
     return float(np.sqrt(max(0.0, 1.0 - float(mean @ mean))))
 
 
+def deviation(vectors: Array) -> float:
+    """Return the root of the summed variances of the features of vectors `(N, F)`: their mean distance from the middle.
+
+    Of vectors of length 1 it is their `spread`; it is 0 where all are the same.
+    """
+    return float(np.sqrt(np.asarray(vectors, np.float64).var(axis=0).sum()))
+
+
 def alignment(one: Array, other: Array) -> float:
     """Return the mean squared distance of the directions of two views of the same images, `(N, F)` each; 0 is best.
 

@@ -50,6 +50,7 @@ def _prepared(begun: Begun) -> Workspace:
         progress=progress if begun.limit_s is None else Limited(progress, asked.began, begun.limit_s),
         assignment=begun.assignment,
         past=begun.start.past if begun.start else None,
+        with_test=asked.with_test,
     )
 
 

@@ -28,6 +28,8 @@ from vesalius.run.past import Past
 from vesalius.tasks import contract
 from vesalius.tasks.contract import Task
 
+TEST_FRACTION = 0.2  # of the patients, where the data declare no test split
+
 
 @dataclass(frozen=True, eq=False)
 class Workspace:
@@ -138,10 +140,12 @@ def prepare_workspace(
     past: Past | None = None,
     layout: str | None = None,
     labels: Mapping[str, str] | None = None,
+    with_test: bool = False,
 ) -> Workspace:
     """Read, choose the target and the task, decode everything once, assign folds.
 
-    `past` is that of the weights to begin from: nothing that they learned from is tested on.
+    `past` is that of the weights to begin from: nothing that they learned from is tested on. `with_test` leaves nothing
+    to test on, whatever the data declare.
     Raises DataError and its kin, UnknownName, PlanError.
     """
     cohort = cohorts.open_cohort(
@@ -168,17 +172,23 @@ def prepare_workspace(
     if assignment is None:
         groups = observer.groups
         assignment = cohorts.assign(
-            cohort,
+            _undivided(cohort) if with_test else cohort,
             target=chosen,
             seed=seed,
             folds=folds,
+            test_fraction=0.0 if with_test else TEST_FRACTION,
             groups=groups,
             copies=observer.copies,
-            overlap=overlap,
+            overlap=None if with_test else overlap,
         )
     said = "" if past is None else _said(past, overlap, cohort, assignment, observer.marks)
     seen = overlap.trained if overlap is not None else {}
     return Workspace(cohort, chosen, job, assignment, observer.facts, observer.marks, said, seen, groups)
+
+
+def _undivided(cohort: Cohort) -> Cohort:
+    """Return the cohort without the split that its data declare."""
+    return replace(cohort, cases=tuple(replace(case, split=None) for case in cohort.cases))
 
 
 def _checked(

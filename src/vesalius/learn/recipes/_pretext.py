@@ -78,7 +78,10 @@ class Pretext(Recipe):
         """Return the named terms whose sum is minimised."""
 
     def embedded(self, net: Net, x: Tensor) -> Tensor | None:
-        """Return what the loss compares of images, `(B, D)`; None of a recipe that compares none."""
+        """Return what the loss compares of images, `(B, D)`; None of a recipe that compares none.
+
+        It is scaled so that its deviation is about 1 where different images lie all ways (see `quality.deviation`).
+        """
         return None
 
     def after(self, net: Net, seen: Views, step: int) -> None:
@@ -175,7 +178,7 @@ class Pretext(Recipe):
         if embedded is not None:
             found |= {
                 "embedding_rank": quality.effective_rank(embedded),
-                "embedding_spread": quality.spread(embedded),
+                "embedding_spread": quality.deviation(embedded),
             }
         if among is not None:
             labels = [held.labels.get(e.case_id, "") for e in few]

@@ -48,7 +48,11 @@ class Prototypes(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the likeness to each prototype, `(B, K)`, within -1 and 1."""
-        return F.linear(F.normalize(self.layers(x), dim=1), F.normalize(self.directions, dim=1))
+        return F.linear(self.placed(x), F.normalize(self.directions, dim=1))
+
+    def placed(self, x: Tensor) -> Tensor:
+        """Return where features lie among the prototypes, `(B, D)` of length 1."""
+        return F.normalize(self.layers(x), dim=1)
 
 
 class Heads(nn.Module):
@@ -80,9 +84,8 @@ class DINO(Pretext):
         return Heads(net, width_of(net, plan), self.options)
 
     def embedded(self, net: Net, x: Tensor) -> Tensor:
-        """Return what the student says of each prototype before it is sharpened."""
-        found: Tensor = self.heads.student(features(net, x))
-        return found
+        """Return where the student places images among the prototypes."""
+        return self.heads.student.placed(features(net, x))
 
     def terms(self, net: Net, seen: Views) -> dict[str, Tensor]:
         """Return the mean cross-entropy over all pairs of a teacher's view and another one of the student's."""
@@ -92,9 +95,9 @@ class DINO(Pretext):
             said = heads.teacher(features(heads.teacher_net, whole)).float()
         self._said = said
         targets = sharpened(said, heads.centre, o.teacher_temperature).chunk(2)
-        words = list(self.embedded(net, whole).chunk(2))
+        words = list(heads.student(features(net, whole)).chunk(2))
         for _ in range(o.local):
-            words.append(self.embedded(net, part(seen.views[0], o.local_share, seen.generator)))
+            words.append(heads.student(features(net, part(seen.views[0], o.local_share, seen.generator))))
         logs = [F.log_softmax(w.float() / o.student_temperature, dim=1) for w in words]
         terms = [
             -(targets[t] * log).sum(dim=1).mean() for t in range(2) for s, log in enumerate(logs) if s != t

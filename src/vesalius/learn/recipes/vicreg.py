@@ -41,13 +41,13 @@ class VICReg(Pretext):
         return perceptron((width_of(net, plan), o.hidden, o.hidden, o.width))
 
     def embedded(self, net: Net, x: Tensor) -> Tensor:
-        """Return the projections."""
-        found: Tensor = self.heads(features(net, x))
+        """Return the projections over the root of their number, so that deviations of 1 add up to 1."""
+        found: Tensor = self.heads(features(net, x)) / self.options.width**0.5
         return found
 
     def terms(self, net: Net, seen: Views) -> dict[str, Tensor]:
         """Return the three terms, each times its weight."""
-        one, other = self.embedded(net, torch.cat(seen.views)).float().chunk(2)
+        one, other = self.heads(features(net, torch.cat(seen.views))).float().chunk(2)
         o, found = self.options, vicreg(one, other)
         weight = {"invariance": o.invariance, "variance": o.variance, "covariance": o.covariance}
         return {name: weight[name] * value for name, value in found.items()}
