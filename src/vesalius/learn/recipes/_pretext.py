@@ -31,8 +31,8 @@ MOST_HELD, MOST_AMONG = 256, 1024
 FLAT, NARROW = (
     0.1,
     1.5,
-)  # a spread, or an effective rank, of held-out cases below which nothing tells them apart
-ENOUGH = 8  # held-out cases, with fewer of which no verdict is given
+)  # a spread and an effective rank of held-out cases, below which nothing tells them apart
+SURE = 50  # steps, before which no verdict is given: embeddings begin with hardly any spread
 HEADS = "heads"
 
 
@@ -247,20 +247,20 @@ class Pretext(Recipe):
 
     @classmethod
     def wrong(cls, history: Sequence[Mapping[str, float]]) -> str:
-        """Return by which figure the features collapsed; empty where they did not."""
-        rows = [row for row in history if "spread" in row and row.get("step")]
-        if not rows:
+        """Return by which figure the features collapsed; empty where they did not, or after too few steps to tell."""
+        rows = [row for row in history if "spread" in row]
+        if not rows or rows[-1]["step"] < SURE:
             return ""
-        last = rows[-1]
-        for spread, rank, what in (
-            ("embedding_spread", "embedding_rank", "what its loss compares"),
-            ("spread", "effective_rank", "its features"),
-        ):
-            if last.get(spread, 1.0) < FLAT:
-                far = f"a spread of {last[spread]:.3f}, where 1 is all ways"
-                return f"{what} are all but the same for all held-out cases: {far}"
-            if last.get(rank, math.inf) < NARROW:
-                return f"{what} of all held-out cases lie on one line: an effective rank of {last[rank]:.2f}"
+        first, last = rows[0], rows[-1]
+        if (now := last.get("embedding_spread", 1.0)) < FLAT:
+            return f"what its loss compares is all but the same for all held-out cases, a spread of {now:.4f}"
+        if (rank := last.get("embedding_rank", math.inf)) < NARROW:
+            return f"what its loss compares lies on one line for all held-out cases, an effective rank of {rank:.2f}"
+        if (now := last["spread"]) < FLAT * first["spread"]:
+            before = f"{first['spread']:.3f} before it learned"
+            return (
+                f"its features are all but the same for all held-out cases, a spread of {now:.4f}, {before}"
+            )
         return ""
 
 
