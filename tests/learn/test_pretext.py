@@ -216,7 +216,7 @@ def test_what_is_spoilt_is_what_was_drawn() -> None:
     assert not torch.equal(moved, x) and torch.equal(moved.flatten().sort().values, x.flatten().sort().values)
     inner, outer = restore.painted(x, False, generator), restore.painted(x, True, generator)
     assert 0 < float((inner != x).float().mean()) < 0.6 < float((outer != x).float().mean()) + 0.4
-    kept = restore.spoil(x[None], restore.Options(greys=0, shuffled=0, painted=0), generator)
+    kept = restore.spoil(x[None], restore.RestoreOptions(greys=0, shuffled=0, painted=0), generator)
     assert torch.equal(kept[0], x)
 
 
@@ -306,3 +306,19 @@ def test_targets_are_never_seen() -> None:
         told.step(step, 1e-3)
         told.looked()
     assert all(torch.equal(v, told.weights()[k]) for k, v in plain.weights().items())
+
+
+@pytest.mark.parametrize("negatives", [True, False])
+def test_a_collapse_shows_in_what_the_loss_compares(negatives: bool) -> None:
+    """Pulling views together, and nothing apart, makes all images the same; with others to tell them from it does not."""
+    plan = plan_of("simclr", **{"train.recipe_options.negatives": negatives, "train.batch": 8})
+    recipe = begun(plan, Held(examples_of(many=24)[12:]))
+    history = [{"step": 0.0, **recipe.looked()}]
+    for step in range(60):
+        recipe.step(step, 1e-2)
+    history.append({"step": 60.0, **recipe.looked()})
+    told = type(recipe).wrong(history)
+    assert ("the same for all held-out cases, a spread of 0.0" in told) is not negatives
+    assert type(recipe).wrong(history[:1] + [{**history[1], "step": 20.0}]) == "", "too early to tell"
+    flat = {**history[1], "embedding_spread": 1.0, "embedding_rank": 9.0, "spread": history[0]["spread"] / 20}
+    assert "its features are all but the same" in type(recipe).wrong([history[0], flat])

@@ -6,7 +6,6 @@ import csv
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +17,11 @@ from vesalius.cli import app
 from vesalius.core.bundle import open_bundle
 from vesalius.core.errors import LeakError, PlanError, UnknownName
 from vesalius.core.index import open_index
+from vesalius.core.progress import Silent
 from vesalius.evaluate.banners import COLLAPSED
+from vesalius.run.init import initial_weights
+from vesalius.run.past import past_of_bundle
+from vesalius.run.workspace import prepare_workspace
 from vesalius.verbs.phantom import phantom
 
 TINY = {
@@ -108,23 +111,26 @@ def test_a_fit_begins_from_it_and_tests_on_none_of_its_images(
     assert not set(tested) & {c for fold in learned for c in fold}
 
 
-def test_without_a_declared_split_its_training_images_are_never_tested_on(
-    spots: Path, tmp_path: Path
-) -> None:
+def test_without_a_declared_split_its_training_images_are_never_tested_on(run: vs.Run, spots: Path) -> None:
+    """The same images, of which nobody says any more which were for testing, under a target and another seed."""
+    assert run.path is not None and run.bundle is not None
     plain = vs.read(spots)
     plain = replace(plain, cases=tuple(replace(c, split=None) for c in plain.cases))
-    before = vs.pretrain(plain, tmp_path / "pre", recipe="vicreg", settings=TINY)
-    after = vs.fit(
+    space = prepare_workspace(
         plain,
-        tmp_path / "fit",
+        task=None,
         target="class",
-        init=before,
+        columns=None,
+        split=None,
         seed=7,
-        settings={"train.steps": 4, "train.members": 1},
+        folds=5,
+        max_set_aside=0.1,
+        progress=Silent(),
+        past=past_of_bundle(run.bundle),
     )
-    assert before.path is not None and after.path is not None
-    learned, tested = (json.loads((r.path / "folds.json").read_text()) for r in (before, after))  # type: ignore[operator]
-    assert tested["test"] and not set(tested["test"]) & {c for fold in learned["folds"] for c in fold}
+    learned = {c for fold in json.loads((run.path / "folds.json").read_text())["folds"] for c in fold}
+    assert space.assignment.test and not set(space.assignment.test) & learned
+    assert "was trained on none of the" in space.overlap
 
 
 def test_with_test_learns_from_all_and_a_fit_then_refuses(spots: Path, tmp_path: Path) -> None:
@@ -148,20 +154,10 @@ def test_targets_change_no_weight(run: vs.Run, spots: Path, tmp_path: Path) -> N
     assert all(np.array_equal(v, again[k]) for k, v in one.items())
 
 
-@pytest.mark.parametrize(
-    ("recipe", "options"),
-    [("vicreg", {"variance": 0, "covariance": 0}), ("simclr", {"negatives": False})],
-)
-def test_a_collapse_is_caught(recipe: str, options: dict[str, Any], spots: Path, tmp_path: Path) -> None:
-    settings = TINY | {
-        "train.steps": 150,
-        "train.lr": 1e-2,
-        "data.size": [1, 16, 16],
-        "train.ema": 0.9,
-        "net.scale": 0.0625,
-    }
-    settings |= {f"train.recipe_options.{name}": value for name, value in options.items()}
-    words = ["pretrain", str(spots), "-o", str(tmp_path / "run"), "--recipe", recipe, "--json"]
+def test_a_collapse_is_caught(spots: Path, tmp_path: Path) -> None:
+    settings = TINY | {"train.steps": 100, "train.lr": 1e-2, "data.size": [1, 16, 16], "train.ema": 0.9}
+    settings |= {f"train.recipe_options.{name}": 0 for name in ("variance", "covariance")}
+    words = ["pretrain", str(spots), "-o", str(tmp_path / "run"), "--recipe", "vicreg", "--json"]
     done = CliRunner().invoke(app, [*words, *(w for k, v in settings.items() for w in ("--set", f"{k}={v}"))])
     said = json.loads(done.stdout)
     assert done.exit_code == 1 and said["result"]["collapsed"]
@@ -170,6 +166,8 @@ def test_a_collapse_is_caught(recipe: str, options: dict[str, Any], spots: Path,
     card = json.loads((open_bundle(tmp_path / "run").path / "scorecard.json").read_text())
     assert COLLAPSED in {banner["kind"] for banner in card["banners"]}, "the bundle is marked, too"
     assert "This model is of no use" in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    (warned,) = initial_weights(str(tmp_path / "run")).warned
+    assert warned == told, "who begins from it is told, too"
 
 
 def test_what_cannot_be_is_said_before_the_data_are_read(spots: Path) -> None:

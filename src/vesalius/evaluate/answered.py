@@ -93,7 +93,7 @@ def score_cases(
         bundle=bundle.hash,
         target=target,
         baseline_is=contract.of(task.answer).baseline,
-        told=_told(bundle) if told is None else told,
+        told=of_its_training(bundle) if told is None else told,
         fixed=stage.calibration,
         smallest=smallest,
     )
@@ -104,7 +104,7 @@ def score_cases(
     return tally, replace(card, novelty=odd, banners=(*card.banners, *of_strange(odd)))
 
 
-def _told(bundle: Bundle) -> list[Banner]:
+def of_its_training(bundle: Bundle) -> list[Banner]:
     """Return what the bundle's own scorecard says of its training; nothing where it has none."""
     for name in ("scorecard.json", BEFORE):
         try:

@@ -14,6 +14,8 @@ from vesalius.core.plan import DataPlan, Plan, override
 from vesalius.core.progress import Progress
 from vesalius.core.sealed import MANIFEST
 from vesalius.core.words import counted
+from vesalius.evaluate.answered import of_its_training
+from vesalius.evaluate.banners import COLLAPSED
 from vesalius.learn.phases import assert_learned
 from vesalius.learn.stepper import build
 from vesalius.learn.weights import fit_of
@@ -31,7 +33,7 @@ class Start:
     """Weights to begin from. `plan` is that of the bundle they are of, `member` which of its `members` they are.
 
     Where the folds of its run are known, member k learned from all of them but the k-th. `given` is what is known of
-    weights that are no bundle's.
+    weights that are no bundle's. `warned` is what their bundle says against them.
     """
 
     weights: Mapping[str, Any]
@@ -40,6 +42,7 @@ class Start:
     given: Weights | None = None
     member: int = 0
     members: int = 1
+    warned: tuple[str, ...] = ()
 
     @property
     def origin(self) -> str:
@@ -62,7 +65,8 @@ def initial_weights(what: str) -> Start:
         bundle = open_bundle(path)
         stage = bundle.stages[-1]
         weights = load_file(bundle.path / stage.members[0])
-        return Start(weights, past_of_bundle(bundle), stage.plan, members=len(stage.members))
+        against = tuple(b.text for b in of_its_training(bundle) if b.kind == COLLAPSED)
+        return Start(weights, past_of_bundle(bundle), stage.plan, members=len(stage.members), warned=against)
     return _of_others(reader.read(what))
 
 
@@ -138,6 +142,8 @@ def taken_over(space: Workspace, plan: Plan, start: Start, ready: Ready, progres
         said += (
             f"; validation is too good, as {seen} of its {counted(len(validating), 'case')} were trained on"
         )
+    for text in start.warned:
+        progress.note(f"{start.origin} warns: {text}")
     progress.note(f"begins from {start.origin}: {said}")
     progress.note(f"{space.overlap}; split: {space.assignment.by}")
     return override(plan, {"net.init": start.origin}, reason=said)

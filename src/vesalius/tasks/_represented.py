@@ -79,11 +79,12 @@ class Representer(nn.Module):
         flat = self.net.dims == 2
         truth, away = (t[:, :, 0] if flat else t for t in (x, hidden))
         guess = unfolded(guess, self.parts)
-        pool = F.adaptive_avg_pool2d if flat else F.adaptive_avg_pool3d
-        size = list(guess.shape[2:])
+        pool: Any = F.adaptive_avg_pool2d if flat else F.adaptive_avg_pool3d
+        size = tuple(guess.shape[2:])
         weight = pool(away, size)
         error = (guess - pool(truth, size)) ** 2 * weight
-        return error.sum() / (weight.sum() * x.shape[1]).clamp_min(1e-6)
+        found: Tensor = error.sum() / (weight.sum() * x.shape[1]).clamp_min(1e-6)
+        return found
 
 
 def level_of(net: Any, size: Sequence[int]) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -119,14 +119,20 @@ class Represent(Task):
         self,
         raw: Any,
         state: State,
-        calibration: dict[str, Any] | Any,
+        calibration: Mapping[str, Any],
         reference: Image,
         *,
         undo: Undo | None = None,
     ) -> Answer:
         """Return the field on the reference's grid."""
         field = np.asarray(raw, dtype=np.float32)[None]
-        image = Image(field, affine=reference.affine, spacing_mm=reference.spacing_mm)
+        image = Image(
+            field,
+            affine=reference.affine,
+            spacing_mm=reference.spacing_mm,
+            spacing_at=reference.spacing_at,
+            source=reference.source,
+        )
         return Map(image=image, quantity="first principal component of the features", unit="SD")
 
     def scalar(self, raw: Tensor, ask: Ask) -> Tensor:

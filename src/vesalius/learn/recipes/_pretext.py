@@ -161,12 +161,14 @@ class Pretext(Recipe):
         """
         held = self.given.held
         few = _some(held.examples, HELD_VOXELS, MOST_HELD, self.given.plan)
-        if len(few) < 2:
+        size = max(2, self.given.plan.train.batch)
+        few = few[: len(few) - (len(few) % size == 1)]  # no loss compares one case with itself
+        if not few:
             return {}
         with self.answering() as model, torch.no_grad():
             net = net_of(model, self.given.plan)
             self.heads.eval()
-            one, other, embedded, loss = self._seen(net, few)
+            one, other, embedded, loss = self._seen(net, few, size)
             among = self._among(net, held)
         found = {
             "effective_rank": quality.effective_rank(one - one.mean(axis=0)),
@@ -187,16 +189,13 @@ class Pretext(Recipe):
         found = {name: value for name, value in found.items() if math.isfinite(value)}
         return {**found, "held_out_loss": loss, "score": -loss}
 
-    def _seen(self, net: Net, few: Sequence[Example]) -> tuple[Array, Array, Array | None, float]:
+    def _seen(self, net: Net, few: Sequence[Example], size: int) -> tuple[Array, Array, Array | None, float]:
         """Return the features of some cases and of another view of them, what the loss compares, and the loss."""
         generator = torch.Generator().manual_seed(seed_of(self.given.plan.train.seed, "looked"))
-        size = max(2, self.given.plan.train.batch)
         parts: list[list[Array]] = [[], [], []]
         total, n = 0.0, 0
         for k in range(0, len(few), size):
             chosen = few[k : k + size]
-            if len(chosen) < 2 and n:  # no loss compares one case with itself
-                chosen = few[-2:]
             seen = self._views(collate(chosen), generator)
             parts[0].append(pooled(net, seen.plain))
             parts[1].append(pooled(net, seen.views[0]))
@@ -205,10 +204,8 @@ class Pretext(Recipe):
                 parts[2].append(embedded.float().cpu().numpy())
             total += float(torch.stack(list(self.terms(net, seen).values())).sum()) * len(chosen)
             n += len(chosen)
-        one, other, third = (np.concatenate(p)[: len(few)] if p else None for p in parts)
-        if one is None or other is None:
-            raise PlanError("no case is held out to be looked at")
-        return one, other, third, total / n
+        third = np.concatenate(parts[2]) if parts[2] else None
+        return np.concatenate(parts[0]), np.concatenate(parts[1]), third, total / n
 
     def _among(self, net: Net, held: Held) -> tuple[Array, list[str]] | None:
         """Return the features and the classes of learned cases; None where nobody says the classes."""
@@ -233,7 +230,7 @@ class Pretext(Recipe):
         words = [("effective_rank", "the effective rank of the features", "{:.1f}")]
         if "neighbours" in last:
             n = len(set(held.labels.values()))
-            words.append(("neighbours", f"neighbours tell '{held.about}' of {{:.0%}}", ""))
+            words.append(("neighbours", f"the nearest cases tell '{held.about}' in {{:.0%}}", ""))
             chance = f"; by chance {1 / n:.0%}"
         else:
             words.append(("own_view", "of {:.0%} the nearest is another view of the same image", ""))

@@ -23,7 +23,7 @@ SOURCE = (
 SMALLEST = 16  # voxels a side of a local part
 
 
-class Options(Section):
+class DINOOptions(Section):
     """The options of `dino`: the sharpness of both, how slowly the teacher and the centre move, and the local parts."""
 
     prototypes: int = Field(128, ge=2)
@@ -41,7 +41,7 @@ class Options(Section):
 class Prototypes(nn.Module):
     """A perceptron without normalisation over the batch, and directions that its output is held against."""
 
-    def __init__(self, features: int, options: Options) -> None:
+    def __init__(self, features: int, options: DINOOptions) -> None:
         super().__init__()
         self.layers = perceptron((features, options.hidden, options.width), norm=False)
         self.directions = nn.Parameter(torch.randn(options.prototypes, options.width))
@@ -60,7 +60,7 @@ class Heads(nn.Module):
 
     centre: Tensor
 
-    def __init__(self, net: Net, features: int, options: Options) -> None:
+    def __init__(self, net: Net, features: int, options: DINOOptions) -> None:
         super().__init__()
         self.student = Prototypes(features, options)
         self.teacher_net, self.teacher = deepcopy(net), deepcopy(self.student)
@@ -72,10 +72,10 @@ class Heads(nn.Module):
 class DINO(Pretext):
     """Cross-entropy between the teacher's centred, sharpened words on whole views and the student's on all others."""
 
-    Options = Options
+    Options = DINOOptions
     heads: Heads
 
-    def __init__(self, given: Member, options: Options) -> None:
+    def __init__(self, given: Member, options: DINOOptions) -> None:
         self.options = options
         super().__init__(given, options)
 
@@ -110,8 +110,8 @@ class DINO(Pretext):
         for own, new in ((heads.teacher_net, net), (heads.teacher, heads.student)):
             for mine, its in zip(own.parameters(), new.parameters(), strict=True):
                 mine.lerp_(its.detach(), 1 - o.momentum)
-            for mine, its in zip(own.buffers(), new.buffers(), strict=True):
-                mine.copy_(its)
+            for counted, its in zip(own.buffers(), new.buffers(), strict=True):
+                counted.copy_(its)
         if o.centred:
             heads.centre.lerp_(self._said.mean(dim=0), 1 - o.centre_momentum)
 

@@ -28,7 +28,8 @@ SOURCE = (
 )
 CELLS = 6  # along the longest axis: so many cells at least, of which some are hidden
 SIDE = 8  # patches along the longest axis of an image that a transformer of the default plan reads
-NORMS = (nn.modules.batchnorm._BatchNorm,)
+NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+MASKED = (*NORMS, nn.InstanceNorm2d, nn.InstanceNorm3d, nn.GroupNorm, nn.Conv2d, nn.Conv3d)
 _FEW = 1e-2  # added to a patch's variance, so that noise in an even patch is not blown up
 
 
@@ -42,7 +43,7 @@ class ReadsPatches(Protocol):
         """Return what is made of the patches at the places `keep` `(B, n)`, `(B, 1 + n, C)`."""
 
 
-class Options(Section):
+class MAEOptions(Section):
     """The options of `mae`.
 
     `hidden` is the share of the image that is hidden, by default 0.75 for a transformer and 0.6 for a convolutional
@@ -58,10 +59,10 @@ class Options(Section):
 class MAE(Pretext):
     """The loss is about hidden patches alone, which the net never sees."""
 
-    Options = Options
+    Options = MAEOptions
     count = 1
 
-    def __init__(self, given: Member, options: Options) -> None:
+    def __init__(self, given: Member, options: MAEOptions) -> None:
         self.options = options
         super().__init__(given, options)
 
@@ -104,7 +105,7 @@ class MAE(Pretext):
 class TokenDecoder(nn.Module):
     """A light transformer that is given the visible patches' tokens, and one and the same token at hidden places."""
 
-    def __init__(self, net: Any, channels: int, options: Options) -> None:
+    def __init__(self, net: Any, channels: int, options: MAEOptions) -> None:
         super().__init__()
         self.cell = tuple(int(s) for s in net.strides[0])
         width, places = options.width, prod(net.grid)
@@ -129,7 +130,7 @@ class TokenDecoder(nn.Module):
 class MapDecoder(nn.Module):
     """Maps joined from the deepest to that of one place a cell, with a learned vector at what is hidden."""
 
-    def __init__(self, net: Net, size: Sequence[int], channels: int, options: Options) -> None:
+    def __init__(self, net: Net, size: Sequence[int], channels: int, options: MAEOptions) -> None:
         super().__init__()
         conv = nn.Conv2d if net.dims == 2 else nn.Conv3d
         self.dense, width = net.role == "dense", options.width
@@ -167,7 +168,8 @@ class MapDecoder(nn.Module):
         joined = self.into[-1](maps[-1])
         for layer, one in zip(reversed(self.into[:-1]), reversed(maps[:-1]), strict=True):
             joined = layer(one) + F.interpolate(joined, size=one.shape[2:])
-        mask = spread_to(seen, joined.shape[2:])
+        joined = spread_to(joined, grid)
+        mask = spread_to(seen, grid)
         joined = joined * mask + self.hidden.reshape(1, -1, *(1,) * net.dims) * (1 - mask)
         for block in self.mix:
             joined = joined + block(joined)
@@ -212,9 +214,10 @@ def cells(x: Tensor, cell: Sequence[int]) -> Tensor:
 
 def normalised(patches: Tensor, channels: int) -> Tensor:
     """Return patches `(B, N, C · points)` with mean 0 and deviation 1 in each channel of each patch."""
-    each = patches.unflatten(2, (channels, -1))
+    each = patches.reshape(*patches.shape[:2], channels, -1)
     mean, variance = each.mean(dim=3, keepdim=True), each.var(dim=3, keepdim=True, unbiased=False)
-    return ((each - mean) / (variance + _FEW).sqrt()).flatten(2)
+    scaled: Tensor = (each - mean) / (variance + _FEW).sqrt()
+    return scaled.flatten(2)
 
 
 def spread_to(mask: Tensor, size: Sequence[int]) -> Tensor:
@@ -254,7 +257,7 @@ def sparse(net: nn.Module, seen: Tensor) -> Iterator[None]:
     for module in net.modules():
         if isinstance(module, NORMS):
             handles.append(module.register_forward_pre_hook(filled))
-        if next(module.children(), None) is None and next(module.parameters(recurse=False), None) is not None:
+        if isinstance(module, MASKED):
             handles.append(module.register_forward_hook(emptied))
     try:
         yield

@@ -28,7 +28,7 @@ LARGEST = 8  # a window that is shuffled is at most this part of a side
 BOXES = 4  # that are painted over, or left
 
 
-class Options(Section):
+class RestoreOptions(Section):
     """The options of `restore`: how often each change is made to an image.
 
     Where an image is painted on, `outer` is how often all but some boxes is painted over, instead of the boxes.
@@ -44,10 +44,10 @@ class Options(Section):
 class Restore(Pretext):
     """The loss is the mean squared error to the image as it was."""
 
-    Options = Options
+    Options = RestoreOptions
     count = 1
 
-    def __init__(self, given: Member, options: Options) -> None:
+    def __init__(self, given: Member, options: RestoreOptions) -> None:
         self.options = options
         super().__init__(given, options)
 
@@ -83,7 +83,7 @@ class Restore(Pretext):
         return {"restored": F.mse_loss(self.heads(out.full).float(), flat(net, image))}
 
 
-def spoil(x: Tensor, options: Options, generator: torch.Generator) -> Tensor:
+def spoil(x: Tensor, options: RestoreOptions, generator: torch.Generator) -> Tensor:
     """Return images `(B, C, Z, Y, X)` whose greys, order and parts are changed, each as often as asked."""
     out = x.clone()
     for k in range(len(x)):
