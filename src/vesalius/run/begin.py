@@ -63,6 +63,7 @@ class Asked:
     by: tuple[str, ...] | None = None
     smallest_group: int = SMALLEST
     dry_run: bool = False
+    with_test: bool = False
     max_set_aside: float = 0.10
     device: str | None = None
     about: About | None = None

@@ -15,6 +15,8 @@ from vesalius.core.progress import Progress
 from vesalius.core.sealed import MANIFEST
 from vesalius.core.words import counted
 from vesalius.learn.frozen import assert_known
+from vesalius.evaluate.answered import of_its_training
+from vesalius.evaluate.banners import COLLAPSED
 from vesalius.learn.phases import assert_learned
 from vesalius.learn.recipes import contract as recipes
 from vesalius.learn.stepper import build
@@ -33,7 +35,7 @@ class Start:
     """Weights to begin from. `plan` is that of the bundle they are of, `member` which of its `members` they are.
 
     Where the folds of its run are known, member k learned from all of them but the k-th. `given` is what is known of
-    weights that are no bundle's.
+    weights that are no bundle's. `warned` is what their bundle says against them.
     """
 
     weights: Mapping[str, Any]
@@ -42,6 +44,7 @@ class Start:
     given: Weights | None = None
     member: int = 0
     members: int = 1
+    warned: tuple[str, ...] = ()
 
     @property
     def origin(self) -> str:
@@ -64,7 +67,8 @@ def initial_weights(what: str) -> Start:
         bundle = open_bundle(path)
         stage = bundle.stages[-1]
         weights = load_file(bundle.path / stage.members[0])
-        return Start(weights, past_of_bundle(bundle), stage.plan, members=len(stage.members))
+        against = tuple(b.text for b in of_its_training(bundle) if b.kind == COLLAPSED)
+        return Start(weights, past_of_bundle(bundle), stage.plan, members=len(stage.members), warned=against)
     return _of_others(reader.read(what))
 
 
@@ -144,6 +148,8 @@ def taken_over(space: Workspace, plan: Plan, start: Start, ready: Ready, progres
         said += (
             f"; validation is too good, as {seen} of its {counted(len(validating), 'case')} were trained on"
         )
+    for text in start.warned:
+        progress.note(f"{start.origin} warns: {text}")
     progress.note(f"begins from {start.origin}: {said}")
     progress.note("; ".join(filter(None, (space.overlap, f"split: {space.assignment.by}"))))
     why = plan.reasons.get("net.init", USER)

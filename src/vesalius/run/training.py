@@ -13,7 +13,7 @@ from vesalius.core.bundle import State
 from vesalius.core.image import Array
 from vesalius.core.plan import Plan
 from vesalius.core.progress import Progress
-from vesalius.evaluate.banners import of_training
+from vesalius.evaluate.banners import of_collapse, of_training
 from vesalius.infer import runs
 from vesalius.infer.runs.contract import Members
 from vesalius.learn.loop import Trained, train
@@ -86,8 +86,10 @@ def train_all(
             extras = novelty.extras(job, space, outcome, weights=weights, progress=progress, device=device)
         done.append(TrainedStage(replace(job, examples={}), outcome, extras, vectors))
     *early, main = done
-    said = tuple(b for d in early for b in of_training(d.outcome.steps, d.job.stage.purpose))
-    last_one = replace(main, outcome=replace(main.outcome, before=said))
+    said = tuple(
+        b for d in early for b in (*of_training(d.outcome.steps, d.job.stage.purpose), *d.outcome.before)
+    )
+    last_one = replace(main, outcome=replace(main.outcome, before=(*said, *main.outcome.before)))
     plan = settled(plan, {d.job.name: d.outcome.trained for d in done})
     return _as_carried_out((*early, last_one), stages_of(plan)), plan
 
@@ -166,7 +168,11 @@ def _members(
     steps = tuple(steps_of(t, job.plan) for t in trained)
     kept = kept_of(steps)
     said = {i: raw for k in kept for i, raw in answers[k].items()}
-    outcome = Outcome(tuple(trained), kept, said, any(t.ran_out for t in trained), steps)
+    wrong = [recipes.get(job.plan.train.recipe).wrong(t.history) for t in trained]
+    marks = tuple(of_collapse(text, job.stage.purpose) for text in wrong if text)
+    for mark in marks:
+        progress.note(mark.text)
+    outcome = Outcome(tuple(trained), kept, said, any(t.ran_out for t in trained), steps, marks)
     if outcome.left_out:
         progress.note(f"{job.name}: {outcome.left_out}")
     return outcome

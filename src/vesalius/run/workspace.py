@@ -29,6 +29,8 @@ from vesalius.run.shots import with_shots
 from vesalius.tasks import contract
 from vesalius.tasks.contract import Task
 
+TEST_FRACTION = 0.2  # of the patients, where the data declare no test split
+
 
 @dataclass(frozen=True, eq=False)
 class Workspace:
@@ -148,11 +150,13 @@ def prepare_workspace(
     layout: str | None = None,
     labels: Mapping[str, str] | None = None,
     shots: int | None = None,
+    with_test: bool = False,
 ) -> Workspace:
     """Read, choose the target and the task, decode everything once, assign folds.
 
     With `shots` so many cases of each label are drawn to be learned from (see `run/shots.py`).
-    `past` is that of the weights to begin from: nothing that they learned from is tested on.
+    `past` is that of the weights to begin from: nothing that they learned from is tested on. `with_test` leaves nothing
+    to test on, whatever the data declare.
     Raises DataError and its kin, UnknownName, PlanError.
     """
     cohort = cohorts.open_cohort(
@@ -179,13 +183,14 @@ def prepare_workspace(
     if assignment is None:
         groups = observer.groups
         assignment = cohorts.assign(
-            cohort,
+            _undivided(cohort) if with_test else cohort,
             target=chosen,
             seed=seed,
             folds=folds,
+            test_fraction=0.0 if with_test else TEST_FRACTION,
             groups=groups,
             copies=observer.copies,
-            overlap=overlap,
+            overlap=None if with_test else overlap,
         )
         if shots is not None:
             assignment = with_shots(
@@ -201,6 +206,11 @@ def prepare_workspace(
     seen = overlap.trained if overlap is not None else {}
     facts, marks = observer.facts, observer.marks
     return Workspace(cohort, chosen, job, assignment, facts, marks, said, seen, groups, resumed=given)
+
+
+def _undivided(cohort: Cohort) -> Cohort:
+    """Return the cohort without the split that its data declare."""
+    return replace(cohort, cases=tuple(replace(case, split=None) for case in cohort.cases))
 
 
 def _checked(

@@ -477,6 +477,17 @@ def default_for(kind: str) -> Task:
     return get(claims[0])
 
 
+def without_targets() -> Task:
+    """Return the task that learns from images alone, for who names none. Raises DataError where there is none."""
+    for stem in stems("tasks"):
+        text = literals("tasks", stem)
+        if text.get("LEARNS_WITHOUT_TARGETS"):
+            return get(next(iter(text.get("NAMES") or {stem: ""})))
+    raise DataError(
+        "no task learns without targets", hint="a file in tasks/ with LEARNS_WITHOUT_TARGETS = True"
+    )
+
+
 def choose(cohort: Cohort, *, task: str | None, target: str | None) -> tuple[Task, TargetInfo | None]:
     """Return the task and the target that are asked for, or that the cohort suggests.
 

@@ -26,7 +26,7 @@ from vesalius.run.sealing import seal
 from vesalius.run.training import train_all
 from vesalius.run.workspace import Workspace
 
-__all__ = ["Run", "fit"]
+__all__ = ["Run", "carried_out", "fit"]
 
 
 def fit(
@@ -134,6 +134,11 @@ def fit(
         about=None if about is None else read_about(about),
         progress=watched(progress),
     )
+    return carried_out(asked, resume=resume)
+
+
+def carried_out(asked: Asked, *, resume: bool = False) -> Run:
+    """Return the run that is asked for, trained, sealed and scored; `fit` says what it raises."""
     begun = reopen(asked) if resume else begin(asked)
     space = read_workspace(begun)
     chosen = choose_plan(begun, space)
@@ -143,7 +148,7 @@ def fit(
     if begun.finished is not None:
         return _as_it_was(begun, space, begun.finished)
     assert_meaning(begun, chosen)
-    if dry_run:
+    if asked.dry_run:
         chosen = chosen if trying is None else unlabelled.announced(trying, chosen)
         return Run(None, fix_steps(begun, space, chosen).plan, None, None)
     with folder.opened(begun) as path:
@@ -155,10 +160,10 @@ def fit(
             space, planned = unlabelled.decided(begun, chosen, trying, planned, path)
     folder.write_down(begun, space, planned, path)
     with folder.at_work(begun, space, path):
-        return _carried_out(begun, space, planned, path)
+        return _trained(begun, space, planned, path)
 
 
-def _carried_out(begun: Begun, space: Workspace, planned: Planned, path: Path) -> Run:
+def _trained(begun: Begun, space: Workspace, planned: Planned, path: Path) -> Run:
     """Train, seal and score what was planned."""
     device, progress = begun.asked.device, begun.asked.progress
     clock = clock_for(planned.plan, folder.deadline(begun, planned), planned.foreseen, device)
