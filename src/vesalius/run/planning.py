@@ -76,7 +76,7 @@ def _assert_mirrored(plan: Plan) -> None:
 def assert_meaning(begun: Begun, plan: Plan) -> None:
     """Raise PlanError where a plan would exchange sides that a label names, or begins from other channels' weights.
 
-    Frozen parts need weights to begin from: random ones would stay random.
+    Frozen parts need weights to begin from, and so do adapters: random ones would stay random.
     """
     no_side_swapped(plan)
     if begun.start is not None:
@@ -85,6 +85,11 @@ def assert_meaning(begun: Begun, plan: Plan) -> None:
         raise PlanError(
             "a phase of train.phases freezes a part of the model, and there are no weights to begin from",
             hint="--init with a run, a bundle or a file of weights, or --set train.phases=[]",
+        )
+    elif plan.train.lora:
+        raise PlanError(
+            "adapters (train.lora) lie beside weights that stay as they are, and there are none to begin from",
+            hint="--init with weights of a transformer, or --set train.lora=0",
         )
 
 
