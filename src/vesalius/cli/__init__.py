@@ -15,6 +15,7 @@ from vesalius.cli import (
     evaluate,
     explain,
     fetch,
+    few_shot,
     find_lr,
     fit,
     inspect,
@@ -33,6 +34,7 @@ __all__ = ["app", "main"]
 
 for verb in (
     inspect,
+    few_shot,
     find_lr,
     fit,
     predict,

@@ -12,6 +12,8 @@ from vesalius.cohorts._masked import recounted, with_values
 from vesalius.cohorts._open import name_of, open_cohort
 from vesalius.cohorts._overlap import Overlap
 from vesalius.cohorts._read import detect, read
+from vesalius.cohorts._shares import with_declared_test, with_share_of_labels
+from vesalius.cohorts._shots import draw_shots
 from vesalius.cohorts._spool import Reading, spool
 from vesalius.cohorts._table_io import read_cells
 from vesalius.cohorts._target import select_target
@@ -30,6 +32,7 @@ __all__ = [
     "assign",
     "check",
     "detect",
+    "draw_shots",
     "geometry_fault",
     "load_assignment",
     "name_of",
@@ -42,6 +45,8 @@ __all__ = [
     "select_target",
     "spool",
     "walk",
+    "with_declared_test",
+    "with_share_of_labels",
     "with_unlabelled",
     "with_values",
 ]

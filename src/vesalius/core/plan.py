@@ -121,7 +121,7 @@ class NetPlan(Section):
     scale: float = Field(1.0, gt=0, le=16)
     dropout: float = Field(0.0, ge=0, lt=1)
     init: str | None = None
-    options: dict[str, Scalar | list[int]] = {}
+    options: dict[str, Scalar | list[int] | list[list[int]]] = {}
 
     @field_validator("options", mode="before")
     @classmethod
@@ -161,8 +161,9 @@ class Revision(Section):
 class PhasePlan(Section):
     """A part of a member's training: a `share` of its steps, at `rate` × `train.lr`, some of the model frozen.
 
-    `frozen` names what keeps its weights and its statistics: `encoder`, or parts of the model by name (`net.stem`).
-    Each phase has the planned warm-up and the planned schedule to itself.
+    `frozen` names what keeps its weights and its statistics: `encoder`, a part of it by depth (`encoder:4` the four
+    depths nearest to the input, `encoder:-2` all but the deepest two, `encoder:75%` so much of them), or parts of the
+    model by name (`net.stem`). Each phase has the planned warm-up and the planned schedule to itself.
     """
 
     share: float = Field(gt=0, le=1)
@@ -176,8 +177,14 @@ class TrainPlan(Section):
     `optimizer` and `schedule` are registered names of `optimisers/` and `schedules/`, each with options of its own.
     `recipe` is a registered name of `learn/recipes/`, and `recipe_options` are its own options.
 
+    `shots` is how many cases of each label are learned from, drawn from those that there are; the others validate. None
+    learns from all.
+
     `by` is the column by whose groups `select=worst_group`, `balance_groups` and `group_thresholds` go, and `by_bounds`
     are the numbers from which its bands begin (see `run/grouped.py`).
+
+    `layer_decay` is how much lower the learning rate of weights that were taken over is with each depth of the net
+    towards the input, counted from its head; 1 is the same rate for all (see `learn/layers.py`).
 
     `enough` is how many steps are made where there is time, as a share of what is enough for so many cases. `phases`
     follow one another, with parts of the model frozen (see `learn/phases.py`); without any, all of it learns.
@@ -192,10 +199,12 @@ class TrainPlan(Section):
     steps: int = Field(ge=1)
     batch: int = Field(ge=1)
     members: int = Field(1, ge=1)
+    shots: int | None = Field(None, ge=1)
     folds: int = Field(5, ge=2)
     optimizer: str = "adamw"
     optimizer_options: dict[str, Scalar] = {}
     lr: float = Field(1e-3, gt=0)
+    layer_decay: float = Field(1.0, gt=0, le=1)
     weight_decay: float = Field(0.01, ge=0)
     schedule: str = "cosine"
     schedule_options: dict[str, Scalar] = {}
@@ -330,6 +339,7 @@ class Plan(Shown, Section):
 
 
 USER = "set by the user"
+AS_MANY = "as many as its recipe makes"  # the reason for steps that follow from no time
 STAGED = ("task", "data", "augment", "net", "nets", "loss", "train", "infer")  # sections of every stage
 _AFTER = "the plan with what was set"
 MOVED = {
@@ -392,6 +402,11 @@ def _as_list(text: str) -> str:
 def save_plan(plan: Plan, path: Path | str) -> None:
     """Write `plan.json`, whole or not at all."""
     write_text(Path(path), plan.model_dump_json(indent=2) + "\n")
+
+
+def steps_fixed(plan: Plan) -> bool:
+    """Return whether the number of steps is a user's or its recipe's, so that no clock changes it."""
+    return plan.reasons.get("train.steps", "").startswith((USER, AS_MANY))
 
 
 def override(plan: Plan, settings: Mapping[str, Any], *, reason: str = USER) -> Plan:

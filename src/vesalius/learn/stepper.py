@@ -15,8 +15,12 @@ from vesalius.core.bundle import State
 from vesalius.core.errors import CodeError, PlanError
 from vesalius.core.plan import Plan
 from vesalius.core.seeds import seed_of
+<<<<<<< HEAD
 from vesalius.infer.asked import built, terms_of
 from vesalius.learn.adapters import added
+=======
+from vesalius.infer.asked import built, inferred, terms_of
+>>>>>>> few
 from vesalius.learn.checkpoint import Checkpoint
 from vesalius.learn.optimise import Average, optimizer, rate
 from vesalius.learn.phases import frozen_parts, is_frozen
@@ -162,7 +166,7 @@ class Stepper:
         """Clip the gradients, take the optimiser's step with them, clear them, and move the average."""
         train = self.plan.train
         for group in self.optimizer_.param_groups:
-            group["lr"] = rate(step, train) if lr is None else lr
+            group["lr"] = (rate(step, train) if lr is None else lr) * group.get("rate_scale", 1.0)
         if train.clip_norm:
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), train.clip_norm, foreach=True)
         self.wrapped.step()
@@ -172,7 +176,7 @@ class Stepper:
 
     def loss(self, step: int, batch: Batch) -> Tensor:
         """Return the sum of the loss's terms for a batch, with what its gradients need; drawn as `step` says."""
-        generator = self._seeded(step)
+        generator = self.seeded(step)
         fields = {name: getattr(batch, name) for name in batch.__dataclass_fields__}
         words = Words(
             {name: fields.pop(name) for name, held in list(fields.items()) if isinstance(held, tuple)}
@@ -189,11 +193,17 @@ class Stepper:
                 f"recipe '{self.plan.train.recipe}' needs the loss of each case, which {self.task.name} does not tell",
                 hint="--set train.recipe=supervised, or a `loss_each` in the task's file",
             )
-        generator = self._seeded(step)
+        generator = self.seeded(step)
         with self.fabric.autocast():
             return self.task.loss_each(self.model, batch, generator)
 
-    def _seeded(self, step: int) -> torch.Generator:
+    def raw(self, step: int, batch: Batch) -> Tensor:
+        """Return the raw outputs about a batch of the model in training mode, with what their gradients need."""
+        generator = self.seeded(step)
+        with self.fabric.autocast():
+            return inferred(self.task, self.model, batch, generator)
+
+    def seeded(self, step: int) -> torch.Generator:
         """Put the model into training mode; seed what dropout and its kin draw from. Returns the loss's generator."""
         seed = self.plan.train.seed
         self._seed(seed_of(seed, self.member, "step", step))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Protocol
 
 import torch
@@ -98,13 +99,38 @@ class ConvNormAct(nn.Sequential):
         kernel: Sequence[int],
         stride: int | Sequence[int] = 1,
         normalise: str = "instance",
+        eps: float = 1e-5,
+        slope: float = SLOPE,
         dropout: float = 0.0,
     ) -> None:
         layers = [conv(dims, inside, outside, kernel=kernel, stride=stride, bias=False)]
         if dropout:
             layers.append(SPATIAL_DROPOUT[dims](dropout))
-        layers += [norm(normalise, dims, outside), nn.LeakyReLU(SLOPE, inplace=True)]
+        layers += [norm(normalise, dims, outside, eps=eps), nn.LeakyReLU(slope, inplace=True)]
         super().__init__(*layers)
+
+
+def each(name: str, option: str, value: int | Sequence[int], stages: int) -> list[int]:
+    """Return an option that is one number for all stages, or one a stage. Raises PlanError for another count."""
+    if isinstance(value, int):
+        return [value] * stages
+    if len(value) != stages or min(value) < 1:
+        raise PlanError(
+            f"'{option}' of net '{name}' must be one number, or one a stage", found=str(list(value))
+        )
+    return [int(v) for v in value]
+
+
+def _kernels(
+    name: str, given: Sequence[Sequence[int]], *, dims: int, stages: int
+) -> tuple[tuple[int, ...], ...]:
+    kernels = tuple(tuple(int(v) for v in kernel) for kernel in given)
+    if len(kernels) != stages or any(len(k) != dims or any(v % 2 == 0 for v in k) for k in kernels):
+        raise PlanError(
+            f"'kernels' of net '{name}' must hold {dims} odd numbers for each of {stages} stages",
+            found=str(given),
+        )
+    return kernels
 
 
 def plan_levels(
@@ -120,7 +146,8 @@ def plan_levels(
 
     `channels`: channels of each stage (instead of `base · scale`, doubled at each stage up to 320 · scale in
     3-D and 512 · scale in 2-D); `stages`: how many; `spacing_mm`: voxel size in the order of `size`;
-    `strides`: the stages' strides themselves, the first one all ones.
+    `strides`: the stages' strides themselves, the first one all ones; `kernels`: the sides of the stages' kernels,
+    odd numbers, where the net has that option.
 
     Raises:
         PlanError: the options contradict each other, or the size is too small for the stages asked.
@@ -137,6 +164,8 @@ def plan_levels(
         plan = Topology(strides=strides, kernels=((3,) * dims,) * len(strides))
     else:
         plan = topology(dims, size, spacing_mm=options["spacing_mm"], stages=asked)
+    if options.get("kernels") is not None:
+        plan = replace(plan, kernels=_kernels(name, options["kernels"], dims=dims, stages=len(plan.strides)))
     found = len(plan.strides)
     if asked is not None and found != asked:
         where = f"size {tuple(size)}" if size is not None else "the strides"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from vesalius import cohorts
+from vesalius.core import registry
 from vesalius.core.cohort import Assignment, Cohort
 from vesalius.core.disk import held
 from vesalius.core.errors import OutputError, PlanError
@@ -27,10 +28,13 @@ from vesalius.run.clock import left
 from vesalius.run.init import Start, initial_weights
 from vesalius.run.workspace import untouched
 from vesalius.tasks import contract as tasks
+from vesalius.weights.packages import is_installed
+from vesalius.weights.sources import KIND as SOURCES
 
 NOTHING = (
     "none"  # what `init` is where a run is to begin from random weights, whatever the rules would choose
 )
+DEFAULT = "mobilenetv2-imagenet"  # what few shots begin from unasked, where it is installed
 ABOUT = "about.json"  # in a run's folder: what its maker said of the model
 
 
@@ -46,6 +50,7 @@ class Asked:
     time_limit: str | float | None = None
     seed: int | None = None
     folds: int | None = None
+    shots: int | None = None
     split: Path | None = None
     columns: Mapping[str, str] | None = None
     layout: str | None = None
@@ -104,6 +109,7 @@ def begin(asked: Asked) -> Begun:
     given = asked.plan if isinstance(asked.plan, Plan) or asked.plan is None else load_plan(Path(asked.plan))
     if asked.out is not None and not asked.dry_run:
         untouched(asked.out)
+    asked = _with_weights(asked, given)
     start = _start(asked)
     return Begun(asked, _seed(asked, given), limit, Vacancy(), given=given, start=start)
 
@@ -144,6 +150,27 @@ def reopen(asked: Asked) -> Begun:
     )
 
 
+def _with_weights(asked: Asked, given: Plan | None) -> Asked:
+    """Return what was asked, with the first weights that are installed where few shots have none to begin from.
+
+    What it means where there are none is said.
+    """
+    few = asked.shots or asked.settings.get("train.shots") or (given.train.shots if given else None)
+    if not few or asked.init not in (None, NOTHING):
+        return asked
+    installed = [name for name in registry.names(SOURCES) if is_installed(name)]
+    planned = given.net.init if given and given.net.init else DEFAULT
+    installed.sort(key=lambda name: not planned.startswith(name))
+    if asked.init is None and installed:
+        return replace(asked, init=installed[0])
+    how = registry.literals(SOURCES, registry.stem_of(SOURCES, DEFAULT))["INSTALL"]
+    asked.progress.note(
+        "few shots on a net from nothing: its features are random and stay so, which is to compare with, and no model "
+        f"to use; --init with weights that learned something ({how})"
+    )
+    return asked
+
+
 def _start(asked: Asked) -> Start | None:
     """Return the weights that were named to begin from; None where none were, or it was said to begin from nothing."""
     return None if asked.init in (None, NOTHING) else initial_weights(str(asked.init))
@@ -172,6 +199,7 @@ def _completed(asked: Asked, told: Mapping[str, Any], path: Path) -> Asked:
         layout=asked.layout or told.get("layout"),
         labels=asked.labels or told.get("labels"),
         folds=asked.folds or told.get("folds"),
+        shots=asked.shots or told.get("shots"),
         split=asked.split or _path(told, "split"),
         init=asked.init or told.get("init"),
         by=asked.by if asked.by is not None else _texts(told, "by"),

@@ -100,6 +100,7 @@ def _arguments(begun: Begun, space: Workspace) -> dict[str, object]:
             "layout": asked.layout,
             "labels": asked.labels,
             "folds": asked.folds,
+            "shots": asked.shots,
             "split": asked.split.resolve() if asked.split else None,
             "init": Path(asked.init).resolve() if asked.init and Path(asked.init).exists() else asked.init,
             "by": None if asked.by is None else list(asked.by),

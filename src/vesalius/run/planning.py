@@ -11,6 +11,8 @@ from vesalius.core.plan import USER, Plan, override
 from vesalius.core.words import counted
 from vesalius.evaluate.fairness import assert_columns, count_groups
 from vesalius.infer.sound import assert_sound
+from vesalius.learn.frozen import assert_linear
+from vesalius.learn.recipes import contract as recipes
 from vesalius.learn.recipes.contract import options_of
 from vesalius.plan import machine as machines
 from vesalius.plan import presets, torch_threads
@@ -28,6 +30,7 @@ from vesalius.run.init import same_meaning, taken_over
 from vesalius.run.out_of_fold import is_free
 from vesalius.run.pacing import Foreseen
 from vesalius.run.ready import Ready
+from vesalius.run.shots import as_many_steps, assert_few, few_shots, frozen_columns
 from vesalius.run.stages import stages_of
 from vesalius.run.workspace import Workspace, no_side_swapped
 from vesalius.tasks import contract
@@ -55,6 +58,8 @@ def choose_plan(begun: Begun, space: Workspace) -> Plan:
     else:
         plan = _first_plan(begun, space)
     options_of(plan)
+    if recipes.get(plan.train.recipe).steps is not None:
+        assert_linear(space.task, plan.train.recipe)
     assert_possible(plan)
     assert_stages(plan, space)
     if not begun.follows:  # a run of before goes on as it began
@@ -157,7 +162,7 @@ def _first_plan(begun: Begun, space: Workspace) -> Plan:
     assert_shared_channels([*space.training, *space.test], space.facts)
     plan = _given_or_drafted(begun, space)
     if begun.start is not None and begun.given is None:
-        plan = adopted(plan, begun.start, space.task, settings)
+        plan = frozen_columns(adopted(plan, begun.start, space.task, settings), settings)
     if begun.asked.preset is not None:
         told = override(
             for_net(plan, settings), settings
@@ -171,7 +176,8 @@ def _first_plan(begun: Begun, space: Workspace) -> Plan:
     plan = staged(filled(override(for_net(plan, settings), settings), space))
     if begun.given is not None:  # its number of steps is kept, whatever the clock says
         plan = plan.model_copy(update={"reasons": {**plan.reasons, "train.steps": USER}})
-    plan = grouped(plan, space, begun.asked.by)
+    plan = as_many_steps(grouped(plan, space, begun.asked.by))
+    assert_few(plan, begun.asked.folds)
     names = [x.name for x in space.labels]
     if plan.task.positive is not None and plan.task.positive not in names:
         raise UnknownName("class", plan.task.positive, names)
@@ -184,14 +190,22 @@ def _given_or_drafted(begun: Begun, space: Workspace) -> Plan:
     if given is not None:
         asked = {"train.seed": begun.seed, "task.name": task.name, "task.target": _named(space)}
         now = (given.train.seed, given.task.name, given.task.target)
-        return given if now == tuple(asked.values()) else override(given, asked)
+        plan = given if now == tuple(asked.values()) else override(given, asked)
+        return plan if plan.train.shots == space.assignment.shots else few_shots(plan, space.assignment.shots)
     prints = fingerprint(space.summary, target)
+    recipe = str(begun.asked.settings.get("train.recipe", task.recipe))
     plan = draft_plan(
-        task, target, prints, machines.measure(), seed=begun.seed, asked=begun.asked.task is not None
+        task,
+        target,
+        prints,
+        machines.measure(),
+        seed=begun.seed,
+        asked=begun.asked.task is not None,
+        also=recipes.get(recipe).defaults,
     )
     if plan.train.recipe != task.recipe:
         plan = override(plan, {"train.recipe": task.recipe}, reason=f"how {task.name} is trained")
-    return plan
+    return few_shots(plan, space.assignment.shots)
 
 
 def _with_members(plan: Plan, folds: int | None, space: Workspace) -> Plan:

@@ -50,7 +50,18 @@ def _prepared(begun: Begun) -> Workspace:
         progress=progress if begun.limit_s is None else Limited(progress, asked.began, begun.limit_s),
         assignment=begun.assignment,
         past=begun.start.past if begun.start else None,
+        shots=shots_asked(begun),
     )
+
+
+def shots_asked(begun: Begun) -> int | None:
+    """Return how many cases of each label are to be learned from; None for all. Raises PlanError."""
+    text = str(begun.asked.settings.get("train.shots", ""))
+    if begun.asked.shots is None and text not in ("", "None", "null"):
+        if not text.isdecimal() or int(text) < 1:
+            raise PlanError("train.shots must be a whole number, at least 1", found=repr(text))
+        return int(text)
+    return begun.asked.shots or (begun.given.train.shots if begun.given else None)
 
 
 def _fold_count(begun: Begun) -> int:

@@ -17,11 +17,13 @@ from vesalius.evaluate.banners import of_training
 from vesalius.infer import runs
 from vesalius.infer.runs.contract import Members
 from vesalius.learn.loop import Trained, train
+from vesalius.learn.recipes import contract as recipes
 from vesalius.learn.stepper import build
 from vesalius.learn.validate import Validator
 from vesalius.prepare.batch import Example
 from vesalius.run import neighbours, novelty
 from vesalius.run.budgeting import MONITOR
+from vesalius.run.looking import held_of
 from vesalius.run.members import Outcome, kept_of, steps_of, weights_file
 from vesalius.run.pacing import Clock, settled
 from vesalius.run.ready import Ready, made_ready
@@ -99,8 +101,8 @@ def _remembered(job: Ready, space: Workspace, outcome: Outcome) -> State:
     """Return the state with what its task remembers after training, of the first member that is kept."""
     model = build(job.task, job.plan, job.state, 0)
     model.load_state_dict(outcome.trained[outcome.kept[0]].weights)
-    examples = [job.examples[c.id] for c in space.training if c.id in job.examples]
-    return job.task.remember(model.eval(), examples, job.state, cases=space.training)
+    examples = [job.examples[c.id] for c in space.learned if c.id in job.examples]
+    return job.task.remember(model.eval(), examples, job.state, cases=space.learned)
 
 
 def _members(
@@ -131,6 +133,7 @@ def _members(
         truths = [job.task.truth(space.cohort.case(e.case_id), job.state) for e in watched]
         share = clock.share(left, len(held) if run.held_out else 0)
         pace = clock.pace(share, clock.most_steps(job.plan, len(learned)))
+        looked_at = held_of(space, [job.examples[i] for i in held])
         result = train(
             job.task,
             job.plan,
@@ -145,7 +148,12 @@ def _members(
             pace=pace,
             device=device,
             start=start,
+            unlabelled=[e.case_id for e in beside],
+            held=looked_at,
         )
+        seen = recipes.get(job.plan.train.recipe).said(result.history, looked_at)
+        if seen:
+            progress.note(f"{job.name}-{member}: {seen}")
         if pace is not None and pace.measured_s is not None:
             step_s = pace.measured_s
         if result.ran_out:

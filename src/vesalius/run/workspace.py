@@ -25,6 +25,7 @@ from vesalius.prepare.case import BLANK
 from vesalius.reliability.duplicates import Twins
 from vesalius.reliability.marks import Marks
 from vesalius.run.past import Past
+from vesalius.run.shots import with_shots
 from vesalius.tasks import contract
 from vesalius.tasks.contract import Task
 
@@ -68,10 +69,16 @@ class Workspace:
         """Every case of every fold: all that may be learned or measured from."""
         return self.cases(tuple(i for fold in self.assignment.folds for i in fold))
 
+    @property
+    def learned(self) -> list[Case]:
+        """The cases of which anything is learned: all of every fold, but of few shots these alone."""
+        few = self.assignment.shots is not None
+        return self.cases(self.assignment.training(0)) if few else self.training
+
     @cached_property
     def summary(self) -> Statistics:
-        """The statistics of the training cases."""
-        return summary(self.cohort, self.facts, self.training, self.target)
+        """The statistics of the cases that are learned from."""
+        return summary(self.cohort, self.facts, self.learned, self.target)
 
     @property
     def unlabelled(self) -> list[Case]:
@@ -138,9 +145,11 @@ def prepare_workspace(
     past: Past | None = None,
     layout: str | None = None,
     labels: Mapping[str, str] | None = None,
+    shots: int | None = None,
 ) -> Workspace:
     """Read, choose the target and the task, decode everything once, assign folds.
 
+    With `shots` so many cases of each label are drawn to be learned from (see `run/shots.py`).
     `past` is that of the weights to begin from: nothing that they learned from is tested on.
     Raises DataError and its kin, UnknownName, PlanError.
     """
@@ -176,6 +185,16 @@ def prepare_workspace(
             copies=observer.copies,
             overlap=overlap,
         )
+        if shots is not None:
+            assignment = with_shots(
+                assignment,
+                cohort,
+                shots=shots,
+                target=chosen,
+                facts=observer.facts,
+                seed=seed,
+                groups=groups,
+            )
     said = "" if past is None else _said(past, overlap, cohort, assignment, observer.marks)
     seen = overlap.trained if overlap is not None else {}
     return Workspace(cohort, chosen, job, assignment, observer.facts, observer.marks, said, seen, groups)

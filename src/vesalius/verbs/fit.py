@@ -39,6 +39,7 @@ def fit(
     time_limit: str | float | None = None,
     seed: int | None = None,
     folds: int | None = None,
+    shots: int | None = None,
     split: Path | str | None = None,
     columns: Mapping[str, str] | None = None,
     layout: str | None = None,
@@ -68,6 +69,8 @@ def fit(
         seed: Decides folds, weights and batches.
         folds: How many parts the training patients are dealt into; one member is trained for each, and
             answers the cases of its fold, which it never saw (`Run.out_of_fold`).
+        shots: Learn from so many training cases of each label only, drawn by the seed, one a patient, on frozen
+            features of the weights that `init` names; the other training cases validate.
         split: A CSV with the columns `case,split`.
         columns: What a table's columns are, where their names do not tell: `{"covariate": "age,sex"}`.
         layout: How to read it, where it could be read in several ways; one of `vesalius layouts`.
@@ -115,6 +118,7 @@ def fit(
         time_limit=time_limit,
         seed=seed,
         folds=folds,
+        shots=shots,
         split=Path(split) if split else None,
         columns=columns,
         layout=layout,
