@@ -129,7 +129,11 @@ def test_ci_fails_when_anything_fails() -> None:
     text = path.read_text(encoding="utf-8")
     assert "set -euo pipefail" in text
     assert path.stat().st_mode & 0o111, "it must be executable"
-    assert [line for line in text.splitlines() if line.startswith("make")] == ["make check", "make test", "make test-extras"]
+    assert [line for line in text.splitlines() if line.startswith("make")] == [
+        "make check",
+        "make test",
+        "make test-extras",
+    ]
 
 
 def tracked() -> list[Path]:

@@ -15,12 +15,8 @@ from vesalius.core.bundle import State
 from vesalius.core.errors import CodeError, PlanError
 from vesalius.core.plan import Plan
 from vesalius.core.seeds import seed_of
-<<<<<<< HEAD
-from vesalius.infer.asked import built, terms_of
-from vesalius.learn.adapters import added
-=======
 from vesalius.infer.asked import built, inferred, terms_of
->>>>>>> few
+from vesalius.learn.adapters import added
 from vesalius.learn.checkpoint import Checkpoint
 from vesalius.learn.optimise import Average, optimizer, rate
 from vesalius.learn.phases import frozen_parts, is_frozen

@@ -14,11 +14,8 @@ from vesalius.core.plan import DataPlan, Plan, override
 from vesalius.core.progress import Progress
 from vesalius.core.sealed import MANIFEST
 from vesalius.core.words import counted
-<<<<<<< HEAD
 from vesalius.learn import adapters
-=======
 from vesalius.learn.frozen import assert_known
->>>>>>> few
 from vesalius.learn.phases import assert_learned
 from vesalius.learn.recipes import contract as recipes
 from vesalius.learn.stepper import build
@@ -137,17 +134,13 @@ def taken_over(space: Workspace, plan: Plan, start: Start, ready: Ready, progres
     model = build(ready.task, plan, ready.state, 0)
     fit = fit_of(model, start.weights)
     assert_learned(model, plan.train.phases, fit.taken)
-<<<<<<< HEAD
     if plan.train.lora:
         adapters.assert_learned(model, fit.taken)
+    if recipes.get(plan.train.recipe).steps is not None:
+        assert_known(ready.task, model, fit.taken, plan.train.recipe)
     left = start.given.left_out() if start.given else ""
     said = str(fit) + (f"; not taken: {left}" if left else "")
     said += f"; member {start.member + 1} of its {start.members}" if start.members > 1 else ""
-=======
-    if recipes.get(plan.train.recipe).steps is not None:
-        assert_known(ready.task, model, fit.taken, plan.train.recipe)
-    said = str(fit) + (f"; member {start.member + 1} of its {start.members}" if start.members > 1 else "")
->>>>>>> few
     validating = [i for fold in space.assignment.folds[: plan.train.members] for i in fold]
     seen = sum(i in space.seen and space.seen[i] != start.member for i in validating)
     if seen:
