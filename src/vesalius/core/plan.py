@@ -190,6 +190,9 @@ class TrainPlan(Section):
     `enough` is how many steps are made where there is time, as a share of what is enough for so many cases. `phases`
     follow one another, with parts of the model frozen (see `learn/phases.py`); without any, all of it learns.
 
+    `lora` is the rank of low-rank adapters beside the encoder's linear layers, which learn in place of its own weights
+    (see `learn/adapters.py`); 0 is none.
+
     `revisions` are written when a run ends whose number of steps, or of threads, followed the clock; a run that is
     given such a plan makes the same changes at the same steps, whatever its own clock says.
     """
@@ -227,6 +230,7 @@ class TrainPlan(Section):
     unlabelled: int | None = Field(None, ge=0)
     enough: float = Field(1.0, gt=0, le=10)
     phases: tuple[PhasePlan, ...] = ()
+    lora: int = Field(0, ge=0)
     revisions: tuple[Revision, ...] = ()
 
     @field_validator("phases")

@@ -16,6 +16,7 @@ from vesalius.core.errors import CodeError, PlanError
 from vesalius.core.plan import Plan
 from vesalius.core.seeds import seed_of
 from vesalius.infer.asked import built, inferred, terms_of
+from vesalius.learn.adapters import added
 from vesalius.learn.checkpoint import Checkpoint
 from vesalius.learn.optimise import Average, optimizer, rate
 from vesalius.learn.phases import frozen_parts, is_frozen
@@ -108,6 +109,8 @@ class Stepper:
         self.plan, self.member, self.fabric, self.task = plan, member, fabric, task
         self.model = keep_exact(build(task, plan, state, member, start))
         taken = fit_of(self.model, start).taken if start and plan.train.layer_decay < 1 else ()
+        seed = seed_of(plan.train.seed, member, "adapters")
+        self.adapters = added(self.model, plan.train.lora, seed=seed) if plan.train.lora else None
         self.optimizer_ = optimizer(self.model, plan.train, taken)
         self.objective, self.wrapped = fabric.setup(Objective(task, self.model), self.optimizer_)
         self.average = Average(self.model, plan.train.ema) if plan.train.ema else None
@@ -213,8 +216,13 @@ class Stepper:
             torch.cuda.manual_seed(seed)
 
     def weights(self) -> dict[str, Tensor]:
-        """Return copies of what answers are made with: the moving average, or the weights themselves."""
-        chosen = self.average.values if self.average else self.model.state_dict()
+        """Return copies of what answers are made with: the moving average, or the weights themselves.
+
+        What adapters add is in the weights that they lie beside, so that a bundle knows nothing of adapters.
+        """
+        chosen: Mapping[str, Tensor] = self.average.values if self.average else self.model.state_dict()
+        if self.adapters:
+            chosen = self.adapters.merged(chosen)
         return {k: v.detach().cpu().clone() for k, v in chosen.items()}
 
     @contextmanager

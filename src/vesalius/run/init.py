@@ -14,9 +14,10 @@ from vesalius.core.plan import USER, DataPlan, Plan, override
 from vesalius.core.progress import Progress
 from vesalius.core.sealed import MANIFEST
 from vesalius.core.words import counted
-from vesalius.learn.frozen import assert_known
 from vesalius.evaluate.answered import of_its_training
 from vesalius.evaluate.banners import COLLAPSED
+from vesalius.learn import adapters
+from vesalius.learn.frozen import assert_known
 from vesalius.learn.phases import assert_learned
 from vesalius.learn.recipes import contract as recipes
 from vesalius.learn.stepper import build
@@ -137,9 +138,13 @@ def taken_over(space: Workspace, plan: Plan, start: Start, ready: Ready, progres
     model = build(ready.task, plan, ready.state, 0)
     fit = fit_of(model, start.weights)
     assert_learned(model, plan.train.phases, fit.taken)
+    if plan.train.lora:
+        adapters.assert_learned(model, fit.taken)
     if recipes.get(plan.train.recipe).steps is not None:
         assert_known(ready.task, model, fit.taken, plan.train.recipe)
-    said = str(fit) + (f"; member {start.member + 1} of its {start.members}" if start.members > 1 else "")
+    left = start.given.left_out() if start.given else ""
+    said = str(fit) + (f"; not taken: {left}" if left else "")
+    said += f"; member {start.member + 1} of its {start.members}" if start.members > 1 else ""
     if start.given is not None and start.given.licence:
         said += f"; their licence: {start.given.licence}"
     validating = [i for fold in space.assignment.folds[: plan.train.members] for i in fold]

@@ -84,8 +84,8 @@ def _assert_mirrored(plan: Plan) -> None:
 def assert_meaning(begun: Begun, plan: Plan) -> None:
     """Raise PlanError where a plan would exchange sides that a label names, or begins from other channels' weights.
 
-    Frozen parts need weights to begin from: random ones would stay random. So do layer-wise rates, which are for what
-    weights know already.
+    Frozen parts and adapters need weights to begin from: random ones would stay random. So do layer-wise rates, which
+    are for what weights know already.
     """
     no_side_swapped(plan)
     if begun.start is not None:
@@ -106,6 +106,11 @@ def assert_meaning(begun: Begun, plan: Plan) -> None:
         raise PlanError(
             f"{asks} {what}, and there are no weights to begin from",
             hint=f"--init with a run, a bundle, a file or a name of weights, or --set {undo}",
+        )
+    if plan.train.lora:
+        raise PlanError(
+            "adapters (train.lora) lie beside weights that stay as they are, and there are none to begin from",
+            hint="--init with weights of a transformer, or --set train.lora=0",
         )
 
 

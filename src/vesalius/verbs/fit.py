@@ -79,7 +79,7 @@ def fit(
             By default pictures begin from installed weights of ImageNet, and all else from random ones.
         settings: Planned values by path, over the rules': `{"train.steps": 500}`.
         plan: A plan, or the path of a plan.json, to follow instead of the rules.
-        preset: One of `vesalius presets` (`quick`, `good`, `best`, `finetune` …): it changes what the rules
+        preset: One of `vesalius presets` (`quick`, `good`, `best`, `finetune`, `lora` …): it changes what the rules
             chose, and gives its reasons; `settings` win over it.
         by: Columns by whose groups the report gives every figure, too, and which `train.select=worst_group` and its
             kin go by; by default those of people that there are (sex, age, site …), and `()` for none.
