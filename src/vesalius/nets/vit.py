@@ -146,7 +146,7 @@ class ViT(Net):
         return self._read(tokens.gather(1, places[..., None].expand(-1, -1, tokens.shape[2])))
 
     def _tokens(self, x: Tensor) -> tuple[Tensor, tuple[int, ...]]:
-        """Return the class token, if any, and the patches with their positions, `(B, 1 + N, C)`, and the patches' grid."""
+        """Return the class token, if any, and the patches with their positions, `(B, 1 + N, C)`, and their grid."""
         x = self.embed(self._whole_patches(x))  # (B, C, *grid)
         grid = tuple(int(n) for n in x.shape[2:])
         tokens = x.flatten(2).transpose(1, 2)  # (B, N, C)

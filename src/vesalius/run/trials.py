@@ -29,8 +29,9 @@ from vesalius.core.seeds import seed_of
 from vesalius.core.words import counted
 from vesalius.evaluate.gain import Gain, gain
 from vesalius.learn.course import Pace
-from vesalius.learn.loop import time_step, train
+from vesalius.learn.loop import train
 from vesalius.learn.recipes import contract as recipes
+from vesalius.learn.timing import time_step
 from vesalius.learn.validate import Validator
 from vesalius.prepare.batch import Example
 from vesalius.run.ready import Ready, made_ready
