@@ -25,7 +25,8 @@ def images(draft: Draft, prints: Fingerprint, machine: Machine) -> bool:
     else:
         draft.set("data.spacing_mm", None, "pictures without spacing are left on their grid")
     weights.propose(draft, prints, machine)
-    if prints.flat and prints.width_px is not None and _whole_picture(draft, prints, machine):
+    knows = draft.values.get("net.init") is not None
+    if knows and prints.width_px is not None and _whole_picture(draft, prints, machine):
         return True
     if prints.flat:
         budget = PATCH_2D_GPU if machine.gpu else PATCH_2D_CPU
