@@ -29,15 +29,11 @@ def planned(prints: Fingerprint, machine: Machine = CPU) -> Plan:
     return draft_plan(tasks.get("segment"), MASK, prints, machine)
 
 
-def test_pictures_begin_from_weights_and_are_learned_whole() -> None:
+def test_pictures_begin_from_weights_in_patches_half_of_which_hold_a_label() -> None:
     plan = planned(SMALL)
     assert (plan.net.name, plan.net.options, plan.net.init) == ("flexunet", {"encoder": "mobilenetv2"}, HERE)
-    assert plan.data.sampling == "patches" and plan.data.size == (
-        1,
-        224,
-        256,
-    )  # multiples of the encoder's stride, 32
-    assert plan.train.foreground == 0.0
+    assert plan.data.sampling == "patches" and plan.data.size == (1, 192, 192)
+    assert plan.train.foreground == 0.5
 
 
 def test_large_pictures_with_wide_labels_are_scaled_down_whole() -> None:
