@@ -6,7 +6,7 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
@@ -26,7 +26,7 @@ from vesalius.learn.log import Log
 from vesalius.learn.optimise import rate
 from vesalius.learn.phases import span_at
 from vesalius.learn.recipes import contract as recipes
-from vesalius.learn.recipes.contract import Member, Recipe
+from vesalius.learn.recipes.contract import Held, Member, Recipe
 from vesalius.learn.stepper import fabric_for
 from vesalius.plan import torch_threads
 from vesalius.prepare.batch import Example
@@ -71,13 +71,17 @@ def train(
     pace: Pace | None = None,
     device: str | None = None,
     start: Mapping[str, Tensor] | None = None,
+    unlabelled: Collection[str] = (),
+    held: Held | None = None,
 ) -> Trained:
     """Train one member, from its checkpoint below `folder` where there is one; logs go there too.
 
     `validate` gives the score of a model, larger is better; the best checkpoint is kept. `deadline` is a
     `time.monotonic()`: past it, training stops at the next checkpoint and says so. `pace` may change the number of
     steps and of threads on the way; what it changed is in the checkpoint. Raises Interrupted on Ctrl-C, after saving.
-    `start` are weights to begin from (see `stepper.transfer`). How a step is taken is the planned recipe's business.
+    `start` are weights to begin from (see `stepper.transfer`), and `unlabelled` the ids of the examples that lack the
+    target, for recipes that learn from them, too; `held` is what a recipe may look at. How a step is taken is the
+    planned recipe's business.
     """
     label = f"{name}-{member}"
     path = folder / "checkpoints" / f"{label}.pt"
@@ -85,10 +89,24 @@ def train(
     if saved.done:
         return _trained(saved)
     fabric = fabric_for(plan, device)
-    recipe = recipes.begin(Member(task, plan, state, examples, member, fabric, start))
+    course = _course(saved, plan, name, member, pace)
+    without = frozenset(unlabelled)
+    recipe = recipes.begin(
+        Member(
+            task,
+            plan,
+            state,
+            examples,
+            member,
+            fabric,
+            start,
+            unlabelled=without,
+            steps=course.first,
+            held=held or Held(),
+        )
+    )
     if saved.step:
         recipe.restore(saved)
-    course = _course(saved, plan, name, member, pace)
     saved.loss_sum, saved.part_sum = saved.loss_sum.to(fabric.device), saved.part_sum.to(fabric.device)
     now = _Training(
         plan=plan,
@@ -109,6 +127,9 @@ def train(
     progress.advance(label, saved.step)
     try:
         with _interruptible() as stop:
+            if not saved.step and (before := recipe.looked()):
+                now.log.row(0, before)
+                saved.history.append({"step": 0.0, **before})
             while saved.step < course.steps:
                 late = now.step()
                 if now.ends(stop, late=late):
@@ -268,7 +289,11 @@ def _validate(
     recipe: Recipe, plan: Plan, saved: Checkpoint, validate: Validate | None, figures: dict[str, float]
 ) -> None:
     score = float("nan")
-    if validate is not None:
+    looked = recipe.looked()
+    figures |= looked
+    if "score" in looked:
+        score = looked["score"]
+    elif validate is not None:
         with recipe.answering() as model:
             score = validate(model)
         figures["score"] = score

@@ -39,7 +39,9 @@ def time_step(
     """
     fabric = fabric_for(plan, device)
     try:
-        recipe = recipes.begin(Member(task, plan, state, examples, 0, fabric))
+        recipe = recipes.begin(
+            Member(task, plan, state, examples, 0, fabric, steps=plan.train.steps, timed=True)
+        )
         timed = _Timed(recipe, plan, seconds, steps)
         if not plan.train.phases:
             return timed.median()

@@ -19,7 +19,7 @@ DIMS = (2, 3)
 SOURCE = "Hatamizadeh et al.: Swin UNETR, BrainLes 2021, arXiv:2201.01266; code: MONAI (Apache-2.0)"
 SMALLEST = 0.25
 TINY = {"window": 4, "norm": "batch"}
-OPTIONS = {"window": 7, "norm": "instance"}
+OPTIONS = {"window": 7, "norm": "instance", "layers": None}
 
 TOTAL_STRIDE = 32
 
@@ -106,7 +106,8 @@ def build(
     """Build Swin UNETR; `scale` multiplies the width (48 first, in steps of 12), its root the layers.
 
     `dropout` acts in the transformer. Any size will do: it is padded to multiples of 32 and cropped again.
-    Options: `window`, tokens a side; `norm` of the convolutions, "instance" or "batch".
+    Options: `window`, tokens a side; `norm` of the convolutions, "instance" or "batch"; `layers` of the four stages,
+    instead of two each.
     """
     chosen = read_options(name, options, OPTIONS)
     one_of(name, "norm", chosen["norm"], ("instance", "batch"))
@@ -115,7 +116,7 @@ def build(
             dims,
             in_channels,
             feature=width(48, scale, multiple=12),
-            layers=[depth(2, scale)] * 4,
+            layers=chosen["layers"] or [depth(2, scale)] * 4,
             window=int(chosen["window"]),
             normalise=chosen["norm"],
             dropout=dropout,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
 from vesalius.core import registry
@@ -48,11 +48,13 @@ def draft_plan(
     *,
     seed: int = 0,
     asked: bool = False,
+    also: Callable[[Draft, Fingerprint, Machine], None] | None = None,
 ) -> Plan:
     """Return a first plan: what is common to all tasks, and the task's own choices.
 
     It is not checked yet (see `check`), so that a user's settings can mend it. The number of steps is still open (see
-    `budget`) and stands at 1. `asked` says that somebody named the task.
+    `budget`) and stands at 1. `asked` says that somebody named the task. `also` changes the
+    task's choices, as a recipe does that wants other ones.
     """
     draft = Draft()
     why = "asked for" if asked or target is None else f"the target is {one_of_kind(target.kind)}"
@@ -63,6 +65,8 @@ def draft_plan(
     _images(draft, prints)
     _intensity(draft, prints)
     draft.add(task.defaults(prints, machine, target))
+    if also is not None:
+        also(draft, prints, machine)
     alone = why_unmirrored(task) if draft.values.get("infer.mirror") else None
     if alone is not None:
         draft.set("infer.mirror", [], f"answers about mirror images cannot be joined: {alone}")

@@ -14,10 +14,11 @@ from vesalius.plan.machine import Machine
 from vesalius.weights.sources import KIND
 
 ORDER = ("mobilenetv2-imagenet", "efficientnetlite0-imagenet")  # of those that are there, the first is taken
-SMALLEST = 64  # pixels along the longer side: nothing of a photograph is learned from thumbnails
+SMALLEST = 96  # pixels along the longer side: what photographs taught is not seen in thumbnails
 SIDE, SIDE_GPU = 160, 224  # what pictures are scaled to at most
 STILL = "encoder:3"  # of nine depths: the stem and two stages, which work at the highest resolutions
 CHANNELS = (1, 3)
+ENOUGH = ((2000, 0.25), (20000, 0.5))  # below so many cases, the share of a net from nothing's steps
 
 
 def propose(draft: Draft, prints: Fingerprint, machine: Machine) -> None:
@@ -32,12 +33,16 @@ def propose(draft: Draft, prints: Fingerprint, machine: Machine) -> None:
         return
     there = [name for name in (*ORDER, *machine.weights) if name in machine.weights]
     if not there:
-        about = _about(ORDER[0])
-        draft.set("net.init", None, f"from nothing, as weights of ImageNet are missing: {about['INSTALL']}")
+        install = _about(ORDER[0])["INSTALL"]
+        draft.set("net.init", None, f"from nothing, as weights of ImageNet are missing: {install}")
         return
-    about = _about(there[0])
-    why = f"pictures of {prints.patients} patients are few beside those of ImageNet; licence: {about['LICENCE']}"
+    why = "these pictures are few beside those of ImageNet; --init none begins from nothing"
     draft.set("net.init", there[0], why)
+    enough = next((share for cases, share in ENOUGH if prints.cases < cases), 1.0)
+    if enough < 1:
+        draft.set(
+            "train.enough", enough, "weights that know something need fewer steps, of few cases above all"
+        )
 
 
 def side(draft: Draft, machine: Machine) -> int | None:
@@ -56,10 +61,9 @@ def encoder(draft: Draft, machine: Machine) -> bool:
     draft.set("net.scale", 1.0, "as the weights to begin from have it")
     draft.set("net.options", {}, "as the weights to begin from have them")
     draft.set("net.dropout", 0.2, "few images")
-    why = "the first layers see edges and spots in any picture: they stay, at half the time a step; by folds"
+    why = "first layers see edges and spots in any picture: frozen, they cost half as much, and nothing else by folds"
     draft.set("train.phases", [{"share": 1.0, "frozen": [STILL]}], why)
     draft.set("train.lr", 1e-3, "by folds: weights that know something move in smaller steps")
-    draft.set("train.enough", 0.25, "by folds: weights that know something need fewer steps")
     if machine.gpu is None:
         draft.set(
             "train.precision", "fp32", "convolutions of single channels are no quicker in bf16 on a processor"

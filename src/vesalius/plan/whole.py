@@ -36,7 +36,7 @@ def _picture_size(draft: Draft, prints: Fingerprint, machine: Machine) -> None:
     draft.set("data.size", [1, y, x], why)
 
 
-def encoder(draft: Draft, machine: Machine) -> None:
+def encoder(draft: Draft, machine: Machine, prints: Fingerprint | None = None) -> None:
     """Set the encoder of the weights to begin from, or a residual one whose width suits the machine.
 
     The size must be set.

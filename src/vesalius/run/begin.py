@@ -28,12 +28,15 @@ from vesalius.run.clock import left
 from vesalius.run.init import Start, initial_weights
 from vesalius.run.workspace import untouched
 from vesalius.tasks import contract as tasks
+from vesalius.weights.packages import is_installed
 from vesalius.weights.sources import KIND as SOURCES
 
 NOTHING = (
     "none"  # what `init` is where a run is to begin from random weights, whatever the rules would choose
 )
+DEFAULT = "mobilenetv2-imagenet"  # what few shots begin from unasked, where it is installed
 ABOUT = "about.json"  # in a run's folder: what its maker said of the model
+UNPLANNED = "unplanned"  # in a run.json: what a run was told of its plan, while it has none
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -48,6 +51,7 @@ class Asked:
     time_limit: str | float | None = None
     seed: int | None = None
     folds: int | None = None
+    shots: int | None = None
     split: Path | None = None
     columns: Mapping[str, str] | None = None
     layout: str | None = None
@@ -59,6 +63,7 @@ class Asked:
     by: tuple[str, ...] | None = None
     smallest_group: int = SMALLEST
     dry_run: bool = False
+    with_test: bool = False
     max_set_aside: float = 0.10
     device: str | None = None
     about: About | None = None
@@ -106,6 +111,7 @@ def begin(asked: Asked) -> Begun:
     given = asked.plan if isinstance(asked.plan, Plan) or asked.plan is None else load_plan(Path(asked.plan))
     if asked.out is not None and not asked.dry_run:
         untouched(asked.out)
+    asked = _with_weights(asked, given)
     start = _start(asked, given)
     return Begun(asked, _seed(asked, given), limit, Vacancy(), given=given, start=start)
 
@@ -151,6 +157,26 @@ def with_weights(begun: Begun, plan: Plan) -> Begun:
     return begun if begun.start is not None else replace(begun, start=_start(begun.asked, plan))
 
 
+def _with_weights(asked: Asked, given: Plan | None) -> Asked:
+    """Return what was asked, with weights that are installed where few shots have none to begin from.
+
+    What a net from nothing means for them is said.
+    """
+    few = asked.shots or asked.settings.get("train.shots") or (given.train.shots if given else None)
+    if not few or asked.init not in (None, NOTHING):
+        return asked
+    if asked.init == NOTHING:
+        asked.progress.note(
+            "few shots on a net from nothing: its features are random and stay so, which is to compare with, and no "
+            "model to use"
+        )
+        return asked
+    installed = [name for name in registry.names(SOURCES) if is_installed(name)]
+    planned = given.net.init if given and given.net.init else DEFAULT
+    installed.sort(key=lambda name: not planned.startswith(name))
+    return replace(asked, init=installed[0]) if installed else asked
+
+
 def _start(asked: Asked, given: Plan | None = None) -> Start | None:
     """Return the weights that were named to begin from, or those of `weights/sources/` that a given plan names.
 
@@ -178,13 +204,22 @@ def _assert_possible(asked: Asked) -> None:
 
 
 def _completed(asked: Asked, told: Mapping[str, Any], path: Path) -> Asked:
-    """Return what is asked now, and where nothing is, what the run was told of its data when it began."""
+    """Return what is asked now, and where nothing is, what the run was told of its data when it began.
+
+    Of a run that was stopped before it had its plan also what it was told of that.
+    """
+    unplanned = {} if (path / "plan.json").is_file() else told.get(UNPLANNED) or {}
     return replace(
         asked,
+        task=asked.task or unplanned.get("task"),
+        target=asked.target or unplanned.get("target"),
+        settings={**(unplanned.get("settings") or {}), **asked.settings},
+        preset=asked.preset or unplanned.get("preset"),
         columns=asked.columns or told.get("columns"),
         layout=asked.layout or told.get("layout"),
         labels=asked.labels or told.get("labels"),
         folds=asked.folds or told.get("folds"),
+        shots=asked.shots or told.get("shots"),
         split=asked.split or _path(told, "split"),
         init=asked.init or told.get("init"),
         by=asked.by if asked.by is not None else _texts(told, "by"),

@@ -179,6 +179,7 @@ def find_lr(
         progress=asked.progress,
         device=device,
         start=begun.start.weights if begun.start else None,
+        unlabelled=[c.id for c in space.unlabelled],
     )
     rate, why = suggested(found)
     return LearningRates(found.rates, found.losses, found.averages, rate, why, chosen)
