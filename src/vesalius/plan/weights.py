@@ -38,11 +38,14 @@ def propose(draft: Draft, prints: Fingerprint, machine: Machine) -> None:
         return
     why = "these pictures are few beside those of ImageNet; --init none begins from nothing"
     draft.set("net.init", there[0], why)
+
+
+def fewer_steps(draft: Draft, prints: Fingerprint) -> None:
+    """Set which share of the epochs of whole images is enough for a net that has the proposed weights."""
     enough = next((share for cases, share in ENOUGH if prints.cases < cases), 1.0)
-    if enough < 1:
-        draft.set(
-            "train.enough", enough, "weights that know something need fewer steps, of few cases above all"
-        )
+    if draft.values.get("net.init") is not None and enough < 1:
+        why = "weights that know something need fewer steps, of few cases above all"
+        draft.set("train.enough", enough, why)
 
 
 def side(draft: Draft, machine: Machine) -> int | None:
