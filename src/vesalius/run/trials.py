@@ -181,23 +181,30 @@ def tried(trial: Trial) -> tuple[Verdict, Ready | None]:
 def _why_not(trial: Trial, terms: Terms | None) -> str:
     """Return why nothing is worth being tried, or tried any further, in words; empty where it is."""
     groups = held_out(trial.space)
-    asked = _asked(trial, groups)
-    many = len(set(_patients(trial.space, [i for ids in asked for i in ids]).values()))
+    many = _count(trial.space, [_held(trial.space, group) for group in groups])
     if many < FEWEST:
         return f"{counted(many, 'held-out patient is', 'held-out patients are')} too few to measure by ({FEWEST} are)"
     if terms is None:
+        asked = _asked(trial, groups)
         steps = max(0, int(_each_s(trial, groups, asked) / trial.step_s))
+        if steps >= LEAST_STEPS and _count(trial.space, asked) >= FEWEST:
+            return ""
         arms = f"{1 + len(trial.candidates)} plans" + (", twice" if len(groups) > 1 else "")
         few = (
             f"a {SHARE:.0%} share of {trial.training_s:.0f} s of training is {steps} steps for each of {arms}"
         )
-        return f"{few}, and {LEAST_STEPS} are needed to tell them apart" if steps < LEAST_STEPS else ""
+        return f"{few}, and {LEAST_STEPS} are needed to tell them apart"
     to_come = sum(not f.is_file() for name in terms.arms for f in _files(trial, terms, name))
     if terms.seconds is not None and to_come * terms.seconds > MOST_LEFT * trial.training_s:
         return (
             f"it was begun, and what is left of it takes more than {MOST_LEFT:.0%} of the time that is left"
         )
     return ""
+
+
+def _count(space: Workspace, ids: Sequence[Sequence[str]]) -> int:
+    """Return how many patients some groups of cases are of."""
+    return len(set(_patients(space, [i for group in ids for i in group]).values()))
 
 
 def _part_s(trial: Trial, groups: Groups) -> float:
