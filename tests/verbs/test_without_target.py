@@ -22,7 +22,8 @@ from vesalius.run.begin import Asked, begin
 from vesalius.run.pacing import Foreseen
 from vesalius.run.planning import Planned
 from vesalius.run.reading import read_workspace
-from vesalius.run.trials import Trial, Verdict
+from vesalius.run.trials import Trial
+from vesalius.run.verdict import Verdict
 
 TOLD = {
     "net.scale": 0.125,
