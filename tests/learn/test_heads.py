@@ -68,8 +68,10 @@ def test_prototypes_of_labels_that_may_hold_at_once_are_those_with_and_without_e
 
 
 def standardised(rows: Rows) -> np.ndarray:
-    x = rows.features
-    return (x - x.mean(axis=0)) / x.std(axis=0) / np.sqrt(x.shape[1])
+    """Each variance counts as if five more cases had the median one; by hand."""
+    x, n = rows.features, len(rows.features)
+    variance = (n * x.var(axis=0) + 5 * np.median(x.var(axis=0))) / (n + 5)
+    return (x - x.mean(axis=0)) / np.sqrt(variance * x.shape[1])
 
 
 def test_the_logistic_layer_is_scikit_learns() -> None:
@@ -106,6 +108,15 @@ def test_the_ridge_layer_is_scikit_learns() -> None:
     z = standardised(rows)
     model = Ridge(alpha=0.1 * len(z)).fit(z, y[:, 0])
     np.testing.assert_allclose(head(x)[:, 0], model.predict(z), atol=1e-8)
+
+
+def test_a_feature_that_hardly_varies_over_the_shots_does_not_outweigh_the_others() -> None:
+    """As a unit of a net does that is asleep for the few cases and awake for others."""
+    rows, label = blobs()
+    x = np.column_stack([rows.features, 1e-4 * np.arange(18)])
+    head = linear(Rows(x, rows.wanted, rows.case, rows.weight, "exclusive"), (1e-3,))
+    awake = np.column_stack([rows.features, np.full(18, 3.0)])
+    assert (head(awake).argmax(axis=1) == label).all()
 
 
 def test_rows_of_one_case_are_left_out_together() -> None:

@@ -23,6 +23,7 @@ STRENGTHS = tuple(10.0**k for k in (1, 0, -1, -2, -3, -4, -5))  # the strongest 
 SURE = (1e-4, 1e4)  # between which the sharpness of prototypes is looked for, around their own scale
 MOST_LEFT_OUT = 60  # cases that are left out one by one; of more, FOLDS parts
 FOLDS = 10
+PRIOR_CASES = 5  # how many cases the usual variance counts for beside those that there are
 NEVER = -1e4  # the output of a label that no row has
 TINY = 1e-12
 
@@ -166,19 +167,11 @@ def linear(rows: Rows, strengths: Sequence[float] = STRENGTHS) -> Head:
     """Return the regularised linear layer on standardised features: logistic for labels, ridge for numbers.
 
     It minimises the mean loss + s/2·|w|² over features that are standardised and divided by the root of how many
-    there are, so that a strength s means the same for every net; the bias is free. The strength is that of `strengths`
+    there are (see `standards`), so that a strength s means the same for every net; the bias is free. The strength is that of `strengths`
     (the strongest first) with the least loss on cases left out one by one, or of more than MOST_LEFT_OUT on FOLDS
     parts. Features are reduced to the span of the rows, which changes nothing of the outcome.
     """
-    middle = np.average(rows.features, axis=0, weights=rows.weight)
-    spread = np.sqrt(np.average((rows.features - middle) ** 2, axis=0, weights=rows.weight))
-    alive = spread > 1e-6 * max(float(spread.max(initial=0.0)), TINY)
-    if not alive.any():
-        raise DataError(
-            "the net gives the same features for every case, so nothing can be told from them",
-            hint="--init with weights that were learned",
-        )
-    scale = np.where(alive, np.where(alive, spread, 1.0) * np.sqrt(alive.sum()), np.inf)
+    middle, scale = standards(rows)
     standard = (rows.features - middle) / scale
     _, sizes, axes = np.linalg.svd(standard, full_matrices=False)
     axes = axes[sizes > 1e-9 * max(float(sizes.max(initial=0.0)), TINY)]
@@ -191,6 +184,26 @@ def linear(rows: Rows, strengths: Sequence[float] = STRENGTHS) -> Head:
     left_out = "cases left out" if known else "nothing: no case can be left out"
     said = f"strength {strengths[place]:g}, chosen by {left_out}"
     return Head(weight, bias - weight @ middle, float(losses[place]), said)
+
+
+def standards(rows: Rows) -> tuple[Array, Array]:
+    """Return what is taken off features and what they are divided by, `(F,)` each: mean and spread, and the root of F.
+
+    A feature that happens to vary little over a few cases may vary much over others, and would then outweigh all: each
+    variance counts as if PRIOR_CASES more cases had the usual one, the median over all features that vary (a shrinkage
+    of variances as in Opgen-Rhein and Strimmer 2007). Raises DataError where none varies.
+    """
+    middle = np.average(rows.features, axis=0, weights=rows.weight)
+    variance = np.average((rows.features - middle) ** 2, axis=0, weights=rows.weight)
+    alive = variance > TINY * max(float(variance.max(initial=0.0)), TINY)
+    if not alive.any():
+        raise DataError(
+            "the net gives the same features for every case, so nothing can be told from them",
+            hint="--init with weights that were learned",
+        )
+    n = len(rows.cases)
+    shrunk = (n * variance + PRIOR_CASES * float(np.median(variance[alive]))) / (n + PRIOR_CASES)
+    return middle, np.sqrt(shrunk * len(variance))
 
 
 def _left_out_losses(rows: Rows, strengths: Sequence[float]) -> Array:

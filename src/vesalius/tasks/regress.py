@@ -187,7 +187,7 @@ class Regress(Task):
                 "with covariates the last layer of a regressor is no linear one",
                 hint="--set task.options.covariates= for the image alone, or --set train.recipe=supervised",
             )
-        return [m for m in model.head.modules() if isinstance(m, nn.Linear)][-1]  # type: ignore[operator, union-attr]
+        return [m for m in model.head.modules() if isinstance(m, nn.Linear)][-1]
 
     def wanted(self, batch: Batch, state: State) -> Wanted:
         """Return the standardised number of each case, `(B, 1)`."""
