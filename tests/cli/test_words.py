@@ -58,6 +58,7 @@ COMMANDS = (
     *(
         "inspect",
         "fit",
+        "pretrain",
         "predict",
         "evaluate",
         "explain",

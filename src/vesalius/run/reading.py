@@ -53,6 +53,7 @@ def _prepared(begun: Begun) -> Workspace:
         assignment=begun.assignment,
         past=begun.start.past if begun.start else None,
         shots=shots_asked(begun),
+        with_test=asked.with_test,
     )
 
 

@@ -222,6 +222,10 @@ class Regress(Task):
         )
         return _value(x, state, outside=None if about["low"] <= x <= about["high"] else (beyond,))
 
+    def semi_supervised(self, target: TargetInfo | None) -> tuple[str, ...]:
+        """Return a teacher."""
+        return ("meanteacher",)
+
     def opinion(self, raw: Tensor, state: State) -> Opinion:
         """Return the number in standard deviations."""
         return Opinion(raw, "none")

@@ -87,7 +87,8 @@ class Recipe(ABC):
 
     @classmethod
     def defaults(cls, draft: Draft, prints: Fingerprint, machine: Machine) -> None:
-        """Change in a draft what this recipe wants otherwise than the task, each with its reason; by default nothing."""
+        """Change in a draft what this recipe wants otherwise than the task, with its reasons; by default nothing."""
+        return None
 
     def looked(self) -> dict[str, float]:
         """Return figures of what would answer now, by name, found on cases that it does not learn from.
