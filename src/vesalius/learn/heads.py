@@ -167,9 +167,9 @@ def linear(rows: Rows, strengths: Sequence[float] = STRENGTHS) -> Head:
     """Return the regularised linear layer on standardised features: logistic for labels, ridge for numbers.
 
     It minimises the mean loss + s/2·|w|² over features that are standardised and divided by the root of how many
-    there are (see `standards`), so that a strength s means the same for every net; the bias is free. The strength is that of `strengths`
-    (the strongest first) with the least loss on cases left out one by one, or of more than MOST_LEFT_OUT on FOLDS
-    parts. Features are reduced to the span of the rows, which changes nothing of the outcome.
+    there are (see `standards`), so that a strength s means the same for every net; the bias is free. The strength is
+    that of `strengths` (the strongest first) with the least loss on cases left out one by one, or of more than
+    MOST_LEFT_OUT on FOLDS parts. Features are reduced to the span of the rows, which changes nothing of the outcome.
     """
     middle, scale = standards(rows)
     standard = (rows.features - middle) / scale
