@@ -103,7 +103,7 @@ def test_the_ridge_layer_is_scikit_learns() -> None:
     rng = np.random.default_rng(4)
     x = rng.normal(size=(12, 30))
     y = x[:, :2] @ np.array([[1.0], [-2]]) + 5
-    rows = Rows(x, y, np.arange(12), np.ones(12), "number")
+    rows = Rows(x, y, np.arange(12), np.ones(12), "numbers")
     head = linear(rows, (0.1,))
     z = standardised(rows)
     model = Ridge(alpha=0.1 * len(z)).fit(z, y[:, 0])
@@ -136,7 +136,7 @@ def test_rows_of_one_case_are_left_out_together() -> None:
 def test_what_cannot_be() -> None:
     rows, _ = blobs()
     with pytest.raises(PlanError, match="no prototypes"):
-        prototypes(Rows(rows.features, rows.wanted[:, :1], rows.case, rows.weight, "number"))
+        prototypes(Rows(rows.features, rows.wanted[:, :1], rows.case, rows.weight, "numbers"))
     with pytest.raises(DataError, match="the same features for every case"):
         linear(Rows(np.ones((6, 4)), np.eye(2)[[0, 1] * 3], np.arange(6), np.ones(6), "exclusive"))
 

@@ -17,7 +17,7 @@ from scipy.special import expit, log_expit, log_softmax, softmax
 from vesalius.core.errors import DataError, PlanError
 from vesalius.core.image import Array
 
-Kind = Literal["exclusive", "several", "number"]
+Kind = Literal["exclusive", "several", "numbers"]
 Distance = Literal["cosine", "euclidean"]
 STRENGTHS = tuple(10.0**k for k in (1, 0, -1, -2, -3, -4, -5))  # the strongest first, which wins a tie
 SURE = (1e-4, 1e4)  # between which the sharpness of prototypes is looked for, around their own scale
@@ -98,7 +98,7 @@ def prototypes(rows: Rows, distance: Distance = "cosine") -> Head:
 
     Raises PlanError for numbers, which have no prototypes.
     """
-    if rows.kind == "number":
+    if rows.kind == "numbers":
         raise PlanError(
             "numbers have no prototypes", found="recipe 'prototypes'", hint="--set train.recipe=linear"
         )
@@ -233,7 +233,7 @@ def _parts(rows: Rows) -> list[Array]:
 
 def _complete(rows: Rows) -> bool:
     """Return whether every label is among the rows, and of labels that may hold at once a row without it, too."""
-    if rows.kind == "number":
+    if rows.kind == "numbers":
         return len(rows.cases) > 1
     if not len(rows.case):
         return False
@@ -274,7 +274,7 @@ def _mean_loss(outputs: Array, rows: Rows) -> float:
 def _losses(outputs: Array, rows: Rows) -> Array:
     """Return the loss of each row: the negative log likelihood, or half of the squared error, summed over outputs."""
     each: Array
-    if rows.kind == "number":
+    if rows.kind == "numbers":
         each = 0.5 * ((outputs - rows.wanted) ** 2).sum(axis=1)
     elif rows.kind == "several":
         each = -(rows.wanted * log_expit(outputs) + (1 - rows.wanted) * log_expit(-outputs)).sum(axis=1)
@@ -287,7 +287,7 @@ def _solved(
     rows: Rows, strength: float, theta: Array | None = None, bias: Array | None = None
 ) -> tuple[Array, Array]:
     """Return weight `(K, F)` and bias `(K,)` of the least mean loss + strength/2·|w|²; begins from what is given."""
-    if rows.kind == "number":
+    if rows.kind == "numbers":
         return _ridge(rows, strength)
     share, many, width = rows.weight / rows.weight.sum(), rows.labels, rows.features.shape[1]
     link: Callable[[Array], Array] = expit if rows.kind == "several" else lambda z: softmax(z, axis=1)
