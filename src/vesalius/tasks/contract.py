@@ -56,7 +56,7 @@ class Wanted:
     """
 
     values: Tensor
-    kind: Literal["exclusive", "several", "number"]
+    kind: Literal["exclusive", "several", "numbers"]
 
     @property
     def exclusive(self) -> bool:
