@@ -24,6 +24,7 @@ from vesalius.cli import (
     predict,
     selftest,
     serve,
+    transfer,
 )
 from vesalius.cli._app import app, process_began
 from vesalius.cli._outcome import FLAG, document, write
@@ -42,6 +43,7 @@ for verb in (
     calibrate,
     explain,
     compare,
+    transfer,
     selftest,
     card,
     fetch,

@@ -51,7 +51,7 @@ def transfer(
     task: str | None = None,
     target: str | None = None,
     shares: Sequence[float] | None = None,
-    labels: Sequence[int] | None = None,
+    counts: Sequence[int] | None = None,
     seeds: Sequence[int] = (0, 1, 2),
     arms: Sequence[str | Arm] | None = None,
     init: str | None = WEIGHTS,
@@ -65,7 +65,7 @@ def transfer(
     split: Path | str | None = None,
     columns: Mapping[str, str] | None = None,
     layout: str | None = None,
-    words: Mapping[str, str] | None = None,
+    labels: Mapping[str, str] | None = None,
     max_set_aside: float = 0.10,
     keep: bool = False,
     device: str | None = None,
@@ -83,7 +83,7 @@ def transfer(
         task: The question, one of `vesalius tasks`; by default it follows from the target.
         target: What to learn, where there are several.
         shares: Which shares of the training labels are kept, by default all and a tenth.
-        labels: How many of them are kept, in place of shares.
+        counts: How many of them are kept, in place of shares.
         seeds: Each is a training of every arm, with labels, weights and batches of its own.
         arms: `nothing`, `weights`, `self` (self-supervised on all training pictures), `both`; by default all four. An
             `Arm` is one of your own. All are held against `nothing`.
@@ -99,7 +99,7 @@ def transfer(
         split: A CSV with the columns `case,split`.
         columns: What a table's columns are, where their names do not tell: `{"covariate": "age,sex"}`.
         layout: How to read it, where it could be read in several ways; one of `vesalius layouts`.
-        words: What stands for what among classes and masks' values: `{"NA": "", "255": "1"}`.
+        labels: What stands for what among classes and masks' values: `{"NA": "", "255": "1"}`.
         max_set_aside: The share of faulty cases to bear.
         keep: Keep the run of every fit, and not only its scorecards and its plan; that takes disk.
         device: `cpu`, `cuda`, `cuda:1`; by default a GPU where there is one.
@@ -118,7 +118,7 @@ def transfer(
     """
     asked = _Asked(
         arms=chosen(arms, init),
-        levels=levels(shares, labels),
+        levels=levels(shares, counts),
         seeds=_different(seeds),
         limit=None if time_limit is None else seconds(time_limit),
         pretrain_limit=None if pretrain_limit is None else seconds(pretrain_limit),
@@ -128,7 +128,7 @@ def transfer(
         recipe=recipe,
     )
     shown = watched(progress)
-    folder = Path(out) if out is not None else Path("runs") / f"transfer-{cohorts.name_of(data)}"
+    folder = folder_of(data, out)
     if not isinstance(data, Cohort):
         assert_apart(Path(data), folder)
     space = prepare_workspace(
@@ -142,7 +142,7 @@ def transfer(
         max_set_aside=max_set_aside,
         progress=shown,
         layout=layout,
-        labels=words,
+        labels=labels,
     )
     job = setting(space, asked.shift)
     opened(folder, _decisive(job, space, asked))
@@ -167,6 +167,11 @@ def transfer(
     found = _tabled(made, job, space, asked, metric=metric, resamples=resamples, notes=notes)
     tables.write(found, folder)
     return found
+
+
+def folder_of(data: Path | str | Cohort, out: Path | str | None) -> Path:
+    """Return the folder of a grid: the one that is named, or `runs/transfer-<data>`."""
+    return Path(out) if out is not None else Path("runs") / f"transfer-{cohorts.name_of(data)}"
 
 
 def _different(seeds: Sequence[int]) -> tuple[int, ...]:
