@@ -17,7 +17,7 @@ FLOORS: dict[str, int] = {
     "optimisers": 1,
     "schedules": 1,
     "nets": 1,
-    "weights": 1,
+    "weights": 2,
     "formats": 2,
     "phantom": 2,
     "cohorts": 3,

@@ -17,6 +17,8 @@ _HOME = {
     "Cards": "verbs.card",
     "compare": "verbs.compare",
     "Comparison": "verbs.compare",
+    "few_shot": "verbs.few_shot",
+    "FewShot": "verbs.few_shot",
     "find_lr": "verbs.find_lr",
     "LearningRates": "verbs.find_lr",
     "OutOfFold": "run.out_of_fold",
@@ -82,6 +84,7 @@ __all__ = [
     "Deidentified",
     "Explanations",
     "Fetched",
+    "FewShot",
     "FormatError",
     "GeometryError",
     "Image",
@@ -115,6 +118,7 @@ __all__ = [
     "evaluate",
     "explain",
     "fetch",
+    "few_shot",
     "find_lr",
     "fit",
     "image",
@@ -172,6 +176,8 @@ if TYPE_CHECKING:
     from vesalius.verbs.explain import explain as explain
     from vesalius.verbs.fetch import Fetched as Fetched
     from vesalius.verbs.fetch import fetch as fetch
+    from vesalius.verbs.few_shot import FewShot as FewShot
+    from vesalius.verbs.few_shot import few_shot as few_shot
     from vesalius.verbs.find_lr import LearningRates as LearningRates
     from vesalius.verbs.find_lr import find_lr as find_lr
     from vesalius.verbs.fit import fit as fit

@@ -81,6 +81,7 @@ COMMANDS = (
         "explainers",
         "compare",
         "find-lr",
+        "few-shot",
         "calibrate",
         "card",
         "selftest",

@@ -1,4 +1,4 @@
-"""A fit that begins from weights of others: their net is planned, what is taken is said, and it is resumed from them."""
+"""A fit that begins from weights of others: their net is planned, what is taken is said, and it is resumed."""
 
 from __future__ import annotations
 

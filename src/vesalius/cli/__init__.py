@@ -15,6 +15,7 @@ from vesalius.cli import (
     evaluate,
     explain,
     fetch,
+    few_shot,
     find_lr,
     fit,
     inspect,
@@ -34,6 +35,7 @@ __all__ = ["app", "main"]
 
 for verb in (
     inspect,
+    few_shot,
     find_lr,
     fit,
     pretrain,

@@ -187,11 +187,11 @@ def cut_out(example: Example, start: Sequence[int], size: Sequence[int]) -> Exam
     )
 
 
-def augmented(batch: Batch, plan: Plan, generator: torch.Generator) -> Batch:
+def augmented(batch: Batch, plan: Plan, generator: torch.Generator, *, mix: bool = True) -> Batch:
     """Return the batch after the planned augmentation; all frames of a cine are changed alike.
 
     Points and boxes move with the main image. Cases are mixed only where each has every target, and none has places;
-    their covariates are mixed with them.
+    their covariates are mixed with them. Without `mix` each case stays itself, whatever is planned.
     """
     if not batch.images:
         return batch
@@ -204,7 +204,7 @@ def augmented(batch: Batch, plan: Plan, generator: torch.Generator) -> Batch:
     images = augment.intensity(images, plan.augment, generator)
     covariates = batch.covariates
     known = covariates is None or not bool(covariates.isnan().any())
-    if not fields and not places and known and all(batch.labelled(name) is None for name in rest):
+    if mix and not fields and not places and known and all(batch.labelled(name) is None for name in rest):
         beside = {_COVARIATES: covariates} if rest and covariates is not None else {}
         images, rest = augment.mixup(images, {**rest, **beside}, plan.augment, generator)
         covariates = rest.pop(_COVARIATES, covariates)

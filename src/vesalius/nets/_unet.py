@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Protocol
 
 import torch
@@ -27,7 +28,8 @@ class Level(Protocol):
 class UShape(Net):
     """A U-Net whose blocks are made by `encode` and `decode`, and whose skips pass through `gate`, if any.
 
-    `gate(stage)` makes a module that takes `(skip, coarser map upsampled)` and returns the skip to be joined.
+    `gate(stage)` makes a module that takes `(skip, coarser map upsampled)` and returns the skip to be joined. Kernels
+    on the way up are those of the same level on the way down, or `kernels_up`, finest first.
     `forward` returns the decoder's map of every level, finest first, the last one being the bottom; an input
     that does not divide by the total stride is zero-padded at its end and the maps are cropped again.
     """
@@ -44,6 +46,7 @@ class UShape(Net):
         encode: Level,
         decode: Level,
         gate: Callable[[int], nn.Module] | None = None,
+        kernels_up: Sequence[Sequence[int]] | None = None,
         dropout: float = 0.0,
     ) -> None:
         super().__init__(dims, channels, strides=plan.cumulative, out_channels=channels[0], dropout=dropout)
@@ -54,12 +57,11 @@ class UShape(Net):
             block = encode(inside, outside, stride=plan.strides[i], kernel=plan.kernels[i], stage=i)
             self.encoder.append(block)
             inside = outside
+        rising = plan.kernels if kernels_up is None else kernels_up
         self.up, self.decoder, self.gates = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
         for i in range(len(channels) - 1):
             self.up.append(transposed(dims, channels[i + 1], channels[i], stride=plan.strides[i + 1]))
-            self.decoder.append(
-                decode(2 * channels[i], channels[i], stride=ones, kernel=plan.kernels[i], stage=i)
-            )
+            self.decoder.append(decode(2 * channels[i], channels[i], stride=ones, kernel=rising[i], stage=i))
             if gate is not None:
                 self.gates.append(gate(i))
 
@@ -98,13 +100,39 @@ class ConvNormAct(nn.Sequential):
         kernel: Sequence[int],
         stride: int | Sequence[int] = 1,
         normalise: str = "instance",
+        eps: float = 1e-5,
+        slope: float = SLOPE,
         dropout: float = 0.0,
     ) -> None:
         layers = [conv(dims, inside, outside, kernel=kernel, stride=stride, bias=False)]
         if dropout:
             layers.append(SPATIAL_DROPOUT[dims](dropout))
-        layers += [norm(normalise, dims, outside), nn.LeakyReLU(SLOPE, inplace=True)]
+        layers += [norm(normalise, dims, outside, eps=eps), nn.LeakyReLU(slope, inplace=True)]
         super().__init__(*layers)
+
+
+def each(name: str, option: str, value: int | Sequence[int], stages: int) -> list[int]:
+    """Return an option that is one number for all stages, or one a stage. Raises PlanError for another count."""
+    if isinstance(value, int):
+        return [value] * stages
+    if len(value) != stages or min(value) < 1:
+        raise PlanError(
+            f"'{option}' of net '{name}' must be one number, or one a stage", found=str(list(value))
+        )
+    return [int(v) for v in value]
+
+
+def kernels_of(
+    name: str, given: Sequence[Sequence[int]], *, dims: int, stages: int
+) -> tuple[tuple[int, ...], ...]:
+    """Return the sides of kernels, finest first. Raises PlanError unless there are `dims` odd ones for each stage."""
+    kernels = tuple(tuple(int(v) for v in kernel) for kernel in given)
+    if len(kernels) != stages or any(len(k) != dims or any(v % 2 == 0 for v in k) for k in kernels):
+        raise PlanError(
+            f"'kernels' of net '{name}' must hold {dims} odd numbers for each of {stages} stages",
+            found=str(given),
+        )
+    return kernels
 
 
 def plan_levels(
@@ -120,7 +148,8 @@ def plan_levels(
 
     `channels`: channels of each stage (instead of `base · scale`, doubled at each stage up to 320 · scale in
     3-D and 512 · scale in 2-D); `stages`: how many; `spacing_mm`: voxel size in the order of `size`;
-    `strides`: the stages' strides themselves, the first one all ones.
+    `strides`: the stages' strides themselves, the first one all ones; `kernels`: the sides of the stages' kernels,
+    odd numbers, where the net has that option.
 
     Raises:
         PlanError: the options contradict each other, or the size is too small for the stages asked.
@@ -137,6 +166,10 @@ def plan_levels(
         plan = Topology(strides=strides, kernels=((3,) * dims,) * len(strides))
     else:
         plan = topology(dims, size, spacing_mm=options["spacing_mm"], stages=asked)
+    if options.get("kernels") is not None:
+        plan = replace(
+            plan, kernels=kernels_of(name, options["kernels"], dims=dims, stages=len(plan.strides))
+        )
     found = len(plan.strides)
     if asked is not None and found != asked:
         where = f"size {tuple(size)}" if size is not None else "the strides"

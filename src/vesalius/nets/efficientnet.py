@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor, nn
@@ -31,7 +32,7 @@ SOURCE = (
     "Lite: Liu: Higher accuracy on vision models with EfficientNet-Lite, TensorFlow blog, 2020"
 )
 SMALLEST = 0.125
-OPTIONS = {"stem": "paper", "drop_path": 0.0}
+OPTIONS = {"stem": "paper", "drop_path": 0.0, "eps": 1e-3, "padding": None}
 
 WIDTH_DEPTH = {
     "b0": (1.0, 1.0),
@@ -56,7 +57,15 @@ STAGES = (
     (6, 3, 1, 320, 1),
 )
 RETURNED = (0, 1, 2, 4)  # stages whose maps are returned beside the last convolution's
-EPS = 1e-3
+
+
+@dataclass(frozen=True)
+class Style:
+    """What all layers of one net share: the Lite form or not, the eps of the norms, TensorFlow's padding or not."""
+
+    lite: bool
+    eps: float
+    tensorflow: bool
 
 
 class SqueezeExcite(nn.Module):
@@ -87,18 +96,18 @@ class MBConv(nn.Module):
         kernel: int,
         stride: int,
         drop: float,
-        lite: bool,
+        style: Style,
     ) -> None:
         super().__init__()
         middle = inside * expansion
         layers = nn.Sequential()
         if expansion != 1:
-            layers.append(_unit(dims, inside, middle, kernel=1, lite=lite))
-        layers.append(_unit(dims, middle, middle, kernel=kernel, stride=stride, groups=middle, lite=lite))
-        if not lite:
+            layers.append(_unit(dims, inside, middle, kernel=1, style=style))
+        layers.append(_unit(dims, middle, middle, kernel=kernel, stride=stride, groups=middle, style=style))
+        if not style.lite:
             layers.append(SqueezeExcite(dims, middle, max(1, inside // 4)))
         layers.append(conv(dims, middle, outside, kernel=1, bias=False))
-        layers.append(norm("batch", dims, outside, eps=EPS))
+        layers.append(norm("batch", dims, outside, eps=style.eps))
         self.layers = layers
         self.residual = stride == 1 and inside == outside
         self.drop = DropPath(drop)
@@ -121,7 +130,7 @@ class EfficientNet(Net):
         stem: str,
         drop_path: float,
         dropout: float,
-        lite: bool = False,
+        style: Style,
     ) -> None:
         first, *stages, last = channels
         finest = 1 if stem == "small" else 2
@@ -131,7 +140,7 @@ class EfficientNet(Net):
             strides=[finest * 2**i for i in range(5)],
             dropout=dropout,
         )
-        self.stem = _unit(dims, in_channels, first, kernel=3, stride=finest, lite=lite)
+        self.stem = _unit(dims, in_channels, first, kernel=3, stride=finest, style=style)
         self.stages = nn.ModuleList()
         inside, seen, total = first, 0, sum(counts)
         for (expansion, kernel, stride, _, _), outside, count in zip(STAGES, stages, counts, strict=True):
@@ -146,12 +155,12 @@ class EfficientNet(Net):
                         kernel=kernel,
                         stride=stride if j == 0 else 1,
                         drop=drop_path * seen / total,
-                        lite=lite,
+                        style=style,
                     )
                 )
                 inside, seen = outside, seen + 1
             self.stages.append(stage)
-        self.last = _unit(dims, inside, last, kernel=1, lite=lite)
+        self.last = _unit(dims, inside, last, kernel=1, style=style)
         initialise(self)
 
     def forward(self, x: Tensor) -> list[Tensor]:
@@ -181,11 +190,15 @@ def build(
     The paper trains with dropout 0.2 (B0) to 0.5 (B7) and with stochastic depth 0.2. Options: `stem` "paper"
     (stride 2) or "small" (stride 1); `drop_path`, the last block's probability of being skipped in training.
 
-    The Lite forms have ReLU6, no squeeze and excitation, TensorFlow's padding, and a first and a last stage of fixed
+    `eps` is that of batch normalisation, of which torchvision's smaller ones have 1e-5; `padding` is "symmetric", or
+    "tensorflow", where an odd row is added at the end, as in the original code, and by default of the Lite forms alone.
+
+    The Lite forms have ReLU6, no squeeze and excitation, and a first and a last stage of fixed
     width and depth.
     """
     chosen = read_options(name, options, OPTIONS)
     one_of(name, "stem", chosen["stem"], ("paper", "small"))
+    one_of(name, "padding", chosen["padding"], (None, "symmetric", "tensorflow"))
     form = name.split("-")[1]
     lite = form.startswith("lite")
     wide, deep = WIDTH_DEPTH[form]
@@ -200,7 +213,9 @@ def build(
         in_channels,
         channels=[*channels, _round(1280 * scale) if lite else 4 * channels[-1]],
         counts=counts,
-        lite=lite,
+        style=Style(
+            lite, float(chosen["eps"]), (chosen["padding"] or ("tensorflow" if lite else "")) == "tensorflow"
+        ),
         stem=chosen["stem"],
         drop_path=float(chosen["drop_path"]),
         dropout=dropout,
@@ -229,10 +244,10 @@ class PaddedAfter(nn.Module):
 
 
 def _unit(
-    dims: int, inside: int, outside: int, *, kernel: int, stride: int = 1, groups: int = 1, lite: bool = False
+    dims: int, inside: int, outside: int, *, kernel: int, stride: int = 1, groups: int = 1, style: Style
 ) -> nn.Module:
     """Return convolution, batch normalisation and activation; where TensorFlow pads otherwise, that padding before."""
-    shifted = lite and stride > 1
+    shifted = style.tensorflow and stride > 1
     layers = [
         conv(
             dims,
@@ -244,7 +259,7 @@ def _unit(
             groups=groups,
             bias=False,
         ),
-        norm("batch", dims, outside, eps=EPS),
-        nn.ReLU6(inplace=True) if lite else nn.SiLU(inplace=True),
+        norm("batch", dims, outside, eps=style.eps),
+        nn.ReLU6(inplace=True) if style.lite else nn.SiLU(inplace=True),
     ]
     return nn.Sequential(*([PaddedAfter(kernel, stride)] if shifted else []), *layers)

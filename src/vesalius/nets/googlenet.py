@@ -16,7 +16,8 @@ ROLE = "encoder"
 DIMS = (2, 3)
 SOURCE = "Szegedy et al.: Going Deeper with Convolutions, CVPR 2015, arXiv:1409.4842, table 1"
 SMALLEST = 0.0625
-OPTIONS = {"norm": "batch"}
+OPTIONS = {"norm": "batch", "form": "paper"}
+EPS = {"paper": 1e-5, "torchvision": 1e-3}
 
 # 1×1 | 3×3 reduce, 3×3 | 5×5 reduce, 5×5 | pool projection
 STAGES = (
@@ -35,21 +36,25 @@ STAGES = (
 class Inception(nn.Module):
     """Four branches side by side, joined along the channels."""
 
-    def __init__(self, dims: int, inside: int, widths: Sequence[int], *, normalise: str) -> None:
+    def __init__(self, dims: int, inside: int, widths: Sequence[int], *, normalise: str, form: str) -> None:
         super().__init__()
+
+        def unit(inside: int, outside: int, *, kernel: int) -> nn.Module:
+            return _unit(dims, inside, outside, kernel=kernel, normalise=normalise, eps=EPS[form])
+
         one, reduce3, three, reduce5, five, pool = widths
-        self.one = _unit(dims, inside, one, kernel=1, normalise=normalise)
+        self.one = unit(inside, one, kernel=1)
         self.three = nn.Sequential(
-            _unit(dims, inside, reduce3, kernel=1, normalise=normalise),
-            _unit(dims, reduce3, three, kernel=3, normalise=normalise),
+            unit(inside, reduce3, kernel=1),
+            unit(reduce3, three, kernel=3),
         )
         self.five = nn.Sequential(
-            _unit(dims, inside, reduce5, kernel=1, normalise=normalise),
-            _unit(dims, reduce5, five, kernel=5, normalise=normalise),
+            unit(inside, reduce5, kernel=1),
+            unit(reduce5, five, kernel=5 if form == "paper" else 3),
         )
         self.pool = nn.Sequential(
             MaxPool(dims, kernel=3, stride=1, padding=1),
-            _unit(dims, inside, pool, kernel=1, normalise=normalise),
+            unit(inside, pool, kernel=1),
         )
         self.out_channels = one + three + five + pool
 
@@ -60,33 +65,48 @@ class Inception(nn.Module):
 class GoogLeNet(Net):
     """Stem and three inception stages; maps at strides 4, 8, 16 and 32."""
 
-    def __init__(self, dims: int, in_channels: int, *, scale: float, normalise: str, dropout: float) -> None:
+    def __init__(
+        self, dims: int, in_channels: int, *, scale: float, normalise: str, form: str, dropout: float
+    ) -> None:
+        def unit(inside: int, outside: int, *, kernel: int, stride: int = 1) -> nn.Module:
+            return _unit(
+                dims, inside, outside, kernel=kernel, stride=stride, normalise=normalise, eps=EPS[form]
+            )
+
+        def pool(kernel: int = 3) -> nn.Module:
+            padded = form == "paper"
+            return MaxPool(dims, kernel=kernel, stride=2, padding=1 if padded else 0, ceil=not padded)
+
         first, second = width(64, scale), width(192, scale)
         inside = second
         stages = []
         for stage in STAGES:
             modules = nn.Sequential()
             for widths in stage:
-                block = Inception(dims, inside, [width(w, scale) for w in widths], normalise=normalise)
+                block = Inception(
+                    dims, inside, [width(w, scale) for w in widths], normalise=normalise, form=form
+                )
                 modules.append(block)
                 inside = block.out_channels
             stages.append((modules, inside))
         super().__init__(dims, [second, *(c for _, c in stages)], strides=(4, 8, 16, 32), dropout=dropout)
         self.stem = nn.Sequential(
-            _unit(dims, in_channels, first, kernel=7, stride=2, normalise=normalise),
-            MaxPool(dims, kernel=3, stride=2, padding=1),
-            _unit(dims, first, first, kernel=1, normalise=normalise),
-            _unit(dims, first, second, kernel=3, normalise=normalise),
+            unit(in_channels, first, kernel=7, stride=2),
+            pool(),
+            unit(first, first, kernel=1),
+            unit(first, second, kernel=3),
         )
-        self.pool = MaxPool(dims, kernel=3, stride=2, padding=1)
+        self.pool = pool()
+        self.last_pool = self.pool if form == "paper" else pool(2)
         self.stages = nn.ModuleList(modules for modules, _ in stages)
         initialise(self, mode="fan_in")
 
     def forward(self, x: Tensor) -> list[Tensor]:
         self.check_input(x)
         maps = [self.stem(x)]
-        for stage in self.stages:
-            maps.append(stage(self.pool(maps[-1])))
+        for k, stage in enumerate(self.stages):
+            pool = self.last_pool if k == len(self.stages) - 1 else self.pool
+            maps.append(stage(pool(maps[-1])))
         return maps
 
 
@@ -104,16 +124,23 @@ def build(
 
     `scale` multiplies the width; `dropout` (0.4 in the paper) stands before the linear head. Option `norm`:
     "batch" (the default: it replaces response normalisation and the two auxiliary classifiers, as in Ioffe and
-    Szegedy 2015), or "none", which has the 6,998,552 parameters of the Caffe model zoo's.
+    Szegedy 2015), or "none", which has the 6,998,552 parameters of the Caffe model zoo's. Option `form`: "paper", or
+    "torchvision", as its published weights want it: 3×3 convolutions where the paper has 5×5, pooling without padding
+    whose last window may be cut off, 2×2 before the last stage, and an eps of 0.001.
     """
     chosen = read_options(name, options, OPTIONS)
     one_of(name, "norm", chosen["norm"], ("batch", "none"))
-    return GoogLeNet(dims, in_channels, scale=scale, normalise=chosen["norm"], dropout=dropout)
+    one_of(name, "form", chosen["form"], tuple(EPS))
+    return GoogLeNet(
+        dims, in_channels, scale=scale, normalise=chosen["norm"], form=chosen["form"], dropout=dropout
+    )
 
 
-def _unit(dims: int, inside: int, outside: int, *, kernel: int, stride: int = 1, normalise: str) -> nn.Module:
+def _unit(
+    dims: int, inside: int, outside: int, *, kernel: int, stride: int = 1, normalise: str, eps: float
+) -> nn.Module:
     plain = normalise == "none"
     layers = [conv(dims, inside, outside, kernel=kernel, stride=stride, bias=plain)]
     if not plain:
-        layers.append(norm(normalise, dims, outside))
+        layers.append(norm(normalise, dims, outside, eps=eps))
     return nn.Sequential(*layers, nn.ReLU(inplace=True))

@@ -23,7 +23,7 @@ ROLE = "encoder"
 DIMS = (2, 3)
 SOURCE = "He, Zhang, Ren, Sun: Deep Residual Learning for Image Recognition, CVPR 2016, arXiv:1512.03385"
 SMALLEST = 0.0625
-OPTIONS = {"stem": "paper", "norm": "batch"}
+OPTIONS = {"stem": "paper", "norm": "batch", "shortcut": "projected"}
 
 BLOCKS = {
     "resnet-10": (1, 1, 1, 1),
@@ -41,14 +41,16 @@ class Basic(nn.Module):
 
     expansion = 1
 
-    def __init__(self, dims: int, inside: int, planes: int, *, stride: int, normalise: str) -> None:
+    def __init__(
+        self, dims: int, inside: int, planes: int, *, stride: int, normalise: str, shortcut: str
+    ) -> None:
         super().__init__()
         outside = planes * self.expansion
         self.conv1 = conv(dims, inside, planes, stride=stride, bias=False)
         self.bn1 = norm(normalise, dims, planes)
         self.conv2 = conv(dims, planes, planes, bias=False)
         self.bn2 = norm(normalise, dims, planes)
-        self.downsample = _shortcut(dims, inside, outside, stride=stride, normalise=normalise)
+        self.downsample = _shortcut(dims, inside, outside, stride=stride, normalise=normalise, kind=shortcut)
 
     def forward(self, x: Tensor) -> Tensor:
         y = F.relu(self.bn1(self.conv1(x)), inplace=True)
@@ -61,7 +63,9 @@ class Bottleneck(nn.Module):
 
     expansion = 4
 
-    def __init__(self, dims: int, inside: int, planes: int, *, stride: int, normalise: str) -> None:
+    def __init__(
+        self, dims: int, inside: int, planes: int, *, stride: int, normalise: str, shortcut: str
+    ) -> None:
         super().__init__()
         outside = planes * self.expansion
         self.conv1 = conv(dims, inside, planes, kernel=1, bias=False)
@@ -70,7 +74,7 @@ class Bottleneck(nn.Module):
         self.bn2 = norm(normalise, dims, planes)
         self.conv3 = conv(dims, planes, outside, kernel=1, bias=False)
         self.bn3 = norm(normalise, dims, outside)
-        self.downsample = _shortcut(dims, inside, outside, stride=stride, normalise=normalise)
+        self.downsample = _shortcut(dims, inside, outside, stride=stride, normalise=normalise, kind=shortcut)
 
     def forward(self, x: Tensor) -> Tensor:
         y = F.relu(self.bn1(self.conv1(x)), inplace=True)
@@ -83,7 +87,8 @@ class ResNet(Net):
     """Four stages of residual blocks after a stem; returns the four stages' maps.
 
     Strides are 4, 8, 16, 32 with the paper's stem (7×7, stride 2, then max pooling), 2, 4, 8, 16 with half of it
-    (5×5, stride 2) and 1, 2, 4, 8 with the small one (3×3, stride 1), for images of at most 64 voxels a side.
+    (5×5, stride 2) and 1, 2, 4, 8 with the small one (3×3, stride 1), for images of at most 64 voxels a side. With the
+    slow one, which is MONAI's (7×7, stride 1, then max pooling), they are 2, 4, 8, 16.
     """
 
     def __init__(
@@ -96,10 +101,11 @@ class ResNet(Net):
         bottleneck: bool,
         stem: str,
         normalise: str,
+        shortcut: str,
         dropout: float,
     ) -> None:
         kind = Bottleneck if bottleneck else Basic
-        first = {"small": 1, "half": 2, "paper": 4}[stem]
+        first = {"small": 1, "half": 2, "slow": 2, "paper": 4}[stem]
         super().__init__(
             dims,
             [base * 2**i * kind.expansion for i in range(4)],
@@ -113,7 +119,8 @@ class ResNet(Net):
             self.conv1 = conv(dims, in_channels, base, kernel=5, stride=2, bias=False)
             self.maxpool = nn.Identity()
         else:
-            self.conv1 = conv(dims, in_channels, base, kernel=7, stride=2, bias=False)
+            stride = 1 if stem == "slow" else 2
+            self.conv1 = conv(dims, in_channels, base, kernel=7, stride=stride, bias=False)
             self.maxpool = MaxPool(dims, kernel=3, stride=2, padding=1)
         self.bn1 = norm(normalise, dims, base)
         inside = base
@@ -121,7 +128,9 @@ class ResNet(Net):
             stage = nn.Sequential()
             for j in range(count):
                 stride = 2 if i > 0 and j == 0 else 1
-                stage.append(kind(dims, inside, base * 2**i, stride=stride, normalise=normalise))
+                stage.append(
+                    kind(dims, inside, base * 2**i, stride=stride, normalise=normalise, shortcut=shortcut)
+                )
                 inside = base * 2**i * kind.expansion
             self.add_module(f"layer{i + 1}", stage)
         initialise(self)
@@ -148,11 +157,13 @@ def build(
 ) -> Net:
     """Build a ResNet. Scale 1 has 64 channels in its first stage; dropout stands before the linear head.
 
-    Options: `stem` "paper", "half" or "small" (see `ResNet`); `norm` "batch", "instance" or
-    "group". In 2-D the parameters have torchvision's names, so its published weights fit.
+    Options: `stem` "paper", "half", "small" or "slow" (see `ResNet`); `norm` "batch", "instance" or "group"; `shortcut`
+    "projected" (1×1, the paper's B) or "padded" (every other voxel, with zeros for the new channels: its A). In 2-D the
+    parameters have torchvision's names.
     """
     chosen = read_options(name, options, OPTIONS)
-    one_of(name, "stem", chosen["stem"], ("paper", "half", "small"))
+    one_of(name, "stem", chosen["stem"], ("paper", "half", "small", "slow"))
+    one_of(name, "shortcut", chosen["shortcut"], ("projected", "padded"))
     return ResNet(
         dims,
         in_channels,
@@ -161,12 +172,27 @@ def build(
         bottleneck=name in BOTTLENECK,
         stem=chosen["stem"],
         normalise=chosen["norm"],
+        shortcut=chosen["shortcut"],
         dropout=dropout,
     )
 
 
-def _shortcut(dims: int, inside: int, outside: int, *, stride: int, normalise: str) -> nn.Module:
+class Padded(nn.Module):
+    """A shortcut without weights: every so many voxels, with zeros for channels that are new."""
+
+    def __init__(self, stride: int, added: int) -> None:
+        super().__init__()
+        self.stride, self.added = stride, added
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x[(slice(None), slice(None), *(slice(None, None, self.stride),) * (x.ndim - 2))]
+        return F.pad(x, [0, 0] * (x.ndim - 2) + [0, self.added])
+
+
+def _shortcut(dims: int, inside: int, outside: int, *, stride: int, normalise: str, kind: str) -> nn.Module:
     if stride == 1 and inside == outside:
         return nn.Identity()
+    if kind == "padded":
+        return Padded(stride, outside - inside)
     project = conv(dims, inside, outside, kernel=1, stride=stride, bias=False)
     return nn.Sequential(project, norm(normalise, dims, outside))

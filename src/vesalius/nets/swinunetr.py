@@ -10,6 +10,7 @@ from monai.networks.nets.swin_unetr import SwinUNETR
 from torch import Tensor, nn
 
 from vesalius.nets._blocks import depth, one_of, read_options, width
+from vesalius.nets._depths import Depths
 from vesalius.nets._net import Dense, Net, crop_to, pad_to_multiple
 
 NAMES = {"swinunetr": "Swin UNETR: a Swin Transformer encoder and a convolutional decoder"}
@@ -18,7 +19,7 @@ DIMS = (2, 3)
 SOURCE = "Hatamizadeh et al.: Swin UNETR, BrainLes 2021, arXiv:2201.01266; code: MONAI (Apache-2.0)"
 SMALLEST = 0.25
 TINY = {"window": 4, "norm": "batch"}
-OPTIONS = {"window": 7, "norm": "instance"}
+OPTIONS = {"window": 7, "norm": "instance", "layers": None}
 
 TOTAL_STRIDE = 32
 
@@ -59,6 +60,19 @@ class WrappedSwinUNETR(Net):
         """Return the transformer and the convolutions that read it."""
         return ("net.swinViT", *(f"net.encoder{k}" for k in (1, 2, 3, 4, 10)))
 
+    @property
+    def depths(self) -> Depths:
+        """Return the embedding and each stage, with the convolutions that read what it gives."""
+        stages = [f"net.swinViT.layers{k}.0" for k in (1, 2, 3, 4)]
+        first = ("net.swinViT.patch_embed", "net.encoder1", "net.encoder2")
+        return (
+            first,
+            (stages[0], "net.encoder3"),
+            (stages[1], "net.encoder4"),
+            (stages[2],),
+            (stages[3], "net.encoder10"),
+        )
+
     def forward(self, x: Tensor) -> Dense:
         self.check_input(x)
         size = [int(n) for n in x.shape[2:]]
@@ -92,7 +106,8 @@ def build(
     """Build Swin UNETR; `scale` multiplies the width (48 first, in steps of 12), its root the layers.
 
     `dropout` acts in the transformer. Any size will do: it is padded to multiples of 32 and cropped again.
-    Options: `window`, tokens a side; `norm` of the convolutions, "instance" or "batch".
+    Options: `window`, tokens a side; `norm` of the convolutions, "instance" or "batch"; `layers` of the four stages,
+    instead of two each.
     """
     chosen = read_options(name, options, OPTIONS)
     one_of(name, "norm", chosen["norm"], ("instance", "batch"))
@@ -101,7 +116,7 @@ def build(
             dims,
             in_channels,
             feature=width(48, scale, multiple=12),
-            layers=[depth(2, scale)] * 4,
+            layers=chosen["layers"] or [depth(2, scale)] * 4,
             window=int(chosen["window"]),
             normalise=chosen["norm"],
             dropout=dropout,

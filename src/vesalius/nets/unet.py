@@ -10,7 +10,7 @@ from torch import nn
 from vesalius.nets._blocks import NORMS, initialise, one_of, read_options
 from vesalius.nets._fold import Folded
 from vesalius.nets._net import Net
-from vesalius.nets._unet import SLOPE, ConvNormAct, UShape, plan_levels
+from vesalius.nets._unet import ConvNormAct, Level, UShape, each, kernels_of, plan_levels
 
 NAMES = {"unet": "U-Net as nnU-Net configures it, the default segmenter"}
 ROLE = "dense"
@@ -23,10 +23,15 @@ SMALLEST = 0.125
 OPTIONS = {
     "norm": "instance",
     "convs": 2,
+    "convs_up": None,
     "channels": None,
     "stages": None,
     "spacing_mm": None,
     "strides": None,
+    "kernels": None,
+    "kernels_up": None,
+    "eps": 1e-5,
+    "slope": 0.01,
     "fold": False,
 }
 
@@ -45,9 +50,11 @@ def build(
 
     Scale 1 has 32 channels in the first stage, doubled at each stage up to 320 in 3-D and 512 in 2-D; the depth
     follows `size` (no axis falls below four voxels), or is five stages without one. `dropout` drops whole
-    channels after each convolution. Options: `norm` "instance", "batch" or "group"; `convs` a stage;
-    `channels`, `stages`, `spacing_mm` and `strides` as in `_unet.plan_levels`; `fold` lets the whole net work at
-    half resolution (see `_fold`), which is about three times cheaper at the same number of weights.
+    channels after each convolution. Options: `norm` "instance", "batch" or "group"; `convs` of the stages on the way
+    down, and `convs_up` of those on the way up where they are others, one number or one a stage, finest first;
+    `channels`, `stages`, `spacing_mm`, `strides` and `kernels` as in `_unet.plan_levels`, and `kernels_up` of the
+    stages on the way up where they are others; `eps` of the norms and `slope` of the leaky ReLU; `fold` lets the whole
+    net work at half resolution (see `_fold`), which is about three times cheaper at the same number of weights.
     """
     chosen = read_options(name, options, OPTIONS)
     one_of(name, "norm", chosen["norm"], NORMS)
@@ -64,24 +71,46 @@ def build(
         return Folded(inner, dims, in_channels=in_channels, normalise=chosen["norm"])
     channels, plan = plan_levels(name, dims=dims, scale=scale, size=size, options=chosen)
 
-    def level(
-        inside: int, outside: int, *, stride: Sequence[int], kernel: Sequence[int], stage: int
-    ) -> nn.Module:
-        block = nn.Sequential()
-        for i in range(int(chosen["convs"])):
-            block.append(
-                ConvNormAct(
-                    dims,
-                    inside if i == 0 else outside,
-                    outside,
-                    kernel=kernel,
-                    stride=stride if i == 0 else 1,
-                    normalise=chosen["norm"],
-                    dropout=dropout,
+    down = each(name, "convs", chosen["convs"], len(channels))
+    up = down[:-1]
+    if chosen["convs_up"] is not None:
+        up = each(name, "convs_up", chosen["convs_up"], len(channels) - 1)
+
+    def level(counts: Sequence[int]) -> Level:
+        def block(
+            inside: int, outside: int, *, stride: Sequence[int], kernel: Sequence[int], stage: int
+        ) -> nn.Module:
+            return nn.Sequential(
+                *(
+                    ConvNormAct(
+                        dims,
+                        inside if i == 0 else outside,
+                        outside,
+                        kernel=kernel,
+                        stride=stride if i == 0 else 1,
+                        normalise=chosen["norm"],
+                        eps=float(chosen["eps"]),
+                        slope=float(chosen["slope"]),
+                        dropout=dropout,
+                    )
+                    for i in range(counts[stage])
                 )
             )
+
         return block
 
-    net = UShape(dims, in_channels, channels=channels, plan=plan, encode=level, decode=level, dropout=dropout)
-    initialise(net, slope=SLOPE, mode="fan_in")
+    rising = chosen["kernels_up"]
+    if rising is not None:
+        rising = kernels_of(name, rising, dims=dims, stages=len(channels) - 1)
+    net = UShape(
+        dims,
+        in_channels,
+        channels=channels,
+        plan=plan,
+        encode=level(down),
+        decode=level(up),
+        kernels_up=rising,
+        dropout=dropout,
+    )
+    initialise(net, slope=float(chosen["slope"]), mode="fan_in")
     return net

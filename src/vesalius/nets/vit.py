@@ -29,7 +29,7 @@ SOURCE = (
 )
 SMALLEST = 0.125
 NEEDS_SIZE = True
-OPTIONS = {"patch": None}
+OPTIONS = {"patch": None, "eps": 1e-6, "token": True}
 
 # width, heads, layers
 FORMS = {
@@ -38,7 +38,6 @@ FORMS = {
     "vit-base": (768, 12, 12),
     "vit-large": (1024, 16, 24),
 }
-EPS = 1e-6
 LARGEST_PATCH = 16
 
 
@@ -67,11 +66,11 @@ class Attention(nn.Module):
 class Block(nn.Module):
     """Attention and a two-layer perceptron of four times the width, each normalised before and added."""
 
-    def __init__(self, channels: int, heads: int, *, dropout: float) -> None:
+    def __init__(self, channels: int, heads: int, *, eps: float, dropout: float) -> None:
         super().__init__()
-        self.norm1 = nn.LayerNorm(channels, eps=EPS)
+        self.norm1 = nn.LayerNorm(channels, eps=eps)
         self.attention = Attention(channels, heads)
-        self.norm2 = nn.LayerNorm(channels, eps=EPS)
+        self.norm2 = nn.LayerNorm(channels, eps=eps)
         self.mlp = nn.Sequential(
             nn.Linear(channels, 4 * channels),
             nn.GELU(),
@@ -89,8 +88,9 @@ class Block(nn.Module):
 class ViT(Net):
     """Two maps: the patches' tokens `(B, C, *grid)`, and the class token `(B, C, 1, 1[, 1])`, which sees all.
 
-    The class token's stride is the whole input. An input of another size than the net was built for is padded
-    to whole patches, and the learned positions are interpolated to its grid.
+    The class token's stride is the whole input. Without `token` there is none, and the patches' mean stands for it. An
+    input of another size than the net was built for is padded to whole patches, and the learned positions are
+    interpolated to its grid.
     """
 
     def __init__(
@@ -103,48 +103,55 @@ class ViT(Net):
         layers: int,
         patch: Sequence[int],
         size: Sequence[int],
+        eps: float,
+        token: bool,
         dropout: float,
     ) -> None:
         super().__init__(dims, (channels, channels), strides=(patch, size), dropout=dropout)
         self.grid = tuple(math.ceil(n / p) for n, p in zip(size, patch, strict=True))
         self.embed = conv(dims, in_channels, channels, kernel=patch, stride=patch, padding=(0,) * dims)
-        self.token = nn.Parameter(torch.empty(1, 1, channels))
-        self.positions = nn.Parameter(torch.empty(1, 1 + math.prod(self.grid), channels))
+        self.token = nn.Parameter(torch.empty(1, 1, channels)) if token else None
+        self.positions = nn.Parameter(torch.empty(1, int(token) + math.prod(self.grid), channels))
         self.drop = nn.Dropout(dropout)
-        self.blocks = nn.ModuleList(Block(channels, heads, dropout=dropout) for _ in range(layers))
-        self.norm = nn.LayerNorm(channels, eps=EPS)
+        self.blocks = nn.ModuleList(Block(channels, heads, eps=eps, dropout=dropout) for _ in range(layers))
+        self.norm = nn.LayerNorm(channels, eps=eps)
         for module in self.modules():
             if isinstance(module, nn.Linear):
                 nn.init.trunc_normal_(module.weight, std=0.02)
                 nn.init.zeros_(module.bias)
-        nn.init.trunc_normal_(self.token, std=0.02)
+        if self.token is not None:
+            nn.init.trunc_normal_(self.token, std=0.02)
         nn.init.trunc_normal_(self.positions, std=0.02)
 
     def forward(self, x: Tensor) -> list[Tensor]:
         self.check_input(x)
         tokens, grid = self._tokens(x)
         seen = self._read(tokens).transpose(1, 2)  # (B, C, 1 + N)
-        token, patches = seen[..., :1], seen[..., 1:]
         shape = (*seen.shape[:2], *grid)
+        if self.token is None:
+            mean = seen.mean(-1, keepdim=True)
+            return [seen.reshape(shape), mean.reshape(*seen.shape[:2], *(1,) * self.dims)]
+        token, patches = seen[..., :1], seen[..., 1:]
         return [patches.reshape(shape), token.reshape(*seen.shape[:2], *(1,) * self.dims)]
 
     def visible(self, x: Tensor, keep: Tensor) -> Tensor:
-        """Return what is made of some patches alone, `(B, 1 + n, C)`, the class token first.
+        """Return what is made of some patches alone, `(B, 1 + n, C)`, the class token first where there is one.
 
         `keep` `(B, n)` are the places of these patches in the image, counted along its last axis first; the others are
         never looked at.
         """
         self.check_input(x)
         tokens, _ = self._tokens(x)
-        places = torch.cat((torch.zeros_like(keep[:, :1]), keep + 1), dim=1)
+        places = keep if self.token is None else torch.cat((torch.zeros_like(keep[:, :1]), keep + 1), dim=1)
         return self._read(tokens.gather(1, places[..., None].expand(-1, -1, tokens.shape[2])))
 
     def _tokens(self, x: Tensor) -> tuple[Tensor, tuple[int, ...]]:
-        """Return the class token and the patches with their positions, `(B, 1 + N, C)`, and the grid of the patches."""
+        """Return the class token, if any, and the patches with their positions, `(B, 1 + N, C)`, and their grid."""
         x = self.embed(self._whole_patches(x))  # (B, C, *grid)
         grid = tuple(int(n) for n in x.shape[2:])
         tokens = x.flatten(2).transpose(1, 2)  # (B, N, C)
-        tokens = torch.cat((self.token.expand(len(x), -1, -1), tokens), dim=1)
+        if self.token is not None:
+            tokens = torch.cat((self.token.expand(len(x), -1, -1), tokens), dim=1)
         return tokens + self._positions(grid), grid
 
     def _read(self, tokens: Tensor) -> Tensor:
@@ -159,10 +166,11 @@ class ViT(Net):
         """Return positions interpolated to this net's grid; a square grid of two axes is theirs."""
         if name != "positions":
             return super().adapted(name, tensor, shape)
-        side = math.isqrt(tensor.shape[1] - 1)
-        if tensor.shape[2] != shape[2] or side * side != tensor.shape[1] - 1:
+        first = 0 if self.token is None else 1
+        side = math.isqrt(tensor.shape[1] - first)
+        if tensor.shape[2] != shape[2] or side * side != tensor.shape[1] - first:
             return None
-        token, patches = tensor[:, :1], tensor[:, 1:]
+        token, patches = tensor[:, :first], tensor[:, first:]
         plane = patches.transpose(1, 2).reshape(1, -1, side, side)
         plane = F.interpolate(plane, size=self.grid[-2:], mode="bicubic", align_corners=False)
         if self.dims == 3:
@@ -192,7 +200,8 @@ class ViT(Net):
     def _positions(self, grid: tuple[int, ...]) -> Tensor:
         if grid == self.grid:
             return self.positions
-        token, patches = self.positions[:, :1], self.positions[:, 1:]
+        first = 0 if self.token is None else 1
+        token, patches = self.positions[:, :first], self.positions[:, first:]
         image = patches.transpose(1, 2).reshape(1, -1, *self.grid)
         mode = "bilinear" if self.dims == 2 else "trilinear"
         image = F.interpolate(image, size=grid, mode=mode, align_corners=False)
@@ -213,7 +222,7 @@ def build(
 
     `dropout` (0.1 in the paper) acts after the embedding and in every block. Option `patch`: voxels a side,
     one number or one an axis; by default 16, and less where an axis is under 64: a power of two, at most a
-    quarter of the axis.
+    quarter of the axis. `eps` is that of its normalisations, and `token` says whether there is a class token.
 
     Raises:
         PlanError: no size, or a patch larger than the input.
@@ -230,6 +239,8 @@ def build(
         layers=depth(layers, scale),
         patch=patch_for(name, size, chosen["patch"]),
         size=size,
+        eps=float(chosen["eps"]),
+        token=bool(chosen["token"]),
         dropout=dropout,
     )
 

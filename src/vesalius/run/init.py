@@ -10,13 +10,16 @@ from typing import Any
 from vesalius.core.bundle import Bundle, open_bundle
 from vesalius.core.cohort import Assignment
 from vesalius.core.errors import BundleError, PlanError
-from vesalius.core.plan import DataPlan, Plan, override
+from vesalius.core.plan import USER, DataPlan, Plan, override
 from vesalius.core.progress import Progress
 from vesalius.core.sealed import MANIFEST
 from vesalius.core.words import counted
 from vesalius.evaluate.answered import of_its_training
 from vesalius.evaluate.banners import COLLAPSED
+from vesalius.learn import adapters
+from vesalius.learn.frozen import assert_known
 from vesalius.learn.phases import assert_learned
+from vesalius.learn.recipes import contract as recipes
 from vesalius.learn.stepper import build
 from vesalius.learn.weights import fit_of
 from vesalius.reliability.trained_on import TrainedOn, learned
@@ -135,7 +138,15 @@ def taken_over(space: Workspace, plan: Plan, start: Start, ready: Ready, progres
     model = build(ready.task, plan, ready.state, 0)
     fit = fit_of(model, start.weights)
     assert_learned(model, plan.train.phases, fit.taken)
-    said = str(fit) + (f"; member {start.member + 1} of its {start.members}" if start.members > 1 else "")
+    if plan.train.lora:
+        adapters.assert_learned(model, fit.taken)
+    if recipes.get(plan.train.recipe).steps is not None:
+        assert_known(ready.task, model, fit.taken, plan.train.recipe)
+    left = start.given.left_out() if start.given else ""
+    said = str(fit) + (f"; not taken: {left}" if left else "")
+    said += f"; member {start.member + 1} of its {start.members}" if start.members > 1 else ""
+    if start.given is not None and start.given.licence:
+        said += f"; their licence: {start.given.licence}"
     validating = [i for fold in space.assignment.folds[: plan.train.members] for i in fold]
     seen = sum(i in space.seen and space.seen[i] != start.member for i in validating)
     if seen:
@@ -145,8 +156,9 @@ def taken_over(space: Workspace, plan: Plan, start: Start, ready: Ready, progres
     for text in start.warned:
         progress.note(f"{start.origin} warns: {text}")
     progress.note(f"begins from {start.origin}: {said}")
-    progress.note(f"{space.overlap}; split: {space.assignment.by}")
-    return override(plan, {"net.init": start.origin}, reason=said)
+    progress.note("; ".join(filter(None, (space.overlap, f"split: {space.assignment.by}"))))
+    why = plan.reasons.get("net.init", USER)
+    return override(plan, {"net.init": start.origin}, reason=said if why == USER else f"{why}; {said}")
 
 
 def record(space: Workspace, assignment: Assignment, start: Start | None) -> TrainedOn:

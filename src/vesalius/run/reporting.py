@@ -116,7 +116,7 @@ def _history(
     known = dict.fromkeys(
         name for t in outcome.trained for h in t.history for name in h if name not in _USUAL
     )
-    looked = {
+    looked: dict[str, dict[str, tuple[Sequence[float], Sequence[float]]]] = {
         name.replace("_", " "): {
             f"{stage}-{k}": _line(t.history, name) for k, t in enumerate(outcome.trained)
         }

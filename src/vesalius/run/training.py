@@ -103,8 +103,8 @@ def _remembered(job: Ready, space: Workspace, outcome: Outcome) -> State:
     """Return the state with what its task remembers after training, of the first member that is kept."""
     model = build(job.task, job.plan, job.state, 0)
     model.load_state_dict(outcome.trained[outcome.kept[0]].weights)
-    examples = [job.examples[c.id] for c in space.training if c.id in job.examples]
-    return job.task.remember(model.eval(), examples, job.state, cases=space.training)
+    examples = [job.examples[c.id] for c in space.learned if c.id in job.examples]
+    return job.task.remember(model.eval(), examples, job.state, cases=space.learned)
 
 
 def _members(
@@ -150,11 +150,12 @@ def _members(
             pace=pace,
             device=device,
             start=start,
+            unlabelled=[e.case_id for e in beside],
             held=looked_at,
         )
-        words = recipes.get(job.plan.train.recipe).said(result.history, looked_at)
-        if words:
-            progress.note(f"{job.name}-{member}: {words}")
+        seen = recipes.get(job.plan.train.recipe).said(result.history, looked_at)
+        if seen:
+            progress.note(f"{job.name}-{member}: {seen}")
         if pace is not None and pace.measured_s is not None:
             step_s = pace.measured_s
         if result.ran_out:
@@ -192,11 +193,11 @@ def _held_out(job: Ready, result: Trained, held: Sequence[Example], device: str 
     """Return what a member says, raw, of the cases it never saw."""
     if not held:
         return {}
-    raw = runs.get(job.task.run).raw(_loaded(job, result, device), held)
+    raw = runs.get(job.task.run).raw(loaded(job, result, device), held)
     return {e.case_id: r for e, r in zip(held, raw, strict=True)}
 
 
-def _loaded(job: Ready, result: Trained, device: str | None) -> Members:
+def loaded(job: Ready, result: Trained, device: str | None) -> Members:
     """Return one member as it answers."""
     model = build(job.task, job.plan, job.state, 0)
     model.load_state_dict(result.weights)
@@ -216,5 +217,5 @@ def _vectors(
     if not outcome.kept:
         return {}
     examples = {c.id: job.examples[c.id] for c in space.training if c.id in job.examples}
-    first = _loaded(job, outcome.trained[outcome.kept[0]], device)
+    first = loaded(job, outcome.trained[outcome.kept[0]], device)
     return neighbours.vectors_of(first, examples, until=until, progress=progress)

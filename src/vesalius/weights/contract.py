@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from vesalius.core.plan import NetPlan
+from vesalius.core.plan import NetPlan, Normalisation
+from vesalius.core.words import counted, listed
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,6 +23,11 @@ class Weights:
     the scale of 8-bit pictures, 0 to 255; all three are empty where nobody knows. `dims` is 2 or 3. `unused` are names
     of tensors in the file that have no place in the net. `learned_from` is what they learned from, where it is known
     that no case of anybody's study is among it.
+
+    `size` is the input that the net was made for, `(Y, X)` or `(Z, Y, X)` in voxels, where its tensors depend on it or
+    its maker planned it; `spacing_mm` are the voxels that it learned from, `(x, y, z)`; `normalise` is one
+    `Normalisation` a channel, as in a plan. All three are None or empty where nobody knows. `notes` are sentences on
+    what is assumed of the weights and what of the file is left out.
     """
 
     tensors: Mapping[str, Tensor]
@@ -36,3 +42,16 @@ class Weights:
     licence: str = ""
     learned_from: str = ""
     unused: tuple[str, ...] = ()
+    size: tuple[int, ...] | None = None
+    spacing_mm: tuple[float, float, float] | None = None
+    normalise: tuple[Normalisation, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def left_out(self) -> str:
+        """Return which tensors of the file have no place in the net, in words; empty where all have one."""
+        said = ["their own last layer"] if self.head else []
+        if self.unused:
+            said.append(
+                f"{counted(len(self.unused), 'tensor')} without a place in it: {listed(self.unused, 3)}"
+            )
+        return " and ".join(said)

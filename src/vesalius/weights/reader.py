@@ -7,7 +7,7 @@ from pathlib import Path
 from vesalius.core import registry
 from vesalius.core.errors import BundleError, UnknownName
 from vesalius.weights.contract import Weights
-from vesalius.weights.files import open_file
+from vesalius.weights.files import open_file, parts_of
 from vesalius.weights.found import Found
 from vesalius.weights.namings import KIND as NAMINGS
 from vesalius.weights.sources import KIND
@@ -32,10 +32,11 @@ def is_known(folder: Path) -> bool:
 
 def named(found: Found) -> Weights:
     """Return tensors under the names of our own nets; under their own, of no known net, where no naming knows them."""
-    for name in registry.names(NAMINGS):
-        weights: Weights | None = registry.lookup(NAMINGS, name).read(found)
-        if weights is not None:
-            return weights
+    for part in parts_of(found):
+        for name in registry.names(NAMINGS):
+            weights: Weights | None = registry.lookup(NAMINGS, name).read(part)
+            if weights is not None:
+                return weights
     return Weights(found.tensors, found.origin)
 
 

@@ -48,7 +48,9 @@ class Held:
 class Member:
     """What the training of one member is given. `start` are weights to begin from, `fabric` holds the device.
 
+    `unlabelled` are the ids of the examples that lack the target. `steps` is how many steps the schedule was made for.
     `held` is what it does not learn from, to be looked at while it trains.
+    `timed` says that some steps are only timed, on a few examples that may lack a class; nothing is kept of them.
     """
 
     task: Task
@@ -58,7 +60,10 @@ class Member:
     number: int
     fabric: Any
     start: Mapping[str, Tensor] | None = None
+    unlabelled: frozenset[str] = frozenset()
+    steps: int = 1
     held: Held = field(default_factory=Held)
+    timed: bool = False
 
 
 class NoOptions(Section):
@@ -69,11 +74,13 @@ class Recipe(ABC):
     """One member in training. What it draws must depend on the seed, the member and the step alone.
 
     `Options` are its typed options, which `train.recipe_options` of a plan sets. `unlabelled` says that it also learns
-    from training cases that lack the target; `given.examples` then hold such cases, too.
+    from training cases that lack the target; `given.examples` then hold such cases, too. `steps` is how many it makes,
+    where that does not follow from the time there is.
     """
 
     Options: ClassVar[type[Section]] = NoOptions
     unlabelled: ClassVar[bool] = False
+    steps: ClassVar[int | None] = None
 
     def __init__(self, given: Member, options: Section) -> None:
         self.given = given

@@ -12,6 +12,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vesalius.core.errors import PlanError
 from vesalius.core.plan import Plan, Section
 from vesalius.learn.pretext import Pretext, Views
 from vesalius.learn.recipes.contract import Member
@@ -108,12 +109,17 @@ class TokenDecoder(nn.Module):
 
     def __init__(self, net: Any, channels: int, options: MAEOptions) -> None:
         super().__init__()
+        if getattr(net, "token", True) is None:  # its first patch would be taken for one
+            raise PlanError(
+                "recipe 'mae' needs a Vision Transformer with a class token",
+                hint="--set net.options.token=true",
+            )
         self.cell = tuple(int(s) for s in net.strides[0])
         width, places = options.width, prod(net.grid)
         self.into = nn.Linear(net.channels[0], width)
         self.hidden = nn.Parameter(torch.zeros(1, 1, width))
         self.positions = nn.Parameter(torch.randn(1, 1 + places, width) * 0.02)
-        self.blocks = nn.Sequential(*(Block(width, 4, dropout=0.0) for _ in range(options.depth)))
+        self.blocks = nn.Sequential(*(Block(width, 4, eps=1e-6, dropout=0.0) for _ in range(options.depth)))
         self.out = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, channels * prod(self.cell)))
 
     def forward(self, net: Any, x: Tensor, hidden: Tensor) -> Tensor:
