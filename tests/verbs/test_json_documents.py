@@ -104,6 +104,14 @@ def test_fit_and_its_dry_run(pictures: Any, ask: Ask) -> None:
     assert any("nothing is left to do" in w["text"] for w in done["warnings"]), "notes, too"
 
 
+def test_pretrain(pictures: Any, ask: Ask) -> None:
+    found = ask("pretrain", pictures.data, "--dry-run", "--set", "net.scale=0.125", "--set", "train.steps=2")[
+        "result"
+    ]
+    assert found["run"] is None and found["dry_run"] and not found["collapsed"]
+    assert found["plan"]["task"]["target"] is None and found["scorecard"] is None
+
+
 def test_predict(pictures: Any, tmp_path: Path, ask: Ask) -> None:
     out = tmp_path / "answers"
     found = ask("predict", pictures.path, pictures.data, "-o", out, "--also", ".json")["result"]
@@ -310,6 +318,12 @@ def test_find_lr(pictures: Any, ask: Ask) -> None:
     quick = ("--steps", "20", "--set", "net.scale=0.125", "--set", "data.size=[1,32,32]")
     found = ask("find-lr", pictures.data, *quick)["result"]
     assert len(found["rates"]) == len(found["losses"]) > 0 and found["reason"]
+
+
+def test_few_shot(pictures: Any, ask: Ask) -> None:
+    words = ("--split", "train", "--shots", "1", "--episodes", "2", "--head", "prototypes")
+    found = ask("few-shot", pictures.path, pictures.data, *words, "--set", "data.size=[1,32,32]")["result"]
+    assert len(found["figures"]) == 6 and found["episodes"] == 2 and found["page"] is None
 
 
 def test_explain(pictures: Any, tmp_path: Path, ask: Ask) -> None:

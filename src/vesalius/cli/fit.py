@@ -55,7 +55,7 @@ def fit(
         None,
         "--preset",
         help="quick: a first look. good: what the rules choose. best: where time does not matter. "
-        "finetune: with --init, the encoder frozen at first.",
+        "finetune: with --init, the encoder frozen at first; lora: with --init, adapters beside it learn.",
     ),
     by: list[str] | None = typer.Option(
         None,

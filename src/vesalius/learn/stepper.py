@@ -16,11 +16,12 @@ from vesalius.core.errors import CodeError, PlanError
 from vesalius.core.plan import Plan
 from vesalius.core.seeds import seed_of
 from vesalius.infer.asked import built, inferred, terms_of
+from vesalius.learn.adapters import added
 from vesalius.learn.checkpoint import Checkpoint
 from vesalius.learn.optimise import Average, optimizer, rate
 from vesalius.learn.phases import frozen_parts, is_frozen
 from vesalius.learn.shallow import keep_exact
-from vesalius.learn.weights import placed
+from vesalius.learn.weights import fit_of, placed
 from vesalius.prepare.batch import Batch
 from vesalius.tasks.contract import Task
 
@@ -107,7 +108,10 @@ class Stepper:
     ) -> None:
         self.plan, self.member, self.fabric, self.task = plan, member, fabric, task
         self.model = keep_exact(build(task, plan, state, member, start))
-        self.optimizer_ = optimizer(self.model, plan.train)
+        taken = fit_of(self.model, start).taken if start and plan.train.layer_decay < 1 else ()
+        seed = seed_of(plan.train.seed, member, "adapters")
+        self.adapters = added(self.model, plan.train.lora, seed=seed) if plan.train.lora else None
+        self.optimizer_ = optimizer(self.model, plan.train, taken)
         self.objective, self.wrapped = fabric.setup(Objective(task, self.model), self.optimizer_)
         self.average = Average(self.model, plan.train.ema) if plan.train.ema else None
         self._learning = [n for n, p in self.model.named_parameters() if p.requires_grad]
@@ -212,8 +216,13 @@ class Stepper:
             torch.cuda.manual_seed(seed)
 
     def weights(self) -> dict[str, Tensor]:
-        """Return copies of what answers are made with: the moving average, or the weights themselves."""
-        chosen = self.average.values if self.average else self.model.state_dict()
+        """Return copies of what answers are made with: the moving average, or the weights themselves.
+
+        What adapters add is in the weights that they lie beside, so that a bundle knows nothing of adapters.
+        """
+        chosen: Mapping[str, Tensor] = self.average.values if self.average else self.model.state_dict()
+        if self.adapters:
+            chosen = self.adapters.merged(chosen)
         return {k: v.detach().cpu().clone() for k, v in chosen.items()}
 
     @contextmanager

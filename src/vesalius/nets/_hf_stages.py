@@ -8,8 +8,17 @@ from typing import Any
 from torch import Tensor, nn
 
 from vesalius.core.errors import PlanError
+from vesalius.nets._depths import Depths
 from vesalius.nets._hf_tokens import pair, whole
 from vesalius.nets._net import Net, pad_to_multiple
+from vesalius.nets._transformers import depths_by
+
+PARTS = (
+    "layernorm_before",
+    "attention",
+    "layernorm_after",
+    "mlp",
+)  # of a layer of Swin, as a token passes them
 
 
 class Stages(Net):
@@ -34,6 +43,13 @@ class Stages(Net):
             strides.append(whole(summed, pair(first * 2 ** (len(channels) - 1))))
         super().__init__(2, wide, strides=strides, dropout=dropout)
         self.inner = inner
+
+    @property
+    def depths(self) -> Depths:
+        """Return the stem, then each stage; the last norm belongs to the last."""
+        return depths_by(
+            self, "inner.encoder.stages" if hasattr(self.inner, "encoder") else "inner.model.stages"
+        )
 
 
 class ResNetStages(Stages):
@@ -103,6 +119,18 @@ class SwinStages(Stages):
                 hint="a model that learned from square pictures",
             )
         super().__init__(inner, channels, first=patch, dropout=dropout)
+
+    @property
+    def depths(self) -> Depths:
+        """Return the embeddings, then each layer by its parts; a merging of patches belongs to the layer before it."""
+        found: list[tuple[str, ...]] = [("inner.embeddings",)]
+        for k, stage in enumerate(self.inner.encoder.layers):  # type: ignore[union-attr,arg-type]
+            for j, _ in enumerate(stage.blocks):
+                found.append(tuple(f"inner.encoder.layers.{k}.blocks.{j}.{part}" for part in PARTS))
+            if stage.downsample is not None:
+                found[-1] = (*found[-1], f"inner.encoder.layers.{k}.downsample")
+        found[-1] = (*found[-1], "inner.layernorm")
+        return tuple(found)
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """Return the maps `(B, C, y, x)`, finest first."""

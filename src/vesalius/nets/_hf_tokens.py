@@ -10,7 +10,9 @@ from typing import Any
 from torch import Tensor, nn
 
 from vesalius.core.errors import PlanError
+from vesalius.nets._depths import Depths
 from vesalius.nets._net import Net, pad_to_multiple
+from vesalius.nets._transformers import depths_by
 
 HEARD = 4  # layers whose tokens are given as maps, evenly spread, the last among them (as in UNETR and DPT)
 NORMS = ("layernorm", "norm", "post_layernorm")
@@ -49,6 +51,13 @@ class Tokens(Net):
         self.patch, self.heard, self.pooled = patch, tuple(heard), pooled
         self._norm = next(n for n in NORMS if isinstance(getattr(inner, n, None), nn.Module))
         self._told = {"interpolate_pos_encoding": True} if config.model_type in RESIZED else {}
+
+    @property
+    def depths(self) -> Depths:
+        """Return the embeddings, then each layer; the last norm and SigLIP's pooling belong to the last."""
+        kind = self.inner._can_record_outputs["hidden_states"]  # type: ignore[index]
+        first = next(n for n, m in self.named_modules() if isinstance(m, kind))
+        return depths_by(self, first.rpartition(".")[0])
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """Return the maps of some layers' patches `(B, C, y, x)`, then the pooled vector `(B, C, 1, 1)`."""

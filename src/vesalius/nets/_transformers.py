@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from vesalius.core.errors import MissingExtra, PlanError
 from vesalius.core.fields import short
+from vesalius.nets._depths import Depths
 
 LIBRARY, EXTRA = "transformers", "hf"
 FOREIGN = "auto_map"  # names code that lies beside a config; it is never run
@@ -153,6 +154,26 @@ def instance(
         except Exception as error:  # a value that no form has makes torch and the library raise a dozen kinds
             raise _unfit(error, net) from error
     return loaded, told
+
+
+def depths_by(net: nn.Module, layers: str) -> Depths:
+    """Return the depths of a net over the library's model `inner`, in which the list `layers` follows one another.
+
+    What is declared before it is the first depth, and what comes after it belongs to the last layer.
+    """
+    names = [n for n, _ in net.named_parameters()]
+    first = min(k for k, n in enumerate(names) if n.startswith(f"{layers}."))
+    before, after = [], []
+    for name, part in net.get_submodule("inner").named_children():
+        path = f"inner.{name}"
+        if any(True for _ in part.parameters()) and not f"{layers}.".startswith(f"{path}."):
+            here = next(k for k, n in enumerate(names) if n.startswith(f"{path}."))
+            (before if here < first else after).append(path)
+    items: list[tuple[str, ...]] = [
+        (f"{layers}.{k}",) for k, _ in enumerate(net.get_submodule(layers).children())
+    ]
+    items[-1] = (*items[-1], *after)
+    return ((tuple(before),) if before else ()) + tuple(items)
 
 
 def _config(given: Mapping[str, Any], family: Family, *, net: str) -> Any:

@@ -104,7 +104,7 @@ def tensors_of(folder: Path) -> tuple[dict[str, Tensor], str]:
 
 
 def _files(folder: Path) -> list[Path]:
-    """Return the files of a folder that hold its tensors. Raises BundleError where there are none, or one is missing."""
+    """Return the files that hold a folder's tensors. Raises BundleError where there are none, or one is missing."""
     for name in WHOLE:
         if (folder / name).is_file():
             return [folder / name]

@@ -119,16 +119,16 @@ def _shape(sides: Sequence[int]) -> str:
 
 
 def _head(tensors: Mapping[str, Tensor], unexpected: Any, wide: int) -> tuple[dict[str, Tensor], list[str]]:
-    """Return the linear layer over what the encoder sums up, under our head's names; and the names of all that is left."""
-    left = sorted(unexpected)
+    """Return the linear layer over what the encoder sums up, under our head's names, and the names of what is left."""
+    left = set(unexpected)
     for name in CLASSIFIERS:
         weight = tensors.get(f"{name}.weight")
         if weight is not None and weight.ndim == 2 and weight.shape[1] == wide:
             held = {"linear.weight": weight}
             if (bias := tensors.get(f"{name}.bias")) is not None:
                 held["linear.bias"] = bias
-            return held, left
-    return {}, left
+            return held, sorted(left - {f"{name}.weight", f"{name}.bias"})
+    return {}, sorted(left)
 
 
 def _labels(config: Mapping[str, Any]) -> tuple[str, ...]:
@@ -143,7 +143,7 @@ def _labels(config: Mapping[str, Any]) -> tuple[str, ...]:
 def _colours(
     prepared: Mapping[str, Any],
 ) -> tuple[tuple[str, ...], tuple[float, ...], tuple[float, ...]]:
-    """Return the channels, and their means and standard deviations on the scale of 8-bit pictures, where they are said."""
+    """Return the channels, with means and standard deviations on the scale of 8-bit pictures, where they are said."""
     mean, sd = prepared.get("image_mean"), prepared.get("image_std")
     if not (_numbers(mean) and _numbers(sd)) or len(mean) != len(sd) or prepared.get("do_normalize") is False:
         return (), (), ()
