@@ -22,24 +22,24 @@ from vesalius.run.transfer_setting import Setting, Shift, setting
 from vesalius.run.workspace import prepare_workspace
 from vesalius.verbs import transfer as verb
 
-TINY: dict[str, Any] = {
+BOTH: dict[str, Any] = {
     "net.name": "cnn",
     "net.scale": 0.125,
-    "train.members": 1,
     "train.steps": 2,
-    "train.batch": 4,
     "train.validations": 1,
     "data.size": [1, 28, 28],
-    "infer.novelty": "none",
 }
-OTHER = Arm("other", "another rate", settings={"train.lr": 1e-4})
+TINY: dict[str, Any] = {**BOTH, "train.members": 1, "train.batch": 4, "infer.novelty": "none"}
+LOST = Arm("lost", "lost weights", init="no-such-weights")
 HOW: dict[str, Any] = {
     "counts": (8, 16),
-    "seeds": (0, 1),
-    "arms": ("nothing", OTHER),
+    "seeds": (0,),
+    "arms": ("nothing", "self", LOST),
     "init": "none",
     "time_limit": None,
+    "pretrain_limit": None,
     "settings": TINY,
+    "pretrain_settings": {**BOTH, "train.batch": 8},
     "shift": {"site": "north"},
     "resamples": 40,
     "progress": False,
@@ -74,7 +74,7 @@ def job(spots: Path) -> Setting:
 @pytest.fixture(scope="module")
 def made(quick: None, spots: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, verb.Transfer]:
     out = tmp_path_factory.mktemp("grid") / "grid"
-    return out, verb.transfer(spots, out, **HOW)
+    return out, verb.transfer(spots, out, keep=True, **HOW)
 
 
 def test_labels_are_hidden_by_patient_and_the_fewer_are_among_the_more(job: Setting) -> None:
@@ -106,38 +106,60 @@ def test_pre_training_sees_no_test_case_no_shifted_case_and_no_label(job: Settin
     assert not patients & tested
 
 
-def test_every_fit_is_tested_on_the_same_cases(made: tuple[Path, verb.Transfer]) -> None:
+def test_every_fit_is_tested_on_the_same_cases_and_learns_from_the_same_labels(
+    made: tuple[Path, verb.Transfer],
+) -> None:
     out, found = made
     for file, n in (("test.json", found.tests[0].n_cases), ("shifted.json", found.tests[1].n_cases)):
         cards = [load_scorecard(p) for p in sorted(out.glob(f"cells/*/{file}"))]
-        assert len(cards) == 8 and len({tuple(sorted(str(c["case"]) for c in k.cases)) for k in cards}) == 1
+        assert len(cards) == 4 and len({tuple(sorted(str(c["case"]) for c in k.cases)) for k in cards}) == 1
         assert {len(card.cases) for card in cards} == {n}
     assert [t.name for t in found.tests] == ["test", "site=north"]
-    assert not list(out.glob("cells/*/run")), "the runs themselves are tidied away"
-    asked = json.loads((out / "grid.json").read_text())
-    assert len(asked["test"]) == found.tests[0].n_cases
+    tested = json.loads((out / "grid.json").read_text())["test"]
+    assert len(tested) == found.tests[0].n_cases
+    for count in (8, 16):
+        folds = [
+            json.loads((out / "cells" / f"{arm}-{count}-seed-0" / "run" / "folds.json").read_text())
+            for arm in ("nothing", "self")
+        ]
+        assert folds[0]["folds"] == folds[1]["folds"], "arms validate on the same cases"
+        assert {*folds[0]["test"]} == {*tested} and not {*tested} & {c for f in folds[0]["folds"] for c in f}
+    before = json.loads((out / "cells" / "pretrain-self-seed-0" / "run" / "folds.json").read_text())
+    assert not before["test"] and not {*tested} & {c for f in before["folds"] for c in f}
 
 
 def test_the_table_says_what_was_measured(made: tuple[Path, verb.Transfer]) -> None:
     out, found = made
     assert (found.metric, found.against, found.called, found.net) == ("auc", "nothing", "AUC", "cnn")
-    assert len(found.lines) == 2 * 2 * 2 and {x.seeds for x in found.lines} == {(0, 1)}
-    assert [x.n_labels for x in found.lines][:4] == [16.0, 16.0, 8.0, 8.0]
-    assert all(x.n_patients == x.n_labels / 2 for x in found.lines if x.n_labels)
-    assert all(x.steps == 2 and x.seconds and x.seconds > 0 for x in found.lines)
-    own = [x for x in found.lines if x.arm == "nothing"]
-    assert {x.verdict for x in own} == {"held against"} and all(x.difference is None for x in own)
-    other = next(x for x in found.lines if x.arm == "other")
-    first = next(x for x in found.lines if x.arm == "nothing")
-    assert other.difference is not None and other.difference.value == pytest.approx(
-        (other.figure.value or 0) - (first.figure.value or 0)
-    )
-    assert load(out) == load(out / "transfer.json") or load(out).lines == found.lines
+    assert [(x.test, x.labels, x.arm) for x in found.lines] == [
+        (test, f"{count} labels", arm)
+        for test in ("test", "site=north")
+        for count in (16, 8)
+        for arm in ("nothing", "self", "lost")
+    ]
+    done = [x for x in found.lines if x.arm != "lost"]
+    assert {x.seeds for x in done} == {(0,)} and [x.n_labels for x in done][:4] == [16.0, 16.0, 8.0, 8.0]
+    assert all(x.n_patients == x.n_labels / 2 for x in done if x.n_labels)
+    assert all(x.steps == 2 and x.seconds and x.seconds > 0 for x in done)
+    assert [bool(x.before_s) for x in done[:2]] == [False, True]
+    assert {x.verdict for x in done if x.arm == "nothing"} == {"held against"}
+    nothing, other = done[:2]
+    assert nothing.difference is None and other.difference is not None
+    change = (other.figure.value or 0) - (nothing.figure.value or 0)
+    assert other.difference.value == pytest.approx(change)
     assert load(out).lines == found.lines and load(out).verdicts == found.verdicts
     rows = list(csv.DictReader((out / "transfer.csv").open()))
-    assert len(rows) == 8 and float(rows[0]["value"]) == pytest.approx(found.lines[0].figure.value)
+    assert len(rows) == 12 and float(rows[0]["value"]) == pytest.approx(found.lines[0].figure.value)
     page = (out / "transfer.html").read_text()
-    assert "<svg" in page and "did not help" in page and "Split:" in page
+    assert page.count("<svg") == 2 and "Split: " in page and "with one training" in page
+
+
+def test_an_arm_whose_weights_are_not_there_fails_alone(made: tuple[Path, verb.Transfer]) -> None:
+    _, found = made
+    failed = [x for x in found.lines if x.arm == "lost"]
+    assert all(x.figure.value is None and "no-such-weights" in x.reason and not x.verdict for x in failed)
+    assert any("2 cells failed (lost-16-seed-0, lost-8-seed-0): " in note for note in found.notes)
+    assert "lost weights, on test: not known at 16 labels, 8 labels" in found.verdicts
 
 
 def test_what_is_finished_is_not_done_again_and_more_can_be_asked(
@@ -145,7 +167,7 @@ def test_what_is_finished_is_not_done_again_and_more_can_be_asked(
 ) -> None:
     out, found = made
     before = {p: p.stat().st_mtime_ns for p in out.glob("cells/*/result.json")}
-    calls = []
+    calls: list[str] = []
 
     def counted(*args: Any, **how: Any) -> Any:
         calls.append(args[1].parent.name)
@@ -153,9 +175,15 @@ def test_what_is_finished_is_not_done_again_and_more_can_be_asked(
 
     monkeypatch.setattr(verb, "fit", counted)
     again = verb.transfer(spots, out, **HOW)
-    assert not calls and again.lines == found.lines
-    more = verb.transfer(spots, out, **{**HOW, "counts": (8,), "seeds": (0, 1, 2)})
-    assert calls == ["nothing-8-seed-2", "other-8-seed-2"] and {x.seeds for x in more.lines} == {(0, 1, 2)}
+    assert again.lines == found.lines and {c.partition("-")[0] for c in calls} == {"lost"}, (
+        "what failed is tried"
+    )
+    calls.clear()
+    more = verb.transfer(spots, out, **{**HOW, "counts": (8,), "seeds": (0, 1), "arms": ("nothing",)})
+    assert calls == ["nothing-8-seed-1"] and {x.seeds for x in more.lines} == {(0, 1)}
+    assert not (out / "cells" / "nothing-8-seed-1" / "run").exists(), (
+        "a run is tidied away where it is not kept"
+    )
     assert all(p.stat().st_mtime_ns == t for p, t in before.items())
     with pytest.raises(OutputError, match="another settings"):
         verb.transfer(spots, out, **{**HOW, "settings": {**TINY, "train.steps": 3}})
@@ -171,19 +199,7 @@ def test_the_verdict_follows_the_interval(made: tuple[Path, verb.Transfer]) -> N
     helped = replace(line, difference=replace(at, low=0.01), verdict=BETTER)
     assert helped.sentence == "better: +0.100 (+0.010 to +0.200)"
     told = replace(found, lines=(helped,), tests=found.tests[:1]).verdicts
-    assert told == ("another rate: better at 16 labels",)
-
-
-def test_an_arm_whose_weights_are_not_there_fails_alone(quick: None, spots: Path, tmp_path: Path) -> None:
-    lost = Arm("lost", "lost weights", init="no-such-weights")
-    found = verb.transfer(
-        spots, tmp_path / "grid", **{**HOW, "counts": (8,), "seeds": (0,), "arms": (lost,), "shift": None}
-    )
-    nothing, failed = found.lines
-    assert nothing.figure.value is not None and nothing.arm == "nothing"
-    assert failed.figure.value is None and "no-such-weights" in failed.reason and failed.verdict == ""
-    assert any("1 cell failed (lost-8-seed-0): " in note for note in found.notes)
-    assert found.verdicts == ("lost weights: not known at 8 labels",)
+    assert told == ("self-supervised: better at 16 labels",)
 
 
 def test_arms_and_numbers_of_labels_are_told_in_words() -> None:
@@ -240,7 +256,7 @@ def test_the_command_line_gives_a_table_or_a_document(
     with pytest.raises(SystemExit) as ended:
         cli.main()
     said = capsys.readouterr().out
-    assert not ended.value.code and "another rate, on test: did not help" in said.replace("\n", " ")
+    assert not ended.value.code and "lost weights, on test: not known" in said.replace("\n", " ")
     assert given[0]["counts"] == [8, 16] and given[0]["arms"] == ["nothing", "self"]
     assert given[0]["shift"] == {"site": "north"} and given[0]["time_limit"] == "90s"
     monkeypatch.setattr(sys, "argv", ["vesalius", *words, "--json"])
@@ -248,7 +264,7 @@ def test_the_command_line_gives_a_table_or_a_document(
         cli.main()
     document = json.loads(capsys.readouterr().out)
     jsonschema_rs.validator_for(schema()).validate(document)
-    assert len(document["result"]["transfer"]["lines"]) == 8
+    assert len(document["result"]["transfer"]["lines"]) == 12
     monkeypatch.setattr(sys, "argv", ["vesalius", "transfer", str(spots), "--counts", "many"])
     with pytest.raises(SystemExit) as ended:
         cli.main()

@@ -58,8 +58,9 @@ def over_trainings(
     """Return what is known of each arm of `runs` (arm → seed → rows of the same test cases).
 
     Rows are in one order. `patients` says by a case's id whose it is; cases that it does not name count as patients of
-    their own. `metric` is one of the answer's metrics, and `against` the arm that the others are held against; where that has no training,
-    there are no differences. Raises DataError where two trainings were tested on different cases or truths.
+    their own. `metric` is one of the answer's metrics, and `against` the arm that the others are held against; where
+    that has no training, there are no differences. Raises DataError where two trainings were tested on different cases
+    or truths.
     """
     tables = _same_cases(runs)
     if not tables:

@@ -15,6 +15,7 @@ from vesalius.core.plan import load_plan
 from vesalius.core.progress import Silent
 from vesalius.core.scorecard import Scorecard, save_scorecard
 from vesalius.evaluate.answered import score_cases
+from vesalius.evaluate.banners import COLLAPSED
 from vesalius.plan import machine as machines
 from vesalius.plan.fingerprint import fingerprint
 from vesalius.plan.rules import draft_plan
@@ -29,6 +30,7 @@ from vesalius.run.workspace import Workspace
 TEST, SHIFTED, PLAN = "test.json", "shifted.json", "plan.json"
 RUN = "run"  # of a cell: where its fit works
 NO_WEIGHTS = "none"
+FOLDS = 10  # of a pre-training: other than those of a fit, which would take them over and part from the other arms
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -125,11 +127,19 @@ def _pretraining(job: Setting, arm: Arm, how: How, seed: int) -> Work:
             init=arm.init,
             seed=seed,
             time_limit=how.pretrain_limit,
-            settings={**(how.encoder if arm.init == NO_WEIGHTS else {}), **how.pretrain_settings},
+            settings={
+                **(how.encoder if arm.init == NO_WEIGHTS else {}),
+                "train.folds": FOLDS,
+                **how.pretrain_settings,
+            },
             device=how.device,
             resume=_to_be_resumed(place / RUN),
+            with_test=True,  # the table's test cases are not among these pictures
+            progress=False,
         )
+        banners = run.scorecard.banners if run.scorecard is not None else ()
         return {
+            "collapsed": next((b.text for b in banners if b.kind == COLLAPSED), ""),
             "seconds": round(time.monotonic() - began, 1),
             "steps": run.plan.train.steps,
             "recipe": run.plan.train.recipe,

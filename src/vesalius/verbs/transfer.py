@@ -10,7 +10,7 @@ from typing import Any
 from vesalius import cohorts
 from vesalius.core.cohort import Cohort
 from vesalius.core.disk import assert_apart
-from vesalius.core.errors import DataError, PlanError, VesaliusError
+from vesalius.core.errors import DataError, VesaliusError
 from vesalius.core.progress import Progress, watched
 from vesalius.core.words import counted
 from vesalius.evaluate import transfer as tables
@@ -18,13 +18,13 @@ from vesalius.evaluate.pooled import seeds_in_words
 from vesalius.evaluate.transfer import Transfer
 from vesalius.plan.budget import seconds
 from vesalius.run.arms import NOTHING, WEIGHTS, Arm, Level, chosen, levels
-from vesalius.run.finished import Run
 from vesalius.run.grid import carry_out, left_s, opened
 from vesalius.run.transfer_cells import SHIFTED, TEST, How, cells, net_of
 from vesalius.run.transfer_setting import Setting, Shift, setting
-from vesalius.run.transfer_table import Made, failures, metric_of, table
+from vesalius.run.transfer_table import Made, collapsed, failures, metric_of, table
 from vesalius.run.workspace import Workspace, prepare_workspace
 from vesalius.verbs.fit import fit
+from vesalius.verbs.pretrain import pretrain
 
 __all__ = ["Arm", "Transfer", "transfer"]
 
@@ -149,7 +149,7 @@ def transfer(
     net, encoder, notes = _net(space, asked, init)
     how = How(
         fit=fit,
-        pretrain=_pretrain,
+        pretrain=pretrain,
         limit=asked.limit,
         pretrain_limit=asked.pretrain_limit,
         settings=asked.settings,
@@ -226,16 +226,6 @@ def _net(
     return net, encoder, ()
 
 
-def _pretrain(data: Cohort, out: Path, **how: Any) -> Run:
-    """Pre-train, as the verb does."""
-    try:
-        from vesalius.verbs.pretrain import pretrain
-    except ImportError as error:
-        raise PlanError("pre-training is not there yet", hint="--arms nothing,weights") from error
-    found: Run = pretrain(data, out, progress=False, **how)
-    return found
-
-
 def _foreseen(folder: Path, work: Sequence[Any], asked: _Asked) -> str:
     """Return what will be done and how long it will take, in a sentence."""
     before = sum(cell.name.startswith("pretrain-") for cell in work)
@@ -267,7 +257,7 @@ def _tabled(
     tests = {"test": TEST} | ({job.shift.words: SHIFTED} if job.shift else {})
     lines, sets = table(made, tests, answer=answer, metric=name, resamples=resamples)
     known = space.cohort.patients_known
-    told = [*notes, *failures(made), seeds_in_words(asked.seeds)]
+    told = [*notes, *failures(made), *collapsed(made), seeds_in_words(asked.seeds)]
     told += (
         [] if known else ["No patients are known, so each case counts as one: intervals may be too narrow."]
     )
