@@ -151,7 +151,7 @@ def test_the_table_says_what_was_measured(made: tuple[Path, verb.Transfer]) -> N
     rows = list(csv.DictReader((out / "transfer.csv").open()))
     assert len(rows) == 12 and float(rows[0]["value"]) == pytest.approx(found.lines[0].figure.value)
     page = (out / "transfer.html").read_text()
-    assert page.count("<svg") == 2 and "Split: " in page and "with one training" in page
+    assert page.count("<svg") == 2 and "Split: " in page and verb.ONE_SEED in page
 
 
 def test_an_arm_whose_weights_are_not_there_fails_alone(made: tuple[Path, verb.Transfer]) -> None:
@@ -199,6 +199,10 @@ def test_the_verdict_follows_the_interval(made: tuple[Path, verb.Transfer]) -> N
     helped = replace(line, difference=replace(at, low=0.01), verdict=BETTER)
     assert helped.sentence == "better: +0.100 (+0.010 to +0.200)"
     told = replace(found, lines=(helped,), tests=found.tests[:1]).verdicts
+    three = (found.lines[0], helped, unhelpful)
+    assert replace(found, lines=three).headline == (
+        "1 of 2 comparisons with from nothing is better, 0 worse, 1 did not help"
+    )
     assert told == ("self-supervised: better at 16 labels",)
 
 

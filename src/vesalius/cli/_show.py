@@ -149,6 +149,8 @@ def transfer_table(found: Transfer) -> None:
 
     for note in found.notes:
         console().print(f"[bold yellow]note:[/] {escape(note)}", soft_wrap=True)
+    if found.verdicts:
+        console().print(f"{escape(found.headline)}.", soft_wrap=True)
     for verdict in found.verdicts:
         console().print(escape(verdict), soft_wrap=True)
     for test in found.tests:

@@ -9,7 +9,7 @@ errs on the side of wide intervals). With one seed the luck of a training is in 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -140,10 +140,3 @@ def _better(answer: str, metric: str, difference: Pooled | None) -> bool | None:
     if not way or difference.low <= 0 <= difference.high:
         return None
     return (difference.low > 0) == (way == "higher")
-
-
-def seeds_in_words(seeds: Sequence[int]) -> str:
-    """Return how the interval stands to the luck of a training, in a sentence."""
-    if len(seeds) > 1:
-        return f"Intervals are over patients and over {len(seeds)} trainings, drawn together."
-    return "Intervals are over patients alone: with one training, its luck is in none of them."

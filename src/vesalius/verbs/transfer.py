@@ -14,7 +14,6 @@ from vesalius.core.errors import DataError, VesaliusError
 from vesalius.core.progress import Progress, watched
 from vesalius.core.words import counted
 from vesalius.evaluate import transfer as tables
-from vesalius.evaluate.pooled import seeds_in_words
 from vesalius.evaluate.transfer import Transfer
 from vesalius.plan.budget import seconds
 from vesalius.run.arms import NOTHING, WEIGHTS, Arm, Level, chosen, levels
@@ -27,6 +26,7 @@ from vesalius.verbs.fit import fit
 from vesalius.verbs.pretrain import pretrain
 
 __all__ = ["Arm", "Transfer", "transfer"]
+ONE_SEED = "Intervals are over patients alone: with one training an arm, its luck is in none of them."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -257,7 +257,8 @@ def _tabled(
     tests = {"test": TEST} | ({job.shift.words: SHIFTED} if job.shift else {})
     lines, sets = table(made, tests, answer=answer, metric=name, resamples=resamples)
     known = space.cohort.patients_known
-    told = [*notes, *failures(made), *collapsed(made), seeds_in_words(asked.seeds)]
+    told = [*notes, *failures(made), *collapsed(made)]
+    told += [ONE_SEED] if len(asked.seeds) == 1 else []
     told += (
         [] if known else ["No patients are known, so each case counts as one: intervals may be too narrow."]
     )
