@@ -80,7 +80,12 @@ def cells(
         Cell(
             pretrain_name(arm, seed),
             _pretraining(job, arm, how, seed),
-            {"init": arm.init, "recipe": how.recipe, "settings": _plain(how.pretrain_settings)},
+            {
+                "init": arm.init,
+                "recipe": how.recipe,
+                "net": _plain(how.encoder),
+                "settings": _plain(how.pretrain_settings),
+            },
             how.pretrain_limit or 0.0,
         )
         for seed in seeds
@@ -91,7 +96,13 @@ def cells(
         Cell(
             fit_name(arm, level, seed),
             _fitting(job, arm, how, level, seed),
-            {"init": arm.init, "pretrained": arm.pretrained, "settings": _plain(arm.settings)},
+            {
+                "init": arm.init,
+                "pretrained": arm.pretrained,
+                "unlabelled": arm.unlabelled,
+                "net": _plain(how.net),
+                "settings": _plain(arm.settings),
+            },
             how.limit or 0.0,
             (pretrain_name(arm, seed),) if arm.pretrained else (),
             None if how.keep else _tidied,
