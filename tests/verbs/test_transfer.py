@@ -39,7 +39,7 @@ HOW: dict[str, Any] = {
     "time_limit": None,
     "pretrain_limit": None,
     "settings": TINY,
-    "pretrain_settings": {**BOTH, "train.batch": 8},
+    "pretrain_settings": {"train.steps": 2, "train.batch": 8, "train.validations": 1},
     "shift": {"site": "north"},
     "resamples": 40,
     "progress": False,

@@ -95,7 +95,7 @@ def transfer(
         shift: `{"scanner": "B"}`: the cases of that group are not learned from, and are a second test set.
         metric: The figure of the table, by default the first of a report (AUC, Dice, mean absolute error).
         settings: Planned values of every fit by path: `{"net.name": "resnet-18"}`.
-        pretrain_settings: Planned values of every pre-training.
+        pretrain_settings: Planned values of every pre-training, beside those of `settings` that are of net and data.
         split: A CSV with the columns `case,split`.
         columns: What a table's columns are, where their names do not tell: `{"covariate": "age,sex"}`.
         layout: How to read it, where it could be read in several ways; one of `vesalius layouts`.
@@ -124,7 +124,7 @@ def transfer(
         pretrain_limit=None if pretrain_limit is None else seconds(pretrain_limit),
         shift=_shift(shift),
         settings=dict(settings or {}),
-        pretrain_settings=dict(pretrain_settings or {}),
+        pretrain_settings={**_shared(settings or {}), **(pretrain_settings or {})},
         recipe=recipe,
     )
     shown = watched(progress)
@@ -172,6 +172,11 @@ def transfer(
 def folder_of(data: Path | str | Cohort, out: Path | str | None) -> Path:
     """Return the folder of a grid: the one that is named, or `runs/transfer-<data>`."""
     return Path(out) if out is not None else Path("runs") / f"transfer-{cohorts.name_of(data)}"
+
+
+def _shared(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a fit that its pre-training must share: the net, and how images are prepared."""
+    return {name: value for name, value in settings.items() if name.startswith(("net.", "data."))}
 
 
 def _different(seeds: Sequence[int]) -> tuple[int, ...]:
