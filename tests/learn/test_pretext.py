@@ -310,7 +310,7 @@ def test_targets_are_never_seen() -> None:
 
 @pytest.mark.parametrize("negatives", [True, False])
 def test_a_collapse_shows_in_what_the_loss_compares(negatives: bool) -> None:
-    """Pulling views together, and nothing apart, makes all images the same; with others to tell them from it does not."""
+    """Pulling views together, and nothing apart, makes all images the same; with others beside them it does not."""
     plan = plan_of("simclr", **{"train.recipe_options.negatives": negatives, "train.batch": 8})
     recipe = begun(plan, Held(examples_of(many=24)[12:]))
     history = [{"step": 0.0, **recipe.looked()}]
