@@ -74,7 +74,7 @@ def examples_of(dims: int = 2, many: int = 12) -> list[Example]:
 def begun(plan: Plan, held: Held | None = None) -> Any:
     examples = examples_of(plan.data.dims)
     given = Member(
-        tasks.get("represent"), plan, STATE, examples, 0, fabric_for(plan, "cpu"), None, held or Held()
+        tasks.get("represent"), plan, STATE, examples, 0, fabric_for(plan, "cpu"), held=held or Held()
     )
     return recipes.begin(given)
 
@@ -304,7 +304,7 @@ def test_targets_are_never_seen() -> None:
     for step in range(2):
         plain.step(step, 1e-3)
         told.step(step, 1e-3)
-        told.looked()
+        assert told.looked()["neighbours"] >= 0
     assert all(torch.equal(v, told.weights()[k]) for k, v in plain.weights().items())
 
 
