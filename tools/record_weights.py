@@ -5,6 +5,8 @@ Run it in an environment of its own that has torchvision, timm and dynamic_netwo
     python tools/record_weights.py tests/weights/references.json.gz           the nets that the tests look at
     python tools/record_weights.py /tmp/all.json.gz --all                     those, and larger ones
 
+Nets that are in the file already stay as they are.
+
 Of each net the file holds names and shapes of its tensors, the size of its input and some numbers of its answer. The
 tensors themselves are made anew wherever they are needed, from name and shape alone (see `made`).
 """
@@ -74,30 +76,34 @@ def record(
     size: tuple[int, ...],
     *,
     channels: int = 3,
-    without: str = "",
     answer: Callable[[Any], Any] | None = None,
+    about: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Return what is kept of a net: its tensors' names and shapes, and its answer with tensors made by the rule."""
+    """Return what is kept of a net: its tensors' names and shapes, and its answer with tensors made by the rule.
+
+    `same` tells of a tensor that has several names by which of them it was made.
+    """
     own = net.state_dict()
     floats = {k: made(k, t.shape) for k, t in own.items() if t.dtype == torch.float32}
     net.load_state_dict(floats, strict=False)
     net.eval()
-    for name, tensor in own.items():  # tensors that are listed twice are what was loaded last
-        if name in floats and not torch.equal(net.state_dict()[name], floats[name]):
-            floats[name] = net.state_dict()[name]
+    named: dict[int, list[str]] = {}
+    for name in floats:
+        named.setdefault(own[name].data_ptr(), []).append(name)
+    same = {}
+    for names in named.values():
+        source = next(n for n in names if torch.equal(own[n], floats[n]))
+        same |= {n: source for n in names if n != source}
     with torch.no_grad():
         out = (answer or net)(picture(channels, size))
-    given = {
-        k: [list(t.shape), str(t.dtype).removeprefix("torch.")]
-        for k, t in own.items()
-        if not (without and k.startswith(without))
-    }
     return {
-        "tensors": given,
+        "tensors": {k: [list(t.shape), str(t.dtype).removeprefix("torch.")] for k, t in own.items()},
+        "same": same,
         "size": list(size),
         "channels": channels,
         "answer": kept(out),
         "shape": list(out.shape),
+        "about": about or {},
     }
 
 
@@ -137,6 +143,33 @@ def of_timm(name: str, size: int = 64, **options: Any) -> dict[str, Any]:
     return record(net, (size, size))
 
 
+def of_nnunet(name: str, size: tuple[int, ...], *, norm: str = "instance", **shape: Any) -> dict[str, Any]:
+    """Record one of nnU-Net's nets as it plans them, with what its checkpoint says of it."""
+    unet = importlib.import_module("dynamic_network_architectures.architectures.unet")
+    dims = len(size)
+    layers = {
+        "conv_op": f"torch.nn.modules.conv.Conv{dims}d",
+        "norm_op": f"torch.nn.modules.{norm}norm.{norm.capitalize()}Norm{dims}d",
+        "nonlin": "torch.nn.LeakyReLU",
+    }
+    kwargs = {
+        **shape,
+        "n_stages": len(shape["features_per_stage"]),
+        "conv_bias": True,
+        "norm_op_kwargs": {"eps": 1e-3, "affine": True},
+        "nonlin_kwargs": {"inplace": True, "negative_slope": 0.02},
+    }
+    classes = {k: getattr(nn, v.rpartition(".")[2]) for k, v in layers.items()}
+    net = getattr(unet, name)(
+        input_channels=2, num_classes=CLASSES, deep_supervision=False, **kwargs, **classes
+    )
+    architecture = {
+        "network_class_name": f"dynamic_network_architectures.architectures.unet.{name}",
+        "arch_kwargs": {**kwargs, **layers},
+    }
+    return record(net, size, channels=2, about=architecture)
+
+
 NETS: dict[str, Callable[[], dict[str, Any]]] = {
     "torchvision/alexnet": lambda: in_a_row("alexnet", 96),
     "torchvision/vgg11": lambda: in_a_row("vgg11"),
@@ -161,6 +194,34 @@ NETS: dict[str, Callable[[], dict[str, Any]]] = {
     "timm/mobilenetv2_100": lambda: of_timm("mobilenetv2_100", 70),
     "timm/resnet26": lambda: of_timm("resnet26", 64),
     "timm/resnetaa50": lambda: of_timm("resnetaa50", 64),
+    "nnunet/plain": lambda: of_nnunet(
+        "PlainConvUNet",
+        (8, 24, 16),
+        features_per_stage=[8, 12, 16],
+        kernel_sizes=[[1, 3, 3], [3, 3, 3], [3, 3, 3]],
+        strides=[[1, 1, 1], [1, 2, 2], [2, 2, 2]],
+        n_conv_per_stage=[2, 2, 3],
+        n_conv_per_stage_decoder=[2, 1],
+    ),
+    "nnunet/plain in 2-D": lambda: of_nnunet(
+        "PlainConvUNet",
+        (24, 32),
+        norm="batch",
+        features_per_stage=[8, 12, 16],
+        kernel_sizes=[[3, 3]] * 3,
+        strides=[[1, 1], [2, 2], [2, 2]],
+        n_conv_per_stage=[2, 2, 2],
+        n_conv_per_stage_decoder=[2, 2],
+    ),
+    "nnunet/residual": lambda: of_nnunet(
+        "ResidualEncoderUNet",
+        (8, 24, 16),
+        features_per_stage=[8, 12, 12],
+        kernel_sizes=[[1, 3, 3], [3, 3, 3], [3, 3, 3]],
+        strides=[[1, 1, 1], [1, 2, 2], [2, 2, 2]],
+        n_blocks_per_stage=[1, 2, 3],
+        n_conv_per_stage_decoder=[1, 1],
+    ),
 }
 MORE: dict[str, Callable[[], dict[str, Any]]] = {
     "timm/vgg11": lambda: of_timm("vgg11", 224),
@@ -194,15 +255,22 @@ MORE: dict[str, Callable[[], dict[str, Any]]] = {
 
 
 def main(path: Path, every: bool) -> None:
-    """Write the records of all nets into one file."""
-    records = {}
+    """Write the records of all nets into one file; those that are in it already stay."""
+    records = json.loads(gzip.decompress(path.read_bytes())) if path.exists() else {}
     for name, make in {**NETS, **(MORE if every else {})}.items():
+        if name in records:
+            continue
         records[name] = make()
         answer = np.array(records[name]["answer"])
-        print(
+        tell(
             f"{name}: {len(records[name]['tensors'])} tensors, answer {answer.mean():.3f} ± {answer.std():.3f}"
         )
-    path.write_bytes(gzip.compress(json.dumps(records, separators=(",", ":")).encode(), mtime=0))
+        path.write_bytes(gzip.compress(json.dumps(records, separators=(",", ":")).encode(), mtime=0))
+
+
+def tell(line: str) -> None:
+    """Write a line to the terminal."""
+    sys.stderr.write(line + "\n")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -27,6 +28,7 @@ from vesalius.weights._rules import (
     unlike,
 )
 from vesalius.weights.contract import Weights
+from vesalius.weights.files import open_file
 from vesalius.weights.found import Found
 from vesalius.weights.namings.torchvision import (
     DENSENET,
@@ -41,11 +43,23 @@ from vesalius.weights.namings.torchvision import (
 )
 
 NAMES = {"timm": "timm's names, which DeiT, DINO, DINOv2 and MAE have, too"}
+FINDS = True
+FILES = ("model.safetensors", "pytorch_model.bin")  # what timm's hub calls the tensors of a folder
 
 CONFIG = "config.json"
 LITE = {(1, 2, 2, 3, 3, 4, 1): "efficientnet-lite0", (1, 3, 3, 4, 4, 5, 1): "efficientnet-lite1"}
 STRIDED = (0, 1, 1, 1, 0, 1, 0)  # stages of an EfficientNet that begin with a stride of 2
 EFFICIENT = r"(tf_)?efficientnet_(b[0-7]|lite[01])|mobilenetv2_100"
+
+
+def find(what: str) -> Found | None:
+    """Return the tensors of a folder of timm's hub, whose config.json names an architecture; None for others."""
+    folder = Path(what)
+    path = next((folder / f for f in FILES if (folder / f).is_file()), None)
+    if path is None or not (folder / CONFIG).is_file():
+        return None
+    found = open_file(path)
+    return found if "architecture" in found.about.get(CONFIG, {}) else None
 
 
 def architecture(found: Found) -> str:
