@@ -7,15 +7,18 @@ LABEL := $(VENV)/monailabel/.installed
 PAGES := src/vesalius/serve/viewer
 VIEWER := $(PAGES)/static/index.html
 WORKERS ?= logical
+EXTRAS := .venv-extras
+# What an extra of pyproject.toml wants, as pip takes it.
+WANTED = $(BIN)/python -c "import sys, tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies'][sys.argv[1]], sep='\n')"
 # One line of how far it is; all that was said where it fails.
 QUIETLY = $(BIN)/python tools/quietly.py
 export NO_MKDOCS_2_WARNING := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install viewer wheel demo test check format map pictures notebooks pin docs bench soak clean
+.PHONY: help install viewer wheel demo test test-extras check format map pictures notebooks pin docs bench soak clean
 
 help:  ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # The viewer is built where Node is; without it everything else works, and its tests are skipped.
 install: $(STAMP) $(if $(shell command -v npm),$(VIEWER))  ## install what was tested into .venv (PYTHON=python3.12 chooses another Python)
@@ -56,6 +59,19 @@ demo: install  ## the whole of it on a synthetic cohort, ending in a report to o
 test: install $(LABEL)  ## every test, a worker a core; those that need ../shared/data are skipped without it
 	$(BIN)/python -m pytest --durations=20 -n $(WORKERS) --maxprocesses 4 --dist worksteal
 
+# Libraries that only some need lie in an environment of their own that sees .venv, so that `make test` proves that all
+# else works without them. A line of a .pth file that begins with `import` is run, and reads the .pth files there, too.
+$(EXTRAS)/.installed: pyproject.toml constraints.txt | $(STAMP)
+	$(BIN)/python -m venv --clear $(EXTRAS)
+	$(BIN)/python -c "import sysconfig; print('import site; site.addsitedir(%r)' % sysconfig.get_paths()['purelib'])" \
+		> $$($(EXTRAS)/bin/python -c "import sysconfig; print(sysconfig.get_paths()['purelib'])")/what-venv-has.pth
+	$(WANTED) hf > $(EXTRAS)/wanted.txt
+	@$(QUIETLY) "install what the extra hf wants" $(EXTRAS)/bin/python -m pip install -c constraints.txt -r $(EXTRAS)/wanted.txt
+	@touch $@
+
+test-extras: install $(EXTRAS)/.installed  ## tests of what needs optional libraries (transformers, peft), offline
+	$(EXTRAS)/bin/python -m pytest --durations=5 tests_extras
+
 check: install  ## format, lint, types, floors, map, docs
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -76,8 +92,8 @@ pictures: install $(VIEWER)  ## make the pictures of README.md and docs/ anew (n
 notebooks: install  ## run the notebooks of docs/ anew, and keep what their cells show
 	$(BIN)/python tools/notebooks.py
 
-pin: install  ## rewrite constraints.txt from what is installed
-	$(BIN)/python tools/pin.py
+pin: install $(EXTRAS)/.installed  ## rewrite constraints.txt from what is installed
+	$(EXTRAS)/bin/python tools/pin.py
 
 docs: install  ## build the documentation into site/
 	$(BIN)/mkdocs build --strict

@@ -13,7 +13,7 @@ from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parent.parent
 HEAD = """\
-# What was tested, exactly. Made by `make pin` from the versions installed in .venv; do not edit by hand.
+# What was tested, exactly. Made by `make pin` from what .venv and .venv-extras hold; do not edit by hand.
 # torch stays pinned: a range, or none, takes a CUDA build of several gigabytes where an index offers one.
 """
 

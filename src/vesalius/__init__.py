@@ -17,6 +17,8 @@ _HOME = {
     "Cards": "verbs.card",
     "compare": "verbs.compare",
     "Comparison": "verbs.compare",
+    "few_shot": "verbs.few_shot",
+    "FewShot": "verbs.few_shot",
     "find_lr": "verbs.find_lr",
     "LearningRates": "verbs.find_lr",
     "OutOfFold": "run.out_of_fold",
@@ -24,6 +26,7 @@ _HOME = {
     "read": "verbs.read",
     "inspect": "verbs.inspect",
     "fit": "verbs.fit",
+    "pretrain": "verbs.pretrain",
     "open": "verbs.open",
     "Run": "run.finished",
     "predict": "verbs.predict",
@@ -81,6 +84,7 @@ __all__ = [
     "Deidentified",
     "Explanations",
     "Fetched",
+    "FewShot",
     "FormatError",
     "GeometryError",
     "Image",
@@ -114,12 +118,14 @@ __all__ = [
     "evaluate",
     "explain",
     "fetch",
+    "few_shot",
     "find_lr",
     "fit",
     "image",
     "inspect",
     "phantom",
     "predict",
+    "pretrain",
     "read",
     "register",
     "selftest",
@@ -170,6 +176,8 @@ if TYPE_CHECKING:
     from vesalius.verbs.explain import explain as explain
     from vesalius.verbs.fetch import Fetched as Fetched
     from vesalius.verbs.fetch import fetch as fetch
+    from vesalius.verbs.few_shot import FewShot as FewShot
+    from vesalius.verbs.few_shot import few_shot as few_shot
     from vesalius.verbs.find_lr import LearningRates as LearningRates
     from vesalius.verbs.find_lr import find_lr as find_lr
     from vesalius.verbs.fit import fit as fit
@@ -178,6 +186,7 @@ if TYPE_CHECKING:
     from vesalius.verbs.open import open as open
     from vesalius.verbs.phantom import phantom as phantom
     from vesalius.verbs.predict import predict as predict
+    from vesalius.verbs.pretrain import pretrain as pretrain
     from vesalius.verbs.read import read as read
     from vesalius.verbs.register import register as register
     from vesalius.verbs.selftest import selftest as selftest

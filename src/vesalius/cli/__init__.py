@@ -15,12 +15,14 @@ from vesalius.cli import (
     evaluate,
     explain,
     fetch,
+    few_shot,
     find_lr,
     fit,
     inspect,
     listing,
     phantom,
     predict,
+    pretrain,
     selftest,
     serve,
 )
@@ -33,8 +35,10 @@ __all__ = ["app", "main"]
 
 for verb in (
     inspect,
+    few_shot,
     find_lr,
     fit,
+    pretrain,
     predict,
     evaluate,
     calibrate,

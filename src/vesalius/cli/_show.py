@@ -15,6 +15,7 @@ from vesalius.core.words import counted
 if TYPE_CHECKING:
     from vesalius.answers.drawing import panels
     from vesalius.evaluate.comparison import Comparison
+    from vesalius.verbs.few_shot import FewShot
 
 LABELS_SHOWN = 12
 
@@ -123,6 +124,21 @@ def comparison_table(found: Comparison) -> None:
             str(row["n"]),
             escape(row["better"]),
         )
+    console().print(table)
+
+
+def few_shot_table(found: FewShot) -> None:
+    """What must be read first, then each figure with its interval over episodes and over patients."""
+    for note in filter(None, (*found.said, found.overlap)):
+        console().print(f"[bold yellow]note:[/] {escape(note)}", soft_wrap=True)
+    drawn = f"{counted(found.episodes, 'episode')} of {found.ways} classes, {counted(found.shots, 'shot')} of each"
+    title = f"{found.what}: {drawn}, from {counted(found.cases, 'case')} ({found.split})"
+    table = Table(title=escape(title), title_justify="left", box=None, pad_edge=False)
+    for name in ("metric", "head", "features", "over episodes", "over patients", "chance"):
+        table.add_column(name)
+    for f in found.figures:
+        chance = "" if "-" in f.features else f"{found.chance[f.metric]:.3f}"
+        table.add_row(f.metric, f.head, f.features, str(f.episodes), str(f.patients), chance)
     console().print(table)
 
 

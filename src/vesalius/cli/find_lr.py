@@ -37,7 +37,7 @@ def find_lr(
         None, "--set", help="Override the plan: net.name=resnet-18; can be repeated."
     ),
     plan: Path | None = typer.Option(None, "--plan", help="Follow this plan.json."),
-    preset: str | None = typer.Option(None, "--preset", help="quick, good, best, finetune …"),
+    preset: str | None = typer.Option(None, "--preset", help="quick, good, best, finetune, lora …"),
     steps: int = typer.Option(100, "--steps", min=20, help="How many steps the rate grows over."),
     device: str | None = typer.Option(
         None, "--device", help="cpu, cuda, …", show_default="a GPU where there is one"

@@ -27,6 +27,12 @@ def fit(
         None, "--seed", min=0, help="Decides folds, weights and batches.", show_default="0, or the plan's"
     ),
     folds: int | None = typer.Option(None, "--folds", min=2, help="Train a member for each of N folds."),
+    shots: int | None = typer.Option(
+        None,
+        "--shots",
+        min=1,
+        help="Learn from K training cases of each label only, on the frozen features that --init gives.",
+    ),
     split: Path | None = typer.Option(None, "--split", help="A CSV with the columns case,split."),
     column: list[str] | None = typer.Option(
         None, "--column", help="ROLE=NAME of a table's column; can be repeated."
@@ -49,7 +55,7 @@ def fit(
         None,
         "--preset",
         help="quick: a first look. good: what the rules choose. best: where time does not matter. "
-        "finetune: with --init, the encoder frozen at first.",
+        "finetune: with --init, the encoder frozen at first; lora: with --init, adapters beside it learn.",
     ),
     by: list[str] | None = typer.Option(
         None,
@@ -87,6 +93,7 @@ def fit(
         time_limit=time_limit,
         seed=seed,
         folds=folds,
+        shots=shots,
         split=split,
         columns=pairs(column, "--column"),
         layout=layout,

@@ -5,6 +5,7 @@ A layout's file has `detect(root) -> Detection | None` and `read(root, *, option
 
 from vesalius.cohorts._assignment_io import load_assignment, save_assignment
 from vesalius.cohorts._check import Decoded, check, geometry_fault
+from vesalius.cohorts._dealing import connected
 from vesalius.cohorts._files import TABLE_SUFFIXES, require, walk
 from vesalius.cohorts._folds import assign, with_unlabelled
 from vesalius.cohorts._layout import SPARE, UNUSED, Detection, Options
@@ -12,6 +13,8 @@ from vesalius.cohorts._masked import recounted, with_values
 from vesalius.cohorts._open import name_of, open_cohort
 from vesalius.cohorts._overlap import Overlap
 from vesalius.cohorts._read import detect, read
+from vesalius.cohorts._shares import with_declared_test, with_share_of_labels
+from vesalius.cohorts._shots import draw_shots
 from vesalius.cohorts._spool import Reading, spool
 from vesalius.cohorts._table_io import read_cells
 from vesalius.cohorts._target import select_target
@@ -29,7 +32,9 @@ __all__ = [
     "assert_untold",
     "assign",
     "check",
+    "connected",
     "detect",
+    "draw_shots",
     "geometry_fault",
     "load_assignment",
     "name_of",
@@ -42,6 +47,8 @@ __all__ = [
     "select_target",
     "spool",
     "walk",
+    "with_declared_test",
+    "with_share_of_labels",
     "with_unlabelled",
     "with_values",
 ]

@@ -21,6 +21,8 @@ def save_assignment(assignment: Assignment, path: Path) -> None:
     }
     if assignment.unlabelled:
         data["unlabelled"] = [list(ids) for ids in assignment.unlabelled]
+    if assignment.shots is not None:
+        data["shots"] = assignment.shots
     write_text(path, json.dumps(data, indent=1, ensure_ascii=False) + "\n")
 
 
@@ -34,6 +36,7 @@ def load_assignment(path: Path) -> Assignment:
             by=str(data["by"]),
             seed=None if data["seed"] is None else int(data["seed"]),
             unlabelled=tuple(tuple(map(str, ids)) for ids in data.get("unlabelled", ())),
+            shots=None if data.get("shots") is None else int(data["shots"]),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path} is not a stored assignment of folds", found=repr(error)) from error

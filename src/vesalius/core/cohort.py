@@ -86,6 +86,8 @@ class Assignment:
     `test` and `folds` hold case ids; `by` says whether a declared split, a file or the seed decided.
     Fold `k` is the validation set of member `k`; every other fold is its training set. `unlabelled` are cases that lack
     the target and are learned from all the same; for each fold those that its member may see.
+    `shots`, where not None, is how many cases of each label were drawn to be learned from: they are the last of two
+    folds, and the first, which may be empty, is labelled and only validates.
     """
 
     test: tuple[str, ...]
@@ -93,6 +95,7 @@ class Assignment:
     by: str
     seed: int | None = None
     unlabelled: tuple[tuple[str, ...], ...] = ()
+    shots: int | None = None
 
     def training(self, fold: int) -> tuple[str, ...]:
         """Return the case ids that member `fold` learns from."""

@@ -112,13 +112,24 @@ class AugmentPlan(Section):
 
 
 class NetPlan(Section):
-    """The network: a registered name, its dial of width and depth, and its own options."""
+    """The network: a registered name, its dial of width and depth, and its own options.
+
+    An option that is a JSON object, such as another library's config, is kept as its text.
+    """
 
     name: str
     scale: float = Field(1.0, gt=0, le=16)
     dropout: float = Field(0.0, ge=0, lt=1)
     init: str | None = None
     options: dict[str, Scalar | list[int] | list[list[int]]] = {}
+
+    @field_validator("options", mode="before")
+    @classmethod
+    def _objects_as_text(cls, options: Any) -> Any:
+        """Return the options with each JSON object as its text, as `--set` reads one."""
+        if not isinstance(options, Mapping):
+            return options
+        return {k: json.dumps(v, sort_keys=True) if isinstance(v, Mapping) else v for k, v in options.items()}
 
 
 class LossPlan(Section):
@@ -150,8 +161,9 @@ class Revision(Section):
 class PhasePlan(Section):
     """A part of a member's training: a `share` of its steps, at `rate` × `train.lr`, some of the model frozen.
 
-    `frozen` names what keeps its weights and its statistics: `encoder`, or parts of the model by name (`net.stem`).
-    Each phase has the planned warm-up and the planned schedule to itself.
+    `frozen` names what keeps its weights and its statistics: `encoder`, a part of it by depth (`encoder:4` the four
+    depths nearest to the input, `encoder:-2` all but the deepest two, `encoder:75%` so much of them), or parts of the
+    model by name (`net.stem`). Each phase has the planned warm-up and the planned schedule to itself.
     """
 
     share: float = Field(gt=0, le=1)
@@ -163,13 +175,23 @@ class TrainPlan(Section):
     """How the weights are found. `steps` is the number of optimiser steps of one member, the most that one made.
 
     `optimizer` and `schedule` are registered names of `optimisers/` and `schedules/`, each with options of its own.
-    `recipe` is a registered name of `learn/recipes/`, and `recipe_options` are its own options.
+    `recipe` is a registered name of `learn/recipes/`, and `recipe_options` are its own options. `unlabelled` is how
+    many cases without the target it learns from at most, where it learns from such: drawn by the seed; None for all.
+
+    `shots` is how many cases of each label are learned from, drawn from those that there are; the others validate. None
+    learns from all.
 
     `by` is the column by whose groups `select=worst_group`, `balance_groups` and `group_thresholds` go, and `by_bounds`
     are the numbers from which its bands begin (see `run/grouped.py`).
 
+    `layer_decay` is how much lower the learning rate of weights that were taken over is with each depth of the net
+    towards the input, counted from its head; 1 is the same rate for all (see `learn/layers.py`).
+
     `enough` is how many steps are made where there is time, as a share of what is enough for so many cases. `phases`
     follow one another, with parts of the model frozen (see `learn/phases.py`); without any, all of it learns.
+
+    `lora` is the rank of low-rank adapters beside the encoder's linear layers, which learn in place of its own weights
+    (see `learn/adapters.py`); 0 is none.
 
     `revisions` are written when a run ends whose number of steps, or of threads, followed the clock; a run that is
     given such a plan makes the same changes at the same steps, whatever its own clock says.
@@ -178,10 +200,12 @@ class TrainPlan(Section):
     steps: int = Field(ge=1)
     batch: int = Field(ge=1)
     members: int = Field(1, ge=1)
+    shots: int | None = Field(None, ge=1)
     folds: int = Field(5, ge=2)
     optimizer: str = "adamw"
     optimizer_options: dict[str, Scalar] = {}
     lr: float = Field(1e-3, gt=0)
+    layer_decay: float = Field(1.0, gt=0, le=1)
     weight_decay: float = Field(0.01, ge=0)
     schedule: str = "cosine"
     schedule_options: dict[str, Scalar] = {}
@@ -203,8 +227,10 @@ class TrainPlan(Section):
     seed: int = Field(0, ge=0)
     recipe: str = "supervised"
     recipe_options: dict[str, Scalar] = {}
+    unlabelled: int | None = Field(None, ge=0)
     enough: float = Field(1.0, gt=0, le=10)
     phases: tuple[PhasePlan, ...] = ()
+    lora: int = Field(0, ge=0)
     revisions: tuple[Revision, ...] = ()
 
     @field_validator("phases")
@@ -315,6 +341,7 @@ class Plan(Shown, Section):
 
 
 USER = "set by the user"
+AS_MANY = "as many as its recipe makes"  # the reason for steps that follow from no time
 STAGED = ("task", "data", "augment", "net", "nets", "loss", "train", "infer")  # sections of every stage
 _AFTER = "the plan with what was set"
 MOVED = {
@@ -377,6 +404,11 @@ def _as_list(text: str) -> str:
 def save_plan(plan: Plan, path: Path | str) -> None:
     """Write `plan.json`, whole or not at all."""
     write_text(Path(path), plan.model_dump_json(indent=2) + "\n")
+
+
+def steps_fixed(plan: Plan) -> bool:
+    """Return whether the number of steps is a user's or its recipe's, so that no clock changes it."""
+    return plan.reasons.get("train.steps", "").startswith((USER, AS_MANY))
 
 
 def override(plan: Plan, settings: Mapping[str, Any], *, reason: str = USER) -> Plan:

@@ -124,13 +124,14 @@ class Batches:
     def __call__(self, step: int, device: torch.device) -> Batch:
         """Batch number `step`, augmented, on `device`."""
         g = torch.Generator().manual_seed(seed_of(self.plan.train.seed, self.member, "batch", step))
+        return augmented(self.cut(step, g).to(device), self.plan, g)
+
+    def cut(self, step: int, generator: torch.Generator) -> Batch:
+        """Return batch number `step` before it is augmented; where patches lie follows from the generator."""
         chosen = self.order(step)
         if self.plan.data.sampling == "patches":
-            cut = [self._patch(k, g) for k in chosen]
-        else:
-            cut = [self.examples[k] for k in chosen]
-        batch = self.stack(cut).to(device)
-        return augmented(batch, self.plan, g)
+            return self.stack([self._patch(k, generator) for k in chosen])
+        return self.stack([self.examples[k] for k in chosen])
 
     def _patch(self, k: int, generator: torch.Generator) -> Example:
         return patch_of(self.examples[k], self.centres[k] if self.centres else (), self.plan, generator)
@@ -186,11 +187,11 @@ def cut_out(example: Example, start: Sequence[int], size: Sequence[int]) -> Exam
     )
 
 
-def augmented(batch: Batch, plan: Plan, generator: torch.Generator) -> Batch:
+def augmented(batch: Batch, plan: Plan, generator: torch.Generator, *, mix: bool = True) -> Batch:
     """Return the batch after the planned augmentation; all frames of a cine are changed alike.
 
     Points and boxes move with the main image. Cases are mixed only where each has every target, and none has places;
-    their covariates are mixed with them.
+    their covariates are mixed with them. Without `mix` each case stays itself, whatever is planned.
     """
     if not batch.images:
         return batch
@@ -203,7 +204,7 @@ def augmented(batch: Batch, plan: Plan, generator: torch.Generator) -> Batch:
     images = augment.intensity(images, plan.augment, generator)
     covariates = batch.covariates
     known = covariates is None or not bool(covariates.isnan().any())
-    if not fields and not places and known and all(batch.labelled(name) is None for name in rest):
+    if mix and not fields and not places and known and all(batch.labelled(name) is None for name in rest):
         beside = {_COVARIATES: covariates} if rest and covariates is not None else {}
         images, rest = augment.mixup(images, {**rest, **beside}, plan.augment, generator)
         covariates = rest.pop(_COVARIATES, covariates)

@@ -6,7 +6,7 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from vesalius.core.bundle import State
-from vesalius.core.errors import BudgetError, DataError, Interrupted, VesaliusError
+from vesalius.core.errors import DataError, Interrupted, VesaliusError
 from vesalius.core.plan import Plan
 from vesalius.core.progress import Progress
 from vesalius.learn import checkpoint as checkpoints
@@ -26,7 +26,7 @@ from vesalius.learn.log import Log
 from vesalius.learn.optimise import rate
 from vesalius.learn.phases import span_at
 from vesalius.learn.recipes import contract as recipes
-from vesalius.learn.recipes.contract import Member, Recipe
+from vesalius.learn.recipes.contract import Held, Member, Recipe
 from vesalius.learn.stepper import fabric_for
 from vesalius.plan import torch_threads
 from vesalius.prepare.batch import Example
@@ -71,13 +71,17 @@ def train(
     pace: Pace | None = None,
     device: str | None = None,
     start: Mapping[str, Tensor] | None = None,
+    unlabelled: Collection[str] = (),
+    held: Held | None = None,
 ) -> Trained:
     """Train one member, from its checkpoint below `folder` where there is one; logs go there too.
 
     `validate` gives the score of a model, larger is better; the best checkpoint is kept. `deadline` is a
     `time.monotonic()`: past it, training stops at the next checkpoint and says so. `pace` may change the number of
     steps and of threads on the way; what it changed is in the checkpoint. Raises Interrupted on Ctrl-C, after saving.
-    `start` are weights to begin from (see `stepper.transfer`). How a step is taken is the planned recipe's business.
+    `start` are weights to begin from (see `stepper.transfer`), and `unlabelled` the ids of the examples that lack the
+    target, for recipes that learn from them, too; `held` is what a recipe may look at. How a step is taken is the
+    planned recipe's business.
     """
     label = f"{name}-{member}"
     path = folder / "checkpoints" / f"{label}.pt"
@@ -85,10 +89,24 @@ def train(
     if saved.done:
         return _trained(saved)
     fabric = fabric_for(plan, device)
-    recipe = recipes.begin(Member(task, plan, state, examples, member, fabric, start))
+    course = _course(saved, plan, name, member, pace)
+    without = frozenset(unlabelled)
+    recipe = recipes.begin(
+        Member(
+            task,
+            plan,
+            state,
+            examples,
+            member,
+            fabric,
+            start,
+            unlabelled=without,
+            steps=course.first,
+            held=held or Held(),
+        )
+    )
     if saved.step:
         recipe.restore(saved)
-    course = _course(saved, plan, name, member, pace)
     saved.loss_sum, saved.part_sum = saved.loss_sum.to(fabric.device), saved.part_sum.to(fabric.device)
     now = _Training(
         plan=plan,
@@ -109,6 +127,9 @@ def train(
     progress.advance(label, saved.step)
     try:
         with _interruptible() as stop:
+            if not saved.step and (before := recipe.looked()):
+                now.log.row(0, before)
+                saved.history.append({"step": 0.0, **before})
             while saved.step < course.steps:
                 late = now.step()
                 if now.ends(stop, late=late):
@@ -154,7 +175,7 @@ class _Training:
         lr = rate(at, self.plan.train, self.course.first)
         loss = self.recipe.step(step, lr)
         if step == 0:
-            _assert_finite(loss, self.recipe.given.task)
+            assert_finite(loss, self.recipe.given.task)
         saved.loss_sum, saved.loss_n = saved.loss_sum + loss, saved.loss_n + 1
         saved.part_sum, saved.part_n = saved.part_sum + loss, saved.part_n + 1
         saved.step = step + 1
@@ -219,7 +240,7 @@ class _Training:
             self.last_save = time.monotonic()
 
 
-def _assert_finite(loss: Tensor, task: Task) -> None:
+def assert_finite(loss: Tensor, task: Task) -> None:
     """Raise DataError where already the first loss, of a model that has learned nothing, is not finite."""
     if not bool(torch.isfinite(loss).all()):
         raise DataError(
@@ -268,7 +289,11 @@ def _validate(
     recipe: Recipe, plan: Plan, saved: Checkpoint, validate: Validate | None, figures: dict[str, float]
 ) -> None:
     score = float("nan")
-    if validate is not None:
+    looked = recipe.looked()
+    figures |= looked
+    if "score" in looked:
+        score = looked["score"]
+    elif validate is not None:
         with recipe.answering() as model:
             score = validate(model)
         figures["score"] = score
@@ -307,42 +332,3 @@ def _interruptible() -> Iterator[threading.Event]:
         yield stop
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def time_step(
-    task: Task,
-    plan: Plan,
-    state: State,
-    examples: Sequence[Example],
-    *,
-    seconds: float = 4.0,
-    steps: int = 3,
-    device: str | None = None,
-) -> float:
-    """Return the median seconds of a training step of this plan, augmentation included, measured for about `seconds`.
-
-    At least that many `steps` are made; the first counts only where it is the only one.
-
-    Raises BudgetError where not even one step fits the machine's memory.
-    """
-    fabric = fabric_for(plan, device)
-    try:
-        recipe = recipes.begin(Member(task, plan, state, examples, 0, fabric))
-        times: list[float] = []
-        began = time.monotonic()
-        for step in range(1000):
-            start = time.monotonic()
-            loss = recipe.step(step, rate(step, plan.train))
-            if step == 0:
-                _assert_finite(loss, task)
-            if fabric.device.type == "cuda":
-                torch.cuda.synchronize()
-            times.append(time.monotonic() - start)
-            if step >= steps - 1 and time.monotonic() - began > seconds:
-                break
-    except (MemoryError, torch.OutOfMemoryError) as error:
-        raise BudgetError(
-            "a training step does not fit into memory", hint="--set train.batch=1 or a smaller size"
-        ) from error
-    late = sorted(times[1:] or times)
-    return late[len(late) // 2]

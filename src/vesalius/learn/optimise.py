@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor, nn
 
 from vesalius import optimisers, schedules
 from vesalius.core.plan import TrainPlan
+from vesalius.learn.layers import rate_scales
 from vesalius.learn.phases import span_at
 
 
-def optimizer(model: nn.Module, plan: TrainPlan) -> torch.optim.Optimizer:
-    """Return the planned optimiser. Biases and norms (1-D parameters) are not decayed."""
+def optimizer(model: nn.Module, plan: TrainPlan, taken: Iterable[str] = ()) -> torch.optim.Optimizer:
+    """Return the planned optimiser. Biases and norms (1-D parameters) are not decayed.
+
+    `taken` are the names of the model's tensors that were taken over from given weights, which layer-wise rates are of.
+    """
+    scales = rate_scales(model, plan.layer_decay, taken)
     return optimisers.build(
         plan.optimizer,
         model,
         lr=plan.lr,
         weight_decay=plan.weight_decay,
         options=plan.optimizer_options,
+        scales=scales,
     )
 
 

@@ -10,9 +10,10 @@ from torch import nn
 from vesalius.core.errors import PlanError, UnknownName
 from vesalius.core.plan import PhasePlan
 from vesalius.core.words import listed
-from vesalius.nets import Net
+from vesalius.learn.layers import depths_of, outer_nets
 
 ENCODER = "encoder"  # in a plan: what the net sees images with, whatever it is called in the model
+HOW_MANY = "encoder:4 (the depths nearest to the input), encoder:-2 (all but the deepest two) or encoder:75%"
 
 
 @dataclass(frozen=True)
@@ -39,13 +40,19 @@ def span_at(position: float, phases: Sequence[PhasePlan], steps: int) -> Span:
 def frozen_parts(model: nn.Module, names: Iterable[str]) -> tuple[str, ...]:
     """Return the model's own names of the parts that a phase freezes.
 
-    `encoder` stands for what the net sees images with; other names are parts of the model (`net.stem`). Raises
-    PlanError for a net that does not say which part that is, and where nothing would be left to learn; UnknownName for
-    a part that is not there.
+    `encoder` stands for what the net sees images with, `encoder:4`, `encoder:-2` or `encoder:75%` for its depths
+    nearest to the input; other names are parts of the model (`net.stem`). Raises PlanError for a net that does not say
+    which part that is, and where nothing would be left to learn; UnknownName for a part that is not there.
     """
     found: list[str] = []
     for name in names:
-        found += _encoder(model) if name == ENCODER else [_part(model, name)]
+        kind, given, many = name.partition(":")
+        if name == ENCODER:
+            found += _encoder(model)
+        elif kind == ENCODER and given:
+            found += _nearest(model, many)
+        else:
+            found.append(_part(model, name))
     if found and all(is_frozen(n, found) for n, p in model.named_parameters() if p.requires_grad):
         raise PlanError(
             "a phase of train.phases freezes the whole model, so that nothing would learn",
@@ -79,10 +86,8 @@ def assert_learned(model: nn.Module, phases: Sequence[PhasePlan], taken: Iterabl
 
 def _encoder(model: nn.Module) -> list[str]:
     """Return the names of what the model's nets see images with. Raises PlanError where a net does not say."""
-    nets = [(name, m) for name, m in model.named_modules() if isinstance(m, Net)]
-    outer = [(n, m) for n, m in nets if not any(n != o and n.startswith(f"{o}.") for o, _ in nets)]
     found = []
-    for name, net in outer:
+    for name, net in outer_nets(model):
         if not net.encoding:
             raise PlanError(
                 f"{type(net).__name__} does not say which part of it is its encoder",
@@ -94,6 +99,32 @@ def _encoder(model: nn.Module) -> list[str]:
             "the model has no net, so no encoder to freeze", hint="train.phases that name its parts"
         )
     return found
+
+
+def _nearest(model: nn.Module, many: str) -> list[str]:
+    """Return the names of the depths nearest to the input, as many as the text says. Raises PlanError."""
+    _encoder(model)  # says where a net has none
+    found = []
+    for depths in depths_of(model):
+        count = _count(many, len(depths))
+        found += [name for depth in depths[:count] for name in depth]
+    return found
+
+
+def _count(many: str, depths: int) -> int:
+    """Return how many of so many depths a text means: `4`, `-2` or `75%`. Raises PlanError."""
+    text, percent = many.removesuffix("%"), many.endswith("%")
+    try:
+        number = float(text) if percent else int(text)
+    except ValueError as error:
+        raise PlanError(f"'{ENCODER}:{many}' is not a part of an encoder", hint=HOW_MANY) from error
+    if percent and 0 <= number <= 100:
+        return round(depths * number / 100)
+    if percent or not -depths < number <= depths or number == 0:
+        raise PlanError(
+            f"'{ENCODER}:{many}' is not a part of this encoder", found=f"{depths} depths", hint=HOW_MANY
+        )
+    return int(number) if number > 0 else depths + int(number)
 
 
 def _part(model: nn.Module, name: str) -> str:

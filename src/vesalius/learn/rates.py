@@ -10,7 +10,7 @@ that average lags so far behind that its minimum lies where the loss rises, so h
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -58,10 +58,17 @@ def sweep(
     progress: Progress,
     device: str | None = None,
     start: Mapping[str, Tensor] | None = None,
+    unlabelled: Collection[str] = (),
 ) -> Sweep:
-    """Take real steps of the planned training, each at a higher rate than the one before; nothing of it is kept."""
+    """Take real steps of the planned training, each at a higher rate than the one before; nothing of it is kept.
+
+    `unlabelled` are the ids of the examples that lack the target.
+    """
     fabric = fabric_for(plan, device)
-    recipe = recipes.begin(Member(task, plan, state, examples, 0, fabric, start))
+    without = frozenset(unlabelled)
+    recipe = recipes.begin(
+        Member(task, plan, state, examples, 0, fabric, start, unlabelled=without, steps=steps)
+    )
     rates: list[float] = []
     losses: list[float] = []
     averages: list[float] = []

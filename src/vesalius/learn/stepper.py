@@ -15,12 +15,13 @@ from vesalius.core.bundle import State
 from vesalius.core.errors import CodeError, PlanError
 from vesalius.core.plan import Plan
 from vesalius.core.seeds import seed_of
-from vesalius.infer.asked import built, terms_of
+from vesalius.infer.asked import built, inferred, terms_of
+from vesalius.learn.adapters import added
 from vesalius.learn.checkpoint import Checkpoint
 from vesalius.learn.optimise import Average, optimizer, rate
 from vesalius.learn.phases import frozen_parts, is_frozen
 from vesalius.learn.shallow import keep_exact
-from vesalius.learn.weights import placed
+from vesalius.learn.weights import fit_of, placed
 from vesalius.prepare.batch import Batch
 from vesalius.tasks.contract import Task
 
@@ -107,7 +108,10 @@ class Stepper:
     ) -> None:
         self.plan, self.member, self.fabric, self.task = plan, member, fabric, task
         self.model = keep_exact(build(task, plan, state, member, start))
-        self.optimizer_ = optimizer(self.model, plan.train)
+        taken = fit_of(self.model, start).taken if start and plan.train.layer_decay < 1 else ()
+        seed = seed_of(plan.train.seed, member, "adapters")
+        self.adapters = added(self.model, plan.train.lora, seed=seed) if plan.train.lora else None
+        self.optimizer_ = optimizer(self.model, plan.train, taken)
         self.objective, self.wrapped = fabric.setup(Objective(task, self.model), self.optimizer_)
         self.average = Average(self.model, plan.train.ema) if plan.train.ema else None
         self._learning = [n for n, p in self.model.named_parameters() if p.requires_grad]
@@ -159,7 +163,7 @@ class Stepper:
         """Clip the gradients, take the optimiser's step with them, clear them, and move the average."""
         train = self.plan.train
         for group in self.optimizer_.param_groups:
-            group["lr"] = rate(step, train) if lr is None else lr
+            group["lr"] = (rate(step, train) if lr is None else lr) * group.get("rate_scale", 1.0)
         if train.clip_norm:
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), train.clip_norm, foreach=True)
         self.wrapped.step()
@@ -169,7 +173,7 @@ class Stepper:
 
     def loss(self, step: int, batch: Batch) -> Tensor:
         """Return the sum of the loss's terms for a batch, with what its gradients need; drawn as `step` says."""
-        generator = self._seeded(step)
+        generator = self.seeded(step)
         fields = {name: getattr(batch, name) for name in batch.__dataclass_fields__}
         words = Words(
             {name: fields.pop(name) for name, held in list(fields.items()) if isinstance(held, tuple)}
@@ -186,11 +190,17 @@ class Stepper:
                 f"recipe '{self.plan.train.recipe}' needs the loss of each case, which {self.task.name} does not tell",
                 hint="--set train.recipe=supervised, or a `loss_each` in the task's file",
             )
-        generator = self._seeded(step)
+        generator = self.seeded(step)
         with self.fabric.autocast():
             return self.task.loss_each(self.model, batch, generator)
 
-    def _seeded(self, step: int) -> torch.Generator:
+    def raw(self, step: int, batch: Batch) -> Tensor:
+        """Return the raw outputs about a batch of the model in training mode, with what their gradients need."""
+        generator = self.seeded(step)
+        with self.fabric.autocast():
+            return inferred(self.task, self.model, batch, generator)
+
+    def seeded(self, step: int) -> torch.Generator:
         """Put the model into training mode; seed what dropout and its kin draw from. Returns the loss's generator."""
         seed = self.plan.train.seed
         self._seed(seed_of(seed, self.member, "step", step))
@@ -206,8 +216,13 @@ class Stepper:
             torch.cuda.manual_seed(seed)
 
     def weights(self) -> dict[str, Tensor]:
-        """Return copies of what answers are made with: the moving average, or the weights themselves."""
-        chosen = self.average.values if self.average else self.model.state_dict()
+        """Return copies of what answers are made with: the moving average, or the weights themselves.
+
+        What adapters add is in the weights that they lie beside, so that a bundle knows nothing of adapters.
+        """
+        chosen: Mapping[str, Tensor] = self.average.values if self.average else self.model.state_dict()
+        if self.adapters:
+            chosen = self.adapters.merged(chosen)
         return {k: v.detach().cpu().clone() for k, v in chosen.items()}
 
     @contextmanager

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vesalius.nets._blocks import conv
+from vesalius.nets._depths import Depths, under
 from vesalius.nets._net import Dense, Net
 from vesalius.nets._unet import ConvNormAct
 
@@ -62,6 +63,11 @@ class Folded(Net):
     def encoding(self) -> tuple[str, ...]:
         """Return the inner net's."""
         return tuple(f"inner.{part}" for part in self.inner.encoding)
+
+    @property
+    def depths(self) -> Depths:
+        """Return the inner net's."""
+        return under("inner", self.inner.depths)
 
     def forward(self, x: Tensor) -> Dense:
         """Return feature maps of the inner net, and a full-resolution map."""

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vesalius.nets._blocks import MaxPool, conv, depth, initialise, norm, one_of, read_options, width
+from vesalius.nets._depths import Depths
 from vesalius.nets._net import Net
 
 NAMES = {
@@ -112,6 +113,12 @@ class DenseNet(Net):
         self.transitions = nn.ModuleList(transitions)
         self.last_norm = norm(normalise, dims, inside)
         initialise(self, mode="fan_in")
+
+    @property
+    def depths(self) -> Depths:
+        """Return the stem, and each block with the transition before it."""
+        later = [(f"transitions.{k}", f"blocks.{k + 1}") for k in range(len(self.transitions))]
+        return (("stem",), ("blocks.0",), *later[:-1], (*later[-1], "last_norm"))
 
     def forward(self, x: Tensor) -> list[Tensor]:
         self.check_input(x)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vesalius.nets._blocks import DropPath, conv, depth, read_options, width
+from vesalius.nets._depths import Depths
 from vesalius.nets._net import Net
 
 NAMES = {
@@ -202,6 +203,12 @@ class Swin(Net):
                 nn.init.trunc_normal_(module.weight, std=0.02)
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
+
+    @property
+    def depths(self) -> Depths:
+        """Return the embedding, and each stage with the merging before it."""
+        later = [(f"merges.{k}", f"stages.{k + 1}") for k in range(len(self.merges))]
+        return (("embed", "embed_norm"), ("stages.0",), *later[:-1], (*later[-1], "norm"))
 
     def forward(self, x: Tensor) -> list[Tensor]:
         self.check_input(x)

@@ -10,6 +10,7 @@ from monai.networks.nets.swin_unetr import SwinUNETR
 from torch import Tensor, nn
 
 from vesalius.nets._blocks import depth, one_of, read_options, width
+from vesalius.nets._depths import Depths
 from vesalius.nets._net import Dense, Net, crop_to, pad_to_multiple
 
 NAMES = {"swinunetr": "Swin UNETR: a Swin Transformer encoder and a convolutional decoder"}
@@ -58,6 +59,19 @@ class WrappedSwinUNETR(Net):
     def encoding(self) -> tuple[str, ...]:
         """Return the transformer and the convolutions that read it."""
         return ("net.swinViT", *(f"net.encoder{k}" for k in (1, 2, 3, 4, 10)))
+
+    @property
+    def depths(self) -> Depths:
+        """Return the embedding and each stage, with the convolutions that read what it gives."""
+        stages = [f"net.swinViT.layers{k}.0" for k in (1, 2, 3, 4)]
+        first = ("net.swinViT.patch_embed", "net.encoder1", "net.encoder2")
+        return (
+            first,
+            (stages[0], "net.encoder3"),
+            (stages[1], "net.encoder4"),
+            (stages[2],),
+            (stages[3], "net.encoder10"),
+        )
 
     def forward(self, x: Tensor) -> Dense:
         self.check_input(x)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from vesalius.core.errors import PlanError
 from vesalius.nets._blocks import read_options, width
+from vesalius.nets._depths import Depths
 from vesalius.nets._net import Dense, Net, crop_to, pad_to_multiple
 
 NAMES = {"unetr": "UNETR: a Vision Transformer encoder and a convolutional decoder"}
@@ -56,6 +57,15 @@ class WrappedUNETR(Net):
     def encoding(self) -> tuple[str, ...]:
         """Return the transformer and the convolutions that read it."""
         return ("net.vit", *(f"net.encoder{k}" for k in (1, 2, 3, 4)))
+
+    @property
+    def depths(self) -> Depths:
+        """Return the embedding and each layer, with the convolutions that read what it gives."""
+        reads = {layer: f"net.encoder{k}" for k, layer in zip((2, 3, 4), JOINED, strict=True)}
+        layers = [f"net.vit.blocks.{k}" for k in range(len(self.net.vit.blocks))]
+        inner = [(name, *((reads[k],) if k in reads else ())) for k, name in enumerate(layers)]
+        inner[-1] = (*inner[-1], "net.vit.norm")
+        return (("net.vit.patch_embedding", "net.encoder1"), *inner)
 
     def forward(self, x: Tensor) -> Dense:
         self.check_input(x)

@@ -6,7 +6,7 @@ An optimiser's file declares literals that are read without importing it (see `c
     LIMITS = {"momentum": {"ge": 0, "lt": 1}} what values they take
 
 and has `make(groups, *, lr, options) -> torch.optim.Optimizer`. `groups` are parameters with the weight decay of each,
-as torch takes them.
+as torch takes them; one that learns at another rate than `lr` also has its `lr`, and that as a share (`rate_scale`).
 """
 
 from __future__ import annotations
@@ -37,16 +37,36 @@ def adopt(thing: Any, name: str, said: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def build(
-    name: str, model: nn.Module, *, lr: float, weight_decay: float, options: Mapping[str, Any] | None = None
+    name: str,
+    model: nn.Module,
+    *,
+    lr: float,
+    weight_decay: float,
+    options: Mapping[str, Any] | None = None,
+    scales: Mapping[str, float] | None = None,
 ) -> torch.optim.Optimizer:
     """Return the optimiser of that registered name for a model's parameters.
 
-    Biases and norms (1-D parameters) are not decayed. Raises UnknownName for a name or an option that does not exist,
-    PlanError for a value that an option does not take.
+    Biases and norms (1-D parameters) are not decayed. `scales` holds, by the names of parameters, the share of `lr`
+    that each of them learns at; 1 where it says nothing. Raises UnknownName for a name or an option that does not
+    exist, PlanError for a value that an option does not take.
     """
     chosen = options_of("optimisers", name, options or {}, where="train.optimizer_options")
-    decayed = [p for p in model.parameters() if p.requires_grad and p.ndim > 1]
-    free = [p for p in model.parameters() if p.requires_grad and p.ndim <= 1]
-    groups = [{"params": decayed, "weight_decay": weight_decay}, {"params": free, "weight_decay": 0.0}]
+    groups: list[dict[str, Any]] = []
+    for scale, parameters in _by_scale(model, scales or {}).items():
+        own = {} if scale == 1.0 else {"lr": lr * scale, "rate_scale": scale}
+        decayed = [p for p in parameters if p.ndim > 1]
+        free = [p for p in parameters if p.ndim <= 1]
+        groups.append({"params": decayed, "weight_decay": weight_decay, **own})
+        groups.append({"params": free, "weight_decay": 0.0, **own})
     made = registry.lookup("optimisers", name).make([g for g in groups if g["params"]], lr=lr, options=chosen)
     return cast("torch.optim.Optimizer", made)
+
+
+def _by_scale(model: nn.Module, scales: Mapping[str, float]) -> dict[float, list[nn.Parameter]]:
+    """Return the parameters that learn by the share of the rate that they learn at, each in the model's order."""
+    found: dict[float, list[nn.Parameter]] = {1.0: []}
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            found.setdefault(scales.get(name, 1.0), []).append(parameter)
+    return found

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from vesalius.core.errors import BudgetError
-from vesalius.core.plan import USER, Plan, override
+from vesalius.core.plan import USER, Plan, override, steps_fixed
 from vesalius.core.words import counted
 
 MINIMUM_STEPS = 20
@@ -89,7 +89,8 @@ def few_steps(plan: Plan, cases: int) -> int:
 def _scaled(plan: Plan, available_s: float, few: int, time_step: TimeStep) -> tuple[Plan, float]:
     """Return a narrower net where the planned one would get too few steps to learn; and the seconds of its step."""
     step_s = time_step(plan)
-    own = USER in (plan.reasons.get("net.scale"), plan.reasons.get("train.steps"))
+    own = plan.reasons.get("net.scale") == USER or steps_fixed(plan)
+    own = own or plan.net.init is not None  # a narrower net has no place for the weights to begin from
     while not own and plan.net.scale > NARROWEST and available_s / step_s < few:
         narrower = override(
             plan,
@@ -169,7 +170,7 @@ def budget(
         plan, step_s = _scaled(plan, available_s - validation_s, min(wanted // 3, FEW_STEPS), time_step)
     else:
         step_s = time_step(plan)
-    if plan.reasons.get("train.steps") == USER:
+    if steps_fixed(plan):
         return plan, Budget(step_s, plan.train.steps, step_s * plan.train.steps * plan.train.members)
     if available_s is None:
         reason = f"enough for {cases} cases; no time limit was given (a step takes {step_s:.3f} s)"

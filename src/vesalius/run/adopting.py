@@ -20,47 +20,52 @@ OVER = "flexunet"  # the dense net over an encoder
 def adopted(plan: Plan, start: Start, task: Task, settings: Mapping[str, Any]) -> Plan:
     """Return the plan with the net of the weights to begin from, and their normalisation; what the user set stays.
 
-    Where the user chose anything of the net, it is the user's; where nobody knows what net the weights are of, it is
-    the planned one. A task of dense nets takes an encoder's weights by a U-Net over that encoder.
+    Where nobody knows what net the weights are of, or the user named another, the plan's net stays. A task of dense
+    nets takes an encoder's weights by a U-Net over that encoder.
     """
     theirs = (
         start.plan.net if start.plan is not None else start.given.net if start.given is not None else None
     )
-    if theirs is not None and not any(path.startswith("net.") for path in settings):
-        plan = _with_net(plan, theirs, task)
+    if theirs is not None:
+        plan = _with_net(plan, theirs, task, settings)
     if start.given is not None and start.given.mean and "data.normalise" not in settings:
         plan = _normalised(plan, start.given)
     return plan
 
 
-def _with_net(plan: Plan, theirs: NetPlan, task: Task) -> Plan:
+def _with_net(plan: Plan, theirs: NetPlan, task: Task, settings: Mapping[str, Any]) -> Plan:
     """Return the plan with that net, or with a dense one over it; unchanged where the task takes neither."""
     role = describe(theirs.name).get("ROLE")
     if role in task.roles:
         chosen = {"net.name": theirs.name, "net.scale": theirs.scale, "net.options": theirs.options}
-        return _changed(plan, chosen, "that of the weights to begin from")
-    if role == "encoder" and "dense" in task.roles:
+        why = "that of the weights to begin from"
+    elif role == "encoder" and "dense" in task.roles:
         options: dict[str, Any] = {"encoder": theirs.name, "encoder_scale": theirs.scale}
         options |= {"encoder_options": json.dumps(theirs.options)} if theirs.options else {}
         chosen = {"net.name": OVER, "net.scale": 1.0, "net.options": options}
-        return _changed(plan, chosen, f"a U-Net over {theirs.name}, which the weights to begin from are of")
-    return plan
-
-
-def _changed(plan: Plan, chosen: Mapping[str, Any], why: str) -> Plan:
-    """Return the plan with what is other in `chosen`, for that reason."""
+        why = f"a U-Net over {theirs.name}, which the weights to begin from are of"
+    else:
+        return plan
+    if settings.get("net.name", chosen["net.name"]) != chosen["net.name"]:
+        return plan
     net = plan.net.model_dump()
-    other = {path: value for path, value in chosen.items() if net[path.removeprefix("net.")] != value}
+    other = {
+        path: value
+        for path, value in chosen.items()
+        if net[path.removeprefix("net.")] != value and path not in settings
+    }
     return override(plan, other, reason=why) if other else plan
 
 
 def _normalised(plan: Plan, given: Weights) -> Plan:
     """Return the plan with 8-bit pictures normalised as those that the weights learned from.
 
-    A grey picture takes the mean over their channels. Channels of another meaning, and values on another scale, keep
-    what was planned.
+    A grey picture takes the mean over their channels. Channels of another meaning, values on another scale, and those
+    that are unlike, and so each normalised by themselves, keep what was planned.
     """
     now = plan.data.normalise
+    if len(set(now)) > 1:
+        return plan
     if any(n.method != "fixed" or (n.low, n.high) != (0.0, 255.0) for n in now):
         return plan
     if plan.data.channels == len(given.mean) and plan.data.names_of(0) in ((), given.channels):

@@ -10,12 +10,13 @@ from typing import Any
 
 from vesalius.core.bundle import State
 from vesalius.core.errors import PlanError
-from vesalius.core.plan import USER, Plan, override
+from vesalius.core.plan import USER, Plan, override, steps_fixed
 from vesalius.core.progress import Progress
 from vesalius.infer import predictor, runs
 from vesalius.infer.runs.contract import Members
-from vesalius.learn.loop import time_step
+from vesalius.learn.recipes import contract as recipes
 from vesalius.learn.stepper import build
+from vesalius.learn.timing import time_step
 from vesalius.plan import machine as machines
 from vesalius.plan import torch_threads
 from vesalius.plan.budget import MINIMUM_STEPS, as_words, budget, too_short, used_up
@@ -104,7 +105,7 @@ def budgeted(
     bench = _bench(space, plan, limit, began, progress, device)
     rehearse(space, bench.ready, device)
     plan, slower = _vacant(plan, vacancy, device)
-    if limit is not None and plan.reasons.get("train.steps") != USER:
+    if limit is not None and not steps_fixed(plan):
         available = bench.left(_after(space, plan, 0.0, slower, answered_again, groups))
         _not_hopeless(bench, plan, available, limit, slower * START_S)
     one = _time_answer(space.task, plan, bench.ready.state, bench.examples, device, start)
@@ -116,21 +117,26 @@ def budgeted(
     watched_s = (still if plan.train.select == "worst_group" else min(MONITOR, still)) * one
     available = bench.left(after)
     watch_s = 4.0 if available is None else min(4.0, max(0.3, available * 0.015))
-    if available is None and plan.reasons.get("train.steps") == USER:
+    if available is None and steps_fixed(plan):
         watch_s = 0.0  # nothing is decided by it: it only tells how long training will take
     if available is not None:
         plan = _affordable(plan, watched_s, available)
     monitored = watched_s * plan.train.validations
 
+    closed = (
+        recipes.get(plan.train.recipe).steps is not None
+    )  # one pass over the cases, and what is solved is small
+    learned = len(space.training) - still
+
     def step_s(candidate: Plan) -> float:
-        return bench.step_s(candidate, watch_s)
+        return learned * one if closed else bench.step_s(candidate, watch_s)
 
     crowded, most = plan.train.threads, plan.train.members
     plan = _threaded(plan, step_s, device)
     pay = None if crowded else plan.train.threads
     fixed, found = budget(
         plan,
-        cases=len(space.training) - still,
+        cases=learned,
         available_s=bench.left(after),
         time_step=step_s,
         validation_s=monitored,
@@ -147,7 +153,8 @@ def budgeted(
     ).joins:  # the answers of a further member take too long to be decided on late
         most = fixed.train.members
         after = _after(space, fixed, one, slower, answered_again, groups) + index_s
-    foreseen = Foreseen(found.step_s, after, one, most, pay, slower, index_s)
+    case_s = bench.prepare_s / (len(space.training) + len(space.unlabelled))
+    foreseen = Foreseen(found.step_s, after, one, most, pay, slower, index_s, case_s)
     return Budgeted(fixed, foreseen, _of_use(bench.ready))
 
 
@@ -181,7 +188,7 @@ def _vacant(plan: Plan, vacancy: machines.Vacancy, device: str | None) -> tuple[
     if free is None:
         return plan, 1.0
     slower = 1 / max(0.5, min(1.0, free))
-    fixed = plan.train.threads is not None or plan.reasons.get("train.steps") == USER
+    fixed = plan.train.threads is not None or steps_fixed(plan)
     threads = machines.fitting(free, vacancy.cores)
     if fixed or threads >= vacancy.cores or predictor.device_of(device).type != "cpu":
         return plan, slower
@@ -219,7 +226,7 @@ def _fits_memory(plan: Plan) -> None:
 def _threaded(plan: Plan, step_s: Callable[[Plan], float], device: str | None) -> Plan:
     """Half of the cores where that is quicker: on a machine that others use too, threads wait for one another."""
     cores = torch_threads.in_use()
-    fixed = plan.train.threads is not None or plan.reasons.get("train.steps") == USER
+    fixed = plan.train.threads is not None or steps_fixed(plan)
     if fixed or cores < 2 or predictor.device_of(device).type != "cpu":
         return plan
     every = step_s(plan)
@@ -265,7 +272,8 @@ def _after(space: Workspace, plan: Plan, answer_s: float, slower: float, again: 
     `slower` is how much longer a thread takes because of what else this machine does. `again` says that each training
     case is answered, too, by the member that never saw it; `groups` are those that figures are given for.
     """
-    each = 0.3 if plan.data.sampling == "patches" else 0.01
+    fields = plan.data.sampling == "patches" or runs.get(space.task.run).on_grid
+    each = 0.3 if fields else 0.01
     tested, once_more = len(space.test), len(space.training) if again else 0
     grouped = groups * (GROUP_S + tested * GROUP_CASE_S)
     scoring = slower * (REPORT_S + (tested + once_more) * each + grouped)

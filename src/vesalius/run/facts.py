@@ -21,7 +21,7 @@ def data_facts(space: Workspace) -> dict[str, str]:
         "patients": str(patients)
         if cohort.patients_known
         else f"{patients} (no patient ids: a case counts as one)",
-        "trained on": f"{counted(len(space.training), 'case')} in {counted(len(space.assignment.folds), 'fold')}",
+        "trained on": _trained_on(space),
         **({"beside them": f"{counted(len(beside), 'case')} without the target"} if beside else {}),
         "tested on": counted(len(space.test), "case"),
         "divided": _divided(space),
@@ -44,6 +44,15 @@ def run_facts(plan: Plan, outcome: Outcome) -> dict[str, str]:
         "ended by the clock": _by_clock(outcome),
         "made on": datetime.date.today().isoformat(),
     }
+
+
+def _trained_on(space: Workspace) -> str:
+    """Return how many cases were learned from, in how many folds; of few shots how many validated."""
+    shots = space.assignment.shots
+    if shots is None:
+        return f"{counted(len(space.training), 'case')} in {counted(len(space.assignment.folds), 'fold')}"
+    held = len(space.training) - len(space.learned)
+    return f"{counted(len(space.learned), 'case')}, {shots} of each label; {counted(held, 'other')} only validated"
 
 
 def _divided(space: Workspace) -> str:

@@ -10,11 +10,16 @@ from typing import Any
 from vesalius.core.bundle import Bundle, open_bundle
 from vesalius.core.cohort import Assignment
 from vesalius.core.errors import BundleError, PlanError
-from vesalius.core.plan import DataPlan, Plan, override
+from vesalius.core.plan import USER, DataPlan, Plan, override
 from vesalius.core.progress import Progress
 from vesalius.core.sealed import MANIFEST
 from vesalius.core.words import counted
+from vesalius.evaluate.answered import of_its_training
+from vesalius.evaluate.banners import COLLAPSED
+from vesalius.learn import adapters
+from vesalius.learn.frozen import assert_known
 from vesalius.learn.phases import assert_learned
+from vesalius.learn.recipes import contract as recipes
 from vesalius.learn.stepper import build
 from vesalius.learn.weights import fit_of
 from vesalius.reliability.trained_on import TrainedOn, learned
@@ -31,7 +36,7 @@ class Start:
     """Weights to begin from. `plan` is that of the bundle they are of, `member` which of its `members` they are.
 
     Where the folds of its run are known, member k learned from all of them but the k-th. `given` is what is known of
-    weights that are no bundle's.
+    weights that are no bundle's. `warned` is what their bundle says against them.
     """
 
     weights: Mapping[str, Any]
@@ -40,6 +45,7 @@ class Start:
     given: Weights | None = None
     member: int = 0
     members: int = 1
+    warned: tuple[str, ...] = ()
 
     @property
     def origin(self) -> str:
@@ -62,7 +68,8 @@ def initial_weights(what: str) -> Start:
         bundle = open_bundle(path)
         stage = bundle.stages[-1]
         weights = load_file(bundle.path / stage.members[0])
-        return Start(weights, past_of_bundle(bundle), stage.plan, members=len(stage.members))
+        against = tuple(b.text for b in of_its_training(bundle) if b.kind == COLLAPSED)
+        return Start(weights, past_of_bundle(bundle), stage.plan, members=len(stage.members), warned=against)
     return _of_others(reader.read(what))
 
 
@@ -131,16 +138,27 @@ def taken_over(space: Workspace, plan: Plan, start: Start, ready: Ready, progres
     model = build(ready.task, plan, ready.state, 0)
     fit = fit_of(model, start.weights)
     assert_learned(model, plan.train.phases, fit.taken)
-    said = str(fit) + (f"; member {start.member + 1} of its {start.members}" if start.members > 1 else "")
+    if plan.train.lora:
+        adapters.assert_learned(model, fit.taken)
+    if recipes.get(plan.train.recipe).steps is not None:
+        assert_known(ready.task, model, fit.taken, plan.train.recipe)
+    left = start.given.left_out() if start.given else ""
+    said = str(fit) + (f"; not taken: {left}" if left else "")
+    said += f"; member {start.member + 1} of its {start.members}" if start.members > 1 else ""
+    if start.given is not None and start.given.licence:
+        said += f"; their licence: {start.given.licence}"
     validating = [i for fold in space.assignment.folds[: plan.train.members] for i in fold]
     seen = sum(i in space.seen and space.seen[i] != start.member for i in validating)
     if seen:
         said += (
             f"; validation is too good, as {seen} of its {counted(len(validating), 'case')} were trained on"
         )
+    for text in start.warned:
+        progress.note(f"{start.origin} warns: {text}")
     progress.note(f"begins from {start.origin}: {said}")
-    progress.note(f"{space.overlap}; split: {space.assignment.by}")
-    return override(plan, {"net.init": start.origin}, reason=said)
+    progress.note("; ".join(filter(None, (space.overlap, f"split: {space.assignment.by}"))))
+    why = plan.reasons.get("net.init", USER)
+    return override(plan, {"net.init": start.origin}, reason=said if why == USER else f"{why}; {said}")
 
 
 def record(space: Workspace, assignment: Assignment, start: Start | None) -> TrainedOn:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from vesalius.core.plan import USER, Plan, Revision, override
+from vesalius.core.plan import USER, Plan, Revision, override, steps_fixed
 from vesalius.infer import predictor
 from vesalius.learn.course import Change, Pace
 from vesalius.learn.loop import Trained
@@ -23,7 +23,8 @@ KEPT = 0.75  # of few steps: enough that a member which was planned is not given
 class Foreseen:
     """What was measured before training: seconds of a step, of everything after training, of one case's answer.
 
-    `index_s` are those, among what comes after, that are set aside for an index of the training cases.
+    `index_s` are those, among what comes after, that are set aside for an index of the training cases; `case_s` are
+    those that preparing a case takes.
     """
 
     step_s: float
@@ -33,6 +34,7 @@ class Foreseen:
     threads: int | None = None  # the most that pay, where it was measured
     slower: float = 1.0  # how much longer a thread took then for what else the machine did
     index_s: float = 0.0
+    case_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,7 @@ class Clock:
 
 def clock_for(plan: Plan, deadline: float | None, foreseen: Foreseen | None, device: str | None) -> Clock:
     """Return the clock of a run of that plan."""
-    free = plan.reasons.get("train.steps") != USER and not plan.train.revisions
+    free = not steps_fixed(plan) and not plan.train.revisions
     on_cpu = predictor.device_of(device).type == "cpu"
     threads = free and on_cpu and plan.reasons.get("train.threads") != USER
     return Clock(deadline, free and deadline is not None, threads, foreseen)
@@ -123,7 +125,7 @@ def settled(plan: Plan, trained: Mapping[str, Sequence[Trained]]) -> Plan:
     changed = any(len(course) > 1 for each in whole.values() for course in each)
     known = [t for t in members if t.course]
     if (
-        plan.reasons.get("train.steps") == USER
+        steps_fixed(plan)
         or not known
         or (not changed and len(members) == plan.train.members)
         or plan.train.revisions

@@ -29,7 +29,9 @@ def read_workspace(begun: Begun) -> Workspace:
         ) from error
     for item in space.cohort.set_aside:
         progress.note(f"set aside: {item.case}: {item.reason}")
-    if "not trained on" in space.assignment.by:
+    if "not trained on" in space.assignment.by or (
+        space.assignment.shots is not None and begun.start is None
+    ):
         progress.note(f"split: {space.assignment.by}")
     return space
 
@@ -50,7 +52,19 @@ def _prepared(begun: Begun) -> Workspace:
         progress=progress if begun.limit_s is None else Limited(progress, asked.began, begun.limit_s),
         assignment=begun.assignment,
         past=begun.start.past if begun.start else None,
+        shots=shots_asked(begun),
+        with_test=asked.with_test,
     )
+
+
+def shots_asked(begun: Begun) -> int | None:
+    """Return how many cases of each label are to be learned from; None for all. Raises PlanError."""
+    text = str(begun.asked.settings.get("train.shots", ""))
+    if begun.asked.shots is None and text not in ("", "None", "null"):
+        if not text.isdecimal() or int(text) < 1:
+            raise PlanError("train.shots must be a whole number, at least 1", found=repr(text))
+        return int(text)
+    return begun.asked.shots or (begun.given.train.shots if begun.given else None)
 
 
 def _fold_count(begun: Begun) -> int:

@@ -21,7 +21,7 @@ from vesalius.run.workspace import Workspace
 from vesalius.tasks import contract as tasks
 from vesalius.tasks.contract import Task
 
-# what the budget decides, and the reasons for it: no state and no example depends on these
+# what the budget and trials decide, and the reasons for it: no state and no example depends on these
 BUDGETED: dict[str, Any] = {
     "reasons": True,
     "locate": True,
@@ -29,7 +29,17 @@ BUDGETED: dict[str, Any] = {
     "takes": True,
     "net": {"scale": True},
     "infer": {"novelty", "novelty_cases", "alarm_rate"},
-    "train": {"steps", "members", "threads", "validations", "lr", "revisions"},
+    "train": {
+        "steps",
+        "members",
+        "threads",
+        "validations",
+        "lr",
+        "revisions",
+        "recipe",
+        "recipe_options",
+        "unlabelled",
+    },
 }
 
 
@@ -65,7 +75,7 @@ def begun(space: Workspace, stage: StagePlan, before: Ready | None = None) -> Re
     target = space.cohort.targets.get(stage.plan.task.target or "", space.target)
     if target is not None:  # a bundle keeps the colours that its labels are shown in
         target = replace(target, labels=chosen(target.labels))
-    return Ready(stage, task, learned(task, training_cases(space, stage), target, stage.plan))
+    return Ready(stage, task, learned(task, training_cases(space, stage, space.learned), target, stage.plan))
 
 
 def with_examples(job: Ready, cases: Sequence[Case], progress: Progress) -> Ready:
@@ -98,12 +108,15 @@ def made_ready(
     return replace(job, examples={c.id: found[c.id] for c in cases})
 
 
-def training_cases(space: Workspace, stage: StagePlan) -> list[Case]:
-    """Return the cases that a stage can learn from: all of the folds, and of another target those that have it."""
-    target = stage.plan.task.target
+def training_cases(space: Workspace, stage: StagePlan, cases: list[Case] | None = None) -> list[Case]:
+    """Return the cases that a stage can learn from: all of the folds, and of another target those that have it.
+
+    They are chosen from `cases` where these are given.
+    """
+    cases, target = space.training if cases is None else cases, stage.plan.task.target
     if target is None or space.target is None or target == space.target.full_name:
-        return space.training
-    return [c for c in space.training if target in c.targets]
+        return cases
+    return [c for c in cases if target in c.targets]
 
 
 def _prepared(

@@ -71,6 +71,7 @@ def _earlier(plan: Plan, number: int) -> StagePlan:
         "train.steps": max(1, round(plan.train.steps * own.share)),
         "train.members": 1,
         "train.phases": [],  # the weights to begin from are the last stage's
+        "train.lora": 0,
         **own.settings,
     }
     reason = f"of the stage '{own.name}'"
@@ -106,6 +107,7 @@ def _coarser(plan: Plan) -> Plan:
         "train.steps": max(1, round(plan.train.steps * plan.locate.share)),
         "train.members": 1,
         "train.phases": [],
+        "train.lora": 0,
     }
     return override(plan, settings, reason=f"the locating stage: {factor:g} times coarser")
 

@@ -25,8 +25,11 @@ from vesalius.prepare.case import BLANK
 from vesalius.reliability.duplicates import Twins
 from vesalius.reliability.marks import Marks
 from vesalius.run.past import Past
+from vesalius.run.shots import with_shots
 from vesalius.tasks import contract
 from vesalius.tasks.contract import Task
+
+TEST_FRACTION = 0.2  # of the patients, where the data declare no test split
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +38,7 @@ class Workspace:
 
     `seen` are the cases that the weights to begin from were trained on, with the fold that they had; `overlap` says in
     words what is known of that. `groups` are cases that show nearly the same image, which no split may part; they
-    are looked for where the folds are made.
+    are looked for where the folds are made, which was before where the run is `resumed`.
     """
 
     cohort: Cohort
@@ -47,6 +50,7 @@ class Workspace:
     overlap: str = ""
     seen: Mapping[str, int | None] = field(default_factory=dict)
     groups: Mapping[str, str] = field(default_factory=dict)
+    resumed: bool = False
 
     @property
     def labels(self) -> tuple[Label, ...]:
@@ -68,10 +72,16 @@ class Workspace:
         """Every case of every fold: all that may be learned or measured from."""
         return self.cases(tuple(i for fold in self.assignment.folds for i in fold))
 
+    @property
+    def learned(self) -> list[Case]:
+        """The cases of which anything is learned: all of every fold, but of few shots these alone."""
+        few = self.assignment.shots is not None
+        return self.cases(self.assignment.training(0)) if few else self.training
+
     @cached_property
     def summary(self) -> Statistics:
-        """The statistics of the training cases."""
-        return summary(self.cohort, self.facts, self.training, self.target)
+        """The statistics of the cases that are learned from."""
+        return summary(self.cohort, self.facts, self.learned, self.target)
 
     @property
     def unlabelled(self) -> list[Case]:
@@ -101,7 +111,8 @@ class Observer:
         if decoded.fault is not None or image is None:
             return
         counted = tuple(sorted(decoded.values.get(self.target, {}).items()))
-        measured = facts(image, decoded.masks.get(self.target), case=decoded.case)
+        beside = {n: i for n, i in decoded.images.items() if n != decoded.case.reference}
+        measured = facts(image, decoded.masks.get(self.target), case=decoded.case, beside=beside)
         self.facts[decoded.case.id] = replace(measured, voxels=counted)
 
     def recount(self, before: Case, after: Case) -> None:
@@ -138,10 +149,14 @@ def prepare_workspace(
     past: Past | None = None,
     layout: str | None = None,
     labels: Mapping[str, str] | None = None,
+    shots: int | None = None,
+    with_test: bool = False,
 ) -> Workspace:
     """Read, choose the target and the task, decode everything once, assign folds.
 
-    `past` is that of the weights to begin from: nothing that they learned from is tested on.
+    With `shots` so many cases of each label are drawn to be learned from (see `run/shots.py`).
+    `past` is that of the weights to begin from: nothing that they learned from is tested on. `with_test` leaves nothing
+    to test on, whatever the data declare.
     Raises DataError and its kin, UnknownName, PlanError.
     """
     cohort = cohorts.open_cohort(
@@ -168,17 +183,34 @@ def prepare_workspace(
     if assignment is None:
         groups = observer.groups
         assignment = cohorts.assign(
-            cohort,
+            _undivided(cohort) if with_test else cohort,
             target=chosen,
             seed=seed,
             folds=folds,
+            test_fraction=0.0 if with_test else TEST_FRACTION,
             groups=groups,
             copies=observer.copies,
-            overlap=overlap,
+            overlap=None if with_test else overlap,
         )
+        if shots is not None:
+            assignment = with_shots(
+                assignment,
+                cohort,
+                shots=shots,
+                target=chosen,
+                facts=observer.facts,
+                seed=seed,
+                groups=groups,
+            )
     said = "" if past is None else _said(past, overlap, cohort, assignment, observer.marks)
     seen = overlap.trained if overlap is not None else {}
-    return Workspace(cohort, chosen, job, assignment, observer.facts, observer.marks, said, seen, groups)
+    facts, marks = observer.facts, observer.marks
+    return Workspace(cohort, chosen, job, assignment, facts, marks, said, seen, groups, resumed=given)
+
+
+def _undivided(cohort: Cohort) -> Cohort:
+    """Return the cohort without the split that its data declare."""
+    return replace(cohort, cases=tuple(replace(case, split=None) for case in cohort.cases))
 
 
 def _checked(

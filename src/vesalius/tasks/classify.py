@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -32,7 +33,8 @@ from vesalius.plan.positive import positive_of, why_positive
 from vesalius.prepare.batch import Batch, Example
 from vesalius.prepare.case import Prepared
 from vesalius.prepare.geometry import Undo
-from vesalius.tasks.contract import Nets, Task, planned_net, planned_weights
+from vesalius.tasks.contract import Nets, Task, Wanted, planned_net, planned_weights
+from vesalius.tasks.opinion import Opinion
 
 if TYPE_CHECKING:
     import torch
@@ -149,6 +151,23 @@ class Classify(Task):
         """Logits `(B, K)`."""
         logits: Tensor = model(batch.images["image"])
         return logits
+
+    def last_layer(self, model: nn.Module) -> nn.Module:
+        """Return the last linear layer of the head."""
+        from torch import nn
+
+        return [m for m in model.head.modules() if isinstance(m, nn.Linear)][-1]  # type: ignore[operator, union-attr]
+
+    def wanted(self, batch: Batch, state: State) -> Wanted:
+        """Return the class of each case as 0 and 1, or which labels it has."""
+        import torch
+
+        label = batch.targets.get("label")
+        if label is None:
+            label = torch.full((batch.rows, len(state.values["labels"])), float("nan"))
+        known = batch.labelled("label")
+        values = label if known is None else torch.where(known[:, None], label, float("nan"))
+        return Wanted(values, "several" if _several(state) else "exclusive")
 
     def decode(
         self,
@@ -282,6 +301,27 @@ class Classify(Task):
         names = [x["name"] for x in state.values["labels"]]
         maps = isotonic.parse(calibration.get("isotonic"))
         return mapped(maps, p.mean(dim=1), labels=names, multilabel=_several(state)).to(raw.dtype)
+
+    def semi_supervised(self, target: TargetInfo | None) -> tuple[str, ...]:
+        """Return pseudo-labels where one class holds, a teacher where several may."""
+        return ("meanteacher",) if target is None or kinds.of(target.kind).several else ("fixmatch",)
+
+    def opinion(self, raw: Tensor, state: State) -> Opinion:
+        """Return the probability of each class, or of each label by itself."""
+        return Opinion(raw.sigmoid(), "each") if _several(state) else Opinion(raw.softmax(dim=1), "one")
+
+    def taught(self, batch: Batch, opinion: Opinion, sure: Tensor) -> Batch:
+        """Return the batch with each case's likeliest class as its label, or with the labels likelier than not.
+
+        Cases that it is not sure of have no label.
+        """
+        from torch.nn.functional import one_hot
+
+        p = opinion.values
+        likeliest = one_hot(p.argmax(dim=1), p.shape[1]) if opinion.choice == "one" else p >= 0.5
+        return replace(
+            batch, targets={"label": likeliest.to(p.dtype)}, on_grid=frozenset(), has={"label": sure}
+        )
 
     def scalar(self, raw: Tensor, ask: Ask) -> Tensor:
         """Return the logit of one class."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 import numpy as np
 
@@ -29,6 +29,7 @@ from vesalius.prepare.batch import Batch, Example, collate
 from vesalius.prepare.case import Prepared, Takes, prepare
 from vesalius.prepare.geometry import Undo
 from vesalius.prepare.made_up import Draw
+from vesalius.tasks.opinion import Opinion
 
 if TYPE_CHECKING:  # encode, merge and decode are numpy; only build, loss and infer need torch
     import torch
@@ -44,6 +45,23 @@ class Tile:
     raw: Any
     start: tuple[int, int, int]
     size: tuple[int, int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class Wanted:
+    """What a linear last layer should give for a batch: `values` `(B, K)`, or `(B, K, …)` of maps; NaN where unknown.
+
+    `kind` says what they are: one of `K` labels that exclude each other, as 0 and 1; `several` labels that may hold at
+    once; or numbers. Recipes that find the last layer without gradients ask for it (see `learn/frozen.py`).
+    """
+
+    values: Tensor
+    kind: Literal["exclusive", "several", "number"]
+
+    @property
+    def exclusive(self) -> bool:
+        """Whether one label holds and no other."""
+        return self.kind == "exclusive"
 
 
 class Nets(Protocol):
@@ -368,6 +386,33 @@ class Task(ABC):
         """
         return None
 
+    def semi_supervised(self, target: TargetInfo | None) -> tuple[str, ...]:
+        """Return the recipes that `fit` tries where training cases lack such a target, by name; by default none.
+
+        They are tried beside the plain plan, each at the same cost, so that more of them leave less time for each.
+        """
+        return ()
+
+    def opinion(self, raw: Tensor, state: State) -> Opinion | None:
+        """Return what raw outputs `(B, …)` say, in numbers that can be compared and averaged; gradients pass.
+
+        By it a model learns from cases without a target: that it says the same of a case however it is seen. By default
+        it is what `chances` says of each point; None where raw outputs say nothing of that sort.
+        """
+        chances = self.chances(raw)
+        return None if chances is None else Opinion(chances, "one")
+
+    def taught(self, batch: Batch, opinion: Opinion, sure: Tensor) -> Batch:
+        """Return the batch with an opinion about it as its targets, as `encode` would give them: pseudo-labels.
+
+        `sure` `(B,)`, or `(B, Z, Y, X)` of points, says where it is taken for true; elsewhere nothing is known. Raises
+        PlanError by default: the task says no targets of that sort.
+        """
+        raise PlanError(
+            f"{self.name} makes no targets of what its own models say",
+            hint="--set train.recipe=meanteacher, or a `taught` in the task's file",
+        )
+
     def levels(self, raw: Tensor) -> Mapping[str, Tensor]:
         """For `dense`: raw `(K, z, y, x)` → how likely each label is at each point, as uint8 fields by name.
 
@@ -430,6 +475,17 @@ def default_for(kind: str) -> Task:
             hint="--task NAME; see `vesalius tasks`",
         )
     return get(claims[0])
+
+
+def without_targets() -> Task:
+    """Return the task that learns from images alone, for who names none. Raises DataError where there is none."""
+    for stem in stems("tasks"):
+        text = literals("tasks", stem)
+        if text.get("LEARNS_WITHOUT_TARGETS"):
+            return get(next(iter(text.get("NAMES") or {stem: ""})))
+    raise DataError(
+        "no task learns without targets", hint="a file in tasks/ with LEARNS_WITHOUT_TARGETS = True"
+    )
 
 
 def choose(cohort: Cohort, *, task: str | None, target: str | None) -> tuple[Task, TargetInfo | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -16,7 +17,7 @@ from vesalius.core.ask import Ask
 from vesalius.core.bundle import State
 from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort, TargetInfo
-from vesalius.core.errors import DataError
+from vesalius.core.errors import DataError, PlanError
 from vesalius.core.histogram import Histogram
 from vesalius.core.image import Image
 from vesalius.core.moments import Moments
@@ -30,7 +31,8 @@ from vesalius.prepare import covariates
 from vesalius.prepare.batch import Batch, Example
 from vesalius.prepare.case import Prepared
 from vesalius.prepare.geometry import Undo
-from vesalius.tasks.contract import Nets, Task, planned_net
+from vesalius.tasks.contract import Nets, Task, Wanted, planned_net
+from vesalius.tasks.opinion import Opinion
 
 if TYPE_CHECKING:
     import torch
@@ -176,6 +178,29 @@ class Regress(Task):
         number: Tensor = model(batch.images["image"], batch.covariates)
         return number
 
+    def last_layer(self, model: nn.Module) -> nn.Module:
+        """Return the last linear layer. Raises PlanError where covariates enter the model behind it."""
+        from torch import nn
+
+        if model.line is not None:
+            raise PlanError(
+                "with covariates the last layer of a regressor is no linear one",
+                hint="--set task.options.covariates= for the image alone, or --set train.recipe=supervised",
+            )
+        return [m for m in model.head.modules() if isinstance(m, nn.Linear)][-1]
+
+    def wanted(self, batch: Batch, state: State) -> Wanted:
+        """Return the standardised number of each case, `(B, 1)`."""
+        import torch
+
+        number = batch.targets.get("number")
+        if number is None:
+            number = torch.full((batch.rows, 1), float("nan"))
+        known = batch.labelled("number")
+        return Wanted(
+            number if known is None else torch.where(known[:, None], number, float("nan")), "number"
+        )
+
     def decode(
         self,
         raw: Any,
@@ -196,6 +221,18 @@ class Regress(Task):
             f"{about['target']} {x:.4g}{unit}, learned from {about['low']:.4g} to {about['high']:.4g}{unit}"
         )
         return _value(x, state, outside=None if about["low"] <= x <= about["high"] else (beyond,))
+
+    def semi_supervised(self, target: TargetInfo | None) -> tuple[str, ...]:
+        """Return a teacher."""
+        return ("meanteacher",)
+
+    def opinion(self, raw: Tensor, state: State) -> Opinion:
+        """Return the number in standard deviations."""
+        return Opinion(raw, "none")
+
+    def taught(self, batch: Batch, opinion: Opinion, sure: Tensor) -> Batch:
+        """Return the batch with the number that was said of each case as its target."""
+        return replace(batch, targets={"number": opinion.values}, on_grid=frozenset(), has={"number": sure})
 
     def calibrated(self, raw: Tensor, state: State, calibration: Mapping[str, Any]) -> Tensor:
         """Return the mean of the members' numbers in their own unit, `(B, 1)`."""

@@ -27,10 +27,11 @@ from vesalius.plan import patches
 from vesalius.plan.draft import Draft
 from vesalius.plan.fingerprint import Fingerprint
 from vesalius.plan.machine import Machine
-from vesalius.prepare.batch import Batch, Example
+from vesalius.prepare.batch import UNKNOWN, Batch, Example
 from vesalius.prepare.case import Prepared, load_mask, prepare_mask
 from vesalius.prepare.geometry import Undo
-from vesalius.tasks.contract import Nets, Task, planned_net, planned_weights
+from vesalius.tasks.contract import Nets, Task, Wanted, planned_net, planned_weights
+from vesalius.tasks.opinion import Opinion
 
 if TYPE_CHECKING:
     import torch
@@ -148,6 +149,23 @@ class Segment(Task):
         logits: Tensor = model(batch.images["image"])
         return logits
 
+    def last_layer(self, model: nn.Module) -> nn.Module:
+        """Return the convolution of one point that is put on the net's map."""
+        return model.head  # type: ignore[return-value]
+
+    def wanted(self, batch: Batch, state: State) -> Wanted:
+        """Return background and labels of each point as 0 and 1, `(B, K, Z, Y, X)`."""
+        import torch
+
+        many = len(state.values["labels"]) + 1
+        if "mask" not in batch.targets:
+            return Wanted(
+                torch.full((batch.rows, many, *batch.images["image"].shape[2:]), float("nan")), "exclusive"
+            )
+        index = batch.targets["mask"][:, 0].long()
+        hot = torch.stack([(index == k).float() for k in range(many)], dim=1)
+        return Wanted(torch.where((index >= 0)[:, None], hot, float("nan")), "exclusive")
+
     def decode(
         self,
         raw: Any,
@@ -194,6 +212,15 @@ class Segment(Task):
     def chances(self, raw: Tensor) -> Tensor:
         """Return the soft-max over background and labels."""
         return raw.softmax(dim=1)
+
+    def semi_supervised(self, target: TargetInfo | None) -> tuple[str, ...]:
+        """Return a teacher: two nets that teach each other take twice its time a step."""
+        return ("meanteacher",)
+
+    def taught(self, batch: Batch, opinion: Opinion, sure: Tensor) -> Batch:
+        """Return the batch with the likeliest label of each point as its mask, -1 where it is not sure."""
+        mask = opinion.values.argmax(dim=1).masked_fill(~sure, UNKNOWN)[:, None]
+        return replace(batch, targets={"mask": mask}, on_grid=frozenset({"mask"}), has={})
 
     def score(self, raw: Any, example: Example, state: State) -> dict[str, float] | None:
         """Return the Dice of each label, by its value, on the prepared grid where the truth is known."""

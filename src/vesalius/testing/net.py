@@ -108,8 +108,10 @@ def describes_itself(name: str) -> None:
 
 
 def grows_with_scale(trial: NetTrial) -> None:
-    """Require that a larger `scale` builds a net with more parameters."""
+    """Require that a larger `scale` builds a net with more parameters; of one size alone where SMALLEST is 1."""
     counts, smallest = [], trial.text["SMALLEST"]
+    if smallest == 1.0:
+        return
     dims, side = (2, 224) if 2 in trial.text["DIMS"] else (3, 64)
     if trial.dims != dims:  # asked in 2-D, where it can be
         return
@@ -136,6 +138,32 @@ def gives_the_declared_maps(trial: NetTrial) -> None:
     if model.dense:
         whole = (1, model.net.out_channels, *trial.size)
         require(out.full.shape == whole, f"{trial}: its full map is {tuple(out.full.shape)}, not {whole}")
+
+
+def says_its_depths(trial: NetTrial) -> None:
+    """Require that each parameter of what sees images lies in one depth, and that an image passes these in order."""
+    net = trial.smallest().eval().net
+    depths = net.depths
+    seeing = [n for n, _ in net.named_parameters() if any(_lies_in(n, root) for root in net.encoding)]
+    for name in seeing:
+        held = sum(_lies_in(name, part) for depth in depths for part in depth)
+        require(held == 1, f"{trial}: {name} lies in one of its depths, not in {held}")
+    known = {n for n, _ in net.named_parameters()} | {n for n, _ in net.named_modules()}
+    strange = sorted({part for depth in depths for part in depth} - known)
+    require(not strange, f"{trial}: its depths name parts of it, and these are none: {strange[:4]}")
+    passed: list[int] = []
+    for number, depth in enumerate(depths):
+        net.get_submodule(depth[0]).register_forward_pre_hook(lambda *_, k=number: passed.append(k))
+    with torch.no_grad():
+        net(torch.zeros(1, 1, *trial.size))
+    firsts = list(dict.fromkeys(passed))
+    require(
+        firsts == list(range(len(depths))), f"{trial}: an image passes its depths in order, not as {firsts}"
+    )
+
+
+def _lies_in(name: str, part: str) -> bool:
+    return not part or name == part or name.startswith(f"{part}.")
 
 
 def can_be_followed_to_its_cam_map(trial: NetTrial) -> None:
@@ -213,6 +241,7 @@ def pictures(size: tuple[int, ...]) -> tuple[Tensor, Tensor, Tensor]:
 NET_PROMISES: tuple[Callable[[NetTrial], None], ...] = (
     grows_with_scale,
     gives_the_declared_maps,
+    says_its_depths,
     can_be_followed_to_its_cam_map,
     learns_eight_pictures,
     is_exported_alike,

@@ -15,8 +15,8 @@ from vesalius.core.progress import Progress, watched
 from vesalius.core.subgroups import SMALLEST
 from vesalius.evaluate.cards.about import NOTHING
 from vesalius.evaluate.cards.reading import read_about
-from vesalius.run import folder, neighbours, out_of_fold
-from vesalius.run.begin import Asked, Begun, begin, reopen
+from vesalius.run import folder, neighbours, out_of_fold, unlabelled
+from vesalius.run.begin import Asked, Begun, begin, reopen, with_weights
 from vesalius.run.finished import Run, keep_ran_out, place_of, run_at
 from vesalius.run.outcome import finish
 from vesalius.run.pacing import clock_for
@@ -24,10 +24,9 @@ from vesalius.run.planning import Planned, assert_meaning, choose_plan, fix_step
 from vesalius.run.reading import read_workspace
 from vesalius.run.sealing import seal
 from vesalius.run.training import train_all
-from vesalius.run.unlabelled import with_unlabelled
 from vesalius.run.workspace import Workspace
 
-__all__ = ["Run", "fit"]
+__all__ = ["Run", "carried_out", "fit"]
 
 
 def fit(
@@ -39,6 +38,7 @@ def fit(
     time_limit: str | float | None = None,
     seed: int | None = None,
     folds: int | None = None,
+    shots: int | None = None,
     split: Path | str | None = None,
     columns: Mapping[str, str] | None = None,
     layout: str | None = None,
@@ -68,15 +68,18 @@ def fit(
         seed: Decides folds, weights and batches.
         folds: How many parts the training patients are dealt into; one member is trained for each, and
             answers the cases of its fold, which it never saw (`Run.out_of_fold`).
+        shots: Learn from so many training cases of each label only, drawn by the seed, one a patient, on frozen
+            features of the weights that `init` names; the other training cases validate.
         split: A CSV with the columns `case,split`.
         columns: What a table's columns are, where their names do not tell: `{"covariate": "age,sex"}`.
         layout: How to read it, where it could be read in several ways; one of `vesalius layouts`.
         labels: What stands for what among classes and masks' values: `{"NA": "", "255": "1"}`.
         init: What to begin from: a run, a bundle, the path of one, a file of weights, or the name of weights that pip
             installs (`mobilenetv2-imagenet`); "none" for random weights. The test cases of a run stay test cases.
+            By default pictures begin from installed weights of ImageNet, and all else from random ones.
         settings: Planned values by path, over the rules': `{"train.steps": 500}`.
         plan: A plan, or the path of a plan.json, to follow instead of the rules.
-        preset: One of `vesalius presets` (`quick`, `good`, `best`, `finetune` …): it changes what the rules
+        preset: One of `vesalius presets` (`quick`, `good`, `best`, `finetune`, `lora` …): it changes what the rules
             chose, and gives its reasons; `settings` win over it.
         by: Columns by whose groups the report gives every figure, too, and which `train.select=worst_group` and its
             kin go by; by default those of people that there are (sex, age, site …), and `()` for none.
@@ -115,6 +118,7 @@ def fit(
         time_limit=time_limit,
         seed=seed,
         folds=folds,
+        shots=shots,
         split=Path(split) if split else None,
         columns=columns,
         layout=layout,
@@ -130,23 +134,36 @@ def fit(
         about=None if about is None else read_about(about),
         progress=watched(progress),
     )
+    return carried_out(asked, resume=resume)
+
+
+def carried_out(asked: Asked, *, resume: bool = False) -> Run:
+    """Return the run that is asked for, trained, sealed and scored; `fit` says what it raises."""
     begun = reopen(asked) if resume else begin(asked)
     space = read_workspace(begun)
     chosen = choose_plan(begun, space)
-    space = with_unlabelled(space, chosen)
+    begun = with_weights(begun, chosen)
+    trying = unlabelled.to_try(begun, space, chosen)
+    space = unlabelled.with_unlabelled(space, chosen)
     if begun.finished is not None:
         return _as_it_was(begun, space, begun.finished)
     assert_meaning(begun, chosen)
-    if dry_run:
+    if asked.dry_run:
+        chosen = chosen if trying is None else unlabelled.announced(trying, chosen)
         return Run(None, fix_steps(begun, space, chosen).plan, None, None)
     with folder.opened(begun) as path:
         planned = fix_steps(begun, space, chosen)
+    if trying is not None:
+        trying = unlabelled.affordable(begun, trying, planned)
+        folder.write_begun(begun, trying, planned, path)
+        with folder.at_work(begun, trying, path):
+            space, planned = unlabelled.decided(begun, chosen, trying, planned, path)
     folder.write_down(begun, space, planned, path)
     with folder.at_work(begun, space, path):
-        return _carried_out(begun, space, planned, path)
+        return _trained(begun, space, planned, path)
 
 
-def _carried_out(begun: Begun, space: Workspace, planned: Planned, path: Path) -> Run:
+def _trained(begun: Begun, space: Workspace, planned: Planned, path: Path) -> Run:
     """Train, seal and score what was planned."""
     device, progress = begun.asked.device, begun.asked.progress
     clock = clock_for(planned.plan, folder.deadline(begun, planned), planned.foreseen, device)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from vesalius.core.plan import NetPlan, Normalisation
+from vesalius.core.words import counted, listed
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -45,3 +46,12 @@ class Weights:
     spacing_mm: tuple[float, float, float] | None = None
     normalise: tuple[Normalisation, ...] = ()
     notes: tuple[str, ...] = ()
+
+    def left_out(self) -> str:
+        """Return which tensors of the file have no place in the net, in words; empty where all have one."""
+        said = ["their own last layer"] if self.head else []
+        if self.unused:
+            said.append(
+                f"{counted(len(self.unused), 'tensor')} without a place in it: {listed(self.unused, 3)}"
+            )
+        return " and ".join(said)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import torch
@@ -22,6 +22,9 @@ from vesalius.core.fields import said
 from vesalius.core.plan import PhasePlan, Plan, Section
 from vesalius.core.registry import held
 from vesalius.learn.checkpoint import Checkpoint
+from vesalius.plan.draft import Draft
+from vesalius.plan.fingerprint import Fingerprint
+from vesalius.plan.machine import Machine
 from vesalius.prepare.batch import Example
 from vesalius.tasks.contract import Task
 
@@ -29,8 +32,26 @@ KIND = "learn.recipes"
 
 
 @dataclass(frozen=True, eq=False)
+class Held:
+    """What a member does not learn from, and may look at: cases, and the class of cases by their id.
+
+    `labels` are of held-out and of learned cases, in words; they are known only where no target is learned from.
+    `about` is what the classes are called.
+    """
+
+    examples: Sequence[Example] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    about: str = ""
+
+
+@dataclass(frozen=True, eq=False)
 class Member:
-    """What the training of one member is given. `start` are weights to begin from, `fabric` holds the device."""
+    """What the training of one member is given. `start` are weights to begin from, `fabric` holds the device.
+
+    `unlabelled` are the ids of the examples that lack the target. `steps` is how many steps the schedule was made for.
+    `held` is what it does not learn from, to be looked at while it trains.
+    `timed` says that some steps are only timed, on a few examples that may lack a class; nothing is kept of them.
+    """
 
     task: Task
     plan: Plan
@@ -39,6 +60,10 @@ class Member:
     number: int
     fabric: Any
     start: Mapping[str, Tensor] | None = None
+    unlabelled: frozenset[str] = frozenset()
+    steps: int = 1
+    held: Held = field(default_factory=Held)
+    timed: bool = False
 
 
 class NoOptions(Section):
@@ -49,14 +74,39 @@ class Recipe(ABC):
     """One member in training. What it draws must depend on the seed, the member and the step alone.
 
     `Options` are its typed options, which `train.recipe_options` of a plan sets. `unlabelled` says that it also learns
-    from training cases that lack the target; `given.examples` then hold such cases, too.
+    from training cases that lack the target; `given.examples` then hold such cases, too. `steps` is how many it makes,
+    where that does not follow from the time there is.
     """
 
     Options: ClassVar[type[Section]] = NoOptions
     unlabelled: ClassVar[bool] = False
+    steps: ClassVar[int | None] = None
 
     def __init__(self, given: Member, options: Section) -> None:
         self.given = given
+
+    @classmethod
+    def defaults(cls, draft: Draft, prints: Fingerprint, machine: Machine) -> None:
+        """Change in a draft what this recipe wants otherwise than the task, with its reasons; by default nothing."""
+        return None
+
+    def looked(self) -> dict[str, float]:
+        """Return figures of what would answer now, by name, found on cases that it does not learn from.
+
+        They stand in the log, in the history and in the report; one called `score` takes the place of the validation's.
+        They are asked for before the first step, too. By default there are none.
+        """
+        return {}
+
+    @classmethod
+    def said(cls, history: Sequence[Mapping[str, float]], held: Held) -> str:
+        """Return in a sentence what the figures of a member's history come to; empty where there is nothing to say."""
+        return ""
+
+    @classmethod
+    def wrong(cls, history: Sequence[Mapping[str, float]]) -> str:
+        """Return in a sentence, with its figure, why a member is of no use; empty where it is not."""
+        return ""
 
     @property
     def device(self) -> torch.device:

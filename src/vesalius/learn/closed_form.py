@@ -1,0 +1,89 @@
+"""Recipes without a gradient step: the net stays as it is, and its last layer is found from what it sees of cases."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import ClassVar
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from vesalius.core.plan import PhasePlan, Section
+from vesalius.learn.checkpoint import Checkpoint
+from vesalius.learn.frozen import assert_linear, put, rows_of
+from vesalius.learn.heads import Head, Rows
+from vesalius.learn.recipes.contract import Member, Recipe
+from vesalius.learn.stepper import build
+
+
+class Views(Section):
+    """`views` augmented views of each case are learned from beside the case itself.
+
+    Of maps, a label that covers a share p of the points counts as p to the power of 1 - `balance`: as often as it
+    occurs at 0, as much as any other at 1.
+    """
+
+    views: int = Field(0, ge=0, le=100)
+    balance: float = Field(0.5, ge=0, le=1)
+
+
+class ClosedForm(Recipe):
+    """A recipe of one step, which finds the last layer of a frozen net. Recipes of its kind say how, in `solve`."""
+
+    Options: ClassVar[type[Section]] = Views
+    steps: ClassVar[int | None] = 1
+
+    def __init__(self, given: Member, options: Section) -> None:
+        super().__init__(given, options)
+        self.options = Views.model_validate(
+            {name: value for name, value in options if name in Views.model_fields}
+        )
+        self.linear = assert_linear(given.task, given.plan.train.recipe)
+        model = build(given.task, given.plan, given.state, given.number, given.start)
+        self.model = model.to(self.device).eval().requires_grad_(False)
+        self.linear.last_layer(self.model)
+
+    @abstractmethod
+    def solve(self, rows: Rows) -> Head:
+        """Return the last layer that suits the rows."""
+
+    def step(self, step: int, lr: float) -> Tensor:
+        """Find the last layer. Returns its loss on cases left out, or where none could be, on those learned from."""
+        given, options = self.given, self.options
+        rows = rows_of(
+            given.task,
+            self.model,
+            given.state,
+            given.examples,
+            plan=given.plan,
+            member=given.number,
+            views=options.views,
+            balance=options.balance,
+        )
+        head = self.solve(rows)
+        put(self.linear.last_layer(self.model), head)
+        return torch.tensor(head.loss if math.isfinite(head.loss) else head.fitted(rows))
+
+    def enter(self, phase: PhasePlan) -> None:
+        """Begin a phase: whatever it freezes is frozen already."""
+
+    def weights(self) -> dict[str, Tensor]:
+        """Return the net's weights, which are those that it began with, and the last layer."""
+        return {k: v.detach().cpu().clone() for k, v in self.model.state_dict().items()}
+
+    @contextmanager
+    def answering(self) -> Iterator[nn.Module]:
+        """Give the model."""
+        yield self.model.eval()
+
+    def keep(self, saved: Checkpoint) -> None:
+        """Keep the model."""
+        saved.model = self.weights()
+
+    def restore(self, saved: Checkpoint) -> None:
+        """Go back to the model."""
+        self.model.load_state_dict(saved.model)
