@@ -82,6 +82,7 @@ COMMANDS = (
         "compare",
         "find-lr",
         "few-shot",
+        "weights",
         "calibrate",
         "card",
         "selftest",

@@ -25,6 +25,7 @@ from vesalius.cli import (
     pretrain,
     selftest,
     serve,
+    weights,
 )
 from vesalius.cli._app import app, process_began
 from vesalius.cli._outcome import FLAG, document, write
@@ -51,6 +52,7 @@ for verb in (
     deidentify,
     phantom,
     demo,
+    weights,
     listing,
 ):
     verb.register(app)
