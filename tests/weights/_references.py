@@ -30,7 +30,7 @@ def records(path: Path = HERE / "references.json.gz") -> dict[str, Any]:
 def as_file(record: dict[str, Any], about: dict[str, Any] | None = None) -> Found:
     """Return the file that the reference net's tensors would be."""
     tensors = {
-        name: RULE["made"](record.get("same", {}).get(name, name), shape, dtype)
+        name: RULE["made"](record["same"].get(name, name), shape, dtype, record["gain"])
         for name, (shape, dtype) in record["tensors"].items()
     }
     return Found(Path("weights.pth"), tensors, "weights with SHA-256 0", about or {})

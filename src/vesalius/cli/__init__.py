@@ -26,6 +26,7 @@ from vesalius.cli import (
     selftest,
     serve,
     transfer,
+    weights,
 )
 from vesalius.cli._app import app, process_began
 from vesalius.cli._outcome import FLAG, document, write
@@ -53,6 +54,7 @@ for verb in (
     deidentify,
     phantom,
     demo,
+    weights,
     listing,
 ):
     verb.register(app)

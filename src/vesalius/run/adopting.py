@@ -8,13 +8,15 @@ from statistics import fmean
 from typing import Any
 
 from vesalius.core.channels import COLOURS
-from vesalius.core.plan import NetPlan, Plan, override
+from vesalius.core.errors import PlanError
+from vesalius.core.plan import NetPlan, Normalisation, Plan, override
 from vesalius.nets import describe
 from vesalius.run.init import Start
 from vesalius.tasks.contract import Task
 from vesalius.weights.contract import Weights
 
 OVER = "flexunet"  # the dense net over an encoder
+PER_AXIS = ("strides", "kernels", "kernels_up", "patch")  # options with a number for each axis
 
 
 def adopted(plan: Plan, start: Start, task: Task, settings: Mapping[str, Any]) -> Plan:
@@ -26,11 +28,73 @@ def adopted(plan: Plan, start: Start, task: Task, settings: Mapping[str, Any]) -
     theirs = (
         start.plan.net if start.plan is not None else start.given.net if start.given is not None else None
     )
+    if theirs is not None and start.given is not None:
+        theirs = _of_dims(theirs, start.given, plan)
     if theirs is not None:
         plan = _with_net(plan, theirs, task, settings)
     if start.given is not None and start.given.mean and "data.normalise" not in settings:
         plan = _normalised(plan, start.given)
+    if start.given is not None:
+        plan = _as_they_learned(plan, start.given, settings)
     return plan
+
+
+def _of_dims(theirs: NetPlan, given: Weights, plan: Plan) -> NetPlan:
+    """Return the net with options for the planned axes: what is said of y and x is said of z as of y.
+
+    Raises PlanError where weights of volumes are to be those of a net of pictures.
+    """
+    if given.dims == plan.data.dims:
+        return theirs
+    if given.dims > plan.data.dims:
+        raise PlanError(
+            "the weights that --init names are of a net of volumes",
+            found=f"{given.dims}-D weights, and a {plan.data.dims}-D plan",
+            hint="--set data.dims=3, or weights of a net of pictures",
+        )
+    listed = {k: v for k, v in theirs.options.items() if isinstance(v, list)}
+    longer: dict[str, Any] = {k: _with_z(v) for k, v in listed.items() if k in PER_AXIS}
+    return NetPlan(name=theirs.name, scale=theirs.scale, options={**theirs.options, **longer})
+
+
+def _with_z(value: list[Any]) -> list[Any]:
+    """Return an option that has a number for y and x, or such a list a stage, with one for z."""
+    if all(isinstance(v, list) for v in value):
+        return [_with_z(v) for v in value]
+    return [value[0], *value]
+
+
+def _as_they_learned(plan: Plan, given: Weights, settings: Mapping[str, Any]) -> Plan:
+    """Return the plan with the normalisation and the voxels that the weights' maker planned, where they mean the same.
+
+    Intensities that were clipped to fixed limits are those of Hounsfield units. Voxels are taken over by plans of
+    patches, whose size does not follow from theirs.
+    """
+    now = plan.data.normalise
+    same = len(given.normalise) == len(now) and all(
+        _means_the_same(theirs, ours, plan.fingerprint.get("unit"))
+        for theirs, ours in zip(given.normalise, now, strict=True)
+    )
+    if given.normalise and same and given.normalise != now and "data.normalise" not in settings:
+        entries = [n.model_dump() for n in given.normalise]
+        plan = override(
+            plan, {"data.normalise": entries}, reason="as for the images that the weights learned from"
+        )
+    spaced = given.spacing_mm is not None and given.dims == plan.data.dims == 3
+    free = plan.data.sampling == "patches" and plan.data.spacing_mm is not None
+    if spaced and free and "data.spacing_mm" not in settings and plan.data.spacing_mm != given.spacing_mm:
+        why = "the voxels that the weights learned from"
+        plan = override(plan, {"data.spacing_mm": list(given.spacing_mm or ())}, reason=why)
+    return plan
+
+
+def _means_the_same(theirs: Normalisation, ours: Normalisation, unit: Any) -> bool:
+    """Return whether a normalisation of others is for intensities like those that are planned for."""
+    if theirs.method == "zscore":
+        return True
+    if theirs.low is not None:
+        return unit == "HU"
+    return ours.method == "fixed" and (ours.low, ours.high) == (0.0, 255.0)
 
 
 def _with_net(plan: Plan, theirs: NetPlan, task: Task, settings: Mapping[str, Any]) -> Plan:

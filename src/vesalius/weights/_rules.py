@@ -81,7 +81,13 @@ def read_as(family: Family, found: Found, naming: str, *, plan: NetPlan | None =
     changed = family.change(theirs)
     tensors, rest = renamed(changed, rules)
     head, rest = renamed(rest, family.head)
-    unused = (*rest, *dropped, *found.aside)
+    if rest:
+        raise BundleError(
+            f"{found.path} looks like {naming}'s {plan.name}, and has tensors that it has not",
+            found=listed_plain(list(rest)),
+            hint="see docs/weights.md for what can be taken over",
+        )
+    unused = (*dropped, *found.aside)
     first = tensors.get(family.first)
     if first is None:
         raise BundleError(

@@ -27,7 +27,7 @@ class Weights:
     `size` is the input that the net was made for, `(Y, X)` or `(Z, Y, X)` in voxels, where its tensors depend on it or
     its maker planned it; `spacing_mm` are the voxels that it learned from, `(x, y, z)`; `normalise` is one
     `Normalisation` a channel, as in a plan. All three are None or empty where nobody knows. `notes` are sentences on
-    what is assumed of the weights and what of the file is left out.
+    what is assumed of the weights and what of the file is left out. `naming` is the registered naming that they had.
     """
 
     tensors: Mapping[str, Tensor]
@@ -46,6 +46,7 @@ class Weights:
     spacing_mm: tuple[float, float, float] | None = None
     normalise: tuple[Normalisation, ...] = ()
     notes: tuple[str, ...] = ()
+    naming: str = ""
 
     def left_out(self) -> str:
         """Return which tensors of the file have no place in the net, in words; empty where all have one."""

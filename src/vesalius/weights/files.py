@@ -87,7 +87,7 @@ def parts_of(found: Found) -> Iterator[Found]:
 def _bare(found: Found) -> Found:
     """Return the tensors without prefixes that all of their names have."""
     tensors = dict(found.tensors)
-    while prefix := next((p for p in PREFIXES if all(k.startswith(p) for k in tensors)), None):
+    while prefix := next((p for p in PREFIXES if tensors and all(k.startswith(p) for k in tensors)), None):
         tensors = {k.removeprefix(prefix): t for k, t in tensors.items()}
     return replace(found, tensors=tensors)
 
@@ -151,7 +151,7 @@ def _check_archive(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         raise BundleError(
             f"{path} is cut off or damaged", found=str(error), hint="the download again"
         ) from error

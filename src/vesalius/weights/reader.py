@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from vesalius.core import registry
@@ -36,7 +37,7 @@ def named(found: Found) -> Weights:
         for name in registry.names(NAMINGS):
             weights: Weights | None = registry.lookup(NAMINGS, name).read(part)
             if weights is not None:
-                return weights
+                return replace(weights, naming=name)
     return Weights(found.tensors, found.origin)
 
 

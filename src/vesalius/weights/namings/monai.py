@@ -91,7 +91,7 @@ MONAI_RESNET = replace(
     plan=resnet_plan,
     change=resnet_change,
     notes=resnet_notes,
-    left={r"conv_seg\..+": "MedicalNet's decoder"},
+    left={**RESNET.left, r"conv_seg\..+": "MedicalNet's decoder"},
     imagenet=None,
 )
 MONAI_DENSENET = replace(

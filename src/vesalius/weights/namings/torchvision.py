@@ -74,6 +74,11 @@ RESNET = Family(
     first="conv1.weight",
     rules=((r"((?:conv1|bn1|layer[1-4]\.\d+\.(?:conv[123]|bn[123]|downsample\.[01]))\..+)", r"\1"),),
     head=((r"fc\.(weight|bias)", r"linear.\1"),),
+    left={
+        r"(fc\.\d+|projector|projection_head|predictor|prototypes|head)\..+|queue(_ptr)?": (
+            "the head of its pre-training"
+        )
+    },
     imagenet=PICTURES,
 )
 
@@ -363,6 +368,7 @@ SWIN = Family(
 )
 
 FAMILIES = (RESNET, DENSENET, GOOGLENET, EFFICIENTNET, MOBILENET, VIT, SWIN, ALEXNET, VGG)
+PLAIN = r"resnet(10|18|34|50|101|152)|densenet(121|161|169|201)|vgg(11|13|16|19)(_bn)?"
 RELATIVES = {
     r"stem\.0\.weight|layer1\.0\.conv1\.0\.weight": "torchvision's nets of films, whose kernels run over time",
     r"features\.\d+\.\d+\.layer_scale": "ConvNeXt, which is no net of ours",
@@ -382,4 +388,9 @@ def read(found: Found) -> Weights | None:
             if any(re.fullmatch(pattern, k) for k in found.tensors):
                 raise unlike(what.partition(",")[0], what)
         return None
+    said = found.about.get("arch")  # of a checkpoint that its trainer wrote
+    if isinstance(said, str) and family in (RESNET, DENSENET, VGG) and re.fullmatch(PLAIN, said) is None:
+        raise unlike(
+            f"a net that calls itself {said}", "some of its layers have no tensors, and are others than ours"
+        )
     return read_as(family, found, "torchvision")
