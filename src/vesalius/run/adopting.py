@@ -8,6 +8,7 @@ from statistics import fmean
 from typing import Any
 
 from vesalius.core.channels import COLOURS
+from vesalius.core.errors import PlanError
 from vesalius.core.plan import NetPlan, Plan, override
 from vesalius.nets import describe
 from vesalius.run.init import Start
@@ -15,6 +16,7 @@ from vesalius.tasks.contract import Task
 from vesalius.weights.contract import Weights
 
 OVER = "flexunet"  # the dense net over an encoder
+SEEING = ("encoder", "dense")
 
 
 def adopted(plan: Plan, start: Start, task: Task, settings: Mapping[str, Any]) -> Plan:
@@ -34,7 +36,10 @@ def adopted(plan: Plan, start: Start, task: Task, settings: Mapping[str, Any]) -
 
 
 def _with_net(plan: Plan, theirs: NetPlan, task: Task, settings: Mapping[str, Any]) -> Plan:
-    """Return the plan with that net, or with a dense one over it; unchanged where the task takes neither."""
+    """Return the plan with that net, or with a dense one over it; unchanged where the task takes neither.
+
+    Raises PlanError for a net that sees no images, which the task has no use for.
+    """
     role = describe(theirs.name).get("ROLE")
     if role in task.roles:
         chosen = {"net.name": theirs.name, "net.scale": theirs.scale, "net.options": theirs.options}
@@ -44,6 +49,12 @@ def _with_net(plan: Plan, theirs: NetPlan, task: Task, settings: Mapping[str, An
         options |= {"encoder_options": json.dumps(theirs.options)} if theirs.options else {}
         chosen = {"net.name": OVER, "net.scale": 1.0, "net.options": options}
         why = f"a U-Net over {theirs.name}, which the weights to begin from are of"
+    elif role not in SEEING:
+        raise PlanError(
+            f"the weights that --init names are of a net that {task.name} has no use for",
+            found=f"{theirs.name}, a net of role {role}",
+            hint="weights of a net that sees images",
+        )
     else:
         return plan
     if settings.get("net.name", chosen["net.name"]) != chosen["net.name"]:
