@@ -16,6 +16,8 @@ from vesalius.core.scorecard import Interval, Scorecard, load_scorecard
 from vesalius.plan.budget import seconds as parsed_seconds
 
 SHARED = _record.ROOT.parent / "shared" / "data"
+KEPT = _record.ROOT / "runs" / "benchmarks"
+WALL = "wall_s.txt"  # beside a kept run: how long it took, over all its parts
 OVER = 1.1
 
 
@@ -69,12 +71,31 @@ def kept(
     data: Path, name: str, *, limit: str, seed: int, options: Sequence[str] = (), test_split: bool
 ) -> Path:
     """A finished run under `runs/benchmarks/NAME`, which later benchmarks take again; one that was begun goes on."""
-    out = _record.ROOT / "runs" / "benchmarks" / name
+    out = KEPT / name
     if (out / "scorecard.json").is_file():
         return out
     resume = ("--resume",) if (out / "run.json").is_file() else ()
     out.parent.mkdir(parents=True, exist_ok=True)
     return fit(data, out, limit=limit, seed=seed, options=(*options, *resume), test_split=test_split).run
+
+
+def resumed(
+    data: Path, out: Path, *, limit: str, seed: int, options: Sequence[str] = (), test_split: bool
+) -> Fitted:
+    """Return a fit that was finished before, or run it, going on where it was interrupted.
+
+    A relative `out` lies under `runs/benchmarks`.
+    """
+    out = KEPT / out
+    wall = out.with_name(f"{out.name}-{WALL}")
+    if (out / "scorecard.json").is_file() and wall.is_file():
+        card = load_scorecard(out / "scorecard.json")
+        return Fitted(out, float(wall.read_text(encoding="utf-8")), parsed_seconds(limit), card, "")
+    resume = ("--resume",) if (out / "run.json").is_file() else ()
+    out.parent.mkdir(parents=True, exist_ok=True)
+    done = fit(data, out, limit=limit, seed=seed, options=(*options, *resume), test_split=test_split)
+    wall.write_text(f"{done.wall_s:.1f}", encoding="utf-8")
+    return done
 
 
 def written_down(out: Path, data: Path, command: str, seed: int, wall_s: float, *, at: str) -> None:

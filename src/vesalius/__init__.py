@@ -26,6 +26,7 @@ _HOME = {
     "read": "verbs.read",
     "inspect": "verbs.inspect",
     "fit": "verbs.fit",
+    "pretrain": "verbs.pretrain",
     "open": "verbs.open",
     "Run": "run.finished",
     "predict": "verbs.predict",
@@ -124,6 +125,7 @@ __all__ = [
     "inspect",
     "phantom",
     "predict",
+    "pretrain",
     "read",
     "register",
     "selftest",
@@ -184,6 +186,7 @@ if TYPE_CHECKING:
     from vesalius.verbs.open import open as open
     from vesalius.verbs.phantom import phantom as phantom
     from vesalius.verbs.predict import predict as predict
+    from vesalius.verbs.pretrain import pretrain as pretrain
     from vesalius.verbs.read import read as read
     from vesalius.verbs.register import register as register
     from vesalius.verbs.selftest import selftest as selftest

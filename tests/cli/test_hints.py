@@ -33,6 +33,8 @@ ROOMS = {
 FILES = {
     "cohorts/_limits.py": ("fit",),  # the others bear any share
     "cohorts/_folds.py": ("fit",),
+    "cohorts/_shots.py": ("fit",),
+    "learn/episodes.py": ("few-shot",),
     "cohorts/_dealing.py": ("fit",),
     "cohorts/_check.py": ("fit", "evaluate"),
     "cohorts/_coding.py": ("inspect", "fit", "evaluate"),  # predict asks nothing of labels

@@ -58,6 +58,7 @@ COMMANDS = (
     *(
         "inspect",
         "fit",
+        "pretrain",
         "predict",
         "evaluate",
         "explain",
@@ -80,6 +81,7 @@ COMMANDS = (
         "explainers",
         "compare",
         "find-lr",
+        "few-shot",
         "calibrate",
         "card",
         "selftest",

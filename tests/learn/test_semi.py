@@ -108,6 +108,10 @@ def test_how_far_two_opinions_are_apart_leaves_out_what_is_not_known() -> None:
     assert float(apart(one, other, torch.tensor([True, True]))) == pytest.approx((0.08 + 0.5) / 2)
     assert float(apart(one, other, torch.tensor([True, False]))) == pytest.approx(0.08)
     assert float(apart(one, other, torch.tensor([False, False]))) == 0.0
+    labels = [Opinion(o.values, "each") for o in (one, other)]
+    assert float(apart(*labels, torch.tensor([True, True]))) == pytest.approx((0.08 + 0.5) / 2), "each is two"
+    numbers = [Opinion(torch.tensor([[1.0], [2.0]]), "none"), Opinion(torch.tensor([[1.5], [4.0]]), "none")]
+    assert float(apart(*numbers, torch.tensor([True, True]))) == pytest.approx((0.25 + 4.0) / 2)
 
 
 # --- thresholds

@@ -312,6 +312,12 @@ def test_find_lr(pictures: Any, ask: Ask) -> None:
     assert len(found["rates"]) == len(found["losses"]) > 0 and found["reason"]
 
 
+def test_few_shot(pictures: Any, ask: Ask) -> None:
+    words = ("--split", "train", "--shots", "1", "--episodes", "2", "--head", "prototypes")
+    found = ask("few-shot", pictures.path, pictures.data, *words, "--set", "data.size=[1,32,32]")["result"]
+    assert len(found["figures"]) == 6 and found["episodes"] == 2 and found["page"] is None
+
+
 def test_explain(pictures: Any, tmp_path: Path, ask: Ask) -> None:
     image = vesalius.read(pictures.data).cases[0].image.paths[0]
     few = ("--method", "occlusion", "--samples", "12", "--check", "none")

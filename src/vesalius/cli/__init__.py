@@ -22,6 +22,7 @@ from vesalius.cli import (
     listing,
     phantom,
     predict,
+    pretrain,
     selftest,
     serve,
 )
@@ -37,6 +38,7 @@ for verb in (
     few_shot,
     find_lr,
     fit,
+    pretrain,
     predict,
     evaluate,
     calibrate,

@@ -175,7 +175,8 @@ class TrainPlan(Section):
     """How the weights are found. `steps` is the number of optimiser steps of one member, the most that one made.
 
     `optimizer` and `schedule` are registered names of `optimisers/` and `schedules/`, each with options of its own.
-    `recipe` is a registered name of `learn/recipes/`, and `recipe_options` are its own options.
+    `recipe` is a registered name of `learn/recipes/`, and `recipe_options` are its own options. `unlabelled` is how
+    many cases without the target it learns from at most, where it learns from such: drawn by the seed; None for all.
 
     `shots` is how many cases of each label are learned from, drawn from those that there are; the others validate. None
     learns from all.
@@ -226,6 +227,7 @@ class TrainPlan(Section):
     seed: int = Field(0, ge=0)
     recipe: str = "supervised"
     recipe_options: dict[str, Scalar] = {}
+    unlabelled: int | None = Field(None, ge=0)
     enough: float = Field(1.0, gt=0, le=10)
     phases: tuple[PhasePlan, ...] = ()
     lora: int = Field(0, ge=0)

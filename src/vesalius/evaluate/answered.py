@@ -15,7 +15,7 @@ from vesalius.core.learned import lying_outside
 from vesalius.core.progress import Progress
 from vesalius.core.scorecard import Banner, Scorecard, load_scorecard
 from vesalius.core.subgroups import SMALLEST
-from vesalius.evaluate.banners import TRAINING
+from vesalius.evaluate.banners import OF_TRAINING
 from vesalius.evaluate.scoring import Tally, card_of, tally_for
 from vesalius.evaluate.strange import in_words, of_strange, strange
 from vesalius.infer import guard
@@ -93,7 +93,7 @@ def score_cases(
         bundle=bundle.hash,
         target=target,
         baseline_is=contract.of(task.answer).baseline,
-        told=_told(bundle) if told is None else told,
+        told=of_its_training(bundle) if told is None else told,
         fixed=stage.calibration,
         smallest=smallest,
     )
@@ -104,12 +104,12 @@ def score_cases(
     return tally, replace(card, novelty=odd, banners=(*card.banners, *of_strange(odd)))
 
 
-def _told(bundle: Bundle) -> list[Banner]:
+def of_its_training(bundle: Bundle) -> list[Banner]:
     """Return what the bundle's own scorecard says of its training; nothing where it has none."""
     for name in ("scorecard.json", BEFORE):
         try:
             card = load_scorecard(bundle.path / name)
         except FormatError:
             continue
-        return [b for b in card.banners if b.kind == TRAINING]
+        return [b for b in card.banners if b.kind in OF_TRAINING]
     return []

@@ -21,6 +21,8 @@ NAMED = 8  # classes that a sentence names
 SHORT = 2  # labels that are named even where all are scarce
 
 TRAINING = "hardly trained"
+COLLAPSED = "collapsed"
+OF_TRAINING = (TRAINING, COLLAPSED)  # what is known when the training is over, whatever is scored
 UNCALLED = "never called"
 FEW = "few cases"
 UNJUDGED = "not measured"
@@ -52,6 +54,12 @@ def of_training(steps: Sequence[tuple[int, int]], name: str = "") -> tuple[Banne
     else:
         text = f"This model was hardly trained{where}: {told}, and fewer than {FEW_STEPS} teach little."
     return (Banner(TRAINING, text),)
+
+
+def of_collapse(text: str, name: str = "") -> Banner:
+    """Return the banner of a net whose features tell cases apart no more; `text` says by which figure."""
+    where = f" ({name})" if name else ""
+    return Banner(COLLAPSED, f"This model is of no use{where}: {text}.")
 
 
 def of_unjudged(answer: str) -> Banner:

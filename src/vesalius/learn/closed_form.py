@@ -12,7 +12,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from vesalius.core.plan import Section
+from vesalius.core.plan import PhasePlan, Section
 from vesalius.learn.checkpoint import Checkpoint
 from vesalius.learn.frozen import assert_linear, put, rows_of
 from vesalius.learn.heads import Head, Rows
@@ -67,6 +67,9 @@ class ClosedForm(Recipe):
         head = self.solve(rows)
         put(self.linear.last_layer(self.model), head)
         return torch.tensor(head.loss if math.isfinite(head.loss) else head.fitted(rows))
+
+    def enter(self, phase: PhasePlan) -> None:
+        """Begin a phase: whatever it freezes is frozen already."""
 
     def weights(self) -> dict[str, Tensor]:
         """Return the net's weights, which are those that it began with, and the last layer."""

@@ -190,8 +190,8 @@ def cut_out(example: Example, start: Sequence[int], size: Sequence[int]) -> Exam
 def augmented(batch: Batch, plan: Plan, generator: torch.Generator, *, mix: bool = True) -> Batch:
     """Return the batch after the planned augmentation; all frames of a cine are changed alike.
 
-    Without `mix` each case stays itself, whatever mixing is planned. Points and boxes move with the main image. Cases are mixed only where each has every target, and none has places;
-    their covariates are mixed with them.
+    Points and boxes move with the main image. Cases are mixed only where each has every target, and none has places;
+    their covariates are mixed with them. Without `mix` each case stays itself, whatever is planned.
     """
     if not batch.images:
         return batch

@@ -119,16 +119,19 @@ def rows_of(
     )
 
 
-def features_of(task: Task, model: nn.Module, state: State, batch: Batch) -> tuple[Tensor, Wanted]:
+def features_of(
+    task: Task, model: nn.Module, state: State, batch: Batch, *, frozen: bool = True
+) -> tuple[Tensor, Wanted]:
     """Return what the last layer is given about a batch, `(B, F)` or `(B, F, N)` of N points, and what it should give.
 
-    The latter has the same points. Raises PlanError where the layer is not asked, or asked more than once.
+    The latter has the same points. Where the net is not `frozen`, gradients reach it. Raises PlanError where the layer
+    is not asked, or asked more than once.
     """
     linear = assert_linear(task, "prototypes")
     given: list[Tensor] = []
     handle = linear.last_layer(model).register_forward_pre_hook(lambda _, inputs: given.append(inputs[0]))
     try:
-        with torch.inference_mode():
+        with torch.inference_mode(frozen):
             inferred(task, model, batch, torch.Generator().manual_seed(0))
     finally:
         handle.remove()
@@ -163,7 +166,10 @@ def _batches(
     patches = plan.data.sampling == "patches"
     for view in range(views + 1):
         generator = torch.Generator().manual_seed(seed_of(plan.train.seed, member, "view", view))
-        size = 1 if patches else max(1, min(BATCH, plan.train.batch))
+        maps = patches or any(
+            e.on_grid for e in examples
+        )  # the features of each point of several would be many
+        size = 1 if maps else max(1, min(BATCH, plan.train.batch))
         for first in range(0, len(examples), size):
             places = list(range(first, min(first + size, len(examples))))
             for _ in range(PATCHES if patches else 1):
@@ -172,10 +178,10 @@ def _batches(
                     centres = centres_of(chosen[0], places[0], plan)
                     chosen = [patch_of(chosen[0], centres, plan, generator)]
                 batch = task.collate(chosen)
-                yield (augmented(batch, _unmixed(plan), generator) if view else batch), places, generator
+                yield (augmented(batch, unmixed(plan), generator) if view else batch), places, generator
 
 
-def _unmixed(plan: Plan) -> Plan:
+def unmixed(plan: Plan) -> Plan:
     """Return the plan without mixtures of cases: a mixture is no case of a label."""
     return plan.model_copy(update={"augment": plan.augment.model_copy(update={"mixup": 0.0})})
 

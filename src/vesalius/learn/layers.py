@@ -1,4 +1,4 @@
-"""Layers: the nets in a model and their depths, and the share of the learning rate that each parameter has by its depth.
+"""Layers: the nets in a model and their depths, and the share of the learning rate that a parameter has by its depth.
 
 Layer-wise rates keep what is general, near the input, and let change what is particular, near the head (Howard and
 Ruder 2018, arXiv 1801.06146; as a power of one number in Bao et al. 2022, BEiT, arXiv 2106.08254).

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from vesalius.core.bundle import State
-from vesalius.core.errors import BudgetError, DataError, Interrupted, VesaliusError
+from vesalius.core.errors import DataError, Interrupted, VesaliusError
 from vesalius.core.plan import Plan
 from vesalius.core.progress import Progress
 from vesalius.learn import checkpoint as checkpoints
@@ -175,7 +175,7 @@ class _Training:
         lr = rate(at, self.plan.train, self.course.first)
         loss = self.recipe.step(step, lr)
         if step == 0:
-            _assert_finite(loss, self.recipe.given.task)
+            assert_finite(loss, self.recipe.given.task)
         saved.loss_sum, saved.loss_n = saved.loss_sum + loss, saved.loss_n + 1
         saved.part_sum, saved.part_n = saved.part_sum + loss, saved.part_n + 1
         saved.step = step + 1
@@ -240,7 +240,7 @@ class _Training:
             self.last_save = time.monotonic()
 
 
-def _assert_finite(loss: Tensor, task: Task) -> None:
+def assert_finite(loss: Tensor, task: Task) -> None:
     """Raise DataError where already the first loss, of a model that has learned nothing, is not finite."""
     if not bool(torch.isfinite(loss).all()):
         raise DataError(
@@ -332,42 +332,3 @@ def _interruptible() -> Iterator[threading.Event]:
         yield stop
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def time_step(
-    task: Task,
-    plan: Plan,
-    state: State,
-    examples: Sequence[Example],
-    *,
-    seconds: float = 4.0,
-    steps: int = 3,
-    device: str | None = None,
-) -> float:
-    """Return the median seconds of a training step of this plan, augmentation included, measured for about `seconds`.
-
-    At least that many `steps` are made; the first counts only where it is the only one.
-
-    Raises BudgetError where not even one step fits the machine's memory.
-    """
-    fabric = fabric_for(plan, device)
-    try:
-        recipe = recipes.begin(Member(task, plan, state, examples, 0, fabric, steps=plan.train.steps))
-        times: list[float] = []
-        began = time.monotonic()
-        for step in range(1000):
-            start = time.monotonic()
-            loss = recipe.step(step, rate(step, plan.train))
-            if step == 0:
-                _assert_finite(loss, task)
-            if fabric.device.type == "cuda":
-                torch.cuda.synchronize()
-            times.append(time.monotonic() - start)
-            if step >= steps - 1 and time.monotonic() - began > seconds:
-                break
-    except (MemoryError, torch.OutOfMemoryError) as error:
-        raise BudgetError(
-            "a training step does not fit into memory", hint="--set train.batch=1 or a smaller size"
-        ) from error
-    late = sorted(times[1:] or times)
-    return late[len(late) // 2]

@@ -26,12 +26,20 @@ def effective_rank(vectors: Array) -> float:
 
 
 def spread(vectors: Array) -> float:
-    """Return how far the directions of vectors `(N, F)` lie apart: 1 where they point everywhere, 0 where all are alike.
+    """Return how far the directions of vectors `(N, F)` lie apart: 1 where they point everywhere, 0 where all agree.
 
     It is the root of one minus the squared length of their mean direction; 0 is a collapse (Chen and He 2021).
     """
     mean = unit(vectors).mean(axis=0)
     return float(np.sqrt(max(0.0, 1.0 - float(mean @ mean))))
+
+
+def deviation(vectors: Array) -> float:
+    """Return the root of the summed variances of the features of vectors `(N, F)`: their mean distance from the middle.
+
+    Of vectors of length 1 it is their `spread`; it is 0 where all are the same.
+    """
+    return float(np.sqrt(np.asarray(vectors, np.float64).var(axis=0).sum()))
 
 
 def alignment(one: Array, other: Array) -> float:

@@ -21,7 +21,7 @@ from vesalius.learn.checkpoint import Checkpoint
 from vesalius.learn.optimise import Average, optimizer, rate
 from vesalius.learn.phases import frozen_parts, is_frozen
 from vesalius.learn.shallow import keep_exact
-from vesalius.learn.weights import placed
+from vesalius.learn.weights import fit_of, placed
 from vesalius.prepare.batch import Batch
 from vesalius.tasks.contract import Task
 
@@ -108,9 +108,10 @@ class Stepper:
     ) -> None:
         self.plan, self.member, self.fabric, self.task = plan, member, fabric, task
         self.model = keep_exact(build(task, plan, state, member, start))
+        taken = fit_of(self.model, start).taken if start and plan.train.layer_decay < 1 else ()
         seed = seed_of(plan.train.seed, member, "adapters")
         self.adapters = added(self.model, plan.train.lora, seed=seed) if plan.train.lora else None
-        self.optimizer_ = optimizer(self.model, plan.train)
+        self.optimizer_ = optimizer(self.model, plan.train, taken)
         self.objective, self.wrapped = fabric.setup(Objective(task, self.model), self.optimizer_)
         self.average = Average(self.model, plan.train.ema) if plan.train.ema else None
         self._learning = [n for n, p in self.model.named_parameters() if p.requires_grad]

@@ -55,6 +55,21 @@ class Validator:
                 return score
         return self._least(lambda at: -self._loss(model, device, [self.examples[k] for k in at]), every)
 
+    def each(self, model: nn.Module) -> dict[str, float]:
+        """Return by case id how good one model is, larger is better; it must be in evaluation mode.
+
+        Of what lies on the prepared grid it is the mean of the case's figures, NaN where it has none; else, and where
+        there are no such figures, the negative loss.
+        """
+        device = next(model.parameters()).device
+        run = runs.get(self.task.run)
+        if run.on_grid:
+            members = Members(self.task, [model], self.plan, device)
+            figures = self._on_grid(run.raw(members, self.examples))
+            if figures is not None:
+                return {e.case_id: _mean([f]) for e, f in zip(self.examples, figures, strict=True)}
+        return {e.case_id: -self._loss(model, device, [e]) for e in self.examples}
+
     def _least(self, score: Callable[[Array], float], places: Array) -> float:
         """Return the score of the examples at `places`; where the worst group decides, the least of any large group.
 

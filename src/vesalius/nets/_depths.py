@@ -42,18 +42,30 @@ def _parts(net: nn.Module, roots: Iterable[str]) -> Iterator[tuple[str, nn.Modul
 
 def _children(module: nn.Module, prefix: str) -> Iterator[tuple[str, nn.Module]]:
     """Return the children of a module; those of its only one that has parameters, where there is no other."""
-    children = [(n, m) for n, m in module.named_children() if any(True for _ in m.parameters())]
+    children = _with_parameters(module, prefix)
     if not children and prefix:  # a layer is a part of its own
         yield prefix, module
     if len(children) == 1 and any(True for _ in children[0][1].children()):
-        yield from _children(children[0][1], ".".join(filter(None, (prefix, children[0][0]))))
+        (path, only), *_ = children
+        yield from _listed(only, path) if isinstance(only, nn.ModuleList) else _children(only, path)
         return
-    for name, child in children:
-        path = ".".join(filter(None, (prefix, name)))
-        if isinstance(child, nn.ModuleList):
-            yield from _listed(child, path)
+    for path, child in children:
+        within, inner = path, child
+        while not isinstance(inner, nn.ModuleList) and len(found := _with_parameters(inner, within)) == 1:
+            (within, inner), *_ = found
+        if isinstance(inner, nn.ModuleList):  # what only wraps a list of layers is that list
+            yield from _listed(inner, within)
         else:
             yield path, child
+
+
+def _with_parameters(module: nn.Module, prefix: str) -> list[tuple[str, nn.Module]]:
+    """Return the children of a module that have parameters, by the names that they have in the net."""
+    return [
+        (".".join(filter(None, (prefix, n))), m)
+        for n, m in module.named_children()
+        if any(True for _ in m.parameters())
+    ]
 
 
 def _listed(items: nn.ModuleList, prefix: str) -> Iterator[tuple[str, nn.Module]]:

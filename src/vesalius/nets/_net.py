@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from vesalius.core.errors import PlanError
 from vesalius.nets._adapt import adapted_kernel
-from vesalius.nets._depths import Depths, depths_of
+from vesalius.nets._depths import Depths, depths_of, under
 
 
 class Dense(NamedTuple):
@@ -54,8 +54,13 @@ class Net(nn.Module):
 
         Layer-wise rates and gradual unfreezing go by them. Every parameter of `encoding` lies in exactly one of them.
         By default parts follow one another as they are declared (see `_depths.py`); a family whose image passes them
-        in another order overrides this.
+        in another order overrides this. Where a net of its own sees the images, they are that net's.
         """
+        inner = {part: self.get_submodule(part) for part in self.encoding if part}
+        if len(inner) == 1:
+            (name, net), *_ = inner.items()
+            if isinstance(net, Net):
+                return under(name, net.depths)
         return depths_of(self, self.encoding)
 
     def __init__(

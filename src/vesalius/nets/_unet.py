@@ -28,7 +28,8 @@ class Level(Protocol):
 class UShape(Net):
     """A U-Net whose blocks are made by `encode` and `decode`, and whose skips pass through `gate`, if any.
 
-    `gate(stage)` makes a module that takes `(skip, coarser map upsampled)` and returns the skip to be joined.
+    `gate(stage)` makes a module that takes `(skip, coarser map upsampled)` and returns the skip to be joined. Kernels
+    on the way up are those of the same level on the way down, or `kernels_up`, finest first.
     `forward` returns the decoder's map of every level, finest first, the last one being the bottom; an input
     that does not divide by the total stride is zero-padded at its end and the maps are cropped again.
     """
@@ -45,6 +46,7 @@ class UShape(Net):
         encode: Level,
         decode: Level,
         gate: Callable[[int], nn.Module] | None = None,
+        kernels_up: Sequence[Sequence[int]] | None = None,
         dropout: float = 0.0,
     ) -> None:
         super().__init__(dims, channels, strides=plan.cumulative, out_channels=channels[0], dropout=dropout)
@@ -55,12 +57,11 @@ class UShape(Net):
             block = encode(inside, outside, stride=plan.strides[i], kernel=plan.kernels[i], stage=i)
             self.encoder.append(block)
             inside = outside
+        rising = plan.kernels if kernels_up is None else kernels_up
         self.up, self.decoder, self.gates = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
         for i in range(len(channels) - 1):
             self.up.append(transposed(dims, channels[i + 1], channels[i], stride=plan.strides[i + 1]))
-            self.decoder.append(
-                decode(2 * channels[i], channels[i], stride=ones, kernel=plan.kernels[i], stage=i)
-            )
+            self.decoder.append(decode(2 * channels[i], channels[i], stride=ones, kernel=rising[i], stage=i))
             if gate is not None:
                 self.gates.append(gate(i))
 
@@ -121,9 +122,10 @@ def each(name: str, option: str, value: int | Sequence[int], stages: int) -> lis
     return [int(v) for v in value]
 
 
-def _kernels(
+def kernels_of(
     name: str, given: Sequence[Sequence[int]], *, dims: int, stages: int
 ) -> tuple[tuple[int, ...], ...]:
+    """Return the sides of kernels, finest first. Raises PlanError unless there are `dims` odd ones for each stage."""
     kernels = tuple(tuple(int(v) for v in kernel) for kernel in given)
     if len(kernels) != stages or any(len(k) != dims or any(v % 2 == 0 for v in k) for k in kernels):
         raise PlanError(
@@ -165,7 +167,9 @@ def plan_levels(
     else:
         plan = topology(dims, size, spacing_mm=options["spacing_mm"], stages=asked)
     if options.get("kernels") is not None:
-        plan = replace(plan, kernels=_kernels(name, options["kernels"], dims=dims, stages=len(plan.strides)))
+        plan = replace(
+            plan, kernels=kernels_of(name, options["kernels"], dims=dims, stages=len(plan.strides))
+        )
     found = len(plan.strides)
     if asked is not None and found != asked:
         where = f"size {tuple(size)}" if size is not None else "the strides"

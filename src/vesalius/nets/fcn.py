@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vesalius.nets._blocks import SPATIAL_DROPOUT, conv, initialise, one_of, read_options, width
-from vesalius.nets._depths import Depths, under
 from vesalius.nets._net import Dense, Net, crop_to, pad_to_multiple
 from vesalius.nets.vgg import CHANNELS, CONVS, VGG
 
@@ -60,11 +59,6 @@ class FCN(Net):
     def encoding(self) -> tuple[str, ...]:
         """Return the trunk."""
         return ("trunk",)
-
-    @property
-    def depths(self) -> Depths:
-        """Return the trunk's."""
-        return under("trunk", self.trunk.depths)
 
     def forward(self, x: Tensor) -> Dense:
         self.check_input(x)

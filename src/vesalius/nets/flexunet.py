@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from vesalius import nets
 from vesalius.core.errors import PlanError
 from vesalius.nets._blocks import NORMS, conv, initialise, one_of, read_options, width
+from vesalius.nets._depths import Depths, under
 from vesalius.nets._fold import unfold
 from vesalius.nets._net import Dense, Net, crop_to, pad_to_multiple
 from vesalius.nets._unet import SLOPE, ConvNormAct
@@ -167,6 +168,11 @@ class FlexUNet(Net):
     def encoding(self) -> tuple[str, ...]:
         """Return the encoder's."""
         return tuple(f"encoder.{part}" if part else "encoder" for part in self.encoder.encoding)
+
+    @property
+    def depths(self) -> Depths:
+        """Return the encoder's."""
+        return under("encoder", self.encoder.depths)
 
     def forward(self, x: Tensor) -> Dense:
         """Return the decoder's maps with the encoder's deepest one, and the map at full resolution."""

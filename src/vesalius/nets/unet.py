@@ -10,7 +10,7 @@ from torch import nn
 from vesalius.nets._blocks import NORMS, initialise, one_of, read_options
 from vesalius.nets._fold import Folded
 from vesalius.nets._net import Net
-from vesalius.nets._unet import ConvNormAct, Level, UShape, each, plan_levels
+from vesalius.nets._unet import ConvNormAct, Level, UShape, each, kernels_of, plan_levels
 
 NAMES = {"unet": "U-Net as nnU-Net configures it, the default segmenter"}
 ROLE = "dense"
@@ -29,6 +29,7 @@ OPTIONS = {
     "spacing_mm": None,
     "strides": None,
     "kernels": None,
+    "kernels_up": None,
     "eps": 1e-5,
     "slope": 0.01,
     "fold": False,
@@ -51,9 +52,9 @@ def build(
     follows `size` (no axis falls below four voxels), or is five stages without one. `dropout` drops whole
     channels after each convolution. Options: `norm` "instance", "batch" or "group"; `convs` of the stages on the way
     down, and `convs_up` of those on the way up where they are others, one number or one a stage, finest first;
-    `channels`, `stages`, `spacing_mm`, `strides` and `kernels` as in `_unet.plan_levels`; `eps` of the norms and
-    `slope` of the leaky ReLU; `fold` lets the whole net work at half resolution (see `_fold`), which is about three
-    times cheaper at the same number of weights.
+    `channels`, `stages`, `spacing_mm`, `strides` and `kernels` as in `_unet.plan_levels`, and `kernels_up` of the
+    stages on the way up where they are others; `eps` of the norms and `slope` of the leaky ReLU; `fold` lets the whole
+    net work at half resolution (see `_fold`), which is about three times cheaper at the same number of weights.
     """
     chosen = read_options(name, options, OPTIONS)
     one_of(name, "norm", chosen["norm"], NORMS)
@@ -98,8 +99,18 @@ def build(
 
         return block
 
+    rising = chosen["kernels_up"]
+    if rising is not None:
+        rising = kernels_of(name, rising, dims=dims, stages=len(channels) - 1)
     net = UShape(
-        dims, in_channels, channels=channels, plan=plan, encode=level(down), decode=level(up), dropout=dropout
+        dims,
+        in_channels,
+        channels=channels,
+        plan=plan,
+        encode=level(down),
+        decode=level(up),
+        kernels_up=rising,
+        dropout=dropout,
     )
     initialise(net, slope=float(chosen["slope"]), mode="fan_in")
     return net

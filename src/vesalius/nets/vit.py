@@ -125,21 +125,42 @@ class ViT(Net):
 
     def forward(self, x: Tensor) -> list[Tensor]:
         self.check_input(x)
+        tokens, grid = self._tokens(x)
+        seen = self._read(tokens).transpose(1, 2)  # (B, C, 1 + N)
+        shape = (*seen.shape[:2], *grid)
+        if self.token is None:
+            mean = seen.mean(-1, keepdim=True)
+            return [seen.reshape(shape), mean.reshape(*seen.shape[:2], *(1,) * self.dims)]
+        token, patches = seen[..., :1], seen[..., 1:]
+        return [patches.reshape(shape), token.reshape(*seen.shape[:2], *(1,) * self.dims)]
+
+    def visible(self, x: Tensor, keep: Tensor) -> Tensor:
+        """Return what is made of some patches alone, `(B, 1 + n, C)`, the class token first where there is one.
+
+        `keep` `(B, n)` are the places of these patches in the image, counted along its last axis first; the others are
+        never looked at.
+        """
+        self.check_input(x)
+        tokens, _ = self._tokens(x)
+        places = keep if self.token is None else torch.cat((torch.zeros_like(keep[:, :1]), keep + 1), dim=1)
+        return self._read(tokens.gather(1, places[..., None].expand(-1, -1, tokens.shape[2])))
+
+    def _tokens(self, x: Tensor) -> tuple[Tensor, tuple[int, ...]]:
+        """Return the class token, if any, and the patches with their positions, `(B, 1 + N, C)`, and their grid."""
         x = self.embed(self._whole_patches(x))  # (B, C, *grid)
         grid = tuple(int(n) for n in x.shape[2:])
         tokens = x.flatten(2).transpose(1, 2)  # (B, N, C)
         if self.token is not None:
             tokens = torch.cat((self.token.expand(len(x), -1, -1), tokens), dim=1)
-        tokens = self.drop(tokens + self._positions(grid))
+        return tokens + self._positions(grid), grid
+
+    def _read(self, tokens: Tensor) -> Tensor:
+        """Return tokens after all layers."""
+        tokens = self.drop(tokens)
         for block in self.blocks:
             tokens = block(tokens)
-        tokens = self.norm(tokens).transpose(1, 2)  # (B, C, 1 + N)
-        shape = (*x.shape[:2], *grid)
-        if self.token is None:
-            mean = tokens.mean(-1, keepdim=True)
-            return [tokens.reshape(shape), mean.reshape(*x.shape[:2], *(1,) * self.dims)]
-        token, patches = tokens[..., :1], tokens[..., 1:]
-        return [patches.reshape(shape), token.reshape(*x.shape[:2], *(1,) * self.dims)]
+        found: Tensor = self.norm(tokens)
+        return found
 
     def adapted(self, name: str, tensor: Tensor, shape: Sequence[int]) -> tuple[Tensor, str] | None:
         """Return positions interpolated to this net's grid; a square grid of two axes is theirs."""

@@ -90,6 +90,7 @@ def _scaled(plan: Plan, available_s: float, few: int, time_step: TimeStep) -> tu
     """Return a narrower net where the planned one would get too few steps to learn; and the seconds of its step."""
     step_s = time_step(plan)
     own = plan.reasons.get("net.scale") == USER or steps_fixed(plan)
+    own = own or plan.net.init is not None  # a narrower net has no place for the weights to begin from
     while not own and plan.net.scale > NARROWEST and available_s / step_s < few:
         narrower = override(
             plan,

@@ -21,9 +21,27 @@ from vesalius.prepare.covariates import Covariate, look_at
 
 
 @dataclass(frozen=True, slots=True)
+class ChannelPrint:
+    """The intensities of one channel of all training cases, which may be unlike those of the others.
+
+    `low` and `high` are medians of the 0.5th and the 99.5th percentile; they, the mean and the deviation are those
+    where a label is, where `inside`.
+    """
+
+    unit: str | None
+    bits: int | None
+    low: float
+    high: float
+    mean: float
+    sd: float
+    inside: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Fingerprint:
     """A cohort in numbers. Spacings are `(x, y, z)` in mm; shapes `(Z, Y, X)` in canonical axes, as they are at the
-    median spacing where every volume has one."""
+    median spacing where every volume has one. `each` are the channels by themselves, those of the first image first;
+    it is empty where not all cases have the same. `width_px` is the median width of a flat mask's thinnest label."""
 
     cases: int
     patients: int
@@ -48,6 +66,8 @@ class Fingerprint:
     sided: bool
     channel_names: tuple[str, ...] = ()
     covariates: Mapping[str, Covariate] = field(default_factory=dict)
+    each: tuple[ChannelPrint, ...] = ()
+    width_px: float | None = None
 
     def json(self) -> dict[str, Any]:
         """As plain data."""
@@ -97,7 +117,37 @@ def fingerprint(found: Statistics, target: TargetInfo | None) -> Fingerprint:
         covariates=look_at(
             found.part("covariates", Statistics), named=[str(n) for n in found.part("named", Tally)]
         ),
+        each=_each(found, images, channels, declared_unit=unit),
+        width_px=_width_px(found),
     )
+
+
+def _width_px(found: Statistics) -> float | None:
+    widths = found.parts.get("width_px")
+    return widths.median() if isinstance(widths, Histogram) and widths.n else None
+
+
+def _each(
+    found: Statistics, images: Sequence[str], channels: int, *, declared_unit: str | None
+) -> tuple[ChannelPrint, ...]:
+    """Return the channels by themselves; none where some case has not as many, or where it was not measured."""
+    if "each" not in found.parts:
+        return ()
+    each, made = found.part("each", Statistics), []
+    for image in images:
+        own = each.parts.get(image)
+        if not isinstance(own, Statistics) or set(own.parts) != {str(k) for k in range(channels)}:
+            return ()
+        for k in range(channels):
+            one = own.part(str(k), Statistics)
+            unit = _the_one(one.part("unit", Tally))
+            unit = declared_unit if unit is None and len(images) == 1 else unit
+            inside = one.part("inside", Statistics)
+            there = inside.part("low", Histogram).n > 0 and unit == "HU"
+            chosen = inside if there else one.part("values", Statistics)
+            low, high, mean, sd = (h.median() for h in _within(chosen))
+            made.append(ChannelPrint(unit, _the_one(one.part("bits", Tally)), low, high, mean, sd, there))
+    return tuple(made)
 
 
 def _images(found: Statistics) -> tuple[str, ...]:

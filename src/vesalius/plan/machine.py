@@ -18,13 +18,17 @@ QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """Cores that this process may use, memory that is free, and the GPU if there is one (sizes in bytes)."""
+    """Cores that this process may use, memory that is free, and the GPU if there is one (sizes in bytes).
+
+    `weights` are the names of `weights/sources/` that are installed; None where a plan is to begin from none of them.
+    """
 
     cores: int
     memory: int
     gpu: str | None
     gpu_memory: int
     bf16: bool
+    weights: tuple[str, ...] | None = None
 
 
 def measure() -> Machine:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vesalius.nets import topology
+from vesalius.plan import weights
 from vesalius.plan.draft import Draft
 from vesalius.plan.fingerprint import Fingerprint
 from vesalius.plan.machine import Machine
@@ -10,6 +11,9 @@ from vesalius.plan.sizes import box, up
 
 PATCH_2D_CPU, PATCH_2D_GPU = 192 * 192, 512 * 512
 PATCH_3D_CPU, PATCH_3D_GPU = 60**3, 128**3
+SIDE_CPU, SIDE_GPU = 256, 512  # pixels along the longer side up to which pictures are learned whole
+THIN_PX = 6.0  # wide: what is thinner, on the grid that it is learned on, loses its edges there
+UNIT = 32  # pixels: the total stride of the encoders that have weights
 
 
 def images(draft: Draft, prints: Fingerprint, machine: Machine) -> bool:
@@ -20,6 +24,9 @@ def images(draft: Draft, prints: Fingerprint, machine: Machine) -> bool:
         draft.set("data.spacing_mm", list(prints.spacing_median), why)
     else:
         draft.set("data.spacing_mm", None, "pictures without spacing are left on their grid")
+    weights.propose(draft, prints, machine)
+    if prints.flat and prints.width_px is not None and _whole_picture(draft, prints, machine):
+        return True
     if prints.flat:
         budget = PATCH_2D_GPU if machine.gpu else PATCH_2D_CPU
     else:
@@ -32,8 +39,32 @@ def images(draft: Draft, prints: Fingerprint, machine: Machine) -> bool:
     return fits
 
 
+def _whole_picture(draft: Draft, prints: Fingerprint, machine: Machine) -> bool:
+    """Plan whole pictures, scaled down where they are large; returns False where a label is too thin for that."""
+    limit = SIDE_GPU if machine.gpu else SIDE_CPU
+    factor = min(1.0, limit / max(prints.shape_median))
+    wide = (prints.width_px or 0.0) * factor
+    told = f"the thinnest label is {prints.width_px:.1f} pixels wide"
+    if factor < 1 and wide < THIN_PX:
+        draft.set("data.sampling", "patches", f"{told}, too thin for pictures scaled to {limit} pixels")
+        return False
+    size = [1, *(min(limit, up(round(n * factor), UNIT)) for n in prints.shape_median[1:])]
+    if factor < 1:
+        draft.set("data.sampling", "whole", f"{told}: enough in whole pictures of {limit} pixels")
+        draft.set("train.select", "best", "by the task's own metric on validation")
+        draft.set("train.weight_decay", 0.01, "each picture teaches as many points as it has")
+    why = f"the median shape {prints.shape_median}"
+    draft.set("data.size", size, why if factor == 1 else f"{why}, scaled to {limit} pixels")
+    return True
+
+
 def dense_net(draft: Draft, prints: Fingerprint, machine: Machine) -> None:
-    """Set a U-Net, which works at half resolution inside where there is no GPU; the size must be set."""
+    """Set a U-Net, over an encoder that has weights where they are proposed; the size must be set.
+
+    Without weights it works at half resolution inside where there is no GPU.
+    """
+    if weights.dense(draft):
+        return
     draft.set("net.name", "unet", "the strongest baseline wherever it was measured")
     draft.set("net.scale", 1.0, "the usual width")
     options: dict[str, object] = {}

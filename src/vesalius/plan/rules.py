@@ -15,11 +15,12 @@ from vesalius.core.words import counted, one_of_kind
 from vesalius.losses import OWN
 from vesalius.nets import describe, names_for
 from vesalius.plan.draft import Draft
-from vesalius.plan.fingerprint import Fingerprint
+from vesalius.plan.fingerprint import ChannelPrint, Fingerprint
 from vesalius.plan.machine import Machine
 from vesalius.plan.mirroring import why_unmirrored
 
 NONE = "none"
+ALIKE = 0.5  # of the widest channel's deviation: colours of a photograph have more
 FEWEST_HELD_OUT = (
     19  # cases that were not learned from: with fewer, one ordinary case in twenty would raise the alarm
 )
@@ -200,7 +201,10 @@ def _images(draft: Draft, p: Fingerprint) -> None:
 
 def _intensity(draft: Draft, p: Fingerprint) -> None:
     n = draft.values["data.channels"]
-    if p.unit == "HU":
+    if len(p.each) == n > 1 and _unlike(p.each):
+        entries = [_entry(c) for c in p.each]
+        draft.set("data.normalise", entries, "the channels are unlike: each by its own values")
+    elif p.unit == "HU":
         entry = {"method": "fixed", "low": p.low, "high": p.high, "mean": p.mean, "sd": p.sd}
         where = "inside the labels" if p.inside else "over the images"
         draft.set("data.normalise", [entry] * n, f"Hounsfield units are absolute: 0.5 to 99.5 % {where}")
@@ -213,6 +217,29 @@ def _intensity(draft: Draft, p: Fingerprint) -> None:
         draft.set(
             "data.normalise", [{"method": "zscore"}] * n, "intensities have no unit: each image by itself"
         )
+
+
+def _entry(c: ChannelPrint) -> dict[str, Any]:
+    """Return how a channel is normalised that is unlike the others."""
+    if c.unit == "HU":
+        return {"method": "fixed", "low": c.low, "high": c.high, "mean": c.mean, "sd": c.sd}
+    if c.bits == 8:
+        return {"method": "fixed", "low": 0.0, "high": 255.0, "mean": c.mean, "sd": c.sd}
+    return {"method": "zscore"}
+
+
+def _unlike(each: Sequence[ChannelPrint]) -> bool:
+    """Return whether one mean and deviation for all channels would leave one of them without contrast.
+
+    They are unlike where their units or their kinds of numbers differ; and, of those with a scale of their own, where a
+    channel's deviation is under `ALIKE` of the widest, or its mean further than twice its deviation from all channels'.
+    """
+    if len({(c.unit, c.bits) for c in each}) > 1:
+        return True
+    if each[0].unit != "HU" and each[0].bits != 8:  # each image is normalised by itself, channel by channel
+        return False
+    widest, middle = max(c.sd for c in each), sum(c.mean for c in each) / len(each)
+    return any(c.sd < ALIKE * widest or abs(c.mean - middle) > 2 * c.sd for c in each)
 
 
 def _learning(draft: Draft, p: Fingerprint, machine: Machine, seed: int) -> None:

@@ -12,6 +12,8 @@ They can be merged: hosts, or hospitals whose cases never meet, each summarise t
     seen                   sizes, spacings, units, ends of intensities, and what is declared (`core/learned.py`)
     extent_mm              of the images whose spacing is known
     values, inside         means and deviations of intensities; their ends, means and deviations where a label is
+    width_px               of the thinnest label of each flat mask
+    each                   by image, then by channel from 0: its units, bits, values and inside
 """
 
 from __future__ import annotations
@@ -23,10 +25,11 @@ from vesalius.core import learned
 from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort, TargetInfo
 from vesalius.core.distinct import Distinct
+from vesalius.core.histogram import Histogram
 from vesalius.core.learned import SIZE_AXES, Learned, Seen
 from vesalius.core.statistics import Statistics, columns
 from vesalius.core.tally import Tally
-from vesalius.plan.facts import Facts
+from vesalius.plan.facts import ChannelFacts, Facts
 from vesalius.prepare import covariates
 
 INSIDE = ("low", "high", "mean", "sd")
@@ -59,6 +62,29 @@ def summary(
             "extent_mm": columns(extents, SIZE_AXES),
             "values": columns([(f.mean, f.sd) for f in found], INSIDE[2:]),
             "inside": columns([f.inside for f in found if f.inside is not None], INSIDE),
+            "each": _each(found),
+            "width_px": Histogram.of(f.width_px for f in found if f.width_px is not None),
+        }
+    )
+
+
+def _each(found: Sequence[Facts]) -> Statistics:
+    """Return what is known of each channel by itself."""
+    held: dict[str, dict[str, list[ChannelFacts]]] = {}
+    for one in (c for f in found for c in f.each):
+        held.setdefault(one.image, {}).setdefault(str(one.k), []).append(one)
+    return Statistics(
+        {name: Statistics({k: _channel(v) for k, v in of.items()}) for name, of in held.items()}
+    )
+
+
+def _channel(found: Sequence[ChannelFacts]) -> Statistics:
+    return Statistics(
+        {
+            "unit": Tally.of(c.unit for c in found),
+            "bits": Tally.of(c.bits for c in found),
+            "values": columns([c.values for c in found], INSIDE),
+            "inside": columns([c.inside for c in found if c.inside is not None], INSIDE),
         }
     )
 

@@ -1,7 +1,8 @@
-"""What suits answers about whole images: one size for all, an encoder, an ensemble over the folds."""
+"""What suits answers about whole images: one size for all, an encoder and its weights, an ensemble over the folds."""
 
 from __future__ import annotations
 
+from vesalius.plan import weights
 from vesalius.plan.draft import Draft
 from vesalius.plan.fingerprint import Fingerprint
 from vesalius.plan.machine import Machine
@@ -11,8 +12,9 @@ SIDES_2D = (32, 48, 64, 96, 128, 160, 192, 224)
 
 
 def images(draft: Draft, prints: Fingerprint, machine: Machine) -> None:
-    """Set the one size that every image is scaled to."""
+    """Set the one size that every image is scaled to, and for pictures the weights that a net begins from."""
     draft.set("data.sampling", "whole", "the answer is about the whole image")
+    weights.propose(draft, prints, machine)
     if prints.flat:
         _picture_size(draft, prints, machine)
     else:
@@ -23,7 +25,7 @@ def images(draft: Draft, prints: Fingerprint, machine: Machine) -> None:
 
 
 def _picture_size(draft: Draft, prints: Fingerprint, machine: Machine) -> None:
-    limit = 224 if machine.gpu else 128
+    limit = weights.side(draft, machine) or (224 if machine.gpu else 128)
     side = max(prints.shape_median[1:])
     longest = min((s for s in SIDES_2D if s >= min(side, limit)), default=limit)
     longest = max(longest, 64)
@@ -34,8 +36,13 @@ def _picture_size(draft: Draft, prints: Fingerprint, machine: Machine) -> None:
     draft.set("data.size", [1, y, x], why)
 
 
-def encoder(draft: Draft, machine: Machine) -> None:
-    """Set a residual encoder whose width suits the machine; the size must be set."""
+def encoder(draft: Draft, machine: Machine, prints: Fingerprint | None = None) -> None:
+    """Set the encoder of the weights to begin from, or a residual one whose width suits the machine.
+
+    The size must be set.
+    """
+    if weights.encoder(draft, machine):
+        return
     net, scale = ("resnet-18", 1.0) if machine.gpu else ("resnet-10", 0.375)
     options: dict[str, str] = {}
     if max(draft.values["data.size"]) <= 96:

@@ -71,10 +71,12 @@ def _with_net(plan: Plan, theirs: NetPlan, task: Task, settings: Mapping[str, An
 def _normalised(plan: Plan, given: Weights) -> Plan:
     """Return the plan with 8-bit pictures normalised as those that the weights learned from.
 
-    A grey picture takes the mean over their channels. Channels of another meaning, and values on another scale, keep
-    what was planned.
+    A grey picture takes the mean over their channels. Channels of another meaning, values on another scale, and those
+    that are unlike, and so each normalised by themselves, keep what was planned.
     """
     now = plan.data.normalise
+    if len(set(now)) > 1:
+        return plan
     if any(n.method != "fixed" or (n.low, n.high) != (0.0, 255.0) for n in now):
         return plan
     if plan.data.channels == len(given.mean) and plan.data.names_of(0) in ((), given.channels):

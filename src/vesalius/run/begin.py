@@ -36,6 +36,7 @@ NOTHING = (
 )
 DEFAULT = "mobilenetv2-imagenet"  # what few shots begin from unasked, where it is installed
 ABOUT = "about.json"  # in a run's folder: what its maker said of the model
+UNPLANNED = "unplanned"  # in a run.json: what a run was told of its plan, while it has none
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -62,6 +63,7 @@ class Asked:
     by: tuple[str, ...] | None = None
     smallest_group: int = SMALLEST
     dry_run: bool = False
+    with_test: bool = False
     max_set_aside: float = 0.10
     device: str | None = None
     about: About | None = None
@@ -110,7 +112,7 @@ def begin(asked: Asked) -> Begun:
     if asked.out is not None and not asked.dry_run:
         untouched(asked.out)
     asked = _with_weights(asked, given)
-    start = _start(asked)
+    start = _start(asked, given)
     return Begun(asked, _seed(asked, given), limit, Vacancy(), given=given, start=start)
 
 
@@ -141,7 +143,7 @@ def reopen(asked: Asked) -> Begun:
         _seed(asked, given),
         limit,
         assignment=cohorts.load_assignment(folds) if folds.is_file() else None,
-        start=_start(asked),
+        start=_start(asked, given),
         vacancy=Vacancy(),
         path=path,
         told=told,
@@ -150,30 +152,40 @@ def reopen(asked: Asked) -> Begun:
     )
 
 
-def _with_weights(asked: Asked, given: Plan | None) -> Asked:
-    """Return what was asked, with the first weights that are installed where few shots have none to begin from.
+def with_weights(begun: Begun, plan: Plan) -> Begun:
+    """Return the run with the weights that its plan begins from, where it names installed ones and nobody else did."""
+    return begun if begun.start is not None else replace(begun, start=_start(begun.asked, plan))
 
-    What it means where there are none is said.
+
+def _with_weights(asked: Asked, given: Plan | None) -> Asked:
+    """Return what was asked, with weights that are installed where few shots have none to begin from.
+
+    What a net from nothing means for them is said.
     """
     few = asked.shots or asked.settings.get("train.shots") or (given.train.shots if given else None)
     if not few or asked.init not in (None, NOTHING):
         return asked
+    if asked.init == NOTHING:
+        asked.progress.note(
+            "few shots on a net from nothing: its features are random and stay so, which is to compare with, and no "
+            "model to use"
+        )
+        return asked
     installed = [name for name in registry.names(SOURCES) if is_installed(name)]
     planned = given.net.init if given and given.net.init else DEFAULT
     installed.sort(key=lambda name: not planned.startswith(name))
-    if asked.init is None and installed:
-        return replace(asked, init=installed[0])
-    how = registry.literals(SOURCES, registry.stem_of(SOURCES, DEFAULT))["INSTALL"]
-    asked.progress.note(
-        "few shots on a net from nothing: its features are random and stay so, which is to compare with, and no model "
-        f"to use; --init with weights that learned something ({how})"
-    )
-    return asked
+    return replace(asked, init=installed[0]) if installed else asked
 
 
-def _start(asked: Asked) -> Start | None:
-    """Return the weights that were named to begin from; None where none were, or it was said to begin from nothing."""
-    return None if asked.init in (None, NOTHING) else initial_weights(str(asked.init))
+def _start(asked: Asked, given: Plan | None = None) -> Start | None:
+    """Return the weights that were named to begin from, or those of `weights/sources/` that a given plan names.
+
+    None where none were named, or it was said to begin from nothing.
+    """
+    if asked.init is not None:
+        return None if asked.init == NOTHING else initial_weights(asked.init)
+    name = ((given.net.init if given else None) or "").partition(" ")[0]
+    return initial_weights(name) if name in registry.names(SOURCES) else None
 
 
 def _assert_possible(asked: Asked) -> None:
@@ -192,9 +204,17 @@ def _assert_possible(asked: Asked) -> None:
 
 
 def _completed(asked: Asked, told: Mapping[str, Any], path: Path) -> Asked:
-    """Return what is asked now, and where nothing is, what the run was told of its data when it began."""
+    """Return what is asked now, and where nothing is, what the run was told of its data when it began.
+
+    Of a run that was stopped before it had its plan also what it was told of that.
+    """
+    unplanned = {} if (path / "plan.json").is_file() else told.get(UNPLANNED) or {}
     return replace(
         asked,
+        task=asked.task or unplanned.get("task"),
+        target=asked.target or unplanned.get("target"),
+        settings={**(unplanned.get("settings") or {}), **asked.settings},
+        preset=asked.preset or unplanned.get("preset"),
         columns=asked.columns or told.get("columns"),
         layout=asked.layout or told.get("layout"),
         labels=asked.labels or told.get("labels"),

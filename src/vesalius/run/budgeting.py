@@ -14,9 +14,9 @@ from vesalius.core.plan import USER, Plan, override, steps_fixed
 from vesalius.core.progress import Progress
 from vesalius.infer import predictor, runs
 from vesalius.infer.runs.contract import Members
-from vesalius.learn.loop import time_step
 from vesalius.learn.recipes import contract as recipes
 from vesalius.learn.stepper import build
+from vesalius.learn.timing import time_step
 from vesalius.plan import machine as machines
 from vesalius.plan import torch_threads
 from vesalius.plan.budget import MINIMUM_STEPS, as_words, budget, too_short, used_up
@@ -153,7 +153,8 @@ def budgeted(
     ).joins:  # the answers of a further member take too long to be decided on late
         most = fixed.train.members
         after = _after(space, fixed, one, slower, answered_again, groups) + index_s
-    foreseen = Foreseen(found.step_s, after, one, most, pay, slower, index_s)
+    case_s = bench.prepare_s / (len(space.training) + len(space.unlabelled))
+    foreseen = Foreseen(found.step_s, after, one, most, pay, slower, index_s, case_s)
     return Budgeted(fixed, foreseen, _of_use(bench.ready))
 
 
@@ -271,7 +272,8 @@ def _after(space: Workspace, plan: Plan, answer_s: float, slower: float, again: 
     `slower` is how much longer a thread takes because of what else this machine does. `again` says that each training
     case is answered, too, by the member that never saw it; `groups` are those that figures are given for.
     """
-    each = 0.3 if plan.data.sampling == "patches" else 0.01
+    fields = plan.data.sampling == "patches" or runs.get(space.task.run).on_grid
+    each = 0.3 if fields else 0.01
     tested, once_more = len(space.test), len(space.training) if again else 0
     grouped = groups * (GROUP_S + tested * GROUP_CASE_S)
     scoring = slower * (REPORT_S + (tested + once_more) * each + grouped)

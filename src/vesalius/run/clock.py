@@ -15,7 +15,13 @@ from vesalius.core.errors import VesaliusError
 from vesalius.plan.budget import seconds
 
 CLOCK = "clock.json"
-KEPT = ("plan.json", "checkpoints/*.pt", "logs/*.csv")  # what a killed run last wrote says when it still ran
+KEPT = (  # what a killed run last wrote says when it still ran
+    "plan.json",
+    "checkpoints/*.pt",
+    "logs/*.csv",
+    "trials/*/*.json",
+    "trials/*/checkpoints/*.pt",
+)
 
 
 def left(path: Path, told: Mapping[str, Any]) -> float | None:

@@ -1,4 +1,4 @@
-"""Episodes: small tasks of a few classes and shots, drawn again and again, by which frozen features are judged."""
+"""Figures of episodes: what heads on frozen features answer in them, with intervals over episodes and over patients."""
 
 from __future__ import annotations
 
@@ -8,11 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import softmax
 
-from vesalius.core.errors import DataError, PlanError
 from vesalius.core.image import Array
 from vesalius.core.interval import Interval
-from vesalius.core.seeds import seed_of
-from vesalius.core.words import counted
+from vesalius.learn.episodes import Episode
 from vesalius.learn.heads import Head, Rows
 
 RESAMPLES = 1000
@@ -21,112 +19,11 @@ Fit = Callable[[Rows], Head]
 
 
 @dataclass(frozen=True, eq=False)
-class Episode:
-    """A task: the places of its `support` cases, which are learned from, and of its `query` cases, and their classes.
-
-    Classes count from 0 among `ways`, which are places in the list of all. No patient is in both.
-    """
-
-    ways: tuple[int, ...]
-    support: Array
-    query: Array
-    learned: Array
-    truth: Array
-
-
-@dataclass(frozen=True, eq=False)
 class Asked:
     """What one head answered in one episode: probabilities `(Q, N)` of the query cases."""
 
     episode: Episode
     p: Array
-
-
-def draw(
-    classes: Sequence[str],
-    patients: Sequence[str],
-    *,
-    shots: int,
-    ways: int | None = None,
-    episodes: int = 100,
-    queries: int = 15,
-    seed: int = 0,
-) -> tuple[Episode, ...]:
-    """Return episodes: `ways` classes each, `shots` cases a class to learn from and up to `queries` to be asked about.
-
-    `classes` and `patients` say whose and what each case is. A class is drawn where more than `shots` patients have it;
-    the shots of an episode are of different patients, and its queries of patients that are none of these. By default
-    all classes are in every episode. The n-th episode depends on the seed and n alone.
-
-    Raises DataError where a class has too few patients, naming it; PlanError for more ways than classes.
-    """
-    names = sorted(set(classes))
-    if len(names) < 2:
-        raise DataError(
-            "episodes need two classes at least", found=f"{counted(len(names), 'class', 'classes')}"
-        )
-    if ways is not None and not 2 <= ways <= len(names):
-        raise PlanError(
-            f"{ways} ways are not to be had",
-            found=f"{counted(len(names), 'class', 'classes')}: {', '.join(names[:6])}",
-            hint=f"--ways {len(names)}, or any from 2 to that",
-        )
-    label = np.array([names.index(c) for c in classes])
-    who = np.array(patients)
-    many = [len(np.unique(who[label == k])) for k in range(len(names))]
-    able = [k for k, n in enumerate(many) if n > shots]
-    wanted = len(names) if ways is None else ways
-    if len(able) < wanted:
-        few = min(range(len(names)), key=many.__getitem__)
-        raise DataError(
-            f"class '{names[few]}' has too few patients for {counted(shots, 'shot')} and a query",
-            found=f"{counted(many[few], 'patient')} of it among the cases that may be asked about",
-            hint=f"--shots {max(1, many[few] - 1)}" + (f", or --ways {len(able)}" if len(able) > 1 else ""),
-        )
-    return tuple(
-        _episode(label, who, able, wanted, shots, queries, np.random.default_rng(seed_of(seed, "episode", n)))
-        for n in range(episodes)
-    )
-
-
-def _episode(
-    label: Array,
-    who: Array,
-    able: Sequence[int],
-    ways: int,
-    shots: int,
-    queries: int,
-    rng: np.random.Generator,
-) -> Episode:
-    """Return one episode; the rarest class draws first, as patients may have several."""
-    chosen = sorted(int(k) for k in rng.choice(able, ways, replace=False))
-    used: set[str] = set()
-    support: dict[int, list[int]] = {}
-    for k in sorted(chosen, key=lambda k: int((label == k).sum())):
-        own: list[int] = []
-        for place in rng.permutation(np.flatnonzero(label == k)):
-            if len(own) < shots and who[place] not in used:
-                own.append(int(place))
-                used.add(str(who[place]))
-        support[k] = own
-    query = {
-        k: [int(p) for p in rng.permutation(np.flatnonzero(label == k)) if who[p] not in used][:queries]
-        for k in chosen
-    }
-    short = [k for k in chosen if len(support[k]) < shots or not query[k]]
-    if short:
-        raise DataError(
-            "patients of several classes leave too few for an episode",
-            found=f"{counted(len(support[short[0]]), 'shot')} of {shots}, or no query",
-            hint="fewer --shots",
-        )
-    return Episode(
-        tuple(chosen),
-        np.array([p for k in chosen for p in support[k]]),
-        np.array([p for k in chosen for p in query[k]]),
-        np.array([n for n, k in enumerate(chosen) for _ in support[k]]),
-        np.array([n for n, k in enumerate(chosen) for _ in query[k]]),
-    )
 
 
 def answered(episode: Episode, features: Array, fit: Fit) -> Asked:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from vesalius.core.disk import held, new_folder, write_text
 from vesalius.core.errors import Interrupted, VesaliusError
 from vesalius.core.plan import save_plan
 from vesalius.reliability.trained_on import FILE, save_trained_on
-from vesalius.run.begin import ABOUT, Begun
+from vesalius.run.begin import ABOUT, UNPLANNED, Begun
 from vesalius.run.clock import on_the_clock
 from vesalius.run.init import Start, record
 from vesalius.run.limited import SHARE
@@ -37,15 +37,33 @@ def opened(begun: Begun) -> Iterator[Path]:
         raise
 
 
+def write_begun(begun: Begun, space: Workspace, planned: Planned, path: Path) -> None:
+    """Write what a run is told and stands on before it has its plan, so that it can be resumed until then, too."""
+    if begun.path is None:
+        asked = begun.asked
+        told = plain(
+            {"settings": asked.settings, "preset": asked.preset, "task": asked.task, "target": asked.target}
+        )
+        _write_about(begun, space, planned, path, {UNPLANNED: told})
+        if asked.about is not None:
+            write_text(path / ABOUT, json.dumps(asked.about.plain(), indent=1) + "\n")
+
+
+def _write_about(
+    begun: Begun, space: Workspace, planned: Planned, path: Path, more: Mapping[str, object]
+) -> None:
+    """Write run.json and the folds."""
+    after_s = round(planned.foreseen.after_s if planned.foreseen else 0.0, 1)
+    index_s = round(planned.foreseen.index_s if planned.foreseen else 0.0, 1)
+    said = {"after_s": after_s, "index_s": index_s, "data_hash": space.cohort.hash}
+    write_text(path / "run.json", json.dumps({**_arguments(begun, space), **said, **more}, indent=1) + "\n")
+    cohorts.save_assignment(space.assignment, path / "folds.json")
+
+
 def write_down(begun: Begun, space: Workspace, planned: Planned, path: Path) -> None:
     """Write what the run was told, its folds, what it learns from and its plan, as far as they are not there yet."""
     if begun.path is None:
-        after_s = round(planned.foreseen.after_s if planned.foreseen else 0.0, 1)
-        index_s = round(planned.foreseen.index_s if planned.foreseen else 0.0, 1)
-        said = {"after_s": after_s, "index_s": index_s, "data_hash": space.cohort.hash}
-        about = {**_arguments(begun, space), **said}
-        write_text(path / "run.json", json.dumps(about, indent=1) + "\n")
-        cohorts.save_assignment(space.assignment, path / "folds.json")
+        _write_about(begun, space, planned, path, {})
     keep_record(space, path, begun.start)
     if begun.asked.about is not None:
         write_text(path / ABOUT, json.dumps(begun.asked.about.plain(), indent=1) + "\n")

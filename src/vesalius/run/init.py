@@ -10,10 +10,12 @@ from typing import Any
 from vesalius.core.bundle import Bundle, open_bundle
 from vesalius.core.cohort import Assignment
 from vesalius.core.errors import BundleError, PlanError
-from vesalius.core.plan import DataPlan, Plan, override
+from vesalius.core.plan import USER, DataPlan, Plan, override
 from vesalius.core.progress import Progress
 from vesalius.core.sealed import MANIFEST
 from vesalius.core.words import counted
+from vesalius.evaluate.answered import of_its_training
+from vesalius.evaluate.banners import COLLAPSED
 from vesalius.learn import adapters
 from vesalius.learn.frozen import assert_known
 from vesalius.learn.phases import assert_learned
@@ -34,7 +36,7 @@ class Start:
     """Weights to begin from. `plan` is that of the bundle they are of, `member` which of its `members` they are.
 
     Where the folds of its run are known, member k learned from all of them but the k-th. `given` is what is known of
-    weights that are no bundle's.
+    weights that are no bundle's. `warned` is what their bundle says against them.
     """
 
     weights: Mapping[str, Any]
@@ -43,6 +45,7 @@ class Start:
     given: Weights | None = None
     member: int = 0
     members: int = 1
+    warned: tuple[str, ...] = ()
 
     @property
     def origin(self) -> str:
@@ -65,7 +68,8 @@ def initial_weights(what: str) -> Start:
         bundle = open_bundle(path)
         stage = bundle.stages[-1]
         weights = load_file(bundle.path / stage.members[0])
-        return Start(weights, past_of_bundle(bundle), stage.plan, members=len(stage.members))
+        against = tuple(b.text for b in of_its_training(bundle) if b.kind == COLLAPSED)
+        return Start(weights, past_of_bundle(bundle), stage.plan, members=len(stage.members), warned=against)
     return _of_others(reader.read(what))
 
 
@@ -141,15 +145,20 @@ def taken_over(space: Workspace, plan: Plan, start: Start, ready: Ready, progres
     left = start.given.left_out() if start.given else ""
     said = str(fit) + (f"; not taken: {left}" if left else "")
     said += f"; member {start.member + 1} of its {start.members}" if start.members > 1 else ""
+    if start.given is not None and start.given.licence:
+        said += f"; their licence: {start.given.licence}"
     validating = [i for fold in space.assignment.folds[: plan.train.members] for i in fold]
     seen = sum(i in space.seen and space.seen[i] != start.member for i in validating)
     if seen:
         said += (
             f"; validation is too good, as {seen} of its {counted(len(validating), 'case')} were trained on"
         )
+    for text in start.warned:
+        progress.note(f"{start.origin} warns: {text}")
     progress.note(f"begins from {start.origin}: {said}")
-    progress.note(f"{space.overlap}; split: {space.assignment.by}")
-    return override(plan, {"net.init": start.origin}, reason=said)
+    progress.note("; ".join(filter(None, (space.overlap, f"split: {space.assignment.by}"))))
+    why = plan.reasons.get("net.init", USER)
+    return override(plan, {"net.init": start.origin}, reason=said if why == USER else f"{why}; {said}")
 
 
 def record(space: Workspace, assignment: Assignment, start: Start | None) -> TrainedOn:

@@ -1,4 +1,4 @@
-"""What a recipe may look at while a member trains and must not learn from: held-out cases, and a class where one is known."""
+"""What a recipe may look at and must not learn from: held-out cases, and a class where one is known."""
 
 from __future__ import annotations
 

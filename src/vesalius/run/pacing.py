@@ -23,7 +23,8 @@ KEPT = 0.75  # of few steps: enough that a member which was planned is not given
 class Foreseen:
     """What was measured before training: seconds of a step, of everything after training, of one case's answer.
 
-    `index_s` are those, among what comes after, that are set aside for an index of the training cases.
+    `index_s` are those, among what comes after, that are set aside for an index of the training cases; `case_s` are
+    those that preparing a case takes.
     """
 
     step_s: float
@@ -33,6 +34,7 @@ class Foreseen:
     threads: int | None = None  # the most that pay, where it was measured
     slower: float = 1.0  # how much longer a thread took then for what else the machine did
     index_s: float = 0.0
+    case_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from vesalius.core import registry
 from vesalius.core.errors import OutputError, PlanError, UnknownName
 from vesalius.core.plan import USER, Plan, override
 from vesalius.core.words import counted
@@ -21,7 +22,7 @@ from vesalius.plan.fingerprint import fingerprint
 from vesalius.plan.mirroring import assert_joined
 from vesalius.plan.rules import check, draft_plan, for_net, staged
 from vesalius.run.adopting import adopted
-from vesalius.run.begin import Begun
+from vesalius.run.begin import DEFAULT, NOTHING, Begun, with_weights
 from vesalius.run.budgeting import budgeted
 from vesalius.run.earlier import assert_stages, filled
 from vesalius.run.free_promise import assert_possible
@@ -34,6 +35,8 @@ from vesalius.run.shots import as_many_steps, assert_few, few_shots, frozen_colu
 from vesalius.run.stages import stages_of
 from vesalius.run.workspace import Workspace, no_side_swapped
 from vesalius.tasks import contract
+from vesalius.weights.packages import how_installed, is_installed
+from vesalius.weights.sources import KIND as SOURCES
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,17 +84,30 @@ def _assert_mirrored(plan: Plan) -> None:
 def assert_meaning(begun: Begun, plan: Plan) -> None:
     """Raise PlanError where a plan would exchange sides that a label names, or begins from other channels' weights.
 
-    Frozen parts need weights to begin from, and so do adapters: random ones would stay random.
+    Frozen parts and adapters need weights to begin from: random ones would stay random. So do layer-wise rates, which
+    are for what weights know already.
     """
     no_side_swapped(plan)
     if begun.start is not None:
         same_meaning(begun.start, plan)
-    elif any(phase.frozen for phase in plan.train.phases):
+        return
+    if recipes.get(plan.train.recipe).steps is not None and begun.asked.init != NOTHING:
         raise PlanError(
-            "a phase of train.phases freezes a part of the model, and there are no weights to begin from",
-            hint="--init with a run, a bundle or a file of weights, or --set train.phases=[]",
+            f"recipe '{plan.train.recipe}' learns nothing below the last layer, and there are no weights to begin from",
+            hint=f"--init with a run, a bundle or {DEFAULT} ({how_installed(DEFAULT)}); --init none to compare with",
         )
-    elif plan.train.lora:
+    frozen = any(phase.frozen for phase in plan.train.phases)
+    if frozen or plan.train.layer_decay < 1:
+        path = "train.phases" if frozen else "train.layer_decay"
+        preset = plan.reasons.get(path, "").startswith("preset ")
+        asks = f"preset '{plan.preset}'" if preset else "a phase of train.phases" if frozen else path
+        what = "freezes a part of the model" if frozen else "sets rates by layer"
+        undo = "train.phases=[]" if frozen else "train.layer_decay=1"
+        raise PlanError(
+            f"{asks} {what}, and there are no weights to begin from",
+            hint=f"--init with a run, a bundle, a file or a name of weights, or --set {undo}",
+        )
+    if plan.train.lora:
         raise PlanError(
             "adapters (train.lora) lie beside weights that stay as they are, and there are none to begin from",
             hint="--init with weights of a transformer, or --set train.lora=0",
@@ -161,16 +177,21 @@ def _first_plan(begun: Begun, space: Workspace) -> Plan:
     settings = begun.asked.settings
     assert_shared_channels([*space.training, *space.test], space.facts)
     plan = _given_or_drafted(begun, space)
-    if begun.start is not None and begun.given is None:
-        plan = frozen_columns(adopted(plan, begun.start, space.task, settings), settings)
+    start = with_weights(begun, plan).start
+    if start is not None and begun.given is None:
+        plan = frozen_columns(adopted(plan, start, space.task, settings), settings)
     if begun.asked.preset is not None:
         told = override(
             for_net(plan, settings), settings
         )  # what the user set wins, and a preset may look at it
         plan = presets.applied(begun.asked.preset, told)
     plan = _with_members(plan, begun.asked.folds, space)
-    if begun.start is not None:
-        plan = override(plan, {"net.init": begun.start.origin})
+    if start is not None:
+        ruled = begun.start is None and begun.given is None
+        why = plan.reasons["net.init"] if ruled else USER
+        plan = override(plan, {"net.init": start.origin}, reason=why)
+    elif begun.asked.init == NOTHING:
+        plan = override(plan, {"net.init": None})
     if "train.steps" in settings:  # what the clock changed was about other steps
         plan = plan.model_copy(update={"train": plan.train.model_copy(update={"revisions": ()})})
     plan = staged(filled(override(for_net(plan, settings), settings), space))
@@ -198,7 +219,7 @@ def _given_or_drafted(begun: Begun, space: Workspace) -> Plan:
         task,
         target,
         prints,
-        machines.measure(),
+        replace(machines.measure(), weights=_weights(begun, space)),
         seed=begun.seed,
         asked=begun.asked.task is not None,
         also=recipes.get(recipe).defaults,
@@ -206,6 +227,22 @@ def _given_or_drafted(begun: Begun, space: Workspace) -> Plan:
     if plan.train.recipe != task.recipe:
         plan = override(plan, {"train.recipe": task.recipe}, reason=f"how {task.name} is trained")
     return few_shots(plan, space.assignment.shots)
+
+
+def _weights(begun: Begun, space: Workspace) -> tuple[str, ...] | None:
+    """Return the names of installed weights that a plan may begin from; None where it is not the rules' to decide.
+
+    It is the user's who chooses a net or what to begin from; few shots, and training without a target, have rules of
+    their own.
+    """
+    init, chosen = begun.asked.init, begun.asked.settings
+    if space.target is None or space.assignment.shots:
+        return None
+    if any(path.startswith("net.") and path != "net.dropout" for path in chosen):
+        return None
+    if init is not None:
+        return (init,) if begun.start is not None and init in registry.names(SOURCES) else None
+    return tuple(name for name in registry.names(SOURCES) if is_installed(name))
 
 
 def _with_members(plan: Plan, folds: int | None, space: Workspace) -> Plan:

@@ -29,7 +29,9 @@ def read_workspace(begun: Begun) -> Workspace:
         ) from error
     for item in space.cohort.set_aside:
         progress.note(f"set aside: {item.case}: {item.reason}")
-    if "not trained on" in space.assignment.by:
+    if "not trained on" in space.assignment.by or (
+        space.assignment.shots is not None and begun.start is None
+    ):
         progress.note(f"split: {space.assignment.by}")
     return space
 
@@ -51,6 +53,7 @@ def _prepared(begun: Begun) -> Workspace:
         assignment=begun.assignment,
         past=begun.start.past if begun.start else None,
         shots=shots_asked(begun),
+        with_test=asked.with_test,
     )
 
 

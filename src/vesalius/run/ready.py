@@ -21,7 +21,7 @@ from vesalius.run.workspace import Workspace
 from vesalius.tasks import contract as tasks
 from vesalius.tasks.contract import Task
 
-# what the budget decides, and the reasons for it: no state and no example depends on these
+# what the budget and trials decide, and the reasons for it: no state and no example depends on these
 BUDGETED: dict[str, Any] = {
     "reasons": True,
     "locate": True,
@@ -29,7 +29,17 @@ BUDGETED: dict[str, Any] = {
     "takes": True,
     "net": {"scale": True},
     "infer": {"novelty", "novelty_cases", "alarm_rate"},
-    "train": {"steps", "members", "threads", "validations", "lr", "revisions"},
+    "train": {
+        "steps",
+        "members",
+        "threads",
+        "validations",
+        "lr",
+        "revisions",
+        "recipe",
+        "recipe_options",
+        "unlabelled",
+    },
 }
 
 

@@ -98,6 +98,9 @@ def _remarks(outcome: Outcome, scorecard: Scorecard) -> list[str]:
     return [f"{how}: of the planned steps, {told} were made. With more time it may be better."]
 
 
+_USUAL = ("step", "loss", "lr", "score")  # of a history; what else is there, a recipe looked at
+
+
 def _history(
     stage: str, primary: str, outcome: Outcome
 ) -> dict[str, dict[str, tuple[Sequence[float], Sequence[float]]]]:
@@ -110,7 +113,16 @@ def _history(
     scores: dict[str, tuple[Sequence[float], Sequence[float]]] = {
         f"{stage}-{k}": line for k, t in enumerate(outcome.trained) if (line := _line(t.history, "score"))[0]
     }
-    return {"training loss": losses, f"validation {primary}": scores}
+    known = dict.fromkeys(
+        name for t in outcome.trained for h in t.history for name in h if name not in _USUAL
+    )
+    looked: dict[str, dict[str, tuple[Sequence[float], Sequence[float]]]] = {
+        name.replace("_", " "): {
+            f"{stage}-{k}": _line(t.history, name) for k, t in enumerate(outcome.trained)
+        }
+        for name in known
+    }
+    return {"training loss": losses, f"validation {primary}": scores, **looked}
 
 
 def _line(history: Sequence[Mapping[str, float]], name: str) -> tuple[list[float], list[float]]:

@@ -11,7 +11,7 @@ from vesalius.cohorts.targets import contract as kinds
 from vesalius.core.case import Case
 from vesalius.core.cohort import Assignment, Cohort, TargetInfo
 from vesalius.core.errors import PlanError
-from vesalius.core.plan import AS_MANY, Plan, override
+from vesalius.core.plan import AS_MANY, USER, Plan, override
 from vesalius.learn.recipes import contract as recipes
 from vesalius.nets import describe
 from vesalius.plan.facts import Facts
@@ -119,10 +119,20 @@ def frozen_columns(plan: Plan, settings: Mapping[str, Any]) -> Plan:
 
 
 def as_many_steps(plan: Plan) -> Plan:
-    """Return the plan with as many steps as its recipe makes, where that follows from no time."""
+    """Return the plan with as many steps as its recipe makes, where that follows from no time.
+
+    Nothing of the net is learned then: neither phases nor coarser maps of a decoder have a meaning.
+    """
     steps = recipes.get(plan.train.recipe).steps
     if steps is None:
         return plan
+    idle: dict[str, Any] = {}
+    if plan.train.phases and plan.reasons.get("train.phases") != USER:
+        idle["train.phases"] = []
+    if plan.loss.deep_supervision and plan.reasons.get("loss.deep_supervision") != USER:
+        idle["loss.deep_supervision"] = False
+    if idle:
+        plan = override(plan, idle, reason=f"recipe {plan.train.recipe} learns nothing below the last layer")
     return override(plan, {"train.steps": steps}, reason=f"{AS_MANY}: {plan.train.recipe}")
 
 

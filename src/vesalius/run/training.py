@@ -13,7 +13,7 @@ from vesalius.core.bundle import State
 from vesalius.core.image import Array
 from vesalius.core.plan import Plan
 from vesalius.core.progress import Progress
-from vesalius.evaluate.banners import of_training
+from vesalius.evaluate.banners import of_collapse, of_training
 from vesalius.infer import runs
 from vesalius.infer.runs.contract import Members
 from vesalius.learn.loop import Trained, train
@@ -86,8 +86,10 @@ def train_all(
             extras = novelty.extras(job, space, outcome, weights=weights, progress=progress, device=device)
         done.append(TrainedStage(replace(job, examples={}), outcome, extras, vectors))
     *early, main = done
-    said = tuple(b for d in early for b in of_training(d.outcome.steps, d.job.stage.purpose))
-    last_one = replace(main, outcome=replace(main.outcome, before=said))
+    said = tuple(
+        b for d in early for b in (*of_training(d.outcome.steps, d.job.stage.purpose), *d.outcome.before)
+    )
+    last_one = replace(main, outcome=replace(main.outcome, before=(*said, *main.outcome.before)))
     plan = settled(plan, {d.job.name: d.outcome.trained for d in done})
     return _as_carried_out((*early, last_one), stages_of(plan)), plan
 
@@ -166,7 +168,11 @@ def _members(
     steps = tuple(steps_of(t, job.plan) for t in trained)
     kept = kept_of(steps)
     said = {i: raw for k in kept for i, raw in answers[k].items()}
-    outcome = Outcome(tuple(trained), kept, said, any(t.ran_out for t in trained), steps)
+    wrong = [recipes.get(job.plan.train.recipe).wrong(t.history) for t in trained]
+    marks = tuple(of_collapse(text, job.stage.purpose) for text in wrong if text)
+    for mark in marks:
+        progress.note(mark.text)
+    outcome = Outcome(tuple(trained), kept, said, any(t.ran_out for t in trained), steps, marks)
     if outcome.left_out:
         progress.note(f"{job.name}: {outcome.left_out}")
     return outcome
@@ -187,11 +193,11 @@ def _held_out(job: Ready, result: Trained, held: Sequence[Example], device: str 
     """Return what a member says, raw, of the cases it never saw."""
     if not held:
         return {}
-    raw = runs.get(job.task.run).raw(_loaded(job, result, device), held)
+    raw = runs.get(job.task.run).raw(loaded(job, result, device), held)
     return {e.case_id: r for e, r in zip(held, raw, strict=True)}
 
 
-def _loaded(job: Ready, result: Trained, device: str | None) -> Members:
+def loaded(job: Ready, result: Trained, device: str | None) -> Members:
     """Return one member as it answers."""
     model = build(job.task, job.plan, job.state, 0)
     model.load_state_dict(result.weights)
@@ -211,5 +217,5 @@ def _vectors(
     if not outcome.kept:
         return {}
     examples = {c.id: job.examples[c.id] for c in space.training if c.id in job.examples}
-    first = _loaded(job, outcome.trained[outcome.kept[0]], device)
+    first = loaded(job, outcome.trained[outcome.kept[0]], device)
     return neighbours.vectors_of(first, examples, until=until, progress=progress)

@@ -29,6 +29,8 @@ from vesalius.run.shots import with_shots
 from vesalius.tasks import contract
 from vesalius.tasks.contract import Task
 
+TEST_FRACTION = 0.2  # of the patients, where the data declare no test split
+
 
 @dataclass(frozen=True, eq=False)
 class Workspace:
@@ -36,7 +38,7 @@ class Workspace:
 
     `seen` are the cases that the weights to begin from were trained on, with the fold that they had; `overlap` says in
     words what is known of that. `groups` are cases that show nearly the same image, which no split may part; they
-    are looked for where the folds are made.
+    are looked for where the folds are made, which was before where the run is `resumed`.
     """
 
     cohort: Cohort
@@ -48,6 +50,7 @@ class Workspace:
     overlap: str = ""
     seen: Mapping[str, int | None] = field(default_factory=dict)
     groups: Mapping[str, str] = field(default_factory=dict)
+    resumed: bool = False
 
     @property
     def labels(self) -> tuple[Label, ...]:
@@ -108,7 +111,8 @@ class Observer:
         if decoded.fault is not None or image is None:
             return
         counted = tuple(sorted(decoded.values.get(self.target, {}).items()))
-        measured = facts(image, decoded.masks.get(self.target), case=decoded.case)
+        beside = {n: i for n, i in decoded.images.items() if n != decoded.case.reference}
+        measured = facts(image, decoded.masks.get(self.target), case=decoded.case, beside=beside)
         self.facts[decoded.case.id] = replace(measured, voxels=counted)
 
     def recount(self, before: Case, after: Case) -> None:
@@ -146,11 +150,13 @@ def prepare_workspace(
     layout: str | None = None,
     labels: Mapping[str, str] | None = None,
     shots: int | None = None,
+    with_test: bool = False,
 ) -> Workspace:
     """Read, choose the target and the task, decode everything once, assign folds.
 
     With `shots` so many cases of each label are drawn to be learned from (see `run/shots.py`).
-    `past` is that of the weights to begin from: nothing that they learned from is tested on.
+    `past` is that of the weights to begin from: nothing that they learned from is tested on. `with_test` leaves nothing
+    to test on, whatever the data declare.
     Raises DataError and its kin, UnknownName, PlanError.
     """
     cohort = cohorts.open_cohort(
@@ -177,13 +183,14 @@ def prepare_workspace(
     if assignment is None:
         groups = observer.groups
         assignment = cohorts.assign(
-            cohort,
+            _undivided(cohort) if with_test else cohort,
             target=chosen,
             seed=seed,
             folds=folds,
+            test_fraction=0.0 if with_test else TEST_FRACTION,
             groups=groups,
             copies=observer.copies,
-            overlap=overlap,
+            overlap=None if with_test else overlap,
         )
         if shots is not None:
             assignment = with_shots(
@@ -197,7 +204,13 @@ def prepare_workspace(
             )
     said = "" if past is None else _said(past, overlap, cohort, assignment, observer.marks)
     seen = overlap.trained if overlap is not None else {}
-    return Workspace(cohort, chosen, job, assignment, observer.facts, observer.marks, said, seen, groups)
+    facts, marks = observer.facts, observer.marks
+    return Workspace(cohort, chosen, job, assignment, facts, marks, said, seen, groups, resumed=given)
+
+
+def _undivided(cohort: Cohort) -> Cohort:
+    """Return the cohort without the split that its data declare."""
+    return replace(cohort, cases=tuple(replace(case, split=None) for case in cohort.cases))
 
 
 def _checked(

@@ -1,4 +1,4 @@
-"""The model of `represent`: a net, a place among its maps that shows where things are, and a look along one direction."""
+"""The model of `represent`: a net, one of its maps that shows where things are, and a look along one direction."""
 
 from __future__ import annotations
 
@@ -79,11 +79,12 @@ class Representer(nn.Module):
         flat = self.net.dims == 2
         truth, away = (t[:, :, 0] if flat else t for t in (x, hidden))
         guess = unfolded(guess, self.parts)
-        pool = F.adaptive_avg_pool2d if flat else F.adaptive_avg_pool3d
-        size = list(guess.shape[2:])
+        pool: Any = F.adaptive_avg_pool2d if flat else F.adaptive_avg_pool3d
+        size = tuple(guess.shape[2:])
         weight = pool(away, size)
         error = (guess - pool(truth, size)) ** 2 * weight
-        return error.sum() / (weight.sum() * x.shape[1]).clamp_min(1e-6)
+        found: Tensor = error.sum() / (weight.sum() * x.shape[1]).clamp_min(1e-6)
+        return found
 
 
 def level_of(net: Any, size: Sequence[int]) -> int:
@@ -107,7 +108,7 @@ def blocks(x: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def unfolded(x: Tensor, parts: Sequence[int]) -> Tensor:
-    """Return `(B, C · parts, *grid)` as an image with `parts` points a side at each place, `(B, C, *(grid · parts))`."""
+    """Return `(B, C · parts, *grid)` as an image of `parts` points at each place, `(B, C, *(grid · parts))`."""
     b, grid, n = len(x), x.shape[2:], len(parts)
     split = x.reshape(b, -1, *parts, *grid)
     order = [0, 1]

@@ -302,6 +302,10 @@ class Classify(Task):
         maps = isotonic.parse(calibration.get("isotonic"))
         return mapped(maps, p.mean(dim=1), labels=names, multilabel=_several(state)).to(raw.dtype)
 
+    def semi_supervised(self, target: TargetInfo | None) -> tuple[str, ...]:
+        """Return pseudo-labels where one class holds, a teacher where several may."""
+        return ("meanteacher",) if target is None or kinds.of(target.kind).several else ("fixmatch",)
+
     def opinion(self, raw: Tensor, state: State) -> Opinion:
         """Return the probability of each class, or of each label by itself."""
         return Opinion(raw.sigmoid(), "each") if _several(state) else Opinion(raw.softmax(dim=1), "one")

@@ -386,6 +386,13 @@ class Task(ABC):
         """
         return None
 
+    def semi_supervised(self, target: TargetInfo | None) -> tuple[str, ...]:
+        """Return the recipes that `fit` tries where training cases lack such a target, by name; by default none.
+
+        They are tried beside the plain plan, each at the same cost, so that more of them leave less time for each.
+        """
+        return ()
+
     def opinion(self, raw: Tensor, state: State) -> Opinion | None:
         """Return what raw outputs `(B, …)` say, in numbers that can be compared and averaged; gradients pass.
 
@@ -468,6 +475,17 @@ def default_for(kind: str) -> Task:
             hint="--task NAME; see `vesalius tasks`",
         )
     return get(claims[0])
+
+
+def without_targets() -> Task:
+    """Return the task that learns from images alone, for who names none. Raises DataError where there is none."""
+    for stem in stems("tasks"):
+        text = literals("tasks", stem)
+        if text.get("LEARNS_WITHOUT_TARGETS"):
+            return get(next(iter(text.get("NAMES") or {stem: ""})))
+    raise DataError(
+        "no task learns without targets", hint="a file in tasks/ with LEARNS_WITHOUT_TARGETS = True"
+    )
 
 
 def choose(cohort: Cohort, *, task: str | None, target: str | None) -> tuple[Task, TargetInfo | None]:

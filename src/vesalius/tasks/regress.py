@@ -187,7 +187,7 @@ class Regress(Task):
                 "with covariates the last layer of a regressor is no linear one",
                 hint="--set task.options.covariates= for the image alone, or --set train.recipe=supervised",
             )
-        return [m for m in model.head.modules() if isinstance(m, nn.Linear)][-1]  # type: ignore[operator, union-attr]
+        return [m for m in model.head.modules() if isinstance(m, nn.Linear)][-1]
 
     def wanted(self, batch: Batch, state: State) -> Wanted:
         """Return the standardised number of each case, `(B, 1)`."""
@@ -221,6 +221,10 @@ class Regress(Task):
             f"{about['target']} {x:.4g}{unit}, learned from {about['low']:.4g} to {about['high']:.4g}{unit}"
         )
         return _value(x, state, outside=None if about["low"] <= x <= about["high"] else (beyond,))
+
+    def semi_supervised(self, target: TargetInfo | None) -> tuple[str, ...]:
+        """Return a teacher."""
+        return ("meanteacher",)
 
     def opinion(self, raw: Tensor, state: State) -> Opinion:
         """Return the number in standard deviations."""

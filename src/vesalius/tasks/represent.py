@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -119,14 +119,20 @@ class Represent(Task):
         self,
         raw: Any,
         state: State,
-        calibration: dict[str, Any] | Any,
+        calibration: Mapping[str, Any],
         reference: Image,
         *,
         undo: Undo | None = None,
     ) -> Answer:
         """Return the field on the reference's grid."""
         field = np.asarray(raw, dtype=np.float32)[None]
-        image = Image(field, affine=reference.affine, spacing_mm=reference.spacing_mm)
+        image = Image(
+            field,
+            affine=reference.affine,
+            spacing_mm=reference.spacing_mm,
+            spacing_at=reference.spacing_at,
+            source=reference.source,
+        )
         return Map(image=image, quantity="first principal component of the features", unit="SD")
 
     def scalar(self, raw: Tensor, ask: Ask) -> Tensor:
@@ -146,7 +152,7 @@ class Represent(Task):
 
 
 def direction_of(vectors: Array) -> dict[str, Array]:
-    """Return the middle `(F,)` of vectors `(N, F)`, the direction `(F,)` along which they differ most, and their spread.
+    """Return the middle `(F,)` of vectors `(N, F)`, the direction `(F,)` in which they differ most, and their spread.
 
     The direction points to where its largest part is positive, so that the same vectors always have the same one.
     """

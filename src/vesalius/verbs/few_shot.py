@@ -19,6 +19,7 @@ from vesalius.core.interval import Interval
 from vesalius.core.progress import Progress, watched
 from vesalius.core.shown import Shown
 from vesalius.core.words import counted
+from vesalius.learn.episodes import Episode, draw
 from vesalius.learn.frozen import assert_linear
 from vesalius.learn.heads import linear, prototypes
 from vesalius.learn.stepper import build
@@ -191,9 +192,7 @@ def few_shot(
     job = ready_of(space, stage)
     classes = [kind.names_in(c.targets[info.name])[0] for c in choice.cases]
     patients = [c.patient or f"case {c.id}" for c in choice.cases]
-    drawn = played.draw(
-        classes, patients, shots=shots, ways=ways, episodes=episodes, queries=queries, seed=seed
-    )
+    drawn = draw(classes, patients, shots=shots, ways=ways, episodes=episodes, queries=queries, seed=seed)
     taken = fit_of(build(job.task, job.plan, job.state, 0), start.weights)
     shown.note(f"{start.origin}: {taken}")
     vectors = frozen_features(
@@ -223,7 +222,7 @@ def few_shot(
 
 
 def _answers(
-    drawn: Sequence[played.Episode], vectors: Mapping[str, Array], heads: Sequence[str], progress: Progress
+    drawn: Sequence[Episode], vectors: Mapping[str, Array], heads: Sequence[str], progress: Progress
 ) -> dict[tuple[str, str], list[played.Asked]]:
     """Return what each head says in each episode, by the name of the features and of the head."""
     found: dict[tuple[str, str], list[played.Asked]] = {}
@@ -264,13 +263,11 @@ def _figures(
     return found
 
 
-def _by_lot(episode: played.Episode) -> float:
+def _by_lot(episode: Episode) -> float:
     return 1 / len(episode.ways)
 
 
-def _said(
-    banner: str, drawn: Sequence[played.Episode], patients: int, *, patients_known: bool
-) -> tuple[str, ...]:
+def _said(banner: str, drawn: Sequence[Episode], patients: int, *, patients_known: bool) -> tuple[str, ...]:
     """Return what must be read with the figures."""
     who = "patients" if patients_known else "cases (no patients are known)"
     return tuple(

@@ -18,7 +18,7 @@ from vesalius.core.shown import Shown
 from vesalius.core.words import counted
 from vesalius.learn.rates import suggested, sweep
 from vesalius.plan import torch_threads
-from vesalius.run.begin import Asked, begin
+from vesalius.run.begin import Asked, begin, with_weights
 from vesalius.run.finished import Run, place_of
 from vesalius.run.planning import assert_meaning, choose_plan, fix_steps
 from vesalius.run.reading import read_workspace
@@ -152,6 +152,7 @@ def find_lr(
     begun = begin(asked)
     space = read_workspace(begun)
     chosen = choose_plan(begun, space)
+    begun = with_weights(begun, chosen)
     space = with_unlabelled(space, chosen)
     assert_meaning(begun, chosen)
     if begun.limit_s is not None:

@@ -15,8 +15,8 @@ from vesalius.core.progress import Progress, watched
 from vesalius.core.subgroups import SMALLEST
 from vesalius.evaluate.cards.about import NOTHING
 from vesalius.evaluate.cards.reading import read_about
-from vesalius.run import folder, neighbours, out_of_fold
-from vesalius.run.begin import Asked, Begun, begin, reopen
+from vesalius.run import folder, neighbours, out_of_fold, unlabelled
+from vesalius.run.begin import Asked, Begun, begin, reopen, with_weights
 from vesalius.run.finished import Run, keep_ran_out, place_of, run_at
 from vesalius.run.outcome import finish
 from vesalius.run.pacing import clock_for
@@ -24,10 +24,9 @@ from vesalius.run.planning import Planned, assert_meaning, choose_plan, fix_step
 from vesalius.run.reading import read_workspace
 from vesalius.run.sealing import seal
 from vesalius.run.training import train_all
-from vesalius.run.unlabelled import with_unlabelled
 from vesalius.run.workspace import Workspace
 
-__all__ = ["Run", "fit"]
+__all__ = ["Run", "carried_out", "fit"]
 
 
 def fit(
@@ -77,6 +76,7 @@ def fit(
         labels: What stands for what among classes and masks' values: `{"NA": "", "255": "1"}`.
         init: What to begin from: a run, a bundle, the path of one, a file of weights, or the name of weights that pip
             installs (`mobilenetv2-imagenet`); "none" for random weights. The test cases of a run stay test cases.
+            By default pictures begin from installed weights of ImageNet, and all else from random ones.
         settings: Planned values by path, over the rules': `{"train.steps": 500}`.
         plan: A plan, or the path of a plan.json, to follow instead of the rules.
         preset: One of `vesalius presets` (`quick`, `good`, `best`, `finetune`, `lora` …): it changes what the rules
@@ -134,23 +134,36 @@ def fit(
         about=None if about is None else read_about(about),
         progress=watched(progress),
     )
+    return carried_out(asked, resume=resume)
+
+
+def carried_out(asked: Asked, *, resume: bool = False) -> Run:
+    """Return the run that is asked for, trained, sealed and scored; `fit` says what it raises."""
     begun = reopen(asked) if resume else begin(asked)
     space = read_workspace(begun)
     chosen = choose_plan(begun, space)
-    space = with_unlabelled(space, chosen)
+    begun = with_weights(begun, chosen)
+    trying = unlabelled.to_try(begun, space, chosen)
+    space = unlabelled.with_unlabelled(space, chosen)
     if begun.finished is not None:
         return _as_it_was(begun, space, begun.finished)
     assert_meaning(begun, chosen)
-    if dry_run:
+    if asked.dry_run:
+        chosen = chosen if trying is None else unlabelled.announced(trying, chosen)
         return Run(None, fix_steps(begun, space, chosen).plan, None, None)
     with folder.opened(begun) as path:
         planned = fix_steps(begun, space, chosen)
+    if trying is not None:
+        trying = unlabelled.affordable(begun, trying, planned)
+        folder.write_begun(begun, trying, planned, path)
+        with folder.at_work(begun, trying, path):
+            space, planned = unlabelled.decided(begun, chosen, trying, planned, path)
     folder.write_down(begun, space, planned, path)
     with folder.at_work(begun, space, path):
-        return _carried_out(begun, space, planned, path)
+        return _trained(begun, space, planned, path)
 
 
-def _carried_out(begun: Begun, space: Workspace, planned: Planned, path: Path) -> Run:
+def _trained(begun: Begun, space: Workspace, planned: Planned, path: Path) -> Run:
     """Train, seal and score what was planned."""
     device, progress = begun.asked.device, begun.asked.progress
     clock = clock_for(planned.plan, folder.deadline(begun, planned), planned.foreseen, device)

@@ -29,6 +29,16 @@ PICTURES = (
     (58.395, 57.12, 57.375),
 )  # mean and sd of ImageNet's, on the scale 0 to 255
 SHOWN = 4
+EFFICIENTNETS = {
+    ((32, 1280), (1, 2, 2, 3, 3, 4, 1)): "efficientnet-b0",
+    ((32, 1280), (2, 3, 3, 4, 4, 5, 2)): "efficientnet-b1",
+    ((32, 1408), (2, 3, 3, 4, 4, 5, 2)): "efficientnet-b2",
+    ((40, 1536), (2, 3, 3, 5, 5, 6, 2)): "efficientnet-b3",
+    ((48, 1792), (2, 4, 4, 6, 6, 8, 2)): "efficientnet-b4",
+    ((48, 2048), (3, 5, 5, 7, 7, 9, 3)): "efficientnet-b5",
+    ((56, 2304), (3, 6, 6, 8, 8, 11, 3)): "efficientnet-b6",
+    ((64, 2560), (4, 7, 7, 10, 10, 13, 4)): "efficientnet-b7",
+}
 
 
 @dataclass(frozen=True)
@@ -199,3 +209,17 @@ def unlike(found: str, why: str) -> BundleError:
     return BundleError(
         f"weights of {found} cannot be taken over", found=why, hint="see docs/weights.md for those that can"
     )
+
+
+def grid_size(places: int, patch: tuple[int, ...]) -> tuple[int, ...] | None:
+    """Return the size of a square or cubic input that is cut into so many patches; None where there is none."""
+    side = round(places ** (1 / len(patch)))
+    return tuple(side * p for p in patch) if side ** len(patch) == places else None
+
+
+def efficientnet_name(widths: tuple[int, int], layers: tuple[int, ...]) -> str:
+    """Return our EfficientNet by the channels of its first and last layers, and the number of its layers a stage."""
+    name = EFFICIENTNETS.get((widths, layers))
+    if name is None:
+        raise unlike("an EfficientNet", f"{widths[0]} to {widths[1]} channels, layers {layers}")
+    return name

@@ -75,12 +75,13 @@ def parts_of(found: Found) -> Iterator[Found]:
     A checkpoint of self-supervised learning holds several nets (`backbone.`, `head.`), one of Lightning a loss beside
     the model.
     """
+    found = _bare(found)
     yield found
     for prefix in PREFIXES:
         under = {k.removeprefix(prefix): t for k, t in found.tensors.items() if k.startswith(prefix)}
         if 0 < len(under) < len(found.tensors):
             aside = tuple(k for k in found.tensors if not k.startswith(prefix))
-            yield from parts_of(_bare(replace(found, tensors=under, aside=(*found.aside, *aside))))
+            yield from parts_of(replace(found, tensors=under, aside=(*found.aside, *aside)))
 
 
 def _bare(found: Found) -> Found:

@@ -34,3 +34,8 @@ def is_installed(name: str) -> bool:
     except metadata.PackageNotFoundError:
         return False
     return True
+
+
+def how_installed(name: str) -> str:
+    """Return the command that installs registered weights; nothing is imported. Raises UnknownName."""
+    return str(registry.literals(KIND, registry.stem_of(KIND, name))["INSTALL"])

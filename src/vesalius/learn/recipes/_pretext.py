@@ -1,4 +1,4 @@
-"""What recipes without targets share: views of a batch, heads that no bundle needs, and figures that tell a collapse."""
+"""What recipes without targets share: views of a batch, heads that stay in the run, figures that tell a collapse."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -30,8 +31,8 @@ MOST_HELD, MOST_AMONG = 256, 1024
 FLAT, NARROW = (
     0.1,
     1.5,
-)  # a spread, or an effective rank, of held-out cases below which nothing tells them apart
-ENOUGH = 8  # held-out cases, with fewer of which no verdict is given
+)  # a spread and an effective rank of held-out cases, below which nothing tells them apart
+SURE = 50  # steps, before which no verdict is given: embeddings begin with hardly any spread
 HEADS = "heads"
 
 
@@ -77,7 +78,10 @@ class Pretext(Recipe):
         """Return the named terms whose sum is minimised."""
 
     def embedded(self, net: Net, x: Tensor) -> Tensor | None:
-        """Return what the loss compares of images, `(B, D)`; None of a recipe that compares none."""
+        """Return what the loss compares of images, `(B, D)`; None of a recipe that compares none.
+
+        It is scaled so that its deviation is about 1 where different images lie all ways (see `quality.deviation`).
+        """
         return None
 
     def after(self, net: Net, seen: Views, step: int) -> None:
@@ -157,15 +161,17 @@ class Pretext(Recipe):
         """
         held = self.given.held
         few = _some(held.examples, HELD_VOXELS, MOST_HELD, self.given.plan)
-        if len(few) < 2:
+        size = max(2, self.given.plan.train.batch)
+        few = few[: len(few) - (len(few) % size == 1)]  # no loss compares one case with itself
+        if not few:
             return {}
         with self.answering() as model, torch.no_grad():
             net = net_of(model, self.given.plan)
             self.heads.eval()
-            one, other, embedded, loss = self._seen(net, few)
+            one, other, embedded, loss = self._seen(net, few, size)
             among = self._among(net, held)
         found = {
-            "effective_rank": quality.effective_rank(one),
+            "effective_rank": quality.effective_rank(one - one.mean(axis=0)),
             "spread": quality.spread(one),
             "alignment": quality.alignment(one, other),
             "uniformity": quality.uniformity(one),
@@ -174,7 +180,7 @@ class Pretext(Recipe):
         if embedded is not None:
             found |= {
                 "embedding_rank": quality.effective_rank(embedded),
-                "embedding_spread": quality.spread(embedded),
+                "embedding_spread": quality.deviation(embedded),
             }
         if among is not None:
             labels = [held.labels.get(e.case_id, "") for e in few]
@@ -183,16 +189,13 @@ class Pretext(Recipe):
         found = {name: value for name, value in found.items() if math.isfinite(value)}
         return {**found, "held_out_loss": loss, "score": -loss}
 
-    def _seen(self, net: Net, few: Sequence[Example]) -> tuple[Array, Array, Array | None, float]:
+    def _seen(self, net: Net, few: Sequence[Example], size: int) -> tuple[Array, Array, Array | None, float]:
         """Return the features of some cases and of another view of them, what the loss compares, and the loss."""
         generator = torch.Generator().manual_seed(seed_of(self.given.plan.train.seed, "looked"))
-        size = max(2, self.given.plan.train.batch)
         parts: list[list[Array]] = [[], [], []]
         total, n = 0.0, 0
         for k in range(0, len(few), size):
             chosen = few[k : k + size]
-            if len(chosen) < 2 and n:  # no loss compares one case with itself
-                chosen = few[-2:]
             seen = self._views(collate(chosen), generator)
             parts[0].append(pooled(net, seen.plain))
             parts[1].append(pooled(net, seen.views[0]))
@@ -201,10 +204,8 @@ class Pretext(Recipe):
                 parts[2].append(embedded.float().cpu().numpy())
             total += float(torch.stack(list(self.terms(net, seen).values())).sum()) * len(chosen)
             n += len(chosen)
-        one, other, third = (np.concatenate(p)[: len(few)] if p else None for p in parts)
-        if one is None or other is None:
-            raise PlanError("no case is held out to be looked at")
-        return one, other, third, total / n
+        third = np.concatenate(parts[2]) if parts[2] else None
+        return np.concatenate(parts[0]), np.concatenate(parts[1]), third, total / n
 
     def _among(self, net: Net, held: Held) -> tuple[Array, list[str]] | None:
         """Return the features and the classes of learned cases; None where nobody says the classes."""
@@ -229,7 +230,7 @@ class Pretext(Recipe):
         words = [("effective_rank", "the effective rank of the features", "{:.1f}")]
         if "neighbours" in last:
             n = len(set(held.labels.values()))
-            words.append(("neighbours", f"neighbours tell '{held.about}' of {{:.0%}}", ""))
+            words.append(("neighbours", f"the nearest cases tell '{held.about}' in {{:.0%}}", ""))
             chance = f"; by chance {1 / n:.0%}"
         else:
             words.append(("own_view", "of {:.0%} the nearest is another view of the same image", ""))
@@ -243,19 +244,20 @@ class Pretext(Recipe):
 
     @classmethod
     def wrong(cls, history: Sequence[Mapping[str, float]]) -> str:
-        """Return by which figure the features collapsed; empty where they did not."""
-        rows = [row for row in history if "spread" in row and row.get("step")]
-        if not rows:
+        """Return by which figure the features collapsed; empty where they did not, or after too few steps to tell."""
+        rows = [row for row in history if "spread" in row]
+        if not rows or rows[-1]["step"] < SURE:
             return ""
-        last = rows[-1]
-        for spread, rank, what in (
-            ("embedding_spread", "embedding_rank", "what its loss compares"),
-            ("spread", "effective_rank", "its features"),
-        ):
-            if last.get(spread, 1.0) < FLAT:
-                return f"{what} are all but the same for all held-out cases: a spread of {last[spread]:.3f}, where 1 is all ways"
-            if last.get(rank, math.inf) < NARROW:
-                return f"{what} of all held-out cases lie on one line: an effective rank of {last[rank]:.2f}"
+        first, last = rows[0], rows[-1]
+        if (now := last.get("embedding_spread", 1.0)) < FLAT:
+            return f"what its loss compares is all but the same for all held-out cases, a spread of {now:.4f}"
+        if (rank := last.get("embedding_rank", math.inf)) < NARROW:
+            return f"what its loss compares lies on one line for all held-out cases, an effective rank of {rank:.2f}"
+        if (now := last["spread"]) < FLAT * first["spread"]:
+            before = f"{first['spread']:.3f} before it learned"
+            return (
+                f"its features are all but the same for all held-out cases, a spread of {now:.4f}, {before}"
+            )
         return ""
 
 
@@ -312,7 +314,7 @@ def perceptron(
 ) -> nn.Module:
     """Return linear layers of these widths with ReLU between them, normalised over the batch where asked."""
     layers: list[nn.Module] = []
-    for k, (a, b) in enumerate(zip(sizes, sizes[1:], strict=False)):
+    for k, (a, b) in enumerate(pairwise(sizes)):
         inner = k < len(sizes) - 2
         layers.append(nn.Linear(a, b, bias=not (inner and norm)))
         if inner:

@@ -29,7 +29,7 @@ class SemiOptions(Section):
     further than planned the changes of a strong view go.
     """
 
-    weight: float = Field(1.0, ge=0)
+    weight: float | None = Field(1.0, ge=0)
     ramp: float = Field(0.3, ge=0, le=1)
     ratio: float = Field(1.0, gt=0, le=16)
     strength: float = Field(1.5, ge=0, le=10)
@@ -85,7 +85,8 @@ class SemiSupervised(Supervised):
 
     def weight(self, step: int) -> float:
         """Return what it counts for at a step."""
-        return self.knobs.weight * ramped(step, self.knobs.ramp * self.given.steps)
+        told = 1.0 if self.knobs.weight is None else self.knobs.weight
+        return told * ramped(step, self.knobs.ramp * self.given.steps)
 
     def weak(self, step: int, view: str = "weak") -> Batch:
         """Return the step's unlabelled cases, weakly changed."""

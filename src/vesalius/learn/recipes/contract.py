@@ -50,6 +50,7 @@ class Member:
 
     `unlabelled` are the ids of the examples that lack the target. `steps` is how many steps the schedule was made for.
     `held` is what it does not learn from, to be looked at while it trains.
+    `timed` says that some steps are only timed, on a few examples that may lack a class; nothing is kept of them.
     """
 
     task: Task
@@ -62,6 +63,7 @@ class Member:
     unlabelled: frozenset[str] = frozenset()
     steps: int = 1
     held: Held = field(default_factory=Held)
+    timed: bool = False
 
 
 class NoOptions(Section):
@@ -85,7 +87,8 @@ class Recipe(ABC):
 
     @classmethod
     def defaults(cls, draft: Draft, prints: Fingerprint, machine: Machine) -> None:
-        """Change in a draft what this recipe wants otherwise than the task, each with its reason; by default nothing."""
+        """Change in a draft what this recipe wants otherwise than the task, with its reasons; by default nothing."""
+        return None
 
     def looked(self) -> dict[str, float]:
         """Return figures of what would answer now, by name, found on cases that it does not learn from.

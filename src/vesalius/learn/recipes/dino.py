@@ -23,7 +23,7 @@ SOURCE = (
 SMALLEST = 16  # voxels a side of a local part
 
 
-class Options(Section):
+class DINOOptions(Section):
     """The options of `dino`: the sharpness of both, how slowly the teacher and the centre move, and the local parts."""
 
     prototypes: int = Field(128, ge=2)
@@ -41,14 +41,18 @@ class Options(Section):
 class Prototypes(nn.Module):
     """A perceptron without normalisation over the batch, and directions that its output is held against."""
 
-    def __init__(self, features: int, options: Options) -> None:
+    def __init__(self, features: int, options: DINOOptions) -> None:
         super().__init__()
         self.layers = perceptron((features, options.hidden, options.width), norm=False)
         self.directions = nn.Parameter(torch.randn(options.prototypes, options.width))
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the likeness to each prototype, `(B, K)`, within -1 and 1."""
-        return F.linear(F.normalize(self.layers(x), dim=1), F.normalize(self.directions, dim=1))
+        return F.linear(self.placed(x), F.normalize(self.directions, dim=1))
+
+    def placed(self, x: Tensor) -> Tensor:
+        """Return where features lie among the prototypes, `(B, D)` of length 1."""
+        return F.normalize(self.layers(x), dim=1)
 
 
 class Heads(nn.Module):
@@ -56,7 +60,7 @@ class Heads(nn.Module):
 
     centre: Tensor
 
-    def __init__(self, net: Net, features: int, options: Options) -> None:
+    def __init__(self, net: Net, features: int, options: DINOOptions) -> None:
         super().__init__()
         self.student = Prototypes(features, options)
         self.teacher_net, self.teacher = deepcopy(net), deepcopy(self.student)
@@ -68,10 +72,10 @@ class Heads(nn.Module):
 class DINO(Pretext):
     """Cross-entropy between the teacher's centred, sharpened words on whole views and the student's on all others."""
 
-    Options = Options
+    Options = DINOOptions
     heads: Heads
 
-    def __init__(self, given: Member, options: Options) -> None:
+    def __init__(self, given: Member, options: DINOOptions) -> None:
         self.options = options
         super().__init__(given, options)
 
@@ -80,9 +84,8 @@ class DINO(Pretext):
         return Heads(net, width_of(net, plan), self.options)
 
     def embedded(self, net: Net, x: Tensor) -> Tensor:
-        """Return what the student says of each prototype before it is sharpened."""
-        found: Tensor = self.heads.student(features(net, x))
-        return found
+        """Return where the student places images among the prototypes."""
+        return self.heads.student.placed(features(net, x))
 
     def terms(self, net: Net, seen: Views) -> dict[str, Tensor]:
         """Return the mean cross-entropy over all pairs of a teacher's view and another one of the student's."""
@@ -92,9 +95,9 @@ class DINO(Pretext):
             said = heads.teacher(features(heads.teacher_net, whole)).float()
         self._said = said
         targets = sharpened(said, heads.centre, o.teacher_temperature).chunk(2)
-        words = list(self.embedded(net, whole).chunk(2))
+        words = list(heads.student(features(net, whole)).chunk(2))
         for _ in range(o.local):
-            words.append(self.embedded(net, part(seen.views[0], o.local_share, seen.generator)))
+            words.append(heads.student(features(net, part(seen.views[0], o.local_share, seen.generator))))
         logs = [F.log_softmax(w.float() / o.student_temperature, dim=1) for w in words]
         terms = [
             -(targets[t] * log).sum(dim=1).mean() for t in range(2) for s, log in enumerate(logs) if s != t
@@ -107,8 +110,8 @@ class DINO(Pretext):
         for own, new in ((heads.teacher_net, net), (heads.teacher, heads.student)):
             for mine, its in zip(own.parameters(), new.parameters(), strict=True):
                 mine.lerp_(its.detach(), 1 - o.momentum)
-            for mine, its in zip(own.buffers(), new.buffers(), strict=True):
-                mine.copy_(its)
+            for counted, its in zip(own.buffers(), new.buffers(), strict=True):
+                counted.copy_(its)
         if o.centred:
             heads.centre.lerp_(self._said.mean(dim=0), 1 - o.centre_momentum)
 
@@ -119,7 +122,7 @@ def sharpened(said: Tensor, centre: Tensor, temperature: float) -> Tensor:
 
 
 def part(x: Tensor, share: float, generator: torch.Generator) -> Tensor:
-    """Return a part of images `(B, C, Z, Y, X)`, one box for all of them, `share` as long a side where that is enough."""
+    """Return a part of images `(B, C, Z, Y, X)`, one box for all of them, each side `share` as long where it can be."""
     size = [min(n, max(round(n * share), SMALLEST)) for n in x.shape[2:]]
     starts = [
         int(torch.randint(0, n - s + 1, (1,), generator=generator))

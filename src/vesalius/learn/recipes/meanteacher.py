@@ -13,13 +13,17 @@ from vesalius.learn.recipes._semi import SemiOptions, SemiSupervised
 from vesalius.learn.recipes.contract import Member
 from vesalius.tasks.opinion import Opinion
 
+USUAL = {"one": 10.0, "each": 10.0, "none": 1.0}  # what the term counts for, by what is compared
 NAMES = {"meanteacher": "A student agrees with an average of itself on unlabelled cases; the average answers"}
 
 
 class MeanTeacherOptions(SemiOptions):
-    """What a mean teacher can be told; `decay` is how much of the teacher stays at each step, later on."""
+    """What a mean teacher can be told; `decay` is how much of the teacher stays at each step, later on.
 
-    weight: float = Field(10.0, ge=0)
+    `weight` is 10 where probabilities are compared and 1 where numbers are, unless it is set.
+    """
+
+    weight: float | None = Field(None, ge=0)
     decay: float = Field(0.99, ge=0, lt=1)
 
 
@@ -45,7 +49,8 @@ class MeanTeacher(SemiSupervised):
         """Return how far the student is from the teacher: the mean squared difference over cases, or their points."""
         batch = self.weak(step)
         batch, wanted, known = self.strong(step, batch, self.answered(self.teacher, batch))
-        return apart(self.opinion(self.stepper.raw(step, batch)), wanted, known)
+        found = apart(self.opinion(self.stepper.raw(step, batch)), wanted, known)
+        return found if self.knobs.weight is not None else USUAL[wanted.choice] * found
 
     def restore(self, saved: Checkpoint) -> None:
         """Go back to model, optimiser and teacher."""
@@ -61,9 +66,14 @@ class MeanTeacher(SemiSupervised):
 
 
 def apart(one: Opinion, other: Opinion, known: Tensor) -> Tensor:
-    """Return the mean over cases, or the points that are `known`, of the squared differences of what two say."""
-    squared = (one.values - other.values).square().sum(dim=1)
-    return (squared * known).sum() / known.sum().clamp_min(1)
+    """Return the mean squared difference of what two say of cases, or of the points that are `known`.
+
+    Where one of several holds it is the sum over them, which Brier's score is, too; labels that hold each by itself are
+    as many choices of two, and count as their mean; so do numbers.
+    """
+    squared = (one.values - other.values).square()
+    each = {"one": squared.sum(dim=1), "each": 2 * squared.mean(dim=1), "none": squared.mean(dim=1)}
+    return (each[one.choice] * known).sum() / known.sum().clamp_min(1)
 
 
 RECIPE = MeanTeacher

@@ -1,4 +1,4 @@
-"""Contrast: two views of an image are to be nearer to one another than to views of other images (SimCLR, MoCo's queue)."""
+"""Contrast: two views of an image are to be nearer to one another than to those of others (SimCLR; MoCo's queue)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SOURCE = (
 )
 
 
-class Options(Section):
+class SimCLROptions(Section):
     """The options of `simclr`.
 
     `queue` are how many projections of earlier batches are held against a view, too: few pictures and small batches
@@ -40,7 +40,7 @@ class Projection(nn.Module):
     queue: Tensor
     owners: Tensor
 
-    def __init__(self, features: int, options: Options) -> None:
+    def __init__(self, features: int, options: SimCLROptions) -> None:
         super().__init__()
         self.layers = perceptron((features, options.hidden, options.width))
         self.register_buffer("queue", torch.zeros(options.queue, options.width))
@@ -60,10 +60,10 @@ class Projection(nn.Module):
 class SimCLR(Pretext):
     """NT-Xent over both views of a batch and a queue; views of one patient are never held against one another."""
 
-    Options = Options
+    Options = SimCLROptions
     heads: Projection
 
-    def __init__(self, given: Member, options: Options) -> None:
+    def __init__(self, given: Member, options: SimCLROptions) -> None:
         self.options = options
         super().__init__(given, options)
 

@@ -1,4 +1,4 @@
-"""Variance, invariance, covariance: two views alike, and no feature idle or told twice; no others are needed (VICReg)."""
+"""Variance, invariance, covariance: two views alike, and no feature idle or told twice (VICReg)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vesalius.core.errors import PlanError
 from vesalius.core.plan import Plan, Section
 from vesalius.learn.recipes._pretext import Pretext, Views, features, perceptron, width_of
 from vesalius.learn.recipes.contract import Member
@@ -16,7 +17,7 @@ NAMES = {"vicreg": "Two views alike while no feature is idle or told twice; no t
 SOURCE = "Bardes, Ponce, LeCun: VICReg, ICLR 2022, arXiv:2105.04906"
 
 
-class Options(Section):
+class VICRegOptions(Section):
     """The options of `vicreg`: the weights of its three terms, and the sizes of what projects the features."""
 
     invariance: float = Field(25.0, ge=0)
@@ -29,10 +30,16 @@ class Options(Section):
 class VICReg(Pretext):
     """Both views go through one net; the three terms are about their projections."""
 
-    Options = Options
+    Options = VICRegOptions
 
-    def __init__(self, given: Member, options: Options) -> None:
+    def __init__(self, given: Member, options: VICRegOptions) -> None:
         self.options = options
+        if given.plan.train.batch < 2:
+            raise PlanError(
+                "recipe 'vicreg' looks at how features vary over a batch",
+                found="train.batch=1",
+                hint="--set train.batch=16",
+            )
         super().__init__(given, options)
 
     def head_of(self, net: Net, plan: Plan) -> nn.Module:
@@ -41,13 +48,13 @@ class VICReg(Pretext):
         return perceptron((width_of(net, plan), o.hidden, o.hidden, o.width))
 
     def embedded(self, net: Net, x: Tensor) -> Tensor:
-        """Return the projections."""
-        found: Tensor = self.heads(features(net, x))
+        """Return the projections over the root of their number, so that deviations of 1 add up to 1."""
+        found: Tensor = self.heads(features(net, x)) / self.options.width**0.5
         return found
 
     def terms(self, net: Net, seen: Views) -> dict[str, Tensor]:
         """Return the three terms, each times its weight."""
-        one, other = self.embedded(net, torch.cat(seen.views)).float().chunk(2)
+        one, other = self.heads(features(net, torch.cat(seen.views))).float().chunk(2)
         o, found = self.options, vicreg(one, other)
         weight = {"invariance": o.invariance, "variance": o.variance, "covariance": o.covariance}
         return {name: weight[name] * value for name, value in found.items()}

@@ -12,8 +12,8 @@ def choose(plan: Plan) -> Draft:
     """Return a member for each fold, twice as many steps as are enough, and the published width."""
     draft = Draft()
     draft.set("train.members", plan.train.folds, "a model for each fold: together they learn from every case")
-    draft.set("train.enough", 2.0, "twice what is enough still gains a little")
-    if plan.net.scale < 1:
+    draft.set("train.enough", 2.0 * plan.train.enough, "twice what is enough still gains a little")
+    if plan.net.scale < 1 and plan.net.init is None:
         draft.set("net.scale", 1.0, "the published width; narrower where the time limit asks for it")
     axes = list(plan.augment.flip_axes)
     draft.set(

@@ -19,5 +19,5 @@ def choose(plan: Plan) -> Draft:
     draft = Draft()
     phases = [{"share": 0.2, "frozen": ["encoder"]}, {"share": 0.8, "rate": 0.25}]
     draft.set("train.phases", phases, WHY)
-    draft.set("train.enough", 0.5, "weights that know something need fewer steps")
+    draft.set("train.enough", min(0.5, plan.train.enough), "weights that know something need fewer steps")
     return draft

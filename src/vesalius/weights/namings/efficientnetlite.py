@@ -1,6 +1,6 @@
 """EfficientNet-Lite as EfficientNet-PyTorch names its tensors: `_blocks.0._depthwise_conv.weight`.
 
-The same library's B0 to B7 pad as TensorFlow does, which ours do not: they are not read.
+The same library's B0 to B7 are read by `monai.py`, whose nets of that family have the same names.
 """
 
 from __future__ import annotations

@@ -14,7 +14,9 @@ from vesalius.weights._rules import (
     Rules,
     Tensors,
     count,
+    efficientnet_name,
     family_of,
+    grid_size,
     read_as,
     unlike,
 )
@@ -204,24 +206,10 @@ GOOGLENET = Family(
 def efficientnet(theirs: Tensors) -> NetPlan:
     """Return our EfficientNet by the width of its ends and the number of its layers."""
     layers = tuple(count(theirs, rf"features\.{i}\.(\d+)\.") for i in range(1, 8))
-    widths = (theirs["features.0.0.weight"].shape[0], theirs["features.8.0.weight"].shape[0])
-    name = EFFICIENTNETS.get((widths, layers))
-    if name is None:
-        raise unlike("an EfficientNet", f"{widths[0]} to {widths[1]} channels, layers {layers}")
+    widths = (int(theirs["features.0.0.weight"].shape[0]), int(theirs["features.8.0.weight"].shape[0]))
+    name = efficientnet_name(widths, layers)
     small = name[-1] in "01234"  # torchvision's five smaller ones have torch's own eps
     return NetPlan(name=name, options={"eps": 1e-5} if small else {})
-
-
-EFFICIENTNETS = {
-    ((32, 1280), (1, 2, 2, 3, 3, 4, 1)): "efficientnet-b0",
-    ((32, 1280), (2, 3, 3, 4, 4, 5, 2)): "efficientnet-b1",
-    ((32, 1408), (2, 3, 3, 4, 4, 5, 2)): "efficientnet-b2",
-    ((40, 1536), (2, 3, 3, 5, 5, 6, 2)): "efficientnet-b3",
-    ((48, 1792), (2, 4, 4, 6, 6, 8, 2)): "efficientnet-b4",
-    ((48, 2048), (3, 5, 5, 7, 7, 9, 3)): "efficientnet-b5",
-    ((56, 2304), (3, 6, 6, 8, 8, 11, 3)): "efficientnet-b6",
-    ((64, 2560), (4, 7, 7, 10, 10, 13, 4)): "efficientnet-b7",
-}
 
 
 def efficientnet_rules(theirs: Tensors) -> Rules:
@@ -278,12 +266,6 @@ def vit(theirs: Tensors) -> NetPlan:
     if (width, layers) not in VITS:
         raise unlike("a ViT", f"width {width}, {layers} layers")
     return NetPlan(name=VITS[width, layers], options={"patch": list(theirs["conv_proj.weight"].shape[2:])})
-
-
-def grid_size(places: int, patch: tuple[int, ...]) -> tuple[int, ...] | None:
-    """Return the size of a square or cubic input that is cut into so many patches; None where there is none."""
-    side = round(places ** (1 / len(patch)))
-    return tuple(side * p for p in patch) if side ** len(patch) == places else None
 
 
 def vit_size(theirs: Tensors) -> tuple[int, ...]:
@@ -392,6 +374,8 @@ def read(found: Found) -> Weights | None:
     """Return weights in torchvision's naming; None for others. Raises BundleError for relatives of another function."""
     if "architecture" in found.about.get("config.json", {}):
         return None  # timm's hub says what a file is
+    if any(t.ndim > 4 for t in found.tensors.values()):
+        return None  # none of torchvision's nets that are read has three axes
     family = family_of(found, FAMILIES)
     if family is None:
         for pattern, what in RELATIVES.items():
