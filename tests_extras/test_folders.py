@@ -120,7 +120,7 @@ DAMAGED: list[tuple[Callable[[Path], object], str]] = [
     (_config(hidden_act="none"), "describes no network"),
     (_tensors(lambda t: t.pop(QUERY)), "are not of one network; found no layers.1.attention.q_proj.weight"),
     (lambda f: (f / "model.safetensors").unlink(), "has a config.json and no weights"),
-    (lambda f: (f / "model.safetensors").write_bytes(b"half of a file"), "is not a safetensors file"),
+    (lambda f: (f / "model.safetensors").write_bytes(b"half of a file"), "is not a whole safetensors file"),
     (
         lambda f: (f / "model.safetensors").write_bytes(b"version https://git-lfs.github.com/spec/v1\n"),
         "Git LFS",

@@ -40,7 +40,7 @@ def test_parts_are_read_as_one_and_known_by_a_hash_of_all(folder: Path) -> None:
 
 def test_what_is_damaged_is_said_without_the_library(folder: Path) -> None:
     (folder / "model-00001-of-00002.safetensors").write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
-    with pytest.raises(BundleError, match="a pointer of Git LFS.*git lfs pull"):
+    with pytest.raises(BundleError, match="a pointer of Git LFS.*try: git lfs pull"):
         hub.tensors_of(folder)
     (folder / "model-00001-of-00002.safetensors").unlink()
     with pytest.raises(BundleError, match="lacks 1 of the 2 files"):
