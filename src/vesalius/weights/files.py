@@ -94,7 +94,7 @@ def parts_of(found: Found) -> Iterator[Found]:
 def _bare(found: Found) -> Found:
     """Return the tensors without prefixes that all of their names have."""
     tensors = dict(found.tensors)
-    while prefix := next((p for p in PREFIXES if all(k.startswith(p) for k in tensors)), None):
+    while tensors and (prefix := next((p for p in PREFIXES if all(k.startswith(p) for k in tensors)), None)):
         tensors = {k.removeprefix(prefix): t for k, t in tensors.items()}
     return replace(found, tensors=tensors)
 
