@@ -66,7 +66,11 @@ def encoder(draft: Draft, machine: Machine) -> bool:
     draft.set("net.dropout", 0.2, "few images")
     why = "first layers see edges and spots in any picture: frozen, they cost half as much, and nothing else by folds"
     draft.set("train.phases", [{"share": 1.0, "frozen": [STILL]}], why)
-    draft.set("train.lr", 1e-3, "by folds: weights that know something move in smaller steps")
+    draft.set(
+        "train.lr",
+        1e-3,
+        "a third of the rate from nothing: weights that know something move in smaller steps",
+    )
     if machine.gpu is None:
         draft.set(
             "train.precision", "fp32", "convolutions of single channels are no quicker in bf16 on a processor"
