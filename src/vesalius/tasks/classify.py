@@ -33,8 +33,8 @@ from vesalius.plan.positive import positive_of, why_positive
 from vesalius.prepare.batch import Batch, Example
 from vesalius.prepare.case import Prepared
 from vesalius.prepare.geometry import Undo
+from vesalius.prepare.opinion import Opinion
 from vesalius.tasks.contract import Nets, Task, Wanted, planned_net, planned_weights
-from vesalius.tasks.opinion import Opinion
 
 if TYPE_CHECKING:
     import torch

@@ -29,7 +29,7 @@ from vesalius.prepare.batch import Batch, Example, collate
 from vesalius.prepare.case import Prepared, Takes, prepare
 from vesalius.prepare.geometry import Undo
 from vesalius.prepare.made_up import Draw
-from vesalius.tasks.opinion import Opinion
+from vesalius.prepare.opinion import Opinion
 
 if TYPE_CHECKING:  # encode, merge and decode are numpy; only build, loss and infer need torch
     import torch

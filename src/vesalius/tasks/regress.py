@@ -31,8 +31,8 @@ from vesalius.prepare import covariates
 from vesalius.prepare.batch import Batch, Example
 from vesalius.prepare.case import Prepared
 from vesalius.prepare.geometry import Undo
+from vesalius.prepare.opinion import Opinion
 from vesalius.tasks.contract import Nets, Task, Wanted, planned_net
-from vesalius.tasks.opinion import Opinion
 
 if TYPE_CHECKING:
     import torch
