@@ -55,6 +55,7 @@ FILES = {
     "run/clock.py": ("fit",),
     "run/ledger.py": ("predict",),
     "run/filling.py": ("predict",),
+    "run/arms.py": ("transfer",),
 }
 FOREIGN = {"--psm"}  # tesseract's
 

@@ -257,15 +257,13 @@ def test_the_command_line_gives_a_table_or_a_document(
         "nothing,self",
     ]
     monkeypatch.setattr(sys, "argv", ["vesalius", *words, "--shift", "site=north", "--set", "train.steps=2"])
-    with pytest.raises(SystemExit) as ended:
-        cli.main()
+    cli.main()
     said = capsys.readouterr().out
-    assert not ended.value.code and "lost weights, on test: not known" in said.replace("\n", " ")
+    assert "lost weights, on test: not known" in said.replace("\n", " ")
     assert given[0]["counts"] == [8, 16] and given[0]["arms"] == ["nothing", "self"]
     assert given[0]["shift"] == {"site": "north"} and given[0]["time_limit"] == "90s"
     monkeypatch.setattr(sys, "argv", ["vesalius", *words, "--json"])
-    with pytest.raises(SystemExit):
-        cli.main()
+    cli.main()
     document = json.loads(capsys.readouterr().out)
     jsonschema_rs.validator_for(schema()).validate(document)
     assert len(document["result"]["transfer"]["lines"]) == 12
