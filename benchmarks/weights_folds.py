@@ -29,7 +29,7 @@ DEFAULT = Arm("default")
 ARMS = (
     Arm("nothing", ("--init", "none")),
     Arm("lite0", ("--init", "efficientnetlite0-imagenet")),
-    Arm("side-128", _set("data.size=[1,128,128]")),
+    Arm("side-160", _set("data.size=[1,160,160]")),
     Arm("side-192", _set("data.size=[1,192,192]")),
     Arm("all-learn", _set("train.phases=[]")),
     Arm("gradual", ("--preset", "gradual")),

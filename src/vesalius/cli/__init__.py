@@ -25,6 +25,7 @@ from vesalius.cli import (
     pretrain,
     selftest,
     serve,
+    transfer,
 )
 from vesalius.cli._app import app, process_began
 from vesalius.cli._outcome import FLAG, document, write
@@ -44,6 +45,7 @@ for verb in (
     calibrate,
     explain,
     compare,
+    transfer,
     selftest,
     card,
     fetch,

@@ -156,7 +156,7 @@ class Classify(Task):
         """Return the last linear layer of the head."""
         from torch import nn
 
-        return [m for m in model.head.modules() if isinstance(m, nn.Linear)][-1]  # type: ignore[operator, union-attr]
+        return [m for m in model.head.modules() if isinstance(m, nn.Linear)][-1]  # type: ignore[union-attr]
 
     def wanted(self, batch: Batch, state: State) -> Wanted:
         """Return the class of each case as 0 and 1, or which labels it has."""

@@ -56,7 +56,7 @@ class Wanted:
     """
 
     values: Tensor
-    kind: Literal["exclusive", "several", "number"]
+    kind: Literal["exclusive", "several", "numbers"]
 
     @property
     def exclusive(self) -> bool:
@@ -140,6 +140,7 @@ class Task(ABC):
     stand in `TargetInfo.beside`.
 
     A task's file may hold the literal `DEFAULT_FOR = ("class",)`: the kinds of target for which it is chosen unasked.
+    `LEARNS_WITHOUT_TARGETS = True` says that pre-training asks this question.
     """
 
     name: ClassVar[str]

@@ -198,7 +198,7 @@ class Regress(Task):
             number = torch.full((batch.rows, 1), float("nan"))
         known = batch.labelled("number")
         return Wanted(
-            number if known is None else torch.where(known[:, None], number, float("nan")), "number"
+            number if known is None else torch.where(known[:, None], number, float("nan")), "numbers"
         )
 
     def decode(
