@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from torch import Tensor
+from torch.nn import functional as F
 
 
 def adapted_kernel(tensor: Tensor, shape: Sequence[int], *, first: bool) -> tuple[Tensor, str] | None:
@@ -35,3 +37,23 @@ def adapted_kernel(tensor: Tensor, shape: Sequence[int], *, first: bool) -> tupl
     if tuple(tensor.shape) != tuple(shape) or not said:
         return None
     return tensor.contiguous(), ", ".join(said)
+
+
+def moved_positions(patches: Tensor, grid: Sequence[int]) -> tuple[Tensor, str] | None:
+    """Return positions `(1, N, C)` of patches interpolated to a grid, and what was done; None where N tells no grid.
+
+    N is that of a square or, for a grid of three axes, of a cube. A square becomes as many equal planes.
+    """
+    count = int(patches.shape[1])
+    square, cube = math.isqrt(count), round(count ** (1 / 3))
+    flat, deep = square**2 == count, len(grid) == 3 and cube**3 == count
+    if flat == deep:
+        return None
+    side = (square,) * 2 if flat else (cube,) * 3
+    image = patches.transpose(1, 2).reshape(1, -1, *side)
+    target = tuple(grid)[-len(side) :]
+    image = F.interpolate(image, size=target, mode="bicubic" if flat else "trilinear", align_corners=False)
+    if flat and len(grid) == 3:
+        image = image[:, :, None].expand(-1, -1, grid[0], -1, -1)
+    said = f"positions of {'×'.join(map(str, side))} patches interpolated to {'×'.join(map(str, grid))}"
+    return image.flatten(2).transpose(1, 2), said

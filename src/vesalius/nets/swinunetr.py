@@ -9,6 +9,7 @@ import torch
 from monai.networks.nets.swin_unetr import SwinUNETR
 from torch import Tensor, nn
 
+from vesalius.nets._adapt import adapted_kernel
 from vesalius.nets._blocks import depth, one_of, read_options, width
 from vesalius.nets._depths import Depths
 from vesalius.nets._net import Dense, Net, crop_to, pad_to_multiple
@@ -22,6 +23,11 @@ TINY = {"window": 4, "norm": "batch"}
 OPTIONS = {"window": 7, "norm": "instance", "layers": None}
 
 TOTAL_STRIDE = 32
+SEE_THE_IMAGE = (
+    "net.swinViT.patch_embed.proj.weight",
+    "net.encoder1.layer.conv1.conv.weight",
+    "net.encoder1.layer.conv3.conv.weight",
+)
 
 
 class WrappedSwinUNETR(Net):
@@ -72,6 +78,10 @@ class WrappedSwinUNETR(Net):
             (stages[2],),
             (stages[3], "net.encoder10"),
         )
+
+    def adapted(self, name: str, tensor: Tensor, shape: Sequence[int]) -> tuple[Tensor, str] | None:
+        """Return a kernel for other input channels or axes; three of the net's kernels see the image."""
+        return adapted_kernel(tensor, shape, first=name in SEE_THE_IMAGE)
 
     def forward(self, x: Tensor) -> Dense:
         self.check_input(x)

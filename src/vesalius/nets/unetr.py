@@ -9,6 +9,7 @@ from monai.networks.nets.unetr import UNETR
 from torch import Tensor, nn
 
 from vesalius.core.errors import PlanError
+from vesalius.nets._adapt import adapted_kernel, moved_positions
 from vesalius.nets._blocks import read_options, width
 from vesalius.nets._depths import Depths
 from vesalius.nets._net import Dense, Net, crop_to, pad_to_multiple
@@ -23,6 +24,12 @@ NEEDS_SIZE = True
 OPTIONS: dict[str, object] = {}
 
 PATCH = 16
+POSITIONS = "net.vit.patch_embedding.position_embeddings"
+SEE_THE_IMAGE = (
+    "net.vit.patch_embedding.patch_embeddings.weight",
+    "net.encoder1.layer.conv1.conv.weight",
+    "net.encoder1.layer.conv3.conv.weight",
+)
 HEADS = 12
 JOINED = (3, 6, 9)  # layers of the transformer that the decoder reads
 
@@ -66,6 +73,14 @@ class WrappedUNETR(Net):
         inner = [(name, *((reads[k],) if k in reads else ())) for k, name in enumerate(layers)]
         inner[-1] = (*inner[-1], "net.vit.norm")
         return (("net.vit.patch_embedding", "net.encoder1"), *inner)
+
+    def adapted(self, name: str, tensor: Tensor, shape: Sequence[int]) -> tuple[Tensor, str] | None:
+        """Return positions interpolated to this net's grid, or a kernel; three of the net's kernels see the image."""
+        if name != POSITIONS:
+            return adapted_kernel(tensor, shape, first=name in SEE_THE_IMAGE)
+        if tensor.shape[2] != shape[2]:
+            return None
+        return moved_positions(tensor, [n // PATCH for n in self.size])
 
     def forward(self, x: Tensor) -> Dense:
         self.check_input(x)

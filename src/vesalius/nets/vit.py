@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vesalius.core.errors import PlanError
+from vesalius.nets._adapt import moved_positions
 from vesalius.nets._blocks import conv, depth, read_options, width
 from vesalius.nets._net import Net
 
@@ -163,20 +164,18 @@ class ViT(Net):
         return found
 
     def adapted(self, name: str, tensor: Tensor, shape: Sequence[int]) -> tuple[Tensor, str] | None:
-        """Return positions interpolated to this net's grid; a square grid of two axes is theirs."""
+        """Return positions interpolated to this net's grid, from a square of two axes or, in 3-D, from a cube.
+
+        Positions that could be either are left, as the one read as the other would lie in wrong places.
+        """
         if name != "positions":
             return super().adapted(name, tensor, shape)
         first = 0 if self.token is None else 1
-        side = math.isqrt(tensor.shape[1] - first)
-        if tensor.shape[2] != shape[2] or side * side != tensor.shape[1] - first:
+        if tensor.shape[2] != shape[2]:
             return None
         token, patches = tensor[:, :first], tensor[:, first:]
-        plane = patches.transpose(1, 2).reshape(1, -1, side, side)
-        plane = F.interpolate(plane, size=self.grid[-2:], mode="bicubic", align_corners=False)
-        if self.dims == 3:
-            plane = plane[:, :, None].expand(-1, -1, self.grid[0], -1, -1)
-        moved = torch.cat((token, plane.flatten(2).transpose(1, 2)), dim=1)
-        return moved, f"positions of {side}×{side} patches interpolated to {'×'.join(map(str, self.grid))}"
+        moved = moved_positions(patches, self.grid)
+        return None if moved is None else (torch.cat((token, moved[0]), dim=1), moved[1])
 
     @contextmanager
     def attention(self) -> Iterator[list[Tensor]]:
