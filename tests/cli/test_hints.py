@@ -57,7 +57,7 @@ FILES = {
     "run/filling.py": ("predict",),
     "run/arms.py": ("transfer",),
 }
-FOREIGN = {"--psm"}  # tesseract's
+FOREIGN = {"--psm", "--no-deps"}  # tesseract's, pip's
 
 
 def options() -> dict[str, set[str]]:

@@ -114,7 +114,7 @@ def strong(
 
 
 def stronger(augment: AugmentPlan, strength: float) -> AugmentPlan:
-    """Return changes `strength` times as far as planned; those of intensities go at least LEAST times as far as 1.
+    """Return changes `strength` times as far as planned; those of intensities go as far as `LEAST` says, or further.
 
     What is not planned of changes of place stays out, for a task may forbid it: mirror images that exchange sides, say.
     """
