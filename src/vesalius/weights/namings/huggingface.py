@@ -144,8 +144,8 @@ def _colours(
     prepared: Mapping[str, Any],
 ) -> tuple[tuple[str, ...], tuple[float, ...], tuple[float, ...]]:
     """Return the channels, with means and standard deviations on the scale of 8-bit pictures, where they are said."""
-    mean, sd = prepared.get("image_mean"), prepared.get("image_std")
-    if not (_numbers(mean) and _numbers(sd)) or len(mean) != len(sd) or prepared.get("do_normalize") is False:
+    mean, sd = _numbers(prepared.get("image_mean")), _numbers(prepared.get("image_std"))
+    if not mean or len(mean) != len(sd) or prepared.get("do_normalize") is False:
         return (), (), ()
     scaled = prepared.get("do_rescale", True)
     factor = prepared.get("rescale_factor", 1 / GREYS) if scaled else 1.0
@@ -157,5 +157,7 @@ def _colours(
     return channels, tuple(round(m / factor, 6) for m in mean), tuple(round(s / factor, 6) for s in sd)
 
 
-def _numbers(held: Any) -> bool:
-    return isinstance(held, list) and bool(held) and all(isinstance(v, int | float) for v in held)
+def _numbers(held: Any) -> tuple[float, ...]:
+    """Return the numbers of a list of them; none of anything else."""
+    fits = isinstance(held, list) and all(isinstance(v, int | float) for v in held)
+    return tuple(float(v) for v in held) if fits else ()
