@@ -370,7 +370,6 @@ SWIN = Family(
 FAMILIES = (RESNET, DENSENET, GOOGLENET, EFFICIENTNET, MOBILENET, VIT, SWIN, ALEXNET, VGG)
 PLAIN = r"resnet(10|18|34|50|101|152)|densenet(121|161|169|201)|vgg(11|13|16|19)(_bn)?"
 RELATIVES = {
-    r"stem\.0\.weight|layer1\.0\.conv1\.0\.weight": "torchvision's nets of films, whose kernels run over time",
     r"features\.\d+\.\d+\.layer_scale": "ConvNeXt, which is no net of ours",
     r"Conv2d_1a_3x3\.conv\.weight": "Inception v3, which is no net of ours",
 }
