@@ -220,7 +220,7 @@ SETTINGS = (
 
 
 def _few_spots(place: Path, seed: int) -> tuple[Cohort, Sequence[str]]:
-    return _drawn(_phantom(place, "few", "spots", {"size": 16}, 60, part=""), seed, 20)
+    return _drawn(_phantom(place, "few", "spots", {"size": 20}, 60, part=""), seed, 20)
 
 
 QUICK_SETTINGS = {

@@ -23,6 +23,8 @@ _HOME = {
     "LearningRates": "verbs.find_lr",
     "OutOfFold": "run.out_of_fold",
     "torch_dataset": "verbs.torch_dataset",
+    "transfer": "verbs.transfer",
+    "Transfer": "verbs.transfer",
     "read": "verbs.read",
     "inspect": "verbs.inspect",
     "fit": "verbs.fit",
@@ -104,6 +106,7 @@ __all__ = [
     "Run",
     "SelfTest",
     "SourceError",
+    "Transfer",
     "UnknownName",
     "UnsafeError",
     "UsageError",
@@ -130,6 +133,7 @@ __all__ = [
     "register",
     "selftest",
     "torch_dataset",
+    "transfer",
     "write",
 ]
 
@@ -191,6 +195,8 @@ if TYPE_CHECKING:
     from vesalius.verbs.register import register as register
     from vesalius.verbs.selftest import selftest as selftest
     from vesalius.verbs.torch_dataset import torch_dataset as torch_dataset
+    from vesalius.verbs.transfer import Transfer as Transfer
+    from vesalius.verbs.transfer import transfer as transfer
     from vesalius.verbs.write import write as write
 
 

@@ -55,8 +55,9 @@ FILES = {
     "run/clock.py": ("fit",),
     "run/ledger.py": ("predict",),
     "run/filling.py": ("predict",),
+    "run/arms.py": ("transfer",),
 }
-FOREIGN = {"--psm"}  # tesseract's
+FOREIGN = {"--psm", "--no-deps"}  # tesseract's, pip's
 
 
 def options() -> dict[str, set[str]]:

@@ -80,6 +80,7 @@ COMMANDS = (
         "views",
         "explainers",
         "compare",
+        "transfer",
         "find-lr",
         "few-shot",
         "weights",

@@ -14,8 +14,8 @@ from vesalius.core.errors import DataError, PlanError
 from vesalius.core.plan import override
 from vesalius.learn.episodes import draw
 from vesalius.learn.frozen import assert_linear, features_of, rows_of
-from vesalius.learn.loop import time_step
 from vesalius.learn.stepper import build
+from vesalius.learn.timing import time_step
 from vesalius.tasks import contract as tasks
 
 CLASSES = ["a"] * 8 + ["b"] * 6 + ["c"] * 12

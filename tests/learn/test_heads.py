@@ -68,8 +68,10 @@ def test_prototypes_of_labels_that_may_hold_at_once_are_those_with_and_without_e
 
 
 def standardised(rows: Rows) -> np.ndarray:
-    x = rows.features
-    return (x - x.mean(axis=0)) / x.std(axis=0) / np.sqrt(x.shape[1])
+    """Each variance counts as if five more cases had the median one; by hand."""
+    x, n = rows.features, len(rows.features)
+    variance = (n * x.var(axis=0) + 5 * np.median(x.var(axis=0))) / (n + 5)
+    return (x - x.mean(axis=0)) / np.sqrt(variance * x.shape[1])
 
 
 def test_the_logistic_layer_is_scikit_learns() -> None:
@@ -101,11 +103,20 @@ def test_the_ridge_layer_is_scikit_learns() -> None:
     rng = np.random.default_rng(4)
     x = rng.normal(size=(12, 30))
     y = x[:, :2] @ np.array([[1.0], [-2]]) + 5
-    rows = Rows(x, y, np.arange(12), np.ones(12), "number")
+    rows = Rows(x, y, np.arange(12), np.ones(12), "numbers")
     head = linear(rows, (0.1,))
     z = standardised(rows)
     model = Ridge(alpha=0.1 * len(z)).fit(z, y[:, 0])
     np.testing.assert_allclose(head(x)[:, 0], model.predict(z), atol=1e-8)
+
+
+def test_a_feature_that_hardly_varies_over_the_shots_does_not_outweigh_the_others() -> None:
+    """As a unit of a net does that is asleep for the few cases and awake for others."""
+    rows, label = blobs()
+    x = np.column_stack([rows.features, 1e-4 * np.arange(18)])
+    head = linear(Rows(x, rows.wanted, rows.case, rows.weight, "exclusive"), (1e-3,))
+    awake = np.column_stack([rows.features, np.full(18, 3.0)])
+    assert (head(awake).argmax(axis=1) == label).all()
 
 
 def test_rows_of_one_case_are_left_out_together() -> None:
@@ -125,7 +136,7 @@ def test_rows_of_one_case_are_left_out_together() -> None:
 def test_what_cannot_be() -> None:
     rows, _ = blobs()
     with pytest.raises(PlanError, match="no prototypes"):
-        prototypes(Rows(rows.features, rows.wanted[:, :1], rows.case, rows.weight, "number"))
+        prototypes(Rows(rows.features, rows.wanted[:, :1], rows.case, rows.weight, "numbers"))
     with pytest.raises(DataError, match="the same features for every case"):
         linear(Rows(np.ones((6, 4)), np.eye(2)[[0, 1] * 3], np.arange(6), np.ones(6), "exclusive"))
 

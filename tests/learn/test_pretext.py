@@ -74,7 +74,7 @@ def examples_of(dims: int = 2, many: int = 12) -> list[Example]:
 def begun(plan: Plan, held: Held | None = None) -> Any:
     examples = examples_of(plan.data.dims)
     given = Member(
-        tasks.get("represent"), plan, STATE, examples, 0, fabric_for(plan, "cpu"), None, held or Held()
+        tasks.get("represent"), plan, STATE, examples, 0, fabric_for(plan, "cpu"), held=held or Held()
     )
     return recipes.begin(given)
 
@@ -304,13 +304,13 @@ def test_targets_are_never_seen() -> None:
     for step in range(2):
         plain.step(step, 1e-3)
         told.step(step, 1e-3)
-        told.looked()
+        assert told.looked()["neighbours"] >= 0
     assert all(torch.equal(v, told.weights()[k]) for k, v in plain.weights().items())
 
 
 @pytest.mark.parametrize("negatives", [True, False])
 def test_a_collapse_shows_in_what_the_loss_compares(negatives: bool) -> None:
-    """Pulling views together, and nothing apart, makes all images the same; with others to tell them from it does not."""
+    """Pulling views together, and nothing apart, makes all images the same; with others beside them it does not."""
     plan = plan_of("simclr", **{"train.recipe_options.negatives": negatives, "train.batch": 8})
     recipe = begun(plan, Held(examples_of(many=24)[12:]))
     history = [{"step": 0.0, **recipe.looked()}]

@@ -29,8 +29,8 @@ from vesalius.learn.stepper import fabric_for
 from vesalius.learn.thresholds import Fixed, Flex, Free
 from vesalius.learn.unlabelled import Beside, beside, strong, stronger, weak
 from vesalius.prepare.batch import Batch, Example, collate
+from vesalius.prepare.opinion import Opinion
 from vesalius.tasks import contract as tasks
-from vesalius.tasks.opinion import Opinion
 
 RECIPES = ("meanteacher", "fixmatch", "crosspseudo")
 LACKING = frozenset(f"case-{k}" for k in range(4, 8))

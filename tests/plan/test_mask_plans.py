@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
-
 from vesalius.core.cohort import Label, TargetInfo
 from vesalius.core.plan import Plan
 from vesalius.plan.fingerprint import Fingerprint
@@ -31,15 +29,11 @@ def planned(prints: Fingerprint, machine: Machine = CPU) -> Plan:
     return draft_plan(tasks.get("segment"), MASK, prints, machine)
 
 
-def test_pictures_begin_from_weights_and_are_learned_whole() -> None:
+def test_pictures_begin_from_weights_in_patches_half_of_which_hold_a_label() -> None:
     plan = planned(SMALL)
     assert (plan.net.name, plan.net.options, plan.net.init) == ("flexunet", {"encoder": "mobilenetv2"}, HERE)
-    assert plan.data.sampling == "patches" and plan.data.size == (
-        1,
-        224,
-        256,
-    )  # multiples of the encoder's stride, 32
-    assert plan.train.foreground == 0.0
+    assert plan.data.sampling == "patches" and plan.data.size == (1, 192, 192)
+    assert plan.train.foreground == 0.5
 
 
 def test_large_pictures_with_wide_labels_are_scaled_down_whole() -> None:
@@ -50,9 +44,8 @@ def test_large_pictures_with_wide_labels_are_scaled_down_whole() -> None:
     assert planned(LARGE, GPU).data.size == (1, 416, 512)
 
 
-@pytest.mark.parametrize("machine", [CPU, NOWHERE])
-def test_large_pictures_with_thin_labels_keep_their_grid(machine: Machine) -> None:
-    plan = planned(replace(LARGE, width_px=2.5), machine)
+def test_large_pictures_with_thin_labels_keep_their_grid() -> None:
+    plan = planned(replace(LARGE, width_px=2.5))
     assert plan.data.sampling == "patches" and max(plan.data.size) <= 256
     assert "too thin" in plan.reasons["data.sampling"] and plan.train.foreground == 0.5
 
@@ -60,6 +53,9 @@ def test_large_pictures_with_thin_labels_keep_their_grid(machine: Machine) -> No
 def test_without_weights_the_net_is_that_of_before() -> None:
     plan = planned(SMALL, NOWHERE)
     assert plan.net.name == "unet" and plan.net.init is None and "net.init" not in plan.reasons
+    assert (
+        plan.data.sampling == "patches" and plan.data.size == (1, 192, 192) and plan.train.foreground == 0.5
+    )
     missing = planned(SMALL, replace(CPU, weights=()))
     assert (
         missing.net.name == "unet"

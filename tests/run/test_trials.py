@@ -31,7 +31,8 @@ from vesalius.core.plan import (
 from vesalius.core.progress import Silent
 from vesalius.reliability.marks import Marks
 from vesalius.run import trials
-from vesalius.run.trials import PLAIN, Candidate, Measured, Terms, Trial, held_out, judged, tried
+from vesalius.run.trials import Terms, Trial, held_out, judged, tried
+from vesalius.run.verdict import PLAIN, Candidate, Measured
 from vesalius.run.workspace import Workspace
 from vesalius.tasks import contract as tasks
 

@@ -145,7 +145,7 @@ def test_a_net_from_nothing_says_what_that_means(pictures: Any) -> None:
 
 def cohort(patients: dict[str, str], labels: dict[str, tuple[str, ...]], val: tuple[str, ...] = ()) -> Cohort:
     cases = tuple(
-        Case(id=k, patient=patients.get(k, k), targets={"t": v}, split="val" if k in val else None)
+        Case(id=k, images={}, patient=patients.get(k, k), targets={"t": v}, split="val" if k in val else None)
         for k, v in labels.items()
     )
     return Cohort(Path(), "folder", cases)
@@ -198,20 +198,17 @@ def discs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("recipe", ["linear", "prototypes"])
-def test_masks_are_learned_from_two_examples(discs: Path, pictures: Any, tmp_path: Path, recipe: str) -> None:
+def test_masks_are_learned_from_two_examples(discs: Path, tmp_path: Path, recipe: str) -> None:
     settings = {"train.threads": 1, "infer.novelty": "none", "train.recipe": recipe}
-    run = vs.fit(discs, tmp_path / "run", shots=2, init=pictures.path, settings=settings)
-    assert (
-        run.plan.net.name == "hypercolumn" and run.plan.net.options["encoder"] == pictures.run.plan.net.name
-    )
+    run = vs.fit(discs, tmp_path / "run", shots=2, settings=settings)
+    assert run.plan.net.name == "hypercolumn" and run.plan.net.options["encoder"] == "mobilenetv2"
+    assert run.plan.net.init is not None and run.plan.net.init.startswith("mobilenetv2-imagenet"), "unasked"
     assert run.scorecard is not None and "without a decoder" in run.plan.reasons["net.name"]
     dice, trivial = run.scorecard.metrics["dice"], run.scorecard.baseline["dice"].value
     assert dice.low is not None and trivial is not None and dice.low > trivial + 0.1
 
 
-def test_numbers_are_learned_from_so_many_cases_from_the_lowest_to_the_highest(
-    pictures: Any, tmp_path: Path
-) -> None:
+def test_numbers_are_learned_from_so_many_cases_from_the_lowest_to_the_highest(tmp_path: Path) -> None:
     for k in range(20):
         (tmp_path / "d").mkdir(exist_ok=True)
         pixels = np.random.default_rng(k).normal(10 * k, 4, size=(32, 32))
@@ -223,7 +220,6 @@ def test_numbers_are_learned_from_so_many_cases_from_the_lowest_to_the_highest(
         tmp_path / "run",
         target="brightness",
         shots=4,
-        init=pictures.path,
         settings=SMALL,
     )
     assert run.path is not None and run.scorecard is not None

@@ -105,6 +105,14 @@ def test_fit_and_its_dry_run(pictures: Any, ask: Ask) -> None:
     assert any("nothing is left to do" in w["text"] for w in done["warnings"]), "notes, too"
 
 
+def test_pretrain(pictures: Any, ask: Ask) -> None:
+    found = ask("pretrain", pictures.data, "--dry-run", "--set", "net.scale=0.125", "--set", "train.steps=2")[
+        "result"
+    ]
+    assert found["run"] is None and found["dry_run"] and not found["collapsed"]
+    assert found["plan"]["task"]["target"] is None and found["scorecard"] is None
+
+
 def test_predict(pictures: Any, tmp_path: Path, ask: Ask) -> None:
     out = tmp_path / "answers"
     found = ask("predict", pictures.path, pictures.data, "-o", out, "--also", ".json")["result"]

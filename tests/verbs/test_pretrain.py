@@ -37,9 +37,7 @@ TINY = {
 @pytest.fixture(scope="module")
 def spots(tmp_path_factory: pytest.TempPathFactory, quick: None) -> Path:
     """Forty pictures with a declared split, of which eight are for testing."""
-    root = phantom(
-        tmp_path_factory.mktemp("spots") / "data", kind="spots", cases=40, seed=5, options={"size": (32, 32)}
-    )
+    root = phantom(tmp_path_factory.mktemp("spots") / "data", kind="spots", cases=40, seed=5)
     rows = list(csv.DictReader((root / "cohort.csv").open()))
     with (root / "cohort.csv").open("w", newline="") as file:
         table = csv.DictWriter(file, [*rows[0], "split"])

@@ -25,6 +25,7 @@ from vesalius.cli import (
     pretrain,
     selftest,
     serve,
+    transfer,
     weights,
 )
 from vesalius.cli._app import app, process_began
@@ -45,6 +46,7 @@ for verb in (
     calibrate,
     explain,
     compare,
+    transfer,
     selftest,
     card,
     fetch,

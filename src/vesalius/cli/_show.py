@@ -15,6 +15,7 @@ from vesalius.core.words import counted
 if TYPE_CHECKING:
     from vesalius.answers.drawing import panels
     from vesalius.evaluate.comparison import Comparison
+    from vesalius.evaluate.transfer import Transfer
     from vesalius.verbs.few_shot import FewShot
 
 LABELS_SHOWN = 12
@@ -140,6 +141,44 @@ def few_shot_table(found: FewShot) -> None:
         chance = "" if "-" in f.features else f"{found.chance[f.metric]:.3f}"
         table.add_row(f.metric, f.head, f.features, str(f.episodes), str(f.patients), chance)
     console().print(table)
+
+
+def transfer_table(found: Transfer) -> None:
+    """What must be read first, what each arm came to, and a line an arm at each number of labels, by test set."""
+    from vesalius.evaluate.transfer import shown
+
+    for note in found.notes:
+        console().print(f"[bold yellow]note:[/] {escape(note)}", soft_wrap=True)
+    if found.verdicts:
+        console().print(f"{escape(found.headline)}.", soft_wrap=True)
+    for verdict in found.verdicts:
+        console().print(escape(verdict), soft_wrap=True)
+    for test in found.tests:
+        who = f" of {counted(test.n_patients, 'patient')}" if found.patients_known else ""
+        title = f"{test.name}: {counted(test.n_cases, 'case')}{who}, the same for every fit"
+        if test.trivial is not None:
+            title += f"; the trivial answer ({test.trivial_is}) comes to {test.trivial:.3f}"
+        table = Table(title=escape(title), title_justify="left", box=None, pad_edge=False)
+        for name in (
+            "begins",
+            "labels",
+            "n",
+            "patients",
+            f"{found.called} (95 %)",
+            "difference (95 %)",
+            "verdict",
+        ):
+            table.add_column(escape(name))
+        for name in ("seeds", "seconds", "steps"):
+            table.add_column(name, justify="right")
+        for line in (x for x in found.lines if x.test == test.name):
+            cells = shown(line)
+            names = ("words", "labels", "n", "patients", "value", "difference")
+            verdict = cells["verdict"] or "no figure"
+            table.add_row(
+                *(escape(cells[n]) for n in names), verdict, cells["seeds"], cells["seconds"], cells["steps"]
+            )
+        console().print(table)
 
 
 def plain_table(shown: panels.Table) -> None:

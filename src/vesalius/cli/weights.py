@@ -96,7 +96,7 @@ def _facts(start: Start) -> dict[str, Any]:
             "spacing_mm": list(plan.data.spacing_mm) if plan.data.spacing_mm else None,
             "licence": "",
             "unused": [],
-            "notes": [f"{plan.task.name}, one of {start.members} members"],
+            "notes": [f"{plan.task.name}; members: {start.members}"],
         }
     if given is None:
         raise AssertionError("weights are either a bundle's or those of others")

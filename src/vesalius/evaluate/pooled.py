@@ -9,7 +9,7 @@ errs on the side of wide intervals). With one seed the luck of a training is in 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -58,8 +58,9 @@ def over_trainings(
     """Return what is known of each arm of `runs` (arm → seed → rows of the same test cases).
 
     Rows are in one order. `patients` says by a case's id whose it is; cases that it does not name count as patients of
-    their own. `metric` is one of the answer's metrics, and `against` the arm that the others are held against; where that has no training,
-    there are no differences. Raises DataError where two trainings were tested on different cases or truths.
+    their own. `metric` is one of the answer's metrics, and `against` the arm that the others are held against; where
+    that has no training, there are no differences. Raises DataError where two trainings were tested on different cases
+    or truths.
     """
     tables = _same_cases(runs)
     if not tables:
@@ -139,10 +140,3 @@ def _better(answer: str, metric: str, difference: Pooled | None) -> bool | None:
     if not way or difference.low <= 0 <= difference.high:
         return None
     return (difference.low > 0) == (way == "higher")
-
-
-def seeds_in_words(seeds: Sequence[int]) -> str:
-    """Return how the interval stands to the luck of a training, in a sentence."""
-    if len(seeds) > 1:
-        return f"Intervals are over patients and over {len(seeds)} trainings, drawn together."
-    return "Intervals are over patients alone: with one training, its luck is in none of them."

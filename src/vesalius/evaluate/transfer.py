@@ -123,13 +123,29 @@ class Transfer(Shown):
         return tuple(found)
 
     @property
+    def headline(self) -> str:
+        """How many comparisons came to what, in a sentence."""
+        told = [x.verdict for x in self.lines if x.arm != self.against]
+        counts = {verdict: told.count(verdict) for verdict in (BETTER, WORSE, UNHELPFUL, "")}
+        said = [f"{counts[BETTER]} of {counted(len(told), 'comparison')} with {self.arms[self.against]} "
+                f"{'is' if counts[BETTER] == 1 else 'are'} better", f"{counts[WORSE]} worse"]  # fmt: skip
+        said += [f"{counts[UNHELPFUL]} did not help"] if counts[UNHELPFUL] else []
+        said += [f"{counts['']} not known"] if counts[""] else []
+        return ", ".join(said)
+
+    @property
     def arms(self) -> dict[str, str]:
         """What each arm is called, by name, in their order."""
         return {line.arm: line.words for line in self.lines}
 
     def to_json(self) -> dict[str, Any]:
         """Return all of it as JSON takes it."""
-        return {**asdict(self), "metric_called": self.called, "verdicts": list(self.verdicts)}
+        return {
+            **asdict(self),
+            "metric_called": self.called,
+            "headline": self.headline,
+            "verdicts": list(self.verdicts),
+        }
 
     def to_polars(self) -> Any:
         """Return a row a line as a polars DataFrame."""

@@ -17,12 +17,13 @@ from scipy.special import expit, log_expit, log_softmax, softmax
 from vesalius.core.errors import DataError, PlanError
 from vesalius.core.image import Array
 
-Kind = Literal["exclusive", "several", "number"]
+Kind = Literal["exclusive", "several", "numbers"]
 Distance = Literal["cosine", "euclidean"]
 STRENGTHS = tuple(10.0**k for k in (1, 0, -1, -2, -3, -4, -5))  # the strongest first, which wins a tie
 SURE = (1e-4, 1e4)  # between which the sharpness of prototypes is looked for, around their own scale
 MOST_LEFT_OUT = 60  # cases that are left out one by one; of more, FOLDS parts
 FOLDS = 10
+PRIOR_CASES = 5  # how many cases the usual variance counts for beside those that there are
 NEVER = -1e4  # the output of a label that no row has
 TINY = 1e-12
 
@@ -97,7 +98,7 @@ def prototypes(rows: Rows, distance: Distance = "cosine") -> Head:
 
     Raises PlanError for numbers, which have no prototypes.
     """
-    if rows.kind == "number":
+    if rows.kind == "numbers":
         raise PlanError(
             "numbers have no prototypes", found="recipe 'prototypes'", hint="--set train.recipe=linear"
         )
@@ -166,19 +167,11 @@ def linear(rows: Rows, strengths: Sequence[float] = STRENGTHS) -> Head:
     """Return the regularised linear layer on standardised features: logistic for labels, ridge for numbers.
 
     It minimises the mean loss + s/2·|w|² over features that are standardised and divided by the root of how many
-    there are, so that a strength s means the same for every net; the bias is free. The strength is that of `strengths`
-    (the strongest first) with the least loss on cases left out one by one, or of more than MOST_LEFT_OUT on FOLDS
-    parts. Features are reduced to the span of the rows, which changes nothing of the outcome.
+    there are (see `standards`), so that a strength s means the same for every net; the bias is free. The strength is
+    that of `strengths` (the strongest first) with the least loss on cases left out one by one, or of more than
+    MOST_LEFT_OUT on FOLDS parts. Features are reduced to the span of the rows, which changes nothing of the outcome.
     """
-    middle = np.average(rows.features, axis=0, weights=rows.weight)
-    spread = np.sqrt(np.average((rows.features - middle) ** 2, axis=0, weights=rows.weight))
-    alive = spread > 1e-6 * max(float(spread.max(initial=0.0)), TINY)
-    if not alive.any():
-        raise DataError(
-            "the net gives the same features for every case, so nothing can be told from them",
-            hint="--init with weights that were learned",
-        )
-    scale = np.where(alive, np.where(alive, spread, 1.0) * np.sqrt(alive.sum()), np.inf)
+    middle, scale = standards(rows)
     standard = (rows.features - middle) / scale
     _, sizes, axes = np.linalg.svd(standard, full_matrices=False)
     axes = axes[sizes > 1e-9 * max(float(sizes.max(initial=0.0)), TINY)]
@@ -191,6 +184,26 @@ def linear(rows: Rows, strengths: Sequence[float] = STRENGTHS) -> Head:
     left_out = "cases left out" if known else "nothing: no case can be left out"
     said = f"strength {strengths[place]:g}, chosen by {left_out}"
     return Head(weight, bias - weight @ middle, float(losses[place]), said)
+
+
+def standards(rows: Rows) -> tuple[Array, Array]:
+    """Return what is taken off features and what they are divided by, `(F,)` each: mean and spread, and the root of F.
+
+    A feature that happens to vary little over a few cases may vary much over others, and would then outweigh all: each
+    variance counts as if PRIOR_CASES more cases had the usual one, the median over all features that vary (a shrinkage
+    of variances as in Opgen-Rhein and Strimmer 2007). Raises DataError where none varies.
+    """
+    middle = np.average(rows.features, axis=0, weights=rows.weight)
+    variance = np.average((rows.features - middle) ** 2, axis=0, weights=rows.weight)
+    alive = variance > TINY * max(float(variance.max(initial=0.0)), TINY)
+    if not alive.any():
+        raise DataError(
+            "the net gives the same features for every case, so nothing can be told from them",
+            hint="--init with weights that were learned",
+        )
+    n = len(rows.cases)
+    shrunk = (n * variance + PRIOR_CASES * float(np.median(variance[alive]))) / (n + PRIOR_CASES)
+    return middle, np.sqrt(shrunk * len(variance))
 
 
 def _left_out_losses(rows: Rows, strengths: Sequence[float]) -> Array:
@@ -220,7 +233,7 @@ def _parts(rows: Rows) -> list[Array]:
 
 def _complete(rows: Rows) -> bool:
     """Return whether every label is among the rows, and of labels that may hold at once a row without it, too."""
-    if rows.kind == "number":
+    if rows.kind == "numbers":
         return len(rows.cases) > 1
     if not len(rows.case):
         return False
@@ -261,7 +274,7 @@ def _mean_loss(outputs: Array, rows: Rows) -> float:
 def _losses(outputs: Array, rows: Rows) -> Array:
     """Return the loss of each row: the negative log likelihood, or half of the squared error, summed over outputs."""
     each: Array
-    if rows.kind == "number":
+    if rows.kind == "numbers":
         each = 0.5 * ((outputs - rows.wanted) ** 2).sum(axis=1)
     elif rows.kind == "several":
         each = -(rows.wanted * log_expit(outputs) + (1 - rows.wanted) * log_expit(-outputs)).sum(axis=1)
@@ -274,7 +287,7 @@ def _solved(
     rows: Rows, strength: float, theta: Array | None = None, bias: Array | None = None
 ) -> tuple[Array, Array]:
     """Return weight `(K, F)` and bias `(K,)` of the least mean loss + strength/2·|w|²; begins from what is given."""
-    if rows.kind == "number":
+    if rows.kind == "numbers":
         return _ridge(rows, strength)
     share, many, width = rows.weight / rows.weight.sum(), rows.labels, rows.features.shape[1]
     link: Callable[[Array], Array] = expit if rows.kind == "several" else lambda z: softmax(z, axis=1)

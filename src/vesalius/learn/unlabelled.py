@@ -12,8 +12,8 @@ from vesalius.core.plan import AugmentPlan, Plan
 from vesalius.core.seeds import seed_of
 from vesalius.learn.examples import augmented, patch_of
 from vesalius.prepare.batch import Batch, Example, collate
+from vesalius.prepare.opinion import Opinion
 from vesalius.tasks.contract import Task
-from vesalius.tasks.opinion import Opinion
 
 # Of a strong view: how far each change goes at most, so that something is left to see, and how far those go at least
 # that change intensities alone.
@@ -114,7 +114,7 @@ def strong(
 
 
 def stronger(augment: AugmentPlan, strength: float) -> AugmentPlan:
-    """Return changes `strength` times as far as planned; those of intensities go at least LEAST times as far as 1.
+    """Return changes `strength` times as far as planned; those of intensities go as far as `LEAST` says, or further.
 
     What is not planned of changes of place stays out, for a task may forbid it: mirror images that exchange sides, say.
     """

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from vesalius.core.errors import PlanError
 from vesalius.nets._depths import Depths
 from vesalius.nets._hf_tokens import pair, whole
-from vesalius.nets._net import Net, pad_to_multiple
+from vesalius.nets._net import Net, crop_to, pad_to_multiple
 from vesalius.nets._transformers import depths_by
 
 PARTS = (
@@ -87,13 +87,16 @@ class ConvNeXtStages(Stages):
         """Return the maps `(B, C, y, x)`, finest first, then `(B, C, 1, 1)`."""
         self.check_input(x)
         inner: Any = self.inner
+        size = x.shape[2:]
         x = pad_to_multiple(x, self.strides[-2])
         maps = [inner.embeddings(x) if hasattr(inner, "embeddings") else x]
         stages = inner.encoder.stages if hasattr(inner, "encoder") else inner.model.stages
         for stage in stages:
             maps.append(stage(maps[-1]))
         pooled: Tensor = getattr(inner, self._norm)(maps[-1].mean((-2, -1)))
-        return [*maps[1:], pooled[:, :, None, None]]
+        steps = zip(maps[1:], self.strides, strict=False)
+        whole = [crop_to(m, [-(-n // s) for n, s in zip(size, step, strict=True)]) for m, step in steps]
+        return [*whole, pooled[:, :, None, None]]
 
     def cam_map(self, output: Any) -> Tensor:
         """Return the last map that has places, out of what `forward` returned."""

@@ -32,7 +32,7 @@ class Tokens(Net):
     def __init__(self, inner: nn.Module, *, size: Sequence[int] | None, dropout: float) -> None:
         config: Any = inner.config
         patch, learned = pair(config.patch_size), pair(config.image_size)
-        if learned[0] != learned[1] and hasattr(config, "image_size"):
+        if learned[0] != learned[1]:
             raise PlanError(
                 "a transformer whose positions were learned on a square takes other sizes, this one does not",
                 found=f"image_size {learned[0]}×{learned[1]} in its config",

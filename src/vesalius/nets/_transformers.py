@@ -134,6 +134,7 @@ def instance(
     tensors weights are drawn from torch's global generator. Names of tensors may be those of any version that the
     library reads. Raises PlanError, MissingExtra.
     """
+    library()
     kind, form = _form(described(text, families, net=net), families, net=net)
     family = families[kind]
     config = _config({**form, **{k: v for k, v in changed.items() if k in form}}, family, net=net)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from vesalius.core.errors import BudgetError
 from vesalius.core.plan import USER, Plan, override, steps_fixed
 from vesalius.core.words import counted
+from vesalius.nets import describe
 
 MINIMUM_STEPS = 20
 FEW_STEPS = 400
@@ -91,7 +92,10 @@ def _scaled(plan: Plan, available_s: float, few: int, time_step: TimeStep) -> tu
     step_s = time_step(plan)
     own = plan.reasons.get("net.scale") == USER or steps_fixed(plan)
     own = own or plan.net.init is not None  # a narrower net has no place for the weights to begin from
-    while not own and plan.net.scale > NARROWEST and available_s / step_s < few:
+    least = describe(plan.net.name).get("SMALLEST", 0.0)
+    while (
+        not own and available_s / step_s < few and plan.net.scale > NARROWEST and plan.net.scale / 2 >= least
+    ):
         narrower = override(
             plan,
             {"net.scale": plan.net.scale / 2},

@@ -11,7 +11,7 @@ from vesalius.plan.sizes import box, up
 
 PATCH_2D_CPU, PATCH_2D_GPU = 192 * 192, 512 * 512
 PATCH_3D_CPU, PATCH_3D_GPU = 60**3, 128**3
-SIDE_CPU, SIDE_GPU = 256, 512  # pixels along the longer side up to which pictures are learned whole
+SIDE_CPU, SIDE_GPU = 256, 512  # pixels along the longer side, to which larger pictures are scaled
 THIN_PX = 6.0  # wide: what is thinner, on the grid that it is learned on, loses its edges there
 UNIT = 32  # pixels: the total stride of the encoders that have weights
 
@@ -25,7 +25,8 @@ def images(draft: Draft, prints: Fingerprint, machine: Machine) -> bool:
     else:
         draft.set("data.spacing_mm", None, "pictures without spacing are left on their grid")
     weights.propose(draft, prints, machine)
-    if prints.flat and prints.width_px is not None and _whole_picture(draft, prints, machine):
+    knows = draft.values.get("net.init") is not None
+    if knows and prints.width_px is not None and _whole_picture(draft, prints, machine):
         return True
     if prints.flat:
         budget = PATCH_2D_GPU if machine.gpu else PATCH_2D_CPU
@@ -40,21 +41,20 @@ def images(draft: Draft, prints: Fingerprint, machine: Machine) -> bool:
 
 
 def _whole_picture(draft: Draft, prints: Fingerprint, machine: Machine) -> bool:
-    """Plan whole pictures, scaled down where they are large; returns False where a label is too thin for that."""
+    """Plan whole pictures, scaled down, where they are large and no label is too thin for that; returns whether."""
     limit = SIDE_GPU if machine.gpu else SIDE_CPU
-    factor = min(1.0, limit / max(prints.shape_median))
-    wide = (prints.width_px or 0.0) * factor
-    told = f"the thinnest label is {prints.width_px:.1f} pixels wide"
-    if factor < 1 and wide < THIN_PX:
+    factor = limit / max(prints.shape_median)
+    told = f"the thinnest label is {prints.width_px or 0.0:.1f} pixels wide"
+    if factor >= 1:
+        return False
+    if (prints.width_px or 0.0) * factor < THIN_PX:
         draft.set("data.sampling", "patches", f"{told}, too thin for pictures scaled to {limit} pixels")
         return False
     size = [1, *(min(limit, up(round(n * factor), UNIT)) for n in prints.shape_median[1:])]
-    if factor < 1:
-        draft.set("data.sampling", "whole", f"{told}: enough in whole pictures of {limit} pixels")
-        draft.set("train.select", "best", "by the task's own metric on validation")
-        draft.set("train.weight_decay", 0.01, "each picture teaches as many points as it has")
-    why = f"the median shape {prints.shape_median}"
-    draft.set("data.size", size, why if factor == 1 else f"{why}, scaled to {limit} pixels")
+    draft.set("data.sampling", "whole", f"{told}: enough in whole pictures of {limit} pixels")
+    draft.set("train.select", "best", "by the task's own metric on validation")
+    draft.set("train.weight_decay", 0.01, "each picture teaches as many points as it has")
+    draft.set("data.size", size, f"the median shape {prints.shape_median}, scaled to {limit} pixels")
     return True
 
 

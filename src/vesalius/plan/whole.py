@@ -15,6 +15,7 @@ def images(draft: Draft, prints: Fingerprint, machine: Machine) -> None:
     """Set the one size that every image is scaled to, and for pictures the weights that a net begins from."""
     draft.set("data.sampling", "whole", "the answer is about the whole image")
     weights.propose(draft, prints, machine)
+    weights.fewer_steps(draft, prints)
     if prints.flat:
         _picture_size(draft, prints, machine)
     else:

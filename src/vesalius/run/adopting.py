@@ -17,6 +17,7 @@ from vesalius.weights.contract import Weights
 
 OVER = "flexunet"  # the dense net over an encoder
 PER_AXIS = ("strides", "kernels", "kernels_up", "patch")  # options with a number for each axis
+SEEING = ("encoder", "dense")
 
 
 def adopted(plan: Plan, start: Start, task: Task, settings: Mapping[str, Any]) -> Plan:
@@ -98,7 +99,10 @@ def _means_the_same(theirs: Normalisation, ours: Normalisation, unit: Any) -> bo
 
 
 def _with_net(plan: Plan, theirs: NetPlan, task: Task, settings: Mapping[str, Any]) -> Plan:
-    """Return the plan with that net, or with a dense one over it; unchanged where the task takes neither."""
+    """Return the plan with that net, or with a dense one over it; unchanged where the task takes neither.
+
+    Raises PlanError for a net that sees no images, which the task has no use for.
+    """
     role = describe(theirs.name).get("ROLE")
     if role in task.roles:
         chosen = {"net.name": theirs.name, "net.scale": theirs.scale, "net.options": theirs.options}
@@ -108,6 +112,12 @@ def _with_net(plan: Plan, theirs: NetPlan, task: Task, settings: Mapping[str, An
         options |= {"encoder_options": json.dumps(theirs.options)} if theirs.options else {}
         chosen = {"net.name": OVER, "net.scale": 1.0, "net.options": options}
         why = f"a U-Net over {theirs.name}, which the weights to begin from are of"
+    elif role not in SEEING:
+        raise PlanError(
+            f"the weights that --init names are of a net that {task.name} has no use for",
+            found=f"{theirs.name}, a net of role {role}",
+            hint="weights of a net that sees images",
+        )
     else:
         return plan
     if settings.get("net.name", chosen["net.name"]) != chosen["net.name"]:

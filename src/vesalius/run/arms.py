@@ -86,8 +86,8 @@ def levels(shares: Sequence[float] | None, counts: Sequence[int] | None) -> tupl
     if shares and counts:
         raise DataError(
             "how many labels are kept is told in shares or in counts",
-            found="--shares and --labels",
-            hint="one of the two",
+            found="both",
+            hint="--shares, or --counts",
         )
     wrong = [s for s in shares or () if not 0 < s <= 1] or [c for c in counts or () if c < 1]
     if wrong:

@@ -34,6 +34,7 @@ GROUP_S, GROUP_CASE_S = (
     0.3,
     0.0003,
 )  # the figures and the test of one group, and what each test case adds to them
+PICTURE_S, VOLUME_S = 0.1, 0.3  # that scoring a field takes, such as the surfaces of a mask
 MONITOR = 24  # validation cases that are looked at while training, where each takes a while
 TIMED = 16  # cases that are prepared first, to time preparation, steps and answers on
 
@@ -273,7 +274,7 @@ def _after(space: Workspace, plan: Plan, answer_s: float, slower: float, again: 
     case is answered, too, by the member that never saw it; `groups` are those that figures are given for.
     """
     fields = plan.data.sampling == "patches" or runs.get(space.task.run).on_grid
-    each = 0.3 if fields else 0.01
+    each = 0.01 if not fields else PICTURE_S if plan.data.dims == 2 else VOLUME_S
     tested, once_more = len(space.test), len(space.training) if again else 0
     grouped = groups * (GROUP_S + tested * GROUP_CASE_S)
     scoring = slower * (REPORT_S + (tested + once_more) * each + grouped)

@@ -54,7 +54,8 @@ def auc(asked: Asked, weight: Array) -> Array:
         ahead = (yes[:, None] > no[None]) + 0.5 * (yes[:, None] == no[None])
         of, against = weight[:, has], weight[:, ~has]
         found.append(_share(((of @ ahead) * against).sum(axis=1), of.sum(axis=1) * against.sum(axis=1)))
-    return np.mean(found, axis=0)
+    mean: Array = np.mean(found, axis=0)
+    return mean
 
 
 METRICS: Mapping[str, Callable[[Asked, Array], Array]] = {"accuracy": accuracy, "auc": auc}

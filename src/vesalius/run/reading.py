@@ -72,6 +72,8 @@ def _fold_count(begun: Begun) -> int:
     asked = begun.asked
     if asked.folds is not None:
         return asked.folds
+    if shots_asked(begun) is not None:
+        return 2  # those that validate, and the shots
     if "train.folds" in asked.settings:
         text = str(asked.settings["train.folds"])
         if not text.isdecimal() or int(text) < 2:

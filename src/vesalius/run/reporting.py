@@ -13,6 +13,7 @@ from vesalius.core.cohort import Cohort
 from vesalius.core.disk import write_text
 from vesalius.core.plan import USER, Plan, value_at
 from vesalius.core.scorecard import Scorecard
+from vesalius.core.shown import cut
 from vesalius.core.words import counted
 from vesalius.evaluate.banners import TRAINING
 from vesalius.evaluate.cards.card import card_of
@@ -25,6 +26,8 @@ from vesalius.run.facts import data_facts, run_facts
 from vesalius.run.members import Outcome
 from vesalius.run.speed import speed_facts
 from vesalius.run.workspace import Workspace
+
+LONGEST = 160  # letters of one value in a table of choices; plan.json holds all of it
 
 
 def choices(plan: Plan) -> list[tuple[str, str, str]]:
@@ -43,7 +46,7 @@ def short(value: Any) -> str:
     if isinstance(value, Mapping):
         shown = {k: v for k, v in value.items() if v is not None}
         return ", ".join(f"{k} {short(v)}" for k, v in shown.items()) or "none"
-    return "none" if value is None else str(value)
+    return "none" if value is None else cut(str(value), LONGEST)
 
 
 def write_report(

@@ -15,6 +15,7 @@ from vesalius.core.plan import load_plan
 from vesalius.core.progress import Silent
 from vesalius.core.scorecard import Scorecard, save_scorecard
 from vesalius.evaluate.answered import score_cases
+from vesalius.evaluate.banners import COLLAPSED
 from vesalius.plan import machine as machines
 from vesalius.plan.fingerprint import fingerprint
 from vesalius.plan.rules import draft_plan
@@ -29,6 +30,7 @@ from vesalius.run.workspace import Workspace
 TEST, SHIFTED, PLAN = "test.json", "shifted.json", "plan.json"
 RUN = "run"  # of a cell: where its fit works
 NO_WEIGHTS = "none"
+FOLDS = 10  # of a pre-training: other than those of a fit, which would take them over and part from the other arms
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -78,7 +80,12 @@ def cells(
         Cell(
             pretrain_name(arm, seed),
             _pretraining(job, arm, how, seed),
-            {"init": arm.init, "recipe": how.recipe, "settings": _plain(how.pretrain_settings)},
+            {
+                "init": arm.init,
+                "recipe": how.recipe,
+                "net": _plain(how.encoder),
+                "settings": _plain(how.pretrain_settings),
+            },
             how.pretrain_limit or 0.0,
         )
         for seed in seeds
@@ -89,7 +96,13 @@ def cells(
         Cell(
             fit_name(arm, level, seed),
             _fitting(job, arm, how, level, seed),
-            {"init": arm.init, "pretrained": arm.pretrained, "settings": _plain(arm.settings)},
+            {
+                "init": arm.init,
+                "pretrained": arm.pretrained,
+                "unlabelled": arm.unlabelled,
+                "net": _plain(how.net),
+                "settings": _plain(arm.settings),
+            },
             how.limit or 0.0,
             (pretrain_name(arm, seed),) if arm.pretrained else (),
             None if how.keep else _tidied,
@@ -125,11 +138,19 @@ def _pretraining(job: Setting, arm: Arm, how: How, seed: int) -> Work:
             init=arm.init,
             seed=seed,
             time_limit=how.pretrain_limit,
-            settings={**(how.encoder if arm.init == NO_WEIGHTS else {}), **how.pretrain_settings},
+            settings={
+                **(how.encoder if arm.init == NO_WEIGHTS else {}),
+                "train.folds": FOLDS,
+                **how.pretrain_settings,
+            },
             device=how.device,
             resume=_to_be_resumed(place / RUN),
+            with_test=True,  # the table's test cases are not among these pictures
+            progress=False,
         )
+        banners = run.scorecard.banners if run.scorecard is not None else ()
         return {
+            "collapsed": next((b.text for b in banners if b.kind == COLLAPSED), ""),
             "seconds": round(time.monotonic() - began, 1),
             "steps": run.plan.train.steps,
             "recipe": run.plan.train.recipe,

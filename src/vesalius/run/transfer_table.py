@@ -118,7 +118,7 @@ def _lines(
 
 
 def _rows(card: Scorecard, labels: Sequence[str]) -> Rows:
-    """Return the rows of a scorecard by case id, its labels in this order. Raises DataError where it does not hold them."""
+    """Return the rows of a scorecard by case id, its labels in this order. Raises DataError where it holds none."""
     if set(card.labels) != set(labels):
         raise DataError(
             "two fits of the grid know different labels", found=f"{card.labels} and {tuple(labels)}"
@@ -180,3 +180,10 @@ def failures(made: Made) -> tuple[str, ...]:
         f"{counted(len(names), 'cell')} failed ({', '.join(names[:3])}{' …' if len(names) > 3 else ''}): {reason}"
         for reason, names in by_reason.items()
     )
+
+
+def collapsed(made: Made) -> tuple[str, ...]:
+    """Return which pre-trainings collapsed, a sentence each: what begins from them learned from next to nothing."""
+    results = made.filled.results
+    names = [pretrain_name(arm, seed) for arm in made.arms if arm.pretrained for seed in made.seeds]
+    return tuple(f"{n}: {results[n]['collapsed']}" for n in names if n in results and results[n]["collapsed"])

@@ -14,7 +14,8 @@ import math
 import shutil
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -27,7 +28,7 @@ from vesalius.core.plan import Plan, override
 from vesalius.core.progress import Progress
 from vesalius.core.seeds import seed_of
 from vesalius.core.words import counted
-from vesalius.evaluate.gain import Gain, gain
+from vesalius.evaluate.gain import Gain
 from vesalius.learn.course import Pace
 from vesalius.learn.loop import train
 from vesalius.learn.recipes import contract as recipes
@@ -37,14 +38,13 @@ from vesalius.prepare.batch import Example
 from vesalius.run.ready import Ready, made_ready
 from vesalius.run.stages import stages_of
 from vesalius.run.training import loaded
+from vesalius.run.verdict import PLAIN, Candidate, Measured, Verdict, best
 from vesalius.run.workspace import Workspace
 
 FOLDER = "trials"  # in a run's folder
-PLAIN = "plain"
 MEMBER = 0  # whose first weights and draws all plans have
 LATE = 1.1  # times its seconds: when a training ends whatever its schedule says
 SHARE = 0.25  # of the time for training: what all trainings and answers of a trial may take together
-LEVEL = 0.95  # of the interval that must exclude no gain, all candidates together
 FEWEST = 4  # held-out patients from which on anything is measured
 WANTED = 16  # held-out patients that are enough: no more folds are held out than make as many
 Groups = tuple[tuple[int, ...], ...]  # folds that are held out together, by number
@@ -52,14 +52,6 @@ MOST_LEFT = 0.5  # of the time that is left: a trial that was interrupted is giv
 ANSWERS = 0.4  # of a plan's share: what its answers may take at most
 TIMED = 16  # examples that a step is timed on
 LEAST_STEPS = 60  # of the plain plan: with fewer nothing is learned that tells plans apart
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A plan to try: its name, and what is other for it than in the plain plan, by path."""
-
-    name: str
-    settings: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -75,29 +67,6 @@ class Terms:
     seconds: float | None
     groups: Groups
     asked: tuple[tuple[str, ...], ...]
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What one plan came to: the score of each held-out case, their common score, and its steps and seconds."""
-
-    cases: Mapping[str, float]
-    score: float
-    steps: int
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What is done, and why in a sentence: `chosen` is a candidate, or None for the plain plan.
-
-    `gains` are those of each candidate over the plain plan. `spent` says that time was: it was tried.
-    """
-
-    chosen: Candidate | None
-    why: str
-    gains: Mapping[str, Gain] = field(default_factory=dict)
-    spent: bool = True
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -181,23 +150,28 @@ def tried(trial: Trial) -> tuple[Verdict, Ready | None]:
 def _why_not(trial: Trial, terms: Terms | None) -> str:
     """Return why nothing is worth being tried, or tried any further, in words; empty where it is."""
     groups = held_out(trial.space)
-    asked = _asked(trial, groups)
-    many = len(set(_patients(trial.space, [i for ids in asked for i in ids]).values()))
+    many = _count(trial.space, [_held(trial.space, group) for group in groups])
     if many < FEWEST:
         return f"{counted(many, 'held-out patient is', 'held-out patients are')} too few to measure by ({FEWEST} are)"
     if terms is None:
+        asked = _asked(trial, groups)
         steps = max(0, int(_each_s(trial, groups, asked) / trial.step_s))
+        if steps >= LEAST_STEPS and _count(trial.space, asked) >= FEWEST:
+            return ""
         arms = f"{1 + len(trial.candidates)} plans" + (", twice" if len(groups) > 1 else "")
-        few = (
-            f"a {SHARE:.0%} share of {trial.training_s:.0f} s of training is {steps} steps for each of {arms}"
-        )
-        return f"{few}, and {LEAST_STEPS} are needed to tell them apart" if steps < LEAST_STEPS else ""
+        few = f"a {SHARE:.0%} share of {trial.training_s:.0f} s of training is {counted(steps, 'step')} for each of {arms}"
+        return f"{few}, and {LEAST_STEPS} are needed to tell them apart"
     to_come = sum(not f.is_file() for name in terms.arms for f in _files(trial, terms, name))
     if terms.seconds is not None and to_come * terms.seconds > MOST_LEFT * trial.training_s:
         return (
             f"it was begun, and what is left of it takes more than {MOST_LEFT:.0%} of the time that is left"
         )
     return ""
+
+
+def _count(space: Workspace, ids: Sequence[Sequence[str]]) -> int:
+    """Return how many patients some groups of cases are of."""
+    return len(set(_patients(space, [i for group in ids for i in group]).values()))
 
 
 def _part_s(trial: Trial, groups: Groups) -> float:
@@ -221,46 +195,15 @@ def _each_s(trial: Trial, groups: Groups, asked: Sequence[Sequence[str]]) -> flo
 def judged(
     trial: Trial, found: Mapping[str, Measured], failed: Mapping[str, str] = MappingProxyType({})
 ) -> Verdict:
-    """Return which plan is best beyond its interval, from what each of them came to, or why it could not be trained.
-
-    A candidate is chosen where its gain over the plain plan, case by case, is sure, at a level that holds for all of
-    them together (Bonferroni), and where its common score, the one that picks checkpoints, is not lower.
-    """
-    patients = _patients(trial.space, list(found[PLAIN].cases))
-    level = 1 - (1 - LEVEL) / len(trial.candidates)
-    plain = found[PLAIN]
-    gains = {
-        c.name: gain(plain.cases, found[c.name].cases, patients, level=level, seed=trial.plan.train.seed)
-        for c in trial.candidates
-        if c.name in found
-    }
-    trained = [c for c in trial.candidates if c.name in found]
-    better = [c for c in trained if gains[c.name].sure and not found[c.name].score < plain.score]
-    chosen = max(better, key=lambda c: gains[c.name].mean, default=None)
-    said = _said(trial, found, gains, chosen) if gains else ""
-    also = [f"{name} could not be trained: {why}" for name, why in failed.items()]
-    return Verdict(chosen, "; ".join(filter(None, (said, *also))), gains)
-
-
-def _said(
-    trial: Trial,
-    found: Mapping[str, Measured],
-    gains: Mapping[str, Gain],
-    chosen: Candidate | None,
-) -> str:
-    """Return in a sentence what was tried, at what cost, and what came of it."""
-    many = len(set(_patients(trial.space, list(found[PLAIN].cases)).values()))
-    cost = sum(m.seconds for m in found.values())
-    each = ", ".join(f"{name} {g}" for name, g in gains.items())
-    where = f"{counted(len(found[PLAIN].cases), 'held-out case')} of {counted(many, 'patient')}"
-    lower = [name for name, g in gains.items() if g.sure and found[name].score < found[PLAIN].score]
-    if chosen is not None:
-        end = f"{chosen.name} is better beyond its interval"
-    elif lower:
-        end = f"{lower[0]} is better case by case, but not by {trial.space.task.primary}"
-    else:
-        end = "none is better beyond its interval"
-    return f"tried on {where} ({cost:.0f} s in all): a case's score changes by {each}; {end}"
+    """Return which plan is best beyond its interval, from what each of them came to, or why it could not be trained."""
+    return best(
+        trial.candidates,
+        found,
+        failed,
+        patients=_patients(trial.space, list(found[PLAIN].cases)),
+        primary=trial.space.task.primary,
+        seed=trial.plan.train.seed,
+    )
 
 
 def _prepared(trial: Trial) -> Ready:
@@ -307,7 +250,8 @@ def _terms(trial: Trial, job: Ready) -> Terms:
         took = trial.step_s
         if trial.limited and settings:
             plan = _arm(trial, settings, trial.plan.train.steps)
-            took = time_step(job.task, plan, job.state, few, seconds=0.02 * seconds, device=trial.device)
+            with suppress(VesaliusError):  # one that cannot be trained says so when it is its turn
+                took = time_step(job.task, plan, job.state, few, seconds=0.02 * seconds, device=trial.device)
         steps[name] = max(1, int(seconds / took))
     made = Terms(arms, steps, seconds if trial.limited else None, groups, asked)
     trial.folder.mkdir(parents=True, exist_ok=True)

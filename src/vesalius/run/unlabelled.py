@@ -18,7 +18,8 @@ from vesalius.learn.recipes import contract as recipes
 from vesalius.run.begin import Begun
 from vesalius.run.pacing import Foreseen
 from vesalius.run.planning import Planned, fix_steps
-from vesalius.run.trials import Candidate, Trial, Verdict, tried
+from vesalius.run.trials import Trial, tried
+from vesalius.run.verdict import Candidate, Verdict
 from vesalius.run.workspace import Workspace
 
 NAME = "unlabelled"  # of the trial

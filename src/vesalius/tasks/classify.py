@@ -33,8 +33,8 @@ from vesalius.plan.positive import positive_of, why_positive
 from vesalius.prepare.batch import Batch, Example
 from vesalius.prepare.case import Prepared
 from vesalius.prepare.geometry import Undo
+from vesalius.prepare.opinion import Opinion
 from vesalius.tasks.contract import Nets, Task, Wanted, planned_net, planned_weights
-from vesalius.tasks.opinion import Opinion
 
 if TYPE_CHECKING:
     import torch
@@ -156,7 +156,7 @@ class Classify(Task):
         """Return the last linear layer of the head."""
         from torch import nn
 
-        return [m for m in model.head.modules() if isinstance(m, nn.Linear)][-1]  # type: ignore[operator, union-attr]
+        return [m for m in model.head.modules() if isinstance(m, nn.Linear)][-1]  # type: ignore[union-attr]
 
     def wanted(self, batch: Batch, state: State) -> Wanted:
         """Return the class of each case as 0 and 1, or which labels it has."""

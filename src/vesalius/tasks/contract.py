@@ -29,7 +29,7 @@ from vesalius.prepare.batch import Batch, Example, collate
 from vesalius.prepare.case import Prepared, Takes, prepare
 from vesalius.prepare.geometry import Undo
 from vesalius.prepare.made_up import Draw
-from vesalius.tasks.opinion import Opinion
+from vesalius.prepare.opinion import Opinion
 
 if TYPE_CHECKING:  # encode, merge and decode are numpy; only build, loss and infer need torch
     import torch
@@ -56,7 +56,7 @@ class Wanted:
     """
 
     values: Tensor
-    kind: Literal["exclusive", "several", "number"]
+    kind: Literal["exclusive", "several", "numbers"]
 
     @property
     def exclusive(self) -> bool:
@@ -140,6 +140,7 @@ class Task(ABC):
     stand in `TargetInfo.beside`.
 
     A task's file may hold the literal `DEFAULT_FOR = ("class",)`: the kinds of target for which it is chosen unasked.
+    `LEARNS_WITHOUT_TARGETS = True` says that pre-training asks this question.
     """
 
     name: ClassVar[str]

@@ -31,8 +31,8 @@ from vesalius.prepare import covariates
 from vesalius.prepare.batch import Batch, Example
 from vesalius.prepare.case import Prepared
 from vesalius.prepare.geometry import Undo
+from vesalius.prepare.opinion import Opinion
 from vesalius.tasks.contract import Nets, Task, Wanted, planned_net
-from vesalius.tasks.opinion import Opinion
 
 if TYPE_CHECKING:
     import torch
@@ -198,7 +198,7 @@ class Regress(Task):
             number = torch.full((batch.rows, 1), float("nan"))
         known = batch.labelled("number")
         return Wanted(
-            number if known is None else torch.where(known[:, None], number, float("nan")), "number"
+            number if known is None else torch.where(known[:, None], number, float("nan")), "numbers"
         )
 
     def decode(

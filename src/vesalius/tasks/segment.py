@@ -30,8 +30,8 @@ from vesalius.plan.machine import Machine
 from vesalius.prepare.batch import UNKNOWN, Batch, Example
 from vesalius.prepare.case import Prepared, load_mask, prepare_mask
 from vesalius.prepare.geometry import Undo
+from vesalius.prepare.opinion import Opinion
 from vesalius.tasks.contract import Nets, Task, Wanted, planned_net, planned_weights
-from vesalius.tasks.opinion import Opinion
 
 if TYPE_CHECKING:
     import torch

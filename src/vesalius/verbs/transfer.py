@@ -10,23 +10,23 @@ from typing import Any
 from vesalius import cohorts
 from vesalius.core.cohort import Cohort
 from vesalius.core.disk import assert_apart
-from vesalius.core.errors import DataError, PlanError, VesaliusError
+from vesalius.core.errors import DataError, VesaliusError
 from vesalius.core.progress import Progress, watched
 from vesalius.core.words import counted
 from vesalius.evaluate import transfer as tables
-from vesalius.evaluate.pooled import seeds_in_words
 from vesalius.evaluate.transfer import Transfer
 from vesalius.plan.budget import seconds
 from vesalius.run.arms import NOTHING, WEIGHTS, Arm, Level, chosen, levels
-from vesalius.run.finished import Run
 from vesalius.run.grid import carry_out, left_s, opened
 from vesalius.run.transfer_cells import SHIFTED, TEST, How, cells, net_of
 from vesalius.run.transfer_setting import Setting, Shift, setting
-from vesalius.run.transfer_table import Made, failures, metric_of, table
+from vesalius.run.transfer_table import Made, collapsed, failures, metric_of, table
 from vesalius.run.workspace import Workspace, prepare_workspace
 from vesalius.verbs.fit import fit
+from vesalius.verbs.pretrain import pretrain
 
 __all__ = ["Arm", "Transfer", "transfer"]
+ONE_SEED = "Intervals are over patients alone: with one training an arm, its luck is in none of them."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +51,7 @@ def transfer(
     task: str | None = None,
     target: str | None = None,
     shares: Sequence[float] | None = None,
-    labels: Sequence[int] | None = None,
+    counts: Sequence[int] | None = None,
     seeds: Sequence[int] = (0, 1, 2),
     arms: Sequence[str | Arm] | None = None,
     init: str | None = WEIGHTS,
@@ -65,7 +65,7 @@ def transfer(
     split: Path | str | None = None,
     columns: Mapping[str, str] | None = None,
     layout: str | None = None,
-    words: Mapping[str, str] | None = None,
+    labels: Mapping[str, str] | None = None,
     max_set_aside: float = 0.10,
     keep: bool = False,
     device: str | None = None,
@@ -83,7 +83,7 @@ def transfer(
         task: The question, one of `vesalius tasks`; by default it follows from the target.
         target: What to learn, where there are several.
         shares: Which shares of the training labels are kept, by default all and a tenth.
-        labels: How many of them are kept, in place of shares.
+        counts: How many of them are kept, in place of shares.
         seeds: Each is a training of every arm, with labels, weights and batches of its own.
         arms: `nothing`, `weights`, `self` (self-supervised on all training pictures), `both`; by default all four. An
             `Arm` is one of your own. All are held against `nothing`.
@@ -95,11 +95,11 @@ def transfer(
         shift: `{"scanner": "B"}`: the cases of that group are not learned from, and are a second test set.
         metric: The figure of the table, by default the first of a report (AUC, Dice, mean absolute error).
         settings: Planned values of every fit by path: `{"net.name": "resnet-18"}`.
-        pretrain_settings: Planned values of every pre-training.
+        pretrain_settings: Planned values of every pre-training, beside those of `settings` that are of net and data.
         split: A CSV with the columns `case,split`.
         columns: What a table's columns are, where their names do not tell: `{"covariate": "age,sex"}`.
         layout: How to read it, where it could be read in several ways; one of `vesalius layouts`.
-        words: What stands for what among classes and masks' values: `{"NA": "", "255": "1"}`.
+        labels: What stands for what among classes and masks' values: `{"NA": "", "255": "1"}`.
         max_set_aside: The share of faulty cases to bear.
         keep: Keep the run of every fit, and not only its scorecards and its plan; that takes disk.
         device: `cpu`, `cuda`, `cuda:1`; by default a GPU where there is one.
@@ -118,17 +118,17 @@ def transfer(
     """
     asked = _Asked(
         arms=chosen(arms, init),
-        levels=levels(shares, labels),
+        levels=levels(shares, counts),
         seeds=_different(seeds),
         limit=None if time_limit is None else seconds(time_limit),
         pretrain_limit=None if pretrain_limit is None else seconds(pretrain_limit),
         shift=_shift(shift),
         settings=dict(settings or {}),
-        pretrain_settings=dict(pretrain_settings or {}),
+        pretrain_settings={**_shared(settings or {}), **(pretrain_settings or {})},
         recipe=recipe,
     )
     shown = watched(progress)
-    folder = Path(out) if out is not None else Path("runs") / f"transfer-{cohorts.name_of(data)}"
+    folder = folder_of(data, out)
     if not isinstance(data, Cohort):
         assert_apart(Path(data), folder)
     space = prepare_workspace(
@@ -142,14 +142,14 @@ def transfer(
         max_set_aside=max_set_aside,
         progress=shown,
         layout=layout,
-        labels=words,
+        labels=labels,
     )
     job = setting(space, asked.shift)
     opened(folder, _decisive(job, space, asked))
     net, encoder, notes = _net(space, asked, init)
     how = How(
         fit=fit,
-        pretrain=_pretrain,
+        pretrain=pretrain,
         limit=asked.limit,
         pretrain_limit=asked.pretrain_limit,
         settings=asked.settings,
@@ -167,6 +167,16 @@ def transfer(
     found = _tabled(made, job, space, asked, metric=metric, resamples=resamples, notes=notes)
     tables.write(found, folder)
     return found
+
+
+def folder_of(data: Path | str | Cohort, out: Path | str | None) -> Path:
+    """Return the folder of a grid: the one that is named, or `runs/transfer-<data>`."""
+    return Path(out) if out is not None else Path("runs") / f"transfer-{cohorts.name_of(data)}"
+
+
+def _shared(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a fit that its pre-training must share: the net, and how images are prepared."""
+    return {name: value for name, value in settings.items() if name.startswith(("net.", "data."))}
 
 
 def _different(seeds: Sequence[int]) -> tuple[int, ...]:
@@ -221,16 +231,6 @@ def _net(
     return net, encoder, ()
 
 
-def _pretrain(data: Cohort, out: Path, **how: Any) -> Run:
-    """Pre-train, as the verb does."""
-    try:
-        from vesalius.verbs.pretrain import pretrain
-    except ImportError as error:
-        raise PlanError("pre-training is not there yet", hint="--arms nothing,weights") from error
-    found: Run = pretrain(data, out, progress=False, **how)
-    return found
-
-
 def _foreseen(folder: Path, work: Sequence[Any], asked: _Asked) -> str:
     """Return what will be done and how long it will take, in a sentence."""
     before = sum(cell.name.startswith("pretrain-") for cell in work)
@@ -262,7 +262,8 @@ def _tabled(
     tests = {"test": TEST} | ({job.shift.words: SHIFTED} if job.shift else {})
     lines, sets = table(made, tests, answer=answer, metric=name, resamples=resamples)
     known = space.cohort.patients_known
-    told = [*notes, *failures(made), seeds_in_words(asked.seeds)]
+    told = [*notes, *failures(made), *collapsed(made)]
+    told += [ONE_SEED] if len(asked.seeds) == 1 else []
     told += (
         [] if known else ["No patients are known, so each case counts as one: intervals may be too narrow."]
     )

@@ -55,6 +55,14 @@ def open_file(path: Path | str) -> Found:
     Raises BundleError, in one line, for what is missing, truncated, of another kind, holds other things than tensors
     and plain data, or numbers that are not finite.
     """
+    return _bare(as_it_lies(path))
+
+
+def as_it_lies(path: Path | str) -> Found:
+    """Return the same with the names of tensors as they stand in the file, whatever all of them begin with.
+
+    It is for a file that is one of several, or whose names another library reads. Raises BundleError.
+    """
     path = Path(path)
     if not path.is_file():
         raise BundleError(f"no file of weights at {path}", hint=closest_path(path, "the path of a file"))
@@ -65,8 +73,7 @@ def open_file(path: Path | str) -> Found:
         tensors, about = _unwrapped(path, _unpickled(path, start))
     _check(path, tensors)
     beside = {name: data for name in KEPT if (data := _json(path.parent / name)) is not None}
-    found = Found(path, tensors, f"weights with SHA-256 {sha256(path)[:16]}", {**about, **beside})
-    return _bare(found)
+    return Found(path, tensors, f"weights with SHA-256 {sha256(path)[:16]}", {**about, **beside})
 
 
 def parts_of(found: Found) -> Iterator[Found]:

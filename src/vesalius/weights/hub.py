@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from vesalius.core.disk import sha256
 from vesalius.core.errors import BundleError
 from vesalius.core.words import listed
-from vesalius.weights.files import open_file
+from vesalius.weights.files import as_it_lies
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,7 +21,6 @@ CONFIG, PREPARED = "config.json", "preprocessor_config.json"
 WHOLE = ("model.safetensors", "pytorch_model.bin")
 PARTS = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
-_POINTER = b"version https://git-lfs"
 ELSEWHERE = "download its folder on another machine, copy it here, and give its path"
 
 
@@ -81,26 +80,19 @@ def plain(path: Path) -> Mapping[str, Any]:
     return held
 
 
-def tensors_of(folder: Path) -> tuple[dict[str, Tensor], str]:
-    """Return all tensors of a folder by their names there, and a part of the SHA-256 of the files that hold them.
+def tensors_of(path: Path) -> tuple[dict[str, Tensor], str]:
+    """Return all tensors of a folder, or of a file, by their names there, and a part of the SHA-256 of what holds them.
 
     They lie in one file, or in several that an index names. Pickled files are read without running anything in them.
     Raises BundleError.
     """
-    files = _files(folder)
+    files = [path] if path.is_file() else _files(path)
     tensors: dict[str, Tensor] = {}
-    for path in files:
-        with path.open("rb") as head:
-            if head.read(len(_POINTER)) == _POINTER:
-                raise BundleError(
-                    f"{path} is a pointer of Git LFS, and not the weights themselves",
-                    hint="git lfs pull in its folder",
-                )
-        tensors |= open_file(path).tensors
-    marks = [sha256(path) for path in files]
-    return tensors, (marks[0] if len(marks) == 1 else hashlib.sha256("".join(marks).encode()).hexdigest())[
-        :16
-    ]
+    for file in files:
+        tensors |= as_it_lies(file).tensors
+    marks = [sha256(file) for file in files]
+    whole = marks[0] if len(marks) == 1 else hashlib.sha256("".join(marks).encode()).hexdigest()
+    return tensors, whole[:16]
 
 
 def _files(folder: Path) -> list[Path]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from vesalius.answers.drawing.figures import SOFT, _axes, _short
+from vesalius.answers.drawing.figures import PAPER, SOFT, _axes
 from vesalius.core import palette
 
 Point = tuple[float, float, float | None, float | None]  # labels, value, low, high
+LONGEST = 48  # letters of a name in the legend
 APART = 1.035  # by how much the curves of neighbouring arms lie apart, so that their intervals can be told
 
 
@@ -28,7 +29,13 @@ def curves(arms: Mapping[str, Sequence[Point]], *, trivial: float | None, up: st
                 [q[0] for q in known], [q[2] for q in known], [q[3] for q in known], color=colour, lw=1.4
             )
             axes.plot(
-                x, y, color=colour, lw=1.9, marker="o", ms=5, label=_short(name) if len(name) > 40 else name
+                x,
+                y,
+                color=colour,
+                lw=1.9,
+                marker="o",
+                ms=5,
+                label=name if len(name) <= LONGEST else name[: LONGEST - 1] + "…",
             )
         if trivial is not None:
             axes.axhline(trivial, ls="--", color=SOFT, lw=1, label="trivial answer")
@@ -40,5 +47,5 @@ def curves(arms: Mapping[str, Sequence[Point]], *, trivial: float | None, up: st
             axes.set_xlim(ticks[0] / 1.25, ticks[-1] * 1.25)
         axes.set_xlabel("labels to learn from")
         axes.set_ylabel(up)
-        axes.legend(loc="best", fontsize=8.5)
+        axes.legend(loc="best", fontsize=8.5, frameon=True, facecolor=PAPER, edgecolor="none", framealpha=0.9)
         return finish()

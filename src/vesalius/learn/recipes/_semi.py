@@ -18,7 +18,7 @@ from vesalius.learn.recipes.contract import Member
 from vesalius.learn.recipes.supervised import Supervised
 from vesalius.learn.unlabelled import beside, strong, weak
 from vesalius.prepare.batch import Batch
-from vesalius.tasks.opinion import Opinion
+from vesalius.prepare.opinion import Opinion
 
 
 class SemiOptions(Section):

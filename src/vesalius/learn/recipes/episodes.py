@@ -60,7 +60,7 @@ class _Episodic:
         """
         features, _ = features_of(self.task, model, self.state, batch, frozen=False)
         episode = cast(Episode, self.episode)
-        support, query = features.split([len(episode.support), len(episode.query)])
+        support, query = features[: len(episode.support)], features[len(episode.support) :]
         learned = torch.from_numpy(episode.learned).to(features.device)
         means = torch.stack([support[learned == k].mean(dim=0) for k in range(len(episode.ways))])
         apart = torch.cdist(query, means) ** 2 / features.shape[1] ** 0.5

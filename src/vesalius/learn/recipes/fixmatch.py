@@ -15,7 +15,7 @@ from vesalius.learn.recipes._semi import SemiOptions, SemiSupervised
 from vesalius.learn.recipes.contract import Member
 from vesalius.learn.thresholds import Fixed, Flex, Free, Thresholds
 from vesalius.prepare.batch import Batch
-from vesalius.tasks.opinion import Opinion
+from vesalius.prepare.opinion import Opinion
 
 NAMES = {
     "fixmatch": "What is surely said of an unlabelled case is learned of it strongly changed; for classes"

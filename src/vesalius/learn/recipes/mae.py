@@ -14,8 +14,9 @@ from torch.nn import functional as F
 
 from vesalius.core.errors import PlanError
 from vesalius.core.plan import Plan, Section
-from vesalius.learn.recipes._pretext import Pretext, Views, flat
+from vesalius.learn.pretext import Pretext, Views
 from vesalius.learn.recipes.contract import Member
+from vesalius.learn.seeing import flat
 from vesalius.nets import Net
 from vesalius.nets.vit import Block
 from vesalius.plan.draft import Draft

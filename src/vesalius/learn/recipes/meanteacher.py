@@ -11,7 +11,7 @@ from vesalius.learn.checkpoint import Checkpoint
 from vesalius.learn.optimise import Average
 from vesalius.learn.recipes._semi import SemiOptions, SemiSupervised
 from vesalius.learn.recipes.contract import Member
-from vesalius.tasks.opinion import Opinion
+from vesalius.prepare.opinion import Opinion
 
 USUAL = {"one": 10.0, "each": 10.0, "none": 1.0}  # what the term counts for, by what is compared
 NAMES = {"meanteacher": "A student agrees with an average of itself on unlabelled cases; the average answers"}

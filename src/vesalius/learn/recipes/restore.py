@@ -12,9 +12,10 @@ from torch.nn import functional as F
 
 from vesalius.core.errors import PlanError
 from vesalius.core.plan import Plan, Section
-from vesalius.learn.recipes._pretext import Pretext, Views, flat
+from vesalius.learn.pretext import Pretext, Views
 from vesalius.learn.recipes.contract import Member
 from vesalius.learn.recipes.mae import milder
+from vesalius.learn.seeing import flat
 from vesalius.nets import Net
 from vesalius.plan import patches
 from vesalius.plan.draft import Draft
@@ -70,7 +71,7 @@ class Restore(Pretext):
             raise PlanError(
                 "recipe 'restore' gives back whole images, which an encoder alone cannot",
                 found=plan.net.name,
-                hint="--set net.name=unet, or --recipe mae",
+                hint="--set net.name=unet, or --set train.recipe=mae",
             )
         conv = nn.Conv2d if net.dims == 2 else nn.Conv3d
         return conv(net.out_channels, plan.data.channels, 1)

@@ -8,8 +8,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vesalius.core.plan import Plan, Section
-from vesalius.learn.recipes._pretext import Pretext, Views, features, perceptron, width_of
+from vesalius.learn.pretext import Pretext, Views
 from vesalius.learn.recipes.contract import Member
+from vesalius.learn.seeing import features, perceptron, width_of
 from vesalius.nets import Net
 
 NAMES = {"simclr": "Two views of an image nearer to one another than to those of others; no target"}

@@ -9,8 +9,9 @@ from torch.nn import functional as F
 
 from vesalius.core.errors import PlanError
 from vesalius.core.plan import Plan, Section
-from vesalius.learn.recipes._pretext import Pretext, Views, features, perceptron, width_of
+from vesalius.learn.pretext import Pretext, Views
 from vesalius.learn.recipes.contract import Member
+from vesalius.learn.seeing import features, perceptron, width_of
 from vesalius.nets import Net
 
 NAMES = {"vicreg": "Two views alike while no feature is idle or told twice; no target"}

@@ -50,7 +50,7 @@ def find(what: str) -> Found | None:
     config = plain(path / CONFIG)
     if "model_type" not in config and not named:
         return None
-    return Found(path, {}, named, {"config": config, "preprocessor": plain(path / PREPARED)})
+    return Found(path, {}, named, {CONFIG: config, PREPARED: plain(path / PREPARED)})
 
 
 def read(found: Found) -> Weights | None:
@@ -61,7 +61,7 @@ def read(found: Found) -> Weights | None:
     none that is known here; MissingExtra without the library.
     """
     folder = found.path if found.path.is_dir() else found.path.parent
-    config = found.about.get("config") or plain(folder / CONFIG)
+    config = found.about.get(CONFIG) or plain(folder / CONFIG)
     if "model_type" not in config:
         return None
     kind = config["model_type"]
@@ -74,8 +74,8 @@ def read(found: Found) -> Weights | None:
             found=f"model_type {short(kind)} in its {CONFIG}",
             hint=listed(k for module in READERS.values() for k in module.FAMILIES),
         )
-    tensors, mark = (dict(found.tensors), "") if found.tensors else tensors_of(folder)
-    origin = found.origin if not mark else f"{found.origin or 'Hugging Face'} ({kind}) with SHA-256 {mark}"
+    tensors, mark = tensors_of(found.path)
+    named = found.origin if found.path.is_dir() and found.origin else "Hugging Face"
     try:
         text = READERS[net].kept(config)
         model, told = READERS[net].encoder(text, tensors=tensors)
@@ -84,11 +84,11 @@ def read(found: Found) -> Weights | None:
     _assert_whole(folder, told, model.state_dict())
     own = {f"inner.{name}" for name in told["missing_keys"]}
     head, left = _head(tensors, told["unexpected_keys"], model.channels[-1])
-    colours = _colours(found.about.get("preprocessor") or plain(folder / PREPARED))
+    colours = _colours(found.about.get(PREPARED) or plain(folder / PREPARED))
     channels, mean, sd = colours if model.role == "encoder" else ((), (), ())
     return Weights(
         {name: tensor for name, tensor in model.state_dict().items() if name not in own},
-        origin,
+        f"{named} ({kind}) with SHA-256 {mark}",
         NetPlan(name=net, options={"config": text}),
         channels=channels,
         mean=mean,

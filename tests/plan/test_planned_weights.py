@@ -83,3 +83,10 @@ def test_volumes_thumbnails_and_other_channels_are_planned_as_before(other: dict
     for machine in (CPU, replace(CPU, weights=())):
         now, before = drafted(prints, machine), drafted(prints, replace(CPU, weights=None))
         assert (now.values, now.reasons) == (before.values, before.reasons)
+
+
+def test_many_cases_get_the_steps_that_a_net_from_nothing_needs_and_few_get_fewer() -> None:
+    for cases, enough in ((500, 0.25), (2000, 0.5), (50_000, None)):
+        draft = drafted(replace(PICTURES, cases=cases), CPU)
+        assert draft.values.get("train.enough") == enough
+    assert "train.enough" not in drafted(PICTURES, replace(CPU, weights=())).values

@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from vesalius import optimisers
-from vesalius.core.errors import PlanError
 from vesalius.core.image import Array
 from vesalius.core.plan import PhasePlan, Plan, Section
 from vesalius.core.seeds import seed_of
 from vesalius.learn import quality
 from vesalius.learn.checkpoint import Checkpoint
-from vesalius.learn.examples import augmented, batches, cut_out
+from vesalius.learn.examples import augmented, batches
 from vesalius.learn.recipes.contract import Held, Member, Recipe
+from vesalius.learn.seeing import image_of, net_of, patient_of, pooled, spread_out
 from vesalius.learn.stepper import Stepper
 from vesalius.nets import Net
-from vesalius.prepare.batch import Batch, Example, collate, main_image
+from vesalius.prepare.batch import Batch, Example, collate
 
 HELD_VOXELS, AMONG_VOXELS = 8_000_000, 16_000_000  # that are looked at in held-out and in learned cases
 MOST_HELD, MOST_AMONG = 256, 1024
@@ -160,7 +159,7 @@ class Pretext(Recipe):
         Empty where no case is held out.
         """
         held = self.given.held
-        few = _some(held.examples, HELD_VOXELS, MOST_HELD, self.given.plan)
+        few = spread_out(held.examples, HELD_VOXELS, MOST_HELD, self.given.plan)
         size = max(2, self.given.plan.train.batch)
         few = few[: len(few) - (len(few) % size == 1)]  # no loss compares one case with itself
         if not few:
@@ -210,7 +209,7 @@ class Pretext(Recipe):
     def _among(self, net: Net, held: Held) -> tuple[Array, list[str]] | None:
         """Return the features and the classes of learned cases; None where nobody says the classes."""
         known = [e for e in self.given.examples if held.labels.get(e.case_id)]
-        few = _some(known, AMONG_VOXELS, MOST_AMONG, self.given.plan)
+        few = spread_out(known, AMONG_VOXELS, MOST_AMONG, self.given.plan)
         if len(few) < 2:
             return None
         size = max(1, self.given.plan.train.batch)
@@ -227,20 +226,15 @@ class Pretext(Recipe):
         if not rows:
             return "no case was held out, so that nothing tells how good the features are"
         first, last = rows[0], rows[-1]
-        words = [("effective_rank", "the effective rank of the features", "{:.1f}")]
+        rank = f"{last['effective_rank']:.1f} (before learning {first['effective_rank']:.1f})"
         if "neighbours" in last:
-            n = len(set(held.labels.values()))
-            words.append(("neighbours", f"the nearest cases tell '{held.about}' in {{:.0%}}", ""))
-            chance = f"; by chance {1 / n:.0%}"
+            hits, before, chance = last["neighbours"], first["neighbours"], 1 / len(set(held.labels.values()))
+            near = f"the nearest cases tell '{held.about}' in {hits:.0%}"
+            near += f" (before learning {before:.0%}, by chance {chance:.0%})"
         else:
-            words.append(("own_view", "of {:.0%} the nearest is another view of the same image", ""))
-            chance = ""
-        told = []
-        for name, what, form in words:
-            before = form or "{:.0%}"
-            now = what.format(last[name]) if not form else f"{what} is {form.format(last[name])}"
-            told.append(f"{now} (before learning {before.format(first[name])})")
-        return ", ".join(told) + chance
+            near = f"of {last['own_view']:.0%} the nearest other view is their own"
+            near += f" (before learning {first['own_view']:.0%})"
+        return f"held-out images: {near}; the effective rank of their features is {rank}"
 
     @classmethod
     def wrong(cls, history: Sequence[Mapping[str, float]]) -> str:
@@ -259,79 +253,3 @@ class Pretext(Recipe):
                 f"its features are all but the same for all held-out cases, a spread of {now:.4f}, {before}"
             )
         return ""
-
-
-def net_of(model: nn.Module, plan: Plan) -> Net:
-    """Return the net that a model is built on. Raises PlanError where it has none of its own."""
-    net = getattr(model, "net", None)
-    if not isinstance(net, Net):
-        raise PlanError(
-            f"recipe '{plan.train.recipe}' trains the net of a model, and that of {plan.task.name} has none called so",
-            hint="--set train.recipe=supervised",
-        )
-    return net
-
-
-def flat(net: Net, x: Tensor) -> Tensor:
-    """Return images `(B, C, Z, Y, X)` as a net takes them: `(B, C, Y, X)` where it is one of pictures."""
-    return x[:, :, 0] if net.dims == 2 else x
-
-
-def pooled(net: Net, x: Tensor) -> Array:
-    """Return the features of images `(B, C, Z, Y, X)`, as an index holds them: `(B, F)` float32."""
-    found: Array = features(net, x).float().cpu().numpy()
-    return found
-
-
-def features(net: Net, x: Tensor) -> Tensor:
-    """Return the features of images `(B, C, Z, Y, X)`: the mean over space of the net's deepest map, `(B, F)`."""
-    return net.summed_up(net(flat(net, x)))
-
-
-def width_of(net: Net, plan: Plan) -> int:
-    """Return how many features a net has; a small image is asked about."""
-    before = net.training
-    net.eval()
-    with torch.no_grad():
-        x = torch.zeros((1, plan.data.channels, *plan.data.size), device=next(net.parameters()).device)
-        found = features(net, x).shape[1]
-    net.train(before)
-    return int(found)
-
-
-def image_of(batch: Batch) -> Tensor:
-    """Return the images of a batch, `(B, C, Z, Y, X)`."""
-    return batch.images["image"] if "image" in batch.images else next(iter(batch.images.values()))
-
-
-def patient_of(example: Example) -> str:
-    """Return whose an example is; where nobody knows, a case is a patient."""
-    return example.patient or example.case_id
-
-
-def perceptron(
-    sizes: Sequence[int], *, norm: bool = True, last: Callable[[int], nn.Module] | None = None
-) -> nn.Module:
-    """Return linear layers of these widths with ReLU between them, normalised over the batch where asked."""
-    layers: list[nn.Module] = []
-    for k, (a, b) in enumerate(pairwise(sizes)):
-        inner = k < len(sizes) - 2
-        layers.append(nn.Linear(a, b, bias=not (inner and norm)))
-        if inner:
-            layers += [nn.BatchNorm1d(b), nn.ReLU()] if norm else [nn.GELU()]
-    return nn.Sequential(*layers, *(() if last is None else (last(sizes[-1]),)))
-
-
-def _some(examples: Sequence[Example], voxels: int, most: int, plan: Plan) -> list[Example]:
-    """Return evenly spread examples that hold so many voxels at most, each cut to the planned size in its middle."""
-    size = plan.data.size
-    count = min(most, len(examples), max(2, voxels // max(1, math.prod(size))))
-    if not count:
-        return []
-    chosen = [examples[round(k * (len(examples) - 1) / max(1, count - 1))] for k in range(count)]
-    if plan.data.sampling != "patches":
-        return chosen
-    starts = [
-        [max(0, (n - s) // 2) for n, s in zip(main_image(e).shape[-3:], size, strict=True)] for e in chosen
-    ]
-    return [cut_out(e, start, size) for e, start in zip(chosen, starts, strict=True)]
