@@ -87,7 +87,7 @@ def read_as(family: Family, found: Found, naming: str, *, plan: NetPlan | None =
             found=listed_plain(list(rest)),
             hint="see docs/weights.md for what can be taken over",
         )
-    unused = (*dropped, *found.aside)
+    unused = (*(n for n in dropped if reason_of(n, family.left)), *found.aside)
     first = tensors.get(family.first)
     if first is None:
         raise BundleError(
@@ -153,6 +153,11 @@ def without(tensors: Tensors, left: Mapping[str, str]) -> tuple[Tensors, tuple[s
     """Return the tensors without those that a pattern of `left` fits, and the names of those."""
     gone = tuple(k for k in tensors if any(re.fullmatch(p, k) for p in left))
     return {k: t for k, t in tensors.items() if k not in gone}, gone
+
+
+def reason_of(name: str, left: Mapping[str, str]) -> str:
+    """Return why a tensor is left out; empty for what is there twice, or never used by its maker either."""
+    return next((why for pattern, why in left.items() if re.fullmatch(pattern, name)), "")
 
 
 def dropped_words(names: Sequence[str], left: Mapping[str, str]) -> tuple[str, ...]:

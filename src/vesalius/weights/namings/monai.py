@@ -231,7 +231,7 @@ SWINVIT = Family(
         (r"((?:layers\d|patch_embed)\..+)", r"net.swinViT.\1"),
     ),
     left={
-        r"norm\..+": "",
+        r"norm\..+": "a norm of its pre-training",
         r"(rotation|contrastive)\w*\..+": "the heads of its pre-training",
         r"conv(Trans3d)?\..+|conv\w*\..+": "the decoder of its pre-training",
     },

@@ -220,7 +220,7 @@ VIT = Family(
     change=vit_change,
     size=vit_size,
     left={
-        r"mask_token": "",
+        r"mask_token": "what stood for masked patches",
         r"decoder_.+": "the decoder of a masked autoencoder",
         r"(head|head_dist|projector)\.(mlp|last_layer|layers|\d+)\..+": "the head of its pre-training",
     },
