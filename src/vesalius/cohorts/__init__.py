@@ -6,7 +6,6 @@ A layout's file has `detect(root) -> Detection | None` and `read(root, *, option
 from vesalius.cohorts._assignment_io import load_assignment, save_assignment
 from vesalius.cohorts._check import Decoded, check, geometry_fault
 from vesalius.cohorts._dealing import connected
-from vesalius.cohorts._dealing import connected
 from vesalius.cohorts._files import TABLE_SUFFIXES, require, walk
 from vesalius.cohorts._folds import assign, with_unlabelled
 from vesalius.cohorts._layout import SPARE, UNUSED, Detection, Options
@@ -33,7 +32,6 @@ __all__ = [
     "assert_untold",
     "assign",
     "check",
-    "connected",
     "connected",
     "detect",
     "draw_shots",
