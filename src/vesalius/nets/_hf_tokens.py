@@ -55,7 +55,7 @@ class Tokens(Net):
     @property
     def depths(self) -> Depths:
         """Return the embeddings, then each layer; the last norm and SigLIP's pooling belong to the last."""
-        kind = self.inner._can_record_outputs["hidden_states"]  # type: ignore[index]
+        kind: Any = self.inner._can_record_outputs["hidden_states"]  # type: ignore[index]
         first = next(n for n, m in self.named_modules() if isinstance(m, kind))
         return depths_by(self, first.rpartition(".")[0])
 

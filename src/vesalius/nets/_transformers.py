@@ -164,7 +164,8 @@ def depths_by(net: nn.Module, layers: str) -> Depths:
     """
     names = [n for n, _ in net.named_parameters()]
     first = min(k for k, n in enumerate(names) if n.startswith(f"{layers}."))
-    before, after = [], []
+    before: list[str] = []
+    after: list[str] = []
     for name, part in net.get_submodule("inner").named_children():
         path = f"inner.{name}"
         if any(True for _ in part.parameters()) and not f"{layers}.".startswith(f"{path}."):

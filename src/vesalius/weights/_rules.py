@@ -29,7 +29,7 @@ PICTURES = (
     (58.395, 57.12, 57.375),
 )  # mean and sd of ImageNet's, on the scale 0 to 255
 SHOWN = 4
-EFFICIENTNETS = {
+EFFICIENTNETS: dict[tuple[tuple[int, int], tuple[int, ...]], str] = {
     ((32, 1280), (1, 2, 2, 3, 3, 4, 1)): "efficientnet-b0",
     ((32, 1280), (2, 3, 3, 4, 4, 5, 2)): "efficientnet-b1",
     ((32, 1408), (2, 3, 3, 4, 4, 5, 2)): "efficientnet-b2",
@@ -122,9 +122,10 @@ def of_imagenet(weights: Weights, family: Family) -> Weights:
     """Return weights with what is known of ImageNet's pictures, where three channels lead to its thousand classes."""
     last = list(weights.head.values())[-1:]
     colours = weights.tensors[family.first].shape[1] == len(COLOURS)
-    if weights.dims != 2 or not last or last[0].shape[0] != IMAGENET or not colours:
+    known = family.imagenet
+    if known is None or weights.dims != 2 or not last or last[0].shape[0] != IMAGENET or not colours:
         return weights
-    mean, sd = family.imagenet
+    mean, sd = known
     note = "a head of 1,000 classes over three channels is taken for ImageNet's, red, green and blue"
     return replace(weights, channels=COLOURS, mean=mean, sd=sd, notes=(*weights.notes, note))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from torch import Tensor
 
@@ -144,7 +144,7 @@ def _colours(
     prepared: Mapping[str, Any],
 ) -> tuple[tuple[str, ...], tuple[float, ...], tuple[float, ...]]:
     """Return the channels, with means and standard deviations on the scale of 8-bit pictures, where they are said."""
-    mean, sd = prepared.get("image_mean"), prepared.get("image_std")
+    mean, sd = (cast("list[float]", prepared.get(name)) for name in ("image_mean", "image_std"))
     if not (_numbers(mean) and _numbers(sd)) or len(mean) != len(sd) or prepared.get("do_normalize") is False:
         return (), (), ()
     scaled = prepared.get("do_rescale", True)

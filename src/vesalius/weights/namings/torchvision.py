@@ -26,7 +26,7 @@ from vesalius.weights.found import Found
 NAMES = {"torchvision": "torchvision's names, which most ResNets and DenseNets of others have, too"}
 
 HALVES = ((127.5,) * 3, (127.5,) * 3)  # GoogLeNet's pictures reach from -1 to 1
-RESNETS = {
+RESNETS: dict[tuple[tuple[int, ...], bool], str] = {
     ((1, 1, 1, 1), False): "resnet-10",
     ((2, 2, 2, 2), False): "resnet-18",
     ((3, 4, 6, 3), False): "resnet-34",
@@ -43,7 +43,7 @@ DENSENETS = {
 VGGS = {8: "vgg-11", 10: "vgg-13", 13: "vgg-16", 16: "vgg-19"}  # by the number of convolutions
 MOBILE = (1, 2, 3, 4, 3, 3, 1)  # layers of each stage
 VITS = {(192, 12): "vit-tiny", (384, 12): "vit-small", (768, 12): "vit-base", (1024, 24): "vit-large"}
-SWINS = {
+SWINS: dict[tuple[int, tuple[int, ...]], str] = {
     (96, (2, 2, 6, 2)): "swin-tiny",
     (96, (2, 2, 18, 2)): "swin-small",
     (128, (2, 2, 18, 2)): "swin-base",
