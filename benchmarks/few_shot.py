@@ -35,15 +35,15 @@ def run(folder: Path, *, seeds: Sequence[int], quick: bool = False) -> list[Figu
         drawn = f"{found.ways} classes, {found.shots} shots, {found.episodes} episodes of {found.cases} cases"
         for f in found.figures:
             chance = "" if "-" in f.features else f"by lot {found.chance[f.metric]:.3f}"
-            rows.append(_row(f, seed, chance))
+            rows.append(_row(f, seed, chance, who="patients" if found.patients_known else "unlike pictures"))
         took = time.monotonic() - began
         rows.append(Figure("few-shot: wall time", f"{took:.0f} s", seed=str(seed), note=drawn))
     return rows
 
 
-def _row(f: FewShotFigure, seed: int, note: str) -> Figure:
+def _row(f: FewShotFigure, seed: int, note: str, *, who: str) -> Figure:
     """A figure with the interval over episodes, and in the note that over patients."""
-    patients = f"over {f.patients.n} patients {f.patients}"
+    patients = f"over {f.patients.n} {who} {f.patients}"
     return Figure(
         f"few-shot: {f.metric}, {f.head}, features of {f.features}",
         str(f.episodes),

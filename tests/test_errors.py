@@ -490,7 +490,7 @@ def _(here: Path, _b: Path) -> Argv:
     return fit(classes(here / "data"), here, "--resume")
 
 
-@row("weights that are none", "is not a safetensors file")
+@row("weights that are none", "is not a file of weights")
 def _(here: Path, _b: Path) -> Argv:
     return fit(classes(here / "data"), here, "--init", png(here / "x.png"))
 

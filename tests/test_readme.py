@@ -18,6 +18,23 @@ README = Path(__file__).resolve().parent.parent / "README.md"
 SMALLER = {
     "phantom": ["--cases", "4", "--set", "size=small"],
     "fit": ["--set", "train.steps=4", "--set", "train.members=1", "--set", "net.scale=0.125"],
+    "pretrain": ["--set", "train.steps=4", "--set", "net.scale=0.125"],
+    "few-shot": ["--episodes", "3", "--shots", "2", "--queries", "2", "--head", "prototypes"],
+    "transfer": [
+        *(
+            "--seeds",
+            "0",
+            "--shares",
+            "1",
+            "--init",
+            "none",
+            "--set",
+            "train.steps=2",
+            "--pretrain-set",
+            "train.steps=2",
+        ),
+        *("--set", "net.scale=0.125", "--set", "train.members=1", "--pretrain-set", "net.scale=0.125"),
+    ],
 }  # what each command is given besides; of an option that stands twice the last counts
 
 

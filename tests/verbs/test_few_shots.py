@@ -186,10 +186,10 @@ def test_a_case_with_several_labels_counts_for_each() -> None:
 def discs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Ten pictures of a bright disc in noise, with its mask."""
     root = tmp_path_factory.mktemp("discs")
-    y, x = np.mgrid[:48, :48]
+    y, x = np.mgrid[:64, :64]
     for k in range(10):
         rng = np.random.default_rng(k)
-        (cy, cx), r = rng.uniform(15, 33, 2), rng.uniform(7, 11)
+        (cy, cx), r = rng.uniform(14, 50, 2), rng.uniform(9, 13)
         disc = (y - cy) ** 2 + (x - cx) ** 2 < r * r
         for name, pixels in (("images", 90 + 25 * rng.normal(size=disc.shape) + 60 * disc), ("masks", disc)):
             (root / name).mkdir(exist_ok=True)

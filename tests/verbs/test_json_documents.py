@@ -315,6 +315,14 @@ def test_compare(pictures: Any, tmp_path: Path, ask: Ask) -> None:
     assert any("same bundle" in w["text"] for w in found["warnings"])
 
 
+def test_transfer(pictures: Any, tmp_path: Path, ask: Ask) -> None:
+    grid = ("--shares", "1", "--seeds", "0", "--arms", "nothing", "--init", "none")
+    small = ("train.steps=2", "train.members=1", "net.scale=0.125", "data.size=[1,32,32]")
+    changed = [word for setting in small for word in ("--set", setting)]
+    found = ask("transfer", pictures.data, "-o", tmp_path / "grid", *grid, *changed)
+    assert Path(found["result"]["files"]["page"]).is_file() and len(found["result"]["transfer"]["lines"]) == 1
+
+
 def test_find_lr(pictures: Any, ask: Ask) -> None:
     quick = ("--steps", "20", "--set", "net.scale=0.125", "--set", "data.size=[1,32,32]")
     found = ask("find-lr", pictures.data, *quick)["result"]

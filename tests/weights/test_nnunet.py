@@ -55,6 +55,7 @@ def test_our_net_gives_the_logits_of_nnunets(name: str) -> None:
         answer = ours(weights, channels=2, classes=5)(picture(records()[name]))
     assert farthest(records()[name], answer) < 1e-4
     assert any("deep supervision (2 tensors)" in note for note in weights.notes)
+    assert set(weights.unused) == {"decoder.seg_layers.0.weight", "decoder.seg_layers.0.bias"}
 
 
 def test_axes_that_nnunet_swapped_are_turned_back() -> None:

@@ -23,7 +23,7 @@ SOURCE = (
     "Rabinovich, Berg: ParseNet, 2015, arXiv:1506.04579"
 )
 SMALLEST = 0.0625
-TINY = {"encoder": "resnet-10", "encoder_scale": 0.0625}
+TINY = {"encoder": "resnet-10"}
 TINY_SIZE = {3: (32, 32, 32)}
 OPTIONS = {"encoder": "resnet-18", "encoder_scale": 1.0, "encoder_options": "{}", "maps": 4}
 

@@ -94,7 +94,7 @@ def _means_the_same(theirs: Normalisation, ours: Normalisation, unit: Any) -> bo
     if theirs.method == "zscore":
         return True
     if theirs.low is not None:
-        return unit == "HU"
+        return bool(unit == "HU")
     return ours.method == "fixed" and (ours.low, ours.high) == (0.0, 255.0)
 
 

@@ -159,7 +159,8 @@ def _why_not(trial: Trial, terms: Terms | None) -> str:
         if steps >= LEAST_STEPS and _count(trial.space, asked) >= FEWEST:
             return ""
         arms = f"{1 + len(trial.candidates)} plans" + (", twice" if len(groups) > 1 else "")
-        few = f"a {SHARE:.0%} share of {trial.training_s:.0f} s of training is {counted(steps, 'step')} for each of {arms}"
+        share = f"a {SHARE:.0%} share of {trial.training_s:.0f} s of training"
+        few = f"{share} is {counted(steps, 'step')} for each of {arms}"
         return f"{few}, and {LEAST_STEPS} are needed to tell them apart"
     to_come = sum(not f.is_file() for name in terms.arms for f in _files(trial, terms, name))
     if terms.seconds is not None and to_come * terms.seconds > MOST_LEFT * trial.training_s:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from vesalius import cohorts
 from vesalius.cohorts.targets import contract as kinds
 from vesalius.core.bundle import Bundle
 from vesalius.core.cohort import Cohort
@@ -116,8 +117,9 @@ def few_shot(
     """Draw episodes of a few labelled cases a class, and return how well heads on frozen features do in them.
 
     An episode draws `ways` classes, `shots` cases of each to learn from and up to `queries` of each to be asked about,
-    of other patients. The features of a case are computed once, as `fit` with `shots` and `init` would, by the net with
-    the weights and by the same net from nothing. Only cases that the weights never learned from are drawn.
+    of other patients; cases that show nearly the same image count as one patient's. Features are computed once a case,
+    as `fit` with `shots` and `init` would, by the net with the weights and by the same net from nothing. Only cases
+    that the weights never learned from are drawn.
 
     Args:
         what: Weights as `init` of `fit` takes them: a run, a bundle, a file of weights, or a name.
@@ -191,7 +193,10 @@ def few_shot(
     assert_linear(space.task, "linear")
     job = ready_of(space, stage)
     classes = [kind.names_in(c.targets[info.name])[0] for c in choice.cases]
-    patients = [c.patient or f"case {c.id}" for c in choice.cases]
+    linked = cohorts.connected(
+        choice.cases, space.groups
+    )  # by patient, or as they show nearly the same image
+    patients = [linked[c.id] for c in choice.cases]
     drawn = draw(classes, patients, shots=shots, ways=ways, episodes=episodes, queries=queries, seed=seed)
     taken = fit_of(build(job.task, job.plan, job.state, 0), start.weights)
     shown.note(f"{start.origin}: {taken}")
@@ -269,7 +274,7 @@ def _by_lot(episode: Episode) -> float:
 
 def _said(banner: str, drawn: Sequence[Episode], patients: int, *, patients_known: bool) -> tuple[str, ...]:
     """Return what must be read with the figures."""
-    who = "patients" if patients_known else "cases (no patients are known)"
+    who = "patients" if patients_known else "pictures that are unlike (no patients are known)"
     return tuple(
         filter(
             None,

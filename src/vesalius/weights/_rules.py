@@ -29,7 +29,7 @@ PICTURES = (
     (58.395, 57.12, 57.375),
 )  # mean and sd of ImageNet's, on the scale 0 to 255
 SHOWN = 4
-EFFICIENTNETS = {
+EFFICIENTNETS: dict[tuple[tuple[int, int], tuple[int, ...]], str] = {
     ((32, 1280), (1, 2, 2, 3, 3, 4, 1)): "efficientnet-b0",
     ((32, 1280), (2, 3, 3, 4, 4, 5, 2)): "efficientnet-b1",
     ((32, 1408), (2, 3, 3, 4, 4, 5, 2)): "efficientnet-b2",
@@ -87,7 +87,7 @@ def read_as(family: Family, found: Found, naming: str, *, plan: NetPlan | None =
             found=listed_plain(list(rest)),
             hint="see docs/weights.md for what can be taken over",
         )
-    unused = (*dropped, *found.aside)
+    unused = (*(n for n in dropped if reason_of(n, family.left)), *found.aside)
     first = tensors.get(family.first)
     if first is None:
         raise BundleError(
@@ -122,9 +122,10 @@ def of_imagenet(weights: Weights, family: Family) -> Weights:
     """Return weights with what is known of ImageNet's pictures, where three channels lead to its thousand classes."""
     last = list(weights.head.values())[-1:]
     colours = weights.tensors[family.first].shape[1] == len(COLOURS)
-    if weights.dims != 2 or not last or last[0].shape[0] != IMAGENET or not colours:
+    known = family.imagenet
+    if known is None or weights.dims != 2 or not last or last[0].shape[0] != IMAGENET or not colours:
         return weights
-    mean, sd = family.imagenet
+    mean, sd = known
     note = "a head of 1,000 classes over three channels is taken for ImageNet's, red, green and blue"
     return replace(weights, channels=COLOURS, mean=mean, sd=sd, notes=(*weights.notes, note))
 
@@ -153,6 +154,11 @@ def without(tensors: Tensors, left: Mapping[str, str]) -> tuple[Tensors, tuple[s
     """Return the tensors without those that a pattern of `left` fits, and the names of those."""
     gone = tuple(k for k in tensors if any(re.fullmatch(p, k) for p in left))
     return {k: t for k, t in tensors.items() if k not in gone}, gone
+
+
+def reason_of(name: str, left: Mapping[str, str]) -> str:
+    """Return why a tensor is left out; empty for what is there twice, or never used by its maker either."""
+    return next((why for pattern, why in left.items() if re.fullmatch(pattern, name)), "")
 
 
 def dropped_words(names: Sequence[str], left: Mapping[str, str]) -> tuple[str, ...]:

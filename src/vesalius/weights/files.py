@@ -212,7 +212,8 @@ class _Kind:
     def __setstate__(self, state: Any) -> None:
         """Take the byte order of the number, the one thing that is said here."""
         order = state[1] if isinstance(state, tuple) and len(state) > 1 else "="
-        self.kind = self.kind.newbyteorder(order if order in ("<", ">", "=", "|") else "=")
+        if order in ("<", ">"):
+            self.kind = np.dtype(f"{order}{self.kind.str[1:]}")
 
 
 def _number(kind: Any, data: Any = b"\0") -> Any:

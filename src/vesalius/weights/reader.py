@@ -13,6 +13,8 @@ from vesalius.weights.found import Found
 from vesalius.weights.namings import KIND as NAMINGS
 from vesalius.weights.sources import KIND
 
+OURS = ("net.", "head.")  # what the tensors of a model of ours are called, whose net may have names of others
+
 
 def read(what: str | Path) -> Weights:
     """Return weights by a registered name, or from a file, a folder or a hub's name, under our nets' own names.
@@ -33,6 +35,8 @@ def is_known(folder: Path) -> bool:
 
 def named(found: Found) -> Weights:
     """Return tensors under the names of our own nets; under their own, of no known net, where no naming knows them."""
+    if all(any(name.startswith(part) for name in found.tensors) for part in OURS):
+        return Weights(found.tensors, found.origin)
     for part in parts_of(found):
         for name in registry.names(NAMINGS):
             weights: Weights | None = registry.lookup(NAMINGS, name).read(part)

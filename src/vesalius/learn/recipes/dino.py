@@ -111,8 +111,8 @@ class DINO(Pretext):
         for own, new in ((heads.teacher_net, net), (heads.teacher, heads.student)):
             for mine, its in zip(own.parameters(), new.parameters(), strict=True):
                 mine.lerp_(its.detach(), 1 - o.momentum)
-            for counted, its in zip(own.buffers(), new.buffers(), strict=True):
-                counted.copy_(its)
+            for counted, told in zip(own.buffers(), new.buffers(), strict=True):
+                counted.copy_(told)
         if o.centred:
             heads.centre.lerp_(self._said.mean(dim=0), 1 - o.centre_momentum)
 

@@ -67,7 +67,7 @@ def resnet_plan(theirs: Tensors) -> NetPlan:
 
 def replace_options(plan: NetPlan, options: Mapping[str, object]) -> NetPlan:
     """Return a plan of the same net with these options as well."""
-    return NetPlan(name=plan.name, scale=plan.scale, options={**plan.options, **options})  # type: ignore[arg-type]
+    return NetPlan(name=plan.name, scale=plan.scale, options={**plan.options, **options})
 
 
 def resnet_change(theirs: Tensors) -> Tensors:
@@ -231,7 +231,7 @@ SWINVIT = Family(
         (r"((?:layers\d|patch_embed)\..+)", r"net.swinViT.\1"),
     ),
     left={
-        r"norm\..+": "",
+        r"norm\..+": "a norm of its pre-training",
         r"(rotation|contrastive)\w*\..+": "the heads of its pre-training",
         r"conv(Trans3d)?\..+|conv\w*\..+": "the decoder of its pre-training",
     },

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -220,7 +220,7 @@ VIT = Family(
     change=vit_change,
     size=vit_size,
     left={
-        r"mask_token": "",
+        r"mask_token": "what stood for masked patches",
         r"decoder_.+": "the decoder of a masked autoencoder",
         r"(head|head_dist|projector)\.(mlp|last_layer|layers|\d+)\..+": "the head of its pre-training",
     },
@@ -239,7 +239,7 @@ def swin(theirs: Tensors) -> NetPlan:
     table = theirs["layers.0.blocks.0.attn.relative_position_bias_table"]
     return NetPlan(
         name=SWINS[int(first.shape[0]), layers],
-        options=swin_options(int(table.shape[0]), int(first.shape[2])),  # type: ignore[arg-type]
+        options=swin_options(int(table.shape[0]), int(first.shape[2])),
     )
 
 
@@ -328,8 +328,7 @@ def of_config(weights: Weights, config: Any) -> Weights:
     """Return weights with what timm's configuration says of the pictures that they learned from."""
     if not isinstance(config, Mapping) or weights.dims != 2:
         return weights
-    mean, sd = config.get("mean"), config.get("std")
-    sides = config.get("input_size")
+    mean, sd, sides = (cast("list[Any]", config.get(name)) for name in ("mean", "std", "input_size"))
     three = all(isinstance(x, list) and len(x) == 3 for x in (mean, sd, sides))
     if not three or sides[0] != 3:
         return weights

@@ -26,7 +26,7 @@ from vesalius.weights.found import Found
 NAMES = {"torchvision": "torchvision's names, which most ResNets and DenseNets of others have, too"}
 
 HALVES = ((127.5,) * 3, (127.5,) * 3)  # GoogLeNet's pictures reach from -1 to 1
-RESNETS = {
+RESNETS: dict[tuple[tuple[int, ...], bool], str] = {
     ((1, 1, 1, 1), False): "resnet-10",
     ((2, 2, 2, 2), False): "resnet-18",
     ((3, 4, 6, 3), False): "resnet-34",
@@ -43,7 +43,7 @@ DENSENETS = {
 VGGS = {8: "vgg-11", 10: "vgg-13", 13: "vgg-16", 16: "vgg-19"}  # by the number of convolutions
 MOBILE = (1, 2, 3, 4, 3, 3, 1)  # layers of each stage
 VITS = {(192, 12): "vit-tiny", (384, 12): "vit-small", (768, 12): "vit-base", (1024, 24): "vit-large"}
-SWINS = {
+SWINS: dict[tuple[int, tuple[int, ...]], str] = {
     (96, (2, 2, 6, 2)): "swin-tiny",
     (96, (2, 2, 18, 2)): "swin-small",
     (128, (2, 2, 18, 2)): "swin-base",
@@ -370,7 +370,6 @@ SWIN = Family(
 FAMILIES = (RESNET, DENSENET, GOOGLENET, EFFICIENTNET, MOBILENET, VIT, SWIN, ALEXNET, VGG)
 PLAIN = r"resnet(10|18|34|50|101|152)|densenet(121|161|169|201)|vgg(11|13|16|19)(_bn)?"
 RELATIVES = {
-    r"stem\.0\.weight|layer1\.0\.conv1\.0\.weight": "torchvision's nets of films, whose kernels run over time",
     r"features\.\d+\.\d+\.layer_scale": "ConvNeXt, which is no net of ours",
     r"Conv2d_1a_3x3\.conv\.weight": "Inception v3, which is no net of ours",
 }
