@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save_file
 from vesalius import nets
 from vesalius.core.errors import BundleError, MissingExtra, PlanError, UnknownName
 from vesalius.weights import hub, reader
+from vesalius.weights.namings import huggingface
 
 
 @pytest.fixture
@@ -146,7 +147,7 @@ def test_missing_positions_are_left_out_and_never_made_up(vit: Path) -> None:
 def test_a_folder_of_another_program_is_none_of_these(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"architecture": "resnet18"}')
     (tmp_path / "model.safetensors").write_bytes(b"")
-    assert not reader.is_known(tmp_path)
+    assert huggingface.find(str(tmp_path)) is None, "timm's folders are another file's business"
 
 
 def test_a_name_of_the_hub_is_read_from_its_cache_alone(
