@@ -226,6 +226,19 @@ def test_a_shift_that_nobody_is_of_is_refused(spots: Path, tmp_path: Path) -> No
     assert not (tmp_path / "grid").exists()
 
 
+def test_misspelt_weights_are_refused_before_anything_is_trained(spots: Path, tmp_path: Path) -> None:
+    with pytest.raises(UnknownName, match="closest: mobilenetv2-imagenet"):
+        verb.transfer(
+            spots,
+            tmp_path / "grid",
+            init="mobilnetv2-imagenet",
+            arms=("weights",),
+            settings=TINY,
+            progress=False,
+        )
+    assert not (tmp_path / "grid").exists()
+
+
 def test_the_command_line_gives_a_table_or_a_document(
     made: tuple[Path, verb.Transfer],
     spots: Path,
