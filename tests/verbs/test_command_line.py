@@ -46,6 +46,14 @@ def test_predict_with_a_bad_case_ends_with_one(volumes: Any, tmp_path: Path) -> 
     assert (tmp_path / "out" / "case-0000.nii.gz").is_file() and (tmp_path / "out" / "failed.csv").is_file()
 
 
+def test_a_case_that_lacks_two_files_is_one_case_and_answered(volumes: Any, tmp_path: Path) -> None:
+    image = volumes.data / "imagesTr" / "case-0000.nii.gz"
+    done = RUN.invoke(app, ["predict", str(volumes.path), str(image), "-o", str(tmp_path / "out"), "--dicom"])
+    assert done.exit_code == 1, done.output
+    assert "1 answered, but without some of its files" in done.output
+    assert "could not be answered" not in done.output
+
+
 def test_pixels_that_are_no_numbers_are_a_bad_case_and_not_filled(volumes: Any, tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir()

@@ -373,3 +373,16 @@ def test_calibrate(pictures: Any, tmp_path: Path, ask: Ask) -> None:
     data = vesalius.phantom(tmp_path / "made", cases=12, seed=11, size=(16, 48, 48), format="png") / "classes"
     found = ask("calibrate", pictures.path, data, "-o", tmp_path / "sure", "--coverage", "0.8")["result"]
     assert found["promise"]["coverage"] == 0.8 and found["withhold"] is None and len(found["bundle"]) == 64
+
+
+def test_a_verb_has_its_own_schema_or_that_of_a_listing_and_never_both() -> None:
+    verbs = [
+        rule["if"]["properties"]["verb"]
+        for rule in _outcome.schema()["allOf"]
+        if "verb" in rule["if"]["properties"]
+    ]
+    own = {verb["const"] for verb in verbs if "const" in verb} | {
+        name for verb in verbs for name in verb.get("enum", ())
+    }
+    (others,) = [set(verb["not"]["enum"]) for verb in verbs if "not" in verb]
+    assert others == own

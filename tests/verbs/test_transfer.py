@@ -16,7 +16,7 @@ from vesalius import cli
 from vesalius.core.errors import OutputError, UnknownName
 from vesalius.core.progress import Silent
 from vesalius.core.scorecard import load_scorecard
-from vesalius.evaluate.transfer import BETTER, UNHELPFUL, load
+from vesalius.evaluate.transfer import BETTER, UNHELPFUL, drawn_page, load
 from vesalius.run.arms import Arm, Level, chosen, levels
 from vesalius.run.transfer_setting import Setting, Shift, setting
 from vesalius.run.workspace import prepare_workspace
@@ -160,6 +160,11 @@ def test_an_arm_whose_weights_are_not_there_fails_alone(made: tuple[Path, verb.T
     assert all(x.figure.value is None and "no-such-weights" in x.reason and not x.verdict for x in failed)
     assert any("2 cells failed (lost-16-seed-0, lost-8-seed-0): " in note for note in found.notes)
     assert "lost weights, on test: not known at 16 labels, 8 labels" in found.verdicts
+    page = drawn_page(found)
+    assert page.count("<summary>no figure</summary>unknown weights") == len(failed)
+    assert "<strong>unknown weights" not in page
+    unhelpful = replace(found, lines=tuple(x for x in found.lines if x.verdict != BETTER))
+    assert 'class="verdict open"' in drawn_page(unhelpful), "green is for what is better"
 
 
 def test_what_is_finished_is_not_done_again_and_more_can_be_asked(
@@ -223,6 +228,19 @@ def test_a_shift_that_nobody_is_of_is_refused(spots: Path, tmp_path: Path) -> No
     for shift, words in (({"site": "east"}, "value of column 'site'"), ({"scaner": "B"}, "unknown column")):
         with pytest.raises(UnknownName, match=words):
             verb.transfer(spots, tmp_path / "grid", **{**HOW, "shift": shift})
+    assert not (tmp_path / "grid").exists()
+
+
+def test_misspelt_weights_are_refused_before_anything_is_trained(spots: Path, tmp_path: Path) -> None:
+    with pytest.raises(UnknownName, match="closest: mobilenetv2-imagenet"):
+        verb.transfer(
+            spots,
+            tmp_path / "grid",
+            init="mobilnetv2-imagenet",
+            arms=("weights",),
+            settings=TINY,
+            progress=False,
+        )
     assert not (tmp_path / "grid").exists()
 
 

@@ -88,7 +88,14 @@ def predict(
         typer.echo(f"{len(done.answered)} answered in {out}")
         if not done.set_aside:
             return
-        typer.echo(f"{len(done.set_aside)} could not be answered: {out / 'failed.csv'}", err=True)
+        lacking = {item.case for item in done.set_aside}  # a case can lack several files, each with a reason
+        answered = lacking & set(done.answered)
+        if lacking - answered:
+            typer.echo(f"{len(lacking - answered)} could not be answered: {out / 'failed.csv'}", err=True)
+        if answered:
+            typer.echo(
+                f"{len(answered)} answered, but without some of its files: {out / 'failed.csv'}", err=True
+            )
         alike: dict[str, list[str]] = {}
         for item in done.set_aside:
             alike.setdefault(item.reason, []).append(item.case)

@@ -295,7 +295,7 @@ def drawn_page(found: Transfer) -> str:
         found=found,
         panels=panels,
         verdicts=found.verdicts,
-        tone="good" if any(x.verdict == BETTER for x in found.lines) else "",
+        tone="good" if any(x.verdict == BETTER for x in found.lines) else "open",
         limits=_limits(found),
     )
 

@@ -10,7 +10,7 @@ from typing import Any
 from vesalius import cohorts
 from vesalius.core.cohort import Cohort
 from vesalius.core.disk import assert_apart
-from vesalius.core.errors import DataError, VesaliusError
+from vesalius.core.errors import DataError, UnknownName, VesaliusError
 from vesalius.core.progress import Progress, watched
 from vesalius.core.words import counted
 from vesalius.evaluate import transfer as tables
@@ -145,8 +145,8 @@ def transfer(
         labels=labels,
     )
     job = setting(space, asked.shift)
-    opened(folder, _decisive(job, space, asked))
     net, encoder, notes = _net(space, asked, init)
+    opened(folder, _decisive(job, space, asked))
     how = How(
         fit=fit,
         pretrain=pretrain,
@@ -221,6 +221,8 @@ def _net(
     try:
         net, encoder = net_of(space, weights, asked.settings)
     except VesaliusError as error:
+        if isinstance(error, UnknownName) and weights == init:
+            raise  # misspelt: better said now than by every fit
         if all(a.init == "none" for a in asked.arms):
             return {}, {}, ()
         return (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from vesalius.answers.drawing.figures import PAPER, SOFT, _axes
+from vesalius.answers.drawing.figures import SOFT, _axes
 from vesalius.core import palette
 
 Point = tuple[float, float, float | None, float | None]  # labels, value, low, high
@@ -47,5 +47,6 @@ def curves(arms: Mapping[str, Sequence[Point]], *, trivial: float | None, up: st
             axes.set_xlim(ticks[0] / 1.25, ticks[-1] * 1.25)
         axes.set_xlabel("labels to learn from")
         axes.set_ylabel(up)
-        axes.legend(loc="best", fontsize=8.5, frameon=True, facecolor=PAPER, edgecolor="none", framealpha=0.9)
+        # above the axes: within them it would cover the ends of intervals
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2, fontsize=8.5, frameon=False)
         return finish()
