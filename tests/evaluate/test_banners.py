@@ -123,6 +123,10 @@ def test_few_patients_and_few_of_a_class_are_said() -> None:
     assert kinds(card_of(few, "Value")) == ["few cases"]
 
 
+def test_what_is_found_in_closed_form_needs_one_step() -> None:
+    assert of_training([(1, 1)], fewest=1) == () and of_training([(0, 1)], fewest=1)
+
+
 def test_where_every_label_is_scarce_they_are_not_listed() -> None:
     names = tuple(Label(k, f"organ_{k}") for k in range(1, 5))
     image = Image(np.arange(5, dtype=np.uint8)[None, None, None], spacing_mm=(1.0, 1.0, 1.0))

@@ -77,3 +77,17 @@ def test_a_net_of_pictures_is_given_a_third_axis_and_not_the_other_way() -> None
     assert options["channels"] == [8, 8]
     with pytest.raises(PlanError, match=r"net of volumes; found 3-D weights, and a 2-D plan"):
         after(planned(None, dims=2), dims=3, net=NetPlan(name="unet"))
+
+
+def test_a_runs_weights_see_images_normalised_as_its_own_were() -> None:
+    eight = {"method": "fixed", "low": 0.0, "high": 255.0}
+    theirs = planned(None, **eight, mean=123.675, sd=58.395)
+    ours = planned(None, **eight, mean=80.0, sd=46.0)
+    task = held("tasks", "segment", "TASK")
+    start = Start({}, Past("a run"), plan=theirs)
+    taken = adopted(ours, start, task, {})
+    assert taken.data.normalise == theirs.data.normalise
+    assert taken.reasons["data.normalise"] == "as for the images that the weights learned from"
+    assert adopted(ours, start, task, {"data.normalise": []}).data.normalise == ours.data.normalise
+    sixteen = planned(None)  # each image by itself, as its values are on no scale of eight bits
+    assert adopted(sixteen, start, task, {}).data.normalise == sixteen.data.normalise

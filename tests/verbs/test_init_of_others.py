@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 
 import vesalius as vs
 from vesalius.core.errors import PlanError, UnknownName
+from vesalius.run.init import initial_weights
 from vesalius.weights.reader import read
 
 STILL = {"train.lr": 1e-12, "train.steps": 1, "train.ema": 0, "train.weight_decay": 0, "train.members": 1}
@@ -65,7 +66,7 @@ def test_it_is_resumed_from_the_same_and_refused_from_others(begun: vs.Run, colo
     again = vs.fit(colours, begun.path, resume=True)
     assert again.bundle is not None and begun.bundle is not None
     assert again.plan.net == begun.plan.net and again.bundle.hash == begun.bundle.hash
-    with pytest.raises(PlanError, match=f"began from other weights; found .*; try: --init with {IMAGENET}"):
+    with pytest.raises(PlanError, match=f"began from other weights; found .*; it began from {IMAGENET}"):
         vs.fit(colours, begun.path, resume=True, init="efficientnetlite0-imagenet")
 
 
@@ -108,7 +109,11 @@ def test_nothing_named_nothing_begun(colours: Path) -> None:
 def test_a_bundle_brings_its_net(begun: vs.Run, colours: Path) -> None:
     run = vs.fit(colours, settings=SMALL, init=begun, dry_run=True)
     assert run.plan.net.name == "mobilenetv2"
-    assert run.plan.reasons["net.init"].startswith("314 of the net's 314 tensors taken over, all of its")
+    why = run.plan.reasons["net.init"]
+    assert why.startswith("314 of the net's 314 tensors taken over, all of its")
+    assert f"its run began from {IMAGENET}" in why and initial_weights(str(begun.path)).licence in why
+    assert why.endswith(initial_weights(IMAGENET).licence)  # a licence is not lost on the way
+    assert run.plan.data.normalise == begun.plan.data.normalise
 
 
 def test_names_without_the_models_prefix_are_placed(begun: vs.Run, colours: Path, tmp_path: Path) -> None:

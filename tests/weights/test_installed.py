@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -75,3 +76,11 @@ def test_without_its_package_the_command_that_installs_it_is_said(
 def test_what_is_not_there_is_named_with_what_is() -> None:
     with pytest.raises(UnknownName, match="unknown weights 'mobilenet-imagenet'"):
         read("mobilenet-imagenet")
+
+
+def test_a_file_that_is_not_there_is_no_unknown_name(tmp_path: Path) -> None:
+    (tmp_path / "resnet50.pth").touch()
+    with pytest.raises(
+        BundleError, match=r"no weights at .*resnet5O.pth; found no such file .*closest: .*resnet50.pth"
+    ):
+        read(tmp_path / "resnet5O.pth")

@@ -94,7 +94,7 @@ def _facts(start: Start) -> dict[str, Any]:
             "head": 0,
             "size": list(plan.data.size[-plan.data.dims :]),
             "spacing_mm": list(plan.data.spacing_mm) if plan.data.spacing_mm else None,
-            "licence": "",
+            "licence": start.licence,
             "unused": [],
             "notes": [f"{plan.task.name}; members: {start.members}"],
         }

@@ -30,15 +30,18 @@ WORSE = "worse than the trivial answer"
 LEARNED = "training cases"
 
 
-def of_training(steps: Sequence[tuple[int, int]], name: str = "") -> tuple[Banner, ...]:
+def of_training(
+    steps: Sequence[tuple[int, int]], name: str = "", *, fewest: int = FEW_STEPS
+) -> tuple[Banner, ...]:
     """Return the banner of a run that was hardly trained; none where it was trained as planned.
 
     `steps` are `(done, planned)` a member. A member hardly trained if it did under half of its steps; a run,
-    if any member of it was, or if all members together did under `FEW_STEPS`. `name` says which stage this is.
+    if any member of it was, or if all members together did under `fewest`: what is found in closed form needs one step
+    alone. `name` says which stage this is.
     """
     done = sum(d for d, _ in steps)
     short = [k for k, (d, planned) in enumerate(steps) if is_short(d, planned)]
-    if not short and done >= FEW_STEPS:
+    if not short and done >= fewest:
         return ()
     where = f" ({name})" if name else ""
     if len(steps) == 1:
@@ -52,7 +55,7 @@ def of_training(steps: Sequence[tuple[int, int]], name: str = "") -> tuple[Banne
     elif short:
         text = f"This model was hardly trained{where}: {told}; the time ran out. Its figures may be chance."
     else:
-        text = f"This model was hardly trained{where}: {told}, and fewer than {FEW_STEPS} teach little."
+        text = f"This model was hardly trained{where}: {told}, and fewer than {fewest} teach little."
     return (Banner(TRAINING, text),)
 
 

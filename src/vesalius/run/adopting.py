@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
@@ -37,6 +37,8 @@ def adopted(plan: Plan, start: Start, task: Task, settings: Mapping[str, Any]) -
         plan = _normalised(plan, start.given)
     if start.given is not None:
         plan = _as_they_learned(plan, start.given, settings)
+    elif start.plan is not None:
+        plan = _normalised_as(plan, start.plan.data.normalise, settings)
     return plan
 
 
@@ -71,16 +73,7 @@ def _as_they_learned(plan: Plan, given: Weights, settings: Mapping[str, Any]) ->
     Intensities that were clipped to fixed limits are those of Hounsfield units. Voxels are taken over by plans of
     patches, whose size does not follow from theirs.
     """
-    now = plan.data.normalise
-    same = len(given.normalise) == len(now) and all(
-        _means_the_same(theirs, ours, plan.fingerprint.get("unit"))
-        for theirs, ours in zip(given.normalise, now, strict=True)
-    )
-    if given.normalise and same and given.normalise != now and "data.normalise" not in settings:
-        entries = [n.model_dump() for n in given.normalise]
-        plan = override(
-            plan, {"data.normalise": entries}, reason="as for the images that the weights learned from"
-        )
+    plan = _normalised_as(plan, given.normalise, settings)
     spaced = given.spacing_mm is not None and given.dims == plan.data.dims == 3
     free = plan.data.sampling == "patches" and plan.data.spacing_mm is not None
     if spaced and free and "data.spacing_mm" not in settings and plan.data.spacing_mm != given.spacing_mm:
@@ -89,11 +82,29 @@ def _as_they_learned(plan: Plan, given: Weights, settings: Mapping[str, Any]) ->
     return plan
 
 
+def _normalised_as(plan: Plan, theirs: Sequence[Normalisation], settings: Mapping[str, Any]) -> Plan:
+    """Return the plan with the normalisation that the weights learned with, where each channel's means the same here.
+
+    What is frozen would say something else of the same image that is normalised otherwise.
+    """
+    now = plan.data.normalise
+    same = len(theirs) == len(now) and all(
+        _means_the_same(before, ours, plan.fingerprint.get("unit"))
+        for before, ours in zip(theirs, now, strict=True)
+    )
+    if not theirs or not same or tuple(theirs) == now or "data.normalise" in settings:
+        return plan
+    entries = [n.model_dump() for n in theirs]
+    return override(
+        plan, {"data.normalise": entries}, reason="as for the images that the weights learned from"
+    )
+
+
 def _means_the_same(theirs: Normalisation, ours: Normalisation, unit: Any) -> bool:
     """Return whether a normalisation of others is for intensities like those that are planned for."""
     if theirs.method == "zscore":
         return True
-    if theirs.low is not None:
+    if theirs.low is not None and (theirs.low, theirs.high) != (0.0, 255.0):
         return bool(unit == "HU")
     return ours.method == "fixed" and (ours.low, ours.high) == (0.0, 255.0)
 

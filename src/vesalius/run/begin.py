@@ -41,7 +41,10 @@ UNPLANNED = "unplanned"  # in a run.json: what a run was told of its plan, while
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Asked:
-    """What a fit was asked for. `began` is the `time.monotonic()` that the time limit counts from."""
+    """What a fit was asked for. `began` is the `time.monotonic()` that the time limit counts from.
+
+    `verb` is the command that goes on with it.
+    """
 
     data: Path | str | Cohort
     began: float
@@ -64,6 +67,7 @@ class Asked:
     smallest_group: int = SMALLEST
     dry_run: bool = False
     with_test: bool = False
+    verb: str = "fit"
     max_set_aside: float = 0.10
     device: str | None = None
     about: About | None = None

@@ -12,6 +12,7 @@ from vesalius.core.bundle import State
 from vesalius.core.errors import PlanError
 from vesalius.core.plan import USER, Plan, override, steps_fixed
 from vesalius.core.progress import Progress
+from vesalius.core.words import counted
 from vesalius.infer import predictor, runs
 from vesalius.infer.runs.contract import Members
 from vesalius.learn.recipes import contract as recipes
@@ -146,7 +147,7 @@ def budgeted(
     if limit is None:
         fixed = afforded(fixed, allowed_s(None, found.training_s), one)
     progress.note(
-        f"{as_words(fixed.train.members)} of {fixed.train.steps} steps at {found.step_s:.3f} s: "
+        f"{as_words(fixed.train.members)} of {counted(fixed.train.steps, 'step')} at {found.step_s:.3f} s: "
         f"about {found.training_s / 60:.1f} min of training"
     )
     if not runs.get(

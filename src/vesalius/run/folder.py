@@ -102,7 +102,9 @@ def at_work(begun: Begun, space: Workspace, path: Path) -> Iterator[None]:
             yield
     except (KeyboardInterrupt, Interrupted) as error:
         what = error.what if isinstance(error, Interrupted) else "interrupted; what was trained is saved"
-        command = shlex.join(["vesalius", "fit", str(space.cohort.root), "-o", str(path), "--resume"])
+        command = shlex.join(
+            ["vesalius", begun.asked.verb, str(space.cohort.root), "-o", str(path), "--resume"]
+        )
         raise Interrupted(what, hint=command) from error
 
 

@@ -30,6 +30,8 @@ from vesalius.weights import reader
 from vesalius.weights.contract import Weights
 from vesalius.weights.files import open_file
 
+LICENCE = "; their licence: "  # ends the reason of `net.init`, where a later run reads it
+
 
 @dataclass(frozen=True, eq=False)
 class Start:
@@ -51,6 +53,13 @@ class Start:
     def origin(self) -> str:
         """What they are called, without a path."""
         return self.past.of
+
+    @property
+    def licence(self) -> str:
+        """The licence of weights of others, or of those that their run began from; empty where nobody knows one."""
+        if self.given is not None:
+            return self.given.licence
+        return self.plan.reasons.get("net.init", "").partition(LICENCE)[2] if self.plan is not None else ""
 
 
 def initial_weights(what: str) -> Start:
@@ -145,14 +154,16 @@ def taken_over(space: Workspace, plan: Plan, start: Start, ready: Ready, progres
     left = start.given.left_out() if start.given else ""
     said = str(fit) + (f"; not taken: {left}" if left else "")
     said += f"; member {start.member + 1} of its {start.members}" if start.members > 1 else ""
-    if start.given is not None and start.given.licence:
-        said += f"; their licence: {start.given.licence}"
     validating = [i for fold in space.assignment.folds[: plan.train.members] for i in fold]
     seen = sum(i in space.seen and space.seen[i] != start.member for i in validating)
     if seen:
         said += (
             f"; validation is too good, as {seen} of its {counted(len(validating), 'case')} were trained on"
         )
+    if start.plan is not None and start.plan.net.init:
+        said += f"; its run began from {start.plan.net.init}"
+    if start.licence:
+        said += LICENCE + start.licence
     for text in start.warned:
         progress.note(f"{start.origin} warns: {text}")
     progress.note(f"begins from {start.origin}: {said}")

@@ -12,10 +12,11 @@ from vesalius.core.progress import Progress
 from vesalius.core.scorecard import Scorecard, as_json, nameless, save_scorecard
 from vesalius.core.subgroups import SMALLEST
 from vesalius.evaluate.answered import score_cases
-from vesalius.evaluate.banners import of_training
+from vesalius.evaluate.banners import FEW_STEPS, of_training
 from vesalius.evaluate.fairness import with_subgroups
 from vesalius.infer import asked
 from vesalius.infer.predictor import device_of
+from vesalius.learn.recipes import contract as recipes
 from vesalius.run.grouped import group_thresholds
 from vesalius.run.members import Outcome
 from vesalius.run.reporting import write_report
@@ -57,6 +58,7 @@ def finish(
 
     `by` are the columns by whose groups figures are given, too, by default those of people that there are.
     """
+    fewest = recipes.get(bundle.stages[-1].plan.train.recipe).steps or FEW_STEPS
     cases, split = (space.test, "test") if space.test else (space.training, "training")
     tally, card = score_cases(
         bundle,
@@ -66,7 +68,7 @@ def finish(
         patients_known=space.cohort.patients_known,
         progress=progress,
         device=device,
-        told=(*outcome.before, *of_training(outcome.steps)),
+        told=(*outcome.before, *of_training(outcome.steps, fewest=fewest)),
         smallest=smallest_group,
         accept_mismatch=True,  # the data's author says that it is one cohort
     )

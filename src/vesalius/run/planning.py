@@ -143,7 +143,9 @@ def _same_run(begun: Begun, plan: Plan, space: Workspace) -> None:
     origin = begun.start.origin if begun.start else None
     if plan.net.init != origin:
         raise PlanError(
-            "this run began from other weights", found=str(origin), hint=f"--init with {plan.net.init}"
+            "this run began from other weights",
+            found=origin or "none to begin from",
+            hint=f"resume it without --init, or a new run; it began from {plan.net.init or 'random weights'}",
         )
     if begun.asked.preset not in (None, plan.preset):
         raise PlanError(

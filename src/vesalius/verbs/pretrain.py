@@ -106,6 +106,7 @@ def pretrain(
         preset=None,
         by=(),
         with_test=with_test,
+        verb="pretrain",
         dry_run=dry_run,
         max_set_aside=max_set_aside,
         device=device,

@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from vesalius.core import registry
-from vesalius.core.errors import BundleError, UnknownName
+from vesalius.core.errors import BundleError, UnknownName, closest_path
 from vesalius.weights.contract import Weights
-from vesalius.weights.files import open_file, parts_of
+from vesalius.weights.files import SUFFIXES, open_file, parts_of
 from vesalius.weights.found import Found
 from vesalius.weights.namings import KIND as NAMINGS
 from vesalius.weights.sources import KIND
@@ -58,6 +58,9 @@ def _found(what: str | Path) -> Found:
             f"{path} holds no weights that are known here",
             hint="a run, a bundle, a file of weights, or a folder",
         )
+    if path.suffix in SUFFIXES or path.is_absolute():
+        hint = closest_path(path, "a path that is there, or a name of `vesalius weights`")
+        raise BundleError(f"no weights at {path}", found="no such file or folder", hint=hint)
     raise UnknownName("weights", str(what), registry.names(KIND))
 
 
