@@ -133,7 +133,7 @@ def test_explanations_are_asked_for_switched_and_withheld_with_the_reason(
         other = opened.value
         other.wait_for_selector("h1")
         assert "rests on" in other.inner_text("h1") and "nothing such" not in other.content()
-        assert other.locator("main img").first.evaluate("i => i.naturalWidth > 0")
+        other.wait_for_function("() => document.querySelector('main img')?.naturalWidth > 0")
         other.close()
         for width in (390, 1440):
             page.tab.set_viewport_size({"width": width, "height": 844})
