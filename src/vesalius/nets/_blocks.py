@@ -26,6 +26,12 @@ def width(channels: int, scale: float, *, multiple: int = 4) -> int:
     return max(multiple, round(channels * scale / multiple) * multiple)
 
 
+def in_eights(channels: float) -> int:
+    """Return the nearest multiple of 8, but never more than a tenth below (MobileNet's and EfficientNet's rule)."""
+    rounded = max(8, int(channels + 4) // 8 * 8)
+    return rounded + 8 if rounded < 0.9 * channels else rounded
+
+
 def depth(blocks: int, scale: float) -> int:
     """Return the number of blocks at this scale: `blocks · √scale`, rounded up; exactly `blocks` at scale 1."""
     return max(1, math.ceil(blocks * math.sqrt(scale) - 1e-9))

@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vesalius.nets._blocks import DropPath, conv, initialise, norm, one_of, read_options
+from vesalius.nets._blocks import DropPath, conv, in_eights, initialise, norm, one_of, read_options
 from vesalius.nets._net import Net
 
 NAMES = {
@@ -203,15 +203,15 @@ def build(
     lite = form.startswith("lite")
     wide, deep = WIDTH_DEPTH[form]
     wide, deep = wide * scale, deep * math.sqrt(scale)
-    channels = [_round(c * wide) for c in (32, *(stage[3] for stage in STAGES))]
+    channels = [in_eights(c * wide) for c in (32, *(stage[3] for stage in STAGES))]
     counts = [max(1, math.ceil(stage[4] * deep - 1e-9)) for stage in STAGES]
     if lite:
-        channels[0] = _round(32 * scale)
+        channels[0] = in_eights(32 * scale)
         counts[0] = counts[-1] = 1
     return EfficientNet(
         dims,
         in_channels,
-        channels=[*channels, _round(1280 * scale) if lite else 4 * channels[-1]],
+        channels=[*channels, in_eights(1280 * scale) if lite else 4 * channels[-1]],
         counts=counts,
         style=Style(
             lite, float(chosen["eps"]), (chosen["padding"] or ("tensorflow" if lite else "")) == "tensorflow"
@@ -220,12 +220,6 @@ def build(
         drop_path=float(chosen["drop_path"]),
         dropout=dropout,
     )
-
-
-def _round(channels: float, multiple: int = 8) -> int:
-    """To the nearest multiple of 8, but never more than a tenth below (the reference's rule)."""
-    rounded = max(multiple, int(channels + multiple / 2) // multiple * multiple)
-    return rounded + multiple if rounded < 0.9 * channels else rounded
 
 
 class PaddedAfter(nn.Module):

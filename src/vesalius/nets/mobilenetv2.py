@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from vesalius.nets._blocks import conv, initialise, norm, one_of, read_options
+from vesalius.nets._blocks import conv, in_eights, initialise, norm, one_of, read_options
 from vesalius.nets._net import Net
 
 NAMES = {"mobilenetv2": "MobileNetV2, 3.5 million parameters: quick without a GPU"}
@@ -109,20 +109,14 @@ def build(
     """
     chosen = read_options(name, options, OPTIONS)
     one_of(name, "stem", chosen["stem"], ("paper", "small"))
-    channels = [_round(c * scale) for c in (FIRST, *(stage[1] for stage in STAGES))]
+    channels = [in_eights(c * scale) for c in (FIRST, *(stage[1] for stage in STAGES))]
     return MobileNetV2(
         dims,
         in_channels,
-        channels=[*channels, _round(LAST * max(1.0, scale))],
+        channels=[*channels, in_eights(LAST * max(1.0, scale))],
         stem=chosen["stem"],
         dropout=dropout,
     )
-
-
-def _round(channels: float, multiple: int = 8) -> int:
-    """To the nearest multiple of 8, but never more than a tenth below (the reference's rule)."""
-    rounded = max(multiple, int(channels + multiple / 2) // multiple * multiple)
-    return rounded + multiple if rounded < 0.9 * channels else rounded
 
 
 def _unit(
