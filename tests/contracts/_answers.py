@@ -9,6 +9,7 @@ from vesalius.core.answers.boxes import Boxes
 from vesalius.core.answers.curve import Curve
 from vesalius.core.answers.map import Map
 from vesalius.core.answers.mask import Mask
+from vesalius.core.answers.numbers import Numbers
 from vesalius.core.answers.picture import Picture
 from vesalius.core.answers.ranking import Ranking
 from vesalius.core.answers.scores import Scores
@@ -35,6 +36,7 @@ EXAMPLES: dict[str, Answer] = {
     "curve": Curve(times_days=np.array([10.0, 20.0]), survival={"all": np.array([0.9, 0.4])}),
     "map": Map(image=field(np.float32), quantity="attention"),
     "mask": Mask(image=field(np.uint8), labels=LABELS),
+    "numbers": Numbers(parts={"left": Value(x=2.0, unit="ml"), "right": Value(x=3.0, unit="ml")}),
     "picture": Picture(image=field(np.float32)),
     "ranking": Ranking(case_ids=("b", "c"), distances=np.array([0.1, 0.2])),
     "scores": Scores(labels=LABELS, p=np.array([0.3, 0.7])),

@@ -55,11 +55,16 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A box in index coordinates of the reference image: `(z, y, x)`, `low` included, `high` excluded."""
+    """A box in index coordinates of the reference image: `(z, y, x)`, `low` included, `high` excluded.
+
+    Voxel k reaches from k to k + 1. `crowd` marks a region of many things, or one that a reader called difficult: as
+    a truth it is neither asked for nor counted as missed, and what is found in it is no false alarm.
+    """
 
     low: tuple[float, float, float]
     high: tuple[float, float, float]
     label: str
+    crowd: bool = field(default=False, metadata={"stored": "where given"})
 
 
 @dataclass(frozen=True, slots=True)

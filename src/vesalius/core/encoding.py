@@ -78,7 +78,7 @@ def _encode(value: Any) -> Any:
 def _is_stored(field: dataclasses.Field[Any], value: Any) -> bool:
     """Return whether a field's metadata let it be stored: always by default, never, or only where it is given."""
     stored = field.metadata.get("stored", True)
-    return bool(stored) and not (stored == "where given" and value is None)
+    return bool(stored) and not (stored == "where given" and (value is None or value is False))
 
 
 def _decode(value: Any, hint: Any = None) -> Any:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
 
 from vesalius.core.answers import Answer
 from vesalius.core.case import Box
@@ -15,14 +17,26 @@ from vesalius.core.words import counted
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Boxes(Answer):
-    """Boxes in index coordinates of the reference image, with a label and a probability each."""
+    """Boxes in index coordinates of the reference image, with a label and a probability each.
+
+    All that may be something are there, so that figures can be made over every threshold. Those that are called reach
+    the threshold of their label in `thresholds`, fixed on validation cases; a label without one has all called.
+    """
 
     boxes: tuple[Box, ...]
     p: Array  # (N,)
     labels: tuple[Label, ...]
+    thresholds: Mapping[str, float] | None = field(default=None, metadata={"stored": "where given"})
+
+    @property
+    def called(self) -> tuple[int, ...]:
+        """The places of the boxes that are called, the surest first."""
+        limits = self.thresholds or {}
+        order = np.argsort(-np.asarray(self.p), kind="stable").tolist()
+        return tuple(k for k in order if self.p[k] >= limits.get(self.boxes[k].label, 0.0))
 
     def _says(self) -> Iterable[str]:
-        pairs = sorted(zip(self.boxes, self.p.tolist(), strict=True), key=lambda pair: -pair[1])
+        pairs = [(self.boxes[k], float(self.p[k])) for k in self.called]
         yield counted(len(pairs), "box", "boxes")
         if pairs:
             yield some((f"{box.label} {p:.3f}" for box, p in pairs), len(pairs))
