@@ -32,7 +32,7 @@ REMOVED: Mapping[str, tuple[Kind, ...]] = {  # the lesions that a twin loses, by
 }
 
 
-def shape_of(size: Literal["small", "full"] | Shape) -> Shape:
+def shape_of(size: Literal["small", "medium", "full"] | Shape) -> Shape:
     """Return the grid `(Z, Y, X)` of a named size, or the one given. Raises UnknownName or GeometryError."""
     if isinstance(size, str):
         if size not in SIZES:
@@ -47,7 +47,7 @@ def draw_patient(
     index: int,
     seed: int = 0,
     *,
-    size: Literal["small", "full"] | Shape = "small",
+    size: Literal["small", "medium", "full"] | Shape = "small",
     assignment: Assignment = "randomised",
     lesions: Lesions = "few",
     without: str | None = None,
