@@ -13,7 +13,17 @@ from vesalius.core.image import Array
 from vesalius.metrics import value as single
 from vesalius.metrics._rows import Rows
 
-__all__ = ["baseline", "counts", "excluded", "from_arrays", "joined", "of_name", "rows", "summary"]
+__all__ = [
+    "baseline",
+    "counts",
+    "excluded",
+    "from_arrays",
+    "interval",
+    "joined",
+    "of_name",
+    "rows",
+    "summary",
+]
 
 ANSWER = "Numbers"
 DESCRIPTIONS = {
@@ -56,7 +66,7 @@ def rows(answers: Sequence[Numbers], truths: Sequence[Mapping[str, float | None]
         if len(found) > 1:
             raise DataError(f"'{name}' in different units", found=", ".join(sorted(map(str, found))))
         units[name] = next(iter(found))
-    promised = {name: [_bounds(one.values[name]) for one in answers] for name in names}
+    promised = {name: [interval(one.values[name]) for one in answers] for name in names}
     return from_arrays(
         {name: np.array([one.values[name].x for one in answers], dtype=np.float64) for name in names},
         {name: np.array([_known(truth.get(name)) for truth in truths], dtype=np.float64) for name in names},
@@ -193,9 +203,9 @@ def _figures(rows: Rows, name: str, index: Array) -> dict[str, float]:
     return {metric: found[metric] for metric in DESCRIPTIONS if metric in found}
 
 
-def _bounds(value: Value) -> tuple[float, float]:
+def interval(value: Value | None) -> tuple[float, float]:
     """Return the promised interval of a number, infinite on a side without a bound; NaN where nothing is promised."""
-    if value.promise is None or value.promise.interval is None:
+    if value is None or value.promise is None or value.promise.interval is None:
         return float("nan"), float("nan")
     low, high = value.promise.interval
     return -np.inf if low is None else low, np.inf if high is None else high
