@@ -16,7 +16,7 @@ from vesalius.core.errors import DataError
 from vesalius.metrics import boxes as judge
 from vesalius.metrics import numbers
 
-# what faster-coco-eval 1.8.0 says of `cohort(sort, seed)`, at IoU .1 and at the ten of COCO, of 100 boxes a case at most
+# what faster-coco-eval 1.8.0 says of `cohort(sort, seed)`, at IoU .1 and at the ten of COCO; 100 boxes a case at most
 COCO = {
     ("random", 0): {"ap": 0.167558601, "ap50": 0.336875748, "ap10": 0.343696430, "ap50/a": 0.384424981},
     ("random", 1): {"ap": 0.226933360, "ap50": 0.384137063, "ap10": 0.434114514, "ap50/a": 0.438943894},
