@@ -43,11 +43,12 @@ class Kept:
     """How a promise of one answer turned out, by name; `""` where there is only one.
 
     `held` is 1 where it was kept and 0 where not; of a promise about a mean loss (`mean`) it is that loss. `size` is
-    how much is said: labels of a set, the width of an interval, how often as large an outer mask is as the inner one.
+    how much is said: labels of a set, the width of an interval, how often as large an outer mask is as the inner one;
+    None where it has no one measure, as of widths in different units.
     """
 
     held: Mapping[str, float]
-    size: float
+    size: float | None
     mean: bool = False
 
 

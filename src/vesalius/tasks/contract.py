@@ -501,8 +501,10 @@ def choose(cohort: Cohort, *, task: str | None, target: str | None) -> tuple[Tas
     chosen = get(task)
     if target is None and not chosen.needs_target:
         return chosen, None
-    names = [target]
-    if target is not None and chosen.takes_several and target not in cohort.targets:
+    names: list[str | None] = [target]
+    found = cohort.targets.get(target or "")
+    joined = found is not None and bool(found.parts) and found.kind not in chosen.targets
+    if target is not None and chosen.takes_several and (found is None or joined):
         names = [name.strip() for name in target.split(",")]
     infos = [select_target(cohort, name) for name in names]
     for info in infos:

@@ -107,6 +107,16 @@ class TargetKind:
         """Return what a person must answer before a column is learned from that nobody named; None for nothing."""
         return None
 
+    # --- made of several targets of another kind, which the literal JOINS names
+
+    def describe_joined(self, parts: Sequence[TargetInfo]) -> TargetInfo:
+        """Return the target that some others make together, named by their names, parted by commas."""
+        raise NotImplementedError(f"targets of kind {self.name} are not made of others")
+
+    def joined(self, values: Mapping[str, Target]) -> Target | None:
+        """Return a case's value from those of the targets it is made of, by name; None where it has none."""
+        raise NotImplementedError(f"targets of kind {self.name} are not made of others")
+
     # --- checked
 
     def fault(self, value: Target, reference: Image | None) -> str | None:

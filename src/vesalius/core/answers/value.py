@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from vesalius.core.answers import Answer
+from vesalius.core.bounds import Bounds
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Value(Answer):
-    """One number with its unit; `quantity` is what it measures, in the data's own words."""
+    """One number with its unit; `quantity` is what it measures, in the data's own words.
+
+    `bounds` are those that the model itself gives the number, in its unit; None of a model that gives none.
+    """
 
     x: float
     unit: str | None = None
     quantity: str | None = None
+    bounds: Bounds | None = field(default=None, metadata={"stored": "where given"})
 
     def _says(self) -> Iterable[str]:
         lead = f"{self.quantity} " if self.quantity else ""
