@@ -84,7 +84,11 @@ class BoxesHandling(Handling[Boxes]):
         """Return the k-th box; by default the surest."""
         surest = int(np.argmax(answer.p)) if len(answer.p) else 0
         place = number_place(which, len(answer.boxes), what=of, default=surest)
-        return Ask(of, place, words=f"box {place + 1}, {answer.boxes[place].label}")
+        box = answer.boxes[place]
+        label = next((k for k, x in enumerate(answer.labels) if x.name == box.label), None)
+        return Ask(
+            of, place, words=f"box {place + 1}, {box.label}", box=np.array([box.low, box.high]), label=label
+        )
 
     def placed(self, answer: Boxes, low: Sequence[int], reference: Image) -> Boxes:
         """Return the boxes moved by the place at which the part began."""

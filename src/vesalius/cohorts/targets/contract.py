@@ -16,6 +16,7 @@ from vesalius.core.words import listed
 
 ROOM = "cohorts.targets"
 Cells = list[str | None]
+Thing = tuple[str, tuple[float, float, float]]  # a label, and a size (z, y, x) in voxels of the reference image
 
 
 @dataclass(frozen=True)
@@ -163,6 +164,10 @@ class TargetKind:
             return 1 - len(first & second) / len(first | second) if first | second else 0.0
         a, b = self.number_of(one), self.number_of(other)
         return None if a is None or b is None else abs(a - b)
+
+    def things(self, value: Target) -> tuple[Thing, ...]:
+        """Return each thing that a value places in the image, by its label and its size; none of other kinds."""
+        return ()
 
     # --- held against answers
 
