@@ -16,14 +16,13 @@ from vesalius.core.case import Box, Case
 from vesalius.core.census import census
 from vesalius.core.cohort import Cohort, Label, TargetInfo
 from vesalius.core.errors import PlanError
-from vesalius.core.image import Array, Image
+from vesalius.core.image import Image
 from vesalius.core.plan import AugmentPlan, DataPlan, Normalisation, Plan, parse_plan
 from vesalius.infer import runs
 from vesalius.infer.runs.contract import Members
 from vesalius.learn.examples import augmented, cut_out
 from vesalius.prepare.batch import Batch, Example, collate
 from vesalius.prepare.case import prepare
-from vesalius.prepare.geometry import forward_points
 from vesalius.prepare.mass import COUNTS, DENSITY
 from vesalius.tasks import contract
 from vesalius.tasks._counter import Counter, terms
@@ -43,7 +42,10 @@ def planned() -> Plan:
     return parse_plan(
         {
             "task": {"name": "count", "target": "boxes"},
-            "data": {"dims": 2, "channels": 1, "sampling": "patches", "size": [1, 32, 32], "normalise": [{"method": "zscore"}]},
+            "data": {
+                "dims": 2, "channels": 1, "sampling": "patches", "size": [1, 32, 32],
+                "normalise": [{"method": "zscore"}],
+            },
             "net": {"name": "unet"},
             "loss": {"name": "mse"},
             "train": {"steps": 3, "batch": 2},

@@ -66,10 +66,10 @@ class Grid:
         }
 
 
-def side(box: Box, plan: Plan) -> float:
-    """Return the side of a square, or a cube, as large as a box, in the image's own pixels or voxels."""
-    extent = [max(b - a, 1e-3) for a, b in zip(box.low, box.high, strict=True)][-plan.data.dims :]
-    return float(math.prod(extent) ** (1 / len(extent)))
+def sides_of(plan: Plan) -> dict[str, float]:
+    """Return the median side of the things of each label, in voxels of images at the median spacing, where known."""
+    held = plan.fingerprint.get("things") or {}
+    return {name: float(found[1]) for name, found in (held.get("sides") or {}).items()}
 
 
 def placed(

@@ -19,7 +19,6 @@ from vesalius.core.case import Box, Case
 from vesalius.core.census import Census, census
 from vesalius.core.cohort import Cohort, TargetInfo
 from vesalius.core.errors import DataError, PlanError
-from vesalius.core.histogram import Histogram
 from vesalius.core.image import Array, Image
 from vesalius.core.moments import Moments
 from vesalius.core.options import options_of
@@ -45,7 +44,7 @@ from vesalius.tasks._things import (
     cells,
     mark,
     placed,
-    side,
+    sides_of,
 )
 from vesalius.tasks.contract import Nets, Task, planned_net
 
@@ -57,6 +56,7 @@ NAMES = {"count": "How many of each label there are, and where each count comes 
 OPTIONS = {"kernel": 0.15, "narrowest": 0.7, "count_weight": 0.1}
 LIMITS = {"kernel": {"gt": 0, "le": 1}, "narrowest": {"gt": 0}, "count_weight": {"ge": 0}}
 
+SMALLEST = 8.0  # pixels that small things have in whole pictures; below it patches are learned from
 UNSEEN = 2.0  # times the most that was learned from: a count beyond that is marked
 
 
@@ -83,14 +83,11 @@ class Count(Task):
             why = f"'{target.name}' says how many there are; where they lie, too: --task detect"
             draft.set("task.name", self.name, why)
         fits = patches.images(draft, prints, machine)
-        if not seen:
-            size, why = patches.whole_size(prints, machine), "only the number in a whole image is known"
-            draft.set("data.sampling", "whole", why)
-            draft.set(
-                "data.size",
-                size,
-                f"the median shape {prints.shape_median}, within what this machine can train",
-            )
+        whole = _why_whole(prints, machine, seen=seen)
+        if whole is not None:
+            size, why = patches.whole_size(prints, machine), f"the median shape {prints.shape_median}"
+            draft.set("data.sampling", "whole", whole)
+            draft.set("data.size", size, f"{why}, within what this machine can train")
             fits = True
         patches.dense_net(draft, prints, machine)
         draft.set("loss.name", "mse", "of the density at each point, as published")
@@ -138,30 +135,26 @@ class Count(Task):
             )
 
     def summary(self, cases: Sequence[Case], target: TargetInfo | None, plan: Plan) -> Statistics:
-        """Return the statistics of each label's counts, and of the sizes of its boxes in the image's own voxels."""
+        """Return the statistics of each label's counts."""
         if target is None:
             return Statistics()
         found = [c.targets[target.name] for c in cases if target.name in c.targets]
         counts = {
             n: Moments.of(x for t in found if (x := census(t)[n]) is not None) for n in names_of(target)
         }
-        boxes = [b for t in found if isinstance(t, tuple) for b in t if isinstance(b, Box) and not b.crowd]
-        sides = {n: Histogram.of(side(b, plan) for b in boxes if b.label == n) for n in names_of(target)}
-        return Statistics({"counts": Statistics(dict(counts)), "sides": Statistics(dict(sides))})
+        return Statistics({"counts": Statistics(dict(counts))})
 
     def state(self, summary: Statistics, target: TargetInfo | None, plan: Plan) -> State:
         """Return the labels, how many of each there are in training cases, and of what size their densities are."""
         if target is None:
             raise DataError("counting needs something to count", hint="--target NAME")
         names, options = names_of(target), options_of("tasks", self.name, own(plan), where="task.options")
-        sides, counts = summary.part("sides", Statistics), summary.part("counts", Statistics)
-        grid = Grid.of(plan)
+        counts, grid, sides = summary.part("counts", Statistics), Grid.of(plan), sides_of(plan)
         made = []
         for k, name in enumerate(names):
             n = counts.part(name, Moments)
-            held = sides.part(name, Histogram)
             mean = n.mean if n.n else 0.0
-            size = held.median() * grid.factor if held.n else None
+            size = sides[name] * grid.factor if name in sides else None
             made.append(
                 {
                     "value": target.labels[k].value if target.labels else k + 1,
@@ -345,12 +338,25 @@ def own(plan: Plan) -> dict[str, Any]:
     return {name: value for name, value in plan.task.options.items() if name in OPTIONS}
 
 
+def _why_whole(prints: Fingerprint, machine: Machine, *, seen: bool) -> str | None:
+    """Return why images are learned from whole; None where patches of them are."""
+    if not seen:
+        return "only the number in a whole image is known"
+    size = patches.whole_size(prints, machine)
+    if not prints.flat or prints.things is None or max(size) >= max(prints.shape_median):
+        return None
+    smallest = prints.things.smallest * max(size) / max(prints.shape_median)
+    if smallest < SMALLEST:
+        return None
+    return f"small things are still {smallest:.0f} pixels wide in whole pictures of {max(size)} pixels"
+
+
 def _varies(cases: Sequence[Case], target: TargetInfo, name: str) -> bool:
     return len({census(c.targets[target.name])[name] for c in cases}) > 1
 
 
 def _value(name: str, x: float) -> Value:
-    return Value(x=x, unit="1", quantity=f"{name} count")
+    return Value(x=x, unit="1", quantity=f"{name} count", least=0.0)
 
 
 def _map(field: Array, name: str, reference: Image) -> Map:
