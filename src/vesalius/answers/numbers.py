@@ -12,7 +12,7 @@ import numpy as np
 
 from vesalius import metrics
 from vesalius.answers import value as single
-from vesalius.answers.contract import ForeignAnswers, Handling, Judged, Kept, Panel
+from vesalius.answers.contract import ForeignAnswers, Handling, Judged, Kept, Panel, of
 from vesalius.answers.drawing import figures as draw
 from vesalius.answers.drawing.figures import Figure
 from vesalius.answers.drawing.lines import Line
@@ -22,10 +22,11 @@ from vesalius.core.answers.numbers import Numbers
 from vesalius.core.answers.value import Value
 from vesalius.core.ask import Ask
 from vesalius.core.case import Case
+from vesalius.core.census import census
 from vesalius.core.cohort import TargetInfo
 from vesalius.core.doubt import Doubt
 from vesalius.core.errors import DataError, UnknownName
-from vesalius.core.image import Array
+from vesalius.core.image import Array, Image
 from vesalius.core.marks import Mark
 from vesalius.core.promise import Limits, Promise
 from vesalius.core.scorecard import Scorecard
@@ -97,6 +98,12 @@ class NumbersHandling(Handling[Numbers]):
             for name, value in answer.values.items()
             for mark in single.HANDLING.marks(replace(value, quantity=None))
         ]
+
+    def placed(self, answer: Numbers, low: Sequence[int], reference: Image) -> Numbers:
+        """Return the numbers with the fields that are parts of them on the whole image's grid."""
+        beside = {name: part for name, part in answer.parts.items() if name not in answer.values}
+        moved = {name: of(part).placed(part, low, reference) for name, part in beside.items()}
+        return replace(answer, parts={**answer.parts, **moved})
 
     # --- what is asked of them, and how far opinions are apart
 
@@ -183,6 +190,10 @@ class NumbersHandling(Handling[Numbers]):
         return Kept(held, float(np.mean(sizes)) if _alike(answer) else None)
 
     # --- held against the truth
+
+    def truth(self, target: Any, case: Case) -> Mapping[str, float | None]:
+        """Return the numbers of a target by name; of boxes how many there are of each label."""
+        return census(target)
 
     def rate(self, answer: Numbers, truth: Any, measured: Any) -> tuple[float, str]:
         """Return the negative of the mean difference, each over the larger of both numbers, and all as the caption."""

@@ -128,7 +128,7 @@ class ValueHandling(Handling[Value]):
         if lacks:
             remarks = (*remarks, f"the answer says no {lacks} of its own: the interval has no bounds")
         elif math.isfinite(reach):
-            interval = _widened(answer, reach, limits.way)
+            interval = _possible(answer, _widened(answer, reach, limits.way))
         else:
             few = counted(limits.least(), "calibration case")
             remarks = (*remarks, f"too few calibration cases ({few}): the interval has no bounds")
@@ -255,6 +255,12 @@ def _widened(answer: Value, reach: float, way: str) -> tuple[float, float]:
     own = _bounds(answer)
     middle = (own.low + own.high) / 2
     return min(own.low - reach, middle), max(own.high + reach, middle)
+
+
+def _possible(answer: Value, interval: tuple[float, float]) -> tuple[float, float]:
+    """Return the part of an interval in which the number can lie at all."""
+    least = -math.inf if answer.least is None else answer.least
+    return max(interval[0], least), max(interval[1], least)
 
 
 def _bounds(answer: Value) -> Bounds:
