@@ -1,4 +1,4 @@
-"""The model of `regress`: an encoder and a head, with covariates beside its features."""
+"""The model of `regress`, and of what else covariates stand beside: an encoder and a head."""
 
 from __future__ import annotations
 
@@ -15,17 +15,19 @@ FEATURES = 16  # what an image is summed up in where covariates stand beside it
 class Regressor(nn.Module):
     """An encoder and a head: `(B, C, Z, Y, X)` and covariates `(B, F)` → `(B, 1)`, in standard deviations.
 
+    Or `(B, outputs)` where a task has several.
+
     Without covariates the head gives the number. With them it gives features, and the number is a straight line through
     the covariates plus a small network of both, so that either may count for more the larger the other is.
     """
 
-    def __init__(self, net: Any, covariates: int, criterion: nn.Module) -> None:
+    def __init__(self, net: Any, covariates: int, criterion: nn.Module, *, outputs: int = 1) -> None:
         super().__init__()
         self.net, self.criterion = net, criterion
-        self.head = net.head(FEATURES if covariates else 1)
-        self.line = nn.Linear(covariates, 1) if covariates else None
+        self.head = net.head(FEATURES if covariates else outputs)
+        self.line = nn.Linear(covariates, outputs) if covariates else None
         self.both = (
-            nn.Sequential(nn.Linear(FEATURES + covariates, FEATURES), nn.ReLU(), nn.Linear(FEATURES, 1))
+            nn.Sequential(nn.Linear(FEATURES + covariates, FEATURES), nn.ReLU(), nn.Linear(FEATURES, outputs))
             if covariates
             else None
         )

@@ -32,7 +32,8 @@ from vesalius.prepare.batch import Batch, Example
 from vesalius.prepare.case import Prepared
 from vesalius.prepare.geometry import Undo
 from vesalius.prepare.opinion import Opinion
-from vesalius.tasks.contract import Nets, Task, Wanted, planned_net
+from vesalius.tasks._beside import Beside, encoded, learned, plan_covariates, planned
+from vesalius.tasks.contract import Nets, Wanted, planned_net
 
 if TYPE_CHECKING:
     import torch
@@ -43,7 +44,7 @@ DEFAULT_FOR = ("number",)
 OPTIONS = {"unit": "", "covariates": "", "categories": ""}
 
 
-class Regress(Task):
+class Regress(Beside):
     """Smooth L1 on the standardised number; covariates enter beside the image's features."""
 
     name: ClassVar[str] = "regress"
@@ -65,7 +66,7 @@ class Regress(Task):
             f"'{target.name}' says so" if target and unit else "the data say none; --set task.options.unit=ml"
         )
         draft.set("task.options.unit", unit, why)
-        _covariates(draft, prints)
+        plan_covariates(draft, prints)
         why = "quadratic near the truth, linear one deviation or more away from it: a few odd truths do not rule"
         draft.set("loss.name", "smooth_l1", why)
         for path, what in (("zoom", "size"), ("brightness", "density"), ("contrast", "density")):
@@ -101,7 +102,7 @@ class Regress(Task):
             return Statistics()
         held = [c for c in cases if target.name in c.targets]
         numbers = Moments.of(number_of(c, target.name) for c in held)
-        return Statistics({"numbers": numbers, "covariates": covariates.summary(held, *_planned(plan))})
+        return Statistics({"numbers": numbers, "covariates": covariates.summary(held, *planned(plan))})
 
     def state(self, summary: Statistics, target: TargetInfo | None, plan: Plan) -> State:
         """Return mean, deviation and ends of the numbers, and what is learned of the covariates."""
@@ -114,9 +115,6 @@ class Regress(Task):
                 found=f"{numbers.mean:g} in {counted(numbers.n, 'case')}",
                 hint="another target, or another split",
             )
-        names, categories = _planned(plan)
-        if target.name in names:
-            raise DataError(f"'{target.name}' is the target and cannot be a covariate, too")
         return State(
             {
                 "target": target.name,
@@ -126,25 +124,13 @@ class Regress(Task):
                 "sd": numbers.sd,
                 "low": numbers.low,
                 "high": numbers.high,
-                "covariates": covariates.learn(summary.part("covariates", Statistics), names, categories),
+                "covariates": learned(summary, target, plan),
             }
         )
-
-    def covariates(self, state: State) -> tuple[str, ...]:
-        """Return those that no training case lacked; others may be missing, as they were in training."""
-        return covariates.needed(state.values["covariates"])
-
-    def features(self, state: State) -> tuple[str, ...]:
-        """Return the covariate that each number of the encoded ones stands for."""
-        return covariates.features(state.values["covariates"])
 
     def spread(self, state: State) -> float:
         """Return the deviation of the training cases' numbers."""
         return float(state.values["sd"])
-
-    def outside(self, case: Case, state: State) -> tuple[str, ...]:
-        """Return which covariates lie outside of what was learned from."""
-        return covariates.outside(case, state.values["covariates"])
 
     def encode(self, case: Case, prepared: Prepared, reference: Image, state: State) -> Example:
         """Return the standardised number and the covariates beside the prepared image."""
@@ -152,8 +138,7 @@ class Regress(Task):
         if values["target"] in case.targets:
             z = (number_of(case, values["target"]) - values["mean"]) / values["sd"]
             targets["number"] = np.array([z], dtype=np.float32)
-        beside = covariates.encode(case, values["covariates"]) if values["covariates"] else None
-        return Example(case.id, {"image": prepared.array}, targets, covariates=beside)
+        return Example(case.id, {"image": prepared.array}, targets, covariates=encoded(case, state))
 
     def build(self, plan: Plan, state: State, nets: Nets) -> nn.Module:
         """Return the planned encoder under one output, and the planned loss."""
@@ -262,32 +247,6 @@ def _is_finite(value: Any) -> bool:
 
 def _value(x: float, state: State, *, outside: tuple[str, ...] | None = None) -> Value:
     return Value(x=x, unit=state.values["unit"] or None, quantity=state.values["target"], outside=outside)
-
-
-def _planned(plan: Plan) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the covariates that enter, and those that are categories."""
-    options = plan.task.options
-    return _listed(options.get("covariates")), _listed(options.get("categories"))
-
-
-def _listed(text: Any) -> tuple[str, ...]:
-    """Return the names in an option, parted by commas."""
-    return tuple(dict.fromkeys(n for part in str(text or "").split(",") if (n := part.strip())))
-
-
-def _covariates(draft: Draft, prints: Fingerprint) -> None:
-    """Plan which covariates enter, those that a person named, and which of them are categories."""
-    named = [name for name, about in prints.covariates.items() if about.named]
-    others = [name for name in prints.covariates if name not in named]
-    why = "as named" if named else "none was named"
-    if others:
-        why += (
-            f"; not used: {listed(others, 8)} (--column covariate=NAME, or --set task.options.covariates=A,B)"
-        )
-    draft.set("task.options.covariates", ",".join(named), why)
-    sorts = [name for name, about in prints.covariates.items() if about.category]
-    why = "words, or few whole numbers, which may be codes" if sorts else "no covariate is words or codes"
-    draft.set("task.options.categories", ",".join(sorts), why)
 
 
 TASK = Regress()
