@@ -26,7 +26,7 @@ from typing import Literal, cast
 
 from vesalius.core import archive, grids, registry
 from vesalius.core.answers import Answer, ImageAnswer
-from vesalius.core.case import Ref
+from vesalius.core.case import InstanceMask, Ref
 from vesalius.core.cohort import Label
 from vesalius.core.errors import FormatError, GeometryError, OutputError
 from vesalius.core.file_io import as_ref, one_file, pixels, typed_errors
@@ -48,6 +48,7 @@ __all__ = [
     "read",
     "read_answer",
     "read_colours",
+    "read_ids",
     "read_mask",
     "recoded",
     "sniff",
@@ -129,6 +130,23 @@ def read_mask(ref: Ref | Path | str) -> Image:
     with typed_errors(ref):
         image = module.read_mask(ref) if hasattr(module, "read_mask") else module.read(ref)
         return as_labels(image, ref)
+
+
+def read_ids(mask: InstanceMask) -> Image:
+    """Return the ids of a mask of instances, `(1, Z, Y, X)` of whole numbers from 0 on. Raises FormatError, DataError.
+
+    A colour picture gives one id a colour.
+    """
+    ids = mask.ids
+    found = read_mask(ids) if isinstance(ids, Ref) else ids if isinstance(ids, Image) else ids.image()
+    if found.array.shape[0] != 1 or found.array.dtype.kind not in "iub":
+        raise FormatError(
+            f"{ids if isinstance(ids, Ref) else 'the mask'}: ids are whole numbers in one channel",
+            found=f"{found.array.shape[0]} channels of {found.array.dtype}",
+        )
+    if found.array.dtype.kind == "i" and int(found.array.min()) < 0:
+        raise FormatError("ids of things count from 1, and 0 is the background", found=str(found.array.min()))
+    return found
 
 
 def labels(path: Path | str) -> tuple[Label, ...]:
