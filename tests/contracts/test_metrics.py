@@ -26,6 +26,10 @@ def example(module):
         return module.from_arrays(p, np.array([0, 1, 2, 0, 1, 2, 0, 1]), labels=["a", "b", "c"])
     if module.ANSWER == "Value":
         return module.from_arrays(rng.normal(size=8), rng.normal(size=8), unit="years")
+    if module.ANSWER == "Numbers":
+        x, y = ({n: rng.uniform(1, 2, size=8) for n in ("age", "weight")} for _ in range(2))
+        promised = {n: np.stack([x[n] - 0.4, x[n] + 0.4], axis=1) for n in x}
+        return module.from_arrays(x, y, units={"age": "years", "weight": "years"}, intervals=promised)
     if module.ANSWER == "Mask":
         masks = (rng.random((2, 8, 1, 1, 12, 12)) > 0.5).astype(np.uint8)
         label = (Label(1, "x"),)
