@@ -20,6 +20,7 @@ FEWEST_IDS = 10  # different values in all masks, from which they may be ids
 PREFIXES = 0.5  # share of masks that hold 1 to n without a gap, from which on they may be ids
 _CASE = ("case", "image", "file", "case_id", "image_id", "filename")
 _ID = ("id", "instance", "instance_id", "value")
+_SURE = ("p", "score", "probability", "confidence")
 _LABEL = ("label", "class", "category", "name", "type", "sort")
 
 
@@ -43,6 +44,40 @@ def mask_of(ref: Ref, *, label: str = ALONE) -> InstanceMask:
     path = ref.paths[0]
     ways = (formats.stem(path), path.name, path.relative_to(table.parent).as_posix())
     return InstanceMask(ref, next((rows[w] for w in ways if w in rows), {}))
+
+
+def table_of_instances(path: Path) -> dict[int, tuple[str, float]]:
+    """Return label and probability of each id of another tool's mask; none where no table says them.
+
+    The table is `NAME.instances.csv` beside the file, or `instances.csv` in its folder or above. Raises DataError.
+    """
+    own = path.with_name(f"{formats.stem(path)}.{TABLE}")
+    table = own if own.is_file() else table_beside(path)
+    if table is None:
+        return {}
+    rows = read_table(table)
+    number, label = (_column(rows, names, table) for names in (_ID, _LABEL))
+    sure = next((c for c in rows if c.strip().casefold() in _SURE), None)
+    named = None if table == own else _column(rows, _CASE, table)
+    found: dict[int, tuple[str, float]] = {}
+    for k, (text, name) in enumerate(zip(rows[number], rows[label], strict=True)):
+        if named is not None and rows[named][k] not in (formats.stem(path), path.name):
+            continue
+        p = 1.0 if sure is None else _share(rows[sure][k], table, k + 2)
+        if text is None or name is None or not text.isdecimal():
+            raise DataError(f"{table}: row {k + 2} lacks an id or a label", found=f"{text}, {name}")
+        found[int(text)] = (name, p)
+    return found
+
+
+def _share(text: str | None, path: Path, row: int) -> float:
+    try:
+        found = float(text or "")
+    except ValueError:
+        found = -1.0
+    if not 0 <= found <= 1:
+        raise DataError(f"{path}: row {row}: a probability lies between 0 and 1", found=str(text))
+    return found
 
 
 @functools.lru_cache(maxsize=16)

@@ -209,6 +209,12 @@ def _require_marked(path: Path, why: str) -> None:
         )
 
 
+def is_plain(path: Path | str) -> bool:
+    """Return whether a file at this path holds an image alone, so that what else an answer says stands elsewhere."""
+    said = registry.literals("formats", sniff(path))
+    return said.get("HOLDS", "Image") == "Image" and "ImageAnswer" in said.get("WRITES", ())
+
+
 def marks_withheld(path: Path) -> bool:
     """Return whether a file at this path says of an answer that it is withheld."""
     return bool(registry.literals("formats", sniff(path)).get("MARKS_WITHHELD"))
