@@ -15,7 +15,9 @@ LABELS = (Label(1, "red_cell"), Label(2, "white_cell"))
 SIZE = 160
 
 
-def smears(many: int, *, seed: int = 0, thresholds: dict[str, float] | None = None) -> list[tuple[Case, Boxes]]:
+def smears(
+    many: int, *, seed: int = 0, thresholds: dict[str, float] | None = None
+) -> list[tuple[Case, Boxes]]:
     """Cases with their true boxes as the target `cells`, and an answer to each: some missed, some false, some twice."""
     rng = np.random.default_rng(seed)
     return [_smear(k, rng, thresholds or {"red_cell": 0.5, "white_cell": 0.4}) for k in range(many)]
@@ -40,7 +42,9 @@ def _smear(k: int, rng: np.random.Generator, thresholds: dict[str, float]) -> tu
             found.append((box, float(np.clip(rng.normal(0.8, 0.2), 0.02, 0.99))))
     for _ in range(int(rng.integers(0, 4))):
         cy, cx = rng.uniform(10, SIZE - 10, 2)
-        found.append((Box((0.0, cy - 8, cx - 8), (1.0, cy + 8, cx + 8), "red_cell"), float(rng.uniform(0.05, 0.7))))
+        found.append(
+            (Box((0.0, cy - 8, cx - 8), (1.0, cy + 8, cx + 8), "red_cell"), float(rng.uniform(0.05, 0.7)))
+        )
     picture = Image(np.clip(field, 0, 255).astype(np.uint8)[None, None])
     case = Case(f"smear{k:03}", {"image": picture}, targets={"cells": tuple(true)}, patient=f"P{k // 2}")
     answer = Boxes(

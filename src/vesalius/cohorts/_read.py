@@ -14,6 +14,8 @@ from vesalius.cohorts._layout import LEFT, UNUSED, Detection, Options, known_rol
 from vesalius.cohorts._limits import enforce_limit
 from vesalius.cohorts._spelling import one_spelling
 from vesalius.cohorts._splits import apply_split_file
+from vesalius.cohorts._table_io import read_cells
+from vesalius.cohorts.targets import contract as kinds
 from vesalius.core import registry
 from vesalius.core.cohort import Cohort
 from vesalius.core.errors import DataError, NoImages, UnknownName
@@ -69,7 +71,7 @@ def read(
                 found=f"{role}={options.columns[role]}",
                 hint=f"--column {role}=NAME, or --column patient=re:PATTERN",
             )
-    if layout is None and any(not v.startswith("re:") for v in options.columns.values()):
+    if layout is None and any(_names_column(v, root) for v in options.columns.values()):
         cohort = _read_as("table", root, options, "columns were named")
     elif layout is None:
         cohort = _surest(root, detect(root), options)
@@ -84,6 +86,23 @@ def read(
     cohort = screen(cohort)
     enforce_limit(cohort, max_set_aside)
     return cohort
+
+
+def _names_column(text: str, root: Path) -> bool:
+    """Return whether what a role was given names a column of a table: not a pattern, nor only a folder of masks."""
+    base = _files.unwrap(root) if root.is_dir() else root
+    folder = bool(text) and (base / text).is_dir()
+    return not text.startswith("re:") and not (folder and not _has_column(base, text))
+
+
+def _has_column(base: Path, name: str) -> bool:
+    for path in _files.find_tables(base):
+        try:
+            if name in read_cells(path):
+                return True
+        except DataError:
+            continue
+    return False
 
 
 def _choose(root: Path, found: Mapping[str, Detection]) -> tuple[str, str]:
@@ -159,7 +178,14 @@ def _tabular(path: Path) -> bool:
 def _read_as(name: str, root: Path, options: Options, reason: str) -> Cohort:
     cohort: Cohort = registry.lookup("cohorts", name).read(root, options=options)
     cases = tuple(replace(c, declared=c.declared or cohort.modalities) for c in cohort.cases)
-    told = replace(cohort, cases=cases, notes=(f"layout {name}: {reason}", *cohort.notes))
+    targets = {
+        info.name: kinds.of(info.kind).labelled(
+            info, [c.targets[info.name] for c in cases if info.name in c.targets]
+        )
+        for info in cohort.targets.values()
+    }
+    notes = (f"layout {name}: {reason}", *cohort.notes)
+    told = replace(cohort, cases=cases, targets=targets, notes=notes)
     return with_joined(told, options.target)
 
 

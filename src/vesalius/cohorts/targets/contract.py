@@ -106,6 +106,10 @@ class TargetKind:
         """
         return None
 
+    def labelled(self, info: TargetInfo, values: Sequence[Target]) -> TargetInfo:
+        """Return the target with the labels that the cases' values name, of a kind whose columns name none."""
+        return info
+
     def question(self, column: str, columns: Columns) -> Question | None:
         """Return what a person must answer before a column is learned from that nobody named; None for nothing."""
         return None

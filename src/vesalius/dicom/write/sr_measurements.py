@@ -22,6 +22,7 @@ from pydicom.uid import SegmentationStorage
 from vesalius.core.answers import Answer
 from vesalius.core.answers.boxes import Boxes
 from vesalius.core.answers.curve import Curve
+from vesalius.core.answers.instances import Instances
 from vesalius.core.answers.mask import Mask
 from vesalius.core.answers.scores import Scores
 from vesalius.core.answers.value import Value
@@ -71,6 +72,8 @@ def _add(found: Found, answer: Answer, study: studies.ResultStudy, source: Image
         found.groups += _value(answer, study, lead)
     elif isinstance(answer, Mask):
         found.groups += _mask(found, answer, study, source, lead)
+    elif isinstance(answer, Instances):
+        found.groups += _instances(found, answer, study, source, lead)
     elif isinstance(answer, Curve):
         found.groups += _curve(answer, study, lead)
     elif isinstance(answer, Boxes):
@@ -194,19 +197,52 @@ def _curve(answer: Curve, study: studies.ResultStudy, lead: str) -> list[Any]:
     return made
 
 
-def _mask(found: Found, mask: Mask, study: studies.ResultStudy, source: Image | None, lead: str) -> list[Any]:
-    """Volumes in ml; of a single plane areas in mm², or pixels where it has no spacing."""
+def _instances(
+    found: Found, answer: Instances, study: studies.ResultStudy, source: Image | None, lead: str
+) -> list[Any]:
+    """Return a group for each called instance, with its size and its probability, that refers to its segment.
+
+    Where there are too many for a segment each, a group a label has the size of all of its things together.
+    """
+    from vesalius.dicom.write.seg import as_mask, has_segments
+
+    mask = as_mask(answer)
+    if not has_segments(answer):
+        return _mask(found, mask, study, source, lead)
+    sorts = {label.name: label for label in answer.labels}
+    kinds = [sorts.get(answer.things[k].label) for k in answer.called]
+    chances = [answer.things[k].p for k in answer.called]
+    return _mask(found, mask, study, source, lead, sorts=kinds, p=chances)
+
+
+def _mask(
+    found: Found,
+    mask: Mask,
+    study: studies.ResultStudy,
+    source: Image | None,
+    lead: str,
+    *,
+    sorts: Sequence[Label | None] | None = None,
+    p: Sequence[float] = (),
+) -> list[Any]:
+    """Volumes in ml; of a single plane areas in mm², or pixels where it has no spacing.
+
+    `sorts` say of what sort each label is where it is a thing of its own, `p` how likely it is one.
+    """
     image = mask.image
     if image.spacing_mm is None and source is not None:
         image = replace(image, spacing_mm=source.spacing_mm, spacing_at=source.spacing_at)
-    drawn = _segmentation(study) if found.drawn and not lead else None  # of a part there is no segmentation
+    drawn = (
+        _segmentation(study) if found.drawn and not lead and mask.labels else None
+    )  # of a part there is no segmentation
     if drawn is not None:
         found.evidence.append(drawn)
     made: list[Any] = []
     for k, label in enumerate(mask.labels, start=1):
         bits = mask.image.array[k - 1] != 0 if mask.overlapping else mask.image.array[0] == label.value
         measured = [_size(int(bits.sum()), image)]
-        begun = _named(lead + label.name, label, study)
+        measured += [_number(_PROBABILITY, float(p[k - 1]), unit_of(None))] if p else []
+        begun = _named(lead + label.name, label if sorts is None else sorts[k - 1], study)
         if drawn is None:
             made.append(sr.MeasurementsAndQualitativeEvaluations(
                 **begun, measurements=measured, source_images=_images(study)))  # fmt: skip
