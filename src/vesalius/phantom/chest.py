@@ -140,7 +140,7 @@ def twin(
 def oracle(truth: Mapping[str, Any]) -> str:
     """Return the severity by the rule from a patient's `truth`: 1 to 3 for each finding's degree, and their sum.
 
-    0 is normal, 1 mild, 2 or 3 moderate, 4 and more severe.
+    0 is normal, 1 or 2 mild, 3 or 4 moderate, 5 and more severe.
     """
     return severity([GRADES.index(f["degree"]) for f in truth["findings"]])
 
