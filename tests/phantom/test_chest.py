@@ -169,8 +169,11 @@ def test_the_table_says_what_the_truth_says_and_is_read_as_several_labels(tmp_pa
             n: "yes" if n in present else "no" for n in chest.FINDINGS
         }
     with (root / "boxes.csv").open() as file:
-        counted = Counter(b["case"] for b in csv.DictReader(file))
+        boxes = list(csv.DictReader(file))
+    counted = Counter(b["case"] for b in boxes if b["label"])
     assert all(counted[t["id"]] == len(t["findings"]) for t in truths.values())
+    bare = {b["case"] for b in boxes if not b["label"] and not b["x0"]}
+    assert bare == {t["id"] for t in truths.values() if not t["findings"]} != set()
     cohort = vs.read(root, columns={"label": ",".join(chest.FINDINGS)})
     (target,) = [t for t in cohort.targets.values() if t.kind == "multilabel"]
     assert {c.id: set(c.targets[target.name]) for c in cohort.cases} == {  # type: ignore[arg-type]
