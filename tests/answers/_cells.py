@@ -15,13 +15,20 @@ LABELS = (Label(1, "red_cell"), Label(2, "white_cell"))
 SIZE = 160
 
 
-def smears(many: int, *, seed: int = 0, thresholds: dict[str, float] | None = None) -> list[tuple[Case, Boxes]]:
-    """Cases with their true boxes as the target `cells`, and an answer to each: some missed, some false, some twice."""
+def smears(
+    many: int, *, seed: int = 0, thresholds: dict[str, float] | None = None, unsure: bool = False
+) -> list[tuple[Case, Boxes]]:
+    """Cases with their true boxes as the target `cells`, and an answer to each: some missed, some false.
+
+    Where `unsure`, what is missed has a candidate of a low probability all the same.
+    """
     rng = np.random.default_rng(seed)
-    return [_smear(k, rng, thresholds or {"red_cell": 0.5, "white_cell": 0.4}) for k in range(many)]
+    return [_smear(k, rng, thresholds or {"red_cell": 0.5, "white_cell": 0.4}, unsure) for k in range(many)]
 
 
-def _smear(k: int, rng: np.random.Generator, thresholds: dict[str, float]) -> tuple[Case, Boxes]:
+def _smear(
+    k: int, rng: np.random.Generator, thresholds: dict[str, float], unsure: bool
+) -> tuple[Case, Boxes]:
     y, x = np.mgrid[:SIZE, :SIZE]
     field = rng.normal(200, 6, (SIZE, SIZE))
     true: list[Box] = []
@@ -38,9 +45,13 @@ def _smear(k: int, rng: np.random.Generator, thresholds: dict[str, float]) -> tu
             r = radius + grown
             box = Box((0.0, cy + dy - r, cx + dx - r), (1.0, cy + dy + r, cx + dx + r), name)
             found.append((box, float(np.clip(rng.normal(0.8, 0.2), 0.02, 0.99))))
+        elif unsure:
+            found.append((true[-1], float(rng.uniform(0.01, 0.3))))
     for _ in range(int(rng.integers(0, 4))):
         cy, cx = rng.uniform(10, SIZE - 10, 2)
-        found.append((Box((0.0, cy - 8, cx - 8), (1.0, cy + 8, cx + 8), "red_cell"), float(rng.uniform(0.05, 0.7))))
+        found.append(
+            (Box((0.0, cy - 8, cx - 8), (1.0, cy + 8, cx + 8), "red_cell"), float(rng.uniform(0.05, 0.7)))
+        )
     picture = Image(np.clip(field, 0, 255).astype(np.uint8)[None, None])
     case = Case(f"smear{k:03}", {"image": picture}, targets={"cells": tuple(true)}, patient=f"P{k // 2}")
     answer = Boxes(
