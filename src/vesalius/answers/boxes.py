@@ -268,7 +268,7 @@ class BoxesHandling(Handling[Boxes]):
 
     def rate(self, answer: Boxes, truth: Any, measured: Any) -> tuple[float, str]:
         """Return the F1 score of what is called, 1 where there is nothing and nothing was called."""
-        rows = judge.table([measured], [answer.case_id])
+        rows = judge.table([measured or judge.row(answer, truth)], [answer.case_id])
         right, wrong, true = (int(x.sum()) for x in judge.of_cases(rows))
         caption = f"{right} of {counted(true, 'box', 'boxes')} found, {wrong} false"
         return float(self.each(rows)[0]), caption
