@@ -330,7 +330,7 @@ def map_names(state: State) -> tuple[str, ...]:
     names = [one["name"] for one in state.values["labels"]]
     if len(names) == 1 and names[0] != mass.DENSITY:
         return (mass.DENSITY,)
-    return tuple(f"{name} {mass.DENSITY}" for name in names)
+    return tuple(f"{name}_{mass.DENSITY}" for name in names)
 
 
 def own(plan: Plan) -> dict[str, Any]:
