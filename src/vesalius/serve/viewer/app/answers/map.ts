@@ -54,6 +54,6 @@ export async function parts(names: readonly string[], answer: Held, given: Given
     "div",
     { class: "fields" },
     h("h3", {}, "Over the image"),
-    h("div", { class: "controls" }, names.map((name) => choice(name, name.replaceAll("_", " "))), choice(null, "none of them")),
+    !given.beside && h("div", { class: "controls" }, names.map((name) => choice(name, name.replaceAll("_", " "))), choice(null, "none of them")),
   );
 }
