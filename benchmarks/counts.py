@@ -29,8 +29,16 @@ CASES, TESTED, PHANTOM_SEED = 240, 80, 0  # two fields a person; the last person
 LIMIT, LIMIT_BCCD = "10m", "30m"
 ASKED, ASKED_RED = 0.10, 0.15
 SEEN = 0.1  # of a cell: what is hidden further cannot be counted by anybody
-QUICK = {"net.name": "unet", "net.scale": 0.125, "net.init": None, "train.steps": 4, "train.members": 2, "train.batch": 2,
-         "train.validations": 1, "infer.novelty": "none"}  # fmt: skip
+QUICK = {
+    "net.name": "unet",
+    "net.scale": 0.125,
+    "net.init": None,
+    "train.steps": 4,
+    "train.members": 2,
+    "train.batch": 2,
+    "train.validations": 1,
+    "infer.novelty": "none",
+}
 OF_NAME = ("mae", "relative", "relative_total", "bias", "spearman", "inside")
 
 
