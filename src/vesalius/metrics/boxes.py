@@ -22,8 +22,8 @@ from vesalius.metrics._matching import HIT, IOU, NEITHER, Hit, first_hits, greed
 from vesalius.metrics._rows import Rows
 
 __all__ = [
-    "IOU", "RATES", "Hit", "counts", "excluded", "froc_curve", "joined", "kept", "occurrences", "precision_curve",
-    "row", "rows", "summary", "table",
+    "IOU", "RATES", "Hit", "baseline", "counts", "excluded", "froc_curve", "joined", "kept",
+    "occurrences", "precision_curve", "row", "rows", "summary", "table",
 ]  # fmt: skip
 
 ANSWER = "Boxes"
@@ -72,6 +72,7 @@ DESCRIPTIONS = {
                     "high": None, "unit": ""},
 }  # fmt: skip
 RATES = np.array([1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8])  # false boxes an image, as LUNA16 asks
+CANDIDATES, COMPARED = 48, 192  # cases at most that may be the trivial answer, and that it is held against
 COCO_MOST = 100  # of the surest boxes of one label and case that count, as COCO has it
 _AT = tuple(name for name in DESCRIPTIONS if name.startswith("sensitivity_at_"))
 _COUNTED = {"mae": "count_mae", "relative": "count_relative", "bias": "count_bias", "spearman": "count_spearman",
@@ -246,6 +247,39 @@ def occurrences(rows: Rows) -> dict[str, tuple[int, int, int]]:
         said = sum(bool((c & (x == k)).any()) for c, x in zip(rows["called"], rows["label"], strict=True))
         found[label] = (int((rows["true"][:, k] > 0).sum()), said, len(rows))
     return found
+
+
+def baseline(truths: Sequence[Sequence[Box]]) -> tuple[tuple[Box, ...], Array]:
+    """Return the trivial answer: the true boxes of the case that is most like the others, and a probability each.
+
+    The boxes of all cases are in one frame, such as fractions of their image. Most like the others is the one whose
+    boxes overlap theirs most; of many cases some stand for all. The probability of a box is the share of the other
+    cases with a box of its label that overlaps it by half.
+    """
+    known = [[b for b in truth if not b.crowd] for truth in truths]
+    tried, held = (known[:: max(1, len(known) // n)] for n in (CANDIDATES, COMPARED))
+    best = max(tried, key=lambda one: sum(_alike(one, x) for x in held), default=[])
+    others = [x for x in held if x is not best]
+    share = [
+        np.mean([_near([b], x).max(initial=0.0) >= 0.5 for x in others]) if others else 1.0 for b in best
+    ]
+    return tuple(best), np.array(share, dtype=np.float64)
+
+
+def _alike(one: Sequence[Box], other: Sequence[Box]) -> float:
+    """Return how alike the boxes of two cases are: the mean over all boxes of the best overlap with the other's."""
+    if not one or not other:
+        return float(not one and not other)
+    near = _near(one, other)
+    return float(np.concatenate([near.max(axis=0), near.max(axis=1)]).mean())
+
+
+def _near(one: Sequence[Box], other: Sequence[Box]) -> Array:
+    """Return the overlaps `(N, M)` of boxes, 0 where their labels differ."""
+    alike = np.array([[a.label == b.label for b in other] for a in one], dtype=bool).reshape(
+        len(one), len(other)
+    )
+    return overlaps(_corners(one), _corners(other), np.zeros(len(other), dtype=bool)) * alike
 
 
 def precision_curve(rows: Rows, at: float) -> dict[str, Array]:
