@@ -146,6 +146,13 @@ class Handling(ABC, Generic[A]):
         as they are, once `prepare.geometry.upright_points` has turned them as the image is shown.
         """
 
+    def shown_beside(self, answer: A, truth: Any, image: Image) -> Image | None:
+        """Return the labels by which a slice is chosen that shows an answer beside its truth; by default as alone."""
+        return self.shown_by(answer, image)
+
+    def draw_truth(self, axes: Any, truth: Any, image: Image, shown: Slice) -> None:
+        """Draw the truth as `draw` draws an answer, of a kind whose truth is no field; by default nothing."""
+
     def marks(self, answer: A) -> Sequence[Mark]:
         """Return what an answer is known again by, on another machine and in a later version: see `core/marks.py`.
 
