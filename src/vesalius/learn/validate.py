@@ -130,4 +130,3 @@ class Validator:
                 terms = terms_of(self.task, model, batch, torch.Generator().manual_seed(0))
                 total, n = total + float(torch.stack(list(terms.values())).sum()), n + 1
         return total / max(n, 1)
-

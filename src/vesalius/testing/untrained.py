@@ -139,7 +139,9 @@ def turns_back_what_it_says_of_mirror_images(trial: TaskTrial) -> None:
         twice = trial.task.turned_back(once, axes, size)  # type: ignore[arg-type]
     require(once.shape == raw.shape, f"{trial}: what is turned back has the shape of a raw output")
     require(torch.allclose(twice, raw, atol=1e-3), f"{trial}: what is turned back twice is what it was")
-    require(not torch.equal(once, raw), f"{trial}: what is turned back is another than about the mirror image")
+    require(
+        not torch.equal(once, raw), f"{trial}: what is turned back is another than about the mirror image"
+    )
 
 
 def has_a_scalar_that_can_be_followed_back(trial: TaskTrial) -> None:

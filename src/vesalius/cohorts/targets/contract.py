@@ -16,7 +16,9 @@ from vesalius.core.words import listed
 
 ROOM = "cohorts.targets"
 Cells = list[str | None]
-Thing = tuple[str, tuple[float, float, float]]  # a label, and a size (z, y, x) in voxels of the reference image
+Thing = tuple[
+    str, tuple[float, float, float]
+]  # a label, and a size (z, y, x) in voxels of the reference image
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from vesalius.core.answers import Answer
 from vesalius.core.answers.boxes import Boxes
 from vesalius.core.answers.curve import Curve
 from vesalius.core.answers.mask import Mask
+from vesalius.core.answers.numbers import Numbers
 from vesalius.core.answers.scores import Scores
 from vesalius.core.answers.value import Value
 from vesalius.core.case import Box, Ref
@@ -64,11 +65,19 @@ def unit_of(unit: str | None) -> Code:
     return Code(*ucum.term_of(unit))
 
 
-def _add(found: Found, answer: Answer, study: studies.ResultStudy, source: Image | None, lead: str) -> None:
+def _add(
+    found: Found,
+    answer: Answer,
+    study: studies.ResultStudy,
+    source: Image | None,
+    lead: str,
+    *,
+    by_quantity: bool = False,
+) -> None:
     if isinstance(answer, Scores):
         found.groups += _scores(answer, study, lead)
     elif isinstance(answer, Value):
-        found.groups += _value(answer, study, lead)
+        found.groups += _value(answer, study, lead, by_quantity=by_quantity)
     elif isinstance(answer, Mask):
         found.groups += _mask(found, answer, study, source, lead)
     elif isinstance(answer, Curve):
@@ -76,7 +85,7 @@ def _add(found: Found, answer: Answer, study: studies.ResultStudy, source: Image
     elif isinstance(answer, Boxes):
         found.groups += _boxes(answer, study, source, lead)
     for name, part in answer.parts.items():
-        _add(found, part, study, source, f"{lead}{name}: ")
+        _add(found, part, study, source, f"{lead}{name}: ", by_quantity=isinstance(answer, Numbers))
 
 
 def _named(name: str, label: Label | None, study: studies.ResultStudy) -> dict[str, Any]:
@@ -132,14 +141,16 @@ def _scores(answer: Scores, study: studies.ResultStudy, lead: str) -> list[Any]:
     return made
 
 
-def _value(answer: Value, study: studies.ResultStudy, lead: str) -> list[Any]:
+def _value(answer: Value, study: studies.ResultStudy, lead: str, *, by_quantity: bool = False) -> list[Any]:
+    """Return the number as a group that is tracked by its name; `by_quantity` names the measurement by what it is."""
     name = lead.removesuffix(": ") or answer.quantity or "predicted value"
+    said = answer.quantity if by_quantity and answer.quantity else name
     return [
         sr.MeasurementsAndQualitativeEvaluations(
             **_named(name, None, study),
             measurements=[
-                _number(Code(*terms.private(name)), answer.x, unit_of(answer.unit)),
-                *_bounds(answer, name),
+                _number(Code(*terms.private(said)), answer.x, unit_of(answer.unit)),
+                *_bounds(answer, said),
             ],
             source_images=_images(study),
         )
