@@ -16,14 +16,19 @@ SIZE = 160
 
 
 def smears(
-    many: int, *, seed: int = 0, thresholds: dict[str, float] | None = None
+    many: int, *, seed: int = 0, thresholds: dict[str, float] | None = None, unsure: bool = False
 ) -> list[tuple[Case, Boxes]]:
-    """Cases with their true boxes as the target `cells`, and an answer to each: some missed, some false, some twice."""
+    """Cases with their true boxes as the target `cells`, and an answer to each: some missed, some false.
+
+    Where `unsure`, what is missed has a candidate of a low probability all the same.
+    """
     rng = np.random.default_rng(seed)
-    return [_smear(k, rng, thresholds or {"red_cell": 0.5, "white_cell": 0.4}) for k in range(many)]
+    return [_smear(k, rng, thresholds or {"red_cell": 0.5, "white_cell": 0.4}, unsure) for k in range(many)]
 
 
-def _smear(k: int, rng: np.random.Generator, thresholds: dict[str, float]) -> tuple[Case, Boxes]:
+def _smear(
+    k: int, rng: np.random.Generator, thresholds: dict[str, float], unsure: bool
+) -> tuple[Case, Boxes]:
     y, x = np.mgrid[:SIZE, :SIZE]
     field = rng.normal(200, 6, (SIZE, SIZE))
     true: list[Box] = []
@@ -40,6 +45,8 @@ def _smear(k: int, rng: np.random.Generator, thresholds: dict[str, float]) -> tu
             r = radius + grown
             box = Box((0.0, cy + dy - r, cx + dx - r), (1.0, cy + dy + r, cx + dx + r), name)
             found.append((box, float(np.clip(rng.normal(0.8, 0.2), 0.02, 0.99))))
+        elif unsure:
+            found.append((true[-1], float(rng.uniform(0.01, 0.3))))
     for _ in range(int(rng.integers(0, 4))):
         cy, cx = rng.uniform(10, SIZE - 10, 2)
         found.append(

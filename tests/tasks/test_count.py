@@ -254,7 +254,7 @@ def test_a_count_does_not_depend_on_the_tiles(tile: tuple[int, int, int]) -> Non
     answer = TASK.decode(found, STATE, {"scale": {"red": 1.5}}, Image(array), undo=prepared.undo)
     assert list(answer.values) == ["red", "white"] and answer.values["red"].unit == "1"
     assert answer.values["red"].x == pytest.approx(1.5 * total, rel=1e-4)
-    shown = answer.parts["red density"]
+    shown = answer.parts["red_density"]
     assert isinstance(shown, Map) and shown.unit == "1/pixel" and shown.image.shape == (1, 130, 97)
     assert float(shown.image.array.sum(dtype=np.float64)) == pytest.approx(answer.values["red"].x, rel=1e-3)
     assert TASK.decode(alone, STATE, {}, Image(array)).parts.keys() == {"red", "white"}

@@ -73,7 +73,7 @@ def figures(card: Scorecard) -> list[Figure]:
         iou = next(iter(curved.values()))["iou"]
         name = f"ap{round(100 * iou)}"
         text = f"A box must overlap by {iou:g}. Beside the labels: average precision."
-        svg = finding.precision_recall(curved, card.metrics, name)
+        svg = finding.precision_recall(curved, card.metrics, name, colours=card.colours)
         made.append(Figure(f"Precision and recall at IoU {iou:g}".replace("0.", "."), svg, text))
     froc = card.clinical.get("froc")
     if froc:
@@ -81,11 +81,17 @@ def figures(card: Scorecard) -> list[Figure]:
             "How many true boxes are found where so many false ones an image are taken along; bands are 95 % "
         )
         text += "intervals over patients. Beside the labels: the mean at 1/8 to 8."
-        made.append(Figure("FROC", finding.froc(froc, card.metrics), text))
+        made.append(Figure("FROC", finding.froc(froc, card.metrics, colours=card.colours), text))
     sizes = card.curves.get("sizes")
     if sizes:
         text = f"Up to {BANDS} bands of size with as many true boxes each; bars are 95 % intervals, each box alone."
-        made.append(Figure("Found by size", finding.by_size(sizes, card.curves["rules"]["size_unit"]), text))
+        made.append(
+            Figure(
+                "Found by size",
+                finding.by_size(sizes, card.curves["rules"]["size_unit"], colours=card.colours),
+                text,
+            )
+        )
     return made
 
 

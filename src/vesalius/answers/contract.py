@@ -135,6 +135,10 @@ class Handling(ABC, Generic[A]):
         """Return the suffix of the file that holds an answer's image, of a kind that has one."""
         return ".nii.gz"
 
+    def drawn(self, answer: A) -> bool:
+        """Return whether `draw` draws anything of this answer; by default what `draws` says of the kind."""
+        return self.draws
+
     def shown_by(self, answer: A, image: Image) -> Image | None:
         """Return the labels, upright as the image is shown, by which a slice is chosen; None for the middle one."""
         return None
@@ -523,7 +527,7 @@ def images(answer: Answer, name: str = "") -> Iterator[tuple[str, ImageAnswer]]:
 
 def drawable(answer: Answer) -> Iterator[Answer]:
     """Yield the answers that are drawn on an image: the answer itself where its kind draws, else its parts that do."""
-    if of(answer).draws:
+    if of(answer).drawn(answer):
         yield answer
         return
     for part in answer.parts.values():

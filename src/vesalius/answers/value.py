@@ -29,7 +29,7 @@ from vesalius.core.image import Array
 from vesalius.core.marks import Mark
 from vesalius.core.promise import Limits, Promise
 from vesalius.core.scorecard import Scorecard
-from vesalius.core.words import counted
+from vesalius.core.words import counted, in_unit
 from vesalius.metrics import Interval, Rows
 from vesalius.metrics import value as judge
 
@@ -85,10 +85,10 @@ class ValueHandling(Handling[Value]):
 
     def lines(self, answer: Value) -> list[Line]:
         """Return the number with its unit, and what the model itself says of its bounds where nothing is promised."""
-        found = [Line(answer.quantity or "value", f"{answer.x:.6g} {answer.unit or ''}".rstrip())]
+        found = [Line(answer.quantity or "value", f"{answer.x:.6g}{in_unit(answer.unit)}")]
         if answer.bounds is not None and answer.promise is None:
             own = answer.bounds
-            text = f"{own.low:.5g} to {own.high:.5g} {answer.unit or ''}".rstrip()
+            text = f"{own.low:.5g} to {own.high:.5g}{in_unit(answer.unit)}"
             found.append(Line(f"by its own word in {100 * own.share:g} %", f"{text}, not calibrated"))
         return found
 
@@ -136,8 +136,7 @@ class ValueHandling(Handling[Value]):
         if {"low", "high"} <= about.keys():
             low, high = float(about["low"]), float(about["high"])
             if interval[0] is None or interval[1] is None or interval[0] < low or interval[1] > high:
-                unit = f" {answer.unit}" if answer.unit else ""
-                known = f"{low:.5g} to {high:.5g}{unit}"
+                known = f"{low:.5g} to {high:.5g}{in_unit(answer.unit)}"
                 remarks = (
                     *remarks,
                     f"the interval goes beyond the numbers that the calibration saw, {known}",

@@ -179,7 +179,7 @@ class Detector(nn.Module):
 
     def _boxes(self, far: Tensor, middles: Tensor, typical: Tensor) -> Tensor:
         """Return boxes `(B, L, 2, 3)` of the distances `(B, L, 2 dims)`."""
-        away = far.unflatten(2, (2, -1)).exp() * (typical[-self.net.dims :] / 2)  # (B, L, 2, dims)
+        away = far.reshape(*far.shape[:2], 2, -1).exp() * (typical[-self.net.dims :] / 2)  # (B, L, 2, dims)
         if self.net.dims == 2:
             away = torch.cat([away.new_full((*away.shape[:-1], 1), 0.5), away], dim=-1)
         return torch.stack([middles - away[:, :, 0], middles + away[:, :, 1]], dim=2)

@@ -120,14 +120,14 @@ class _Frames:
         middle = (box[:3] + box[3:6]) / 2
         off = (middle - self.starts) / self.sizes - 0.5
         inside = (np.abs(off) <= 0.5).all(axis=1)
-        wide = np.array(self.shape) > self.sizes  # an axis along which there is one tile says nothing
+        wide: Array = np.array(self.shape) > self.sizes  # an axis along which there is one tile says nothing
         found: Array = np.where(inside, np.exp(-0.5 * ((off / 0.25) ** 2 * wide).sum(axis=1)), 0.0)
         return found
 
     def _whole(self, boxes: Array, starts: Array, sizes: Array) -> Array:
         ends = starts + sizes
-        low = (boxes[:, :3] >= starts + MARGIN) | (starts <= 0)
-        high = (boxes[:, 3:6] <= ends - MARGIN) | (ends >= np.array(self.shape))
+        low: Array = (boxes[:, :3] >= starts + MARGIN) | (starts <= 0)
+        high: Array = (boxes[:, 3:6] <= ends - MARGIN) | (ends >= np.array(self.shape))
         found: Array = (low & high).all(axis=1)
         return found
 

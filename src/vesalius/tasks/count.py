@@ -23,6 +23,7 @@ from vesalius.core.image import Array, Image
 from vesalius.core.moments import Moments
 from vesalius.core.options import options_of
 from vesalius.core.plan import Plan
+from vesalius.core.promise import OPTION
 from vesalius.core.statistics import Statistics
 from vesalius.core.words import counted, listed
 from vesalius.plan import patches
@@ -56,6 +57,7 @@ NAMES = {"count": "How many of each label there are, and where each count comes 
 OPTIONS = {"kernel": 0.15, "narrowest": 0.7, "count_weight": 0.1}
 LIMITS = {"kernel": {"gt": 0, "le": 1}, "narrowest": {"gt": 0}, "count_weight": {"ge": 0}}
 
+COVERAGE = 0.9
 SMALLEST = 8.0  # pixels that small things have in whole pictures; below it patches are learned from
 UNSEEN = 2.0  # times the most that was learned from: a count beyond that is marked
 
@@ -98,6 +100,8 @@ class Count(Task):
                 draft.set(f"augment.{path}", 0.0, why)
         patches.batches(draft, prints, machine, fits=fits)
         draft.set("train.select", "last", "what is promised stands on cases that chose no checkpoint")
+        why = "the share of cases in which a count lies in its interval"
+        draft.set(f"task.options.{OPTION}", COVERAGE, why)
         return draft
 
     def check(self, cohort: Cohort, target: TargetInfo | None) -> tuple[str, ...]:
@@ -330,7 +334,7 @@ def map_names(state: State) -> tuple[str, ...]:
     names = [one["name"] for one in state.values["labels"]]
     if len(names) == 1 and names[0] != mass.DENSITY:
         return (mass.DENSITY,)
-    return tuple(f"{name} {mass.DENSITY}" for name in names)
+    return tuple(f"{name}_{mass.DENSITY}" for name in names)
 
 
 def own(plan: Plan) -> dict[str, Any]:

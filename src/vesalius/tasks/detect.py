@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from vesalius import losses
 from vesalius.core.answers import Answer
-from vesalius.core.answers.boxes import Boxes
+from vesalius.core.answers.boxes import COUNTS, Boxes, counts_of
 from vesalius.core.ask import Ask
 from vesalius.core.bundle import State
 from vesalius.core.case import Box, Case
@@ -20,12 +21,13 @@ from vesalius.core.options import options_of
 from vesalius.core.plan import Plan
 from vesalius.core.promise import OPTION
 from vesalius.core.statistics import Statistics
+from vesalius.metrics import boxes as priors
 from vesalius.plan.draft import Draft
 from vesalius.plan.fingerprint import Fingerprint
 from vesalius.plan.machine import Machine
 from vesalius.prepare.batch import Batch, Example
 from vesalius.prepare.case import Prepared
-from vesalius.prepare.geometry import Undo, backward_points, forward_points
+from vesalius.prepare.geometry import Undo, backward_points, forward_points, inner_slices
 from vesalius.tasks import _detector_plan as planned
 from vesalius.tasks import _judging as judging
 from vesalius.tasks._fusing import LABEL, LOGIT, SOURCE, SOURCES, P, fused
@@ -57,7 +59,7 @@ LIMITS = {
     "box_weight": {"gt": 0},
 }
 LEFT = 0.3  # share of a box that a patch must hold for it to be looked for there
-USUAL = "usual"  # in the state: the mean box of each label
+USUAL = "usual"  # in the state: the boxes of the training case that is most like the others
 
 
 class Detect(Task):
@@ -131,11 +133,12 @@ class Detect(Task):
         moved = np.sort(forward_points(corners, prepared.undo), axis=1).astype(np.float32)
         if state.values["flat"]:
             moved[:, 0, 0], moved[:, 1, 0] = 0.0, 1.0
-        ragged = {
+        ragged: dict[str, Array] = {
             "boxes": moved,
             "labels": np.array([names[b.label] for b in found], dtype=np.int64),
             "crowd": np.array([b.crowd for b in found], dtype=bool),
             "whole": moved[:, 1] - moved[:, 0],
+            "frame": _frame(prepared.undo),
         }
         return Example(case.id, {"image": prepared.array}, ragged=ragged, boxes=frozenset({"boxes"}))
 
@@ -222,12 +225,13 @@ class Detect(Task):
                 boxes.append(Box((low[0], low[1], low[2]), (high[0], high[1], high[2]), label))
                 p.append(float(judging.mapped(row[P], lines.get(label))))
         order = np.argsort(-np.array(p), kind="stable").tolist()
-        return Boxes(
+        found = Boxes(
             boxes=tuple(boxes[k] for k in order),
             p=np.array([p[k] for k in order], dtype=np.float64),
             labels=labels,
             thresholds=calibration.get("thresholds") or {x.name: 0.5 for x in labels},
         )
+        return replace(found, parts={COUNTS: counts_of(found)})
 
     def checked(self, raw: Any, example: Example, state: State) -> tuple[judging.Checked, ...] | None:
         """Return the candidates of each label held against the true boxes; None where these are not known."""
@@ -274,44 +278,26 @@ class Detect(Task):
     def remember(
         self, model: nn.Module, examples: Sequence[Example], state: State, *, cases: Sequence[Case]
     ) -> State:
-        """Return the state with each label's mean box, as shares of the prepared image, and how often it is there."""
-        made = {}
-        for k, label in enumerate(_labels(state)):
-            found, present, known = [], 0, 0
-            for example in examples:
-                if "boxes" not in example.ragged:
-                    continue
-                own = np.asarray(example.ragged["boxes"])[
-                    (example.ragged["labels"] == k) & ~np.asarray(example.ragged["crowd"])
-                ]
-                known, present = known + 1, present + bool(len(own))
-                shape = np.array(example.images["image"].shape[-3:], dtype=np.float64)
-                found += list(own / shape)
-            if found:
-                made[label.name] = {
-                    "box": np.mean(found, axis=0).tolist(),
-                    "p": present / known,
-                    "count": len(found) / known,
-                }
-        return State({**state.values, USUAL: made}, state.arrays)
+        """Return the state with the boxes of the training case that is most like the others, as shares of an image."""
+        names = [label.name for label in _labels(state)]
+        truths = [_shares(e, names) for e in examples if "boxes" in e.ragged]
+        boxes, p = priors.baseline(truths)
+        usual = [[b.label, *b.low, *b.high, float(x)] for b, x in zip(boxes, p, strict=True)]
+        return State({**state.values, USUAL: usual}, state.arrays)
 
     def trivial(self, state: State, reference: Image) -> Boxes | None:
-        """Return the mean box of each label in the training cases, as sure as cases have one."""
+        """Return the boxes of the training case that is most like the others, stretched onto the image."""
         usual = state.values.get(USUAL)
         if usual is None:
             return None
-        labels = _labels(state)
-        rows = sorted(usual.items(), key=lambda item: -float(item[1]["p"]))
+        shape = np.array(reference.shape, dtype=np.float64)
         boxes = []
-        for name, about in rows:
-            (a, b, c), (d, e, f) = (np.array(about["box"]) * np.array(reference.shape)).tolist()
+        for name, *corners, _ in usual:
+            (a, b, c), (d, e, f) = (np.array(corners).reshape(2, 3) * shape).tolist()
             boxes.append(Box((a, b, c), (d, e, f), name))
-        return Boxes(
-            boxes=tuple(boxes),
-            p=np.array([float(about["p"]) for _, about in rows]),
-            labels=labels,
-            thresholds={},
-        )
+        p = np.array([row[-1] for row in usual], dtype=np.float64)
+        found = Boxes(boxes=tuple(boxes), p=p, labels=_labels(state), thresholds={})
+        return replace(found, parts={COUNTS: counts_of(found)})
 
     def scalar(self, raw: Tensor, ask: Ask) -> Tensor:
         """Return the logarithm of how sure a box is times how far it overlaps the one that is asked about, of the best.
@@ -328,9 +314,25 @@ class Detect(Task):
             said = torch.where(raw[..., LABEL] == ask.label, said, said.new_full((), -50.0))
         if ask.box is not None:
             asked = torch.as_tensor(np.asarray(ask.box), dtype=raw.dtype, device=raw.device)
-            fit = overlap.iou(raw[..., :6].unflatten(-1, (2, 3)), asked)
+            fit = overlap.iou(raw[..., :6].reshape(*raw.shape[:-1], 2, 3), asked)
             said = said + (fit + 1e-3).log()
         return said.amax(dim=-1)
+
+
+def _frame(undo: Undo) -> Array:
+    """Return where the image lies on the prepared grid, the rest of which is padding: low and high corner."""
+    inner = inner_slices(undo)
+    return np.array([[s.start for s in inner], [s.stop for s in inner]], dtype=np.float32)
+
+
+def _shares(example: Example, names: Sequence[str]) -> tuple[Box, ...]:
+    """Return the true boxes of a case as shares of its image."""
+    low, high = np.asarray(example.ragged["frame"], dtype=np.float64)
+    corners = (np.asarray(example.ragged["boxes"], dtype=np.float64) - low) / (high - low)
+    about = zip(
+        corners.tolist(), example.ragged["labels"].tolist(), example.ragged["crowd"].tolist(), strict=True
+    )
+    return tuple(Box(tuple(a), tuple(b), names[k], crowd) for (a, b), k, crowd in about)
 
 
 def _boxes(value: Any) -> tuple[Box, ...]:

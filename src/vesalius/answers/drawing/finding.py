@@ -8,23 +8,26 @@ from typing import Any
 import numpy as np
 
 from vesalius.answers.drawing.figures import (
+    ACCENT,
     SOFT,
     _axes,
-    _coloured,
     _floats,
     _legend,
     _named,
     _short,
     _unit_square,
 )
+from vesalius.core import palette
 from vesalius.core.interval import Interval
 from vesalius.metrics import wilson
 
 
-def precision_recall(curves: Mapping[str, Any], scored: Mapping[str, Interval], metric: str) -> str:
+def precision_recall(
+    curves: Mapping[str, Any], scored: Mapping[str, Interval], metric: str, *, colours: Mapping[str, str]
+) -> str:
     """Precision at each recall by label, `y` at `x`: the best at that recall or a higher one."""
     with _axes() as (axes, finish):
-        for colour, (label, curve) in _coloured(curves):
+        for colour, (label, curve) in _with_colours(curves, colours):
             text = _named(label, scored, metric)
             axes.step(curve["x"], curve["y"], where="pre", color=colour, lw=1.9, label=text)
         _unit_square(axes, "recall (share of true boxes found)", "precision")
@@ -32,12 +35,12 @@ def precision_recall(curves: Mapping[str, Any], scored: Mapping[str, Interval], 
         return finish()
 
 
-def froc(curves: Mapping[str, Any], scored: Mapping[str, Interval]) -> str:
+def froc(curves: Mapping[str, Any], scored: Mapping[str, Interval], *, colours: Mapping[str, str]) -> str:
     """Sensitivity `y` against false boxes an image `x` by label, with the band from `low` to `high` where few are."""
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
     with _axes(4.6, 3.6) as (axes, finish):
-        for colour, (label, curve) in _coloured(curves):
+        for colour, (label, curve) in _with_colours(curves, colours):
             x, y = np.array(curve["x"]), _floats(curve["y"])
             if len(curves) <= 3:
                 axes.fill_between(
@@ -57,13 +60,15 @@ def froc(curves: Mapping[str, Any], scored: Mapping[str, Interval]) -> str:
         return finish()
 
 
-def by_size(bands: Mapping[str, Sequence[Mapping[str, float]]], unit: str) -> str:
+def by_size(
+    bands: Mapping[str, Sequence[Mapping[str, float]]], unit: str, *, colours: Mapping[str, str]
+) -> str:
     """Share of true boxes that a called one finds against their longest side, by label, with 95 % intervals of a share.
 
     A band has the least and the largest size `low` and `high`, how many there are `n`, and how many are `found`.
     """
     with _axes(4.6, 3.6) as (axes, finish):
-        shown = list(_coloured(bands))
+        shown = list(_with_colours(bands, colours))
         for k, (colour, (label, rows)) in enumerate(shown):
             x = np.array([(row["low"] + row["high"]) / 2 for row in rows])
             y = np.array([row["found"] / row["n"] for row in rows])
@@ -78,3 +83,12 @@ def by_size(bands: Mapping[str, Sequence[Mapping[str, float]]], unit: str) -> st
         if len(shown) > 1:
             _legend(axes, bands, "lower right")
         return finish()
+
+
+def _with_colours(curves: Mapping[str, Any], colours: Mapping[str, str]) -> list[tuple[str, tuple[str, Any]]]:
+    """Return each curve with its label's own colour: the accent where there is one alone."""
+    alone = len(curves) == 1
+    return [
+        (ACCENT if alone else colours.get(item[0], palette.of_place(k)), item)
+        for k, item in enumerate(curves.items())
+    ]

@@ -17,6 +17,7 @@ from vesalius.core.palette import BEFORE, colour_of
 from vesalius.prepare.geometry import upright, upright_points
 
 WORDED = 12  # boxes on a slice that each have their words; of more there is a legend
+NEAR_EDGE = 0.06  # of an image's height, within which there is no room above a box
 RIM = "#000000"
 
 
@@ -51,7 +52,8 @@ def draw(axes: Any, answer: Boxes, image: Image, shown: Slice) -> None:
         _outline(axes, place, RIM, width=2.6, alpha=0.5)
         _outline(axes, place, colour, width=1.4)
         if len(there) <= WORDED:
-            _words(axes, place, f"{nice.get(label, label)} {float(answer.p[k]):.2f}", colour)
+            text = f"{nice.get(label, label)} {float(answer.p[k]):.2f}"
+            _words(axes, place, text, colour, height=shown.image.shape[0])
     if len(there) > WORDED:
         _legend(axes, [answer.boxes[k].label for k, _ in there], own, nice)
 
@@ -89,11 +91,24 @@ def _outline(
     )  # fmt: skip
 
 
-def _words(axes: Any, place: tuple[float, float, float, float], text: str, colour: str) -> None:
+def _words(
+    axes: Any, place: tuple[float, float, float, float], text: str, colour: str, *, height: int
+) -> None:
+    """Write on the box's upper edge, or, where that is the image's own, on its lower one."""
+    left, top, _, bottom = place
+    inside = top < height * NEAR_EDGE
     axes.annotate(
-        text, (place[0], place[1]), xytext=(1, 2), textcoords="offset points", color=colour, fontsize=6.5, va="bottom",
-        annotation_clip=True, clip_on=True, bbox={"facecolor": RIM, "alpha": 0.55, "lw": 0, "pad": 0.8},
+        text, (max(left, 0), bottom if inside else top), xytext=(1, -2 if inside else 2), textcoords="offset points",
+        color=_ink_on(colour), fontsize=6.5, va="top" if inside else "bottom", annotation_clip=False, clip_on=True,
+        bbox={"facecolor": colour, "alpha": 0.85, "lw": 0, "pad": 0.8},
     )  # fmt: skip
+
+
+def _ink_on(colour: str) -> str:
+    """Return black or white, whichever is read more easily on a colour `#rrggbb` (WCAG's relative luminance)."""
+    parts = [int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)]
+    red, green, blue = (v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in parts)
+    return "#000000" if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179 else "#ffffff"
 
 
 def _legend(axes: Any, labels: Sequence[str], own: Mapping[str, str], nice: Mapping[str, str]) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from vesalius.core.answers import Answer
 from vesalius.core.bounds import Bounds
+from vesalius.core.words import in_unit
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -25,4 +26,4 @@ class Value(Answer):
 
     def _says(self) -> Iterable[str]:
         lead = f"{self.quantity} " if self.quantity else ""
-        yield f"{lead}{self.x:.6g}" + (f" {self.unit}" if self.unit else "")
+        yield f"{lead}{self.x:.6g}{in_unit(self.unit)}"
