@@ -41,7 +41,9 @@ class ChannelPrint:
 class Fingerprint:
     """A cohort in numbers. Spacings are `(x, y, z)` in mm; shapes `(Z, Y, X)` in canonical axes, as they are at the
     median spacing where every volume has one. `each` are the channels by themselves, those of the first image first;
-    it is empty where not all cases have the same. `width_px` is the median width of a flat mask's thinnest label."""
+    it is empty where not all cases have the same. `width_px` is the median width of a flat mask's thinnest label.
+    `imageless` says that no case has an image.
+    """
 
     cases: int
     patients: int
@@ -68,10 +70,14 @@ class Fingerprint:
     covariates: Mapping[str, Covariate] = field(default_factory=dict)
     each: tuple[ChannelPrint, ...] = ()
     width_px: float | None = None
+    imageless: bool = False
 
     def json(self) -> dict[str, Any]:
-        """As plain data."""
-        return asdict(self)
+        """As plain data; that there are no images is said only where it is so."""
+        found = asdict(self)
+        if not self.imageless:
+            del found["imageless"]
+        return found
 
 
 def fingerprint(found: Statistics, target: TargetInfo | None) -> Fingerprint:
@@ -119,6 +125,7 @@ def fingerprint(found: Statistics, target: TargetInfo | None) -> Fingerprint:
         ),
         each=_each(found, images, channels, declared_unit=unit),
         width_px=_width_px(found),
+        imageless=not found.part("images", Tally).counts,
     )
 
 
