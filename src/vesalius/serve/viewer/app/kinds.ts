@@ -25,6 +25,8 @@ export interface Kind {
   clear?(stage: Stage, again: boolean): void | Promise<void>;
   /** Whether its pixels lie in a file of their own, so that it has no panel as a part of another answer. */
   ownFile?: boolean;
+  /** Whether its panel shows its parts, so that these have none of their own. */
+  showsParts?: boolean;
   /** How far two answers of the kind to one image agree; `bytes` are a file's of one of them. */
   agree?(one: Held, other: Held, bytes: (answer: Held, name: string) => Promise<ArrayBuffer | null>): Promise<HTMLElement | null>;
 }
@@ -57,6 +59,7 @@ export async function section(answer: Held, given: Given, drawn: Drawn): Promise
   const made = [await (await kindOf(answer.kind)).panel(answer, given)];
   const promised = promise(answer);
   if (promised) made.push(promised);
+  if ((await kindOf(answer.kind)).showsParts) return made;
   for (const [name, part] of Object.entries((answer.answer.parts ?? {}) as Record<string, Record<string, unknown>>)) {
     if ((await kindOf(String(part.kind))).ownFile) continue;
     const inner: Held = { ...answer, kind: String(part.kind), answer: part, summary: {}, files: {} };
