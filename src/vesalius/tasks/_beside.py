@@ -12,6 +12,7 @@ from vesalius.core.image import Array
 from vesalius.core.plan import Plan
 from vesalius.core.statistics import Statistics
 from vesalius.core.words import listed
+from vesalius.plan import tables
 from vesalius.plan.draft import Draft
 from vesalius.plan.fingerprint import Fingerprint
 from vesalius.prepare import covariates
@@ -43,8 +44,9 @@ def encoded(case: Case, state: State) -> Array | None:
 def learned(summary: Statistics, target: TargetInfo, plan: Plan) -> dict[str, dict[str, Any]]:
     """Return what is learned of the planned covariates. Raises DataError where the target is one of them."""
     names, categories = planned(plan)
-    if target.name in names:
-        raise DataError(f"'{target.name}' is the target and cannot be a covariate, too")
+    for info in target.parts or (target,):
+        if info.name in names:
+            raise DataError(f"'{info.name}' is the target and cannot be a covariate, too")
     return covariates.learn(summary.part("covariates", Statistics), names, categories)
 
 
@@ -62,13 +64,16 @@ def _listed(text: Any) -> tuple[str, ...]:
 def plan_covariates(draft: Draft, prints: Fingerprint) -> None:
     """Plan which covariates enter, those that a person named, and which of them are categories."""
     named = [name for name, about in prints.covariates.items() if about.named]
-    others = [name for name in prints.covariates if name not in named]
     why = "as named" if named else "none was named"
+    if prints.imageless and not named:
+        named, why = tables.columns(prints)
+    others = [name for name in prints.covariates if name not in named]
     if others:
         why += (
             f"; not used: {listed(others, 8)} (--column covariate=NAME, or --set task.options.covariates=A,B)"
         )
     draft.set("task.options.covariates", ",".join(named), why)
     sorts = [name for name, about in prints.covariates.items() if about.category]
+    sorts = [name for name in sorts if name in named] if prints.imageless else sorts
     why = "words, or few whole numbers, which may be codes" if sorts else "no covariate is words or codes"
     draft.set("task.options.categories", ",".join(sorts), why)

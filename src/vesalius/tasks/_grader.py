@@ -27,7 +27,7 @@ class Corn(Regressor):
     """
 
     def __init__(self, net: Any, covariates: int, criterion: nn.Module, *, share: Sequence[float]) -> None:
-        super().__init__(net, covariates, criterion, outputs=len(share) - 1)
+        super().__init__(net, covariates, criterion, numbers=len(share) - 1)
 
     def forward(self, x: Tensor, covariates: Tensor | None) -> Tensor:
         """Return log probabilities of the grades `(B, K)`."""
