@@ -82,7 +82,7 @@ def test_densities_are_drawn_where_they_are_and_nothing_where_there_are_none() -
     assert shown is not None and int(shown.array.sum()) == 16 and shown.array[0, 2].any()
     assert overlay_png(PICTURE, answer) != overlay_png(PICTURE, counts(density=False))
     layer = one_coloured(np.array([[0.0, 2.0, np.nan]]), 2.0, (255, 0, 0))
-    assert layer[0, 0, 3] == 0 and layer[0, 2, 3] == 0 and layer[0, 1].tolist() == [1, 0, 0, 0.85]
+    assert layer[0, 0, 3] == 0 and layer[0, 2, 3] == 0 and layer[0, 1].tolist() == [1, 0, 0, 0.65]
 
 
 def test_a_part_of_an_image_gives_a_density_on_all_of_it() -> None:

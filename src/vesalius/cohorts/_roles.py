@@ -18,7 +18,7 @@ from vesalius.core.errors import UnknownName
 
 TOLD = "as told"  # how the reason of a column ends whose role a person named
 _NAMES: dict[str, str] = {  # of what is no target
-    "patient": r"(patient|subject|person|mrn|pid)([ _.-]?(id|uid|name|nr|no|number|key))?",
+    "patient": r"(patient|subject|participant|person|mrn|pid)([ _.-]?(id|uid|name|nr|no|number|key))?|sub[ _.-]?id",
     "split": r"(split|subset|partition|phase|set|fold|usage|dataset)",
     "id": r"(case|study|exam|accession|record)([ _.-]?(instance)?[ _.-]?(id|uid|name|nr|no|number|key))?|id",
     "report": r".*(report|impression|narrative).*",

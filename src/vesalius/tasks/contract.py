@@ -308,6 +308,13 @@ class Task(ABC):
         """
         return {}
 
+    def promises(self, plan: Plan) -> str:
+        """Return the way in which answers of such a plan are promised unless somebody names one, of the kind's `ways`.
+
+        By default `""`, the usual one of the answer's kind.
+        """
+        return ""
+
     def has_thresholds(self, target: TargetInfo | None) -> bool:
         """Return whether answers about such a target are called from thresholds that `thresholds` can fit anew."""
         return False
