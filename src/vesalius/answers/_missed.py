@@ -84,16 +84,6 @@ def levels_of(p: Array) -> Array:
     return np.clip(np.floor((odds + SPAN) / PER_STEP), 0, STEPS - 1).astype(np.int64)
 
 
-def true_counts(answer: Boxes, truth: Sequence[Box]) -> dict[str, float]:
-    """Return how many true boxes of each label of the answer there are; a label with a crowd is absent."""
-    crowded = {box.label for box in truth if box.crowd}
-    return {
-        x.name: float(sum(box.label == x.name for box in truth))
-        for x in answer.labels
-        if x.name not in crowded
-    }
-
-
 def _levels_found(answer: Boxes, truth: Sequence[Box]) -> Iterator[tuple[str, Array]]:
     """Yield each label that is there with the level of the box that finds each of its true ones, STEPS of a called one.
 

@@ -25,6 +25,7 @@ from vesalius.core.answers.boxes import COUNTS, Boxes, counts_of
 from vesalius.core.answers.numbers import Numbers
 from vesalius.core.ask import Ask
 from vesalius.core.case import Box, Case, Ref
+from vesalius.core.census import census
 from vesalius.core.cohort import Label, TargetInfo
 from vesalius.core.doubt import Doubt
 from vesalius.core.errors import UnknownName, VesaliusError
@@ -182,7 +183,7 @@ class BoxesHandling(Handling[Boxes]):
             return dict(_missed.missed(answer, truth))
         if way not in ("", COUNTED):
             raise UnknownName("way to promise something of boxes", way, self.ways)
-        return NUMBERS.strangeness(_counts(answer), _missed.true_counts(answer, truth), "")
+        return NUMBERS.strangeness(_counts(answer), census(truth), "")
 
     def promised(self, answer: Boxes, limits: Limits) -> Boxes:
         """Return the answer with an interval for each count, or with the outer boxes that miss few of the true ones."""
@@ -191,8 +192,6 @@ class BoxesHandling(Handling[Boxes]):
         counts = NUMBERS.promised(_counts(answer), replace(limits, way="", about=None))
         if counts.promise is None:
             return answer
-        parts = {name: replace(v, promise=_not_below_zero(v.promise)) for name, v in counts.values.items()}
-        counts = replace(counts, parts={**counts.parts, **parts})
         says = (
             f"the true number of each label lies in its interval in at least {limits.share} cases like those of the "
             "calibration"
@@ -209,7 +208,7 @@ class BoxesHandling(Handling[Boxes]):
             return None
         if answer.promise.part == _missed.OUTER:
             return _missed.kept(answer, truth)
-        return NUMBERS.kept(_counts(answer), _missed.true_counts(answer, truth))
+        return NUMBERS.kept(_counts(answer), census(truth))
 
     def sure(self, answer: Boxes) -> float:
         """Return the F1 score that the answer's own probabilities lead one to expect of what it calls."""
@@ -268,7 +267,7 @@ class BoxesHandling(Handling[Boxes]):
 
     def rate(self, answer: Boxes, truth: Any, measured: Any) -> tuple[float, str]:
         """Return the F1 score of what is called, 1 where there is nothing and nothing was called."""
-        rows = judge.table([measured], [answer.case_id])
+        rows = judge.table([measured or judge.row(answer, truth)], [answer.case_id])
         right, wrong, true = (int(x.sum()) for x in judge.of_cases(rows))
         caption = f"{right} of {counted(true, 'box', 'boxes')} found, {wrong} false"
         return float(self.each(rows)[0]), caption
@@ -359,14 +358,6 @@ def _counts(answer: Boxes) -> Numbers:
     """Return the part that says the counts, or how many boxes are called."""
     part = answer.parts.get(COUNTS)
     return part if isinstance(part, Numbers) else counts_of(answer)
-
-
-def _not_below_zero(promise: Promise | None) -> Promise | None:
-    """Return the promise of a count, of which none is below zero."""
-    if promise is None or promise.interval is None:
-        return promise
-    low, high = promise.interval
-    return replace(promise, interval=(max(0.0, low) if low is not None else 0.0, high))
 
 
 def _expected(p: Array, called: Array) -> float:
