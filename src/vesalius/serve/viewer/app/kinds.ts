@@ -27,8 +27,8 @@ export interface Kind {
   ownFile?: boolean;
   /** Where there is one: what is shown of answers of the kind that are parts, by `names`, of one that is no image. */
   parts?(names: readonly string[], answer: Held, given: Given): HTMLElement | Promise<HTMLElement>;
-  /** The kinds of its parts that its panel shows, so that these have no panel of their own. */
-  shows?: readonly string[];
+  /** Whether its panel shows its parts, so that these have none of their own. */
+  showsParts?: boolean;
   /** How far two answers of the kind to one image agree; `bytes` are a file's of one of them. */
   agree?(one: Held, other: Held, bytes: (answer: Held, name: string) => Promise<ArrayBuffer | null>): Promise<HTMLElement | null>;
 }
@@ -64,10 +64,9 @@ export async function section(answer: Held, given: Given, drawn: Drawn): Promise
   if (promised) made.push(promised);
   const inFiles = new Map<string, string[]>();
   for (const [name, part] of Object.entries((answer.answer.parts ?? {}) as Record<string, Record<string, unknown>>)) {
-    if (own.shows?.includes(String(part.kind))) continue;
     const kind = await kindOf(String(part.kind));
     if (kind.ownFile && kind.parts && !own.ownFile) inFiles.set(String(part.kind), [...(inFiles.get(String(part.kind)) ?? []), name]);
-    if (kind.ownFile) continue;
+    if (kind.ownFile || own.showsParts) continue;
     const inner: Held = { ...answer, kind: String(part.kind), answer: part, summary: {}, files: {} };
     made.push(h("h3", {}, name.replaceAll("_", " ")), ...(await section(inner, given, drawn)));
   }

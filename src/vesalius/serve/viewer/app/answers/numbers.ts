@@ -16,7 +16,7 @@ interface Part {
 }
 
 /** Its parts are the numbers, so that no panels of theirs follow. */
-export const shows = ["Value"];
+export const showsParts = true;
 
 export function panel(answer: Held): HTMLElement {
   const parts = Object.entries((answer.answer.parts ?? {}) as Record<string, Part>).filter(([, part]) => part.kind === "Value");
