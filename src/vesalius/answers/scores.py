@@ -138,12 +138,12 @@ class ScoresHandling(Handling[Scores]):
 
     def usual(self, answer: Scores) -> str:
         """Return the mean grade where grades are called as such, else the label."""
-        return graded.GRADE if answer.decision else self.asks[0]
+        return graded.MEAN if answer.decision else self.asks[0]
 
     def ask(self, answer: Scores, of: str, which: str | None) -> Ask:
         """Return a label, by default the likeliest; of grades also a cut between them, or their mean."""
         if of in graded.ASKS:
-            if answer.kind != "ordinal":
+            if not answer.ordered:
                 raise DataError(
                     f"'{of}' is asked of grades", found="labels without an order", hint="label=NAME"
                 )
@@ -198,7 +198,7 @@ class ScoresHandling(Handling[Scores]):
             says = f"of the cases that show a finding the set holds it in at least {limits.share}, finding by finding"
             least = limits.least(names)
         else:
-            usual = answer.called if answer.kind == "ordinal" else int(answer.p.argmax())
+            usual = answer.called if answer.ordered else int(answer.p.argmax())
             places = sets.held(_strange(answer, limits.way), limits.of(), usual)
             held = [names[k] for k in sorted({*places, answer.called})]  # nobody is told 'a', of b alone
             what = "grades hold the true one" if answer.decision else "set holds the true class"
@@ -429,7 +429,7 @@ class ScoresHandling(Handling[Scores]):
 
 def _strange(answer: Scores, way: str) -> Array:
     """Return how strange each of the labels that exclude one another would be as the truth."""
-    if answer.kind == "ordinal":
+    if answer.ordered:
         _assert_usual(way, "grades that have an order have one way")
         return sets.in_order(answer.p, answer.called)
     return sets.strangeness(answer.p, way or sets.LAC)
