@@ -18,8 +18,8 @@ from vesalius.core.words import counted
 from vesalius.metrics import Rows
 from vesalius.metrics import scores as judge
 
-AT_LEAST, GRADE = "at_least", "grade"
-ASKS = (AT_LEAST, GRADE)
+AT_LEAST, MEAN = "at_least", "mean_grade"
+ASKS = (AT_LEAST, MEAN)
 DECISIONS = {
     "median": "the median grade: the first that one half of the probability lies at or below",
     None: "the most probable grade",
@@ -31,9 +31,9 @@ def ask(answer: Scores, of: str, which: str | None) -> Ask:
 
     The lowest grade is always reached, so that the one above it is asked after. Raises DataError, UnknownName.
     """
-    if of == GRADE:
+    if of == MEAN:
         if which is not None:
-            raise DataError("the mean grade is one number", found=which, hint="grade, or at_least=NAME")
+            raise DataError("the mean grade is one number", found=which, hint="mean_grade, or at_least=NAME")
         return Ask(of, words="the mean grade")
     place = label_place(answer.labels, which, default=max(1, answer.called))
     if place == 0:
@@ -77,7 +77,7 @@ def off(grades_off: int) -> str:
 
 def decided(answer: Scores, called: str) -> Scores:
     """Return the answer of a table that names the called grade beside the probabilities: the median, where it is."""
-    if answer.kind != "ordinal":
+    if not answer.ordered:
         return answer
     made = replace(answer, decision="median")
     return made if made.labels[made.called].name == called else answer

@@ -138,12 +138,12 @@ class ScoresHandling(Handling[Scores]):
 
     def usual(self, answer: Scores) -> str:
         """Return the mean grade where grades are called as such, else the label."""
-        return graded.GRADE if answer.decision else self.asks[0]
+        return graded.MEAN if answer.decision else self.asks[0]
 
     def ask(self, answer: Scores, of: str, which: str | None) -> Ask:
         """Return a label, by default the likeliest; of grades also a cut between them, or their mean."""
         if of in graded.ASKS:
-            if answer.kind != "ordinal":
+            if not answer.ordered:
                 raise DataError(
                     f"'{of}' is asked of grades", found="labels without an order", hint="label=NAME"
                 )
@@ -198,7 +198,7 @@ class ScoresHandling(Handling[Scores]):
             says = f"of the cases that show a finding the set holds it in at least {limits.share}, finding by finding"
             least = limits.least(names)
         else:
-            usual = answer.called if answer.kind == "ordinal" else int(answer.p.argmax())
+            usual = answer.called if answer.ordered else int(answer.p.argmax())
             places = sets.held(_strange(answer, limits.way), limits.of(), usual)
             held = [names[k] for k in sorted({*places, answer.called})]  # nobody is told 'a', of b alone
             what = "grades hold the true one" if answer.decision else "set holds the true class"
@@ -273,7 +273,7 @@ class ScoresHandling(Handling[Scores]):
         """
         y, labels, many = rows["y"], rows.info["labels"], rows.info["kind"] == "multilabel"
         found: dict[str, Any] = {"roc": {}, "precision_recall": {}, "calibration": {}}
-        for label, so, chance, _ in _questions(rows):
+        for label, so, chance, _ in self.questions(rows):
             known = so >= 0
             truth, chance = so[known] == 1, chance[known]
             if truth.any() and not truth.all():
@@ -383,8 +383,30 @@ class ScoresHandling(Handling[Scores]):
             "own_thresholds": own,
             "rule": rule,
         }
-        kept = calls.kept_of(_questions(rows), judged, fixed)
+        kept = calls.kept_of(self.questions(rows), judged, fixed)
         return kept | {name: value for name, value in beside.items() if value}
+
+    def questions(self, rows: Rows) -> list[calls.Question]:
+        """Return what is asked after each label: its name, what is so (1, 0, or -1), its probability, what was called.
+
+        Of two exclusive labels only the positive one is asked after, of grades whether they reach each but the lowest.
+        """
+        if rows.info["kind"] == "ordinal":
+            return [calls.Question(*one) for one in graded.questions(rows)]
+        p, y, called, labels = rows["p"], rows["y"], rows["decided"], rows.info["labels"]
+        many = rows.info["kind"] == "multilabel"
+        places = [
+            k for k, label in enumerate(labels) if many or len(labels) != 2 or label == rows.info["positive"]
+        ]
+        return [
+            calls.Question(
+                labels[k],
+                y[:, k] if many else np.equal(y, k).astype(np.int64),
+                p[:, k],
+                (called[:, k] if many else np.equal(called, k)).astype(np.float64),
+            )
+            for k in places
+        ]
 
     def clinic(self, card: Scorecard) -> list[Panel]:
         """Return what a call means at a prevalence, the rates where one of them is kept, and the decision curve."""
@@ -429,38 +451,15 @@ class ScoresHandling(Handling[Scores]):
 
 def _strange(answer: Scores, way: str) -> Array:
     """Return how strange each of the labels that exclude one another would be as the truth."""
-    if answer.kind == "ordinal":
+    if answer.ordered:
         _assert_usual(way, "grades that have an order have one way")
-        return sets.in_order(answer.p, answer.called)
+        return sets.in_order(answer.p, answer.called, before=bool(answer.decision))
     return sets.strangeness(answer.p, way or sets.LAC)
 
 
 def _assert_usual(way: str, why: str) -> None:
     if way not in ("", sets.LAC):
         raise DataError(f"a set cannot be made in the way '{way}' here", found=why, hint="no --way")
-
-
-def _questions(rows: Rows) -> list[calls.Question]:
-    """Return for each label that is asked after: its name, what is so (1, 0, or -1), its probability, what was called.
-
-    Of two exclusive labels only the positive one is asked after, of grades whether they reach each but the lowest.
-    """
-    if rows.info["kind"] == "ordinal":
-        return [calls.Question(*one) for one in graded.questions(rows)]
-    p, y, called, labels = rows["p"], rows["y"], rows["decided"], rows.info["labels"]
-    many = rows.info["kind"] == "multilabel"
-    places = [
-        k for k, label in enumerate(labels) if many or len(labels) != 2 or label == rows.info["positive"]
-    ]
-    return [
-        calls.Question(
-            labels[k],
-            y[:, k] if many else np.equal(y, k).astype(np.int64),
-            p[:, k],
-            (called[:, k] if many else np.equal(called, k)).astype(np.float64),
-        )
-        for k in places
-    ]
 
 
 def _case_row(case: Mapping[str, Any], told: str | None, nice: Mapping[str, str]) -> tuple[Cell, ...]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from vesalius.cohorts import _files
 from vesalius.cohorts._build import matched
+from vesalius.cohorts._grading import graded, orders_of
 from vesalius.cohorts._headers import screen
 from vesalius.cohorts._joined import with_joined
 from vesalius.cohorts._layout import LEFT, UNUSED, Detection, Options, hows, known_roles
@@ -53,7 +54,8 @@ def read(
     `columns` says which column has which role (`{"image": "file", "label": "dx"}`); a value `re:PATTERN` is
     searched in the case's name instead (`{"patient": r"re:^(Image_\\d+)"}`). `split` is a CSV `case,split` that
     wins over what the data declares. `labels` says what stands for what among classes and masks' values:
-    `{"benign": "Benign", "NA": "", "255": "1"}`, nothing where the label is not known.
+    `{"benign": "Benign", "NA": "", "255": "1"}`, nothing where the label is not known; `{"severity": "none<mild"}`
+    puts the labels of a target in order, which makes them grades.
     Only headers are read here; `check` decodes everything.
 
     Raises DataError when nothing is found, when layouts tie, or when more than `max_set_aside` (a share; 1.0
@@ -81,7 +83,9 @@ def read(
     if not cohort.cases and not cohort.set_aside:
         left = [note for note in cohort.notes if note.startswith(LEFT)]
         raise NoImages(f"no images found in {root}", left=left, hint="another folder, or --layout")
-    cohort = one_spelling(_patients(cohort, options), options.labels)
+    orders = {n: order for n, order in orders_of(options.labels).items() if n in cohort.targets}
+    words = {word: text for word, text in options.labels.items() if word not in orders}
+    cohort = graded(one_spelling(_patients(cohort, options), words), orders)
     if split is not None:
         cohort = apply_split_file(cohort, Path(split))
     cohort = screen(cohort)

@@ -86,7 +86,7 @@ def scalar(raw: Tensor, ask: Ask) -> Tensor:
     """
     if ask.of == "at_least":
         return raw[:, ask.place :].logsumexp(dim=1) - raw[:, : ask.place].logsumexp(dim=1)
-    if ask.of == "grade":
+    if ask.of == "mean_grade":
         place = torch.arange(raw.shape[1], dtype=raw.dtype, device=raw.device)
         return raw.softmax(dim=1) @ place
     return raw[:, ask.place]

@@ -74,8 +74,9 @@ class TargetKind:
     `name` is its registered name, the stem of its file. `drawn`: a value is a file or an Image of label values on the
     grid of the case's image. `named`: a value is the name of a label, or where `several` hold at once a tuple of names.
     `ordered`: the labels' order means something. `in_every_fold`: there are only as many folds as each stratum has
-    patients, so that it is in each of them. `spelled`: a value that is not `named` holds things with labels, as
-    people spell and rename them.
+    patients, so that it is in each of them. `spelled`: a value that is not `named` holds things with labels, as people
+    spell and rename them. `asks_anyway`: what `question` asks of a column that nobody named is asked of one that a
+    person named, too.
     """
 
     name: ClassVar[str]
@@ -85,6 +86,7 @@ class TargetKind:
     ordered: ClassVar[bool] = False
     in_every_fold: ClassVar[bool] = True
     spelled: ClassVar[bool] = False
+    asks_anyway: ClassVar[bool] = False
 
     @property
     def nominal(self) -> bool:
@@ -279,6 +281,18 @@ def in_role(role: str, cells: Cells) -> TargetKind:
         stem for stem in registry.stems(ROOM) if role in registry.literals(ROOM, stem).get("ROLES", ())[:1]
     ]
     return max((of(stem) for stem in claims), key=lambda kind: kind.fits(cells))
+
+
+def in_order() -> TargetKind:
+    """Return the kind of target whose values are one name of several that have an order."""
+    every = map(of, registry.stems(ROOM))
+    return next(kind for kind in every if kind.named and kind.ordered and not kind.several)
+
+
+def named_roles() -> set[str]:
+    """Return the roles of columns whose cells are names of labels, as their kinds say."""
+    files = {stem: registry.literals(ROOM, stem).get("ROLES", ())[:1] for stem in registry.stems(ROOM)}
+    return {role for stem, roles in files.items() for role in roles if of(stem).named}
 
 
 def in_several_columns() -> dict[TargetKind, tuple[str, ...]]:

@@ -29,6 +29,11 @@ class Scores(Answer):
     decision: Literal["median"] | None = field(default=None, metadata={"stored": "where given"})
 
     @property
+    def ordered(self) -> bool:
+        """Whether the labels are grades."""
+        return self.kind == "ordinal"
+
+    @property
     def called(self) -> int:
         """The place of the label that is called, of labels that exclude one another.
 
