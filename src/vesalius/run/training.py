@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from vesalius.core.bundle import State
+from vesalius.core.calling import calling
 from vesalius.core.image import Array
 from vesalius.core.plan import Plan
 from vesalius.core.progress import Progress
@@ -29,6 +30,7 @@ from vesalius.run.pacing import Clock, settled
 from vesalius.run.ready import Ready, made_ready
 from vesalius.run.stages import StagePlan, stages_of
 from vesalius.run.workspace import Workspace
+from vesalius.tasks.contract import Task
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,6 +122,7 @@ def _members(
     """Train each member on all folds but its own, which validates it; how many there are follows the clock."""
     trained: list[Trained] = []
     answers: list[dict[str, Any]] = []
+    witnessed: list[dict[str, Array]] = []
     step_s: float | None = None
     run = runs.get(job.task.run)
     while True:
@@ -133,7 +136,7 @@ def _members(
         many = None if run.joins or job.plan.train.select == "worst_group" else MONITOR
         watched = [job.examples[i] for i in held][:many]
         truths = [job.task.truth(space.cohort.case(e.case_id), job.state) for e in watched]
-        share = clock.share(left, len(held) if run.held_out else 0)
+        share = clock.share(left, len(held) if run.held_out or witnesses(job.task) else 0)
         pace = clock.pace(share, clock.most_steps(job.plan, len(learned)))
         looked_at = held_of(space, [job.examples[i] for i in held])
         result = train(
@@ -165,6 +168,7 @@ def _members(
         answers.append(
             _held_out(job, result, [job.examples[i] for i in held], device) if run.held_out else {}
         )
+        witnessed.append(_witnessed(job, result, [job.examples[i] for i in held], device))
     steps = tuple(steps_of(t, job.plan) for t in trained)
     kept = kept_of(steps)
     said = {i: raw for k in kept for i, raw in answers[k].items()}
@@ -172,7 +176,9 @@ def _members(
     marks = tuple(of_collapse(text, job.stage.purpose) for text in wrong if text)
     for mark in marks:
         progress.note(mark.text)
-    outcome = Outcome(tuple(trained), kept, said, any(t.ran_out for t in trained), steps, marks)
+    seen_by = {i: one for k in kept for i, one in witnessed[k].items()}
+    ran_out = any(t.ran_out for t in trained)
+    outcome = Outcome(tuple(trained), kept, said, ran_out, steps, marks, witnessed=seen_by)
     if outcome.left_out:
         progress.note(f"{job.name}: {outcome.left_out}")
     return outcome
@@ -195,6 +201,25 @@ def _held_out(job: Ready, result: Trained, held: Sequence[Example], device: str 
         return {}
     raw = runs.get(job.task.run).raw(loaded(job, result, device), held)
     return {e.case_id: r for e, r in zip(held, raw, strict=True)}
+
+
+def witnesses(task: Task) -> bool:
+    """Return whether a task keeps something of held-out answers that lie on a grid, for calibration."""
+    return type(task).witness is not Task.witness and runs.get(task.run).on_grid
+
+
+def _witnessed(job: Ready, result: Trained, held: Sequence[Example], device: str | None) -> dict[str, Array]:
+    """Return what the task keeps of a member's answers about the cases it never saw, one in memory at a time."""
+    if not held or not witnesses(job.task):
+        return {}
+    found: dict[str, Array] = {}
+    raw = runs.get(job.task.run).raw(loaded(job, result, device), held)
+    for example, one in zip(held, raw, strict=True):
+        with calling(f"task {job.task.name}", job.task, "witness", case=example.case_id):
+            kept = job.task.witness(one, example, job.state)
+        if kept is not None:
+            found[example.case_id] = kept
+    return found
 
 
 def loaded(job: Ready, result: Trained, device: str | None) -> Members:

@@ -304,6 +304,14 @@ class Task(ABC):
         """
         return {}
 
+    def witness(self, raw: Any, example: Example, state: State) -> Array | None:
+        """Return what of an answer that lies on a grid `calibrate` needs, small enough to be kept of every case.
+
+        `raw` is what `score` takes, of a case that its model never saw. By default None: then no case is answered for
+        it, and `calibrate` is not called. A task whose raw answers about whole cases are kept has no need of it.
+        """
+        return None
+
     def has_thresholds(self, target: TargetInfo | None) -> bool:
         """Return whether answers about such a target are called from thresholds that `thresholds` can fit anew."""
         return False
