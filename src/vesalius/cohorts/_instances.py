@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,8 +12,10 @@ import numpy as np
 
 from vesalius import formats
 from vesalius.cohorts._table_io import read_table
-from vesalius.core.case import InstanceMask, Ref
+from vesalius.core.case import Case, InstanceMask, Ref
+from vesalius.core.cohort import Cohort, TargetInfo
 from vesalius.core.errors import DataError
+from vesalius.core.words import counted
 
 TABLE = "instances.csv"
 ALONE = "instance"  # the label of all things where nothing gives them one
@@ -44,6 +47,35 @@ def mask_of(ref: Ref, *, label: str = ALONE) -> InstanceMask:
     path = ref.paths[0]
     ways = (formats.stem(path), path.name, path.relative_to(table.parent).as_posix())
     return InstanceMask(ref, next((rows[w] for w in ways if w in rows), {}))
+
+
+def with_instances(cohort: Cohort, base: Path) -> Cohort:
+    """Return the cohort with the masks of ids that lie beside its images, in folders that have an `instances.csv`.
+
+    A file is named as its case is, or as its case's image. The target is called as the folder.
+    """
+    if not base.is_dir():
+        return cohort
+    for folder in sorted(p for p in base.iterdir() if (p / TABLE).is_file() and p.name not in cohort.targets):
+        files = {formats.stem(p): p for p in sorted(folder.iterdir()) if p.is_file() and p.name != TABLE}
+        cases = [_with_mask(case, folder.name, files) for case in cohort.cases]
+        held = sum(folder.name in case.targets for case in cases)
+        if held:
+            info = TargetInfo(
+                folder.name, "instances", (), f"{counted(held, 'mask')} of ids in '{folder.name}'"
+            )
+            targets = {**cohort.targets, folder.name: info}
+            cohort = replace(cohort, cases=tuple(cases), targets=targets)
+    return cohort
+
+
+def _with_mask(case: Case, target: str, files: Mapping[str, Path]) -> Case:
+    image = case.image
+    own = [formats.stem(p) for p in image.paths] if isinstance(image, Ref) and len(image.paths) == 1 else []
+    for name in (*own, case.id, case.id.rpartition("/")[2]):
+        if name in files and files[name] not in (image.paths if isinstance(image, Ref) else ()):
+            return replace(case, targets={**case.targets, target: mask_of(Ref((files[name],)))})
+    return case
 
 
 def table_of_instances(path: Path) -> dict[int, tuple[str, float]]:

@@ -10,6 +10,7 @@ from vesalius.cohorts import _files
 from vesalius.cohorts._build import matched
 from vesalius.cohorts._grading import graded, orders_of
 from vesalius.cohorts._headers import screen
+from vesalius.cohorts._instances import with_instances
 from vesalius.cohorts._joined import with_joined
 from vesalius.cohorts._layout import LEFT, UNUSED, Detection, Options, hows, known_roles
 from vesalius.cohorts._limits import enforce_limit
@@ -185,6 +186,7 @@ def _tabular(path: Path) -> bool:
 
 def _read_as(name: str, root: Path, options: Options, reason: str) -> Cohort:
     cohort: Cohort = registry.lookup("cohorts", name).read(root, options=options)
+    cohort = with_instances(cohort, _files.unwrap(root) if root.is_dir() else root.parent)
     cases = tuple(replace(c, declared=c.declared or cohort.modalities) for c in cohort.cases)
     targets = {
         info.name: kinds.of(info.kind).labelled(

@@ -47,8 +47,11 @@ def detect(root: Path) -> Detection | None:
     if pairing is None:
         return None
     count = max(len(pairing.matches[g.name]) for g in pairing.masks)
+    beside = all(map(_has_table, pairing.masks)) and bool(_files.find_tables(_files.unwrap(root)))
     return Detection(
-        0.9,
+        0.49
+        if beside
+        else 0.9,  # a table that names the images knows more of the cases, and finds such masks itself
         f"{count} of {counted(len(pairing.images[0].files), 'image')} in '{pairing.images[0].name}' "
         f"{'has' if count == 1 else 'have'} a mask of the same name in "
         f"{', '.join(repr(g.name) for g in pairing.masks)}",

@@ -20,7 +20,9 @@ from vesalius.metrics import numbers
 from vesalius.metrics._matching import HIT, NEITHER, greedy
 from vesalius.metrics._rows import Rows
 
-__all__ = ["counts", "excluded", "joined", "kept", "occurrences", "row", "rows", "summary", "table"]
+__all__ = [
+    "again", "best_overlaps", "counts", "excluded", "joined", "kept", "occurrences", "row", "rows", "summary", "table",
+]  # fmt: skip
 
 ANSWER = "Instances"
 DESCRIPTIONS = {
@@ -85,6 +87,24 @@ def row(answer: Instances, truth: Things) -> dict[str, Any]:
         "sums": sums, "labels": [x.name for x in answer.labels], "p": np.array([t.p for t in things]),
         "names": [t.label for t in things], "ends": ends,
     }  # fmt: skip
+
+
+def best_overlaps(answer: Instances, truth: Things) -> Array:
+    """Return of each thing of an answer the largest overlap (IoU) with a true one of its label, `(N,)`.
+
+    NaN of one that counts for nothing: most of it lies in a region of many, or where nothing is known.
+    """
+    met = _Met.of(answer.image.array[0], truth)
+    overlaps = np.full(len(answer.things), np.nan)
+    for name in {t.label for t in answer.things}:
+        mine = [k for k, t in enumerate(answer.things) if t.label == name and t.id in met.sizes]
+        real = [k for k in truth.labels if truth.labels[k] == name and k in met.true_sizes]
+        crowd = np.array([k in truth.crowd for k in real], dtype=bool)
+        near = met.overlaps([answer.things[k].id for k in mine], real, crowd)
+        best = np.where(crowd[None], 0.0, near).max(axis=1, initial=0.0)
+        within = (near * crowd[None]).sum(axis=1) > 0.5
+        overlaps[mine] = np.where(within & (best <= 0.5), np.nan, best)
+    return overlaps
 
 
 def rows(answers: Sequence[Instances], truths: Sequence[Things]) -> Rows:
