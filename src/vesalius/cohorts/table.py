@@ -18,7 +18,7 @@ from vesalius.cohorts._rows import Slots, contradiction, of_images, rows_of_case
 from vesalius.cohorts._several import together
 from vesalius.cohorts._sure import doubts
 from vesalius.cohorts._table_io import Table, read_table
-from vesalius.cohorts._tables import cases_by_name, tables_of
+from vesalius.cohorts._tables import cases_by_name, tables_of, with_pictures_beside
 from vesalius.cohorts._words import plain, settled
 from vesalius.cohorts.targets import contract as kinds
 from vesalius.core.case import Case, Ref, Split, Target
@@ -142,6 +142,8 @@ def read(root: Path, *, options: Options) -> Cohort:
         label_notes=tuple(label_notes),
         covariates=tuple(c for c in roles.all("covariate") if roles.reasons[c].endswith(TOLD)),
     )
+    if any(source == one.name for _, one in own):
+        cohort = with_pictures_beside(cohort)
     find = cases_by_name(cohort, index)
     for kind, one in own:
         cohort = kind.with_table(cohort, one, find)
