@@ -6,9 +6,9 @@ import time
 from pathlib import Path
 
 import pytest
-from cohorts._box_files import HEIGHT, WIDTH, picture, thing, voc
 
 import vesalius as vs
+from cohorts._box_files import HEIGHT, WIDTH, picture, thing, voc
 from vesalius import cohorts
 from vesalius.core.case import Box
 from vesalius.core.cohort import Cohort

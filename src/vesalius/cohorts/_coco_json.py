@@ -103,7 +103,7 @@ def _parsed(path: Path, outlines: bool) -> Mapping[str, Any]:
     """Return a file's object. Raises FormatError."""
 
     def kept(row: dict[str, Any]) -> dict[str, Any]:
-        if "bbox" in row and "image_id" in row and not outlines:
+        if row.get("bbox") and "image_id" in row and not outlines:
             row.pop("segmentation", None)
         return row
 
@@ -137,7 +137,8 @@ def as_key(value: Any) -> str:
     """Return an id as text: 7, 7.0 and "7" are one."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return str(value).strip()
+    text = str(value).strip()
+    return text.removesuffix(".0") if text.removesuffix(".0").isdecimal() else text
 
 
 def _pictures(data: Mapping[str, Any], path: Path) -> tuple[dict[str, Picture], frozenset[str], list[str]]:

@@ -190,8 +190,7 @@ def _taken(
 
 def _read(document: Document, picture: Picture, split: Split | None, pictures: Pictures) -> _Taken:
     """Return what a file says of one picture. Raises DataError where it is not there or could be one of several."""
-    word = None if split is None else split
-    path = pictures.find(picture.name, near=document.path.parent, word=word)
+    path = pictures.find(picture.name, near=document.path.parent, word=_split_of(document.path))
     if path is None:
         raise DataError(f"listed in {document.path.name}, but not there")
     fault, boxes = None, tuple[Drawn, ...]()
