@@ -39,7 +39,10 @@ def boxes(cohort: Cohort, name: str, target: str = "boxes") -> tuple[Box, ...]:
             "image,class,xmin,ymin,xmax,ymax",
             ["images/a.png,cell,10,5,30,25", "images/b.png,cell,40,20,60,40"],
         ),
-        ("filename,class,x1,y1,x2,y2", ["a.png,cell,10.0,5.0,30.0,25.0", "C:\\x\\b.png,cell,40,20,60,40"]),
+        (
+            "filename,class,x1,y1,x2,y2",
+            ["a.png,cell,10.0,5.0,30.0,25.0", "C:\\x\\images\\b.png,cell,40,20,60,40"],
+        ),
         ("image_id,label,left,top,right,bottom", ["a,cell,10,5,30,25", "b,cell,40,20,60,40"]),
         ("image,label,xtl,ytl,xbr,ybr", ["a,cell,10,5,30,25", "b,cell,40,20,60,40"]),
         ("image,label,x,y,w,h", ["a,cell,10,5,20,20", "b,cell,40,20,20,20"]),
@@ -96,8 +99,9 @@ def test_boxes_beside_a_table_of_cases_take_its_patients_and_splits(tmp_path: Pa
     (tmp_path / "table.csv").write_text(
         "image,patient,finding,split\nimages/a.png,p1,yes,train\nimages/b.png,p1,no,train\nimages/c.png,p2,no,test\n"
     )
-    rows = "image,label,x,y,w,h\nimages/a.png,left,10,5,20,20\nimages/a.png,right,40,20,20,20\nimages/c.png,left,1,1,9,9\n"
-    cohort = made(tmp_path, rows + "gone.png,left,1,1,5,5\n", name="lung_boxes.csv")
+    rows = ["images/a.png,left,10,5,20,20", "images/a.png,right,40,20,20,20", "images/c.png,left,1,1,9,9"]
+    table = "\n".join(["image,label,x,y,w,h", *rows, "gone.png,left,1,1,5,5"])
+    cohort = made(tmp_path, table, name="lung_boxes.csv")
     assert cohort.patients_known and [c.split for c in cohort] == ["train", "train", "test"]
     assert set(cohort.targets) == {"finding", "lung_boxes"}
     assert [b.label for b in boxes(cohort, "a", "lung_boxes")] == ["left", "right"]
@@ -119,15 +123,18 @@ def test_tables_of_splits_are_one(tmp_path: Path) -> None:
 
 def test_boxes_of_volumes_have_z(tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()
-    nib.save(nib.Nifti1Image(np.zeros((60, 40, 12), np.int16), np.eye(4)), tmp_path / "images" / "v.nii.gz")
+    for name in "vw":
+        volume = nib.Nifti1Image(np.zeros((60, 40, 12), np.int16), np.eye(4))
+        nib.save(volume, tmp_path / "images" / f"{name}.nii.gz")
     table = tmp_path / "boxes.csv"
-    table.write_text("case,label,z0,y0,x0,z1,y1,x1\nv,nodule,2,5,10,7,25,30\nv,nodule,-1,0,0,3,4,5\n")
+    table.write_text(
+        "case,label,z0,y0,x0,z1,y1,x1\nv,nodule,2,5,10,7,25,30\nv,nodule,-1,0,0,3,4,5\nw,,,,,,,\n"
+    )
     cohort = cohorts.read(tmp_path)
-    shape = cohorts.check(cohort, strict=False).cases
     first, second = boxes(cohort, "v")
     assert first == Box((2, 5, 10), (7, 25, 30), "nodule") and second == Box((0, 0, 0), (3, 4, 5), "nodule")
-    assert len(shape) == 1
-    table.write_text("case,label,y0,x0,y1,x1\nv,nodule,5,10,25,30\n")
+    assert len(cohorts.check(cohort, strict=False)) == 2 and boxes(cohort, "w") == ()
+    table.write_text("case,label,y0,x0,y1,x1\nv,nodule,5,10,25,30\nw,,,,,\n")
     (aside,) = cohorts.read(tmp_path, max_set_aside=1.0).set_aside
     assert aside.reason == "its boxes have no z, and its image has 12 planes"
 

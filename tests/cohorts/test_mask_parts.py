@@ -8,6 +8,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 from PIL import Image as Picture
+from scipy.ndimage import gaussian_filter
 from skimage.measure import label, regionprops
 
 from vesalius import cohorts
@@ -72,12 +73,12 @@ def test_an_empty_mask_is_a_case_without_boxes_and_encodings_are_one_label(tmp_p
 
 
 def test_blurred_edges_are_cut_before_parts_are_counted(tmp_path: Path) -> None:
-    mask = np.zeros((60, 60))
-    mask[10:30, 10:30], mask[10:30, 9], mask[40:55, 40:55] = 255, 60, 255
-    folder(tmp_path, [mask, mask])
+    mask = np.zeros((400, 400))
+    mask[10:300, 10:300], mask[310:395, 310:395] = 255, 255
+    folder(tmp_path, [np.round(gaussian_filter(mask, 0.4))] * 2)
     cohort = cohorts.read(tmp_path, columns={"boxes": "mask"})
     held = cohort.case("0").targets["boxes"]
-    assert [b.low for b in held] == [(0, 10, 10), (0, 40, 40)]  # type: ignore[union-attr]
+    assert [b.low for b in held] == [(0, 10, 10), (0, 310, 310)]  # type: ignore[union-attr]
 
 
 def test_a_mask_of_another_shape_and_what_is_no_mask_are_refused(tmp_path: Path) -> None:
