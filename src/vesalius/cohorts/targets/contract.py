@@ -126,6 +126,14 @@ class TargetKind:
         """
         return None
 
+    def as_json(self, value: Target) -> Any:
+        """Return a target that is neither a file nor drawn as JSON takes it."""
+        return value
+
+    def of_json(self, value: Any) -> Target:
+        """Return the target that `as_json` gave. Raises TypeError, ValueError or KeyError for something else."""
+        return tuple(map(str, value)) if isinstance(value, list) else cast(Target, value)
+
     def question(self, column: str, columns: Columns) -> Question | None:
         """Return what a person must answer before a column is learned from that nobody named; None for nothing."""
         return None
