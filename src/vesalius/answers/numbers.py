@@ -12,33 +12,42 @@ import numpy as np
 
 from vesalius import metrics
 from vesalius.answers import value as single
-from vesalius.answers.contract import ForeignAnswers, Handling, Judged, Kept, Panel
+from vesalius.answers.contract import ForeignAnswers, Handling, Judged, Kept, Panel, of
 from vesalius.answers.drawing import figures as draw
+from vesalius.answers.drawing import planes
 from vesalius.answers.drawing.figures import Figure
 from vesalius.answers.drawing.lines import Line
 from vesalius.answers.drawing.panels import Cell, Table, decimals_of, figure
+from vesalius.answers.drawing.signed import one_coloured
+from vesalius.answers.drawing.slices import Slice
 from vesalius.answers.foreign.tables import Row, row_answers
+from vesalius.core.answers import ImageAnswer
 from vesalius.core.answers.numbers import Numbers
 from vesalius.core.answers.value import Value
 from vesalius.core.ask import Ask
 from vesalius.core.case import Case
+from vesalius.core.census import census
 from vesalius.core.cohort import TargetInfo
 from vesalius.core.doubt import Doubt
 from vesalius.core.errors import DataError, UnknownName
-from vesalius.core.image import Array
+from vesalius.core.image import Array, Image
 from vesalius.core.marks import Mark
+from vesalius.core.palette import of_place, rgb
 from vesalius.core.promise import Limits, Promise
 from vesalius.core.scorecard import Scorecard
 from vesalius.metrics import Interval, Rows
 from vesalius.metrics import numbers as judge
+from vesalius.prepare.geometry import upright
 
 TARGETS = ("measures",)
+DENSE = 0.1  # of a field's highest value: what is denser decides which slice is shown
 
 
 class NumbersHandling(Handling[Numbers]):
     """What is done with several numbers: each is a part, of which `answers/value.py` says what is done with it."""
 
     kind = Numbers
+    draws = True
     objects = (".sr.dcm",)
     headlines = ("mae", "relative", "r2", "spearman", "inside")
     metric_names: ClassVar[Mapping[str, str]] = {
@@ -97,6 +106,34 @@ class NumbersHandling(Handling[Numbers]):
             for name, value in answer.values.items()
             for mark in single.HANDLING.marks(replace(value, quantity=None))
         ]
+
+    def drawn(self, answer: Numbers) -> bool:
+        """Return whether fields that lie on the image are parts of the answer, such as where counts come from."""
+        return bool(fields_of(answer))
+
+    def shown_by(self, answer: Numbers, image: Image) -> Image | None:
+        """Return where the fields are dense, as labels: the fullest slice is shown."""
+        dense = [f.image.array[0] > DENSE * np.nanmax(f.image.array) for f in fields_of(answer).values()]
+        if not dense:
+            return None
+        first = next(iter(fields_of(answer).values())).image
+        return upright(replace(first, array=np.any(dense, axis=0).astype(np.uint8)[None]), image)
+
+    def draw(self, axes: Any, answer: Numbers, image: Image, shown: Slice) -> None:
+        """Draw each field in a colour of its own, the denser the higher it is, and a legend."""
+        for k, (name, field) in enumerate(fields_of(answer).items()):
+            array = upright(field.image, image).array[0]
+            colour = of_place(k)
+            layer = one_coloured(array[shown.z], float(np.nanmax(array)), rgb(colour))
+            axes.imshow(layer, aspect=shown.aspect, extent=planes.extent(array[shown.z]))
+            axes.plot([], [], color=colour, label=name.replace("_", " "))
+        axes.legend(loc="lower right", fontsize=7)
+
+    def placed(self, answer: Numbers, low: Sequence[int], reference: Image) -> Numbers:
+        """Return the numbers with the fields that are parts of them on the whole image's grid."""
+        beside = {name: part for name, part in answer.parts.items() if name not in answer.values}
+        moved = {name: of(part).placed(part, low, reference) for name, part in beside.items()}
+        return replace(answer, parts={**answer.parts, **moved})
 
     # --- what is asked of them, and how far opinions are apart
 
@@ -183,6 +220,10 @@ class NumbersHandling(Handling[Numbers]):
         return Kept(held, float(np.mean(sizes)) if _alike(answer) else None)
 
     # --- held against the truth
+
+    def truth(self, target: Any, case: Case) -> Mapping[str, float | None]:
+        """Return the numbers of a target by name; of boxes how many there are of each label."""
+        return census(target)
 
     def rate(self, answer: Numbers, truth: Any, measured: Any) -> tuple[float, str]:
         """Return the negative of the mean difference, each over the larger of both numbers, and all as the caption."""
@@ -305,6 +346,11 @@ class NumbersHandling(Handling[Numbers]):
             return Numbers(parts=parts, case_id=row.case)
 
         return row_answers(path, cases, numbers_of)
+
+
+def fields_of(answer: Numbers) -> dict[str, ImageAnswer]:
+    """Return the parts that are fields on the image, such as the densities that counts are the sums of."""
+    return {name: part for name, part in answer.parts.items() if isinstance(part, ImageAnswer)}
 
 
 def _known(truth: Any) -> bool:

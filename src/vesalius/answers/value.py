@@ -29,7 +29,7 @@ from vesalius.core.image import Array
 from vesalius.core.marks import Mark
 from vesalius.core.promise import Limits, Promise
 from vesalius.core.scorecard import Scorecard
-from vesalius.core.words import counted
+from vesalius.core.words import counted, in_unit
 from vesalius.metrics import Interval, Rows
 from vesalius.metrics import value as judge
 
@@ -85,10 +85,10 @@ class ValueHandling(Handling[Value]):
 
     def lines(self, answer: Value) -> list[Line]:
         """Return the number with its unit, and what the model itself says of its bounds where nothing is promised."""
-        found = [Line(answer.quantity or "value", f"{answer.x:.6g} {answer.unit or ''}".rstrip())]
+        found = [Line(answer.quantity or "value", f"{answer.x:.6g}{in_unit(answer.unit)}")]
         if answer.bounds is not None and answer.promise is None:
             own = answer.bounds
-            text = f"{own.low:.5g} to {own.high:.5g} {answer.unit or ''}".rstrip()
+            text = f"{own.low:.5g} to {own.high:.5g}{in_unit(answer.unit)}"
             found.append(Line(f"by its own word in {100 * own.share:g} %", f"{text}, not calibrated"))
         return found
 
@@ -128,7 +128,7 @@ class ValueHandling(Handling[Value]):
         if lacks:
             remarks = (*remarks, f"the answer says no {lacks} of its own: the interval has no bounds")
         elif math.isfinite(reach):
-            interval = _widened(answer, reach, limits.way)
+            interval = _possible(answer, _widened(answer, reach, limits.way))
         else:
             few = counted(limits.least(), "calibration case")
             remarks = (*remarks, f"too few calibration cases ({few}): the interval has no bounds")
@@ -136,8 +136,7 @@ class ValueHandling(Handling[Value]):
         if {"low", "high"} <= about.keys():
             low, high = float(about["low"]), float(about["high"])
             if interval[0] is None or interval[1] is None or interval[0] < low or interval[1] > high:
-                unit = f" {answer.unit}" if answer.unit else ""
-                known = f"{low:.5g} to {high:.5g}{unit}"
+                known = f"{low:.5g} to {high:.5g}{in_unit(answer.unit)}"
                 remarks = (
                     *remarks,
                     f"the interval goes beyond the numbers that the calibration saw, {known}",
@@ -255,6 +254,12 @@ def _widened(answer: Value, reach: float, way: str) -> tuple[float, float]:
     own = _bounds(answer)
     middle = (own.low + own.high) / 2
     return min(own.low - reach, middle), max(own.high + reach, middle)
+
+
+def _possible(answer: Value, interval: tuple[float, float]) -> tuple[float, float]:
+    """Return the part of an interval in which the number can lie at all."""
+    least = -math.inf if answer.least is None else answer.least
+    return max(interval[0], least), max(interval[1], least)
 
 
 def _bounds(answer: Value) -> Bounds:

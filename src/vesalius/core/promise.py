@@ -21,7 +21,7 @@ from typing import Any
 
 from vesalius.core.case import Case
 from vesalius.core.groups import parse
-from vesalius.core.words import counted, listed
+from vesalius.core.words import counted, in_unit, listed
 
 OPTION = "coverage"  # in a plan's `task.options`, whatever the task: what its answers are to promise
 PROMISE = "promise"  # in a stage's calibration
@@ -68,7 +68,7 @@ class Promise:
             return listed(self.labels) or "none of them"
         if self.interval is not None:
             low, high = self.interval
-            unit = f" {self.unit}" if self.unit else ""
+            unit = in_unit(self.unit)
             if low is None and high is None:
                 return "any number"
             if low is None or high is None:

@@ -22,8 +22,8 @@ from vesalius.metrics._matching import HIT, IOU, NEITHER, Hit, first_hits, greed
 from vesalius.metrics._rows import Rows
 
 __all__ = [
-    "IOU", "RATES", "Hit", "baseline", "counts", "excluded", "froc_curve", "joined", "kept",
-    "occurrences", "precision_curve", "row", "rows", "summary", "table",
+    "IOU", "RATES", "Hit", "again", "alike", "baseline", "counts", "excluded", "found_by", "froc_curve", "joined",
+    "kept", "occurrences", "of_cases", "precision_curve", "row", "rows", "summary", "table", "usual",
 ]  # fmt: skip
 
 ANSWER = "Boxes"
@@ -81,9 +81,12 @@ _MATCH, _FROC = len(IOU), len(IOU) + 1  # places of flags after those of the IoU
 _CELLS = ("p", "label", "hit", "neither", "called", "size", "size_label", "found")
 
 
-def row(answer: Boxes, truth: Sequence[Box]) -> dict[str, Any]:
+def row(
+    answer: Boxes, truth: Sequence[Box], *, spacing_mm: tuple[float, float, float] | None = None
+) -> dict[str, Any]:
     """Return what is kept of one case until all are there: corners, probabilities, what is called, and the true boxes.
 
+    `spacing_mm` is the image's, `(x, y, z)`, by which sizes of true boxes are in millimetres; else they are in voxels.
     Raises DataError where a corner or a probability is not a finite number, or where there is not one a box.
     """
     p = np.asarray(answer.p, dtype=np.float64)
@@ -105,6 +108,8 @@ def row(answer: Boxes, truth: Sequence[Box]) -> dict[str, Any]:
         "true": true, "crowd": np.array([b.crowd for b in truth], dtype=bool),
         "true_names": [b.label for b in truth],
         "counts": counted if isinstance(counted, Numbers) else counts_of(answer),
+        "scale": None if spacing_mm is None else np.array(spacing_mm[::-1], dtype=np.float64),
+        "thresholds": dict(answer.thresholds or {}),
     }  # fmt: skip
 
 
@@ -129,7 +134,8 @@ def table(made: Sequence[Mapping[str, Any]], case_ids: Sequence[str], *, hit: Hi
         dict.fromkeys(n for one in made for n in (*one["labels"], *one["true_names"], *one["names"]))
     )
     place = {name: k for k, name in enumerate(labels)}
-    rule = hit or Hit(at=0.5 if _flat(made) else 0.1)
+    rule = hit or usual(made)
+    in_mm = bool(made) and all(one["scale"] is not None for one in made)
     cells: dict[str, list[Array]] = {name: [] for name in _CELLS}
     true, crowds = (np.zeros((len(made), len(labels)), dtype=np.int64) for _ in range(2))
     for k, one in enumerate(made):
@@ -146,7 +152,7 @@ def table(made: Sequence[Mapping[str, Any]], case_ids: Sequence[str], *, hit: Hi
             "p": one["p"], "label": ours, "called": one["called"],
             "hit": ((flags == HIT) * bits).sum(axis=1).astype(np.int32),
             "neither": ((flags == NEITHER) * bits).sum(axis=1).astype(np.int32),
-            "size": (one["true"][:, 1] - one["true"][:, 0]).max(axis=1, initial=0.0)[kept],
+            "size": _longest(one["true"], one["scale"] if in_mm else None)[kept],
             "size_label": theirs[kept], "found": found[kept],
         }.items():  # fmt: skip
             cells[name].append(value)
@@ -155,6 +161,7 @@ def table(made: Sequence[Mapping[str, Any]], case_ids: Sequence[str], *, hit: Hi
     info = {
         "labels": tuple(labels), "hit": rule, "units": dict.fromkeys(labels, "1"), "alike": True,
         "most": COCO_MOST if true.max(initial=0) <= COCO_MOST else max((len(p) for p in cells["p"]), default=0),
+        "size_unit": "mm" if in_mm else "voxels", "thresholds": _shared(made),
     }  # fmt: skip
     return kept_ready(Rows(tuple(case_ids), columns, info))
 
@@ -163,13 +170,46 @@ def kept(rows: Rows, index: int) -> dict[str, Any]:
     """Return what of one row a scorecard keeps, as JSON takes it; `again` makes rows of it."""
     one: dict[str, Any] = {name: rows[name][index].tolist() for name in _CELLS}
     one |= {name: rows[name][index].tolist() for name in ("true", "crowds")}
-    return one | {
-        "intervals": {
-            name: [float(rows[f"{end}/{name}"][index]) for end in ("low", "high")]
-            for name in rows.info["labels"]
-            if f"low/{name}" in rows.columns
-        }
+    labels = rows.info["labels"]
+    bounds = {
+        n: (rows[f"low/{n}"][index], rows[f"high/{n}"][index]) for n in labels if f"low/{n}" in rows.columns
     }
+    return one | {
+        "counts": [float(rows[f"x/{n}"][index]) for n in labels],
+        "intervals": {
+            n: [None if np.isinf(v) else float(v) for v in both]
+            for n, both in bounds.items()
+            if not np.isnan(both).any()
+        },
+    }
+
+
+def again(
+    held: Sequence[Mapping[str, Any]],
+    case_ids: Sequence[str],
+    *,
+    labels: Sequence[str],
+    info: Mapping[str, Any],
+) -> Rows:
+    """Return the rows of which `kept` was said, with the rules in `info`: `hit`, `most`, `size_unit`, `thresholds`."""
+    types = {"p": np.float64, "size": np.float64, "called": bool, "found": bool}
+    columns = {
+        name: ragged.column([np.array(one[name], dtype=types.get(name, np.int32)) for one in held])
+        for name in _CELLS
+    }
+    true, crowds = (
+        np.array([one[name] for one in held], dtype=np.int64).reshape(len(held), len(labels))
+        for name in ("true", "crowds")
+    )
+    x = {n: np.array([one["counts"][k] for one in held], dtype=np.float64) for k, n in enumerate(labels)}
+    y = {n: np.where(crowds[:, k] > 0, np.nan, true[:, k]) for k, n in enumerate(labels)}
+    bounds = {
+        n: np.array([_bounds(one["intervals"].get(n)) for one in held], dtype=np.float64) for n in labels
+    }
+    kept_bounds = {n: b for n, b in bounds.items() if not np.isnan(b).all()}
+    columns |= {"true": true, "crowds": crowds, **numbers.from_arrays(x, y, intervals=kept_bounds).columns}
+    rules = {**info, "labels": tuple(labels), "units": dict.fromkeys(labels, "1"), "alike": True}
+    return kept_ready(Rows(tuple(case_ids), columns, rules))
 
 
 def joined(first: Rows, second: Rows) -> Rows:
@@ -232,7 +272,7 @@ def counts(rows: Rows) -> dict[str, int]:
 
 def excluded(rows: Rows) -> dict[str, int]:
     """Return the cases whose true count of a label is not known, for a crowd is there, and labels that no case has."""
-    found = {}
+    found: dict[str, int] = {}
     for k, label in enumerate(rows.info["labels"]):
         crowded = int((rows["crowds"][:, k] > 0).sum())
         found |= {f"crowd/{label}": crowded} if crowded else {}
@@ -261,7 +301,7 @@ def baseline(truths: Sequence[Sequence[Box]]) -> tuple[tuple[Box, ...], Array]:
     best = max(tried, key=lambda one: sum(_alike(one, x) for x in held), default=[])
     others = [x for x in held if x is not best]
     share = [
-        np.mean([_near([b], x).max(initial=0.0) >= 0.5 for x in others]) if others else 1.0 for b in best
+        np.mean([alike([b], x).max(initial=0.0) >= 0.5 for x in others]) if others else 1.0 for b in best
     ]
     return tuple(best), np.array(share, dtype=np.float64)
 
@@ -270,16 +310,16 @@ def _alike(one: Sequence[Box], other: Sequence[Box]) -> float:
     """Return how alike the boxes of two cases are: the mean over all boxes of the best overlap with the other's."""
     if not one or not other:
         return float(not one and not other)
-    near = _near(one, other)
+    near = alike(one, other)
     return float(np.concatenate([near.max(axis=0), near.max(axis=1)]).mean())
 
 
-def _near(one: Sequence[Box], other: Sequence[Box]) -> Array:
-    """Return the overlaps `(N, M)` of boxes, 0 where their labels differ."""
+def alike(one: Sequence[Box], other: Sequence[Box]) -> Array:
+    """Return the intersection over union of each two boxes, `(N, M)`, 0 where their labels differ."""
     alike = np.array([[a.label == b.label for b in other] for a in one], dtype=bool).reshape(
         len(one), len(other)
     )
-    return overlaps(_corners(one), _corners(other), np.zeros(len(other), dtype=bool)) * alike
+    return np.asarray(overlaps(_corners(one), _corners(other), np.zeros(len(other), dtype=bool)) * alike)
 
 
 def precision_curve(rows: Rows, at: float) -> dict[str, Array]:
@@ -296,6 +336,32 @@ def froc_curve(rows: Rows, index: Array, rates: Array) -> Array:
     """Return the sensitivity at each rate of false boxes an image, `(K, R)`, on a resample; NaN of absent labels."""
     held, weight = rows.prepared or _prepared(rows), np.bincount(index, minlength=len(rows))
     return ragged.sensitivities(held, weight, weight @ rows["true"], rates)
+
+
+def found_by(answer: Boxes, truth: Sequence[Box], *, hit: Hit | None = None) -> tuple[Array, Array]:
+    """Return of each true box that is no crowd the place of the box that finds it, -1 of none, and its label, `(M,)`.
+
+    All candidates are held against the truth, the surest first, whether they are called or not.
+    """
+    one = row(answer, truth)
+    names = {n: k for k, n in enumerate(dict.fromkeys([*one["names"], *one["true_names"]]))}
+    ours, theirs = (np.array([names[n] for n in one[k]], dtype=np.int64) for k in ("names", "true_names"))
+    _, by = _matched(one, ours, theirs, hit or usual([one]))
+    found = np.full(len(theirs), -1, dtype=np.int64)
+    found[by[by >= 0]] = np.flatnonzero(by >= 0)
+    real = ~one["crowd"]
+    return found[real], np.array(one["true_names"], dtype=object)[real]
+
+
+def usual(made: Sequence[Mapping[str, Any]]) -> Hit:
+    """Return when a box has found a true one by default: by half in pictures, by a tenth in volumes."""
+    return Hit(at=0.5 if _flat(made) else 0.1)
+
+
+def of_cases(rows: Rows) -> tuple[Array, Array, Array]:
+    """Return a case's called boxes that found something, those that found nothing, and its true boxes, `(N, K)`."""
+    held = rows.prepared or _prepared(rows)
+    return held["right"], held["wrong"], rows["true"]
 
 
 def kept_ready(rows: Rows) -> Rows:
@@ -343,7 +409,7 @@ def _matched(one: Mapping[str, Any], ours: Array, theirs: Array, hit: Hit) -> tu
         if not len(real):
             continue
         near = overlaps(one["boxes"][mine], one["true"][real], crowd)
-        ends[mine, : len(IOU)] = greedy(near, crowd, IOU)[0]
+        ends[mine, : len(IOU)] = greedy(near, crowd, IOU.tolist())[0]
         near, least = nearness(one["boxes"][mine], one["true"][real], crowd, hit)
         end, found = greedy(near, crowd, [least])
         ends[mine, _MATCH], ends[mine, _FROC] = end[:, 0], first_hits(near, crowd, least)
@@ -385,6 +451,26 @@ def _called(right: Array, wrong: Array, true: Array, images: int) -> dict[str, A
 def _sensed(found: Array) -> dict[str, Array]:
     """Return sensitivities `(K, R)` under their names, and their mean."""
     return {"froc": found.mean(axis=1), **{name: found[:, k] for k, name in enumerate(_AT)}}
+
+
+def _longest(boxes: Array, scale: Array | None) -> Array:
+    """Return the longest side of each box `(N, 2, 3)`, in voxels, or in what `scale` `(3,)` says a voxel measures."""
+    sides = boxes[:, 1] - boxes[:, 0]
+    return np.asarray((sides if scale is None else sides * scale).max(axis=1, initial=0.0))
+
+
+def _shared(made: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Return the thresholds by label, where all cases have the same ones."""
+    first = dict(made[0]["thresholds"]) if made else {}
+    return first if all(one["thresholds"] == first for one in made) else {}
+
+
+def _bounds(held: Sequence[float | None] | None) -> tuple[float, float]:
+    """Return a kept interval, infinite on a side without a bound; NaN where nothing was promised."""
+    if held is None:
+        return float("nan"), float("nan")
+    low, high = held
+    return -np.inf if low is None else low, np.inf if high is None else high
 
 
 def _corners(boxes: Sequence[Box]) -> Array:
