@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 
@@ -21,7 +22,11 @@ def case_digest(case: Case, files: dict[Path, str]) -> str:
     """
     parts: dict[str, object] = {
         "images": {name: _pixels(item, files) for name, item in case.images.items()},
-        "targets": {name: _target(value, files) for name, value in case.targets.items()},
+        "targets": {
+            name: _target(value, files)
+            for name, value in case.targets.items()
+            if not isinstance(value, Mapping)  # it is made of others that are here
+        },
         "region": None if case.region is None else _pixels(case.region, files),
         "patient": case.patient,
         "covariates": dict(case.covariates),

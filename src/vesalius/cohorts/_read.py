@@ -9,6 +9,7 @@ from pathlib import Path
 from vesalius.cohorts import _files
 from vesalius.cohorts._build import matched
 from vesalius.cohorts._headers import screen
+from vesalius.cohorts._joined import with_joined
 from vesalius.cohorts._layout import LEFT, UNUSED, Detection, Options, hows, known_roles
 from vesalius.cohorts._limits import enforce_limit
 from vesalius.cohorts._spelling import one_spelling
@@ -163,7 +164,8 @@ def _tabular(path: Path) -> bool:
 def _read_as(name: str, root: Path, options: Options, reason: str) -> Cohort:
     cohort: Cohort = registry.lookup("cohorts", name).read(root, options=options)
     cases = tuple(replace(c, declared=c.declared or cohort.modalities) for c in cohort.cases)
-    return replace(cohort, cases=cases, notes=(f"layout {name}: {reason}", *cohort.notes))
+    told = replace(cohort, cases=cases, notes=(f"layout {name}: {reason}", *cohort.notes))
+    return with_joined(told, options.target)
 
 
 def _contents(root: Path) -> str:

@@ -99,13 +99,15 @@ def said(value: Target) -> str:
         return cut(value.paths[0].name)
     if isinstance(value, tuple):
         return some((v if isinstance(v, str) else v.label for v in value), len(value)) or "none"
+    if isinstance(value, Mapping):
+        return some((f"{name} {number:.6g}" for name, number in value.items()), len(value)) or "none"
     if isinstance(value, Event):
         return f"{'event' if value.happened else 'none yet'} at {value.time_days:g} days"
     return repr(value)
 
 
-# class name · several class names · number · time to event · where the mask lies, or the mask · boxes
-Target = str | tuple[str, ...] | float | Event | Ref | Image | tuple[Box, ...]
+# class name · several class names · number · time to event · where the mask lies, or the mask · boxes · numbers by name
+Target = str | tuple[str, ...] | float | Event | Ref | Image | tuple[Box, ...] | Mapping[str, float]
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from vesalius.cohorts._box_table import with_table
 from vesalius.cohorts.targets._given_boxes import boxes_of
 from vesalius.cohorts.targets._renaming import plain, renamed
 from vesalius.cohorts.targets._strata import by_name
-from vesalius.cohorts.targets.contract import Cells, Find, OwnTable, TargetKind
+from vesalius.cohorts.targets.contract import Cells, Find, OwnTable, TargetKind, Thing
 from vesalius.core.case import Box, Target
 from vesalius.core.cohort import Cohort, Label, TargetInfo
 from vesalius.core.errors import DataError
@@ -132,6 +132,10 @@ class DrawnBoxes(TargetKind):
         crowds = sum(b.crowd for b in every)
         return [*found, ("crowds", f"{crowds}, neither asked for nor counted")] if crowds else found
 
+    def extents(self, value: Target) -> tuple[Thing, ...]:
+        """Return each box by its label and its size; regions of many things are left out."""
+        return tuple((box.label, _size(box)) for box in _boxes(value) if not box.crowd)
+
     # --- held against answers
 
     def renamed(self, value: Target, new: Mapping[str, str]) -> Target | None:
@@ -183,6 +187,11 @@ def _three(values: Sequence[float]) -> str:
     """Return the least, the median and the greatest."""
     low, middle, high = min(values), float(np.median(values)), max(values)
     return f"{middle:.4g}" if low == high else f"{low:.4g}–{middle:.4g}–{high:.4g}"
+
+
+def _size(box: Box) -> tuple[float, float, float]:
+    z, y, x = (high - low for low, high in zip(box.low, box.high, strict=True))
+    return z, y, x
 
 
 KIND = DrawnBoxes()

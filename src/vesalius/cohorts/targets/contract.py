@@ -17,6 +17,9 @@ from vesalius.core.words import listed
 
 ROOM = "cohorts.targets"
 Cells = list[str | None]
+Thing = tuple[
+    str, tuple[float, float, float]
+]  # a label, and a size (z, y, x) in voxels of the reference image
 
 
 @dataclass(frozen=True)
@@ -138,6 +141,16 @@ class TargetKind:
         """Return what a person must answer before a column is learned from that nobody named; None for nothing."""
         return None
 
+    # --- made of several targets of another kind, which the literal JOINS names
+
+    def describe_joined(self, parts: Sequence[TargetInfo]) -> TargetInfo:
+        """Return the target that some others make together, named by their names, parted by commas."""
+        raise NotImplementedError(f"targets of kind {self.name} are not made of others")
+
+    def joined(self, values: Mapping[str, Target]) -> Target | None:
+        """Return a case's value from those of the targets it is made of, by name; None where it has none."""
+        raise NotImplementedError(f"targets of kind {self.name} are not made of others")
+
     def made(self, cohort: Cohort, text: str) -> Cohort:
         """Return the cohort with such targets made of others, as `--column HOW=text` says; `HOW` is the file's literal.
 
@@ -217,6 +230,10 @@ class TargetKind:
             return 1 - len(first & second) / len(first | second) if first | second else 0.0
         a, b = self.number_of(one), self.number_of(other)
         return None if a is None or b is None else abs(a - b)
+
+    def extents(self, value: Target) -> tuple[Thing, ...]:
+        """Return each thing that a value places in the image, by its label and its size; none of other kinds."""
+        return ()
 
     # --- held against answers
 
