@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from cohorts._box_files import HEIGHT, WIDTH, coco, picture
 from vesalius import cohorts
+from vesalius.cohorts.targets import contract
 from vesalius.core.case import Box
 from vesalius.core.cohort import Cohort
 from vesalius.core.errors import DataError, FormatError
@@ -140,6 +142,37 @@ def test_the_box_around_an_outline_stands_for_one_that_is_missing(tmp_path: Path
     pictures(tmp_path, "a.png")
     coco(tmp_path / "a.json", {"a.png": [{"bbox": None, "segmentation": [[10, 5, 30, 5, 20, 25]]}]})
     assert boxes(cohorts.read(tmp_path), "a") == (BOX,)
+
+
+def test_outlines_go_to_the_kind_of_target_that_is_made_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Drawn(contract.TargetKind):
+        name = "class"  # any kind that there is
+
+        def of_outlines(self, things: Sequence[contract.Outlined], size: tuple[int, int]) -> str:
+            seen.append((tuple(things), size))
+            return f"{len(things)} things"
+
+    seen: list[tuple[tuple[contract.Outlined, ...], tuple[int, int]]] = []
+    monkeypatch.setattr(contract, "of_outlines", lambda name: Drawn() if name == "class" else None)
+    pictures(tmp_path, "a.png", "b.png", "c.png")
+    rows = [
+        {"bbox": BBOX, "segmentation": [[10, 5, 30, 5, 20, 25.5]]},
+        {"bbox": BBOX, "segmentation": {"size": [HEIGHT, WIDTH], "counts": "ab"}, "iscrowd": 1},
+    ]
+    other = {"bbox": BBOX, "segmentation": {"size": [WIDTH, HEIGHT], "counts": [1, 2]}}
+    coco(tmp_path / "a.json", {"a.png": rows, "b.png": [], "c.png": [other]})
+    cohort = cohorts.read(tmp_path, target="class", max_set_aside=1.0)
+    assert set(cohort.targets) == {"boxes", "class"} and cohort.case("a").targets["class"] == "2 things"
+    polygon, runs = seen[0][0]
+    assert polygon == contract.Outlined("cell", ((10, 5, 30, 5, 20, 25.5),))
+    assert runs == contract.Outlined("cell", runs="ab", size=(40, 60), crowd=True) and seen[1] == (
+        (),
+        (40, 60),
+    )
+    assert "outline 1 is of a picture of 60 rows and 40 columns" in cohort.set_aside[0].reason
+    assert set(cohorts.read(tmp_path).targets) == {"boxes"}
 
 
 def test_corners_in_the_place_of_sizes_are_asked(tmp_path: Path) -> None:

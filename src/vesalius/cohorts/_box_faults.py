@@ -93,12 +93,12 @@ def tidy(
     if why := _hopeless(page, low, high, numbers, size):
         return (), why
     last = 1.0 if way.inclusive and way.form == "corners" and not way.relative else 0.0
-    wrong = (high < low - last / 2).any(axis=1)
+    wrong = np.asarray((high < low - last / 2).any(axis=1))
     one, other = np.minimum(low, high - last), np.maximum(low + last, high)
     low, high = np.where(wrong[:, None], one, low), np.where(wrong[:, None], other, high)
-    flat = (high - low - last <= 1e-6).any(axis=1)
+    flat = np.asarray((high - low - last <= 1e-6).any(axis=1))
     outside = ~flat & ((low >= size) | (high <= 0)).any(axis=1)
-    over = np.maximum(-low, high - size).max(axis=1)
+    over = np.asarray(np.maximum(-low, high - size).max(axis=1))
     kept = ~flat & ~outside
     faults = {"reversed": wrong, "flat": flat, "outside": outside, "beyond": kept & (over > _ROUNDING + 1e-6)}
     for kind, which in faults.items():

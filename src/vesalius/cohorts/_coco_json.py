@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vesalius.cohorts._box_numbers import number
+from vesalius.cohorts.targets.contract import Outlined
 from vesalius.core.errors import DataError, FormatError
 from vesalius.core.words import counted, listed
 
@@ -184,3 +185,28 @@ def _categories(data: Mapping[str, Any], path: Path, notes: list[str]) -> dict[s
     if len(set(found.values())) < len(found):
         notes.append(f"{path.name} has several categories of one name: they are one label")
     return found
+
+
+def outlined(document: Document, row: Mapping[str, Any]) -> Outlined:
+    """Return an annotation's outline. Raises DataError for one that is neither polygons nor runs."""
+    label, where = document.categories[as_key(row.get("category_id"))], f"annotation {as_key(row.get('id'))}"
+    crowd = is_crowd(row)
+    given = row["segmentation"]
+    if isinstance(given, list):
+        polygons = given if all(isinstance(p, list) for p in given) else [given]
+        points = tuple(tuple(number(v, what=where) for v in polygon) for polygon in polygons)
+        return Outlined(label, points, crowd=crowd)
+    if isinstance(given, dict) and isinstance(given.get("size"), list) and len(given["size"]) == 2:
+        runs, (rows, columns) = given.get("counts"), given["size"]
+        size = (int(number(rows, what=where)), int(number(columns, what=where)))
+        if isinstance(runs, str):
+            return Outlined(label, runs=runs, size=size, crowd=crowd)
+        if isinstance(runs, list) and all(isinstance(n, int) for n in runs):
+            return Outlined(label, runs=tuple(runs), size=size, crowd=crowd)
+    raise DataError(f"{document.path.name}: {where} has an outline that is neither polygons nor runs")
+
+
+def is_crowd(row: Mapping[str, Any]) -> bool:
+    """Return whether an annotation is of many things at once, or to be ignored."""
+    said = row.get("iscrowd") or row.get("ignore") or 0
+    return str(said).strip().casefold() in ("1", "1.0", "true")
