@@ -260,22 +260,30 @@ def test_another_tools_table_of_boxes(tmp_path: Path) -> None:
 
 def test_another_tools_boxes_in_cocos_json(tmp_path: Path) -> None:
     path = tmp_path / "results.json"
-    row = {"image_id": "one", "category_id": 2, "bbox": [20, 10, 5, 8], "score": 0.5}
+    row = {"image_id": 7, "category_id": 1, "bbox": [20, 10, 5, 8], "score": 0.5}
+    names = {"images": [{"id": 7, "file_name": "sub/two.jpg"}, {"id": 2, "file_name": "one.jpg"}],
+             "categories": [{"id": 0, "name": "red_cell"}, {"id": 1, "name": "white_cell"}]}  # fmt: skip
+    path.write_text(json.dumps({**names, "annotations": [row]}))
+    found = box_answers(path, CASES, TARGET)
+    wanted = (Box((0.0, 10.0, 20.0), (1.0, 18.0, 25.0), "white_cell"),)  # by name: the label's own value is 2
+    assert cast(Boxes, found["two"]).boxes == wanted and cast(Boxes, found["one"]).boxes == ()
     path.write_text(json.dumps([row]))
-    (box,) = cast(Boxes, box_answers(path, CASES, TARGET)["one"]).boxes
-    assert box == Box((0.0, 10.0, 20.0), (1.0, 18.0, 25.0), "white_cell")
-    beside = {"images": [{"id": 7, "file_name": "two.jpg"}], "categories": [{"id": 0, "name": "red_cell"}],
-              "annotations": [{**row, "image_id": 7, "category_id": 0}]}  # fmt: skip
-    path.write_text(json.dumps(beside))
-    assert (
-        cast(Boxes, box_answers(path, CASES, TARGET)["two"]).boxes[0].label == "red_cell"
-    )  # by name, not by number
+    with pytest.raises(DataError, match="nothing says which image has this number.*7"):
+        box_answers(path, CASES, TARGET)
+    true = [{"image_id": 7, "category_id": 1, "bbox": [1, 1, 2, 2]}]
+    (tmp_path / "instances.json").write_text(json.dumps({**names, "annotations": true}))
+    assert cast(Boxes, box_answers(tmp_path, CASES, TARGET)["two"]).boxes == wanted
+    (tmp_path / "instances.json").unlink()
+    row |= {"image_id": "one", "category_id": "White_Cell"}
+    path.write_text(json.dumps([row]))
+    assert cast(Boxes, box_answers(path, CASES, TARGET)["one"]).boxes == wanted
     for wrong, word in (
-        ([{**row, "category_id": 0}], "no label has the value"),
-        ([{**row, "image_id": 12}], "no image_id"),
+        ([{**row, "category_id": 1}], "nothing says which category"),
+        ([{**row, "image_id": "three"}], "no image"),
         ([{**row, "bbox": [1, 2, 0, 4]}], "no extent"),
         ([{**row, "bbox": [1, 2, 3]}], "four numbers"),
         ({"boxes": []}, "no list"),
+        (true, "no list"),
     ):
         path.write_text(json.dumps(wrong))
         with pytest.raises(DataError, match=word):
