@@ -148,5 +148,5 @@ def breasts(person: Person, y: Array, x: Array, random: np.random.Generator) -> 
     found = np.zeros_like(y)
     for side in SIDES:
         inside = 1 - ((x - side * 84) / 68) ** 2 - ((y - low) / np.where(y > low, 46, 95)) ** 2
-        found += thick * np.clip(inside, 0, None) ** np.where(y > low, 0.9, 1.6)
+        found += thick * np.clip(inside, 0, None) ** 1.2
     return found
