@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,10 +10,14 @@ import pytest
 from vesalius import metrics
 from vesalius.core import registry
 from vesalius.core.answers import kinds
+from vesalius.core.answers.boxes import Boxes, counts_of
 from vesalius.core.answers.mask import Mask
+from vesalius.core.answers.numbers import Numbers
+from vesalius.core.case import Box
 from vesalius.core.cohort import Label
 from vesalius.core.errors import UnknownName
 from vesalius.core.image import Image
+from vesalius.core.promise import Promise
 
 STEMS = sorted(registry.stems("metrics"))
 KINDS = {kind.__name__ for kind in kinds()}
@@ -26,12 +31,33 @@ def example(module):
         return module.from_arrays(p, np.array([0, 1, 2, 0, 1, 2, 0, 1]), labels=["a", "b", "c"])
     if module.ANSWER == "Value":
         return module.from_arrays(rng.normal(size=8), rng.normal(size=8), unit="years")
+    if module.ANSWER == "Numbers":
+        x, y = ({n: rng.uniform(1, 2, size=8) for n in ("age", "weight")} for _ in range(2))
+        promised = {n: np.stack([x[n] - 0.4, x[n] + 0.4], axis=1) for n in x}
+        return module.from_arrays(x, y, units={"age": "years", "weight": "years"}, intervals=promised)
     if module.ANSWER == "Mask":
         masks = (rng.random((2, 8, 1, 1, 12, 12)) > 0.5).astype(np.uint8)
         label = (Label(1, "x"),)
         answers = [Mask(image=Image(m), labels=label, case_id=str(i)) for i, m in enumerate(masks[0])]
         return module.rows(answers, [Image(m) for m in masks[1]])
+    if module.ANSWER == "Boxes":
+        return boxes(module, rng)
     pytest.skip(f"no example rows for {module.ANSWER}")
+
+
+def boxes(module, rng):
+    """Rows of eight pictures with one to four things, most of which are found, and counts with their intervals."""
+    answers, truths = [], []
+    for k in range(8):
+        real = tuple(Box((0, 0, 20 * n), (1, 10, 20 * n + 10), "x") for n in range(1 + k % 4))
+        found = tuple(replace(b, high=(1, 10, b.high[2] - 1)) for b in real[k % 2 :]) + real[:1]
+        answer = Boxes(boxes=found, p=rng.random(len(found)), labels=(Label(1, "x"),), case_id=str(k))
+        counted = counts_of(answer).values["x"]
+        interval = Promise(0.9, "", interval=(counted.x - 1, counted.x + 1))
+        counts = Numbers(parts={"x": replace(counted, promise=interval)})
+        answers.append(replace(answer, parts={"counts": counts}))
+        truths.append(real)
+    return module.rows(answers, truths)
 
 
 @pytest.mark.parametrize("stem", STEMS)

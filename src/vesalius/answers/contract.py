@@ -43,11 +43,12 @@ class Kept:
     """How a promise of one answer turned out, by name; `""` where there is only one.
 
     `held` is 1 where it was kept and 0 where not; of a promise about a mean loss (`mean`) it is that loss. `size` is
-    how much is said: labels of a set, the width of an interval, how often as large an outer mask is as the inner one.
+    how much is said: labels of a set, the width of an interval, how often as large an outer mask is as the inner one;
+    None where it has no one measure, as of widths in different units.
     """
 
     held: Mapping[str, float]
-    size: float
+    size: float | None
     mean: bool = False
 
 
@@ -122,6 +123,10 @@ class Handling(ABC, Generic[A]):
         """Return what a notebook shows of an answer beside its picture, a line each; by default its columns."""
         return [Line(name, str(value)) for name, value in self.columns(answer).items()]
 
+    def beside(self, answer: A) -> Mapping[str, str]:
+        """Return the texts that are written beside an answer's image, by the suffix of their files; by default none."""
+        return {}
+
     def backdrop(self, answer: A) -> Image | None:
         """Return an image to draw an answer on where its own is not at hand; None of a kind that needs its own."""
         return answer.image if isinstance(answer, ImageAnswer) else None
@@ -129,6 +134,10 @@ class Handling(ABC, Generic[A]):
     def suffix(self, answer: A) -> str:
         """Return the suffix of the file that holds an answer's image, of a kind that has one."""
         return ".nii.gz"
+
+    def drawn(self, answer: A) -> bool:
+        """Return whether `draw` draws anything of this answer; by default what `draws` says of the kind."""
+        return self.draws
 
     def shown_by(self, answer: A, image: Image) -> Image | None:
         """Return the labels, upright as the image is shown, by which a slice is chosen; None for the middle one."""
@@ -140,6 +149,13 @@ class Handling(ABC, Generic[A]):
         Voxel k reaches from k to k + 1 on the axes, so that its middle is k + 0.5: coordinates of boxes and points hold
         as they are, once `prepare.geometry.upright_points` has turned them as the image is shown.
         """
+
+    def shown_beside(self, answer: A, truth: Any, image: Image) -> Image | None:
+        """Return the labels by which a slice is chosen that shows an answer beside its truth; by default as alone."""
+        return self.shown_by(answer, image)
+
+    def draw_truth(self, axes: Any, truth: Any, image: Image, shown: Slice) -> None:
+        """Draw the truth as `draw` draws an answer, of a kind whose truth is no field; by default nothing."""
 
     def marks(self, answer: A) -> Sequence[Mark]:
         """Return what an answer is known again by, on another machine and in a later version: see `core/marks.py`.
@@ -154,6 +170,14 @@ class Handling(ABC, Generic[A]):
         return list(fields_of(answer, left_out=shared))
 
     # --- what is asked of an answer
+
+    def asks_of(self, values: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return which of `asks` suit the answers of a model, by the values of its state; by default all of them."""
+        return self.asks
+
+    def usual(self, answer: A) -> str:
+        """Return the word of `asks` that is meant where nothing is asked in particular; by default the first."""
+        return self.asks[0]
 
     def ask(self, answer: A, of: str, which: str | None) -> Ask:
         """Return what is asked: a word of `asks`, and which one of those; None is the one that the answer says most of.
@@ -283,6 +307,12 @@ class Handling(ABC, Generic[A]):
         """Return the rows that a scorecard was computed from; None where its cases do not hold them."""
         return None
 
+    def alike(self, first: Rows, second: Rows) -> tuple[Rows, Rows, str]:
+        """Return two models' rows so that the same figures judge both, and a note of what was changed; by default as
+        they are.
+        """
+        return first, second, ""
+
     @property
     def judge(self) -> Any:
         """The metrics of this kind. Raises UnknownName where there are none."""
@@ -400,7 +430,9 @@ def ask(answer: Answer, words: str | None = None) -> Ask:
             f"nothing can be asked of an answer of kind {type(answer).__name__}",
             hint="an answer whose kind names what can be asked, in `asks` of its file in answers/",
         )
-    word, parted, which = (words or "").partition("=")
+    if not words:
+        return handling.ask(answer, handling.usual(answer), None)
+    word, parted, which = words.partition("=")
     if word.strip() in handling.asks:
         return handling.ask(answer, word.strip(), which.strip() or None if parted else None)
     return handling.ask(answer, handling.asks[0], words or None)
@@ -495,7 +527,7 @@ def images(answer: Answer, name: str = "") -> Iterator[tuple[str, ImageAnswer]]:
 
 def drawable(answer: Answer) -> Iterator[Answer]:
     """Yield the answers that are drawn on an image: the answer itself where its kind draws, else its parts that do."""
-    if of(answer).draws:
+    if of(answer).drawn(answer):
         yield answer
         return
     for part in answer.parts.values():

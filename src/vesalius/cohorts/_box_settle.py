@@ -10,7 +10,7 @@ import numpy as np
 from vesalius.cohorts import _box_evidence as evidence
 from vesalius.cohorts._box_faults import Remarks, tidy
 from vesalius.cohorts._box_pages import Page, Sized, arrays, with_sizes
-from vesalius.cohorts._box_ways import Way, corners, upright
+from vesalius.cohorts._box_ways import ROLE, Way, corners, upright
 from vesalius.core.case import Box, Case
 from vesalius.core.cohort import Cohort, Label, Question, SetAside, TargetInfo
 from vesalius.core.image import Array
@@ -117,21 +117,51 @@ def numbered(names: Sequence[str]) -> tuple[Label, ...]:
     return tuple(Label(k, name) for k, name in enumerate(names, start=1))
 
 
-def unlisted(
-    cases: Sequence[str], way: Way, *, target: str, empty: bool, what: str
-) -> tuple[str | None, Question | None]:
-    """Return what is said of pictures of which nothing is written: a note, or a doubt where both may be meant.
+@dataclass(frozen=True, slots=True)
+class Unlisted:
+    """What pictures are of which nothing is written: without boxes, or not labelled; and what is said of them."""
 
-    `empty`: some picture's file says that there is nothing in it, so that one without any says that nobody looked.
+    boxes: Mapping[str, tuple[Box, ...]]
+    notes: tuple[str, ...] = ()
+    doubts: tuple[Question, ...] = ()
+    questions: tuple[Question, ...] = ()
+
+
+def unlisted(
+    cases: Sequence[str], told: Way, *, target: str, empty: bool, what: str, usual: bool | None
+) -> Unlisted:
+    """Return what the pictures of which nothing is written are, as `what` says ("no row in boxes.csv").
+
+    A person's word counts first. `empty`: a file says of some picture that there is nothing in it, so that one of which
+    nothing is written was not looked at. Else `usual` is what the format means by it: True for no boxes, False for not
+    labelled, None where both are usual, which is asked.
     """
-    if not cases or way.complete:
-        return (
-            f"{target}: {counted(len(cases), 'picture has', 'pictures have')} {what}, and no boxes, as told"
-            if cases
-            else None
-        ), None
+    if not cases:
+        return Unlisted({})
+    none = dict.fromkeys(cases, ())
     lead = f"{target}: {counted(len(cases), 'picture has', 'pictures have')} {what}"
+    if told.complete is not None:
+        meant = "no boxes" if told.complete else "is not labelled"
+        return Unlisted(none if told.complete else {}, (f"{lead}: {meant}, as told",))
+    names, hint = listed(cases, 5), f"--column {ROLE}=complete if there is nothing in them"
     if empty:
-        return f"{lead}: not labelled, as others are said to have no boxes: {listed(cases, 5)}", None
-    hint = "--column boxes=complete if there is nothing in them"
-    return None, Question(target, f"{lead} and counted as not labelled", listed(cases, 5), hint)
+        why = "not labelled, as files say of others that nothing is in them"
+        return Unlisted({}, (f"{lead}: {why} ({names}); {hint}",))
+    if usual is None:
+        other = f"{hint}, --column {ROLE}=partial if nobody looked"
+        return Unlisted({}, questions=(Question(target, lead, names, other),))
+    if usual:
+        hint = f"--column {ROLE}=partial if nobody looked at them"
+        return Unlisted(none, doubts=(Question(target, f"{lead}, and count as without boxes", names, hint),))
+    return Unlisted({}, doubts=(Question(target, f"{lead}, and count as not labelled", names, hint),))
+
+
+def together(settled: Settled, other: Unlisted) -> Settled:
+    """Return what was settled, with the pictures of which nothing is written."""
+    return replace(
+        settled,
+        boxes={**settled.boxes, **other.boxes},
+        notes=(*settled.notes, *other.notes),
+        doubts=(*settled.doubts, *other.doubts),
+        questions=(*settled.questions, *other.questions),
+    )

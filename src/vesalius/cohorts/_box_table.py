@@ -8,13 +8,13 @@ from dataclasses import replace
 from vesalius.cohorts._box_columns import BoxColumns, cells_of, columns_of
 from vesalius.cohorts._box_numbers import number
 from vesalius.cohorts._box_pages import Drawn, Page
-from vesalius.cohorts._box_settle import settle, unlisted, with_boxes
-from vesalius.cohorts._box_ways import Way, in_words, of_words
+from vesalius.cohorts._box_settle import settle, together, unlisted, with_boxes
+from vesalius.cohorts._box_ways import ROLE, WORDS, Way, in_words, of_words
 from vesalius.cohorts._files import natural
 from vesalius.cohorts.targets.contract import Cells, Find, OwnTable
 from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort, Question
-from vesalius.core.errors import DataError
+from vesalius.core.errors import DataError, UnknownName
 from vesalius.core.words import counted, listed
 
 WAY = Way(first=0, inclusive=False)
@@ -28,9 +28,11 @@ def with_table(cohort: Cohort, own: OwnTable, find: Find) -> Cohort:
     A row without coordinates says that there is nothing in its picture. `find` leads from a cell to a case. Raises
     DataError where no column names cases, or where boxes are on images that no answer is given about.
     """
-    told, _ = of_words(own.text)
+    told, names = of_words(own.text)
     columns = columns_of(own.table, own.text)
     assert columns is not None
+    if strange := [n for n in names if n not in columns.numbers]:
+        raise UnknownName(f"word or column for --column {ROLE}", strange[0], [*WORDS, *own.table])
     column = _case_column(own, columns, find)
     target = named_as(own)
     pages, strangers, doubts = _pages(cohort, own, columns, column, find)
@@ -38,9 +40,9 @@ def with_table(cohort: Cohort, own: OwnTable, find: Find) -> Cohort:
     known = {page.case for page in pages}
     bare = [c.id for c in cohort.cases if c.id not in known]
     empty = any(not page.boxes for page in pages)
-    note, doubt = unlisted(bare, told, target=target, empty=empty, what=f"no row in {own.name}")
-    if told.complete:
-        settled = replace(settled, boxes={**settled.boxes, **dict.fromkeys(bare, ())})
+    usual = True if _is_ours(own, columns) else None
+    rest = unlisted(bare, told, target=target, empty=empty, what=f"no row in {own.name}", usual=usual)
+    settled = together(settled, rest)
     if strangers:
         what = f"{target}: {counted(len(strangers), 'name')} in {own.name} lead to no case"
         doubts.append(Question(target, what, listed(strangers, 5), "look for their images"))
@@ -48,11 +50,19 @@ def with_table(cohort: Cohort, own: OwnTable, find: Find) -> Cohort:
     reason = f"{own.name}: {in_words(settled.way)} in {listed(columns.numbers)}, labels {named}"
     cohort = replace(
         cohort,
-        notes=(*cohort.notes, f"{target}: {reason}", *([note] if note else [])),
-        doubts=(*cohort.doubts, *doubts, *([doubt] if doubt else [])),
+        notes=(*cohort.notes, f"{target}: {reason}"),
+        doubts=(*cohort.doubts, *doubts),
     )
-    names = sorted(settled.names(), key=natural)
-    return with_boxes(cohort, settled, target=target, labels=names, reason=reason)
+    ordered = sorted(settled.names(), key=natural)
+    return with_boxes(cohort, settled, target=target, labels=ordered, reason=reason)
+
+
+def _is_ours(own: OwnTable, columns: BoxColumns) -> bool:
+    """Return whether this is a boxes.csv of corners, which by its definition lists every box of the cases beside it."""
+    sides = {c.strip().casefold() for c in columns.numbers}
+    return (
+        len(own.paths) == 1 and own.paths[0].stem.casefold() == "boxes" and {"x0", "y0", "x1", "y1"} <= sides
+    )
 
 
 def named_as(own: OwnTable) -> str:

@@ -23,7 +23,8 @@ class Way:
     width and height instead of pixels. `first`: the number of the first pixel, 0 or 1. `inclusive`: the high corner is
     the last pixel inside instead of where the box ends. `exchanged`: y stands before x. `as_seen`: they are of the
     picture as its EXIF orientation has it seen, not of its stored pixels. `complete`: a picture of which nothing is
-    written has no boxes. `scaled`: where a file says that its picture has another size, its boxes are scaled.
+    written has no boxes; where it is False, nobody looked at it. `scaled`: where a file says that its picture has
+    another size, its boxes are scaled.
     """
 
     form: Form | None = None
@@ -59,6 +60,7 @@ WORDS: dict[str, Way] = {
     "as-seen": Way(as_seen=True),
     "as-stored": Way(as_seen=False),
     "complete": Way(complete=True),
+    "partial": Way(complete=False),
     "scaled": Way(scaled=True),
 }
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 
 import numpy as np
 
 from vesalius.core.archive import sha256
-from vesalius.core.case import Case, Ref, Target
+from vesalius.core.case import Case, InstanceMask, Ref, Target
 from vesalius.core.image import Image
+from vesalius.core.outlines import Outlines
 
 
 def case_digest(case: Case, files: dict[Path, str]) -> str:
@@ -21,7 +23,11 @@ def case_digest(case: Case, files: dict[Path, str]) -> str:
     """
     parts: dict[str, object] = {
         "images": {name: _pixels(item, files) for name, item in case.images.items()},
-        "targets": {name: _target(value, files) for name, value in case.targets.items()},
+        "targets": {
+            name: _target(value, files)
+            for name, value in case.targets.items()
+            if not isinstance(value, Mapping)  # it is made of others that are here
+        },
         "region": None if case.region is None else _pixels(case.region, files),
         "patient": case.patient,
         "covariates": dict(case.covariates),
@@ -57,6 +63,9 @@ def _pixels(item: Ref | Image, files: dict[Path, str]) -> list[object]:
 def _target(value: Target, files: dict[Path, str]) -> object:
     if isinstance(value, (Ref, Image)):
         return _pixels(value, files)
+    if isinstance(value, InstanceMask):
+        ids = asdict(value.ids) if isinstance(value.ids, Outlines) else _pixels(value.ids, files)
+        return [ids, sorted(value.labels.items()), value.otherwise, sorted(value.crowd)]
     return [_fields(v) for v in value] if isinstance(value, tuple) else _fields(value)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from vesalius import formats
@@ -47,7 +47,11 @@ class Pictures:
         for folder in (near, self.root):
             if folder is not None and (path := folder / named.path).is_file() and _files.is_image(path):
                 return path
-        fitting = self._names.fitting(named) or self._stems.fitting(named) or self._of_name(named)
+        fitting = self._fitting(named)
+        if (
+            not fitting and named.above
+        ):  # a path of another machine, of which the last name may be all that agrees
+            fitting = self._fitting(Named(Path(named.parts[-1]), named.parts[-1:]))
         if len(fitting) > 1 and near is not None:
             fitting = [p for p in fitting if p.is_relative_to(near)] or fitting
         if len(fitting) > 1 and word:
@@ -57,12 +61,13 @@ class Pictures:
             raise DataError(f"several pictures could be '{text}'", found=found, hint="names that differ")
         return fitting[0] if fitting else None
 
-    def _of_name(self, named: Named) -> list[Path]:
-        """Return pictures of the last name alone, where the path is one of another machine."""
-        if not named.above:
-            return []
-        last = Named(Path(named.parts[-1]), named.parts[-1:])
-        return self._names.fitting(last) or self._stems.fitting(last)
+    def _fitting(self, named: Named) -> list[Path]:
+        """Return the pictures of a path: of its name, of its name as one without a suffix, or with another suffix."""
+        *folders, last = named.parts
+        short = replace(
+            named, path=named.path.with_name(formats.stem(last)), parts=(*folders, formats.stem(last))
+        )
+        return self._names.fitting(named) or self._stems.fitting(named) or self._stems.fitting(short)
 
     def _below(self, path: Path, word: str) -> bool:
         return any(word in part.casefold() for part in path.relative_to(self.root).parts[:-1])

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from vesalius import formats
 from vesalius.cohorts._build import as_split
 from vesalius.cohorts._index import Index
+from vesalius.cohorts._joined import names_in
 from vesalius.cohorts._layout import Options, called, hows, target_roles
 from vesalius.cohorts._table_io import Table
 from vesalius.cohorts._views import differs, looks_like_views
@@ -17,7 +18,7 @@ from vesalius.core.errors import UnknownName
 
 TOLD = "as told"  # how the reason of a column ends whose role a person named
 _NAMES: dict[str, str] = {  # of what is no target
-    "patient": r"(patient|subject|person|mrn|pid)([ _.-]?(id|uid|name|nr|no|number|key))?",
+    "patient": r"(patient|subject|participant|person|mrn|pid)([ _.-]?(id|uid|name|nr|no|number|key))?|sub[ _.-]?id",
     "split": r"(split|subset|partition|phase|set|fold|usage|dataset)",
     "id": r"(case|study|exam|accession|record)([ _.-]?(instance)?[ _.-]?(id|uid|name|nr|no|number|key))?|id",
     "report": r".*(report|impression|narrative).*",
@@ -64,6 +65,11 @@ def infer(table: Table, index: Index, options: Options) -> Roles:
             roles.give(role, column, TOLD)
     if options.target in table and roles.free(options.target) and not _is_mask(options.target, table, index):
         _give_target(options.target, table[options.target], roles)
+    for column in names_in(options.target, table):
+        if roles.free(column) and is_number(table[column]) and len(distinct(table[column])) > 2:
+            roles.give("value", column, f"one of several targets, {TOLD}")
+        elif roles.free(column) and not _is_mask(column, table, index):
+            _give_target(column, table[column], roles)
     if not options.imageless:
         _files_in(table, index, roles)
     _images_of_patients(table, roles)
@@ -121,7 +127,7 @@ def may_be_label(column: str, options: Options) -> bool:
     """Return whether a column may hold classes, as far as what was told of it and what it is called says."""
     told = {c.strip(): role for role, text in options.columns.items() for c in (text, *text.split(","))}
     if column in told or column == options.target:
-        return told.get(column, "label") == "label"
+        return told.get(column, LABEL) in kinds.named_roles()
     name, targets = column.strip().casefold(), called()
     if re.fullmatch(targets[LABEL], name):
         return True

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from vesalius import formats
 from vesalius.cohorts import _files
 from vesalius.cohorts._build import as_split
 from vesalius.cohorts._index import Index
@@ -14,7 +16,7 @@ from vesalius.cohorts._table_io import Table, read_table
 from vesalius.cohorts._words import plain
 from vesalius.cohorts.targets import contract as kinds
 from vesalius.cohorts.targets.contract import Find, OwnTable, TargetKind
-from vesalius.core.case import Ref
+from vesalius.core.case import Case, Ref
 from vesalius.core.cohort import Cohort
 from vesalius.core.errors import DataError
 
@@ -85,12 +87,22 @@ def _of_cases(base: Path, tables: Mapping[Path, Table], index: Index, options: O
         for p, t in tables.items()
         if options.imageless or infer(plain(t, options), index, options).all("image")
     ]
+    if len(fitting) > 1:
+        once = [(p, t) for p, t in fitting if _names_once(t, index, options)]
+        fitting = once if len(once) == 1 else fitting  # of the others a row is a thing in an image
     if len(fitting) != 1:
         names = ", ".join(p.name for p in ([p for p, _ in fitting] or tables))
         raise DataError(
             f"several tables in {base} could be the cohort's", found=names, hint="give the table's path"
         )
     return fitting[0][1], fitting[0][0].name
+
+
+def _names_once(table: Table, index: Index, options: Options) -> bool:
+    """Return whether no two rows of a table name the same images."""
+    columns = infer(plain(table, options), index, options).all("image")
+    rows = list(zip(*(table[c] for c in columns), strict=True))
+    return bool(columns) and len(set(rows)) == len(rows)
 
 
 def _split_of(path: Path) -> str | None:
@@ -111,6 +123,20 @@ def _joined(tables: Mapping[Path, Table]) -> Table:
             before += part.get(column, [None] * size)
         height += size
     return joined
+
+
+def with_pictures_beside(cohort: Cohort) -> Cohort:
+    """Return the cohort with the pictures beside its own that no row names, as further cases."""
+    own = {path for c in cohort.cases for path in (c.image.paths if isinstance(c.image, Ref) else ())}
+    taken = {c.id for c in cohort.cases} | {a.case for a in cohort.set_aside}
+    more = []
+    for folder in sorted({path.parent for path in own}):
+        for path in _files.images(sorted(folder.iterdir(), key=lambda p: _files.natural(p.name))):
+            name = formats.stem(path)
+            if path.is_file() and path not in own and name not in taken and not _files.is_dicom(path):
+                taken.add(name)
+                more.append(Case(id=name, images={"image": Ref((path,))}))
+    return cohort if not more else replace(cohort, cases=(*cohort.cases, *more))
 
 
 def cases_by_name(cohort: Cohort, index: Index) -> Find:

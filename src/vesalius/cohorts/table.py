@@ -18,7 +18,7 @@ from vesalius.cohorts._rows import Slots, contradiction, of_images, rows_of_case
 from vesalius.cohorts._several import together
 from vesalius.cohorts._sure import doubts
 from vesalius.cohorts._table_io import Table, read_table
-from vesalius.cohorts._tables import cases_by_name, tables_of
+from vesalius.cohorts._tables import cases_by_name, tables_of, with_pictures_beside
 from vesalius.cohorts._words import plain, settled
 from vesalius.cohorts.targets import contract as kinds
 from vesalius.core.case import Case, Ref, Split, Target
@@ -127,7 +127,8 @@ def read(root: Path, *, options: Options) -> Cohort:
     named = slots(table, roles, groups, notes)
     channels = channel_names(load(index.root / "dataset.json", strict=False) or {})
     modality = None if channels else next((c for c in table if _MODALITY.fullmatch(c.strip())), None)
-    seen = _Rows(table, roles, index, named, _doubts(table, roles, index), modality)
+    numbers = frozenset(column for column in roles.all("covariate") if is_number(table[column]))
+    seen = _Rows(table, roles, index, named, _doubts(table, roles, index), modality, numbers)
     cases, aside = _cases(groups, seen, infos, source)
     cohort = Cohort(
         root=root,
@@ -141,6 +142,8 @@ def read(root: Path, *, options: Options) -> Cohort:
         label_notes=tuple(label_notes),
         covariates=tuple(c for c in roles.all("covariate") if roles.reasons[c].endswith(TOLD)),
     )
+    if any(source == one.name for _, one in own):
+        cohort = with_pictures_beside(cohort)
     find = cases_by_name(cohort, index)
     for kind, one in own:
         cohort = kind.with_table(cohort, one, find)
@@ -175,11 +178,13 @@ def _cases(
 def _asked(table: Table, roles: Roles) -> tuple[Question, ...]:
     """Return what the kinds of target leave open of their columns."""
     columns = kinds.Columns(table, roles.columns, roles.reasons)
+    held = (
+        (column, kinds.in_role(role, table[column])) for role in target_roles() for column in roles.all(role)
+    )
     found = (
-        kinds.in_role(role, table[column]).question(column, columns)
-        for role in target_roles()
-        for column in roles.all(role)
-        if not roles.reasons[column].endswith(TOLD)
+        kind.question(column, columns)
+        for column, kind in held
+        if kind.asks_anyway or not roles.reasons[column].endswith(TOLD)
     )
     return tuple(question for question in found if question is not None)
 
@@ -199,6 +204,7 @@ class _Rows:
     slots: Slots
     doubts: Mapping[str, str]
     modality: str | None = None  # the column that says of what kind the images are
+    numbers: frozenset[str] = frozenset()  # the covariates that are numbers in every row
 
     def declared(self, rows: list[int]) -> tuple[str, ...]:
         """Return the modality of a case, where its column names one that is known, the same in each of its rows."""
@@ -262,7 +268,7 @@ def _case(name: str, rows: list[int], seen: _Rows, infos: Mapping[str, TargetInf
     covariates: dict[str, float | str | None] = {}
     for column in roles.all("covariate"):
         cell = seen.one(rows, column)
-        covariates[column] = float(cell) if cell is not None and is_number(seen.table[column]) else cell
+        covariates[column] = float(cell) if cell is not None and column in seen.numbers else cell
     split: Split | None = None
     if (word := seen.one(rows, roles.first("split"))) is not None:
         split = as_split(word)

@@ -12,7 +12,7 @@ from vesalius import formats
 from vesalius.cohorts import _files, _xml
 from vesalius.cohorts._box_numbers import number
 from vesalius.cohorts._box_pages import Drawn, Page
-from vesalius.cohorts._box_settle import settle, unlisted, with_boxes
+from vesalius.cohorts._box_settle import settle, together, unlisted, with_boxes
 from vesalius.cohorts._box_ways import ROLE, Way, only_words
 from vesalius.cohorts._build import as_split, some
 from vesalius.cohorts._layout import Detection, Options
@@ -72,16 +72,15 @@ def read(root: Path, *, options: Options) -> Cohort:
     settled = settle(pages, WAY, told, target=TARGET)
     bare = [ids[p] for p in pictures.paths if p not in taken and p not in more]
     empty = any(not page.boxes for page in pages)
-    note, doubt = unlisted(bare, told, target=TARGET, empty=empty, what="no XML file")
-    if told.complete:
-        settled = replace(settled, boxes={**settled.boxes, **dict.fromkeys(bare, ())})
+    settled = together(
+        settled, unlisted(bare, told, target=TARGET, empty=empty, what="no XML file", usual=False)
+    )
     cohort = Cohort(
         root=root,
         layout="voc",
         cases=tuple(cases),
         set_aside=tuple(aside),
-        notes=(*notes, *([note] if note else [])),
-        doubts=(doubt,) if doubt else (),
+        notes=tuple(notes),
     )
     names = sorted(settled.names(), key=_files.natural)
     return with_boxes(cohort, settled, target=TARGET, labels=names, reason="XML files in Pascal VOC's format")
@@ -233,7 +232,7 @@ def _splits(
     found: dict[Path, Split] = {}
     twice: dict[Path, str] = {}
     missing: list[str] = []
-    for name, paths in lists.items():
+    for name, paths in sorted(lists.items(), key=lambda item: list(_SETS).index(item[0])):
         split = as_split("train" if name == "trainval" else name)
         for path in paths:
             for line in path.read_text(encoding="utf-8-sig", errors="replace").splitlines():

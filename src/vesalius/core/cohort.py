@@ -39,7 +39,7 @@ class TargetInfo:
     `kind` is a registered name of `cohorts/targets/`.
     `ignore` are a mask's values that mark voxels of which nobody knows what they are. `beside` are further targets that
     a task learns together with this one, by which the folds are spread. `unit` is that of a number, where the data say
-    it; None where they do not.
+    it; None where they do not. `parts` are the targets of the cohort that this one is made of, where it is several.
     """
 
     name: str
@@ -49,6 +49,7 @@ class TargetInfo:
     ignore: tuple[int, ...] = ()
     beside: tuple[TargetInfo, ...] = ()
     unit: str | None = None
+    parts: tuple[TargetInfo, ...] = ()
 
     @property
     def full_name(self) -> str:

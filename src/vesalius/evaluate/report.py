@@ -142,7 +142,7 @@ def tile(card: Scorecard, name: str, *, decimals: int | None = None) -> dict[str
     decimals = decimals_of(found.value, found.low, found.high) if decimals is None else decimals
     described = _described(card.answer, name)
     unit = described.get("unit", "")
-    unit = (card.unit or "") if unit == "the target's" else unit
+    unit = card.unit_of(name) if unit == "the target's" else unit
     metric, _, label = name.partition("/")
     return {
         "key": name,

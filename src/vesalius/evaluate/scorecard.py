@@ -80,6 +80,7 @@ def scorecard(
         target=target,
         labels=tuple(info.get("labels") or _labels_of(found)),
         unit=info.get("unit"),
+        units=dict(info.get("units", {})),
         positive=info.get("positive"),
         thresholds=dict(info.get("thresholds", {})),
         tolerance_mm=info.get("tolerance_mm"),

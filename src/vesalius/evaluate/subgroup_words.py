@@ -23,7 +23,7 @@ def unit_of(card: Scorecard, metric: str) -> str:
         unit = str(metrics.describe(card.answer, metric).get("unit", ""))
     except UnknownName:
         return ""
-    return (card.unit or "") if unit == "the target's" else unit
+    return card.unit_of(metric) if unit == "the target's" else unit
 
 
 def sentence(card: Scorecard, of: Subgroups, gap: Gap) -> str:

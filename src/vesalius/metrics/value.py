@@ -11,7 +11,7 @@ from vesalius.core.errors import DataError
 from vesalius.core.image import Array
 from vesalius.metrics._rows import Rows
 
-__all__ = ["baseline", "counts", "excluded", "from_arrays", "joined", "rows", "summary"]
+__all__ = ["baseline", "counts", "excluded", "figures", "from_arrays", "joined", "rows", "summary"]
 
 ANSWER = "Value"
 DESCRIPTIONS = {
@@ -65,7 +65,11 @@ def joined(first: Rows, second: Rows) -> Rows:
 
 def summary(rows: Rows, index: Array) -> dict[str, float]:
     """MAE, RMSE, R², Pearson's r, Spearman's ρ (ties share a rank) and bias; NaN where what they need does not vary."""
-    x, y = rows["x"][index], rows["y"][index]
+    return figures(rows["x"][index], rows["y"][index])
+
+
+def figures(x: Array, y: Array) -> dict[str, float]:
+    """Return every metric of answers and truths `(N,)`, as `summary` has them."""
     error = x - y
     spread = float(((y - y.mean()) ** 2).sum()) if len(y) else 0.0
     return {

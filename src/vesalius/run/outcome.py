@@ -28,12 +28,13 @@ from vesalius.tasks import contract
 
 def calibrated(space: Workspace, plan: Plan, outcome: Outcome, stage: Stage) -> Stage:
     """Return the stage with what its task fits on validation cases alone."""
-    if not outcome.held_out:
+    held = outcome.held_out or outcome.checked
+    if not held:
         return stage
-    ids = list(outcome.held_out)
+    ids = list(held)
     task = contract.get(stage.plan.task.name)
     truths = [task.truth(space.cohort.case(i), stage.state) for i in ids]
-    raw = [outcome.held_out[i] for i in ids]
+    raw = [held[i] for i in ids]
     known = space.cohort.patients_known
     patients = [space.cohort.case(i).patient or i for i in ids] if known else None
     found = asked.calibrated(task, raw, truths, state=stage.state, plan=plan, patients=patients)

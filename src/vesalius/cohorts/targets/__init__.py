@@ -6,6 +6,7 @@ A kind's file declares literals that are read without importing it:
     ORDER = 20             its place where a table's targets are listed; 100 where it says nothing
     CALLED = "age|years"   what such a column is called, as a pattern, where nobody says that it holds them; for a kind
                            that lies in several columns a pattern by role, and it is found where all of them are
+    JOINS = "number"       the kind of targets of which several, named `a,b`, are one of this kind (`describe_joined`)
 
 and has `KIND`, an instance of `contract.TargetKind`. Another package joins through the entry-point group
 `vesalius.cohorts.targets`.

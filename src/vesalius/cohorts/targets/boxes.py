@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,7 +15,7 @@ from vesalius.cohorts._box_table import with_table
 from vesalius.cohorts.targets._given_boxes import boxes_of
 from vesalius.cohorts.targets._renaming import plain, renamed
 from vesalius.cohorts.targets._strata import by_name
-from vesalius.cohorts.targets.contract import Cells, Find, OwnTable, TargetKind
+from vesalius.cohorts.targets.contract import Cells, Find, OwnTable, TargetKind, Thing
 from vesalius.core.case import Box, Target
 from vesalius.core.cohort import Cohort, Label, TargetInfo
 from vesalius.core.errors import DataError
@@ -101,9 +101,9 @@ class DrawnBoxes(TargetKind):
         counts = Counter(box.label for box in _boxes(value))
         return " · ".join(f"{n} {counts[n]}" for n in sorted(counts)) or "no boxes"
 
-    def things(self, values: Iterable[Target]) -> Counter[str]:
-        """Return how many boxes of each label there are in all cases together."""
-        return Counter(box.label for value in values for box in _boxes(value))
+    def things(self, value: Target) -> tuple[Thing, ...]:
+        """Return each box by its label and its size; regions of many things are left out."""
+        return tuple((box.label, _size(box)) for box in _boxes(value) if not box.crowd)
 
     def told(self, values: Sequence[Target]) -> list[tuple[str, str]]:
         """Return how many boxes an image has, how large those of each label are, and how many are crowds."""
@@ -168,6 +168,11 @@ def _three(values: Sequence[float]) -> str:
     """Return the least, the median and the greatest."""
     low, middle, high = min(values), float(np.median(values)), max(values)
     return f"{middle:.4g}" if low == high else f"{low:.4g}–{middle:.4g}–{high:.4g}"
+
+
+def _size(box: Box) -> tuple[float, float, float]:
+    z, y, x = (high - low for low, high in zip(box.low, box.high, strict=True))
+    return z, y, x
 
 
 KIND = DrawnBoxes()

@@ -17,6 +17,9 @@ from vesalius.core.words import listed
 
 ROOM = "cohorts.targets"
 Cells = list[str | None]
+Thing = tuple[
+    str, tuple[float, float, float]
+]  # a label, and a size (z, y, x) in voxels of the reference image
 
 
 @dataclass(frozen=True)
@@ -71,8 +74,9 @@ class TargetKind:
     `name` is its registered name, the stem of its file. `drawn`: a value is a file or an Image of label values on the
     grid of the case's image. `named`: a value is the name of a label, or where `several` hold at once a tuple of names.
     `ordered`: the labels' order means something. `in_every_fold`: there are only as many folds as each stratum has
-    patients, so that it is in each of them. `spelled`: a value that is not `named` holds things with labels, as
-    people spell and rename them.
+    patients, so that it is in each of them. `spelled`: a value that is not `named` holds things with labels, as people
+    spell and rename them. `asks_anyway`: what `question` asks of a column that nobody named is asked of one that a
+    person named, too.
     """
 
     name: ClassVar[str]
@@ -82,6 +86,7 @@ class TargetKind:
     ordered: ClassVar[bool] = False
     in_every_fold: ClassVar[bool] = True
     spelled: ClassVar[bool] = False
+    asks_anyway: ClassVar[bool] = False
 
     @property
     def nominal(self) -> bool:
@@ -126,9 +131,23 @@ class TargetKind:
         """
         return None
 
+    def labelled(self, info: TargetInfo, values: Sequence[Target]) -> TargetInfo:
+        """Return the target with the labels that the cases' values name, of a kind whose columns name none."""
+        return info
+
     def question(self, column: str, columns: Columns) -> Question | None:
         """Return what a person must answer before a column is learned from that nobody named; None for nothing."""
         return None
+
+    # --- made of several targets of another kind, which the literal JOINS names
+
+    def describe_joined(self, parts: Sequence[TargetInfo]) -> TargetInfo:
+        """Return the target that some others make together, named by their names, parted by commas."""
+        raise NotImplementedError(f"targets of kind {self.name} are not made of others")
+
+    def joined(self, values: Mapping[str, Target]) -> Target | None:
+        """Return a case's value from those of the targets it is made of, by name; None where it has none."""
+        raise NotImplementedError(f"targets of kind {self.name} are not made of others")
 
     def made(self, cohort: Cohort, text: str) -> Cohort:
         """Return the cohort with such targets made of others, as `--column HOW=text` says; `HOW` is the file's literal.
@@ -192,10 +211,6 @@ class TargetKind:
         """Return in how many values each label is named, in the order of appearance."""
         return Counter(name for value in values for name in self.names_in(value))
 
-    def things(self, values: Iterable[Target]) -> Counter[str] | None:
-        """Return how many things of each label all values hold together; None where a value holds a label once."""
-        return None
-
     def told(self, values: Sequence[Target]) -> list[tuple[str, str]]:
         """Return what is worth knowing of all values together: what it is, and in words how much of it there is."""
         return []
@@ -209,6 +224,10 @@ class TargetKind:
             return 1 - len(first & second) / len(first | second) if first | second else 0.0
         a, b = self.number_of(one), self.number_of(other)
         return None if a is None or b is None else abs(a - b)
+
+    def things(self, value: Target) -> tuple[Thing, ...]:
+        """Return each thing that a value places in the image, by its label and its size; none of other kinds."""
+        return ()
 
     # --- held against answers
 
@@ -262,6 +281,18 @@ def in_role(role: str, cells: Cells) -> TargetKind:
         stem for stem in registry.stems(ROOM) if role in registry.literals(ROOM, stem).get("ROLES", ())[:1]
     ]
     return max((of(stem) for stem in claims), key=lambda kind: kind.fits(cells))
+
+
+def in_order() -> TargetKind:
+    """Return the kind of target whose values are one name of several that have an order."""
+    every = map(of, registry.stems(ROOM))
+    return next(kind for kind in every if kind.named and kind.ordered and not kind.several)
+
+
+def named_roles() -> set[str]:
+    """Return the roles of columns whose cells are names of labels, as their kinds say."""
+    files = {stem: registry.literals(ROOM, stem).get("ROLES", ())[:1] for stem in registry.stems(ROOM)}
+    return {role for stem, roles in files.items() for role in roles if of(stem).named}
 
 
 def in_several_columns() -> dict[TargetKind, tuple[str, ...]]:
