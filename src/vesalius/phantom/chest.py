@@ -18,7 +18,7 @@ from vesalius.phantom.common.picture import png
 from vesalius.phantom.common.streams import stream
 from vesalius.phantom.contract import Recipe, Row, SyntheticPatient
 from vesalius.phantom.thorax import findings as found
-from vesalius.phantom.thorax.body import Person, draw_person, draw_shape
+from vesalius.phantom.thorax.body import Person, Shape, draw_person, draw_shape
 from vesalius.phantom.thorax.film import Film, draw_film, shown
 from vesalius.phantom.thorax.findings import FINDINGS as LABELS
 from vesalius.phantom.thorax.findings import GRADES, Finding, severity, truth_of
@@ -44,6 +44,7 @@ class ChestPatient:
     patient: str
     picture: Array
     person: Person
+    shape: Shape
     film: Film
     findings: tuple[Finding, ...]
     boxes: tuple[Box, ...]
@@ -94,6 +95,7 @@ class ChestPatient:
             "cardiothoracic_ratio": self.person.ratio,
             "seen_ratio": round(self.person.seen_ratio, 4),
             "heart_box": _corners(self.heart),
+            **self.shape.truth(),
             "labels": list(self.labels),
             "severity": self.severity,
             "findings": [truth_of(f, _corners(b)) for f, b in zip(self.findings, self.boxes, strict=True)],
@@ -208,6 +210,7 @@ def _draw(
         f"C{index:04d}",
         shown(scene.water, film, draw(11), noise=noise),
         person,
+        shape,
         film,
         scene.findings,
         tuple(_box(where, f.label) for f, where in zip(scene.findings, scene.marked, strict=True)),

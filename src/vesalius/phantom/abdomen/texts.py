@@ -17,16 +17,18 @@ from vesalius.phantom.contract import Recipe, Row
 
 def texts(recipe: Recipe, rows: Sequence[Row], truths: Sequence[Row]) -> dict[str, str]:
     """Return the text files of a cohort by their path."""
+    boxes = _boxes(recipe, truths)
+    listed = recipe.format == "nifti" and not boxes  # a layout that is listed there has no place for boxes
     return {
-        "dataset.json": as_json(_decathlon(rows) if recipe.format == "nifti" else _named()),
-        **_boxes(recipe, truths),
+        "dataset.json": as_json(_decathlon(rows) if listed else _named()),
+        **boxes,
         "experts/experts.csv": as_csv(_expert_rows(truths, recipe.format)),
         "README.md": readme(
             recipe.format,
             cases=recipe.cases,
             seed=recipe.seed,
             assignment=recipe.options["assignment"],
-            boxes=bool(_boxes(recipe, truths)),
+            boxes=bool(boxes),
         ),
     }
 
