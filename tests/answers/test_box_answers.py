@@ -21,7 +21,7 @@ from vesalius.core.errors import DataError, UnknownName
 from vesalius.core.image import Image
 from vesalius.core.promise import Limits
 from vesalius.core.scorecard import Scorecard, load_scorecard, save_scorecard
-from vesalius.evaluate import conformal, report
+from vesalius.evaluate import conformal, report, trust
 from vesalius.evaluate.scoring import Tally, card_of, tally_for
 from vesalius.metrics import boxes as judge
 
@@ -295,3 +295,30 @@ def test_what_is_asked_and_labels_that_are_not_the_answers() -> None:
     ask = contract.ask(answer)
     assert ask.place == 1 and ask.label == 0
     assert contract.ask(replace(answer, labels=(Label(1, "cell"),))).label is None
+
+
+def test_a_report_says_how_promises_of_boxes_turned_out() -> None:
+    for way, said in (("counts", "The width is"), ("missed", "times as large as what is called")):
+        unsure = way == "missed"
+        strange = [
+            HANDLING.strangeness(a, c.targets["cells"], way) for c, a in smears(80, seed=6, unsure=unsure)
+        ]
+        limits = limits_of(strange, 0.8, way)
+        tally = tally_for("Boxes")
+        for case, answer in smears(20, seed=7, unsure=unsure):
+            made = HANDLING.promised(answer, limits)
+            tally.add(case, made, case.targets["cells"], None, cast(Image, case.images["image"]))
+        record = {
+            "coverage": 0.8, "way": way, "by": None, "groups": {},
+            "pooled": {"n": dict(limits.n), "at": dict(limits.at)},
+            "few": {}, "on": {"cases": 80, "when": "", "source": "x"},
+        }  # fmt: skip
+        card = card_of(
+            tally, "Boxes", split="test", data_hash="", patients_known=True, bundle="", target="cells",
+            fixed={"promise": record},
+        )  # fmt: skip
+        assert set(card.promise["overall"]) == {"red_cell", "white_cell"}
+        texts = " ".join(str(panel) for panel in trust.panels(card))
+        assert said in texts and "Labels in a set" not in texts
+        if way == "counts":
+            assert card.metrics["count_inside/red_cell"].value == card.promise["overall"]["red_cell"]["value"]

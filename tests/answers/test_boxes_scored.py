@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 from _cells import LABELS, smears
 
 import vesalius as vs
+from vesalius.answers.foreign.boxes import box_answers
 from vesalius.core.answers.boxes import Boxes
 from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort, TargetInfo
 from vesalius.core.errors import DataError
 from vesalius.core.scorecard import load_scorecard
 from vesalius.metrics import boxes as judge
+from vesalius.run.ledger import Sheet
+from vesalius.run.predictions import Predictions
 
 
 @pytest.fixture(scope="module")
@@ -62,3 +67,41 @@ def test_a_box_beyond_its_image_is_named(made: list[tuple[Case, Boxes]], tmp_pat
     (tmp_path / "results.json").write_text(json.dumps([row]))
     with pytest.raises(DataError, match="outside of an image of 1, 160, 160"):
         vs.evaluate(tmp_path / "results.json", cohort(made, tmp_path), split="all", progress=False)
+
+
+def test_boxes_that_predict_writes_are_a_table_that_evaluate_reads(
+    made: list[tuple[Case, Boxes]], tmp_path: Path
+) -> None:
+    none = replace(made[3][1], boxes=(), p=np.zeros(0))
+    answers = {case.id: answer for case, answer in made[:-1]} | {made[3][0].id: none}
+    folder = Predictions(tuple(answers), answers=answers).save(tmp_path / "answers")
+    lines = (folder / "boxes.csv").read_text().splitlines()
+    assert lines[0] == "case,label,z0,y0,x0,z1,y1,x1,p,called"
+    assert f"{made[3][0].id},,,,,,,,," in lines  # nothing was found, which is an answer
+    assert sum(line.endswith(",1") for line in lines) == sum(len(a.called) for a in answers.values())
+    found = box_answers(folder, [case for case, _ in made], cohort(made, tmp_path).targets["cells"])
+    assert set(found) == set(answers)  # the last was not answered
+    for case, answer in answers.items():
+        again = cast(Boxes, found[case])
+        assert {again.boxes[k] for k in again.called} == {answer.boxes[k] for k in answer.called}
+        assert sorted(again.p) == sorted(answer.p) and set(again.boxes) == set(answer.boxes)
+    (folder / "boxes.csv").write_text("\n".join([lines[0], "smear000,red_cell,0,1,1,1,2,2,.5,1",
+                                                 "smear000,red_cell,0,5,5,1,9,9,.7,0"]))  # fmt: skip
+    with pytest.raises(DataError, match="less sure than others"):
+        box_answers(folder, [case for case, _ in made], cohort(made, tmp_path).targets["cells"])
+
+
+def test_what_a_crash_left_of_a_case_is_not_listed_twice(tmp_path: Path) -> None:
+    about = {"bundle": "b"}
+    sheet = Sheet.new(tmp_path / "out", about)
+    for case in ("a", "b"):
+        sheet.enlist("boxes.csv", [{"case": case, "p": k} for k in range(3)])
+        if case == "a":
+            sheet.answers.add({"case": "a", "boxes": 3})  # then, before the row of b, the power fails
+    again = Sheet.again(tmp_path / "out", about)
+    again.enlist("boxes.csv", [{"case": "b", "p": 7}])
+    again.answers.add({"case": "b", "boxes": 1})
+    again.close()
+    text = (tmp_path / "out" / "boxes.csv").read_text()
+    assert text == "case,p\na,0\na,1\na,2\nb,7\n"
+    assert not list((tmp_path / "out").glob("*.partial.csv"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ from vesalius.core.words import listed
 SCORES = ("p", "score", "probability", "confidence", "conf")
 LABELS = ("label", "class", "category", "name")
 CORNERS = ("z0", "y0", "x0", "z1", "y1", "x1")
+CALLED = "called"  # whether a box is called, in a table of ours
+OURS = "boxes.csv"  # in a folder of our answers
 FLAT = {"z0": "0", "z1": "1"}
 
 Found = dict[str, list[tuple[Box, float]]]
@@ -31,6 +34,7 @@ Found = dict[str, list[tuple[Box, float]]]
 def box_answers(path: Path, cases: Sequence[Case], target: TargetInfo) -> ForeignAnswers:
     """Return the boxes at `path` by case. A case that the file does not name has none, where it names any other.
 
+    But in a table of ours, with the column `called`, it was not answered; which boxes are called stands there.
     A table has a row a box: `case`, `label`, corners `z0,y0,x0,z1,y1,x1` in pixels of the image from 0 on, high
     excluded, of pictures without z, and its probability as `p` or `score`; a row without corners says that its case has
     none. COCO's results are a list of `image_id`, `category_id`, `bbox` (x, y, width, height) and `score`. What its
@@ -39,26 +43,38 @@ def box_answers(path: Path, cases: Sequence[Case], target: TargetInfo) -> Foreig
     count from 0, and some from 1. Raises DataError.
     """
     lists = sorted(path.glob("*.json")) if path.is_dir() else [path] if path.suffix.lower() == ".json" else []
-    found = _of_json(lists, path, cases, target) if lists else _of_table(path, cases, target)
+    thresholds: dict[str, float] | None = None
+    if lists:
+        found = _of_json(lists, path, cases, target)
+    else:
+        found, thresholds = _of_table(path, cases, target)
     if not found:
         raise DataError(f"no box of {path} is of a case that is scored", hint=f"names such as {cases[0].id}")
-    return ForeignAnswers({case.id: _answer(case.id, found.get(case.id, []), target) for case in cases})
+    ours = thresholds is not None  # a table with a row for each case that was answered, be it an empty one
+    answered = [case for case in cases if case.id in found or not ours]
+    return ForeignAnswers(
+        {case.id: _answer(case.id, found.get(case.id, []), target, thresholds) for case in answered}
+    )
 
 
-def _answer(case: str, found: Sequence[tuple[Box, float]], target: TargetInfo) -> Boxes:
+def _answer(
+    case: str,
+    found: Sequence[tuple[Box, float]],
+    target: TargetInfo,
+    thresholds: Mapping[str, float] | None,
+) -> Boxes:
     made = Boxes(
         boxes=tuple(box for box, _ in found),
         p=np.array([p for _, p in found], dtype=np.float64),
         labels=target.labels,
         case_id=case,
+        thresholds=thresholds,
     )
-    return Boxes(
-        boxes=made.boxes, p=made.p, labels=made.labels, case_id=case, parts={COUNTS: counts_of(made)}
-    )
+    return replace(made, parts={COUNTS: counts_of(made)})
 
 
-def _of_table(path: Path, cases: Sequence[Case], target: TargetInfo) -> Found:
-    table = table_at(path)
+def _of_table(path: Path, cases: Sequence[Case], target: TargetInfo) -> tuple[Found, dict[str, float] | None]:
+    table = path / OURS if (path / OURS).is_file() else table_at(path)
     cells = read_cells(table)
     lower = {name.strip().lower(): name for name in cells}
     key, label, score = (
@@ -74,6 +90,7 @@ def _of_table(path: Path, cases: Sequence[Case], target: TargetInfo) -> Found:
             hint=f"the columns case, label, {', '.join(CORNERS)} (of pictures without z) and p",
         )
     case_of, found = Names(cases), Found()
+    said: list[tuple[str, float, bool]] = []
     for n, values in enumerate(zip(*cells.values(), strict=True), start=2):
         row = dict(zip(cells, values, strict=True))
         case = case_of(row[key] or "")
@@ -91,7 +108,28 @@ def _of_table(path: Path, cases: Sequence[Case], target: TargetInfo) -> Found:
             (corners[3], corners[4], corners[5]),
             _label(name, target, where).name,
         )
-        held.append((_sound(box, where), _probability(row[score], where)))
+        p = _probability(row[score], where)
+        held.append((_sound(box, where), p))
+        if CALLED in lower:
+            said.append((box.label, p, str(row[lower[CALLED]] or "").strip() == "1"))
+    return found, _thresholds(said, target, table) if CALLED in lower else None
+
+
+def _thresholds(said: Sequence[tuple[str, float, bool]], target: TargetInfo, table: Path) -> dict[str, float]:
+    """Return from which probability on boxes of each label are called, by which of them are.
+
+    Raises DataError where no such probability is.
+    """
+    found: dict[str, float] = {}
+    for label in target.labels:
+        called = [p for name, p, so in said if name == label.name and so]
+        left = [p for name, p, so in said if name == label.name and not so]
+        found[label.name] = min(called, default=math.nextafter(1.0, 2.0))
+        if max(left, default=-1.0) >= found[label.name]:
+            raise DataError(
+                f"{table}: boxes of '{label.name}' are called that are less sure than others that are not",
+                found=f"p {found[label.name]:g} called, p {max(left):g} not",
+            )
     return found
 
 
