@@ -192,7 +192,7 @@ def test_the_truth_has_no_loss_and_what_is_unknown_none_either() -> None:
     assert sum(float(t) for t in terms(said(wild), batch).values()) == pytest.approx(0.0, abs=1e-9)
     wild[:, :, :, 0, 0] += 1.0
     # one too many of each: 0.1 × the mean of ½ (1/2)² and ½ (1/1)²
-    assert float(terms(said(wild), batch)["count"]) == pytest.approx(0.03125, rel=1e-4)
+    assert float(terms(said(wild), batch)["counts"]) == pytest.approx(0.03125, rel=1e-4)
 
 
 def test_where_only_numbers_are_known_the_integral_is_held_against_them() -> None:
@@ -204,9 +204,9 @@ def test_where_only_numbers_are_known_the_integral_is_held_against_them() -> Non
     assert isinstance(reference, Image)
     batch = collate([TASK.encode(case, prepare(case, plan), reference, numbers)])
     density = torch.full((1, 2, 1, 64, 64), 5 / (48 * 64))
-    assert list(terms(said(density), batch)) == ["count"]
-    assert float(terms(said(density), batch)["count"]) == pytest.approx(0.0, abs=1e-6)
-    assert float(terms(said(2 * density), batch)["count"]) == pytest.approx(5 / 2 - 0.5, rel=1e-4)
+    assert list(terms(said(density), batch)) == ["counts"]
+    assert float(terms(said(density), batch)["counts"]) == pytest.approx(0.0, abs=1e-6)
+    assert float(terms(said(2 * density), batch)["counts"]) == pytest.approx(5 / 2 - 0.5, rel=1e-4)
 
 
 def test_a_density_is_never_negative_and_begins_at_the_usual_count() -> None:
@@ -297,3 +297,9 @@ def test_what_cannot_be_counted_is_refused_in_words() -> None:
 def test_patches_of_a_number_are_refused() -> None:
     with pytest.raises(PlanError, match="whole image"):
         TASK.check_plan(planned(), TargetInfo("n", "number"))
+
+
+def test_counts_can_be_doubted_as_numbers_are() -> None:
+    from vesalius.infer.doubting import unfit
+
+    assert unfit(TASK) is None

@@ -89,7 +89,7 @@ def terms(model: Counter, batch: Batch) -> dict[str, Tensor]:
     found = (density * known).sum(dim=(2, 3, 4))
     wanted = model.wanted(batch)
     if wanted is None:
-        return {"count": _apart(model, found, batch.targets[COUNT])}
+        return {"counts": _apart(model, found, batch.targets[COUNT])}
     wide = model.peak.reshape(1, -1, 1, 1, 1)
     truth = (wanted / wide).masked_fill(~known, float("nan"))
     each = [
@@ -100,7 +100,7 @@ def terms(model: Counter, batch: Batch) -> dict[str, Tensor]:
     counts = (wanted * known).sum(dim=(2, 3, 4)).masked_fill(~seen[:, None], float("nan"))
     return {
         "density": torch.stack(each).mean(),
-        "count": model.count_weight * _apart(model, found, counts),
+        "counts": model.count_weight * _apart(model, found, counts),
     }
 
 
