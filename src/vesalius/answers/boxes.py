@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -32,7 +32,7 @@ from vesalius.core.errors import UnknownName, VesaliusError
 from vesalius.core.image import Array, Image, Triple
 from vesalius.core.marks import Mark
 from vesalius.core.palette import colour_of
-from vesalius.core.promise import Limits, Promise
+from vesalius.core.promise import Limits
 from vesalius.core.scorecard import Scorecard
 from vesalius.core.words import counted
 from vesalius.metrics import Rows
@@ -198,7 +198,7 @@ class BoxesHandling(Handling[Boxes]):
         )
         return replace(
             answer,
-            promise=replace(cast(Promise, counts.promise), says=says),
+            promise=replace(counts.promise, says=says),
             parts={**answer.parts, COUNTS: counts},
         )
 
