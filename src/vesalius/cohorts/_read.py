@@ -10,10 +10,11 @@ from vesalius.cohorts import _files
 from vesalius.cohorts._build import matched
 from vesalius.cohorts._grading import graded, orders_of
 from vesalius.cohorts._headers import screen
-from vesalius.cohorts._layout import LEFT, UNUSED, Detection, Options, known_roles
+from vesalius.cohorts._layout import LEFT, UNUSED, Detection, Options, hows, known_roles
 from vesalius.cohorts._limits import enforce_limit
 from vesalius.cohorts._spelling import one_spelling
 from vesalius.cohorts._splits import apply_split_file
+from vesalius.cohorts.targets import contract as kinds
 from vesalius.core import registry
 from vesalius.core.cohort import Cohort
 from vesalius.core.errors import DataError, NoImages, UnknownName
@@ -70,7 +71,8 @@ def read(
                 found=f"{role}={options.columns[role]}",
                 hint=f"--column {role}=NAME, or --column patient=re:PATTERN",
             )
-    if layout is None and any(not v.startswith("re:") for v in options.columns.values()):
+    said = {role: text for role, text in options.columns.items() if role not in hows()}
+    if layout is None and any(not text.startswith("re:") for text in said.values()):
         cohort = _read_as("table", root, options, "columns were named")
     elif layout is None:
         cohort = _surest(root, detect(root), options)
@@ -85,6 +87,9 @@ def read(
     if split is not None:
         cohort = apply_split_file(cohort, Path(split))
     cohort = screen(cohort)
+    if len(said) < len(options.columns):
+        for role, kind in kinds.hows().items():
+            cohort = kind.made(cohort, options.columns[role]) if role in options.columns else cohort
     enforce_limit(cohort, max_set_aside)
     return cohort
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from vesalius import formats
 from vesalius.cohorts._build import as_split
 from vesalius.cohorts._index import Index
-from vesalius.cohorts._layout import Options, called, target_roles
+from vesalius.cohorts._layout import Options, called, hows, target_roles
 from vesalius.cohorts._table_io import Table
 from vesalius.cohorts._views import differs, looks_like_views
 from vesalius.cohorts.targets import contract as kinds
@@ -56,7 +56,7 @@ def infer(table: Table, index: Index, options: Options) -> Roles:
     """Roles as told, then by what cells hold, then by name. Raises UnknownName for a column that is not there."""
     roles = Roles()
     for role, text in options.columns.items():
-        if text.startswith("re:") or (role == "image" and options.imageless):
+        if text.startswith("re:") or role in hows() or (role == "image" and options.imageless):
             continue
         for column in [text] if text in table else [t.strip() for t in text.split(",")]:
             if column not in table:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, Protocol, cast
 
 from vesalius.core import registry
@@ -31,6 +32,26 @@ class Columns:
         return self.roles.get(role, ())
 
 
+Find = Callable[[str], str | None]
+
+
+@dataclass(frozen=True)
+class OwnTable:
+    """A table of things, a row each, beside that of the cases; `text` is what a person said of how it is written.
+
+    Its rows may come from several files, one for each split.
+    """
+
+    paths: tuple[Path, ...]
+    table: Mapping[str, Cells]
+    text: str = ""
+
+    @property
+    def name(self) -> str:
+        """What its files are called."""
+        return ", ".join(path.name for path in self.paths)
+
+
 class Row(Protocol):
     """One case in a table, which may have several of its rows."""
 
@@ -50,8 +71,9 @@ class TargetKind:
     `name` is its registered name, the stem of its file. `drawn`: a value is a file or an Image of label values on the
     grid of the case's image. `named`: a value is the name of a label, or where `several` hold at once a tuple of names.
     `ordered`: the labels' order means something. `in_every_fold`: there are only as many folds as each stratum has
-    patients, so that it is in each of them. `asks_anyway`: what `question` asks of a column that nobody named is asked
-    of one that a person named, too.
+    patients, so that it is in each of them. `spelled`: a value that is not `named` holds things with labels, as
+    people spell and rename them. `asks_anyway`: what `question` asks of a column that nobody named is asked of one that
+    a person named, too.
     """
 
     name: ClassVar[str]
@@ -60,6 +82,7 @@ class TargetKind:
     several: ClassVar[bool] = False
     ordered: ClassVar[bool] = False
     in_every_fold: ClassVar[bool] = True
+    spelled: ClassVar[bool] = False
     asks_anyway: ClassVar[bool] = False
 
     @property
@@ -109,6 +132,31 @@ class TargetKind:
         """Return what a person must answer before a column is learned from that nobody named; None for nothing."""
         return None
 
+    def made(self, cohort: Cohort, text: str) -> Cohort:
+        """Return the cohort with such targets made of others, as `--column HOW=text` says; `HOW` is the file's literal.
+
+        Layouts that read such targets heed the option themselves. Raises UnknownName or DataError.
+        """
+        return cohort
+
+    def in_own_table(self, path: Path, table: Mapping[str, Cells], text: str) -> bool:
+        """Return whether a table beside that of the cases holds such targets, a thing in each row.
+
+        A kind that has such tables says `OWN_TABLE = True` in its file. `text` is what `--column HOW=text` says.
+        """
+        return False
+
+    def of_things(self, table: Mapping[str, Cells], text: str) -> tuple[str, ...]:
+        """Return the columns of such a table that speak of its things and not of their cases."""
+        return ()
+
+    def with_table(self, cohort: Cohort, own: OwnTable, find: Find) -> Cohort:
+        """Return the cohort with the targets that a table of their own holds. Raises DataError.
+
+        `find` returns the id of the case that a cell means, by its own name or by its image's; None for none.
+        """
+        return cohort
+
     # --- checked
 
     def fault(self, value: Target, reference: Image | None) -> str | None:
@@ -146,6 +194,14 @@ class TargetKind:
         """Return in how many values each label is named, in the order of appearance."""
         return Counter(name for value in values for name in self.names_in(value))
 
+    def things(self, values: Iterable[Target]) -> Counter[str] | None:
+        """Return how many things of each label all values hold together; None where a value holds a label once."""
+        return None
+
+    def told(self, values: Sequence[Target]) -> list[tuple[str, str]]:
+        """Return what is worth knowing of all values together: what it is, and in words how much of it there is."""
+        return []
+
     def apart(self, one: Target, other: Target) -> float | None:
         """Return how far two values lie apart: of names the share that they have not in common, of numbers their
         difference; None where nothing says.
@@ -157,6 +213,19 @@ class TargetKind:
         return None if a is None or b is None else abs(a - b)
 
     # --- held against answers
+
+    def renamed(self, value: Target, new: Mapping[str, str]) -> Target | None:
+        """Return a value with some of its labels under other names; None where nothing is known of it any more.
+
+        A label that becomes '' is not known.
+        """
+        if isinstance(value, str):
+            return new.get(value, value) or None
+        if isinstance(value, tuple):
+            names = [new.get(v, v) for v in value if isinstance(v, str)]
+            kept = tuple(dict.fromkeys(n for n in names if n))
+            return kept if kept or not names else None
+        return value
 
     def assert_learned(self, info: TargetInfo, learned: Sequence[str]) -> None:
         """Raise DataError where the data have a label that a bundle did not learn."""
@@ -171,6 +240,17 @@ class TargetKind:
     def aligned(self, cohort: Cohort, target: str, learned: Sequence[Label]) -> Cohort:
         """Return the cohort with its truth in the labels that a bundle learned. Raises DataError."""
         return cohort
+
+
+def hows() -> dict[str, TargetKind]:
+    """Return the kinds whose values are written in several ways, by the role that says in which: `--column ROLE=…`."""
+    files = {stem: registry.literals(ROOM, stem).get("HOW") for stem in registry.stems(ROOM)}
+    return {str(role): of(stem) for stem, role in files.items() if role}
+
+
+def with_own_tables() -> list[TargetKind]:
+    """Return the kinds that may lie in a table of their own, beside that of the cases."""
+    return [of(stem) for stem in registry.stems(ROOM) if registry.literals(ROOM, stem).get("OWN_TABLE")]
 
 
 def of(kind: str) -> TargetKind:

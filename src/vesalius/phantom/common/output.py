@@ -20,10 +20,10 @@ def put(path: Path, data: bytes) -> None:
         path.write_bytes(data)
 
 
-def as_csv(rows: Sequence[Row]) -> str:
-    """Return rows as a CSV with a header of the first row's columns."""
+def as_csv(rows: Sequence[Row], *, columns: Sequence[str] | None = None) -> str:
+    """Return rows as a CSV with a header: those columns, or the first row's."""
     text = io.StringIO()
-    table = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    table = csv.DictWriter(text, list(columns or rows[0]), lineterminator="\n")
     table.writeheader()
     table.writerows(rows)
     return text.getvalue()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +36,11 @@ def write(root: Path, patient: SyntheticPatient, format: str) -> Row:
     return row if case.report is None else row | {"report": case.report}
 
 
-def texts(recipe: Recipe, rows: Sequence[Row], truths: Sequence[Row]) -> dict[str, str]:
-    """Return the cohort's README.md, made from its recipe and its columns."""
+def texts(
+    recipe: Recipe, rows: Sequence[Row], truths: Sequence[Row], *, files: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Return the cohort's README.md, made from its recipe and its columns; `files` says what further files are."""
+    further = "".join(f"| `{path}` | {words} |\n" for path, words in (files or {}).items())
     options = ", ".join(f"{name} {value}" for name, value in recipe.options.items()) or "none"
     return {
         "README.md": f"""# A synthetic cohort: {recipe.cases} of the phantom `{recipe.kind}`, whose truth is known
@@ -48,7 +51,7 @@ No patient is behind any of it.
 | file | what |
 |---|---|
 | `cohort.csv` | a row a case: {", ".join(f"`{column}`" for column in rows[0])} |
-| `truth.json` | all that is known of each case |
+{further}| `truth.json` | all that is known of each case |
 """
     }
 
