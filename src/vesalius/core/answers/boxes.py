@@ -8,11 +8,15 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from vesalius.core.answers import Answer
+from vesalius.core.answers.numbers import Numbers
+from vesalius.core.answers.value import Value
 from vesalius.core.case import Box
 from vesalius.core.cohort import Label
 from vesalius.core.image import Array
 from vesalius.core.shown import some
 from vesalius.core.words import counted
+
+COUNTS = "counts"  # the part of an answer that says how many boxes of each label are called
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -40,3 +44,20 @@ class Boxes(Answer):
         yield counted(len(pairs), "box", "boxes")
         if pairs:
             yield some((f"{box.label} {p:.3f}" for box, p in pairs), len(pairs))
+
+
+def counts_of(answer: Boxes) -> Numbers:
+    """Return how many boxes of each label are called, for the part `counts`: a `Value` a label, in the labels' order.
+
+    A label of which nothing is called counts 0. The unit is "1", a number of things.
+    """
+    called = [answer.boxes[k].label for k in answer.called]
+    return Numbers(
+        case_id=answer.case_id,
+        source=answer.source,
+        bundle=answer.bundle,
+        parts={
+            label.name: Value(x=float(called.count(label.name)), unit="1", quantity=f"{label.name} count")
+            for label in answer.labels
+        },
+    )
