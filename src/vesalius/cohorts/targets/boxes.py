@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -111,9 +111,9 @@ class DrawnBoxes(TargetKind):
         counts = Counter(box.label for box in _boxes(value))
         return " · ".join(f"{n} {counts[n]}" for n in sorted(counts)) or "no boxes"
 
-    def things(self, value: Target) -> tuple[Thing, ...]:
-        """Return each box by its label and its size; regions of many things are left out."""
-        return tuple((box.label, _size(box)) for box in _boxes(value) if not box.crowd)
+    def things(self, values: Iterable[Target]) -> Counter[str]:
+        """Return how many boxes of each label there are in all cases together."""
+        return Counter(box.label for value in values for box in _boxes(value))
 
     def told(self, values: Sequence[Target]) -> list[tuple[str, str]]:
         """Return how many boxes an image has, how large those of each label are, and how many are crowds."""

@@ -242,6 +242,10 @@ class TargetKind:
         """Return in how many values each label is named, in the order of appearance."""
         return Counter(name for value in values for name in self.names_in(value))
 
+    def things(self, values: Iterable[Target]) -> Counter[str] | None:
+        """Return how many things of each label all values hold together; None where a value holds a label once."""
+        return None
+
     def told(self, values: Sequence[Target]) -> list[tuple[str, str]]:
         """Return what is worth knowing of all values together: what it is, and in words how much of it there is."""
         return []

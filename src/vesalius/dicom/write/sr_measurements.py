@@ -3,10 +3,10 @@
 A probability is (122157, DCM, "Probability") without unit; a decision is whether a label's probability reaches the
 operating point, or is the largest where labels exclude each other. Of grades the called one comes first, as a coded
 evaluation with its probability, and with the ends of its range where one is promised. A mask's groups refer to the
-segments that the same mask has as a SEG, where that was written. A box that is called is a closed polyline on each plane
-that it reaches, its probability, and its longest side in the plane as (81827009, SCT, "Diameter") where a pixel's size at
-the patient is known; other candidates are not written. A number of things is (410681005, SCT, "Count of entities") of its
-label. A survival curve is its median, and its value after 1, 2, 3 and 5 years and at its end.
+segments that the same mask has as a SEG, where that was written. A box that is called is a closed polyline on each
+plane that it reaches, its probability, and its longest side in the plane as (81827009, SCT, "Diameter") where a
+pixel's size at the patient is known; other candidates are not written. A number of things is (410681005, SCT, "Count
+of entities") of its label. A survival curve is its median, and its value after 1, 2, 3 and 5 years and at its end.
 """
 
 from __future__ import annotations
