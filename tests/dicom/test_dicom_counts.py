@@ -41,13 +41,15 @@ def test_a_count_is_a_coded_measurement_with_its_interval(
         said[group.tracking_identifier] = told
     assert said == {
         "red cell": [
-            ("red cell count", 2.5, "1", "UCUM"),
+            ("Count of entities", 2.5, "1", "UCUM"),
             ("lower bound of red cell count, 90 %", 0.0, "1", "UCUM"),
             ("upper bound of red cell count, 90 %", 6.5, "1", "UCUM"),
         ],
-        "white cell": [("white cell count", 0.25, "1", "UCUM")],
+        "white cell": [("Count of entities", 0.25, "1", "UCUM")],
     }
-    assert all(m.name.scheme_designator == "99VESALIUS" for g in groups for m in g.get_measurements())
+    first = groups[0].get_measurements()[0].name
+    assert (first.value, first.scheme_designator) == ("410681005", "SCT")
+    assert [g.finding_type.meaning for g in groups] == ["red cell", "white cell"]
 
 
 def test_a_density_is_a_map_whose_sum_is_the_count(ct: Image, tmp_path: Path, dciodvfy: Errors) -> None:

@@ -197,7 +197,7 @@ def summary(rows: Rows, index: Array) -> dict[str, float]:
         if rows.info["kind"] == "multilabel":
             return _multilabel(rows, weight)
         beside = graded.figures(rows, weight) if rows.info["kind"] == "ordinal" else {}
-        return {**_exclusive(rows, weight), **beside}
+        return {**beside, **_exclusive(rows, weight)}
 
 
 def counts(rows: Rows) -> dict[str, int]:

@@ -114,7 +114,7 @@ class Observer:
         counted = tuple(sorted(decoded.values.get(self.target, {}).items()))
         beside = {n: i for n, i in decoded.images.items() if n != decoded.case.reference}
         held = decoded.case.targets.get(self.target)
-        things = () if self.kind is None or held is None else self.kind.things(held)
+        things = () if self.kind is None or held is None else self.kind.extents(held)
         mask = decoded.masks.get(self.target)
         measured = facts(image, mask, case=decoded.case, beside=beside, things=things)
         self.facts[decoded.case.id] = replace(measured, voxels=counted)

@@ -23,15 +23,20 @@ MOST = 1e4  # logits beyond it change no probability that can be told from 0 or 
 class Corn(Regressor):
     """Conditional chances (CORN: Shi, Cao & Raschka 2023): an output a cut, to lie above it given all lower ones.
 
-    P(y > k) is the product of the chances up to k, which can only fall.
+    P(y > k) is the product of the chances up to k, which can only fall. Outputs of 0 mean the training shares.
     """
+
+    base: Tensor
 
     def __init__(self, net: Any, covariates: int, criterion: nn.Module, *, share: Sequence[float]) -> None:
         super().__init__(net, covariates, criterion, numbers=len(share) - 1)
+        over = _over(share)
+        before = torch.cat([torch.ones(1, dtype=over.dtype), over[:-1]])
+        self.register_buffer("base", torch.logit(over / before).float())
 
     def forward(self, x: Tensor, covariates: Tensor | None) -> Tensor:
         """Return log probabilities of the grades `(B, K)`."""
-        return conditional(super().forward(x, covariates))
+        return conditional(super().forward(x, covariates) + self.base)
 
 
 class Cumulative(Regressor):
@@ -42,9 +47,7 @@ class Cumulative(Regressor):
 
     def __init__(self, net: Any, covariates: int, criterion: nn.Module, *, share: Sequence[float]) -> None:
         super().__init__(net, covariates, criterion)
-        known = torch.tensor(share, dtype=torch.float64).clamp_min(1e-3)
-        over = (known / known.sum()).flip(0).cumsum(0).flip(0)[1:]  # (K - 1,) P(y > k)
-        first = -torch.logit(over)
+        first = -torch.logit(_over(share))
         gaps = (first.diff() - GAP).clamp_min(1e-2)
         self.first = nn.Parameter(first[:1].float())
         self.gaps = nn.Parameter(torch.log(torch.expm1(gaps)).float())  # the inverse of softplus
@@ -60,6 +63,12 @@ class Cumulative(Regressor):
 
 
 HEADS: dict[str, type[Corn] | type[Cumulative]] = {"corn": Corn, "cumulative": Cumulative}
+
+
+def _over(share: Sequence[float]) -> Tensor:
+    """Return how often grades lie above each but the last, `(K - 1,)` float64; none is counted as never there."""
+    known = torch.tensor(share, dtype=torch.float64).clamp_min(1e-3)
+    return (known / known.sum()).flip(0).cumsum(0).flip(0)[1:]
 
 
 def conditional(logits: Tensor) -> Tensor:

@@ -47,9 +47,7 @@ LIMITS = {"interval": {"in": ["none", "normal", "quantiles"]}}
 
 INTERVAL = "interval"  # the option: what a model says of its answers' spread (see `_spread.py`)
 PROMISED = 0.9  # of cases, of intervals that a fit promises by itself
-ENOUGH = (
-    100  # cases from which on it does: of fewer the interval is wide, and half of what it promises is chance
-)
+ENOUGH = 20  # cases from which on it does: of fewer, hardly any interval has bounds
 BARE = "bare"  # in a state: whether there are no images, but covariates alone
 
 
@@ -339,6 +337,12 @@ def _share(plan: Plan) -> float:
 
 def _intervals(draft: Draft, prints: Fingerprint) -> None:
     """Plan what is said of answers' spread, and that an interval is promised where there are cases enough."""
+    why = "what the promise stands on is the size of errors; normal or quantiles lets it follow the case"
+    draft.set(f"task.options.{INTERVAL}", _spread.NONE, why)
+    if prints.cases < ENOUGH:
+        return
+    why = "an interval around each number that holds 9 of 10, by the members' answers about their own folds"
+    draft.set(f"task.options.{OPTION}", PROMISED, why)
 
 
 TASK = Regress()

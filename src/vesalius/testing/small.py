@@ -18,6 +18,7 @@ from vesalius.prepare.things import parts
 
 CASES, SEED, GRID = 12, 3, (12, 32, 32)
 READINGS: tuple[dict[str, str], ...] = ({}, {"value": "age"}, {"label": "treatment,event"})  # columns by role
+TOGETHER = "age,bmi"  # targets of which several are one
 
 
 def write_small(folder: Path, *, dims: int = 3, cases: int = CASES) -> Path:
@@ -35,8 +36,9 @@ def read_small(table: Path, kinds: Sequence[str]) -> Cohort | None:
     if not kinds:
         return _with(cohorts.read(table), None)
     for kind in kinds:
-        for columns in READINGS:
-            cohort = cohorts.read(table, columns=columns)
+        readings = [(columns, None) for columns in READINGS]
+        for columns, target in (*readings, ({}, TOGETHER)):
+            cohort = cohorts.read(table, columns=columns, target=target)
             found = next((t for t in cohort.targets.values() if t.kind == kind), None)
             if found is not None:
                 return _with(cohort, found)

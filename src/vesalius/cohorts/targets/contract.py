@@ -55,6 +55,21 @@ class OwnTable:
         return ", ".join(path.name for path in self.paths)
 
 
+@dataclass(frozen=True, slots=True)
+class Outlined:
+    """A thing with its outline, as COCO's files have it, in pixels of which pixel k reaches from k to k + 1.
+
+    Each of `polygons` is `(x0, y0, x1, y1, …)`. `runs` are lengths of stretches outside and inside by turns, down the
+    columns, or the text that COCO packs them into; `size` `(rows, columns)` is what they are of.
+    """
+
+    label: str
+    polygons: tuple[tuple[float, ...], ...] = ()
+    runs: tuple[int, ...] | str = ()
+    size: tuple[int, int] | None = None
+    crowd: bool = False
+
+
 class Row(Protocol):
     """One case in a table, which may have several of its rows."""
 
@@ -134,6 +149,22 @@ class TargetKind:
     def labelled(self, info: TargetInfo, values: Sequence[Target]) -> TargetInfo:
         """Return the target with the labels that the cases' values name, of a kind whose columns name none."""
         return info
+
+    def as_json(self, value: Target) -> Any:
+        """Return a target that is neither a file nor drawn as JSON takes it."""
+        return value
+
+    def of_json(self, value: Any) -> Target:
+        """Return the target that `as_json` gave. Raises TypeError, ValueError or KeyError for something else."""
+        return tuple(map(str, value)) if isinstance(value, list) else cast(Target, value)
+
+    def of_outlines(self, things: Sequence[Outlined], size: tuple[int, int]) -> Target | None:
+        """Return the target that outlines of things in a picture of `size` `(rows, columns)` make; None where none.
+
+        A kind that is made of outlines says `OUTLINES = True` in its file, and is read where it is named as the target
+        (`--target NAME`). Raises DataError.
+        """
+        return None
 
     def question(self, column: str, columns: Columns) -> Question | None:
         """Return what a person must answer before a column is learned from that nobody named; None for nothing."""
@@ -225,7 +256,7 @@ class TargetKind:
         a, b = self.number_of(one), self.number_of(other)
         return None if a is None or b is None else abs(a - b)
 
-    def things(self, value: Target) -> tuple[Thing, ...]:
+    def extents(self, value: Target) -> tuple[Thing, ...]:
         """Return each thing that a value places in the image, by its label and its size; none of other kinds."""
         return ()
 
@@ -263,6 +294,12 @@ def hows() -> dict[str, TargetKind]:
     """Return the kinds whose values are written in several ways, by the role that says in which: `--column ROLE=…`."""
     files = {stem: registry.literals(ROOM, stem).get("HOW") for stem in registry.stems(ROOM)}
     return {str(role): of(stem) for stem, role in files.items() if role}
+
+
+def of_outlines(name: str | None) -> TargetKind | None:
+    """Return the kind of that name, where it is made of outlines."""
+    known = name is not None and name in registry.stems(ROOM)
+    return of(name) if name is not None and known and registry.literals(ROOM, name).get("OUTLINES") else None
 
 
 def with_own_tables() -> list[TargetKind]:

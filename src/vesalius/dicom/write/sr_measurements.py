@@ -1,11 +1,12 @@
 """What answers measure, as measurement groups of TID 1500: one a label, a box or a number, each to be tracked.
 
 A probability is (122157, DCM, "Probability") without unit; a decision is whether a label's probability reaches the
-operating point, or is the largest where labels exclude each other. A mask's groups refer to the segments that the
-same mask has as a SEG, where that was written. A box that is called is a closed polyline on each plane that it reaches,
-its probability, and its longest side in the plane as (81827009, SCT, "Diameter") where a pixel's size at the patient is
-known; other candidates are not written. A number of things is (410681005, SCT, "Count of entities") of its label. A
-survival curve is its median, and its value after 1, 2, 3 and 5 years and at its end.
+operating point, or is the largest where labels exclude each other. Of grades the called one comes first, as a coded
+evaluation with its probability, and with the ends of its range where one is promised. A mask's groups refer to the
+segments that the same mask has as a SEG, where that was written. A box that is called is a closed polyline on each plane
+that it reaches, its probability, and its longest side in the plane as (81827009, SCT, "Diameter") where a pixel's size at
+the patient is known; other candidates are not written. A number of things is (410681005, SCT, "Count of entities") of its
+label. A survival curve is its median, and its value after 1, 2, 3 and 5 years and at its end.
 """
 
 from __future__ import annotations
@@ -126,8 +127,9 @@ def _number(name: Code, value: float, unit: Code) -> Any:
 
 
 def _scores(answer: Scores, study: studies.ResultStudy, lead: str) -> list[Any]:
-    made: list[Any] = []
-    best = answer.labels[int(np.argmax(answer.p))].name if len(answer.labels) else ""
+    made: list[Any] = _grade(answer, study, lead) if answer.decision else []
+    called = answer.called if answer.decision else int(np.argmax(answer.p)) if len(answer.labels) else 0
+    best = answer.labels[called].name if len(answer.labels) else ""
     for label, p in zip(answer.labels, answer.p, strict=True):
         if answer.kind == "multilabel" or label.name in answer.thresholds:
             limit = answer.thresholds.get(label.name)
@@ -146,6 +148,27 @@ def _scores(answer: Scores, study: studies.ResultStudy, lead: str) -> list[Any]:
             )
         )
     return made
+
+
+def _grade(answer: Scores, study: studies.ResultStudy, lead: str) -> list[Any]:
+    """Return the group that says which grade is called, how likely it is, and between which grades a range lies."""
+    said = {"Grade": answer.labels[answer.called]}
+    held = answer.promise.labels if answer.promise is not None else None
+    if answer.promise is not None and held:
+        named = {x.name: x for x in answer.labels}
+        said |= {
+            f"Lowest grade, {answer.promise.share}": named[held[0]],
+            f"Highest grade, {answer.promise.share}": named[held[-1]],
+        }
+    coded = {Code(*terms.private(name)): Code(*terms.degree(label)) for name, label in said.items()}
+    return [
+        sr.MeasurementsAndQualitativeEvaluations(
+            **_named(f"{lead}grade", None, study),
+            measurements=[_number(_PROBABILITY, float(answer.p[answer.called]), unit_of(None))],
+            qualitative_evaluations=[sr.QualitativeEvaluation(*pair) for pair in coded.items()],
+            source_images=_images(study),
+        )
+    ]
 
 
 def _value(answer: Value, study: studies.ResultStudy, lead: str, *, by_quantity: bool = False) -> list[Any]:

@@ -25,6 +25,8 @@ export interface Kind {
   clear?(stage: Stage, again: boolean): void | Promise<void>;
   /** Whether its pixels lie in a file of their own, so that it has no panel as a part of another answer. */
   ownFile?: boolean;
+  /** Names of parts that its own panel shows, so that they have no panel of theirs. */
+  holds?: readonly string[];
   /** Where there is one: what is shown of answers of the kind that are parts, by `names`, of one that is no image. */
   parts?(names: readonly string[], answer: Held, given: Given): HTMLElement | Promise<HTMLElement>;
   /** Whether its panel shows its parts, so that these have none of their own. */
@@ -64,6 +66,7 @@ export async function section(answer: Held, given: Given, drawn: Drawn): Promise
   if (promised) made.push(promised);
   const inFiles = new Map<string, string[]>();
   for (const [name, part] of Object.entries((answer.answer.parts ?? {}) as Record<string, Record<string, unknown>>)) {
+    if (own.holds?.includes(name)) continue;
     const kind = await kindOf(String(part.kind));
     if (kind.ownFile && kind.parts && !own.ownFile) inFiles.set(String(part.kind), [...(inFiles.get(String(part.kind)) ?? []), name]);
     if (kind.ownFile || own.showsParts) continue;
