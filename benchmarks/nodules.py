@@ -6,8 +6,14 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from benchmarks import _fits, _quick
 from benchmarks._figures import Figure, at_least
+from vesalius import cohorts
+from vesalius.core.bundle import open_bundle
+from vesalius.core.case import Box
+from vesalius.infer.predictor import Predictor
 from vesalius.verbs.phantom import phantom
 
 SECTION = "Boxes, counts, numbers and grades"
@@ -16,6 +22,7 @@ SEEDS = (0,)
 LIMIT = "30m"
 CASES, DATA_SEED = 60, 13
 LEAST_MM, BAR = 10.0, 0.8
+OVERLAP = 0.1  # intersection over union from which a box has found a lesion
 
 
 def run(folder: Path, *, seeds: Sequence[int], quick: bool = False) -> list[Figure]:
@@ -52,15 +59,9 @@ def _scans(folder: Path) -> Path:
 def _sensitivity(run: Path, data: Path) -> tuple[float, int, str] | None:
     """Return which share of the large lesions is found at one false box a scan, of how many, in words for all sizes.
 
-    A box finds a lesion that it overlaps by .1. False is one that finds none, large or small.
+    False is a box that finds no lesion, large or small; at one a scan the surest so many of them are let in.
     """
-    from vesalius import cohorts
-    from vesalius.answers.boxes import overlap
-    from vesalius.core.bundle import open_bundle
-    from vesalius.core.cohort import load_assignment
-    from vesalius.infer.predictor import Predictor
-
-    tested = set(load_assignment(run / "folds.json").test)
+    tested = set(cohorts.load_assignment(run / "folds.json").test)
     cohort = cohorts.read(data)
     target = next(name for name, info in cohort.targets.items() if info.kind == "boxes")
     sizes = _diameters(data.parent / "boxes.csv")
@@ -72,8 +73,7 @@ def _sensitivity(run: Path, data: Path) -> tuple[float, int, str] | None:
         answer, truths = predictor(case), list(case.targets[target])
         found = [0.0] * len(truths)
         for box, p in zip(answer.boxes, answer.p.tolist(), strict=True):
-            fit = [overlap(box, t) for t in truths]
-            hit = [k for k, f in enumerate(fit) if f >= 0.1]
+            hit = [k for k, t in enumerate(truths) if _overlap(box, t) >= OVERLAP]
             for k in hit:
                 found[k] = max(found[k], p)
             if not hit:
@@ -96,3 +96,10 @@ def _diameters(table: Path) -> dict[tuple[object, ...], float]:
             (r["case"], float(r["z0"]), float(r["y0"]), float(r["x0"])): float(r["diameter_mm"])
             for r in csv.DictReader(f)
         }
+
+
+def _overlap(one: Box, other: Box) -> float:
+    low, high = np.maximum(one.low, other.low), np.minimum(one.high, other.high)
+    both = float(np.clip(high - low, 0, None).prod())
+    sizes = [float(np.subtract(box.high, box.low).prod()) for box in (one, other)]
+    return both / (sum(sizes) - both)

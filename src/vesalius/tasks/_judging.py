@@ -16,6 +16,7 @@ from vesalius.tasks._fusing import P, overlaps
 FLAT, DEEP = 0.5, 0.1  # overlap from which a box of an image, and of a volume, is right
 FEW = 10  # right and wrong candidates from which a label's probabilities are fitted by themselves
 STILL = 4.0  # how many candidates of each kind the identity counts as, when probabilities are fitted
+AS_MANY = "count"  # as many are called as there are
 RULES = "f1, count, half, sensitivity:0.9, false_positives:1"
 _RULE = re.compile(r"(f1|count|half)|(sensitivity|false_positives):([0-9]*\.?[0-9]+)")
 
@@ -147,7 +148,7 @@ def threshold(found: Checked, rule: Rule) -> float:
     )  # midway to the next candidate, which is not called
     if rule.name == "f1":
         return float(between[(2 * right / (called + found.n)).argmax()])
-    if rule.name == "count":
+    if rule.name == AS_MANY:
         return float(between[np.abs(called - found.n).argmin()])
     if rule.name == "sensitivity":
         enough = np.flatnonzero(right / found.n >= rule.at - 1e-12)
