@@ -69,9 +69,10 @@ export function panel(answer: Held, given: Given): HTMLElement {
     for (const made of rows.values()) made.querySelector("button")!.setAttribute("aria-pressed", "false");
     drawn(shown);
   };
+  /** The surest are drawn last, over the others, and over all the one that was gone to. */
   const drawn = (shown: number[], chosen = -1) =>
     stage.setBoxes(
-      shown.map((k) => ({
+      [...shown.filter((k) => k !== chosen).reverse(), ...shown.filter((k) => k === chosen)].map((k) => ({
         low: turned(boxes[k]!.low),
         high: turned(boxes[k]!.high),
         text: p[k] === undefined ? nameOf(k) : `${nameOf(k)} ${percent(p[k]!)}`,
