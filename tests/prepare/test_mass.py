@@ -71,4 +71,4 @@ def test_the_share_of_a_kernel_inside_is_that_of_a_normal_law() -> None:
     by_hand = 1.0
     for c, s, high in zip(centre[0], sigma[0], (8.0, 8.0, 8.0), strict=True):
         by_hand *= norm.cdf(high, c, s) - norm.cdf(0.0, c, s)
-    assert inner_mass(centre, sigma, (0, 0, 0), (8, 8, 8))[0] == pytest.approx(by_hand)
+    assert inner_mass(centre, sigma, np.zeros(3), np.full(3, 8.0))[0] == pytest.approx(by_hand)

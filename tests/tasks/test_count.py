@@ -17,17 +17,22 @@ from vesalius.core.census import census
 from vesalius.core.cohort import Cohort, Label, TargetInfo
 from vesalius.core.errors import PlanError
 from vesalius.core.image import Image
-from vesalius.core.plan import AugmentPlan, DataPlan, Normalisation, Plan, parse_plan
+from vesalius.core.plan import AugmentPlan, DataPlan, Normalisation, Plan, override, parse_plan
 from vesalius.infer import runs
+from vesalius.infer.doubting import unfit
 from vesalius.infer.runs.contract import Members
 from vesalius.learn.examples import augmented, cut_out
+from vesalius.plan.facts import facts
+from vesalius.plan.fingerprint import fingerprint
+from vesalius.plan.machine import Machine
+from vesalius.plan.summary import summary
 from vesalius.prepare.batch import Batch, Example, collate
 from vesalius.prepare.case import prepare
 from vesalius.prepare.mass import COUNTS, DENSITY
 from vesalius.tasks import contract
 from vesalius.tasks._counter import Counter, terms
 from vesalius.tasks._density import drawn, shares
-from vesalius.tasks._things import COUNT, KINDS, MASS, THINGS, WHERE, better_scale
+from vesalius.tasks._things import COUNT, KINDS, MASS, THINGS, WHERE, Grid, better_scale
 
 TASK = contract.get("count")
 OPTIONS = {"kernel": 0.15, "narrowest": 0.7, "count_weight": 0.1}
@@ -192,7 +197,7 @@ def test_the_truth_has_no_loss_and_what_is_unknown_none_either() -> None:
     assert sum(float(t) for t in terms(said(wild), batch).values()) == pytest.approx(0.0, abs=1e-9)
     wild[:, :, :, 0, 0] += 1.0
     # one too many of each: 0.1 × the mean of ½ (1/2)² and ½ (1/1)²
-    assert float(terms(said(wild), batch)["count"]) == pytest.approx(0.03125, rel=1e-4)
+    assert float(terms(said(wild), batch)["counts"]) == pytest.approx(0.03125, rel=1e-4)
 
 
 def test_where_only_numbers_are_known_the_integral_is_held_against_them() -> None:
@@ -204,9 +209,9 @@ def test_where_only_numbers_are_known_the_integral_is_held_against_them() -> Non
     assert isinstance(reference, Image)
     batch = collate([TASK.encode(case, prepare(case, plan), reference, numbers)])
     density = torch.full((1, 2, 1, 64, 64), 5 / (48 * 64))
-    assert list(terms(said(density), batch)) == ["count"]
-    assert float(terms(said(density), batch)["count"]) == pytest.approx(0.0, abs=1e-6)
-    assert float(terms(said(2 * density), batch)["count"]) == pytest.approx(5 / 2 - 0.5, rel=1e-4)
+    assert list(terms(said(density), batch)) == ["counts"]
+    assert float(terms(said(density), batch)["counts"]) == pytest.approx(0.0, abs=1e-6)
+    assert float(terms(said(2 * density), batch)["counts"]) == pytest.approx(5 / 2 - 0.5, rel=1e-4)
 
 
 def test_a_density_is_never_negative_and_begins_at_the_usual_count() -> None:
@@ -216,7 +221,7 @@ def test_a_density_is_never_negative_and_begins_at_the_usual_count() -> None:
     net = nets.build("unet", dims=2, in_channels=1, scale=0.25, size=(48, 64))
     held = {name: [float(one[name]) for one in LABELS] for name in ("peak", "blank", "energy", "usual")}  # type: ignore[arg-type]
     model = Counter(net, losses.build("mse"), **held, count_weight=0.1, kernel=0.15, narrowest=0.7)
-    density = model(torch.randn(2, 1, 1, 48, 64))
+    density = model(torch.randn(2, 1, 1, 48, 64)).detach()
     assert density.shape == (2, 2, 1, 48, 64) and float(density.min()) >= 0
     assert density[0].sum(dim=(1, 2, 3)).tolist() == pytest.approx([3.07, 0.92], rel=0.5)
 
@@ -297,3 +302,46 @@ def test_what_cannot_be_counted_is_refused_in_words() -> None:
 def test_patches_of_a_number_are_refused() -> None:
     with pytest.raises(PlanError, match="whole image"):
         TASK.check_plan(planned(), TargetInfo("n", "number"))
+
+
+def test_counts_can_be_doubted_as_numbers_are() -> None:
+    assert unfit(TASK) is None
+
+
+def test_the_size_of_a_density_follows_from_the_plan() -> None:
+    plan = override(
+        planned().model_copy(update={"fingerprint": {"shape_median": (1, 480, 640)}}),
+        {"data.sampling": "whole", "data.size": [1, 192, 256]},
+    )
+    grid = Grid.of(plan)
+    assert (grid.dims, grid.factor, grid.voxels, grid.seen) == (2, 0.4, pytest.approx(192 * 256), 1.0)
+    found = grid.sizes(12.0, 40.0, kernel=0.15, narrowest=0.7)  # a Gaussian of 6 pixels
+    assert found["peak"] == pytest.approx(1 / (2 * np.pi * 36)) and found["usual"] == 12.5
+    assert found["blank"] == pytest.approx(12 / (192 * 256))
+    y, x = np.mgrid[-60:61, -60:61]
+    drawn_once = np.exp(-(y**2 + x**2) / 72)  # by hand: its mean square over the image, twelve times
+    assert found["energy"] == pytest.approx(12 * float((drawn_once**2).sum()) / (192 * 256), rel=1e-3)
+    inside = Grid.of(override(plan, {"data.sampling": "patches"}))
+    assert (inside.factor, inside.seen) == (1.0, pytest.approx(192 * 256 / (480 * 640)))
+
+
+def test_pictures_are_learned_from_whole_where_things_are_still_seen_in_them() -> None:
+    machine = Machine(cores=2, memory=8 << 30, gpu=None, gpu_memory=0, bf16=False)
+    info = TargetInfo("boxes", "boxes", (Label(1, "red"), Label(2, "white")))
+    cases = [
+        replace(picture((box(20, 20, size), box(100, 200, 100, "white")), (480, 640)), id=str(size))
+        for size in (21, 22, 23)
+    ]
+    sizes = {}
+    for scale in (1.0, 0.5):
+        things = [("red", (1.0, 22 * scale, 22 * scale)), ("white", (1.0, 100.0, 100.0))]
+        measured = {c.id: facts(c.images["image"], None, things=things) for c in cases}  # type: ignore[arg-type]
+        cohort = Cohort(Path(), "x", tuple(cases), {"boxes": info})
+        prints = fingerprint(summary(cohort, measured, cases, info), info)
+        draft = TASK.defaults(prints, machine, info)
+        sizes[scale] = (draft.values["data.sampling"], draft.values["data.size"])
+    assert sizes[1.0] == ("whole", [1, 192, 256])  # 22 pixels are 8.8 in them
+    assert sizes[0.5][0] == "patches" and max(sizes[0.5][1]) <= 256
+    draft = TASK.defaults(prints, machine, TargetInfo("n", "number"))
+    assert draft.values["data.sampling"] == "whole" and draft.values["augment.zoom"] == 0
+    assert draft.values["task.options.coverage"] == 0.9 and draft.values["train.select"] == "last"

@@ -87,7 +87,8 @@ class Handling(ABC, Generic[A]):
     the words for what can be asked of an answer, the usual first; a kind with none cannot be explained. `ways` are
     those in which a calibration can promise something of an answer, the usual first; a kind with none makes no promise.
     `doubted_ways` are those of them that need the answer's doubt.
-    `error` is what `losses` measures, in words.
+    `error` is what `losses` measures, in words. `listing` is the name of the table beside `answers.csv` that holds what
+    answers list, such as their boxes; empty of a kind that lists nothing.
     """
 
     kind: ClassVar[type[Answer]]
@@ -104,6 +105,7 @@ class Handling(ABC, Generic[A]):
     ways: ClassVar[tuple[str, ...]] = ()
     doubted_ways: ClassVar[tuple[str, ...]] = ()
     error: ClassVar[str] = "error"
+    listing: ClassVar[str] = ""
 
     # --- what is written of an answer and shown of it
 
@@ -115,6 +117,10 @@ class Handling(ABC, Generic[A]):
         """Return an answer's columns as a table in memory has them: numbers as numbers; by default its columns."""
         return self.columns(answer)
 
+    def listed(self, answer: A) -> Sequence[Mapping[str, Any]]:
+        """Return what the answer lists, a row each, for the table `listing` of all cases; by default nothing."""
+        return ()
+
     def summary(self, answer: A) -> dict[str, Any]:
         """Return what a client shows of an answer at a glance, as JSON takes it; by default its columns."""
         return {"fields": columns(answer)}
@@ -122,6 +128,10 @@ class Handling(ABC, Generic[A]):
     def lines(self, answer: A) -> Sequence[Line]:
         """Return what a notebook shows of an answer beside its picture, a line each; by default its columns."""
         return [Line(name, str(value)) for name, value in self.columns(answer).items()]
+
+    def beside(self, answer: A) -> Mapping[str, str]:
+        """Return the texts that are written beside an answer's image, by the suffix of their files; by default none."""
+        return {}
 
     def backdrop(self, answer: A) -> Image | None:
         """Return an image to draw an answer on where its own is not at hand; None of a kind that needs its own."""
@@ -166,6 +176,14 @@ class Handling(ABC, Generic[A]):
         return list(fields_of(answer, left_out=shared))
 
     # --- what is asked of an answer
+
+    def asks_of(self, values: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return which of `asks` suit the answers of a model, by the values of its state; by default all of them."""
+        return self.asks
+
+    def usual(self, answer: A) -> str:
+        """Return the word of `asks` that is meant where nothing is asked in particular; by default the first."""
+        return self.asks[0]
 
     def ask(self, answer: A, of: str, which: str | None) -> Ask:
         """Return what is asked: a word of `asks`, and which one of those; None is the one that the answer says most of.
@@ -295,6 +313,12 @@ class Handling(ABC, Generic[A]):
         """Return the rows that a scorecard was computed from; None where its cases do not hold them."""
         return None
 
+    def alike(self, first: Rows, second: Rows) -> tuple[Rows, Rows, str]:
+        """Return two models' rows so that the same figures judge both, and a note of what was changed; by default as
+        they are.
+        """
+        return first, second, ""
+
     @property
     def judge(self) -> Any:
         """The metrics of this kind. Raises UnknownName where there are none."""
@@ -412,7 +436,9 @@ def ask(answer: Answer, words: str | None = None) -> Ask:
             f"nothing can be asked of an answer of kind {type(answer).__name__}",
             hint="an answer whose kind names what can be asked, in `asks` of its file in answers/",
         )
-    word, parted, which = (words or "").partition("=")
+    if not words:
+        return handling.ask(answer, handling.usual(answer), None)
+    word, parted, which = words.partition("=")
     if word.strip() in handling.asks:
         return handling.ask(answer, word.strip(), which.strip() or None if parted else None)
     return handling.ask(answer, handling.asks[0], words or None)
@@ -434,6 +460,15 @@ def columns(answer: Answer) -> dict[str, Any]:
     for name, part in answer.parts.items():
         found |= {f"{name}.{column}": value for column, value in columns(part).items()}
     return _without_results(found, answer)
+
+
+def listed(answer: Answer) -> dict[str, Sequence[Mapping[str, Any]]]:
+    """Return what an answer lists, by the name of the table that holds it; nothing of one that is withheld."""
+    handling = of(answer)
+    if not handling.listing or answer.withheld is not None:
+        return {}
+    with calling(f"answers of kind {type(answer).__name__}", handling, "listed", case=answer.case_id):
+        return {handling.listing: handling.listed(answer)}
 
 
 def values(answer: Answer) -> dict[str, Any]:

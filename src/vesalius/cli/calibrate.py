@@ -23,7 +23,7 @@ def calibrate(
     way: str = typer.Option(
         "",
         "--way",
-        help="How: lac, aps or raps of one class of several; absolute or normalised of a number.",
+        help="How: lac, aps or raps of one class of several; absolute, normalised or quantile of a number.",
         show_default="the usual one of the answer's kind",
     ),
     by: str | None = typer.Option(

@@ -18,7 +18,7 @@ from vesalius.core.errors import UnknownName
 
 TOLD = "as told"  # how the reason of a column ends whose role a person named
 _NAMES: dict[str, str] = {  # of what is no target
-    "patient": r"(patient|subject|person|mrn|pid)([ _.-]?(id|uid|name|nr|no|number|key))?",
+    "patient": r"(patient|subject|participant|person|mrn|pid)([ _.-]?(id|uid|name|nr|no|number|key))?|sub[ _.-]?id",
     "split": r"(split|subset|partition|phase|set|fold|usage|dataset)",
     "id": r"(case|study|exam|accession|record)([ _.-]?(instance)?[ _.-]?(id|uid|name|nr|no|number|key))?|id",
     "report": r".*(report|impression|narrative).*",
@@ -127,7 +127,7 @@ def may_be_label(column: str, options: Options) -> bool:
     """Return whether a column may hold classes, as far as what was told of it and what it is called says."""
     told = {c.strip(): role for role, text in options.columns.items() for c in (text, *text.split(","))}
     if column in told or column == options.target:
-        return told.get(column, "label") == "label"
+        return told.get(column, LABEL) in kinds.named_roles()
     name, targets = column.strip().casefold(), called()
     if re.fullmatch(targets[LABEL], name):
         return True

@@ -27,9 +27,14 @@ class Slots:
 def rows_of_cases(table: Table, roles: Roles) -> dict[str, list[int]]:
     """Return the row numbers by case name: from the id column if there is one, otherwise from the images.
 
-    Without an id column, rows that name the same images are one case.
+    Without an id column, rows that name the same images are one case; without images each row is one, which is called
+    as its patient where each has a row of its own.
     """
     column = roles.first("id")
+    if column is None and not roles.all("image"):
+        patients = table.get(roles.first("patient") or "", [])
+        if patients and None not in patients and len(set(patients)) == len(patients):
+            column = roles.first("patient")
     height = len(next(iter(table.values())))
     cells = [_cells(table, roles, k) for k in range(height)]
     first = [next(iter(c), None) for c in cells]

@@ -127,7 +127,8 @@ def read(root: Path, *, options: Options) -> Cohort:
     named = slots(table, roles, groups, notes)
     channels = channel_names(load(index.root / "dataset.json", strict=False) or {})
     modality = None if channels else next((c for c in table if _MODALITY.fullmatch(c.strip())), None)
-    seen = _Rows(table, roles, index, named, _doubts(table, roles, index), modality)
+    numbers = frozenset(column for column in roles.all("covariate") if is_number(table[column]))
+    seen = _Rows(table, roles, index, named, _doubts(table, roles, index), modality, numbers)
     cases, aside = _cases(groups, seen, infos, source)
     cohort = Cohort(
         root=root,
@@ -177,11 +178,13 @@ def _cases(
 def _asked(table: Table, roles: Roles) -> tuple[Question, ...]:
     """Return what the kinds of target leave open of their columns."""
     columns = kinds.Columns(table, roles.columns, roles.reasons)
+    held = (
+        (column, kinds.in_role(role, table[column])) for role in target_roles() for column in roles.all(role)
+    )
     found = (
-        kinds.in_role(role, table[column]).question(column, columns)
-        for role in target_roles()
-        for column in roles.all(role)
-        if not roles.reasons[column].endswith(TOLD)
+        kind.question(column, columns)
+        for column, kind in held
+        if kind.asks_anyway or not roles.reasons[column].endswith(TOLD)
     )
     return tuple(question for question in found if question is not None)
 
@@ -201,6 +204,7 @@ class _Rows:
     slots: Slots
     doubts: Mapping[str, str]
     modality: str | None = None  # the column that says of what kind the images are
+    numbers: frozenset[str] = frozenset()  # the covariates that are numbers in every row
 
     def declared(self, rows: list[int]) -> tuple[str, ...]:
         """Return the modality of a case, where its column names one that is known, the same in each of its rows."""
@@ -264,7 +268,7 @@ def _case(name: str, rows: list[int], seen: _Rows, infos: Mapping[str, TargetInf
     covariates: dict[str, float | str | None] = {}
     for column in roles.all("covariate"):
         cell = seen.one(rows, column)
-        covariates[column] = float(cell) if cell is not None and is_number(seen.table[column]) else cell
+        covariates[column] = float(cell) if cell is not None and column in seen.numbers else cell
     split: Split | None = None
     if (word := seen.one(rows, roles.first("split"))) is not None:
         split = as_split(word)

@@ -3,7 +3,7 @@
 A family's file holds literals that are read without importing it:
 
     NAMES = {"resnet-18": "one line", …}   what can be built
-    ROLE = "encoder"                       encoder | dense | sequence | text | graph | denoiser
+    ROLE = "encoder"                       encoder | dense | sequence | text | graph | denoiser | table
     DIMS = (2, 3)                          the dimensions it serves
     SOURCE = "authors, title, year"        the paper
     SMALLEST = 0.0625                      the smallest meaningful `scale`

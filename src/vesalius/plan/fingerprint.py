@@ -43,7 +43,9 @@ class Fingerprint:
     """A cohort in numbers. Spacings are `(x, y, z)` in mm; shapes `(Z, Y, X)` in canonical axes, as they are at the
     median spacing where every volume has one. `each` are the channels by themselves, those of the first image first;
     it is empty where not all cases have the same. `width_px` is the median width of a flat mask's thinnest label.
-    `things` are those that the target places in the images, None where it places none."""
+    `things` are those that the target places in the images, None where it places none. `imageless` says that no case
+    has an image.
+    """
 
     cases: int
     patients: int
@@ -71,10 +73,14 @@ class Fingerprint:
     each: tuple[ChannelPrint, ...] = ()
     width_px: float | None = None
     things: ThingPrint | None = None
+    imageless: bool = False
 
     def json(self) -> dict[str, Any]:
-        """As plain data."""
-        return asdict(self)
+        """As plain data; that there are no images is said only where it is so."""
+        found = asdict(self)
+        if not self.imageless:
+            del found["imageless"]
+        return found
 
 
 def fingerprint(found: Statistics, target: TargetInfo | None) -> Fingerprint:
@@ -123,6 +129,7 @@ def fingerprint(found: Statistics, target: TargetInfo | None) -> Fingerprint:
         each=_each(found, images, channels, declared_unit=unit),
         width_px=_width_px(found),
         things=_things(found, spacing if known and z.high > 1 else None),
+        imageless=not found.part("images", Tally).counts,
     )
 
 

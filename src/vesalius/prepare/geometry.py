@@ -120,7 +120,9 @@ def layout(
             )
         scaled = [n * turned_spacing[2 - a] / spacing_mm[2 - a] for a, n in enumerate(turned)]
     if whole and size is not None:
-        factor = min(s / n for s, n in zip(size, scaled, strict=True) if n > 0 and (s > 1 or n > 1))
+        factor = min(
+            (s / n for s, n in zip(size, scaled, strict=True) if n > 0 and (s > 1 or n > 1)), default=1.0
+        )
         scaled = [n * factor if size[a] > 1 else 1.0 for a, n in enumerate(scaled)]
         limits: Size | None = size
     else:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import scipy.sparse as sparse
 
@@ -109,11 +107,14 @@ class Backward:
         return self.sums
 
 
-def inner_mass(centre: Array, sigma: Array, low: Sequence[float], high: Sequence[float]) -> Array:
-    """Return the share of Gaussians about `centre` `(N, 3)` with deviations `sigma` `(N, 3)` in a box, `(N,)`."""
+def inner_mass(centre: Array, sigma: Array, low: Array, high: Array) -> Array:
+    """Return the share of Gaussians about `centre` `(N, 3)` with deviations `sigma` `(N, 3)` in a box, `(N,)`.
+
+    `low` and `high` `(3,)` are its corners.
+    """
     from scipy.special import ndtr
 
     sigma = np.maximum(sigma, 1e-6)
-    parts = ndtr((np.asarray(high) - centre) / sigma) - ndtr((np.asarray(low) - centre) / sigma)
+    parts = ndtr((high - centre) / sigma) - ndtr((low - centre) / sigma)
     found: Array = parts.prod(axis=1)
     return found

@@ -24,7 +24,8 @@ def assert_possible(plan: Plan) -> None:
     if asked is None:
         return
     task = tasks.get(plan.task.name)
-    Asked(coverage=asked).assert_sound(contract.of(task.answer))  # type: ignore[arg-type]
+    asked_of = Asked(coverage=asked, way=task.promises(plan))  # type: ignore[arg-type]
+    asked_of.assert_sound(contract.of(task.answer))
     if not runs.get(task.run).held_out:
         raise PlanError(
             f"answers of the task {task.name} about cases of their own folds are not kept, so nothing can be promised",
@@ -38,13 +39,14 @@ def with_promise(space: Workspace, plan: Plan, outcome: Outcome, stage: Stage) -
     if asked is None or not outcome.held_out or space.target is None:
         return stage
     cases = [space.cohort.case(i) for i in outcome.held_out]
-    judged, about = judged_raw(stage, outcome.held_out, cases, target=space.target.name)
+    way = tasks.get(plan.task.name).promises(plan)
+    judged, about = judged_raw(stage, outcome.held_out, cases, target=space.target.name, way=way)
     patients = len({c.patient for c in cases}) if space.cohort.patients_known else None
     return promised(
         stage,
         judged,
         cases,
-        asked=Asked(coverage=float(asked)),
+        asked=Asked(coverage=float(asked), way=way),
         basis=Basis(space.cohort.hash, patients, OUT_OF_FOLD),
         about=about,
     )

@@ -14,6 +14,7 @@ from vesalius.core.cohort import Cohort, SetAside
 from vesalius.core.errors import DataError, MismatchError, VesaliusError
 from vesalius.core.words import counted
 from vesalius.infer.given import Asked, asked
+from vesalius.run.tabular import columns_of
 
 Known = Mapping[str, float | str]
 
@@ -69,7 +70,8 @@ def wanted_of(
     """
 
     def read(path: Path | str | Cohort) -> Cohort:
-        return cohorts.open_cohort(path, layout=layout, columns=columns, max_set_aside=1.0)
+        told = columns_of(bundle, columns)
+        return cohorts.open_cohort(path, layout=layout, columns=told, max_set_aside=1.0)
 
     if isinstance(source, str | Path | Cohort):
         return of_cohort(read(source), covariates or {})

@@ -15,6 +15,7 @@ from vesalius.tasks._density import drawn
 from vesalius.tasks._things import COUNT, KINDS, MASS, THINGS, WHERE
 
 LEAST = 1e-4  # of a label's usual peak: where densities begin, at least
+CALM = 0.1  # of the head's usual weights, so that all densities begin near their mean
 
 
 class Counter(nn.Module):
@@ -49,9 +50,8 @@ class Counter(nn.Module):
         for name, held in (("peak", peak), ("energy", energy), ("usual", usual)):
             self.register_buffer(name, torch.tensor(list(held), dtype=torch.float32), persistent=False)
         begin = [max(b / p, LEAST) for b, p in zip(blank, peak, strict=True)]
-        with torch.no_grad():
-            self.head.weight.mul_(0.1)
-            self.head.bias.copy_(torch.tensor([math.log(math.expm1(b)) for b in begin]))
+        self.head.weight.data.mul_(CALM)
+        self.head.bias = nn.Parameter(torch.tensor([math.log(math.expm1(b)) for b in begin]))
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the densities."""
@@ -89,7 +89,7 @@ def terms(model: Counter, batch: Batch) -> dict[str, Tensor]:
     found = (density * known).sum(dim=(2, 3, 4))
     wanted = model.wanted(batch)
     if wanted is None:
-        return {"count": _apart(model, found, batch.targets[COUNT])}
+        return {"counts": _apart(model, found, batch.targets[COUNT])}
     wide = model.peak.reshape(1, -1, 1, 1, 1)
     truth = (wanted / wide).masked_fill(~known, float("nan"))
     each = [
@@ -100,7 +100,7 @@ def terms(model: Counter, batch: Batch) -> dict[str, Tensor]:
     counts = (wanted * known).sum(dim=(2, 3, 4)).masked_fill(~seen[:, None], float("nan"))
     return {
         "density": torch.stack(each).mean(),
-        "count": model.count_weight * _apart(model, found, counts),
+        "counts": model.count_weight * _apart(model, found, counts),
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 
@@ -196,7 +196,7 @@ class Count(Task):
         said = census(target)
         known = [said[name] for name in names]
         count = np.array([np.nan if x is None else x for x in known], dtype=np.float32)
-        targets = {WHERE: where[None], COUNT: count}
+        targets: dict[str, Array] = {WHERE: where[None], COUNT: count}
         on_grid = frozenset({WHERE})
         if not isinstance(target, tuple):
             return Example(case.id, plain.images, targets, on_grid=on_grid, ragged=plain.ragged)
@@ -231,9 +231,9 @@ class Count(Task):
 
         What is outside of an image or in a crowd counts for nothing. Where only numbers are known the counts are all.
         """
-        from vesalius.tasks._counter import terms
+        from vesalius.tasks._counter import Counter, terms
 
-        return terms(model, batch)
+        return terms(cast(Counter, model), batch)
 
     def infer(self, model: nn.Module, batch: Batch, generator: torch.Generator) -> Tensor:
         """Return densities `(B, K, Z, Y, X)`: how many things of each label lie in each voxel of the prepared grid."""

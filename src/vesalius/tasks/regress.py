@@ -1,14 +1,11 @@
-"""How much, how large, how old? One number for a whole image, with what else is known of the patient."""
+"""How much, how large, how old? One number for a whole image, or for a row of a table, with what else is known."""
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
-
-import numpy as np
 
 from vesalius import losses
 from vesalius.core.answers import Answer
@@ -22,164 +19,180 @@ from vesalius.core.histogram import Histogram
 from vesalius.core.image import Image
 from vesalius.core.moments import Moments
 from vesalius.core.plan import Plan
+from vesalius.core.promise import OPTION
 from vesalius.core.statistics import Statistics
 from vesalius.core.words import counted, listed
+from vesalius.plan import tables
 from vesalius.plan.draft import Draft
 from vesalius.plan.fingerprint import Fingerprint
 from vesalius.plan.machine import Machine
 from vesalius.prepare import covariates
 from vesalius.prepare.batch import Batch, Example
-from vesalius.prepare.case import Prepared
+from vesalius.prepare.case import BLANK, Prepared
 from vesalius.prepare.geometry import Undo
 from vesalius.prepare.opinion import Opinion
-from vesalius.tasks.contract import Nets, Task, Wanted, planned_net
+from vesalius.tasks import _numbers, _spread
+from vesalius.tasks._beside import Beside, encoded, learned, plan_covariates, planned
+from vesalius.tasks._numbers import SEVERAL, abouts
+from vesalius.tasks.contract import Nets, Wanted, planned_net
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-NAMES = {"regress": "One number for a whole image: an age, a volume, a score"}
+NAMES = {"regress": "One number for a whole image, or for a row of a table: an age, a volume, a score"}
 DEFAULT_FOR = ("number",)
-OPTIONS = {"unit": "", "covariates": "", "categories": ""}
+OPTIONS = {"unit": "", "covariates": "", "categories": "", "interval": "none"}
+LIMITS = {"interval": {"in": ["none", "normal", "quantiles"]}}
+
+INTERVAL = "interval"  # the option: what a model says of its answers' spread (see `_spread.py`)
+PROMISED = 0.9  # of cases, of intervals that a fit promises by itself
+ENOUGH = 20  # cases from which on it does: of fewer, hardly any interval has bounds
+BARE = "bare"  # in a state: whether there are no images, but covariates alone
 
 
-class Regress(Task):
-    """Smooth L1 on the standardised number; covariates enter beside the image's features."""
+class Regress(Beside):
+    """Smooth L1 on the standardised number; covariates enter beside the image's features, or alone."""
 
     name: ClassVar[str] = "regress"
     answer: ClassVar[type[Answer]] = Value
     targets: ClassVar[tuple[str, ...]] = ("number",)
-    roles: ClassVar[tuple[str, ...]] = ("encoder",)
+    roles: ClassVar[tuple[str, ...]] = ("encoder", "table")
     run: ClassVar[str] = "whole"
     primary: ClassVar[str] = "r2"
     mirrors: ClassVar[bool] = True
 
     def defaults(self, prints: Fingerprint, machine: Machine, target: TargetInfo | None) -> Draft:
-        """Return the choices for whole images and one number: its unit, the covariates, and little change of size."""
-        draft = super().defaults(prints, machine, target)
+        """Return the choices for whole images and numbers: units, covariates, intervals, and little change of size."""
+        draft = tables.table(prints) if prints.imageless else super().defaults(prints, machine, target)
         if target is not None:
             why = f"'{target.name}' holds numbers; another task: --task NAME, numbers as classes: --column label=NAME"
             draft.set("task.name", self.name, why)
-        unit = (target.unit if target else None) or ""
+        units = [info.unit or "" for info in _numbers.infos(target)] if target else [""]
         why = (
-            f"'{target.name}' says so" if target and unit else "the data say none; --set task.options.unit=ml"
+            f"'{target.name}' says so"
+            if target and any(units)
+            else "the data say none; --set task.options.unit=ml"
         )
-        draft.set("task.options.unit", unit, why)
-        _covariates(draft, prints)
+        draft.set("task.options.unit", ",".join(units) if any(units) else "", why)
+        plan_covariates(draft, prints)
+        _intervals(draft, prints)
         why = "quadratic near the truth, linear one deviation or more away from it: a few odd truths do not rule"
         draft.set("loss.name", "smooth_l1", why)
-        for path, what in (("zoom", "size"), ("brightness", "density"), ("contrast", "density")):
-            draft.set(f"augment.{path}", 0.05, f"little, for the number may be a {what}")
+        if not prints.imageless:
+            for path, what in (("zoom", "size"), ("brightness", "density"), ("contrast", "density")):
+                draft.set(f"augment.{path}", 0.05, f"little, for the number may be a {what}")
         return draft
 
     def check(self, cohort: Cohort, target: TargetInfo | None) -> tuple[str, ...]:
-        """Return what is missing: two cases at least, an image and a finite number for each, and numbers that vary."""
+        """Return what is missing: two cases at least, images or covariates, and finite numbers that vary."""
         if target is None:
             return ("a number for each case (a column of a table: --target NAME)",)
-        cases = [c for c in cohort.cases if target.name in c.targets]
+        cases = [c for c in cohort.cases if _numbers.held(c, target.name)]
         if len(cases) < 2:
             return ("a number for at least two cases",)
-        wrong = [c for c in cases if not _is_finite(c.targets[target.name])]
-        if wrong:
-            odd = f"{counted(len(wrong), 'case')}, such as {wrong[0].id}: {wrong[0].targets[target.name]}"
-            return (f"a finite number in '{target.name}' ({odd})",)
-        bare = [c.id for c in cases if not c.images]
-        if bare:
-            return (f"an image for each case ({listed(bare, 3)})",)
-        numbers = [number_of(c, target.name) for c in cases]
-        if min(numbers) == max(numbers):
-            many = counted(len(cases), "case")
-            return (f"a target that varies: '{target.name}' is {numbers[0]:g} in all {many}",)
-        if (code := covariates.no_value(Histogram.of(numbers))) is not None:
-            many = counted(Counter(numbers)[code], "case")
-            return (f"an empty cell where '{target.name}' is not known, in place of {code:g} ({many})",)
-        return ()
+        return _unlike_numbers(cases, target) or _nothing_to_see(cases) or _nothing_to_learn(cases, target)
+
+    def check_plan(self, plan: Plan, target: TargetInfo | None) -> None:
+        """Raise PlanError for a net of a table where there are images, or of images where there are none."""
+        tabular = tables.is_table(plan.net.name)
+        bare = bool(plan.fingerprint.get(tables.IMAGELESS))
+        if tabular != bare:
+            raise PlanError(
+                f"net '{plan.net.name}' reads " + ("a table's columns alone" if tabular else "images"),
+                found="cases " + ("without images" if bare else "with images"),
+                hint=f"--set net.name={'mlp' if bare else 'resnet-18'}",
+            )
+        if bare and not planned(plan)[0]:
+            raise PlanError(
+                "without images there must be covariates to learn from",
+                found="none planned",
+                hint="--column covariate=NAME, or --set task.options.covariates=A,B",
+            )
+
+    def promises(self, plan: Plan) -> str:
+        """Return the way in which its answers are promised: by their own bounds, where the model says them."""
+        return "quantile" if _how(plan) != _spread.NONE else ""
 
     def summary(self, cases: Sequence[Case], target: TargetInfo | None, plan: Plan) -> Statistics:
         """Return the statistics of the numbers, and of the planned covariates."""
         if target is None:
             return Statistics()
-        held = [c for c in cases if target.name in c.targets]
-        numbers = Moments.of(number_of(c, target.name) for c in held)
-        return Statistics({"numbers": numbers, "covariates": covariates.summary(held, *_planned(plan))})
+        held = [c for c in cases if _numbers.held(c, target.name)]
+        each = _numbers.moments(held, target)
+        one = each[target.name] if not target.parts else Statistics(each)
+        return Statistics({"numbers": one, "covariates": covariates.summary(held, *planned(plan))})
 
     def state(self, summary: Statistics, target: TargetInfo | None, plan: Plan) -> State:
         """Return mean, deviation and ends of the numbers, and what is learned of the covariates."""
         if target is None:
             raise DataError("regression needs a target", hint="--target NAME")
-        numbers = summary.part("numbers", Moments)
-        if not numbers.low < numbers.high:
-            raise DataError(
-                f"the target '{target.name}' is the same for all training cases",
-                found=f"{numbers.mean:g} in {counted(numbers.n, 'case')}",
-                hint="another target, or another split",
-            )
-        names, categories = _planned(plan)
-        if target.name in names:
-            raise DataError(f"'{target.name}' is the target and cannot be a covariate, too")
-        return State(
-            {
-                "target": target.name,
-                "unit": str(plan.task.options.get("unit") or ""),
-                "n": numbers.n,
-                "mean": numbers.mean,
-                "sd": numbers.sd,
-                "low": numbers.low,
-                "high": numbers.high,
-                "covariates": covariates.learn(summary.part("covariates", Statistics), names, categories),
+        units = _units(plan, target)
+        values: dict[str, Any] = {"target": target.name}
+        if target.parts:
+            each = summary.part("numbers", Statistics)
+            values[SEVERAL] = {
+                name: _numbers.described(each.part(name, Moments), name, unit) for name, unit in units.items()
             }
-        )
+        else:
+            numbers = summary.part("numbers", Moments)
+            values |= _numbers.described(numbers, target.name, units[target.name])
+        values["covariates"] = learned(summary, target, plan)
+        if _how(plan) != _spread.NONE:
+            values |= {INTERVAL: _how(plan), "share": _share(plan)}
+        if tables.is_table(plan.net.name):
+            values[BARE] = True
+        return State(values)
 
-    def covariates(self, state: State) -> tuple[str, ...]:
-        """Return those that no training case lacked; others may be missing, as they were in training."""
-        return covariates.needed(state.values["covariates"])
+    def geometry(self, case: Case, state: State) -> Image | None:
+        """Return a single point where covariates alone are learned from."""
+        return BLANK if state.values.get(BARE) else None
 
-    def features(self, state: State) -> tuple[str, ...]:
-        """Return the covariate that each number of the encoded ones stands for."""
-        return covariates.features(state.values["covariates"])
-
-    def spread(self, state: State) -> float:
+    def spread(self, state: State) -> float | None:
         """Return the deviation of the training cases' numbers."""
         return float(state.values["sd"])
 
-    def outside(self, case: Case, state: State) -> tuple[str, ...]:
-        """Return which covariates lie outside of what was learned from."""
-        return covariates.outside(case, state.values["covariates"])
-
     def encode(self, case: Case, prepared: Prepared, reference: Image, state: State) -> Example:
-        """Return the standardised number and the covariates beside the prepared image."""
-        values, targets = state.values, {}
-        if values["target"] in case.targets:
-            z = (number_of(case, values["target"]) - values["mean"]) / values["sd"]
-            targets["number"] = np.array([z], dtype=np.float32)
-        beside = covariates.encode(case, values["covariates"]) if values["covariates"] else None
-        return Example(case.id, {"image": prepared.array}, targets, covariates=beside)
+        """Return the standardised numbers and the covariates beside the prepared image, where there is one."""
+        z = _numbers.standardised(case, state)
+        targets = {} if z is None else {"number": z}
+        images = {} if state.values.get(BARE) else {"image": prepared.array}
+        return Example(case.id, images, targets, covariates=encoded(case, state))
 
     def build(self, plan: Plan, state: State, nets: Nets) -> nn.Module:
-        """Return the planned encoder under one output, and the planned loss."""
-        from vesalius.tasks._regressor import Regressor
+        """Return the planned net under an output for each number, and the planned loss."""
+        from vesalius.tasks._regressor import Regressor, TableRegressor
 
-        net = planned_net(plan, nets)
+        wide = covariates.width(state.values["covariates"])
         criterion = losses.build(plan.loss.name, options=plan.loss.options)
-        return Regressor(net, covariates.width(state.values["covariates"]), criterion)
+        many, said, share = len(abouts(state)), _spread.said(_how(plan)), _share(plan)
+        if state.values.get(BARE):
+            net = planned_net(plan, nets, channels=wide)
+            return TableRegressor(net, criterion, numbers=many, spread=said, share=share)
+        net = planned_net(plan, nets)
+        return Regressor(net, wide, criterion, numbers=many, spread=said, share=share)
 
     def loss(self, model: nn.Module, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """Return the planned loss over the cases that have a number."""
-        number, truth = self.infer(model, batch, generator), batch.targets.get("number")
+        """Return the planned loss over the numbers that cases have, and that of what is said of their spread."""
+        said, truth = self.infer(model, batch, generator), batch.targets.get("number")
+        number, spread = said[:, : model.numbers], said[:, model.numbers :]  # type: ignore[misc]
         if truth is None:
-            return {"number": 0.0 * number.sum()}
+            return {"number": 0.0 * said.sum()}
         labelled = batch.labelled("number")
         if labelled is not None:
-            number, truth = number[labelled], truth[labelled]
-        return {"number": model.criterion(number, truth)}  # type: ignore[operator]
+            number, spread, truth = number[labelled], spread[labelled], truth[labelled]
+        terms = {"number": model.criterion(number, truth)}  # type: ignore[operator]
+        if model.spread is not None:
+            terms["spread"] = _spread.loss(spread, number, truth, share=float(model.share))  # type: ignore[arg-type]
+        return terms
 
     def infer(self, model: nn.Module, batch: Batch, generator: torch.Generator) -> Tensor:
-        """Return standardised numbers `(B, 1)`."""
-        number: Tensor = model(batch.images["image"], batch.covariates)
-        return number
+        """Return standardised numbers, and what is said of their spread behind them, `(B, N·(1 + S))`."""
+        said: Tensor = model(batch.images.get("image"), batch.covariates)
+        return said
 
     def last_layer(self, model: nn.Module) -> nn.Module:
-        """Return the last linear layer. Raises PlanError where covariates enter the model behind it."""
+        """Return the last linear layer. Raises PlanError where another one stands behind it."""
         from torch import nn
 
         if model.line is not None:
@@ -187,15 +200,20 @@ class Regress(Task):
                 "with covariates the last layer of a regressor is no linear one",
                 hint="--set task.options.covariates= for the image alone, or --set train.recipe=supervised",
             )
-        return [m for m in model.head.modules() if isinstance(m, nn.Linear)][-1]
+        if model.spread is not None:
+            raise PlanError(
+                "what a regressor says of its answers' spread is learned by gradients alone",
+                hint="--set task.options.interval=none, or --set train.recipe=supervised",
+            )
+        return [m for m in model.head.modules() if isinstance(m, nn.Linear)][-1]  # type: ignore[union-attr]
 
     def wanted(self, batch: Batch, state: State) -> Wanted:
-        """Return the standardised number of each case, `(B, 1)`."""
+        """Return the standardised numbers of each case, `(B, N)`."""
         import torch
 
         number = batch.targets.get("number")
         if number is None:
-            number = torch.full((batch.rows, 1), float("nan"))
+            number = torch.full((batch.rows, len(abouts(state))), float("nan"))
         known = batch.labelled("number")
         return Wanted(
             number if known is None else torch.where(known[:, None], number, float("nan")), "numbers"
@@ -209,39 +227,36 @@ class Regress(Task):
         reference: Image,
         *,
         undo: Undo | None = None,
-    ) -> Value:
+    ) -> Answer:
         """Return the number in its own unit, the mean over an ensemble's members where `raw` is `(M, 1)`.
 
         One that lies beyond all that was learned from is marked, for there the model guesses.
         """
-        about = state.values
-        x = float(np.mean(raw, dtype=np.float64)) * about["sd"] + about["mean"]
-        unit = f" {about['unit']}" if about["unit"] else ""
-        beyond = (
-            f"{about['target']} {x:.4g}{unit}, learned from {about['low']:.4g} to {about['high']:.4g}{unit}"
-        )
-        return _value(x, state, outside=None if about["low"] <= x <= about["high"] else (beyond,))
+        return _numbers.answered(raw, state)[0]
 
     def semi_supervised(self, target: TargetInfo | None) -> tuple[str, ...]:
         """Return a teacher."""
         return ("meanteacher",)
 
     def opinion(self, raw: Tensor, state: State) -> Opinion:
-        """Return the number in standard deviations."""
-        return Opinion(raw, "none")
+        """Return the numbers in standard deviations."""
+        return Opinion(raw[:, : len(abouts(state))], "none")
 
     def taught(self, batch: Batch, opinion: Opinion, sure: Tensor) -> Batch:
-        """Return the batch with the number that was said of each case as its target."""
+        """Return the batch with the numbers that were said of each case as its targets."""
         return replace(batch, targets={"number": opinion.values}, on_grid=frozenset(), has={"number": sure})
 
     def calibrated(self, raw: Tensor, state: State, calibration: Mapping[str, Any]) -> Tensor:
-        """Return the mean of the members' numbers in their own unit, `(B, 1)`."""
-        number: Tensor = raw.double().mean(dim=1) * state.values["sd"] + state.values["mean"]
+        """Return the mean of the members' numbers in their own units, `(B, N)`."""
+        each = abouts(state)
+        sd, mean = (raw.new_tensor([getattr(a, key) for a in each]).double() for key in ("sd", "mean"))
+        number: Tensor = raw[:, :, : len(each)].double().mean(dim=1) * sd + mean
         return number.to(raw.dtype)
 
-    def trivial(self, state: State, reference: Image) -> Value:
+    def trivial(self, state: State, reference: Image) -> Answer:
         """Return the mean of the training cases, whatever the image shows."""
-        return _value(state.values["mean"], state)
+        about = abouts(state)[0]
+        return about.value(about.mean)
 
     def scalar(self, raw: Tensor, ask: Ask) -> Tensor:
         """Return the one number, whatever is asked."""
@@ -250,44 +265,84 @@ class Regress(Task):
 
 def number_of(case: Case, name: str) -> float:
     """Return a case's target as a number. Raises DataError, naming the case, where it is none or is not finite."""
-    value = case.targets[name]
-    if not _is_finite(value):
-        raise DataError(f"case {case.id}: '{name}' is not a finite number", found=repr(value))
-    return float(value)  # type: ignore[arg-type]
+    return _numbers.finite(case.targets[name], name, case.id)
 
 
-def _is_finite(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+def _unlike_numbers(cases: Sequence[Case], target: TargetInfo) -> tuple[str, ...]:
+    """Return which numbers are none that can be learned from; nothing where all are."""
+    for info in _numbers.infos(target):
+        found = {
+            c.id: _numbers.held(c, target.name)[info.name]
+            for c in cases
+            if info.name in _numbers.held(c, target.name)
+        }
+        if len(found) < 2:
+            return (f"'{info.name}' for at least two cases",)
+        wrong = {case: value for case, value in found.items() if not _numbers.is_finite(value)}
+        if wrong:
+            case, value = next(iter(wrong.items()))
+            odd = f"{counted(len(wrong), 'case')}, such as {case}: {value}"
+            return (f"a finite number in '{info.name}' ({odd})",)
+    return ()
 
 
-def _value(x: float, state: State, *, outside: tuple[str, ...] | None = None) -> Value:
-    return Value(x=x, unit=state.values["unit"] or None, quantity=state.values["target"], outside=outside)
+def _nothing_to_see(cases: Sequence[Case]) -> tuple[str, ...]:
+    """Return what is missing where some cases have no image, or where none has one and none has covariates."""
+    bare = [c.id for c in cases if not c.images]
+    if bare and (len(bare) < len(cases) or not any(c.covariates for c in cases)):
+        also = "" if len(bare) < len(cases) else ", or columns to learn from where there are none"
+        return (f"an image for each case{also} ({listed(bare, 3)})",)
+    return ()
 
 
-def _planned(plan: Plan) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the covariates that enter, and those that are categories."""
-    options = plan.task.options
-    return _listed(options.get("covariates")), _listed(options.get("categories"))
+def _nothing_to_learn(cases: Sequence[Case], target: TargetInfo) -> tuple[str, ...]:
+    """Return which numbers do not vary, or stand for empty cells."""
+    for info in _numbers.infos(target):
+        there = [_numbers.held(c, target.name) for c in cases]
+        numbers = [float(one[info.name]) for one in there if info.name in one]
+        if min(numbers) == max(numbers):
+            many = counted(len(numbers), "case")
+            return (f"a target that varies: '{info.name}' is {numbers[0]:g} in all {many}",)
+        if (code := covariates.no_value(Histogram.of(numbers))) is not None:
+            many = counted(Counter(numbers)[code], "case")
+            return (f"an empty cell where '{info.name}' is not known, in place of {code:g} ({many})",)
+    return ()
 
 
-def _listed(text: Any) -> tuple[str, ...]:
-    """Return the names in an option, parted by commas."""
-    return tuple(dict.fromkeys(n for part in str(text or "").split(",") if (n := part.strip())))
-
-
-def _covariates(draft: Draft, prints: Fingerprint) -> None:
-    """Plan which covariates enter, those that a person named, and which of them are categories."""
-    named = [name for name, about in prints.covariates.items() if about.named]
-    others = [name for name in prints.covariates if name not in named]
-    why = "as named" if named else "none was named"
-    if others:
-        why += (
-            f"; not used: {listed(others, 8)} (--column covariate=NAME, or --set task.options.covariates=A,B)"
+def _units(plan: Plan, target: TargetInfo) -> dict[str, str]:
+    """Return the planned unit of each number. Raises PlanError where there is not one for each of several."""
+    text = str(plan.task.options.get("unit") or "")
+    names = [info.name for info in _numbers.infos(target)]
+    if not target.parts:
+        return {target.name: text}
+    units = [unit.strip() for unit in text.split(",")] if text else [""] * len(names)
+    if len(units) != len(names):
+        raise PlanError(
+            f"task.options.unit must have a unit for each of {listed(names)}, parted by commas",
+            found=text,
+            hint="nothing between two commas where one has no unit",
         )
-    draft.set("task.options.covariates", ",".join(named), why)
-    sorts = [name for name, about in prints.covariates.items() if about.category]
-    why = "words, or few whole numbers, which may be codes" if sorts else "no covariate is words or codes"
-    draft.set("task.options.categories", ",".join(sorts), why)
+    return dict(zip(names, units, strict=True))
+
+
+def _how(plan: Plan) -> str:
+    return str(plan.task.options.get(INTERVAL) or _spread.NONE)
+
+
+def _share(plan: Plan) -> float:
+    """Return which share of cases bounds are to hold: what is promised, if anything is."""
+    asked = plan.task.options.get(OPTION)
+    return float(asked) if isinstance(asked, int | float) and 0 < asked < 1 else _spread.SHARE
+
+
+def _intervals(draft: Draft, prints: Fingerprint) -> None:
+    """Plan what is said of answers' spread, and that an interval is promised where there are cases enough."""
+    why = "what the promise stands on is the size of errors; normal or quantiles lets it follow the case"
+    draft.set(f"task.options.{INTERVAL}", _spread.NONE, why)
+    if prints.cases < ENOUGH:
+        return
+    why = "an interval around each number that holds 9 of 10, by the members' answers about their own folds"
+    draft.set(f"task.options.{OPTION}", PROMISED, why)
 
 
 TASK = Regress()

@@ -15,7 +15,7 @@ from vesalius.core import registry
 from vesalius.nets import Net
 from vesalius.testing.promise import require
 
-ROLES = ("encoder", "dense", "sequence", "text", "graph", "denoiser")
+ROLES = ("encoder", "dense", "sequence", "text", "graph", "denoiser", "table")
 IMAGE_ROLES = ("encoder", "dense")
 CLASSES = 2
 MAX_STEPS = 100

@@ -33,6 +33,7 @@ from vesalius.run.calibrating import NAME, assert_refits, collect, fitted
 from vesalius.run.finished import Run, bundle_of
 from vesalius.run.ledger import Sheet
 from vesalius.run.past import Past, past_of_bundle
+from vesalius.run.tabular import NO_IMAGES, is_bare
 from vesalius.run.unseen import Choice, unseen
 from vesalius.tasks import contract as tasks
 from vesalius.tasks.contract import Task
@@ -78,7 +79,7 @@ def calibrate(
         data: A cohort with the truth, or its path as for `read`.
         out: A new folder for the copy.
         coverage: The promised share, between 0 and 1.
-        way: How: `lac`, `aps` or `raps` of one class of several; `absolute` or `normalised` of a number.
+        way: How: `lac`, `aps` or `raps` of one class of several; `absolute`, `normalised` or `quantile` of a number.
         by: A column, such as `site`: each of its groups with 50 cases at least has thresholds of its own, so that the
             promise holds in it by itself; numbers are cut into bands.
         withhold: Which answers to withhold: the largest share of errors among those that are answered, such as 0.05,
@@ -111,8 +112,10 @@ def calibrate(
     """
     shown = watched(progress)
     opened, folder = bundle_of(bundle), Path(out)
+    last = opened.stages[-1].plan
+    task = tasks.get(last.task.name)
+    way = way or ("" if doubt is not None else task.promises(last))
     asked = Asked(coverage=coverage, way=way, by=by, withhold=withhold, doubt=doubt)
-    task = tasks.get(opened.stages[-1].plan.task.name)
     asked.assert_sound(contract.of(task.answer))
     refit = (*refit, USUAL) if settings and USUAL not in refit else refit
     kinds = {one.looks_at for one in calibrations.in_order(tuple(refit))}
@@ -120,6 +123,8 @@ def calibrate(
         assert_apart(place, folder)
     torch_threads.use(machines.measure().cores)
     past, marks = past_of_bundle(opened), Marks()
+    if columns is None and is_bare(opened):
+        columns, target = NO_IMAGES, target or last.task.target
     cohort = cohorts.open_cohort(
         data,
         layout=layout,
@@ -129,6 +134,7 @@ def calibrate(
         labels=labels,
         max_set_aside=1.0,
     )
+    cohort = cohorts.with_joined(cohort, target or last.task.target)
     info = target_of(cohort, target, opened)
     if info is None:
         raise DataError("nothing is promised without a truth", hint="--target NAME")

@@ -9,7 +9,7 @@ from pathlib import Path
 from vesalius import cohorts
 from vesalius.answers import contract
 from vesalius.cohorts.targets import contract as kinds
-from vesalius.core.bundle import Bundle, open_bundle
+from vesalius.core.bundle import Bundle, State, open_bundle
 from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort, Label, TargetInfo
 from vesalius.core.disk import new_folder
@@ -31,6 +31,7 @@ from vesalius.reliability.marks import Marks
 from vesalius.run.finished import Run, bundle_of
 from vesalius.run.past import past_of_bundle, past_of_predictions
 from vesalius.run.stopping import all_or_nothing
+from vesalius.run.tabular import NO_IMAGES, is_bare
 from vesalius.run.unseen import of_another_tool, unseen
 from vesalius.tasks import contract as tasks
 
@@ -92,6 +93,8 @@ def evaluate(
     bundle = bundle_at(Path(what)) if isinstance(what, str | Path) else bundle_of(what)
     past = past_of_bundle(bundle) if bundle is not None else past_of_predictions(Path(str(what)))
     marks = Marks()
+    if bundle is not None and columns is None and is_bare(bundle):
+        columns, target = NO_IMAGES, target or bundle.stages[-1].plan.task.target
     with all_or_nothing():
         cohort = cohorts.open_cohort(
             data,
@@ -102,6 +105,8 @@ def evaluate(
             labels=labels,
             max_set_aside=1.0,
         )
+        if bundle is not None:
+            cohort = cohorts.with_joined(cohort, target or bundle.stages[-1].plan.task.target)
         assert_columns(by, cohort.cases, smallest_group)
         info = target_of(cohort, target, bundle)
         cohort, info = checked(cohort, info, bundle, marks if past is not None else None, progress)
@@ -192,17 +197,24 @@ def target_of(cohort: Cohort, name: str | None, bundle: Bundle | None) -> Target
             found=f"a target of kind {info.kind}, not {' or '.join(fit)}",
             hint=" or ".join(f"--target {n}" for n in fitting) or "data with the target that was learned",
         )
-    unit = state.values.get("unit") or None
-    if info.unit is not None and unit is not None and info.unit != unit:
-        raise DataError(
-            f"the bundle answers in {unit} and cannot be scored against target '{info.name}'",
-            found=f"a target in {info.unit}",
-            hint=f"a column in {unit}",
-        )
+    _assert_units(info, state)
     known = [str(x["name"]) for x in state.values.get("labels", ())]
     if known:
         kinds.of(info.kind).assert_learned(info, known)
     return info
+
+
+def _assert_units(info: TargetInfo, state: State) -> None:
+    """Raise DataError where a number, or one of several, is in another unit than the bundle answers in."""
+    each = state.values.get("numbers") if info.parts else {info.name: state.values}
+    for part in info.parts or (info,):
+        unit = ((each or {}).get(part.name) or {}).get("unit") or None
+        if part.unit is not None and unit is not None and part.unit != unit:
+            raise DataError(
+                f"the bundle answers in {unit} and cannot be scored against target '{part.name}'",
+                found=f"a target in {part.unit}",
+                hint=f"a column in {unit}",
+            )
 
 
 def learned_labels(bundle: Bundle) -> tuple[Label, ...]:

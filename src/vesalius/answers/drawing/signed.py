@@ -8,6 +8,7 @@ from vesalius.core.image import Array
 
 ABOVE, BELOW = (255.0, 140.0, 0.0), (60.0, 130.0, 255.0)
 DENSEST = 0.85
+SEVERAL = 0.65  # of fields that lie over one another
 
 
 def tinted(plane: Array, most: float) -> Array:
@@ -23,6 +24,6 @@ def tinted(plane: Array, most: float) -> Array:
 
 def one_coloured(plane: Array, most: float, colour: tuple[int, int, int]) -> Array:
     """Return a plane `(Y, X)` of one sign in one colour, the denser the higher, `(Y, X, 4)` from 0 to 1."""
-    dense = np.clip(np.nan_to_num(plane) / (most or 1.0), 0, 1) * DENSEST
+    dense = np.clip(np.nan_to_num(plane) / (most or 1.0), 0, 1) * SEVERAL
     flat = np.broadcast_to(np.array(colour) / 255, (*plane.shape, 3))
     return np.concatenate([flat, dense[..., None]], axis=-1)

@@ -31,11 +31,12 @@ class Whole(Run):
         """Return the members' raw outputs about each case, `(M, …)`, computed in planned batches."""
         generator = torch.Generator(device="cpu").manual_seed(0)
         size = max(members.plan.infer.batch, 1)
-        if not all(e.images for e in examples):  # nothing but the case's id tells their answers apart
+        told = all(e.images or e.covariates is not None for e in examples)
+        if not told:  # nothing but the case's id tells their answers apart
             size = 1
         for k in range(0, len(examples), size):
             chosen = examples[k : k + size]
-            if not chosen[0].images:
+            if not told:
                 generator.manual_seed(seed_of(chosen[0].case_id))
             with torch.inference_mode():
                 batch = members.task.collate(chosen).to(members.device)

@@ -29,6 +29,8 @@ export interface Kind {
   holds?: readonly string[];
   /** Where there is one: what is shown of answers of the kind that are parts, by `names`, of one that is no image. */
   parts?(names: readonly string[], answer: Held, given: Given): HTMLElement | Promise<HTMLElement>;
+  /** Whether its panel shows its parts, so that these have none of their own. */
+  showsParts?: boolean;
   /** How far two answers of the kind to one image agree; `bytes` are a file's of one of them. */
   agree?(one: Held, other: Held, bytes: (answer: Held, name: string) => Promise<ArrayBuffer | null>): Promise<HTMLElement | null>;
 }
@@ -67,7 +69,7 @@ export async function section(answer: Held, given: Given, drawn: Drawn): Promise
     if (own.holds?.includes(name)) continue;
     const kind = await kindOf(String(part.kind));
     if (kind.ownFile && kind.parts && !own.ownFile) inFiles.set(String(part.kind), [...(inFiles.get(String(part.kind)) ?? []), name]);
-    if (kind.ownFile) continue;
+    if (kind.ownFile || own.showsParts) continue;
     const inner: Held = { ...answer, kind: String(part.kind), answer: part, summary: {}, files: {} };
     made.push(h("h3", {}, name.replaceAll("_", " ")), ...(await section(inner, given, drawn)));
   }

@@ -19,6 +19,7 @@ const NAMES: Record<string, string> = {
   f1: "F1",
   froc: "FROC",
   hd95: "HD95",
+  inside: "Within the promised interval",
   jaccard: "Jaccard",
   log_loss: "Log loss",
   mae: "Mean absolute error",
@@ -26,12 +27,15 @@ const NAMES: Record<string, string> = {
   precision: "Precision",
   r2: "R²",
   recall: "Sensitivity",
+  relative: "Relative error",
+  relative_total: "Relative error in total",
   rmse: "RMSE",
   sensitivity: "Sensitivity",
   spearman: "Spearman's ρ",
   specificity: "Specificity",
   surface_dice: "Surface Dice",
   volume_error: "Volume error",
+  width: "Width of the promised interval",
 };
 const UNITS: Record<string, string> = { mm: "mm", mm2: "mm²", ml: "ml", px: "px" };
 
