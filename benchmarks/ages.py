@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -27,11 +29,9 @@ LIMIT = "10m"
 COVERAGE = 0.9
 TEST = 0.2  # of the people of each site
 STEPS = 1500  # of each of five members, for the table; and of pictures:
-STEPS_OF_PICTURES = 600
-PICTURES, SIZE = (
-    500,
-    (24, 64, 64),
-)  # of the phantom: people, and the grid of the CT that pictures are slices of
+STEPS_OF_PICTURES = 500
+PICTURES, SIZE = 600, 96  # people whose chest is X-rayed, and pixels along each side
+TELLS = ("aorta_mm", "bone_density")  # of the phantom's truth: what an age shows in
 PENALTIES = (1.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0, 10000.0)
 QUICK_ROWS = 80
 
@@ -40,15 +40,14 @@ def run(folder: Path, *, seeds: Sequence[int], quick: bool = False) -> list[Figu
     """A fit a seed of each; the seed also deals the table's people to training and test. Quick: a made-up table."""
     rows: list[Figure] = []
     table = _made_up(folder) if quick else _fits.shared("fcon1000") / "fcon1000.csv"
-    pictures = (
-        None
-        if quick
-        else phantom(folder / "pictures", cases=PICTURES, format="png", size=SIZE) / "cohort.csv"
-    )
+    chests = None
+    if not quick:
+        made = phantom(folder / "chests", kind="chest", cases=PICTURES, options={"size": SIZE})
+        chests = made / "cohort.csv"
     for seed in _quick.SEEDS if quick else seeds:
         rows += _of_table(table, folder, seed, quick=quick)
-        if pictures is not None:
-            rows += _of_pictures(pictures, folder, seed)
+        if chests is not None:
+            rows += _of_pictures(chests, folder, seed)
     return rows
 
 
@@ -85,7 +84,7 @@ def _of_pictures(table: Path, folder: Path, seed: int) -> list[Figure]:
         folder / f"pictures-{seed}",
         limit=LIMIT,
         seed=seed,
-        options=("--target", "age", "--set", f"train.steps={STEPS_OF_PICTURES}"),
+        options=("--target", "age", "--init", "none", "--set", f"train.steps={STEPS_OF_PICTURES}"),
         test_split=True,
     )
     cohort = cohorts.read(table, target="age")
@@ -93,26 +92,40 @@ def _of_pictures(table: Path, folder: Path, seed: int) -> list[Figure]:
     learned = [c for c in cohort if c.id not in inside]
     tested = [cohort.case(case["case"]) for case in fitted.card.cases]
     x, new = (np.stack([_pixels(c) for c in some]) for some in (learned, tested))
-    return _figures(
-        "phantom's pictures", fitted, ridge(x, _ages(learned), new, seed=seed), _ages(learned), seed
-    )
+    known = {one["id"]: [one[name] for name in TELLS] for one in _truths(table.parent)}
+    told, asked = (np.array([known[c.id] for c in some], dtype=np.float64) for some in (learned, tested))
+    ages = _ages(learned)
+    peers = {
+        "ridge on pixels": ridge(x, ages, new, seed=seed),
+        "the oracle, a line through what an age shows in": ridge(told, ages, asked, seed=seed),
+    }
+    return _figures("chest phantom", fitted, peers, ages, seed)
 
 
-def _figures(what: str, fitted: Fitted, peer: Array, learned: Array, seed: int) -> list[Figure]:
-    """Return the error beside the trivial answer's and the ridge's, and how the promised intervals turned out."""
+def _truths(folder: Path) -> list[dict[str, Any]]:
+    """Return what is known of each person of a phantom."""
+    found = json.loads((folder / "truth.json").read_text(encoding="utf-8"))
+    return list(found["cases"] if isinstance(found, dict) else found)
+
+
+def _figures(
+    what: str, fitted: Fitted, peers: Mapping[str, Array], learned: Array, seed: int
+) -> list[Figure]:
+    """Return the error beside the trivial answer's and the peers', and how the promised intervals turned out."""
     card, word = fitted.card, str(seed)
     said, truth = (np.array([case[key] for case in card.cases]) for key in ("x", "y"))
-    own, mean, beside = (np.abs(a - truth) for a in (said, np.full_like(truth, learned.mean()), peer))
+    own, trivial = np.abs(said - truth), "the training mean"
     who = [card.patients.get(case["case"], case["case"]) for case in card.cases]
     found = [
         Figure(f"{what}: mae", _fits.interval(card.metrics["mae"]), seed=word, note=f"years; n {len(truth)}"),
         Figure(f"{what}: r2", _fits.interval(card.metrics["r2"]), seed=word),
     ]
-    for name, other in (("the training mean", mean), ("ridge, closed form", beside)):
+    for name, theirs in {trivial: np.full_like(truth, learned.mean()), **peers}.items():
+        other = np.abs(theirs - truth)
         gain = other - own
         drawn = np.array([gain[i].mean() for i in resample(who, np.random.default_rng(0), 2000)])
         bounded = bounds(float(gain.mean()), drawn, len(gain))
-        held = None if name != "the training mean" else bool(bounded.low is not None and bounded.low > 0)
+        held = None if name != trivial else bool(bounded.low is not None and bounded.low > 0)
         note = f"years less than {name}, which has {other.mean():.3f}; paired"
         asked = "" if held is None else "interval above 0"
         found.append(Figure(f"{what}: gain over {name}", _fits.interval(bounded), asked, held, word, note))
