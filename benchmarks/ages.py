@@ -61,9 +61,9 @@ def _of_table(table: Path, folder: Path, seed: int, *, quick: bool) -> list[Figu
     tested = [cohort.case(case["case"]) for case in fitted.card.cases]
     names = sorted({n for c in learned for n, v in c.covariates.items() if isinstance(v, float)})
     x, new = (np.array([[number_of(c, n) for n in names] for c in some]) for some in (learned, tested))
-    return _figures(
-        "fcon1000, no image", fitted, ridge(x, ages(learned), new, seed=seed), ages(learned), seed
-    )
+    known = ages(learned)
+    peers = {"ridge, closed form": ridge(x, known, new, seed=seed)}
+    return figures("fcon1000, no image", fitted, peers, known, seed)
 
 
 def figures(what: str, fitted: Fitted, peers: Mapping[str, Array], learned: Array, seed: int) -> list[Figure]:
