@@ -23,7 +23,7 @@ FUSED = 8  # columns of a fused row
 LOWEST = 0.01  # probability under which a row stands for nothing
 MOST = 500  # boxes of a case at most
 CONSIDERED = 4000  # rows of a case that are fused at most
-FLAT, DEEP = 0.6, 0.35  # overlap from which two boxes of an image, and of a volume, mark one thing
+FLAT, DEEP = 0.5, 0.3  # overlap from which two boxes of an image, and of a volume, mark one thing
 INSIDE = 0.7  # share of a cut box that lies in a whole one, from which it is a part of it
 MARGIN = 1.0  # voxels from a tile's border, within which a box is taken to be cut by it
 
