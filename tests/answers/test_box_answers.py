@@ -21,7 +21,7 @@ from vesalius.core.errors import DataError, UnknownName
 from vesalius.core.image import Image
 from vesalius.core.promise import Limits
 from vesalius.core.scorecard import Scorecard, load_scorecard, save_scorecard
-from vesalius.evaluate import conformal, report
+from vesalius.evaluate import conformal, report, trust
 from vesalius.evaluate.scoring import Tally, card_of, tally_for
 from vesalius.metrics import boxes as judge
 
@@ -260,22 +260,30 @@ def test_another_tools_table_of_boxes(tmp_path: Path) -> None:
 
 def test_another_tools_boxes_in_cocos_json(tmp_path: Path) -> None:
     path = tmp_path / "results.json"
-    row = {"image_id": "one", "category_id": 2, "bbox": [20, 10, 5, 8], "score": 0.5}
+    row = {"image_id": 7, "category_id": 1, "bbox": [20, 10, 5, 8], "score": 0.5}
+    names = {"images": [{"id": 7, "file_name": "sub/two.jpg"}, {"id": 2, "file_name": "one.jpg"}],
+             "categories": [{"id": 0, "name": "red_cell"}, {"id": 1, "name": "white_cell"}]}  # fmt: skip
+    path.write_text(json.dumps({**names, "annotations": [row]}))
+    found = box_answers(path, CASES, TARGET)
+    wanted = (Box((0.0, 10.0, 20.0), (1.0, 18.0, 25.0), "white_cell"),)  # by name: the label's own value is 2
+    assert cast(Boxes, found["two"]).boxes == wanted and cast(Boxes, found["one"]).boxes == ()
     path.write_text(json.dumps([row]))
-    (box,) = cast(Boxes, box_answers(path, CASES, TARGET)["one"]).boxes
-    assert box == Box((0.0, 10.0, 20.0), (1.0, 18.0, 25.0), "white_cell")
-    beside = {"images": [{"id": 7, "file_name": "two.jpg"}], "categories": [{"id": 0, "name": "red_cell"}],
-              "annotations": [{**row, "image_id": 7, "category_id": 0}]}  # fmt: skip
-    path.write_text(json.dumps(beside))
-    assert (
-        cast(Boxes, box_answers(path, CASES, TARGET)["two"]).boxes[0].label == "red_cell"
-    )  # by name, not by number
+    with pytest.raises(DataError, match="nothing says which image has this number.*7"):
+        box_answers(path, CASES, TARGET)
+    true = [{"image_id": 7, "category_id": 1, "bbox": [1, 1, 2, 2]}]
+    (tmp_path / "instances.json").write_text(json.dumps({**names, "annotations": true}))
+    assert cast(Boxes, box_answers(tmp_path, CASES, TARGET)["two"]).boxes == wanted
+    (tmp_path / "instances.json").unlink()
+    row |= {"image_id": "one", "category_id": "White_Cell"}
+    path.write_text(json.dumps([row]))
+    assert cast(Boxes, box_answers(path, CASES, TARGET)["one"]).boxes == wanted
     for wrong, word in (
-        ([{**row, "category_id": 0}], "no label has the value"),
-        ([{**row, "image_id": 12}], "no image_id"),
+        ([{**row, "category_id": 1}], "nothing says which category"),
+        ([{**row, "image_id": "three"}], "no image"),
         ([{**row, "bbox": [1, 2, 0, 4]}], "no extent"),
         ([{**row, "bbox": [1, 2, 3]}], "four numbers"),
         ({"boxes": []}, "no list"),
+        (true, "no list"),
     ):
         path.write_text(json.dumps(wrong))
         with pytest.raises(DataError, match=word):
@@ -287,3 +295,30 @@ def test_what_is_asked_and_labels_that_are_not_the_answers() -> None:
     ask = contract.ask(answer)
     assert ask.place == 1 and ask.label == 0
     assert contract.ask(replace(answer, labels=(Label(1, "cell"),))).label is None
+
+
+def test_a_report_says_how_promises_of_boxes_turned_out() -> None:
+    for way, said in (("counts", "The width is"), ("missed", "times as large as what is called")):
+        unsure = way == "missed"
+        strange = [
+            HANDLING.strangeness(a, c.targets["cells"], way) for c, a in smears(80, seed=6, unsure=unsure)
+        ]
+        limits = limits_of(strange, 0.8, way)
+        tally = tally_for("Boxes")
+        for case, answer in smears(20, seed=7, unsure=unsure):
+            made = HANDLING.promised(answer, limits)
+            tally.add(case, made, case.targets["cells"], None, cast(Image, case.images["image"]))
+        record = {
+            "coverage": 0.8, "way": way, "by": None, "groups": {},
+            "pooled": {"n": dict(limits.n), "at": dict(limits.at)},
+            "few": {}, "on": {"cases": 80, "when": "", "source": "x"},
+        }  # fmt: skip
+        card = card_of(
+            tally, "Boxes", split="test", data_hash="", patients_known=True, bundle="", target="cells",
+            fixed={"promise": record},
+        )  # fmt: skip
+        assert set(card.promise["overall"]) == {"red_cell", "white_cell"}
+        texts = " ".join(str(panel) for panel in trust.panels(card))
+        assert said in texts and "Labels in a set" not in texts
+        if way == "counts":
+            assert card.metrics["count_inside/red_cell"].value == card.promise["overall"]["red_cell"]["value"]

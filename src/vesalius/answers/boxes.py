@@ -19,7 +19,7 @@ from vesalius.answers.drawing.figures import Figure
 from vesalius.answers.drawing.lines import Line
 from vesalius.answers.drawing.panels import Table
 from vesalius.answers.drawing.slices import Slice
-from vesalius.answers.foreign.boxes import box_answers
+from vesalius.answers.foreign.boxes import CORNERS, box_answers
 from vesalius.answers.numbers import HANDLING as NUMBERS
 from vesalius.core.answers.boxes import COUNTS, Boxes, counts_of
 from vesalius.core.answers.numbers import Numbers
@@ -73,6 +73,7 @@ class BoxesHandling(Handling[Boxes]):
     asks = ("box",)
     ways = (COUNTED, MISSED)
     error = "1 − F1"
+    listing = "boxes.csv"
 
     # --- what is written of them and shown
 
@@ -86,6 +87,24 @@ class BoxesHandling(Handling[Boxes]):
             "surest": names[0] if names else "",
             "highest_p": float(np.max(answer.p)) if len(answer.boxes) else 0.0,
         }
+
+    def listed(self, answer: Boxes) -> list[dict[str, Any]]:
+        """Return a row a candidate, the surest first: label, corners, probability, and whether it is called.
+
+        Corners are in pixels of the image from 0 on, high excluded, as in the layout of boxes beside images. An answer
+        without a box has one row that is empty but for its case.
+        """
+        called = set(answer.called)
+        rows = [
+            {
+                "label": answer.boxes[k].label,
+                **dict(zip(CORNERS, (*answer.boxes[k].low, *answer.boxes[k].high), strict=True)),
+                "p": float(answer.p[k]),
+                "called": int(k in called),
+            }
+            for k in np.argsort(-np.asarray(answer.p), kind="stable").tolist()
+        ]
+        return rows or [dict.fromkeys(("label", *CORNERS, "p", "called"), "")]
 
     def summary(self, answer: Boxes) -> dict[str, Any]:
         """Return each label with its colour, how many of it are called, and from which probability on."""

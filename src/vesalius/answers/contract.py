@@ -87,7 +87,8 @@ class Handling(ABC, Generic[A]):
     the words for what can be asked of an answer, the usual first; a kind with none cannot be explained. `ways` are
     those in which a calibration can promise something of an answer, the usual first; a kind with none makes no promise.
     `doubted_ways` are those of them that need the answer's doubt.
-    `error` is what `losses` measures, in words.
+    `error` is what `losses` measures, in words. `listing` is the name of the table beside `answers.csv` that holds what
+    answers list, such as their boxes; empty of a kind that lists nothing.
     """
 
     kind: ClassVar[type[Answer]]
@@ -104,6 +105,7 @@ class Handling(ABC, Generic[A]):
     ways: ClassVar[tuple[str, ...]] = ()
     doubted_ways: ClassVar[tuple[str, ...]] = ()
     error: ClassVar[str] = "error"
+    listing: ClassVar[str] = ""
 
     # --- what is written of an answer and shown of it
 
@@ -114,6 +116,10 @@ class Handling(ABC, Generic[A]):
     def values(self, answer: A) -> dict[str, Any]:
         """Return an answer's columns as a table in memory has them: numbers as numbers; by default its columns."""
         return self.columns(answer)
+
+    def listed(self, answer: A) -> Sequence[Mapping[str, Any]]:
+        """Return what the answer lists, a row each, for the table `listing` of all cases; by default nothing."""
+        return ()
 
     def summary(self, answer: A) -> dict[str, Any]:
         """Return what a client shows of an answer at a glance, as JSON takes it; by default its columns."""
@@ -434,6 +440,15 @@ def columns(answer: Answer) -> dict[str, Any]:
     for name, part in answer.parts.items():
         found |= {f"{name}.{column}": value for column, value in columns(part).items()}
     return _without_results(found, answer)
+
+
+def listed(answer: Answer) -> dict[str, Sequence[Mapping[str, Any]]]:
+    """Return what an answer lists, by the name of the table that holds it; nothing of one that is withheld."""
+    handling = of(answer)
+    if not handling.listing or answer.withheld is not None:
+        return {}
+    with calling(f"answers of kind {type(answer).__name__}", handling, "listed", case=answer.case_id):
+        return {handling.listing: handling.listed(answer)}
 
 
 def values(answer: Answer) -> dict[str, Any]:

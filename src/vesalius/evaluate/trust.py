@@ -175,8 +175,8 @@ def _sizes(section: Mapping[str, Any]) -> str:
     if sizes["mean"] is None:
         return "None of them has a bound."
     if section["mean"]:
-        return f"The outer mask is {sizes['mean']:.3g} times as large as the mask on average."
-    if "counts" in sizes:
+        return f"What is promised is {sizes['mean']:.3g} times as large as what is called on average."
+    if "counts" in sizes and "interval" not in section["says"]:  # whole numbers may be widths, too
         many = listed(f"{n} with {size}" for size, n in sizes["counts"].items())
         return f"Labels in a set: {sizes['mean']:.3g} on average ({many})."
     endless = f"; {sizes['unbounded']} without a bound" if sizes["unbounded"] else ""

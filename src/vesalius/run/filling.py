@@ -95,6 +95,9 @@ class _Filling:
             for reason in write_objects(answer, objects):
                 self._fail(case.id, reason)
                 self.progress.note(f"{case.id}: {reason}")
+            contents = contract.listed(answer)
+            for table, rows in contents.items():
+                self.sheet.enlist(table, [{"case": case.id, **one} for one in rows])
             row = {"case": case.id, **contract.columns(answer), "outside": in_words(answer.outside)}
             self.sheet.answers.add(row)
             self.outside += bool(answer.outside)

@@ -7,7 +7,7 @@ import io
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,15 +55,29 @@ class Ledger:
 
     def add(self, row: Mapping[str, Any]) -> None:
         """Append a row, whole or not at all. Raises OutputError."""
-        if any(name not in self.names for name in row):
-            self._widen([*self.names, *(name for name in row if name not in self.names)])
-        data = _text(self.names, row).encode()
+        self.extend([row])
+
+    def extend(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Append rows in one write. Raises OutputError."""
+        new = list(dict.fromkeys(name for row in rows for name in row if name not in self.names))
+        if new:
+            self._widen([*self.names, *new])
+        data = "".join(_text(self.names, row) for row in rows).encode()
         with output_errors(self.path):
             place = os.open(self.partial, os.O_WRONLY | os.O_APPEND)
             try:
                 append(place, data)
             finally:
                 os.close(place)
+
+    def keep(self, cases: Iterable[str]) -> None:
+        """Drop the rows of all other cases."""
+        kept = set(cases)
+        self.cases()  # and what a crash cut short
+        rows = [row for row in self.rows() if row["case"] in kept]
+        if self.names:
+            head = dict(zip(self.names, self.names, strict=True))
+            write_text(self.partial, "".join(_text(self.names, row) for row in (head, *rows)))
 
     def close(self) -> None:
         """Give the file its name, now that nothing is to follow."""
@@ -100,6 +114,14 @@ class Sheet:
     def __init__(self, folder: Path, verb: str = "predict") -> None:
         self.folder = folder
         self.answers, self.failed = Ledger(folder / TABLES[verb]), Ledger(folder / "failed.csv")
+        self._listings: dict[str, Ledger] = {}
+
+    def enlist(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Add a case's rows to the table of that name, which holds what an answer lists, before the answer's own row.
+
+        Raises OutputError.
+        """
+        self._listings.setdefault(name, Ledger(self.folder / name)).extend(rows)
 
     @classmethod
     def new(cls, out: Path, about: Mapping[str, Any], verb: str = "predict") -> Sheet:
@@ -128,12 +150,21 @@ class Sheet:
                 )
         sheet = cls(out, verb)
         sheet.failed.restart()
+        known = {sheet.answers.partial, sheet.failed.partial}
+        for partial in sorted(
+            set(out.glob("*.partial.csv")) - known
+        ):  # what answers list, each before its own row
+            listing = Ledger(partial.with_name(f"{partial.name.removesuffix('.partial.csv')}.csv"))
+            listing.keep(sheet.answers.cases())
+            sheet._listings[listing.path.name] = listing
         return sheet
 
     def discard(self) -> None:
         """Leave nothing of a predict that answered no case."""
         self.answers.restart()
         self.failed.restart()
+        for listing in self._listings.values():
+            listing.restart()
         with output_errors(self.folder):
             (self.folder / MARK).unlink()
             if not any(p for p in self.folder.iterdir() if not p.name.startswith(".")):
@@ -143,6 +174,8 @@ class Sheet:
         """All is done: the tables get their names, and the mark goes."""
         self.answers.close()
         self.failed.close()
+        for listing in self._listings.values():
+            listing.close()
         with output_errors(self.folder):
             (self.folder / MARK).unlink()
 

@@ -187,4 +187,6 @@ def _save(
     write_case(answer, None, files)
     for reason in write_objects(answer, {s: sheet.folder / f"{name}{s}" for s in suffixes}):
         sheet.failed.add({"case": case, "reason": reason})
+    for table, rows in contract.listed(answer).items():
+        sheet.enlist(table, [{"case": case, **one} for one in rows])
     sheet.answers.add({"case": case, **contract.columns(answer), "outside": in_words(answer.outside)})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ from vesalius.core.words import listed
 SCORES = ("p", "score", "probability", "confidence", "conf")
 LABELS = ("label", "class", "category", "name")
 CORNERS = ("z0", "y0", "x0", "z1", "y1", "x1")
+CALLED = "called"  # whether a box is called, in a table of ours
+OURS = "boxes.csv"  # in a folder of our answers
 FLAT = {"z0": "0", "z1": "1"}
 
 Found = dict[str, list[tuple[Box, float]]]
@@ -31,34 +34,47 @@ Found = dict[str, list[tuple[Box, float]]]
 def box_answers(path: Path, cases: Sequence[Case], target: TargetInfo) -> ForeignAnswers:
     """Return the boxes at `path` by case. A case that the file does not name has none, where it names any other.
 
+    But in a table of ours, with the column `called`, it was not answered; which boxes are called stands there.
     A table has a row a box: `case`, `label`, corners `z0,y0,x0,z1,y1,x1` in pixels of the image from 0 on, high
     excluded, of pictures without z, and its probability as `p` or `score`; a row without corners says that its case has
-    none. COCO's results are a list of `image_id`, `category_id`, `bbox` (x, y, width, height) and `score`; with the
-    images and the categories beside it in one object, these are named by it, and else an id is a case's own name, and
-    a label's value. Raises DataError.
+    none. COCO's results are a list of `image_id`, `category_id`, `bbox` (x, y, width, height) and `score`. What its
+    numbers name stands in `images` and `categories`: beside the list in one object, as `annotations`, or in a file
+    beside it, of the folder that is named then. Without them an id is a name, for a number alone says nothing: some
+    count from 0, and some from 1. Raises DataError.
     """
-    found = (
-        _of_json(path, cases, target) if path.suffix.lower() == ".json" else _of_table(path, cases, target)
-    )
-    if not any(found.values()) and not found:
+    lists = sorted(path.glob("*.json")) if path.is_dir() else [path] if path.suffix.lower() == ".json" else []
+    thresholds: dict[str, float] | None = None
+    if lists:
+        found = _of_json(lists, path, cases, target)
+    else:
+        found, thresholds = _of_table(path, cases, target)
+    if not found:
         raise DataError(f"no box of {path} is of a case that is scored", hint=f"names such as {cases[0].id}")
-    return ForeignAnswers({case.id: _answer(case.id, found.get(case.id, []), target) for case in cases})
+    ours = thresholds is not None  # a table with a row for each case that was answered, be it an empty one
+    answered = [case for case in cases if case.id in found or not ours]
+    return ForeignAnswers(
+        {case.id: _answer(case.id, found.get(case.id, []), target, thresholds) for case in answered}
+    )
 
 
-def _answer(case: str, found: Sequence[tuple[Box, float]], target: TargetInfo) -> Boxes:
+def _answer(
+    case: str,
+    found: Sequence[tuple[Box, float]],
+    target: TargetInfo,
+    thresholds: Mapping[str, float] | None,
+) -> Boxes:
     made = Boxes(
         boxes=tuple(box for box, _ in found),
         p=np.array([p for _, p in found], dtype=np.float64),
         labels=target.labels,
         case_id=case,
+        thresholds=thresholds,
     )
-    return Boxes(
-        boxes=made.boxes, p=made.p, labels=made.labels, case_id=case, parts={COUNTS: counts_of(made)}
-    )
+    return replace(made, parts={COUNTS: counts_of(made)})
 
 
-def _of_table(path: Path, cases: Sequence[Case], target: TargetInfo) -> Found:
-    table = table_at(path)
+def _of_table(path: Path, cases: Sequence[Case], target: TargetInfo) -> tuple[Found, dict[str, float] | None]:
+    table = path / OURS if (path / OURS).is_file() else table_at(path)
     cells = read_cells(table)
     lower = {name.strip().lower(): name for name in cells}
     key, label, score = (
@@ -74,6 +90,7 @@ def _of_table(path: Path, cases: Sequence[Case], target: TargetInfo) -> Found:
             hint=f"the columns case, label, {', '.join(CORNERS)} (of pictures without z) and p",
         )
     case_of, found = Names(cases), Found()
+    said: list[tuple[str, float, bool]] = []
     for n, values in enumerate(zip(*cells.values(), strict=True), start=2):
         row = dict(zip(cells, values, strict=True))
         case = case_of(row[key] or "")
@@ -91,51 +108,94 @@ def _of_table(path: Path, cases: Sequence[Case], target: TargetInfo) -> Found:
             (corners[3], corners[4], corners[5]),
             _label(name, target, where).name,
         )
-        held.append((_sound(box, where), _probability(row[score], where)))
+        p = _probability(row[score], where)
+        held.append((_sound(box, where), p))
+        if CALLED in lower:
+            said.append((box.label, p, str(row[lower[CALLED]] or "").strip() == "1"))
+    return found, _thresholds(said, target, table) if CALLED in lower else None
+
+
+def _thresholds(said: Sequence[tuple[str, float, bool]], target: TargetInfo, table: Path) -> dict[str, float]:
+    """Return from which probability on boxes of each label are called, by which of them are.
+
+    Raises DataError where no such probability is.
+    """
+    found: dict[str, float] = {}
+    for label in target.labels:
+        called = [p for name, p, so in said if name == label.name and so]
+        left = [p for name, p, so in said if name == label.name and not so]
+        found[label.name] = min(called, default=math.nextafter(1.0, 2.0))
+        if max(left, default=-1.0) >= found[label.name]:
+            raise DataError(
+                f"{table}: boxes of '{label.name}' are called that are less sure than others that are not",
+                found=f"p {found[label.name]:g} called, p {max(left):g} not",
+            )
     return found
 
 
-def _of_json(path: Path, cases: Sequence[Case], target: TargetInfo) -> Found:
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read as JSON", found=f"{type(error).__name__}: {error}") from error
-    rows = data.get("annotations") if isinstance(data, Mapping) else data
-    if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
+def _of_json(files: Sequence[Path], path: Path, cases: Sequence[Case], target: TargetInfo) -> Found:
+    read = {file: _json(file) for file in files}
+    lists = {file: rows for file, data in read.items() if (rows := _rows(data)) is not None}
+    if len(lists) != 1:
         raise DataError(
-            f"{path} holds no list of boxes", found=type(data).__name__, hint="COCO's list of results"
+            f"{path} holds {'several lists' if lists else 'no list'} of boxes with scores",
+            found=listed((file.name for file in lists), 4),
+            hint="one list of COCO's results",
         )
-    beside = data if isinstance(data, Mapping) else {}
-    files = {one.get("id"): str(one.get("file_name", "")) for one in beside.get("images", ())}
-    named = {one.get("id"): str(one.get("name", "")) for one in beside.get("categories", ())}
+    ((file, rows),) = lists.items()
+    named = [data for data in read.values() if isinstance(data, Mapping)]
+    images = {one.get("id"): str(one.get("file_name", "")) for d in named for one in d.get("images", ())}
+    labels = {one.get("id"): str(one.get("name", "")) for d in named for one in d.get("categories", ())}
     case_of, found = Names(cases), Found()
-    lost: list[str] = []
-    for known in filter(None, map(case_of, files.values())):
+    for known in filter(None, map(case_of, images.values())):
         found.setdefault(known, [])
-    for n, row in enumerate(rows):
-        where = f"{path}, box {n + 1}"
-        image = row.get("image_id")
-        case = case_of(files.get(image) or str(image))
+    lost: list[str] = []
+    for n, row in enumerate(rows, start=1):
+        where = f"{file}, box {n}"
+        case = case_of(_named(row.get("image_id"), images, where, "image"))
         if case is None:
-            lost.append(str(image))
+            lost.append(str(row.get("image_id")))
             continue
         held = row.get("bbox")
         if not isinstance(held, list) or len(held) != 4:
             raise DataError(f"{where} has no bbox of four numbers", found=str(held)[:60])
         x, y, wide, high = (_number(v, "bbox", where) for v in held)
-        category = row.get("category_id")
-        label = (
-            _label(named[category], target, where) if category in named else _valued(category, target, where)
-        )
+        label = _label(_named(row.get("category_id"), labels, where, "category"), target, where)
         box = Box((0.0, y, x), (1.0, y + high, x + wide), label.name)
         found.setdefault(case, []).append((_sound(box, where), _probability(row.get("score"), where)))
     if lost and not found:
-        raise DataError(
-            f"no image_id of {path} is a case",
-            found=listed(dict.fromkeys(lost), 4),
-            hint=f"names such as {cases[0].id}, or COCO's images beside the boxes in one object",
-        )
+        names = listed(dict.fromkeys(lost), 4)
+        raise DataError(f"no image of {path} is a case", found=names, hint=f"names such as {cases[0].id}")
     return found
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read as JSON", found=f"{type(error).__name__}: {error}") from error
+
+
+def _rows(data: Any) -> list[Mapping[str, Any]] | None:
+    """Return a list of boxes with scores, or the one in an object; None of what holds none, such as true boxes."""
+    rows = data.get("annotations") if isinstance(data, Mapping) else data
+    if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
+        return None
+    return rows if all("score" in row for row in rows) and (rows or not isinstance(data, Mapping)) else None
+
+
+def _named(given: Any, names: Mapping[Any, str], where: str, what: str) -> str:
+    """Return what an id names. Raises DataError for a number that nothing names."""
+    if given in names:
+        return names[given]
+    if isinstance(given, str):
+        return given
+    plural = {"image": "images", "category": "categories"}[what]
+    raise DataError(
+        f"{where}: nothing says which {what} has this number",
+        found=str(given),
+        hint=f"COCO's `{plural}`, beside the boxes in one object or in a file of the same folder",
+    )
 
 
 def _label(name: str, target: TargetInfo, where: str) -> Label:
@@ -146,17 +206,6 @@ def _label(name: str, target: TargetInfo, where: str) -> Label:
     raise DataError(
         f"{where}: no such label", found=repr(name), hint=listed([x.name for x in target.labels], 8)
     )
-
-
-def _valued(category: Any, target: TargetInfo, where: str) -> Label:
-    kept = [x for x in target.labels if x.value == category]
-    if len(kept) == 1:
-        return kept[0]
-    known = listed([f"{x.value} {x.name}" for x in target.labels], 8)
-    raise DataError(
-        f"{where}: no label has the value of its category", found=str(category),
-        hint=f"{known}; or COCO's categories beside the boxes in one object",
-    )  # fmt: skip
 
 
 def _sound(box: Box, where: str) -> Box:
