@@ -28,6 +28,7 @@ SEEDS = (0, 1)
 CASES, TESTED, PHANTOM_SEED = 240, 80, 0  # two fields a person; the last persons are tested on
 LIMIT, LIMIT_BCCD = "10m", "30m"
 ASKED, ASKED_RED = 0.10, 0.15
+RED = "RBC"
 SEEN = 0.1  # of a cell: what is hidden further cannot be counted by anybody
 QUICK = {
     "net.name": "unet",
@@ -155,11 +156,11 @@ def blood(seeds: Sequence[int]) -> list[Figure]:
             Path(f"counts-bccd-{seed}"),
             limit=LIMIT_BCCD,
             seed=seed,
-            options=("--task", "count"),
+            options=("--target", "boxes", "--task", "count"),
             test_split=True,
         )
         names = {name.partition("/")[2]: 0.0 for name in done.card.metrics if name.startswith("mae/")}
-        red = next((name for name in names if name.casefold() in ("rbc", "red_cell", "red cell")), None)
+        red = next((name for name in names if name == RED), None)
         asked = {**names, **({red: ASKED_RED} if red else {})}
         rows += figures("bccd by density", done.card, seed, asked=asked)
         rows.append(_fits.wall(done, seed))
