@@ -9,7 +9,7 @@ from benchmarks import _arms, _fits, _quick
 from benchmarks._arms import Arm
 from benchmarks._figures import Figure, at_least
 
-SECTION = "Transfer"
+SECTION = "Weights of others"
 SOAK = True
 SEEDS = (0, 1, 2)
 LIMIT = "10m"

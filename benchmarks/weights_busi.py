@@ -10,7 +10,7 @@ from benchmarks._arms import Arm
 from benchmarks._figures import Figure, at_least
 from vesalius.verbs.phantom import phantom
 
-SECTION = "Transfer"
+SECTION = "Weights of others"
 SOAK = True
 SEEDS = (0, 1, 2)
 LIMIT = "10m"

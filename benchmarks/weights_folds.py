@@ -14,7 +14,7 @@ from benchmarks._figures import Figure
 from vesalius.core.scorecard import load_scorecard
 from vesalius.verbs.phantom import phantom
 
-SECTION = "Transfer"
+SECTION = "Weights of others"
 SOAK = True
 SEEDS = (0,)
 LIMIT = "10m"

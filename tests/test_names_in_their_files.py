@@ -15,7 +15,9 @@ SOURCE = Path(__file__).resolve().parent.parent / "src" / "vesalius"
 TASKS = frozenset(registry.names("tasks"))
 TARGETS = frozenset(registry.names("cohorts.targets"))
 SCORED = {  # files of Scores, whose own kinds `multilabel` and `ordinal` are called as targets are
+    "answers/_graded.py",
     "answers/scores.py",
+    "core/answers/scores.py",
     "metrics/scores.py",
     "dicom/write/sr_measurements.py",
     "tasks/classify.py",

@@ -160,3 +160,12 @@ def test_nothing_names_one_machine() -> None:
 def test_no_large_file_is_tracked() -> None:
     large = [p.relative_to(REPO).as_posix() for p in tracked() if p.stat().st_size > 2_000_000]
     assert large == []
+
+
+def test_the_page_of_benchmarks_has_a_section_for_each() -> None:
+    headings = set(re.findall(r"^## (.+)$", read("docs/benchmarks.md"), re.MULTILINE))
+    files = sorted((REPO / "benchmarks").glob("[a-z]*.py"))
+    sections = {
+        p.name: re.findall(r'^SECTION = "(.+)"$', p.read_text(encoding="utf-8"), re.MULTILINE) for p in files
+    }
+    assert files and {name: found for name, found in sections.items() if not set(found) <= headings} == {}

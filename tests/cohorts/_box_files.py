@@ -57,7 +57,7 @@ def coco(
     size: tuple[Any, Any] = (WIDTH, HEIGHT),
     **more: Any,
 ) -> Path:
-    """Write a JSON file as COCO has it: `boxes` are rows of annotations, or bboxes of the first category, by picture."""
+    """Write a JSON file as COCO has it: `boxes` are annotations, or bboxes of the first category, by picture."""
     path.parent.mkdir(parents=True, exist_ok=True)
     images, rows = [], []
     for k, (name, held) in enumerate(boxes.items(), start=1):

@@ -6,9 +6,9 @@ import time
 from pathlib import Path
 
 import pytest
-from cohorts._box_files import HEIGHT, WIDTH, picture, thing, voc
 
 import vesalius as vs
+from cohorts._box_files import HEIGHT, WIDTH, picture, thing, voc
 from vesalius import cohorts
 from vesalius.core.case import Box
 from vesalius.core.cohort import Cohort
@@ -161,7 +161,8 @@ def test_entities_are_never_expanded_and_damage_is_named(tmp_path: Path, data: b
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "gb2312"])
 def test_files_in_other_encodings(tmp_path: Path, encoding: str) -> None:
     made(tmp_path, {"a": []})
-    text = f'<?xml version="1.0" encoding="{encoding.removesuffix("-sig")}"?><annotation>{thing("细胞", (1, 1, 5, 5))}</annotation>'
+    head = f'<?xml version="1.0" encoding="{encoding.removesuffix("-sig")}"?>'
+    text = f"{head}<annotation>{thing('细胞', (1, 1, 5, 5))}</annotation>"
     (tmp_path / "Annotations" / "a.xml").write_bytes(text.encode(encoding))
     assert boxes(cohorts.read(tmp_path), "a")[0].label == "细胞"
 

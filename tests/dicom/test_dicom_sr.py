@@ -116,6 +116,32 @@ def test_scores_and_the_parts_beside_them(ct: Image, tmp_path: Path, dciodvfy: E
     assert len(groups[0].source_images) == len(ct.source.sop_uids)
 
 
+def test_a_grade_is_a_coded_evaluation_with_its_probability_and_range(
+    ct: Image, tmp_path: Path, dciodvfy: Errors
+) -> None:
+    labels = tuple(Label(k, n) for k, n in enumerate(("none", "mild", "KL 3", "severe")))
+    p = np.array([0.4, 0.15, 0.05, 0.4])  # the median is mild, the likeliest none
+    promise = Promise(0.9, "", labels=("none", "mild", "KL 3"))
+    answer = Scores(labels=labels, p=p, kind="ordinal", decision="median", promise=promise, bundle=BUNDLE)
+    path = formats.write(replace(answer, source=ct.source), tmp_path / "g.sr.dcm", source=ct)
+    assert dciodvfy(path) == []
+    groups = hd.sr.srread(path).content.get_image_measurement_groups()
+    first = groups[0]
+    said = {
+        e.name.meaning: (e.value.value, e.value.scheme_designator)
+        for e in first.get_qualitative_evaluations()
+    }
+    assert said["Grade"] == ("255604002", "SCT")  # Mild
+    assert said["Lowest grade, 90 %"] == ("260413007", "SCT")
+    assert said["Highest grade, 90 %"] == ("KL_3", "99VESALIUS")
+    assert float(first.get_measurements()[0].value) == pytest.approx(0.15)
+    assert [decisions(g) for g in groups[1:]] == [["Absent"], ["Present"], ["Absent"], ["Absent"]]
+    old = replace(answer, decision=None, promise=None, source=ct.source)  # as grades were written before
+    before = hd.sr.srread(formats.write(old, tmp_path / "o.sr.dcm", source=ct))
+    called = [decisions(g) for g in before.content.get_image_measurement_groups()]
+    assert called == [["Present"], ["Absent"], ["Absent"], ["Absent"]]
+
+
 def test_findings_are_decided_at_their_operating_points(ct: Image, tmp_path: Path) -> None:
     answer = Scores(
         labels=(Label(0, "nodule"), Label(1, "mass"), Label(2, "cyst")),

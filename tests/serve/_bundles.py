@@ -26,6 +26,7 @@ from vesalius.core.scorecard import Scorecard, as_json
 from vesalius.tasks import contract as tasks
 
 NAMES = ("healthy", "lesion")
+GRADES = ("none", "mild", "moderate", "severe")
 ORGANS = ((1, "liver", "#aa4411"), (7, "spleen", None))
 
 
@@ -56,6 +57,22 @@ def classifier(folder: Path, learned: Learned | None = None) -> Bundle:
     )
 
 
+def grader(folder: Path, *, at: float = 0.6) -> Bundle:
+    """Four grades of a picture of 32 pixels, calibrated, with a promised range."""
+    values = {
+        "target": "severity",
+        "kind": "ordinal",
+        "share": [0.4, 0.3, 0.2, 0.1],
+        "labels": [{"value": k, "name": n} for k, n in enumerate(GRADES)],
+        "decision": "median",
+        "covariates": {},
+    }
+    pooled = {"n": {"": 120}, "at": {"": at}}
+    promise = {"coverage": 0.9, "way": "lac", "by": None, "pooled": pooled, "groups": {}, "few": {}, "on": {}}
+    calibration = {"temperature": 1.5, "thresholds": {}, "promise": promise}
+    return sealed(folder, "grade", "resnet-18", State(values), calibration, dims=2, size=(1, 32, 32))
+
+
 def segmenter(folder: Path, *, dims: int = 3, learned: Learned | None = None) -> Bundle:
     """Two labels of a volume, or of a picture."""
     rows = [{"value": v, "name": n, "code": None, "colour": c} for v, n, c in ORGANS]
@@ -77,19 +94,20 @@ def sealed(
 ) -> Bundle:
     """A bundle of one stage with the weights that a task's model begins with."""
     folder.mkdir(parents=True)
+    whole = task in ("classify", "grade")
     plan = Plan(
         task=TaskPlan(name=task, target=state.values["target"]),
         data=DataPlan(
             dims=dims,
             channels=1,
-            sampling="whole" if task == "classify" else "patches",
+            sampling="whole" if whole else "patches",
             size=size,
             normalise=(Normalisation(method="zscore"),),
         ),
         net=NetPlan(name=net, scale=0.125),
-        loss=LossPlan(name="cross_entropy" if task == "classify" else "dice-ce"),
+        loss=LossPlan(name="cross_entropy" if whole else "dice-ce"),
         train=TrainPlan(steps=1, batch=1),
-        infer=InferPlan(batch=8 if task == "classify" else 1),
+        infer=InferPlan(batch=8 if whole else 1),
     )
     torch.manual_seed(5)
     model = tasks.get(task).build(plan, state, nets)

@@ -104,7 +104,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
     [
         ("class", "classify"),
         ("multilabel", "classify"),
-        ("ordinal", "classify"),
+        ("ordinal", "grade"),
         ("mask", "segment"),
         ("number", "regress"),
     ],

@@ -190,7 +190,11 @@ def test_tiles_find_once_what_one_pass_over_all_finds(predictor: Predictor) -> N
 def test_a_box_is_explained_by_what_lies_in_it(predictor: Predictor) -> None:
     case = replace(picture(104, things=2), targets={})
     found = explain(
-        predictor, case, ("integrated-gradients", "occlusion"), ask="box=1", choices=Choices(check="none", samples=64)
+        predictor,
+        case,
+        ("integrated-gradients", "occlusion"),
+        ask="box=1",
+        choices=Choices(check="none", samples=64),
     )
     box = found.answer.boxes[0]
     assert found.asked.words == f"box 1, {box.label}" and found.asked.label == [x.name for x in LABELS].index(

@@ -320,7 +320,10 @@ def test_the_plan_says_what_was_chosen_why_and_how_to_choose_otherwise() -> None
                                          "death": Covariate(True, 2, 0, False)})  # fmt: skip
     plan = check(draft_plan(contract.default_for("number"), AGE, prints, CPU), TASK)
     assert (plan.task.name, plan.loss.name, plan.data.sampling) == ("regress", "smooth_l1", "whole")
-    assert plan.task.options == {"unit": "years", "covariates": "sex,bmi", "categories": "sex,death"}
+    named = {"unit": "years", "covariates": "sex,bmi", "categories": "sex,death"}
+    assert plan.task.options == {**named, "interval": "none", "coverage": 0.9}
+    few = draft_plan(contract.default_for("number"), AGE, replace(prints, cases=19), CPU)
+    assert "coverage" not in few.task.options, "so few cases promise hardly anything"
     for path, said in (
         ("task.name", "--task NAME"),
         ("task.options.unit", "'age' says so"),

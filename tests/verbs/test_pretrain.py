@@ -171,8 +171,11 @@ def test_a_collapse_is_caught(spots: Path, tmp_path: Path) -> None:
 def test_what_cannot_be_is_said_before_the_data_are_read(spots: Path) -> None:
     with pytest.raises(PlanError, match="two recipes are named; found mae and dino"):
         vs.pretrain(spots, recipe="mae", settings={"train.recipe": "dino"})
-    with pytest.raises(UnknownName, match="unknown recipe 'simcl'"):
+    with pytest.raises(UnknownName, match="unknown recipe of pre-training 'simcl'.*closest: simclr"):
         vs.pretrain(spots, recipe="simcl", dry_run=True)
+    with pytest.raises(UnknownName) as said:
+        vs.pretrain(spots, recipe="nonsense", dry_run=True)
+    assert "one of dino, mae, restore, simclr, vicreg" in str(said.value), "none that needs a target"
 
 
 def test_each_recipe_plans_a_net_that_it_can_train(spots: Path) -> None:

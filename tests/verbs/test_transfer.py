@@ -231,6 +231,14 @@ def test_a_shift_that_nobody_is_of_is_refused(spots: Path, tmp_path: Path) -> No
     assert not (tmp_path / "grid").exists()
 
 
+def test_a_figure_that_no_answer_has_is_refused_before_anything_is_trained(
+    spots: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(UnknownName, match="unknown figure 'acuracy'.*closest: accuracy"):
+        verb.transfer(spots, tmp_path / "grid", **{**HOW, "metric": "acuracy"})
+    assert not (tmp_path / "grid").exists()
+
+
 def test_misspelt_weights_are_refused_before_anything_is_trained(spots: Path, tmp_path: Path) -> None:
     with pytest.raises(UnknownName, match="closest: mobilenetv2-imagenet"):
         verb.transfer(

@@ -37,16 +37,19 @@ def strangeness(p: Array, way: str) -> Array:
     return found
 
 
-def in_order(p: Array) -> Array:
+def in_order(p: Array, start: int, *, before: bool = False) -> Array:
     """Return how strange each of `K` grades would be as the truth: the probability of the grades up to it.
 
-    From the likeliest grade on, the likelier neighbour is taken in (Lu, Angelopoulos & Pomerantz 2022), so that the
-    grades that are at most as strange as a threshold lie side by side.
+    From the grade that is called on, whose place is `start`, the likelier neighbour is taken in, so that the grades
+    that are at most as strange as a threshold lie side by side. With `before` it is the probability of the grades that
+    were taken in before it: a range then grows until it holds enough (ordinal APS: Lu, Angelopoulos & Pomerantz 2022),
+    and is one grade where the model is sure.
     """
     p = np.asarray(p, dtype=np.float64)
-    low = high = int(p.argmax())
+    low = high = start
     found = np.empty(len(p))
-    found[low] = total = float(p[low])
+    total = float(p[low])
+    found[low] = 0.0 if before else total
     while high - low + 1 < len(p):
         below = p[low - 1] if low > 0 else -1.0
         above = p[high + 1] if high + 1 < len(p) else -1.0
@@ -56,15 +59,16 @@ def in_order(p: Array) -> Array:
         else:
             low -= 1
             taken = low
-        total += float(p[taken])
         found[taken] = total
+        total += float(p[taken])
+        found[taken] = found[taken] if before else total
     return found
 
 
-def held(strange: Array, at: float, p: Array) -> list[int]:
-    """Return the places of the labels that are at most as strange as `at`; the likeliest one where none is.
+def held(strange: Array, at: float, otherwise: int) -> list[int]:
+    """Return the places of the labels that are at most as strange as `at`; the place `otherwise` where none is.
 
     So no set is empty, which holds the truth at least as often.
     """
     places = np.flatnonzero(strange <= at).tolist()
-    return places or [int(np.argmax(p))]
+    return places or [otherwise]

@@ -129,6 +129,10 @@ class Handling(ABC, Generic[A]):
         """Return what a notebook shows of an answer beside its picture, a line each; by default its columns."""
         return [Line(name, str(value)) for name, value in self.columns(answer).items()]
 
+    def beside(self, answer: A) -> Mapping[str, str]:
+        """Return the texts that are written beside an answer's image, by the suffix of their files; by default none."""
+        return {}
+
     def backdrop(self, answer: A) -> Image | None:
         """Return an image to draw an answer on where its own is not at hand; None of a kind that needs its own."""
         return answer.image if isinstance(answer, ImageAnswer) else None
@@ -172,6 +176,14 @@ class Handling(ABC, Generic[A]):
         return list(fields_of(answer, left_out=shared))
 
     # --- what is asked of an answer
+
+    def asks_of(self, values: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return which of `asks` suit the answers of a model, by the values of its state; by default all of them."""
+        return self.asks
+
+    def usual(self, answer: A) -> str:
+        """Return the word of `asks` that is meant where nothing is asked in particular; by default the first."""
+        return self.asks[0]
 
     def ask(self, answer: A, of: str, which: str | None) -> Ask:
         """Return what is asked: a word of `asks`, and which one of those; None is the one that the answer says most of.
@@ -301,6 +313,12 @@ class Handling(ABC, Generic[A]):
         """Return the rows that a scorecard was computed from; None where its cases do not hold them."""
         return None
 
+    def alike(self, first: Rows, second: Rows) -> tuple[Rows, Rows, str]:
+        """Return two models' rows so that the same figures judge both, and a note of what was changed; by default as
+        they are.
+        """
+        return first, second, ""
+
     @property
     def judge(self) -> Any:
         """The metrics of this kind. Raises UnknownName where there are none."""
@@ -418,7 +436,9 @@ def ask(answer: Answer, words: str | None = None) -> Ask:
             f"nothing can be asked of an answer of kind {type(answer).__name__}",
             hint="an answer whose kind names what can be asked, in `asks` of its file in answers/",
         )
-    word, parted, which = (words or "").partition("=")
+    if not words:
+        return handling.ask(answer, handling.usual(answer), None)
+    word, parted, which = words.partition("=")
     if word.strip() in handling.asks:
         return handling.ask(answer, word.strip(), which.strip() or None if parted else None)
     return handling.ask(answer, handling.asks[0], words or None)

@@ -192,7 +192,7 @@ class MaskHandling(Handling[Mask]):
         figures = {name: float(one[near].mean() if near.any() else one.max()) for name, one in fields.items()}
         units = dict.fromkeys(figures, NAT)
         for k, label in enumerate(answer.labels, start=1):
-            unit, each = _unit_of(answer.image)
+            unit, each = unit_of(answer.image)
             name = f"{label.name}_{unit}_sd"
             figures[name] = float(called[:, k].std(ddof=1)) * each
             units[name] = SHOWN_UNITS[unit]
@@ -433,7 +433,7 @@ def label_sizes(answer: Mask) -> list[tuple[Label, float, str]]:
     return found
 
 
-def _unit_of(image: Image) -> tuple[str, float]:
+def unit_of(image: Image) -> tuple[str, float]:
     """Return the unit of sizes on an image's grid, and what one voxel is in it."""
     if image.spacing_mm is None:
         return "pixels", 1.0

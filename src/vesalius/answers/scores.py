@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from vesalius.answers import _calls as calls
+from vesalius.answers import _graded as graded
 from vesalius.answers import _sets as sets
 from vesalius.answers._asking import label_place
 from vesalius.answers.contract import ForeignAnswers, Handling, Judged, Kept, Panel
@@ -50,26 +51,37 @@ class ScoresHandling(Handling[Scores]):
 
     kind = Scores
     objects = (".sr.dcm",)
-    headlines = ("auc", "accuracy", "balanced_accuracy", "average_precision", "recall", "specificity", "ece")
+    headlines = (
+        "kappa", "mae", "within_one", "cut_auc", "rps",  # of grades alone
+        "auc", "accuracy", "balanced_accuracy", "average_precision", "recall", "specificity", "ece",
+    )  # fmt: skip
     metric_names: ClassVar[Mapping[str, str]] = {
         "auc": "AUC", "f1": "F1", "ece": "ECE", "brier": "Brier score", "recall": "sensitivity (recall)",
+        "kappa": "quadratic kappa", "linear_kappa": "linear kappa", "mae": "error in grades",
+        "within_one": "within one grade", "cut_auc": "AUC from a grade on", "cut_ece": "ECE from a grade on",
+        "rps": "ranked probability score",
     }  # fmt: skip
-    one_sided = ("recall", "specificity", "precision", "ece")
+    one_sided = ("recall", "specificity", "precision", "ece", "cut_ece")
     left_out: ClassVar[Mapping[str, str]] = {"unknown": "truth not known, not counted"}
     baseline = "how often each class occurs in training"
-    compared = ("auc", "recall", "specificity", "ece")
+    compared = ("kappa", "mae", "auc", "recall", "specificity", "ece")
     monailabel = "classification"
     draws = True
-    asks = ("label",)
+    asks = ("label", *graded.ASKS)
     ways = sets.WAYS
     error = "share of wrong calls"
 
     def columns(self, answer: Scores) -> dict[str, Any]:
-        """Return the probability of each label, and the likeliest where labels exclude one another."""
+        """Return the probability of each label, and the likeliest where labels exclude one another.
+
+        Of grades whose decision is known, the one that is called.
+        """
         names = [x.name for x in answer.labels]
         found: dict[str, Any] = {f"p_{n}": f"{p:.6f}" for n, p in zip(names, answer.p, strict=True)}
         if answer.kind == "exclusive":
             found["answer"] = names[int(answer.p.argmax())]
+        elif answer.decision:
+            found["answer"] = names[answer.called]
         return found
 
     def values(self, answer: Scores) -> dict[str, Any]:
@@ -82,7 +94,9 @@ class ScoresHandling(Handling[Scores]):
         names = [x.name for x in answer.labels]
         p = {name: float(x) for name, x in zip(names, answer.p, strict=True)}
         found = [Mark("labels", ", ".join(names)), *(Mark(f"probability of {n}", x) for n, x in p.items())]
-        if answer.kind != "multilabel" and len(p) > 1:
+        if answer.decision:
+            found += graded.marks(answer)
+        elif answer.kind != "multilabel" and len(p) > 1:
             first, second = sorted(p.values(), reverse=True)[:2]
             found.append(Mark("likeliest", max(p, key=p.__getitem__), margin=first - second))
         for name, threshold in answer.thresholds.items():
@@ -99,24 +113,41 @@ class ScoresHandling(Handling[Scores]):
         point = operating_point(answer.positive, answer.thresholds)
         p = {r["name"]: r["p"] for r in rows}
         above = None if point is None or point["label"] not in p else p[point["label"]] >= point["threshold"]
-        return {"labels": rows, "operating_point": point, "positive": above}
+        beside = graded.summary(answer) if answer.decision else {}
+        return {"labels": rows, "operating_point": point, "positive": above, **beside}
 
     def lines(self, answer: Scores) -> list[Line]:
-        """Return each label's probability, as a number and as a bar."""
-        return [
+        """Return each label's probability, as a number and as a bar; of grades the called one first."""
+        called = [Line("grade called", answer.labels[answer.called].name)] if answer.decision else []
+        return called + [
             Line(x.name, f"{p:.3f}", share=float(p)) for x, p in zip(answer.labels, answer.p, strict=True)
         ]
 
     def draw(self, axes: Any, answer: Scores, image: Image, shown: Slice) -> None:
         """Write the first eight probabilities into the corner."""
         lines = [f"{x.name}: {p:.2f}" for x, p in zip(answer.labels, answer.p, strict=True)]
+        lines = [f"called {answer.labels[answer.called].name}", *lines] if answer.decision else lines
         axes.text(
             0.02, 0.98, "\n".join(lines[:8]), transform=axes.transAxes, va="top", color="white", fontsize=8,
             bbox={"facecolor": "black", "alpha": 0.5, "linewidth": 0},
         )  # fmt: skip
 
+    def asks_of(self, values: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return that only grades can be asked after as such."""
+        return self.asks if values.get("kind") == "ordinal" else self.asks[:1]
+
+    def usual(self, answer: Scores) -> str:
+        """Return the mean grade where grades are called as such, else the label."""
+        return graded.MEAN if answer.decision else self.asks[0]
+
     def ask(self, answer: Scores, of: str, which: str | None) -> Ask:
-        """Return a label; by default the likeliest."""
+        """Return a label, by default the likeliest; of grades also a cut between them, or their mean."""
+        if of in graded.ASKS:
+            if not answer.ordered:
+                raise DataError(
+                    f"'{of}' is asked of grades", found="labels without an order", hint="label=NAME"
+                )
+            return graded.ask(answer, of, which)
         place = label_place(answer.labels, which, default=int(answer.p.argmax()))
         return Ask(of, place, words=answer.labels[place].name)
 
@@ -167,11 +198,11 @@ class ScoresHandling(Handling[Scores]):
             says = f"of the cases that show a finding the set holds it in at least {limits.share}, finding by finding"
             least = limits.least(names)
         else:
-            places = sets.held(_strange(answer, limits.way), limits.of(), answer.p)
-            held, says = (
-                [names[k] for k in sorted({*places, _called(answer)})],  # nobody is told 'a', of b alone
-                f"the set holds the true class in at least {limits.share} cases",
-            )
+            usual = answer.called if answer.ordered else int(answer.p.argmax())
+            places = sets.held(_strange(answer, limits.way), limits.of(), usual)
+            held = [names[k] for k in sorted({*places, answer.called})]  # nobody is told 'a', of b alone
+            what = "grades hold the true one" if answer.decision else "set holds the true class"
+            says = f"the {what} in at least {limits.share} cases"
             unknown, least = ([""] if math.isinf(limits.of()) else []), limits.least()
         remarks = limits.remarks
         if unknown:
@@ -202,11 +233,11 @@ class ScoresHandling(Handling[Scores]):
         if answer.kind == "multilabel":
             called = p >= np.array([answer.thresholds.get(x.name, 0.5) for x in answer.labels])
             return float(np.where(called, p, 1 - p).mean())
-        return float(p[_called(answer)])
+        return float(p[answer.called])
 
     def wrong(self, answer: Scores, truth: Any) -> bool | None:
         """Return whether another class is called than the true one; None of several labels at once."""
-        return None if answer.kind == "multilabel" else answer.labels[_called(answer)].name != truth
+        return None if answer.kind == "multilabel" else answer.labels[answer.called].name != truth
 
     def sureness(self, rows: Rows) -> Array:
         """Return the probability of what is called; of several labels at once its mean over them."""
@@ -236,15 +267,15 @@ class ScoresHandling(Handling[Scores]):
         return sure, f"{listed(truth) or 'none of them'}: {sure:.2f} on average"
 
     def curves(self, rows: Rows) -> dict[str, Any]:
-        """Return ROC, precision-recall and calibration by label, and the confusion matrix of exclusive labels."""
-        p, y, labels, positive = rows["p"], rows["y"], rows.info["labels"], rows.info["positive"]
-        many = rows.info["kind"] == "multilabel"
+        """Return ROC, precision-recall and calibration by label, and the confusion matrix of exclusive labels.
+
+        Of grades the curves are of each cut between them.
+        """
+        y, labels, many = rows["y"], rows.info["labels"], rows.info["kind"] == "multilabel"
         found: dict[str, Any] = {"roc": {}, "precision_recall": {}, "calibration": {}}
-        for k, label in enumerate(labels):
-            if not many and len(labels) == 2 and label != positive:
-                continue
-            known = y[:, k] >= 0 if many else np.ones(len(y), dtype=bool)
-            truth, chance = (y[known, k] == 1 if many else y == k), p[known, k]
+        for label, so, chance, _ in self.questions(rows):
+            known = so >= 0
+            truth, chance = so[known] == 1, chance[known]
             if truth.any() and not truth.all():
                 false, hit, _ = judge.roc(truth, chance)
                 recall, precision, _ = judge.precision_recall(truth, chance)
@@ -269,6 +300,8 @@ class ScoresHandling(Handling[Scores]):
             one["called"] = [name for name, bit in zip(labels, called, strict=True) if bit == 1]
         else:
             one["truth"], one["called"] = labels[y], labels[called]
+        if rows.info["kind"] == "ordinal":
+            one["off"] = int(called - y)  # in grades, above 0 where the call is too high
         one["p"] = {name: float(v) for name, v in zip(labels, rows["p"][index], strict=True)}
         return one
 
@@ -297,7 +330,7 @@ class ScoresHandling(Handling[Scores]):
             p,
             np.array(bits if many else [labels.index(truth) for truth in truths]),
             labels=labels,
-            kind="multilabel" if many else "exclusive",
+            kind="multilabel" if many else "ordinal" if "kappa" in card.metrics else "exclusive",
             positive=card.positive,
             thresholds=card.thresholds,
             case_ids=[case["case"] for case in card.cases],
@@ -308,6 +341,10 @@ class ScoresHandling(Handling[Scores]):
         hot = [[int(name in one) for name in labels] for one in said]
         called = np.array(hot if many else [labels.index(one) for one in said])
         return replace(made, columns={**made.columns, "decided": called})
+
+    def alike(self, first: Rows, second: Rows) -> tuple[Rows, Rows, str]:
+        """Return both as grades where one of the two knows the order of the labels, with a note of it."""
+        return graded.alike(first, second)
 
     def facts(self, card: Scorecard) -> list[tuple[str, str]]:
         """Return how probabilities were calibrated, what is called, and what a threshold reached on validation."""
@@ -329,7 +366,7 @@ class ScoresHandling(Handling[Scores]):
             ]
         many = any(name.startswith("exact_match") for name in card.metrics)
         rule = "each label from a probability of 0.5" if many else "the most probable class"
-        return [*found, ("what is called", rule)]
+        return [*found, ("what is called", card.clinical.get("rule", rule))]
 
     def clinical(self, rows: Rows, judged: Judged, fixed: Mapping[str, Any]) -> dict[str, Any]:
         """Return the rates of each call, the rates where one of them is kept, and the decision curve, by label.
@@ -339,9 +376,37 @@ class ScoresHandling(Handling[Scores]):
         """
         said = calibration_in_words(fixed)
         own = bool(rows.info.get("own_thresholds"))
-        beside = {"reached": fixed.get("reached"), "calibration": said, "own_thresholds": own}
-        kept = calls.kept_of(_questions(rows), judged, fixed)
+        rule = graded.DECISIONS[rows.info.get("decision")] if rows.info["kind"] == "ordinal" else None
+        beside = {
+            "reached": fixed.get("reached"),
+            "calibration": said,
+            "own_thresholds": own,
+            "rule": rule,
+        }
+        kept = calls.kept_of(self.questions(rows), judged, fixed)
         return kept | {name: value for name, value in beside.items() if value}
+
+    def questions(self, rows: Rows) -> list[calls.Question]:
+        """Return what is asked after each label: its name, what is so (1, 0, or -1), its probability, what was called.
+
+        Of two exclusive labels only the positive one is asked after, of grades whether they reach each but the lowest.
+        """
+        if rows.info["kind"] == "ordinal":
+            return [calls.Question(*one) for one in graded.questions(rows)]
+        p, y, called, labels = rows["p"], rows["y"], rows["decided"], rows.info["labels"]
+        many = rows.info["kind"] == "multilabel"
+        places = [
+            k for k, label in enumerate(labels) if many or len(labels) != 2 or label == rows.info["positive"]
+        ]
+        return [
+            calls.Question(
+                labels[k],
+                y[:, k] if many else np.equal(y, k).astype(np.int64),
+                p[:, k],
+                (called[:, k] if many else np.equal(called, k)).astype(np.float64),
+            )
+            for k in places
+        ]
 
     def clinic(self, card: Scorecard) -> list[Panel]:
         """Return what a call means at a prevalence, the rates where one of them is kept, and the decision curve."""
@@ -386,45 +451,15 @@ class ScoresHandling(Handling[Scores]):
 
 def _strange(answer: Scores, way: str) -> Array:
     """Return how strange each of the labels that exclude one another would be as the truth."""
-    if answer.kind == "ordinal":
+    if answer.ordered:
         _assert_usual(way, "grades that have an order have one way")
-        return sets.in_order(answer.p)
+        return sets.in_order(answer.p, answer.called, before=bool(answer.decision))
     return sets.strangeness(answer.p, way or sets.LAC)
 
 
 def _assert_usual(way: str, why: str) -> None:
     if way not in ("", sets.LAC):
         raise DataError(f"a set cannot be made in the way '{way}' here", found=why, hint="no --way")
-
-
-def _called(answer: Scores) -> int:
-    """Return the place of the class that is called: by the operating point of two classes, else the likeliest."""
-    names = [x.name for x in answer.labels]
-    if len(names) == 2 and answer.positive in answer.thresholds and answer.positive in names:
-        k = names.index(answer.positive)
-        return k if answer.p[k] >= answer.thresholds[answer.positive] else 1 - k
-    return int(answer.p.argmax())
-
-
-def _questions(rows: Rows) -> list[calls.Question]:
-    """Return for each label that is asked after: its name, what is so (1, 0, or -1), its probability, what was called.
-
-    Of two exclusive labels only the positive one is asked after.
-    """
-    p, y, called, labels = rows["p"], rows["y"], rows["decided"], rows.info["labels"]
-    many = rows.info["kind"] == "multilabel"
-    places = [
-        k for k, label in enumerate(labels) if many or len(labels) != 2 or label == rows.info["positive"]
-    ]
-    return [
-        calls.Question(
-            labels[k],
-            y[:, k] if many else np.equal(y, k).astype(np.int64),
-            p[:, k],
-            (called[:, k] if many else np.equal(called, k)).astype(np.float64),
-        )
-        for k in places
-    ]
 
 
 def _case_row(case: Mapping[str, Any], told: str | None, nice: Mapping[str, str]) -> tuple[Cell, ...]:
@@ -441,10 +476,18 @@ def _case_row(case: Mapping[str, Any], told: str | None, nice: Mapping[str, str]
             Cell(listed([nice.get(n, n) for n in ([one] if isinstance(one, str) else one)]) or "none")
             for one in (truth, called)
         ),
-        Cell("right", 1.0) if right else Cell("wrong", 0.0, tone="warn"),
+        _result(case, right),
         Cell(figure(first), first),
         Cell(figure(mean), mean),
     )
+
+
+def _result(case: Mapping[str, Any], right: bool) -> Cell:
+    """Return whether a call is right; of grades how far it is off, too."""
+    if right:
+        return Cell("right", 1.0)
+    off = case.get("off")
+    return Cell("wrong", 0.0, tone="warn") if off is None else Cell(graded.off(off), -abs(off), tone="warn")
 
 
 def _scores_of(row: Row, *, target: TargetInfo, positive: str | None) -> Scores:
@@ -475,13 +518,14 @@ def _scores_of(row: Row, *, target: TargetInfo, positive: str | None) -> Scores:
         raise DataError(f"{table}: case {case} has probabilities outside 0 to 1", found=str(p.tolist()))
     if not several and p.sum() > 0:
         p = p / p.sum()
-    return Scores(
+    made = Scores(
         labels=target.labels,
         p=p,
-        kind="multilabel" if several else "exclusive",
+        kind="multilabel" if several else "ordinal" if targets.of(target.kind).ordered else "exclusive",
         positive=positive,
         case_id=case,
     )
+    return made if said is None or not given else graded.decided(made, str(row.cells[said] or "").strip())
 
 
 def _classes_of(text: str, names: Sequence[str], *, several: bool) -> set[str]:

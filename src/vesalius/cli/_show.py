@@ -76,7 +76,7 @@ def scorecard_table(card: Scorecard) -> None:
         if "/" in name and many:
             continue
         table.add_row(escape(name), figure(found), str(found.n), figure(card.baseline.get(name)))
-    console().print(table)
+    console().print(table if card.metrics else escape(title))
     if card.novelty:
         from vesalius.evaluate.strange import in_words
 

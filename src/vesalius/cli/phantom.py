@@ -18,7 +18,10 @@ def phantom(
     cases: int = typer.Option(60, "--cases", min=1, help="How many patients."),
     seed: int = typer.Option(0, "--seed", min=0, help="The same seed gives the same bytes."),
     size: str | None = typer.Option(
-        None, "--size", help="ct: small for trying out, full for real volumes.", show_default="small"
+        None,
+        "--size",
+        help="ct: small for trying out, medium, or full for real volumes; pixels a side of most others.",
+        show_default="small",
     ),
     format: str | None = typer.Option(
         None,

@@ -8,6 +8,7 @@ from vesalius.cohorts._check import Decoded, check, geometry_fault
 from vesalius.cohorts._dealing import connected
 from vesalius.cohorts._files import TABLE_SUFFIXES, require, walk
 from vesalius.cohorts._folds import assign, with_unlabelled
+from vesalius.cohorts._instances import table_of_instances
 from vesalius.cohorts._joined import with_joined
 from vesalius.cohorts._layout import SPARE, UNUSED, Detection, Options
 from vesalius.cohorts._masked import recounted, with_values
@@ -47,6 +48,7 @@ __all__ = [
     "save_assignment",
     "select_target",
     "spool",
+    "table_of_instances",
     "walk",
     "with_declared_test",
     "with_joined",

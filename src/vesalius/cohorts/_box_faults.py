@@ -93,26 +93,21 @@ def tidy(
     if why := _hopeless(page, low, high, numbers, size):
         return (), why
     last = 1.0 if way.inclusive and way.form == "corners" and not way.relative else 0.0
-    held: list[int] = []
-    for k in range(len(low)):
-        if (high[k] < low[k] - last / 2).any():
-            remarks.add("reversed", page, k, numbers[k])
-            low[k], high[k] = np.minimum(low[k], high[k] - last), np.maximum(low[k] + last, high[k])
-        over = max(float((-low[k]).max()), float((high[k] - size).max()))
-        if (high[k] - low[k] - last <= 1e-6).any():
-            remarks.add("flat", page, k, numbers[k])
-            continue
-        if (low[k] >= size).any() or (high[k] <= 0).any():
-            remarks.add("outside", page, k, numbers[k])
-            continue
-        if over > _ROUNDING + 1e-6:
-            remarks.add("beyond", page, k, numbers[k])
-        elif over > 1e-6:
-            remarks.rounded += 1
-        low[k], high[k] = np.clip(low[k], 0, size), np.clip(high[k], 0, size)
-        held.append(k)
-    kept = _once(page, low, high, held, numbers, remarks)
-    return tuple(_box(page.boxes[k], low[k], high[k]) for k in kept), None
+    wrong = np.asarray((high < low - last / 2).any(axis=1))
+    one, other = np.minimum(low, high - last), np.maximum(low + last, high)
+    low, high = np.where(wrong[:, None], one, low), np.where(wrong[:, None], other, high)
+    flat = np.asarray((high - low - last <= 1e-6).any(axis=1))
+    outside = ~flat & ((low >= size) | (high <= 0)).any(axis=1)
+    over = np.asarray(np.maximum(-low, high - size).max(axis=1))
+    kept = ~flat & ~outside
+    faults = {"reversed": wrong, "flat": flat, "outside": outside, "beyond": kept & (over > _ROUNDING + 1e-6)}
+    for kind, which in faults.items():
+        for k in np.flatnonzero(which):
+            remarks.add(kind, page, int(k), numbers[k])
+    remarks.rounded += int((kept & (over > 1e-6) & (over <= _ROUNDING + 1e-6)).sum())
+    low, high = np.clip(low, 0, size), np.clip(high, 0, size)
+    held = _once(page, low, high, np.flatnonzero(kept).tolist(), numbers, remarks)
+    return tuple(_box(page.boxes[k], low[k], high[k]) for k in held), None
 
 
 def _hopeless(page: Page, low: Array, high: Array, numbers: Array, size: Array) -> str | None:

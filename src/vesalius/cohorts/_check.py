@@ -17,7 +17,7 @@ from vesalius.cohorts.targets import contract as kinds
 from vesalius.core import grids
 from vesalius.core.case import Case, Ref
 from vesalius.core.cohort import Cohort, Label, SetAside, TargetInfo, cohort_digest
-from vesalius.core.errors import DataError, UnknownName, VesaliusError
+from vesalius.core.errors import DataError, GeometryError, UnknownName, VesaliusError
 from vesalius.core.image import Image, pixel_fault
 from vesalius.core.progress import Progress, Silent
 
@@ -157,9 +157,8 @@ def _fault(
         if fault:
             return SetAside(case.id, f"'{name}' has {fault}", fatal=True)
         if len(values[name]) > MAX_LABELS:
-            return SetAside(
-                case.id, f"'{name}' holds {len(values[name])} different values, too many for a mask"
-            )
+            many = f"'{name}' holds {len(values[name])} different values, too many for a mask of labels"
+            return SetAside(case.id, f"{many}; where each is one thing, --column instances={name}")
     fault = geometry_fault(reference, region) if region is not None else None
     if fault:
         return SetAside(case.id, f"the field of view has {fault}", fatal=True)
@@ -179,7 +178,13 @@ def _unusable(case: Case, images: Mapping[str, Image], infos: Mapping[str, Targe
     """Return why a case must be set aside, as the kinds of its targets say."""
     reference = images.get(case.reference or "")
     for name, value in case.targets.items():
-        if name in infos and (why := kinds.of(infos[name].kind).fault(value, reference)) is not None:
+        if name not in infos:
+            continue
+        try:
+            why = kinds.of(infos[name].kind).fault(value, reference)
+        except GeometryError as error:
+            return SetAside(case.id, str(error), fatal=True)
+        if why is not None:
             return SetAside(case.id, f"the {name} {why}")
     return None
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vesalius.cohorts._box_numbers import number
+from vesalius.cohorts.targets.contract import Outlined
 from vesalius.core.errors import DataError, FormatError
 from vesalius.core.words import counted, listed
 
@@ -103,7 +104,7 @@ def _parsed(path: Path, outlines: bool) -> Mapping[str, Any]:
     """Return a file's object. Raises FormatError."""
 
     def kept(row: dict[str, Any]) -> dict[str, Any]:
-        if "bbox" in row and "image_id" in row and not outlines:
+        if row.get("bbox") and "image_id" in row and not outlines:
             row.pop("segmentation", None)
         return row
 
@@ -137,7 +138,8 @@ def as_key(value: Any) -> str:
     """Return an id as text: 7, 7.0 and "7" are one."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return str(value).strip()
+    text = str(value).strip()
+    return text.removesuffix(".0") if text.removesuffix(".0").isdecimal() else text
 
 
 def _pictures(data: Mapping[str, Any], path: Path) -> tuple[dict[str, Picture], frozenset[str], list[str]]:
@@ -183,3 +185,28 @@ def _categories(data: Mapping[str, Any], path: Path, notes: list[str]) -> dict[s
     if len(set(found.values())) < len(found):
         notes.append(f"{path.name} has several categories of one name: they are one label")
     return found
+
+
+def outlined(document: Document, row: Mapping[str, Any]) -> Outlined:
+    """Return an annotation's outline. Raises DataError for one that is neither polygons nor runs."""
+    label, where = document.categories[as_key(row.get("category_id"))], f"annotation {as_key(row.get('id'))}"
+    crowd = is_crowd(row)
+    given = row["segmentation"]
+    if isinstance(given, list):
+        polygons = given if all(isinstance(p, list) for p in given) else [given]
+        points = tuple(tuple(number(v, what=where) for v in polygon) for polygon in polygons)
+        return Outlined(label, points, crowd=crowd)
+    if isinstance(given, dict) and isinstance(given.get("size"), list) and len(given["size"]) == 2:
+        runs, (rows, columns) = given.get("counts"), given["size"]
+        size = (int(number(rows, what=where)), int(number(columns, what=where)))
+        if isinstance(runs, str):
+            return Outlined(label, runs=runs, size=size, crowd=crowd)
+        if isinstance(runs, list) and all(isinstance(n, int) for n in runs):
+            return Outlined(label, runs=tuple(runs), size=size, crowd=crowd)
+    raise DataError(f"{document.path.name}: {where} has an outline that is neither polygons nor runs")
+
+
+def is_crowd(row: Mapping[str, Any]) -> bool:
+    """Return whether an annotation is of many things at once, or to be ignored."""
+    said = row.get("iscrowd") or row.get("ignore") or 0
+    return str(said).strip().casefold() in ("1", "1.0", "true")

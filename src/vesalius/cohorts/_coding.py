@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from vesalius import formats
 from vesalius.cohorts._build import some
+from vesalius.cohorts._instances import looks_like_ids
 from vesalius.cohorts._told import colour_name, label_of, values_of
 from vesalius.core.case import IGNORED
 from vesalius.core.cohort import Label, Question, TargetInfo
@@ -63,9 +64,21 @@ def coding_of(info: TargetInfo, held: Mapping[str, Held], told: Mapping[str, str
 
 
 def _found(info: TargetInfo, held: Mapping[str, Held], every: set[int]) -> Coding:
+    if not info.labels and looks_like_ids([one.values for one in held.values()]):
+        return Coding(info, questions=(_ids_or_labels(info, every),))
     if len(info.labels) > 1 or any(not 0 <= v <= 255 for v in every):
         return Coding(info)
     return _one_label(info, held)
+
+
+def _ids_or_labels(info: TargetInfo, every: set[int]) -> Question:
+    first = min(every - {0})
+    return Question(
+        info.name,
+        f"the masks of '{info.name}' may hold ids, one a thing, or labels",
+        f"{len(every - {0})} different values, of which each mask holds the first few or others than the next",
+        f"--column instances={info.name} if each value is one thing, --labels {first}={first} if each is a label",
+    )
 
 
 def _palettes_differ(held: Mapping[str, Held]) -> bool:

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from vesalius.core.archive import sha256
-from vesalius.core.case import Case, Ref, Target
+from vesalius.core.case import Case, InstanceMask, Ref, Target
 from vesalius.core.image import Image
+from vesalius.core.outlines import Outlines
 
 
 def case_digest(case: Case, files: dict[Path, str]) -> str:
@@ -62,6 +63,9 @@ def _pixels(item: Ref | Image, files: dict[Path, str]) -> list[object]:
 def _target(value: Target, files: dict[Path, str]) -> object:
     if isinstance(value, (Ref, Image)):
         return _pixels(value, files)
+    if isinstance(value, InstanceMask):
+        ids = asdict(value.ids) if isinstance(value.ids, Outlines) else _pixels(value.ids, files)
+        return [ids, sorted(value.labels.items()), value.otherwise, sorted(value.crowd)]
     return [_fields(v) for v in value] if isinstance(value, tuple) else _fields(value)
 
 

@@ -17,6 +17,7 @@ FEW = 32
 _NAMED = re.compile(
     r"(^|[^a-z])(masks?|segs?|segmentations?|labels?|annotations?|gt|ground.?truth)([^a-z]|$)", re.I
 )
+FLAT = 0.8  # share of neighbours with one value, from which on an image consists of flat patches
 FOV_SHARE = 0.35
 FOV_SPREAD = 0.05
 
@@ -42,6 +43,28 @@ def is_mask_like(paths: Sequence[Path]) -> bool:
             if not edges and (edges is None or not _NAMED.search(f"{path.parent.name}/{path.name}")):
                 return False
         looked += 1
+    return looked > 0
+
+
+def is_ids_like(paths: Sequence[Path]) -> bool:
+    """Return whether the readable ones of a few files hold more whole numbers than a mask of labels, in flat patches.
+
+    So do masks of ids, one a thing; the values of an image change from pixel to pixel.
+    """
+    looked = 0
+    for path in spread(paths, SAMPLE):
+        try:
+            array = formats.read_mask(path).array[0]
+        except VesaliusError:
+            try:
+                formats.header(path)
+            except VesaliusError:
+                continue  # damaged: says nothing
+            return False
+        beside = (array[..., 1:] != 0) & (array[..., :-1] != 0)
+        if beside.any() and float((array[..., 1:] == array[..., :-1])[beside].mean()) < FLAT:
+            return False
+        looked += int(beside.any())
     return looked > 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,14 +23,14 @@ class Pictures:
     _names: Tails
     _stems: Tails
     _roots: tuple[Path, ...] = field(default=())
+    _known: frozenset[Path] = frozenset()
 
     @classmethod
     def below(cls, root: Path, files: Iterable[Path] | None = None) -> Pictures:
         """Look below `root`, or take the files that are given."""
         paths = _files.images(_files.walk(root) if files is None else files)
-        found = cls(
-            root, paths, Tails.below(root), Tails.below(root), (root, root.absolute(), root.resolve())
-        )
+        roots = (root, root.absolute(), root.resolve())
+        found = cls(root, paths, Tails.below(root), Tails.below(root), roots, frozenset(paths))
         for path in paths:
             found._names.add(path)
             found._stems.add(path, formats.stem(path))
@@ -45,7 +46,7 @@ class Pictures:
         if named is None:
             return None
         for folder in (near, self.root):
-            if folder is not None and (path := folder / named.path).is_file() and _files.is_image(path):
+            if folder is not None and (path := Path(os.path.normpath(folder / named.path))) in self._known:
                 return path
         fitting = self._fitting(named)
         if (

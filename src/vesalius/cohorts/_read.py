@@ -8,12 +8,15 @@ from pathlib import Path
 
 from vesalius.cohorts import _files
 from vesalius.cohorts._build import matched
+from vesalius.cohorts._grading import graded, orders_of
 from vesalius.cohorts._headers import screen
+from vesalius.cohorts._instances import with_instances
 from vesalius.cohorts._joined import with_joined
 from vesalius.cohorts._layout import LEFT, UNUSED, Detection, Options, hows, known_roles
 from vesalius.cohorts._limits import enforce_limit
 from vesalius.cohorts._spelling import one_spelling
 from vesalius.cohorts._splits import apply_split_file
+from vesalius.cohorts._table_io import read_cells
 from vesalius.cohorts.targets import contract as kinds
 from vesalius.core import registry
 from vesalius.core.cohort import Cohort
@@ -52,7 +55,8 @@ def read(
     `columns` says which column has which role (`{"image": "file", "label": "dx"}`); a value `re:PATTERN` is
     searched in the case's name instead (`{"patient": r"re:^(Image_\\d+)"}`). `split` is a CSV `case,split` that
     wins over what the data declares. `labels` says what stands for what among classes and masks' values:
-    `{"benign": "Benign", "NA": "", "255": "1"}`, nothing where the label is not known.
+    `{"benign": "Benign", "NA": "", "255": "1"}`, nothing where the label is not known; `{"severity": "none<mild"}`
+    puts the labels of a target in order, which makes them grades.
     Only headers are read here; `check` decodes everything.
 
     Raises DataError when nothing is found, when layouts tie, or when more than `max_set_aside` (a share; 1.0
@@ -71,7 +75,7 @@ def read(
                 hint=f"--column {role}=NAME, or --column patient=re:PATTERN",
             )
     said = {role: text for role, text in options.columns.items() if role not in hows()}
-    if layout is None and any(not text.startswith("re:") for text in said.values()):
+    if layout is None and any(_names_column(text, root) for text in said.values()):
         cohort = _read_as("table", root, options, "columns were named")
     elif layout is None:
         cohort = _surest(root, detect(root), options)
@@ -80,7 +84,9 @@ def read(
     if not cohort.cases and not cohort.set_aside:
         left = [note for note in cohort.notes if note.startswith(LEFT)]
         raise NoImages(f"no images found in {root}", left=left, hint="another folder, or --layout")
-    cohort = one_spelling(_patients(cohort, options), options.labels)
+    orders = {n: order for n, order in orders_of(options.labels).items() if n in cohort.targets}
+    words = {word: text for word, text in options.labels.items() if word not in orders}
+    cohort = graded(one_spelling(_patients(cohort, options), words), orders)
     if split is not None:
         cohort = apply_split_file(cohort, Path(split))
     cohort = screen(cohort)
@@ -89,6 +95,23 @@ def read(
             cohort = kind.made(cohort, options.columns[role]) if role in options.columns else cohort
     enforce_limit(cohort, max_set_aside)
     return cohort
+
+
+def _names_column(text: str, root: Path) -> bool:
+    """Return whether what a role was given names a column of a table: not a pattern, nor only a folder of masks."""
+    base = _files.unwrap(root) if root.is_dir() else root
+    folder = bool(text) and (base / text).is_dir()
+    return not text.startswith("re:") and not (folder and not _has_column(base, text))
+
+
+def _has_column(base: Path, name: str) -> bool:
+    for path in _files.find_tables(base):
+        try:
+            if name in read_cells(path):
+                return True
+        except DataError:
+            continue
+    return False
 
 
 def _choose(root: Path, found: Mapping[str, Detection]) -> tuple[str, str]:
@@ -163,8 +186,16 @@ def _tabular(path: Path) -> bool:
 
 def _read_as(name: str, root: Path, options: Options, reason: str) -> Cohort:
     cohort: Cohort = registry.lookup("cohorts", name).read(root, options=options)
+    cohort = with_instances(cohort, _files.unwrap(root) if root.is_dir() else root.parent)
     cases = tuple(replace(c, declared=c.declared or cohort.modalities) for c in cohort.cases)
-    told = replace(cohort, cases=cases, notes=(f"layout {name}: {reason}", *cohort.notes))
+    targets = {
+        info.name: kinds.of(info.kind).labelled(
+            info, [c.targets[info.name] for c in cases if info.name in c.targets]
+        )
+        for info in cohort.targets.values()
+    }
+    notes = (f"layout {name}: {reason}", *cohort.notes)
+    told = replace(cohort, cases=cases, targets=targets, notes=notes)
     return with_joined(told, options.target)
 
 

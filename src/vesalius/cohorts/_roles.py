@@ -127,7 +127,7 @@ def may_be_label(column: str, options: Options) -> bool:
     """Return whether a column may hold classes, as far as what was told of it and what it is called says."""
     told = {c.strip(): role for role, text in options.columns.items() for c in (text, *text.split(","))}
     if column in told or column == options.target:
-        return told.get(column, "label") == "label"
+        return told.get(column, LABEL) in kinds.named_roles()
     name, targets = column.strip().casefold(), called()
     if re.fullmatch(targets[LABEL], name):
         return True

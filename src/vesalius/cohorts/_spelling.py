@@ -12,8 +12,8 @@ from vesalius.cohorts._build import class_labels
 from vesalius.cohorts._doubtful import doubted
 from vesalius.cohorts.targets import contract as kinds
 from vesalius.core.case import Case, Target
-from vesalius.core.cohort import Cohort, Question, TargetInfo
-from vesalius.core.errors import UnknownName
+from vesalius.core.cohort import Cohort, Label, Question, TargetInfo
+from vesalius.core.errors import DataError, UnknownName
 from vesalius.core.words import counted
 
 _YES = {"1", "1.0", "true", "yes", "y", "t", "positive", "pos", "+"}
@@ -147,9 +147,28 @@ def _renamed(cohort: Cohort, target: str, new: Mapping[str, str]) -> Cohort:
     labels = tuple(x for x in info.labels if x.name not in new)
     known = {x.name for x in labels}
     fresh = [n for n in dict.fromkeys(new.values()) if n and n not in known]
-    if fresh:
+    if kinds.of(info.kind).ordered:
+        labels = _in_their_places(info, new)
+    elif fresh:
         labels = class_labels([*known, *fresh])
-    elif len(labels) < len(info.labels) and not kinds.of(info.kind).ordered:
+    elif len(labels) < len(info.labels):
         labels = class_labels(known)
     changed = replace(info, labels=labels)
     return replace(cohort, cases=tuple(cases), targets={**cohort.targets, target: changed})
+
+
+def _in_their_places(info: TargetInfo, new: Mapping[str, str]) -> tuple[Label, ...]:
+    """Return grades under other names, each where it stood. Raises DataError where two become one across a third."""
+    named = [(x, new.get(x.name, x.name)) for x in info.labels]
+    kept = [(x, name) for x, name in named if name]
+    names = [name for _, name in kept]
+    for name in dict.fromkeys(names):
+        places = [k for k, one in enumerate(names) if one == name]
+        if places[-1] - places[0] >= len(places):
+            raise DataError(
+                f"grades of '{info.name}' become one, '{name}', though another lies between them",
+                found=", ".join(names),
+                hint="--labels for grades that are neighbours",
+            )
+    first = {name: x for x, name in reversed(kept)}
+    return tuple(replace(first[name], name=name) for name in dict.fromkeys(names))

@@ -22,7 +22,8 @@ def select_target(cohort: Cohort, name: str | None = None) -> TargetInfo:
         raise DataError(
             f"nothing to learn in {cohort.root}",
             found="no column whose name or cells look like labels and that holds at least two different values",
-            hint="--target NAME, or --column label=NAME, label=A,B,C for several at once, value=NAME for a number",
+            hint="--target NAME, or --column label=NAME, label=A,B,C for several at once, value=NAME for a number, "
+            "grade=NAME for grades",
         )
     if not cohort.targets:
         raise DataError(

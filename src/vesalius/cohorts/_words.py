@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 
 from vesalius.cohorts._build import some
+from vesalius.cohorts._grading import orders_of
 from vesalius.cohorts._layout import Options
 from vesalius.cohorts._roles import TOLD, Roles, is_categorical, is_list, is_number, may_be_label, parts
 from vesalius.cohorts._several import NO, YES
 from vesalius.cohorts._table_io import ABSENT, WORDS, Table, cleaned
+from vesalius.cohorts.targets.contract import named_roles
 from vesalius.core.cohort import Question
 from vesalius.core.words import counted
 
@@ -44,16 +47,18 @@ def settled(
     questions: list[Question] = []
     several = [c for c in roles.all("label") if roles.reasons[c].endswith(TOLD)]
     together = len(several) > 1 and all(_yes_no(without(table[c])) for c in several)
+    orders = orders_of(options.labels)
+    named = {column for role in named_roles() for column in roles.all(role)}
     for column, cells in table.items():
         found = Counter(c for c in cells if c is not None and c.casefold() in WORDS)
-        if column not in roles.all("label") or (together and column in several):
+        if column not in named or (together and column in several):
             done[column] = without(cells)
             for word in found if not roles.free(column) else ():
                 empty.setdefault(word, []).append(f"{column} ({found[word]})")
             continue
         kept: dict[str, str] = {}
         for word, count in found.items():
-            meaning = _meaning(word, cells, options)
+            meaning = _meaning(word, cells, options, orders.get(column, ()))
             if meaning != "absent":
                 kept[word] = NOTHING if meaning == "nothing" else word
             said = f"{column}: '{word}' ({counted(count, 'cell')})"
@@ -83,12 +88,14 @@ def settled(
     return done, tuple(questions)
 
 
-def _meaning(word: str, cells: Cells, options: Options) -> str:
+def _meaning(word: str, cells: Cells, options: Options, order: Collection[str]) -> str:
     """Return what a word among labels is: 'told', 'class', 'nothing' (none of several labels), 'absent' or
     'unclear'.
+
+    `order` holds the grades that a person named.
     """
     plain_word, others = word.casefold(), without(cells)
-    if word in options.labels:
+    if word in options.labels or plain_word in {name.casefold() for name in order}:
         return "told"
     if plain_word in ABSENT:
         return "absent"

@@ -16,7 +16,10 @@ from vesalius.cohorts._box_ways import ROLE, Way, only_words
 from vesalius.cohorts._build import as_split, some
 from vesalius.cohorts._coco_json import Document, Picture
 from vesalius.cohorts._layout import Detection, Options
+from vesalius.cohorts._outlined import with_outlines
 from vesalius.cohorts._pictures import Pictures
+from vesalius.cohorts.targets import contract as kinds
+from vesalius.cohorts.targets.contract import Outlined
 from vesalius.core.case import Case, Ref, Split
 from vesalius.core.cohort import Cohort, Question, SetAside
 from vesalius.core.errors import DataError
@@ -46,9 +49,10 @@ def read(root: Path, *, options: Options) -> Cohort:
     of annotations are not labelled. Annotations with `iscrowd` are crowds.
     """
     told = only_words(options.columns.get(ROLE, ""))
+    outlined = kinds.of_outlines(options.target)
     chosen = _chosen([p for p in _candidates(root) if _coco_json.looks_like(p)], root)
     pictures = Pictures.below(_top(root))
-    documents = {_coco_json.load(path): split for path, split in chosen.items()}
+    documents = {_coco_json.load(p, outlines=outlined is not None): split for p, split in chosen.items()}
     taken, aside = _taken(documents, pictures)
     ids = _files.case_ids(taken, _top(root))
     good = {path: one for path, one in taken.items() if one.leaks is None}
@@ -76,7 +80,9 @@ def read(root: Path, *, options: Options) -> Cohort:
     )
     labels = list(dict.fromkeys(name for d in documents for name in d.categories.values()))
     reason = f"annotations in {some([d.path.name for d in documents])} in COCO's format"
-    return with_boxes(cohort, settled, target=TARGET, labels=labels, reason=reason)
+    cohort = with_boxes(cohort, settled, target=TARGET, labels=labels, reason=reason)
+    held = {ids[path]: one.outlines for path, one in good.items() if one.annotated}
+    return cohort if outlined is None else with_outlines(cohort, outlined, held, reason=reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +94,7 @@ class _Taken:
     split: Split | None
     patient: str | None
     annotated: bool
+    outlines: tuple[Outlined, ...] = ()
     leaks: str | None = None
 
 
@@ -190,8 +197,7 @@ def _taken(
 
 def _read(document: Document, picture: Picture, split: Split | None, pictures: Pictures) -> _Taken:
     """Return what a file says of one picture. Raises DataError where it is not there or could be one of several."""
-    word = None if split is None else split
-    path = pictures.find(picture.name, near=document.path.parent, word=word)
+    path = pictures.find(picture.name, near=document.path.parent, word=_split_of(document.path))
     if path is None:
         raise DataError(f"listed in {document.path.name}, but not there")
     fault, boxes = None, tuple[Drawn, ...]()
@@ -205,10 +211,12 @@ def _read(document: Document, picture: Picture, split: Split | None, pictures: P
     page = Page(
         picture.name, Ref((path,)), boxes, f"{document.path.name}, {picture.name}", picture.said, fault
     )
+    rows = document.annotations.get(picture.key, ()) if fault is None else ()
+    outlines = tuple(_coco_json.outlined(document, row) for row in rows if row.get("segmentation"))
     patient = next(
         (str(v) for k, v in picture.more.items() if _PATIENT.fullmatch(k) and v not in (None, "")), None
     )
-    return _Taken(path, page, split, patient, document.annotated)
+    return _Taken(path, page, split, patient, document.annotated, outlines)
 
 
 def _boxes(document: Document, rows: Sequence[Mapping[str, Any]]) -> Iterator[Drawn]:
@@ -221,10 +229,8 @@ def _boxes(document: Document, rows: Sequence[Mapping[str, Any]]) -> Iterator[Dr
             found = "no bbox" if given is None else f"bbox {str(given)[:60]}"
             raise DataError(f"{where} has no box of four numbers", found=found)
         numbers = tuple(number(v, what=where) for v in corners)
-        crowd = str(row.get("iscrowd") or row.get("ignore") or 0).strip().casefold() in ("1", "1.0", "true")
-        yield Drawn(
-            document.categories[_coco_json.as_key(row.get("category_id"))], numbers, crowd=crowd, where=where
-        )
+        label = document.categories[_coco_json.as_key(row.get("category_id"))]
+        yield Drawn(label, numbers, crowd=_coco_json.is_crowd(row), where=where)
 
 
 def _around(outline: Any) -> list[float] | None:
@@ -247,5 +253,8 @@ def _both(one: _Taken, other: _Taken) -> _Taken:
     boxes = tuple(dict.fromkeys((*one.page.boxes, *other.page.boxes)))
     fault = one.page.fault or other.page.fault
     return replace(
-        one, page=replace(one.page, boxes=boxes, fault=fault), annotated=one.annotated or other.annotated
+        one,
+        page=replace(one.page, boxes=boxes, fault=fault),
+        annotated=one.annotated or other.annotated,
+        outlines=tuple(dict.fromkeys((*one.outlines, *other.outlines))),
     )

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 
 from vesalius import formats
 from vesalius.cohorts import _files
 from vesalius.cohorts._build import as_split, some
+from vesalius.cohorts._instances import mask_of, table_beside
 from vesalius.cohorts._layout import Detection, Options
-from vesalius.cohorts._looks import is_field_of_view, is_mask_like
+from vesalius.cohorts._looks import is_field_of_view, is_ids_like, is_mask_like
 from vesalius.cohorts._matching import Place, match, origin_of
 from vesalius.core.case import Case, Ref, Split, Target
 from vesalius.core.cohort import Cohort, SetAside, TargetInfo
@@ -42,12 +43,15 @@ def detect(root: Path) -> Detection | None:
     """Return files that hold few whole values and match other images by name."""
     if not root.is_dir():
         return None
-    pairing = _pair(root)
+    pairing = _pair(root, frozenset())
     if pairing is None:
         return None
     count = max(len(pairing.matches[g.name]) for g in pairing.masks)
+    beside = all(map(_has_table, pairing.masks)) and bool(_files.find_tables(_files.unwrap(root)))
     return Detection(
-        0.9,
+        0.49
+        if beside
+        else 0.9,  # a table that names the images knows more of the cases, and finds such masks itself
         f"{count} of {counted(len(pairing.images[0].files), 'image')} in '{pairing.images[0].name}' "
         f"{'has' if count == 1 else 'have'} a mask of the same name in "
         f"{', '.join(repr(g.name) for g in pairing.masks)}",
@@ -60,20 +64,27 @@ def read(root: Path, *, options: Options) -> Cohort:
     Masks that look like a field of view, where there are others, become the cases' region. Raises UnknownName
     if `target` names no group of masks.
     """
-    pairing = _pair(root)
+    told = frozenset(t.strip() for t in options.columns.get("instances", "").split(",") if t.strip())
+    pairing = _pair(root, told)
     if pairing is None:
         raise DataError(f"no images with masks of the same name in {root}", hint="another --layout")
     masks = {g.name: g for g in pairing.masks}
+    for name in told - set(masks):
+        raise UnknownName("folder of masks", name, masks)
     if options.target is not None and options.target not in masks:
         raise UnknownName("target", options.target, masks)
     region, why = _region(masks, options.target)
     notes = [f"'{region}' is taken as the field of view: {why}; only inside it is counted"] if region else []
     targets = {name: g for name, g in masks.items() if name != region}
-    infos = {name: TargetInfo(name, "mask", (), _reason(name, pairing, region)) for name in targets}
+    ids = {name for name, g in targets.items() if _of_ids(g, told)}
+    infos = {
+        name: TargetInfo(name, "instances" if name in ids else "mask", (), _reason(name, pairing, region))
+        for name in targets
+    }
     if len(pairing.images) > 1:
         listed = some([g.name for g in pairing.images])
         notes.append(f"files of one name in {listed} are read as several images of one case")
-    cases = _cases(root, pairing, targets, region)
+    cases = _cases(root, pairing, targets, region, ids)
     bare = [c.id for c in cases if not c.targets]
     if bare:
         notes.append(f"images without a mask, kept for prediction: {some(bare)}")
@@ -87,7 +98,9 @@ def read(root: Path, *, options: Options) -> Cohort:
     )
 
 
-def _cases(root: Path, pairing: _Pairing, targets: Iterable[str], region: str | None) -> list[Case]:
+def _cases(
+    root: Path, pairing: _Pairing, targets: Iterable[str], region: str | None, numbered: Set[str]
+) -> list[Case]:
     """Return a case for each image of the first group, with its masks of the groups `targets`."""
     reference, *others = pairing.images
     ids = _files.case_ids(reference.files, root)
@@ -98,8 +111,11 @@ def _cases(root: Path, pairing: _Pairing, targets: Iterable[str], region: str | 
         for group in others:
             if path in pairing.matches[group.name]:
                 images[group.name] = Ref((pairing.matches[group.name][path],))
-        held: dict[str, Target] = {
+        refs = {
             name: Ref((pairing.matches[name][path],)) for name in targets if path in pairing.matches[name]
+        }
+        held: dict[str, Target] = {
+            name: mask_of(ref) if name in numbered else ref for name, ref in refs.items()
         }
         inside = pairing.matches[region].get(path) if region else None
         cases.append(
@@ -141,13 +157,18 @@ def _region(masks: Mapping[str, _Group], target: str | None) -> tuple[str | None
     return name, why
 
 
-def _pair(root: Path) -> _Pairing | None:
+def _of_ids(group: _Group, told: Set[str]) -> bool:
+    """Return whether masks hold ids: a person says so, or a table of their labels lies beside them."""
+    return group.name in told or _has_table(group)
+
+
+def _pair(root: Path, told: Set[str]) -> _Pairing | None:
     groups = _groups(root)
     if len(groups) < 2:
         return None
     largest = max(len(g.files) for g in groups)
     groups = [g for g in groups if len(g.files) >= 0.1 * largest]
-    masks = [g for g in groups if is_mask_like(g.files)]
+    masks = [g for g in groups if g.name in told or _holds_masks(g)]
     images = _gathered([g for g in groups if g not in masks])
     if not masks or not images:
         return None
@@ -163,6 +184,15 @@ def _pair(root: Path) -> _Pairing | None:
         return None
     beside = tuple(g for g in images[1:] if g.name in matches)
     return _Pairing((reference, *beside), paired, matches)
+
+
+def _holds_masks(group: _Group) -> bool:
+    return _has_table(group) or is_mask_like(group.files) or is_ids_like(group.files)
+
+
+def _has_table(group: _Group) -> bool:
+    own = table_beside(group.files[0])
+    return own is not None and own.parent == group.files[0].parent
 
 
 def _gathered(images: list[_Group]) -> list[_Group]:

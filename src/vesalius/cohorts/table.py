@@ -178,11 +178,13 @@ def _cases(
 def _asked(table: Table, roles: Roles) -> tuple[Question, ...]:
     """Return what the kinds of target leave open of their columns."""
     columns = kinds.Columns(table, roles.columns, roles.reasons)
+    held = (
+        (column, kinds.in_role(role, table[column])) for role in target_roles() for column in roles.all(role)
+    )
     found = (
-        kinds.in_role(role, table[column]).question(column, columns)
-        for role in target_roles()
-        for column in roles.all(role)
-        if not roles.reasons[column].endswith(TOLD)
+        kind.question(column, columns)
+        for column, kind in held
+        if kind.asks_anyway or not roles.reasons[column].endswith(TOLD)
     )
     return tuple(question for question in found if question is not None)
 

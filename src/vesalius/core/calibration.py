@@ -6,7 +6,7 @@ the models never saw: at the end of a fit those of validation, later those of an
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -208,8 +208,16 @@ def _asked(
             yield name, k, np.ones(len(p), dtype=bool), y == k
 
 
-def temperature(logits: Array, y: Array, *, multilabel: bool = False) -> float:
+def temperature(
+    logits: Array,
+    y: Array,
+    *,
+    multilabel: bool = False,
+    of: Callable[[Array, float], Array] | None = None,
+) -> float:
     """Return the one divisor of the logits that makes the truth most likely (Guo et al. 2017), from 1/20 to 20.
+
+    `of` returns the probabilities `(N, K)` of raw outputs at a temperature, where these are no logits of classes.
 
     A log-normal prior around 1 (σ = 1 in log), worth less than one case, keeps a few cases that are all right
     from asking for certainty. Order within a case does not change, so neither does any answer by the largest
@@ -224,7 +232,8 @@ def temperature(logits: Array, y: Array, *, multilabel: bool = False) -> float:
         )
 
     def cost(log_heat: float) -> float:
-        p = _probabilities(float(np.exp(log_heat)), logits, multilabel=multilabel)
+        heat = float(np.exp(log_heat))
+        p = of(logits, heat) if of is not None else _probabilities(heat, logits, multilabel=multilabel)
         if multilabel:
             chance = np.where(y == 1, p, 1 - p)[y >= 0]
         else:

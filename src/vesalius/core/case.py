@@ -9,6 +9,7 @@ from typing import Literal
 
 from vesalius.core.errors import DataError
 from vesalius.core.image import Image
+from vesalius.core.outlines import Outlines
 from vesalius.core.shown import Shown, about, cut, some
 from vesalius.core.words import counted
 
@@ -68,6 +69,39 @@ class Box:
 
 
 @dataclass(frozen=True, slots=True)
+class Instance:
+    """One thing of a mask of ids: its id there, its label, and how likely it is one."""
+
+    id: int
+    label: str
+    p: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceMask:
+    """Which thing each voxel of the reference image belongs to: a mask of ids, 0 where nothing is, and their labels.
+
+    `labels` are those of the ids; one that is not among them has the label `otherwise`, and where that is None it has
+    none. Ids in `crowd` mark a region of many things, or of what a reader called difficult, as `Box.crowd` does.
+    """
+
+    ids: Ref | Image | Outlines
+    labels: Mapping[int, str] = field(default_factory=dict)
+    otherwise: str | None = None
+    crowd: frozenset[int] = frozenset()
+
+    def label_of(self, thing: int) -> str | None:
+        """Return the label of an id; None where nothing says it."""
+        return self.labels.get(thing, self.otherwise)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The different labels, in the order of their ids, as far as they are known before the mask is read."""
+        own = [self.labels[k] for k in sorted(self.labels)]
+        return tuple(dict.fromkeys([*own, *([] if self.otherwise is None else [self.otherwise])]))
+
+
+@dataclass(frozen=True, slots=True)
 class Prompt:
     """What a person showed on a case's reference image, to be answered about.
 
@@ -101,13 +135,17 @@ def said(value: Target) -> str:
         return some((v if isinstance(v, str) else v.label for v in value), len(value)) or "none"
     if isinstance(value, Mapping):
         return some((f"{name} {number:.6g}" for name, number in value.items()), len(value)) or "none"
+    if isinstance(value, InstanceMask):
+        return f"instances of {some(value.names, len(value.names)) or 'nothing'}"
     if isinstance(value, Event):
         return f"{'event' if value.happened else 'none yet'} at {value.time_days:g} days"
     return repr(value)
 
 
-# class name · several class names · number · time to event · where the mask lies, or the mask · boxes · numbers by name
-Target = str | tuple[str, ...] | float | Event | Ref | Image | tuple[Box, ...] | Mapping[str, float]
+# class name · several of them · number · time to event · where the mask lies, or the mask · boxes · instances · numbers
+Target = (
+    str | tuple[str, ...] | float | Event | Ref | Image | tuple[Box, ...] | InstanceMask | Mapping[str, float]
+)
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ import numpy as np
 
 from vesalius.core.answers import Answer, kind_of
 from vesalius.core.bounds import Bounds
-from vesalius.core.case import Box
+from vesalius.core.case import Box, Instance
 from vesalius.core.cohort import Label
 from vesalius.core.doubt import Doubt
 from vesalius.core.errors import FormatError, UnknownName
@@ -31,7 +31,7 @@ from vesalius.core.promise import Promise
 
 VERSION = 1
 _PARTS: dict[str, type[Any]] = {
-    kind.__name__: kind for kind in (Image, Source, Label, Box, Bounds, Doubt, Promise)
+    kind.__name__: kind for kind in (Image, Source, Label, Box, Instance, Bounds, Doubt, Promise)
 }
 _MOST_BYTES = 1 << 32
 

@@ -26,7 +26,7 @@ from typing import Literal, cast
 
 from vesalius.core import archive, grids, registry
 from vesalius.core.answers import Answer, ImageAnswer
-from vesalius.core.case import Ref
+from vesalius.core.case import InstanceMask, Ref
 from vesalius.core.cohort import Label
 from vesalius.core.errors import FormatError, GeometryError, OutputError
 from vesalius.core.file_io import as_ref, one_file, pixels, typed_errors
@@ -48,6 +48,7 @@ __all__ = [
     "read",
     "read_answer",
     "read_colours",
+    "read_ids",
     "read_mask",
     "recoded",
     "sniff",
@@ -131,6 +132,23 @@ def read_mask(ref: Ref | Path | str) -> Image:
         return as_labels(image, ref)
 
 
+def read_ids(mask: InstanceMask) -> Image:
+    """Return the ids of a mask of instances, `(1, Z, Y, X)` of whole numbers from 0 on. Raises FormatError, DataError.
+
+    A colour picture gives one id a colour.
+    """
+    ids = mask.ids
+    found = read_mask(ids) if isinstance(ids, Ref) else ids if isinstance(ids, Image) else ids.image()
+    if found.array.shape[0] != 1 or found.array.dtype.kind not in "iub":
+        raise FormatError(
+            f"{ids if isinstance(ids, Ref) else 'the mask'}: ids are whole numbers in one channel",
+            found=f"{found.array.shape[0]} channels of {found.array.dtype}",
+        )
+    if found.array.dtype.kind == "i" and int(found.array.min()) < 0:
+        raise FormatError("ids of things count from 1, and 0 is the background", found=str(found.array.min()))
+    return found
+
+
 def labels(path: Path | str) -> tuple[Label, ...]:
     """Return the labels that a file of labels names itself, by their values in `read_mask`; none for most formats.
 
@@ -189,6 +207,12 @@ def _require_marked(path: Path, why: str) -> None:
         raise OutputError(
             "the answer is withheld and is not written as a result", found=why, hint=f"one of {suffixes}"
         )
+
+
+def is_plain(path: Path | str) -> bool:
+    """Return whether a file at this path holds an image alone, so that what else an answer says stands elsewhere."""
+    said = registry.literals("formats", sniff(path))
+    return said.get("HOLDS", "Image") == "Image" and "ImageAnswer" in said.get("WRITES", ())
 
 
 def marks_withheld(path: Path) -> bool:

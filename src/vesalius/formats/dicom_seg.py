@@ -1,4 +1,4 @@
-"""DICOM segmentations (SEG): read as labels on the image's grid, written as one segment a label."""
+"""DICOM segmentations (SEG): read as labels on the image's grid, written as one segment a label or an instance."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from vesalius.dicom.read.seg import header, read, read_mask, segments
 SUFFIXES = (".seg.dcm",)
 MAGIC = ()
 HOLDS = "Image"
-WRITES = ("Mask",)
+WRITES = ("Mask", "Instances")
 NEEDS = ("source",)
 OF = "dicom"
 CODES = ("SEG",)
@@ -22,7 +22,7 @@ labels = segments
 
 
 def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> None:
-    """Write a mask's labels as segments, a frame for every plane. Raises OutputError, GeometryError."""
+    """Write a mask's labels, or instances, as segments. Raises OutputError, GeometryError."""
     from vesalius.dicom.write import seg
 
     seg.write(thing, path, source=source)

@@ -11,7 +11,7 @@ from vesalius.dicom.read.sr import content, header, read
 SUFFIXES = (".sr.dcm",)
 MAGIC = ()
 HOLDS = "Answer"
-WRITES = ("Scores", "Value", "Numbers", "Mask", "Boxes", "Curve", "Text")
+WRITES = ("Scores", "Value", "Numbers", "Mask", "Instances", "Boxes", "Curve", "Text")
 NEEDS = ("source",)
 OF = "dicom"
 CODES = ("SR", "KO")

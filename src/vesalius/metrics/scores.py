@@ -1,4 +1,4 @@
-"""Metrics of Scores: accuracy and its kin, AUC, average precision, Brier, log loss and calibration error."""
+"""Metrics of Scores: accuracy and its kin, AUC, average precision, Brier, log loss, calibration; kappa of grades."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from vesalius.core import grades
 from vesalius.core.answers.scores import Scores
 from vesalius.core.errors import DataError, UnknownName
 from vesalius.core.image import Array
+from vesalius.metrics import _grades as graded
 from vesalius.metrics._curves import calibration_curve, confusion, precision_recall, roc
 from vesalius.metrics._ranks import auc, average_precision, descending
 from vesalius.metrics._rows import Rows
@@ -20,7 +22,6 @@ __all__ = [
 ]  # fmt: skip
 
 ANSWER = "Scores"
-BINS = 15
 DESCRIPTIONS = {
     "accuracy": {"text": "share of right calls", "better": "higher", "low": 0.0, "high": 1.0, "unit": ""},
     "exact_match": {"text": "share of cases with every label right", "better": "higher", "low": 0.0, "high": 1.0,
@@ -44,6 +45,19 @@ DESCRIPTIONS = {
             "high": 1.0, "unit": ""},
     "log_loss": {"text": "mean negative log probability of the truth", "better": "lower", "low": 0.0,
                  "high": None, "unit": "nat"},
+    "kappa": {"text": "agreement beyond chance, quadratic weights: a call two grades off counts four times one off",
+              "better": "higher", "low": -1.0, "high": 1.0, "unit": ""},
+    "linear_kappa": {"text": "agreement beyond chance, linear weights: a call two grades off counts twice one off",
+                     "better": "higher", "low": -1.0, "high": 1.0, "unit": ""},
+    "mae": {"text": "mean absolute error in grades", "better": "lower", "low": 0.0, "high": None, "unit": ""},
+    "within_one": {"text": "share of calls that are right or one grade off", "better": "higher", "low": 0.0,
+                   "high": 1.0, "unit": ""},
+    "cut_auc": {"text": "area under the ROC curve of a grade or a higher one against all lower ones",
+                "better": "higher", "low": 0.0, "high": 1.0, "unit": ""},
+    "rps": {"text": "ranked probability score: squared error of the chances to lie above each grade, their mean",
+            "better": "lower", "low": 0.0, "high": 1.0, "unit": ""},
+    "cut_ece": {"text": "calibration error of the chances of a grade or a higher one, 15 bins of equal width",
+                "better": "lower", "low": 0.0, "high": 1.0, "unit": ""},
 }  # fmt: skip
 
 
@@ -51,8 +65,8 @@ def rows(answers: Sequence[Scores], truths: Sequence[Any]) -> Rows:
     """Return a row a case from answers and truths: class names, indexes, or (multilabel) collections of names.
 
     Labels, kind and positive class are those of the first answer; all must share the labels. Each answer is called by
-    its own thresholds; where these differ, as by groups of patients, the rows have none. Raises DataError where
-    answers differ, UnknownName for a truth that is no label.
+    its own thresholds and decision; where the former differ, as by groups of patients, the rows have none. Raises
+    DataError where answers differ, UnknownName for a truth that is no label.
     """
     if not answers or len(answers) != len(truths):
         raise DataError("each answer needs one truth", found=f"{len(answers)} answers, {len(truths)} truths")
@@ -69,6 +83,7 @@ def rows(answers: Sequence[Scores], truths: Sequence[Any]) -> Rows:
     else:
         y = np.array([_place(names, t) for t in truths], dtype=np.int64)
     alike = all(a.thresholds == first.thresholds for a in answers)
+    decided = all(a.decision == first.decision for a in answers)
     made = from_arrays(
         np.stack([a.p for a in answers]),
         y,
@@ -76,9 +91,10 @@ def rows(answers: Sequence[Scores], truths: Sequence[Any]) -> Rows:
         kind=first.kind,
         positive=first.positive,
         thresholds=first.thresholds if alike else None,
+        decision=first.decision,
         case_ids=[a.case_id for a in answers],
     )
-    return made if alike else _called_by_own(made, answers)
+    return made if alike and decided else _called_by_own(made, answers, alike=alike)
 
 
 def from_arrays(
@@ -89,11 +105,13 @@ def from_arrays(
     kind: str = "exclusive",
     positive: str | None = None,
     thresholds: Mapping[str, float] | None = None,
+    decision: str | None = None,
     case_ids: Sequence[str] | None = None,
 ) -> Rows:
     """Return a row a case from probabilities `(N, K)` and truths: indexes `(N,)`, or bits `(N, K)` when multilabel.
 
-    With two exclusive labels and no `positive`, the second is positive. A multilabel bit of -1 is unknown.
+    With two exclusive labels and no `positive`, the second is positive. A multilabel bit of -1 is unknown. `decision`
+    says which grade is called, as `Scores` has it.
     Raises DataError for shapes or values that cannot be.
     """
     p, y = np.asarray(p, dtype=np.float64), np.asarray(y, dtype=np.int64)
@@ -120,33 +138,42 @@ def from_arrays(
         "kind": kind,
         "positive": positive,
         "thresholds": dict(thresholds or {}),
+        **({"decision": decision} if decision else {}),
     }
-    order, ends = descending(p)
     bare = Rows(ids, {"p": p, "y": y}, info)
     made = {"p": p, "y": y, "decided": decide(bare)}
-    return Rows(ids, made, info, {"order": order, "ends": ends})
+    return Rows(ids, made, info, _ranks(p, kind))
 
 
-def _called_by_own(rows: Rows, answers: Sequence[Scores]) -> Rows:
-    """Return the rows with each answer called by its own thresholds."""
+def _ranks(p: Array, kind: str) -> dict[str, Array]:
+    """Return the order of each label's probabilities, and of each cut's where labels are grades."""
+    order, ends = descending(p)
+    cuts = dict(zip(("cut_order", "cut_ends"), descending(grades.above(p)), strict=True))
+    return {"order": order, "ends": ends, **(cuts if kind == "ordinal" else {})}
+
+
+def _called_by_own(rows: Rows, answers: Sequence[Scores], *, alike: bool) -> Rows:
+    """Return the rows with each answer called by its own thresholds and decision; `alike` where the former agree."""
     called = rows["decided"].copy()
     for k, answer in enumerate(answers):
-        info = {**rows.info, "thresholds": dict(answer.thresholds)}
-        called[k] = decide(Rows((answer.case_id,), {"p": rows["p"][k : k + 1]}, info))[0]
-    info = {**rows.info, "own_thresholds": True}
+        own = {"thresholds": dict(answer.thresholds), "decision": answer.decision}
+        called[k] = decide(Rows((answer.case_id,), {"p": rows["p"][k : k + 1]}, {**rows.info, **own}))[0]
+    info = rows.info if alike else {**rows.info, "own_thresholds": True}
     return Rows(rows.case_ids, {**rows.columns, "decided": called}, info, rows.prepared)
 
 
 def joined(first: Rows, second: Rows) -> Rows:
     """Return the rows of two tables of the same labels; each keeps what was called by its own thresholds."""
     columns = {name: np.concatenate([first[name], second[name]]) for name in first.columns}
-    order, ends = descending(columns["p"])
     ids = (*first.case_ids, *second.case_ids)
-    return Rows(ids, columns, first.info, {"order": order, "ends": ends})
+    return Rows(ids, columns, first.info, _ranks(columns["p"], first.info["kind"]))
 
 
 def decide(rows: Rows) -> Array:
-    """Return what is called: indexes `(N,)` or bits `(N, K)`, by the thresholds fixed before, 0.5 or the largest p."""
+    """Return what is called: indexes `(N,)` or bits `(N, K)`.
+
+    By the thresholds fixed before, 0.5 or the largest p; the median grade where that is the decision.
+    """
     p, labels, thresholds = rows["p"], rows.info["labels"], rows.info["thresholds"]
     if rows.info["kind"] == "multilabel":
         return np.asarray(p >= np.array([thresholds.get(name, 0.5) for name in labels])).astype(np.int64)
@@ -154,7 +181,7 @@ def decide(rows: Rows) -> Array:
     if len(labels) == 2 and positive in thresholds:
         k = labels.index(positive)
         return np.asarray(np.where(p[:, k] >= thresholds[positive], k, 1 - k))
-    return np.asarray(p.argmax(axis=1))
+    return grades.median(p) if rows.info.get("decision") else np.asarray(p.argmax(axis=1))
 
 
 def summary(rows: Rows, index: Array) -> dict[str, float]:
@@ -163,11 +190,14 @@ def summary(rows: Rows, index: Array) -> dict[str, float]:
     Precision without any call is 0 where there was something to call. Macro figures are means over the labels
     for which a figure is defined. Brier: Σ over classes, 0 to 2 (Brier 1950); with two classes, and a label at
     a time for multilabel, that of the one probability, 0 to 1. ECE: top label, |accuracy - confidence| over 15
-    bins of equal width (Guo et al. 2017).
+    bins of equal width (Guo et al. 2017). Of grades come figures that know their order (see `_grades.py`).
     """
     weight = np.bincount(index, minlength=len(rows)).astype(np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return _multilabel(rows, weight) if rows.info["kind"] == "multilabel" else _exclusive(rows, weight)
+        if rows.info["kind"] == "multilabel":
+            return _multilabel(rows, weight)
+        beside = graded.figures(rows, weight) if rows.info["kind"] == "ordinal" else {}
+        return {**beside, **_exclusive(rows, weight)}
 
 
 def counts(rows: Rows) -> dict[str, int]:
@@ -226,7 +256,7 @@ def _exclusive(rows: Rows, weight: Array) -> dict[str, float]:
     if (real > 0).sum() < 2:
         found["balanced_accuracy"] = float("nan")
     sure, right = p.max(axis=1), p.argmax(axis=1) == y
-    found["ece"] = _ece(sure, right, weight)
+    found["ece"] = graded.ece(sure, right, weight)
     chosen = np.clip(p[np.arange(len(p)), y], 1e-15, 1.0)
     found["log_loss"] = float((weight * -np.log(chosen)).sum() / total) + 0.0
     if k == 2:
@@ -254,7 +284,7 @@ def _multilabel(rows: Rows, weight: Array) -> dict[str, float]:
     each["brier"] = (w * (p - truth) ** 2).sum(0) / total
     chosen = np.clip(np.where(truth, p, 1 - p), 1e-15, 1.0)
     each["log_loss"] = (w * -np.log(chosen)).sum(0) / total + 0.0
-    each["ece"] = np.array([_ece(p[:, j], truth[:, j], w[:, j]) for j in range(len(labels))])
+    each["ece"] = np.array([graded.ece(p[:, j], truth[:, j], w[:, j]) for j in range(len(labels))])
     complete = known.all(axis=1)
     right = np.equal(truth, called == 1).all(axis=1) & complete
     whole = (weight * complete).sum()
@@ -293,12 +323,6 @@ def _by_label(each: Mapping[str, Array], labels: Sequence[str]) -> dict[str, flo
 def _mean(values: Array) -> float:
     defined = values[np.isfinite(values)]
     return float(defined.mean()) if len(defined) else float("nan")
-
-
-def _ece(sure: Array, right: Array, weight: Array) -> float:
-    place = np.clip(np.ceil(sure * BINS).astype(np.int64) - 1, 0, BINS - 1)
-    gap = np.bincount(place, weights=weight * (right - sure), minlength=BINS)
-    return float(np.abs(gap).sum() / weight.sum())
 
 
 def _place(names: Sequence[str], truth: Any) -> int:

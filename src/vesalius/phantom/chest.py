@@ -13,12 +13,12 @@ from vesalius.core.case import Box, Case
 from vesalius.core.errors import DataError
 from vesalius.core.image import Array, Image
 from vesalius.phantom.common import plain, tables
-from vesalius.phantom.common.output import as_csv, put
+from vesalius.phantom.common.output import put
 from vesalius.phantom.common.picture import png
 from vesalius.phantom.common.streams import stream
 from vesalius.phantom.contract import Recipe, Row, SyntheticPatient
 from vesalius.phantom.thorax import findings as found
-from vesalius.phantom.thorax.body import Person, draw_person, draw_shape
+from vesalius.phantom.thorax.body import Person, Shape, draw_person, draw_shape
 from vesalius.phantom.thorax.film import Film, draw_film, shown
 from vesalius.phantom.thorax.findings import FINDINGS as LABELS
 from vesalius.phantom.thorax.findings import GRADES, Finding, severity, truth_of
@@ -44,6 +44,7 @@ class ChestPatient:
     patient: str
     picture: Array
     person: Person
+    shape: Shape
     film: Film
     findings: tuple[Finding, ...]
     boxes: tuple[Box, ...]
@@ -94,6 +95,7 @@ class ChestPatient:
             "cardiothoracic_ratio": self.person.ratio,
             "seen_ratio": round(self.person.seen_ratio, 4),
             "heart_box": _corners(self.heart),
+            **self.shape.truth(),
             "labels": list(self.labels),
             "severity": self.severity,
             "findings": [truth_of(f, _corners(b)) for f, b in zip(self.findings, self.boxes, strict=True)],
@@ -140,7 +142,7 @@ def twin(
 def oracle(truth: Mapping[str, Any]) -> str:
     """Return the severity by the rule from a patient's `truth`: 1 to 3 for each finding's degree, and their sum.
 
-    0 is normal, 1 mild, 2 or 3 moderate, 4 and more severe.
+    0 is normal, 1 or 2 mild, 3 or 4 moderate, 5 and more severe.
     """
     return severity([GRADES.index(f["degree"]) for f in truth["findings"]])
 
@@ -166,14 +168,16 @@ def write(root: Path, patient: SyntheticPatient, format: str) -> Row:
 
 def texts(recipe: Recipe, rows: Sequence[Row], truths: Sequence[Row]) -> Mapping[str, str]:
     """Return the README and the table of boxes."""
-    boxes = [tables.flat_row(t["id"], f["label"], f["box"]) for t in truths for f in t["findings"]]
+    boxes = {
+        t["id"]: [{"label": f["label"], "low": f["box"][:2], "high": f["box"][2:]} for f in t["findings"]]
+        for t in truths
+    }
     files = {
         "images/<case>.png": "the film, grey, the patient's right side on its left",
-        "boxes.csv": f"a row a finding: {', '.join(tables.FLAT_COLUMNS)}, in pixels from 0 on, the high end excluded",
+        "boxes.csv": f"a row a finding, and one without numbers where there is none: "
+        f"{', '.join(tables.FLAT_COLUMNS)}, in pixels from 0 on, the high end excluded",
     }
-    return plain.texts(recipe, rows, truths, files=files) | {
-        "boxes.csv": as_csv(boxes, columns=tables.FLAT_COLUMNS)
-    }
+    return plain.texts(recipe, rows, truths, files=files) | {"boxes.csv": tables.boxes_csv(boxes, flat=True)}
 
 
 def _draw(
@@ -206,6 +210,7 @@ def _draw(
         f"C{index:04d}",
         shown(scene.water, film, draw(11), noise=noise),
         person,
+        shape,
         film,
         scene.findings,
         tuple(_box(where, f.label) for f, where in zip(scene.findings, scene.marked, strict=True)),

@@ -143,11 +143,13 @@ def write(root: Path, patient: SyntheticPatient, format: str) -> Row:
     assert isinstance(patient, SmearPatient)
     path = f"images/{patient.id}.png"
     put(root / path, png(patient.picture))
-    put(root / f"instances/{patient.id}.png", png_ids(patient.ids))
+    ids = f"instances/{patient.id}.png"
+    put(root / ids, png_ids(patient.ids))
     return {
         "case": patient.id,
         "patient": patient.patient,
         "image": path,
+        "instances": ids,
         **patient.counts,
         "hypochromia": patient.slide.hypochromia,
         "site": patient.slide.site.name,
@@ -156,11 +158,10 @@ def write(root: Path, patient: SyntheticPatient, format: str) -> Row:
 
 def texts(recipe: Recipe, rows: Sequence[Row], truths: Sequence[Row]) -> Mapping[str, str]:
     """Return the README, the table of boxes and that of what each id of an instance is."""
-    boxes = [
-        tables.flat_row(truth["id"], cell["label"], cell["box"])
-        for truth in truths
-        for cell in truth["cells"]
-    ]
+    boxes = {
+        t["id"]: [{"label": c["label"], "low": c["box"][:2], "high": c["box"][2:]} for c in t["cells"]]
+        for t in truths
+    }
     instances = [
         {"case": truth["id"], "id": cell["number"], "label": cell["label"]}
         for truth in truths
@@ -174,7 +175,7 @@ def texts(recipe: Recipe, rows: Sequence[Row], truths: Sequence[Row]) -> Mapping
         "instances/instances.csv": "the sort of each id of each case",
     }
     return plain.texts(recipe, rows, truths, files=files) | {
-        "boxes.csv": as_csv(boxes, columns=tables.FLAT_COLUMNS),
+        "boxes.csv": tables.boxes_csv(boxes, flat=True),
         "instances/instances.csv": as_csv(instances, columns=("case", "id", "label")),
     }
 

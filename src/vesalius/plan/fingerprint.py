@@ -43,8 +43,8 @@ class Fingerprint:
     """A cohort in numbers. Spacings are `(x, y, z)` in mm; shapes `(Z, Y, X)` in canonical axes, as they are at the
     median spacing where every volume has one. `each` are the channels by themselves, those of the first image first;
     it is empty where not all cases have the same. `width_px` is the median width of a flat mask's thinnest label.
-    `things` are those that the target places in the images, None where it places none. `imageless` says that no
-    case has an image.
+    `things` are those that the target places in the images, None where it places none. `imageless` says that no case
+    has an image.
     """
 
     cases: int

@@ -5,6 +5,7 @@ What was tried, and what each gave, is in docs/decisions/0015-weights-of-others-
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from vesalius.core import registry
@@ -21,6 +22,12 @@ CHANNELS = (1, 3)
 ENOUGH = ((2000, 0.25), (20000, 0.5))  # below so many cases, the share of a net from nothing's steps
 
 
+def first_of(installed: Iterable[str]) -> str | None:
+    """Return those of the installed weights to begin from where nobody names any; None where there are none."""
+    there = list(installed)
+    return next((name for name in (*ORDER, *there) if name in there), None)
+
+
 def propose(draft: Draft, prints: Fingerprint, machine: Machine) -> None:
     """Plan the weights of ImageNet for pictures, where they are installed; where they are missing, say how to get them.
 
@@ -31,13 +38,13 @@ def propose(draft: Draft, prints: Fingerprint, machine: Machine) -> None:
     side = max(prints.shape_median[1:])
     if side < SMALLEST or (1 if prints.grey else prints.channels) * len(prints.images) not in CHANNELS:
         return
-    there = [name for name in (*ORDER, *machine.weights) if name in machine.weights]
-    if not there:
+    chosen = first_of(machine.weights)
+    if chosen is None:
         install = _about(ORDER[0])["INSTALL"]
         draft.set("net.init", None, f"from nothing, as weights of ImageNet are missing: {install}")
         return
     why = "these pictures are few beside those of ImageNet; --init none begins from nothing"
-    draft.set("net.init", there[0], why)
+    draft.set("net.init", chosen, why)
 
 
 def fewer_steps(draft: Draft, prints: Fingerprint) -> None:

@@ -9,6 +9,7 @@ from vesalius import formats
 from vesalius.answers import contract
 from vesalius.answers.drawing.overlay import overlay
 from vesalius.core.answers import Answer
+from vesalius.core.disk import write_text
 from vesalius.core.errors import DataError, OutputError
 from vesalius.core.file_names import file_names
 from vesalius.core.image import Image
@@ -50,6 +51,17 @@ def write_case(answer: Answer, reference: Image | None, files: Mapping[Path, Ans
                 overlay(reference, answer, path)
         else:
             formats.write(one, path)
+            if path.suffix != ".json":
+                write_beside(one, path)
+
+
+def write_beside(answer: Answer, path: Path) -> list[Path]:
+    """Write the texts that an answer's kind has beside its image, which lies at `path`. Raises OutputError."""
+    made = []
+    for suffix, text in contract.of(answer).beside(answer).items():
+        made.append(path.with_name(f"{formats.stem(path)}{suffix}"))
+        write_text(made[-1], text)
+    return made
 
 
 def write_objects(answer: Answer, objects: Mapping[str, Path]) -> list[str]:

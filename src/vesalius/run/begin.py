@@ -21,7 +21,7 @@ from vesalius.evaluate.cards.about import About
 from vesalius.evaluate.cards.reading import read_about
 from vesalius.infer import predictor
 from vesalius.infer.sound import assert_sound
-from vesalius.plan import presets
+from vesalius.plan import presets, weights
 from vesalius.plan.budget import seconds
 from vesalius.plan.machine import Vacancy
 from vesalius.run.clock import left
@@ -34,7 +34,6 @@ from vesalius.weights.sources import KIND as SOURCES
 NOTHING = (
     "none"  # what `init` is where a run is to begin from random weights, whatever the rules would choose
 )
-DEFAULT = "mobilenetv2-imagenet"  # what few shots begin from unasked, where it is installed
 ABOUT = "about.json"  # in a run's folder: what its maker said of the model
 UNPLANNED = "unplanned"  # in a run.json: what a run was told of its plan, while it has none
 
@@ -176,9 +175,9 @@ def _with_weights(asked: Asked, given: Plan | None) -> Asked:
         )
         return asked
     installed = [name for name in registry.names(SOURCES) if is_installed(name)]
-    planned = given.net.init if given and given.net.init else DEFAULT
-    installed.sort(key=lambda name: not planned.startswith(name))
-    return replace(asked, init=installed[0]) if installed else asked
+    planned = ((given.net.init if given else None) or "").partition(" ")[0]
+    chosen = planned if planned in installed else weights.first_of(installed)
+    return asked if chosen is None else replace(asked, init=chosen)
 
 
 def _start(asked: Asked, given: Plan | None = None) -> Start | None:

@@ -21,8 +21,9 @@ from vesalius.plan.facts import assert_shared_channels
 from vesalius.plan.fingerprint import fingerprint
 from vesalius.plan.mirroring import assert_joined
 from vesalius.plan.rules import check, draft_plan, for_net, staged
+from vesalius.plan.weights import ORDER
 from vesalius.run.adopting import adopted
-from vesalius.run.begin import DEFAULT, NOTHING, Begun, with_weights
+from vesalius.run.begin import NOTHING, Begun, with_weights
 from vesalius.run.budgeting import budgeted
 from vesalius.run.earlier import assert_stages, filled
 from vesalius.run.free_promise import assert_possible
@@ -94,7 +95,7 @@ def assert_meaning(begun: Begun, plan: Plan) -> None:
     if recipes.get(plan.train.recipe).steps is not None and begun.asked.init != NOTHING:
         raise PlanError(
             f"recipe '{plan.train.recipe}' learns nothing below the last layer, and there are no weights to begin from",
-            hint=f"--init with a run, a bundle or {DEFAULT} ({how_installed(DEFAULT)}); --init none to compare with",
+            hint=f"--init with a run, a bundle or {ORDER[0]} ({how_installed(ORDER[0])}); --init none to compare with",
         )
     frozen = any(phase.frozen for phase in plan.train.phases)
     if frozen or plan.train.layer_decay < 1:

@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from vesalius.core.case import IGNORED, Case, Ref
+from vesalius.core.case import IGNORED, Case, InstanceMask, Ref
 from vesalius.core.errors import PlanError
 from vesalius.core.image import Image
 from vesalius.core.plan import STAGED, Plan, TakesPlan, override
 from vesalius.core.words import counted
+from vesalius.formats import read_ids
 from vesalius.infer.cropping import box_around, crop_case, crop_image
 from vesalius.prepare.case import load_mask, load_reference
 
@@ -139,6 +140,8 @@ def _crop(located: str | None, target: str | None, margin_mm: float) -> Callable
         own = targets.get(target or "")
         if isinstance(own, Ref | Image):
             targets[target or ""] = crop_image(mask if target == located else load_mask(own), low, high)
+        elif isinstance(own, InstanceMask):
+            targets[target or ""] = replace(own, ids=crop_image(read_ids(own), low, high))
         return replace(crop_case(case, reference, low, high), targets=targets)
 
     return crop

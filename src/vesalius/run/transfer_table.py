@@ -18,6 +18,7 @@ from vesalius.metrics import Rows
 from vesalius.run.arms import NOTHING, Arm, Level
 from vesalius.run.grid import CELLS, Filled
 from vesalius.run.transfer_cells import TEST, fit_name, pretrain_name
+from vesalius.tasks.contract import Task
 
 NO_FIGURE = Pooled(None, None, None)
 
@@ -46,6 +47,18 @@ class Made:
             each = {seed: self.card(arm, level, seed, file) for seed in self.seeds}
             found[arm.name] = {seed: card for seed, card in each.items() if card is not None}
         return found
+
+
+def assert_figure(task: Task, asked: str | None) -> None:
+    """Raise UnknownName where no answer of a task can have the figure that was asked for: said before any fit.
+
+    A figure of one label, `dice/liver`, is known by what stands before the label.
+    """
+    if asked is None:
+        return
+    known = contract.of(task.answer).judge.DESCRIPTIONS
+    if asked.partition("/")[0] not in known:
+        raise UnknownName("figure", asked, known)
 
 
 def metric_of(made: Made, asked: str | None) -> tuple[str, str]:

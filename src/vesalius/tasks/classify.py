@@ -4,37 +4,29 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from vesalius import losses
 from vesalius.cohorts.targets import contract as kinds
 from vesalius.core import calibration as calibrations
 from vesalius.core import isotonic, operating
-from vesalius.core.answers import Answer
 from vesalius.core.answers.scores import Scores
 from vesalius.core.ask import Ask
 from vesalius.core.bundle import State
-from vesalius.core.case import Case
-from vesalius.core.cohort import Cohort, Label, TargetInfo
-from vesalius.core.errors import DataError, PlanError
+from vesalius.core.cohort import Cohort, TargetInfo
+from vesalius.core.errors import PlanError
 from vesalius.core.image import Array, Image
 from vesalius.core.plan import Plan
 from vesalius.core.sensitivity import keeping
-from vesalius.core.statistics import Statistics
-from vesalius.core.tally import Tally
-from vesalius.plan import whole
 from vesalius.plan.draft import Draft
 from vesalius.plan.fingerprint import Fingerprint
-from vesalius.plan.machine import Machine
 from vesalius.plan.positive import positive_of, why_positive
-from vesalius.prepare.batch import Batch, Example
-from vesalius.prepare.case import Prepared
+from vesalius.prepare.batch import Batch
 from vesalius.prepare.geometry import Undo
 from vesalius.prepare.opinion import Opinion
-from vesalius.tasks.contract import Nets, Task, Wanted, planned_net, planned_weights
+from vesalius.tasks._labels import Labels, as_labels, labels_of, names_in, names_of
+from vesalius.tasks.contract import Nets, Wanted, planned_net
 
 if TYPE_CHECKING:
     import torch
@@ -45,41 +37,24 @@ WHY_HALF = (
     "calibrated probabilities: the likelier class is called; balanced_accuracy, accuracy, f1 tune it on folds"
 )
 FEW = 5  # cases with and without a label from which a threshold is fitted to a group
-DEFAULT_FOR = ("class", "multilabel", "ordinal")
+DEFAULT_FOR = ("class", "multilabel")
 OPTIONS = {"threshold": "", "calibration": "temperature"}
 
 
-class Classify(Task):
+class Classify(Labels):
     """Exclusive classes by soft-max; several at once (`multilabel`) by one sigmoid each."""
 
     name: ClassVar[str] = "classify"
-    answer: ClassVar[type[Answer]] = Scores
     targets: ClassVar[tuple[str, ...]] = ("class", "multilabel", "ordinal")
-    roles: ClassVar[tuple[str, ...]] = ("encoder",)
-    run: ClassVar[str] = "whole"
     primary: ClassVar[str] = "auc"
-    mirrors: ClassVar[bool] = True
 
-    def defaults(self, prints: Fingerprint, machine: Machine, target: TargetInfo | None) -> Draft:
-        """Return the choices for whole images and probabilities: weights of uneven classes, the positive class."""
-        draft = Draft()
-        whole.images(draft, prints, machine)
-        whole.encoder(draft, machine)
-        draft.set("loss.name", "cross_entropy", "probabilities are wanted")
-        draft.set("loss.smoothing", 0.0, "probabilities are calibrated on validation cases instead")
-        shares = list(prints.classes.values())
-        uneven = bool(shares) and max(shares) > 5 * max(1, min(shares))
-        why = "the rarest class is more than five times rarer" if uneven else "classes are not far from even"
-        draft.set("loss.class_weights", "balanced" if uneven else "none", why)
+    def choose(self, draft: Draft, prints: Fingerprint, target: TargetInfo | None) -> None:
+        """Set the positive one of two classes, and that the likelier one is called."""
         if target is not None and len(target.labels) == 2 and kinds.of(target.kind).nominal:
             counts = {x.name: prints.classes.get(x.name, 0) for x in target.labels}
             positive = positive_of(counts)
             draft.set("task.options", {"threshold": "half"}, WHY_HALF)
             draft.set("task.positive", positive, why_positive(positive, counts))
-        whole.augmentation(draft, prints)
-        draft.set("augment.mixup", 0.4, "probabilities of new patients are better for it")
-        whole.batches(draft, prints)
-        return draft
 
     def check(self, cohort: Cohort, target: TargetInfo | None) -> tuple[str, ...]:
         """At least two classes with at least two cases each."""
@@ -92,60 +67,13 @@ class Classify(Task):
         missing += [f"a second case of class '{k}'" for k, n in counts.items() if n < 2 and len(counts) > 1]
         return tuple(missing if counts else ["cases with a class"])
 
-    def summary(self, cases: Sequence[Case], target: TargetInfo | None, plan: Plan) -> Statistics:
-        """Return how many cases are of each class, or have each label."""
-        held = [c.targets[target.name] for c in cases if target.name in c.targets] if target else []
-        return Statistics({"labels": Tally.of_each(map(_names_in, held))})
-
-    def state(self, summary: Statistics, target: TargetInfo | None, plan: Plan) -> State:
-        """Return the label map, in the cohort's order, and how often each class occurs in training."""
-        if target is None:
-            raise DataError("classification needs a target", hint="--target NAME")
-        names = [label.name for label in target.labels]
-        found = summary.part("labels", Tally)
-        share = [np.float32(found[n] / found.n) if found.n else 1 / len(names) for n in names]
-        return State(
-            {
-                "target": target.name,
-                "kind": _scored(target),
-                "labels": [{"value": x.value, "name": x.name} for x in target.labels],
-                "share": [float(s) for s in share],
-            }
-        )
-
-    def encode(self, case: Case, prepared: Prepared, reference: Image, state: State) -> Example:
-        """Return the class as a one-hot (or several-hot) float vector, so that it can be mixed and smoothed."""
-        value = case.targets.get(state.values["target"])
-        names = [x["name"] for x in state.values["labels"]]
-        targets = {} if value is None else {"label": _hot(value, names)}
-        return Example(case.id, {"image": prepared.array}, targets)
-
     def build(self, plan: Plan, state: State, nets: Nets) -> nn.Module:
         """Return an encoder with its head, and the planned loss."""
         from vesalius.tasks._classifier import Classifier
 
-        share = np.asarray(state.values["share"], dtype=np.float32)
-        multilabel = _several(state)
-        weights = planned_weights(plan, share, multilabel=multilabel)
-        criterion = losses.build(
-            plan.loss.name,
-            weights=weights,
-            smoothing=plan.loss.smoothing,
-            multilabel=multilabel,
-            options=plan.loss.options,
-        )
+        criterion = self.criterion(plan, state, multilabel=_several(state))
         net = planned_net(plan, nets)
-        return Classifier(net, len(share), criterion)
-
-    def loss(self, model: nn.Module, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """Return the planned loss over the cases that have a label."""
-        logits, label = model(batch.images["image"]), batch.targets.get("label")
-        if label is None:
-            return {"class": 0.0 * logits.sum()}
-        known = batch.labelled("label")
-        if known is not None:
-            logits, label = logits[known], label[known]
-        return {"class": model.criterion(logits, label)}  # type: ignore[operator]
+        return Classifier(net, len(state.values["share"]), criterion)
 
     def infer(self, model: nn.Module, batch: Batch, generator: torch.Generator) -> Tensor:
         """Logits `(B, K)`."""
@@ -179,22 +107,15 @@ class Classify(Task):
         undo: Undo | None = None,
     ) -> Scores:
         """Calibrated probabilities. `raw` is `(K,)` logits, or `(M, K)` of an ensemble's members."""
-        names = [x["name"] for x in state.values["labels"]]
-        p = calibrations.answered(calibration, np.atleast_2d(raw), labels=names, multilabel=_several(state))
+        p = calibrations.answered(
+            calibration, np.atleast_2d(raw), labels=names_of(state), multilabel=_several(state)
+        )
         return Scores(
-            labels=tuple(Label(x["value"], x["name"]) for x in state.values["labels"]),
+            labels=labels_of(state),
             p=p,
             kind=state.values["kind"],
             positive=calibration.get("positive"),
             thresholds=calibration.get("thresholds", {}),
-        )
-
-    def trivial(self, state: State, reference: Image) -> Scores:
-        """Return how often each class occurs in training, whatever the image shows."""
-        return Scores(
-            labels=tuple(Label(x["value"], x["name"]) for x in state.values["labels"]),
-            p=np.asarray(state.values["share"], dtype=np.float64),
-            kind=state.values["kind"],
         )
 
     def check_plan(self, plan: Plan, target: TargetInfo | None) -> None:
@@ -223,7 +144,7 @@ class Classify(Task):
         patients: Sequence[str] | None = None,
     ) -> dict[str, Any]:
         """Return a temperature, maps where planned, thresholds and the positive class, fitted on what answers say."""
-        labels = [x["name"] for x in state.values["labels"]]
+        labels = names_of(state)
         multilabel = _several(state)
         logits = np.stack(list(raw))  # (N, M, K)
         if logits.shape[1] == 1:
@@ -298,7 +219,7 @@ class Classify(Task):
 
         scaled = raw.double() / float(calibration.get("temperature", 1.0))
         p = scaled.sigmoid() if _several(state) else scaled.softmax(dim=-1)
-        names = [x["name"] for x in state.values["labels"]]
+        names = names_of(state)
         maps = isotonic.parse(calibration.get("isotonic"))
         return mapped(maps, p.mean(dim=1), labels=names, multilabel=_several(state)).to(raw.dtype)
 
@@ -319,23 +240,17 @@ class Classify(Task):
 
         p = opinion.values
         likeliest = one_hot(p.argmax(dim=1), p.shape[1]) if opinion.choice == "one" else p >= 0.5
-        return replace(
-            batch, targets={"label": likeliest.to(p.dtype)}, on_grid=frozenset(), has={"label": sure}
-        )
+        return as_labels(batch, likeliest.to(p.dtype), sure)
 
     def scalar(self, raw: Tensor, ask: Ask) -> Tensor:
-        """Return the logit of one class."""
-        return raw[:, ask.place]
+        """Return the logit of one class; of grades also that of a cut between them, or the mean grade."""
+        from vesalius.tasks._grader import scalar
+
+        return scalar(raw, ask)
 
     def held_against(self, state: State) -> tuple[str, ...]:
         """Return the kinds of target with as many labels a case as were learned: one, or several at once."""
         return tuple(k for k in self.targets if kinds.of(k).several == _several(state))
-
-
-def _scored(target: TargetInfo) -> str:
-    """Return the kind of Scores that answers about such a target are."""
-    kind = kinds.of(target.kind)
-    return "multilabel" if kind.several else "ordinal" if kind.ordered else "exclusive"
 
 
 def _several(state: State) -> bool:
@@ -348,21 +263,12 @@ def _by_label(
 ) -> dict[str, tuple[Array, Array]]:
     """Return the calibrated probability and the truth of each case, by the labels that have a threshold."""
     p = np.stack([calibrations.apply(calibration, r, multilabel=_several(state)).mean(axis=0) for r in raw])
-    names = [x["name"] for x in state.values["labels"]]
+    names = names_of(state)
     found = {}
     for name in calibration.get("thresholds", {}):
-        so = np.array([name in _names_in(truth) for truth in truths])
+        so = np.array([name in names_in(truth) for truth in truths])
         found[name] = (p[:, names.index(name)], so)
     return found
-
-
-def _hot(value: Any, names: list[str]) -> np.ndarray[Any, np.dtype[np.float32]]:
-    chosen = _names_in(value)
-    return np.array([name in chosen for name in names], dtype=np.float32)
-
-
-def _names_in(value: Any) -> tuple[Any, ...]:
-    return value if isinstance(value, tuple) else (value,)
 
 
 TASK = Classify()

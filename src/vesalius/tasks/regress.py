@@ -32,8 +32,9 @@ from vesalius.prepare.case import BLANK, Prepared
 from vesalius.prepare.geometry import Undo
 from vesalius.prepare.opinion import Opinion
 from vesalius.tasks import _numbers, _spread
+from vesalius.tasks._beside import Beside, encoded, learned, plan_covariates, planned
 from vesalius.tasks._numbers import SEVERAL, abouts
-from vesalius.tasks.contract import Nets, Task, Wanted, planned_net
+from vesalius.tasks.contract import Nets, Wanted, planned_net
 
 if TYPE_CHECKING:
     import torch
@@ -46,13 +47,11 @@ LIMITS = {"interval": {"in": ["none", "normal", "quantiles"]}}
 
 INTERVAL = "interval"  # the option: what a model says of its answers' spread (see `_spread.py`)
 PROMISED = 0.9  # of cases, of intervals that a fit promises by itself
-ENOUGH = (
-    100  # cases from which on it does: of fewer the interval is wide, and half of what it promises is chance
-)
+ENOUGH = 20  # cases from which on it does: of fewer, hardly any interval has bounds
 BARE = "bare"  # in a state: whether there are no images, but covariates alone
 
 
-class Regress(Task):
+class Regress(Beside):
     """Smooth L1 on the standardised number; covariates enter beside the image's features, or alone."""
 
     name: ClassVar[str] = "regress"
@@ -76,7 +75,7 @@ class Regress(Task):
             else "the data say none; --set task.options.unit=ml"
         )
         draft.set("task.options.unit", ",".join(units) if any(units) else "", why)
-        _covariates(draft, prints)
+        plan_covariates(draft, prints)
         _intervals(draft, prints)
         why = "quadratic near the truth, linear one deviation or more away from it: a few odd truths do not rule"
         draft.set("loss.name", "smooth_l1", why)
@@ -104,7 +103,7 @@ class Regress(Task):
                 found="cases " + ("without images" if bare else "with images"),
                 hint=f"--set net.name={'mlp' if bare else 'resnet-18'}",
             )
-        if bare and not _planned(plan)[0]:
+        if bare and not planned(plan)[0]:
             raise PlanError(
                 "without images there must be covariates to learn from",
                 found="none planned",
@@ -122,7 +121,7 @@ class Regress(Task):
         held = [c for c in cases if _numbers.held(c, target.name)]
         each = _numbers.moments(held, target)
         one = each[target.name] if not target.parts else Statistics(each)
-        return Statistics({"numbers": one, "covariates": covariates.summary(held, *_planned(plan))})
+        return Statistics({"numbers": one, "covariates": covariates.summary(held, *planned(plan))})
 
     def state(self, summary: Statistics, target: TargetInfo | None, plan: Plan) -> State:
         """Return mean, deviation and ends of the numbers, and what is learned of the covariates."""
@@ -138,12 +137,7 @@ class Regress(Task):
         else:
             numbers = summary.part("numbers", Moments)
             values |= _numbers.described(numbers, target.name, units[target.name])
-        names, categories = _planned(plan)
-        for name in units:
-            if name in names:
-                raise DataError(f"'{name}' is the target and cannot be a covariate, too")
-        learned = covariates.learn(summary.part("covariates", Statistics), names, categories)
-        values["covariates"] = learned
+        values["covariates"] = learned(summary, target, plan)
         if _how(plan) != _spread.NONE:
             values |= {INTERVAL: _how(plan), "share": _share(plan)}
         if tables.is_table(plan.net.name):
@@ -154,29 +148,16 @@ class Regress(Task):
         """Return a single point where covariates alone are learned from."""
         return BLANK if state.values.get(BARE) else None
 
-    def covariates(self, state: State) -> tuple[str, ...]:
-        """Return those that no training case lacked; others may be missing, as they were in training."""
-        return covariates.needed(state.values["covariates"])
-
-    def features(self, state: State) -> tuple[str, ...]:
-        """Return the covariate that each number of the encoded ones stands for."""
-        return covariates.features(state.values["covariates"])
-
     def spread(self, state: State) -> float | None:
         """Return the deviation of the training cases' numbers."""
         return float(state.values["sd"])
-
-    def outside(self, case: Case, state: State) -> tuple[str, ...]:
-        """Return which covariates lie outside of what was learned from."""
-        return covariates.outside(case, state.values["covariates"])
 
     def encode(self, case: Case, prepared: Prepared, reference: Image, state: State) -> Example:
         """Return the standardised numbers and the covariates beside the prepared image, where there is one."""
         z = _numbers.standardised(case, state)
         targets = {} if z is None else {"number": z}
-        beside = covariates.encode(case, state.values["covariates"]) if state.values["covariates"] else None
         images = {} if state.values.get(BARE) else {"image": prepared.array}
-        return Example(case.id, images, targets, covariates=beside)
+        return Example(case.id, images, targets, covariates=encoded(case, state))
 
     def build(self, plan: Plan, state: State, nets: Nets) -> nn.Module:
         """Return the planned net under an output for each number, and the planned loss."""
@@ -354,37 +335,14 @@ def _share(plan: Plan) -> float:
     return float(asked) if isinstance(asked, int | float) and 0 < asked < 1 else _spread.SHARE
 
 
-def _planned(plan: Plan) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the covariates that enter, and those that are categories."""
-    options = plan.task.options
-    return _listed(options.get("covariates")), _listed(options.get("categories"))
-
-
-def _listed(text: Any) -> tuple[str, ...]:
-    """Return the names in an option, parted by commas."""
-    return tuple(dict.fromkeys(n for part in str(text or "").split(",") if (n := part.strip())))
-
-
-def _covariates(draft: Draft, prints: Fingerprint) -> None:
-    """Plan which covariates enter, those that a person named, and which of them are categories."""
-    named = [name for name, about in prints.covariates.items() if about.named]
-    why = "as named" if named else "none was named"
-    if prints.imageless and not named:
-        named, why = tables.columns(prints)
-    others = [name for name in prints.covariates if name not in named]
-    if others:
-        why += (
-            f"; not used: {listed(others, 8)} (--column covariate=NAME, or --set task.options.covariates=A,B)"
-        )
-    draft.set("task.options.covariates", ",".join(named), why)
-    sorts = [name for name, about in prints.covariates.items() if about.category]
-    sorts = [name for name in sorts if name in named] if prints.imageless else sorts
-    why = "words, or few whole numbers, which may be codes" if sorts else "no covariate is words or codes"
-    draft.set("task.options.categories", ",".join(sorts), why)
-
-
 def _intervals(draft: Draft, prints: Fingerprint) -> None:
     """Plan what is said of answers' spread, and that an interval is promised where there are cases enough."""
+    why = "what the promise stands on is the size of errors; normal or quantiles lets it follow the case"
+    draft.set(f"task.options.{INTERVAL}", _spread.NONE, why)
+    if prints.cases < ENOUGH:
+        return
+    why = "an interval around each number that holds 9 of 10, by the members' answers about their own folds"
+    draft.set(f"task.options.{OPTION}", PROMISED, why)
 
 
 TASK = Regress()

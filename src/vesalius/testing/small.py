@@ -6,11 +6,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from vesalius import cohorts
-from vesalius.core.case import Box, Case, Ref
+from vesalius.core.case import Box, Case, InstanceMask, Ref
 from vesalius.core.cohort import Cohort, Label, TargetInfo
 from vesalius.phantom import make
 from vesalius.phantom.ct import AbdomenPatient, patient
+from vesalius.prepare.case import load_mask
+from vesalius.prepare.things import parts
 
 CASES, SEED, GRID = 12, 3, (12, 32, 32)
 READINGS: tuple[dict[str, str], ...] = ({}, {"value": "age"}, {"label": "treatment,event"})  # columns by role
@@ -57,20 +61,34 @@ def _with(cohort: Cohort, target: TargetInfo | None) -> Cohort:
 
 
 def _in_memory(cohort: Cohort) -> Cohort:
-    """Return the cohort with targets that stand in no table: boxes of each phantom's lesions, its tumour's stage."""
+    """Return the cohort with targets that stand in no table: boxes of lesions, the tumour's stage, parts of organs."""
     made = [patient(k, SEED, size=GRID) for k in range(len(cohort.cases))]
     known = {one.id: one for one in made}
     boxes = {c.id: _boxes(known[c.id], c) for c in cohort.cases}
     stages = {c.id: ("early", "late")[known[c.id].outcome.stage > 1] for c in cohort.cases}
-    cases = tuple(replace(c, targets={"boxes": boxes[c.id], "stage": stages[c.id]}) for c in cohort.cases)
+    drawn = {c.id: _instances(c) for c in cohort.cases}
+    cases = tuple(
+        replace(c, targets={"boxes": boxes[c.id], "stage": stages[c.id], "instances": drawn[c.id]})
+        for c in cohort.cases
+    )
     names = sorted({b.label for found in boxes.values() for b in found})
-    infos = (
+    infos: tuple[TargetInfo, ...] = (
         TargetInfo("boxes", "boxes", tuple(Label(k + 1, n) for k, n in enumerate(names))),
         TargetInfo(
             "stage", "ordinal", tuple(Label(k, n) for k, n in enumerate(sorted(set(stages.values()))))
         ),
     )
+    names = sorted({name for one in drawn.values() for name in one.names})
+    infos = (*infos, TargetInfo("instances", "instances", tuple(Label(k, n) for k, n in enumerate(names, 1))))
     return replace(cohort, cases=cases, targets={t.name: t for t in infos})
+
+
+def _instances(case: Case) -> InstanceMask:
+    """Return the connected parts of each value of a case's mask as things."""
+    mask = load_mask(next(t for t in case.targets.values() if isinstance(t, Ref)))
+    values = [int(v) for v in np.unique(mask.array) if v > 0]
+    found = parts(mask, [Label(v, f"part {v}") for v in values])
+    return InstanceMask(replace(mask, array=found.ids[None]), found.labels)
 
 
 def _boxes(made: AbdomenPatient, case: Case) -> tuple[Box, ...]:

@@ -128,12 +128,13 @@ def compare(
 def _compared(sides: tuple[_Side, _Side], notes: tuple[str, ...], *, resamples: int, seed: int) -> Comparison:
     a, b = sides
     answer, names = a.card.answer, (a.name, b.name)
-    rows = together(answer, a.rows, _in_order_of(a.card, b))
+    first, second, judged = contract.of(answer).alike(a.rows, b.rows)
+    rows = together(answer, first, second if judged else _in_order_of(a.card, b))
     ids = rows.case_ids[: len(rows) // 2]
     known = all(i in a.patients for i in ids)
     patients = [a.patients[i] if known else f"case {i}" for i in ids]
     said = [[b.text for b in s.card.banners] + [t for t in (s.card.overlap,) if t] for s in sides]
-    told = [*notes, *comparison.told(names, said)]
+    told = [*notes, *([judged] if judged else []), *comparison.told(names, said)]
     if not known:
         told.append("No patients are known, so each case counts as one: intervals may be too narrow.")
     if a.card.bundle and a.card.bundle == b.card.bundle:

@@ -30,7 +30,7 @@ def phantom(
         kind: What is imaged; one of `vesalius phantoms`.
         cases: How many patients.
         seed: Another seed gives other patients.
-        size: Short for the option of that name; `ct` has `small`, `full`, or a grid `(Z, Y, X)`.
+        size: Short for the option of that name; `ct` has `small`, `medium`, `full`, or a grid `(Z, Y, X)`.
         format: One of the kind's formats, by default its first; `ct` has `nifti`, `png` and `dicom`.
         assignment: Short for the option of that name; how `ct` assigns treatment: `randomised` or
             `confounded`.

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from vesalius.core import registry
 from vesalius.core.bundle import Bundle
 from vesalius.core.cohort import Cohort
-from vesalius.core.errors import PlanError
+from vesalius.core.errors import PlanError, UnknownName
 from vesalius.core.plan import Plan
 from vesalius.core.progress import Progress, watched
 from vesalius.evaluate.cards.reading import read_about
@@ -87,6 +88,8 @@ def pretrain(
     told = dict(settings or {})
     if recipe is not None and told.setdefault(RECIPE, recipe) != recipe:
         raise PlanError("two recipes are named", found=f"{recipe} and {told[RECIPE]}", hint="one of the two")
+    if RECIPE in told:
+        _assert_known(str(told[RECIPE]))
     asked = Asked(
         data=data,
         began=time.monotonic() if started is None else started,
@@ -114,3 +117,15 @@ def pretrain(
         progress=watched(progress),
     )
     return carried_out(asked, resume=resume)
+
+
+def _assert_known(name: str) -> None:
+    """Raise UnknownName for a recipe that is not there, with those that need no target."""
+    from vesalius.learn.pretext import Pretext
+    from vesalius.learn.recipes import contract as recipes
+
+    there = registry.names(recipes.KIND)
+    if name not in there:
+        raise UnknownName(
+            "recipe of pre-training", name, [n for n in there if issubclass(recipes.get(n), Pretext)]
+        )

@@ -20,7 +20,7 @@ from vesalius.run.arms import NOTHING, WEIGHTS, Arm, Level, chosen, levels
 from vesalius.run.grid import carry_out, left_s, opened
 from vesalius.run.transfer_cells import SHIFTED, TEST, How, cells, net_of
 from vesalius.run.transfer_setting import Setting, Shift, setting
-from vesalius.run.transfer_table import Made, collapsed, failures, metric_of, table
+from vesalius.run.transfer_table import Made, assert_figure, collapsed, failures, metric_of, table
 from vesalius.run.workspace import Workspace, prepare_workspace
 from vesalius.verbs.fit import fit
 from vesalius.verbs.pretrain import pretrain
@@ -144,6 +144,7 @@ def transfer(
         layout=layout,
         labels=labels,
     )
+    assert_figure(space.task, metric)
     job = setting(space, asked.shift)
     net, encoder, notes = _net(space, asked, init)
     opened(folder, _decisive(job, space, asked))

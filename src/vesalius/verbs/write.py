@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from vesalius import cohorts, formats
-from vesalius.core.answers import Answer
+from vesalius.core.answers import Answer, ImageAnswer
 from vesalius.core.case import Ref
 from vesalius.core.errors import OutputError, VesaliusError
 from vesalius.core.image import Image
 from vesalius.core.words import counted
 from vesalius.prepare.case import load_reference
+from vesalius.run.answers_folder import write_beside
 
 
 def write(thing: Answer | Image, path: Path | str, *, source: Path | str | Image | None = None) -> Path:
@@ -34,7 +35,10 @@ def write(thing: Answer | Image, path: Path | str, *, source: Path | str | Image
         FormatError: There is no format with that suffix.
     """
     image = _source(thing, Path(source)) if isinstance(source, str | Path) else source
-    return formats.write(thing, path, source=image)
+    written = formats.write(thing, path, source=image)
+    if isinstance(thing, ImageAnswer) and formats.is_plain(written):
+        write_beside(thing, written)
+    return written
 
 
 def _source(thing: Answer | Image, path: Path) -> Image:

@@ -23,6 +23,11 @@ MOST_COLOURS = 32  # of a palette that is one of labels
 
 def mask_answers(path: Path, cases: Sequence[Case], target: TargetInfo) -> LazyMasks:
     """Return the masks below `path` by the case that each is named after. Raises DataError where there is none."""
+    return LazyMasks(files_of_cases(path, cases), target)
+
+
+def files_of_cases(path: Path, cases: Sequence[Case]) -> dict[str, Path]:
+    """Return the file of a mask below `path` for each case that one is named after. Raises DataError where none is."""
     files = mask_files(path)
     places: dict[str, Path] = {}
     taken: dict[Path, str] = {}
@@ -42,7 +47,7 @@ def mask_answers(path: Path, cases: Sequence[Case], target: TargetInfo) -> LazyM
             found=", ".join(list(files)[:4]) or "no images",
             hint=f"files such as {names[cases[0].id]}.nii.gz",
         )
-    return LazyMasks(places, target)
+    return places
 
 
 class LazyMasks(ForeignAnswers):

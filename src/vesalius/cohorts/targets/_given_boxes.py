@@ -25,7 +25,10 @@ def boxes_of(value: Any, *, classes: Sequence[str], image: Image) -> tuple[Box, 
         return value
     if not isinstance(value, Mapping) or "boxes" not in value or "labels" not in value:
         return None
-    corners = np.asarray(value["boxes"], dtype=np.float64)
+    try:
+        corners = np.asarray(value["boxes"], dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError("boxes are an array of numbers", found=str(value["boxes"])[:60]) from error
     if corners.size == 0:
         return ()
     if corners.ndim != 2 or corners.shape[1] not in (4, 6):

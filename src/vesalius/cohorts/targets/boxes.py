@@ -44,6 +44,16 @@ class DrawnBoxes(TargetKind):
         """
         return boxes_of(value, classes=classes, image=image)
 
+    def as_json(self, value: Target) -> Any:
+        """Return each box as its corners, `(z, y, x)`, its label, and whether it is a crowd."""
+        return [[[*b.low], [*b.high], b.label, b.crowd] for b in _boxes(value)]
+
+    def of_json(self, value: Any) -> tuple[Box, ...]:
+        """Return the boxes. Raises ValueError or TypeError."""
+        return tuple(
+            Box(_triple(low), _triple(high), str(name), crowd=bool(c)) for low, high, name, c in value
+        )
+
     def made(self, cohort: Cohort, text: str) -> Cohort:
         """Return the cohort with the boxes of the connected parts of a mask, where `text` names one."""
         from vesalius.cohorts._mask_parts import parts_of  # it reads masks, which no other boxes need
@@ -162,6 +172,11 @@ class DrawnBoxes(TargetKind):
 
 def _boxes(value: Target) -> tuple[Box, ...]:
     return tuple(v for v in value if isinstance(v, Box)) if isinstance(value, tuple) else ()
+
+
+def _triple(values: Sequence[Any]) -> tuple[float, float, float]:
+    z, y, x = map(float, values)
+    return (z, y, x)
 
 
 def _place(box: Box) -> str:

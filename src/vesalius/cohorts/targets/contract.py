@@ -55,6 +55,21 @@ class OwnTable:
         return ", ".join(path.name for path in self.paths)
 
 
+@dataclass(frozen=True, slots=True)
+class Outlined:
+    """A thing with its outline, as COCO's files have it, in pixels of which pixel k reaches from k to k + 1.
+
+    Each of `polygons` is `(x0, y0, x1, y1, …)`. `runs` are lengths of stretches outside and inside by turns, down the
+    columns, or the text that COCO packs them into; `size` `(rows, columns)` is what they are of.
+    """
+
+    label: str
+    polygons: tuple[tuple[float, ...], ...] = ()
+    runs: tuple[int, ...] | str = ()
+    size: tuple[int, int] | None = None
+    crowd: bool = False
+
+
 class Row(Protocol):
     """One case in a table, which may have several of its rows."""
 
@@ -74,8 +89,9 @@ class TargetKind:
     `name` is its registered name, the stem of its file. `drawn`: a value is a file or an Image of label values on the
     grid of the case's image. `named`: a value is the name of a label, or where `several` hold at once a tuple of names.
     `ordered`: the labels' order means something. `in_every_fold`: there are only as many folds as each stratum has
-    patients, so that it is in each of them. `spelled`: a value that is not `named` holds things with labels, as
-    people spell and rename them.
+    patients, so that it is in each of them. `spelled`: a value that is not `named` holds things with labels, as people
+    spell and rename them. `asks_anyway`: what `question` asks of a column that nobody named is asked of one that a
+    person named, too.
     """
 
     name: ClassVar[str]
@@ -85,6 +101,7 @@ class TargetKind:
     ordered: ClassVar[bool] = False
     in_every_fold: ClassVar[bool] = True
     spelled: ClassVar[bool] = False
+    asks_anyway: ClassVar[bool] = False
 
     @property
     def nominal(self) -> bool:
@@ -126,6 +143,26 @@ class TargetKind:
 
         `value` is a text, a sequence of texts, or an array of any number of axes. `classes` names classes or label
         values by their number. Raises DataError for what is of this kind and cannot be.
+        """
+        return None
+
+    def labelled(self, info: TargetInfo, values: Sequence[Target]) -> TargetInfo:
+        """Return the target with the labels that the cases' values name, of a kind whose columns name none."""
+        return info
+
+    def as_json(self, value: Target) -> Any:
+        """Return a target that is neither a file nor drawn as JSON takes it."""
+        return value
+
+    def of_json(self, value: Any) -> Target:
+        """Return the target that `as_json` gave. Raises TypeError, ValueError or KeyError for something else."""
+        return tuple(map(str, value)) if isinstance(value, list) else cast(Target, value)
+
+    def of_outlines(self, things: Sequence[Outlined], size: tuple[int, int]) -> Target | None:
+        """Return the target that outlines of things in a picture of `size` `(rows, columns)` make; None where none.
+
+        A kind that is made of outlines says `OUTLINES = True` in its file, and is read where it is named as the target
+        (`--target NAME`). Raises DataError.
         """
         return None
 
@@ -263,6 +300,12 @@ def hows() -> dict[str, TargetKind]:
     return {str(role): of(stem) for stem, role in files.items() if role}
 
 
+def of_outlines(name: str | None) -> TargetKind | None:
+    """Return the kind of that name, where it is made of outlines."""
+    known = name is not None and name in registry.stems(ROOM)
+    return of(name) if name is not None and known and registry.literals(ROOM, name).get("OUTLINES") else None
+
+
 def with_own_tables() -> list[TargetKind]:
     """Return the kinds that may lie in a table of their own, beside that of the cases."""
     return [of(stem) for stem in registry.stems(ROOM) if registry.literals(ROOM, stem).get("OWN_TABLE")]
@@ -279,6 +322,18 @@ def in_role(role: str, cells: Cells) -> TargetKind:
         stem for stem in registry.stems(ROOM) if role in registry.literals(ROOM, stem).get("ROLES", ())[:1]
     ]
     return max((of(stem) for stem in claims), key=lambda kind: kind.fits(cells))
+
+
+def in_order() -> TargetKind:
+    """Return the kind of target whose values are one name of several that have an order."""
+    every = map(of, registry.stems(ROOM))
+    return next(kind for kind in every if kind.named and kind.ordered and not kind.several)
+
+
+def named_roles() -> set[str]:
+    """Return the roles of columns whose cells are names of labels, as their kinds say."""
+    files = {stem: registry.literals(ROOM, stem).get("ROLES", ())[:1] for stem in registry.stems(ROOM)}
+    return {role for stem, roles in files.items() for role in roles if of(stem).named}
 
 
 def in_several_columns() -> dict[TargetKind, tuple[str, ...]]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from vesalius.core import grades
 from vesalius.core.answers import Answer
 from vesalius.core.cohort import Label
 from vesalius.core.image import Array
@@ -14,13 +15,35 @@ from vesalius.core.shown import some
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Scores(Answer):
-    """A probability for each label. `exclusive` ones sum to one; `threshold` was fixed on validation data."""
+    """A probability for each label. `exclusive` ones sum to one; `threshold` was fixed on validation data.
+
+    The labels of an `ordinal` one are grades, the lowest first. Its `decision` says which of them is called: the
+    `median`, which is the least far from the truth on average, or where it is None the likeliest.
+    """
 
     labels: tuple[Label, ...]
     p: Array  # (K,) float64 in [0, 1]
     kind: Literal["exclusive", "multilabel", "ordinal"] = "exclusive"
     positive: str | None = None
     thresholds: Mapping[str, float] = field(default_factory=dict)
+    decision: Literal["median"] | None = field(default=None, metadata={"stored": "where given"})
+
+    @property
+    def ordered(self) -> bool:
+        """Whether the labels are grades."""
+        return self.kind == "ordinal"
+
+    @property
+    def called(self) -> int:
+        """The place of the label that is called, of labels that exclude one another.
+
+        By the operating point of two, the median of grades that are called so, else the likeliest.
+        """
+        names = [x.name for x in self.labels]
+        if len(names) == 2 and self.positive in self.thresholds and self.positive in names:
+            k = names.index(self.positive)
+            return k if self.p[k] >= self.thresholds[self.positive] else 1 - k
+        return int(grades.median(self.p) if self.decision else self.p.argmax())
 
     def _says(self) -> Iterable[str]:
         pairs = sorted(zip(self.labels, self.p.tolist(), strict=True), key=lambda pair: -pair[1])

@@ -124,6 +124,12 @@ SUBSTANCES = {
     "cerebrospinal fluid": ("65216001", "Cerebrospinal Fluid"),
     "urine": ("78014005", "Urine"),
 }
+DEGREES = {  # of a finding (CID 3716, and what says that there is none)
+    "none": ("260413007", "None"),
+    "mild": ("255604002", "Mild"),
+    "moderate": ("6736007", "Moderate"),
+    "severe": ("24484000", "Severe"),
+}
 _TABLES = ((STRUCTURES, STRUCTURE), (ABNORMALITIES, ABNORMAL), (TISSUES, TISSUE), (SUBSTANCES, SUBSTANCE))
 _ALSO = {
     "adrenal": "adrenal gland",
@@ -166,6 +172,15 @@ def terms_of(label: Label) -> Terms:
         value, scheme, meaning = label.code
         return Terms(found.category if found else RELATIONAL, (value, scheme, meaning[:64]))
     return found or Terms(RELATIONAL, private(label.name))
+
+
+def degree(label: Label) -> Term:
+    """Return the code of a grade: its own, else the standard's for its name, else a private one, by name."""
+    if label.code is not None:
+        value, scheme, meaning = label.code
+        return value, scheme, meaning[:64]
+    known = DEGREES.get(label.name.strip().casefold())
+    return (known[0], "SCT", known[1]) if known else private(label.name)
 
 
 def private(name: str) -> Term:

@@ -1,6 +1,8 @@
 """Writing a Mask as a DICOM segmentation: binary, a segment a label, on the source's planes (PS3.3 A.51, C.8.20).
 
-Every plane has a frame for every segment, empty ones too, so that what is read back has the source's geometry.
+Every plane has a frame for every segment, empty ones too, so that what is read back has the source's geometry. Called
+instances have a segment each, while there are at most MOST of them and the frames on which they are at most
+MOST_FRAMES; beyond that there is a segment a label, of all its things together. Of a volume they have no empty frames.
 """
 
 from __future__ import annotations
@@ -15,7 +17,9 @@ from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 
 from vesalius.core.answers import Answer
+from vesalius.core.answers.instances import Instances
 from vesalius.core.answers.mask import Mask
+from vesalius.core.cohort import Label
 from vesalius.core.errors import OutputError
 from vesalius.core.image import Array, Image
 from vesalius.core.palette import colour_of
@@ -25,23 +29,30 @@ from vesalius.dicom.values.colours import cielab
 from vesalius.dicom.write import study as studies
 
 KIND, NUMBER = "SEG", 1
+MOST, MOST_FRAMES = 256, 8192  # of instances that have a segment each
 
 
 def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> None:
     """Write a segmentation into the source's study. Raises OutputError, GeometryError."""
-    if not isinstance(thing, Mask):
+    if not isinstance(thing, Mask | Instances):
         raise OutputError("a segmentation holds a mask", found=type(thing).__name__)
     study = studies.study_of(thing, source)
     studies.save(segmentation(thing, study, source), path)
 
 
-def segmentation(mask: Mask, study: studies.ResultStudy, source: Image | None = None) -> Any:
+def segmentation(thing: Mask | Instances, study: studies.ResultStudy, source: Image | None = None) -> Any:
     """Return the mask as a Segmentation object of highdicom. Raises OutputError, GeometryError."""
+    single = isinstance(thing, Instances) and has_segments(thing)
+    mask = as_mask(thing) if isinstance(thing, Instances) else thing
     if not mask.labels:
-        raise OutputError("a mask without labels")
+        raise OutputError("nothing is called" if single else "a mask without labels")
     studies.check_grid(mask.image, study, source)
     mask = _with_promised(mask)
-    described = [_segment(k, label, study) for k, label in enumerate(mask.labels, start=1)]
+    sorts = {label.name: label for label in thing.labels} if single else {}
+    described = [
+        _segment(k, sorts.get(label.name.rpartition(" ")[0], label), study, name=label.name)
+        for k, label in enumerate(mask.labels, start=1)
+    ]
     placed = geometry(mask.image, study)
     with studies.making("segmentation"):
         made = hd.seg.Segmentation(
@@ -52,19 +63,45 @@ def segmentation(mask: Mask, study: studies.ResultStudy, source: Image | None = 
             **study.made(KIND, NUMBER),
             content_label="SEGMENTATION",
             content_description=f"Automatic, for {studies.RESEARCH}",
-            omit_empty_frames=False,
+            omit_empty_frames=single and not mask.image.is_2d,
             series_description=study.title("segmentation"),
             specific_character_set="ISO_IR 192",
             coding_schemes=schemes(),
             **placed,
         )
     for item, label in zip(made.SegmentSequence, mask.labels, strict=True):
-        item.SegmentDescription = f"value {label.value} of the label map"
+        item.SegmentDescription = f"{'id' if single else 'value'} {label.value} of the label map"
     complete(made, mask.image, study)
     made.ContentCreatorName = f"{studies.MAKER}^"
-    studies.remark(made, mask)
+    studies.remark(made, thing)
     studies.copy_patient(made, study)
     return made
+
+
+def has_segments(answer: Instances) -> bool:
+    """Return whether each called instance has a segment of its own: there are not too many, nor too many frames."""
+    if len(answer.called) > MOST:
+        return False
+    planes = (len(np.unique(plane[plane != 0])) for plane in answer.called_ids())
+    return sum(planes) <= MOST_FRAMES
+
+
+def as_mask(answer: Instances) -> Mask:
+    """Return the called instances as labels of a mask, `red_cell 12` for id 12; where they are too many, their labels.
+
+    The surest comes first. A label of which nothing is called is left out where each instance has a segment.
+    """
+    if not has_segments(answer):
+        sorts = tuple(replace(label, value=k) for k, label in enumerate(answer.labels, start=1))
+        image = replace(answer.image, array=answer.sorts()[None])
+        return Mask(image=image, labels=sorts, source=answer.source, bundle=answer.bundle)
+    colours = {label.name: colour_of(label, k) for k, label in enumerate(answer.labels)}
+    things = [answer.things[k] for k in answer.called]
+    labels = tuple(
+        Label(thing.id, f"{thing.label} {thing.id}", colour=colours.get(thing.label)) for thing in things
+    )
+    image = replace(answer.image, array=answer.called_ids()[None])
+    return Mask(image=image, labels=labels, source=answer.source, bundle=answer.bundle)
 
 
 def _with_promised(mask: Mask) -> Mask:
@@ -181,17 +218,18 @@ def code(term: terms.Term) -> Code:
     return Code(*term)
 
 
-def _segment(number: int, label: Any, study: studies.ResultStudy) -> Any:
+def _segment(number: int, label: Label, study: studies.ResultStudy, *, name: str) -> Any:
+    """Return the description of a segment that is called `name` and is of the sort `label`."""
     said = terms.terms_of(label)
     made = hd.seg.SegmentDescription(
         segment_number=number,
-        segment_label=label.name[:64] or f"label {label.value}",
+        segment_label=name[:64] or f"label {label.value}",
         segmented_property_category=code(said.category),
         segmented_property_type=code(said.type),
         algorithm_type=hd.seg.SegmentAlgorithmTypeValues.AUTOMATIC,
         algorithm_identification=algorithm(study),
-        tracking_uid=study.uid("track", label.name),
-        tracking_id=label.name[:64] or f"label {label.value}",
+        tracking_uid=study.uid("track", name),
+        tracking_id=name[:64] or f"label {label.value}",
         anatomic_regions=[code(said.organ)] if said.organ else None,
     )
     side = [studies.coded(said.side)] if said.side else []

@@ -1,11 +1,12 @@
 """What answers measure, as measurement groups of TID 1500: one a label, a box or a number, each to be tracked.
 
 A probability is (122157, DCM, "Probability") without unit; a decision is whether a label's probability reaches the
-operating point, or is the largest where labels exclude each other. A mask's groups refer to the segments that the
-same mask has as a SEG, where that was written. A box that is called is a closed polyline on each plane that it reaches,
-its probability, and its longest side in the plane as (81827009, SCT, "Diameter") where a pixel's size at the patient is
-known; other candidates are not written. A number of things is (410681005, SCT, "Count of entities") of its label. A
-survival curve is its median, and its value after 1, 2, 3 and 5 years and at its end.
+operating point, or is the largest where labels exclude each other. Of grades the called one comes first, as a coded
+evaluation with its probability, and with the ends of its range where one is promised. A mask's groups refer to the
+segments that the same mask has as a SEG, where that was written. A box that is called is a closed polyline on each
+plane that it reaches, its probability, and its longest side in the plane as (81827009, SCT, "Diameter") where a
+pixel's size at the patient is known; other candidates are not written. A number of things is (410681005, SCT, "Count
+of entities") of its label. A survival curve is its median, and its value after 1, 2, 3 and 5 years and at its end.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from pydicom.uid import SegmentationStorage
 from vesalius.core.answers import Answer
 from vesalius.core.answers.boxes import Boxes
 from vesalius.core.answers.curve import Curve
+from vesalius.core.answers.instances import Instances
 from vesalius.core.answers.mask import Mask
 from vesalius.core.answers.numbers import Numbers
 from vesalius.core.answers.scores import Scores
@@ -84,6 +86,8 @@ def _add(
         found.groups += _value(answer, study, lead, by_quantity=by_quantity)
     elif isinstance(answer, Mask):
         found.groups += _mask(found, answer, study, source, lead)
+    elif isinstance(answer, Instances):
+        found.groups += _instances(found, answer, study, source, lead)
     elif isinstance(answer, Curve):
         found.groups += _curve(answer, study, lead)
     elif isinstance(answer, Boxes):
@@ -123,8 +127,9 @@ def _number(name: Code, value: float, unit: Code) -> Any:
 
 
 def _scores(answer: Scores, study: studies.ResultStudy, lead: str) -> list[Any]:
-    made: list[Any] = []
-    best = answer.labels[int(np.argmax(answer.p))].name if len(answer.labels) else ""
+    made: list[Any] = _grade(answer, study, lead) if answer.decision else []
+    called = answer.called if answer.decision else int(np.argmax(answer.p)) if len(answer.labels) else 0
+    best = answer.labels[called].name if len(answer.labels) else ""
     for label, p in zip(answer.labels, answer.p, strict=True):
         if answer.kind == "multilabel" or label.name in answer.thresholds:
             limit = answer.thresholds.get(label.name)
@@ -143,6 +148,27 @@ def _scores(answer: Scores, study: studies.ResultStudy, lead: str) -> list[Any]:
             )
         )
     return made
+
+
+def _grade(answer: Scores, study: studies.ResultStudy, lead: str) -> list[Any]:
+    """Return the group that says which grade is called, how likely it is, and between which grades a range lies."""
+    said = {"Grade": answer.labels[answer.called]}
+    held = answer.promise.labels if answer.promise is not None else None
+    if answer.promise is not None and held:
+        named = {x.name: x for x in answer.labels}
+        said |= {
+            f"Lowest grade, {answer.promise.share}": named[held[0]],
+            f"Highest grade, {answer.promise.share}": named[held[-1]],
+        }
+    coded = {Code(*terms.private(name)): Code(*terms.degree(label)) for name, label in said.items()}
+    return [
+        sr.MeasurementsAndQualitativeEvaluations(
+            **_named(f"{lead}grade", None, study),
+            measurements=[_number(_PROBABILITY, float(answer.p[answer.called]), unit_of(None))],
+            qualitative_evaluations=[sr.QualitativeEvaluation(*pair) for pair in coded.items()],
+            source_images=_images(study),
+        )
+    ]
 
 
 def _value(answer: Value, study: studies.ResultStudy, lead: str, *, by_quantity: bool = False) -> list[Any]:
@@ -221,19 +247,52 @@ def _curve(answer: Curve, study: studies.ResultStudy, lead: str) -> list[Any]:
     return made
 
 
-def _mask(found: Found, mask: Mask, study: studies.ResultStudy, source: Image | None, lead: str) -> list[Any]:
-    """Volumes in ml; of a single plane areas in mm², or pixels where it has no spacing."""
+def _instances(
+    found: Found, answer: Instances, study: studies.ResultStudy, source: Image | None, lead: str
+) -> list[Any]:
+    """Return a group for each called instance, with its size and its probability, that refers to its segment.
+
+    Where there are too many for a segment each, a group a label has the size of all of its things together.
+    """
+    from vesalius.dicom.write.seg import as_mask, has_segments
+
+    mask = as_mask(answer)
+    if not has_segments(answer):
+        return _mask(found, mask, study, source, lead)
+    sorts = {label.name: label for label in answer.labels}
+    kinds = [sorts.get(answer.things[k].label) for k in answer.called]
+    chances = [answer.things[k].p for k in answer.called]
+    return _mask(found, mask, study, source, lead, sorts=kinds, p=chances)
+
+
+def _mask(
+    found: Found,
+    mask: Mask,
+    study: studies.ResultStudy,
+    source: Image | None,
+    lead: str,
+    *,
+    sorts: Sequence[Label | None] | None = None,
+    p: Sequence[float] = (),
+) -> list[Any]:
+    """Volumes in ml; of a single plane areas in mm², or pixels where it has no spacing.
+
+    `sorts` say of what sort each label is where it is a thing of its own, `p` how likely it is one.
+    """
     image = mask.image
     if image.spacing_mm is None and source is not None:
         image = replace(image, spacing_mm=source.spacing_mm, spacing_at=source.spacing_at)
-    drawn = _segmentation(study) if found.drawn and not lead else None  # of a part there is no segmentation
+    drawn = (
+        _segmentation(study) if found.drawn and not lead and mask.labels else None
+    )  # of a part there is no segmentation
     if drawn is not None:
         found.evidence.append(drawn)
     made: list[Any] = []
     for k, label in enumerate(mask.labels, start=1):
         bits = mask.image.array[k - 1] != 0 if mask.overlapping else mask.image.array[0] == label.value
         measured = [_size(int(bits.sum()), image)]
-        begun = _named(lead + label.name, label, study)
+        measured += [_number(_PROBABILITY, float(p[k - 1]), unit_of(None))] if p else []
+        begun = _named(lead + label.name, label if sorts is None else sorts[k - 1], study)
         if drawn is None:
             made.append(sr.MeasurementsAndQualitativeEvaluations(
                 **begun, measurements=measured, source_images=_images(study)))  # fmt: skip

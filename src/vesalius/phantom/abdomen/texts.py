@@ -17,16 +17,18 @@ from vesalius.phantom.contract import Recipe, Row
 
 def texts(recipe: Recipe, rows: Sequence[Row], truths: Sequence[Row]) -> dict[str, str]:
     """Return the text files of a cohort by their path."""
+    boxes = _boxes(recipe, truths)
+    listed = recipe.format == "nifti" and not boxes  # a layout that is listed there has no place for boxes
     return {
-        "dataset.json": as_json(_decathlon(rows) if recipe.format == "nifti" else _named()),
-        **_boxes(recipe, truths),
+        "dataset.json": as_json(_decathlon(rows) if listed else _named()),
+        **boxes,
         "experts/experts.csv": as_csv(_expert_rows(truths, recipe.format)),
         "README.md": readme(
             recipe.format,
             cases=recipe.cases,
             seed=recipe.seed,
             assignment=recipe.options["assignment"],
-            boxes=bool(_boxes(recipe, truths)),
+            boxes=bool(boxes),
         ),
     }
 
@@ -35,12 +37,18 @@ def _boxes(recipe: Recipe, truths: Sequence[Row]) -> dict[str, str]:
     """Return `boxes.csv`, a row a lesion with its diameter, where a cohort has many of them and holds volumes."""
     if recipe.options["lesions"] != "many" or recipe.format == "png":
         return {}
-    rows = [
-        tables.row(truth["id"], lesion["kind"], *lesion["box_zyx"]) | {"diameter_mm": lesion["diameter_mm"]}
-        for truth in truths
-        for lesion in truth["lesions"]
-    ]
-    return {"boxes.csv": as_csv(rows, columns=(*tables.COLUMNS, "diameter_mm"))}
+    return {
+        "boxes.csv": tables.boxes_csv(
+            {truth["id"]: [_boxed(lesion) for lesion in truth["lesions"]] for truth in truths},
+            flat=False,
+            more=("diameter_mm",),
+        )
+    }
+
+
+def _boxed(lesion: Row) -> Row:
+    low, high = lesion["box_zyx"]
+    return {"label": lesion["kind"], "low": low, "high": high, "diameter_mm": lesion["diameter_mm"]}
 
 
 def cohort_truth(recipe: Recipe) -> dict[str, Any]:

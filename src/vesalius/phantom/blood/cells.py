@@ -19,7 +19,7 @@ DIAMETERS_UM = {  # of each sort, or kind of white cell: from and to
     "eosinophil": (11.5, 14.5),
 }
 WHITE_KINDS = {"neutrophil": 0.58, "lymphocyte": 0.27, "monocyte": 0.09, "eosinophil": 0.06}
-RED_SPREAD = 0.07  # the standard deviation of red cells' diameters on one slide, as a share of their mean
+RED_SPREAD = 0.09  # the standard deviation of red cells' diameters on one slide, as a share of their mean
 ROUGHNESS = {RED: 0.028, WHITE: 0.025, PLATELET: 0.09}  # of an outline's third to fifth harmonics
 
 

@@ -73,9 +73,10 @@ def draw_field(
     """Return a field of `size` pixels a side on a slide.
 
     Red cells would cover a share `density` of it, more or less by field, if none lay on another. Each is laid at
-    another one with the chance `overlap`, from just touching to DEEPEST, and clear of all others otherwise.
+    another one with the chance `overlap`, more or less by slide, from just touching to DEEPEST, and else clear of all.
     """
     found = Field(size)
+    overlap = min(overlap * slide.clumping, 1.0)
     share = size**2 * PIXEL_UM**2 / FIELD_UM2
     cover = float(np.clip(density * np.exp(placing.normal(0, SPREAD)), 0, 0.9))
     red_area = np.pi * (slide.red_um / 2) ** 2

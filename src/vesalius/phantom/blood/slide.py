@@ -9,6 +9,10 @@ from typing import Any
 import numpy as np
 
 PIXEL_UM = 0.25
+RED_UM = (
+    5.6,
+    9.4,
+)  # the mean diameter of a slide's red cells: small and large ones, so that area is no count
 GRADES = ("normal", "mild", "moderate", "severe")
 LIMITS = (
     0.45,
@@ -42,7 +46,8 @@ SITES = (
 
 @dataclass(frozen=True)
 class Slide:
-    """One person's slide. `red_um` and `pallor` are means over its red cells, `platelets` is relative to the usual.
+    """One person's slide. `red_um` and `pallor` are means over its red cells, `platelets`
+    and `clumping`, of red cells, are relative to the usual.
 
     `defocus_um` adds to the site's blur, `eosin` and `azure` multiply the site's stains, `falloff` is how much darker
     a corner is than the middle of the light, which lies at `lamp` `(y, x)` as a share of the picture.
@@ -52,6 +57,7 @@ class Slide:
     red_um: float
     pallor: float
     platelets: float
+    clumping: float
     eosin: float
     azure: float
     defocus_um: float
@@ -81,12 +87,13 @@ def draw_slide(random: np.random.Generator, *, sites: Sequence[Site] = SITES) ->
         return round(float(random.uniform(low, high)), 4)
 
     pallor = between(0.3, 0.9)
-    red_um = round(float(np.clip(random.normal(7.3 - 1.6 * max(pallor - 0.5, 0), 0.35), 5.9, 8.6)), 3)
+    red_um = round(float(np.clip(random.normal(7.6 - 1.6 * max(pallor - 0.5, 0), 0.8), *RED_UM)), 3)
     return Slide(
         site,
         red_um,
         pallor,
         round(float(np.exp(random.normal(0, 0.4))), 4),
+        between(0.2, 1.8),
         between(0.85, 1.15),
         between(0.85, 1.15),
         round(0.35 * float(random.random()) ** 2, 4),

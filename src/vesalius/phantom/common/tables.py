@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from vesalius.core.case import Box
 from vesalius.core.image import Array
+from vesalius.phantom.common.output import as_csv
 from vesalius.phantom.contract import Row
 
 FLAT_COLUMNS = ("case", "label", "y0", "x0", "y1", "x1")
@@ -26,11 +27,17 @@ def box_around(inside: Array, label: str, window: Sequence[slice]) -> Box:
     return Box((low[0], low[1], low[2]), (high[0], high[1], high[2]), label)
 
 
-def flat_row(case: str, label: str, corners: Sequence[float]) -> Row:
-    """Return the row of a box `(y0, x0, y1, x1)` of a picture."""
-    return dict(zip(FLAT_COLUMNS, (case, label, *corners), strict=True))
+def boxes_csv(cases: Mapping[str, Sequence[Row]], *, flat: bool, more: Sequence[str] = ()) -> str:
+    """Return the table of boxes by case; a case without any has a row without coordinates, which says so.
 
-
-def row(case: str, label: str, low: Sequence[float], high: Sequence[float]) -> Row:
-    """Return the row of a box of a volume, from its low and its high corner `(z, y, x)`."""
-    return dict(zip(COLUMNS, (case, label, *low, *high), strict=True))
+    A box has a `label`, its `low` and its `high` corner `(z, y, x)`, or `(y, x)` where it is `flat`, and what is in
+    `more`.
+    """
+    columns = (*(FLAT_COLUMNS if flat else COLUMNS), *more)
+    rows: list[Row] = []
+    for case, boxes in cases.items():
+        rows += [
+            dict(zip(columns, (case, b["label"], *b["low"], *b["high"], *(b[m] for m in more)), strict=True))
+            for b in boxes
+        ] or [{"case": case}]
+    return as_csv(rows, columns=columns)

@@ -40,7 +40,8 @@ class Person:
 
 @dataclass(frozen=True)
 class Shape:
-    """Where things lie in one chest, in mm: half the width of each lung, its apex, its dome by side, and the heart."""
+    """Where things lie in one chest, in mm: half the width of each lung, its apex, its dome by side, the heart, and the
+    radius of the aorta. `bone` is how dense bones are."""
 
     half: float
     apex: float
@@ -48,6 +49,7 @@ class Shape:
     depth: float
     heart: tuple[float, float, float, float]
     aorta: float
+    bone: float
     ribs: float
 
     def width(self, y: Array | float) -> Array:
@@ -70,9 +72,8 @@ class Shape:
         return np.asarray(self.depth * inside**0.42)
 
     def truth(self) -> dict[str, Any]:
-        """Return the heart's place as plain JSON values."""
-        y, x, half_y, half_x = self.heart
-        return {"heart_mm": {"y": y, "x": x, "half_height": half_y, "half_width": half_x}}
+        """Return what tells an age, as plain JSON values."""
+        return {"aorta_mm": round(self.aorta, 3), "bone_density": round(self.bone, 4)}
 
 
 def draw_person(random: np.random.Generator) -> Person:
@@ -103,8 +104,9 @@ def draw_shape(random: np.random.Generator, person: Person) -> Shape:
     wide = person.seen_ratio * inner
     tall = near(0.40, 0.02) * wide + 14
     heart = (dome[1] - 0.62 * tall + 6, 0.16 * wide, tall, wide / 2)
-    aorta = near(12 + 0.14 * (person.age - 20), 1.2)
-    return Shape(half, apex, dome, 150 * person.scale, heart, aorta, near(26.5, 0.6) * person.scale)
+    aorta = near(12 + 0.14 * (person.age - 20), 2.0)
+    bone = float(np.clip(near(1.25 - 0.006 * (person.age - 20), 0.08), 0.6, 1.4))
+    return Shape(half, apex, dome, 150 * person.scale, heart, aorta, bone, near(26.5, 0.6) * person.scale)
 
 
 def grid(size: int) -> tuple[Array, Array]:
@@ -146,5 +148,5 @@ def breasts(person: Person, y: Array, x: Array, random: np.random.Generator) -> 
     found = np.zeros_like(y)
     for side in SIDES:
         inside = 1 - ((x - side * 84) / 68) ** 2 - ((y - low) / np.where(y > low, 46, 95)) ** 2
-        found += thick * np.clip(inside, 0, None) ** np.where(y > low, 0.9, 1.6)
+        found += thick * np.clip(inside, 0, None) ** 1.2
     return found

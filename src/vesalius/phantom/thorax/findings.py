@@ -16,7 +16,7 @@ ZONES = ("upper", "middle", "lower")
 NODULE_MM = (8.0, 32.0)  # diameters, uniform in the logarithm
 LIMITS = {  # of what `amount` is of each finding: from each on it is moderate, and then severe
     "nodule": (15.0, 25.0),  # the diameter in mm
-    "consolidation": (0.12, 0.25),  # the share of the lung's area
+    "consolidation": (0.1, 0.2),  # the share of the lung's area
     "effusion": (0.25, 0.5),  # the share of the lung's height
     "pneumothorax": (0.2, 0.4),  # the share of the lung's area
     "cardiomegaly": (0.55, 0.62),  # the cardiothoracic ratio
@@ -45,9 +45,9 @@ class Finding:
 
 
 def severity(degrees: Sequence[int]) -> str:
-    """Return the grade of a whole film: the sum of its findings' degrees is 0, 1, 2 to 3, or more."""
+    """Return the grade of a whole film: the sum of its findings' degrees is 0, 1 to 2, 3 to 4, or more."""
     total = sum(degrees)
-    return GRADES[0 if total == 0 else 1 if total == 1 else 2 if total <= 3 else 3]
+    return GRADES[min((total + 1) // 2, 3)]
 
 
 def draw_names(random: np.random.Generator, *, healthy: float) -> tuple[str, ...]:
@@ -100,7 +100,7 @@ def effusion(random: np.random.Generator, shape: Shape) -> Finding:
 def pneumothorax(random: np.random.Generator) -> Finding:
     """Return a lung that has shrunk towards its root, with air around it; its share follows from the shrinking."""
     side = -1 if random.random() < 0.55 else 1
-    return Finding("pneumothorax", side, {"kept": round(float(random.uniform(0.62, 0.93)), 4)}, 0.0, "upper")
+    return Finding("pneumothorax", side, {"kept": round(float(random.uniform(0.68, 0.97)), 4)}, 0.0, "upper")
 
 
 def large_heart(person: Person) -> Finding:

@@ -189,7 +189,7 @@ _LAID = {
 
 def _bones(person: Person, shape: Shape, draw: Draw, size: int, y: Array, x: Array) -> Array:
     """Return ribs, clavicles, spine and shoulder blades in mm of water beyond what they displace."""
-    dense = BONE * float(np.clip(1.25 - 0.006 * (person.age - 20), 0.75, 1.3))
+    dense = BONE * shape.bone
     ribs, clavicles = skeleton(shape, person, draw(4))
     found = dense * thick(ribs.laid(size), RIBS_MM[0], hollow_mm=RIBS_MM[1])
     found += dense * thick(clavicles.laid(size), CLAVICLE_MM[0], hollow_mm=CLAVICLE_MM[1])

@@ -124,7 +124,7 @@ def describe(name: str, bundle: Bundle, predictor: Predictor) -> dict[str, Any]:
         "calibrated": "temperature" in calibration,
         "explainers": _explainers(kind, predictor),
         "doubts": list(predictor.ways_of_doubting),
-        "asks": list(answers.of(kind).asks),
+        "asks": list(answers.of(kind).asks_of(values)),
         "research_use": True,
         **measured(bundle, kind),
     }

@@ -29,6 +29,7 @@ TYPES = {
     ".dcm": "application/dicom",
     ".png": "image/png",
     ".json": "application/json",
+    ".csv": "text/csv; charset=utf-8",
     ".html": "text/html; charset=utf-8",
 }
 # A page of ours fetches nothing and has scripts of its own alone; in a sandbox it cannot speak for who looks at it.
@@ -65,6 +66,10 @@ def files(answer: Answer, source: Image, folder: Path, *, dicom: bool) -> dict[s
     for part, one in pictured.items():
         name, lead = type(one).__name__.lower(), f"{parts[part]}." if part else ""
         found[f"{lead}{name}.nii.gz"] = formats.write(one, folder / f"answer.{lead}nii.gz", source=source)
+        for suffix, text in contract.of(one).beside(one).items():
+            path = folder / f"answer.{lead}{suffix.removeprefix('.')}"
+            write_text(path, text)
+            found[f"{lead}{suffix.removeprefix('.')}"] = path
     with _DRAWING:
         overlay(source, answer, folder / "answer.overlay.png")
     found["overlay.png"] = folder / "answer.overlay.png"

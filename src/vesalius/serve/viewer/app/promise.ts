@@ -30,7 +30,9 @@ export function promise(answer: Held): HTMLElement | null {
 function words(promised: Promised, answer: Held): string {
   if (!promised.labels) return promised.part ? outer(promised) : promised.text;
   const names = calledBy((answer.summary.labels ?? []).map(({ name }) => ({ name })));
-  return promised.labels.map((name) => names.get(name) ?? name).join(" or ") || "none of them";
+  const held = promised.labels.map((name) => names.get(name) ?? name);
+  if (answer.summary.called !== undefined && held.length > 1) return `${held[0]} to ${held.at(-1)}`;
+  return held.join(" or ") || "none of them";
 }
 
 /** The outer mask, or whatever else it is by its own sentence: the outer boxes. */

@@ -121,6 +121,10 @@ export interface Summary {
   figures?: Record<string, number>;
   beside?: Record<string, number>;
   fields?: Record<string, unknown>;
+  /** Of grades: which is called, by which rule, and how likely it is to be at least each but the lowest. */
+  called?: string;
+  decision?: string;
+  at_least?: { name: string; p: number }[];
   promise?: Promised;
   /** Why the answer is withheld; then nothing else of it is shown. */
   withheld?: string;

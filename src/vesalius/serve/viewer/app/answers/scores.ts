@@ -1,4 +1,4 @@
-// Scores: a bar for each probability, and a mark where the operating point lies.
+// Scores: a bar for each probability, and a mark where the operating point lies; grades as a ladder in their order.
 import { calledBy } from "../called.ts";
 import { h } from "../dom.ts";
 import { chosenModel } from "../store.ts";
@@ -18,11 +18,13 @@ export function panel(answer: Held): HTMLElement {
   const points = marks(inner, answer.summary.operating_point ?? null);
   const names = calledBy(rows);
   const nameOf = (name: string) => names.get(name) ?? name;
+  const title = chosenModel()?.calibrated ? "Calibrated probabilities" : "Scores, not calibrated";
+  if (answer.summary.called !== undefined) return ladder(answer, rows, nameOf, title);
   rows.sort((a, b) => b.p - a.p);
   return h(
     "div",
     {},
-    h("h2", {}, chosenModel()?.calibrated ? "Calibrated probabilities" : "Scores, not calibrated"),
+    h("h2", {}, title),
     h("ul", { class: "bars" }, rows.map(({ name, p }) => bar(nameOf(name), p, points[name]))),
     Object.entries(points).map(([name, threshold]) => verdict(nameOf(name), threshold, rows.find((r) => r.name === name)?.p)),
   );
@@ -33,10 +35,32 @@ function marks(scores: Scores, point: OperatingPoint | null): Record<string, num
   return point ? { [point.label]: point.threshold } : {};
 }
 
-function bar(name: string, p: number, threshold: number | undefined): HTMLElement {
+/** The grade that is called, and all of them from the highest down, with a rail along those of the promised range. */
+function ladder(answer: Held, rows: { name: string; p: number }[], nameOf: (name: string) => string, title: string): HTMLElement {
+  const { called, decision, at_least: cuts } = answer.summary;
+  const range = new Set(answer.summary.promise?.labels ?? []);
+  const from = new Map((cuts ?? []).map(({ name, p }) => [name, p]));
+  const list = [...rows].reverse().map(({ name, p }) => {
+    const over = from.get(name);
+    const said = over === undefined ? "" : `At least ${nameOf(name)}: ${percent(over)}`;
+    const kind = [name === called && "called", range.has(name) && "held"].filter(Boolean).join(" ");
+    return bar(nameOf(name), p, undefined, { class: kind, title: said, "aria-current": name === called ? "true" : undefined });
+  });
+  return h(
+    "div",
+    {},
+    h("h2", {}, "Grade"),
+    h("p", { class: "big" }, nameOf(called ?? "")),
+    h("h3", {}, title),
+    h("ol", { class: "bars grades", reversed: true }, list),
+    h("p", { class: "faint" }, `Called: ${decision ?? "the most probable grade"}.${range.size ? " The rail marks the promised range." : ""}`),
+  );
+}
+
+function bar(name: string, p: number, threshold: number | undefined, more: Record<string, unknown> = {}): HTMLElement {
   return h(
     "li",
-    {},
+    more,
     h("span", { class: "name" }, name),
     h("span", { class: "number" }, percent(p)),
     h(

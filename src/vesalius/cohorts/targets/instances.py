@@ -1,0 +1,78 @@
+"""A mask of ids: which thing each voxel belongs to, so that touching things are told apart; each has its label."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import ClassVar
+
+import numpy as np
+
+from vesalius import formats
+from vesalius.cohorts._build import some
+from vesalius.cohorts._files import natural
+from vesalius.cohorts._instances import mask_of
+from vesalius.cohorts._roles import called_like_files
+from vesalius.cohorts.targets.contract import Cells, Row, TargetKind
+from vesalius.core import grids
+from vesalius.core.case import InstanceMask, Target
+from vesalius.core.cohort import Label, TargetInfo
+from vesalius.core.errors import GeometryError, VesaliusError
+from vesalius.core.image import Image
+from vesalius.core.words import counted
+
+ROLES = ("instances",)
+ORDER = 35
+CALLED = r"instances?([ _.-]?(masks?|ids?|maps?|files?|paths?))?"
+
+
+class DrawnInstances(TargetKind):
+    """A value is an InstanceMask: where the mask of ids lies, or the mask, and the labels of its ids."""
+
+    name: ClassVar[str] = "instances"
+
+    def fits(self, cells: Cells) -> float:
+        """Return whether the cells are called as files are."""
+        return 1.0 if called_like_files(cells) else 0.0
+
+    def parsed(self, cell: str, row: Row) -> InstanceMask:
+        """Return the file that a cell names, with the labels of its ids from `instances.csv` beside it."""
+        return mask_of(row.file(cell, "mask of instances"))
+
+    def labelled(self, info: TargetInfo, values: Sequence[Target]) -> TargetInfo:
+        """Return the target with a label for each name that an id has, numbered from 1 in natural order."""
+        names = {n for value in values for n in self.names_in(value)} - {x.name for x in info.labels}
+        first = max((x.value for x in info.labels), default=0) + 1
+        more = (Label(k, n) for k, n in enumerate(sorted(names, key=natural), start=first))
+        return replace(info, labels=(*info.labels, *more))
+
+    def fault(self, value: Target, reference: Image | None) -> str | None:
+        """Return why the mask cannot be used: it cannot be read, or an id in it has no label.
+
+        Raises GeometryError for a mask that was drawn on another grid.
+        """
+        if not isinstance(value, InstanceMask):
+            return "are not a mask of ids"
+        try:
+            ids = formats.read_ids(value)
+        except VesaliusError as error:
+            return f"cannot be read: {error}"
+        fault = None if reference is None else grids.mask_fault(reference, ids)
+        if fault is not None:
+            raise GeometryError(f"the mask of instances has {fault}")
+        held = [int(k) for k in np.unique(ids.array) if k != 0]
+        bare = [k for k in held if value.label_of(k) is None and k not in value.crowd]
+        if bare:
+            return f"have {counted(len(bare), 'id')} without a label ({some(map(str, bare), 4)}) in instances.csv"
+        return None
+
+    def nothing_to_learn(self, info: TargetInfo, held: Sequence[Target]) -> tuple[str, str] | None:
+        """Return that no thing has a label, where that is so."""
+        return None if info.labels else ("no thing in any mask", "other masks of ids")
+
+    def names_in(self, value: Target) -> tuple[str, ...]:
+        """Return each label that a thing of the case has, once."""
+        return value.names if isinstance(value, InstanceMask) else ()
+
+
+KIND = DrawnInstances()

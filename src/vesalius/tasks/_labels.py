@@ -1,0 +1,149 @@
+"""What tasks share that give each label of a whole image a probability: their plan, their labels, their truth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from vesalius import losses
+from vesalius.cohorts.targets import contract as kinds
+from vesalius.core.answers import Answer
+from vesalius.core.answers.scores import Scores
+from vesalius.core.bundle import State
+from vesalius.core.case import Case
+from vesalius.core.cohort import Label, TargetInfo
+from vesalius.core.errors import DataError
+from vesalius.core.image import Image
+from vesalius.core.plan import Plan
+from vesalius.core.statistics import Statistics
+from vesalius.core.tally import Tally
+from vesalius.plan import whole
+from vesalius.plan.draft import Draft
+from vesalius.plan.fingerprint import Fingerprint
+from vesalius.plan.machine import Machine
+from vesalius.prepare.batch import Batch, Example
+from vesalius.prepare.case import Prepared
+from vesalius.tasks.contract import Task, planned_weights
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+
+class Labels(Task):
+    """Labels of a whole image, learned by an encoder with a head and the planned loss."""
+
+    answer: ClassVar[type[Answer]] = Scores
+    roles: ClassVar[tuple[str, ...]] = ("encoder",)
+    run: ClassVar[str] = "whole"
+    mirrors: ClassVar[bool] = True
+
+    def defaults(self, prints: Fingerprint, machine: Machine, target: TargetInfo | None) -> Draft:
+        """Return the choices for whole images and probabilities: weights of uneven classes, and the task's own."""
+        draft = Draft()
+        whole.images(draft, prints, machine)
+        whole.encoder(draft, machine)
+        draft.set("loss.name", "cross_entropy", "probabilities are wanted")
+        draft.set("loss.smoothing", 0.0, "probabilities are calibrated on validation cases instead")
+        shares = list(prints.classes.values())
+        uneven = bool(shares) and max(shares) > 5 * max(1, min(shares))
+        why = "the rarest class is more than five times rarer" if uneven else "classes are not far from even"
+        draft.set("loss.class_weights", "balanced" if uneven else "none", why)
+        self.choose(draft, prints, target)
+        whole.augmentation(draft, prints)
+        draft.set("augment.mixup", 0.4, "probabilities of new patients are better for it")
+        whole.batches(draft, prints)
+        return draft
+
+    def choose(self, draft: Draft, prints: Fingerprint, target: TargetInfo | None) -> None:
+        """Set what is the task's own to choose; by default nothing."""
+
+    def summary(self, cases: Sequence[Case], target: TargetInfo | None, plan: Plan) -> Statistics:
+        """Return how many cases are of each class, or have each label."""
+        held = [c.targets[target.name] for c in cases if target.name in c.targets] if target else []
+        return Statistics({"labels": Tally.of_each(map(names_in, held))})
+
+    def state(self, summary: Statistics, target: TargetInfo | None, plan: Plan) -> State:
+        """Return the label map, in the cohort's order, and how often each class occurs in training."""
+        if target is None:
+            raise DataError(f"{self.name} needs a target", hint="--target NAME")
+        names = [label.name for label in target.labels]
+        found = summary.part("labels", Tally)
+        share = [np.float32(found[n] / found.n) if found.n else 1 / len(names) for n in names]
+        return State(
+            {
+                "target": target.name,
+                "kind": scored(target),
+                "labels": [{"value": x.value, "name": x.name} for x in target.labels],
+                "share": [float(s) for s in share],
+            }
+        )
+
+    def encode(self, case: Case, prepared: Prepared, reference: Image, state: State) -> Example:
+        """Return the class as a one-hot (or several-hot) float vector, so that it can be mixed and smoothed."""
+        value = case.targets.get(state.values["target"])
+        targets = {} if value is None else {"label": _hot(value, names_of(state))}
+        return Example(case.id, {"image": prepared.array}, targets)
+
+    def criterion(self, plan: Plan, state: State, *, multilabel: bool = False) -> nn.Module:
+        """Return the planned loss, with weights from how often each class occurs in training."""
+        share = np.asarray(state.values["share"], dtype=np.float32)
+        return losses.build(
+            plan.loss.name,
+            weights=planned_weights(plan, share, multilabel=multilabel),
+            smoothing=plan.loss.smoothing,
+            multilabel=multilabel,
+            options=plan.loss.options,
+        )
+
+    def loss(self, model: nn.Module, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        """Return the planned loss over the cases that have a label."""
+        logits, label = self.infer(model, batch, generator), batch.targets.get("label")
+        if label is None:
+            return {"class": 0.0 * logits.sum()}
+        known = batch.labelled("label")
+        if known is not None:
+            logits, label = logits[known], label[known]
+        return {"class": model.criterion(logits, label)}  # type: ignore[operator]
+
+    def trivial(self, state: State, reference: Image) -> Scores:
+        """Return how often each class occurs in training, whatever the image shows."""
+        return Scores(
+            labels=labels_of(state),
+            p=np.asarray(state.values["share"], dtype=np.float64),
+            kind=state.values["kind"],
+        )
+
+
+def scored(target: TargetInfo) -> str:
+    """Return the kind of Scores that answers about such a target are."""
+    kind = kinds.of(target.kind)
+    return "multilabel" if kind.several else "ordinal" if kind.ordered else "exclusive"
+
+
+def names_of(state: State) -> list[str]:
+    """Return the names of the labels that were learned, in their order."""
+    return [str(x["name"]) for x in state.values["labels"]]
+
+
+def labels_of(state: State) -> tuple[Label, ...]:
+    """Return the labels that were learned, in their order."""
+    return tuple(Label(x["value"], x["name"]) for x in state.values["labels"])
+
+
+def names_in(value: Any) -> tuple[Any, ...]:
+    """Return the names that a target's value holds: one, or several."""
+    return value if isinstance(value, tuple) else (value,)
+
+
+def as_labels(batch: Batch, p: Tensor, sure: Tensor) -> Batch:
+    """Return the batch with these labels `(B, K)`; cases that nobody is sure of have none."""
+    return replace(batch, targets={"label": p}, on_grid=frozenset(), has={"label": sure})
+
+
+def _hot(value: Any, names: list[str]) -> np.ndarray[Any, np.dtype[np.float32]]:
+    chosen = names_in(value)
+    return np.array([name in chosen for name in names], dtype=np.float32)

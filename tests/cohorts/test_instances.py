@@ -1,0 +1,124 @@
+"""Masks of ids: read with their labels, never taken for labels or for a further image without a word."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as Pil
+
+from vesalius import cohorts, formats
+from vesalius.core.case import InstanceMask
+from vesalius.core.errors import DataError, GeometryError, UnknownName
+
+
+def disks(many: int, *, first: int = 1, side: int = 96) -> np.ndarray:
+    """Ids of disks of radius 4 in a lattice, from `first` on."""
+    y, x = np.mgrid[:side, :side]
+    ids = np.zeros((side, side), np.uint16)
+    for k in range(many):
+        row, column = divmod(k, side // 10)
+        ids[(y - 5 - 10 * row) ** 2 + (x - 5 - 10 * column) ** 2 <= 16] = first + k
+    return ids
+
+
+def written(
+    folder: Path, counts: tuple[int, ...], *, table: bool, name: str = "cells", bare: int = 0
+) -> Path:
+    rng = np.random.default_rng(0)
+    (folder / "images").mkdir(parents=True)
+    (folder / name).mkdir()
+    rows = ["case,id,label"]
+    for k, many in enumerate(counts):
+        ids = disks(many)
+        picture = rng.integers(0, 255, ids.shape).astype(np.uint8)
+        Pil.fromarray(picture).save(folder / "images" / f"p{k}.png")
+        Pil.fromarray(ids).save(folder / name / f"p{k}.png")
+        rows += [f"p{k},{i},{'red' if i % 2 else 'white'}" for i in range(1 + bare, many + 1)]
+    if table:
+        (folder / name / "instances.csv").write_text("\n".join(rows) + "\n")
+    return folder
+
+
+def test_a_table_beside_names_the_ids(tmp_path: Path) -> None:
+    cohort = cohorts.read(written(tmp_path / "a", (40, 12, 7), table=True))
+    info = cohort.targets["cells"]
+    assert info.kind == "instances" and [x.name for x in info.labels] == ["red", "white"]
+    value = cohort.case("p1").targets["cells"]
+    assert isinstance(value, InstanceMask)
+    assert value.label_of(1) == "red" and value.label_of(12) == "white" and value.label_of(13) is None
+    assert np.array_equal(formats.read_ids(value).array[0, 0], disks(12))
+    checked = cohorts.check(cohort)
+    assert len(checked.cases) == 3 and checked.hash
+
+
+@pytest.mark.parametrize("counts", [(40, 45, 50), (4, 12, 7)])
+@pytest.mark.parametrize("name", ["cells", "masks"])
+def test_ids_without_a_table_are_a_question(tmp_path: Path, counts: tuple[int, ...], name: str) -> None:
+    cohort = cohorts.read(written(tmp_path / "a", counts, table=False, name=name))
+    assert list(cohort.cases[0].images) == ["image"]  # not a further image
+    with pytest.raises(DataError, match="may hold ids, one a thing, or labels") as refused:
+        cohorts.check(cohort, target=name)
+    assert f"--column instances={name}" in str(refused.value) and "--labels 1=1" in str(refused.value)
+
+
+def test_a_person_says_that_they_are_ids(tmp_path: Path) -> None:
+    root = written(tmp_path / "a", (40, 45, 12), table=False)
+    cohort = cohorts.check(cohorts.read(root, columns={"instances": "cells"}))
+    info = cohort.targets["cells"]
+    assert info.kind == "instances" and [x.name for x in info.labels] == ["instance"]
+    with pytest.raises(UnknownName):
+        cohorts.read(root, columns={"instances": "images/none"}, layout="paired")
+
+
+def test_a_person_says_that_they_are_labels(tmp_path: Path) -> None:
+    root = written(tmp_path / "a", (4, 12, 7), table=False)
+    cohort = cohorts.check(cohorts.read(root, labels={"1": "1"}))
+    assert cohort.targets["cells"].kind == "mask" and len(cohort.targets["cells"].labels) == 12
+
+
+def test_masks_of_labels_are_no_question(tmp_path: Path) -> None:
+    root = written(tmp_path / "a", (5, 5, 4), table=False)
+    assert cohorts.check(cohorts.read(root)).targets["cells"].kind == "mask"
+
+
+def test_a_column_of_a_table_names_masks_of_ids(tmp_path: Path) -> None:
+    root = written(tmp_path / "a", (4, 12, 7), table=True)
+    lines = ["image,cells,age"] + [f"images/p{k}.png,cells/p{k}.png,{30 + k}" for k in range(3)]
+    (root / "all.csv").write_text("\n".join(lines) + "\n")
+    cohort = cohorts.check(cohorts.read(root, columns={"instances": "cells"}))
+    assert cohort.layout == "table" and cohort.targets["cells"].kind == "instances"
+    assert [x.name for x in cohort.targets["cells"].labels] == ["red", "white"]
+
+
+def test_an_id_without_a_label_sets_its_case_aside(tmp_path: Path) -> None:
+    root = written(tmp_path / "a", (4, 12, 7), table=True, bare=1)
+    cohort = cohorts.check(cohorts.read(root), max_set_aside=1.0, strict=False)
+    assert not cohort.cases and "have 1 id without a label (1)" in cohort.set_aside[0].reason
+
+
+def test_another_grid_is_fatal(tmp_path: Path) -> None:
+    root = written(tmp_path / "a", (4, 12, 7), table=True)
+    Pil.fromarray(disks(12, side=80)).save(root / "cells" / "p1.png")
+    with pytest.raises(GeometryError):
+        cohorts.check(cohorts.read(root))
+
+
+@pytest.mark.parametrize(
+    "text", ["case,id\np0,1\n", "case,id,label\np0,x,red\n", "case,id,label\np0,1,red\np0,1,white\n",
+     "case,id,label\np0,,red\n"],
+)  # fmt: skip
+def test_a_table_that_cannot_be_used_is_refused(tmp_path: Path, text: str) -> None:
+    root = written(tmp_path / "a", (4, 12, 7), table=True)
+    (root / "cells" / "instances.csv").write_text(text)
+    with pytest.raises(DataError, match=r"instances\.csv"):
+        cohorts.read(root)
+
+
+def test_the_hash_knows_the_labels(tmp_path: Path) -> None:
+    root = written(tmp_path / "a", (4, 12, 7), table=True)
+    first = cohorts.check(cohorts.read(root)).hash
+    path = root / "cells" / "instances.csv"
+    path.write_text(path.read_text().replace("p0,1,red", "p0,1,white"))
+    assert cohorts.check(cohorts.read(root)).hash != first
