@@ -18,10 +18,11 @@ from vesalius.core.things import Things, meetings
 from vesalius.metrics import _ragged as ragged
 from vesalius.metrics import numbers
 from vesalius.metrics._matching import HIT, NEITHER, greedy
+from vesalius.metrics._otsu import baseline
 from vesalius.metrics._rows import Rows
 
 __all__ = [
-    "again", "best_overlaps", "counts", "excluded", "joined", "kept", "occurrences", "row", "rows", "summary", "table",
+    "again", "baseline", "best_overlaps", "counts", "excluded", "joined", "kept", "occurrences", "row", "rows", "summary", "table",
 ]  # fmt: skip
 
 ANSWER = "Instances"
