@@ -22,7 +22,8 @@ from vesalius.metrics._otsu import baseline
 from vesalius.metrics._rows import Rows
 
 __all__ = [
-    "again", "baseline", "best_overlaps", "counts", "excluded", "joined", "kept", "occurrences", "row", "rows", "summary", "table",
+    "again", "baseline", "best_overlaps", "counts", "excluded", "joined", "kept", "occurrences", "row", "rows",
+    "summary", "table",
 ]  # fmt: skip
 
 ANSWER = "Instances"
