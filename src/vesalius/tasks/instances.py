@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -173,31 +174,8 @@ class SplitThings(Task):
     ) -> Instances:
         """Return the things that the fields are split into, in the reference's geometry."""
         found = _split(raw, state, calibration, grown=_grown(undo))
-        labels = _labels(state)
         p = _calibrated(found.sure, calibration)
-        things = tuple(
-            Instance(k, labels[place].name, float(chance))
-            for k, (place, chance) in enumerate(zip(found.place.tolist(), p.tolist(), strict=True), start=1)
-        )
-        image = Image(
-            found.ids.astype(np.uint16 if len(things) < 65536 else np.uint32)[None],
-            affine=reference.affine,
-            spacing_mm=reference.spacing_mm,
-            spacing_at=reference.spacing_at,
-            modality="SEG",
-            source=reference.source,
-        )
-        limits = calibration.get("thresholds")
-        answer = Instances(
-            image=image, things=things, labels=labels, thresholds=dict(limits) if limits else None
-        )
-        return Instances(
-            image=image,
-            things=things,
-            labels=labels,
-            thresholds=answer.thresholds,
-            parts={COUNTS: answer.counts()},
-        )
+        return _answer(found, p, _labels(state), reference, thresholds=calibration.get("thresholds"))
 
     def score(self, raw: Any, example: Example, state: State) -> dict[str, float] | None:
         """Return the panoptic quality of each label, by its value, on the prepared grid where the truth is known."""
@@ -292,6 +270,40 @@ class SplitThings(Task):
         return (raw[:, place] * inside).sum(dim=(1, 2, 3)) / total
 
 
+def perfect(truth: Things, labels: Sequence[Label], reference: Image, *, case_id: str = "") -> Instances:
+    """Return what the task makes of the true labels and depths of a case: the best that its way of splitting can be."""
+    label = _places(truth, labels)[truth.ids].astype(np.uint8)
+    spacing = (1.0, 1.0, 1.0) if reference.spacing_mm is None else reference.spacing_mm[::-1]
+    depth = np.round(STEPS * depths(np.where(label > 0, truth.ids, 0), spacing=spacing)).astype(np.uint8)
+    sure = np.full(label.shape, STEPS, dtype=np.uint8)
+    found = split(label, depth, sure, labels=len(labels), at=USUAL)
+    return replace(_answer(found, found.sure, labels, reference), case_id=case_id)
+
+
+def _answer(
+    found: Split,
+    p: Array,
+    labels: Sequence[Label],
+    reference: Image,
+    *,
+    thresholds: Mapping[str, float] | None = None,
+) -> Instances:
+    """Return what was split as an answer in the reference's geometry, with the part that counts it."""
+    pairs = enumerate(zip(found.place.tolist(), p.tolist(), strict=True), start=1)
+    things = tuple(Instance(k, labels[place].name, float(chance)) for k, (place, chance) in pairs)
+    image = Image(
+        found.ids.astype(np.uint16 if len(things) < 65536 else np.uint32)[None],
+        affine=reference.affine,
+        spacing_mm=reference.spacing_mm,
+        spacing_at=reference.spacing_at,
+        modality="SEG",
+        source=reference.source,
+    )
+    limits = dict(thresholds) if thresholds else None
+    answer = Instances(image=image, things=things, labels=tuple(labels), thresholds=limits)
+    return replace(answer, parts={COUNTS: answer.counts()})
+
+
 def _split(
     raw: Mapping[str, Array], state: State, calibration: Mapping[str, Any], *, grown: float = 1.0
 ) -> Split:
@@ -308,10 +320,7 @@ def _split(
 
 def _plain(found: Split, state: State) -> Instances:
     """Return what was split as an answer on its grid, with the surety as it is."""
-    labels = _labels(state)
-    pairs = zip(found.place.tolist(), found.sure.tolist(), strict=True)
-    things = tuple(Instance(k, labels[place].name, sure) for k, (place, sure) in enumerate(pairs, start=1))
-    return Instances(image=Image(found.ids[None]), things=things, labels=labels)
+    return _answer(found, found.sure, _labels(state), Image(found.ids[None]))
 
 
 def _truth(example: Example, state: State) -> Things | None:
