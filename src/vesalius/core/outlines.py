@@ -71,7 +71,7 @@ def inside(thing: Outline, size: tuple[int, int]) -> Array:
                 hint="x and y of three points at least",
             )
         x, y = np.asarray(points[::2]) - 0.5, np.asarray(points[1::2]) - 0.5
-        bits[polygon(y, x, shape=size)] = True
+        bits[polygon(y, x, shape=size)] = True  # type: ignore[no-untyped-call]
     return bits
 
 

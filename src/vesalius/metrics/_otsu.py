@@ -20,16 +20,16 @@ def baseline(grey: Array, *, brighter: bool, radius: float) -> Array:
 
     if float(grey.min()) == float(grey.max()):
         return np.zeros(grey.shape, dtype=np.int32)
-    at = threshold_otsu(grey)
+    at = threshold_otsu(grey)  # type: ignore[no-untyped-call]
     called = ndimage.binary_fill_holes(grey > at if brighter else grey < at)
     flat = grey.shape[0] == 1
     distance = ndimage.distance_transform_edt(called[0] if flat else called)
-    peaks = peak_local_max(
-        distance, min_distance=max(1, round(radius * 0.7)), labels=(called[0] if flat else called).astype(int)
-    )
+    shown = called[0] if flat else called
+    apart = max(1, round(radius * 0.7))
+    peaks = peak_local_max(distance, min_distance=apart, labels=shown.astype(int))  # type: ignore[no-untyped-call]
     markers = np.zeros(distance.shape, dtype=np.int32)
     markers[tuple(peaks.T)] = np.arange(1, len(peaks) + 1)
-    found = watershed(-distance, markers, mask=called[0] if flat else called).astype(np.int32)
+    found = watershed(-distance, markers, mask=shown).astype(np.int32)  # type: ignore[no-untyped-call]
     ids = found[None] if flat else found
     sizes = np.bincount(ids.ravel())
     least = 0.1 * (np.pi * radius**2 if flat else 4 / 3 * np.pi * radius**3)

@@ -87,7 +87,8 @@ def _grown(depth: Array, seeds: Array, inside: Array) -> Array:
     from skimage.segmentation import watershed
 
     if inside.size <= LARGE:
-        grown: Array = watershed(STEPS - depth.astype(np.int16), markers=seeds, mask=inside)
+        heights = STEPS - depth.astype(np.int16)
+        grown: Array = watershed(heights, markers=seeds, mask=inside)  # type: ignore[no-untyped-call]
         return grown.astype(np.int32, copy=False)
     every = tuple(slice(None, None, 2 if n > 2 else 1) for n in inside.shape)
     coarse = _grown(depth[every], _kept(seeds, every), inside[every])
