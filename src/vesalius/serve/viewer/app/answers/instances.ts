@@ -112,9 +112,9 @@ export async function panel(answer: Held, given: Given): Promise<HTMLElement> {
           {},
           h(
             "button",
-            { class: "row", title: "Go to its middle", onclick: () => stage.goTo([thing.at[2], thing.at[1], thing.at[0]]) },
+            { class: "row", title: `${extent(thing, 1)}; go to its middle`, onclick: () => stage.goTo([thing.at[2], thing.at[1], thing.at[0]]) },
             h("span", { class: "name" }, h("span", { class: "swatch", style: { "background-color": colour(thing, k) } }), `${nameOf(thing)} ${thing.id}`),
-            h("span", { class: "number" }, `${extent(thing, 1)} · ${percent(thing.p)}`),
+            h("span", { class: "number" }, percent(thing.p)),
           ),
         ),
       ),
