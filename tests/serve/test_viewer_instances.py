@@ -83,7 +83,9 @@ def test_each_thing_is_listed_drawn_and_gone_to(browser: Any, lumps: Catalogue, 
         panel = page.wait('.answer[data-kind="Instances"]')
         rows = panel.locator(".list button.row")
         assert [t.split("\n")[0] for t in rows.all_inner_texts()] == ["Bright 600", "Bright 900"]
-        assert rows.first.inner_text().endswith("90.0 %") and "0.72 ml" in (rows.first.get_attribute("title") or "")
+        assert rows.first.inner_text().endswith("90.0 %") and "0.72 ml" in (
+            rows.first.get_attribute("title") or ""
+        )
         legend = page.tab.locator(".legend li").all_inner_texts()
         assert (
             legend[0].startswith("Dim")
