@@ -25,7 +25,7 @@ SEEDS = (0,)
 CASES, STEPS = 120, 400
 LIMIT = "4h"  # far beyond what the steps take
 NAMES = ("pq", "sq", "rq", "ap50", "ap", "aji", "count_relative")
-OPTIONS = ("--target", "instances", "--column", "patient=patient")
+OPTIONS = ("--target", "instances")
 
 
 def run(folder: Path, *, seeds: Sequence[int], quick: bool = False) -> list[Figure]:
@@ -56,9 +56,7 @@ def _rows(card: Scorecard, oracle: dict[str, Interval], seed: int) -> list[Figur
 
 def _oracle(data: Path, card: Scorecard) -> dict[str, Interval]:
     """Return the figures of what the task makes of the true labels and depths of the test cases."""
-    cohort = cohorts.check(
-        cohorts.read(data, target="instances", columns={"patient": "patient"}), target="instances"
-    )
+    cohort = cohorts.check(cohorts.read(data, target="instances"), target="instances")
     labels: Sequence[Label] = cohort.targets["instances"].labels
     answers, truths, patients = [], [], []
     for case in (cohort.case(str(c["case"])) for c in card.cases):
