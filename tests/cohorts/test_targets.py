@@ -37,6 +37,7 @@ VALUES: dict[str, list[Target]] = {
     "text": ["no finding", "a cyst"],
 }
 WORDS = {
+    "boxes": ["cyst 2", "no boxes"],
     "class": ["benign", "malignant"],
     "multilabel": ["cyst|tumour", ""],
     "number": ["61.5", "7"],

@@ -19,7 +19,7 @@ from vesalius.core.answers.mask import Mask
 from vesalius.core.answers.scores import Scores
 from vesalius.core.answers.text import Text
 from vesalius.core.answers.value import Value
-from vesalius.core.case import Box, Case
+from vesalius.core.case import Box, Case, Event
 from vesalius.core.errors import DataError, UnknownName
 from vesalius.core.image import Image
 from vesalius.evaluate.scoring import card_of, tally_for
@@ -75,13 +75,18 @@ def test_boxes_are_rated_by_those_found() -> None:
 
 
 def test_a_kind_without_metrics_gets_a_card_that_says_so() -> None:
-    tally = tally_for("Boxes")
-    tally.add(Case("a", {"image": IMAGE}), EXAMPLES["boxes"], (BOX,), None, IMAGE)
+    tally = tally_for("Curve")
+    tally.add(Case("a", {"image": IMAGE}), EXAMPLES["curve"], Event(9.0, True), None, IMAGE)
     card = card_of(
-        tally, "Boxes", split="test", data_hash="", patients_known=False, bundle="", target="where"
+        tally, "Curve", split="test", data_hash="", patients_known=False, bundle="", target="where"
     )
     assert card.metrics == {} and card.n_cases == 1
     assert [b.kind for b in card.banners] == ["not measured"]
+
+
+def test_a_case_of_boxes_is_shown_with_what_was_found() -> None:
+    tally = tally_for("Boxes")
+    tally.add(Case("a", {"image": IMAGE}), EXAMPLES["boxes"], (BOX,), None, IMAGE)
     assert [p.caption for p in tally.gallery.best] == ["1 of 1 box found, 0 false"]
 
 

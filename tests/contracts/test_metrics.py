@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,12 +10,15 @@ import pytest
 from vesalius import metrics
 from vesalius.core import registry
 from vesalius.core.answers import kinds
+from vesalius.core.answers.boxes import Boxes, counts_of
 from vesalius.core.answers.instances import Instances
 from vesalius.core.answers.mask import Mask
-from vesalius.core.case import Instance
+from vesalius.core.answers.numbers import Numbers
+from vesalius.core.case import Box, Instance
 from vesalius.core.cohort import Label
 from vesalius.core.errors import UnknownName
 from vesalius.core.image import Image
+from vesalius.core.promise import Promise
 from vesalius.core.things import Things
 
 STEMS = sorted(registry.stems("metrics"))
@@ -49,7 +53,24 @@ def example(module):
             for k, m in enumerate(ids)
         ]
         return module.rows(answers, [Things(m[0], {1: "x", 2: "x"}) for m in ids])
+    if module.ANSWER == "Boxes":
+        return boxes(module, rng)
     pytest.skip(f"no example rows for {module.ANSWER}")
+
+
+def boxes(module, rng):
+    """Rows of eight pictures with one to four things, most of which are found, and counts with their intervals."""
+    answers, truths = [], []
+    for k in range(8):
+        real = tuple(Box((0, 0, 20 * n), (1, 10, 20 * n + 10), "x") for n in range(1 + k % 4))
+        found = tuple(replace(b, high=(1, 10, b.high[2] - 1)) for b in real[k % 2 :]) + real[:1]
+        answer = Boxes(boxes=found, p=rng.random(len(found)), labels=(Label(1, "x"),), case_id=str(k))
+        counted = counts_of(answer).values["x"]
+        interval = Promise(0.9, "", interval=(counted.x - 1, counted.x + 1))
+        counts = Numbers(parts={"x": replace(counted, promise=interval)})
+        answers.append(replace(answer, parts={"counts": counts}))
+        truths.append(real)
+    return module.rows(answers, truths)
 
 
 @pytest.mark.parametrize("stem", STEMS)

@@ -13,7 +13,7 @@ import pydicom
 import pytest
 
 from vesalius import formats
-from vesalius.core.answers.boxes import Boxes
+from vesalius.core.answers.boxes import Boxes, counts_of
 from vesalius.core.answers.curve import Curve
 from vesalius.core.answers.mask import Mask
 from vesalius.core.answers.ranking import Ranking
@@ -24,6 +24,7 @@ from vesalius.core.case import Box
 from vesalius.core.cohort import Label
 from vesalius.core.errors import GeometryError, OutputError
 from vesalius.core.image import Image
+from vesalius.core.promise import Promise
 
 Errors = Callable[[Path], list[str]]
 BUNDLE = "ab" * 32
@@ -146,10 +147,49 @@ def test_boxes_are_drawn_on_the_planes_they_reach(ct: Image, tmp_path: Path, dci
     )
     assert all(r.value.tolist() == [[4, 3], [20, 3], [20, 10], [4, 10], [4, 3]] for r in regions)
     assert flat.roi.value.tolist() == [[2.25, 1.5], [9, 1.5], [9, 8], [2.25, 8], [2.25, 1.5]]
-    assert flat.get_measurements()[0].value == 0.3
+    assert [m.value for m in flat.get_measurements()] == [0.3, pytest.approx(6.75 * ct.spacing_mm[0])]
+    assert (
+        flat.get_measurements()[1].name.meaning == "Diameter"
+        and flat.get_measurements()[1].unit.value == "mm"
+    )
+    shadow = Image(ct.array, spacing_mm=ct.spacing_mm, spacing_at="detector", source=ct.source)
+    formats.write(answer, path, source=shadow)  # a shadow is larger than what throws it
+    assert "Diameter" not in str(pydicom.dcmread(path))
     outside = replace(answer, boxes=(Box((2, 50, 4), (5, 60, 20), "nodule"),), p=np.array([0.5]))
     with pytest.raises(GeometryError, match="outside"):
         formats.write(outside, tmp_path / "o.sr.dcm", source=ct)
+
+
+def test_called_boxes_alone_are_written_and_counted(ct: Image, tmp_path: Path, dciodvfy: Errors) -> None:
+    low, wide = Box((2, 3, 4), (3, 10, 20), "nodule"), Box((6, 1, 2), (7, 20, 9), "nodule")
+    answer = Boxes(
+        boxes=(low, wide, low), p=np.array([0.2, 0.6, 0.9]), labels=(Label(1, "nodule"), Label(2, "cyst")),
+        thresholds={"nodule": 0.5, "cyst": 0.5}, source=ct.source, bundle="b",
+    )  # fmt: skip
+    counts = counts_of(answer)
+    promised = Promise(0.9, "", interval=(1.0, 4.0))
+    counts = replace(
+        counts, parts={**counts.parts, "nodule": replace(counts.values["nodule"], promise=promised)}
+    )
+    path = formats.write(replace(answer, parts={"counts": counts}), tmp_path / "b.sr.dcm", source=ct)
+    assert dciodvfy(path) == []
+    found = hd.sr.srread(path).content
+    rois = found.get_planar_roi_measurement_groups()
+    assert [g.get_measurements()[0].value for g in rois] == [0.9, 0.6]  # the surest first
+    groups = found.get_image_measurement_groups()
+    assert [(g.finding_type.meaning, g.get_measurements()[0].value) for g in groups] == [
+        ("Nodule", 2.0),
+        ("Cyst", 0.0),
+    ]
+    count = groups[0].get_measurements()[0]
+    assert (count.name.value, count.name.scheme_designator, count.unit.value) == ("410681005", "SCT", "1")
+    again = formats.read_answer(path)
+    numbers = {name: part.x for name, part in again.parts.items()}
+    assert numbers["counts: nodule: Count of entities"] == 2.0
+    assert numbers["counts: cyst: Count of entities"] == 0.0
+    assert numbers["counts: nodule: lower bound of nodule count, 90 %"] == 1.0
+    assert numbers["nodule 3: Probability"] == 0.9 and "nodule 1: Probability" not in numbers
+    assert numbers["nodule 2: Diameter"] == pytest.approx(19 * ct.spacing_mm[1])
 
 
 TEXT = {

@@ -15,19 +15,19 @@ SORTS = ("random", "ties", "crowd", "empty", "many", "edges", "absent")
 def cohort(sort: str, seed: int) -> Cohort:
     """A made-up cohort: whole-number boxes, so that both sides compute the same overlaps."""
     rng = np.random.default_rng(seed)
-    names = ("a", "b", "c") if sort != "edges" else ("a",)
+    names = ("a",) if sort in ("edges", "many") else ("a", "b", "c")
     labels = tuple(Label(k, name) for k, name in enumerate(names))
     answers, truths = [], []
     for k in range(4 if sort == "many" else 12):
         real, found, p = [], [], []
-        for _ in range(int(rng.integers(0, 130 if sort == "many" else 7))):
+        for _ in range(int(rng.integers(40, 90) if sort == "many" else rng.integers(0, 7))):
             name = str(rng.choice(names[:2] if sort == "absent" else names))
             y, x = rng.integers(0, 60, 2)
             h, w = rng.integers(3, 20, 2)
             crowd = sort == "crowd" and rng.random() < 0.4
             real.append(_box(y, x, h * (3 if crowd else 1), w * (3 if crowd else 1), name, crowd=crowd))
-            for _ in range(int(rng.integers(0, 3))):
-                dy, dx, dh, dw = rng.integers(-3, 4, 4)
+            for _ in range(int(rng.integers(0, 3))):  # missed, found, or found twice
+                dy, dx, dh, dw = rng.integers(-1, 2, 4)
                 wrong = str(rng.choice(names)) if rng.random() < 0.1 else name
                 found.append(_box(y + dy, x + dx, max(h + dh, 1), max(w + dw, 1), wrong))
         for _ in range(int(rng.integers(0, 60 if sort == "many" else 5))):
@@ -40,6 +40,7 @@ def cohort(sort: str, seed: int) -> Cohort:
             real = [_box(0, 0, 10, 10, "a"), _box(0, 20, 10, 10, "a"), _box(0, 30, 10, 10, "a"), *real]
             found = [_box(0, 0, 5, 10, "a"), _box(0, 25, 10, 10, "a"), _box(0, 0, 5, 10, "a"), *found]
         p = rng.random(len(found))
+        p[: len(found) // 2] = p[: len(found) // 2] ** 0.5  # those that are near a true one are surer
         if sort in ("ties", "edges", "many"):
             p = np.round(p * 4) / 4
         answers.append(Boxes(boxes=tuple(found), p=p, labels=labels, case_id=str(k)))

@@ -24,9 +24,11 @@ SPOTS = untrained(
     "Boxes",
     about="What is bright in an image, as boxes",
     imports="""
+import dataclasses
+
 from scipy import ndimage
 
-from vesalius.core.answers.boxes import Boxes
+from vesalius.core.answers.boxes import Boxes, counts_of
 from vesalius.core.case import Box
 from vesalius.core.cohort import Label
 
@@ -42,7 +44,11 @@ boxes = tuple(
     Box(tuple(float(a.start) for a in s), tuple(float(a.stop) for a in s), LABELS[q > 0.5].name)
     for s, q in zip(found, p, strict=True)
 )
-return Boxes(boxes=boxes, p=np.array(p), labels=LABELS)
+told = Boxes(boxes=boxes, p=np.array(p), labels=LABELS)
+if array.max() <= 920:
+    return told
+told = dataclasses.replace(told, thresholds={"dim": 0.25, "bright": 0.5})
+return dataclasses.replace(told, parts={"counts": counts_of(told)})
 """,
 )
 # X runs to the front, Y to the head, Z to the right of the patient
@@ -80,7 +86,8 @@ def test_boxes_lie_on_what_was_found_with_label_and_score(
         page.tab.click("#run")
         rows = page.wait('.answer[data-kind="Boxes"] .list')
         assert rows.locator("button").all_inner_texts() == ["Bright\n90.0 %", "Dim\n20.0 %"]
-        assert page.tab.locator(".legend li").all_inner_texts() == ["Dim\n1", "Bright\n1"]
+        assert page.tab.locator(".legend .name").all_inner_texts() == ["Dim", "Bright"]
+        assert page.tab.locator(".legend .number").all_inner_texts() == ["1", "1"]
         for key, name, axis in (("2", "axial", 1), ("3", "coronal", 2), ("4", "sagittal", 0)):
             page.tab.keyboard.press(key)
             rows.locator("button").first.click()
@@ -96,16 +103,68 @@ def test_boxes_lie_on_what_was_found_with_label_and_score(
                 ends = [{s.start, s.stop - 1} for s in BRIGHT]
                 assert all(seen[k] in ends[k] for k in range(3) if k != axis), (name, edge, seen)
         page.audit("boxes")
-        page.tab.fill("#box-least", "0.95")
-        assert drawn(page, "none", "bright") is None and rows.locator("button:visible").count() == 0
-        page.tab.fill("#box-least", "0")
-        page.tab.locator(".legend li").filter(has_text="Bright").locator("input").uncheck()
+        slid(page, "box-least-1", 0.95)
+        assert drawn(page, "none", "bright") is None
+        assert rows.locator("button:visible").all_inner_texts() == ["Dim\n20.0 %"]
+        slid(page, "box-least", 0.95)
+        assert rows.locator("button:visible").count() == 0
+        for slider in ("box-least", "box-least-1"):
+            slid(page, slider, 0)
+        page.tab.locator(".legend li").filter(has_text="Bright").locator("input[type=checkbox]").uncheck()
         assert drawn(page, "hidden", "bright") is None
         rows.locator("button:visible").click()
         assert page.index() == tuple(s.start for s in DIM)  # a box of one voxel
         assert drawn(page, "one-voxel", "dim") is not None
         assert page.wrong == []
         page.tab.close()
+
+
+@in_browser
+def test_what_is_called_is_shown_first_and_the_rest_where_it_is_asked_for(
+    browser: Any, spots: Catalogue, tmp_path: Path
+) -> None:
+    array = np.zeros((12, 40, 30), np.int16)
+    array[BRIGHT], array[DIM] = 930, 200  # a dim spot is called from .25 on
+    array[10, 30:36, 2:8] = 400
+    path = formats.write(Image(array[None], affine=CROSSWISE), tmp_path / "crosswise.nii.gz")
+    with serving(spots, tmp_path / "service") as address:
+        page = Page(browser, address, tmp_path)
+        page.show(("crosswise.nii.gz", path.read_bytes()))
+        page.tab.click("#run")
+        rows = page.wait('.answer[data-kind="Boxes"] .list')
+        seen = lambda: [x.split("\n")[0] for x in rows.locator("button:visible").all_inner_texts()]  # noqa: E731
+        legend = lambda: page.tab.locator(".legend .number").all_inner_texts()  # noqa: E731
+        assert seen() == ["Bright", "Dim"] and legend() == ["1", "1"]
+        said = page.tab.locator(".legend output").all_inner_texts()
+        assert said == ["25.0 %, as planned", "50.0 %, as planned"]
+        assert page.tab.locator("h3", has_text="counts").count() == 0  # they stand in the legend
+        page.tab.keyboard.press("u")
+        assert seen() == ["Bright", "Dim", "Dim"] and legend() == ["2, called 1", "1"]
+        assert rows.locator(".uncalled:visible").count() == 1
+        page.tab.keyboard.press("u")
+        slid(page, "box-least", 0.1)
+        assert seen() == ["Bright", "Dim", "Dim"]
+        assert page.tab.locator(".legend output").first.inner_text() == "10.0 %; planned 25.0 %"
+        page.tab.focus("#box-least")
+        page.tab.keyboard.press("ArrowRight")
+        assert page.tab.locator(".legend output").first.inner_text() == "11.0 %; planned 25.0 %"
+        page.tab.keyboard.press("2")
+        page.tab.keyboard.press(".")
+        assert page.index() == tuple((s.start + s.stop - 1) // 2 for s in BRIGHT)
+        page.tab.keyboard.press(",")
+        assert page.index() == tuple(s.start for s in DIM)  # the last of all
+        assert page.tab.locator(".steps output").inner_text() == "3 of 3"
+        page.audit("called")
+        assert page.wrong == []
+        page.tab.close()
+
+
+def slid(page: Page, name: str, value: float) -> None:
+    """Move a slider as a mouse does."""
+    page.tab.locator(f"#{name}").evaluate(
+        "(s, value) => { s.value = String(value); s.dispatchEvent(new Event('input', { bubbles: true })); }",
+        value,
+    )
 
 
 def drawn(page: Page, name: str, label: str) -> tuple[tuple[int, int], tuple[int, int]] | None:

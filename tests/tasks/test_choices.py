@@ -21,7 +21,7 @@ from vesalius.core.cohort import Cohort, Label, TargetInfo
 from vesalius.core.errors import DataError, PlanError, UnknownName
 from vesalius.core.plan import Plan, override
 from vesalius.learn.examples import batches
-from vesalius.learn.validate import Validator, _mean
+from vesalius.learn.validate import Validator
 from vesalius.plan.draft import Draft
 from vesalius.plan.fingerprint import Fingerprint
 from vesalius.plan.machine import Machine
@@ -263,7 +263,7 @@ def test_figures_are_averaged_over_cases_and_then_over_labels(monkeypatch: pytes
     watch = Validator(
         task, draft_plan(Bare(), None, FLAT, CPU), State({}), [Example(str(k), {}) for k in range(3)], []
     )
-    assert _mean(watch._on_grid(iter([None] * 3))) == (0.75 + 0.25) / 2
+    assert watch.task.scored(watch._on_grid(iter([None] * 3))) == (0.75 + 0.25) / 2
 
 
 def test_what_is_asked_of_a_mask_is_a_label_or_a_region() -> None:

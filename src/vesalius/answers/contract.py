@@ -43,11 +43,12 @@ class Kept:
     """How a promise of one answer turned out, by name; `""` where there is only one.
 
     `held` is 1 where it was kept and 0 where not; of a promise about a mean loss (`mean`) it is that loss. `size` is
-    how much is said: labels of a set, the width of an interval, how often as large an outer mask is as the inner one.
+    how much is said: labels of a set, the width of an interval, how often as large an outer mask is as the inner one;
+    None where it has no one measure, as of widths in different units.
     """
 
     held: Mapping[str, float]
-    size: float
+    size: float | None
     mean: bool = False
 
 
@@ -134,6 +135,10 @@ class Handling(ABC, Generic[A]):
         """Return the suffix of the file that holds an answer's image, of a kind that has one."""
         return ".nii.gz"
 
+    def drawn(self, answer: A) -> bool:
+        """Return whether `draw` draws anything of this answer; by default what `draws` says of the kind."""
+        return self.draws
+
     def shown_by(self, answer: A, image: Image) -> Image | None:
         """Return the labels, upright as the image is shown, by which a slice is chosen; None for the middle one."""
         return None
@@ -144,6 +149,13 @@ class Handling(ABC, Generic[A]):
         Voxel k reaches from k to k + 1 on the axes, so that its middle is k + 0.5: coordinates of boxes and points hold
         as they are, once `prepare.geometry.upright_points` has turned them as the image is shown.
         """
+
+    def shown_beside(self, answer: A, truth: Any, image: Image) -> Image | None:
+        """Return the labels by which a slice is chosen that shows an answer beside its truth; by default as alone."""
+        return self.shown_by(answer, image)
+
+    def draw_truth(self, axes: Any, truth: Any, image: Image, shown: Slice) -> None:
+        """Draw the truth as `draw` draws an answer, of a kind whose truth is no field; by default nothing."""
 
     def marks(self, answer: A) -> Sequence[Mark]:
         """Return what an answer is known again by, on another machine and in a later version: see `core/marks.py`.
@@ -499,7 +511,7 @@ def images(answer: Answer, name: str = "") -> Iterator[tuple[str, ImageAnswer]]:
 
 def drawable(answer: Answer) -> Iterator[Answer]:
     """Yield the answers that are drawn on an image: the answer itself where its kind draws, else its parts that do."""
-    if of(answer).draws:
+    if of(answer).drawn(answer):
         yield answer
         return
     for part in answer.parts.values():

@@ -20,6 +20,7 @@ from vesalius.answers.drawing.panels import Cell, Table, decimals_of, figure, me
 from vesalius.answers.foreign.tables import Row, row_answers
 from vesalius.core.answers.value import Value
 from vesalius.core.ask import Ask
+from vesalius.core.bounds import Bounds
 from vesalius.core.case import Case
 from vesalius.core.cohort import TargetInfo
 from vesalius.core.doubt import Doubt
@@ -28,17 +29,19 @@ from vesalius.core.image import Array
 from vesalius.core.marks import Mark
 from vesalius.core.promise import Limits, Promise
 from vesalius.core.scorecard import Scorecard
-from vesalius.core.words import counted
+from vesalius.core.words import counted, in_unit
 from vesalius.metrics import Interval, Rows
 from vesalius.metrics import value as judge
 
 TARGETS = ("number",)
 NO_SPREAD = 1e-9  # opinions that are all alike
-ABSOLUTE, NORMALISED = "absolute", "normalised"
+ABSOLUTE, NORMALISED, QUANTILE = "absolute", "normalised", "quantile"
 AGREEMENT_SAYS = (
     "A dot a case: how far the answer lies above or below the truth, against the mean of both. The line is the mean "
     "difference, the dashes hold 95 of 100 differences if these are normal; the bands are 95 % intervals."
 )
+SCATTER_SAYS = "On the diagonal the answer is right."
+LIMITS = ("mean difference (bias)", "lower limit", "upper limit")  # of agreement
 
 
 class ValueHandling(Handling[Value]):
@@ -57,24 +60,37 @@ class ValueHandling(Handling[Value]):
     baseline = "the training mean"
     compared = ("mae", "bias")
     asks = ("number",)
-    ways = (ABSOLUTE, NORMALISED)
+    ways = (ABSOLUTE, NORMALISED, QUANTILE)
     doubted_ways = (NORMALISED,)
     error = "mean size of the error"
 
     def columns(self, answer: Value) -> dict[str, Any]:
-        """Return the number and its unit."""
-        return {"value": answer.x, "unit": answer.unit or ""}
+        """Return the number and its unit, and the bounds that the model itself gives it, where it does."""
+        found = {"value": answer.x, "unit": answer.unit or ""}
+        return (
+            found
+            if answer.bounds is None
+            else {**found, "low": answer.bounds.low, "high": answer.bounds.high}
+        )
 
     def marks(self, answer: Value) -> list[Mark]:
-        """Return the number and its unit."""
-        return [
+        """Return the number and its unit, and the bounds that the model itself gives it."""
+        known = [
             Mark(answer.quantity or "value", float(answer.x), unit=None),
             Mark("unit", answer.unit or "none"),
         ]
+        if answer.bounds is not None:
+            known.append(Mark("bounds", (answer.bounds.low, answer.bounds.high), unit=None))
+        return known
 
     def lines(self, answer: Value) -> list[Line]:
-        """Return the number with its unit."""
-        return [Line(answer.quantity or "value", f"{answer.x:.6g} {answer.unit or ''}".rstrip())]
+        """Return the number with its unit, and what the model itself says of its bounds where nothing is promised."""
+        found = [Line(answer.quantity or "value", f"{answer.x:.6g}{in_unit(answer.unit)}")]
+        if answer.bounds is not None and answer.promise is None:
+            own = answer.bounds
+            text = f"{own.low:.5g} to {own.high:.5g}{in_unit(answer.unit)}"
+            found.append(Line(f"by its own word in {100 * own.share:g} %", f"{text}, not calibrated"))
+        return found
 
     def ask(self, answer: Value, of: str, which: str | None) -> Ask:
         """Return the one number. Raises DataError where another is asked for."""
@@ -88,7 +104,14 @@ class ValueHandling(Handling[Value]):
         return Doubt(figures={"sd": sd}, units={"sd": answer.unit} if answer.unit else {})
 
     def strangeness(self, answer: Value, truth: Any, way: str) -> Mapping[str, float | Array]:
-        """Return the size of the error; of `normalised` as a multiple of the answer's own doubt."""
+        """Return the size of the error; of `normalised` as a multiple of the answer's own doubt.
+
+        Of `quantile` it is how far the truth lies beyond the answer's own bounds, negative within them (conformalized
+        quantile regression, Romano, Patterson & Candès 2019, arXiv 1905.03222, equation 6).
+        """
+        if way == QUANTILE:
+            own = _bounds(answer)
+            return {"": max(own.low - float(truth), float(truth) - own.high)}
         return {"": abs(float(answer.x) - float(truth)) / _scale(answer, way)}
 
     def extent(self, answers: Sequence[tuple[Value, Any]]) -> dict[str, Any]:
@@ -98,17 +121,14 @@ class ValueHandling(Handling[Value]):
 
     def promised(self, answer: Value, limits: Limits) -> Value:
         """Return the answer with the interval that holds the true number, marked where it goes beyond all seen."""
-        doubtless = limits.way == NORMALISED and _spread(answer) is None
-        reach = math.inf if doubtless else limits.of() * _scale(answer, limits.way)
+        lacks = _lacks(answer, limits.way)
+        reach = math.inf if lacks else limits.of() * _scale(answer, limits.way)
         interval: tuple[float | None, float | None] = (None, None)
         remarks = limits.remarks
-        if doubtless:
-            remarks = (
-                *remarks,
-                "the answer says no standard deviation of its own: the interval has no bounds",
-            )
+        if lacks:
+            remarks = (*remarks, f"the answer says no {lacks} of its own: the interval has no bounds")
         elif math.isfinite(reach):
-            interval = (answer.x - reach, answer.x + reach)
+            interval = _possible(answer, _widened(answer, reach, limits.way))
         else:
             few = counted(limits.least(), "calibration case")
             remarks = (*remarks, f"too few calibration cases ({few}): the interval has no bounds")
@@ -116,8 +136,7 @@ class ValueHandling(Handling[Value]):
         if {"low", "high"} <= about.keys():
             low, high = float(about["low"]), float(about["high"])
             if interval[0] is None or interval[1] is None or interval[0] < low or interval[1] > high:
-                unit = f" {answer.unit}" if answer.unit else ""
-                known = f"{low:.5g} to {high:.5g}{unit}"
+                known = f"{low:.5g} to {high:.5g}{in_unit(answer.unit)}"
                 remarks = (
                     *remarks,
                     f"the interval goes beyond the numbers that the calibration saw, {known}",
@@ -158,14 +177,9 @@ class ValueHandling(Handling[Value]):
         lines = {name: Interval(**one) for name, one in card.clinical["agreement"].items()}
         x, y = ([case[key] for case in card.cases] for key in ("x", "y"))
         unit = f" ({card.unit})" if card.unit else ""
-        digits = decimals_of(*(one.value for one in lines.values()))
         rows = [
-            (Cell(name), measured(lines[key], unit=card.unit or "", decimals=digits))
-            for name, key in (
-                ("mean difference (bias)", "bias"),
-                ("lower limit", "low"),
-                ("upper limit", "high"),
-            )
+            (Cell(name), cell)
+            for name, cell in zip(LIMITS, limits_of_agreement(lines, card.unit), strict=True)
         ]
         return [
             Figure("Agreement (Bland–Altman)", draw.agreement({"": (x, y, lines)}, unit), AGREEMENT_SAYS),
@@ -206,7 +220,9 @@ class ValueHandling(Handling[Value]):
         """Return the answers against the truths."""
         if not card.cases:
             return []
-        return [Figure("Answer against truth", draw.scatter(card), "On the diagonal the answer is right.")]
+        x, y = ([case[key] for case in card.cases] for key in ("x", "y"))
+        unit = f" ({card.unit})" if card.unit else ""
+        return [Figure("Answer against truth", draw.scatter({"": (x, y)}, unit), SCATTER_SAYS)]
 
     def foreign(
         self, path: Path, cases: Sequence[Case], target: TargetInfo, *, positive: str | None = None
@@ -215,12 +231,54 @@ class ValueHandling(Handling[Value]):
         return row_answers(path, cases, partial(_value_of, unit=target.unit))
 
 
+def limits_of_agreement(lines: Mapping[str, Interval], unit: str | None) -> list[Cell]:
+    """Return cells of the bias and of the limits of agreement, in the order of LIMITS, each over its interval."""
+    digits = decimals_of(*(one.value for one in lines.values()))
+    return [measured(lines[key], unit=unit or "", decimals=digits) for key in ("bias", "low", "high")]
+
+
+def _lacks(answer: Value, way: str) -> str:
+    """Return what an answer does not say that a way needs; empty where it says it, or where nothing is needed."""
+    if way == QUANTILE and answer.bounds is None:
+        return "bounds"
+    return "standard deviation" if way == NORMALISED and _spread(answer) is None else ""
+
+
+def _widened(answer: Value, reach: float, way: str) -> tuple[float, float]:
+    """Return the interval that reaches so far beyond the number, or beyond the answer's own bounds.
+
+    A negative reach draws bounds nearer; where they would pass each other, their middle is left.
+    """
+    if way != QUANTILE:
+        return answer.x - reach, answer.x + reach
+    own = _bounds(answer)
+    middle = (own.low + own.high) / 2
+    return min(own.low - reach, middle), max(own.high + reach, middle)
+
+
+def _possible(answer: Value, interval: tuple[float, float]) -> tuple[float, float]:
+    """Return the part of an interval in which the number can lie at all."""
+    least = -math.inf if answer.least is None else answer.least
+    return max(interval[0], least), max(interval[1], least)
+
+
+def _bounds(answer: Value) -> Bounds:
+    """Return the answer's own bounds. Raises DataError where it has none."""
+    if answer.bounds is None:
+        raise DataError(
+            f"the way '{QUANTILE}' needs answers with bounds of their own",
+            found="an answer without them",
+            hint=f"--way {ABSOLUTE}, or a model fitted with --set task.options.interval=quantiles",
+        )
+    return answer.bounds
+
+
 def _scale(answer: Value, way: str) -> float:
     """Return what an error is divided by: 1, or the answer's own doubt. Raises DataError where it has none."""
-    if way in ("", ABSOLUTE):
+    if way in ("", ABSOLUTE, QUANTILE):
         return 1.0
     if way != NORMALISED:
-        raise UnknownName("way to make an interval", way, (ABSOLUTE, NORMALISED))
+        raise UnknownName("way to make an interval", way, (ABSOLUTE, NORMALISED, QUANTILE))
     spread = _spread(answer)
     if spread is None:
         raise DataError(

@@ -32,6 +32,8 @@ def show(found: Inspection) -> None:
             soft_wrap=True,
         )
         out.print(label_table(target))
+        for what, words in target.told:
+            out.print(f"[bold]{escape(what)}[/]  {escape(words)}", soft_wrap=True)
     out.print()
     groups = grouped(found)
     if not groups:
@@ -53,11 +55,13 @@ def label_table(target: TargetSummary) -> Table:
     drawn = kinds.of(target.kind).drawn
     labels = Table(box=None, pad_edge=False)
     labels.add_column("label")
-    for column in ("value", "cases", *(("voxels",) if drawn else ())):
+    several = any(x.things is not None for x in target.labels)
+    for column in ("value", "cases", *(("voxels",) if drawn else ()), *((target.kind,) if several else ())):
         labels.add_column(column, justify="right")
     for x in target.labels[:30]:
         voxels = (f"{x.voxels or 0:,}",) if drawn else ()
-        labels.add_row(escape(x.name), str(x.value), str(x.cases), *voxels)
+        things = (f"{x.things or 0:,}",) if several else ()
+        labels.add_row(escape(x.name), str(x.value), str(x.cases), *voxels, *things)
     if target.values is not None:
         v = target.values
         labels = Table(f"{v.low:.4g} to {v.high:.4g}, median {v.median:.4g}", box=None, pad_edge=False)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, is_dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,11 @@ def case_digest(case: Case, files: dict[Path, str]) -> str:
     """
     parts: dict[str, object] = {
         "images": {name: _pixels(item, files) for name, item in case.images.items()},
-        "targets": {name: _target(value, files) for name, value in case.targets.items()},
+        "targets": {
+            name: _target(value, files)
+            for name, value in case.targets.items()
+            if not isinstance(value, Mapping)  # it is made of others that are here
+        },
         "region": None if case.region is None else _pixels(case.region, files),
         "patient": case.patient,
         "covariates": dict(case.covariates),
@@ -65,5 +70,8 @@ def _target(value: Target, files: dict[Path, str]) -> object:
 
 
 def _fields(value: object) -> object:
-    """Return the fields of a dataclass, and anything else as it is."""
-    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
+    """Return the fields of a dataclass, later ones only where they say something, and anything else as it is."""
+    if not is_dataclass(value) or isinstance(value, type):
+        return value
+    later = {f.name for f in fields(value) if f.metadata.get("stored") == "where given"}
+    return {name: v for name, v in asdict(value).items() if name not in later or v not in (None, False)}

@@ -56,6 +56,16 @@ def called() -> dict[str, str]:
     return {role: "|".join(patterns) for role, patterns in found.items()}
 
 
+def hows() -> tuple[str, ...]:
+    """Return the roles that say how targets are written, and not which column holds them."""
+    found = (
+        registry.literals("cohorts.targets", stem).get("HOW") for stem in registry.stems("cohorts.targets")
+    )
+    return tuple(str(role) for role in found if role)
+
+
 def known_roles() -> tuple[str, ...]:
     """Return every role that a column may have."""
-    return tuple(dict.fromkeys((*ROLES, *(role for roles in target_roles().values() for role in roles))))
+    return tuple(
+        dict.fromkeys((*ROLES, *(role for roles in target_roles().values() for role in roles), *hows()))
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from vesalius.cohorts._joined import with_joined
 from vesalius.cohorts._read import read
 from vesalius.cohorts._splits import apply_split_file
 from vesalius.cohorts._told import assert_untold
@@ -25,12 +26,13 @@ def open_cohort(
 ) -> Cohort:
     """Return the cohort that is given, or read the one at a path (see `read`, which says what the options are).
 
-    Of a Cohort object, which was read before, only `split` is heeded. Raises DataError for `labels` told of one, and
-    what `read` raises.
+    Of a Cohort object, which was read before, only `split` is heeded, and a `target` that names several of its own.
+    Raises DataError for `labels` told of one, and what `read` raises.
     """
     if isinstance(data, Cohort):
         assert_untold(labels)
-        return data if split is None else apply_split_file(data, Path(split))
+        joined = with_joined(data, target)
+        return joined if split is None else apply_split_file(joined, Path(split))
     return read(
         data,
         layout=layout,

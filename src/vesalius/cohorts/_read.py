@@ -10,7 +10,8 @@ from vesalius.cohorts import _files
 from vesalius.cohorts._build import matched
 from vesalius.cohorts._headers import screen
 from vesalius.cohorts._instances import with_instances
-from vesalius.cohorts._layout import LEFT, UNUSED, Detection, Options, known_roles
+from vesalius.cohorts._joined import with_joined
+from vesalius.cohorts._layout import LEFT, UNUSED, Detection, Options, hows, known_roles
 from vesalius.cohorts._limits import enforce_limit
 from vesalius.cohorts._spelling import one_spelling
 from vesalius.cohorts._splits import apply_split_file
@@ -71,7 +72,8 @@ def read(
                 found=f"{role}={options.columns[role]}",
                 hint=f"--column {role}=NAME, or --column patient=re:PATTERN",
             )
-    if layout is None and any(_names_column(v, root) for v in options.columns.values()):
+    said = {role: text for role, text in options.columns.items() if role not in hows()}
+    if layout is None and any(_names_column(text, root) for text in said.values()):
         cohort = _read_as("table", root, options, "columns were named")
     elif layout is None:
         cohort = _surest(root, detect(root), options)
@@ -84,6 +86,9 @@ def read(
     if split is not None:
         cohort = apply_split_file(cohort, Path(split))
     cohort = screen(cohort)
+    if len(said) < len(options.columns):
+        for role, kind in kinds.hows().items():
+            cohort = kind.made(cohort, options.columns[role]) if role in options.columns else cohort
     enforce_limit(cohort, max_set_aside)
     return cohort
 
@@ -185,7 +190,8 @@ def _read_as(name: str, root: Path, options: Options, reason: str) -> Cohort:
         )
         for info in cohort.targets.values()
     }
-    return replace(cohort, cases=cases, targets=targets, notes=(f"layout {name}: {reason}", *cohort.notes))
+    notes = (f"layout {name}: {reason}", *cohort.notes)
+    return with_joined(replace(cohort, cases=cases, targets=targets, notes=notes), options.target)
 
 
 def _contents(root: Path) -> str:

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from vesalius import formats
 from vesalius.cohorts._build import as_split
 from vesalius.cohorts._index import Index
-from vesalius.cohorts._layout import Options, called, target_roles
+from vesalius.cohorts._joined import names_in
+from vesalius.cohorts._layout import Options, called, hows, target_roles
 from vesalius.cohorts._table_io import Table
 from vesalius.cohorts._views import differs, looks_like_views
 from vesalius.cohorts.targets import contract as kinds
@@ -56,7 +57,7 @@ def infer(table: Table, index: Index, options: Options) -> Roles:
     """Roles as told, then by what cells hold, then by name. Raises UnknownName for a column that is not there."""
     roles = Roles()
     for role, text in options.columns.items():
-        if text.startswith("re:") or (role == "image" and options.imageless):
+        if text.startswith("re:") or role in hows() or (role == "image" and options.imageless):
             continue
         for column in [text] if text in table else [t.strip() for t in text.split(",")]:
             if column not in table:
@@ -64,6 +65,11 @@ def infer(table: Table, index: Index, options: Options) -> Roles:
             roles.give(role, column, TOLD)
     if options.target in table and roles.free(options.target) and not _is_mask(options.target, table, index):
         _give_target(options.target, table[options.target], roles)
+    for column in names_in(options.target, table):
+        if roles.free(column) and is_number(table[column]) and len(distinct(table[column])) > 2:
+            roles.give("value", column, f"one of several targets, {TOLD}")
+        elif roles.free(column) and not _is_mask(column, table, index):
+            _give_target(column, table[column], roles)
     if not options.imageless:
         _files_in(table, index, roles)
     _images_of_patients(table, roles)

@@ -30,7 +30,7 @@ def one_spelling(cohort: Cohort, told: Mapping[str, str]) -> Cohort:
     none.
     """
     left = dict(told)
-    for info in [t for t in cohort.targets.values() if kinds.of(t.kind).named]:
+    for info in [t for t in cohort.targets.values() if _spelled(t)]:
         counts = _counted(cohort.cases, info)
         found = {n: told[w] for n in counts for w in (n, n.strip()) if w in told}
         left = {
@@ -122,34 +122,28 @@ def _quoted(word: str, text: str | None = None) -> str:
 
 def _counted(cases: Sequence[Case], info: TargetInfo) -> Counter[str]:
     """Return how many cases have each class, in order of appearance."""
-    found: Counter[str] = Counter()
-    for case in cases:
-        value = case.targets.get(info.name)
-        if isinstance(value, str):
-            found[value] += 1
-        elif isinstance(value, tuple):
-            found.update(v for v in value if isinstance(v, str))
-    return found
+    kind = kinds.of(info.kind)
+    held = (case.targets[info.name] for case in cases if info.name in case.targets)
+    return Counter(name for value in held for name in kind.names_in(value))
+
+
+def _spelled(info: TargetInfo) -> bool:
+    """Return whether a target's labels are words as people spell them."""
+    kind = kinds.of(info.kind)
+    return kind.named or kind.spelled
 
 
 def _renamed(cohort: Cohort, target: str, new: Mapping[str, str]) -> Cohort:
     """Return other names for some classes of a target; one that becomes nothing is not known any more."""
     info = cohort.targets[target]
-    cases = []
+    kind, cases = kinds.of(info.kind), []
     for case in cohort.cases:
-        value = case.targets.get(target)
-        targets: dict[str, Target] = {n: v for n, v in case.targets.items() if n != target}
-        if isinstance(value, str):
-            if name := new.get(value, value):
-                targets[target] = name
-        elif isinstance(value, tuple):
-            names = [new.get(v, v) for v in value if isinstance(v, str)]
-            kept = tuple(dict.fromkeys(n for n in names if n))
-            if kept or not names:
-                targets[target] = kept
-        elif value is not None:
-            targets[target] = value
-        cases.append(replace(case, targets={n: targets[n] for n in case.targets if n in targets}))
+        targets: dict[str, Target] = {}
+        for name, value in case.targets.items():
+            kept = kind.renamed(value, new) if name == target else value
+            if kept is not None:
+                targets[name] = kept
+        cases.append(replace(case, targets=targets))
     labels = tuple(x for x in info.labels if x.name not in new)
     known = {x.name for x in labels}
     fresh = [n for n in dict.fromkeys(new.values()) if n and n not in known]

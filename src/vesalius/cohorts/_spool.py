@@ -153,7 +153,7 @@ def _written(
             targets[target] = {"file": mask}
         elif value is not None:
             seen.names.update(dict.fromkeys(kinds.of(str(seen.kind)).names_in(value)))
-            targets[target] = value
+            targets[target] = kinds.of(str(seen.kind)).as_json(value)
     said = reading.split(k, item) if reading.split else split or None
     declared = None if said is None else as_split(str(said))
     if said is not None and declared is None:
@@ -173,7 +173,9 @@ def _value(value: Any, image: Image, reading: Reading, seen: _Seen, k: int) -> T
     """Return an item's target as a value of the dataset's kind, which the first item decides. Raises DataError."""
     if value is None:
         return None
-    if not isinstance(value, str):
+    if isinstance(value, Mapping):
+        value = {name: _plain(v) for name, v in value.items()}
+    elif not isinstance(value, str):
         value = value if _names(value) else formats.as_array(value)
         value = value.reshape(()) if isinstance(value, np.ndarray) and value.shape == (1,) else value
     for kind in _unasked() if seen.kind is None else (seen.kind,):
@@ -185,8 +187,16 @@ def _value(value: Any, image: Image, reading: Reading, seen: _Seen, k: int) -> T
     raise DataError(
         f"item {k}: this is no target" + (f" of kind {seen.kind}, as others are" if seen.kind else ""),
         found=str(shown)[:80],
-        hint='kind="class", "number", "multilabel", "mask" …',
+        hint='kind="class", "number", "multilabel", "mask", "boxes" …',
     )
+
+
+def _plain(value: Any) -> Any:
+    """Return a part of a mapping as an array, where it is one of numbers; names and all else as they are."""
+    try:
+        return value if value is None or isinstance(value, str) or _names(value) else formats.as_array(value)
+    except (DataError, ValueError, TypeError):
+        return value
 
 
 def _names(value: Any) -> bool:
@@ -196,7 +206,7 @@ def _names(value: Any) -> bool:
 def _unasked() -> Iterable[str]:
     """Return the kinds of target that a value may be of without being told, in their order."""
     texts = {stem: registry.literals(kinds.ROOM, stem) for stem in registry.stems(kinds.ROOM)}
-    asked = [stem for stem, text in texts.items() if text.get("ROLES")]
+    asked = [stem for stem, text in texts.items() if text.get("ROLES") or text.get("HOW")]
     return sorted(asked, key=lambda stem: int(texts[stem].get("ORDER", 100)))
 
 

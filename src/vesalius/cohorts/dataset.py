@@ -9,6 +9,7 @@ from typing import Any
 
 from vesalius.cohorts._layout import Detection, Options
 from vesalius.cohorts._spooled import HEAD, LINES, VERSION
+from vesalius.cohorts.targets import contract as kinds
 from vesalius.core.case import Case, Ref, Target
 from vesalius.core.cohort import Cohort, Label, TargetInfo
 from vesalius.core.errors import FormatError
@@ -30,7 +31,7 @@ def read(root: Path, *, options: Options) -> Cohort:
             raise FormatError(f"{root / HEAD} is of version {head['version']}", hint="a newer Vesalius")
         infos = {name: _info(name, told) for name, told in head["targets"].items()}
         with (root / LINES).open(encoding="utf-8") as lines:
-            cases = tuple(_case(root, json.loads(line)) for line in lines)
+            cases = tuple(_case(root, json.loads(line), infos) for line in lines)
         if len(cases) != head["cases"]:
             raise FormatError(
                 f"{root / LINES} is not whole", found=f"{len(cases)} of {counted(int(head['cases']), 'line')}"
@@ -46,18 +47,18 @@ def _info(name: str, told: Mapping[str, Any]) -> TargetInfo:
     return TargetInfo(name, str(told["kind"]), labels, str(told["reason"]))
 
 
-def _case(root: Path, line: Mapping[str, Any]) -> Case:
+def _case(root: Path, line: Mapping[str, Any], infos: Mapping[str, TargetInfo]) -> Case:
     return Case(
         id=str(line["case"]),
         images={"image": Ref((root / str(line["image"]),))},
         patient=None if line["patient"] is None else str(line["patient"]),
-        targets={name: _target(root, value) for name, value in line["targets"].items()},
+        targets={name: _target(root, value, infos[name].kind) for name, value in line["targets"].items()},
         split=line["split"],
     )
 
 
-def _target(root: Path, value: Any) -> Target:
-    """Return a target as it was written: a name, a number, names, or the file of what is drawn."""
+def _target(root: Path, value: Any, kind: str) -> Target:
+    """Return a target as it was written: the file of what is drawn, or what its kind made JSON of."""
     if isinstance(value, Mapping):
         return Ref((root / str(value["file"]),))
-    return tuple(map(str, value)) if isinstance(value, list) else value
+    return kinds.of(kind).of_json(value)

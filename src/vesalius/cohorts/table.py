@@ -18,6 +18,7 @@ from vesalius.cohorts._rows import Slots, contradiction, of_images, rows_of_case
 from vesalius.cohorts._several import together
 from vesalius.cohorts._sure import doubts
 from vesalius.cohorts._table_io import Table, read_table
+from vesalius.cohorts._tables import cases_by_name, tables_of, with_pictures_beside
 from vesalius.cohorts._words import plain, settled
 from vesalius.cohorts.targets import contract as kinds
 from vesalius.core.case import Case, Ref, Split, Target
@@ -54,6 +55,7 @@ def detect(root: Path) -> Detection | None:
             unused.append(f"{path.name}, as {_no_images(table, index)}")
             continue
         learn = [c for role in target_roles() for c in roles.all(role)]
+        learn = [k.name for k in kinds.with_own_tables() if k.in_own_table(path, table, "")] or learn
         text = f"'{image}' in {path.name} names images"
         seen = Detection(0.94, f"{text}, {', '.join(map(repr, learn[:3]))} what to learn")
         if not learn:
@@ -99,7 +101,7 @@ def read(root: Path, *, options: Options) -> Cohort:
     """
     base = root if root.is_file() else _files.unwrap(root)
     index = Index.of(base if base.is_dir() else base.parent)
-    table, source = _load(base, index, options)
+    table, source, own = tables_of(base, index, options)
     roles = infer(plain(table, options), index, options)
     if not roles.all("image") and not options.imageless:
         raise DataError(
@@ -108,7 +110,8 @@ def read(root: Path, *, options: Options) -> Cohort:
             hint="--column image=NAME, with file names as they lie beside the table; image= where there are no images",
         )
     notes = [f"{source}: {column} is {reason}" for column, reason in roles.reasons.items()]
-    others = [p.name for p in _files.find_tables(base) if p.name not in source.split(", ")]
+    used = {*source.split(", "), *(p.name for _, one in own for p in one.paths)}
+    others = [p.name for p in _files.find_tables(base) if p.name not in used]
     notes += [f"{UNUSED}{name}, as none of its columns names image files" for name in others]
     label_notes: list[str] = []
     table, questions = settled(table, roles, options, notes, label_notes)
@@ -126,7 +129,7 @@ def read(root: Path, *, options: Options) -> Cohort:
     modality = None if channels else next((c for c in table if _MODALITY.fullmatch(c.strip())), None)
     seen = _Rows(table, roles, index, named, _doubts(table, roles, index), modality)
     cases, aside = _cases(groups, seen, infos, source)
-    return Cohort(
+    cohort = Cohort(
         root=root,
         layout="table",
         cases=tuple(cases),
@@ -138,6 +141,12 @@ def read(root: Path, *, options: Options) -> Cohort:
         label_notes=tuple(label_notes),
         covariates=tuple(c for c in roles.all("covariate") if roles.reasons[c].endswith(TOLD)),
     )
+    if any(source == one.name for _, one in own):
+        cohort = with_pictures_beside(cohort)
+    find = cases_by_name(cohort, index)
+    for kind, one in own:
+        cohort = kind.with_table(cohort, one, find)
+    return cohort
 
 
 def _cases(
@@ -180,39 +189,6 @@ def _asked(table: Table, roles: Roles) -> tuple[Question, ...]:
 def _doubts(table: Table, roles: Roles, index: Index) -> dict[str, str]:
     columns = [c for role in ("image", "mask", "region") for c in roles.all(role)]
     return {cell: why for c in columns for cell, why in doubts(distinct(table[c]), index).items()}
-
-
-def _load(base: Path, index: Index, options: Options) -> tuple[Table, str]:
-    tables = _files.find_tables(base)
-    if not tables:
-        raise DataError(f"no table in {base}", hint="a CSV, TSV, XLSX or Parquet file")
-    if len(tables) == 1:
-        return read_table(tables[0]), tables[0].name
-    named = {p: as_split(p.stem.rsplit("_", 1)[-1]) for p in tables}
-    if all(named.values()):
-        joined: Table = {}
-        height = 0
-        for path, split in named.items():
-            part = read_table(path)
-            size = len(next(iter(part.values())))
-            part.setdefault("split", [split] * size)
-            for column in {**joined, **part}:
-                before = joined.setdefault(column, [None] * height)
-                before += part.get(column, [None] * size)
-            height += size
-        return joined, ", ".join(p.name for p in tables)
-    fitting = [
-        (p, t)
-        for p in tables
-        for t in [read_table(p)]
-        if options.imageless or infer(plain(t, options), index, options).all("image")
-    ]
-    if len(fitting) != 1:
-        names = ", ".join(p.name for p in ([p for p, _ in fitting] or tables))
-        raise DataError(
-            f"several tables in {base} could be the cohort's", found=names, hint="give the table's path"
-        )
-    return fitting[0][1], fitting[0][0].name
 
 
 @dataclass(frozen=True)

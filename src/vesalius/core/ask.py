@@ -15,7 +15,8 @@ class Ask:
 
     `place` is the place among what the answer lists: its labels, boxes, sections or arms, from 0. `where` marks voxels,
     `(Z, Y, X)` of bits on the reference's grid, and on the raw output's for `Task.scalar`; None where all count. `at`
-    is a number, such as a horizon in days.
+    is a number, such as a horizon in days. `box` are the low and the high corner of a box that is asked about, `(2, 3)`
+    in `(z, y, x)` on the same grids as `where`, and `label` the place of its label among those of the answer.
     """
 
     of: str = "label"
@@ -23,3 +24,5 @@ class Ask:
     where: Any = None
     at: float | None = None
     words: str = ""
+    box: Any = None
+    label: int | None = None

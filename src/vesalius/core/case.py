@@ -135,13 +135,18 @@ def said(value: Target) -> str:
         return some((v if isinstance(v, str) else v.label for v in value), len(value)) or "none"
     if isinstance(value, InstanceMask):
         return f"instances of {some(value.names, len(value.names)) or 'nothing'}"
+    if isinstance(value, Mapping):
+        return some((f"{name} {number:.6g}" for name, number in value.items()), len(value)) or "none"
     if isinstance(value, Event):
         return f"{'event' if value.happened else 'none yet'} at {value.time_days:g} days"
     return repr(value)
 
 
-# class name · several class names · number · time to event · where the mask lies, or the mask · boxes · instances
-Target = str | tuple[str, ...] | float | Event | Ref | Image | tuple[Box, ...] | InstanceMask
+# class name · several class names · number · time to event · where the mask lies, or the mask · boxes · numbers by
+# name · a mask of ids
+Target = (
+    str | tuple[str, ...] | float | Event | Ref | Image | tuple[Box, ...] | Mapping[str, float] | InstanceMask
+)
 
 
 @dataclass(frozen=True)

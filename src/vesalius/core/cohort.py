@@ -39,7 +39,7 @@ class TargetInfo:
     `kind` is a registered name of `cohorts/targets/`.
     `ignore` are a mask's values that mark voxels of which nobody knows what they are. `beside` are further targets that
     a task learns together with this one, by which the folds are spread. `unit` is that of a number, where the data say
-    it; None where they do not.
+    it; None where they do not. `parts` are the targets of the cohort that this one is made of, where it is several.
     """
 
     name: str
@@ -49,6 +49,7 @@ class TargetInfo:
     ignore: tuple[int, ...] = ()
     beside: tuple[TargetInfo, ...] = ()
     unit: str | None = None
+    parts: tuple[TargetInfo, ...] = ()
 
     @property
     def full_name(self) -> str:
@@ -220,7 +221,7 @@ class Cohort(Shown):
             c for c in kept if info.name in c.targets and wanted & set(kind.names_in(c.targets[info.name]))
         ]
         part = self._part(kept)
-        if kind.several:
+        if kind.several or kind.spelled:
             return part
         fewer = replace(info, labels=tuple(x for x in info.labels if x.name in wanted))
         return replace(part, targets={**self.targets, info.name: fewer})
@@ -311,15 +312,16 @@ def _known(what: str, asked: str | Sequence[str], there: Iterable[str | None]) -
     return set(wanted)
 
 
+def _has_names(info: TargetInfo) -> bool:
+    kind = lookup("cohorts.targets", info.kind).KIND
+    return bool(kind.named or kind.spelled)
+
+
 def _labelled(cohort: Cohort, target: str | None) -> TargetInfo:
     """Return the target whose labels are asked for. Raises UnknownName, or DataError where it has none in words."""
     if target is not None and target not in cohort.targets:
         raise UnknownName("target", target, cohort.targets)
-    fitting = [
-        t
-        for t in cohort.targets.values()
-        if target in (None, t.name) and lookup("cohorts.targets", t.kind).KIND.named
-    ]
+    fitting = [t for t in cohort.targets.values() if target in (None, t.name) and _has_names(t)]
     if len(fitting) == 1:
         return fitting[0]
     if fitting:

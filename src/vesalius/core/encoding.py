@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from vesalius.core.answers import Answer, kind_of
+from vesalius.core.bounds import Bounds
 from vesalius.core.case import Box, Instance
 from vesalius.core.cohort import Label
 from vesalius.core.doubt import Doubt
@@ -30,7 +31,7 @@ from vesalius.core.promise import Promise
 
 VERSION = 1
 _PARTS: dict[str, type[Any]] = {
-    kind.__name__: kind for kind in (Image, Source, Label, Box, Instance, Doubt, Promise)
+    kind.__name__: kind for kind in (Image, Source, Label, Box, Bounds, Instance, Doubt, Promise)
 }
 _MOST_BYTES = 1 << 32
 

@@ -12,6 +12,7 @@ from vesalius.core.image import Array
 TAG = 0x0112
 _WIDTH, _LENGTH = 256, 257  # a TIFF's own size, whatever Pillow makes of it
 _QUARTER = 5  # orientations from here on swap rows and columns
+_FLIPS = {2: (-1,), 3: (-2, -1), 4: (-2,), 6: (-1,), 7: (-2, -1), 8: (-2,)}  # axes of `(…, Y, X)`, after that
 
 
 def orientation(picture: Pil.Image) -> int | None:
@@ -40,8 +41,22 @@ def turned(array: Array, tag: int | None) -> Array:
     tag = tag or 1
     if tag >= _QUARTER:
         array = array.swapaxes(-2, -1)
-    flips = {2: (-1,), 3: (-2, -1), 4: (-2,), 6: (-1,), 7: (-2, -1), 8: (-2,)}.get(tag, ())
+    flips = _FLIPS.get(tag, ())
     return np.flip(array, flips) if flips else array
+
+
+def turned_points(points: Array, tag: int | None, size: Array) -> Array:
+    """Return places `(N, 2)` or `(N, 3)`, x before y, among stored pixels as places in the picture as it is seen.
+
+    `size` is the width and the height of the picture as it is seen. Pixel k reaches from k to k + 1.
+    """
+    tag, new = tag or 1, points.astype(np.float64)
+    if tag >= _QUARTER:
+        new[:, [0, 1]] = new[:, [1, 0]]
+    for axis in _FLIPS.get(tag, ()):
+        k = -1 - axis  # the last axis of an array is x
+        new[:, k] = size[k] - new[:, k]
+    return new
 
 
 def upright() -> Pil.Exif:

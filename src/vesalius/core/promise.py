@@ -16,12 +16,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from vesalius.core.case import Case
 from vesalius.core.groups import parse
-from vesalius.core.words import counted, listed
+from vesalius.core.words import counted, in_unit, listed
 
 OPTION = "coverage"  # in a plan's `task.options`, whatever the task: what its answers are to promise
 PROMISE = "promise"  # in a stage's calibration
@@ -40,8 +40,9 @@ class Promise:
 
     `coverage` is the promised share, of cases like those of the calibration. It is made of `labels`, a set that holds
     what is so; or of `interval`, in the answer's unit, where None is no bound on that side; or of the answer's part
-    that is called `part`. `group` is the case's group whose own thresholds hold, None where those of all cases do. `n`
-    is the number of calibration cases that the thresholds stand on, and `remarks` say what weakens the promise.
+    that is called `part`; or of each of the `parts`, which say what is promised of them. `group` is the case's group
+    whose own thresholds hold, None where those of all cases do. `n` is the number of calibration cases that the
+    thresholds stand on, and `remarks` say what weakens the promise.
     """
 
     coverage: float
@@ -53,6 +54,7 @@ class Promise:
     group: str | None = None
     n: int = 0
     remarks: tuple[str, ...] = ()
+    parts: tuple[str, ...] = field(default=(), metadata={"stored": "where given"})
 
     @property
     def share(self) -> str:
@@ -66,12 +68,14 @@ class Promise:
             return listed(self.labels) or "none of them"
         if self.interval is not None:
             low, high = self.interval
-            unit = f" {self.unit}" if self.unit else ""
+            unit = in_unit(self.unit)
             if low is None and high is None:
                 return "any number"
             if low is None or high is None:
                 return f"at most {high:.5g}{unit}" if low is None else f"at least {low:.5g}{unit}"
             return f"{low:.5g} to {high:.5g}{unit}"
+        if self.parts:
+            return f"an interval for each of {listed(self.parts)}"
         return self.part or ""
 
     def columns(self) -> dict[str, Any]:
@@ -87,7 +91,7 @@ class Promise:
 
     def json(self) -> dict[str, Any]:
         """Return what a client shows of the promise, as JSON takes it."""
-        return {
+        found: dict[str, Any] = {
             "coverage": self.coverage,
             "says": self.says,
             "text": self.text,
@@ -99,6 +103,7 @@ class Promise:
             "n": self.n,
             "remarks": list(self.remarks),
         }
+        return {**found, "parts": list(self.parts)} if self.parts else found
 
 
 @dataclass(frozen=True)

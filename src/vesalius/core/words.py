@@ -35,3 +35,8 @@ def listed(names: Iterable[str], most: int | None = None) -> str:
     if most is None or len(every) <= most:
         return ", ".join(every)
     return f"{', '.join(every[:most])} … ({len(every)} in all)"
+
+
+def in_unit(unit: str | None) -> str:
+    """Return what stands behind a number in that unit: nothing for a pure number, whose unit is None or "1"."""
+    return f" {unit}" if unit and unit != "1" else ""

@@ -66,7 +66,7 @@ def section(
         "says": first.promise.says if first.promise else "",
         "on": {k: v for k, v in record["on"].items() if k in ("cases", "when", "source")},
         "overall": _shares(told, record["coverage"], record["pooled"]["n"], mean=mean),
-        "sizes": _sizes([o.kept.size for o, _ in told if o.kept]),
+        "sizes": _sizes([o.kept.size for o, _ in told if o.kept and o.kept.size is not None]),
     }
     if record.get("by"):
         grouping = parse(record["by"])

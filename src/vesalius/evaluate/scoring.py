@@ -100,7 +100,7 @@ class Tally:
         if self.gallery.wants(score):
             real, given = self.handling.outlines(answer, truth, reference)
             if real is None and given is None:
-                shown = with_layer(answer, reference, title=case.id, caption=caption)
+                shown = with_layer(answer, reference, title=case.id, caption=caption, truth=truth)
             else:
                 shown = look(upright(reference), case.id, caption=caption, truth=real, answer=given)
             self.gallery.add(score, shown)

@@ -170,6 +170,8 @@ def _interval(one: Mapping[str, Any]) -> str:
 def _sizes(section: Mapping[str, Any]) -> str:
     """Return how much the promises say, in a sentence."""
     sizes = section["sizes"]
+    if not sizes["n"]:
+        return "Their sizes have no one unit."
     if sizes["mean"] is None:
         return "None of them has a bound."
     if section["mean"]:

@@ -190,15 +190,17 @@ def _other(against: Predictor, case: Case, given: Asked, asked: Ask, watch: Watc
 
 def _question(given: Asked, asked: Ask, watch: Watch | None) -> tuple[Question, Grid]:
     """Return the question on what one pass of the models sees, and where that begins on the prepared grid."""
-    where = _prepared(asked.where, given)
+    where, box = _prepared(asked.where, given), _prepared_box(asked.box, given)
     array = main_image(given.example)
     shape = (int(array.shape[-3]), int(array.shape[-2]), int(array.shape[-1]))
     run = runs.get(given.members.task.run)
-    start, size = run.window(given.members.plan, shape, where)
+    start, size = run.window(given.members.plan, shape, where if box is None else _around(box, shape))
+    if box is not None:
+        box = box - np.asarray(start)
     if where is not None:
         where = where[tuple(slice(a, a + n) for a, n in zip(start, size, strict=True))]
     example = part_of(given.example, start, size)
-    return Question(given.members, example, replace(asked, where=where), watch=watch), start
+    return Question(given.members, example, replace(asked, where=where, box=box), watch=watch), start
 
 
 def _prepared(where: Array | None, given: Asked) -> Array | None:
@@ -208,6 +210,20 @@ def _prepared(where: Array | None, given: Asked) -> Array | None:
     low, shape = given.low, given.reference.shape
     part = np.asarray(where)[tuple(slice(a, a + n) for a, n in zip(low, shape, strict=True))]
     return geometry.forward_labels(part.astype(np.uint8), given.undo) > 0
+
+
+def _prepared_box(box: Array | None, given: Asked) -> Array | None:
+    """Return the corners of a box on the whole reference's grid, on the prepared one."""
+    if box is None:
+        return None
+    return np.sort(geometry.forward_points(np.asarray(box) - np.asarray(given.low), given.undo), axis=0)
+
+
+def _around(box: Array, shape: Grid) -> Array:
+    """Return bits on the prepared grid, of the one point that is in the middle of a box."""
+    bits = np.zeros(shape, dtype=bool)
+    bits[tuple(int(np.clip(m, 0, n - 1)) for m, n in zip(box.mean(axis=0), shape, strict=True))] = True
+    return bits
 
 
 @dataclass(frozen=True, eq=False)

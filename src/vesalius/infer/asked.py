@@ -154,6 +154,12 @@ def decoded(
     return answer
 
 
+def checked(task: Task, raw: Any, example: Example, state: State) -> Any:
+    """Return what a task keeps, for its calibration, of a raw answer about a case that its model never saw."""
+    with calling(f"task {task.name}", task, "checked", case=example.case_id):
+        return task.checked(raw, example, state)
+
+
 def calibrated(
     task: Task,
     raw: Sequence[Any],

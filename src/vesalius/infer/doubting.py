@@ -65,9 +65,8 @@ class Doubter:
         with self._lock:
             for opinion in self.opinions:
                 opinion.begin(seed)
-            doubt, maps = (
-                self._on_grid(answer, seen, told) if self.run.on_grid else self._apart(answer, seen, told)
-            )
+            each = self._on_grid if _compares_points(self.task) else self._apart
+            doubt, maps = each(answer, seen, told)
         held = replace(doubt, way=self.way, samples=len(self.opinions), maps=tuple(maps))
         return replace(answer, doubt=held, parts={**answer.parts, **maps})
 
@@ -128,12 +127,15 @@ class Doubting:
 
 def unfit(task: Task) -> PlanError | None:
     """Return why answers of a task cannot be doubted; None where they can."""
-    handling, dense = answers.of(task.answer), runs.get(task.run).on_grid
-    wanted = ("point_doubt", "field_doubt") if dense else ("doubt",)
+    handling = answers.of(task.answer)
+    wanted = ("point_doubt", "field_doubt") if _compares_points(task) else ("doubt",)
     said = all(getattr(type(handling), name) is not getattr(Handling, name) for name in wanted)
-    if not said or (dense and type(task).chances is Task.chances):
-        return _none(task)
-    return None
+    return None if said else _none(task)
+
+
+def _compares_points(task: Task) -> bool:
+    """Return whether opinions are compared point by point: of a field whose points are a choice among several."""
+    return runs.get(task.run).on_grid and type(task).chances is not Task.chances
 
 
 def ways_of(members: Members) -> list[str]:

@@ -238,7 +238,7 @@ def batches(examples: Sequence[Example], plan: Plan, member: int, *, task: Task 
 
 
 def centres_of(example: Example, number: int, plan: Plan) -> tuple[Array, ...]:
-    """Up to CENTRES voxels `(N, 3)` of each label that is there."""
+    """Return up to CENTRES voxels `(N, 3)` of each label that is there, and the middles of the boxes of each name."""
     found = []
     rng = np.random.default_rng(seed_of(plan.train.seed, "centres", number))
     for name in sorted(example.on_grid):
@@ -251,6 +251,10 @@ def centres_of(example: Example, number: int, plan: Plan) -> tuple[Array, ...]:
                 if len(flat) > CENTRES:
                     flat = np.sort(rng.choice(flat, CENTRES, replace=False))
                 found.append(np.stack(np.unravel_index(flat, mask.shape), axis=1))
+    for name in sorted(example.boxes):
+        boxes = np.asarray(example.ragged.get(name, ())).reshape(-1, 2, 3)
+        if len(boxes):
+            found.append(np.floor(boxes.mean(axis=1)).astype(np.int64))
     return tuple(found)
 
 

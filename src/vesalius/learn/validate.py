@@ -45,10 +45,10 @@ class Validator:
         device = next(model.parameters()).device
         run, members = runs.get(self.task.run), Members(self.task, [model], self.plan, device)
         every = np.arange(len(self.examples))
-        if run.on_grid:
+        if not run.joins:
             figures = self._on_grid(run.raw(members, self.examples))
             if figures is not None:
-                return self._least(lambda at: _mean([figures[k] for k in at]), every)
+                return self._least(lambda at: self.task.scored([figures[k] for k in at]), every)
         if run.held_out and self.truths:
             score = self._primary(run.raw(members, self.examples))
             if math.isfinite(score):
@@ -63,11 +63,11 @@ class Validator:
         """
         device = next(model.parameters()).device
         run = runs.get(self.task.run)
-        if run.on_grid:
+        if not run.joins:
             members = Members(self.task, [model], self.plan, device)
             figures = self._on_grid(run.raw(members, self.examples))
             if figures is not None:
-                return {e.case_id: _mean([f]) for e, f in zip(self.examples, figures, strict=True)}
+                return {e.case_id: self.task.scored([f]) for e, f in zip(self.examples, figures, strict=True)}
         return {e.case_id: -self._loss(model, device, [e]) for e in self.examples}
 
     def _least(self, score: Callable[[Array], float], places: Array) -> float:
@@ -130,13 +130,3 @@ class Validator:
                 terms = terms_of(self.task, model, batch, torch.Generator().manual_seed(0))
                 total, n = total + float(torch.stack(list(terms.values())).sum()), n + 1
         return total / max(n, 1)
-
-
-def _mean(cases: Sequence[Mapping[str, float]]) -> float:
-    """Return the mean over figures of their means over cases; NaN where none is defined."""
-    found: dict[str, list[float]] = {}
-    for figures in cases:
-        for name, value in figures.items():
-            found.setdefault(name, []).append(value)
-    means = [np.nanmean(values) for values in found.values() if np.isfinite(values).any()]
-    return float(np.mean(means)) if means else float("nan")

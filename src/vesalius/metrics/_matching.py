@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from vesalius.core.case import Box
 from vesalius.core.image import Array
 
 IOU = np.concatenate([[0.1], np.linspace(0.5, 0.95, 10)])  # thresholds; COCO's ten are those from .5 on
@@ -31,6 +32,11 @@ class Hit:
         if self.rule == "centre":
             return "its middle lies in a true box of its label"
         return f"it overlaps a true box of its label by {self.at:g} or more (intersection over union)"
+
+
+def corners(boxes: Sequence[Box]) -> Array:
+    """Return the low and the high corner of each box, `(N, 2, 3)` in `(z, y, x)`."""
+    return np.array([(b.low, b.high) for b in boxes], dtype=np.float64).reshape(-1, 2, 3)
 
 
 def overlaps(boxes: Array, others: Array, crowd: Array) -> Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -53,7 +53,7 @@ def ordered(scores: Array, labels: Array, *, many: int, most: int) -> dict[str, 
     }
 
 
-def grouped(flags: Array, order: dict[str, Array]) -> dict[str, Array]:
+def grouped(flags: Array, order: Mapping[str, Array]) -> dict[str, Array]:
     """Return where hits stand and what stands before each: of `flags` `(D, T)`, 1 a hit and 2 what counts for nothing.
 
     A group is a threshold and a label, threshold by threshold. `at` are the places of hits in the order of all boxes,
@@ -84,7 +84,7 @@ def grouped(flags: Array, order: dict[str, Array]) -> dict[str, Array]:
     }
 
 
-def precisions(held: dict[str, Array], weight: Array, seen: Array, true: Array) -> Array:
+def precisions(held: Mapping[str, Array], weight: Array, seen: Array, true: Array) -> Array:
     """Return the precision at each of COCO's 101 recalls, `(T·K, 101)`: the best at that recall or a higher one.
 
     `weight` `(N,)` is how often each case was drawn, `seen` `(D + 1,)` how many boxes stand before each place of the
@@ -128,7 +128,7 @@ def needed(true: Array) -> Array:
     return found.astype(np.int64)
 
 
-def sensitivities(held: dict[str, Array], weight: Array, true: Array, rates: Array) -> Array:
+def sensitivities(held: Mapping[str, Array], weight: Array, true: Array, rates: Array) -> Array:
     """Return the share of true boxes that are found at so many false ones an image, `(K, R)`; NaN without a true one.
 
     Between the points of the curve the line is straight, and after its last point it stays, as LUNA16 has it; boxes of

@@ -6,24 +6,24 @@ cohort made of them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
-from vesalius.core.answers.boxes import COUNTS, Boxes, counts_of
-from vesalius.core.answers.numbers import Numbers
+from vesalius.core.answers.boxes import Boxes
 from vesalius.core.case import Box
 from vesalius.core.errors import DataError
 from vesalius.core.image import Array
 from vesalius.metrics import _ragged as ragged
 from vesalius.metrics import numbers
-from vesalius.metrics._matching import HIT, IOU, NEITHER, Hit, first_hits, greedy, nearness, overlaps
+from vesalius.metrics._box_priors import alike, baseline
+from vesalius.metrics._box_rows import again, found_by, kept, prepared, ready, row, table, usual
+from vesalius.metrics._matching import IOU, Hit
 from vesalius.metrics._rows import Rows
 
 __all__ = [
-    "IOU", "RATES", "Hit", "counts", "excluded", "froc_curve", "joined", "kept", "occurrences", "precision_curve",
-    "row", "rows", "summary", "table",
+    "IOU", "RATES", "Hit", "again", "alike", "baseline", "counts", "excluded", "found_by", "froc_curve", "joined",
+    "kept", "occurrences", "of_cases", "precision_curve", "row", "rows", "summary", "table", "usual",
 ]  # fmt: skip
 
 ANSWER = "Boxes"
@@ -72,39 +72,9 @@ DESCRIPTIONS = {
                     "high": None, "unit": ""},
 }  # fmt: skip
 RATES = np.array([1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8])  # false boxes an image, as LUNA16 asks
-COCO_MOST = 100  # of the surest boxes of one label and case that count, as COCO has it
 _AT = tuple(name for name in DESCRIPTIONS if name.startswith("sensitivity_at_"))
 _COUNTED = {"mae": "count_mae", "relative": "count_relative", "bias": "count_bias", "spearman": "count_spearman",
             "inside": "count_inside", "width": "count_width"}  # fmt: skip
-_MATCH, _FROC = len(IOU), len(IOU) + 1  # places of flags after those of the IoU thresholds
-_CELLS = ("p", "label", "hit", "neither", "called", "size", "size_label", "found")
-
-
-def row(answer: Boxes, truth: Sequence[Box]) -> dict[str, Any]:
-    """Return what is kept of one case until all are there: corners, probabilities, what is called, and the true boxes.
-
-    Raises DataError where a corner or a probability is not a finite number, or where there is not one a box.
-    """
-    p = np.asarray(answer.p, dtype=np.float64)
-    if p.shape != (len(answer.boxes),):
-        raise DataError(
-            f"case {answer.case_id}: need one probability a box",
-            found=f"{len(answer.boxes)} boxes and shape {p.shape}",
-        )
-    found, true = _corners(answer.boxes), _corners(truth)
-    for what, values in (("the answer", found), ("the probabilities", p), ("the truth", true)):
-        if not np.isfinite(values).all():
-            raise DataError(f"case {answer.case_id}: {what} holds what is not a finite number")
-    called = np.zeros(len(p), dtype=bool)
-    called[list(answer.called)] = True
-    counted = answer.parts.get(COUNTS)
-    return {
-        "boxes": found, "p": p, "called": called, "names": [b.label for b in answer.boxes],
-        "labels": [x.name for x in answer.labels],
-        "true": true, "crowd": np.array([b.crowd for b in truth], dtype=bool),
-        "true_names": [b.label for b in truth],
-        "counts": counted if isinstance(counted, Numbers) else counts_of(answer),
-    }  # fmt: skip
 
 
 def rows(answers: Sequence[Boxes], truths: Sequence[Sequence[Box]], *, hit: Hit | None = None) -> Rows:
@@ -116,59 +86,6 @@ def rows(answers: Sequence[Boxes], truths: Sequence[Sequence[Box]], *, hit: Hit 
         raise DataError("each answer needs one truth", found=f"{len(answers)} answers, {len(truths)} truths")
     made = [row(a, t) for a, t in zip(answers, truths, strict=True)]
     return table(made, [a.case_id for a in answers], hit=hit)
-
-
-def table(made: Sequence[Mapping[str, Any]], case_ids: Sequence[str], *, hit: Hit | None = None) -> Rows:
-    """Return the rows from what `row` gave for each case, boxes matched with true ones; see `rows`.
-
-    Of one label and case the 100 surest boxes count, as in COCO; as many as there are where any case truly has more
-    than 100 of one label.
-    """
-    labels = list(
-        dict.fromkeys(n for one in made for n in (*one["labels"], *one["true_names"], *one["names"]))
-    )
-    place = {name: k for k, name in enumerate(labels)}
-    rule = hit or Hit(at=0.5 if _flat(made) else 0.1)
-    cells: dict[str, list[Array]] = {name: [] for name in _CELLS}
-    true, crowds = (np.zeros((len(made), len(labels)), dtype=np.int64) for _ in range(2))
-    for k, one in enumerate(made):
-        ours = np.array([place[n] for n in one["names"]], dtype=np.int16)
-        theirs = np.array([place[n] for n in one["true_names"]], dtype=np.int16)
-        np.add.at(true[k], theirs[~one["crowd"]], 1)
-        np.add.at(crowds[k], theirs[one["crowd"]], 1)
-        flags, by = _matched(one, ours, theirs, rule)
-        bits = 1 << np.arange(flags.shape[1], dtype=np.int32)
-        found = np.zeros(len(theirs), dtype=bool)
-        found[by[(by >= 0) & one["called"]]] = True
-        kept = ~one["crowd"]
-        for name, value in {
-            "p": one["p"], "label": ours, "called": one["called"],
-            "hit": ((flags == HIT) * bits).sum(axis=1).astype(np.int32),
-            "neither": ((flags == NEITHER) * bits).sum(axis=1).astype(np.int32),
-            "size": (one["true"][:, 1] - one["true"][:, 0]).max(axis=1, initial=0.0)[kept],
-            "size_label": theirs[kept], "found": found[kept],
-        }.items():  # fmt: skip
-            cells[name].append(value)
-    columns = {name: ragged.column(column) for name, column in cells.items()}
-    columns |= {"true": true, "crowds": crowds, **_counts(made, labels, true, crowds)}
-    info = {
-        "labels": tuple(labels), "hit": rule, "units": dict.fromkeys(labels, "1"), "alike": True,
-        "most": COCO_MOST if true.max(initial=0) <= COCO_MOST else max((len(p) for p in cells["p"]), default=0),
-    }  # fmt: skip
-    return kept_ready(Rows(tuple(case_ids), columns, info))
-
-
-def kept(rows: Rows, index: int) -> dict[str, Any]:
-    """Return what of one row a scorecard keeps, as JSON takes it; `again` makes rows of it."""
-    one: dict[str, Any] = {name: rows[name][index].tolist() for name in _CELLS}
-    one |= {name: rows[name][index].tolist() for name in ("true", "crowds")}
-    return one | {
-        "intervals": {
-            name: [float(rows[f"{end}/{name}"][index]) for end in ("low", "high")]
-            for name in rows.info["labels"]
-            if f"low/{name}" in rows.columns
-        }
-    }
 
 
 def joined(first: Rows, second: Rows) -> Rows:
@@ -183,7 +100,7 @@ def joined(first: Rows, second: Rows) -> Rows:
         for n in names
     }
     info = {**first.info, "most": max(first.info["most"], second.info["most"])}
-    return kept_ready(Rows((*first.case_ids, *second.case_ids), columns, info))
+    return ready(Rows((*first.case_ids, *second.case_ids), columns, info))
 
 
 def summary(rows: Rows, index: Array) -> dict[str, float]:
@@ -192,7 +109,7 @@ def summary(rows: Rows, index: Array) -> dict[str, float]:
     A label without a true box in these cases has no average precision and no sensitivity, and is left out of means.
     False boxes an image are those of all labels together. NaN where a figure is not defined.
     """
-    held = rows.prepared or _prepared(rows)
+    held = rows.prepared or prepared(rows)
     weight = np.bincount(index, minlength=len(rows))
     true = weight @ rows["true"]
     labels = rows.info["labels"]
@@ -231,7 +148,7 @@ def counts(rows: Rows) -> dict[str, int]:
 
 def excluded(rows: Rows) -> dict[str, int]:
     """Return the cases whose true count of a label is not known, for a crowd is there, and labels that no case has."""
-    found = {}
+    found: dict[str, int] = {}
     for k, label in enumerate(rows.info["labels"]):
         crowded = int((rows["crowds"][:, k] > 0).sum())
         found |= {f"crowd/{label}": crowded} if crowded else {}
@@ -250,7 +167,7 @@ def occurrences(rows: Rows) -> dict[str, tuple[int, int, int]]:
 
 def precision_curve(rows: Rows, at: float) -> dict[str, Array]:
     """Return by label the precision at COCO's 101 recalls, of one of the thresholds `IOU`; labels that are there."""
-    held, weight = rows.prepared or _prepared(rows), np.ones(len(rows), dtype=np.int64)
+    held, weight = rows.prepared or prepared(rows), np.ones(len(rows), dtype=np.int64)
     true = weight @ rows["true"]
     seen = np.arange(len(held["case"]) + 1)
     made = ragged.precisions(held, weight, seen, true).reshape(len(IOU), len(true), -1)
@@ -260,79 +177,14 @@ def precision_curve(rows: Rows, at: float) -> dict[str, Array]:
 
 def froc_curve(rows: Rows, index: Array, rates: Array) -> Array:
     """Return the sensitivity at each rate of false boxes an image, `(K, R)`, on a resample; NaN of absent labels."""
-    held, weight = rows.prepared or _prepared(rows), np.bincount(index, minlength=len(rows))
+    held, weight = rows.prepared or prepared(rows), np.bincount(index, minlength=len(rows))
     return ragged.sensitivities(held, weight, weight @ rows["true"], rates)
 
 
-def kept_ready(rows: Rows) -> Rows:
-    """Return rows with all that a resample needs, worked out once."""
-    return Rows(rows.case_ids, rows.columns, rows.info, _prepared(rows))
-
-
-def _prepared(rows: Rows) -> dict[str, Array]:
-    labels, many = rows["label"], len(rows.info["labels"])
-    held = ragged.ordered(rows["p"], labels, many=many, most=rows.info["most"])
-    starts = np.concatenate([[0], np.cumsum([len(x) for x in labels])]).astype(np.int64)
-    at = starts[held["case"]] + held["cell"]
-
-    def flags(bit: Array) -> Array:
-        hit, neither = (
-            np.concatenate([*rows[n], np.zeros(0, np.int32)]).astype(np.int64)[at] for n in ("hit", "neither")
-        )
-        return np.where((hit[:, None] >> bit) & 1, HIT, np.where((neither[:, None] >> bit) & 1, NEITHER, 0))
-
-    held |= ragged.grouped(flags(np.arange(len(IOU))), held)
-    ends = flags(np.array([_FROC]))[:, 0]
-    for name, what in (("hit", HIT), ("false", 0)):
-        where = np.flatnonzero(ends == what)
-        held[f"{name}_case"] = held["case"][where]
-        held[f"end_{name}"] = np.searchsorted(where, held["end"], side="right")
-        held[f"{name}_start"] = np.searchsorted(where, held["start"][:-1])
-    right, wrong = (np.zeros((len(rows), many), dtype=np.int64) for _ in range(2))
-    for k, (label, hit, neither, called) in enumerate(
-        zip(labels, rows["hit"], rows["neither"], rows["called"], strict=True)
-    ):
-        good = called & ((hit >> _MATCH) & 1 == 1)
-        np.add.at(right[k], label[good], 1)
-        np.add.at(wrong[k], label[called & ~good & ((neither >> _MATCH) & 1 == 0)], 1)
-    return held | {"right": right, "wrong": wrong}
-
-
-def _matched(one: Mapping[str, Any], ours: Array, theirs: Array, hit: Hit) -> tuple[Array, Array]:
-    """Return how each box of a case ended, `(N, T + 2)`, and which true one it found by the rule of a hit, or -1."""
-    ends = np.zeros((len(ours), len(IOU) + 2), dtype=np.int8)
-    by = np.full(len(ours), -1, dtype=np.int64)
-    for label in np.unique(ours):
-        mine, real = np.flatnonzero(ours == label), np.flatnonzero(theirs == label)
-        mine = mine[np.argsort(-one["p"][mine], kind="stable")]
-        crowd = one["crowd"][real]
-        if not len(real):
-            continue
-        near = overlaps(one["boxes"][mine], one["true"][real], crowd)
-        ends[mine, : len(IOU)] = greedy(near, crowd, IOU)[0]
-        near, least = nearness(one["boxes"][mine], one["true"][real], crowd, hit)
-        end, found = greedy(near, crowd, [least])
-        ends[mine, _MATCH], ends[mine, _FROC] = end[:, 0], first_hits(near, crowd, least)
-        by[mine] = np.where(end[:, 0] == HIT, real[found[:, 0]], -1)
-    return ends, by
-
-
-def _counts(
-    made: Sequence[Mapping[str, Any]], labels: Sequence[str], true: Array, crowds: Array
-) -> dict[str, Array]:
-    """Return counts, true counts and promised intervals by label, as metrics of numbers take them."""
-    if not made:
-        return {}
-    x = {n: np.array([_count(one, n) for one in made], dtype=np.float64) for n in labels}
-    y = {n: np.where(crowds[:, k] > 0, np.nan, true[:, k]) for k, n in enumerate(labels)}
-    bounds = {n: np.array([numbers.interval(one["counts"].values.get(n)) for one in made]) for n in labels}
-    held = {n: b for n, b in bounds.items() if not np.isnan(b).all()}
-    return dict(numbers.from_arrays(x, y, intervals=held).columns)
-
-
-def _count(one: Mapping[str, Any], label: str) -> float:
-    said = one["counts"].values.get(label)
-    return 0.0 if said is None else float(said.x)
+def of_cases(rows: Rows) -> tuple[Array, Array, Array]:
+    """Return a case's called boxes that found something, those that found nothing, and its true boxes, `(N, K)`."""
+    held = rows.prepared or prepared(rows)
+    return held["right"], held["wrong"], rows["true"]
 
 
 def _called(right: Array, wrong: Array, true: Array, images: int) -> dict[str, Array]:
@@ -351,15 +203,3 @@ def _called(right: Array, wrong: Array, true: Array, images: int) -> dict[str, A
 def _sensed(found: Array) -> dict[str, Array]:
     """Return sensitivities `(K, R)` under their names, and their mean."""
     return {"froc": found.mean(axis=1), **{name: found[:, k] for k, name in enumerate(_AT)}}
-
-
-def _corners(boxes: Sequence[Box]) -> Array:
-    """Return corners `(N, 2, 3)`."""
-    return np.array([(b.low, b.high) for b in boxes], dtype=np.float64).reshape(-1, 2, 3)
-
-
-def _flat(made: Sequence[Mapping[str, Any]]) -> bool:
-    """Return whether all true boxes lie within one plane, as those of pictures do."""
-    depths = [one["true"][:, :, 0] for one in made if len(one["true"])]
-    depths = depths or [one["boxes"][:, :, 0] for one in made if len(one["boxes"])]
-    return all((d[:, 0] >= 0).all() and (d[:, 1] <= 1).all() for d in depths)

@@ -10,6 +10,7 @@ from vesalius.core.answers.numbers import Numbers
 from vesalius.core.answers.value import Value
 from vesalius.core.errors import DataError
 from vesalius.core.image import Array
+from vesalius.core.words import in_unit
 from vesalius.metrics import value as single
 from vesalius.metrics._rows import Rows
 
@@ -102,7 +103,7 @@ def from_arrays(
         columns |= {f"x/{name}": np.asarray(answers, dtype=np.float64), f"y/{name}": truths}
         if intervals is not None and name in intervals:
             columns |= {f"low/{name}": intervals[name][:, 0], f"high/{name}": intervals[name][:, 1]}
-    held = {name: unit for name, unit in (units or {}).items() if unit}
+    held = {name: unit for name, unit in (units or {}).items() if in_unit(unit)}
     alike = len({held.get(name) for name in x}) == 1
     unit = next(iter(held.values()), None) if alike else None
     return Rows(ids, columns, {"labels": tuple(x), "units": held, "alike": alike, "unit": unit})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from vesalius.phantom.abdomen.draw import SIZES, Shape, draw_patient
+from vesalius.phantom.abdomen.draw import SIZES, Lesions, Shape, draw_patient
 from vesalius.phantom.abdomen.files import write
 from vesalius.phantom.abdomen.patient import LABELS, AbdomenPatient
 from vesalius.phantom.abdomen.survival import Assignment
@@ -13,24 +13,30 @@ from vesalius.phantom.abdomen.texts import cohort_truth, texts
 __all__ = ["LABELS", "SIZES", "AbdomenPatient", "cohort_truth", "patient", "texts", "twin", "write"]
 
 FORMATS = ("nifti", "png", "dicom")
-OPTIONS = {"size": "small", "assignment": "randomised"}
+OPTIONS = {"size": "small", "assignment": "randomised", "lesions": "few"}
 FINDINGS = ("lesion", "cyst", "malignant")
 
-Size = Literal["small", "full"] | Shape
+Size = Literal["small", "medium", "full"] | Shape
 
 
 def patient(
-    index: int, seed: int = 0, *, size: Size = "small", assignment: Assignment = "randomised"
+    index: int,
+    seed: int = 0,
+    *,
+    size: Size = "small",
+    assignment: Assignment = "randomised",
+    lesions: Lesions = "few",
 ) -> AbdomenPatient:
-    """Return synthetic patient number `index`, the same for the same seed, size and assignment.
+    """Return synthetic patient number `index`, the same for the same seed and options.
 
-    `size` is small, full, or a grid `(Z, Y, X)`; `assignment` says how treatment was given: randomised, or
-    confounded by a stated propensity.
+    `size` is small, medium (64 × 128 × 128 voxels of about 3 × 3 × 4 mm), full, or a grid `(Z, Y, X)`; `assignment`
+    says how treatment was given: randomised, or confounded by a stated propensity. `lesions` are few and large, or many
+    of 5 to 40 mm among vessels that look like them; a cohort with many has a table of their boxes.
 
-    Raises UnknownName or GeometryError for a size or an assignment that does not exist, DataError for a negative
-    index or seed.
+    Raises UnknownName or GeometryError for a size, an assignment or a sort of lesions that does not exist, DataError
+    for a negative index or seed.
     """
-    return draw_patient(index, seed, size=size, assignment=assignment)
+    return draw_patient(index, seed, size=size, assignment=assignment, lesions=lesions)
 
 
 def twin(
@@ -40,6 +46,7 @@ def twin(
     without: Literal["lesion", "cyst", "malignant"],
     size: Size = "small",
     assignment: Assignment = "randomised",
+    lesions: Lesions = "few",
 ) -> AbdomenPatient:
     """Return patient number `index` as they would be without a finding.
 
@@ -49,4 +56,4 @@ def twin(
 
     Raises UnknownName for another finding, and what `patient` raises.
     """
-    return draw_patient(index, seed, size=size, assignment=assignment, without=without)
+    return draw_patient(index, seed, size=size, assignment=assignment, lesions=lesions, without=without)

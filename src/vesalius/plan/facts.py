@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vesalius.cohorts.targets.contract import Thing
 from vesalius.core.case import IGNORED, Case
 from vesalius.core.channels import are_colours, described, order
 from vesalius.core.errors import MismatchError
 from vesalius.core.image import Array, Image, Triple
 from vesalius.prepare.case import channel_names, frame
+from vesalius.prepare.geometry import orientation
 from vesalius.prepare.seen import SAMPLE, body_part_of, canonical, modality_of, sample, unit_of
 
 RARE = 0.05  # of the labelled area
@@ -38,7 +40,8 @@ class Facts:
     """One image and its mask: `shape` and `spacing_mm` in canonical axes, (Z, Y, X) and (x, y, z); its intensities.
 
     `each` are those of each channel by itself, and of the other images. `width_px` is how wide the thinnest label
-    of a flat mask is, in pixels; None where there is no label, and of volumes.
+    of a flat mask is, in pixels; None where there is no label, and of volumes. `things` are those that the target
+    places in the image, by label and size `(z, y, x)` in voxels, in canonical axes, too.
     """
 
     shape: tuple[int, int, int]
@@ -59,6 +62,7 @@ class Facts:
     sequence: str | None = None
     each: tuple[ChannelFacts, ...] = ()
     width_px: float | None = None
+    things: tuple[Thing, ...] = ()
 
 
 def facts(
@@ -68,12 +72,15 @@ def facts(
     seed: int = 0,
     case: Case | None = None,
     beside: Mapping[str, Image] | None = None,
+    things: Sequence[Thing] = (),
 ) -> Facts:
     """Measure one image; intensities on a random sample of its pixels. `case` says what is declared of it.
 
-    `beside` are the case's other images by name, of which the channels' intensities are measured.
+    `beside` are the case's other images by name, of which the channels' intensities are measured. `things` are those
+    that the target places in the image, in its own axes.
     """
     shape, spacing = canonical(image)
+    order, _ = orientation(image.affine)
     array = (
         image.array[0] if image.times_s is not None else frame(image)
     )  # `prepare` refuses what a task cannot take
@@ -110,6 +117,7 @@ def facts(
         sequence=image.sequence,
         each=each,
         width_px=None if mask is None or mask.shape != array.shape[1:] else width_px(mask.array[0]),
+        things=tuple((name, (size[order[0]], size[order[1]], size[order[2]])) for name, size in things),
     )
 
 

@@ -17,6 +17,7 @@ from vesalius.core.statistics import Statistics
 from vesalius.core.tally import Tally
 from vesalius.plan.facts import shared_channels
 from vesalius.plan.summary import INSIDE
+from vesalius.plan.things import ThingPrint, printed
 from vesalius.prepare.covariates import Covariate, look_at
 
 
@@ -41,7 +42,8 @@ class ChannelPrint:
 class Fingerprint:
     """A cohort in numbers. Spacings are `(x, y, z)` in mm; shapes `(Z, Y, X)` in canonical axes, as they are at the
     median spacing where every volume has one. `each` are the channels by themselves, those of the first image first;
-    it is empty where not all cases have the same. `width_px` is the median width of a flat mask's thinnest label."""
+    it is empty where not all cases have the same. `width_px` is the median width of a flat mask's thinnest label.
+    `things` are those that the target places in the images, None where it places none."""
 
     cases: int
     patients: int
@@ -68,6 +70,7 @@ class Fingerprint:
     covariates: Mapping[str, Covariate] = field(default_factory=dict)
     each: tuple[ChannelPrint, ...] = ()
     width_px: float | None = None
+    things: ThingPrint | None = None
 
     def json(self) -> dict[str, Any]:
         """As plain data."""
@@ -119,7 +122,13 @@ def fingerprint(found: Statistics, target: TargetInfo | None) -> Fingerprint:
         ),
         each=_each(found, images, channels, declared_unit=unit),
         width_px=_width_px(found),
+        things=_things(found, spacing if known and z.high > 1 else None),
     )
+
+
+def _things(found: Statistics, spacing: Triple | None) -> ThingPrint | None:
+    held = found.parts.get("things")
+    return printed(held, spacing) if isinstance(held, Statistics) else None
 
 
 def _width_px(found: Statistics) -> float | None:

@@ -12,11 +12,15 @@ ROOM = "infer.runs"
 
 
 class Ran(Protocol):
-    """What must be known of a task: its name, how its cases are run, and whether it takes mirror images."""
+    """What must be known of a task: its name, how its cases are run, and whether it takes mirror images.
+
+    One that `turns_back` makes of a raw answer about a mirror image one about the image itself.
+    """
 
     name: ClassVar[str]
     run: ClassVar[str]
     mirrors: ClassVar[bool]
+    turns_back: ClassVar[bool]
 
 
 def why_unmirrored(task: Ran) -> str | None:
@@ -24,7 +28,8 @@ def why_unmirrored(task: Ran) -> str | None:
 
     Raises UnknownName for a way of running that does not exist.
     """
-    if not registry.literals(ROOM, registry.stem_of(ROOM, task.run)).get("MIRRORS", True):
+    joined = registry.literals(ROOM, registry.stem_of(ROOM, task.run)).get("MIRRORS", True)
+    if not joined and not task.turns_back:
         return f"a task that is run in {task.run}"
     return None if task.mirrors else "a task that does not say `mirrors = True`"
 

@@ -40,6 +40,15 @@ def images(draft: Draft, prints: Fingerprint, machine: Machine) -> bool:
     return fits
 
 
+def whole_size(prints: Fingerprint, machine: Machine) -> list[int]:
+    """Return the size `(Z, Y, X)` of whole images, where an answer about a part of one cannot be learned from."""
+    if not prints.flat:
+        return box(prints.shape_median, PATCH_3D_GPU if machine.gpu else PATCH_3D_CPU, 4)
+    limit = SIDE_GPU if machine.gpu else SIDE_CPU
+    factor = min(1.0, limit / max(prints.shape_median))
+    return [1, *(up(round(n * factor), UNIT) for n in prints.shape_median[1:])]
+
+
 def _whole_picture(draft: Draft, prints: Fingerprint, machine: Machine) -> bool:
     """Plan whole pictures, scaled down, where they are large and no label is too thin for that; returns whether."""
     limit = SIDE_GPU if machine.gpu else SIDE_CPU

@@ -12,7 +12,7 @@ from vesalius.core.options import options_of
 from vesalius.core.plan import LocatePlan, Plan, override, parse_plan
 from vesalius.core.promise import OPTION
 from vesalius.core.words import counted, one_of_kind
-from vesalius.losses import OWN
+from vesalius.losses import OWN, default_for
 from vesalius.nets import describe, names_for
 from vesalius.plan.draft import Draft
 from vesalius.plan.fingerprint import ChannelPrint, Fingerprint
@@ -35,6 +35,7 @@ class Planned(Protocol):
     run: ClassVar[str]
     nets: ClassVar[Mapping[str, tuple[str, ...]]]
     mirrors: ClassVar[bool]
+    turns_back: ClassVar[bool]
 
     def defaults(self, prints: Fingerprint, machine: Machine, target: TargetInfo | None) -> Draft:
         """Return the task's own choices."""
@@ -111,7 +112,8 @@ def check(plan: Plan, task: Planned) -> Plan:
     for name, roles in task.nets.items():
         _check_net(plan.nets[name].name, plan.data.dims, f"{task.name}'s '{name}'", roles)
     suited = [n for n in registry.names("losses") if set(_takes(n)) & set(task.targets)]
-    if suited and plan.loss.name not in suited:
+    own = plan.loss.name == OWN and any(default_for(kind) == OWN for kind in task.targets)
+    if suited and plan.loss.name not in suited and not own:
         if plan.loss.name not in registry.names("losses"):
             raise UnknownName("loss", plan.loss.name, suited)
         raise PlanError(f"loss '{plan.loss.name}' is not for {task.name}", hint=", ".join(suited))

@@ -13,6 +13,7 @@ They can be merged: hosts, or hospitals whose cases never meet, each summarise t
     extent_mm              of the images whose spacing is known
     values, inside         means and deviations of intensities; their ends, means and deviations where a label is
     width_px               of the thinnest label of each flat mask
+    things                 how many things the target places in each case, and how large (`plan/things.py`)
     each                   by image, then by channel from 0: its units, bits, values and inside
 """
 
@@ -29,6 +30,7 @@ from vesalius.core.histogram import Histogram
 from vesalius.core.learned import SIZE_AXES, Learned, Seen
 from vesalius.core.statistics import Statistics, columns
 from vesalius.core.tally import Tally
+from vesalius.plan import things
 from vesalius.plan.facts import ChannelFacts, Facts
 from vesalius.prepare import covariates
 
@@ -64,6 +66,7 @@ def summary(
             "inside": columns([f.inside for f in found if f.inside is not None], INSIDE),
             "each": _each(found),
             "width_px": Histogram.of(f.width_px for f in found if f.width_px is not None),
+            "things": things.summed(found),
         }
     )
 

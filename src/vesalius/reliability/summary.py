@@ -47,23 +47,28 @@ class Intensity:
 
 @dataclass(frozen=True, slots=True)
 class LabelCount:
-    """One label: cases that have it, and in masks its voxels. `value` is what stands in the data."""
+    """One label: cases that have it, in masks its voxels, and where a case holds several things how many have it.
+
+    `value` is what stands in the data.
+    """
 
     value: int
     name: str
     cases: int
     voxels: int | None = None
+    things: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class TargetSummary:
-    """One target: its kind, how many cases have it, and its labels."""
+    """One target: its kind, how many cases have it, its labels, and in words what its kind finds worth knowing."""
 
     name: str
     kind: str
     cases: int
     labels: tuple[LabelCount, ...]
     values: Spread | None = None
+    told: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -183,8 +188,11 @@ def _target(found: Survey, name: str) -> TargetSummary:
             for x in info.labels
         )
     else:
-        counts = kind.tally(values)
-        labels = tuple(LabelCount(x.value, x.name, counts[x.name]) for x in info.labels)
+        counts, things = kind.tally(values), kind.things(values)
+        labels = tuple(
+            LabelCount(x.value, x.name, counts[x.name], things=None if things is None else things[x.name])
+            for x in info.labels
+        )
     numbers = [n for value in values if (n := kind.number_of(value)) is not None]
     between = spread(np.array(numbers)) if numbers else None
-    return TargetSummary(name, info.kind, len(values), labels, between)
+    return TargetSummary(name, info.kind, len(values), labels, between, tuple(kind.told(values)))

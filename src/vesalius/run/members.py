@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from vesalius.core.image import Array
 from vesalius.core.plan import Plan
@@ -16,9 +17,8 @@ from vesalius.learn.loop import Trained
 class Outcome:
     """What training gave: the members, which of them are kept, and whether time ran out.
 
-    `held_out` is what the kept members said, raw, of the cases they never saw; `witnessed` is what was kept of it
-    (`Task.witness`) where that is too large. `steps` are `(done, planned)` a
-    member. `before` are the banners of earlier stages.
+    `held_out` is what the kept members said, raw, of the cases they never saw, and `checked` what a task that `checks`
+    made of that. `steps` are `(done, planned)` a member. `before` are the banners of earlier stages.
     """
 
     trained: tuple[Trained, ...]
@@ -27,7 +27,7 @@ class Outcome:
     ran_out: bool
     steps: tuple[tuple[int, int], ...] = ()
     before: tuple[Banner, ...] = ()
-    witnessed: Mapping[str, Array] = field(default_factory=dict)
+    checked: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def left_out(self) -> str:

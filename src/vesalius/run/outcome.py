@@ -28,13 +28,13 @@ from vesalius.tasks import contract
 
 def calibrated(space: Workspace, plan: Plan, outcome: Outcome, stage: Stage) -> Stage:
     """Return the stage with what its task fits on validation cases alone."""
-    said = outcome.held_out or outcome.witnessed
-    if not said:
+    held = outcome.held_out or outcome.checked
+    if not held:
         return stage
-    ids = list(said)
+    ids = list(held)
     task = contract.get(stage.plan.task.name)
     truths = [task.truth(space.cohort.case(i), stage.state) for i in ids]
-    raw = [said[i] for i in ids]
+    raw = [held[i] for i in ids]
     known = space.cohort.patients_known
     patients = [space.cohort.case(i).patient or i for i in ids] if known else None
     found = asked.calibrated(task, raw, truths, state=stage.state, plan=plan, patients=patients)

@@ -10,12 +10,12 @@ from typing import Any
 import torch
 
 from vesalius.core.bundle import State
-from vesalius.core.calling import calling
 from vesalius.core.image import Array
 from vesalius.core.plan import Plan
 from vesalius.core.progress import Progress
 from vesalius.evaluate.banners import of_collapse, of_training
 from vesalius.infer import runs
+from vesalius.infer.asked import checked
 from vesalius.infer.runs.contract import Members
 from vesalius.learn.loop import Trained, train
 from vesalius.learn.recipes import contract as recipes
@@ -30,7 +30,6 @@ from vesalius.run.pacing import Clock, settled
 from vesalius.run.ready import Ready, made_ready
 from vesalius.run.stages import StagePlan, stages_of
 from vesalius.run.workspace import Workspace
-from vesalius.tasks.contract import Task
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +121,6 @@ def _members(
     """Train each member on all folds but its own, which validates it; how many there are follows the clock."""
     trained: list[Trained] = []
     answers: list[dict[str, Any]] = []
-    witnessed: list[dict[str, Array]] = []
     step_s: float | None = None
     run = runs.get(job.task.run)
     while True:
@@ -136,7 +134,8 @@ def _members(
         many = None if run.joins or job.plan.train.select == "worst_group" else MONITOR
         watched = [job.examples[i] for i in held][:many]
         truths = [job.task.truth(space.cohort.case(e.case_id), job.state) for e in watched]
-        share = clock.share(left, len(held) if run.held_out or witnesses(job.task) else 0)
+        asked = run.held_out or job.task.checks
+        share = clock.share(left, len(held) if asked else 0)
         pace = clock.pace(share, clock.most_steps(job.plan, len(learned)))
         looked_at = held_of(space, [job.examples[i] for i in held])
         result = train(
@@ -165,10 +164,7 @@ def _members(
             planned = result.course[-1].steps if result.course else job.plan.train.steps
             progress.note(f"{job.name}-{member}: the time ran out at step {result.last_step} of {planned}")
         trained.append(result)
-        answers.append(
-            _held_out(job, result, [job.examples[i] for i in held], device) if run.held_out else {}
-        )
-        witnessed.append(_witnessed(job, result, [job.examples[i] for i in held], device))
+        answers.append(_held_out(job, result, [job.examples[i] for i in held], device) if asked else {})
     steps = tuple(steps_of(t, job.plan) for t in trained)
     kept = kept_of(steps)
     said = {i: raw for k in kept for i, raw in answers[k].items()}
@@ -176,9 +172,8 @@ def _members(
     marks = tuple(of_collapse(text, job.stage.purpose) for text in wrong if text)
     for mark in marks:
         progress.note(mark.text)
-    seen_by = {i: one for k in kept for i, one in witnessed[k].items()}
-    ran_out = any(t.ran_out for t in trained)
-    outcome = Outcome(tuple(trained), kept, said, ran_out, steps, marks, witnessed=seen_by)
+    outcome = Outcome(tuple(trained), kept, {}, any(t.ran_out for t in trained), steps, marks)
+    outcome = replace(outcome, held_out=said) if run.held_out else replace(outcome, checked=said)
     if outcome.left_out:
         progress.note(f"{job.name}: {outcome.left_out}")
     return outcome
@@ -196,30 +191,13 @@ def _left(job: Ready, space: Workspace, path: Path, clock: Clock, member: int, s
 
 
 def _held_out(job: Ready, result: Trained, held: Sequence[Example], device: str | None) -> dict[str, Any]:
-    """Return what a member says, raw, of the cases it never saw."""
+    """Return what a member says, raw, of the cases it never saw; or what a task that `checks` makes of that."""
     if not held:
         return {}
-    raw = runs.get(job.task.run).raw(loaded(job, result, device), held)
-    return {e.case_id: r for e, r in zip(held, raw, strict=True)}
-
-
-def witnesses(task: Task) -> bool:
-    """Return whether a task keeps something of held-out answers that lie on a grid, for calibration."""
-    return type(task).witness is not Task.witness and runs.get(task.run).on_grid
-
-
-def _witnessed(job: Ready, result: Trained, held: Sequence[Example], device: str | None) -> dict[str, Array]:
-    """Return what the task keeps of a member's answers about the cases it never saw, one in memory at a time."""
-    if not held or not witnesses(job.task):
-        return {}
-    found: dict[str, Array] = {}
-    raw = runs.get(job.task.run).raw(loaded(job, result, device), held)
-    for example, one in zip(held, raw, strict=True):
-        with calling(f"task {job.task.name}", job.task, "witness", case=example.case_id):
-            kept = job.task.witness(one, example, job.state)
-        if kept is not None:
-            found[example.case_id] = kept
-    return found
+    raw = zip(held, runs.get(job.task.run).raw(loaded(job, result, device), held), strict=True)
+    if runs.get(job.task.run).held_out:
+        return {e.case_id: r for e, r in raw}
+    return {e.case_id: checked(job.task, r, e, job.state) for e, r in raw}
 
 
 def loaded(job: Ready, result: Trained, device: str | None) -> Members:

@@ -99,6 +99,7 @@ class Observer:
 
     def __init__(self, target: TargetInfo | None) -> None:
         self.target = target.name if target else ""
+        self.kind = None if target is None else kinds.of(target.kind)
         self.facts: dict[str, Facts] = {}
         self.twins = Twins()
         self.marks = Marks()
@@ -112,7 +113,10 @@ class Observer:
             return
         counted = tuple(sorted(decoded.values.get(self.target, {}).items()))
         beside = {n: i for n, i in decoded.images.items() if n != decoded.case.reference}
-        measured = facts(image, decoded.masks.get(self.target), case=decoded.case, beside=beside)
+        held = decoded.case.targets.get(self.target)
+        things = () if self.kind is None or held is None else self.kind.extents(held)
+        mask = decoded.masks.get(self.target)
+        measured = facts(image, mask, case=decoded.case, beside=beside, things=things)
         self.facts[decoded.case.id] = replace(measured, voxels=counted)
 
     def recount(self, before: Case, after: Case) -> None:

@@ -131,8 +131,10 @@ class Task(ABC):
     memory, with `point` turning finished stretches of it into values; `tiles` tile by tile, joined by `merge`.
     `mirrors` says that raw outputs about mirror images can be joined with those about the image itself, so that plans
     may ask about mirror images, too: they speak of no place, side or direction, as a class or a number does; or they
-    are a `dense` field, which is flipped back. It is False unless a task says otherwise, for the mean of two places is
-    a wrong answer that looks right.
+    are a `dense` field, which is flipped back; or the task `turns_back` what they say itself (`turned_back`). It is
+    False unless a task says otherwise, for the mean of two places is a wrong answer that looks right.
+    `checks` says that a task which is run in `tiles`, or whose answers are a `dense` field, is calibrated: of its raw
+    answers about cases that a model never saw, `calibrate` is given what `checked` made of them.
     `takes_time` says that images have a time axis, `takes_incomplete` that a case may lack some planned images.
     `primary` is the metric (of the answer's kind) that picks the checkpoint; larger is better. `recipe` names how it is
     trained unless a plan says otherwise (`learn/recipes/`). `needs_target` is False
@@ -154,6 +156,8 @@ class Task(ABC):
     needs_target: ClassVar[bool] = True
     takes_several: ClassVar[bool] = False
     mirrors: ClassVar[bool] = False
+    turns_back: ClassVar[bool] = False
+    checks: ClassVar[bool] = False
     takes_time: ClassVar[bool] = False
     takes_incomplete: ClassVar[bool] = False
 
@@ -304,14 +308,6 @@ class Task(ABC):
         """
         return {}
 
-    def witness(self, raw: Any, example: Example, state: State) -> Array | None:
-        """Return what of an answer that lies on a grid `calibrate` needs, small enough to be kept of every case.
-
-        `raw` is what `score` takes, of a case that its model never saw. By default None: then no case is answered for
-        it, and `calibrate` is not called. A task whose raw answers about whole cases are kept has no need of it.
-        """
-        return None
-
     def has_thresholds(self, target: TargetInfo | None) -> bool:
         """Return whether answers about such a target are called from thresholds that `thresholds` can fit anew."""
         return False
@@ -348,13 +344,33 @@ class Task(ABC):
             f"the raw outputs of {self.name} are not calibrated", hint="calibrated=False, and the raw outputs"
         )
 
-    def score(self, raw: Any, example: Example, state: State) -> Mapping[str, float] | None:
+    def checked(self, raw: Any, example: Example, state: State) -> Any:
+        """Return what `calibrate` is given of a raw answer about a case that its model never saw.
+
+        `raw` is what `decode` takes, but on the prepared grid, as is the truth in `example`. It is asked of a task that
+        `checks`.
+        """
+        return raw
+
+    def score(self, raw: Any, example: Example, state: State) -> Mapping[str, Any] | None:
         """Return figures of one answer on the prepared grid, by name, larger is better; None where there is no truth.
 
-        `raw` is what `decode` takes, but on the prepared grid. Validation takes the mean of each figure over the cases,
-        NaN left out, then the mean of the figures. By default there are none, and the loss is looked at instead.
+        `raw` is what `decode` takes, but on the prepared grid. What they come to over all cases is said by `scored`.
+        By default there are none, and the loss is looked at instead.
         """
         return None
+
+    def scored(self, figures: Sequence[Mapping[str, Any]]) -> float:
+        """Return what the figures of several cases, as `score` gives them, come to; NaN where none is defined.
+
+        By default the mean of each figure over the cases, NaN left out, then the mean of the figures.
+        """
+        found: dict[str, list[float]] = {}
+        for each in figures:
+            for name, value in each.items():
+                found.setdefault(name, []).append(value)
+        means = [np.nanmean(values) for values in found.values() if np.isfinite(values).any()]
+        return float(np.mean(means)) if means else float("nan")
 
     def sampler(self, examples: Sequence[Example], plan: Plan) -> Sampler | None:
         """Return what draws the examples of each training batch; None for the usual draw.
@@ -378,6 +394,14 @@ class Task(ABC):
         for raw in several:
             total, n = total + raw, n + 1
         return total / n if n > 1 else total
+
+    def turned_back(self, raw: Tensor, axes: Sequence[int], size: tuple[int, int, int]) -> Tensor:
+        """For `tiles`: return raw outputs `(B, …)` about mirror images as if they were about the images themselves.
+
+        `axes` are those that were flipped, counted from the end (-1 is x), and `size` `(z, y, x)` is that of a tile.
+        A task that `turns_back` says here how.
+        """
+        raise NotImplementedError(f"{self.name} does not turn raw outputs back")
 
     def point(self, raw: Tensor) -> Tensor | Mapping[str, Tensor]:
         """For `dense`: raw `(K, z, y, x)` → the value of each point, `(z, y, x)`, or several fields by name.
@@ -509,8 +533,10 @@ def choose(cohort: Cohort, *, task: str | None, target: str | None) -> tuple[Tas
     chosen = get(task)
     if target is None and not chosen.needs_target:
         return chosen, None
-    names = [target]
-    if target is not None and chosen.takes_several and target not in cohort.targets:
+    names: list[str | None] = [target]
+    found = cohort.targets.get(target or "")
+    joined = found is not None and bool(found.parts) and found.kind not in chosen.targets
+    if target is not None and chosen.takes_several and (found is None or joined):
         names = [name.strip() for name in target.split(",")]
     infos = [select_target(cohort, name) for name in names]
     for info in infos:

@@ -67,6 +67,7 @@ class SplitThings(Task):
     run: ClassVar[str] = "dense"
     primary: ClassVar[str] = "pq"
     mirrors: ClassVar[bool] = True
+    checks: ClassVar[bool] = True
 
     def defaults(self, prints: Fingerprint, machine: Machine, target: TargetInfo | None) -> Draft:
         """Return the choices for patches and overlap, with Dice and cross-entropy for the labels."""
@@ -190,14 +191,14 @@ class SplitThings(Task):
             quality[str(label.value)] = of["iou"] / every if of is not None and every else float("nan")
         return quality
 
-    def witness(self, raw: Any, example: Example, state: State) -> Array | None:
+    def checked(self, raw: Any, example: Example, state: State) -> Array:
         """Return what calibration needs of one case `(N, 4)`: seed's place, label's place, surety, IoU if it was found.
 
         A row of which the seed is -1 says how many true things of a label there are, in place of the surety.
         """
         truth = _truth(example, state)
         if truth is None:
-            return None
+            return np.zeros((0, 4))
         labels = _labels(state)
         names = [x.name for x in labels]
         rows = [(-1.0, float(k), float(truth.counts().get(n, 0)), 0.0) for k, n in enumerate(names)]
@@ -219,9 +220,10 @@ class SplitThings(Task):
         A thing is one where it overlaps a true one of its label by an IoU of .5 or more. The seed and the thresholds
         are those of the best panoptic quality, the mean over labels.
         """
-        if not len(raw):
+        rows = np.concatenate([np.zeros((0, 4)), *raw])
+        if not len(rows):
             return {}
-        rows, names = np.concatenate(list(raw)), [x.name for x in _labels(state)]
+        names = [x.name for x in _labels(state)]
         true = np.array([rows[(rows[:, 0] < 0) & (rows[:, 1] == k), 2].sum() for k in range(len(names))])
         qualities = [float(np.mean(_qualities(rows[rows[:, 0] == k], true))) for k in range(len(SEEDS))]
         best = max(range(len(SEEDS)), key=lambda k: (qualities[k], -abs(SEEDS[k] - USUAL)))

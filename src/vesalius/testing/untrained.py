@@ -100,10 +100,10 @@ def speaks_of_no_place_where_it_takes_mirror_images(trial: TaskTrial) -> None:
     """Require that a task with `mirrors`, whose raw output is no field that is flipped back, speaks of no place.
 
     Its examples then hold no points and no boxes, and one raw output is the same answer about an image and about a
-    part of it, in which a place would lie elsewhere.
+    part of it, in which a place would lie elsewhere. One that `turns_back` what it says is asked for that instead.
     """
     task = trial.task
-    if not task.mirrors or runs.get(task.run).on_grid:
+    if not task.mirrors or task.turns_back or runs.get(task.run).on_grid:
         return
     placed = ", ".join(sorted(trial.batch.points | trial.batch.boxes | trial.batch.on_grid))
     wrong = f"{trial}: `mirrors` is True of a task whose raw output speaks of no place, and"
@@ -123,6 +123,25 @@ def speaks_of_no_place_where_it_takes_mirror_images(trial: TaskTrial) -> None:
             answers.append(task.decode(raw, trial.state, {}, image, undo=undo))
     one, other = (encoding.as_text(replace(a, source=Source(), outside=None)) for a in answers)
     require(one == other, f"{wrong} the same output is another answer in a part of the image")
+
+
+def turns_back_what_it_says_of_mirror_images(trial: TaskTrial) -> None:
+    """Require of a task that `turns_back` that a raw output turned back is another, and turned back twice the same."""
+    if not trial.task.turns_back:
+        return
+    require(trial.task.mirrors, f"{trial}: a task that `turns_back` says `mirrors = True`")
+    image = next(iter(trial.batch.images.values()))
+    size, axes = tuple(int(n) for n in image.shape[-3:]), [-1]
+    model = trial.model().eval()
+    with promised(f"{trial}: `turned_back` takes what `infer` gives"), torch.no_grad():
+        raw = trial.task.infer(model, trial.batch, torch.Generator().manual_seed(0))
+        once = trial.task.turned_back(raw, axes, size)  # type: ignore[arg-type]
+        twice = trial.task.turned_back(once, axes, size)  # type: ignore[arg-type]
+    require(once.shape == raw.shape, f"{trial}: what is turned back has the shape of a raw output")
+    require(torch.allclose(twice, raw, atol=1e-3), f"{trial}: what is turned back twice is what it was")
+    require(
+        not torch.equal(once, raw), f"{trial}: what is turned back is another than about the mirror image"
+    )
 
 
 def has_a_scalar_that_can_be_followed_back(trial: TaskTrial) -> None:
@@ -158,5 +177,6 @@ UNTRAINED: tuple[Callable[[TaskTrial], None], ...] = (
     builds_the_same_model_from_the_same_seed,
     ends_in_the_answer_that_it_names,
     speaks_of_no_place_where_it_takes_mirror_images,
+    turns_back_what_it_says_of_mirror_images,
     has_a_scalar_that_can_be_followed_back,
 )

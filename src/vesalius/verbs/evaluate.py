@@ -145,7 +145,7 @@ def checked(
     if name is None:
         return cohort, None
     kind = kinds.of(cohort.targets[name].kind)
-    if bundle is not None and kind.drawn:
+    if bundle is not None and (kind.drawn or kind.spelled):
         cohort = kind.aligned(cohort, name, learned_labels(bundle))
     return cohort, cohort.targets[name]
 

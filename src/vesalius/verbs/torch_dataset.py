@@ -144,9 +144,10 @@ def _of_bundle(
                 f"the bundle cannot learn from target '{name}'", found=f"a target of kind {info.kind}"
             )
         known = tuple(Label(int(x["value"]), str(x["name"])) for x in stage.state.values.get("labels", ()))
-        kinds.of(info.kind).assert_learned(info, [x.name for x in known])
-        if kinds.of(info.kind).drawn:
-            cohort = kinds.of(info.kind).aligned(cohort, name, known)
+        kind = kinds.of(info.kind)
+        kind.assert_learned(info, [x.name for x in known])
+        if kind.drawn or kind.spelled:
+            cohort = kind.aligned(cohort, name, known)
     cases = [c for c in cohort.cases if name is None or name in c.targets]
     if split not in (None, "all"):
         cases = _as_in_its_run(cohort, bundle, cases, str(split), fold, marks)

@@ -150,17 +150,27 @@ def strip(card: Scorecard, metric: str, name: str) -> str:
         return finish()
 
 
-def scatter(card: Scorecard) -> str:
-    """Answers against truths."""
-    x = np.array([case["x"] for case in card.cases], dtype=np.float64)
-    y = np.array([case["y"] for case in card.cases], dtype=np.float64)
-    with _axes() as (axes, finish):
-        ends = [min(x.min(), y.min()), max(x.max(), y.max())]
-        axes.plot(ends, ends, "--", color=SOFT, lw=0.8)
-        axes.scatter(y, x, s=18, color=ACCENT, alpha=0.65, lw=0)
-        unit = f" ({card.unit})" if card.unit else ""
-        axes.set_xlabel(f"truth{unit}")
-        axes.set_ylabel(f"answer{unit}")
+def scatter(panels: Mapping[str, tuple[Sequence[float], Sequence[float]]], unit: str) -> str:
+    """Answers against truths; `panels` holds both by name, each to be drawn by itself."""
+    shown = list(panels.items())[:PANELS]
+    columns, rows = _grid(len(shown))
+    size = (4.0, 3.6) if len(shown) < 2 else (2.7 * columns, 2.6 * rows)
+    with _axes(*size, rows=rows, columns=columns) as (found, finish):
+        places = np.atleast_1d(found).ravel()
+        for axes in places[len(shown) :]:
+            axes.set_axis_off()
+        for k, (axes, (name, (answers, truths))) in enumerate(zip(places, shown, strict=False)):
+            x, y = np.asarray(answers, dtype=np.float64), np.asarray(truths, dtype=np.float64)
+            if len(x):
+                ends = [min(x.min(), y.min()), max(x.max(), y.max())]
+                axes.plot(ends, ends, "--", color=SOFT, lw=0.8)
+            axes.scatter(y, x, s=18, color=ACCENT, alpha=0.65, lw=0)
+            if name:
+                axes.set_title(_short(name), loc="left")
+            if k >= len(shown) - columns:
+                axes.set_xlabel(f"truth{unit}")
+            if k % columns == 0:
+                axes.set_ylabel(f"answer{unit}")
         return finish()
 
 

@@ -45,15 +45,18 @@ def overlay_png(image: Image, answer: Answer) -> bytes:
     return buffer.getvalue()
 
 
-def with_layer(answer: Answer, image: Image, *, title: str, caption: str) -> Slice:
+def with_layer(answer: Answer, image: Image, *, title: str, caption: str, truth: Any | None = None) -> Slice:
     """Return the slice that the answer's kind chooses, and over it what the kind draws there, as a layer of its own.
 
-    Of a kind that draws nothing its parts are drawn; where these draw nothing either, the slice has no layer.
+    Of a kind that draws nothing its parts are drawn; where these draw nothing either, the slice has no layer. `truth`
+    is drawn beside the answer by a kind that draws truths.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    field = _field(answer, image)
+    handling = contract.of(answer)
+    field = None if truth is None else handling.shown_beside(answer, truth, image)
+    field = _field(answer, image) if field is None else field
     shown = replace(look(upright(image), title, caption=caption, truth=field), truth=None)
     if not any(True for _ in contract.drawable(answer)):
         return shown
@@ -65,6 +68,8 @@ def with_layer(answer: Answer, image: Image, *, title: str, caption: str) -> Sli
     axes.set_aspect("auto")
     axes.axis("off")
     _draw(axes, answer, image, shown)
+    if truth is not None:
+        handling.draw_truth(axes, truth, image, shown)
     canvas: Any = FigureCanvasAgg(figure)
     canvas.draw()
     return replace(shown, layer=np.array(canvas.buffer_rgba()))

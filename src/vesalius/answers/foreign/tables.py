@@ -51,7 +51,7 @@ def row_answers(path: Path, cases: Sequence[Case], answer_of: Callable[[Row], An
 
     Raises DataError where no row does, where two rows answer a case differently, or for a table that cannot be read.
     """
-    table = _table_at(path)
+    table = table_at(path)
     cells = read_cells(table)
     columns = list(cells)
     key = next((c for c in columns if c.strip().lower() in CASE_COLUMNS), None)
@@ -80,7 +80,7 @@ def row_answers(path: Path, cases: Sequence[Case], answer_of: Callable[[Row], An
     return ForeignAnswers(found)
 
 
-def _table_at(path: Path) -> Path:
+def table_at(path: Path) -> Path:
     """Return the table at a path: itself, `answers.csv` in a folder, or the only one there. Raises DataError."""
     if path.is_file():
         return path

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, Protocol, cast
 
 from vesalius.core import registry
@@ -16,6 +17,9 @@ from vesalius.core.words import listed
 
 ROOM = "cohorts.targets"
 Cells = list[str | None]
+Thing = tuple[
+    str, tuple[float, float, float]
+]  # a label, and a size (z, y, x) in voxels of the reference image
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,41 @@ class Columns:
     def of(self, role: str) -> Sequence[str]:
         """Return the columns that have a role."""
         return self.roles.get(role, ())
+
+
+Find = Callable[[str], str | None]
+
+
+@dataclass(frozen=True)
+class OwnTable:
+    """A table of things, a row each, beside that of the cases; `text` is what a person said of how it is written.
+
+    Its rows may come from several files, one for each split.
+    """
+
+    paths: tuple[Path, ...]
+    table: Mapping[str, Cells]
+    text: str = ""
+
+    @property
+    def name(self) -> str:
+        """What its files are called."""
+        return ", ".join(path.name for path in self.paths)
+
+
+@dataclass(frozen=True, slots=True)
+class Outlined:
+    """A thing with its outline, as COCO's files have it, in pixels of which pixel k reaches from k to k + 1.
+
+    Each of `polygons` is `(x0, y0, x1, y1, …)`. `runs` are lengths of stretches outside and inside by turns, down the
+    columns, or the text that COCO packs them into; `size` `(rows, columns)` is what they are of.
+    """
+
+    label: str
+    polygons: tuple[tuple[float, ...], ...] = ()
+    runs: tuple[int, ...] | str = ()
+    size: tuple[int, int] | None = None
+    crowd: bool = False
 
 
 class Row(Protocol):
@@ -50,7 +89,8 @@ class TargetKind:
     `name` is its registered name, the stem of its file. `drawn`: a value is a file or an Image of label values on the
     grid of the case's image. `named`: a value is the name of a label, or where `several` hold at once a tuple of names.
     `ordered`: the labels' order means something. `in_every_fold`: there are only as many folds as each stratum has
-    patients, so that it is in each of them.
+    patients, so that it is in each of them. `spelled`: a value that is not `named` holds things with labels, as
+    people spell and rename them.
     """
 
     name: ClassVar[str]
@@ -59,6 +99,7 @@ class TargetKind:
     several: ClassVar[bool] = False
     ordered: ClassVar[bool] = False
     in_every_fold: ClassVar[bool] = True
+    spelled: ClassVar[bool] = False
 
     @property
     def nominal(self) -> bool:
@@ -107,9 +148,60 @@ class TargetKind:
         """Return the target with the labels that the cases' values name, of a kind whose columns name none."""
         return info
 
+    def as_json(self, value: Target) -> Any:
+        """Return a target that is neither a file nor drawn as JSON takes it."""
+        return value
+
+    def of_json(self, value: Any) -> Target:
+        """Return the target that `as_json` gave. Raises TypeError, ValueError or KeyError for something else."""
+        return tuple(map(str, value)) if isinstance(value, list) else cast(Target, value)
+
+    def of_outlines(self, things: Sequence[Outlined], size: tuple[int, int]) -> Target | None:
+        """Return the target that outlines of things in a picture of `size` `(rows, columns)` make; None where none.
+
+        A kind that is made of outlines says `OUTLINES = True` in its file, and is read where it is named as the target
+        (`--target NAME`). Raises DataError.
+        """
+        return None
+
     def question(self, column: str, columns: Columns) -> Question | None:
         """Return what a person must answer before a column is learned from that nobody named; None for nothing."""
         return None
+
+    # --- made of several targets of another kind, which the literal JOINS names
+
+    def describe_joined(self, parts: Sequence[TargetInfo]) -> TargetInfo:
+        """Return the target that some others make together, named by their names, parted by commas."""
+        raise NotImplementedError(f"targets of kind {self.name} are not made of others")
+
+    def joined(self, values: Mapping[str, Target]) -> Target | None:
+        """Return a case's value from those of the targets it is made of, by name; None where it has none."""
+        raise NotImplementedError(f"targets of kind {self.name} are not made of others")
+
+    def made(self, cohort: Cohort, text: str) -> Cohort:
+        """Return the cohort with such targets made of others, as `--column HOW=text` says; `HOW` is the file's literal.
+
+        Layouts that read such targets heed the option themselves. Raises UnknownName or DataError.
+        """
+        return cohort
+
+    def in_own_table(self, path: Path, table: Mapping[str, Cells], text: str) -> bool:
+        """Return whether a table beside that of the cases holds such targets, a thing in each row.
+
+        A kind that has such tables says `OWN_TABLE = True` in its file. `text` is what `--column HOW=text` says.
+        """
+        return False
+
+    def of_things(self, table: Mapping[str, Cells], text: str) -> tuple[str, ...]:
+        """Return the columns of such a table that speak of its things and not of their cases."""
+        return ()
+
+    def with_table(self, cohort: Cohort, own: OwnTable, find: Find) -> Cohort:
+        """Return the cohort with the targets that a table of their own holds. Raises DataError.
+
+        `find` returns the id of the case that a cell means, by its own name or by its image's; None for none.
+        """
+        return cohort
 
     # --- checked
 
@@ -148,6 +240,14 @@ class TargetKind:
         """Return in how many values each label is named, in the order of appearance."""
         return Counter(name for value in values for name in self.names_in(value))
 
+    def things(self, values: Iterable[Target]) -> Counter[str] | None:
+        """Return how many things of each label all values hold together; None where a value holds a label once."""
+        return None
+
+    def told(self, values: Sequence[Target]) -> list[tuple[str, str]]:
+        """Return what is worth knowing of all values together: what it is, and in words how much of it there is."""
+        return []
+
     def apart(self, one: Target, other: Target) -> float | None:
         """Return how far two values lie apart: of names the share that they have not in common, of numbers their
         difference; None where nothing says.
@@ -158,7 +258,24 @@ class TargetKind:
         a, b = self.number_of(one), self.number_of(other)
         return None if a is None or b is None else abs(a - b)
 
+    def extents(self, value: Target) -> tuple[Thing, ...]:
+        """Return each thing that a value places in the image, by its label and its size; none of other kinds."""
+        return ()
+
     # --- held against answers
+
+    def renamed(self, value: Target, new: Mapping[str, str]) -> Target | None:
+        """Return a value with some of its labels under other names; None where nothing is known of it any more.
+
+        A label that becomes '' is not known.
+        """
+        if isinstance(value, str):
+            return new.get(value, value) or None
+        if isinstance(value, tuple):
+            names = [new.get(v, v) for v in value if isinstance(v, str)]
+            kept = tuple(dict.fromkeys(n for n in names if n))
+            return kept if kept or not names else None
+        return value
 
     def assert_learned(self, info: TargetInfo, learned: Sequence[str]) -> None:
         """Raise DataError where the data have a label that a bundle did not learn."""
@@ -173,6 +290,23 @@ class TargetKind:
     def aligned(self, cohort: Cohort, target: str, learned: Sequence[Label]) -> Cohort:
         """Return the cohort with its truth in the labels that a bundle learned. Raises DataError."""
         return cohort
+
+
+def hows() -> dict[str, TargetKind]:
+    """Return the kinds whose values are written in several ways, by the role that says in which: `--column ROLE=…`."""
+    files = {stem: registry.literals(ROOM, stem).get("HOW") for stem in registry.stems(ROOM)}
+    return {str(role): of(stem) for stem, role in files.items() if role}
+
+
+def of_outlines(name: str | None) -> TargetKind | None:
+    """Return the kind of that name, where it is made of outlines."""
+    known = name is not None and name in registry.stems(ROOM)
+    return of(name) if name is not None and known and registry.literals(ROOM, name).get("OUTLINES") else None
+
+
+def with_own_tables() -> list[TargetKind]:
+    """Return the kinds that may lie in a table of their own, beside that of the cases."""
+    return [of(stem) for stem in registry.stems(ROOM) if registry.literals(ROOM, stem).get("OWN_TABLE")]
 
 
 def of(kind: str) -> TargetKind:

@@ -57,7 +57,9 @@ def counts_of(answer: Boxes) -> Numbers:
         source=answer.source,
         bundle=answer.bundle,
         parts={
-            label.name: Value(x=float(called.count(label.name)), unit="1", quantity=f"{label.name} count")
+            label.name: Value(
+                x=float(called.count(label.name)), unit="1", quantity=f"{label.name} count", least=0.0
+            )
             for label in answer.labels
         },
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from vesalius.core.answers import Answer
 from vesalius.core.answers.value import Value
 from vesalius.core.shown import some
+from vesalius.core.words import in_unit
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -20,5 +21,5 @@ class Numbers(Answer):
         return {name: part for name, part in self.parts.items() if isinstance(part, Value)}
 
     def _says(self) -> Iterable[str]:
-        said = [f"{n} {v.x:.6g}" + (f" {v.unit}" if v.unit else "") for n, v in self.values.items()]
+        said = [f"{n} {v.x:.6g}{in_unit(v.unit)}" for n, v in self.values.items()]
         yield some(said, len(said))

@@ -18,6 +18,7 @@ _CODES = {
     "HU": ("[hnsf'U]", "Hounsfield unit"), "SUVbw": ("{SUVbw}g/ml", "Standardized Uptake Value body weight"),
     "kg": ("kg", "kilogram"), "g": ("g", "gram"), "s": ("s", "second"), "mm2/s": ("mm2/s", "mm2/s"),
     "pixels": ("{pixels}", "pixels"), "Gy": ("Gy", "gray"), "mmHg": ("mm[Hg]", "millimeter of mercury"),
+    "1/pixel": ("/{pixel}", "per pixel"), "1/voxel": ("/{voxel}", "per voxel"),
 }  # fmt: skip
 _OURS = {code: unit for unit, (code, _) in reversed(_CODES.items())}
 

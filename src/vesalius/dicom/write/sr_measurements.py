@@ -2,8 +2,10 @@
 
 A probability is (122157, DCM, "Probability") without unit; a decision is whether a label's probability reaches the
 operating point, or is the largest where labels exclude each other. A mask's groups refer to the segments that the
-same mask has as a SEG, where that was written. A box is a closed polyline on each plane that it reaches. A survival
-curve is its median, and its value after 1, 2, 3 and 5 years and at its end.
+same mask has as a SEG, where that was written. A box that is called is a closed polyline on each plane that it reaches,
+its probability, and its longest side in the plane as (81827009, SCT, "Diameter") where a pixel's size at the patient is
+known; other candidates are not written. A number of things is (410681005, SCT, "Count of entities") of its label. A
+survival curve is its median, and its value after 1, 2, 3 and 5 years and at its end.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from vesalius.core.answers.boxes import Boxes
 from vesalius.core.answers.curve import Curve
 from vesalius.core.answers.instances import Instances
 from vesalius.core.answers.mask import Mask
+from vesalius.core.answers.numbers import Numbers
 from vesalius.core.answers.scores import Scores
 from vesalius.core.answers.value import Value
 from vesalius.core.case import Box, Ref
@@ -36,6 +39,8 @@ from vesalius.dicom.write import study as studies
 _PROBABILITY = Code("122157", "DCM", "Probability")
 _VOLUME = Code("118565006", "SCT", "Volume")
 _AREA = Code("42798000", "SCT", "Area")
+_DIAMETER = Code("81827009", "SCT", "Diameter")
+_COUNT = Code("410681005", "SCT", "Count of entities")
 _PRESENT, _ABSENT = Code("52101004", "SCT", "Present"), Code("272519000", "SCT", "Absent")
 _YEARS = (1, 2, 3, 5)
 _DECISION = Code("DECISION", terms.PRIVATE, "Decision at the operating point")
@@ -65,11 +70,19 @@ def unit_of(unit: str | None) -> Code:
     return Code(*ucum.term_of(unit))
 
 
-def _add(found: Found, answer: Answer, study: studies.ResultStudy, source: Image | None, lead: str) -> None:
+def _add(
+    found: Found,
+    answer: Answer,
+    study: studies.ResultStudy,
+    source: Image | None,
+    lead: str,
+    *,
+    by_quantity: bool = False,
+) -> None:
     if isinstance(answer, Scores):
         found.groups += _scores(answer, study, lead)
     elif isinstance(answer, Value):
-        found.groups += _value(answer, study, lead)
+        found.groups += _value(answer, study, lead, by_quantity=by_quantity)
     elif isinstance(answer, Mask):
         found.groups += _mask(found, answer, study, source, lead)
     elif isinstance(answer, Instances):
@@ -79,7 +92,7 @@ def _add(found: Found, answer: Answer, study: studies.ResultStudy, source: Image
     elif isinstance(answer, Boxes):
         found.groups += _boxes(answer, study, source, lead)
     for name, part in answer.parts.items():
-        _add(found, part, study, source, f"{lead}{name}: ")
+        _add(found, part, study, source, f"{lead}{name}: ", by_quantity=isinstance(answer, Numbers))
 
 
 def _named(name: str, label: Label | None, study: studies.ResultStudy) -> dict[str, Any]:
@@ -135,18 +148,32 @@ def _scores(answer: Scores, study: studies.ResultStudy, lead: str) -> list[Any]:
     return made
 
 
-def _value(answer: Value, study: studies.ResultStudy, lead: str) -> list[Any]:
+def _value(answer: Value, study: studies.ResultStudy, lead: str, *, by_quantity: bool = False) -> list[Any]:
+    """Return the number as a group that is tracked by its name; `by_quantity` names the measurement by what it is.
+
+    A number of things is a finding of their label, and a count of entities.
+    """
     name = lead.removesuffix(": ") or answer.quantity or "predicted value"
+    said = answer.quantity if by_quantity and answer.quantity else name
+    things = _things(answer)
+    what = Code(*terms.private(said)) if things is None else _COUNT
     return [
         sr.MeasurementsAndQualitativeEvaluations(
-            **_named(name, None, study),
+            **_named(name, None if things is None else Label(0, things), study),
             measurements=[
-                _number(Code(*terms.private(name)), answer.x, unit_of(answer.unit)),
-                *_bounds(answer, name),
+                _number(what, answer.x, unit_of(answer.unit)),
+                *_bounds(answer, said),
             ],
             source_images=_images(study),
         )
     ]
+
+
+def _things(answer: Value) -> str | None:
+    """Return of what a number is the count: `cell` of `cell count`, which has the unit 1 and is never below 0."""
+    if answer.unit != "1" or answer.least != 0 or not (answer.quantity or "").endswith(" count"):
+        return None
+    return str(answer.quantity).removesuffix(" count")
 
 
 def _bounds(answer: Value, name: str) -> list[Any]:
@@ -289,6 +316,7 @@ def _segmentation(study: studies.ResultStudy) -> Dataset:
 
 
 def _boxes(answer: Boxes, study: studies.ResultStudy, source: Image | None, lead: str) -> list[Any]:
+    """Return a group for each box that is called, the surest first, with its number in the answer."""
     named = {label.name: label for label in answer.labels}
     if (
         source is None and "PerFrameFunctionalGroupsSequence" in study.first
@@ -297,11 +325,16 @@ def _boxes(answer: Boxes, study: studies.ResultStudy, source: Image | None, lead
 
         source = read(Ref(answer.source.files, answer.source.member, answer.source.index))
     planes = study.planes(source) if source is not None else None
+    pixel = _pixel_mm(study, source)
     made: list[Any] = []
-    for k, (box, p) in enumerate(zip(answer.boxes, answer.p, strict=True), start=1):
+    for k in answer.called:
+        box = answer.boxes[k]
         regions = _regions(box, study, planes)
-        begun = _named(f"{lead}{box.label} {k}", named.get(box.label) or Label(0, box.label), study)
-        measured = [_number(_PROBABILITY, float(p), unit_of(None))]
+        begun = _named(f"{lead}{box.label} {k + 1}", named.get(box.label) or Label(0, box.label), study)
+        measured = [_number(_PROBABILITY, float(answer.p[k]), unit_of(None))]
+        if pixel is not None:
+            longest = max((box.high[2 - n] - box.low[2 - n]) * size for n, size in enumerate(pixel))
+            measured.append(_number(_DIAMETER, longest, unit_of("mm")))
         if len(regions) == 1:
             made.append(sr.PlanarROIMeasurementsAndQualitativeEvaluations(
                 **begun, referenced_region=regions[0], measurements=measured))  # fmt: skip
@@ -309,6 +342,18 @@ def _boxes(answer: Boxes, study: studies.ResultStudy, source: Image | None, lead
             made.append(sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
                 **begun, referenced_regions=regions, measurements=measured))  # fmt: skip
     return made
+
+
+def _pixel_mm(study: studies.ResultStudy, source: Image | None) -> tuple[float, float] | None:
+    """Return the size of a pixel at the patient `(x, y)`; None where that is not known, or only at the detector."""
+    if source is not None:
+        known = source.spacing_mm is not None and source.spacing_at != "detector"
+        return source.spacing_mm[:2] if known and source.spacing_mm else None
+    head = study.first
+    if "ImageOrientationPatient" not in head or "PixelSpacing" not in head:
+        return None
+    down, across = (float(v) for v in head.PixelSpacing)
+    return across, down
 
 
 def _regions(box: Box, study: studies.ResultStudy, planes: Any) -> Sequence[Any]:

@@ -61,7 +61,7 @@ class Run(ABC):
 
     A file also has literals that are read without import: `SAMPLING`, whether training sees images `whole` or in
     `patches`, and `MIRRORS = False` where raw answers about mirror images cannot be joined with the others, whatever
-    a task's `mirrors` says.
+    a task's `mirrors` says, unless it `turns_back` what they say.
     `joins` says that several cases go through the models in one pass, so that an answer is cheap. `held_out` says
     that the members' raw answers about the cases that they never saw are kept, for calibration. `apart` says that raw
     answers about a batch are `(B, M, …)`, one of each member, instead of what these say together. `on_grid` says that
@@ -155,19 +155,27 @@ def unflipped(members: Members, model: nn.Module, batch: Batch, generator: torch
     return raw
 
 
+def flips(members: Members, batch: Batch) -> Iterator[list[int]]:
+    """Yield the axes, counted from the end, of each mirror image of a batch that is planned beside the image itself."""
+    axes = [AXES[a] for a in (members.plan.infer.mirror if members.view is None else ())]
+    for k in range(1, 2 ** len(axes)):
+        chosen = [a for i, a in enumerate(axes) if k >> i & 1]
+        if batch.images and not any(t.shape[a] == 1 for t in batch.images.values() for a in chosen):
+            yield chosen
+
+
+def flipped(batch: Batch, axes: Sequence[int]) -> Batch:
+    """Return a batch with its images mirrored along axes that are counted from the end."""
+    return replace(batch, images={name: t.flip(list(axes)) for name, t in batch.images.items()})
+
+
 def _each_view(
     run: Run, members: Members, model: nn.Module, batch: Batch, generator: torch.Generator
 ) -> Iterator[Tensor]:
     if members.view:
         chosen = [AXES[a] for a in members.view]
-        flipped = replace(batch, images={name: t.flip(chosen) for name, t in batch.images.items()})
-        yield run.turned_back(inferred(members.task, model, flipped, generator), chosen)
+        yield run.turned_back(inferred(members.task, model, flipped(batch, chosen), generator), chosen)
         return
     yield unflipped(members, model, batch, generator)
-    axes = [AXES[a] for a in (members.plan.infer.mirror if members.view is None else ())]
-    for k in range(1, 2 ** len(axes)):
-        chosen = [a for i, a in enumerate(axes) if k >> i & 1]
-        if not batch.images or any(t.shape[a] == 1 for t in batch.images.values() for a in chosen):
-            continue
-        flipped = replace(batch, images={name: t.flip(chosen) for name, t in batch.images.items()})
-        yield run.turned_back(inferred(members.task, model, flipped, generator), chosen)
+    for chosen in flips(members, batch):
+        yield run.turned_back(inferred(members.task, model, flipped(batch, chosen), generator), chosen)

@@ -33,7 +33,7 @@ class Dense(Run):
         """Return the values on the native grid, `(Z, Y, X)`, or several such fields by name."""
         pieces = self._stream(members, example)
         if told is not None:
-            pieces = _telling(pieces, undo.shape, told)
+            pieces = telling(pieces, undo.shape, told)
         return tiles.to_native(pieces, undo, _point(members))
 
     def raw(self, members: Members, examples: Sequence[Example]) -> Iterator[Any]:
@@ -149,7 +149,7 @@ class _Spreading:
             before=self._begin,
         )
         if told is not None:
-            pieces = _telling(pieces, undo.shape, told)
+            pieces = telling(pieces, undo.shape, told)
         found = tiles.to_native(pieces, undo, lambda raw: dict(zip(self.names, raw, strict=True)))
         if not isinstance(found, Mapping) or self.called is None:
             raise DataError(f"case {self.example.case_id}: an empty image")
@@ -200,7 +200,7 @@ def _point(members: Members) -> Callable[[Tensor], tiles.Values]:
     return lambda raw: {**tiles.by_name(task.point(raw)), **task.levels(raw)}
 
 
-def _telling(pieces: Iterator[Piece], shape: Sequence[int], told: Told) -> Iterator[Piece]:
+def telling(pieces: Iterator[Piece], shape: Sequence[int], told: Told) -> Iterator[Piece]:
     """Tell of each stretch of a streamed field before it is handed on."""
     for piece in pieces:
         axis, _, stop, _ = piece

@@ -8,19 +8,20 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from vesalius.core.calling import calling
 from vesalius.core.image import Array
 from vesalius.core.plan import Plan
 from vesalius.infer import tiles
-from vesalius.infer.runs.contract import Grid, Members, Run, Told, unflipped
+from vesalius.infer.asked import inferred
+from vesalius.infer.runs.contract import AXES, Grid, Members, Run, Told, flipped, flips, unflipped
 from vesalius.prepare.batch import Batch, Example, main_image, with_tiles
 from vesalius.prepare.geometry import Undo
 from vesalius.tasks.contract import Tile
 
 SAMPLING = "patches"
-MIRRORS = False
+MIRRORS = False  # but of a task that turns what its models say of mirror images back
 
 
 class Tiles(Run):
@@ -40,8 +41,8 @@ class Tiles(Run):
         return tiles.around(shape, plan.data.size, where)
 
     def together(self, members: Members, batch: Batch, generator: torch.Generator) -> Tensor:
-        """Return the raw outputs about a batch of tiles, joined over the members; there are no mirror images."""
-        each = (unflipped(members, m, batch, generator) for m in members.models)
+        """Return the raw outputs about a batch of tiles, joined over the members and their mirror images, if any."""
+        each = (raw for m in members.models for raw in _opinions(members, m, batch, generator))
         several = [members.task.join(raws) for raws in zip(*each, strict=True)]
         return torch.stack(several)
 
@@ -68,6 +69,30 @@ class Tiles(Run):
                 told(n / len(places))
         with calling(f"task {task.name}", task, "merge", case=example.case_id):
             return task.merge(found, shape)
+
+
+def _opinions(
+    members: Members, model: nn.Module, batch: Batch, generator: torch.Generator
+) -> Iterator[Tensor]:
+    """Yield what a model says of a batch of tiles, and of its planned mirror images where the task turns those back."""
+    task = members.task
+
+    def mirrored(axes: Sequence[int]) -> Tensor:
+        raw = inferred(task, model, flipped(batch, axes), generator)
+        with calling(f"task {task.name}", task, "turned_back"):
+            return task.turned_back(raw, axes, _size(batch))
+
+    if members.view:
+        yield mirrored([AXES[a] for a in members.view])
+        return
+    yield unflipped(members, model, batch, generator)
+    if task.turns_back:
+        yield from map(mirrored, flips(members, batch))
+
+
+def _size(batch: Batch) -> Grid:
+    z, y, x = next(iter(batch.images.values())).shape[-3:]
+    return int(z), int(y), int(x)
 
 
 RUN = Tiles()

@@ -13,6 +13,7 @@ from vesalius.core.image import Array
 from vesalius.phantom.abdomen.acquisition import draw_acquisition, scan, voxel_points
 from vesalius.phantom.abdomen.anatomy import draw_anatomy
 from vesalius.phantom.abdomen.lesions import Kind, Lesion, draw_lesions, draw_on
+from vesalius.phantom.abdomen.many import draw_look_alikes, draw_many
 from vesalius.phantom.abdomen.patient import AbdomenPatient
 from vesalius.phantom.abdomen.person import Diagnosis, diagnosis_of, draw_person
 from vesalius.phantom.abdomen.report import findings_of, write_report
@@ -21,7 +22,9 @@ from vesalius.phantom.abdomen.survival import ASSIGNMENTS, Assignment, draw_outc
 from vesalius.phantom.abdomen.tissue import ORGANS, Canvas, draw_densities, draw_tissue
 
 Shape = tuple[int, int, int]
-SIZES: Mapping[str, Shape] = {"small": (32, 64, 64), "full": (120, 256, 256)}
+SIZES: Mapping[str, Shape] = {"small": (32, 64, 64), "medium": (64, 128, 128), "full": (120, 256, 256)}
+Lesions = Literal["few", "many"]
+LESIONS: tuple[Lesions, ...] = ("few", "many")
 REMOVED: Mapping[str, tuple[Kind, ...]] = {  # the lesions that a twin loses, by finding
     "lesion": ("cyst", "malignant"),
     "cyst": ("cyst",),
@@ -29,7 +32,7 @@ REMOVED: Mapping[str, tuple[Kind, ...]] = {  # the lesions that a twin loses, by
 }
 
 
-def shape_of(size: Literal["small", "full"] | Shape) -> Shape:
+def shape_of(size: Literal["small", "medium", "full"] | Shape) -> Shape:
     """Return the grid `(Z, Y, X)` of a named size, or the one given. Raises UnknownName or GeometryError."""
     if isinstance(size, str):
         if size not in SIZES:
@@ -44,11 +47,12 @@ def draw_patient(
     index: int,
     seed: int = 0,
     *,
-    size: Literal["small", "full"] | Shape = "small",
+    size: Literal["small", "medium", "full"] | Shape = "small",
     assignment: Assignment = "randomised",
+    lesions: Lesions = "few",
     without: str | None = None,
 ) -> AbdomenPatient:
-    """Return patient number `index`, the same for the same seed, size and assignment.
+    """Return patient number `index`, the same for the same seed, size, assignment and sort of lesions.
 
     Lesions that `without` names are drawn and then left out, so that the anatomy, the grid and the noise stay.
     Raises UnknownName or GeometryError for a size, an assignment or a finding that does not exist, DataError for a
@@ -59,13 +63,16 @@ def draw_patient(
         raise DataError("a phantom's index and seed are not negative", found=f"{index} and {seed}")
     if assignment not in ASSIGNMENTS:
         raise UnknownName("treatment assignment", assignment, ASSIGNMENTS)
+    if lesions not in LESIONS:
+        raise UnknownName("sort of lesions", lesions, LESIONS)
     if without is not None and without not in REMOVED:
         raise UnknownName("finding of the CT phantom", without, REMOVED)
     person = draw_person(stream(seed, index, "person"))
     shaping = stream(seed, index, "anatomy")
     anatomy = draw_anatomy(shaping, person)
     densities = draw_densities(shaping, person)
-    drawn = draw_lesions(stream(seed, index, "lesions"), anatomy, densities.liver, diagnosis_of(seed, index))
+    draw = draw_many if lesions == "many" else draw_lesions
+    drawn = draw(stream(seed, index, "lesions"), anatomy, densities.liver, diagnosis_of(seed, index))
     left_out = REMOVED[without] if without else ()
     facts = tuple(one for one in drawn if one.kind not in left_out)
     diagnosis = diagnosed(facts)
@@ -74,7 +81,9 @@ def draw_patient(
     points = voxel_points(acquisition)
     canvas = Canvas(anatomy.atlas(points), 0.9 * float(np.mean(acquisition.spacing_mm)))
     draw_tissue(canvas, anatomy, densities)
-    lesions = draw_on(canvas, points, facts, canvas.labels == ORGANS["liver"])
+    if lesions == "many":
+        draw_look_alikes(stream(seed, index, "look-alikes"), canvas, anatomy, densities)
+    marked = draw_on(canvas, points, facts, canvas.labels == ORGANS["liver"])
     findings = findings_of(facts, anatomy)
     outcome = draw_outcome(stream(seed, index, "outcome"), person, lesions=facts, assignment=assignment)
     return AbdomenPatient(
@@ -85,8 +94,8 @@ def draw_patient(
         image=scan(scanning, canvas.hu, acquisition),
         affine=acquisition.affine,
         organs=canvas.labels,
-        lesions=lesions,
-        boxes=tuple(_box(lesions == k + 1, one.kind) for k, one in enumerate(facts)),
+        lesions=marked,
+        boxes=tuple(_box(marked == k + 1, one.kind) for k, one in enumerate(facts)),
         diagnosis=diagnosis,
         person=person,
         lesion_facts=facts,

@@ -22,9 +22,13 @@ _FILES = {
 | `experts/expert_<k>/<case>.nii.gz` | liver (1) and lesions (2) as reader k draws them |""",
 }
 
+_BOXES = """\
+| `boxes.csv` | a row a lesion: case, kind, box in voxels (from 0 on, high end excluded) and diameter in mm |"""
 
-def readme(kind: str, *, cases: int, seed: int, assignment: str) -> str:
+
+def readme(kind: str, *, cases: int, seed: int, assignment: str, boxes: bool = False) -> str:
     """Return Markdown for a cohort written as `kind` (nifti, png or dicom)."""
+    boxed = f"\n{_BOXES}" if boxes else ""
     labels = ", ".join(f"{value} {name}" for name, value in LABELS.items())
     return f"""# A synthetic cohort: {cases} abdominal CT studies whose truth is known
 
@@ -33,7 +37,7 @@ Made by `vesalius phantom` from seed {seed}; treatment is {assignment}. No patie
 | file | what |
 |---|---|
 | `cohort.csv` | a row a case: its files, class, covariates, treatment, time, event and report |
-{_FILES[kind]}
+{_FILES[kind]}{boxed}
 | `experts/experts.csv` | whose drawing it is, and the class that the reader believes in |
 | `truth.json` | all that is known: lesions, boxes, densities, formulas, both survival curves, the readers' skill |
 

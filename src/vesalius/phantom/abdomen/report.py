@@ -11,7 +11,8 @@ from vesalius.phantom.abdomen.anatomy import Anatomy
 from vesalius.phantom.abdomen.lesions import Kind, Lesion
 from vesalius.phantom.abdomen.person import Diagnosis, Person
 
-NUMBERS = {1: "one", 2: "two", 3: "three"}
+WORDS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+NUMBERS = dict(enumerate(WORDS, start=1))
 STEATOTIC_HU = 100.0
 ECTATIC_MM = 22.0
 

@@ -8,7 +8,9 @@ import numpy as np
 
 from vesalius.phantom.common import streams
 
-Purpose = Literal["person", "anatomy", "lesions", "acquisition", "outcome", "report", "experts"]
+Purpose = Literal[
+    "person", "anatomy", "lesions", "acquisition", "outcome", "report", "experts", "look-alikes"
+]
 PURPOSES: tuple[Purpose, ...] = (
     "person",
     "anatomy",
@@ -17,6 +19,7 @@ PURPOSES: tuple[Purpose, ...] = (
     "outcome",
     "report",
     "experts",
+    "look-alikes",
 )
 
 

@@ -10,6 +10,7 @@ from vesalius.phantom.abdomen.experts import EXPERT_LABELS, GRAIN_MM, SKILLS
 from vesalius.phantom.abdomen.patient import LABELS
 from vesalius.phantom.abdomen.readme import readme
 from vesalius.phantom.abdomen.survival import Formulas
+from vesalius.phantom.common import tables
 from vesalius.phantom.common.output import as_csv, as_json
 from vesalius.phantom.contract import Recipe, Row
 
@@ -18,14 +19,28 @@ def texts(recipe: Recipe, rows: Sequence[Row], truths: Sequence[Row]) -> dict[st
     """Return the text files of a cohort by their path."""
     return {
         "dataset.json": as_json(_decathlon(rows) if recipe.format == "nifti" else _named()),
+        **_boxes(recipe, truths),
         "experts/experts.csv": as_csv(_expert_rows(truths, recipe.format)),
         "README.md": readme(
             recipe.format,
             cases=recipe.cases,
             seed=recipe.seed,
             assignment=recipe.options["assignment"],
+            boxes=bool(_boxes(recipe, truths)),
         ),
     }
+
+
+def _boxes(recipe: Recipe, truths: Sequence[Row]) -> dict[str, str]:
+    """Return `boxes.csv`, a row a lesion with its diameter, where a cohort has many of them and holds volumes."""
+    if recipe.options["lesions"] != "many" or recipe.format == "png":
+        return {}
+    rows = [
+        tables.row(truth["id"], lesion["kind"], *lesion["box_zyx"]) | {"diameter_mm": lesion["diameter_mm"]}
+        for truth in truths
+        for lesion in truth["lesions"]
+    ]
+    return {"boxes.csv": as_csv(rows, columns=(*tables.COLUMNS, "diameter_mm"))}
 
 
 def cohort_truth(recipe: Recipe) -> dict[str, Any]:
@@ -35,6 +50,7 @@ def cohort_truth(recipe: Recipe) -> dict[str, Any]:
         "seed": recipe.seed,
         "labels": dict(LABELS),
         "assignment": recipe.options["assignment"],
+        **({"lesions": "many"} if recipe.options["lesions"] == "many" else {}),
         "survival": Formulas().stated(),
         "experts": {
             "labels": dict(EXPERT_LABELS),

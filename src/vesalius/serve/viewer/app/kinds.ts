@@ -25,6 +25,10 @@ export interface Kind {
   clear?(stage: Stage, again: boolean): void | Promise<void>;
   /** Whether its pixels lie in a file of their own, so that it has no panel as a part of another answer. */
   ownFile?: boolean;
+  /** Names of parts that its own panel shows, so that they have no panel of theirs. */
+  holds?: readonly string[];
+  /** Where there is one: what is shown of answers of the kind that are parts, by `names`, of one that is no image. */
+  parts?(names: readonly string[], answer: Held, given: Given): HTMLElement | Promise<HTMLElement>;
   /** How far two answers of the kind to one image agree; `bytes` are a file's of one of them. */
   agree?(one: Held, other: Held, bytes: (answer: Held, name: string) => Promise<ArrayBuffer | null>): Promise<HTMLElement | null>;
 }
@@ -54,13 +58,23 @@ export async function section(answer: Held, given: Given, drawn: Drawn): Promise
   const why = withheldBecause(answer);
   if (why !== null) return [withheld(why)];
   drawn.add(answer.kind);
-  const made = [await (await kindOf(answer.kind)).panel(answer, given)];
+  const own = await kindOf(answer.kind);
+  const made = [await own.panel(answer, given)];
   const promised = promise(answer);
   if (promised) made.push(promised);
+  const inFiles = new Map<string, string[]>();
   for (const [name, part] of Object.entries((answer.answer.parts ?? {}) as Record<string, Record<string, unknown>>)) {
-    if ((await kindOf(String(part.kind))).ownFile) continue;
+    if (own.holds?.includes(name)) continue;
+    const kind = await kindOf(String(part.kind));
+    if (kind.ownFile && kind.parts && !own.ownFile) inFiles.set(String(part.kind), [...(inFiles.get(String(part.kind)) ?? []), name]);
+    if (kind.ownFile) continue;
     const inner: Held = { ...answer, kind: String(part.kind), answer: part, summary: {}, files: {} };
     made.push(h("h3", {}, name.replaceAll("_", " ")), ...(await section(inner, given, drawn)));
+  }
+  for (const [kind, names] of inFiles) {
+    drawn.add(kind);
+    const shown = await (await kindOf(kind)).parts?.(names, answer, given);
+    if (shown) made.push(shown);
   }
   return made;
 }

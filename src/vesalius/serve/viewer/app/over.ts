@@ -11,6 +11,7 @@ export interface Framed {
   high: Triple;
   text: string;
   colour: string;
+  dashed: boolean;
 }
 
 /** The outlines of labels in one plane, and their colours. */
@@ -36,6 +37,7 @@ export interface Drawn {
 const [LIGHT, AMBER, DARK] = ["#7ce4f2", "#f2993a", "rgb(0 0 0 / 0.75)"];
 const CROSS = "rgb(242 204 77 / 0.6)";
 const NARROW = 56; // pixels; a plane of less has its letters beside it
+const DASHES = [5, 4];
 const FINE = 1.5; // pixels of an outline
 const OFF = 12; // from the middle, where the cross is at first
 const LINE = 18; // pixels from one line of words to the next
@@ -130,8 +132,10 @@ function frame(pen: CanvasRenderingContext2D, tile: Tile, box: Framed): void {
   for (const [colour, width] of [[DARK, 4], [box.colour, 2]] as const) {
     pen.strokeStyle = colour;
     pen.lineWidth = width;
+    pen.setLineDash(box.dashed ? DASHES : []);
     pen.strokeRect(x, y, wide, high);
   }
+  pen.setLineDash([]);
   written(pen, tile, box.text, [x, y - 10 > tile.top + 8 ? y - 10 : y + high + 12], box.colour);
 }
 

@@ -28,9 +28,15 @@ export function promise(answer: Held): HTMLElement | null {
 }
 
 function words(promised: Promised, answer: Held): string {
-  if (!promised.labels) return promised.part ? "an outer mask around each label" : promised.text;
+  if (!promised.labels) return promised.part ? outer(promised) : promised.text;
   const names = calledBy((answer.summary.labels ?? []).map(({ name }) => ({ name })));
   return promised.labels.map((name) => names.get(name) ?? name).join(" or ") || "none of them";
+}
+
+/** The outer mask, or whatever else it is by its own sentence: the outer boxes. */
+function outer({ says }: Promised): string {
+  const what = /^the outer (\w+)/.exec(says)?.[1] ?? "mask";
+  return what === "mask" ? "an outer mask around each label" : `the outer ${what}`;
 }
 
 const share = ({ coverage }: Promised): string => `${Number((100 * coverage).toPrecision(4))} %`;

@@ -576,6 +576,7 @@ export class Stage {
       high: a.map((x, k) => Math.max(x, b[k]!)) as Triple,
       text: box.text,
       colour: box.colour,
+      dashed: box.dashed ?? false,
     };
   }
 
@@ -605,6 +606,8 @@ export interface Box {
   high: Triple;
   text: string;
   colour: string;
+  /** Whether it is drawn in dashes, as what is not called. */
+  dashed?: boolean;
 }
 
 interface Location {

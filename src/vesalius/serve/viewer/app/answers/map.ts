@@ -35,3 +35,25 @@ export async function panel(answer: Held, given: Given): Promise<HTMLElement> {
     ),
   );
 }
+
+/** Fields that are parts of an answer, such as where its counts come from: one at a time over the image, or none. */
+export async function parts(names: readonly string[], answer: Held, given: Given): Promise<HTMLElement> {
+  const files = Object.keys(answer.files).filter((name) => name.endsWith(".map.nii.gz"));
+  const fileOf = (name: string) => (files.length === names.length ? files[names.indexOf(name)] : `${name}.map.nii.gz`);
+  const lay = async (name: string | null) => {
+    const buffer = name === null ? null : await given.file(fileOf(name) ?? "");
+    if (!given.current()) return;
+    const [low, high] = buffer ? extremes(buffer) : [0, 1];
+    await given.stage.setMap(buffer, low, high);
+    given.stage.setOpacity("map", 0.5);
+  };
+  const choice = (name: string | null, words: string) =>
+    h("label", {}, h("input", { type: "radio", name: "field-shown", value: name ?? "", checked: name === names[0], onchange: () => void lay(name) }), words);
+  await lay(names[0] ?? null);
+  return h(
+    "div",
+    { class: "fields" },
+    h("h3", {}, "Over the image"),
+    !given.beside && h("div", { class: "controls" }, names.map((name) => choice(name, name.replaceAll("_", " "))), choice(null, "none of them")),
+  );
+}
