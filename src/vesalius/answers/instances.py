@@ -371,7 +371,10 @@ def _census(truth: Things, labels: Sequence[Label]) -> dict[str, float | None]:
 
 def _sizes(answer: Instances) -> dict[int, int]:
     """Return how many voxels each id has."""
-    counts = np.bincount(answer.image.array.ravel())
+    ids = answer.image.array[0]
+    counts = np.zeros(int(ids.max(initial=0)) + 1, dtype=np.int64)
+    for plane in ids:  # plane by plane: a count copies what it counts
+        counts += np.bincount(plane.ravel().astype(np.int64), minlength=len(counts))
     return {int(k): int(counts[k]) for k in np.flatnonzero(counts) if k}
 
 
