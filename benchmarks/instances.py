@@ -22,7 +22,7 @@ from vesalius.verbs.phantom import phantom
 SECTION = "Boxes, counts, numbers and grades"
 SOAK = False
 SEEDS = (0,)
-CASES, STEPS = 120, 400
+CASES, STEPS = 120, 200
 LIMIT = "4h"  # far beyond what the steps take
 NAMES = ("pq", "sq", "rq", "ap50", "ap", "aji", "count_relative")
 OPTIONS = ("--target", "instances")
