@@ -81,6 +81,20 @@ def test_inspect_counts_boxes_and_their_sizes() -> None:
     assert "boxes" in page.export_text()
 
 
+def test_pictures_show_the_outlines_of_boxes_in_the_plane_of_most() -> None:
+    found = inspect(cohort((CELL, SPECK), ()))
+    values = found.thumbs[0].small.values
+    assert values is not None and values.shape == (64, 96), "60 × 40 is enlarged to 96"
+    assert values[8, 16] == values[39, 47] == 1 and values[20, 30] == 0, (
+        "the frame of the cell, and not its inside"
+    )
+    assert set(np.unique(values)) == {0, 1, 2} and found.thumbs[1].small.values is None
+    volume = Image(np.random.default_rng(0).normal(size=(1, 9, 40, 60)).astype(np.float32))
+    deep = Case("deep", {"image": volume}, targets={"boxes": (Box((6, 5, 10), (8, 25, 30), "cell"),)})
+    (thumb,) = inspect(Cohort(Path("x"), "made", (deep,), {"boxes": INFO})).thumbs
+    assert thumb.small.values is not None and (thumb.small.values == 1).any()
+
+
 def test_a_bundles_labels_are_known_again_however_they_are_spelled() -> None:
     data = cohort((CELL, SPECK), (SPECK,))
     learned = (Label(1, "Cell"), Label(5, "SPECK"))

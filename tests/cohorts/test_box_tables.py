@@ -178,6 +178,23 @@ def test_a_row_that_is_no_box_sets_its_case_aside(tmp_path: Path, row: str, reas
     assert [(a.case, reason in a.reason) for a in cohort.set_aside] == [("a", True)]
 
 
+def test_middles_that_are_called_as_corners_are_are_asked(tmp_path: Path) -> None:
+    rows = [f"a,cell,{52 + k % 3},{5 + 7 * k},12,10" for k in range(4)] + ["b,cell,20,20,10,10"] * 20
+    cohort = made(tmp_path, "\n".join(["image,label,x,y,w,h", *rows]))
+    (question,) = cohort.questions
+    assert (
+        "17% of 24 reach beyond their picture as size" in question.found and "boxes=centre" in question.hint
+    )
+
+
+def test_shares_among_pixels_are_named(tmp_path: Path) -> None:
+    cohort = made(
+        tmp_path, "image,label,x0,y0,x1,y1\na,cell,.1,.2,.5,.6\na,cell,10,5,30,25\nb,cell,40,20,60,40\n"
+    )
+    assert boxes(cohort, "a") == (BOX,)
+    assert "1 box is smaller than a pixel and is left out" in cohort.doubts[0].what
+
+
 def test_corners_that_look_counted_from_1_are_doubted(tmp_path: Path) -> None:
     rows = [f"a,cell,1,{1 + 4 * k},{9 + k},{4 + 4 * k}" for k in range(5)]
     cohort = made(tmp_path, "\n".join(["image,label,x0,y0,x1,y1", *rows, "b,cell,40,20,60,40"]))

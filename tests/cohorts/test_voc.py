@@ -68,6 +68,13 @@ def test_the_lists_are_the_split_and_one_in_two_of_them_is_refused(tmp_path: Pat
     assert aside.fatal and aside.reason == "it stands in the lists of train and of test"
 
 
+def test_masks_of_the_same_names_are_no_pictures(tmp_path: Path) -> None:
+    picture(tmp_path / "SegmentationClass" / "a.png", seed=3)
+    picture(tmp_path / "Annotations" / "trimaps" / "a.png", seed=4)
+    cohort = made(tmp_path, {"a": [A]})
+    assert [c.id for c in cohort] == ["a"] and boxes(cohort, "a") == (BOX,)
+
+
 def test_pictures_and_files_side_by_side_in_folders_of_splits(tmp_path: Path) -> None:
     for split in ("train", "valid"):
         picture(tmp_path / split / "1.png", seed=len(split))

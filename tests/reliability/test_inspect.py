@@ -207,7 +207,8 @@ def test_the_json_holds_everything_but_pictures(draw: Draw, cohort_from: Build) 
     data = json.loads(to_json(found))
     assert data["hash"] == found.cohort.hash and len(data["hash"]) == 64
     assert data["summary"]["cases"] == 4 and len(data["findings"]) == len(found.findings)
-    assert data["summary"]["targets"][0]["labels"][0] == {"value": 0, "name": "a", "cases": 2, "voxels": None}
+    label = {"value": 0, "name": "a", "cases": 2, "voxels": None, "things": None}
+    assert data["summary"]["targets"][0]["labels"][0] == label
 
 
 @pytest.mark.realdata

@@ -14,8 +14,10 @@ from vesalius.core.image import Array
 from vesalius.core.words import counted, listed
 
 _SLACK = 1.5  # pixels by which a box may reach beyond its picture and fit it all the same
-_MISFITS = 0.2  # the share of boxes that do not fit, from which on another reading is looked for
-_FITS = 0.02  # the share of misfits below which a reading fits
+_MISFITS = 0.05  # the share of boxes that do not fit, from which on another reading is looked for
+_FITS = 0.1  # a reading fits instead that has at most this share of its misfits
+_FITTING = 0.02  # the share of misfits below which a reading fits, where none is expected
+_ABOVE = 0.2  # the share of boxes with coordinates above 1, from which on they can be no shares of a picture
 _ENOUGH = 3  # corners at the very edge that tell from where pixels are counted
 
 
@@ -144,7 +146,7 @@ def _unit(
         return way
     small = numbers.max() <= 1.01 and (numbers != np.round(numbers)).any() and extents.min() > 4
     above = (np.abs(numbers) > 1.01).any(axis=1).mean()
-    if way.relative and above > _MISFITS:
+    if way.relative and above > _ABOVE:
         most = f"{numbers.max():g} in a picture of {' × '.join(f'{v:g}' for v in extents[0])} pixels"
         what = f"{target}: coordinates that should be shares of the picture are above 1"
         questions.append(Question(target, what, most, f"--column {ROLE}=pixels if they are pixels"))
@@ -167,8 +169,8 @@ def _form(
     questions: list[Question],
 ) -> Way:
     """Return the way with its form and the order of its axes."""
-    others: tuple[Form, ...] = ("corners", "size") if way.form != "centre" else ("centre", "size")
-    forms = (told.form,) if told.form else others
+    every: tuple[Form, ...] = ("corners", "size", "centre")
+    forms = (told.form,) if told.form else every
     orders = (told.exchanged,) if told.exchanged is not None else (bool(way.exchanged), not way.exchanged)
     shares = {
         one: float(_misfits(numbers, one, extents).mean())
@@ -177,8 +179,8 @@ def _form(
         for one in [replace(way, form=form, exchanged=order)]
     }
     if way.form is None:
-        same = [w for w in shares if w.exchanged == bool(way.exchanged)]
-        fitting = [w for w in same if shares[w] <= _FITS]
+        same = [w for w in shares if w.exchanged == bool(way.exchanged) and w.form != "centre"]
+        fitting = [w for w in same if shares[w] <= _FITTING]
         if len(fitting) == 1:
             notes.append(
                 f"{target}: the last two numbers of a box are its {_second(fitting[0])}, as only so the boxes fit "
@@ -190,12 +192,15 @@ def _form(
         questions.append(Question(target, what, found, f"--column {ROLE}=corners or --column {ROLE}=size"))
         return replace(way, form="corners", exchanged=bool(way.exchanged))
     expected = replace(way, exchanged=bool(way.exchanged))
-    fitting = [w for w in shares if w != expected and shares[w] <= _FITS]
-    if shares.get(expected, 0.0) > _MISFITS and fitting:
+    misfits = shares.get(expected, 0.0)
+    fitting = sorted(
+        (w for w in shares if w != expected and shares[w] <= _FITS * misfits), key=shares.__getitem__
+    )
+    if misfits > _MISFITS and round(misfits * len(numbers)) >= min(_ENOUGH, len(numbers)) and fitting:
         what = (
             f"{target}: the boxes do not fit their pictures as they should be written, but fit in another way"
         )
-        found = f"{shares[expected]:.0%} of {len(numbers)} reach beyond their picture as {in_words(expected)}"
+        found = f"{misfits:.0%} of {len(numbers)} reach beyond their picture as {in_words(expected)}"
         hints = " or ".join(f"--column {ROLE}={in_words(w)}" for w in (*fitting[:2], expected))
         questions.append(Question(target, what, found, hints))
     return expected
@@ -234,7 +239,8 @@ def _first(
         doubts.append(
             Question(target, what, f"{ones} at 1", f"--column {ROLE}=from-0 if they are counted from 0")
         )
-    if not way.first and way.form == "corners" and not zeros and ones >= max(_ENOUGH, 0.01 * len(numbers)):
+    enough = ones >= max(_ENOUGH, 0.01 * len(numbers)) and (numbers == np.round(numbers)).all()
+    if not way.first and not zeros and enough:
         what = f"{target}: pixels are counted from 0, though no corner is at 0"
         found = f"{counted(ones, 'corner')} at 1"
         doubts.append(Question(target, what, found, f"--column {ROLE}=from-1 if they are counted from 1"))

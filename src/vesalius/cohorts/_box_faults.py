@@ -20,6 +20,11 @@ _FAULTS = {  # kind of fault: (of one, of several, what to try)
         "boxes have no extent and are left out",
         "draw them again where something is there",
     ),
+    "tiny": (
+        "box is smaller than a pixel and is left out",
+        "boxes are smaller than a pixel and are left out",
+        "look whether their numbers are shares of the picture",
+    ),
     "outside": (
         "box lies outside of its picture and is left out",
         "boxes lie outside of their pictures and are left out",
@@ -97,10 +102,12 @@ def tidy(
     one, other = np.minimum(low, high - last), np.maximum(low + last, high)
     low, high = np.where(wrong[:, None], one, low), np.where(wrong[:, None], other, high)
     flat = np.asarray((high - low - last <= 1e-6).any(axis=1))
-    outside = ~flat & ((low >= size) | (high <= 0)).any(axis=1)
+    tiny = ~flat & np.asarray((high - low)[:, :2].max(axis=1) < 1)
+    outside = ~flat & ~tiny & ((low >= size) | (high <= 0)).any(axis=1)
     over = np.asarray(np.maximum(-low, high - size).max(axis=1))
-    kept = ~flat & ~outside
-    faults = {"reversed": wrong, "flat": flat, "outside": outside, "beyond": kept & (over > _ROUNDING + 1e-6)}
+    kept = ~flat & ~outside & ~tiny
+    beyond = kept & (over > _ROUNDING + 1e-6)
+    faults = {"reversed": wrong, "flat": flat, "tiny": tiny, "outside": outside, "beyond": beyond}
     for kind, which in faults.items():
         for k in np.flatnonzero(which):
             remarks.add(kind, page, int(k), numbers[k])

@@ -218,7 +218,8 @@ def _info(seen: _Seen, reading: Reading) -> dict[str, Any]:
         return {"kind": kind, "labels": labels, "reason": "drawn on the items' images"}
     order = {name: place for place, name in enumerate(reading.classes)}
     names = sorted(seen.names, key=lambda n: (order.get(n, len(order)), _as_number(n), n))
-    return {"kind": kind, "labels": list(enumerate(names)), "reason": "as the items have it"}
+    first = 1 if kinds.of(kind).spelled else 0  # labels of things are drawn, and 0 is where there are none
+    return {"kind": kind, "labels": list(enumerate(names, start=first)), "reason": "as the items have it"}
 
 
 def _as_number(name: str) -> float:

@@ -25,6 +25,14 @@ from vesalius.core.words import counted
 TARGET = "boxes"
 WAY = Way(form="corners", relative=False, first=1, inclusive=True)  # as its development kit writes them
 _LOOKED = 8  # files that are looked into before a folder is called VOC
+_MASKS = {
+    "segmentationclass",
+    "segmentationobject",
+    "masks",
+    "mask",
+    "annotations",
+    "trimaps",
+}  # of the same names
 _SHAPES = (
     "robndbox",
     "polygon",
@@ -57,7 +65,7 @@ def read(root: Path, *, options: Options) -> Cohort:
     """
     told = only_words(options.columns.get(ROLE, ""))
     files = _files.walk(root)
-    pictures = Pictures.below(root, files)
+    pictures = Pictures.below(root, _without_masks(files, root))
     ids = _files.case_ids(pictures.paths, root)
     annotations, aside, notes = _annotations(files, pictures, ids)
     taken = {one.image: one for one in annotations}
@@ -84,6 +92,12 @@ def read(root: Path, *, options: Options) -> Cohort:
     )
     names = sorted(settled.names(), key=_files.natural)
     return with_boxes(cohort, settled, target=TARGET, labels=names, reason="XML files in Pascal VOC's format")
+
+
+def _without_masks(files: Sequence[Path], root: Path) -> list[Path]:
+    """Return the files that are no masks beside the pictures, by the folders that they lie in."""
+    kept = [p for p in files if not _MASKS & {part.casefold() for part in p.relative_to(root).parts[:-1]}]
+    return kept if any(map(_files.is_image, kept)) else list(files)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from vesalius.cohorts import Decoded
-from vesalius.core.case import Split
+from vesalius.cohorts.targets import contract as kinds
+from vesalius.core.case import Case, Split
+from vesalius.core.cohort import TargetInfo
 from vesalius.core.image import Array, Image, Triple
 from vesalius.prepare.seen import modality_of
-from vesalius.reliability._thumbs import Small, fingerprint, thumbnail
+from vesalius.reliability._thumbs import Frame, Small, fingerprint, thumbnail
 
 SAMPLES = 2000  # pixels kept of a channel, evenly spread, for quantiles over the cohort
 
@@ -57,8 +59,10 @@ class CaseRecord:
     fatal: bool = False
 
 
-def record_of(decoded: Decoded, *, keep_thumb: bool = True) -> CaseRecord:
-    """Measure one decoded case; of a faulty one only what can be said."""
+def record_of(
+    decoded: Decoded, *, keep_thumb: bool = True, infos: Mapping[str, TargetInfo] | None = None
+) -> CaseRecord:
+    """Measure one decoded case; of a faulty one only what can be said. `infos` are the cohort's targets."""
     case = decoded.case
     fault = decoded.fault.reason if decoded.fault else None
     fatal = decoded.fault.fatal if decoded.fault else False
@@ -66,6 +70,7 @@ def record_of(decoded: Decoded, *, keep_thumb: bool = True) -> CaseRecord:
     if reference is None:
         return CaseRecord(case.id, case.patient, case.split, decoded.words, fault=fault, fatal=fatal)
     first = next(iter(decoded.masks.values()), None)
+    frames = _frames(case, infos or {}) if first is None else []
     channels: list[Channel] = []
     for name, image in decoded.images.items():
         channels += _channels(name, image, len(decoded.images) > 1)
@@ -84,12 +89,21 @@ def record_of(decoded: Decoded, *, keep_thumb: bool = True) -> CaseRecord:
         apart_mm=_apart([*decoded.images.values(), *decoded.masks.values()]),
         pixels_sha256=pixel_hash(decoded.images),
         print_=fingerprint(reference),
-        thumb=thumbnail(reference, first) if keep_thumb else None,
+        thumb=thumbnail(reference, first, frames) if keep_thumb else None,
         grey_in_colour=_is_grey(reference),
         voxels=decoded.values,
         fault=fault,
         fatal=fatal,
     )
+
+
+def _frames(case: Case, infos: Mapping[str, TargetInfo]) -> list[Frame]:
+    """Return the boxes of the first target that has some, each with the value of its label."""
+    for name, info in infos.items():
+        if name in case.targets and (boxes := kinds.of(info.kind).frames(case.targets[name])):
+            values = {x.name: x.value for x in info.labels}
+            return [(values[b.label], b) for b in boxes if b.label in values]
+    return []
 
 
 def _is_grey(image: Image) -> bool:

@@ -43,7 +43,7 @@ def survey(
     every = max(1, -(-len(cohort.cases) // THUMBS))
 
     def observe(decoded: Decoded) -> None:
-        facts.append(record_of(decoded, keep_thumb=len(facts) % every == 0))
+        facts.append(record_of(decoded, keep_thumb=len(facts) % every == 0, infos=cohort.targets))
 
     checked = cohorts.check(
         cohort,

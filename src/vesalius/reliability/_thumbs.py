@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,13 +12,14 @@ from PIL import Image as Picture
 from scipy import ndimage
 
 from vesalius.core import palette
-from vesalius.core.case import IGNORED
+from vesalius.core.case import IGNORED, Box
 from vesalius.core.image import Array, Image
 
 THUMB = 256  # pixels, the longer side at most
 LEAST = 96  # to which a smaller picture is enlarged
 PRINT = 32  # pixels, each side of a fingerprint's plane
 DRAWN = 0.45  # how dense a label lies over the picture
+Frame = tuple[int, Box]  # the value of a label, and a box of that label
 SEEN = 0.25  # the share of a pixel from which a label is seen in it: thin structures cover a part of one
 
 
@@ -57,16 +58,24 @@ class Small:
         return found
 
 
-def plane_of(image: Image, mask: Image | None = None) -> int:
-    """Return the axial plane to show: the one with most of the mask, otherwise the middle one."""
+def plane_of(image: Image, mask: Image | None = None, frames: Sequence[Frame] = ()) -> int:
+    """Return the axial plane to show: with most of the mask, or within most of the boxes, otherwise the middle one."""
+    if frames and image.shape[0] > 1:
+        within = np.zeros(image.shape[0], np.int32)
+        for _, box in frames:
+            within[max(0, int(box.low[0])) : max(0, int(np.ceil(box.high[0])))] += 1
+        return int(within.argmax())
     if mask is not None and mask.shape == image.shape and mask.array.any():
         return int(np.count_nonzero(mask.array[0], axis=(1, 2)).argmax())
     return image.shape[0] // 2
 
 
-def thumbnail(image: Image, mask: Image | None = None) -> Small:
-    """Return a small picture of a case, of at most 256 pixels a side and square ones in mm, with its labels beside."""
-    z = plane_of(image, mask)
+def thumbnail(image: Image, mask: Image | None = None, frames: Sequence[Frame] = ()) -> Small:
+    """Return a small picture of a case, of at most 256 pixels a side and square ones in mm, with its labels beside.
+
+    Where there are `frames`, boxes with the values of their labels, their outlines stand for a mask.
+    """
+    z = plane_of(image, mask, frames)
     frame = image.array if image.times_s is None else image.array[0]
     plane = frame[:3, z].astype(np.float32) if frame.shape[0] == 3 else frame[:1, z].astype(np.float32)
     plane = _finite(plane)
@@ -81,9 +90,25 @@ def thumbnail(image: Image, mask: Image | None = None) -> Small:
     buffer, kind = io.BytesIO(), "JPEG" if max(size) > LEAST else "PNG"
     Picture.fromarray(np.moveaxis(rgb, 0, -1).astype(np.uint8)).save(buffer, format=kind, quality=88)
     labels = b""
-    if mask is not None and mask.shape == image.shape:
+    if frames:
+        labels = zlib.compress(_outlines(frames, z, image, size).tobytes(), 1)
+    elif mask is not None and mask.shape == image.shape:
         labels = zlib.compress(_shrunk(mask.array[0, z], size).tobytes(), 1)
     return Small(buffer.getvalue(), kind.lower(), size, labels)
+
+
+def _outlines(frames: Sequence[Frame], z: int, image: Image, size: tuple[int, int]) -> Array:
+    """Return the label values `(H, W)` on the edges of the boxes that a plane meets, a pixel thin."""
+    found = np.zeros(size, np.int32)
+    scale = np.array(size) / image.shape[1:]
+    for value, box in frames:
+        if box.low[0] < z + 1 and box.high[0] > z:
+            low = np.clip(np.floor(np.array(box.low[1:]) * scale), 0, np.array(size) - 1).astype(int)
+            high = np.clip(np.ceil(np.array(box.high[1:]) * scale) - 1, low, np.array(size) - 1).astype(int)
+            rows, columns = slice(low[0], high[0] + 1), slice(low[1], high[1] + 1)
+            found[low[0], columns] = found[high[0], columns] = value
+            found[rows, low[1]] = found[rows, high[1]] = value
+    return found
 
 
 def _shrunk(labels: Array, size: tuple[int, int]) -> Array:

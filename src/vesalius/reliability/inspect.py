@@ -113,8 +113,10 @@ def inspection_of(found: Survey, *, target: str | None = None) -> Inspection:
 
 
 def label_colours(cohort: Cohort) -> dict[int, str]:
-    """Return the colour of each value of the masks that are drawn: those of the first target that is a mask."""
-    drawn = next((t for t in cohort.targets.values() if kinds.of(t.kind).drawn), None)
+    """Return the colour of each label value that is drawn: of the first target that is a mask, or else of boxes."""
+    every = cohort.targets.values()
+    drawn = next((t for t in every if kinds.of(t.kind).drawn), None)
+    drawn = drawn or next((t for t in every if kinds.of(t.kind).spelled), None)
     if drawn is None:
         return {}
     return {x.value: palette.colour_of(x, k) for k, x in enumerate(chosen(drawn.labels))}

@@ -115,6 +115,10 @@ class DrawnBoxes(TargetKind):
         """Return how many boxes of each label there are in all cases together."""
         return Counter(box.label for value in values for box in _boxes(value))
 
+    def frames(self, value: Target) -> tuple[Box, ...]:
+        """Return the boxes."""
+        return _boxes(value)
+
     def told(self, values: Sequence[Target]) -> list[tuple[str, str]]:
         """Return how many boxes an image has, how large those of each label are, and how many are crowds."""
         counts = [len(_boxes(v)) for v in values]

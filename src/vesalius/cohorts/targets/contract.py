@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol, cast
 
 from vesalius.core import registry
-from vesalius.core.case import Case, Ref, Target
+from vesalius.core.case import Box, Case, Ref, Target
 from vesalius.core.cohort import Cohort, Label, Question, TargetInfo
 from vesalius.core.errors import DataError
 from vesalius.core.image import Image
@@ -249,6 +249,10 @@ class TargetKind:
     def told(self, values: Sequence[Target]) -> list[tuple[str, str]]:
         """Return what is worth knowing of all values together: what it is, and in words how much of it there is."""
         return []
+
+    def frames(self, value: Target) -> tuple[Box, ...]:
+        """Return the boxes that a value marks on its image, for pictures of it."""
+        return ()
 
     def apart(self, one: Target, other: Target) -> float | None:
         """Return how far two values lie apart: of names the share that they have not in common, of numbers their
