@@ -94,17 +94,19 @@ TOPICS = (
 
 
 def run(folder: Path, *, seeds: Sequence[int], quick: bool = False) -> list[Figure]:
-    """Fit each topic, choose the method on validation cases, and say where it points on test cases."""
+    """Fit each topic, going on where it was interrupted, choose the method on validation cases, and say where it points on test cases."""
     rows: list[Figure] = []
     for topic in TOPICS:
         if quick:
             topic = replace(topic, cases=24, options={"size": 64}, asked=1, chosen_on=1)
-        data, out = folder / f"data-{topic.kind}", folder / f"run-{topic.name.replace(' ', '-')}"
-        if not data.exists():
+        place = folder if quick else _fits.KEPT
+        data = place / f"explain-counts-{topic.kind}"
+        out = place / f"explain-counts-{topic.name.split()[-1]}-{seeds[0]}"
+        if not (data / "truth.json").is_file():
             vs.phantom(data, kind=topic.kind, cases=topic.cases, seed=seeds[0], options=topic.options)
         options = (*topic.words, "--set", "train.members=1", *(_quick.OPTIONS if quick else ()))
         limit = _quick.LIMIT if quick else topic.limit
-        _fits.fit(data, out, limit=limit, seed=seeds[0], options=options, test_split=not quick)
+        _fits.resumed(data, out, limit=limit, seed=seeds[0], options=options, test_split=not quick)
         rows += figures(topic, data, out, quick=quick)
     return rows
 

@@ -61,7 +61,9 @@ def test_a_box_is_the_whole_cell_and_an_id_what_is_seen_of_it(made: list[smear.S
 def test_the_share_of_cells_laid_at_another_is_an_option() -> None:
     def touching(overlap: float) -> float:
         cells = [
-            c for k in range(20) for c in smear.patient(k, 2, overlap=overlap, density=0.2).truth()["cells"]
+            c
+            for k in range(16)
+            for c in smear.patient(k, 2, size=128, overlap=overlap, density=0.2).truth()["cells"]
         ]
         return float(np.mean([bool(c["touches"]) for c in cells if c["label"] == "red_cell"]))
 

@@ -30,8 +30,14 @@ class Field:
 
     size: int
     cells: list[Cell] = field(default_factory=list)
-    areas: list[int] = field(default_factory=list)  # of each cell, in pixels of the picture
     ids: Array = field(default_factory=lambda: np.zeros((0, 0), np.int32))
+    areas: Array = field(
+        default_factory=lambda: np.zeros(0, np.int64)
+    )  # of each cell in the picture, in pixels
+    seen: Array = field(
+        default_factory=lambda: np.zeros(0, np.int64)
+    )  # of these, how many no other one hides
+    places: Array = field(default_factory=lambda: np.zeros((0, 4)))  # y, x, radius, and 1 for a white cell
 
     def __post_init__(self) -> None:
         self.ids = np.zeros((self.size, self.size), np.int32)
@@ -44,18 +50,20 @@ class Field:
         if area < max(IN_SIGHT * np.pi * cell.radius**2, 4):
             return False
         hidden = np.bincount(self.ids[window][inside], minlength=len(self.cells) + 1)
-        seen = np.bincount(self.ids.ravel(), minlength=len(self.cells) + 1) - hidden
-        least = VISIBLE * np.array([0, *self.areas])
-        if (seen[1:] < least[1:]).any():
+        seen = self.seen - hidden[1:]
+        if (seen < VISIBLE * self.areas).any():
             return False
         self.cells.append(cell)
-        self.areas.append(area)
+        self.areas, self.seen = np.append(self.areas, area), np.append(seen, area)
+        place = (*cell.centre, cell.radius, float(cell.label == WHITE))
+        self.places = np.concatenate([self.places, [place]])
         self.ids[window][inside] = len(self.cells)
         return True
 
     def gaps(self, y: float, x: float, radius: float) -> Array:
         """Return how far a round cell would be from each that is there, in pixels; negative where it overlaps."""
-        return np.array([np.hypot(y - c.centre[0], x - c.centre[1]) - c.radius - radius for c in self.cells])
+        ys, xs, radii, _ = self.places.T
+        return np.asarray(np.hypot(y - ys, x - xs) - radii - radius)
 
 
 def laid(cells: Sequence[Cell], size: int) -> Array:
@@ -120,11 +128,10 @@ def _beside(placing: np.random.Generator, found: Field, cell: Cell) -> bool:
             far = (cell.radius + other.radius) * (1 - depth)
         angle = float(placing.uniform(0, 2 * np.pi))
         y, x = other.centre[0] + far * np.sin(angle), other.centre[1] + far * np.cos(angle)
-        deep = [
-            -gap / (cell.radius + c.radius) > (WITH_WHITE if WHITE in (c.label, cell.label) else DEEPEST)
-            for gap, c in zip(found.gaps(y, x, cell.radius), found.cells, strict=True)
-        ]
-        if cell.label != PLATELET and any(deep):
+        _, _, radii, white = found.places.T
+        deepest = np.where((white > 0) | (cell.label == WHITE), WITH_WHITE, DEEPEST)
+        deep = -found.gaps(y, x, cell.radius) / (cell.radius + radii) > deepest
+        if cell.label != PLATELET and deep.any():
             continue
         if found.lays(cell.at(y, x)):
             return True

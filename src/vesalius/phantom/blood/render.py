@@ -88,9 +88,10 @@ def _speckle(azure: Array, random: np.random.Generator) -> None:
         y, x = random.uniform(0, size, 2)
         radius = float(random.uniform(*SPECK_UM)) / PIXEL_UM
         amount = float(random.uniform(0.2, 0.9))
-        rows, columns = np.ogrid[:size, :size]
+        part = tuple(slice(max(int(c - radius) - 2, 0), min(int(c + radius) + 3, size)) for c in (y, x))
+        rows, columns = np.ogrid[part]
         far = np.hypot(rows + 0.5 - y, columns + 0.5 - x)
-        azure += amount * np.clip(radius - far + 0.5, 0, 1)
+        azure[part] += amount * np.clip(radius - far + 0.5, 0, 1)
 
 
 def _red(cell: Cell, y: Array, x: Array, rho: Array) -> tuple[Array, Array]:
