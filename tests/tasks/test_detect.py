@@ -160,6 +160,13 @@ def test_a_mirrored_picture_has_the_mirrored_answer(run: vs.Run, predictor: Pred
         assert overlap(other.boxes[near], mirrored) > 0.999 and other.p[near] == pytest.approx(p, abs=1e-4)
 
 
+def test_its_mirror_images_are_opinions_about_the_same_places(predictor: Predictor) -> None:
+    answer = predictor.doubting("mirror")(replace(picture(105, things=3), targets={}))
+    assert answer.doubt is not None and len(called(answer)) > 0
+    assert answer.doubt.figures["agreed"] > 0.6, "what is seen in a mirror image lies where it is"
+    assert 0 < answer.doubt.figures["corner_sd"] < 4
+
+
 def test_tiles_find_once_what_one_pass_over_all_finds(predictor: Predictor) -> None:
     large = picture(103, things=12, side=160)
     loaded, reference = predictor.stages[-1], large.images["image"]
