@@ -338,6 +338,28 @@ def test_the_sizes_of_boxes_are_measured_on_canonical_axes(tmp_path: Path) -> No
     assert found == (("a", (4.0, 8.0, 2.0)),), "a crowd has no size of a thing"
 
 
+def test_the_intensities_that_matter_are_those_about_the_boxes(tmp_path: Path) -> None:
+    affine = np.eye(4)
+
+    def scan(k: int) -> Case:
+        rng = np.random.default_rng(k)
+        pixels = rng.normal(-1000, 30, (1, 12, 32, 32)).astype(np.float32)
+        z, y, x = rng.integers(3, 5), *rng.integers(6, 20, 2)
+        pixels[0, z - 2 : z + 6, y - 4 : y + 8, x - 4 : x + 8] = rng.normal(60, 10, (8, 12, 12))
+        box = Box((float(z), float(y), float(x)), (z + 4.0, y + 4.0, x + 4.0), "a")
+        image = Image(pixels, affine=affine, unit="HU")
+        return Case(f"case-{k}", {"image": image}, patient=f"P{k}", targets={"boxes": (box,)})
+
+    cases = tuple(map(scan, range(6)))
+    cohort = Cohort(tmp_path, "made", cases, {"boxes": TargetInfo("boxes", "boxes", (Label(1, "a"),))})
+    plan = vs.fit(cohort, dry_run=True, settings={"train.steps": 1}).plan
+    (about,) = plan.data.normalise
+    assert about.method == "fixed" and about.low is not None and about.low > 0, (
+        "the air is not what is told apart"
+    )
+    assert about.sd is not None and about.sd < 20
+
+
 # --- examples and loss
 
 
