@@ -94,6 +94,7 @@ def _diameters(table: Path) -> dict[tuple[object, ...], float]:
         return {
             (r["case"], float(r["z0"]), float(r["y0"]), float(r["x0"])): float(r["diameter_mm"])
             for r in csv.DictReader(f)
+            if r["z0"]  # a scan without a lesion has a row, too
         }
 
 

@@ -160,6 +160,13 @@ def test_a_mirrored_picture_has_the_mirrored_answer(run: vs.Run, predictor: Pred
         assert overlap(other.boxes[near], mirrored) > 0.999 and other.p[near] == pytest.approx(p, abs=1e-4)
 
 
+def test_its_mirror_images_are_opinions_about_the_same_places(predictor: Predictor) -> None:
+    answer = predictor.doubting("mirror")(replace(picture(105, things=3), targets={}))
+    assert answer.doubt is not None and len(called(answer)) > 0
+    assert answer.doubt.figures["agreed"] > 0.6, "what is seen in a mirror image lies where it is"
+    assert 0 < answer.doubt.figures["corner_sd"] < 4
+
+
 def test_tiles_find_once_what_one_pass_over_all_finds(predictor: Predictor) -> None:
     large = picture(103, things=12, side=160)
     loaded, reference = predictor.stages[-1], large.images["image"]
@@ -329,6 +336,28 @@ def test_the_sizes_of_boxes_are_measured_on_canonical_axes(tmp_path: Path) -> No
     (found,) = {f.things for f in space.facts.values()}
     # the array's z runs along x, its x along -y, and its y along z of the patient
     assert found == (("a", (4.0, 8.0, 2.0)),), "a crowd has no size of a thing"
+
+
+def test_the_intensities_that_matter_are_those_about_the_boxes(tmp_path: Path) -> None:
+    affine = np.eye(4)
+
+    def scan(k: int) -> Case:
+        rng = np.random.default_rng(k)
+        pixels = rng.normal(-1000, 30, (1, 12, 32, 32)).astype(np.float32)
+        z, y, x = rng.integers(3, 5), *rng.integers(6, 20, 2)
+        pixels[0, z - 2 : z + 6, y - 4 : y + 8, x - 4 : x + 8] = rng.normal(60, 10, (8, 12, 12))
+        box = Box((float(z), float(y), float(x)), (z + 4.0, y + 4.0, x + 4.0), "a")
+        image = Image(pixels, affine=affine, unit="HU")
+        return Case(f"case-{k}", {"image": image}, patient=f"P{k}", targets={"boxes": (box,)})
+
+    cases = tuple(map(scan, range(6)))
+    cohort = Cohort(tmp_path, "made", cases, {"boxes": TargetInfo("boxes", "boxes", (Label(1, "a"),))})
+    plan = vs.fit(cohort, dry_run=True, settings={"train.steps": 1}).plan
+    (about,) = plan.data.normalise
+    assert about.method == "fixed" and about.low is not None and about.low > 0, (
+        "the air is not what is told apart"
+    )
+    assert about.sd is not None and about.sd < 20
 
 
 # --- examples and loss

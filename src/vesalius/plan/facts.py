@@ -73,11 +73,13 @@ def facts(
     case: Case | None = None,
     beside: Mapping[str, Image] | None = None,
     things: Sequence[Thing] = (),
+    around: Array | None = None,
 ) -> Facts:
     """Measure one image; intensities on a random sample of its pixels. `case` says what is declared of it.
 
     `beside` are the case's other images by name, of which the channels' intensities are measured. `things` are those
-    that the target places in the image, in its own axes.
+    that the target places in the image, in its own axes, and `around` are bits of the voxels in and about them, which
+    stand for a label where there is no mask.
     """
     shape, spacing = canonical(image)
     order, _ = orientation(image.affine)
@@ -92,12 +94,16 @@ def facts(
     names = image.channels if case is None else channel_names(image, case)
     declared = () if case is None else case.declared
     bits, unit = _bits(array), unit_of(image, declared)
-    where = _labelled(array, mask, rng)
+    if mask is None and around is not None and around.any():
+        drawn: Image | None = Image(around[None].astype(np.uint8))
+    else:
+        drawn = mask
+    where = _labelled(array, drawn, rng)
     name = "image" if case is None or case.reference is None else case.reference
     each = _each(name, array, points, unit, where)
     for other, found in (beside or {}).items():
         held = found.array[0] if found.times_s is not None else frame(found)
-        there = _labelled(held, mask, np.random.default_rng(seed))
+        there = _labelled(held, drawn, np.random.default_rng(seed))
         each += _each(other, held, sample(held, np.random.default_rng(seed)), unit_of(found, declared), there)
     return Facts(
         shape=shape,

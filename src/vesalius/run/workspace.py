@@ -116,7 +116,8 @@ class Observer:
         held = decoded.case.targets.get(self.target)
         things = () if self.kind is None or held is None else self.kind.extents(held)
         mask = decoded.masks.get(self.target)
-        measured = facts(image, mask, case=decoded.case, beside=beside, things=things)
+        around = None if self.kind is None or held is None else self.kind.around(held, image.shape)
+        measured = facts(image, mask, case=decoded.case, beside=beside, things=things, around=around)
         self.facts[decoded.case.id] = replace(measured, voxels=counted)
 
     def recount(self, before: Case, after: Case) -> None:

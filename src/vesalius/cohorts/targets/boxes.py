@@ -19,7 +19,7 @@ from vesalius.cohorts.targets.contract import Cells, Find, OwnTable, TargetKind,
 from vesalius.core.case import Box, Target
 from vesalius.core.cohort import Cohort, Label, TargetInfo
 from vesalius.core.errors import DataError
-from vesalius.core.image import Image
+from vesalius.core.image import Array, Image
 from vesalius.core.words import counted, listed
 
 ROLES = ()  # no one column holds them: see docs/layouts.md
@@ -135,6 +135,19 @@ class DrawnBoxes(TargetKind):
             found.append((f"size of {name}, {'x y' if flat else 'x y z'}", " × ".join(sides) + " pixels"))
         crowds = sum(b.crowd for b in every)
         return [*found, ("crowds", f"{crowds}, neither asked for nor counted")] if crowds else found
+
+    def around(self, value: Target, shape: tuple[int, int, int]) -> Array | None:
+        """Return the boxes and half of their size on every side; regions of many things are left out."""
+        boxes = [box for box in _boxes(value) if not box.crowd]
+        if not boxes:
+            return None
+        bits = np.zeros(shape, dtype=bool)
+        for box in boxes:
+            low, high = np.array(box.low), np.array(box.high)
+            first, last = np.floor(low - (high - low) / 2), np.ceil(high + (high - low) / 2)
+            z, y, x = (slice(max(int(a), 0), max(int(b), 0)) for a, b in zip(first, last, strict=True))
+            bits[z, y, x] = True
+        return bits
 
     def extents(self, value: Target) -> tuple[Thing, ...]:
         """Return each box by its label and its size; regions of many things are left out."""

@@ -12,7 +12,7 @@ from vesalius.core import registry
 from vesalius.core.case import Box, Case, Ref, Target
 from vesalius.core.cohort import Cohort, Label, Question, TargetInfo
 from vesalius.core.errors import DataError
-from vesalius.core.image import Image
+from vesalius.core.image import Array, Image
 from vesalius.core.words import listed
 
 ROOM = "cohorts.targets"
@@ -263,6 +263,13 @@ class TargetKind:
             return 1 - len(first & second) / len(first | second) if first | second else 0.0
         a, b = self.number_of(one), self.number_of(other)
         return None if a is None or b is None else abs(a - b)
+
+    def around(self, value: Target, shape: tuple[int, int, int]) -> Array | None:
+        """Return bits of the voxels in and about the things that a value places in an image of that shape `(Z, Y, X)`.
+
+        By their intensities a plan chooses which ones to tell apart. None of kinds that place nothing, and of none.
+        """
+        return None
 
     def extents(self, value: Target) -> tuple[Thing, ...]:
         """Return each thing that a value places in the image, by its label and its size; none of other kinds."""
