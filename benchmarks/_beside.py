@@ -194,7 +194,9 @@ class Beside:
         return rows
 
 
-def judged(answers: Sequence[Answer], cases: Sequence[Case], truths: Sequence[Any]) -> Mapping[str, Interval]:
+def judged(
+    answers: Sequence[Answer], cases: Sequence[Case], truths: Sequence[Any], *, resamples: int = 1000
+) -> Mapping[str, Interval]:
     """Every figure of answers with its interval over patients, by the handling of their kind, as a model's are made."""
     handling = contract.of(type(answers[0]).__name__)
     measured = []
@@ -204,7 +206,8 @@ def judged(answers: Sequence[Answer], cases: Sequence[Case], truths: Sequence[An
         )
     rows = handling.rows(measured, [c.id for c in cases])
     kind = type(answers[0]).__name__
-    return scorecard(rows, kind, split="test", data_hash="", patients=[c.patient for c in cases]).metrics
+    who = [c.patient for c in cases]
+    return scorecard(rows, kind, split="test", data_hash="", patients=who, resamples=resamples).metrics
 
 
 def truths(data: Path) -> dict[str, Truth]:

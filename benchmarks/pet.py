@@ -11,11 +11,9 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image as Pillow
-from scipy import stats
 
-from benchmarks import _grids
+from benchmarks import _beside, _grids
 from benchmarks._figures import Figure
-from vesalius.core.image import Array
 from vesalius.phantom import pet
 
 SECTION = "Weights of others"
@@ -46,7 +44,7 @@ def run(folder: Path, *, seeds: Sequence[int], quick: bool = False) -> list[Figu
 def beside(data: Path, grid: Path) -> list[Figure]:
     """What can be had without learning, on the test cases of a grid: the rule, and single numbers of a picture."""
     tested = set(json.loads((grid / "grid.json").read_text())["test"])
-    truths = [t for t in json.loads((data / "truth.json").read_text())["cases"] if t["id"] in tested]
+    truths = [t for case, t in _beside.truths(data).items() if case in tested]
     quality = np.array([t["quality"] for t in truths])
     right = np.mean([pet.oracle(t) == t["quality"] for t in truths])
     rows = [
@@ -60,7 +58,7 @@ def beside(data: Path, grid: Path) -> list[Figure]:
         "maximum": [p.max() for p in pixels],
         "standard deviation": [p.std() for p in pixels],
     }.items():
-        area = float(np.mean([_auc(np.array(values), quality == grade) for grade in pet.GRADES]))
+        area = float(np.mean([_beside.auc(np.array(values), quality == grade) for grade in pet.GRADES]))
         rows.append(
             Figure(
                 f"PET quality: AUC of the {name} of a picture alone",
@@ -69,12 +67,3 @@ def beside(data: Path, grid: Path) -> list[Figure]:
             )
         )
     return rows
-
-
-def _auc(values: Array, positive: Array) -> float:
-    """Area under the ROC curve whichever way the value points."""
-    if positive.all() or not positive.any():
-        return 0.5
-    u = float(stats.mannwhitneyu(values[positive], values[~positive]).statistic)
-    area = u / float(positive.sum() * (~positive).sum())
-    return max(area, 1 - area)

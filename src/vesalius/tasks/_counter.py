@@ -54,9 +54,10 @@ class Counter(nn.Module):
         self.head.bias = nn.Parameter(torch.tensor([math.log(math.expm1(b)) for b in begin]))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the densities."""
+        """Return the densities; the head works in single precision, for small densities add up to counts."""
         out = self.net(x[:, :, 0] if self.net.dims == 2 else x)
-        found = F.softplus(self.head(out.full).float()) * self.peak.reshape(-1, *(1,) * self.net.dims)
+        with torch.autocast(x.device.type, enabled=False):
+            found = F.softplus(self.head(out.full.float())) * self.peak.reshape(-1, *(1,) * self.net.dims)
         return found[:, :, None] if self.net.dims == 2 else found
 
     def wanted(self, batch: Batch) -> Tensor | None:

@@ -340,7 +340,10 @@ def _intervals(draft: Draft, prints: Fingerprint) -> None:
     why = "what is promised stands on the size of errors; normal or quantiles lets it follow the case"
     how = _spread.NONE
     if prints.imageless:
-        how, why = _spread.QUANTILES, "as wide as the case is hard: by folds a fifth narrower than one width for all"
+        how, why = (
+            _spread.QUANTILES,
+            "as wide as the case is hard: by folds a fifth narrower than one width for all",
+        )
     draft.set(f"task.options.{INTERVAL}", how, why)
     if prints.cases < ENOUGH:
         return
