@@ -95,7 +95,8 @@ def figures(what: str, fitted: Fitted, peers: Mapping[str, Array], learned: Arra
     low, high = conformal.clopper_pearson(hits, kept["n"])
     size = card.promise["sizes"]["mean"]
     text = f"{kept['value']:.3f} [{low:.3f}, {high:.3f}]"
-    note = f"mean width {size:.2f} years; n {kept['n']}"
+    wide = "no interval has bounds" if size is None else f"mean width {size:.2f} years"
+    note = f"{wide}; n {kept['n']}"
     inside = low <= COVERAGE <= high
     return [
         *found,

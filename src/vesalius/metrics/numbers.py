@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +28,7 @@ __all__ = [
 ]
 
 ANSWER = "Numbers"
-DESCRIPTIONS = {
+DESCRIPTIONS: dict[str, dict[str, Any]] = {
     "mae": {"text": "mean absolute error", "better": "lower", "low": 0.0, "high": None, "unit": "the target's"},
     "rmse": {"text": "root mean squared error", "better": "lower", "low": 0.0, "high": None,
              "unit": "the target's"},
